@@ -1,0 +1,228 @@
+/**
+ * Every error that narun names: what it means, how to solve it, and how it is answered over HTTP. `docs/errors.md` is
+ * generated from this table. Codes are stable: programs branch on them, never on texts.
+ */
+export interface ErrorEntry {
+  /** One line, the same for every occurrence (RFC 9457 `title`). */
+  title: string;
+  /** What the person who meets it can do. */
+  solve: string;
+  /** HTTP status, for the codes that a gateway answers with. */
+  status?: number;
+  /** Whether the same request may succeed later, unchanged. Adds `Retry-After` to 429 and 503. */
+  retryable?: boolean;
+}
+
+export const errorCatalogue = {
+  // What a client of a function sees.
+  BAD_REQUEST: {
+    title: "The request cannot be understood",
+    solve: "Send a well-formed HTTP request.",
+    status: 400,
+  },
+  NO_ROUTE: {
+    title: "No function has this path",
+    solve: "Look up the paths with `narun ls`, or push the function.",
+    status: 404,
+  },
+  METHOD_NOT_ALLOWED: {
+    title: "The route does not take this method",
+    solve: "Use one of the methods in the `Allow` header, or add it to the route's `methods`.",
+    status: 405,
+  },
+  BODY_TOO_LARGE: {
+    title: "The request body is over the limit",
+    solve: "Send less, or raise `limits.maxBodyBytes` in narun.yaml (and nats-server's `max_payload`).",
+    status: 413,
+  },
+  HOLD_QUEUE_FULL: {
+    title: "Too many requests wait for this function",
+    solve:
+      "Retry after the time in `Retry-After`; raise the hold limits of the gateway or `scale.concurrency`.",
+    status: 429,
+    retryable: true,
+  },
+  HANDLER_THREW: {
+    title: "The function failed",
+    solve: "The stack is in `narun logs`.",
+    status: 500,
+  },
+  HANDLER_RETURNED_NO_RESPONSE: {
+    title: "The function returned no Response",
+    solve: "Return a Response (or a promise of one) from the handler; `narun logs` says what it returned.",
+    status: 500,
+  },
+  CONSUMER_DIED: {
+    title: "The instance died while it handled the request",
+    solve:
+      "Retry if the request may run twice. An idempotent method or an `Idempotency-Key` header lets narun retry.",
+    status: 502,
+  },
+  BAD_REPLY: {
+    title: "The consumer answered something that is no HTTP response",
+    solve: "Answer with valid header fields and an `X-Response-Status-Code` between 200 and 599.",
+    status: 502,
+  },
+  SERVICE_ERROR: {
+    title: "The service answered with an error",
+    solve: "The error is in the service's own logs.",
+    status: 502,
+  },
+  RESPONSE_TOO_LARGE: {
+    title: "The response body is over what one message carries",
+    solve: "Answer with less, or raise nats-server's `max_payload`.",
+    status: 502,
+  },
+  MEMORY_LIMIT: {
+    title: "The function used more memory than it may",
+    solve: "Use less, or raise `limits.memoryMb` in narun.yaml.",
+    status: 502,
+  },
+  NO_CONSUMER: {
+    title: "Nothing can run this function at the moment",
+    solve:
+      "Retry after the time in `Retry-After`. `narun nodes` shows the nodes, `narun ls` the function's state.",
+    status: 503,
+    retryable: true,
+  },
+  FUNCTION_START_FAILED: {
+    title: "The function could not be started",
+    solve: "The reason is in `narun logs` and `narun ls`; push a revision that starts.",
+    status: 503,
+    retryable: true,
+  },
+  GATEWAY_DRAINING: {
+    title: "This gateway is shutting down",
+    solve: "Retry: another gateway, or this one after its restart, answers.",
+    status: 503,
+    retryable: true,
+  },
+  DEADLINE_EXCEEDED: {
+    title: "The function did not answer in time",
+    solve: "Answer sooner, or raise `limits.timeoutMs` in narun.yaml.",
+    status: 504,
+  },
+  CPU_LIMIT: {
+    title: "The function used more CPU time than it may",
+    solve: "Find the loop, or raise `limits.cpuMs` in narun.yaml.",
+    status: 504,
+  },
+  INTERNAL: {
+    title: "narun failed",
+    solve: "The gateway's log has the request id and the cause.",
+    status: 500,
+  },
+
+  // What an author sees when building and pushing.
+  CONFIG_INVALID: {
+    title: "narun.yaml is not valid",
+    solve: "Correct the named line.",
+  },
+  ENTRY_NOT_FOUND: {
+    title: "The function has no entry file",
+    solve: "Name it in narun.yaml (`entry:`), or add index.ts.",
+  },
+  BUILD_FAILED: {
+    title: "The function does not build",
+    solve: "Correct the named place in the source.",
+  },
+  NODE_BUILTIN_IN_ISOLATE: {
+    title: "The function needs a module of Node, which an isolate does not have",
+    solve: "Set `mode: node` in narun.yaml, or use a Web-standard package instead.",
+  },
+  NO_HANDLER: {
+    title: "The entry exports no handler",
+    solve: "Export a default function, a default object with `fetch`, or functions named after HTTP methods.",
+  },
+  BUNDLE_TOO_LARGE: {
+    title: "The bundle is over the limit",
+    solve: "Remove what weighs most (`narun build` lists it), or raise `limits.maxBundleBytes`.",
+  },
+  PUSH_CONFLICT: {
+    title: "Somebody else changed this function at the same time",
+    solve: "Look at `narun revisions`, then push again.",
+  },
+  TRIAL_FAILED: {
+    title: "The new revision does not start; the old one stays live",
+    solve: "Correct the error that is shown.",
+  },
+
+  // What an operator or a user of the command line sees.
+  USAGE: {
+    title: "The command is not used like this",
+    solve: "See `narun help`.",
+  },
+  NATS_UNREACHABLE: {
+    title: "NATS does not answer",
+    solve: "Start it (`narun up` starts one), or name another with --nats or NARUN_NATS_URL.",
+  },
+  NATS_TOO_OLD: {
+    title: "nats-server is too old",
+    solve: "Use nats-server 2.14 or newer.",
+  },
+  NATS_SERVER_NOT_FOUND: {
+    title: "No nats-server could be found or fetched",
+    solve: "Install nats-server 2.14 or newer and put it on the PATH, or name it in NARUN_NATS_SERVER.",
+  },
+  NATS_SERVER_FAILED: {
+    title: "nats-server did not start",
+    solve: "Its own last words are shown; correct what they name.",
+  },
+  ADDRESS_IN_USE: {
+    title: "The address is taken",
+    solve: "Stop what listens there, or choose another port (0 picks a free one).",
+  },
+  DATA_DIR_LOCKED: {
+    title: "Another narun runs on this data folder",
+    solve: "Stop it, or choose another folder with --data-dir.",
+  },
+  FUNCTION_NOT_FOUND: {
+    title: "No function has this name",
+    solve: "See `narun ls`.",
+  },
+  REVISION_NOT_FOUND: {
+    title: "The function has no such revision",
+    solve: "See `narun revisions NAME`.",
+  },
+  SPEC_INVALID: {
+    title: "The function's spec is not valid; the last good one stays in force",
+    solve: "Push again, or roll back.",
+  },
+  DIGEST_MISMATCH: {
+    title: "Stored bytes are not what their digest says; they are not run",
+    solve: "Push again: it replaces what is damaged.",
+  },
+  OBJECT_NOT_FOUND: {
+    title: "A stored file is missing",
+    solve: "Push again.",
+  },
+
+  // Why a node refuses or ends an instance.
+  MODE_UNSUPPORTED: {
+    title: "The node does not run functions of this mode",
+    solve: "Start a node-runner that does; `narun nodes` shows what each runs.",
+  },
+  NODE_FULL: {
+    title: "The node has no room for another instance",
+    solve: "Add a node, or raise the node's limit of instances.",
+  },
+  NODE_STOPPING: {
+    title: "The node is shutting down",
+    solve: "Another node takes over; start one if there is none.",
+  },
+  HOST_CRASHED: {
+    title: "The sandbox process died",
+    solve: "narun starts another; a function that does it again and again is in `narun logs`.",
+  },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === "string" && Object.hasOwn(errorCatalogue, value);
+}
+
+/** The catalogue's entry for a code, with the optional keys visible to the type checker. */
+export function errorEntry(code: ErrorCode): ErrorEntry {
+  return errorCatalogue[code];
+}

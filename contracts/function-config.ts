@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { NameSchema } from "./names.ts";
+
+/** The HTTP methods that a route may list. */
+export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+
+export const RouteSchema = z.strictObject({
+  /** `/exact`, or `/prefix/*` for everything below it. */
+  path: z
+    .string()
+    .regex(/^\/[^\s?#*]*\*?$/, "a path starts with /, and may end in * as a prefix")
+    .refine((path) => !path.endsWith("*") || path.endsWith("/*"), "a prefix ends in /*"),
+  /** Default: every method. */
+  methods: z.array(z.enum(HTTP_METHODS)).nonempty().optional(),
+});
+export type Route = z.infer<typeof RouteSchema>;
+
+const EnvSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "an env name has letters, digits and _, and no digit first"),
+  value: z.string(),
+});
+
+const ScaleSchema = z
+  .strictObject({
+    /** Instances that are kept while nobody calls. */
+    min: z.int().min(0).max(1_000).default(0),
+    max: z.int().min(1).max(1_000).default(20),
+    /** Requests that one instance handles at a time. */
+    concurrency: z.int().min(1).max(10_000).default(50),
+    /** Seconds without a request after which an instance beyond `min` is drained. */
+    idleSeconds: z.number().min(0.1).max(86_400).default(60),
+  })
+  .refine(({ min, max }) => min <= max, { message: "min is over max", path: ["min"] });
+
+const MIB = 1024 * 1024;
+
+const LimitsSchema = z.strictObject({
+  memoryMb: z.int().min(8).max(4_096).default(128),
+  /** CPU time of one stretch of the handler between two awaits, in milliseconds. */
+  cpuMs: z.int().min(1).max(600_000).default(1_000),
+  /** From the request's arrival at the gateway to the answer, hold included. */
+  timeoutMs: z.int().min(1).max(3_600_000).default(30_000),
+  maxBodyBytes: z
+    .int()
+    .min(0)
+    .default(100 * MIB),
+  maxBundleBytes: z
+    .int()
+    .min(1)
+    .max(100 * MIB)
+    .default(10 * MIB),
+});
+
+export const MODES = ["isolate", "node", "exec"] as const;
+export type Mode = (typeof MODES)[number];
+
+/** What `narun.yaml` may say. Every key has a default except `name` and `entry`, which the builder finds in the folder. */
+export const FunctionFileSchema = z.strictObject({
+  name: NameSchema.optional(),
+  entry: z.string().min(1).optional(),
+  mode: z.enum(["isolate", "node"]).default("isolate"),
+  routes: z.array(RouteSchema).optional(),
+  env: z.array(EnvSchema).default([]),
+  scale: ScaleSchema.prefault({}),
+  limits: LimitsSchema.prefault({}),
+  /** Functions of one trust group share a sandbox process on a node. */
+  trust: NameSchema.default("default"),
+});
+export type FunctionFile = z.infer<typeof FunctionFileSchema>;
+
+/** A function's whole configuration, defaults applied: part of its manifest and of its spec. */
+export const FunctionConfigSchema = FunctionFileSchema.omit({ name: true, entry: true, routes: true }).extend(
+  {
+    name: NameSchema,
+    routes: z.array(RouteSchema),
+  },
+);
+export type FunctionConfig = z.infer<typeof FunctionConfigSchema>;
+
+/** The routes of a function that names none: `/<name>` and everything below it. */
+export function defaultRoutes(name: string): Route[] {
+  return [{ path: `/${name}` }, { path: `/${name}/*` }];
+}

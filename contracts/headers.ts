@@ -1,0 +1,59 @@
+/** The NATS headers of a request and a reply. Those under `X-Original-*` and `X-Response-*` are compatible; `Narun-*` are ours. */
+export const headerNames = {
+  method: "X-Original-Method",
+  /** The decoded path. Control characters stay percent-encoded, as a header cannot carry them. */
+  path: "X-Original-Path",
+  /** The raw query, without the question mark. */
+  query: "X-Original-Query",
+  host: "X-Original-Host",
+  remoteAddress: "X-Original-RemoteAddr",
+  responseStatus: "X-Response-Status-Code",
+  requestId: "Narun-Request-Id",
+  /** Epoch milliseconds after which nobody waits for the answer any more. */
+  deadline: "Narun-Deadline",
+  /** The path as the client wrote it, percent-encoding kept. */
+  rawPath: "Narun-Path",
+  /** Comma-separated names of those header fields whose bytes are not UTF-8: they travel as the UTF-8 of their ISO-8859-1 reading. */
+  latin1: "Narun-Latin1",
+  /** A code of the error catalogue, on a reply that is an error. */
+  error: "Narun-Error",
+  serviceErrorCode: "Nats-Service-Error-Code",
+  serviceError: "Nats-Service-Error",
+} as const;
+
+const RESERVED = /^(x-original-|x-response-|narun-|nats-)/i;
+
+/** Whether a header is narun's or NATS' own: a client's is dropped at the gateway, a handler's at the host. */
+export function isReservedHeader(name: string): boolean {
+  return RESERVED.test(name);
+}
+
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Whether a header belongs to one HTTP connection and never travels on (RFC 9110, section 7.6.1). */
+export function isHopByHopHeader(lowerCaseName: string): boolean {
+  return HOP_BY_HOP.has(lowerCaseName);
+}
+
+/** A header name in the form in which Go's `net/http` and `nats.go` look it up: `x-request-id` → `X-Request-Id`. */
+export function canonicalHeaderName(name: string): string {
+  const known = canonicalNames.get(name);
+  if (known !== undefined) return known;
+  const canonical = name.toLowerCase().replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+  if (canonicalNames.size < MAX_CACHED_NAMES) canonicalNames.set(name, canonical);
+  return canonical;
+}
+
+// A cache, not state: names repeat with every request. Bounded, as clients choose the names.
+const MAX_CACHED_NAMES = 1_000;
+const canonicalNames = new Map<string, string>();

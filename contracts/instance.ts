@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { NameSchema } from "./names.ts";
+
+export const GONE_REASONS = ["idle", "replaced", "removed", "shutdown", "failed", "crashed"] as const;
+export type GoneReason = (typeof GONE_REASONS)[number];
+
+const Common = {
+  function: NameSchema,
+  instance: z.string(),
+  node: z.string(),
+  revision: z.string(),
+  /** Epoch milliseconds. */
+  at: z.number(),
+};
+
+/**
+ * What is announced of an instance on `narun.instance.<service>.<instance>`, in this order:
+ * `starting`, then `ready` (its subscriptions are live), `draining` (it takes nothing new), `gone`.
+ */
+export const AnnouncementSchema = z.discriminatedUnion("state", [
+  z.object({ ...Common, state: z.literal("starting") }),
+  z.object({
+    ...Common,
+    state: z.literal("ready"),
+    /** Requests that it handles at a time. */
+    concurrency: z.int().min(1),
+    /** How long the start took, in milliseconds, by phase. */
+    phases: z.record(z.string(), z.number()).default({}),
+  }),
+  z.object({ ...Common, state: z.literal("draining") }),
+  z.object({
+    ...Common,
+    state: z.literal("gone"),
+    reason: z.enum(GONE_REASONS),
+    /** For `failed` and `crashed`: a code of the error catalogue. */
+    code: z.string().optional(),
+  }),
+]);
+export type Announcement = z.infer<typeof AnnouncementSchema>;
+export type ReadyAnnouncement = Extract<Announcement, { state: "ready" }>;
+
+/** Metadata of an instance's NATS Micro service: how a gateway that joins later learns of it, by `$SRV.PING`. */
+export const InstanceMetadataSchema = z.object({
+  "narun.function": NameSchema,
+  "narun.instance": z.string(),
+  "narun.node": z.string(),
+  "narun.revision": z.string(),
+  "narun.mode": z.string(),
+  "narun.concurrency": z.coerce.number().int().min(1),
+});
+export type InstanceMetadata = z.input<typeof InstanceMetadataSchema>;
+
+/** What an endpoint's `data` in `$SRV.STATS` says of its instance. */
+export const InstanceStatsSchema = z.object({
+  state: z.enum(["ready", "draining"]),
+  inFlight: z.int().min(0),
+});
+export type InstanceStats = z.infer<typeof InstanceStatsSchema>;
+
+/** A status event on `status.<app>.<node>` (compatible). */
+export interface StatusEvent {
+  instance_id: string;
+  node_id: string;
+  status: "starting" | "running" | "stopping" | "stopped" | "failed" | "crashed";
+  pid?: number;
+  exit_code?: number;
+  error?: string;
+  /** ISO 8601. */
+  time: string;
+}

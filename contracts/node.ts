@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { MODES } from "./function-config.ts";
+
+const InstanceSummarySchema = z.looseObject({ id: z.string(), function: z.string(), revision: z.string() });
+
+/** What a node-runner writes into `node-runner-states` every 15 s and when it changes (compatible, ours adds labels and capacity). */
+export const NodeStateSchema = z.looseObject({
+  node_id: z.string(),
+  /** ISO 8601. */
+  last_seen: z.string(),
+  version: z.string(),
+  start_time: z.string(),
+  managed_instances: z.array(z.union([z.string(), InstanceSummarySchema])),
+  status: z.enum(["running", "shutting_down"]),
+  /** Go's name: `linux`, `darwin`. */
+  os: z.string(),
+  /** Go's name: `amd64`, `arm64`. */
+  arch: z.string(),
+  labels: z.record(z.string(), z.string()).default({}),
+  capacity: z.looseObject({ maxInstances: z.int(), modes: z.array(z.enum(MODES)) }).optional(),
+});
+export type NodeState = z.infer<typeof NodeStateSchema>;
+
+/** The fast heartbeat of a node, on `narun.node.<node>` once a second. */
+export const HeartbeatSchema = z.object({
+  node: z.string(),
+  state: z.enum(["running", "shutting_down"]),
+  /** Changes whenever the runner starts anew: instances of another epoch are gone. */
+  epoch: z.string(),
+  modes: z.array(z.enum(MODES)),
+  freeInstances: z.int(),
+  labels: z.record(z.string(), z.string()),
+});
+export type Heartbeat = z.infer<typeof HeartbeatSchema>;
+
+export const heartbeat = {
+  intervalMs: 1_000,
+  /** A node that is silent for so long is dead. */
+  lostAfterMs: 3_500,
+} as const;

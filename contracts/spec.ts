@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { FunctionConfigSchema } from "./function-config.ts";
+import { NameSchema, RevisionSchema } from "./names.ts";
+import { formatYaml, parseYaml, type YamlResult } from "./yaml.ts";
+
+/** The desired state of a function: its configuration and the revision that is live. */
+export const FunctionSpecSchema = FunctionConfigSchema.extend({
+  revision: RevisionSchema,
+});
+export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;
+
+/**
+ * A service of the original toolkit (compatible ServiceSpec): any program that registers itself as a NATS Micro
+ * service. Its keys are read leniently, as other versions write more of them; an empty mode means `exec`.
+ */
+const ServiceSpecSchema = z.looseObject({
+  name: NameSchema,
+  mode: z
+    .enum(["", "exec", "landlock", "jail"])
+    .default("exec")
+    .transform((mode) => (mode === "" ? "exec" : mode)),
+  tag: z.string().optional(),
+  binary_object: z.string().optional(),
+  command: z.string().optional(),
+  args: z.array(z.string()).default([]),
+  nodes: z.array(z.looseObject({ name: z.string(), replicas: z.int().min(0).default(1) })).default([]),
+});
+export type ServiceSpec = z.infer<typeof ServiceSpecSchema>;
+
+/** What a key of `app-configs` holds. */
+export type Spec = { kind: "function"; spec: FunctionSpec } | { kind: "service"; spec: ServiceSpec };
+
+const FUNCTION_MODES = new Set<unknown>(["isolate", "node"]);
+
+/** Parses an entry of `app-configs`. The mode tells a function of ours from a service of the original toolkit. */
+export function parseSpec(text: string): YamlResult<Spec> {
+  const peeked = parseYaml(text, z.looseObject({ mode: z.unknown() }));
+  if (!peeked.ok) return peeked;
+  if (FUNCTION_MODES.has(peeked.value.mode)) {
+    const parsed = parseYaml(text, FunctionSpecSchema);
+    return parsed.ok ? { ok: true, value: { kind: "function", spec: parsed.value } } : parsed;
+  }
+  const parsed = parseYaml(text, ServiceSpecSchema);
+  return parsed.ok ? { ok: true, value: { kind: "service", spec: parsed.value } } : parsed;
+}
+
+export function formatSpec(spec: FunctionSpec): string {
+  return formatYaml(spec);
+}

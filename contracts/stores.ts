@@ -1,0 +1,23 @@
+/** The buckets and streams of narun, by their names on the wire, with the configuration that readers rely on. */
+export const stores = {
+  /** name → spec, YAML. Never with message TTL: an old runner would refuse the bucket. */
+  configs: { bucket: "app-configs", history: 1 },
+  /** node id → NodeState JSON. */
+  nodes: { bucket: "node-runner-states", history: 1, ttlMs: 45_000, heartbeatMs: 15_000 },
+  /** `<name>.<revision>` → manifest JSON. */
+  revisions: { bucket: "narun-revisions", history: 1 },
+  /** Bundles, source maps and binaries, by their own SHA-256. */
+  binaries: { objects: "app-binaries" },
+  /** History of the log lines, for `narun logs --since`. */
+  logs: { stream: "narun-logs", maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 256 * 1024 * 1024 },
+} as const;
+
+/** The key of a revision's manifest in `narun-revisions`. */
+export function revisionKey(name: string, revision: string): string {
+  return `${name}.${revision}`;
+}
+
+/** The object name of a file in `app-binaries`: content-addressed, so that equal files are stored once. */
+export function objectName(sha256Hex: string): string {
+  return `sha256-${sha256Hex}`;
+}

@@ -1,0 +1,36 @@
+/**
+ * Every subject that narun publishes or subscribes to. `<service>` itself, with queue group `q`, carries requests
+ * (compatible with the original Go toolkit); the rest is ours. Names and ids are single subject tokens.
+ */
+export const subjects = {
+  /** Requests for one instance: the second endpoint of its service. */
+  instanceRequests: (instance: string) => `narun.i.${instance}`,
+  /** Request/reply: start one instance of a function on a node (see demand.ts). */
+  demand: (node: string) => `narun.demand.${node}`,
+  /** Request/reply: evaluate a revision once on a node, in a throwaway isolate (see demand.ts). */
+  trial: (node: string) => `narun.try.${node}`,
+  /** Request/reply: call a function, waking it where it sleeps. Answered by the gateways, queue group `q`. */
+  invoke: (service: string) => `narun.invoke.${service}`,
+  invokeAll: "narun.invoke.*",
+  /** Life-cycle announcements of one instance (see instance.ts). */
+  announcement: (service: string, instance: string) => `narun.instance.${service}.${instance}`,
+  announcementsAll: "narun.instance.*.*",
+  /** Fast heartbeat of a node, once a second (see node.ts). */
+  heartbeat: (node: string) => `narun.node.${node}`,
+  heartbeatsAll: "narun.node.*",
+  /** A log line of an instance (see log.ts; compatible). */
+  log: (app: string, node: string) => `logs.${app}.${node}`,
+  logsOf: (app: string) => `logs.${app}.*`,
+  logsAll: "logs.>",
+  /** A status event of an instance (see instance.ts; compatible). */
+  status: (app: string, node: string) => `status.${app}.${node}`,
+} as const;
+
+/** The queue group of every request endpoint (compatible). */
+export const REQUEST_QUEUE = "q";
+
+/** The endpoint names of an instance's NATS Micro service. `handler` is compatible; `direct` is ours. */
+export const endpointNames = { shared: "handler", direct: "direct" } as const;
+
+/** The name under which every gateway registers as a NATS Micro service; its metadata carries `http`, its base URL. */
+export const GATEWAY_SERVICE = "narun-gateway";

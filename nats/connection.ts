@@ -1,0 +1,256 @@
+import { readFile } from "node:fs/promises";
+import {
+  connect,
+  credsAuthenticator,
+  type Msg,
+  type NatsConnection,
+  RequestError,
+  TimeoutError,
+} from "@nats-io/transport-node";
+import { messageOf, NarunError } from "../contracts/index.ts";
+import { fromMsgHeaders, type Headers, toMsgHeaders } from "./headers.ts";
+import { createRequester, type PendingReply } from "./requester.ts";
+
+export interface NatsOptions {
+  /** One server or several, comma-separated. Default `nats://127.0.0.1:4222`. */
+  url?: string;
+  /** Path of a `.creds` file. */
+  credsFile?: string;
+  /** Contents of a `.creds` file, for a process that may not read files. */
+  creds?: string;
+  /** What the server shows for this connection. */
+  name: string;
+  /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
+  connectTimeoutMs?: number;
+}
+
+export type ConnectionState = "connected" | "reconnecting" | "closed";
+
+export interface Message {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: Headers | undefined;
+  readonly reply: string | undefined;
+  /** NATS' own status of a reply: 503 says that nobody subscribes to the subject. */
+  readonly status: number;
+  text(): string;
+  respond(data: Uint8Array | string, headers?: Headers): void;
+}
+
+export interface Subscription {
+  /** Takes nothing more, at once; what the server already sent is dropped. */
+  unsubscribe(): void;
+  /** Takes nothing more from the server; resolves when all that it already sent has been handed over. */
+  drain(): Promise<void>;
+}
+
+export interface RequestOptions {
+  timeoutMs: number;
+  headers?: Headers;
+}
+
+/** A request that got no answer. `no-responders`: nobody subscribes, so nobody has seen it. */
+export class NoReplyError extends Error {
+  override readonly name = "NoReplyError";
+  readonly reason: "no-responders" | "timeout" | "disconnected";
+  constructor(reason: NoReplyError["reason"], subject: string, options: { cause?: unknown } = {}) {
+    super(`no reply on ${subject}: ${reason}`, options);
+    this.reason = reason;
+  }
+}
+
+/** A connection to NATS that reconnects for ever. The only way by which the parts of narun reach NATS. */
+export interface Nats {
+  /** The address of the server that it is, or last was, connected to. */
+  readonly url: string;
+  readonly state: ConnectionState;
+  readonly serverVersion: string;
+  /** The most bytes that headers and data of one message may have. */
+  readonly maxPayload: number;
+  /** For the files of this part only. */
+  readonly connection: NatsConnection;
+  /** Calls back on every change of state; returns the function that ends it. */
+  onState(listener: (state: ConnectionState) => void): () => void;
+  publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
+  subscribe(subject: string, handle: (message: Message) => void, options?: { queue?: string }): Subscription;
+  /** One reply. Throws NoReplyError. */
+  request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Message>;
+  /** Sends a request whose replies are called back until it is released: the hot path of the gateway. */
+  send(
+    subject: string,
+    data: Uint8Array,
+    headers: Headers,
+    onReply: (message: Message) => void,
+  ): PendingReply;
+  flush(): Promise<void>;
+  /** Closes after all that was published has been sent. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_URL = "nats://127.0.0.1:4222";
+
+/** Reconnects fast at first, then once every 2 s, with jitter so that a fleet does not come back in one instant. */
+const RECONNECT_MAX_MS = 2_000;
+
+/**
+ * Connects to NATS. Errors: NATS_UNREACHABLE, when no server answers in time or it refuses the login;
+ * NATS_TOO_OLD, below 2.14.
+ */
+export async function connectNats(options: NatsOptions): Promise<Nats> {
+  const url = options.url ?? DEFAULT_URL;
+  const creds =
+    options.creds ?? (options.credsFile === undefined ? undefined : await readCreds(options.credsFile));
+  let attempts = 0;
+  const connection = await connect({
+    servers: url.split(",").map((server) => server.trim()),
+    name: options.name,
+    timeout: options.connectTimeoutMs ?? 3_000,
+    maxReconnectAttempts: -1,
+    reconnectDelayHandler: () => {
+      attempts += 1;
+      return Math.min(RECONNECT_MAX_MS, 25 * 2 ** Math.min(attempts, 8)) * (0.5 + Math.random() / 2);
+    },
+    // A dead peer is noticed within 5 s.
+    pingInterval: 2_000,
+    maxPingOut: 2,
+    noAsyncTraces: true,
+    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(new TextEncoder().encode(creds)) }),
+  }).catch((error: unknown) => {
+    throw new NarunError(
+      "NATS_UNREACHABLE",
+      { detail: `${redactUrl(url)}: ${messageOf(error)}` },
+      { cause: error },
+    );
+  });
+
+  const version = connection.info?.version ?? "unknown";
+  if (!isRecentServer(version)) {
+    await connection.close();
+    throw new NarunError("NATS_TOO_OLD", { detail: `found ${version} at ${redactUrl(url)}` });
+  }
+
+  let state: ConnectionState = "connected";
+  const listeners = new Set<(state: ConnectionState) => void>();
+  const enter = (next: ConnectionState) => {
+    if (next === state) return;
+    state = next;
+    for (const listener of [...listeners]) listener(next);
+  };
+  void (async () => {
+    for await (const event of connection.status()) {
+      if (event.type === "disconnect") enter("reconnecting");
+      if (event.type === "reconnect") {
+        attempts = 0;
+        enter("connected");
+      }
+    }
+  })();
+  void connection.closed().then(() => enter("closed"));
+  const requester = createRequester(connection);
+
+  return {
+    get url() {
+      return `nats://${connection.getServer()}`;
+    },
+    get state() {
+      return state;
+    },
+    get maxPayload() {
+      return connection.info?.max_payload ?? 1_048_576;
+    },
+    serverVersion: version,
+    connection,
+    onState(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    publish(subject, data, headers) {
+      connection.publish(subject, data, headers === undefined ? {} : { headers: toMsgHeaders(headers) });
+    },
+    subscribe(subject, handle, { queue } = {}) {
+      const subscription = connection.subscribe(subject, {
+        ...(queue === undefined ? {} : { queue }),
+        callback: (error, message) => {
+          // The library reports its own closing this way; the state listener tells of it.
+          if (error === null) handle(toMessage(message));
+        },
+      });
+      return {
+        unsubscribe: () => subscription.unsubscribe(),
+        // A subscription of a closed connection has nothing left to hand over.
+        drain: () =>
+          subscription.isClosed() || connection.isClosed() ? Promise.resolve() : subscription.drain(),
+      };
+    },
+    async request(subject, data, { timeoutMs, headers }) {
+      try {
+        const reply = await connection.request(subject, data, {
+          timeout: Math.max(1, timeoutMs),
+          ...(headers === undefined ? {} : { headers: toMsgHeaders(headers) }),
+        });
+        return toMessage(reply);
+      } catch (error) {
+        throw new NoReplyError(reasonOf(error), subject, { cause: error });
+      }
+    },
+    send: requester.send,
+    flush: () => connection.flush(),
+    async close() {
+      if (connection.isClosed()) return;
+      // A connection that is away has nobody to flush to.
+      if (state === "connected") await connection.drain().catch(() => connection.close());
+      else await connection.close();
+    },
+  };
+}
+
+export function toMessage(message: Msg): Message {
+  let headers: Headers | undefined;
+  let isParsed = false;
+  return {
+    subject: message.subject,
+    data: message.data,
+    get headers() {
+      if (!isParsed) {
+        headers = fromMsgHeaders(message.headers);
+        isParsed = true;
+      }
+      return headers;
+    },
+    reply: message.reply,
+    get status() {
+      return message.headers?.code ?? 0;
+    },
+    text: () => message.string(),
+    respond: (data, responseHeaders) => {
+      message.respond(data, responseHeaders === undefined ? {} : { headers: toMsgHeaders(responseHeaders) });
+    },
+  };
+}
+
+function reasonOf(error: unknown): NoReplyError["reason"] {
+  if (error instanceof TimeoutError) return "timeout";
+  if (error instanceof RequestError && error.isNoResponders()) return "no-responders";
+  return "disconnected";
+}
+
+async function readCreds(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((error: unknown) => {
+    throw new NarunError(
+      "USAGE",
+      { detail: `the credentials file cannot be read: ${messageOf(error)}` },
+      { cause: error },
+    );
+  });
+}
+
+/** Whether a server has what narun stands on: message schedules, per-message TTL, atomic batches (2.14). */
+export function isRecentServer(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 2 || (major === 2 && minor >= 14);
+}
+
+/** A server address without the login that it may carry. */
+function redactUrl(url: string): string {
+  return url.replace(/\/\/[^/@]*@/g, "//***@");
+}

@@ -1,0 +1,80 @@
+import { createInbox } from "@nats-io/transport-node";
+import { z } from "zod";
+import type { Nats } from "./connection.ts";
+
+const ServiceSchema = z.looseObject({
+  name: z.string(),
+  id: z.string(),
+  version: z.string(),
+  metadata: z.record(z.string(), z.string()).nullish(),
+});
+
+const StatsSchema = ServiceSchema.extend({
+  started: z.string().default(""),
+  endpoints: z
+    .array(
+      z.looseObject({ name: z.string(), num_requests: z.number().default(0), data: z.unknown().optional() }),
+    )
+    .nullish(),
+});
+
+export type DiscoveredService = z.infer<typeof ServiceSchema>;
+export type DiscoveredStats = z.infer<typeof StatsSchema>;
+
+export interface DiscoverOptions {
+  /** Only services of this name. Default: all. */
+  name?: string;
+  /** How long answers may take altogether. Default 500 ms. */
+  maxWaitMs?: number;
+  /** After how much silence since the last answer it ends. Default 100 ms. */
+  quietMs?: number;
+}
+
+/** Every NATS Micro service that answers `$SRV.PING`, started by narun or not. */
+export function discoverServices(nats: Nats, options: DiscoverOptions = {}): Promise<DiscoveredService[]> {
+  return gather(nats, "PING", ServiceSchema, options);
+}
+
+/** The statistics of every NATS Micro service. */
+export function discoverStats(nats: Nats, options: DiscoverOptions = {}): Promise<DiscoveredStats[]> {
+  return gather(nats, "STATS", StatsSchema, options);
+}
+
+function gather<T>(
+  nats: Nats,
+  verb: "PING" | "STATS",
+  schema: z.ZodType<T>,
+  { name, maxWaitMs = 500, quietMs = 100 }: DiscoverOptions,
+): Promise<T[]> {
+  const subject = name === undefined ? `$SRV.${verb}` : `$SRV.${verb}.${name}`;
+  const inbox = createInbox();
+  return new Promise((resolve) => {
+    const found: T[] = [];
+    const finish = () => {
+      clearTimeout(limit);
+      clearTimeout(quiet);
+      subscription.unsubscribe();
+      resolve(found);
+    };
+    const limit = setTimeout(finish, maxWaitMs);
+    let quiet: NodeJS.Timeout | undefined;
+    const subscription = nats.subscribe(inbox, (message) => {
+      // Nobody is there to answer at all.
+      if (message.status === 503) return finish();
+      const parsed = schema.safeParse(parseJson(message.text()));
+      if (parsed.success) found.push(parsed.data);
+      clearTimeout(quiet);
+      quiet = setTimeout(finish, quietMs);
+    });
+    nats.connection.publish(subject, "", { reply: inbox });
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Somebody answers something that is no service: the schema refuses it.
+    return undefined;
+  }
+}

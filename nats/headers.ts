@@ -1,0 +1,46 @@
+import { headers as createMsgHeaders, type MsgHdrs } from "@nats-io/transport-node";
+
+/** Header fields of a NATS message: name → values, names exactly as on the wire, values as text (UTF-8). */
+export type Headers = Map<string, string[]>;
+
+export function createHeaders(fields: Iterable<readonly [string, string]> = []): Headers {
+  const headers: Headers = new Map();
+  for (const [name, value] of fields) appendHeader(headers, name, value);
+  return headers;
+}
+
+export function appendHeader(headers: Headers, name: string, value: string): void {
+  const values = headers.get(name);
+  if (values === undefined) headers.set(name, [value]);
+  else values.push(value);
+}
+
+/** The first value of a field, names compared exactly: what crosses narun's wire is in canonical case. */
+export function headerValue(headers: Headers | undefined, name: string): string | undefined {
+  return headers?.get(name)?.[0];
+}
+
+const FORBIDDEN_NAME = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
+const FORBIDDEN_VALUE = /[\r\n\0]/;
+
+/** Whether a field can stand in a NATS header block without breaking it apart. */
+export function isHeaderSafe(name: string, value: string): boolean {
+  return name !== "" && !FORBIDDEN_NAME.test(name) && !FORBIDDEN_VALUE.test(value);
+}
+
+/** To the client library's own type. Filled through its iteration contract's map, as its `append` is quadratic. */
+export function toMsgHeaders(headers: Headers): MsgHdrs {
+  const result = createMsgHeaders();
+  const target = (result as unknown as { headers: Headers }).headers;
+  for (const [name, values] of headers) {
+    for (const value of values) {
+      if (!isHeaderSafe(name, value)) throw new TypeError(`header ${JSON.stringify(name)} cannot be sent`);
+    }
+    target.set(name, values);
+  }
+  return result;
+}
+
+export function fromMsgHeaders(headers: MsgHdrs | undefined): Headers | undefined {
+  return headers === undefined ? undefined : (headers as unknown as { headers: Headers }).headers;
+}

@@ -1,0 +1,22 @@
+export {
+  type ConnectionState,
+  connectNats,
+  type Message,
+  type Nats,
+  type NatsOptions,
+  NoReplyError,
+  type Subscription,
+} from "./connection.ts";
+export {
+  type DiscoveredService,
+  type DiscoveredStats,
+  discoverServices,
+  discoverStats,
+} from "./discovery.ts";
+export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
+export type { KvChange, KvEntry, KvRead, TypedKv } from "./kv.ts";
+export { ensureLogHistory, type ReadLogsOptions, readLogs } from "./log-history.ts";
+export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";
+export { type ContentStore, sha256Hex } from "./objects.ts";
+export type { PendingReply } from "./requester.ts";
+export { openBinaries, openNodeStates, openRevisions, openSpecs, specOfManifest } from "./stores.ts";

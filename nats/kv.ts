@@ -1,0 +1,162 @@
+import { JetStreamApiError, jetstream } from "@nats-io/jetstream";
+import { type KV, Kvm, type KvWatchEntry } from "@nats-io/kv";
+import { messageOf, NarunError } from "../contracts/index.ts";
+import type { Nats } from "./connection.ts";
+
+/** How a bucket's values are read and written. `decode` throws a NarunError with the reason where a value is not valid. */
+export interface KvCodec<T> {
+  decode(text: string, key: string): T;
+  encode(value: T): string;
+}
+
+export interface KvEntry<T> {
+  key: string;
+  value: T;
+  /** For `update`: the compare-and-set fails where somebody else wrote in between. */
+  revision: number;
+  createdAt: Date;
+}
+
+/** What a key holds: a value, or something that is not one. */
+export type KvRead<T> =
+  | ({ ok: true } & KvEntry<T>)
+  | { ok: false; key: string; revision: number; createdAt: Date; error: NarunError };
+
+export type KvChange<T> = { kind: "put"; read: KvRead<T> } | { kind: "delete"; key: string };
+
+export interface KvBucketOptions {
+  bucket: string;
+  history?: number;
+  /** Entries vanish so long after they were written. */
+  ttlMs?: number;
+  replicas?: number;
+}
+
+/** A KV bucket whose values are parsed when they are read. */
+export interface TypedKv<T> {
+  get(key: string): Promise<KvRead<T> | undefined>;
+  /** Every key, in no order. */
+  list(filter?: string): Promise<KvRead<T>[]>;
+  put(key: string, value: T): Promise<number>;
+  /** Writes a key that must not exist; undefined where it does. */
+  create(key: string, value: T): Promise<number | undefined>;
+  /** Writes a key that must still be at `revision`; undefined where it is not. */
+  update(key: string, value: T, revision: number): Promise<number | undefined>;
+  delete(key: string): Promise<void>;
+  /**
+   * Calls back with every entry, then with every change, for ever: a watch that ends (a server restarted, a consumer
+   * was lost) is resumed after the last change that was seen. Resolves once the present entries were handed over;
+   * `signal` ends it.
+   */
+  watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
+}
+
+/** Opens a bucket, creating it where it is missing. */
+export async function openKv<T>(
+  nats: Nats,
+  options: KvBucketOptions,
+  codec: KvCodec<T>,
+): Promise<TypedKv<T>> {
+  const kv = await new Kvm(jetstream(nats.connection)).create(options.bucket, {
+    history: options.history ?? 1,
+    ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
+    ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
+  });
+  const read = (entry: { key: string; revision: number; created: Date; string(): string }): KvRead<T> => {
+    const facts = { key: entry.key, revision: entry.revision, createdAt: entry.created };
+    try {
+      return { ok: true, ...facts, value: codec.decode(entry.string(), entry.key) };
+    } catch (error) {
+      const known = error instanceof NarunError;
+      return { ok: false, ...facts, error: known ? error : invalid(options.bucket, entry.key, error) };
+    }
+  };
+
+  return {
+    async get(key) {
+      const entry = await kv.get(key);
+      return entry === null || entry.operation !== "PUT" ? undefined : read(entry);
+    },
+    async list(filter = ">") {
+      const found: KvRead<T>[] = [];
+      const keys: string[] = [];
+      for await (const key of await kv.keys(filter)) keys.push(key);
+      for (const key of keys) {
+        const entry = await kv.get(key);
+        if (entry !== null && entry.operation === "PUT") found.push(read(entry));
+      }
+      return found;
+    },
+    put: (key, value) => kv.put(key, codec.encode(value)),
+    create: (key, value) => undefinedOnConflict(kv.create(key, codec.encode(value))),
+    update: (key, value, revision) => undefinedOnConflict(kv.update(key, codec.encode(value), revision)),
+    delete: (key) => kv.delete(key),
+    watch: (onChange, signal) => watchForEver(nats, kv, read, onChange, signal),
+  };
+}
+
+/** JetStream's error code for a compare-and-set that lost. */
+const WRONG_LAST_SEQUENCE = 10071;
+
+async function undefinedOnConflict(write: Promise<number>): Promise<number | undefined> {
+  try {
+    return await write;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE) return undefined;
+    throw error;
+  }
+}
+
+function invalid(bucket: string, key: string, cause: unknown): NarunError {
+  return new NarunError("SPEC_INVALID", { detail: `${bucket}/${key}: ${messageOf(cause)}` }, { cause });
+}
+
+const WATCH_RETRY_MS = 250;
+
+async function watchForEver<T>(
+  nats: Nats,
+  kv: KV,
+  read: (entry: KvWatchEntry) => KvRead<T>,
+  onChange: (change: KvChange<T>) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let lastSeen = 0;
+  const initial = Promise.withResolvers<void>();
+
+  const runOnce = async () => {
+    const present = (await kv.status()).values;
+    const iterator = await kv.watch(lastSeen > 0 ? { resumeFromRevision: lastSeen + 1 } : {});
+    const stop = () => iterator.stop();
+    signal.addEventListener("abort", stop, { once: true });
+    // A reconnect may be to a server that lost the consumer: resume from what was seen.
+    const forget = nats.onState((state) => state === "connected" && stop());
+    if (present === 0 || lastSeen > 0) initial.resolve();
+    try {
+      for await (const entry of iterator) {
+        lastSeen = Math.max(lastSeen, entry.revision);
+        onChange(
+          entry.operation === "PUT" ? { kind: "put", read: read(entry) } : { kind: "delete", key: entry.key },
+        );
+        if (entry.delta === 0) initial.resolve();
+      }
+    } finally {
+      forget();
+      signal.removeEventListener("abort", stop);
+      iterator.stop();
+    }
+  };
+
+  void (async () => {
+    while (!signal.aborted && nats.state !== "closed") {
+      try {
+        await runOnce();
+      } catch (error) {
+        // Before the first entries were handed over the caller hears of it; later the watch is simply tried again.
+        initial.reject(error);
+        await new Promise((resolve) => setTimeout(resolve, WATCH_RETRY_MS));
+      }
+    }
+    initial.resolve();
+  })();
+  return initial.promise;
+}

@@ -1,0 +1,66 @@
+import { DeliverPolicy, DiscardPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { type LogLine, LogLineSchema, stores, subjects } from "../contracts/index.ts";
+import type { Nats } from "./connection.ts";
+
+const NANOS_PER_MS = 1_000_000;
+
+/** Creates the stream that keeps the log lines, where it is missing. */
+export async function ensureLogHistory(
+  nats: Nats,
+  { replicas = 1 }: { replicas?: number } = {},
+): Promise<void> {
+  const manager = await jetstreamManager(nats.connection);
+  const { stream, maxAgeMs, maxBytes } = stores.logs;
+  await manager.streams.add({
+    name: stream,
+    subjects: [subjects.logsAll],
+    max_age: maxAgeMs * NANOS_PER_MS,
+    max_bytes: maxBytes,
+    discard: DiscardPolicy.Old,
+    num_replicas: replicas,
+    allow_direct: true,
+  });
+}
+
+export interface ReadLogsOptions {
+  /** Only lines of this function. Default: all. */
+  app?: string;
+  /** Only lines since then. Default: all that the stream still has. */
+  since?: Date;
+  /** Goes on with the lines that come, until `signal` ends it. Default: ends after the last stored line. */
+  follow?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Reads log lines in the order in which the stream got them. Lines that are no log lines are passed over. */
+export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): AsyncGenerator<LogLine> {
+  const consumer = await jetstream(nats.connection).consumers.get(stores.logs.stream, {
+    filter_subjects: options.app === undefined ? subjects.logsAll : subjects.logsOf(options.app),
+    ...(options.since === undefined
+      ? { deliver_policy: DeliverPolicy.All }
+      : { deliver_policy: DeliverPolicy.StartTime, opt_start_time: options.since.toISOString() }),
+  });
+  if (!options.follow && (await consumer.info()).num_pending === 0) return;
+  const messages = await consumer.consume();
+  const stop = () => messages.stop();
+  options.signal?.addEventListener("abort", stop, { once: true });
+  try {
+    for await (const message of messages) {
+      const parsed = LogLineSchema.safeParse(safeJson(message));
+      if (parsed.success) yield parsed.data;
+      if (!options.follow && message.info.pending === 0) return;
+    }
+  } finally {
+    options.signal?.removeEventListener("abort", stop);
+    messages.stop();
+  }
+}
+
+function safeJson(message: { json(): unknown }): unknown {
+  try {
+    return message.json();
+  } catch {
+    // Anybody may publish on logs.>: what is no JSON is no log line.
+    return undefined;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * A NATS Micro service (ADR-32): `$SRV.PING|INFO|STATS` discovery and counted endpoints.
+ *
+ * Our own instead of the client library's, because that one counts a request as done when the handler's synchronous
+ * part returns: its errors and processing time are wrong for every handler that awaits, and it cannot drain its
+ * endpoints while it still answers for them.
+ *
+ * I1  num_requests counts a request when it is taken, num_errors and processing_time when it is answered.
+ * I2  drain() resolves when the endpoints take nothing more from the server and all that it sent was handed over.
+ * I3  discovery answers until close(), so that a draining instance can still be seen.
+ */
+import { REQUEST_QUEUE } from "../contracts/index.ts";
+import type { Message, Nats, Subscription } from "./connection.ts";
+
+export interface MicroEndpoint {
+  name: string;
+  subject: string;
+  /** Takes a request, and calls `done` once when it was answered, with the error's text where that was one. */
+  handle(message: Message, done: (error?: string) => void): void;
+}
+
+export interface MicroServiceOptions {
+  /** `[A-Za-z0-9_-]+` */
+  name: string;
+  /** Semver. */
+  version: string;
+  description?: string;
+  metadata?: Record<string, string>;
+  endpoints: MicroEndpoint[];
+  /** Goes into `data` of every endpoint's statistics. */
+  stats?: () => unknown;
+}
+
+export interface MicroService {
+  readonly id: string;
+  drain(): Promise<void>;
+  close(): void;
+}
+
+interface Counts {
+  requests: number;
+  errors: number;
+  lastError: string;
+  processingMs: number;
+}
+
+const NANOS_PER_MS = 1_000_000;
+
+/** Registers a service. It is live on the server after the next `nats.flush()`. */
+export function registerMicroService(nats: Nats, options: MicroServiceOptions): MicroService {
+  const id = crypto.randomUUID().replaceAll("-", "");
+  const started = new Date().toISOString();
+  const identity = { name: options.name, id, version: options.version, metadata: options.metadata ?? {} };
+  const description = options.description ?? "";
+  const endpoints = options.endpoints.map((endpoint) => {
+    const counts: Counts = { requests: 0, errors: 0, lastError: "", processingMs: 0 };
+    const subscription = nats.subscribe(endpoint.subject, (message) => count(counts, endpoint, message), {
+      queue: REQUEST_QUEUE,
+    });
+    return { endpoint, counts, subscription };
+  });
+
+  const answers: Record<string, () => unknown> = {
+    PING: () => ({ type: "io.nats.micro.v1.ping_response", ...identity }),
+    INFO: () => ({
+      type: "io.nats.micro.v1.info_response",
+      ...identity,
+      description,
+      endpoints: endpoints.map(({ endpoint: { name, subject } }) => ({
+        name,
+        subject,
+        queue_group: REQUEST_QUEUE,
+        metadata: {},
+      })),
+    }),
+    STATS: () => ({
+      type: "io.nats.micro.v1.stats_response",
+      ...identity,
+      started,
+      endpoints: endpoints.map(({ endpoint, counts }) => statsOf(endpoint, counts, options.stats?.())),
+    }),
+  };
+  const discovery = ["$SRV.*", `$SRV.*.${options.name}`, `$SRV.*.${options.name}.${id}`].map(
+    (subject): Subscription =>
+      nats.subscribe(subject, (message) => {
+        const answer = answers[message.subject.split(".")[1] ?? ""];
+        if (answer !== undefined) message.respond(JSON.stringify(answer()));
+      }),
+  );
+
+  return {
+    id,
+    async drain() {
+      await Promise.all(endpoints.map(({ subscription }) => subscription.drain()));
+    },
+    close() {
+      for (const subscription of discovery) subscription.unsubscribe();
+      for (const { subscription } of endpoints) subscription.unsubscribe();
+    },
+  };
+}
+
+function count(counts: Counts, endpoint: MicroEndpoint, message: Message): void {
+  counts.requests += 1;
+  const startedAt = performance.now();
+  endpoint.handle(message, (error) => {
+    counts.processingMs += performance.now() - startedAt;
+    if (error === undefined) return;
+    counts.errors += 1;
+    counts.lastError = error;
+  });
+}
+
+function statsOf(endpoint: MicroEndpoint, counts: Counts, data: unknown) {
+  const nanos = Math.round(counts.processingMs * NANOS_PER_MS);
+  return {
+    name: endpoint.name,
+    subject: endpoint.subject,
+    queue_group: REQUEST_QUEUE,
+    num_requests: counts.requests,
+    num_errors: counts.errors,
+    last_error: counts.lastError,
+    processing_time: nanos,
+    average_processing_time: counts.requests === 0 ? 0 : Math.round(nanos / counts.requests),
+    ...(data === undefined ? {} : { data }),
+  };
+}

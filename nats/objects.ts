@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import { jetstream } from "@nats-io/jetstream";
+import { Objm } from "@nats-io/obj";
+import { messageOf, NarunError, objectName } from "../contracts/index.ts";
+import type { Nats } from "./connection.ts";
+
+/** An object store whose objects are named by the SHA-256 of their bytes, so that equal bytes are stored once. */
+export interface ContentStore {
+  has(sha256: string): Promise<boolean>;
+  /** Stores bytes under their digest; true where they were not there before. Damaged ones are replaced. */
+  put(sha256: string, bytes: Uint8Array): Promise<boolean>;
+  /** Reads bytes. Errors: OBJECT_NOT_FOUND; DIGEST_MISMATCH, where they are not what the digest says. */
+  get(sha256: string): Promise<Uint8Array>;
+}
+
+/** The digest that names an object: SHA-256, lower-case hex. */
+export function sha256Hex(bytes: Uint8Array | string): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Opens an object store, creating it where it is missing. */
+export async function openContentStore(nats: Nats, name: string, replicas = 1): Promise<ContentStore> {
+  const store = await new Objm(jetstream(nats.connection)).create(name, { replicas });
+  const wireDigest = (sha256: string) => `SHA-256=${Buffer.from(sha256, "hex").toString("base64url")}`;
+  const has = async (sha256: string) => {
+    const info = await store.info(objectName(sha256));
+    // The library pads the base64, other clients need not.
+    return (
+      info !== null &&
+      !info.deleted &&
+      info.digest.replace(/=+$/, "") === wireDigest(sha256).replace(/=+$/, "")
+    );
+  };
+  return {
+    has,
+    async put(sha256, bytes) {
+      if (await has(sha256)) return false;
+      await store.putBlob({ name: objectName(sha256) }, bytes);
+      return true;
+    },
+    async get(sha256) {
+      const bytes = await store.getBlob(objectName(sha256)).catch((error: unknown) => {
+        throw new NarunError("DIGEST_MISMATCH", { detail: messageOf(error), sha256 }, { cause: error });
+      });
+      if (bytes === null) throw new NarunError("OBJECT_NOT_FOUND", { detail: objectName(sha256), sha256 });
+      const actual = sha256Hex(bytes);
+      if (actual !== sha256) {
+        throw new NarunError("DIGEST_MISMATCH", { detail: `expected ${sha256}, found ${actual}`, sha256 });
+      }
+      return bytes;
+    },
+  };
+}

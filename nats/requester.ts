@@ -1,0 +1,48 @@
+import { createInbox, type NatsConnection } from "@nats-io/transport-node";
+import { type Message, toMessage } from "./connection.ts";
+import { type Headers, toMsgHeaders } from "./headers.ts";
+
+/** A request under way. Whoever sent it releases it: after the reply, or when it no longer waits. */
+export interface PendingReply {
+  release(): void;
+}
+
+/**
+ * Requests over one inbox subscription, as the client library's own request, without its timer and error object for
+ * each: the gateway has one deadline for a request, however often it is sent, and may want more than one reply.
+ */
+export function createRequester(connection: NatsConnection) {
+  const pending = new Map<string, (message: Message) => void>();
+  const prefix = `${createInbox()}.`;
+  let next = 0;
+  let isSubscribed = false;
+
+  const subscribe = () => {
+    isSubscribed = true;
+    connection.subscribe(`${prefix}*`, {
+      callback: (error, message) => {
+        if (error === null) pending.get(message.subject.slice(prefix.length))?.(toMessage(message));
+      },
+    });
+  };
+
+  return {
+    send(
+      subject: string,
+      data: Uint8Array,
+      headers: Headers,
+      onReply: (message: Message) => void,
+    ): PendingReply {
+      if (!isSubscribed) subscribe();
+      const token = (next++).toString(36);
+      pending.set(token, onReply);
+      try {
+        connection.publish(subject, data, { reply: prefix + token, headers: toMsgHeaders(headers) });
+      } catch (error) {
+        pending.delete(token);
+        throw error;
+      }
+      return { release: () => pending.delete(token) };
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import {
+  canonicalJson,
+  type FunctionSpec,
+  formatSpec,
+  formatYamlIssues,
+  type Manifest,
+  ManifestSchema,
+  NarunError,
+  type NodeState,
+  NodeStateSchema,
+  parseSpec,
+  type Spec,
+  stores,
+} from "../contracts/index.ts";
+import type { Nats } from "./connection.ts";
+import { type KvCodec, openKv, type TypedKv } from "./kv.ts";
+import { type ContentStore, openContentStore } from "./objects.ts";
+
+export interface StoreOptions {
+  /** Copies of every bucket. Default 1. */
+  replicas?: number;
+}
+
+/** The desired state: name → spec. Reads what other toolkits wrote too; writes functions only. */
+export function openSpecs(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Spec>> {
+  return openKv(nats, { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) }, specCodec);
+}
+
+/** The manifests of all revisions: `<name>.<revision>` → manifest. */
+export function openRevisions(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Manifest>> {
+  return openKv(
+    nats,
+    { ...stores.revisions, ...(replicas === undefined ? {} : { replicas }) },
+    manifestCodec,
+  );
+}
+
+/** The states of the nodes: node id → state. Entries of nodes that are silent vanish by themselves. */
+export function openNodeStates(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<NodeState>> {
+  const { bucket, history, ttlMs } = stores.nodes;
+  return openKv(
+    nats,
+    { bucket, history, ttlMs, ...(replicas === undefined ? {} : { replicas }) },
+    nodeStateCodec,
+  );
+}
+
+/** Bundles and source maps, by their digest. */
+export function openBinaries(nats: Nats, { replicas }: StoreOptions = {}): Promise<ContentStore> {
+  return openContentStore(nats, stores.binaries.objects, replicas);
+}
+
+const specCodec: KvCodec<Spec> = {
+  decode(text, key) {
+    const parsed = parseSpec(text);
+    if (!parsed.ok) {
+      throw new NarunError("SPEC_INVALID", {
+        detail: `${key}: ${formatYamlIssues(parsed.issues).replaceAll("\n", "; ")}`,
+      });
+    }
+    const { name } = parsed.value.spec;
+    if (name !== key)
+      throw new NarunError("SPEC_INVALID", { detail: `${key}: its name is ${JSON.stringify(name)}` });
+    return parsed.value;
+  },
+  encode({ kind, spec }) {
+    if (kind !== "function") throw new TypeError("services of the original toolkit are read only");
+    return formatSpec(spec);
+  },
+};
+
+const manifestCodec: KvCodec<Manifest> = {
+  decode: (text) => ManifestSchema.parse(JSON.parse(text)),
+  encode: canonicalJson,
+};
+
+const nodeStateCodec: KvCodec<NodeState> = {
+  decode: (text) => NodeStateSchema.parse(JSON.parse(text)),
+  encode: (state) => JSON.stringify(state),
+};
+
+/** The spec that makes a revision live: the manifest's configuration and the revision's name. */
+export function specOfManifest(manifest: Manifest, revision: string): FunctionSpec {
+  return { ...manifest.config, revision };
+}
