@@ -210,6 +210,10 @@ export const errorCatalogue = {
     title: "The node is shutting down",
     solve: "Another node takes over; start one if there is none.",
   },
+  INSTANCE_DRAINING: {
+    title: "The instance takes no new requests; this one was not started",
+    solve: "The gateway sends it elsewhere by itself.",
+  },
   HOST_CRASHED: {
     title: "The sandbox process died",
     solve: "narun starts another; a function that does it again and again is in `narun logs`.",
