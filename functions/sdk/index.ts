@@ -1,0 +1,26 @@
+/**
+ * The types of a function. There is nothing here at run time: `import type { Handler } from "narun"` leaves no trace in
+ * the bundle. `Request` and `Response` are the platform's own.
+ */
+
+/** What `env` in narun.yaml says: name → value. */
+export type Env = Readonly<Record<string, string>>;
+
+/** Facts of one request. */
+export interface Context {
+  /** The same id as in the answer's `x-request-id` and in the log lines of the request. */
+  readonly requestId: string;
+  /** Epoch milliseconds after which nobody waits for the answer any more (`limits.timeoutMs`). */
+  readonly deadline: number;
+}
+
+/**
+ * Answers a request. A function of this type is a whole function as the default export, or answers one method under
+ * that method's name (`export const GET: Handler`). `E` names the env values that it relies on.
+ */
+export type Handler<E = Env> = (request: Request, env: E, context: Context) => Response | Promise<Response>;
+
+/** The module worker style: a default export with a `fetch` handler. */
+export interface ModuleWorker<E = Env> {
+  fetch: Handler<E>;
+}
