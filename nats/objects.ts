@@ -7,10 +7,15 @@ import type { Nats } from "./connection.ts";
 /** An object store whose objects are named by the SHA-256 of their bytes, so that equal bytes are stored once. */
 export interface ContentStore {
   has(sha256: string): Promise<boolean>;
-  /** Stores bytes under their digest; true where they were not there before. Damaged ones are replaced. */
-  put(sha256: string, bytes: Uint8Array): Promise<boolean>;
+  /**
+   * Stores bytes under their digest; true where they were written. What the store says it has is not written again,
+   * except with `replace`: for bytes that turned out damaged when they were read.
+   */
+  put(sha256: string, bytes: Uint8Array, options?: { replace?: boolean }): Promise<boolean>;
   /** Reads bytes. Errors: OBJECT_NOT_FOUND; DIGEST_MISMATCH, where they are not what the digest says. */
   get(sha256: string): Promise<Uint8Array>;
+  /** Deletes bytes; it is no error where they are not there. */
+  delete(sha256: string): Promise<void>;
 }
 
 /** The digest that names an object: SHA-256, lower-case hex. */
@@ -33,8 +38,8 @@ export async function openContentStore(nats: Nats, name: string, replicas = 1): 
   };
   return {
     has,
-    async put(sha256, bytes) {
-      if (await has(sha256)) return false;
+    async put(sha256, bytes, { replace = false } = {}) {
+      if (!replace && (await has(sha256))) return false;
       await store.putBlob({ name: objectName(sha256) }, bytes);
       return true;
     },
@@ -48,6 +53,9 @@ export async function openContentStore(nats: Nats, name: string, replicas = 1): 
         throw new NarunError("DIGEST_MISMATCH", { detail: `expected ${sha256}, found ${actual}`, sha256 });
       }
       return bytes;
+    },
+    async delete(sha256) {
+      await store.delete(objectName(sha256));
     },
   };
 }
