@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { jetstream } from "@nats-io/jetstream";
+import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
-import { messageOf, NarunError, objectName } from "../contracts/index.ts";
+import { NarunError, objectName } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
 
 /** An object store whose objects are named by the SHA-256 of their bytes, so that equal bytes are stored once. */
@@ -26,6 +26,7 @@ export function sha256Hex(bytes: Uint8Array | string): string {
 /** Opens an object store, creating it where it is missing. */
 export async function openContentStore(nats: Nats, name: string, replicas = 1): Promise<ContentStore> {
   const store = await new Objm(jetstream(nats.connection)).create(name, { replicas });
+  const manager = await jetstreamManager(nats.connection);
   const wireDigest = (sha256: string) => `SHA-256=${Buffer.from(sha256, "hex").toString("base64url")}`;
   const has = async (sha256: string) => {
     const info = await store.info(objectName(sha256));
@@ -44,10 +45,11 @@ export async function openContentStore(nats: Nats, name: string, replicas = 1): 
       return true;
     },
     async get(sha256) {
-      const bytes = await store.getBlob(objectName(sha256)).catch((error: unknown) => {
-        throw new NarunError("DIGEST_MISMATCH", { detail: messageOf(error), sha256 }, { cause: error });
-      });
-      if (bytes === null) throw new NarunError("OBJECT_NOT_FOUND", { detail: objectName(sha256), sha256 });
+      const info = await store.info(objectName(sha256));
+      if (info === null || info.deleted) {
+        throw new NarunError("OBJECT_NOT_FOUND", { detail: objectName(sha256), sha256 });
+      }
+      const bytes = await readChunks(manager, `OBJ_${name}`, `$O.${name}.C.${info.nuid}`, info.chunks);
       const actual = sha256Hex(bytes);
       if (actual !== sha256) {
         throw new NarunError("DIGEST_MISMATCH", { detail: `expected ${sha256}, found ${actual}`, sha256 });
@@ -58,4 +60,26 @@ export async function openContentStore(nats: Nats, name: string, replicas = 1): 
       await store.delete(objectName(sha256));
     },
   };
+}
+
+/**
+ * The chunks of an object, one after the other. Our own instead of the client library's, because that one waits for ever
+ * where chunks are missing: damaged, or deleted while they are read. What is missing shows in the digest.
+ */
+async function readChunks(
+  manager: JetStreamManager,
+  stream: string,
+  subject: string,
+  count: number,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for (let sequence = 1; chunks.length < count; ) {
+    // Answered by the stream's leader, so that what was just written is seen; a literal would not pass the library's types.
+    const next = { seq: sequence, next_by_subj: subject };
+    const chunk = await manager.streams.getMessage(stream, next);
+    if (chunk === null) break;
+    chunks.push(chunk.data);
+    sequence = chunk.seq + 1;
+  }
+  return Buffer.concat(chunks);
 }
