@@ -20,6 +20,11 @@ export interface NatsOptions {
   creds?: string;
   /** What the server shows for this connection. */
   name: string;
+  /**
+   * Told of what a subscription's handler threw: a fault of the handler. The connection and the subscription go on.
+   * Default: it is thrown again as an uncaught exception.
+   */
+  onHandlerError?: (error: unknown, subject: string) => void;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
   connectTimeoutMs?: number;
 }
@@ -89,6 +94,13 @@ export interface Nats {
 
 const DEFAULT_URL = "nats://127.0.0.1:4222";
 
+/** What is thrown inside the client library's callbacks ends its reader, and the connection is deaf from then on. */
+function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
 /** Reconnects fast at first, then once every 2 s, with jitter so that a fleet does not come back in one instant. */
 const RECONNECT_MAX_MS = 2_000;
 
@@ -98,6 +110,7 @@ const RECONNECT_MAX_MS = 2_000;
  */
 export async function connectNats(options: NatsOptions): Promise<Nats> {
   const url = options.url ?? DEFAULT_URL;
+  const onHandlerError = options.onHandlerError ?? throwLater;
   const creds =
     options.creds ?? (options.credsFile === undefined ? undefined : await readCreds(options.credsFile));
   let attempts = 0;
@@ -146,7 +159,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     }
   })();
   void connection.closed().then(() => enter("closed"));
-  const requester = createRequester(connection);
+  const requester = createRequester(connection, onHandlerError);
 
   return {
     get url() {
@@ -172,7 +185,12 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
         ...(queue === undefined ? {} : { queue }),
         callback: (error, message) => {
           // The library reports its own closing this way; the state listener tells of it.
-          if (error === null) handle(toMessage(message));
+          if (error !== null) return;
+          try {
+            handle(toMessage(message));
+          } catch (thrown) {
+            onHandlerError(thrown, subject);
+          }
         },
       });
       return {

@@ -1,7 +1,8 @@
 import { JetStreamApiError, jetstream } from "@nats-io/jetstream";
-import { type KV, Kvm, type KvWatchEntry } from "@nats-io/kv";
+import { Kvm } from "@nats-io/kv";
 import { messageOf, NarunError } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
+import { watchKv } from "./kv-watch.ts";
 
 /** How a bucket's values are read and written. `decode` throws a NarunError with the reason where a value is not valid. */
 export interface KvCodec<T> {
@@ -44,9 +45,10 @@ export interface TypedKv<T> {
   update(key: string, value: T, revision: number): Promise<number | undefined>;
   delete(key: string): Promise<void>;
   /**
-   * Calls back with every entry, then with every change, for ever: a watch that ends (a server restarted, a consumer
-   * was lost) is resumed after the last change that was seen. Resolves once the present entries were handed over;
-   * `signal` ends it.
+   * Calls back with every entry, then with every change, until `signal` ends it. When NATS was away, all that changed
+   * meanwhile comes after it is back, nothing twice; of several changes of one key, only the last. Resolves once the
+   * present entries were handed over, or when `signal` ended it before; rejects where the bucket cannot be read at the
+   * start. An entry that vanishes by its TTL is not told: whoever has such a bucket looks at the age of its values.
    */
   watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
 }
@@ -91,7 +93,7 @@ export async function openKv<T>(
     create: (key, value) => undefinedOnConflict(kv.create(key, codec.encode(value))),
     update: (key, value, revision) => undefinedOnConflict(kv.update(key, codec.encode(value), revision)),
     delete: (key) => kv.delete(key),
-    watch: (onChange, signal) => watchForEver(nats, kv, read, onChange, signal),
+    watch: (onChange, signal) => watchKv({ nats, kv, read, onChange, signal }),
   };
 }
 
@@ -109,54 +111,4 @@ async function undefinedOnConflict(write: Promise<number>): Promise<number | und
 
 function invalid(bucket: string, key: string, cause: unknown): NarunError {
   return new NarunError("SPEC_INVALID", { detail: `${bucket}/${key}: ${messageOf(cause)}` }, { cause });
-}
-
-const WATCH_RETRY_MS = 250;
-
-async function watchForEver<T>(
-  nats: Nats,
-  kv: KV,
-  read: (entry: KvWatchEntry) => KvRead<T>,
-  onChange: (change: KvChange<T>) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  let lastSeen = 0;
-  const initial = Promise.withResolvers<void>();
-
-  const runOnce = async () => {
-    const present = (await kv.status()).values;
-    const iterator = await kv.watch(lastSeen > 0 ? { resumeFromRevision: lastSeen + 1 } : {});
-    const stop = () => iterator.stop();
-    signal.addEventListener("abort", stop, { once: true });
-    // A reconnect may be to a server that lost the consumer: resume from what was seen.
-    const forget = nats.onState((state) => state === "connected" && stop());
-    if (present === 0 || lastSeen > 0) initial.resolve();
-    try {
-      for await (const entry of iterator) {
-        lastSeen = Math.max(lastSeen, entry.revision);
-        onChange(
-          entry.operation === "PUT" ? { kind: "put", read: read(entry) } : { kind: "delete", key: entry.key },
-        );
-        if (entry.delta === 0) initial.resolve();
-      }
-    } finally {
-      forget();
-      signal.removeEventListener("abort", stop);
-      iterator.stop();
-    }
-  };
-
-  void (async () => {
-    while (!signal.aborted && nats.state !== "closed") {
-      try {
-        await runOnce();
-      } catch (error) {
-        // Before the first entries were handed over the caller hears of it; later the watch is simply tried again.
-        initial.reject(error);
-        await new Promise((resolve) => setTimeout(resolve, WATCH_RETRY_MS));
-      }
-    }
-    initial.resolve();
-  })();
-  return initial.promise;
 }

@@ -11,7 +11,10 @@ export interface PendingReply {
  * Requests over one inbox subscription, as the client library's own request, without its timer and error object for
  * each: the gateway has one deadline for a request, however often it is sent, and may want more than one reply.
  */
-export function createRequester(connection: NatsConnection) {
+export function createRequester(
+  connection: NatsConnection,
+  onHandlerError: (error: unknown, subject: string) => void,
+) {
   const pending = new Map<string, (message: Message) => void>();
   const prefix = `${createInbox()}.`;
   let next = 0;
@@ -21,7 +24,12 @@ export function createRequester(connection: NatsConnection) {
     isSubscribed = true;
     connection.subscribe(`${prefix}*`, {
       callback: (error, message) => {
-        if (error === null) pending.get(message.subject.slice(prefix.length))?.(toMessage(message));
+        if (error !== null) return;
+        try {
+          pending.get(message.subject.slice(prefix.length))?.(toMessage(message));
+        } catch (thrown) {
+          onHandlerError(thrown, message.subject);
+        }
       },
     });
   };

@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { rm } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import type { Logger } from "pino";
+import { messageOf, NarunError } from "../../contracts/index.ts";
+import { portsFileOf, waitUntilReady } from "./ready.ts";
+import { lastLines } from "./run-program.ts";
+
+export interface ServerProcess {
+  readonly pid: number;
+  readonly port: number;
+  /** Settles when the process is gone, with how it ended. */
+  readonly ended: Promise<string>;
+  /** SIGTERM, and SIGKILL where that does not help within `graceMs`. Resolves when the process is gone. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export interface ServerProcessOptions {
+  binary: string;
+  configFile: string;
+  portsDir: string;
+  log: Pick<Logger, "debug" | "warn">;
+  /** Called with the pid as soon as there is one, before the server is ready. */
+  onSpawn?: ((pid: number) => void) | undefined;
+  signal: AbortSignal;
+}
+
+/** A large store takes long to recover; a server that still works on it is not to be given up. */
+const START_TIMEOUT_MS = 120_000;
+/** How long a server that was given up may take to end. */
+const START_FAILED_GRACE_MS = 1_000;
+
+/** Starts one nats-server process and waits until it is ready. Errors: NATS_SERVER_FAILED with its last words. */
+export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
+  const { binary, configFile, portsDir, onSpawn, signal } = options;
+  const child = spawn(binary, ["-c", configFile], {
+    stdio: ["ignore", "ignore", "pipe"],
+    // In a group of its own: a terminal's Ctrl-C is for narun, which still needs the server while it drains.
+    detached: true,
+  });
+  const words = collectWords(child, options.log);
+  const ended = waitForEnd(child);
+  const { pid } = child;
+  if (pid === undefined) throw failed(await ended, words);
+  onSpawn?.(pid);
+  const stop = async (graceMs: number) => {
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), graceMs);
+    await ended;
+    clearTimeout(timer);
+    // A server that was killed leaves its file behind.
+    await rm(portsFileOf(binary, pid, portsDir), { force: true });
+  };
+
+  const waiting = new AbortController();
+  try {
+    const limit = AbortSignal.any([signal, waiting.signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
+    const port = await Promise.race([
+      waitUntilReady(binary, pid, portsDir, limit),
+      ended.then((how) => Promise.reject(failed(how, words))),
+    ]);
+    return { pid, port, ended, stop };
+  } catch (error) {
+    await stop(START_FAILED_GRACE_MS);
+    signal.throwIfAborted();
+    if (error instanceof NarunError) throw error;
+    throw failed(`not ready after ${START_TIMEOUT_MS / 1_000} s`, words, error);
+  } finally {
+    waiting.abort();
+  }
+}
+
+/** How many of the server's own lines an error shows. */
+const LAST_WORDS = 5;
+
+/** Passes on what the server says, and keeps the last lines of it. */
+function collectWords(child: ChildProcess, log: Pick<Logger, "debug" | "warn">): string[] {
+  const words: string[] = [];
+  if (child.stderr === null) return words;
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    const text = line.replace(/^\[\d+\] \S+ \S+ /, "");
+    if (text.trim() === "") return;
+    words.push(text);
+    if (words.length > LAST_WORDS) words.shift();
+    if (/^\[(WRN|ERR|FTL)\]/.test(text)) log.warn({ nats: text }, "nats-server");
+    else log.debug({ nats: text }, "nats-server");
+  });
+  return words;
+}
+
+function waitForEnd(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve(messageOf(error)));
+    // Not `exit`: after `close` the last words are all there.
+    child.once("close", (status, signal) => {
+      resolve(signal === null ? `ended with status ${status}` : `was ended by ${signal}`);
+    });
+  });
+}
+
+function failed(how: string, words: readonly string[], cause?: unknown): NarunError {
+  const said = lastLines(words.join("\n"), LAST_WORDS);
+  return new NarunError("NATS_SERVER_FAILED", { detail: said === "" ? how : `${how}: ${said}` }, { cause });
+}

@@ -1,0 +1,51 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { inject } from "vitest";
+import { startNatsServer } from "../../nats/index.ts";
+import { eventually } from "./eventually.ts";
+
+/** A real nats-server on a free port with a store of its own. */
+export interface TestNats extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  /** Changes with kill9(). */
+  readonly pid: number;
+  /** Kills the server with SIGKILL; it comes back by itself on the same port with the same store. Resolves when it was killed. */
+  kill9(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startTestNats(): Promise<TestNats> {
+  const dataDir = await mkdtemp(join(tmpdir(), "narun-test-nats-"));
+  const server = await startNatsServer({
+    binary: inject("natsServer"),
+    dataDir,
+    log: pino({ level: "silent" }),
+  });
+  const close = async () => {
+    await server.close();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  const pidOf = () => {
+    if (server.pid === undefined) throw new Error("the nats-server is being restarted");
+    return server.pid;
+  };
+  return {
+    url: server.url,
+    port: server.port,
+    get pid() {
+      return pidOf();
+    },
+    async kill9() {
+      const pid = pidOf();
+      process.kill(pid, "SIGKILL");
+      await eventually(() => {
+        if (server.pid === pid) throw new Error(`nats-server ${pid} was not seen to die`);
+      });
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

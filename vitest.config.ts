@@ -1,0 +1,14 @@
+import { configDefaults, defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["**/*.test.ts"],
+    exclude: [...configDefaults.exclude, "**/.narun/**"],
+    globalSetup: ["test/harness/global-setup.ts"],
+    // Processes, as tests start and kill processes of their own; few of them, as each has its nats-server beside it.
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
