@@ -1,0 +1,75 @@
+import { isBuiltin } from "node:module";
+import { HTTP_METHODS, NarunError } from "../contracts/index.ts";
+import { createIssue, formatIssue, importedAt } from "./build-issue.ts";
+import { type BundledFile, type BundleMessage, findImportChain } from "./bundler.ts";
+import type { LoadedFunction } from "./function-folder.ts";
+
+/**
+ * The error of a source that does not bundle: NODE_BUILTIN_IN_ISOLATE with the chain of imports, where nothing but
+ * modules of Node stands in the way, else BUILD_FAILED. `fields.issues` has each place.
+ */
+export async function createBuildError(
+  fn: LoadedFunction,
+  messages: readonly BundleMessage[],
+): Promise<NarunError> {
+  const issues = messages.map((message) => createIssue(message, fn.dir));
+  const builtins = messages.map((message) => {
+    const imported = importedAt(message);
+    return imported !== undefined && isBuiltin(imported) ? imported : undefined;
+  });
+  if (fn.config.mode !== "isolate" || builtins.includes(undefined)) {
+    return new NarunError("BUILD_FAILED", { detail: issues.map(formatIssue).join("\n\n"), issues });
+  }
+
+  const chains = await Promise.all(
+    messages.map((message, index) => chainTo(fn, message, builtins[index] ?? "")),
+  );
+  const places = issues.map(({ file, line, column, frame }, index) =>
+    [chains[index]?.join(" → "), `${file}:${line}:${column}`, frame].join("\n"),
+  );
+  return new NarunError("NODE_BUILTIN_IN_ISOLATE", {
+    detail: `${places.join("\n\n")}\n${issues[0]?.hint ?? ""}`,
+    modules: [...new Set(builtins)],
+    chains,
+    issues,
+  });
+}
+
+/** Whether a function has something to answer with, by the names of its entry's exports. */
+export function hasHandler(exports: readonly string[]): boolean {
+  return exports.includes("default") || HTTP_METHODS.some((method) => exports.includes(method));
+}
+
+export function createNoHandlerError(fn: LoadedFunction, exports: readonly string[]): NarunError {
+  const found = exports.length === 0 ? "nothing" : `only ${[...exports].sort().join(", ")}`;
+  return new NarunError("NO_HANDLER", { detail: `${fn.entry} exports ${found}`, exports });
+}
+
+export function createTooLargeError(
+  fn: LoadedFunction,
+  bytes: number,
+  heaviest: readonly BundledFile[],
+): NarunError {
+  const maxBytes = fn.config.limits.maxBundleBytes;
+  const list = heaviest.slice(0, 5).map((file) => `  ${formatBytes(file.bytes).padStart(9)}  ${file.path}`);
+  return new NarunError("BUNDLE_TOO_LARGE", {
+    detail: `it has ${formatBytes(bytes)} (${bytes} bytes), limits.maxBundleBytes is ${formatBytes(maxBytes)} (${maxBytes}); the heaviest files:\n${list.join("\n")}`,
+    limit: "limits.maxBundleBytes",
+    maxBytes,
+    bytes,
+    heaviest,
+  });
+}
+
+/** A size as people read it: `12.3 KiB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1_024) return `${bytes} B`;
+  const kib = bytes / 1_024;
+  return kib < 1_024 ? `${kib.toFixed(1)} KiB` : `${(kib / 1_024).toFixed(1)} MiB`;
+}
+
+async function chainTo(fn: LoadedFunction, message: BundleMessage, builtin: string): Promise<string[]> {
+  const importer = message.location?.file ?? fn.entry;
+  const source = { dir: fn.dir, entry: fn.entry, mode: "isolate" } as const;
+  return (await findImportChain(source, importer, builtin)) ?? [importer, builtin];
+}

@@ -1,0 +1,94 @@
+import { existsSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import type { BundleMessage } from "./bundler.ts";
+import { displayPath } from "./function-folder.ts";
+
+/** One thing that is wrong, or doubtful, at one place of the source. */
+export interface BuildIssue {
+  /** As people read it: relative to the working folder, if it lies below. */
+  file: string;
+  /** 1-based. */
+  line: number;
+  /** 1-based, in characters. */
+  column: number;
+  message: string;
+  /** The line with a caret under the place. */
+  frame: string;
+  /** The module that is imported at the place, where one is. */
+  module?: string;
+  /** How to fix it, where that can be told. */
+  hint?: string;
+}
+
+/** Turns what the bundler says into an issue. `dir` is the function's folder, to which its paths are relative. */
+export function createIssue(message: BundleMessage, dir: string): BuildIssue {
+  const { location, text } = message;
+  if (location === null) return { file: displayPath(dir), line: 1, column: 1, message: text, frame: "" };
+  // The bundler counts bytes, people count characters.
+  const column = charactersOf(location.lineText, location.column);
+  const width = charactersOf(location.lineText, location.column + location.length) - column;
+  const module = importedAt(message);
+  const hint = hintFor(message, dir);
+  return {
+    file: displayPath(resolve(dir, location.file)),
+    line: location.line,
+    column: column + 1,
+    message: text,
+    frame: createFrame(location.lineText, location.line, column, width),
+    ...(module === undefined ? {} : { module }),
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+/** An issue as text: where and what, the code frame, the hint. */
+export function formatIssue({ file, line, column, message, frame, hint }: BuildIssue): string {
+  return [`${file}:${line}:${column}: ${message}`, frame, hint].filter(Boolean).join("\n");
+}
+
+/** What is imported at the place of a message, if that is the name of a module. */
+export function importedAt({ location }: BundleMessage): string | undefined {
+  if (location === null) return undefined;
+  const bytes = Buffer.from(location.lineText);
+  const text = bytes.subarray(location.column, location.column + location.length).toString();
+  return /^(["'`])(.+)\1$/.exec(text)?.[2];
+}
+
+/** The most characters of a line that a frame shows, as a line of a minified package may be a megabyte long. */
+const FRAME_WIDTH = 100;
+
+function createFrame(lineText: string, line: number, column: number, width: number): string {
+  const from = Math.max(0, column - FRAME_WIDTH / 2);
+  const shown = lineText.slice(from, from + FRAME_WIDTH).replaceAll("\t", " ");
+  const caret = column - from;
+  const gutter = `  ${line} | `;
+  const marks = "^".repeat(Math.max(1, Math.min(width, shown.length - caret)));
+  return `${gutter}${shown.trimEnd()}\n${" ".repeat(gutter.length - 2)}| ${" ".repeat(caret)}${marks}`;
+}
+
+function charactersOf(text: string, bytes: number): number {
+  return Buffer.from(text).subarray(0, bytes).toString().length;
+}
+
+const PACKAGE_NAME = /^(@[a-z0-9-~][\w.~-]*\/)?[a-z0-9-~][\w.~-]*/;
+
+function hintFor(message: BundleMessage, dir: string): string | undefined {
+  const imported = importedAt(message);
+  if (imported !== undefined && isBuiltin(imported)) {
+    return "an isolate has no modules of Node: set `mode: node` in narun.yaml, or use a Web-standard package";
+  }
+  const packageName = imported === undefined ? undefined : PACKAGE_NAME.exec(imported)?.[0];
+  const importer = resolve(dir, message.location?.file ?? "");
+  if (packageName !== undefined && !isInstalled(packageName, dirname(importer))) {
+    return `npm install ${packageName}`;
+  }
+  const notes = message.notes.map(({ text }) => text).filter((text) => text !== "");
+  return notes.length === 0 ? undefined : notes.join("\n");
+}
+
+function isInstalled(packageName: string, from: string): boolean {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "node_modules", packageName))) return true;
+    if (folder === dirname(folder)) return false;
+  }
+}

@@ -1,0 +1,106 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { canonicalJson, type FunctionConfig, type Manifest } from "../contracts/index.ts";
+import { sha256Hex } from "../nats/index.ts";
+import { createBuildError, createNoHandlerError, createTooLargeError, hasHandler } from "./build-error.ts";
+import { type BuildIssue, createIssue } from "./build-issue.ts";
+import { type Bundle, type BundledFile, type Bundler, createBundler } from "./bundler.ts";
+import { type LoadedFunction, loadFunction } from "./function-folder.ts";
+
+/** A function, ready to be pushed. */
+export interface Build {
+  config: FunctionConfig;
+  manifest: Manifest;
+  /** SHA-256 of the manifest. Equal source and configuration give the same one on every machine. */
+  revision: string;
+  /** One minified ES module. */
+  bundle: Uint8Array;
+  /** Its source map; paths are relative to the function's folder. */
+  sourceMap: Uint8Array;
+  elapsedMs: number;
+  /** What weighs most in the bundle, the heaviest first; at most ten. */
+  heaviest: BundledFile[];
+  /** Every source file that was read, absolute. */
+  inputs: string[];
+  /** What the bundler finds doubtful, though it builds. */
+  warnings: BuildIssue[];
+}
+
+export interface BuildOptions {
+  /** Also writes `.narun/build/<name>/{bundle.js,bundle.js.map,manifest.json}` in the function's folder. Default true. */
+  write?: boolean;
+}
+
+/**
+ * Builds a function from its folder. Errors: those of loadFunction; BUILD_FAILED and NODE_BUILTIN_IN_ISOLATE with each
+ * place as text and in `fields.issues`; NO_HANDLER; BUNDLE_TOO_LARGE.
+ */
+export async function buildFunction(
+  target: string | LoadedFunction,
+  options: BuildOptions = {},
+): Promise<Build> {
+  const startedAt = performance.now();
+  const fn = typeof target === "string" ? await loadFunction(target) : target;
+  await using bundler = await createBundler(sourceOf(fn));
+  const build = await buildWith(bundler, fn, options);
+  return { ...build, elapsedMs: performance.now() - startedAt };
+}
+
+/** Builds with a bundler that may have done it before. */
+export async function buildWith(
+  bundler: Bundler,
+  fn: LoadedFunction,
+  { write = true }: BuildOptions = {},
+): Promise<Build> {
+  const startedAt = performance.now();
+  const result = await bundler.bundle();
+  if (!result.ok) throw await createBuildError(fn, result.messages);
+  const heaviest = result.files.sort((a, b) => b.bytes - a.bytes || (a.path < b.path ? -1 : 1)).slice(0, 10);
+  if (!hasHandler(result.exports)) throw createNoHandlerError(fn, result.exports);
+  if (result.code.byteLength > fn.config.limits.maxBundleBytes) {
+    throw createTooLargeError(fn, result.code.byteLength, heaviest);
+  }
+  const manifest = createManifest(fn.config, result);
+  if (write) await writeBuild(fn, manifest, result);
+  return {
+    config: fn.config,
+    manifest,
+    revision: sha256Hex(canonicalJson(manifest)),
+    bundle: result.code,
+    sourceMap: result.sourceMap,
+    elapsedMs: performance.now() - startedAt,
+    heaviest,
+    inputs: [...bundler.inputs],
+    warnings: result.warnings.map((message) => createIssue(message, fn.dir)),
+  };
+}
+
+/** What of a function decides how it is bundled. */
+export function sourceOf({ dir, entry, config }: LoadedFunction) {
+  return { dir, entry, mode: config.mode === "node" ? "node" : "isolate" } as const;
+}
+
+function createManifest(config: FunctionConfig, { code, sourceMap }: Bundle): Manifest {
+  return {
+    format: 1,
+    config,
+    bundle: { sha256: sha256Hex(code), size: code.byteLength },
+    sourceMap: { sha256: sha256Hex(sourceMap), size: sourceMap.byteLength },
+  };
+}
+
+async function writeBuild(
+  fn: LoadedFunction,
+  manifest: Manifest,
+  { code, sourceMap }: Bundle,
+): Promise<void> {
+  const folder = join(fn.dir, ".narun", "build", fn.config.name);
+  await mkdir(folder, { recursive: true });
+  await Promise.all([
+    // Whatever is below .narun is made, not written: git need not see it, whether the author thought of it or not.
+    writeFile(join(fn.dir, ".narun", ".gitignore"), "*\n"),
+    writeFile(join(folder, "bundle.js"), code),
+    writeFile(join(folder, "bundle.js.map"), sourceMap),
+    writeFile(join(folder, "manifest.json"), canonicalJson(manifest)),
+  ]);
+}

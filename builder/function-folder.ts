@@ -1,0 +1,124 @@
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { basename, join, relative, resolve } from "node:path";
+import {
+  defaultRoutes,
+  type FunctionConfig,
+  type FunctionFile,
+  FunctionFileSchema,
+  NAME_PATTERN,
+  NarunError,
+  parseYaml,
+  type YamlIssue,
+} from "../contracts/index.ts";
+
+/** A function as its author wrote it: where it is, and what it says about itself, defaults applied. */
+export interface LoadedFunction {
+  /** Absolute, symbolic links resolved. */
+  dir: string;
+  /** The entry file, relative to `dir`. */
+  entry: string;
+  config: FunctionConfig;
+}
+
+/** What a folder is asked for when narun.yaml names no entry, the likeliest first. */
+const ENTRIES = ["", "src/"].flatMap((folder) =>
+  ["index.ts", "index.tsx", "index.mts", "index.js", "index.jsx", "index.mjs"].map((file) => folder + file),
+);
+
+const CONFIG_FILE = "narun.yaml";
+
+/**
+ * Reads a function's folder. A folder without narun.yaml is valid. Errors: CONFIG_INVALID with every issue (`fields.issues`),
+ * each by file, line, key and the nearest valid key; ENTRY_NOT_FOUND with what was looked for.
+ */
+export async function loadFunction(dir: string): Promise<LoadedFunction> {
+  const folder = await resolveFolder(dir);
+  const file = await readConfigFile(folder);
+  const { name: ownName, entry: ownEntry, routes, ...rest } = file;
+  const name = ownName ?? nameOfFolder(folder);
+  const entry = await findEntry(folder, ownEntry);
+  return { dir: folder, entry, config: { ...rest, name, routes: routes ?? defaultRoutes(name) } };
+}
+
+/** The absolute path of a function's folder, symbolic links resolved. Errors: ENTRY_NOT_FOUND, where there is none. */
+export async function resolveFolder(dir: string): Promise<string> {
+  return realpath(dir).catch((error: unknown) => {
+    throw new NarunError("ENTRY_NOT_FOUND", { detail: `${dir} is no folder` }, { cause: error });
+  });
+}
+
+/**
+ * The functions at a place: the folder itself if it is one (it has a narun.yaml or an entry file), else each of its direct
+ * subfolders that is one, by name. Absolute paths. Errors: ENTRY_NOT_FOUND, where there is no such folder.
+ */
+export async function findFunctions(dir: string): Promise<string[]> {
+  const root = resolve(dir);
+  if (await isFunction(root)) return [root];
+  const children = await readdir(root, { withFileTypes: true }).catch((error: unknown) => {
+    throw new NarunError("ENTRY_NOT_FOUND", { detail: `${dir} is no folder` }, { cause: error });
+  });
+  const folders = children
+    .filter((child) => !child.isFile() && !child.name.startsWith(".") && child.name !== "node_modules")
+    .map((child) => join(root, child.name))
+    .sort();
+  const found = await Promise.all(folders.map(isFunction));
+  return folders.filter((_, index) => found[index]);
+}
+
+/** A path as people read it: relative to where they are, if it lies below, else absolute. */
+export function displayPath(path: string): string {
+  const fromHere = relative(process.cwd(), path);
+  return fromHere === "" || fromHere.startsWith("..") ? path : fromHere;
+}
+
+async function readConfigFile(folder: string): Promise<FunctionFile> {
+  const path = join(folder, CONFIG_FILE);
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw new NarunError("CONFIG_INVALID", { detail: `${displayPath(path)}: ${error.message}` });
+  });
+  const parsed = parseYaml(text, FunctionFileSchema);
+  if (parsed.ok) return parsed.value;
+  throw new NarunError("CONFIG_INVALID", {
+    detail: parsed.issues.map((issue) => formatIssue(displayPath(path), issue)).join("\n"),
+    issues: parsed.issues.map((issue) => ({ file: displayPath(path), ...issue })),
+  });
+}
+
+function formatIssue(file: string, { line, key, message }: YamlIssue): string {
+  // An unknown key is named by its message already.
+  const subject = key === "" || message.startsWith("unknown key") ? "" : `${key}: `;
+  return `${file}:${line}: ${subject}${message}`;
+}
+
+function nameOfFolder(folder: string): string {
+  const name = basename(folder);
+  if (NAME_PATTERN.test(name)) return name;
+  throw new NarunError("CONFIG_INVALID", {
+    detail: `the folder ${JSON.stringify(name)} cannot name the function (1 to 63 of A-Z, a-z, 0-9, _ and -); set "name:" in ${displayPath(join(folder, CONFIG_FILE))}`,
+  });
+}
+
+async function findEntry(folder: string, own: string | undefined): Promise<string> {
+  const candidates = own === undefined ? ENTRIES : [own];
+  for (const candidate of candidates) {
+    if (await isFile(join(folder, candidate))) return candidate;
+  }
+  throw new NarunError("ENTRY_NOT_FOUND", {
+    detail:
+      own === undefined
+        ? `${displayPath(folder)} has none of ${candidates.join(", ")}`
+        : `narun.yaml names ${own}, which is not in ${displayPath(folder)}`,
+    lookedFor: candidates,
+  });
+}
+
+async function isFunction(folder: string): Promise<boolean> {
+  const found = await Promise.all([CONFIG_FILE, ...ENTRIES].map((file) => isFile(join(folder, file))));
+  return found.includes(true);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() ?? false;
+}

@@ -1,0 +1,40 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { NAME_PATTERN, NarunError } from "../contracts/index.ts";
+import { displayPath } from "./function-folder.ts";
+
+/** Template → file. The template is not called .gitignore, as npm leaves such files out of a package. */
+const FILES = [
+  ["index.ts", "index.ts"],
+  ["narun.yaml", "narun.yaml"],
+  ["gitignore", ".gitignore"],
+] as const;
+
+/**
+ * Writes a new function into a folder, which is made where it is missing. Nothing that exists is overwritten. Returns the
+ * files, as people read them. `name` defaults to the folder's. Errors: USAGE, where a file exists already or the name is
+ * not valid.
+ */
+export async function initFunction(
+  dir: string,
+  { name = basename(resolve(dir)) }: { name?: string } = {},
+): Promise<{ name: string; files: string[] }> {
+  if (!NAME_PATTERN.test(name)) {
+    throw new NarunError("USAGE", {
+      detail: `${JSON.stringify(name)} cannot name a function: 1 to 63 of A-Z, a-z, 0-9, _ and -`,
+    });
+  }
+  const targets = FILES.map(([template, file]) => ({ template, path: join(resolve(dir), file) }));
+  const present = targets.filter(({ path }) => existsSync(path)).map(({ path }) => displayPath(path));
+  if (present.length > 0) {
+    throw new NarunError("USAGE", { detail: `${present.join(", ")} would be overwritten`, present });
+  }
+
+  await mkdir(dir, { recursive: true });
+  for (const { template, path } of targets) {
+    const text = await readFile(new URL(`./templates/${template}`, import.meta.url), "utf8");
+    await writeFile(path, text.replaceAll("{{name}}", name), { flag: "wx" });
+  }
+  return { name, files: targets.map(({ path }) => displayPath(path)) };
+}

@@ -1,0 +1,138 @@
+/** What is stored about functions: the specs, the revisions and their files, and the rules that keep them consistent. */
+import {
+  canonicalJson,
+  type FunctionSpec,
+  type Manifest,
+  NAME_PATTERN,
+  NarunError,
+  nearest,
+  revisionKey,
+  type Spec,
+  shortRevision,
+} from "../contracts/index.ts";
+import {
+  type ContentStore,
+  type KvRead,
+  type Nats,
+  openBinaries,
+  openRevisions,
+  openSpecs,
+  specOfManifest,
+  type TypedKv,
+} from "../nats/index.ts";
+
+export interface Registry {
+  specs: TypedKv<Spec>;
+  revisions: TypedKv<Manifest>;
+  binaries: ContentStore;
+}
+
+/** A revision that is stored, with the place in the order in which revisions were pushed. */
+export interface StoredRevision {
+  revision: string;
+  manifest: Manifest;
+  pushedAt: Date;
+  order: number;
+}
+
+export async function openRegistry(nats: Nats): Promise<Registry> {
+  const [specs, revisions, binaries] = await Promise.all([
+    openSpecs(nats),
+    openRevisions(nats),
+    openBinaries(nats),
+  ]);
+  return { specs, revisions, binaries };
+}
+
+/** What is stored under a name; nothing under what cannot be one. */
+export async function readSpec({ specs }: Registry, name: string): Promise<KvRead<Spec> | undefined> {
+  return NAME_PATTERN.test(name) ? specs.get(name) : undefined;
+}
+
+/** The spec of a function that is live, if what is stored under its name is one. */
+export function liveSpec(read: KvRead<Spec> | undefined): FunctionSpec | undefined {
+  return read?.ok && read.value.kind === "function" ? read.value.spec : undefined;
+}
+
+/** Whether a name belongs to a service of the original toolkit, which narun leaves alone. */
+export function isService(read: KvRead<Spec> | undefined): boolean {
+  return read?.ok === true && read.value.kind === "service";
+}
+
+/** Whether the spec already is what pushing a revision would make it. */
+export function isLive(read: KvRead<Spec> | undefined, manifest: Manifest, revision: string): boolean {
+  const spec = liveSpec(read);
+  return spec !== undefined && canonicalJson(spec) === canonicalJson(specOfManifest(manifest, revision));
+}
+
+/** The revisions of a function, the one that was pushed last first. Those that cannot be read are left out. */
+export async function storedRevisions(registry: Registry, name: string): Promise<StoredRevision[]> {
+  const reads = NAME_PATTERN.test(name) ? await registry.revisions.list(revisionKey(name, "*")) : [];
+  return reads
+    .flatMap((read) =>
+      read.ok
+        ? [
+            {
+              revision: read.key.slice(name.length + 1),
+              manifest: read.value,
+              pushedAt: read.createdAt,
+              order: read.revision,
+            },
+          ]
+        : [],
+    )
+    .sort((a, b) => b.order - a.order);
+}
+
+/** Makes a revision live, if the spec still is what was read. Errors: PUSH_CONFLICT. */
+export async function moveSpec(
+  { specs }: Registry,
+  base: KvRead<Spec> | undefined,
+  manifest: Manifest,
+  revision: string,
+): Promise<void> {
+  const { name } = manifest.config;
+  const next: Spec = { kind: "function", spec: specOfManifest(manifest, revision) };
+  const written =
+    base === undefined ? await specs.create(name, next) : await specs.update(name, next, base.revision);
+  if (written !== undefined) return;
+
+  const now = await specs.get(name);
+  // Somebody else did the very same.
+  if (isLive(now, manifest, revision)) return;
+  const live = liveSpec(now);
+  throw new NarunError("PUSH_CONFLICT", {
+    detail:
+      live === undefined
+        ? `${name} was removed or replaced in the meantime`
+        : `${name} is at revision ${shortRevision(live.revision)} now`,
+    name,
+    ...(live === undefined ? {} : { live: live.revision }),
+  });
+}
+
+/** Deletes those files of a manifest that no stored revision refers to. Does nothing where a revision cannot be read. */
+export async function collectFiles({ revisions, binaries }: Registry, manifests: readonly Manifest[]) {
+  const stored = await revisions.list();
+  const kept = new Set<string>();
+  for (const read of stored) {
+    if (!read.ok) return;
+    for (const sha256 of filesOf(read.value)) kept.add(sha256);
+  }
+  const unused = new Set(manifests.flatMap(filesOf).filter((sha256) => !kept.has(sha256)));
+  for (const sha256 of unused) await binaries.delete(sha256);
+}
+
+/** FUNCTION_NOT_FOUND, with the nearest name that there is. */
+export async function createNotFoundError({ specs }: Registry, name: string): Promise<NarunError> {
+  const names = (await specs.list()).map(({ key }) => key);
+  const meant = nearest(name, names);
+  return new NarunError("FUNCTION_NOT_FOUND", {
+    detail: meant === undefined || meant === name ? name : `${name}; did you mean "${meant}"?`,
+    name,
+  });
+}
+
+function filesOf({ bundle, sourceMap }: Manifest): string[] {
+  return [bundle.sha256, sourceMap.sha256];
+}

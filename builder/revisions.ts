@@ -1,0 +1,121 @@
+import { type FunctionSpec, NarunError, revisionKey, shortRevision } from "../contracts/index.ts";
+import type { Nats } from "../nats/index.ts";
+import {
+  collectFiles,
+  createNotFoundError,
+  isService,
+  liveSpec,
+  moveSpec,
+  openRegistry,
+  readSpec,
+  type StoredRevision,
+  storedRevisions,
+} from "./registry.ts";
+import { createTrialError, tryRevision } from "./trial.ts";
+
+export interface RevisionSummary {
+  revision: string;
+  /** Whether it is the live one. */
+  active: boolean;
+  /** When it was last pushed, ISO 8601. */
+  pushedAt: string;
+  /** Bytes of the bundle. */
+  size: number;
+}
+
+export interface RollbackResult {
+  name: string;
+  revision: string;
+  /** What was live before; nothing where the spec could not be read. */
+  from?: string;
+}
+
+/** The stored revisions of a function, the one that was pushed last first. Errors: FUNCTION_NOT_FOUND with the nearest name. */
+export async function listRevisions(nats: Nats, name: string): Promise<RevisionSummary[]> {
+  const registry = await openRegistry(nats);
+  const stored = await storedRevisions(registry, name);
+  const spec = await readSpec(registry, name);
+  if (isService(spec) || (spec === undefined && stored.length === 0)) {
+    throw await createNotFoundError(registry, name);
+  }
+  const live = liveSpec(spec);
+  return stored.map(({ revision, manifest, pushedAt }) => ({
+    revision,
+    active: revision === live?.revision,
+    pushedAt: pushedAt.toISOString(),
+    size: manifest.bundle.size,
+  }));
+}
+
+/**
+ * Makes an earlier revision live again, code and configuration: `to`, a revision or the first digits of one (at least
+ * four), else the one that was pushed before the live one. A node tries it first. Errors: FUNCTION_NOT_FOUND,
+ * REVISION_NOT_FOUND, TRIAL_FAILED, PUSH_CONFLICT.
+ */
+export async function rollback(nats: Nats, name: string, to?: string): Promise<RollbackResult> {
+  const registry = await openRegistry(nats);
+  const stored = await storedRevisions(registry, name);
+  const base = await readSpec(registry, name);
+  if (base === undefined || isService(base)) throw await createNotFoundError(registry, name);
+  const live = liveSpec(base);
+  const target = to === undefined ? decidePrevious(stored, live) : decideByPrefix(stored, to);
+  const { revision, manifest } = target;
+  if (revision !== live?.revision) {
+    const result = await tryRevision(nats, { function: name, revision, mode: manifest.config.mode });
+    if (result.outcome === "failed") throw createTrialError(result);
+    await moveSpec(registry, base, manifest, revision);
+  }
+  return { name, revision, ...(live === undefined ? {} : { from: live.revision }) };
+}
+
+/**
+ * Removes a function: its spec, its revisions, and those files that no other revision shares. Its instances drain. Errors:
+ * FUNCTION_NOT_FOUND.
+ */
+export async function removeFunction(
+  nats: Nats,
+  name: string,
+): Promise<{ name: string; revisions: string[] }> {
+  const registry = await openRegistry(nats);
+  const stored = await storedRevisions(registry, name);
+  const spec = await readSpec(registry, name);
+  if (isService(spec) || (spec === undefined && stored.length === 0)) {
+    throw await createNotFoundError(registry, name);
+  }
+  // The spec first: what is half removed must not run.
+  await registry.specs.delete(name);
+  for (const { revision } of stored) await registry.revisions.delete(revisionKey(name, revision));
+  await collectFiles(
+    registry,
+    stored.map(({ manifest }) => manifest),
+  );
+  return { name, revisions: stored.map(({ revision }) => revision) };
+}
+
+/** The revision that was pushed last before the live one; the newest of all, where it is not known what is live. */
+export function decidePrevious(
+  stored: readonly StoredRevision[],
+  live: FunctionSpec | undefined,
+): StoredRevision {
+  const at = stored.findIndex(({ revision }) => revision === live?.revision);
+  const previous = stored[at + 1];
+  if (previous !== undefined) return previous;
+  throw new NarunError("REVISION_NOT_FOUND", { detail: "there is none before the live one" });
+}
+
+const MIN_PREFIX = 4;
+
+/** The one revision that starts with the given digits. */
+export function decideByPrefix(stored: readonly StoredRevision[], prefix: string): StoredRevision {
+  const wanted = prefix.toLowerCase();
+  if (wanted.length < MIN_PREFIX) {
+    throw new NarunError("REVISION_NOT_FOUND", { detail: `"${prefix}": give at least ${MIN_PREFIX} digits` });
+  }
+  const [found, ...others] = stored.filter(({ revision }) => revision.startsWith(wanted));
+  if (found === undefined) throw new NarunError("REVISION_NOT_FOUND", { detail: `"${prefix}"` });
+  if (others.length > 0) {
+    const all = [found, ...others].map(({ revision }) => shortRevision(revision)).join(", ");
+    throw new NarunError("REVISION_NOT_FOUND", { detail: `"${prefix}" may be ${all}` });
+  }
+  return found;
+}

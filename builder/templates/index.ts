@@ -1,0 +1,8 @@
+/** Answers every request. `env` is what narun.yaml says under `env:`. */
+export default {
+  async fetch(request: Request, env: { GREETING: string }): Promise<Response> {
+    const { searchParams } = new URL(request.url);
+    const name = searchParams.get("name") ?? "world";
+    return new Response(`${env.GREETING}, ${name}!\n`);
+  },
+};

@@ -1,0 +1,100 @@
+import {
+  type Mode,
+  NarunError,
+  rankNodes,
+  subjects,
+  type Trial,
+  type TrialReply,
+  TrialReplySchema,
+} from "../contracts/index.ts";
+import { type Nats, NoReplyError, openNodeStates } from "../nats/index.ts";
+
+export type TrialResult =
+  | { outcome: "ok"; node: string }
+  /** No node that could run it answers. */
+  | { outcome: "untried" }
+  | { outcome: "failed"; node: string; code: string; message: string; stack?: string | undefined };
+
+export interface TrialOptions {
+  signal?: AbortSignal | undefined;
+  /** Called before a node is asked. */
+  onNode?: (node: string) => void;
+}
+
+/** Longer than any trial takes: a module that loops is ended by the node itself. */
+const TRIAL_TIMEOUT_MS = 15_000;
+
+/** Refusals that say nothing about the function: another node may take it. */
+const REFUSALS = new Set(["MODE_UNSUPPORTED", "NODE_FULL", "NODE_STOPPING"]);
+
+/**
+ * Has a revision evaluated once, by the first node that takes it, in the order in which the function's instances will be
+ * placed: what the trial leaves in that node's cache is there for the first request. Errors: NATS_UNREACHABLE.
+ */
+export async function tryRevision(
+  nats: Nats,
+  { mode, ...trial }: Trial & { mode: Mode },
+  { signal, onNode }: TrialOptions = {},
+): Promise<TrialResult> {
+  let last: TrialResult = { outcome: "untried" };
+  for (const node of await eligibleNodes(nats, trial.function, mode)) {
+    signal?.throwIfAborted();
+    onNode?.(node);
+    const reply = await abortable(ask(nats, node, trial), signal);
+    if (reply === "no-responders") continue;
+    if (reply === "timeout") {
+      const message = `node ${node} did not answer within ${TRIAL_TIMEOUT_MS / 1_000} s`;
+      last = { outcome: "failed", node, code: "DEADLINE_EXCEEDED", message };
+    } else if (reply.outcome === "ok") {
+      return { outcome: "ok", node };
+    } else if (!REFUSALS.has(reply.code)) {
+      return { ...reply, node };
+    }
+  }
+  return last;
+}
+
+export function createTrialError({ node, code, message, stack }: TrialResult & { outcome: "failed" }) {
+  return new NarunError("TRIAL_FAILED", {
+    detail: message,
+    node,
+    reason: code,
+    ...(stack === undefined ? {} : { stack }),
+  });
+}
+
+async function eligibleNodes(nats: Nats, name: string, mode: Mode): Promise<string[]> {
+  const states = await (await openNodeStates(nats)).list();
+  const eligible = states.flatMap((read) =>
+    read.ok && read.value.status === "running" && read.value.capacity?.modes.includes(mode)
+      ? [{ node: read.value.node_id }]
+      : [],
+  );
+  return rankNodes(name, eligible).map(({ node }) => node);
+}
+
+async function ask(
+  nats: Nats,
+  node: string,
+  trial: Trial,
+): Promise<TrialReply | "no-responders" | "timeout"> {
+  try {
+    const reply = await nats.request(subjects.trial(node), JSON.stringify(trial), {
+      timeoutMs: TRIAL_TIMEOUT_MS,
+    });
+    return TrialReplySchema.parse(JSON.parse(reply.text()));
+  } catch (error) {
+    if (!(error instanceof NoReplyError)) throw error;
+    if (error.reason !== "disconnected") return error.reason;
+    throw new NarunError("NATS_UNREACHABLE", { detail: error.message }, { cause: error });
+  }
+}
+
+/** Gives up waiting when the signal aborts; the answer that comes later is nobody's. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", onAbort));
+}
