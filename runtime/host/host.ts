@@ -1,0 +1,49 @@
+import type { FunctionConfig, GoneReason } from "../../contracts/index.ts";
+
+/** Everything that is needed to start one instance. */
+export interface StartOrder {
+  instance: string;
+  revision: string;
+  config: FunctionConfig;
+  bundle: Uint8Array;
+}
+
+/** How a start ended. `phases` are milliseconds by phase. */
+export type StartOutcome =
+  | { ok: true; phases: Record<string, number> }
+  | { ok: false; code: string; message: string; stack?: string };
+
+export interface TrialOrder {
+  config: FunctionConfig;
+  bundle: Uint8Array;
+  sourceMap: Uint8Array;
+}
+
+export type TrialOutcome = { ok: true } | { ok: false; code: string; message: string; stack?: string };
+
+/** What a host tells of its instances, unasked. */
+export interface HostEvents {
+  /** Nobody called the instance for its `idleSeconds`. */
+  onIdle(instance: string): void;
+  /** The instance ended; also after `drain`. The host has announced it, except where the host itself is what died. */
+  onGone(instance: string, reason: GoneReason, code?: string): void;
+  /** The source map of a revision's bundle, when an error is to be shown. */
+  sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
+}
+
+/**
+ * What runs instances of one mode and one trust group: the port between the node-runner, which knows what should run,
+ * and whatever sandbox does it.
+ */
+export interface Host {
+  /** Process id of the sandbox, for status events; undefined while it restarts. */
+  readonly pid: number | undefined;
+  /** Resolves when the instance is ready, or could not become so. */
+  start(order: StartOrder): Promise<StartOutcome>;
+  /** Evaluates a bundle once, in a throwaway sandbox. */
+  trial(order: TrialOrder): Promise<TrialOutcome>;
+  /** Takes nothing new, finishes what was taken within the grace, ends; `onGone` tells when. */
+  drain(instance: string, reason: GoneReason, graceMs: number): void;
+  /** Ends the sandbox; instances that still run are drained first. */
+  close(options: { graceMs: number }): Promise<void>;
+}

@@ -1,0 +1,31 @@
+import type { FunctionConfig, GoneReason } from "../../../contracts/index.ts";
+import type { StartOutcome, TrialOutcome } from "../host.ts";
+
+/**
+ * The messages between a node-runner and its isolate host process, over Node's IPC channel with structured clones.
+ * The process' NATS login comes this way too: not in its arguments or environment, which others on the machine can see.
+ */
+export type ToHost =
+  | {
+      type: "init";
+      node: string;
+      nats: { url: string; creds?: string };
+      snapshot: Uint8Array;
+      /** Isolates that are kept ready. */
+      prepared: number;
+    }
+  | { type: "start"; instance: string; revision: string; config: FunctionConfig; bundle: Uint8Array }
+  | { type: "trial"; id: number; config: FunctionConfig; bundle: Uint8Array; sourceMap: Uint8Array }
+  | { type: "drain"; instance: string; reason: GoneReason; graceMs: number }
+  | { type: "source-map"; revision: string; sourceMap: Uint8Array | undefined }
+  | { type: "stop"; graceMs: number };
+
+export type FromHost =
+  | { type: "up" }
+  | { type: "ready" }
+  | { type: "failed"; message: string }
+  | { type: "started"; instance: string; outcome: StartOutcome }
+  | { type: "tried"; id: number; outcome: TrialOutcome }
+  | { type: "idle"; instance: string }
+  | { type: "gone"; instance: string; reason: GoneReason; code?: string }
+  | { type: "need-source-map"; revision: string };

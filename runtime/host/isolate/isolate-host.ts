@@ -1,0 +1,182 @@
+/**
+ * The runner's side of an isolate host: spawns the process, speaks IPC with it, starts another when it dies.
+ *
+ * I1  Every order that was given is answered: by the process, or as failed when the process ends.
+ * I2  When the process dies, every instance that it ran is reported gone (`crashed`) once, at once.
+ * I3  A process that dies again and again is started with growing pauses; orders wait for it meanwhile.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Logger } from "pino";
+import { type ErrorCode, messageOf } from "../../../contracts/index.ts";
+import { createBackoff } from "../backoff.ts";
+import type { Host, HostEvents, StartOutcome, TrialOutcome } from "../host.ts";
+import type { FromHost, ToHost } from "./ipc.ts";
+
+export interface IsolateHostOptions {
+  node: string;
+  trust: string;
+  nats: { url: string; creds?: string };
+  snapshot: Uint8Array;
+  /** Isolates that are kept ready. Default 3: a burst over more functions than that pays 5 ms each. */
+  prepared?: number;
+  events: HostEvents;
+  log: Logger;
+}
+
+const DEFAULT_PREPARED = 3;
+
+/** A process that does not end after its grace is killed so much later. */
+const KILL_AFTER_MS = 2_000;
+
+export function startIsolateHost(options: IsolateHostOptions): Host {
+  const { node, trust, nats, snapshot, events, prepared = DEFAULT_PREPARED } = options;
+  const log = options.log.child({ trust });
+  const backoff = createBackoff({ firstMs: 100, maxMs: 10_000, forgetAfterMs: 60_000 });
+  const starts = new Map<string, (outcome: StartOutcome) => void>();
+  const trials = new Map<number, (outcome: TrialOutcome) => void>();
+  const instances = new Set<string>();
+  let child: ChildProcess | undefined;
+  let ready = Promise.withResolvers<void>();
+  let nextTrial = 1;
+  let isClosing = false;
+  let restart: NodeJS.Timeout | undefined;
+
+  const send = (message: ToHost) => {
+    if (child?.connected) child.send(message);
+  };
+
+  const spawnHost = () => {
+    const spawned = forkHost();
+    child = spawned;
+    spawned.on("message", (message: FromHost) => receive(message));
+    spawned.stderr?.on("data", (chunk: Buffer) =>
+      log.warn({ pid: spawned.pid, text: chunk.toString().trim() }, "host wrote"),
+    );
+    spawned.on("error", (error) => log.error({ error: messageOf(error) }, "host process failed"));
+    spawned.on("exit", (code, signal) => onExit(code, signal));
+  };
+
+  const receive = (message: FromHost) => {
+    switch (message.type) {
+      case "up":
+        return send({ type: "init", node, nats, snapshot, prepared });
+      case "ready":
+        log.debug({ pid: child?.pid }, "host ready");
+        return ready.resolve();
+      case "failed":
+        return log.error({ pid: child?.pid, error: message.message }, "host failed");
+      case "started":
+        if (message.outcome.ok) instances.add(message.instance);
+        starts.get(message.instance)?.(message.outcome);
+        starts.delete(message.instance);
+        return;
+      case "tried":
+        trials.get(message.id)?.(message.outcome);
+        trials.delete(message.id);
+        return;
+      case "idle":
+        return events.onIdle(message.instance);
+      case "gone":
+        instances.delete(message.instance);
+        return events.onGone(message.instance, message.reason, message.code);
+      case "need-source-map":
+        return void events
+          .sourceMapOf(message.revision)
+          .then((sourceMap) => send({ type: "source-map", revision: message.revision, sourceMap }));
+    }
+  };
+
+  const onExit = (exitCode: number | null, signal: string | null) => {
+    child = undefined;
+    const lost = [...instances];
+    instances.clear();
+    const code: ErrorCode = "HOST_CRASHED";
+    const outcome = { ok: false, code, message: "the host process ended" } as const;
+    for (const answer of starts.values()) answer(outcome);
+    for (const answer of trials.values()) answer(outcome);
+    starts.clear();
+    trials.clear();
+    if (isClosing) {
+      for (const instance of lost) events.onGone(instance, "shutdown");
+      return;
+    }
+    for (const instance of lost) events.onGone(instance, "crashed", code);
+    ready = Promise.withResolvers();
+    const waitMs = backoff.fail(Date.now());
+    log.error({ exitCode, signal, instances: lost.length, restartInMs: waitMs }, "host died");
+    restart = setTimeout(spawnHost, waitMs);
+  };
+
+  spawnHost();
+  const stopping = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
+
+  return {
+    get pid() {
+      return child?.pid;
+    },
+    async start(order) {
+      if (isClosing) return stopping;
+      await ready.promise;
+      return new Promise((resolve) => {
+        starts.set(order.instance, resolve);
+        send({ type: "start", ...order });
+      });
+    },
+    async trial(order) {
+      if (isClosing) return stopping;
+      await ready.promise;
+      const id = nextTrial++;
+      return new Promise((resolve) => {
+        trials.set(id, resolve);
+        send({ type: "trial", id, ...order });
+      });
+    },
+    drain: (instance, reason, graceMs) => send({ type: "drain", instance, reason, graceMs }),
+    async close({ graceMs }) {
+      isClosing = true;
+      clearTimeout(restart);
+      const ending = child;
+      if (ending === undefined || ending.exitCode !== null) return;
+      const ended = new Promise((resolve) => ending.once("exit", resolve));
+      const kill = setTimeout(() => ending.kill("SIGKILL"), graceMs + KILL_AFTER_MS);
+      send({ type: "stop", graceMs });
+      await ended;
+      clearTimeout(kill);
+    },
+  };
+}
+
+/** The host's process: no environment, no arguments, Node's permission model with reading of narun's own code only. */
+function forkHost(): ChildProcess {
+  const main = fileURLToPath(new URL("./process/main.ts", import.meta.url));
+  return fork(main, [], {
+    execArgv: [
+      "--no-node-snapshot",
+      "--permission",
+      "--allow-addons",
+      "--allow-net",
+      ...readableFolders(main).map((folder) => `--allow-fs-read=${folder}`),
+      "--disable-warning=SecurityWarning",
+    ],
+    env: {},
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+  });
+}
+
+/** What the host process itself is made of. */
+const OWN_CODE = ["package.json", "contracts", "nats", "runtime"];
+
+/** The code of narun and of its packages, wherever npm put them, and the file that isolated-vm's loader looks for. */
+function readableFolders(main: string): string[] {
+  const packageRoot = fileURLToPath(new URL("../../../", import.meta.url));
+  const folders = ["/etc/alpine-release", ...OWN_CODE.map((name) => join(packageRoot, name))];
+  for (let folder = dirname(main); folder !== dirname(folder); folder = dirname(folder)) {
+    const modules = join(folder, "node_modules");
+    if (existsSync(modules)) folders.push(modules);
+  }
+  return folders;
+}

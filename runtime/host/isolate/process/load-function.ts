@@ -1,0 +1,67 @@
+import type { ErrorCode, FunctionConfig } from "../../../../contracts/index.ts";
+import type { LoadOutcome, Sandbox } from "../engine.ts";
+import { BUNDLE_FILE } from "./source-maps.ts";
+
+export interface LoadFailure {
+  code: ErrorCode;
+  /** One line for people. */
+  message: string;
+  /** Places are the bundle's, not yet the author's. */
+  stack?: string;
+}
+
+/** How long a module may take to evaluate, its top-level awaits included. */
+const MAX_START_MS = 10_000;
+
+/** Evaluates a function's bundle in a sandbox; undefined where it is ready to handle requests. */
+export async function loadFunction(
+  sandbox: Sandbox,
+  config: FunctionConfig,
+  bundle: Uint8Array,
+): Promise<LoadFailure | undefined> {
+  const late = Promise.withResolvers<"late">();
+  const timer = setTimeout(() => late.resolve("late"), MAX_START_MS);
+  const loading = sandbox.load({
+    code: new TextDecoder().decode(bundle),
+    fileName: BUNDLE_FILE,
+    env: Object.fromEntries(config.env.map(({ name, value }) => [name, value])),
+    cpuMs: config.limits.cpuMs,
+  });
+  const outcome = await Promise.race([loading, late.promise]);
+  clearTimeout(timer);
+  if (outcome === "late") {
+    return {
+      code: "FUNCTION_START_FAILED",
+      message: `the module's top level was not done after ${MAX_START_MS} ms: an await in it does not end`,
+    };
+  }
+  return outcome.kind === "ok" ? undefined : describeFailure(outcome, config);
+}
+
+function describeFailure(
+  outcome: Exclude<LoadOutcome, { kind: "ok" }>,
+  { limits }: FunctionConfig,
+): LoadFailure {
+  switch (outcome.kind) {
+    case "no-handler":
+      return { code: "NO_HANDLER", message: outcome.reason };
+    case "cpu-limit":
+      return {
+        code: "CPU_LIMIT",
+        message: `the module's top level ran longer than limits.cpuMs allows (${limits.cpuMs} ms)`,
+      };
+    case "memory-limit":
+      return {
+        code: "MEMORY_LIMIT",
+        message: `the module's top level used more than limits.memoryMb allows (${limits.memoryMb} MB)`,
+      };
+    case "disposed":
+      return { code: "INSTANCE_DRAINING", message: "the host stopped meanwhile" };
+    case "uncaught":
+      return {
+        code: "FUNCTION_START_FAILED",
+        message: outcome.stack.split("\n", 1)[0] ?? "it threw",
+        stack: outcome.stack,
+      };
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * The isolate host process: runs the instances of one trust group. It has no environment, no file system beyond its own
+ * code, no child processes; it gets its NATS login over IPC and reaches nothing but NATS.
+ *
+ * When the runner dies the IPC channel closes: the host drains what runs and ends, so that no orphan is left.
+ */
+import type { GoneReason } from "../../../../contracts/index.ts";
+import { messageOf } from "../../../../contracts/index.ts";
+import { connectNats, type Nats } from "../../../../nats/index.ts";
+import { createEngine } from "../engine.ts";
+import type { FromHost, ToHost } from "../ipc.ts";
+import { type Instance, startInstance } from "./instance.ts";
+import { createPool, type Pool } from "./pool.ts";
+import { createSourceMaps } from "./source-maps.ts";
+import { tryBundle } from "./trial.ts";
+
+/** How long what runs may go on when the runner is gone. */
+const ORPHAN_GRACE_MS = 10_000;
+
+const send = (message: FromHost) => {
+  if (process.connected) process.send?.(message);
+};
+
+interface Running {
+  node: string;
+  nats: Nats;
+  pool: Pool;
+}
+
+const instances = new Map<string, Instance>();
+const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
+let running: Running | undefined;
+
+process.on("message", (message: ToHost) => {
+  void receive(message).catch((error: unknown) => {
+    send({ type: "failed", message: messageOf(error) });
+    process.exit(1);
+  });
+});
+process.on("disconnect", () => void stop(ORPHAN_GRACE_MS));
+// The terminal's Ctrl-C reaches the whole process group: the runner decides when its hosts end.
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => undefined);
+send({ type: "up" });
+
+async function receive(message: ToHost): Promise<void> {
+  switch (message.type) {
+    case "init":
+      running = await initialise(message);
+      return send({ type: "ready" });
+    case "start":
+      return start(message);
+    case "trial": {
+      if (running === undefined) return;
+      return send({ type: "tried", id: message.id, outcome: await tryBundle(running.pool, message) });
+    }
+    case "drain":
+      return instances.get(message.instance)?.drain(message.reason, message.graceMs);
+    case "source-map":
+      return sourceMaps.provide(message.revision, message.sourceMap);
+    case "stop":
+      return stop(message.graceMs);
+  }
+}
+
+async function initialise({
+  node,
+  nats,
+  snapshot,
+  prepared,
+}: Extract<ToHost, { type: "init" }>): Promise<Running> {
+  const connection = await connectNats({ ...nats, name: `narun host of ${node}` });
+  const engine = createEngine(snapshot, (catastrophe) => {
+    // V8 has lost control of an isolate: its memory is in no known state, and only the end of the process frees it.
+    send({ type: "failed", message: catastrophe });
+    process.abort();
+  });
+  return { node, nats: connection, pool: createPool({ engine, size: prepared }) };
+}
+
+async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
+  if (running === undefined) return;
+  const { instance } = order;
+  let goneEarly: Extract<FromHost, { type: "gone" }> | undefined;
+  let isStarted = false;
+  const started = await startInstance({
+    ...running,
+    ...order,
+    sourceMaps,
+    onIdle: () => send({ type: "idle", instance }),
+    onGone: (reason: GoneReason, code) => {
+      instances.delete(instance);
+      const gone = { type: "gone", instance, reason, ...(code === undefined ? {} : { code }) } as const;
+      if (isStarted) send(gone);
+      else goneEarly = gone;
+    },
+  });
+  isStarted = true;
+  if (started.instance !== undefined && goneEarly === undefined) instances.set(instance, started.instance);
+  send({ type: "started", instance, outcome: started.outcome });
+  if (goneEarly !== undefined) send(goneEarly);
+}
+
+async function stop(graceMs: number): Promise<void> {
+  await Promise.all([...instances.values()].map((instance) => instance.drain("shutdown", graceMs)));
+  running?.pool.close();
+  await running?.nats.close();
+  process.exit(0);
+}

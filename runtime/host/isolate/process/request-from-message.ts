@@ -1,0 +1,67 @@
+import {
+  fromWireValue,
+  headerNames,
+  isHopByHopHeader,
+  isReservedHeader,
+} from "../../../../contracts/index.ts";
+import { type Headers, headerValue, type Message } from "../../../../nats/index.ts";
+
+/** A request as it enters an isolate. */
+export interface IncomingRequest {
+  requestId: string;
+  method: string;
+  url: string;
+  headerBlock: string;
+  body: ArrayBuffer | undefined;
+  /** Epoch milliseconds. */
+  deadline: number;
+}
+
+/**
+ * Reads a request in header mode (docs/wire.md). Every header is optional: a plain NATS request with data is a POST,
+ * one without a GET, to the path `/<service>`.
+ */
+export function requestFromMessage(message: Message, service: string, timeoutMs: number): IncomingRequest {
+  const { headers, data } = message;
+  const method = headerValue(headers, headerNames.method) ?? (data.byteLength > 0 ? "POST" : "GET");
+  const latestDeadline = Date.now() + timeoutMs;
+  const asked = Number(headerValue(headers, headerNames.deadline));
+  return {
+    requestId: headerValue(headers, headerNames.requestId) ?? crypto.randomUUID(),
+    method,
+    url: urlOf(headers, service),
+    headerBlock: headers === undefined ? "" : headerBlockOf(headers),
+    body: data.byteLength > 0 ? (data.slice().buffer as ArrayBuffer) : undefined,
+    deadline: asked > 0 ? Math.min(asked, latestDeadline) : latestDeadline,
+  };
+}
+
+function urlOf(headers: Headers | undefined, service: string): string {
+  const host = headerValue(headers, headerNames.host) ?? service;
+  const scheme = headerValue(headers, "X-Forwarded-Proto") === "https" ? "https" : "http";
+  const path = headerValue(headers, headerNames.rawPath) ?? encodedPath(headers, service);
+  const query = headerValue(headers, headerNames.query) ?? "";
+  const text = `${scheme}://${host}${path}${query === "" ? "" : `?${query}`}`;
+  // A Host that is no host (clients may send anything) must not cost the request: the service's name stands in.
+  return (URL.parse(text) ?? new URL(`${path}${query === "" ? "" : `?${query}`}`, `http://${service}`)).href;
+}
+
+/** Other toolkits send only the decoded path. */
+function encodedPath(headers: Headers | undefined, service: string): string {
+  const path = headerValue(headers, headerNames.path);
+  return path === undefined ? `/${service}` : encodeURI(path).replace(/[?#]/g, encodeURIComponent);
+}
+
+function headerBlockOf(headers: Headers): string {
+  const latin1 = new Set(headerValue(headers, headerNames.latin1)?.toLowerCase().split(","));
+  let block = "";
+  for (const [name, values] of headers) {
+    const lowerCaseName = name.toLowerCase();
+    if (isReservedHeader(name) || isHopByHopHeader(lowerCaseName)) continue;
+    for (const value of values)
+      block += `${lowerCaseName}\n${fromWireValue(value, latin1.has(lowerCaseName))}\n`;
+  }
+  const host = headerValue(headers, headerNames.host);
+  if (host !== undefined) block += `host\n${host}\n`;
+  return block;
+}

@@ -1,0 +1,114 @@
+/**
+ * The bundles and source maps that a node keeps: in memory, on disk, or out of the object store.
+ *
+ * I1  Bytes are handed out only after their SHA-256 was found to be the one asked for, wherever they came from.
+ * I2  A damaged file on disk is deleted and fetched again.
+ * I3  The folder stays under its bound: what was used longest ago goes first.
+ */
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type ContentStore, sha256Hex } from "../../nats/index.ts";
+
+export interface BundleCache {
+  /** Errors: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
+  get(sha256: string): Promise<Uint8Array>;
+}
+
+export interface BundleCacheOptions {
+  folder: string;
+  store: ContentStore;
+  /** Default 512 MiB. */
+  maxDiskBytes?: number;
+  /** Default 64 MiB. */
+  maxMemoryBytes?: number;
+}
+
+const MIB = 1024 * 1024;
+
+export async function openBundleCache(options: BundleCacheOptions): Promise<BundleCache> {
+  const { folder, store, maxDiskBytes = 512 * MIB, maxMemoryBytes = 64 * MIB } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const memory = createMemory(maxMemoryBytes);
+  const fetching = new Map<string, Promise<Uint8Array>>();
+
+  const fromDisk = async (sha256: string): Promise<Uint8Array | undefined> => {
+    const file = join(folder, sha256);
+    const bytes = await readFile(file).catch(() => undefined);
+    if (bytes === undefined) return undefined;
+    if (sha256Hex(bytes) === sha256) {
+      const now = new Date();
+      // Only the order of eviction depends on it.
+      await utimes(file, now, now).catch(() => undefined);
+      return bytes;
+    }
+    await rm(file, { force: true });
+    return undefined;
+  };
+
+  const fetchOnce = async (sha256: string): Promise<Uint8Array> => {
+    const bytes = (await fromDisk(sha256)) ?? (await download(sha256));
+    memory.put(sha256, bytes);
+    return bytes;
+  };
+
+  const download = async (sha256: string): Promise<Uint8Array> => {
+    const bytes = await store.get(sha256);
+    const temporary = join(folder, `${sha256}.${process.pid}`);
+    await writeFile(temporary, bytes, { mode: 0o600 });
+    await rename(temporary, join(folder, sha256));
+    await evict(folder, maxDiskBytes);
+    return bytes;
+  };
+
+  return {
+    async get(sha256) {
+      const kept = memory.get(sha256);
+      if (kept !== undefined) return kept;
+      const underWay = fetching.get(sha256) ?? fetchOnce(sha256).finally(() => fetching.delete(sha256));
+      fetching.set(sha256, underWay);
+      return underWay;
+    },
+  };
+}
+
+/** Least recently used bytes, bounded. A map keeps the order of insertion: what is used moves to its end. */
+function createMemory(maxBytes: number) {
+  const entries = new Map<string, Uint8Array>();
+  let total = 0;
+  return {
+    get(key: string): Uint8Array | undefined {
+      const bytes = entries.get(key);
+      if (bytes === undefined) return undefined;
+      entries.delete(key);
+      entries.set(key, bytes);
+      return bytes;
+    },
+    put(key: string, bytes: Uint8Array) {
+      if (bytes.byteLength > maxBytes || entries.has(key)) return;
+      entries.set(key, bytes);
+      total += bytes.byteLength;
+      for (const [oldest, value] of entries) {
+        if (total <= maxBytes) return;
+        entries.delete(oldest);
+        total -= value.byteLength;
+      }
+    },
+  };
+}
+
+async function evict(folder: string, maxBytes: number): Promise<void> {
+  const names = await readdir(folder);
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const path = join(folder, name);
+      const facts = await stat(path).catch(() => undefined);
+      return { path, size: facts?.size ?? 0, usedAt: facts?.mtimeMs ?? 0 };
+    }),
+  );
+  let total = files.reduce((sum, { size }) => sum + size, 0);
+  for (const { path, size } of files.sort((a, b) => a.usedAt - b.usedAt)) {
+    if (total <= maxBytes) return;
+    await rm(path, { force: true });
+    total -= size;
+  }
+}

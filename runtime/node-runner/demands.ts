@@ -1,0 +1,48 @@
+import { type Demand, type DemandReply, DemandSchema, subjects } from "../../contracts/index.ts";
+import type { Nats, Subscription } from "../../nats/index.ts";
+import { answerRequests } from "./answer-requests.ts";
+import type { DesiredState } from "./desired-state.ts";
+import type { InstanceTable } from "./instance-table.ts";
+
+export interface DemandOptions {
+  nats: Nats;
+  node: string;
+  maxInstances: number;
+  desired: DesiredState;
+  instances: InstanceTable;
+}
+
+/** Answers demands: starts an instance, or says which one is there or coming, or why not (contracts/demand.ts). */
+export function answerDemands(options: DemandOptions): Subscription {
+  return answerRequests<Demand, DemandReply>({
+    nats: options.nats,
+    subject: subjects.demand(options.node),
+    schema: DemandSchema,
+    answer: (demand) => answerDemand(options, demand),
+    refuse: (code, reason) => ({ outcome: "refused", code, reason }),
+  });
+}
+
+async function answerDemand(options: DemandOptions, demand: Demand): Promise<DemandReply> {
+  const { desired, instances, maxInstances } = options;
+  const known = desired.get(demand.function);
+  const wanted = known?.spec.revision === demand.revision ? known : await desired.refresh(demand.function);
+  if (wanted === undefined) return refuse("FUNCTION_NOT_FOUND", demand.function);
+  if (wanted.spec.mode !== "isolate") {
+    return refuse(
+      "MODE_UNSUPPORTED",
+      `this node runs mode isolate, ${demand.function} is mode ${wanted.spec.mode}`,
+    );
+  }
+  const current = instances.of(demand.function).filter(({ generation }) => generation === wanted.generation);
+  const ready = current.find(({ phase }) => phase === "ready");
+  if (ready !== undefined) return { outcome: "running", instance: ready.id, concurrency: ready.concurrency };
+  const starting = current.find(({ phase }) => phase === "starting");
+  if (starting !== undefined) return { outcome: "starting", instance: starting.id };
+  if (instances.all().length >= maxInstances) return refuse("NODE_FULL", `it runs ${maxInstances} instances`);
+  return { outcome: "starting", instance: instances.start(wanted.spec, wanted.generation).instance.id };
+}
+
+function refuse(code: string, reason: string): DemandReply {
+  return { outcome: "refused", code, reason };
+}

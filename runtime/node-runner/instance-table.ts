@@ -1,0 +1,145 @@
+/**
+ * The instances of a node, from the moment one is asked for until it is gone.
+ *
+ * I1  One start at a time for a function's generation by demand: who asks meanwhile is told of the same one.
+ * I2  An instance is in the table exactly while something of it may run or be starting.
+ * I3  Whatever ends an instance (its host, a crash, a failed start) is published once.
+ */
+import {
+  type Announcement,
+  type FunctionSpec,
+  type GoneReason,
+  isErrorCode,
+  isNarunError,
+  messageOf,
+} from "../../contracts/index.ts";
+import type { StartOutcome } from "../host/host.ts";
+import type { Hosts } from "./hosts.ts";
+import type { Revisions } from "./revisions.ts";
+import type { StatusPublisher } from "./status.ts";
+
+export interface LocalInstance {
+  id: string;
+  function: string;
+  revision: string;
+  generation: string;
+  trust: string;
+  concurrency: number;
+  phase: "starting" | "ready" | "draining";
+}
+
+export interface InstanceTable {
+  all(): LocalInstance[];
+  of(name: string): LocalInstance[];
+  /** Starts one; the instance is in the table at once, `outcome` tells how it went. */
+  start(spec: FunctionSpec, generation: string): { instance: LocalInstance; outcome: Promise<StartOutcome> };
+  drain(id: string, reason: GoneReason): void;
+  /** For the hosts: an instance has ended. */
+  gone(id: string, reason: GoneReason, code?: string): void;
+  /** Resolves when none is left. */
+  empty(): Promise<void>;
+}
+
+export interface InstanceTableOptions {
+  node: string;
+  graceMs: number;
+  hosts(): Hosts;
+  revisions: Revisions;
+  publisher: StatusPublisher;
+  onChange(name: string): void;
+}
+
+export function createInstanceTable(options: InstanceTableOptions): InstanceTable {
+  const { node, graceMs, hosts, revisions, publisher, onChange } = options;
+  const table = new Map<string, LocalInstance>();
+  let whenEmpty: (() => void) | undefined;
+
+  const remove = (instance: LocalInstance) => {
+    table.delete(instance.id);
+    if (![...table.values()].some(({ trust }) => trust === instance.trust)) hosts().release(instance.trust);
+    if (table.size === 0) whenEmpty?.();
+    onChange(instance.function);
+  };
+
+  const announcementOf = (instance: LocalInstance) => ({
+    function: instance.function,
+    instance: instance.id,
+    node,
+    revision: instance.revision,
+    at: Date.now(),
+  });
+
+  const startOn = async (instance: LocalInstance, spec: FunctionSpec): Promise<StartOutcome> => {
+    const outcome = await order(instance, spec);
+    if (!table.has(instance.id)) return outcome;
+    if (outcome.ok) {
+      instance.phase = "ready";
+      const pid = hosts().of(spec.trust).pid;
+      publisher.status(instance.function, instance.id, "running", pid === undefined ? {} : { pid });
+      onChange(instance.function);
+      return outcome;
+    }
+    publisher.status(instance.function, instance.id, "failed", {
+      error: `${outcome.code}: ${outcome.message}`,
+    });
+    publisher.announce({ ...announcementOf(instance), state: "gone", reason: "failed", code: outcome.code });
+    remove(instance);
+    return outcome;
+  };
+
+  const order = async (instance: LocalInstance, spec: FunctionSpec): Promise<StartOutcome> => {
+    try {
+      const { bundle } = await revisions.load(spec.name, spec.revision);
+      const { revision, ...config } = spec;
+      return await hosts().of(spec.trust).start({ instance: instance.id, revision, config, bundle });
+    } catch (error) {
+      return { ok: false, code: isNarunError(error) ? error.code : "INTERNAL", message: messageOf(error) };
+    }
+  };
+
+  return {
+    all: () => [...table.values()],
+    of: (name) => [...table.values()].filter((instance) => instance.function === name),
+    start(spec, generation) {
+      const instance: LocalInstance = {
+        id: crypto.randomUUID().replaceAll("-", "").slice(0, 20),
+        function: spec.name,
+        revision: spec.revision,
+        generation,
+        trust: spec.trust,
+        concurrency: spec.scale.concurrency,
+        phase: "starting",
+      };
+      table.set(instance.id, instance);
+      publisher.status(instance.function, instance.id, "starting");
+      publisher.announce({ ...announcementOf(instance), state: "starting" });
+      return { instance, outcome: startOn(instance, spec) };
+    },
+    drain(id, reason) {
+      const instance = table.get(id);
+      if (instance?.phase !== "ready") return;
+      instance.phase = "draining";
+      publisher.status(instance.function, id, "stopping");
+      hosts().of(instance.trust).drain(id, reason, graceMs);
+    },
+    gone(id, reason, code) {
+      const instance = table.get(id);
+      if (instance === undefined) return;
+      const isFailure = reason === "crashed" || reason === "failed";
+      const error = isErrorCode(code) ? { error: code } : {};
+      publisher.status(
+        instance.function,
+        id,
+        reason === "crashed" ? "crashed" : isFailure ? "failed" : "stopped",
+        error,
+      );
+      // A host that died could not announce it itself.
+      if (reason === "crashed") {
+        const gone: Announcement = { ...announcementOf(instance), state: "gone", reason };
+        publisher.announce(code === undefined ? gone : { ...gone, code });
+      }
+      remove(instance);
+    },
+    empty: () => (table.size === 0 ? Promise.resolve() : new Promise((resolve) => (whenEmpty = resolve))),
+  };
+}

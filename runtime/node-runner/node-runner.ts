@@ -1,0 +1,164 @@
+/**
+ * The node-runner: desired state in, running instances out.
+ *
+ * It shuts down in this order, so that nothing is lost:
+ *   1. it says that it is stopping: gateways send their demands elsewhere;
+ *   2. it takes no demands, trials or changes of the desired state any more;
+ *   3. its hosts drain every instance: unsubscribe, finish what was taken;
+ *   4. the hosts end, its entry in the store goes.
+ */
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { isNarunError, NarunError, subjects } from "../../contracts/index.ts";
+import {
+  ensureLogHistory,
+  type Nats,
+  NoReplyError,
+  openBinaries,
+  openNodeStates,
+  openRevisions,
+  openSpecs,
+} from "../../nats/index.ts";
+import { startIsolateHost } from "../host/isolate/isolate-host.ts";
+import { loadSnapshot } from "../host/isolate/snapshot.ts";
+import { openBundleCache } from "./bundle-cache.ts";
+import { answerDemands } from "./demands.ts";
+import { followDesiredState } from "./desired-state.ts";
+import { createHosts } from "./hosts.ts";
+import { createInstanceTable, type InstanceTable } from "./instance-table.ts";
+import { followPeers } from "./peers.ts";
+import { startPresence } from "./presence.ts";
+import { createReconciler, type Reconciler } from "./reconcile.ts";
+import { createRevisions } from "./revisions.ts";
+import { createStatusPublisher } from "./status.ts";
+import { answerTrials } from "./trials.ts";
+
+export interface NodeRunnerOptions {
+  /** The runner's own connection; who made it closes it. */
+  nats: Nats;
+  /** How the hosts connect. */
+  hostNats: { url: string; creds?: string };
+  /** Single subject token, unique in the system. */
+  node: string;
+  /** narun's version, shown in `narun nodes`. */
+  version: string;
+  /** Where bundles and the platform's snapshot are kept. */
+  cacheDir: string;
+  labels?: Record<string, string>;
+  /** Default 500. */
+  maxInstances?: number;
+  /** How long a draining instance may finish what it took. Default 30 s, the default of `limits.timeoutMs`. */
+  drainGraceMs?: number;
+  log: Logger;
+}
+
+export interface NodeRunner {
+  readonly node: string;
+  /** Drains everything, in the order above. */
+  drain(options?: { graceMs?: number }): Promise<void>;
+}
+
+const DEFAULT_MAX_INSTANCES = 500;
+const DEFAULT_GRACE_MS = 30_000;
+
+/** Starts a node-runner. Errors: USAGE, where another runner has the same node name. */
+export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeRunner> {
+  const { nats, node, cacheDir, log, labels = {}, maxInstances = DEFAULT_MAX_INSTANCES } = options;
+  const graceMs = options.drainGraceMs ?? DEFAULT_GRACE_MS;
+  await refuseTakenName(nats, node);
+  const ending = new AbortController();
+  const [snapshot, specs, manifests, states, binaries] = await Promise.all([
+    loadSnapshot(cacheDir),
+    openSpecs(nats),
+    openRevisions(nats),
+    openNodeStates(nats),
+    openBinaries(nats),
+    ensureLogHistory(nats),
+  ]);
+  const cache = await openBundleCache({ folder: join(cacheDir, "bundles"), store: binaries });
+  const revisions = createRevisions(manifests, cache);
+
+  // The parts know each other: what happens in one is looked at by the reconciler, once that is there.
+  const parts: { reconciler?: Reconciler } = {};
+  const hosts = createHosts((trust) =>
+    startIsolateHost({
+      node,
+      trust,
+      nats: options.hostNats,
+      snapshot,
+      log,
+      events: {
+        onIdle: (id) => drainIfSpare(id),
+        onGone: (id, reason, code) => instances.gone(id, reason, code),
+        sourceMapOf: (revision) => revisions.sourceMap(revision),
+      },
+    }),
+  );
+  const instances: InstanceTable = createInstanceTable({
+    node,
+    graceMs,
+    hosts: () => hosts,
+    revisions,
+    publisher: createStatusPublisher(nats, node),
+    onChange: (name) => parts.reconciler?.touch(name),
+  });
+  const drainIfSpare = (id: string) => {
+    const instance = instances.all().find((candidate) => candidate.id === id);
+    if (instance !== undefined && parts.reconciler?.isSpare(instance)) instances.drain(id, "idle");
+  };
+  const peers = followPeers(nats, () => parts.reconciler?.touchAll());
+  const desired = await followDesiredState({
+    specs,
+    log,
+    signal: ending.signal,
+    onChange: (name) => parts.reconciler?.touch(name),
+  });
+  const reconciler = createReconciler({ node, desired, instances, peers });
+  parts.reconciler = reconciler;
+  const subscriptions = [
+    answerDemands({ nats, node, maxInstances, desired, instances }),
+    answerTrials({ nats, node, hosts, revisions, cache }),
+  ];
+  await nats.flush();
+  const presence = await startPresence({
+    nats,
+    states,
+    node,
+    version: options.version,
+    labels,
+    maxInstances,
+    instances: instances.all,
+    onError: (error) =>
+      log.warn({ error: isNarunError(error) ? error.code : String(error) }, "node state not written"),
+  });
+  reconciler.touchAll();
+  log.info({ node }, "node-runner ready");
+
+  return {
+    node,
+    async drain({ graceMs: askedMs } = {}) {
+      await presence.stopping(); // 1
+      ending.abort(); // 2
+      reconciler.close();
+      for (const subscription of subscriptions) subscription.unsubscribe();
+      peers.close();
+      await hosts.close({ graceMs: askedMs ?? graceMs }); // 3
+      await presence.close(); // 4
+      log.info({ node }, "node-runner stopped");
+    },
+  };
+}
+
+/** How long an answer may take from a runner that has the same name. */
+const NAME_CHECK_MS = 1_000;
+
+async function refuseTakenName(nats: Nats, node: string): Promise<void> {
+  const taken = await nats.request(subjects.demand(node), "{}", { timeoutMs: NAME_CHECK_MS }).then(
+    () => true,
+    (error: unknown) => !(error instanceof NoReplyError && error.reason === "no-responders"),
+  );
+  if (taken)
+    throw new NarunError("USAGE", {
+      detail: `another node-runner is called ${node}; choose a name with --name`,
+    });
+}

@@ -1,0 +1,110 @@
+import { rankNodes } from "../../contracts/index.ts";
+import { type Backoff, createBackoff } from "../host/backoff.ts";
+import { decideActions, decideShare } from "./decide-actions.ts";
+import type { DesiredState } from "./desired-state.ts";
+import type { InstanceTable, LocalInstance } from "./instance-table.ts";
+import type { Peers } from "./peers.ts";
+
+export interface Reconciler {
+  /** Looks at one function again, soon. */
+  touch(name: string): void;
+  touchAll(): void;
+  /** Whether an instance is beyond what this node keeps of its function while nobody calls. */
+  isSpare(instance: LocalInstance): boolean;
+  close(): void;
+}
+
+export interface ReconcilerOptions {
+  node: string;
+  desired: DesiredState;
+  instances: InstanceTable;
+  peers: Peers;
+}
+
+/** Brings what runs to what should run: looks, decides (decide-actions.ts), acts. Failed starts are tried again with growing pauses. */
+export function createReconciler({ node, desired, instances, peers }: ReconcilerOptions): Reconciler {
+  const touched = new Set<string>();
+  const retries = new Map<
+    string,
+    { generation: string; backoff: Backoff; timer: NodeJS.Timeout | undefined }
+  >();
+  let isScheduled = false;
+  let isClosed = false;
+
+  const run = () => {
+    isScheduled = false;
+    if (isClosed) return;
+    const names = [...touched];
+    touched.clear();
+    for (const name of names) reconcile(name);
+  };
+  const touch = (name: string) => {
+    touched.add(name);
+    if (isScheduled) return;
+    isScheduled = true;
+    queueMicrotask(run);
+  };
+
+  const shareOf = (name: string): number => {
+    const wanted = desired.get(name);
+    return wanted === undefined
+      ? 0
+      : decideShare(wanted.spec.scale.min, rankNodes(name, peers.running()), node);
+  };
+
+  const reconcile = (name: string) => {
+    const wanted = desired.get(name);
+    const share = shareOf(name);
+    const actions = decideActions({
+      desired: wanted === undefined ? undefined : { generation: wanted.generation, share },
+      instances: instances.of(name),
+    });
+    for (const { id, reason } of actions.drain) instances.drain(id, reason);
+    if (wanted === undefined) {
+      clearTimeout(retries.get(name)?.timer);
+      retries.delete(name);
+      return;
+    }
+    if (retries.get(name)?.timer !== undefined && retries.get(name)?.generation === wanted.generation) return;
+    for (let count = 0; count < actions.start; count++) {
+      const { outcome } = instances.start(wanted.spec, wanted.generation);
+      void outcome.then(({ ok }) => (ok ? retries.delete(name) : retryLater(name, wanted.generation)));
+    }
+  };
+
+  const retryLater = (name: string, generation: string) => {
+    const known = retries.get(name);
+    if (known?.timer !== undefined && known.generation === generation) return;
+    clearTimeout(known?.timer);
+    const backoff =
+      known?.generation === generation
+        ? known.backoff
+        : createBackoff({ firstMs: 500, maxMs: 60_000, forgetAfterMs: 600_000 });
+    const entry: { generation: string; backoff: Backoff; timer: NodeJS.Timeout | undefined } = {
+      generation,
+      backoff,
+      timer: undefined,
+    };
+    entry.timer = setTimeout(() => {
+      entry.timer = undefined;
+      touch(name);
+    }, 250 + backoff.fail(Date.now()));
+    retries.set(name, entry);
+  };
+
+  return {
+    touch,
+    touchAll() {
+      for (const name of desired.names()) touch(name);
+    },
+    isSpare(instance) {
+      const kept = instances.of(instance.function).filter(({ phase }) => phase === "ready");
+      return kept.length > shareOf(instance.function);
+    },
+    close() {
+      isClosed = true;
+      for (const { timer } of retries.values()) clearTimeout(timer);
+      retries.clear();
+    },
+  };
+}

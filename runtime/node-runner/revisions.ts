@@ -1,0 +1,41 @@
+import { type Manifest, NarunError, revisionKey } from "../../contracts/index.ts";
+import type { TypedKv } from "../../nats/index.ts";
+import type { BundleCache } from "./bundle-cache.ts";
+
+/** The revisions that a node runs, by name: their manifests are immutable and kept once read. */
+export interface Revisions {
+  /** Errors: REVISION_NOT_FOUND, OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
+  load(name: string, revision: string): Promise<{ manifest: Manifest; bundle: Uint8Array }>;
+  /** The source map of a revision that was loaded before. */
+  sourceMap(revision: string): Promise<Uint8Array | undefined>;
+}
+
+const MAX_KEPT_MANIFESTS = 1_000;
+
+export function createRevisions(store: TypedKv<Manifest>, cache: BundleCache): Revisions {
+  const manifests = new Map<string, Manifest>();
+
+  const manifestOf = async (name: string, revision: string): Promise<Manifest> => {
+    const kept = manifests.get(revision);
+    if (kept !== undefined) return kept;
+    const read = await store.get(revisionKey(name, revision));
+    if (read === undefined) throw new NarunError("REVISION_NOT_FOUND", { detail: `${name} ${revision}` });
+    if (!read.ok) throw read.error;
+    const oldest = manifests.keys().next().value;
+    if (manifests.size >= MAX_KEPT_MANIFESTS && oldest !== undefined) manifests.delete(oldest);
+    manifests.set(revision, read.value);
+    return read.value;
+  };
+
+  return {
+    async load(name, revision) {
+      const manifest = await manifestOf(name, revision);
+      return { manifest, bundle: await cache.get(manifest.bundle.sha256) };
+    },
+    async sourceMap(revision) {
+      const manifest = manifests.get(revision);
+      // A stack without the author's places is better than none.
+      return manifest === undefined ? undefined : cache.get(manifest.sourceMap.sha256).catch(() => undefined);
+    },
+  };
+}

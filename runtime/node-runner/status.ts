@@ -1,0 +1,32 @@
+import { type Announcement, type StatusEvent, subjects } from "../../contracts/index.ts";
+import type { Nats } from "../../nats/index.ts";
+
+/** What the runner says of its instances: status events for people and old tools, announcements for the gateways. */
+export interface StatusPublisher {
+  status(
+    app: string,
+    instance: string,
+    status: StatusEvent["status"],
+    facts?: { pid?: number; error?: string },
+  ): void;
+  announce(announcement: Announcement): void;
+}
+
+export function createStatusPublisher(nats: Nats, node: string): StatusPublisher {
+  return {
+    status(app, instance, status, facts = {}) {
+      const event: StatusEvent = {
+        instance_id: instance,
+        node_id: node,
+        status,
+        ...facts,
+        time: new Date().toISOString(),
+      };
+      nats.publish(subjects.status(app, node), JSON.stringify(event));
+    },
+    announce(announcement) {
+      const { function: name, instance } = announcement;
+      nats.publish(subjects.announcement(name, instance), JSON.stringify(announcement));
+    },
+  };
+}

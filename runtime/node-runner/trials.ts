@@ -1,0 +1,40 @@
+import { subjects, type Trial, type TrialReply, TrialSchema } from "../../contracts/index.ts";
+import type { Nats, Subscription } from "../../nats/index.ts";
+import { answerRequests } from "./answer-requests.ts";
+import type { BundleCache } from "./bundle-cache.ts";
+import type { Hosts } from "./hosts.ts";
+import type { Revisions } from "./revisions.ts";
+
+export interface TrialOptions {
+  nats: Nats;
+  node: string;
+  hosts: Hosts;
+  revisions: Revisions;
+  cache: BundleCache;
+}
+
+/** Answers trials: evaluates a revision once before it goes live (contracts/demand.ts). Its bundle is on the node from then on. */
+export function answerTrials({ nats, node, hosts, revisions, cache }: TrialOptions): Subscription {
+  return answerRequests<Trial, TrialReply>({
+    nats,
+    subject: subjects.trial(node),
+    schema: TrialSchema,
+    async answer({ function: name, revision }) {
+      const { manifest, bundle } = await revisions.load(name, revision);
+      const { config } = manifest;
+      if (config.mode !== "isolate") {
+        return {
+          outcome: "failed",
+          code: "MODE_UNSUPPORTED",
+          message: `this node does not run mode ${config.mode}`,
+        };
+      }
+      const sourceMap = await cache.get(manifest.sourceMap.sha256);
+      const outcome = await hosts.of(config.trust).trial({ config, bundle, sourceMap });
+      if (outcome.ok) return { outcome: "ok" };
+      const { ok: _, ...failure } = outcome;
+      return { outcome: "failed", ...failure };
+    },
+    refuse: (code, message) => ({ outcome: "failed", code, message }),
+  });
+}
