@@ -2,6 +2,9 @@ import { z } from "zod";
 import { NameSchema } from "./names.ts";
 
 export const GONE_REASONS = ["idle", "replaced", "removed", "shutdown", "failed", "crashed"] as const;
+/**
+ * `failed`: it never became ready. `crashed`: it was ready, and hit a limit (the code says which) or lost its host.
+ */
 export type GoneReason = (typeof GONE_REASONS)[number];
 
 const Common = {

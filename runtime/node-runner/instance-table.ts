@@ -6,7 +6,6 @@
  * I3  Whatever ends an instance (its host, a crash, a failed start) is published once.
  */
 import {
-  type Announcement,
   type FunctionSpec,
   type GoneReason,
   isErrorCode,
@@ -134,10 +133,7 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
         error,
       );
       // A host that died could not announce it itself.
-      if (reason === "crashed") {
-        const gone: Announcement = { ...announcementOf(instance), state: "gone", reason };
-        publisher.announce(code === undefined ? gone : { ...gone, code });
-      }
+      if (code === "HOST_CRASHED") publisher.announce({ ...announcementOf(instance), state: "gone", reason, code });
       remove(instance);
     },
     empty: () => (table.size === 0 ? Promise.resolve() : new Promise((resolve) => (whenEmpty = resolve))),

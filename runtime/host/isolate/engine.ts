@@ -53,7 +53,7 @@ export function createSnapshot(script: string, fileName: string): Uint8Array {
 }
 
 export function createEngine(snapshotBytes: Uint8Array, onCatastrophe: (message: string) => void): Engine {
-  const snapshot = new ivm.ExternalCopy(snapshotBytes.slice().buffer as ArrayBuffer);
+  const snapshot = new ivm.ExternalCopy(new Uint8Array(snapshotBytes).buffer);
   return {
     async create(memoryMb, onPost) {
       const isolate = new ivm.Isolate({

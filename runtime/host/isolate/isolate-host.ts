@@ -160,6 +160,7 @@ function forkHost(): ChildProcess {
       "--allow-net",
       ...readableFolders(main).map((folder) => `--allow-fs-read=${folder}`),
       "--disable-warning=SecurityWarning",
+      "--disable-warning=ExperimentalWarning",
     ],
     env: {},
     serialization: "advanced",

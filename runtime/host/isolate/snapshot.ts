@@ -21,15 +21,28 @@ export async function loadSnapshot(cacheDir: string): Promise<Uint8Array> {
   const folder = join(cacheDir, "platform");
   const file = join(folder, `${await fingerprint()}.snapshot`);
   const cached = await readFile(file).catch(() => undefined);
-  if (cached !== undefined) return cached;
+  const intact = cached === undefined ? undefined : unseal(cached);
+  if (intact !== undefined) return intact;
 
   const snapshot = await makeSnapshot(await bundlePlatform());
   await mkdir(folder, { recursive: true, mode: 0o700 });
   // Another runner may be making the same one: a whole file appears, or none.
   const temporary = `${file}.${process.pid}`;
-  await writeFile(temporary, snapshot, { mode: 0o600 });
+  await writeFile(temporary, Buffer.concat([digestOf(snapshot), snapshot]), { mode: 0o600 });
   await rename(temporary, file);
   return snapshot;
+}
+
+const DIGEST_BYTES = 32;
+
+/** The snapshot in a cache file, whose first bytes are its digest: V8 would end the process over a damaged one. */
+function unseal(file: Uint8Array): Uint8Array | undefined {
+  const snapshot = file.subarray(DIGEST_BYTES);
+  return digestOf(snapshot).equals(file.subarray(0, DIGEST_BYTES)) ? snapshot : undefined;
+}
+
+function digestOf(bytes: Uint8Array): Buffer {
+  return createHash("sha256").update(bytes).digest();
 }
 
 async function fingerprint(): Promise<string> {

@@ -194,7 +194,7 @@ function createLiveInstance(options: InstanceOptions, log: FunctionLog) {
     if (phase === "condemned" || phase === "gone") return;
     phase = "condemned";
     announce({ state: "draining" });
-    await end("failed", CONDEMNED_GRACE_MS, code);
+    await end("crashed", CONDEMNED_GRACE_MS, code);
   };
 
   const end = async (reason: GoneReason, graceMs: number, code?: ErrorCode) => {

@@ -31,7 +31,8 @@ export function requestFromMessage(message: Message, service: string, timeoutMs:
     method,
     url: urlOf(headers, service),
     headerBlock: headers === undefined ? "" : headerBlockOf(headers),
-    body: data.byteLength > 0 ? (data.slice().buffer as ArrayBuffer) : undefined,
+    // Not `slice()`: the data may be a Buffer, whose slices share memory with the neighbouring messages.
+    body: data.byteLength > 0 ? new Uint8Array(data).buffer : undefined,
     deadline: asked > 0 ? Math.min(asked, latestDeadline) : latestDeadline,
   };
 }
