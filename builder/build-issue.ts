@@ -13,7 +13,7 @@ export interface BuildIssue {
   /** 1-based, in characters. */
   column: number;
   message: string;
-  /** The line with a caret under the place. */
+  /** The line with a caret under the place; empty where the issue has no place, which line and column 1 stand for. */
   frame: string;
   /** The module that is imported at the place, where one is. */
   module?: string;
@@ -43,7 +43,8 @@ export function createIssue(message: BundleMessage, dir: string): BuildIssue {
 
 /** An issue as text: where and what, the code frame, the hint. */
 export function formatIssue({ file, line, column, message, frame, hint }: BuildIssue): string {
-  return [`${file}:${line}:${column}: ${message}`, frame, hint].filter(Boolean).join("\n");
+  const place = frame === "" ? file : `${file}:${line}:${column}`;
+  return [`${place}: ${message}`, frame, hint].filter(Boolean).join("\n");
 }
 
 /** What is imported at the place of a message, if that is the name of a module. */

@@ -1,0 +1,44 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { buildFunction } from "./build.ts";
+import { initFunction } from "./init.ts";
+import { createSourceFolder, evaluate } from "./testing/source-folder.ts";
+
+test("a new function builds and answers as it is", async () => {
+  await using folder = await createSourceFolder({});
+  const dir = join(folder.dir, "greeter");
+  const { name, files } = await initFunction(dir);
+  expect(name).toBe("greeter");
+  expect(files).toEqual(["index.ts", "narun.yaml", ".gitignore"].map((file) => join(dir, file)));
+  expect(await readFile(join(dir, ".gitignore"), "utf8")).toContain(".narun/");
+
+  const build = await buildFunction(dir);
+  expect(build.config).toMatchObject({ name: "greeter", env: [{ name: "GREETING", value: "Hello" }] });
+  const { default: worker } = (await evaluate(build)) as {
+    default: { fetch(request: Request, env: object): Promise<Response> };
+  };
+  const response = await worker.fetch(new Request("http://x/greeter?name=Ada"), { GREETING: "Hello" });
+  expect(await response.text()).toBe("Hello, Ada!\n");
+});
+
+test("a name that looks like a number stays a name", async () => {
+  await using folder = await createSourceFolder({}, "42");
+  await initFunction(folder.dir);
+  expect((await buildFunction(folder.dir)).config.name).toBe("42");
+});
+
+test("nothing that exists is overwritten, and then nothing is written", async () => {
+  await using folder = await createSourceFolder({ "narun.yaml": "name: mine\n" });
+  await expect(initFunction(folder.dir)).rejects.toMatchObject({
+    code: "USAGE",
+    fields: { detail: expect.stringContaining("narun.yaml would be overwritten") },
+  });
+  expect(await readFile(folder.path("narun.yaml"), "utf8")).toBe("name: mine\n");
+  await expect(readFile(folder.path("index.ts"))).rejects.toThrow("ENOENT");
+});
+
+test("a name that cannot name a function is refused", async () => {
+  await using folder = await createSourceFolder({});
+  await expect(initFunction(folder.dir, { name: "a b" })).rejects.toMatchObject({ code: "USAGE" });
+});

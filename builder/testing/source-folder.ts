@@ -1,0 +1,47 @@
+import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Build } from "../build.ts";
+
+export interface SourceFolder extends AsyncDisposable {
+  readonly dir: string;
+  write(file: string, content: string | Uint8Array): Promise<void>;
+  path(file: string): string;
+}
+
+/** A function's folder that lasts as long as its test. Its own name is `name`, below a folder that nothing else uses. */
+export async function createSourceFolder(
+  files: Record<string, string | Uint8Array>,
+  name = "hello",
+): Promise<SourceFolder> {
+  const parent = await realpath(await mkdtemp(join(tmpdir(), "narun-builder-")));
+  const dir = join(parent, name);
+  const path = (file: string) => join(dir, file);
+  const write = async (file: string, content: string | Uint8Array) => {
+    await mkdir(dirname(path(file)), { recursive: true });
+    await writeFile(path(file), content);
+  };
+  await mkdir(dir);
+  for (const [file, content] of Object.entries(files)) await write(file, content);
+  return {
+    dir,
+    path,
+    write,
+    [Symbol.asyncDispose]: () => rm(parent, { recursive: true, force: true }),
+  };
+}
+
+/** The exports of a build's bundle. */
+export async function evaluate({ bundle }: Pick<Build, "bundle">): Promise<Record<string, unknown>> {
+  return import(`data:text/javascript;base64,${Buffer.from(bundle).toString("base64")}`);
+}
+
+/** What a promise rejects with. */
+export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => {
+      throw new Error("it did not reject");
+    },
+    (error: unknown) => error,
+  );
+}
