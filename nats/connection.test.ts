@@ -2,7 +2,13 @@ import { createServer } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
-import { type ConnectionState, connectNats, isRecentServer, NoReplyError } from "./connection.ts";
+import {
+  type ConnectionState,
+  connectNats,
+  decideReconnectDelayMs,
+  isRecentServer,
+  NoReplyError,
+} from "./connection.ts";
 import { createHeaders, headerValue } from "./headers.ts";
 
 let server: TestNats;
@@ -76,6 +82,12 @@ test.each([
   ["unknown", false],
 ])("takes version %s for recent: %s", (version, isRecent) => {
   expect(isRecentServer(version)).toBe(isRecent);
+});
+
+test("reconnects fast at first, then every 1 to 2 s", () => {
+  const delays = [0, 1, 2, 3, 4, 5, 6, 7, 100].map((attempts) => decideReconnectDelayMs(attempts, 1));
+  expect(delays).toEqual([25, 50, 100, 200, 400, 800, 1_600, 2_000, 2_000]);
+  expect(decideReconnectDelayMs(100, 0)).toBe(1_000);
 });
 
 test("reports its state, reconnects, and keeps its subscriptions when the server is killed", async () => {

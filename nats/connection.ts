@@ -101,7 +101,7 @@ function throwLater(error: unknown): void {
   });
 }
 
-/** Reconnects fast at first, then once every 2 s, with jitter so that a fleet does not come back in one instant. */
+const RECONNECT_FIRST_MS = 25;
 const RECONNECT_MAX_MS = 2_000;
 
 /**
@@ -113,16 +113,14 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   const onHandlerError = options.onHandlerError ?? throwLater;
   const creds =
     options.creds ?? (options.credsFile === undefined ? undefined : await readCreds(options.credsFile));
-  let attempts = 0;
+  let reconnectDelayMs = decideReconnectDelayMs(0, Math.random());
   const connection = await connect({
     servers: url.split(",").map((server) => server.trim()),
     name: options.name,
     timeout: options.connectTimeoutMs ?? 3_000,
     maxReconnectAttempts: -1,
-    reconnectDelayHandler: () => {
-      attempts += 1;
-      return Math.min(RECONNECT_MAX_MS, 25 * 2 ** Math.min(attempts, 8)) * (0.5 + Math.random() / 2);
-    },
+    // Asked several times for one attempt, so the answer must stay until the next one.
+    reconnectDelayHandler: () => reconnectDelayMs,
     // A dead peer is noticed within 5 s.
     pingInterval: 2_000,
     maxPingOut: 2,
@@ -149,13 +147,16 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     state = next;
     for (const listener of [...listeners]) listener(next);
   };
+  let attempts = 0;
   void (async () => {
     for await (const event of connection.status()) {
       if (event.type === "disconnect") enter("reconnecting");
+      if (event.type === "reconnecting") attempts += 1;
       if (event.type === "reconnect") {
         attempts = 0;
         enter("connected");
       }
+      reconnectDelayMs = decideReconnectDelayMs(attempts, Math.random());
     }
   })();
   void connection.closed().then(() => enter("closed"));
@@ -266,6 +267,14 @@ async function readCreds(path: string): Promise<string> {
 export function isRecentServer(version: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   return major > 2 || (major === 2 && minor >= 14);
+}
+
+/**
+ * How long after one attempt to reconnect the next comes: fast at first, as a restarted server is back in some ten
+ * milliseconds, then once every 2 s. `random`, from 0 to 1, spreads a fleet so that it does not come back in one instant.
+ */
+export function decideReconnectDelayMs(attempts: number, random: number): number {
+  return Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** Math.min(attempts, 10)) * (0.5 + random / 2);
 }
 
 /** A server address without the login that it may carry. */

@@ -122,6 +122,7 @@ test("resolves a watch of an empty bucket, and of one with nothing but deleted k
   const seen = await watch();
   expect(seen).toEqual([]);
   await kv.put("a", 1);
+  await eventually(() => expect(seen).toEqual(["a=1"]));
   await kv.delete("a");
   await eventually(() => expect(seen).toEqual(["a=1", "-a"]));
   expect(await watch()).toEqual([]);

@@ -46,9 +46,10 @@ export interface TypedKv<T> {
   delete(key: string): Promise<void>;
   /**
    * Calls back with every entry, then with every change, until `signal` ends it. When NATS was away, all that changed
-   * meanwhile comes after it is back, nothing twice; of several changes of one key, only the last. Resolves once the
-   * present entries were handed over, or when `signal` ended it before; rejects where the bucket cannot be read at the
-   * start. An entry that vanishes by its TTL is not told: whoever has such a bucket looks at the age of its values.
+   * meanwhile comes after it is back, nothing twice. Of changes of one key that follow each other at once, only the last
+   * is certain to come. An entry that vanishes by its TTL is not told while the watch runs: whoever has such a bucket
+   * looks at the age of its values. Resolves once the present entries were handed over, or when `signal` ended it
+   * before; rejects where the bucket cannot be read at the start.
    */
   watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
 }

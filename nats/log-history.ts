@@ -44,6 +44,8 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
   const messages = await consumer.consume();
   const stop = () => messages.stop();
   options.signal?.addEventListener("abort", stop, { once: true });
+  // It may have come before, and then no event tells of it.
+  if (options.signal?.aborted) stop();
   try {
     for await (const message of messages) {
       const parsed = LogLineSchema.safeParse(safeJson(message));

@@ -5,7 +5,7 @@
  * part returns: its errors and processing time are wrong for every handler that awaits, and it cannot drain its
  * endpoints while it still answers for them.
  *
- * I1  num_requests counts a request when it is taken, num_errors and processing_time when it is answered.
+ * I1  num_requests counts a request when it is taken; num_errors, processing_time and its average when it is answered.
  * I2  drain() resolves when the endpoints take nothing more from the server and all that it sent was handed over.
  * I3  discovery answers until close(), so that a draining instance can still be seen.
  */
@@ -39,6 +39,7 @@ export interface MicroService {
 
 interface Counts {
   requests: number;
+  answered: number;
   errors: number;
   lastError: string;
   processingMs: number;
@@ -53,7 +54,7 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
   const identity = { name: options.name, id, version: options.version, metadata: options.metadata ?? {} };
   const description = options.description ?? "";
   const endpoints = options.endpoints.map((endpoint) => {
-    const counts: Counts = { requests: 0, errors: 0, lastError: "", processingMs: 0 };
+    const counts: Counts = { requests: 0, answered: 0, errors: 0, lastError: "", processingMs: 0 };
     const subscription = nats.subscribe(endpoint.subject, (message) => count(counts, endpoint, message), {
       queue: REQUEST_QUEUE,
     });
@@ -104,6 +105,7 @@ function count(counts: Counts, endpoint: MicroEndpoint, message: Message): void 
   counts.requests += 1;
   const startedAt = performance.now();
   endpoint.handle(message, (error) => {
+    counts.answered += 1;
     counts.processingMs += performance.now() - startedAt;
     if (error === undefined) return;
     counts.errors += 1;
@@ -121,7 +123,7 @@ function statsOf(endpoint: MicroEndpoint, counts: Counts, data: unknown) {
     num_errors: counts.errors,
     last_error: counts.lastError,
     processing_time: nanos,
-    average_processing_time: counts.requests === 0 ? 0 : Math.round(nanos / counts.requests),
+    average_processing_time: counts.answered === 0 ? 0 : Math.round(nanos / counts.answered),
     ...(data === undefined ? {} : { data }),
   };
 }

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startTestNats, type TestNats } from "../test/harness/nats.ts";
+import { connectNats, type Nats } from "./connection.ts";
+import { discoverServices, discoverStats } from "./discovery.ts";
+import { registerMicroService } from "./micro-service.ts";
+
+let server: TestNats;
+let nats: Nats;
+
+beforeAll(async () => {
+  server = await startTestNats();
+  nats = await connectNats({ url: server.url, name: "test" });
+});
+afterAll(async () => {
+  await nats.close();
+  await server.close();
+});
+
+function register(name: string) {
+  return registerMicroService(nats, {
+    name,
+    version: "1.0.0",
+    endpoints: [{ name: "handler", subject: name, handle: (_message, done) => done() }],
+    stats: () => ({ inFlight: 3 }),
+  });
+}
+
+test("finds nothing, at once, where no service is", async () => {
+  expect(await discoverServices(nats, { maxWaitMs: 20_000 })).toEqual([]);
+});
+
+test("finds every service, those of one name, and their statistics", async () => {
+  const services = [register("one"), register("one"), register("two")];
+  await nats.flush();
+  const found = await discoverServices(nats);
+  expect(found.map(({ name }) => name).sort()).toEqual(["one", "one", "two"]);
+  expect(new Set(found.map(({ id }) => id)).size).toBe(3);
+  expect(await discoverServices(nats, { name: "two" })).toMatchObject([{ id: services[2]?.id }]);
+  const stats = await discoverStats(nats, { name: "one" });
+  expect(stats).toHaveLength(2);
+  expect(stats[0]?.endpoints?.[0]).toMatchObject({ name: "handler", num_requests: 0, data: { inFlight: 3 } });
+  for (const service of services) service.close();
+});
+
+test("passes over answers that are no service's", async () => {
+  const odd = nats.subscribe("$SRV.PING", (message) => message.respond("not JSON"));
+  const service = register("proper");
+  await nats.flush();
+  expect((await discoverServices(nats)).map(({ name }) => name)).toEqual(["proper"]);
+  odd.unsubscribe();
+  service.close();
+});
