@@ -12,7 +12,6 @@ import { startTestNats } from "../../test/harness/nats.ts";
 
 export interface NatsWorld extends AsyncDisposable {
   nats: Nats;
-  url: string;
 }
 
 /** A nats-server and a connection to it. */
@@ -21,7 +20,6 @@ export async function startNatsWorld(): Promise<NatsWorld> {
   const nats = await connectNats({ url: server.url, name: "test" });
   return {
     nats,
-    url: server.url,
     async [Symbol.asyncDispose]() {
       await nats.close();
       await server.close();

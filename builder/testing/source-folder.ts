@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Build } from "../build.ts";
+import { type Build, buildFunction } from "../build.ts";
 
 export interface SourceFolder extends AsyncDisposable {
   readonly dir: string;
@@ -29,6 +29,16 @@ export async function createSourceFolder(
     write,
     [Symbol.asyncDispose]: () => rm(parent, { recursive: true, force: true }),
   };
+}
+
+/** A build of a function that answers with its name and `text`; `config` is more of narun.yaml. */
+export async function buildOf(name: string, text = "hello", config = ""): Promise<Build> {
+  await using folder = await createSourceFolder({
+    "index.ts": `export default () => new Response(${JSON.stringify(`${name} ${text}`)});`,
+    "narun.yaml": `name: ${name}\n${config}`,
+  });
+  // Awaited here, as the folder goes with this function.
+  return await buildFunction(folder.dir, { write: false });
 }
 
 /** The exports of a build's bundle. */
