@@ -152,6 +152,10 @@ export const errorCatalogue = {
     title: "The command is not used like this",
     solve: "See `narun help`.",
   },
+  GATEWAY_CONFIG_INVALID: {
+    title: "The gateway's configuration is not valid",
+    solve: "Correct the named lines of the file that `--config` names.",
+  },
   NATS_UNREACHABLE: {
     title: "NATS does not answer",
     solve: "Start it (`narun up` starts one), or name another with --nats or NARUN_NATS_URL.",

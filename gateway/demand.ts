@@ -1,0 +1,204 @@
+/**
+ * Gets an instance started for services whose requests are held, and looks for consumers that somebody else started.
+ *
+ * I1  One search for a service at a time: it runs as long as the service is starving, and asks one node at a time.
+ * I2  A node that is starting an instance is asked first in the next round, so that a slow start is not doubled elsewhere.
+ * I3  Every round ends within `ROUND_MS` and the next one asks again: a lost message strands nobody.
+ * I4  News (a node appeared, a spec changed, NATS is back) begins a new round at once.
+ */
+import {
+  type DemandReply,
+  DemandReplySchema,
+  type ErrorCode,
+  type FunctionSpec,
+  type Heartbeat,
+  type Mode,
+  messageOf,
+  rankNodes,
+  subjects,
+} from "../contracts/index.ts";
+import type { Nats } from "../nats/index.ts";
+import { aborted } from "./aborted.ts";
+import type { Instances } from "./instances.ts";
+import type { Log } from "./log.ts";
+import type { Nodes } from "./nodes.ts";
+
+export interface DemandOptions {
+  nats: Nats;
+  nodes: Nodes;
+  instances: Instances;
+  specOf(service: string): FunctionSpec | undefined;
+  /** Whether requests are held for a service and nothing can take them. */
+  isStarving(service: string): boolean;
+  /** Somebody whom narun did not start answers for the service. */
+  onForeign(service: string): void;
+  /** The live revision itself does not start. */
+  onBroken(service: string): void;
+  log: Log;
+}
+
+export interface Demand {
+  /** Begins the search, where none is under way. It ends by itself when the service no longer starves. */
+  wake(service: string): void;
+  /** Something changed that may help: every search, or that of one service, looks again now. */
+  look(service?: string): void;
+  close(): void;
+}
+
+const ROUND_MS = 1_000;
+const FIRST_PING_MS = 50;
+const PING_INTERVAL_MS = 250;
+
+interface Search {
+  readonly service: string;
+  /** Aborted by `look` and at the end of the round. */
+  round: AbortController;
+  /** The node that is starting an instance (I2). */
+  startingOn: string | undefined;
+  /** Nodes that did not answer: they are asked last. */
+  readonly silent: Set<string>;
+}
+
+export function createDemand(options: DemandOptions): Demand {
+  const { isStarving, log } = options;
+  const searches = new Map<string, Search>();
+  const closed = new AbortController();
+
+  const run = async (search: Search) => {
+    const { service } = search;
+    const over = new AbortController();
+    void pingConsumers(options, service, AbortSignal.any([over.signal, closed.signal]));
+    try {
+      while (isStarving(service) && !closed.signal.aborted) {
+        search.round = new AbortController();
+        const timer = setTimeout(() => search.round.abort(), ROUND_MS);
+        await askNodes(options, search);
+        // Nobody to ask, or nobody who can: wait for the end of the round, or for news.
+        if (isStarving(service)) await aborted(search.round.signal);
+        clearTimeout(timer);
+      }
+    } finally {
+      over.abort();
+      searches.delete(service);
+    }
+  };
+
+  const wake = (service: string) => {
+    if (searches.has(service) || closed.signal.aborted) return;
+    const search: Search = {
+      service,
+      round: new AbortController(),
+      startingOn: undefined,
+      silent: new Set(),
+    };
+    searches.set(service, search);
+    run(search).catch((error: unknown) => {
+      log.error({ service, error: messageOf(error) }, "the search for a consumer failed");
+    });
+  };
+
+  return {
+    wake,
+    look(service) {
+      for (const search of searches.values()) {
+        if (service === undefined || search.service === service) search.round.abort();
+      }
+    },
+    close() {
+      closed.abort();
+      for (const search of searches.values()) search.round.abort();
+    },
+  };
+}
+
+/** Asks one node after the other until one has an instance, or none is left, or the round is over. */
+async function askNodes(options: DemandOptions, search: Search): Promise<void> {
+  const { nats, nodes, instances, specOf, isStarving, onBroken } = options;
+  const { service, round } = search;
+  const spec = specOf(service);
+  if (spec === undefined || nats.state !== "connected") return;
+  for (const { node } of decideOrder(service, spec.mode, nodes.live(), search)) {
+    const reply = await ask(options, node, spec, round.signal);
+    if (reply === undefined) search.silent.add(node);
+    else search.silent.delete(node);
+    if (reply?.outcome === "starting") search.startingOn = node;
+    if (round.signal.aborted || !isStarving(service)) return;
+
+    if (reply?.outcome === "running") {
+      const { instance: id, concurrency } = reply;
+      return instances.add({ id, service, node, revision: spec.revision, concurrency });
+    }
+    if (reply?.outcome === "refused" && BROKEN.has(reply.code)) return onBroken(service);
+    if (reply?.outcome === "starting") {
+      const result = await instances.settled(reply.instance, service, round.signal);
+      if (result === undefined || result === "ready") return;
+      search.startingOn = undefined;
+      if (result.reason === "failed") return onBroken(service);
+    }
+  }
+}
+
+/** The codes by which a node says that it is the function that does not start, as it would on every node. */
+const BROKEN = new Set<string>(["FUNCTION_START_FAILED", "TRIAL_FAILED"] satisfies ErrorCode[]);
+
+/**
+ * The order in which nodes are asked. All gateways rank alike, so that their demands meet on one node; what one of them
+ * has seen for itself (a start under way, no room, no answer) comes before that.
+ */
+export function decideOrder(
+  service: string,
+  mode: Mode,
+  live: readonly Heartbeat[],
+  seen: { startingOn: string | undefined; silent: ReadonlySet<string> },
+): Heartbeat[] {
+  const eligible = live.filter(({ state, modes }) => state === "running" && modes.includes(mode));
+  const classOf = ({ node, freeInstances }: Heartbeat) => {
+    if (node === seen.startingOn) return 0;
+    if (seen.silent.has(node)) return 3;
+    return freeInstances > 0 ? 1 : 2;
+  };
+  return rankNodes(service, eligible).sort((a, b) => classOf(a) - classOf(b));
+}
+
+/** A node's answer. Undefined: it gave none before the signal. */
+async function ask(
+  { nats, log }: DemandOptions,
+  node: string,
+  spec: FunctionSpec,
+  signal: AbortSignal,
+): Promise<DemandReply | undefined> {
+  const demand = JSON.stringify({ function: spec.name, revision: spec.revision });
+  try {
+    const reply = await Promise.race([
+      nats.request(subjects.demand(node), demand, { timeoutMs: ROUND_MS }),
+      aborted(signal),
+    ]);
+    if (reply === undefined) return undefined;
+    const parsed = DemandReplySchema.parse(JSON.parse(reply.text()));
+    if (parsed.outcome === "refused") log.debug({ node, service: spec.name, ...parsed }, "demand refused");
+    return parsed;
+  } catch (error) {
+    log.debug({ node, service: spec.name, error: messageOf(error) }, "demand not answered");
+    return undefined;
+  }
+}
+
+/** Looks for consumers by `$SRV.PING`, as those that narun did not start announce themselves to nobody. */
+async function pingConsumers(
+  { nats, instances, onForeign }: DemandOptions,
+  service: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await pause(FIRST_PING_MS, signal);
+  while (!signal.aborted) {
+    if (nats.state === "connected") {
+      const { foreign } = await instances.discover(service);
+      if (foreign && !signal.aborted) onForeign(service);
+    }
+    await pause(PING_INTERVAL_MS, signal);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return aborted(AbortSignal.any([signal, AbortSignal.timeout(ms)]));
+}

@@ -1,0 +1,380 @@
+/**
+ * Brings every request to somebody who answers it.
+ *
+ * A request is `held`, or `in-flight`, or `done`. It goes from held to in-flight when something can take it, back to
+ * held when it is proven that nobody began it or when it may be repeated, and to done once.
+ *
+ * I1  Every request is settled exactly once, unless it is cancelled: then never.
+ * I2  A request that may not run twice is sent again only after proof that nobody began it: NATS found no subscriber,
+ *     or the instance said that it drains. One that may is sent at most `MAX_SENDS` times without such proof.
+ * I3  This gateway never has more requests under way at an instance than its concurrency, and each gives its place back once.
+ * I4  While a request of a service is held, new ones queue behind it; those that come back take their old place.
+ * I5  While requests are held and nothing can take them, a search is under way (demand.ts), and a timer limits the hold.
+ * I6  Nothing is sent while NATS is away: the client library would drop it. Holds then last until the deadline.
+ */
+import {
+  type ErrorCode,
+  type FunctionSpec,
+  messageOf,
+  type ReadyAnnouncement,
+  subjects,
+} from "../contracts/index.ts";
+import type { Headers, Message, Nats, PendingReply } from "../nats/index.ts";
+import { chooseInstance } from "./choose.ts";
+import { createHold, type Hold, type HoldLimits } from "./hold.ts";
+import type { Instance, Instances } from "./instances.ts";
+import type { Log } from "./log.ts";
+import { readVerdict } from "./reply-to-response.ts";
+
+export interface DispatchRequest {
+  service: string;
+  headers: Headers;
+  data: Uint8Array;
+  /** Whether it may run twice. */
+  isRepeatable: boolean;
+  /** Epoch milliseconds. */
+  deadlineAt: number;
+  settle(outcome: Outcome): void;
+}
+
+export type Result = { kind: "reply"; message: Message } | { kind: "failed"; code: ErrorCode };
+export type Outcome = Result & { cold: ColdTiming | undefined };
+
+/** What a request waited for that could not be sent at once. */
+export interface ColdTiming {
+  heldMs: number;
+  /** From the first demand to the instance. Undefined: none had to be started. */
+  startMs: number | undefined;
+}
+
+export type NatsStatus = "success" | "no_responders" | "draining" | "timeout" | "consumer_died" | "bad_reply";
+
+/** What the metrics hear of. */
+export interface DispatchObserver {
+  replied(service: string, status: NatsStatus): void;
+  held(service: string, heldMs: number): void;
+  /** `phases`: how long its parts took, as the instance announced. */
+  coldStart(service: string, startMs: number, phases: Readonly<Record<string, number>>): void;
+  resent(service: string): void;
+}
+
+export interface DispatcherOptions {
+  nats: Nats;
+  instances: Pick<Instances, "ready" | "markUnreachable" | "markDraining">;
+  specOf(service: string): FunctionSpec | undefined;
+  /** Begins a search for somebody who takes a service's requests. */
+  wake(service: string): void;
+  limits: HoldLimits;
+  /** How long a request is held at most. */
+  holdMs: number;
+  observer: DispatchObserver;
+  log: Log;
+}
+
+/** By an instance, or by whoever answers on the service's own subject. */
+type Target = Instance | "shared";
+
+type Held = { kind: "held"; sinceMs: number; timer: NodeJS.Timeout };
+type InFlight = { kind: "in-flight"; target: Target; pending: PendingReply };
+
+interface Job {
+  readonly request: DispatchRequest;
+  readonly service: string;
+  /** Of arrival. */
+  readonly order: number;
+  readonly bytes: number;
+  readonly deadlineTimer: NodeJS.Timeout;
+  phase: { kind: "new" } | Held | InFlight | { kind: "done" };
+  /** How often it was sent without proof that nobody began it. */
+  sends: number;
+  /** NATS found nobody on the service's own subject. */
+  hasTriedShared: boolean;
+  cold: ColdTiming | undefined;
+}
+
+const MAX_SENDS = 3;
+/** What a held request costs beside its body: headers and bookkeeping, roughly. */
+const OVERHEAD_BYTES = 2_048;
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #hold: Hold<Job>;
+  readonly #active = new Set<Job>();
+  /** Services that somebody answers for whom narun did not start. */
+  readonly #foreign = new Set<string>();
+  /** Since when a search is under way for a service. */
+  readonly #wokenAtMs = new Map<string, number>();
+  readonly #idleWaiters = new Set<() => void>();
+  #arrivals = 0;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#hold = createHold<Job>(options.limits);
+  }
+
+  /** Takes a request; returns what forgets it again. */
+  dispatch(request: DispatchRequest): () => void {
+    const job: Job = {
+      request,
+      service: request.service,
+      order: this.#arrivals++,
+      bytes: request.data.length + OVERHEAD_BYTES,
+      deadlineTimer: setTimeout(() => this.#onDeadline(job), request.deadlineAt - Date.now()),
+      phase: { kind: "new" },
+      sends: 0,
+      hasTriedShared: false,
+      cold: undefined,
+    };
+    this.#active.add(job);
+    const target = this.#hold.count(job.service) === 0 ? this.#targetOf(job) : undefined;
+    if (target === undefined) this.#park(job, "admit");
+    else this.#send(job, target);
+    return () => this.#cancel(job);
+  }
+
+  /** Whether requests are held for a service and nothing can take them. */
+  isStarving(service: string): boolean {
+    const { instances } = this.#options;
+    return (
+      this.#hold.count(service) > 0 && instances.ready(service).length === 0 && !this.#foreign.has(service)
+    );
+  }
+
+  /** `announcement`: the instance was just started. */
+  onReady(instance: Instance, announcement: ReadyAnnouncement | undefined): void {
+    const { service } = instance;
+    const wokenMs = this.#wokenAtMs.get(service);
+    if (wokenMs !== undefined && announcement !== undefined) {
+      this.#options.observer.coldStart(service, performance.now() - wokenMs, announcement.phases);
+    }
+    this.#pump(service);
+  }
+
+  /** Nothing that is under way at the instance can be relied upon any more. */
+  onLost(instance: Instance): void {
+    for (const { job, flight } of this.#inFlight()) {
+      if (flight.target !== instance) continue;
+      this.#options.observer.replied(job.service, "consumer_died");
+      if (mayRepeat(job)) this.#repeat(job);
+      else this.#fail(job, "CONSUMER_DIED");
+    }
+  }
+
+  /** A consumer that narun did not start answers for the service. */
+  onForeign(service: string): void {
+    this.#foreign.add(service);
+    this.#pump(service);
+  }
+
+  /** The live revision does not start. */
+  onBroken(service: string): void {
+    for (const job of this.#hold.all(service)) this.#fail(job, "FUNCTION_START_FAILED");
+  }
+
+  /** NATS is back. What was under way may be lost, and who was there may not be back yet. */
+  onReconnect(): void {
+    this.#foreign.clear();
+    for (const { job } of this.#inFlight()) if (mayRepeat(job)) this.#repeat(job);
+    for (const service of this.#hold.services()) {
+      for (const job of this.#hold.all(service)) {
+        if (job.phase.kind !== "held") continue;
+        clearTimeout(job.phase.timer);
+        job.phase.timer = this.#holdTimer(job);
+      }
+      this.#pump(service);
+    }
+  }
+
+  /** The requests that are here, by service. */
+  counts(): Map<string, { held: number; inFlight: number }> {
+    const counts = new Map<string, { held: number; inFlight: number }>();
+    for (const { service, phase } of this.#active) {
+      const count = counts.get(service) ?? { held: 0, inFlight: 0 };
+      count[phase.kind === "held" ? "held" : "inFlight"] += 1;
+      counts.set(service, count);
+    }
+    return counts;
+  }
+
+  /** Resolves when no request is left. */
+  idle(): Promise<void> {
+    if (this.#active.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.add(resolve));
+  }
+
+  /** Settles all that is left, as the gateway ends. */
+  abort(): void {
+    for (const job of [...this.#active]) {
+      this.#fail(job, job.phase.kind === "held" ? "GATEWAY_DRAINING" : "DEADLINE_EXCEEDED");
+    }
+  }
+
+  /** Where a job could go now. */
+  #targetOf(job: Job): Target | undefined {
+    const { nats, instances, specOf } = this.#options;
+    if (nats.state !== "connected") return undefined;
+    const ready = instances.ready(job.service);
+    const spec = specOf(job.service);
+    if (ready.length > 0) return chooseInstance(ready, spec?.revision);
+    // Of a service without a spec nothing is known but its name: NATS says at once whether somebody is there.
+    const mayTry = spec === undefined && !job.hasTriedShared;
+    return mayTry || this.#foreign.has(job.service) ? "shared" : undefined;
+  }
+
+  #send(job: Job, target: Target): void {
+    const { headers, data } = job.request;
+    const subject = target === "shared" ? job.service : subjects.instanceRequests(target.id);
+    let pending: PendingReply;
+    try {
+      pending = this.#options.nats.send(subject, data, headers, (message) => this.#onReply(job, message));
+    } catch (error) {
+      this.#options.log.error({ service: job.service, error: messageOf(error) }, "a request cannot be sent");
+      this.#settle(job, { kind: "failed", code: "INTERNAL" });
+      return;
+    }
+    if (target !== "shared") target.inFlight += 1;
+    job.sends += 1;
+    job.phase = { kind: "in-flight", target, pending };
+  }
+
+  /**
+   * Holds a job. `admit` keeps to the limits. `readmit` is for those that come back from an instance: they are few, as
+   * its concurrency bounds them, and were admitted before.
+   */
+  #park(job: Job, entry: "admit" | "readmit"): void {
+    if (entry === "readmit") this.#hold.readmit(job);
+    else if (!this.#hold.admit(job)) return this.#settle(job, { kind: "failed", code: "HOLD_QUEUE_FULL" });
+    job.phase = { kind: "held", sinceMs: performance.now(), timer: this.#holdTimer(job) };
+    this.#pump(job.service);
+  }
+
+  #holdTimer(job: Job): NodeJS.Timeout {
+    return setTimeout(() => this.#onHoldOver(job), this.#options.holdMs);
+  }
+
+  /** Sends what is held to whoever can take it; where nobody can, sees to it that somebody is looked for. */
+  #pump(service: string): void {
+    for (let job = this.#hold.first(service); job !== undefined; job = this.#hold.first(service)) {
+      const target = this.#targetOf(job);
+      if (target === undefined) break;
+      this.#leave(job, target);
+      this.#send(job, target);
+    }
+    if (!this.isStarving(service)) this.#wokenAtMs.delete(service);
+    else {
+      if (!this.#wokenAtMs.has(service)) this.#wokenAtMs.set(service, performance.now());
+      this.#options.wake(service);
+    }
+  }
+
+  /** Takes a job out of its phase. The caller puts it into the next one at once. */
+  #leave(job: Job, next?: Target): void {
+    const { phase, service } = job;
+    if (phase.kind === "in-flight") {
+      phase.pending.release();
+      if (phase.target !== "shared") phase.target.inFlight -= 1;
+    } else if (phase.kind === "held") {
+      clearTimeout(phase.timer);
+      this.#hold.remove(job);
+      const nowMs = performance.now();
+      const heldMs = nowMs - phase.sinceMs;
+      const wokenMs = next === "shared" ? undefined : this.#wokenAtMs.get(service);
+      job.cold = {
+        heldMs: (job.cold?.heldMs ?? 0) + heldMs,
+        startMs: wokenMs === undefined ? job.cold?.startMs : nowMs - wokenMs,
+      };
+      this.#options.observer.held(service, heldMs);
+    }
+  }
+
+  #repeat(job: Job): void {
+    this.#options.observer.resent(job.service);
+    this.#leave(job);
+    this.#park(job, "readmit");
+  }
+
+  #fail(job: Job, code: ErrorCode): void {
+    this.#leave(job);
+    this.#settle(job, { kind: "failed", code });
+    this.#pump(job.service);
+  }
+
+  #cancel(job: Job): void {
+    if (!this.#active.has(job)) return;
+    this.#leave(job);
+    this.#end(job);
+    this.#pump(job.service);
+  }
+
+  #settle(job: Job, result: Result): void {
+    this.#end(job);
+    job.request.settle({ ...result, cold: job.cold });
+  }
+
+  #end(job: Job): void {
+    clearTimeout(job.deadlineTimer);
+    job.phase = { kind: "done" };
+    this.#active.delete(job);
+    if (this.#active.size > 0) return;
+    for (const resolve of this.#idleWaiters) resolve();
+    this.#idleWaiters.clear();
+  }
+
+  #onReply(job: Job, message: Message): void {
+    if (job.phase.kind !== "in-flight") return;
+    const { target } = job.phase;
+    const { observer } = this.#options;
+    this.#leave(job);
+    const verdict = readVerdict(message);
+    switch (verdict) {
+      case "no-responders":
+      case "draining":
+        observer.replied(job.service, verdict === "draining" ? "draining" : "no_responders");
+        return this.#onRefused(job, target, verdict);
+      case "unreadable":
+        observer.replied(job.service, "bad_reply");
+        this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
+        break;
+      case "answer":
+        observer.replied(job.service, "success");
+        this.#settle(job, { kind: "reply", message });
+        break;
+    }
+    this.#pump(job.service);
+  }
+
+  /** Nobody began it: whoever it was sent to gets nothing more, and it goes elsewhere. */
+  #onRefused(job: Job, target: Target, verdict: "no-responders" | "draining"): void {
+    const { instances } = this.#options;
+    job.sends -= 1;
+    if (target === "shared") {
+      this.#foreign.delete(job.service);
+      job.hasTriedShared = true;
+      return this.#park(job, "admit");
+    }
+    if (verdict === "draining") instances.markDraining(target);
+    else instances.markUnreachable(target);
+    this.#park(job, "readmit");
+  }
+
+  #onHoldOver(job: Job): void {
+    // While NATS is away nobody could have been found: the deadline alone limits the hold (I6).
+    if (job.phase.kind === "held" && this.#options.nats.state === "connected") this.#fail(job, "NO_CONSUMER");
+  }
+
+  #onDeadline(job: Job): void {
+    if (job.phase.kind === "held") return this.#fail(job, "NO_CONSUMER");
+    this.#options.observer.replied(job.service, "timeout");
+    this.#fail(job, "DEADLINE_EXCEEDED");
+  }
+
+  #inFlight(): { job: Job; flight: InFlight }[] {
+    return [...this.#active].flatMap((job) =>
+      job.phase.kind === "in-flight" ? [{ job, flight: job.phase }] : [],
+    );
+  }
+}
+
+function mayRepeat(job: Job): boolean {
+  return job.request.isRepeatable && job.sends < MAX_SENDS;
+}

@@ -1,0 +1,234 @@
+/**
+ * Puts the gateway together, and takes it apart in this order:
+ *
+ * 1  Requests on connections that are kept alive get 503 GATEWAY_DRAINING and `Connection: close`; new connections and new
+ *    requests over NATS are not taken any more.
+ * 2  What is in flight or held is finished, for `graceMs` at most.
+ * 3  What is left is answered with an error.
+ * 4  The listeners are closed.
+ * 5  The subscriptions, watches and timers end. The NATS connection is its owner's to close.
+ */
+import { Server as NetServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { GATEWAY_SERVICE, messageOf } from "../contracts/index.ts";
+import { type Nats, registerMicroService } from "../nats/index.ts";
+import { aborted } from "./aborted.ts";
+import type { CompatConfig } from "./config.ts";
+import { createDemand } from "./demand.ts";
+import { Dispatcher } from "./dispatch.ts";
+import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
+import { createHttpServer } from "./http.ts";
+import { createInstances } from "./instances.ts";
+import { createInvokeEndpoint } from "./invoke.ts";
+import { type Address, listen } from "./listen.ts";
+import type { Log } from "./log.ts";
+import { createMetrics, createMetricsServer } from "./metrics.ts";
+import { createNodes } from "./nodes.ts";
+import { createRouteTable, type RouteTable } from "./routes.ts";
+import { createSpecs } from "./specs.ts";
+
+export interface GatewayOptions {
+  /** Stays its owner's: the gateway never closes it. */
+  nats: Nats;
+  /** Where HTTP is taken. Port 0 picks a free one. */
+  http: Address;
+  /** Where `/metrics` and `/healthz` are served. Default: nowhere. */
+  metrics?: Address;
+  /** The original toolkit's configuration: its routes stand beside those of the functions. */
+  config?: CompatConfig;
+  /** Bounds of what is held, and for how long one request is, in milliseconds (default 15,000). */
+  hold?: Partial<HoldLimits> & { holdMs?: number };
+  /** From arrival to answer, for services without a spec. Default: the config's `request_timeout_seconds`, else 30,000. */
+  defaultTimeoutMs?: number;
+  log: Log;
+}
+
+export interface Gateway {
+  /** Base URL, without a slash at the end. */
+  readonly httpUrl: string;
+  readonly metricsUrl: string | undefined;
+  /** Takes nothing new, finishes what it has, for `graceMs` at most, and closes. */
+  drain(options: { graceMs: number }): Promise<void>;
+  /** Closes at once; what is left is answered with an error. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_HOLD_MS = 15_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
+const VERSION = "1.0.0";
+
+/** Starts a gateway; resolves when it takes requests. Error: ADDRESS_IN_USE. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { nats, log, config } = options;
+  warnOfGrpcRoutes(config, log);
+  const state = { isDraining: false };
+  const parts = createParts(options);
+  const { specs, metrics, dispatcher, specOf, defaultTimeoutMs } = parts;
+
+  const server = createHttpServer({
+    nats,
+    dispatcher,
+    routes: parts.routes,
+    specOf,
+    defaultTimeoutMs,
+    isDraining: () => state.isDraining,
+    metrics,
+    log,
+  });
+  const isHealthy = () => nats.state === "connected" && !state.isDraining;
+  const metricsServer = options.metrics && createMetricsServer(metrics, isHealthy);
+  const watching = new AbortController();
+  const teardown = () => {
+    for (const one of [server, metricsServer]) {
+      one?.close();
+      one?.closeAllConnections();
+    }
+    watching.abort();
+    parts.close();
+  };
+  try {
+    await specs.watch(watching.signal);
+    void parts.instances.discover();
+    const metricsUrl =
+      options.metrics && metricsServer && (await listen(metricsServer, options.metrics, "--metrics"));
+    const httpUrl = await listen(server, options.http, "--http");
+    const service = registerMicroService(nats, {
+      name: GATEWAY_SERVICE,
+      version: VERSION,
+      description: "narun's gateway",
+      metadata: {
+        "narun.http": httpUrl,
+        ...(metricsUrl === undefined ? {} : { "narun.metrics": metricsUrl }),
+      },
+      endpoints: [createInvokeEndpoint({ dispatcher, specOf, defaultTimeoutMs })],
+    });
+    await nats.flush();
+    log.info({ http: httpUrl, metrics: metricsUrl }, "the gateway takes requests");
+
+    let drained: Promise<void> | undefined;
+    const drain = async (graceMs: number) => {
+      state.isDraining = true;
+      const grace = AbortSignal.timeout(graceMs);
+      // Step 1. Node's own `close` would also cut the idle connections, under requests that are already on their way.
+      const closed = new Promise<void>((resolve) => server.once("close", resolve));
+      NetServer.prototype.close.call(server);
+      const taken = service.drain().catch((error: unknown) => {
+        log.debug({ error: messageOf(error) }, "NATS is gone before the gateway");
+      });
+      // Step 2. A body that is still being read is not with the dispatcher yet: its connection tells.
+      await Promise.race([taken.then(() => dispatcher.idle()), aborted(grace)]);
+      server.closeIdleConnections();
+      await Promise.race([closed, aborted(grace)]);
+      // Step 3.
+      dispatcher.abort();
+      server.closeIdleConnections();
+      await Promise.race([closed, sleep(LAST_WORDS_MS)]);
+      // Steps 4 and 5.
+      service.close();
+      teardown();
+      log.info("the gateway is closed");
+    };
+    return {
+      httpUrl,
+      metricsUrl,
+      drain: ({ graceMs }) => (drained ??= drain(graceMs)),
+      close: () => (drained ??= drain(0)),
+    };
+  } catch (error) {
+    teardown();
+    throw error;
+  }
+}
+
+/** For so long the answers that the end of the grace brought may still be written. */
+const LAST_WORDS_MS = 250;
+
+/** What knows, and what decides. They refer to one another: nothing calls back before all are made. */
+function createParts({ nats, log, config, ...options }: GatewayOptions) {
+  const { holdMs = DEFAULT_HOLD_MS, ...limits } = options.hold ?? {};
+  const configured = config?.request_timeout_seconds;
+  const defaultTimeoutMs =
+    options.defaultTimeoutMs ?? (configured === undefined ? DEFAULT_TIMEOUT_MS : configured * 1_000);
+  let table: RouteTable | undefined;
+
+  const specs = createSpecs({
+    nats,
+    log,
+    onChange(name) {
+      table = undefined;
+      demand.look(name);
+    },
+  });
+  const specOf = (service: string) => specs.get(service);
+  const metrics = createMetrics({ counts: () => dispatcher.counts() });
+  const nodes = createNodes({
+    nats,
+    onAppeared() {
+      // If it was away, what still runs there was given up.
+      void instances.discover();
+      demand.look();
+    },
+    onLost(node) {
+      log.warn({ node }, "a node is lost");
+      instances.loseNode(node);
+    },
+  });
+  const instances = createInstances({
+    nats,
+    log,
+    onNode: nodes.expect,
+    onReady: (instance, announcement) => dispatcher.onReady(instance, announcement),
+    onLost: (instance) => dispatcher.onLost(instance),
+  });
+  const demand = createDemand({
+    nats,
+    nodes,
+    instances,
+    specOf,
+    isStarving: (service) => dispatcher.isStarving(service),
+    onForeign: (service) => dispatcher.onForeign(service),
+    onBroken: (service) => dispatcher.onBroken(service),
+    log,
+  });
+  const dispatcher = new Dispatcher({
+    nats,
+    instances,
+    specOf,
+    wake: demand.wake,
+    limits: { ...defaultHoldLimits, ...limits },
+    holdMs,
+    observer: metrics,
+    log,
+  });
+  const forget = nats.onState((state) => {
+    if (state !== "connected") return;
+    void instances.discover();
+    dispatcher.onReconnect();
+    demand.look();
+  });
+  return {
+    specs,
+    specOf,
+    /** Made anew at the first request after a change, so that a thousand changes at the start make one table. */
+    routes: () => (table ??= createRouteTable(specs.all(), config)),
+    metrics,
+    instances,
+    dispatcher,
+    defaultTimeoutMs,
+    close() {
+      forget();
+      demand.close();
+      instances.close();
+      nodes.close();
+    },
+  };
+}
+
+function warnOfGrpcRoutes(config: CompatConfig | undefined, log: Log): void {
+  const services = (config?.routes ?? []).flatMap(({ grpc }) => grpc ?? []);
+  if (services.length === 0) return;
+  log.warn(
+    { services },
+    "this build has no gRPC listener: the `grpc` routes of the configuration are not served",
+  );
+}

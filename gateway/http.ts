@@ -1,0 +1,235 @@
+/**
+ * HTTP in, answers out. Hono and its server adapter carry the request here and catch what goes wrong; header fields are
+ * read from and written to Node's own objects, as the Fetch API joins repeated ones and adds a content type.
+ *
+ * I1  Every request is answered once, with its `x-request-id`, unless its client is gone: then its dispatch is cancelled.
+ * I2  A body is never read beyond its limit.
+ */
+import { randomUUID } from "node:crypto";
+import {
+  createServer,
+  type IncomingMessage,
+  maxHeaderSize,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import { Hono } from "hono";
+import { createProblem, type FunctionSpec, messageOf, PROBLEM_CONTENT_TYPE } from "../contracts/index.ts";
+import type { Nats } from "../nats/index.ts";
+import { type Body, lingerFor, readBody } from "./body.ts";
+import type { ColdTiming, Dispatcher, Outcome } from "./dispatch.ts";
+import { type GatewayResponse, problemResponse } from "./gateway-response.ts";
+import type { Log } from "./log.ts";
+import type { Metrics } from "./metrics.ts";
+import { toResponse } from "./reply-to-response.ts";
+import { parseTarget, type RequestTarget } from "./request-path.ts";
+import { isRepeatable, toMessageHeaders } from "./request-to-message.ts";
+import type { RouteEntry, RouteTable } from "./routes.ts";
+
+export interface HttpOptions {
+  nats: Nats;
+  dispatcher: Dispatcher;
+  routes(): RouteTable;
+  specOf(service: string): FunctionSpec | undefined;
+  /** For services without a spec. */
+  defaultTimeoutMs: number;
+  isDraining(): boolean;
+  metrics: Metrics;
+  log: Log;
+}
+
+/** One request on its way through the gateway. */
+interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly method: string;
+  readonly requestId: string;
+  /** By `performance.now()`. */
+  readonly startedMs: number;
+  /** Epoch milliseconds. */
+  readonly arrivedAt: number;
+  /** The `path` label of the metrics. */
+  pattern: string;
+}
+
+const UNMATCHED = "unmatched";
+
+/** What the headers of a message may need: those of the client, twice (ISO-8859-1 as UTF-8), and the gateway's own. */
+const HEAD_ROOM_BYTES = 2 * maxHeaderSize + 1_024;
+
+export function createHttpServer(options: HttpOptions): Server {
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  app.all("*", async (c) => {
+    await serve(options, beginExchange(c.env.incoming, c.env.outgoing));
+    return RESPONSE_ALREADY_SENT;
+  });
+  app.onError((error) => answerBroken(options, error));
+  const listener = getRequestListener(app.fetch as Parameters<typeof getRequestListener>[0], {
+    overrideGlobalObjects: false,
+    // The rest of a body that was refused is this file's matter.
+    autoCleanupIncoming: false,
+    hostname: "localhost",
+    errorHandler: (error) => answerBroken(options, error),
+  });
+  const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
+  // Node would tell every client to go on with its body; here its length is looked at before.
+  server.on("checkContinue", (incoming, outgoing) => void listener(incoming, outgoing));
+  return server;
+}
+
+/** What the adapter cannot make a request of, and what should not have happened. */
+function answerBroken({ log }: HttpOptions, error: unknown): Response {
+  const isBadRequest = error instanceof RequestError;
+  const requestId = randomUUID();
+  if (!isBadRequest) log.error({ requestId, error: messageOf(error) }, "a request failed in the gateway");
+  const problem = createProblem(isBadRequest ? "BAD_REQUEST" : "INTERNAL", requestId);
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { "Content-Type": PROBLEM_CONTENT_TYPE, "X-Request-Id": requestId },
+  });
+}
+
+function beginExchange(incoming: IncomingMessage, outgoing: ServerResponse): Exchange {
+  return {
+    incoming,
+    outgoing,
+    method: incoming.method ?? "GET",
+    requestId: requestIdOf(incoming),
+    startedMs: performance.now(),
+    arrivedAt: Date.now(),
+    pattern: UNMATCHED,
+  };
+}
+
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers["x-request-id"];
+  return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+async function serve(options: HttpOptions, exchange: Exchange): Promise<void> {
+  const { requestId, method, incoming, outgoing } = exchange;
+  if (options.isDraining()) {
+    return refuse(options, exchange, problemResponse("GATEWAY_DRAINING", requestId));
+  }
+  const target = parseTarget(incoming.url ?? "/");
+  if (target === undefined) return refuse(options, exchange, problemResponse("BAD_REQUEST", requestId));
+  const match = options.routes().match(method, target.rawPath);
+  if (match.kind === "none") return refuse(options, exchange, problemResponse("NO_ROUTE", requestId));
+  if (match.kind === "method-not-allowed") {
+    exchange.pattern = match.pattern;
+    const allow = ["Allow", match.allow.join(", ")];
+    return refuse(options, exchange, problemResponse("METHOD_NOT_ALLOWED", requestId, undefined, allow));
+  }
+
+  exchange.pattern = match.route.pattern;
+  const limit = bodyLimit(options, match.route.service);
+  const body = await readBody(incoming, outgoing, limit.bytes);
+  if (body.kind === "gone") return;
+  if (body.kind === "too-large") {
+    const detail = `the limit is ${limit.bytes} bytes (${limit.name})`;
+    return refuse(options, exchange, problemResponse("BODY_TOO_LARGE", requestId, detail));
+  }
+  const outcome = await dispatch(options, exchange, match.route, target, body);
+  if (outcome !== undefined) write(options, exchange, responseOf(outcome, exchange), outcome.cold);
+}
+
+/** Resolves with what became of the request; with undefined where its client is gone. */
+function dispatch(
+  { dispatcher, specOf, defaultTimeoutMs }: HttpOptions,
+  exchange: Exchange,
+  { service }: RouteEntry,
+  target: RequestTarget,
+  { data }: Body & { kind: "whole" },
+): Promise<Outcome | undefined> {
+  const { incoming, outgoing, method, requestId } = exchange;
+  const { socket, rawHeaders } = incoming;
+  const deadlineAt = exchange.arrivedAt + (specOf(service)?.limits.timeoutMs ?? defaultTimeoutMs);
+  const headers = toMessageHeaders({
+    method,
+    target,
+    rawHeaders,
+    remoteAddress: socket.remoteAddress ?? "",
+    remotePort: socket.remotePort ?? 0,
+    requestId,
+    deadlineAt,
+  });
+  return new Promise((resolve) => {
+    if (outgoing.destroyed) return resolve(undefined);
+    const cancel = dispatcher.dispatch({
+      service,
+      headers,
+      data,
+      isRepeatable: isRepeatable(method, headers),
+      deadlineAt,
+      settle: resolve,
+    });
+    outgoing.once("close", () => {
+      cancel();
+      resolve(undefined);
+    });
+  });
+}
+
+function responseOf(outcome: Outcome, { method, requestId }: Exchange): GatewayResponse {
+  return outcome.kind === "reply"
+    ? toResponse(outcome.message, method, requestId)
+    : problemResponse(outcome.code, requestId);
+}
+
+interface BodyLimit {
+  bytes: number;
+  /** The setting that says so. */
+  name: string;
+}
+
+function bodyLimit({ nats, specOf }: HttpOptions, service: string): BodyLimit {
+  const payload = { bytes: nats.maxPayload - HEAD_ROOM_BYTES, name: "max_payload of nats-server" };
+  const own = specOf(service)?.limits.maxBodyBytes ?? Number.POSITIVE_INFINITY;
+  return own < payload.bytes ? { bytes: own, name: "limits.maxBodyBytes" } : payload;
+}
+
+/**
+ * Answers an error. Of a body that is refused, or that its client may or may not send after it asked and got no
+ * `100 Continue`, nobody knows where the next request begins: then the connection is closed.
+ */
+function refuse(options: HttpOptions, exchange: Exchange, response: GatewayResponse): void {
+  const { incoming, outgoing } = exchange;
+  const isRefused = response.status === BODY_REFUSED || incoming.headers.expect !== undefined;
+  if (!isRefused) return write(options, exchange, response, undefined);
+  response.headers.push("Connection", "close");
+  write(options, exchange, response, undefined, () => lingerFor(incoming, () => outgoing.end()));
+}
+
+const BODY_REFUSED = 413;
+
+/** `end` ends the answer in place of this function, which then only writes it. */
+function write(
+  { metrics, isDraining }: HttpOptions,
+  { outgoing, method, requestId, pattern, startedMs }: Exchange,
+  { status, headers, body }: GatewayResponse,
+  cold: ColdTiming | undefined,
+  end?: () => void,
+): void {
+  headers.push("X-Request-Id", requestId);
+  if (cold !== undefined) headers.push("Server-Timing", serverTiming(cold));
+  // A second `Connection` field would do no harm: both say the same.
+  if (isDraining()) headers.push("Connection", "close");
+  outgoing.writeHead(status, headers);
+  const content = method === "HEAD" ? undefined : body;
+  if (end === undefined) outgoing.end(content);
+  else {
+    if (content !== undefined) outgoing.write(content);
+    end();
+  }
+  metrics.answered(method, pattern, status, performance.now() - startedMs);
+}
+
+/** W3C Server Timing, durations in milliseconds. */
+function serverTiming({ heldMs, startMs }: ColdTiming): string {
+  const start = startMs === undefined ? "" : `, start;dur=${startMs.toFixed(1)}`;
+  return `hold;dur=${heldMs.toFixed(1)}${start}`;
+}

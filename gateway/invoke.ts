@@ -1,0 +1,74 @@
+import { type FunctionSpec, headerNames, subjects } from "../contracts/index.ts";
+import { type Headers, headerValue, type Message, type MicroEndpoint } from "../nats/index.ts";
+import type { Dispatcher, Outcome } from "./dispatch.ts";
+import { problemResponse } from "./gateway-response.ts";
+import { isRepeatable } from "./request-to-message.ts";
+
+export interface InvokeOptions {
+  dispatcher: Dispatcher;
+  specOf(service: string): FunctionSpec | undefined;
+  /** For services without a spec. */
+  defaultTimeoutMs: number;
+}
+
+/**
+ * The NATS entry: a request to `narun.invoke.<service>` is dispatched, and held where the function sleeps, as an HTTP one
+ * is. Its headers are those of the header mode, all of them optional; so are the reply's.
+ */
+export function createInvokeEndpoint(options: InvokeOptions): MicroEndpoint {
+  return {
+    name: "invoke",
+    subject: subjects.invokeAll,
+    handle(message, done) {
+      const service = message.subject.slice(subjects.invoke("").length);
+      const headers = headersOf(message, service, options);
+      options.dispatcher.dispatch({
+        service,
+        headers,
+        data: message.data,
+        isRepeatable: isRepeatable(headerValue(headers, headerNames.method) ?? "", headers),
+        deadlineAt: Number(headerValue(headers, headerNames.deadline)),
+        settle: (outcome) => done(reply(message, outcome, headerValue(headers, headerNames.requestId) ?? "")),
+      });
+    },
+  };
+}
+
+/** The request's headers, with what a handler relies on filled in. */
+function headersOf(message: Message, service: string, { specOf, defaultTimeoutMs }: InvokeOptions): Headers {
+  const headers: Headers = new Map(message.headers ?? []);
+  const defaults: [string, string][] = [
+    [headerNames.method, message.data.length > 0 ? "POST" : "GET"],
+    [headerNames.path, `/${service}`],
+    [headerNames.rawPath, headerValue(headers, headerNames.path) ?? `/${service}`],
+    [headerNames.query, ""],
+    [headerNames.host, "localhost"],
+    [headerNames.requestId, crypto.randomUUID()],
+  ];
+  for (const [name, value] of defaults) if (!headers.has(name)) headers.set(name, [value]);
+
+  const latest = Date.now() + (specOf(service)?.limits.timeoutMs ?? defaultTimeoutMs);
+  const asked = Number(headerValue(headers, headerNames.deadline) ?? Number.NaN);
+  headers.set(headerNames.deadline, [String(Number.isFinite(asked) ? Math.min(asked, latest) : latest)]);
+  return headers;
+}
+
+/** Passes a consumer's reply on as it is; an error of the gateway goes in both forms, HTTP's and NATS Micro's. Returns its text. */
+function reply(message: Message, outcome: Outcome, requestId: string): string | undefined {
+  if (outcome.kind === "reply") {
+    message.respond(outcome.message.data, outcome.message.headers ?? new Map());
+    return headerValue(outcome.message.headers, headerNames.serviceError);
+  }
+  const { status, headers: fields, body } = problemResponse(outcome.code, requestId);
+  const headers: Headers = new Map([
+    [headerNames.responseStatus, [String(status)]],
+    [headerNames.error, [outcome.code]],
+    [headerNames.serviceErrorCode, [String(status)]],
+    [headerNames.serviceError, [outcome.code]],
+  ]);
+  for (let index = 0; index < fields.length; index += 2) {
+    headers.set(fields[index] ?? "", [fields[index + 1] ?? ""]);
+  }
+  message.respond(body ?? "", headers);
+  return outcome.code;
+}

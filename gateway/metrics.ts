@@ -1,0 +1,125 @@
+import { createServer, type Server } from "node:http";
+import { getRequestListener } from "@hono/node-server";
+import { Hono } from "hono";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { DispatchObserver } from "./dispatch.ts";
+
+/** The gateway's figures (Prometheus). Those under `http_gateway_*` and `gateway_*` are compatible, buckets included. */
+export interface Metrics extends DispatchObserver {
+  /** `path` is the route's pattern, never what the client wrote. */
+  answered(method: string, path: string, status: number, durationMs: number): void;
+  /** The exposition format and its content type. */
+  render(): Promise<{ contentType: string; text: string }>;
+}
+
+export interface MetricsOptions {
+  /** The requests that are here, by service; asked when the figures are. */
+  counts(): Map<string, { held: number; inFlight: number }>;
+}
+
+/** Prometheus' own default buckets, in seconds: the original toolkit's. */
+const COMPAT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** A cold start of an isolate takes milliseconds, of a process longer. */
+const START_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
+
+export function createMetrics({ counts }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const requests = new Counter({
+    name: "http_gateway_requests_total",
+    help: "HTTP requests that were answered.",
+    labelNames: ["method", "path", "status_code"],
+    registers,
+  });
+  const durations = new Histogram({
+    name: "http_gateway_request_duration_seconds",
+    help: "From the arrival of an HTTP request to its answer.",
+    labelNames: ["method", "path"],
+    buckets: COMPAT_BUCKETS,
+    registers,
+  });
+  const natsRequests = new Counter({
+    name: "gateway_nats_requests_total",
+    help: "Requests that were sent over NATS, by what became of them.",
+    labelNames: ["subject", "status"],
+    registers,
+  });
+  const holds = new Histogram({
+    name: "narun_gateway_hold_seconds",
+    help: "How long requests were held until something could take them, or they were given up.",
+    labelNames: ["service"],
+    buckets: START_BUCKETS,
+    registers,
+  });
+  const starts = new Counter({
+    name: "narun_gateway_cold_starts_total",
+    help: "Starts of instances that requests waited for.",
+    labelNames: ["service"],
+    registers,
+  });
+  const startPhases = new Histogram({
+    name: "narun_gateway_cold_start_seconds",
+    help: "How long those starts took: in all, as the gateway saw it, and by phase, as the instance announced.",
+    labelNames: ["phase"],
+    buckets: START_BUCKETS,
+    registers,
+  });
+  const resends = new Counter({
+    name: "narun_gateway_resends_total",
+    help: "Requests that were sent again because their consumer, or NATS, was lost.",
+    labelNames: ["service"],
+    registers,
+  });
+  registerGauge(registry, "narun_gateway_in_flight", "Requests that a consumer has.", (set) => {
+    for (const [service, { inFlight }] of counts()) set(service, inFlight);
+  });
+  registerGauge(registry, "narun_gateway_held", "Requests that are held.", (set) => {
+    for (const [service, { held }] of counts()) set(service, held);
+  });
+
+  return {
+    answered(method, path, status, durationMs) {
+      requests.inc({ method, path, status_code: status });
+      durations.observe({ method, path }, durationMs / 1_000);
+    },
+    replied: (service, status) => natsRequests.inc({ subject: service, status }),
+    held: (service, heldMs) => holds.observe({ service }, heldMs / 1_000),
+    coldStart(service, startMs, phases) {
+      starts.inc({ service });
+      startPhases.observe({ phase: "total" }, startMs / 1_000);
+      for (const [phase, ms] of Object.entries(phases)) startPhases.observe({ phase }, ms / 1_000);
+    },
+    resent: (service) => resends.inc({ service }),
+    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}
+
+/** A gauge by service that is read when it is asked for: the path of a request does not pay for it. */
+function registerGauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  collect: (set: (service: string, value: number) => void) => void,
+): void {
+  const gauge: Gauge<"service"> = new Gauge({
+    name,
+    help,
+    labelNames: ["service"],
+    registers: [registry],
+    collect: () => {
+      gauge.reset();
+      collect((service, value) => gauge.set({ service }, value));
+    },
+  });
+}
+
+/** Serves `/metrics` and `/healthz`. `isHealthy`: whether the gateway can serve requests now. */
+export function createMetricsServer(metrics: Metrics, isHealthy: () => boolean): Server {
+  const app = new Hono()
+    .get("/metrics", async (c) => {
+      const { contentType, text } = await metrics.render();
+      return c.body(text, 200, { "Content-Type": contentType });
+    })
+    .get("/healthz", (c) => (isHealthy() ? c.text("ok\n") : c.text("unavailable\n", 503)));
+  return createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+}

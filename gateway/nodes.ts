@@ -1,0 +1,102 @@
+/**
+ * The nodes that are alive, by their heartbeats.
+ *
+ * I1  A node is lost once: when it was silent for `heartbeat.lostAfterMs`, or came back with another epoch.
+ * I2  Silence counts only while this gateway can hear: neither while NATS is away, nor while its own process slept.
+ */
+import { type Heartbeat, HeartbeatSchema, heartbeat, subjects } from "../contracts/index.ts";
+import type { Message, Nats } from "../nats/index.ts";
+
+export interface Nodes {
+  /** The nodes whose heartbeats are heard, in no order. */
+  live(): Heartbeat[];
+  /** Takes note of a node that something else spoke of: it has to be heard from now on. */
+  expect(node: string): void;
+  close(): void;
+}
+
+export interface NodesOptions {
+  nats: Nats;
+  /** A node is heard for the first time, again, with another epoch, or in another state. */
+  onAppeared(node: string): void;
+  /** A node is dead, and with it all that ran there. */
+  onLost(node: string): void;
+}
+
+interface NodeRecord {
+  /** Undefined: it was spoken of, and not heard yet. */
+  heartbeat: Heartbeat | undefined;
+  heardAtMs: number;
+}
+
+const CHECK_INTERVAL_MS = 500;
+
+export function createNodes({ nats, onAppeared, onLost }: NodesOptions): Nodes {
+  const records = new Map<string, NodeRecord>();
+
+  const hear = (message: Message) => {
+    const parsed = HeartbeatSchema.safeParse(parseJson(message.text()));
+    if (!parsed.success) return;
+    const beat = parsed.data;
+    const known = records.get(beat.node);
+    records.set(beat.node, { heartbeat: beat, heardAtMs: performance.now() });
+    const previous = known?.heartbeat;
+    if (previous !== undefined && previous.epoch !== beat.epoch) onLost(beat.node);
+    if (previous?.epoch !== beat.epoch || previous.state !== beat.state) onAppeared(beat.node);
+  };
+
+  const forgive = (ms: number) => {
+    for (const record of records.values()) record.heardAtMs += ms;
+  };
+
+  let checkedAtMs = performance.now();
+  const check = () => {
+    const nowMs = performance.now();
+    const elapsedMs = nowMs - checkedAtMs;
+    checkedAtMs = nowMs;
+    if (nats.state !== "connected") return forgive(elapsedMs);
+    // A late timer means that heartbeats, too, may still lie unread in the socket.
+    if (elapsedMs > 2 * CHECK_INTERVAL_MS) forgive(elapsedMs);
+    for (const node of decideLost(records, nowMs)) {
+      records.delete(node);
+      onLost(node);
+    }
+  };
+
+  const subscription = nats.subscribe(subjects.heartbeatsAll, hear);
+  const timer = setInterval(check, CHECK_INTERVAL_MS);
+  const forget = nats.onState((state) => {
+    if (state !== "connected") return;
+    // What was said while NATS was away was said to nobody: everyone has the full time again.
+    const nowMs = performance.now();
+    for (const record of records.values()) record.heardAtMs = nowMs;
+  });
+
+  return {
+    live: () => [...records.values()].flatMap((record) => record.heartbeat ?? []),
+    expect(node) {
+      if (!records.has(node)) records.set(node, { heartbeat: undefined, heardAtMs: performance.now() });
+    },
+    close() {
+      clearInterval(timer);
+      forget();
+      subscription.unsubscribe();
+    },
+  };
+}
+
+/** The nodes that were silent for too long. */
+export function decideLost(records: ReadonlyMap<string, { heardAtMs: number }>, nowMs: number): string[] {
+  return [...records].flatMap(([node, { heardAtMs }]) =>
+    nowMs - heardAtMs > heartbeat.lostAfterMs ? [node] : [],
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Anybody may publish here: the schema refuses what is no heartbeat.
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+/** A request target as the gateway needs it: the path as it was written, and the query without its question mark. */
+export interface RequestTarget {
+  rawPath: string;
+  query: string;
+}
+
+/** Splits a request target, in origin form (`/a?b`) or absolute form (`http://host/a?b`). Undefined: it is neither. */
+export function parseTarget(target: string): RequestTarget | undefined {
+  const origin = target.startsWith("/") ? target : originFormOf(target);
+  if (origin === undefined) return undefined;
+  const mark = origin.indexOf("?");
+  return mark === -1
+    ? { rawPath: origin, query: "" }
+    : { rawPath: origin.slice(0, mark), query: origin.slice(mark + 1) };
+}
+
+function originFormOf(target: string): string | undefined {
+  const absolute = /^https?:\/\/[^/?#]+(.*)$/i.exec(target)?.[1];
+  if (absolute === undefined) return undefined;
+  return absolute.startsWith("/") ? absolute : `/${absolute}`;
+}
+
+const ESCAPE = /%([0-9a-f]{2})/gi;
+
+/**
+ * Decodes a path to its bytes, one character a byte. What a header could not carry stays percent-encoded: control
+ * characters, and a space at the end, which readers of headers trim. What is no valid escape stays as it is.
+ */
+export function decodePath(rawPath: string): string {
+  if (!rawPath.includes("%")) return rawPath;
+  return rawPath
+    .replace(ESCAPE, (escape, hex: string) => {
+      const byte = Number.parseInt(hex, 16);
+      return byte < 0x20 || byte === 0x7f ? escape : String.fromCharCode(byte);
+    })
+    .replace(/ +$/, (spaces) => "%20".repeat(spaces.length));
+}
+
+/** The form in which paths are compared with routes: decoded, except for `%2F`, which is no separator. */
+export function routingPath(rawPath: string): string {
+  if (!rawPath.includes("%")) return rawPath;
+  return rawPath.replace(ESCAPE, (escape, hex: string) =>
+    hex.toLowerCase() === "2f" ? "%2F" : String.fromCharCode(Number.parseInt(escape.slice(1), 16)),
+  );
+}

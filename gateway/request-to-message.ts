@@ -1,0 +1,127 @@
+import {
+  canonicalHeaderName,
+  headerNames,
+  isAsciiValue,
+  isHopByHopHeader,
+  isReservedHeader,
+  toWireValue,
+} from "../contracts/index.ts";
+import { appendHeader, type Headers } from "../nats/index.ts";
+import { decodePath, type RequestTarget } from "./request-path.ts";
+
+/** An HTTP request, as the header mode of the wire needs it. */
+export interface RequestFacts {
+  method: string;
+  target: RequestTarget;
+  /** Names and values alternating, as Node hands them over: one character a byte. */
+  rawHeaders: readonly string[];
+  remoteAddress: string;
+  remotePort: number;
+  requestId: string;
+  /** Epoch milliseconds. */
+  deadlineAt: number;
+}
+
+/** The headers of the NATS message that carries a request (header mode; see `docs/wire.md`). */
+export function toMessageHeaders(facts: RequestFacts): Headers {
+  const headers: Headers = new Map();
+  const client = copyClientHeaders(headers, facts.rawHeaders);
+  const { remoteAddress, remotePort, target } = facts;
+  const address = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress;
+
+  headers.set("X-Forwarded-For", [
+    client.forwardedFor === undefined ? remoteAddress : `${client.forwardedFor}, ${remoteAddress}`,
+  ]);
+  headers.set("X-Forwarded-Proto", ["http"]);
+  headers.set("X-Forwarded-Host", [client.host]);
+  headers.set(headerNames.method, [facts.method]);
+  headers.set(headerNames.path, [decodePath(target.rawPath)]);
+  headers.set(headerNames.query, [target.query]);
+  headers.set(headerNames.host, [client.host]);
+  headers.set(headerNames.remoteAddress, [`${address}:${remotePort}`]);
+  headers.set(headerNames.rawPath, [target.rawPath]);
+  headers.set(headerNames.requestId, [facts.requestId]);
+  headers.set(headerNames.deadline, [String(facts.deadlineAt)]);
+  encodeValues(headers);
+  return headers;
+}
+
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
+
+/** Whether a request may run twice: by its method (RFC 9110, section 9.2.2), or because its client says how to tell. */
+export function isRepeatable(method: string, headers: Headers): boolean {
+  return IDEMPOTENT.has(method) || headers.has("Idempotency-Key");
+}
+
+interface ClientFacts {
+  host: string;
+  forwardedFor: string | undefined;
+}
+
+function copyClientHeaders(headers: Headers, rawHeaders: readonly string[]): ClientFacts {
+  const client: ClientFacts = { host: "", forwardedFor: undefined };
+  let connection = "";
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const { canonical, fate } = classify(rawHeaders[index] ?? "");
+    const value = rawHeaders[index + 1] ?? "";
+    if (fate === "travels") appendHeader(headers, canonical, value);
+    else if (fate === "host") client.host ||= value;
+    else if (fate === "connection") connection += `,${value}`;
+    else if (fate === "forwarded-for") {
+      client.forwardedFor = client.forwardedFor === undefined ? value : `${client.forwardedFor}, ${value}`;
+    }
+  }
+  // The usual values name no other field: `keep-alive`, `close`.
+  if (connection !== "") {
+    for (const name of connection.split(",")) headers.delete(canonicalHeaderName(name.trim()));
+  }
+  return client;
+}
+
+type Fate = "travels" | "dropped" | "host" | "connection" | "forwarded-for";
+
+/** What the gateway sets itself, or has answered itself, whatever a client says. */
+const SET_HERE = new Set(["x-forwarded-proto", "x-forwarded-host", "expect"]);
+
+function fateOf(lower: string): Fate {
+  if (lower === "host") return "host";
+  if (lower === "connection") return "connection";
+  if (lower === "x-forwarded-for") return "forwarded-for";
+  return isHopByHopHeader(lower) || isReservedHeader(lower) || SET_HERE.has(lower) ? "dropped" : "travels";
+}
+
+interface FieldClass {
+  canonical: string;
+  fate: Fate;
+}
+
+// A cache, not state: names repeat with every request. Bounded, as clients choose the names.
+const MAX_CACHED_NAMES = 1_000;
+const classes = new Map<string, FieldClass>();
+
+function classify(name: string): FieldClass {
+  const known = classes.get(name);
+  if (known !== undefined) return known;
+  const found = { canonical: canonicalHeaderName(name), fate: fateOf(name.toLowerCase()) };
+  if (classes.size < MAX_CACHED_NAMES) classes.set(name, found);
+  return found;
+}
+
+/** Turns bytes into text, in place. A field is read as ISO-8859-1 as a whole, as `Narun-Latin1` names fields and not values. */
+function encodeValues(headers: Headers): void {
+  let latin1Names: string[] | undefined;
+  for (const [name, values] of headers) {
+    if (values.every(isAsciiValue)) continue;
+    const wires = values.map(toWireValue);
+    if (wires.some(({ isLatin1 }) => isLatin1)) {
+      latin1Names ??= [];
+      latin1Names.push(name);
+    } else {
+      headers.set(
+        name,
+        wires.map(({ value }) => value),
+      );
+    }
+  }
+  if (latin1Names !== undefined) headers.set(headerNames.latin1, [latin1Names.join(",")]);
+}

@@ -1,0 +1,105 @@
+import type { FunctionSpec } from "../contracts/index.ts";
+import type { CompatConfig } from "./config.ts";
+import { routingPath } from "./request-path.ts";
+
+/** One way to a service. */
+export interface RouteEntry {
+  /** As it was written: the `path` label of the metrics. */
+  pattern: string;
+  service: string;
+  /** Undefined: every method. */
+  methods: ReadonlySet<string> | undefined;
+}
+
+export type RouteMatch =
+  | { kind: "route"; route: RouteEntry }
+  | { kind: "method-not-allowed"; pattern: string; allow: string[] }
+  | { kind: "none" };
+
+/**
+ * The table of all routes, immutable: a change builds a new one. The longest path wins, an exact one before a prefix;
+ * where two have the same path, a static route wins over a function's, then the service that is first by name.
+ * A route that does not take the method leaves the request to a shorter one that does.
+ */
+export interface RouteTable {
+  /** `rawPath` as the client wrote it, percent-encoding kept. */
+  match(method: string, rawPath: string): RouteMatch;
+}
+
+export function createRouteTable(specs: Iterable<FunctionSpec>, config?: CompatConfig): RouteTable {
+  const exact = new Map<string, RouteEntry[]>();
+  const prefixes = new Map<string, RouteEntry[]>();
+  for (const { path, methods, service } of config?.routes ?? []) {
+    if (path === undefined) continue;
+    add(path.endsWith("/") ? prefixes : exact, path, entry(path, service, methods));
+  }
+  for (const { name, routes } of [...specs].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const { path, methods } of routes) {
+      if (path.endsWith("/*")) add(prefixes, path.slice(0, -1), entry(path, name, methods));
+      else add(exact, path, entry(path, name, methods));
+    }
+  }
+  return {
+    match(method, rawPath) {
+      const path = routingPath(rawPath);
+      const passedOver: RouteEntry[] = [];
+      const found =
+        pick(exact.get(path), method, passedOver) ?? pickPrefix(prefixes, path, method, passedOver);
+      if (found !== undefined) return { kind: "route", route: found };
+      const [first] = passedOver;
+      if (first === undefined) return { kind: "none" };
+      return { kind: "method-not-allowed", pattern: first.pattern, allow: allowedBy(passedOver) };
+    },
+  };
+}
+
+function entry(pattern: string, service: string, methods: readonly string[] | undefined): RouteEntry {
+  return {
+    pattern,
+    service,
+    methods: methods === undefined || methods.length === 0 ? undefined : new Set(methods),
+  };
+}
+
+function add(table: Map<string, RouteEntry[]>, path: string, route: RouteEntry): void {
+  // A client sends the bytes of a path, or their percent-encoding; who writes a route may write the letters.
+  const key = routingPath(Buffer.from(path, "utf8").toString("latin1"));
+  const routes = table.get(key);
+  if (routes === undefined) table.set(key, [route]);
+  else routes.push(route);
+}
+
+/** The longest prefix that takes the method. Prefixes end in a slash, so that there is one candidate for each segment. */
+function pickPrefix(
+  prefixes: ReadonlyMap<string, RouteEntry[]>,
+  path: string,
+  method: string,
+  passedOver: RouteEntry[],
+): RouteEntry | undefined {
+  if (prefixes.size === 0) return undefined;
+  for (let end = path.lastIndexOf("/"); end >= 0; end = end === 0 ? -1 : path.lastIndexOf("/", end - 1)) {
+    const found = pick(prefixes.get(path.slice(0, end + 1)), method, passedOver);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function pick(
+  routes: RouteEntry[] | undefined,
+  method: string,
+  passedOver: RouteEntry[],
+): RouteEntry | undefined {
+  if (routes === undefined) return undefined;
+  const takes = (wanted: string) =>
+    routes.find(({ methods }) => methods === undefined || methods.has(wanted));
+  // HEAD goes where GET goes, unless a route names it.
+  const found = takes(method) ?? (method === "HEAD" ? takes("GET") : undefined);
+  if (found === undefined) passedOver.push(...routes);
+  return found;
+}
+
+function allowedBy(routes: RouteEntry[]): string[] {
+  const allow = new Set(routes.flatMap(({ methods }) => [...(methods ?? [])]));
+  if (allow.has("GET")) allow.add("HEAD");
+  return [...allow].sort();
+}
