@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type Build, buildFunction } from "../build.ts";
 
 export interface SourceFolder extends AsyncDisposable {
   readonly dir: string;
+  /** Writes a file whole, in one step: nobody sees it half written. */
   write(file: string, content: string | Uint8Array): Promise<void>;
   path(file: string): string;
 }
@@ -18,8 +19,10 @@ export async function createSourceFolder(
   const dir = join(parent, name);
   const path = (file: string) => join(dir, file);
   const write = async (file: string, content: string | Uint8Array) => {
+    const hidden = join(dirname(path(file)), `.${basename(file)}.tmp`);
     await mkdir(dirname(path(file)), { recursive: true });
-    await writeFile(path(file), content);
+    await writeFile(hidden, content);
+    await rename(hidden, path(file));
   };
   await mkdir(dir);
   for (const [file, content] of Object.entries(files)) await write(file, content);
