@@ -26,6 +26,7 @@ export interface Build {
   warnings: BuildIssue[];
 }
 
+/** How to build. */
 export interface BuildOptions {
   /** Also writes `.narun/build/<name>/{bundle.js,bundle.js.map,manifest.json}` in the function's folder. Default true. */
   write?: boolean;

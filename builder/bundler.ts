@@ -25,7 +25,7 @@ export interface Bundle {
   warnings: BundleMessage[];
 }
 
-export type BundleResult = ({ ok: true } & Bundle) | { ok: false; messages: BundleMessage[] };
+type BundleResult = ({ ok: true } & Bundle) | { ok: false; messages: BundleMessage[] };
 
 export interface Bundler {
   /** Bundles what is on disk now; what did not change since the last time is not parsed again. */

@@ -19,16 +19,19 @@ import {
 } from "./registry.ts";
 import { createTrialError, type TrialOptions, tryRevision } from "./trial.ts";
 
+/** What a push is about to do: store a file (its size in bytes), or have a node try the build. */
 export type PushProgress =
   | { step: "upload"; file: "bundle" | "sourceMap"; bytes: number }
   | { step: "trial"; node: string };
 
+/** How to push. */
 export interface PushOptions {
   /** Ends the push between two steps, and while a node tries the build; nothing goes live after it. */
   signal?: AbortSignal;
   onProgress?: (progress: PushProgress) => void;
 }
 
+/** What a push did. */
 export interface PushResult {
   name: string;
   revision: string;

@@ -13,6 +13,7 @@ import {
 } from "./registry.ts";
 import { createTrialError, tryRevision } from "./trial.ts";
 
+/** A revision of a function, as it is listed. */
 export interface RevisionSummary {
   revision: string;
   /** Whether it is the live one. */
@@ -23,6 +24,7 @@ export interface RevisionSummary {
   size: number;
 }
 
+/** What a rollback did. */
 export interface RollbackResult {
   name: string;
   revision: string;
@@ -93,10 +95,7 @@ export async function removeFunction(
 }
 
 /** The revision that was pushed last before the live one; the newest of all, where it is not known what is live. */
-export function decidePrevious(
-  stored: readonly StoredRevision[],
-  live: FunctionSpec | undefined,
-): StoredRevision {
+function decidePrevious(stored: readonly StoredRevision[], live: FunctionSpec | undefined): StoredRevision {
   const at = stored.findIndex(({ revision }) => revision === live?.revision);
   const previous = stored[at + 1];
   if (previous !== undefined) return previous;

@@ -16,6 +16,7 @@ import { createChangeGate } from "./change-gate.ts";
 import { createFolderWatch } from "./folder-watch.ts";
 import { type LoadedFunction, loadFunction, resolveFolder } from "./function-folder.ts";
 
+/** Who hears of builds, and until when. */
 export interface WatchOptions {
   /** Called with every build that differs from the one before. While its promise is pending nothing is built. */
   onBuild(build: Build): void | Promise<void>;
