@@ -1,1 +1,2 @@
+export { type Backoff, createBackoff } from "./host/backoff.ts";
 export { type NodeRunner, type NodeRunnerOptions, startNodeRunner } from "./node-runner/node-runner.ts";

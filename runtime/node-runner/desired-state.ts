@@ -20,7 +20,8 @@ export interface DesiredStateOptions {
   specs: TypedKv<Spec>;
   log: Logger;
   signal: AbortSignal;
-  onChange(name: string): void;
+  /** `generation` is undefined where the function is gone. */
+  onChange(name: string, generation: string | undefined): void;
 }
 
 export async function followDesiredState({
@@ -34,7 +35,7 @@ export async function followDesiredState({
   const apply = (change: KvChange<Spec>): void => {
     if (change.kind === "delete") {
       functions.delete(change.key);
-      onChange(change.key);
+      onChange(change.key, undefined);
       return;
     }
     const { read } = change;
@@ -48,7 +49,7 @@ export async function followDesiredState({
     // Services of the original toolkit are not this runner's.
     if (read.value.kind !== "function") functions.delete(read.key);
     else functions.set(read.key, { spec: read.value.spec, generation: generationOf(read.value.spec) });
-    onChange(read.key);
+    onChange(read.key, functions.get(read.key)?.generation);
   };
 
   await specs.watch(apply, signal);

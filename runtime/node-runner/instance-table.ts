@@ -27,6 +27,13 @@ export interface LocalInstance {
   phase: "starting" | "ready" | "draining";
 }
 
+export interface Problem {
+  function: string;
+  revision: string;
+  generation: string;
+  error: string;
+}
+
 export interface InstanceTable {
   all(): LocalInstance[];
   of(name: string): LocalInstance[];
@@ -35,8 +42,10 @@ export interface InstanceTable {
   drain(id: string, reason: GoneReason): void;
   /** For the hosts: an instance has ended. */
   gone(id: string, reason: GoneReason, code?: string): void;
-  /** Resolves when none is left. */
-  empty(): Promise<void>;
+  /** The functions whose last start failed, and why. */
+  problems(): Problem[];
+  /** Forgets what is said against a function: it was removed, or changed. */
+  forgive(name: string, generation: string | undefined): void;
 }
 
 export interface InstanceTableOptions {
@@ -51,12 +60,11 @@ export interface InstanceTableOptions {
 export function createInstanceTable(options: InstanceTableOptions): InstanceTable {
   const { node, graceMs, hosts, revisions, publisher, onChange } = options;
   const table = new Map<string, LocalInstance>();
-  let whenEmpty: (() => void) | undefined;
+  const problems = new Map<string, Problem>();
 
   const remove = (instance: LocalInstance) => {
     table.delete(instance.id);
     if (![...table.values()].some(({ trust }) => trust === instance.trust)) hosts().release(instance.trust);
-    if (table.size === 0) whenEmpty?.();
     onChange(instance.function);
   };
 
@@ -73,6 +81,7 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
     if (!table.has(instance.id)) return outcome;
     if (outcome.ok) {
       instance.phase = "ready";
+      problems.delete(instance.function);
       const pid = hosts().of(spec.trust).pid;
       publisher.status(instance.function, instance.id, "running", pid === undefined ? {} : { pid });
       onChange(instance.function);
@@ -133,9 +142,13 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
         error,
       );
       // A host that died could not announce it itself.
-      if (code === "HOST_CRASHED") publisher.announce({ ...announcementOf(instance), state: "gone", reason, code });
+      if (code === "HOST_CRASHED")
+        publisher.announce({ ...announcementOf(instance), state: "gone", reason, code });
       remove(instance);
     },
-    empty: () => (table.size === 0 ? Promise.resolve() : new Promise((resolve) => (whenEmpty = resolve))),
+    problems: () => [...problems.values()],
+    forgive(name, generation) {
+      if (problems.get(name)?.generation !== generation) problems.delete(name);
+    },
   };
 }

@@ -27,7 +27,7 @@ import { followDesiredState } from "./desired-state.ts";
 import { createHosts } from "./hosts.ts";
 import { createInstanceTable, type InstanceTable } from "./instance-table.ts";
 import { followPeers } from "./peers.ts";
-import { startPresence } from "./presence.ts";
+import { type Presence, startPresence } from "./presence.ts";
 import { createReconciler, type Reconciler } from "./reconcile.ts";
 import { createRevisions } from "./revisions.ts";
 import { createStatusPublisher } from "./status.ts";
@@ -79,7 +79,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   const revisions = createRevisions(manifests, cache);
 
   // The parts know each other: what happens in one is looked at by the reconciler, once that is there.
-  const parts: { reconciler?: Reconciler } = {};
+  const parts: { reconciler?: Reconciler; presence?: Presence } = {};
   const hosts = createHosts((trust) =>
     startIsolateHost({
       node,
@@ -100,7 +100,10 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     hosts: () => hosts,
     revisions,
     publisher: createStatusPublisher(nats, node),
-    onChange: (name) => parts.reconciler?.touch(name),
+    onChange: (name) => {
+      parts.reconciler?.touch(name);
+      parts.presence?.touch();
+    },
   });
   const drainIfSpare = (id: string) => {
     const instance = instances.all().find((candidate) => candidate.id === id);
@@ -111,7 +114,10 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     specs,
     log,
     signal: ending.signal,
-    onChange: (name) => parts.reconciler?.touch(name),
+    onChange: (name, generation) => {
+      instances.forgive(name, generation);
+      parts.reconciler?.touch(name);
+    },
   });
   const reconciler = createReconciler({ node, desired, instances, peers });
   parts.reconciler = reconciler;
@@ -128,9 +134,11 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     labels,
     maxInstances,
     instances: instances.all,
+    problems: instances.problems,
     onError: (error) =>
       log.warn({ error: isNarunError(error) ? error.code : String(error) }, "node state not written"),
   });
+  parts.presence = presence;
   reconciler.touchAll();
   log.info({ node }, "node-runner ready");
 

@@ -5,6 +5,8 @@ import type { LocalInstance } from "./instance-table.ts";
 
 /** How a node shows that it is there: a fast heartbeat for gateways and peers, a slow one in the store for people and old tools. */
 export interface Presence {
+  /** Writes the entry in the store soon, as something in it has changed. */
+  touch(): void;
   /** Says at once, on both ways, that the node takes nothing new. */
   stopping(): Promise<void>;
   /** Takes the node's entry out of the store. */
@@ -19,8 +21,12 @@ export interface PresenceOptions {
   labels: Record<string, string>;
   maxInstances: number;
   instances(): LocalInstance[];
+  problems(): NodeState["problems"];
   onError(error: unknown): void;
 }
+
+/** Changes come in bursts: one write says them all. */
+const TOUCH_DELAY_MS = 100;
 
 const MODES_HERE = ["isolate"] as const;
 /** Go's names of operating systems and processors, where they differ from Node's. */
@@ -59,6 +65,7 @@ export async function startPresence(options: PresenceOptions): Promise<Presence>
       os: GO_OS[process.platform] ?? process.platform,
       arch: GO_ARCH[os.arch()] ?? os.arch(),
       labels,
+      problems: options.problems(),
       capacity: { maxInstances, modes: [...MODES_HERE] },
     });
   };
@@ -67,8 +74,16 @@ export async function startPresence(options: PresenceOptions): Promise<Presence>
   beat();
   const fast = setInterval(beat, heartbeat.intervalMs);
   const slow = setInterval(() => void writeState().catch(onError), stores.nodes.heartbeatMs);
+  let touched: NodeJS.Timeout | undefined;
   return {
+    touch() {
+      touched ??= setTimeout(() => {
+        touched = undefined;
+        void writeState().catch(onError);
+      }, TOUCH_DELAY_MS);
+    },
     async stopping() {
+      clearTimeout(touched);
       status = "shutting_down";
       beat();
       await writeState().catch(onError);

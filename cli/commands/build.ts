@@ -1,0 +1,48 @@
+import type { Command } from "commander";
+import { type Build, buildFunction, findFunctions, formatBytes } from "../../builder/index.ts";
+import { shortRevision } from "../../contracts/index.ts";
+import { createOutput, type Output } from "../output.ts";
+import type { CommonOptions } from "../session.ts";
+
+export function addBuildCommand(program: Command): void {
+  program
+    .command("build [dir]")
+    .description("bundle the function (or every function) in a folder")
+    .action(async (dir: string | undefined, _options: object, command: Command) => {
+      const output = createOutput(command.optsWithGlobals<CommonOptions>());
+      for (const folder of await findFunctions(dir ?? ".")) {
+        const build = await buildFunction(folder);
+        if (output.isJson) output.json(summaryOf(build));
+        else showBuild(output, build);
+      }
+    });
+}
+
+function summaryOf({ config, revision, bundle, sourceMap, elapsedMs, heaviest, warnings }: Build) {
+  return {
+    name: config.name,
+    revision,
+    mode: config.mode,
+    size: bundle.byteLength,
+    sourceMapSize: sourceMap.byteLength,
+    elapsedMs: Math.round(elapsedMs),
+    heaviest,
+    warnings,
+  };
+}
+
+const SHOWN_FILES = 5;
+
+export function showBuild(output: Output, build: Build): void {
+  const { bold, dim, yellow } = output.colours;
+  const facts = [
+    shortRevision(build.revision),
+    formatBytes(build.bundle.byteLength),
+    `${Math.round(build.elapsedMs)} ms`,
+  ];
+  output.line(`${bold(build.config.name)}  ${facts.join("  ")}`);
+  for (const { path, bytes } of build.heaviest.slice(0, SHOWN_FILES)) {
+    output.line(dim(`  ${formatBytes(bytes).padStart(10)}  ${path}`));
+  }
+  for (const { file, line, message } of build.warnings) output.note(yellow(`  ${file}:${line}: ${message}`));
+}

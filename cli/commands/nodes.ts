@@ -1,0 +1,43 @@
+import type { Command } from "commander";
+import { openNodeStates } from "../../nats/index.ts";
+import { formatAge } from "../format-age.ts";
+import { withNats } from "../session.ts";
+
+export function addNodesCommand(program: Command): void {
+  program
+    .command("nodes")
+    .description("list the nodes that run functions")
+    .action((_options: object, command: Command) =>
+      withNats(command, async (nats, output) => {
+        const states = await (await openNodeStates(nats)).list();
+        const nodes = states.flatMap((read) => {
+          if (!read.ok) return [];
+          const { node_id, status, os, arch, managed_instances, labels, last_seen, version } = read.value;
+          const instances = managed_instances.length;
+          return [
+            { node: node_id, state: status, os, arch, instances, labels, lastSeen: last_seen, version },
+          ];
+        });
+        nodes.sort((a, b) => a.node.localeCompare(b.node));
+        if (output.isJson) return output.json(nodes);
+        if (nodes.length === 0) return output.note("No node runs. `narun node` starts one.");
+        output.table(
+          [
+            { title: "NODE", value: (row) => row.node, colour: output.colours.bold },
+            { title: "STATE", value: (row) => row.state },
+            { title: "OS", value: (row) => `${row.os}/${row.arch}` },
+            { title: "INSTANCES", value: (row) => String(row.instances), align: "right" },
+            {
+              title: "LABELS",
+              value: (row) =>
+                Object.entries(row.labels)
+                  .map(([key, value]) => `${key}=${value}`)
+                  .join(",") || "-",
+            },
+            { title: "SEEN", value: (row) => `${formatAge(row.lastSeen)} ago`, align: "right" },
+          ],
+          nodes,
+        );
+      }),
+    );
+}

@@ -1,0 +1,32 @@
+import type { Command } from "commander";
+import { shortRevision } from "../../contracts/index.ts";
+import { formatAge } from "../format-age.ts";
+import { findRunningInstances } from "../running-instances.ts";
+import { withNats } from "../session.ts";
+
+export function addPsCommand(program: Command): void {
+  program
+    .command("ps")
+    .description("list the instances that run")
+    .action((_options: object, command: Command) =>
+      withNats(command, async (nats, output) => {
+        const instances = await findRunningInstances(nats);
+        if (output.isJson) return output.json(instances);
+        if (instances.length === 0) return output.note("Nothing runs: every function is asleep.");
+        output.table(
+          [
+            { title: "FUNCTION", value: (row) => row.function, colour: output.colours.bold },
+            { title: "INSTANCE", value: (row) => row.instance },
+            { title: "NODE", value: (row) => row.node },
+            { title: "REVISION", value: (row) => shortRevision(row.revision) },
+            { title: "MODE", value: (row) => row.mode },
+            { title: "STATE", value: (row) => row.state },
+            { title: "IN FLIGHT", value: (row) => String(row.inFlight), align: "right" },
+            { title: "REQUESTS", value: (row) => String(row.requests), align: "right" },
+            { title: "AGE", value: (row) => formatAge(row.startedAt), align: "right" },
+          ],
+          instances,
+        );
+      }),
+    );
+}

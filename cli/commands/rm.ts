@@ -1,0 +1,16 @@
+import type { Command } from "commander";
+import { removeFunction } from "../../builder/index.ts";
+import { withNats } from "../session.ts";
+
+export function addRmCommand(program: Command): void {
+  program
+    .command("rm <name>")
+    .description("remove a function with all its revisions")
+    .action((name: string, _options: object, command: Command) =>
+      withNats(command, async (nats, output) => {
+        await removeFunction(nats, name);
+        if (output.isJson) return output.json({ name, removed: true });
+        output.line(`${output.colours.bold(name)}  removed`);
+      }),
+    );
+}

@@ -1,0 +1,42 @@
+import { InstanceMetadataSchema, InstanceStatsSchema } from "../contracts/index.ts";
+import { discoverStats, type Nats } from "../nats/index.ts";
+
+/** An instance that runs, as `$SRV.STATS` tells of it. */
+export interface RunningInstance {
+  function: string;
+  instance: string;
+  node: string;
+  revision: string;
+  mode: string;
+  state: "ready" | "draining";
+  inFlight: number;
+  /** Taken since it started. */
+  requests: number;
+  /** ISO 8601. */
+  startedAt: string;
+}
+
+/** Asks every instance of narun's for its statistics; consumers that narun did not start are not among them. */
+export async function findRunningInstances(nats: Nats): Promise<RunningInstance[]> {
+  const services = await discoverStats(nats);
+  return services
+    .flatMap(({ metadata, started, endpoints }): RunningInstance[] => {
+      const parsed = InstanceMetadataSchema.safeParse(metadata);
+      if (!parsed.success) return [];
+      const stats = InstanceStatsSchema.safeParse(endpoints?.[0]?.data);
+      return [
+        {
+          function: parsed.data["narun.function"],
+          instance: parsed.data["narun.instance"],
+          node: parsed.data["narun.node"],
+          revision: parsed.data["narun.revision"],
+          mode: parsed.data["narun.mode"],
+          state: stats.success ? stats.data.state : "ready",
+          inFlight: stats.success ? stats.data.inFlight : 0,
+          requests: (endpoints ?? []).reduce((sum, { num_requests }) => sum + num_requests, 0),
+          startedAt: started,
+        },
+      ];
+    })
+    .sort((a, b) => a.function.localeCompare(b.function) || a.startedAt.localeCompare(b.startedAt));
+}

@@ -1,0 +1,94 @@
+/**
+ * A node-runner in a process of its own, kept running. It has its own session, so that the terminal's Ctrl-C does not
+ * reach it: whoever started it ends it in its order. When that one dies, the IPC channel closes and the runner drains.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Logger } from "pino";
+import { NarunError } from "../../contracts/index.ts";
+import { createBackoff } from "../../runtime/index.ts";
+
+export interface NodeProcess {
+  readonly pid: number | undefined;
+  /** Lets the runner drain and ends it. */
+  close(): Promise<void>;
+}
+
+export interface NodeProcessOptions {
+  natsUrl: string;
+  credsFile?: string;
+  cacheDir: string;
+  logLevel: string;
+  log: Logger;
+}
+
+/** Longer than a node's own drain may take. */
+const KILL_AFTER_MS = 40_000;
+
+/** Starts a node-runner and resolves when it takes work. A runner that dies later is started again. */
+export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
+  const { log } = options;
+  const backoff = createBackoff({ firstMs: 200, maxMs: 10_000, forgetAfterMs: 60_000 });
+  const first = Promise.withResolvers<void>();
+  let child: ChildProcess | undefined;
+  let restart: NodeJS.Timeout | undefined;
+  let isReady = false;
+  let isClosing = false;
+
+  const start = () => {
+    const started = forkNode(options);
+    child = started;
+    let words = "";
+    started.on("message", () => {
+      isReady = true;
+      first.resolve();
+    });
+    started.stderr?.on("data", (chunk: Buffer) => {
+      // Before it is ready its last words are the reason why it is not; afterwards they are its log.
+      if (isReady) process.stderr.write(chunk);
+      else words += chunk.toString();
+    });
+    started.on("exit", (code, signal) => {
+      child = undefined;
+      if (isClosing) return;
+      if (!isReady) {
+        first.reject(
+          new NarunError("INTERNAL", { detail: `the node-runner did not start: ${words.trim()}` }),
+        );
+        return;
+      }
+      const waitMs = backoff.fail(Date.now());
+      log.warn({ code, signal, restartInMs: waitMs }, "node-runner died; it is restarted");
+      restart = setTimeout(start, waitMs);
+    });
+  };
+  start();
+  await first.promise;
+
+  return {
+    get pid() {
+      return child?.pid;
+    },
+    async close() {
+      isClosing = true;
+      clearTimeout(restart);
+      const ending = child;
+      if (ending === undefined) return;
+      const ended = new Promise((resolve) => ending.once("exit", resolve));
+      const kill = setTimeout(() => ending.kill("SIGKILL"), KILL_AFTER_MS);
+      ending.kill("SIGTERM");
+      await ended;
+      clearTimeout(kill);
+    },
+  };
+}
+
+function forkNode({ natsUrl, credsFile, cacheDir, logLevel }: NodeProcessOptions): ChildProcess {
+  const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+  const creds = credsFile === undefined ? [] : ["--creds", credsFile];
+  return fork(
+    main,
+    ["node", "--quiet", "--nats", natsUrl, ...creds, "--cache-dir", cacheDir, "--log-level", logLevel],
+    { detached: true, stdio: ["ignore", "ignore", "pipe", "ipc"] },
+  );
+}

@@ -1,0 +1,119 @@
+/**
+ * Everything on one machine: nats-server, gateway, node-runner. It ends in this order, so that nothing is lost:
+ *   1. the gateway takes nothing new and finishes what it has, while there is still somebody to answer it;
+ *   2. the node-runner drains its instances;
+ *   3. the connection closes, nats-server stops;
+ *   4. the data folder is given free.
+ */
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { type Gateway, startGateway } from "../../gateway/index.ts";
+import {
+  connectNats,
+  findNatsServer,
+  lockDataDir,
+  type Nats,
+  type NatsServer,
+  type ServerProgress,
+  startNatsServer,
+} from "../../nats/index.ts";
+import type { Output } from "../output.ts";
+import { type NodeProcess, startNodeProcess } from "./node-process.ts";
+
+export interface WorldOptions {
+  http: { host: string; port: number };
+  metrics: { host: string; port: number };
+  /** A server that runs already; none is started then. */
+  external?: { url: string; credsFile?: string };
+  natsPort: number;
+  dataDir: string;
+  output: Output;
+  log: Logger;
+  signal: AbortSignal;
+}
+
+export interface World {
+  readonly nats: Nats;
+  readonly natsUrl: string;
+  readonly gateway: Gateway;
+  close(): Promise<void>;
+}
+
+const DRAIN_GRACE_MS = 30_000;
+
+/** Starts the world. What was started ends again where a later part fails. Errors: DATA_DIR_LOCKED, ADDRESS_IN_USE and those of the parts. */
+export async function startWorld(options: WorldOptions): Promise<World> {
+  const { dataDir, log, external } = options;
+  const endings: (() => Promise<void> | void)[] = [];
+  const close = async () => {
+    for (const end of endings.splice(0).reverse()) await end();
+  };
+  try {
+    const lock = await lockDataDir(dataDir);
+    endings.push(() => lock.release());
+    let url = external?.url;
+    if (url === undefined) {
+      const server = await startEmbedded(options, (pid) => lock.recordNats(pid));
+      endings.push(() => server.close());
+      url = server.url;
+    }
+    const creds = external?.credsFile === undefined ? {} : { credsFile: external.credsFile };
+    const nats = await connectNats({ url, ...creds, name: "narun up" });
+    endings.push(() => nats.close());
+    const [node, gateway] = await startParts(options, nats, { natsUrl: url, ...creds });
+    endings.push(() => node.close());
+    endings.push(() => gateway.drain({ graceMs: DRAIN_GRACE_MS }));
+    log.debug({ pid: node.pid }, "node-runner started");
+    return { nats, natsUrl: url, gateway, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Gateway and node-runner start side by side; where one fails the other ends. */
+async function startParts(
+  { http, metrics, dataDir, log }: WorldOptions,
+  nats: Nats,
+  login: { natsUrl: string; credsFile?: string },
+): Promise<[NodeProcess, Gateway]> {
+  const [node, gateway] = await Promise.allSettled([
+    startNodeProcess({ ...login, cacheDir: join(dataDir, "cache"), logLevel: log.level, log }),
+    startGateway({ nats, http, metrics, log }),
+  ]);
+  if (node.status === "fulfilled" && gateway.status === "fulfilled") return [node.value, gateway.value];
+  if (node.status === "fulfilled") await node.value.close();
+  if (gateway.status === "fulfilled") await gateway.value.close();
+  throw gateway.status === "rejected" ? gateway.reason : node.status === "rejected" ? node.reason : undefined;
+}
+
+async function startEmbedded(
+  { output, natsPort, dataDir, log, signal }: WorldOptions,
+  onSpawn: (pid: number) => void,
+): Promise<NatsServer> {
+  const progress = output.progress("looking for nats-server");
+  try {
+    const { path } = await findNatsServer({
+      signal,
+      onProgress: (step) => progress.update(describeProgress(step)),
+    });
+    return await startNatsServer({ binary: path, port: natsPort, dataDir, log, onSpawn, signal });
+  } finally {
+    progress.done();
+  }
+}
+
+const STAGES: Record<ServerProgress["stage"], string> = {
+  "release-download": "fetching nats-server",
+  "apt-index": "fetching nats-server: reading the package index",
+  "apt-download": "fetching nats-server: downloading the package",
+  unpack: "fetching nats-server: unpacking",
+};
+
+function describeProgress({ stage, receivedBytes, totalBytes }: ServerProgress): string {
+  if (receivedBytes === undefined || totalBytes === undefined) return STAGES[stage];
+  const width = 24;
+  const filled = Math.round((width * receivedBytes) / totalBytes);
+  const percent = Math.round((100 * receivedBytes) / totalBytes);
+  return `${STAGES[stage]} ${"█".repeat(filled)}${"░".repeat(width - filled)} ${percent} %`;
+}
