@@ -39,17 +39,19 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     detached: true,
   });
   const words = collectWords(child, options.log);
-  const ended = waitForEnd(child);
   const { pid } = child;
-  if (pid === undefined) throw failed(await ended, words);
+  if (pid === undefined) throw failed(await waitForEnd(child), words);
+  const ended = waitForEnd(child).then(async (how) => {
+    // A server that was killed leaves its file behind.
+    await rm(portsFileOf(binary, pid, portsDir), { force: true });
+    return how;
+  });
   onSpawn?.(pid);
   const stop = async (graceMs: number) => {
     child.kill("SIGTERM");
     const timer = setTimeout(() => child.kill("SIGKILL"), graceMs);
     await ended;
     clearTimeout(timer);
-    // A server that was killed leaves its file behind.
-    await rm(portsFileOf(binary, pid, portsDir), { force: true });
   };
 
   const waiting = new AbortController();
@@ -72,6 +74,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
 
 /** How many of the server's own lines an error shows. */
 const LAST_WORDS = 5;
+const LAST_WORDS_TIMEOUT_MS = 200;
 
 /** Passes on what the server says, and keeps the last lines of it. */
 function collectWords(child: ChildProcess, log: Pick<Logger, "debug" | "warn">): string[] {
@@ -91,9 +94,14 @@ function collectWords(child: ChildProcess, log: Pick<Logger, "debug" | "warn">):
 function waitForEnd(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once("error", (error) => resolve(messageOf(error)));
-    // Not `exit`: after `close` the last words are all there.
-    child.once("close", (status, signal) => {
-      resolve(signal === null ? `ended with status ${status}` : `was ended by ${signal}`);
+    child.once("exit", (status, signal) => {
+      const how = signal === null ? `ended with status ${status}` : `was ended by ${signal}`;
+      // At `close` the last words are all there; where a child of it keeps the pipe open, that would never come.
+      const limit = setTimeout(() => resolve(how), LAST_WORDS_TIMEOUT_MS);
+      child.once("close", () => {
+        clearTimeout(limit);
+        resolve(how);
+      });
     });
   });
 }

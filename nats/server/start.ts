@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
@@ -71,6 +71,8 @@ export async function startNatsServer(options: StartServerOptions): Promise<Nats
   };
 
   await requireFreeAddress(host, port);
+  // What killed servers left: a pid that comes again would find a port of theirs.
+  await rm(processOptions.portsDir, { recursive: true, force: true });
   const first = await startOn(port, signal ?? closing.signal).catch(async (error: unknown) => {
     // Somebody else may have taken it just now.
     await requireFreeAddress(host, port);
