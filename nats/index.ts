@@ -20,7 +20,7 @@ export { ensureLogHistory, type ReadLogsOptions, readLogs } from "./log-history.
 export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";
 export { type ContentStore, sha256Hex } from "./objects.ts";
 export type { PendingReply } from "./requester.ts";
-export { findNatsServer } from "./server/find.ts";
+export { findNatsServer, userCacheDir } from "./server/find.ts";
 export type { ServerProgress } from "./server/server-source.ts";
 export { type NatsServer, startNatsServer } from "./server/start.ts";
 export { openBinaries, openNodeStates, openRevisions, openSpecs, specOfManifest } from "./stores.ts";
