@@ -44,6 +44,8 @@ export async function announceNode(
     os: "linux",
     arch: "amd64",
     labels: {},
+    problems: {},
+    problems: [],
     capacity: { maxInstances: 10, modes },
   });
 }
