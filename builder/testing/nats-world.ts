@@ -44,7 +44,6 @@ export async function announceNode(
     os: "linux",
     arch: "amd64",
     labels: {},
-    problems: {},
     problems: [],
     capacity: { maxInstances: 10, modes },
   });
