@@ -243,7 +243,10 @@ export class Dispatcher {
    */
   #park(job: Job, entry: "admit" | "readmit"): void {
     if (entry === "readmit") this.#hold.readmit(job);
-    else if (!this.#hold.admit(job)) return this.#settle(job, { kind: "failed", code: "HOLD_QUEUE_FULL" });
+    else if (!this.#hold.admit(job)) {
+      this.#settle(job, { kind: "failed", code: "HOLD_QUEUE_FULL" });
+      return;
+    }
     job.phase = { kind: "held", sinceMs: performance.now(), timer: this.#holdTimer(job) };
     this.#pump(job.service);
   }
@@ -330,7 +333,8 @@ export class Dispatcher {
       case "no-responders":
       case "draining":
         observer.replied(job.service, verdict === "draining" ? "draining" : "no_responders");
-        return this.#onRefused(job, target, verdict);
+        this.#onRefused(job, target, verdict);
+        return;
       case "unreadable":
         observer.replied(job.service, "bad_reply");
         this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
@@ -350,11 +354,9 @@ export class Dispatcher {
     if (target === "shared") {
       this.#foreign.delete(job.service);
       job.hasTriedShared = true;
-      return this.#park(job, "admit");
-    }
-    if (verdict === "draining") instances.markDraining(target);
+    } else if (verdict === "draining") instances.markDraining(target);
     else instances.markUnreachable(target);
-    this.#park(job, "readmit");
+    this.#park(job, target === "shared" ? "admit" : "readmit");
   }
 
   #onHoldOver(job: Job): void {
@@ -363,9 +365,9 @@ export class Dispatcher {
   }
 
   #onDeadline(job: Job): void {
-    if (job.phase.kind === "held") return this.#fail(job, "NO_CONSUMER");
-    this.#options.observer.replied(job.service, "timeout");
-    this.#fail(job, "DEADLINE_EXCEEDED");
+    const isHeld = job.phase.kind === "held";
+    if (!isHeld) this.#options.observer.replied(job.service, "timeout");
+    this.#fail(job, isHeld ? "NO_CONSUMER" : "DEADLINE_EXCEEDED");
   }
 
   #inFlight(): { job: Job; flight: InFlight }[] {

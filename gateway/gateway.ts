@@ -47,6 +47,8 @@ export interface Gateway {
   /** Base URL, without a slash at the end. */
   readonly httpUrl: string;
   readonly metricsUrl: string | undefined;
+  /** The requests that are here, by service: held for want of a consumer, or with one. */
+  counts(): Map<string, { held: number; inFlight: number }>;
   /** Takes nothing new, finishes what it has, for `graceMs` at most, and closes. */
   drain(options: { graceMs: number }): Promise<void>;
   /** Closes at once; what is left is answered with an error. */
@@ -131,6 +133,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return {
       httpUrl,
       metricsUrl,
+      counts: () => dispatcher.counts(),
       drain: ({ graceMs }) => (drained ??= drain(graceMs)),
       close: () => (drained ??= drain(0)),
     };

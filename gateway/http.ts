@@ -199,7 +199,10 @@ function bodyLimit({ nats, specOf }: HttpOptions, service: string): BodyLimit {
 function refuse(options: HttpOptions, exchange: Exchange, response: GatewayResponse): void {
   const { incoming, outgoing } = exchange;
   const isRefused = response.status === BODY_REFUSED || incoming.headers.expect !== undefined;
-  if (!isRefused) return write(options, exchange, response, undefined);
+  if (!isRefused) {
+    write(options, exchange, response, undefined);
+    return;
+  }
   response.headers.push("Connection", "close");
   write(options, exchange, response, undefined, () => lingerFor(incoming, () => outgoing.end()));
 }

@@ -29,9 +29,9 @@ const ESCAPE = /%([0-9a-f]{2})/gi;
 export function decodePath(rawPath: string): string {
   if (!rawPath.includes("%")) return rawPath;
   return rawPath
-    .replace(ESCAPE, (escape, hex: string) => {
+    .replace(ESCAPE, (whole, hex: string) => {
       const byte = Number.parseInt(hex, 16);
-      return byte < 0x20 || byte === 0x7f ? escape : String.fromCharCode(byte);
+      return byte < 0x20 || byte === 0x7f ? whole : String.fromCharCode(byte);
     })
     .replace(/ +$/, (spaces) => "%20".repeat(spaces.length));
 }
@@ -39,7 +39,7 @@ export function decodePath(rawPath: string): string {
 /** The form in which paths are compared with routes: decoded, except for `%2F`, which is no separator. */
 export function routingPath(rawPath: string): string {
   if (!rawPath.includes("%")) return rawPath;
-  return rawPath.replace(ESCAPE, (escape, hex: string) =>
-    hex.toLowerCase() === "2f" ? "%2F" : String.fromCharCode(Number.parseInt(escape.slice(1), 16)),
+  return rawPath.replace(ESCAPE, (_whole, hex: string) =>
+    hex.toLowerCase() === "2f" ? "%2F" : String.fromCharCode(Number.parseInt(hex, 16)),
   );
 }

@@ -1,0 +1,81 @@
+import { pino } from "pino";
+import { type FunctionSpec, FunctionSpecSchema } from "../../contracts/index.ts";
+import { connectNats, type Nats, openSpecs } from "../../nats/index.ts";
+import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
+import { type Gateway, type GatewayOptions, startGateway } from "../index.ts";
+import { type PeerNode, type PeerNodeOptions, startPeerNode } from "./peer-node.ts";
+
+export const REVISION = "a".repeat(64);
+export const OTHER_REVISION = "b".repeat(64);
+
+/** A nats-server, a gateway on it, and whatever peers a test starts; all end with it. */
+export interface GatewayWorld extends AsyncDisposable {
+  readonly server: TestNats;
+  /** The test's own connection. */
+  readonly nats: Nats;
+  readonly gateway: Gateway;
+  /** Base URL. */
+  readonly url: string;
+  startGateway(options?: Partial<GatewayOptions>): Promise<Gateway>;
+  startNode(options?: Partial<PeerNodeOptions>): Promise<PeerNode>;
+  putSpec(spec: FunctionSpec): Promise<void>;
+}
+
+export interface WorldOptions {
+  specs?: FunctionSpec[];
+  gateway?: Partial<GatewayOptions>;
+}
+
+/** A function's spec with defaults for all that a test does not care about. */
+export function specOf(name: string, facts: Record<string, unknown> = {}): FunctionSpec {
+  return FunctionSpecSchema.parse({
+    name,
+    revision: REVISION,
+    routes: [{ path: `/${name}` }, { path: `/${name}/*` }],
+    ...facts,
+  });
+}
+
+export async function startGatewayWorld({
+  specs = [],
+  gateway = {},
+}: WorldOptions = {}): Promise<GatewayWorld> {
+  const closers = new AsyncDisposableStack();
+  const server = closers.use(await startTestNats());
+  const connect = async (name: string) => {
+    const nats = await connectNats({ url: server.url, name });
+    closers.defer(() => nats.close());
+    return nats;
+  };
+  const nats = await connect("test");
+  const store = await openSpecs(nats);
+  const putSpec = async (spec: FunctionSpec) => {
+    await store.put(spec.name, { kind: "function", spec });
+  };
+  for (const spec of specs) await putSpec(spec);
+
+  const start = async (options: Partial<GatewayOptions> = {}) => {
+    const started = await startGateway({
+      nats: await connect("gateway"),
+      http: { host: "127.0.0.1", port: 0 },
+      log: pino({ level: process.env.NARUN_TEST_LOG ?? "silent" }),
+      ...options,
+    });
+    closers.defer(() => started.close());
+    return started;
+  };
+  const first = await start(gateway);
+  let nodes = 0;
+  return {
+    server,
+    nats,
+    gateway: first,
+    url: first.httpUrl,
+    startGateway: start,
+    async startNode(options = {}) {
+      return closers.use(await startPeerNode({ url: server.url, node: `node-${nodes++}`, ...options }));
+    },
+    putSpec,
+    [Symbol.asyncDispose]: () => closers.disposeAsync(),
+  };
+}
