@@ -17,8 +17,8 @@ const ServiceSpecSchema = z.looseObject({
   name: NameSchema,
   mode: z
     .enum(["", "exec", "landlock", "jail"])
-    .default("exec")
-    .transform((mode) => (mode === "" ? "exec" : mode)),
+    .nullish()
+    .transform((mode) => mode || "exec"),
   tag: z.string().optional(),
   binary_object: z.string().optional(),
   command: z.string().optional(),
@@ -34,7 +34,7 @@ const FUNCTION_MODES = new Set<unknown>(["isolate", "node"]);
 
 /** Parses an entry of `app-configs`. The mode tells a function of ours from a service of the original toolkit. */
 export function parseSpec(text: string): YamlResult<Spec> {
-  const peeked = parseYaml(text, z.looseObject({ mode: z.unknown() }));
+  const peeked = parseYaml(text, z.looseObject({ mode: z.unknown().optional() }));
   if (!peeked.ok) return peeked;
   if (FUNCTION_MODES.has(peeked.value.mode)) {
     const parsed = parseYaml(text, FunctionSpecSchema);
