@@ -48,6 +48,8 @@ export interface PeerNodeOptions {
   url: string;
   node: string;
   freeInstances?: number;
+  /** It lives, and answers no demand. */
+  isDeaf?: boolean;
   /** What a demand comes to. Default: refused. */
   onDemand?: (demand: Demand, node: PeerNode) => DemandReply;
 }
@@ -104,6 +106,7 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
     [Symbol.asyncDispose]: die,
   };
   nats.subscribe(subjects.demand(node), (message) => {
+    if (options.isDeaf === true) return;
     const demand = DemandSchema.parse(JSON.parse(message.text()));
     demands.push(demand);
     const refused: DemandReply = { outcome: "refused", code: "NODE_FULL", reason: "by the test" };

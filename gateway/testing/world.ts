@@ -1,5 +1,5 @@
 import { pino } from "pino";
-import { type FunctionSpec, FunctionSpecSchema } from "../../contracts/index.ts";
+import { type FunctionSpec, FunctionSpecSchema, stores } from "../../contracts/index.ts";
 import { connectNats, type Nats, openSpecs } from "../../nats/index.ts";
 import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
 import { type Gateway, type GatewayOptions, startGateway } from "../index.ts";
@@ -19,6 +19,9 @@ export interface GatewayWorld extends AsyncDisposable {
   startGateway(options?: Partial<GatewayOptions>): Promise<Gateway>;
   startNode(options?: Partial<PeerNodeOptions>): Promise<PeerNode>;
   putSpec(spec: FunctionSpec): Promise<void>;
+  /** Writes what is no valid spec, or a service's of the original toolkit. */
+  putRawSpec(name: string, yaml: string): Promise<void>;
+  deleteSpec(name: string): Promise<void>;
 }
 
 export interface WorldOptions {
@@ -76,6 +79,12 @@ export async function startGatewayWorld({
       return closers.use(await startPeerNode({ url: server.url, node: `node-${nodes++}`, ...options }));
     },
     putSpec,
+    async putRawSpec(name, yaml) {
+      // The typed store refuses what is not valid: a bucket's keys are subjects of its stream.
+      nats.publish(`$KV.${stores.configs.bucket}.${name}`, yaml);
+      await nats.flush();
+    },
+    deleteSpec: (name) => store.delete(name),
     [Symbol.asyncDispose]: () => closers.disposeAsync(),
   };
 }

@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { createRouteTable } from "./routes.ts";
+import { specOf } from "./testing/world.ts";
+
+const staticRoute = (path: string, service: string, methods: string[] = []) => ({ path, service, methods });
+const table = createRouteTable(
+  [
+    specOf("site", { routes: [{ path: "/*" }] }),
+    specOf("shop", {
+      routes: [{ path: "/shop" }, { path: "/shop/*" }, { path: "/shop/cart/*", methods: ["GET"] }],
+    }),
+    specOf("tie", { routes: [{ path: "/static/*" }, { path: "/grüße" }] }),
+    specOf("also-tie", { routes: [{ path: "/grüße" }] }),
+  ],
+  {
+    routes: [
+      staticRoute("/static/", "files"),
+      staticRoute("/users", "reader", ["GET"]),
+      staticRoute("/users", "writer", ["POST", "PUT"]),
+      { grpc: "pkg.Svc", service: "rpc", methods: [] },
+    ],
+  },
+);
+const narrow = createRouteTable([specOf("fn", { routes: [{ path: "/fn", methods: ["GET", "DELETE"] }] })]);
+
+const serviceOf = (method: string, path: string) => {
+  const match = table.match(method, path);
+  return match.kind === "route" ? match.route.service : match.kind;
+};
+
+describe("the route table", () => {
+  it.each([
+    ["GET", "/shop", "shop"],
+    ["GET", "/shop/", "shop"],
+    ["GET", "/shop/a/b", "shop"],
+    ["GET", "/shopping", "site"],
+    ["GET", "/", "site"],
+    ["GET", "/static/x", "files"],
+    ["GET", "/static", "site"],
+    ["GET", "/users", "reader"],
+    ["HEAD", "/users", "reader"],
+    ["POST", "/users", "writer"],
+    // A shorter route that takes the method stands in.
+    ["DELETE", "/users", "site"],
+    ["POST", "/shop/cart/1", "shop"],
+    ["GET", "/%73hop", "shop"],
+    ["GET", "/shop%2Fcart", "site"],
+    ["GET", "/gr%C3%BC%C3%9Fe", "also-tie"],
+  ])("%s %s goes to %s", (method, path, service) => {
+    expect(serviceOf(method, path)).toBe(service);
+  });
+
+  it("tells the pattern of the route, and not the path", () => {
+    expect(table.match("GET", "/shop/cart/17")).toMatchObject({ route: { pattern: "/shop/cart/*" } });
+  });
+
+  it("tells which methods a path takes", () => {
+    expect(narrow.match("POST", "/fn")).toEqual({
+      kind: "method-not-allowed",
+      pattern: "/fn",
+      allow: ["DELETE", "GET", "HEAD"],
+    });
+    expect(narrow.match("GET", "/other")).toEqual({ kind: "none" });
+  });
+});
