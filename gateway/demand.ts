@@ -6,6 +6,7 @@
  * I3  Every round ends within `ROUND_MS` and the next one asks again: a lost message strands nobody.
  * I4  News (a node appeared, a spec changed, NATS is back) begins a new round at once.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type DemandReply,
   DemandReplySchema,
@@ -51,6 +52,8 @@ const PING_INTERVAL_MS = 250;
 
 interface Search {
   readonly service: string;
+  /** Aborted when the search ends. */
+  readonly over: AbortController;
   /** Aborted by `look` and at the end of the round. */
   round: AbortController;
   /** The node that is starting an instance (I2). */
@@ -62,14 +65,13 @@ interface Search {
 export function createDemand(options: DemandOptions): Demand {
   const { isStarving, log } = options;
   const searches = new Map<string, Search>();
-  const closed = new AbortController();
+  let isClosed = false;
 
   const run = async (search: Search) => {
-    const { service } = search;
-    const over = new AbortController();
-    void pingConsumers(options, service, AbortSignal.any([over.signal, closed.signal]));
+    const { service, over } = search;
+    void pingConsumers(options, service, over.signal);
     try {
-      while (isStarving(service) && !closed.signal.aborted) {
+      while (isStarving(service) && !over.signal.aborted) {
         search.round = new AbortController();
         const timer = setTimeout(() => search.round.abort(), ROUND_MS);
         await askNodes(options, search);
@@ -84,9 +86,10 @@ export function createDemand(options: DemandOptions): Demand {
   };
 
   const wake = (service: string) => {
-    if (searches.has(service) || closed.signal.aborted) return;
+    if (searches.has(service) || isClosed) return;
     const search: Search = {
       service,
+      over: new AbortController(),
       round: new AbortController(),
       startingOn: undefined,
       silent: new Set(),
@@ -105,8 +108,11 @@ export function createDemand(options: DemandOptions): Demand {
       }
     },
     close() {
-      closed.abort();
-      for (const search of searches.values()) search.round.abort();
+      isClosed = true;
+      for (const { over, round } of searches.values()) {
+        over.abort();
+        round.abort();
+      }
     },
   };
 }
@@ -189,16 +195,16 @@ async function pingConsumers(
   service: string,
   signal: AbortSignal,
 ): Promise<void> {
-  await pause(FIRST_PING_MS, signal);
-  while (!signal.aborted) {
-    if (nats.state === "connected") {
-      const { foreign } = await instances.discover(service);
-      if (foreign && !signal.aborted) onForeign(service);
-    }
-    await pause(PING_INTERVAL_MS, signal);
+  let waitMs = FIRST_PING_MS;
+  while (await hasWaited(waitMs, signal)) {
+    waitMs = PING_INTERVAL_MS;
+    if (nats.state !== "connected") continue;
+    const { foreign } = await instances.discover(service);
+    if (foreign && !signal.aborted) onForeign(service);
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return aborted(AbortSignal.any([signal, AbortSignal.timeout(ms)]));
+/** Waits; false where `signal` was aborted before. */
+function hasWaited(ms: number, signal: AbortSignal): Promise<boolean> {
+  return sleep(ms, true, { signal }).catch(() => false);
 }

@@ -207,6 +207,20 @@ describe("a request in flight", () => {
     expect(problem((await pending).text)).toMatchObject({ status: 502, code: "CONSUMER_DIED" });
   });
 
+  it("does not count a refusal as a send", async () => {
+    await using world = await startGatewayWorld({ specs: [specOf("fn")] });
+    const node = await world.startNode();
+    const pending = call(`${world.url}/fn`);
+    await eventually(() => expect(world.gateway.counts().get("fn")?.held).toBe(1));
+    for (let n = 0; n < 3; n++)
+      await node.start("fn", { revision: REVISION, id: `refusing-${n}`, isRefusing: true });
+    const crashing = await node.start("fn", { revision: REVISION, handler: gate().handler });
+    await eventually(() => expect(crashing.inFlight).toBe(1));
+    await node.start("fn", { revision: REVISION });
+    crashing.crash();
+    expect((await pending).status).toBe(200);
+  });
+
   it("is sent again when its node dies without a word", async () => {
     await using world = await startGatewayWorld({ specs: [specOf("fn")] });
     const dying = await world.startNode();
@@ -249,6 +263,24 @@ describe("when nats-server is killed", () => {
     for (const answer of await Promise.all([...before, ...during])) {
       expect(answer).toMatchObject({ status: 200, text: "late" });
     }
+  });
+});
+
+describe("a request that may not run twice", () => {
+  it("still gets its reply after nats-server was killed under it", async () => {
+    await using world = await startGatewayWorld({ specs: [specOf("fn")] });
+    const node = await world.startNode();
+    const slow = gate();
+    const instance = await node.start("fn", { revision: REVISION, handler: slow.handler });
+    const pending = call(`${world.url}/fn`, { method: "POST", body: "x" });
+    await eventually(() => expect(instance.inFlight).toBe(1));
+    await world.server.kill9();
+    // Held until the gateway and the node are both back.
+    const after = call(`${world.url}/fn`, { method: "POST", body: "y" });
+    await eventually(() => expect(instance.inFlight).toBe(2));
+    slow.open();
+    expect((await Promise.all([pending, after])).map(({ status }) => status)).toEqual([200, 200]);
+    expect(instance.taken.length).toBe(2);
   });
 });
 

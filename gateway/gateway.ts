@@ -8,10 +8,11 @@
  * 4  The listeners are closed.
  * 5  The subscriptions, watches and timers end. The NATS connection is its owner's to close.
  */
+import type { Server } from "node:http";
 import { Server as NetServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GATEWAY_SERVICE, messageOf } from "../contracts/index.ts";
-import { type Nats, registerMicroService } from "../nats/index.ts";
+import { type MicroService, type Nats, registerMicroService } from "../nats/index.ts";
 import { aborted } from "./aborted.ts";
 import type { CompatConfig } from "./config.ts";
 import { createDemand } from "./demand.ts";
@@ -61,29 +62,22 @@ const VERSION = "1.0.0";
 
 /** Starts a gateway; resolves when it takes requests. Error: ADDRESS_IN_USE. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { nats, log, config } = options;
-  warnOfGrpcRoutes(config, log);
+  const { nats, log } = options;
+  warnOfGrpcRoutes(options.config, log);
   const state = { isDraining: false };
   const parts = createParts(options);
-  const { specs, metrics, dispatcher, specOf, defaultTimeoutMs } = parts;
-
-  const server = createHttpServer({
-    nats,
-    dispatcher,
-    routes: parts.routes,
-    specOf,
-    defaultTimeoutMs,
-    isDraining: () => state.isDraining,
-    metrics,
-    log,
-  });
+  const { specs, specOf, metrics, dispatcher, defaultTimeoutMs, routes } = parts;
+  const isDraining = () => state.isDraining;
+  const common = { nats, dispatcher, specOf, defaultTimeoutMs, log };
+  const server = createHttpServer({ ...common, routes, isDraining, metrics });
   const isHealthy = () => nats.state === "connected" && !state.isDraining;
-  const metricsServer = options.metrics && createMetricsServer(metrics, isHealthy);
+  const metricsServer = createMetricsServer(metrics, isHealthy);
+
   const watching = new AbortController();
-  const teardown = () => {
+  const tearDown = () => {
     for (const one of [server, metricsServer]) {
-      one?.close();
-      one?.closeAllConnections();
+      one.close();
+      one.closeAllConnections();
     }
     watching.abort();
     parts.close();
@@ -91,8 +85,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   try {
     await specs.watch(watching.signal);
     void parts.instances.discover();
-    const metricsUrl =
-      options.metrics && metricsServer && (await listen(metricsServer, options.metrics, "--metrics"));
+    const metricsUrl = options.metrics && (await listen(metricsServer, options.metrics, "--metrics"));
     const httpUrl = await listen(server, options.http, "--http");
     const service = registerMicroService(nats, {
       name: GATEWAY_SERVICE,
@@ -102,7 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         "narun.http": httpUrl,
         ...(metricsUrl === undefined ? {} : { "narun.metrics": metricsUrl }),
       },
-      endpoints: [createInvokeEndpoint({ dispatcher, specOf, defaultTimeoutMs })],
+      endpoints: [createInvokeEndpoint(common)],
     });
     await nats.flush();
     log.info({ http: httpUrl, metrics: metricsUrl }, "the gateway takes requests");
@@ -110,24 +103,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     let drained: Promise<void> | undefined;
     const drain = async (graceMs: number) => {
       state.isDraining = true;
-      const grace = AbortSignal.timeout(graceMs);
-      // Step 1. Node's own `close` would also cut the idle connections, under requests that are already on their way.
-      const closed = new Promise<void>((resolve) => server.once("close", resolve));
-      NetServer.prototype.close.call(server);
-      const taken = service.drain().catch((error: unknown) => {
-        log.debug({ error: messageOf(error) }, "NATS is gone before the gateway");
-      });
-      // Step 2. A body that is still being read is not with the dispatcher yet: its connection tells.
-      await Promise.race([taken.then(() => dispatcher.idle()), aborted(grace)]);
-      server.closeIdleConnections();
-      await Promise.race([closed, aborted(grace)]);
-      // Step 3.
-      dispatcher.abort();
-      server.closeIdleConnections();
-      await Promise.race([closed, sleep(LAST_WORDS_MS)]);
-      // Steps 4 and 5.
+      await finishRequests({ server, service, dispatcher, log, graceMs });
       service.close();
-      teardown();
+      tearDown();
       log.info("the gateway is closed");
     };
     return {
@@ -138,13 +116,39 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       close: () => (drained ??= drain(0)),
     };
   } catch (error) {
-    teardown();
+    tearDown();
     throw error;
   }
 }
 
 /** For so long the answers that the end of the grace brought may still be written. */
 const LAST_WORDS_MS = 250;
+
+interface Drained {
+  server: Server;
+  service: MicroService;
+  dispatcher: Dispatcher;
+  log: Log;
+  graceMs: number;
+}
+
+/** Steps 1 to 3. */
+async function finishRequests({ server, service, dispatcher, log, graceMs }: Drained): Promise<void> {
+  const grace = aborted(AbortSignal.timeout(graceMs));
+  // Node's own `close` would also cut the idle connections, under requests that are already on their way.
+  const closed = new Promise<void>((resolve) => server.once("close", resolve));
+  NetServer.prototype.close.call(server);
+  const refusing = service.drain().catch((error: unknown) => {
+    log.debug({ error: messageOf(error) }, "NATS is gone before the gateway");
+  });
+  await Promise.race([refusing.then(() => dispatcher.idle()), grace]);
+  // A body that is still being read is not with the dispatcher yet: its connection tells.
+  server.closeIdleConnections();
+  await Promise.race([closed, grace]);
+  dispatcher.abort();
+  server.closeIdleConnections();
+  await Promise.race([closed, sleep(LAST_WORDS_MS)]);
+}
 
 /** What knows, and what decides. They refer to one another: nothing calls back before all are made. */
 function createParts({ nats, log, config, ...options }: GatewayOptions) {
@@ -172,7 +176,7 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
       demand.look();
     },
     onLost(node) {
-      log.warn({ node }, "a node is lost");
+      log.info({ node }, "a node is lost");
       instances.loseNode(node);
     },
   });

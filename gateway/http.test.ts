@@ -13,6 +13,7 @@ beforeAll(async () => {
   world = await startGatewayWorld({
     specs: [
       specOf("fn", { limits: { maxBodyBytes: 100_000 } }),
+      specOf("big"),
       specOf("only-get", { routes: [{ path: "/only-get", methods: ["GET"] }] }),
     ],
   });
@@ -24,6 +25,7 @@ beforeAll(async () => {
       return handler(message);
     },
   });
+  await node.start("big", { revision: REVISION, handler: (message) => handler(message) });
   await node.start("only-get", { revision: REVISION });
 });
 afterAll(() => world[Symbol.asyncDispose]());
@@ -228,6 +230,29 @@ describe("what is refused", () => {
     });
     expect(refused.status).toBe(413);
     expect(refused.headers.connection).toBe("close");
+  });
+
+  it("is a body that no message carries, while one at that limit fits beside the largest headers", async () => {
+    handler = ({ data }) => ({ data: String(data.length) });
+    const url = `${world.url}/big`;
+    const over = await call(url, { method: "POST", body: Buffer.alloc(world.nats.maxPayload) });
+    expect(over.status).toBe(413);
+    const limit = Number(/the limit is (\d+) bytes \(max_payload/.exec(over.text)?.[1]);
+    expect(limit).toBeGreaterThan(world.nats.maxPayload - 40_000);
+    const headers = ["X-Big", "\xfc".repeat(15_500)];
+    const most = await call(url, { method: "POST", headers, body: Buffer.alloc(limit) });
+    expect(most).toMatchObject({ status: 200, text: String(limit) });
+  });
+
+  it("is not a body whose client asked before it sent it", async () => {
+    handler = ({ data }) => ({ data });
+    const answer = await call(`${world.url}/fn`, {
+      method: "POST",
+      headers: ["Expect", "100-continue"],
+      body: "asked",
+    });
+    expect(answer).toMatchObject({ status: 200, text: "asked" });
+    expect(header("Expect")).toBeUndefined();
   });
 
   it("is not a body at the limit", async () => {

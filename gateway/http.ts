@@ -59,6 +59,9 @@ const UNMATCHED = "unmatched";
 /** What the headers of a message may need: those of the client, twice (ISO-8859-1 as UTF-8), and the gateway's own. */
 const HEAD_ROOM_BYTES = 2 * maxHeaderSize + 1_024;
 
+/** Longer than proxies keep theirs: a connection that is closed under a request that is on its way would lose it. */
+const KEEP_ALIVE_MS = 75_000;
+
 export function createHttpServer(options: HttpOptions): Server {
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.all("*", async (c) => {
@@ -74,6 +77,7 @@ export function createHttpServer(options: HttpOptions): Server {
     errorHandler: (error) => answerBroken(options, error),
   });
   const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   // Node would tell every client to go on with its body; here its length is looked at before.
   server.on("checkContinue", (incoming, outgoing) => void listener(incoming, outgoing));
   return server;

@@ -59,6 +59,8 @@ export interface InstanceOptions {
   concurrency?: number;
   handler?: PeerHandler;
   id?: string;
+  /** It refuses everything from the first. */
+  isRefusing?: boolean;
 }
 
 /** A program that speaks a node's side of the contract over a NATS connection of its own: the gateway's counterpart in tests. */
@@ -126,9 +128,15 @@ async function startInstance(
   nats: Nats,
   node: string,
   service: string,
-  { revision, concurrency = 10, handler = hello, id = crypto.randomUUID() }: InstanceOptions,
+  {
+    revision,
+    concurrency = 10,
+    handler = hello,
+    id = crypto.randomUUID(),
+    isRefusing = false,
+  }: InstanceOptions,
 ): Promise<PeerInstance> {
-  const state = { taken: [] as Message[], inFlight: 0, mostInFlight: 0, isDead: false, isRefusing: false };
+  const state = { taken: [] as Message[], inFlight: 0, mostInFlight: 0, isDead: false, isRefusing };
   const idle = new Set<() => void>();
   const facts = { function: service, instance: id, node, revision };
 
