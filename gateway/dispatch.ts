@@ -47,7 +47,7 @@ export interface ColdTiming {
   startMs: number | undefined;
 }
 
-export type NatsStatus = "success" | "no_responders" | "draining" | "timeout" | "consumer_died" | "bad_reply";
+type NatsStatus = "success" | "no_responders" | "draining" | "timeout" | "consumer_died" | "bad_reply";
 
 /** What the metrics hear of. */
 export interface DispatchObserver {

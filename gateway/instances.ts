@@ -33,16 +33,16 @@ export interface Instance {
   inFlight: number;
 }
 
-export type InstanceFacts = Pick<Instance, "id" | "service" | "node" | "revision" | "concurrency">;
+type InstanceFacts = Pick<Instance, "id" | "service" | "node" | "revision" | "concurrency">;
 
-export interface Departure {
+interface Departure {
   reason: GoneReason;
   /** A code of the error catalogue, where the instance failed. */
   code: string | undefined;
 }
 
 /** What a start can come to. */
-export type StartResult = "ready" | Departure;
+type StartResult = "ready" | Departure;
 
 export interface Instances {
   /** The instances of a service that are ready, in no order. The array is never changed, only replaced. */

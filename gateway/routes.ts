@@ -11,7 +11,7 @@ export interface RouteEntry {
   methods: ReadonlySet<string> | undefined;
 }
 
-export type RouteMatch =
+type RouteMatch =
   | { kind: "route"; route: RouteEntry }
   | { kind: "method-not-allowed"; pattern: string; allow: string[] }
   | { kind: "none" };
