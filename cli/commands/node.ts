@@ -49,6 +49,8 @@ export function addNodeCommand(program: Command): void {
       await Promise.race([stopped, new Promise<void>((resolve) => process.on("disconnect", resolve))]);
       await runner.drain();
       await nats.close();
+      // An open channel would keep the process alive.
+      if (process.connected) process.disconnect();
     });
 }
 

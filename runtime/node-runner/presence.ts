@@ -77,6 +77,7 @@ export async function startPresence(options: PresenceOptions): Promise<Presence>
   let touched: NodeJS.Timeout | undefined;
   return {
     touch() {
+      if (status === "shutting_down") return;
       touched ??= setTimeout(() => {
         touched = undefined;
         void writeState().catch(onError);
