@@ -23,6 +23,7 @@ import { aborted } from "./aborted.ts";
 import type { Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
 import type { Nodes } from "./nodes.ts";
+import { parseMessage } from "./parse-message.ts";
 
 export interface DemandOptions {
   nats: Nats;
@@ -179,9 +180,8 @@ async function ask(
       nats.request(subjects.demand(node), demand, { timeoutMs: ROUND_MS }),
       aborted(signal),
     ]);
-    if (reply === undefined) return undefined;
-    const parsed = DemandReplySchema.parse(JSON.parse(reply.text()));
-    if (parsed.outcome === "refused") log.debug({ node, service: spec.name, ...parsed }, "demand refused");
+    const parsed = reply && parseMessage(reply, DemandReplySchema);
+    if (parsed?.outcome === "refused") log.debug({ node, service: spec.name, ...parsed }, "demand refused");
     return parsed;
   } catch (error) {
     log.debug({ node, service: spec.name, error: messageOf(error) }, "demand not answered");

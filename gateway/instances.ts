@@ -18,6 +18,7 @@ import {
 } from "../contracts/index.ts";
 import { type DiscoveredService, discoverServices, type Message, type Nats } from "../nats/index.ts";
 import type { Log } from "./log.ts";
+import { parseMessage } from "./parse-message.ts";
 
 export interface Instance {
   readonly id: string;
@@ -151,8 +152,8 @@ export function createInstances({ nats, log, onReady, onLost, onNode }: Instance
   };
 
   const subscription = nats.subscribe(subjects.announcementsAll, (message: Message) => {
-    const parsed = AnnouncementSchema.safeParse(parseJson(message.text()));
-    if (parsed.success) hear(parsed.data);
+    const announcement = parseMessage(message, AnnouncementSchema);
+    if (announcement !== undefined) hear(announcement);
     else log.warn({ subject: message.subject }, "an announcement of an instance cannot be read");
   });
 
@@ -235,13 +236,4 @@ function waitFor(
     waiting.set(id, waiters);
     signal.addEventListener("abort", giveUp, { once: true });
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Anybody may publish here: the schema refuses what is no announcement.
-    return undefined;
-  }
 }

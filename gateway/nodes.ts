@@ -6,6 +6,7 @@
  */
 import { type Heartbeat, HeartbeatSchema, heartbeat, subjects } from "../contracts/index.ts";
 import type { Message, Nats } from "../nats/index.ts";
+import { parseMessage } from "./parse-message.ts";
 
 export interface Nodes {
   /** The nodes whose heartbeats are heard, in no order. */
@@ -35,9 +36,8 @@ export function createNodes({ nats, onAppeared, onLost }: NodesOptions): Nodes {
   const records = new Map<string, NodeRecord>();
 
   const hear = (message: Message) => {
-    const parsed = HeartbeatSchema.safeParse(parseJson(message.text()));
-    if (!parsed.success) return;
-    const beat = parsed.data;
+    const beat = parseMessage(message, HeartbeatSchema);
+    if (beat === undefined) return;
     const known = records.get(beat.node);
     records.set(beat.node, { heartbeat: beat, heardAtMs: performance.now() });
     const previous = known?.heartbeat;
@@ -90,13 +90,4 @@ export function decideLost(records: ReadonlyMap<string, { heardAtMs: number }>, 
   return [...records].flatMap(([node, { heardAtMs }]) =>
     nowMs - heardAtMs > heartbeat.lostAfterMs ? [node] : [],
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Anybody may publish here: the schema refuses what is no heartbeat.
-    return undefined;
-  }
 }
