@@ -233,6 +233,19 @@ describe("a request in flight", () => {
     expect((await Promise.all(pending)).map(({ status }) => status)).toEqual([200, 502]);
   });
 
+  it("is sent again when its node comes back as another run of its runner", async () => {
+    await using world = await startGatewayWorld({ specs: [specOf("fn")] });
+    const before = await world.startNode({ node: "same" });
+    const lost = await before.start("fn", { revision: REVISION, handler: gate().handler });
+    const pending = [call(`${world.url}/fn`), call(`${world.url}/fn`, { method: "POST" })];
+    await eventually(() => expect(lost.inFlight).toBe(2));
+    await before.die();
+    const after = await world.startNode({ node: "same" });
+    await after.start("fn", { revision: REVISION });
+    expect((await Promise.all(pending)).map(({ status }) => status)).toEqual([200, 502]);
+    expect((await call(`${world.url}/fn`)).status).toBe(200);
+  });
+
   it("prefers the live revision, and takes another while none of it is there", async () => {
     await using world = await startGatewayWorld({ specs: [specOf("fn")] });
     const node = await world.startNode();

@@ -1,4 +1,5 @@
 import { Agent } from "node:http";
+import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { GATEWAY_SERVICE } from "../contracts/index.ts";
 import { discoverServices } from "../nats/index.ts";
@@ -76,6 +77,14 @@ describe("the gateway", () => {
       "fn",
       405,
     ]);
+  });
+
+  it("says once that it does not serve gRPC routes", async () => {
+    const lines: string[] = [];
+    const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });
+    const config = { routes: [{ grpc: "pkg.Svc", methods: [], service: "rpc" }] };
+    await using _world = await startGatewayWorld({ gateway: { log, config } });
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ services: ["pkg.Svc"] }]);
   });
 
   it("counts by the route's pattern, and shows its figures and health", async () => {
