@@ -121,12 +121,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   });
   const reconciler = createReconciler({ node, desired, instances, peers });
   parts.reconciler = reconciler;
-  const subscriptions = [
-    answerDemands({ nats, node, maxInstances, desired, instances }),
-    answerTrials({ nats, node, hosts, revisions, cache }),
-  ];
-  await nats.flush();
-  const presence = await startPresence({
+  const beating = startPresence({
     nats,
     states,
     node,
@@ -138,6 +133,12 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     onError: (error) =>
       log.warn({ error: isNarunError(error) ? error.code : String(error) }, "node state not written"),
   });
+  const subscriptions = [
+    answerDemands({ nats, node, maxInstances, desired, instances }),
+    answerTrials({ nats, node, hosts, revisions, cache }),
+  ];
+  await nats.flush();
+  const presence = await beating;
   parts.presence = presence;
   reconciler.touchAll();
   log.info({ node }, "node-runner ready");

@@ -70,9 +70,11 @@ export async function startPresence(options: PresenceOptions): Promise<Presence>
     });
   };
 
-  await writeState();
+  // First of all, and before this function waits for anything: instances that are announced before their node's epoch
+  // is known would be taken for those of the runner's life before.
   beat();
   const fast = setInterval(beat, heartbeat.intervalMs);
+  await writeState();
   const slow = setInterval(() => void writeState().catch(onError), stores.nodes.heartbeatMs);
   let touched: NodeJS.Timeout | undefined;
   return {

@@ -30,10 +30,13 @@ export interface LoadOrder {
   cpuMs: number;
 }
 
+/** A message into an isolate (platform/boundary.ts). */
+export type EnterMessage = Parameters<Enter>;
+
 export interface Sandbox {
   /** Evaluates the function's module; a top-level await is waited for. */
   load(order: LoadOrder): Promise<LoadOutcome>;
-  enter(timeoutMs: number, ...message: Parameters<Enter>): Promise<EntryOutcome>;
+  enter(timeoutMs: number, ...message: EnterMessage): Promise<EntryOutcome>;
   dispose(): void;
 }
 

@@ -1,8 +1,7 @@
 /**
  * One instance: a function's module in a sandbox, behind a NATS Micro service.
  *
- * I1  Every request that is taken gets exactly one reply: the handler's, or an error when it fails, runs into its
- *     deadline or a limit, or the sandbox ends.
+ * I1  Every request that is taken gets exactly one answer (open-requests.ts).
  * I2  `ready` is announced after the module was evaluated and the subscriptions are live on the server.
  * I3  A draining instance finishes what it took, and what the server had already sent to it; a condemned one (it hit
  *     a limit) refuses what comes with INSTANCE_DRAINING, which proves to the sender that it was not started.
@@ -12,30 +11,22 @@ import {
   type Announcement,
   type ErrorCode,
   endpointNames,
-  errorEntry,
   type FunctionConfig,
   type GoneReason,
-  type InstanceMetadata,
   type InstanceStats,
   serviceVersion,
   subjects,
 } from "../../../../contracts/index.ts";
 import { type Message, type MicroService, type Nats, registerMicroService } from "../../../../nats/index.ts";
-import { EnterOp, FailureKind, PostOp } from "../../../platform/boundary.ts";
+import { EnterOp, PostOp } from "../../../platform/boundary.ts";
 import type { StartOutcome } from "../../host.ts";
-import type { EntryOutcome, Sandbox } from "../engine.ts";
+import type { EnterMessage, EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import { createFunctionLog, type FunctionLog } from "./function-logs.ts";
 import { createIsolateTimers } from "./isolate-timers.ts";
 import { loadFunction } from "./load-function.ts";
+import { createOpenRequests } from "./open-requests.ts";
 import type { Pool } from "./pool.ts";
-import {
-  type Reply,
-  replyFromError,
-  replyFromResponse,
-  replyMethodNotAllowed,
-  replySize,
-} from "./reply-to-message.ts";
-import { requestFromMessage } from "./request-from-message.ts";
+import { replyFromError } from "./reply-to-message.ts";
 import type { SourceMaps } from "./source-maps.ts";
 
 export interface InstanceOptions {
@@ -52,19 +43,9 @@ export interface InstanceOptions {
 }
 
 export interface Instance {
+  /** Takes nothing new, finishes what was taken within the grace, ends. Resolves when it is gone. */
   drain(reason: GoneReason, graceMs: number): Promise<void>;
 }
-
-interface OpenRequest {
-  requestId: string;
-  timer: NodeJS.Timeout;
-  finish(reply: Reply, error?: ErrorCode): void;
-}
-
-type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
-
-/** How long a condemned instance's other requests may go on. */
-const CONDEMNED_GRACE_MS = 5_000;
 
 /** Starts an instance; where that fails nothing of it is left. */
 export async function startInstance(
@@ -72,7 +53,7 @@ export async function startInstance(
 ): Promise<{ outcome: StartOutcome; instance?: Instance }> {
   const { config, pool, bundle, sourceMaps, revision } = options;
   const log = createFunctionLog({ ...options, function: config.name });
-  const live = createLiveInstance(options, log);
+  const live = new LiveInstance(options, log);
   const startedAt = performance.now();
   const sandbox = await pool.take(config.limits.memoryMb, live.onPost);
   live.adopt(sandbox);
@@ -80,16 +61,10 @@ export async function startInstance(
   const failure = await loadFunction(sandbox, config, bundle);
   if (failure !== undefined) {
     live.abandon();
+    const { code, message } = failure;
     const stack = failure.stack === undefined ? undefined : await sourceMaps.map(revision, failure.stack);
-    log.write("error", stack ?? failure.message, undefined);
-    return {
-      outcome: {
-        ok: false,
-        code: failure.code,
-        message: failure.message,
-        ...(stack === undefined ? {} : { stack }),
-      },
-    };
+    log.write("error", stack ?? `${code}: ${message}`, undefined);
+    return { outcome: { ok: false, code, message, ...(stack === undefined ? {} : { stack }) } };
   }
   const loadedAt = performance.now();
   await live.open();
@@ -102,231 +77,181 @@ export async function startInstance(
   return { outcome: { ok: true, phases }, instance: live };
 }
 
-function createLiveInstance(options: InstanceOptions, log: FunctionLog) {
-  const { nats, node, instance, revision, config, sourceMaps } = options;
-  const { limits, scale } = config;
-  const requests = new Map<number, OpenRequest>();
-  let phase: Phase = "starting";
-  let sandbox: Sandbox | undefined;
-  let service: MicroService | undefined;
-  let nextId = 1;
-  let lastActiveAt = Date.now();
-  let idleTimer: NodeJS.Timeout | undefined;
-  let whenEmpty: (() => void) | undefined;
+type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
 
-  const announce = (state: Partial<Announcement>) => {
-    const announcement = { function: config.name, instance, node, revision, at: Date.now(), ...state };
-    nats.publish(subjects.announcement(config.name, instance), JSON.stringify(announcement));
-  };
+/** How long a condemned instance's other requests may go on. */
+const CONDEMNED_GRACE_MS = 5_000;
 
-  const timers = createIsolateTimers((id) => {
-    void sandbox?.enter(limits.cpuMs, EnterOp.timer, id).then((outcome) => settle(outcome, undefined));
-  });
+class LiveInstance implements Instance {
+  readonly #options: InstanceOptions;
+  readonly #log: FunctionLog;
+  readonly #requests;
+  readonly #timers;
+  #phase: Phase = "starting";
+  #sandbox: Sandbox | undefined;
+  #service: MicroService | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
 
-  const take = (message: Message, done: (error?: string) => void) => {
-    if (phase === "condemned" || phase === "gone" || sandbox === undefined) {
-      const reply = replyFromError("INSTANCE_DRAINING");
-      message.respond(reply.data, reply.headers);
-      return done();
-    }
-    const id = nextId++;
-    const request = requestFromMessage(message, config.name, limits.timeoutMs);
-    const finish = (reply: Reply, error?: ErrorCode) => {
-      if (!requests.delete(id)) return;
-      clearTimeout(timer);
-      lastActiveAt = Date.now();
-      message.respond(reply.data, reply.headers);
-      done(error === undefined ? undefined : `${error}: ${errorEntry(error).title}`);
-      if (requests.size === 0) whenEmpty?.();
-    };
-    const timer = setTimeout(() => fail(id, "DEADLINE_EXCEEDED"), Math.max(0, request.deadline - Date.now()));
-    requests.set(id, { requestId: request.requestId, timer, finish });
-    void sandbox
-      .enter(
-        limits.cpuMs,
-        EnterOp.request,
-        id,
-        request.method,
-        request.url,
-        request.headerBlock,
-        request.body,
-        request.requestId,
-        request.deadline,
-      )
-      .then((outcome) => settle(outcome, id));
-  };
+  constructor(options: InstanceOptions, log: FunctionLog) {
+    this.#options = options;
+    this.#log = log;
+    this.#requests = createOpenRequests({ ...options, log, logStack: (...line) => this.#logStack(...line) });
+    this.#timers = createIsolateTimers((id) => this.#enter(undefined, EnterOp.timer, id));
+  }
 
-  const fail = (id: number, code: ErrorCode) => requests.get(id)?.finish(replyFromError(code), code);
-  const failAll = (code: ErrorCode) => {
-    for (const id of [...requests.keys()]) fail(id, code);
-  };
-
-  /** What an entry's end means for the requests and the instance. `id` is the request that the entry was for. */
-  const settle = (outcome: EntryOutcome, id: number | undefined) => {
-    switch (outcome.kind) {
-      case "ok":
-      case "disposed":
-        return;
-      case "uncaught":
-        return void logStack(outcome.stack, id === undefined ? undefined : requests.get(id)?.requestId);
-      case "cpu-limit":
-        log.write(
-          "error",
-          `CPU_LIMIT: over limits.cpuMs (${limits.cpuMs} ms) without a pause`,
-          requests.get(id ?? 0)?.requestId,
-        );
-        if (id === undefined) failAll("CPU_LIMIT");
-        else fail(id, "CPU_LIMIT");
-        return void condemn("CPU_LIMIT");
-      case "memory-limit":
-        if (phase === "gone") return;
-        log.write("error", `MEMORY_LIMIT: over limits.memoryMb (${limits.memoryMb} MB)`, undefined);
-        failAll("MEMORY_LIMIT");
-        return void condemn("MEMORY_LIMIT");
-    }
-  };
-
-  const logStack = async (stack: string, requestId: string | undefined) =>
-    log.write("error", await sourceMaps.map(revision, stack), requestId);
-
-  /** The sandbox cannot be trusted any more: nothing new enters it. */
-  const condemn = async (code: ErrorCode) => {
-    if (phase === "condemned" || phase === "gone") return;
-    phase = "condemned";
-    announce({ state: "draining" });
-    await end("crashed", CONDEMNED_GRACE_MS, code);
-  };
-
-  const end = async (reason: GoneReason, graceMs: number, code?: ErrorCode) => {
-    clearTimeout(idleTimer);
-    // A connection that is away cannot say that it has drained; what it sent before is answered all the same.
-    await service?.drain().catch(() => undefined);
-    if (requests.size > 0) await emptyWithin(graceMs);
-    failAll("CONSUMER_DIED");
-    if (phase === "gone") return;
-    phase = "gone";
-    service?.close();
-    timers.close();
-    sandbox?.dispose();
-    announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });
-    options.onGone(reason, code);
-  };
-
-  const emptyWithin = (graceMs: number) =>
-    new Promise<void>((resolve) => {
-      const limit = setTimeout(resolve, graceMs);
-      whenEmpty = () => {
-        clearTimeout(limit);
-        resolve();
-      };
-    });
-
-  const watchIdle = (afterMs: number) => {
-    idleTimer = setTimeout(() => {
-      const idleMs = requests.size > 0 ? 0 : Date.now() - lastActiveAt;
-      const wantedMs = scale.idleSeconds * 1_000;
-      if (idleMs < wantedMs) return watchIdle(wantedMs - idleMs);
-      options.onIdle();
-      // The runner may keep it (`scale.min`): asked again later.
-      watchIdle(wantedMs);
-    }, afterMs);
-  };
-
-  const onPost = (op: unknown, a: unknown, b: unknown, c: unknown, d: unknown) => {
+  /** What the isolate posts. All of it is user input. */
+  readonly onPost: OnPost = (op, a, b, c, d) => {
     switch (op) {
       case PostOp.response:
-        return respond(Number(a), b, c, d);
+        return this.#requests.respond(Number(a), b, c, d);
       case PostOp.failure:
-        return refuse(Number(a), b, String(c));
+        return this.#requests.refuse(Number(a), b, String(c));
       case PostOp.log:
-        return log.write(a, b, requests.get(Number(c))?.requestId);
+        return this.#log.write(a, b, this.#requests.requestIdOf(Number(c)));
       case PostOp.setTimer:
-        return phase === "gone" ? undefined : timers.set(Number(a), Number(b));
+        if (this.#phase !== "gone") this.#timers.set(Number(a), Number(b));
+        return;
       case PostOp.clearTimer:
-        return timers.clear(Number(a));
+        return this.#timers.clear(Number(a));
     }
   };
 
-  const respond = (id: number, status: unknown, headerBlock: unknown, body: unknown) => {
-    const request = requests.get(id);
-    if (request === undefined) return;
-    const reply = replyFromResponse(status, headerBlock, body);
-    if (reply === undefined) {
-      log.write(
-        "error",
-        "BAD_REPLY: the response has a header field or status that HTTP cannot carry",
-        request.requestId,
-      );
-      return request.finish(replyFromError("BAD_REPLY"), "BAD_REPLY");
-    }
-    const size = replySize(reply);
-    if (size > nats.maxPayload) {
-      log.write(
-        "error",
-        `RESPONSE_TOO_LARGE: ${size} bytes; one message carries ${nats.maxPayload}`,
-        request.requestId,
-      );
-      return request.finish(replyFromError("RESPONSE_TOO_LARGE"), "RESPONSE_TOO_LARGE");
-    }
-    request.finish(reply);
-  };
+  adopt(sandbox: Sandbox): void {
+    this.#sandbox = sandbox;
+  }
 
-  const refuse = (id: number, kind: unknown, text: string) => {
-    const request = requests.get(id);
-    if (request === undefined) return;
-    if (kind === FailureKind.methodNotAllowed) return request.finish(replyMethodNotAllowed(text));
-    const code = kind === FailureKind.noResponse ? "HANDLER_RETURNED_NO_RESPONSE" : "HANDLER_THREW";
-    request.finish(replyFromError(code), code);
-    if (code === "HANDLER_THREW") void logStack(text, request.requestId);
-    else log.write("error", `${code}: ${text}`, request.requestId);
-  };
+  /** Ends what never became ready. */
+  abandon(): void {
+    this.#phase = "gone";
+    this.#timers.close();
+    this.#sandbox?.dispose();
+  }
 
-  return {
-    onPost,
-    adopt(taken: Sandbox) {
-      sandbox = taken;
-    },
-    /** Ends what never became ready. */
-    abandon() {
-      phase = "gone";
-      timers.close();
-      sandbox?.dispose();
-    },
-    async open() {
-      const metadata: InstanceMetadata = {
+  /** Registers the service; resolves when its subscriptions are live on the server. */
+  async open(): Promise<void> {
+    const { nats, node, instance, revision, config } = this.#options;
+    this.#service = registerMicroService(nats, {
+      name: config.name,
+      version: serviceVersion(revision),
+      description: `function ${config.name}`,
+      metadata: {
         "narun.function": config.name,
         "narun.instance": instance,
         "narun.node": node,
         "narun.revision": revision,
         "narun.mode": config.mode,
-        "narun.concurrency": String(scale.concurrency),
-      };
-      service = registerMicroService(nats, {
-        name: config.name,
-        version: serviceVersion(revision),
-        description: `function ${config.name}`,
-        metadata: metadata as Record<string, string>,
-        endpoints: [
-          { name: endpointNames.shared, subject: config.name, handle: take },
-          { name: endpointNames.direct, subject: subjects.instanceRequests(instance), handle: take },
-        ],
-        stats: (): InstanceStats => ({
-          state: phase === "ready" ? "ready" : "draining",
-          inFlight: requests.size,
-        }),
-      });
-      phase = "ready";
-      await nats.flush();
-      lastActiveAt = Date.now();
-      watchIdle(scale.idleSeconds * 1_000);
-    },
-    announceReady: (phases: Record<string, number>) =>
-      announce({ state: "ready", concurrency: scale.concurrency, phases }),
-    async drain(reason: GoneReason, graceMs: number) {
-      if (phase !== "ready") return;
-      phase = "draining";
-      announce({ state: "draining" });
-      await end(reason, graceMs);
-    },
+        "narun.concurrency": String(config.scale.concurrency),
+      },
+      endpoints: [
+        { name: endpointNames.shared, subject: config.name, handle: this.#take },
+        { name: endpointNames.direct, subject: subjects.instanceRequests(instance), handle: this.#take },
+      ],
+      stats: (): InstanceStats => ({
+        state: this.#phase === "ready" ? "ready" : "draining",
+        inFlight: this.#requests.size,
+      }),
+    });
+    this.#phase = "ready";
+    await nats.flush();
+    this.#watchIdle(config.scale.idleSeconds * 1_000);
+  }
+
+  announceReady(phases: Record<string, number>): void {
+    this.#announce({ state: "ready", concurrency: this.#options.config.scale.concurrency, phases });
+  }
+
+  async drain(reason: GoneReason, graceMs: number): Promise<void> {
+    if (this.#phase !== "ready") return;
+    this.#phase = "draining";
+    this.#announce({ state: "draining" });
+    await this.#end(reason, graceMs);
+  }
+
+  readonly #take = (message: Message, done: (error?: string) => void) => {
+    if (this.#phase === "condemned" || this.#phase === "gone") {
+      const reply = replyFromError("INSTANCE_DRAINING");
+      message.respond(reply.data, reply.headers);
+      return done();
+    }
+    const { id, request } = this.#requests.open(message, done);
+    const { method, url, headerBlock, body, requestId, deadline } = request;
+    this.#enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
   };
+
+  /** Enters the isolate; `id` is the request that it is for, if it is for one. */
+  #enter(id: number | undefined, ...message: EnterMessage): void {
+    const entered = this.#sandbox?.enter(this.#options.config.limits.cpuMs, ...message);
+    void entered?.then((outcome) => this.#settle(outcome, id));
+  }
+
+  /** What an entry's end means for the requests and for the instance. */
+  #settle(outcome: EntryOutcome, id: number | undefined) {
+    const { limits } = this.#options.config;
+    switch (outcome.kind) {
+      case "ok":
+      case "disposed":
+        return;
+      case "uncaught":
+        return this.#logStack(outcome.stack, this.#requests.requestIdOf(id));
+      case "cpu-limit":
+        return this.#condemn("CPU_LIMIT", id, `it ran for limits.cpuMs (${limits.cpuMs} ms) without a pause`);
+      case "memory-limit":
+        return this.#condemn(
+          "MEMORY_LIMIT",
+          undefined,
+          `it used more than limits.memoryMb (${limits.memoryMb} MB)`,
+        );
+    }
+  }
+
+  /** The sandbox cannot be trusted any more: nothing new enters it. Without an `id` every open request is concerned. */
+  #condemn(code: ErrorCode, id: number | undefined, why: string): void {
+    if (this.#phase === "gone") return;
+    this.#log.write("error", `${code}: ${why}`, this.#requests.requestIdOf(id));
+    if (id === undefined) this.#requests.failAll(code);
+    else this.#requests.fail(id, code);
+    if (this.#phase === "condemned") return;
+    const isEnding = this.#phase === "draining";
+    this.#phase = "condemned";
+    if (isEnding) return;
+    this.#announce({ state: "draining" });
+    void this.#end("crashed", CONDEMNED_GRACE_MS, code);
+  }
+
+  async #end(reason: GoneReason, graceMs: number, code?: ErrorCode): Promise<void> {
+    clearTimeout(this.#idleTimer);
+    // A connection that is away cannot drain; what had come before is answered all the same.
+    await this.#service?.drain().catch(() => undefined);
+    await this.#requests.empty(graceMs);
+    this.#requests.failAll("CONSUMER_DIED");
+    this.#phase = "gone";
+    this.#service?.close();
+    this.#timers.close();
+    this.#sandbox?.dispose();
+    this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });
+    this.#options.onGone(reason, code);
+  }
+
+  #watchIdle(afterMs: number): void {
+    this.#idleTimer = setTimeout(() => {
+      const { idleSince } = this.#requests;
+      const idleMs = idleSince === undefined ? 0 : Date.now() - idleSince;
+      const wantedMs = this.#options.config.scale.idleSeconds * 1_000;
+      if (idleMs < wantedMs) return this.#watchIdle(wantedMs - idleMs);
+      this.#options.onIdle();
+      // The runner may keep it (`scale.min`): it is asked again later.
+      this.#watchIdle(wantedMs);
+    }, afterMs);
+  }
+
+  #announce(state: Partial<Announcement>): void {
+    const { nats, node, instance, revision, config } = this.#options;
+    const announcement = { function: config.name, instance, node, revision, at: Date.now(), ...state };
+    nats.publish(subjects.announcement(config.name, instance), JSON.stringify(announcement));
+  }
+
+  #logStack(stack: string, requestId: string | undefined): void {
+    const { sourceMaps, revision } = this.#options;
+    void sourceMaps.map(revision, stack).then((mapped) => this.#log.write("error", mapped, requestId));
+  }
 }
