@@ -76,6 +76,8 @@ async function bundlePlatform(): Promise<string> {
     platform: "neutral",
     mainFields: ["module", "main"],
     conditions: ["import"],
+    // Aliases are looked for from here: narun is started in any folder.
+    absWorkingDir: platformFolder,
     alias: {
       tr46: join(platformFolder, "idna.ts"),
       // whatwg-url loads the tables of the multi-byte encodings, which only a document's own encoding would need.

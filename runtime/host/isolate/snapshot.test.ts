@@ -1,0 +1,30 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadSnapshot } from "./snapshot.ts";
+
+describe("loadSnapshot", () => {
+  const startedIn = process.cwd();
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "narun-snapshot-"));
+  });
+
+  afterEach(async () => {
+    process.chdir(startedIn);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("makes the snapshot in whatever folder narun was started, and keeps it", async () => {
+    process.chdir(folder);
+
+    const made = await loadSnapshot(join(folder, "cache"));
+    const kept = await loadSnapshot(join(folder, "cache"));
+
+    expect(made.byteLength).toBeGreaterThan(0);
+    expect(Buffer.from(kept).equals(made)).toBe(true);
+    expect(await readdir(join(folder, "cache", "platform"))).toHaveLength(1);
+  });
+});
