@@ -8,6 +8,8 @@ export default defineConfig({
     // Processes, as tests start and kill processes of their own; few of them, as each has its nats-server beside it.
     pool: "forks",
     maxWorkers: 2,
+    // isolated-vm cannot make isolates in a process that was itself started from a snapshot.
+    execArgv: ["--no-node-snapshot"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },
