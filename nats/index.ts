@@ -19,6 +19,7 @@ export type { KvChange, KvEntry, KvRead, TypedKv } from "./kv.ts";
 export { ensureLogHistory, type ReadLogsOptions, readLogs } from "./log-history.ts";
 export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";
 export { type ContentStore, sha256Hex } from "./objects.ts";
+export { identifyProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";
 export type { PendingReply } from "./requester.ts";
 export { findNatsServer, userCacheDir } from "./server/find.ts";
 export type { ServerProgress } from "./server/server-source.ts";

@@ -1,0 +1,60 @@
+import { type Announcement, AnnouncementSchema, type StatusEvent, subjects } from "../../contracts/index.ts";
+import { identifyProcess, isRunning, type Nats, type ProcessIdentity } from "../../nats/index.ts";
+import { eventually } from "./eventually.ts";
+
+/** What the nodes of a world said since it began, in order. What was said while NATS was away is missing. */
+export interface Events {
+  announcements(name: string): Announcement[];
+  statuses(name: string): StatusEvent[];
+  /** Resolves with the announcement when a function's instances have announced `state` for the `count`-th time. */
+  announced(name: string, state: Announcement["state"], count?: number): Promise<Announcement>;
+  /** The host process that a function's last instance started in. */
+  hostPid(name: string): number;
+  /** Resolves when no host process that was ever heard of runs. */
+  hostsEnded(): Promise<void>;
+}
+
+/** Hosts whose runner was killed may finish what they took. */
+const ORPHANS_END_MS = 15_000;
+
+export function recordEvents(nats: Nats): Events {
+  const announcements: Announcement[] = [];
+  const statuses: { app: string; event: StatusEvent }[] = [];
+  const hosts = new Map<number, ProcessIdentity>();
+
+  nats.subscribe(subjects.announcementsAll, (message) => {
+    announcements.push(AnnouncementSchema.parse(JSON.parse(message.text())));
+  });
+  nats.subscribe(subjects.status("*", "*"), (message) => {
+    const event = JSON.parse(message.text()) as StatusEvent;
+    statuses.push({ app: message.subject.split(".")[1] ?? "", event });
+    if (event.pid !== undefined && !hosts.has(event.pid)) hosts.set(event.pid, identifyProcess(event.pid));
+  });
+
+  const announcementsOf = (name: string) => announcements.filter((one) => one.function === name);
+  const statusesOf = (name: string) => statuses.flatMap(({ app, event }) => (app === name ? event : []));
+  return {
+    announcements: announcementsOf,
+    statuses: statusesOf,
+    announced: (name, state, count = 1) =>
+      eventually(() => {
+        const found = announcementsOf(name).filter((one) => one.state === state)[count - 1];
+        if (found === undefined) throw new Error(`${name} was not announced ${state} ${count} times`);
+        return found;
+      }),
+    hostPid(name) {
+      const pid = statusesOf(name).findLast((event) => event.pid !== undefined)?.pid;
+      if (pid === undefined) throw new Error(`no instance of ${name} has started`);
+      return pid;
+    },
+    async hostsEnded() {
+      await eventually(
+        () => {
+          const left = [...hosts.values()].filter(isRunning).map(({ pid }) => pid);
+          if (left.length > 0) throw new Error(`host processes are left: ${left.join(", ")}`);
+        },
+        { timeoutMs: ORPHANS_END_MS },
+      );
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+/** A node-runner in a process of its own. */
+export interface TestNode {
+  readonly name: string;
+  readonly pid: number;
+  /** Kills the runner with SIGKILL; resolves when it is gone. Its hosts have to notice by themselves. */
+  kill9(): Promise<void>;
+  /** SIGTERM: lets the runner drain; resolves when it ended, rejects where that was not in order. */
+  drain(): Promise<void>;
+}
+
+export interface TestNodeOptions {
+  name: string;
+  natsUrl: string;
+  cacheDir: string;
+}
+
+const main = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
+
+/** Starts `narun node` and resolves when it takes work. Nobody restarts it. */
+export async function startTestNode({ name, natsUrl, cacheDir }: TestNodeOptions): Promise<TestNode> {
+  const level = process.env.NARUN_TEST_LOG ?? "error";
+  const child = fork(
+    main,
+    ["node", "--name", name, "--nats", natsUrl, "--cache-dir", cacheDir, "--log-level", level],
+    // The test runner's own flags are not the node's.
+    { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] },
+  );
+  let words = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    words += chunk.toString();
+    if (process.env.NARUN_TEST_LOG !== undefined) process.stderr.write(chunk);
+  });
+  const ended = once(child, "exit");
+  await Promise.race([
+    once(child, "message"),
+    ended.then(() => Promise.reject(new Error(`node ${name} did not start: ${words}`))),
+  ]);
+  return {
+    name,
+    pid: pidOf(child),
+    async kill9() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+    async drain() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill("SIGTERM");
+      const [code, signal] = await ended;
+      if (code !== 0) throw new Error(`node ${name} ended with ${signal ?? code}: ${words}`);
+    },
+  };
+}
+
+function pidOf({ pid }: ChildProcess): number {
+  if (pid === undefined) throw new Error("a process that runs has a pid");
+  return pid;
+}

@@ -1,0 +1,135 @@
+/**
+ * A whole narun for a test: a real nats-server, gateways in this process, node-runners in processes of their own, so
+ * that each can be killed. It ends in the order of `narun up`, and fails where a process of it is left.
+ */
+import { pino } from "pino";
+import { inject } from "vitest";
+import { type PushResult, pushBuild } from "../../builder/index.ts";
+import { findRunningInstances, type RunningInstance } from "../../cli/running-instances.ts";
+import { startNodeProcess } from "../../cli/world/node-process.ts";
+import type { LogLine } from "../../contracts/index.ts";
+import { type Gateway, type GatewayOptions, startGateway } from "../../gateway/index.ts";
+import { connectNats, type Nats, readLogs } from "../../nats/index.ts";
+import { type Events, recordEvents } from "./events.ts";
+import { buildSource, type Source } from "./function-source.ts";
+import { startTestNats, type TestNats } from "./nats.ts";
+import { startTestNode, type TestNode } from "./node-process.ts";
+
+export interface WorldOptions {
+  /** How many node-runners: `node-0`, `node-1`, … Default 1. */
+  nodes?: number;
+  /** Also a node-runner that is started again when it dies, as `narun up` has it. */
+  supervised?: boolean;
+  /** For the first gateway: bounds of the hold, static routes. */
+  gateway?: Partial<Pick<GatewayOptions, "hold" | "config" | "defaultTimeoutMs">>;
+  /** Where the nodes keep bundles. Default: one folder for the whole test run. */
+  cacheDir?: string;
+}
+
+/** An answer, read whole. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+  /** Of the error catalogue, where the answer is a problem. */
+  code: string | undefined;
+}
+
+export interface World extends Events, AsyncDisposable {
+  readonly nats: TestNats;
+  /** The test's own connection. */
+  readonly connection: Nats;
+  readonly gateway: Gateway;
+  readonly nodes: readonly TestNode[];
+  /** Of the supervised node-runner; changes with every start. */
+  supervisedPid(): number | undefined;
+  startNode(name: string): Promise<TestNode>;
+  /** Another gateway, with a connection of its own. */
+  startGateway(options?: WorldOptions["gateway"]): Promise<Gateway>;
+  /** Builds and pushes, as `narun push` does. `config` is more of `narun.yaml`. */
+  push(name: string, source: Source, config?: Record<string, unknown>): Promise<PushResult>;
+  /** An address of the first gateway. */
+  url(path: string): string;
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** As fetch, with the body read. */
+  call(path: string, init?: RequestInit): Promise<Answer>;
+  /** The stored log lines of a function. */
+  logs(name: string): Promise<LogLine[]>;
+  /** The instances that run, as `narun ps` shows them: of one function, or all. */
+  ps(name?: string): Promise<RunningInstance[]>;
+}
+
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const { nodes: nodeCount = 1, cacheDir = inject("nodeCache") } = options;
+  await using closers = new AsyncDisposableStack();
+  const nats = closers.use(await startTestNats());
+  const connect = async (name: string) => {
+    const connection = await connectNats({ url: nats.url, name });
+    closers.defer(() => connection.close());
+    return connection;
+  };
+  const connection = await connect("test");
+  const events = recordEvents(connection);
+  await connection.flush();
+  closers.defer(() => events.hostsEnded());
+
+  const nodes: TestNode[] = [];
+  const startNode = async (name: string) => {
+    const node = await startTestNode({ name, natsUrl: nats.url, cacheDir });
+    nodes.push(node);
+    return node;
+  };
+  // All at once: one after the other they would drain one after the other, too.
+  closers.defer(async () => void (await Promise.all(nodes.map((node) => node.drain()))));
+  const log = pino({ level: process.env.NARUN_TEST_LOG ?? "silent" });
+  const startSupervised = async () => {
+    const supervised = await startNodeProcess({ natsUrl: nats.url, cacheDir, logLevel: "error", log });
+    closers.defer(() => supervised.close());
+    return supervised;
+  };
+  const startOneGateway = async (gatewayOptions: WorldOptions["gateway"] = {}) => {
+    const started = await startGateway({
+      nats: await connect("gateway"),
+      http: { host: "127.0.0.1", port: 0 },
+      log,
+      ...gatewayOptions,
+    });
+    closers.defer(() => started.close());
+    return started;
+  };
+  const names = Array.from({ length: nodeCount }, (_, index) => `node-${index}`);
+  const [gateway, supervised] = await Promise.all([
+    startOneGateway(options.gateway),
+    options.supervised === true ? startSupervised() : undefined,
+    ...names.map(startNode),
+  ]);
+  nodes.sort((a, b) => a.name.localeCompare(b.name));
+
+  const url = (path: string) => gateway.httpUrl + path;
+  const owned = closers.move();
+  return {
+    ...events,
+    nats,
+    connection,
+    gateway,
+    nodes,
+    supervisedPid: () => supervised?.pid,
+    startNode,
+    startGateway: startOneGateway,
+    push: async (name, source, config) => pushBuild(connection, await buildSource(name, source, config)),
+    url,
+    fetch: (path, init) => fetch(url(path), init),
+    call: async (path, init) => readAnswer(await fetch(url(path), init)),
+    logs: (name) => Array.fromAsync(readLogs(connection, { app: name })),
+    ps: async (name) =>
+      (await findRunningInstances(connection)).filter((one) => name === undefined || one.function === name),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+export async function readAnswer(response: Response): Promise<Answer> {
+  const { status, headers } = response;
+  const text = await response.text();
+  const isProblem = headers.get("content-type") === "application/problem+json";
+  return { status, headers, text, code: isProblem ? String(JSON.parse(text).code) : undefined };
+}
