@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { rankNodes } from "../../contracts/index.ts";
+import { decideActions, decideShare, type InstanceFacts } from "./decide-actions.ts";
+
+const instance = (
+  id: string,
+  generation: string,
+  phase: InstanceFacts["phase"] = "ready",
+): InstanceFacts => ({
+  id,
+  generation,
+  phase,
+});
+const nothing = { start: 0, drain: [] };
+
+describe("decideActions", () => {
+  it.each([
+    ["lets a function sleep", { generation: "a", share: 0 }, [], nothing],
+    ["keeps its share of min", { generation: "a", share: 2 }, [instance("1", "a")], { start: 1, drain: [] }],
+    ["counts what is starting", { generation: "a", share: 1 }, [instance("1", "a", "starting")], nothing],
+    [
+      "does not count what drains",
+      { generation: "a", share: 1 },
+      [instance("1", "a", "draining")],
+      { start: 1, drain: [] },
+    ],
+    ["leaves what was woken on demand", { generation: "a", share: 0 }, [instance("1", "a")], nothing],
+    [
+      "starts the new before it ends the old",
+      { generation: "b", share: 0 },
+      [instance("1", "a")],
+      { start: 1, drain: [] },
+    ],
+    [
+      "keeps the old while the new starts",
+      { generation: "b", share: 0 },
+      [instance("1", "a"), instance("2", "b", "starting")],
+      nothing,
+    ],
+    [
+      "ends the old when the new is ready",
+      { generation: "b", share: 0 },
+      [instance("1", "a"), instance("2", "b")],
+      { start: 0, drain: [{ id: "1", reason: "replaced" }] },
+    ],
+    [
+      "replaces every old one by a new one",
+      { generation: "b", share: 0 },
+      [instance("1", "a"), instance("2", "a"), instance("3", "b")],
+      { start: 1, drain: [] },
+    ],
+    [
+      "ends everything of a removed function",
+      undefined,
+      [instance("1", "a"), instance("2", "a", "starting"), instance("3", "a", "draining")],
+      {
+        start: 0,
+        drain: [
+          { id: "1", reason: "removed" },
+          { id: "2", reason: "removed" },
+        ],
+      },
+    ],
+  ] as const)("%s", (_what, desired, instances, expected) => {
+    expect(decideActions({ desired, instances })).toEqual(expected);
+  });
+});
+
+describe("decideShare", () => {
+  const nodes = ["n1", "n2", "n3"].map((node) => ({ node }));
+
+  it("spreads min over the nodes, and every instance has one place", () => {
+    for (let min = 0; min < 10; min++) {
+      const ranking = rankNodes("hello", nodes);
+      const shares = nodes.map(({ node }) => decideShare(min, ranking, node));
+      expect(shares.reduce((sum, share) => sum + share, 0)).toBe(min);
+      expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it("gives a node that nobody ranks nothing", () => {
+    expect(decideShare(5, rankNodes("hello", nodes), "n9")).toBe(0);
+  });
+});
