@@ -18,9 +18,7 @@ export const NodeStateSchema = z.looseObject({
   arch: z.string(),
   labels: z.record(z.string(), z.string()).default({}),
   /** Functions that this node could not start, until they start or change. */
-  problems: z
-    .array(z.object({ function: z.string(), revision: z.string(), error: z.string() }))
-    .default([]),
+  problems: z.array(z.object({ function: z.string(), revision: z.string(), error: z.string() })).default([]),
   capacity: z.looseObject({ maxInstances: z.int(), modes: z.array(z.enum(MODES)) }).optional(),
 });
 export type NodeState = z.infer<typeof NodeStateSchema>;
