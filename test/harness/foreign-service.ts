@@ -1,0 +1,52 @@
+/**
+ * A consumer that narun did not start: a plain program of `@nats-io/services`. The only importer of that package, and,
+ * outside of `nats/`, of NATS' own client: with narun's it would not be foreign.
+ */
+import { Svcm } from "@nats-io/services";
+import { connect, headers } from "@nats-io/transport-node";
+
+export interface ForeignService extends AsyncDisposable {
+  /** The subject's requests that it took: header fields by name, and the data. */
+  readonly taken: { headers: Record<string, string>; data: string }[];
+}
+
+export interface ForeignServiceOptions {
+  url: string;
+  /** Of the service, and the subject of its endpoint, as the original toolkit has it. */
+  name: string;
+  /** The body of its answer. */
+  answer: string;
+  /** The status of its answer. Default: it sends none. */
+  status?: number;
+}
+
+export async function startForeignService({
+  url,
+  name,
+  answer,
+  status,
+}: ForeignServiceOptions): Promise<ForeignService> {
+  const connection = await connect({ servers: url, name });
+  const taken: ForeignService["taken"] = [];
+  // The package brings a copy of the client's core of its own, whose types are the same in what is used here.
+  const services = new Svcm(connection as unknown as ConstructorParameters<typeof Svcm>[0]);
+  const service = await services.add({ name, version: "3.2.1" });
+  service.addEndpoint("handler", {
+    subject: name,
+    handler(error, message) {
+      if (error !== null) return;
+      const fields = [...(message.headers ?? [])].map(([key, values]) => [key, values.join(", ")]);
+      taken.push({ headers: Object.fromEntries(fields), data: message.string() });
+      const reply = headers();
+      if (status !== undefined) reply.set("X-Response-Status-Code", String(status));
+      reply.append("Set-Cookie", "a=1");
+      reply.append("Set-Cookie", "b=2");
+      message.respond(answer, { headers: reply } as unknown as Parameters<typeof message.respond>[1]);
+    },
+  });
+  await connection.flush();
+  return {
+    taken,
+    [Symbol.asyncDispose]: () => connection.close(),
+  };
+}
