@@ -1,0 +1,63 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { Agent, get } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AnnouncementSchema, subjects } from "../contracts/index.ts";
+import { connectNats } from "../nats/index.ts";
+
+/** So many functions take turns: while one is called the others fall asleep again. */
+const FUNCTIONS = 8;
+const IDLE_SECONDS = 0.1;
+
+/** Writes functions that fall asleep at once, for cold requests. The folder is the caller's to remove. */
+export async function writeColdFunctions(): Promise<{ folder: string } & AsyncDisposable> {
+  const folder = await mkdtemp(join(tmpdir(), "narun-bench-cold-"));
+  for (const name of names()) {
+    await mkdir(join(folder, name));
+    await writeFile(join(folder, name, "index.ts"), `export default () => new Response("Hello, world!");\n`);
+    await writeFile(join(folder, name, "narun.yaml"), `scale: { idleSeconds: ${IDLE_SECONDS} }\n`);
+  }
+  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Latencies of requests to functions that have no instance, in milliseconds; the bundle is on the node. */
+export async function measureCold(http: string, natsUrl: string, starts: number): Promise<number[]> {
+  const nats = await connectNats({ url: natsUrl, name: "narun bench" });
+  const asleep = new Map<string, PromiseWithResolvers<void>>();
+  nats.subscribe(subjects.announcementsAll, (message) => {
+    const announcement = AnnouncementSchema.parse(JSON.parse(message.text()));
+    if (announcement.state === "gone") asleep.get(announcement.function)?.resolve();
+  });
+  await nats.flush();
+  const agent = new Agent({ keepAlive: true });
+  const call = async (name: string) => {
+    await asleep.get(name)?.promise;
+    asleep.set(name, Promise.withResolvers());
+    return timeRequest(agent, `${http}/${name}`);
+  };
+  // The first round brings the bundles to the node.
+  for (const name of names()) await call(name);
+  const latencies: number[] = [];
+  while (latencies.length < starts) for (const name of names()) latencies.push(await call(name));
+  agent.destroy();
+  await nats.close();
+  return latencies.slice(0, starts);
+}
+
+function timeRequest(agent: Agent, url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const startedAt = performance.now();
+    get(url, { agent }, (response) => {
+      response.resume();
+      response.on("end", () => {
+        const isCold = response.headers["server-timing"] !== undefined;
+        if (response.statusCode === 200 && isCold) resolve(performance.now() - startedAt);
+        else reject(new Error(`${url}: status ${response.statusCode}${isCold ? "" : ", not cold"}`));
+      });
+    }).on("error", reject);
+  });
+}
+
+function names(): string[] {
+  return Array.from({ length: FUNCTIONS }, (_, index) => `cold${index}`);
+}

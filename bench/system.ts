@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** narun as `narun up` runs it, on free ports with a data folder of its own. */
+export interface System extends AsyncDisposable {
+  readonly http: string;
+  readonly nats: string;
+  /** From the start of the process to the line that says it is ready, in milliseconds. */
+  readonly readyMs: number;
+}
+
+const cli = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+const FREE_PORTS = [
+  "--http",
+  "127.0.0.1:0",
+  "--grpc",
+  "127.0.0.1:0",
+  "--metrics",
+  "127.0.0.1:0",
+  "--nats-port",
+  "0",
+];
+
+/** Starts `narun up` over folders of functions. */
+export async function startSystem(folders: string[]): Promise<System> {
+  const dataDir = await mkdtemp(join(tmpdir(), "narun-bench-"));
+  const startedAt = performance.now();
+  const child = spawn(
+    process.execPath,
+    [cli, "up", ...folders, ...FREE_PORTS, "--data-dir", dataDir, "--json"],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  const addresses = JSON.parse(await firstLine(child)) as { http: string; nats: string };
+  return {
+    ...addresses,
+    readyMs: performance.now() - startedAt,
+    async [Symbol.asyncDispose]() {
+      await end(child);
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A plain `node:http` server that answers what the hello function does: the measure beside which figures mean something. */
+export async function startPlainServer(): Promise<{ http: string } & AsyncDisposable> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("./plain-server.ts", import.meta.url))], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return { http: await firstLine(child), [Symbol.asyncDispose]: () => end(child) };
+}
+
+/** Runs a command of the CLI to its end; resolves with how long it took, in milliseconds. */
+export async function timeCli(args: string[], natsUrl: string): Promise<number> {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [cli, ...args, "--nats", natsUrl, "--json"], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const code = await new Promise((resolve) => child.on("exit", resolve));
+  if (code !== 0) throw new Error(`narun ${args.join(" ")} ended with ${code}`);
+  return performance.now() - startedAt;
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    if (child.stdout === null) return reject(new Error("the process has no output"));
+    createInterface({ input: child.stdout }).once("line", resolve);
+    child.once("exit", (code) => reject(new Error(`the process ended with ${code}`)));
+  });
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  await ended;
+}
