@@ -2,13 +2,13 @@ import { readFile } from "node:fs/promises";
 import {
   connect,
   credsAuthenticator,
-  type Msg,
   type NatsConnection,
   RequestError,
   TimeoutError,
 } from "@nats-io/transport-node";
 import { messageOf, NarunError } from "../contracts/index.ts";
-import { fromMsgHeaders, type Headers, toMsgHeaders } from "./headers.ts";
+import { type Headers, toMsgHeaders } from "./headers.ts";
+import { type Message, toMessage } from "./message.ts";
 import { createRequester, type PendingReply } from "./requester.ts";
 
 export interface NatsOptions {
@@ -30,17 +30,6 @@ export interface NatsOptions {
 }
 
 export type ConnectionState = "connected" | "reconnecting" | "closed";
-
-export interface Message {
-  readonly subject: string;
-  readonly data: Uint8Array;
-  readonly headers: Headers | undefined;
-  readonly reply: string | undefined;
-  /** NATS' own status of a reply: 503 says that nobody subscribes to the subject. */
-  readonly status: number;
-  text(): string;
-  respond(data: Uint8Array | string, headers?: Headers): void;
-}
 
 export interface Subscription {
   /** Takes nothing more, at once; what the server already sent is dropped. */
@@ -219,30 +208,6 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       // A connection that is away has nobody to flush to.
       if (state === "connected") await connection.drain().catch(() => connection.close());
       else await connection.close();
-    },
-  };
-}
-
-export function toMessage(message: Msg): Message {
-  let headers: Headers | undefined;
-  let isParsed = false;
-  return {
-    subject: message.subject,
-    data: message.data,
-    get headers() {
-      if (!isParsed) {
-        headers = fromMsgHeaders(message.headers);
-        isParsed = true;
-      }
-      return headers;
-    },
-    reply: message.reply,
-    get status() {
-      return message.headers?.code ?? 0;
-    },
-    text: () => message.string(),
-    respond: (data, responseHeaders) => {
-      message.respond(data, responseHeaders === undefined ? {} : { headers: toMsgHeaders(responseHeaders) });
     },
   };
 }

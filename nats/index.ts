@@ -1,7 +1,6 @@
 export {
   type ConnectionState,
   connectNats,
-  type Message,
   type Nats,
   type NatsOptions,
   NoReplyError,
@@ -17,6 +16,7 @@ export {
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export type { KvChange, KvEntry, KvRead, TypedKv } from "./kv.ts";
 export { ensureLogHistory, type ReadLogsOptions, readLogs } from "./log-history.ts";
+export type { Message } from "./message.ts";
 export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";
 export { type ContentStore, sha256Hex } from "./objects.ts";
 export { identifyProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";

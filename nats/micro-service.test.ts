@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
-import { connectNats, type Message, type Nats, NoReplyError } from "./connection.ts";
+import { connectNats, type Nats, NoReplyError } from "./connection.ts";
 import { discoverServices, discoverStats } from "./discovery.ts";
+import type { Message } from "./message.ts";
 import { type MicroServiceOptions, registerMicroService } from "./micro-service.ts";
 
 let server: TestNats;

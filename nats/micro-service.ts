@@ -10,7 +10,8 @@
  * I3  discovery answers until close(), so that a draining instance can still be seen.
  */
 import { REQUEST_QUEUE } from "../contracts/index.ts";
-import type { Message, Nats, Subscription } from "./connection.ts";
+import type { Nats, Subscription } from "./connection.ts";
+import type { Message } from "./message.ts";
 
 export interface MicroEndpoint {
   name: string;

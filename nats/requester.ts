@@ -1,6 +1,6 @@
 import { createInbox, type NatsConnection } from "@nats-io/transport-node";
-import { type Message, toMessage } from "./connection.ts";
 import { type Headers, toMsgHeaders } from "./headers.ts";
+import { type Message, toMessage } from "./message.ts";
 
 /** A request under way. Whoever sent it releases it: after the reply, or when it no longer waits. */
 export interface PendingReply {

@@ -1,0 +1,39 @@
+import type { Msg } from "@nats-io/transport-node";
+import { fromMsgHeaders, type Headers, toMsgHeaders } from "./headers.ts";
+
+/** A message that came, with its headers read only where somebody asks for them. */
+export interface Message {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: Headers | undefined;
+  readonly reply: string | undefined;
+  /** NATS' own status of a reply: 503 says that nobody subscribes to the subject. */
+  readonly status: number;
+  text(): string;
+  respond(data: Uint8Array | string, headers?: Headers): void;
+}
+
+/** From the client library's own type. */
+export function toMessage(message: Msg): Message {
+  let headers: Headers | undefined;
+  let isParsed = false;
+  return {
+    subject: message.subject,
+    data: message.data,
+    get headers() {
+      if (!isParsed) {
+        headers = fromMsgHeaders(message.headers);
+        isParsed = true;
+      }
+      return headers;
+    },
+    reply: message.reply,
+    get status() {
+      return message.headers?.code ?? 0;
+    },
+    text: () => message.string(),
+    respond: (data, responseHeaders) => {
+      message.respond(data, responseHeaders === undefined ? {} : { headers: toMsgHeaders(responseHeaders) });
+    },
+  };
+}
