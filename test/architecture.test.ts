@@ -1,0 +1,173 @@
+/** The house rules that no compiler checks: who may import what, one file for each vendor, no cycles, no large files. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
+const PARTS: Record<string, readonly string[]> = {
+  contracts: [],
+  nats: ["contracts"],
+  "functions/sdk": ["contracts"],
+  "functions/examples": ["functions/sdk"],
+  builder: ["contracts", "nats"],
+  gateway: ["contracts", "nats"],
+  runtime: ["contracts", "nats", "functions/sdk"],
+  cli: ["contracts", "nats", "builder", "gateway", "runtime"],
+  docs: ["contracts"],
+  bench: ["contracts", "nats", "functions/sdk", "builder", "gateway", "runtime", "cli", "test"],
+  test: ["contracts", "nats", "functions/sdk", "builder", "gateway", "runtime", "cli", "docs", "bench"],
+};
+
+/** Vendor → the only places that import it: a file, or a folder with a slash at its end. */
+const VENDORS: Record<string, readonly string[]> = {
+  "@nats-io/": ["nats/"],
+  yaml: ["contracts/yaml.ts"],
+  esbuild: ["builder/bundler.ts", "runtime/host/isolate/snapshot.ts"],
+  "isolated-vm": ["runtime/host/isolate/engine.ts"],
+  "whatwg-url": ["runtime/platform/url.ts"],
+  "@exodus/bytes": ["runtime/platform/encoding.ts"],
+  "node-inspect-extracted": ["runtime/platform/console.ts"],
+  hono: ["gateway/http.ts", "gateway/metrics.ts"],
+  "@hono/node-server": ["gateway/http.ts", "gateway/metrics.ts"],
+  "prom-client": ["gateway/metrics.ts"],
+  "@grpc/grpc-js": ["gateway/grpc.ts"],
+  commander: ["cli/"],
+  "@clack/prompts": ["cli/output.ts"],
+  picocolors: ["cli/output.ts"],
+};
+
+const MAX_LINES = 400;
+
+/** Imports and re-exports at the start of a line, and dynamic imports. The formatter sees to it that they look like this. */
+const STATEMENT =
+  /^(?:import|export)\s+(?<erased>type\s+)?(?:[\w*{][^;"']*?\sfrom\s+)?"(?<name>[^"]+)"|\bimport\("(?<later>[^"]+)"\)/gm;
+
+interface Import {
+  from: string;
+  /** A file relative to the root, or what a package or a module of Node is imported as. */
+  target: string;
+  isFile: boolean;
+  /** `import type`: nothing of it is left at run time. */
+  isErased: boolean;
+}
+
+const files = listFiles(".");
+const sources = files.filter((file) => !isTestCode(file));
+const imports = files.flatMap(importsOf);
+const ownImports = imports.filter(({ from }) => !isTestCode(from));
+
+describe("architecture", () => {
+  it("has a row in the table for every source file", () => {
+    expect(sources.filter((file) => partOf(file) === undefined)).toEqual([]);
+  });
+
+  it("lets parts import only the parts below them, by their index.ts", () => {
+    const wrong = ownImports.filter(({ from, target, isFile }) => {
+      const [own, other] = [partOf(from), isFile ? partOf(target) : undefined];
+      if (own === undefined || other === undefined || own === other) return false;
+      const isOpen = own === "bench" && other === "test";
+      return !PARTS[own]?.includes(other) || !(isOpen || target === `${other}/index.ts`);
+    });
+    expect(wrong.map(describeImport)).toEqual([]);
+  });
+
+  it("keeps test code out of what runs", () => {
+    const wrong = ownImports.filter(
+      ({ from, target, isFile }) => partOf(from) !== "bench" && isFile && isTestCode(target),
+    );
+    expect(wrong.map(describeImport)).toEqual([]);
+  });
+
+  it("keeps contracts free of I/O: it imports zod and yaml only", () => {
+    const packages = ownImports.filter(({ from, isFile }) => partOf(from) === "contracts" && !isFile);
+    expect([...new Set(packages.map(({ target }) => target))].sort()).toEqual(["yaml", "zod"]);
+  });
+
+  it("keeps the isolate's platform free of Node and of the rest of the runtime", () => {
+    const wrong = ownImports.filter(
+      ({ from, target, isFile }) =>
+        from.startsWith("runtime/platform/") &&
+        (isFile ? !target.startsWith("runtime/platform/") : target.startsWith("node:")),
+    );
+    expect(wrong.map(describeImport)).toEqual([]);
+  });
+
+  it("wraps every vendor in one place", () => {
+    const wrong = ownImports.filter(({ from, target, isFile }) => {
+      const places = isFile ? undefined : placesOf(target);
+      return (
+        places !== undefined &&
+        !places.some((place) => (place.endsWith("/") ? from.startsWith(place) : from === place))
+      );
+    });
+    expect(wrong.map(describeImport)).toEqual([]);
+  });
+
+  it("has no import cycles", () => {
+    expect(findCycles(imports.filter(({ isFile, isErased }) => isFile && !isErased))).toEqual([]);
+  });
+
+  it("keeps files small", () => {
+    const tooLong = files.map((file) => ({ file, lines: read(file).split("\n").length - 1 }));
+    expect(tooLong.filter(({ lines }) => lines > MAX_LINES)).toEqual([]);
+  });
+});
+
+function listFiles(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = normalize(join(folder, entry.name)).replaceAll(sep, "/");
+    if (entry.isDirectory())
+      return entry.name === "node_modules" || entry.name.startsWith(".") ? [] : listFiles(path);
+    return entry.name.endsWith(".ts") ? [path] : [];
+  });
+}
+
+function read(file: string): string {
+  return readFileSync(join(root, file), "utf8");
+}
+
+function isTestCode(file: string): boolean {
+  return /\.test\.ts$|(^|\/)testing\/|^test\/|^vitest\.config\.ts$/.test(file);
+}
+
+function partOf(file: string): string | undefined {
+  return Object.keys(PARTS).find((part) => file.startsWith(`${part}/`));
+}
+
+function importsOf(from: string): Import[] {
+  return [...read(from).matchAll(STATEMENT)].map(({ groups }) => {
+    const name = groups?.name ?? groups?.later ?? "";
+    const isFile = name.startsWith(".");
+    const target = isFile ? relative(root, join(root, dirname(from), name)).replaceAll(sep, "/") : name;
+    return { from, target, isFile, isErased: groups?.erased !== undefined };
+  });
+}
+
+function placesOf(name: string): readonly string[] | undefined {
+  const vendor = Object.keys(VENDORS).find(
+    (known) => name === known || name.startsWith(known.endsWith("/") ? known : `${known}/`),
+  );
+  return vendor === undefined ? undefined : VENDORS[vendor];
+}
+
+function describeImport({ from, target }: Import): string {
+  return `${from} imports ${target}`;
+}
+
+function findCycles(edges: readonly Import[]): string[] {
+  const next = Map.groupBy(edges, ({ from }) => from);
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (file: string, path: readonly string[]) => {
+    const at = path.indexOf(file);
+    if (at !== -1) cycles.push([...path.slice(at), file].join(" → "));
+    if (at !== -1 || done.has(file)) return;
+    for (const { target } of next.get(file) ?? []) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of next.keys()) visit(file, []);
+  return cycles;
+}
