@@ -4,7 +4,7 @@ import { NameSchema } from "./names.ts";
 /** The HTTP methods that a route may list. */
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
-export const RouteSchema = z.strictObject({
+const RouteSchema = z.strictObject({
   /** `/exact`, or `/prefix/*` for everything below it. */
   path: z
     .string()

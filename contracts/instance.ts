@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { NameSchema } from "./names.ts";
 
-export const GONE_REASONS = ["idle", "replaced", "removed", "shutdown", "failed", "crashed"] as const;
+const GONE_REASONS = ["idle", "replaced", "removed", "shutdown", "failed", "crashed"] as const;
 /**
  * `failed`: it never became ready. `crashed`: it was ready, and hit a limit (the code says which) or lost its host.
  */

@@ -6,7 +6,6 @@ const FileSchema = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   size: z.int().min(0),
 });
-export type ManifestFile = z.infer<typeof FileSchema>;
 
 /**
  * One immutable build of a function: its files by digest, and its configuration. The revision is the SHA-256 of this

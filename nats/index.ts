@@ -1,21 +1,19 @@
 export {
-  type ConnectionState,
   connectNats,
   type Nats,
   type NatsOptions,
   NoReplyError,
   type Subscription,
 } from "./connection.ts";
-export { type DataLock, lockDataDir } from "./data-lock.ts";
+export { lockDataDir } from "./data-lock.ts";
 export {
   type DiscoveredService,
-  type DiscoveredStats,
   discoverServices,
   discoverStats,
 } from "./discovery.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
-export type { KvChange, KvEntry, KvRead, TypedKv } from "./kv.ts";
-export { ensureLogHistory, type ReadLogsOptions, readLogs } from "./log-history.ts";
+export type { KvChange, KvRead, TypedKv } from "./kv.ts";
+export { ensureLogHistory, readLogs } from "./log-history.ts";
 export type { Message } from "./message.ts";
 export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";
 export { type ContentStore, sha256Hex } from "./objects.ts";
