@@ -9,6 +9,7 @@ import {
 import { messageOf, NarunError } from "../contracts/index.ts";
 import { type Headers, toMsgHeaders } from "./headers.ts";
 import { type Message, toMessage } from "./message.ts";
+import { createOutbox } from "./outbox.ts";
 import { createRequester, type PendingReply } from "./requester.ts";
 
 export interface NatsOptions {
@@ -149,7 +150,8 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     }
   })();
   void connection.closed().then(() => enter("closed"));
-  const requester = createRequester(connection, onHandlerError);
+  const outbox = createOutbox(connection, onHandlerError);
+  const requester = createRequester(connection, outbox, onHandlerError);
 
   return {
     get url() {
@@ -168,7 +170,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return () => listeners.delete(listener);
     },
     publish(subject, data, headers) {
-      connection.publish(subject, data, headers === undefined ? {} : { headers: toMsgHeaders(headers) });
+      outbox.publish(subject, data, headers === undefined ? {} : { headers: toMsgHeaders(headers) });
     },
     subscribe(subject, handle, { queue } = {}) {
       const subscription = connection.subscribe(subject, {
@@ -177,7 +179,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
           // The library reports its own closing this way; the state listener tells of it.
           if (error !== null) return;
           try {
-            handle(toMessage(message));
+            handle(toMessage(message, outbox));
           } catch (thrown) {
             onHandlerError(thrown, subject);
           }
@@ -186,25 +188,32 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return {
         unsubscribe: () => subscription.unsubscribe(),
         // A subscription of a closed connection has nothing left to hand over.
-        drain: () =>
-          subscription.isClosed() || connection.isClosed() ? Promise.resolve() : subscription.drain(),
+        drain() {
+          outbox.flush();
+          return subscription.isClosed() || connection.isClosed() ? Promise.resolve() : subscription.drain();
+        },
       };
     },
     async request(subject, data, { timeoutMs, headers }) {
+      outbox.flush();
       try {
         const reply = await connection.request(subject, data, {
           timeout: Math.max(1, timeoutMs),
           ...(headers === undefined ? {} : { headers: toMsgHeaders(headers) }),
         });
-        return toMessage(reply);
+        return toMessage(reply, outbox);
       } catch (error) {
         throw new NoReplyError(reasonOf(error), subject, { cause: error });
       }
     },
     send: requester.send,
-    flush: () => connection.flush(),
+    flush() {
+      outbox.flush();
+      return connection.flush();
+    },
     async close() {
       if (connection.isClosed()) return;
+      outbox.flush();
       // A connection that is away has nobody to flush to.
       if (state === "connected") await connection.drain().catch(() => connection.close());
       else await connection.close();

@@ -1,5 +1,6 @@
 import type { Msg } from "@nats-io/transport-node";
 import { fromMsgHeaders, type Headers, toMsgHeaders } from "./headers.ts";
+import type { Outbox } from "./outbox.ts";
 
 /** A message that came, with its headers read only where somebody asks for them. */
 export interface Message {
@@ -14,7 +15,7 @@ export interface Message {
 }
 
 /** From the client library's own type. */
-export function toMessage(message: Msg): Message {
+export function toMessage(message: Msg, outbox: Outbox): Message {
   let headers: Headers | undefined;
   let isParsed = false;
   return {
@@ -33,7 +34,12 @@ export function toMessage(message: Msg): Message {
     },
     text: () => message.string(),
     respond: (data, responseHeaders) => {
-      message.respond(data, responseHeaders === undefined ? {} : { headers: toMsgHeaders(responseHeaders) });
+      if (message.reply === undefined || message.reply === "") return;
+      outbox.publish(
+        message.reply,
+        data,
+        responseHeaders === undefined ? {} : { headers: toMsgHeaders(responseHeaders) },
+      );
     },
   };
 }

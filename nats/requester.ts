@@ -1,6 +1,7 @@
 import { createInbox, type NatsConnection } from "@nats-io/transport-node";
 import { type Headers, toMsgHeaders } from "./headers.ts";
 import { type Message, toMessage } from "./message.ts";
+import type { Outbox } from "./outbox.ts";
 
 /** A request under way. Whoever sent it releases it: after the reply, or when it no longer waits. */
 export interface PendingReply {
@@ -13,6 +14,7 @@ export interface PendingReply {
  */
 export function createRequester(
   connection: NatsConnection,
+  outbox: Outbox,
   onHandlerError: (error: unknown, subject: string) => void,
 ) {
   const pending = new Map<string, (message: Message) => void>();
@@ -26,7 +28,7 @@ export function createRequester(
       callback: (error, message) => {
         if (error !== null) return;
         try {
-          pending.get(message.subject.slice(prefix.length))?.(toMessage(message));
+          pending.get(message.subject.slice(prefix.length))?.(toMessage(message, outbox));
         } catch (thrown) {
           onHandlerError(thrown, message.subject);
         }
@@ -45,7 +47,7 @@ export function createRequester(
       const token = (next++).toString(36);
       pending.set(token, onReply);
       try {
-        connection.publish(subject, data, { reply: prefix + token, headers: toMsgHeaders(headers) });
+        outbox.publish(subject, data, { reply: prefix + token, headers: toMsgHeaders(headers) });
       } catch (error) {
         pending.delete(token);
         throw error;

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startTestNats, type TestNats } from "../test/harness/nats.ts";
+import { connectNats, type Nats } from "./connection.ts";
+
+let server: TestNats;
+let nats: Nats;
+
+beforeAll(async () => {
+  server = await startTestNats();
+  nats = await connectNats({ url: server.url, name: "outbox test" });
+});
+afterAll(async () => {
+  await nats.close();
+  await server.close();
+});
+
+it("keeps the order in which messages, flushes and requests were given", async () => {
+  const seen: string[] = [];
+  nats.subscribe("order.>", (message) => {
+    seen.push(message.text());
+    message.respond("");
+  });
+  await nats.flush();
+  nats.publish("order.a", "1");
+  nats.publish("order.b", "2");
+  await nats.request("order.c", "3", { timeoutMs: 5_000 });
+  nats.publish("order.a", "4");
+  await nats.flush();
+  await nats.request("order.c", "5", { timeoutMs: 5_000 });
+  expect(seen).toEqual(["1", "2", "3", "4", "5"]);
+});
+
+it("has sent what was published before the connection closes", async () => {
+  const received = Promise.withResolvers<string>();
+  nats.subscribe("last", (message) => received.resolve(message.text()));
+  await nats.flush();
+  const other = await connectNats({ url: server.url, name: "outbox test, closing" });
+  other.publish("last", "words");
+  await other.close();
+  expect(await received.promise).toBe("words");
+});
+
+it("refuses at once what can never be sent", async () => {
+  const closed = await connectNats({ url: server.url, name: "outbox test, closed" });
+  await closed.close();
+  expect(() => closed.publish("a", "b")).toThrow("closed");
+  expect(() => nats.publish("a", new Uint8Array(nats.maxPayload + 1))).toThrow("max_payload");
+});
