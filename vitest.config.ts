@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ["**/*.test.ts"],
     exclude: [...configDefaults.exclude, "**/.narun/**"],
+    reporters: ["default", ["json", { outputFile: ".narun/test-results.json" }]],
     globalSetup: ["test/harness/global-setup.ts"],
     // Processes, as tests start and kill processes of their own; few of them, as each has its nats-server beside it.
     pool: "forks",
