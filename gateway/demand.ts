@@ -15,19 +15,18 @@ import {
   type Heartbeat,
   type Mode,
   messageOf,
+  parseJson,
   rankNodes,
   subjects,
 } from "../contracts/index.ts";
-import type { Nats } from "../nats/index.ts";
+import type { LiveNodes, Nats } from "../nats/index.ts";
 import { aborted } from "./aborted.ts";
 import type { Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
-import type { Nodes } from "./nodes.ts";
-import { parseMessage } from "./parse-message.ts";
 
 export interface DemandOptions {
   nats: Nats;
-  nodes: Nodes;
+  nodes: LiveNodes;
   instances: Instances;
   specOf(service: string): FunctionSpec | undefined;
   /** Whether requests are held for a service and nothing can take them. */
@@ -180,7 +179,7 @@ async function ask(
       nats.request(subjects.demand(node), demand, { timeoutMs: ROUND_MS }),
       aborted(signal),
     ]);
-    const parsed = reply && parseMessage(reply, DemandReplySchema);
+    const parsed = reply && parseJson(reply.text(), DemandReplySchema);
     if (parsed?.outcome === "refused") log.debug({ node, service: spec.name, ...parsed }, "demand refused");
     return parsed;
   } catch (error) {

@@ -12,7 +12,7 @@ import type { Server } from "node:http";
 import { Server as NetServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GATEWAY_SERVICE, messageOf } from "../contracts/index.ts";
-import { type MicroService, type Nats, registerMicroService } from "../nats/index.ts";
+import { followNodes, type MicroService, type Nats, registerMicroService } from "../nats/index.ts";
 import { aborted } from "./aborted.ts";
 import type { CompatConfig } from "./config.ts";
 import { createDemand } from "./demand.ts";
@@ -24,7 +24,6 @@ import { createInvokeEndpoint } from "./invoke.ts";
 import { type Address, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { createMetrics, createMetricsServer } from "./metrics.ts";
-import { createNodes } from "./nodes.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 import { createSpecs } from "./specs.ts";
 
@@ -168,7 +167,7 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
   });
   const specOf = (service: string) => specs.get(service);
   const metrics = createMetrics({ counts: () => dispatcher.counts() });
-  const nodes = createNodes({
+  const nodes = followNodes({
     nats,
     onAppeared() {
       // If it was away, what still runs there was given up.

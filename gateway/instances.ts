@@ -13,12 +13,12 @@ import {
   type GoneReason,
   InstanceMetadataSchema,
   messageOf,
+  parseJson,
   type ReadyAnnouncement,
   subjects,
 } from "../contracts/index.ts";
 import { type DiscoveredService, discoverServices, type Message, type Nats } from "../nats/index.ts";
 import type { Log } from "./log.ts";
-import { parseMessage } from "./parse-message.ts";
 
 export interface Instance {
   readonly id: string;
@@ -152,7 +152,7 @@ export function createInstances({ nats, log, onReady, onLost, onNode }: Instance
   };
 
   const subscription = nats.subscribe(subjects.announcementsAll, (message: Message) => {
-    const announcement = parseMessage(message, AnnouncementSchema);
+    const announcement = parseJson(message.text(), AnnouncementSchema);
     if (announcement !== undefined) hear(announcement);
     else log.warn({ subject: message.subject }, "an announcement of an instance cannot be read");
   });

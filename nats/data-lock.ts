@@ -15,7 +15,7 @@ import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { NarunError } from "../contracts/index.ts";
+import { NarunError, parseJson } from "../contracts/index.ts";
 import { errnoOf } from "./errno.ts";
 import { endProcess, identifyProcess, isRunning, ProcessIdentitySchema } from "./process-identity.ts";
 
@@ -127,18 +127,9 @@ function readRecord(path: string): FoundRecord | undefined {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
-  const parsed = RecordSchema.safeParse(parseJson(text));
-  if (parsed.success) return { id: parsed.data.id, record: parsed.data };
+  const parsed = parseJson(text, RecordSchema);
+  if (parsed !== undefined) return { id: parsed.id, record: parsed };
   return { id: createHash("sha256").update(text).digest("hex"), record: undefined };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // A damaged file is nobody's lock; the schema refuses it.
-    return undefined;
-  }
 }
 
 function successorOf(place: string, id: string): string {

@@ -1,5 +1,6 @@
 import { createInbox } from "@nats-io/transport-node";
 import { z } from "zod";
+import { parseJson } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
 
 const ServiceSchema = z.looseObject({
@@ -61,20 +62,11 @@ function gather<T>(
     const subscription = nats.subscribe(inbox, (message) => {
       // Nobody is there to answer at all.
       if (message.status === 503) return finish();
-      const parsed = schema.safeParse(parseJson(message.text()));
-      if (parsed.success) found.push(parsed.data);
+      const parsed = parseJson(message.text(), schema);
+      if (parsed !== undefined) found.push(parsed);
       clearTimeout(quiet);
       quiet = setTimeout(finish, quietMs);
     });
     nats.connection.publish(subject, "", { reply: inbox });
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Somebody answers something that is no service: the schema refuses it.
-    return undefined;
-  }
 }

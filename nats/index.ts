@@ -13,6 +13,7 @@ export {
 } from "./discovery.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export type { KvChange, KvRead, TypedKv } from "./kv.ts";
+export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export type { Message } from "./message.ts";
 export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";

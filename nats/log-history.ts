@@ -1,5 +1,5 @@
 import { DeliverPolicy, DiscardPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { type LogLine, LogLineSchema, stores, subjects } from "../contracts/index.ts";
+import { type LogLine, LogLineSchema, parseJson, stores, subjects } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
 
 const NANOS_PER_MS = 1_000_000;
@@ -48,21 +48,12 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
   if (options.signal?.aborted) stop();
   try {
     for await (const message of messages) {
-      const parsed = LogLineSchema.safeParse(safeJson(message));
-      if (parsed.success) yield parsed.data;
+      const parsed = parseJson(message.string(), LogLineSchema);
+      if (parsed !== undefined) yield parsed;
       if (!options.follow && message.info.pending === 0) return;
     }
   } finally {
     options.signal?.removeEventListener("abort", stop);
     messages.stop();
-  }
-}
-
-function safeJson(message: { json(): unknown }): unknown {
-  try {
-    return message.json();
-  } catch {
-    // Anybody may publish on logs.>: what is no JSON is no log line.
-    return undefined;
   }
 }

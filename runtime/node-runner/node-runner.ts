@@ -12,6 +12,7 @@ import type { Logger } from "pino";
 import { isNarunError, NarunError, subjects } from "../../contracts/index.ts";
 import {
   ensureLogHistory,
+  followNodes,
   type Nats,
   NoReplyError,
   openBinaries,
@@ -26,7 +27,6 @@ import { answerDemands } from "./demands.ts";
 import { followDesiredState } from "./desired-state.ts";
 import { createHosts } from "./hosts.ts";
 import { createInstanceTable, type InstanceTable } from "./instance-table.ts";
-import { followPeers } from "./peers.ts";
 import { type Presence, startPresence } from "./presence.ts";
 import { createReconciler, type Reconciler } from "./reconcile.ts";
 import { createRevisions } from "./revisions.ts";
@@ -109,7 +109,8 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     const instance = instances.all().find((candidate) => candidate.id === id);
     if (instance !== undefined && parts.reconciler?.isSpare(instance)) instances.drain(id, "idle");
   };
-  const peers = followPeers(nats, () => parts.reconciler?.touchAll());
+  const touchAll = () => parts.reconciler?.touchAll();
+  const nodes = followNodes({ nats, onAppeared: touchAll, onLost: touchAll });
   const desired = await followDesiredState({
     specs,
     log,
@@ -119,7 +120,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       parts.reconciler?.touch(name);
     },
   });
-  const reconciler = createReconciler({ node, desired, instances, peers });
+  const reconciler = createReconciler({ node, desired, instances, nodes });
   parts.reconciler = reconciler;
   const beating = startPresence({
     nats,
@@ -150,7 +151,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       ending.abort(); // 2
       reconciler.close();
       for (const subscription of subscriptions) subscription.unsubscribe();
-      peers.close();
+      nodes.close();
       await hosts.close({ graceMs: askedMs ?? graceMs }); // 3
       await presence.close(); // 4
       log.info({ node }, "node-runner stopped");

@@ -1,9 +1,9 @@
 import { rankNodes } from "../../contracts/index.ts";
+import type { LiveNodes } from "../../nats/index.ts";
 import { type Backoff, createBackoff } from "../host/backoff.ts";
 import { decideActions, decideShare } from "./decide-actions.ts";
 import type { DesiredState } from "./desired-state.ts";
 import type { InstanceTable, LocalInstance } from "./instance-table.ts";
-import type { Peers } from "./peers.ts";
 
 export interface Reconciler {
   /** Looks at one function again, soon. */
@@ -18,11 +18,11 @@ export interface ReconcilerOptions {
   node: string;
   desired: DesiredState;
   instances: InstanceTable;
-  peers: Peers;
+  nodes: LiveNodes;
 }
 
 /** Brings what runs to what should run: looks, decides (decide-actions.ts), acts. Failed starts are tried again with growing pauses. */
-export function createReconciler({ node, desired, instances, peers }: ReconcilerOptions): Reconciler {
+export function createReconciler({ node, desired, instances, nodes }: ReconcilerOptions): Reconciler {
   const touched = new Set<string>();
   const retries = new Map<
     string,
@@ -45,11 +45,10 @@ export function createReconciler({ node, desired, instances, peers }: Reconciler
     queueMicrotask(run);
   };
 
+  const running = () => nodes.live().filter(({ state }) => state === "running");
   const shareOf = (name: string): number => {
     const wanted = desired.get(name);
-    return wanted === undefined
-      ? 0
-      : decideShare(wanted.spec.scale.min, rankNodes(name, peers.running()), node);
+    return wanted === undefined ? 0 : decideShare(wanted.spec.scale.min, rankNodes(name, running()), node);
   };
 
   const reconcile = (name: string) => {

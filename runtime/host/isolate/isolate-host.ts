@@ -155,6 +155,8 @@ function forkHost(): ChildProcess {
   return fork(main, [], {
     execArgv: [
       "--no-node-snapshot",
+      // With it V8 drops the interrupt checks of some loops, and then no limit ends them: memory grew to gigabytes.
+      "--no-turboshaft-loop-unrolling",
       "--permission",
       "--allow-addons",
       "--allow-net",

@@ -2,13 +2,13 @@
  * The nodes that are alive, by their heartbeats.
  *
  * I1  A node is lost once: when it was silent for `heartbeat.lostAfterMs`, or came back with another epoch.
- * I2  Silence counts only while this gateway can hear: neither while NATS is away, nor while its own process slept.
+ * I2  Silence counts only while this process can hear: neither while NATS is away, nor while its own process slept.
  */
-import { type Heartbeat, HeartbeatSchema, heartbeat, subjects } from "../contracts/index.ts";
-import type { Message, Nats } from "../nats/index.ts";
-import { parseMessage } from "./parse-message.ts";
+import { type Heartbeat, HeartbeatSchema, heartbeat, parseJson, subjects } from "../contracts/index.ts";
+import type { Nats } from "./connection.ts";
+import type { Message } from "./message.ts";
 
-export interface Nodes {
+export interface LiveNodes {
   /** The nodes whose heartbeats are heard, in no order. */
   live(): Heartbeat[];
   /** Takes note of a node that something else spoke of: it has to be heard from now on. */
@@ -16,7 +16,7 @@ export interface Nodes {
   close(): void;
 }
 
-export interface NodesOptions {
+export interface LiveNodesOptions {
   nats: Nats;
   /** A node is heard for the first time, again, with another epoch, or in another state. */
   onAppeared(node: string): void;
@@ -32,11 +32,12 @@ interface NodeRecord {
 
 const CHECK_INTERVAL_MS = 500;
 
-export function createNodes({ nats, onAppeared, onLost }: NodesOptions): Nodes {
+/** Follows the heartbeats of all nodes. */
+export function followNodes({ nats, onAppeared, onLost }: LiveNodesOptions): LiveNodes {
   const records = new Map<string, NodeRecord>();
 
   const hear = (message: Message) => {
-    const beat = parseMessage(message, HeartbeatSchema);
+    const beat = parseJson(message.text(), HeartbeatSchema);
     if (beat === undefined) return;
     const known = records.get(beat.node);
     records.set(beat.node, { heartbeat: beat, heardAtMs: performance.now() });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { heartbeat } from "../contracts/index.ts";
-import { decideLost } from "./nodes.ts";
+import { decideLost } from "./live-nodes.ts";
 
 describe("a node", () => {
   it("is lost when it was silent for longer than it may be", () => {
