@@ -1,0 +1,128 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { eventually } from "./harness/eventually.ts";
+import { startWorld } from "./harness/world.ts";
+
+const world = await startWorld();
+afterAll(() => world[Symbol.asyncDispose]());
+// Of the same trust group, so in the same process as everything that fails here.
+await world.push("neighbour", `export default () => new Response("well");`);
+
+const neighbourIsWell = async () =>
+  expect(await world.call("/neighbour")).toMatchObject({ status: 200, text: "well" });
+
+/** Resolves when a line of the function's log matches, with that line's text. */
+const logged = (name: string, pattern: RegExp) =>
+  eventually(async () => {
+    const lines = await world.logs(name);
+    const line = lines.find(({ message }) => pattern.test(message));
+    if (line === undefined)
+      throw new Error(`not in the log: ${lines.map(({ message }) => message).join("; ")}`);
+    return line;
+  });
+
+const failures = [
+  {
+    name: "throws",
+    source: `
+      function inner(): never {
+        throw new TypeError("a secret detail");
+      }
+      export default () => inner();
+    `,
+    code: "HANDLER_THREW",
+    status: 500,
+    log: /^TypeError: a secret detail\n\s+at .*\(index\.ts:3:15\)\n\s+at .*\(index\.ts:5:28\)$/,
+  },
+  {
+    name: "rejects",
+    source: `
+      export default async () => {
+        await null;
+        throw new Error("a secret detail", { cause: new Error("the reason") });
+      };
+    `,
+    code: "HANDLER_THREW",
+    status: 500,
+    log: /^Error: a secret detail\n\s+at .*index\.ts:4:15[\s\S]*Caused by: Error: the reason/,
+  },
+  {
+    name: "throws-no-error",
+    source: `export default () => { throw "a secret detail"; };`,
+    code: "HANDLER_THREW",
+    status: 500,
+    log: /^Uncaught "a secret detail"/,
+  },
+  {
+    name: "returns-text",
+    source: `export default () => "a secret detail";`,
+    code: "HANDLER_RETURNED_NO_RESPONSE",
+    status: 500,
+    log: /^HANDLER_RETURNED_NO_RESPONSE: it returned a string/,
+  },
+  {
+    name: "returns-nothing",
+    source: `export default async () => {};`,
+    code: "HANDLER_RETURNED_NO_RESPONSE",
+    status: 500,
+    log: /^HANDLER_RETURNED_NO_RESPONSE: it returned undefined/,
+  },
+];
+
+describe("a handler that fails", () => {
+  it.each(failures)("$name: $status $code, and the log has the reason", async (failure) => {
+    const { name, source, code, status, log } = failure;
+    await world.push(name, source);
+    const answer = await world.call(`/${name}`);
+    expect(answer).toMatchObject({ status, code });
+    expect(answer.text).not.toMatch(/secret|index\.ts|bundle|\bat\b/);
+    const line = await logged(name, log);
+    expect(line).toMatchObject({
+      app_name: name,
+      node_id: "node-0",
+      stream: "stderr",
+      level: "error",
+      request_id: answer.headers.get("x-request-id"),
+    });
+    await neighbourIsWell();
+    // It is the request that failed, not the instance.
+    expect(await world.call(`/${name}`)).toMatchObject({ status, code });
+    expect(world.announcements(name).filter(({ state }) => state === "starting")).toHaveLength(1);
+  });
+
+  it("never answers: 504 at the deadline, while others are answered", async () => {
+    const source = `
+      export default (request: Request) =>
+        request.url.endsWith("/hang") ? new Promise(() => {}) : new Response("answered");
+    `;
+    await world.push("hangs", source, { limits: { timeoutMs: 500 } });
+    const hanging = world.call("/hangs/hang");
+    expect(await world.call("/hangs/else")).toMatchObject({ status: 200, text: "answered" });
+    await neighbourIsWell();
+    expect(await hanging).toMatchObject({ status: 504, code: "DEADLINE_EXCEEDED" });
+    expect(await world.call("/hangs/else")).toMatchObject({ status: 200, text: "answered" });
+  });
+});
+
+describe("what a function prints", () => {
+  it("is in its log, with level and request", async () => {
+    const source = `
+      console.log("at the top", { a: [1] });
+      export default () => {
+        console.warn("in a request");
+        return new Response("ok");
+      };
+    `;
+    const { revision } = await world.push("chatty", source);
+    const answer = await world.call("/chatty");
+    expect(await logged("chatty", /^at the top/)).toMatchObject({
+      stream: "stdout",
+      level: "info",
+      revision,
+    });
+    expect(await logged("chatty", /^in a request$/)).toMatchObject({
+      stream: "stderr",
+      level: "warn",
+      request_id: answer.headers.get("x-request-id"),
+    });
+  });
+});
