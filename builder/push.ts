@@ -15,6 +15,7 @@ import {
   liveSpec,
   moveSpec,
   openRegistry,
+  pruneRevisions,
   type Registry,
 } from "./registry.ts";
 import { createTrialError, type TrialOptions, tryRevision } from "./trial.ts";
@@ -72,6 +73,8 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     // An old revision that is pushed again is the newest from now on: a rollback goes to what was live before it.
     if (!isNew) await registry.revisions.put(key, manifest);
     await moveSpec(registry, base, manifest, revision);
+    // It is live: what cannot be tidied now is tidied by the next push.
+    await pruneRevisions(registry, name, revision).catch(() => undefined);
     return { name, revision, unchanged: false, tried };
   } catch (error) {
     // Where this fails too, the first error is the one to tell; the next removal collects what stays.

@@ -111,6 +111,21 @@ export async function moveSpec(
   });
 }
 
+/** How many revisions of a function are kept: enough to roll back over a day of work, and a bound for `narun dev`. */
+export const KEPT_REVISIONS = 20;
+
+/** Deletes the oldest revisions of a function beyond those that are kept, never the live one, and their files. */
+export async function pruneRevisions(registry: Registry, name: string, live: string): Promise<void> {
+  const stored = await storedRevisions(registry, name);
+  const old = stored.slice(KEPT_REVISIONS).filter(({ revision }) => revision !== live);
+  if (old.length === 0) return;
+  for (const { revision } of old) await registry.revisions.delete(revisionKey(name, revision));
+  await collectFiles(
+    registry,
+    old.map(({ manifest }) => manifest),
+  );
+}
+
 /** Deletes those files of a manifest that no stored revision refers to. Does nothing where a revision cannot be read. */
 export async function collectFiles({ revisions, binaries }: Registry, manifests: readonly Manifest[]) {
   const stored = await revisions.list();

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { type Nats, openBinaries, openRevisions, openSpecs } from "../nats/index.ts";
 import type { Build } from "./build.ts";
 import { pushBuild } from "./push.ts";
-import type { StoredRevision } from "./registry.ts";
+import { KEPT_REVISIONS, type StoredRevision } from "./registry.ts";
 import { decideByPrefix, listRevisions, removeFunction, rollback } from "./revisions.ts";
 import { readAsNode, startNatsWorld, startTrialNode } from "./testing/nats-world.ts";
 import { buildOf } from "./testing/source-folder.ts";
@@ -55,6 +55,23 @@ test.each([
   for (const call of [listRevisions, rollback, removeFunction]) {
     await expect(call(nats, name)).rejects.toMatchObject({ code: "FUNCTION_NOT_FOUND", fields: { detail } });
   }
+});
+
+test("the oldest revisions and their files go, the live one never does", async () => {
+  await using world = await startNatsWorld();
+  const { nats } = world;
+  const texts = Array.from({ length: KEPT_REVISIONS + 2 }, (_, index) => `number ${index}`);
+  const builds = await pushAll(nats, "hello", texts);
+  const listed = (await listRevisions(nats, "hello")).map(({ revision }) => revision);
+  expect(listed).toEqual(
+    builds
+      .slice(-KEPT_REVISIONS)
+      .map(({ revision }) => revision)
+      .reverse(),
+  );
+  const binaries = await openBinaries(nats);
+  expect(await binaries.has(builds[0]?.manifest.bundle.sha256 ?? "")).toBe(false);
+  expect(await binaries.has(builds.at(-1)?.manifest.bundle.sha256 ?? "")).toBe(true);
 });
 
 test("a rollback goes to the revision before the live one, step by step, to the first", async () => {
