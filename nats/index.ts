@@ -8,6 +8,7 @@ export {
 export { lockDataDir } from "./data-lock.ts";
 export {
   type DiscoveredService,
+  type DiscoveredStats,
   discoverServices,
   discoverStats,
 } from "./discovery.ts";
