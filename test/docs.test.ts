@@ -1,0 +1,181 @@
+/** The pages say what the code does, as far as a program can tell. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { FunctionFileSchema, headerNames, subjects } from "../contracts/index.ts";
+import { renderErrors } from "../docs/generate-errors.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+
+const pages = [
+  ...["README.md", "CHANGELOG.md", "CONTRIBUTING.md"],
+  ...readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
+
+/** The commands as `narun --help` would list them. */
+const commands = readdirSync(join(root, "cli/commands"))
+  .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+  .flatMap((name) =>
+    [...read(`cli/commands/${name}`).matchAll(/\.command\("([a-z]+)([^"]*)"\)/g)].map(
+      ([, command = "", args = ""]) => `${command}${args}`,
+    ),
+  );
+
+describe("docs/errors.md", () => {
+  it("is what `npm run docs` writes", () => {
+    expect(read("docs/errors.md")).toBe(renderErrors());
+  });
+});
+
+describe("docs/wire.md", () => {
+  const wire = read("docs/wire.md");
+
+  it("has every subject", () => {
+    const args = ["app", "instance", "node", "service"];
+    const all = Object.values(subjects).map((subject) =>
+      typeof subject === "string" ? [subject] : variantsOf(subject, args),
+    );
+    expect(all.filter((variants) => !variants.some((subject) => wire.includes(`\`${subject}\``)))).toEqual(
+      [],
+    );
+  });
+
+  it("has every header", () => {
+    expect(Object.values(headerNames).filter((name) => !wire.includes(`\`${name}\``))).toEqual([]);
+  });
+});
+
+describe("docs/decisions.md", () => {
+  it("has every dependency", () => {
+    const manifest = z
+      .object({
+        dependencies: z.record(z.string(), z.string()),
+        devDependencies: z.record(z.string(), z.string()),
+      })
+      .parse(JSON.parse(read("package.json")));
+    const names = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
+    const decisions = read("docs/decisions.md");
+    expect(names.filter((name) => !decisions.includes(`\`${name}\``))).toEqual([]);
+  });
+});
+
+describe("the reference of narun.yaml", () => {
+  const [, section = ""] = read("docs/functions.md").split(/^## (?:narun\.yaml|Building and pushing)$/m);
+  const rows = new Map(
+    [...section.matchAll(/^\| `([\w[\].]+)` \|([^|]*)\|([^|]*)\|/gm)].map(
+      ([, key = "", defaultText = "", bounds = ""]) => [
+        key,
+        { defaultText: defaultText.trim(), bounds: bounds.trim() },
+      ],
+    ),
+  );
+  const keys = keysOf(z.toJSONSchema(FunctionFileSchema, { io: "input" }) as Schema);
+
+  it("has every key, and no other", () => {
+    expect([...rows.keys()].sort()).toEqual([...keys.keys()].filter((key) => !isGroup(key)).sort());
+  });
+
+  it("has the defaults and bounds of every number", () => {
+    const numbers = [...keys].filter(([, { type }]) => type === "integer" || type === "number");
+    const documented = numbers.map(([key]) => [key, rows.get(key)?.defaultText, rows.get(key)?.bounds]);
+    expect(documented).toEqual(
+      numbers.map(([key, schema]) => [key, String(schema.default), boundsOf(schema)]),
+    );
+  });
+
+  function isGroup(key: string): boolean {
+    return [...keys.keys()].some((other) => other.startsWith(`${key}.`));
+  }
+});
+
+describe("the pages", () => {
+  it("mention only commands that there are", () => {
+    const known = new Set(["help", ...commands.map((command) => command.split(" ")[0])]);
+    const mentioned = pages.flatMap((page) =>
+      codeOf(read(page)).flatMap((code) =>
+        [...code.matchAll(/(?:^|npx )narun ([a-z]+)/gm)].map(([, command = ""]) => ({ page, command })),
+      ),
+    );
+    expect(mentioned.length).toBeGreaterThan(0);
+    expect(mentioned.filter(({ command }) => !known.has(command))).toEqual([]);
+  });
+
+  it("list every command in the README", () => {
+    const readme = read("README.md");
+    expect(commands.length).toBeGreaterThan(0);
+    expect(commands.filter((command) => !readme.includes(`| \`narun ${command}\` |`))).toEqual([]);
+  });
+
+  it("have no link inside the repository that leads nowhere", () => {
+    const broken = pages.flatMap((page) =>
+      [...read(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)]+))?\)/g)].flatMap(
+        ([, path = "", anchor]) => {
+          const target = path === "" ? page : relative(root, join(root, dirname(page), path));
+          const isThere =
+            existsSync(join(root, target)) && (anchor === undefined || anchorsOf(read(target)).has(anchor));
+          return isThere ? [] : [`${page}: ${path}${anchor === undefined ? "" : `#${anchor}`}`];
+        },
+      ),
+    );
+    expect(broken).toEqual([]);
+  });
+});
+
+interface Schema {
+  type?: string;
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  properties?: Record<string, Schema>;
+  items?: Schema;
+}
+
+/** Every key of a schema by its path: `scale.min`, `routes[].path`. */
+function keysOf({ properties = {} }: Schema, prefix = ""): Map<string, Schema> {
+  return new Map(
+    Object.entries(properties).flatMap(([name, schema]) => {
+      const key = `${prefix}${name}`;
+      const below =
+        schema.items === undefined ? keysOf(schema, `${key}.`) : keysOf(schema.items, `${key}[].`);
+      return [[key, schema] as const, ...below];
+    }),
+  );
+}
+
+function boundsOf({ minimum, maximum }: Schema): string {
+  const isOpen = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER;
+  return isOpen ? `from ${minimum}` : `${minimum} to ${maximum}`;
+}
+
+/** A subject with the names that its arguments may have in the page. */
+function variantsOf(subject: (...args: [string, string]) => string, names: readonly string[]): string[] {
+  const marks = names.map((name) => `<${name}>`);
+  return marks.flatMap((first) => marks.map((second) => subject(first, second)));
+}
+
+/** The code of a page: blocks without their remarks, and what stands between backticks. */
+function codeOf(page: string): string[] {
+  const blocks = [...page.matchAll(/```\w*\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
+  const spans = [...page.replace(/```[\s\S]*?```/g, "").matchAll(/`([^`\n]+)`/g)].map(
+    ([, code = ""]) => code,
+  );
+  return [...blocks, ...spans];
+}
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(page: string): Set<string> {
+  const headings = page.replace(/```[\s\S]*?```/g, "").matchAll(/^#+ (.+)$/gm);
+  return new Set(
+    [...headings].map(([, heading = ""]) =>
+      heading
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}
