@@ -8,6 +8,7 @@
 import { isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
 import type { Build } from "./build.ts";
+import { waitForGateways } from "./gateways.ts";
 import {
   collectFiles,
   isLive,
@@ -72,7 +73,8 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     options.signal?.throwIfAborted();
     // An old revision that is pushed again is the newest from now on: a rollback goes to what was live before it.
     if (!isNew) await registry.revisions.put(key, manifest);
-    await moveSpec(registry, base, manifest, revision);
+    const written = await moveSpec(registry, base, manifest, revision);
+    await waitForGateways(nats, written, options.signal);
     // It is live: what cannot be tidied now is tidied by the next push.
     await pruneRevisions(registry, name, revision).catch(() => undefined);
     return { name, revision, unchanged: false, tried };

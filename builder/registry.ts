@@ -84,22 +84,25 @@ export async function storedRevisions(registry: Registry, name: string): Promise
     .sort((a, b) => b.order - a.order);
 }
 
-/** Makes a revision live, if the spec still is what was read. Errors: PUSH_CONFLICT. */
+/**
+ * Makes a revision live, if the spec still is what was read. Returns the revision of the bucket that says so. Errors:
+ * PUSH_CONFLICT.
+ */
 export async function moveSpec(
   { specs }: Registry,
   base: KvRead<Spec> | undefined,
   manifest: Manifest,
   revision: string,
-): Promise<void> {
+): Promise<number> {
   const { name } = manifest.config;
   const next: Spec = { kind: "function", spec: specOfManifest(manifest, revision) };
   const written =
     base === undefined ? await specs.create(name, next) : await specs.update(name, next, base.revision);
-  if (written !== undefined) return;
+  if (written !== undefined) return written;
 
   const now = await specs.get(name);
   // Somebody else did the very same.
-  if (isLive(now, manifest, revision)) return;
+  if (now !== undefined && isLive(now, manifest, revision)) return now.revision;
   const live = liveSpec(now);
   throw new NarunError("PUSH_CONFLICT", {
     detail:

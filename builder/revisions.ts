@@ -1,5 +1,6 @@
 import { type FunctionSpec, NarunError, revisionKey, shortRevision } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
+import { waitForGateways } from "./gateways.ts";
 import {
   collectFiles,
   createNotFoundError,
@@ -65,7 +66,8 @@ export async function rollback(nats: Nats, name: string, to?: string): Promise<R
   if (revision !== live?.revision) {
     const result = await tryRevision(nats, { function: name, revision, mode: manifest.config.mode });
     if (result.outcome === "failed") throw createTrialError(result);
-    await moveSpec(registry, base, manifest, revision);
+    const written = await moveSpec(registry, base, manifest, revision);
+    await waitForGateways(nats, written);
   }
   return { name, revision, ...(live === undefined ? {} : { from: live.revision }) };
 }

@@ -31,6 +31,3 @@ export const REQUEST_QUEUE = "q";
 
 /** The endpoint names of an instance's NATS Micro service. `handler` is compatible; `direct` is ours. */
 export const endpointNames = { shared: "handler", direct: "direct" } as const;
-
-/** The name under which every gateway registers as a NATS Micro service; its metadata carries `http`, its base URL. */
-export const GATEWAY_SERVICE = "narun-gateway";

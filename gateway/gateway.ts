@@ -11,7 +11,7 @@
 import type { Server } from "node:http";
 import { Server as NetServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { GATEWAY_SERVICE, messageOf } from "../contracts/index.ts";
+import { GATEWAY_SERVICE, type GatewayStats, messageOf } from "../contracts/index.ts";
 import { followNodes, type MicroService, type Nats, registerMicroService } from "../nats/index.ts";
 import { aborted } from "./aborted.ts";
 import type { CompatConfig } from "./config.ts";
@@ -95,6 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         ...(metricsUrl === undefined ? {} : { "narun.metrics": metricsUrl }),
       },
       endpoints: [createInvokeEndpoint(common)],
+      stats: (): GatewayStats => ({ specs: specs.revision() }),
     });
     await nats.flush();
     log.info({ http: httpUrl, metrics: metricsUrl }, "the gateway takes requests");

@@ -6,6 +6,8 @@ import type { Log } from "./log.ts";
 export interface Specs {
   get(name: string): FunctionSpec | undefined;
   all(): Iterable<FunctionSpec>;
+  /** The last revision of the bucket that was taken in. */
+  revision(): number;
   /** Begins to follow `app-configs`. Resolves when all that is there was read; `signal` ends it. */
   watch(signal: AbortSignal): Promise<void>;
 }
@@ -18,8 +20,10 @@ export interface SpecsOptions {
 
 export function createSpecs({ nats, log, onChange }: SpecsOptions): Specs {
   const specs = new Map<string, FunctionSpec>();
+  let revision = 0;
 
   const apply = (change: KvChange<Spec>) => {
+    if (change.kind === "put") revision = Math.max(revision, change.read.revision);
     if (change.kind === "put" && !change.read.ok) {
       const { key, error } = change.read;
       log.warn({ name: key, error: error.message }, "a spec is not valid; the last good one stays in force");
@@ -36,6 +40,7 @@ export function createSpecs({ nats, log, onChange }: SpecsOptions): Specs {
   return {
     get: (name) => specs.get(name),
     all: () => specs.values(),
+    revision: () => revision,
     async watch(signal) {
       await (await openSpecs(nats)).watch(apply, signal);
     },

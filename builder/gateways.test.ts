@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { GATEWAY_SERVICE, type GatewayStats, subjects } from "../contracts/index.ts";
+import { type Nats, openSpecs, registerMicroService } from "../nats/index.ts";
+import { pushBuild } from "./push.ts";
+import { startNatsWorld } from "./testing/nats-world.ts";
+import { buildOf } from "./testing/source-folder.ts";
+
+/** A gateway as far as a push sees it. Resolves `asked` when it was asked what it has taken in. */
+function startSlowGateway(nats: Nats) {
+  const asked = Promise.withResolvers<void>();
+  let specs = 0;
+  registerMicroService(nats, {
+    name: GATEWAY_SERVICE,
+    version: "1.0.0",
+    endpoints: [{ name: "invoke", subject: subjects.invokeAll, handle: (_message, done) => done() }],
+    stats: (): GatewayStats => {
+      asked.resolve();
+      return { specs };
+    },
+  });
+  return {
+    asked: asked.promise,
+    takeIn: (revision: number) => {
+      specs = revision;
+    },
+  };
+}
+
+test("a push is done when the gateways have its routes", async () => {
+  await using world = await startNatsWorld();
+  const gateway = startSlowGateway(world.nats);
+  await world.nats.flush();
+  let isDone = false;
+  const pushing = pushBuild(world.nats, await buildOf("routed")).finally(() => {
+    isDone = true;
+  });
+  await gateway.asked;
+  const written = await (await openSpecs(world.nats)).get("routed");
+  expect(isDone).toBe(false);
+  gateway.takeIn(written?.revision ?? 0);
+  expect(await pushing).toMatchObject({ name: "routed", unchanged: false });
+});
+
+test("a gateway that hangs does not hold up a push", async () => {
+  await using world = await startNatsWorld();
+  startSlowGateway(world.nats);
+  await world.nats.flush();
+  expect(await pushBuild(world.nats, await buildOf("routed"))).toMatchObject({ name: "routed" });
+});
