@@ -105,6 +105,18 @@ describe("the pages", () => {
     expect(mentioned.filter(({ command }) => !known.has(command))).toEqual([]);
   });
 
+  it("name only files that there are", () => {
+    const named = pages.flatMap((page) =>
+      [
+        ...read(page).matchAll(
+          /`((?:contracts|nats|builder|gateway|runtime|cli|functions|test|docs|bin)\/[\w./-]*)`/g,
+        ),
+      ].map(([, path = ""]) => path),
+    );
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
   it("list every command in the README", () => {
     const readme = read("README.md");
     expect(commands.length).toBeGreaterThan(0);
