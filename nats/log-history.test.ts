@@ -1,5 +1,6 @@
+import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { type LogLine, subjects } from "../contracts/index.ts";
+import { type LogLine, stores, subjects } from "../contracts/index.ts";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
 import { connectNats, type Nats } from "./connection.ts";
@@ -52,6 +53,15 @@ test("reads the stored lines of one function in order, and ends", async () => {
   await write("another's", `${app}-other`);
   expect(await read({ app })).toEqual(["a", "b", "c"]);
   expect(await read({})).toEqual(expect.arrayContaining(["a", "b", "c", "another's"]));
+});
+
+test("leaves no consumer behind, however it ends", async () => {
+  for (const message of ["a", "b", "c"]) await write(message);
+  await read({ app });
+  await read({ app: `${app}-of-nobody` });
+  for await (const _line of readLogs(nats, { app })) break;
+  const stream = await (await jetstreamManager(nats.connection)).streams.info(stores.logs.stream);
+  expect(stream.state.consumer_count).toBe(0);
 });
 
 test("reads nothing where there is nothing", async () => {

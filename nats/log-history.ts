@@ -40,7 +40,14 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
       ? { deliver_policy: DeliverPolicy.All }
       : { deliver_policy: DeliverPolicy.StartTime, opt_start_time: options.since.toISOString() }),
   });
-  if (!options.follow && (await consumer.info()).num_pending === 0) return;
+  // Left to itself the server keeps it for minutes, and takes only so many; where it is away it forgets by itself.
+  const forget = async () => {
+    if (nats.state === "connected") await consumer.delete().catch(() => false);
+  };
+  if (!options.follow && (await consumer.info()).num_pending === 0) {
+    await forget();
+    return;
+  }
   const messages = await consumer.consume();
   const stop = () => messages.stop();
   options.signal?.addEventListener("abort", stop, { once: true });
@@ -55,5 +62,6 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
   } finally {
     options.signal?.removeEventListener("abort", stop);
     messages.stop();
+    await forget();
   }
 }
