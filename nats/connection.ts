@@ -137,6 +137,11 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     state = next;
     for (const listener of [...listeners]) listener(next);
   };
+  const outbox = createOutbox({
+    connection,
+    isAway: () => state === "reconnecting",
+    onError: onHandlerError,
+  });
   let attempts = 0;
   void (async () => {
     for await (const event of connection.status()) {
@@ -144,13 +149,13 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       if (event.type === "reconnecting") attempts += 1;
       if (event.type === "reconnect") {
         attempts = 0;
+        outbox.resume();
         enter("connected");
       }
       reconnectDelayMs = decideReconnectDelayMs(attempts, Math.random());
     }
   })();
   void connection.closed().then(() => enter("closed"));
-  const outbox = createOutbox(connection, onHandlerError);
   const requester = createRequester(connection, outbox, onHandlerError);
 
   return {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
 import { connectNats, type Nats } from "./connection.ts";
 
@@ -38,6 +39,21 @@ it("has sent what was published before the connection closes", async () => {
   other.publish("last", "words");
   await other.close();
   expect(await received.promise).toBe("words");
+});
+
+it("keeps what is published while the server is away, in order", async () => {
+  const received: string[] = [];
+  const listener = await connectNats({ url: server.url, name: "outbox test, listening" });
+  listener.subscribe("away", (message) => void received.push(message.text()));
+  await listener.flush();
+  const isAway = new Promise<void>((resolve) =>
+    nats.onState((state) => state === "reconnecting" && resolve()),
+  );
+  await server.kill9();
+  await isAway;
+  for (const text of ["1", "2", "3"]) nats.publish("away", text);
+  await eventually(() => expect(received).toEqual(["1", "2", "3"]));
+  await listener.close();
 });
 
 it("refuses at once what can never be sent", async () => {

@@ -87,9 +87,10 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
       onChange(instance.function);
       return outcome;
     }
-    publisher.status(instance.function, instance.id, "failed", {
-      error: `${outcome.code}: ${outcome.message}`,
-    });
+    const error = `${outcome.code}: ${outcome.message}`;
+    const { function: name, revision, generation } = instance;
+    problems.set(name, { function: name, revision, generation, error });
+    publisher.status(name, instance.id, "failed", { error });
     publisher.announce({ ...announcementOf(instance), state: "gone", reason: "failed", code: outcome.code });
     remove(instance);
     return outcome;
