@@ -102,7 +102,10 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
       const { revision, ...config } = spec;
       return await hosts().of(spec.trust).start({ instance: instance.id, revision, config, bundle });
     } catch (error) {
-      return { ok: false, code: isNarunError(error) ? error.code : "INTERNAL", message: messageOf(error) };
+      const code = isNarunError(error) ? error.code : "INTERNAL";
+      const message = messageOf(error);
+      publisher.logError(instance.function, instance.id, instance.revision, `${code}: ${message}`);
+      return { ok: false, code, message };
     }
   };
 

@@ -1,4 +1,4 @@
-import { type Announcement, type StatusEvent, subjects } from "../../contracts/index.ts";
+import { type Announcement, type LogLine, type StatusEvent, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
 
 /** What the runner says of its instances: status events for people and old tools, announcements for the gateways. */
@@ -10,6 +10,8 @@ export interface StatusPublisher {
     facts?: { pid?: number; error?: string },
   ): void;
   announce(announcement: Announcement): void;
+  /** Writes into a function's log what its author has to know and no host could say. */
+  logError(app: string, instance: string, revision: string, message: string): void;
 }
 
 export function createStatusPublisher(nats: Nats, node: string): StatusPublisher {
@@ -27,6 +29,19 @@ export function createStatusPublisher(nats: Nats, node: string): StatusPublisher
     announce(announcement) {
       const { function: name, instance } = announcement;
       nats.publish(subjects.announcement(name, instance), JSON.stringify(announcement));
+    },
+    logError(app, instance, revision, message) {
+      const line: LogLine = {
+        instance_id: instance,
+        app_name: app,
+        node_id: node,
+        stream: "stderr",
+        message,
+        timestamp: new Date().toISOString(),
+        level: "error",
+        revision,
+      };
+      nats.publish(subjects.log(app, node), JSON.stringify(line));
     },
   };
 }
