@@ -3,7 +3,7 @@ import { configDefaults, defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["**/*.test.ts"],
-    exclude: [...configDefaults.exclude, "**/.narun/**"],
+    exclude: [...configDefaults.exclude, "**/.narun/**", "dist/**"],
     reporters: ["default", ["json", { outputFile: ".narun/test-results.json" }]],
     globalSetup: ["test/harness/global-setup.ts"],
     // Processes, as tests start and kill processes of their own; few of them, as each has its nats-server beside it.

@@ -6,7 +6,11 @@ const { dirname, join } = require("node:path");
 
 const OLDEST_NODE = 24;
 const isRecent = Number(process.versions.node.split(".")[0]) >= OLDEST_NODE;
-const main = join(__dirname, "..", "cli", "main.ts");
+// The repository has the sources, the package what was made of them.
+const candidates = [join("cli", "main.ts"), join("dist", "cli", "main.js")].map((file) =>
+  join(__dirname, "..", file),
+);
+const main = candidates.find((file) => existsSync(file)) ?? candidates[0];
 
 /** The Node that `npm install` put beside narun, for machines whose own is older. */
 function findPinnedNode() {

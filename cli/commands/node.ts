@@ -50,7 +50,7 @@ export function addNodeCommand(program: Command): void {
       await runner.drain();
       await nats.close();
       // An open channel would keep the process alive.
-      if (process.connected) process.disconnect();
+      if (process.connected) process.disconnect?.();
     });
 }
 

@@ -3,7 +3,7 @@
  * reach it: whoever started it ends it in its order. When that one dies, the IPC channel closes and the runner drains.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { extname, join } from "node:path";
 import type { Logger } from "pino";
 import { NarunError } from "../../contracts/index.ts";
 import { createBackoff } from "../../runtime/index.ts";
@@ -84,7 +84,7 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
 }
 
 function forkNode({ natsUrl, credsFile, cacheDir, logLevel }: NodeProcessOptions): ChildProcess {
-  const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+  const main = join(import.meta.dirname, "..", `main${extname(import.meta.filename)}`);
   const creds = credsFile === undefined ? [] : ["--creds", credsFile];
   return fork(
     main,

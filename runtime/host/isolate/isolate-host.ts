@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { type ErrorCode, messageOf } from "../../../contracts/index.ts";
@@ -151,7 +151,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
 
 /** The host's process: no environment, no arguments, Node's permission model with reading of narun's own code only. */
 function forkHost(): ChildProcess {
-  const main = fileURLToPath(new URL("./process/main.ts", import.meta.url));
+  const main = join(import.meta.dirname, "process", `main${extname(import.meta.filename)}`);
   return fork(main, [], {
     execArgv: [
       "--no-node-snapshot",

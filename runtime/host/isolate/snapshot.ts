@@ -2,12 +2,14 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../../contracts/index.ts";
 import { PLATFORM_FILE } from "../../platform/boundary.ts";
 
 const platformFolder = fileURLToPath(new URL("../../platform/", import.meta.url));
+/** `.ts` in the repository, `.js` in the package: the platform's sources are beside this file in either. */
+const EXTENSION = extname(import.meta.filename);
 const require = createRequire(import.meta.url);
 
 /** The packages whose code is in the snapshot, and the one that makes it: a new version of any makes a new snapshot. */
@@ -49,7 +51,7 @@ async function fingerprint(): Promise<string> {
   const hash = createHash("sha256").update(
     JSON.stringify([process.versions, process.arch, process.platform]),
   );
-  for (const name of (await readdir(platformFolder)).filter((file) => file.endsWith(".ts")).sort()) {
+  for (const name of (await readdir(platformFolder)).filter((file) => file.endsWith(EXTENSION)).sort()) {
     hash.update(name).update(await readFile(join(platformFolder, name)));
   }
   for (const name of INGREDIENTS) hash.update(`${name}@${await versionOf(name)}\n`);
@@ -68,7 +70,7 @@ async function versionOf(name: string): Promise<string> {
 async function bundlePlatform(): Promise<string> {
   const { build } = await import("esbuild");
   const result = await build({
-    entryPoints: [join(platformFolder, "main.ts")],
+    entryPoints: [join(platformFolder, `main${EXTENSION}`)],
     bundle: true,
     write: false,
     format: "iife",
@@ -79,12 +81,12 @@ async function bundlePlatform(): Promise<string> {
     // Aliases are looked for from here: narun is started in any folder.
     absWorkingDir: platformFolder,
     alias: {
-      tr46: join(platformFolder, "idna.ts"),
+      tr46: join(platformFolder, `idna${EXTENSION}`),
       // whatwg-url loads the tables of the multi-byte encodings, which only a document's own encoding would need.
       "@exodus/bytes/encoding.js": "@exodus/bytes/encoding-lite.js",
     },
     // Libraries that take TextEncoder for granted get the platform's own: V8 alone has none.
-    inject: [join(platformFolder, "encoding.ts")],
+    inject: [join(platformFolder, `encoding${EXTENSION}`)],
     legalComments: "none",
   });
   return result.outputFiles[0]?.text ?? "";
@@ -96,7 +98,7 @@ async function bundlePlatform(): Promise<string> {
  */
 function makeSnapshot(script: string): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const maker = fileURLToPath(new URL("./make-snapshot.ts", import.meta.url));
+    const maker = fileURLToPath(new URL(`./make-snapshot${EXTENSION}`, import.meta.url));
     const child = spawn(process.execPath, ["--no-node-snapshot", maker, PLATFORM_FILE], {
       stdio: ["pipe", "pipe", "pipe"],
       env: {},

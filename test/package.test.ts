@@ -1,0 +1,86 @@
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, "..");
+let folder: string;
+
+/** Packs narun and installs the tarball in an empty folder, with the packages that it depends on copied beside it. */
+beforeAll(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), "narun-test-package-")));
+  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], { cwd: root });
+  const packed = JSON.parse(stdout.slice(stdout.indexOf("["))) as [{ filename: string }];
+  const installed = join(folder, "node_modules", "narun");
+  await mkdir(installed, { recursive: true });
+  await run("tar", ["-xzf", join(folder, packed[0].filename), "-C", installed, "--strip-components=1"]);
+  const { stdout: list } = await run("npm", ["ls", "--omit=dev", "--all", "--parseable"], { cwd: root });
+  for (const source of list.trim().split("\n").slice(1)) {
+    const target = join(folder, relative(root, source));
+    await cp(source, target, { recursive: true, force: false });
+  }
+  await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+}, 60_000);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const narun = (...args: string[]) =>
+  run(process.execPath, [join(folder, "node_modules", "narun", "bin", "narun.cjs"), ...args], {
+    cwd: folder,
+    env: { ...process.env, NARUN_NATS_SERVER: inject("natsServer"), NODE_OPTIONS: "" },
+  });
+
+describe("the package, installed", () => {
+  it("has the command, which writes and builds a function", async () => {
+    await narun("init", "hello");
+    const { stdout } = await narun("build", "hello", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      name: "hello",
+      revision: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+  });
+
+  it("runs a whole world, and a function in it", async () => {
+    const script = `
+      import { spawn } from "node:child_process";
+      const narun = spawn(process.execPath, ["node_modules/narun/bin/narun.cjs", "up", "hello", "--json", "--data-dir", "data",
+        "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--nats-port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+      narun.stdout.once("data", async (line) => {
+        const response = await fetch(JSON.parse(line).http + "/hello?name=Ada");
+        narun.once("exit", async (code) => console.log(JSON.stringify([response.status, await response.text(), code])));
+        narun.kill("SIGTERM");
+      });`;
+    const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], {
+      cwd: folder,
+      env: { ...process.env, NARUN_NATS_SERVER: inject("natsServer"), NODE_OPTIONS: "" },
+    });
+    expect(JSON.parse(stdout)).toEqual([200, expect.stringContaining("Ada"), 0]);
+  });
+
+  it("has the types for authors and the parts for programs", async () => {
+    const source = `
+      import type { Context, Handler } from "narun";
+      import { buildFunction } from "narun/builder";
+      import { startGateway } from "narun/gateway";
+      import { startNodeRunner } from "narun/runtime";
+      const handler: Handler = (_request: Request, _env, context: Context) => new Response(context.requestId);
+      export const all: unknown[] = [handler, buildFunction, startGateway, startNodeRunner];`;
+    await writeFile(join(folder, "check.ts"), source);
+    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+    const types = join(root, "node_modules", "@types");
+    const flags = [
+      "--noEmit",
+      "--strict",
+      "--skipLibCheck",
+      "--module",
+      "nodenext",
+      "--target",
+      "esnext",
+      "--types",
+      "node",
+    ];
+    await run(process.execPath, [tsc, ...flags, "--typeRoots", types, "check.ts"], { cwd: folder });
+  });
+});
