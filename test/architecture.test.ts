@@ -119,8 +119,7 @@ describe("architecture", () => {
 function listFiles(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = normalize(join(folder, entry.name)).replaceAll(sep, "/");
-    if (entry.isDirectory())
-      return entry.name === "node_modules" || entry.name.startsWith(".") ? [] : listFiles(path);
+    if (entry.isDirectory()) return /^(node_modules|dist|\..*)$/.test(entry.name) ? [] : listFiles(path);
     return entry.name.endsWith(".ts") ? [path] : [];
   });
 }

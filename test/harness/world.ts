@@ -60,8 +60,17 @@ export interface World extends Events, AsyncDisposable {
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const closers = new AsyncDisposableStack();
+  try {
+    return await startParts(options, closers);
+  } catch (error) {
+    await closers.disposeAsync();
+    throw error;
+  }
+}
+
+async function startParts(options: WorldOptions, closers: AsyncDisposableStack): Promise<World> {
   const { nodes: nodeCount = 1, cacheDir = inject("nodeCache") } = options;
-  await using closers = new AsyncDisposableStack();
   const nats = closers.use(await startTestNats());
   const connect = async (name: string) => {
     const connection = await connectNats({ url: nats.url, name });
@@ -106,7 +115,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   nodes.sort((a, b) => a.name.localeCompare(b.name));
 
   const url = (path: string) => gateway.httpUrl + path;
-  const owned = closers.move();
   return {
     ...events,
     nats,
@@ -123,7 +131,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     logs: (name) => Array.fromAsync(readLogs(connection, { app: name })),
     ps: async (name) =>
       (await findRunningInstances(connection)).filter((one) => name === undefined || one.function === name),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: () => closers.disposeAsync(),
   };
 }
 
