@@ -1,0 +1,70 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { eventually } from "./harness/eventually.ts";
+import { startTraffic } from "./harness/traffic.ts";
+import { startWorld } from "./harness/world.ts";
+
+const world = await startWorld();
+afterAll(() => world[Symbol.asyncDispose]());
+
+const slow = `
+  export default async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return new Response("answered");
+  };
+`;
+
+describe("a nats-server that is killed", () => {
+  it("in the middle of requests: they are answered after its restart, by the same instance", async () => {
+    await world.push("fn", slow, { scale: { idleSeconds: 30 } });
+    await world.call("/fn");
+    const [before] = await world.ps("fn");
+    const requests = Promise.all(Array.from({ length: 10 }, () => world.call("/fn")));
+    await eventually(async () => expect(await world.ps("fn")).toMatchObject([{ inFlight: 10 }]));
+    await world.nats.kill9();
+    const during = world.call("/fn");
+    for (const { status, text } of [...(await requests), await during]) {
+      expect([status, text]).toEqual([200, "answered"]);
+    }
+    await eventually(async () =>
+      expect(await world.ps("fn")).toMatchObject([{ instance: before?.instance, inFlight: 0 }]),
+    );
+  });
+
+  it("under load, twice: what may run twice is answered", async () => {
+    await world.push("busy", `export default () => new Response("ok");`);
+    const traffic = startTraffic(() => world.call("/busy"));
+    for (let round = 0; round < 2; round++) {
+      await traffic.more(200);
+      await world.nats.kill9();
+    }
+    await traffic.more(200);
+    const answers = await traffic.stop();
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`))).toEqual(new Set(["200 ok"]));
+  });
+
+  it("afterwards everything works: push, call, log, sleep, wake", async () => {
+    await world.push("after", `export default () => { console.log("called"); return new Response("v1"); };`, {
+      scale: { idleSeconds: 0.3 },
+    });
+    await world.nats.kill9();
+    expect(await world.call("/after")).toMatchObject({ status: 200, text: "v1" });
+    const pushed = await world.push(
+      "after",
+      `export default () => { console.log("again"); return new Response("v2"); };`,
+      {
+        scale: { idleSeconds: 0.3 },
+      },
+    );
+    expect(pushed).toMatchObject({ tried: true });
+    await eventually(async () =>
+      expect(await world.call("/after")).toMatchObject({ status: 200, text: "v2" }),
+    );
+    await eventually(async () => {
+      const messages = (await world.logs("after")).map(({ message }) => message);
+      expect(messages).toEqual(expect.arrayContaining(["called", "again"]));
+    });
+    await eventually(async () => expect(await world.ps("after")).toEqual([]));
+    expect(await world.call("/after")).toMatchObject({ status: 200, text: "v2" });
+    expect(await world.ps("after")).toHaveLength(1);
+  });
+});
