@@ -2,5 +2,15 @@ import { enableCompileCache } from "node:module";
 
 // Keeps what type stripping and the compiler did for the next start: it halves the time of every command.
 enableCompileCache();
+process.stdout.on("error", endWhereNobodyReads);
+process.stderr.on("error", endWhereNobodyReads);
 const { run } = await import("./program.ts");
-process.exitCode = await run(process.argv.slice(2));
+const exitCode = await run(process.argv.slice(2));
+// All is done and closed. A socket that the NATS library still dials would keep the process for many seconds.
+process.stdout.write("", () => process.exit(exitCode));
+
+/** `narun logs -f | head`: a command ends as if it was asked to, and narun up drains. */
+function endWhereNobodyReads(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.kill(process.pid, "SIGTERM");
+}

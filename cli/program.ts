@@ -1,59 +1,53 @@
 import { Command, CommanderError } from "commander";
-import { errorEntry, isNarunError, messageOf, NarunError } from "../contracts/index.ts";
-import { addBuildCommand } from "./commands/build.ts";
-import { addDevCommand } from "./commands/dev.ts";
-import { addDoctorCommand } from "./commands/doctor.ts";
-import { addGatewayCommand } from "./commands/gateway.ts";
-import { addInitCommand } from "./commands/init.ts";
-import { addInvokeCommand } from "./commands/invoke.ts";
-import { addLogsCommand } from "./commands/logs.ts";
-import { addLsCommand } from "./commands/ls.ts";
-import { addNodeCommand } from "./commands/node.ts";
-import { addNodesCommand } from "./commands/nodes.ts";
-import { addPsCommand } from "./commands/ps.ts";
-import { addPushCommand } from "./commands/push.ts";
-import { addRevisionsCommand } from "./commands/revisions.ts";
-import { addRmCommand } from "./commands/rm.ts";
-import { addRollbackCommand } from "./commands/rollback.ts";
-import { addUpCommand } from "./commands/up.ts";
-import { createOutput } from "./output.ts";
+import { NarunError } from "../contracts/index.ts";
+import { exitCodeOf, reportError } from "./report-error.ts";
 import { version } from "./version.ts";
 
-const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
+type AddCommand = (program: Command) => void;
 
-const COMMANDS = [
-  addUpCommand,
-  addDevCommand,
-  addInitCommand,
-  addBuildCommand,
-  addPushCommand,
-  addRollbackCommand,
-  addRmCommand,
-  addLsCommand,
-  addPsCommand,
-  addRevisionsCommand,
-  addNodesCommand,
-  addInvokeCommand,
-  addLogsCommand,
-  addGatewayCommand,
-  addNodeCommand,
-  addDoctorCommand,
-];
+/** The commands in the order of the help. A command's module is loaded only where it is meant: all of them take twice as long. */
+const COMMANDS: Record<string, () => Promise<AddCommand>> = {
+  up: async () => (await import("./commands/up.ts")).addUpCommand,
+  dev: async () => (await import("./commands/dev.ts")).addDevCommand,
+  init: async () => (await import("./commands/init.ts")).addInitCommand,
+  build: async () => (await import("./commands/build.ts")).addBuildCommand,
+  push: async () => (await import("./commands/push.ts")).addPushCommand,
+  rollback: async () => (await import("./commands/rollback.ts")).addRollbackCommand,
+  rm: async () => (await import("./commands/rm.ts")).addRmCommand,
+  ls: async () => (await import("./commands/ls.ts")).addLsCommand,
+  ps: async () => (await import("./commands/ps.ts")).addPsCommand,
+  revisions: async () => (await import("./commands/revisions.ts")).addRevisionsCommand,
+  nodes: async () => (await import("./commands/nodes.ts")).addNodesCommand,
+  invoke: async () => (await import("./commands/invoke.ts")).addInvokeCommand,
+  logs: async () => (await import("./commands/logs.ts")).addLogsCommand,
+  gateway: async () => (await import("./commands/gateway.ts")).addGatewayCommand,
+  node: async () => (await import("./commands/node.ts")).addNodeCommand,
+  doctor: async () => (await import("./commands/doctor.ts")).addDoctorCommand,
+};
 
-/** Runs the command line; resolves with the exit code. */
+/** Runs the command line; resolves with the exit code: 0 ok, 1 failed, 2 not used like this. */
 export async function run(args: readonly string[]): Promise<number> {
-  const program = createProgram();
+  const isJson = args.includes("--json");
   try {
+    const program = await createProgram(meantCommands(args), isJson);
     await program.parseAsync(args, { from: "user" });
-    return typeof process.exitCode === "number" ? process.exitCode : exitCodes.ok;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    report(error, args.includes("--json"));
-    return isNarunError(error, "USAGE") ? exitCodes.usage : exitCodes.failed;
+    return typeof process.exitCode === "number" ? process.exitCode : 0;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && isHelp(thrown)) return thrown.exitCode === 0 ? 0 : 2;
+    const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
+    reportError(error, { isJson });
+    return exitCodeOf(error);
   }
 }
 
-function createProgram(): Command {
+/** The commands whose names are among the arguments; all of them where none is: for the help, and the nearest of a wrong name. */
+function meantCommands(args: readonly string[]): string[] {
+  const names = Object.keys(COMMANDS);
+  const meant = names.filter((name) => args.includes(name));
+  return meant.length === 0 ? names : meant;
+}
+
+async function createProgram(names: readonly string[], isJson: boolean): Promise<Command> {
   const program = new Command("narun")
     .description("Self-hosted, scale-to-zero functions on NATS")
     .version(version)
@@ -62,39 +56,26 @@ function createProgram(): Command {
     .option("--json", "write JSON")
     .option("--quiet", "write results only")
     .configureHelp({ showGlobalOptions: true })
-    .exitOverride();
-  for (const add of COMMANDS) add(program);
+    // What is wrong is reported below, like every other error.
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride()
+    .addHelpText("after", "\nA first function:\n  $ narun init hello && cd hello && narun dev");
+  if (isJson) program.configureOutput({ writeErr: () => undefined });
+  const added = await Promise.all(names.map((name) => COMMANDS[name]?.()));
+  for (const add of added) add?.(program);
   // Sub-commands do not inherit it.
-  for (const command of program.commands) command.exitOverride();
+  for (const command of program.commands) {
+    command.exitOverride().copyInheritedSettings(program);
+  }
   return program;
 }
 
-/** Errors go to standard error: what, why, how to fix. A stack only where narun itself is at fault. */
-function report(error: unknown, isJson: boolean): void {
-  const output = createOutput();
-  const known = error instanceof NarunError ? error : undefined;
-  if (isJson) {
-    output.error(
-      JSON.stringify({
-        error: {
-          code: known?.code ?? "INTERNAL",
-          message: messageOf(error),
-          ...(known === undefined ? {} : { solve: errorEntry(known.code).solve }),
-        },
-      }),
-    );
-    return;
-  }
-  if (known === undefined) {
-    output.error(`narun failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-    return;
-  }
-  const stack = known.fields.stack;
-  output.error(
-    [
-      `narun: ${known.message}`,
-      ...(typeof stack === "string" ? [stack] : []),
-      errorEntry(known.code).solve,
-    ].join("\n"),
-  );
+/** Help that was asked for, or that is shown because no command was named. */
+function isHelp({ code }: CommanderError): boolean {
+  return code.startsWith("commander.help") || code === "commander.version";
+}
+
+function usageError({ message }: CommanderError): NarunError {
+  const detail = message.replace(/^error: /, "").replace(/\n\((.*)\)$/, "; $1").replace("; Did", "; did");
+  return new NarunError("USAGE", { detail: detail.replace(/\.$/, "") });
 }
