@@ -49,7 +49,7 @@ export function functionUrl(
   return gatewayUrl === undefined || path === undefined ? null : `${gatewayUrl}${path === "" ? "/" : path}`;
 }
 
-export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
 /** The log of a long-running part: JSON lines on standard error. */
 export function createLog(level: string | undefined, fallback: string) {

@@ -33,7 +33,7 @@ function summaryOf({ config, revision, bundle, sourceMap, elapsedMs, heaviest, w
 
 const SHOWN_FILES = 5;
 
-export function showBuild(output: Output, build: Build): void {
+function showBuild(output: Output, build: Build): void {
   const { bold, dim, yellow } = output.colours;
   const facts = [
     shortRevision(build.revision),
