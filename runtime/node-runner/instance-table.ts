@@ -57,6 +57,13 @@ export interface InstanceTableOptions {
   onChange(name: string): void;
 }
 
+/** Failures of a start that say nothing against the function: another node, or another try, may well start it. */
+const NOT_THE_FUNCTION = new Map<string, GoneReason>([
+  ["HOST_CRASHED", "crashed"],
+  ["NODE_STOPPING", "shutdown"],
+  ["INSTANCE_DRAINING", "shutdown"],
+]);
+
 export function createInstanceTable(options: InstanceTableOptions): InstanceTable {
   const { node, graceMs, hosts, revisions, publisher, onChange } = options;
   const table = new Map<string, LocalInstance>();
@@ -87,13 +94,18 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
       onChange(instance.function);
       return outcome;
     }
-    const error = `${outcome.code}: ${outcome.message}`;
-    const { function: name, revision, generation } = instance;
-    problems.set(name, { function: name, revision, generation, error });
-    publisher.status(name, instance.id, "failed", { error });
-    publisher.announce({ ...announcementOf(instance), state: "gone", reason: "failed", code: outcome.code });
+    publishFailure(instance, outcome);
     remove(instance);
     return outcome;
+  };
+
+  const publishFailure = (instance: LocalInstance, { code, message }: { code: string; message: string }) => {
+    const { function: name, revision, generation } = instance;
+    const error = `${code}: ${message}`;
+    const reason = NOT_THE_FUNCTION.get(code) ?? "failed";
+    if (reason === "failed") problems.set(name, { function: name, revision, generation, error });
+    publisher.status(name, instance.id, reason === "crashed" ? "crashed" : "failed", { error });
+    publisher.announce({ ...announcementOf(instance), state: "gone", reason, code });
   };
 
   const order = async (instance: LocalInstance, spec: FunctionSpec): Promise<StartOutcome> => {
