@@ -10,8 +10,10 @@ export interface Events {
   announced(name: string, state: Announcement["state"], count?: number): Promise<Announcement>;
   /** The host process that a function's last instance started in. */
   hostPid(name: string): number;
-  /** Resolves when no host process that was ever heard of runs. */
-  hostsEnded(): Promise<void>;
+  /** Notes a process that has to end with the world. Every host that an instance started in is noted by itself. */
+  noteProcess(pid: number): void;
+  /** Resolves when no noted process runs; rejects where one does not end. */
+  processesEnded(): Promise<void>;
 }
 
 /** Hosts whose runner was killed may finish what they took. */
@@ -20,7 +22,10 @@ const ORPHANS_END_MS = 15_000;
 export function recordEvents(nats: Nats): Events {
   const announcements: Announcement[] = [];
   const statuses: { app: string; event: StatusEvent }[] = [];
-  const hosts = new Map<number, ProcessIdentity>();
+  const processes = new Map<number, ProcessIdentity>();
+  const noteProcess = (pid: number) => {
+    if (!processes.has(pid)) processes.set(pid, identifyProcess(pid));
+  };
 
   nats.subscribe(subjects.announcementsAll, (message) => {
     announcements.push(AnnouncementSchema.parse(JSON.parse(message.text())));
@@ -28,7 +33,7 @@ export function recordEvents(nats: Nats): Events {
   nats.subscribe(subjects.status("*", "*"), (message) => {
     const event = JSON.parse(message.text()) as StatusEvent;
     statuses.push({ app: message.subject.split(".")[1] ?? "", event });
-    if (event.pid !== undefined && !hosts.has(event.pid)) hosts.set(event.pid, identifyProcess(event.pid));
+    if (event.pid !== undefined) noteProcess(event.pid);
   });
 
   const announcementsOf = (name: string) => announcements.filter((one) => one.function === name);
@@ -47,11 +52,12 @@ export function recordEvents(nats: Nats): Events {
       if (pid === undefined) throw new Error(`no instance of ${name} has started`);
       return pid;
     },
-    async hostsEnded() {
+    noteProcess,
+    async processesEnded() {
       await eventually(
         () => {
-          const left = [...hosts.values()].filter(isRunning).map(({ pid }) => pid);
-          if (left.length > 0) throw new Error(`host processes are left: ${left.join(", ")}`);
+          const left = [...processes.values()].filter(isRunning).map(({ pid }) => pid);
+          if (left.length > 0) throw new Error(`processes are left: ${left.join(", ")}`);
         },
         { timeoutMs: ORPHANS_END_MS },
       );

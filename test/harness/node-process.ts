@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** A node-runner in a process of its own. */
@@ -16,12 +17,19 @@ export interface TestNodeOptions {
   name: string;
   natsUrl: string;
   cacheDir: string;
+  /** Called, before the node is killed or stopped, with the pid of each process that it has started. */
+  onEnding(pid: number): void;
 }
 
 const main = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 
 /** Starts `narun node` and resolves when it takes work. Nobody restarts it. */
-export async function startTestNode({ name, natsUrl, cacheDir }: TestNodeOptions): Promise<TestNode> {
+export async function startTestNode({
+  name,
+  natsUrl,
+  cacheDir,
+  onEnding,
+}: TestNodeOptions): Promise<TestNode> {
   const level = process.env.NARUN_TEST_LOG ?? "error";
   const child = fork(
     main,
@@ -39,15 +47,18 @@ export async function startTestNode({ name, natsUrl, cacheDir }: TestNodeOptions
     once(child, "message"),
     ended.then(() => Promise.reject(new Error(`node ${name} did not start: ${words}`))),
   ]);
+  const pid = pidOf(child);
   return {
     name,
-    pid: pidOf(child),
+    pid,
     async kill9() {
+      for (const started of childrenOf(pid)) onEnding(started);
       child.kill("SIGKILL");
       await ended;
     },
     async drain() {
       if (child.exitCode !== null || child.signalCode !== null) return;
+      for (const started of childrenOf(pid)) onEnding(started);
       child.kill("SIGTERM");
       const [code, signal] = await ended;
       if (code !== 0) throw new Error(`node ${name} ended with ${signal ?? code}: ${words}`);
@@ -58,4 +69,11 @@ export async function startTestNode({ name, natsUrl, cacheDir }: TestNodeOptions
 function pidOf({ pid }: ChildProcess): number {
   if (pid === undefined) throw new Error("a process that runs has a pid");
   return pid;
+}
+
+/** The processes that a process has started: proc_pid_task_children(5). Other systems than Linux do not tell it so simply. */
+function childrenOf(pid: number): number[] {
+  if (process.platform !== "linux") return [];
+  const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return pids === "" ? [] : pids.split(" ").map(Number);
 }

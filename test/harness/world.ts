@@ -80,11 +80,11 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
   const connection = await connect("test");
   const events = recordEvents(connection);
   await connection.flush();
-  closers.defer(() => events.hostsEnded());
+  closers.defer(() => events.processesEnded());
 
   const nodes: TestNode[] = [];
   const startNode = async (name: string) => {
-    const node = await startTestNode({ name, natsUrl: nats.url, cacheDir });
+    const node = await startTestNode({ name, natsUrl: nats.url, cacheDir, onEnding: events.noteProcess });
     nodes.push(node);
     return node;
   };
