@@ -60,6 +60,18 @@ describe("a host that is killed in the middle of requests", () => {
     expect(await world.ps("theirs")).toMatchObject([{ instance: theirs?.instance }]);
   });
 
+  it("under the start of another function: that one is started again", async () => {
+    await world.push("any", slow);
+    await world.call("/any");
+    const late = `await new Promise((resolve) => setTimeout(resolve, 300)); export default () => new Response("late");`;
+    await world.push("late", late);
+    const request = world.call("/late");
+    await world.announced("late", "starting");
+    process.kill(world.hostPid("any"), "SIGKILL");
+    expect(await request).toMatchObject({ status: 200, text: "late" });
+    expect(await world.announced("late", "gone")).toMatchObject({ reason: "crashed", code: "HOST_CRASHED" });
+  });
+
   it("again and again: the node goes on", async () => {
     await world.push("often", slow);
     for (let round = 1; round <= 2; round++) {
