@@ -1,11 +1,11 @@
 /** What is stored about functions: the specs, the revisions and their files, and the rules that keep them consistent. */
 import {
   canonicalJson,
+  createFunctionNotFound,
   type FunctionSpec,
   type Manifest,
   NAME_PATTERN,
   NarunError,
-  nearest,
   revisionKey,
   type Spec,
   shortRevision,
@@ -143,12 +143,10 @@ export async function collectFiles({ revisions, binaries }: Registry, manifests:
 
 /** FUNCTION_NOT_FOUND, with the nearest name that there is. */
 export async function createNotFoundError({ specs }: Registry, name: string): Promise<NarunError> {
-  const names = (await specs.list()).map(({ key }) => key);
-  const meant = nearest(name, names);
-  return new NarunError("FUNCTION_NOT_FOUND", {
-    detail: meant === undefined || meant === name ? name : `${name}; did you mean "${meant}"?`,
+  return createFunctionNotFound(
     name,
-  });
+    (await specs.list()).map(({ key }) => key),
+  );
 }
 
 function filesOf({ bundle, sourceMap }: Manifest): string[] {

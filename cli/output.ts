@@ -1,5 +1,6 @@
-import { spinner as createSpinner } from "@clack/prompts";
+import { stripVTControlCharacters } from "node:util";
 import { createColors } from "picocolors";
+import { type Spinner, startSpinner } from "./spinner.ts";
 
 export interface OutputOptions {
   json?: boolean;
@@ -26,71 +27,69 @@ export interface Output {
   /** A remark for people, not part of the result; silent with --quiet and --json. */
   note(text: string): void;
   error(text: string): void;
-  /** Shows that something takes its time: a spinner on a terminal, a line elsewhere. */
+  /** Shows that something takes its time: a spinner on a terminal, nothing elsewhere. */
   progress(text: string): Progress;
 }
 
 export interface Progress {
   update(text: string): void;
-  done(text?: string): void;
-  fail(): void;
+  /** Takes it away again. To be called before anything else is written. */
+  end(): void;
 }
 
 /** What takes less is not worth a spinner. */
 const SPINNER_DELAY_MS = 300;
 
 export function createOutput({ json = false, quiet = false }: OutputOptions = {}): Output {
-  const isTerminal = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
-  const colours = createColors(isTerminal);
+  const { isTTY } = process.stdout;
+  const colours = createColors(isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb");
   const out = (text: string) => process.stdout.write(text);
+  // Standard error may be a file where standard output is a terminal.
+  const plain = process.stderr.isTTY ? (text: string) => text : stripVTControlCharacters;
+  const err = (text: string) => void process.stderr.write(`${plain(text)}\n`);
   const isSilent = json || quiet;
   return {
     isJson: json,
     colours,
     line: (text = "") => void out(`${text}\n`),
-    bytes: (data) => void process.stdout.write(data),
+    bytes: (data) => {
+      process.stdout.write(data);
+      // A prompt begins on a line of its own.
+      if (isTTY && data.length > 0 && data.at(-1) !== NEWLINE) out("\n");
+    },
     json: (value) => void out(`${JSON.stringify(value)}\n`),
     table: (columns, rows) => void out(formatTable(columns, rows, colours.dim)),
     note: (text) => {
-      if (!isSilent) process.stderr.write(`${text}\n`);
+      if (!isSilent) err(text);
     },
-    error: (text) => void process.stderr.write(`${text}\n`),
-    progress: (text) => (isSilent ? silentProgress : startProgress(text)),
+    error: err,
+    progress: (text) =>
+      isSilent || !process.stderr.isTTY ? silentProgress : startProgress(text, colours.cyan),
   };
 }
 
-const silentProgress: Progress = { update: () => undefined, done: () => undefined, fail: () => undefined };
+const NEWLINE = 10;
 
-function startProgress(text: string): Progress {
-  if (process.stderr.isTTY !== true) return plainProgress(text);
-  let spinner: ReturnType<typeof createSpinner> | undefined;
+const silentProgress: Progress = { update: () => undefined, end: () => undefined };
+
+function startProgress(text: string, colour: (text: string) => string): Progress {
+  let spinner: Spinner | undefined;
   let latest = text;
   const timer = setTimeout(() => {
-    spinner = createSpinner({ output: process.stderr, indicator: "timer" });
-    spinner.start(latest);
+    spinner = startSpinner(process.stderr, latest, colour);
   }, SPINNER_DELAY_MS);
+  timer.unref();
   return {
     update(next) {
       latest = next;
-      spinner?.message(next);
+      spinner?.update(next);
     },
-    done(last) {
-      clearTimeout(timer);
-      if (last === undefined) spinner?.clear();
-      else spinner?.stop(last);
-    },
-    fail() {
+    end() {
       clearTimeout(timer);
       spinner?.clear();
+      spinner = undefined;
     },
   };
-}
-
-/** Without a terminal: one line, and only when it does take long. */
-function plainProgress(text: string): Progress {
-  const timer = setTimeout(() => process.stderr.write(`${text} …\n`), SPINNER_DELAY_MS);
-  const end = () => clearTimeout(timer);
-  return { update: () => undefined, done: end, fail: end };
 }
 
 /** Columns padded to their widest cell, two spaces between. */

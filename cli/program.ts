@@ -27,15 +27,16 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
 
 /** Runs the command line; resolves with the exit code: 0 ok, 1 failed, 2 not used like this. */
 export async function run(args: readonly string[]): Promise<number> {
-  const isJson = args.includes("--json");
+  const meant = meantCommands(args);
   try {
-    const program = await createProgram(meantCommands(args), isJson);
+    const program = await createProgram(meant);
     await program.parseAsync(args, { from: "user" });
     return typeof process.exitCode === "number" ? process.exitCode : 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError && isHelp(thrown)) return thrown.exitCode === 0 ? 0 : 2;
     const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
-    reportError(error, { isJson });
+    const help = meant.length === 1 ? `narun ${meant[0]} --help` : "narun --help";
+    reportError(error, { isJson: args.includes("--json"), help });
     return exitCodeOf(error);
   }
 }
@@ -47,7 +48,7 @@ function meantCommands(args: readonly string[]): string[] {
   return meant.length === 0 ? names : meant;
 }
 
-async function createProgram(names: readonly string[], isJson: boolean): Promise<Command> {
+async function createProgram(names: readonly string[]): Promise<Command> {
   const program = new Command("narun")
     .description("Self-hosted, scale-to-zero functions on NATS")
     .version(version)
@@ -60,13 +61,8 @@ async function createProgram(names: readonly string[], isJson: boolean): Promise
     .configureOutput({ outputError: () => undefined })
     .exitOverride()
     .addHelpText("after", "\nA first function:\n  $ narun init hello && cd hello && narun dev");
-  if (isJson) program.configureOutput({ writeErr: () => undefined });
   const added = await Promise.all(names.map((name) => COMMANDS[name]?.()));
   for (const add of added) add?.(program);
-  // Sub-commands do not inherit it.
-  for (const command of program.commands) {
-    command.exitOverride().copyInheritedSettings(program);
-  }
   return program;
 }
 
@@ -76,6 +72,9 @@ function isHelp({ code }: CommanderError): boolean {
 }
 
 function usageError({ message }: CommanderError): NarunError {
-  const detail = message.replace(/^error: /, "").replace(/\n\((.*)\)$/, "; $1").replace("; Did", "; did");
+  const detail = message
+    .replace(/^error: /, "")
+    .replace(/\n\((.*)\)$/, "; $1")
+    .replace("; Did", "; did");
   return new NarunError("USAGE", { detail: detail.replace(/\.$/, "") });
 }

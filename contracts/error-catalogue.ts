@@ -164,12 +164,20 @@ export const errorCatalogue = {
     title: "nats-server is too old",
     solve: "Use nats-server 2.14 or newer.",
   },
+  NATS_NO_JETSTREAM: {
+    title: "NATS has no JetStream, in which narun keeps everything",
+    solve: "Start nats-server with `-js`, and allow JetStream for the account.",
+  },
   NATS_SERVER_NOT_FOUND: {
     title: "No nats-server could be found or fetched",
     solve: "Install nats-server 2.14 or newer and put it on the PATH, or name it in NARUN_NATS_SERVER.",
   },
   NATS_SERVER_FAILED: {
     title: "nats-server did not start",
+    solve: "Its own last words are shown; correct what they name.",
+  },
+  NODE_RUNNER_FAILED: {
+    title: "The node-runner did not start",
     solve: "Its own last words are shown; correct what they name.",
   },
   ADDRESS_IN_USE: {

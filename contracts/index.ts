@@ -2,6 +2,7 @@ export * from "./demand.ts";
 export * from "./error-catalogue.ts";
 export * from "./errors.ts";
 export * from "./function-config.ts";
+export * from "./function-not-found.ts";
 export * from "./gateway.ts";
 export * from "./header-bytes.ts";
 export * from "./headers.ts";

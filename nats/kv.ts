@@ -3,6 +3,7 @@ import { Kvm } from "@nats-io/kv";
 import { messageOf, NarunError } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
 import { watchKv } from "./kv-watch.ts";
+import { needsJetStream } from "./no-jetstream.ts";
 
 /** How a bucket's values are read and written. `decode` throws a NarunError with the reason where a value is not valid. */
 export interface KvCodec<T> {
@@ -54,17 +55,19 @@ export interface TypedKv<T> {
   watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** Opens a bucket, creating it where it is missing. */
+/** Opens a bucket, creating it where it is missing. Error: NATS_NO_JETSTREAM. */
 export async function openKv<T>(
   nats: Nats,
   options: KvBucketOptions,
   codec: KvCodec<T>,
 ): Promise<TypedKv<T>> {
-  const kv = await new Kvm(jetstream(nats.connection)).create(options.bucket, {
-    history: options.history ?? 1,
-    ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
-    ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
-  });
+  const kv = await needsJetStream(() =>
+    new Kvm(jetstream(nats.connection)).create(options.bucket, {
+      history: options.history ?? 1,
+      ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
+      ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
+    }),
+  );
   const read = (entry: { key: string; revision: number; created: Date; string(): string }): KvRead<T> => {
     const facts = { key: entry.key, revision: entry.revision, createdAt: entry.created };
     try {

@@ -1,15 +1,16 @@
 import { DeliverPolicy, DiscardPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { type LogLine, LogLineSchema, parseJson, stores, subjects } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
+import { needsJetStream } from "./no-jetstream.ts";
 
 const NANOS_PER_MS = 1_000_000;
 
-/** Creates the stream that keeps the log lines, where it is missing. */
+/** Creates the stream that keeps the log lines, where it is missing. Error: NATS_NO_JETSTREAM. */
 export async function ensureLogHistory(
   nats: Nats,
   { replicas = 1 }: { replicas?: number } = {},
 ): Promise<void> {
-  const manager = await jetstreamManager(nats.connection);
+  const manager = await needsJetStream(() => jetstreamManager(nats.connection));
   const { stream, maxAgeMs, maxBytes } = stores.logs;
   await manager.streams.add({
     name: stream,

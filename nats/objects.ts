@@ -3,6 +3,7 @@ import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jet
 import { Objm } from "@nats-io/obj";
 import { NarunError, objectName } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
+import { needsJetStream } from "./no-jetstream.ts";
 
 /** An object store whose objects are named by the SHA-256 of their bytes, so that equal bytes are stored once. */
 export interface ContentStore {
@@ -23,9 +24,9 @@ export function sha256Hex(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** Opens an object store, creating it where it is missing. */
+/** Opens an object store, creating it where it is missing. Error: NATS_NO_JETSTREAM. */
 export async function openContentStore(nats: Nats, name: string, replicas = 1): Promise<ContentStore> {
-  const store = await new Objm(jetstream(nats.connection)).create(name, { replicas });
+  const store = await needsJetStream(() => new Objm(jetstream(nats.connection)).create(name, { replicas }));
   const manager = await jetstreamManager(nats.connection);
   const wireDigest = (sha256: string) => `SHA-256=${Buffer.from(sha256, "hex").toString("base64url")}`;
   const has = async (sha256: string) => {

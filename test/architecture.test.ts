@@ -35,7 +35,6 @@ const VENDORS: Record<string, readonly string[]> = {
   "prom-client": ["gateway/metrics.ts"],
   "@grpc/grpc-js": ["gateway/grpc.ts"],
   commander: ["cli/"],
-  "@clack/prompts": ["cli/output.ts"],
   picocolors: ["cli/output.ts"],
 };
 

@@ -1,21 +1,28 @@
 import type { Command } from "commander";
-import { type Build, buildFunction, findFunctions, formatBytes } from "../../builder/index.ts";
+import { type Build, buildFunction, formatBytes } from "../../builder/index.ts";
 import { shortRevision } from "../../contracts/index.ts";
+import { addExamples } from "../examples.ts";
+import { forEachFunction } from "../function-folders.ts";
 import { createOutput, type Output } from "../output.ts";
 import type { CommonOptions } from "../session.ts";
 
 export function addBuildCommand(program: Command): void {
-  program
+  const command = program
     .command("build [dir]")
     .description("bundle the function (or every function) in a folder")
     .action(async (dir: string | undefined, _options: object, command: Command) => {
       const output = createOutput(command.optsWithGlobals<CommonOptions>());
-      for (const folder of await findFunctions(dir ?? ".")) {
-        const build = await buildFunction(folder);
+      await forEachFunction(dir, output, async (folder) => {
+        const progress = output.progress("building");
+        const build = await buildFunction(folder).finally(() => progress.end());
         if (output.isJson) output.json(summaryOf(build));
         else showBuild(output, build);
-      }
+      });
     });
+  addExamples(command, [
+    ["narun build", "the function in this folder"],
+    ["narun build functions --json", "every function below functions, one line each"],
+  ]);
 }
 
 function summaryOf({ config, revision, bundle, sourceMap, elapsedMs, heaviest, warnings }: Build) {

@@ -1,33 +1,48 @@
 import type { Command } from "commander";
-import { type Build, findFunctions, pushBuild, watchFunction } from "../../builder/index.ts";
-import { isNarunError, shortRevision } from "../../contracts/index.ts";
+import { type Build, pushBuild, watchFunction } from "../../builder/index.ts";
+import { shortRevision } from "../../contracts/index.ts";
 import { readLogs } from "../../nats/index.ts";
+import { addExamples } from "../examples.ts";
+import { requireFunctions } from "../function-folders.ts";
+import { functionUrl } from "../gateway-url.ts";
 import type { Output } from "../output.ts";
-import { functionUrl, untilStopped } from "../session.ts";
-import { startWorld, type World } from "../world/world.ts";
-import { addressesOf, addWorldOptions, resolveWorld } from "../world/world-options.ts";
+import { describeFailure, failureOf } from "../report-error.ts";
+import { untilStopped } from "../until-stopped.ts";
+import { startWorld, type World, type WorldOptions } from "../world/world.ts";
+import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
 import { showLogLine } from "./logs.ts";
-import { describeFailure, showAddresses } from "./up.ts";
 
 export function addDevCommand(program: Command): void {
-  addWorldOptions(program.command("dev [dir]"))
+  const command = addWorldOptions(program.command("dev [dir]"))
     .description("run everything, and push again whenever a source file is saved")
     .action(async (dir: string | undefined, _options: object, command: Command) => {
       const { signal, stopped } = untilStopped();
       const options = resolveWorld(command, signal);
-      const folders = await findFunctions(dir ?? ".");
-      const world = await startWorld(options);
       try {
-        if (options.output.isJson) options.output.json(addressesOf(world));
-        else showAddresses(options.output, world);
-        const watches = folders.map((folder) => watchAndPush(folder, world, options.output, signal));
-        const logs = showLogs(world, options.output, signal);
-        await Promise.race([stopped, Promise.all(watches)]);
-        await logs;
-      } finally {
-        await world.close();
+        await runWatched(options, await requireFunctions(dir ?? "."), stopped);
+      } catch (error) {
+        // Whoever stops it, even while it starts, has what they want.
+        if (!signal.aborted) throw error;
       }
     });
+  addExamples(command, [
+    ["narun dev", "the function in this folder"],
+    ["narun dev functions", "every function below functions"],
+  ]);
+}
+
+async function runWatched(options: WorldOptions, folders: string[], stopped: Promise<void>): Promise<void> {
+  const { output, signal } = options;
+  const world = await startWorld(options);
+  try {
+    if (output.isJson) output.json(addressesOf(world));
+    else showAddresses(output, world);
+    output.note(output.colours.dim("Every save goes live; Ctrl-C stops everything.\n"));
+    const watches = folders.map((folder) => watchAndPush(folder, world, output, signal));
+    await Promise.race([stopped, Promise.all([...watches, showLogs(world, output, signal)])]);
+  } finally {
+    await world.close();
+  }
 }
 
 /** Every build goes live by the same way as `narun push`: what fails leaves the old revision running. */
@@ -48,12 +63,9 @@ function watchAndPush(folder: string, world: World, output: Output, signal: Abor
     },
     onError(error) {
       if (signal.aborted) return;
-      const code = isNarunError(error) ? error.code : "INTERNAL";
-      if (output.isJson) output.json({ folder, error: { code, message: describeFailure(error) } });
-      else
-        output.error(
-          `${red("failed")}  ${describeFailure(error)}\n${dim("The last good revision goes on answering.")}`,
-        );
+      if (output.isJson) return output.json({ folder, error: failureOf(error) });
+      const after = dim("What was live before goes on answering.");
+      output.error(`${red("failed")}  ${describeFailure(error)}\n${after}`);
     },
   });
 }

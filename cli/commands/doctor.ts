@@ -1,75 +1,148 @@
 import type { Command } from "commander";
-import { messageOf } from "../../contracts/index.ts";
-import { connectNats, discoverServices, findNatsServer, openNodeStates } from "../../nats/index.ts";
-import { createOutput } from "../output.ts";
-import { type CommonOptions, findGatewayUrl, resolveNats } from "../session.ts";
+import { isNarunError, messageOf } from "../../contracts/index.ts";
+import { connectNats, findNatsServer, type Nats, openNodeStates } from "../../nats/index.ts";
+import { checkIsolates } from "../../runtime/index.ts";
+import { addExamples } from "../examples.ts";
+import { findGatewayUrl } from "../gateway-url.ts";
+import { createOutput, type Output } from "../output.ts";
+import { type CommonOptions, resolveNats } from "../session.ts";
+import { listFunctions } from "./ls.ts";
 
 interface Check {
   check: string;
   ok: boolean;
   found: string;
+  /** How to put it right, where it is not. */
+  fix?: string;
 }
 
 export function addDoctorCommand(program: Command): void {
-  program
+  const command = program
     .command("doctor")
     .description("look at what narun needs on this machine, and what of it is there")
     .action(async (_options: object, command: Command) => {
       const options = command.optsWithGlobals<CommonOptions>();
       const output = createOutput(options);
-      const checks = [checkNode(), await checkServer(), ...(await checkSystem(options))];
+      const progress = output.progress("looking");
+      const checks = (
+        await Promise.all([checkNode(), checkSandbox(), checkServer(), checkSystem(options)])
+      ).flat();
+      progress.end();
       if (checks.some(({ ok }) => !ok)) process.exitCode = 1;
-      if (output.isJson) return output.json(checks);
-      const { green, red } = output.colours;
-      output.table(
-        [
-          { title: "CHECK", value: (row) => row.check },
-          {
-            title: "",
-            value: (row) => (row.ok ? "ok" : "no"),
-            colour: (text, row) => (row.ok ? green : red)(text),
-          },
-          { title: "FOUND", value: (row) => row.found },
-        ],
-        checks,
-      );
+      if (output.isJson) output.json(checks);
+      else showChecks(output, checks);
     });
+  addExamples(command, [
+    ["narun doctor", "exits 1 where something is missing"],
+    ["narun doctor --nats nats://nats.internal", "of another system"],
+  ]);
+}
+
+function showChecks(output: Output, checks: Check[]): void {
+  const { green, red } = output.colours;
+  output.table(
+    [
+      { title: "CHECK", value: (row) => row.check },
+      {
+        title: "OK",
+        value: (row) => (row.ok ? "yes" : "no"),
+        colour: (text, row) => (row.ok ? green : red)(text),
+      },
+      { title: "FOUND", value: (row) => row.found },
+    ],
+    checks,
+  );
+  for (const { check, ok, fix } of checks) if (!ok && fix !== undefined) output.line(`\n${check}: ${fix}`);
 }
 
 function checkNode(): Check {
   const { node } = process.versions;
-  return { check: "Node 24 or newer", ok: Number(node.split(".")[0]) >= 24, found: node };
+  const isRecent = Number(node.split(".")[0]) >= 24;
+  return { check: "Node 24 or newer", ok: isRecent, found: node, fix: "Install a newer Node." };
+}
+
+async function checkSandbox(): Promise<Check> {
+  const reason = await checkIsolates();
+  const fix = "Run `npm install` again, without --ignore-scripts, with the Node that runs narun.";
+  return { check: "isolates (isolated-vm)", ok: reason === undefined, found: reason ?? "it loads", fix };
 }
 
 async function checkServer(): Promise<Check> {
   const check = "nats-server 2.14 or newer";
-  return findNatsServer({ fetchers: [] }).then(
-    ({ path, version }): Check => ({ check, ok: true, found: `${version} at ${path}` }),
-    (): Check => ({ check, ok: true, found: "none yet; narun up fetches one" }),
-  );
+  try {
+    const { path, version } = await findNatsServer({ fetchers: [] });
+    return { check, ok: true, found: `${version} at ${path}` };
+  } catch (error) {
+    // One that was named is used or none; where none was named, one is fetched.
+    if (process.env.NARUN_NATS_SERVER) {
+      return { check, ok: false, found: messageOf(error), fix: "Correct NARUN_NATS_SERVER, or unset it." };
+    }
+    return { check, ok: true, found: "none yet; `narun up` fetches one" };
+  }
 }
 
 async function checkSystem(options: CommonOptions): Promise<Check[]> {
+  const check = "NATS answers";
   try {
     const nats = await connectNats({ ...resolveNats(options), name: "narun doctor" });
     try {
-      const nodes = await (await openNodeStates(nats)).list();
-      const gatewayUrl = await findGatewayUrl(nats);
-      const services = await discoverServices(nats);
-      return [
-        { check: "NATS reachable", ok: true, found: `${nats.serverVersion} at ${nats.url}` },
-        { check: "a gateway", ok: gatewayUrl !== undefined, found: gatewayUrl ?? "none runs" },
-        {
-          check: "a node",
-          ok: nodes.length > 0,
-          found: nodes.map(({ key }) => key).join(", ") || "none runs",
-        },
-        { check: "services that answer", ok: true, found: String(services.length) },
-      ];
+      const found = { check, ok: true, found: `${nats.serverVersion} at ${nats.url}` };
+      return [found, await checkGateway(nats), await checkNodes(nats), await checkFunctions(nats)];
     } finally {
       await nats.close();
     }
   } catch (error) {
-    return [{ check: "NATS reachable", ok: false, found: messageOf(error) }];
+    if (!isNarunError(error)) throw error;
+    const fix = "`narun up` starts one; another is named with --nats or NARUN_NATS_URL.";
+    return [{ check, ok: false, found: error.fields.detail ?? error.message, fix }];
   }
+}
+
+/** How long a gateway's answer may take. */
+const GATEWAY_WAIT_MS = 2_000;
+
+async function checkGateway(nats: Nats): Promise<Check> {
+  const check = "a gateway answers";
+  const url = await findGatewayUrl(nats);
+  if (url === undefined) {
+    return {
+      check,
+      ok: false,
+      found: "none runs",
+      fix: "`narun gateway` starts one, `narun up` everything.",
+    };
+  }
+  return fetch(url, { signal: AbortSignal.timeout(GATEWAY_WAIT_MS) }).then(
+    (): Check => ({ check, ok: true, found: url }),
+    (): Check => ({
+      check,
+      ok: false,
+      found: `${url} does not answer from here`,
+      fix: "It may listen on another machine's own address only: look at its --http.",
+    }),
+  );
+}
+
+async function checkNodes(nats: Nats): Promise<Check> {
+  const states = await (await openNodeStates(nats)).list();
+  const running = states.flatMap((read) =>
+    read.ok && read.value.status === "running" ? [read.value.node_id] : [],
+  );
+  return {
+    check: "a node runs functions",
+    ok: running.length > 0,
+    found: running.join(", ") || "none runs",
+    fix: "`narun node` starts one, `narun up` everything.",
+  };
+}
+
+async function checkFunctions(nats: Nats): Promise<Check> {
+  const rows = await listFunctions(nats);
+  const broken = rows.filter(({ error }) => error !== undefined).map(({ name }) => name);
+  return {
+    check: "functions start",
+    ok: broken.length === 0,
+    found: broken.length === 0 ? `${rows.length} functions` : broken.join(", "),
+    fix: "`narun ls` says why not; push a revision that starts, or roll back.",
+  };
 }

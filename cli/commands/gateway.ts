@@ -1,8 +1,12 @@
 import type { Command } from "commander";
-import { readGatewayConfig, startGateway } from "../../gateway/index.ts";
+import { type CompatConfig, readGatewayConfig, startGateway } from "../../gateway/index.ts";
 import { connectNats } from "../../nats/index.ts";
+import { addExamples } from "../examples.ts";
+import { createLog, logHandlerErrors } from "../log.ts";
+import { parseAddress } from "../option-values.ts";
 import { createOutput } from "../output.ts";
-import { type CommonOptions, createLog, parseAddress, resolveNats, untilStopped } from "../session.ts";
+import { type CommonOptions, resolveNats } from "../session.ts";
+import { untilStopped } from "../until-stopped.ts";
 
 interface GatewayOptions extends CommonOptions {
   config?: string;
@@ -16,41 +20,49 @@ const DEFAULT_METRICS = "127.0.0.1:9090";
 const DRAIN_GRACE_MS = 30_000;
 
 export function addGatewayCommand(program: Command): void {
-  program
+  const command = program
     .command("gateway")
     .description("run only a gateway")
     .option("--config <file>", "config.yaml of the original gateway: addresses and static routes")
     .option("--http <address>", `HOST:PORT for requests (default ${DEFAULT_HTTP})`)
     .option("--metrics <address>", `HOST:PORT for metrics (default ${DEFAULT_METRICS})`)
-    .option("--log-level <level>", "default info (NARUN_LOG_LEVEL)")
-    .action(async (_options: object, command: Command) => {
-      const options = command.optsWithGlobals<GatewayOptions>();
-      const output = createOutput(options);
-      const log = createLog(options.logLevel, "info");
-      const { stopped } = untilStopped();
-      const config = options.config === undefined ? undefined : await readGatewayConfig(options.config);
-      const nats = await connectNats({
-        ...(config?.nats_url === undefined ? {} : { url: config.nats_url }),
-        ...resolveNats(options),
-        name: "narun gateway",
-      });
-      const gateway = await startGateway({
-        nats,
-        log,
-        http: parseAddress(options.http ?? withHost(config?.server_addr) ?? DEFAULT_HTTP, "--http"),
-        metrics: parseAddress(
-          options.metrics ?? withHost(config?.metrics_addr) ?? DEFAULT_METRICS,
-          "--metrics",
-        ),
-        ...(config === undefined ? {} : { config }),
-      });
-      if (output.isJson)
-        output.json({ http: gateway.httpUrl, metrics: gateway.metricsUrl ?? null, nats: nats.url });
-      else output.line(`http     ${gateway.httpUrl}\nmetrics  ${gateway.metricsUrl}\nnats     ${nats.url}`);
-      await stopped;
-      await gateway.drain({ graceMs: DRAIN_GRACE_MS });
-      await nats.close();
-    });
+    .option("--log-level <level>", "debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: info)")
+    .action((_options: object, command: Command) => runGateway(command.optsWithGlobals<GatewayOptions>()));
+  addExamples(command, [
+    ["narun gateway --nats nats://nats.internal --http 0.0.0.0:8080", "as many as you like"],
+    ["narun gateway --config config.yaml", "with static routes"],
+  ]);
+}
+
+async function runGateway(options: GatewayOptions): Promise<void> {
+  const output = createOutput(options);
+  const log = createLog(options.logLevel, "info");
+  const { stopped } = untilStopped();
+  const config = options.config === undefined ? undefined : await readGatewayConfig(options.config);
+  const addresses = resolveAddresses(options, config);
+  const nats = await connectNats({
+    ...(config?.nats_url === undefined ? {} : { url: config.nats_url }),
+    ...resolveNats(options),
+    name: "narun gateway",
+    ...logHandlerErrors(log),
+  });
+  try {
+    const gateway = await startGateway({ nats, log, ...addresses, ...(config && { config }) });
+    const { httpUrl: http, metricsUrl: metrics } = gateway;
+    if (output.isJson) output.json({ http, metrics: metrics ?? null, nats: nats.url });
+    else output.line(`http     ${http}\nmetrics  ${metrics}/metrics\nnats     ${nats.url}`);
+    await stopped;
+    await gateway.drain({ graceMs: DRAIN_GRACE_MS });
+  } finally {
+    await nats.close();
+  }
+}
+
+function resolveAddresses({ http, metrics }: GatewayOptions, config: CompatConfig | undefined) {
+  return {
+    http: parseAddress(http ?? withHost(config?.server_addr) ?? DEFAULT_HTTP, "--http"),
+    metrics: parseAddress(metrics ?? withHost(config?.metrics_addr) ?? DEFAULT_METRICS, "--metrics"),
+  };
 }
 
 /** The original's addresses may leave the host out (`:8080`, every interface). */

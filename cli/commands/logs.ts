@@ -1,39 +1,70 @@
 import type { Command } from "commander";
 import type { LogLine } from "../../contracts/index.ts";
-import { ensureLogHistory, readLogs } from "../../nats/index.ts";
+import { ensureLogHistory, type Nats, readLogs } from "../../nats/index.ts";
+import { addExamples } from "../examples.ts";
+import { formatTime } from "../format-time.ts";
+import { requireKnownName } from "../known-name.ts";
+import { parseDuration } from "../option-values.ts";
 import type { Output } from "../output.ts";
-import { parseDuration, untilStopped, withNats } from "../session.ts";
+import { withNats } from "../session.ts";
+import { untilStopped } from "../until-stopped.ts";
+
+interface LogsOptions {
+  follow?: boolean;
+  since: string;
+}
 
 export function addLogsCommand(program: Command): void {
-  program
+  const command = program
     .command("logs [name]")
     .description("show what functions print, and why they fail")
     .option("-f, --follow", "go on with the lines that come")
     .option("--since <duration>", "how far back: 30s, 10m, 2h, 1d", "1h")
-    .action((name: string | undefined, options: { follow?: boolean; since: string }, command: Command) =>
-      withNats(command, async (nats, output) => {
-        const since = new Date(Date.now() - parseDuration(options.since, "--since"));
-        await ensureLogHistory(nats);
-        const { signal } = untilStopped();
-        const follow = options.follow === true;
-        for await (const line of readLogs(nats, {
-          ...(name === undefined ? {} : { app: name }),
-          since,
-          follow,
-          signal,
-        })) {
-          if (output.isJson) output.json(line);
-          else showLogLine(output, line, name === undefined);
-        }
-      }),
-    );
+    .action(async (name: string | undefined, options: LogsOptions, command: Command) => {
+      const sinceMs = parseDuration(options.since, "--since");
+      await withNats(command, (nats, output) => showLogs(nats, output, name, options, sinceMs));
+    });
+  addExamples(command, [
+    ["narun logs hello -f", "the last hour, then whatever comes"],
+    ["narun logs --since 10m --json", "of all functions, one JSON object a line"],
+  ]);
+}
+
+async function showLogs(
+  nats: Nats,
+  output: Output,
+  name: string | undefined,
+  { follow = false, since: asked }: LogsOptions,
+  sinceMs: number,
+): Promise<void> {
+  const since = new Date(Date.now() - sinceMs);
+  const app = name === undefined ? {} : { app: name };
+  await ensureLogHistory(nats);
+  const { signal } = untilStopped();
+  let count = 0;
+  // To follow what nothing will ever write is a mistake that shows only now; the logs of what was removed are kept.
+  if (follow && name !== undefined) await requireLogs(nats, name);
+  for await (const line of readLogs(nats, { ...app, since, follow, signal })) {
+    count += 1;
+    if (output.isJson) output.json(line);
+    else showLogLine(output, line, name === undefined);
+  }
+  if (count > 0 || follow) return;
+  if (name !== undefined) await requireLogs(nats, name);
+  output.note(`Nothing was logged in the last ${asked}.`);
+}
+
+/** Ends with FUNCTION_NOT_FOUND where a name has no logs, and nothing of that name is there to write some. */
+async function requireLogs(nats: Nats, name: string): Promise<void> {
+  for await (const _line of readLogs(nats, { app: name })) return;
+  await requireKnownName(nats, name);
 }
 
 export function showLogLine(output: Output, line: LogLine, withName: boolean): void {
   const { bold, dim, red, yellow } = output.colours;
   const level = line.level ?? (line.stream === "stderr" ? "error" : "info");
   const colour = level === "error" ? red : level === "warn" ? yellow : (text: string) => text;
-  const time = dim(line.timestamp.slice(11, 23));
+  const time = dim(formatTime(line.timestamp));
   const name = withName ? `${bold(line.app_name)} ` : "";
   output.line(`${time} ${name}${colour(`${level.padEnd(5)} ${line.message}`)}`);
 }

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { messageOf, type Spec, shortRevision } from "../../contracts/index.ts";
 import { type KvRead, type Nats, openNodeStates, openSpecs } from "../../nats/index.ts";
+import { addExamples } from "../examples.ts";
+import { findGatewayUrl, functionUrl } from "../gateway-url.ts";
 import type { Output } from "../output.ts";
 import { findRunningInstances, type RunningInstance } from "../running-instances.ts";
-import { findGatewayUrl, functionUrl, withNats } from "../session.ts";
+import { withNats } from "../session.ts";
 
 /** A function as `narun ls` shows it. */
 export interface FunctionRow {
@@ -17,7 +19,7 @@ export interface FunctionRow {
 }
 
 export function addLsCommand(program: Command): void {
-  program
+  const command = program
     .command("ls")
     .description("list the functions")
     .action((_options: object, command: Command) =>
@@ -29,6 +31,10 @@ export function addLsCommand(program: Command): void {
         showFunctions(output, rows);
       }),
     );
+  addExamples(command, [
+    ["narun ls", "names, revisions, states, URLs"],
+    ["narun ls --json", "for scripts"],
+  ]);
 }
 
 export async function listFunctions(nats: Nats): Promise<FunctionRow[]> {

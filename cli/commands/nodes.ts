@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { openNodeStates } from "../../nats/index.ts";
-import { formatAge } from "../format-age.ts";
+import { addExamples } from "../examples.ts";
+import { formatAge } from "../format-time.ts";
 import { withNats } from "../session.ts";
 
 export function addNodesCommand(program: Command): void {
-  program
+  const command = program
     .command("nodes")
     .description("list the nodes that run functions")
     .action((_options: object, command: Command) =>
@@ -40,4 +41,8 @@ export function addNodesCommand(program: Command): void {
         );
       }),
     );
+  addExamples(command, [
+    ["narun nodes", "states, instances, labels"],
+    ["narun nodes --json", "for scripts"],
+  ]);
 }

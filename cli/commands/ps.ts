@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import { shortRevision } from "../../contracts/index.ts";
-import { formatAge } from "../format-age.ts";
+import { addExamples } from "../examples.ts";
+import { formatAge } from "../format-time.ts";
 import { findRunningInstances } from "../running-instances.ts";
 import { withNats } from "../session.ts";
 
 export function addPsCommand(program: Command): void {
-  program
+  const command = program
     .command("ps")
     .description("list the instances that run")
     .action((_options: object, command: Command) =>
@@ -29,4 +30,8 @@ export function addPsCommand(program: Command): void {
         );
       }),
     );
+  addExamples(command, [
+    ["narun ps", "of every function, on every node"],
+    ["narun ps --json", "for scripts"],
+  ]);
 }

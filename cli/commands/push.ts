@@ -1,26 +1,29 @@
 import type { Command } from "commander";
-import {
-  type Build,
-  buildFunction,
-  findFunctions,
-  type PushProgress,
-  pushBuild,
-} from "../../builder/index.ts";
+import { type Build, buildFunction, type PushProgress, pushBuild } from "../../builder/index.ts";
 import { shortRevision } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
+import { addExamples } from "../examples.ts";
+import { forEachFunction } from "../function-folders.ts";
+import { findGatewayUrl, functionUrl } from "../gateway-url.ts";
 import type { Output } from "../output.ts";
-import { findGatewayUrl, functionUrl, withNats } from "../session.ts";
+import { withNats } from "../session.ts";
 
 export function addPushCommand(program: Command): void {
-  program
+  const command = program
     .command("push [dir]")
     .description("build, store and make live the function (or every function) in a folder")
     .action((dir: string | undefined, _options: object, command: Command) =>
       withNats(command, async (nats, output) => {
-        const [folders, gatewayUrl] = await Promise.all([findFunctions(dir ?? "."), findGatewayUrl(nats)]);
-        for (const folder of folders) await pushFolder(nats, output, await buildFunction(folder), gatewayUrl);
+        const finding = findGatewayUrl(nats);
+        await forEachFunction(dir, output, async (folder) => {
+          await pushFolder(nats, output, await buildFunction(folder), await finding);
+        });
       }),
     );
+  addExamples(command, [
+    ["narun push", "the function in this folder"],
+    ["narun push hello --nats nats://nats.internal", "on another system"],
+  ]);
 }
 
 async function pushFolder(
@@ -33,11 +36,7 @@ async function pushFolder(
   const progress = output.progress(`pushing ${name}`);
   const result = await pushBuild(nats, build, {
     onProgress: (step) => progress.update(`pushing ${name}: ${describeStep(step)}`),
-  }).catch((error: unknown) => {
-    progress.fail();
-    throw error;
-  });
-  progress.done();
+  }).finally(() => progress.end());
   const { revision, unchanged, tried } = result;
   const url = functionUrl(gatewayUrl, routes);
   if (output.isJson) return output.json({ name, revision, url, unchanged, tried });
@@ -48,7 +47,10 @@ async function pushFolder(
 }
 
 function describeStep(step: PushProgress): string {
-  return step.step === "upload"
-    ? `storing the ${step.file === "bundle" ? "bundle" : "source map"}`
-    : `trying it on ${step.node}`;
+  switch (step.step) {
+    case "upload":
+      return `storing the ${step.file === "bundle" ? "bundle" : "source map"}`;
+    case "trial":
+      return `trying it on ${step.node}`;
+  }
 }

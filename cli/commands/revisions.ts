@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import { formatBytes, listRevisions } from "../../builder/index.ts";
 import { shortRevision } from "../../contracts/index.ts";
-import { formatAge } from "../format-age.ts";
+import { addExamples } from "../examples.ts";
+import { formatAge } from "../format-time.ts";
 import { withNats } from "../session.ts";
 
 export function addRevisionsCommand(program: Command): void {
-  program
+  const command = program
     .command("revisions <name>")
     .description("list the revisions of a function, newest first")
     .action((name: string, _options: object, command: Command) =>
@@ -27,4 +28,5 @@ export function addRevisionsCommand(program: Command): void {
         );
       }),
     );
+  addExamples(command, [["narun revisions hello", "the first is what was pushed last"]]);
 }

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import { removeFunction } from "../../builder/index.ts";
+import { addExamples } from "../examples.ts";
 import { withNats } from "../session.ts";
 
 export function addRmCommand(program: Command): void {
-  program
+  const command = program
     .command("rm <name>")
     .description("remove a function with all its revisions")
     .action((name: string, _options: object, command: Command) =>
@@ -13,4 +14,5 @@ export function addRmCommand(program: Command): void {
         output.line(`${output.colours.bold(name)}  removed`);
       }),
     );
+  addExamples(command, [["narun rm hello", "running instances finish what they have"]]);
 }

@@ -1,19 +1,25 @@
 import type { Command } from "commander";
 import { rollback } from "../../builder/index.ts";
 import { shortRevision } from "../../contracts/index.ts";
+import { addExamples } from "../examples.ts";
 import { withNats } from "../session.ts";
 
 export function addRollbackCommand(program: Command): void {
-  program
+  const command = program
     .command("rollback <name>")
     .description("make an earlier revision live again")
     .option("--to <revision>", "which one, or its first digits (default: the one before)")
     .action((name: string, { to }: { to?: string }, command: Command) =>
       withNats(command, async (nats, output) => {
-        const result = await rollback(nats, name, to);
+        const progress = output.progress(`trying an earlier revision of ${name}`);
+        const result = await rollback(nats, name, to).finally(() => progress.end());
         if (output.isJson) return output.json(result);
         const from = result.from === undefined ? "" : ` (was ${shortRevision(result.from)})`;
         output.line(`${output.colours.bold(name)}  ${shortRevision(result.revision)}  live${from}`);
       }),
     );
+  addExamples(command, [
+    ["narun rollback hello", "the one that was pushed before the live one"],
+    ["narun rollback hello --to 1f3a9c", "a revision by its first digits"],
+  ]);
 }

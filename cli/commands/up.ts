@@ -1,54 +1,72 @@
 import type { Command } from "commander";
 import { type Build, buildFunction, findFunctions, pushBuild } from "../../builder/index.ts";
-import { messageOf, NarunError } from "../../contracts/index.ts";
-import type { Nats } from "../../nats/index.ts";
+import { addExamples } from "../examples.ts";
 import type { Output } from "../output.ts";
-import { untilStopped } from "../session.ts";
-import { startWorld, type World } from "../world/world.ts";
-import { addressesOf, addWorldOptions, resolveWorld } from "../world/world-options.ts";
+import { describeFailure, failureOf } from "../report-error.ts";
+import { untilStopped } from "../until-stopped.ts";
+import { startWorld, type World, type WorldOptions } from "../world/world.ts";
+import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
 import { listFunctions, showFunctions } from "./ls.ts";
 
 export function addUpCommand(program: Command): void {
-  addWorldOptions(program.command("up [dir...]"))
+  const command = addWorldOptions(program.command("up [dir...]"))
     .description("run everything on this machine, and push the functions found under the folders")
     .action(async (dirs: string[], _options: object, command: Command) => {
       const { signal, stopped } = untilStopped();
       const options = resolveWorld(command, signal);
-      // Sources are built while the world starts.
-      const building = buildAll(dirs);
-      building.catch(() => undefined);
-      const world = await startWorld(options);
       try {
-        const failures = await pushAll(world.nats, await building);
-        if (!signal.aborted) await showWorld(options.output, world, failures);
-        await stopped;
-      } finally {
-        options.output.note("stopping: finishing what is under way …");
-        await world.close();
+        const folders = (await Promise.all(dirs.map((dir) => findFunctions(dir)))).flat();
+        await runWorld(options, folders, stopped);
+      } catch (error) {
+        // Whoever stops a start has what they want.
+        if (!signal.aborted) throw error;
       }
     });
+  addExamples(command, [
+    ["narun up functions", "nats-server, gateway, node-runner, and every function below functions"],
+    ["narun up --http 0.0.0.0:80 --data-dir /var/lib/narun", "open to the network, data kept apart"],
+    ["narun up --http 127.0.0.1:0 --metrics 127.0.0.1:0 --nats-port 0 --json", "for scripts: free ports"],
+  ]);
+}
+
+async function runWorld(options: WorldOptions, folders: string[], stopped: Promise<void>): Promise<void> {
+  const { output, signal } = options;
+  // Sources are built while the world starts.
+  const building = Promise.all(folders.map(buildFolder));
+  const world = await startWorld(options);
+  try {
+    const progress = output.progress(`pushing ${folders.length} functions`);
+    const failures = await pushAll(world, await building, signal).finally(() => progress.end());
+    if (!signal.aborted) await showWorld(output, world, failures);
+    await stopped;
+  } finally {
+    output.note("stopping: finishing what is under way …");
+    await world.close();
+  }
 }
 
 interface Failure {
-  folder: string;
+  /** The function's name, or its folder where that is not known. */
+  function: string;
   error: unknown;
 }
 
-async function buildAll(dirs: string[]): Promise<(Build | Failure)[]> {
-  const folders = (await Promise.all(dirs.map((dir) => findFunctions(dir)))).flat();
-  return Promise.all(
-    folders.map((folder) => buildFunction(folder).catch((error: unknown) => ({ folder, error }))),
-  );
+async function buildFolder(folder: string): Promise<Build | Failure> {
+  return buildFunction(folder).catch((error: unknown) => ({ function: folder, error }));
 }
 
 /** One function that does not build or start keeps no other from running. */
-async function pushAll(nats: Nats, builds: (Build | Failure)[]): Promise<Failure[]> {
+async function pushAll(
+  { nats }: World,
+  builds: (Build | Failure)[],
+  signal: AbortSignal,
+): Promise<Failure[]> {
   const outcomes = await Promise.all(
     builds.map(async (build): Promise<Failure | undefined> => {
       if ("error" in build) return build;
-      return pushBuild(nats, build).then(
+      return pushBuild(nats, build, { signal }).then(
         () => undefined,
-        (error: unknown) => ({ folder: build.config.name, error }),
+        (error: unknown) => ({ function: build.config.name, error }),
       );
     }),
   );
@@ -56,29 +74,20 @@ async function pushAll(nats: Nats, builds: (Build | Failure)[]): Promise<Failure
 }
 
 async function showWorld(output: Output, world: World, failures: Failure[]): Promise<void> {
-  for (const { folder, error } of failures) {
-    output.error(output.colours.red(`${folder}: ${describeFailure(error)}`));
+  if (output.isJson) {
+    const failed = failures.map(({ function: name, error }) => ({ function: name, ...failureOf(error) }));
+    return output.json({ ...addressesOf(world), failed });
   }
-  if (output.isJson) return output.json(addressesOf(world));
   showAddresses(output, world);
   const rows = await listFunctions(world.nats);
-  if (rows.length === 0) return;
   output.line();
-  showFunctions(output, rows);
+  if (rows.length > 0) showFunctions(output, rows);
+  else output.note("No functions yet. In another terminal: `narun init hello`, then `narun push hello`.");
+  for (const { function: name, error } of failures) {
+    output.error(`\n${output.colours.red("failed")}  ${name}: ${describeFailure(error)}`);
+  }
   const callable =
     rows.find(({ name, url }) => name === "hello" && url !== null) ?? rows.find(({ url }) => url !== null);
   if (callable !== undefined) output.line(`\nTry it:\n  curl ${callable.url}`);
   output.note(output.colours.dim("\nCtrl-C stops everything."));
-}
-
-export function showAddresses(output: Output, world: World): void {
-  const { dim } = output.colours;
-  output.line(`${dim("http   ")}  ${world.gateway.httpUrl}`);
-  output.line(`${dim("metrics")}  ${world.gateway.metricsUrl}/metrics`);
-  output.line(`${dim("nats   ")}  ${world.natsUrl}`);
-}
-
-export function describeFailure(error: unknown): string {
-  const stack = error instanceof NarunError ? error.fields.stack : undefined;
-  return typeof stack === "string" ? `${messageOf(error)}\n${stack}` : messageOf(error);
 }

@@ -7,11 +7,14 @@ import { extname, join } from "node:path";
 import type { Logger } from "pino";
 import { NarunError } from "../../contracts/index.ts";
 import { createBackoff } from "../../runtime/index.ts";
+import { sendSignal } from "./send-signal.ts";
 
 export interface NodeProcess {
   readonly pid: number | undefined;
   /** Lets the runner drain and ends it. */
   close(): Promise<void>;
+  /** Ends the runner and its hosts at once, with all that they are at. */
+  kill(): void;
 }
 
 export interface NodeProcessOptions {
@@ -20,14 +23,16 @@ export interface NodeProcessOptions {
   cacheDir: string;
   logLevel: string;
   log: Logger;
+  /** Ends a start that is under way; the promise rejects with its reason. */
+  signal?: AbortSignal;
 }
 
 /** Longer than a node's own drain may take. */
 const KILL_AFTER_MS = 40_000;
 
-/** Starts a node-runner and resolves when it takes work. A runner that dies later is started again. */
+/** Starts a node-runner and resolves when it takes work. A runner that dies later is started again. Error: NODE_RUNNER_FAILED. */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
-  const { log } = options;
+  const { log, signal } = options;
   const backoff = createBackoff({ firstMs: 200, maxMs: 10_000, forgetAfterMs: 60_000 });
   const first = Promise.withResolvers<void>();
   let child: ChildProcess | undefined;
@@ -48,38 +53,49 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
       if (isReady) process.stderr.write(chunk);
       else words += chunk.toString();
     });
-    started.on("exit", (code, signal) => {
+    started.on("exit", (code, signalName) => {
       child = undefined;
       if (isClosing) return;
       if (!isReady) {
-        first.reject(
-          new NarunError("INTERNAL", { detail: `the node-runner did not start: ${words.trim()}` }),
-        );
+        const detail = words.trim().replace(/^narun: /, "") || `it ended with ${signalName ?? code}`;
+        first.reject(new NarunError("NODE_RUNNER_FAILED", { detail }));
         return;
       }
       const waitMs = backoff.fail(Date.now());
-      log.warn({ code, signal, restartInMs: waitMs }, "node-runner died; it is restarted");
+      log.warn({ code, signal: signalName, restartInMs: waitMs }, "node-runner died; it is restarted");
       restart = setTimeout(start, waitMs);
     });
   };
-  start();
-  await first.promise;
+  const close = async () => {
+    isClosing = true;
+    clearTimeout(restart);
+    const ending = child;
+    if (ending === undefined) return;
+    const ended = new Promise((resolve) => ending.once("exit", resolve));
+    const timer = setTimeout(() => killGroup(ending.pid), KILL_AFTER_MS);
+    ending.kill("SIGTERM");
+    await ended;
+    clearTimeout(timer);
+  };
 
+  start();
+  const giveUp = () => first.reject(signal?.reason);
+  signal?.addEventListener("abort", giveUp, { once: true });
+  if (signal?.aborted) giveUp();
+  try {
+    await first.promise;
+  } catch (error) {
+    await close();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", giveUp);
+  }
   return {
     get pid() {
       return child?.pid;
     },
-    async close() {
-      isClosing = true;
-      clearTimeout(restart);
-      const ending = child;
-      if (ending === undefined) return;
-      const ended = new Promise((resolve) => ending.once("exit", resolve));
-      const kill = setTimeout(() => ending.kill("SIGKILL"), KILL_AFTER_MS);
-      ending.kill("SIGTERM");
-      await ended;
-      clearTimeout(kill);
-    },
+    close,
+    kill: () => killGroup(child?.pid),
   };
 }
 
@@ -91,4 +107,9 @@ function forkNode({ natsUrl, credsFile, cacheDir, logLevel }: NodeProcessOptions
     ["node", "--quiet", "--nats", natsUrl, ...creds, "--cache-dir", cacheDir, "--log-level", logLevel],
     { detached: true, stdio: ["ignore", "ignore", "pipe", "ipc"] },
   );
+}
+
+/** The runner leads a group of its own (it was started detached), in which its hosts are. */
+function killGroup(pid: number | undefined): void {
+  if (pid !== undefined) sendSignal(-pid, "SIGKILL");
 }

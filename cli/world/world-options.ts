@@ -1,8 +1,9 @@
 import type { Command } from "commander";
-import { NarunError } from "../../contracts/index.ts";
-import { createOutput } from "../output.ts";
-import { type CommonOptions, createLog, parseAddress, resolveNats } from "../session.ts";
-import type { WorldOptions } from "./world.ts";
+import { createLog } from "../log.ts";
+import { parseAddress, parsePort } from "../option-values.ts";
+import { createOutput, type Output } from "../output.ts";
+import { type CommonOptions, resolveNats } from "../session.ts";
+import type { World, WorldOptions } from "./world.ts";
 
 interface WorldFlags extends CommonOptions {
   http: string;
@@ -25,24 +26,21 @@ export function addWorldOptions(command: Command): Command {
     .option("--metrics <address>", "HOST:PORT for metrics", "127.0.0.1:9090")
     .option("--nats-port <port>", "port of the embedded nats-server", "4222")
     .option("--data-dir <dir>", "where everything is kept", ".narun/data")
-    .option("--log-level <level>", "of what the parts say of themselves: default warn (NARUN_LOG_LEVEL)");
+    .option(
+      "--log-level <level>",
+      "what the parts log: debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: warn)",
+    );
 }
 
 export function resolveWorld(command: Command, signal: AbortSignal): WorldOptions {
   const flags = command.optsWithGlobals<WorldFlags>();
   const { url, credsFile } = resolveNats(flags);
-  const natsPort = Number(flags.natsPort);
-  if (!Number.isInteger(natsPort) || natsPort < 0 || natsPort > 65_535) {
-    throw new NarunError("USAGE", {
-      detail: `--nats-port takes a number up to 65535, not ${JSON.stringify(flags.natsPort)}`,
-    });
-  }
   parseAddress(flags.grpc, "--grpc");
   return {
     http: parseAddress(flags.http, "--http"),
     metrics: parseAddress(flags.metrics, "--metrics"),
     ...(url === undefined ? {} : { external: { url, ...(credsFile === undefined ? {} : { credsFile }) } }),
-    natsPort,
+    natsPort: parsePort(flags.natsPort, "--nats-port"),
     dataDir: flags.dataDir,
     output: createOutput(flags),
     log: createLog(flags.logLevel, "warn"),
@@ -51,14 +49,18 @@ export function resolveWorld(command: Command, signal: AbortSignal): WorldOption
 }
 
 /** The addresses of a world, as `--json` gives them. */
-export function addressesOf(world: {
-  gateway: { httpUrl: string; metricsUrl: string | undefined };
-  natsUrl: string;
-}) {
+export function addressesOf(world: World) {
   return {
     http: world.gateway.httpUrl,
     grpc: null,
     metrics: world.gateway.metricsUrl ?? null,
     nats: world.natsUrl,
   };
+}
+
+export function showAddresses(output: Output, world: World): void {
+  const { dim } = output.colours;
+  output.line(`${dim("http   ")}  ${world.gateway.httpUrl}`);
+  output.line(`${dim("metrics")}  ${world.gateway.metricsUrl}/metrics`);
+  output.line(`${dim("nats   ")}  ${world.natsUrl}`);
 }

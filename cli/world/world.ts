@@ -4,6 +4,7 @@
  *   2. the node-runner drains its instances;
  *   3. the connection closes, nats-server stops;
  *   4. the data folder is given free.
+ * Where this process ends before that (a second Ctrl-C, a fault), the runner and nats-server are ended with it.
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -17,8 +18,10 @@ import {
   type ServerProgress,
   startNatsServer,
 } from "../../nats/index.ts";
-import type { Output } from "../output.ts";
+import { logHandlerErrors } from "../log.ts";
+import type { Output, Progress } from "../output.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
+import { sendSignal } from "./send-signal.ts";
 
 export interface WorldOptions {
   http: { host: string; port: number };
@@ -41,44 +44,63 @@ export interface World {
 
 const DRAIN_GRACE_MS = 30_000;
 
-/** Starts the world. What was started ends again where a later part fails. Errors: DATA_DIR_LOCKED, ADDRESS_IN_USE and those of the parts. */
+/**
+ * Starts the world. What was started ends again where a later part fails, or where the signal aborts meanwhile. Errors:
+ * DATA_DIR_LOCKED, ADDRESS_IN_USE and those of the parts.
+ */
 export async function startWorld(options: WorldOptions): Promise<World> {
-  const { dataDir, log, external } = options;
+  const progress = options.output.progress("starting");
   const endings: (() => Promise<void> | void)[] = [];
   const close = async () => {
     for (const end of endings.splice(0).reverse()) await end();
   };
   try {
-    const lock = await lockDataDir(dataDir);
-    endings.push(() => lock.release());
-    let url = external?.url;
-    if (url === undefined) {
-      const server = await startEmbedded(options, (pid) => lock.recordNats(pid));
-      endings.push(() => server.close());
-      url = server.url;
-    }
-    const creds = external?.credsFile === undefined ? {} : { credsFile: external.credsFile };
-    const nats = await connectNats({ url, ...creds, name: "narun up" });
-    endings.push(() => nats.close());
-    const [node, gateway] = await startParts(options, nats, { natsUrl: url, ...creds });
-    endings.push(() => node.close());
-    endings.push(() => gateway.drain({ graceMs: DRAIN_GRACE_MS }));
-    log.debug({ pid: node.pid }, "node-runner started");
-    return { nats, natsUrl: url, gateway, close };
+    return { ...(await startInOrder(options, progress, endings)), close };
   } catch (error) {
     await close();
     throw error;
+  } finally {
+    progress.end();
   }
+}
+
+async function startInOrder(
+  options: WorldOptions,
+  progress: Progress,
+  endings: (() => Promise<void> | void)[],
+): Promise<Omit<World, "close">> {
+  const { dataDir, log, external, signal } = options;
+  const lock = await lockDataDir(dataDir);
+  endings.push(() => lock.release());
+  let url = external?.url;
+  if (url === undefined) {
+    const server = await startEmbedded(options, progress, (pid) => lock.recordNats(pid));
+    endings.push(endWithProcess(() => server.pid && sendSignal(server.pid, "SIGTERM")));
+    endings.push(() => server.close());
+    url = server.url;
+  }
+  signal.throwIfAborted();
+  progress.update("starting gateway and node-runner");
+  const creds = external?.credsFile === undefined ? {} : { credsFile: external.credsFile };
+  const nats = await connectNats({ url, ...creds, name: "narun up", ...logHandlerErrors(log) });
+  endings.push(() => nats.close());
+  const [node, gateway] = await startParts(options, nats, { natsUrl: url, ...creds });
+  endings.push(endWithProcess(() => node.kill()));
+  endings.push(() => node.close());
+  endings.push(() => gateway.drain({ graceMs: DRAIN_GRACE_MS }));
+  log.debug({ pid: node.pid }, "node-runner started");
+  signal.throwIfAborted();
+  return { nats, natsUrl: url, gateway };
 }
 
 /** Gateway and node-runner start side by side; where one fails the other ends. */
 async function startParts(
-  { http, metrics, dataDir, log }: WorldOptions,
+  { http, metrics, dataDir, log, signal }: WorldOptions,
   nats: Nats,
   login: { natsUrl: string; credsFile?: string },
 ): Promise<[NodeProcess, Gateway]> {
   const [node, gateway] = await Promise.allSettled([
-    startNodeProcess({ ...login, cacheDir: join(dataDir, "cache"), logLevel: log.level, log }),
+    startNodeProcess({ ...login, cacheDir: join(dataDir, "cache"), logLevel: log.level, log, signal }),
     startGateway({ nats, http, metrics, log }),
   ]);
   if (node.status === "fulfilled" && gateway.status === "fulfilled") return [node.value, gateway.value];
@@ -88,19 +110,22 @@ async function startParts(
 }
 
 async function startEmbedded(
-  { output, natsPort, dataDir, log, signal }: WorldOptions,
+  { natsPort, dataDir, log, signal }: WorldOptions,
+  progress: Progress,
   onSpawn: (pid: number) => void,
 ): Promise<NatsServer> {
-  const progress = output.progress("looking for nats-server");
-  try {
-    const { path } = await findNatsServer({
-      signal,
-      onProgress: (step) => progress.update(describeProgress(step)),
-    });
-    return await startNatsServer({ binary: path, port: natsPort, dataDir, log, onSpawn, signal });
-  } finally {
-    progress.done();
-  }
+  const { path } = await findNatsServer({
+    signal,
+    onProgress: (step) => progress.update(describeProgress(step)),
+  });
+  progress.update("starting nats-server");
+  return startNatsServer({ binary: path, port: natsPort, dataDir, log, onSpawn, signal });
+}
+
+/** Has something ended when this process ends unforeseen; the function that is returned calls it off. */
+function endWithProcess(end: () => void): () => void {
+  process.once("exit", end);
+  return () => process.off("exit", end);
 }
 
 const STAGES: Record<ServerProgress["stage"], string> = {

@@ -1,0 +1,17 @@
+import { GATEWAY_SERVICE } from "../contracts/index.ts";
+import { discoverServices, type Nats } from "../nats/index.ts";
+
+/** The base URL of a gateway that runs, if any. */
+export async function findGatewayUrl(nats: Nats): Promise<string | undefined> {
+  const gateways = await discoverServices(nats, { name: GATEWAY_SERVICE, maxWaitMs: 300, quietMs: 30 });
+  return gateways.map(({ metadata }) => metadata?.["narun.http"]).find((url) => url !== undefined);
+}
+
+/** The URL under which a function is called: its first route at a gateway; null where no gateway runs. */
+export function functionUrl(
+  gatewayUrl: string | undefined,
+  routes: readonly { path: string }[],
+): string | null {
+  const path = routes[0]?.path.replace(/\/\*$/, "");
+  return gatewayUrl === undefined || path === undefined ? null : `${gatewayUrl}${path === "" ? "/" : path}`;
+}
