@@ -24,6 +24,8 @@ export type FromHost =
   | { type: "up" }
   | { type: "ready" }
   | { type: "failed"; message: string }
+  /** What handles a message of this subject threw; the process goes on. */
+  | { type: "handler-failed"; subject: string; message: string }
   | { type: "started"; instance: string; outcome: StartOutcome }
   | { type: "tried"; id: number; outcome: TrialOutcome }
   | { type: "idle"; instance: string }

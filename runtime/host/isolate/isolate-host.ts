@@ -68,6 +68,11 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
         return ready.resolve();
       case "failed":
         return log.error({ pid: child?.pid, error: message.message }, "host failed");
+      case "handler-failed":
+        return log.error(
+          { pid: child?.pid, subject: message.subject, error: message.message },
+          "a message was not handled",
+        );
       case "started":
         if (message.outcome.ok) instances.add(message.instance);
         starts.get(message.instance)?.(message.outcome);

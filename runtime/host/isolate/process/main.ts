@@ -69,7 +69,14 @@ async function initialise({
   snapshot,
   prepared,
 }: Extract<ToHost, { type: "init" }>): Promise<Running> {
-  const connection = await connectNats({ ...nats, name: `narun host of ${node}` });
+  const connection = await connectNats({
+    ...nats,
+    name: `narun host of ${node}`,
+    onHandlerError: (error, subject) => {
+      const text = error instanceof Error ? error.stack : undefined;
+      send({ type: "handler-failed", subject, message: text ?? messageOf(error) });
+    },
+  });
   const engine = createEngine(snapshot, (catastrophe) => {
     // V8 has lost control of an isolate: its memory is in no known state, and only the end of the process frees it.
     send({ type: "failed", message: catastrophe });
