@@ -32,6 +32,8 @@ export const PostOp = {
   setTimer: 4,
   /** (timer id) */
   clearTimer: 5,
+  /** ("" or why there is no handler): the function's module was evaluated, its top-level awaits included. */
+  loaded: 6,
 } as const;
 
 /** Why a handler produced no response. */
@@ -65,6 +67,11 @@ export type Ask = (what: number, argument: unknown) => unknown;
 
 /** The global under which the snapshot keeps the platform's boot function; it is taken away before user code runs. */
 export const BOOT_GLOBAL = "__narunBoot";
+
+/**
+ * The global under which the platform's `load` waits for the entry module, which takes it away before user code runs.
+ */
+export const LOAD_GLOBAL = "__narunLoad";
 
 /** The file name of the platform in stacks. */
 export const PLATFORM_FILE = "narun:platform";

@@ -3,7 +3,16 @@
  * which joins an isolate to its host. See boundary.ts for the messages and their invariants.
  */
 
-import { type Ask, BOOT_GLOBAL, type Enter, EnterOp, FailureKind, type Post, PostOp } from "./boundary.ts";
+import {
+  type Ask,
+  BOOT_GLOBAL,
+  type Enter,
+  EnterOp,
+  FailureKind,
+  LOAD_GLOBAL,
+  type Post,
+  PostOp,
+} from "./boundary.ts";
 import { console, setCurrentRequest } from "./console.ts";
 import { crypto } from "./crypto.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
@@ -47,13 +56,15 @@ Reflect.deleteProperty(Atomics, "waitAsync");
 const open = new Set<number>();
 let handle: Handle | undefined;
 
-/** Takes the function's module; returns "" or why it has no handler. */
-function load(exports: Record<string, unknown>, envJson: string): string {
+/** Gets ready for the function's module: the entry module hands its exports over when its top level is over. */
+function expect(envJson: string): void {
   const env = Object.freeze(JSON.parse(envJson) as Record<string, string>);
-  const resolved = resolveHandler(exports, env);
-  if (typeof resolved === "string") return resolved;
-  handle = resolved;
-  return "";
+  const load = (exports: Record<string, unknown>) => {
+    const resolved = resolveHandler(exports, env);
+    if (typeof resolved !== "string") handle = resolved;
+    postToHost(PostOp.loaded, typeof resolved === "string" ? resolved : "");
+  };
+  Object.defineProperty(globalThis, LOAD_GLOBAL, { configurable: true, value: load });
 }
 
 const enter: Enter = (op, id, ...rest) => {
@@ -144,7 +155,7 @@ Object.defineProperty(globalThis, BOOT_GLOBAL, {
   configurable: true,
   value: (post: Post, ask: Ask) => {
     connectHost({ post, ask });
-    return { enter, load };
+    return { enter, expect };
   },
 });
 

@@ -5,11 +5,20 @@
  * I2  Every entry is asynchronous and under the CPU limit: user code never runs on the host's own thread.
  * I3  A sandbox that hit its memory limit is disposed by V8 itself; one that V8 lost control of takes the process
  *     along: `onCatastrophe` ends it, and the runner starts another.
+ * I4  A module is loaded when its top level is over, awaits included. isolated-vm returns at the first of them, so an
+ *     entry module of ours imports it and says when its own turn has come.
  */
 import { randomBytes } from "node:crypto";
 import { domainToASCII } from "node:url";
 import ivm from "isolated-vm";
-import { AskFor, BOOT_GLOBAL, type Enter } from "../../platform/boundary.ts";
+import {
+  AskFor,
+  BOOT_GLOBAL,
+  type Enter,
+  LOAD_GLOBAL,
+  PLATFORM_FILE,
+  PostOp,
+} from "../../platform/boundary.ts";
 
 /** How an entry into a sandbox ended, seen from the outside. */
 export type EntryOutcome =
@@ -55,6 +64,23 @@ export function createSnapshot(script: string, fileName: string): Uint8Array {
   return new Uint8Array(ivm.Isolate.createSnapshot([{ code: script, filename: fileName }]).copy());
 }
 
+/** Takes the platform's `load` before any user code runs, so that none can see it. */
+const LOAD_MODULE = `export const load = globalThis.${LOAD_GLOBAL}; delete globalThis.${LOAD_GLOBAL};`;
+
+/** Its own turn comes when the top level of the function's module is over. */
+const ENTRY_MODULE = `import { load } from "load"; import * as exports from "function"; load(exports);`;
+
+interface Parts {
+  isolate: ivm.Isolate;
+  context: ivm.Context;
+  enter: ivm.Reference<Enter>;
+  expect: ivm.Reference<(envJson: string) => void>;
+  entry: ivm.Module;
+  loadModule: ivm.Module;
+  /** How evaluating the function's module ended. */
+  loading: PromiseWithResolvers<LoadOutcome>;
+}
+
 export function createEngine(snapshotBytes: Uint8Array, onCatastrophe: (message: string) => void): Engine {
   const snapshot = new ivm.ExternalCopy(new Uint8Array(snapshotBytes).buffer);
   return {
@@ -65,27 +91,29 @@ export function createEngine(snapshotBytes: Uint8Array, onCatastrophe: (message:
         onCatastrophicError: onCatastrophe,
       });
       const context = await isolate.createContext();
-      const post = new ivm.Callback(onPost, { ignored: true });
+      const loading = Promise.withResolvers<LoadOutcome>();
+      const receive: OnPost = (op, a, b, c, d) => {
+        if (op !== PostOp.loaded) onPost(op, a, b, c, d);
+        else loading.resolve(a === "" ? { kind: "ok" } : { kind: "no-handler", reason: String(a) });
+      };
+      const post = new ivm.Callback(receive, { ignored: true });
       const ask = new ivm.Callback(answerQuestion, { sync: true });
       const boundary = (await context.evalClosure(
         `const boot = globalThis.${BOOT_GLOBAL}; delete globalThis.${BOOT_GLOBAL}; return boot($0, $1);`,
         [post, ask],
         { result: { reference: true } },
-      )) as ivm.Reference<{ enter: Enter; load: (exports: object, env: string) => string }>;
-      const enter = (await boundary.get("enter", { reference: true })) as ivm.Reference<Enter>;
-      const load = (await boundary.get("load", { reference: true })) as ivm.Reference<unknown>;
+      )) as ivm.Reference<{ enter: Enter; expect: (envJson: string) => void }>;
+      const enter = (await boundary.get("enter", { reference: true })) as Parts["enter"];
+      const expect = (await boundary.get("expect", { reference: true })) as Parts["expect"];
       boundary.release();
-      return createSandbox(isolate, context, enter, load);
+      const entry = await isolate.compileModule(ENTRY_MODULE, { filename: PLATFORM_FILE });
+      const loadModule = await isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE });
+      return createSandbox({ isolate, context, enter, expect, entry, loadModule, loading });
     },
   };
 }
 
-function createSandbox(
-  isolate: ivm.Isolate,
-  context: ivm.Context,
-  enter: ivm.Reference<Enter>,
-  load: ivm.Reference<unknown>,
-): Sandbox {
+function createSandbox({ isolate, context, enter, expect, entry, loadModule, loading }: Parts): Sandbox {
   let isDisposedByUs = false;
   const outcomeOf = (error: unknown): EntryOutcome => {
     if (isDisposedByUs) return { kind: "disposed" };
@@ -100,14 +128,13 @@ function createSandbox(
     async load({ code, fileName, env, cpuMs }) {
       try {
         const module = await isolate.compileModule(code, { filename: fileName });
-        await module.instantiate(context, (specifier) => {
+        await expect.apply(undefined, [JSON.stringify(env)]);
+        await entry.instantiate(context, (specifier, referrer) => {
+          if (referrer === entry) return specifier === "load" ? loadModule : module;
           throw new Error(`cannot import ${JSON.stringify(specifier)}: the bundle is one module`);
         });
-        await module.evaluate({ timeout: cpuMs, promise: true });
-        const reason = await load.apply(undefined, [module.namespace.derefInto(), JSON.stringify(env)], {
-          timeout: cpuMs,
-        });
-        return reason === "" ? { kind: "ok" } : { kind: "no-handler", reason: String(reason) };
+        await entry.evaluate({ timeout: cpuMs });
+        return await loading.promise;
       } catch (error) {
         return outcomeOf(error);
       }
@@ -122,7 +149,10 @@ function createSandbox(
         await enter.apply(undefined, message as never, { timeout: timeoutMs });
         return { kind: "ok" };
       } catch (error) {
-        return outcomeOf(error);
+        const outcome = outcomeOf(error);
+        // While the module is still being evaluated this is its end: what it awaited at the top level has failed.
+        loading.resolve(outcome);
+        return outcome;
       }
     },
     dispose() {
