@@ -30,6 +30,23 @@ describe("a nats-server that is killed", () => {
     );
   });
 
+  it("under requests that may not run twice: they run once, and their answers come after the restart", async () => {
+    const counting = `
+      let calls = 0;
+      export default async () => {
+        calls += 1;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return new Response(String(calls));
+      };
+    `;
+    await world.push("writes", counting);
+    await world.call("/writes");
+    const requests = Promise.all(Array.from({ length: 3 }, () => world.call("/writes", { method: "POST" })));
+    await eventually(async () => expect(await world.ps("writes")).toMatchObject([{ inFlight: 3 }]));
+    await world.nats.kill9();
+    for (const { status, text } of await requests) expect([status, text]).toEqual([200, "4"]);
+  });
+
   it("under load, twice: what may run twice is answered", async () => {
     await world.push("busy", `export default () => new Response("ok");`);
     const traffic = startTraffic(() => world.call("/busy"));
