@@ -1,10 +1,21 @@
 import { describe, expect, it } from "vitest";
+import { subjects } from "../contracts/index.ts";
 import { eventually } from "./harness/eventually.ts";
 import { startTraffic } from "./harness/traffic.ts";
-import { readAnswer, startWorld } from "./harness/world.ts";
+import { readAnswer, startWorld, type World } from "./harness/world.ts";
 
 const starts = (announcements: { state: string }[]) =>
   announcements.filter(({ state }) => state === "starting");
+
+/** Resolves when so many nodes have been heard from now on. */
+async function heartbeatsOf(world: World, count: number): Promise<void> {
+  const heard = new Set<string>();
+  const subscription = world.connection.subscribe(subjects.heartbeatsAll, ({ subject }) =>
+    heard.add(subject),
+  );
+  await eventually(() => expect(heard.size).toBe(count));
+  subscription.unsubscribe();
+}
 
 describe("a gateway that joins later", () => {
   it("learns of the functions and of the instances that run, and wakes none", async () => {
@@ -26,6 +37,8 @@ describe("a gateway that joins later", () => {
   it("wakes a function together with the first: one instance answers both", async () => {
     await using world = await startWorld({ nodes: 2 });
     const second = await world.startGateway();
+    // Only gateways that know the same nodes choose the same one.
+    await heartbeatsOf(world, 2);
     await world.push("fn", `export default () => new Response("hi");`);
     const urls = [world.gateway.httpUrl, second.httpUrl, world.gateway.httpUrl, second.httpUrl];
     const answers = await Promise.all(urls.map(async (url) => readAnswer(await fetch(`${url}/fn`))));
