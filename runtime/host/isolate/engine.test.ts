@@ -66,6 +66,15 @@ describe("loading", () => {
     ).toEqual({ kind: "ok" });
   });
 
+  it("waits for a timer that the top level awaits, and tells what fails after it", async () => {
+    const later = (code: string) => `await new Promise((resolve) => setTimeout(resolve, 5)); ${code}`;
+    const fn = await loadTestFunction(later("export default () => new Response('late')"));
+    expect(await fn.call()).toMatchObject({ body: "late" });
+    await expect(loadTestFunction(later("throw new Error('too late')"))).rejects.toMatchObject({
+      loaded: { kind: "uncaught", stack: expect.stringContaining("too late") },
+    });
+  });
+
   it("tells what a module throws, with its place", async () => {
     expect((await load("\nthrow new Error('at the top')")).outcome).toEqual({
       kind: "uncaught",
