@@ -5,12 +5,13 @@ import { startWorld } from "./harness/world.ts";
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
 
-const slow = `
+const slowBy = (ms: number) => `
   export default async (request: Request) => {
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, ${ms}));
     return new Response(request.method + " " + (await request.text()));
   };
 `;
+const slow = slowBy(300);
 
 /** Kills the host once the instance has taken \`count\` requests. */
 async function killHostOf(name: string, count: number): Promise<void> {
@@ -34,7 +35,8 @@ describe("a host that is killed in the middle of requests", () => {
   });
 
   it("costs those that may not run twice: 502, except with an Idempotency-Key", async () => {
-    await world.push("writes", slow);
+    // So slow that they are under way for certain when the host is killed.
+    await world.push("writes", slowBy(1_000));
     await world.call("/writes");
     const post = (headers: Record<string, string>) =>
       world.call("/writes", { method: "POST", body: "once", headers });

@@ -4,12 +4,13 @@ import { eventually } from "./harness/eventually.ts";
 import { startTraffic } from "./harness/traffic.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
-const slow = `
+const slowBy = (ms: number) => `
   export default async (request: Request) => {
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await new Promise((resolve) => setTimeout(resolve, ${ms}));
     return new Response(request.method);
   };
 `;
+const slow = slowBy(300);
 
 const inFlight = (world: World, name: string, count: number) =>
   eventually(async () => expect(await world.ps(name)).toMatchObject([{ inFlight: count }]));
@@ -42,7 +43,8 @@ describe("a node-runner that is killed", () => {
 
   it("together with its host, as when the machine lost its power: the rest is answered by the other node", async () => {
     await using world = await startWorld({ nodes: 2 });
-    await world.push("fn", slow);
+    // So slow that all are under way for certain when the power is lost.
+    await world.push("fn", slowBy(1_000));
     await world.call("/fn");
     const victim = await nodeOf(world, "fn");
     const requests = Promise.all([
