@@ -1,4 +1,4 @@
-import { rankNodes } from "../../contracts/index.ts";
+import { heartbeat, rankNodes } from "../../contracts/index.ts";
 import type { LiveNodes } from "../../nats/index.ts";
 import { type Backoff, createBackoff } from "../host/backoff.ts";
 import { decideActions, decideShare } from "./decide-actions.ts";
@@ -21,6 +21,9 @@ export interface ReconcilerOptions {
   nodes: LiveNodes;
 }
 
+/** Every node says that it is there once a second. */
+const ALL_NODES_HEARD_MS = heartbeat.intervalMs * 1.2;
+
 /** Brings what runs to what should run: looks, decides (decide-actions.ts), acts. Failed starts are tried again with growing pauses. */
 export function createReconciler({ node, desired, instances, nodes }: ReconcilerOptions): Reconciler {
   const touched = new Set<string>();
@@ -30,6 +33,12 @@ export function createReconciler({ node, desired, instances, nodes }: Reconciler
   >();
   let isScheduled = false;
   let isClosed = false;
+  // Before every node was heard once, each of two new ones would take the whole of `scale.min` for its own.
+  let hasHeardNodes = false;
+  const heardNodes = setTimeout(() => {
+    hasHeardNodes = true;
+    touchAll();
+  }, ALL_NODES_HEARD_MS);
 
   const run = () => {
     isScheduled = false;
@@ -45,10 +54,16 @@ export function createReconciler({ node, desired, instances, nodes }: Reconciler
     queueMicrotask(run);
   };
 
+  const touchAll = () => {
+    for (const name of desired.names()) touch(name);
+  };
+
   const running = () => nodes.live().filter(({ state }) => state === "running");
   const shareOf = (name: string): number => {
     const wanted = desired.get(name);
-    return wanted === undefined ? 0 : decideShare(wanted.spec.scale.min, rankNodes(name, running()), node);
+    return wanted === undefined || !hasHeardNodes
+      ? 0
+      : decideShare(wanted.spec.scale.min, rankNodes(name, running()), node);
   };
 
   const reconcile = (name: string) => {
@@ -93,15 +108,14 @@ export function createReconciler({ node, desired, instances, nodes }: Reconciler
 
   return {
     touch,
-    touchAll() {
-      for (const name of desired.names()) touch(name);
-    },
+    touchAll,
     isSpare(instance) {
       const kept = instances.of(instance.function).filter(({ phase }) => phase === "ready");
       return kept.length > shareOf(instance.function);
     },
     close() {
       isClosed = true;
+      clearTimeout(heardNodes);
       for (const { timer } of retries.values()) clearTimeout(timer);
       retries.clear();
     },

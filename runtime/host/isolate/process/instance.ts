@@ -186,6 +186,8 @@ class LiveInstance implements Instance {
 
   /** What an entry's end means for the requests and for the instance. */
   #settle(outcome: EntryOutcome, id: number | undefined) {
+    // What ends an entry while the module is still being evaluated is how its load ends: that is told there.
+    if (this.#phase === "starting") return;
     const { limits } = this.#options.config;
     switch (outcome.kind) {
       case "ok":

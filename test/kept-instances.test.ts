@@ -1,0 +1,33 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { eventually } from "./harness/eventually.ts";
+import { startWorld } from "./harness/world.ts";
+
+const world = await startWorld({ nodes: 2 });
+afterAll(() => world[Symbol.asyncDispose]());
+
+const source = `export default () => new Response("here");`;
+
+describe("scale.min", () => {
+  it("is kept by all nodes together, without anybody calling", async () => {
+    await world.push("kept", source, { scale: { min: 3, idleSeconds: 0.2 } });
+    await eventually(async () => expect(await world.ps("kept")).toHaveLength(3));
+    const perNode = Map.groupBy(await world.ps("kept"), ({ node }) => node);
+    expect([...perNode.values()].map(({ length }) => length).sort()).toEqual([1, 2]);
+    // Nobody started one too many, so nothing had to go.
+    expect(world.announcements("kept").filter(({ state }) => state === "starting")).toHaveLength(3);
+  });
+
+  it("is made up for when a node dies", async () => {
+    await world.push("lasting", source, { scale: { min: 2 } });
+    await eventually(async () => expect(await world.ps("lasting")).toHaveLength(2));
+    await world.nodes[0]?.kill9();
+    const survivor = world.nodes[1]?.name;
+    await eventually(
+      async () => {
+        const nodes = (await world.ps("lasting")).map(({ node }) => node);
+        expect(nodes).toEqual([survivor, survivor]);
+      },
+      { timeoutMs: 20_000 },
+    );
+  });
+});
