@@ -109,3 +109,33 @@ test("ends at once where the signal is aborted already", async () => {
   await write("stored");
   expect(await read({ app, follow: true, signal: AbortSignal.abort() })).toEqual([]);
 });
+
+test("follows on where it was after the server was killed, whether it had read lines or not", async () => {
+  const controller = new AbortController();
+  await write("long ago");
+  const writtenBy = Date.now();
+  await eventually(() => expect(Date.now()).toBeGreaterThan(writtenBy));
+  const since = new Date();
+  await write("before");
+  const read: string[] = [];
+  const quiet: string[] = [];
+  const reading = [
+    follow({ app, since, follow: true, signal: controller.signal }, read),
+    follow({ app: "nobody", since, follow: true, signal: controller.signal }, quiet),
+  ];
+  await eventually(() => expect(read).toEqual(["before"]));
+  await server.kill9();
+  await eventually(() => write("after"));
+  await eventually(() => write("first words", "nobody"));
+  await eventually(() => {
+    expect(read.at(-1)).toBe("after");
+    expect(quiet.at(-1)).toBe("first words");
+  });
+  expect(read).not.toContain("long ago");
+  controller.abort();
+  await Promise.all(reading);
+});
+
+async function follow(options: ReadLogsOptions, into: string[]): Promise<void> {
+  for await (const { message } of readLogs(nats, options)) into.push(message);
+}

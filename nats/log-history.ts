@@ -33,13 +33,15 @@ export interface ReadLogsOptions {
   signal?: AbortSignal;
 }
 
+/** A server that was killed forgets the reader: what stays silent for two of these is begun again where it was. */
+const HEARTBEAT_MS = 1_000;
+
 /** Reads log lines in the order in which the stream got them. Lines that are no log lines are passed over. */
 export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): AsyncGenerator<LogLine> {
   const consumer = await jetstream(nats.connection).consumers.get(stores.logs.stream, {
     filter_subjects: options.app === undefined ? subjects.logsAll : subjects.logsOf(options.app),
-    ...(options.since === undefined
-      ? { deliver_policy: DeliverPolicy.All }
-      : { deliver_policy: DeliverPolicy.StartTime, opt_start_time: options.since.toISOString() }),
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: options.since === undefined ? 1 : await findFirstSince(nats, options.since),
   });
   // Left to itself the server keeps it for minutes, and takes only so many; where it is away it forgets by itself.
   const forget = async () => {
@@ -49,7 +51,7 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
     await forget();
     return;
   }
-  const messages = await consumer.consume();
+  const messages = await consumer.consume({ idle_heartbeat: HEARTBEAT_MS });
   const stop = () => messages.stop();
   options.signal?.addEventListener("abort", stop, { once: true });
   // It may have come before, and then no event tells of it.
@@ -65,4 +67,16 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
     messages.stop();
     await forget();
   }
+}
+
+/**
+ * The number of the first line since then. Readers begin by number, as the client library cannot begin anew by time
+ * where the server forgot a reader: it would ask for a number and a time at once, which the server refuses.
+ */
+async function findFirstSince(nats: Nats, since: Date): Promise<number> {
+  const manager = await jetstreamManager(nats.connection);
+  const { state } = await manager.streams.info(stores.logs.stream);
+  const first = await manager.direct.getMessage(stores.logs.stream, { start_time: since });
+  // Lines that came since the look at the state are after it.
+  return first?.seq ?? state.last_seq + 1;
 }
