@@ -1,12 +1,14 @@
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { nearest } from "./nearest.ts";
 
-it.each([
-  ["idelSeconds", ["idleSeconds", "min"], "idleSeconds"],
-  ["MODE", ["mode", "name"], "mode"],
-  ["hallo", ["hello", "help"], "hello"],
-  ["zzz", ["hello", "mode"], undefined],
-  ["x", [], undefined],
-])("finds what %s was meant to be", (word, candidates, expected) => {
-  expect(nearest(word, candidates)).toBe(expected);
+test.each([
+  ["mxa", ["min", "max"], "max"],
+  ["helo", ["hallo", "hello"], "hello"],
+  ["NMAE", ["entry", "name"], "name"],
+  ["ilde", ["idleSeconds", "min"], undefined],
+  ["idleSecond", ["idleSeconds", "min"], "idleSeconds"],
+  ["xyz", ["hello"], undefined],
+  ["anything", [], undefined],
+])("of %s among %j is %s", (word, candidates, meant) => {
+  expect(nearest(word, candidates)).toBe(meant);
 });
