@@ -45,7 +45,8 @@ export function createOutput({ json = false, quiet = false }: OutputOptions = {}
   const colours = createColors(isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb");
   const out = (text: string) => process.stdout.write(text);
   // Standard error may be a file where standard output is a terminal.
-  const plain = process.stderr.isTTY ? (text: string) => text : stripVTControlCharacters;
+  const isErrorTTY = process.stderr.isTTY;
+  const plain = isErrorTTY ? (text: string) => text : stripVTControlCharacters;
   const err = (text: string) => void process.stderr.write(`${plain(text)}\n`);
   const isSilent = json || quiet;
   return {
@@ -63,8 +64,7 @@ export function createOutput({ json = false, quiet = false }: OutputOptions = {}
       if (!isSilent) err(text);
     },
     error: err,
-    progress: (text) =>
-      isSilent || !process.stderr.isTTY ? silentProgress : startProgress(text, colours.cyan),
+    progress: (text) => (isSilent || !isErrorTTY ? silentProgress : startProgress(text, colours.cyan)),
   };
 }
 

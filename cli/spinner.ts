@@ -24,7 +24,7 @@ export function startSpinner(
     const seconds = Math.floor((performance.now() - startedAt) / 1_000);
     const line = seconds < 1 ? latest : `${latest} (${seconds} s)`;
     // A line that wraps could not be taken away again.
-    const shown = [...line].slice(0, Math.max(1, terminal.columns - 3)).join("");
+    const shown = [...line].slice(0, Math.max(1, (terminal.columns ?? 80) - 3)).join("");
     terminal.write(`${HIDE_CURSOR}${CLEAR_LINE}${colour(FRAMES[frame++ % FRAMES.length] ?? "")} ${shown}`);
   };
   const clear = () => {

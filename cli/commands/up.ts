@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import type { Command } from "commander";
 import { type Build, buildFunction, findFunctions, pushBuild } from "../../builder/index.ts";
 import { addExamples } from "../examples.ts";
@@ -52,7 +53,10 @@ interface Failure {
 }
 
 async function buildFolder(folder: string): Promise<Build | Failure> {
-  return buildFunction(folder).catch((error: unknown) => ({ function: folder, error }));
+  return buildFunction(folder).catch((error: unknown) => ({
+    function: relative("", folder) || folder,
+    error,
+  }));
 }
 
 /** One function that does not build or start keeps no other from running. */

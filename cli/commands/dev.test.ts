@@ -1,0 +1,143 @@
+import { expect, test } from "vitest";
+import { eventually } from "../../test/harness/eventually.ts";
+import { FREE_PORTS, type Narun, narun, startNarun } from "../testing/narun.ts";
+import { allEnded, processesWith } from "../testing/processes.ts";
+import { answering, createWorkFolder } from "../testing/work-folder.ts";
+
+/** Resolves with the URL when the first build is live. */
+async function urlOf(dev: Narun): Promise<string> {
+  const [, url = ""] = await dev.shows(/^live {2}hello {2}[0-9a-f]{12} {2}\d+ ms {2}(http:\S+)$/m);
+  return url;
+}
+
+async function textOf(url: string): Promise<string> {
+  return (await fetch(url)).text();
+}
+
+/** Asks until the answer is `expected`. */
+async function answers(url: string, expected: string): Promise<void> {
+  while ((await textOf(url)) !== expected);
+}
+
+test("from `narun init` to a function whose next save is live within 300 ms", async () => {
+  await using folder = await createWorkFolder();
+  const init = await narun(["init", "hello"], { cwd: folder.dir });
+  expect(init).toMatchObject({ code: 0, stdout: expect.stringContaining("created hello/index.ts\n") });
+  expect(init.stderr).toContain("cd hello && narun dev");
+
+  await using dev = startNarun(["dev", ...FREE_PORTS], { cwd: folder.path("hello") });
+  const url = await urlOf(dev);
+  expect(dev.stdout).toMatch(/^http {5}http:\/\/127\.0\.0\.1:\d+$/m);
+  expect(await textOf(url)).toBe("Hello, world!\n");
+
+  const tookMs: number[] = [];
+  for (let save = 1; save <= 5; save++) {
+    await folder.write("hello/index.ts", answering(`save ${save}`));
+    const savedAt = performance.now();
+    await answers(url, `save ${save}`);
+    tookMs.push(performance.now() - savedAt);
+  }
+  expect(Math.min(...tookMs), `saves took ${tookMs.map(Math.round).join(", ")} ms`).toBeLessThan(300);
+});
+
+test("what does not build or start is shown, the old code goes on answering, and the correction goes live", async () => {
+  await using folder = await createWorkFolder({
+    "hello/index.ts": answering("one"),
+    "hello/narun.yaml": "env:\n  - name: GREETING\n    value: Hello\n",
+  });
+  await using dev = startNarun(["dev", "hello", ...FREE_PORTS], { cwd: folder.dir });
+  const url = await urlOf(dev);
+  expect(await textOf(url)).toBe("one");
+
+  await folder.write("hello/index.ts", "export default () => {\n  return new Response(;\n};\n");
+  await dev.shows(/failed {2}The function does not build: hello\/index\.ts:2:\d+: /);
+  expect(dev.stderr).toMatch(/^ {2}2 \| {3}return new Response\(;\n {4}\| +\^$/m);
+  expect(await textOf(url)).toBe("one");
+
+  await folder.write(
+    "hello/index.ts",
+    "const settings = undefined as any;\nexport default settings.handler;\n",
+  );
+  await dev.shows(
+    /failed {2}The new revision does not start.*'handler'\)\n +at index\.ts:2:\d+\nWhat was live/,
+  );
+  expect(await textOf(url)).toBe("one");
+
+  await folder.write(
+    "hello/index.ts",
+    "export default (_: Request, env: { GREETING: string }) => {\n  console.log('greeting', env.GREETING);\n  return new Response(env.GREETING);\n};\n",
+  );
+  await eventually(async () => expect(await textOf(url)).toBe("Hello"));
+  await dev.shows(/^\d\d:\d\d:\d\d\.\d{3} hello info {2}greeting Hello$/m);
+
+  await folder.write("hello/narun.yaml", "env:\n  - name: GREETING\n    valeu: Moin\n");
+  await dev.shows(
+    /failed {2}narun\.yaml is not valid: [\s\S]*hello\/narun\.yaml:3: unknown key "valeu"; did you mean "value"\?/,
+  );
+  expect(await textOf(url)).toBe("Hello");
+  await folder.write("hello/narun.yaml", "env:\n  - name: GREETING\n    value: Moin\n");
+  await eventually(async () => expect(await textOf(url)).toBe("Moin"));
+
+  const started = dev.descendants();
+  dev.kill("SIGINT");
+  expect((await dev.ended).code).toBe(0);
+  await allEnded(started);
+});
+
+test("tells scripts of every push and every failure in one line", async () => {
+  await using folder = await createWorkFolder({
+    "functions/one/index.ts": answering("one"),
+    "functions/two/index.ts": "nonsense is not TypeScript\n",
+  });
+  await using dev = startNarun(["dev", "functions", "--json", ...FREE_PORTS], { cwd: folder.dir });
+  await eventually(() => expect(dev.stdout.split("\n").length).toBe(4));
+  const [addresses, ...rest] = dev.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(addresses).toMatchObject({ http: expect.any(String), nats: expect.any(String) });
+  expect(rest).toContainEqual({
+    name: "one",
+    revision: expect.any(String),
+    url: `${addresses.http}/one`,
+    unchanged: false,
+    tookMs: expect.any(Number),
+  });
+  expect(rest).toContainEqual({
+    folder: folder.path("functions/two"),
+    error: expect.objectContaining({ code: "BUILD_FAILED" }),
+  });
+  dev.kill("SIGTERM");
+  expect(await dev.ended).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("logs go on after nats-server died and came back", async () => {
+  await using folder = await createWorkFolder({
+    "hello/index.ts":
+      "export default (r: Request) => {\n  console.log(r.url);\n  return new Response();\n};\n",
+  });
+  await using dev = startNarun(["dev", "hello", ...FREE_PORTS], { cwd: folder.dir });
+  const url = await urlOf(dev);
+  await fetch(`${url}?before`);
+  await dev.shows(/info .*\?before$/m);
+  const [server] = processesWith(folder.path(".narun/data/nats/"));
+  if (server === undefined) throw new Error("no nats-server runs");
+  process.kill(server.pid, "SIGKILL");
+  let count = 0;
+  await eventually(
+    async () => {
+      await fetch(`${url}?after-${++count}`);
+      expect(dev.stdout).toMatch(/info .*\?after-/);
+    },
+    { timeoutMs: 20_000 },
+  );
+  dev.kill("SIGINT");
+  expect((await dev.ended).code).toBe(0);
+});
+
+test("says where there is nothing to run, before it starts anything", async () => {
+  await using folder = await createWorkFolder({ "notes.txt": "" });
+  const { code, stdout, stderr } = await narun(["dev", ...FREE_PORTS], { cwd: folder.dir });
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toMatch(/^narun: [^\n]*neither \. nor a folder in it is a function[^\n]*\n$/);
+});

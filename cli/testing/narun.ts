@@ -1,0 +1,109 @@
+/** Runs the real command line, `node cli/main.ts`, in processes of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { inject } from "vitest";
+import type { ProcessIdentity } from "../../nats/index.ts";
+import { eventually } from "../../test/harness/eventually.ts";
+import { descendantsOf, endAll } from "./processes.ts";
+
+export interface NarunOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  /** Standard input; closed at once where there is none. */
+  input?: string | Uint8Array;
+  /** After so long it is killed, whatever becomes of its test. Default 25,000 ms. */
+  limitMs?: number;
+}
+
+export interface Ended {
+  /** Null where a signal ended it. */
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Narun extends AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Resolves with the match as soon as the output has it; rejects where the process ends before. */
+  shows(pattern: RegExp): Promise<RegExpExecArray>;
+  /** Everything that it started, and what these started. */
+  descendants(): ProcessIdentity[];
+  kill(signal: NodeJS.Signals): void;
+  ended: Promise<Ended>;
+}
+
+const main = join(import.meta.dirname, "..", "main.ts");
+
+/** Starts a command. When it is disposed nothing of it is left. */
+export function startNarun(
+  args: readonly string[],
+  { cwd, env = {}, input, limitMs = 25_000 }: NarunOptions = {},
+): Narun {
+  const child = spawn(process.execPath, [main, ...args], { cwd, env: environment(env), stdio: "pipe" });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  // A command that fails at once does not read its input.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
+  const limit = setTimeout(() => child.kill("SIGKILL"), limitMs);
+  const ended = once(child, "close").then(([code]) => {
+    clearTimeout(limit);
+    return { code, stdout, stderr };
+  });
+  const descendants = () => (child.pid === undefined ? [] : descendantsOf(child.pid));
+  return {
+    child,
+    ended,
+    descendants,
+    get stdout() {
+      return stdout;
+    },
+    get stderr() {
+      return stderr;
+    },
+    shows: (pattern) =>
+      Promise.race([
+        eventually(() => {
+          const match = pattern.exec(`${stdout}\n${stderr}`);
+          if (match === null) throw new Error(`${pattern} is not in:\n${stdout}\n${stderr}`);
+          return match;
+        }),
+        ended.then(({ code }) => {
+          const match = pattern.exec(`${stdout}\n${stderr}`);
+          if (match === null) throw new Error(`it ended with ${code}:\n${stdout}\n${stderr}`);
+          return match;
+        }),
+      ]),
+    kill: (signal) => void child.kill(signal),
+    async [Symbol.asyncDispose]() {
+      const left = descendants();
+      child.kill("SIGKILL");
+      await ended;
+      await endAll(left);
+    },
+  };
+}
+
+/** Runs a command to its end. */
+export async function narun(args: readonly string[], options: NarunOptions = {}): Promise<Ended> {
+  await using running = startNarun(args, options);
+  return await running.ended;
+}
+
+/** Options of a world that meets no other on the machine. */
+export const FREE_PORTS = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--nats-port", "0"];
+
+/** The test runner's environment without what it, or a person, has set for others. */
+function environment(env: Record<string, string>): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _options, NARUN_NATS_URL: _url, NARUN_LOG_LEVEL: _level, ...rest } = process.env;
+  return { ...rest, NARUN_NATS_SERVER: inject("natsServer"), ...env };
+}
