@@ -2,44 +2,56 @@
 // JavaScript that every Node since 14 parses: it finds a Node that runs the rest, or says in one line that there is none.
 const { existsSync } = require("node:fs");
 const { spawn } = require("node:child_process");
-const { dirname, join } = require("node:path");
+const { dirname, join, resolve } = require("node:path");
+const { pathToFileURL } = require("node:url");
 
 const OLDEST_NODE = 24;
-const isRecent = Number(process.versions.node.split(".")[0]) >= OLDEST_NODE;
+// Node has resolved symbolic links: this is narun's own folder, also where npm linked the command into another.
+const root = resolve(__dirname, "..");
 // The repository has the sources, the package what was made of them.
-const candidates = [join("cli", "main.ts"), join("dist", "cli", "main.js")].map((file) =>
-  join(__dirname, "..", file),
-);
-const main = candidates.find((file) => existsSync(file)) ?? candidates[0];
+const candidates = [join(root, "cli", "main.ts"), join(root, "dist", "cli", "main.js")];
+const main = candidates.find((file) => existsSync(file)) || candidates[0];
+
+if (Number(process.versions.node.split(".")[0]) >= OLDEST_NODE) {
+  import(pathToFileURL(main).href).catch((error) => {
+    const isIncomplete = error.code === "ERR_MODULE_NOT_FOUND";
+    fail(
+      isIncomplete
+        ? `parts of narun are missing; run npm install in ${root} (${error.message})`
+        : error.stack,
+    );
+  });
+} else {
+  const pinned = findPinnedNode();
+  if (pinned === undefined) {
+    fail(
+      `Node ${OLDEST_NODE} or newer is needed, this is ${process.versions.node}; install a newer one, or run npm install in ${root}`,
+    );
+  } else {
+    runWith(pinned);
+  }
+}
 
 /** The Node that `npm install` put beside narun, for machines whose own is older. */
 function findPinnedNode() {
-  for (let folder = join(__dirname, ".."); ; folder = dirname(folder)) {
+  for (let folder = root; ; folder = dirname(folder)) {
     const candidate = join(folder, "node_modules", "node", "bin", "node");
     if (existsSync(candidate)) return candidate;
     if (folder === dirname(folder)) return undefined;
   }
 }
 
-if (isRecent) {
-  import(main).catch((error) => {
-    process.stderr.write(`narun: ${error?.message}\n`);
-    process.exitCode = 1;
+function runWith(node) {
+  const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: "inherit" });
+  // A terminal has sent its signal to the child as well, which counts both as one.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => fail(`${node} does not run: ${error.message}`));
+  child.on("exit", (code) => {
+    process.exitCode = code === null ? 1 : code;
   });
-} else {
-  const pinned = findPinnedNode();
-  if (pinned === undefined) {
-    process.stderr.write(
-      `narun needs Node ${OLDEST_NODE} or newer, this is ${process.versions.node}; install a newer Node, or run npm install in narun's folder\n`,
-    );
-    process.exitCode = 1;
-  } else {
-    // The terminal's signals reach the child by themselves; this process only waits for it.
-    const child = spawn(pinned, [main, ...process.argv.slice(2)], { stdio: "inherit" });
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-    child.on("exit", (code, signal) => {
-      process.exitCode = code === null ? 1 : code;
-      if (signal !== null) process.exitCode = 1;
-    });
-  }
+}
+
+function fail(text) {
+  process.stderr.write(`narun: ${text}\n`);
+  process.exitCode = 1;
 }
