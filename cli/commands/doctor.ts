@@ -142,7 +142,7 @@ async function checkFunctions(nats: Nats): Promise<Check> {
   return {
     check: "functions start",
     ok: broken.length === 0,
-    found: broken.length === 0 ? `${rows.length} functions` : broken.join(", "),
+    found: broken.join(", ") || (rows.length === 0 ? "none yet" : `all ${rows.length}`),
     fix: "`narun ls` says why not; push a revision that starts, or roll back.",
   };
 }

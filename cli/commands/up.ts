@@ -36,7 +36,7 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
   const building = Promise.all(folders.map(buildFolder));
   const world = await startWorld(options);
   try {
-    const progress = output.progress(`pushing ${folders.length} functions`);
+    const progress = output.progress("pushing the functions");
     const failures = await pushAll(world, await building, signal).finally(() => progress.end());
     if (!signal.aborted) await showWorld(output, world, failures);
     await stopped;
