@@ -57,9 +57,12 @@ export async function startGatewayWorld({
   };
   for (const spec of specs) await putSpec(spec);
 
+  const ofGateways: Nats[] = [];
   const start = async (options: Partial<GatewayOptions> = {}) => {
+    const connection = await connect("gateway");
+    ofGateways.push(connection);
     const started = await startGateway({
-      nats: await connect("gateway"),
+      nats: connection,
       http: { host: "127.0.0.1", port: 0 },
       log: pino({ level: process.env.NARUN_TEST_LOG ?? "silent" }),
       ...options,
@@ -76,7 +79,10 @@ export async function startGatewayWorld({
     url: first.httpUrl,
     startGateway: start,
     async startNode(options = {}) {
-      return closers.use(await startPeerNode({ url: server.url, node: `node-${nodes++}`, ...options }));
+      const node = closers.use(await startPeerNode({ url: server.url, node: `node-${nodes++}`, ...options }));
+      // What the node has said is there before the answer to a flush: from now on every gateway knows it.
+      await Promise.all(ofGateways.map((connection) => connection.flush()));
+      return node;
     },
     putSpec,
     async putRawSpec(name, yaml) {
