@@ -1,8 +1,17 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
+import type { Nats } from "../nats/index.ts";
 
 export type Body = { kind: "whole"; data: Uint8Array } | { kind: "too-large" } | { kind: "gone" };
 
 const EMPTY = new Uint8Array();
+
+/** What the headers of a message may need: those of the client, twice (ISO-8859-1 as UTF-8), and the gateway's own. */
+const HEAD_ROOM_BYTES = 2 * maxHeaderSize + 1_024;
+
+/** The largest body that one message carries besides its headers. */
+export function maxMessageBody({ maxPayload }: Pick<Nats, "maxPayload">): number {
+  return maxPayload - HEAD_ROOM_BYTES;
+}
 
 /**
  * Reads a request's body. One whose announced length is over the limit is not read at all; one that has none is read

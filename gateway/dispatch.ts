@@ -168,7 +168,11 @@ export class Dispatcher {
 
   /** The live revision does not start. */
   onBroken(service: string): void {
-    for (const job of this.#hold.all(service)) this.#fail(job, "FUNCTION_START_FAILED");
+    // One that is ready, and merely full, takes them after all.
+    if (!this.isStarving(service)) return;
+    for (const job of this.#hold.all(service)) {
+      if (job.phase.kind === "held") this.#fail(job, "FUNCTION_START_FAILED");
+    }
   }
 
   /** NATS is back. What was under way may be lost, and who was there may not be back yet. */
@@ -204,9 +208,11 @@ export class Dispatcher {
 
   /** Settles all that is left, as the gateway ends. */
   abort(): void {
-    for (const job of [...this.#active]) {
-      this.#fail(job, job.phase.kind === "held" ? "GATEWAY_DRAINING" : "DEADLINE_EXCEEDED");
-    }
+    // The held ones first: a place that an ended request frees must not go to one of them.
+    const isHeld = (job: Job) => job.phase.kind === "held";
+    const jobs = [...this.#active];
+    for (const job of jobs.filter(isHeld)) this.#fail(job, "GATEWAY_DRAINING");
+    for (const job of jobs) if (this.#active.has(job)) this.#fail(job, "DEADLINE_EXCEEDED");
   }
 
   /** Where a job could go now. */

@@ -6,19 +6,13 @@
  * I2  A body is never read beyond its limit.
  */
 import { randomUUID } from "node:crypto";
-import {
-  createServer,
-  type IncomingMessage,
-  maxHeaderSize,
-  type Server,
-  type ServerResponse,
-} from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import { createProblem, type FunctionSpec, messageOf, PROBLEM_CONTENT_TYPE } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
-import { type Body, lingerFor, readBody } from "./body.ts";
+import { type Body, lingerFor, maxMessageBody, readBody } from "./body.ts";
 import type { ColdTiming, Dispatcher, Outcome } from "./dispatch.ts";
 import { type GatewayResponse, problemResponse } from "./gateway-response.ts";
 import type { Log } from "./log.ts";
@@ -55,9 +49,6 @@ interface Exchange {
 }
 
 const UNMATCHED = "unmatched";
-
-/** What the headers of a message may need: those of the client, twice (ISO-8859-1 as UTF-8), and the gateway's own. */
-const HEAD_ROOM_BYTES = 2 * maxHeaderSize + 1_024;
 
 /** Longer than proxies keep theirs: a connection that is closed under a request that is on its way would lose it. */
 const KEEP_ALIVE_MS = 75_000;
@@ -191,7 +182,7 @@ interface BodyLimit {
 }
 
 function bodyLimit({ nats, specOf }: HttpOptions, service: string): BodyLimit {
-  const payload = { bytes: nats.maxPayload - HEAD_ROOM_BYTES, name: "max_payload of nats-server" };
+  const payload = { bytes: maxMessageBody(nats), name: "max_payload of nats-server" };
   const own = specOf(service)?.limits.maxBodyBytes ?? Number.POSITIVE_INFINITY;
   return own < payload.bytes ? { bytes: own, name: "limits.maxBodyBytes" } : payload;
 }

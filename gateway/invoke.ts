@@ -1,10 +1,12 @@
 import { type FunctionSpec, headerNames, subjects } from "../contracts/index.ts";
-import { type Headers, headerValue, type Message, type MicroEndpoint } from "../nats/index.ts";
+import { type Headers, headerValue, type Message, type MicroEndpoint, type Nats } from "../nats/index.ts";
+import { maxMessageBody } from "./body.ts";
 import type { Dispatcher, Outcome } from "./dispatch.ts";
 import { problemResponse } from "./gateway-response.ts";
 import { isRepeatable } from "./request-to-message.ts";
 
 export interface InvokeOptions {
+  nats: Nats;
   dispatcher: Dispatcher;
   specOf(service: string): FunctionSpec | undefined;
   /** For services without a spec. */
@@ -22,6 +24,12 @@ export function createInvokeEndpoint(options: InvokeOptions): MicroEndpoint {
     handle(message, done) {
       const service = message.subject.slice(subjects.invoke("").length);
       const headers = headersOf(message, service, options);
+      // With what is added to its headers here it has to fit into a message once more.
+      if (message.data.length > maxMessageBody(options.nats)) {
+        const requestId = headerValue(headers, headerNames.requestId) ?? "";
+        done(reply(message, { kind: "failed", code: "BODY_TOO_LARGE", cold: undefined }, requestId));
+        return;
+      }
       options.dispatcher.dispatch({
         service,
         headers,

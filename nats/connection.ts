@@ -109,6 +109,8 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     name: options.name,
     timeout: options.connectTimeoutMs ?? 3_000,
     maxReconnectAttempts: -1,
+    // A server whose logins are being changed refuses some for a while: that, too, is waited for.
+    ignoreAuthErrorAbort: true,
     // Asked several times for one attempt, so the answer must stay until the next one.
     reconnectDelayHandler: () => reconnectDelayMs,
     // A dead peer is noticed within 5 s.

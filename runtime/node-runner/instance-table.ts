@@ -37,6 +37,8 @@ export interface Problem {
 export interface InstanceTable {
   all(): LocalInstance[];
   of(name: string): LocalInstance[];
+  /** Ends a trust group's host where no instance is on it. */
+  releaseUnused(trust: string): void;
   /** Starts one; the instance is in the table at once, `outcome` tells how it went. */
   start(spec: FunctionSpec, generation: string): { instance: LocalInstance; outcome: Promise<StartOutcome> };
   drain(id: string, reason: GoneReason): void;
@@ -55,6 +57,8 @@ export interface InstanceTableOptions {
   revisions: Revisions;
   publisher: StatusPublisher;
   onChange(name: string): void;
+  /** An instance that was ready has died. */
+  onCrash(name: string, generation: string): void;
 }
 
 /** Failures of a start that say nothing against the function: another node, or another try, may well start it. */
@@ -69,9 +73,13 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
   const table = new Map<string, LocalInstance>();
   const problems = new Map<string, Problem>();
 
+  const releaseUnused = (trust: string) => {
+    if (![...table.values()].some((instance) => instance.trust === trust)) hosts().release(trust);
+  };
+
   const remove = (instance: LocalInstance) => {
     table.delete(instance.id);
-    if (![...table.values()].some(({ trust }) => trust === instance.trust)) hosts().release(instance.trust);
+    releaseUnused(instance.trust);
     onChange(instance.function);
   };
 
@@ -89,7 +97,7 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
     if (outcome.ok) {
       instance.phase = "ready";
       problems.delete(instance.function);
-      const pid = hosts().of(spec.trust).pid;
+      const pid = hosts().find(spec.trust)?.pid;
       publisher.status(instance.function, instance.id, "running", pid === undefined ? {} : { pid });
       onChange(instance.function);
       return outcome;
@@ -122,6 +130,7 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
   };
 
   return {
+    releaseUnused,
     all: () => [...table.values()],
     of: (name) => [...table.values()].filter((instance) => instance.function === name),
     start(spec, generation) {
@@ -144,11 +153,12 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
       if (instance?.phase !== "ready") return;
       instance.phase = "draining";
       publisher.status(instance.function, id, "stopping");
-      hosts().of(instance.trust).drain(id, reason, graceMs);
+      hosts().find(instance.trust)?.drain(id, reason, graceMs);
     },
     gone(id, reason, code) {
       const instance = table.get(id);
       if (instance === undefined) return;
+      if (reason === "crashed") options.onCrash(instance.function, instance.generation);
       const isFailure = reason === "crashed" || reason === "failed";
       const error = isErrorCode(code) ? { error: code } : {};
       publisher.status(

@@ -104,6 +104,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       parts.reconciler?.touch(name);
       parts.presence?.touch();
     },
+    onCrash: (name, generation) => parts.reconciler?.crashed(name, generation),
   });
   const drainIfSpare = (id: string) => {
     const instance = instances.all().find((candidate) => candidate.id === id);
@@ -136,7 +137,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   });
   const subscriptions = [
     answerDemands({ nats, node, maxInstances, desired, instances }),
-    answerTrials({ nats, node, hosts, revisions, cache }),
+    answerTrials({ nats, node, hosts, revisions, cache, releaseUnused: instances.releaseUnused }),
   ];
   await nats.flush();
   const presence = await beating;

@@ -9,6 +9,8 @@ export interface Reconciler {
   /** Looks at one function again, soon. */
   touch(name: string): void;
   touchAll(): void;
+  /** An instance that was ready has died: the next one comes after a pause, where one is kept at all. */
+  crashed(name: string, generation: string): void;
   /** Whether an instance is beyond what this node keeps of its function while nobody calls. */
   isSpare(instance: LocalInstance): boolean;
   close(): void;
@@ -82,11 +84,15 @@ export function createReconciler({ node, desired, instances, nodes }: Reconciler
     if (retries.get(name)?.timer !== undefined && retries.get(name)?.generation === wanted.generation) return;
     for (let count = 0; count < actions.start; count++) {
       const { outcome } = instances.start(wanted.spec, wanted.generation);
-      void outcome.then(({ ok }) => (ok ? retries.delete(name) : retryLater(name, wanted.generation)));
+      // After a start that went well the pauses stay: one that dies at once must not be started without end.
+      void outcome.then(({ ok }) => {
+        if (!ok) retryLater(name, wanted.generation);
+      });
     }
   };
 
   const retryLater = (name: string, generation: string) => {
+    if (isClosed) return;
     const known = retries.get(name);
     if (known?.timer !== undefined && known.generation === generation) return;
     clearTimeout(known?.timer);
@@ -109,6 +115,7 @@ export function createReconciler({ node, desired, instances, nodes }: Reconciler
   return {
     touch,
     touchAll,
+    crashed: retryLater,
     isSpare(instance) {
       const kept = instances.of(instance.function).filter(({ phase }) => phase === "ready");
       return kept.length > shareOf(instance.function);

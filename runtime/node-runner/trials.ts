@@ -11,10 +11,19 @@ export interface TrialOptions {
   hosts: Hosts;
   revisions: Revisions;
   cache: BundleCache;
+  /** Ends a trust group's host that nothing runs on. */
+  releaseUnused(trust: string): void;
 }
 
 /** Answers trials: evaluates a revision once before it goes live (contracts/demand.ts). Its bundle is on the node from then on. */
-export function answerTrials({ nats, node, hosts, revisions, cache }: TrialOptions): Subscription {
+export function answerTrials({
+  nats,
+  node,
+  hosts,
+  revisions,
+  cache,
+  releaseUnused,
+}: TrialOptions): Subscription {
   return answerRequests<Trial, TrialReply>({
     nats,
     subject: subjects.trial(node),
@@ -30,7 +39,8 @@ export function answerTrials({ nats, node, hosts, revisions, cache }: TrialOptio
         };
       }
       const sourceMap = await cache.get(manifest.sourceMap.sha256);
-      const outcome = await hosts.of(config.trust).trial({ config, bundle, sourceMap });
+      const outcome = await hosts.use(config.trust, (host) => host.trial({ config, bundle, sourceMap }));
+      releaseUnused(config.trust);
       if (outcome.ok) return { outcome: "ok" };
       const { ok: _, ...failure } = outcome;
       return { outcome: "failed", ...failure };

@@ -9,10 +9,31 @@ export function setCurrentRequest(id: number): void {
   currentRequest = id;
 }
 
+// What one entry into the isolate may print: the host's memory would hold all of a loop that never pauses.
+const MAX_LINES = 1_000;
+const MAX_LENGTH = 1024 * 1024;
+let lines = 0;
+let length = 0;
+let dropped = 0;
+
+/** A new entry begins: it may print again. What the last one printed beyond its bound is counted in a line of its own. */
+export function refillLogBudget(): void {
+  if (dropped > 0)
+    postToHost(PostOp.log, "warn", `${dropped} log lines dropped: too many without a pause`, 0);
+  lines = 0;
+  length = 0;
+  dropped = 0;
+}
+
 const writer =
   (level: string) =>
   (...values: unknown[]) => {
-    postToHost(PostOp.log, level, format(...values), currentRequest);
+    const isOver = lines >= MAX_LINES || length >= MAX_LENGTH;
+    const text = isOver ? "" : format(...values).slice(0, MAX_LENGTH);
+    lines += 1;
+    length += text.length;
+    if (isOver) dropped += 1;
+    else postToHost(PostOp.log, level, text, currentRequest);
   };
 
 /** `console`: one log line a call, formatted as Node does it. */

@@ -13,7 +13,7 @@ import {
   type Post,
   PostOp,
 } from "./boundary.ts";
-import { console, setCurrentRequest } from "./console.ts";
+import { console, refillLogBudget, setCurrentRequest } from "./console.ts";
 import { crypto } from "./crypto.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
 import { type Context, describe, type Handle, MethodNotAllowed, resolveHandler } from "./handler.ts";
@@ -68,6 +68,7 @@ function expect(envJson: string): void {
 }
 
 const enter: Enter = (op, id, ...rest) => {
+  refillLogBudget();
   if (op === EnterOp.timer) return fireTimer(id);
   const [method, url, headerBlock, body, requestId, deadline] = rest;
   const request = createRequest(

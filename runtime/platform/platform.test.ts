@@ -213,6 +213,33 @@ describe("console", () => {
   });
 });
 
+describe("a loop that never pauses", () => {
+  it("cannot print without end: the rest is counted", async () => {
+    const fn = await loadTestFunction(
+      `export default () => { for (let n = 0; n < 5_000; n++) console.log(n); return new Response() }`,
+    );
+    await fn.call();
+    await fn.call();
+    expect(fn.logs).toHaveLength(2_001);
+    expect(fn.logs[1_000]).toMatchObject({
+      level: "warn",
+      text: expect.stringMatching(/^4000 log lines dropped/),
+    });
+  });
+
+  it("cannot open timers without end", async () => {
+    const fn = await loadTestFunction(
+      `export default () => { for (;;) setTimeout(() => undefined, 60_000) }`,
+    );
+    expect(await fn.call()).toMatchObject({
+      kind: "failure",
+      why: "threw",
+      text: expect.stringContaining("timers"),
+    });
+    fn.sandbox.dispose();
+  });
+});
+
 describe("handlers", () => {
   it.each([
     ["a function", "export default (request, env) => new Response(env.NAME)"],

@@ -14,8 +14,12 @@ let lastId = 0;
 /** The longest delay that a timer can have; a longer one fires at once (HTML, as in every implementation). */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+/** Open at a time; the host keeps each of them. */
+const MAX_TIMERS = 10_000;
+
 function start(callback: unknown, delay: unknown, values: unknown[], isInterval: boolean): number {
   if (typeof callback !== "function") throw new TypeError("The callback is not a function");
+  if (timers.size >= MAX_TIMERS) throw new RangeError(`more than ${MAX_TIMERS} timers are open`);
   const asked = Math.trunc(Number(delay)) || 0;
   const delayMs = asked < 0 || asked > MAX_DELAY_MS ? 0 : asked;
   lastId += 1;

@@ -51,11 +51,18 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
   const spawnHost = () => {
     const spawned = forkHost();
     child = spawned;
-    spawned.on("message", (message: FromHost) => receive(message));
+    spawned.on("message", (message: FromHost) => {
+      // A late word of a process that has ended is not its successor's.
+      if (child === spawned) receive(message);
+    });
     spawned.stderr?.on("data", (chunk: Buffer) =>
       log.warn({ pid: spawned.pid, text: chunk.toString().trim() }, "host wrote"),
     );
-    spawned.on("error", (error) => log.error({ error: messageOf(error) }, "host process failed"));
+    spawned.on("error", (error) => {
+      log.error({ error: messageOf(error) }, "host process failed");
+      // One that could not even be started ends without an exit.
+      if (spawned.pid === undefined) onExit(null, null);
+    });
     spawned.on("exit", (code, signal) => onExit(code, signal));
   };
 
@@ -123,16 +130,16 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
       return child?.pid;
     },
     async start(order) {
-      if (isClosing) return stopping;
       await ready.promise;
+      if (isClosing) return stopping;
       return new Promise((resolve) => {
         starts.set(order.instance, resolve);
         send({ type: "start", ...order });
       });
     },
     async trial(order) {
-      if (isClosing) return stopping;
       await ready.promise;
+      if (isClosing) return stopping;
       const id = nextTrial++;
       return new Promise((resolve) => {
         trials.set(id, resolve);
@@ -143,6 +150,8 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
     async close({ graceMs }) {
       isClosing = true;
       clearTimeout(restart);
+      // Orders that wait for a process that does not come are answered.
+      if (child === undefined) ready.resolve();
       const ending = child;
       if (ending === undefined || ending.exitCode !== null) return;
       const ended = new Promise((resolve) => ending.once("exit", resolve));

@@ -14,6 +14,7 @@ import {
   type FunctionConfig,
   type GoneReason,
   type InstanceStats,
+  messageOf,
   serviceVersion,
   subjects,
 } from "../../../../contracts/index.ts";
@@ -67,7 +68,13 @@ export async function startInstance(
     return { outcome: { ok: false, code, message, ...(stack === undefined ? {} : { stack }) } };
   }
   const loadedAt = performance.now();
-  await live.open();
+  try {
+    await live.open();
+  } catch (error) {
+    // NATS went away just now: nobody has heard of this instance.
+    live.abandon();
+    return { outcome: { ok: false, code: "INSTANCE_DRAINING", message: messageOf(error) } };
+  }
   const phases = {
     isolate: takenAt - startedAt,
     load: loadedAt - takenAt,
@@ -91,6 +98,7 @@ class LiveInstance implements Instance {
   #sandbox: Sandbox | undefined;
   #service: MicroService | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
+  #ending: Promise<void> = Promise.resolve();
 
   constructor(options: InstanceOptions, log: FunctionLog) {
     this.#options = options;
@@ -123,6 +131,8 @@ class LiveInstance implements Instance {
   /** Ends what never became ready. */
   abandon(): void {
     this.#phase = "gone";
+    clearTimeout(this.#idleTimer);
+    this.#service?.close();
     this.#timers.close();
     this.#sandbox?.dispose();
   }
@@ -160,11 +170,14 @@ class LiveInstance implements Instance {
     this.#announce({ state: "ready", concurrency: this.#options.config.scale.concurrency, phases });
   }
 
-  async drain(reason: GoneReason, graceMs: number): Promise<void> {
-    if (this.#phase !== "ready") return;
-    this.#phase = "draining";
-    this.#announce({ state: "draining" });
-    await this.#end(reason, graceMs);
+  drain(reason: GoneReason, graceMs: number): Promise<void> {
+    if (this.#phase === "ready") {
+      this.#phase = "draining";
+      this.#announce({ state: "draining" });
+      this.#ending = this.#end(reason, graceMs);
+    }
+    // Whoever drains what drains already waits for the same end.
+    return this.#ending;
   }
 
   readonly #take = (message: Message, done: (error?: string) => void) => {
@@ -217,7 +230,7 @@ class LiveInstance implements Instance {
     this.#phase = "condemned";
     if (isEnding) return;
     this.#announce({ state: "draining" });
-    void this.#end("crashed", CONDEMNED_GRACE_MS, code);
+    this.#ending = this.#end("crashed", CONDEMNED_GRACE_MS, code);
   }
 
   async #end(reason: GoneReason, graceMs: number, code?: ErrorCode): Promise<void> {

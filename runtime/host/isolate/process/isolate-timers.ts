@@ -6,10 +6,15 @@ export interface IsolateTimers {
   close(): void;
 }
 
+/** The platform refuses more; an isolate that asks all the same has tampered with it. */
+const MAX_TIMERS = 10_000;
+
 export function createIsolateTimers(fire: (id: number) => void): IsolateTimers {
   const timers = new Map<number, NodeJS.Timeout>();
+  let isClosed = false;
   return {
     set(id, delayMs) {
+      if (isClosed || (timers.size >= MAX_TIMERS && !timers.has(id))) return;
       clearTimeout(timers.get(id));
       const timer = setTimeout(() => {
         timers.delete(id);
@@ -22,6 +27,7 @@ export function createIsolateTimers(fire: (id: number) => void): IsolateTimers {
       timers.delete(id);
     },
     close() {
+      isClosed = true;
       for (const timer of timers.values()) clearTimeout(timer);
       timers.clear();
     },

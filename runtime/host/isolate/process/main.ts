@@ -7,6 +7,7 @@
 import type { GoneReason } from "../../../../contracts/index.ts";
 import { messageOf } from "../../../../contracts/index.ts";
 import { connectNats, type Nats } from "../../../../nats/index.ts";
+import type { TrialOutcome } from "../../host.ts";
 import { createEngine } from "../engine.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
 import { type Instance, startInstance } from "./instance.ts";
@@ -29,7 +30,10 @@ interface Running {
 
 const instances = new Map<string, Instance>();
 const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
+/** Starts that are under way. */
+const starts = new Set<Promise<void>>();
 let running: Running | undefined;
+let stopping: Promise<void> | undefined;
 
 process.on("message", (message: ToHost) => {
   void receive(message).catch((error: unknown) => {
@@ -48,12 +52,13 @@ async function receive(message: ToHost): Promise<void> {
     case "init":
       running = await initialise(message);
       return send({ type: "ready" });
-    case "start":
-      return start(message);
-    case "trial": {
-      if (running === undefined) return;
-      return send({ type: "tried", id: message.id, outcome: await tryBundle(running.pool, message) });
+    case "start": {
+      const started = start(message).finally(() => starts.delete(started));
+      starts.add(started);
+      return started;
     }
+    case "trial":
+      return send({ type: "tried", id: message.id, outcome: await tried(message) });
     case "drain":
       return instances.get(message.instance)?.drain(message.reason, message.graceMs);
     case "source-map":
@@ -85,9 +90,21 @@ async function initialise({
   return { node, nats: connection, pool: createPool({ engine, size: prepared }) };
 }
 
+/** One function's failure to start, whatever it is, ends no other: only `init` may end the process. */
+const failed = (error: unknown) =>
+  ({ ok: false, code: "INSTANCE_DRAINING", message: messageOf(error) }) as const;
+const refused = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
+
+async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
+  if (running === undefined || stopping !== undefined) return refused;
+  return tryBundle(running.pool, order).catch(failed);
+}
+
 async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
-  if (running === undefined) return;
   const { instance } = order;
+  if (running === undefined || stopping !== undefined) {
+    return send({ type: "started", instance, outcome: refused });
+  }
   let goneEarly: Extract<FromHost, { type: "gone" }> | undefined;
   let isStarted = false;
   const started = await startInstance({
@@ -101,14 +118,22 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
       if (isStarted) send(gone);
       else goneEarly = gone;
     },
-  });
+  }).catch((error: unknown): Awaited<ReturnType<typeof startInstance>> => ({ outcome: failed(error) }));
   isStarted = true;
   if (started.instance !== undefined && goneEarly === undefined) instances.set(instance, started.instance);
   send({ type: "started", instance, outcome: started.outcome });
   if (goneEarly !== undefined) send(goneEarly);
 }
 
-async function stop(graceMs: number): Promise<void> {
+/** Stops once, however often it is told to. */
+function stop(graceMs: number): Promise<void> {
+  stopping ??= stopOnce(graceMs);
+  return stopping;
+}
+
+async function stopOnce(graceMs: number): Promise<void> {
+  // What is starting becomes an instance first, and is drained with the others.
+  await Promise.allSettled(starts);
   await Promise.all([...instances.values()].map((instance) => instance.drain("shutdown", graceMs)));
   running?.pool.close();
   await running?.nats.close();

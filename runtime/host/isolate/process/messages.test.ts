@@ -74,6 +74,19 @@ describe("a request from a message", () => {
     expect(request.url).toBe("http://hello/p");
   });
 
+  it.each([
+    ["//elsewhere/x", "http://h//elsewhere/x"],
+    ["@elsewhere/", "http://h/@elsewhere/"],
+    ["//[", "http://h//["],
+    ["x", "http://h/x"],
+  ])("does not let the path %s choose the host", (path, url) => {
+    const headers: [string, string][] = [
+      ["X-Original-Host", "h"],
+      ["Narun-Path", path],
+    ];
+    expect(requestFromMessage(message(headers), "hello", 1_000).url).toBe(url);
+  });
+
   it("never waits longer than the function's own limit", () => {
     const late = String(Date.now() + 3_600_000);
     const request = requestFromMessage(message([["Narun-Deadline", late]]), "hello", 1_000);

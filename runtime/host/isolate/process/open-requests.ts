@@ -43,6 +43,10 @@ export interface OpenRequestsOptions {
   logStack(stack: string, requestId: string | undefined): void;
 }
 
+/** All header fields of one response. HTTP servers and proxies take far less. */
+const MAX_HEADER_BYTES = 256 * 1024;
+const MAX_STACK_LENGTH = 64 * 1024;
+
 interface Open {
   requestId: string;
   timer: NodeJS.Timeout;
@@ -89,6 +93,15 @@ export function createOpenRequests({ nats, config, log, logStack }: OpenRequests
     },
     respond(id, status, headerBlock, body) {
       if (!requests.has(id)) return;
+      // Before it is taken apart: a block of many megabytes would hold the thread that all functions share.
+      const blockSize = typeof headerBlock === "string" ? headerBlock.length : 0;
+      if (blockSize > MAX_HEADER_BYTES) {
+        return failWith(
+          id,
+          "RESPONSE_TOO_LARGE",
+          `header fields of ${blockSize} bytes; ${MAX_HEADER_BYTES} is the most`,
+        );
+      }
       const reply = replyFromResponse(status, headerBlock, body);
       if (reply === undefined) {
         return failWith(
@@ -107,7 +120,7 @@ export function createOpenRequests({ nats, config, log, logStack }: OpenRequests
       if (kind === FailureKind.methodNotAllowed) return finish(id, replyMethodNotAllowed(text));
       if (kind === FailureKind.noResponse) return failWith(id, "HANDLER_RETURNED_NO_RESPONSE", text);
       fail(id, "HANDLER_THREW");
-      logStack(text, requestId);
+      logStack(text.slice(0, MAX_STACK_LENGTH), requestId);
     },
     fail,
     failAll(code) {

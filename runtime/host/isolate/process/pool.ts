@@ -41,8 +41,10 @@ export function createPool({ engine, size }: PoolOptions): Pool {
   const refill = () => {
     if (timer !== undefined || isClosed || ready.length >= size) return;
     timer = setTimeout(async () => {
-      const prepared = await prepare();
+      // One that cannot be made now is made when it is asked for, and whoever asks is told why it cannot.
+      const prepared = await prepare().catch(() => undefined);
       timer = undefined;
+      if (prepared === undefined) return;
       if (isClosed) prepared.sandbox.dispose();
       else ready.push(prepared);
       refill();

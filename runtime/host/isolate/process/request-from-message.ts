@@ -40,11 +40,13 @@ export function requestFromMessage(message: Message, service: string, timeoutMs:
 function urlOf(headers: Headers | undefined, service: string): string {
   const host = headerValue(headers, headerNames.host) ?? service;
   const scheme = headerValue(headers, "X-Forwarded-Proto") === "https" ? "https" : "http";
-  const path = headerValue(headers, headerNames.rawPath) ?? encodedPath(headers, service);
+  const rawPath = headerValue(headers, headerNames.rawPath) ?? encodedPath(headers, service);
   const query = headerValue(headers, headerNames.query) ?? "";
-  const text = `${scheme}://${host}${path}${query === "" ? "" : `?${query}`}`;
-  // A Host that is no host (clients may send anything) must not cost the request: the service's name stands in.
-  return (URL.parse(text) ?? new URL(`${path}${query === "" ? "" : `?${query}`}`, `http://${service}`)).href;
+  const path = `${rawPath.startsWith("/") ? "" : "/"}${rawPath}${query === "" ? "" : `?${query}`}`;
+  // A Host that is no host (clients may send anything) must not cost the request: the service's name stands in. Always
+  // the whole URL, as a path of its own could choose the host: `//elsewhere/`.
+  const url = URL.parse(`${scheme}://${host}${path}`) ?? URL.parse(`${scheme}://${service}${path}`);
+  return url?.href ?? `${scheme}://${service}/`;
 }
 
 /** Other toolkits send only the decoded path. */
