@@ -71,6 +71,22 @@ test("so does one that a package needs, without the node: prefix", async () => {
   ]);
 });
 
+test("of many places the first few are shown, each with its chain, and the rest is counted", async () => {
+  const files = Object.fromEntries(
+    Array.from({ length: 12 }, (_, n) => [
+      `lib/m${n}.ts`,
+      `import * as fs from "node:fs"; export const a${n} = fs;`,
+    ]),
+  );
+  const imports = Array.from({ length: 12 }, (_, n) => `import { a${n} } from "./lib/m${n}.ts";`).join("\n");
+  const uses = Array.from({ length: 12 }, (_, n) => `a${n}`).join(", ");
+  const error = await failureOf({ ...files, "index.ts": `${imports}\nexport default () => [${uses}];` });
+  expect(error.code).toBe("NODE_BUILTIN_IN_ISOLATE");
+  expect(String(error.fields.detail).match(/ → node:fs/g)).toHaveLength(5);
+  expect(error.fields.detail).toContain("… and 7 more places");
+  expect(error.fields.chains).toHaveLength(12);
+});
+
 test("beside other errors it is one of them, with its hint", async () => {
   const error = await failureOf({
     "index.ts": 'import "node:fs"; import "./gone.ts"; export default () => 1;',

@@ -1,8 +1,11 @@
 import { isBuiltin } from "node:module";
 import { HTTP_METHODS, NarunError } from "../contracts/index.ts";
 import { createIssue, formatIssue, importedAt } from "./build-issue.ts";
-import { type BundledFile, type BundleMessage, findImportChain } from "./bundler.ts";
+import { type BundledFile, type BundleMessage, findImportChains } from "./bundler.ts";
 import type { LoadedFunction } from "./function-folder.ts";
+
+/** A package that is made for Node imports its modules in dozens of places: people need the first few. */
+const SHOWN_PLACES = 5;
 
 /**
  * The error of a source that does not bundle: NODE_BUILTIN_IN_ISOLATE with the chain of imports, where nothing but
@@ -13,26 +16,31 @@ export async function createBuildError(
   messages: readonly BundleMessage[],
 ): Promise<NarunError> {
   const issues = messages.map((message) => createIssue(message, fn.dir));
-  const builtins = messages.map((message) => {
-    const imported = importedAt(message);
-    return imported !== undefined && isBuiltin(imported) ? imported : undefined;
+  const imports = messages.flatMap((message) => {
+    const builtin = importedAt(message);
+    const importer = message.location?.file ?? fn.entry;
+    return builtin !== undefined && isBuiltin(builtin) ? [{ importer, builtin }] : [];
   });
-  if (fn.config.mode !== "isolate" || builtins.includes(undefined)) {
-    return new NarunError("BUILD_FAILED", { detail: issues.map(formatIssue).join("\n\n"), issues });
+  if (fn.config.mode !== "isolate" || imports.length < messages.length) {
+    return new NarunError("BUILD_FAILED", { detail: listPlaces(issues.map(formatIssue)), issues });
   }
 
-  const chains = await Promise.all(
-    messages.map((message, index) => chainTo(fn, message, builtins[index] ?? "")),
-  );
+  const source = { dir: fn.dir, entry: fn.entry, mode: "isolate" } as const;
+  const chains = await findImportChains(source, imports);
   const places = issues.map(({ file, line, column, frame }, index) =>
     [chains[index]?.join(" → "), `${file}:${line}:${column}`, frame].join("\n"),
   );
   return new NarunError("NODE_BUILTIN_IN_ISOLATE", {
-    detail: `${places.join("\n\n")}\n${issues[0]?.hint ?? ""}`,
-    modules: [...new Set(builtins)],
+    detail: `${listPlaces(places)}\n${issues[0]?.hint ?? ""}`,
+    modules: [...new Set(imports.map(({ builtin }) => builtin))],
     chains,
     issues,
   });
+}
+
+function listPlaces(places: readonly string[]): string {
+  const more = places.length - SHOWN_PLACES;
+  return [...places.slice(0, SHOWN_PLACES), ...(more > 0 ? [`… and ${more} more places`] : [])].join("\n\n");
 }
 
 /** Whether a function has something to answer with, by the names of its entry's exports. */
@@ -66,10 +74,4 @@ export function formatBytes(bytes: number): string {
   if (bytes < 1_024) return `${bytes} B`;
   const kib = bytes / 1_024;
   return kib < 1_024 ? `${kib.toFixed(1)} KiB` : `${(kib / 1_024).toFixed(1)} MiB`;
-}
-
-async function chainTo(fn: LoadedFunction, message: BundleMessage, builtin: string): Promise<string[]> {
-  const importer = message.location?.file ?? fn.entry;
-  const source = { dir: fn.dir, entry: fn.entry, mode: "isolate" } as const;
-  return (await findImportChain(source, importer, builtin)) ?? [importer, builtin];
 }

@@ -55,32 +55,31 @@ export async function createBundler(source: BundleSource): Promise<Bundler> {
   };
 }
 
+/** An import of a module of Node: by which file, and which module. */
+export interface BuiltinImport {
+  importer: string;
+  builtin: string;
+}
+
 /**
- * The shortest chain of imports from the entry to a module of Node: files relative to the function's folder, then the
- * module. Bundles once more with these modules left out, as a bundle that failed tells nothing about its files; undefined
- * where the source does not build for other reasons either.
+ * The shortest chains of imports from the entry to modules of Node: files relative to the function's folder, then the
+ * module. Bundles once more with all such modules left out, as a bundle that failed tells nothing about its files; where
+ * the source does not build for other reasons either, a chain is the importer and the module.
  */
-export async function findImportChain(
+export async function findImportChains(
   source: BundleSource,
-  importer: string,
-  builtin: string,
-): Promise<string[] | undefined> {
+  wanted: readonly BuiltinImport[],
+): Promise<string[][]> {
   const options = { ...optionsFor(source), external: ["node:*", ...builtinModules] };
   const result = await esbuild.build(options).catch(() => undefined);
-  if (result === undefined) return undefined;
-  const { inputs } = result.metafile;
-  const chains = [[source.entry]];
-  const seen = new Set<string>();
-  for (const chain of chains) {
-    const file = chain.at(-1) ?? "";
-    if (file === importer) return [...chain, builtin];
+  const inputs = result?.metafile.inputs ?? {};
+  const chains = new Map([[source.entry, [source.entry]]]);
+  for (const [file, chain] of chains) {
     for (const { path, external } of inputs[file]?.imports ?? []) {
-      if (external || seen.has(path)) continue;
-      seen.add(path);
-      chains.push([...chain, path]);
+      if (external !== true && !chains.has(path)) chains.set(path, [...chain, path]);
     }
   }
-  return undefined;
+  return wanted.map(({ importer, builtin }) => [...(chains.get(importer) ?? [importer]), builtin]);
 }
 
 const BUNDLE_FILE = "bundle.js";

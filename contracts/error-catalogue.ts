@@ -143,7 +143,7 @@ export const errorCatalogue = {
     solve: "Look at `narun revisions`, then push again.",
   },
   TRIAL_FAILED: {
-    title: "The new revision does not start; the old one stays live",
+    title: "The new revision does not start; what was live before stays live",
     solve: "Correct the error that is shown.",
   },
 

@@ -24,7 +24,7 @@ import { chooseInstance } from "./choose.ts";
 import { createHold, type Hold, type HoldLimits } from "./hold.ts";
 import type { Instance, Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
-import { readVerdict } from "./reply-to-response.ts";
+import { isServiceError, readVerdict } from "./reply-to-response.ts";
 
 export interface DispatchRequest {
   service: string;
@@ -47,7 +47,14 @@ export interface ColdTiming {
   startMs: number | undefined;
 }
 
-type NatsStatus = "success" | "no_responders" | "draining" | "timeout" | "consumer_died" | "bad_reply";
+type NatsStatus =
+  | "success"
+  | "error"
+  | "no_responders"
+  | "draining"
+  | "timeout"
+  | "consumer_died"
+  | "bad_reply";
 
 /** What the metrics hear of. */
 export interface DispatchObserver {
@@ -346,7 +353,7 @@ export class Dispatcher {
         this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
         break;
       case "answer":
-        observer.replied(job.service, "success");
+        observer.replied(job.service, isServiceError(message) ? "error" : "success");
         this.#settle(job, { kind: "reply", message });
         break;
     }

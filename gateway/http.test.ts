@@ -1,3 +1,5 @@
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Message } from "../nats/index.ts";
 import { call, valuesOf } from "./testing/http-client.ts";
@@ -260,6 +262,16 @@ describe("what is refused", () => {
     expect((await call(`${world.url}/fn`, { method: "POST", body: Buffer.alloc(100_000) })).text).toBe(
       "100000",
     );
+  });
+
+  it("is what Node's parser cannot read, with 400 and an id", async () => {
+    const { hostname, port } = new URL(world.url);
+    const socket = connect(Number(port), hostname);
+    socket.write("FOO /fn HTTP/1.1\r\nHost: a\r\n\r\n");
+    const answer = await text(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(answer).toMatch(/\r\nX-Request-Id: [\w-]{36}\r\n/);
+    expect(problem(answer.slice(answer.indexOf("{")))).toMatchObject({ status: 400, code: "BAD_REQUEST" });
   });
 
   it("is a request that is none, with 400 and an id", async () => {

@@ -7,6 +7,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
@@ -70,8 +71,25 @@ export function createHttpServer(options: HttpOptions): Server {
   const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   // Node would tell every client to go on with its body; here its length is looked at before.
+  server.on("clientError", (error, socket) => answerUnreadable(error, socket));
   server.on("checkContinue", (incoming, outgoing) => void listener(incoming, outgoing));
   return server;
+}
+
+/** What Node's parser cannot make a request of: there is no request to answer, only a socket. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const requestId = randomUUID();
+  const { status, headers, body } = problemResponse("BAD_REQUEST", requestId);
+  const fields = [...headers, "X-Request-Id", requestId, "Connection", "close"];
+  const lines = Array.from(
+    { length: fields.length / 2 },
+    (_, n) => `${fields[2 * n]}: ${fields[2 * n + 1]}\r\n`,
+  );
+  socket.end(`HTTP/1.1 ${status} Bad Request\r\n${lines.join("")}\r\n${Buffer.from(body ?? []).toString()}`);
 }
 
 /** What the adapter cannot make a request of, and what should not have happened. */

@@ -24,6 +24,13 @@ export function readVerdict(message: Message): ReplyVerdict {
   }
 }
 
+/** Whether a reply says that the service failed. */
+export function isServiceError({ headers }: Message): boolean {
+  return (
+    headers?.has(headerNames.serviceErrorCode) === true || headers?.has(headerNames.serviceError) === true
+  );
+}
+
 /** The HTTP answer that a consumer's reply stands for (header mode; see `docs/wire.md`). */
 export function toResponse(message: Message, method: string, requestId: string): GatewayResponse {
   const headers = message.headers ?? new Map();

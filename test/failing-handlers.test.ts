@@ -99,11 +99,26 @@ describe("a handler that fails", () => {
     expect(await world.call("/hangs/else")).toMatchObject({ status: 200, text: "answered" });
     await neighbourIsWell();
     expect(await hanging).toMatchObject({ status: 504, code: "DEADLINE_EXCEEDED" });
+    await logged("hangs", /^DEADLINE_EXCEEDED: .*500 ms/);
     expect(await world.call("/hangs/else")).toMatchObject({ status: 200, text: "answered" });
   });
 });
 
 describe("what a function prints", () => {
+  it("names the author's places, where it prints a stack", async () => {
+    const source = `
+      export default () => {
+        console.error(new Error("printed"));
+        return new Response("ok");
+      };
+    `;
+    await world.push("prints-a-stack", source);
+    await world.call("/prints-a-stack");
+    const { message } = await logged("prints-a-stack", /^Error: printed/);
+    expect(message).toMatch(/index\.ts:3:\d+/);
+    expect(message).not.toContain("narun:");
+  });
+
   it("is in its log, with level and request", async () => {
     const source = `
       console.log("at the top", { a: [1] });

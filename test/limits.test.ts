@@ -54,6 +54,7 @@ describe("a handler that loops for ever", () => {
     await world.push(name, sourceOf(body), { limits: { cpuMs: 200, timeoutMs: 5_000 } });
     expect(await callBadly(name)).toMatchObject({ status: 504, code: "CPU_LIMIT" });
     await loggedLine(name, /^CPU_LIMIT: .*200 ms/);
+    if (name === "loops") await loggedLine(name, /^CPU_LIMIT: .*\n\s+at .*index\.ts:3:/);
     expect(await world.call(`/${name}`)).toMatchObject({ status: 200, text: "good" });
   });
 });

@@ -23,7 +23,8 @@ import {
 /** How an entry into a sandbox ended, seen from the outside. */
 export type EntryOutcome =
   | { kind: "ok" }
-  | { kind: "cpu-limit" }
+  /** `stack`: where it was, innermost first; empty where V8 does not say. */
+  | { kind: "cpu-limit"; stack: string }
   | { kind: "memory-limit" }
   | { kind: "disposed" }
   /** Something threw, or rejected, where nobody caught it. */
@@ -119,7 +120,8 @@ function createSandbox({ isolate, context, enter, expect, entry, loadModule, loa
     if (isDisposedByUs) return { kind: "disposed" };
     if (isolate.isDisposed) return { kind: "memory-limit" };
     if (error instanceof Error) {
-      if (error.message === "Script execution timed out.") return { kind: "cpu-limit" };
+      if (error.message === "Script execution timed out.")
+        return { kind: "cpu-limit", stack: framesOf(error) };
       return { kind: "uncaught", stack: stackOf(error) };
     }
     return { kind: "uncaught", stack: `Uncaught ${String(error)}` };
@@ -169,6 +171,11 @@ function answerQuestion(what: unknown, argument: unknown): string | ArrayBuffer 
   }
   if (what === AskFor.asciiDomain && typeof argument === "string") return domainToASCII(argument);
   return "";
+}
+
+/** The frames of a stack, without its first line. */
+function framesOf(error: Error): string {
+  return stackOf(error).split("\n").slice(1).join("\n");
 }
 
 /** The part of a stack that is the function's own: isolated-vm appends the host's frames behind its boundary mark. */

@@ -28,7 +28,7 @@ import { loadFunction } from "./load-function.ts";
 import { createOpenRequests } from "./open-requests.ts";
 import type { Pool } from "./pool.ts";
 import { replyFromError } from "./reply-to-message.ts";
-import type { SourceMaps } from "./source-maps.ts";
+import { BUNDLE_FILE, type SourceMaps } from "./source-maps.ts";
 
 export interface InstanceOptions {
   nats: Nats;
@@ -115,7 +115,7 @@ class LiveInstance implements Instance {
       case PostOp.failure:
         return this.#requests.refuse(Number(a), b, String(c));
       case PostOp.log:
-        return this.#log.write(a, b, this.#requests.requestIdOf(Number(c)));
+        return this.#print(a, String(b), this.#requests.requestIdOf(Number(c)));
       case PostOp.setTimer:
         if (this.#phase !== "gone") this.#timers.set(Number(a), Number(b));
         return;
@@ -209,7 +209,11 @@ class LiveInstance implements Instance {
       case "uncaught":
         return this.#logStack(outcome.stack, this.#requests.requestIdOf(id));
       case "cpu-limit":
-        return this.#condemn("CPU_LIMIT", id, `it ran for limits.cpuMs (${limits.cpuMs} ms) without a pause`);
+        return this.#condemn(
+          "CPU_LIMIT",
+          id,
+          `it ran for limits.cpuMs (${limits.cpuMs} ms) without a pause${outcome.stack === "" ? "" : `\n${outcome.stack}`}`,
+        );
       case "memory-limit":
         return this.#condemn(
           "MEMORY_LIMIT",
@@ -222,7 +226,7 @@ class LiveInstance implements Instance {
   /** The sandbox cannot be trusted any more: nothing new enters it. Without an `id` every open request is concerned. */
   #condemn(code: ErrorCode, id: number | undefined, why: string): void {
     if (this.#phase === "gone") return;
-    this.#log.write("error", `${code}: ${why}`, this.#requests.requestIdOf(id));
+    this.#logStack(`${code}: ${why}`, this.#requests.requestIdOf(id));
     if (id === undefined) this.#requests.failAll(code);
     else this.#requests.fail(id, code);
     if (this.#phase === "condemned") return;
@@ -263,6 +267,13 @@ class LiveInstance implements Instance {
     const { nats, node, instance, revision, config } = this.#options;
     const announcement = { function: config.name, instance, node, revision, at: Date.now(), ...state };
     nats.publish(subjects.announcement(config.name, instance), JSON.stringify(announcement));
+  }
+
+  /** What the function prints. A stack among it gets the author's places; everything else is written at once. */
+  #print(level: unknown, text: string, requestId: string | undefined) {
+    if (!text.includes(BUNDLE_FILE)) return this.#log.write(level, text, requestId);
+    const { sourceMaps, revision } = this.#options;
+    void sourceMaps.map(revision, text).then((mapped) => this.#log.write(level, mapped, requestId));
   }
 
   #logStack(stack: string, requestId: string | undefined): void {

@@ -87,7 +87,8 @@ export function createOpenRequests({ nats, config, log, logStack }: OpenRequests
       const id = nextId++;
       const request = requestFromMessage(message, config.name, config.limits.timeoutMs);
       const waitMs = Math.max(0, request.deadline - Date.now());
-      const timer = setTimeout(() => fail(id, "DEADLINE_EXCEEDED"), waitMs);
+      const late = `no answer within ${waitMs} ms (limits.timeoutMs is ${config.limits.timeoutMs} ms)`;
+      const timer = setTimeout(() => failWith(id, "DEADLINE_EXCEEDED", late), waitMs);
       requests.set(id, { requestId: request.requestId, timer, message, done });
       return { id, request };
     },
