@@ -52,7 +52,16 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const progress = options.output.progress("starting");
   const endings: (() => Promise<void> | void)[] = [];
   const close = async () => {
-    for (const end of endings.splice(0).reverse()) await end();
+    const errors: unknown[] = [];
+    for (const end of endings.splice(0).reverse()) {
+      // One part that ends badly keeps no other from ending.
+      try {
+        await end();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   };
   try {
     return { ...(await startInOrder(options, progress, endings)), close };

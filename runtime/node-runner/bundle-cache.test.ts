@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -64,6 +64,14 @@ describe("a node's bundles", () => {
     await writeFile(join(folder, sha256), "something else");
     const cache = await openBundleCache({ folder, store });
     await expect(cache.get(sha256)).rejects.toMatchObject({ code: "OBJECT_NOT_FOUND" });
+  });
+
+  it("are handed out even where they cannot be kept", async () => {
+    const { bytes, sha256 } = await stored("no room");
+    const cache = await openBundleCache({ folder, store });
+    await rm(folder, { recursive: true });
+    expect(Buffer.from(await cache.get(sha256))).toEqual(Buffer.from(bytes));
+    await mkdir(folder);
   });
 
   it("stay under their bound: what was used longest ago goes", async () => {

@@ -51,12 +51,17 @@ export async function openBundleCache(options: BundleCacheOptions): Promise<Bund
     return bytes;
   };
 
-  const download = async (sha256: string): Promise<Uint8Array> => {
-    const bytes = await store.get(sha256);
+  const keep = async (sha256: string, bytes: Uint8Array): Promise<void> => {
     const temporary = join(folder, `${sha256}.${process.pid}`);
     await writeFile(temporary, bytes, { mode: 0o600 });
     await rename(temporary, join(folder, sha256));
     await evict(folder, maxDiskBytes);
+  };
+
+  const download = async (sha256: string): Promise<Uint8Array> => {
+    const bytes = await store.get(sha256);
+    // A full disk costs the copy, not the start: the bytes are here.
+    await keep(sha256, bytes).catch(() => undefined);
     return bytes;
   };
 
