@@ -104,6 +104,15 @@ describe("a handler that fails", () => {
   });
 });
 
+describe("a response with more header fields than one may have", () => {
+  it("is refused whole, and the log says the size", async () => {
+    const source = `export default () => new Response("x", { headers: { "x-big": "a".repeat(300_000) } });`;
+    await world.push("big-headers", source);
+    expect(await world.call("/big-headers")).toMatchObject({ status: 502, code: "RESPONSE_TOO_LARGE" });
+    await logged("big-headers", /^RESPONSE_TOO_LARGE: header fields of 3000\d\d bytes/);
+  });
+});
+
 describe("what a function prints", () => {
   it("names the author's places, where it prints a stack", async () => {
     const source = `

@@ -5,7 +5,4 @@ it("tries again at once, then waits longer and longer, up to its bound, and forg
   const backoff = createBackoff({ firstMs: 100, maxMs: 500, forgetAfterMs: 10_000 });
   expect([1, 2, 3, 4, 5, 6].map((nowMs) => backoff.fail(nowMs))).toEqual([0, 100, 200, 400, 500, 500]);
   expect(backoff.fail(20_000)).toBe(0);
-  backoff.fail(20_001);
-  backoff.succeed();
-  expect(backoff.fail(20_002)).toBe(0);
 });

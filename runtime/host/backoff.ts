@@ -8,7 +8,6 @@ export interface BackoffOptions {
 /** Counts failures and says how long to wait before the next try: none after the first, then doubling. */
 export interface Backoff {
   fail(nowMs: number): number;
-  succeed(): void;
 }
 
 export function createBackoff({ firstMs, maxMs, forgetAfterMs }: BackoffOptions): Backoff {
@@ -20,9 +19,6 @@ export function createBackoff({ firstMs, maxMs, forgetAfterMs }: BackoffOptions)
       lastAt = nowMs;
       failures += 1;
       return failures === 1 ? 0 : Math.min(maxMs, firstMs * 2 ** (failures - 2));
-    },
-    succeed() {
-      failures = 0;
     },
   };
 }

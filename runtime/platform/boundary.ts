@@ -80,12 +80,6 @@ export const PLATFORM_FILE = "narun:platform";
  * Header fields cross as one string, `name\nvalue\n…`: names and values cannot contain a line feed, and one string
  * costs a tenth of an array of pairs.
  */
-export function joinHeaderBlock(fields: Iterable<readonly [string, string]>): string {
-  let block = "";
-  for (const [name, value] of fields) block += `${name}\n${value}\n`;
-  return block;
-}
-
 export function splitHeaderBlock(block: string): [string, string][] {
   if (block === "") return [];
   const parts = block.split("\n");

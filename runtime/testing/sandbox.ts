@@ -5,7 +5,8 @@ import { createEngine, type Engine, type Sandbox } from "../host/isolate/engine.
 import { createIsolateTimers } from "../host/isolate/process/isolate-timers.ts";
 import { BUNDLE_FILE } from "../host/isolate/process/source-maps.ts";
 import { loadSnapshot } from "../host/isolate/snapshot.ts";
-import { EnterOp, FailureKind, joinHeaderBlock, PostOp, splitHeaderBlock } from "../platform/boundary.ts";
+import { EnterOp, FailureKind, PostOp, splitHeaderBlock } from "../platform/boundary.ts";
+import { joinHeaderBlock } from "./header-block.ts";
 
 /** What a function answered in a real isolate. */
 export type Answer =

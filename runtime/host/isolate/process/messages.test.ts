@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createHeaders, type Message } from "../../../../nats/index.ts";
-import { joinHeaderBlock, splitHeaderBlock } from "../../../platform/boundary.ts";
+import { splitHeaderBlock } from "../../../platform/boundary.ts";
+import { joinHeaderBlock } from "../../../testing/header-block.ts";
 import { splitLine } from "./function-logs.ts";
 import { replyFromError, replyFromResponse } from "./reply-to-message.ts";
 import { requestFromMessage } from "./request-from-message.ts";

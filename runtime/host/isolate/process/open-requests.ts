@@ -87,8 +87,10 @@ export function createOpenRequests({ nats, config, log, logStack }: OpenRequests
       const id = nextId++;
       const request = requestFromMessage(message, config.name, config.limits.timeoutMs);
       const waitMs = Math.max(0, request.deadline - Date.now());
-      const late = `no answer within ${waitMs} ms (limits.timeoutMs is ${config.limits.timeoutMs} ms)`;
-      const timer = setTimeout(() => failWith(id, "DEADLINE_EXCEEDED", late), waitMs);
+      const timer = setTimeout(() => {
+        const limit = `limits.timeoutMs is ${config.limits.timeoutMs} ms`;
+        failWith(id, "DEADLINE_EXCEEDED", `no answer within ${waitMs} ms (${limit})`);
+      }, waitMs);
       requests.set(id, { requestId: request.requestId, timer, message, done });
       return { id, request };
     },
