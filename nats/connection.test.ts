@@ -1,5 +1,6 @@
-import { createServer } from "node:net";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { createConnection, createServer } from "node:net";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
 import {
@@ -157,6 +158,49 @@ test("hands nothing over after a sent request was released", async () => {
   expect(isCalled).toBe(false);
   await nats.close();
 });
+
+test("waits out a server that refuses its login for a while", async () => {
+  const port = await unusedPort();
+  const open = await startPlainServer(port);
+  const nats = await connectNats({ url: `nats://127.0.0.1:${port}`, name: "login test" });
+  const refused = (async () => {
+    let attempts = 0;
+    // The library itself gives up after the second refusal.
+    for await (const { type } of nats.connection.status())
+      if (type === "reconnecting" && ++attempts > 5) return;
+  })();
+  await open.end();
+  const closed = await startPlainServer(port, ["--user", "somebody", "--pass", "else"]);
+  await refused;
+  await closed.end();
+  const again = await startPlainServer(port);
+  await eventually(() => expect(nats.state).toBe("connected"));
+  await nats.close();
+  await again.end();
+});
+
+/** A nats-server without JetStream that takes connections; `end` resolves when it is gone. */
+async function startPlainServer(port: number, args: string[] = []): Promise<{ end(): Promise<void> }> {
+  const child = spawn(inject("natsServer"), ["-a", "127.0.0.1", "-p", String(port), ...args], {
+    stdio: "ignore",
+  });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  await eventually(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const probe = createConnection(port, "127.0.0.1", () => resolve(void probe.destroy())).on(
+          "error",
+          reject,
+        );
+      }),
+  );
+  return {
+    async end() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
 
 function portOf(address: ReturnType<ReturnType<typeof createServer>["address"]>): number {
   if (address === null || typeof address === "string") throw new Error("no port");
