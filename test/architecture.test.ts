@@ -29,6 +29,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "isolated-vm": ["runtime/host/isolate/engine.ts"],
   "whatwg-url": ["runtime/platform/url.ts"],
   "@exodus/bytes": ["runtime/platform/encoding.ts"],
+  "web-streams-polyfill": ["runtime/platform/streams.ts"],
   "node-inspect-extracted": ["runtime/platform/console.ts"],
   hono: ["gateway/http.ts", "gateway/metrics.ts"],
   "@hono/node-server": ["gateway/http.ts", "gateway/metrics.ts"],

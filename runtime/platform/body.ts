@@ -1,9 +1,10 @@
 import { decodeUtf8, encodeUtf8 } from "./encoding.ts";
+import { ReadableStream } from "./streams.ts";
 
 export type BodyInit = string | ArrayBuffer | ArrayBufferView | { toString(): string } | null | undefined;
 
 /** A whole body in memory: text until somebody wants bytes, bytes until somebody wants text. */
-export type BodyContent = string | Uint8Array;
+export type BodyContent = string | Uint8Array | ReadableStream<unknown>;
 
 /** The bytes or text of a body init, and the content type that it implies (Fetch, "extract a body"). */
 export function extractBody(
@@ -16,6 +17,7 @@ export function extractBody(
     return { content: view.slice(), contentType: undefined };
   }
   if (init instanceof ArrayBuffer) return { content: new Uint8Array(init.slice(0)), contentType: undefined };
+  if (init instanceof ReadableStream) return { content: init as never, contentType: undefined };
   if (init instanceof URLSearchParams) {
     return { content: init.toString(), contentType: "application/x-www-form-urlencoded;charset=UTF-8" };
   }
@@ -34,12 +36,25 @@ export class Body {
     this.#content = content;
   }
 
+  get body(): ReadableStream<unknown> | null {
+    if (this.#content === undefined) return null;
+    if (this.#content instanceof ReadableStream) return this.#content;
+    const bytes = toBytes(this.#content);
+    this.#content = new ReadableStream({
+      start(controller) {
+        controller.enqueue(bytes);
+        controller.close();
+      },
+    }) as ReadableStream<unknown>;
+    return this.#content;
+  }
+
   get bodyUsed(): boolean {
     return this.#isUsed;
   }
 
   async text(): Promise<string> {
-    const content = this.#take();
+    const content = await whole(this.#take());
     return typeof content === "string" ? content : decodeUtf8(content);
   }
 
@@ -48,11 +63,11 @@ export class Body {
   }
 
   async bytes(): Promise<Uint8Array> {
-    return toBytes(this.#take());
+    return toBytes(await whole(this.#take()));
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    const bytes = toBytes(this.#take());
+    const bytes = toBytes(await whole(this.#take()));
     return bytes.buffer as ArrayBuffer;
   }
 
@@ -74,7 +89,20 @@ export class Body {
   }
 }
 
-function toBytes(content: BodyContent): Uint8Array {
+async function whole(content: BodyContent): Promise<string | Uint8Array> {
+  if (!(content instanceof ReadableStream)) return content;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of content) chunks.push(chunk as Uint8Array);
+  const all = new Uint8Array(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return all;
+}
+
+function toBytes(content: string | Uint8Array): Uint8Array {
   if (typeof content === "string") return encodeUtf8(content);
   // A view on a larger buffer would show its neighbours.
   return content.byteLength === content.buffer.byteLength ? content : content.slice();

@@ -1,39 +1,76 @@
 /**
  * The boundary between a host process and an isolate: messages, both ways.
  *
- * Host to isolate: `enter(op, id, ...)`. Isolate to host: `post(op, id, ...)`, which never waits, and `ask(what, ...)`,
- * which does, for the few things that only the host has (entropy, IDNA tables).
+ * Host to isolate: `enter(op, ...)`. Isolate to host: `post(op, ...)`, which never waits, and `ask(what, ...)`, which
+ * does, for the few things that only the host has and that an API must answer at once (entropy, IDNA tables). What takes
+ * time is a call: `post(call)` there, `enter(result)` back.
  *
- * I1  Only strings, numbers, booleans, undefined and ArrayBuffers cross, always as copies. No handle of isolated-vm,
- *     no object of the host and no error object is reachable from user code: `post` and `ask` live in closures.
+ * I1  Only data crosses, always as copies: strings, numbers, booleans, undefined, ArrayBuffers, and plain arrays and
+ *     objects of these that the platform itself built. No handle of isolated-vm, no object of the host and no error
+ *     object is reachable from user code: `post` and `ask` live in closures.
  * I2  Every entry into an isolate runs under the function's CPU limit, whatever it runs: handler, timer, microtask.
- * I3  The host chooses request ids, the isolate timer ids; neither side trusts the other's: an unknown or finished id
- *     is ignored.
+ * I3  The host chooses the ids of requests and of inbound streams; the isolate those of timers, calls and outbound
+ *     streams. Neither side trusts the other's: an unknown or finished id is ignored.
  * I4  The host treats everything that an isolate posts as user input: a handler may have changed any intrinsic.
+ * I5  A stream is bytes in one direction under credit: the sender never has more bytes under way than the receiver
+ *     granted, and starts with none. It ends once: by its sender's `end`, or by its receiver's `cancel`.
+ * I6  Everything that enters has an owner, the request on whose behalf it was asked for (owner.ts): log lines, CPU time
+ *     and sub-requests are put down to it. 0: nobody's, as at the top level of a module.
  */
 
 /** Host to isolate. */
 export const EnterOp = {
-  /** (request id, method, url, header block, body | undefined, narun request id, deadline in epoch ms) */
+  /**
+   * (request id, method, url, header block, body, narun request id, deadline in epoch ms). The body: undefined, an
+   * ArrayBuffer, or the id of an inbound stream.
+   */
   request: 1,
   /** (timer id): its time has come. */
   timer: 2,
+  /** (call id, undefined | error name, value | error message): a call has ended. */
+  result: 3,
+  /** (inbound stream id, ArrayBuffer): more bytes, within the credit. */
+  chunk: 4,
+  /** (inbound stream id, undefined | why it broke): the stream is over. */
+  end: 5,
+  /** (outbound stream id, bytes): room for so many more. */
+  credit: 6,
+  /** (outbound stream id): nobody wants the rest. */
+  cancel: 7,
+  /** (request id, AbortKind): nobody waits for the request's answer, or for the rest of it. */
+  abort: 8,
 } as const;
 
 /** Isolate to host. */
 export const PostOp = {
-  /** (request id, status, header block, body: string | ArrayBuffer | undefined) */
+  /** (request id, status, header block, body: string | ArrayBuffer | undefined | id of an outbound stream) */
   response: 1,
   /** (request id, kind: FailureKind, text): the handler did not produce a response. */
   failure: 2,
   /** (level, text, request id | 0) */
   log: 3,
-  /** (timer id, delay in ms) */
+  /** (timer id, delay in ms, owner) */
   setTimer: 4,
   /** (timer id) */
   clearTimer: 5,
   /** ("" or why there is no handler): the function's module was evaluated, its top-level awaits included. */
   loaded: 6,
+  /** (call id, name, arguments: array of data, owner): answered by `EnterOp.result`, once. */
+  call: 7,
+  /** (call id): its result is not wanted any more; the host stops the work where it can. */
+  cancelCall: 8,
+  /** (outbound stream id, ArrayBuffer | string): more bytes, within the credit. */
+  chunk: 9,
+  /** (outbound stream id, undefined | why it broke): the stream is over. */
+  end: 10,
+  /** (inbound stream id, bytes): room for so many more. */
+  credit: 11,
+  /** (inbound stream id): nobody wants the rest. */
+  cancel: 12,
+  /** (request id): `ctx.waitUntil` was called: the instance stays for work that goes on after the answer. */
+  background: 13,
+  /** (request id): that work is over. */
+  backgroundDone: 14,
 } as const;
 
 /** Why a handler produced no response. */
@@ -44,6 +81,14 @@ export const FailureKind = {
   methodNotAllowed: 3,
 } as const;
 
+/** Why nobody waits for an answer. */
+export const AbortKind = {
+  clientGone: 1,
+  deadline: 2,
+  /** The instance drains and its grace is over. */
+  drain: 3,
+} as const;
+
 /** What `ask` answers. */
 export const AskFor = {
   /** (bytes) → ArrayBuffer of random bytes */
@@ -51,6 +96,17 @@ export const AskFor = {
   /** (domain) → its ASCII form (UTS 46), or "" where it is not valid */
   asciiDomain: 2,
 } as const;
+
+/** What crosses (I1). */
+export type Data =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | ArrayBuffer
+  | Data[]
+  | { [key: string]: Data };
 
 export type Enter = (
   op: number,

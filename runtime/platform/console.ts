@@ -1,13 +1,7 @@
 import { format } from "node-inspect-extracted";
 import { PostOp } from "./boundary.ts";
 import { postToHost } from "./host-link.ts";
-
-/** The request that log lines belong to: known while its handler starts, and as long as it is the only one. */
-let currentRequest = 0;
-
-export function setCurrentRequest(id: number): void {
-  currentRequest = id;
-}
+import { currentOwner } from "./owner.ts";
 
 // What one entry into the isolate may print: the host's memory would hold all of a loop that never pauses.
 const MAX_LINES = 1_000;
@@ -33,7 +27,7 @@ const writer =
     lines += 1;
     length += text.length;
     if (isOver) dropped += 1;
-    else postToHost(PostOp.log, level, text, currentRequest);
+    else postToHost(PostOp.log, level, text, currentOwner());
   };
 
 /** `console`: one log line a call, formatted as Node does it. */

@@ -1,5 +1,7 @@
 import { Body, type BodyContent, type BodyInit, extractBody, peekBody } from "./body.ts";
 import { Headers, type HeadersInit, headersFromBlock, headersToBlock } from "./headers.ts";
+import type { Inbound } from "./inbound.ts";
+import { inboundStream } from "./inbound-stream.ts";
 
 export interface RequestInit {
   method?: string;
@@ -89,9 +91,10 @@ export function createRequest(
   method: string,
   url: string,
   headerBlock: string,
-  body: ArrayBuffer | undefined,
+  body: ArrayBuffer | Inbound | undefined,
 ): Request {
-  const content = body === undefined ? undefined : new Uint8Array(body);
+  const content =
+    body instanceof ArrayBuffer ? new Uint8Array(body) : body === undefined ? undefined : inboundStream(body);
   return new Request({ method, url, headerBlock }, { body: content as BodyInit }, INCOMING);
 }
 

@@ -1,11 +1,13 @@
 import { PostOp } from "./boundary.ts";
 import { postToHost } from "./host-link.ts";
+import { currentOwner, setOwner } from "./owner.ts";
 
 interface Timer {
   callback: (...values: unknown[]) => void;
   values: unknown[];
   /** Set for an interval. */
   repeatMs: number | undefined;
+  owner: number;
 }
 
 const timers = new Map<number, Timer>();
@@ -27,8 +29,9 @@ function start(callback: unknown, delay: unknown, values: unknown[], isInterval:
     callback: callback as Timer["callback"],
     values,
     repeatMs: isInterval ? delayMs : undefined,
+    owner: currentOwner(),
   });
-  postToHost(PostOp.setTimer, lastId, delayMs);
+  postToHost(PostOp.setTimer, lastId, delayMs, currentOwner());
   return lastId;
 }
 
@@ -48,7 +51,8 @@ export const clearInterval = (id?: unknown) => stop(id);
 export function fireTimer(id: number): void {
   const timer = timers.get(id);
   if (timer === undefined) return;
+  setOwner(timer.owner);
   if (timer.repeatMs === undefined) timers.delete(id);
-  else postToHost(PostOp.setTimer, id, timer.repeatMs);
+  else postToHost(PostOp.setTimer, id, timer.repeatMs, timer.owner);
   timer.callback(...timer.values);
 }

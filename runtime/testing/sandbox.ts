@@ -2,25 +2,34 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createEngine, type Engine, type Sandbox } from "../host/isolate/engine.ts";
-import { createIsolateTimers } from "../host/isolate/process/isolate-timers.ts";
+import type { HostOperations } from "../host/isolate/process/host-calls.ts";
+import { createIsolateLink, type IsolateLink } from "../host/isolate/process/isolate-link.ts";
 import { BUNDLE_FILE } from "../host/isolate/process/source-maps.ts";
+import { receiveFromIsolate } from "../host/isolate/process/stream-adapters.ts";
 import { loadSnapshot } from "../host/isolate/snapshot.ts";
 import { EnterOp, FailureKind, PostOp, splitHeaderBlock } from "../platform/boundary.ts";
 import { joinHeaderBlock } from "./header-block.ts";
 
+/** A number is the id of an outbound stream, see `readStream`. */
+type ArrivedBody = string | ArrayBuffer | number | undefined;
+
 /** What a function answered in a real isolate. */
 export type Answer =
-  | { kind: "response"; status: number; headers: [string, string][]; body: string | ArrayBuffer | undefined }
+  | { kind: "response"; status: number; headers: [string, string][]; body: ArrivedBody }
   | { kind: "failure"; why: keyof typeof FailureKind; text: string };
 
 export interface TestFunction {
   readonly sandbox: Sandbox;
+  readonly link: IsolateLink;
   readonly logs: { level: string; text: string; request: number }[];
+  /** The whole of a body, streams included; throws where it breaks. */
+  read(body: ArrivedBody): Promise<Uint8Array>;
   call(request?: {
     method?: string;
     url?: string;
     headers?: [string, string][];
-    body?: Uint8Array;
+    /** A number is the id of a stream that was opened on `link.streams`. */
+    body?: Uint8Array | number;
   }): Promise<Answer>;
 }
 
@@ -43,14 +52,20 @@ const CPU_MS = 1_000;
 export async function loadTestFunction(
   code: string,
   env: Record<string, string> = {},
+  operations: HostOperations = {},
 ): Promise<TestFunction> {
   const answers = new Map<number, (answer: Answer) => void>();
   const logs: TestFunction["logs"] = [];
   let sandbox: Sandbox | undefined;
-  const timers = createIsolateTimers((id) => void sandbox?.enter(CPU_MS, EnterOp.timer, id));
+  const link = createIsolateLink({
+    enter: (_owner, ...message) => void sandbox?.enter(CPU_MS, ...message),
+    operations,
+    onViolation: (what) => logs.push({ level: "violation", text: what, request: 0 }),
+    onCallError: (name, error) => logs.push({ level: "call-error", text: `${name}: ${error}`, request: 0 }),
+  });
   sandbox = await (await testEngine()).create(128, (op, a, b, c, d) => {
     if (op === PostOp.response) {
-      const body = d as string | ArrayBuffer | undefined;
+      const body = d as ArrivedBody;
       answers.get(a as number)?.({
         kind: "response",
         status: b as number,
@@ -63,8 +78,7 @@ export async function loadTestFunction(
       );
       answers.get(a as number)?.({ kind: "failure", why: why ?? "threw", text: String(c) });
     } else if (op === PostOp.log) logs.push({ level: String(a), text: String(b), request: c as number });
-    else if (op === PostOp.setTimer) timers.set(a as number, b as number);
-    else if (op === PostOp.clearTimer) timers.clear(a as number);
+    else link.receive(op, a, b, c, d);
   });
   const loaded = await sandbox.load({ code, fileName: BUNDLE_FILE, env, cpuMs: CPU_MS });
   if (loaded.kind !== "ok") throw Object.assign(new Error(`not loaded: ${loaded.kind}`), { loaded });
@@ -72,11 +86,18 @@ export async function loadTestFunction(
   let nextId = 1;
   return {
     sandbox: ready,
+    link,
     logs,
+    async read(body) {
+      if (typeof body === "string") return Buffer.from(body);
+      if (typeof body !== "number") return new Uint8Array(body ?? new ArrayBuffer());
+      const chunks = receiveFromIsolate(link.streams, 0, body);
+      return Buffer.concat(await Array.fromAsync(chunks ?? []));
+    },
     async call({ method = "GET", url = "http://test/", headers = [], body } = {}) {
       const id = nextId++;
       const answer = new Promise<Answer>((resolve) => answers.set(id, resolve));
-      const bytes = body === undefined ? undefined : new Uint8Array(body).buffer;
+      const bytes = body instanceof Uint8Array ? new Uint8Array(body).buffer : body;
       const entered = await ready.enter(
         CPU_MS,
         EnterOp.request,
@@ -98,8 +119,10 @@ export async function loadTestFunction(
 export async function callJson(
   code: string,
   request?: Parameters<TestFunction["call"]>[0],
+  operations: HostOperations = {},
 ): Promise<unknown> {
-  const answer = await (await loadTestFunction(code)).call(request);
+  const loaded = await loadTestFunction(code, {}, operations);
+  const answer = await loaded.call(request);
   if (answer.kind !== "response") throw new Error(`${answer.why}: ${answer.text}`);
-  return JSON.parse(String(answer.body));
+  return JSON.parse(Buffer.from(await loaded.read(answer.body)).toString());
 }

@@ -143,12 +143,7 @@ function createSandbox({ isolate, context, enter, expect, entry, loadModule, loa
     },
     async enter(timeoutMs, ...message) {
       try {
-        const body = message[5];
-        if (body instanceof ArrayBuffer) {
-          const copy = new ivm.ExternalCopy(body, { transferOut: true });
-          (message as unknown[])[5] = copy.copyInto({ release: true, transferIn: true });
-        }
-        await enter.apply(undefined, message as never, { timeout: timeoutMs });
+        await enter.apply(undefined, message.map(transferable) as never, { timeout: timeoutMs });
         return { kind: "ok" };
       } catch (error) {
         const outcome = outcomeOf(error);
@@ -162,6 +157,14 @@ function createSandbox({ isolate, context, enter, expect, entry, loadModule, loa
       if (!isolate.isDisposed) isolate.dispose();
     },
   };
+}
+
+/** Primitives cross as they are, the buffers of a message itself are handed over, everything else is copied. */
+function transferable(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return value instanceof ArrayBuffer
+    ? new ivm.ExternalCopy(value, { transferOut: true }).copyInto({ release: true, transferIn: true })
+    : new ivm.ExternalCopy(value).copyInto({ release: true });
 }
 
 function answerQuestion(what: unknown, argument: unknown): string | ArrayBuffer {

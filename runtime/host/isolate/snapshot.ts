@@ -13,7 +13,13 @@ const EXTENSION = extname(import.meta.filename);
 const require = createRequire(import.meta.url);
 
 /** The packages whose code is in the snapshot, and the one that makes it: a new version of any makes a new snapshot. */
-const INGREDIENTS = ["whatwg-url", "@exodus/bytes", "node-inspect-extracted", "isolated-vm"];
+const INGREDIENTS = [
+  "whatwg-url",
+  "@exodus/bytes",
+  "node-inspect-extracted",
+  "isolated-vm",
+  "web-streams-polyfill",
+];
 
 /**
  * The snapshot of the web platform that isolates start from, out of the cache folder, or made anew where the
@@ -51,7 +57,8 @@ async function fingerprint(): Promise<string> {
   const hash = createHash("sha256").update(
     JSON.stringify([process.versions, process.arch, process.platform]),
   );
-  for (const name of (await readdir(platformFolder)).filter((file) => file.endsWith(EXTENSION)).sort()) {
+  const sources = await readdir(platformFolder, { recursive: true });
+  for (const name of sources.filter((file) => file.endsWith(EXTENSION)).sort()) {
     hash.update(name).update(await readFile(join(platformFolder, name)));
   }
   for (const name of INGREDIENTS) hash.update(`${name}@${await versionOf(name)}\n`);

@@ -23,7 +23,8 @@ import { EnterOp, PostOp } from "../../../platform/boundary.ts";
 import type { StartOutcome } from "../../host.ts";
 import type { EnterMessage, EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import { createFunctionLog, type FunctionLog } from "./function-logs.ts";
-import { createIsolateTimers } from "./isolate-timers.ts";
+import type { HostOperations } from "./host-calls.ts";
+import { createIsolateLink } from "./isolate-link.ts";
 import { loadFunction } from "./load-function.ts";
 import { createOpenRequests } from "./open-requests.ts";
 import type { Pool } from "./pool.ts";
@@ -39,6 +40,7 @@ export interface InstanceOptions {
   revision: string;
   config: FunctionConfig;
   bundle: Uint8Array;
+  operations: HostOperations;
   onIdle(): void;
   onGone(reason: GoneReason, code?: ErrorCode): void;
 }
@@ -93,7 +95,7 @@ class LiveInstance implements Instance {
   readonly #options: InstanceOptions;
   readonly #log: FunctionLog;
   readonly #requests;
-  readonly #timers;
+  readonly #link;
   #phase: Phase = "starting";
   #sandbox: Sandbox | undefined;
   #service: MicroService | undefined;
@@ -104,7 +106,12 @@ class LiveInstance implements Instance {
     this.#options = options;
     this.#log = log;
     this.#requests = createOpenRequests({ ...options, log, logStack: (...line) => this.#logStack(...line) });
-    this.#timers = createIsolateTimers((id) => this.#enter(undefined, EnterOp.timer, id));
+    this.#link = createIsolateLink({
+      enter: (owner, ...message) => this.#enter(owner, ...message),
+      operations: options.operations,
+      onViolation: (what) => this.#condemn("HOST_CRASHED", undefined, what),
+      onCallError: (name, error) => log.write("error", `${name} failed: ${messageOf(error)}`, undefined),
+    });
   }
 
   /** What the isolate posts. All of it is user input. */
@@ -116,11 +123,8 @@ class LiveInstance implements Instance {
         return this.#requests.refuse(Number(a), b, String(c));
       case PostOp.log:
         return this.#print(a, String(b), this.#requests.requestIdOf(Number(c)));
-      case PostOp.setTimer:
-        if (this.#phase !== "gone") this.#timers.set(Number(a), Number(b));
-        return;
-      case PostOp.clearTimer:
-        return this.#timers.clear(Number(a));
+      default:
+        this.#link.receive(op, a, b, c, d);
     }
   };
 
@@ -133,7 +137,7 @@ class LiveInstance implements Instance {
     this.#phase = "gone";
     clearTimeout(this.#idleTimer);
     this.#service?.close();
-    this.#timers.close();
+    this.#link.close();
     this.#sandbox?.dispose();
   }
 
@@ -245,7 +249,7 @@ class LiveInstance implements Instance {
     this.#requests.failAll("CONSUMER_DIED");
     this.#phase = "gone";
     this.#service?.close();
-    this.#timers.close();
+    this.#link.close();
     this.#sandbox?.dispose();
     this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });
     this.#options.onGone(reason, code);

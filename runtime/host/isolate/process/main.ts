@@ -97,7 +97,7 @@ const refused = { ok: false, code: "NODE_STOPPING", message: "the host is stoppi
 
 async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
   if (running === undefined || stopping !== undefined) return refused;
-  return tryBundle(running.pool, order).catch(failed);
+  return tryBundle(running.pool, {}, order).catch(failed);
 }
 
 async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
@@ -111,6 +111,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     ...running,
     ...order,
     sourceMaps,
+    operations: {},
     onIdle: () => send({ type: "idle", instance }),
     onGone: (reason: GoneReason, code) => {
       instances.delete(instance);

@@ -1,0 +1,82 @@
+/**
+ * What every sandbox needs from its host, whatever it is used for: timers, calls, streams.
+ */
+import { type Data, PostOp } from "../../../platform/boundary.ts";
+import type { EnterMessage, OnPost } from "../engine.ts";
+import { createHostCalls, type HostOperations } from "./host-calls.ts";
+import { createIsolateStreams, type IsolateStreams } from "./isolate-streams.ts";
+import { createIsolateTimers } from "./isolate-timers.ts";
+
+export interface IsolateLink {
+  readonly streams: IsolateStreams;
+  /** Takes what is about timers, calls and streams; false: it is about something else. All of it is user input. */
+  receive(...message: Parameters<OnPost>): boolean;
+  /** The sandbox is gone, or goes. */
+  close(): void;
+}
+
+export interface IsolateLinkOptions {
+  /** Enters the sandbox on behalf of a request (0: nobody's). */
+  enter(owner: number, ...message: EnterMessage): void;
+  operations: HostOperations;
+  /** The isolate's platform does what it never does by itself. */
+  onViolation(what: string): void;
+  onCallError(name: string, error: unknown): void;
+}
+
+export function createIsolateLink({
+  enter,
+  operations,
+  onViolation,
+  onCallError,
+}: IsolateLinkOptions): IsolateLink {
+  const timers = createIsolateTimers(enter);
+  const streams = createIsolateStreams({ enter, onViolation });
+  const calls = createHostCalls({
+    operations,
+    streams,
+    enter: (owner, op, id, errorName, value: Data) => enter(owner, op, id, errorName, value),
+    onError: onCallError,
+  });
+  let isClosed = false;
+  return {
+    streams,
+    receive(op, a, b, c, d) {
+      if (isClosed) return false;
+      switch (op) {
+        case PostOp.setTimer:
+          timers.set(Number(a), Number(b), Number(c) || 0);
+          return true;
+        case PostOp.clearTimer:
+          timers.clear(Number(a));
+          return true;
+        case PostOp.call:
+          calls.call(a, b, c, d);
+          return true;
+        case PostOp.cancelCall:
+          calls.cancel(a);
+          return true;
+        case PostOp.chunk:
+          streams.chunk(a, b);
+          return true;
+        case PostOp.end:
+          streams.end(a, b);
+          return true;
+        case PostOp.credit:
+          streams.credit(a, b);
+          return true;
+        case PostOp.cancel:
+          streams.cancel(a);
+          return true;
+        default:
+          return false;
+      }
+    },
+    close() {
+      isClosed = true;
+      timers.close();
+      calls.close();
+      streams.close();
+    },
+  };
+}

@@ -1,0 +1,143 @@
+/**
+ * The host's ends of an isolate's streams (platform/boundary.ts, I5).
+ *
+ * I1  An isolate that posts more than it was granted has tampered with its platform: `onViolation` says so, once.
+ * I2  Every stream's other end hears of its end once: by the end, by a cancel, or by `close`.
+ */
+import { EnterOp } from "../../../platform/boundary.ts";
+
+/** A stream to the isolate: whoever opened it pushes bytes within the credit. */
+export interface Inbound {
+  readonly id: number;
+  /** Hands the bytes over: the buffer is gone afterwards. */
+  push(bytes: ArrayBuffer): void;
+  /** `why`: it broke. */
+  end(why?: string): void;
+}
+
+export interface InboundReceiver {
+  /** The isolate has room for so many more. */
+  onCredit(bytes: number): void;
+  /** The isolate wants no more, or is gone. */
+  onCancel(): void;
+}
+
+/** A stream from the isolate. */
+export interface Outbound {
+  grant(bytes: number): void;
+  /** Nobody wants the rest. */
+  cancel(): void;
+}
+
+export interface OutboundReceiver {
+  onChunk(bytes: Uint8Array): void;
+  /** `why`: it broke. */
+  onEnd(why: string | undefined): void;
+}
+
+export interface IsolateStreams {
+  /** `owner`: the request on whose behalf the bytes come. */
+  openInbound(owner: number, receiver: InboundReceiver): Inbound;
+  /** `id` is the isolate's choice: user input. Undefined where it is no id, or one that is open. */
+  openOutbound(id: unknown, owner: number, receiver: OutboundReceiver): Outbound | undefined;
+  /** What an isolate posts about its streams. All of it is user input. */
+  chunk(id: unknown, bytes: unknown): void;
+  end(id: unknown, why: unknown): void;
+  credit(id: unknown, bytes: unknown): void;
+  cancel(id: unknown): void;
+  /** The isolate is gone: every other end is told. */
+  close(): void;
+}
+
+export interface IsolateStreamsOptions {
+  enter(owner: number, op: number, id: number, value?: unknown): void;
+  onViolation(what: string): void;
+}
+
+interface OpenOutbound {
+  credit: number;
+  receiver: OutboundReceiver;
+}
+
+const MAX_WHY_LENGTH = 64 * 1024;
+
+export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptions): IsolateStreams {
+  const inbounds = new Map<number, InboundReceiver>();
+  const outbounds = new Map<number, OpenOutbound>();
+  let lastId = 0;
+
+  return {
+    openInbound(owner, receiver) {
+      lastId += 1;
+      const id = lastId;
+      inbounds.set(id, receiver);
+      return {
+        id,
+        push(bytes) {
+          if (inbounds.has(id)) enter(owner, EnterOp.chunk, id, bytes);
+        },
+        end(why) {
+          if (inbounds.delete(id)) enter(owner, EnterOp.end, id, why);
+        },
+      };
+    },
+    openOutbound(id, owner, receiver) {
+      if (typeof id !== "number" || outbounds.has(id)) return undefined;
+      const outbound: OpenOutbound = { credit: 0, receiver };
+      outbounds.set(id, outbound);
+      return {
+        grant(bytes) {
+          if (outbounds.get(id) !== outbound || bytes <= 0) return;
+          outbound.credit += bytes;
+          enter(owner, EnterOp.credit, id, bytes);
+        },
+        cancel() {
+          if (outbounds.get(id) !== outbound) return;
+          outbounds.delete(id);
+          enter(owner, EnterOp.cancel, id);
+        },
+      };
+    },
+    chunk(id, value) {
+      const outbound = outbounds.get(Number(id));
+      if (outbound === undefined) return;
+      const bytes = bytesOf(value);
+      if (bytes === undefined || bytes.byteLength > outbound.credit) {
+        outbounds.delete(Number(id));
+        outbound.receiver.onEnd("the isolate sent what it was not granted");
+        return onViolation("it sent stream data that it was not granted");
+      }
+      outbound.credit -= bytes.byteLength;
+      outbound.receiver.onChunk(bytes);
+    },
+    end(id, why) {
+      const outbound = outbounds.get(Number(id));
+      if (outbound === undefined) return;
+      outbounds.delete(Number(id));
+      outbound.receiver.onEnd(why === undefined ? undefined : String(why).slice(0, MAX_WHY_LENGTH));
+    },
+    credit(id, bytes) {
+      if (typeof bytes === "number" && bytes > 0) inbounds.get(Number(id))?.onCredit(bytes);
+    },
+    cancel(id) {
+      const receiver = inbounds.get(Number(id));
+      if (inbounds.delete(Number(id))) receiver?.onCancel();
+    },
+    close() {
+      const ends = [...outbounds.values()].map(
+        ({ receiver }) =>
+          () =>
+            receiver.onEnd("the instance ended"),
+      );
+      const cancels = [...inbounds.values()].map((receiver) => () => receiver.onCancel());
+      outbounds.clear();
+      inbounds.clear();
+      for (const tell of [...ends, ...cancels]) tell();
+    },
+  };
+}
+
+function bytesOf(value: unknown): Uint8Array | undefined {
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  return typeof value === "string" ? Buffer.from(value) : undefined;
+}

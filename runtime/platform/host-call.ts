@@ -1,0 +1,62 @@
+/**
+ * Calls to the host that take time: a promise there and back.
+ *
+ * I1  Every call is settled at most once; a result for a call that is not open is ignored.
+ * I2  A result runs as its caller's owner (owner.ts).
+ */
+import { type Data, PostOp } from "./boundary.ts";
+import { postToHost } from "./host-link.ts";
+import { currentOwner, setOwner } from "./owner.ts";
+
+interface OpenCall {
+  owner: number;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** What the host says of a call that failed; callers make the error that their API asks for. */
+export class HostFailure {
+  /** The name of a DOMException or of an error class: `NotSupportedError`, `TypeError`. */
+  readonly name: string;
+  readonly message: string;
+  constructor(name: string, message: string) {
+    this.name = name;
+    this.message = message;
+  }
+}
+
+export interface HostCall {
+  /** Rejects with a `HostFailure`. */
+  readonly result: Promise<unknown>;
+  /** Forgets the call: it never settles, and the host stops what it does for it. */
+  cancel(): void;
+}
+
+const open = new Map<number, OpenCall>();
+let lastId = 0;
+
+/** Calls the host: `name` is `<service>.<operation>`, see runtime/host/isolate/process/host-calls.ts. */
+export function callHost(name: string, ...values: Data[]): HostCall {
+  lastId += 1;
+  const id = lastId;
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const owner = currentOwner();
+  open.set(id, { owner, resolve, reject });
+  postToHost(PostOp.call, id, name, values, owner);
+  return {
+    result: promise,
+    cancel: () => {
+      if (open.delete(id)) postToHost(PostOp.cancelCall, id);
+    },
+  };
+}
+
+/** The host's answer to a call. */
+export function settleCall(id: number, errorName: unknown, value: unknown): void {
+  const call = open.get(id);
+  if (call === undefined) return;
+  open.delete(id);
+  setOwner(call.owner);
+  if (errorName === undefined) call.resolve(value);
+  else call.reject(new HostFailure(String(errorName), String(value)));
+}

@@ -1,0 +1,121 @@
+/**
+ * Streams to the host: the body of a response, of a request that is fetched, an object.
+ *
+ * I1  Nothing is posted beyond the credit: `write` resolves when all its bytes were.
+ * I2  One write at a time. After `end`, `fail` or the host's cancel nothing is posted any more.
+ */
+import { PostOp } from "./boundary.ts";
+import { postToHost } from "./host-link.ts";
+import { currentOwner, setOwner } from "./owner.ts";
+
+/** The most bytes in one chunk (docs/wire.md, "Streams"). */
+const MAX_CHUNK_BYTES = 64 * 1024;
+
+export class Outbound {
+  readonly id: number;
+  readonly #owner = currentOwner();
+  #credit = 0;
+  #isOver = false;
+  #more: PromiseWithResolvers<void> | undefined;
+  readonly #cancelled = Promise.withResolvers<void>();
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  /** Settles when nobody wants the rest. */
+  get cancelled(): Promise<void> {
+    return this.#cancelled.promise;
+  }
+
+  /** Whether there is somebody for the rest. */
+  get isOpen(): boolean {
+    return !this.#isOver;
+  }
+
+  /** Resolves when the bytes were taken, or are not wanted any more. */
+  async write(bytes: Uint8Array): Promise<void> {
+    let rest = bytes;
+    while (rest.byteLength > 0 && !this.#isOver) {
+      if (this.#credit === 0) {
+        this.#more = Promise.withResolvers();
+        await this.#more.promise;
+        continue;
+      }
+      const size = Math.min(rest.byteLength, this.#credit, MAX_CHUNK_BYTES);
+      this.#credit -= size;
+      postToHost(PostOp.chunk, this.id, bufferOf(rest.subarray(0, size)));
+      rest = rest.subarray(size);
+    }
+  }
+
+  /** Resolves when there is room for at least a byte, or nobody wants any. */
+  async ready(): Promise<void> {
+    while (this.#credit === 0 && !this.#isOver) {
+      this.#more ??= Promise.withResolvers();
+      await this.#more.promise;
+    }
+  }
+
+  end(): void {
+    if (this.#isOver) return;
+    this.#finish();
+    postToHost(PostOp.end, this.id);
+  }
+
+  /** Ends the stream as broken. */
+  fail(why: string): void {
+    if (this.#isOver) return;
+    this.#finish();
+    postToHost(PostOp.end, this.id, why);
+  }
+
+  grant(bytes: number): void {
+    setOwner(this.#owner);
+    this.#credit += bytes;
+    this.#wake();
+  }
+
+  cancel(): void {
+    if (this.#isOver) return;
+    setOwner(this.#owner);
+    this.#finish();
+    this.#cancelled.resolve();
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#more?.resolve();
+    this.#more = undefined;
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    open.delete(this.id);
+  }
+}
+
+const open = new Map<number, Outbound>();
+let lastId = 0;
+
+/** A stream of the isolate's own; its id goes to the host with what it is the body of. */
+export function openOutbound(): Outbound {
+  lastId += 1;
+  const outbound = new Outbound(lastId);
+  open.set(lastId, outbound);
+  return outbound;
+}
+
+export function grantOutbound(id: number, bytes: unknown): void {
+  if (typeof bytes === "number") open.get(id)?.grant(bytes);
+}
+
+export function cancelOutbound(id: number): void {
+  open.get(id)?.cancel();
+}
+
+/** A buffer of its own: a view on a larger one would send its neighbours along. */
+function bufferOf(bytes: Uint8Array): ArrayBuffer {
+  const isWhole = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
+  return (isWhole ? bytes.buffer : bytes.slice().buffer) as ArrayBuffer;
+}
