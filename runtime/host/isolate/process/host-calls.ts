@@ -12,6 +12,8 @@ import type { IsolateStreams } from "./isolate-streams.ts";
 export interface CallContext {
   /** The request on whose behalf it is called; 0: nobody's. */
   owner: number;
+  /** That request, while it is open. */
+  request: { id: string; deadline: number } | undefined;
   /** Aborted when the isolate cancels the call, or ends. */
   signal: AbortSignal;
   streams: IsolateStreams;
@@ -41,6 +43,8 @@ export interface HostCalls {
 export interface HostCallsOptions {
   operations: HostOperations;
   streams: IsolateStreams;
+  /** The open request of an id; default: none is known. */
+  requestOf?: ((owner: number) => CallContext["request"]) | undefined;
   enter(owner: number, op: number, id: number, errorName: string | undefined, value: Data): void;
   /** An operation failed in a way that it does not tell the isolate. */
   onError(name: string, error: unknown): void;
@@ -48,7 +52,13 @@ export interface HostCallsOptions {
 
 const MAX_OPEN_CALLS = 1_000;
 
-export function createHostCalls({ operations, streams, enter, onError }: HostCallsOptions): HostCalls {
+export function createHostCalls({
+  operations,
+  streams,
+  requestOf,
+  enter,
+  onError,
+}: HostCallsOptions): HostCalls {
   const open = new Map<number, AbortController>();
 
   const run = async (name: string, values: readonly unknown[], context: CallContext) => {
@@ -67,7 +77,7 @@ export function createHostCalls({ operations, streams, enter, onError }: HostCal
       }
       const controller = new AbortController();
       open.set(id, controller);
-      const context = { owner: ownerId, signal: controller.signal, streams };
+      const context = { owner: ownerId, request: requestOf?.(ownerId), signal: controller.signal, streams };
       run(String(name), Array.isArray(values) ? values : [], context).then(
         (value) => {
           if (open.delete(id)) enter(ownerId, EnterOp.result, id, undefined, value);

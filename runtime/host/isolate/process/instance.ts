@@ -23,10 +23,10 @@ import { EnterOp, PostOp } from "../../../platform/boundary.ts";
 import type { StartOutcome } from "../../host.ts";
 import type { EnterMessage, EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import { createFunctionLog, type FunctionLog } from "./function-logs.ts";
-import type { HostOperations } from "./host-calls.ts";
 import { createIsolateLink } from "./isolate-link.ts";
 import { loadFunction } from "./load-function.ts";
 import { createOpenRequests } from "./open-requests.ts";
+import { createOperations } from "./operations.ts";
 import type { Pool } from "./pool.ts";
 import { replyFromError } from "./reply-to-message.ts";
 import { BUNDLE_FILE, type SourceMaps } from "./source-maps.ts";
@@ -40,7 +40,6 @@ export interface InstanceOptions {
   revision: string;
   config: FunctionConfig;
   bundle: Uint8Array;
-  operations: HostOperations;
   onIdle(): void;
   onGone(reason: GoneReason, code?: ErrorCode): void;
 }
@@ -108,7 +107,8 @@ class LiveInstance implements Instance {
     this.#requests = createOpenRequests({ ...options, log, logStack: (...line) => this.#logStack(...line) });
     this.#link = createIsolateLink({
       enter: (owner, ...message) => this.#enter(owner, ...message),
-      operations: options.operations,
+      operations: createOperations(options),
+      requestOf: (owner) => this.#requests.find(owner),
       onViolation: (what) => this.#condemn("HOST_CRASHED", undefined, what),
       onCallError: (name, error) => log.write("error", `${name} failed: ${messageOf(error)}`, undefined),
     });

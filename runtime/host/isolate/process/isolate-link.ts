@@ -3,7 +3,7 @@
  */
 import { type Data, PostOp } from "../../../platform/boundary.ts";
 import type { EnterMessage, OnPost } from "../engine.ts";
-import { createHostCalls, type HostOperations } from "./host-calls.ts";
+import { createHostCalls, type HostCallsOptions, type HostOperations } from "./host-calls.ts";
 import { createIsolateStreams, type IsolateStreams } from "./isolate-streams.ts";
 import { createIsolateTimers } from "./isolate-timers.ts";
 
@@ -19,6 +19,7 @@ export interface IsolateLinkOptions {
   /** Enters the sandbox on behalf of a request (0: nobody's). */
   enter(owner: number, ...message: EnterMessage): void;
   operations: HostOperations;
+  requestOf?: HostCallsOptions["requestOf"];
   /** The isolate's platform does what it never does by itself. */
   onViolation(what: string): void;
   onCallError(name: string, error: unknown): void;
@@ -27,6 +28,7 @@ export interface IsolateLinkOptions {
 export function createIsolateLink({
   enter,
   operations,
+  requestOf,
   onViolation,
   onCallError,
 }: IsolateLinkOptions): IsolateLink {
@@ -35,6 +37,7 @@ export function createIsolateLink({
   const calls = createHostCalls({
     operations,
     streams,
+    requestOf,
     enter: (owner, op, id, errorName, value: Data) => enter(owner, op, id, errorName, value),
     onError: onCallError,
   });

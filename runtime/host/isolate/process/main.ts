@@ -11,6 +11,7 @@ import type { TrialOutcome } from "../../host.ts";
 import { createEngine } from "../engine.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
 import { type Instance, startInstance } from "./instance.ts";
+import { createOperations } from "./operations.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { createSourceMaps } from "./source-maps.ts";
 import { tryBundle } from "./trial.ts";
@@ -97,7 +98,10 @@ const refused = { ok: false, code: "NODE_STOPPING", message: "the host is stoppi
 
 async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
   if (running === undefined || stopping !== undefined) return refused;
-  return tryBundle(running.pool, {}, order).catch(failed);
+  return tryBundle(
+    { ...running, operations: createOperations({ nats: running.nats, config: order.config }) },
+    order,
+  ).catch(failed);
 }
 
 async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
@@ -111,7 +115,6 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     ...running,
     ...order,
     sourceMaps,
-    operations: {},
     onIdle: () => send({ type: "idle", instance }),
     onGone: (reason: GoneReason, code) => {
       instances.delete(instance);

@@ -31,6 +31,7 @@ export interface OpenRequests {
   failAll(code: ErrorCode): void;
   /** The id that the client knows a request by. */
   requestIdOf(id: number | undefined): string | undefined;
+  find(id: number): { id: string; deadline: number } | undefined;
   /** Resolves when nothing is open any more, or after the grace. */
   empty(graceMs: number): Promise<void>;
 }
@@ -49,6 +50,8 @@ const MAX_STACK_LENGTH = 64 * 1024;
 
 interface Open {
   requestId: string;
+  /** Epoch milliseconds. */
+  deadline: number;
   timer: NodeJS.Timeout;
   message: Message;
   done: (error?: string) => void;
@@ -91,7 +94,7 @@ export function createOpenRequests({ nats, config, log, logStack }: OpenRequests
         const limit = `limits.timeoutMs is ${config.limits.timeoutMs} ms`;
         failWith(id, "DEADLINE_EXCEEDED", `no answer within ${waitMs} ms (${limit})`);
       }, waitMs);
-      requests.set(id, { requestId: request.requestId, timer, message, done });
+      requests.set(id, { requestId: request.requestId, deadline: request.deadline, timer, message, done });
       return { id, request };
     },
     respond(id, status, headerBlock, body) {
@@ -130,6 +133,10 @@ export function createOpenRequests({ nats, config, log, logStack }: OpenRequests
       for (const id of [...requests.keys()]) fail(id, code);
     },
     requestIdOf: (id) => (id === undefined ? undefined : requests.get(id)?.requestId),
+    find(id) {
+      const request = requests.get(id);
+      return request && { id: request.requestId, deadline: request.deadline };
+    },
     empty: (graceMs) =>
       requests.size === 0
         ? Promise.resolve()

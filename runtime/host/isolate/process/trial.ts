@@ -11,8 +11,7 @@ import { mapStack } from "./source-maps.ts";
  * and calls work, as its top level may await one; what it prints has nowhere to go.
  */
 export async function tryBundle(
-  pool: Pool,
-  operations: HostOperations,
+  { pool, operations }: { pool: Pool; operations: HostOperations },
   { config, bundle, sourceMap }: TrialOrder,
 ): Promise<TrialOutcome> {
   let sandbox: Sandbox | undefined;
