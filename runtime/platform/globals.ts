@@ -5,9 +5,9 @@
 import { console } from "./console.ts";
 import { crypto } from "./crypto.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
-import { Headers } from "./headers.ts";
-import { Request } from "./request.ts";
-import { Response } from "./response.ts";
+import { Headers } from "./fetch/headers.ts";
+import { Request } from "./fetch/request.ts";
+import { Response } from "./fetch/response.ts";
 import {
   ByteLengthQueuingStrategy,
   CountQueuingStrategy,

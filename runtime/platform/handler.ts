@@ -1,4 +1,4 @@
-import type { Request } from "./request.ts";
+import type { Request } from "./fetch/request.ts";
 
 /** What a handler is given besides the request. */
 export interface Context {

@@ -8,13 +8,13 @@
  *     the same is posted: the host ignores it.
  */
 import { FailureKind, PostOp } from "./boundary.ts";
+import { createRequest } from "./fetch/request.ts";
+import { responseParts } from "./fetch/response.ts";
 import { type Context, describe, type Handle, MethodNotAllowed } from "./handler.ts";
 import { postToHost } from "./host-link.ts";
 import { type Inbound, openInbound } from "./inbound.ts";
 import { openOutbound } from "./outbound.ts";
 import { setOwner } from "./owner.ts";
-import { createRequest } from "./request.ts";
-import { responseParts } from "./response.ts";
 import type { ReadableStream } from "./streams.ts";
 
 let handle: Handle | undefined;

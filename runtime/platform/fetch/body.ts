@@ -1,5 +1,5 @@
-import { decodeUtf8, encodeUtf8 } from "./encoding.ts";
-import { ReadableStream } from "./streams.ts";
+import { decodeUtf8, encodeUtf8 } from "../encoding.ts";
+import { ReadableStream } from "../streams.ts";
 
 export type BodyInit = string | ArrayBuffer | ArrayBufferView | { toString(): string } | null | undefined;
 

@@ -1,7 +1,7 @@
+import type { Inbound } from "../inbound.ts";
+import { inboundStream } from "../inbound-stream.ts";
 import { Body, type BodyContent, type BodyInit, extractBody, peekBody } from "./body.ts";
 import { Headers, type HeadersInit, headersFromBlock, headersToBlock } from "./headers.ts";
-import type { Inbound } from "./inbound.ts";
-import { inboundStream } from "./inbound-stream.ts";
 
 export interface RequestInit {
   method?: string;

@@ -1,4 +1,4 @@
-import { splitHeaderBlock } from "./boundary.ts";
+import { splitHeaderBlock } from "../boundary.ts";
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // A header value is bytes: what is over U+00FF is none (Fetch, "byte string").
