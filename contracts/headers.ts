@@ -15,6 +15,12 @@ export const headerNames = {
   rawPath: "Narun-Path",
   /** Comma-separated names of those header fields whose bytes are not UTF-8: they travel as the UTF-8 of their ISO-8859-1 reading. */
   latin1: "Narun-Latin1",
+  /** On a request: its sender takes streams; the token of the exchange. On a reply: the body follows in frames. */
+  stream: "Narun-Stream",
+  /** On a request, `stream`: what the message carries is the beginning of the body, the rest follows in frames. */
+  body: "Narun-Body",
+  /** What a message of a stream says (see stream.ts). */
+  frame: "Narun-Frame",
   /** A code of the error catalogue, on a reply that is an error. */
   error: "Narun-Error",
   serviceErrorCode: "Nats-Service-Error-Code",

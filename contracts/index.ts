@@ -17,5 +17,6 @@ export * from "./placement.ts";
 export * from "./problem.ts";
 export * from "./spec.ts";
 export * from "./stores.ts";
+export * from "./stream.ts";
 export * from "./subjects.ts";
 export * from "./yaml.ts";

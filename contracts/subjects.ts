@@ -5,6 +5,12 @@
 export const subjects = {
   /** Requests for one instance: the second endpoint of its service. */
   instanceRequests: (instance: string) => `narun.i.${instance}`,
+  /** What the asking side of an exchange says after its request: frames (see stream.ts). */
+  streamControl: (instance: string, token: string) => `narun.s.${instance}.${token}`,
+  streamControlAll: (instance: string) => `narun.s.${instance}.>`,
+  /** A peer with open streams is alive, once a second. */
+  peerHeartbeat: (peer: string) => `narun.peer.${peer}`,
+  peerHeartbeatsAll: "narun.peer.*",
   /** Request/reply: start one instance of a function on a node (see demand.ts). */
   demand: (node: string) => `narun.demand.${node}`,
   /** Request/reply: evaluate a revision once on a node, in a throwaway isolate (see demand.ts). */

@@ -25,3 +25,6 @@ export { findNatsServer, userCacheDir } from "./server/find.ts";
 export type { ServerProgress } from "./server/server-source.ts";
 export { type NatsServer, startNatsServer } from "./server/start.ts";
 export { openBinaries, openNodeStates, openRevisions, openSpecs, specOfManifest } from "./stores.ts";
+export { frameHeaders, frameOf, type SendFrame } from "./streams/frames.ts";
+export { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./streams/receiver.ts";
+export { StreamSender, type StreamSenderOptions } from "./streams/sender.ts";

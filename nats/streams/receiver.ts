@@ -1,0 +1,93 @@
+/**
+ * The receiving side of a stream over NATS (contracts/stream.ts, I1 to I3).
+ *
+ * I1  `onData` gets every byte once and in order; a gap breaks the stream, and its sender is told to stop.
+ * I2  `onEnd` is called once, and nothing after it.
+ * I3  Credit goes back in halves of the window: a message for every chunk would double the traffic.
+ */
+import { type Frame, headerNames, STREAM_WINDOW_BYTES } from "../../contracts/index.ts";
+import type { Headers } from "../headers.ts";
+import type { Message } from "../message.ts";
+import { frameHeaders, type SendFrame } from "./frames.ts";
+
+export type StreamEnd =
+  | { kind: "whole"; trailers: Headers }
+  /** `code`: of the error catalogue. */
+  | { kind: "broken"; code: string };
+
+export interface StreamReceiverOptions {
+  send: SendFrame;
+  onData(bytes: Uint8Array): void;
+  onEnd(end: StreamEnd): void;
+}
+
+export class StreamReceiver {
+  readonly #options: StreamReceiverOptions;
+  #seq = 0;
+  #isOver = false;
+  /** Consumed and not granted again yet. */
+  #owed = 0;
+
+  constructor(options: StreamReceiverOptions) {
+    this.#options = options;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Opens the stream: its sender may send so much. */
+  open(bytes: number = STREAM_WINDOW_BYTES): void {
+    this.#grant(bytes);
+  }
+
+  /** Bytes were consumed: there is room for as many more. */
+  consumed(bytes: number): void {
+    this.#owed += bytes;
+    if (this.#owed < STREAM_WINDOW_BYTES / 2) return;
+    this.#grant(this.#owed);
+    this.#owed = 0;
+  }
+
+  /** Wants no more. Its owner knows: `onEnd` is not called. */
+  cancel(code: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.send(frameHeaders({ kind: "cancel", code }), "");
+  }
+
+  /** The stream cannot go on for a reason of this side: the sender is gone, or the connection was away. */
+  breakOff(code: string): void {
+    if (this.#isOver) return;
+    this.#finish({ kind: "broken", code });
+  }
+
+  /** Takes what the sender says. */
+  receive(frame: Extract<Frame, { seq: number }>, message: Message): void {
+    if (this.#isOver) return;
+    if (frame.seq !== this.#seq) {
+      this.cancel("STREAM_BROKEN");
+      this.#options.onEnd({ kind: "broken", code: "STREAM_BROKEN" });
+      return;
+    }
+    this.#seq += 1;
+    if (frame.kind === "end") this.#finish({ kind: "whole", trailers: trailersOf(message) });
+    else if (frame.kind === "break") this.#finish({ kind: "broken", code: frame.code });
+    else this.#options.onData(message.data);
+  }
+
+  #grant(bytes: number): void {
+    if (!this.#isOver) this.#options.send(frameHeaders({ kind: "credit", bytes }), "");
+  }
+
+  #finish(end: StreamEnd): void {
+    this.#isOver = true;
+    this.#options.onEnd(end);
+  }
+}
+
+function trailersOf({ headers }: Message): Headers {
+  const trailers: Headers = new Map(headers ?? []);
+  trailers.delete(headerNames.frame);
+  return trailers;
+}
