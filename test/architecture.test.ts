@@ -28,6 +28,8 @@ const VENDORS: Record<string, readonly string[]> = {
   esbuild: ["builder/bundler.ts", "runtime/host/isolate/snapshot.ts"],
   "isolated-vm": ["runtime/host/isolate/engine.ts"],
   "whatwg-url": ["runtime/platform/url.ts"],
+  "webidl-conversions": ["runtime/platform/webidl.ts"],
+  "whatwg-mimetype": ["runtime/platform/file/mime-type.ts"],
   "@exodus/bytes": ["runtime/platform/encoding.ts"],
   "web-streams-polyfill": ["runtime/platform/streams.ts"],
   "node-inspect-extracted": ["runtime/platform/console.ts"],

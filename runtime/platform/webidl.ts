@@ -1,0 +1,76 @@
+/**
+ * Web IDL in JavaScript: how values are converted on their way into an interface, and what an interface's object and
+ * prototype look like from outside. `webidl-conversions` knows the first half.
+ */
+import conversions from "webidl-conversions";
+
+export { conversions };
+
+export function toDOMString(value: unknown, context = "The value"): string {
+  return typeof value === "string" ? value : conversions.DOMString(value, { context });
+}
+
+export function toUSVString(value: unknown, context = "The value"): string {
+  return toDOMString(value, context).toWellFormed();
+}
+
+export function toByteString(value: unknown, context = "The value"): string {
+  return conversions.ByteString(value, { context });
+}
+
+/** A dictionary's members are read off the object that this returns, one by one, in lexicographical order. */
+export function toDictionary(value: unknown, context = "The value"): Readonly<Record<string, unknown>> {
+  if (value === undefined || value === null) return {};
+  if (typeof value === "object" || typeof value === "function") return value as Record<string, unknown>;
+  throw new TypeError(`${context} is not an object.`);
+}
+
+export function toEnum<T extends string>(value: unknown, allowed: readonly T[], context = "The value"): T {
+  const text = toDOMString(value, context);
+  const known = allowed.find((one) => one === text);
+  if (known === undefined)
+    throw new TypeError(`${context} is ${JSON.stringify(text)}, which is none of ${allowed.join(", ")}.`);
+  return known;
+}
+
+/** The elements of a `sequence<any>`, lazily: converting one may run code that the iterator sees the effects of. */
+export function* toSequence(value: unknown, context = "The value"): Generator<unknown> {
+  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
+  const method = isObject ? (value as Iterable<unknown>)[Symbol.iterator] : undefined;
+  if (typeof method !== "function") throw new TypeError(`${context} is not iterable.`);
+  yield* { [Symbol.iterator]: () => Reflect.apply(method, value, []) as Iterator<unknown> };
+}
+
+export function requireArguments(given: number, needed: number, where: string): void {
+  if (given < needed)
+    throw new TypeError(
+      `${where}: ${needed} argument${needed === 1 ? "" : "s"} required, but only ${given} present.`,
+    );
+}
+
+type InterfaceObject = { readonly name: string; readonly prototype: object };
+
+/**
+ * Makes a class look like an interface: operations and attributes are enumerable, the class string is set, and its name
+ * is the one of the standard though the bundler may have given it another.
+ */
+export function asInterface(name: string, Interface: InterfaceObject): void {
+  const { prototype } = Interface;
+  for (const key of Object.getOwnPropertyNames(prototype))
+    if (key !== "constructor") Object.defineProperty(prototype, key, { enumerable: true });
+  for (const key of Object.getOwnPropertyNames(Interface))
+    if (key !== "prototype" && key !== "name" && key !== "length")
+      Object.defineProperty(Interface, key, { enumerable: true });
+  Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
+  Object.defineProperty(Interface, "name", { value: name, configurable: true });
+}
+
+/** Constants of an interface, on its object and its prototype. */
+export function defineConstants(
+  Interface: InterfaceObject,
+  constants: Readonly<Record<string, number>>,
+): void {
+  for (const target of [Interface, Interface.prototype])
+    for (const [key, value] of Object.entries(constants))
+      Object.defineProperty(target, key, { value, enumerable: true });
+}
