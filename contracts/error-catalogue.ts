@@ -69,14 +69,32 @@ export const errorCatalogue = {
     status: 502,
   },
   RESPONSE_TOO_LARGE: {
-    title: "The response body is over what one message carries",
-    solve: "Answer with less, or raise nats-server's `max_payload`.",
+    title: "The response is over the limit",
+    solve:
+      "Answer with less, or raise `limits.maxResponseBytes`; for a caller that takes no streams nats-server's `max_payload` counts.",
     status: 502,
   },
   MEMORY_LIMIT: {
     title: "The function used more memory than it may",
     solve: "Use less, or raise `limits.memoryMb` in narun.yaml.",
     status: 502,
+  },
+  STREAM_BROKEN: {
+    title: "A streamed body was lost on its way",
+    solve: "Retry if the request may run twice. NATS or one of the two sides was away meanwhile.",
+    status: 502,
+  },
+  STREAM_LIMIT: {
+    title: "The body streamed for longer than it may",
+    solve: "Connect again, or raise `limits.streamMs` in narun.yaml.",
+  },
+  WAIT_UNTIL_LIMIT: {
+    title: "Work of `ctx.waitUntil` went on for longer than it may",
+    solve: "Do less after the response, or raise `limits.waitUntilMs` in narun.yaml.",
+  },
+  CLIENT_GONE: {
+    title: "The client did not wait for the answer",
+    solve: "Nothing: `request.signal` tells the handler, which may stop its work.",
   },
   NO_CONSUMER: {
     title: "Nothing can run this function at the moment",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings.ts";
 import { NameSchema } from "./names.ts";
 
 /** The HTTP methods that a route may list. */
@@ -14,13 +15,6 @@ const RouteSchema = z.strictObject({
   methods: z.array(z.enum(HTTP_METHODS)).nonempty().optional(),
 });
 export type Route = z.infer<typeof RouteSchema>;
-
-const EnvSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "an env name has letters, digits and _, and no digit first"),
-  value: z.string(),
-});
 
 const ScaleSchema = z
   .strictObject({
@@ -46,6 +40,15 @@ const LimitsSchema = z.strictObject({
     .int()
     .min(0)
     .default(100 * MIB),
+  /** Bytes of one response's body. */
+  maxResponseBytes: z
+    .int()
+    .min(0)
+    .default(10 * 1024 * MIB),
+  /** How long a body may stream, and a WebSocket stay open, after the response has begun. */
+  streamMs: z.int().min(1).max(86_400_000).default(3_600_000),
+  /** How long the work of `ctx.waitUntil` may go on after the response. */
+  waitUntilMs: z.int().min(0).max(900_000).default(30_000),
   maxBundleBytes: z
     .int()
     .min(1)
@@ -56,27 +59,27 @@ const LimitsSchema = z.strictObject({
 export const MODES = ["isolate", "node", "exec"] as const;
 export type Mode = (typeof MODES)[number];
 
-/** What `narun.yaml` may say. Every key has a default except `name` and `entry`, which the builder finds in the folder. */
-export const FunctionFileSchema = z.strictObject({
+const FileSchema = z.strictObject({
   name: NameSchema.optional(),
   entry: z.string().min(1).optional(),
   mode: z.enum(["isolate", "node"]).default("isolate"),
   routes: z.array(RouteSchema).optional(),
   env: z.array(EnvSchema).default([]),
+  bindings: z.array(BindingSchema).max(100).default([]),
   scale: ScaleSchema.prefault({}),
   limits: LimitsSchema.prefault({}),
   /** Functions of one trust group share a sandbox process on a node. */
   trust: NameSchema.default("default"),
 });
+
+/** What `narun.yaml` may say. Every key has a default except `name` and `entry`, which the builder finds in the folder. */
+export const FunctionFileSchema = FileSchema.superRefine(refuseDoubleNames);
 export type FunctionFile = z.infer<typeof FunctionFileSchema>;
 
 /** A function's whole configuration, defaults applied: part of its manifest and of its spec. */
-export const FunctionConfigSchema = FunctionFileSchema.omit({ name: true, entry: true, routes: true }).extend(
-  {
-    name: NameSchema,
-    routes: z.array(RouteSchema),
-  },
-);
+export const FunctionConfigSchema = FileSchema.omit({ name: true, entry: true, routes: true })
+  .extend({ name: NameSchema, routes: z.array(RouteSchema) })
+  .superRefine(refuseDoubleNames);
 export type FunctionConfig = z.infer<typeof FunctionConfigSchema>;
 
 /** The routes of a function that names none: `/<name>` and everything below it. */

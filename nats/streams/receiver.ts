@@ -3,7 +3,7 @@
  *
  * I1  `onData` gets every byte once and in order; a gap breaks the stream, and its sender is told to stop.
  * I2  `onEnd` is called once, and nothing after it.
- * I3  Credit goes back in halves of the window: a message for every chunk would double the traffic.
+ * I3  `consumed` gives credit back in halves of the window: a message for every chunk would double the traffic.
  */
 import { type Frame, headerNames, STREAM_WINDOW_BYTES } from "../../contracts/index.ts";
 import type { Headers } from "../headers.ts";
@@ -36,16 +36,16 @@ export class StreamReceiver {
     return this.#isOver;
   }
 
-  /** Opens the stream: its sender may send so much. */
-  open(bytes: number = STREAM_WINDOW_BYTES): void {
-    this.#grant(bytes);
+  /** The sender may send so much more. The first grant opens the stream. */
+  grant(bytes: number): void {
+    if (!this.#isOver) this.#options.send(frameHeaders({ kind: "credit", bytes }), "");
   }
 
   /** Bytes were consumed: there is room for as many more. */
   consumed(bytes: number): void {
     this.#owed += bytes;
     if (this.#owed < STREAM_WINDOW_BYTES / 2) return;
-    this.#grant(this.#owed);
+    this.grant(this.#owed);
     this.#owed = 0;
   }
 
@@ -74,10 +74,6 @@ export class StreamReceiver {
     if (frame.kind === "end") this.#finish({ kind: "whole", trailers: trailersOf(message) });
     else if (frame.kind === "break") this.#finish({ kind: "broken", code: frame.code });
     else this.#options.onData(message.data);
-  }
-
-  #grant(bytes: number): void {
-    if (!this.#isOver) this.#options.send(frameHeaders({ kind: "credit", bytes }), "");
   }
 
   #finish(end: StreamEnd): void {

@@ -15,6 +15,8 @@ export interface StreamSenderOptions {
   onCredit?(bytes: number): void;
   /** The receiver wants no more. */
   onCancel(code: string): void;
+  /** All that was written has left, and the end with it. */
+  onEnded?(): void;
 }
 
 export class StreamSender {
@@ -89,5 +91,6 @@ export class StreamSender {
     const headers = frameHeaders({ kind: "end", seq: this.#seq++, code: this.#ending.code });
     for (const [name, values] of this.#ending.trailers ?? []) headers.set(name, values);
     this.#options.send(headers, "");
+    this.#options.onEnded?.();
   }
 }

@@ -18,8 +18,14 @@ import {
   serviceVersion,
   subjects,
 } from "../../../../contracts/index.ts";
-import { type Message, type MicroService, type Nats, registerMicroService } from "../../../../nats/index.ts";
-import { EnterOp, PostOp } from "../../../platform/boundary.ts";
+import {
+  type Message,
+  type MicroService,
+  type Nats,
+  registerMicroService,
+  type Subscription,
+} from "../../../../nats/index.ts";
+import { AbortKind, EnterOp, PostOp } from "../../../platform/boundary.ts";
 import type { StartOutcome } from "../../host.ts";
 import type { EnterMessage, EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import { createFunctionLog, type FunctionLog } from "./function-logs.ts";
@@ -27,6 +33,7 @@ import { createIsolateLink } from "./isolate-link.ts";
 import { loadFunction } from "./load-function.ts";
 import { createOpenRequests } from "./open-requests.ts";
 import { createOperations } from "./operations.ts";
+import type { Peers } from "./peers.ts";
 import type { Pool } from "./pool.ts";
 import { replyFromError } from "./reply-to-message.ts";
 import { BUNDLE_FILE, type SourceMaps } from "./source-maps.ts";
@@ -35,6 +42,7 @@ export interface InstanceOptions {
   nats: Nats;
   node: string;
   pool: Pool;
+  peers: Peers;
   sourceMaps: SourceMaps;
   instance: string;
   revision: string;
@@ -90,6 +98,9 @@ type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
 /** How long a condemned instance's other requests may go on. */
 const CONDEMNED_GRACE_MS = 5_000;
 
+/** The part of the grace after which handlers hear that it ends: what is done by itself until then is not disturbed. */
+const WARN_AT = 0.8;
+
 class LiveInstance implements Instance {
   readonly #options: InstanceOptions;
   readonly #log: FunctionLog;
@@ -98,13 +109,20 @@ class LiveInstance implements Instance {
   #phase: Phase = "starting";
   #sandbox: Sandbox | undefined;
   #service: MicroService | undefined;
+  #control: Subscription | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #ending: Promise<void> = Promise.resolve();
 
   constructor(options: InstanceOptions, log: FunctionLog) {
     this.#options = options;
     this.#log = log;
-    this.#requests = createOpenRequests({ ...options, log, logStack: (...line) => this.#logStack(...line) });
+    this.#requests = createOpenRequests({
+      ...options,
+      log,
+      streams: () => this.#link.streams,
+      abort: (id, kind) => this.#enter(id, EnterOp.abort, id, kind),
+      logStack: (...line) => this.#logStack(...line),
+    });
     this.#link = createIsolateLink({
       enter: (owner, ...message) => this.#enter(owner, ...message),
       operations: createOperations(options),
@@ -123,6 +141,10 @@ class LiveInstance implements Instance {
         return this.#requests.refuse(Number(a), b, String(c));
       case PostOp.log:
         return this.#print(a, String(b), this.#requests.requestIdOf(Number(c)));
+      case PostOp.background:
+        return this.#requests.beginBackground(Number(a));
+      case PostOp.backgroundDone:
+        return this.#requests.endBackground(Number(a));
       default:
         this.#link.receive(op, a, b, c, d);
     }
@@ -137,6 +159,7 @@ class LiveInstance implements Instance {
     this.#phase = "gone";
     clearTimeout(this.#idleTimer);
     this.#service?.close();
+    this.#control?.unsubscribe();
     this.#link.close();
     this.#sandbox?.dispose();
   }
@@ -165,6 +188,10 @@ class LiveInstance implements Instance {
         inFlight: this.#requests.size,
       }),
     });
+    const control = subjects.streamControl(instance, "");
+    this.#control = nats.subscribe(subjects.streamControlAll(instance), (message) =>
+      this.#requests.control(message.subject.slice(control.length), message),
+    );
     this.#phase = "ready";
     await nats.flush();
     this.#watchIdle(config.scale.idleSeconds * 1_000);
@@ -190,9 +217,10 @@ class LiveInstance implements Instance {
       message.respond(reply.data, reply.headers);
       return done();
     }
-    const { id, request } = this.#requests.open(message, done);
+    const { id, request, begin } = this.#requests.open(message, done);
     const { method, url, headerBlock, body, requestId, deadline } = request;
     this.#enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
+    begin?.();
   };
 
   /** Enters the isolate; `id` is the request that it is for, if it is for one. */
@@ -245,10 +273,13 @@ class LiveInstance implements Instance {
     clearTimeout(this.#idleTimer);
     // A connection that is away cannot drain; what had come before is answered all the same.
     await this.#service?.drain().catch(() => undefined);
+    const warning = setTimeout(() => this.#requests.abortAll(AbortKind.drain), graceMs * WARN_AT);
     await this.#requests.empty(graceMs);
+    clearTimeout(warning);
     this.#requests.failAll("CONSUMER_DIED");
     this.#phase = "gone";
     this.#service?.close();
+    this.#control?.unsubscribe();
     this.#link.close();
     this.#sandbox?.dispose();
     this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });

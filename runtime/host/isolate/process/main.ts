@@ -12,6 +12,7 @@ import { createEngine } from "../engine.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createOperations } from "./operations.ts";
+import { createPeers, type Peers } from "./peers.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { createSourceMaps } from "./source-maps.ts";
 import { tryBundle } from "./trial.ts";
@@ -26,6 +27,7 @@ const send = (message: FromHost) => {
 interface Running {
   node: string;
   nats: Nats;
+  peers: Peers;
   pool: Pool;
 }
 
@@ -88,7 +90,12 @@ async function initialise({
     send({ type: "failed", message: catastrophe });
     process.abort();
   });
-  return { node, nats: connection, pool: createPool({ engine, size: prepared }) };
+  return {
+    node,
+    nats: connection,
+    peers: createPeers(connection),
+    pool: createPool({ engine, size: prepared }),
+  };
 }
 
 /** One function's failure to start, whatever it is, ends no other: only `init` may end the process. */
@@ -140,6 +147,7 @@ async function stopOnce(graceMs: number): Promise<void> {
   await Promise.allSettled(starts);
   await Promise.all([...instances.values()].map((instance) => instance.drain("shutdown", graceMs)));
   running?.pool.close();
+  running?.peers.close();
   await running?.nats.close();
   process.exit(0);
 }

@@ -1,35 +1,48 @@
 /**
- * The requests that an instance has taken and not answered.
+ * The requests that an instance has taken and not finished.
  *
- * I1  Every request is answered once: by the first of response, failure, deadline, limit, end of the instance.
+ * I1  Every request is answered once: by the first of response, failure, deadline, limit, end of the instance. It is over
+ *     when its answer was sent whole, its stream ended, or nobody waits for it any more.
  * I2  What an isolate posts about a request that is not open is ignored.
+ * I3  The isolate hears of every request that ends before its handler is done with it (`abort`).
+ * I4  Work in the background (`ctx.waitUntil`) keeps the instance, never the answer, and for its time at most.
  */
 import { type ErrorCode, errorEntry, type FunctionConfig } from "../../../../contracts/index.ts";
 import type { Message, Nats } from "../../../../nats/index.ts";
-import { FailureKind } from "../../../platform/boundary.ts";
+import { AbortKind, FailureKind } from "../../../platform/boundary.ts";
+import { createBackgroundWork } from "./background-work.ts";
+import { type Exchange, openExchange } from "./exchange.ts";
 import type { FunctionLog } from "./function-logs.ts";
-import {
-  type Reply,
-  replyFromError,
-  replyFromResponse,
-  replyMethodNotAllowed,
-  replySize,
-} from "./reply-to-message.ts";
+import type { IsolateStreams } from "./isolate-streams.ts";
+import type { Peers } from "./peers.ts";
+import { type Reply, replyFromError, replyFromResponse, replyMethodNotAllowed } from "./reply-to-message.ts";
 import { type IncomingRequest, requestFromMessage } from "./request-from-message.ts";
+import { type BodySender, sendBody } from "./send-body.ts";
 
 export interface OpenRequests {
+  /** Requests that are not over, and those with work in the background. */
   readonly size: number;
-  /** Since when nothing is open, epoch milliseconds; undefined while something is. */
+  /** Since when there is nothing of either, epoch milliseconds; undefined while there is something. */
   readonly idleSince: number | undefined;
-  /** Takes a request; `done` is called once it was answered. */
-  open(message: Message, done: (error?: string) => void): { id: number; request: IncomingRequest };
+  /** Takes a request; `done` is called once it was answered. `begin` is called when it has entered the isolate. */
+  open(
+    message: Message,
+    done: (error?: string) => void,
+  ): { id: number; request: IncomingRequest; begin?: () => void };
+  /** What the asker of a streamed request says later: `token` names the request. */
+  control(token: string, message: Message): void;
   /** The isolate's response: user input. */
   respond(id: number, status: unknown, headerBlock: unknown, body: unknown): void;
   /** The isolate's word that there is no response: user input. */
   refuse(id: number, kind: unknown, text: string): void;
+  /** The isolate's word that work goes on after the answer, or is over: user input. */
+  beginBackground(id: number): void;
+  endBackground(id: number): void;
   fail(id: number, code: ErrorCode): void;
+  /** Tells the isolate, for every request, that soon nobody waits for it. */
+  abortAll(kind: number): void;
   failAll(code: ErrorCode): void;
-  /** The id that the client knows a request by. */
+  /** The id that the client knows a request by, also for some time after its end. */
   requestIdOf(id: number | undefined): string | undefined;
   find(id: number): { id: string; deadline: number } | undefined;
   /** Resolves when nothing is open any more, or after the grace. */
@@ -38,8 +51,12 @@ export interface OpenRequests {
 
 export interface OpenRequestsOptions {
   nats: Nats;
+  peers: Peers;
   config: FunctionConfig;
   log: FunctionLog;
+  streams(): IsolateStreams;
+  /** Tells the isolate that nobody waits for a request's answer. */
+  abort(id: number, kind: number): void;
   /** Logs a stack with the author's places. */
   logStack(stack: string, requestId: string | undefined): void;
 }
@@ -47,98 +64,191 @@ export interface OpenRequestsOptions {
 /** All header fields of one response. HTTP servers and proxies take far less. */
 const MAX_HEADER_BYTES = 256 * 1024;
 const MAX_STACK_LENGTH = 64 * 1024;
+/** Log lines that come after a request's end still get its id. */
+const MAX_REMEMBERED = 1_000;
 
 interface Open {
   requestId: string;
+  method: string;
   /** Epoch milliseconds. */
   deadline: number;
   timer: NodeJS.Timeout;
   message: Message;
+  exchange: Exchange | undefined;
+  /** Set when the head was sent and the body streams. */
+  body: BodySender | undefined;
   done: (error?: string) => void;
 }
 
-export function createOpenRequests({ nats, config, log, logStack }: OpenRequestsOptions): OpenRequests {
+export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
+  const { nats, peers, config, log, streams, abort, logStack } = options;
+  const { limits } = config;
   const requests = new Map<number, Open>();
+  const byToken = new Map<string, number>();
+  const remembered = new Map<number, string>();
   let nextId = 1;
-  let lastDoneAt = Date.now();
+  let lastBusyAt = Date.now();
   let whenEmpty: (() => void) | undefined;
 
+  const requestIdOf = (id: number | undefined) =>
+    id === undefined ? undefined : (requests.get(id)?.requestId ?? remembered.get(id));
+  const background = createBackgroundWork(limits.waitUntilMs, {
+    onOver: () => rest(),
+    onLimit(id) {
+      const limit = `it went on for limits.waitUntilMs (${limits.waitUntilMs} ms) after the response`;
+      log.write("error", `WAIT_UNTIL_LIMIT: ${limit}`, requestIdOf(id));
+      abort(id, AbortKind.deadline);
+    },
+  });
+  const size = () => requests.size + background.size;
+  const rest = () => {
+    lastBusyAt = Date.now();
+    if (size() === 0) whenEmpty?.();
+  };
+
+  /** Forgets a request; what was begun for it is ended. */
+  const close = (id: number, request: Open, error?: ErrorCode) => {
+    requests.delete(id);
+    clearTimeout(request.timer);
+    if (request.exchange !== undefined) {
+      byToken.delete(request.exchange.token);
+      request.exchange.close();
+    }
+    if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value ?? 0);
+    remembered.set(id, request.requestId);
+    request.done(error === undefined ? undefined : `${error}: ${errorEntry(error).title}`);
+    rest();
+  };
   const finish = (id: number, reply: Reply, error?: ErrorCode): void => {
     const request = requests.get(id);
     if (request === undefined) return;
-    requests.delete(id);
-    clearTimeout(request.timer);
-    lastDoneAt = Date.now();
     request.message.respond(reply.data, reply.headers);
-    request.done(error === undefined ? undefined : `${error}: ${errorEntry(error).title}`);
-    if (requests.size === 0) whenEmpty?.();
+    close(id, request, error);
   };
-  const fail = (id: number, code: ErrorCode) => finish(id, replyFromError(code), code);
+  const fail = (id: number, code: ErrorCode) => {
+    const request = requests.get(id);
+    if (request?.body === undefined) return finish(id, replyFromError(code), code);
+    // Its head is out: what follows must not look whole.
+    request.body.break(code);
+    close(id, request, code);
+  };
   const failWith = (id: number, code: ErrorCode, why: string) => {
-    log.write("error", `${code}: ${why}`, requests.get(id)?.requestId);
+    log.write("error", `${code}: ${why}`, requestIdOf(id));
     fail(id, code);
+  };
+  /** Ends a request that its handler may still be at. */
+  const giveUp = (id: number, kind: number, end: () => void) => {
+    if (!requests.has(id)) return;
+    end();
+    abort(id, kind);
+  };
+  const onGone = (id: number) => {
+    const request = requests.get(id);
+    if (request === undefined) return;
+    giveUp(id, AbortKind.clientGone, () => {
+      request.body?.break("CLIENT_GONE");
+      close(id, request, "CLIENT_GONE");
+    });
+  };
+
+  const send = (id: number, request: Open, reply: Reply, body: unknown) => {
+    const sent = sendBody({
+      ...request,
+      nats,
+      limits,
+      reply,
+      body,
+      openOutbound: (receiver) => streams().openOutbound(body, id, receiver),
+      onWhole: () => close(id, request),
+      onBroken(code, why) {
+        if (code === "HANDLER_THREW") logStack(`the response's body broke: ${why}`, request.requestId);
+        else log.write("error", `${code}: ${why}`, request.requestId);
+        fail(id, code);
+      },
+      onGone: () => onGone(id),
+    });
+    if (sent.kind === "message") return finish(id, sent.reply);
+    if (sent.kind === "refused") return failWith(id, sent.code, sent.why);
+    clearTimeout(request.timer);
+    // A body without a stream of frames is collected: the deadline holds until it was sent.
+    if (sent.body === undefined) return;
+    request.body = sent.body;
+    request.timer = setTimeout(() => {
+      const why = `the response streamed for limits.streamMs (${limits.streamMs} ms)`;
+      giveUp(id, AbortKind.deadline, () => failWith(id, "STREAM_LIMIT", why));
+    }, limits.streamMs);
   };
 
   return {
     get size() {
-      return requests.size;
+      return size();
     },
     get idleSince() {
-      return requests.size === 0 ? lastDoneAt : undefined;
+      return size() === 0 ? lastBusyAt : undefined;
     },
     open(message, done) {
       const id = nextId++;
-      const request = requestFromMessage(message, config.name, config.limits.timeoutMs);
+      const request = requestFromMessage(message, config.name, limits.timeoutMs);
+      const exchange = openExchange({ nats, peers, message, onGone: () => onGone(id) });
       const waitMs = Math.max(0, request.deadline - Date.now());
       const timer = setTimeout(() => {
-        const limit = `limits.timeoutMs is ${config.limits.timeoutMs} ms`;
-        failWith(id, "DEADLINE_EXCEEDED", `no answer within ${waitMs} ms (${limit})`);
+        const why = `no answer within ${waitMs} ms (limits.timeoutMs is ${limits.timeoutMs} ms)`;
+        giveUp(id, AbortKind.deadline, () => failWith(id, "DEADLINE_EXCEEDED", why));
       }, waitMs);
-      requests.set(id, { requestId: request.requestId, deadline: request.deadline, timer, message, done });
-      return { id, request };
+      const { requestId, method, deadline } = request;
+      requests.set(id, { requestId, method, deadline, timer, message, exchange, body: undefined, done });
+      if (exchange === undefined) return { id, request };
+      byToken.set(exchange.token, id);
+      if (!exchange.hasStreamedBody) return { id, request };
+      const { id: bodyId, begin } = exchange.openBody(streams(), id, message.data);
+      return { id, request: { ...request, body: bodyId }, begin };
+    },
+    control(token, message) {
+      requests.get(byToken.get(token) ?? 0)?.exchange?.receive(message);
     },
     respond(id, status, headerBlock, body) {
-      if (!requests.has(id)) return;
+      const request = requests.get(id);
+      if (request === undefined || request.body !== undefined) return;
       // Before it is taken apart: a block of many megabytes would hold the thread that all functions share.
       const blockSize = typeof headerBlock === "string" ? headerBlock.length : 0;
       if (blockSize > MAX_HEADER_BYTES) {
-        return failWith(
-          id,
-          "RESPONSE_TOO_LARGE",
-          `header fields of ${blockSize} bytes; ${MAX_HEADER_BYTES} is the most`,
-        );
+        const why = `header fields of ${blockSize} bytes; ${MAX_HEADER_BYTES} is the most`;
+        return failWith(id, "RESPONSE_TOO_LARGE", why);
       }
-      const reply = replyFromResponse(status, headerBlock, body);
+      const reply = replyFromResponse(status, headerBlock, typeof body === "number" ? undefined : body);
       if (reply === undefined) {
-        return failWith(
-          id,
-          "BAD_REPLY",
-          "the response has a status or a header field that HTTP cannot carry",
-        );
+        const why = "the response has a status or a header field that HTTP cannot carry";
+        return failWith(id, "BAD_REPLY", why);
       }
-      const size = replySize(reply);
-      if (size <= nats.maxPayload) return finish(id, reply);
-      failWith(id, "RESPONSE_TOO_LARGE", `${size} bytes; one message carries ${nats.maxPayload}`);
+      send(id, request, reply, body);
     },
     refuse(id, kind, text) {
-      const requestId = requests.get(id)?.requestId;
-      if (requestId === undefined) return;
+      const request = requests.get(id);
+      if (request === undefined || request.body !== undefined) return;
       if (kind === FailureKind.methodNotAllowed) return finish(id, replyMethodNotAllowed(text));
       if (kind === FailureKind.noResponse) return failWith(id, "HANDLER_RETURNED_NO_RESPONSE", text);
       fail(id, "HANDLER_THREW");
-      logStack(text.slice(0, MAX_STACK_LENGTH), requestId);
+      logStack(text.slice(0, MAX_STACK_LENGTH), request.requestId);
     },
+    beginBackground(id) {
+      if (requests.has(id)) background.begin(id);
+    },
+    endBackground: background.end,
     fail,
+    abortAll(kind) {
+      for (const id of requests.keys()) abort(id, kind);
+    },
     failAll(code) {
       for (const id of [...requests.keys()]) fail(id, code);
+      background.close();
     },
-    requestIdOf: (id) => (id === undefined ? undefined : requests.get(id)?.requestId),
+    requestIdOf,
     find(id) {
       const request = requests.get(id);
       return request && { id: request.requestId, deadline: request.deadline };
     },
     empty: (graceMs) =>
-      requests.size === 0
+      size() === 0
         ? Promise.resolve()
         : new Promise((resolve) => {
             const limit = setTimeout(resolve, graceMs);

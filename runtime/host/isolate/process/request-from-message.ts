@@ -12,7 +12,8 @@ export interface IncomingRequest {
   method: string;
   url: string;
   headerBlock: string;
-  body: ArrayBuffer | undefined;
+  /** A number is the id of a stream. */
+  body: ArrayBuffer | number | undefined;
   /** Epoch milliseconds. */
   deadline: number;
 }

@@ -1,0 +1,46 @@
+/**
+ * Work that goes on after a request's answer (`ctx.waitUntil`).
+ *
+ * I1  It keeps the instance from being idle until it says that it is over, and for `limitMs` at most: then `onLimit`
+ *     says so, once.
+ */
+export interface BackgroundWork {
+  readonly size: number;
+  begin(id: number): void;
+  end(id: number): void;
+  close(): void;
+}
+
+export interface BackgroundWorkEvents {
+  onOver(): void;
+  onLimit(id: number): void;
+}
+
+export function createBackgroundWork(limitMs: number, events: BackgroundWorkEvents): BackgroundWork {
+  const timers = new Map<number, NodeJS.Timeout>();
+  const end = (id: number): boolean => {
+    clearTimeout(timers.get(id));
+    return timers.delete(id);
+  };
+  return {
+    get size() {
+      return timers.size;
+    },
+    begin(id) {
+      if (timers.has(id)) return;
+      const timer = setTimeout(() => {
+        if (!end(id)) return;
+        events.onLimit(id);
+        events.onOver();
+      }, limitMs);
+      timers.set(id, timer);
+    },
+    end(id) {
+      if (end(id)) events.onOver();
+    },
+    close() {
+      for (const timer of timers.values()) clearTimeout(timer);
+      timers.clear();
+    },
+  };
+}
