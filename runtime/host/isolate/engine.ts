@@ -19,6 +19,7 @@ import {
   PLATFORM_FILE,
   PostOp,
 } from "../../platform/boundary.ts";
+import { readEncodingTables } from "./encoding-tables.ts";
 
 /** How an entry into a sandbox ended, seen from the outside. */
 export type EntryOutcome =
@@ -50,11 +51,18 @@ export interface Sandbox {
   dispose(): void;
 }
 
+/** What only conformance tests do with a sandbox: their files are classic scripts that share one global scope. */
+export interface ScriptSandbox extends Sandbox {
+  evaluateScript(code: string, fileName: string, cpuMs: number): Promise<EntryOutcome>;
+  /** Puts a function of the host on the global object; it is called synchronously, with data. */
+  expose(name: string, callback: (...values: unknown[]) => unknown): Promise<void>;
+}
+
 /** Takes what an isolate posts; all of it is user input. */
 export type OnPost = (op: unknown, a: unknown, b: unknown, c: unknown, d: unknown) => void;
 
-export interface Engine {
-  create(memoryMb: number, onPost: OnPost): Promise<Sandbox>;
+export interface Engine<Made extends Sandbox = Sandbox> {
+  create(memoryMb: number, onPost: OnPost): Promise<Made>;
 }
 
 /** The most entropy that one question may ask for: one call of `getRandomValues`. */
@@ -82,7 +90,25 @@ interface Parts {
   loading: PromiseWithResolvers<LoadOutcome>;
 }
 
-export function createEngine(snapshotBytes: Uint8Array, onCatastrophe: (message: string) => void): Engine {
+type OnCatastrophe = (message: string) => void;
+
+export function createEngine(snapshotBytes: Uint8Array, onCatastrophe: OnCatastrophe): Engine {
+  return createEngineOf(createSandbox, snapshotBytes, onCatastrophe);
+}
+
+/** For conformance tests only: its sandboxes let host functions and scripts in, which no function's may (I1). */
+export function createScriptEngine(
+  snapshotBytes: Uint8Array,
+  onCatastrophe: OnCatastrophe,
+): Engine<ScriptSandbox> {
+  return createEngineOf(createScriptSandbox, snapshotBytes, onCatastrophe);
+}
+
+function createEngineOf<Made extends Sandbox>(
+  create: (parts: Parts) => Made,
+  snapshotBytes: Uint8Array,
+  onCatastrophe: OnCatastrophe,
+): Engine<Made> {
   const snapshot = new ivm.ExternalCopy(new Uint8Array(snapshotBytes).buffer);
   return {
     async create(memoryMb, onPost) {
@@ -109,7 +135,28 @@ export function createEngine(snapshotBytes: Uint8Array, onCatastrophe: (message:
       boundary.release();
       const entry = await isolate.compileModule(ENTRY_MODULE, { filename: PLATFORM_FILE });
       const loadModule = await isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE });
-      return createSandbox({ isolate, context, enter, expect, entry, loadModule, loading });
+      return create({ isolate, context, enter, expect, entry, loadModule, loading });
+    },
+  };
+}
+
+function createScriptSandbox(parts: Parts): ScriptSandbox {
+  const { isolate, context } = parts;
+  return {
+    ...createSandbox(parts),
+    async evaluateScript(code, fileName, cpuMs) {
+      try {
+        const script = await isolate.compileScript(code, { filename: fileName });
+        await script.run(context, { timeout: cpuMs });
+        return { kind: "ok" };
+      } catch (error) {
+        if (isolate.isDisposed) return { kind: "memory-limit" };
+        const isTimeout = error instanceof Error && error.message === "Script execution timed out.";
+        return isTimeout ? { kind: "cpu-limit", stack: "" } : { kind: "uncaught", stack: stackOf(error) };
+      }
+    },
+    async expose(name, callback) {
+      await context.global.set(name, new ivm.Callback(callback, { sync: true }));
     },
   };
 }
@@ -173,6 +220,7 @@ function answerQuestion(what: unknown, argument: unknown): string | ArrayBuffer 
     return new Uint8Array(bytes).buffer;
   }
   if (what === AskFor.asciiDomain && typeof argument === "string") return domainToASCII(argument);
+  if (what === AskFor.encodingTables) return readEncodingTables();
   return "";
 }
 
@@ -182,8 +230,8 @@ function framesOf(error: Error): string {
 }
 
 /** The part of a stack that is the function's own: isolated-vm appends the host's frames behind its boundary mark. */
-function stackOf(error: Error): string {
-  const stack = String(error.stack ?? error);
+function stackOf(error: unknown): string {
+  const stack = String((error instanceof Error ? error.stack : undefined) ?? error);
   const boundary = stack.indexOf("\n    at (<isolated-vm boundary>)");
   return boundary === -1 ? stack : stack.slice(0, boundary);
 }

@@ -1,0 +1,29 @@
+/** What the runner and its worker processes say to each other. */
+import type { WptTest } from "./find-tests.ts";
+
+/** How a subtest ended, in the words and the order of testharness.js. */
+export const SUBTEST_STATUS = ["PASS", "FAIL", "TIMEOUT", "NOTRUN", "PRECONDITION_FAILED"] as const;
+export type SubtestStatus = (typeof SUBTEST_STATUS)[number];
+
+export interface Subtest {
+  name: string;
+  status: SubtestStatus;
+  message: string;
+}
+
+/** How a test as a whole ended. `CRASH`: its process went away. */
+export type HarnessStatus = "OK" | "ERROR" | "TIMEOUT" | "PRECONDITION_FAILED" | "CRASH";
+export const HARNESS_STATUS: readonly HarnessStatus[] = ["OK", "ERROR", "TIMEOUT", "PRECONDITION_FAILED"];
+
+export interface Job {
+  dir: string;
+  /** Where the checkout is served. */
+  origin: string;
+  test: WptTest;
+  wallMs: number;
+}
+
+export type FromWorker =
+  | { type: "ready" }
+  | { type: "subtests"; subtests: Subtest[] }
+  | { type: "done"; status: HarnessStatus; message: string };

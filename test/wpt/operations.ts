@@ -1,0 +1,20 @@
+/** What an isolate may ask of its host while it runs tests: all that needs no NATS. */
+import { FunctionConfigSchema } from "../../contracts/function-config.ts";
+import type { Nats } from "../../nats/index.ts";
+import type { HostOperations } from "../../runtime/host/isolate/process/host-calls.ts";
+import { createOperations } from "../../runtime/host/isolate/process/operations.ts";
+
+const config = FunctionConfigSchema.parse({ name: "wpt", routes: [] });
+
+const noNats = new Proxy(
+  {},
+  {
+    get() {
+      throw new Error("tests of the platform have no NATS");
+    },
+  },
+) as Nats;
+
+export function createTestOperations(): HostOperations {
+  return createOperations({ nats: noNats, config } as Parameters<typeof createOperations>[0]);
+}

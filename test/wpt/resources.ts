@@ -1,0 +1,72 @@
+/**
+ * Files of a web-platform-tests checkout by their URL path, as the suite's own server would answer them: templates
+ * (`*.sub.*`) filled in, headers from `*.headers` files, content types by extension.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { extname, join, normalize } from "node:path";
+
+export interface Resource {
+  status: number;
+  headers: [string, string][];
+  body: Buffer;
+}
+
+const CONTENT_TYPES: Record<string, string> = {
+  ".css": "text/css",
+  ".gif": "image/gif",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".mjs": "text/javascript",
+  ".png": "image/png",
+  ".svg": "image/svg+xml",
+  ".txt": "text/plain",
+  ".wasm": "application/wasm",
+  ".xml": "text/xml",
+};
+
+/** The IDL harness names a file that the suite's server maps to another. */
+const ALIASES: Record<string, string> = {
+  "/resources/WebIDLParser.js": "/resources/webidl2/lib/webidl2.js",
+};
+
+/** The file that a URL path names; undefined where it leads out of the checkout or there is none. */
+export function findResource(dir: string, path: string): string | undefined {
+  const file = join(dir, normalize(decodeURIComponent(ALIASES[path] ?? path)));
+  if (!file.startsWith(join(dir, "/"))) return undefined;
+  return statSync(file, { throwIfNoEntry: false })?.isFile() ? file : undefined;
+}
+
+export function readResource(dir: string, url: URL): Resource | undefined {
+  const file = findResource(dir, url.pathname);
+  if (file === undefined) return undefined;
+  const bytes = readFileSync(file);
+  const isTemplate = /\.sub\.[^./]+$/.test(file);
+  const body = isTemplate ? Buffer.from(fillTemplate(bytes.toString(), url)) : bytes;
+  const headers: [string, string][] = [
+    ["content-type", CONTENT_TYPES[extname(file)] ?? "application/octet-stream"],
+  ];
+  return { status: 200, headers: [...headers, ...readHeaderFile(`${file}.headers`)], body };
+}
+
+function readHeaderFile(file: string): [string, string][] {
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) return [];
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .map((line) => line.split(/:(.*)/s).map((part) => part.trim()))
+    .filter(([name]) => name !== undefined && name !== "")
+    .map(([name = "", value = ""]) => [name, value]);
+}
+
+/** Every host of the suite is this machine, every port the one that is served. */
+function fillTemplate(text: string, url: URL): string {
+  return text.replace(/\{\{([^{}]+)\}\}/g, (whole, expression: string) => {
+    const name = expression.trim();
+    if (/^(host|hosts\[\w*\]\[\w*\]|domains\[\w*\]|location\[hostname\])$/.test(name)) return url.hostname;
+    if (/^ports\[\w+\]\[\d\]$/.test(name)) return url.port;
+    if (name === "location[host]") return url.host;
+    if (name === "location[server]") return url.origin;
+    const query = /^GET\[(.+)\]$/.exec(name)?.[1];
+    return query === undefined ? whole : (url.searchParams.get(query) ?? "");
+  });
+}

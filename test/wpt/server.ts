@@ -1,0 +1,33 @@
+/** Serves a web-platform-tests checkout on a free port of this machine: its files, and what handlers.ts imitates. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { readResource } from "./resources.ts";
+
+export interface WptServer extends AsyncDisposable {
+  readonly origin: string;
+}
+
+export async function startWptServer(dir: string): Promise<WptServer> {
+  let origin = "";
+  const server = createServer((request, response) => {
+    request.resume();
+    const resource = readResource(dir, new URL(request.url ?? "/", origin));
+    if (resource === undefined) {
+      response.writeHead(404, { "content-type": "text/plain" }).end("not found");
+      return;
+    }
+    for (const [name, value] of resource.headers) response.setHeader(name, value);
+    response.writeHead(resource.status).end(resource.body);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject).listen(0, "127.0.0.1", resolve);
+  });
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    origin,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
