@@ -131,6 +131,17 @@ export const errorCatalogue = {
     status: 500,
   },
 
+  // What a function meets at work. They are in its log and in the error that `fetch` rejects with.
+  EGRESS_REFUSED: {
+    title: "The function may not connect to this address",
+    solve:
+      "Only public addresses are reachable. List others under `egress` in narun.yaml; what the node's `--egress-deny` names stays refused.",
+  },
+  SUBREQUEST_LIMIT: {
+    title: "The request made more requests of its own than it may",
+    solve: "Make fewer, or raise `limits.subrequests` in narun.yaml.",
+  },
+
   // What an author sees when building and pushing.
   CONFIG_INVALID: {
     title: "narun.yaml is not valid",

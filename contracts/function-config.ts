@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings.ts";
+import { EgressSchema } from "./egress.ts";
 import { NameSchema } from "./names.ts";
 
 /** The HTTP methods that a route may list. */
@@ -49,6 +50,8 @@ const LimitsSchema = z.strictObject({
   streamMs: z.int().min(1).max(86_400_000).default(3_600_000),
   /** How long the work of `ctx.waitUntil` may go on after the response. */
   waitUntilMs: z.int().min(0).max(900_000).default(30_000),
+  /** Requests that one request may make by `fetch` and to other functions, redirects included. */
+  subrequests: z.int().min(0).max(1_000_000).default(1_000),
   maxBundleBytes: z
     .int()
     .min(1)
@@ -68,6 +71,8 @@ const FileSchema = z.strictObject({
   bindings: z.array(BindingSchema).max(100).default([]),
   scale: ScaleSchema.prefault({}),
   limits: LimitsSchema.prefault({}),
+  /** What `fetch` may reach besides the public internet: rules as in egress.ts. */
+  egress: EgressSchema.default([]),
   /** Functions of one trust group share a sandbox process on a node. */
   trust: NameSchema.default("default"),
 });

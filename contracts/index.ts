@@ -1,4 +1,6 @@
+export * from "./bindings.ts";
 export * from "./demand.ts";
+export * from "./egress.ts";
 export * from "./error-catalogue.ts";
 export * from "./errors.ts";
 export * from "./function-config.ts";
