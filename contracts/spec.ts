@@ -4,7 +4,7 @@ import { NameSchema, RevisionSchema } from "./names.ts";
 import { formatYaml, parseYaml, type YamlResult } from "./yaml.ts";
 
 /** The desired state of a function: its configuration and the revision that is live. */
-export const FunctionSpecSchema = FunctionConfigSchema.extend({
+export const FunctionSpecSchema = FunctionConfigSchema.safeExtend({
   revision: RevisionSchema,
 });
 export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;

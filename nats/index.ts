@@ -1,3 +1,5 @@
+export type { ByteEntry, ByteKv, ByteKvChange, KvPage, KvWrite } from "./byte-kv.ts";
+export { openByteKv } from "./byte-kv.ts";
 export {
   connectNats,
   type Nats,
@@ -14,6 +16,7 @@ export {
 } from "./discovery.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export type { KvChange, KvRead, TypedKv } from "./kv.ts";
+export { MAX_KEY_BYTES } from "./kv-keys.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export type { Message } from "./message.ts";

@@ -1,0 +1,23 @@
+import type { JetStreamClient, JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import type { MsgHdrs } from "@nats-io/transport-node";
+
+/** An open KV bucket, as its parts work with it. */
+export interface OpenBucket {
+  client: JetStreamClient;
+  manager: JetStreamManager;
+  stream: string;
+  /** What every key's subject begins with. */
+  prefix: string;
+  /** As it was when the bucket was opened. */
+  info: StreamInfo;
+}
+
+/** The header of a deleted key's last message. */
+export const OPERATION = "KV-Operation";
+/** The header of what the server leaves where a key's time was over. */
+const MARKER_REASON = "Nats-Marker-Reason";
+
+/** Whether a key's last message says that it is gone. */
+export function isMarker(headers: MsgHdrs | undefined): boolean {
+  return headers !== undefined && (headers.has(OPERATION) || headers.has(MARKER_REASON));
+}
