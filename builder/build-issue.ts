@@ -23,7 +23,8 @@ export interface BuildIssue {
 
 /** Turns what the bundler says into an issue. `dir` is the function's folder, to which its paths are relative. */
 export function createIssue(message: BundleMessage, dir: string): BuildIssue {
-  const { location, text } = message;
+  const { location } = message;
+  const text = TEXTS[message.id] ?? message.text;
   if (location === null) return { file: displayPath(dir), line: 1, column: 1, message: text, frame: "" };
   // The bundler counts bytes, people count characters.
   const column = charactersOf(location.lineText, location.column);
@@ -71,9 +72,21 @@ function charactersOf(text: string, bytes: number): number {
   return Buffer.from(text).subarray(0, bytes).toString().length;
 }
 
+/** What some messages mean for a function. */
+const TEXTS: Record<string, string> = {
+  "unsupported-dynamic-import": "import() of a computed name fails at run time: the bundle is one module",
+  "unsupported-require-call": "require() of a computed name fails at run time: the bundle is one module",
+};
+const COMPUTED_NAME_HINT =
+  'write each name out, as in { a: () => import("./a.ts") }, or use a template that begins with a folder of yours: import(`./lang/…`)';
+const NO_LOADER_HINT =
+  'add `with { type: "text" }` to the import for a string, `with { type: "bytes" }` for a Uint8Array';
+
 const PACKAGE_NAME = /^(@[a-z0-9-~][\w.~-]*\/)?[a-z0-9-~][\w.~-]*/;
 
 function hintFor(message: BundleMessage, dir: string): string | undefined {
+  if (message.id in TEXTS) return COMPUTED_NAME_HINT;
+  if (message.text.startsWith("No loader is configured")) return NO_LOADER_HINT;
   const imported = importedAt(message);
   if (imported !== undefined && isBuiltin(imported)) {
     return "an isolate has no modules of Node: set `mode: node` in narun.yaml, or use a Web-standard package";

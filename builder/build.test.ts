@@ -1,9 +1,10 @@
 import { mkdir, readFile, rename, utimes } from "node:fs/promises";
+import { SourceMap } from "node:module";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { sha256Hex } from "../nats/index.ts";
 import { buildFunction } from "./build.ts";
-import { createSourceFolder, evaluate } from "./testing/source-folder.ts";
+import { createSourceFolder, evaluate, rejectionOf } from "./testing/source-folder.ts";
 
 const SOURCES = {
   "index.ts": `import { greet } from "./lib/greet.ts";
@@ -76,6 +77,33 @@ test("the same source is the same revision: in another folder, at another time, 
   await rename(there.dir, moved);
   expect((await buildFunction(moved)).revision).toBe(revision);
   expect((await buildFunction(here.dir)).revision).toBe(revision);
+});
+
+test("places in the code are mapped right, however far above the packages are", async () => {
+  const thrower = "module.exports = () => {\n  throw new Error('here');\n};\n";
+  await using folder = await createSourceFolder({
+    "index.ts": 'import fail from "fails"; import pad from "pad";\nexport default () => pad(fail());',
+    "node_modules/fails/package.json": '{ "name": "fails", "main": "main.js" }',
+    "node_modules/fails/main.js": thrower,
+    ...INSTALLED,
+  });
+  const deep = join(dirname(folder.dir), "b", "longer", "way");
+  await mkdir(deep, { recursive: true });
+  await rename(folder.path("node_modules"), join(dirname(folder.dir), "node_modules"));
+  const moved = join(deep, "hello");
+  await rename(folder.dir, moved);
+
+  const build = await buildFunction(moved);
+  const { default: fail } = (await evaluate(build)) as { default: () => void };
+  const { stack = "" } = (await rejectionOf(Promise.resolve().then(fail))) as Error;
+  const map = new SourceMap(JSON.parse(Buffer.from(build.sourceMap).toString()));
+  const places = [...stack.matchAll(/base64,[^:]+:(\d+):(\d+)/g)].map(([, line, column]) =>
+    map.findEntry(Number(line) - 1, Number(column) - 1),
+  );
+  expect(places).toMatchObject([
+    { originalSource: "node_modules/fails/main.js", originalLine: 1, originalColumn: 8 },
+    { originalSource: "index.ts", originalLine: 1, originalColumn: 25 },
+  ]);
 });
 
 test("code and configuration each change the revision", async () => {

@@ -1,10 +1,9 @@
-/** The one file that knows esbuild: from an entry file to one ES module with its source map. */
+/** Runs esbuild: from an entry file to one ES module with its source map. */
 import { builtinModules } from "node:module";
 import { resolve } from "node:path";
 import * as esbuild from "esbuild";
-import type { LoadedFunction } from "./function-folder.ts";
-
-export type BundleSource = Pick<LoadedFunction, "dir" | "entry"> & { mode: "isolate" | "node" };
+import { BUNDLE_FILE, type BundleSource, bundleOptions } from "./bundle-options.ts";
+import { makePlaceIndependent } from "./place-independent.ts";
 
 /** What esbuild says about one place of the source. */
 export type BundleMessage = esbuild.Message;
@@ -36,7 +35,7 @@ export interface Bundler {
 }
 
 export async function createBundler(source: BundleSource): Promise<Bundler> {
-  const context = await esbuild.context(optionsFor(source));
+  const context = await esbuild.context(bundleOptions(source));
   let inputs = [resolve(source.dir, source.entry)];
   return {
     get inputs() {
@@ -70,7 +69,7 @@ export async function findImportChains(
   source: BundleSource,
   wanted: readonly BuiltinImport[],
 ): Promise<string[][]> {
-  const options = { ...optionsFor(source), external: ["node:*", ...builtinModules] };
+  const options = { ...bundleOptions(source), external: ["node:*", ...builtinModules] };
   const result = await esbuild.build(options).catch(() => undefined);
   const inputs = result?.metafile.inputs ?? {};
   const chains = new Map([[source.entry, [source.entry]]]);
@@ -82,67 +81,13 @@ export async function findImportChains(
   return wanted.map(({ importer, builtin }) => [...(chains.get(importer) ?? [importer]), builtin]);
 }
 
-const BUNDLE_FILE = "bundle.js";
-
-function optionsFor({ dir, entry, mode }: BundleSource) {
-  return {
-    ...commonOptions,
-    ...(mode === "node" ? nodeOptions : isolateOptions),
-    absWorkingDir: dir,
-    entryPoints: [`./${entry}`],
-    // Nothing is written there: it makes the paths in the source map relative to the function's folder.
-    outfile: BUNDLE_FILE,
-  } satisfies esbuild.BuildOptions;
-}
-
-const commonOptions = {
-  bundle: true,
-  write: false,
-  metafile: true,
-  logLevel: "silent",
-  format: "esm",
-  // What V8 understands in the oldest Node that runs narun.
-  target: "node24",
-  minify: true,
-  treeShaking: true,
-  charset: "utf8",
-  sourcemap: "external",
-  sourcesContent: true,
-  // They would name paths in the bundle, which differ by where it is built.
-  legalComments: "none",
-  define: { "process.env.NODE_ENV": '"production"' },
-  loader: {
-    ".txt": "text",
-    ".html": "text",
-    ".md": "text",
-    ".css": "text",
-    ".bin": "binary",
-    ".wasm": "binary",
-  },
-} as const satisfies esbuild.BuildOptions;
-
-/** As other isolate platforms do it: packages that have a build for them have it under these conditions. */
-const isolateOptions = {
-  platform: "browser",
-  mainFields: ["browser", "module", "main"],
-  conditions: ["worker", "workerd", "browser"],
-} as const satisfies esbuild.BuildOptions;
-
-/** CommonJS packages call `require` for modules of Node, which an ES module lacks. */
-const nodeOptions = {
-  platform: "node",
-  mainFields: ["module", "main"],
-  banner: { js: 'const require=process.getBuiltinModule("node:module").createRequire("/");' },
-} as const satisfies esbuild.BuildOptions;
-
-function resultOf(result: esbuild.BuildResult<ReturnType<typeof optionsFor>>): Bundle & { ok: true } {
+function resultOf(result: esbuild.BuildResult<ReturnType<typeof bundleOptions>>): Bundle & { ok: true } {
   const output = result.metafile.outputs[BUNDLE_FILE];
   const file = (end: string) =>
     result.outputFiles.find(({ path }) => path.endsWith(end))?.contents ?? new Uint8Array();
   return {
     ok: true,
-    code: file(".js"),
-    sourceMap: placeIndependent(file(".js.map")),
+    ...makePlaceIndependent(file(".js"), file(".js.map")),
     exports: output?.exports ?? [],
     files: Object.keys(result.metafile.inputs).map((path) => ({
       path,
@@ -150,16 +95,6 @@ function resultOf(result: esbuild.BuildResult<ReturnType<typeof optionsFor>>): B
     })),
     warnings: result.warnings,
   };
-}
-
-/**
- * Names packages in a source map from their `node_modules` on: how far above the function's folder they are installed
- * differs by machine, and must not change the digest.
- */
-function placeIndependent(sourceMap: Uint8Array): Uint8Array {
-  const map = JSON.parse(Buffer.from(sourceMap).toString("utf8")) as { sources: string[] };
-  const sources = map.sources.map((source) => source.replace(/^(\.\.\/)+(?=node_modules\/)/, ""));
-  return Buffer.from(JSON.stringify({ ...map, sources }));
 }
 
 function messagesOf(error: unknown): BundleMessage[] {

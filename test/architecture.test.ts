@@ -25,7 +25,7 @@ const PARTS: Record<string, readonly string[]> = {
 const VENDORS: Record<string, readonly string[]> = {
   "@nats-io/": ["nats/"],
   yaml: ["contracts/yaml.ts"],
-  esbuild: ["builder/bundler.ts", "runtime/host/isolate/snapshot.ts"],
+  esbuild: ["builder/bundler.ts", "builder/bundle-options.ts", "runtime/host/isolate/snapshot.ts"],
   "isolated-vm": ["runtime/host/isolate/engine.ts"],
   "whatwg-url": ["runtime/platform/url.ts"],
   "webidl-conversions": ["runtime/platform/webidl.ts"],

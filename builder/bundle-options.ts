@@ -1,0 +1,108 @@
+/** How esbuild is told to bundle a function: what each kind of file becomes, and which build of a package is taken. */
+import { basename, dirname } from "node:path";
+import type * as esbuild from "esbuild";
+import type { LoadedFunction } from "./function-folder.ts";
+
+export type BundleSource = Pick<LoadedFunction, "dir" | "entry"> & { mode: "isolate" | "node" };
+
+/** The name of the bundle in esbuild's results. */
+export const BUNDLE_FILE = "bundle.js";
+
+/** What imports of these are, by the ending of the file's name; docs/functions.md lists them. */
+const TEXT = ["txt", "html", "htm", "md", "css", "sql", "csv", "xml", "svg", "graphql", "gql"];
+const BYTES = [
+  "bin",
+  "dat",
+  "png",
+  "jpg",
+  "jpeg",
+  "gif",
+  "webp",
+  "avif",
+  "ico",
+  "woff",
+  "woff2",
+  "ttf",
+  "otf",
+];
+const MORE_BYTES = ["pdf", "zip", "gz"];
+
+export function bundleOptions({ dir, entry, mode }: BundleSource) {
+  return {
+    ...commonOptions,
+    ...(mode === "node" ? nodeOptions : isolateOptions),
+    absWorkingDir: dir,
+    entryPoints: [`./${entry}`],
+    // Nothing is written there: it makes the paths in the source map relative to the function's folder.
+    outfile: BUNDLE_FILE,
+  } satisfies esbuild.BuildOptions;
+}
+
+/**
+ * `import add from "./add.wasm"` is a WebAssembly.Module, as on other worker platforms; some packages write
+ * `./add.wasm?module` for it. It is compiled when the importing module is evaluated: at the start for a static import,
+ * at its first use behind `import()`.
+ */
+const wasmModules: esbuild.Plugin = {
+  name: "wasm-modules",
+  setup(build) {
+    build.onResolve({ filter: /\.wasm\?module$/ }, ({ path, importer, kind, namespace, resolveDir }) =>
+      build.resolve(path.slice(0, -"?module".length), { importer, kind, namespace, resolveDir }),
+    );
+    build.onLoad({ filter: /\.wasm$/ }, ({ path, with: attributes }) => {
+      if (attributes.type === "bytes") return undefined;
+      const bytes = JSON.stringify(`./${basename(path)}`);
+      return {
+        contents: `import bytes from ${bytes} with { type: "bytes" };\nexport default new WebAssembly.Module(bytes);`,
+        loader: "js",
+        resolveDir: dirname(path),
+      };
+    });
+  },
+};
+
+const commonOptions = {
+  bundle: true,
+  write: false,
+  metafile: true,
+  logLevel: "silent",
+  format: "esm",
+  // What V8 understands in the oldest Node that runs narun.
+  target: "node24",
+  // Identifiers stay: stacks and `console` show the author's names, and loading a bundle takes no longer with them.
+  minifySyntax: true,
+  minifyWhitespace: true,
+  treeShaking: true,
+  charset: "utf8",
+  sourcemap: "external",
+  sourcesContent: true,
+  // They would name paths in the bundle, which differ by where it is built.
+  legalComments: "none",
+  loader: {
+    ...Object.fromEntries(TEXT.map((ending) => [`.${ending}`, "text" as const])),
+    ...Object.fromEntries([...BYTES, ...MORE_BYTES].map((ending) => [`.${ending}`, "binary" as const])),
+  },
+  plugins: [wasmModules],
+} as const satisfies esbuild.BuildOptions;
+
+const NODE_ENV = { "process.env.NODE_ENV": '"production"' };
+
+/** As other isolate platforms do it: packages that have a build for them have it under these conditions. */
+const isolateOptions = {
+  platform: "browser",
+  mainFields: ["browser", "module", "main"],
+  // Which of them counts is for the package to say, by the order in which it lists them.
+  conditions: ["workerd", "worker", "browser"],
+  // A bundle has no place of its own; what only reads it, as a base of URLs, needs a URL all the same.
+  define: { ...NODE_ENV, "import.meta.url": '"file:///bundle.js"' },
+  // An isolate has nothing to import or require from at run time: the author hears of it now.
+  logOverride: { "unsupported-dynamic-import": "warning", "unsupported-require-call": "warning" },
+} as const satisfies esbuild.BuildOptions;
+
+/** CommonJS packages call `require` for modules of Node, which an ES module lacks. */
+const nodeOptions = {
+  platform: "node",
+  mainFields: ["module", "main"],
+  define: NODE_ENV,
+  banner: { js: 'const require=process.getBuiltinModule("node:module").createRequire("/");' },
+} as const satisfies esbuild.BuildOptions;

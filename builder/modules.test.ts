@@ -1,0 +1,211 @@
+/** What a function may import, and what it gets. */
+import { describe, expect, test } from "vitest";
+import type { NarunError } from "../contracts/index.ts";
+import { buildFunction } from "./build.ts";
+import { createSourceFolder, evaluate, rejectionOf } from "./testing/source-folder.ts";
+
+/** A WebAssembly module that exports `add(a, b)`, byte for byte. */
+const ADD_WASM = new Uint8Array([
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+  ...[0x01, 0x07, 0x01, 0x60, 0x02, 0x7f, 0x7f, 0x01, 0x7f],
+  ...[0x03, 0x02, 0x01, 0x00],
+  ...[0x07, 0x07, 0x01, 0x03, 0x61, 0x64, 0x64, 0x00, 0x00],
+  ...[0x0a, 0x09, 0x01, 0x07, 0x00, 0x20, 0x00, 0x20, 0x01, 0x6a, 0x0b],
+]);
+
+async function build(files: Record<string, string | Uint8Array>) {
+  await using folder = await createSourceFolder(files);
+  return await buildFunction(folder.dir, { write: false });
+}
+
+/** The default export of `index.js`, called. */
+async function run(files: Record<string, string | Uint8Array>): Promise<unknown> {
+  const { default: main } = await evaluate(await build(files));
+  return (main as () => unknown)();
+}
+
+describe("import() of own modules", () => {
+  test("evaluates them at the first use, and once", async () => {
+    const log = await run({
+      "index.js": `globalThis.evaluated = [];
+export default async () => {
+  const before = [...evaluated];
+  const [a, b] = [await import("./lazy.js"), await import("./lazy.js")];
+  return { before, after: [...evaluated], same: a === b, value: a.value, keys: Object.keys(a) };
+};`,
+      "lazy.js":
+        'import { deep } from "./deep.js"; evaluated.push("lazy"); export const value = deep; export default 1;',
+      "deep.js": 'evaluated.push("deep"); export const deep = await Promise.resolve("deep");',
+    });
+    expect(log).toEqual({
+      before: [],
+      after: ["deep", "lazy"],
+      same: true,
+      value: "deep",
+      keys: ["default", "value"],
+    });
+  });
+
+  test("rejects each time with what the module throws, and spares whoever does not need it", async () => {
+    const outcome = await run({
+      "index.js": `export default async () => {
+  const failures = [];
+  for (let i = 0; i < 2; i++) await import("./broken.js").catch((error) => failures.push(error));
+  return { message: failures[0].message, same: failures[0] === failures[1] };
+};`,
+      "broken.js": 'throw new Error("does not load"); export const never = 1;',
+    });
+    expect(outcome).toEqual({ message: "does not load", same: true });
+  });
+
+  test("of a template that begins with a folder takes every module that fits", async () => {
+    const files = {
+      "index.js": `const load = async (name) => import(\`./lang/\${name}.js\`);
+export default async () => [(await load("de")).default, await load("xx").catch((error) => error.message)];`,
+      "lang/de.js": 'export default "Hallo"',
+      "lang/en.js": 'export default "Hello"',
+    };
+    expect(await run(files)).toEqual(["Hallo", expect.stringContaining("./lang/xx.js")]);
+  });
+
+  test.each([
+    ["import(name)", "import() of a computed name"],
+    ["require(name)", "require() of a computed name"],
+  ])("%s is a warning with the place and the way out", async (expression, message) => {
+    const { warnings } = await build({ "index.js": `export default (name) =>\n  ${expression};` });
+    expect(warnings).toMatchObject([
+      {
+        line: 2,
+        column: 3,
+        message: expect.stringContaining(message),
+        hint: expect.stringContaining("./a.ts"),
+      },
+    ]);
+  });
+});
+
+describe("imports of what is no JavaScript", () => {
+  test("JSON, with its attribute and without", async () => {
+    const files = {
+      "index.js": `import a from "./a.json"; import b, { } from "./b.json" with { type: "json" };
+import { name } from "./a.json";
+export default () => [a, b, name];`,
+      "a.json": '{ "name": "Ada" }',
+      "b.json": "[1, null]",
+    };
+    expect(await run(files)).toEqual([{ name: "Ada" }, [1, null], "Ada"]);
+  });
+
+  test.each(["txt", "html", "md", "css", "sql", "csv", "xml", "svg", "graphql"])(
+    "a string: .%s",
+    async (ending) => {
+      const files = { "index.js": `import text from "./a.${ending}"; export default () => text;` };
+      expect(await run({ ...files, [`a.${ending}`]: "select ä;\n" })).toBe("select ä;\n");
+    },
+  );
+
+  test.each(["bin", "dat", "png", "woff2", "pdf"])("a Uint8Array: .%s", async (ending) => {
+    const files = { "index.js": `import bytes from "./a.${ending}"; export default () => bytes;` };
+    const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+    expect(await run({ ...files, [`a.${ending}`]: bytes })).toEqual(bytes);
+  });
+
+  test("any other file, by its attribute", async () => {
+    const files = {
+      "index.js": `import text from "./a.tmpl" with { type: "text" }; import bytes from "./a.tmpl" with { type: "bytes" };
+export default () => [text, bytes];`,
+      "a.tmpl": "ab",
+    };
+    expect(await run(files)).toEqual(["ab", new Uint8Array([97, 98])]);
+  });
+
+  test("without one, the error says which there are", async () => {
+    const files = { "index.js": 'import text from "./a.tmpl"; export default () => text;', "a.tmpl": "" };
+    const error = (await rejectionOf(build(files))) as NarunError;
+    expect(error.fields.detail).toMatch(/index\.js:1:18: .*"\.tmpl"[\s\S]*with \{ type: "text" \}/);
+  });
+
+  test("WebAssembly is a module, with ?module, too; its bytes come by attribute", async () => {
+    const files = {
+      "index.js": `import add from "./lib/add.wasm"; import same from "./lib/add.wasm?module";
+import bytes from "./lib/add.wasm" with { type: "bytes" };
+export default () => [add, same].map((module) => module instanceof WebAssembly.Module && new WebAssembly.Instance(module).exports.add(2, 3)).concat(bytes.length);`,
+      "lib/add.wasm": ADD_WASM,
+    };
+    expect(await run(files)).toEqual([5, 5, ADD_WASM.length]);
+  });
+
+  test("WebAssembly of a package, and behind import() compiled when it is needed", async () => {
+    const files = {
+      "index.js": `export default async () => {
+  const failed = await import("./broken.wasm").catch((error) => error.name);
+  const { default: add } = await import("adder/add.wasm");
+  return [failed, new WebAssembly.Instance(add).exports.add(20, 3)];
+};`,
+      "broken.wasm": new Uint8Array([1, 2, 3]),
+      "node_modules/adder/package.json": '{ "name": "adder", "exports": { "./*.wasm": "./*.wasm" } }',
+      "node_modules/adder/add.wasm": ADD_WASM,
+    };
+    expect(await run(files)).toEqual(["CompileError", 23]);
+  });
+
+  test("a bundle with WebAssembly is the same in every folder", async () => {
+    const files = { "index.js": 'import a from "./a.wasm"; export default () => a;', "a.wasm": ADD_WASM };
+    expect((await build(files)).revision).toBe((await build(files)).revision);
+  });
+});
+
+describe("packages", () => {
+  const packageWith = (exports: object) => ({
+    "index.js": 'import where from "dual"; export default () => where;',
+    "node_modules/dual/package.json": JSON.stringify({ name: "dual", exports: { ".": exports } }),
+    ...Object.fromEntries(
+      ["workerd", "worker", "browser", "node", "default", "import"].map((name) => [
+        `node_modules/dual/${name}.js`,
+        `export default "${name}"`,
+      ]),
+    ),
+  });
+  const files = (...names: string[]) => Object.fromEntries(names.map((name) => [name, `./${name}.js`]));
+
+  test.each([
+    [["node", "workerd", "default"], "workerd"],
+    [["node", "worker", "default"], "worker"],
+    [["node", "browser", "default"], "browser"],
+    [["browser", "workerd", "worker"], "browser"],
+    [["worker", "browser", "workerd"], "worker"],
+    [["node", "import", "default"], "import"],
+    [["node", "default"], "default"],
+  ])("that have builds for %j give %s", async (names, expected) => {
+    expect(await run(packageWith(files(...names)))).toBe(expected);
+  });
+
+  test("without exports give their browser build before their module build", async () => {
+    const source = (manifest: object) => ({
+      "index.js": 'import where from "old"; export default () => where;',
+      "node_modules/old/package.json": JSON.stringify({ name: "old", ...manifest }),
+      ...Object.fromEntries(
+        ["a", "b", "c"].map((name) => [`node_modules/old/${name}.js`, `export default "${name}"`]),
+      ),
+    });
+    expect(await run(source({ main: "a.js", module: "b.js", browser: "c.js" }))).toBe("c");
+    expect(await run(source({ main: "a.js", module: "b.js" }))).toBe("b");
+  });
+});
+
+test("what code asks of its surroundings: production, a URL of its own, no global", async () => {
+  const source = `export default () => [process.env.NODE_ENV, import.meta.url, new URL("./a", import.meta.url).href, String(() => typeof global)];`;
+  expect(await run({ "index.js": source })).toEqual([
+    "production",
+    "file:///bundle.js",
+    "file:///a",
+    "()=>typeof global",
+  ]);
+});
+
+test("names are kept: stacks and printed objects show the author's", async () => {
+  const source = `class Customer {}
+function findCustomer() { return new Error("x").stack; }
+export default () => [new Customer().constructor.name, findCustomer()];`;
+  expect(await run({ "index.js": source })).toEqual(["Customer", expect.stringContaining("at findCustomer")]);
+});
