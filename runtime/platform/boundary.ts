@@ -95,6 +95,8 @@ export const AskFor = {
   entropy: 1,
   /** (domain) → its ASCII form (UTS 46), or "" where it is not valid */
   asciiDomain: 2,
+  /** () → the tables of the multi-byte encodings, as JSON */
+  encodingTables: 3,
 } as const;
 
 /** What crosses (I1). */

@@ -4,33 +4,29 @@
  */
 import { console } from "./console.ts";
 import { crypto } from "./crypto.ts";
+import { domInterfaces } from "./dom/interfaces.ts";
+
 import { TextDecoder, TextEncoder } from "./encoding.ts";
+import { TextDecoderStream, TextEncoderStream } from "./encoding-streams.ts";
 import { Headers } from "./fetch/headers.ts";
 import { Request } from "./fetch/request.ts";
 import { Response } from "./fetch/response.ts";
-import {
-  ByteLengthQueuingStrategy,
-  CountQueuingStrategy,
-  ReadableStream,
-  TransformStream,
-  WritableStream,
-} from "./streams.ts";
+import { streamInterfaces } from "./streams.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { URL, URLSearchParams } from "./url.ts";
 
 const interfaces = {
-  ByteLengthQueuingStrategy,
-  CountQueuingStrategy,
+  ...domInterfaces,
+  ...streamInterfaces,
   Headers,
-  ReadableStream,
   Request,
   Response,
   TextDecoder,
+  TextDecoderStream,
   TextEncoder,
-  TransformStream,
+  TextEncoderStream,
   URL,
   URLSearchParams,
-  WritableStream,
   console,
 };
 
@@ -51,7 +47,12 @@ const attributes = {
 };
 
 export function installGlobals(): void {
-  for (const [name, value] of Object.entries(interfaces)) define(name, value, false);
+  for (const [name, value] of Object.entries(interfaces)) {
+    // The bundler calls a class by another name where two files have one of the same.
+    if (typeof value === "function")
+      Object.defineProperty(value, "name", { value: name, configurable: true });
+    define(name, value, false);
+  }
   for (const [name, value] of Object.entries({ ...operations, ...attributes })) define(name, value, true);
 }
 

@@ -19,6 +19,8 @@ const INGREDIENTS = [
   "node-inspect-extracted",
   "isolated-vm",
   "web-streams-polyfill",
+  "webidl-conversions",
+  "whatwg-mimetype",
 ];
 
 /**
@@ -94,6 +96,16 @@ async function bundlePlatform(): Promise<string> {
     },
     // Libraries that take TextEncoder for granted get the platform's own: V8 alone has none.
     inject: [join(platformFolder, `encoding${EXTENSION}`)],
+    plugins: [
+      {
+        // The tables of the multi-byte encodings are asked of the host, by the few who need them.
+        name: "encoding-tables",
+        setup({ onResolve }) {
+          const path = join(platformFolder, `encoding-tables${EXTENSION}`);
+          onResolve({ filter: /\/multi-byte\.encodings\.cjs$/ }, () => ({ path }));
+        },
+      },
+    ],
     legalComments: "none",
   });
   return result.outputFiles[0]?.text ?? "";
