@@ -19,16 +19,20 @@ export function refillLogBudget(): void {
   dropped = 0;
 }
 
+/** Logs one line, within the bound of what an entry may print. `format` is not called for what is dropped. */
+export function logLine(level: string, format: () => string): void {
+  const isOver = lines >= MAX_LINES || length >= MAX_LENGTH;
+  const text = isOver ? "" : format().slice(0, MAX_LENGTH);
+  lines += 1;
+  length += text.length;
+  if (isOver) dropped += 1;
+  else postToHost(PostOp.log, level, text, currentOwner());
+}
+
 const writer =
   (level: string) =>
-  (...values: unknown[]) => {
-    const isOver = lines >= MAX_LINES || length >= MAX_LENGTH;
-    const text = isOver ? "" : format(...values).slice(0, MAX_LENGTH);
-    lines += 1;
-    length += text.length;
-    if (isOver) dropped += 1;
-    else postToHost(PostOp.log, level, text, currentOwner());
-  };
+  (...values: unknown[]) =>
+    logLine(level, () => format(...values));
 
 /** `console`: one log line a call, formatted as Node does it. */
 export const console = {

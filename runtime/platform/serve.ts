@@ -8,6 +8,7 @@
  *     the same is posted: the host ignores it.
  */
 import { FailureKind, PostOp } from "./boundary.ts";
+import { errorText } from "./error-text.ts";
 import { createRequest } from "./fetch/request.ts";
 import { responseParts } from "./fetch/response.ts";
 import { type Context, describe, type Handle, MethodNotAllowed } from "./handler.ts";
@@ -58,7 +59,7 @@ function answer(id: number, value: unknown): void {
       postToHost(PostOp.failure, id, FailureKind.noResponse, `it returned ${describe(value)}`);
     else postToHost(PostOp.response, id, parts.status, parts.headerBlock, sendable(parts.body));
   } catch (error) {
-    postToHost(PostOp.failure, id, FailureKind.threw, textOf(error));
+    postToHost(PostOp.failure, id, FailureKind.threw, errorText(error));
   }
 }
 
@@ -87,7 +88,7 @@ export function sendStream(stream: ReadableStream<unknown>): number {
         await outbound.write(value);
       }
     } catch (error) {
-      outbound.fail(textOf(error));
+      outbound.fail(errorText(error));
     }
   };
   void pump();
@@ -98,24 +99,7 @@ function fail(id: number, error: unknown): void {
   if (!unanswered.delete(id)) return;
   if (error instanceof MethodNotAllowed)
     postToHost(PostOp.failure, id, FailureKind.methodNotAllowed, error.allow);
-  else postToHost(PostOp.failure, id, FailureKind.threw, textOf(error));
-}
-
-/** The stack of an error, or the text of what else was thrown. Reading it may run user code, and fail. */
-export function textOf(error: unknown): string {
-  try {
-    if (error instanceof Error) return withCause(error);
-    return `Uncaught ${typeof error === "string" ? JSON.stringify(error) : String(error)}`;
-  } catch {
-    return "Uncaught value that cannot be shown";
-  }
-}
-
-function withCause(error: Error): string {
-  const own = `${error.stack ?? error}`;
-  return error.cause instanceof Error && error.cause !== error
-    ? `${own}\nCaused by: ${withCause(error.cause)}`
-    : own;
+  else postToHost(PostOp.failure, id, FailureKind.threw, errorText(error));
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,58 +1,100 @@
+/**
+ * Timers: the host keeps the time, the isolate what is to be done then.
+ *
+ * I1  A timer runs as the owner of who set it (owner.ts).
+ * I2  User code has a bounded number of timers; the platform's own do not count, as it sets few.
+ */
 import { PostOp } from "./boundary.ts";
+import { reportException } from "./dom/dispatch.ts";
 import { postToHost } from "./host-link.ts";
 import { currentOwner, setOwner } from "./owner.ts";
+import { conversions, requireArguments } from "./webidl.ts";
 
 interface Timer {
-  callback: (...values: unknown[]) => void;
-  values: unknown[];
+  readonly run: () => void;
   /** Set for an interval. */
-  repeatMs: number | undefined;
-  owner: number;
+  readonly repeatMs: number | undefined;
+  readonly owner: number;
+  readonly isUsers: boolean;
 }
 
 const timers = new Map<number, Timer>();
 let lastId = 0;
-
-/** The longest delay that a timer can have; a longer one fires at once (HTML, as in every implementation). */
-const MAX_DELAY_MS = 2 ** 31 - 1;
+let openOfUser = 0;
 
 /** Open at a time; the host keeps each of them. */
 const MAX_TIMERS = 10_000;
 
-function start(callback: unknown, delay: unknown, values: unknown[], isInterval: boolean): number {
-  if (typeof callback !== "function") throw new TypeError("The callback is not a function");
-  if (timers.size >= MAX_TIMERS) throw new RangeError(`more than ${MAX_TIMERS} timers are open`);
-  const asked = Math.trunc(Number(delay)) || 0;
-  const delayMs = asked < 0 || asked > MAX_DELAY_MS ? 0 : asked;
+function startUserTimer(callback: unknown, delay: unknown, values: unknown[], isInterval: boolean): number {
+  if (typeof callback !== "function") {
+    const what = typeof callback === "string" ? ": text is not evaluated here" : "";
+    throw new TypeError(`The callback of a timer is not a function${what}`);
+  }
+  const delayMs = Math.max(0, delay === undefined ? 0 : conversions.long(delay));
+  if (openOfUser >= MAX_TIMERS) throw new RangeError(`more than ${MAX_TIMERS} timers are open`);
+  openOfUser += 1;
+  const run = () => Reflect.apply(callback, globalThis, values);
+  return start(
+    { run, repeatMs: isInterval ? delayMs : undefined, owner: currentOwner(), isUsers: true },
+    delayMs,
+  );
+}
+
+function start(timer: Timer, delayMs: number): number {
   lastId += 1;
-  timers.set(lastId, {
-    callback: callback as Timer["callback"],
-    values,
-    repeatMs: isInterval ? delayMs : undefined,
-    owner: currentOwner(),
-  });
-  postToHost(PostOp.setTimer, lastId, delayMs, currentOwner());
+  timers.set(lastId, timer);
+  postToHost(PostOp.setTimer, lastId, delayMs, timer.owner);
   return lastId;
 }
 
-function stop(id: unknown): void {
-  const key = Number(id);
-  if (timers.delete(key)) postToHost(PostOp.clearTimer, key);
+/** A timer of the platform's own. */
+export function startPlatformTimer(run: () => void, delayMs: number): number {
+  return start({ run, repeatMs: undefined, owner: currentOwner(), isUsers: false }, delayMs);
 }
 
-export const setTimeout = (callback: unknown, delay?: unknown, ...values: unknown[]) =>
-  start(callback, delay, values, false);
-export const setInterval = (callback: unknown, delay?: unknown, ...values: unknown[]) =>
-  start(callback, delay, values, true);
-export const clearTimeout = (id?: unknown) => stop(id);
-export const clearInterval = (id?: unknown) => stop(id);
+export function stopTimer(id: number): void {
+  if (forget(id)) postToHost(PostOp.clearTimer, id);
+}
+
+function forget(id: number): boolean {
+  const timer = timers.get(id);
+  if (timer?.isUsers) openOfUser -= 1;
+  return timers.delete(id);
+}
+
+export function setTimeout(callback: unknown, delay: unknown = undefined, ...values: unknown[]): number {
+  requireArguments(arguments.length, 1, "setTimeout");
+  return startUserTimer(callback, delay, values, false);
+}
+
+export function setInterval(callback: unknown, delay: unknown = undefined, ...values: unknown[]): number {
+  requireArguments(arguments.length, 1, "setInterval");
+  return startUserTimer(callback, delay, values, true);
+}
+
+export function clearTimeout(id: unknown = undefined): void {
+  stopUserTimer(id);
+}
+
+export function clearInterval(id: unknown = undefined): void {
+  stopUserTimer(id);
+}
+
+function stopUserTimer(id: unknown): void {
+  const key = id === undefined || id === null ? 0 : conversions.long(id);
+  if (timers.get(key)?.isUsers) stopTimer(key);
+}
 
 /** The host says that a timer's time has come. */
 export function fireTimer(id: number): void {
   const timer = timers.get(id);
   if (timer === undefined) return;
   setOwner(timer.owner);
-  if (timer.repeatMs === undefined) timers.delete(id);
+  if (timer.repeatMs === undefined) forget(id);
   else postToHost(PostOp.setTimer, id, timer.repeatMs, timer.owner);
-  timer.callback(...timer.values);
+  try {
+    timer.run();
+  } catch (error) {
+    reportException(error);
+  }
 }

@@ -21,8 +21,12 @@ export function toByteString(value: unknown, context = "The value"): string {
 /** A dictionary's members are read off the object that this returns, one by one, in lexicographical order. */
 export function toDictionary(value: unknown, context = "The value"): Readonly<Record<string, unknown>> {
   if (value === undefined || value === null) return {};
-  if (typeof value === "object" || typeof value === "function") return value as Record<string, unknown>;
+  if (isObject(value)) return value as Record<string, unknown>;
   throw new TypeError(`${context} is not an object.`);
+}
+
+export function isObject(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 
 export function toEnum<T extends string>(value: unknown, allowed: readonly T[], context = "The value"): T {
@@ -35,8 +39,7 @@ export function toEnum<T extends string>(value: unknown, allowed: readonly T[], 
 
 /** The elements of a `sequence<any>`, lazily: converting one may run code that the iterator sees the effects of. */
 export function* toSequence(value: unknown, context = "The value"): Generator<unknown> {
-  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
-  const method = isObject ? (value as Iterable<unknown>)[Symbol.iterator] : undefined;
+  const method = isObject(value) ? (value as Iterable<unknown>)[Symbol.iterator] : undefined;
   if (typeof method !== "function") throw new TypeError(`${context} is not iterable.`);
   yield* { [Symbol.iterator]: () => Reflect.apply(method, value, []) as Iterator<unknown> };
 }
