@@ -1,6 +1,7 @@
 /** Serves a web-platform-tests checkout on a free port of this machine: its files, and what handlers.ts imitates. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { handleRequest } from "./handlers.ts";
 import { readResource } from "./resources.ts";
 
 export interface WptServer extends AsyncDisposable {
@@ -10,8 +11,10 @@ export interface WptServer extends AsyncDisposable {
 export async function startWptServer(dir: string): Promise<WptServer> {
   let origin = "";
   const server = createServer((request, response) => {
+    const url = new URL(request.url ?? "/", origin);
+    if (handleRequest(request, response, url)) return;
     request.resume();
-    const resource = readResource(dir, new URL(request.url ?? "/", origin));
+    const resource = readResource(dir, url);
     if (resource === undefined) {
       response.writeHead(404, { "content-type": "text/plain" }).end("not found");
       return;
