@@ -1,19 +1,28 @@
-import type { Inbound } from "./inbound.ts";
 import { ReadableStream } from "./streams.ts";
 
-/** Shows what comes from the host as a byte stream; nothing is asked for before it is read. */
-export function inboundStream(inbound: Inbound): ReadableStream<Uint8Array> {
+/** Bytes that are pulled piece by piece: an `Inbound`, the pieces of a blob. */
+export interface ByteSource {
+  /** The next bytes; undefined at the end. They are the caller's. Rejects where the source broke. */
+  read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Nobody wants the rest. */
+  cancel(): void;
+  /** Hears of a break though nobody reads: an error, or its text. */
+  onBroken?(listener: (why: unknown) => void): void;
+}
+
+/** Shows a source as a byte stream; nothing is asked for before it is read. */
+export function inboundStream(source: ByteSource): ReadableStream<Uint8Array> {
   return new ReadableStream({
     type: "bytes",
     start(controller) {
-      inbound.onBroken((why) => controller.error(new TypeError(why)));
+      source.onBroken?.((why) => controller.error(typeof why === "string" ? new TypeError(why) : why));
     },
     async pull(controller) {
-      const chunk = await inbound.read();
+      const chunk = await source.read();
       if (chunk !== undefined) return controller.enqueue(chunk);
       controller.close();
       controller.byobRequest?.respond(0);
     },
-    cancel: () => inbound.cancel(),
+    cancel: () => source.cancel(),
   });
 }
