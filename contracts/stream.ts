@@ -68,9 +68,6 @@ export function parseFrame(value: string): Frame | undefined {
 /** The most bytes in one frame, and of a body that travels with its head in one message. Below every `max_payload`. */
 export const MAX_FRAME_BYTES = 64 * 1024;
 
-/** Bytes that a receiver grants at a time: enough for a fast network, little enough for thousands of streams. */
-export const STREAM_WINDOW_BYTES = 512 * 1024;
-
 /**
  * Names one exchange: `<peer>.<number>`, two subject tokens. The peer is who can stream (a gateway), for its heartbeat.
  * Whoever asks sends it as `Narun-Stream`; what it has to say later goes to `narun.s.<instance>.<token>`.

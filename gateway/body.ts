@@ -1,7 +1,29 @@
+/**
+ * Reads a request's body: whole where it is small, else its beginning, and the rest while it is sent on.
+ *
+ * I1  A body is never read beyond its limit. One whose announced length is over it is not read at all.
+ * I2  Nothing more is read than there is credit to send on, but for one chunk.
+ * I3  A body that ends before its end (its client went away) is told as broken, never as whole.
+ */
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
-import type { Nats } from "../nats/index.ts";
+import { createHeaders, type Headers, type Nats, type StreamSender } from "../nats/index.ts";
+import type { BodyRest } from "./exchange.ts";
 
-export type Body = { kind: "whole"; data: Uint8Array } | { kind: "too-large" } | { kind: "gone" };
+export type Body =
+  | { kind: "whole"; data: Uint8Array }
+  /** `first`: what has been read. */
+  | { kind: "stream"; first: Uint8Array; rest: BodyRest }
+  | { kind: "too-large" }
+  /** The client went away. */
+  | { kind: "gone" };
+
+export interface ReadBodyOptions {
+  maxBytes: number;
+  /** A larger body is streamed. */
+  maxWholeBytes: number;
+  /** A streamed body has passed `maxBytes`. */
+  onTooLarge(): void;
+}
 
 const EMPTY = new Uint8Array();
 
@@ -13,15 +35,12 @@ export function maxMessageBody({ maxPayload }: Pick<Nats, "maxPayload">): number
   return maxPayload - HEAD_ROOM_BYTES;
 }
 
-/**
- * Reads a request's body. One whose announced length is over the limit is not read at all; one that has none is read
- * until it passes the limit. `gone`: the client went away before its end.
- */
 export function readBody(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  maxBytes: number,
+  options: ReadBodyOptions,
 ): Promise<Body> {
+  const { maxBytes, maxWholeBytes } = options;
   if (!hasBody(incoming)) return Promise.resolve({ kind: "whole", data: EMPTY });
   if (Number(incoming.headers["content-length"] ?? 0) > maxBytes)
     return Promise.resolve({ kind: "too-large" });
@@ -37,9 +56,10 @@ export function readBody(
     const onData = (chunk: Buffer) => {
       size += chunk.length;
       chunks.push(chunk);
-      if (size <= maxBytes) return;
+      if (size <= maxBytes && size <= maxWholeBytes) return;
       incoming.pause();
-      finish({ kind: "too-large" });
+      if (size > maxBytes) return finish({ kind: "too-large" });
+      finish({ kind: "stream", first: Buffer.concat(chunks, size), rest: restOf(incoming, size, options) });
     };
     const onEnd = () => {
       const [first] = chunks;
@@ -48,6 +68,50 @@ export function readBody(
     const onClose = () => finish({ kind: "gone" });
     incoming.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
   });
+}
+
+/** What waits to be sent beyond the credit, before the client's sending is paused. */
+const MAX_WAITING_BYTES = 64 * 1024;
+
+function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBodyOptions): BodyRest {
+  let size = alreadyRead;
+  return {
+    pipe(sender: StreamSender) {
+      const finish = () => incoming.off("data", onData).off("end", onEnd).off("close", onClose);
+      const onData = (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > options.maxBytes) {
+          finish();
+          incoming.pause();
+          sender.break("BODY_TOO_LARGE");
+          return options.onTooLarge();
+        }
+        sender.write(chunk);
+        if (sender.waitingBytes > MAX_WAITING_BYTES) incoming.pause();
+      };
+      const onEnd = () => {
+        finish();
+        sender.end(trailersOf(incoming));
+      };
+      const onClose = () => {
+        finish();
+        sender.break("CLIENT_GONE");
+      };
+      incoming.on("data", onData).on("end", onEnd).on("close", onClose);
+      incoming.resume();
+      return () => {
+        if (sender.waitingBytes <= MAX_WAITING_BYTES) incoming.resume();
+      };
+    },
+  };
+}
+
+/** Header fields that came after the body (RFC 9110, section 6.5). */
+function trailersOf({ rawTrailers }: IncomingMessage): Headers {
+  const fields: [string, string][] = [];
+  for (let index = 0; index + 1 < rawTrailers.length; index += 2)
+    fields.push([rawTrailers[index] ?? "", rawTrailers[index + 1] ?? ""]);
+  return createHeaders(fields);
 }
 
 /** For so long the rest of a refused body is still read: closing at once would reset the connection under the answer. */

@@ -1,105 +1,46 @@
 /**
  * Brings every request to somebody who answers it.
  *
- * A request is `held`, or `in-flight`, or `done`. It goes from held to in-flight when something can take it, back to
- * held when it is proven that nobody began it or when it may be repeated, and to done once.
+ * A request is `held`, or `in-flight`, or `streaming`, or `done`. It goes from held to in-flight when something can take
+ * it, back to held when it is proven that nobody began it or when it may be repeated, to streaming when its answer's head
+ * came and the body follows, and to done once.
  *
  * I1  Every request is settled exactly once, unless it is cancelled: then never.
  * I2  A request that may not run twice is sent again only after proof that nobody began it: NATS found no subscriber,
- *     or the instance said that it drains. One that may is sent at most `MAX_SENDS` times without such proof.
+ *     or the instance said that it drains. One that may is sent at most three times without such proof.
  * I3  This gateway never has more requests under way at an instance than its concurrency, and each gives its place back once.
  * I4  While a request of a service is held, new ones queue behind it; those that come back take their old place.
  * I5  While requests are held and nothing can take them, a search is under way (demand.ts), and a timer limits the hold.
  * I6  Nothing is sent while NATS is away: the client library would drop it. Holds then last until the deadline.
+ * I7  A stream gives its place back when its head came: what streams is bounded by credit and by the isolate's memory, and
+ *     most streams are idle most of the time. It is broken, never resumed, when the instance is lost or NATS was away:
+ *     frames may be missing. An instance is told when nobody waits for its answer, or for the rest of it.
  */
 import {
   type ErrorCode,
-  type FunctionSpec,
+  headerNames,
   messageOf,
   type ReadyAnnouncement,
+  streamToken,
   subjects,
 } from "../contracts/index.ts";
-import type { Headers, Message, Nats, PendingReply } from "../nats/index.ts";
+import { frameOf, type Message, type PendingReply } from "../nats/index.ts";
 import { chooseInstance } from "./choose.ts";
-import { createHold, type Hold, type HoldLimits } from "./hold.ts";
-import type { Instance, Instances } from "./instances.ts";
-import type { Log } from "./log.ts";
+import { Exchange } from "./exchange.ts";
+import { createHold, type Hold } from "./hold.ts";
+import type { Instance } from "./instances.ts";
+import {
+  type DispatcherOptions,
+  type DispatchRequest,
+  type InFlight,
+  type Job,
+  mayRepeat,
+  type Result,
+  type Streaming,
+  type Target,
+} from "./job.ts";
 import { isServiceError, readVerdict } from "./reply-to-response.ts";
 
-export interface DispatchRequest {
-  service: string;
-  headers: Headers;
-  data: Uint8Array;
-  /** Whether it may run twice. */
-  isRepeatable: boolean;
-  /** Epoch milliseconds. */
-  deadlineAt: number;
-  settle(outcome: Outcome): void;
-}
-
-export type Result = { kind: "reply"; message: Message } | { kind: "failed"; code: ErrorCode };
-export type Outcome = Result & { cold: ColdTiming | undefined };
-
-/** What a request waited for that could not be sent at once. */
-export interface ColdTiming {
-  heldMs: number;
-  /** From the first demand to the instance. Undefined: none had to be started. */
-  startMs: number | undefined;
-}
-
-type NatsStatus =
-  | "success"
-  | "error"
-  | "no_responders"
-  | "draining"
-  | "timeout"
-  | "consumer_died"
-  | "bad_reply";
-
-/** What the metrics hear of. */
-export interface DispatchObserver {
-  replied(service: string, status: NatsStatus): void;
-  held(service: string, heldMs: number): void;
-  /** `phases`: how long its parts took, as the instance announced. */
-  coldStart(service: string, startMs: number, phases: Readonly<Record<string, number>>): void;
-  resent(service: string): void;
-}
-
-export interface DispatcherOptions {
-  nats: Nats;
-  instances: Pick<Instances, "ready" | "markUnreachable" | "markDraining">;
-  specOf(service: string): FunctionSpec | undefined;
-  /** Begins a search for somebody who takes a service's requests. */
-  wake(service: string): void;
-  limits: HoldLimits;
-  /** How long a request is held at most. */
-  holdMs: number;
-  observer: DispatchObserver;
-  log: Log;
-}
-
-/** By an instance, or by whoever answers on the service's own subject. */
-type Target = Instance | "shared";
-
-type Held = { kind: "held"; sinceMs: number; timer: NodeJS.Timeout };
-type InFlight = { kind: "in-flight"; target: Target; pending: PendingReply };
-
-interface Job {
-  readonly request: DispatchRequest;
-  readonly service: string;
-  /** Of arrival. */
-  readonly order: number;
-  readonly bytes: number;
-  readonly deadlineTimer: NodeJS.Timeout;
-  phase: { kind: "new" } | Held | InFlight | { kind: "done" };
-  /** How often it was sent without proof that nobody began it. */
-  sends: number;
-  /** NATS found nobody on the service's own subject. */
-  hasTriedShared: boolean;
-  cold: ColdTiming | undefined;
-}
-
-const MAX_SENDS = 3;
 /** What a held request costs beside its body: headers and bookkeeping, roughly. */
 const OVERHEAD_BYTES = 2_048;
 
@@ -113,6 +54,7 @@ export class Dispatcher {
   readonly #wokenAtMs = new Map<string, number>();
   readonly #idleWaiters = new Set<() => void>();
   #arrivals = 0;
+  #exchanges = 0;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -159,8 +101,12 @@ export class Dispatcher {
 
   /** Nothing that is under way at the instance can be relied upon any more. */
   onLost(instance: Instance): void {
-    for (const { job, flight } of this.#inFlight()) {
+    for (const { job, flight } of this.#underWay()) {
       if (flight.target !== instance) continue;
+      if (flight.kind === "streaming") {
+        this.#breakOff(job, "CONSUMER_DIED");
+        continue;
+      }
       this.#options.observer.replied(job.service, "consumer_died");
       if (mayRepeat(job)) this.#repeat(job);
       else this.#fail(job, "CONSUMER_DIED");
@@ -185,7 +131,11 @@ export class Dispatcher {
   /** NATS is back. What was under way may be lost, and who was there may not be back yet. */
   onReconnect(): void {
     this.#foreign.clear();
-    for (const { job } of this.#inFlight()) if (mayRepeat(job)) this.#repeat(job);
+    for (const { job, flight } of this.#underWay()) {
+      if (flight.kind === "streaming") this.#breakOff(job, "STREAM_BROKEN");
+      else if (mayRepeat(job)) this.#repeat(job);
+      else if (flight.exchange?.hasSentRest) this.#fail(job, "STREAM_BROKEN");
+    }
     for (const service of this.#hold.services()) {
       for (const job of this.#hold.all(service)) {
         if (job.phase.kind !== "held") continue;
@@ -219,7 +169,11 @@ export class Dispatcher {
     const isHeld = (job: Job) => job.phase.kind === "held";
     const jobs = [...this.#active];
     for (const job of jobs.filter(isHeld)) this.#fail(job, "GATEWAY_DRAINING");
-    for (const job of jobs) if (this.#active.has(job)) this.#fail(job, "DEADLINE_EXCEEDED");
+    for (const job of jobs) {
+      if (!this.#active.has(job)) continue;
+      if (job.phase.kind === "streaming") this.#breakOff(job, "GATEWAY_DRAINING");
+      else this.#fail(job, "DEADLINE_EXCEEDED");
+    }
   }
 
   /** Where a job could go now. */
@@ -229,6 +183,8 @@ export class Dispatcher {
     const ready = instances.ready(job.service);
     const spec = specOf(job.service);
     if (ready.length > 0) return chooseInstance(ready, spec?.revision);
+    // Others than our own instances take a body in one message only.
+    if (job.request.rest !== undefined) return undefined;
     // Of a service without a spec nothing is known but its name: NATS says at once whether somebody is there.
     const mayTry = spec === undefined && !job.hasTriedShared;
     return mayTry || this.#foreign.has(job.service) ? "shared" : undefined;
@@ -237,6 +193,7 @@ export class Dispatcher {
   #send(job: Job, target: Target): void {
     const { headers, data } = job.request;
     const subject = target === "shared" ? job.service : subjects.instanceRequests(target.id);
+    const exchange = this.#openExchange(job, target);
     let pending: PendingReply;
     try {
       pending = this.#options.nats.send(subject, data, headers, (message) => this.#onReply(job, message));
@@ -247,7 +204,20 @@ export class Dispatcher {
     }
     if (target !== "shared") target.inFlight += 1;
     job.sends += 1;
-    job.phase = { kind: "in-flight", target, pending };
+    job.phase = { kind: "in-flight", target, pending, exchange };
+  }
+
+  /** Says in the request's headers that streams are taken; of others than our own instances nobody knows. */
+  #openExchange({ request }: Job, target: Target): Exchange | undefined {
+    const { nats, presence } = this.#options;
+    const { headers, rest } = request;
+    headers.delete(headerNames.stream);
+    headers.delete(headerNames.body);
+    if (target === "shared" || !request.streams) return undefined;
+    const token = streamToken(presence.peer, this.#exchanges++);
+    headers.set(headerNames.stream, [token]);
+    if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
+    return new Exchange({ nats, instance: target.id, token, rest });
   }
 
   /**
@@ -286,9 +256,11 @@ export class Dispatcher {
   /** Takes a job out of its phase. The caller puts it into the next one at once. */
   #leave(job: Job, next?: Target): void {
     const { phase, service } = job;
-    if (phase.kind === "in-flight") {
+    if (phase.kind === "in-flight" || phase.kind === "streaming") {
       phase.pending.release();
-      if (phase.target !== "shared") phase.target.inFlight -= 1;
+      phase.exchange?.close();
+      if (phase.kind === "streaming") phase.endPresence();
+      else if (phase.target !== "shared") phase.target.inFlight -= 1;
     } else if (phase.kind === "held") {
       clearTimeout(phase.timer);
       this.#hold.remove(job);
@@ -317,6 +289,8 @@ export class Dispatcher {
 
   #cancel(job: Job): void {
     if (!this.#active.has(job)) return;
+    const { phase } = job;
+    if (phase.kind === "in-flight" || phase.kind === "streaming") phase.exchange?.cancel("CLIENT_GONE");
     this.#leave(job);
     this.#end(job);
     this.#pump(job.service);
@@ -337,17 +311,29 @@ export class Dispatcher {
   }
 
   #onReply(job: Job, message: Message): void {
-    if (job.phase.kind !== "in-flight") return;
-    const { target } = job.phase;
+    const { phase } = job;
+    if (phase.kind !== "in-flight" && phase.kind !== "streaming") return;
+    const verdict = readVerdict(message);
+    if (verdict === "frame") {
+      const frame = frameOf(message);
+      if (frame !== undefined) phase.exchange?.receive(frame, message);
+      return;
+    }
+    if (phase.kind === "streaming") return;
+    if (verdict === "stream" && phase.exchange !== undefined) {
+      this.#beginStream(job, phase, phase.exchange, message);
+      return;
+    }
+    const { target } = phase;
     const { observer } = this.#options;
     this.#leave(job);
-    const verdict = readVerdict(message);
     switch (verdict) {
       case "no-responders":
       case "draining":
         observer.replied(job.service, verdict === "draining" ? "draining" : "no_responders");
         this.#onRefused(job, target, verdict);
         return;
+      case "stream":
       case "unreadable":
         observer.replied(job.service, "bad_reply");
         this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
@@ -358,6 +344,31 @@ export class Dispatcher {
         break;
     }
     this.#pump(job.service);
+  }
+
+  #beginStream(job: Job, { target, pending }: InFlight, exchange: Exchange, message: Message): void {
+    const { observer, presence } = this.#options;
+    clearTimeout(job.deadlineTimer);
+    if (target !== "shared") target.inFlight -= 1;
+    job.phase = { kind: "streaming", target, pending, exchange, endPresence: presence.begin() };
+    observer.replied(job.service, "success");
+    const body = exchange.openResponse(() => this.#endStream(job));
+    job.request.settle({ kind: "stream", message, body, cold: job.cold });
+    this.#pump(job.service);
+  }
+
+  #endStream(job: Job): void {
+    if (job.phase.kind !== "streaming") return;
+    this.#leave(job);
+    this.#end(job);
+  }
+
+  /** Ends a stream whose rest will not come. */
+  #breakOff(job: Job, code: ErrorCode): void {
+    if (job.phase.kind !== "streaming") return;
+    job.phase.exchange.breakOff(code);
+    // Where nobody has begun to read it, nobody heard of its end either.
+    this.#endStream(job);
   }
 
   /** Nobody began it: whoever it was sent to gets nothing more, and it goes elsewhere. */
@@ -383,13 +394,9 @@ export class Dispatcher {
     this.#fail(job, isHeld ? "NO_CONSUMER" : "DEADLINE_EXCEEDED");
   }
 
-  #inFlight(): { job: Job; flight: InFlight }[] {
+  #underWay(): { job: Job; flight: InFlight | Streaming }[] {
     return [...this.#active].flatMap((job) =>
-      job.phase.kind === "in-flight" ? [{ job, flight: job.phase }] : [],
+      job.phase.kind === "in-flight" || job.phase.kind === "streaming" ? [{ job, flight: job.phase }] : [],
     );
   }
-}
-
-function mayRepeat(job: Job): boolean {
-  return job.request.isRepeatable && job.sends < MAX_SENDS;
 }

@@ -26,6 +26,7 @@ import type { Log } from "./log.ts";
 import { createMetrics, createMetricsServer } from "./metrics.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 import { createSpecs } from "./specs.ts";
+import { createStreamPresence } from "./stream-presence.ts";
 
 export interface GatewayOptions {
   /** Stays its owner's: the gateway never closes it. */
@@ -197,8 +198,10 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     onBroken: (service) => dispatcher.onBroken(service),
     log,
   });
+  const presence = createStreamPresence(nats);
   const dispatcher = new Dispatcher({
     nats,
+    presence,
     instances,
     specOf,
     wake: demand.wake,
@@ -224,6 +227,7 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     defaultTimeoutMs,
     close() {
       forget();
+      presence.close();
       demand.close();
       instances.close();
       nodes.close();

@@ -11,17 +11,25 @@ import type { Duplex } from "node:stream";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
-import { createProblem, type FunctionSpec, messageOf, PROBLEM_CONTENT_TYPE } from "../contracts/index.ts";
+import {
+  createProblem,
+  type FunctionSpec,
+  MAX_FRAME_BYTES,
+  messageOf,
+  PROBLEM_CONTENT_TYPE,
+} from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
 import { type Body, lingerFor, maxMessageBody, readBody } from "./body.ts";
-import type { ColdTiming, Dispatcher, Outcome } from "./dispatch.ts";
+import type { Dispatcher } from "./dispatch.ts";
 import { type GatewayResponse, problemResponse } from "./gateway-response.ts";
+import type { ColdTiming, Outcome } from "./job.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
-import { toResponse } from "./reply-to-response.ts";
+import { toResponse, toStreamHead } from "./reply-to-response.ts";
 import { parseTarget, type RequestTarget } from "./request-path.ts";
 import { isRepeatable, toMessageHeaders } from "./request-to-message.ts";
 import type { RouteEntry, RouteTable } from "./routes.ts";
+import { writeStream } from "./stream-response.ts";
 
 export interface HttpOptions {
   nats: Nats;
@@ -140,24 +148,44 @@ async function serve(options: HttpOptions, exchange: Exchange): Promise<void> {
 
   exchange.pattern = match.route.pattern;
   const limit = bodyLimit(options, match.route.service);
-  const body = await readBody(incoming, outgoing, limit.bytes);
+  const tooLarge = () => {
+    const detail = `the limit is ${limit.maxBytes} bytes (${limit.name})`;
+    return problemResponse("BODY_TOO_LARGE", requestId, detail);
+  };
+  let cancel: () => void = () => undefined;
+  const onTooLarge = () => {
+    cancel();
+    if (outgoing.headersSent) outgoing.destroy();
+    else refuse(options, exchange, tooLarge());
+  };
+  const body = await readBody(incoming, outgoing, { ...limit, onTooLarge });
   if (body.kind === "gone") return;
-  if (body.kind === "too-large") {
-    const detail = `the limit is ${limit.bytes} bytes (${limit.name})`;
-    return refuse(options, exchange, problemResponse("BODY_TOO_LARGE", requestId, detail));
-  }
-  const outcome = await dispatch(options, exchange, match.route, target, body);
-  if (outcome !== undefined) write(options, exchange, responseOf(outcome, exchange), outcome.cold);
+  if (body.kind === "too-large") return refuse(options, exchange, tooLarge());
+  const dispatched = dispatch(options, exchange, match.route, target, body);
+  cancel = dispatched.cancel;
+  const outcome = await dispatched.outcome;
+  if (outcome === undefined) return;
+  // A body that its handler left unread: where it ends, and the next request begins, is yet to come.
+  const isUnread = body.kind === "stream" && !incoming.readableEnded;
+  if (outcome.kind === "stream") return writeStreamed(options, exchange, outcome, { isUnread, cancel });
+  const response = responseOf(outcome, exchange);
+  if (isUnread) return closeAfter(options, exchange, response, outcome.cold);
+  write(options, exchange, response, outcome.cold);
 }
 
-/** Resolves with what became of the request; with undefined where its client is gone. */
+interface Dispatched {
+  /** Resolves with what became of the request; with undefined where its client is gone, or it was cancelled. */
+  outcome: Promise<Outcome | undefined>;
+  cancel(): void;
+}
+
 function dispatch(
   { dispatcher, specOf, defaultTimeoutMs }: HttpOptions,
   exchange: Exchange,
   { service }: RouteEntry,
   target: RequestTarget,
-  { data }: Body & { kind: "whole" },
-): Promise<Outcome | undefined> {
+  body: Extract<Body, { kind: "whole" | "stream" }>,
+): Dispatched {
   const { incoming, outgoing, method, requestId } = exchange;
   const { socket, rawHeaders } = incoming;
   const deadlineAt = exchange.arrivedAt + (specOf(service)?.limits.timeoutMs ?? defaultTimeoutMs);
@@ -170,39 +198,75 @@ function dispatch(
     requestId,
     deadlineAt,
   });
-  return new Promise((resolve) => {
-    if (outgoing.destroyed) return resolve(undefined);
-    const cancel = dispatcher.dispatch({
-      service,
-      headers,
-      data,
-      isRepeatable: isRepeatable(method, headers),
-      deadlineAt,
-      settle: resolve,
-    });
-    outgoing.once("close", () => {
-      cancel();
-      resolve(undefined);
-    });
+  const { promise, resolve } = Promise.withResolvers<Outcome | undefined>();
+  if (outgoing.destroyed) return { outcome: Promise.resolve(undefined), cancel: () => undefined };
+  const forget = dispatcher.dispatch({
+    service,
+    headers,
+    ...(body.kind === "whole" ? { data: body.data } : { data: body.first, rest: body.rest }),
+    streams: true,
+    isRepeatable: isRepeatable(method, headers),
+    deadlineAt,
+    settle: resolve,
   });
+  const cancel = () => {
+    forget();
+    resolve(undefined);
+  };
+  outgoing.once("close", cancel);
+  return { outcome: promise, cancel };
 }
 
-function responseOf(outcome: Outcome, { method, requestId }: Exchange): GatewayResponse {
+function writeStreamed(
+  options: HttpOptions,
+  exchange: Exchange,
+  { message, body, cold }: Extract<Outcome, { kind: "stream" }>,
+  { isUnread, cancel }: { isUnread: boolean; cancel: () => void },
+): void {
+  const { outgoing, method, requestId, pattern, startedMs } = exchange;
+  const head = toStreamHead(message);
+  const hasBody = method !== "HEAD" && head?.status !== 204 && head?.status !== 304;
+  if (head === undefined || !hasBody) {
+    cancel();
+    const empty = head && { status: head.status, headers: head.headers, body: undefined };
+    write(options, exchange, empty ?? problemResponse("BAD_REPLY", requestId), cold);
+    return;
+  }
+  head.headers.push("X-Request-Id", requestId);
+  if (cold !== undefined) head.headers.push("Server-Timing", serverTiming(cold));
+  if (isUnread || options.isDraining()) head.headers.push("Connection", "close");
+  writeStream(outgoing, head, body);
+  options.metrics.answered(method, pattern, head.status, performance.now() - startedMs);
+}
+
+function responseOf(
+  outcome: Exclude<Outcome, { kind: "stream" }>,
+  { method, requestId }: Exchange,
+): GatewayResponse {
   return outcome.kind === "reply"
     ? toResponse(outcome.message, method, requestId)
     : problemResponse(outcome.code, requestId);
 }
 
 interface BodyLimit {
-  bytes: number;
+  maxBytes: number;
+  /** A larger body is streamed. */
+  maxWholeBytes: number;
   /** The setting that says so. */
   name: string;
 }
 
+/** A function of ours takes streams; of a service without a spec nobody knows, so its bodies go in one message. */
 function bodyLimit({ nats, specOf }: HttpOptions, service: string): BodyLimit {
-  const payload = { bytes: maxMessageBody(nats), name: "max_payload of nats-server" };
-  const own = specOf(service)?.limits.maxBodyBytes ?? Number.POSITIVE_INFINITY;
-  return own < payload.bytes ? { bytes: own, name: "limits.maxBodyBytes" } : payload;
+  const spec = specOf(service);
+  if (spec !== undefined)
+    return {
+      maxBytes: spec.limits.maxBodyBytes,
+      maxWholeBytes: MAX_FRAME_BYTES,
+      name: "limits.maxBodyBytes",
+    };
+  const maxBytes = maxMessageBody(nats);
+  return { maxBytes, maxWholeBytes: maxBytes, name: "max_payload of nats-server" };
 }
 
 /**
@@ -210,14 +274,25 @@ function bodyLimit({ nats, specOf }: HttpOptions, service: string): BodyLimit {
  * `100 Continue`, nobody knows where the next request begins: then the connection is closed.
  */
 function refuse(options: HttpOptions, exchange: Exchange, response: GatewayResponse): void {
-  const { incoming, outgoing } = exchange;
+  const { incoming } = exchange;
   const isRefused = response.status === BODY_REFUSED || incoming.headers.expect !== undefined;
   if (!isRefused) {
     write(options, exchange, response, undefined);
     return;
   }
+  closeAfter(options, exchange, response, undefined);
+}
+
+/** Answers, and ends the connection: what is left of the request's body is not read. */
+function closeAfter(
+  options: HttpOptions,
+  exchange: Exchange,
+  response: GatewayResponse,
+  cold: ColdTiming | undefined,
+): void {
+  const { incoming, outgoing } = exchange;
   response.headers.push("Connection", "close");
-  write(options, exchange, response, undefined, () => lingerFor(incoming, () => outgoing.end()));
+  write(options, exchange, response, cold, () => lingerFor(incoming, () => outgoing.end()));
 }
 
 const BODY_REFUSED = 413;

@@ -1,8 +1,9 @@
 import { type FunctionSpec, headerNames, subjects } from "../contracts/index.ts";
 import { type Headers, headerValue, type Message, type MicroEndpoint, type Nats } from "../nats/index.ts";
 import { maxMessageBody } from "./body.ts";
-import type { Dispatcher, Outcome } from "./dispatch.ts";
+import type { Dispatcher } from "./dispatch.ts";
 import { problemResponse } from "./gateway-response.ts";
+import type { Outcome } from "./job.ts";
 import { isRepeatable } from "./request-to-message.ts";
 
 export interface InvokeOptions {
@@ -34,6 +35,7 @@ export function createInvokeEndpoint(options: InvokeOptions): MicroEndpoint {
         service,
         headers,
         data: message.data,
+        streams: false,
         isRepeatable: isRepeatable(headerValue(headers, headerNames.method) ?? "", headers),
         deadlineAt: Number(headerValue(headers, headerNames.deadline)),
         settle: (outcome) => done(reply(message, outcome, headerValue(headers, headerNames.requestId) ?? "")),
@@ -67,16 +69,17 @@ function reply(message: Message, outcome: Outcome, requestId: string): string | 
     message.respond(outcome.message.data, outcome.message.headers ?? new Map());
     return headerValue(outcome.message.headers, headerNames.serviceError);
   }
-  const { status, headers: fields, body } = problemResponse(outcome.code, requestId);
+  const code = outcome.kind === "failed" ? outcome.code : "BAD_REPLY";
+  const { status, headers: fields, body } = problemResponse(code, requestId);
   const headers: Headers = new Map([
     [headerNames.responseStatus, [String(status)]],
-    [headerNames.error, [outcome.code]],
+    [headerNames.error, [code]],
     [headerNames.serviceErrorCode, [String(status)]],
-    [headerNames.serviceError, [outcome.code]],
+    [headerNames.serviceError, [code]],
   ]);
   for (let index = 0; index < fields.length; index += 2) {
     headers.set(fields[index] ?? "", [fields[index + 1] ?? ""]);
   }
   message.respond(body ?? "", headers);
-  return outcome.code;
+  return code;
 }

@@ -7,9 +7,13 @@ import {
 } from "../contracts/index.ts";
 import { type Headers, headerValue, type Message } from "../nats/index.ts";
 import { type GatewayResponse, problemResponse, serviceErrorResponse } from "./gateway-response.ts";
+import type { StreamHead } from "./stream-response.ts";
 
-/** What a reply means for the request. The first two prove that nobody has begun to handle it. */
-export type ReplyVerdict = "no-responders" | "draining" | "answer" | "unreadable";
+/**
+ * What a reply means for the request. The first two prove that nobody has begun to handle it; a `stream` is an answer
+ * whose body follows in frames, a `frame` is about the body of the request or of such an answer.
+ */
+export type ReplyVerdict = "no-responders" | "draining" | "answer" | "stream" | "frame" | "unreadable";
 
 const NO_RESPONDERS = 503;
 
@@ -17,7 +21,8 @@ export function readVerdict(message: Message): ReplyVerdict {
   try {
     if (message.status === NO_RESPONDERS && message.data.length === 0) return "no-responders";
     if (headerValue(message.headers, headerNames.error) === "INSTANCE_DRAINING") return "draining";
-    return "answer";
+    if (message.headers?.has(headerNames.frame)) return "frame";
+    return message.headers?.has(headerNames.stream) ? "stream" : "answer";
   } catch {
     // The client library parses headers when they are first asked for, and throws at a field name that is none.
     return "unreadable";
@@ -41,6 +46,16 @@ export function toResponse(message: Message, method: string, requestId: string):
   );
 }
 
+/** The head of an answer whose body follows in frames; undefined where HTTP cannot carry it. */
+export function toStreamHead({ headers = new Map() }: Message): StreamHead | undefined {
+  const read = fieldsOf(headers);
+  if (read === undefined) return undefined;
+  const { fields, announcedLength } = read;
+  const length =
+    announcedLength !== undefined && /^\d{1,15}$/.test(announcedLength) ? Number(announcedLength) : undefined;
+  return { status: statusOf(headers), headers: fields, length };
+}
+
 /** What a service that failed is answered as. Its text stays inside, and it is never a success. */
 function errorOf(headers: Headers, requestId: string): GatewayResponse | undefined {
   const known = headerValue(headers, headerNames.error);
@@ -55,6 +70,21 @@ function errorOf(headers: Headers, requestId: string): GatewayResponse | undefin
 
 function answerOf(headers: Headers, data: Uint8Array, method: string): GatewayResponse | undefined {
   const status = statusOf(headers);
+  const read = fieldsOf(headers);
+  if (read === undefined) return undefined;
+  const { fields, announcedLength } = read;
+  if (status === 204 || status === 304) return { status, headers: fields, body: undefined };
+  if (method === "HEAD") {
+    const length = lengthOfHead(announcedLength, data);
+    if (length !== undefined) fields.push("Content-Length", length);
+    return { status, headers: fields, body: undefined };
+  }
+  fields.push("Content-Length", String(data.length));
+  return { status, headers: fields, body: data };
+}
+
+/** The fields that go on to the client; undefined where HTTP cannot carry one. */
+function fieldsOf(headers: Headers): { fields: string[]; announcedLength: string | undefined } | undefined {
   const fields: string[] = [];
   const dropped = namedIn(headers, "Connection");
   const latin1 = namedIn(headers, headerNames.latin1);
@@ -69,14 +99,7 @@ function answerOf(headers: Headers, data: Uint8Array, method: string): GatewayRe
       fields.push(name, bytes);
     }
   }
-  if (status === 204 || status === 304) return { status, headers: fields, body: undefined };
-  if (method === "HEAD") {
-    const length = lengthOfHead(announcedLength, data);
-    if (length !== undefined) fields.push("Content-Length", length);
-    return { status, headers: fields, body: undefined };
-  }
-  fields.push("Content-Length", String(data.length));
-  return { status, headers: fields, body: data };
+  return { fields, announcedLength };
 }
 
 /** What belongs to one connection, to narun itself, or is written by the gateway for every answer. */

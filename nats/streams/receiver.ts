@@ -5,7 +5,7 @@
  * I2  `onEnd` is called once, and nothing after it.
  * I3  `consumed` gives credit back in halves of the window: a message for every chunk would double the traffic.
  */
-import { type Frame, headerNames, STREAM_WINDOW_BYTES } from "../../contracts/index.ts";
+import { type Frame, headerNames } from "../../contracts/index.ts";
 import type { Headers } from "../headers.ts";
 import type { Message } from "../message.ts";
 import { frameHeaders, type SendFrame } from "./frames.ts";
@@ -42,9 +42,9 @@ export class StreamReceiver {
   }
 
   /** Bytes were consumed: there is room for as many more. */
-  consumed(bytes: number): void {
+  consumed(bytes: number, windowBytes: number): void {
     this.#owed += bytes;
-    if (this.#owed < STREAM_WINDOW_BYTES / 2) return;
+    if (this.#owed < windowBytes / 2) return;
     this.grant(this.#owed);
     this.#owed = 0;
   }

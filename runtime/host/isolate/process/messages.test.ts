@@ -97,7 +97,7 @@ describe("a request from a message", () => {
   it("copies the body, as buffers of messages share their memory", () => {
     const shared = Buffer.from("neighbour|body");
     const request = requestFromMessage({ ...message([]), data: shared.subarray(10) }, "hello", 1_000);
-    expect(request.body).toEqual(new ArrayBuffer(4));
+    expect(Buffer.from(request.body as ArrayBuffer).toString()).toBe("body");
   });
 });
 

@@ -1,0 +1,124 @@
+/**
+ * The streamed part of one request: its body to the instance, where that is more than the message that began it, and the
+ * response's body back (docs/wire.md, "Streams").
+ *
+ * I1  The rest of a body is sent when the instance first grants credit, which says that it took the request. Until then
+ *     nothing of it is read, and the request may go elsewhere.
+ * I2  After `close`, `cancel` or `breakOff` nothing is sent, and nothing that comes is heard.
+ */
+import { type Frame, subjects } from "../contracts/index.ts";
+import {
+  frameHeaders,
+  type Message,
+  type Nats,
+  type SendFrame,
+  type StreamEnd,
+  StreamReceiver,
+  StreamSender,
+} from "../nats/index.ts";
+
+/** The part of a request's body that its first message does not carry. */
+export interface BodyRest {
+  /** Sends it to its end, as fast as there is credit. Returns what to call when there is some. */
+  pipe(sender: StreamSender): () => void;
+}
+
+/** The body of a response, while it comes. */
+export interface ResponseBody {
+  /** Begins it: nothing comes before. */
+  open(to: { onData(bytes: Uint8Array): void; onEnd(end: StreamEnd): void }): void;
+  /** Bytes have gone on: there is room for as many more. */
+  consumed(bytes: number): void;
+}
+
+/** Bytes that an instance may send ahead of the client. */
+const WINDOW_BYTES = 256 * 1024;
+
+export interface ExchangeOptions {
+  nats: Nats;
+  instance: string;
+  token: string;
+  rest: BodyRest | undefined;
+}
+
+export class Exchange {
+  readonly token: string;
+  readonly #send: SendFrame;
+  readonly #rest: BodyRest | undefined;
+  #sender: StreamSender | undefined;
+  #onCredit: (() => void) | undefined;
+  #receiver: StreamReceiver | undefined;
+  #isOver = false;
+
+  constructor({ nats, instance, token, rest }: ExchangeOptions) {
+    this.token = token;
+    this.#rest = rest;
+    const subject = subjects.streamControl(instance, token);
+    this.#send = (headers, data) => {
+      if (!this.#isOver) nats.publish(subject, data, headers);
+    };
+  }
+
+  /** Whether a part of the body has left that cannot be read again. */
+  get hasSentRest(): boolean {
+    return this.#sender !== undefined;
+  }
+
+  /** Takes what the instance says beside its reply. */
+  receive(frame: Frame, message: Message): void {
+    if (this.#isOver) return;
+    if (frame.kind !== "credit" && frame.kind !== "cancel") {
+      this.#receiver?.receive(frame, message);
+      return;
+    }
+    if (frame.kind === "credit") this.#beginRest();
+    this.#sender?.receive(frame);
+  }
+
+  /** The instance answers with a stream; `onOver` is called when it ended, however it did. */
+  openResponse(onOver: () => void): ResponseBody {
+    let receiver: StreamReceiver | undefined;
+    return {
+      open: ({ onData, onEnd }) => {
+        receiver = new StreamReceiver({
+          send: this.#send,
+          onData,
+          onEnd: (end) => {
+            onEnd(end);
+            onOver();
+          },
+        });
+        this.#receiver = receiver;
+        receiver.grant(WINDOW_BYTES);
+      },
+      consumed: (bytes) => receiver?.consumed(bytes, WINDOW_BYTES),
+    };
+  }
+
+  /** The client is gone, or the answer no longer wanted: the instance hears of it. */
+  cancel(code: string): void {
+    this.#send(frameHeaders({ kind: "cancel", code }), "");
+    this.close();
+  }
+
+  /** The instance is gone, or frames were lost: the response, if one has begun, is broken. */
+  breakOff(code: string): void {
+    this.#isOver = true;
+    this.#receiver?.breakOff(code);
+  }
+
+  close(): void {
+    this.#isOver = true;
+  }
+
+  #beginRest(): void {
+    if (this.#sender !== undefined || this.#rest === undefined) return;
+    this.#sender = new StreamSender({
+      send: this.#send,
+      onCredit: () => this.#onCredit?.(),
+      // The handler did not want the rest; what it answers is another matter.
+      onCancel: () => undefined,
+    });
+    this.#onCredit = this.#rest.pipe(this.#sender);
+  }
+}

@@ -1,0 +1,111 @@
+/** One request on its way through the dispatcher, what is asked of it, and what becomes of it. */
+import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
+import type { Headers, Message, Nats, PendingReply } from "../nats/index.ts";
+import type { BodyRest, Exchange, ResponseBody } from "./exchange.ts";
+import type { HoldLimits } from "./hold.ts";
+import type { Instance, Instances } from "./instances.ts";
+import type { Log } from "./log.ts";
+import type { StreamPresence } from "./stream-presence.ts";
+
+export interface DispatchRequest {
+  service: string;
+  headers: Headers;
+  data: Uint8Array;
+  /** Whether the answer may come as a stream, and what there is of the body besides `data`. */
+  streams: boolean;
+  rest?: BodyRest | undefined;
+  /** Whether it may run twice. */
+  isRepeatable: boolean;
+  /** Epoch milliseconds. */
+  deadlineAt: number;
+  settle(outcome: Outcome): void;
+}
+
+export type Result =
+  | { kind: "reply"; message: Message }
+  /** The message is the answer's head. */
+  | { kind: "stream"; message: Message; body: ResponseBody }
+  | { kind: "failed"; code: ErrorCode };
+export type Outcome = Result & { cold: ColdTiming | undefined };
+
+/** What a request waited for that could not be sent at once. */
+export interface ColdTiming {
+  heldMs: number;
+  /** From the first demand to the instance. Undefined: none had to be started. */
+  startMs: number | undefined;
+}
+
+export type NatsStatus =
+  | "success"
+  | "error"
+  | "no_responders"
+  | "draining"
+  | "timeout"
+  | "consumer_died"
+  | "bad_reply";
+
+/** What the metrics hear of. */
+export interface DispatchObserver {
+  replied(service: string, status: NatsStatus): void;
+  held(service: string, heldMs: number): void;
+  /** `phases`: how long its parts took, as the instance announced. */
+  coldStart(service: string, startMs: number, phases: Readonly<Record<string, number>>): void;
+  resent(service: string): void;
+}
+
+export interface DispatcherOptions {
+  nats: Nats;
+  instances: Pick<Instances, "ready" | "markUnreachable" | "markDraining">;
+  specOf(service: string): FunctionSpec | undefined;
+  /** Begins a search for somebody who takes a service's requests. */
+  wake(service: string): void;
+  limits: HoldLimits;
+  presence: StreamPresence;
+  /** How long a request is held at most. */
+  holdMs: number;
+  observer: DispatchObserver;
+  log: Log;
+}
+
+/** By an instance, or by whoever answers on the service's own subject. */
+export type Target = Instance | "shared";
+
+export type Held = { kind: "held"; sinceMs: number; timer: NodeJS.Timeout };
+/** `exchange`: where both sides take streams. */
+export type InFlight = {
+  kind: "in-flight";
+  target: Target;
+  pending: PendingReply;
+  exchange: Exchange | undefined;
+};
+/** The answer's head has gone to the client, its body comes. */
+export type Streaming = {
+  kind: "streaming";
+  target: Target;
+  pending: PendingReply;
+  exchange: Exchange;
+  endPresence(): void;
+};
+
+export interface Job {
+  readonly request: DispatchRequest;
+  readonly service: string;
+  /** Of arrival. */
+  readonly order: number;
+  readonly bytes: number;
+  readonly deadlineTimer: NodeJS.Timeout;
+  phase: { kind: "new" } | Held | InFlight | Streaming | { kind: "done" };
+  /** How often it was sent without proof that nobody began it. */
+  sends: number;
+  /** NATS found nobody on the service's own subject. */
+  hasTriedShared: boolean;
+  cold: ColdTiming | undefined;
+}
+
+const MAX_SENDS = 3;
+
+/** Whether a request may be sent once more though somebody may have begun it. */
+export function mayRepeat({ request, sends, phase }: Job): boolean {
+  const isSpent = phase.kind === "in-flight" && phase.exchange?.hasSentRest === true;
+  return request.isRepeatable && !isSpent && sends < MAX_SENDS;
+}

@@ -1,0 +1,66 @@
+/**
+ * Writes an answer whose body comes in frames.
+ *
+ * I1  An answer ends as whole only when its body did, and has as many bytes as were announced. Otherwise its connection
+ *     is cut, so that no client takes it for whole.
+ * I2  Credit goes back when the operating system has taken the bytes: a slow reader slows the writer.
+ */
+import type { ServerResponse } from "node:http";
+import type { Headers, StreamEnd } from "../nats/index.ts";
+import type { ResponseBody } from "./exchange.ts";
+
+/** The head of an answer, without a length of the gateway's own. */
+export interface StreamHead {
+  status: number;
+  /** Names and values alternating, one character a byte. */
+  headers: string[];
+  /** What the service announced. */
+  length: number | undefined;
+}
+
+export function writeStream(outgoing: ServerResponse, head: StreamHead, body: ResponseBody): void {
+  const { status, headers, length } = head;
+  if (length !== undefined) headers.push("Content-Length", String(length));
+  outgoing.writeHead(status, headers);
+  outgoing.flushHeaders();
+  let sent = 0;
+  body.open({
+    onData(bytes) {
+      sent += bytes.byteLength;
+      if (length !== undefined && sent > length) return cut(outgoing);
+      outgoing.write(bytes, (error) => {
+        if (error === null || error === undefined) body.consumed(bytes.byteLength);
+      });
+    },
+    onEnd(end) {
+      if (outgoing.destroyed) return;
+      if (end.kind === "broken" || (length !== undefined && sent !== length)) return cut(outgoing);
+      addTrailers(outgoing, end);
+      outgoing.end();
+    },
+  });
+}
+
+/** A client of HTTP/1.0 takes the end of the connection for the end of the body: only a reset tells it otherwise. */
+function cut(outgoing: ServerResponse): void {
+  if (outgoing.chunkedEncoding || outgoing.hasHeader("content-length")) outgoing.destroy();
+  else outgoing.socket?.resetAndDestroy();
+}
+
+function addTrailers(outgoing: ServerResponse, end: StreamEnd): void {
+  if (end.kind !== "whole" || end.trailers.size === 0 || !outgoing.chunkedEncoding) return;
+  const fields = fieldsOf(end.trailers);
+  if (fields !== undefined) outgoing.addTrailers(fields);
+}
+
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const FIELD_VALUE = /^[\t -~\u0080-\u00ff]*$/;
+
+function fieldsOf(trailers: Headers): [string, string][] | undefined {
+  const fields = [...trailers].flatMap(([name, values]) =>
+    values.map((value): [string, string] => [name, value]),
+  );
+  return fields.every(([name, value]) => FIELD_NAME.test(name) && FIELD_VALUE.test(value))
+    ? fields
+    : undefined;
+}
