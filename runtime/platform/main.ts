@@ -15,6 +15,7 @@ import { setOwner } from "./owner.ts";
 import { serveRequest, useHandler } from "./serve.ts";
 import { closeSnapshotGaps } from "./snapshot-gaps.ts";
 import { fireTimer } from "./timers.ts";
+import { installWebAssembly } from "./wasm.ts";
 
 installGlobals();
 // An isolate's thread must not be put to sleep from inside: no limit would end it.
@@ -57,6 +58,7 @@ Object.defineProperty(globalThis, BOOT_GLOBAL, {
   configurable: true,
   value: (post: Post, ask: Ask) => {
     connectHost({ post, ask });
+    installWebAssembly();
     return { enter, expect };
   },
 });

@@ -8,6 +8,15 @@ export interface WptServer extends AsyncDisposable {
   readonly origin: string;
 }
 
+/** `?pipe=header(Name,value)|…`: the suite's way of asking for a file with other headers. */
+function headersOfPipe(url: URL): [string, string][] {
+  const pipe = url.searchParams.get("pipe") ?? "";
+  return [...pipe.matchAll(/header\(([^,()]+),([^()]*)\)/g)].map(([, name = "", value = ""]) => [
+    name,
+    value,
+  ]);
+}
+
 export async function startWptServer(dir: string): Promise<WptServer> {
   let origin = "";
   const server = createServer((request, response) => {
@@ -19,7 +28,7 @@ export async function startWptServer(dir: string): Promise<WptServer> {
       response.writeHead(404, { "content-type": "text/plain" }).end("not found");
       return;
     }
-    for (const [name, value] of resource.headers) response.setHeader(name, value);
+    for (const [name, value] of [...resource.headers, ...headersOfPipe(url)]) response.setHeader(name, value);
     response.writeHead(resource.status).end(resource.body);
   });
   await new Promise<void>((resolve, reject) => {
