@@ -17,7 +17,7 @@ beforeAll(async () => {
       specOf("fn", { limits: { maxBodyBytes: 100_000 } }),
       specOf("only-get", { routes: [{ path: "/only-get", methods: ["GET"] }] }),
     ],
-    gateway: { config: { routes: [{ path: "/big", service: "big" }] } },
+    gateway: { config: { routes: [{ path: "/big", methods: ["POST"], service: "big" }] } },
   });
   node = await world.startNode();
   await node.start("fn", {

@@ -1,11 +1,6 @@
+import type { Env } from "./bindings/env.ts";
+import type { Context } from "./context.ts";
 import type { Request } from "./fetch/request.ts";
-
-/** What a handler is given besides the request. */
-export interface Context {
-  requestId: string;
-  /** Epoch milliseconds after which nobody waits for the answer. */
-  deadline: number;
-}
 
 /** A function's way to answer, whichever of the three ways its module exports it. */
 export type Handle = (request: Request, context: Context) => unknown;
@@ -21,10 +16,7 @@ export class MethodNotAllowed {
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /** Finds the handler in a module's exports; a string says why there is none. */
-export function resolveHandler(
-  exports: Record<string, unknown>,
-  env: Readonly<Record<string, string>>,
-): Handle | string {
+export function resolveHandler(exports: Record<string, unknown>, env: Env): Handle | string {
   const main = exports.default;
   if (typeof main === "function") return (request, context) => main(request, env, context);
   if (typeof main === "object" && main !== null && "fetch" in main) {
@@ -46,10 +38,7 @@ export function resolveHandler(
   return found.length === 0 ? "the module exports nothing" : `the module exports only ${found.join(", ")}`;
 }
 
-function dispatchByMethod(
-  byMethod: Map<string, (...values: unknown[]) => unknown>,
-  env: Readonly<Record<string, string>>,
-): Handle {
+function dispatchByMethod(byMethod: Map<string, (...values: unknown[]) => unknown>, env: Env): Handle {
   const get = byMethod.get("GET");
   // A server that answers GET answers HEAD (RFC 9110, section 9.3.2).
   if (get !== undefined && !byMethod.has("HEAD")) byMethod.set("HEAD", get);

@@ -3,8 +3,9 @@
  * which joins an isolate to its host. See boundary.ts for the messages and their invariants.
  */
 import "./snapshot-gaps.ts";
+import { createEnv, type EnvPlan } from "./bindings/env.ts";
 import { type Ask, BOOT_GLOBAL, type Enter, EnterOp, LOAD_GLOBAL, type Post, PostOp } from "./boundary.ts";
-import { refillLogBudget } from "./console.ts";
+import { refillLogBudget } from "./console/log-line.ts";
 import { installGlobals } from "./globals.ts";
 import { resolveHandler } from "./handler.ts";
 import { settleCall } from "./host-call.ts";
@@ -12,7 +13,7 @@ import { connectHost, postToHost } from "./host-link.ts";
 import { endInbound, pushInbound } from "./inbound.ts";
 import { cancelOutbound, grantOutbound } from "./outbound.ts";
 import { setOwner } from "./owner.ts";
-import { serveRequest, useHandler } from "./serve.ts";
+import { abortRequest, serveRequest, useHandler } from "./serve.ts";
 import { closeSnapshotGaps } from "./snapshot-gaps.ts";
 import { fireTimer } from "./timers.ts";
 import { installWebAssembly } from "./wasm.ts";
@@ -24,7 +25,7 @@ Reflect.deleteProperty(Atomics, "waitAsync");
 
 /** Gets ready for the function's module: the entry module hands its exports over when its top level is over. */
 function expect(envJson: string): void {
-  const env = Object.freeze(JSON.parse(envJson) as Record<string, string>);
+  const env = createEnv(JSON.parse(envJson) as EnvPlan);
   const load = (exports: Record<string, unknown>) => {
     const resolved = resolveHandler(exports, env);
     if (typeof resolved !== "string") useHandler(resolved);
@@ -51,6 +52,8 @@ const enter: Enter = (op, id, ...rest) => {
       return grantOutbound(id, rest[0]);
     case EnterOp.cancel:
       return cancelOutbound(id);
+    case EnterOp.abort:
+      return abortRequest(id, rest[0]);
   }
 };
 

@@ -4,24 +4,26 @@
  * I1  Every request is answered by one `response` or one `failure`.
  * I2  A body that is a stream follows its response under credit; where it breaks, the host is told so, and never that
  *     it is complete.
- * I3  After `abort` the request's signal is aborted, and the stream of its answer cancelled. An answer that comes all
+ * I3  A request is forgotten when it is over (context.ts, `isOver`).
+ * I4  After `abort` the request's signal is aborted, and the stream of its answer cancelled. An answer that comes all
  *     the same is posted: the host ignores it.
  */
 import { FailureKind, PostOp } from "./boundary.ts";
+import { Serving } from "./context.ts";
 import { errorText } from "./error-text.ts";
 import { createRequest } from "./fetch/request.ts";
 import { responseParts } from "./fetch/response.ts";
-import { type Context, describe, type Handle, MethodNotAllowed } from "./handler.ts";
+import { describe, type Handle, MethodNotAllowed } from "./handler.ts";
 import { postToHost } from "./host-link.ts";
 import { type Inbound, openInbound } from "./inbound.ts";
-import { openOutbound } from "./outbound.ts";
 import { setOwner } from "./owner.ts";
+import { sendStream } from "./send-stream.ts";
 import type { ReadableStream } from "./streams.ts";
 
 let handle: Handle | undefined;
 
-/** Ids of the requests that have no answer yet. */
-const unanswered = new Set<number>();
+/** The requests that are not over: without an answer, with one that streams, or with work in the background. */
+const open = new Map<number, Serving>();
 
 export function useHandler(handler: Handle): void {
   handle = handler;
@@ -31,75 +33,81 @@ export function useHandler(handler: Handle): void {
 export function serveRequest(id: number, message: readonly unknown[]): void {
   const [method, url, headerBlock, body, requestId, deadline] = message;
   setOwner(id);
-  unanswered.add(id);
+  const serving = new Serving(id, requestId as string, deadline as number, () => closeIfOver(serving));
+  open.set(id, serving);
   try {
-    const request = createRequest(method as string, url as string, headerBlock as string, bodyOf(body));
-    const context: Context = { requestId: requestId as string, deadline: deadline as number };
-    const result = handle?.(request, context);
+    const request = createRequest(
+      method as string,
+      url as string,
+      headerBlock as string,
+      bodyOf(body),
+      serving.requestSignal,
+    );
+    const result = handle?.(request, serving.context);
     if (isThenable(result)) {
       Promise.resolve(result).then(
-        (value) => answer(id, value),
-        (error) => fail(id, error),
+        (value) => answer(serving, value),
+        (error) => fail(serving, error),
       );
-    } else answer(id, result);
+    } else answer(serving, result);
   } catch (error) {
-    fail(id, error);
+    fail(serving, error);
   }
+}
+
+/** Nobody waits for the answer, or for the rest of it. */
+export function abortRequest(id: number, kind: unknown): void {
+  const serving = open.get(id);
+  if (serving === undefined) return;
+  setOwner(id);
+  serving.abort(kind);
+}
+
+function closeIfOver(serving: Serving): void {
+  if (serving.isOver) open.delete(serving.id);
 }
 
 function bodyOf(body: unknown): Inbound | ArrayBuffer | undefined {
   return typeof body === "number" ? openInbound(body) : (body as ArrayBuffer | undefined);
 }
 
-function answer(id: number, value: unknown): void {
-  if (!unanswered.delete(id)) return;
+function answer(serving: Serving, value: unknown): void {
+  const { id } = serving;
+  serving.isAnswered = true;
   try {
     const parts = responseParts(value);
     if (parts === undefined)
       postToHost(PostOp.failure, id, FailureKind.noResponse, `it returned ${describe(value)}`);
-    else postToHost(PostOp.response, id, parts.status, parts.headerBlock, sendable(parts.body));
+    else postToHost(PostOp.response, id, parts.status, parts.headerBlock, sendable(serving, parts.body));
   } catch (error) {
     postToHost(PostOp.failure, id, FailureKind.threw, errorText(error));
   }
+  closeIfOver(serving);
 }
 
 function sendable(
+  serving: Serving,
   body: string | Uint8Array | ReadableStream<unknown> | undefined,
 ): string | ArrayBuffer | number | undefined {
   if (body === undefined || typeof body === "string") return body;
-  if (!(body instanceof Uint8Array)) return sendStream(body);
+  if (!(body instanceof Uint8Array)) {
+    serving.isStreaming = true;
+    return sendStream(body, () => {
+      serving.isStreaming = false;
+      closeIfOver(serving);
+    });
+  }
   const isWhole = body.byteLength === body.buffer.byteLength;
   return (isWhole ? body.buffer : body.slice().buffer) as ArrayBuffer;
 }
 
-/** Sends a stream as fast as its reader takes it; returns the id under which it goes. */
-export function sendStream(stream: ReadableStream<unknown>): number {
-  const outbound = openOutbound();
-  const reader = stream.getReader();
-  outbound.cancelled.then(() => reader.cancel("nobody reads the response any more").catch(() => undefined));
-  const pump = async () => {
-    try {
-      // Nothing is read before somebody wants it: a stream that is lazily made is made for a reader.
-      for (await outbound.ready(); outbound.isOpen; await outbound.ready()) {
-        const { done, value } = await reader.read();
-        if (done) return outbound.end();
-        if (!(value instanceof Uint8Array))
-          throw new TypeError(`a body's stream gave ${describe(value)}, not a Uint8Array`);
-        await outbound.write(value);
-      }
-    } catch (error) {
-      outbound.fail(errorText(error));
-    }
-  };
-  void pump();
-  return outbound.id;
-}
-
-function fail(id: number, error: unknown): void {
-  if (!unanswered.delete(id)) return;
+function fail(serving: Serving, error: unknown): void {
+  const { id } = serving;
+  serving.isAnswered = true;
   if (error instanceof MethodNotAllowed)
     postToHost(PostOp.failure, id, FailureKind.methodNotAllowed, error.allow);
   else postToHost(PostOp.failure, id, FailureKind.threw, errorText(error));
+  closeIfOver(serving);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

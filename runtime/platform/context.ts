@@ -1,0 +1,115 @@
+/**
+ * What a handler is given besides the request, and the two signals that tell when nobody waits for it.
+ *
+ * I1  Nothing is made before it is asked for: most handlers look at neither signal.
+ * I2  `request.signal` is aborted when the client is gone or the deadline has passed; `ctx.signal` then, too, and when the
+ *     instance drains and its grace nears its end.
+ * I3  Work of `waitUntil` is told to the host when the first of it begins, and when the last of it is over.
+ */
+import { AbortKind, PostOp } from "./boundary.ts";
+import { type AbortSignal, abortSignal, createAbortSignal } from "./dom/abort.ts";
+import { DOMException } from "./dom/dom-exception.ts";
+import { errorText } from "./error-text.ts";
+import { postToHost } from "./host-link.ts";
+
+/** One request that the isolate has not finished. */
+export class Serving {
+  readonly id: number;
+  readonly context: Context;
+  /** The answer was posted; its body may still stream. */
+  isAnswered = false;
+  isStreaming = false;
+  #requestSignal: AbortSignal | undefined;
+  #contextSignal: AbortSignal | undefined;
+  #reason: { ofRequest: DOMException | undefined; ofContext: DOMException } | undefined;
+  #background = 0;
+  readonly #onBackgroundOver: () => void;
+
+  constructor(id: number, requestId: string, deadline: number, onBackgroundOver: () => void) {
+    this.id = id;
+    this.#onBackgroundOver = onBackgroundOver;
+    this.context = new Context(this, requestId, deadline);
+  }
+
+  get isOver(): boolean {
+    return this.isAnswered && !this.isStreaming && this.#background === 0;
+  }
+
+  readonly requestSignal = (): AbortSignal => {
+    this.#requestSignal ??= signalOf(this.#reason?.ofRequest);
+    return this.#requestSignal;
+  };
+
+  get contextSignal(): AbortSignal {
+    this.#contextSignal ??= signalOf(this.#reason?.ofContext);
+    return this.#contextSignal;
+  }
+
+  abort(kind: unknown): void {
+    const reason = reasonOf(kind);
+    const isOfRequest = kind !== AbortKind.drain;
+    this.#reason = { ofRequest: isOfRequest ? reason : this.#reason?.ofRequest, ofContext: reason };
+    if (isOfRequest && this.#requestSignal !== undefined) abortSignal(this.#requestSignal, reason);
+    if (this.#contextSignal !== undefined) abortSignal(this.#contextSignal, reason);
+  }
+
+  waitUntil(work: unknown): void {
+    if (this.#background === 0) postToHost(PostOp.background, this.id);
+    this.#background += 1;
+    Promise.resolve(work).then(
+      () => this.#endBackground(),
+      (error: unknown) => {
+        postToHost(PostOp.log, "error", `work of ctx.waitUntil failed: ${errorText(error)}`, this.id);
+        this.#endBackground();
+      },
+    );
+  }
+
+  #endBackground(): void {
+    this.#background -= 1;
+    if (this.#background > 0) return;
+    postToHost(PostOp.backgroundDone, this.id);
+    this.#onBackgroundOver();
+  }
+}
+
+/** `ctx`, a handler's third argument. */
+export class Context {
+  readonly #serving: Serving;
+  readonly requestId: string;
+  /** Epoch milliseconds after which nobody waits for the answer. */
+  readonly deadline: number;
+
+  constructor(serving: Serving, requestId: string, deadline: number) {
+    this.#serving = serving;
+    this.requestId = requestId;
+    this.deadline = deadline;
+  }
+
+  /** Aborted when nobody waits for the answer any more, or the instance is about to end. */
+  get signal(): AbortSignal {
+    return this.#serving.contextSignal;
+  }
+
+  /** Keeps the instance until the promise settles, for `limits.waitUntilMs` after the answer at most. */
+  waitUntil(work: unknown): void {
+    this.#serving.waitUntil(work);
+  }
+}
+
+function signalOf(reason: DOMException | undefined): AbortSignal {
+  const signal = createAbortSignal();
+  if (reason !== undefined) abortSignal(signal, reason);
+  return signal;
+}
+
+function reasonOf(kind: unknown): DOMException {
+  switch (kind) {
+    case AbortKind.deadline:
+      return new DOMException("The time for this request is over", "TimeoutError");
+    case AbortKind.drain:
+      return new DOMException("The instance is about to end", "AbortError");
+    default:
+      return new DOMException("The client did not wait for the answer", "AbortError");
+  }
+}
