@@ -3,7 +3,9 @@
  * namespaces are not enumerable, operations and attributes are.
  */
 import { console } from "./console.ts";
-import { crypto } from "./crypto.ts";
+import { Crypto, crypto } from "./crypto/crypto.ts";
+import { CryptoKey } from "./crypto/crypto-key.ts";
+import { SubtleCrypto } from "./crypto/subtle-crypto.ts";
 import { domInterfaces } from "./dom/interfaces.ts";
 
 import { TextDecoder, TextEncoder } from "./encoding.ts";
@@ -16,6 +18,9 @@ import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.t
 import { URL, URLSearchParams } from "./url.ts";
 
 const interfaces = {
+  Crypto,
+  CryptoKey,
+  SubtleCrypto,
   ...domInterfaces,
   ...streamInterfaces,
   Headers,

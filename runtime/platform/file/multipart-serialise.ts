@@ -1,4 +1,4 @@
-import { crypto } from "../crypto.ts";
+import { randomUuid } from "../crypto/random.ts";
 import { encodeUtf8 } from "../encoding.ts";
 import { type Blob, blobPieces, createBlob, type Piece } from "./blob.ts";
 import type { FormDataEntry } from "./form-data.ts";
@@ -8,7 +8,7 @@ import type { FormDataEntry } from "./form-data.ts";
  * reference, its length is known, and it can be sent twice. With it the content type, which names the boundary.
  */
 export function serialiseMultipart(entries: readonly FormDataEntry[]): { blob: Blob; contentType: string } {
-  const boundary = `----formdata-${crypto.randomUUID()}`;
+  const boundary = `----formdata-${randomUuid()}`;
   const pieces: Piece[] = [];
   let text = "";
   for (const [name, value] of entries) {

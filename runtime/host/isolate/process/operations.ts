@@ -1,5 +1,6 @@
 import type { FunctionConfig } from "../../../../contracts/index.ts";
 import type { Nats } from "../../../../nats/index.ts";
+import { createCryptoOperations } from "./crypto/operations.ts";
 import type { HostOperations } from "./host-calls.ts";
 
 export interface OperationsOptions {
@@ -9,5 +10,5 @@ export interface OperationsOptions {
 
 /** All that a function's isolate may ask its host to do. */
 export function createOperations(_options: OperationsOptions): HostOperations {
-  return {};
+  return { ...createCryptoOperations() };
 }

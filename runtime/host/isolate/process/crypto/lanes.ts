@@ -1,0 +1,81 @@
+/**
+ * Who may use the threads of libuv's pool for cryptography, and when.
+ *
+ * The pool is one for the whole process, it takes work in the order of its arrival, and nothing in it can be stopped: one
+ * function that asks for a thousand key derivations would make every other one wait, for DNS and compression too.
+ *
+ * I1  At most `threads` pieces of work run at a time, one less than the pool has: one is always free for the others.
+ * I2  An isolate has at most `perLane` of them, and isolates take turns: what one has queued delays no other.
+ * I3  An isolate's own work starts in the order in which it came.
+ */
+export interface Lane {
+  /** Does the work when it is its turn; rejects with the signal's reason where that comes first. */
+  run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
+export interface Lanes {
+  /** A lane for one isolate. */
+  open(): Lane;
+}
+
+export interface LanesOptions {
+  threads: number;
+  perLane: number;
+}
+
+interface LaneState {
+  running: number;
+  waiting: (() => void)[];
+}
+
+export function createLanes({ threads, perLane }: LanesOptions): Lanes {
+  let running = 0;
+  /** The lanes with work that waits, those whose turn is next first. */
+  let turns: LaneState[] = [];
+
+  const next = () => {
+    while (running < threads) {
+      const lane = turns.find((candidate) => candidate.running < perLane);
+      const start = lane?.waiting.shift();
+      if (lane === undefined || start === undefined) return;
+      turns = turns.filter((other) => other !== lane);
+      if (lane.waiting.length > 0) turns.push(lane);
+      start();
+    }
+  };
+
+  return {
+    open() {
+      const lane: LaneState = { running: 0, waiting: [] };
+      return {
+        async run(work, signal) {
+          signal.throwIfAborted();
+          await new Promise<void>((resolve, reject) => {
+            const start = () => {
+              signal.removeEventListener("abort", giveUp);
+              running += 1;
+              lane.running += 1;
+              resolve();
+            };
+            const giveUp = () => {
+              lane.waiting = lane.waiting.filter((other) => other !== start);
+              if (lane.waiting.length === 0) turns = turns.filter((other) => other !== lane);
+              reject(signal.reason);
+            };
+            signal.addEventListener("abort", giveUp, { once: true });
+            lane.waiting.push(start);
+            if (lane.waiting.length === 1) turns.push(lane);
+            next();
+          });
+          try {
+            return await work();
+          } finally {
+            running -= 1;
+            lane.running -= 1;
+            next();
+          }
+        },
+      };
+    },
+  };
+}
