@@ -1,0 +1,59 @@
+import { CONNECT_TIMEOUT_MS, MAX_HEADER_BYTES, SILENCE_TIMEOUT_MS } from "./http-client.ts";
+
+/** A failure as the function may know it: what, where and why, and nothing of the host's own. */
+export interface Failure {
+  /** A code of narun's catalogue, of the system, or of undici. */
+  code: string;
+  message: string;
+}
+
+/** Undefined: it is no failure of an exchange, but a fault of ours. */
+export function describeFailure(error: unknown, url: URL): Failure | undefined {
+  const { code, message } = rootOf(error);
+  if (typeof code !== "string") return undefined;
+  if (code === "EGRESS_REFUSED") return { code, message: `${code}: ${message}` };
+  const text =
+    TEXTS[code] ??
+    (/CERT|ISSUER|SELF_SIGNED/.test(code) ? "WHERE has a certificate that is not accepted" : undefined);
+  if (text !== undefined) return { code, message: fill(text, url, code) };
+  if (/^HPE_/.test(code)) return { code, message: fill("WHERE did not answer in valid HTTP/1.1", url, code) };
+  if (/^(ERR_SSL|ERR_TLS|EPROTO)/.test(code))
+    return { code, message: fill("there is no TLS with WHERE", url, code) };
+  if (/^(Z_|ERR_?_?BROTLI|ERR_BUFFER_TOO_LARGE)/.test(code))
+    return { code, message: fill("the body from WHERE is not what its content-encoding says", url, code) };
+  return /^(E[A-Z0-9]+|UND_ERR_\w+)$/.test(code)
+    ? { code, message: fill("the exchange with WHERE failed", url, code) }
+    : undefined;
+}
+
+const SECOND_MS = 1_000;
+
+const TEXTS: Record<string, string> = {
+  ECONNREFUSED: "WHERE refused the connection",
+  ECONNRESET: "WHERE closed the connection",
+  EPIPE: "WHERE closed the connection",
+  UND_ERR_SOCKET: "WHERE closed the connection",
+  ENOTFOUND: "no address is known for HOST",
+  EAI_AGAIN: "the name HOST could not be looked up now",
+  EHOSTUNREACH: "there is no way to WHERE",
+  ENETUNREACH: "there is no way to WHERE",
+  EADDRNOTAVAIL: "there is no way to WHERE",
+  ETIMEDOUT: "WHERE did not take the connection in time",
+  UND_ERR_CONNECT_TIMEOUT: `WHERE did not take the connection within ${CONNECT_TIMEOUT_MS / SECOND_MS} s`,
+  UND_ERR_HEADERS_TIMEOUT: `WHERE did not answer within ${SILENCE_TIMEOUT_MS / SECOND_MS} s`,
+  UND_ERR_BODY_TIMEOUT: `WHERE was silent for ${SILENCE_TIMEOUT_MS / SECOND_MS} s within the body`,
+  UND_ERR_HEADERS_OVERFLOW: `WHERE answered with more than ${MAX_HEADER_BYTES} bytes of header fields`,
+  UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: "the request's body has not the length that its content-length says",
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the body from WHERE has not the length that its content-length says",
+};
+
+function fill(text: string, url: URL, code: string): string {
+  return `${text.replace("WHERE", url.origin).replace("HOST", url.hostname)} (${code})`;
+}
+
+/** Where each of a name's addresses failed there is an error for each: the first says as much as all. */
+function rootOf(error: unknown): { code?: unknown; message: string } {
+  if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
+  if (error instanceof Error) return error as { code?: unknown; message: string };
+  return { message: String(error) };
+}

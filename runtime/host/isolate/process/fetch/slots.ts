@@ -1,0 +1,45 @@
+/** A bound on how much is done at a time: who finds no slot free waits for one, in order. */
+export interface Slots {
+  /** Resolves with how to give the slot back; rejects with the signal's reason when it aborts before. */
+  take(signal: AbortSignal): Promise<() => void>;
+}
+
+export function createSlots(count: number): Slots {
+  const waiting = new Set<() => void>();
+  let free = count;
+  const releaser = () => {
+    let isReleased = false;
+    return () => {
+      if (isReleased) return;
+      isReleased = true;
+      const [next] = waiting;
+      if (next === undefined) free += 1;
+      else next();
+    };
+  };
+  return {
+    async take(signal) {
+      signal.throwIfAborted();
+      if (free > 0) {
+        free -= 1;
+        return releaser();
+      }
+      return new Promise((resolve, reject) => {
+        const settle = () => {
+          waiting.delete(begin);
+          signal.removeEventListener("abort", giveUp);
+        };
+        const begin = () => {
+          settle();
+          resolve(releaser());
+        };
+        const giveUp = () => {
+          settle();
+          reject(signal.reason);
+        };
+        waiting.add(begin);
+        signal.addEventListener("abort", giveUp, { once: true });
+      });
+    },
+  };
+}
