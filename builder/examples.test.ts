@@ -12,7 +12,7 @@ const EXAMPLES = fileURLToPath(new URL("../functions/examples", import.meta.url)
 async function openExample(name: string) {
   const build = await buildFunction(`${EXAMPLES}/${name}`, { write: false });
   const exports = (await evaluate(build)) as Record<string, Handler | ModuleWorker>;
-  const env: Env = Object.fromEntries(build.config.env.map(({ name: key, value }) => [key, value]));
+  const env: Env = Object.fromEntries(build.config.env.map(({ name: key, value = "" }) => [key, value]));
   const context: Context = { requestId: "test", deadline: Date.now() + 1_000 };
   return (path: string, init?: RequestInit) => {
     const request = new Request(`http://localhost${path}`, init);

@@ -125,6 +125,12 @@ export const errorCatalogue = {
     solve: "Find the loop, or raise `limits.cpuMs` in narun.yaml.",
     status: 504,
   },
+  SERVICE_LOOP: {
+    title: "Functions call each other without end",
+    solve:
+      "Look for a function that calls itself by its service bindings, by way of others or not. 16 calls deep is the most.",
+    status: 508,
+  },
   INTERNAL: {
     title: "narun failed",
     solve: "The gateway's log has the request id and the cause.",

@@ -21,11 +21,16 @@ export const headerNames = {
   body: "Narun-Body",
   /** What a message of a stream says (see stream.ts). */
   frame: "Narun-Frame",
+  /** How many functions have called each other by service bindings up to this request; none: 0. */
+  hops: "Narun-Hops",
   /** A code of the error catalogue, on a reply that is an error. */
   error: "Narun-Error",
   serviceErrorCode: "Nats-Service-Error-Code",
   serviceError: "Nats-Service-Error",
 } as const;
+
+/** The most of them: whoever would call one more function gets SERVICE_LOOP. */
+export const MAX_HOPS = 16;
 
 const RESERVED = /^(x-original-|x-response-|narun-|nats-)/i;
 

@@ -7,6 +7,7 @@ import { createIsolateLink, type IsolateLink } from "../host/isolate/process/iso
 import { BUNDLE_FILE } from "../host/isolate/process/source-maps.ts";
 import { receiveFromIsolate } from "../host/isolate/process/stream-adapters.ts";
 import { loadSnapshot } from "../host/isolate/snapshot.ts";
+import type { EnvPlan } from "../platform/bindings/env.ts";
 import { EnterOp, FailureKind, PostOp, splitHeaderBlock } from "../platform/boundary.ts";
 import { joinHeaderBlock } from "./header-block.ts";
 
@@ -51,7 +52,7 @@ const CPU_MS = 1_000;
 /** Loads a module into an isolate of its own and lets it be called, without NATS. */
 export async function loadTestFunction(
   code: string,
-  env: Record<string, string> = {},
+  env: Record<string, string> | EnvPlan = {},
   operations: HostOperations = {},
 ): Promise<TestFunction> {
   const answers = new Map<number, (answer: Answer) => void>();
@@ -78,9 +79,11 @@ export async function loadTestFunction(
       );
       answers.get(a as number)?.({ kind: "failure", why: why ?? "threw", text: String(c) });
     } else if (op === PostOp.log) logs.push({ level: String(a), text: String(b), request: c as number });
+    else if (op === PostOp.dropped) logs.push({ level: "dropped", text: String(a), request: 0 });
     else link.receive(op, a, b, c, d);
   });
-  const loaded = await sandbox.load({ code, fileName: BUNDLE_FILE, env, cpuMs: CPU_MS });
+  const envPlan = isPlan(env) ? env : { values: env, bindings: [] };
+  const loaded = await sandbox.load({ code, fileName: BUNDLE_FILE, env: envPlan, cpuMs: CPU_MS });
   if (loaded.kind !== "ok") throw Object.assign(new Error(`not loaded: ${loaded.kind}`), { loaded });
   const ready = sandbox;
   let nextId = 1;
@@ -113,6 +116,10 @@ export async function loadTestFunction(
       return answer;
     },
   };
+}
+
+function isPlan(env: Record<string, string> | EnvPlan): env is EnvPlan {
+  return typeof env.values === "object";
 }
 
 /** The JSON that a handler answered. */

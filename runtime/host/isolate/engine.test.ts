@@ -6,7 +6,15 @@ const SHORT_CPU_MS = 100;
 
 async function load(code: string) {
   const sandbox = await (await testEngine()).create(32, () => undefined);
-  return { sandbox, outcome: await sandbox.load({ code, fileName: "test", env: {}, cpuMs: SHORT_CPU_MS }) };
+  return {
+    sandbox,
+    outcome: await sandbox.load({
+      code,
+      fileName: "test",
+      env: { values: {}, bindings: [] },
+      cpuMs: SHORT_CPU_MS,
+    }),
+  };
 }
 
 function enter(sandbox: Awaited<ReturnType<typeof load>>["sandbox"]) {

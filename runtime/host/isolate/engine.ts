@@ -11,6 +11,7 @@
 import { randomBytes } from "node:crypto";
 import { domainToASCII } from "node:url";
 import ivm from "isolated-vm";
+import type { EnvPlan } from "../../platform/bindings/env.ts";
 import {
   AskFor,
   BOOT_GLOBAL,
@@ -37,7 +38,7 @@ export interface LoadOrder {
   code: string;
   /** What stacks call the bundle. */
   fileName: string;
-  env: Record<string, string>;
+  env: EnvPlan;
   cpuMs: number;
 }
 

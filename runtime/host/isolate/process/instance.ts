@@ -125,7 +125,7 @@ class LiveInstance implements Instance {
     });
     this.#link = createIsolateLink({
       enter: (owner, ...message) => this.#enter(owner, ...message),
-      operations: createOperations(options),
+      operations: createOperations({ ...options, hopsOf: (owner) => this.#requests.hopsOf(owner) }),
       requestOf: (owner) => this.#requests.find(owner),
       onViolation: (what) => this.#condemn("HOST_CRASHED", undefined, what),
       onCallError: (name, error) => log.write("error", `${name} failed: ${messageOf(error)}`, undefined),

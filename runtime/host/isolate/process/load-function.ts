@@ -1,5 +1,6 @@
 import type { ErrorCode, FunctionConfig } from "../../../../contracts/index.ts";
 import type { LoadOutcome, Sandbox } from "../engine.ts";
+import { planEnv } from "./bindings/plan-env.ts";
 import { BUNDLE_FILE } from "./source-maps.ts";
 
 export interface LoadFailure {
@@ -24,7 +25,7 @@ export async function loadFunction(
   const loading = sandbox.load({
     code: new TextDecoder().decode(bundle),
     fileName: BUNDLE_FILE,
-    env: Object.fromEntries(config.env.map(({ name, value }) => [name, value])),
+    env: planEnv(config),
     cpuMs: config.limits.cpuMs,
   });
   const outcome = await Promise.race([loading, late.promise]);

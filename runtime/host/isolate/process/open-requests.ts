@@ -45,6 +45,11 @@ export interface OpenRequests {
   /** The id that the client knows a request by, also for some time after its end. */
   requestIdOf(id: number | undefined): string | undefined;
   find(id: number): { id: string; deadline: number } | undefined;
+  /**
+   * How deep the calls between functions are that led to a request. Work that outlives its request counts as deep as the
+   * one that began last: a loop by way of such work ends, too.
+   */
+  hopsOf(id: number): number;
   /** Resolves when nothing is open any more, or after the grace. */
   empty(graceMs: number): Promise<void>;
 }
@@ -72,6 +77,7 @@ interface Open {
   method: string;
   /** Epoch milliseconds. */
   deadline: number;
+  hops: number;
   timer: NodeJS.Timeout;
   message: Message;
   exchange: Exchange | undefined;
@@ -87,6 +93,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
   const byToken = new Map<string, number>();
   const remembered = new Map<number, string>();
   let nextId = 1;
+  let lastHops = 0;
   let lastBusyAt = Date.now();
   let whenEmpty: (() => void) | undefined;
 
@@ -195,8 +202,19 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
         const why = `no answer within ${waitMs} ms (limits.timeoutMs is ${limits.timeoutMs} ms)`;
         giveUp(id, AbortKind.deadline, () => failWith(id, "DEADLINE_EXCEEDED", why));
       }, waitMs);
-      const { requestId, method, deadline } = request;
-      requests.set(id, { requestId, method, deadline, timer, message, exchange, body: undefined, done });
+      const { requestId, method, deadline, hops } = request;
+      lastHops = hops;
+      requests.set(id, {
+        requestId,
+        method,
+        deadline,
+        hops,
+        timer,
+        message,
+        exchange,
+        body: undefined,
+        done,
+      });
       if (exchange === undefined) return { id, request };
       byToken.set(exchange.token, id);
       if (!exchange.hasStreamedBody) return { id, request };
@@ -243,6 +261,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       background.close();
     },
     requestIdOf,
+    hopsOf: (id) => requests.get(id)?.hops ?? lastHops,
     find(id) {
       const request = requests.get(id);
       return request && { id: request.requestId, deadline: request.deadline };

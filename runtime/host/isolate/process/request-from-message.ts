@@ -16,6 +16,8 @@ export interface IncomingRequest {
   body: ArrayBuffer | number | undefined;
   /** Epoch milliseconds. */
   deadline: number;
+  /** How many functions have called each other up to this request. */
+  hops: number;
 }
 
 /**
@@ -34,8 +36,13 @@ export function requestFromMessage(message: Message, service: string, timeoutMs:
     headerBlock: headers === undefined ? "" : headerBlockOf(headers),
     // Not `slice()`: the data may be a Buffer, whose slices share memory with the neighbouring messages.
     body: data.byteLength > 0 ? new Uint8Array(data).buffer : undefined,
+    hops: hopsOf(headerValue(headers, headerNames.hops)),
     deadline: asked > 0 ? Math.min(asked, latestDeadline) : latestDeadline,
   };
+}
+
+function hopsOf(text: string | undefined): number {
+  return text !== undefined && /^\d{1,3}$/.test(text) ? Number(text) : 0;
 }
 
 function urlOf(headers: Headers | undefined, service: string): string {

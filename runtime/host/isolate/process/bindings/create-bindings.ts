@@ -1,0 +1,23 @@
+import type { FunctionConfig } from "../../../../../contracts/index.ts";
+import type { Nats } from "../../../../../nats/index.ts";
+import type { HostOperations } from "../host-calls.ts";
+import { createFindDeclared } from "./declared.ts";
+import { createKvOperations } from "./kv.ts";
+import { createPublishOperations } from "./publish.ts";
+import { createServiceOperations } from "./service.ts";
+
+export interface BindingsOptions {
+  nats: Nats;
+  config: FunctionConfig;
+  hopsOf(owner: number): number;
+}
+
+/** What a function's isolate may ask on behalf of its bindings: nothing that its configuration does not declare. */
+export function createBindings({ nats, config, hopsOf }: BindingsOptions): HostOperations {
+  const declared = createFindDeclared(config);
+  return {
+    ...createKvOperations(nats, declared),
+    ...createPublishOperations(nats, declared),
+    ...createServiceOperations({ nats, declared, timeoutMs: config.limits.timeoutMs, hopsOf }),
+  };
+}

@@ -1,0 +1,137 @@
+import { type ByteKv, type KvWrite, type Nats, openByteKv } from "../../../../../nats/index.ts";
+import { encodeKvFrame } from "../../../../platform/bindings/kv-frames.ts";
+import { CallError, type HostOperations } from "../host-calls.ts";
+import { sendToIsolate } from "../stream-adapters.ts";
+import { readBytes, readKey, readPrefix, readWhole } from "./arguments.ts";
+import type { FindDeclared } from "./declared.ts";
+import { naming } from "./store-failure.ts";
+
+const MAX_TTL_SECONDS = 10 * 365 * 24 * 3_600;
+const MAX_PAGE = 1_000;
+/** Watches that an instance may have open: each holds a consumer at the server. */
+const MAX_WATCHES = 100;
+
+export function createKvOperations(nats: Nats, declared: FindDeclared): HostOperations {
+  const open = new Map<string, ByteKv>();
+  let watches = 0;
+
+  const bucketOf = (name: unknown): { bucket: string; kv: ByteKv } => {
+    const { bucket } = declared("kv", name);
+    const kv = open.get(bucket) ?? openByteKv(nats, bucket);
+    open.set(bucket, kv);
+    return { bucket, kv };
+  };
+  const readRevision = (value: unknown) =>
+    readWhole(value, { name: "ifRevision", min: 0, max: Number.MAX_SAFE_INTEGER });
+
+  return {
+    "kv.get": async ([name, key]) => {
+      const { bucket, kv } = bucketOf(name);
+      const entry = await naming(bucket, kv.get(readKey(key)));
+      // A copy: a message's bytes share their memory with its neighbours'.
+      return entry && [entry.revision, entry.createdAt.getTime(), new Uint8Array(entry.bytes).buffer];
+    },
+    "kv.put": async ([name, keyValue, value, ttl, revision]) => {
+      const { bucket, kv } = bucketOf(name);
+      const key = readKey(keyValue);
+      const bytes = readBytes(value, kv.maxBytes, "A value");
+      const ttlSeconds = readWhole(ttl, { name: "ttlSeconds", min: 1, max: MAX_TTL_SECONDS });
+      const ifRevision = readRevision(revision);
+      const written = await naming(bucket, kv.put(key, bytes, { ttlSeconds, ifRevision }));
+      return revisionOf(written, { bucket, key, ifRevision });
+    },
+    "kv.delete": async ([name, keyValue, revision]) => {
+      const { bucket, kv } = bucketOf(name);
+      const key = readKey(keyValue);
+      const ifRevision = readRevision(revision);
+      const written = await naming(bucket, kv.delete(key, { ifRevision }));
+      return revisionOf(written, { bucket, key, ifRevision });
+    },
+    "kv.list": async ([name, prefix, limitValue, cursor]) => {
+      const { bucket, kv } = bucketOf(name);
+      const limit = readWhole(limitValue, { name: "limit", min: 1, max: MAX_PAGE }) ?? MAX_PAGE;
+      const after = readCursor(cursor);
+      const page = await naming(bucket, kv.list({ prefix: readPrefix(prefix), limit, after }));
+      return [
+        page.keys.map(({ key }) => key),
+        page.keys.map(({ revision }) => revision),
+        page.next === undefined ? undefined : String(page.next),
+      ];
+    },
+    "kv.watch": ([name, prefixValue, updatesOnly], { owner, streams }) => {
+      const { kv } = bucketOf(name);
+      const prefix = readPrefix(prefixValue);
+      if (watches >= MAX_WATCHES) {
+        throw new CallError("RangeError", `an instance has at most ${MAX_WATCHES} watches open`);
+      }
+      watches += 1;
+      const ending = new AbortController();
+      const frames = watchFrames(kv, prefix, updatesOnly !== true, ending.signal);
+      return sendToIsolate(streams, owner, endedBy(frames, ending), () => {
+        watches -= 1;
+        ending.abort();
+      });
+    },
+  };
+}
+
+async function* watchFrames(
+  kv: ByteKv,
+  prefix: string,
+  withPresent: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
+  for await (const change of kv.watch({ prefix, withPresent, signal })) {
+    const { kind, revision } = change;
+    const key = Buffer.from(change.key);
+    const isPut = change.kind === "put";
+    const at = isPut ? change.createdAt.getTime() : 0;
+    yield encodeKvFrame({ kind, revision, at, key, value: isPut ? change.bytes : new Uint8Array() });
+  }
+}
+
+/** A generator that waits hears of `return` only at its next value: the signal ends it at once. */
+function endedBy(
+  source: AsyncGenerator<Uint8Array, void>,
+  ending: AbortController,
+): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => source.next(),
+      return: () => {
+        ending.abort();
+        return source.return();
+      },
+    }),
+  };
+}
+
+function revisionOf(
+  written: KvWrite,
+  { bucket, key, ifRevision }: { bucket: string; key: string; ifRevision: number | undefined },
+): number {
+  if (written.ok) return written.revision;
+  switch (written.why) {
+    case "conflict":
+      throw new CallError(
+        "KvConflictError",
+        ifRevision === 0
+          ? `${JSON.stringify(key)} is there already`
+          : `${JSON.stringify(key)} is not at revision ${ifRevision} any more`,
+      );
+    case "no-ttl":
+      throw new CallError(
+        "BindingError",
+        `the bucket ${bucket} was made without TTL for its keys; \`nats stream edit KV_${bucket} --allow-msg-ttl\` allows it`,
+      );
+    case "full":
+      throw new CallError("BindingError", `the bucket ${bucket} has no room left`);
+  }
+}
+
+function readCursor(value: unknown): number {
+  if (value === undefined) return 0;
+  const after = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+  if (after === undefined) throw new CallError("TypeError", "cursor is what the page before gave");
+  return after;
+}

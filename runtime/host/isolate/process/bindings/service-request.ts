@@ -1,0 +1,81 @@
+import {
+  canonicalHeaderName,
+  headerNames,
+  isHopByHopHeader,
+  isReservedHeader,
+  toWireValue,
+} from "../../../../../contracts/index.ts";
+import { appendHeader, createHeaders, type Headers, isHeaderSafe } from "../../../../../nats/index.ts";
+import { splitHeaderBlock } from "../../../../platform/boundary.ts";
+
+/** A request to another function, as the isolate hands it over. */
+export interface OutgoingCall {
+  method: string;
+  url: URL;
+  headerBlock: string;
+  body: Uint8Array;
+}
+
+const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/;
+const MAX_HEADER_BYTES = 256 * 1024;
+const MAX_URL_LENGTH = 64 * 1024;
+
+/** Undefined for what is no request. All of it is user input. */
+export function readCall([method, url, headerBlock, body]: readonly unknown[]): OutgoingCall | undefined {
+  if (typeof method !== "string" || !METHOD.test(method)) return undefined;
+  if (typeof headerBlock !== "string" || headerBlock.length > MAX_HEADER_BYTES) return undefined;
+  const parsed = typeof url === "string" && url.length <= MAX_URL_LENGTH ? URL.parse(url) : null;
+  if (parsed === null) return undefined;
+  if (body !== undefined && !(body instanceof ArrayBuffer)) return undefined;
+  return { method, url: parsed, headerBlock, body: new Uint8Array(body ?? new ArrayBuffer()) };
+}
+
+/** Set here, or of no meaning without HTTP. */
+const LEFT_OUT = new Set(["host", "content-length", "expect"]);
+
+/** The message's headers (header mode, docs/wire.md); undefined where a field cannot be sent. */
+export function messageHeaders(
+  { method, url, headerBlock }: OutgoingCall,
+  { requestId, deadline, hops }: { requestId: string; deadline: number; hops: number },
+): Headers | undefined {
+  const headers = createHeaders([
+    [headerNames.method, method],
+    [headerNames.path, decodedPath(url.pathname)],
+    [headerNames.rawPath, url.pathname],
+    [headerNames.query, url.search.slice(1)],
+    [headerNames.host, url.host],
+    ["X-Forwarded-Proto", url.protocol === "https:" ? "https" : "http"],
+    [headerNames.requestId, requestId],
+    [headerNames.deadline, String(deadline)],
+    [headerNames.hops, String(hops)],
+  ]);
+  const latin1: string[] = [];
+  for (const [name, value] of splitHeaderBlock(headerBlock)) {
+    const lowerCaseName = name.toLowerCase();
+    if (isReservedHeader(name) || isHopByHopHeader(lowerCaseName) || LEFT_OUT.has(lowerCaseName)) continue;
+    const wire = toWireValue(value);
+    if (!isHeaderSafe(name, wire.value)) return undefined;
+    appendHeader(headers, canonicalHeaderName(name), wire.value);
+    if (wire.isLatin1) latin1.push(lowerCaseName);
+  }
+  if (latin1.length > 0) appendHeader(headers, headerNames.latin1, latin1.join(","));
+  return headers;
+}
+
+/** The decoded path, as far as a header can carry it. */
+function decodedPath(rawPath: string): string {
+  try {
+    const decoded = decodeURIComponent(rawPath);
+    return /[\p{Cc}]|\s$/u.test(decoded) ? rawPath : decoded;
+  } catch {
+    return rawPath;
+  }
+}
+
+/** Bytes of a message on the wire. */
+export function sizeOf(headers: Headers, body: Uint8Array): number {
+  let size = 16 + body.byteLength;
+  for (const [name, values] of headers)
+    for (const value of values) size += name.length + Buffer.byteLength(value) + 4;
+  return size;
+}

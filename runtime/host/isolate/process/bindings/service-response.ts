@@ -1,0 +1,44 @@
+import {
+  type ErrorCode,
+  fromWireValue,
+  headerNames,
+  isErrorCode,
+  isHopByHopHeader,
+  isReservedHeader,
+} from "../../../../../contracts/index.ts";
+import { type Headers, headerValue, type Message } from "../../../../../nats/index.ts";
+
+/** Status, header block and body of a response, as it enters the isolate. */
+export type ServiceAnswer = [status: number, headerBlock: string, body: ArrayBuffer | undefined];
+
+const WITHOUT_BODY = new Set([204, 205, 304]);
+
+/** The response that a reply stands for, as a gateway reads one (docs/wire.md, "Reply"). */
+export function answerOf(
+  { headers = new Map(), data }: Message,
+  method: string,
+  failed: (code: ErrorCode) => ServiceAnswer,
+): ServiceAnswer {
+  const code = headerValue(headers, headerNames.error);
+  if (isErrorCode(code)) return failed(code);
+  if (headers.has(headerNames.serviceErrorCode) || headers.has(headerNames.serviceError)) {
+    return failed("SERVICE_ERROR");
+  }
+  const text = headerValue(headers, headerNames.responseStatus);
+  const status = text !== undefined && /^[2-5]\d\d$/.test(text) ? Number(text) : 200;
+  const hasBody = !WITHOUT_BODY.has(status) && method !== "HEAD";
+  // A copy: a message's bytes share their memory with its neighbours'.
+  return [status, blockOf(headers), hasBody ? new Uint8Array(data).buffer : undefined];
+}
+
+function blockOf(headers: Headers): string {
+  const latin1 = new Set(headerValue(headers, headerNames.latin1)?.toLowerCase().split(","));
+  let block = "";
+  for (const [name, values] of headers) {
+    const lowerCaseName = name.toLowerCase();
+    if (isReservedHeader(name) || isHopByHopHeader(lowerCaseName)) continue;
+    for (const value of values)
+      block += `${lowerCaseName}\n${fromWireValue(value, latin1.has(lowerCaseName))}\n`;
+  }
+  return block;
+}

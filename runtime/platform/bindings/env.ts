@@ -1,0 +1,45 @@
+import { KvBucket } from "./kv.ts";
+import { Publisher } from "./publisher.ts";
+import { Service } from "./service.ts";
+
+/** What the host says of a function's `env`: values, secrets among them, and what has an API of its own. */
+export interface EnvPlan {
+  values: Record<string, string>;
+  bindings: readonly BindingPlan[];
+}
+
+export interface BindingPlan {
+  name: string;
+  kind: "kv" | "objects" | "service" | "publish";
+  /** The service's name, the bucket: for messages and URLs. The host goes by its own configuration alone. */
+  target: string;
+}
+
+export type Env = Readonly<Record<string, unknown>>;
+
+/** The `env` that handlers are given. A binding's object is made when it is first looked at. */
+export function createEnv({ values, bindings }: EnvPlan): Env {
+  const env: Record<string, unknown> = values;
+  for (const plan of bindings) {
+    let binding: object | undefined;
+    const get = () => {
+      binding ??= createBinding(plan);
+      return binding;
+    };
+    Object.defineProperty(env, plan.name, { enumerable: true, get });
+  }
+  return Object.freeze(env);
+}
+
+function createBinding({ name, kind, target }: BindingPlan): object {
+  switch (kind) {
+    case "kv":
+      return new KvBucket(name);
+    case "objects":
+      throw new Error("not yet");
+    case "service":
+      return new Service(name, target);
+    case "publish":
+      return new Publisher(name);
+  }
+}

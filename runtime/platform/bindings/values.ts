@@ -1,0 +1,54 @@
+/** What functions hand to bindings as a value, and how it is read again. */
+import { decodeUtf8 } from "../encoding.ts";
+import { Response } from "../fetch/response.ts";
+import { ReadableStream } from "../streams.ts";
+
+/** A whole value as it crosses: text, or bytes of its own. Streams and blobs are read; what is plain data becomes JSON. */
+export async function wholeValue(value: unknown): Promise<string | ArrayBuffer> {
+  if (typeof value === "string") return value;
+  if (value instanceof ArrayBuffer) return value.slice(0);
+  if (ArrayBuffer.isView(value)) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice().buffer;
+  }
+  if (value instanceof ReadableStream)
+    return (new Response(value as never) as unknown as globalThis.Response).arrayBuffer();
+  if (isBlobLike(value)) return value.arrayBuffer();
+  return jsonOf(value);
+}
+
+export function isBlobLike(
+  value: unknown,
+): value is { arrayBuffer(): Promise<ArrayBuffer>; stream(): unknown } {
+  return typeof value === "object" && value !== null && "arrayBuffer" in value && "stream" in value;
+}
+
+function jsonOf(value: unknown): string {
+  const prototype = typeof value === "object" && value !== null ? Object.getPrototypeOf(value) : undefined;
+  const isPlain =
+    value === null ||
+    typeof value === "number" ||
+    typeof value === "boolean" ||
+    Array.isArray(value) ||
+    prototype === Object.prototype ||
+    prototype === null;
+  const text = isPlain ? JSON.stringify(value) : undefined;
+  if (text === undefined) {
+    throw new TypeError("A value is a string, bytes, a Blob, a stream, or plain data, which is kept as JSON");
+  }
+  return text;
+}
+
+/** Bytes that came, as whoever asked wants them. */
+export interface ReadValue {
+  text(): string;
+  json(): unknown;
+  bytes(): Uint8Array<ArrayBuffer>;
+}
+
+export function readValue(buffer: ArrayBuffer): ReadValue {
+  return {
+    text: () => decodeUtf8(new Uint8Array(buffer)),
+    json: () => JSON.parse(decodeUtf8(new Uint8Array(buffer))),
+    bytes: () => new Uint8Array(buffer),
+  };
+}
