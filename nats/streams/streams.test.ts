@@ -1,0 +1,144 @@
+import { describe, expect, it } from "vitest";
+import { type Frame, headerNames, parseFrame } from "../../contracts/index.ts";
+import type { Headers } from "../headers.ts";
+import type { Message } from "../message.ts";
+import { frameOf } from "./frames.ts";
+import { type StreamEnd, StreamReceiver } from "./receiver.ts";
+import { StreamSender } from "./sender.ts";
+
+interface Sent {
+  headers: Headers;
+  data: Uint8Array;
+}
+
+const frameIn = ({ headers }: Sent) => parseFrame(headers.get(headerNames.frame)?.[0] ?? "");
+const messageOf = ({ headers, data }: Sent) => ({ headers, data }) as Message;
+
+/** A sender and a receiver whose frames are delivered one by one. */
+function connect() {
+  const toReceiver: Sent[] = [];
+  const toSender: Sent[] = [];
+  const received: Uint8Array[] = [];
+  const ends: StreamEnd[] = [];
+  const cancels: string[] = [];
+  let granted = 0;
+  let sentBytes = 0;
+  const sender = new StreamSender({
+    send: (headers, data) => {
+      toReceiver.push({ headers, data: Buffer.from(data) });
+      sentBytes += data.length;
+    },
+    onCancel: (code) => cancels.push(code),
+  });
+  const receiver = new StreamReceiver({
+    send: (headers, data) => {
+      const sent = { headers, data: Buffer.from(data) };
+      const frame = frameIn(sent);
+      if (frame?.kind === "credit") granted += frame.bytes;
+      toSender.push(sent);
+    },
+    onData: (bytes) => received.push(bytes),
+    onEnd: (end) => ends.push(end),
+  });
+  const deliver = (queue: Sent[]) => {
+    const sent = queue.shift();
+    if (sent === undefined) return false;
+    const frame = frameOf(messageOf(sent)) as Frame;
+    if (frame.kind === "credit" || frame.kind === "cancel") sender.receive(frame);
+    else receiver.receive(frame, messageOf(sent));
+    return true;
+  };
+  return {
+    sender,
+    receiver,
+    received,
+    ends,
+    cancels,
+    toReceiver,
+    toSender,
+    deliver,
+    overdrawn: () => sentBytes > granted,
+    whole: () => Buffer.concat(received),
+  };
+}
+
+/** Numbers from 0 to 1, the same ones for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+describe("a stream over NATS", () => {
+  it("brings every byte once and in order, never beyond the credit, whatever the sizes and the timing", () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      const random = randomFrom(seed);
+      const stream = connect();
+      const windowBytes = 1 + Math.floor(random() * 200_000);
+      const body = Buffer.from(
+        Array.from({ length: Math.floor(random() * 300_000) }, (_, at) => (at * 31) % 251),
+      );
+      let written = 0;
+      stream.receiver.grant(windowBytes);
+      for (let step = 0; step < 100_000 && stream.ends.length === 0; step++) {
+        const before = stream.received.length;
+        const choice = random();
+        if (choice < 0.4 && written < body.length) {
+          const size = Math.ceil(random() * 90_000);
+          stream.sender.write(body.subarray(written, written + size));
+          written = Math.min(body.length, written + size);
+        } else if (choice < 0.7) stream.deliver(stream.toReceiver);
+        else stream.deliver(stream.toSender);
+        if (written === body.length) stream.sender.end();
+        for (const bytes of stream.received.slice(before))
+          stream.receiver.consumed(bytes.length, windowBytes);
+        expect(stream.overdrawn()).toBe(false);
+      }
+      expect(stream.ends).toEqual([{ kind: "whole", trailers: new Map() }]);
+      expect(stream.whole().equals(body)).toBe(true);
+    }
+  });
+
+  it("is broken by a lost frame, and its sender is told to stop", () => {
+    const stream = connect();
+    stream.receiver.grant(1_000_000);
+    stream.deliver(stream.toSender);
+    for (let n = 0; n < 3; n++) stream.sender.write(Buffer.from(`part ${n}`));
+    stream.toReceiver.splice(1, 1);
+    while (stream.deliver(stream.toReceiver));
+    while (stream.deliver(stream.toSender));
+    expect(stream.whole().toString()).toBe("part 0");
+    expect(stream.ends).toEqual([{ kind: "broken", code: "STREAM_BROKEN" }]);
+    expect(stream.cancels).toEqual(["STREAM_BROKEN"]);
+  });
+
+  it("says at once that it broke, though what was written had no room yet", () => {
+    const stream = connect();
+    stream.sender.write(Buffer.from("never sent"));
+    stream.sender.break("HANDLER_THREW");
+    stream.deliver(stream.toReceiver);
+    expect(stream.ends).toEqual([{ kind: "broken", code: "HANDLER_THREW" }]);
+    expect(stream.received).toEqual([]);
+  });
+
+  it("carries trailers with its end", () => {
+    const stream = connect();
+    stream.sender.end(new Map([["Grpc-Status", ["0"]]]));
+    stream.deliver(stream.toReceiver);
+    expect(stream.ends).toEqual([{ kind: "whole", trailers: new Map([["Grpc-Status", ["0"]]]) }]);
+  });
+
+  it("sends nothing after its receiver has cancelled", () => {
+    const stream = connect();
+    stream.receiver.grant(10);
+    stream.deliver(stream.toSender);
+    stream.receiver.cancel("CLIENT_GONE");
+    stream.deliver(stream.toSender);
+    stream.sender.write(Buffer.from("late"));
+    stream.sender.end();
+    expect(stream.cancels).toEqual(["CLIENT_GONE"]);
+    expect(stream.toReceiver).toEqual([]);
+  });
+});
