@@ -32,7 +32,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "whatwg-mimetype": ["runtime/platform/file/mime-type.ts"],
   "@exodus/bytes": ["runtime/platform/encoding.ts"],
   "web-streams-polyfill": ["runtime/platform/streams.ts"],
-  "node-inspect-extracted": ["runtime/platform/console.ts"],
+  "node-inspect-extracted": ["runtime/platform/console/format.ts"],
   hono: ["gateway/http.ts", "gateway/metrics.ts"],
   "@hono/node-server": ["gateway/http.ts", "gateway/metrics.ts"],
   "prom-client": ["gateway/metrics.ts"],

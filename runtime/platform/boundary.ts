@@ -71,6 +71,8 @@ export const PostOp = {
   background: 13,
   /** (request id): that work is over. */
   backgroundDone: 14,
+  /** (count): log lines that one entry printed beyond its bound; none of them was posted. */
+  dropped: 15,
 } as const;
 
 /** Why a handler produced no response. */

@@ -1,16 +1,44 @@
-/** The stack of an error, or the text of what else was thrown. Reading it may run user code, and fail. */
+/** What is told to the author of a value that was thrown. */
+
+/** A chain of causes may have no end, and the errors of an AggregateError may be thousands. */
+const MAX_ERRORS = 10;
+
+/**
+ * The stack of an error with those of its causes and, of an AggregateError, of its errors; or the text of what else was
+ * thrown. Reading it may run user code, and fail.
+ */
 export function errorText(error: unknown): string {
+  return textOf(error, "Uncaught ", new Set());
+}
+
+function textOf(error: unknown, before: string, seen: Set<unknown>): string {
   try {
-    if (error instanceof Error) return withCause(error);
-    return `Uncaught ${typeof error === "string" ? JSON.stringify(error) : String(error)}`;
+    if (!(error instanceof Error))
+      return `${before}${typeof error === "string" ? JSON.stringify(error) : String(error)}`;
+    seen.add(error);
+    const parts = [`${error.stack ?? error}`];
+    if (error instanceof AggregateError) parts.push(...aggregated(error.errors, seen));
+    if (error.cause !== undefined) parts.push(inner("Caused by: ", error.cause, seen));
+    return parts.join("\n");
   } catch {
-    return "Uncaught value that cannot be shown";
+    return `${before}value that cannot be shown`;
   }
 }
 
-function withCause(error: Error): string {
-  const own = `${error.stack ?? error}`;
-  return error.cause instanceof Error && error.cause !== error
-    ? `${own}\nCaused by: ${withCause(error.cause)}`
-    : own;
+function aggregated(errors: unknown, seen: Set<unknown>): string[] {
+  if (!Array.isArray(errors)) return [];
+  const { length } = errors;
+  const shown = errors
+    .slice(0, MAX_ERRORS)
+    .map((error, at) => indented(inner(`Error ${at + 1} of ${length}: `, error, seen)));
+  return length > MAX_ERRORS ? [...shown, `  … and ${length - MAX_ERRORS} more errors`] : shown;
+}
+
+function inner(label: string, error: unknown, seen: Set<unknown>): string {
+  if (seen.has(error)) return `${label}(shown above)`;
+  return seen.size >= MAX_ERRORS ? `${label}…` : label + textOf(error, "", seen);
+}
+
+function indented(text: string): string {
+  return `  ${text.replaceAll("\n", "\n  ")}`;
 }

@@ -2,7 +2,7 @@
  * Everything that the platform adds to an isolate's global object, by kind, as Web IDL installs them: interfaces and
  * namespaces are not enumerable, operations and attributes are.
  */
-import { console } from "./console.ts";
+import { console } from "./console/console.ts";
 import { Crypto, crypto } from "./crypto/crypto.ts";
 import { CryptoKey } from "./crypto/crypto-key.ts";
 import { SubtleCrypto } from "./crypto/subtle-crypto.ts";

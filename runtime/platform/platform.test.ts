@@ -200,33 +200,7 @@ describe("timers", () => {
   });
 });
 
-describe("console", () => {
-  it("writes one line a call, formatted as Node does, with its level and request", async () => {
-    const fn = await loadTestFunction(
-      `export default () => { console.log("a %s %d", "b", 3, { c: [1] }); console.error("bad"); return new Response() }`,
-    );
-    await fn.call();
-    expect(fn.logs).toEqual([
-      { level: "info", text: "a b 3 { c: [ 1 ] }", request: 1 },
-      { level: "error", text: "bad", request: 1 },
-    ]);
-  });
-});
-
 describe("a loop that never pauses", () => {
-  it("cannot print without end: the rest is counted", async () => {
-    const fn = await loadTestFunction(
-      `export default () => { for (let n = 0; n < 5_000; n++) console.log(n); return new Response() }`,
-    );
-    await fn.call();
-    await fn.call();
-    expect(fn.logs).toHaveLength(2_001);
-    expect(fn.logs[1_000]).toMatchObject({
-      level: "warn",
-      text: expect.stringMatching(/^4000 log lines dropped/),
-    });
-  });
-
   it("cannot open timers without end", async () => {
     const fn = await loadTestFunction(
       `export default () => { for (;;) setTimeout(() => undefined, 60_000) }`,

@@ -5,7 +5,7 @@
  * I2  What is thrown while an error is being reported is logged only: no report without end.
  * I3  While nothing listens for `error` at the global object, no event is made for one.
  */
-import { logLine } from "../console.ts";
+import { logLine } from "../console/log-line.ts";
 import { errorText } from "../error-text.ts";
 import { ErrorEvent } from "./error-event.ts";
 import { type Event, type EventState, eventState, Phase } from "./event.ts";
