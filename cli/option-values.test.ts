@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { parseAddress, parseDuration, parsePairs, parsePort } from "./option-values.ts";
+import { METADATA_ADDRESSES } from "../contracts/index.ts";
+import { parseAddress, parseDuration, parsePairs, parsePort, resolveEgressDeny } from "./option-values.ts";
 
 describe("parseAddress", () => {
   test.each([
@@ -57,5 +58,25 @@ describe("parsePairs", () => {
 
   test.each(["zone", "=a", ""])("%j is none", (text) => {
     expect(() => parsePairs([text], "--label")).toThrow(/--label takes KEY=VALUE/);
+  });
+});
+
+describe("resolveEgressDeny", () => {
+  test.each([
+    [[], undefined, METADATA_ADDRESSES],
+    [[], "", METADATA_ADDRESSES],
+    [[], "10.0.0.0/8, db.internal", [...METADATA_ADDRESSES, "10.0.0.0/8", "db.internal"]],
+    [["[fd00::/8]:443"], "10.0.0.0/8", [...METADATA_ADDRESSES, "[fd00::/8]:443"]],
+    [["none"], undefined, []],
+    [["none", "10.0.0.0/8"], undefined, ["10.0.0.0/8"]],
+  ])("%j and NARUN_EGRESS_DENY=%j", (given, environment, rules) => {
+    expect(resolveEgressDeny(given, environment)).toEqual(rules);
+  });
+
+  test("names what is no rule, and where it was said", () => {
+    expect(() => resolveEgressDeny(["10.0.0.0/99"], undefined)).toThrow(
+      /--egress-deny: "10.0.0.0\/99" is no/,
+    );
+    expect(() => resolveEgressDeny([], "http://x")).toThrow(/NARUN_EGRESS_DENY: a rule has no scheme/);
   });
 });

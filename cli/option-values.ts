@@ -1,4 +1,4 @@
-import { NarunError } from "../contracts/index.ts";
+import { METADATA_ADDRESSES, NarunError, parseEgressRule } from "../contracts/index.ts";
 
 /** `host:port`; port 0 picks a free one. Error: USAGE, naming the option. */
 export function parseAddress(text: string, option: string): { host: string; port: number } {
@@ -42,4 +42,27 @@ export function parsePairs(pairs: readonly string[], option: string): Record<str
       throw new NarunError("USAGE", { detail: `${option} takes KEY=VALUE, not ${JSON.stringify(pair)}` });
     }),
   );
+}
+
+/** Every value of an option that may be given more than once. */
+export function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+/**
+ * A node's deny list: the rules that were given (option, else NARUN_EGRESS_DENY with commas between), and the metadata
+ * services of clouds, which `none` leaves out. Error: USAGE, naming the wrong rule.
+ */
+export function resolveEgressDeny(
+  given: readonly string[],
+  environment: string | undefined = process.env.NARUN_EGRESS_DENY,
+): string[] {
+  const source = given.length > 0 ? "--egress-deny" : "NARUN_EGRESS_DENY";
+  const texts = given.length > 0 ? given : (environment ?? "").split(",").map((text) => text.trim());
+  const rules = texts.filter((text) => text !== "" && text !== "none");
+  for (const rule of rules) {
+    const parsed = parseEgressRule(rule);
+    if (typeof parsed === "string") throw new NarunError("USAGE", { detail: `${source}: ${parsed}` });
+  }
+  return texts.includes("none") ? rules : [...METADATA_ADDRESSES, ...rules];
 }

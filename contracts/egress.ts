@@ -22,6 +22,23 @@ export type EgressRule = {
   | { kind: "network"; family: "ipv4" | "ipv6"; address: string; bits: number }
 );
 
+/**
+ * The metadata services of clouds: AWS (also for containers), Azure, Alibaba, Google, Oracle. They hand credentials of
+ * the machine to whoever asks.
+ */
+export const METADATA_ADDRESSES: readonly string[] = [
+  "169.254.169.254",
+  "169.254.170.2",
+  "169.254.170.23",
+  "168.63.129.16",
+  "100.100.100.200",
+  "192.0.0.192",
+  "fd00:ec2::254",
+  "fd00:ec2::23",
+  "fd20:ce::254",
+  "metadata.google.internal",
+];
+
 const MAX_RULES = 100;
 const MAX_RULE_LENGTH = 300;
 

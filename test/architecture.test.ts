@@ -33,6 +33,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "@exodus/bytes": ["runtime/platform/encoding.ts"],
   "web-streams-polyfill": ["runtime/platform/streams.ts"],
   "node-inspect-extracted": ["runtime/platform/console/format.ts"],
+  undici: ["runtime/host/isolate/process/fetch/http-client.ts"],
   hono: ["gateway/http.ts", "gateway/metrics.ts"],
   "@hono/node-server": ["gateway/http.ts", "gateway/metrics.ts"],
   "prom-client": ["gateway/metrics.ts"],

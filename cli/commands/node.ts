@@ -7,7 +7,7 @@ import { connectNats, userCacheDir } from "../../nats/index.ts";
 import { startNodeRunner } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
 import { createLog, logHandlerErrors } from "../log.ts";
-import { parsePairs } from "../option-values.ts";
+import { collect, parsePairs, resolveEgressDeny } from "../option-values.ts";
 import { createOutput } from "../output.ts";
 import { type CommonOptions, resolveNats } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";
@@ -17,6 +17,7 @@ interface NodeOptions extends CommonOptions {
   name?: string;
   cacheDir?: string;
   label: string[];
+  egressDeny: string[];
   logLevel?: string;
 }
 
@@ -26,6 +27,12 @@ export function addNodeCommand(program: Command): void {
     .description("run only a node-runner")
     .option("--name <name>", "the node's name, unique in the system (default: this machine's)")
     .option("--label <key=value>", "a label; may be given more than once", collect, [])
+    .option(
+      "--egress-deny <rule>",
+      "an address, network or name that no function may reach; may be given more than once (NARUN_EGRESS_DENY)",
+      collect,
+      [],
+    )
     .option("--cache-dir <dir>", "where bundles are kept (default: the user's cache folder)")
     .option("--log-level <level>", "debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: info)")
     .action((_options: object, command: Command) => runNode(command.optsWithGlobals<NodeOptions>()));
@@ -39,6 +46,7 @@ async function runNode(options: NodeOptions): Promise<void> {
   const log = createLog(options.logLevel, "info");
   const node = resolveName(options.name);
   const labels = parsePairs(options.label, "--label");
+  const egressDeny = resolveEgressDeny(options.egressDeny);
   const { stopped } = untilStopped();
   const login = resolveNats(options);
   const nats = await connectNats({ ...login, name: "narun node", ...logHandlerErrors(log) });
@@ -51,6 +59,7 @@ async function runNode(options: NodeOptions): Promise<void> {
       version,
       cacheDir: options.cacheDir ?? join(userCacheDir(), "node"),
       labels,
+      egressDeny,
       log,
     });
     // Whoever started this process (narun up) waits for it, and wants it to end when it does.
@@ -62,10 +71,6 @@ async function runNode(options: NodeOptions): Promise<void> {
   } finally {
     await nats.close();
   }
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
 }
 
 function resolveName(name: string | undefined): string {

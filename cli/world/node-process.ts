@@ -21,6 +21,8 @@ export interface NodeProcessOptions {
   natsUrl: string;
   credsFile?: string;
   cacheDir: string;
+  /** Default: what the environment says. */
+  egressDeny?: readonly string[];
   logLevel: string;
   log: Logger;
   /** Ends a start that is under way; the promise rejects with its reason. */
@@ -99,12 +101,30 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   };
 }
 
-function forkNode({ natsUrl, credsFile, cacheDir, logLevel }: NodeProcessOptions): ChildProcess {
+function forkNode({
+  natsUrl,
+  credsFile,
+  cacheDir,
+  egressDeny = [],
+  logLevel,
+}: NodeProcessOptions): ChildProcess {
   const main = join(import.meta.dirname, "..", `main${extname(import.meta.filename)}`);
   const creds = credsFile === undefined ? [] : ["--creds", credsFile];
+  const deny = egressDeny.flatMap((rule) => ["--egress-deny", rule]);
   return fork(
     main,
-    ["node", "--quiet", "--nats", natsUrl, ...creds, "--cache-dir", cacheDir, "--log-level", logLevel],
+    [
+      "node",
+      "--quiet",
+      "--nats",
+      natsUrl,
+      ...creds,
+      ...deny,
+      "--cache-dir",
+      cacheDir,
+      "--log-level",
+      logLevel,
+    ],
     { detached: true, stdio: ["ignore", "ignore", "pipe", "ipc"] },
   );
 }

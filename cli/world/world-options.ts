@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { createLog } from "../log.ts";
-import { parseAddress, parsePort } from "../option-values.ts";
+import { collect, parseAddress, parsePort, resolveEgressDeny } from "../option-values.ts";
 import { createOutput, type Output } from "../output.ts";
 import { type CommonOptions, resolveNats } from "../session.ts";
 import type { World, WorldOptions } from "./world.ts";
@@ -11,6 +11,7 @@ interface WorldFlags extends CommonOptions {
   metrics: string;
   natsPort: string;
   dataDir: string;
+  egressDeny: string[];
   logLevel?: string;
 }
 
@@ -25,6 +26,12 @@ export function addWorldOptions(command: Command): Command {
     )
     .option("--metrics <address>", "HOST:PORT for metrics", "127.0.0.1:9090")
     .option("--nats-port <port>", "port of the embedded nats-server", "4222")
+    .option(
+      "--egress-deny <rule>",
+      "an address, network or name that no function may reach; may be given more than once (NARUN_EGRESS_DENY)",
+      collect,
+      [],
+    )
     .option("--data-dir <dir>", "where everything is kept", ".narun/data")
     .option(
       "--log-level <level>",
@@ -36,12 +43,14 @@ export function resolveWorld(command: Command, signal: AbortSignal): WorldOption
   const flags = command.optsWithGlobals<WorldFlags>();
   const { url, credsFile } = resolveNats(flags);
   parseAddress(flags.grpc, "--grpc");
+  resolveEgressDeny(flags.egressDeny);
   return {
     http: parseAddress(flags.http, "--http"),
     metrics: parseAddress(flags.metrics, "--metrics"),
     ...(url === undefined ? {} : { external: { url, ...(credsFile === undefined ? {} : { credsFile }) } }),
     natsPort: parsePort(flags.natsPort, "--nats-port"),
     dataDir: flags.dataDir,
+    egressDeny: flags.egressDeny,
     output: createOutput(flags),
     log: createLog(flags.logLevel, "warn"),
     signal,

@@ -30,6 +30,8 @@ export interface WorldOptions {
   external?: { url: string; credsFile?: string };
   natsPort: number;
   dataDir: string;
+  /** Rules for the node's deny list, as they were given. */
+  egressDeny: readonly string[];
   output: Output;
   log: Logger;
   signal: AbortSignal;
@@ -104,12 +106,19 @@ async function startInOrder(
 
 /** Gateway and node-runner start side by side; where one fails the other ends. */
 async function startParts(
-  { http, metrics, dataDir, log, signal }: WorldOptions,
+  { http, metrics, dataDir, egressDeny, log, signal }: WorldOptions,
   nats: Nats,
   login: { natsUrl: string; credsFile?: string },
 ): Promise<[NodeProcess, Gateway]> {
   const [node, gateway] = await Promise.allSettled([
-    startNodeProcess({ ...login, cacheDir: join(dataDir, "cache"), logLevel: log.level, log, signal }),
+    startNodeProcess({
+      ...login,
+      cacheDir: join(dataDir, "cache"),
+      egressDeny,
+      logLevel: log.level,
+      log,
+      signal,
+    }),
     startGateway({ nats, http, metrics, log }),
   ]);
   if (node.status === "fulfilled" && gateway.status === "fulfilled") return [node.value, gateway.value];

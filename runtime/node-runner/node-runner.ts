@@ -9,7 +9,7 @@
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { isNarunError, NarunError, subjects } from "../../contracts/index.ts";
+import { isNarunError, METADATA_ADDRESSES, NarunError, subjects } from "../../contracts/index.ts";
 import {
   ensureLogHistory,
   followNodes,
@@ -47,6 +47,8 @@ export interface NodeRunnerOptions {
   labels?: Record<string, string>;
   /** Default 500. */
   maxInstances?: number;
+  /** What no function may reach, whatever its `egress` says: rules of egress. Default: the metadata services of clouds. */
+  egressDeny?: readonly string[];
   /** How long a draining instance may finish what it took. Default 30 s, the default of `limits.timeoutMs`. */
   drainGraceMs?: number;
   log: Logger;
@@ -86,6 +88,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       trust,
       nats: options.hostNats,
       snapshot,
+      egressDeny: options.egressDeny ?? METADATA_ADDRESSES,
       log,
       events: {
         onIdle: (id) => drainIfSpare(id),

@@ -17,6 +17,7 @@ export interface TestNodeOptions {
   name: string;
   natsUrl: string;
   cacheDir: string;
+  egressDeny?: readonly string[];
   /** Called, before the node is killed or stopped, with the pid of each process that it has started. */
   onEnding(pid: number): void;
 }
@@ -28,12 +29,16 @@ export async function startTestNode({
   name,
   natsUrl,
   cacheDir,
+  egressDeny = [],
   onEnding,
 }: TestNodeOptions): Promise<TestNode> {
   const level = process.env.NARUN_TEST_LOG ?? "error";
   const child = fork(
     main,
-    ["node", "--name", name, "--nats", natsUrl, "--cache-dir", cacheDir, "--log-level", level],
+    [
+      ...["node", "--name", name, "--nats", natsUrl, "--cache-dir", cacheDir, "--log-level", level],
+      ...egressDeny.flatMap((rule) => ["--egress-deny", rule]),
+    ],
     // The test runner's own flags are not the node's.
     { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] },
   );

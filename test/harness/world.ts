@@ -22,6 +22,8 @@ export interface WorldOptions {
   supervised?: boolean;
   /** For the first gateway: bounds of the hold, static routes. */
   gateway?: Partial<Pick<GatewayOptions, "hold" | "config" | "defaultTimeoutMs">>;
+  /** What the nodes deny functions. */
+  egressDeny?: readonly string[];
   /** Where the nodes keep bundles. Default: one folder for the whole test run. */
   cacheDir?: string;
 }
@@ -70,7 +72,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 }
 
 async function startParts(options: WorldOptions, closers: AsyncDisposableStack): Promise<World> {
-  const { nodes: nodeCount = 1, cacheDir = inject("nodeCache") } = options;
+  const { nodes: nodeCount = 1, cacheDir = inject("nodeCache"), egressDeny = [] } = options;
   const nats = closers.use(await startTestNats());
   const connect = async (name: string) => {
     const connection = await connectNats({ url: nats.url, name });
@@ -84,7 +86,8 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
 
   const nodes: TestNode[] = [];
   const startNode = async (name: string) => {
-    const node = await startTestNode({ name, natsUrl: nats.url, cacheDir, onEnding: events.noteProcess });
+    const onEnding = events.noteProcess;
+    const node = await startTestNode({ name, natsUrl: nats.url, cacheDir, egressDeny, onEnding });
     nodes.push(node);
     return node;
   };

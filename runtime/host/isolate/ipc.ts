@@ -13,6 +13,8 @@ export type ToHost =
       snapshot: Uint8Array;
       /** Isolates that are kept ready. */
       prepared: number;
+      /** What no function may reach: rules of egress. */
+      egressDeny: readonly string[];
     }
   | { type: "start"; instance: string; revision: string; config: FunctionConfig; bundle: Uint8Array }
   | { type: "trial"; id: number; config: FunctionConfig; bundle: Uint8Array; sourceMap: Uint8Array }

@@ -22,6 +22,8 @@ export interface IsolateHostOptions {
   snapshot: Uint8Array;
   /** Isolates that are kept ready. Default 3: a burst over more functions than that pays 5 ms each. */
   prepared?: number;
+  /** What no function may reach: rules of egress. */
+  egressDeny: readonly string[];
   events: HostEvents;
   log: Logger;
 }
@@ -32,7 +34,7 @@ const DEFAULT_PREPARED = 3;
 const KILL_AFTER_MS = 2_000;
 
 export function startIsolateHost(options: IsolateHostOptions): Host {
-  const { node, trust, nats, snapshot, events, prepared = DEFAULT_PREPARED } = options;
+  const { node, trust, nats, snapshot, egressDeny, events, prepared = DEFAULT_PREPARED } = options;
   const log = options.log.child({ trust });
   const backoff = createBackoff({ firstMs: 100, maxMs: 10_000, forgetAfterMs: 60_000 });
   const starts = new Map<string, (outcome: StartOutcome) => void>();
@@ -69,7 +71,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
   const receive = (message: FromHost) => {
     switch (message.type) {
       case "up":
-        return send({ type: "init", node, nats, snapshot, prepared });
+        return send({ type: "init", node, nats, snapshot, prepared, egressDeny });
       case "ready":
         log.debug({ pid: child?.pid }, "host ready");
         return ready.resolve();

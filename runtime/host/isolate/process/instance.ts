@@ -43,6 +43,7 @@ export interface InstanceOptions {
   node: string;
   pool: Pool;
   peers: Peers;
+  egressDeny: readonly string[];
   sourceMaps: SourceMaps;
   instance: string;
   revision: string;
@@ -125,7 +126,11 @@ class LiveInstance implements Instance {
     });
     this.#link = createIsolateLink({
       enter: (owner, ...message) => this.#enter(owner, ...message),
-      operations: createOperations({ ...options, hopsOf: (owner) => this.#requests.hopsOf(owner) }),
+      operations: createOperations({
+        ...options,
+        hopsOf: (owner) => this.#requests.hopsOf(owner),
+        log: (text, requestId) => log.write("error", text, requestId),
+      }),
       requestOf: (owner) => this.#requests.find(owner),
       onViolation: (what) => this.#condemn("HOST_CRASHED", undefined, what),
       onCallError: (name, error) => log.write("error", `${name} failed: ${messageOf(error)}`, undefined),

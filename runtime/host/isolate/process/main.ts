@@ -29,6 +29,7 @@ interface Running {
   nats: Nats;
   peers: Peers;
   pool: Pool;
+  egressDeny: readonly string[];
 }
 
 const instances = new Map<string, Instance>();
@@ -76,6 +77,7 @@ async function initialise({
   nats,
   snapshot,
   prepared,
+  egressDeny,
 }: Extract<ToHost, { type: "init" }>): Promise<Running> {
   const connection = await connectNats({
     ...nats,
@@ -95,6 +97,7 @@ async function initialise({
     nats: connection,
     peers: createPeers(connection),
     pool: createPool({ engine, size: prepared }),
+    egressDeny,
   };
 }
 
@@ -106,7 +109,7 @@ const refused = { ok: false, code: "NODE_STOPPING", message: "the host is stoppi
 async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
   if (running === undefined || stopping !== undefined) return refused;
   return tryBundle(
-    { ...running, operations: createOperations({ nats: running.nats, config: order.config }) },
+    { ...running, operations: createOperations({ ...running, config: order.config, log: () => undefined }) },
     order,
   ).catch(failed);
 }

@@ -1,18 +1,44 @@
 import type { FunctionConfig } from "../../../../contracts/index.ts";
 import type { Nats } from "../../../../nats/index.ts";
-import { createCompressionOperations } from "./compression.ts";
 import { createBindings } from "./bindings/create-bindings.ts";
+import { createCompressionOperations } from "./compression.ts";
 import { createCryptoOperations } from "./crypto/operations.ts";
+import { createFetch } from "./fetch/fetch.ts";
 import type { HostOperations } from "./host-calls.ts";
+import { createSubrequests, type Subrequests } from "./subrequests.ts";
 
 export interface OperationsOptions {
   nats: Nats;
   config: FunctionConfig;
+  /** What no function may reach: rules of egress. */
+  egressDeny: readonly string[];
+  /** Writes what the function's author has to know into its log. */
+  log(text: string, requestId: string | undefined): void;
   /** How deep the calls between functions are that led to a request. Default: not at all. */
   hopsOf?(owner: number): number;
 }
 
 /** All that a function's isolate may ask its host to do. */
-export function createOperations({ nats, config, hopsOf = () => 0 }: OperationsOptions): HostOperations {
-  return { ...createCompressionOperations(), ...createCryptoOperations(), ...createBindings({ nats, config, hopsOf }) };
+export function createOperations(options: OperationsOptions): HostOperations {
+  const { nats, config, hopsOf = () => 0 } = options;
+  const subrequests = createSubrequests(options);
+  return {
+    ...createCompressionOperations(),
+    ...createCryptoOperations(),
+    ...countCalls(createBindings({ nats, config, hopsOf }), subrequests),
+    ...createFetch({ ...options, subrequests }),
+  };
+}
+
+/** A call to another function is a request of its own as one by `fetch` is. */
+function countCalls(bindings: HostOperations, subrequests: Subrequests): HostOperations {
+  const { "service.fetch": call, ...others } = bindings;
+  if (call === undefined) return others;
+  return {
+    ...others,
+    "service.fetch": (values, context) => {
+      subrequests.count(context);
+      return call(values, context);
+    },
+  };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createEgress, METADATA_ADDRESSES } from "./egress.ts";
+import { METADATA_ADDRESSES } from "../../../../../contracts/index.ts";
+import { createEgress } from "./egress.ts";
 
 const bare = createEgress({ allow: [], deny: [] });
 const verdict = (egress: ReturnType<typeof createEgress>, host: string, address = host, port = 443) =>
