@@ -49,6 +49,8 @@ export interface Sandbox {
   /** Evaluates the function's module; a top-level await is waited for. */
   load(order: LoadOrder): Promise<LoadOutcome>;
   enter(timeoutMs: number, ...message: EnterMessage): Promise<EntryOutcome>;
+  /** CPU time that it has used since it was made, in milliseconds. */
+  cpuMs(): number;
   dispose(): void;
 }
 
@@ -79,6 +81,8 @@ const LOAD_MODULE = `export const load = globalThis.${LOAD_GLOBAL}; delete globa
 
 /** Its own turn comes when the top level of the function's module is over. */
 const ENTRY_MODULE = `import { load } from "load"; import * as exports from "function"; load(exports);`;
+
+const NANOS_PER_MS = 1_000_000;
 
 interface Parts {
   isolate: ivm.Isolate;
@@ -200,6 +204,7 @@ function createSandbox({ isolate, context, enter, expect, entry, loadModule, loa
         return outcome;
       }
     },
+    cpuMs: () => (isolate.isDisposed ? 0 : Number(isolate.cpuTime) / NANOS_PER_MS),
     dispose() {
       isDisposedByUs = true;
       if (!isolate.isDisposed) isolate.dispose();

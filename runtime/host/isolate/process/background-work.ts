@@ -6,13 +6,14 @@
  */
 export interface BackgroundWork {
   readonly size: number;
+  has(id: number): boolean;
   begin(id: number): void;
   end(id: number): void;
   close(): void;
 }
 
 export interface BackgroundWorkEvents {
-  onOver(): void;
+  onOver(id: number): void;
   onLimit(id: number): void;
 }
 
@@ -26,17 +27,18 @@ export function createBackgroundWork(limitMs: number, events: BackgroundWorkEven
     get size() {
       return timers.size;
     },
+    has: (id) => timers.has(id),
     begin(id) {
       if (timers.has(id)) return;
       const timer = setTimeout(() => {
         if (!end(id)) return;
         events.onLimit(id);
-        events.onOver();
+        events.onOver(id);
       }, limitMs);
       timers.set(id, timer);
     },
     end(id) {
-      if (end(id)) events.onOver();
+      if (end(id)) events.onOver(id);
     },
     close() {
       for (const timer of timers.values()) clearTimeout(timer);

@@ -28,6 +28,7 @@ import {
 import { AbortKind, EnterOp, PostOp } from "../../../platform/boundary.ts";
 import type { StartOutcome } from "../../host.ts";
 import type { EnterMessage, EntryOutcome, OnPost, Sandbox } from "../engine.ts";
+import { createCpuAccounts } from "./cpu-accounts.ts";
 import { createFunctionLog, type FunctionLog } from "./function-logs.ts";
 import { createIsolateLink } from "./isolate-link.ts";
 import { loadFunction } from "./load-function.ts";
@@ -107,6 +108,7 @@ class LiveInstance implements Instance {
   readonly #log: FunctionLog;
   readonly #requests;
   readonly #link;
+  readonly #cpu;
   #phase: Phase = "starting";
   #sandbox: Sandbox | undefined;
   #service: MicroService | undefined;
@@ -117,8 +119,11 @@ class LiveInstance implements Instance {
   constructor(options: InstanceOptions, log: FunctionLog) {
     this.#options = options;
     this.#log = log;
+    this.#cpu = createCpuAccounts(options.config.limits.cpuMs);
     this.#requests = createOpenRequests({
       ...options,
+      onOver: (id) => this.#cpu.forget(id),
+      onBytes: (id, bytes) => this.#cpu.extend(id, bytes),
       log,
       streams: () => this.#link.streams,
       abort: (id, kind) => this.#enter(id, EnterOp.abort, id, kind),
@@ -223,19 +228,41 @@ class LiveInstance implements Instance {
       return done();
     }
     const { id, request, begin } = this.#requests.open(message, done);
+    this.#cpu.open(id);
     const { method, url, headerBlock, body, requestId, deadline } = request;
     this.#enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
     begin?.();
   };
 
-  /** Enters the isolate; `id` is the request that it is for, if it is for one. */
-  #enter(id: number | undefined, ...message: EnterMessage): void {
-    const entered = this.#sandbox?.enter(this.#options.config.limits.cpuMs, ...message);
-    void entered?.then((outcome) => this.#settle(outcome, id));
+  /** Enters the isolate on behalf of a request; 0: nobody's. */
+  #enter(id: number, ...message: EnterMessage): void {
+    const sandbox = this.#sandbox;
+    if (sandbox === undefined) return;
+    const allowedMs = this.#cpu.allowance(id);
+    // What a request that has used up its time still asked for (a timer, a result) is not done.
+    if (allowedMs === 0) return;
+    const last = message.at(-1);
+    if (last instanceof ArrayBuffer) this.#cpu.extend(id, last.byteLength);
+    void sandbox.enter(Math.ceil(allowedMs), ...message).then((outcome) => {
+      const usedMs = this.#cpu.charge(id, sandbox.cpuMs());
+      this.#settle(outcome, id);
+      if (outcome.kind === "ok" && id !== 0 && this.#cpu.allowance(id) === 0) this.#overdraw(id, usedMs);
+    });
+  }
+
+  /** A request has used up its time in many short stretches. Its isolate is whole: only the request ends. */
+  #overdraw(id: number, usedMs: number): void {
+    if (this.#requests.find(id) === undefined) return;
+    const { cpuMs } = this.#options.config.limits;
+    const requestId = this.#requests.requestIdOf(id);
+    const why = `its stretches took ${Math.round(usedMs)} ms together; limits.cpuMs is ${cpuMs} ms`;
+    this.#log.write("error", `CPU_LIMIT: ${why}`, requestId);
+    this.#requests.fail(id, "CPU_LIMIT");
   }
 
   /** What an entry's end means for the requests and for the instance. */
-  #settle(outcome: EntryOutcome, id: number | undefined) {
+  #settle(outcome: EntryOutcome, owner: number) {
+    const id = owner === 0 ? undefined : owner;
     // What ends an entry while the module is still being evaluated is how its load ends: that is told there.
     if (this.#phase === "starting") return;
     const { limits } = this.#options.config;

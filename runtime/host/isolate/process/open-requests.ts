@@ -60,6 +60,10 @@ export interface OpenRequestsOptions {
   config: FunctionConfig;
   log: FunctionLog;
   streams(): IsolateStreams;
+  /** A request and its work in the background are over. */
+  onOver(id: number): void;
+  /** Bytes of a response's body came from the isolate. */
+  onBytes(id: number, bytes: number): void;
   /** Tells the isolate that nobody waits for a request's answer. */
   abort(id: number, kind: number): void;
   /** Logs a stack with the author's places. */
@@ -100,7 +104,10 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
   const requestIdOf = (id: number | undefined) =>
     id === undefined ? undefined : (requests.get(id)?.requestId ?? remembered.get(id));
   const background = createBackgroundWork(limits.waitUntilMs, {
-    onOver: () => rest(),
+    onOver(id) {
+      if (!requests.has(id)) options.onOver(id);
+      rest();
+    },
     onLimit(id) {
       const limit = `it went on for limits.waitUntilMs (${limits.waitUntilMs} ms) after the response`;
       log.write("error", `WAIT_UNTIL_LIMIT: ${limit}`, requestIdOf(id));
@@ -123,6 +130,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     }
     if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value ?? 0);
     remembered.set(id, request.requestId);
+    if (!background.has(id)) options.onOver(id);
     request.done(error === undefined ? undefined : `${error}: ${errorEntry(error).title}`);
     rest();
   };
@@ -165,7 +173,14 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       limits,
       reply,
       body,
-      openOutbound: (receiver) => streams().openOutbound(body, id, receiver),
+      openOutbound: (receiver) =>
+        streams().openOutbound(body, id, {
+          ...receiver,
+          onChunk(bytes) {
+            options.onBytes(id, bytes.byteLength);
+            receiver.onChunk(bytes);
+          },
+        }),
       onWhole: () => close(id, request),
       onBroken(code, why) {
         if (code === "HANDLER_THREW") logStack(`the response's body broke: ${why}`, request.requestId);

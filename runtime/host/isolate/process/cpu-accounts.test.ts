@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { createCpuAccounts } from "./cpu-accounts.ts";
+
+const MIB = 1024 * 1024;
+
+describe("CPU accounts", () => {
+  it("count the entries of a request together, and of each request alone", () => {
+    const accounts = createCpuAccounts(100);
+    for (const id of [1, 2]) accounts.open(id);
+    expect(accounts.charge(1, 60)).toBe(60);
+    expect(accounts.charge(2, 70)).toBe(10);
+    expect(accounts.charge(1, 90)).toBe(80);
+    expect([accounts.allowance(1), accounts.allowance(2)]).toEqual([20, 90]);
+    accounts.charge(1, 200);
+    expect(accounts.allowance(1)).toBe(0);
+  });
+
+  it("give every entry that is nobody's the whole time", () => {
+    const accounts = createCpuAccounts(100);
+    for (const id of [1, 2]) accounts.open(id);
+    accounts.charge(0, 90);
+    accounts.charge(0, 180);
+    expect(accounts.allowance(0)).toBe(100);
+  });
+
+  it("give more for bodies that pass", () => {
+    const accounts = createCpuAccounts(100);
+    for (const id of [1, 2]) accounts.open(id);
+    accounts.charge(1, 100);
+    expect(accounts.allowance(1)).toBe(0);
+    accounts.extend(1, 40 * MIB);
+    expect(accounts.allowance(1)).toBe(200);
+  });
+
+  it("forget what is over", () => {
+    const accounts = createCpuAccounts(100);
+    for (const id of [1, 2]) accounts.open(id);
+    accounts.charge(1, 100);
+    accounts.forget(1);
+    expect(accounts.allowance(1)).toBe(100);
+  });
+
+  it("are not confused by a clock that was read in another order", () => {
+    const accounts = createCpuAccounts(100);
+    for (const id of [1, 2]) accounts.open(id);
+    accounts.charge(1, 50);
+    expect(accounts.charge(2, 40)).toBe(0);
+    expect(accounts.charge(2, 60)).toBe(10);
+  });
+});

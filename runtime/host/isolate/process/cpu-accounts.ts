@@ -1,0 +1,53 @@
+/**
+ * The CPU time of each request, and what is left of it.
+ *
+ * I1  A request may use `cpuMs` in all its entries together, and as much again for every `BYTES_PER_BUDGET` of bodies that
+ *     pass for it: moving a gigabyte takes time that an endless loop must not get.
+ * I2  What nobody's request asked for (a module's own timers), or one that is over, has `cpuMs` for each entry.
+ * I3  An entry's time is what the isolate's clock moved on since the last entry's end: entries run one after the other, and
+ *     where several end before this hears of it, the first one pays for all.
+ */
+export interface CpuAccounts {
+  /** A request begins. What is not open, or no longer, has `cpuMs` for each entry. */
+  open(owner: number): void;
+  /** Milliseconds that the next entry on behalf of a request may take; 0: it has used up all. */
+  allowance(owner: number): number;
+  /** An entry has ended: the isolate's CPU clock, in milliseconds. Returns what the owner has used by now. */
+  charge(owner: number, clockMs: number): number;
+  /** Bytes of a body went by. */
+  extend(owner: number, bytes: number): void;
+  forget(owner: number): void;
+}
+
+interface Account {
+  usedMs: number;
+  bytes: number;
+}
+
+const BYTES_PER_BUDGET = 16 * 1024 * 1024;
+
+export function createCpuAccounts(cpuMs: number): CpuAccounts {
+  const accounts = new Map<number, Account>();
+  let lastClockMs = 0;
+  const budgetOf = ({ bytes }: Account) => cpuMs * (1 + Math.floor(bytes / BYTES_PER_BUDGET));
+  return {
+    open: (owner) => void accounts.set(owner, { usedMs: 0, bytes: 0 }),
+    allowance(owner) {
+      const account = accounts.get(owner);
+      return account === undefined ? cpuMs : Math.max(0, budgetOf(account) - account.usedMs);
+    },
+    charge(owner, clockMs) {
+      const spentMs = Math.max(0, clockMs - lastClockMs);
+      lastClockMs = Math.max(lastClockMs, clockMs);
+      const account = accounts.get(owner);
+      if (account === undefined) return spentMs;
+      account.usedMs += spentMs;
+      return account.usedMs;
+    },
+    extend(owner, bytes) {
+      const account = accounts.get(owner);
+      if (account !== undefined) account.bytes += bytes;
+    },
+    forget: (owner) => void accounts.delete(owner),
+  };
+}
