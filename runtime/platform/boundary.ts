@@ -49,7 +49,7 @@ export const PostOp = {
   failure: 2,
   /** (level, text, request id | 0) */
   log: 3,
-  /** (timer id, delay in ms, owner) */
+  /** (timer id, delay in ms, owner); a negative delay: as soon as may be. */
   setTimer: 4,
   /** (timer id) */
   clearTimer: 5,

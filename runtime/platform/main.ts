@@ -6,6 +6,7 @@ import "./snapshot-gaps.ts";
 import { createEnv, type EnvPlan } from "./bindings/env.ts";
 import { type Ask, BOOT_GLOBAL, type Enter, EnterOp, LOAD_GLOBAL, type Post, PostOp } from "./boundary.ts";
 import { refillLogBudget } from "./console/log-line.ts";
+import { startClock } from "./dom/clock.ts";
 import { installGlobals } from "./globals.ts";
 import { resolveHandler } from "./handler.ts";
 import { settleCall } from "./host-call.ts";
@@ -61,6 +62,7 @@ Object.defineProperty(globalThis, BOOT_GLOBAL, {
   configurable: true,
   value: (post: Post, ask: Ask) => {
     connectHost({ post, ask });
+    startClock();
     installWebAssembly();
     return { enter, expect };
   },

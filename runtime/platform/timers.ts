@@ -47,6 +47,9 @@ function start(timer: Timer, delayMs: number): number {
   return lastId;
 }
 
+/** The delay of what the host is to start when it has done what it is at. */
+export const AT_ONCE = -1;
+
 /** A timer of the platform's own. */
 export function startPlatformTimer(run: () => void, delayMs: number): number {
   return start({ run, repeatMs: undefined, owner: currentOwner(), isUsers: false }, delayMs);

@@ -1,15 +1,42 @@
+/** What of this folder user code sees, by name and kind. */
 import { AbortController, AbortSignal } from "./abort.ts";
+import { atob, btoa } from "./base64.ts";
 import { DOMException } from "./dom-exception.ts";
 import { ErrorEvent } from "./error-event.ts";
 import { Event } from "./event.ts";
+import { CloseEvent, CustomEvent, ProgressEvent, PromiseRejectionEvent } from "./event-kinds.ts";
 import { EventTarget } from "./event-target.ts";
+import { queueMicrotask, reportError } from "./global-scope.ts";
+import { MessageChannel, MessageEvent, MessagePort } from "./messaging.ts";
+import { Navigator, navigator } from "./navigator.ts";
+import { Performance, performance } from "./performance.ts";
+import { PerformanceEntry, PerformanceMark, PerformanceMeasure } from "./performance-entries.ts";
+import { PerformanceObserver, PerformanceObserverEntryList } from "./performance-observer.ts";
+import { structuredClone } from "./structured-clone.ts";
 
-/** The interfaces of this folder that user code sees, by name. */
 export const domInterfaces = {
   AbortController,
   AbortSignal,
+  CloseEvent,
+  CustomEvent,
   DOMException,
   ErrorEvent,
   Event,
   EventTarget,
+  MessageChannel,
+  MessageEvent,
+  MessagePort,
+  Navigator,
+  Performance,
+  PerformanceEntry,
+  PerformanceMark,
+  PerformanceMeasure,
+  PerformanceObserver,
+  PerformanceObserverEntryList,
+  ProgressEvent,
+  PromiseRejectionEvent,
 };
+
+export const domOperations = { atob, btoa, queueMicrotask, reportError, structuredClone };
+
+export const domAttributes = { navigator, performance };

@@ -8,29 +8,35 @@ export interface IsolateTimers {
   close(): void;
 }
 
-/** The platform refuses more; an isolate that asks all the same has tampered with it. */
-const MAX_TIMERS = 10_000;
+/** The platform refuses more than 10,000 of user code's, and has a few of its own; an isolate that asks all the same has tampered with it. */
+const MAX_TIMERS = 10_010;
 
 export function createIsolateTimers(enter: (owner: number, op: number, id: number) => void): IsolateTimers {
-  const timers = new Map<number, NodeJS.Timeout>();
+  const timers = new Map<number, () => void>();
   let isClosed = false;
   return {
     set(id, delayMs, owner) {
       if (isClosed || (timers.size >= MAX_TIMERS && !timers.has(id))) return;
-      clearTimeout(timers.get(id));
-      const timer = setTimeout(() => {
+      timers.get(id)?.();
+      const fire = () => {
         timers.delete(id);
         enter(owner, EnterOp.timer, id);
-      }, delayMs);
-      timers.set(id, timer);
+      };
+      if (delayMs < 0) {
+        const immediate = setImmediate(fire);
+        timers.set(id, () => clearImmediate(immediate));
+      } else {
+        const timeout = setTimeout(fire, delayMs);
+        timers.set(id, () => clearTimeout(timeout));
+      }
     },
     clear(id) {
-      clearTimeout(timers.get(id));
+      timers.get(id)?.();
       timers.delete(id);
     },
     close() {
       isClosed = true;
-      for (const timer of timers.values()) clearTimeout(timer);
+      for (const stop of timers.values()) stop();
       timers.clear();
     },
   };
