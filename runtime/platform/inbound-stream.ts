@@ -5,7 +5,7 @@ export interface ByteSource {
   /** The next bytes; undefined at the end. They are the caller's. Rejects where the source broke. */
   read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Nobody wants the rest. */
-  cancel(): void;
+  cancel(reason?: unknown): void;
   /** Hears of a break though nobody reads: an error, or its text. */
   onBroken?(listener: (why: unknown) => void): void;
 }
@@ -23,6 +23,6 @@ export function inboundStream(source: ByteSource): ReadableStream<Uint8Array> {
       controller.close();
       controller.byobRequest?.respond(0);
     },
-    cancel: () => source.cancel(),
+    cancel: (reason) => source.cancel(reason),
   });
 }

@@ -50,6 +50,9 @@ export class Inbound {
     if (this.#isOver) return;
     this.#finish();
     this.#chunks.length = 0;
+    // Whoever waits for bytes at this moment hears that there are none.
+    this.#reader?.resolve(undefined);
+    this.#reader = undefined;
     postToHost(PostOp.cancel, this.#id);
   }
 

@@ -16,9 +16,9 @@ import { responseParts } from "./fetch/response.ts";
 import { describe, type Handle, MethodNotAllowed } from "./handler.ts";
 import { postToHost } from "./host-link.ts";
 import { type Inbound, openInbound } from "./inbound.ts";
+import type { ByteSource } from "./inbound-stream.ts";
 import { setOwner } from "./owner.ts";
 import { sendStream } from "./send-stream.ts";
-import type { ReadableStream } from "./streams.ts";
 
 let handle: Handle | undefined;
 
@@ -87,7 +87,7 @@ function answer(serving: Serving, value: unknown): void {
 
 function sendable(
   serving: Serving,
-  body: string | Uint8Array | ReadableStream<unknown> | undefined,
+  body: string | Uint8Array | ByteSource | undefined,
 ): string | ArrayBuffer | number | undefined {
   if (body === undefined || typeof body === "string") return body;
   if (!(body instanceof Uint8Array)) {

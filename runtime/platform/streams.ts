@@ -53,3 +53,14 @@ const asyncIteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf(gener
 Object.setPrototypeOf(iteratorPrototype, asyncIteratorPrototype);
 Reflect.deleteProperty(iteratorPrototype, Symbol.asyncIterator);
 Reflect.deleteProperty(WritableStreamDefaultController.prototype, "abortReason");
+
+/** What the standard's "is disturbed" says: somebody has read from the stream, or cancelled it. */
+export function isDisturbed(stream: ReadableStream): boolean {
+  return (stream as unknown as { _disturbed: boolean })._disturbed;
+}
+
+/** Locks a stream that nobody has read from, for whoever has another way to its bytes. */
+export function takeOver(stream: ReadableStream): void {
+  PolyfillReadableStream.prototype.getReader.call(stream);
+  (stream as unknown as { _disturbed: boolean })._disturbed = true;
+}

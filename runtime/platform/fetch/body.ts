@@ -1,109 +1,167 @@
+/**
+ * What a `Request` or a `Response` carries (Fetch, "body"), in whichever form it came.
+ *
+ * I1  No stream is made before somebody asks for one: text and bytes stay what they are, what comes from the host is read
+ *     as it comes.
+ * I2  A stream that the platform made, and that nobody has read from, is worth as much as what it was made of: reading or
+ *     sending the body takes that, and locks the stream.
+ * I3  A body is read once. What is read or sent is used from then on, its stream locked and disturbed.
+ */
 import { decodeUtf8, encodeUtf8 } from "../encoding.ts";
-import { ReadableStream } from "../streams.ts";
+import { type Blob, blobPieces, createBlob, isBlob, joinPieces, pieceSource } from "../file/blob.ts";
+import { type ByteSource, inboundStream } from "../inbound-stream.ts";
+import { isDisturbed, ReadableStream, takeOver } from "../streams.ts";
+import { cloneChunks, ReaderSource, readAll } from "./reader-source.ts";
 
-export type BodyInit = string | ArrayBuffer | ArrayBufferView | { toString(): string } | null | undefined;
+export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** A whole body in memory: text until somebody wants bytes, bytes until somebody wants text. */
-export type BodyContent = string | Uint8Array | ReadableStream<unknown>;
+/** Bytes are the body's own: nobody else writes to them. */
+export type Content = string | Bytes | Blob | ByteSource;
 
-/** The bytes or text of a body init, and the content type that it implies (Fetch, "extract a body"). */
-export function extractBody(
-  init: BodyInit,
-): { content: BodyContent; contentType: string | undefined } | undefined {
-  if (init === null || init === undefined) return undefined;
-  if (typeof init === "string") return { content: init, contentType: "text/plain;charset=UTF-8" };
-  if (ArrayBuffer.isView(init)) {
-    const view = new Uint8Array(init.buffer, init.byteOffset, init.byteLength);
-    return { content: view.slice(), contentType: undefined };
-  }
-  if (init instanceof ArrayBuffer) return { content: new Uint8Array(init.slice(0)), contentType: undefined };
-  if (init instanceof ReadableStream) return { content: init as never, contentType: undefined };
-  if (init instanceof URLSearchParams) {
-    return { content: init.toString(), contentType: "application/x-www-form-urlencoded;charset=UTF-8" };
-  }
-  return { content: `${init}`, contentType: "text/plain;charset=UTF-8" };
+/** A body on its way to the host. */
+export interface Outgoing {
+  readonly content: string | Bytes | ByteSource;
+  /** Its bytes, where they are known before they are read. */
+  readonly length: number | undefined;
+  /** The same once more, as after a redirect; undefined for what is gone once it is read. */
+  readonly again: (() => Outgoing) | undefined;
 }
 
-/** The platform's own look at a body that nobody read yet: for `clone`, and for sending it. */
-export let peekBody: (body: Body) => BodyContent | undefined;
+/** What streams of the platform's own were made of (I2). */
+const origins = new WeakMap<object, Content>();
 
-/** What `Request` and `Response` share: a body that is read once (Fetch, "Body mixin"). */
 export class Body {
-  #content: BodyContent | undefined;
+  #content: Content | undefined;
+  #stream: ReadableStream | undefined;
   #isUsed = false;
 
-  constructor(content: BodyContent | undefined) {
-    this.#content = content;
+  /** Throws for a stream that is locked or disturbed. */
+  constructor(content: Content | ReadableStream) {
+    if (!(content instanceof ReadableStream)) {
+      this.#content = content;
+      return;
+    }
+    if (content.locked || isDisturbed(content))
+      throw new TypeError("The body is a stream that is locked, or has been read from");
+    this.#stream = content;
+    this.#content = origins.get(content);
   }
 
-  get body(): ReadableStream<unknown> | null {
-    if (this.#content === undefined) return null;
-    if (this.#content instanceof ReadableStream) return this.#content;
-    const bytes = toBytes(this.#content);
-    this.#content = new ReadableStream({
-      start(controller) {
-        controller.enqueue(bytes);
-        controller.close();
-      },
-    }) as ReadableStream<unknown>;
-    return this.#content;
+  get stream(): ReadableStream {
+    if (this.#stream !== undefined) return this.#stream;
+    const content = this.#content ?? "";
+    this.#stream = inboundStream(this.#isUsed ? pieceSource([]) : sourceOf(content));
+    if (this.#isUsed) takeOver(this.#stream);
+    else origins.set(this.#stream, content);
+    return this.#stream;
   }
 
-  get bodyUsed(): boolean {
-    return this.#isUsed;
+  get isUsed(): boolean {
+    return this.#isUsed || (this.#stream !== undefined && isDisturbed(this.#stream));
   }
 
-  async text(): Promise<string> {
-    const content = await whole(this.#take());
-    return typeof content === "string" ? content : decodeUtf8(content);
+  /** Whether it is used, or somebody has got hold of its stream. */
+  get isUnusable(): boolean {
+    return this.isUsed || this.#stream?.locked === true;
   }
 
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
+  /** A second body of the same bytes; this one stays readable. */
+  clone(): Body {
+    this.#refuseUnusable();
+    const content = this.#content;
+    if (typeof content === "string" || isBlob(content)) return new Body(content);
+    if (content instanceof Uint8Array) return new Body(content.slice());
+    const [own, other] = this.stream.tee();
+    this.#stream = own;
+    this.#content = undefined;
+    return new Body(content === undefined ? cloneChunks(other) : other);
   }
 
-  async bytes(): Promise<Uint8Array> {
-    return toBytes(await whole(this.#take()));
+  /** Hands everything over to another body. */
+  move(): Body {
+    return new Body(this.#take());
   }
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    const bytes = toBytes(await whole(this.#take()));
-    return bytes.buffer as ArrayBuffer;
+  /** Hands everything over to the host. */
+  send(): Outgoing {
+    return toOutgoing(this.#take());
   }
 
-  #take(): BodyContent {
-    if (this.#isUsed) throw new TypeError("The body has already been read");
-    // A body that is null can be read again and again (Fetch).
-    if (this.#content === undefined) return "";
+  /** The whole of it, as bytes that are the caller's or as the text that it was made of. */
+  async read(): Promise<string | Bytes> {
+    const content = await this.#readWhole();
+    return isBlob(content) ? joinPieces(blobPieces(content)) : content;
+  }
+
+  async readBlob(type: string): Promise<Blob> {
+    const content = await this.#readWhole();
+    return createBlob(isBlob(content) ? blobPieces(content) : [toBytes(content)], type);
+  }
+
+  async #readWhole(): Promise<string | Bytes | Blob> {
+    const content = this.#take();
+    return isStored(content) ? content : readAll(content);
+  }
+
+  #take(): Content {
+    this.#refuseUnusable();
     this.#isUsed = true;
     const content = this.#content;
+    const stream = this.#stream;
     this.#content = undefined;
+    if (stream === undefined) return content ?? "";
+    if (content === undefined) return new ReaderSource(stream);
+    takeOver(stream);
     return content;
   }
 
-  static {
-    peekBody = (body) => {
-      if (body.#isUsed) throw new TypeError("The body has already been read");
-      return body.#content;
-    };
+  #refuseUnusable(): void {
+    if (this.isUsed) throw new TypeError("The body has already been read");
+    if (this.isUnusable) throw new TypeError("The body's stream is locked by a reader");
   }
 }
 
-async function whole(content: BodyContent): Promise<string | Uint8Array> {
-  if (!(content instanceof ReadableStream)) return content;
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of content) chunks.push(chunk as Uint8Array);
-  const all = new Uint8Array(chunks.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return all;
+function isStored(content: Content): content is string | Bytes | Blob {
+  return typeof content === "string" || content instanceof Uint8Array || isBlob(content);
 }
 
-function toBytes(content: string | Uint8Array): Uint8Array {
-  if (typeof content === "string") return encodeUtf8(content);
-  // A view on a larger buffer would show its neighbours.
-  return content.byteLength === content.buffer.byteLength ? content : content.slice();
+function sourceOf(content: Content): ByteSource {
+  if (isBlob(content)) return pieceSource(blobPieces(content));
+  if (!isStored(content)) return content;
+  let rest: string | Bytes | undefined = content;
+  return {
+    async read() {
+      const bytes = rest === undefined ? undefined : toBytes(rest);
+      rest = undefined;
+      return bytes?.byteLength === 0 ? undefined : bytes;
+    },
+    cancel() {
+      rest = undefined;
+    },
+  };
+}
+
+/** As much of a blob as is sent in one piece. */
+const MAX_PIECE_BYTES = 64 * 1024;
+
+function toOutgoing(content: Content): Outgoing {
+  if (!isStored(content)) return { content, length: undefined, again: undefined };
+  const again = () => toOutgoing(content);
+  if (typeof content === "string") return { content, length: undefined, again };
+  if (content instanceof Uint8Array) return { content, length: content.byteLength, again };
+  const pieces = blobPieces(content);
+  const length = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return { content: length <= MAX_PIECE_BYTES ? joinPieces(pieces) : pieceSource(pieces), length, again };
+}
+
+/** A byte-order mark at the start is no part of the text (Encoding, "UTF-8 decode"). */
+export function toText(content: string | Bytes): string {
+  if (typeof content !== "string") return decodeUtf8(content);
+  return content.charCodeAt(0) === 0xfeff ? content.slice(1) : content;
+}
+
+/** Bytes in a buffer of their own: a view on a larger one would show its neighbours. */
+export function toBytes(content: string | Bytes): Bytes {
+  const bytes = typeof content === "string" ? encodeUtf8(content) : content;
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
 }

@@ -1,59 +1,105 @@
-import type { Inbound } from "../inbound.ts";
-import { inboundStream } from "../inbound-stream.ts";
-import { Body, type BodyContent, type BodyInit, extractBody, peekBody } from "./body.ts";
-import { Headers, type HeadersInit, headersFromBlock, headersToBlock } from "./headers.ts";
+// biome-ignore-all lint/complexity/noArguments: rest parameters would change the constructor's length
+/**
+ * `Request` of the Fetch standard.
+ *
+ * I1  A request from the host is a few strings until somebody looks: headers, signal and stream are made on first use.
+ * I2  A body that came from the host and was not touched is handed on as it is.
+ */
+import { type AbortSignal, createAbortSignal, createDependentSignal } from "../dom/abort.ts";
+import type { ByteSource } from "../inbound-stream.ts";
+import { ReadableStream } from "../streams.ts";
+import { asInterface, requireArguments, toUSVString } from "../webidl.ts";
+import { Body, type Outgoing } from "./body.ts";
+import { extractBody } from "./body-init.ts";
+import { type BodyMembers, defineBodyMixin } from "./body-mixin.ts";
+import {
+  addDefaultHeader,
+  cloneHeaders,
+  getHeader,
+  Headers,
+  headersFromBlock,
+  headersToBlock,
+  mutableCopy,
+} from "./headers.ts";
+import {
+  type ConvertedInit,
+  convertInit,
+  DEFAULT_SETTINGS,
+  normalMethod,
+  parseRequestUrl,
+  type RequestInit,
+  type RequestSettings,
+} from "./request-init.ts";
 
-export interface RequestInit {
-  method?: string;
-  headers?: HeadersInit;
-  body?: BodyInit;
+export type { RequestInit } from "./request-init.ts";
+
+/** What the host needs to send a request. */
+export interface RequestParts extends RequestSettings {
+  readonly method: string;
+  /** With its fragment. */
+  readonly url: string;
+  readonly headerBlock: string;
+  readonly body: Outgoing | undefined;
+  /** What may abort it; undefined where nothing can. */
+  readonly signal: AbortSignal | undefined;
 }
 
-const NORMALISED = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
-const FORBIDDEN = new Set(["CONNECT", "TRACE", "TRACK"]);
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+export let isRequest: (value: unknown) => value is Request;
+/** Takes what the host needs out of a request, whose body is used from then on; throws where it was read already. */
+export let requestParts: (request: Request) => RequestParts;
+/**
+ * The request that came in, of parts that the host has checked. It is sent on as it is, redirects included; its headers
+ * cannot be changed (Fetch, of requests that a worker is asked to answer).
+ */
+export let createRequest: (
+  method: string,
+  url: string,
+  headerBlock: string,
+  body: ArrayBuffer | ByteSource | undefined,
+  makeSignal?: () => AbortSignal,
+) => Request;
 
-/** The parts of a request that came from the host, already checked there. */
-interface Incoming {
-  method: string;
-  url: string;
-  headerBlock: string;
-}
-
-/** Lets the platform build a request from trusted parts through the one public constructor. */
+const INCOMING_SETTINGS: RequestSettings = { ...DEFAULT_SETTINGS, redirect: "manual" };
+/** Shown by the platform where it makes a request of trusted parts. */
 const INCOMING = Symbol("incoming");
 
-let isRequest: (value: unknown) => value is Request;
+export class Request {
+  // Defined below, on the prototype.
+  declare readonly body: BodyMembers["body"];
+  declare readonly bodyUsed: BodyMembers["bodyUsed"];
+  declare readonly arrayBuffer: BodyMembers["arrayBuffer"];
+  declare readonly blob: BodyMembers["blob"];
+  declare readonly bytes: BodyMembers["bytes"];
+  declare readonly formData: BodyMembers["formData"];
+  declare readonly json: BodyMembers["json"];
+  declare readonly text: BodyMembers["text"];
 
-/** `Request` of the Fetch standard. */
-export class Request extends Body {
-  #method: string;
-  #url: string;
-  #headers: Headers;
+  #method = "GET";
+  #url = "";
+  /** What came from the host, until somebody looks at the headers. */
+  #headerBlock = "";
+  #headers: Headers | undefined;
+  #body: Body | undefined;
+  #settings = INCOMING_SETTINGS;
+  /** Where its signal comes from: `isOwn` where that is the very one. */
+  #signalSource: { get(): AbortSignal; isOwn: boolean } | undefined;
+  #signal: AbortSignal | undefined;
 
-  constructor(input: unknown, init: RequestInit = {}, brand?: symbol) {
-    if (brand === INCOMING) {
-      const { method, url, headerBlock } = input as Incoming;
-      super(init.body as BodyContent | undefined);
-      this.#method = method;
-      this.#url = url;
-      this.#headers = headersFromBlock(headerBlock);
-      return;
-    }
+  constructor(input: string | object, init: RequestInit | Request | undefined = undefined) {
+    if ((input as unknown) === INCOMING) return;
+    requireArguments(arguments.length, 1, "Request constructor");
     const source = isRequest(input) ? input : undefined;
-    const method = normalMethod(init.method ?? source?.method ?? "GET");
-    const extracted = extractBody(init.body);
-    if (extracted !== undefined && (method === "GET" || method === "HEAD")) {
-      throw new TypeError(`A ${method} request cannot have a body`);
-    }
-    const inherited = source === undefined ? undefined : peekBody(source);
-    super(extracted?.content ?? inherited);
-    this.#method = method;
-    this.#url = source?.url ?? parseUrl(input);
-    this.#headers = new Headers(init.headers ?? source?.headers);
-    if (extracted?.contentType !== undefined && !this.#headers.has("content-type")) {
-      this.#headers.set("content-type", extracted.contentType);
-    }
+    const text = source === undefined ? toUSVString(input, "Request: the URL") : "";
+    const given = convertInit(init);
+    const inheritedMethod = source === undefined ? "GET" : source.#method;
+    this.#url = source === undefined ? parseRequestUrl(text) : source.#url;
+    this.#settings = settingsFor(source === undefined ? undefined : source.#settings, given);
+    this.#method = given.method === undefined ? inheritedMethod : normalMethod(given.method);
+    if (this.#settings.mode === "no-cors" && !["GET", "HEAD", "POST"].includes(this.#method))
+      throw new TypeError(`Request: the mode "no-cors" does not allow the method ${this.#method}.`);
+    this.#signalSource = signalSourceOf(source, given.signal);
+    this.#headers = given.headers ?? (source === undefined ? new Headers() : mutableCopy(source.headers));
+    this.#body = this.#bodyFor(source, given);
   }
 
   get method(): string {
@@ -65,49 +111,148 @@ export class Request extends Body {
   }
 
   get headers(): Headers {
+    this.#headers ??= headersFromBlock(this.#headerBlock, true);
     return this.#headers;
   }
 
-  clone(): Request {
-    const body = peekBody(this);
-    return new Request(
-      { method: this.#method, url: this.#url, headerBlock: headersToBlock(this.#headers) },
-      { body: body as BodyInit },
-      INCOMING,
-    );
+  get destination(): string {
+    this.#method;
+    return "";
   }
 
-  get [Symbol.toStringTag](): string {
-    return "Request";
+  get referrer(): string {
+    return this.#settings.referrer;
+  }
+
+  get referrerPolicy(): string {
+    return this.#settings.referrerPolicy;
+  }
+
+  get mode(): string {
+    return this.#settings.mode;
+  }
+
+  get credentials(): string {
+    return this.#settings.credentials;
+  }
+
+  get cache(): string {
+    return this.#settings.cache;
+  }
+
+  get redirect(): string {
+    return this.#settings.redirect;
+  }
+
+  get integrity(): string {
+    return this.#settings.integrity;
+  }
+
+  get keepalive(): boolean {
+    return this.#settings.keepalive;
+  }
+
+  get isReloadNavigation(): boolean {
+    this.#method;
+    return false;
+  }
+
+  get isHistoryNavigation(): boolean {
+    this.#method;
+    return false;
+  }
+
+  get signal(): AbortSignal {
+    const source = this.#signalSource;
+    this.#signal ??= source?.isOwn
+      ? source.get()
+      : source === undefined
+        ? createAbortSignal()
+        : createDependentSignal([source.get()]);
+    return this.#signal;
+  }
+
+  get duplex(): string {
+    this.#method;
+    return "half";
+  }
+
+  clone(): Request {
+    if (this.#body?.isUnusable) throw new TypeError("Request.clone: the body has been read, or is locked.");
+    const copy = new Request(INCOMING as never);
+    copy.#method = this.#method;
+    copy.#url = this.#url;
+    copy.#headerBlock = this.#headerBlock;
+    copy.#headers = this.#headers && cloneHeaders(this.#headers);
+    copy.#body = this.#body?.clone();
+    copy.#settings = this.#settings;
+    copy.#signalSource = { get: () => this.signal, isOwn: false };
+    return copy;
+  }
+
+  #bodyFor(source: Request | undefined, { body, isHalfDuplex }: ConvertedInit): Body | undefined {
+    const isGiven = body !== undefined && body !== null;
+    const inherited = source === undefined ? undefined : source.#body;
+    if (!isGiven && inherited === undefined) return undefined;
+    if (this.#method === "GET" || this.#method === "HEAD")
+      throw new TypeError(`Request: a ${this.#method} request has no body.`);
+    if (!isGiven) return inherited?.move();
+    if (body instanceof ReadableStream) {
+      if (this.#settings.keepalive) throw new TypeError("Request: a stream cannot outlive its sender.");
+      if (!isHalfDuplex)
+        throw new TypeError('Request: a body that is a stream needs duplex: "half" (RequestInit: duplex).');
+      if (this.#settings.mode === "no-cors")
+        throw new TypeError('Request: the mode "no-cors" does not allow a stream.');
+    }
+    const extracted = extractBody(body);
+    if (extracted.contentType !== undefined)
+      addDefaultHeader(this.headers, "content-type", extracted.contentType);
+    return extracted.body;
   }
 
   static {
-    isRequest = (value: unknown): value is Request =>
-      typeof value === "object" && value !== null && #method in value;
+    isRequest = (value): value is Request => typeof value === "object" && value !== null && #method in value;
+    requestParts = (request) => ({
+      ...request.#settings,
+      method: request.#method,
+      url: request.#url,
+      headerBlock: request.#headers === undefined ? request.#headerBlock : headersToBlock(request.#headers),
+      body: request.#body?.send(),
+      signal: request.#signal ?? request.#signalSource?.get(),
+    });
+    createRequest = (method, url, headerBlock, body, makeSignal) => {
+      const request = new Request(INCOMING as never);
+      request.#method = method;
+      request.#url = url;
+      request.#headerBlock = headerBlock;
+      if (body !== undefined)
+        request.#body = new Body(body instanceof ArrayBuffer ? new Uint8Array(body) : body);
+      if (makeSignal !== undefined) request.#signalSource = { get: makeSignal, isOwn: true };
+      return request;
+    };
+    defineBodyMixin(Request, {
+      bodyOf: (request) => request.#body,
+      contentTypeOf: (request) => getHeader(request.headers, "content-type"),
+    });
   }
 }
 
-export function createRequest(
-  method: string,
-  url: string,
-  headerBlock: string,
-  body: ArrayBuffer | Inbound | undefined,
-): Request {
-  const content =
-    body instanceof ArrayBuffer ? new Uint8Array(body) : body === undefined ? undefined : inboundStream(body);
-  return new Request({ method, url, headerBlock }, { body: content as BodyInit }, INCOMING);
+asInterface("Request", Request);
+
+function settingsFor(
+  inherited: RequestSettings | undefined,
+  { isEmpty, settings }: ConvertedInit,
+): RequestSettings {
+  if (inherited !== undefined && isEmpty) return inherited;
+  const { referrer, referrerPolicy } = DEFAULT_SETTINGS;
+  const all = { ...DEFAULT_SETTINGS, ...inherited, referrer, referrerPolicy, ...settings };
+  if (all.cache === "only-if-cached" && all.mode !== "same-origin")
+    throw new TypeError('Request: the cache mode "only-if-cached" is for the mode "same-origin" alone.');
+  return all;
 }
 
-function normalMethod(method: unknown): string {
-  const text = `${method}`;
-  const upper = text.toUpperCase();
-  if (!TOKEN.test(text) || FORBIDDEN.has(upper))
-    throw new TypeError(`Invalid method: ${JSON.stringify(text)}`);
-  return NORMALISED.has(upper) ? upper : text;
-}
-
-function parseUrl(input: unknown): string {
-  const url = new URL(`${input}`);
-  if (url.username !== "" || url.password !== "") throw new TypeError("A request URL cannot carry a login");
-  return url.href;
+function signalSourceOf(source: Request | undefined, given: AbortSignal | null | undefined) {
+  if (given === null) return undefined;
+  if (given !== undefined) return { get: () => given, isOwn: false };
+  return source === undefined ? undefined : { get: () => source.signal, isOwn: false };
 }

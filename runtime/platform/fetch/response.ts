@@ -1,5 +1,33 @@
-import { Body, type BodyContent, type BodyInit, extractBody, peekBody } from "./body.ts";
-import { Headers, type HeadersInit, headersToBlock } from "./headers.ts";
+// biome-ignore-all lint/complexity/noArguments: rest parameters would change the methods' length
+/**
+ * `Response` of the Fetch standard.
+ *
+ * I1  `new Response(text)` and `Response.json(value)` make no Headers object and no stream, nor does sending them.
+ * I2  A body that came from the host and was not touched is handed back to it as it is.
+ */
+import type { ByteSource } from "../inbound-stream.ts";
+import { URL } from "../url.ts";
+import {
+  asInterface,
+  conversions,
+  requireArguments,
+  toByteString,
+  toDictionary,
+  toUSVString,
+} from "../webidl.ts";
+import { Body } from "./body.ts";
+import { type BodyInit, extractBody } from "./body-init.ts";
+import { type BodyMembers, defineBodyMixin } from "./body-mixin.ts";
+import {
+  addDefaultHeader,
+  cloneHeaders,
+  getHeader,
+  Headers,
+  type HeadersInit,
+  headersFromBlock,
+  headersToBlock,
+  makeImmutable,
+} from "./headers.ts";
 
 export interface ResponseInit {
   status?: number;
@@ -7,100 +35,207 @@ export interface ResponseInit {
   headers?: HeadersInit;
 }
 
-const NULL_BODY_STATUS = new Set([101, 204, 205, 304]);
+type ResponseType = "default" | "basic" | "error";
+
+/** What the host needs of an answer. */
+export interface ResponseParts {
+  status: number;
+  headerBlock: string;
+  body: string | Uint8Array<ArrayBuffer> | ByteSource | undefined;
+  /** Bytes of the body, where they are known before they are read. */
+  length: number | undefined;
+}
+
+/** What the host says of an answer that was fetched. */
+export interface HostResponse {
+  status: number;
+  statusText: string;
+  headerBlock: string;
+  /** The URL that answered, after redirects, without its fragment. */
+  url: string;
+  isRedirected: boolean;
+  body: ArrayBuffer | ByteSource | undefined;
+}
+
+/**
+ * Takes what the host needs out of a response, whose body is used from then on; undefined for a value that is none.
+ * Throws where the body was read already, and for `Response.error()`.
+ */
+export let responseParts: (value: unknown) => ResponseParts | undefined;
+/** The response that `fetch` gives. */
+export let createResponse: (parts: HostResponse) => Response;
+
+const NULL_BODY_STATUS = new Set([101, 103, 204, 205, 304]);
 const REDIRECT_STATUS = new Set([301, 302, 303, 307, 308]);
 const REASON_PHRASE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** What the host needs of a response; undefined for a value that is none. */
-export let responseParts: (
-  value: unknown,
-) => { status: number; headerBlock: string; body: BodyContent | undefined } | undefined;
+export class Response {
+  // Defined below, on the prototype.
+  declare readonly body: BodyMembers["body"];
+  declare readonly bodyUsed: BodyMembers["bodyUsed"];
+  declare readonly arrayBuffer: BodyMembers["arrayBuffer"];
+  declare readonly blob: BodyMembers["blob"];
+  declare readonly bytes: BodyMembers["bytes"];
+  declare readonly formData: BodyMembers["formData"];
+  declare readonly json: BodyMembers["json"];
+  declare readonly text: BodyMembers["text"];
 
-/** `Response` of the Fetch standard. */
-export class Response extends Body {
-  #status: number;
-  #statusText: string;
+  #status = 200;
+  #statusText = "";
+  #type: ResponseType = "default";
+  #url = "";
+  #isRedirected = false;
   #headers: Headers | undefined;
-  /** Set where the body implies one and nobody touched the headers: most responses never build a Headers object. */
+  /** What the body implies, until there is a Headers object. */
   #contentType: string | undefined;
+  #body: Body | undefined;
 
-  constructor(body?: BodyInit, init: ResponseInit = {}) {
-    const extracted = extractBody(body);
-    super(extracted?.content);
-    const status = init.status === undefined ? 200 : Math.trunc(Number(init.status));
-    if (!(status >= 200 && status <= 599)) throw new RangeError(`Invalid status: ${init.status}`);
-    if (extracted !== undefined && NULL_BODY_STATUS.has(status)) {
-      throw new TypeError(`A response of status ${status} cannot have a body`);
-    }
-    this.#status = status;
-    this.#statusText = `${init.statusText ?? ""}`;
-    if (!REASON_PHRASE.test(this.#statusText)) throw new TypeError("Invalid status text");
-    this.#contentType = extracted?.contentType;
-    if (init.headers !== undefined) this.#headers = new Headers(init.headers);
+  constructor(body: BodyInit | null | undefined = null, init: ResponseInit | undefined = undefined) {
+    // Converted first, as all arguments are, then the init.
+    const extracted = body === null || body === undefined ? undefined : extractBody(body);
+    if (init !== undefined) this.#take(init);
+    if (extracted !== undefined) this.#fill(extracted.body, extracted.contentType);
   }
 
-  static json(data: unknown, init: ResponseInit = {}): Response {
-    const text = JSON.stringify(data);
-    if (text === undefined) throw new TypeError("The value has no JSON form");
-    const response = new Response(text, init);
-    response.#contentType = "application/json";
+  static error(): Response {
+    const response = new Response();
+    response.#type = "error";
+    response.#status = 0;
+    response.#headers = makeImmutable(new Headers());
     return response;
   }
 
-  static redirect(url: string, status = 302): Response {
-    if (!REDIRECT_STATUS.has(status)) throw new RangeError(`Invalid redirect status: ${status}`);
-    return new Response(null, { status, headers: { location: new URL(`${url}`).href } });
+  static json(data: unknown, init: ResponseInit | undefined = undefined): Response {
+    requireArguments(arguments.length, 1, "Response.json");
+    const text = JSON.stringify(data);
+    if (text === undefined) throw new TypeError("Response.json: the value has no JSON form.");
+    const response = new Response(null, init);
+    response.#fill(new Body(text), "application/json");
+    return response;
+  }
+
+  static redirect(url: string, status: number = 302): Response {
+    requireArguments(arguments.length, 1, "Response.redirect");
+    const text = toUSVString(url);
+    const code = conversions["unsigned short"](status);
+    const location = URL.canParse(text) ? new URL(text).href : undefined;
+    if (location === undefined)
+      throw new TypeError(`Response.redirect: ${JSON.stringify(text)} is not an absolute URL.`);
+    if (!REDIRECT_STATUS.has(code))
+      throw new RangeError(`Response.redirect: ${code} is not the status of a redirect.`);
+    const response = new Response();
+    response.#status = code;
+    response.#headers = headersFromBlock(`location\n${location}\n`, true);
+    return response;
+  }
+
+  get type(): ResponseType {
+    return this.#type;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get redirected(): boolean {
+    return this.#isRedirected;
   }
 
   get status(): number {
     return this.#status;
   }
 
+  get ok(): boolean {
+    return this.#status >= 200 && this.#status <= 299;
+  }
+
   get statusText(): string {
     return this.#statusText;
   }
 
-  get ok(): boolean {
-    return this.#status < 300;
-  }
-
   get headers(): Headers {
     this.#headers ??= new Headers();
-    if (this.#contentType !== undefined) {
-      if (!this.#headers.has("content-type")) this.#headers.set("content-type", this.#contentType);
-      this.#contentType = undefined;
-    }
+    if (this.#contentType !== undefined) addDefaultHeader(this.#headers, "content-type", this.#contentType);
+    this.#contentType = undefined;
     return this.#headers;
   }
 
   clone(): Response {
-    const copy = new Response(null, { statusText: this.#statusText, headers: this.headers });
-    const body = peekBody(this);
-    const filled = body === undefined ? copy : new Response(body as BodyInit, { headers: this.headers });
-    filled.#status = this.#status;
-    filled.#statusText = this.#statusText;
-    filled.#contentType = undefined;
-    return filled;
+    if (this.#body?.isUnusable) throw new TypeError("Response.clone: the body has been read, or is locked.");
+    const copy = new Response();
+    copy.#status = this.#status;
+    copy.#statusText = this.#statusText;
+    copy.#type = this.#type;
+    copy.#url = this.#url;
+    copy.#isRedirected = this.#isRedirected;
+    copy.#headers = this.#headers && cloneHeaders(this.#headers);
+    copy.#contentType = this.#contentType;
+    copy.#body = this.#body?.clone();
+    return copy;
   }
 
-  get [Symbol.toStringTag](): string {
-    return "Response";
+  /** A dictionary's members are read in lexicographical order. */
+  #take(init: ResponseInit): void {
+    const { headers, status, statusText } = toDictionary(init, "Response: the init");
+    const fields = headers === undefined ? undefined : new Headers(headers as HeadersInit);
+    const code = status === undefined ? 200 : conversions["unsigned short"](status);
+    const phrase = statusText === undefined ? "" : toByteString(statusText, "Response: statusText");
+    if (code < 200 || code > 599) throw new RangeError(`Response: ${code} is not a status from 200 to 599.`);
+    if (!REASON_PHRASE.test(phrase)) throw new TypeError("Response: statusText is not a reason phrase.");
+    this.#headers = fields;
+    this.#status = code;
+    this.#statusText = phrase;
+  }
+
+  #fill(body: Body, contentType: string | undefined): void {
+    if (NULL_BODY_STATUS.has(this.#status))
+      throw new TypeError(`Response: a response of status ${this.#status} has no body.`);
+    this.#body = body;
+    this.#contentType = contentType;
   }
 
   static {
     responseParts = (value) => {
       if (typeof value !== "object" || value === null || !(#status in value)) return undefined;
       const response = value as Response;
-      const body = peekBody(response);
-      if (response.#headers !== undefined) {
-        return { status: response.#status, headerBlock: headersToBlock(response.headers), body };
-      }
-      const contentType = response.#contentType;
+      if (response.#type === "error")
+        throw new TypeError(
+          "Response.error() stands for an answer that did not come: it cannot be given as one",
+        );
+      const outgoing = response.#body?.send();
       return {
         status: response.#status,
-        headerBlock: contentType === undefined ? "" : `content-type\n${contentType}\n`,
-        body,
+        headerBlock: response.#headerBlock(),
+        body: outgoing?.content,
+        length: outgoing?.length,
       };
     };
+    createResponse = ({ status, statusText, headerBlock, url, isRedirected, body }) => {
+      const response = new Response();
+      response.#type = "basic";
+      response.#status = status;
+      response.#statusText = statusText;
+      response.#headers = headersFromBlock(headerBlock, true);
+      response.#url = url;
+      response.#isRedirected = isRedirected;
+      if (body !== undefined)
+        response.#body = new Body(body instanceof ArrayBuffer ? new Uint8Array(body) : body);
+      return response;
+    };
+    defineBodyMixin(Response, {
+      bodyOf: (response) => response.#body,
+      contentTypeOf: (response) => {
+        const own = response.#headers && getHeader(response.#headers, "content-type");
+        return own ?? response.#contentType ?? null;
+      },
+    });
+  }
+
+  /** In one string, without a Headers object where there is none (I1). */
+  #headerBlock(): string {
+    if (this.#headers !== undefined) return headersToBlock(this.headers);
+    return this.#contentType === undefined ? "" : `content-type\n${this.#contentType}\n`;
   }
 }
+
+asInterface("Response", Response);

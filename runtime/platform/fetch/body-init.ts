@@ -1,0 +1,47 @@
+import { type Blob, isBlob } from "../file/blob.ts";
+import { isBufferSource, takeCopy } from "../file/buffer-source.ts";
+import { type FormData, formDataEntries, isFormData } from "../file/form-data.ts";
+import { serialiseMultipart } from "../file/multipart-serialise.ts";
+import { ReadableStream } from "../streams.ts";
+import { URLSearchParams } from "../url.ts";
+import { toDOMString } from "../webidl.ts";
+import { Body } from "./body.ts";
+
+export type BodyInit =
+  | string
+  | ArrayBuffer
+  | ArrayBufferView
+  | Blob
+  | FormData
+  | ReadableStream
+  | URLSearchParams
+  | { toString(): string };
+
+export interface Extracted {
+  body: Body;
+  /** What the kind of body says of its content. */
+  contentType: string | undefined;
+}
+
+/** A body of whatever user code gave for one, and the content type that it implies (Fetch, "extract a body"). */
+export function extractBody(init: unknown): Extracted {
+  if (typeof init !== "object" || init === null) return textBody(init);
+  if (init instanceof ReadableStream) return { body: new Body(init), contentType: undefined };
+  if (isBufferSource(init)) return { body: new Body(takeCopy(init, "The body")), contentType: undefined };
+  if (isBlob(init)) return { body: new Body(init), contentType: init.type === "" ? undefined : init.type };
+  if (isFormData(init)) {
+    const { blob, contentType } = serialiseMultipart(formDataEntries(init));
+    return { body: new Body(blob), contentType };
+  }
+  if (init instanceof URLSearchParams)
+    return {
+      body: new Body(init.toString()),
+      contentType: "application/x-www-form-urlencoded;charset=UTF-8",
+    };
+  return textBody(init);
+}
+
+function textBody(init: unknown): Extracted {
+  const text = toDOMString(init, "The body").toWellFormed();
+  return { body: new Body(text), contentType: "text/plain;charset=UTF-8" };
+}
