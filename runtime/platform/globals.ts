@@ -6,8 +6,9 @@ import { console } from "./console/console.ts";
 import { Crypto, crypto } from "./crypto/crypto.ts";
 import { CryptoKey } from "./crypto/crypto-key.ts";
 import { SubtleCrypto } from "./crypto/subtle-crypto.ts";
-import { domInterfaces } from "./dom/interfaces.ts";
-
+import { refuseCloning } from "./dom/clone-rules.ts";
+import { makeGlobalEventTarget } from "./dom/global-scope.ts";
+import { domAttributes, domInterfaces, domOperations } from "./dom/interfaces.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
 import { TextDecoderStream, TextEncoderStream } from "./encoding-streams.ts";
 import { Headers } from "./fetch/headers.ts";
@@ -36,27 +37,27 @@ const interfaces = {
 };
 
 const operations = {
+  ...domOperations,
   clearInterval,
   clearTimeout,
-  queueMicrotask: (callback: () => void) => {
-    // A rejection that nobody handles is how the host hears of what the callback throws.
-    void Promise.resolve().then(() => callback());
-  },
   setInterval,
   setTimeout,
 };
 
 const attributes = {
+  ...domAttributes,
   crypto,
   self: globalThis,
 };
 
 export function installGlobals(): void {
+  makeGlobalEventTarget();
   for (const [name, value] of Object.entries(interfaces)) {
     // The bundler calls a class by another name where two files have one of the same.
     if (typeof value === "function")
       Object.defineProperty(value, "name", { value: name, configurable: true });
     define(name, value, false);
+    if (typeof value === "function") refuseCloning(value.prototype);
   }
   for (const [name, value] of Object.entries({ ...operations, ...attributes })) define(name, value, true);
 }
