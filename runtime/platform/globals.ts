@@ -2,6 +2,7 @@
  * Everything that the platform adds to an isolate's global object, by kind, as Web IDL installs them: interfaces and
  * namespaces are not enumerable, operations and attributes are.
  */
+import { CompressionStream, DecompressionStream } from "./compression/compression-streams.ts";
 import { console } from "./console/console.ts";
 import { Crypto, crypto } from "./crypto/crypto.ts";
 import { CryptoKey } from "./crypto/crypto-key.ts";
@@ -24,6 +25,8 @@ const interfaces = {
   SubtleCrypto,
   ...domInterfaces,
   ...streamInterfaces,
+  CompressionStream,
+  DecompressionStream,
   Headers,
   Request,
   Response,

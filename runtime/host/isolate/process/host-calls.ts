@@ -13,7 +13,7 @@ export interface CallContext {
   /** The request on whose behalf it is called; 0: nobody's. */
   owner: number;
   /** That request, while it is open. */
-  request: { id: string; deadline: number } | undefined;
+  readonly request: { id: string; deadline: number } | undefined;
   /** Aborted when the isolate cancels the call, or ends. */
   signal: AbortSignal;
   streams: IsolateStreams;
@@ -77,7 +77,14 @@ export function createHostCalls({
       }
       const controller = new AbortController();
       open.set(id, controller);
-      const context = { owner: ownerId, request: requestOf?.(ownerId), signal: controller.signal, streams };
+      const context: CallContext = {
+        owner: ownerId,
+        get request() {
+          return requestOf?.(ownerId);
+        },
+        signal: controller.signal,
+        streams,
+      };
       run(String(name), Array.isArray(values) ? values : [], context).then(
         (value) => {
           if (open.delete(id)) enter(ownerId, EnterOp.result, id, undefined, value);

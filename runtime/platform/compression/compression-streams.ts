@@ -1,0 +1,48 @@
+/** The Compression standard's transform streams, by the host's zlib. */
+import type { ReadableStream, WritableStream } from "../streams.ts";
+import { asInterface, requireArguments, toEnum } from "../webidl.ts";
+import { Coder, type Format } from "./coder.ts";
+import { type CodingPair, createCodingPair } from "./coding-pair.ts";
+
+const FORMATS: readonly Format[] = ["deflate", "deflate-raw", "gzip", "brotli"];
+
+export class CompressionStream {
+  readonly #pair: CodingPair;
+
+  constructor(format: Format) {
+    requireArguments(arguments.length, 1, "CompressionStream");
+    this.#pair = createCodingPair(new Coder("compress", toEnum(format, FORMATS, "The format")), {
+      gathers: true,
+    });
+  }
+
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#pair.readable;
+  }
+
+  get writable(): WritableStream<Uint8Array> {
+    return this.#pair.writable;
+  }
+}
+
+export class DecompressionStream {
+  readonly #pair: CodingPair;
+
+  constructor(format: Format) {
+    requireArguments(arguments.length, 1, "DecompressionStream");
+    this.#pair = createCodingPair(new Coder("decompress", toEnum(format, FORMATS, "The format")), {
+      gathers: false,
+    });
+  }
+
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#pair.readable;
+  }
+
+  get writable(): WritableStream<Uint8Array> {
+    return this.#pair.writable;
+  }
+}
+
+asInterface("CompressionStream", CompressionStream);
+asInterface("DecompressionStream", DecompressionStream);
