@@ -18,6 +18,7 @@ import { Response } from "./fetch/response.ts";
 import { streamInterfaces } from "./streams.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import { URL, URLSearchParams } from "./url.ts";
+import { URLPattern } from "./urlpattern/urlpattern.ts";
 
 const interfaces = {
   Crypto,
@@ -35,6 +36,7 @@ const interfaces = {
   TextEncoder,
   TextEncoderStream,
   URL,
+  URLPattern,
   URLSearchParams,
   console,
 };
