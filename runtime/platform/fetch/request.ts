@@ -6,6 +6,8 @@
  * I2  A body that came from the host and was not touched is handed on as it is.
  */
 import { type AbortSignal, createAbortSignal, createDependentSignal } from "../dom/abort.ts";
+import type { Blob } from "../file/blob.ts";
+import { blobOfUrl } from "../file/blob-url.ts";
 import type { ByteSource } from "../inbound-stream.ts";
 import { ReadableStream } from "../streams.ts";
 import { asInterface, requireArguments, toUSVString } from "../webidl.ts";
@@ -40,6 +42,8 @@ export interface RequestParts extends RequestSettings {
   readonly url: string;
   readonly headerBlock: string;
   readonly body: Outgoing | undefined;
+  /** What a `blob:` URL led to when the request was made. */
+  readonly blob: Blob | undefined;
   /** What may abort it; undefined where nothing can. */
   readonly signal: AbortSignal | undefined;
 }
@@ -84,6 +88,7 @@ export class Request {
   /** Where its signal comes from: `isOwn` where that is the very one. */
   #signalSource: { get(): AbortSignal; isOwn: boolean } | undefined;
   #signal: AbortSignal | undefined;
+  #blob: Blob | undefined;
 
   constructor(input: string | object, init: RequestInit | Request | undefined = undefined) {
     if ((input as unknown) === INCOMING) return;
@@ -93,6 +98,7 @@ export class Request {
     const given = convertInit(init);
     const inheritedMethod = source === undefined ? "GET" : source.#method;
     this.#url = source === undefined ? parseRequestUrl(text) : source.#url;
+    this.#blob = source === undefined ? blobOfUrl(this.#url) : source.#blob;
     this.#settings = settingsFor(source === undefined ? undefined : source.#settings, given);
     this.#method = given.method === undefined ? inheritedMethod : normalMethod(given.method);
     if (this.#settings.mode === "no-cors" && !["GET", "HEAD", "POST"].includes(this.#method))
@@ -186,6 +192,7 @@ export class Request {
     copy.#headers = this.#headers && cloneHeaders(this.#headers);
     copy.#body = this.#body?.clone();
     copy.#settings = this.#settings;
+    copy.#blob = this.#blob;
     copy.#signalSource = { get: () => this.signal, isOwn: false };
     return copy;
   }
@@ -218,6 +225,7 @@ export class Request {
       url: request.#url,
       headerBlock: request.#headers === undefined ? request.#headerBlock : headersToBlock(request.#headers),
       body: request.#body?.send(),
+      blob: request.#blob,
       signal: request.#signal ?? request.#signalSource?.get(),
     });
     createRequest = (method, url, headerBlock, body, makeSignal) => {

@@ -5,6 +5,7 @@
  * I1  `new Response(text)` and `Response.json(value)` make no Headers object and no stream, nor does sending them.
  * I2  A body that came from the host and was not touched is handed back to it as it is.
  */
+import type { Blob } from "../file/blob.ts";
 import type { ByteSource } from "../inbound-stream.ts";
 import { URL } from "../url.ts";
 import {
@@ -54,7 +55,7 @@ export interface HostResponse {
   /** The URL that answered, after redirects, without its fragment. */
   url: string;
   isRedirected: boolean;
-  body: ArrayBuffer | ByteSource | undefined;
+  body: ArrayBuffer | Blob | ByteSource | undefined;
 }
 
 /**
