@@ -17,6 +17,7 @@ import { Request } from "./fetch/request.ts";
 import { Response } from "./fetch/response.ts";
 import { streamInterfaces } from "./streams.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
+import "./transferable-streams.ts";
 import { URL, URLSearchParams } from "./url.ts";
 import { URLPattern } from "./urlpattern/urlpattern.ts";
 
