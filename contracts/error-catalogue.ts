@@ -92,6 +92,10 @@ export const errorCatalogue = {
     title: "Work of `ctx.waitUntil` went on for longer than it may",
     solve: "Do less after the response, or raise `limits.waitUntilMs` in narun.yaml.",
   },
+  LOG_LIMIT: {
+    title: "The function logs more than it may",
+    solve: "Log less, or raise `limits.logBytesPerSecond` in narun.yaml.",
+  },
   CLIENT_GONE: {
     title: "The client did not wait for the answer",
     solve: "Nothing: `request.signal` tells the handler, which may stop its work.",

@@ -52,6 +52,12 @@ const LimitsSchema = z.strictObject({
   waitUntilMs: z.int().min(0).max(900_000).default(30_000),
   /** Requests that one request may make by `fetch` and to other functions, redirects included. */
   subrequests: z.int().min(0).max(1_000_000).default(1_000),
+  /** What an instance may log in a second, on average; twice that at once. Lines count with 256 bytes more than their text. */
+  logBytesPerSecond: z
+    .int()
+    .min(1_024)
+    .max(8 * MIB)
+    .default(MIB),
   maxBundleBytes: z
     .int()
     .min(1)

@@ -1,50 +1,134 @@
-import { LOG_LEVELS, type LogLevel, type LogLine, subjects } from "../../../../contracts/index.ts";
+/**
+ * The log of one instance: what it prints, and what is said of it.
+ *
+ * I1  Lines are published in the order in which they were written, with the time at which they were: one whose places
+ *     wait for the source map holds back those behind it.
+ * I2  No line is lost within `limits.logBytesPerSecond`; those beyond are counted, and the count is told every second
+ *     and at the end.
+ * I3  What waits is bounded: it has passed the limit, and the source map comes within seconds or not at all.
+ */
+import type { SourceMap } from "node:module";
+import {
+  type FunctionConfig,
+  LOG_LEVELS,
+  type LogLevel,
+  type LogLine,
+  subjects,
+} from "../../../../contracts/index.ts";
 import type { Nats } from "../../../../nats/index.ts";
+import { createLogBudget } from "./log-budget.ts";
+import { BUNDLE_FILE, mapStack, type SourceMaps } from "./source-maps.ts";
 
-/** The log of one instance: what it prints, and what is said of it. */
 export interface FunctionLog {
+  /** What the function prints or provokes: user input, under the limit. Stacks in it get the author's places. */
   write(level: unknown, text: unknown, requestId: string | undefined): void;
+  /** What has to be known whatever the function prints: why it does not run any more. */
+  say(text: string, requestId: string | undefined): void;
+  /** The isolate has held back so many lines itself: user input. */
+  dropped(count: unknown): void;
+  /** The instance ends: what is still to be told is. */
+  close(): void;
 }
 
 /** The most bytes of text in one line of the log; a longer one is split, each piece but the last marked with `…`. */
 const MAX_LINE_BYTES = 64 * 1024;
 
+/** The most characters of a text: what is beyond is cut, and marked. */
+const MAX_TEXT_LENGTH = 1024 * 1024;
+
+/** What a line has besides its text, about. */
+const LINE_OVERHEAD_BYTES = 256;
+
+const NOTICE_MS = 1_000;
+
+/** A place in the bundle or in the platform: the one is mapped, the other left out. */
+const OWN_PLACE = /narun:(?:bundle|platform):/;
+
 export interface FunctionLogOptions {
-  nats: Nats;
+  nats: Pick<Nats, "publish">;
   node: string;
-  function: string;
+  config: Pick<FunctionConfig, "name" | "limits">;
   instance: string;
   revision: string;
+  sourceMaps: Pick<SourceMaps, "loaded" | "load">;
+}
+
+interface Written {
+  level: LogLevel;
+  text: string;
+  requestId: string | undefined;
+  at: Date;
 }
 
 /** Publishes log lines on `logs.<function>.<node>` (docs/wire.md). */
-export function createFunctionLog({
-  nats,
-  node,
-  instance,
-  revision,
-  ...names
-}: FunctionLogOptions): FunctionLog {
-  const subject = subjects.log(names.function, node);
+export function createFunctionLog(options: FunctionLogOptions): FunctionLog {
+  const { nats, node, instance, revision, config, sourceMaps } = options;
+  const { logBytesPerSecond } = config.limits;
+  const subject = subjects.log(config.name, node);
+  const budget = createLogBudget(logBytesPerSecond);
+  const waiting: Written[] = [];
+  let droppedLines = 0;
+  let notice: NodeJS.Timeout | undefined;
+
+  const publish = ({ level, text, requestId, at }: Written) => {
+    for (const message of splitLine(text)) {
+      const line: LogLine = {
+        instance_id: instance,
+        app_name: config.name,
+        node_id: node,
+        stream: level === "error" || level === "warn" ? "stderr" : "stdout",
+        message,
+        timestamp: at.toISOString(),
+        level,
+        revision,
+        ...(requestId === undefined ? {} : { request_id: requestId }),
+      };
+      nats.publish(subject, JSON.stringify(line));
+    }
+  };
+  const publishMapped = (line: Written, map: SourceMap | undefined) =>
+    publish(OWN_PLACE.test(line.text) ? { ...line, text: mapStack(line.text, map) } : line);
+  const publishWaiting = async () => {
+    const map = await sourceMaps.load(revision);
+    for (const line of waiting.splice(0)) publishMapped(line, map);
+  };
+  const append = (line: Written) => {
+    const here = line.text.includes(BUNDLE_FILE) ? sourceMaps.loaded(revision) : { map: undefined };
+    if (waiting.length === 0 && here !== undefined) return publishMapped(line, here.map);
+    waiting.push(line);
+    if (waiting.length === 1) void publishWaiting();
+  };
+  const tellDropped = () => {
+    clearTimeout(notice);
+    notice = undefined;
+    if (droppedLines === 0) return;
+    const limit = `more than limits.logBytesPerSecond (${logBytesPerSecond} bytes)`;
+    const text = `LOG_LIMIT: ${droppedLines} log ${droppedLines === 1 ? "line was" : "lines were"} dropped: ${limit}`;
+    droppedLines = 0;
+    append({ level: "warn", text, requestId: undefined, at: new Date() });
+  };
+  const drop = (lines: number) => {
+    droppedLines += lines;
+    notice ??= setTimeout(tellDropped, NOTICE_MS);
+  };
+
   return {
     write(level, text, requestId) {
-      const known: LogLevel = LOG_LEVELS.find((candidate) => candidate === level) ?? "info";
-      for (const message of splitLine(String(text))) {
-        const line: LogLine = {
-          instance_id: instance,
-          app_name: names.function,
-          node_id: node,
-          stream: known === "error" || known === "warn" ? "stderr" : "stdout",
-          message,
-          timestamp: new Date().toISOString(),
-          level: known,
-          revision,
-          ...(requestId === undefined ? {} : { request_id: requestId }),
-        };
-        nats.publish(subject, JSON.stringify(line));
-      }
+      const known = LOG_LEVELS.find((candidate) => candidate === level) ?? "info";
+      const own = cut(String(text));
+      if (!budget.take(Buffer.byteLength(own) + LINE_OVERHEAD_BYTES)) return drop(1);
+      append({ level: known, text: own, requestId, at: new Date() });
     },
+    say: (text, requestId) => append({ level: "error", text: cut(text), requestId, at: new Date() }),
+    dropped(count) {
+      if (typeof count === "number" && count > 0 && Number.isSafeInteger(count)) drop(count);
+    },
+    close: tellDropped,
   };
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_TEXT_LENGTH ? text : `${text.slice(0, MAX_TEXT_LENGTH)}…`;
 }
 
 /** Splits by UTF-8 size, never within a character. */

@@ -37,7 +37,7 @@ import { createOperations } from "./operations.ts";
 import type { Peers } from "./peers.ts";
 import type { Pool } from "./pool.ts";
 import { replyFromError } from "./reply-to-message.ts";
-import { BUNDLE_FILE, type SourceMaps } from "./source-maps.ts";
+import type { SourceMaps } from "./source-maps.ts";
 
 export interface InstanceOptions {
   nats: Nats;
@@ -64,7 +64,7 @@ export async function startInstance(
   options: InstanceOptions,
 ): Promise<{ outcome: StartOutcome; instance?: Instance }> {
   const { config, pool, bundle, sourceMaps, revision } = options;
-  const log = createFunctionLog({ ...options, function: config.name });
+  const log = createFunctionLog(options);
   const live = new LiveInstance(options, log);
   const startedAt = performance.now();
   const sandbox = await pool.take(config.limits.memoryMb, live.onPost);
@@ -72,10 +72,10 @@ export async function startInstance(
   const takenAt = performance.now();
   const failure = await loadFunction(sandbox, config, bundle);
   if (failure !== undefined) {
-    live.abandon();
     const { code, message } = failure;
     const stack = failure.stack === undefined ? undefined : await sourceMaps.map(revision, failure.stack);
-    log.write("error", stack ?? `${code}: ${message}`, undefined);
+    log.say(stack ?? `${code}: ${message}`, undefined);
+    live.abandon();
     return { outcome: { ok: false, code, message, ...(stack === undefined ? {} : { stack }) } };
   }
   const loadedAt = performance.now();
@@ -127,7 +127,7 @@ class LiveInstance implements Instance {
       log,
       streams: () => this.#link.streams,
       abort: (id, kind) => this.#enter(id, EnterOp.abort, id, kind),
-      logStack: (...line) => this.#logStack(...line),
+      logStack: (stack, requestId) => log.write("error", stack, requestId),
     });
     this.#link = createIsolateLink({
       enter: (owner, ...message) => this.#enter(owner, ...message),
@@ -150,7 +150,9 @@ class LiveInstance implements Instance {
       case PostOp.failure:
         return this.#requests.refuse(Number(a), b, String(c));
       case PostOp.log:
-        return this.#print(a, String(b), this.#requests.requestIdOf(Number(c)));
+        return this.#log.write(a, b, this.#requests.requestIdOf(Number(c)));
+      case PostOp.dropped:
+        return this.#log.dropped(a);
       case PostOp.background:
         return this.#requests.beginBackground(Number(a));
       case PostOp.backgroundDone:
@@ -172,6 +174,7 @@ class LiveInstance implements Instance {
     this.#control?.unsubscribe();
     this.#link.close();
     this.#sandbox?.dispose();
+    this.#log.close();
   }
 
   /** Registers the service; resolves when its subscriptions are live on the server. */
@@ -271,7 +274,7 @@ class LiveInstance implements Instance {
       case "disposed":
         return;
       case "uncaught":
-        return this.#logStack(outcome.stack, this.#requests.requestIdOf(id));
+        return this.#log.write("error", outcome.stack, this.#requests.requestIdOf(id));
       case "cpu-limit":
         return this.#condemn(
           "CPU_LIMIT",
@@ -290,7 +293,7 @@ class LiveInstance implements Instance {
   /** The sandbox cannot be trusted any more: nothing new enters it. Without an `id` every open request is concerned. */
   #condemn(code: ErrorCode, id: number | undefined, why: string): void {
     if (this.#phase === "gone") return;
-    this.#logStack(`${code}: ${why}`, this.#requests.requestIdOf(id));
+    this.#log.say(`${code}: ${why}`, this.#requests.requestIdOf(id));
     if (id === undefined) this.#requests.failAll(code);
     else this.#requests.fail(id, code);
     if (this.#phase === "condemned") return;
@@ -314,6 +317,7 @@ class LiveInstance implements Instance {
     this.#control?.unsubscribe();
     this.#link.close();
     this.#sandbox?.dispose();
+    this.#log.close();
     this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });
     this.#options.onGone(reason, code);
   }
@@ -334,17 +338,5 @@ class LiveInstance implements Instance {
     const { nats, node, instance, revision, config } = this.#options;
     const announcement = { function: config.name, instance, node, revision, at: Date.now(), ...state };
     nats.publish(subjects.announcement(config.name, instance), JSON.stringify(announcement));
-  }
-
-  /** What the function prints. A stack among it gets the author's places; everything else is written at once. */
-  #print(level: unknown, text: string, requestId: string | undefined) {
-    if (!text.includes(BUNDLE_FILE)) return this.#log.write(level, text, requestId);
-    const { sourceMaps, revision } = this.#options;
-    void sourceMaps.map(revision, text).then((mapped) => this.#log.write(level, mapped, requestId));
-  }
-
-  #logStack(stack: string, requestId: string | undefined): void {
-    const { sourceMaps, revision } = this.#options;
-    void sourceMaps.map(revision, stack).then((mapped) => this.#log.write("error", mapped, requestId));
   }
 }

@@ -2,10 +2,8 @@ import { describe, expect, it } from "vitest";
 import { createHeaders, type Message } from "../../../../nats/index.ts";
 import { splitHeaderBlock } from "../../../platform/boundary.ts";
 import { joinHeaderBlock } from "../../../testing/header-block.ts";
-import { splitLine } from "./function-logs.ts";
 import { replyFromError, replyFromResponse } from "./reply-to-message.ts";
 import { requestFromMessage } from "./request-from-message.ts";
-import { mapStack } from "./source-maps.ts";
 
 function message(headers: [string, string][] | undefined, data = ""): Message {
   return {
@@ -148,32 +146,3 @@ describe("a reply from a response", () => {
   });
 });
 
-describe("a log line", () => {
-  it("is split by bytes, never within a character, and loses nothing", () => {
-    const text = "aé€😀".repeat(50);
-    const pieces = splitLine(text, 64);
-    expect(pieces.every((piece) => Buffer.byteLength(piece.replace(/…$/, "")) <= 64)).toBe(true);
-    expect(
-      pieces.map((piece, index) => (index < pieces.length - 1 ? piece.slice(0, -1) : piece)).join(""),
-    ).toBe(text);
-    expect(splitLine("short", 64)).toEqual(["short"]);
-  });
-});
-
-describe("a stack", () => {
-  const map = Buffer.from(
-    JSON.stringify({ version: 3, sources: ["lib/a.ts"], names: [], sourcesContent: [""], mappings: "AAEIA" }),
-  );
-
-  it("names the author's file, line and column, without the platform's frames", () => {
-    const stack =
-      "Error: x\n    at f (narun:bundle:1:1)\n    at serve (narun:platform:10:2)\n    at narun:platform:3:4";
-    expect(mapStack(stack, map)).toBe("Error: x\n    at f (lib/a.ts:3:5)");
-  });
-
-  it("stays as it is without a map, or with one that cannot be read", () => {
-    const stack = "Error: x\n    at f (narun:bundle:1:1)";
-    expect(mapStack(stack, undefined)).toBe(stack);
-    expect(mapStack(stack, Buffer.from("{"))).toBe(stack);
-  });
-});

@@ -1,3 +1,9 @@
+/**
+ * Source maps of the revisions that run here, for stacks with the author's places.
+ *
+ * I1  A map is asked of the runner when the first stack of its revision is shown, and parsed once.
+ * I2  What is kept is bounded in number and in bytes; what was used last stays.
+ */
 import { SourceMap } from "node:module";
 
 /** What stacks call a bundle; its source map turns the place into one of the author's files. */
@@ -5,16 +11,15 @@ export const BUNDLE_FILE = "narun:bundle";
 
 const BUNDLE_PLACE = new RegExp(`${BUNDLE_FILE}:(\\d+):(\\d+)`, "g");
 
-/** Frames of the platform itself say nothing to an author. */
+/** Frames of the platform itself say nothing to an author; an indented error has indented frames. */
 const PLATFORM_FRAME = /^\s+at .*narun:platform:\d+:\d+\)?$/;
 
-/** A stack with the places in the bundle replaced by those in the sources; without a map it keeps the bundle's. */
-export function mapStack(stack: string, sourceMap: Uint8Array | undefined): string {
+/** A text in which the places in the bundle are replaced by those in the sources; without a map they stay. */
+export function mapStack(stack: string, map: SourceMap | undefined): string {
   const own = stack
     .split("\n")
     .filter((line) => !PLATFORM_FRAME.test(line))
     .join("\n");
-  const map = sourceMap === undefined ? undefined : parseMap(sourceMap);
   if (map === undefined) return own;
   return own.replace(BUNDLE_PLACE, (place, line: string, column: string) => {
     const entry = map.findEntry(Number(line) - 1, Number(column) - 1);
@@ -23,44 +28,88 @@ export function mapStack(stack: string, sourceMap: Uint8Array | undefined): stri
   });
 }
 
-function parseMap(sourceMap: Uint8Array): SourceMap | undefined {
+/** Parsing holds the host's thread for some 20 ms per megabyte. */
+const MAX_MAP_BYTES = 32 * 1024 * 1024;
+
+/** A parsed source map; undefined where it cannot be read, which costs the pretty places and not the stack. */
+export function parseSourceMap(bytes: Uint8Array): SourceMap | undefined {
+  if (bytes.byteLength > MAX_MAP_BYTES) return undefined;
   try {
-    return new SourceMap(JSON.parse(new TextDecoder().decode(sourceMap)));
+    return new SourceMap(JSON.parse(new TextDecoder().decode(bytes)));
   } catch {
-    // A map that cannot be read costs the pretty places, not the stack.
     return undefined;
   }
 }
 
 export interface SourceMaps {
+  /** The map of a revision, where it is here already. `map` is undefined where the revision has none that can be read. */
+  loaded(revision: string): { map: SourceMap | undefined } | undefined;
+  /** The same, got from the runner where it is not here; undefined where it cannot be had now. */
+  load(revision: string): Promise<SourceMap | undefined>;
   /** A stack with the author's places, as soon as the map is there. */
   map(revision: string, stack: string): Promise<string>;
   provide(revision: string, sourceMap: Uint8Array | undefined): void;
 }
 
-/** How many revisions' maps a host keeps: they are needed only while something fails. */
+/** Maps are needed only while something fails or is printed with its place. Parsed, they have some ten times their bytes. */
 const MAX_KEPT = 16;
+const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 
-/** Maps are asked of the runner when the first error of a revision is shown. */
+/** How long a stack waits for its map, before it is shown with the places of the bundle. */
+const MAX_WAIT_MS = 5_000;
+
+interface Kept {
+  map: SourceMap | undefined;
+  bytes: number;
+}
+
 export function createSourceMaps(ask: (revision: string) => void): SourceMaps {
-  const maps = new Map<string, PromiseWithResolvers<Uint8Array | undefined>>();
+  const kept = new Map<string, Kept>();
+  const wanted = new Map<string, PromiseWithResolvers<SourceMap | undefined>>();
+
+  const loaded = (revision: string) => {
+    const found = kept.get(revision);
+    if (found === undefined) return undefined;
+    kept.delete(revision);
+    kept.set(revision, found);
+    return found;
+  };
+  const keep = (revision: string, one: Kept) => {
+    kept.set(revision, one);
+    let bytes = kept.values().reduce((sum, each) => sum + each.bytes, 0);
+    for (const [oldest, each] of kept) {
+      if (oldest === revision || (kept.size <= MAX_KEPT && bytes <= MAX_KEPT_BYTES)) break;
+      kept.delete(oldest);
+      bytes -= each.bytes;
+    }
+  };
+  const settle = (revision: string, map: SourceMap | undefined) => {
+    wanted.get(revision)?.resolve(map);
+    wanted.delete(revision);
+  };
+  const load = async (revision: string) => {
+    const here = loaded(revision);
+    if (here !== undefined) return here.map;
+    let waiting = wanted.get(revision);
+    if (waiting === undefined) {
+      waiting = Promise.withResolvers();
+      wanted.set(revision, waiting);
+      const timer = setTimeout(() => settle(revision, undefined), MAX_WAIT_MS);
+      void waiting.promise.then(() => clearTimeout(timer));
+      ask(revision);
+    }
+    return waiting.promise;
+  };
   return {
-    async map(revision, stack) {
-      let wanted = maps.get(revision);
-      if (wanted === undefined) {
-        wanted = Promise.withResolvers();
-        maps.set(revision, wanted);
-        const oldest = maps.keys().next().value;
-        if (maps.size > MAX_KEPT && oldest !== undefined) maps.delete(oldest);
-        ask(revision);
-      }
-      return mapStack(stack, await wanted.promise);
-    },
+    loaded,
+    load,
+    map: async (revision, stack) => mapStack(stack, await load(revision)),
     provide(revision, sourceMap) {
-      const wanted = maps.get(revision);
-      wanted?.resolve(sourceMap);
       // What could not be had now may be there the next time.
-      if (sourceMap === undefined) maps.delete(revision);
+      if (sourceMap === undefined) return settle(revision, undefined);
+      const map = parseSourceMap(sourceMap);
+      keep(revision, { map, bytes: map === undefined ? 0 : sourceMap.byteLength });
+      settle(revision, map);
     },
   };
 }

@@ -4,7 +4,7 @@ import type { HostOperations } from "./host-calls.ts";
 import { createIsolateLink } from "./isolate-link.ts";
 import { loadFunction } from "./load-function.ts";
 import type { Pool } from "./pool.ts";
-import { mapStack } from "./source-maps.ts";
+import { mapStack, parseSourceMap } from "./source-maps.ts";
 
 /**
  * Evaluates a bundle once in an isolate that is thrown away: whether its top level runs, and exports a handler. Timers
@@ -26,7 +26,7 @@ export async function tryBundle(
     const failure = await loadFunction(sandbox, config, bundle);
     if (failure === undefined) return { ok: true };
     const { stack, ...rest } = failure;
-    return { ok: false, ...rest, ...(stack === undefined ? {} : { stack: mapStack(stack, sourceMap) }) };
+    return { ok: false, ...rest, ...(stack === undefined ? {} : { stack: mapStack(stack, parseSourceMap(sourceMap)) }) };
   } finally {
     link.close();
     sandbox.dispose();
