@@ -1,6 +1,7 @@
 /** What of this folder user code sees, by name and kind. */
 import { AbortController, AbortSignal } from "./abort.ts";
 import { atob, btoa } from "./base64.ts";
+import { BroadcastChannel } from "./broadcast-channel.ts";
 import { DOMException } from "./dom-exception.ts";
 import { ErrorEvent } from "./error-event.ts";
 import { Event } from "./event.ts";
@@ -17,6 +18,7 @@ import { structuredClone } from "./structured-clone.ts";
 export const domInterfaces = {
   AbortController,
   AbortSignal,
+  BroadcastChannel,
   CloseEvent,
   CustomEvent,
   DOMException,

@@ -38,8 +38,12 @@ export class PerformanceEntry {
   }
 
   toJSON(): object {
-    const { name, entryType, startTime, duration } = this;
-    return { name, entryType, startTime, duration };
+    return {
+      name: this.#name,
+      entryType: this.#entryType,
+      startTime: this.#startTime,
+      duration: this.#duration,
+    };
   }
 }
 
