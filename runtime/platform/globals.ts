@@ -2,6 +2,7 @@
  * Everything that the platform adds to an isolate's global object, by kind, as Web IDL installs them: interfaces and
  * namespaces are not enumerable, operations and attributes are.
  */
+import "./cloning.ts";
 import { CompressionStream, DecompressionStream } from "./compression/compression-streams.ts";
 import { console } from "./console/console.ts";
 import { Crypto, crypto } from "./crypto/crypto.ts";
