@@ -145,4 +145,3 @@ describe("a reply from a response", () => {
     ]);
   });
 });
-

@@ -26,7 +26,11 @@ export async function tryBundle(
     const failure = await loadFunction(sandbox, config, bundle);
     if (failure === undefined) return { ok: true };
     const { stack, ...rest } = failure;
-    return { ok: false, ...rest, ...(stack === undefined ? {} : { stack: mapStack(stack, parseSourceMap(sourceMap)) }) };
+    return {
+      ok: false,
+      ...rest,
+      ...(stack === undefined ? {} : { stack: mapStack(stack, parseSourceMap(sourceMap)) }),
+    };
   } finally {
     link.close();
     sandbox.dispose();
