@@ -13,9 +13,13 @@ import { makeGlobalEventTarget } from "./dom/global-scope.ts";
 import { domAttributes, domInterfaces, domOperations } from "./dom/interfaces.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
 import { TextDecoderStream, TextEncoderStream } from "./encoding-streams.ts";
+import { fetch } from "./fetch/fetch.ts";
 import { Headers } from "./fetch/headers.ts";
 import { Request } from "./fetch/request.ts";
 import { Response } from "./fetch/response.ts";
+import { Blob } from "./file/blob.ts";
+import { File } from "./file/file.ts";
+import { FormData } from "./file/form-data.ts";
 import { streamInterfaces } from "./streams.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import "./transferable-streams.ts";
@@ -30,6 +34,9 @@ const interfaces = {
   ...streamInterfaces,
   CompressionStream,
   DecompressionStream,
+  Blob,
+  File,
+  FormData,
   Headers,
   Request,
   Response,
@@ -47,6 +54,7 @@ const operations = {
   ...domOperations,
   clearInterval,
   clearTimeout,
+  fetch,
   setInterval,
   setTimeout,
 };

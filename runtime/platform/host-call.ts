@@ -28,11 +28,18 @@ export class HostFailure {
 export interface HostCall {
   /** Rejects with a `HostFailure`. */
   readonly result: Promise<unknown>;
-  /** Forgets the call: it never settles, and the host stops what it does for it. */
-  cancel(): void;
+  /**
+   * Forgets the call: it never settles, and the host stops what it does for it. The host may have answered just then:
+   * `discard` gets what it said, where that has to be given back.
+   */
+  cancel(discard?: (value: unknown) => void): void;
 }
 
 const open = new Map<number, OpenCall>();
+/** Cancelled calls whose answer may be on its way. */
+const discarding = new Map<number, (value: unknown) => void>();
+/** Most of them are never answered: only the last ones can still be. */
+const MAX_DISCARDING = 100;
 let lastId = 0;
 
 /** Calls the host: `name` is `<service>.<operation>`, see runtime/host/isolate/process/host-calls.ts. */
@@ -45,8 +52,12 @@ export function callHost(name: string, ...values: Data[]): HostCall {
   postToHost(PostOp.call, id, name, values, owner);
   return {
     result: promise,
-    cancel: () => {
-      if (open.delete(id)) postToHost(PostOp.cancelCall, id);
+    cancel: (discard) => {
+      if (!open.delete(id)) return;
+      postToHost(PostOp.cancelCall, id);
+      if (discard === undefined) return;
+      if (discarding.size >= MAX_DISCARDING) discarding.delete(discarding.keys().next().value ?? 0);
+      discarding.set(id, discard);
     },
   };
 }
@@ -54,7 +65,11 @@ export function callHost(name: string, ...values: Data[]): HostCall {
 /** The host's answer to a call. */
 export function settleCall(id: number, errorName: unknown, value: unknown): void {
   const call = open.get(id);
-  if (call === undefined) return;
+  if (call === undefined) {
+    if (errorName === undefined) discarding.get(id)?.(value);
+    discarding.delete(id);
+    return;
+  }
   open.delete(id);
   setOwner(call.owner);
   if (errorName === undefined) call.resolve(value);

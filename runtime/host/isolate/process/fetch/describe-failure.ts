@@ -9,7 +9,9 @@ export interface Failure {
 
 /** Undefined: it is no failure of an exchange, but a fault of ours. */
 export function describeFailure(error: unknown, url: URL): Failure | undefined {
-  const { code, message } = rootOf(error);
+  const { name, message, ...root } = rootOf(error);
+  // undici's parser has no code for bytes that are no HTTP at all.
+  const code = root.code ?? (name === "HTTPParserError" ? "HPE_INVALID" : undefined);
   if (typeof code !== "string") return undefined;
   if (code === "EGRESS_REFUSED") return { code, message: `${code}: ${message}` };
   const text =
@@ -52,8 +54,9 @@ function fill(text: string, url: URL, code: string): string {
 }
 
 /** Where each of a name's addresses failed there is an error for each: the first says as much as all. */
-function rootOf(error: unknown): { code?: unknown; message: string } {
+function rootOf(error: unknown): { code: unknown; name: string; message: string } {
   if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
-  if (error instanceof Error) return error as { code?: unknown; message: string };
-  return { message: String(error) };
+  if (!(error instanceof Error)) return { code: undefined, name: "", message: String(error) };
+  const { code, name, message } = error as Error & { code?: unknown };
+  return { code, name, message };
 }

@@ -17,6 +17,7 @@ import { decodeContent } from "./decode-content.ts";
 import { describeFailure } from "./describe-failure.ts";
 import { createEgress } from "./egress.ts";
 import { createHttpClient, type HttpRequest, type HttpResponse, type Lookup } from "./http-client.ts";
+import { matchesIntegrity } from "./integrity.ts";
 import { readFromIsolate } from "./request-body.ts";
 import { parseRequestHead, type RequestHead } from "./request-head.ts";
 import { FIRST_BYTES, sendBodyToIsolate } from "./response-body.ts";
@@ -39,6 +40,10 @@ const MAX_WAIT_MS = 30_000;
 const UNREAD_MS = 10_000;
 /** A body that crosses in one piece; a longer one is a stream, so that the host never holds all of it. */
 const MAX_WHOLE_BODY_BYTES = 256 * 1024;
+
+const MAX_INTEGRITY_LENGTH = 16 * 1024;
+/** Hashing holds the thread that all functions share: 20 ms for so much. */
+const MAX_CHECKED_BYTES = 16 * 1024 * 1024;
 
 const NULL_BODY_STATUS = new Set([204, 205, 304]);
 
@@ -102,19 +107,26 @@ export function createFetch(options: FetchOptions): HostOperations {
   };
 
   return {
-    "fetch.send": async ([method, url, headerBlock, bodyValue], context) => {
+    "fetch.send": async ([method, url, headerBlock, bodyValue, length], context) => {
       const isStream = typeof bodyValue === "number";
       const body = bodyFromIsolate(bodyValue, context);
       const destroyBody = () => void (isStream && (body as Readable | undefined)?.destroy());
       let head: RequestHead | undefined;
       try {
-        head = parseRequestHead(method, url, headerBlock, isStream);
+        head = parseRequestHead(method, url, headerBlock, isStream, length);
         const { response, release } = await send(head, body, context);
         return answer(head, response, release, context);
       } catch (error) {
         destroyBody();
         throw head === undefined ? error : fail(error, head.url, context.request?.id);
       }
+    },
+    "fetch.matches": ([integrity, bytes]) => {
+      if (typeof integrity !== "string" || !(bytes instanceof ArrayBuffer))
+        throw new CallError("TypeError", "the integrity or the bytes are none");
+      if (integrity.length > MAX_INTEGRITY_LENGTH || bytes.byteLength > MAX_CHECKED_BYTES)
+        throw new CallError("TypeError", `a body with an integrity has at most ${MAX_CHECKED_BYTES} bytes`);
+      return matchesIntegrity(integrity, new Uint8Array(bytes));
     },
   };
 

@@ -82,8 +82,9 @@ export function createHttpClient({ egress, lookup = lookUp }: HttpClientOptions)
         isIP(target.host) === 0 ? egress.refusalOfName(target) : egress.refusal(target, target.host);
       if (refusal !== undefined) return queueMicrotask(() => callback(new EgressRefused(refusal), null));
       connect(options, (...outcome) => {
-        const [, socket] = outcome;
-        if (socket !== null) {
+        // With an error there is none, whatever the types say.
+        const socket: Socket | null | undefined = outcome[1];
+        if (socket) {
           sockets.add(socket);
           socket.once("close", () => sockets.delete(socket));
         }

@@ -40,12 +40,16 @@ const DEFAULTS: readonly [string, string][] = [
   ["user-agent", "narun"],
 ];
 
-/** Throws a CallError where it cannot be sent. `isStream`: the body's length is known to its sender alone. */
+/**
+ * Throws a CallError where it cannot be sent. `isStream`: the body's length is not known here; it is what the platform
+ * says of it, or else what the function does.
+ */
 export function parseRequestHead(
   method: unknown,
   urlText: unknown,
   headerBlock: unknown,
   isStream: boolean,
+  length: unknown,
 ): RequestHead {
   if (typeof method !== "string" || method.length > 100 || !TOKEN.test(method) || REFUSED_METHOD.test(method))
     throw new CallError("TypeError", "the method cannot be sent");
@@ -58,9 +62,12 @@ export function parseRequestHead(
     if (!TOKEN.test(name) || NOT_A_VALUE.test(value))
       throw new CallError("TypeError", "a header field has a character that it cannot carry");
     if (isOfConnection(name)) continue;
-    if (name === "content-length" && !(isStream && /^\d{1,15}$/.test(value))) continue;
+    if (name === "content-length" && !(isStream && length === undefined && /^\d{1,15}$/.test(value)))
+      continue;
     headers.push([name, value]);
   }
+  if (isStream && typeof length === "number" && Number.isSafeInteger(length) && length >= 0)
+    headers.push(["content-length", String(length)]);
   const has = (name: string) => headers.some(([other]) => other === name);
   for (const field of DEFAULTS) if (!has(field[0])) headers.push(field);
   // Parts of a coded body are of no use (Fetch, "HTTP-network-or-cache fetch").
