@@ -108,10 +108,8 @@ export function openExchange({ nats, peers, message, onGone }: ExchangeOptions):
       if (isClosed) return;
       const frame = frameOf(control);
       if (frame === undefined) return;
-      if (frame.kind === "cancel") {
-        sender?.receive(frame);
-        gone();
-      } else if (frame.kind === "credit") sender?.receive(frame);
+      if (frame.kind === "cancel") gone();
+      else if (frame.kind === "credit") sender?.receive(frame);
       else receiver?.receive(frame, control);
     },
     close() {

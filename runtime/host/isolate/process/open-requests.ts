@@ -151,11 +151,11 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     log.write("error", `${code}: ${why}`, requestIdOf(id));
     fail(id, code);
   };
-  /** Ends a request that its handler may still be at. */
+  /** Ends a request that its handler may still be at. The isolate hears of the abort before its streams are cut. */
   const giveUp = (id: number, kind: number, end: () => void) => {
     if (!requests.has(id)) return;
-    end();
     abort(id, kind);
+    end();
   };
   const onGone = (id: number) => {
     const request = requests.get(id);

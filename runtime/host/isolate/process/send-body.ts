@@ -82,10 +82,7 @@ function stream(options: SendBodyOptions, exchange: Exchange): Sent {
   if (outbound === undefined) return { kind: "refused", code: "BAD_REPLY", why: "the body is no stream" };
   const sender = exchange.beginResponse(reply.headers, {
     onCredit: (bytes) => outbound.grant(bytes),
-    onCancel: () => {
-      outbound.cancel();
-      onGone();
-    },
+    onCancel: onGone,
     onEnded: onWhole,
   });
   return {
