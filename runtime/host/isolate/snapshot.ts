@@ -107,6 +107,8 @@ async function bundlePlatform(): Promise<string> {
       },
     ],
     legalComments: "none",
+    // Each isolate keeps the text: without its white space an isolate takes 0.9 MB less.
+    minifyWhitespace: true,
   });
   return result.outputFiles[0]?.text ?? "";
 }
