@@ -24,6 +24,19 @@ describe("console", () => {
     ]);
   });
 
+  it("shows the beginning of a list of millions without looking at the rest", async () => {
+    const startedAt = performance.now();
+    const lines = await printed(
+      "console.log(new Array(3e6).fill(1)); console.log({ bytes: new Uint8Array(3e6) })",
+    );
+    expect(lines).toEqual([
+      expect.stringContaining("... 2999900 more items"),
+      expect.stringContaining("... 2999900 more items"),
+    ]);
+    // Listing every element as a property takes seconds.
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  });
+
   it.each([
     [`console.log("a %s %d %i %f %%", "b", 3, 4.7, "0.5", { c: [1] })`, "info a b 3 4 0.5 % { c: [ 1 ] }"],
     [

@@ -1,5 +1,10 @@
 /** Values as text, as Node shows them: authors know how that looks. Depth, lengths and widths are bounded by its defaults. */
+import { restoreDescriptors } from "./large-arrays.ts";
+// Alone in its line so that it stays before the library that it prepares for.
+import "./large-arrays.ts";
 import { format, inspect } from "node-inspect-extracted";
+
+restoreDescriptors();
 
 export { inspect };
 
