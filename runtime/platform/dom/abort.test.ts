@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { callJson } from "../../testing/sandbox.ts";
+import { callJson, loadTestFunction } from "../../testing/sandbox.ts";
 
 /** Evaluates an expression inside an isolate, as JSON. */
 const evaluate = (expression: string) =>
@@ -48,5 +48,33 @@ describe("AbortSignal", () => {
         "new Promise((resolve) => { const seen = []; for (const ms of [30, 10, 20, 10]) AbortSignal.timeout(ms).onabort = () => { seen.push(ms); if (seen.length === 4) resolve(seen) } })",
       ),
     ).toEqual([10, 10, 20, 30]);
+  });
+
+  it("does not hold what follows a signal that lives long, unless it is listened to", async () => {
+    // A signal takes about half a KiB: all of them would be over the 128 MiB of the isolate.
+    const fn = await loadTestFunction(`
+      const { signal } = new AbortController();
+      export default () => {
+        for (let count = 0; count < 20_000; count++) AbortSignal.any([signal, AbortSignal.timeout(20)]);
+        return new Response("made");
+      }`);
+    for (let round = 0; round < 15; round++) expect(await fn.call()).toMatchObject({ body: "made" });
+  });
+
+  it("fires for a signal that only its listener knows of", async () => {
+    const fn = await loadTestFunction(`
+      const controller = new AbortController();
+      const seen = [];
+      export default (request) => {
+        if (request.method === "POST") controller.abort();
+        else {
+          AbortSignal.any([controller.signal]).onabort = () => seen.push("heard");
+          // Enough garbage for a collection.
+          for (let count = 0; count < 300; count++) new Array(50_000).fill(count);
+        }
+        return Response.json(seen);
+      }`);
+    for (let round = 0; round < 5; round++) await fn.call();
+    expect(await fn.call({ method: "POST" })).toMatchObject({ body: JSON.stringify(Array(5).fill("heard")) });
   });
 });

@@ -19,26 +19,33 @@ interface Deadline {
 /** The longest that a timer of the host can wait. */
 const MAX_WAIT_MS = 2 ** 31 - 1;
 
-/** By time, the latest first; those of one time in the order of their making, the latest first. */
+/** By time; those of one time in the order of their making. Nearly always a new one is the last. */
 const deadlines: Deadline[] = [];
 let timer: { readonly id: number; readonly at: number } | undefined;
 
 /** Aborts `state` with a `TimeoutError` when the time is over. */
 export function startDeadline(delayMs: number, state: AbortState): void {
   const at = Date.now() + delayMs;
+  let index = deadlines.length;
+  if ((deadlines.at(-1)?.at ?? 0) > at) index = firstAfter(at);
+  deadlines.splice(index, 0, { at, state, owner: currentOwner() });
+  schedule();
+}
+
+/** The index of the first deadline that is later. */
+function firstAfter(at: number): number {
   let low = 0;
   let high = deadlines.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((deadlines[middle]?.at ?? 0) > at) low = middle + 1;
-    else high = middle;
+    if ((deadlines[middle]?.at ?? 0) > at) high = middle;
+    else low = middle + 1;
   }
-  deadlines.splice(low, 0, { at, state, owner: currentOwner() });
-  schedule();
+  return low;
 }
 
 function schedule(): void {
-  const next = deadlines.at(-1);
+  const [next] = deadlines;
   if (next === undefined || (timer !== undefined && timer.at <= next.at)) return;
   if (timer !== undefined) stopTimer(timer.id);
   const waitMs = Math.min(MAX_WAIT_MS, Math.max(0, next.at - Date.now()));
@@ -47,11 +54,9 @@ function schedule(): void {
 
 function fire(): void {
   timer = undefined;
-  const now = Date.now();
-  for (let next = deadlines.at(-1); next !== undefined && next.at <= now; next = deadlines.at(-1)) {
-    deadlines.pop();
-    setOwner(next.owner);
-    next.state.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
+  for (const { owner, state } of deadlines.splice(0, firstAfter(Date.now()))) {
+    setOwner(owner);
+    state.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
   }
   schedule();
 }
