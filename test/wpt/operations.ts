@@ -4,7 +4,13 @@ import type { Nats } from "../../nats/index.ts";
 import type { HostOperations } from "../../runtime/host/isolate/process/host-calls.ts";
 import { createOperations } from "../../runtime/host/isolate/process/operations.ts";
 
-const config = FunctionConfigSchema.parse({ name: "wpt", routes: [] });
+const config = FunctionConfigSchema.parse({
+  name: "wpt",
+  routes: [],
+  // The tests' own server is on this machine.
+  egress: ["127.0.0.1"],
+  limits: { subrequests: 100_000 },
+});
 
 const noNats = new Proxy(
   {},
@@ -15,6 +21,6 @@ const noNats = new Proxy(
   },
 ) as Nats;
 
-export function createTestOperations(): HostOperations {
-  return createOperations({ nats: noNats, config } as Parameters<typeof createOperations>[0]);
+export function createTestOperations(log: (text: string) => void): HostOperations {
+  return createOperations({ nats: noNats, config, egressDeny: [], log });
 }
