@@ -115,7 +115,7 @@ export function createCompressionOperations(): HostOperations {
       if (typeof kind === "string" && coders.has(id)) throw new CallError("TypeError", "it is open already");
       const coder = typeof kind === "string" ? open(kind, context) : coders.get(id);
       if (coder === undefined)
-        throw new CallError("AbortError", "the stream was closed: it was idle, and others needed its place");
+        throw new CallError("AbortError", "the stream is not open: it was over, or gave way to others");
       if (coder.isRunning) throw new CallError("TypeError", "it is amid a step");
       coder.isRunning = true;
       // Behind all others: it is the one that was used last.
