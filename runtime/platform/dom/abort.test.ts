@@ -69,8 +69,8 @@ describe("AbortSignal", () => {
         if (request.method === "POST") controller.abort();
         else {
           AbortSignal.any([controller.signal]).onabort = () => seen.push("heard");
-          // Enough garbage for a collection.
-          for (let count = 0; count < 300; count++) new Array(50_000).fill(count);
+          // So much that V8 collects more than the youngest objects.
+          Array.from({ length: 400 }, () => new Array(20_000).fill(0.5));
         }
         return Response.json(seen);
       }`);
