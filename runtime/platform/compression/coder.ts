@@ -10,7 +10,7 @@ import { callHost, type HostCall, HostFailure } from "../host-call.ts";
 /** Input that goes in one message. */
 const MAX_INPUT_BYTES = 64 * 1024;
 
-export type Direction = "compress" | "decompress";
+type Direction = "compress" | "decompress";
 export type Format = "deflate" | "deflate-raw" | "gzip" | "brotli";
 
 let lastId = 0;
