@@ -48,6 +48,7 @@ async function follow(parts: RequestParts, onExchange: (exchange: Exchange) => v
   const { redirect, integrity, signal } = parts;
   let step: FetchStep = { ...parts, url: new URL(parts.url) };
   if (step.url.protocol === "data:") return fetchData(step, integrity);
+  if (step.url.protocol === "blob:") return fetchBlob(parts);
   for (let redirects = 0; ; redirects++) {
     const answer = await exchangeFor(step, onExchange);
     const location = isRedirect(answer.status) ? findHeader(answer.headerBlock, "location") : undefined;
@@ -127,6 +128,21 @@ async function fetchData({ url, method }: FetchStep, integrity: string): Promise
     url: url.href,
     isRedirected: false,
     body: method === "HEAD" ? undefined : body,
+  });
+}
+
+/** An object URL of this isolate: it was looked up when the request was made. */
+async function fetchBlob({ blob, method, url, integrity }: RequestParts): Promise<Response> {
+  if (blob === undefined) throw failed("the blob: URL names nothing, or was revoked");
+  if (method !== "GET") throw failed(`a blob: URL can be fetched by GET alone, not by ${method}`);
+  const type = blob.type === "" ? "" : `content-type\n${blob.type}\n`;
+  return createResponse({
+    status: 200,
+    statusText: "OK",
+    headerBlock: `content-length\n${blob.size}\n${type}`,
+    url: url.split("#", 1)[0] as string,
+    isRedirected: false,
+    body: integrity === "" ? blob : await checked(await blob.arrayBuffer(), integrity, new URL(url)),
   });
 }
 
