@@ -16,8 +16,6 @@ import { readResource } from "./resources.ts";
 import { READ_FUNCTION, REPORT_FUNCTION, scriptsOf, TIMEOUT_SCRIPT } from "./scope.ts";
 
 const MEMORY_MB = 512;
-/** Of one entry. A test that never comes back must not outlive its own time. */
-const CPU_MS = 20_000;
 
 const cacheDir = process.env.WPT_CACHE_DIR ?? join(tmpdir(), "narun-wpt");
 const engine = createScriptEngine(await loadSnapshot(cacheDir), (message) => {
@@ -29,13 +27,15 @@ serveJobs(runTest);
 
 async function runTest(job: Job): Promise<void> {
   const report = createReport();
+  // Of one entry: a test that never comes back must not outlive its own time by much.
+  const cpuMs = 2 * job.wallMs;
   let sandbox: ScriptSandbox | undefined;
   const settle = (outcome: EntryOutcome) => {
     if (outcome.kind === "uncaught") report.note(outcome.stack);
     else if (outcome.kind !== "ok" && outcome.kind !== "disposed") report.done("ERROR", outcome.kind);
   };
   const link = createIsolateLink({
-    enter: (_owner, ...message) => void sandbox?.enter(CPU_MS, ...message).then(settle),
+    enter: (_owner, ...message) => void sandbox?.enter(cpuMs, ...message).then(settle),
     operations: createTestOperations((text) => report.note(text)),
     onViolation: (what) => report.note(`violation: ${what}`),
     onCallError: (name, error) => report.note(`${name}: ${String(error)}`),
@@ -56,7 +56,7 @@ async function runTest(job: Job): Promise<void> {
   }, job.wallMs);
   try {
     for (const { name, code } of scriptsOf(job)) {
-      const outcome = await ready.evaluateScript(code, name, CPU_MS);
+      const outcome = await ready.evaluateScript(code, name, cpuMs);
       // What a script leaves undone its tests tell.
       if (outcome.kind === "uncaught") report.fail(`${name}: ${outcome.stack}`);
       else settle(outcome);
