@@ -31,7 +31,7 @@ const ALIASES: Record<string, string> = {
 };
 
 /** The file that a URL path names; undefined where it leads out of the checkout or there is none. */
-export function findResource(dir: string, path: string): string | undefined {
+function findResource(dir: string, path: string): string | undefined {
   const file = join(dir, normalize(decodeURIComponent(ALIASES[path] ?? path)));
   if (!file.startsWith(join(dir, "/"))) return undefined;
   return statSync(file, { throwIfNoEntry: false })?.isFile() ? file : undefined;

@@ -20,7 +20,7 @@ export interface Row {
 /** Folders whose sub-folders are standards of their own. */
 const SPLIT = new Set(["dom", "fetch", "html", "wasm"]);
 
-export function folderOf(file: string): string {
+function folderOf(file: string): string {
   const [first = "", second = ""] = file.split("/");
   return SPLIT.has(first) ? `${first}/${second}` : first;
 }

@@ -23,9 +23,9 @@ export interface Part {
   suffix: string;
 }
 
-export const FULL_WILDCARD = ".*";
+const FULL_WILDCARD = ".*";
 
-export function segmentWildcard({ delimiter }: PartOptions): string {
+function segmentWildcard({ delimiter }: PartOptions): string {
   return `[^${escapeRegexp(delimiter)}]+?`;
 }
 
