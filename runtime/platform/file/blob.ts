@@ -40,7 +40,7 @@ export class Blob {
     const bag = toDictionary(options, "Blob: the options");
     const endings = bag.endings === undefined ? "transparent" : toEnum(bag.endings, ENDINGS, "Blob: endings");
     const type = bag.type === undefined ? "" : toDOMString(bag.type, "Blob: type");
-    fillBlob(this, joinParts(parts, endings), normalType(type));
+    fillBlob(this, joinParts(parts, endings), type);
   }
 
   get size(): number {
@@ -55,7 +55,7 @@ export class Blob {
     const size = this.#size;
     const from = clampIndex(start, size);
     const to = end === undefined ? size : clampIndex(end, size);
-    const type = normalType(toDOMString(contentType, "Blob.slice: contentType"));
+    const type = toDOMString(contentType, "Blob.slice: contentType");
     const pieces: Piece[] = [];
     let at = 0;
     for (const piece of this.#pieces) {
@@ -94,7 +94,7 @@ export class Blob {
     fillBlob = (blob, pieces, type) => {
       blob.#pieces = pieces.filter(({ byteLength }) => byteLength > 0);
       blob.#size = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
-      blob.#type = type;
+      blob.#type = normalType(type);
     };
   }
 }
