@@ -46,7 +46,7 @@ export function followRedirect(step: FetchStep, status: number, location: string
 /** A `location` is bytes; servers that write other than ASCII into it mean UTF-8. */
 function parseLocation(location: string, base: URL): URL | undefined {
   const text = location.replace(/[\x80-\xff]+/g, (bytes) =>
-    Array.from(bytes, (byte) => `%${byte.charCodeAt(0).toString(16)}`).join(""),
+    Array.from(bytes, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`).join(""),
   );
   return URL.canParse(text, base.href) ? new URL(text, base.href) : undefined;
 }

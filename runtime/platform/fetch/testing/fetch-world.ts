@@ -43,7 +43,10 @@ export async function startServer(handle: RequestListener, host = "127.0.0.1"): 
 
 /** Answers with what the server saw of the request. */
 export async function echo(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body = Buffer.concat(await Array.fromAsync(request)).toString();
+  // A client that breaks off gets no answer.
+  const chunks = await Array.fromAsync(request).catch(() => undefined);
+  if (chunks === undefined) return;
+  const body = Buffer.concat(chunks).toString();
   const { method, url, headers, rawHeaders } = request;
   response.setHeader("content-type", "application/json");
   response.end(JSON.stringify({ method, url, headers, rawHeaders, body }));
@@ -61,8 +64,9 @@ export function createFetchWorld({
   egressDeny = [],
   subrequests = 10_000,
   lookup,
+  unreadMs,
 }: { egress?: string[]; subrequests?: number } & Partial<
-  Pick<FetchOptions, "egressDeny" | "lookup">
+  Pick<FetchOptions, "egressDeny" | "lookup" | "unreadMs">
 > = {}): FetchWorld {
   const lines: string[] = [];
   const log = (text: string) => void lines.push(text);
@@ -72,6 +76,7 @@ export function createFetchWorld({
     subrequests: createSubrequests({ config: { limits: { subrequests } as never }, log }),
     log,
     ...(lookup === undefined ? {} : { lookup }),
+    ...(unreadMs === undefined ? {} : { unreadMs }),
   };
   const load = (code: string, env = {}) => loadTestFunction(code, env, createFetch(options));
   return {

@@ -46,6 +46,7 @@ const TEXTS: Record<string, string> = {
   UND_ERR_BODY_TIMEOUT: `WHERE was silent for ${SILENCE_TIMEOUT_MS / SECOND_MS} s within the body`,
   UND_ERR_HEADERS_OVERFLOW: `WHERE answered with more than ${MAX_HEADER_BYTES} bytes of header fields`,
   UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: "the request's body has not the length that its content-length says",
+  UNREAD_BODY: "the body from WHERE was dropped: nobody read it, and others waited for its connection",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the body from WHERE has not the length that its content-length says",
 };
 

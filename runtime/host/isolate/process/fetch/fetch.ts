@@ -32,12 +32,13 @@ export interface FetchOptions {
   log(text: string, requestId: string | undefined): void;
   /** Default: the system's. */
   lookup?: Lookup;
+  /** How long a body that nobody reads may lie there before it is dropped for an exchange that waits. Default 10 s. */
+  unreadMs?: number;
 }
 
 const MAX_EXCHANGES = 100;
 const MAX_WAIT_MS = 30_000;
-/** How long a body may lie there before it is dropped for an exchange that waits. */
-const UNREAD_MS = 10_000;
+const DEFAULT_UNREAD_MS = 10_000;
 /** A body that crosses in one piece; a longer one is a stream, so that the host never holds all of it. */
 const MAX_WHOLE_BODY_BYTES = 256 * 1024;
 
@@ -55,7 +56,7 @@ interface Unread {
 }
 
 export function createFetch(options: FetchOptions): HostOperations {
-  const { config, egressDeny, subrequests, log, lookup } = options;
+  const { config, egressDeny, subrequests, log, lookup, unreadMs = DEFAULT_UNREAD_MS } = options;
   const slots = createSlots(MAX_EXCHANGES);
   const unread = new Set<Unread>();
   // Most functions never fetch: the client is made for the first that does.
@@ -72,7 +73,7 @@ export function createFetch(options: FetchOptions): HostOperations {
     const taking = slots.take(AbortSignal.any([signal, timeout]));
     const sweep = setInterval(() => {
       const nowMs = performance.now();
-      [...unread].find((one) => !one.isRead() && nowMs - one.sinceMs >= UNREAD_MS)?.drop();
+      [...unread].find((one) => !one.isRead() && nowMs - one.sinceMs >= unreadMs)?.drop();
     }, 250);
     try {
       return await taking;
@@ -182,7 +183,7 @@ export function createFetch(options: FetchOptions): HostOperations {
 
 /** Nobody began to read a body, and others waited for its connection. */
 class DroppedBody extends Error {
-  readonly code = "ECANCELED";
+  readonly code = "UNREAD_BODY";
 }
 
 function bodyFromIsolate(value: unknown, { streams, owner }: CallContext): HttpRequest["body"] {
