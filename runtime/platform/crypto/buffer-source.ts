@@ -50,6 +50,12 @@ export function bytesOf(value: unknown, context: string): Uint8Array<ArrayBuffer
   return new Uint8Array(buffer, offset, length);
 }
 
+/** A `BufferSource`, known to be one; its bytes are copied when they are wanted. */
+export function toBufferSource(value: unknown, context: string): { copy(): ArrayBuffer } {
+  bytesOf(value, context);
+  return { copy: () => copyOfBytes(value, context) };
+}
+
 /** A copy of the bytes under a `BufferSource`. */
 export function copyOfBytes(value: unknown, context: string): ArrayBuffer {
   const bytes = bytesOf(value, context);

@@ -4,7 +4,7 @@
  */
 import type { Data } from "../boundary.ts";
 import { asInterface, conversions, requireArguments, toEnum, toSequence } from "../webidl.ts";
-import { copyOfBytes, isBufferSource } from "./buffer-source.ts";
+import { isBufferSource, toBufferSource } from "./buffer-source.ts";
 import { type CryptoKey, createKey, idOfKey, type KeyDescription } from "./crypto-key.ts";
 import { callCrypto } from "./host-crypto.ts";
 import { toJsonWebKey } from "./jwk.ts";
@@ -40,7 +40,7 @@ const SECRET = Symbol();
 
 /*
  * Methods are asynchronous throughout: an operation that returns a promise throws nothing. Their arguments are read
- * before the first await, which is what the standard asks for.
+ * before the first await: what they are first, then the algorithms' members, and at last the bytes are copied.
  */
 export class SubtleCrypto {
   readonly #isReal = true;
@@ -68,16 +68,18 @@ export class SubtleCrypto {
     this.#check(arguments, 4, "verify");
     const identifier = toAlgorithmIdentifier(algorithm);
     const id = idOfKey(key, "The key");
-    const given = copyOfBytes(signature, "The signature");
-    const bytes = copyOfBytes(data, "The data");
-    return callCrypto("verify", normalizeAlgorithm(identifier, "verify"), id, given, bytes);
+    const given = toBufferSource(signature, "The signature");
+    const source = toBufferSource(data, "The data");
+    const normalized = normalizeAlgorithm(identifier, "verify");
+    return callCrypto("verify", normalized, id, given.copy(), source.copy());
   }
 
   async digest(algorithm: unknown, data: unknown): Promise<unknown> {
     this.#check(arguments, 2, "digest");
     const identifier = toAlgorithmIdentifier(algorithm);
-    const bytes = copyOfBytes(data, "The data");
-    return callCrypto("digest", normalizeAlgorithm(identifier, "digest"), bytes);
+    const source = toBufferSource(data, "The data");
+    const normalized = normalizeAlgorithm(identifier, "digest");
+    return callCrypto("digest", normalized, source.copy());
   }
 
   async generateKey(algorithm: unknown, extractable: unknown, keyUsages: unknown): Promise<unknown> {
@@ -131,13 +133,16 @@ export class SubtleCrypto {
   ): Promise<CryptoKey> {
     this.#check(arguments, 5, "importKey");
     const as = toFormat(format);
-    const isBytes = isBufferSource(keyData);
-    const data = isBytes ? copyOfBytes(keyData, "The key") : toJsonWebKey(keyData);
+    const source = isBufferSource(keyData) ? toBufferSource(keyData, "The key") : undefined;
+    const jwk = source === undefined ? toJsonWebKey(keyData) : undefined;
     const identifier = toAlgorithmIdentifier(algorithm);
     const usages = toUsages(keyUsages);
     const normalized = normalizeAlgorithm(identifier, "importKey");
-    if (isBytes === (as === "jwk"))
-      throw new TypeError(`The key is ${isBytes ? "bytes" : "an object"}, and its format ${as}.`);
+    const data = as === "jwk" ? jwk : source?.copy();
+    if (data === undefined)
+      throw new TypeError(
+        `The key is ${source === undefined ? "an object" : "bytes"}, and its format ${as}.`,
+      );
     return toKey(await callCrypto("importKey", as, data, normalized, Boolean(extractable), usages));
   }
 
@@ -171,7 +176,7 @@ export class SubtleCrypto {
   ): Promise<CryptoKey> {
     this.#check(arguments, 7, "unwrapKey");
     const as = toFormat(format);
-    const wrapped = copyOfBytes(wrappedKey, "The wrapped key");
+    const wrapped = toBufferSource(wrappedKey, "The wrapped key");
     const id = idOfKey(unwrappingKey, "The unwrapping key");
     const identifier = toAlgorithmIdentifier(unwrapAlgorithm);
     const keyIdentifier = toAlgorithmIdentifier(unwrappedKeyAlgorithm);
@@ -179,7 +184,16 @@ export class SubtleCrypto {
     const normalized = normalizeWrapping(identifier, "unwrapKey", "decrypt");
     const algorithm = normalizeAlgorithm(keyIdentifier, "importKey");
     return toKey(
-      await callCrypto("unwrapKey", as, wrapped, id, normalized, algorithm, Boolean(extractable), usages),
+      await callCrypto(
+        "unwrapKey",
+        as,
+        wrapped.copy(),
+        id,
+        normalized,
+        algorithm,
+        Boolean(extractable),
+        usages,
+      ),
     );
   }
 
@@ -222,8 +236,9 @@ export class SubtleCrypto {
     this.#check(arguments, 3, "decapsulateBits");
     const identifier = toAlgorithmIdentifier(algorithm);
     const id = idOfKey(decapsulationKey, "The decapsulation key");
-    const bytes = copyOfBytes(ciphertext, "The ciphertext");
-    return callCrypto("decapsulateBits", normalizeAlgorithm(identifier, "decapsulate"), id, bytes);
+    const source = toBufferSource(ciphertext, "The ciphertext");
+    const normalized = normalizeAlgorithm(identifier, "decapsulate");
+    return callCrypto("decapsulateBits", normalized, id, source.copy());
   }
 
   async decapsulateKey(
@@ -237,13 +252,13 @@ export class SubtleCrypto {
     this.#check(arguments, 6, "decapsulateKey");
     const identifier = toAlgorithmIdentifier(algorithm);
     const id = idOfKey(decapsulationKey, "The decapsulation key");
-    const bytes = copyOfBytes(ciphertext, "The ciphertext");
+    const source = toBufferSource(ciphertext, "The ciphertext");
     const sharedIdentifier = toAlgorithmIdentifier(sharedKeyAlgorithm);
     const usages = toUsages(keyUsages);
     const normalized = normalizeAlgorithm(identifier, "decapsulate");
     const shared = normalizeAlgorithm(sharedIdentifier, "importKey");
     return toKey(
-      await callCrypto("decapsulateKey", normalized, id, bytes, shared, Boolean(extractable), usages),
+      await callCrypto("decapsulateKey", normalized, id, source.copy(), shared, Boolean(extractable), usages),
     );
   }
 
@@ -265,8 +280,9 @@ function cipher(
 ): Promise<unknown> {
   const identifier = toAlgorithmIdentifier(algorithm);
   const id = idOfKey(key, "The key");
-  const bytes = copyOfBytes(data, "The data");
-  return callCrypto(operation, normalizeAlgorithm(identifier, operation), id, bytes);
+  const source = toBufferSource(data, "The data");
+  const normalized = normalizeAlgorithm(identifier, operation);
+  return callCrypto(operation, normalized, id, source.copy());
 }
 
 /** An algorithm for wrapping, or one for encryption where it is none of these. */

@@ -6,6 +6,7 @@
  * I2  What nobody's request asked for (a module's own timers), or one that is over, has `cpuMs` for each entry.
  * I3  An entry's time is what the isolate's clock moved on since the last entry's end: entries run one after the other, and
  *     where several end before this hears of it, the first one pays for all.
+ * I4  What the host computes for a request (cryptography) counts as if the isolate had.
  */
 export interface CpuAccounts {
   /** A request begins. What is not open, or no longer, has `cpuMs` for each entry. */
@@ -14,6 +15,8 @@ export interface CpuAccounts {
   allowance(owner: number): number;
   /** An entry has ended: the isolate's CPU clock, in milliseconds. Returns what the owner has used by now. */
   charge(owner: number, clockMs: number): number;
+  /** The host has worked for a request. Returns what the owner has used by now. */
+  spend(owner: number, ms: number): number;
   /** Bytes of a body went by. */
   extend(owner: number, bytes: number): void;
   forget(owner: number): void;
@@ -42,6 +45,12 @@ export function createCpuAccounts(cpuMs: number): CpuAccounts {
       const account = accounts.get(owner);
       if (account === undefined) return spentMs;
       account.usedMs += spentMs;
+      return account.usedMs;
+    },
+    spend(owner, ms) {
+      const account = accounts.get(owner);
+      if (account === undefined) return ms;
+      account.usedMs += ms;
       return account.usedMs;
     },
     extend(owner, bytes) {

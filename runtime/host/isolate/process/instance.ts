@@ -134,6 +134,7 @@ class LiveInstance implements Instance {
       operations: createOperations({
         ...options,
         hopsOf: (owner) => this.#requests.hopsOf(owner),
+        onWork: (owner, ms) => this.#charge(owner, this.#cpu.spend(owner, ms)),
         log: (text, requestId) => log.write("error", text, requestId),
       }),
       requestOf: (owner) => this.#requests.find(owner),
@@ -249,8 +250,13 @@ class LiveInstance implements Instance {
     void sandbox.enter(Math.ceil(allowedMs), ...message).then((outcome) => {
       const usedMs = this.#cpu.charge(id, sandbox.cpuMs());
       this.#settle(outcome, id);
-      if (outcome.kind === "ok" && id !== 0 && this.#cpu.allowance(id) === 0) this.#overdraw(id, usedMs);
+      if (outcome.kind === "ok") this.#charge(id, usedMs);
     });
+  }
+
+  /** A request has used so much by now. */
+  #charge(id: number, usedMs: number): void {
+    if (id !== 0 && this.#cpu.allowance(id) === 0) this.#overdraw(id, usedMs);
   }
 
   /** A request has used up its time in many short stretches. Its isolate is whole: only the request ends. */

@@ -14,6 +14,8 @@ export interface OperationsOptions {
   egressDeny: readonly string[];
   /** Writes what the function's author has to know into its log. */
   log(text: string, requestId: string | undefined): void;
+  /** So long the host has worked on behalf of a request (0: nobody's). */
+  onWork?(owner: number, ms: number): void;
   /** How deep the calls between functions are that led to a request. Default: not at all. */
   hopsOf?(owner: number): number;
 }
@@ -24,7 +26,7 @@ export function createOperations(options: OperationsOptions): HostOperations {
   const subrequests = createSubrequests(options);
   return {
     ...createCompressionOperations(),
-    ...createCryptoOperations(),
+    ...createCryptoOperations(options),
     ...countCalls(createBindings({ nats, config, hopsOf }), subrequests),
     ...createFetch({ ...options, subrequests }),
   };

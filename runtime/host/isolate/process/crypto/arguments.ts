@@ -2,6 +2,7 @@
  * What an isolate may say in a call for cryptography. All of it is user input: nothing reaches Node's own code that was
  * not put together here, of strings, integers, buffers and keys.
  */
+import { types } from "node:util";
 import { CallError } from "../host-calls.ts";
 import type { KeyTable } from "./key-table.ts";
 
@@ -78,7 +79,7 @@ const MAX_LIST_LENGTH = 32;
 export const MAX_KEY_BYTES = 64 * 1024;
 
 export function readBytes(value: unknown, maxBytes: number): Uint8Array<ArrayBuffer> {
-  if (!(value instanceof ArrayBuffer)) throw invalid("bytes were expected");
+  if (!types.isArrayBuffer(value)) throw invalid("bytes were expected");
   if (value.byteLength > maxBytes)
     throw new CallError(
       "QuotaExceededError",

@@ -6,6 +6,7 @@
  * I3  What takes time runs in the isolate's lane (lanes.ts); only what Node does on the spot anyway does not.
  */
 import { webcrypto } from "node:crypto";
+import { types } from "node:util";
 import type { Data } from "../../../../platform/boundary.ts";
 import { type CallContext, CallError, type HostOperation, type HostOperations } from "../host-calls.ts";
 import { MAX_KEY_BYTES, readAlgorithm, readBytes, readFormat, readJwk, readUsages } from "./arguments.ts";
@@ -13,7 +14,7 @@ import { checkCost, checkDerivationCost } from "./cost.ts";
 import { toCallError } from "./failure.ts";
 import { createKeyTable } from "./key-table.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
-import { digestAtOnce, signAtOnce } from "./small-inputs.ts";
+import { digestAtOnce } from "./small-digest.ts";
 
 type CryptoKey = webcrypto.CryptoKey;
 
@@ -90,10 +91,9 @@ export function createCryptoOperations({ lanes = processLanes, onWork }: CryptoO
     decrypt: cipher("decrypt"),
 
     async sign([algorithm, key, bytes], context) {
-      const [parameters, signingKey, message] = [algorithmOf(algorithm), keys.get(key), data(bytes)];
+      const parameters = algorithmOf(algorithm);
       checkCost(parameters);
-      const signature = signAtOnce(parameters, signingKey, message);
-      return signature ?? ((await inLane(context, "sign", parameters, signingKey, message)) as ArrayBuffer);
+      return (await inLane(context, "sign", parameters, keys.get(key), data(bytes))) as ArrayBuffer;
     },
 
     async verify([algorithm, key, signature, bytes], context) {
@@ -150,7 +150,7 @@ export function createCryptoOperations({ lanes = processLanes, onWork }: CryptoO
 
     async exportKey([format, key]) {
       const exported = await perform("exportKey", readFormat(format), keys.get(key));
-      return exported instanceof ArrayBuffer ? exported : (readJwk(exported).jwk as Data);
+      return types.isArrayBuffer(exported) ? exported : (readJwk(exported).jwk as Data);
     },
 
     async wrapKey([format, key, wrappingKey, algorithm], context) {
@@ -264,7 +264,7 @@ function readCount(value: unknown): number {
 
 /** Of what is nested no deeper than honest arguments are. */
 function byteLengthOf(value: unknown, depth = 0): number {
-  if (value instanceof ArrayBuffer) return value.byteLength;
+  if (types.isArrayBuffer(value)) return value.byteLength;
   if (typeof value === "string") return value.length;
   if (typeof value !== "object" || value === null || depth > 4) return 0;
   return Object.values(value).reduce<number>((sum, part) => sum + byteLengthOf(part, depth + 1), 0);

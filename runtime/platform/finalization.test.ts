@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { callJson, loadTestFunction } from "../testing/sandbox.ts";
+
+/** Registers objects that weigh enough for V8 to collect them, until a first callback has come. */
+const collect = (callback: string) => `
+  export default async () => {
+    let seen;
+    const registry = new FinalizationRegistry((held) => { seen = held; ${callback} });
+    for (let made = 0; seen === undefined && made < 200; made++) {
+      registry.register({ weight: new ArrayBuffer(1 << 20) }, "object " + made, {});
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    return new Response(String(seen));
+  };
+`;
+
+describe("FinalizationRegistry", () => {
+  it("tells of what was collected", async () => {
+    const loaded = await loadTestFunction(collect(""));
+    expect(await loaded.call()).toMatchObject({ body: expect.stringMatching(/^object \d+$/) });
+  });
+
+  it("ends a callback that does not return as it ends everything else", async () => {
+    const loaded = await loadTestFunction(collect("for (;;);"));
+    expect(await loaded.call()).toMatchObject({ body: expect.stringMatching(/^object \d+$/) });
+  });
+
+  it("looks like the language's own", async () => {
+    const found = await callJson(`export default () => {
+      const registry = new FinalizationRegistry(() => {});
+      const token = {};
+      registry.register({}, 1, token);
+      const errorOf = (act) => { try { act(); } catch (error) { return error.name; } };
+      return Response.json([
+        String(registry), FinalizationRegistry.length, FinalizationRegistry.name, registry.register.length,
+        Object.keys(FinalizationRegistry.prototype), registry.unregister(token), registry.unregister(token),
+        errorOf(() => new FinalizationRegistry()), errorOf(() => FinalizationRegistry(() => {})),
+        errorOf(() => registry.register(token, token)), errorOf(() => registry.unregister(1)),
+        registry.constructor === FinalizationRegistry,
+      ]);
+    }`);
+    const errors = ["TypeError", "TypeError", "TypeError", "TypeError"];
+    const name = "FinalizationRegistry";
+    expect(found).toEqual([`[object ${name}]`, 1, name, 2, [], true, false, ...errors, true]);
+  });
+});
