@@ -42,7 +42,7 @@ export const METADATA_ADDRESSES: readonly string[] = [
 const MAX_RULES = 100;
 const MAX_RULE_LENGTH = 300;
 
-export const EgressRuleSchema = z
+const EgressRuleSchema = z
   .string()
   .max(MAX_RULE_LENGTH)
   .superRefine((text, context) => {

@@ -48,7 +48,7 @@ export interface HttpClient {
 }
 
 /** A connection was not made because egress refuses it. */
-export class EgressRefused extends Error {
+class EgressRefused extends Error {
   readonly code = "EGRESS_REFUSED";
 }
 

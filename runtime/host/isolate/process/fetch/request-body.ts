@@ -39,6 +39,6 @@ export function readFromIsolate(streams: IsolateStreams, owner: number, id: unkn
 }
 
 /** The function's own stream failed: it knows why. */
-export class RequestBodyBroke extends Error {
+class RequestBodyBroke extends Error {
   readonly code = "UND_ERR_REQUEST_BODY";
 }
