@@ -1,5 +1,6 @@
 export type { ByteEntry, ByteKv, ByteKvChange, KvPage, KvWrite } from "./byte-kv.ts";
 export { openByteKv } from "./byte-kv.ts";
+export { type ByteObjects, type ObjectFacts, openByteObjects } from "./byte-objects.ts";
 export {
   connectNats,
   type Nats,

@@ -1,4 +1,5 @@
 import { KvBucket } from "./kv.ts";
+import { ObjectBucket } from "./objects.ts";
 import { Publisher } from "./publisher.ts";
 import { Service } from "./service.ts";
 
@@ -36,7 +37,7 @@ function createBinding({ name, kind, target }: BindingPlan): object {
     case "kv":
       return new KvBucket(name);
     case "objects":
-      throw new Error("not yet");
+      return new ObjectBucket(name);
     case "service":
       return new Service(name, target);
     case "publish":

@@ -1,7 +1,6 @@
-import { ReadableStream } from "../streams.ts";
 import { callBinding } from "./host-result.ts";
 import { KvWatch, type KvWatchOptions } from "./kv-watch.ts";
-import { type ReadValue, readValue, wholeValue } from "./values.ts";
+import { type ReadValue, readValue, streamOf, wholeValue } from "./values.ts";
 
 type KvType = "text" | "json" | "bytes" | "arrayBuffer" | "stream";
 
@@ -92,14 +91,4 @@ function valueAs(entry: KvEntry, type: KvType): unknown {
         `A value is read as text, json, bytes, arrayBuffer or stream, not as ${String(type)}`,
       );
   }
-}
-
-function streamOf(bytes: Uint8Array): ReadableStream<unknown> {
-  return new ReadableStream({
-    type: "bytes",
-    start(controller) {
-      if (bytes.byteLength > 0) controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
-      controller.close();
-    },
-  }) as ReadableStream<unknown>;
 }

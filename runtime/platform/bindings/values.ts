@@ -52,3 +52,14 @@ export function readValue(buffer: ArrayBuffer): ReadValue {
     bytes: () => new Uint8Array(buffer),
   };
 }
+
+/** Bytes as a stream of one chunk. */
+export function streamOf(bytes: Uint8Array): ReadableStream<unknown> {
+  return new ReadableStream({
+    type: "bytes",
+    start(controller) {
+      if (bytes.byteLength > 0) controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
+      controller.close();
+    },
+  }) as ReadableStream<unknown>;
+}

@@ -3,6 +3,7 @@ import type { Nats } from "../../../../../nats/index.ts";
 import type { HostOperations } from "../host-calls.ts";
 import { createFindDeclared } from "./declared.ts";
 import { createKvOperations } from "./kv.ts";
+import { createObjectOperations } from "./objects.ts";
 import { createPublishOperations } from "./publish.ts";
 import { createServiceOperations } from "./service.ts";
 
@@ -17,6 +18,7 @@ export function createBindings({ nats, config, hopsOf }: BindingsOptions): HostO
   const declared = createFindDeclared(config);
   return {
     ...createKvOperations(nats, declared),
+    ...createObjectOperations(nats, declared),
     ...createPublishOperations(nats, declared),
     ...createServiceOperations({ nats, declared, timeoutMs: config.limits.timeoutMs, hopsOf }),
   };

@@ -1,0 +1,161 @@
+/**
+ * An object store as functions use it: any text as name, bodies of any size that are streamed.
+ *
+ * I1  The store is made when it is first used, and again where somebody deleted it meanwhile.
+ * I2  A body that is read whole has the digest that was noted when it was written; any other breaks.
+ * I3  An object appears when all of it is stored; one that breaks off leaves what was there before.
+ */
+import { createHash } from "node:crypto";
+import {
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+} from "@nats-io/jetstream";
+import { type ObjectInfo, type ObjectStore, Objm } from "@nats-io/obj";
+import { NarunError } from "../contracts/index.ts";
+import { listByteObjects } from "./byte-objects-list.ts";
+import type { Nats } from "./connection.ts";
+import { needsJetStream } from "./no-jetstream.ts";
+
+export interface ObjectFacts {
+  name: string;
+  size: number;
+  /** SHA-256, hex. */
+  sha256: string;
+  modifiedAt: Date;
+  metadata: Readonly<Record<string, string>>;
+  /** Changes with every write of the name. */
+  version: string;
+}
+
+export interface ObjectPage {
+  objects: ObjectFacts[];
+  /** Where the next page begins; undefined where there is none. */
+  next: number | undefined;
+}
+
+export interface ByteObjects {
+  info(name: string): Promise<ObjectFacts | undefined>;
+  /** The bytes of one version; undefined where it is not the name's any more. Errors while it is read: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
+  read(name: string, version: string): Promise<AsyncGenerator<Uint8Array, void> | undefined>;
+  put(
+    name: string,
+    body: AsyncIterable<Uint8Array>,
+    metadata: Readonly<Record<string, string>>,
+  ): Promise<ObjectFacts>;
+  /** No error where it is not there. */
+  delete(name: string): Promise<void>;
+  /** Objects in the order in which they were last written, beginning behind `after`. */
+  list(options: { prefix: string; limit: number; after: number }): Promise<ObjectPage>;
+}
+
+/** What the parts of a store work with. */
+export interface OpenStore {
+  client: JetStreamClient;
+  manager: JetStreamManager;
+  store: ObjectStore;
+  bucket: string;
+}
+
+const STREAM_NOT_FOUND = 10059;
+
+/** An object store of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM. */
+export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
+  let opening: Promise<OpenStore> | undefined;
+
+  const open = async (): Promise<OpenStore> => {
+    const client = jetstream(nats.connection);
+    const [store, manager] = await Promise.all([
+      new Objm(client).create(bucket, {}),
+      jetstreamManager(nats.connection),
+    ]);
+    return { client, manager, store, bucket };
+  };
+  const opened = () => {
+    opening ??= needsJetStream(open).catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
+  const using = async <T>(work: (store: OpenStore) => Promise<T>): Promise<T> => {
+    const isFirst = opening === undefined;
+    try {
+      return await work(await opened());
+    } catch (error) {
+      if (isFirst || !(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
+      opening = undefined;
+      return work(await opened());
+    }
+  };
+  const infoOf = async ({ store }: OpenStore, name: string): Promise<ObjectInfo | undefined> => {
+    const info = await store.info(name);
+    return info === null || info.deleted || info.options?.link !== undefined ? undefined : info;
+  };
+
+  return {
+    info: (name) =>
+      using(async (store) => {
+        const info = await infoOf(store, name);
+        return info && factsOf(info);
+      }),
+    read: (name, version) =>
+      using(async (store) => {
+        const info = await infoOf(store, name);
+        return info?.nuid === version ? readBody(store, info) : undefined;
+      }),
+    async put(name, body, metadata) {
+      // The body can be read once: a store that is gone shows before.
+      const store = await using(async (found) => {
+        await infoOf(found, name);
+        return found;
+      });
+      return factsOf(await store.store.put({ name, metadata: { ...metadata } }, ReadableStream.from(body)));
+    },
+    delete: (name) =>
+      using(async (store) => {
+        if ((await infoOf(store, name)) !== undefined) await store.store.delete(name);
+      }),
+    list: (options) => using((store) => listByteObjects(store, factsOf, options)),
+  };
+}
+
+/** What an object is described by in the store. */
+export type StoredInfo = Pick<ObjectInfo, "name" | "size" | "digest" | "mtime" | "nuid" | "metadata">;
+
+function factsOf({ name, size, digest, mtime, nuid, metadata }: StoredInfo): ObjectFacts {
+  const sha256 = Buffer.from(digest.replace(/^SHA-256=/i, ""), "base64url").toString("hex");
+  return { name, size, sha256, modifiedAt: new Date(mtime), metadata: metadata ?? {}, version: nuid };
+}
+
+/** The chunks of an object, the next one fetched while one is read. */
+async function* readBody(
+  { manager, bucket }: OpenStore,
+  { name, nuid, chunks, digest, size, mtime }: ObjectInfo,
+): AsyncGenerator<Uint8Array, void> {
+  const { sha256 } = factsOf({ name, size, digest, mtime, nuid });
+  const hash = createHash("sha256");
+  const next = async (sequence: number) => {
+    const query = { seq: sequence, next_by_subj: `$O.${bucket}.C.${nuid}` };
+    const direct = await manager.direct.getMessage(`OBJ_${bucket}`, query as never).catch(() => null);
+    // The leader has what a replica may not have yet.
+    return direct ?? manager.streams.getMessage(`OBJ_${bucket}`, query);
+  };
+  let coming = chunks > 0 ? next(1) : undefined;
+  for (let count = 1; coming !== undefined; count++) {
+    const chunk = await coming;
+    if (chunk === null) {
+      throw new NarunError("OBJECT_NOT_FOUND", { detail: "it was replaced or deleted while it was read" });
+    }
+    coming = count < chunks ? next(chunk.seq + 1) : undefined;
+    // Nobody waits for it where the reader leaves now.
+    coming?.catch(() => undefined);
+    hash.update(chunk.data);
+    yield chunk.data;
+  }
+  const actual = hash.digest("hex");
+  if (actual !== sha256)
+    throw new NarunError("DIGEST_MISMATCH", { detail: `expected ${sha256}, found ${actual}` });
+}
