@@ -136,6 +136,37 @@ describe("the global object", () => {
   });
 });
 
+describe("unhandledrejection", () => {
+  const code = `
+    const seen = [];
+    addEventListener("unhandledrejection", (event) => {
+      seen.push([String(event.reason), event.reason instanceof RangeError, typeof event.promise.then]);
+      if (event.reason !== "shown") event.preventDefault();
+    });
+    export default (request) => {
+      if (request.method === "GET") return Response.json(seen);
+      if (request.method === "PUT") Promise.reject(new RangeError("from an error"));
+      if (request.method === "POST") Promise.reject("shown");
+      return new Response();
+    }`;
+
+  it("is fired with an error like the one that a promise was rejected with", async () => {
+    const fn = await loadTestFunction(code);
+    await fn.call({ method: "PUT" });
+    expect(await fn.call()).toMatchObject({
+      body: JSON.stringify([["RangeError: from an error", true, "function"]]),
+    });
+  });
+
+  it("leaves what no listener prevents to the log", async () => {
+    const fn = await loadTestFunction(code);
+    await expect(fn.call({ method: "POST" })).rejects.toMatchObject({
+      entered: { kind: "uncaught", stack: "Uncaught shown" },
+    });
+    expect(await fn.call()).toMatchObject({ body: JSON.stringify([["shown", false, "function"]]) });
+  });
+});
+
 describe("kinds of events", () => {
   it.each([
     ["new CustomEvent('a', { detail: 1 }).detail", 1],

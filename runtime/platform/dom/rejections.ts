@@ -1,0 +1,45 @@
+/**
+ * `unhandledrejection` (HTML). V8 tells of such promises only outside of the isolate, and only the text of an error gets
+ * there: the event's reason is an error made from that text, and its promise one that was rejected with it. Of several
+ * in one entry only the first is told. `rejectionhandled` is never fired: nobody tells of that.
+ */
+import { dispatch, globalListeners } from "./dispatch.ts";
+import { eventState } from "./event.ts";
+import { PromiseRejectionEvent } from "./event-kinds.ts";
+
+/** True where a listener prevented that it is logged. `reason`: what it was rejected with, of an error its stack. */
+export function rejectedUnhandled(reason: unknown, isStack: boolean): boolean {
+  if (!globalListeners.has("unhandledrejection")) return false;
+  const rebuilt = isStack ? errorFromStack(String(reason)) : reason;
+  const promise = Promise.reject(rebuilt);
+  promise.catch(() => undefined);
+  const event = new PromiseRejectionEvent("unhandledrejection", {
+    promise,
+    reason: rebuilt,
+    cancelable: true,
+  });
+  eventState(event).isTrusted = true;
+  return !dispatch(event, globalThis, globalListeners);
+}
+
+const constructors: Readonly<Record<string, ErrorConstructor>> = {
+  Error,
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SyntaxError,
+  TypeError,
+  URIError,
+};
+
+function errorFromStack(stack: string): Error {
+  const frames = stack.indexOf("\n    at ");
+  const header = frames === -1 ? stack : stack.slice(0, frames);
+  const [, name = "Error", message = ""] = /^([\w$.]+)(?:: (.*))?$/s.exec(header) ?? ["", "Error", header];
+  const known = Object.hasOwn(constructors, name) ? constructors[name] : undefined;
+  const error = new (known ?? Error)(message);
+  if (known === undefined)
+    Object.defineProperty(error, "name", { value: name, configurable: true, writable: true });
+  Object.defineProperty(error, "stack", { value: stack, configurable: true, writable: true });
+  return error;
+}
