@@ -7,6 +7,7 @@ import { createEnv, type EnvPlan } from "./bindings/env.ts";
 import { type Ask, BOOT_GLOBAL, type Enter, EnterOp, LOAD_GLOBAL, type Post, PostOp } from "./boundary.ts";
 import { refillLogBudget } from "./console/log-line.ts";
 import { startClock } from "./dom/clock.ts";
+import { rejectedUnhandled } from "./dom/rejections.ts";
 import { installGlobals } from "./globals.ts";
 import { resolveHandler } from "./handler.ts";
 import { settleCall } from "./host-call.ts";
@@ -58,13 +59,20 @@ const enter: Enter = (op, id, ...rest) => {
   }
 };
 
+/** A promise was rejected, and nobody handles it: true where user code says that it has seen to that. */
+function rejected(reason: unknown, isStack: boolean): boolean {
+  refillLogBudget();
+  setOwner(0);
+  return rejectedUnhandled(reason, isStack);
+}
+
 Object.defineProperty(globalThis, BOOT_GLOBAL, {
   configurable: true,
   value: (post: Post, ask: Ask) => {
     connectHost({ post, ask });
     startClock();
     installWebAssembly();
-    return { enter, expect };
+    return { enter, expect, rejected };
   },
 });
 
