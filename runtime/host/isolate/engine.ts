@@ -84,11 +84,19 @@ const ENTRY_MODULE = `import { load } from "load"; import * as exports from "fun
 
 const NANOS_PER_MS = 1_000_000;
 
+interface Boundary {
+  enter: Enter;
+  expect: (envJson: string) => void;
+  rejected: (reason: unknown, isStack: boolean) => boolean;
+}
+
 interface Parts {
   isolate: ivm.Isolate;
   context: ivm.Context;
   enter: ivm.Reference<Enter>;
   expect: ivm.Reference<(envJson: string) => void>;
+  /** What the platform's boot gave: what is rarely needed is fetched from it when it is. */
+  boundary: ivm.Reference<Boundary>;
   entry: ivm.Module;
   loadModule: ivm.Module;
   /** How evaluating the function's module ended. */
@@ -134,13 +142,12 @@ function createEngineOf<Made extends Sandbox>(
         `const boot = globalThis.${BOOT_GLOBAL}; delete globalThis.${BOOT_GLOBAL}; return boot($0, $1);`,
         [post, ask],
         { result: { reference: true } },
-      )) as ivm.Reference<{ enter: Enter; expect: (envJson: string) => void }>;
+      )) as Parts["boundary"];
       const enter = (await boundary.get("enter", { reference: true })) as Parts["enter"];
       const expect = (await boundary.get("expect", { reference: true })) as Parts["expect"];
-      boundary.release();
       const entry = await isolate.compileModule(ENTRY_MODULE, { filename: PLATFORM_FILE });
       const loadModule = await isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE });
-      return create({ isolate, context, enter, expect, entry, loadModule, loading });
+      return create({ isolate, context, enter, expect, boundary, entry, loadModule, loading });
     },
   };
 }
@@ -166,7 +173,8 @@ function createScriptSandbox(parts: Parts): ScriptSandbox {
   };
 }
 
-function createSandbox({ isolate, context, enter, expect, entry, loadModule, loading }: Parts): Sandbox {
+function createSandbox(parts: Parts): Sandbox {
+  const { isolate, context, enter, expect, boundary, entry, loadModule, loading } = parts;
   let isDisposedByUs = false;
   const outcomeOf = (error: unknown): EntryOutcome => {
     if (isDisposedByUs) return { kind: "disposed" };
@@ -177,6 +185,25 @@ function createSandbox({ isolate, context, enter, expect, entry, loadModule, loa
       return { kind: "uncaught", stack: stackOf(error) };
     }
     return { kind: "uncaught", stack: `Uncaught ${String(error)}` };
+  };
+  /** Asks user code whether it sees to a rejection that nobody handled. */
+  const settleRejection = async (
+    outcome: EntryOutcome,
+    error: unknown,
+    cpuMs: number,
+  ): Promise<EntryOutcome> => {
+    const isPrimitive = typeof error !== "object" || error === null;
+    const reason = isPrimitive || outcome.kind !== "uncaught" ? error : outcome.stack;
+    try {
+      const rejected = (await boundary.get("rejected", { reference: true })) as ivm.Reference<
+        Boundary["rejected"]
+      >;
+      const isSeenTo = await rejected.apply(undefined, [reason as string, !isPrimitive], { timeout: cpuMs });
+      return isSeenTo === true ? { kind: "ok" } : outcome;
+    } catch (failure) {
+      const second = outcomeOf(failure);
+      return second.kind === "uncaught" ? outcome : second;
+    }
   };
   return {
     async load({ code, fileName, env, cpuMs }) {
@@ -201,7 +228,7 @@ function createSandbox({ isolate, context, enter, expect, entry, loadModule, loa
         const outcome = outcomeOf(error);
         // While the module is still being evaluated this is its end: what it awaited at the top level has failed.
         loading.resolve(outcome);
-        return outcome;
+        return outcome.kind === "uncaught" ? settleRejection(outcome, error, timeoutMs) : outcome;
       }
     },
     cpuMs: () => (isolate.isDisposed ? 0 : Number(isolate.cpuTime) / NANOS_PER_MS),
