@@ -30,7 +30,7 @@ function runDue(): void {
 }
 
 // biome-ignore lint/suspicious/noShadowRestrictedNames: it takes the place of that
-export class FinalizationRegistry {
+class FinalizationRegistry {
   readonly #native: InstanceType<typeof Native>;
 
   constructor(cleanup: unknown) {
@@ -53,3 +53,5 @@ Object.defineProperty(FinalizationRegistry.prototype, Symbol.toStringTag, {
   configurable: true,
 });
 Object.defineProperty(FinalizationRegistry.prototype.register, "length", { value: 2, configurable: true });
+
+export const finalizationInterfaces = { FinalizationRegistry };

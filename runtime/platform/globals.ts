@@ -20,7 +20,7 @@ import { Response } from "./fetch/response.ts";
 import { Blob } from "./file/blob.ts";
 import { File } from "./file/file.ts";
 import { FormData } from "./file/form-data.ts";
-import { FinalizationRegistry } from "./finalization.ts";
+import { finalizationInterfaces } from "./finalization.ts";
 import { streamInterfaces } from "./streams.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import "./transferable-streams.ts";
@@ -33,11 +33,11 @@ const interfaces = {
   SubtleCrypto,
   ...domInterfaces,
   ...streamInterfaces,
+  ...finalizationInterfaces,
   CompressionStream,
   DecompressionStream,
   Blob,
   File,
-  FinalizationRegistry,
   FormData,
   Headers,
   Request,

@@ -11,6 +11,7 @@ function getter(prototype: object, name: string | symbol): (of: unknown) => unkn
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
 const bufferLength = getter(ArrayBuffer.prototype, "byteLength");
+const isDetached = getter(ArrayBuffer.prototype, "detached");
 /** The name of a typed array's kind, undefined for everything else. */
 const kindOf = getter(typedArray, Symbol.toStringTag) as (of: unknown) => string | undefined;
 
@@ -40,14 +41,14 @@ export function isBufferSource(value: unknown): boolean {
   return ArrayBuffer.isView(value) || isArrayBuffer(value);
 }
 
-/** The bytes under a `BufferSource`, not copied. Throws a TypeError for anything else, shared memory included. */
+/** The bytes under a `BufferSource`, not copied: none where they were transferred away. Throws a TypeError for anything else, shared memory included. */
 export function bytesOf(value: unknown, context: string): Uint8Array<ArrayBuffer> {
-  if (isArrayBuffer(value)) return new Uint8Array(value);
+  if (isArrayBuffer(value)) return isDetached(value) ? new Uint8Array() : new Uint8Array(value);
   if (!ArrayBuffer.isView(value)) throw new TypeError(`${context} is not an ArrayBuffer or a view of one.`);
   const [buffer, offset, length] =
     kindOf(value) === undefined ? dataViewParts(value) : typedArrayParts(value);
   if (!isArrayBuffer(buffer)) throw new TypeError(`${context} is a view of shared memory.`);
-  return new Uint8Array(buffer, offset, length);
+  return isDetached(buffer) ? new Uint8Array() : new Uint8Array(buffer, offset, length);
 }
 
 /** A `BufferSource`, known to be one; its bytes are copied when they are wanted. */
