@@ -1,5 +1,6 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { eventually } from "../../../test/harness/eventually.ts";
 import { createFetchWorld, startServer } from "./testing/fetch-world.ts";
 
 const world = createFetchWorld();
@@ -91,6 +92,7 @@ describe("content codings", () => {
       server.origin,
     );
     expect(seen).toBeLessThan(8 * MIB);
+    await eventually(() => expect(server.sockets.size).toBe(0));
     const after = process.memoryUsage();
     expect(after.arrayBuffers + after.external - before.arrayBuffers - before.external).toBeLessThan(
       64 * MIB,

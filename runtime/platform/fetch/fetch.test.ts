@@ -93,7 +93,7 @@ describe("a request", () => {
     [`fetch(origin, { method: "GET", body: "x" })`, "TypeError", ""],
     [`fetch("file:///etc/passwd")`, "TypeError", "no fetching of file: URLs"],
     [`fetch("about:blank")`, "TypeError", "no fetching of about: URLs"],
-    [`fetch("blob:http://x/1")`, "TypeError", "no fetching of blob: URLs"],
+    [`fetch("blob:http://x/1")`, "TypeError", "names nothing, or was revoked"],
     [`fetch("ftp://127.0.0.1/")`, "TypeError", "no fetching of ftp: URLs"],
     [`fetch("http://127.0.0.1:25/")`, "TypeError", "port 25 is blocked"],
   ])("%s rejects", async (call, name, message) => {

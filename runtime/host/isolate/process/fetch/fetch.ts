@@ -39,12 +39,14 @@ export interface FetchOptions {
 const MAX_EXCHANGES = 100;
 const MAX_WAIT_MS = 30_000;
 const DEFAULT_UNREAD_MS = 10_000;
+const SWEEP_MS = 100;
 /** A body that crosses in one piece; a longer one is a stream, so that the host never holds all of it. */
 const MAX_WHOLE_BODY_BYTES = 256 * 1024;
 
 const MAX_INTEGRITY_LENGTH = 16 * 1024;
-/** Hashing holds the thread that all functions share: 20 ms for so much. */
 const MAX_CHECKED_BYTES = 16 * 1024 * 1024;
+/** Hashing holds one of the process' few threads, which all functions share. */
+const MAX_CHECKS = 1;
 
 const NULL_BODY_STATUS = new Set([204, 205, 304]);
 
@@ -58,6 +60,7 @@ interface Unread {
 export function createFetch(options: FetchOptions): HostOperations {
   const { config, egressDeny, subrequests, log, lookup, unreadMs = DEFAULT_UNREAD_MS } = options;
   const slots = createSlots(MAX_EXCHANGES);
+  const checks = createSlots(MAX_CHECKS);
   const unread = new Set<Unread>();
   // Most functions never fetch: the client is made for the first that does.
   let client: ReturnType<typeof createHttpClient> | undefined;
@@ -67,22 +70,30 @@ export function createFetch(options: FetchOptions): HostOperations {
     return client;
   };
 
-  /** Waits for a slot; meanwhile bodies that nobody reads are dropped. */
+  const dropUnread = () => {
+    const nowMs = performance.now();
+    [...unread].find((one) => !one.isRead() && nowMs - one.sinceMs >= unreadMs)?.drop();
+  };
+  let waiting = 0;
+  let sweep: NodeJS.Timeout | undefined;
+  /** Waits for a slot; meanwhile bodies that nobody reads are dropped, one after the other. */
   const takeSlot = async (signal: AbortSignal): Promise<() => void> => {
+    if (slots.free > 0) return slots.take(signal);
     const timeout = AbortSignal.timeout(MAX_WAIT_MS);
-    const taking = slots.take(AbortSignal.any([signal, timeout]));
-    const sweep = setInterval(() => {
-      const nowMs = performance.now();
-      [...unread].find((one) => !one.isRead() && nowMs - one.sinceMs >= unreadMs)?.drop();
-    }, 250);
+    waiting += 1;
+    sweep ??= setInterval(dropUnread, SWEEP_MS);
     try {
-      return await taking;
+      return await slots.take(AbortSignal.any([signal, timeout]));
     } catch (error) {
       if (!timeout.aborted) throw error;
       const text = `${MAX_EXCHANGES} responses are open in this instance; read or cancel their bodies`;
       throw new CallError("QuotaExceededError", text);
     } finally {
-      clearInterval(sweep);
+      waiting -= 1;
+      if (waiting === 0) {
+        clearInterval(sweep);
+        sweep = undefined;
+      }
     }
   };
 
@@ -122,12 +133,13 @@ export function createFetch(options: FetchOptions): HostOperations {
         throw head === undefined ? error : fail(error, head.url, context.request?.id);
       }
     },
-    "fetch.matches": ([integrity, bytes]) => {
+    "fetch.matches": async ([integrity, bytes], { signal }) => {
       if (typeof integrity !== "string" || !(bytes instanceof ArrayBuffer))
         throw new CallError("TypeError", "the integrity or the bytes are none");
       if (integrity.length > MAX_INTEGRITY_LENGTH || bytes.byteLength > MAX_CHECKED_BYTES)
         throw new CallError("TypeError", `a body with an integrity has at most ${MAX_CHECKED_BYTES} bytes`);
-      return matchesIntegrity(integrity, new Uint8Array(bytes));
+      const release = await checks.take(signal);
+      return matchesIntegrity(integrity, bytes).finally(release);
     },
   };
 

@@ -67,7 +67,9 @@ export function createHttpClient({ egress, lookup = lookUp }: HttpClientOptions)
   const sockets = new Set<Socket>();
   const lookups = createSlots(MAX_LOOKUPS);
   const boundedLookup: Lookup = async (name, options) => {
-    const release = await lookups.take(AbortSignal.timeout(CONNECT_TIMEOUT_MS));
+    const release = await lookups.take(AbortSignal.timeout(CONNECT_TIMEOUT_MS)).catch(() => {
+      throw Object.assign(new Error("too many names are being looked up"), { code: "EAI_AGAIN" });
+    });
     return lookup(name, options).finally(release);
   };
   const connectorFor = (target: EgressTarget): buildConnector.connector => {

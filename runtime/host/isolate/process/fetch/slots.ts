@@ -1,5 +1,6 @@
 /** A bound on how much is done at a time: who finds no slot free waits for one, in order. */
 export interface Slots {
+  readonly free: number;
   /** Resolves with how to give the slot back; rejects with the signal's reason when it aborts before. */
   take(signal: AbortSignal): Promise<() => void>;
 }
@@ -18,6 +19,9 @@ export function createSlots(count: number): Slots {
     };
   };
   return {
+    get free() {
+      return free;
+    },
     async take(signal) {
       signal.throwIfAborted();
       if (free > 0) {
