@@ -7,6 +7,12 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const BITS = new Uint8Array(128).fill(64);
 for (let index = 0; index < 64; index++) BITS[ALPHABET.charCodeAt(index)] = index;
 
+/** What V8 has of its own from version 14 on: some ten times as fast. */
+const native = {
+  encode: (Uint8Array.prototype as { toBase64?: () => string }).toBase64,
+  decode: (Uint8Array as { fromBase64?: (text: string) => Uint8Array }).fromBase64,
+};
+
 /** How many codes go to `String.fromCharCode` at once: they are its arguments. */
 const PIECE = 8_192;
 
@@ -14,28 +20,34 @@ const PIECE = 8_192;
 export function btoa(data: unknown): string {
   requireArguments(arguments.length, 1, "btoa");
   const text = toDOMString(data);
-  const codes = new Uint8Array(Math.ceil(text.length / 3) * 4);
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < bytes.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 0xff) throw notBytes();
+    bytes[index] = code;
+  }
+  return native.encode === undefined ? encodeBase64(bytes) : Reflect.apply(native.encode, bytes, []);
+}
+
+/** Where V8 has none of its own. */
+export function encodeBase64(bytes: Uint8Array): string {
+  const codes = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
   let at = 0;
-  for (let index = 0; index < text.length; index += 3) {
-    const a = byteAt(text, index);
-    const b = byteAt(text, index + 1);
-    const c = byteAt(text, index + 2);
+  for (let index = 0; index < bytes.length; index += 3) {
+    // What is behind the end counts as 0.
+    const [a = 0, b = 0, c = 0] = [bytes[index], bytes[index + 1], bytes[index + 2]];
     codes[at++] = ALPHABET.charCodeAt(a >> 2);
     codes[at++] = ALPHABET.charCodeAt(((a & 3) << 4) | (b >> 4));
     codes[at++] = ALPHABET.charCodeAt(((b & 15) << 2) | (c >> 6));
     codes[at++] = ALPHABET.charCodeAt(c & 63);
   }
-  const missing = (3 - (text.length % 3)) % 3;
+  const missing = (3 - (bytes.length % 3)) % 3;
   if (missing > 0) codes.fill(0x3d, codes.length - missing);
-  return textOf(codes, codes.length);
+  return textOf(codes);
 }
 
-/** The byte at an index, 0 behind the end. */
-function byteAt(text: string, index: number): number {
-  if (index >= text.length) return 0;
-  const code = text.charCodeAt(index);
-  if (code <= 0xff) return code;
-  throw new DOMException(
+function notBytes(): DOMException {
+  return new DOMException(
     "btoa: the text has a character beyond U+00FF, which is no byte",
     "InvalidCharacterError",
   );
@@ -44,10 +56,24 @@ function byteAt(text: string, index: number): number {
 /** Base64 to bytes, as characters up to U+00FF; white space and missing padding are forgiven (Infra). */
 export function atob(data: unknown): string {
   requireArguments(arguments.length, 1, "atob");
-  let text = toDOMString(data).replace(/[\t\n\f\r ]+/g, "");
+  const text = toDOMString(data);
+  return textOf(native.decode === undefined ? decodeBase64(text) : decodeNatively(native.decode, text));
+}
+
+function decodeNatively(decodeText: (text: string) => Uint8Array, text: string): Uint8Array {
+  try {
+    return Reflect.apply(decodeText, Uint8Array, [text]);
+  } catch {
+    throw notBase64();
+  }
+}
+
+/** Where V8 has none of its own. */
+export function decodeBase64(spaced: string): Uint8Array {
+  let text = spaced.replace(/[\t\n\f\r ]+/g, "");
   if (text.length % 4 === 0) text = text.replace(/={1,2}$/, "");
   if (text.length % 4 === 1) throw notBase64();
-  const codes = new Uint8Array(Math.floor((text.length * 3) / 4));
+  const bytes = new Uint8Array(Math.floor((text.length * 3) / 4));
   let at = 0;
   let bits = 0;
   let count = 0;
@@ -58,20 +84,19 @@ export function atob(data: unknown): string {
     count += 6;
     if (count < 8) continue;
     count -= 8;
-    codes[at++] = (bits >> count) & 0xff;
+    bytes[at++] = (bits >> count) & 0xff;
   }
-  return textOf(codes, at);
+  return bytes;
 }
 
 function notBase64(): DOMException {
   return new DOMException("atob: the text is not base64", "InvalidCharacterError");
 }
 
-function textOf(codes: Uint8Array, length: number): string {
+function textOf(codes: Uint8Array): string {
   let text = "";
-  for (let start = 0; start < length; start += PIECE) {
-    const piece = codes.subarray(start, Math.min(length, start + PIECE));
-    text += String.fromCharCode.apply(null, piece as unknown as number[]);
+  for (let start = 0; start < codes.length; start += PIECE) {
+    text += String.fromCharCode.apply(null, codes.subarray(start, start + PIECE) as unknown as number[]);
   }
   return text;
 }

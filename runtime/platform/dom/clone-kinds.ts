@@ -127,16 +127,20 @@ for (const name of Object.getOwnPropertyNames(Intl)) {
   if (value?.prototype !== undefined) refuseCloning(value.prototype);
 }
 
+let lateKinds: Newable[] | undefined;
+type Newable = new () => object;
+
 /** What cannot be cloned either, and is not there yet while the snapshot is made. */
 export function isOfLateKind(value: object): boolean {
-  return ["SharedArrayBuffer", "WebAssembly"].some((name) => {
-    const found = (globalThis as Record<string, unknown>)[name];
-    const kinds =
-      typeof found === "function"
-        ? [found]
-        : Object.values(Object.getOwnPropertyDescriptors(found ?? {})).map((it) => it.value as unknown);
-    return kinds.some(
-      (kind) => typeof kind === "function" && isObject(kind.prototype) && value instanceof kind,
-    );
-  });
+  const { SharedArrayBuffer: shared, WebAssembly: wasm } = globalThis as Record<string, unknown>;
+  lateKinds ??= [shared, ...membersOf(wasm)].filter(isClass);
+  return lateKinds.some((Kind) => value instanceof Kind);
+}
+
+function membersOf(namespace: unknown): unknown[] {
+  return Object.values(Object.getOwnPropertyDescriptors(namespace ?? {})).map((property) => property.value);
+}
+
+function isClass(value: unknown): value is Newable {
+  return typeof value === "function" && isObject(value.prototype);
 }

@@ -5,6 +5,7 @@
  * I2  What is thrown while an error is being reported is logged only: no report without end.
  * I3  While nothing listens for `error` at the global object, no event is made for one.
  */
+import { PLATFORM_FILE } from "../boundary.ts";
 import { logLine } from "../console/log-line.ts";
 import { errorText } from "../error-text.ts";
 import { ErrorEvent } from "./error-event.ts";
@@ -145,7 +146,10 @@ function placeOf(error: unknown): { message: string; filename: string; lineno: n
   try {
     place.message = `Uncaught ${String(error)}`;
     const stack = error instanceof Error ? String(error.stack) : "";
-    const [, filename = "", lineno, colno] = /\n\s+at (?:.*\()?(.*?):(\d+):(\d+)\)?/.exec(stack) ?? [];
+    // The first frame that is not the platform's own.
+    const frames = stack.split(/\n\s+at /).slice(1);
+    const frame = frames.find((line) => !line.includes(PLATFORM_FILE)) ?? "";
+    const [, filename = "", lineno, colno] = /(?:^|\()([^()]*?):(\d+):(\d+)\)?$/.exec(frame) ?? [];
     if (lineno !== undefined)
       Object.assign(place, { filename, lineno: Number(lineno), colno: Number(colno) });
   } catch {

@@ -110,15 +110,15 @@ describe("the global object", () => {
         return new Promise((resolve) => {
           addEventListener("error", (event) => {
             event.preventDefault();
-            seen.push([event.error.message, event.lineno > 0]);
+            seen.push([event.error.message, event.filename, event.lineno]);
             if (seen.length === 2) resolve(seen);
           });
           setTimeout(() => { throw new Error("timer") }, 0);
           queueMicrotask(() => { throw new Error("microtask") });
         })`),
     ).toEqual([
-      ["microtask", true],
-      ["timer", true],
+      ["microtask", "narun:bundle", 10],
+      ["timer", "narun:bundle", 9],
     ]);
   });
 
