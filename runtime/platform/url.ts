@@ -6,6 +6,7 @@ export {
   basicURLParse,
   serializeHost,
   serializePath,
+  serializeURL,
   setThePassword,
   setTheUsername,
   URL,

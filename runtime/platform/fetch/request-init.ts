@@ -1,5 +1,5 @@
 import { type AbortSignal, isAbortSignal } from "../dom/abort.ts";
-import { URL } from "../url.ts";
+import { basicURLParse, serializeURL } from "../url.ts";
 import { toByteString, toDictionary, toDOMString, toEnum, toUSVString } from "../webidl.ts";
 import type { BodyInit } from "./body-init.ts";
 import { Headers, type HeadersInit } from "./headers.ts";
@@ -131,10 +131,9 @@ function toSignal(value: unknown): AbortSignal | null {
 
 function normalReferrer(referrer: string): string {
   if (referrer === "") return "";
-  if (!URL.canParse(referrer))
-    throw new TypeError(`Request: the referrer ${JSON.stringify(referrer)} is not a URL.`);
-  const url = new URL(referrer);
-  return url.protocol === "about:" && url.pathname === "client" ? "about:client" : url.href;
+  const url = basicURLParse(referrer);
+  if (url === null) throw new TypeError(`Request: the referrer ${JSON.stringify(referrer)} is not a URL.`);
+  return url.scheme === "about" && url.path === "client" ? "about:client" : serializeURL(url);
 }
 
 const NORMALISED = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
@@ -150,9 +149,9 @@ export function normalMethod(method: string): string {
 
 /** There is no page here that a relative URL could be relative to. */
 export function parseRequestUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined) throw new TypeError(`Request: ${JSON.stringify(text)} is not an absolute URL.`);
+  const url = basicURLParse(text);
+  if (url === null) throw new TypeError(`Request: ${JSON.stringify(text)} is not an absolute URL.`);
   if (url.username !== "" || url.password !== "")
     throw new TypeError("Request: a URL cannot carry a user name or password.");
-  return url.href;
+  return serializeURL(url);
 }
