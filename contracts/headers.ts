@@ -19,6 +19,8 @@ export const headerNames = {
   stream: "Narun-Stream",
   /** On a request, `stream`: what the message carries is the beginning of the body, the rest follows in frames. */
   body: "Narun-Body",
+  /** On a request, `websocket`: its client asks for one (RFC 6455). */
+  upgrade: "Narun-Upgrade",
   /** What a message of a stream says (see stream.ts). */
   frame: "Narun-Frame",
   /** How many functions have called each other by service bindings up to this request; none: 0. */

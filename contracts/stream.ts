@@ -87,3 +87,6 @@ export function peerOfToken(token: string | undefined): string | undefined {
 export const PEER_HEARTBEAT_MS = 1_000;
 /** A peer that is silent for so long is gone, and its streams with it. */
 export const PEER_LOST_MS = 4_000;
+
+/** The largest message of a WebSocket, either way: it is whole in memory at each end. */
+export const MAX_SOCKET_MESSAGE_BYTES = 1024 * 1024;

@@ -14,6 +14,7 @@ import {
   type SendFrame,
   type StreamEnd,
   StreamReceiver,
+  type StreamReceiverOptions,
   StreamSender,
 } from "../nats/index.ts";
 
@@ -27,8 +28,18 @@ export interface BodyRest {
 export interface ResponseBody {
   /** Begins it: nothing comes before. */
   open(to: { onData(bytes: Uint8Array): void; onEnd(end: StreamEnd): void }): void;
+  /** Begins a WebSocket in its place; what its client says is written to what is returned. */
+  openSocket(to: SocketReceiver): StreamSender;
   /** Bytes have gone on: there is room for as many more. */
   consumed(bytes: number): void;
+}
+
+export interface SocketReceiver {
+  /** A message for the client, or a fragment of one. */
+  onMessage(kind: "text" | "binary", bytes: Uint8Array, hasMore: boolean): void;
+  /** The instance has room for more. */
+  onCredit(): void;
+  onEnd(end: StreamEnd): void;
 }
 
 /** Bytes that an instance may send ahead of the client. */
@@ -78,18 +89,24 @@ export class Exchange {
   /** The instance answers with a stream; `onOver` is called when it ended, however it did. */
   openResponse(onOver: () => void): ResponseBody {
     let receiver: StreamReceiver | undefined;
+    const begin = ({ onEnd, ...to }: Omit<StreamReceiverOptions, "send">) => {
+      receiver = new StreamReceiver({
+        ...to,
+        send: this.#send,
+        onEnd: (end) => {
+          onEnd(end);
+          onOver();
+        },
+      });
+      this.#receiver = receiver;
+      receiver.grant(WINDOW_BYTES);
+    };
     return {
-      open: ({ onData, onEnd }) => {
-        receiver = new StreamReceiver({
-          send: this.#send,
-          onData,
-          onEnd: (end) => {
-            onEnd(end);
-            onOver();
-          },
-        });
-        this.#receiver = receiver;
-        receiver.grant(WINDOW_BYTES);
+      open: begin,
+      openSocket: ({ onCredit, ...to }) => {
+        this.#sender = new StreamSender({ send: this.#send, onCredit, onCancel: () => undefined });
+        begin({ ...to, onData: () => undefined });
+        return this.#sender;
       },
       consumed: (bytes) => receiver?.consumed(bytes, WINDOW_BYTES),
     };

@@ -27,6 +27,7 @@ import { createMetrics, createMetricsServer } from "./metrics.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 import { createSpecs } from "./specs.ts";
 import { createStreamPresence } from "./stream-presence.ts";
+import { createWebSockets } from "./websocket.ts";
 
 export interface GatewayOptions {
   /** Stays its owner's: the gateway never closes it. */
@@ -69,7 +70,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { specs, specOf, metrics, dispatcher, defaultTimeoutMs, routes } = parts;
   const isDraining = () => state.isDraining;
   const common = { nats, dispatcher, specOf, defaultTimeoutMs, log };
-  const server = createHttpServer({ ...common, routes, isDraining, metrics });
+  const webSockets = createWebSockets();
+  const server = createHttpServer({ ...common, routes, isDraining, metrics, webSockets });
   const isHealthy = () => nats.state === "connected" && !state.isDraining;
   const metricsServer = createMetricsServer(metrics, isHealthy);
 
@@ -79,6 +81,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       one.close();
       one.closeAllConnections();
     }
+    webSockets.close();
     watching.abort();
     parts.close();
   };
@@ -104,6 +107,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     let drained: Promise<void> | undefined;
     const drain = async (graceMs: number) => {
       state.isDraining = true;
+      webSockets.drain();
       await finishRequests({ server, service, dispatcher, log, graceMs });
       service.close();
       tearDown();

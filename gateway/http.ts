@@ -6,7 +6,8 @@
  * I2  A body is never read beyond its limit.
  */
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
@@ -14,6 +15,7 @@ import { Hono } from "hono";
 import {
   createProblem,
   type FunctionSpec,
+  headerNames,
   MAX_FRAME_BYTES,
   messageOf,
   PROBLEM_CONTENT_TYPE,
@@ -30,6 +32,7 @@ import { parseTarget, type RequestTarget } from "./request-path.ts";
 import { isRepeatable, toMessageHeaders } from "./request-to-message.ts";
 import type { RouteEntry, RouteTable } from "./routes.ts";
 import { writeStream } from "./stream-response.ts";
+import { isWebSocketRequest, type Upgrade, type WebSockets } from "./websocket.ts";
 
 export interface HttpOptions {
   nats: Nats;
@@ -40,6 +43,7 @@ export interface HttpOptions {
   defaultTimeoutMs: number;
   isDraining(): boolean;
   metrics: Metrics;
+  webSockets: WebSockets;
   log: Log;
 }
 
@@ -55,6 +59,8 @@ interface Exchange {
   readonly arrivedAt: number;
   /** The `path` label of the metrics. */
   pattern: string;
+  /** Set where the client asks for a WebSocket. */
+  readonly upgrade: Upgrade | undefined;
 }
 
 const UNMATCHED = "unmatched";
@@ -76,12 +82,32 @@ export function createHttpServer(options: HttpOptions): Server {
     hostname: "localhost",
     errorHandler: (error) => answerBroken(options, error),
   });
-  const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
+  const server = createServer({ shouldUpgradeCallback: isWebSocketRequest }, (incoming, outgoing) => {
+    void listener(incoming, outgoing);
+  });
+  server.on("upgrade", (incoming, socket, head) => serveUpgrade(options, { incoming, socket, head }));
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   // Node would tell every client to go on with its body; here its length is looked at before.
   server.on("clientError", (error, socket) => answerUnreadable(error, socket));
   server.on("checkContinue", (incoming, outgoing) => void listener(incoming, outgoing));
   return server;
+}
+
+/** A request for a WebSocket is answered as any other, until the function says 101. */
+function serveUpgrade(options: HttpOptions, upgrade: Upgrade): void {
+  const { incoming, socket } = upgrade;
+  const outgoing = new ServerResponse(incoming);
+  outgoing.assignSocket(socket as Socket);
+  outgoing.shouldKeepAlive = false;
+  // Node has let go of the connection: nobody else tells of its end, or ends it.
+  socket.once("close", () => outgoing.emit("close"));
+  socket.on("error", () => socket.destroy());
+  outgoing.once("finish", () => socket.end());
+  const exchange = beginExchange(incoming, outgoing, upgrade);
+  serve(options, exchange).catch((error: unknown) => {
+    options.log.error({ requestId: exchange.requestId, error: messageOf(error) }, "an upgrade failed");
+    socket.destroy();
+  });
 }
 
 /** What Node's parser cannot make a request of: there is no request to answer, only a socket. */
@@ -112,7 +138,7 @@ function answerBroken({ log }: HttpOptions, error: unknown): Response {
   });
 }
 
-function beginExchange(incoming: IncomingMessage, outgoing: ServerResponse): Exchange {
+function beginExchange(incoming: IncomingMessage, outgoing: ServerResponse, upgrade?: Upgrade): Exchange {
   return {
     incoming,
     outgoing,
@@ -121,6 +147,7 @@ function beginExchange(incoming: IncomingMessage, outgoing: ServerResponse): Exc
     startedMs: performance.now(),
     arrivedAt: Date.now(),
     pattern: UNMATCHED,
+    upgrade,
   };
 }
 
@@ -198,6 +225,7 @@ function dispatch(
     requestId,
     deadlineAt,
   });
+  if (exchange.upgrade !== undefined) headers.set(headerNames.upgrade, ["websocket"]);
   const { promise, resolve } = Promise.withResolvers<Outcome | undefined>();
   if (outgoing.destroyed) return { outcome: Promise.resolve(undefined), cancel: () => undefined };
   const forget = dispatcher.dispatch({
@@ -223,8 +251,15 @@ function writeStreamed(
   { message, body, cold }: Extract<Outcome, { kind: "stream" }>,
   { isUnread, cancel }: { isUnread: boolean; cancel: () => void },
 ): void {
-  const { outgoing, method, requestId, pattern, startedMs } = exchange;
+  const { outgoing, method, requestId, pattern, startedMs, upgrade } = exchange;
   const head = toStreamHead(message);
+  if (upgrade !== undefined && head?.status === SWITCHING_PROTOCOLS) {
+    head.headers.push("X-Request-Id", requestId);
+    outgoing.detachSocket(upgrade.socket as Socket);
+    options.webSockets.accept(upgrade, head.headers, body, cancel);
+    options.metrics.answered(method, pattern, head.status, performance.now() - startedMs);
+    return;
+  }
   const hasBody = method !== "HEAD" && head?.status !== 204 && head?.status !== 304;
   if (head === undefined || !hasBody) {
     cancel();
@@ -296,6 +331,7 @@ function closeAfter(
 }
 
 const BODY_REFUSED = 413;
+const SWITCHING_PROTOCOLS = 101;
 
 /** `end` ends the answer in place of this function, which then only writes it. */
 function write(

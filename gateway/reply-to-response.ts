@@ -116,7 +116,7 @@ const DEFAULT_STATUS = 200;
 
 function statusOf(headers: Headers): number {
   const text = headerValue(headers, headerNames.responseStatus);
-  return text !== undefined && /^[2-5]\d\d$/.test(text) ? Number(text) : DEFAULT_STATUS;
+  return text !== undefined && /^(101|[2-5]\d\d)$/.test(text) ? Number(text) : DEFAULT_STATUS;
 }
 
 const NOBODY: ReadonlySet<string> = new Set();

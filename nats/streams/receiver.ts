@@ -11,13 +11,16 @@ import type { Message } from "../message.ts";
 import { frameHeaders, type SendFrame } from "./frames.ts";
 
 export type StreamEnd =
-  | { kind: "whole"; trailers: Headers }
+  /** `code` and `reason`: of a WebSocket's close. */
+  | { kind: "whole"; trailers: Headers; code: string; reason: string }
   /** `code`: of the error catalogue. */
   | { kind: "broken"; code: string };
 
 export interface StreamReceiverOptions {
   send: SendFrame;
   onData(bytes: Uint8Array): void;
+  /** A message of a WebSocket, or a fragment of one. Default: there are none, and one breaks the stream. */
+  onMessage?(kind: "text" | "binary", bytes: Uint8Array, hasMore: boolean): void;
   onEnd(end: StreamEnd): void;
 }
 
@@ -65,15 +68,20 @@ export class StreamReceiver {
   /** Takes what the sender says. */
   receive(frame: Extract<Frame, { seq: number }>, message: Message): void {
     if (this.#isOver) return;
-    if (frame.seq !== this.#seq) {
+    const { onData, onMessage } = this.#options;
+    const isMessage = frame.kind === "text" || frame.kind === "binary";
+    if (frame.seq !== this.#seq || (isMessage && onMessage === undefined)) {
       this.cancel("STREAM_BROKEN");
       this.#options.onEnd({ kind: "broken", code: "STREAM_BROKEN" });
       return;
     }
     this.#seq += 1;
-    if (frame.kind === "end") this.#finish({ kind: "whole", trailers: trailersOf(message) });
+    if (frame.kind === "data") onData(message.data);
     else if (frame.kind === "break") this.#finish({ kind: "broken", code: frame.code });
-    else this.#options.onData(message.data);
+    else if (frame.kind === "end") {
+      const reason = message.data.byteLength === 0 ? "" : new TextDecoder().decode(message.data);
+      this.#finish({ kind: "whole", trailers: trailersOf(message), code: frame.code, reason });
+    } else onMessage?.(frame.kind, message.data, frame.hasMore);
   }
 
   #finish(end: StreamEnd): void {

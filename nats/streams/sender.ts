@@ -21,11 +21,11 @@ export interface StreamSenderOptions {
 
 export class StreamSender {
   readonly #options: StreamSenderOptions;
-  readonly #waiting: Uint8Array[] = [];
+  readonly #waiting: Piece[] = [];
   #waitingBytes = 0;
   #credit = 0;
   #seq = 0;
-  #ending: { code: string; trailers: Headers | undefined } | undefined;
+  #ending: { code: string; reason: string; trailers: Headers | undefined } | undefined;
   #isOver = false;
 
   constructor(options: StreamSenderOptions) {
@@ -43,15 +43,25 @@ export class StreamSender {
 
   write(bytes: Uint8Array): void {
     if (this.#isOver || this.#ending !== undefined || bytes.byteLength === 0) return;
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.byteLength;
-    this.#pump();
+    this.#queue("data", bytes);
+  }
+
+  /** A message of a WebSocket: it may be empty, and goes in fragments where it is large. */
+  message(kind: "text" | "binary", bytes: Uint8Array): void {
+    if (!this.#isOver && this.#ending === undefined) this.#queue(kind, bytes);
   }
 
   /** The body is whole: says so after all that was written. */
   end(trailers?: Headers): void {
     if (this.#isOver || this.#ending !== undefined) return;
-    this.#ending = { code: "", trailers };
+    this.#ending = { code: "", reason: "", trailers };
+    this.#pump();
+  }
+
+  /** A WebSocket's close, after all messages. */
+  close(code: number, reason: string): void {
+    if (this.#isOver || this.#ending !== undefined) return;
+    this.#ending = { code: String(code), reason, trailers: undefined };
     this.#pump();
   }
 
@@ -77,20 +87,37 @@ export class StreamSender {
     if (!this.#isOver) this.#options.onCredit?.(frame.bytes);
   }
 
+  #queue(kind: Piece["kind"], bytes: Uint8Array): void {
+    this.#waiting.push({ kind, bytes });
+    this.#waitingBytes += bytes.byteLength;
+    this.#pump();
+  }
+
   #pump(): void {
     for (let first = this.#waiting[0]; first !== undefined && this.#credit > 0; first = this.#waiting[0]) {
-      const size = Math.min(first.byteLength, this.#credit, MAX_FRAME_BYTES);
-      if (size === first.byteLength) this.#waiting.shift();
-      else this.#waiting[0] = first.subarray(size);
+      const { kind, bytes } = first;
+      const size = Math.min(bytes.byteLength, this.#credit, MAX_FRAME_BYTES);
+      const hasMore = size < bytes.byteLength;
+      if (hasMore) this.#waiting[0] = { kind, bytes: bytes.subarray(size) };
+      else this.#waiting.shift();
       this.#credit -= size;
       this.#waitingBytes -= size;
-      this.#options.send(frameHeaders({ kind: "data", seq: this.#seq++ }), first.subarray(0, size));
+      const seq = this.#seq++;
+      const frame: Frame = kind === "data" ? { kind, seq } : { kind, seq, hasMore };
+      this.#options.send(frameHeaders(frame), bytes.subarray(0, size));
     }
     if (this.#ending === undefined || this.#waiting.length > 0 || this.#isOver) return;
     this.#isOver = true;
-    const headers = frameHeaders({ kind: "end", seq: this.#seq++, code: this.#ending.code });
-    for (const [name, values] of this.#ending.trailers ?? []) headers.set(name, values);
-    this.#options.send(headers, "");
+    const { code, reason, trailers } = this.#ending;
+    const headers = frameHeaders({ kind: "end", seq: this.#seq++, code });
+    for (const [name, values] of trailers ?? []) headers.set(name, values);
+    this.#options.send(headers, reason);
     this.#options.onEnded?.();
   }
+}
+
+/** What waits for credit. */
+interface Piece {
+  kind: "data" | "text" | "binary";
+  bytes: Uint8Array;
 }

@@ -96,7 +96,7 @@ describe("a stream over NATS", () => {
           stream.receiver.consumed(bytes.length, windowBytes);
         expect(stream.overdrawn()).toBe(false);
       }
-      expect(stream.ends).toEqual([{ kind: "whole", trailers: new Map() }]);
+      expect(stream.ends).toEqual([{ kind: "whole", trailers: new Map(), code: "", reason: "" }]);
       expect(stream.whole().equals(body)).toBe(true);
     }
   });
@@ -127,7 +127,9 @@ describe("a stream over NATS", () => {
     const stream = connect();
     stream.sender.end(new Map([["Grpc-Status", ["0"]]]));
     stream.deliver(stream.toReceiver);
-    expect(stream.ends).toEqual([{ kind: "whole", trailers: new Map([["Grpc-Status", ["0"]]]) }]);
+    expect(stream.ends).toEqual([
+      { kind: "whole", trailers: new Map([["Grpc-Status", ["0"]]]), code: "", reason: "" },
+    ]);
   });
 
   it("sends nothing after its receiver has cancelled", () => {

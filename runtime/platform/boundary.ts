@@ -39,6 +39,12 @@ export const EnterOp = {
   cancel: 7,
   /** (request id, AbortKind): nobody waits for the request's answer, or for the rest of it. */
   abort: 8,
+  /** (request id, string | ArrayBuffer): a message of the WebSocket that the request was answered with. */
+  socketMessage: 9,
+  /** (request id, code, reason, whether it was clean): the client closed the socket, or is gone. */
+  socketClose: 10,
+  /** (request id, bytes): room for so many more bytes of messages. */
+  socketCredit: 11,
 } as const;
 
 /** Isolate to host. */
@@ -73,6 +79,12 @@ export const PostOp = {
   backgroundDone: 14,
   /** (count): log lines that one entry printed beyond its bound; none of them was posted. */
   dropped: 15,
+  /** (request id, header block): the answer is a WebSocket (status 101). */
+  upgrade: 15,
+  /** (request id, string | ArrayBuffer): a message for its client. */
+  socketMessage: 16,
+  /** (request id, code, reason): the function closes it. */
+  socketClose: 17,
 } as const;
 
 /** Why a handler produced no response. */

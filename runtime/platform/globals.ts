@@ -26,6 +26,7 @@ import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.t
 import "./transferable-streams.ts";
 import { URL, URLSearchParams } from "./url.ts";
 import { URLPattern } from "./urlpattern/urlpattern.ts";
+import { WebSocket, WebSocketPair } from "./websocket/websocket.ts";
 
 const interfaces = {
   Crypto,
@@ -49,6 +50,8 @@ const interfaces = {
   URL,
   URLPattern,
   URLSearchParams,
+  WebSocket,
+  WebSocketPair,
   console,
 };
 

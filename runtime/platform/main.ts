@@ -5,6 +5,7 @@
 import "./snapshot-gaps.ts";
 import { createEnv, type EnvPlan } from "./bindings/env.ts";
 import { type Ask, BOOT_GLOBAL, type Enter, EnterOp, LOAD_GLOBAL, type Post, PostOp } from "./boundary.ts";
+import { printToDebugger } from "./console/console.ts";
 import { refillLogBudget } from "./console/log-line.ts";
 import { startClock } from "./dom/clock.ts";
 import { rejectedUnhandled } from "./dom/rejections.ts";
@@ -19,6 +20,7 @@ import { abortRequest, serveRequest, useHandler } from "./serve.ts";
 import { closeSnapshotGaps } from "./snapshot-gaps.ts";
 import { fireTimer } from "./timers.ts";
 import { installWebAssembly } from "./wasm.ts";
+import { closeFromClient, grantToClient, messageFromClient } from "./websocket/client-sockets.ts";
 
 installGlobals();
 // An isolate's thread must not be put to sleep from inside: no limit would end it.
@@ -56,6 +58,12 @@ const enter: Enter = (op, id, ...rest) => {
       return cancelOutbound(id);
     case EnterOp.abort:
       return abortRequest(id, rest[0]);
+    case EnterOp.socketMessage:
+      return messageFromClient(id, rest[0]);
+    case EnterOp.socketClose:
+      return closeFromClient(id, rest[0], rest[1], rest[2]);
+    case EnterOp.socketCredit:
+      return grantToClient(id, rest[0]);
   }
 };
 
@@ -68,7 +76,8 @@ function rejected(reason: unknown, isStack: boolean): boolean {
 
 Object.defineProperty(globalThis, BOOT_GLOBAL, {
   configurable: true,
-  value: (post: Post, ask: Ask) => {
+  value: (post: Post, ask: Ask, isInspected: boolean) => {
+    if (isInspected) printToDebugger();
     connectHost({ post, ask });
     startClock();
     installWebAssembly();

@@ -19,6 +19,8 @@ import { type Inbound, openInbound } from "./inbound.ts";
 import type { ByteSource } from "./inbound-stream.ts";
 import { setOwner } from "./owner.ts";
 import { sendStream } from "./send-stream.ts";
+import { openClientSocket } from "./websocket/client-sockets.ts";
+import type { WebSocket } from "./websocket/websocket.ts";
 
 let handle: Handle | undefined;
 
@@ -78,11 +80,21 @@ function answer(serving: Serving, value: unknown): void {
     const parts = responseParts(value);
     if (parts === undefined)
       postToHost(PostOp.failure, id, FailureKind.noResponse, `it returned ${describe(value)}`);
+    else if (parts.webSocket !== undefined) answerWithSocket(serving, parts.webSocket, parts.headerBlock);
     else postToHost(PostOp.response, id, parts.status, parts.headerBlock, sendable(serving, parts.body));
   } catch (error) {
     postToHost(PostOp.failure, id, FailureKind.threw, errorText(error));
   }
   closeIfOver(serving);
+}
+
+function answerWithSocket(serving: Serving, socket: WebSocket, headerBlock: string): void {
+  openClientSocket(serving.id, socket, () => {
+    serving.isStreaming = false;
+    closeIfOver(serving);
+  });
+  serving.isStreaming = true;
+  postToHost(PostOp.upgrade, serving.id, headerBlock);
 }
 
 function sendable(

@@ -16,6 +16,7 @@ import {
   toDictionary,
   toUSVString,
 } from "../webidl.ts";
+import { isWebSocket, type WebSocket } from "../websocket/websocket.ts";
 import { Body } from "./body.ts";
 import { type BodyInit, extractBody } from "./body-init.ts";
 import { type BodyMembers, defineBodyMixin } from "./body-mixin.ts";
@@ -34,6 +35,7 @@ export interface ResponseInit {
   status?: number;
   statusText?: string;
   headers?: HeadersInit;
+  webSocket?: WebSocket | null;
 }
 
 type ResponseType = "default" | "basic" | "error";
@@ -45,6 +47,8 @@ export interface ResponseParts {
   body: string | Uint8Array<ArrayBuffer> | ByteSource | undefined;
   /** Bytes of the body, where they are known before they are read. */
   length: number | undefined;
+  /** Set where the answer is a WebSocket. */
+  webSocket: WebSocket | undefined;
 }
 
 /** What the host says of an answer that was fetched. */
@@ -90,6 +94,7 @@ export class Response {
   /** What the body implies, until there is a Headers object. */
   #contentType: string | undefined;
   #body: Body | undefined;
+  #webSocket: WebSocket | undefined;
 
   constructor(body: BodyInit | null | undefined = null, init: ResponseInit | undefined = undefined) {
     // Converted first, as all arguments are, then the init.
@@ -154,6 +159,11 @@ export class Response {
     return this.#statusText;
   }
 
+  /** The end that becomes the client's, where the answer is a WebSocket. */
+  get webSocket(): WebSocket | null {
+    return this.#webSocket ?? null;
+  }
+
   get headers(): Headers {
     this.#headers ??= new Headers();
     if (this.#contentType !== undefined) addDefaultHeader(this.#headers, "content-type", this.#contentType);
@@ -162,6 +172,8 @@ export class Response {
   }
 
   clone(): Response {
+    if (this.#webSocket !== undefined)
+      throw new TypeError("Response.clone: a webSocket has one client only.");
     if (this.#body?.isUnusable) throw new TypeError("Response.clone: the body has been read, or is locked.");
     const copy = new Response();
     copy.#status = this.#status;
@@ -177,15 +189,28 @@ export class Response {
 
   /** A dictionary's members are read in lexicographical order. */
   #take(init: ResponseInit): void {
-    const { headers, status, statusText } = toDictionary(init, "Response: the init");
+    const { headers, status, statusText, webSocket } = toDictionary(init, "Response: the init");
     const fields = headers === undefined ? undefined : new Headers(headers as HeadersInit);
     const code = status === undefined ? 200 : conversions["unsigned short"](status);
     const phrase = statusText === undefined ? "" : toByteString(statusText, "Response: statusText");
+    if (webSocket !== undefined && webSocket !== null) {
+      this.#upgrade(webSocket, code, fields);
+      return;
+    }
     if (code < 200 || code > 599) throw new RangeError(`Response: ${code} is not a status from 200 to 599.`);
     if (!REASON_PHRASE.test(phrase)) throw new TypeError("Response: statusText is not a reason phrase.");
     this.#headers = fields;
     this.#status = code;
     this.#statusText = phrase;
+  }
+
+  /** An answer that is a WebSocket: not in the standard, but what every worker library does. */
+  #upgrade(socket: unknown, status: number, headers: Headers | undefined): void {
+    if (!isWebSocket(socket)) throw new TypeError("Response: webSocket is not a WebSocket.");
+    if (status !== 101) throw new RangeError("Response: an answer with a webSocket has the status 101.");
+    this.#webSocket = socket;
+    this.#headers = headers;
+    this.#status = status;
   }
 
   #fill(body: Body, contentType: string | undefined): void {
@@ -209,6 +234,7 @@ export class Response {
         headerBlock: response.#headerBlock(),
         body: outgoing?.content,
         length: outgoing?.length,
+        webSocket: response.#webSocket,
       };
     };
     createResponse = ({ status, statusText, headerBlock, url, isRedirected, body }) => {

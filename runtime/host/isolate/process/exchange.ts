@@ -18,15 +18,20 @@ import {
 } from "../../../../nats/index.ts";
 import type { Inbound, IsolateStreams } from "./isolate-streams.ts";
 import type { Peers } from "./peers.ts";
+import { createSocket, type Socket, type SocketOptions } from "./socket.ts";
 
 export interface Exchange {
   readonly token: string;
   /** The asker sends the body in frames. */
   readonly hasStreamedBody: boolean;
+  /** The client asked for a WebSocket. */
+  readonly isUpgrade: boolean;
   /** Shows the request's body to the isolate under an id; `begin` is called when the isolate has heard of that. */
   openBody(streams: IsolateStreams, owner: number, first: Uint8Array): { id: number; begin(): void };
   /** Says the response's head; the body is written to what is returned. */
   beginResponse(head: Headers, options: Omit<StreamSenderOptions, "send">): StreamSender;
+  /** Says that the answer is a WebSocket, and connects it. */
+  openSocket(head: Headers, options: SocketOptions): Socket;
   /** Takes what the asker says. */
   receive(message: Message): void;
   /** Nothing more is said or heard. A body that was not read to its end is cancelled. */
@@ -76,6 +81,7 @@ export function openExchange({ nats, peers, message, onGone }: ExchangeOptions):
 
   return {
     token,
+    isUpgrade: headerValue(message.headers, headerNames.upgrade) === "websocket",
     hasStreamedBody: headerValue(message.headers, headerNames.body) === "stream",
     openBody(streams, owner, first) {
       follow();
@@ -103,6 +109,14 @@ export function openExchange({ nats, peers, message, onGone }: ExchangeOptions):
       message.respond("", head);
       sender = new StreamSender({ ...options, send });
       return sender;
+    },
+    openSocket(head, options) {
+      follow();
+      head.set(headerNames.stream, [token]);
+      message.respond("", head);
+      const ends = createSocket({ ...options, send });
+      ({ sender, receiver } = ends);
+      return ends.socket;
     },
     receive(control) {
       if (isClosed) return;

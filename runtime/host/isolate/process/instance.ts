@@ -28,6 +28,7 @@ import {
 import { AbortKind, EnterOp, PostOp } from "../../../platform/boundary.ts";
 import type { StartOutcome } from "../../host.ts";
 import type { EnterMessage, EntryOutcome, OnPost, Sandbox } from "../engine.ts";
+import type { InspectorChannel } from "../inspector-channel.ts";
 import { createCpuAccounts } from "./cpu-accounts.ts";
 import { createFunctionLog, type FunctionLog } from "./function-logs.ts";
 import { createIsolateLink } from "./isolate-link.ts";
@@ -57,6 +58,8 @@ export interface InstanceOptions {
 export interface Instance {
   /** Takes nothing new, finishes what was taken within the grace, ends. Resolves when it is gone. */
   drain(reason: GoneReason, graceMs: number): Promise<void>;
+  /** V8's inspector, where debuggers may attach. */
+  readonly inspector: InspectorChannel | undefined;
 }
 
 /** Starts an instance; where that fails nothing of it is left. */
@@ -126,11 +129,12 @@ class LiveInstance implements Instance {
       onBytes: (id, bytes) => this.#cpu.extend(id, bytes),
       log,
       streams: () => this.#link.streams,
-      abort: (id, kind) => this.#enter(id, EnterOp.abort, id, kind),
+      enterSocket: (op, id, ...values) => this.#enter(id, op, id, ...values),
+      abort: (id, kind) => void this.#enter(id, EnterOp.abort, id, kind),
       logStack: (stack, requestId) => log.write("error", stack, requestId),
     });
     this.#link = createIsolateLink({
-      enter: (owner, ...message) => this.#enter(owner, ...message),
+      enter: (owner, ...message) => void this.#enter(owner, ...message),
       operations: createOperations({
         ...options,
         hopsOf: (owner) => this.#requests.hopsOf(owner),
@@ -154,6 +158,12 @@ class LiveInstance implements Instance {
         return this.#log.write(a, b, this.#requests.requestIdOf(Number(c)));
       case PostOp.dropped:
         return this.#log.dropped(a);
+      case PostOp.upgrade:
+        return this.#requests.upgrade(Number(a), b);
+      case PostOp.socketMessage:
+        return this.#requests.socketMessage(Number(a), b);
+      case PostOp.socketClose:
+        return this.#requests.socketClose(Number(a), b, c);
       case PostOp.background:
         return this.#requests.beginBackground(Number(a));
       case PostOp.backgroundDone:
@@ -165,6 +175,10 @@ class LiveInstance implements Instance {
 
   adopt(sandbox: Sandbox): void {
     this.#sandbox = sandbox;
+  }
+
+  get inspector(): InspectorChannel | undefined {
+    return this.#sandbox?.inspector;
   }
 
   /** Ends what never became ready. */
@@ -234,24 +248,22 @@ class LiveInstance implements Instance {
     const { id, request, begin } = this.#requests.open(message, done);
     this.#cpu.open(id);
     const { method, url, headerBlock, body, requestId, deadline } = request;
-    this.#enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
+    void this.#enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
     begin?.();
   };
 
   /** Enters the isolate on behalf of a request; 0: nobody's. */
-  #enter(id: number, ...message: EnterMessage): void {
+  async #enter(id: number, ...message: EnterMessage): Promise<void> {
     const sandbox = this.#sandbox;
-    if (sandbox === undefined) return;
     const allowedMs = this.#cpu.allowance(id);
     // What a request that has used up its time still asked for (a timer, a result) is not done.
-    if (allowedMs === 0) return;
+    if (sandbox === undefined || allowedMs === 0) return;
     const last = message.at(-1);
     if (last instanceof ArrayBuffer) this.#cpu.extend(id, last.byteLength);
-    void sandbox.enter(Math.ceil(allowedMs), ...message).then((outcome) => {
-      const usedMs = this.#cpu.charge(id, sandbox.cpuMs());
-      this.#settle(outcome, id);
-      if (outcome.kind === "ok") this.#charge(id, usedMs);
-    });
+    const outcome = await sandbox.enter(Math.ceil(allowedMs), ...message);
+    const usedMs = this.#cpu.charge(id, sandbox.cpuMs());
+    this.#settle(outcome, id);
+    if (outcome.kind === "ok") this.#charge(id, usedMs);
   }
 
   /** A request has used so much by now. */

@@ -9,7 +9,7 @@
  */
 import { type ErrorCode, errorEntry, type FunctionConfig } from "../../../../contracts/index.ts";
 import type { Message, Nats } from "../../../../nats/index.ts";
-import { AbortKind, FailureKind } from "../../../platform/boundary.ts";
+import { AbortKind, EnterOp, FailureKind } from "../../../platform/boundary.ts";
 import { createBackgroundWork } from "./background-work.ts";
 import { type Exchange, openExchange } from "./exchange.ts";
 import type { FunctionLog } from "./function-logs.ts";
@@ -18,6 +18,7 @@ import type { Peers } from "./peers.ts";
 import { type Reply, replyFromError, replyFromResponse, replyMethodNotAllowed } from "./reply-to-message.ts";
 import { type IncomingRequest, requestFromMessage } from "./request-from-message.ts";
 import { type BodySender, sendBody } from "./send-body.ts";
+import type { Socket } from "./socket.ts";
 
 export interface OpenRequests {
   /** Requests that are not over, and those with work in the background. */
@@ -33,6 +34,10 @@ export interface OpenRequests {
   control(token: string, message: Message): void;
   /** The isolate's response: user input. */
   respond(id: number, status: unknown, headerBlock: unknown, body: unknown): void;
+  /** The isolate's answer is a WebSocket; what it sends, and that it closes: user input. */
+  upgrade(id: number, headerBlock: unknown): void;
+  socketMessage(id: number, data: unknown): void;
+  socketClose(id: number, code: unknown, reason: unknown): void;
   /** The isolate's word that there is no response: user input. */
   refuse(id: number, kind: unknown, text: string): void;
   /** The isolate's word that work goes on after the answer, or is over: user input. */
@@ -66,6 +71,8 @@ export interface OpenRequestsOptions {
   onBytes(id: number, bytes: number): void;
   /** Tells the isolate that nobody waits for a request's answer. */
   abort(id: number, kind: number): void;
+  /** Enters the isolate for a request's WebSocket; resolves when that is done. */
+  enterSocket(op: number, id: number, ...values: unknown[]): Promise<void>;
   /** Logs a stack with the author's places. */
   logStack(stack: string, requestId: string | undefined): void;
 }
@@ -75,6 +82,9 @@ const MAX_HEADER_BYTES = 256 * 1024;
 const MAX_STACK_LENGTH = 64 * 1024;
 /** Log lines that come after a request's end still get its id. */
 const MAX_REMEMBERED = 1_000;
+
+const SWITCHING_PROTOCOLS = 101;
+const MAX_CLOSE_REASON_LENGTH = 123;
 
 interface Open {
   requestId: string;
@@ -87,6 +97,7 @@ interface Open {
   exchange: Exchange | undefined;
   /** Set when the head was sent and the body streams. */
   body: BodySender | undefined;
+  socket: Socket | undefined;
   done: (error?: string) => void;
 }
 
@@ -166,6 +177,14 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     });
   };
 
+  const beginStream = (id: number, request: Open, body: BodySender) => {
+    clearTimeout(request.timer);
+    request.body = body;
+    request.timer = setTimeout(() => {
+      const why = `the response streamed for limits.streamMs (${limits.streamMs} ms)`;
+      giveUp(id, AbortKind.deadline, () => failWith(id, "STREAM_LIMIT", why));
+    }, limits.streamMs);
+  };
   const send = (id: number, request: Open, reply: Reply, body: unknown) => {
     const sent = sendBody({
       ...request,
@@ -191,14 +210,8 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     });
     if (sent.kind === "message") return finish(id, sent.reply);
     if (sent.kind === "refused") return failWith(id, sent.code, sent.why);
-    clearTimeout(request.timer);
     // A body without a stream of frames is collected: the deadline holds until it was sent.
-    if (sent.body === undefined) return;
-    request.body = sent.body;
-    request.timer = setTimeout(() => {
-      const why = `the response streamed for limits.streamMs (${limits.streamMs} ms)`;
-      giveUp(id, AbortKind.deadline, () => failWith(id, "STREAM_LIMIT", why));
-    }, limits.streamMs);
+    if (sent.body !== undefined) beginStream(id, request, sent.body);
   };
 
   return {
@@ -228,6 +241,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
         message,
         exchange,
         body: undefined,
+        socket: undefined,
         done,
       });
       if (exchange === undefined) return { id, request };
@@ -254,6 +268,30 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
         return failWith(id, "BAD_REPLY", why);
       }
       send(id, request, reply, body);
+    },
+    upgrade(id, headerBlock) {
+      const request = requests.get(id);
+      if (request === undefined || request.body !== undefined) return;
+      const reply = replyFromResponse(SWITCHING_PROTOCOLS, headerBlock, undefined);
+      if (reply === undefined || request.exchange?.isUpgrade !== true) {
+        const why =
+          "a WebSocket is the answer to a request that did not ask for one, or its header fields are not valid";
+        return failWith(id, "BAD_REPLY", why);
+      }
+      const socket = request.exchange.openSocket(reply.headers, {
+        onMessage: (data) => options.enterSocket(EnterOp.socketMessage, id, data),
+        onCredit: (bytes) => void options.enterSocket(EnterOp.socketCredit, id, bytes),
+        onClose: (...how) => void options.enterSocket(EnterOp.socketClose, id, ...how),
+        onOver: () => close(id, request),
+      });
+      request.socket = socket;
+      beginStream(id, request, socket);
+    },
+    socketMessage(id, data) {
+      if (typeof data === "string" || data instanceof ArrayBuffer) requests.get(id)?.socket?.message(data);
+    },
+    socketClose(id, code, reason) {
+      requests.get(id)?.socket?.close(closeCodeOf(code), String(reason).slice(0, MAX_CLOSE_REASON_LENGTH));
     },
     refuse(id, kind, text) {
       const request = requests.get(id);
@@ -292,4 +330,11 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
             };
           }),
   };
+}
+
+/** What may go over the wire (RFC 6455, section 7.4); of anything else that no code was given. */
+function closeCodeOf(code: unknown): number {
+  const isUsable =
+    typeof code === "number" && (code === 1000 || code === 1001 || (code >= 3000 && code <= 4999));
+  return isUsable ? code : 1005;
 }

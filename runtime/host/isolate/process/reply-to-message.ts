@@ -21,8 +21,8 @@ export interface Reply {
  * input: a handler may have changed anything that its `Response` was made of.
  */
 export function replyFromResponse(status: unknown, headerBlock: unknown, body: unknown): Reply | undefined {
-  if (typeof status !== "number" || !(status >= 200 && status <= 599) || typeof headerBlock !== "string")
-    return undefined;
+  const isStatus = typeof status === "number" && (status === 101 || (status >= 200 && status <= 599));
+  if (!isStatus || typeof headerBlock !== "string") return undefined;
   const headers = createHeaders([[headerNames.responseStatus, String(status)]]);
   const latin1: string[] = [];
   for (const [name, value] of splitHeaderBlock(headerBlock)) {

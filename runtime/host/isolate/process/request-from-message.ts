@@ -74,5 +74,7 @@ function headerBlockOf(headers: Headers): string {
   }
   const host = headerValue(headers, headerNames.host);
   if (host !== undefined) block += `host\n${host}\n`;
+  // A hop-by-hop field, which handlers look at all the same.
+  if (headerValue(headers, headerNames.upgrade) === "websocket") block += "upgrade\nwebsocket\n";
   return block;
 }

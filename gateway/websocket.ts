@@ -1,0 +1,141 @@
+/**
+ * WebSockets in: `ws` speaks with the client (RFC 6455), frames carry the messages to the instance and back.
+ *
+ * I1  A client gets its 101 only when the function answered so; until then it may be refused as any request is.
+ * I2  A close goes on to the other side, with its code and reason; what breaks closes the client's end with a code that
+ *     tells so.
+ * I3  Neither side is read faster than the other takes it.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import { MAX_SOCKET_MESSAGE_BYTES } from "../contracts/index.ts";
+import type { StreamEnd } from "../nats/index.ts";
+import type { ResponseBody } from "./exchange.ts";
+
+/** A connection that asked to become a WebSocket. */
+export interface Upgrade {
+  readonly incoming: IncomingMessage;
+  readonly socket: Duplex;
+  /** What the client sent after its request. */
+  readonly head: Buffer;
+}
+
+export interface WebSockets {
+  /** Answers with 101 and connects the client with its instance; `cancel` ends the exchange where the client is lost. */
+  accept(upgrade: Upgrade, headers: readonly string[], body: ResponseBody, cancel: () => void): void;
+  /** Closes all of them in order: their clients connect again, elsewhere. */
+  drain(): void;
+  /** Cuts what is still open. */
+  close(): void;
+}
+
+/** RFC 6455, section 7.4.1, and the registry of codes. */
+const CloseCode = { goingAway: 1001, noStatus: 1005, abnormal: 1006, failed: 1011, restart: 1012 } as const;
+
+/** Clients that do not answer a ping until the next one are gone. */
+const PING_MS = 30_000;
+/** What may wait for the instance before its client is no longer read. */
+const MAX_WAITING_BYTES = 256 * 1024;
+/** A client that does not answer a close is cut. */
+const CLOSE_GRACE_MS = 5_000;
+
+/** Whether a request asks for a WebSocket. Every other upgrade is ignored, as HTTP allows. */
+export function isWebSocketRequest({ method, headers }: IncomingMessage): boolean {
+  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
+}
+
+export function createWebSockets(): WebSockets {
+  const answers = new WeakMap<IncomingMessage, readonly string[]>();
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_SOCKET_MESSAGE_BYTES,
+    // The function chooses among what its client offers.
+    handleProtocols: (_offered, incoming) =>
+      fieldOf(answers.get(incoming) ?? [], "sec-websocket-protocol") ?? false,
+  });
+  server.on("headers", (lines: string[], incoming) => {
+    const fields = answers.get(incoming) ?? [];
+    for (let index = 0; index + 1 < fields.length; index += 2) {
+      const name = fields[index] ?? "";
+      if (!/^sec-websocket-/i.test(name)) lines.push(`${name}: ${fields[index + 1]}`);
+    }
+  });
+  const alive = new WeakSet<WebSocket>();
+  const pings = setInterval(() => {
+    for (const client of server.clients) {
+      if (!alive.has(client)) client.terminate();
+      alive.delete(client);
+      client.ping();
+    }
+  }, PING_MS);
+  pings.unref();
+
+  return {
+    accept({ incoming, socket, head }, headers, body, cancel) {
+      answers.set(incoming, headers);
+      let isAccepted = false;
+      // Refused by `ws` itself, with 400: the request was none for a WebSocket after all.
+      socket.once("close", () => {
+        if (!isAccepted) cancel();
+      });
+      server.handleUpgrade(incoming, socket, head, (client) => {
+        isAccepted = true;
+        alive.add(client);
+        client.on("pong", () => alive.add(client));
+        connect(client, body, cancel);
+      });
+    },
+    drain() {
+      for (const client of server.clients) client.close(CloseCode.goingAway);
+    },
+    close() {
+      clearInterval(pings);
+      for (const client of server.clients) client.terminate();
+    },
+  };
+}
+
+function connect(client: WebSocket, body: ResponseBody, cancel: () => void): void {
+  const sender = body.openSocket({
+    onMessage(kind, bytes, hasMore) {
+      client.send(bytes, { binary: kind === "binary", fin: !hasMore }, (error) => {
+        if (error === undefined || error === null) body.consumed(bytes.byteLength);
+      });
+    },
+    onCredit() {
+      if (client.isPaused && sender.waitingBytes <= MAX_WAITING_BYTES) client.resume();
+    },
+    onEnd(end) {
+      if (end.kind === "whole") sender.close(Number(end.code), end.reason);
+      closeClient(client, end);
+    },
+  });
+  client.on("message", (data: Buffer, isBinary) => {
+    sender.message(isBinary ? "binary" : "text", data);
+    if (sender.waitingBytes > MAX_WAITING_BYTES) client.pause();
+  });
+  client.on("close", (code, reason) => {
+    if (code === CloseCode.abnormal) cancel();
+    else sender.close(code, reason.toString());
+  });
+  // A close follows.
+  client.on("error", () => undefined);
+}
+
+function closeClient(client: WebSocket, end: StreamEnd): void {
+  if (end.kind === "broken") client.close(codeOfBreak(end.code));
+  else if (end.code === "" || Number(end.code) === CloseCode.noStatus) client.close();
+  else client.close(Number(end.code), end.reason);
+  setTimeout(() => client.terminate(), CLOSE_GRACE_MS).unref();
+}
+
+function codeOfBreak(code: string): number {
+  if (code === "GATEWAY_DRAINING" || code === "STREAM_LIMIT") return CloseCode.goingAway;
+  return code === "CONSUMER_DIED" ? CloseCode.restart : CloseCode.failed;
+}
+
+function fieldOf(fields: readonly string[], lower: string): string | undefined {
+  const index = fields.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === lower);
+  return index === -1 ? undefined : fields[index + 1];
+}

@@ -1,0 +1,161 @@
+import { once } from "node:events";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { eventually } from "./harness/eventually.ts";
+import { startWorld, type World } from "./harness/world.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+  await world.push(
+    "echo",
+    `import { Hono } from "hono";
+     import { upgradeWebSocket } from "hono/cloudflare-workers";
+     const app = new Hono();
+     app.get("/echo/socket", upgradeWebSocket(() => ({
+       onMessage(event, ws) {
+         if (event.data === "close me") ws.close(4001, "as you wish");
+         else ws.send(event.data);
+       },
+     })));
+     app.get("/echo/plain", (c) => c.text("no socket", 418));
+     export default app;`,
+  );
+  await world.push(
+    "pair",
+    `const heard = [];
+     export default (request) => {
+       if (request.headers.get("upgrade") !== "websocket") return Response.json(heard);
+       const { 0: client, 1: server } = new WebSocketPair();
+       server.accept();
+       server.addEventListener("message", ({ data }) => heard.push(typeof data === "string" ? data : data.byteLength));
+       server.addEventListener("close", ({ code, reason, wasClean }) => heard.push({ code, reason, wasClean }));
+       server.send("welcome");
+       return new Response(null, { status: 101, webSocket: client, headers: { "sec-websocket-protocol": "b", "x-pair": "yes" } });
+     }`,
+    { scale: { concurrency: 2 } },
+  );
+}, 60_000);
+afterAll(() => world[Symbol.asyncDispose]());
+
+const address = (path: string) => world.url(path).replace("http:", "ws:");
+
+async function connect(path: string, protocols: string[] = []): Promise<WebSocket> {
+  const socket = new WebSocket(address(path), protocols);
+  await once(socket, "open");
+  return socket;
+}
+
+async function nextMessage(socket: WebSocket): Promise<string | Buffer> {
+  const [data, isBinary] = (await once(socket, "message")) as [Buffer, boolean];
+  return isBinary ? data : data.toString();
+}
+
+describe("a WebSocket", () => {
+  it("carries messages both ways, texts as texts and bytes as bytes, of any size up to the limit", async () => {
+    const socket = await connect("/echo/socket");
+    for (const data of ["hello", "", "ü".repeat(200_000), Buffer.alloc(0), Buffer.alloc(900_000, "ab")]) {
+      const answer = nextMessage(socket);
+      socket.send(data);
+      const came = await answer;
+      expect(typeof came === "string" ? came === data : came.equals(data as Buffer)).toBe(true);
+    }
+    socket.close();
+    await once(socket, "close");
+  });
+
+  it("keeps the order of many messages", async () => {
+    const socket = await connect("/echo/socket");
+    const came: number[] = [];
+    socket.on("message", (data: Buffer) => came.push(Number(data.toString())));
+    for (let n = 0; n < 2_000; n++) socket.send(String(n));
+    await eventually(() => expect(came).toHaveLength(2_000));
+    expect(came.every((value, at) => value === at)).toBe(true);
+    socket.close();
+  });
+
+  it("is closed by the function, with its code and reason", async () => {
+    const socket = await connect("/echo/socket");
+    socket.send("close me");
+    const [code, reason] = (await once(socket, "close")) as [number, Buffer];
+    expect([code, reason.toString()]).toEqual([4001, "as you wish"]);
+  });
+
+  it("gets the function's header fields and protocol, and what was sent before it was open", async () => {
+    const socket = new WebSocket(address("/pair"), ["a", "b"]);
+    const upgraded = once(socket, "upgrade");
+    const welcome = nextMessage(socket);
+    const [response] = (await upgraded) as [{ headers: Record<string, string> }];
+    expect(response.headers["x-pair"]).toBe("yes");
+    expect(await welcome).toBe("welcome");
+    expect(socket.protocol).toBe("b");
+    socket.close(3001, "done");
+    await once(socket, "close");
+    await eventually(async () =>
+      expect(JSON.parse((await world.call("/pair")).text)).toContainEqual({
+        code: 3001,
+        reason: "done",
+        wasClean: true,
+      }),
+    );
+  });
+
+  it("tells the function when its client is gone without a close", async () => {
+    const socket = await connect("/pair");
+    socket.terminate();
+    await eventually(async () =>
+      expect(JSON.parse((await world.call("/pair")).text)).toContainEqual({
+        code: 1006,
+        reason: "",
+        wasClean: false,
+      }),
+    );
+  });
+
+  it("is refused as any request is, where the function does not want it", async () => {
+    const socket = new WebSocket(address("/echo/plain"));
+    const [, response] = (await once(socket, "unexpected-response")) as [unknown, { statusCode: number }];
+    expect(response.statusCode).toBe(418);
+    const nowhere = new WebSocket(address("/nowhere"));
+    const [, missing] = (await once(nowhere, "unexpected-response")) as [unknown, { statusCode: number }];
+    expect(missing.statusCode).toBe(404);
+  });
+
+  it("closes on a message over the limit", async () => {
+    const socket = await connect("/echo/socket");
+    socket.on("error", () => undefined);
+    socket.send(Buffer.alloc(1_100_000));
+    const [code] = (await once(socket, "close")) as [number];
+    expect(code).toBe(1009);
+  });
+
+  it("is closed with a code when its instance dies", async () => {
+    await using own = await startWorld();
+    await own.push(
+      "dies",
+      `export default () => {
+      const { 0: client, 1: server } = new WebSocketPair();
+      server.accept();
+      server.addEventListener("message", () => { while (true); });
+      return new Response(null, { status: 101, webSocket: client });
+    }`,
+      { limits: { cpuMs: 100 } },
+    );
+    const socket = new WebSocket(own.url("/dies").replace("http:", "ws:"));
+    await once(socket, "open");
+    socket.send("loop");
+    const [code] = (await once(socket, "close")) as [number];
+    expect([1011, 1012]).toContain(code);
+  });
+
+  it("takes no place of the instance's concurrency: a thousand idle ones are open at a time", async () => {
+    const sockets = await Promise.all(Array.from({ length: 1_000 }, () => connect("/echo/socket")));
+    const last = sockets.at(-1) as WebSocket;
+    const answer = nextMessage(last);
+    last.send("still there");
+    expect(await answer).toBe("still there");
+    const closed = sockets.map((socket) => once(socket, "close"));
+    for (const socket of sockets) socket.close();
+    await Promise.all(closed);
+  });
+});
