@@ -48,7 +48,7 @@ export interface RequestParts extends RequestSettings {
   readonly signal: AbortSignal | undefined;
 }
 
-export let isRequest: (value: unknown) => value is Request;
+let isRequest: (value: unknown) => value is Request;
 /** Takes what the host needs out of a request, whose body is used from then on; throws where it was read already. */
 export let requestParts: (request: Request) => RequestParts;
 /**
