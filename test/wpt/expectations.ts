@@ -1,5 +1,6 @@
 /** The failures that are known and explained: test/wpt/expectations.yaml. */
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { parseYaml } from "../../contracts/yaml.ts";
 
@@ -28,7 +29,9 @@ export interface Expectation {
 /** How the end of a test as a whole is called among its subtests. */
 export const HARNESS_SUBTEST = "(the test as a whole)";
 
-export function readExpectations(file: string): Expectation[] {
+export const EXPECTATIONS = fileURLToPath(new URL("./expectations.yaml", import.meta.url));
+
+export function readExpectations(file = EXPECTATIONS): Expectation[] {
   const parsed = parseYaml(readFileSync(file, "utf8"), FileSchema);
   if (!parsed.ok) throw new Error(`${file}: ${JSON.stringify(parsed)}`);
   return parsed.value.expected.map(({ test, subtest, reason, flaky }) => {

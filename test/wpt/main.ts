@@ -6,10 +6,9 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { writeScoreboard } from "./docs.ts";
-import { readExpectations } from "./expectations.ts";
+import { EXPECTATIONS, readExpectations } from "./expectations.ts";
 import { findTests } from "./find-tests.ts";
 import { decideVerdict, formatFailures } from "./judge.ts";
 import { runJobs, type TestResult } from "./pool.ts";
@@ -38,10 +37,7 @@ const { values: options, positionals: folders } = parseArgs({
     json: { type: "boolean", default: false },
     jobs: { type: "string", default: "2" },
     timeout: { type: "string", default: "10000" },
-    expectations: {
-      type: "string",
-      default: fileURLToPath(new URL("./expectations.yaml", import.meta.url)),
-    },
+    expectations: { type: "string", default: EXPECTATIONS },
     "write-docs": { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },

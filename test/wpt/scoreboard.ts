@@ -13,6 +13,8 @@ export interface Row {
   harnessErrors: number;
   /** Subtests that plain Node passes; undefined where it was not run. */
   nodePass: number | undefined;
+  /** Subtests that it does not pass. */
+  nodeFail: number;
   /** Of these, what passes here as well. */
   alsoPass: number;
 }
@@ -53,9 +55,19 @@ const EMPTY = {
   notRun: 0,
   harnessErrors: 0,
   nodePass: undefined,
+  nodeFail: 0,
   alsoPass: 0,
 };
-const COUNTED = ["tests", "pass", "fail", "timeout", "notRun", "harnessErrors", "alsoPass"] as const;
+const COUNTED = [
+  "tests",
+  "pass",
+  "fail",
+  "timeout",
+  "notRun",
+  "harnessErrors",
+  "nodeFail",
+  "alsoPass",
+] as const;
 
 function count(results: readonly TestResult[], nodeById: Map<string, TestResult>): Omit<Row, "folder"> {
   const row: Omit<Row, "folder"> = { ...EMPTY, tests: results.length };
@@ -72,6 +84,7 @@ function count(results: readonly TestResult[], nodeById: Map<string, TestResult>
     const passing = new Set(subtests.filter(isPass).map(({ name }) => name));
     const wanted = inNode.subtests.filter(isPass);
     row.nodePass = (row.nodePass ?? 0) + wanted.length;
+    row.nodeFail += inNode.subtests.length - wanted.length;
     row.alsoPass += wanted.filter(({ name }) => passing.has(name)).length;
   }
   return row;
@@ -94,6 +107,7 @@ const HEADINGS = [
   "not run",
   "harness errors",
   "Node passes",
+  "Node fails",
   "of these here",
 ];
 
@@ -102,7 +116,7 @@ export function formatScoreboard(rows: readonly Row[]): string {
   const cells = [...rows, totalOf(rows)].map((row) => [
     row.folder,
     ...[row.tests, row.pass, row.fail, row.timeout, row.notRun, row.harnessErrors].map(String),
-    row.nodePass === undefined ? "-" : String(row.nodePass),
+    ...(row.nodePass === undefined ? ["-", "-"] : [String(row.nodePass), String(row.nodeFail)]),
     shareOf(row),
   ]);
   const widths = HEADINGS.map((heading, i) =>
