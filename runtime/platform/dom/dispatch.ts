@@ -145,7 +145,8 @@ function placeOf(error: unknown): { message: string; filename: string; lineno: n
   const place = { message: "Uncaught exception", filename: "", lineno: 0, colno: 0 };
   try {
     place.message = `Uncaught ${String(error)}`;
-    const stack = error instanceof Error ? String(error.stack) : "";
+    // What is no error has no place of its own: it counts as thrown where it is reported.
+    const stack = String((error instanceof Error ? error : new Error()).stack);
     // The first frame that is not the platform's own.
     const frames = stack.split(/\n\s+at /).slice(1);
     const frame = frames.find((line) => !line.includes(PLATFORM_FILE)) ?? "";

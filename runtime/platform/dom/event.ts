@@ -31,7 +31,6 @@ export interface EventState {
 
 /** Throws where it is not an event. */
 export let eventState: (event: unknown) => EventState;
-export let isEvent: (value: unknown) => value is Event;
 
 const isTrusted = {
   get isTrusted(): boolean {
@@ -75,7 +74,6 @@ export class Event {
 
   static {
     eventState = (event) => (event as Event).#state;
-    isEvent = (value): value is Event => typeof value === "object" && value !== null && #state in value;
   }
 
   get type(): string {

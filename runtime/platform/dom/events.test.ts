@@ -122,6 +122,16 @@ describe("the global object", () => {
     ]);
   });
 
+  it("says where something was reported that is no error", async () => {
+    expect(
+      await run(`
+        let seen;
+        addEventListener("error", (event) => { event.preventDefault(); seen = [event.message, event.filename, event.lineno] });
+        reportError("text");
+        return seen`),
+    ).toEqual(["Uncaught text", "narun:bundle", 4]);
+  });
+
   it("does not report without end what its own error listeners throw", async () => {
     const fn = await loadTestFunction(`export default () => {
       addEventListener("error", () => { throw new Error("in the listener") });

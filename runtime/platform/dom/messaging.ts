@@ -122,7 +122,7 @@ const MAKER = Symbol("maker");
 
 let endOf: (port: MessagePort) => End | undefined;
 let setEnd: (port: MessagePort, end: End | undefined) => void;
-export let isMessagePort: (value: unknown) => value is MessagePort;
+let isMessagePort: (value: unknown) => value is MessagePort;
 
 /** `MessagePort` of HTML. */
 export class MessagePort extends EventTarget {

@@ -11,7 +11,7 @@ import { DOMException } from "../dom/dom-exception.ts";
 import { Event } from "../dom/event.ts";
 import { defineEventHandlers } from "../dom/event-handlers.ts";
 import { CloseEvent } from "../dom/event-kinds.ts";
-import { dispatchTrusted, EventTarget } from "../dom/events.ts";
+import { dispatchTrusted, EventTarget } from "../dom/event-target.ts";
 import { MessageEvent } from "../dom/messaging.ts";
 import { encodeUtf8 } from "../encoding.ts";
 import { createBlob, isBlob } from "../file/blob.ts";
