@@ -111,6 +111,8 @@ export const AskFor = {
   asciiDomain: 2,
   /** () → the tables of the multi-byte encodings, as JSON */
   encodingTables: 3,
+  /** ([operation, algorithm, length | algorithm | null]) → "yes", or "": whether it is one of `crypto.subtle` here */
+  cryptoSupport: 4,
 } as const;
 
 /** What crosses (I1). */

@@ -21,6 +21,7 @@ import {
   PostOp,
 } from "../../platform/boundary.ts";
 import { readEncodingTables } from "./encoding-tables.ts";
+import { answerCryptoSupport } from "./process/crypto/supports.ts";
 
 /** How an entry into a sandbox ended, seen from the outside. */
 export type EntryOutcome =
@@ -254,6 +255,7 @@ function answerQuestion(what: unknown, argument: unknown): string | ArrayBuffer 
   }
   if (what === AskFor.asciiDomain && typeof argument === "string") return domainToASCII(argument);
   if (what === AskFor.encodingTables) return readEncodingTables();
+  if (what === AskFor.cryptoSupport) return answerCryptoSupport(argument);
   return "";
 }
 

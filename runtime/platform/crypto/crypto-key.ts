@@ -99,6 +99,14 @@ export function cloneKey(value: unknown): CryptoKey | undefined {
   return handle === undefined ? undefined : new CryptoKey(handle);
 }
 
+/** What a key is, without the number. */
+export function describeKey(value: unknown, context: string): { type: string; name: string; curve: string } {
+  const handle = handleOf(value);
+  if (handle === undefined) throw new TypeError(`${context} is not a CryptoKey.`);
+  const { type, algorithm } = handle.description;
+  return { type, name: algorithm.name, curve: String(algorithm.namedCurve ?? "") };
+}
+
 /** The number by which the host knows a key. */
 export function idOfKey(value: unknown, context: string): number {
   const handle = handleOf(value);

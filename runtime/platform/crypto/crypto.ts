@@ -1,4 +1,5 @@
 import { DOMException } from "../dom/dom-exception.ts";
+import { QuotaExceededError } from "../dom/quota-exceeded-error.ts";
 import { asInterface, requireArguments } from "../webidl.ts";
 import { bytesOf, typedArrayKind } from "./buffer-source.ts";
 import { randomBytes, randomUuid } from "./random.ts";
@@ -30,9 +31,8 @@ export class Crypto {
       throw new DOMException(`${kind ?? "DataView"} is not a view of integers`, "TypeMismatchError");
     const bytes = bytesOf(array, "The array");
     if (bytes.length > MAX_BYTES)
-      throw new DOMException(
+      throw new QuotaExceededError(
         `getRandomValues gives at most ${MAX_BYTES} bytes a call, ${bytes.length} were asked for`,
-        "QuotaExceededError",
       );
     bytes.set(randomBytes(bytes.length));
     return array;

@@ -7,6 +7,7 @@
  */
 import type { Data } from "../boundary.ts";
 import { DOMException } from "../dom/dom-exception.ts";
+import { QuotaExceededError } from "../dom/quota-exceeded-error.ts";
 import { callHost, HostFailure } from "../host-call.ts";
 import { currentOwner, setOwner } from "../owner.ts";
 
@@ -74,6 +75,7 @@ function close({ bytes }: Call): void {
 function errorOf(failure: unknown): unknown {
   if (!(failure instanceof HostFailure)) return failure;
   if (failure.name === "TypeError") return new TypeError(failure.message);
+  if (failure.name === "QuotaExceededError") return new QuotaExceededError(failure.message);
   return new DOMException(failure.message, failure.name);
 }
 

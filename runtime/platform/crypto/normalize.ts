@@ -20,7 +20,12 @@ export function toAlgorithmIdentifier(value: unknown): Source {
   return isObject(value) ? value : { name: toDOMString(value, "The algorithm") };
 }
 
-export function normalizeAlgorithm(identifier: Source, operation: Operation): NormalizedAlgorithm {
+/** `readKey` says what stands for a key among the members. */
+export function normalizeAlgorithm(
+  identifier: Source,
+  operation: Operation,
+  readKey: (key: unknown, context: string) => Data = idOfKey,
+): NormalizedAlgorithm {
   const given = nameOf(identifier);
   const found = findAlgorithm(given, operation);
   if (found === undefined) {
@@ -29,10 +34,7 @@ export function normalizeAlgorithm(identifier: Source, operation: Operation): No
       "NotSupportedError",
     );
   }
-  if (found.members.length === 0) return { name: found.name };
-  // The dictionary that the operation asks for has `name` too: converting to it reads it once more.
-  nameOf(identifier);
-  const converted = found.members.map((member) => [member, convert(member, identifier)] as const);
+  const converted = found.members.map((member) => [member, convert(member, identifier, readKey)] as const);
   const result: NormalizedAlgorithm = { name: found.name };
   for (const [{ name, kind }, value] of converted) {
     if (value === undefined) continue;
@@ -48,7 +50,11 @@ function nameOf(identifier: Source): string {
 }
 
 /** The first pass, over all members: their types. */
-function convert({ name, kind, isRequired }: Member, identifier: Source): unknown {
+function convert(
+  { name, kind, isRequired }: Member,
+  identifier: Source,
+  readKey: (key: unknown, context: string) => Data,
+): unknown {
   const value = identifier[name];
   const context = `algorithm.${name}`;
   if (value === undefined) {
@@ -66,7 +72,7 @@ function convert({ name, kind, isRequired }: Member, identifier: Source): unknow
     case "hash":
       return toAlgorithmIdentifier(value);
     case "key":
-      return idOfKey(value, context);
+      return readKey(value, context);
     case "text":
       return toDOMString(value, context);
     default:

@@ -9,6 +9,7 @@ import { type CryptoKey, createKey, idOfKey, type KeyDescription } from "./crypt
 import { callCrypto } from "./host-crypto.ts";
 import { toJsonWebKey } from "./jwk.ts";
 import { isObject, normalizeAlgorithm, toAlgorithmIdentifier } from "./normalize.ts";
+import { supports } from "./supports.ts";
 
 const FORMATS = [
   "raw",
@@ -47,6 +48,11 @@ export class SubtleCrypto {
 
   constructor(...given: unknown[]) {
     if (given[0] !== SECRET) throw new TypeError("Illegal constructor");
+  }
+
+  static supports(operation: unknown, algorithm: unknown, lengthOrAlgorithm: unknown = null): boolean {
+    requireArguments(arguments.length, 2, "SubtleCrypto.supports");
+    return supports(operation, algorithm, lengthOrAlgorithm);
   }
 
   async encrypt(algorithm: unknown, key: unknown, data: unknown): Promise<unknown> {

@@ -13,6 +13,7 @@ import { Navigator, navigator } from "./navigator.ts";
 import { Performance, performance } from "./performance.ts";
 import { PerformanceEntry, PerformanceMark, PerformanceMeasure } from "./performance-entries.ts";
 import { PerformanceObserver, PerformanceObserverEntryList } from "./performance-observer.ts";
+import { QuotaExceededError } from "./quota-exceeded-error.ts";
 import { structuredClone } from "./structured-clone.ts";
 
 export const domInterfaces = {
@@ -37,6 +38,7 @@ export const domInterfaces = {
   PerformanceObserverEntryList,
   ProgressEvent,
   PromiseRejectionEvent,
+  QuotaExceededError,
 };
 
 export const domOperations = { atob, btoa, queueMicrotask, reportError, structuredClone };

@@ -101,7 +101,11 @@ export function readUsages(value: unknown): string[] {
 }
 
 /** The parameters of an algorithm; `maxBytes` is for each of its buffers. */
-export function readAlgorithm(value: unknown, keys: KeyTable, maxBytes: number): AlgorithmArgument {
+export function readAlgorithm(
+  value: unknown,
+  keys: Pick<KeyTable, "get">,
+  maxBytes: number,
+): AlgorithmArgument {
   const source = readRecord(value);
   const algorithm: Record<string, AlgorithmArgument[string]> = {};
   for (const [member, kind] of Object.entries(MEMBERS)) {
@@ -116,7 +120,7 @@ export function readAlgorithm(value: unknown, keys: KeyTable, maxBytes: number):
 function readMember(
   kind: MemberKind,
   value: unknown,
-  keys: KeyTable,
+  keys: Pick<KeyTable, "get">,
   maxBytes: number,
 ): AlgorithmArgument[string] {
   switch (kind) {
