@@ -24,6 +24,8 @@ export interface IsolateHostOptions {
   prepared?: number;
   /** What no function may reach: rules of egress. */
   egressDeny: readonly string[];
+  /** Whether debuggers may attach to the isolates. */
+  isInspected: boolean;
   events: HostEvents;
   log: Logger;
 }
@@ -34,7 +36,8 @@ const DEFAULT_PREPARED = 3;
 const KILL_AFTER_MS = 2_000;
 
 export function startIsolateHost(options: IsolateHostOptions): Host {
-  const { node, trust, nats, snapshot, egressDeny, events, prepared = DEFAULT_PREPARED } = options;
+  const { node, trust, nats, snapshot, egressDeny, isInspected, events } = options;
+  const { prepared = DEFAULT_PREPARED } = options;
   const log = options.log.child({ trust });
   const backoff = createBackoff({ firstMs: 100, maxMs: 10_000, forgetAfterMs: 60_000 });
   const starts = new Map<string, (outcome: StartOutcome) => void>();
@@ -71,7 +74,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
   const receive = (message: FromHost) => {
     switch (message.type) {
       case "up":
-        return send({ type: "init", node, nats, snapshot, prepared, egressDeny });
+        return send({ type: "init", node, nats, snapshot, prepared, egressDeny, isInspected });
       case "ready":
         log.debug({ pid: child?.pid }, "host ready");
         return ready.resolve();
@@ -96,6 +99,8 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
       case "gone":
         instances.delete(message.instance);
         return events.onGone(message.instance, message.reason, message.code);
+      case "inspected":
+        return events.onInspected(message.instance, message.message);
       case "need-source-map":
         return void events
           .sourceMapOf(message.revision)
@@ -148,6 +153,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
         send({ type: "trial", id, ...order });
       });
     },
+    inspect: (instance, message) => send({ type: "inspect", instance, message }),
     drain: (instance, reason, graceMs) => send({ type: "drain", instance, reason, graceMs }),
     async close({ graceMs }) {
       isClosing = true;
@@ -176,6 +182,8 @@ function forkHost(): ChildProcess {
       "--permission",
       "--allow-addons",
       "--allow-net",
+      // What a function fetches may be signed by the organisation that runs the machine.
+      "--use-system-ca",
       ...readableFolders(main).map((folder) => `--allow-fs-read=${folder}`),
       "--disable-warning=SecurityWarning",
       "--disable-warning=ExperimentalWarning",

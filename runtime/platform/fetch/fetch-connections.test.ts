@@ -1,3 +1,11 @@
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { getCACertificates, setDefaultCACertificates, type TLSSocket } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../../test/harness/eventually.ts";
 import { createFetchWorld, echo, startServer } from "./testing/fetch-world.ts";
@@ -99,6 +107,59 @@ describe("abort", () => {
         server.origin,
       ),
     ).toBe("/");
+  });
+});
+
+const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
+
+describe.runIf(hasOpenssl)("https", () => {
+  it("is spoken with servers whose certificate is for their name, and signed by somebody who is trusted", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "narun-test-tls-"));
+    const made = spawnSync(
+      "openssl",
+      [
+        ...[
+          "req",
+          "-x509",
+          "-newkey",
+          "rsa:2048",
+          "-nodes",
+          "-keyout",
+          "key.pem",
+          "-out",
+          "cert.pem",
+          "-days",
+          "2",
+        ],
+        ...["-subj", "/CN=tls.example", "-addext", "subjectAltName=DNS:tls.example"],
+      ],
+      { cwd: folder },
+    );
+    expect(made.status).toBe(0);
+    const [key, cert] = await Promise.all(
+      ["key.pem", "cert.pem"].map((name) => readFile(join(folder, name), "utf8")),
+    );
+    await rm(folder, { recursive: true });
+    const server = createTlsServer({ key: key ?? "", cert: cert ?? "" }, (request, response) => {
+      response.end((request.socket as TLSSocket).servername);
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const code = `return Promise.all(["tls", "other"].map((name) =>
+      fetch("https://" + name + ".example:${port}/").then((response) => response.text(), (error) => error.cause.code)))`;
+    const create = () =>
+      createFetchWorld({ lookup: async () => [{ address: "127.0.0.1", family: 4 }] }).run(code);
+    expect(await create()).toEqual(["DEPTH_ZERO_SELF_SIGNED_CERT", "DEPTH_ZERO_SELF_SIGNED_CERT"]);
+    const known = getCACertificates("default");
+    setDefaultCACertificates([...known, cert ?? ""]);
+    try {
+      expect(await create()).toEqual(["tls.example", "ERR_TLS_CERT_ALTNAME_INVALID"]);
+    } finally {
+      setDefaultCACertificates(known);
+      server.close();
+      server.closeAllConnections();
+    }
   });
 });
 
