@@ -1,3 +1,4 @@
+import { structuredClone } from "../dom/structured-clone.ts";
 import { joinPieces } from "../file/blob.ts";
 import type { ByteSource } from "../inbound-stream.ts";
 import { ReadableStream } from "../streams.ts";
@@ -46,17 +47,10 @@ export function cloneChunks(stream: ReadableStream): ReadableStream {
       async pull(controller) {
         const { done, value } = await reader.read();
         if (done) controller.close();
-        else controller.enqueue(ArrayBuffer.isView(value) ? cloneView(value) : value);
+        else controller.enqueue(structuredClone(value));
       },
       cancel: (reason) => reader.cancel(reason),
     },
     { highWaterMark: 0 },
   );
-}
-
-type ViewConstructor = new (buffer: ArrayBufferLike) => ArrayBufferView;
-
-function cloneView(view: ArrayBufferView): ArrayBufferView {
-  const buffer = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
-  return new (view.constructor as ViewConstructor)(buffer);
 }
