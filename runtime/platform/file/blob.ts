@@ -6,7 +6,6 @@
  *     blob that is made of blobs, share the pieces of what they were made of.
  * I2  What leaves a blob is a copy.
  */
-import { registerCloneRule } from "../dom/clone-rules.ts";
 import { decodeUtf8, encodeUtf8 } from "../encoding.ts";
 import { type ByteSource, inboundStream } from "../inbound-stream.ts";
 import type { ReadableStream } from "../streams.ts";
@@ -100,10 +99,6 @@ export class Blob {
 }
 
 asInterface("Blob", Blob);
-registerCloneRule<Blob>(Blob.prototype, {
-  is: isBlob,
-  clone: (blob) => createBlob(blobPieces(blob), blob.type),
-});
 
 interface BlobPropertyBag {
   endings?: "transparent" | "native";

@@ -1,5 +1,4 @@
 // biome-ignore-all lint/complexity/noArguments: a rest parameter would change the constructor's length
-import { registerCloneRule } from "../dom/clone-rules.ts";
 import { asInterface, conversions, requireArguments, toDictionary, toUSVString } from "../webidl.ts";
 import { Blob, type BlobPart, blobPieces, fillBlob, type Piece } from "./blob.ts";
 
@@ -48,10 +47,6 @@ export class File extends Blob {
 }
 
 asInterface("File", File);
-registerCloneRule<File>(File.prototype, {
-  is: isFile,
-  clone: (file) => createFile(blobPieces(file), file.name, file.type, file.lastModified),
-});
 
 /** The same bytes under another name. */
 export function renameBlob(blob: Blob, name: string): File {
