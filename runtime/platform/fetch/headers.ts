@@ -10,6 +10,7 @@
  */
 import { splitHeaderBlock } from "../boundary.ts";
 import { trimHttpWhitespace } from "../http-whitespace.ts";
+import { showFields } from "../inspection.ts";
 import { asInterface, requireArguments, toByteString, toSequence } from "../webidl.ts";
 import { definePairIterable } from "../webidl-iterable.ts";
 
@@ -210,6 +211,7 @@ export class Headers {
 }
 
 asInterface("Headers", Headers);
+showFields(Headers, "Headers", (headers) => Object.fromEntries(headers));
 
 const ownIterator = Headers.prototype[Symbol.iterator];
 

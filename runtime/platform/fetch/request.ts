@@ -9,6 +9,7 @@ import { type AbortSignal, createAbortSignal, createDependentSignal } from "../d
 import type { Blob } from "../file/blob.ts";
 import { blobOfUrl } from "../file/blob-url.ts";
 import type { ByteSource } from "../inbound-stream.ts";
+import { showFields } from "../inspection.ts";
 import { ReadableStream } from "../streams.ts";
 import { asInterface, requireArguments, toUSVString } from "../webidl.ts";
 import { Body, type Outgoing } from "./body.ts";
@@ -246,6 +247,13 @@ export class Request {
 }
 
 asInterface("Request", Request);
+showFields(Request, "Request", ({ method, url, headers, bodyUsed, redirect }) => ({
+  method,
+  url,
+  headers,
+  bodyUsed,
+  redirect,
+}));
 
 function settingsFor(
   inherited: RequestSettings | undefined,

@@ -7,6 +7,7 @@
  */
 import type { Blob } from "../file/blob.ts";
 import type { ByteSource } from "../inbound-stream.ts";
+import { showFields } from "../inspection.ts";
 import { URL } from "../url.ts";
 import {
   asInterface,
@@ -266,3 +267,13 @@ export class Response {
 }
 
 asInterface("Response", Response);
+showFields(Response, "Response", ({ status, statusText, headers, bodyUsed, ok, redirected, type, url }) => ({
+  status,
+  statusText,
+  headers,
+  bodyUsed,
+  ok,
+  redirected,
+  type,
+  url,
+}));

@@ -8,6 +8,7 @@
  */
 import { decodeUtf8, encodeUtf8 } from "../encoding.ts";
 import { type ByteSource, inboundStream } from "../inbound-stream.ts";
+import { showFields } from "../inspection.ts";
 import type { ReadableStream } from "../streams.ts";
 import { asInterface, conversions, toDictionary, toDOMString, toEnum, toSequence } from "../webidl.ts";
 import { isBufferSource, takeCopy } from "./buffer-source.ts";
@@ -99,6 +100,7 @@ export class Blob {
 }
 
 asInterface("Blob", Blob);
+showFields(Blob, "Blob", ({ size, type }) => ({ size, type }));
 
 interface BlobPropertyBag {
   endings?: "transparent" | "native";

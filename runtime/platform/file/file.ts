@@ -1,4 +1,5 @@
 // biome-ignore-all lint/complexity/noArguments: a rest parameter would change the constructor's length
+import { showFields } from "../inspection.ts";
 import { asInterface, conversions, requireArguments, toDictionary, toUSVString } from "../webidl.ts";
 import { Blob, type BlobPart, blobPieces, fillBlob, type Piece } from "./blob.ts";
 
@@ -47,6 +48,7 @@ export class File extends Blob {
 }
 
 asInterface("File", File);
+showFields(File, "File", ({ size, type, name, lastModified }) => ({ size, type, name, lastModified }));
 
 /** The same bytes under another name. */
 export function renameBlob(blob: Blob, name: string): File {

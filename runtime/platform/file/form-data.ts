@@ -1,4 +1,5 @@
 // biome-ignore-all lint/complexity/noArguments: which overload is meant depends on how many arguments there are
+import { showFields } from "../inspection.ts";
 import { asInterface, requireArguments, toUSVString } from "../webidl.ts";
 import { definePairIterable } from "../webidl-iterable.ts";
 import { type Blob, isBlob } from "./blob.ts";
@@ -78,6 +79,7 @@ export class FormData {
 
 definePairIterable<FormData, string, FormDataEntryValue>(FormData, "FormData", formDataEntries);
 asInterface("FormData", FormData);
+showFields(FormData, "FormData", (form) => formDataEntries(form).map(([name, value]) => ({ name, value })));
 
 /** What the arguments of `append` and `set` say; there were `given` of them. */
 function toEntry(
