@@ -59,8 +59,29 @@ export function isDisturbed(stream: ReadableStream): boolean {
   return (stream as unknown as { _disturbed: boolean })._disturbed;
 }
 
+const { getReader, tee } = PolyfillReadableStream.prototype;
+const { read, cancel } = ReadableStreamDefaultReader.prototype;
+
+/** What the platform reads a stream by, whatever user code has made of the prototypes. */
+export interface StreamReader {
+  read(): Promise<{ done: boolean; value?: unknown }>;
+  cancel(reason: unknown): Promise<void>;
+}
+
+export function lockStream(stream: ReadableStream): StreamReader {
+  const reader = Reflect.apply(getReader, stream, []);
+  return {
+    read: () => Reflect.apply(read, reader, []),
+    cancel: (reason) => Reflect.apply(cancel, reader, [reason]),
+  };
+}
+
+export function teeStream(stream: ReadableStream): [ReadableStream, ReadableStream] {
+  return Reflect.apply(tee, stream, []) as [ReadableStream, ReadableStream];
+}
+
 /** Locks a stream that nobody has read from, for whoever has another way to its bytes. */
 export function takeOver(stream: ReadableStream): void {
-  PolyfillReadableStream.prototype.getReader.call(stream);
+  Reflect.apply(getReader, stream, []);
   (stream as unknown as { _disturbed: boolean })._disturbed = true;
 }

@@ -140,6 +140,20 @@ describe("reading a body", () => {
     ).toEqual(["own", "TypeError", true]);
   });
 
+  it("goes on where user code has changed the prototypes of streams", async () => {
+    expect(
+      await run(`
+        const refuse = () => { throw new Error("changed") };
+        const response = new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array([97])); c.close() } }));
+        const reader = Object.getPrototypeOf(new ReadableStream().getReader());
+        Object.assign(ReadableStream.prototype, { getReader: refuse, tee: refuse, cancel: refuse });
+        Object.assign(reader, { read: refuse, cancel: refuse });
+        const copy = response.clone();
+        return [await response.text(), await copy.text(), await new Response(new Blob(["b"]).stream()).text()];
+      `),
+    ).toEqual(["a", "a", "b"]);
+  });
+
   it("rejects for what is neither a request nor a response", async () => {
     expect(
       await run(`

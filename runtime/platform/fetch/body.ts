@@ -10,7 +10,7 @@
 import { decodeUtf8, encodeUtf8 } from "../encoding.ts";
 import { type Blob, blobPieces, createBlob, isBlob, joinPieces, pieceSource } from "../file/blob.ts";
 import { type ByteSource, inboundStream } from "../inbound-stream.ts";
-import { isDisturbed, ReadableStream, takeOver } from "../streams.ts";
+import { isDisturbed, ReadableStream, takeOver, teeStream } from "../streams.ts";
 import { cloneChunks, ReaderSource, readAll } from "./reader-source.ts";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -71,7 +71,7 @@ export class Body {
     const content = this.#content;
     if (typeof content === "string" || isBlob(content)) return new Body(content);
     if (content instanceof Uint8Array) return new Body(content.slice());
-    const [own, other] = this.stream.tee();
+    const [own, other] = teeStream(this.stream);
     this.#stream = own;
     this.#content = undefined;
     return new Body(content === undefined ? cloneChunks(other) : other);

@@ -58,7 +58,7 @@ export class Headers {
     if (#names in init && iterator === ownIterator) this.#copy(init as Headers);
     else {
       const isSequence = iterator !== undefined && iterator !== null;
-      for (const [name, value] of isSequence ? pairsOfSequence(init) : pairsOfRecord(init))
+      for (const [name, value] of isSequence ? pairsOfSequence(init, iterator) : pairsOfRecord(init))
         this.#add(checkName(name), checkValue(value));
     }
   }
@@ -216,9 +216,11 @@ showFields(Headers, "Headers", (headers) => Object.fromEntries(headers));
 const ownIterator = Headers.prototype[Symbol.iterator];
 
 /** All is converted before the first field is looked at: converting runs user code. */
-function pairsOfSequence(init: unknown): [string, string][] {
+function pairsOfSequence(init: object, iterator: () => Iterator<unknown>): [string, string][] {
   const pairs: [string, string][] = [];
-  for (const pair of toSequence(init, "Headers: the init")) {
+  // Its iterator's getter was asked already: once is what user code may see.
+  const sequence = { [Symbol.iterator]: () => Reflect.apply(iterator, init, []) };
+  for (const pair of sequence) {
     const items = Array.from(toSequence(pair, "Headers: a pair of the init"), (item) => toByteString(item));
     const [name, value] = items;
     if (items.length !== 2 || name === undefined || value === undefined)

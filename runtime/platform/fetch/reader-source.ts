@@ -1,14 +1,14 @@
 import { structuredClone } from "../dom/structured-clone.ts";
 import { joinPieces } from "../file/blob.ts";
 import type { ByteSource } from "../inbound-stream.ts";
-import { ReadableStream } from "../streams.ts";
+import { lockStream, ReadableStream, type StreamReader } from "../streams.ts";
 
 /** The bytes of a stream, which it locks. What the stream gives besides Uint8Arrays breaks it. */
 export class ReaderSource implements ByteSource {
-  readonly #reader: ReadableStreamDefaultReader<unknown>;
+  readonly #reader: StreamReader;
 
   constructor(stream: ReadableStream) {
-    this.#reader = stream.getReader();
+    this.#reader = lockStream(stream);
   }
 
   async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -41,7 +41,7 @@ export async function readAll(source: ByteSource): Promise<Uint8Array<ArrayBuffe
 
 /** The stream with copies of its chunks: the other branch of a `tee` gives the same ones to somebody else. */
 export function cloneChunks(stream: ReadableStream): ReadableStream {
-  const reader = stream.getReader();
+  const reader = lockStream(stream);
   return new ReadableStream(
     {
       async pull(controller) {
