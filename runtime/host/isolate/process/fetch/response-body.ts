@@ -27,6 +27,7 @@ export function sendBodyToIsolate(
 ): SentBody {
   let credit = FIRST_BYTES;
   let isRead = false;
+  let isStarted = false;
   const inbound = streams.openInbound(owner, {
     onCredit(bytes) {
       isRead = true;
@@ -36,6 +37,8 @@ export function sendBodyToIsolate(
     onCancel: () => void body.destroy(),
   });
   const pump = () => {
+    // The isolate may ask for more before its answer's stretch is over: a read now could swallow the end.
+    if (!isStarted) return;
     while (credit > 0) {
       const chunk: Uint8Array | null = body.read();
       if (chunk === null) return;
@@ -47,6 +50,7 @@ export function sendBodyToIsolate(
   // The isolate hears of the stream by the answer to its call, which goes out when this stretch is over.
   setImmediate(() => {
     if (body.errored !== null) return inbound.end(describe(body.errored));
+    isStarted = true;
     body.on("readable", pump);
     body.on("end", () => inbound.end());
     body.on("error", (error) => inbound.end(describe(error)));
