@@ -19,6 +19,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   revisions: async () => (await import("./commands/revisions.ts")).addRevisionsCommand,
   nodes: async () => (await import("./commands/nodes.ts")).addNodesCommand,
   invoke: async () => (await import("./commands/invoke.ts")).addInvokeCommand,
+  secret: async () => (await import("./commands/secret.ts")).addSecretCommand,
   logs: async () => (await import("./commands/logs.ts")).addLogsCommand,
   gateway: async () => (await import("./commands/gateway.ts")).addGatewayCommand,
   node: async () => (await import("./commands/node.ts")).addNodeCommand,

@@ -248,6 +248,19 @@ export const errorCatalogue = {
     solve: "Push again.",
   },
 
+  SECRET_MISSING: {
+    title: "There is no such secret",
+    solve: "Set it with `narun secret set NAME`; `narun secret ls` lists those that there are.",
+  },
+  SECRET_UNREADABLE: {
+    title: "A secret cannot be read",
+    solve: "It was set under another key, or is damaged. Set it again, with the key that the nodes have.",
+  },
+  SECRETS_KEY_MISSING: {
+    title: "The key of the secrets is not known here",
+    solve: "Give it in NARUN_SECRETS_KEY (32 bytes, base64), or in a file that `--secrets-key` names.",
+  },
+
   // Why a node refuses or ends an instance.
   MODE_UNSUPPORTED: {
     title: "The node does not run functions of this mode",

@@ -17,6 +17,7 @@ export * from "./node.ts";
 export * from "./parse-json.ts";
 export * from "./placement.ts";
 export * from "./problem.ts";
+export * from "./secret.ts";
 export * from "./spec.ts";
 export * from "./stores.ts";
 export * from "./stream.ts";

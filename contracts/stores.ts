@@ -6,6 +6,8 @@ export const stores = {
   nodes: { bucket: "node-runner-states", history: 1, ttlMs: 45_000, heartbeatMs: 15_000 },
   /** `<name>.<revision>` → manifest JSON. */
   revisions: { bucket: "narun-revisions", history: 1 },
+  /** name → StoredSecret JSON (see secret.ts). */
+  secrets: { bucket: "narun-secrets", history: 1 },
   /** Bundles, source maps and binaries, by their own SHA-256. */
   binaries: { objects: "app-binaries" },
   /** History of the log lines, for `narun logs --since`. */

@@ -25,10 +25,18 @@ export { type MicroEndpoint, type MicroService, registerMicroService } from "./m
 export { type ContentStore, sha256Hex } from "./objects.ts";
 export { identifyProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";
 export type { PendingReply } from "./requester.ts";
+export { generateSecretsKey, parseSecretsKey, type SecretsKey } from "./secrets.ts";
 export { findNatsServer, userCacheDir } from "./server/find.ts";
 export type { ServerProgress } from "./server/server-source.ts";
 export { type NatsServer, startNatsServer } from "./server/start.ts";
-export { openBinaries, openNodeStates, openRevisions, openSpecs, specOfManifest } from "./stores.ts";
+export {
+  openBinaries,
+  openNodeStates,
+  openRevisions,
+  openSecrets,
+  openSpecs,
+  specOfManifest,
+} from "./stores.ts";
 export { frameHeaders, frameOf, type SendFrame } from "./streams/frames.ts";
 export { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./streams/receiver.ts";
 export { StreamSender, type StreamSenderOptions } from "./streams/sender.ts";

@@ -10,6 +10,8 @@ import {
   NodeStateSchema,
   parseSpec,
   type Spec,
+  type StoredSecret,
+  StoredSecretSchema,
   stores,
 } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
@@ -45,6 +47,11 @@ export function openNodeStates(nats: Nats, { replicas }: StoreOptions = {}): Pro
   );
 }
 
+/** The secrets of functions, encrypted: name → secret. */
+export function openSecrets(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<StoredSecret>> {
+  return openKv(nats, { ...stores.secrets, ...(replicas === undefined ? {} : { replicas }) }, secretCodec);
+}
+
 /** Bundles and source maps, by their digest. */
 export function openBinaries(nats: Nats, { replicas }: StoreOptions = {}): Promise<ContentStore> {
   return openContentStore(nats, stores.binaries.objects, replicas);
@@ -72,6 +79,11 @@ const specCodec: KvCodec<Spec> = {
 const manifestCodec: KvCodec<Manifest> = {
   decode: (text) => ManifestSchema.parse(JSON.parse(text)),
   encode: canonicalJson,
+};
+
+const secretCodec: KvCodec<StoredSecret> = {
+  decode: (text) => StoredSecretSchema.parse(JSON.parse(text)),
+  encode: (secret) => JSON.stringify(secret),
 };
 
 const nodeStateCodec: KvCodec<NodeState> = {

@@ -1,10 +1,13 @@
 /** What a function reaches by its `env`, each through the whole system, and that it reaches nothing else. */
+import { execFileSync } from "node:child_process";
 import { afterAll, describe, expect, it } from "vitest";
+import { generateSecretsKey, openSecrets, parseSecretsKey } from "../nats/index.ts";
 import { eventually } from "./harness/eventually.ts";
 import { startWorld } from "./harness/world.ts";
 
 // Who calls what nobody runs hears of it soon.
-const world = await startWorld({ gateway: { hold: { holdMs: 1_000 } } });
+const secretsKey = generateSecretsKey();
+const world = await startWorld({ secretsKey, gateway: { hold: { holdMs: 1_000 } } });
 afterAll(() => world[Symbol.asyncDispose]());
 
 let functions = 0;
@@ -410,6 +413,70 @@ describe("publish", () => {
     );
     expect(found).toEqual(["TypeError", "TypeError", "TypeError", '"orders.nobody": nobody listens']);
   });
+});
+
+describe("secrets", () => {
+  const set = async (name: string, value: string, storedAs = name) => {
+    const sealed = parseSecretsKey(secretsKey)?.seal(name, value) ?? { ciphertext: "", nonce: "" };
+    const now = new Date().toISOString();
+    const secrets = await openSecrets(world.connection);
+    await secrets.put(storedAs, { name, ...sealed, created_at: now, updated_at: now });
+  };
+  const bound = (secret: string) => ({ bindings: [{ name: "A", secret }] });
+
+  it("are values of env, as they are when the instance starts", async () => {
+    await set("api-key", "s3cret ü");
+    const env = [{ name: "ALSO", valueFromSecret: "api-key" }];
+    const found = await run("return [env.A, env.ALSO]", bound("api-key").bindings, { env });
+    expect(found).toEqual(["s3cret ü", "s3cret ü"]);
+  });
+
+  it("are nowhere but in the isolate", async () => {
+    await set("hidden", "never-to-be-seen");
+    await world.push("hides", probe("return env.A.length"), bound("hidden"));
+    expect(await world.call("/hides")).toMatchObject({ text: "16" });
+    const buckets = ["app-configs", "narun-revisions", "narun-secrets", "node-runner-states"];
+    const kept = (await Promise.all(buckets.map(storedTexts))).flat().join("\n");
+    const processes = execFileSync("ps", ["axeww", "-o", "args"]).toString();
+    expect(kept).toContain("hides");
+    expect(kept + processes).not.toContain("never-to-be-seen");
+  });
+
+  it("that are missing, or another's, fail the start with their names", async () => {
+    await set("one", "value", "another");
+    await expect(world.push("lacks", probe(""), bound("not-there"))).rejects.toMatchObject({
+      code: "TRIAL_FAILED",
+      fields: { reason: "SECRET_MISSING", detail: expect.stringMatching(/env A is the secret "not-there"/) },
+    });
+    await expect(world.push("moved", probe(""), bound("another"))).rejects.toMatchObject({
+      fields: { reason: "SECRET_UNREADABLE" },
+    });
+  });
+
+  it("keep a function from starting once they are gone, and the log says why", async () => {
+    await set("fleeting", "value");
+    await world.push("needs", probe("return env.A"), bound("fleeting"));
+    await (await openSecrets(world.connection)).delete("fleeting");
+    expect(await world.call("/needs")).toMatchObject({ status: 503, code: "FUNCTION_START_FAILED" });
+    await eventually(async () => {
+      const lines = (await world.logs("needs")).map(({ message }) => message);
+      expect(lines.join("\n")).toMatch(/SECRET_MISSING.*env A is the secret "fleeting"/);
+    });
+  });
+
+  /** All that a KV bucket keeps. */
+  async function storedTexts(bucket: string): Promise<string[]> {
+    const texts: string[] = [];
+    for (let seq = 1; ; ) {
+      const subject = `$JS.API.STREAM.MSG.GET.KV_${bucket}`;
+      const query = JSON.stringify({ seq, next_by_subj: ">" });
+      const reply = await world.connection.request(subject, query, { timeoutMs: 2_000 });
+      const { message } = JSON.parse(reply.text()) as { message?: { seq: number; data?: string } };
+      if (message === undefined) return texts;
+      seq = message.seq + 1;
+      texts.push(Buffer.from(message.data ?? "", "base64").toString());
+    }
+  }
 });
 
 describe("what is not declared", () => {

@@ -9,6 +9,7 @@ import { addExamples } from "../examples.ts";
 import { createLog, logHandlerErrors } from "../log.ts";
 import { collect, parsePairs, resolveEgressDeny } from "../option-values.ts";
 import { createOutput } from "../output.ts";
+import { resolveSecretsKey } from "../secrets-key.ts";
 import { type CommonOptions, resolveNats } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
@@ -16,6 +17,7 @@ import { version } from "../version.ts";
 interface NodeOptions extends CommonOptions {
   name?: string;
   cacheDir?: string;
+  secretsKey?: string;
   label: string[];
   egressDeny: string[];
   logLevel?: string;
@@ -34,6 +36,7 @@ export function addNodeCommand(program: Command): void {
       [],
     )
     .option("--cache-dir <dir>", "where bundles are kept (default: the user's cache folder)")
+    .option("--secrets-key <file>", "the key of secrets, in a file (NARUN_SECRETS_KEY: the key itself)")
     .option("--log-level <level>", "debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: info)")
     .action((_options: object, command: Command) => runNode(command.optsWithGlobals<NodeOptions>()));
   addExamples(command, [
@@ -47,6 +50,7 @@ async function runNode(options: NodeOptions): Promise<void> {
   const node = resolveName(options.name);
   const labels = parsePairs(options.label, "--label");
   const egressDeny = resolveEgressDeny(options.egressDeny);
+  const secretsKey = await resolveSecretsKey(options.secretsKey);
   const { stopped } = untilStopped();
   const login = resolveNats(options);
   const nats = await connectNats({ ...login, name: "narun node", ...logHandlerErrors(log) });
@@ -59,6 +63,7 @@ async function runNode(options: NodeOptions): Promise<void> {
       version,
       cacheDir: options.cacheDir ?? join(userCacheDir(), "node"),
       labels,
+      secretsKey,
       egressDeny,
       log,
     });

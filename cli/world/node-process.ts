@@ -21,6 +21,8 @@ export interface NodeProcessOptions {
   natsUrl: string;
   credsFile?: string;
   cacheDir: string;
+  /** Where the key of secrets is, unless the environment has it. */
+  secretsKeyFile?: string;
   /** Default: what the environment says. */
   egressDeny?: readonly string[];
   logLevel: string;
@@ -105,6 +107,7 @@ function forkNode({
   natsUrl,
   credsFile,
   cacheDir,
+  secretsKeyFile,
   egressDeny = [],
   logLevel,
 }: NodeProcessOptions): ChildProcess {
@@ -122,6 +125,7 @@ function forkNode({
       ...deny,
       "--cache-dir",
       cacheDir,
+      ...(secretsKeyFile === undefined ? [] : ["--secrets-key", secretsKeyFile]),
       "--log-level",
       logLevel,
     ],

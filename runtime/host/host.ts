@@ -5,6 +5,8 @@ export interface StartOrder {
   instance: string;
   revision: string;
   config: FunctionConfig;
+  /** The values of its secrets, by their names in `env`. */
+  secrets: Record<string, string>;
   bundle: Uint8Array;
 }
 
@@ -15,6 +17,7 @@ export type StartOutcome =
 
 export interface TrialOrder {
   config: FunctionConfig;
+  secrets: Record<string, string>;
   bundle: Uint8Array;
   sourceMap: Uint8Array;
 }

@@ -13,6 +13,7 @@ import {
   messageOf,
 } from "../../contracts/index.ts";
 import type { StartOutcome } from "../host/host.ts";
+import type { FunctionSecrets } from "./function-secrets.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Revisions } from "./revisions.ts";
 import type { StatusPublisher } from "./status.ts";
@@ -55,6 +56,7 @@ export interface InstanceTableOptions {
   graceMs: number;
   hosts(): Hosts;
   revisions: Revisions;
+  functionSecrets: FunctionSecrets;
   publisher: StatusPublisher;
   onChange(name: string): void;
   /** An instance that was ready has died. */
@@ -69,7 +71,7 @@ const NOT_THE_FUNCTION = new Map<string, GoneReason>([
 ]);
 
 export function createInstanceTable(options: InstanceTableOptions): InstanceTable {
-  const { node, graceMs, hosts, revisions, publisher, onChange } = options;
+  const { node, graceMs, hosts, revisions, functionSecrets, publisher, onChange } = options;
   const table = new Map<string, LocalInstance>();
   const problems = new Map<string, Problem>();
 
@@ -120,7 +122,8 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
     try {
       const { bundle } = await revisions.load(spec.name, spec.revision);
       const { revision, ...config } = spec;
-      return await hosts().of(spec.trust).start({ instance: instance.id, revision, config, bundle });
+      const secrets = await functionSecrets.of(config);
+      return await hosts().of(spec.trust).start({ instance: instance.id, revision, config, secrets, bundle });
     } catch (error) {
       const code = isNarunError(error) ? error.code : "INTERNAL";
       const message = messageOf(error);

@@ -19,12 +19,14 @@ import {
   openNodeStates,
   openRevisions,
   openSpecs,
+  type SecretsKey,
 } from "../../nats/index.ts";
 import { startIsolateHost } from "../host/isolate/isolate-host.ts";
 import { loadSnapshot } from "../host/isolate/snapshot.ts";
 import { openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
 import { followDesiredState } from "./desired-state.ts";
+import { createFunctionSecrets } from "./function-secrets.ts";
 import { createHosts } from "./hosts.ts";
 import { createInstanceTable, type InstanceTable } from "./instance-table.ts";
 import { type Presence, startPresence } from "./presence.ts";
@@ -45,6 +47,8 @@ export interface NodeRunnerOptions {
   /** Where bundles and the platform's snapshot are kept. */
   cacheDir: string;
   labels?: Record<string, string>;
+  /** The master key of secrets; without it functions that have secrets do not start here. */
+  secretsKey?: SecretsKey | undefined;
   /** Default 500. */
   maxInstances?: number;
   /** What no function may reach, whatever its `egress` says: rules of egress. Default: the metadata services of clouds. */
@@ -79,6 +83,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   ]);
   const cache = await openBundleCache({ folder: join(cacheDir, "bundles"), store: binaries });
   const revisions = createRevisions(manifests, cache);
+  const functionSecrets = createFunctionSecrets(nats, options.secretsKey);
 
   // The parts know each other: what happens in one is looked at by the reconciler, once that is there.
   const parts: { reconciler?: Reconciler; presence?: Presence } = {};
@@ -102,6 +107,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     graceMs,
     hosts: () => hosts,
     revisions,
+    functionSecrets,
     publisher: createStatusPublisher(nats, node),
     onChange: (name) => {
       parts.reconciler?.touch(name);
@@ -140,7 +146,15 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   });
   const subscriptions = [
     answerDemands({ nats, node, maxInstances, desired, instances }),
-    answerTrials({ nats, node, hosts, revisions, cache, releaseUnused: instances.releaseUnused }),
+    answerTrials({
+      nats,
+      node,
+      hosts,
+      revisions,
+      functionSecrets,
+      cache,
+      releaseUnused: instances.releaseUnused,
+    }),
   ];
   await nats.flush();
   const presence = await beating;

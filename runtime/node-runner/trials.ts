@@ -2,6 +2,7 @@ import { subjects, type Trial, type TrialReply, TrialSchema } from "../../contra
 import type { Nats, Subscription } from "../../nats/index.ts";
 import { answerRequests } from "./answer-requests.ts";
 import type { BundleCache } from "./bundle-cache.ts";
+import type { FunctionSecrets } from "./function-secrets.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Revisions } from "./revisions.ts";
 
@@ -10,6 +11,7 @@ export interface TrialOptions {
   node: string;
   hosts: Hosts;
   revisions: Revisions;
+  functionSecrets: FunctionSecrets;
   cache: BundleCache;
   /** Ends a trust group's host that nothing runs on. */
   releaseUnused(trust: string): void;
@@ -21,6 +23,7 @@ export function answerTrials({
   node,
   hosts,
   revisions,
+  functionSecrets,
   cache,
   releaseUnused,
 }: TrialOptions): Subscription {
@@ -38,8 +41,11 @@ export function answerTrials({
           message: `this node does not run mode ${config.mode}`,
         };
       }
+      const secrets = await functionSecrets.of(config);
       const sourceMap = await cache.get(manifest.sourceMap.sha256);
-      const outcome = await hosts.use(config.trust, (host) => host.trial({ config, bundle, sourceMap }));
+      const outcome = await hosts.use(config.trust, (host) =>
+        host.trial({ config, secrets, bundle, sourceMap }),
+      );
       releaseUnused(config.trust);
       if (outcome.ok) return { outcome: "ok" };
       const { ok: _, ...failure } = outcome;

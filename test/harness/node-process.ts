@@ -17,6 +17,8 @@ export interface TestNodeOptions {
   name: string;
   natsUrl: string;
   cacheDir: string;
+  /** The master key of secrets. */
+  secretsKey?: string | undefined;
   egressDeny?: readonly string[];
   /** Called, before the node is killed or stopped, with the pid of each process that it has started. */
   onEnding(pid: number): void;
@@ -29,6 +31,7 @@ export async function startTestNode({
   name,
   natsUrl,
   cacheDir,
+  secretsKey,
   egressDeny = [],
   onEnding,
 }: TestNodeOptions): Promise<TestNode> {
@@ -40,7 +43,11 @@ export async function startTestNode({
       ...egressDeny.flatMap((rule) => ["--egress-deny", rule]),
     ],
     // The test runner's own flags are not the node's.
-    { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] },
+    {
+      execArgv: [],
+      env: { ...process.env, NARUN_SECRETS_KEY: secretsKey },
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    },
   );
   let words = "";
   child.stderr?.on("data", (chunk: Buffer) => {

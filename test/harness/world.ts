@@ -24,6 +24,8 @@ export interface WorldOptions {
   gateway?: Partial<Pick<GatewayOptions, "hold" | "config" | "defaultTimeoutMs">>;
   /** What the nodes deny functions. */
   egressDeny?: readonly string[];
+  /** The master key of secrets, for the nodes. */
+  secretsKey?: string;
   /** Where the nodes keep bundles. Default: one folder for the whole test run. */
   cacheDir?: string;
 }
@@ -87,7 +89,14 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
   const nodes: TestNode[] = [];
   const startNode = async (name: string) => {
     const onEnding = events.noteProcess;
-    const node = await startTestNode({ name, natsUrl: nats.url, cacheDir, egressDeny, onEnding });
+    const node = await startTestNode({
+      secretsKey: options.secretsKey,
+      name,
+      natsUrl: nats.url,
+      cacheDir,
+      egressDeny,
+      onEnding,
+    });
     nodes.push(node);
     return node;
   };

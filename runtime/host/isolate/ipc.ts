@@ -1,5 +1,5 @@
-import type { FunctionConfig, GoneReason } from "../../../contracts/index.ts";
-import type { StartOutcome, TrialOutcome } from "../host.ts";
+import type { GoneReason } from "../../../contracts/index.ts";
+import type { StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
 
 /**
  * The messages between a node-runner and its isolate host process, over Node's IPC channel with structured clones.
@@ -16,8 +16,8 @@ export type ToHost =
       /** What no function may reach: rules of egress. */
       egressDeny: readonly string[];
     }
-  | { type: "start"; instance: string; revision: string; config: FunctionConfig; bundle: Uint8Array }
-  | { type: "trial"; id: number; config: FunctionConfig; bundle: Uint8Array; sourceMap: Uint8Array }
+  | ({ type: "start" } & StartOrder)
+  | ({ type: "trial"; id: number } & TrialOrder)
   | { type: "drain"; instance: string; reason: GoneReason; graceMs: number }
   | { type: "source-map"; revision: string; sourceMap: Uint8Array | undefined }
   | { type: "stop"; graceMs: number };

@@ -50,6 +50,7 @@ export interface InstanceOptions {
   instance: string;
   revision: string;
   config: FunctionConfig;
+  secrets: Readonly<Record<string, string>>;
   bundle: Uint8Array;
   onIdle(): void;
   onGone(reason: GoneReason, code?: ErrorCode): void;
@@ -66,14 +67,14 @@ export interface Instance {
 export async function startInstance(
   options: InstanceOptions,
 ): Promise<{ outcome: StartOutcome; instance?: Instance }> {
-  const { config, pool, bundle, sourceMaps, revision } = options;
+  const { config, secrets, pool, bundle, sourceMaps, revision } = options;
   const log = createFunctionLog(options);
   const live = new LiveInstance(options, log);
   const startedAt = performance.now();
   const sandbox = await pool.take(config.limits.memoryMb, live.onPost);
   live.adopt(sandbox);
   const takenAt = performance.now();
-  const failure = await loadFunction(sandbox, config, bundle);
+  const failure = await loadFunction(sandbox, { config, bundle, secrets });
   if (failure !== undefined) {
     const { code, message } = failure;
     const stack = failure.stack === undefined ? undefined : await sourceMaps.map(revision, failure.stack);

@@ -1,4 +1,5 @@
 import type { ErrorCode, FunctionConfig } from "../../../../contracts/index.ts";
+import type { StartOrder } from "../../host.ts";
 import type { LoadOutcome, Sandbox } from "../engine.ts";
 import { planEnv } from "./bindings/plan-env.ts";
 import { BUNDLE_FILE } from "./source-maps.ts";
@@ -17,15 +18,18 @@ const MAX_START_MS = 10_000;
 /** Evaluates a function's bundle in a sandbox; undefined where it is ready to handle requests. */
 export async function loadFunction(
   sandbox: Sandbox,
-  config: FunctionConfig,
-  bundle: Uint8Array,
+  {
+    config,
+    bundle,
+    secrets,
+  }: Pick<StartOrder, "config" | "bundle"> & { secrets: Readonly<Record<string, string>> },
 ): Promise<LoadFailure | undefined> {
   const late = Promise.withResolvers<"late">();
   const timer = setTimeout(() => late.resolve("late"), MAX_START_MS);
   const loading = sandbox.load({
     code: new TextDecoder().decode(bundle),
     fileName: BUNDLE_FILE,
-    env: planEnv(config),
+    env: planEnv(config, secrets),
     cpuMs: config.limits.cpuMs,
   });
   const outcome = await Promise.race([loading, late.promise]);

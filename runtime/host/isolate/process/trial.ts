@@ -12,7 +12,7 @@ import { mapStack, parseSourceMap } from "./source-maps.ts";
  */
 export async function tryBundle(
   { pool, operations }: { pool: Pool; operations: HostOperations },
-  { config, bundle, sourceMap }: TrialOrder,
+  { config, bundle, secrets, sourceMap }: TrialOrder,
 ): Promise<TrialOutcome> {
   let sandbox: Sandbox | undefined;
   const link = createIsolateLink({
@@ -23,7 +23,7 @@ export async function tryBundle(
   });
   sandbox = await pool.take(config.limits.memoryMb, link.receive);
   try {
-    const failure = await loadFunction(sandbox, config, bundle);
+    const failure = await loadFunction(sandbox, { config, bundle, secrets });
     if (failure === undefined) return { ok: true };
     const { stack, ...rest } = failure;
     return {

@@ -1,0 +1,136 @@
+import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
+import { text as readText } from "node:stream/consumers";
+import type { Command } from "commander";
+import { NarunError, nearest, SecretNameSchema } from "../../contracts/index.ts";
+import { type Nats, openSecrets } from "../../nats/index.ts";
+import { addExamples } from "../examples.ts";
+import { formatAge } from "../format-time.ts";
+import type { Output } from "../output.ts";
+import { resolveSecretsKey, SECRETS_KEY_FILE } from "../secrets-key.ts";
+import { withNats } from "../session.ts";
+
+interface SecretOptions {
+  dataDir: string;
+  secretsKey?: string;
+  description?: string;
+}
+
+const ACTIONS = ["set", "ls", "rm"];
+
+export function addSecretCommand(program: Command): void {
+  const command = program
+    .command("secret <action> [name]")
+    .description("set (value from stdin), ls or rm the secrets of functions")
+    .option("--data-dir <dir>", "of `narun up`, which keeps the key there", ".narun/data")
+    .option("--secrets-key <file>", "the key's file (NARUN_SECRETS_KEY: the key itself)")
+    .option("--description <text>", "what the secret is for")
+    .action((action: string, name: string | undefined, options: SecretOptions, command: Command) => {
+      const work = workOf(action, name, options);
+      return withNats(command, work);
+    });
+  addExamples(command, [
+    ["narun secret set api-key < key.txt", "one line feed at the end is no part of the value"],
+    ["narun secret ls", "names, never values"],
+  ]);
+}
+
+type Work = (nats: Nats, output: Output) => Promise<void>;
+
+function workOf(action: string, name: string | undefined, options: SecretOptions): Work {
+  if (action === "ls") return listSecrets;
+  if (action !== "set" && action !== "rm") {
+    const meant = nearest(action, ACTIONS);
+    const advice = meant === undefined ? `one of ${ACTIONS.join(", ")}` : `did you mean "${meant}"?`;
+    throw new NarunError("USAGE", { detail: `narun secret knows no ${JSON.stringify(action)}; ${advice}` });
+  }
+  const parsed = SecretNameSchema.safeParse(name);
+  if (!parsed.success) {
+    const detail =
+      name === undefined ? `narun secret ${action} needs a name` : parsed.error.issues[0]?.message;
+    throw new NarunError("USAGE", detail === undefined ? {} : { detail });
+  }
+  return (nats, output) =>
+    action === "set"
+      ? setSecret(nats, output, parsed.data, options)
+      : removeSecret(nats, output, parsed.data);
+}
+
+async function setSecret(nats: Nats, output: Output, name: string, options: SecretOptions): Promise<void> {
+  const file = options.secretsKey ?? join(options.dataDir, SECRETS_KEY_FILE);
+  const key = await resolveSecretsKey(file);
+  if (key === undefined) throw new NarunError("SECRETS_KEY_MISSING", { detail: `${file} is not there` });
+  const value = await readValue(name);
+  const secrets = await openSecrets(nats);
+  const before = await secrets.get(name);
+  const now = new Date().toISOString();
+  const known = before?.ok === true ? before.value : undefined;
+  const description = options.description ?? known?.description;
+  await secrets.put(name, {
+    name,
+    ...key.seal(name, value),
+    ...(description === undefined ? {} : { description }),
+    created_at: known?.created_at ?? now,
+    updated_at: now,
+  });
+  if (output.isJson) return output.json({ name, created: before === undefined });
+  output.line(`${output.colours.bold(name)}  ${before === undefined ? "set" : "changed"}`);
+  if (before !== undefined) output.note("Instances that run keep the value that they started with.");
+}
+
+async function removeSecret(nats: Nats, output: Output, name: string): Promise<void> {
+  const secrets = await openSecrets(nats);
+  if ((await secrets.get(name)) === undefined) {
+    const meant = nearest(
+      name,
+      (await secrets.list()).map(({ key }) => key),
+    );
+    const advice = meant === undefined ? "" : `; did you mean "${meant}"?`;
+    throw new NarunError("SECRET_MISSING", { detail: `${JSON.stringify(name)}${advice}` });
+  }
+  await secrets.delete(name);
+  if (output.isJson) return output.json({ name, removed: true });
+  output.line(`${output.colours.bold(name)}  removed`);
+}
+
+async function listSecrets(nats: Nats, output: Output): Promise<void> {
+  const rows = (await (await openSecrets(nats)).list())
+    .map((read) => ({
+      name: read.key,
+      description: (read.ok ? read.value.description : undefined) ?? null,
+      updatedAt: read.ok ? read.value.updated_at : read.createdAt.toISOString(),
+    }))
+    .sort((a, b) => a.name.localeCompare(b.name));
+  if (output.isJson) return output.json(rows);
+  if (rows.length === 0) return output.note("No secrets yet. `narun secret set NAME` makes one.");
+  output.table(
+    [
+      { title: "NAME", value: (row) => row.name, colour: output.colours.bold },
+      { title: "CHANGED", value: (row) => `${formatAge(row.updatedAt)} ago`, align: "right" },
+      { title: "DESCRIPTION", value: (row) => row.description ?? "" },
+    ],
+    rows,
+  );
+}
+
+/** The value, never as an argument: those are in the shell's history, and in the list of processes. */
+async function readValue(name: string): Promise<string> {
+  const value = process.stdin.isTTY ? await askValue(name) : await readText(process.stdin);
+  const trimmed = value.replace(/\r?\n$/, "");
+  if (trimmed === "") throw new NarunError("USAGE", { detail: "the value on stdin is empty" });
+  return trimmed;
+}
+
+/** Asks at the terminal, which does not show what is typed. */
+async function askValue(name: string): Promise<string> {
+  process.stderr.write(`value of ${name}: `);
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = createInterface({ input: process.stdin, output: silent, terminal: true });
+  try {
+    return await terminal.question("");
+  } finally {
+    terminal.close();
+    process.stderr.write("\n");
+  }
+}

@@ -1,0 +1,57 @@
+import { mkdir, open, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { messageOf, NarunError } from "../contracts/index.ts";
+import { generateSecretsKey, parseSecretsKey, type SecretsKey } from "../nats/index.ts";
+
+/** Where `narun up` keeps its master key, below its data folder. */
+export const SECRETS_KEY_FILE = "secrets.key";
+
+/**
+ * The master key of secrets: out of the environment (NARUN_SECRETS_KEY, or NARUN_MASTER_KEY as the original toolkit has
+ * it), else out of a file that only its owner can read. Undefined where there is neither. Error: USAGE.
+ */
+export async function resolveSecretsKey(
+  file: string | undefined,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<SecretsKey | undefined> {
+  for (const variable of ["NARUN_SECRETS_KEY", "NARUN_MASTER_KEY"]) {
+    const text = environment[variable];
+    if (text !== undefined && text !== "") return requireKey(text, variable);
+  }
+  return file === undefined ? undefined : readKeyFile(file);
+}
+
+/** Makes a key file where there is none. */
+export async function ensureSecretsKeyFile(file: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  try {
+    // Exclusive: of two that begin at the same moment one makes it.
+    const handle = await open(file, "wx", 0o600);
+    await handle.writeFile(`${generateSecretsKey()}\n`).finally(() => handle.close());
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+async function readKeyFile(file: string): Promise<SecretsKey | undefined> {
+  const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw new NarunError("USAGE", { detail: `the secrets' key cannot be read: ${messageOf(error)}` });
+  });
+  if (handle === undefined) return undefined;
+  try {
+    const { mode } = await handle.stat();
+    if ((mode & 0o077) !== 0) {
+      throw new NarunError("USAGE", { detail: `${file} can be read by others; \`chmod 600 ${file}\`` });
+    }
+    return requireKey(await readFile(handle, "utf8"), file);
+  } finally {
+    await handle.close();
+  }
+}
+
+function requireKey(text: string, place: string): SecretsKey {
+  const key = parseSecretsKey(text);
+  if (key === undefined) throw new NarunError("USAGE", { detail: `${place} is not 32 bytes in base64` });
+  return key;
+}

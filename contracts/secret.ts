@@ -1,0 +1,21 @@
+import { z } from "zod";
+import { SecretNameSchema } from "./bindings.ts";
+
+const Base64Schema = z.base64();
+
+/**
+ * A secret as the bucket `narun-secrets` keeps it under its name (compatible): AES-256-GCM under the system's master key,
+ * the name as associated data, so that no ciphertext can be passed off as another secret's.
+ */
+export const StoredSecretSchema = z.object({
+  name: SecretNameSchema,
+  /** The encrypted value, the authentication tag of 16 bytes at its end. */
+  ciphertext: Base64Schema,
+  /** 12 bytes, new for every encryption. */
+  nonce: Base64Schema,
+  description: z.string().optional(),
+  /** ISO 8601. */
+  created_at: z.string(),
+  updated_at: z.string(),
+});
+export type StoredSecret = z.infer<typeof StoredSecretSchema>;

@@ -1,0 +1,52 @@
+import { createCipheriv } from "node:crypto";
+import { inspect } from "node:util";
+import { expect, it } from "vitest";
+import type { StoredSecret } from "../contracts/index.ts";
+import { generateSecretsKey, parseSecretsKey, type SecretsKey } from "./secrets.ts";
+
+const text = Buffer.alloc(32, 7).toString("base64");
+const key = parseSecretsKey(text) as SecretsKey;
+const stored = (name: string, sealed: Pick<StoredSecret, "ciphertext" | "nonce">): StoredSecret => ({
+  name,
+  ...sealed,
+  created_at: "",
+  updated_at: "",
+});
+
+it("opens what it sealed, under the same name only", () => {
+  const sealed = key.seal("api-key", "Grüße\n");
+  expect(key.open("api-key", stored("api-key", sealed))).toBe("Grüße\n");
+  expect(() => key.open("other", stored("other", sealed))).toThrow(/SECRET_UNREADABLE|cannot be read/);
+  const other = parseSecretsKey(generateSecretsKey());
+  expect(() => other?.open("api-key", stored("api-key", sealed))).toThrow(/cannot be read/);
+});
+
+it("never seals twice alike", () => {
+  expect(key.seal("a", "x")).not.toEqual(key.seal("a", "x"));
+});
+
+it("opens what other programs sealed in the same form", () => {
+  const nonce = Buffer.alloc(12, 1);
+  const cipher = createCipheriv("aes-256-gcm", Buffer.alloc(32, 7), nonce).setAAD(Buffer.from("theirs"));
+  const ciphertext = Buffer.concat([cipher.update("value"), cipher.final(), cipher.getAuthTag()]);
+  const sealed = { ciphertext: ciphertext.toString("base64"), nonce: nonce.toString("base64") };
+  expect(key.open("theirs", stored("theirs", sealed))).toBe("value");
+});
+
+it("refuses what is damaged", () => {
+  const sealed = key.seal("a", "x");
+  for (const damaged of [{ ciphertext: "" }, { nonce: "" }, { ciphertext: "AAAA" }]) {
+    expect(() => key.open("a", stored("a", { ...sealed, ...damaged }))).toThrow(/cannot be read/);
+  }
+});
+
+it("reads 32 bytes of base64 as a key, and shows it to nobody", () => {
+  expect(parseSecretsKey(` ${text}\n`)).toBeDefined();
+  expect(["", "short", Buffer.alloc(31).toString("base64"), "x".repeat(44)].map(parseSecretsKey)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(`${inspect(key, { depth: 9, showHidden: true })}${JSON.stringify(key)}`).not.toContain("7, 7");
+});

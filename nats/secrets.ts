@@ -1,0 +1,54 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { messageOf, NarunError, type StoredSecret } from "../contracts/index.ts";
+
+const CIPHER = "aes-256-gcm";
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** The master key that all secrets are encrypted under. */
+export interface SecretsKey {
+  seal(name: string, value: string): Pick<StoredSecret, "ciphertext" | "nonce">;
+  /** Error: SECRET_UNREADABLE, where another key, or another name, encrypted it. */
+  open(name: string, stored: StoredSecret): string;
+}
+
+/** Reads a master key: base64 of 32 bytes. Undefined for any other text. */
+export function parseSecretsKey(text: string): SecretsKey | undefined {
+  const trimmed = text.trim();
+  const key = Buffer.from(trimmed, "base64");
+  const isKey = key.byteLength === KEY_BYTES && /^[A-Za-z0-9+/_-]+=*$/.test(trimmed);
+  // In a closure: nothing that logs or inspects the object sees it.
+  return isKey ? createSecretsKey(key) : undefined;
+}
+
+/** A new master key, as `parseSecretsKey` reads it. */
+export function generateSecretsKey(): string {
+  return randomBytes(KEY_BYTES).toString("base64");
+}
+
+function createSecretsKey(key: Buffer): SecretsKey {
+  return {
+    seal(name, value) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(name));
+      const sealed = Buffer.concat([cipher.update(value, "utf8"), cipher.final(), cipher.getAuthTag()]);
+      return { ciphertext: sealed.toString("base64"), nonce: nonce.toString("base64") };
+    },
+    open(name, { ciphertext, nonce }) {
+      try {
+        const sealed = Buffer.from(ciphertext, "base64");
+        const end = sealed.byteLength - TAG_BYTES;
+        const decipher = createDecipheriv(CIPHER, key, Buffer.from(nonce, "base64"), {
+          authTagLength: TAG_BYTES,
+        })
+          .setAAD(Buffer.from(name))
+          .setAuthTag(sealed.subarray(end));
+        return Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()]).toString();
+      } catch (error) {
+        // The library's words say nothing of the value.
+        throw new NarunError("SECRET_UNREADABLE", { detail: `${name}: ${messageOf(error)}` });
+      }
+    },
+  };
+}
