@@ -19,6 +19,8 @@ export interface Listener {
   readonly once: boolean;
   readonly passive: boolean;
   isRemoved: boolean;
+  /** Is called when it is removed: the signal that would remove it need not know of it any more. */
+  afterRemoval?: () => void;
 }
 
 /** The listeners of one target. */
@@ -52,6 +54,7 @@ export class Listeners {
     const index = present?.indexOf(listener) ?? -1;
     if (present === undefined || index === -1) return;
     listener.isRemoved = true;
+    listener.afterRemoval?.();
     if (present.length === 1) this.#byType.delete(listener.type);
     else present.splice(index, 1);
   }

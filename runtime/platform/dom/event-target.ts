@@ -65,7 +65,8 @@ export class EventTarget {
     };
     if (!listeners.add(listener)) return;
     listenersChanged(target, name);
-    signal?.onAbort(() => {
+    if (signal === undefined) return;
+    listener.afterRemoval = signal.onAbort(() => {
       listeners.remove(listener);
       listenersChanged(target, name);
     });

@@ -3,7 +3,7 @@
  *
  * I1  A message is cloned when it is posted, and delivered by a task of its own, in order.
  * I2  Messages wait until the port is started, and move along with it when it is transferred.
- * I3  After `close` neither end delivers; what was posted before is delivered at the other.
+ * I3  After `close` nothing is taken in at either end; what was posted before is still delivered.
  */
 import {
   asInterface,
@@ -126,7 +126,7 @@ let isMessagePort: (value: unknown) => value is MessagePort;
 
 /** `MessagePort` of HTML. */
 export class MessagePort extends EventTarget {
-  /** Undefined once it was transferred. */
+  /** Undefined once it was transferred or closed. */
   #end: End | undefined;
   /** Defined below the class, as all event handlers. */
   declare onmessage: unknown;
@@ -171,10 +171,10 @@ export class MessagePort extends EventTarget {
   close(): void {
     const end = this.#end;
     if (end === undefined) return;
-    const other = end.other;
+    // The end still knows the port: what waits at it is delivered.
+    this.#end = undefined;
+    const { other } = end;
     end.other = undefined;
-    end.isStarted = false;
-    end.waiting = [];
     if (other === undefined) return;
     other.other = undefined;
     queueTask(() => other.port && dispatchTrusted(other.port, new Event("close")));
@@ -190,7 +190,7 @@ defineEventHandlers(MessagePort.prototype, ["messageerror", "close"]);
 registerCloneRule<MessagePort>(MessagePort.prototype, {
   is: isMessagePort,
   refuseTransfer: (port) =>
-    endOf(port) === undefined ? "A port that was transferred cannot be transferred again" : undefined,
+    endOf(port) === undefined ? "A port that was closed or transferred cannot be transferred" : undefined,
   transfer: (port) => {
     const end = endOf(port);
     const successor = new MessagePort(MAKER);

@@ -167,6 +167,24 @@ describe("MessageChannel", () => {
     ).toEqual(["last"]);
   });
 
+  it("delivers what waits at a port that closes, which cannot be transferred then", async () => {
+    expect(
+      await run(`
+        const { port1, port2 } = new MessageChannel();
+        port2.postMessage("first");
+        port2.postMessage("second");
+        const seen = [];
+        return new Promise((resolve) => {
+          port1.onmessage = ({ data }) => {
+            seen.push(data);
+            if (data === "second") resolve(seen);
+            port1.close();
+            try { structuredClone(null, { transfer: [port1] }) } catch (error) { seen.push(error.name) }
+          };
+        })`),
+    ).toEqual(["first", "DataCloneError", "second"]);
+  });
+
   it("keeps addEventListener from starting a port", async () => {
     expect(
       await run(`
