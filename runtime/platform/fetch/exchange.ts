@@ -6,12 +6,12 @@
  */
 import { type AbortSignal, onAbort } from "../dom/abort.ts";
 import { encodeUtf8 } from "../encoding.ts";
-import { errorText } from "../error-text.ts";
+import { pieceSource } from "../file/blob.ts";
 import { callHost } from "../host-call.ts";
 import { type Inbound, openInbound } from "../inbound.ts";
 import type { ByteSource } from "../inbound-stream.ts";
-import { openOutbound } from "../outbound.ts";
-import type { Outgoing } from "./body.ts";
+import { sendStream } from "../send-stream.ts";
+import type { Bytes, Outgoing } from "./body.ts";
 import type { FetchStep } from "./redirect.ts";
 
 export interface Answer {
@@ -24,7 +24,7 @@ export interface Answer {
 export interface Exchange {
   /** Rejects with a `HostFailure`, or with what broke the request's body. */
   readonly answer: Promise<Answer>;
-  cancel(): void;
+  cancel(reason: unknown): void;
 }
 
 /** What the host answers; a body that is a number is the id of a stream. */
@@ -40,12 +40,13 @@ export function beginExchange({ method, url, headerBlock, body }: FetchStep): Ex
   const call = callHost("fetch.send", method, url.href, headerBlock, sent?.value, sent?.length);
   return {
     answer: Promise.race([call.result, broken.promise]).then((value) => openAnswer(value as HostAnswer)),
-    cancel() {
+    cancel(reason) {
+      // First the call: what follows for the body must not look like its end.
       call.cancel((value) => {
         const { body: late } = openAnswer(value as HostAnswer);
         if (late !== undefined && !(late instanceof ArrayBuffer)) late.cancel();
       });
-      sent?.cancel();
+      sent?.cancel(reason);
     },
   };
 }
@@ -57,89 +58,89 @@ function openAnswer({ body, ...head }: HostAnswer): Answer {
 interface SentBody {
   value: string | ArrayBuffer | number;
   length: number | undefined;
-  cancel(): void;
+  cancel(reason: unknown): void;
 }
 
 function sendBody({ content, length }: Outgoing, onBroken: (error: unknown) => void): SentBody {
-  if (typeof content === "string" && content.length <= MAX_WHOLE_LENGTH)
-    return { value: content, length: undefined, cancel: () => undefined };
-  if (content instanceof Uint8Array && content.byteLength <= MAX_WHOLE_LENGTH) {
-    const isWhole = content.byteLength === content.buffer.byteLength;
-    const value = isWhole ? content.buffer : content.slice().buffer;
-    return { value, length: undefined, cancel: () => undefined };
+  if (typeof content === "string") {
+    if (content.length <= MAX_WHOLE_LENGTH)
+      return { value: content, length: undefined, cancel: () => undefined };
+    return sendBytes(encodeUtf8(content));
   }
-  if (typeof content !== "string" && !(content instanceof Uint8Array))
-    return sendSource(content, length, onBroken);
-  const bytes = typeof content === "string" ? encodeUtf8(content) : content;
-  let rest: typeof bytes | undefined = bytes;
+  if (content instanceof Uint8Array) return sendBytes(content);
   const source: ByteSource = {
-    async read() {
-      const all = rest;
-      rest = undefined;
-      return all;
-    },
-    cancel: () => undefined,
+    read: () =>
+      content.read().catch((error: unknown) => {
+        onBroken(error);
+        throw error;
+      }),
+    cancel: (reason) => content.cancel(reason),
   };
-  return sendSource(source, bytes.byteLength, onBroken);
+  return { value: sendStream(source), length, cancel: (reason) => content.cancel(reason) };
 }
 
-function sendSource(
-  source: ByteSource,
-  length: number | undefined,
-  onBroken: (error: unknown) => void,
-): SentBody {
-  const outbound = openOutbound();
-  let isOver = false;
-  const cancel = () => {
-    if (isOver) return;
-    isOver = true;
-    source.cancel();
-    outbound.fail("the exchange was aborted");
-  };
-  void outbound.cancelled.then(cancel);
-  const pump = async () => {
-    try {
-      for (await outbound.ready(); outbound.isOpen; await outbound.ready()) {
-        const bytes = await source.read();
-        if (bytes === undefined) {
-          isOver = true;
-          return outbound.end();
-        }
-        await outbound.write(bytes);
-      }
-    } catch (error) {
-      isOver = true;
-      onBroken(error);
-      outbound.fail(errorText(error));
-    }
-  };
-  void pump();
-  return { value: outbound.id, length, cancel };
+function sendBytes(bytes: Bytes): SentBody {
+  const cancel = () => undefined;
+  const { byteLength } = bytes;
+  if (byteLength > MAX_WHOLE_LENGTH)
+    return { value: sendStream(pieceSource([bytes])), length: byteLength, cancel };
+  const isWhole = byteLength === bytes.buffer.byteLength;
+  return { value: isWhole ? bytes.buffer : bytes.slice().buffer, length: undefined, cancel };
 }
 
 /** A response's body that ends with the signal's reason when the request is aborted. */
 export function abortable(body: Inbound, signal: AbortSignal): ByteSource {
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => undefined);
+  // Not a race with one promise for all: that would keep something of every read until the end.
+  let rejectRead: ((reason: unknown) => void) | undefined;
   let tell: ((why: unknown) => void) | undefined;
   const forget = onAbort(signal, () => {
     body.cancel();
-    aborted.reject(signal.reason);
+    rejectRead?.(signal.reason);
     tell?.(signal.reason);
   });
   return {
-    async read() {
-      const bytes = await Promise.race([aborted.promise, body.read()]);
-      if (bytes === undefined) forget();
-      return bytes;
+    read() {
+      const { promise, resolve, reject } = Promise.withResolvers<Bytes | undefined>();
+      if (signal.aborted) reject(signal.reason);
+      else {
+        rejectRead = reject;
+        body.read().then((bytes) => {
+          if (bytes === undefined) forget();
+          resolve(bytes);
+        }, reject);
+      }
+      return promise;
     },
     cancel() {
       forget();
       body.cancel();
     },
     onBroken(listener) {
+      if (signal.aborted) return listener(signal.reason);
       tell = listener;
       body.onBroken(listener);
+    },
+  };
+}
+
+/** The same of a body that is here already: nothing waits for the signal until somebody looks at the body. */
+export function abortableBytes(buffer: ArrayBuffer, signal: AbortSignal): ByteSource {
+  const source = pieceSource([new Uint8Array(buffer)]);
+  let forget: () => void = () => undefined;
+  return {
+    async read() {
+      if (signal.aborted) throw signal.reason;
+      const bytes = await source.read();
+      if (bytes === undefined) forget();
+      return bytes;
+    },
+    cancel() {
+      forget();
+      source.cancel();
+    },
+    onBroken(listener) {
+      if (signal.aborted) listener(signal.reason);
+      else forget = onAbort(signal, () => listener(signal.reason));
     },
   };
 }

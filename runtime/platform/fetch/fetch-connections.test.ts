@@ -95,6 +95,42 @@ describe("abort", () => {
     await eventually(() => expect(server.sockets.size).toBe(0));
   });
 
+  it("after the answer, and before its body is read, takes the body away", async () => {
+    await using server = await startServer((request, response) =>
+      response.end(request.url === "/" ? "x" : ""),
+    );
+    expect(
+      await world.run(
+        `const seen = [];
+         for (const read of [(r) => r.text(), (r) => r.body.getReader().read(), (r) => r.body.getReader().closed]) {
+           const controller = new AbortController();
+           const response = await fetch(origin, { signal: controller.signal });
+           controller.abort();
+           seen.push(await read(response).catch((error) => error.name));
+         }
+         const controller = new AbortController();
+         const { body } = await fetch(origin, { signal: controller.signal });
+         const reader = body.getReader();
+         controller.abort();
+         seen.push(await reader.read().catch((error) => error.name));
+         const empty = await fetch(origin + "/empty", { signal: controller.signal }).catch((error) => error.name);
+         return [...seen, empty];`,
+        server.origin,
+      ),
+    ).toEqual(Array.from({ length: 5 }, () => "AbortError"));
+  });
+
+  it("at once cancels the request's body, with the reason", async () => {
+    expect(
+      await world.run(
+        `let reason;
+         const body = new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(1)); }, cancel(why) { reason = why; } });
+         const outcome = fetch("http://127.0.0.1:9", { method: "POST", duplex: "half", body, signal: AbortSignal.abort() });
+         return [reason?.name, await outcome.catch((error) => error.name)];`,
+      ),
+    ).toEqual(["AbortError", "AbortError"]);
+  });
+
   it("after the body was read changes nothing", async () => {
     await using server = await startServer(echo);
     expect(

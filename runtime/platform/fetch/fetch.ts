@@ -10,7 +10,7 @@ import type { ByteSource } from "../inbound-stream.ts";
 import { URL } from "../url.ts";
 import { requireArguments } from "../webidl.ts";
 import { readDataUrl } from "./data-url.ts";
-import { type Answer, abortable, beginExchange, type Exchange } from "./exchange.ts";
+import { type Answer, abortable, abortableBytes, beginExchange, type Exchange } from "./exchange.ts";
 import { readAll } from "./reader-source.ts";
 import { type FetchStep, findHeader, followRedirect, isRedirect } from "./redirect.ts";
 import { Request, type RequestParts, requestParts } from "./request.ts";
@@ -25,14 +25,14 @@ export async function fetch(input: unknown, init: unknown = undefined): Promise<
   if (signal === undefined) return follow(parts, () => undefined);
   if (signal.aborted) {
     const content = parts.body?.content;
-    if (typeof content === "object" && !(content instanceof Uint8Array)) content.cancel();
+    if (typeof content === "object" && !(content instanceof Uint8Array)) content.cancel(signal.reason);
     throw signal.reason;
   }
   const aborted = Promise.withResolvers<never>();
   let exchange: Exchange | undefined;
   const forget = onAbort(signal, () => {
     aborted.reject(signal.reason);
-    exchange?.cancel();
+    exchange?.cancel(signal.reason);
   });
   const following = follow(parts, (next) => {
     exchange = next;
@@ -72,7 +72,7 @@ async function exchangeFor(step: FetchStep, onExchange: (exchange: Exchange) => 
   try {
     return await exchange.answer;
   } catch (error) {
-    exchange.cancel();
+    exchange.cancel(error);
     if (error instanceof HostFailure) throw failed(error.message, codeOf(error));
     throw failed("the request's body broke", error);
   }
@@ -86,16 +86,19 @@ async function respond(
   signal: AbortSignal | undefined,
 ): Promise<Response> {
   const { href, hash } = url;
-  const source =
-    body === undefined || body instanceof ArrayBuffer || signal === undefined
-      ? body
-      : abortable(body, signal);
+  const source = signal === undefined ? body : untilAborted(body, signal);
   return createResponse({
     ...head,
     url: hash === "" ? href : href.slice(0, -hash.length),
     isRedirected,
     body: integrity === "" || method === "HEAD" ? source : await checked(source, integrity, url),
   });
+}
+
+function untilAborted(body: Answer["body"], signal: AbortSignal): ArrayBuffer | ByteSource | undefined {
+  if (body === undefined) return undefined;
+  if (!(body instanceof ArrayBuffer)) return abortable(body, signal);
+  return body.byteLength === 0 ? body : abortableBytes(body, signal);
 }
 
 /** Gives nothing of a body out before all of it was looked at (Subresource Integrity). */

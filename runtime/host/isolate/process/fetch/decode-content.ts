@@ -1,5 +1,11 @@
 import { pipeline, type Readable, Transform, type TransformCallback } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from "node:zlib";
+import {
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  createZstdDecompress,
+} from "node:zlib";
 
 /** More layers than anybody means. */
 const MAX_CODINGS = 5;
@@ -30,6 +36,7 @@ const DECODERS: Record<string, CreateDecoder> = {
   gzip: () => createGunzip(),
   "x-gzip": () => createGunzip(),
   br: () => createBrotliDecompress(),
+  zstd: () => createZstdDecompress(),
   // Some servers mean the raw format by it, against RFC 9110; zlib's own header begins with method 8.
   deflate: ([first = 0]) => ((first & 0x0f) === 8 ? createInflate() : createInflateRaw()),
 };
