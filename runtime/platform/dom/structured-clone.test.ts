@@ -177,7 +177,7 @@ describe("MessageChannel", () => {
         return new Promise((resolve) => {
           port1.onmessage = ({ data }) => {
             seen.push(data);
-            if (data === "second") resolve(seen);
+            if (data === "second") return resolve(seen);
             port1.close();
             try { structuredClone(null, { transfer: [port1] }) } catch (error) { seen.push(error.name) }
           };
