@@ -51,3 +51,10 @@ describe("calls to the host", () => {
     expect(new CallError("TypeError", "x").name).toBe("TypeError");
   });
 });
+
+describe("the messages", () => {
+  it("have an operation of their own each", async () => {
+    const { EnterOp, PostOp } = await import("./boundary.ts");
+    for (const ops of [EnterOp, PostOp]) expect(new Set(Object.values(ops)).size).toBe(Object.keys(ops).length);
+  });
+});

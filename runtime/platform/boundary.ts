@@ -80,11 +80,11 @@ export const PostOp = {
   /** (count): log lines that one entry printed beyond its bound; none of them was posted. */
   dropped: 15,
   /** (request id, header block): the answer is a WebSocket (status 101). */
-  upgrade: 15,
+  upgrade: 16,
   /** (request id, string | ArrayBuffer): a message for its client. */
-  socketMessage: 16,
+  socketMessage: 17,
   /** (request id, code, reason): the function closes it. */
-  socketClose: 17,
+  socketClose: 18,
 } as const;
 
 /** Why a handler produced no response. */
