@@ -76,6 +76,13 @@ export async function buildWith(
   };
 }
 
+/** The same code under another configuration: another revision. */
+export function reconfigure(build: Build, changes: Partial<FunctionConfig>): Build {
+  const config = { ...build.config, ...changes };
+  const manifest = { ...build.manifest, config };
+  return { ...build, config, manifest, revision: sha256Hex(canonicalJson(manifest)) };
+}
+
 /** What of a function decides how it is bundled. */
 export function sourceOf({ dir, entry, config }: LoadedFunction) {
   return { dir, entry, mode: config.mode === "node" ? "node" : "isolate" } as const;

@@ -1,4 +1,4 @@
-export { type Build, type BuildOptions, buildFunction } from "./build.ts";
+export { type Build, type BuildOptions, buildFunction, reconfigure } from "./build.ts";
 export { formatBytes } from "./build-error.ts";
 export type { BuildIssue } from "./build-issue.ts";
 export type { BundledFile } from "./bundler.ts";

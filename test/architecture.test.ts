@@ -36,7 +36,7 @@ const VENDORS: Record<string, readonly string[]> = {
   undici: ["runtime/host/isolate/process/fetch/http-client.ts"],
   hono: ["gateway/http.ts", "gateway/metrics.ts"],
   "@hono/node-server": ["gateway/http.ts", "gateway/metrics.ts"],
-  ws: ["gateway/websocket.ts"],
+  ws: ["gateway/websocket.ts", "runtime/host/isolate/inspector-server.ts"],
   "prom-client": ["gateway/metrics.ts"],
   "@grpc/grpc-js": ["gateway/grpc.ts"],
   commander: ["cli/"],

@@ -5,6 +5,7 @@ import { readLogs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { requireFunctions } from "../function-folders.ts";
 import { functionUrl } from "../gateway-url.ts";
+import { foldersByName, forDebugging, splitInspect } from "../inspect-option.ts";
 import type { Output } from "../output.ts";
 import { describeFailure, failureOf } from "../report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
@@ -15,11 +16,18 @@ import { showLogLine } from "./logs.ts";
 export function addDevCommand(program: Command): void {
   const command = addWorldOptions(program.command("dev [dir]"))
     .description("run everything, and push again whenever a source file is saved")
-    .action(async (dir: string | undefined, _options: object, command: Command) => {
+    .option(
+      "--inspect [address]",
+      "HOST:PORT where debuggers attach to the functions (default: 127.0.0.1:9229); limits are raised meanwhile",
+    )
+    .action(async (argument: string | undefined, flags: { inspect?: string | boolean }, command: Command) => {
       const { signal, stopped } = untilStopped();
       const options = resolveWorld(command, signal);
+      const { address, dir } = splitInspect(flags.inspect, argument);
       try {
-        await runWatched(options, await requireFunctions(dir ?? "."), stopped);
+        const folders = await requireFunctions(dir ?? ".");
+        const inspect = address && { ...address, folders: await foldersByName(folders) };
+        await runWatched({ ...options, ...(inspect === undefined ? {} : { inspect }) }, folders, stopped);
       } catch (error) {
         // Whoever stops it, even while it starts, has what they want.
         if (!signal.aborted) throw error;
@@ -28,6 +36,7 @@ export function addDevCommand(program: Command): void {
   addExamples(command, [
     ["narun dev", "the function in this folder"],
     ["narun dev functions", "every function below functions"],
+    ["narun dev --inspect", "with breakpoints: chrome://inspect, or an editor that attaches to port 9229"],
   ]);
 }
 
@@ -38,7 +47,7 @@ async function runWatched(options: WorldOptions, folders: string[], stopped: Pro
     if (output.isJson) output.json(addressesOf(world));
     else showAddresses(output, world);
     output.note(output.colours.dim("Every save goes live; Ctrl-C stops everything.\n"));
-    const watches = folders.map((folder) => watchAndPush(folder, world, output, signal));
+    const watches = folders.map((folder) => watchAndPush(folder, world, options));
     await Promise.race([stopped, Promise.all([...watches, showLogs(world, output, signal)])]);
   } finally {
     await world.close();
@@ -46,11 +55,13 @@ async function runWatched(options: WorldOptions, folders: string[], stopped: Pro
 }
 
 /** Every build goes live by the same way as `narun push`: what fails leaves the old revision running. */
-function watchAndPush(folder: string, world: World, output: Output, signal: AbortSignal): Promise<void> {
+function watchAndPush(folder: string, world: World, options: WorldOptions): Promise<void> {
+  const { output, signal, inspect } = options;
   const { bold, dim, green, red } = output.colours;
   return watchFunction(folder, {
     signal,
-    async onBuild(build: Build) {
+    async onBuild(built: Build) {
+      const build = inspect === undefined ? built : forDebugging(built);
       const startedAt = performance.now();
       const { name, routes } = build.config;
       const { unchanged } = await pushBuild(world.nats, build, { signal });

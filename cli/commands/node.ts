@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { NAME_PATTERN, NarunError } from "../../contracts/index.ts";
 import { connectNats, userCacheDir } from "../../nats/index.ts";
 import { startNodeRunner } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
 import { createLog, logHandlerErrors } from "../log.ts";
-import { collect, parsePairs, resolveEgressDeny } from "../option-values.ts";
+import { collect, parseAddress, parsePairs, resolveEgressDeny } from "../option-values.ts";
 import { createOutput } from "../output.ts";
 import { resolveSecretsKey } from "../secrets-key.ts";
 import { type CommonOptions, resolveNats } from "../session.ts";
@@ -20,6 +20,8 @@ interface NodeOptions extends CommonOptions {
   secretsKey?: string;
   label: string[];
   egressDeny: string[];
+  inspect?: string;
+  inspectFolder: string[];
   logLevel?: string;
 }
 
@@ -38,6 +40,9 @@ export function addNodeCommand(program: Command): void {
     .option("--cache-dir <dir>", "where bundles are kept (default: the user's cache folder)")
     .option("--secrets-key <file>", "the key of secrets, in a file (NARUN_SECRETS_KEY: the key itself)")
     .option("--log-level <level>", "debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: info)")
+    // For `narun dev --inspect`, which starts its node so.
+    .addOption(new Option("--inspect <address>").hideHelp())
+    .addOption(new Option("--inspect-folder <name=dir>").argParser(collect).default([]).hideHelp())
     .action((_options: object, command: Command) => runNode(command.optsWithGlobals<NodeOptions>()));
   addExamples(command, [
     ["narun node --nats nats://nats.internal --name n1 --label zone=a", "one for each machine"],
@@ -65,10 +70,13 @@ async function runNode(options: NodeOptions): Promise<void> {
       labels,
       secretsKey,
       egressDeny,
+      ...(options.inspect === undefined
+        ? {}
+        : { inspect: inspectOf(options.inspect, options.inspectFolder) }),
       log,
     });
     // Whoever started this process (narun up) waits for it, and wants it to end when it does.
-    process.send?.({ ready: true, node });
+    process.send?.({ ready: true, node, inspect: runner.inspectAddress });
     if (output.isJson) output.json({ node, nats: nats.url });
     else if (process.send === undefined) output.line(`node     ${node}\nnats     ${nats.url}`);
     await Promise.race([stopped, new Promise<void>((resolve) => process.on("disconnect", resolve))]);
@@ -76,6 +84,11 @@ async function runNode(options: NodeOptions): Promise<void> {
   } finally {
     await nats.close();
   }
+}
+
+function inspectOf(address: string, folders: readonly string[]) {
+  const byName = new Map(Object.entries(parsePairs(folders, "--inspect-folder")));
+  return { ...parseAddress(address, "--inspect"), folders: byName };
 }
 
 function resolveName(name: string | undefined): string {

@@ -6,11 +6,14 @@ import { type ChildProcess, fork } from "node:child_process";
 import { extname, join } from "node:path";
 import type { Logger } from "pino";
 import { NarunError } from "../../contracts/index.ts";
+import type { InspectOptions } from "../inspect-option.ts";
 import { createBackoff } from "../../runtime/index.ts";
 import { sendSignal } from "./send-signal.ts";
 
 export interface NodeProcess {
   readonly pid: number | undefined;
+  /** Where debuggers attach: `HOST:PORT`. */
+  readonly inspectAddress: string | undefined;
   /** Lets the runner drain and ends it. */
   close(): Promise<void>;
   /** Ends the runner and its hosts at once, with all that they are at. */
@@ -25,6 +28,8 @@ export interface NodeProcessOptions {
   secretsKeyFile?: string;
   /** Default: what the environment says. */
   egressDeny?: readonly string[];
+  /** Where debuggers may attach. Default: nowhere. */
+  inspect?: InspectOptions;
   logLevel: string;
   log: Logger;
   /** Ends a start that is under way; the promise rejects with its reason. */
@@ -41,6 +46,7 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   const first = Promise.withResolvers<void>();
   let child: ChildProcess | undefined;
   let restart: NodeJS.Timeout | undefined;
+  let inspectAddress: string | undefined;
   let isReady = false;
   let isClosing = false;
 
@@ -48,8 +54,9 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
     const started = forkNode(options);
     child = started;
     let words = "";
-    started.on("message", () => {
+    started.on("message", (message: { inspect?: string }) => {
       isReady = true;
+      inspectAddress = message.inspect;
       first.resolve();
     });
     started.stderr?.on("data", (chunk: Buffer) => {
@@ -98,6 +105,9 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
     get pid() {
       return child?.pid;
     },
+    get inspectAddress() {
+      return inspectAddress;
+    },
     close,
     kill: () => killGroup(child?.pid),
   };
@@ -109,11 +119,17 @@ function forkNode({
   cacheDir,
   secretsKeyFile,
   egressDeny = [],
+  inspect,
   logLevel,
 }: NodeProcessOptions): ChildProcess {
   const main = join(import.meta.dirname, "..", `main${extname(import.meta.filename)}`);
   const creds = credsFile === undefined ? [] : ["--creds", credsFile];
   const deny = egressDeny.flatMap((rule) => ["--egress-deny", rule]);
+  const folders = [...(inspect?.folders ?? [])].flatMap(([name, folder]) => [
+    "--inspect-folder",
+    `${name}=${folder}`,
+  ]);
+  const inspected = inspect === undefined ? [] : ["--inspect", `${inspect.host}:${inspect.port}`, ...folders];
   return fork(
     main,
     [
@@ -123,6 +139,7 @@ function forkNode({
       natsUrl,
       ...creds,
       ...deny,
+      ...inspected,
       "--cache-dir",
       cacheDir,
       ...(secretsKeyFile === undefined ? [] : ["--secrets-key", secretsKeyFile]),

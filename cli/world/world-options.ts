@@ -64,6 +64,7 @@ export function addressesOf(world: World) {
     grpc: null,
     metrics: world.gateway.metricsUrl ?? null,
     nats: world.natsUrl,
+    ...(world.inspectAddress === undefined ? {} : { inspect: world.inspectAddress }),
   };
 }
 
@@ -72,4 +73,6 @@ export function showAddresses(output: Output, world: World): void {
   output.line(`${dim("http   ")}  ${world.gateway.httpUrl}`);
   output.line(`${dim("metrics")}  ${world.gateway.metricsUrl}/metrics`);
   output.line(`${dim("nats   ")}  ${world.natsUrl}`);
+  if (world.inspectAddress !== undefined)
+    output.line(`${dim("inspect")}  http://${world.inspectAddress}/json/list`);
 }

@@ -19,6 +19,7 @@ import {
   startNatsServer,
 } from "../../nats/index.ts";
 import { logHandlerErrors } from "../log.ts";
+import type { InspectOptions } from "../inspect-option.ts";
 import type { Output, Progress } from "../output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
@@ -33,6 +34,8 @@ export interface WorldOptions {
   dataDir: string;
   /** Rules for the node's deny list, as they were given. */
   egressDeny: readonly string[];
+  /** Where debuggers may attach. Default: nowhere. */
+  inspect?: InspectOptions;
   output: Output;
   log: Logger;
   signal: AbortSignal;
@@ -42,6 +45,8 @@ export interface World {
   readonly nats: Nats;
   readonly natsUrl: string;
   readonly gateway: Gateway;
+  /** Where debuggers attach: `HOST:PORT`. */
+  readonly inspectAddress: string | undefined;
   close(): Promise<void>;
 }
 
@@ -103,12 +108,12 @@ async function startInOrder(
   endings.push(() => gateway.drain({ graceMs: DRAIN_GRACE_MS }));
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();
-  return { nats, natsUrl: url, gateway };
+  return { nats, natsUrl: url, gateway, inspectAddress: node.inspectAddress };
 }
 
 /** Gateway and node-runner start side by side; where one fails the other ends. */
 async function startParts(
-  { http, metrics, dataDir, egressDeny, log, signal }: WorldOptions,
+  { http, metrics, dataDir, egressDeny, inspect, log, signal }: WorldOptions,
   nats: Nats,
   login: { natsUrl: string; credsFile?: string },
 ): Promise<[NodeProcess, Gateway]> {
@@ -118,6 +123,7 @@ async function startParts(
       cacheDir: join(dataDir, "cache"),
       secretsKeyFile: join(dataDir, SECRETS_KEY_FILE),
       egressDeny,
+      ...(inspect === undefined ? {} : { inspect }),
       logLevel: log.level,
       log,
       signal,

@@ -30,6 +30,8 @@ export interface HostEvents {
   onIdle(instance: string): void;
   /** The instance ended; also after `drain`. The host has announced it, except where the host itself is what died. */
   onGone(instance: string, reason: GoneReason, code?: string): void;
+  /** What V8's inspector of an instance says, where debuggers may attach. */
+  onInspected(instance: string, message: string): void;
   /** The source map of a revision's bundle, when an error is to be shown. */
   sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
 }
@@ -47,6 +49,8 @@ export interface Host {
   trial(order: TrialOrder): Promise<TrialOutcome>;
   /** Takes nothing new, finishes what was taken within the grace, ends; `onGone` tells when. */
   drain(instance: string, reason: GoneReason, graceMs: number): void;
+  /** Sends a message of a debugger to V8's inspector of an instance. */
+  inspect(instance: string, message: string): void;
   /** Ends the sandbox; instances that still run are drained first. */
   close(options: { graceMs: number }): Promise<void>;
 }

@@ -21,6 +21,7 @@ import {
   openSpecs,
   type SecretsKey,
 } from "../../nats/index.ts";
+import { type InspectorServer, startInspectorServer } from "../host/isolate/inspector-server.ts";
 import { startIsolateHost } from "../host/isolate/isolate-host.ts";
 import { loadSnapshot } from "../host/isolate/snapshot.ts";
 import { openBundleCache } from "./bundle-cache.ts";
@@ -55,11 +56,15 @@ export interface NodeRunnerOptions {
   egressDeny?: readonly string[];
   /** How long a draining instance may finish what it took. Default 30 s, the default of `limits.timeoutMs`. */
   drainGraceMs?: number;
+  /** Where debuggers may attach, and the functions' folders by their names, in which they look for sources. Default: nowhere. */
+  inspect?: { host: string; port: number; folders: ReadonlyMap<string, string> };
   log: Logger;
 }
 
 export interface NodeRunner {
   readonly node: string;
+  /** Where debuggers may attach: `HOST:PORT`. */
+  readonly inspectAddress: string | undefined;
   /** Drains everything, in the order above. */
   drain(options?: { graceMs?: number }): Promise<void>;
 }
@@ -86,7 +91,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   const functionSecrets = createFunctionSecrets(nats, options.secretsKey);
 
   // The parts know each other: what happens in one is looked at by the reconciler, once that is there.
-  const parts: { reconciler?: Reconciler; presence?: Presence } = {};
+  const parts: { reconciler?: Reconciler; presence?: Presence; inspector?: InspectorServer } = {};
   const hosts = createHosts((trust) =>
     startIsolateHost({
       node,
@@ -94,10 +99,12 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       nats: options.hostNats,
       snapshot,
       egressDeny: options.egressDeny ?? METADATA_ADDRESSES,
+      isInspected: options.inspect !== undefined,
       log,
       events: {
         onIdle: (id) => drainIfSpare(id),
         onGone: (id, reason, code) => instances.gone(id, reason, code),
+        onInspected: (id, message) => parts.inspector?.receive(id, message),
         sourceMapOf: (revision) => revisions.sourceMap(revision),
       },
     }),
@@ -112,9 +119,19 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     onChange: (name) => {
       parts.reconciler?.touch(name);
       parts.presence?.touch();
+      parts.inspector?.refresh();
     },
     onCrash: (name, generation) => parts.reconciler?.crashed(name, generation),
   });
+  const trustOf = (id: string) => instances.all().find((one) => one.id === id)?.trust ?? "";
+  if (options.inspect !== undefined) {
+    parts.inspector = await startInspectorServer({
+      ...options.inspect,
+      instances: () => instances.all().filter(({ phase }) => phase === "ready"),
+      send: (id, message) => hosts.find(trustOf(id))?.inspect(id, message),
+      sourceMapOf: (revision) => revisions.sourceMap(revision),
+    });
+  }
   const drainIfSpare = (id: string) => {
     const instance = instances.all().find((candidate) => candidate.id === id);
     if (instance !== undefined && parts.reconciler?.isSpare(instance)) instances.drain(id, "idle");
@@ -164,12 +181,14 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
 
   return {
     node,
+    inspectAddress: parts.inspector?.address,
     async drain({ graceMs: askedMs } = {}) {
       await presence.stopping(); // 1
       ending.abort(); // 2
       reconciler.close();
       for (const subscription of subscriptions) subscription.unsubscribe();
       nodes.close();
+      await parts.inspector?.close();
       await hosts.close({ graceMs: askedMs ?? graceMs }); // 3
       await presence.close(); // 4
       log.info({ node }, "node-runner stopped");

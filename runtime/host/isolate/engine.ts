@@ -20,6 +20,7 @@ import {
   PLATFORM_FILE,
   PostOp,
 } from "../../platform/boundary.ts";
+import { type InspectorChannel, openInspectorChannel } from "./inspector-channel.ts";
 import { readEncodingTables } from "./encoding-tables.ts";
 import { answerCryptoSupport } from "./process/crypto/supports.ts";
 
@@ -52,6 +53,8 @@ export interface Sandbox {
   enter(timeoutMs: number, ...message: EnterMessage): Promise<EntryOutcome>;
   /** CPU time that it has used since it was made, in milliseconds. */
   cpuMs(): number;
+  /** V8's inspector, where the engine was made to have one. */
+  readonly inspector: InspectorChannel | undefined;
   dispose(): void;
 }
 
@@ -102,12 +105,22 @@ interface Parts {
   loadModule: ivm.Module;
   /** How evaluating the function's module ended. */
   loading: PromiseWithResolvers<LoadOutcome>;
+  inspector: InspectorChannel | undefined;
 }
 
 type OnCatastrophe = (message: string) => void;
 
-export function createEngine(snapshotBytes: Uint8Array, onCatastrophe: OnCatastrophe): Engine {
-  return createEngineOf(createSandbox, snapshotBytes, onCatastrophe);
+export interface EngineOptions {
+  /** Whether debuggers may attach to the isolates. It costs memory and time; never in production. */
+  isInspected?: boolean;
+}
+
+export function createEngine(
+  snapshotBytes: Uint8Array,
+  onCatastrophe: OnCatastrophe,
+  options: EngineOptions = {},
+): Engine {
+  return createEngineOf(createSandbox, snapshotBytes, onCatastrophe, options);
 }
 
 /** For conformance tests only: its sandboxes let host functions and scripts in, which no function's may (I1). */
@@ -122,6 +135,7 @@ function createEngineOf<Made extends Sandbox>(
   create: (parts: Parts) => Made,
   snapshotBytes: Uint8Array,
   onCatastrophe: OnCatastrophe,
+  { isInspected = false }: EngineOptions = {},
 ): Engine<Made> {
   const snapshot = new ivm.ExternalCopy(new Uint8Array(snapshotBytes).buffer);
   return {
@@ -130,8 +144,9 @@ function createEngineOf<Made extends Sandbox>(
         snapshot,
         memoryLimit: memoryMb,
         onCatastrophicError: onCatastrophe,
+        inspector: isInspected,
       });
-      const context = await isolate.createContext();
+      const context = await isolate.createContext({ inspector: isInspected });
       const loading = Promise.withResolvers<LoadOutcome>();
       const receive: OnPost = (op, a, b, c, d) => {
         if (op !== PostOp.loaded) onPost(op, a, b, c, d);
@@ -140,15 +155,17 @@ function createEngineOf<Made extends Sandbox>(
       const post = new ivm.Callback(receive, { ignored: true });
       const ask = new ivm.Callback(answerQuestion, { sync: true });
       const boundary = (await context.evalClosure(
-        `const boot = globalThis.${BOOT_GLOBAL}; delete globalThis.${BOOT_GLOBAL}; return boot($0, $1);`,
-        [post, ask],
+        `const boot = globalThis.${BOOT_GLOBAL}; delete globalThis.${BOOT_GLOBAL}; return boot($0, $1, $2);`,
+        [post, ask, isInspected],
         { result: { reference: true } },
       )) as Parts["boundary"];
       const enter = (await boundary.get("enter", { reference: true })) as Parts["enter"];
       const expect = (await boundary.get("expect", { reference: true })) as Parts["expect"];
       const entry = await isolate.compileModule(ENTRY_MODULE, { filename: PLATFORM_FILE });
       const loadModule = await isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE });
-      return create({ isolate, context, enter, expect, boundary, entry, loadModule, loading });
+      const runMicrotasks = () => void enter.apply(undefined, [0, 0]).catch(() => undefined);
+      const inspector = isInspected ? openInspectorChannel(isolate, context, runMicrotasks) : undefined;
+      return create({ isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector });
     },
   };
 }
@@ -175,7 +192,7 @@ function createScriptSandbox(parts: Parts): ScriptSandbox {
 }
 
 function createSandbox(parts: Parts): Sandbox {
-  const { isolate, context, enter, expect, boundary, entry, loadModule, loading } = parts;
+  const { isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector } = parts;
   let isDisposedByUs = false;
   const outcomeOf = (error: unknown): EntryOutcome => {
     if (isDisposedByUs) return { kind: "disposed" };
@@ -233,8 +250,10 @@ function createSandbox(parts: Parts): Sandbox {
       }
     },
     cpuMs: () => (isolate.isDisposed ? 0 : Number(isolate.cpuTime) / NANOS_PER_MS),
+    inspector,
     dispose() {
       isDisposedByUs = true;
+      inspector?.close();
       if (!isolate.isDisposed) isolate.dispose();
     },
   };

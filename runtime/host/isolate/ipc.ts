@@ -15,11 +15,15 @@ export type ToHost =
       prepared: number;
       /** What no function may reach: rules of egress. */
       egressDeny: readonly string[];
+      /** Whether debuggers may attach to the isolates. */
+      isInspected: boolean;
     }
   | ({ type: "start" } & StartOrder)
   | ({ type: "trial"; id: number } & TrialOrder)
   | { type: "drain"; instance: string; reason: GoneReason; graceMs: number }
   | { type: "source-map"; revision: string; sourceMap: Uint8Array | undefined }
+  /** For V8's inspector of an instance. */
+  | { type: "inspect"; instance: string; message: string }
   | { type: "stop"; graceMs: number };
 
 export type FromHost =
@@ -32,4 +36,6 @@ export type FromHost =
   | { type: "tried"; id: number; outcome: TrialOutcome }
   | { type: "idle"; instance: string }
   | { type: "gone"; instance: string; reason: GoneReason; code?: string }
+  /** What V8's inspector says. */
+  | { type: "inspected"; instance: string; message: string }
   | { type: "need-source-map"; revision: string };

@@ -67,6 +67,8 @@ async function receive(message: ToHost): Promise<void> {
       return instances.get(message.instance)?.drain(message.reason, message.graceMs);
     case "source-map":
       return sourceMaps.provide(message.revision, message.sourceMap);
+    case "inspect":
+      return instances.get(message.instance)?.inspector?.send(message.message);
     case "stop":
       return stop(message.graceMs);
   }
@@ -78,6 +80,7 @@ async function initialise({
   snapshot,
   prepared,
   egressDeny,
+  isInspected,
 }: Extract<ToHost, { type: "init" }>): Promise<Running> {
   const connection = await connectNats({
     ...nats,
@@ -87,11 +90,12 @@ async function initialise({
       send({ type: "handler-failed", subject, message: text ?? messageOf(error) });
     },
   });
-  const engine = createEngine(snapshot, (catastrophe) => {
+  const onCatastrophe = (catastrophe: string) => {
     // V8 has lost control of an isolate: its memory is in no known state, and only the end of the process frees it.
     send({ type: "failed", message: catastrophe });
     process.abort();
-  });
+  };
+  const engine = createEngine(snapshot, onCatastrophe, { isInspected });
   return {
     node,
     nats: connection,
@@ -135,6 +139,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   }).catch((error: unknown): Awaited<ReturnType<typeof startInstance>> => ({ outcome: failed(error) }));
   isStarted = true;
   if (started.instance !== undefined && goneEarly === undefined) instances.set(instance, started.instance);
+  started.instance?.inspector?.listen((message) => send({ type: "inspected", instance, message }));
   send({ type: "started", instance, outcome: started.outcome });
   if (goneEarly !== undefined) send(goneEarly);
 }

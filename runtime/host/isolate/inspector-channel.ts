@@ -1,0 +1,85 @@
+/**
+ * V8's inspector of one isolate: messages of the Chrome DevTools Protocol, both ways. Only `narun dev --inspect` makes
+ * isolates that have one.
+ *
+ * I1  There is one session for an isolate's whole life. It is opened while nothing else runs in the isolate: V8 wants
+ *     its lock held by the opening thread, which isolated-vm sees to only within a synchronous call.
+ * I2  The session ends before its isolate is disposed: the other way round V8 ends the process.
+ * I3  What the inspector evaluates may leave promises; they settle only when the isolate is entered, so it is.
+ * I4  Every message is taken. One that comes just when the isolate is about to pause does not wake it (isolated-vm
+ *     checks before it waits); while an answer is missing, another message knocks again.
+ */
+import ivm from "isolated-vm";
+
+export interface InspectorChannel {
+  /** A message for V8. It is taken while the isolate runs, and while it stands at a breakpoint. */
+  send(message: string): void;
+  /** Takes V8's messages from now on. */
+  listen(onMessage: ((message: string) => void) | undefined): void;
+  close(): void;
+}
+
+const EVALUATES = new Set([
+  "Runtime.awaitPromise",
+  "Runtime.callFunctionOn",
+  "Runtime.evaluate",
+  "Runtime.runScript",
+]);
+
+/** The cheapest method; debuggers do not see its answer. */
+const KNOCK_ID = -1_000;
+const KNOCK = JSON.stringify({ id: KNOCK_ID, method: "Runtime.getIsolateId" });
+const FIRST_KNOCK_MS = 10;
+const LAST_KNOCK_MS = 1_000;
+
+export function openInspectorChannel(
+  isolate: ivm.Isolate,
+  context: ivm.Context,
+  runMicrotasks: () => void,
+): InspectorChannel {
+  const unanswered = new Set<number>();
+  let session: ivm.InspectorSession | undefined;
+  let listener: ((message: string) => void) | undefined;
+  let knocking: NodeJS.Timeout | undefined;
+
+  const knockAfter = (ms: number) => {
+    clearTimeout(knocking);
+    knocking = setTimeout(() => {
+      knocking = undefined;
+      if (unanswered.size === 0) return;
+      session?.dispatchProtocolMessage(KNOCK);
+      knockAfter(Math.min(LAST_KNOCK_MS, ms * 2));
+    }, ms);
+  };
+  const open = new ivm.Callback(
+    () => {
+      session = isolate.createInspectorSession();
+      session.onResponse = (id, message) => {
+        unanswered.delete(id);
+        if (id !== KNOCK_ID) listener?.(message);
+      };
+      session.onNotification = (message) => listener?.(message);
+    },
+    { sync: true },
+  );
+  context.evalClosureSync("$0()", [open]);
+  return {
+    send(message) {
+      if (session === undefined) return;
+      const { id, method } = JSON.parse(message) as { id: number; method: string };
+      unanswered.add(id);
+      session.dispatchProtocolMessage(message);
+      knockAfter(FIRST_KNOCK_MS);
+      if (EVALUATES.has(method)) runMicrotasks();
+    },
+    listen(onMessage) {
+      listener = onMessage;
+    },
+    close() {
+      clearTimeout(knocking);
+      listener = undefined;
+      session?.dispose();
+      session = undefined;
+    },
+  };
+}
