@@ -6,8 +6,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { extname, join } from "node:path";
 import type { Logger } from "pino";
 import { NarunError } from "../../contracts/index.ts";
-import type { InspectOptions } from "../inspect-option.ts";
 import { createBackoff } from "../../runtime/index.ts";
+import type { InspectOptions } from "../inspect-option.ts";
 import { sendSignal } from "./send-signal.ts";
 
 export interface NodeProcess {

@@ -18,8 +18,8 @@ import {
   type ServerProgress,
   startNatsServer,
 } from "../../nats/index.ts";
-import { logHandlerErrors } from "../log.ts";
 import type { InspectOptions } from "../inspect-option.ts";
+import { logHandlerErrors } from "../log.ts";
 import type { Output, Progress } from "../output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";

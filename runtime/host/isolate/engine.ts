@@ -20,9 +20,9 @@ import {
   PLATFORM_FILE,
   PostOp,
 } from "../../platform/boundary.ts";
-import { type InspectorChannel, openInspectorChannel } from "./inspector-channel.ts";
 import { readEncodingTables } from "./encoding-tables.ts";
 import { answerCryptoSupport } from "./process/crypto/supports.ts";
+import { type InspectorChannel, openInspectorChannel } from "./inspector-channel.ts";
 
 /** How an entry into a sandbox ended, seen from the outside. */
 export type EntryOutcome =
