@@ -255,16 +255,16 @@ describe("an answer", () => {
     expect(await fn.call()).toMatchObject({ kind: "failure", text: expect.stringContaining(text) });
   });
 
-  it("of a large blob is a stream, of a small one is bytes", async () => {
+  it("of a large blob is a stream that says how long it is, of a small one is bytes", async () => {
     const fn = await loadTestFunction(
       `export default (request) => new Response(new Blob(["x".repeat(Number(request.headers.get("size"))) ]))`,
     );
     const bodyOf = async (size: number) => {
       const answer = await fn.call({ headers: [["size", `${size}`]] });
       if (answer.kind !== "response") throw new Error(answer.text);
-      return [typeof answer.body, (await fn.read(answer.body)).byteLength];
+      return [typeof answer.body, (await fn.read(answer.body)).byteLength, answer.headers];
     };
-    expect(await bodyOf(10)).toEqual(["object", 10]);
-    expect(await bodyOf(200_000)).toEqual(["number", 200_000]);
+    expect(await bodyOf(10)).toEqual(["object", 10, []]);
+    expect(await bodyOf(200_000)).toEqual(["number", 200_000, [["content-length", "200000"]]]);
   });
 });

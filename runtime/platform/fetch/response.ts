@@ -18,7 +18,7 @@ import {
   toUSVString,
 } from "../webidl.ts";
 import { isWebSocket, type WebSocket } from "../websocket/websocket.ts";
-import { Body } from "./body.ts";
+import { Body, type Outgoing } from "./body.ts";
 import { type BodyInit, extractBody } from "./body-init.ts";
 import { type BodyMembers, defineBodyMixin } from "./body-mixin.ts";
 import {
@@ -46,8 +46,6 @@ export interface ResponseParts {
   status: number;
   headerBlock: string;
   body: string | Uint8Array<ArrayBuffer> | ByteSource | undefined;
-  /** Bytes of the body, where they are known before they are read. */
-  length: number | undefined;
   /** Set where the answer is a WebSocket. */
   webSocket: WebSocket | undefined;
 }
@@ -232,9 +230,8 @@ export class Response {
       const outgoing = response.#body?.send();
       return {
         status: response.#status,
-        headerBlock: response.#headerBlock(),
+        headerBlock: response.#headerBlock(outgoing),
         body: outgoing?.content,
-        length: outgoing?.length,
         webSocket: response.#webSocket,
       };
     };
@@ -259,14 +256,21 @@ export class Response {
     });
   }
 
-  /** In one string, without a Headers object where there is none (I1). */
-  #headerBlock(): string {
+  /** In one string, without a Headers object where there is none (I1). The host knows the length of what is sent whole. */
+  #headerBlock(outgoing: Outgoing | undefined): string {
+    const isStream = outgoing !== undefined && isByteSource(outgoing.content);
+    if (isStream && outgoing.length !== undefined)
+      addDefaultHeader(this.headers, "content-length", `${outgoing.length}`);
     if (this.#headers !== undefined) return headersToBlock(this.headers);
     return this.#contentType === undefined ? "" : `content-type\n${this.#contentType}\n`;
   }
 }
 
 asInterface("Response", Response);
+
+function isByteSource(content: Outgoing["content"]): content is ByteSource {
+  return typeof content !== "string" && !(content instanceof Uint8Array);
+}
 showFields(Response, "Response", ({ status, statusText, headers, bodyUsed, ok, redirected, type, url }) => ({
   status,
   statusText,
