@@ -21,10 +21,11 @@ describe("abort", () => {
         `return Promise.all([
            fetch(origin, { signal: AbortSignal.abort() }).catch((error) => [error.name, error instanceof DOMException]),
            fetch(origin, { signal: AbortSignal.abort("own") }).catch((reason) => reason),
+           fetch(origin, { signal: AbortSignal.abort(Object.freeze(new TypeError("own"))) }).catch((e) => e.message),
          ])`,
         server.origin,
       ),
-    ).toEqual([["AbortError", true], "own"]);
+    ).toEqual([["AbortError", true], "own", "own"]);
     expect(server.connections).toBe(0);
   });
 

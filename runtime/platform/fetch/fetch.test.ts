@@ -121,6 +121,17 @@ describe("a failure", () => {
     });
   });
 
+  it("has the place of the call in its stack", async () => {
+    const stack = await world.run(
+      `await null;
+       const call = () => fetch("http://127.0.0.1:25").catch((error) => error.stack);
+       return call();`,
+    );
+    expect(stack).toMatch(
+      /^TypeError: fetch failed: port 25 .*\n +at call \(narun:bundle:\d+:\d+\)\n +at .*narun:bundle/,
+    );
+  });
+
   it("says that a name has no address", async () => {
     const nowhere = createFetchWorld({
       lookup: async () => {
