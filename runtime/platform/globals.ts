@@ -73,9 +73,6 @@ const attributes = {
 export function installGlobals(): void {
   makeGlobalEventTarget();
   for (const [name, value] of Object.entries(interfaces)) {
-    // The bundler calls a class by another name where two files have one of the same.
-    if (typeof value === "function")
-      Object.defineProperty(value, "name", { value: name, configurable: true });
     define(name, value, false);
     if (typeof value === "function") refuseCloning(value.prototype);
   }
@@ -83,5 +80,7 @@ export function installGlobals(): void {
 }
 
 function define(name: string, value: unknown, enumerable: boolean): void {
+  // The bundler calls a class or a function by another name where two files have one of the same.
+  if (typeof value === "function") Object.defineProperty(value, "name", { value: name, configurable: true });
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable });
 }

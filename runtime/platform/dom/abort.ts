@@ -1,3 +1,4 @@
+import { showFields } from "../inspection.ts";
 import { asInterface, conversions, requireArguments, toSequence } from "../webidl.ts";
 import { AbortState } from "./abort-state.ts";
 import { startDeadline } from "./deadlines.ts";
@@ -72,6 +73,9 @@ export class AbortSignal extends EventTarget {
 }
 
 asInterface("AbortSignal", AbortSignal);
+showFields(AbortSignal, "AbortSignal", ({ aborted, reason }) =>
+  aborted ? { aborted, reason } : { aborted },
+);
 defineEventHandlers(AbortSignal.prototype, ["abort"]);
 
 /** `AbortController` of the DOM standard. */
@@ -88,6 +92,7 @@ export class AbortController {
 }
 
 asInterface("AbortController", AbortController);
+showFields(AbortController, "AbortController", ({ signal }) => ({ signal }));
 
 /** A signal without a controller: for what the platform itself aborts. */
 export function createAbortSignal(): AbortSignal {

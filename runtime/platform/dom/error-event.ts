@@ -1,3 +1,4 @@
+import { showFields } from "../inspection.ts";
 import {
   asInterface,
   conversions,
@@ -57,3 +58,11 @@ export class ErrorEvent extends Event {
 }
 
 asInterface("ErrorEvent", ErrorEvent);
+showFields(ErrorEvent, "ErrorEvent", ({ type, message, filename, lineno, colno, error }) => ({
+  type,
+  message,
+  filename,
+  lineno,
+  colno,
+  error,
+}));

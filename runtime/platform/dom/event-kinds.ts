@@ -1,3 +1,4 @@
+import { showFields } from "../inspection.ts";
 import {
   asInterface,
   conversions,
@@ -127,6 +128,15 @@ export class ProgressEvent extends Event {
 }
 
 asInterface("CustomEvent", CustomEvent);
+showFields(CustomEvent, "CustomEvent", ({ type, detail }) => ({ type, detail }));
 asInterface("PromiseRejectionEvent", PromiseRejectionEvent);
+showFields(PromiseRejectionEvent, "PromiseRejectionEvent", ({ type, reason }) => ({ type, reason }));
 asInterface("CloseEvent", CloseEvent);
+showFields(CloseEvent, "CloseEvent", ({ type, code, reason, wasClean }) => ({
+  type,
+  code,
+  reason,
+  wasClean,
+}));
 asInterface("ProgressEvent", ProgressEvent);
+showFields(ProgressEvent, "ProgressEvent", ({ type, loaded, total }) => ({ type, loaded, total }));

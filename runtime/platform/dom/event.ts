@@ -1,3 +1,4 @@
+import { showFields } from "../inspection.ts";
 import { asInterface, defineConstants, requireArguments, toDictionary, toDOMString } from "../webidl.ts";
 import { elapsedMs } from "./clock.ts";
 
@@ -171,6 +172,7 @@ export class Event {
 }
 
 asInterface("Event", Event);
+showFields(Event, "Event", ({ type, defaultPrevented, target }) => ({ type, defaultPrevented, target }));
 defineConstants(Event, { NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 });
 
 function cancel(state: EventState): void {

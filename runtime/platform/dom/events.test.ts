@@ -191,3 +191,16 @@ describe("kinds of events", () => {
     expect(await run(`return ${expression}`)).toEqual(expected);
   });
 });
+
+describe("console", () => {
+  it("shows what events and signals say", async () => {
+    const fn = await loadTestFunction(`export default () => {
+      console.log(new CustomEvent("a", { detail: { b: 1 } }), AbortSignal.abort(1), structuredClone);
+      return new Response();
+    }`);
+    await fn.call();
+    expect(fn.logs.map(({ text }) => text)).toEqual([
+      "CustomEvent { type: 'a', detail: { b: 1 } } AbortSignal { aborted: true, reason: 1 } [Function: structuredClone]",
+    ]);
+  });
+});

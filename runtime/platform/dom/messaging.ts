@@ -5,6 +5,7 @@
  * I2  Messages wait until the port is started, and move along with it when it is transferred.
  * I3  After `close` nothing is taken in at either end; what was posted before is still delivered.
  */
+import { showFields } from "../inspection.ts";
 import {
   asInterface,
   isObject,
@@ -182,6 +183,7 @@ export class MessagePort extends EventTarget {
 }
 
 asInterface("MessageEvent", MessageEvent);
+showFields(MessageEvent, "MessageEvent", ({ type, data, ports }) => ({ type, data, ports }));
 asInterface("MessagePort", MessagePort);
 // Setting `onmessage` starts the port, `addEventListener` does not.
 defineEventHandlers(MessagePort.prototype, ["message"], (port) => (port as MessagePort).start());

@@ -1,4 +1,5 @@
 /** What is on the performance timeline (Performance Timeline, User Timing). */
+import { showFields } from "../inspection.ts";
 import { asInterface, conversions, requireArguments, toDictionary, toDOMString } from "../webidl.ts";
 import { elapsedMs } from "./clock.ts";
 import { structuredClone } from "./structured-clone.ts";
@@ -89,8 +90,11 @@ export class PerformanceMeasure extends PerformanceEntry {
 }
 
 asInterface("PerformanceEntry", PerformanceEntry);
+showFields(PerformanceEntry, "PerformanceEntry", (entry) => entry.toJSON());
 asInterface("PerformanceMark", PerformanceMark);
+showFields(PerformanceMark, "PerformanceMark", (entry) => entry.toJSON());
 asInterface("PerformanceMeasure", PerformanceMeasure);
+showFields(PerformanceMeasure, "PerformanceMeasure", (entry) => entry.toJSON());
 
 function clonedDetail(detail: unknown): unknown {
   return detail === undefined || detail === null ? null : structuredClone(detail);
