@@ -4,7 +4,8 @@
  *
  * I1  The rest of a body is sent when the instance first grants credit, which says that it took the request. Until then
  *     nothing of it is read, and the request may go elsewhere.
- * I2  After `close`, `cancel` or `breakOff` nothing is sent, and nothing that comes is heard.
+ * I2  What comes before its receiver is there (it follows its head at once) waits; nothing of it is lost.
+ * I3  After `close`, `cancel` or `breakOff` nothing is sent, and nothing that comes is heard.
  */
 import { type Frame, subjects } from "../contracts/index.ts";
 import {
@@ -59,6 +60,9 @@ export class Exchange {
   #sender: StreamSender | undefined;
   #onCredit: (() => void) | undefined;
   #receiver: StreamReceiver | undefined;
+  /** What came between the answer's head and `open`. */
+  readonly #early: { frame: Frame; message: Message }[] = [];
+  #broken: string | undefined;
   #isOver = false;
 
   constructor({ nats, instance, token, rest }: ExchangeOptions) {
@@ -78,12 +82,11 @@ export class Exchange {
   /** Takes what the instance says beside its reply. */
   receive(frame: Frame, message: Message): void {
     if (this.#isOver) return;
-    if (frame.kind !== "credit" && frame.kind !== "cancel") {
-      this.#receiver?.receive(frame, message);
-      return;
-    }
     if (frame.kind === "credit") this.#beginRest();
-    this.#sender?.receive(frame);
+    const isForSender = frame.kind === "credit" || frame.kind === "cancel";
+    if (isForSender && this.#sender !== undefined) this.#sender.receive(frame);
+    else if (!isForSender && this.#receiver !== undefined) this.#receiver.receive(frame, message);
+    else this.#early.push({ frame, message });
   }
 
   /** The instance answers with a stream; `onOver` is called when it ended, however it did. */
@@ -100,6 +103,8 @@ export class Exchange {
       });
       this.#receiver = receiver;
       receiver.grant(WINDOW_BYTES);
+      for (const { frame, message } of this.#early.splice(0)) this.receive(frame, message);
+      if (this.#broken !== undefined) receiver.breakOff(this.#broken);
     };
     return {
       open: begin,
@@ -121,6 +126,7 @@ export class Exchange {
   /** The instance is gone, or frames were lost: the response, if one has begun, is broken. */
   breakOff(code: string): void {
     this.#isOver = true;
+    this.#broken = code;
     this.#receiver?.breakOff(code);
   }
 

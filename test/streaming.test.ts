@@ -110,6 +110,18 @@ describe("streaming", () => {
     await eventually(async () => expect(JSON.stringify(await world.logs("half"))).toContain("half-way"));
   });
 
+  it("breaks the answer of a handler whose stream breaks at once", async () => {
+    await using world = await startWorld();
+    await world.push(
+      "at-once",
+      `export default () => new Response(new ReadableStream({ start(controller) { controller.error(new Error("no")) } }))`,
+    );
+    for (let n = 0; n < 20; n++) {
+      const response = await world.fetch("/at-once");
+      await expect(response.bytes()).rejects.toThrow();
+    }
+  });
+
   it("slows the writer down to its reader, and aborts the handler's signal when that leaves", async () => {
     await using world = await startWorld();
     await world.push(
