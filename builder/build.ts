@@ -5,6 +5,7 @@ import { sha256Hex } from "../nats/index.ts";
 import { createBuildError, createNoHandlerError, createTooLargeError, hasHandler } from "./build-error.ts";
 import { type BuildIssue, createIssue } from "./build-issue.ts";
 import { type Bundle, type BundledFile, type Bundler, createBundler } from "./bundler.ts";
+import { writeEnvTypes } from "./env-types.ts";
 import { type LoadedFunction, loadFunction } from "./function-folder.ts";
 
 /** A function, ready to be pushed. */
@@ -62,7 +63,10 @@ export async function buildWith(
     throw createTooLargeError(fn, result.code.byteLength, heaviest);
   }
   const manifest = createManifest(fn.config, result);
-  if (write) await writeBuild(fn, manifest, result);
+  if (write) {
+    await writeBuild(fn, manifest, result);
+    await writeEnvTypes(fn, { onlyPresent: true });
+  }
   return {
     config: fn.config,
     manifest,

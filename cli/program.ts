@@ -11,6 +11,7 @@ const COMMANDS: Record<string, () => Promise<AddCommand>> = {
   dev: async () => (await import("./commands/dev.ts")).addDevCommand,
   init: async () => (await import("./commands/init.ts")).addInitCommand,
   build: async () => (await import("./commands/build.ts")).addBuildCommand,
+  types: async () => (await import("./commands/types.ts")).addTypesCommand,
   push: async () => (await import("./commands/push.ts")).addPushCommand,
   rollback: async () => (await import("./commands/rollback.ts")).addRollbackCommand,
   rm: async () => (await import("./commands/rm.ts")).addRmCommand,

@@ -3,7 +3,21 @@
  * the bundle. `Request` and `Response` are the platform's own.
  */
 
-/** What `env` in narun.yaml says: name → value. */
+export type {
+  BindingValue,
+  KvBucket,
+  KvChange,
+  KvEntry,
+  KvPutOptions,
+  NatsReply,
+  ObjectBucket,
+  ObjectInfo,
+  Publisher,
+  Service,
+  StoredObject,
+} from "./bindings.ts";
+
+/** The plain values of `env`. With bindings it is what `narun types` writes: `import type { Env } from "./narun-env"`. */
 export type Env = Readonly<Record<string, string>>;
 
 /** Facts of one request. */
@@ -16,7 +30,8 @@ export interface Context {
 
 /**
  * Answers a request. A function of this type is a whole function as the default export, or answers one method under
- * that method's name (`export const GET: Handler`). `E` names the env values that it relies on.
+ * that method's name (`export const GET: Handler`). `E` is the function's own `Env`, or names what it relies
+ * on of it.
  */
 export type Handler<E = Env> = (request: Request, env: E, context: Context) => Response | Promise<Response>;
 

@@ -1,0 +1,27 @@
+import type { Command } from "commander";
+import { loadFunction, writeEnvTypes } from "../../builder/index.ts";
+import { addExamples } from "../examples.ts";
+import { forEachFunction } from "../function-folders.ts";
+import { createOutput } from "../output.ts";
+import type { CommonOptions } from "../session.ts";
+
+export function addTypesCommand(program: Command): void {
+  const command = program
+    .command("types [dir]")
+    .description("write the type of env for the function (or every function) in a folder: narun-env.d.ts")
+    .option("--check", "write nothing; fail where a file is not what narun.yaml says")
+    .action(async (dir: string | undefined, { check = false }: { check?: boolean }, command: Command) => {
+      const output = createOutput(command.optsWithGlobals<CommonOptions>());
+      await forEachFunction(dir, output, async (folder) => {
+        const { file, changed } = await writeEnvTypes(await loadFunction(folder), { check });
+        if (check && changed) process.exitCode = 1;
+        if (output.isJson) return output.json({ file, changed });
+        const done = check ? "out of date" : "written";
+        output.line(`${file}  ${changed ? done : "up to date"}`);
+      });
+    });
+  addExamples(command, [
+    ["narun types", 'then: import type { Env } from "./narun-env"'],
+    ["narun types functions --check", "in a pipeline"],
+  ]);
+}
