@@ -21,8 +21,8 @@ import {
   PostOp,
 } from "../../platform/boundary.ts";
 import { readEncodingTables } from "./encoding-tables.ts";
-import { answerCryptoSupport } from "./process/crypto/supports.ts";
 import { type InspectorChannel, openInspectorChannel } from "./inspector-channel.ts";
+import { answerCryptoSupport } from "./process/crypto/supports.ts";
 
 /** How an entry into a sandbox ended, seen from the outside. */
 export type EntryOutcome =
