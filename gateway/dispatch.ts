@@ -103,12 +103,9 @@ export class Dispatcher {
   onLost(instance: Instance): void {
     for (const { job, flight } of this.#underWay()) {
       if (flight.target !== instance) continue;
-      if (flight.kind === "streaming") {
-        this.#breakOff(job, "CONSUMER_DIED");
-        continue;
-      }
       this.#options.observer.replied(job.service, "consumer_died");
-      if (mayRepeat(job)) this.#repeat(job);
+      if (flight.kind === "streaming") this.#breakOff(job, "CONSUMER_DIED");
+      else if (mayRepeat(job)) this.#repeat(job);
       else this.#fail(job, "CONSUMER_DIED");
     }
   }
@@ -395,8 +392,9 @@ export class Dispatcher {
   }
 
   #underWay(): { job: Job; flight: InFlight | Streaming }[] {
-    return [...this.#active].flatMap((job) =>
-      job.phase.kind === "in-flight" || job.phase.kind === "streaming" ? [{ job, flight: job.phase }] : [],
-    );
+    return [...this.#active].flatMap((job) => {
+      const { phase } = job;
+      return phase.kind === "in-flight" || phase.kind === "streaming" ? [{ job, flight: phase }] : [];
+    });
   }
 }

@@ -85,7 +85,7 @@ export function createHttpServer(options: HttpOptions): Server {
   const server = createServer({ shouldUpgradeCallback: isWebSocketRequest }, (incoming, outgoing) => {
     void listener(incoming, outgoing);
   });
-  server.on("upgrade", (incoming, socket, head) => serveUpgrade(options, { incoming, socket, head }));
+  server.on("upgrade", (incoming, socket, head) => serveUpgrade(options, incoming, socket as Socket, head));
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   // Node would tell every client to go on with its body; here its length is looked at before.
   server.on("clientError", (error, socket) => answerUnreadable(error, socket));
@@ -94,16 +94,20 @@ export function createHttpServer(options: HttpOptions): Server {
 }
 
 /** A request for a WebSocket is answered as any other, until the function says 101. */
-function serveUpgrade(options: HttpOptions, upgrade: Upgrade): void {
-  const { incoming, socket } = upgrade;
+function serveUpgrade(options: HttpOptions, incoming: IncomingMessage, socket: Socket, head: Buffer): void {
   const outgoing = new ServerResponse(incoming);
-  outgoing.assignSocket(socket as Socket);
+  outgoing.assignSocket(socket);
   outgoing.shouldKeepAlive = false;
   // Node has let go of the connection: nobody else tells of its end, or ends it.
-  socket.once("close", () => outgoing.emit("close"));
+  const onClose = () => void outgoing.emit("close");
+  socket.once("close", onClose);
   socket.on("error", () => socket.destroy());
   outgoing.once("finish", () => socket.end());
-  const exchange = beginExchange(incoming, outgoing, upgrade);
+  const release = () => {
+    socket.off("close", onClose);
+    outgoing.detachSocket(socket);
+  };
+  const exchange = beginExchange(incoming, outgoing, { incoming, socket, head, release });
   serve(options, exchange).catch((error: unknown) => {
     options.log.error({ requestId: exchange.requestId, error: messageOf(error) }, "an upgrade failed");
     socket.destroy();
@@ -255,7 +259,7 @@ function writeStreamed(
   const head = toStreamHead(message);
   if (upgrade !== undefined && head?.status === SWITCHING_PROTOCOLS) {
     head.headers.push("X-Request-Id", requestId);
-    outgoing.detachSocket(upgrade.socket as Socket);
+    upgrade.release();
     options.webSockets.accept(upgrade, head.headers, body, cancel);
     options.metrics.answered(method, pattern, head.status, performance.now() - startedMs);
     return;

@@ -19,6 +19,8 @@ export interface Upgrade {
   readonly socket: Duplex;
   /** What the client sent after its request. */
   readonly head: Buffer;
+  /** Takes the connection from HTTP: its end is no longer the end of a request. */
+  release(): void;
 }
 
 export interface WebSockets {
