@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type Build, buildFunction } from "../../builder/index.ts";
 
 /** A function's source: the text of its `index.ts`, or its files by name. */
-export type Source = string | Record<string, string>;
+export type Source = string | Record<string, string | Uint8Array>;
 
 const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
 
