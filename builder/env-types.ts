@@ -41,7 +41,7 @@ interface Property {
 
 const TYPES = { kv: "KvBucket", objects: "ObjectBucket", service: "Service", publish: "Publisher" } as const;
 
-export function renderEnvTypes(config: FunctionConfig): string {
+function renderEnvTypes(config: FunctionConfig): string {
   const capabilities = capabilitiesOf(config);
   const properties: Property[] = [
     ...config.env

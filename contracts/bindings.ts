@@ -6,7 +6,7 @@ import { z } from "zod";
 import { NameSchema } from "./names.ts";
 
 /** A property of `env`. */
-export const VariableNameSchema = z
+const VariableNameSchema = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "an env name has letters, digits and _, and no digit first");
 

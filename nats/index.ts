@@ -1,4 +1,4 @@
-export type { ByteEntry, ByteKv, ByteKvChange, KvPage, KvWrite } from "./byte-kv.ts";
+export type { ByteKv, KvWrite } from "./byte-kv.ts";
 export { openByteKv } from "./byte-kv.ts";
 export { type ByteObjects, type ObjectFacts, openByteObjects } from "./byte-objects.ts";
 export {
@@ -38,5 +38,7 @@ export {
   specOfManifest,
 } from "./stores.ts";
 export { frameHeaders, frameOf, type SendFrame } from "./streams/frames.ts";
+export { createPeers, type Peers } from "./streams/peers.ts";
+export { createStreamPresence, type StreamPresence } from "./streams/presence.ts";
 export { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./streams/receiver.ts";
 export { StreamSender, type StreamSenderOptions } from "./streams/sender.ts";

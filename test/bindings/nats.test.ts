@@ -1,0 +1,160 @@
+/** Other functions and subjects of NATS in `env`, through the whole system. */
+import { afterAll, describe, expect, it } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { createProbes } from "../harness/probe.ts";
+import { startWorld } from "../harness/world.ts";
+
+// Who calls what nobody runs hears of it soon.
+const world = await startWorld({ gateway: { hold: { holdMs: 1_000 } } });
+afterAll(() => world[Symbol.asyncDispose]());
+const run = createProbes(world);
+
+describe("a service", () => {
+  const bindings = [{ name: "USERS", service: "users" }];
+  const echo = `
+    export default async (request: Request) =>
+      Response.json(
+        { method: request.method, url: request.url, body: await request.text(), kept: request.headers.get("x-kept") },
+        { status: 201, headers: { "x-answer": "yes", "set-cookie": "a=1" } },
+      );
+  `;
+
+  it("is called with no HTTP in between, and woken for it", async () => {
+    await world.push("users", echo);
+    const found = await run(
+      `const response = await env.USERS.fetch("/users/7?x=%20", { method: "PUT", body: "héllo", headers: { "x-kept": "é" } });
+       return [response.status, response.headers.get("x-answer"), response.headers.getSetCookie(), await response.json()];`,
+      bindings,
+    );
+    expect(found).toEqual([
+      201,
+      "yes",
+      ["a=1"],
+      { method: "PUT", url: "http://users/users/7?x=%20", body: "héllo", kept: "é" },
+    ]);
+  });
+
+  it("takes the request that came", async () => {
+    const found = await run(`return (await env.USERS.fetch(request)).json()`, bindings);
+    expect(found).toMatchObject({
+      method: "POST",
+      body: "the body",
+      url: expect.stringMatching(/\/probe-\d+$/),
+    });
+  });
+
+  it("gets the request's id and deadline", async () => {
+    const facts = `export default (request, env, ctx) => Response.json([ctx.requestId, ctx.deadline]);`;
+    await world.push("facts", facts);
+    const caller = `
+      export default async (request, env, ctx) => {
+        const found = await (await env.FACTS.fetch("/")).json();
+        return Response.json([found[0] === ctx.requestId, found[1] === ctx.deadline]);
+      };
+    `;
+    await world.push("asks-facts", caller, { bindings: [{ name: "FACTS", service: "facts" }] });
+    const answer = await world.call("/asks-facts");
+    expect(JSON.parse(answer.text)).toEqual([true, true]);
+  });
+
+  it("answers with a problem where the platform cannot", async () => {
+    const call = `const response = await env.OTHER.fetch("/");
+      return [response.status, response.headers.get("content-type"), (await response.json()).code];`;
+    const problem = "application/problem+json";
+    const missing = run(call, [{ name: "OTHER", service: "no-such-service" }]);
+    await world.push("throws", `export default () => { throw new Error("secret detail"); };`);
+    const threw = run(call, [{ name: "OTHER", service: "throws" }]);
+    expect(await Promise.all([missing, threw])).toEqual([
+      [503, problem, "NO_CONSUMER"],
+      [500, problem, "HANDLER_THREW"],
+    ]);
+  });
+
+  it("that calls itself ends after 16 calls", async () => {
+    const source = `
+      export default async (request, env) => {
+        const response = await env.SELF.fetch("/");
+        if (response.status !== 508) return new Response(String(Number(await response.text()) + 1));
+        return new Response((await response.json()).code === "SERVICE_LOOP" ? "1" : "wrong");
+      };
+    `;
+    await world.push("loop", source, { bindings: [{ name: "SELF", service: "loop" }] });
+    expect(await world.call("/loop")).toMatchObject({ status: 200, text: "17" });
+  });
+
+  it("is not waited for any longer once its signal aborts", async () => {
+    await world.push("slow", `export default () => new Promise(() => {});`, { limits: { timeoutMs: 1_000 } });
+    const found = await run(
+      `const controller = new AbortController();
+       const call = env.SLOW.fetch("/", { signal: controller.signal });
+       setTimeout(() => controller.abort(new Error("enough")), 20);
+       await call;`,
+      [{ name: "SLOW", service: "slow" }],
+    );
+    expect(found).toEqual({ name: "Error", message: "enough" });
+  });
+});
+
+describe("publish", () => {
+  const bindings = [{ name: "EVENTS", publish: ["orders.>", "stock.*.changed"] }];
+
+  it("sends messages to the declared subjects", async () => {
+    const got: unknown[] = [];
+    const subscription = world.connection.subscribe("orders.>", (message) =>
+      got.push([message.subject, message.text(), message.headers?.get("X-Kind")]),
+    );
+    await world.connection.flush();
+    await run(
+      `await env.EVENTS.publish("orders.new", { id: 7 }, { "X-Kind": "order" }); await env.EVENTS.publish("orders.a.b");`,
+      bindings,
+    );
+    await eventually(() =>
+      expect(got).toEqual([
+        ["orders.new", '{"id":7}', ["order"]],
+        ["orders.a.b", "", undefined],
+      ]),
+    );
+    subscription.unsubscribe();
+  });
+
+  it("asks and gets the reply", async () => {
+    const subscription = world.connection.subscribe("stock.apple.changed", (message) =>
+      message.respond(`${message.text()}!`, new Map([["X-By", ["test"]]])),
+    );
+    await world.connection.flush();
+    const found = await run(
+      `const reply = await env.EVENTS.request("stock.apple.changed", "hi");
+       return [reply.text(), reply.headers["X-By"]];`,
+      bindings,
+    );
+    expect(found).toEqual(["hi!", "test"]);
+    subscription.unsubscribe();
+  });
+
+  it.each([
+    ["orders", "BindingError"],
+    ["stock.changed", "BindingError"],
+    ["stock.a.b.changed", "BindingError"],
+    ["narun.node.x", "BindingError"],
+    ["$JS.API.STREAM.DELETE.KV_app-configs", "BindingError"],
+    ["orders.*", "TypeError"],
+    ["orders.>", "TypeError"],
+    ["orders..x", "TypeError"],
+    ["orders.a b", "TypeError"],
+  ])("refuses the subject %s", async (subject, name) => {
+    const found = await run(`await env.EVENTS.publish(${JSON.stringify(subject)}, "x")`, bindings);
+    expect(found).toMatchObject({ name });
+  });
+
+  it("refuses headers that are narun's own, and tells when nobody replies", async () => {
+    const found = await run(
+      `const said = [];
+       for (const headers of [{ "Narun-Hops": "0" }, { "a\\nb": "c" }, { "Nats-TTL": "1s" }])
+         await env.EVENTS.publish("orders.x", "", headers).catch((error) => said.push(error.name));
+       await env.EVENTS.request("orders.nobody").catch((error) => said.push(error.message));
+       return said;`,
+      bindings,
+    );
+    expect(found).toEqual(["TypeError", "TypeError", "TypeError", '"orders.nobody": nobody listens']);
+  });
+});
