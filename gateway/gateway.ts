@@ -12,7 +12,13 @@ import type { Server } from "node:http";
 import { Server as NetServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GATEWAY_SERVICE, type GatewayStats, messageOf } from "../contracts/index.ts";
-import { followNodes, type MicroService, type Nats, registerMicroService } from "../nats/index.ts";
+import {
+  createStreamPresence,
+  followNodes,
+  type MicroService,
+  type Nats,
+  registerMicroService,
+} from "../nats/index.ts";
 import { aborted } from "./aborted.ts";
 import type { CompatConfig } from "./config.ts";
 import { createDemand } from "./demand.ts";
@@ -26,7 +32,6 @@ import type { Log } from "./log.ts";
 import { createMetrics, createMetricsServer } from "./metrics.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 import { createSpecs } from "./specs.ts";
-import { createStreamPresence } from "./stream-presence.ts";
 import { createWebSockets } from "./websocket.ts";
 
 export interface GatewayOptions {

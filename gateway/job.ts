@@ -1,11 +1,10 @@
 /** One request on its way through the dispatcher, what is asked of it, and what becomes of it. */
 import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
-import type { Headers, Message, Nats, PendingReply } from "../nats/index.ts";
+import type { Headers, Message, Nats, PendingReply, StreamPresence } from "../nats/index.ts";
 import type { BodyRest, Exchange, ResponseBody } from "./exchange.ts";
 import type { HoldLimits } from "./hold.ts";
 import type { Instance, Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
-import type { StreamPresence } from "./stream-presence.ts";
 
 export interface DispatchRequest {
   service: string;

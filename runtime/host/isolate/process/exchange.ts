@@ -11,13 +11,13 @@ import {
   headerValue,
   type Message,
   type Nats,
+  type Peers,
   type SendFrame,
   StreamReceiver,
   StreamSender,
   type StreamSenderOptions,
 } from "../../../../nats/index.ts";
 import type { Inbound, IsolateStreams } from "./isolate-streams.ts";
-import type { Peers } from "./peers.ts";
 import { createSocket, type Socket, type SocketOptions } from "./socket.ts";
 
 export interface Exchange {

@@ -22,6 +22,7 @@ import {
   type Message,
   type MicroService,
   type Nats,
+  type Peers,
   registerMicroService,
   type Subscription,
 } from "../../../../nats/index.ts";
@@ -35,7 +36,6 @@ import { createIsolateLink } from "./isolate-link.ts";
 import { loadFunction } from "./load-function.ts";
 import { createOpenRequests } from "./open-requests.ts";
 import { createOperations } from "./operations.ts";
-import type { Peers } from "./peers.ts";
 import type { Pool } from "./pool.ts";
 import { replyFromError } from "./reply-to-message.ts";
 import type { SourceMaps } from "./source-maps.ts";

@@ -6,13 +6,12 @@
  */
 import type { GoneReason } from "../../../../contracts/index.ts";
 import { messageOf } from "../../../../contracts/index.ts";
-import { connectNats, type Nats } from "../../../../nats/index.ts";
+import { connectNats, createPeers, type Nats, type Peers } from "../../../../nats/index.ts";
 import type { TrialOutcome } from "../../host.ts";
 import { createEngine } from "../engine.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createOperations } from "./operations.ts";
-import { createPeers, type Peers } from "./peers.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { createSourceMaps } from "./source-maps.ts";
 import { tryBundle } from "./trial.ts";

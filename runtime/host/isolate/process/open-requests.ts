@@ -8,13 +8,12 @@
  * I4  Work in the background (`ctx.waitUntil`) keeps the instance, never the answer, and for its time at most.
  */
 import { type ErrorCode, errorEntry, type FunctionConfig } from "../../../../contracts/index.ts";
-import type { Message, Nats } from "../../../../nats/index.ts";
+import type { Message, Nats, Peers } from "../../../../nats/index.ts";
 import { AbortKind, EnterOp, FailureKind } from "../../../platform/boundary.ts";
 import { createBackgroundWork } from "./background-work.ts";
 import { type Exchange, openExchange } from "./exchange.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import type { IsolateStreams } from "./isolate-streams.ts";
-import type { Peers } from "./peers.ts";
 import { type Reply, replyFromError, replyFromResponse, replyMethodNotAllowed } from "./reply-to-message.ts";
 import { type IncomingRequest, requestFromMessage } from "./request-from-message.ts";
 import { type BodySender, sendBody } from "./send-body.ts";

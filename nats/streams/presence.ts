@@ -1,12 +1,12 @@
-import { PEER_HEARTBEAT_MS, subjects } from "../contracts/index.ts";
-import type { Nats } from "../nats/index.ts";
+import { PEER_HEARTBEAT_MS, subjects } from "../../contracts/index.ts";
+import type { Nats } from "../connection.ts";
 
 /**
- * Says that this gateway is alive, to those who stream to it: once a second, while there is a stream. One that dies
- * cannot cancel its streams.
+ * Says that this asker is alive, to those who stream with it: once a second, while there is a stream. One that dies
+ * cannot cancel its streams (peers.ts is the other side).
  */
 export interface StreamPresence {
-  /** Names the gateway in the tokens of its exchanges. */
+  /** Names the asker in the tokens of its exchanges. */
   readonly peer: string;
   /** A stream begins; returns what says that it ended. */
   begin(): () => void;

@@ -1,11 +1,11 @@
 /**
- * Whether the askers of streams are still there: a gateway that dies cannot cancel.
+ * Whether the askers of streams are still there: one that dies cannot cancel.
  *
  * I1  A peer that somebody follows and that is silent for `PEER_LOST_MS` is lost: each follower hears so once.
  * I2  Nothing is subscribed to and no timer runs while nobody follows anybody.
  */
-import { PEER_HEARTBEAT_MS, PEER_LOST_MS, subjects } from "../../../../contracts/index.ts";
-import type { Nats, Subscription } from "../../../../nats/index.ts";
+import { PEER_HEARTBEAT_MS, PEER_LOST_MS, subjects } from "../../contracts/index.ts";
+import type { Nats, Subscription } from "../connection.ts";
 
 export interface Peers {
   /** Calls back when the peer is lost; returns what ends that. */
