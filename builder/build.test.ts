@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, utimes } from "node:fs/promises";
+import { mkdir, readFile, rename, symlink, utimes } from "node:fs/promises";
 import { SourceMap } from "node:module";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
@@ -104,6 +104,16 @@ test("places in the code are mapped right, however far above the packages are", 
     { originalSource: "node_modules/fails/main.js", originalLine: 1, originalColumn: 8 },
     { originalSource: "index.ts", originalLine: 1, originalColumn: 25 },
   ]);
+});
+
+test("packages may be linked to from elsewhere: their files are named from node_modules on", async () => {
+  await using folder = await createSourceFolder({ ...SOURCES, ...INSTALLED });
+  const revision = (await buildFunction(folder.dir)).revision;
+  const elsewhere = join(dirname(folder.dir), "else", "where");
+  await mkdir(elsewhere, { recursive: true });
+  await rename(folder.path("node_modules"), join(elsewhere, "node_modules"));
+  await symlink(join(elsewhere, "node_modules"), folder.path("node_modules"), "dir");
+  expect((await buildFunction(folder.dir)).revision).toBe(revision);
 });
 
 test("code and configuration each change the revision", async () => {

@@ -3,8 +3,9 @@
  * machine, and must not change the digest. esbuild names such files in the source map, and CommonJS modules in the code.
  */
 
-/** `__commonJS({"../../node_modules/…"(`: the way up is what goes. */
-const WAY_UP = /(?<=\(\{")(?:\.\.\/)+(?=node_modules\/[^"\n]*"\()/g;
+/** `__commonJS({"../../node_modules/…"(`: the way to the packages is what goes. */
+const WAY_IN_CODE = /(?<=\(\{")(?:\.\.\/)+(?:[^"\n]*?\/)?(?=node_modules\/[^"\n]*"\()/g;
+const WAY_IN_MAP = /^(?:\.\.\/)+(?:.*?\/)?(?=node_modules\/)/;
 
 interface Cut {
   line: number;
@@ -18,12 +19,12 @@ export function makePlaceIndependent(
 ): { code: Uint8Array; sourceMap: Uint8Array } {
   const text = Buffer.from(code).toString("utf8");
   const map = JSON.parse(Buffer.from(sourceMap).toString("utf8")) as { sources: string[]; mappings: string };
-  const sources = map.sources.map((source) => source.replace(/^(\.\.\/)+(?=node_modules\/)/, ""));
+  const sources = map.sources.map((source) => source.replace(WAY_IN_MAP, ""));
   const cuts = findCuts(text);
   if (cuts.length === 0) return { code, sourceMap: Buffer.from(JSON.stringify({ ...map, sources })) };
   const mappings = shiftMappings(map.mappings, cuts);
   return {
-    code: Buffer.from(text.replace(WAY_UP, "")),
+    code: Buffer.from(text.replace(WAY_IN_CODE, "")),
     sourceMap: Buffer.from(JSON.stringify({ ...map, sources, mappings })),
   };
 }
@@ -31,7 +32,7 @@ export function makePlaceIndependent(
 function findCuts(text: string): Cut[] {
   let line = 0;
   let lineStart = 0;
-  return [...text.matchAll(WAY_UP)].map(({ index, 0: { length } }) => {
+  return [...text.matchAll(WAY_IN_CODE)].map(({ index, 0: { length } }) => {
     for (let next = text.indexOf("\n", lineStart); next !== -1 && next < index; ) {
       line += 1;
       lineStart = next + 1;
