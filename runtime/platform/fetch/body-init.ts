@@ -15,6 +15,7 @@ export type BodyInit =
   | FormData
   | ReadableStream
   | URLSearchParams
+  | AsyncIterable<Uint8Array>
   | { toString(): string };
 
 export interface Extracted {
@@ -26,7 +27,10 @@ export interface Extracted {
 /** A body of whatever user code gave for one, and the content type that it implies (Fetch, "extract a body"). */
 export function extractBody(init: unknown): Extracted {
   if (typeof init !== "object" || init === null) return textBody(init);
-  if (init instanceof ReadableStream) return { body: new Body(init), contentType: undefined };
+  if (isStreamInit(init)) {
+    const stream = init instanceof ReadableStream ? init : ReadableStream.from(init);
+    return { body: new Body(stream), contentType: undefined };
+  }
   if (isBufferSource(init)) return { body: new Body(takeCopy(init, "The body")), contentType: undefined };
   if (isBlob(init)) return { body: new Body(init), contentType: init.type === "" ? undefined : init.type };
   if (isFormData(init)) {
@@ -39,6 +43,15 @@ export function extractBody(init: unknown): Extracted {
       contentType: "application/x-www-form-urlencoded;charset=UTF-8",
     };
   return textBody(init);
+}
+
+/** A stream, or what one can be made of: not in the standard, but what Node and Deno take too. */
+export function isStreamInit(init: unknown): init is ReadableStream | AsyncIterable<unknown> {
+  if (typeof init !== "object" || init === null) return false;
+  return (
+    init instanceof ReadableStream ||
+    typeof (init as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === "function"
+  );
 }
 
 function textBody(init: unknown): Extracted {

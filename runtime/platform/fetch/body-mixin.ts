@@ -4,9 +4,10 @@ import { type Blob, createBlob } from "../file/blob.ts";
 import { createFormData, type FormData } from "../file/form-data.ts";
 import { extractMimeType, type MimeType } from "../file/mime-type.ts";
 import { parseMultipart } from "../file/multipart-parse.ts";
+import { textStreamOf } from "../file/text-stream.ts";
 import type { ReadableStream } from "../streams.ts";
 import { URLSearchParams } from "../url.ts";
-import { type Body, type Bytes, toBytes, toText } from "./body.ts";
+import { Body, type Bytes, toBytes, toText } from "./body.ts";
 
 export interface BodyMembers {
   readonly body: ReadableStream<Uint8Array> | null;
@@ -17,6 +18,7 @@ export interface BodyMembers {
   formData(): Promise<FormData>;
   json(): Promise<unknown>;
   text(): Promise<string>;
+  textStream(): ReadableStream<string>;
 }
 
 export interface BodyAccess<T> {
@@ -56,6 +58,11 @@ export function defineBodyMixin<T extends object>(
     },
     async text() {
       return toText(await read(this));
+    },
+    textStream() {
+      const body = bodyOf(this);
+      if (body?.isUnusable) throw new TypeError("The body has already been read, or is locked");
+      return textStreamOf((body ?? new Body("")).stream as ReadableStream<Uint8Array>);
     },
   };
   Object.defineProperties(Interface.prototype, Object.getOwnPropertyDescriptors(members));

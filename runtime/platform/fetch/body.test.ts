@@ -23,6 +23,7 @@ describe("what a body may be", () => {
     ["new URLSearchParams({ a: 'b c' })", "a=b+c", "application/x-www-form-urlencoded;charset=UTF-8"],
     ["new Blob(['ab']).stream()", "ab", null],
     ["new ReadableStream({ start(c) { c.enqueue(new Uint8Array([97])); c.close() } })", "a", null],
+    ["(async function* () { yield new Uint8Array([97]); yield new Uint8Array([98]) })()", "ab", null],
     ["42", "42", "text/plain;charset=UTF-8"],
     ["{ toString: () => 'own' }", "own", "text/plain;charset=UTF-8"],
     ["null", "", null],
@@ -127,6 +128,22 @@ describe("reading a body", () => {
         return [same, await text(response.body), response.bodyUsed, [...value], await text(new Response("").body)];
       `),
     ).toEqual([true, "ab", true, [97, 98], ""]);
+  });
+
+  it("by textStream() gives its text in chunks, of a blob too", async () => {
+    expect(
+      await run(`
+        const response = new Response(new Uint8Array([0xef, 0xbb, 0xbf, 0xc3, 0xa9]), { headers: { "content-type": "text/plain;charset=latin1" } });
+        const seen = [];
+        for (const stream of [response.textStream(), new Blob(["é"]).textStream(), new Response().textStream()]) {
+          let text = "";
+          for await (const chunk of stream) text += chunk;
+          seen.push(text);
+        }
+        try { response.textStream() } catch (error) { seen.push(error.name) }
+        return [...seen, response.bodyUsed];
+      `),
+    ).toEqual(["é", "é", "", "TypeError", true]);
   });
 
   it("fails with what its stream fails with, and with a TypeError for chunks that are no bytes", async () => {

@@ -91,7 +91,7 @@ describe("Request", () => {
       `),
     ).toEqual([
       ...["GET", "http://a/b#c", null, false, "cors", "same-origin", "default", "follow", "about:client"],
-      ...["", "", false, "half", "", false, true, false, false, 1, 25, true, "[object Request]"],
+      ...["", "", false, "half", "", false, true, false, false, 1, 26, true, "[object Request]"],
     ]);
   });
 
@@ -160,6 +160,7 @@ describe("Request", () => {
     ['new Request("http://a", { duplex: "full" })'],
     ['new Request("http://a", { priority: "odd" })'],
     ['new Request("http://a", { method: "POST", body: new ReadableStream() })'],
+    ['new Request("http://a", { method: "POST", body: (async function* () {})() })'],
     [
       'new Request("http://a", { method: "POST", body: new ReadableStream(), duplex: "half", keepalive: true })',
     ],

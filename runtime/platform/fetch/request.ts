@@ -10,10 +10,9 @@ import type { Blob } from "../file/blob.ts";
 import { blobOfUrl } from "../file/blob-url.ts";
 import type { ByteSource } from "../inbound-stream.ts";
 import { showFields } from "../inspection.ts";
-import { ReadableStream } from "../streams.ts";
 import { asInterface, requireArguments, toUSVString } from "../webidl.ts";
 import { Body, type Outgoing } from "./body.ts";
-import { extractBody } from "./body-init.ts";
+import { extractBody, isStreamInit } from "./body-init.ts";
 import { type BodyMembers, defineBodyMixin } from "./body-mixin.ts";
 import {
   addDefaultHeader,
@@ -78,6 +77,7 @@ export class Request {
   declare readonly formData: BodyMembers["formData"];
   declare readonly json: BodyMembers["json"];
   declare readonly text: BodyMembers["text"];
+  declare readonly textStream: BodyMembers["textStream"];
 
   #method = "GET";
   #url = "";
@@ -205,7 +205,7 @@ export class Request {
     if (this.#method === "GET" || this.#method === "HEAD")
       throw new TypeError(`Request: a ${this.#method} request has no body.`);
     if (!isGiven) return inherited?.move();
-    if (body instanceof ReadableStream) {
+    if (isStreamInit(body)) {
       if (this.#settings.keepalive) throw new TypeError("Request: a stream cannot outlive its sender.");
       if (!isHalfDuplex)
         throw new TypeError('Request: a body that is a stream needs duplex: "half" (RequestInit: duplex).');

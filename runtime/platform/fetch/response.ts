@@ -83,6 +83,7 @@ export class Response {
   declare readonly formData: BodyMembers["formData"];
   declare readonly json: BodyMembers["json"];
   declare readonly text: BodyMembers["text"];
+  declare readonly textStream: BodyMembers["textStream"];
 
   #status = 200;
   #statusText = "";

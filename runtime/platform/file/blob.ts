@@ -12,6 +12,7 @@ import { showFields } from "../inspection.ts";
 import type { ReadableStream } from "../streams.ts";
 import { asInterface, conversions, toDictionary, toDOMString, toEnum, toSequence } from "../webidl.ts";
 import { isBufferSource, takeCopy } from "./buffer-source.ts";
+import { textStreamOf } from "./text-stream.ts";
 
 export type Piece = Uint8Array<ArrayBuffer>;
 export type BlobPart = string | ArrayBuffer | ArrayBufferView | Blob;
@@ -73,6 +74,10 @@ export class Blob {
   async text(): Promise<string> {
     const [only, ...others] = this.#pieces;
     return only === undefined ? "" : decodeUtf8(others.length === 0 ? only : joinPieces(this.#pieces));
+  }
+
+  textStream(): ReadableStream<string> {
+    return textStreamOf(inboundStream(pieceSource(this.#pieces)));
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
