@@ -6,19 +6,32 @@ import { generateSecretsKey, parseSecretsKey, type SecretsKey } from "../nats/in
 /** Where `narun up` keeps its master key, below its data folder. */
 export const SECRETS_KEY_FILE = "secrets.key";
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The original toolkit has the second one. */
+const VARIABLES = ["NARUN_SECRETS_KEY", "NARUN_MASTER_KEY"];
+
+/** The variable that has the key, where one does. */
+export function secretsKeyVariable(environment: Environment = process.env): string | undefined {
+  return VARIABLES.find((variable) => (environment[variable] ?? "") !== "");
+}
+
 /**
- * The master key of secrets: out of the environment (NARUN_SECRETS_KEY, or NARUN_MASTER_KEY as the original toolkit has
- * it), else out of a file that only its owner can read. Undefined where there is neither. Error: USAGE.
+ * The master key of secrets: of the file that was named, else of the environment, else of the file where `narun up` keeps
+ * it. A file must be its owner's alone. Undefined where there is no key. Error: USAGE.
  */
 export async function resolveSecretsKey(
-  file: string | undefined,
-  environment: Readonly<Record<string, string | undefined>> = process.env,
+  { file, fallbackFile }: { file?: string | undefined; fallbackFile?: string },
+  environment: Environment = process.env,
 ): Promise<SecretsKey | undefined> {
-  for (const variable of ["NARUN_SECRETS_KEY", "NARUN_MASTER_KEY"]) {
-    const text = environment[variable];
-    if (text !== undefined && text !== "") return requireKey(text, variable);
+  if (file !== undefined) {
+    const key = await readKeyFile(file);
+    if (key === undefined) throw new NarunError("USAGE", { detail: `--secrets-key: ${file} is not there` });
+    return key;
   }
-  return file === undefined ? undefined : readKeyFile(file);
+  const variable = secretsKeyVariable(environment);
+  if (variable !== undefined) return requireKey(environment[variable] ?? "", variable);
+  return fallbackFile === undefined ? undefined : readKeyFile(fallbackFile);
 }
 
 /** Makes a key file where there is none. */

@@ -55,7 +55,7 @@ async function runNode(options: NodeOptions): Promise<void> {
   const node = resolveName(options.name);
   const labels = parsePairs(options.label, "--label");
   const egressDeny = resolveEgressDeny(options.egressDeny);
-  const secretsKey = await resolveSecretsKey(options.secretsKey);
+  const secretsKey = await resolveSecretsKey({ file: options.secretsKey });
   const { stopped } = untilStopped();
   const login = resolveNats(options);
   const nats = await connectNats({ ...login, name: "narun node", ...logHandlerErrors(log) });

@@ -58,9 +58,10 @@ function workOf(action: string, name: string | undefined, options: SecretOptions
 }
 
 async function setSecret(nats: Nats, output: Output, name: string, options: SecretOptions): Promise<void> {
-  const file = options.secretsKey ?? join(options.dataDir, SECRETS_KEY_FILE);
-  const key = await resolveSecretsKey(file);
-  if (key === undefined) throw new NarunError("SECRETS_KEY_MISSING", { detail: `${file} is not there` });
+  const fallbackFile = join(options.dataDir, SECRETS_KEY_FILE);
+  const key = await resolveSecretsKey({ file: options.secretsKey, fallbackFile });
+  if (key === undefined)
+    throw new NarunError("SECRETS_KEY_MISSING", { detail: `${fallbackFile} is not there` });
   const value = await readValue(name);
   const secrets = await openSecrets(nats);
   const before = await secrets.get(name);

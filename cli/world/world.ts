@@ -21,7 +21,7 @@ import {
 import type { InspectOptions } from "../inspect-option.ts";
 import { logHandlerErrors } from "../log.ts";
 import type { Output, Progress } from "../output.ts";
-import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
+import { ensureSecretsKeyFile, SECRETS_KEY_FILE, secretsKeyVariable } from "../secrets-key.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 import { sendSignal } from "./send-signal.ts";
 
@@ -89,7 +89,7 @@ async function startInOrder(
   const { dataDir, log, external, signal } = options;
   const lock = await lockDataDir(dataDir);
   endings.push(() => lock.release());
-  await ensureSecretsKeyFile(join(dataDir, SECRETS_KEY_FILE));
+  if (secretsKeyVariable() === undefined) await ensureSecretsKeyFile(join(dataDir, SECRETS_KEY_FILE));
   let url = external?.url;
   if (url === undefined) {
     const server = await startEmbedded(options, progress, (pid) => lock.recordNats(pid));
@@ -121,7 +121,7 @@ async function startParts(
     startNodeProcess({
       ...login,
       cacheDir: join(dataDir, "cache"),
-      secretsKeyFile: join(dataDir, SECRETS_KEY_FILE),
+      ...(secretsKeyVariable() === undefined ? { secretsKeyFile: join(dataDir, SECRETS_KEY_FILE) } : {}),
       egressDeny,
       ...(inspect === undefined ? {} : { inspect }),
       logLevel: log.level,
