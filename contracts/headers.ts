@@ -17,6 +17,8 @@ export const headerNames = {
   latin1: "Narun-Latin1",
   /** On a request: its sender takes streams; the token of the exchange. On a reply: the body follows in frames. */
   stream: "Narun-Stream",
+  /** On the answering side's first message: its id in the subjects of control messages, where its asker cannot know. */
+  answerer: "Narun-Answerer",
   /** On a request, `stream`: what the message carries is the beginning of the body, the rest follows in frames. */
   body: "Narun-Body",
   /** On a request, `websocket`: its client asks for one (RFC 6455). */

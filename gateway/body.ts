@@ -6,8 +6,7 @@
  * I3  A body that ends before its end (its client went away) is told as broken, never as whole.
  */
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
-import { createHeaders, type Headers, type Nats, type StreamSender } from "../nats/index.ts";
-import type { BodyRest } from "./exchange.ts";
+import { type BodyRest, createHeaders, type Headers, type Nats, type StreamSender } from "../nats/index.ts";
 
 export type Body =
   | { kind: "whole"; data: Uint8Array }

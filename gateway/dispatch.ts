@@ -24,9 +24,8 @@ import {
   streamToken,
   subjects,
 } from "../contracts/index.ts";
-import { frameOf, type Message, type PendingReply } from "../nats/index.ts";
+import { Asking, frameOf, type Message, type PendingReply } from "../nats/index.ts";
 import { chooseInstance } from "./choose.ts";
-import { Exchange } from "./exchange.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instances.ts";
 import {
@@ -205,7 +204,7 @@ export class Dispatcher {
   }
 
   /** Says in the request's headers that streams are taken; of others than our own instances nobody knows. */
-  #openExchange({ request }: Job, target: Target): Exchange | undefined {
+  #openExchange({ request }: Job, target: Target): Asking | undefined {
     const { nats, presence } = this.#options;
     const { headers, rest } = request;
     headers.delete(headerNames.stream);
@@ -214,7 +213,7 @@ export class Dispatcher {
     const token = streamToken(presence.peer, this.#exchanges++);
     headers.set(headerNames.stream, [token]);
     if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
-    return new Exchange({ nats, instance: target.id, token, rest });
+    return new Asking({ nats, answerer: target.id, token, rest });
   }
 
   /**
@@ -343,7 +342,7 @@ export class Dispatcher {
     this.#pump(job.service);
   }
 
-  #beginStream(job: Job, { target, pending }: InFlight, exchange: Exchange, message: Message): void {
+  #beginStream(job: Job, { target, pending }: InFlight, exchange: Asking, message: Message): void {
     const { observer, presence } = this.#options;
     clearTimeout(job.deadlineTimer);
     if (target !== "shared") target.inFlight -= 1;

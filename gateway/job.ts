@@ -1,7 +1,15 @@
 /** One request on its way through the dispatcher, what is asked of it, and what becomes of it. */
 import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
-import type { Headers, Message, Nats, PendingReply, StreamPresence } from "../nats/index.ts";
-import type { BodyRest, Exchange, ResponseBody } from "./exchange.ts";
+import type {
+  Asking,
+  BodyRest,
+  Headers,
+  Message,
+  Nats,
+  PendingReply,
+  ResponseBody,
+  StreamPresence,
+} from "../nats/index.ts";
 import type { HoldLimits } from "./hold.ts";
 import type { Instance, Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
@@ -75,14 +83,14 @@ export type InFlight = {
   kind: "in-flight";
   target: Target;
   pending: PendingReply;
-  exchange: Exchange | undefined;
+  exchange: Asking | undefined;
 };
 /** The answer's head has gone to the client, its body comes. */
 export type Streaming = {
   kind: "streaming";
   target: Target;
   pending: PendingReply;
-  exchange: Exchange;
+  exchange: Asking;
   endPresence(): void;
 };
 

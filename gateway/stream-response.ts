@@ -6,8 +6,7 @@
  * I2  Credit goes back when the operating system has taken the bytes: a slow reader slows the writer.
  */
 import type { ServerResponse } from "node:http";
-import type { Headers, StreamEnd } from "../nats/index.ts";
-import type { ResponseBody } from "./exchange.ts";
+import type { Headers, ResponseBody, StreamEnd } from "../nats/index.ts";
 
 /** The head of an answer, without a length of the gateway's own. */
 export interface StreamHead {

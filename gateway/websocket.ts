@@ -10,8 +10,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { MAX_SOCKET_MESSAGE_BYTES } from "../contracts/index.ts";
-import type { StreamEnd } from "../nats/index.ts";
-import type { ResponseBody } from "./exchange.ts";
+import type { ResponseBody, StreamEnd } from "../nats/index.ts";
 
 /** A connection that asked to become a WebSocket. */
 export interface Upgrade {

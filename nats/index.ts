@@ -37,6 +37,14 @@ export {
   openSpecs,
   specOfManifest,
 } from "./stores.ts";
+export { Answering, type AnsweringOptions } from "./streams/answering.ts";
+export {
+  Asking,
+  type AskingOptions,
+  type BodyRest,
+  type ResponseBody,
+  type SocketReceiver,
+} from "./streams/asking.ts";
 export { frameHeaders, frameOf, type SendFrame } from "./streams/frames.ts";
 export { createPeers, type Peers } from "./streams/peers.ts";
 export { createStreamPresence, type StreamPresence } from "./streams/presence.ts";

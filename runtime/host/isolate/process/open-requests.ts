@@ -11,7 +11,7 @@ import { type ErrorCode, errorEntry, type FunctionConfig } from "../../../../con
 import type { Message, Nats, Peers } from "../../../../nats/index.ts";
 import { AbortKind, EnterOp, FailureKind } from "../../../platform/boundary.ts";
 import { createBackgroundWork } from "./background-work.ts";
-import { type Exchange, openExchange } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import type { IsolateStreams } from "./isolate-streams.ts";
 import { type Reply, replyFromError, replyFromResponse, replyMethodNotAllowed } from "./reply-to-message.ts";
@@ -223,7 +223,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     open(message, done) {
       const id = nextId++;
       const request = requestFromMessage(message, config.name, limits.timeoutMs);
-      const exchange = openExchange({ nats, peers, message, onGone: () => onGone(id) });
+      const exchange = Exchange.of({ nats, peers, message, onGone: () => onGone(id) });
       const waitMs = Math.max(0, request.deadline - Date.now());
       const timer = setTimeout(() => {
         const why = `no answer within ${waitMs} ms (limits.timeoutMs is ${limits.timeoutMs} ms)`;

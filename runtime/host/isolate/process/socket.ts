@@ -7,7 +7,7 @@
  * I4  Its end is told once, to whichever side did not begin it.
  */
 import { MAX_SOCKET_MESSAGE_BYTES } from "../../../../contracts/index.ts";
-import { type SendFrame, StreamReceiver, StreamSender } from "../../../../nats/index.ts";
+import type { Answering, Headers } from "../../../../nats/index.ts";
 
 export interface Socket {
   /** What the isolate sends. */
@@ -36,17 +36,15 @@ const WINDOW_BYTES = 256 * 1024;
 /** What a message costs beside its bytes; the isolate counts the same. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 
+/** Answers with `head`, and connects the isolate with the client. */
 export function createSocket({
-  send,
+  answering,
+  head,
   onMessage,
   onCredit,
   onClose,
   onOver,
-}: SocketOptions & { send: SendFrame }): {
-  socket: Socket;
-  sender: StreamSender;
-  receiver: StreamReceiver;
-} {
+}: SocketOptions & { answering: Answering; head: Headers }): Socket {
   let fragments: Uint8Array[] = [];
   let size = 0;
   let hasClosed = false;
@@ -63,16 +61,14 @@ export function createSocket({
     hasClosed = true;
     sender.close(code, reason);
   };
-  const sender = new StreamSender({
-    send,
+  const sender = answering.beginResponse(head, {
     onCredit: () => payBack(),
     onCancel: () => heard(CloseCode.abnormal, "", false),
     onEnded: () => {
       if (hasHeardClose) onOver();
     },
   });
-  const receiver = new StreamReceiver({
-    send,
+  const receiver = answering.receiveBody({
     onData: () => undefined,
     onMessage(kind, bytes, hasMore) {
       fragments.push(bytes);
@@ -105,21 +101,17 @@ export function createSocket({
   receiver.grant(WINDOW_BYTES);
   onCredit(WINDOW_BYTES);
   return {
-    sender,
-    receiver,
-    socket: {
-      message(data) {
-        if (typeof data === "string") sender.message("text", Buffer.from(data));
-        else sender.message("binary", new Uint8Array(data));
-        owed += MESSAGE_OVERHEAD_BYTES + (typeof data === "string" ? data.length : data.byteLength);
-        payBack();
-      },
-      close,
-      break(code) {
-        sender.break(code);
-        hasClosed = true;
-        heard(CloseCode.abnormal, "", false);
-      },
+    message(data) {
+      if (typeof data === "string") sender.message("text", Buffer.from(data));
+      else sender.message("binary", new Uint8Array(data));
+      owed += MESSAGE_OVERHEAD_BYTES + (typeof data === "string" ? data.length : data.byteLength);
+      payBack();
+    },
+    close,
+    break(code) {
+      sender.break(code);
+      hasClosed = true;
+      heard(CloseCode.abnormal, "", false);
     },
   };
 }

@@ -1,23 +1,19 @@
 /**
- * The streamed part of one request: its body to the instance, where that is more than the message that began it, and the
+ * The asking side of one exchange: the request's body, where that is more than the message that began it, and the
  * response's body back (docs/wire.md, "Streams").
  *
- * I1  The rest of a body is sent when the instance first grants credit, which says that it took the request. Until then
+ * I1  The rest of a body is sent when the answering side first grants credit, which says that it took the request. Until then
  *     nothing of it is read, and the request may go elsewhere.
  * I2  What comes before its receiver is there (it follows its head at once) waits; nothing of it is lost.
  * I3  After `close`, `cancel` or `breakOff` nothing is sent, and nothing that comes is heard.
  */
-import { type Frame, subjects } from "../contracts/index.ts";
-import {
-  frameHeaders,
-  type Message,
-  type Nats,
-  type SendFrame,
-  type StreamEnd,
-  StreamReceiver,
-  type StreamReceiverOptions,
-  StreamSender,
-} from "../nats/index.ts";
+import { type Frame, headerNames, subjects } from "../../contracts/index.ts";
+import type { Nats } from "../connection.ts";
+import { headerValue } from "../headers.ts";
+import type { Message } from "../message.ts";
+import { frameHeaders, type SendFrame } from "./frames.ts";
+import { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
+import { StreamSender } from "./sender.ts";
 
 /** The part of a request's body that its first message does not carry. */
 export interface BodyRest {
@@ -43,20 +39,22 @@ export interface SocketReceiver {
   onEnd(end: StreamEnd): void;
 }
 
-/** Bytes that an instance may send ahead of the client. */
+/** Bytes that the answering side may send ahead of whoever reads them. */
 const WINDOW_BYTES = 256 * 1024;
 
-export interface ExchangeOptions {
+export interface AskingOptions {
   nats: Nats;
-  instance: string;
+  /** Who answers: an instance's id. Undefined: it says so itself, with its first message. */
+  answerer?: string;
   token: string;
   rest: BodyRest | undefined;
 }
 
-export class Exchange {
+export class Asking {
   readonly token: string;
   readonly #send: SendFrame;
   readonly #rest: BodyRest | undefined;
+  #answerer: string | undefined;
   #sender: StreamSender | undefined;
   #onCredit: (() => void) | undefined;
   #receiver: StreamReceiver | undefined;
@@ -65,13 +63,19 @@ export class Exchange {
   #broken: string | undefined;
   #isOver = false;
 
-  constructor({ nats, instance, token, rest }: ExchangeOptions) {
+  constructor({ nats, answerer, token, rest }: AskingOptions) {
     this.token = token;
     this.#rest = rest;
-    const subject = subjects.streamControl(instance, token);
+    this.#answerer = answerer;
     this.#send = (headers, data) => {
-      if (!this.#isOver) nats.publish(subject, data, headers);
+      if (this.#isOver || this.#answerer === undefined) return;
+      nats.publish(subjects.streamControl(this.#answerer, token), data, headers);
     };
+  }
+
+  /** Learns from the answering side's first message who it is. */
+  meet({ headers }: Message): void {
+    this.#answerer ??= headerValue(headers, headerNames.answerer);
   }
 
   /** Whether a part of the body has left that cannot be read again. */
@@ -79,9 +83,10 @@ export class Exchange {
     return this.#sender !== undefined;
   }
 
-  /** Takes what the instance says beside its reply. */
+  /** Takes what the answering side says beside its reply. */
   receive(frame: Frame, message: Message): void {
     if (this.#isOver) return;
+    this.meet(message);
     if (frame.kind === "credit") this.#beginRest();
     const isForSender = frame.kind === "credit" || frame.kind === "cancel";
     if (isForSender && this.#sender !== undefined) this.#sender.receive(frame);
@@ -89,7 +94,7 @@ export class Exchange {
     else this.#early.push({ frame, message });
   }
 
-  /** The instance answers with a stream; `onOver` is called when it ended, however it did. */
+  /** The answer is a stream; `onOver` is called when it ended, however it did. */
   openResponse(onOver: () => void): ResponseBody {
     let receiver: StreamReceiver | undefined;
     const begin = ({ onEnd, ...to }: Omit<StreamReceiverOptions, "send">) => {
@@ -117,13 +122,13 @@ export class Exchange {
     };
   }
 
-  /** The client is gone, or the answer no longer wanted: the instance hears of it. */
+  /** The answer is no longer wanted: the answering side hears of it. */
   cancel(code: string): void {
     this.#send(frameHeaders({ kind: "cancel", code }), "");
     this.close();
   }
 
-  /** The instance is gone, or frames were lost: the response, if one has begun, is broken. */
+  /** The answering side is gone, or frames were lost: the response, if one has begun, is broken. */
   breakOff(code: string): void {
     this.#isOver = true;
     this.#broken = code;
