@@ -18,6 +18,8 @@ execFileSync(
     stdio: "inherit",
   },
 );
+// Declarations that were written as such are not the compiler's to write.
+cpSync(join(root, "functions", "sdk", "modules.d.ts"), join(dist, "functions", "sdk", "modules.d.ts"));
 cpSync(join(root, "builder", "templates"), join(dist, "builder", "templates"), { recursive: true });
 const { name, version, type } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 // Code finds its version and its module type in the package.json nearest to it, in the repository and here.

@@ -8,24 +8,13 @@ export type BundleSource = Pick<LoadedFunction, "dir" | "entry"> & { mode: "isol
 /** The name of the bundle in esbuild's results. */
 export const BUNDLE_FILE = "bundle.js";
 
-/** What imports of these are, by the ending of the file's name; docs/functions.md lists them. */
-const TEXT = ["txt", "html", "htm", "md", "css", "sql", "csv", "xml", "svg", "graphql", "gql"];
-const BYTES = [
-  "bin",
-  "dat",
-  "png",
-  "jpg",
-  "jpeg",
-  "gif",
-  "webp",
-  "avif",
-  "ico",
-  "woff",
-  "woff2",
-  "ttf",
-  "otf",
+/** What imports of these are, by the ending of the file's name; docs/functions.md and functions/sdk/modules.d.ts list them. */
+export const TEXT = ["txt", "html", "htm", "md", "css", "sql", "csv", "xml", "svg", "graphql", "gql"];
+export const BYTES = [
+  ...["bin", "dat", "pdf", "zip", "gz"],
+  ...["png", "jpg", "jpeg", "gif", "webp", "avif", "ico"],
+  ...["woff", "woff2", "ttf", "otf"],
 ];
-const MORE_BYTES = ["pdf", "zip", "gz"];
 
 export function bundleOptions({ dir, entry, mode }: BundleSource) {
   return {
@@ -80,7 +69,7 @@ const commonOptions = {
   legalComments: "none",
   loader: {
     ...Object.fromEntries(TEXT.map((ending) => [`.${ending}`, "text" as const])),
-    ...Object.fromEntries([...BYTES, ...MORE_BYTES].map((ending) => [`.${ending}`, "binary" as const])),
+    ...Object.fromEntries(BYTES.map((ending) => [`.${ending}`, "binary" as const])),
   },
   plugins: [wasmModules],
 } as const satisfies esbuild.BuildOptions;

@@ -1,7 +1,9 @@
 /** What a function may import, and what it gets. */
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import type { NarunError } from "../contracts/index.ts";
 import { buildFunction } from "./build.ts";
+import { BYTES, TEXT } from "./bundle-options.ts";
 import { createSourceFolder, evaluate, rejectionOf } from "./testing/source-folder.ts";
 
 /** A WebAssembly module that exports `add(a, b)`, byte for byte. */
@@ -96,18 +98,31 @@ export default () => [a, b, name];`,
     expect(await run(files)).toEqual([{ name: "Ada" }, [1, null], "Ada"]);
   });
 
-  test.each(["txt", "html", "md", "css", "sql", "csv", "xml", "svg", "graphql"])(
-    "a string: .%s",
-    async (ending) => {
-      const files = { "index.js": `import text from "./a.${ending}"; export default () => text;` };
-      expect(await run({ ...files, [`a.${ending}`]: "select ä;\n" })).toBe("select ä;\n");
-    },
-  );
+  test.each(TEXT)("a string: .%s", async (ending) => {
+    const files = { "index.js": `import text from "./a.${ending}"; export default () => text;` };
+    expect(await run({ ...files, [`a.${ending}`]: "select ä;\n" })).toBe("select ä;\n");
+  });
 
-  test.each(["bin", "dat", "png", "woff2", "pdf"])("a Uint8Array: .%s", async (ending) => {
+  test.each(BYTES)("a Uint8Array: .%s", async (ending) => {
     const files = { "index.js": `import bytes from "./a.${ending}"; export default () => bytes;` };
     const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
     expect(await run({ ...files, [`a.${ending}`]: bytes })).toEqual(bytes);
+  });
+
+  test("all of them have types, and are in the documentation", async () => {
+    const types = await readFile(new URL("../functions/sdk/modules.d.ts", import.meta.url), "utf8");
+    const declared = [...types.matchAll(/"\*\.([\w?]+)" \{\n {2}const \w+: ([\w.]+)/g)].map(
+      ([, ending, type]) => [ending, type],
+    );
+    expect(Object.fromEntries(declared)).toEqual({
+      ...Object.fromEntries(TEXT.map((ending) => [ending, "string"])),
+      ...Object.fromEntries(BYTES.map((ending) => [ending, "Uint8Array"])),
+      wasm: "WebAssembly.Module",
+      "wasm?module": "WebAssembly.Module",
+    });
+    const guide = await readFile(new URL("../docs/functions.md", import.meta.url), "utf8");
+    const rows = guide.slice(guide.indexOf("| import of | is |"), guide.indexOf('`import("./part.ts")`'));
+    expect([...TEXT, ...BYTES].filter((ending) => !rows.includes(`\`.${ending}\``))).toEqual([]);
   });
 
   test("any other file, by its attribute", async () => {

@@ -60,12 +60,15 @@ describe("the package, installed", () => {
   });
 
   it("has the types for authors and the parts for programs", async () => {
-    const source = `
+    const source = `/// <reference types="narun/modules" />
       import type { Context, Handler } from "narun";
+      import page from "./page.md";
+      import logo from "./logo.png";
       import { buildFunction } from "narun/builder";
       import { startGateway } from "narun/gateway";
       import { startNodeRunner } from "narun/runtime";
       const handler: Handler = (_request: Request, _env, context: Context) => new Response(context.requestId);
+      export const texts: [string, number] = [page, logo.byteLength];
       export const all: unknown[] = [handler, buildFunction, startGateway, startNodeRunner];`;
     await writeFile(join(folder, "check.ts"), source);
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");

@@ -8,7 +8,7 @@ export interface LogBudget {
 }
 
 /** What may be logged at once, as the rate of so many seconds: a start that prints its configuration is no flood. */
-export const LOG_BURST_SECONDS = 2;
+const LOG_BURST_SECONDS = 2;
 
 export function createLogBudget(bytesPerSecond: number, now: () => number = Date.now): LogBudget {
   const capacity = bytesPerSecond * LOG_BURST_SECONDS;
