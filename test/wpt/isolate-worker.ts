@@ -48,7 +48,7 @@ async function runTest(job: Job): Promise<void> {
   await ready.expose(REPORT_FUNCTION, (kind, json) => report.receive(kind, json));
   await ready.expose(READ_FUNCTION, (path) => {
     const url = new URL(String(path), new URL(`/${job.test.file}`, job.origin));
-    return readResource(job.dir, url)?.body.toString();
+    return readResource(job, url)?.body.toString();
   });
   const overdue = setTimeout(async () => {
     const ended = await ready.evaluateScript(TIMEOUT_SCRIPT.code, TIMEOUT_SCRIPT.name, 1_000);

@@ -57,8 +57,7 @@ async function run(dir: string): Promise<number> {
   await using server = await startWptServer(dir);
   const timeoutMs = Number(options.timeout);
   const jobs = tests.map((test) => ({
-    dir,
-    origin: server.origin,
+    ...server.site,
     test,
     wallMs: test.isLong ? 6 * timeoutMs : timeoutMs,
   }));

@@ -1,5 +1,6 @@
 /** What the runner and its worker processes say to each other. */
 import type { WptTest } from "./find-tests.ts";
+import type { Site } from "./resources.ts";
 
 /** How a subtest ended, in the words and the order of testharness.js. */
 export const SUBTEST_STATUS = ["PASS", "FAIL", "TIMEOUT", "NOTRUN", "PRECONDITION_FAILED"] as const;
@@ -15,10 +16,7 @@ export interface Subtest {
 export type HarnessStatus = "OK" | "ERROR" | "TIMEOUT" | "PRECONDITION_FAILED" | "CRASH";
 export const HARNESS_STATUS: readonly HarnessStatus[] = ["OK", "ERROR", "TIMEOUT", "PRECONDITION_FAILED"];
 
-export interface Job {
-  dir: string;
-  /** Where the checkout is served. */
-  origin: string;
+export interface Job extends Site {
   test: WptTest;
   wallMs: number;
 }

@@ -8,7 +8,7 @@ const config = FunctionConfigSchema.parse({
   name: "wpt",
   routes: [],
   // The tests' own server is on this machine.
-  egress: ["127.0.0.1"],
+  egress: ["localhost", "127.0.0.1"],
   limits: { subrequests: 100_000 },
 });
 

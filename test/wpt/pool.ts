@@ -67,6 +67,9 @@ async function startWorker({ where, cacheDir }: PoolOptions): Promise<ChildProce
 function runJob(child: ChildProcess, job: Job): Promise<{ result: TestResult; isUsable: boolean }> {
   const startedAt = performance.now();
   const subtests: Subtest[] = [];
+  // The port is another one in each run, names must not be.
+  const ports = new RegExp(`:(${new URL(job.origin).port}|${job.otherPort})\\b`, "g");
+  const tidy = (subtest: Subtest) => ({ ...subtest, name: subtest.name.replace(ports, ":<port>") });
   let end: { status: HarnessStatus; message: string } = { status: "CRASH", message: "the process ended" };
   return new Promise((resolve) => {
     const finish = (isUsable: boolean) => {
@@ -77,7 +80,7 @@ function runJob(child: ChildProcess, job: Job): Promise<{ result: TestResult; is
       resolve({ result: { id, file, ...end, subtests, durationMs }, isUsable });
     };
     const receive = (message: FromWorker) => {
-      if (message.type === "subtests") subtests.push(...message.subtests);
+      if (message.type === "subtests") subtests.push(...message.subtests.map(tidy));
       else if (message.type === "done") end = { status: message.status, message: message.message };
       else finish(true);
     };

@@ -48,7 +48,15 @@ function findResource(dir: string, path: string): string | undefined {
   return statSync(file, { throwIfNoEntry: false })?.isFile() ? file : undefined;
 }
 
-export function readResource(dir: string, url: URL): Resource | undefined {
+/** A checkout, and where it is served. */
+export interface Site {
+  dir: string;
+  origin: string;
+  /** It is served there as well: another origin of the same host. */
+  otherPort: string;
+}
+
+export function readResource({ dir, otherPort }: Site, url: URL): Resource | undefined {
   const file = findResource(dir, url.pathname);
   if (file === undefined) {
     const body = STAND_INS[url.pathname];
@@ -57,7 +65,7 @@ export function readResource(dir: string, url: URL): Resource | undefined {
   }
   const bytes = readFileSync(file);
   const isTemplate = /\.sub\.[^./]+$/.test(file);
-  const body = isTemplate ? Buffer.from(fillTemplate(bytes.toString(), url)) : bytes;
+  const body = isTemplate ? Buffer.from(fillTemplate(bytes.toString(), url, otherPort)) : bytes;
   const headers: [string, string][] = [
     ["content-type", CONTENT_TYPES[extname(file)] ?? "application/octet-stream"],
   ];
@@ -73,12 +81,13 @@ function readHeaderFile(file: string): [string, string][] {
     .map(([name = "", value = ""]) => [name, value]);
 }
 
-/** Every host of the suite is this machine, every port the one that is served. */
-function fillTemplate(text: string, url: URL): string {
+/** Every host of the suite is this machine. */
+function fillTemplate(text: string, url: URL, otherPort: string): string {
   return text.replace(/\{\{([^{}]+)\}\}/g, (whole, expression: string) => {
     const name = expression.trim();
     if (/^(host|hosts\[\w*\]\[\w*\]|domains\[\w*\]|location\[hostname\])$/.test(name)) return url.hostname;
-    if (/^ports\[\w+\]\[\d\]$/.test(name)) return url.port;
+    const port = /^ports\[\w+\]\[(\d)\]$/.exec(name)?.[1];
+    if (port !== undefined) return port === "0" ? url.port : otherPort;
     if (name === "location[host]") return url.host;
     if (name === "location[server]") return url.origin;
     const query = /^GET\[(.+)\]$/.exec(name)?.[1];

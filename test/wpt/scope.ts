@@ -15,10 +15,11 @@ export const REPORT_FUNCTION = "__wptReport";
 export const READ_FUNCTION = "__wptRead";
 
 /** Everything that is evaluated for a test, in order, each a classic script. Throws where a file is missing. */
-export function scriptsOf({ dir, origin, test }: Job): ScopeScript[] {
+export function scriptsOf(job: Job): ScopeScript[] {
+  const { dir, origin, test } = job;
   const url = new URL(`/${test.file}${test.variant}`, origin);
   const read = (path: string): ScopeScript => {
-    const resource = readResource(dir, new URL(path, origin));
+    const resource = readResource(job, new URL(path, origin));
     if (resource === undefined) throw new Error(`there is no ${path} in ${dir}`);
     return { name: path, code: resource.body.toString() };
   };
@@ -53,6 +54,16 @@ if (typeof fetch === "function") {
       return Reflect.apply(target, self, input === undefined && rest.length === 0 ? [] : [input, ...rest]);
     },
   });
+  if (typeof Request === "function") {
+    const resolve = (input) => {
+      try { return typeof input === "string" ? new URL(input, location.href).href : input; } catch { return input; }
+    };
+    globalThis.Request = new Proxy(Request, {
+      construct: (target, [input, ...rest], newTarget) =>
+        Reflect.construct(target, input === undefined && rest.length === 0 ? [] : [resolve(input), ...rest], newTarget),
+    });
+    Request.prototype.constructor = Request;
+  }
 } else {
   const read = globalThis.${READ_FUNCTION};
   globalThis.fetch = async (input) => {

@@ -1,11 +1,11 @@
 /** Serves a web-platform-tests checkout on a free port of this machine: its files, and what handlers.ts imitates. */
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { handleRequest } from "./handlers.ts";
-import { readResource } from "./resources.ts";
+import { readResource, type Site } from "./resources.ts";
 
 export interface WptServer extends AsyncDisposable {
-  readonly origin: string;
+  readonly site: Site;
 }
 
 /** `?pipe=header(Name,value)|…`: the suite's way of asking for a file with other headers. */
@@ -18,28 +18,43 @@ function headersOfPipe(url: URL): [string, string][] {
 }
 
 export async function startWptServer(dir: string): Promise<WptServer> {
-  let origin = "";
-  const server = createServer((request, response) => {
-    const url = new URL(request.url ?? "/", origin);
+  const servers = [createServer(answer), createServer(answer)];
+  const [port = "", otherPort = ""] = await Promise.all(servers.map(listen));
+  // The suite takes 127.0.0.1 for another host than localhost.
+  const site: Site = { dir, origin: `http://localhost:${port}`, otherPort };
+
+  function answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? "/", site.origin);
     if (handleRequest(request, response, url)) return;
     request.resume();
-    const resource = readResource(dir, url);
+    const resource = readResource(site, url);
     if (resource === undefined) {
       response.writeHead(404, { "content-type": "text/plain" }).end("not found");
       return;
     }
-    for (const [name, value] of [...resource.headers, ...headersOfPipe(url)]) response.setHeader(name, value);
+    const fields = [...resource.headers, ...headersOfPipe(url)];
+    for (const [name, own] of Map.groupBy(fields, ([field]) => field.toLowerCase())) {
+      const values = own.map(([, value]) => value);
+      // A file's own type goes before that of its extension; other fields may come several times.
+      response.setHeader(name, name === "content-type" ? (values.at(-1) ?? "") : values);
+    }
     response.writeHead(resource.status).end(resource.body);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject).listen(0, "127.0.0.1", resolve);
-  });
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
   return {
-    origin,
+    site,
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      for (const server of servers) server.closeAllConnections();
+      await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
     },
   };
+}
+
+/** Listens on a free port of this machine. */
+function listen(server: Server): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject).listen(0, "127.0.0.1", () => {
+      resolve(String((server.address() as AddressInfo).port));
+    });
+  });
 }
