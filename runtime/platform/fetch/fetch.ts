@@ -162,11 +162,11 @@ async function fetchData({ url, method }: FetchStep, integrity: string): Promise
 async function fetchBlob({ blob, method, url, integrity }: RequestParts): Promise<Response> {
   if (blob === undefined) throw failed("the blob: URL names nothing, or was revoked");
   if (method !== "GET") throw failed(`a blob: URL can be fetched by GET alone, not by ${method}`);
-  const type = blob.type === "" ? "" : `content-type\n${blob.type}\n`;
   return createResponse({
     status: 200,
     statusText: "OK",
-    headerBlock: `content-length\n${blob.size}\n${type}`,
+    // A blob without a type says so: nobody shall guess one.
+    headerBlock: `content-length\n${blob.size}\ncontent-type\n${blob.type}\n`,
     url: url.split("#", 1)[0] as string,
     isRedirected: false,
     body: integrity === "" ? blob : await checked(await blob.arrayBuffer(), integrity, new URL(url)),
