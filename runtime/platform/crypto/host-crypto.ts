@@ -1,9 +1,10 @@
 /**
  * Calls to the host's cryptography.
  *
- * I1  Few calls and few bytes are under way at a time; the others wait here, where they count towards the isolate's own
- *     memory limit. The host refuses what exceeds that (runtime/host/isolate/process/crypto/).
- * I2  A call belongs to the request that made it, however long it waited.
+ * I1  For each request few calls and few bytes are under way at a time; its others wait here, where they count towards the
+ *     isolate's own memory limit. The host refuses what exceeds its bounds (runtime/host/isolate/process/crypto/).
+ * I2  Requests do not wait for each other: the results of one that has used up its time never come.
+ * I3  A call belongs to the request that made it, however long it waited.
  */
 import type { Data } from "../boundary.ts";
 import { DOMException } from "../dom/dom-exception.ts";
@@ -11,7 +12,7 @@ import { QuotaExceededError } from "../dom/quota-exceeded-error.ts";
 import { callHost, HostFailure } from "../host-call.ts";
 import { currentOwner, setOwner } from "../owner.ts";
 
-const MAX_OPEN_CALLS = 16;
+const MAX_OPEN_CALLS = 32;
 /** One call may be larger, and goes alone. */
 const MAX_OPEN_BYTES = 4 * 1024 * 1024;
 
@@ -19,57 +20,63 @@ interface Call {
   name: string;
   values: Data[];
   bytes: number;
-  owner: number;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
 
-let waiting: Call[] = [];
-let openCalls = 0;
-let openBytes = 0;
+/** What one request has under way, and what waits. */
+interface Queue {
+  calls: number;
+  bytes: number;
+  waiting: Call[];
+}
+
+const queues = new Map<number, Queue>();
 
 /** Has the host do a `crypto.<operation>`; rejects with what user code is to see. */
 export function callCrypto(operation: string, ...values: Data[]): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const bytes = byteLengthOf(values);
-  const call = { name: `crypto.${operation}`, values, bytes, owner: currentOwner(), resolve, reject };
-  if (waiting.length > 0 || !hasRoomFor(bytes)) waiting.push(call);
-  else send(call);
+  const call = { name: `crypto.${operation}`, values, bytes, resolve, reject };
+  const owner = currentOwner();
+  const queue = queues.get(owner) ?? { calls: 0, bytes: 0, waiting: [] };
+  queues.set(owner, queue);
+  if (queue.waiting.length === 0 && hasRoomFor(queue, bytes)) send(queue, owner, call);
+  else queue.waiting.push(call);
   return promise;
 }
 
-function hasRoomFor(bytes: number): boolean {
-  return openCalls === 0 || (openCalls < MAX_OPEN_CALLS && openBytes + bytes <= MAX_OPEN_BYTES);
+function hasRoomFor(queue: Queue, bytes: number): boolean {
+  return queue.calls === 0 || (queue.calls < MAX_OPEN_CALLS && queue.bytes + bytes <= MAX_OPEN_BYTES);
 }
 
-function send(call: Call): void {
-  openCalls += 1;
-  openBytes += call.bytes;
+function send(queue: Queue, owner: number, call: Call): void {
+  queue.calls += 1;
+  queue.bytes += call.bytes;
+  // The entry of its result has the same owner, as those that go on from here have.
   callHost(call.name, ...call.values).result.then(
     (value) => {
-      close(call);
+      close(queue, owner, call);
       call.resolve(value);
     },
     (failure: unknown) => {
-      close(call);
+      close(queue, owner, call);
       call.reject(errorOf(failure));
     },
   );
 }
 
-function close({ bytes }: Call): void {
-  openCalls -= 1;
-  openBytes -= bytes;
-  const own = currentOwner();
+function close(queue: Queue, owner: number, { bytes }: Call): void {
+  queue.calls -= 1;
+  queue.bytes -= bytes;
   let sent = 0;
-  for (const next of waiting) {
-    if (!hasRoomFor(next.bytes)) break;
-    setOwner(next.owner);
-    send(next);
+  for (const next of queue.waiting) {
+    if (!hasRoomFor(queue, next.bytes)) break;
+    send(queue, owner, next);
     sent += 1;
   }
-  if (sent > 0) waiting = waiting.slice(sent);
-  setOwner(own);
+  if (sent > 0) queue.waiting = queue.waiting.slice(sent);
+  if (queue.calls === 0) queues.delete(owner);
 }
 
 function errorOf(failure: unknown): unknown {

@@ -26,7 +26,7 @@ export function createOperations(options: OperationsOptions): HostOperations {
   const subrequests = createSubrequests(options);
   return {
     ...createCompressionOperations(),
-    ...createCryptoOperations(options),
+    ...createCryptoOperations({ ...options, memoryMb: config.limits.memoryMb }),
     ...countCalls(createBindings({ nats, config, hopsOf }), subrequests),
     ...createFetch({ ...options, subrequests }),
   };

@@ -84,8 +84,6 @@ describe("bounds of cryptography for an isolate", () => {
     );
     const digest = (length: number) => call(operations, "digest", { name: "SHA-256" }, bytes(length));
     expect(await digest((32 << 20) + 1)).toMatch(/^QuotaExceededError/);
-    const many = await Promise.all(Array.from({ length: 70 }, () => digest(20_000)));
-    expect(many.filter((answer) => typeof answer === "string")).toHaveLength(6);
     const heavy = await Promise.all(Array.from({ length: 3 }, () => digest(30 << 20)));
     expect(heavy.filter((answer) => typeof answer === "string")).toHaveLength(1);
   });
@@ -96,8 +94,12 @@ describe("bounds of cryptography for an isolate", () => {
     const pbkdf2 = await importSecret(operations, "PBKDF2", ["deriveBits"]);
     const derivation = { name: "PBKDF2", hash: "SHA-256", salt: bytes(16), iterations: 100_000 };
     await call(operations, "deriveBits", derivation, pbkdf2.id, 256);
-    expect(worked).toEqual([[7, expect.any(Number)]]);
-    expect(worked[0]?.[1]).toBeGreaterThan(1);
+    // The import, too.
+    expect(worked).toEqual([
+      [7, expect.any(Number)],
+      [7, expect.any(Number)],
+    ]);
+    expect(worked[1]?.[1]).toBeGreaterThan(1);
   });
 });
 

@@ -23,8 +23,7 @@ type CryptoKey = webcrypto.CryptoKey;
  * thread: 10 ms for so much.
  */
 const MAX_INPUT_BYTES = 32 * 1024 * 1024;
-/** What may wait and run for one isolate; its platform keeps to less (platform/crypto/host-crypto.ts). */
-const MAX_OPEN_CALLS = 64;
+/** What may wait and run for one isolate, at least; its platform keeps to less (platform/crypto/host-crypto.ts). */
 const MAX_OPEN_BYTES = 2 * MAX_INPUT_BYTES;
 
 /** libuv's pool has four, unless the environment says otherwise. */
@@ -35,39 +34,51 @@ const processLanes = createLanes({ threads: POOL_THREADS - 1, perLane: 2 });
 
 export interface CryptoOptions {
   lanes?: Lanes;
-  /** So long a thread of the host has worked on behalf of a request (0: nobody's). */
+  /** What the isolate may use: half as much may be under way here. */
+  memoryMb?: number;
+  /** So long the host has worked on behalf of a request (0: nobody's). */
   onWork?(owner: number, ms: number): void;
 }
 
 /** Node's SubtleCrypto as it is called here: with arguments that were read, so without their types. */
 const subtle = webcrypto.subtle as unknown as Record<string, (...values: unknown[]) => Promise<unknown>>;
 
-function perform(method: string, ...values: unknown[]): Promise<unknown> {
+async function perform(method: string, ...values: unknown[]): Promise<unknown> {
   const operation = subtle[method];
   if (operation === undefined) throw new CallError("NotSupportedError", `there is no ${method} here`);
   return Reflect.apply(operation, webcrypto.subtle, values);
 }
 
 /** The operations `crypto.*` for one isolate. */
-export function createCryptoOperations({ lanes = processLanes, onWork }: CryptoOptions = {}): HostOperations {
+export function createCryptoOperations({
+  lanes = processLanes,
+  memoryMb = 0,
+  onWork,
+}: CryptoOptions = {}): HostOperations {
   const keys = createKeyTable();
   const lane = lanes.open();
-  let openCalls = 0;
+  const maxOpenBytes = Math.max(MAX_OPEN_BYTES, memoryMb * 512 * 1024);
   let openBytes = 0;
 
   const algorithmOf = (value: unknown, maxBytes = MAX_KEY_BYTES) => readAlgorithm(value, keys, maxBytes);
   const data = (value: unknown) => readBytes(value, MAX_INPUT_BYTES);
 
+  const timed = async (owner: number, work: () => Promise<unknown>) => {
+    const startedAt = performance.now();
+    try {
+      return await work();
+    } finally {
+      onWork?.(owner, performance.now() - startedAt);
+    }
+  };
+
+  /** What Node does at once, on this thread. */
+  const atOnce = ({ owner }: CallContext, method: string, ...values: unknown[]) =>
+    timed(owner, () => perform(method, ...values));
+
   /** Has a thread of the pool do it, when it is this isolate's turn. */
-  const inLane = ({ owner, signal }: CallContext, method: string, ...values: unknown[]) =>
-    lane.run(async () => {
-      const startedAt = performance.now();
-      try {
-        return await perform(method, ...values);
-      } finally {
-        onWork?.(owner, performance.now() - startedAt);
-      }
-    }, signal);
+  const inLane = (context: CallContext, method: string, ...values: unknown[]) =>
+    lane.run(() => atOnce(context, method, ...values), context.signal);
 
   const addKey = (key: unknown, materialBytes = 0): Data => {
     const { type, extractable, algorithm, usages } = key as CryptoKey;
@@ -134,7 +145,7 @@ export function createCryptoOperations({ lanes = processLanes, onWork }: CryptoO
       return (await inLane(context, "deriveBits", parameters, keys.get(key), bits)) as ArrayBuffer;
     },
 
-    async importKey([format, material, algorithm, extractable, usages]) {
+    async importKey([format, material, algorithm, extractable, usages], context) {
       const as = readFormat(format);
       const parameters = algorithmOf(algorithm);
       checkCost(parameters);
@@ -142,14 +153,14 @@ export function createCryptoOperations({ lanes = processLanes, onWork }: CryptoO
       const rest = [parameters, extractable === true, readUsages(usages)];
       if (as === "jwk") {
         const { jwk, materialBytes } = readJwk(material);
-        return addKey(await perform("importKey", as, jwk, ...rest), materialBytes);
+        return addKey(await atOnce(context, "importKey", as, jwk, ...rest), materialBytes);
       }
       const bytes = readBytes(material, MAX_KEY_BYTES);
-      return addKey(await perform("importKey", as, bytes, ...rest), bytes.length);
+      return addKey(await atOnce(context, "importKey", as, bytes, ...rest), bytes.length);
     },
 
-    async exportKey([format, key]) {
-      const exported = await perform("exportKey", readFormat(format), keys.get(key));
+    async exportKey([format, key], context) {
+      const exported = await atOnce(context, "exportKey", readFormat(format), keys.get(key));
       return types.isArrayBuffer(exported) ? exported : (readJwk(exported).jwk as Data);
     },
 
@@ -173,9 +184,9 @@ export function createCryptoOperations({ lanes = processLanes, onWork }: CryptoO
       return addKey(await inLane(context, "unwrapKey", readFormat(format), bytes, ...rest), bytes.length);
     },
 
-    async getPublicKey([key, usages]) {
+    async getPublicKey([key, usages], context) {
       keys.requireRoom();
-      return addKey(await perform("getPublicKey", keys.get(key), readUsages(usages)));
+      return addKey(await atOnce(context, "getPublicKey", keys.get(key), readUsages(usages)));
     },
 
     async encapsulateBits([algorithm, key], context) {
@@ -214,16 +225,14 @@ export function createCryptoOperations({ lanes = processLanes, onWork }: CryptoO
     (operation: HostOperation): HostOperation =>
     async (values, context) => {
       const bytes = byteLengthOf(values);
-      if (openCalls >= MAX_OPEN_CALLS || openBytes + bytes > MAX_OPEN_BYTES)
-        throw new CallError("QuotaExceededError", "too much cryptography is under way");
-      openCalls += 1;
+      if (openBytes + bytes > maxOpenBytes)
+        throw new CallError("QuotaExceededError", `more than ${maxOpenBytes} bytes are under way`);
       openBytes += bytes;
       try {
         return await operation(values, context);
       } catch (error) {
         throw toCallError(error);
       } finally {
-        openCalls -= 1;
         openBytes -= bytes;
       }
     };
