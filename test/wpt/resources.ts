@@ -64,7 +64,7 @@ export function readResource({ dir, otherPort }: Site, url: URL): Resource | und
     return body === undefined ? undefined : { status: 200, headers: [["content-type", type]], body };
   }
   const bytes = readFileSync(file);
-  const isTemplate = /\.sub\.[^./]+$/.test(file);
+  const isTemplate = /\.sub\./.test(file);
   const body = isTemplate ? Buffer.from(fillTemplate(bytes.toString(), url, otherPort)) : bytes;
   const headers: [string, string][] = [
     ["content-type", CONTENT_TYPES[extname(file)] ?? "application/octet-stream"],

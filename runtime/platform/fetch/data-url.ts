@@ -6,7 +6,7 @@ import type { Bytes } from "./body.ts";
 
 /** What a `data:` URL contains (Fetch, "data: URL processor"); undefined where it is none. */
 export function readDataUrl(url: URL): { type: string; bytes: Bytes } | undefined {
-  const text = url.href.slice("data:".length, url.hash === "" ? undefined : -url.hash.length);
+  const text = (url.href.split("#", 1)[0] ?? "").slice("data:".length);
   const comma = text.indexOf(",");
   if (comma === -1) return undefined;
   const given = text.slice(0, comma).replace(/^[\t\n\f\r ]+|[\t\n\f\r ]+$/g, "");

@@ -10,7 +10,7 @@ import type { ByteSource } from "../inbound-stream.ts";
 import { URL } from "../url.ts";
 import { requireArguments } from "../webidl.ts";
 import { readDataUrl } from "./data-url.ts";
-import { type Answer, abortable, abortableBytes, beginExchange, type Exchange } from "./exchange.ts";
+import { type Answer, beginExchange, type Exchange, untilAborted } from "./exchange.ts";
 import { readAll } from "./reader-source.ts";
 import { type FetchStep, findHeader, followRedirect, isRedirect } from "./redirect.ts";
 import { Request, type RequestParts, requestParts } from "./request.ts";
@@ -44,9 +44,16 @@ function showPlace(error: TypeError, { stack }: Place): void {
   Object.defineProperty(error, "stack", { value: `TypeError: ${error.message}\n${frames}` });
 }
 
-async function run(parts: RequestParts): Promise<Response> {
+const run = (parts: RequestParts): Promise<Response> =>
+  runUntilAborted(parts, (onExchange) => follow(parts, onExchange));
+
+/** Does what makes exchanges, and ends them and itself with the request's signal. */
+export async function runUntilAborted<T>(
+  parts: RequestParts,
+  work: (onExchange: (exchange: Exchange) => void) => Promise<T>,
+): Promise<T> {
   const { signal } = parts;
-  if (signal === undefined) return follow(parts, () => undefined);
+  if (signal === undefined) return work(() => undefined);
   if (signal.aborted) {
     const content = parts.body?.content;
     if (typeof content === "object" && !(content instanceof Uint8Array)) content.cancel(signal.reason);
@@ -58,11 +65,11 @@ async function run(parts: RequestParts): Promise<Response> {
     aborted.reject(signal.reason);
     exchange?.cancel(signal.reason);
   });
-  const following = follow(parts, (next) => {
+  const working = work((next) => {
     exchange = next;
   });
   try {
-    return await Promise.race([aborted.promise, following]);
+    return await Promise.race([aborted.promise, working]);
   } finally {
     forget();
   }
@@ -109,20 +116,13 @@ async function respond(
   integrity: string,
   signal: AbortSignal | undefined,
 ): Promise<Response> {
-  const { href, hash } = url;
   const source = signal === undefined ? body : untilAborted(body, signal);
   return createResponse({
     ...head,
-    url: hash === "" ? href : href.slice(0, -hash.length),
+    url: withoutFragment(url.href),
     isRedirected,
     body: integrity === "" || method === "HEAD" ? source : await checked(source, integrity, url),
   });
-}
-
-function untilAborted(body: Answer["body"], signal: AbortSignal): ArrayBuffer | ByteSource | undefined {
-  if (body === undefined) return undefined;
-  if (!(body instanceof ArrayBuffer)) return abortable(body, signal);
-  return body.byteLength === 0 ? body : abortableBytes(body, signal);
 }
 
 /** Gives nothing of a body out before all of it was looked at (Subresource Integrity). */
@@ -167,10 +167,16 @@ async function fetchBlob({ blob, method, url, integrity }: RequestParts): Promis
     statusText: "OK",
     // A blob without a type says so: nobody shall guess one.
     headerBlock: `content-length\n${blob.size}\ncontent-type\n${blob.type}\n`,
-    url: url.split("#", 1)[0] as string,
+    url: withoutFragment(url),
     isRedirected: false,
     body: integrity === "" ? blob : await checked(await blob.arrayBuffer(), integrity, new URL(url)),
   });
+}
+
+/** An empty fragment goes, too; `URL.prototype.hash` does not tell it from none. */
+function withoutFragment(url: string): string {
+  const at = url.indexOf("#");
+  return at === -1 ? url : url.slice(0, at);
 }
 
 function discard({ body }: Answer): void {
