@@ -21,7 +21,6 @@ import {
   headerNames,
   messageOf,
   type ReadyAnnouncement,
-  streamToken,
   subjects,
 } from "../contracts/index.ts";
 import { Asking, frameOf, type Message, type PendingReply } from "../nats/index.ts";
@@ -53,7 +52,6 @@ export class Dispatcher {
   readonly #wokenAtMs = new Map<string, number>();
   readonly #idleWaiters = new Set<() => void>();
   #arrivals = 0;
-  #exchanges = 0;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -210,7 +208,7 @@ export class Dispatcher {
     headers.delete(headerNames.stream);
     headers.delete(headerNames.body);
     if (target === "shared" || !request.streams) return undefined;
-    const token = streamToken(presence.peer, this.#exchanges++);
+    const token = presence.nextToken();
     headers.set(headerNames.stream, [token]);
     if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
     return new Asking({ nats, answerer: target.id, token, rest });

@@ -13,6 +13,7 @@ import { Server as NetServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GATEWAY_SERVICE, type GatewayStats, messageOf } from "../contracts/index.ts";
 import {
+  createPeers,
   createStreamPresence,
   followNodes,
   type MicroService,
@@ -30,6 +31,7 @@ import { createInvokeEndpoint } from "./invoke.ts";
 import { type Address, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { createMetrics, createMetricsServer } from "./metrics.ts";
+import { createRelay } from "./relay.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 import { createSpecs } from "./specs.ts";
 import { createWebSockets } from "./websocket.ts";
@@ -74,7 +76,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const parts = createParts(options);
   const { specs, specOf, metrics, dispatcher, defaultTimeoutMs, routes } = parts;
   const isDraining = () => state.isDraining;
-  const common = { nats, dispatcher, specOf, defaultTimeoutMs, log };
+  const { relay } = parts;
+  const common = { nats, dispatcher, relay, specOf, defaultTimeoutMs, log };
   const webSockets = createWebSockets();
   const server = createHttpServer({ ...common, routes, isDraining, metrics, webSockets });
   const isHealthy = () => nats.state === "connected" && !state.isDraining;
@@ -219,6 +222,8 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     observer: metrics,
     log,
   });
+  const peers = createPeers(nats);
+  const relay = createRelay({ nats, peers, id: presence.peer });
   const forget = nats.onState((state) => {
     if (state !== "connected") return;
     void instances.discover();
@@ -233,9 +238,12 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     metrics,
     instances,
     dispatcher,
+    relay,
     defaultTimeoutMs,
     close() {
       forget();
+      relay.close();
+      peers.close();
       presence.close();
       demand.close();
       instances.close();

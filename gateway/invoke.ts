@@ -1,14 +1,16 @@
-import { type FunctionSpec, headerNames, subjects } from "../contracts/index.ts";
+import { type ErrorCode, type FunctionSpec, headerNames, subjects } from "../contracts/index.ts";
 import { type Headers, headerValue, type Message, type MicroEndpoint, type Nats } from "../nats/index.ts";
 import { maxMessageBody } from "./body.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { problemResponse } from "./gateway-response.ts";
-import type { Outcome } from "./job.ts";
+import type { Result } from "./job.ts";
+import type { Relay } from "./relay.ts";
 import { isRepeatable } from "./request-to-message.ts";
 
 export interface InvokeOptions {
   nats: Nats;
   dispatcher: Dispatcher;
+  relay: Relay;
   specOf(service: string): FunctionSpec | undefined;
   /** For services without a spec. */
   defaultTimeoutMs: number;
@@ -16,32 +18,54 @@ export interface InvokeOptions {
 
 /**
  * The NATS entry: a request to `narun.invoke.<service>` is dispatched, and held where the function sleeps, as an HTTP one
- * is. Its headers are those of the header mode, all of them optional; so are the reply's.
+ * is. Its headers are those of the header mode, all of them optional; so are the reply's. A caller that takes streams gets
+ * them (relay.ts).
  */
 export function createInvokeEndpoint(options: InvokeOptions): MicroEndpoint {
   return {
     name: "invoke",
     subject: subjects.invokeAll,
-    handle(message, done) {
-      const service = message.subject.slice(subjects.invoke("").length);
-      const headers = headersOf(message, service, options);
-      // With what is added to its headers here it has to fit into a message once more.
-      if (message.data.length > maxMessageBody(options.nats)) {
-        const requestId = headerValue(headers, headerNames.requestId) ?? "";
-        done(reply(message, { kind: "failed", code: "BODY_TOO_LARGE", cold: undefined }, requestId));
-        return;
-      }
-      options.dispatcher.dispatch({
-        service,
-        headers,
-        data: message.data,
-        streams: false,
-        isRepeatable: isRepeatable(headerValue(headers, headerNames.method) ?? "", headers),
-        deadlineAt: Number(headerValue(headers, headerNames.deadline)),
-        settle: (outcome) => done(reply(message, outcome, headerValue(headers, headerNames.requestId) ?? "")),
-      });
-    },
+    handle: (message, done) => invoke(options, message, done),
   };
+}
+
+function invoke(options: InvokeOptions, message: Message, done: (error?: string) => void): void {
+  const service = message.subject.slice(subjects.invoke("").length);
+  const spec = options.specOf(service);
+  let cancel: () => void = () => undefined;
+  const call = options.relay.open(message, () => {
+    cancel();
+    finish("CLIENT_GONE");
+  });
+  const finish = (error?: string) => {
+    call?.close();
+    done(error);
+  };
+  const headers = headersOf(message, service, options);
+  const requestId = headerValue(headers, headerNames.requestId) ?? "";
+  const refuse = (code: ErrorCode) => finish(reply(message, { kind: "failed", code }, requestId));
+  const maxBytes = spec?.limits.maxBodyBytes ?? Number.POSITIVE_INFINITY;
+  // With what is added to its headers here it has to fit into a message once more.
+  if (message.data.length > Math.min(maxBytes, maxMessageBody(options.nats))) {
+    refuse("BODY_TOO_LARGE");
+    return;
+  }
+  cancel = options.dispatcher.dispatch({
+    service,
+    headers,
+    data: message.data,
+    rest: call?.rest(message.data.length, maxBytes, () => {
+      cancel();
+      refuse("BODY_TOO_LARGE");
+    }),
+    streams: call !== undefined,
+    isRepeatable: isRepeatable(headerValue(headers, headerNames.method) ?? "", headers),
+    deadlineAt: Number(headerValue(headers, headerNames.deadline)),
+    settle(outcome) {
+      if (outcome.kind !== "stream") return finish(reply(message, outcome, requestId));
+      call?.respond(new Map(outcome.message.headers ?? []), outcome.body, () => finish());
+    },
+  });
 }
 
 /** The request's headers, with what a handler relies on filled in. */
@@ -64,12 +88,16 @@ function headersOf(message: Message, service: string, { specOf, defaultTimeoutMs
 }
 
 /** Passes a consumer's reply on as it is; an error of the gateway goes in both forms, HTTP's and NATS Micro's. Returns its text. */
-function reply(message: Message, outcome: Outcome, requestId: string): string | undefined {
+function reply(
+  message: Message,
+  outcome: Exclude<Result, { kind: "stream" }>,
+  requestId: string,
+): string | undefined {
   if (outcome.kind === "reply") {
     message.respond(outcome.message.data, outcome.message.headers ?? new Map());
     return headerValue(outcome.message.headers, headerNames.serviceError);
   }
-  const code = outcome.kind === "failed" ? outcome.code : "BAD_REPLY";
+  const { code } = outcome;
   const { status, headers: fields, body } = problemResponse(code, requestId);
   const headers: Headers = new Map([
     [headerNames.responseStatus, [String(status)]],

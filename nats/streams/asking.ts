@@ -17,14 +17,20 @@ import { StreamSender } from "./sender.ts";
 
 /** The part of a request's body that its first message does not carry. */
 export interface BodyRest {
-  /** Sends it to its end, as fast as there is credit. Returns what to call when there is some. */
-  pipe(sender: StreamSender): () => void;
+  /** Sends it to its end, as fast as there is credit. Returns what to call when there is more of that. */
+  pipe(sender: StreamSender): (bytes: number) => void;
 }
 
 /** The body of a response, while it comes. */
 export interface ResponseBody {
   /** Begins it: nothing comes before. */
-  open(to: { onData(bytes: Uint8Array): void; onEnd(end: StreamEnd): void }): void;
+  open(
+    to: { onData(bytes: Uint8Array): void; onEnd(end: StreamEnd): void },
+    /** What may come at once. Default: a window's worth. */
+    creditBytes?: number,
+  ): void;
+  /** There is room for so many more bytes: for whoever counts them himself, in place of `consumed`. */
+  grant(bytes: number): void;
   /** Begins a WebSocket in its place; what its client says is written to what is returned. */
   openSocket(to: SocketReceiver): StreamSender;
   /** Bytes have gone on: there is room for as many more. */
@@ -56,7 +62,7 @@ export class Asking {
   readonly #rest: BodyRest | undefined;
   #answerer: string | undefined;
   #sender: StreamSender | undefined;
-  #onCredit: (() => void) | undefined;
+  #onCredit: ((bytes: number) => void) | undefined;
   #receiver: StreamReceiver | undefined;
   /** What came between the answer's head and `open`. */
   readonly #early: { frame: Frame; message: Message }[] = [];
@@ -97,7 +103,7 @@ export class Asking {
   /** The answer is a stream; `onOver` is called when it ended, however it did. */
   openResponse(onOver: () => void): ResponseBody {
     let receiver: StreamReceiver | undefined;
-    const begin = ({ onEnd, ...to }: Omit<StreamReceiverOptions, "send">) => {
+    const begin = ({ onEnd, ...to }: Omit<StreamReceiverOptions, "send">, creditBytes = WINDOW_BYTES) => {
       receiver = new StreamReceiver({
         ...to,
         send: this.#send,
@@ -107,7 +113,7 @@ export class Asking {
         },
       });
       this.#receiver = receiver;
-      receiver.grant(WINDOW_BYTES);
+      if (creditBytes > 0) receiver.grant(creditBytes);
       for (const { frame, message } of this.#early.splice(0)) this.receive(frame, message);
       if (this.#broken !== undefined) receiver.breakOff(this.#broken);
     };
@@ -118,6 +124,7 @@ export class Asking {
         begin({ ...to, onData: () => undefined });
         return this.#sender;
       },
+      grant: (bytes) => receiver?.grant(bytes),
       consumed: (bytes) => receiver?.consumed(bytes, WINDOW_BYTES),
     };
   }
@@ -143,7 +150,7 @@ export class Asking {
     if (this.#sender !== undefined || this.#rest === undefined) return;
     this.#sender = new StreamSender({
       send: this.#send,
-      onCredit: () => this.#onCredit?.(),
+      onCredit: (bytes) => this.#onCredit?.(bytes),
       // The handler did not want the rest; what it answers is another matter.
       onCancel: () => undefined,
     });

@@ -1,4 +1,4 @@
-import { PEER_HEARTBEAT_MS, subjects } from "../../contracts/index.ts";
+import { PEER_HEARTBEAT_MS, streamToken, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 
 /**
@@ -8,6 +8,8 @@ import type { Nats } from "../connection.ts";
 export interface StreamPresence {
   /** Names the asker in the tokens of its exchanges. */
   readonly peer: string;
+  /** A token for one more exchange. */
+  nextToken(): string;
   /** A stream begins; returns what says that it ended. */
   begin(): () => void;
   close(): void;
@@ -16,6 +18,7 @@ export interface StreamPresence {
 export function createStreamPresence(nats: Nats): StreamPresence {
   const peer = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   let open = 0;
+  let exchanges = 0;
   let timer: NodeJS.Timeout | undefined;
   const beat = () => {
     if (nats.state === "connected") nats.publish(subjects.peerHeartbeat(peer), "");
@@ -26,6 +29,7 @@ export function createStreamPresence(nats: Nats): StreamPresence {
   };
   return {
     peer,
+    nextToken: () => streamToken(peer, exchanges++),
     begin() {
       open += 1;
       timer ??= setInterval(beat, PEER_HEARTBEAT_MS);

@@ -1,6 +1,6 @@
 /** What an isolate may ask of its host while it runs tests: all that needs no NATS. */
 import { FunctionConfigSchema } from "../../contracts/function-config.ts";
-import type { Nats } from "../../nats/index.ts";
+import type { Nats, Peers, StreamPresence } from "../../nats/index.ts";
 import type { HostOperations } from "../../runtime/host/isolate/process/host-calls.ts";
 import { createOperations } from "../../runtime/host/isolate/process/operations.ts";
 
@@ -12,15 +12,16 @@ const config = FunctionConfigSchema.parse({
   limits: { subrequests: 100_000 },
 });
 
-const noNats = new Proxy(
+const none = new Proxy(
   {},
   {
     get() {
       throw new Error("tests of the platform have no NATS");
     },
   },
-) as Nats;
+);
+const noNats = { nats: none as Nats, peers: none as Peers, presence: none as StreamPresence };
 
 export function createTestOperations(log: (text: string) => void): HostOperations {
-  return createOperations({ nats: noNats, config, egressDeny: [], log });
+  return createOperations({ ...noNats, config, egressDeny: [], log });
 }

@@ -1,11 +1,12 @@
-import { splitHeaderBlock } from "../boundary.ts";
-import { headersToBlock } from "../fetch/headers.ts";
-import { Request, type RequestInit } from "../fetch/request.ts";
-import { Response } from "../fetch/response.ts";
-import { callHost, HostFailure } from "../host-call.ts";
-import { onAbort, toError } from "./host-result.ts";
+import { beginExchange, untilAborted } from "../fetch/exchange.ts";
+import { runUntilAborted } from "../fetch/fetch.ts";
+import { Request, type RequestInit, requestParts } from "../fetch/request.ts";
+import { createResponse, type Response } from "../fetch/response.ts";
+import { HostFailure } from "../host-call.ts";
+import { URL } from "../url.ts";
+import { toError } from "./host-result.ts";
 
-/** `env`'s object of another function (functions/sdk: Service). */
+/** `env`'s object of another function (functions/sdk: Service). Bodies stream both ways, as those of `fetch` do. */
 export class Service {
   readonly #name: string;
   /** What a path alone is relative to. */
@@ -16,32 +17,19 @@ export class Service {
     this.#base = `http://${service.toLowerCase().replaceAll("_", "-")}/`;
   }
 
-  async fetch(input: unknown, init?: RequestInit & { signal?: AbortSignal | null }): Promise<Response> {
-    const request = this.#request(input, init) as unknown as globalThis.Request;
-    const { method, url } = request;
-    const signal = init?.signal ?? request.signal;
-    if (signal?.aborted === true) throw signal.reason;
-    const body = request.body === null ? undefined : await request.arrayBuffer();
-    const call = callHost(
-      "service.fetch",
-      this.#name,
-      method,
-      url,
-      headersToBlock(request.headers as never),
-      body,
-    );
-    const aborted = Promise.withResolvers<never>();
-    const forget = onAbort(signal, () => {
-      call.cancel();
-      aborted.reject(signal?.reason);
+  async fetch(input: unknown, init?: RequestInit): Promise<Response> {
+    const parts = requestParts(this.#request(input, init));
+    const { signal, url } = parts;
+    return runUntilAborted(parts, async (onExchange) => {
+      const exchange = beginExchange({ ...parts, url: new URL(url) }, ["service.fetch", this.#name]);
+      onExchange(exchange);
+      const { body, ...head } = await exchange.answer.catch((error: unknown) => {
+        exchange.cancel(error);
+        throw error instanceof HostFailure ? toError(error) : error;
+      });
+      const source = signal === undefined ? body : untilAborted(body, signal);
+      return createResponse({ ...head, url, isRedirected: false, body: source });
     });
-    try {
-      return responseOf(await Promise.race([call.result, aborted.promise]));
-    } catch (failure) {
-      throw failure instanceof HostFailure ? toError(failure) : failure;
-    } finally {
-      forget();
-    }
   }
 
   get [Symbol.toStringTag](): string {
@@ -52,9 +40,4 @@ export class Service {
     if (input instanceof Request) return init === undefined ? input : new Request(input, init);
     return new Request(new URL(`${input}`, this.#base).href, init);
   }
-}
-
-function responseOf(answer: unknown): Response {
-  const [status, headerBlock, body] = answer as [number, string, ArrayBuffer | undefined];
-  return new Response(body, { status, headers: splitHeaderBlock(headerBlock) });
 }

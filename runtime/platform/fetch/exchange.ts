@@ -4,6 +4,8 @@
  * I1  A body that is short crosses with the call; any other follows under credit, as the server takes it.
  * I2  What is aborted ends on both sides at once: the call, the request's body, the response's body.
  */
+
+import type { Data } from "../boundary.ts";
 import { type AbortSignal, onAbort } from "../dom/abort.ts";
 import { encodeUtf8 } from "../encoding.ts";
 import { pieceSource } from "../file/blob.ts";
@@ -33,11 +35,16 @@ type HostAnswer = Omit<Answer, "body"> & { body: ArrayBuffer | number | undefine
 /** A text of so many characters has at most three times as many bytes. */
 const MAX_WHOLE_LENGTH = 64 * 1024;
 
-export function beginExchange({ method, url, headerBlock, body }: FetchStep): Exchange {
+/** `via`: the host's operation, and what it is told before the request. Default: to the network. */
+export function beginExchange(
+  { method, url, headerBlock, body }: Pick<FetchStep, "method" | "url" | "headerBlock" | "body">,
+  via: readonly [operation: string, ...values: Data[]] = ["fetch.send"],
+): Exchange {
+  const [operation, ...values] = via;
   const broken = Promise.withResolvers<never>();
   broken.promise.catch(() => undefined);
   const sent = body === undefined ? undefined : sendBody(body, broken.reject);
-  const call = callHost("fetch.send", method, url.href, headerBlock, sent?.value, sent?.length);
+  const call = callHost(operation, ...values, method, url.href, headerBlock, sent?.value, sent?.length);
   return {
     answer: Promise.race([call.result, broken.promise]).then((value) => openAnswer(value as HostAnswer)),
     cancel(reason) {
@@ -88,8 +95,17 @@ function sendBytes(bytes: Bytes): SentBody {
   return { value: isWhole ? bytes.buffer : bytes.slice().buffer, length: undefined, cancel };
 }
 
-/** A response's body that ends with the signal's reason when the request is aborted. */
-export function abortable(body: Inbound, signal: AbortSignal): ByteSource {
+/** A response's body, ended with the signal's reason when the request is aborted. */
+export function untilAborted(
+  body: Answer["body"],
+  signal: AbortSignal,
+): ArrayBuffer | ByteSource | undefined {
+  if (body === undefined) return undefined;
+  if (!(body instanceof ArrayBuffer)) return abortable(body, signal);
+  return body.byteLength === 0 ? body : abortableBytes(body, signal);
+}
+
+function abortable(body: Inbound, signal: AbortSignal): ByteSource {
   // Not a race with one promise for all: that would keep something of every read until the end.
   let rejectRead: ((reason: unknown) => void) | undefined;
   let tell: ((why: unknown) => void) | undefined;
@@ -124,7 +140,7 @@ export function abortable(body: Inbound, signal: AbortSignal): ByteSource {
 }
 
 /** The same of a body that is here already: nothing waits for the signal until somebody looks at the body. */
-export function abortableBytes(buffer: ArrayBuffer, signal: AbortSignal): ByteSource {
+function abortableBytes(buffer: ArrayBuffer, signal: AbortSignal): ByteSource {
   const source = pieceSource([new Uint8Array(buffer)]);
   let forget: () => void = () => undefined;
   return {

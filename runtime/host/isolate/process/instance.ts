@@ -24,6 +24,7 @@ import {
   type Nats,
   type Peers,
   registerMicroService,
+  type StreamPresence,
   type Subscription,
 } from "../../../../nats/index.ts";
 import { AbortKind, EnterOp, PostOp } from "../../../platform/boundary.ts";
@@ -45,6 +46,7 @@ export interface InstanceOptions {
   node: string;
   pool: Pool;
   peers: Peers;
+  presence: StreamPresence;
   egressDeny: readonly string[];
   sourceMaps: SourceMaps;
   instance: string;

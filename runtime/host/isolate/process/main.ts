@@ -6,7 +6,14 @@
  */
 import type { GoneReason } from "../../../../contracts/index.ts";
 import { messageOf } from "../../../../contracts/index.ts";
-import { connectNats, createPeers, type Nats, type Peers } from "../../../../nats/index.ts";
+import {
+  connectNats,
+  createPeers,
+  createStreamPresence,
+  type Nats,
+  type Peers,
+  type StreamPresence,
+} from "../../../../nats/index.ts";
 import type { TrialOutcome } from "../../host.ts";
 import { createEngine } from "../engine.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
@@ -27,6 +34,7 @@ interface Running {
   node: string;
   nats: Nats;
   peers: Peers;
+  presence: StreamPresence;
   pool: Pool;
   egressDeny: readonly string[];
 }
@@ -99,6 +107,7 @@ async function initialise({
     node,
     nats: connection,
     peers: createPeers(connection),
+    presence: createStreamPresence(connection),
     pool: createPool({ engine, size: prepared }),
     egressDeny,
   };
@@ -155,6 +164,7 @@ async function stopOnce(graceMs: number): Promise<void> {
   await Promise.all([...instances.values()].map((instance) => instance.drain("shutdown", graceMs)));
   running?.pool.close();
   running?.peers.close();
+  running?.presence.close();
   await running?.nats.close();
   process.exit(0);
 }

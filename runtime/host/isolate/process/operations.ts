@@ -1,14 +1,13 @@
 import type { FunctionConfig } from "../../../../contracts/index.ts";
-import type { Nats } from "../../../../nats/index.ts";
 import { createBindings } from "./bindings/create-bindings.ts";
+import type { StreamParts } from "./bindings/service-exchange.ts";
 import { createCompressionOperations } from "./compression.ts";
 import { createCryptoOperations } from "./crypto/operations.ts";
 import { createFetch } from "./fetch/fetch.ts";
 import type { HostOperations } from "./host-calls.ts";
 import { createSubrequests, type Subrequests } from "./subrequests.ts";
 
-export interface OperationsOptions {
-  nats: Nats;
+export interface OperationsOptions extends StreamParts {
   config: FunctionConfig;
   /** What no function may reach: rules of egress. */
   egressDeny: readonly string[];
@@ -22,12 +21,12 @@ export interface OperationsOptions {
 
 /** All that a function's isolate may ask its host to do. */
 export function createOperations(options: OperationsOptions): HostOperations {
-  const { nats, config, hopsOf = () => 0 } = options;
+  const { config, hopsOf = () => 0 } = options;
   const subrequests = createSubrequests(options);
   return {
     ...createCompressionOperations(),
     ...createCryptoOperations({ ...options, memoryMb: config.limits.memoryMb }),
-    ...countCalls(createBindings({ nats, config, hopsOf }), subrequests),
+    ...countCalls(createBindings({ streams: options, config, hopsOf }), subrequests),
     ...createFetch({ ...options, subrequests }),
   };
 }

@@ -1,25 +1,26 @@
 import type { FunctionConfig } from "../../../../../contracts/index.ts";
-import type { Nats } from "../../../../../nats/index.ts";
 import type { HostOperations } from "../host-calls.ts";
 import { createFindDeclared } from "./declared.ts";
 import { createKvOperations } from "./kv.ts";
 import { createObjectOperations } from "./objects.ts";
 import { createPublishOperations } from "./publish.ts";
 import { createServiceOperations } from "./service.ts";
+import type { StreamParts } from "./service-exchange.ts";
 
 export interface BindingsOptions {
-  nats: Nats;
+  streams: StreamParts;
   config: FunctionConfig;
   hopsOf(owner: number): number;
 }
 
 /** What a function's isolate may ask on behalf of its bindings: nothing that its configuration does not declare. */
-export function createBindings({ nats, config, hopsOf }: BindingsOptions): HostOperations {
+export function createBindings({ streams, config, hopsOf }: BindingsOptions): HostOperations {
+  const { nats } = streams;
   const declared = createFindDeclared(config);
   return {
     ...createKvOperations(nats, declared),
     ...createObjectOperations(nats, declared),
     ...createPublishOperations(nats, declared),
-    ...createServiceOperations({ nats, declared, timeoutMs: config.limits.timeoutMs, hopsOf }),
+    ...createServiceOperations({ streams, declared, timeoutMs: config.limits.timeoutMs, hopsOf }),
   };
 }

@@ -13,7 +13,8 @@ export interface OutgoingCall {
   method: string;
   url: URL;
   headerBlock: string;
-  body: Uint8Array;
+  /** A number is the id of the isolate's stream. */
+  body: Uint8Array | number;
 }
 
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/;
@@ -26,8 +27,15 @@ export function readCall([method, url, headerBlock, body]: readonly unknown[]): 
   if (typeof headerBlock !== "string" || headerBlock.length > MAX_HEADER_BYTES) return undefined;
   const parsed = typeof url === "string" && url.length <= MAX_URL_LENGTH ? URL.parse(url) : null;
   if (parsed === null) return undefined;
-  if (body !== undefined && !(body instanceof ArrayBuffer)) return undefined;
-  return { method, url: parsed, headerBlock, body: new Uint8Array(body ?? new ArrayBuffer()) };
+  const content = bodyOf(body);
+  return content === undefined ? undefined : { method, url: parsed, headerBlock, body: content };
+}
+
+function bodyOf(body: unknown): Uint8Array | number | undefined {
+  if (body === undefined) return new Uint8Array();
+  if (typeof body === "number") return body;
+  if (typeof body === "string") return Buffer.from(body);
+  return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined;
 }
 
 /** Set here, or of no meaning without HTTP. */

@@ -7,9 +7,17 @@ import {
   isReservedHeader,
 } from "../../../../../contracts/index.ts";
 import { type Headers, headerValue, type Message } from "../../../../../nats/index.ts";
+import type { Data } from "../../../../platform/boundary.ts";
 
-/** Status, header block and body of a response, as it enters the isolate. */
-export type ServiceAnswer = [status: number, headerBlock: string, body: ArrayBuffer | undefined];
+/** A response, as it enters the isolate: what `fetch` gives there, too. */
+export interface ServiceAnswer {
+  [key: string]: Data;
+  status: number;
+  statusText: string;
+  headerBlock: string;
+  /** A number is the id of a stream. */
+  body: ArrayBuffer | number | undefined;
+}
 
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
@@ -28,7 +36,8 @@ export function answerOf(
   const status = text !== undefined && /^[2-5]\d\d$/.test(text) ? Number(text) : 200;
   const hasBody = !WITHOUT_BODY.has(status) && method !== "HEAD";
   // A copy: a message's bytes share their memory with its neighbours'.
-  return [status, blockOf(headers), hasBody ? new Uint8Array(data).buffer : undefined];
+  const body = hasBody ? new Uint8Array(data).buffer : undefined;
+  return { status, statusText: "", headerBlock: blockOf(headers), body };
 }
 
 function blockOf(headers: Headers): string {

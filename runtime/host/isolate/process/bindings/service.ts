@@ -9,28 +9,23 @@ import {
   type ErrorCode,
   MAX_HOPS,
   PROBLEM_CONTENT_TYPE,
-  subjects,
 } from "../../../../../contracts/index.ts";
-import { type Message, type Nats, NoReplyError } from "../../../../../nats/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../host-calls.ts";
 import type { FindDeclared } from "./declared.ts";
-import { messageHeaders, type OutgoingCall, readCall, sizeOf } from "./service-request.ts";
+import { callService, type StreamParts } from "./service-exchange.ts";
+import { messageHeaders, readCall, sizeOf } from "./service-request.ts";
 import { answerOf, type ServiceAnswer } from "./service-response.ts";
 
 export interface ServiceOptions {
-  nats: Nats;
+  streams: StreamParts;
   declared: FindDeclared;
   timeoutMs: number;
   /** How many functions have called each other up to the request on whose behalf a call is made. */
   hopsOf(owner: number): number;
 }
 
-export function createServiceOperations({
-  nats,
-  declared,
-  timeoutMs,
-  hopsOf,
-}: ServiceOptions): HostOperations {
+export function createServiceOperations(options: ServiceOptions): HostOperations {
+  const { streams, declared, timeoutMs, hopsOf } = options;
   return {
     "service.fetch": async ([name, ...values], context) => {
       const { service } = declared("service", name);
@@ -44,9 +39,17 @@ export function createServiceOperations({
       const headers = messageHeaders(call, { requestId, deadline, hops });
       if (headers === undefined)
         throw new CallError("TypeError", "The request has a field that cannot be sent");
-      if (sizeOf(headers, call.body) > nats.maxPayload) return failed("BODY_TOO_LARGE");
-      const reply = await send(nats, service, call, { headers, timeoutMs: deadline - Date.now() });
-      return typeof reply === "string" ? failed(reply) : answerOf(reply, call.method, failed);
+      const { body, method } = call;
+      if (typeof body !== "number" && sizeOf(headers, body) > streams.nats.maxPayload)
+        return failed("BODY_TOO_LARGE");
+      const reply = await callService(
+        streams,
+        { service, headers, body, timeoutMs: deadline - Date.now() },
+        context,
+      );
+      if (reply.kind === "failed") return failed(reply.code);
+      const answer = answerOf(reply.message, method, failed);
+      return reply.kind === "stream" ? { ...answer, body: reply.stream } : answer;
     },
   };
 }
@@ -55,28 +58,9 @@ function deadlineOf({ request }: CallContext, timeoutMs: number): number {
   return Math.min(request?.deadline ?? Number.POSITIVE_INFINITY, Date.now() + timeoutMs);
 }
 
-async function send(
-  nats: Nats,
-  service: string,
-  { body }: OutgoingCall,
-  options: Parameters<Nats["request"]>[2],
-): Promise<Message | ErrorCode> {
-  if (options.timeoutMs <= 0) return "DEADLINE_EXCEEDED";
-  // "No responders" proves that nobody has seen the request.
-  for (const subject of [subjects.invoke(service), service]) {
-    try {
-      return await nats.request(subject, body, options);
-    } catch (error) {
-      if (!(error instanceof NoReplyError)) throw error;
-      if (error.reason === "timeout") return "DEADLINE_EXCEEDED";
-      if (error.reason === "disconnected") return "CONSUMER_DIED";
-    }
-  }
-  return "NO_CONSUMER";
-}
-
 function problemAnswer(code: ErrorCode, requestId: string): ServiceAnswer {
   const problem = createProblem(code, requestId);
   const body = new Uint8Array(Buffer.from(JSON.stringify(problem))).buffer;
-  return [problem.status, `content-type\n${PROBLEM_CONTENT_TYPE}\nx-request-id\n${requestId}\n`, body];
+  const headerBlock = `content-type\n${PROBLEM_CONTENT_TYPE}\nx-request-id\n${requestId}\n`;
+  return { status: problem.status, statusText: "", headerBlock, body };
 }

@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { startWorld } from "../harness/world.ts";
+
+const MIB = 1024 * 1024;
+const toEcho = { bindings: [{ name: "ECHO", service: "echo" }], limits: { maxBodyBytes: 64 * MIB } };
+const echo = "export default (request) => new Response(request.body)";
+
+describe("a call to another function", () => {
+  it("streams bodies larger than any message, both ways at once", async () => {
+    await using world = await startWorld();
+    await world.push("echo", echo, { limits: toEcho.limits });
+    await world.push("front", "export default (request, env) => env.ECHO.fetch(request)", toEcho);
+    const body = Buffer.alloc(20 * MIB, "across two functions ");
+    const answer = await world.fetch("/front", { method: "POST", body });
+    expect(answer.status).toBe(200);
+    expect(Buffer.from(await answer.bytes()).equals(body)).toBe(true);
+  });
+
+  it("gets the parts of an answer as they are written", async () => {
+    await using world = await startWorld();
+    await world.push(
+      "ticks",
+      `let controller;
+       export default (request) => {
+         const { pathname } = new URL(request.url);
+         if (pathname.endsWith("/next")) { controller.enqueue(new TextEncoder().encode("tick")); return new Response(); }
+         return new Response(new ReadableStream({ start(c) { controller = c; } }));
+       }`,
+    );
+    await world.push(
+      "reader",
+      `export default async (request, env) => {
+      const reader = (await env.TICKS.fetch("/ticks")).body.getReader();
+      const parts = [];
+      for (let n = 0; n < 3; n++) {
+        await env.TICKS.fetch("/ticks/next");
+        parts.push(new TextDecoder().decode((await reader.read()).value));
+      }
+      await reader.cancel();
+      return Response.json(parts);
+    }`,
+      { bindings: [{ name: "TICKS", service: "ticks" }] },
+    );
+    expect(JSON.parse((await world.call("/reader")).text)).toEqual(["tick", "tick", "tick"]);
+  });
+
+  it("hears of an answer that broke, and tells the other function when it wants no more", async () => {
+    await using world = await startWorld();
+    await world.push(
+      "endless",
+      `let cancelled = false;
+       export default (request) => {
+         const { pathname } = new URL(request.url);
+         if (pathname === "/endless/state") return Response.json(cancelled);
+         let n = 0;
+         return new Response(new ReadableStream({
+           pull(controller) {
+             if (pathname === "/endless/breaks" && n++ === 3) throw new Error("half-way");
+             controller.enqueue(new Uint8Array(10_000));
+           },
+           cancel() { cancelled = true; },
+         }));
+       }`,
+    );
+    await world.push(
+      "front",
+      `export default async (request, env) => {
+      const { searchParams } = new URL(request.url);
+      const answer = await env.OTHER.fetch(searchParams.get("path"));
+      if (searchParams.has("cancel")) { await answer.body.cancel(); return new Response("cancelled"); }
+      return new Response(await answer.bytes().then(() => "whole", (error) => String(error)));
+    }`,
+      { bindings: [{ name: "OTHER", service: "endless" }] },
+    );
+    expect((await world.call("/front?path=/endless/breaks")).text).toContain("HANDLER_THREW");
+    expect((await world.call("/front?path=/endless&cancel")).text).toBe("cancelled");
+    await eventually(async () => expect((await world.call("/endless/state")).text).toBe("true"));
+  });
+});
