@@ -117,6 +117,23 @@ describe("kv", () => {
     expect(found).toEqual([{ done: true }, { done: true }, { done: true }]);
   });
 
+  it("keeps values of up to a message's size, many at a time", async () => {
+    const found = await run(
+      `const kv = env.LARGE;
+       const sizes = [262_144, 262_145, 1_000_000, 8_000_000];
+       for (const size of sizes) await kv.put("size-" + size, new Uint8Array(size).fill(size % 251));
+       await kv.put("text", "ü".repeat(300_000));
+       const read = await Promise.all(sizes.map((size) => kv.get("size-" + size, "bytes")));
+       const right = read.map((bytes, i) => bytes.length === sizes[i] && bytes.every((byte) => byte === sizes[i] % 251));
+       let count = 0;
+       await Promise.all(Array.from({ length: 100 }, async () => { const { length } = await kv.get("size-1000000", "bytes"); count += length; }));
+       return [right, (await kv.get("text")) === "ü".repeat(300_000), count];`,
+      [{ name: "LARGE", kv: "large" }],
+      { limits: { cpuMs: 10_000, memoryMb: 256 } },
+    );
+    expect(found).toEqual([[true, true, true, true], true, 100_000_000]);
+  });
+
   it("does not let a watch that nobody reads fill the memory", async () => {
     const found = await run(
       `const kv = env.BIG;

@@ -131,6 +131,22 @@ describe("publish", () => {
     subscription.unsubscribe();
   });
 
+  it("sends and gets large messages", async () => {
+    const subscription = world.connection.subscribe("orders.large", (message) =>
+      message.respond(Buffer.concat([message.data, message.data])),
+    );
+    await world.connection.flush();
+    const found = await run(
+      `const sent = new Uint8Array(1_000_000).fill(9);
+       await env.EVENTS.publish("orders.unheard", sent);
+       const bytes = (await env.EVENTS.request("orders.large", sent)).bytes();
+       return [bytes.length, bytes.every((byte) => byte === 9)];`,
+      bindings,
+    );
+    expect(found).toEqual([2_000_000, true]);
+    subscription.unsubscribe();
+  });
+
   it.each([
     ["orders", "BindingError"],
     ["stock.changed", "BindingError"],

@@ -1,6 +1,6 @@
 import { callBinding } from "./host-result.ts";
 import { KvWatch, type KvWatchOptions } from "./kv-watch.ts";
-import { type ReadValue, readValue, streamOf, wholeValue } from "./values.ts";
+import { arrivedBytes, crossingValue, dropCrossing, type ReadValue, readValue, streamOf } from "./values.ts";
 
 type KvType = "text" | "json" | "bytes" | "arrayBuffer" | "stream";
 
@@ -30,17 +30,23 @@ export class KvBucket {
 
   async entry(key: string): Promise<KvEntry | null> {
     const found = (await callBinding("kv.get", this.#name, `${key}`)) as
-      | [revision: number, createdAt: number, bytes: ArrayBuffer]
+      | [revision: number, createdAt: number, value: ArrayBuffer | number]
       | undefined;
     if (found === undefined) return null;
-    const [revision, createdAt, bytes] = found;
+    const [revision, createdAt, value] = found;
+    const bytes = await arrivedBytes(value);
     return { key: `${key}`, revision, createdAt: new Date(createdAt), ...readValue(bytes) };
   }
 
   async put(key: string, value: unknown, options: PutOptions = {}): Promise<number> {
     const { ttlSeconds, ifRevision } = options;
-    const whole = await wholeValue(value);
-    return (await callBinding("kv.put", this.#name, `${key}`, whole, ttlSeconds, ifRevision)) as number;
+    const crossing = await crossingValue(value);
+    try {
+      return (await callBinding("kv.put", this.#name, `${key}`, crossing, ttlSeconds, ifRevision)) as number;
+    } catch (error) {
+      dropCrossing(crossing);
+      throw error;
+    }
   }
 
   async create(key: string, value: unknown, options: Omit<PutOptions, "ifRevision"> = {}): Promise<number> {

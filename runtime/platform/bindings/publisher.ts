@@ -1,5 +1,5 @@
 import { callBinding } from "./host-result.ts";
-import { type ReadValue, readValue, wholeValue } from "./values.ts";
+import { arrivedBytes, crossingValue, dropCrossing, type ReadValue, readValue } from "./values.ts";
 
 interface Reply extends ReadValue {
   headers: Record<string, string>;
@@ -14,13 +14,7 @@ export class Publisher {
   }
 
   async publish(subject: string, data: unknown = "", headers: Record<string, string> = {}): Promise<void> {
-    await callBinding(
-      "publish.publish",
-      this.#name,
-      `${subject}`,
-      await wholeValue(data),
-      headerPairs(headers),
-    );
+    await this.#send("publish.publish", subject, data, headers);
   }
 
   async request(
@@ -28,16 +22,26 @@ export class Publisher {
     data: unknown = "",
     { timeoutMs, headers = {} }: { timeoutMs?: number; headers?: Record<string, string> } = {},
   ): Promise<Reply> {
-    const whole = await wholeValue(data);
-    const [bytes, pairs] = (await callBinding(
-      "publish.request",
-      this.#name,
-      `${subject}`,
-      whole,
-      headerPairs(headers),
-      timeoutMs,
-    )) as [ArrayBuffer, string[]];
-    return { headers: toRecord(pairs), ...readValue(bytes) };
+    const answer = await this.#send("publish.request", subject, data, headers, timeoutMs);
+    const [arrived, pairs] = answer as [ArrayBuffer | number, string[]];
+    return { headers: toRecord(pairs), ...readValue(await arrivedBytes(arrived)) };
+  }
+
+  async #send(
+    operation: string,
+    subject: string,
+    data: unknown,
+    headers: Record<string, string>,
+    timeoutMs?: number,
+  ): Promise<unknown> {
+    const pairs = headerPairs(headers);
+    const crossing = await crossingValue(data);
+    try {
+      return await callBinding(operation, this.#name, `${subject}`, crossing, pairs, timeoutMs);
+    } catch (error) {
+      dropCrossing(crossing);
+      throw error;
+    }
   }
 
   get [Symbol.toStringTag](): string {

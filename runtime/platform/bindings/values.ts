@@ -1,6 +1,11 @@
 /** What functions hand to bindings as a value, and how it is read again. */
-import { decodeUtf8 } from "../encoding.ts";
+import { decodeUtf8, encodeUtf8 } from "../encoding.ts";
+import { readAll } from "../fetch/reader-source.ts";
 import { Response } from "../fetch/response.ts";
+import { openInbound } from "../inbound.ts";
+import type { ByteSource } from "../inbound-stream.ts";
+import { cancelOutbound } from "../outbound.ts";
+import { sendStream } from "../send-stream.ts";
 import { ReadableStream } from "../streams.ts";
 
 /** A whole value as it crosses: text, or bytes of its own. Streams and blobs are read; what is plain data becomes JSON. */
@@ -14,6 +19,43 @@ export async function wholeValue(value: unknown): Promise<string | ArrayBuffer> 
     return (new Response(value as never) as unknown as globalThis.Response).arrayBuffer();
   if (isBlobLike(value)) return value.arrayBuffer();
   return jsonOf(value);
+}
+
+/** A value on its way to the host: a long one as a stream, `[id, bytes]`, so that the host need not hold many of them. */
+export type Crossing = string | ArrayBuffer | [stream: number, bytes: number];
+
+const INLINE_BYTES = 256 * 1024;
+
+export async function crossingValue(value: unknown): Promise<Crossing> {
+  const whole = await wholeValue(value);
+  const length = typeof whole === "string" ? whole.length : whole.byteLength;
+  if (length <= INLINE_BYTES) return whole;
+  const bytes = typeof whole === "string" ? encodeUtf8(whole) : new Uint8Array(whole);
+  return [sendStream(onceSource(bytes)), bytes.byteLength];
+}
+
+/** Lets go of a value whose call failed: the host may not have looked at its stream. */
+export function dropCrossing(crossing: Crossing): void {
+  if (Array.isArray(crossing)) cancelOutbound(crossing[0]);
+}
+
+function onceSource(bytes: Uint8Array<ArrayBuffer>): ByteSource {
+  let rest: Uint8Array<ArrayBuffer> | undefined = bytes;
+  return {
+    async read() {
+      const all = rest;
+      rest = undefined;
+      return all;
+    },
+    cancel() {
+      rest = undefined;
+    },
+  };
+}
+
+/** Bytes from the host, which come whole or as a stream's id. */
+export async function arrivedBytes(arrived: ArrayBuffer | number): Promise<ArrayBuffer> {
+  return typeof arrived === "number" ? (await readAll(openInbound(arrived))).buffer : arrived;
 }
 
 export function isBlobLike(

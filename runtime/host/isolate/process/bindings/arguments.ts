@@ -17,23 +17,6 @@ export function readPrefix(value: unknown): string {
   return value === undefined || value === "" ? "" : readKey(value, "A prefix");
 }
 
-export function readBytes(value: unknown, maxBytes: number, what: string): Uint8Array {
-  const bytes =
-    typeof value === "string"
-      ? Buffer.from(value)
-      : value instanceof ArrayBuffer
-        ? new Uint8Array(value)
-        : undefined;
-  if (bytes === undefined) throw new CallError("TypeError", `${what} is a text or bytes`);
-  if (bytes.byteLength > maxBytes) {
-    throw new CallError(
-      "RangeError",
-      `${what} has at most ${maxBytes} bytes (nats-server's max_payload); this one has ${bytes.byteLength}`,
-    );
-  }
-  return bytes;
-}
-
 export function readWhole(
   value: unknown,
   { name, min, max }: { name: string; min: number; max: number },
@@ -41,4 +24,31 @@ export function readWhole(
   if (value === undefined) return undefined;
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max) return value;
   throw new CallError("RangeError", `${name} is a whole number from ${min} to ${max}`);
+}
+
+/** Where a page begins: what the page before gave. */
+export function readCursor(value: unknown): number {
+  if (value === undefined) return 0;
+  const after = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+  if (after === undefined) throw new CallError("TypeError", "cursor is what the page before gave");
+  return after;
+}
+
+/** Names and values alternating: headers, metadata. */
+export function readPairs(
+  value: unknown,
+  { maxBytes, what }: { maxBytes: number; what: string },
+): [string, string][] {
+  const pairs: [string, string][] = [];
+  if (!Array.isArray(value)) return pairs;
+  let size = 0;
+  for (let index = 0; index + 1 < value.length; index += 2) {
+    const [name, text]: unknown[] = [value[index], value[index + 1]];
+    if (typeof name !== "string" || typeof text !== "string")
+      throw new CallError("TypeError", `${what} are texts`);
+    size += Buffer.byteLength(name) + Buffer.byteLength(text) + 4;
+    if (size > maxBytes) throw new CallError("RangeError", `${what} have at most ${maxBytes} bytes`);
+    pairs.push([name, text]);
+  }
+  return pairs;
 }

@@ -2,8 +2,9 @@ import { type ByteKv, type KvWrite, type Nats, openByteKv } from "../../../../..
 import { encodeKvFrame } from "../../../../platform/bindings/kv-frames.ts";
 import { CallError, type HostOperations } from "../host-calls.ts";
 import { sendToIsolate } from "../stream-adapters.ts";
-import { readBytes, readKey, readPrefix, readWhole } from "./arguments.ts";
+import { readCursor, readKey, readPrefix, readWhole } from "./arguments.ts";
 import type { FindDeclared } from "./declared.ts";
+import { createLargeValues } from "./large-values.ts";
 import { naming } from "./store-failure.ts";
 
 const MAX_TTL_SECONDS = 10 * 365 * 24 * 3_600;
@@ -13,6 +14,7 @@ const MAX_WATCHES = 100;
 
 export function createKvOperations(nats: Nats, declared: FindDeclared): HostOperations {
   const open = new Map<string, ByteKv>();
+  const large = createLargeValues();
   let watches = 0;
 
   const bucketOf = (name: unknown): { bucket: string; kv: ByteKv } => {
@@ -25,20 +27,22 @@ export function createKvOperations(nats: Nats, declared: FindDeclared): HostOper
     readWhole(value, { name: "ifRevision", min: 0, max: Number.MAX_SAFE_INTEGER });
 
   return {
-    "kv.get": async ([name, key]) => {
-      const { bucket, kv } = bucketOf(name);
-      const entry = await naming(bucket, kv.get(readKey(key)));
-      // A copy: a message's bytes share their memory with its neighbours'.
-      return entry && [entry.revision, entry.createdAt.getTime(), new Uint8Array(entry.bytes).buffer];
-    },
-    "kv.put": async ([name, keyValue, value, ttl, revision]) => {
+    "kv.get": async ([name, keyValue], context) => {
       const { bucket, kv } = bucketOf(name);
       const key = readKey(keyValue);
-      const bytes = readBytes(value, kv.maxBytes, "A value");
+      const read = () => naming(bucket, kv.get(key));
+      const { found, value } = await large.deliver(context, read, (entry) => entry?.bytes);
+      return found && [found.revision, found.createdAt.getTime(), value];
+    },
+    "kv.put": ([name, keyValue, value, ttl, revision], context) => {
+      const { bucket, kv } = bucketOf(name);
+      const key = readKey(keyValue);
       const ttlSeconds = readWhole(ttl, { name: "ttlSeconds", min: 1, max: MAX_TTL_SECONDS });
       const ifRevision = readRevision(revision);
-      const written = await naming(bucket, kv.put(key, bytes, { ttlSeconds, ifRevision }));
-      return revisionOf(written, { bucket, key, ifRevision });
+      return large.accept(value, { maxBytes: kv.maxBytes, what: "A value" }, context, async (bytes) => {
+        const written = await naming(bucket, kv.put(key, bytes, { ttlSeconds, ifRevision }));
+        return revisionOf(written, { bucket, key, ifRevision });
+      });
     },
     "kv.delete": async ([name, keyValue, revision]) => {
       const { bucket, kv } = bucketOf(name);
@@ -127,11 +131,4 @@ function revisionOf(
     case "full":
       throw new CallError("BindingError", `the bucket ${bucket} has no room left`);
   }
-}
-
-function readCursor(value: unknown): number {
-  if (value === undefined) return 0;
-  const after = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
-  if (after === undefined) throw new CallError("TypeError", "cursor is what the page before gave");
-  return after;
 }

@@ -4,7 +4,7 @@ import type { Data } from "../../../../platform/boundary.ts";
 import { CallError, type HostOperations } from "../host-calls.ts";
 import type { IsolateStreams } from "../isolate-streams.ts";
 import { receiveFromIsolate, sendToIsolate } from "../stream-adapters.ts";
-import { readBytes, readKey, readPrefix, readWhole } from "./arguments.ts";
+import { readCursor, readKey, readPairs, readPrefix, readWhole } from "./arguments.ts";
 import type { FindDeclared } from "./declared.ts";
 import { naming } from "./store-failure.ts";
 
@@ -54,7 +54,12 @@ export function createObjectOperations(nats: Nats, declared: FindDeclared): Host
     },
     "objects.read": async ([binding, nameValue, version], { owner, streams }) => {
       const { bucket, store } = storeOf(binding);
-      const chunks = await readObject(bucket, store, readKey(nameValue, "A name"), String(version));
+      const chunks = await readObject(
+        bucket,
+        store,
+        readKey(nameValue, "A name"),
+        typeof version === "string" ? version : "",
+      );
       countBody();
       return sendToIsolate(streams, owner, chunks, () => {
         bodies -= 1;
@@ -63,11 +68,11 @@ export function createObjectOperations(nats: Nats, declared: FindDeclared): Host
     "objects.put": async ([binding, nameValue, body, metadataValue], { owner, streams }) => {
       const { bucket, store } = storeOf(binding);
       const name = readKey(nameValue, "A name");
-      const metadata = readMetadata(metadataValue);
+      const pairs = readPairs(metadataValue, { maxBytes: MAX_METADATA_BYTES, what: "metadata" });
       countBody();
       const source = bodyFrom(body, streams, owner);
       try {
-        return dataOf(await naming(bucket, store.put(name, source, metadata)));
+        return dataOf(await naming(bucket, store.put(name, source, Object.fromEntries(pairs))));
       } finally {
         bodies -= 1;
         await source.return();
@@ -81,10 +86,7 @@ export function createObjectOperations(nats: Nats, declared: FindDeclared): Host
     "objects.list": async ([binding, prefix, limitValue, cursor]) => {
       const { bucket, store } = storeOf(binding);
       const limit = readWhole(limitValue, { name: "limit", min: 1, max: MAX_PAGE }) ?? MAX_PAGE;
-      const after = cursor === undefined ? 0 : Number(cursor);
-      if (!Number.isSafeInteger(after) || after < 0) {
-        throw new CallError("TypeError", "cursor is what the page before gave");
-      }
+      const after = readCursor(cursor);
       const page = await naming(bucket, store.list({ prefix: readPrefix(prefix), limit, after }));
       return [page.objects.map(dataOf), page.next === undefined ? undefined : String(page.next)];
     },
@@ -97,8 +99,8 @@ async function* bodyFrom(
   streams: IsolateStreams,
   owner: number,
 ): AsyncGenerator<Uint8Array, void> {
-  if (typeof body !== "number") {
-    yield readBytes(body, Number.MAX_SAFE_INTEGER, "A body");
+  if (typeof body === "string" || body instanceof ArrayBuffer) {
+    yield typeof body === "string" ? Buffer.from(body) : new Uint8Array(body);
     return;
   }
   const source = receiveFromIsolate(streams, owner, body);
@@ -125,20 +127,4 @@ async function* told(chunks: AsyncGenerator<Uint8Array, void>): AsyncGenerator<U
 
 function dataOf({ name, size, sha256, modifiedAt, metadata, version }: ObjectFacts): Data {
   return [name, size, sha256, modifiedAt.getTime(), version, Object.entries(metadata).flat()];
-}
-
-/** Names and values alternating. */
-function readMetadata(value: unknown): Record<string, string> {
-  const metadata: [string, string][] = [];
-  if (!Array.isArray(value)) return {};
-  let size = 0;
-  for (let index = 0; index + 1 < value.length; index += 2) {
-    const entry: [string, string] = [String(value[index]), String(value[index + 1])];
-    size += Buffer.byteLength(entry[0]) + Buffer.byteLength(entry[1]);
-    if (size > MAX_METADATA_BYTES) {
-      throw new CallError("RangeError", `an object's metadata has at most ${MAX_METADATA_BYTES} bytes`);
-    }
-    metadata.push(entry);
-  }
-  return Object.fromEntries(metadata);
 }

@@ -13,12 +13,12 @@ import {
   NoReplyError,
 } from "../../../../../nats/index.ts";
 import { CallError, type HostOperations } from "../host-calls.ts";
-import { readBytes, readWhole } from "./arguments.ts";
+import { readPairs, readWhole } from "./arguments.ts";
 import type { FindDeclared } from "./declared.ts";
+import { createLargeValues } from "./large-values.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 const MAX_TIMEOUT_MS = 300_000;
-const MAX_HEADERS = 100;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 /** JetStream's own header by which a stream tells what it has already: of use to whoever publishes. */
@@ -39,23 +39,35 @@ export function createPublishOperations(nats: Nats, declared: FindDeclared): Hos
     }
     return subject;
   };
-  const readData = (data: unknown) => readBytes(data, nats.maxPayload - MAX_HEADER_BYTES, "A message");
+  const large = createLargeValues();
+  const limits = { maxBytes: nats.maxPayload - MAX_HEADER_BYTES, what: "A message" };
 
   return {
-    "publish.publish": ([name, subjectValue, data, headers]) => {
+    "publish.publish": ([name, subjectValue, data, headerValues], context) => {
       const subject = readSubject(name, subjectValue);
-      nats.publish(subject, readData(data), readHeaders(headers));
-      return undefined;
+      const headers = readHeaders(headerValues);
+      return large.accept(data, limits, context, (bytes) => {
+        nats.publish(subject, bytes, headers);
+        return undefined;
+      });
     },
-    "publish.request": async ([name, subjectValue, data, headers, timeout], { request }) => {
+    "publish.request": async ([name, subjectValue, data, headerValues, timeout], context) => {
+      const { request } = context;
       const subject = readSubject(name, subjectValue);
-      const bytes = readData(data);
+      const headers = readHeaders(headerValues);
       const asked =
         readWhole(timeout, { name: "timeoutMs", min: 1, max: MAX_TIMEOUT_MS }) ?? DEFAULT_TIMEOUT_MS;
       const timeoutMs = Math.min(asked, request === undefined ? asked : request.deadline - Date.now());
       try {
-        const reply = await nats.request(subject, bytes, { timeoutMs, headers: readHeaders(headers) });
-        return [new Uint8Array(reply.data).buffer, pairsOf(reply.headers)];
+        const reply = await large.accept(data, limits, context, (bytes) =>
+          nats.request(subject, bytes, { timeoutMs, headers }),
+        );
+        const { value } = await large.deliver(
+          context,
+          async () => reply,
+          ({ data: bytes }) => bytes,
+        );
+        return [value, pairsOf(reply.headers)];
       } catch (error) {
         if (!(error instanceof NoReplyError)) throw error;
         const why = { "no-responders": "nobody listens", timeout: `no reply within ${timeoutMs} ms` };
@@ -66,20 +78,11 @@ export function createPublishOperations(nats: Nats, declared: FindDeclared): Hos
   };
 }
 
-/** Names and values alternating. */
 function readHeaders(value: unknown): Headers {
   const headers = createHeaders();
-  if (!Array.isArray(value)) return headers;
-  let size = 0;
-  if (value.length > 2 * MAX_HEADERS) throw new CallError("RangeError", `More than ${MAX_HEADERS} headers`);
-  for (let index = 0; index + 1 < value.length; index += 2) {
-    const [name, text] = [String(value[index]), String(value[index + 1])];
+  for (const [name, text] of readPairs(value, { maxBytes: MAX_HEADER_BYTES, what: "headers" })) {
     if (!isHeaderSafe(name, text) || (isReservedHeader(name) && name.toLowerCase() !== ALLOWED)) {
       throw new CallError("TypeError", `The header ${JSON.stringify(name.slice(0, 100))} cannot be sent`);
-    }
-    size += name.length + Buffer.byteLength(text) + 4;
-    if (size > MAX_HEADER_BYTES) {
-      throw new CallError("RangeError", `The headers have more than ${MAX_HEADER_BYTES} bytes`);
     }
     appendHeader(headers, name, text);
   }

@@ -12,6 +12,7 @@ import type { Readable } from "node:stream";
 import type { FunctionConfig } from "../../../../../contracts/index.ts";
 import type { Data } from "../../../../platform/boundary.ts";
 import { type CallContext, CallError, type HostOperations } from "../host-calls.ts";
+import { createSlots } from "../slots.ts";
 import type { Subrequests } from "../subrequests.ts";
 import { decodeContent } from "./decode-content.ts";
 import { describeFailure } from "./describe-failure.ts";
@@ -21,7 +22,6 @@ import { matchesIntegrity } from "./integrity.ts";
 import { readFromIsolate } from "./request-body.ts";
 import { parseRequestHead, type RequestHead } from "./request-head.ts";
 import { FIRST_BYTES, sendBodyToIsolate } from "./response-body.ts";
-import { createSlots } from "./slots.ts";
 
 export interface FetchOptions {
   config: Pick<FunctionConfig, "egress">;
