@@ -3,8 +3,9 @@ import { parseAddress } from "./option-values.ts";
 
 const DEFAULT_ADDRESS = "127.0.0.1:9229";
 
-/** A debugger's user thinks for longer than any limit allows. */
-const DEBUG_LIMITS = { cpuMs: 60_000, timeoutMs: 3_600_000, waitUntilMs: 900_000 };
+/** Whoever debugs thinks for longer than any limit allows. Time at a breakpoint is no CPU time; looking around costs some. */
+const DEBUG_LIMITS = { timeoutMs: 3_600_000, waitUntilMs: 900_000 };
+const MIN_DEBUG_CPU_MS = 10_000;
 
 export interface InspectOptions {
   host: string;
@@ -38,6 +39,6 @@ export function forDebugging(build: Build): Build {
   const { scale, limits } = build.config;
   return reconfigure(build, {
     scale: { ...scale, min: Math.max(1, scale.min) },
-    limits: { ...limits, ...DEBUG_LIMITS },
+    limits: { ...limits, ...DEBUG_LIMITS, cpuMs: Math.max(MIN_DEBUG_CPU_MS, limits.cpuMs) },
   });
 }

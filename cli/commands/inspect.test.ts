@@ -155,6 +155,40 @@ test("stepping goes into the author's code, not into the platform", async () => 
   ]);
 });
 
+test("profiles and heap snapshots can be taken; an instance that ends with a debugger attached is replaced", async () => {
+  await using folder = await createWorkFolder({
+    "hello/index.ts": `export default (request: Request) => {
+  const kept: unknown[] = [];
+  while (request.url.endsWith("?grow")) kept.push(new Array(1_000).fill(kept.length));
+  let sum = 0;
+  for (let n = 0; n < 1e7; n++) sum += n % 7;
+  return new Response(String(sum));
+};
+`,
+    "hello/narun.yaml": "limits: { memoryMb: 64 }\n",
+  });
+  const { dev, url, inspector } = await startDev(folder.dir);
+  await using _dev = dev;
+  const target = await targetOf(inspector);
+  await using debug = await attachDebugger(target.webSocketDebuggerUrl);
+  await debug.send("Profiler.enable");
+  await debug.send("Profiler.start");
+  expect((await fetch(url)).status).toBe(200);
+  const { profile } = await debug.send("Profiler.stop");
+  expect(JSON.stringify(profile)).toContain('"functionName":"index_default"');
+  await debug.send("HeapProfiler.takeHeapSnapshot");
+  expect(await debug.event("HeapProfiler.addHeapSnapshotChunk")).toMatchObject({
+    chunk: expect.stringContaining('"snapshot"'),
+  });
+
+  expect((await fetch(`${url}?grow`)).status).toBe(502);
+  expect(await debug.closed).toBe(1001);
+  expect((await fetch(url)).status).toBe(200);
+  expect((await targetOf(inspector)).id).not.toBe(target.id);
+  dev.kill("SIGINT");
+  expect((await dev.ended).code).toBe(0);
+});
+
 test("pages of a browser cannot attach, and names that lead here are no way in", async () => {
   await using folder = await createWorkFolder(FILES);
   const { dev, inspector } = await startDev(folder.dir);

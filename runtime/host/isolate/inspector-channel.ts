@@ -4,7 +4,8 @@
  *
  * I1  There is one session for an isolate's whole life. It is opened while nothing else runs in the isolate: V8 wants
  *     its lock held by the opening thread, which isolated-vm sees to only within a synchronous call.
- * I2  The session ends before its isolate is disposed: the other way round V8 ends the process.
+ * I2  The session ends before its isolate is disposed. Where V8 disposes of one by itself (out of memory) its session is
+ *     left alone: isolated-vm waits for itself there, and whoever touched the session would wait with it.
  * I3  What the inspector evaluates may leave promises; they settle only when the isolate is entered, so it is.
  * I4  Every message is taken. One that comes just when the isolate is about to pause does not wake it (isolated-vm
  *     checks before it waits); while an answer is missing, another message knocks again.
@@ -46,7 +47,7 @@ export function openInspectorChannel(
     clearTimeout(knocking);
     knocking = setTimeout(() => {
       knocking = undefined;
-      if (unanswered.size === 0) return;
+      if (unanswered.size === 0 || isolate.isDisposed) return;
       session?.dispatchProtocolMessage(KNOCK);
       knockAfter(Math.min(LAST_KNOCK_MS, ms * 2));
     }, ms);
@@ -65,7 +66,7 @@ export function openInspectorChannel(
   context.evalClosureSync("$0()", [open]);
   return {
     send(message) {
-      if (session === undefined) return;
+      if (session === undefined || isolate.isDisposed) return;
       const { id, method } = JSON.parse(message) as { id: number; method: string };
       unanswered.add(id);
       session.dispatchProtocolMessage(message);
@@ -78,7 +79,7 @@ export function openInspectorChannel(
     close() {
       clearTimeout(knocking);
       listener = undefined;
-      session?.dispose();
+      if (!isolate.isDisposed) session?.dispose();
       session = undefined;
     },
   };

@@ -37,6 +37,7 @@ interface Running {
   presence: StreamPresence;
   pool: Pool;
   egressDeny: readonly string[];
+  isInspected: boolean;
 }
 
 const instances = new Map<string, Instance>();
@@ -110,6 +111,7 @@ async function initialise({
     presence: createStreamPresence(connection),
     pool: createPool({ engine, size: prepared }),
     egressDeny,
+    isInspected,
   };
 }
 
@@ -166,5 +168,7 @@ async function stopOnce(graceMs: number): Promise<void> {
   running?.peers.close();
   running?.presence.close();
   await running?.nats.close();
+  // An isolate that ran out of memory while a debugger was attached never ends its thread, which an exit waits for.
+  if (running?.isInspected) process.kill(process.pid, "SIGKILL");
   process.exit(0);
 }
