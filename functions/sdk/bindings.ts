@@ -69,11 +69,13 @@ export interface KvBucket {
   }>;
   /**
    * What is there (unless `updatesOnly`), then every change as it happens, for as long as somebody iterates. A reader who is
-   * slow gets, of a key that changed several times, perhaps only the last. It ends with `signal`, and with the instance.
+   * slow gets, of a key that changed several times, perhaps only the last. It ends with `signal`, and with the request on
+   * whose behalf it was begun (work of `ctx.waitUntil` included), or with `lifetime: "instance"` with the instance.
    */
   watch(options?: {
     prefix?: string;
     updatesOnly?: boolean;
+    lifetime?: "request" | "instance";
     signal?: AbortSignal;
   }): AsyncIterableIterator<KvChange>;
 }

@@ -134,6 +134,35 @@ describe("kv", () => {
     expect(found).toEqual([[true, true, true, true], true, 100_000_000]);
   });
 
+  it("ends a watch with the request that began it, or with the instance", async () => {
+    const source = `
+      const watches = [];
+      export default async (request, env) => {
+        const url = new URL(request.url);
+        if (url.searchParams.has("begin")) {
+          const lifetime = url.searchParams.get("begin");
+          const watch = env.WATCHED.watch({ prefix: "lifetime", lifetime });
+          const state = { lifetime, isDone: false };
+          watches.push(state);
+          await env.WATCHED.put("lifetime", lifetime);
+          await watch.next();
+          watch.next().then(({ done }) => { state.isDone = done; });
+        }
+        return Response.json(watches);
+      };
+    `;
+    await world.push("lasting", source, { bindings: [{ name: "WATCHED", kv: "watched" }] });
+    await world.call("/lasting?begin=request");
+    await world.call("/lasting?begin=instance");
+    await eventually(async () => {
+      const states = JSON.parse((await world.call("/lasting")).text) as unknown[];
+      expect(states).toEqual([
+        { lifetime: "request", isDone: true },
+        { lifetime: "instance", isDone: false },
+      ]);
+    });
+  });
+
   it("does not let a watch that nobody reads fill the memory", async () => {
     const found = await run(
       `const kv = env.BIG;

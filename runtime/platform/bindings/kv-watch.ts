@@ -15,6 +15,8 @@ export interface KvWatchOptions {
   prefix?: string;
   /** Leave out what is there already. Default: false. */
   updatesOnly?: boolean;
+  /** How long it may last at most. Default: as the request on whose behalf it was begun. */
+  lifetime?: "request" | "instance";
   signal?: AbortSignal;
 }
 
@@ -78,8 +80,8 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
   }
 
   async #open(): Promise<Inbound> {
-    const { prefix = "", updatesOnly = false } = this.#options;
-    const id = await callBinding("kv.watch", this.#bucket, prefix, updatesOnly);
+    const { prefix = "", updatesOnly = false, lifetime = "request" } = this.#options;
+    const id = await callBinding("kv.watch", this.#bucket, prefix, updatesOnly, lifetime);
     const inbound = openInbound(id as number);
     if (this.#isOver) inbound.cancel();
     return inbound;

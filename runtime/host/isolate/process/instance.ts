@@ -39,6 +39,7 @@ import { createOpenRequests } from "./open-requests.ts";
 import { createOperations } from "./operations.ts";
 import type { Pool } from "./pool.ts";
 import { replyFromError } from "./reply-to-message.ts";
+import { createRequestEnds } from "./request-ends.ts";
 import type { SourceMaps } from "./source-maps.ts";
 
 export interface InstanceOptions {
@@ -115,6 +116,7 @@ class LiveInstance implements Instance {
   readonly #requests;
   readonly #link;
   readonly #cpu;
+  readonly #ends = createRequestEnds();
   #phase: Phase = "starting";
   #sandbox: Sandbox | undefined;
   #service: MicroService | undefined;
@@ -128,7 +130,10 @@ class LiveInstance implements Instance {
     this.#cpu = createCpuAccounts(options.config.limits.cpuMs);
     this.#requests = createOpenRequests({
       ...options,
-      onOver: (id) => this.#cpu.forget(id),
+      onOver: (id) => {
+        this.#cpu.forget(id);
+        this.#ends.end(id);
+      },
       onBytes: (id, bytes) => this.#cpu.extend(id, bytes),
       log,
       streams: () => this.#link.streams,
@@ -140,6 +145,7 @@ class LiveInstance implements Instance {
       enter: (owner, ...message) => void this.#enter(owner, ...message),
       operations: createOperations({
         ...options,
+        endOf: (owner) => (this.#requests.isOver(owner) ? undefined : this.#ends.signalOf(owner)),
         hopsOf: (owner) => this.#requests.hopsOf(owner),
         onWork: (owner, ms) => this.#charge(owner, this.#cpu.spend(owner, ms)),
         log: (text, requestId) => log.write("error", text, requestId),

@@ -49,6 +49,8 @@ export interface OpenRequests {
   /** The id that the client knows a request by, also for some time after its end. */
   requestIdOf(id: number | undefined): string | undefined;
   find(id: number): { id: string; deadline: number } | undefined;
+  /** Whether there is neither a request of this id nor work of it in the background. */
+  isOver(id: number): boolean;
   /**
    * How deep the calls between functions are that led to a request. Work that outlives its request counts as deep as the
    * one that began last: a loop by way of such work ends, too.
@@ -313,6 +315,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       background.close();
     },
     requestIdOf,
+    isOver: (id) => !requests.has(id) && !background.has(id),
     hopsOf: (id) => requests.get(id)?.hops ?? lastHops,
     find(id) {
       const request = requests.get(id);

@@ -15,18 +15,20 @@ export interface OperationsOptions extends StreamParts {
   log(text: string, requestId: string | undefined): void;
   /** So long the host has worked on behalf of a request (0: nobody's). */
   onWork?(owner: number, ms: number): void;
+  /** Aborts when a request is over, its work in the background included; undefined where it is, or is none. */
+  endOf?(owner: number): AbortSignal | undefined;
   /** How deep the calls between functions are that led to a request. Default: not at all. */
   hopsOf?(owner: number): number;
 }
 
 /** All that a function's isolate may ask its host to do. */
 export function createOperations(options: OperationsOptions): HostOperations {
-  const { config, hopsOf = () => 0 } = options;
+  const { config, endOf = () => undefined, hopsOf = () => 0 } = options;
   const subrequests = createSubrequests(options);
   return {
     ...createCompressionOperations(),
     ...createCryptoOperations({ ...options, memoryMb: config.limits.memoryMb }),
-    ...countCalls(createBindings({ streams: options, config, hopsOf }), subrequests),
+    ...countCalls(createBindings({ streams: options, config, endOf, hopsOf }), subrequests),
     ...createFetch({ ...options, subrequests }),
   };
 }

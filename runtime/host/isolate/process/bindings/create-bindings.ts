@@ -10,15 +10,17 @@ import type { StreamParts } from "./service-exchange.ts";
 export interface BindingsOptions {
   streams: StreamParts;
   config: FunctionConfig;
+  /** Aborts when a request is over. */
+  endOf(owner: number): AbortSignal | undefined;
   hopsOf(owner: number): number;
 }
 
 /** What a function's isolate may ask on behalf of its bindings: nothing that its configuration does not declare. */
-export function createBindings({ streams, config, hopsOf }: BindingsOptions): HostOperations {
+export function createBindings({ streams, config, endOf, hopsOf }: BindingsOptions): HostOperations {
   const { nats } = streams;
   const declared = createFindDeclared(config);
   return {
-    ...createKvOperations(nats, declared),
+    ...createKvOperations({ nats, declared, endOf }),
     ...createObjectOperations(nats, declared),
     ...createPublishOperations(nats, declared),
     ...createServiceOperations({ streams, declared, timeoutMs: config.limits.timeoutMs, hopsOf }),

@@ -29,7 +29,7 @@ const config = FunctionConfigSchema.parse({
 });
 const declared = createFindDeclared(config);
 const operations: HostOperations = {
-  ...createKvOperations(nats, declared),
+  ...createKvOperations({ nats, declared, endOf: () => undefined }),
   ...createObjectOperations(nats, declared),
   ...createPublishOperations(nats, declared),
 };

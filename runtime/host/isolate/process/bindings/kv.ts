@@ -12,7 +12,14 @@ const MAX_PAGE = 1_000;
 /** Watches that an instance may have open: each holds a consumer at the server. */
 const MAX_WATCHES = 100;
 
-export function createKvOperations(nats: Nats, declared: FindDeclared): HostOperations {
+export interface KvOptions {
+  nats: Nats;
+  declared: FindDeclared;
+  /** Aborts when a request is over. */
+  endOf(owner: number): AbortSignal | undefined;
+}
+
+export function createKvOperations({ nats, declared, endOf }: KvOptions): HostOperations {
   const open = new Map<string, ByteKv>();
   const large = createLargeValues();
   let watches = 0;
@@ -62,7 +69,7 @@ export function createKvOperations(nats: Nats, declared: FindDeclared): HostOper
         page.next === undefined ? undefined : String(page.next),
       ];
     },
-    "kv.watch": ([name, prefixValue, updatesOnly], { owner, streams }) => {
+    "kv.watch": ([name, prefixValue, updatesOnly, lifetime], { owner, streams }) => {
       const { kv } = bucketOf(name);
       const prefix = readPrefix(prefixValue);
       if (watches >= MAX_WATCHES) {
@@ -70,7 +77,9 @@ export function createKvOperations(nats: Nats, declared: FindDeclared): HostOper
       }
       watches += 1;
       const ending = new AbortController();
-      const frames = watchFrames(kv, prefix, updatesOnly !== true, ending.signal);
+      const over = lifetime === "instance" ? undefined : endOf(owner);
+      const signal = over === undefined ? ending.signal : AbortSignal.any([ending.signal, over]);
+      const frames = watchFrames(kv, prefix, updatesOnly !== true, signal);
       return sendToIsolate(streams, owner, endedBy(frames, ending), () => {
         watches -= 1;
         ending.abort();

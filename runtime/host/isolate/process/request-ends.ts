@@ -1,0 +1,24 @@
+/** When requests are over, their work in the background included: for what was begun on their behalf. */
+export interface RequestEnds {
+  /** Aborts when the request is over. */
+  signalOf(id: number): AbortSignal;
+  /** The request is over. */
+  end(id: number): void;
+}
+
+export function createRequestEnds(): RequestEnds {
+  // Only requests that somebody asked for: most have nothing that ends with them.
+  const controllers = new Map<number, AbortController>();
+  return {
+    signalOf(id) {
+      const controller = controllers.get(id) ?? new AbortController();
+      controllers.set(id, controller);
+      return controller.signal;
+    },
+    end(id) {
+      const controller = controllers.get(id);
+      controllers.delete(id);
+      controller?.abort();
+    },
+  };
+}
