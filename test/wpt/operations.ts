@@ -12,14 +12,13 @@ const config = FunctionConfigSchema.parse({
   limits: { subrequests: 100_000 },
 });
 
-const none = new Proxy(
-  {},
-  {
-    get() {
-      throw new Error("tests of the platform have no NATS");
-    },
+/** Everything may be looked up in it, and nothing works. */
+const none: unknown = new Proxy(() => undefined, {
+  get: (_target, key) => (key === Symbol.toPrimitive ? () => 0 : none),
+  apply() {
+    throw new Error("tests of the platform have no NATS");
   },
-);
+});
 const noNats = { nats: none as Nats, peers: none as Peers, presence: none as StreamPresence };
 
 export function createTestOperations(log: (text: string) => void): HostOperations {

@@ -55,11 +55,13 @@ if (typeof fetch === "function") {
     },
   });
   if (typeof Request === "function") {
+    const target = Request;
     const resolve = (input) => {
-      try { return typeof input === "string" ? new URL(input, location.href).href : input; } catch { return input; }
+      if (input instanceof target) return input;
+      try { return new URL(input, location.href).href; } catch { return input; }
     };
     globalThis.Request = new Proxy(Request, {
-      construct: (target, [input, ...rest], newTarget) =>
+      construct: (_, [input, ...rest], newTarget) =>
         Reflect.construct(target, input === undefined && rest.length === 0 ? [] : [resolve(input), ...rest], newTarget),
     });
     Request.prototype.constructor = Request;
