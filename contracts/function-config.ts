@@ -35,7 +35,10 @@ const LimitsSchema = z.strictObject({
   memoryMb: z.int().min(8).max(4_096).default(128),
   /** CPU time of one stretch of the handler between two awaits, in milliseconds. */
   cpuMs: z.int().min(1).max(600_000).default(1_000),
-  /** From the request's arrival at the gateway to the answer, hold included. */
+  /**
+   * From the request's arrival at the gateway to the answer's head, hold included; for a body that streams, from when
+   * all of it has come.
+   */
   timeoutMs: z.int().min(1).max(3_600_000).default(30_000),
   maxBodyBytes: z
     .int()
@@ -46,7 +49,7 @@ const LimitsSchema = z.strictObject({
     .int()
     .min(0)
     .default(10 * 1024 * MIB),
-  /** How long a body may stream, and a WebSocket stay open, after the response has begun. */
+  /** How long a request's body may take to come, and a response's body to go; how long a WebSocket may stay open. */
   streamMs: z.int().min(1).max(86_400_000).default(3_600_000),
   /** How long the work of `ctx.waitUntil` may go on after the response. */
   waitUntilMs: z.int().min(0).max(900_000).default(30_000),

@@ -87,6 +87,8 @@ export function createHttpServer(options: HttpOptions): Server {
   });
   server.on("upgrade", (incoming, socket, head) => serveUpgrade(options, incoming, socket as Socket, head));
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  // Node's own limit of 5 min for a whole request is shorter than a large body may take; `limits.streamMs` bounds that.
+  server.requestTimeout = 0;
   // Node would tell every client to go on with its body; here its length is looked at before.
   server.on("clientError", (error, socket) => answerUnreadable(error, socket));
   server.on("checkContinue", (incoming, outgoing) => void listener(incoming, outgoing));
@@ -219,7 +221,10 @@ function dispatch(
 ): Dispatched {
   const { incoming, outgoing, method, requestId } = exchange;
   const { socket, rawHeaders } = incoming;
-  const deadlineAt = exchange.arrivedAt + (specOf(service)?.limits.timeoutMs ?? defaultTimeoutMs);
+  const spec = specOf(service);
+  // A streamed body may take its time: the instance begins to count when it has come (docs/limits.md).
+  const bodyMs = body.kind === "stream" ? (spec?.limits.streamMs ?? 0) : 0;
+  const deadlineAt = exchange.arrivedAt + bodyMs + (spec?.limits.timeoutMs ?? defaultTimeoutMs);
   const headers = toMessageHeaders({
     method,
     target,

@@ -189,3 +189,37 @@ describe("streaming", () => {
     expect(reply.text()).toBe("abc");
   });
 });
+
+describe("the time of a request", () => {
+  it("does not run while its body is still coming", async () => {
+    await using world = await startWorld();
+    await world.push(
+      "slow-body",
+      "export default async (request) => new Response(String((await request.bytes()).length))",
+      {
+        limits: { timeoutMs: 400 },
+      },
+    );
+    const { response } = await open(world, "/slow-body", {
+      method: "POST",
+      send: (sent) => {
+        sent.write(Buffer.alloc(100_000));
+        setTimeout(() => sent.end(Buffer.alloc(100_000)), 800);
+      },
+    });
+    expect(response.statusCode).toBe(200);
+  });
+
+  it("runs out when the body has come and no answer follows", async () => {
+    await using world = await startWorld();
+    await world.push(
+      "never",
+      "export default async (request) => { await request.bytes(); await new Promise(() => {}); }",
+      {
+        limits: { timeoutMs: 300 },
+      },
+    );
+    const answer = await world.call("/never", { method: "POST", body: Buffer.alloc(200_000) });
+    expect(answer.code).toBe("DEADLINE_EXCEEDED");
+  });
+});

@@ -33,16 +33,26 @@ export class Exchange {
 
   /**
    * Shows the request's body to the isolate under an id; `begin` is called when the isolate has heard of that. The isolate
-   * gets no byte before it granted credit for it, except those that came with the request itself.
+   * gets no byte before it granted credit for it, except those that came with the request itself. `onWhole` is called
+   * when all of it has come.
    */
-  openBody(streams: IsolateStreams, owner: number, first: Uint8Array): { id: number; begin(): void } {
+  openBody(
+    streams: IsolateStreams,
+    owner: number,
+    first: Uint8Array,
+    onWhole: () => void,
+  ): { id: number; begin(): void } {
     const body = streams.openInbound(owner, {
       onCredit: (bytes) => receiver.grant(bytes),
       onCancel: () => receiver.cancel("BODY_NOT_WANTED"),
     });
     const receiver = this.#answering.receiveBody({
       onData: (bytes) => body.push(ownBuffer(bytes)),
-      onEnd: (end) => body.end(end.kind === "whole" ? undefined : `the request's body broke (${end.code})`),
+      onEnd(end) {
+        const isWhole = end.kind === "whole";
+        body.end(isWhole ? undefined : `the request's body broke (${end.code})`);
+        if (isWhole) onWhole();
+      },
     });
     this.#body = body;
     return {

@@ -178,6 +178,11 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     });
   };
 
+  const waitForAnswer = (id: number, waitMs: number) =>
+    setTimeout(() => {
+      const why = `no answer within ${waitMs} ms (limits.timeoutMs is ${limits.timeoutMs} ms)`;
+      giveUp(id, AbortKind.deadline, () => failWith(id, "DEADLINE_EXCEEDED", why));
+    }, waitMs);
   const beginStream = (id: number, request: Open, body: BodySender) => {
     clearTimeout(request.timer);
     request.body = body;
@@ -224,13 +229,14 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     },
     open(message, done) {
       const id = nextId++;
-      const request = requestFromMessage(message, config.name, limits.timeoutMs);
       const exchange = Exchange.of({ nats, peers, message, onGone: () => onGone(id) });
-      const waitMs = Math.max(0, request.deadline - Date.now());
-      const timer = setTimeout(() => {
-        const why = `no answer within ${waitMs} ms (limits.timeoutMs is ${limits.timeoutMs} ms)`;
-        giveUp(id, AbortKind.deadline, () => failWith(id, "DEADLINE_EXCEEDED", why));
-      }, waitMs);
+      const hasRest = exchange?.hasStreamedBody === true;
+      const request = requestFromMessage(
+        message,
+        config.name,
+        limits.timeoutMs + (hasRest ? limits.streamMs : 0),
+      );
+      const timer = waitForAnswer(id, Math.max(0, request.deadline - Date.now()));
       const { requestId, method, deadline, hops } = request;
       lastHops = hops;
       requests.set(id, {
@@ -247,8 +253,14 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       });
       if (exchange === undefined) return { id, request };
       byToken.set(exchange.token, id);
-      if (!exchange.hasStreamedBody) return { id, request };
-      const { id: bodyId, begin } = exchange.openBody(streams(), id, message.data);
+      if (!hasRest) return { id, request };
+      const { id: bodyId, begin } = exchange.openBody(streams(), id, message.data, () => {
+        const open = requests.get(id);
+        if (open === undefined || open.body !== undefined) return;
+        // How long the client takes to send is not the function's fault: its time begins now.
+        clearTimeout(open.timer);
+        open.timer = waitForAnswer(id, limits.timeoutMs);
+      });
       return { id, request: { ...request, body: bodyId }, begin };
     },
     control(token, message) {
