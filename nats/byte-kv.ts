@@ -14,6 +14,7 @@ import { watchByteKv } from "./byte-kv-watch.ts";
 import type { Nats } from "./connection.ts";
 import { encodeKvKey } from "./kv-keys.ts";
 import { needsJetStream } from "./no-jetstream.ts";
+import { storeProblem } from "./store-problem.ts";
 
 export interface ByteEntry {
   bytes: Uint8Array;
@@ -82,7 +83,6 @@ const MESSAGE_TTL = "Nats-TTL";
 /** JetStream's error codes. */
 const WRONG_LAST_SEQUENCE = 10071;
 const TTL_DISABLED = 10166;
-const FULL = new Set([10023, 10047, 10077]);
 const STREAM_NOT_FOUND = 10059;
 
 /** A bucket of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM. */
@@ -177,7 +177,7 @@ function refusalOf(error: unknown): KvWrite {
   if (error instanceof JetStreamApiError) {
     if (error.code === WRONG_LAST_SEQUENCE) return { ok: false, why: "conflict" };
     if (error.code === TTL_DISABLED) return { ok: false, why: "no-ttl" };
-    if (FULL.has(error.code)) return { ok: false, why: "full" };
+    if (storeProblem(error) === "full") return { ok: false, why: "full" };
   }
   throw error;
 }

@@ -29,6 +29,7 @@ export { generateSecretsKey, parseSecretsKey, type SecretsKey } from "./secrets.
 export { findNatsServer, userCacheDir } from "./server/find.ts";
 export type { ServerProgress } from "./server/server-source.ts";
 export { type NatsServer, startNatsServer } from "./server/start.ts";
+export { storeProblem } from "./store-problem.ts";
 export {
   openBinaries,
   openNodeStates,

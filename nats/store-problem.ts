@@ -1,0 +1,27 @@
+import { JetStreamApiError } from "@nats-io/jetstream";
+import {
+  ClosedConnectionError,
+  ConnectionError,
+  DrainingConnectionError,
+  RequestError,
+  TimeoutError,
+} from "@nats-io/transport-node";
+import { isNarunError } from "../contracts/index.ts";
+
+const AWAY = [ClosedConnectionError, ConnectionError, DrainingConnectionError, RequestError, TimeoutError];
+const UNAVAILABLE = 503;
+
+/** JetStream's codes for "no room": of resources, of storage, of the stream itself. */
+const FULL = new Set([10023, 10047, 10077]);
+
+/** What an error of a store says of it: it does not answer now, or it has no room left. Undefined: something else. */
+export function storeProblem(error: unknown): "away" | "full" | undefined {
+  if (error instanceof JetStreamApiError) {
+    if (FULL.has(error.code)) return "full";
+    return error.status === UNAVAILABLE ? "away" : undefined;
+  }
+  if (AWAY.some((kind) => error instanceof kind)) return "away";
+  // The library does not export this class.
+  const isWithout = error instanceof Error && error.name === "JetStreamNotEnabled";
+  return isWithout || isNarunError(error, "NATS_NO_JETSTREAM") ? "away" : undefined;
+}
