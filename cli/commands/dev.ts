@@ -56,12 +56,14 @@ async function runWatched(options: WorldOptions, folders: string[], stopped: Pro
 
 /** Every build goes live by the same way as `narun push`: what fails leaves the old revision running. */
 function watchAndPush(folder: string, world: World, options: WorldOptions): Promise<void> {
-  const { output, signal, inspect } = options;
+  const { output, signal } = options;
+  // What others share keeps its own limits.
+  const isDebugged = options.inspect !== undefined && options.external === undefined;
   const { bold, dim, green, red } = output.colours;
   return watchFunction(folder, {
     signal,
     async onBuild(built: Build) {
-      const build = inspect === undefined ? built : forDebugging(built);
+      const build = isDebugged ? forDebugging(built) : built;
       const startedAt = performance.now();
       const { name, routes } = build.config;
       const { unchanged } = await pushBuild(world.nats, build, { signal });
