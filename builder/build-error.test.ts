@@ -45,6 +45,17 @@ export default () => [a, b, c];`,
   expect(error.fields.detail).toContain("npm install left-pad");
 });
 
+test("modules of other platforms and of URLs are no packages to install", async () => {
+  const error = await failureOf({
+    "index.ts": `import { env } from "cloudflare:workers"; import x from "https://example.com/x.js";
+export default () => [env, x];`,
+  });
+  expect(error.fields.issues).toMatchObject([
+    { module: "cloudflare:workers", hint: expect.stringContaining("other platforms") },
+    { module: "https://example.com/x.js", hint: expect.stringContaining("URLs") },
+  ]);
+});
+
 test("a module of Node in an isolate names the chain of imports and the way out", async () => {
   const error = await failureOf({
     "index.ts": 'import "./other.ts"; import { read } from "./lib/a.ts"; export default () => read;',

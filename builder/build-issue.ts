@@ -81,6 +81,10 @@ const COMPUTED_NAME_HINT =
   'write each name out, as in { a: () => import("./a.ts") }, or use a template that begins with a folder of yours: import(`./lang/…`)';
 const NO_LOADER_HINT =
   'add `with { type: "text" }` to the import for a string, `with { type: "bytes" }` for a Uint8Array';
+/** `cloudflare:workers`, `bun:sqlite`, `jsr:@std/path`, `https://esm.sh/x`. */
+const HAS_SCHEME = /^[a-z][a-z0-9+.-]*:/i;
+const SCHEME_HINT =
+  "a function is made of its own files and of packages of npm: modules of other platforms, and of URLs, are not there";
 
 const PACKAGE_NAME = /^(@[a-z0-9-~][\w.~-]*\/)?[a-z0-9-~][\w.~-]*/;
 
@@ -91,6 +95,7 @@ function hintFor(message: BundleMessage, dir: string): string | undefined {
   if (imported !== undefined && isBuiltin(imported)) {
     return "an isolate has no modules of Node: set `mode: node` in narun.yaml, or use a Web-standard package";
   }
+  if (imported !== undefined && HAS_SCHEME.test(imported)) return SCHEME_HINT;
   const packageName = imported === undefined ? undefined : PACKAGE_NAME.exec(imported)?.[0];
   const importer = resolve(dir, message.location?.file ?? "");
   if (packageName !== undefined && !isInstalled(packageName, dirname(importer))) {

@@ -50,6 +50,16 @@ const wasmModules: esbuild.Plugin = {
   },
 };
 
+/** esbuild leaves imports of URLs for the run time; nothing is there then that could load them. */
+const noUrls: esbuild.Plugin = {
+  name: "no-urls",
+  setup(build) {
+    build.onResolve({ filter: /^(?:https?:)?\/\// }, ({ path }) => ({
+      errors: [{ text: `Could not resolve "${path}"` }],
+    }));
+  },
+};
+
 const commonOptions = {
   bundle: true,
   write: false,
@@ -71,7 +81,7 @@ const commonOptions = {
     ...Object.fromEntries(TEXT.map((ending) => [`.${ending}`, "text" as const])),
     ...Object.fromEntries(BYTES.map((ending) => [`.${ending}`, "binary" as const])),
   },
-  plugins: [wasmModules],
+  plugins: [wasmModules, noUrls],
 } as const satisfies esbuild.BuildOptions;
 
 const NODE_ENV = { "process.env.NODE_ENV": '"production"' };
