@@ -38,10 +38,12 @@ const MAX_WAITING_BYTES = 64 * 1024;
 /** `id`: the gateway's, in the subjects of what its callers say. */
 export function createRelay({ nats, peers, id }: { nats: Nats; peers: Peers; id: string }): Relay {
   const calls = new Map<string, Answering>();
-  const prefix = subjects.streamControl(id, "");
-  const subscription = nats.subscribe(subjects.streamControlAll(id), (message) =>
-    calls.get(message.subject.slice(prefix.length))?.receive(message),
-  );
+  const hear = (all: string, prefix: string) =>
+    nats.subscribe(all, (message) => calls.get(message.subject.slice(prefix.length))?.receive(message));
+  const subscriptions = [
+    hear(subjects.streamControlAll(id), subjects.streamControl(id, "")),
+    hear(subjects.streamControlToAnyAll, subjects.streamControlToAny("")),
+  ];
   return {
     open(message, onGone) {
       const answering = Answering.of({ nats, peers, message, answerer: id, onGone });
@@ -52,7 +54,9 @@ export function createRelay({ nats, peers, id }: { nats: Nats; peers: Peers; id:
         answering.close();
       });
     },
-    close: () => subscription.unsubscribe(),
+    close() {
+      for (const subscription of subscriptions) subscription.unsubscribe();
+    },
   };
 }
 

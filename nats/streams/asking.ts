@@ -58,6 +58,7 @@ export interface AskingOptions {
 
 export class Asking {
   readonly token: string;
+  readonly #nats: Nats;
   readonly #send: SendFrame;
   readonly #rest: BodyRest | undefined;
   #answerer: string | undefined;
@@ -71,6 +72,7 @@ export class Asking {
 
   constructor({ nats, answerer, token, rest }: AskingOptions) {
     this.token = token;
+    this.#nats = nats;
     this.#rest = rest;
     this.#answerer = answerer;
     this.#send = (headers, data) => {
@@ -131,7 +133,10 @@ export class Asking {
 
   /** The answer is no longer wanted: the answering side hears of it. */
   cancel(code: string): void {
-    this.#send(frameHeaders({ kind: "cancel", code }), "");
+    const frame = frameHeaders({ kind: "cancel", code });
+    // Whoever took the request has not said so yet: all who could have hear it, and one of them knows the token.
+    if (this.#isOver || this.#answerer !== undefined) this.#send(frame, "");
+    else this.#nats.publish(subjects.streamControlToAny(this.token), "", frame);
     this.close();
   }
 

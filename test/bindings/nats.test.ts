@@ -70,6 +70,56 @@ describe("a service", () => {
     ]);
   });
 
+  it("streams both ways what is larger than a message, and than the functions' memory", async () => {
+    const limits = { memoryMb: 32, cpuMs: 5_000 };
+    await world.push("mirror", "export default (request) => new Response(request.body);", { limits });
+    const found = await run(
+      `const MIB = 1024 * 1024;
+       let sent = 0;
+       const body = new ReadableStream({
+         pull(controller) {
+           if (sent === 48) return controller.close();
+           controller.enqueue(new Uint8Array(MIB).fill(sent++));
+         },
+       });
+       const response = await env.MIRROR.fetch("/", { method: "POST", body, duplex: "half" });
+       let received = 0, isRight = true;
+       for await (const chunk of response.body) {
+         isRight &&= chunk[0] === Math.floor(received / MIB);
+         received += chunk.byteLength;
+       }
+       return [response.status, received / MIB, isRight];`,
+      [{ name: "MIRROR", service: "mirror" }],
+      { limits },
+    );
+    expect(found).toEqual([200, 48, true]);
+  });
+
+  it("hears when whoever called it stops waiting", async () => {
+    const waiting = `
+      let heard = "nothing";
+      export default (request) => {
+        if (request.method === "POST") return new Response(heard);
+        request.signal.addEventListener("abort", () => { heard = "abort"; });
+        return new Promise(() => {});
+      };
+    `;
+    await world.push("waiting", waiting, { limits: { timeoutMs: 2_000 } });
+    const found = await run(
+      `const controller = new AbortController();
+       const call = env.WAITING.fetch("/", { signal: controller.signal });
+       setTimeout(() => controller.abort(), 100);
+       await call.catch(() => undefined);
+       let heard = "";
+       for (let i = 0; i < 100 && heard !== "abort"; i++) {
+         heard = await (await env.WAITING.fetch("/", { method: "POST" })).text();
+       }
+       return heard;`,
+      [{ name: "WAITING", service: "waiting" }],
+    );
+    expect(found).toBe("abort");
+  });
+
   it("that calls itself ends after 16 calls", async () => {
     const source = `
       export default async (request, env) => {

@@ -1,18 +1,17 @@
 /** What an isolate hands to its bindings' operations is user input: whatever it is, the host neither breaks nor tells. */
 import { afterAll, expect, it } from "vitest";
 import { FunctionConfigSchema } from "../../../../../contracts/index.ts";
-import { connectNats } from "../../../../../nats/index.ts";
+import { connectNats, createPeers, createStreamPresence } from "../../../../../nats/index.ts";
 import { startTestNats } from "../../../../../test/harness/nats.ts";
-import { CallError, type HostOperations } from "../host-calls.ts";
+import { CallError } from "../host-calls.ts";
 import { createIsolateStreams } from "../isolate-streams.ts";
-import { createFindDeclared } from "./declared.ts";
-import { createKvOperations } from "./kv.ts";
-import { createObjectOperations } from "./objects.ts";
-import { createPublishOperations } from "./publish.ts";
+import { createBindings } from "./create-bindings.ts";
 
 const server = await startTestNats();
 const nats = await connectNats({ url: server.url, name: "test" });
 afterAll(async () => {
+  streams.peers.close();
+  streams.presence.close();
   await nats.close();
   await server.close();
 });
@@ -24,15 +23,12 @@ const config = FunctionConfigSchema.parse({
   bindings: [
     { name: "KV", kv: "bucket" },
     { name: "FILES", objects: "bucket" },
+    { name: "OTHER", service: "other" },
     { name: "EVENTS", publish: ["orders.*"] },
   ],
 });
-const declared = createFindDeclared(config);
-const operations: HostOperations = {
-  ...createKvOperations({ nats, declared, endOf: () => undefined }),
-  ...createObjectOperations(nats, declared),
-  ...createPublishOperations(nats, declared),
-};
+const streams = { nats, peers: createPeers(nats), presence: createStreamPresence(nats) };
+const operations = createBindings({ streams, config, endOf: () => undefined, hopsOf: () => 0 });
 
 /** Arguments that are right, by operation. */
 const RIGHT: Record<string, unknown[]> = {
@@ -48,6 +44,7 @@ const RIGHT: Record<string, unknown[]> = {
   "objects.delete": ["FILES", "name"],
   "objects.list": ["FILES", "", undefined, undefined],
   "publish.publish": ["EVENTS", "orders.x", "data", []],
+  "service.fetch": ["OTHER", "GET", "http://other/", "", undefined],
   "publish.request": ["EVENTS", "orders.x", "data", [], 50],
 };
 
