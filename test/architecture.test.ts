@@ -32,7 +32,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "whatwg-mimetype": ["runtime/platform/file/mime-type.ts"],
   "@exodus/bytes": ["runtime/platform/encoding.ts"],
   "web-streams-polyfill": ["runtime/platform/streams.ts"],
-  "node-inspect-extracted": ["runtime/platform/console/format.ts"],
+  "node-inspect-extracted": ["runtime/platform/console/format.ts", "runtime/host/isolate/inspect-library.ts"],
   undici: ["runtime/host/isolate/process/fetch/http-client.ts"],
   hono: ["gateway/http.ts", "gateway/metrics.ts"],
   "@hono/node-server": ["gateway/http.ts", "gateway/metrics.ts"],

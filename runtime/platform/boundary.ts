@@ -113,6 +113,8 @@ export const AskFor = {
   encodingTables: 3,
   /** ([operation, algorithm, length | algorithm | null]) → "yes", or "": whether it is one of `crypto.subtle` here */
   cryptoSupport: 4,
+  /** () → the library that shows objects as text: the source of a CommonJS module */
+  inspectLibrary: 5,
 } as const;
 
 /** What crosses (I1). */

@@ -21,6 +21,7 @@ import {
   PostOp,
 } from "../../platform/boundary.ts";
 import { readEncodingTables } from "./encoding-tables.ts";
+import { readInspectLibrary } from "./inspect-library.ts";
 import { type InspectorChannel, openInspectorChannel } from "./inspector-channel.ts";
 import { answerCryptoSupport } from "./process/crypto/supports.ts";
 
@@ -274,6 +275,7 @@ function answerQuestion(what: unknown, argument: unknown): string | ArrayBuffer 
   }
   if (what === AskFor.asciiDomain && typeof argument === "string") return domainToASCII(argument);
   if (what === AskFor.encodingTables) return readEncodingTables();
+  if (what === AskFor.inspectLibrary) return readInspectLibrary();
   if (what === AskFor.cryptoSupport) return answerCryptoSupport(argument);
   return "";
 }

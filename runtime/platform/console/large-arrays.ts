@@ -5,14 +5,16 @@
  */
 const MAX_LENGTH = 10_000;
 
-const original = Object.getOwnPropertyDescriptors;
-
-Object.getOwnPropertyDescriptors = ((value: object) =>
-  isLargeList(value) ? {} : original(value)) as typeof Object.getOwnPropertyDescriptors;
-
-/** To be called once the library is loaded. */
-export function restoreDescriptors(): void {
-  Object.getOwnPropertyDescriptors = original;
+/** Loads the library. What user code has made of `Object.getOwnPropertyDescriptors` stays as it is. */
+export function withoutLargeLists<T>(load: () => T): T {
+  const original = Object.getOwnPropertyDescriptors;
+  const limited = (value: object) => (isLargeList(value) ? {} : original(value));
+  Object.getOwnPropertyDescriptors = limited as typeof original;
+  try {
+    return load();
+  } finally {
+    Object.getOwnPropertyDescriptors = original;
+  }
 }
 
 function isLargeList(value: unknown): boolean {
