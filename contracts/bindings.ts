@@ -36,12 +36,12 @@ export const SecretNameSchema = z
   );
 
 /** First tokens under which narun and NATS themselves speak. */
-const OWN_SUBJECTS = new Set(["narun", "logs", "status", "_INBOX"]);
+const OWN_SUBJECTS = new Set(["narun", "logs", "status"]);
 
-/** Whether a subject is one that functions may not publish to: narun's own, and those of NATS (`$JS`, `$KV`, `$SYS`). */
+/** Whether a subject is one that functions may not publish to: narun's own, and those of NATS (`$JS`, `$KV`, `_INBOX`, `_R_`). */
 export function isReservedSubject(subject: string): boolean {
   const first = subject.split(".", 1)[0] ?? "";
-  return first.startsWith("$") || OWN_SUBJECTS.has(first);
+  return /^[$_]/.test(first) || OWN_SUBJECTS.has(first);
 }
 
 // Tokens without white space or control characters; a wildcard is a whole token.

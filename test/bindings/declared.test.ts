@@ -115,6 +115,7 @@ describe("what is not declared", () => {
     [{ name: "A", publish: ["$JS.>"] }, /narun or NATS itself/],
     [{ name: "A", publish: ["narun.demand.x"] }, /narun or NATS itself/],
     [{ name: "A", publish: ["logs.>"] }, /narun or NATS itself/],
+    [{ name: "A", publish: ["_INBOX.>"] }, /narun or NATS itself/],
     [{ name: "A", publish: ["orders.>.x"] }, /at the end/],
     [{ name: "A" }, /no binding without one of kv, objects, service, publish, secret/],
     [{ name: "A", kv: "a", service: "b" }, /kv and service; a binding is one of them/],
