@@ -21,7 +21,7 @@ export function addTypesCommand(program: Command): void {
       });
     });
   addExamples(command, [
-    ["narun types", 'then: import type { Env } from "./narun-env"'],
+    ["narun types", 'then: import type { Env } from "./narun-env.d.ts"'],
     ["narun types functions --check", "in a pipeline"],
   ]);
 }
