@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../../contracts/index.ts";
@@ -13,7 +14,7 @@ const platformFolder = fileURLToPath(new URL("../../platform/", import.meta.url)
  * process over a damaged one.
  */
 export async function loadSnapshot(cacheDir: string): Promise<Uint8Array> {
-  const fingerprint = await fingerprintOf([platformFolder], []);
+  const fingerprint = await fingerprintOf([platformFolder], [await readFile(import.meta.filename, "utf8")]);
   const file = join(cacheDir, "platform", `${fingerprint}.snapshot`);
   return keepBuilt(file, async () => makeSnapshot(await bundlePlatform()));
 }
