@@ -25,7 +25,12 @@ const PARTS: Record<string, readonly string[]> = {
 const VENDORS: Record<string, readonly string[]> = {
   "@nats-io/": ["nats/"],
   yaml: ["contracts/yaml.ts"],
-  esbuild: ["builder/bundler.ts", "builder/bundle-options.ts", "runtime/host/isolate/snapshot.ts"],
+  esbuild: [
+    "builder/bundler.ts",
+    "builder/bundle-options.ts",
+    "runtime/host/isolate/host-program.ts",
+    "runtime/host/isolate/snapshot.ts",
+  ],
   "isolated-vm": ["runtime/host/isolate/engine.ts", "runtime/host/isolate/inspector-channel.ts"],
   "whatwg-url": ["runtime/platform/url.ts"],
   "webidl-conversions": ["runtime/platform/webidl.ts"],
@@ -34,7 +39,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "web-streams-polyfill": ["runtime/platform/streams.ts"],
   "node-inspect-extracted": ["runtime/platform/console/format.ts", "runtime/host/isolate/inspect-library.ts"],
   undici: ["runtime/host/isolate/process/fetch/http-client.ts"],
-  hono: ["gateway/http.ts", "gateway/metrics.ts"],
+  hono: ["gateway/http.ts", "gateway/metrics.ts", "functions/examples/"],
   "@hono/node-server": ["gateway/http.ts", "gateway/metrics.ts"],
   ws: ["gateway/websocket.ts", "runtime/host/isolate/inspector-server.ts"],
   "prom-client": ["gateway/metrics.ts"],

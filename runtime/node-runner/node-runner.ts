@@ -21,6 +21,7 @@ import {
   openSpecs,
   type SecretsKey,
 } from "../../nats/index.ts";
+import { loadHostProgram } from "../host/isolate/host-program.ts";
 import { type InspectorServer, startInspectorServer } from "../host/isolate/inspector-server.ts";
 import { startIsolateHost } from "../host/isolate/isolate-host.ts";
 import { loadSnapshot } from "../host/isolate/snapshot.ts";
@@ -45,7 +46,7 @@ export interface NodeRunnerOptions {
   node: string;
   /** narun's version, shown in `narun nodes`. */
   version: string;
-  /** Where bundles and the platform's snapshot are kept. */
+  /** Where bundles, the platform's snapshot and the hosts' program are kept. */
   cacheDir: string;
   labels?: Record<string, string>;
   /** The master key of secrets; without it functions that have secrets do not start here. */
@@ -78,8 +79,9 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   const graceMs = options.drainGraceMs ?? DEFAULT_GRACE_MS;
   await refuseTakenName(nats, node);
   const ending = new AbortController();
-  const [snapshot, specs, manifests, states, binaries] = await Promise.all([
+  const [snapshot, program, specs, manifests, states, binaries] = await Promise.all([
     loadSnapshot(cacheDir),
+    loadHostProgram(cacheDir),
     openSpecs(nats),
     openRevisions(nats),
     openNodeStates(nats),
@@ -98,6 +100,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       trust,
       nats: options.hostNats,
       snapshot,
+      program,
       egressDeny: options.egressDeny ?? METADATA_ADDRESSES,
       isInspected: options.inspect !== undefined,
       log,

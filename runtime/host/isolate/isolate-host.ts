@@ -6,13 +6,11 @@
  * I3  A process that dies again and again is started with growing pauses; orders wait for it meanwhile.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { existsSync } from "node:fs";
-import { dirname, extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import { type ErrorCode, messageOf } from "../../../contracts/index.ts";
 import { createBackoff } from "../backoff.ts";
 import type { Host, HostEvents, StartOutcome, TrialOutcome } from "../host.ts";
+import type { HostProgram } from "./host-program.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
 
 export interface IsolateHostOptions {
@@ -20,6 +18,7 @@ export interface IsolateHostOptions {
   trust: string;
   nats: { url: string; creds?: string };
   snapshot: Uint8Array;
+  program: HostProgram;
   /** Isolates that are kept ready. Default 3: a burst over more functions than that pays 5 ms each. */
   prepared?: number;
   /** What no function may reach: rules of egress. */
@@ -36,7 +35,7 @@ const DEFAULT_PREPARED = 3;
 const KILL_AFTER_MS = 2_000;
 
 export function startIsolateHost(options: IsolateHostOptions): Host {
-  const { node, trust, nats, snapshot, egressDeny, isInspected, events } = options;
+  const { node, trust, nats, snapshot, program, egressDeny, isInspected, events } = options;
   const { prepared = DEFAULT_PREPARED } = options;
   const log = options.log.child({ trust });
   const backoff = createBackoff({ firstMs: 100, maxMs: 10_000, forgetAfterMs: 60_000 });
@@ -54,7 +53,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
   };
 
   const spawnHost = () => {
-    const spawned = forkHost();
+    const spawned = forkHost(program);
     child = spawned;
     spawned.on("message", (message: FromHost) => {
       // A late word of a process that has ended is not its successor's.
@@ -171,10 +170,10 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
   };
 }
 
-/** The host's process: no environment, no arguments, Node's permission model with reading of narun's own code only. */
-function forkHost(): ChildProcess {
-  const main = join(import.meta.dirname, "process", `main${extname(import.meta.filename)}`);
-  return fork(main, [], {
+/** The host's process: no environment, no arguments, Node's permission model with reading of its own program only. */
+function forkHost(program: HostProgram): ChildProcess {
+  program.restore();
+  return fork(program.file, [], {
     execArgv: [
       "--no-node-snapshot",
       // With it V8 drops the interrupt checks of some loops, and then no limit ends them: memory grew to gigabytes.
@@ -184,7 +183,7 @@ function forkHost(): ChildProcess {
       "--allow-net",
       // What a function fetches may be signed by the organisation that runs the machine.
       "--use-system-ca",
-      ...readableFolders(main).map((folder) => `--allow-fs-read=${folder}`),
+      ...program.readable.map((path) => `--allow-fs-read=${path}`),
       "--disable-warning=SecurityWarning",
       "--disable-warning=ExperimentalWarning",
     ],
@@ -192,18 +191,4 @@ function forkHost(): ChildProcess {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
-}
-
-/** What the host process itself is made of. */
-const OWN_CODE = ["package.json", "contracts", "nats", "runtime"];
-
-/** The code of narun and of its packages, wherever npm put them, and the file that isolated-vm's loader looks for. */
-function readableFolders(main: string): string[] {
-  const packageRoot = fileURLToPath(new URL("../../../", import.meta.url));
-  const folders = ["/etc/alpine-release", ...OWN_CODE.map((name) => join(packageRoot, name))];
-  for (let folder = dirname(main); folder !== dirname(folder); folder = dirname(folder)) {
-    const modules = join(folder, "node_modules");
-    if (existsSync(modules)) folders.push(modules);
-  }
-  return folders;
 }

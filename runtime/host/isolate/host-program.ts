@@ -1,0 +1,94 @@
+/**
+ * The program of an isolate host as one file: the host's own modules and its packages, bundled. Loaded as it is in the
+ * repository or the package, file by file, a host takes 45 MB more memory, and must be able to read all these folders.
+ */
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { fingerprintOf, keepBuilt, SOURCE_EXTENSION, seal } from "./built-file.ts";
+import { encodingTablesFile } from "./encoding-tables.ts";
+
+export interface HostProgram {
+  readonly file: string;
+  /** All that a host must be able to read: files and folders. */
+  readonly readable: readonly string[];
+  /** Puts the file back where somebody has emptied the cache folder meanwhile. */
+  restore(): void;
+}
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const require = createRequire(import.meta.url);
+
+/** The parts of narun that the program is made of. */
+const PARTS = ["contracts", "nats", "runtime"];
+
+/** The host program, out of the cache folder, or made anew where what it is made of has changed; that takes some 300 ms. */
+export async function loadHostProgram(cacheDir: string): Promise<HostProgram> {
+  const isolatedVm = realpathSync(require.resolve("isolated-vm"));
+  const tables = encodingTablesFile();
+  const fingerprint = await fingerprintOf(
+    PARTS.map((part) => join(root, part)),
+    [isolatedVm, tables],
+  );
+  const path = join(cacheDir, "host", `${fingerprint}.mjs`);
+  const program = await keepBuilt(path, () => bundleHost(isolatedVm, tables));
+  const file = await realpath(path);
+  return {
+    file,
+    readable: [file, tables, ...foldersOfIsolatedVm(isolatedVm)],
+    restore() {
+      if (existsSync(file)) return;
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+      writeFileSync(file, seal(program), { mode: 0o600 });
+    },
+  };
+}
+
+/** isolated-vm finds its native code by a package of its own, which looks for the first file to know the C library. */
+function foldersOfIsolatedVm(isolatedVm: string): string[] {
+  const loader = createRequire(isolatedVm).resolve("node-gyp-build");
+  return ["/etc/alpine-release", dirname(isolatedVm), dirname(realpathSync(loader))];
+}
+
+async function bundleHost(isolatedVm: string, tables: string): Promise<Uint8Array> {
+  const { build } = await import("esbuild");
+  const own = (name: string) => join(import.meta.dirname, `${name}${SOURCE_EXTENSION}`);
+  const result = await build({
+    entryPoints: [own("process/main")],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "esnext",
+    platform: "node",
+    // narun is started in any folder.
+    absWorkingDir: root,
+    // The packages that are not modules require Node's own ones.
+    banner: {
+      js: 'import { createRequire as createRequireOfHost } from "node:module"; const require = createRequireOfHost(import.meta.url);',
+    },
+    plugins: [
+      {
+        name: "files-at-their-place",
+        setup({ onResolve, onLoad }) {
+          onResolve({ filter: /^isolated-vm$/ }, () => ({
+            path: pathToFileURL(isolatedVm).href,
+            external: true,
+          }));
+          onLoad({ filter: /[\\/]encoding-tables\.[jt]s$/ }, ({ path }) =>
+            path === own("encoding-tables") ? { contents: readerOf(tables), loader: "js" } : undefined,
+          );
+        },
+      },
+    ],
+    legalComments: "none",
+  });
+  return result.outputFiles[0]?.contents ?? new Uint8Array();
+}
+
+/** encoding-tables.ts, which looks for its package: the bundle is not beside that. */
+function readerOf(tables: string): string {
+  return `import { readFileSync } from "node:fs";
+    export const readEncodingTables = () => readFileSync(${JSON.stringify(tables)}, "utf8");`;
+}
