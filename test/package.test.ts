@@ -68,6 +68,13 @@ describe("the package, installed", () => {
       import { startGateway } from "narun/gateway";
       import { startNodeRunner } from "narun/runtime";
       const handler: Handler = (_request: Request, _env, context: Context) => new Response(context.requestId);
+      export const GET: Handler = (_request, _env, context) => {
+        const { 0: client, 1: server } = new WebSocketPair();
+        server.accept();
+        context.waitUntil(Promise.resolve(context.signal.aborted));
+        const upgrade: ResponseInit = { status: 101, webSocket: client };
+        return new Response(null, upgrade);
+      };
       export const texts: [string, number] = [page, logo.byteLength];
       export const all: unknown[] = [handler, buildFunction, startGateway, startNodeRunner];`;
     await writeFile(join(folder, "check.ts"), source);

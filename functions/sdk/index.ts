@@ -16,16 +16,30 @@ export type {
   Service,
   StoredObject,
 } from "./bindings.ts";
+export type { WebSocketPair } from "./web-sockets.ts";
 
-/** The plain values of `env`. With bindings it is what `narun types` writes: `import type { Env } from "./narun-env"`. */
+/** The plain values of `env`. With bindings it is what `narun types` writes: `import type { Env } from "./narun-env.d.ts"`. */
 export type Env = Readonly<Record<string, string>>;
 
-/** Facts of one request. */
+/** One request's own: `ctx`, the third argument of a handler. */
 export interface Context {
   /** The same id as in the answer's `x-request-id` and in the log lines of the request. */
   readonly requestId: string;
-  /** Epoch milliseconds after which nobody waits for the answer any more (`limits.timeoutMs`). */
+  /**
+   * Epoch milliseconds after which nobody waits for the beginning of the answer any more (`limits.timeoutMs`). A body that
+   * streams may go on (`limits.streamMs`).
+   */
   readonly deadline: number;
+  /**
+   * Aborted when nobody waits for the answer any more (client gone, time over), as `request.signal` is, and shortly
+   * before the instance ends although the request is not over.
+   */
+  readonly signal: AbortSignal;
+  /**
+   * Keeps the instance for work that goes on after the answer, for `limits.waitUntilMs` at most. The client does not
+   * wait for it. A rejection is a line of the log.
+   */
+  waitUntil(work: Promise<unknown>): void;
 }
 
 /**

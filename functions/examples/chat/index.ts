@@ -1,0 +1,27 @@
+import type { Handler } from "narun";
+import page from "./page.html";
+
+/** Who is in the room. Every instance has its own: narun.yaml sees to it that there is one. */
+const room = new Set<WebSocket>();
+
+/** A page, and a WebSocket that says to all in the room what one of them said. */
+export const GET: Handler = (request) => {
+  if (request.headers.get("upgrade") !== "websocket") {
+    return new Response(page, { headers: { "content-type": "text/html; charset=utf-8" } });
+  }
+  const { 0: client, 1: server } = new WebSocketPair();
+  server.addEventListener("message", ({ data }) => say(String(data)));
+  server.addEventListener("close", () => {
+    room.delete(server);
+    say(`somebody left, ${room.size} stay`);
+  });
+  server.accept();
+  room.add(server);
+  say(`somebody came, ${room.size} are here`);
+  const upgrade: ResponseInit = { status: 101, webSocket: client };
+  return new Response(null, upgrade);
+};
+
+function say(text: string): void {
+  for (const socket of room) socket.send(text);
+}

@@ -1,0 +1,8 @@
+// Written by `narun types` from narun.yaml. What is changed here is lost.
+import type { ObjectBucket } from "narun";
+
+/** The `env` of the function files. */
+export interface Env {
+  /** The object store example-files. */
+  readonly FILES: ObjectBucket;
+}

@@ -1,0 +1,8 @@
+// Written by `narun types` from narun.yaml. What is changed here is lost.
+import type { KvBucket } from "narun";
+
+/** The `env` of the function notes. */
+export interface Env {
+  /** The KV bucket example-notes. */
+  readonly NOTES: KvBucket;
+}

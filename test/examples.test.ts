@@ -1,0 +1,202 @@
+/** The example functions, as `npm start` deploys them and their remarks say that they are called. */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { basename, join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { buildFunction, findFunctions, loadFunction, pushBuild, writeEnvTypes } from "../builder/index.ts";
+import { startWorld, type World } from "./harness/world.ts";
+
+const EXAMPLES = join(import.meta.dirname, "../functions/examples");
+const folders = await findFunctions(EXAMPLES);
+const names = folders.map((dir) => basename(dir));
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+  const push = async (dir: string) => pushBuild(world.connection, await buildFunction(dir, { write: false }));
+  await Promise.all(folders.map(push));
+}, 60_000);
+afterAll(() => world[Symbol.asyncDispose]());
+
+const call = (path: string, init?: RequestInit) => world.fetch(path, init);
+const json = async (path: string, init?: RequestInit) => (await call(path, init)).json() as Promise<unknown>;
+
+/** One test for each, by its name. */
+const tests: Record<string, () => Promise<void>> = {
+  async chat() {
+    const page = await call("/chat");
+    expect(page.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(await page.text()).toContain("new WebSocket(");
+    const open = async () => {
+      const socket = new WebSocket(world.url("/chat").replace("http:", "ws:"));
+      const said: string[] = [];
+      socket.on("message", (data: Buffer) => said.push(data.toString()));
+      await once(socket, "message");
+      return { socket, said };
+    };
+    const ada = await open();
+    const next = once(ada.socket, "message");
+    const bob = await open();
+    await next;
+    const both = [once(ada.socket, "message"), once(bob.socket, "message")];
+    bob.socket.send("grüße");
+    await Promise.all(both);
+    expect(ada.said).toEqual(["somebody came, 1 are here", "somebody came, 2 are here", "grüße"]);
+    expect(bob.said).toEqual(["somebody came, 2 are here", "grüße"]);
+    const left = once(ada.socket, "message");
+    bob.socket.close();
+    await left;
+    expect(ada.said.at(-1)).toBe("somebody left, 1 stay");
+    ada.socket.close();
+  },
+
+  async counter() {
+    expect(await json("/counter/a")).toEqual({ path: "/counter/a", count: 1 });
+    await Promise.all(Array.from({ length: 10 }, () => json("/counter/a")));
+    expect(await json("/counter/a")).toEqual({ path: "/counter/a", count: 12 });
+    expect(await json("/counter")).toEqual({ path: "/counter", count: 1 });
+  },
+
+  async dice() {
+    const { roll } = (await json("/dice?sides=2")) as { roll: number };
+    expect([1, 2]).toContain(roll);
+    expect((await call("/dice?sides=1")).status).toBe(400);
+    const posted = await call("/dice", { method: "POST", body: '{ "count": 3, "sides": 6 }' });
+    expect(posted.status).toBe(201);
+    const { rolls, total } = (await posted.json()) as { rolls: number[]; total: number };
+    expect(rolls).toHaveLength(3);
+    expect(total).toBe(rolls.reduce((a, b) => a + b));
+    expect((await call("/dice", { method: "POST", body: "no JSON" })).status).toBe(400);
+    expect((await call("/dice", { method: "DELETE" })).status).toBe(405);
+  },
+
+  async echo() {
+    const body = new Uint8Array([0, 255, 128, 13, 10]);
+    const headers = { "content-type": "image/x-test" };
+    const posted = await call("/echo/a?b=1&b=2", { method: "POST", body, headers });
+    expect(await posted.bytes()).toEqual(body);
+    expect(Object.fromEntries(posted.headers)).toMatchObject({
+      "content-type": "image/x-test",
+      "x-echo-method": "POST",
+      "x-echo-path": "/echo/a",
+      "x-echo-query": "?b=1&b=2",
+    });
+    expect(await json("/echo?b=1&b=2", { headers: { "x-mine": "y" } })).toMatchObject({
+      method: "GET",
+      path: "/echo",
+      query: [
+        ["b", "1"],
+        ["b", "2"],
+      ],
+      headers: expect.arrayContaining([["x-mine", "y"]]),
+    });
+  },
+
+  async files() {
+    expect((await call("/files", { method: "PUT", body: "x" })).status).toBe(400);
+    expect((await call("/files/a.bin")).status).toBe(404);
+    const body = Buffer.alloc(3_000_000, "narun");
+    const put = await call("/files/a%20b.bin", {
+      method: "PUT",
+      body,
+      headers: { "content-type": "image/x-test" },
+    });
+    expect(put.status).toBe(201);
+    const sha256 = createHash("sha256").update(body).digest("hex");
+    expect(await put.json()).toEqual({ name: "a b.bin", size: body.length, sha256 });
+    const got = await call("/files/a%20b.bin");
+    expect(Object.fromEntries(got.headers)).toMatchObject({
+      "content-type": "image/x-test",
+      "content-length": String(body.length),
+      etag: `"${sha256}"`,
+    });
+    expect(body.equals(await got.bytes())).toBe(true);
+    expect(await json("/files")).toEqual([{ name: "a b.bin", size: body.length }]);
+    expect((await call("/files/a%20b.bin", { method: "DELETE" })).status).toBe(204);
+    expect(await json("/files")).toEqual([]);
+  },
+
+  async gzip() {
+    const text = "all work and no play ".repeat(50_000);
+    const answer = await call("/gzip", { method: "POST", body: text });
+    const packed = await answer.bytes();
+    expect(packed.length).toBeLessThan(text.length / 100);
+    expect(gunzipSync(packed).toString() === text).toBe(true);
+    expect((await call("/gzip", { method: "PUT" })).status).toBe(400);
+  },
+
+  async hello() {
+    expect(await (await call("/hello")).text()).toBe("Hello, world!\n");
+    expect(await (await call("/hello/Ada%20L")).text()).toBe("Hello, Ada L!\n");
+  },
+
+  async notes() {
+    const post = (body: string) => call("/notes", { method: "POST", body });
+    expect(await json("/notes")).toEqual([]);
+    const refused = await post('{ "text": "" }');
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toEqual({ error: expect.stringContaining("text") });
+    expect((await post("no JSON")).status).toBe(400);
+    const created = await post('{ "text": "buy milk", "more": 1 }');
+    expect(created.status).toBe(201);
+    const note = (await created.json()) as { id: string };
+    expect(note).toEqual({ id: expect.any(String), text: "buy milk", done: false });
+    expect(await json("/notes")).toEqual([note]);
+    expect(await json(`/notes/${note.id}`)).toEqual({ text: "buy milk", done: false });
+    expect((await call(`/notes/${note.id}`, { method: "DELETE" })).status).toBe(204);
+    expect((await call(`/notes/${note.id}`)).status).toBe(404);
+  },
+
+  async quotes() {
+    expect(await json("/quotes/1")).toEqual({ text: "Well begun is half done.", by: "Aristotle" });
+    expect((await call("/quotes")).status).toBe(200);
+    expect((await call("/quotes/99")).status).toBe(404);
+  },
+
+  async session() {
+    const ask = (path: string, init?: RequestInit) => call(path, { redirect: "manual", ...init });
+    expect((await ask("/session")).status).toBe(401);
+    expect((await ask("/session/login")).status).toBe(400);
+    const login = await ask("/session/login?name=Ada%20L");
+    expect(login.status).toBe(303);
+    expect(login.headers.get("location")).toBe("/session");
+    const cookies = login.headers.getSetCookie();
+    expect(cookies).toHaveLength(2);
+    const cookie = cookies.map((field) => field.split(";")[0]).join("; ");
+    expect(await (await ask("/session", { headers: { cookie } })).text()).toBe("Welcome back, Ada L.\n");
+    expect((await ask("/session/logout")).headers.getSetCookie()[0]).toContain("Max-Age=0");
+    expect((await ask("/session/nowhere")).status).toBe(404);
+  },
+
+  async ticks() {
+    const whole = await call("/ticks?count=1");
+    expect(whole.headers.get("content-type")).toBe("text/event-stream");
+    expect(await whole.text()).toMatch(/^id: 1\ndata: \d{4}-[\d:.T-]+Z\n\n$/);
+    const { body: endless } = await call("/ticks");
+    const reader = endless?.getReader();
+    const first = await reader?.read();
+    expect(Buffer.from(first?.value ?? []).toString()).toMatch(/^id: 1\n/);
+    await reader?.cancel();
+  },
+};
+
+describe("the examples", () => {
+  it("have a test each", () => {
+    expect(names).toEqual(Object.keys(tests));
+  });
+
+  it("have the types of their `env` as `narun types` writes them", async () => {
+    const files = await Promise.all(
+      folders.map(async (dir) => {
+        const loaded = await loadFunction(dir);
+        const { file, changed } = await writeEnvTypes(loaded, { check: true });
+        return loaded.config.bindings.length > 0 && changed ? [file] : [];
+      }),
+    );
+    expect(files.flat()).toEqual([]);
+  });
+
+  for (const [name, test] of Object.entries(tests)) it(`${name} answers`, test);
+});
