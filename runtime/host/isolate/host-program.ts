@@ -7,8 +7,10 @@ import { realpath } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import type { OnLoadResult } from "esbuild";
 import { fingerprintOf, keepBuilt, SOURCE_EXTENSION, seal } from "./built-file.ts";
 import { encodingTablesFile } from "./encoding-tables.ts";
+import { inspectLibraryFile } from "./inspect-library.ts";
 
 export interface HostProgram {
   readonly file: string;
@@ -27,17 +29,17 @@ const PARTS = ["contracts", "nats", "runtime"];
 /** The host program, out of the cache folder, or made anew where what it is made of has changed; that takes some 300 ms. */
 export async function loadHostProgram(cacheDir: string): Promise<HostProgram> {
   const isolatedVm = realpathSync(require.resolve("isolated-vm"));
-  const tables = encodingTablesFile();
+  const files = { tables: encodingTablesFile(), inspect: inspectLibraryFile() };
   const fingerprint = await fingerprintOf(
     PARTS.map((part) => join(root, part)),
-    [isolatedVm, tables],
+    [isolatedVm, ...Object.values(files)],
   );
   const path = join(cacheDir, "host", `${fingerprint}.mjs`);
-  const program = await keepBuilt(path, () => bundleHost(isolatedVm, tables));
+  const program = await keepBuilt(path, () => bundleHost(isolatedVm, files));
   const file = await realpath(path);
   return {
     file,
-    readable: [file, tables, ...foldersOfIsolatedVm(isolatedVm)],
+    readable: [file, ...Object.values(files), ...foldersOfIsolatedVm(isolatedVm)],
     restore() {
       if (existsSync(file)) return;
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -52,7 +54,13 @@ function foldersOfIsolatedVm(isolatedVm: string): string[] {
   return ["/etc/alpine-release", dirname(isolatedVm), dirname(realpathSync(loader))];
 }
 
-async function bundleHost(isolatedVm: string, tables: string): Promise<Uint8Array> {
+/** What the host reads when an isolate asks for it. */
+interface DataFiles {
+  tables: string;
+  inspect: string;
+}
+
+async function bundleHost(isolatedVm: string, files: DataFiles): Promise<Uint8Array> {
   const { build } = await import("esbuild");
   const own = (name: string) => join(import.meta.dirname, `${name}${SOURCE_EXTENSION}`);
   const result = await build({
@@ -76,9 +84,11 @@ async function bundleHost(isolatedVm: string, tables: string): Promise<Uint8Arra
             path: pathToFileURL(isolatedVm).href,
             external: true,
           }));
-          onLoad({ filter: /[\\/]encoding-tables\.[jt]s$/ }, ({ path }) =>
-            path === own("encoding-tables") ? { contents: readerOf(tables), loader: "js" } : undefined,
-          );
+          onLoad({ filter: /[\\/](?:encoding-tables|inspect-library)\.[jt]s$/ }, ({ path }) => {
+            if (path === own("encoding-tables")) return readerOf("readEncodingTables", files.tables);
+            if (path === own("inspect-library")) return readerOf("readInspectLibrary", files.inspect);
+            return undefined;
+          });
         },
       },
     ],
@@ -87,8 +97,9 @@ async function bundleHost(isolatedVm: string, tables: string): Promise<Uint8Arra
   return result.outputFiles[0]?.contents ?? new Uint8Array();
 }
 
-/** encoding-tables.ts, which looks for its package: the bundle is not beside that. */
-function readerOf(tables: string): string {
-  return `import { readFileSync } from "node:fs";
-    export const readEncodingTables = () => readFileSync(${JSON.stringify(tables)}, "utf8");`;
+/** In place of a module that looks for its package: the bundle is not beside that. */
+function readerOf(name: string, file: string): OnLoadResult {
+  const contents = `import { readFileSync } from "node:fs";
+    export const ${name} = () => readFileSync(${JSON.stringify(file)}, "utf8");`;
+  return { contents, loader: "js" };
 }

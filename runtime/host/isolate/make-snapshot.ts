@@ -1,6 +1,7 @@
 /** A process of its own that turns a script (standard input) into a V8 snapshot (standard output). */
 import { text } from "node:stream/consumers";
+import { PLATFORM_FILE } from "../../platform/boundary.ts";
 import { createSnapshot } from "./engine.ts";
+import { WARM_UP } from "./warm-up.ts";
 
-const script = await text(process.stdin);
-process.stdout.write(createSnapshot(script, process.argv[2] ?? "script"));
+process.stdout.write(createSnapshot(await text(process.stdin), PLATFORM_FILE, WARM_UP));

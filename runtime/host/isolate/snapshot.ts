@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../../contracts/index.ts";
-import { PLATFORM_FILE } from "../../platform/boundary.ts";
 import { fingerprintOf, keepBuilt, SOURCE_EXTENSION } from "./built-file.ts";
+import { WARM_UP } from "./warm-up.ts";
 
 const platformFolder = fileURLToPath(new URL("../../platform/", import.meta.url));
 
@@ -14,7 +14,8 @@ const platformFolder = fileURLToPath(new URL("../../platform/", import.meta.url)
  * process over a damaged one.
  */
 export async function loadSnapshot(cacheDir: string): Promise<Uint8Array> {
-  const fingerprint = await fingerprintOf([platformFolder], [await readFile(import.meta.filename, "utf8")]);
+  const settings = [await readFile(import.meta.filename, "utf8"), WARM_UP];
+  const fingerprint = await fingerprintOf([platformFolder], settings);
   const file = join(cacheDir, "platform", `${fingerprint}.snapshot`);
   return keepBuilt(file, async () => makeSnapshot(await bundlePlatform()));
 }
@@ -72,7 +73,7 @@ async function bundlePlatform(): Promise<string> {
 function makeSnapshot(script: string): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const maker = fileURLToPath(new URL(`./make-snapshot${SOURCE_EXTENSION}`, import.meta.url));
-    const child = spawn(process.execPath, ["--no-node-snapshot", maker, PLATFORM_FILE], {
+    const child = spawn(process.execPath, ["--no-node-snapshot", maker], {
       stdio: ["pipe", "pipe", "pipe"],
       env: {},
     });
