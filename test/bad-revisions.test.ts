@@ -44,7 +44,9 @@ describe("a revision whose top level fails", () => {
         fields: { node: "node-0", reason: code },
       });
       expect(await world.call(`/${name}`)).toMatchObject({ status: 200, text: "good" });
-      expect(await listed(world, name)).toMatchObject({ revision, state: "running" });
+      await eventually(async () =>
+        expect(await listed(world, name)).toMatchObject({ revision, state: "running" }),
+      );
     },
   );
 

@@ -106,8 +106,9 @@ test("tells scripts its addresses and what failed in one line, when everything i
 
 test("finishes the requests under way before it ends", async () => {
   await using folder = await createWorkFolder({
+    // Long enough to be seen under way on a busy machine, and shorter than the grace.
     "slow/index.ts":
-      "export default async () => { await new Promise((r) => setTimeout(r, 700)); return new Response('done'); };\n",
+      "export default async () => { await new Promise((r) => setTimeout(r, 5_000)); return new Response('done'); };\n",
   });
   await using up = startUp(folder, "slow", "--json");
   const { http } = await ready(up);

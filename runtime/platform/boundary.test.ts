@@ -55,6 +55,7 @@ describe("calls to the host", () => {
 describe("the messages", () => {
   it("have an operation of their own each", async () => {
     const { EnterOp, PostOp } = await import("./boundary.ts");
-    for (const ops of [EnterOp, PostOp]) expect(new Set(Object.values(ops)).size).toBe(Object.keys(ops).length);
+    for (const ops of [EnterOp, PostOp])
+      expect(new Set(Object.values(ops)).size).toBe(Object.keys(ops).length);
   });
 });
