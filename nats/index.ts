@@ -41,13 +41,11 @@ export {
 export { Answering, type AnsweringOptions } from "./streams/answering.ts";
 export {
   Asking,
-  type AskingOptions,
   type BodyRest,
   type ResponseBody,
-  type SocketReceiver,
 } from "./streams/asking.ts";
-export { frameHeaders, frameOf, type SendFrame } from "./streams/frames.ts";
+export { frameOf } from "./streams/frames.ts";
 export { createPeers, type Peers } from "./streams/peers.ts";
 export { createStreamPresence, type StreamPresence } from "./streams/presence.ts";
-export { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./streams/receiver.ts";
+export { type StreamEnd, StreamReceiver } from "./streams/receiver.ts";
 export { StreamSender, type StreamSenderOptions } from "./streams/sender.ts";
