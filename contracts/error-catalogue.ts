@@ -79,6 +79,10 @@ export const errorCatalogue = {
     solve: "Use less, or raise `limits.memoryMb` in narun.yaml.",
     status: 502,
   },
+  TIMER_LIMIT: {
+    title: "The function has more open timers than it may",
+    solve: "Clear those that are not needed any more, or raise `limits.timers` in narun.yaml.",
+  },
   STREAM_BROKEN: {
     title: "A streamed body was lost on its way",
     solve: "Retry if the request may run twice. NATS or one of the two sides was away meanwhile.",
@@ -112,6 +116,10 @@ export const errorCatalogue = {
     solve: "The reason is in `narun logs` and `narun ls`; push a revision that starts.",
     status: 503,
     retryable: true,
+  },
+  START_LIMIT: {
+    title: "The function took longer to start than it may",
+    solve: "Do less at the module's top level, or raise `limits.startMs` in narun.yaml.",
   },
   GATEWAY_DRAINING: {
     title: "This gateway is shutting down",
@@ -277,6 +285,12 @@ export const errorCatalogue = {
   INSTANCE_DRAINING: {
     title: "The instance takes no new requests; this one was not started",
     solve: "The gateway sends it elsewhere by itself.",
+  },
+  ISOLATE_TAMPERED: {
+    title: "The function's isolate did what the platform in it never does; the instance was ended",
+    solve:
+      "Look in the function, and in its packages, for code that replaces what the language has built in.",
+    status: 502,
   },
   HOST_CRASHED: {
     title: "The sandbox process died",

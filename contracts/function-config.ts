@@ -31,10 +31,12 @@ const ScaleSchema = z
 
 const MIB = 1024 * 1024;
 
-const LimitsSchema = z.strictObject({
+export const LimitsSchema = z.strictObject({
   memoryMb: z.int().min(8).max(4_096).default(128),
-  /** CPU time of one stretch of the handler between two awaits, in milliseconds. */
+  /** CPU time of one request, in milliseconds; as much again for every 16 MiB of bodies. */
   cpuMs: z.int().min(1).max(600_000).default(1_000),
+  /** How long a start may take until the module's top level is over, awaits included. */
+  startMs: z.int().min(1).max(300_000).default(10_000),
   /**
    * From the request's arrival at the gateway to the answer's head, hold included; for a body that streams, from when
    * all of it has come.
@@ -55,6 +57,8 @@ const LimitsSchema = z.strictObject({
   waitUntilMs: z.int().min(0).max(900_000).default(30_000),
   /** Requests that one request may make by `fetch` and to other functions, redirects included. */
   subrequests: z.int().min(0).max(1_000_000).default(1_000),
+  /** Timers that an instance may have open. */
+  timers: z.int().min(0).max(100_000).default(10_000),
   /** What an instance may log in a second, on average; twice that at once. Lines count with 256 bytes more than their text. */
   logBytesPerSecond: z
     .int()
@@ -67,6 +71,8 @@ const LimitsSchema = z.strictObject({
     .max(100 * MIB)
     .default(10 * MIB),
 });
+
+export type Limits = z.infer<typeof LimitsSchema>;
 
 export const MODES = ["isolate", "node", "exec"] as const;
 export type Mode = (typeof MODES)[number];

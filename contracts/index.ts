@@ -1,4 +1,5 @@
 export * from "./bindings.ts";
+export * from "./ceiling.ts";
 export * from "./demand.ts";
 export * from "./egress.ts";
 export * from "./error-catalogue.ts";

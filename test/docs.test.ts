@@ -4,7 +4,14 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { FunctionFileSchema, headerNames, subjects } from "../contracts/index.ts";
+import {
+  errorEntry,
+  FunctionFileSchema,
+  headerNames,
+  isErrorCode,
+  LimitsSchema,
+  subjects,
+} from "../contracts/index.ts";
 import { renderErrors } from "../docs/generate-errors.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -32,6 +39,42 @@ const commands = readdirSync(join(root, "cli/commands"))
 describe("docs/errors.md", () => {
   it("is what `npm run docs` writes", () => {
     expect(read("docs/errors.md")).toBe(renderErrors());
+  });
+});
+
+describe("docs/limits.md", () => {
+  const page = read("docs/limits.md");
+  const rows = new Map(
+    [...page.matchAll(/^\| `limits\.(\w+)` \|([^|]*)\|([^|]*)\|.*\| `(\w+)` \|$/gm)].map(
+      ([, key = "", defaultText = "", bounds = "", code = ""]) => [
+        key,
+        { defaultText: defaultText.trim(), bounds: bounds.trim(), code },
+      ],
+    ),
+  );
+  const schema = z.toJSONSchema(LimitsSchema, { io: "input" }) as Schema;
+
+  it("has every limit with its default and its bounds", () => {
+    const limits = Object.entries(schema.properties ?? {});
+    expect([...rows].map(([key, { defaultText, bounds }]) => [key, defaultText, bounds]).sort()).toEqual(
+      limits.map(([key, limit]) => [key, String(limit.default), boundsOf(limit)]).sort(),
+    );
+  });
+
+  it("has an error code of its own for each, whose advice names the key", () => {
+    const codes = [...rows.values()].map(({ code }) => code);
+    expect(new Set(codes).size).toBe(codes.length);
+    const advice = [...rows].map(
+      ([key, { code }]) => isErrorCode(code) && errorEntry(code).solve.includes(key),
+    );
+    expect(advice).toEqual(codes.map(() => true));
+  });
+
+  it("names only codes that there are", () => {
+    const named = codeOf(page).filter(
+      (code) => /^[A-Z]+(_[A-Z]+)+$/.test(code) && !code.startsWith("NARUN_"),
+    );
+    expect(named.filter((code) => !isErrorCode(code))).toEqual([]);
   });
 });
 

@@ -24,6 +24,19 @@ const allocations = [
   { name: "fills-arrays", body: `const kept = []; for (;;) kept.push(new Array(1000).fill(kept.length));` },
   { name: "fills-objects", body: `const kept = []; for (;;) kept.push({ at: kept.length });` },
   { name: "fills-strings", body: `const kept = []; for (;;) kept.push("x".repeat(1000) + kept.length);` },
+  { name: "fills-buffers", body: `const kept = []; for (;;) kept.push(new Uint8Array(1 << 20).fill(1));` },
+  {
+    name: "fills-shared-buffers",
+    body: `const kept = []; for (;;) { const one = new SharedArrayBuffer(0, { maxByteLength: 1 << 22 }); one.grow(1 << 22); kept.push(one); }`,
+  },
+  {
+    name: "fills-wasm-memories",
+    body: `const kept = []; for (;;) { kept.push(new WebAssembly.Memory({ initial: 16 })); new Uint8Array(kept.at(-1).buffer).fill(1); }`,
+  },
+  {
+    name: "grows-a-wasm-memory",
+    body: `const memory = new WebAssembly.Memory({ initial: 1 }); for (;;) { memory.grow(16); new Uint8Array(memory.buffer).fill(1); }`,
+  },
   { name: "fills-a-map", body: `const kept = new Map(); for (let at = 0; ; at++) kept.set(at, at);` },
 ];
 
@@ -68,11 +81,13 @@ describe("a handler that allocates without end", () => {
     expect(await world.call(`/${name}`)).toMatchObject({ status: 200, text: "good" });
   });
 
-  it("in buffers: the allocation throws, as it would anywhere", async () => {
-    const body = `const kept = []; for (;;) kept.push(new Uint8Array(1 << 20).fill(1));`;
-    await world.push("fills-buffers", sourceOf(body), { limits: { cpuMs: 10_000, memoryMb: 32 } });
-    expect(await callBadly("fills-buffers")).toMatchObject({ status: 500, code: "HANDLER_THREW" });
-    await loggedLine("fills-buffers", /^RangeError: Array buffer allocation failed\n[\s\S]*index\.ts:3:/);
-    expect(await world.call("/fills-buffers")).toMatchObject({ status: 200, text: "good" });
+  it("in a buffer: the log says where, and a handler that catches the error goes on", async () => {
+    const grab = `const kept = []; for (;;) kept.push(new Uint8Array(1 << 20).fill(1));`;
+    const limits = { cpuMs: 10_000, memoryMb: 32 };
+    await world.push("grabs", sourceOf(grab), { limits });
+    expect(await callBadly("grabs")).toMatchObject({ status: 502, code: "MEMORY_LIMIT" });
+    await loggedLine("grabs", /^MEMORY_LIMIT: [\s\S]*Array buffer allocation failed\n[\s\S]*index\.ts:3:/);
+    await world.push("catches", sourceOf(`try { ${grab} } catch {}`), { limits });
+    expect(await callBadly("catches")).toMatchObject({ status: 200, text: "good" });
   });
 });

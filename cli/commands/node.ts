@@ -7,6 +7,7 @@ import { connectNats, userCacheDir } from "../../nats/index.ts";
 import { startNodeRunner } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
 import { createLog, logHandlerErrors } from "../log.ts";
+import { addNodeBounds, type NodeBoundsFlags, resolveNodeBounds } from "../node-bounds.ts";
 import { collect, parseAddress, parsePairs, resolveEgressDeny } from "../option-values.ts";
 import { createOutput } from "../output.ts";
 import { resolveSecretsKey } from "../secrets-key.ts";
@@ -14,7 +15,7 @@ import { type CommonOptions, resolveNats } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
 
-interface NodeOptions extends CommonOptions {
+interface NodeOptions extends CommonOptions, NodeBoundsFlags {
   name?: string;
   cacheDir?: string;
   secretsKey?: string;
@@ -26,8 +27,7 @@ interface NodeOptions extends CommonOptions {
 }
 
 export function addNodeCommand(program: Command): void {
-  const command = program
-    .command("node")
+  const command = addNodeBounds(program.command("node"))
     .description("run only a node-runner")
     .option("--name <name>", "the node's name, unique in the system (default: this machine's)")
     .option("--label <key=value>", "a label; may be given more than once", collect, [])
@@ -46,6 +46,7 @@ export function addNodeCommand(program: Command): void {
     .action((_options: object, command: Command) => runNode(command.optsWithGlobals<NodeOptions>()));
   addExamples(command, [
     ["narun node --nats nats://nats.internal --name n1 --label zone=a", "one for each machine"],
+    ["narun node --ceiling memoryMb=256 --ceiling cpuMs=5000", "no function gets more, whatever its limits"],
   ]);
 }
 
@@ -70,6 +71,7 @@ async function runNode(options: NodeOptions): Promise<void> {
       labels,
       secretsKey,
       egressDeny,
+      ...resolveNodeBounds(options),
       ...(options.inspect === undefined
         ? {}
         : { inspect: inspectOf(options.inspect, options.inspectFolder) }),

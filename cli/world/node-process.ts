@@ -28,6 +28,8 @@ export interface NodeProcessOptions {
   secretsKeyFile?: string;
   /** Default: what the environment says. */
   egressDeny?: readonly string[];
+  /** More arguments of `narun node`. */
+  nodeArguments?: readonly string[];
   /** Where debuggers may attach. Default: nowhere. */
   inspect?: InspectOptions;
   logLevel: string;
@@ -119,6 +121,7 @@ function forkNode({
   cacheDir,
   secretsKeyFile,
   egressDeny = [],
+  nodeArguments = [],
   inspect,
   logLevel,
 }: NodeProcessOptions): ChildProcess {
@@ -139,6 +142,7 @@ function forkNode({
       natsUrl,
       ...creds,
       ...deny,
+      ...nodeArguments,
       ...inspected,
       "--cache-dir",
       cacheDir,

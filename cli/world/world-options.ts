@@ -1,11 +1,17 @@
 import type { Command } from "commander";
 import { createLog } from "../log.ts";
+import {
+  addNodeBounds,
+  type NodeBoundsFlags,
+  nodeBoundsArguments,
+  resolveNodeBounds,
+} from "../node-bounds.ts";
 import { collect, parseAddress, parsePort, resolveEgressDeny } from "../option-values.ts";
 import { createOutput, type Output } from "../output.ts";
 import { type CommonOptions, resolveNats } from "../session.ts";
 import type { World, WorldOptions } from "./world.ts";
 
-interface WorldFlags extends CommonOptions {
+interface WorldFlags extends CommonOptions, NodeBoundsFlags {
   http: string;
   grpc: string;
   metrics: string;
@@ -17,7 +23,7 @@ interface WorldFlags extends CommonOptions {
 
 /** The options that `narun up` and `narun dev` share. */
 export function addWorldOptions(command: Command): Command {
-  return command
+  return addNodeBounds(command)
     .option("--http <address>", "HOST:PORT for requests; port 0 picks a free one", "127.0.0.1:8080")
     .option(
       "--grpc <address>",
@@ -44,6 +50,7 @@ export function resolveWorld(command: Command, signal: AbortSignal): WorldOption
   const { url, credsFile } = resolveNats(flags);
   parseAddress(flags.grpc, "--grpc");
   resolveEgressDeny(flags.egressDeny);
+  resolveNodeBounds(flags);
   return {
     http: parseAddress(flags.http, "--http"),
     metrics: parseAddress(flags.metrics, "--metrics"),
@@ -51,6 +58,7 @@ export function resolveWorld(command: Command, signal: AbortSignal): WorldOption
     natsPort: parsePort(flags.natsPort, "--nats-port"),
     dataDir: flags.dataDir,
     egressDeny: flags.egressDeny,
+    nodeArguments: nodeBoundsArguments(flags),
     output: createOutput(flags),
     log: createLog(flags.logLevel, "warn"),
     signal,

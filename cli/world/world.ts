@@ -34,6 +34,8 @@ export interface WorldOptions {
   dataDir: string;
   /** Rules for the node's deny list, as they were given. */
   egressDeny: readonly string[];
+  /** More arguments of `narun node`. */
+  nodeArguments: readonly string[];
   /** Where debuggers may attach. Default: nowhere. */
   inspect?: InspectOptions;
   output: Output;
@@ -113,7 +115,7 @@ async function startInOrder(
 
 /** Gateway and node-runner start side by side; where one fails the other ends. */
 async function startParts(
-  { http, metrics, dataDir, egressDeny, inspect, log, signal }: WorldOptions,
+  { http, metrics, dataDir, egressDeny, nodeArguments, inspect, log, signal }: WorldOptions,
   nats: Nats,
   login: { natsUrl: string; credsFile?: string },
 ): Promise<[NodeProcess, Gateway]> {
@@ -123,6 +125,7 @@ async function startParts(
       cacheDir: join(dataDir, "cache"),
       ...(secretsKeyVariable() === undefined ? { secretsKeyFile: join(dataDir, SECRETS_KEY_FILE) } : {}),
       egressDeny,
+      nodeArguments,
       ...(inspect === undefined ? {} : { inspect }),
       logLevel: log.level,
       log,

@@ -30,6 +30,10 @@ export interface HostEvents {
   onIdle(instance: string): void;
   /** The instance ended; also after `drain`. The host has announced it, except where the host itself is what died. */
   onGone(instance: string, reason: GoneReason, code?: string): void;
+  /** A function has made the sandbox unusable: the host goes on without it, and without what it had. */
+  onGuilty(name: string, reason: string): void;
+  /** The sandbox died without a word while it ran these instances; each of them is told as gone after this. */
+  onDied(instances: readonly string[]): void;
   /** What V8's inspector of an instance says, where debuggers may attach. */
   onInspected(instance: string, message: string): void;
   /** The source map of a revision's bundle, when an error is to be shown. */
@@ -41,8 +45,10 @@ export interface HostEvents {
  * and whatever sandbox does it.
  */
 export interface Host {
-  /** Process id of the sandbox, for status events; undefined while it restarts. */
+  /** Process id of the sandbox that takes new instances; undefined while it restarts. */
   readonly pid: number | undefined;
+  /** Process id of the sandbox that an instance is in, for status events. */
+  pidOf(instance: string): number | undefined;
   /** Resolves when the instance is ready, or could not become so. */
   start(order: StartOrder): Promise<StartOutcome>;
   /** Evaluates a bundle once, in a throwaway sandbox. */

@@ -6,10 +6,12 @@
  * I3  Whatever ends an instance (its host, a crash, a failed start) is published once.
  */
 import {
+  type Ceiling,
   type FunctionSpec,
   type GoneReason,
   isErrorCode,
   isNarunError,
+  lowerLimits,
   messageOf,
 } from "../../contracts/index.ts";
 import type { StartOutcome } from "../host/host.ts";
@@ -23,7 +25,8 @@ export interface LocalInstance {
   function: string;
   revision: string;
   generation: string;
-  trust: string;
+  /** Of the host that it is in (hosts.ts). */
+  group: string;
   concurrency: number;
   phase: "starting" | "ready" | "draining";
 }
@@ -38,8 +41,8 @@ export interface Problem {
 export interface InstanceTable {
   all(): LocalInstance[];
   of(name: string): LocalInstance[];
-  /** Ends a trust group's host where no instance is on it. */
-  releaseUnused(trust: string): void;
+  /** Ends a group's host where no instance is on it. */
+  releaseUnused(group: string): void;
   /** Starts one; the instance is in the table at once, `outcome` tells how it went. */
   start(spec: FunctionSpec, generation: string): { instance: LocalInstance; outcome: Promise<StartOutcome> };
   drain(id: string, reason: GoneReason): void;
@@ -54,6 +57,8 @@ export interface InstanceTable {
 export interface InstanceTableOptions {
   node: string;
   graceMs: number;
+  /** What the operator allows at most. */
+  ceiling: Ceiling;
   hosts(): Hosts;
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
@@ -71,17 +76,17 @@ const NOT_THE_FUNCTION = new Map<string, GoneReason>([
 ]);
 
 export function createInstanceTable(options: InstanceTableOptions): InstanceTable {
-  const { node, graceMs, hosts, revisions, functionSecrets, publisher, onChange } = options;
+  const { node, graceMs, ceiling, hosts, revisions, functionSecrets, publisher, onChange } = options;
   const table = new Map<string, LocalInstance>();
   const problems = new Map<string, Problem>();
 
-  const releaseUnused = (trust: string) => {
-    if (![...table.values()].some((instance) => instance.trust === trust)) hosts().release(trust);
+  const releaseUnused = (group: string) => {
+    if (![...table.values()].some((instance) => instance.group === group)) hosts().release(group);
   };
 
   const remove = (instance: LocalInstance) => {
     table.delete(instance.id);
-    releaseUnused(instance.trust);
+    releaseUnused(instance.group);
     onChange(instance.function);
   };
 
@@ -99,7 +104,7 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
     if (outcome.ok) {
       instance.phase = "ready";
       problems.delete(instance.function);
-      const pid = hosts().find(spec.trust)?.pid;
+      const pid = hosts().find(instance.group)?.pidOf(instance.id);
       publisher.status(instance.function, instance.id, "running", pid === undefined ? {} : { pid });
       onChange(instance.function);
       return outcome;
@@ -118,16 +123,26 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
     publisher.announce({ ...announcementOf(instance), state: "gone", reason, code });
   };
 
+  /** The operator's ceiling wins; the function's log says so. */
+  const lower = (instance: LocalInstance, spec: FunctionSpec) => {
+    const { limits, lowered } = lowerLimits(spec.limits, ceiling);
+    const changes = lowered.map((key) => `limits.${key} is ${limits[key]}, not ${spec.limits[key]}`);
+    if (lowered.length > 0) publisher.log("warn", instance, `the node allows no more: ${changes.join("; ")}`);
+    return limits;
+  };
+
   const order = async (instance: LocalInstance, spec: FunctionSpec): Promise<StartOutcome> => {
     try {
       const { bundle } = await revisions.load(spec.name, spec.revision);
-      const { revision, ...config } = spec;
+      const { revision, ...rest } = spec;
+      const config = { ...rest, limits: lower(instance, spec) };
       const secrets = await functionSecrets.of(config);
-      return await hosts().of(spec.trust).start({ instance: instance.id, revision, config, secrets, bundle });
+      const host = hosts().of(instance.group);
+      return await host.start({ instance: instance.id, revision, config, secrets, bundle });
     } catch (error) {
       const code = isNarunError(error) ? error.code : "INTERNAL";
       const message = messageOf(error);
-      publisher.logError(instance.function, instance.id, instance.revision, `${code}: ${message}`);
+      publisher.log("error", instance, `${code}: ${message}`);
       return { ok: false, code, message };
     }
   };
@@ -142,7 +157,7 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
         function: spec.name,
         revision: spec.revision,
         generation,
-        trust: spec.trust,
+        group: hosts().groupOf(spec.trust, spec.name),
         concurrency: spec.scale.concurrency,
         phase: "starting",
       };
@@ -156,7 +171,7 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
       if (instance?.phase !== "ready") return;
       instance.phase = "draining";
       publisher.status(instance.function, id, "stopping");
-      hosts().find(instance.trust)?.drain(id, reason, graceMs);
+      hosts().find(instance.group)?.drain(id, reason, graceMs);
     },
     gone(id, reason, code) {
       const instance = table.get(id);

@@ -9,7 +9,13 @@
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { isNarunError, METADATA_ADDRESSES, NarunError, subjects } from "../../contracts/index.ts";
+import {
+  type Ceiling,
+  isNarunError,
+  METADATA_ADDRESSES,
+  NarunError,
+  subjects,
+} from "../../contracts/index.ts";
 import {
   ensureLogHistory,
   followNodes,
@@ -21,20 +27,25 @@ import {
   openSpecs,
   type SecretsKey,
 } from "../../nats/index.ts";
+import type { Backoff } from "../host/backoff.ts";
+import type { SandboxChoice } from "../host/isolate/bubblewrap.ts";
 import { loadHostProgram } from "../host/isolate/host-program.ts";
 import { type InspectorServer, startInspectorServer } from "../host/isolate/inspector-server.ts";
-import { startIsolateHost } from "../host/isolate/isolate-host.ts";
+import { hostBackoff, startIsolateHost } from "../host/isolate/isolate-host.ts";
+import { resolveSandbox } from "../host/isolate/resolve-sandbox.ts";
 import { loadSnapshot } from "../host/isolate/snapshot.ts";
 import { openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
 import { followDesiredState } from "./desired-state.ts";
 import { createFunctionSecrets } from "./function-secrets.ts";
+import { hostLogin } from "./host-login.ts";
 import { createHosts } from "./hosts.ts";
 import { createInstanceTable, type InstanceTable } from "./instance-table.ts";
 import { type Presence, startPresence } from "./presence.ts";
 import { createReconciler, type Reconciler } from "./reconcile.ts";
 import { createRevisions } from "./revisions.ts";
 import { createStatusPublisher } from "./status.ts";
+import { createSuspects } from "./suspects.ts";
 import { answerTrials } from "./trials.ts";
 
 export interface NodeRunnerOptions {
@@ -55,6 +66,12 @@ export interface NodeRunnerOptions {
   maxInstances?: number;
   /** What no function may reach, whatever its `egress` says: rules of egress. Default: the metadata services of clouds. */
   egressDeny?: readonly string[];
+  /** What a function may have at most, whatever its `limits` say. Default: nothing is bounded. */
+  ceiling?: Ceiling;
+  /** Whether host processes run in bubblewrap: default `auto`, where it works. */
+  sandbox?: SandboxChoice;
+  /** The memory of a host process that is replaced in order, besides what its functions may have. Default 1,024. */
+  hostMemoryMb?: number;
   /** How long a draining instance may finish what it took. Default 30 s, the default of `limits.timeoutMs`. */
   drainGraceMs?: number;
   /** Where debuggers may attach, and the functions' folders by their names, in which they look for sources. Default: nowhere. */
@@ -72,6 +89,7 @@ export interface NodeRunner {
 
 const DEFAULT_MAX_INSTANCES = 500;
 const DEFAULT_GRACE_MS = 30_000;
+const DEFAULT_HOST_MEMORY_MB = 1_024;
 
 /** Starts a node-runner. Errors: USAGE, where another runner has the same node name. */
 export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeRunner> {
@@ -79,7 +97,9 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   const graceMs = options.drainGraceMs ?? DEFAULT_GRACE_MS;
   await refuseTakenName(nats, node);
   const ending = new AbortController();
-  const [snapshot, program, specs, manifests, states, binaries] = await Promise.all([
+  const { ceiling = {} } = options;
+  const [sandbox, snapshot, program, specs, manifests, states, binaries] = await Promise.all([
+    resolveSandbox(options.sandbox ?? "auto", ceiling),
     loadSnapshot(cacheDir),
     loadHostProgram(cacheDir),
     openSpecs(nats),
@@ -93,12 +113,16 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   const functionSecrets = createFunctionSecrets(nats, options.secretsKey);
 
   // The parts know each other: what happens in one is looked at by the reconciler, once that is there.
+  const publisher = createStatusPublisher(nats, node);
   const parts: { reconciler?: Reconciler; presence?: Presence; inspector?: InspectorServer } = {};
-  const hosts = createHosts((trust) =>
+  const startHost = (group: string, backoff: Backoff) =>
     startIsolateHost({
       node,
-      trust,
-      nats: options.hostNats,
+      group,
+      backoff,
+      nats: hostLogin(options.hostNats, { group }),
+      sandbox,
+      maxMemoryMb: options.hostMemoryMb ?? DEFAULT_HOST_MEMORY_MB,
       snapshot,
       program,
       egressDeny: options.egressDeny ?? METADATA_ADDRESSES,
@@ -107,18 +131,28 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       events: {
         onIdle: (id) => drainIfSpare(id),
         onGone: (id, reason, code) => instances.gone(id, reason, code),
+        onGuilty: (name, reason) => suspects.blame(name, reason),
+        onDied: (ids) => suspects.died(group, ids),
         onInspected: (id, message) => parts.inspector?.receive(id, message),
         sourceMapOf: (revision) => revisions.sourceMap(revision),
       },
-    }),
-  );
+    });
+  const hosts = createHosts({ start: startHost, createBackoff: hostBackoff });
+  const suspects = createSuspects({
+    hosts,
+    instances: () => instances,
+    generationOf: (name) => desired.get(name),
+    publisher,
+    log,
+  });
   const instances: InstanceTable = createInstanceTable({
     node,
     graceMs,
+    ceiling,
     hosts: () => hosts,
     revisions,
     functionSecrets,
-    publisher: createStatusPublisher(nats, node),
+    publisher,
     onChange: (name) => {
       parts.reconciler?.touch(name);
       parts.presence?.touch();
@@ -126,12 +160,12 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     },
     onCrash: (name, generation) => parts.reconciler?.crashed(name, generation),
   });
-  const trustOf = (id: string) => instances.all().find((one) => one.id === id)?.trust ?? "";
+  const groupOf = (id: string) => instances.all().find((one) => one.id === id)?.group ?? "";
   if (options.inspect !== undefined) {
     parts.inspector = await startInspectorServer({
       ...options.inspect,
       instances: () => instances.all().filter(({ phase }) => phase === "ready"),
-      send: (id, message) => hosts.find(trustOf(id))?.inspect(id, message),
+      send: (id, message) => hosts.find(groupOf(id))?.inspect(id, message),
       sourceMapOf: (revision) => revisions.sourceMap(revision),
     });
   }
@@ -147,6 +181,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     signal: ending.signal,
     onChange: (name, generation) => {
       instances.forgive(name, generation);
+      hosts.forgive(name, generation);
       parts.reconciler?.touch(name);
     },
   });
@@ -174,6 +209,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       functionSecrets,
       cache,
       releaseUnused: instances.releaseUnused,
+      ceiling,
     }),
   ];
   await nats.flush();

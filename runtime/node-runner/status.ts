@@ -1,4 +1,10 @@
-import { type Announcement, type LogLine, type StatusEvent, subjects } from "../../contracts/index.ts";
+import {
+  type Announcement,
+  type LogLevel,
+  type LogLine,
+  type StatusEvent,
+  subjects,
+} from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
 
 /** What the runner says of its instances: status events for people and old tools, announcements for the gateways. */
@@ -11,7 +17,7 @@ export interface StatusPublisher {
   ): void;
   announce(announcement: Announcement): void;
   /** Writes into a function's log what its author has to know and no host could say. */
-  logError(app: string, instance: string, revision: string, message: string): void;
+  log(level: LogLevel, about: { function: string; id: string; revision: string }, message: string): void;
 }
 
 export function createStatusPublisher(nats: Nats, node: string): StatusPublisher {
@@ -30,15 +36,15 @@ export function createStatusPublisher(nats: Nats, node: string): StatusPublisher
       const { function: name, instance } = announcement;
       nats.publish(subjects.announcement(name, instance), JSON.stringify(announcement));
     },
-    logError(app, instance, revision, message) {
+    log(level, { function: app, id, revision }, message) {
       const line: LogLine = {
-        instance_id: instance,
+        instance_id: id,
         app_name: app,
         node_id: node,
         stream: "stderr",
         message,
         timestamp: new Date().toISOString(),
-        level: "error",
+        level,
         revision,
       };
       nats.publish(subjects.log(app, node), JSON.stringify(line));

@@ -1,4 +1,11 @@
-import { subjects, type Trial, type TrialReply, TrialSchema } from "../../contracts/index.ts";
+import {
+  type Ceiling,
+  lowerLimits,
+  subjects,
+  type Trial,
+  type TrialReply,
+  TrialSchema,
+} from "../../contracts/index.ts";
 import type { Nats, Subscription } from "../../nats/index.ts";
 import { answerRequests } from "./answer-requests.ts";
 import type { BundleCache } from "./bundle-cache.ts";
@@ -14,7 +21,8 @@ export interface TrialOptions {
   functionSecrets: FunctionSecrets;
   cache: BundleCache;
   /** Ends a trust group's host that nothing runs on. */
-  releaseUnused(trust: string): void;
+  releaseUnused(group: string): void;
+  ceiling: Ceiling;
 }
 
 /** Answers trials: evaluates a revision once before it goes live (contracts/demand.ts). Its bundle is on the node from then on. */
@@ -26,6 +34,7 @@ export function answerTrials({
   functionSecrets,
   cache,
   releaseUnused,
+  ceiling,
 }: TrialOptions): Subscription {
   return answerRequests<Trial, TrialReply>({
     nats,
@@ -33,7 +42,8 @@ export function answerTrials({
     schema: TrialSchema,
     async answer({ function: name, revision }) {
       const { manifest, bundle } = await revisions.load(name, revision);
-      const { config } = manifest;
+      const config = { ...manifest.config, limits: lowerLimits(manifest.config.limits, ceiling).limits };
+      const group = hosts.groupOf(config.trust, name);
       if (config.mode !== "isolate") {
         return {
           outcome: "failed",
@@ -43,10 +53,8 @@ export function answerTrials({
       }
       const secrets = await functionSecrets.of(config);
       const sourceMap = await cache.get(manifest.sourceMap.sha256);
-      const outcome = await hosts.use(config.trust, (host) =>
-        host.trial({ config, secrets, bundle, sourceMap }),
-      );
-      releaseUnused(config.trust);
+      const outcome = await hosts.use(group, (host) => host.trial({ config, secrets, bundle, sourceMap }));
+      releaseUnused(group);
       if (outcome.ok) return { outcome: "ok" };
       const { ok: _, ...failure } = outcome;
       return { outcome: "failed", ...failure };

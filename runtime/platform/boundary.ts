@@ -85,6 +85,8 @@ export const PostOp = {
   socketMessage: 17,
   /** (request id, code, reason): the function closes it. */
   socketClose: 18,
+  /** (): memory that V8 does not count has grown beyond what the isolate may have (memory-accounting.ts). */
+  overMemory: 19,
 } as const;
 
 /** Why a handler produced no response. */
@@ -93,6 +95,8 @@ export const FailureKind = {
   noResponse: 2,
   /** The function exports handlers by method, and none for this one; the text is the `Allow` header. */
   methodNotAllowed: 3,
+  /** An allocation was refused, and the error that says so reached the end of the handler. */
+  outOfMemory: 4,
 } as const;
 
 /** Why nobody waits for an answer. */
@@ -115,6 +119,8 @@ export const AskFor = {
   cryptoSupport: 4,
   /** () → the library that shows objects as text: the source of a CommonJS module */
   inspectLibrary: 5,
+  /** () → "", when the host has handled everything that was posted before */
+  heard: 6,
 } as const;
 
 /** What crosses (I1). */

@@ -14,11 +14,12 @@ import { resolveHandler } from "./handler.ts";
 import { settleCall } from "./host-call.ts";
 import { connectHost, postToHost } from "./host-link.ts";
 import { endInbound, pushInbound } from "./inbound.ts";
+import { accountMemory, measureMemories } from "./memory-accounting.ts";
 import { cancelOutbound, grantOutbound } from "./outbound.ts";
 import { setOwner } from "./owner.ts";
 import { abortRequest, serveRequest, useHandler } from "./serve.ts";
 import { closeSnapshotGaps } from "./snapshot-gaps.ts";
-import { fireTimer } from "./timers.ts";
+import { fireTimer, limitTimers } from "./timers.ts";
 import { installWebAssembly } from "./wasm.ts";
 import { closeFromClient, grantToClient, messageFromClient } from "./websocket/client-sockets.ts";
 
@@ -29,7 +30,9 @@ Reflect.deleteProperty(Atomics, "waitAsync");
 
 /** Gets ready for the function's module: the entry module hands its exports over when its top level is over. */
 function expect(envJson: string): void {
-  const env = createEnv(JSON.parse(envJson) as EnvPlan);
+  const plan = JSON.parse(envJson) as EnvPlan;
+  const env = createEnv(plan);
+  if (plan.timers !== undefined) limitTimers(plan.timers);
   const load = (exports: Record<string, unknown>) => {
     const resolved = resolveHandler(exports, env);
     if (typeof resolved !== "string") useHandler(resolved);
@@ -41,6 +44,7 @@ function expect(envJson: string): void {
 const enter: Enter = (op, id, ...rest) => {
   refillLogBudget();
   setOwner(0);
+  if (!isWithinMemory()) return;
   switch (op) {
     case EnterOp.request:
       return serveRequest(id, rest);
@@ -67,6 +71,17 @@ const enter: Enter = (op, id, ...rest) => {
   }
 };
 
+/** What a module's memory has grown to is seen at the next entry; the host ends an isolate that has no room for it. */
+function isWithinMemory(): boolean {
+  try {
+    measureMemories();
+    return true;
+  } catch {
+    postToHost(PostOp.overMemory);
+    return false;
+  }
+}
+
 /** A promise was rejected, and nobody handles it: true where user code says that it has seen to that. */
 function rejected(reason: unknown, isStack: boolean): boolean {
   refillLogBudget();
@@ -80,6 +95,7 @@ Object.defineProperty(globalThis, BOOT_GLOBAL, {
     if (isInspected) printToDebugger();
     connectHost({ post, ask });
     startClock();
+    accountMemory();
     installWebAssembly();
     return { enter, expect, rejected };
   },

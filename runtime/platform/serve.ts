@@ -83,7 +83,7 @@ function answer(serving: Serving, value: unknown): void {
     else if (parts.webSocket !== undefined) answerWithSocket(serving, parts.webSocket, parts.headerBlock);
     else postToHost(PostOp.response, id, parts.status, parts.headerBlock, sendable(serving, parts.body));
   } catch (error) {
-    postToHost(PostOp.failure, id, FailureKind.threw, errorText(error));
+    postToHost(PostOp.failure, id, kindOf(error), errorText(error));
   }
   closeIfOver(serving);
 }
@@ -116,10 +116,35 @@ function sendable(
 function fail(serving: Serving, error: unknown): void {
   const { id } = serving;
   serving.isAnswered = true;
-  if (error instanceof MethodNotAllowed)
-    postToHost(PostOp.failure, id, FailureKind.methodNotAllowed, error.allow);
-  else postToHost(PostOp.failure, id, FailureKind.threw, errorText(error));
+  const allow = allowOf(error);
+  if (allow !== undefined) postToHost(PostOp.failure, id, FailureKind.methodNotAllowed, allow);
+  else postToHost(PostOp.failure, id, kindOf(error), errorText(error));
   closeIfOver(serving);
+}
+
+function allowOf(error: unknown): string | undefined {
+  try {
+    return error instanceof MethodNotAllowed ? error.allow : undefined;
+  } catch {
+    // A proxy that will not be asked.
+    return undefined;
+  }
+}
+
+/** What V8 says when there is no room for a buffer or for a memory. */
+const NO_ROOM = new Set([
+  "Array buffer allocation failed",
+  "WebAssembly.Memory(): could not allocate memory",
+  "WebAssembly.Instance(): Out of memory: Cannot allocate Wasm memory for new instance",
+]);
+
+function kindOf(error: unknown): number {
+  try {
+    const isNoRoom = error instanceof RangeError && NO_ROOM.has(error.message);
+    return isNoRoom ? FailureKind.outOfMemory : FailureKind.threw;
+  } catch {
+    return FailureKind.threw;
+  }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -22,8 +22,14 @@ const timers = new Map<number, Timer>();
 let lastId = 0;
 let openOfUser = 0;
 
-/** Open at a time; the host keeps each of them. */
-const MAX_TIMERS = 10_000;
+/** `limits.timers`: open at a time, as the host keeps each of them. */
+let maxTimers = 10_000;
+/** Whose excess was logged last: a loop that catches the error would log nothing else. */
+let refusedOwner: number | undefined;
+
+export function limitTimers(count: number): void {
+  maxTimers = count;
+}
 
 function startUserTimer(callback: unknown, delay: unknown, values: unknown[], isInterval: boolean): number {
   if (typeof callback !== "function") {
@@ -31,13 +37,21 @@ function startUserTimer(callback: unknown, delay: unknown, values: unknown[], is
     throw new TypeError(`The callback of a timer is not a function${what}`);
   }
   const delayMs = Math.max(0, delay === undefined ? 0 : conversions.long(delay));
-  if (openOfUser >= MAX_TIMERS) throw new RangeError(`more than ${MAX_TIMERS} timers are open`);
+  if (openOfUser >= maxTimers) refuse();
   openOfUser += 1;
   const run = () => Reflect.apply(callback, globalThis, values);
   return start(
     { run, repeatMs: isInterval ? delayMs : undefined, owner: currentOwner(), isUsers: true },
     delayMs,
   );
+}
+
+function refuse(): never {
+  const why = `TIMER_LIMIT: ${openOfUser} timers are open, and limits.timers is ${maxTimers}`;
+  const owner = currentOwner();
+  if (owner !== refusedOwner) postToHost(PostOp.log, "error", why, owner);
+  refusedOwner = owner;
+  throw new RangeError(why);
 }
 
 function start(timer: Timer, delayMs: number): number {

@@ -20,6 +20,8 @@ export interface TestNodeOptions {
   /** The master key of secrets. */
   secretsKey?: string | undefined;
   egressDeny?: readonly string[];
+  /** More of the command line. */
+  nodeArguments?: readonly string[];
   /** Called, before the node is killed or stopped, with the pid of each process that it has started. */
   onEnding(pid: number): void;
 }
@@ -33,6 +35,7 @@ export async function startTestNode({
   cacheDir,
   secretsKey,
   egressDeny = [],
+  nodeArguments = [],
   onEnding,
 }: TestNodeOptions): Promise<TestNode> {
   const level = process.env.NARUN_TEST_LOG ?? "error";
@@ -41,6 +44,7 @@ export async function startTestNode({
     [
       ...["node", "--name", name, "--nats", natsUrl, "--cache-dir", cacheDir, "--log-level", level],
       ...egressDeny.flatMap((rule) => ["--egress-deny", rule]),
+      ...nodeArguments,
     ],
     // The test runner's own flags are not the node's.
     {

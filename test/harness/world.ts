@@ -24,6 +24,8 @@ export interface WorldOptions {
   gateway?: Partial<Pick<GatewayOptions, "hold" | "config" | "defaultTimeoutMs">>;
   /** What the nodes deny functions. */
   egressDeny?: readonly string[];
+  /** More of the command line of `narun node`. */
+  nodeArguments?: readonly string[];
   /** The master key of secrets, for the nodes. */
   secretsKey?: string;
   /** Where the nodes keep bundles. Default: one folder for the whole test run. */
@@ -75,6 +77,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 
 async function startParts(options: WorldOptions, closers: AsyncDisposableStack): Promise<World> {
   const { nodes: nodeCount = 1, cacheDir = inject("nodeCache"), egressDeny = [] } = options;
+  const { nodeArguments = [] } = options;
   const nats = closers.use(await startTestNats());
   const connect = async (name: string) => {
     const connection = await connectNats({ url: nats.url, name });
@@ -95,6 +98,7 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
       natsUrl: nats.url,
       cacheDir,
       egressDeny,
+      nodeArguments,
       onEnding,
     });
     nodes.push(node);

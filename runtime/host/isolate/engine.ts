@@ -3,8 +3,8 @@
  *
  * I1  No handle of isolated-vm leaves this file, and none enters user code (see platform/boundary.ts).
  * I2  Every entry is asynchronous and under the CPU limit: user code never runs on the host's own thread.
- * I3  A sandbox that hit its memory limit is disposed by V8 itself; one that V8 lost control of takes the process
- *     along: `onCatastrophe` ends it, and the runner starts another.
+ * I3  A sandbox that hit its memory limit is disposed by V8 itself. One that V8 lost control of (`onCatastrophe`) is
+ *     never entered again: its thread is put to sleep, and only the end of the process frees what it has.
  * I4  A module is loaded when its top level is over, awaits included. isolated-vm returns at the first of them, so an
  *     entry module of ours imports it and says when its own turn has come.
  */
@@ -112,7 +112,8 @@ interface Parts {
   inspector: InspectorChannel | undefined;
 }
 
-type OnCatastrophe = (message: string) => void;
+/** `sandbox`: the one that V8 has lost control of; undefined while it is still being made. */
+type OnCatastrophe = (message: string, sandbox: Sandbox | undefined) => void;
 
 export interface EngineOptions {
   /** Whether debuggers may attach to the isolates. It costs memory and time; never in production. */
@@ -144,10 +145,11 @@ function createEngineOf<Made extends Sandbox>(
   const snapshot = new ivm.ExternalCopy(new Uint8Array(snapshotBytes).buffer);
   return {
     async create(memoryMb, onPost) {
+      let made: Made | undefined;
       const isolate = new ivm.Isolate({
         snapshot,
         memoryLimit: memoryMb,
-        onCatastrophicError: onCatastrophe,
+        onCatastrophicError: (message) => onCatastrophe(message, made),
         inspector: isInspected,
       });
       const context = await isolate.createContext({ inspector: isInspected });
@@ -169,7 +171,8 @@ function createEngineOf<Made extends Sandbox>(
       const loadModule = await isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE });
       const runMicrotasks = () => void enter.apply(undefined, [0, 0]).catch(() => undefined);
       const inspector = isInspected ? openInspectorChannel(isolate, context, runMicrotasks) : undefined;
-      return create({ isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector });
+      made = create({ isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector });
+      return made;
     },
   };
 }

@@ -30,6 +30,15 @@ export type FromHost =
   | { type: "up" }
   | { type: "ready" }
   | { type: "failed"; message: string }
+  /** How much memory the process has, now and then. */
+  | { type: "usage"; rssBytes: number; instances: number; largestMb: number }
+  /**
+   * The process takes nothing new, drains what runs, and ends: V8 has lost control of an isolate. `guilty`: the function,
+   * where it is known.
+   */
+  | { type: "retiring"; guilty: string | undefined; reason: string }
+  /** The last word of such a process. */
+  | { type: "ended" }
   /** What handles a message of this subject threw; the process goes on. */
   | { type: "handler-failed"; subject: string; message: string }
   | { type: "started"; instance: string; outcome: StartOutcome }

@@ -1,21 +1,23 @@
 /**
- * The runner's side of an isolate host: spawns the process, speaks IPC with it, starts another when it dies.
+ * The runner's side of an isolate host: the process that takes new work, and those before it that finish theirs.
  *
- * I1  Every order that was given is answered: by the process, or as failed when the process ends.
- * I2  When the process dies, every instance that it ran is reported gone (`crashed`) once, at once.
- * I3  A process that dies again and again is started with growing pauses; orders wait for it meanwhile.
+ * I1  Every order is answered (host-process.ts); one that met a process on its way out goes to the next.
+ * I2  When a process dies, every instance that it ran is reported gone (`crashed`) once, at once.
+ * I3  Processes that die again and again are followed by others after growing pauses; orders wait meanwhile.
+ * I4  A process that is retired (V8 lost control of an isolate in it, it is old, it holds too much memory) takes nothing
+ *     new, and its successor starts at once: nothing that it had taken is lost.
  */
-import { type ChildProcess, fork } from "node:child_process";
 import type { Logger } from "pino";
-import { type ErrorCode, messageOf } from "../../../contracts/index.ts";
-import { createBackoff } from "../backoff.ts";
-import type { Host, HostEvents, StartOutcome, TrialOutcome } from "../host.ts";
+import { type Backoff, createBackoff } from "../backoff.ts";
+import type { Host, HostEvents } from "../host.ts";
+import { type HostProcess, startHostProcess, type Usage } from "./host-process.ts";
 import type { HostProgram } from "./host-program.ts";
-import type { FromHost, ToHost } from "./ipc.ts";
+import type { HostSandbox } from "./spawn-host.ts";
 
 export interface IsolateHostOptions {
   node: string;
-  trust: string;
+  /** For the log: the trust group, and the function where it is in a host of its own. */
+  group: string;
   nats: { url: string; creds?: string };
   snapshot: Uint8Array;
   program: HostProgram;
@@ -25,170 +27,142 @@ export interface IsolateHostOptions {
   egressDeny: readonly string[];
   /** Whether debuggers may attach to the isolates. */
   isInspected: boolean;
+  sandbox: HostSandbox;
+  /** The memory of a process that is retired, besides what its instances may have. */
+  maxMemoryMb: number;
+  /** Survives the host: a function in a host of its own keeps its pauses while none runs. */
+  backoff?: Backoff;
   events: HostEvents;
   log: Logger;
 }
 
 const DEFAULT_PREPARED = 3;
+/** How long a process that is retired may finish what it took. */
+const RETIRE_GRACE_MS = 30_000;
+const MAX_AGE_MS = 24 * 3_600_000;
+/** A process that is over the bound right after its start would only be followed by another one. */
+const MIN_AGE_MS = 60_000;
+/** What an idle instance holds, about. */
+const INSTANCE_MB = 4;
+const MIB = 1024 * 1024;
 
-/** A process that does not end after its grace is killed so much later. */
-const KILL_AFTER_MS = 2_000;
+/** The pauses between processes that die. */
+export const hostBackoff = () => createBackoff({ firstMs: 100, maxMs: 10_000, forgetAfterMs: 60_000 });
 
 export function startIsolateHost(options: IsolateHostOptions): Host {
-  const { node, trust, nats, snapshot, program, egressDeny, isInspected, events } = options;
-  const { prepared = DEFAULT_PREPARED } = options;
-  const log = options.log.child({ trust });
-  const backoff = createBackoff({ firstMs: 100, maxMs: 10_000, forgetAfterMs: 60_000 });
-  const starts = new Map<string, (outcome: StartOutcome) => void>();
-  const trials = new Map<number, (outcome: TrialOutcome) => void>();
-  const instances = new Set<string>();
-  let child: ChildProcess | undefined;
-  let ready = Promise.withResolvers<void>();
-  let nextTrial = 1;
-  let isClosing = false;
+  const { node, nats, snapshot, program, egressDeny, isInspected, events, sandbox, maxMemoryMb } = options;
+  const { prepared = DEFAULT_PREPARED, backoff = hostBackoff() } = options;
+  const log = options.log.child({ group: options.group });
+  const init = { node, nats, snapshot, prepared, egressDeny, isInspected };
+  const retired = new Set<HostProcess>();
+  let current: HostProcess | undefined;
+  /** Resolves with the process that takes orders; with undefined where none will. */
+  let ready = Promise.withResolvers<HostProcess | undefined>();
   let restart: NodeJS.Timeout | undefined;
+  let isClosing = false;
 
-  const send = (message: ToHost) => {
-    if (child?.connected) child.send(message);
-  };
-
-  const spawnHost = () => {
-    const spawned = forkHost(program);
-    child = spawned;
-    spawned.on("message", (message: FromHost) => {
-      // A late word of a process that has ended is not its successor's.
-      if (child === spawned) receive(message);
+  const start = () => {
+    const process: HostProcess = startHostProcess({
+      init,
+      program,
+      sandbox,
+      events,
+      log,
+      onReady() {
+        if (current === process) ready.resolve(process);
+      },
+      onRetiring(guilty, reason) {
+        log.error({ pid: process.pid, guilty, reason }, "V8 lost control of an isolate; the host ends");
+        // Its pauses are the guilty one's own, once it is alone.
+        const waitMs = backoff.fail(Date.now());
+        if (guilty !== undefined) events.onGuilty(guilty, reason);
+        retire(process, waitMs);
+      },
+      onUsage: (usage) => recycle(process, usage),
+      onExit: (end) => onExit(process, end),
     });
-    spawned.stderr?.on("data", (chunk: Buffer) =>
-      log.warn({ pid: spawned.pid, text: chunk.toString().trim() }, "host wrote"),
-    );
-    spawned.on("error", (error) => {
-      log.error({ error: messageOf(error) }, "host process failed");
-      // One that could not even be started ends without an exit.
-      if (spawned.pid === undefined) onExit(null, null);
-    });
-    spawned.on("exit", (code, signal) => onExit(code, signal));
+    current = process;
   };
 
-  const receive = (message: FromHost) => {
-    switch (message.type) {
-      case "up":
-        return send({ type: "init", node, nats, snapshot, prepared, egressDeny, isInspected });
-      case "ready":
-        log.debug({ pid: child?.pid }, "host ready");
-        return ready.resolve();
-      case "failed":
-        return log.error({ pid: child?.pid, error: message.message }, "host failed");
-      case "handler-failed":
-        return log.error(
-          { pid: child?.pid, subject: message.subject, error: message.message },
-          "a message was not handled",
-        );
-      case "started":
-        if (message.outcome.ok) instances.add(message.instance);
-        starts.get(message.instance)?.(message.outcome);
-        starts.delete(message.instance);
-        return;
-      case "tried":
-        trials.get(message.id)?.(message.outcome);
-        trials.delete(message.id);
-        return;
-      case "idle":
-        return events.onIdle(message.instance);
-      case "gone":
-        instances.delete(message.instance);
-        return events.onGone(message.instance, message.reason, message.code);
-      case "inspected":
-        return events.onInspected(message.instance, message.message);
-      case "need-source-map":
-        return void events
-          .sourceMapOf(message.revision)
-          .then((sourceMap) => send({ type: "source-map", revision: message.revision, sourceMap }));
-    }
+  const startLater = (waitMs: number) => {
+    if (isClosing) return;
+    if (waitMs === 0) return start();
+    restart = setTimeout(start, waitMs);
   };
 
-  const onExit = (exitCode: number | null, signal: string | null) => {
-    child = undefined;
-    const lost = [...instances];
-    instances.clear();
-    const code: ErrorCode = "HOST_CRASHED";
-    const outcome = { ok: false, code, message: "the host process ended" } as const;
-    for (const answer of starts.values()) answer(outcome);
-    for (const answer of trials.values()) answer(outcome);
-    starts.clear();
-    trials.clear();
-    if (isClosing) {
-      for (const instance of lost) events.onGone(instance, "shutdown");
-      return;
+  /** Another process takes what is new. */
+  const retire = (process: HostProcess, waitMs = 0) => {
+    if (current === process) {
+      current = undefined;
+      ready = Promise.withResolvers();
+      startLater(waitMs);
     }
-    for (const instance of lost) events.onGone(instance, "crashed", code);
+    retired.add(process);
+    void process.stop(RETIRE_GRACE_MS);
+  };
+
+  const recycle = (process: HostProcess, { rssBytes, instances, largestMb }: Usage) => {
+    if (isClosing || current !== process || process.ageMs < MIN_AGE_MS) return;
+    const rssMb = Math.round(rssBytes / MIB);
+    const boundMb = maxMemoryMb + largestMb + instances * INSTANCE_MB;
+    if (rssMb <= boundMb && process.ageMs < MAX_AGE_MS) return;
+    log.info({ pid: process.pid, rssMb, boundMb, ageMs: Math.round(process.ageMs) }, "host is replaced");
+    retire(process);
+  };
+
+  const onExit = (
+    process: HostProcess,
+    { exitCode, signal, lost }: { exitCode: number | null; signal: string | null; lost: string[] },
+  ) => {
+    const isExpected = isClosing || retired.delete(process);
+    if (!isExpected) events.onDied(lost);
+    for (const instance of lost) {
+      if (isExpected) events.onGone(instance, "shutdown");
+      else events.onGone(instance, "crashed", "HOST_CRASHED");
+    }
+    if (current !== process) return;
+    current = undefined;
+    if (isClosing) return;
     ready = Promise.withResolvers();
     const waitMs = backoff.fail(Date.now());
     log.error({ exitCode, signal, instances: lost.length, restartInMs: waitMs }, "host died");
-    restart = setTimeout(spawnHost, waitMs);
+    startLater(waitMs);
   };
 
-  spawnHost();
   const stopping = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
+  /** Gives an order to the process that takes them. */
+  const order = async <T extends { ok: true } | { ok: false; code: string }>(
+    give: (process: HostProcess) => Promise<T>,
+  ): Promise<T | typeof stopping> => {
+    for (;;) {
+      const process = await ready.promise;
+      if (process === undefined || isClosing) return stopping;
+      const outcome = await give(process);
+      const cameTooLate = !outcome.ok && outcome.code === "NODE_STOPPING" && process !== current;
+      if (!cameTooLate || isClosing) return outcome;
+    }
+  };
+  const processOf = (instance: string) =>
+    current?.has(instance) === true ? current : [...retired].find((process) => process.has(instance));
 
+  start();
   return {
     get pid() {
-      return child?.pid;
+      return current?.pid;
     },
-    async start(order) {
-      await ready.promise;
-      if (isClosing) return stopping;
-      return new Promise((resolve) => {
-        starts.set(order.instance, resolve);
-        send({ type: "start", ...order });
-      });
-    },
-    async trial(order) {
-      await ready.promise;
-      if (isClosing) return stopping;
-      const id = nextTrial++;
-      return new Promise((resolve) => {
-        trials.set(id, resolve);
-        send({ type: "trial", id, ...order });
-      });
-    },
-    inspect: (instance, message) => send({ type: "inspect", instance, message }),
-    drain: (instance, reason, graceMs) => send({ type: "drain", instance, reason, graceMs }),
+    pidOf: (instance) => processOf(instance)?.pid,
+    start: (startOrder) => order((process) => process.start(startOrder)),
+    trial: (trialOrder) => order((process) => process.trial(trialOrder)),
+    inspect: (instance, message) => processOf(instance)?.send({ type: "inspect", instance, message }),
+    drain: (instance, reason, graceMs) =>
+      processOf(instance)?.send({ type: "drain", instance, reason, graceMs }),
     async close({ graceMs }) {
       isClosing = true;
       clearTimeout(restart);
       // Orders that wait for a process that does not come are answered.
-      if (child === undefined) ready.resolve();
-      const ending = child;
-      if (ending === undefined || ending.exitCode !== null) return;
-      const ended = new Promise((resolve) => ending.once("exit", resolve));
-      const kill = setTimeout(() => ending.kill("SIGKILL"), graceMs + KILL_AFTER_MS);
-      send({ type: "stop", graceMs });
-      await ended;
-      clearTimeout(kill);
+      if (current?.isReady !== true) ready.resolve(undefined);
+      const ending = [...retired, ...(current === undefined ? [] : [current])];
+      await Promise.all(ending.map((process) => process.stop(graceMs)));
     },
   };
-}
-
-/** The host's process: no environment, no arguments, Node's permission model with reading of its own program only. */
-function forkHost(program: HostProgram): ChildProcess {
-  program.restore();
-  return fork(program.file, [], {
-    execArgv: [
-      "--no-node-snapshot",
-      // With it V8 drops the interrupt checks of some loops, and then no limit ends them: memory grew to gigabytes.
-      "--no-turboshaft-loop-unrolling",
-      "--permission",
-      "--allow-addons",
-      "--allow-net",
-      // What a function fetches may be signed by the organisation that runs the machine.
-      "--use-system-ca",
-      ...program.readable.map((path) => `--allow-fs-read=${path}`),
-      "--disable-warning=SecurityWarning",
-      "--disable-warning=ExperimentalWarning",
-    ],
-    env: {},
-    serialization: "advanced",
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-  });
 }

@@ -7,6 +7,8 @@ import { Service } from "./service.ts";
 export interface EnvPlan {
   values: Record<string, string>;
   bindings: readonly BindingPlan[];
+  /** `limits.timers`; default: what the platform allows. */
+  timers?: number;
 }
 
 export interface BindingPlan {

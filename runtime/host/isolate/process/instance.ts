@@ -10,37 +10,37 @@
 import {
   type Announcement,
   type ErrorCode,
-  endpointNames,
   type FunctionConfig,
   type GoneReason,
-  type InstanceStats,
   messageOf,
-  serviceVersion,
   subjects,
 } from "../../../../contracts/index.ts";
-import {
-  type Message,
-  type MicroService,
-  type Nats,
-  type Peers,
-  registerMicroService,
-  type StreamPresence,
-  type Subscription,
+import type {
+  Message,
+  MicroService,
+  Nats,
+  Peers,
+  StreamPresence,
+  Subscription,
 } from "../../../../nats/index.ts";
-import { AbortKind, EnterOp, PostOp } from "../../../platform/boundary.ts";
+import { AbortKind, EnterOp, FailureKind, PostOp } from "../../../platform/boundary.ts";
 import type { StartOutcome } from "../../host.ts";
 import type { EnterMessage, EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import type { InspectorChannel } from "../inspector-channel.ts";
 import { createCpuAccounts } from "./cpu-accounts.ts";
 import { createFunctionLog, type FunctionLog } from "./function-logs.ts";
+import { watchIdle } from "./idle-watch.ts";
+import { registerInstance } from "./instance-service.ts";
 import { createIsolateLink } from "./isolate-link.ts";
-import { loadFunction } from "./load-function.ts";
+import { limitWords } from "./limit-words.ts";
+import { type LoadFailure, loadFunction } from "./load-function.ts";
 import { createOpenRequests } from "./open-requests.ts";
 import { createOperations } from "./operations.ts";
 import type { Pool } from "./pool.ts";
 import { replyFromError } from "./reply-to-message.ts";
 import { createRequestEnds } from "./request-ends.ts";
 import type { SourceMaps } from "./source-maps.ts";
+import type { Watchdog } from "./watchdog.ts";
 
 export interface InstanceOptions {
   nats: Nats;
@@ -55,6 +55,9 @@ export interface InstanceOptions {
   config: FunctionConfig;
   secrets: Readonly<Record<string, string>>;
   bundle: Uint8Array;
+  watchdog: Watchdog;
+  /** Says that the sandbox is this instance's. */
+  adopted(sandbox: Sandbox): void;
   onIdle(): void;
   onGone(reason: GoneReason, code?: ErrorCode): void;
 }
@@ -76,8 +79,9 @@ export async function startInstance(
   const startedAt = performance.now();
   const sandbox = await pool.take(config.limits.memoryMb, live.onPost);
   live.adopt(sandbox);
+  options.adopted(sandbox);
   const takenAt = performance.now();
-  const failure = await loadFunction(sandbox, { config, bundle, secrets });
+  const failure = await live.load(() => loadFunction(sandbox, { config, bundle, secrets }));
   if (failure !== undefined) {
     const { code, message } = failure;
     const stack = failure.stack === undefined ? undefined : await sourceMaps.map(revision, failure.stack);
@@ -117,17 +121,30 @@ class LiveInstance implements Instance {
   readonly #link;
   readonly #cpu;
   readonly #ends = createRequestEnds();
+  readonly #watched;
+  readonly #words;
+  /** Why the start was ended, where it took too much memory. */
+  #outgrown: LoadFailure | undefined;
+  /** Whose entries are under way, in their order. */
+  readonly #entering: number[] = [];
   #phase: Phase = "starting";
   #sandbox: Sandbox | undefined;
   #service: MicroService | undefined;
   #control: Subscription | undefined;
-  #idleTimer: NodeJS.Timeout | undefined;
+  #stopIdleWatch: () => void = () => undefined;
   #ending: Promise<void> = Promise.resolve();
 
   constructor(options: InstanceOptions, log: FunctionLog) {
     this.#options = options;
     this.#log = log;
-    this.#cpu = createCpuAccounts(options.config.limits.cpuMs);
+    const { limits } = options.config;
+    this.#cpu = createCpuAccounts(limits.cpuMs);
+    this.#words = limitWords(limits);
+    this.#watched = options.watchdog.watch({
+      memoryMb: limits.memoryMb,
+      onLate: () => this.#lose("CPU_LIMIT", this.#words.notInterrupted()),
+      onGrowth: (bytes) => this.#outgrow(bytes),
+    });
     this.#requests = createOpenRequests({
       ...options,
       onOver: (id) => {
@@ -150,8 +167,9 @@ class LiveInstance implements Instance {
         onWork: (owner, ms) => this.#charge(owner, this.#cpu.spend(owner, ms)),
         log: (text, requestId) => log.write("error", text, requestId),
       }),
+      maxTimers: limits.timers,
       requestOf: (owner) => this.#requests.find(owner),
-      onViolation: (what) => this.#condemn("HOST_CRASHED", undefined, what),
+      onViolation: (what) => this.#condemn("ISOLATE_TAMPERED", undefined, what),
       onCallError: (name, error) => log.write("error", `${name} failed: ${messageOf(error)}`, undefined),
     });
   }
@@ -162,6 +180,7 @@ class LiveInstance implements Instance {
       case PostOp.response:
         return this.#requests.respond(Number(a), b, c, d);
       case PostOp.failure:
+        if (b === FailureKind.outOfMemory) return this.#outOfMemory(Number(a), String(c));
         return this.#requests.refuse(Number(a), b, String(c));
       case PostOp.log:
         return this.#log.write(a, b, this.#requests.requestIdOf(Number(c)));
@@ -173,6 +192,8 @@ class LiveInstance implements Instance {
         return this.#requests.socketMessage(Number(a), b);
       case PostOp.socketClose:
         return this.#requests.socketClose(Number(a), b, c);
+      case PostOp.overMemory:
+        return this.#lose("MEMORY_LIMIT", this.#words.wasmGrown());
       case PostOp.background:
         return this.#requests.beginBackground(Number(a));
       case PostOp.backgroundDone:
@@ -186,6 +207,14 @@ class LiveInstance implements Instance {
     this.#sandbox = sandbox;
   }
 
+  /** Evaluates the module under the eyes of the watchdog. */
+  async load(evaluate: () => Promise<LoadFailure | undefined>): Promise<LoadFailure | undefined> {
+    this.#watched.begin(this.#options.config.limits.startMs);
+    const failure = await evaluate();
+    this.#watched.end();
+    return this.#outgrown ?? failure;
+  }
+
   get inspector(): InspectorChannel | undefined {
     return this.#sandbox?.inspector;
   }
@@ -193,45 +222,33 @@ class LiveInstance implements Instance {
   /** Ends what never became ready. */
   abandon(): void {
     this.#phase = "gone";
-    clearTimeout(this.#idleTimer);
+    this.#stopIdleWatch();
     this.#service?.close();
     this.#control?.unsubscribe();
     this.#link.close();
+    this.#watched.close();
     this.#sandbox?.dispose();
     this.#log.close();
   }
 
   /** Registers the service; resolves when its subscriptions are live on the server. */
   async open(): Promise<void> {
-    const { nats, node, instance, revision, config } = this.#options;
-    this.#service = registerMicroService(nats, {
-      name: config.name,
-      version: serviceVersion(revision),
-      description: `function ${config.name}`,
-      metadata: {
-        "narun.function": config.name,
-        "narun.instance": instance,
-        "narun.node": node,
-        "narun.revision": revision,
-        "narun.mode": config.mode,
-        "narun.concurrency": String(config.scale.concurrency),
-      },
-      endpoints: [
-        { name: endpointNames.shared, subject: config.name, handle: this.#take },
-        { name: endpointNames.direct, subject: subjects.instanceRequests(instance), handle: this.#take },
-      ],
-      stats: (): InstanceStats => ({
-        state: this.#phase === "ready" ? "ready" : "draining",
-        inFlight: this.#requests.size,
-      }),
-    });
+    const { nats, instance, config } = this.#options;
+    this.#service = registerInstance(this.#options, this.#take, () => ({
+      state: this.#phase === "ready" ? "ready" : "draining",
+      inFlight: this.#requests.size,
+    }));
     const control = subjects.streamControl(instance, "");
     this.#control = nats.subscribe(subjects.streamControlAll(instance), (message) =>
       this.#requests.control(message.subject.slice(control.length), message),
     );
     this.#phase = "ready";
     await nats.flush();
-    this.#watchIdle(config.scale.idleSeconds * 1_000);
+    this.#stopIdleWatch = watchIdle({
+      idleMs: config.scale.idleSeconds * 1_000,
+      idleSince: () => this.#requests.idleSince,
+      onIdle: () => this.#options.onIdle(),
+    });
   }
 
   announceReady(phases: Record<string, number>): void {
@@ -269,7 +286,11 @@ class LiveInstance implements Instance {
     if (sandbox === undefined || allowedMs === 0) return;
     const last = message.at(-1);
     if (last instanceof ArrayBuffer) this.#cpu.extend(id, last.byteLength);
+    this.#entering.push(id);
+    this.#watched.begin(allowedMs);
     const outcome = await sandbox.enter(Math.ceil(allowedMs), ...message);
+    this.#watched.end();
+    this.#entering.shift();
     const usedMs = this.#cpu.charge(id, sandbox.cpuMs());
     this.#settle(outcome, id);
     if (outcome.kind === "ok") this.#charge(id, usedMs);
@@ -283,11 +304,30 @@ class LiveInstance implements Instance {
   /** A request has used up its time in many short stretches. Its isolate is whole: only the request ends. */
   #overdraw(id: number, usedMs: number): void {
     if (this.#requests.find(id) === undefined) return;
-    const { cpuMs } = this.#options.config.limits;
     const requestId = this.#requests.requestIdOf(id);
-    const why = `its stretches took ${Math.round(usedMs)} ms together; limits.cpuMs is ${cpuMs} ms`;
-    this.#log.write("error", `CPU_LIMIT: ${why}`, requestId);
+    this.#log.write("error", `CPU_LIMIT: ${this.#words.overdrawn(usedMs)}`, requestId);
     this.#requests.fail(id, "CPU_LIMIT");
+  }
+
+  /** The handler ended with V8's word that there is no room. What it keeps would fail every request from now on. */
+  #outOfMemory(id: number, stack: string): void {
+    if (this.#requests.find(id) === undefined) return;
+    this.#condemn("MEMORY_LIMIT", id, this.#words.allocationRefused(stack));
+  }
+
+  /** The entry that runs is not coming back, or must not: nothing else gets into the isolate. */
+  #lose(code: ErrorCode, why: string): void {
+    const id = this.#entering[0] || undefined;
+    if (this.#phase !== "starting") this.#condemn(code, code === "CPU_LIMIT" ? id : undefined, why);
+  }
+
+  /** The process grew by more than it may while this isolate was at work. */
+  #outgrow(bytes: number): void {
+    const message = this.#words.processGrown(bytes);
+    if (this.#phase === "starting") this.#outgrown = { code: "MEMORY_LIMIT", message };
+    this.#lose("MEMORY_LIMIT", message);
+    // V8 ends what it is at, and gives back what it has.
+    this.#sandbox?.dispose();
   }
 
   /** What an entry's end means for the requests and for the instance. */
@@ -295,7 +335,6 @@ class LiveInstance implements Instance {
     const id = owner === 0 ? undefined : owner;
     // What ends an entry while the module is still being evaluated is how its load ends: that is told there.
     if (this.#phase === "starting") return;
-    const { limits } = this.#options.config;
     switch (outcome.kind) {
       case "ok":
       case "disposed":
@@ -303,17 +342,9 @@ class LiveInstance implements Instance {
       case "uncaught":
         return this.#log.write("error", outcome.stack, this.#requests.requestIdOf(id));
       case "cpu-limit":
-        return this.#condemn(
-          "CPU_LIMIT",
-          id,
-          `it ran for limits.cpuMs (${limits.cpuMs} ms) without a pause${outcome.stack === "" ? "" : `\n${outcome.stack}`}`,
-        );
+        return this.#condemn("CPU_LIMIT", id, this.#words.looped(outcome.stack));
       case "memory-limit":
-        return this.#condemn(
-          "MEMORY_LIMIT",
-          undefined,
-          `it used more than limits.memoryMb (${limits.memoryMb} MB)`,
-        );
+        return this.#lose("MEMORY_LIMIT", this.#words.overMemory());
     }
   }
 
@@ -332,7 +363,7 @@ class LiveInstance implements Instance {
   }
 
   async #end(reason: GoneReason, graceMs: number, code?: ErrorCode): Promise<void> {
-    clearTimeout(this.#idleTimer);
+    this.#stopIdleWatch();
     // A connection that is away cannot drain; what had come before is answered all the same.
     await this.#service?.drain().catch(() => undefined);
     const warning = setTimeout(() => this.#requests.abortAll(AbortKind.drain), graceMs * WARN_AT);
@@ -343,22 +374,11 @@ class LiveInstance implements Instance {
     this.#service?.close();
     this.#control?.unsubscribe();
     this.#link.close();
+    this.#watched.close();
     this.#sandbox?.dispose();
     this.#log.close();
     this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });
     this.#options.onGone(reason, code);
-  }
-
-  #watchIdle(afterMs: number): void {
-    this.#idleTimer = setTimeout(() => {
-      const { idleSince } = this.#requests;
-      const idleMs = idleSince === undefined ? 0 : Date.now() - idleSince;
-      const wantedMs = this.#options.config.scale.idleSeconds * 1_000;
-      if (idleMs < wantedMs) return this.#watchIdle(wantedMs - idleMs);
-      this.#options.onIdle();
-      // The runner may keep it (`scale.min`): it is asked again later.
-      this.#watchIdle(wantedMs);
-    }, afterMs);
   }
 
   #announce(state: Partial<Announcement>): void {

@@ -19,20 +19,25 @@ export interface IsolateLinkOptions {
   /** Enters the sandbox on behalf of a request (0: nobody's). */
   enter(owner: number, ...message: EnterMessage): void;
   operations: HostOperations;
+  /** `limits.timers`. Default 10,000. */
+  maxTimers?: number;
   requestOf?: HostCallsOptions["requestOf"];
   /** The isolate's platform does what it never does by itself. */
   onViolation(what: string): void;
   onCallError(name: string, error: unknown): void;
 }
 
+const DEFAULT_MAX_TIMERS = 10_000;
+
 export function createIsolateLink({
   enter,
   operations,
+  maxTimers = DEFAULT_MAX_TIMERS,
   requestOf,
   onViolation,
   onCallError,
 }: IsolateLinkOptions): IsolateLink {
-  const timers = createIsolateTimers(enter);
+  const timers = createIsolateTimers(maxTimers, enter);
   const streams = createIsolateStreams({ enter, onViolation });
   const calls = createHostCalls({
     operations,

@@ -8,15 +8,19 @@ export interface IsolateTimers {
   close(): void;
 }
 
-/** The platform refuses more than 10,000 of user code's, and has a few of its own; an isolate that asks all the same has tampered with it. */
-const MAX_TIMERS = 10_010;
+/** The platform refuses more of user code's than `limits.timers`; it has a few of its own. */
+const PLATFORM_TIMERS = 10;
 
-export function createIsolateTimers(enter: (owner: number, op: number, id: number) => void): IsolateTimers {
+export function createIsolateTimers(
+  maxTimers: number,
+  enter: (owner: number, op: number, id: number) => void,
+): IsolateTimers {
   const timers = new Map<number, () => void>();
   let isClosed = false;
   return {
     set(id, delayMs, owner) {
-      if (isClosed || (timers.size >= MAX_TIMERS && !timers.has(id))) return;
+      // An isolate that asks for more has tampered with its platform.
+      if (isClosed || (timers.size >= maxTimers + PLATFORM_TIMERS && !timers.has(id))) return;
       timers.get(id)?.();
       const fire = () => {
         timers.delete(id);

@@ -12,9 +12,6 @@ export interface LoadFailure {
   stack?: string;
 }
 
-/** How long a module may take to evaluate, its top-level awaits included. */
-const MAX_START_MS = 10_000;
-
 /** Evaluates a function's bundle in a sandbox; undefined where it is ready to handle requests. */
 export async function loadFunction(
   sandbox: Sandbox,
@@ -25,19 +22,20 @@ export async function loadFunction(
   }: Pick<StartOrder, "config" | "bundle"> & { secrets: Readonly<Record<string, string>> },
 ): Promise<LoadFailure | undefined> {
   const late = Promise.withResolvers<"late">();
-  const timer = setTimeout(() => late.resolve("late"), MAX_START_MS);
+  const { startMs } = config.limits;
+  const timer = setTimeout(() => late.resolve("late"), startMs);
   const loading = sandbox.load({
     code: new TextDecoder().decode(bundle),
     fileName: BUNDLE_FILE,
     env: planEnv(config, secrets),
-    cpuMs: config.limits.cpuMs,
+    cpuMs: Math.min(config.limits.cpuMs, startMs),
   });
   const outcome = await Promise.race([loading, late.promise]);
   clearTimeout(timer);
   if (outcome === "late") {
     return {
-      code: "FUNCTION_START_FAILED",
-      message: `the module's top level was not done after ${MAX_START_MS} ms: an await in it does not end`,
+      code: "START_LIMIT",
+      message: `the module's top level was not done after limits.startMs (${startMs} ms)`,
     };
   }
   return outcome.kind === "ok" ? undefined : describeFailure(outcome, config);

@@ -15,13 +15,14 @@ import {
   type StreamPresence,
 } from "../../../../nats/index.ts";
 import type { TrialOutcome } from "../../host.ts";
-import { createEngine } from "../engine.ts";
+import { createEngine, type Sandbox } from "../engine.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createOperations } from "./operations.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { createSourceMaps } from "./source-maps.ts";
 import { tryBundle } from "./trial.ts";
+import { createWatchdog, UNWATCHED, type Watchdog } from "./watchdog.ts";
 
 /** How long what runs may go on when the runner is gone. */
 const ORPHAN_GRACE_MS = 10_000;
@@ -36,11 +37,16 @@ interface Running {
   peers: Peers;
   presence: StreamPresence;
   pool: Pool;
+  watchdog: Watchdog;
   egressDeny: readonly string[];
   isInspected: boolean;
 }
 
 const instances = new Map<string, Instance>();
+/** The functions that the isolates are of. */
+const owners = new WeakMap<Sandbox, string>();
+/** The largest `limits.memoryMb` of a function that ran here. */
+let largestMb = 0;
 const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
 /** Starts that are under way. */
 const starts = new Set<Promise<void>>();
@@ -98,18 +104,16 @@ async function initialise({
       send({ type: "handler-failed", subject, message: text ?? messageOf(error) });
     },
   });
-  const onCatastrophe = (catastrophe: string) => {
-    // V8 has lost control of an isolate: its memory is in no known state, and only the end of the process frees it.
-    send({ type: "failed", message: catastrophe });
-    process.abort();
-  };
-  const engine = createEngine(snapshot, onCatastrophe, { isInspected });
+  const engine = createEngine(snapshot, retire, { isInspected });
+  setInterval(sendUsage, USAGE_MS).unref();
   return {
     node,
     nats: connection,
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
     pool: createPool({ engine, size: prepared }),
+    // At a breakpoint an entry may take for ever.
+    watchdog: isInspected ? UNWATCHED : createWatchdog(),
     egressDeny,
     isInspected,
   };
@@ -123,7 +127,11 @@ const refused = { ok: false, code: "NODE_STOPPING", message: "the host is stoppi
 async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
   if (running === undefined || stopping !== undefined) return refused;
   return tryBundle(
-    { ...running, operations: createOperations({ ...running, config: order.config, log: () => undefined }) },
+    {
+      ...running,
+      operations: createOperations({ ...running, config: order.config, log: () => undefined }),
+      adopted: (sandbox) => owners.set(sandbox, order.config.name),
+    },
     order,
   ).catch(failed);
 }
@@ -133,12 +141,14 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   if (running === undefined || stopping !== undefined) {
     return send({ type: "started", instance, outcome: refused });
   }
+  largestMb = Math.max(largestMb, order.config.limits.memoryMb);
   let goneEarly: Extract<FromHost, { type: "gone" }> | undefined;
   let isStarted = false;
   const started = await startInstance({
     ...running,
     ...order,
     sourceMaps,
+    adopted: (sandbox) => owners.set(sandbox, order.config.name),
     onIdle: () => send({ type: "idle", instance }),
     onGone: (reason: GoneReason, code) => {
       instances.delete(instance);
@@ -152,6 +162,29 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   started.instance?.inspector?.listen((message) => send({ type: "inspected", instance, message }));
   send({ type: "started", instance, outcome: started.outcome });
   if (goneEarly !== undefined) send(goneEarly);
+}
+
+/** How long what is at work may go on in a host that retires. */
+const RETIRE_GRACE_MS = 30_000;
+
+/**
+ * V8 has lost control of an isolate. Its thread sleeps and what it has is lost until the process ends, but the others
+ * are whole: they finish what they took while the runner starts another host.
+ */
+function retire(reason: string, sandbox: Sandbox | undefined): void {
+  const guilty = sandbox && owners.get(sandbox);
+  send({ type: "retiring", guilty, reason });
+  isBroken = true;
+  void stop(RETIRE_GRACE_MS);
+}
+
+/** A thread of an isolate sleeps for ever: an end in order would wait for it. */
+let isBroken = false;
+
+const USAGE_MS = 5_000;
+
+function sendUsage(): void {
+  send({ type: "usage", rssBytes: process.memoryUsage.rss(), instances: instances.size, largestMb });
 }
 
 /** Stops once, however often it is told to. */
@@ -169,6 +202,11 @@ async function stopOnce(graceMs: number): Promise<void> {
   running?.presence.close();
   await running?.nats.close();
   // An isolate that ran out of memory while a debugger was attached never ends its thread, which an exit waits for.
-  if (running?.isInspected) process.kill(process.pid, "SIGKILL");
-  process.exit(0);
+  if (!isBroken && running?.isInspected !== true) process.exit(0);
+  // What was sent last has to leave the process first.
+  if (process.connected)
+    await new Promise<void>((resolve) =>
+      process.send?.({ type: "ended" } satisfies FromHost, () => resolve()),
+    );
+  process.kill(process.pid, "SIGKILL");
 }

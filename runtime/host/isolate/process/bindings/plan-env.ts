@@ -15,5 +15,5 @@ export function planEnv(config: FunctionConfig, secrets: Readonly<Record<string,
     if (kind === "service") return { kind, name, target: capability.service };
     return { kind, name, target: kind === "publish" ? "" : capability.bucket };
   });
-  return { values: Object.fromEntries([...plain, ...secret]), bindings };
+  return { values: Object.fromEntries([...plain, ...secret]), bindings, timers: config.limits.timers };
 }

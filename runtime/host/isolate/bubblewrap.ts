@@ -1,0 +1,106 @@
+/**
+ * bubblewrap around a host process: user, process, IPC and host name namespaces of its own, and a file system with
+ * nothing in it but what the host is made of, read-only. The network stays: the host needs NATS, and `fetch` the rest.
+ * What a flaw in V8 and Node's permission model would let out finds no files, no other processes and no privileges.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, lstatSync, readlinkSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** What programs need of the system: the loader's libraries, name resolution, certificates. Each where it is there. */
+const SYSTEM_FILES = [
+  "/usr/lib",
+  "/usr/lib64",
+  "/usr/local/lib",
+  "/etc/ld.so.cache",
+  "/etc/resolv.conf",
+  "/etc/hosts",
+  "/etc/host.conf",
+  "/etc/nsswitch.conf",
+  "/etc/gai.conf",
+  "/etc/services",
+  "/etc/ssl",
+  "/etc/pki",
+  "/etc/ca-certificates",
+  "/usr/share/ca-certificates",
+  "/etc/localtime",
+  "/usr/share/zoneinfo",
+];
+/** Folders on older systems, links into /usr on others. */
+const LIBRARY_FOLDERS = ["/lib", "/lib64", "/lib32"];
+
+/** The file descriptor on which bubblewrap says which process is the first in its namespace. */
+const INFO_FD = "4";
+
+/**
+ * The command inside bubblewrap. The terminal's Ctrl-C, which reaches the whole process group, must not end the wrapper:
+ * ignored signals stay ignored through `exec`.
+ */
+export function wrapCommand(
+  bubblewrap: string,
+  command: readonly string[],
+  readable: readonly string[],
+): string[] {
+  const values = [...namespaces(readable), "--info-fd", INFO_FD, "--", ...command];
+  return ["/bin/sh", "-c", 'trap "" INT TERM HUP; exec "$0" "$@"', bubblewrap, ...values];
+}
+
+function namespaces(readable: readonly string[]): string[] {
+  const binds = [...SYSTEM_FILES, ...readable, process.execPath].filter((path) => existsSync(path));
+  return [
+    "--unshare-user",
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    ...["--hostname", "narun-host", "--proc", "/proc", "--dev", "/dev"],
+    ...binds.flatMap((path) => ["--ro-bind", path, path]),
+    ...LIBRARY_FOLDERS.flatMap(libraryFolder),
+    ...["--cap-drop", "ALL", "--chdir", "/"],
+  ];
+}
+
+function libraryFolder(path: string): string[] {
+  if (!existsSync(path)) return [];
+  return lstatSync(path).isSymbolicLink()
+    ? ["--symlink", readlinkSync(path), path]
+    : ["--ro-bind", path, path];
+}
+
+export const SANDBOX_CHOICES = ["auto", "bubblewrap", "none"] as const;
+export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
+
+export type BubblewrapProbe = { path: string } | { path: undefined; reason: string };
+
+const PROBE_MS = 5_000;
+
+/** Whether bubblewrap is there, and this machine lets it make namespaces: tried with Node itself inside. */
+export async function probeBubblewrap(searchPath = process.env.PATH ?? ""): Promise<BubblewrapProbe> {
+  if (process.platform !== "linux") return { path: undefined, reason: "bubblewrap is for Linux" };
+  const path = searchPath
+    .split(delimiter)
+    .map((folder) => join(folder, "bwrap"))
+    .find((file) => existsSync(file));
+  if (path === undefined) return { path, reason: "bubblewrap (bwrap) is not on the PATH" };
+  const reason = await tryRun(path);
+  return reason === undefined ? { path } : { path: undefined, reason };
+}
+
+function tryRun(path: string): Promise<string | undefined> {
+  const child = spawn(path, [...namespaces([]), "--", process.execPath, "--version"], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: {},
+    timeout: PROBE_MS,
+    killSignal: "SIGKILL",
+  });
+  let words = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    words += chunk.toString();
+  });
+  return new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) =>
+      resolve(code === 0 ? undefined : words.trim().split("\n")[0] || `bwrap ended with ${signal ?? code}`),
+    );
+  });
+}

@@ -1,0 +1,155 @@
+/**
+ * One isolate host process, seen from the runner.
+ *
+ * I1  Every order that was given is answered: by the process, or as failed when the process ends.
+ * I2  When it ends its instances that are left are told once, at once. After that nothing is heard of it.
+ */
+import type { Logger } from "pino";
+import { type ErrorCode, messageOf } from "../../../contracts/index.ts";
+import type { HostEvents, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
+import type { HostProgram } from "./host-program.ts";
+import type { FromHost, ToHost } from "./ipc.ts";
+import { type HostSandbox, spawnHost } from "./spawn-host.ts";
+
+type Init = Omit<Extract<ToHost, { type: "init" }>, "type">;
+
+export interface HostProcessOptions {
+  init: Init;
+  program: HostProgram;
+  sandbox: HostSandbox;
+  events: HostEvents;
+  onReady(): void;
+  /** V8 has lost control of an isolate: the process drains what runs and ends. */
+  onRetiring(guilty: string | undefined, reason: string): void;
+  onUsage(usage: Usage): void;
+  /** `lost`: the instances that it still had. */
+  onExit(end: { exitCode: number | null; signal: string | null; lost: string[] }): void;
+  log: Logger;
+}
+
+export type Usage = Omit<Extract<FromHost, { type: "usage" }>, "type">;
+
+export interface HostProcess {
+  readonly pid: number | undefined;
+  /** Milliseconds since it was started. */
+  readonly ageMs: number;
+  readonly isReady: boolean;
+  has(instance: string): boolean;
+  start(order: StartOrder): Promise<StartOutcome>;
+  trial(order: TrialOrder): Promise<TrialOutcome>;
+  send(message: ToHost): void;
+  /** Drains what runs and ends; resolves when it has. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** A process that does not end after its grace is killed so much later. */
+const KILL_AFTER_MS = 2_000;
+
+export function startHostProcess(options: HostProcessOptions): HostProcess {
+  const { init, events, log } = options;
+  const starts = new Map<string, (outcome: StartOutcome) => void>();
+  const trials = new Map<number, (outcome: TrialOutcome) => void>();
+  const instances = new Set<string>();
+  const startedAt = performance.now();
+  const ended = Promise.withResolvers<void>();
+  let nextTrial = 1;
+  let isReady = false;
+  let hasEnded = false;
+
+  const spawned = spawnHost(options, {
+    onMessage(message) {
+      if (!hasEnded) receive(message);
+    },
+    onText: (text) => log.warn({ pid: spawned.pid, text: text.trim() }, "host wrote"),
+    onError: (error) => log.error({ error: messageOf(error) }, "host process failed"),
+    onEnd(exitCode, signal) {
+      hasEnded = true;
+      const code: ErrorCode = "HOST_CRASHED";
+      const outcome = { ok: false, code, message: "the host process ended" } as const;
+      for (const answer of starts.values()) answer(outcome);
+      for (const answer of trials.values()) answer(outcome);
+      const lost = [...instances];
+      instances.clear();
+      ended.resolve();
+      options.onExit({ exitCode, signal, lost });
+    },
+  });
+  const send = (message: ToHost) => spawned.send(message);
+
+  const receive = (message: FromHost) => {
+    const { pid } = spawned;
+    switch (message.type) {
+      case "up":
+        return send({ type: "init", ...init });
+      case "ready":
+        log.debug({ pid }, "host ready");
+        isReady = true;
+        return options.onReady();
+      case "failed":
+        return log.error({ pid, error: message.message }, "host failed");
+      case "handler-failed":
+        return log.error(
+          { pid, subject: message.subject, error: message.message },
+          "a message was not handled",
+        );
+      case "started":
+        if (message.outcome.ok) instances.add(message.instance);
+        starts.get(message.instance)?.(message.outcome);
+        starts.delete(message.instance);
+        return;
+      case "tried":
+        trials.get(message.id)?.(message.outcome);
+        trials.delete(message.id);
+        return;
+      case "idle":
+        return events.onIdle(message.instance);
+      case "gone":
+        instances.delete(message.instance);
+        return events.onGone(message.instance, message.reason, message.code);
+      case "inspected":
+        return events.onInspected(message.instance, message.message);
+      case "need-source-map":
+        return void events
+          .sourceMapOf(message.revision)
+          .then((sourceMap) => send({ type: "source-map", revision: message.revision, sourceMap }));
+      case "usage":
+        return options.onUsage(message);
+      case "retiring":
+        return options.onRetiring(message.guilty, message.reason);
+      case "ended":
+        return;
+    }
+  };
+
+  return {
+    get pid() {
+      return hasEnded ? undefined : spawned.pid;
+    },
+    get ageMs() {
+      return performance.now() - startedAt;
+    },
+    get isReady() {
+      return isReady && !hasEnded;
+    },
+    has: (instance) => instances.has(instance) || starts.has(instance),
+    start: (order) =>
+      new Promise((resolve) => {
+        starts.set(order.instance, resolve);
+        send({ type: "start", ...order });
+      }),
+    trial: (order) =>
+      new Promise((resolve) => {
+        const id = nextTrial++;
+        trials.set(id, resolve);
+        send({ type: "trial", id, ...order });
+      }),
+    send,
+    async stop(graceMs) {
+      if (hasEnded) return;
+      const kill = setTimeout(() => spawned.kill(), graceMs + KILL_AFTER_MS);
+      send({ type: "stop", graceMs });
+      await ended.promise;
+      clearTimeout(kill);
+    },
+  };
+}

@@ -1,0 +1,137 @@
+/**
+ * Watches the isolates that are at work, for what V8 does not end by itself.
+ *
+ * I1  An entry that goes on after its time was up is told as late, once: some of V8's own functions cannot be
+ *     interrupted (`BigInt` arithmetic, `new Array(2 ** 32 - 1).reverse()`). V8 may end it yet, or be given up by the
+ *     engine 5 s after the limit.
+ * I2  The memory of the whole process is looked at while an entry runs for longer than a tick: some of what an isolate can
+ *     take (a WebAssembly memory that grows, `Intl` objects) V8 puts down to nobody. Where it grows by more than those
+ *     at work together may have, the one that has been at work for longest is told, and the others if that was not all.
+ * I3  The entries of an isolate run, and end, in the order in which they were begun.
+ * I4  Nothing ticks while nothing is at work.
+ */
+export interface Watchdog {
+  watch(options: WatchOptions): Watched;
+}
+
+export interface WatchOptions {
+  memoryMb: number;
+  onLate(): void;
+  /** The process has grown by so many bytes since the isolate began the entry that it is at. */
+  onGrowth(bytes: number): void;
+}
+
+/** One isolate. */
+export interface Watched {
+  /** An entry that may take so long is asked for. */
+  begin(allowedMs: number): void;
+  /** The entry that was begun first of those that have not ended is over. */
+  end(): void;
+  /** The isolate is gone. */
+  close(): void;
+}
+
+export interface WatchdogOptions {
+  now?: () => number;
+  rss?: () => number;
+}
+
+const nothing = () => undefined;
+/** Sees nothing. */
+export const UNWATCHED: Watchdog = {
+  watch: () => ({ begin: nothing, end: nothing, close: nothing }),
+};
+
+const TICK_MS = 20;
+/** V8 has so many ticks to end an entry first: ticks, not time, as on a busy machine both of them come late. */
+const LATE_TICKS = 4;
+const MIB = 1024 * 1024;
+/** What the process may grow by besides what the isolates at work may have: garbage, buffers on their way. */
+const SLACK_BYTES = 128 * MIB;
+/** V8 holds twice of what is in use while it collects. */
+const MEMORY_FACTOR = 2;
+
+interface Work extends WatchOptions {
+  /** What each of the entries may take, first the one that runs. */
+  allowed: number[];
+  since: number;
+  rssBefore: number | undefined;
+  /** Since its time was up. */
+  lateTicks: number;
+  isTold: boolean;
+}
+
+export function createWatchdog({
+  now = () => performance.now(),
+  rss = () => process.memoryUsage.rss(),
+}: WatchdogOptions = {}): Watchdog {
+  const atWork = new Set<Work>();
+  let timer: NodeJS.Timeout | undefined;
+
+  const tick = () => {
+    const at = now();
+    const long = [...atWork].filter(({ since }) => at - since >= TICK_MS);
+    for (const work of long) {
+      if (at - work.since < (work.allowed[0] ?? 0)) continue;
+      work.lateTicks += 1;
+      if (work.lateTicks === LATE_TICKS) work.onLate();
+    }
+    if (long.length > 0) lookAtMemory(long);
+    if (atWork.size === 0) stop();
+  };
+  const lookAtMemory = (long: Work[]) => {
+    const bytes = rss();
+    for (const work of long) work.rssBefore ??= bytes;
+    const grown = bytes - Math.min(...long.map(({ rssBefore = bytes }) => rssBefore));
+    const allowed = long.reduce((sum, { memoryMb }) => sum + memoryMb * MEMORY_FACTOR * MIB, SLACK_BYTES);
+    if (grown <= allowed) return;
+    const suspect = long
+      .filter(({ isTold }) => !isTold)
+      .reduce<Work | undefined>(
+        (first, work) => (first && first.since <= work.since ? first : work),
+        undefined,
+      );
+    if (suspect === undefined) return;
+    suspect.isTold = true;
+    suspect.onGrowth(bytes - (suspect.rssBefore ?? bytes));
+  };
+  const stop = () => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  const rest = (work: Work) => {
+    work.since = now();
+    work.rssBefore = undefined;
+    work.lateTicks = 0;
+  };
+
+  return {
+    watch(options) {
+      const work: Work = {
+        ...options,
+        allowed: [],
+        since: 0,
+        rssBefore: undefined,
+        lateTicks: 0,
+        isTold: false,
+      };
+      return {
+        begin(allowedMs) {
+          if (work.allowed.push(allowedMs) > 1) return;
+          rest(work);
+          atWork.add(work);
+          timer ??= setInterval(tick, TICK_MS);
+        },
+        end() {
+          work.allowed.shift();
+          rest(work);
+          if (work.allowed.length === 0) atWork.delete(work);
+        },
+        close() {
+          work.allowed.length = 0;
+          atWork.delete(work);
+        },
+      };
+    },
+  };
+}
