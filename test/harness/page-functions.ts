@@ -1,0 +1,27 @@
+/** The functions of a page: its code blocks are files, named in their first line (`// hello/index.ts`, `# hello/narun.yaml`). */
+import { parse } from "yaml";
+import type { Source } from "./function-source.ts";
+
+export interface PageFunction {
+  files: Exclude<Source, string>;
+  /** What its narun.yaml says. */
+  config: Record<string, unknown>;
+}
+
+const BLOCK = /^```(\w+)\n([\s\S]*?)^```$/gm;
+const FILE = /^(?:\/\/|#) ([\w-]+)\/([\w.-]+)/;
+
+/** By their names. Every block of TypeScript and YAML has to be a file of one. */
+export function functionsOf(page: string): Map<string, PageFunction> {
+  const functions = new Map<string, PageFunction>();
+  for (const [, language, code = ""] of page.matchAll(BLOCK)) {
+    if (language !== "ts" && language !== "yaml") continue;
+    const [, name, file] = FILE.exec(code) ?? [];
+    if (name === undefined || file === undefined) throw new Error(`a block names no file:\n${code}`);
+    const found = functions.get(name) ?? { files: {}, config: {} };
+    functions.set(name, found);
+    if (file === "narun.yaml") found.config = parse(code) as Record<string, unknown>;
+    else found.files[file] = code;
+  }
+  return functions;
+}
