@@ -1,23 +1,16 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { Agent, get } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { AnnouncementSchema, subjects } from "../contracts/index.ts";
 import { connectNats } from "../nats/index.ts";
+import { HELLO, writeFunctions } from "./functions.ts";
 
 /** So many functions take turns: while one is called the others fall asleep again. */
 const FUNCTIONS = 8;
 const IDLE_SECONDS = 0.1;
 
-/** Writes functions that fall asleep at once, for cold requests. The folder is the caller's to remove. */
-export async function writeColdFunctions(): Promise<{ folder: string } & AsyncDisposable> {
-  const folder = await mkdtemp(join(tmpdir(), "narun-bench-cold-"));
-  for (const name of names()) {
-    await mkdir(join(folder, name));
-    await writeFile(join(folder, name, "index.ts"), `export default () => new Response("Hello, world!");\n`);
-    await writeFile(join(folder, name, "narun.yaml"), `scale: { idleSeconds: ${IDLE_SECONDS} }\n`);
-  }
-  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+/** Functions that fall asleep at once, for cold requests. The folder is the caller's to dispose. */
+export function writeColdFunctions(): ReturnType<typeof writeFunctions> {
+  const config = `scale: { idleSeconds: ${IDLE_SECONDS} }\n`;
+  return writeFunctions(names().map((name) => ({ name, code: HELLO, config })));
 }
 
 /** Latencies of requests to functions that have no instance, in milliseconds; the bundle is on the node. */

@@ -9,11 +9,15 @@ import { fileURLToPath } from "node:url";
 export interface System extends AsyncDisposable {
   readonly http: string;
   readonly nats: string;
+  /** The process of gateway and runner. */
+  readonly pid: number;
   /** From the start of the process to the line that says it is ready, in milliseconds. */
   readonly readyMs: number;
 }
 
-const cli = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+/** This checkout of narun. */
+export const HERE = fileURLToPath(new URL("../", import.meta.url));
+
 const FREE_PORTS = [
   "--http",
   "127.0.0.1:0",
@@ -25,20 +29,19 @@ const FREE_PORTS = [
   "0",
 ];
 
-/** Starts `narun up` over folders of functions. */
-export async function startSystem(folders: string[]): Promise<System> {
+/** Starts `narun up` over folders of functions; `root` is the checkout of narun that is run, by default this one. */
+export async function startSystem(folders: readonly string[], root = HERE): Promise<System> {
   const dataDir = await mkdtemp(join(tmpdir(), "narun-bench-"));
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
-    [cli, "up", ...folders, ...FREE_PORTS, "--data-dir", dataDir, "--json"],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
+    [join(root, "cli/main.ts"), "up", ...folders, ...FREE_PORTS, "--data-dir", dataDir, "--json"],
+    { stdio: ["ignore", "pipe", "inherit"] },
   );
   const addresses = JSON.parse(await firstLine(child)) as { http: string; nats: string };
   return {
     ...addresses,
+    pid: child.pid ?? 0,
     readyMs: performance.now() - startedAt,
     async [Symbol.asyncDispose]() {
       await end(child);
@@ -47,18 +50,18 @@ export async function startSystem(folders: string[]): Promise<System> {
   };
 }
 
-/** A plain `node:http` server that answers what the hello function does: the measure beside which figures mean something. */
-export async function startPlainServer(): Promise<{ http: string } & AsyncDisposable> {
+/** A plain `node:http` server in a process of its own: the measure beside which figures mean something. */
+export async function startPlainServer(): Promise<{ http: string; pid: number } & AsyncDisposable> {
   const child = spawn(process.execPath, [fileURLToPath(new URL("./plain-server.ts", import.meta.url))], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  return { http: await firstLine(child), [Symbol.asyncDispose]: () => end(child) };
+  return { http: await firstLine(child), pid: child.pid ?? 0, [Symbol.asyncDispose]: () => end(child) };
 }
 
 /** Runs a command of the CLI to its end; resolves with how long it took, in milliseconds. */
 export async function timeCli(args: string[], natsUrl: string): Promise<number> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [cli, ...args, "--nats", natsUrl, "--json"], {
+  const child = spawn(process.execPath, [join(HERE, "cli/main.ts"), ...args, "--nats", natsUrl, "--json"], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   const code = await new Promise((resolve) => child.on("exit", resolve));
@@ -66,17 +69,23 @@ export async function timeCli(args: string[], natsUrl: string): Promise<number> 
   return performance.now() - startedAt;
 }
 
-function firstLine(child: ChildProcess): Promise<string> {
+export function firstLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     if (child.stdout === null) return reject(new Error("the process has no output"));
     createInterface({ input: child.stdout }).once("line", resolve);
+    child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`the process ended with ${code}`)));
   });
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
+/** How long a process may take to end before it is killed. */
+const END_MS = 15_000;
+
+export async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGTERM");
+  const kill = setTimeout(() => child.kill("SIGKILL"), END_MS);
   await ended;
+  clearTimeout(kill);
 }

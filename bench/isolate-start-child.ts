@@ -1,0 +1,83 @@
+/** Starts isolates of the checkout of narun in its first argument, and prints figures as one line of JSON. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type * as EngineModule from "../runtime/host/isolate/engine.ts";
+import type * as SnapshotModule from "../runtime/host/isolate/snapshot.ts";
+import { median } from "./figures.ts";
+import { HELLO } from "./functions.ts";
+import { ownMemory } from "./processes.ts";
+
+const FIRST = 10;
+const COUNT = 30;
+/** `EnterOp.request` and `PostOp.response` in every version of the boundary. */
+const REQUEST = 1;
+const RESPONSE = 1;
+
+const root = process.argv[2] ?? "";
+const load = (file: string): Promise<unknown> => import(pathToFileURL(join(root, file)).href);
+const { createEngine } = (await load("runtime/host/isolate/engine.ts")) as typeof EngineModule;
+const { loadSnapshot } = (await load("runtime/host/isolate/snapshot.ts")) as typeof SnapshotModule;
+const cacheDir = await mkdtemp(join(tmpdir(), "narun-bench-snapshot-"));
+const snapshot = await loadSnapshot(cacheDir);
+await rm(cacheDir, { recursive: true, force: true });
+const engine = createEngine(snapshot, (message) => {
+  throw new Error(message);
+});
+
+const times = {
+  createMs: [] as number[],
+  loadMs: [] as number[],
+  firstMs: [] as number[],
+  secondMs: [] as number[],
+};
+/** They must not be collected while memory is measured. */
+const kept: unknown[] = [];
+
+for (let index = 0; index < FIRST; index++) await startOne();
+for (const values of Object.values(times)) values.length = 0;
+const before = await memory();
+for (let index = 0; index < COUNT; index++) await startOne();
+const memoryKiB = Math.round(((await memory()) - before) / COUNT / 1024);
+const medians = Object.fromEntries(Object.entries(times).map(([name, values]) => [name, median(values)]));
+process.stdout.write(
+  `${JSON.stringify({ snapshotKiB: snapshot.byteLength >> 10, memoryKiB, ...medians })}\n`,
+  () => process.exit(0),
+);
+
+async function startOne(): Promise<void> {
+  let answered: () => void = () => undefined;
+  const time = async (name: keyof typeof times, work: () => Promise<unknown>) => {
+    const startedAt = performance.now();
+    await work();
+    times[name].push(performance.now() - startedAt);
+  };
+  const request = async (sandbox: EngineModule.Sandbox) => {
+    const answer = new Promise<void>((resolve) => {
+      answered = resolve;
+    });
+    const deadline = Date.now() + 30_000;
+    const headers = "accept\n*/*\nhost\nlocalhost";
+    void sandbox.enter(1_000, REQUEST, 1, "GET", "http://localhost/", headers, undefined, "r", deadline);
+    await answer;
+  };
+  let made: EngineModule.Sandbox | undefined;
+  await time("createMs", async () => {
+    made = await engine.create(128, (op) => {
+      if (op === RESPONSE) answered();
+    });
+  });
+  const sandbox = made as unknown as EngineModule.Sandbox;
+  const env = { values: {}, bindings: [] };
+  await time("loadMs", () => sandbox.load({ code: HELLO, fileName: "bundle.js", env, cpuMs: 1_000 }));
+  await time("firstMs", () => request(sandbox));
+  await time("secondMs", () => request(sandbox));
+  kept.push(sandbox);
+}
+
+async function memory(): Promise<number> {
+  globalThis.gc?.();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return ownMemory(process.pid);
+}

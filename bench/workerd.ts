@@ -1,0 +1,42 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { end, firstLine, HERE } from "./system.ts";
+
+const program = join(HERE, "node_modules/.bin/workerd");
+
+const CONFIG = `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .worker)],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  modules = [(name = "worker", esModule = embed "worker.js")],
+  compatibilityDate = "2026-01-01",
+);
+`;
+
+/** workerd with one worker, on a free port; undefined where it is not installed. */
+export async function startWorkerd(
+  worker: string,
+): Promise<({ http: string; pid: number } & AsyncDisposable) | undefined> {
+  if (!existsSync(program)) return undefined;
+  const folder = await mkdtemp(join(tmpdir(), "narun-bench-workerd-"));
+  await writeFile(join(folder, "config.capnp"), CONFIG);
+  await writeFile(join(folder, "worker.js"), worker);
+  const child = spawn(program, ["serve", "config.capnp", "--control-fd=1"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const { port } = JSON.parse(await firstLine(child)) as { port: number };
+  return {
+    http: `http://127.0.0.1:${port}`,
+    pid: child.pid ?? 0,
+    async [Symbol.asyncDispose]() {
+      await end(child);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
