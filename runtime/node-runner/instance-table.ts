@@ -137,6 +137,7 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
       const { revision, ...rest } = spec;
       const config = { ...rest, limits: lower(instance, spec) };
       const secrets = await functionSecrets.of(config);
+      await hosts().pause(instance.group);
       const host = hosts().of(instance.group);
       return await host.start({ instance: instance.id, revision, config, secrets, bundle });
     } catch (error) {
@@ -176,7 +177,10 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
     gone(id, reason, code) {
       const instance = table.get(id);
       if (instance === undefined) return;
-      if (reason === "crashed") options.onCrash(instance.function, instance.generation);
+      if (reason === "crashed") {
+        hosts().crashed(instance.group);
+        options.onCrash(instance.function, instance.generation);
+      }
       const isFailure = reason === "crashed" || reason === "failed";
       const error = isErrorCode(code) ? { error: code } : {};
       publisher.status(

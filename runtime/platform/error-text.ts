@@ -8,7 +8,12 @@ const MAX_ERRORS = 10;
  * thrown. Reading it may run user code, and fail.
  */
 export function errorText(error: unknown): string {
-  return textOf(error, "Uncaught ", new Set());
+  try {
+    return textOf(error, "Uncaught ", new Set());
+  } catch {
+    // User code has replaced what this is made with.
+    return "Uncaught value that cannot be shown";
+  }
 }
 
 function textOf(error: unknown, before: string, seen: Set<unknown>): string {

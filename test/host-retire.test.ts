@@ -1,0 +1,102 @@
+/** V8 loses control of an isolate: who pays for it, and who does not. */
+import { describe, expect, it } from "vitest";
+import { eventually } from "./harness/eventually.ts";
+import { startTraffic } from "./harness/traffic.ts";
+import { startWorld } from "./harness/world.ts";
+
+/** V8 does not look whether it should stop while it does this. */
+const STUCK = "new Array(4_294_967_295).reverse();";
+/** The same, and it takes hundreds of megabytes meanwhile. */
+const BOMB = "Array.from({ length: 1e9 });";
+
+const badOf = (body: string) => `
+  export default async (request: Request) => {
+    if (new URL(request.url).search === "?bad") { ${body} }
+    return new Response("good");
+  };
+`;
+
+/** Answers to `POST` after eight seconds: it is at work when the host begins to retire. */
+const slowSource = `
+  export default async (request: Request) => {
+    if (request.method === "POST") await new Promise((resolve) => setTimeout(resolve, 8_000));
+    return new Response("well");
+  };
+`;
+
+const limits = { cpuMs: 200, memoryMb: 32, timeoutMs: 20_000 };
+
+describe.each([
+  ["in a function of V8 that cannot be interrupted", STUCK],
+  ["while it takes hundreds of megabytes", BOMB],
+])("a function that V8 cannot end, %s", (_what, body) => {
+  it("costs nobody else a request, and gets a host of its own", { timeout: 90_000 }, async () => {
+    await using world = await startWorld();
+    await Promise.all([world.push("guilty", badOf(body), { limits }), world.push("neighbour", slowSource)]);
+    await Promise.all([world.call("/guilty"), world.call("/neighbour")]);
+    const shared = world.hostPid("neighbour");
+    expect(world.hostPid("guilty")).toBe(shared);
+
+    // Sent before, and finished while its host retires: it may not run twice, so nothing can send it again.
+    const slow = world.call("/neighbour", { method: "POST" });
+    const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
+    const sentAt = performance.now();
+    expect(await world.call("/guilty?bad")).toMatchObject({ status: 504, code: "CPU_LIMIT" });
+    // Long before V8 gives up: it waits for 5 s.
+    expect(performance.now() - sentAt).toBeLessThan(2_000);
+
+    await eventually(() => expect(world.hostPid("neighbour")).not.toBe(shared), { timeoutMs: 20_000 });
+    expect(await slow).toMatchObject({ status: 200, text: "well" });
+    expect(await world.call("/guilty")).toMatchObject({ status: 200, text: "good" });
+    await traffic.more(10);
+    for (const { status, text } of await traffic.stop()) expect([status, text]).toEqual([200, "well"]);
+    const alone = world.hostPid("guilty");
+    const neighbours = world.hostPid("neighbour");
+    expect(alone).not.toBe(neighbours);
+    await eventually(async () => {
+      const messages = (await world.logs("guilty")).map(({ message }) => message);
+      expect(messages).toContainEqual(expect.stringMatching(/^CPU_LIMIT: .*limits\.cpuMs \(200 ms\)/));
+      expect(messages).toContainEqual(expect.stringMatching(/^HOST_CRASHED: .*a host of its own/));
+    });
+    // The process that held what V8 had lost control of has ended.
+    await eventually(() => expect(isAlive(shared)).toBe(false), { timeoutMs: 20_000 });
+
+    expect(await world.call("/guilty?bad")).toMatchObject({ status: 504, code: "CPU_LIMIT" });
+    await eventually(() => expect(isAlive(alone)).toBe(false), { timeoutMs: 20_000 });
+    expect(await world.call("/guilty")).toMatchObject({ status: 200, text: "good" });
+    expect(world.hostPid("neighbour")).toBe(neighbours);
+  });
+});
+
+describe("a host that dies twice within a minute without a word", () => {
+  it("leaves each of its functions with a host of its own", { timeout: 60_000 }, async () => {
+    await using world = await startWorld();
+    const source = `export default () => new Response("well");`;
+    await Promise.all([world.push("one", source), world.push("two", source), world.push("three", source)]);
+    for (let round = 1; round <= 2; round++) {
+      await Promise.all([world.call("/one"), world.call("/two")]);
+      expect(world.hostPid("one")).toBe(world.hostPid("two"));
+      process.kill(world.hostPid("one"), "SIGKILL");
+      await world.announced("one", "gone", round);
+      await world.announced("two", "gone", round);
+    }
+    for (const path of ["/one", "/two", "/three"])
+      expect(await world.call(path)).toMatchObject({ status: 200, text: "well" });
+    const pids = ["one", "two", "three"].map((name) => world.hostPid(name));
+    expect(new Set(pids).size).toBe(3);
+
+    // A change is a new beginning.
+    await world.push("one", `${source} // changed`, { limits: { cpuMs: 500 } });
+    expect(await world.call("/one")).toMatchObject({ status: 200, text: "well" });
+    await eventually(() => expect(world.hostPid("one")).toBe(world.hostPid("three")));
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

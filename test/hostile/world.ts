@@ -1,0 +1,95 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { eventually } from "../harness/eventually.ts";
+import { startTraffic } from "../harness/traffic.ts";
+import { startWorld, type World } from "../harness/world.ts";
+
+/** A function that means harm. */
+export interface Hostile {
+  /** What it tries, in one sentence. */
+  tries: string;
+  /** The body of its handler, run when it is asked to be bad; or with `module`, what is before the handler, too. */
+  body: string;
+  /** Top-level code. */
+  module?: string;
+  /** How its request ends. */
+  ends: { status: number; code?: string; text?: string };
+  limits?: Record<string, number>;
+  /** What its log says of it. */
+  log?: RegExp;
+  init?: RequestInit;
+}
+
+/**
+ * Tells whether a value is from outside of the isolate: a global object, or a constructor of functions, that is not the
+ * isolate's own. `gained` ends the request well if so, which no test expects.
+ */
+const PRELUDE = `
+  const own = globalThis;
+  const isOutside = (value) => {
+    if (value === null || value === undefined) return false;
+    try {
+      const global = typeof value === "function" ? value("return this")() : value;
+      if (typeof global !== "object" || global === null) return false;
+      return global !== own && ("process" in global || "require" in global || "globalThis" in global);
+    } catch { return false; }
+  };
+  const gained = (...values) => {
+    if (values.some(isOutside)) return new Response("gained");
+    throw new Error("nothing gained");
+  };
+`;
+
+const sourceOf = ({ body, module = "" }: Hostile) => `
+  ${PRELUDE}
+  ${module}
+  export default async (request, env, ctx) => {
+    if (new URL(request.url).search !== "?bad") return new Response("good");
+    ${body}
+  };
+`;
+
+/** An answer that broke off after its head. */
+export const broken = { status: 0, code: undefined, text: "" };
+
+/** The answer of one whose attempt came to nothing. */
+export const nothing = { status: 500, code: "HANDLER_THREW" };
+
+const LIMITS = { cpuMs: 300, memoryMb: 32, timeoutMs: 3_000 };
+
+/** Runs each function in the same host process as a neighbour, which has to be answered all the time. */
+export async function describeHostile(kind: string, cases: readonly Hostile[]): Promise<void> {
+  const world = await startWorld();
+  afterAll(() => world[Symbol.asyncDispose]());
+  await world.push("neighbour", `export default () => new Response("well");`);
+  describe(kind, () => {
+    cases.forEach((hostile, index) => {
+      it(hostile.tries, () => endsAsItShould(world, `hostile-${index}`, hostile));
+    });
+  });
+}
+
+async function endsAsItShould(world: World, name: string, hostile: Hostile): Promise<void> {
+  const { ends, limits, log, init } = hostile;
+  await world.push(name, sourceOf(hostile), { limits: { ...LIMITS, ...limits } });
+  expect(await world.call("/neighbour")).toMatchObject({ status: 200, text: "well" });
+  const pid = world.hostPid("neighbour");
+  const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
+  // Where the head was out already, the answer breaks off.
+  const answer = await world.call(`/${name}?bad`, init).catch(() => broken);
+  await traffic.more(2);
+  for (const { status, text } of await traffic.stop()) expect([status, text]).toEqual([200, "well"]);
+  const { status, code, text } = answer;
+  expect({ status, code, ...(ends.text === undefined ? {} : { text }) }).toEqual({
+    code: undefined,
+    ...ends,
+  });
+  if (log !== undefined) {
+    await eventually(async () => {
+      const messages = (await world.logs(name)).map(({ message }) => message);
+      expect(messages).toContainEqual(expect.stringMatching(log));
+    });
+  }
+  // The process, and with it the neighbour, has come through it.
+  expect(world.hostPid("neighbour")).toBe(pid);
+  expect(await world.call("/neighbour")).toMatchObject({ status: 200, text: "well" });
+}
