@@ -192,6 +192,7 @@ export class Dispatcher {
     try {
       pending = this.#options.nats.send(subject, data, headers, (message) => this.#onReply(job, message));
     } catch (error) {
+      exchange?.close();
       this.#options.log.error({ service: job.service, error: messageOf(error) }, "a request cannot be sent");
       this.#settle(job, { kind: "failed", code: "INTERNAL" });
       return;
@@ -208,10 +209,10 @@ export class Dispatcher {
     headers.delete(headerNames.stream);
     headers.delete(headerNames.body);
     if (target === "shared" || !request.streams) return undefined;
-    const token = presence.nextToken();
-    headers.set(headerNames.stream, [token]);
+    const exchange = new Asking({ nats, answerer: target.id, presence, rest });
+    headers.set(headerNames.stream, [exchange.token]);
     if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
-    return new Asking({ nats, answerer: target.id, token, rest });
+    return exchange;
   }
 
   /**
@@ -253,8 +254,7 @@ export class Dispatcher {
     if (phase.kind === "in-flight" || phase.kind === "streaming") {
       phase.pending.release();
       phase.exchange?.close();
-      if (phase.kind === "streaming") phase.endPresence();
-      else if (phase.target !== "shared") phase.target.inFlight -= 1;
+      if (phase.kind === "in-flight" && phase.target !== "shared") phase.target.inFlight -= 1;
     } else if (phase.kind === "held") {
       clearTimeout(phase.timer);
       this.#hold.remove(job);
@@ -341,10 +341,10 @@ export class Dispatcher {
   }
 
   #beginStream(job: Job, { target, pending }: InFlight, exchange: Asking, message: Message): void {
-    const { observer, presence } = this.#options;
+    const { observer } = this.#options;
     clearTimeout(job.deadlineTimer);
     if (target !== "shared") target.inFlight -= 1;
-    job.phase = { kind: "streaming", target, pending, exchange, endPresence: presence.begin() };
+    job.phase = { kind: "streaming", target, pending, exchange };
     observer.replied(job.service, "success");
     const body = exchange.openResponse(() => this.#endStream(job));
     job.request.settle({ kind: "stream", message, body, cold: job.cold });

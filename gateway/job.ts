@@ -91,7 +91,6 @@ export type Streaming = {
   target: Target;
   pending: PendingReply;
   exchange: Asking;
-  endPresence(): void;
 };
 
 export interface Job {

@@ -6,12 +6,15 @@
  *     nothing of it is read, and the request may go elsewhere.
  * I2  What comes before its receiver is there (it follows its head at once) waits; nothing of it is lost.
  * I3  After `close`, `cancel` or `breakOff` nothing is sent, and nothing that comes is heard.
+ * I4  The answering side hears that the asker is alive from the first message of a streamed body, and from the head of a
+ *     streamed answer, until then.
  */
 import { type Frame, headerNames, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { headerValue } from "../headers.ts";
 import type { Message } from "../message.ts";
 import { frameHeaders, type SendFrame } from "./frames.ts";
+import type { StreamPresence } from "./presence.ts";
 import { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
 import { StreamSender } from "./sender.ts";
 
@@ -52,7 +55,7 @@ export interface AskingOptions {
   nats: Nats;
   /** Who answers: an instance's id. Undefined: it says so itself, with its first message. */
   answerer?: string;
-  token: string;
+  presence: StreamPresence;
   rest: BodyRest | undefined;
 }
 
@@ -61,6 +64,8 @@ export class Asking {
   readonly #nats: Nats;
   readonly #send: SendFrame;
   readonly #rest: BodyRest | undefined;
+  readonly #presence: StreamPresence;
+  #endPresence: (() => void) | undefined;
   #answerer: string | undefined;
   #sender: StreamSender | undefined;
   #onCredit: ((bytes: number) => void) | undefined;
@@ -70,8 +75,11 @@ export class Asking {
   #broken: string | undefined;
   #isOver = false;
 
-  constructor({ nats, answerer, token, rest }: AskingOptions) {
+  constructor({ nats, answerer, presence, rest }: AskingOptions) {
+    const token = presence.nextToken();
     this.token = token;
+    this.#presence = presence;
+    if (rest !== undefined) this.#endPresence = presence.begin();
     this.#nats = nats;
     this.#rest = rest;
     this.#answerer = answerer;
@@ -105,6 +113,7 @@ export class Asking {
   /** The answer is a stream; `onOver` is called when it ended, however it did. */
   openResponse(onOver: () => void): ResponseBody {
     let receiver: StreamReceiver | undefined;
+    this.#endPresence ??= this.#presence.begin();
     const begin = ({ onEnd, ...to }: Omit<StreamReceiverOptions, "send">, creditBytes = WINDOW_BYTES) => {
       receiver = new StreamReceiver({
         ...to,
@@ -142,13 +151,14 @@ export class Asking {
 
   /** The answering side is gone, or frames were lost: the response, if one has begun, is broken. */
   breakOff(code: string): void {
-    this.#isOver = true;
+    this.close();
     this.#broken = code;
     this.#receiver?.breakOff(code);
   }
 
   close(): void {
     this.#isOver = true;
+    this.#endPresence?.();
   }
 
   #beginRest(): void {

@@ -51,7 +51,7 @@ export function callService(
   const { service, headers, body, timeoutMs } = call;
   const { promise, resolve } = Promise.withResolvers<ServiceReply>();
   if (timeoutMs <= 0) return Promise.resolve({ kind: "failed", code: "DEADLINE_EXCEEDED" });
-  const asking = new Asking({ nats, token: presence.nextToken(), rest: restOf(body, context) });
+  const asking = new Asking({ nats, presence, rest: restOf(body, context) });
   headers.set(headerNames.stream, [asking.token]);
   if (typeof body === "number") headers.set(headerNames.body, ["stream"]);
 
@@ -112,15 +112,13 @@ function restOf(body: Uint8Array | number, { streams, owner }: CallContext): Bod
 
 /** Hands a streamed answer to the isolate; returns the stream's id. */
 function openAnswer(
-  { nats, peers, presence }: StreamParts,
+  { nats, peers }: StreamParts,
   asking: Asking,
   head: Message,
   { streams, owner }: CallContext,
   end: () => void,
 ): number {
-  const endPresence = presence.begin();
   const over = () => {
-    endPresence();
     stopFollowing();
     stopWatching();
     end();
