@@ -4,6 +4,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { narun } from "../cli/testing/narun.ts";
 import {
   errorEntry,
   FunctionFileSchema,
@@ -96,6 +97,16 @@ describe("docs/wire.md", () => {
   });
 });
 
+describe("docs/architecture.md", () => {
+  it("has every folder of the runtime", () => {
+    const folders = readdirSync(join(root, "runtime"), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && entry.name !== "testing")
+      .map((entry) => `${relative(root, join(entry.parentPath, entry.name))}/`);
+    const architecture = read("docs/architecture.md");
+    expect(folders.filter((folder) => !architecture.includes(`| \`${folder}\` |`))).toEqual([]);
+  });
+});
+
 describe("docs/decisions.md", () => {
   it("has every dependency", () => {
     const manifest = z
@@ -140,6 +151,11 @@ describe("the reference of narun.yaml", () => {
 });
 
 describe("the pages", () => {
+  it("are all named in the README", () => {
+    const readme = read("README.md");
+    expect(pages.filter((page) => page !== "README.md" && !readme.includes(`](${page}`))).toEqual([]);
+  });
+
   it("mention only commands that there are", () => {
     const known = new Set(["help", ...commands.map((command) => command.split(" ")[0])]);
     const mentioned = pages.flatMap((page) =>
@@ -149,6 +165,23 @@ describe("the pages", () => {
     );
     expect(mentioned.length).toBeGreaterThan(0);
     expect(mentioned.filter(({ command }) => !known.has(command))).toEqual([]);
+  });
+
+  it("give commands only options that they have", async () => {
+    const given = pages.flatMap((page) =>
+      codeOf(read(page))
+        .flatMap((code) => code.split("\n"))
+        .flatMap((line) => {
+          const [, name = "", rest = ""] = /^(?:npx )?narun ([a-z]+)([^#]*)/.exec(line) ?? [];
+          return [...rest.matchAll(/ (--?[a-z][a-z-]*)/g)].map(([, option = ""]) => ({ page, name, option }));
+        }),
+    );
+    expect(given.length).toBeGreaterThan(10);
+    const names = [...new Set(given.map(({ name }) => name))];
+    const helps = await Promise.all(names.map(async (name) => (await narun([name, "--help"])).stdout));
+    const isKnown = (name: string, option: string) =>
+      new RegExp(`^ +(-\\w, )?${option}[ ,]`, "m").test(helps[names.indexOf(name)] ?? "");
+    expect(given.filter(({ name, option }) => !isKnown(name, option))).toEqual([]);
   });
 
   it("name only files that there are", () => {

@@ -1,7 +1,12 @@
 /** The example functions, as `npm start` deploys them and their remarks say that they are called. */
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
@@ -11,6 +16,7 @@ import { startWorld, type World } from "./harness/world.ts";
 const EXAMPLES = join(import.meta.dirname, "../functions/examples");
 const folders = await findFunctions(EXAMPLES);
 const names = folders.map((dir) => basename(dir));
+const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
 
 let world: World;
 beforeAll(async () => {
@@ -182,7 +188,17 @@ const tests: Record<string, () => Promise<void>> = {
   },
 };
 
+/** The rows of the README's table: what to try, by the example's name. */
+const tries = [...readme.matchAll(/^\| `(\w+)` \| [^|]+ \| (?:`((?:[^`|]|\\\|)+)`)?/gm)].flatMap(
+  ([, name = "", command = ""]) =>
+    names.includes(name) ? [{ name, command: command.replace("\\|", "|") }] : [],
+);
+
 describe("the examples", () => {
+  it("are in the README", () => {
+    expect(tries.map(({ name }) => name)).toEqual(names);
+  });
+
   it("have a test each", () => {
     expect(names).toEqual(Object.keys(tests));
   });
@@ -199,4 +215,20 @@ describe("the examples", () => {
   });
 
   for (const [name, test] of Object.entries(tests)) it(`${name} answers`, test);
+
+  // Afterwards: they leave notes and files behind.
+  const commands = tries.filter(({ command }) => command !== "");
+  it.each(commands)("$name is called as the README says", async ({ command }) => {
+    const dir = await mkdtemp(join(tmpdir(), "narun-test-try-"));
+    try {
+      await writeFile(join(dir, "README.md"), readme);
+      // What streams for ever is cut: that is no failure.
+      const curl = 'curl() { command curl -fsS --max-time 2 "$@" || [ $? = 28 ]; }';
+      const here = command.replace("http://127.0.0.1:8080", world.url(""));
+      const { stdout } = await promisify(execFile)("sh", ["-c", `${curl}; ${here}`], { cwd: dir });
+      expect(stdout).not.toBe("");
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  });
 });
