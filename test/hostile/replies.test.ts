@@ -21,7 +21,7 @@ await describeHostile("an answer with", [
     tries: "headers whose iterator never ends",
     body: `return new Response("x", { headers: { *[Symbol.iterator]() { for (let at = 0; ; at++) yield ["x" + at, "y"]; } } });`,
     ends: { status: 502, code: "MEMORY_LIMIT" },
-    limits: { cpuMs: 10_000 },
+    limits: { cpuMs: 20_000, timeoutMs: 30_000, memoryMb: 16 },
   },
   {
     tries: "a proxy for headers, whose traps loop",

@@ -12,7 +12,7 @@ export interface Hostile {
   /** Top-level code. */
   module?: string;
   /** How its request ends. */
-  ends: { status: number; code?: string; text?: string };
+  ends: { status: number; code?: string | undefined; text?: string };
   limits?: Record<string, number>;
   /** What its log says of it. */
   log?: RegExp;
