@@ -3,11 +3,13 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { z } from "zod";
 import { narun } from "../cli/testing/narun.ts";
 import {
   errorEntry,
   FunctionFileSchema,
+  FunctionSpecSchema,
   headerNames,
   isErrorCode,
   LimitsSchema,
@@ -90,6 +92,12 @@ describe("docs/wire.md", () => {
     expect(all.filter((variants) => !variants.some((subject) => wire.includes(`\`${subject}\``)))).toEqual(
       [],
     );
+  });
+
+  it("has a spec with every key that a spec has", () => {
+    const [, yaml = ""] = /^### Spec [\s\S]*?```yaml\n([\s\S]*?)```/m.exec(wire) ?? [];
+    const spec: unknown = parse(yaml);
+    expect(FunctionSpecSchema.parse(spec)).toEqual(spec);
   });
 
   it("has every header", () => {
