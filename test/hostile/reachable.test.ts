@@ -156,10 +156,12 @@ it("is all of the isolate's own", { timeout: 60_000 }, async () => {
     { name: "PEER", service: "peer" },
     { name: "EVENTS", publish: ["events.>"] },
   ];
-  await world.push("walks", SOURCE, {
+  const config = {
     bindings,
     limits: { cpuMs: 30_000, timeoutMs: 60_000, memoryMb: 256 },
-  });
+  };
+  await world.push("walks", SOURCE, config);
+  await world.push("sees", SOURCE, config);
   const { objects, functions, found, names } = await walk("/walks");
   expect(found).toEqual([]);
   // It has walked: the language alone has more than that.
