@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { buildFunction } from "./build.ts";
+import { loadFunction } from "./function-folder.ts";
 import { initFunction } from "./init.ts";
 import { createSourceFolder, evaluate } from "./testing/source-folder.ts";
 
@@ -20,6 +21,20 @@ test("a new function builds and answers as it is", async () => {
   };
   const response = await worker.fetch(new Request("http://x/greeter?name=Ada"), { GREETING: "Hello" });
   expect(await response.text()).toBe("Hello, Ada!\n");
+});
+
+test("what is a remark in its narun.yaml is valid where it is taken in", async () => {
+  await using folder = await createSourceFolder({});
+  await initFunction(folder.dir, { name: "all" });
+  const text = await readFile(folder.path("narun.yaml"), "utf8");
+  await writeFile(folder.path("narun.yaml"), text.replace(/^# (?=(\s*-? *\w+:)|\s*- )/gm, ""));
+  const { config } = await loadFunction(folder.dir);
+  expect(config).toMatchObject({
+    routes: [{ path: "/all", methods: ["GET", "POST"] }, { path: "/all/*" }],
+    bindings: [{ name: "CACHE", kv: "sessions" }],
+    egress: [expect.stringContaining("db.internal")],
+  });
+  expect(Object.keys(config.limits).length).toBeGreaterThan(3);
 });
 
 test("a name that looks like a number stays a name", async () => {

@@ -169,6 +169,18 @@ const tests: Record<string, () => Promise<void>> = {
   },
 };
 
+describe("README.md", () => {
+  it("has three handlers, each of which answers", async () => {
+    const [, code = ""] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, "README.md"), "utf8")) ?? [];
+    const forms = code.split("\n\n");
+    expect(forms).toHaveLength(3);
+    for (const [at, form] of forms.entries()) {
+      await world.push(`form-${at}`, form);
+      expect((await world.call(`/form-${at}`)).text).toMatch(/^hi$|^{"hi":true}$/);
+    }
+  });
+});
+
 describe("docs/functions.md", () => {
   it("has no function without a test", () => {
     const named = [...functions].filter(([, { files }]) => Object.keys(files).length > 0);
