@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { isNarunError, messageOf } from "../../contracts/index.ts";
 import { connectNats, findNatsServer, type Nats, openNodeStates } from "../../nats/index.ts";
-import { checkIsolates } from "../../runtime/index.ts";
+import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
 import { findGatewayUrl } from "../gateway-url.ts";
 import { createOutput, type Output } from "../output.ts";
@@ -25,7 +25,13 @@ export function addDoctorCommand(program: Command): void {
       const output = createOutput(options);
       const progress = output.progress("looking");
       const checks = (
-        await Promise.all([checkNode(), checkSandbox(), checkServer(), checkSystem(options)])
+        await Promise.all([
+          checkNode(),
+          checkSandbox(),
+          checkConfinement(),
+          checkServer(),
+          checkSystem(options),
+        ])
       ).flat();
       progress.end();
       if (checks.some(({ ok }) => !ok)) process.exitCode = 1;
@@ -65,6 +71,30 @@ async function checkSandbox(): Promise<Check> {
   const reason = await checkIsolates();
   const fix = "Run `npm install` again, without --ignore-scripts, with the Node that runs narun.";
   return { check: "isolates (isolated-vm)", ok: reason === undefined, found: reason ?? "it loads", fix };
+}
+
+/** What host processes are kept from on this machine. */
+async function checkConfinement(): Promise<Check[]> {
+  const { bubblewrap, allowed, failure } = await probeConfinement();
+  const kept = "no files, no child processes, no worker threads, no inspector, an empty environment";
+  return [
+    {
+      check: "hosts: permission model",
+      ok: failure === undefined && allowed.length === 0,
+      found: failure ?? (allowed.length === 0 ? kept : `still allowed: ${allowed.join(", ")}`),
+      fix: "Use a Node whose permission model keeps these back: 24 or newer.",
+    },
+    {
+      // It is more than narun needs.
+      check: "hosts: bubblewrap",
+      ok: true,
+      found:
+        bubblewrap.path === undefined
+          ? `not in force: ${bubblewrap.reason}`
+          : "own user, process, IPC, host name and mount namespaces; read-only; no capabilities",
+    },
+    { check: "hosts: seccomp, Landlock, cgroups", ok: true, found: "not in force: narun does not use them" },
+  ];
 }
 
 async function checkServer(): Promise<Check> {

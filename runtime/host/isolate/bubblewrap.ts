@@ -45,6 +45,11 @@ export function wrapCommand(
   return ["/bin/sh", "-c", 'trap "" INT TERM HUP; exec "$0" "$@"', bubblewrap, ...values];
 }
 
+/** The same for a command that is waited for. */
+export function wrapBriefly(bubblewrap: string, command: readonly string[]): string[] {
+  return [bubblewrap, ...namespaces([]), "--", ...command];
+}
+
 function namespaces(readable: readonly string[]): string[] {
   const binds = [...SYSTEM_FILES, ...readable, process.execPath].filter((path) => existsSync(path));
   return [
@@ -87,7 +92,8 @@ export async function probeBubblewrap(searchPath = process.env.PATH ?? ""): Prom
 }
 
 function tryRun(path: string): Promise<string | undefined> {
-  const child = spawn(path, [...namespaces([]), "--", process.execPath, "--version"], {
+  const [, ...values] = wrapBriefly(path, [process.execPath, "--version"]);
+  const child = spawn(path, values, {
     stdio: ["ignore", "ignore", "pipe"],
     env: {},
     timeout: PROBE_MS,

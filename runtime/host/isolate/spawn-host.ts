@@ -125,12 +125,14 @@ function childOf(pid: number): number | undefined {
 /** Pages of a WebAssembly memory. */
 const PAGES_PER_MB = 16;
 
-function nodeOptions(readable: readonly string[], maxMemoryMb: number | undefined): string[] {
+/** The options of Node that a host runs with. */
+export function nodeOptions(readable: readonly string[], maxMemoryMb?: number): string[] {
   return [
     "--no-node-snapshot",
     // With it V8 drops the interrupt checks of some loops, and then no limit ends them: memory grew to gigabytes.
     "--no-turboshaft-loop-unrolling",
     ...(maxMemoryMb === undefined ? [] : [`--wasm-max-mem-pages=${maxMemoryMb * PAGES_PER_MB}`]),
+    "--disable-sigusr1",
     "--permission",
     "--allow-addons",
     "--allow-net",

@@ -63,6 +63,8 @@ process.on("disconnect", () => void stop(ORPHAN_GRACE_MS));
 // The terminal's Ctrl-C reaches the whole process group: the runner decides when its hosts end.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
+// It would open Node's inspector, were that not off, and end the process as it is.
+process.on("SIGUSR1", () => undefined);
 send({ type: "up" });
 
 async function receive(message: ToHost): Promise<void> {

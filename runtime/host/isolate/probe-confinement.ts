@@ -1,0 +1,59 @@
+import { spawn } from "node:child_process";
+import { type BubblewrapProbe, probeBubblewrap, wrapBriefly } from "./bubblewrap.ts";
+import { nodeOptions } from "./spawn-host.ts";
+
+/** What a process can do that was started as host processes are. */
+export interface Confinement {
+  bubblewrap: BubblewrapProbe;
+  /** What it is allowed all the same: nothing, where all is well. */
+  allowed: string[];
+  /** Why it could not be tried. */
+  failure?: string;
+}
+
+/** Runs in the confined process, and says what it may do. */
+const SCRIPT = `
+  const may = process.permission;
+  const allowed = [];
+  const note = (what, is) => { if (is) allowed.push(what); };
+  note("no permission model", may === undefined);
+  note("reading files", may?.has("fs.read", "/etc/passwd"));
+  note("writing files", may?.has("fs.write", "/tmp"));
+  note("child processes", may?.has("child"));
+  note("worker threads", may?.has("worker"));
+  note("the inspector", may?.has("inspector"));
+  note("variables of the environment", Object.keys(process.env).filter((name) => name !== "PWD").length > 0);
+  console.log(JSON.stringify(allowed));
+`;
+
+const PROBE_MS = 10_000;
+
+/** Tries what confines host processes on this machine: Node's permission model, and bubblewrap where it works. */
+export async function probeConfinement(): Promise<Confinement> {
+  const bubblewrap = await probeBubblewrap();
+  const command = [process.execPath, ...nodeOptions([]), "--eval", SCRIPT];
+  const [program = "", ...values] =
+    bubblewrap.path === undefined ? command : wrapBriefly(bubblewrap.path, command);
+  const child = spawn(program, values, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {},
+    timeout: PROBE_MS,
+    killSignal: "SIGKILL",
+  });
+  let output = "";
+  let words = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    words += chunk.toString();
+  });
+  const failure = await new Promise<string | undefined>((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) => {
+      resolve(code === 0 ? undefined : words.trim().split("\n")[0] || `it ended with ${signal ?? code}`);
+    });
+  });
+  if (failure !== undefined) return { bubblewrap, allowed: [], failure };
+  return { bubblewrap, allowed: JSON.parse(output) as string[] };
+}
