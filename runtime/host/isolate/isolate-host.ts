@@ -30,6 +30,8 @@ export interface IsolateHostOptions {
   sandbox: HostSandbox;
   /** The memory of a process that is retired, besides what its instances may have. */
   maxMemoryMb: number;
+  /** Younger ones are not: one that is over the bound right after its start would only be followed by another. Default a minute. */
+  minAgeMs?: number;
   /** Survives the host: a function in a host of its own keeps its pauses while none runs. */
   backoff?: Backoff;
   events: HostEvents;
@@ -40,7 +42,6 @@ const DEFAULT_PREPARED = 3;
 /** How long a process that is retired may finish what it took. */
 const RETIRE_GRACE_MS = 30_000;
 const MAX_AGE_MS = 24 * 3_600_000;
-/** A process that is over the bound right after its start would only be followed by another one. */
 const MIN_AGE_MS = 60_000;
 /** What an idle instance holds, about. */
 const INSTANCE_MB = 4;
@@ -51,7 +52,7 @@ export const hostBackoff = () => createBackoff({ firstMs: 100, maxMs: 10_000, fo
 
 export function startIsolateHost(options: IsolateHostOptions): Host {
   const { node, nats, snapshot, program, egressDeny, isInspected, events, sandbox, maxMemoryMb } = options;
-  const { prepared = DEFAULT_PREPARED, backoff = hostBackoff() } = options;
+  const { prepared = DEFAULT_PREPARED, backoff = hostBackoff(), minAgeMs = MIN_AGE_MS } = options;
   const log = options.log.child({ group: options.group });
   const init = { node, nats, snapshot, prepared, egressDeny, isInspected };
   const retired = new Set<HostProcess>();
@@ -102,7 +103,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
   };
 
   const recycle = (process: HostProcess, { rssBytes, instances, largestMb }: Usage) => {
-    if (isClosing || current !== process || process.ageMs < MIN_AGE_MS) return;
+    if (isClosing || current !== process || process.ageMs < minAgeMs) return;
     const rssMb = Math.round(rssBytes / MIB);
     const boundMb = maxMemoryMb + largestMb + instances * INSTANCE_MB;
     if (rssMb <= boundMb && process.ageMs < MAX_AGE_MS) return;
