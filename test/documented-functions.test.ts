@@ -97,7 +97,11 @@ const tests: Record<string, () => Promise<void>> = {
   },
 
   async events() {
+    // What streams takes no place: another is served while this one is open.
+    await world.push("events", functions.get("events")?.files ?? "", { scale: { concurrency: 1 } });
+    const other = await world.fetch("/events");
     const response = await world.fetch("/events");
+    await other.body?.cancel();
     expect(response.headers.get("content-type")).toBe("text/event-stream");
     const reader = response.body?.getReader();
     for (let n = 0; n < 2; n++) {
