@@ -190,11 +190,13 @@ function accountGrowth(prototype: object): void {
   const toFixed = methodOf(prototype, "toFixedLengthBuffer");
   const methods = {
     grow(this: object, by: unknown): unknown {
+      const ballast = ballastOf(this);
+      // V8 says what is wrong with what is no memory.
+      if (ballast === undefined) return apply(grow, this, [by]);
       // Converted once: a `valueOf` could give another number the second time.
       const pages = typeof by === "bigint" ? by : toNumber(by as number);
       const bytes = toNumber(pages) * PAGE_BYTES;
-      const ballast = ballastOf(this);
-      if (ballast === undefined || !(bytes > 0 && bytes <= MAX_BYTES)) return apply(grow, this, [pages]);
+      if (!(bytes > 0 && bytes <= MAX_BYTES)) return apply(grow, this, [pages]);
       const { bytes: bytesBefore, last } = ballast;
       add(ballast, bytes);
       try {
