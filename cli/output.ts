@@ -22,6 +22,8 @@ export interface Output {
   line(text?: string): void;
   /** Bytes as they are: the body of a response. */
   bytes(data: Uint8Array): void;
+  /** A piece of such a body; resolves when whoever reads has taken it. */
+  piece(data: Uint8Array): Promise<void>;
   json(value: unknown): void;
   table<T>(columns: Column<T>[], rows: readonly T[]): void;
   /** A remark for people, not part of the result; silent with --quiet and --json. */
@@ -58,6 +60,7 @@ export function createOutput({ json = false, quiet = false }: OutputOptions = {}
       // A prompt begins on a line of its own.
       if (isTTY && data.length > 0 && data.at(-1) !== NEWLINE) out("\n");
     },
+    piece: (data) => new Promise((resolve) => process.stdout.write(data, () => resolve())),
     json: (value) => void out(`${JSON.stringify(value)}\n`),
     table: (columns, rows) => void out(formatTable(columns, rows, colours.dim)),
     note: (text) => {

@@ -44,6 +44,7 @@ export {
   type BodyRest,
   type ResponseBody,
 } from "./streams/asking.ts";
+export { callService, type ServiceReply, type StreamParts } from "./streams/call.ts";
 export { frameOf } from "./streams/frames.ts";
 export { createPeers, type Peers } from "./streams/peers.ts";
 export { createStreamPresence, type StreamPresence } from "./streams/presence.ts";

@@ -252,6 +252,12 @@ describe("invoke", () => {
     expect(await output(["invoke", "echo"])).toBe("");
   });
 
+  test("gives streams as they are, and bodies of any size", async () => {
+    await folder.write("large.txt", "narun ".repeat(2_000_000));
+    const copy = await output(["invoke", "echo", "--data", "@large.txt"]);
+    expect(copy === "narun ".repeat(2_000_000)).toBe(true);
+  });
+
   test("chooses method, path and query, and tells scripts status, header fields and body", async () => {
     const reply = await json(["invoke", "echo", "--method", "put", "--path", "/echo/a?b=c", "--data", "x"]);
     expect(reply).toMatchObject({ status: 200, headers: { "X-Method": ["PUT"] }, body: "x" });

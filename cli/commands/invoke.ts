@@ -5,17 +5,20 @@ import {
   errorEntry,
   headerNames,
   isErrorCode,
+  MAX_FRAME_BYTES,
   messageOf,
   NarunError,
-  subjects,
 } from "../../contracts/index.ts";
 import {
+  type BodyRest,
+  callService,
   createHeaders,
+  createPeers,
+  createStreamPresence,
   type Headers,
   headerValue,
-  type Message,
-  type Nats,
-  NoReplyError,
+  type ServiceReply,
+  type StreamParts,
 } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { requireKnownName } from "../known-name.ts";
@@ -34,6 +37,8 @@ interface Call {
   body: Uint8Array;
 }
 
+type AnsweredCall = Exclude<ServiceReply, { kind: "failed" }>;
+
 /** The longest that a function may take to answer (`limits.timeoutMs`), and a little. */
 const MAX_WAIT_MS = 3_605_000;
 
@@ -45,17 +50,24 @@ export function addInvokeCommand(program: Command): void {
     .option("--path <path>", "path and query (default: /<name>)")
     .option("--method <method>", "default: POST with data, GET without")
     .action(async (name: string, options: InvokeOptions, command: Command) => {
-      const call = await resolveCall(name, options);
+      const request = await resolveCall(name, options);
       await withNats(command, async (nats, output) => {
         await requireKnownName(nats, name);
         const progress = output.progress(`waiting for ${name}`);
-        const reply = await send(nats, name, call).finally(() => progress.end());
-        showReply(output, reply);
+        const parts = { nats, peers: createPeers(nats), presence: createStreamPresence(nats) };
+        try {
+          const reply = await call(parts, name, request).finally(() => progress.end());
+          await showReply(output, reply);
+        } finally {
+          parts.presence.close();
+          parts.peers.close();
+        }
       });
     });
   addExamples(command, [
     ["narun invoke hello --path '/hello?name=Ada'", ""],
     ["narun invoke echo --data @picture.png > copy.png", "the body of a file; the answer as it is"],
+    ["narun invoke ticks", "a stream: each part as it comes"],
     [`echo '{"a":1}' | narun invoke echo --data - --json`, "status, header fields and body as JSON"],
   ]);
 }
@@ -79,7 +91,7 @@ async function readData(data: string): Promise<Uint8Array> {
   });
 }
 
-async function send(nats: Nats, name: string, { method, path, body }: Call): Promise<Message> {
+async function call(parts: StreamParts, name: string, { method, path, body }: Call): Promise<AnsweredCall> {
   const [rawPath = "", ...query] = path.split("?");
   const headers = createHeaders([
     [headerNames.method, method],
@@ -87,13 +99,30 @@ async function send(nats: Nats, name: string, { method, path, body }: Call): Pro
     [headerNames.path, safeDecode(rawPath)],
     [headerNames.query, query.join("?")],
   ]);
-  return nats
-    .request(subjects.invoke(name), body, { timeoutMs: MAX_WAIT_MS, headers })
-    .catch((error: unknown) => {
-      const isAlone = error instanceof NoReplyError && error.reason === "no-responders";
-      const detail = isAlone ? "no gateway runs" : messageOf(error);
-      throw new NarunError("NO_CONSUMER", { detail }, { cause: error });
-    });
+  const first = body.subarray(0, MAX_FRAME_BYTES);
+  const rest = body.byteLength > first.byteLength ? restOf(body.subarray(first.byteLength)) : undefined;
+  const signal = new AbortController().signal;
+  const reply = await callService(parts, {
+    service: name,
+    headers,
+    first,
+    rest,
+    timeoutMs: MAX_WAIT_MS,
+    signal,
+  });
+  if (reply.kind !== "failed") return reply;
+  const detail = reply.code === "NO_CONSUMER" ? "no gateway runs" : undefined;
+  throw new NarunError(reply.code, detail === undefined ? {} : { detail });
+}
+
+function restOf(bytes: Uint8Array): BodyRest {
+  return {
+    pipe(sender) {
+      sender.write(bytes);
+      sender.end();
+      return () => undefined;
+    },
+  };
 }
 
 function safeDecode(path: string): string {
@@ -105,7 +134,8 @@ function safeDecode(path: string): string {
   }
 }
 
-function showReply(output: Output, { headers, data }: Message): void {
+async function showReply(output: Output, reply: AnsweredCall): Promise<void> {
+  const { headers } = reply.message;
   const code = headerValue(headers, headerNames.error);
   const status = Number(
     headerValue(headers, headerNames.responseStatus) ??
@@ -114,7 +144,9 @@ function showReply(output: Output, { headers, data }: Message): void {
   );
   if (status >= 400) process.exitCode = 1;
   if (output.isJson) {
-    const facts = { status, headers: publicHeaders(headers), ...bodyOf(data) };
+    const chunks: Uint8Array[] = [];
+    await readBody(reply, async (bytes) => void chunks.push(bytes));
+    const facts = { status, headers: publicHeaders(headers), ...bodyOf(Buffer.concat(chunks)) };
     output.json(code === undefined ? facts : { ...facts, code });
   } else if (isErrorCode(code)) {
     // narun's own answer says nothing that this line does not.
@@ -122,8 +154,27 @@ function showReply(output: Output, { headers, data }: Message): void {
     output.error(`narun: ${status} ${code}: ${title}. ${solve}`);
   } else {
     if (status >= 400) output.note(`status ${status}`);
-    output.bytes(data);
+    if (reply.kind === "whole") output.bytes(reply.message.data);
+    else await readBody(reply, output.piece);
   }
+}
+
+/** Reads an answer's body, no faster than it is taken. Throws where it broke. */
+function readBody(reply: AnsweredCall, take: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+  if (reply.kind === "whole") return take(reply.message.data);
+  const { body } = reply;
+  return new Promise((resolve, reject) => {
+    let taken = Promise.resolve();
+    body.open({
+      onData(bytes) {
+        taken = taken.then(() => take(bytes)).then(() => body.consumed(bytes.byteLength));
+      },
+      onEnd(end) {
+        if (end.kind === "whole") taken.then(resolve, reject);
+        else reject(new NarunError(isErrorCode(end.code) ? end.code : "STREAM_BROKEN"));
+      },
+    });
+  });
 }
 
 function publicHeaders(headers: Headers | undefined): Record<string, string[]> {

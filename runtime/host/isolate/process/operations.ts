@@ -1,6 +1,6 @@
 import type { FunctionConfig } from "../../../../contracts/index.ts";
+import type { StreamParts } from "../../../../nats/index.ts";
 import { createBindings } from "./bindings/create-bindings.ts";
-import type { StreamParts } from "./bindings/service-exchange.ts";
 import { createCompressionOperations } from "./compression.ts";
 import { createCryptoOperations } from "./crypto/operations.ts";
 import { createFetch } from "./fetch/fetch.ts";

@@ -1,11 +1,11 @@
 import type { FunctionConfig } from "../../../../../contracts/index.ts";
+import type { StreamParts } from "../../../../../nats/index.ts";
 import type { HostOperations } from "../host-calls.ts";
 import { createFindDeclared } from "./declared.ts";
 import { createKvOperations } from "./kv.ts";
 import { createObjectOperations } from "./objects.ts";
 import { createPublishOperations } from "./publish.ts";
 import { createServiceOperations } from "./service.ts";
-import type { StreamParts } from "./service-exchange.ts";
 
 export interface BindingsOptions {
   streams: StreamParts;

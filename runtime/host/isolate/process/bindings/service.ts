@@ -10,9 +10,10 @@ import {
   MAX_HOPS,
   PROBLEM_CONTENT_TYPE,
 } from "../../../../../contracts/index.ts";
+import type { StreamParts } from "../../../../../nats/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../host-calls.ts";
 import type { FindDeclared } from "./declared.ts";
-import { callService, type StreamParts } from "./service-exchange.ts";
+import { callFromIsolate } from "./service-exchange.ts";
 import { messageHeaders, readCall, sizeOf } from "./service-request.ts";
 import { answerOf, type ServiceAnswer } from "./service-response.ts";
 
@@ -42,7 +43,7 @@ export function createServiceOperations(options: ServiceOptions): HostOperations
       const { body, method } = call;
       if (typeof body !== "number" && sizeOf(headers, body) > streams.nats.maxPayload)
         return failed("BODY_TOO_LARGE");
-      const reply = await callService(
+      const reply = await callFromIsolate(
         streams,
         { service, headers, body, timeoutMs: deadline - Date.now() },
         context,
