@@ -2,7 +2,8 @@
  * The sockets that were given as answers: between a handler's end and the host.
  *
  * I1  Nothing is posted beyond the host's credit: what has no room waits here, and shows in `bufferedAmount`.
- * I2  A close is posted after all that was sent before it.
+ * I2  A close is posted after all that was sent before it. Nothing is posted before the answer: the host knows of no
+ *     socket until then.
  */
 import { PostOp } from "../boundary.ts";
 import { postToHost } from "../host-link.ts";
@@ -10,7 +11,10 @@ import { setOwner } from "../owner.ts";
 import { attachSocket, type SocketData, type SocketPeer, type WebSocket } from "./websocket.ts";
 
 interface ClientSocket {
-  peer: SocketPeer;
+  /** Set as soon as it is attached. */
+  peer: SocketPeer | undefined;
+  /** The host has granted something: it knows of the socket. */
+  isKnown: boolean;
   credit: number;
   waiting: SocketData[];
   waitingBytes: number;
@@ -28,19 +32,8 @@ const open = new Map<number, ClientSocket>();
 /** Makes a socket the client's; `onOver` is called when it is closed. */
 export function openClientSocket(id: number, socket: WebSocket, onOver: () => void): void {
   const client: ClientSocket = {
-    peer: attachSocket(socket, {
-      message(data) {
-        // What is sent while the answer is on its way waits, too.
-        client.waiting.push(data);
-        client.waitingBytes += sizeOf(data);
-        pump(id, client);
-      },
-      close(code, reason) {
-        client.closing ??= { code, reason };
-        pump(id, client);
-      },
-      bufferedAmount: () => client.waitingBytes,
-    }),
+    peer: undefined,
+    isKnown: false,
     credit: 0,
     waiting: [],
     waitingBytes: 0,
@@ -48,12 +41,26 @@ export function openClientSocket(id: number, socket: WebSocket, onOver: () => vo
     isClosePosted: false,
     onOver,
   };
+  // What was said before comes at once.
+  client.peer = attachSocket(socket, {
+    message(data) {
+      // What is sent while the answer is on its way waits, too.
+      client.waiting.push(data);
+      client.waitingBytes += sizeOf(data);
+      pump(id, client);
+    },
+    close(code, reason) {
+      client.closing ??= { code, reason };
+      pump(id, client);
+    },
+    bufferedAmount: () => client.waitingBytes,
+  });
   open.set(id, client);
 }
 
 export function messageFromClient(id: number, data: unknown): void {
   setOwner(id);
-  if (typeof data === "string" || data instanceof ArrayBuffer) open.get(id)?.peer.message(data);
+  if (typeof data === "string" || data instanceof ArrayBuffer) open.get(id)?.peer?.message(data);
 }
 
 /** The client has closed, or is gone. */
@@ -62,13 +69,14 @@ export function closeFromClient(id: number, code: unknown, reason: unknown, wasC
   if (client === undefined) return;
   setOwner(id);
   open.delete(id);
-  client.peer.close(Number(code), String(reason), wasClean === true);
+  client.peer?.close(Number(code), String(reason), wasClean === true);
   client.onOver();
 }
 
 export function grantToClient(id: number, bytes: unknown): void {
   const client = open.get(id);
   if (client === undefined || typeof bytes !== "number") return;
+  client.isKnown = true;
   client.credit += bytes;
   pump(id, client);
 }
@@ -83,7 +91,7 @@ function pump(id: number, client: ClientSocket): void {
     postToHost(PostOp.socketMessage, id, data);
   }
   const { closing } = client;
-  if (closing === undefined || client.waiting.length > 0 || client.isClosePosted) return;
+  if (!client.isKnown || closing === undefined || client.waiting.length > 0 || client.isClosePosted) return;
   client.isClosePosted = true;
   postToHost(PostOp.socketClose, id, closing.code, closing.reason);
 }
