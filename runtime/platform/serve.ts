@@ -4,11 +4,11 @@
  * I1  Every request is answered by one `response` or one `failure`.
  * I2  A body that is a stream follows its response under credit; where it breaks, the host is told so, and never that
  *     it is complete.
- * I3  A request is forgotten when it is over (context.ts, `isOver`).
+ * I3  A request is forgotten when it is over (context.ts, `isOver`), or aborted.
  * I4  After `abort` the request's signal is aborted, and the stream of its answer cancelled. An answer that comes all
  *     the same is posted: the host ignores it.
  */
-import { FailureKind, PostOp } from "./boundary.ts";
+import { AbortKind, FailureKind, PostOp } from "./boundary.ts";
 import { Serving } from "./context.ts";
 import { errorText } from "./error-text.ts";
 import { createRequest } from "./fetch/request.ts";
@@ -63,6 +63,8 @@ export function abortRequest(id: number, kind: unknown): void {
   if (serving === undefined) return;
   setOwner(id);
   serving.abort(kind);
+  // Its handler may never be done with it.
+  if (kind !== AbortKind.drain) open.delete(id);
 }
 
 function closeIfOver(serving: Serving): void {
