@@ -22,8 +22,8 @@ export interface AnsweringOptions {
   message: Message;
   /** How the asker reaches this side, where it does not know it by the subject that it asked. */
   answerer?: string;
-  /** The asker no longer waits for the answer. */
-  onGone(): void;
+  /** The asker no longer waits for the answer; `code` says why. */
+  onGone(code: string): void;
 }
 
 export class Answering {
@@ -84,7 +84,7 @@ export class Answering {
     if (this.#isClosed) return;
     const frame = frameOf(control);
     if (frame === undefined) return;
-    if (frame.kind === "cancel") this.#gone();
+    if (frame.kind === "cancel") this.#gone(frame.code);
     else if (frame.kind === "credit") this.#sender?.receive(frame);
     else this.#receiver?.receive(frame, control);
   }
@@ -105,17 +105,17 @@ export class Answering {
     return headers;
   }
 
-  #gone(): void {
+  #gone(code: string): void {
     if (this.#isClosed) return;
+    this.#options.onGone(code);
     this.#receiver?.breakOff("CLIENT_GONE");
-    this.#options.onGone();
   }
 
   #follow(): void {
     if (this.#stopFollowing !== undefined) return;
-    const stopPeer = this.#options.peers.follow(this.#peer, () => this.#gone());
+    const stopPeer = this.#options.peers.follow(this.#peer, () => this.#gone("CLIENT_GONE"));
     const stopState = this.#options.nats.onState((state) => {
-      if (state === "connected") this.#gone();
+      if (state === "connected") this.#gone("STREAM_BROKEN");
     });
     this.#stopFollowing = () => {
       stopPeer();

@@ -67,18 +67,30 @@ export class StreamSender {
 
   /** The body broke: says so at once. */
   break(code: string): void {
-    if (this.#isOver) return;
+    if (this.abandon()) this.#options.send(frameHeaders({ kind: "break", seq: this.#seq++, code }), "");
+  }
+
+  /** What waits is not sent any more: an end that waits for it is said now. */
+  drop(): void {
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+    this.#pump();
+  }
+
+  /** Says nothing more, not even that. Returns whether there was more to say. */
+  abandon(): boolean {
+    if (this.#isOver) return false;
     this.#isOver = true;
     this.#waiting.length = 0;
-    this.#options.send(frameHeaders({ kind: "break", seq: this.#seq++, code }), "");
+    this.#waitingBytes = 0;
+    return true;
   }
 
   /** Takes what the receiver says. */
   receive(frame: Extract<Frame, { kind: "credit" | "cancel" }>): void {
     if (this.#isOver) return;
     if (frame.kind === "cancel") {
-      this.#isOver = true;
-      this.#waiting.length = 0;
+      this.abandon();
       this.#options.onCancel(frame.code);
       return;
     }
@@ -109,8 +121,9 @@ export class StreamSender {
     if (this.#ending === undefined || this.#waiting.length > 0 || this.#isOver) return;
     this.#isOver = true;
     const { code, reason, trailers } = this.#ending;
-    const headers = frameHeaders({ kind: "end", seq: this.#seq++, code });
-    for (const [name, values] of trailers ?? []) headers.set(name, values);
+    const frame = frameHeaders({ kind: "end", seq: this.#seq++, code });
+    // What the frame is comes last: no trailer may say otherwise.
+    const headers: Headers = new Map([...(trailers ?? []), ...frame]);
     this.#options.send(headers, reason);
     this.#options.onEnded?.();
   }

@@ -1,13 +1,16 @@
 /**
  * Work that goes on after a request's answer (`ctx.waitUntil`).
  *
- * I1  It keeps the instance from being idle until it says that it is over, and for `limitMs` at most: then `onLimit`
- *     says so, once.
+ * I1  It keeps the instance from being idle until it says that it is over, and for `limitMs` after its request at most:
+ *     then `onLimit` says so, once.
  */
 export interface BackgroundWork {
+  /** Of requests that are over. */
   readonly size: number;
   has(id: number): boolean;
   begin(id: number): void;
+  /** The request is over: what goes on has its time from now on. */
+  outlive(id: number): void;
   end(id: number): void;
   close(): void;
 }
@@ -18,18 +21,20 @@ export interface BackgroundWorkEvents {
 }
 
 export function createBackgroundWork(limitMs: number, events: BackgroundWorkEvents): BackgroundWork {
+  const begun = new Set<number>();
   const timers = new Map<number, NodeJS.Timeout>();
   const end = (id: number): boolean => {
     clearTimeout(timers.get(id));
-    return timers.delete(id);
+    timers.delete(id);
+    return begun.delete(id);
   };
   return {
     get size() {
       return timers.size;
     },
-    has: (id) => timers.has(id),
-    begin(id) {
-      if (timers.has(id)) return;
+    has: (id) => begun.has(id),
+    begin: (id) => void begun.add(id),
+    outlive(id) {
       const timer = setTimeout(() => {
         if (!end(id)) return;
         events.onLimit(id);
@@ -43,6 +48,7 @@ export function createBackgroundWork(limitMs: number, events: BackgroundWorkEven
     close() {
       for (const timer of timers.values()) clearTimeout(timer);
       timers.clear();
+      begun.clear();
     },
   };
 }

@@ -307,6 +307,7 @@ class LiveInstance implements Instance {
     const requestId = this.#requests.requestIdOf(id);
     this.#log.write("error", `CPU_LIMIT: ${this.#words.overdrawn(usedMs)}`, requestId);
     this.#requests.fail(id, "CPU_LIMIT");
+    void this.#enter(id, EnterOp.abort, id, AbortKind.deadline);
   }
 
   /** The handler ended with V8's word that there is no room. What it keeps would fail every request from now on. */
@@ -370,6 +371,7 @@ class LiveInstance implements Instance {
     await this.#requests.empty(graceMs);
     clearTimeout(warning);
     this.#requests.failAll("CONSUMER_DIED");
+    this.#ends.close();
     this.#phase = "gone";
     this.#service?.close();
     this.#control?.unsubscribe();

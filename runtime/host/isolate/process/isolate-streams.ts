@@ -40,6 +40,8 @@ export interface IsolateStreams {
   openInbound(owner: number, receiver: InboundReceiver): Inbound;
   /** `id` is the isolate's choice: user input. Undefined where it is no id, or one that is open. */
   openOutbound(id: unknown, owner: number, receiver: OutboundReceiver): Outbound | undefined;
+  /** Nobody wants a stream that the isolate has told of, and that was not opened. */
+  discard(id: unknown, owner: number): void;
   /** What an isolate posts about its streams. All of it is user input. */
   chunk(id: unknown, bytes: unknown): void;
   end(id: unknown, why: unknown): void;
@@ -97,6 +99,9 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
           enter(owner, EnterOp.cancel, id);
         },
       };
+    },
+    discard(id, owner) {
+      if (typeof id === "number" && !outbounds.has(id)) enter(owner, EnterOp.cancel, id);
     },
     chunk(id, value) {
       const outbound = outbounds.get(Number(id));

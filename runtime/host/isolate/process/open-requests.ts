@@ -3,7 +3,8 @@
  *
  * I1  Every request is answered once: by the first of response, failure, deadline, limit, end of the instance. It is over
  *     when its answer was sent whole, its stream ended, or nobody waits for it any more.
- * I2  What an isolate posts about a request that is not open is ignored.
+ * I2  What an isolate posts about a request that is not open, or was answered, is ignored; streams and sockets that come
+ *     with it are cancelled, so that their sources do not wait for ever.
  * I3  The isolate hears of every request that ends before its handler is done with it (`abort`).
  * I4  Work in the background (`ctx.waitUntil`) keeps the instance, never the answer, and for its time at most.
  */
@@ -85,18 +86,22 @@ const MAX_STACK_LENGTH = 64 * 1024;
 const MAX_REMEMBERED = 1_000;
 
 const SWITCHING_PROTOCOLS = 101;
-const MAX_CLOSE_REASON_LENGTH = 123;
+const MAX_CLOSE_REASON_BYTES = 123;
+const CLOSED_ABNORMALLY = 1006;
 
 interface Open {
   requestId: string;
   method: string;
   /** Epoch milliseconds. */
   deadline: number;
+  takenAt: number;
   hops: number;
   timer: NodeJS.Timeout;
   message: Message;
   exchange: Exchange | undefined;
-  /** Set when the head was sent and the body streams. */
+  /** The isolate has said what the answer is. */
+  isAnswered: boolean;
+  /** Set while the answer's body comes from the isolate, or goes out in frames. */
   body: BodySender | undefined;
   socket: Socket | undefined;
   done: (error?: string) => void;
@@ -134,7 +139,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
 
   /** Forgets a request; what was begun for it is ended. */
   const close = (id: number, request: Open, error?: ErrorCode) => {
-    requests.delete(id);
+    if (!requests.delete(id)) return;
     clearTimeout(request.timer);
     if (request.exchange !== undefined) {
       byToken.delete(request.exchange.token);
@@ -142,7 +147,8 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     }
     if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value ?? 0);
     remembered.set(id, request.requestId);
-    if (!background.has(id)) options.onOver(id);
+    if (background.has(id)) background.outlive(id);
+    else options.onOver(id);
     request.done(error === undefined ? undefined : `${error}: ${errorEntry(error).title}`);
     rest();
   };
@@ -154,10 +160,12 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
   };
   const fail = (id: number, code: ErrorCode) => {
     const request = requests.get(id);
-    if (request?.body === undefined) return finish(id, replyFromError(code), code);
-    // Its head is out: what follows must not look whole.
-    request.body.break(code);
-    close(id, request, code);
+    if (request === undefined) return;
+    const { body } = request;
+    if (body?.isHeadOut === true) close(id, request, code);
+    else finish(id, replyFromError(code), code);
+    // What is out must not look whole; what is still with the isolate is cancelled.
+    body?.break(code);
   };
   const failWith = (id: number, code: ErrorCode, why: string) => {
     log.write("error", `${code}: ${why}`, requestIdOf(id));
@@ -169,20 +177,22 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     abort(id, kind);
     end();
   };
-  const onGone = (id: number) => {
+  const onDeadline = (id: number, waitMs: number) => {
+    const why = `no answer within ${waitMs} ms (limits.timeoutMs is ${limits.timeoutMs} ms)`;
+    giveUp(id, AbortKind.deadline, () => failWith(id, "DEADLINE_EXCEEDED", why));
+  };
+  const waitForAnswer = (id: number, waitMs: number) => setTimeout(() => onDeadline(id, waitMs), waitMs);
+  /** Nobody waits for the answer; where its time is over, this clock is merely late. */
+  const onGone = (id: number, code: string) => {
     const request = requests.get(id);
     if (request === undefined) return;
+    if (code === "DEADLINE_EXCEEDED") return onDeadline(id, Date.now() - request.takenAt);
     giveUp(id, AbortKind.clientGone, () => {
       request.body?.break("CLIENT_GONE");
       close(id, request, "CLIENT_GONE");
     });
   };
 
-  const waitForAnswer = (id: number, waitMs: number) =>
-    setTimeout(() => {
-      const why = `no answer within ${waitMs} ms (limits.timeoutMs is ${limits.timeoutMs} ms)`;
-      giveUp(id, AbortKind.deadline, () => failWith(id, "DEADLINE_EXCEEDED", why));
-    }, waitMs);
   const beginStream = (id: number, request: Open, body: BodySender) => {
     clearTimeout(request.timer);
     request.body = body;
@@ -212,12 +222,25 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
         else log.write("error", `${code}: ${why}`, request.requestId);
         fail(id, code);
       },
-      onGone: () => onGone(id),
+      onGone: (code) => onGone(id, code),
     });
     if (sent.kind === "message") return finish(id, sent.reply);
     if (sent.kind === "refused") return failWith(id, sent.code, sent.why);
-    // A body without a stream of frames is collected: the deadline holds until it was sent.
-    if (sent.body !== undefined) beginStream(id, request, sent.body);
+    // One that is collected has its deadline until it was sent.
+    if (sent.body.isHeadOut) beginStream(id, request, sent.body);
+    else request.body = sent.body;
+  };
+
+  /** The request that the isolate answers now, for the first time. */
+  const answered = (id: number): Open | undefined => {
+    const request = requests.get(id);
+    if (request === undefined || request.isAnswered) return undefined;
+    request.isAnswered = true;
+    return request;
+  };
+  const refuseSocket = (id: number) => {
+    if (requests.get(id)?.socket !== undefined) return;
+    void options.enterSocket(EnterOp.socketClose, id, CLOSED_ABNORMALLY, "", false);
   };
 
   return {
@@ -229,7 +252,9 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     },
     open(message, done) {
       const id = nextId++;
-      const exchange = Exchange.of({ nats, peers, message, onGone: () => onGone(id) });
+      const asked = Exchange.of({ nats, peers, message, onGone: (code) => onGone(id, code) });
+      // Whoever uses the token of another does not get to be heard in its place.
+      const exchange = asked !== undefined && byToken.has(asked.token) ? undefined : asked;
       const hasRest = exchange?.hasStreamedBody === true;
       const request = requestFromMessage(
         message,
@@ -243,10 +268,12 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
         requestId,
         method,
         deadline,
+        takenAt: Date.now(),
         hops,
         timer,
         message,
         exchange,
+        isAnswered: false,
         body: undefined,
         socket: undefined,
         done,
@@ -256,7 +283,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       if (!hasRest) return { id, request };
       const { id: bodyId, begin } = exchange.openBody(streams(), id, message.data, () => {
         const open = requests.get(id);
-        if (open === undefined || open.body !== undefined) return;
+        if (open === undefined || open.body?.isHeadOut === true) return;
         // How long the client takes to send is not the function's fault: its time begins now.
         clearTimeout(open.timer);
         open.timer = waitForAnswer(id, limits.timeoutMs);
@@ -267,26 +294,31 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       requests.get(byToken.get(token) ?? 0)?.exchange?.receive(message);
     },
     respond(id, status, headerBlock, body) {
-      const request = requests.get(id);
-      if (request === undefined || request.body !== undefined) return;
+      const request = answered(id);
+      if (request === undefined) return streams().discard(body, id);
       // Before it is taken apart: a block of many megabytes would hold the thread that all functions share.
       const blockSize = typeof headerBlock === "string" ? headerBlock.length : 0;
       if (blockSize > MAX_HEADER_BYTES) {
         const why = `header fields of ${blockSize} bytes; ${MAX_HEADER_BYTES} is the most`;
+        streams().discard(body, id);
         return failWith(id, "RESPONSE_TOO_LARGE", why);
       }
-      const reply = replyFromResponse(status, headerBlock, typeof body === "number" ? undefined : body);
+      const content = typeof body === "number" ? undefined : body;
+      const reply =
+        status === SWITCHING_PROTOCOLS ? undefined : replyFromResponse(status, headerBlock, content);
       if (reply === undefined) {
+        streams().discard(body, id);
         const why = "the response has a status or a header field that HTTP cannot carry";
         return failWith(id, "BAD_REPLY", why);
       }
       send(id, request, reply, body);
     },
     upgrade(id, headerBlock) {
-      const request = requests.get(id);
-      if (request === undefined || request.body !== undefined) return;
+      const request = answered(id);
+      if (request === undefined) return refuseSocket(id);
       const reply = replyFromResponse(SWITCHING_PROTOCOLS, headerBlock, undefined);
       if (reply === undefined || request.exchange?.isUpgrade !== true) {
+        refuseSocket(id);
         const why =
           "a WebSocket is the answer to a request that did not ask for one, or its header fields are not valid";
         return failWith(id, "BAD_REPLY", why);
@@ -296,6 +328,10 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
         onCredit: (bytes) => void options.enterSocket(EnterOp.socketCredit, id, bytes),
         onClose: (...how) => void options.enterSocket(EnterOp.socketClose, id, ...how),
         onOver: () => close(id, request),
+        onBroken: (code) => onGone(id, code),
+        onMisuse(code, why) {
+          log.write("error", `${code}: ${why}`, request.requestId);
+        },
       });
       request.socket = socket;
       beginStream(id, request, socket);
@@ -304,11 +340,11 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       if (typeof data === "string" || data instanceof ArrayBuffer) requests.get(id)?.socket?.message(data);
     },
     socketClose(id, code, reason) {
-      requests.get(id)?.socket?.close(closeCodeOf(code), String(reason).slice(0, MAX_CLOSE_REASON_LENGTH));
+      requests.get(id)?.socket?.close(closeCodeOf(code), closeReasonOf(reason));
     },
     refuse(id, kind, text) {
-      const request = requests.get(id);
-      if (request === undefined || request.body !== undefined) return;
+      const request = answered(id);
+      if (request === undefined) return;
       if (kind === FailureKind.methodNotAllowed) return finish(id, replyMethodNotAllowed(text));
       if (kind === FailureKind.noResponse) return failWith(id, "HANDLER_RETURNED_NO_RESPONSE", text);
       fail(id, "HANDLER_THREW");
@@ -344,6 +380,12 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
             };
           }),
   };
+}
+
+/** A text that a close frame cannot carry is none. */
+function closeReasonOf(reason: unknown): string {
+  const isUsable = typeof reason === "string" && Buffer.byteLength(reason) <= MAX_CLOSE_REASON_BYTES;
+  return isUsable ? reason : "";
 }
 
 /** What may go over the wire (RFC 6455, section 7.4); of anything else that no code was given. */

@@ -4,6 +4,8 @@ export interface RequestEnds {
   signalOf(id: number): AbortSignal;
   /** The request is over. */
   end(id: number): void;
+  /** All are. */
+  close(): void;
 }
 
 export function createRequestEnds(): RequestEnds {
@@ -19,6 +21,10 @@ export function createRequestEnds(): RequestEnds {
       const controller = controllers.get(id);
       controllers.delete(id);
       controller?.abort();
+    },
+    close() {
+      for (const controller of controllers.values()) controller.abort();
+      controllers.clear();
     },
   };
 }

@@ -11,17 +11,18 @@ import type { Exchange } from "./exchange.ts";
 import type { Outbound, OutboundReceiver } from "./isolate-streams.ts";
 import { type Reply, replySize } from "./reply-to-message.ts";
 
-/** A body that is under way in frames. */
+/** A body that is under way. */
 export interface BodySender {
-  /** Says that it is not whole. */
+  /** Its head has gone to the asker: it cannot get another answer. */
+  readonly isHeadOut: boolean;
+  /** It ends here, and is not whole. */
   break(code: ErrorCode): void;
 }
 
 export type Sent =
   /** It is one message. */
   | { kind: "message"; reply: Reply }
-  /** It is under way; undefined: it is being collected, nothing of it is out. */
-  | { kind: "streams"; body: BodySender | undefined }
+  | { kind: "streams"; body: BodySender }
   | { kind: "refused"; code: ErrorCode; why: string };
 
 export interface SendBodyOptions {
@@ -38,7 +39,7 @@ export interface SendBodyOptions {
   onWhole(): void;
   onBroken(code: ErrorCode, why: string): void;
   /** The asker wants no more of it. */
-  onGone(): void;
+  onGone(code: string): void;
 }
 
 export function sendBody(options: SendBodyOptions): Sent {
@@ -88,6 +89,7 @@ function stream(options: SendBodyOptions, exchange: Exchange): Sent {
   return {
     kind: "streams",
     body: {
+      isHeadOut: true,
       break(code) {
         sender.break(code);
         outbound.cancel();
@@ -106,7 +108,7 @@ function sendWhole({ reply, onWhole, onGone }: SendBodyOptions, exchange: Exchan
   });
   sender.write(bytes);
   sender.end();
-  return { kind: "streams", body: { break: (code) => sender.break(code) } };
+  return { kind: "streams", body: { isHeadOut: true, break: (code) => sender.break(code) } };
 }
 
 /** For an asker that takes one message only. */
@@ -133,7 +135,7 @@ function collect({ nats, message, reply, limits, openOutbound, onWhole, onBroken
   });
   if (outbound === undefined) return { kind: "refused", code: "BAD_REPLY", why: "the body is no stream" };
   outbound.grant(MAX_FRAME_BYTES);
-  return { kind: "streams", body: undefined };
+  return { kind: "streams", body: { isHeadOut: false, break: () => outbound.cancel() } };
 }
 
 function tooLarge(bytes: number, limit: number) {

@@ -1,10 +1,11 @@
 /**
  * A WebSocket between an isolate and its client: messages in frames, both ways, under credit.
  *
- * I1  The isolate gets whole messages, `MAX_SOCKET_MESSAGE_BYTES` each at most: a larger one closes the socket (1009).
+ * I1  A message has `MAX_SOCKET_MESSAGE_BYTES` at most, either way: a larger one closes the socket (1009).
  * I2  The client is given credit again when the isolate has taken a message: a slow function slows its clients.
- * I3  The isolate may send again what has left for the client; until then it waits with the isolate.
- * I4  Its end is told once, to whichever side did not begin it.
+ * I3  The isolate may send again what has left for the client; until then it waits with the isolate. One that sends all
+ *     the same has tampered with its platform: the socket breaks.
+ * I4  Its end is told once, to whichever side did not begin it. What waits for a client that has closed is dropped.
  */
 import { MAX_SOCKET_MESSAGE_BYTES } from "../../../../contracts/index.ts";
 import type { Answering, Headers } from "../../../../nats/index.ts";
@@ -14,6 +15,7 @@ export interface Socket {
   message(data: string | ArrayBuffer): void;
   /** The isolate closes it. */
   close(code: number, reason: string): void;
+  readonly isHeadOut: true;
   /** It cannot go on: the asker is told, and the isolate. */
   break(code: string): void;
 }
@@ -27,6 +29,10 @@ export interface SocketOptions {
   onClose(code: number, reason: string, wasClean: boolean): void;
   /** Both sides have closed. */
   onOver(): void;
+  /** It cannot go on, for a reason of the asker's side. */
+  onBroken(code: string): void;
+  /** The isolate did what it must not; the socket ends of it. */
+  onMisuse(code: "RESPONSE_TOO_LARGE" | "BAD_REPLY", why: string): void;
 }
 
 /** RFC 6455, section 7.4.1. */
@@ -44,26 +50,43 @@ export function createSocket({
   onCredit,
   onClose,
   onOver,
+  onBroken,
+  onMisuse,
 }: SocketOptions & { answering: Answering; head: Headers }): Socket {
   let fragments: Uint8Array[] = [];
   let size = 0;
   let hasClosed = false;
   let hasHeardClose = false;
+  /** What the isolate may send. */
+  let credit = 0;
+  /** What it may send again, as it has left. */
+  let owed = 0;
 
   const heard = (code: number, reason: string, wasClean: boolean) => {
     if (hasHeardClose) return;
     hasHeardClose = true;
     onClose(code, reason, wasClean);
-    if (hasClosed) onOver();
   };
   const close = (code: number, reason: string) => {
     if (hasClosed) return;
     hasClosed = true;
     sender.close(code, reason);
   };
+  /** The client hears nothing more: the end is said at once, whatever waits. */
+  const closeNow = (code: number, reason: string) => {
+    sender.drop();
+    close(code, reason);
+    onOver();
+  };
+  const tooBig = () => {
+    heard(CloseCode.tooBig, "", false);
+    receiver.cancel("BODY_TOO_LARGE");
+    closeNow(CloseCode.tooBig, `a message has at most ${MAX_SOCKET_MESSAGE_BYTES} bytes`);
+  };
   const sender = answering.beginResponse(head, {
     onCredit: () => payBack(),
-    onCancel: () => heard(CloseCode.abnormal, "", false),
+    // A cancel of the asker ends the exchange, see `onGone`.
+    onCancel: () => undefined,
     onEnded: () => {
       if (hasHeardClose) onOver();
     },
@@ -73,12 +96,7 @@ export function createSocket({
     onMessage(kind, bytes, hasMore) {
       fragments.push(bytes);
       size += bytes.byteLength;
-      if (size > MAX_SOCKET_MESSAGE_BYTES) {
-        receiver.cancel("BODY_TOO_LARGE");
-        close(CloseCode.tooBig, `a message has at most ${MAX_SOCKET_MESSAGE_BYTES} bytes`);
-        heard(CloseCode.tooBig, "", false);
-        return;
-      }
+      if (size > MAX_SOCKET_MESSAGE_BYTES) return tooBig();
       if (hasMore) return receiver.consumed(bytes.byteLength, WINDOW_BYTES);
       const whole = Buffer.concat(fragments, size);
       fragments = [];
@@ -87,24 +105,43 @@ export function createSocket({
       void onMessage(data).then(() => receiver.consumed(bytes.byteLength, WINDOW_BYTES));
     },
     onEnd(end) {
-      if (end.kind === "whole") heard(Number(end.code) || CloseCode.noStatus, end.reason, true);
-      else heard(CloseCode.abnormal, "", false);
+      if (end.kind === "broken") return onBroken(end.code);
+      const code = Number(end.code) || CloseCode.noStatus;
+      heard(code, end.reason, true);
+      closeNow(code, end.reason);
     },
   });
-  /** What the isolate may send again, as it has left. */
-  let owed = 0;
+  const grant = (bytes: number) => {
+    credit += bytes;
+    onCredit(bytes);
+  };
   const payBack = () => {
     if (sender.waitingBytes > 0 || owed < WINDOW_BYTES / 2) return;
-    onCredit(owed);
+    grant(owed);
     owed = 0;
   };
   receiver.grant(WINDOW_BYTES);
-  onCredit(WINDOW_BYTES);
+  grant(WINDOW_BYTES);
   return {
+    isHeadOut: true,
     message(data) {
-      if (typeof data === "string") sender.message("text", Buffer.from(data));
-      else sender.message("binary", new Uint8Array(data));
-      owed += MESSAGE_OVERHEAD_BYTES + (typeof data === "string" ? data.length : data.byteLength);
+      if (hasClosed) return;
+      const bytes = typeof data === "string" ? Buffer.from(data) : new Uint8Array(data);
+      if (bytes.byteLength > MAX_SOCKET_MESSAGE_BYTES) {
+        onMisuse(
+          "RESPONSE_TOO_LARGE",
+          `a message of ${bytes.byteLength} bytes; ${MAX_SOCKET_MESSAGE_BYTES} is the most`,
+        );
+        return tooBig();
+      }
+      if (credit <= 0) {
+        onMisuse("BAD_REPLY", "a message was sent that there was no room for");
+        return onBroken("BAD_REPLY");
+      }
+      const cost = MESSAGE_OVERHEAD_BYTES + (typeof data === "string" ? data.length : data.byteLength);
+      credit -= cost;
+      owed += cost;
+      sender.message(typeof data === "string" ? "text" : "binary", bytes);
       payBack();
     },
     close,
