@@ -210,6 +210,17 @@ describe("docs/functions.md", () => {
     }
   });
 
+  it("compiles JSX and follows aliases as a function's tsconfig.json says", async () => {
+    const compilerOptions = { jsx: "react-jsx", jsxImportSource: "hono/jsx", paths: { "@/*": ["./*"] } };
+    await world.push("jsx", {
+      "index.tsx": `import { name } from "@/name.ts";
+        export default () => new Response(String(<p>{name}</p>));`,
+      "name.ts": `export const name = "Ada";`,
+      "tsconfig.json": JSON.stringify({ compilerOptions }),
+    });
+    expect((await world.call("/jsx")).text).toBe("<p>Ada</p>");
+  });
+
   it("says of no global that it is not there when it is", async () => {
     const [, list = ""] = /^Not there as globals: (.*)\.$/m.exec(page) ?? [];
     const names = [...list.matchAll(/`(\w+)`/g)].map(([, name = ""]) => name);
