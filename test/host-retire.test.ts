@@ -92,6 +92,18 @@ describe("a host that dies twice within a minute without a word", () => {
   });
 });
 
+describe("a revision whose top level V8 cannot end", () => {
+  it("does not go live, and costs nobody else a request", { timeout: 60_000 }, async () => {
+    await using world = await startWorld();
+    await world.push("neighbour", slowSource);
+    const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
+    const push = world.push("stuck", `${STUCK} export default () => new Response("never");`, { limits });
+    await expect(push).rejects.toMatchObject({ code: "TRIAL_FAILED" });
+    await traffic.more(2);
+    for (const { status, text } of await traffic.stop()) expect([status, text]).toEqual([200, "well"]);
+  });
+});
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -146,14 +146,18 @@ function createEngineOf<Made extends Sandbox>(
   return {
     async create(memoryMb, onPost) {
       let made: Made | undefined;
+      const loading = Promise.withResolvers<LoadOutcome>();
       const isolate = new ivm.Isolate({
         snapshot,
         memoryLimit: memoryMb,
-        onCatastrophicError: (message) => onCatastrophe(message, made),
+        onCatastrophicError(message) {
+          // A module that is being evaluated will not say so itself any more.
+          loading.resolve({ kind: "cpu-limit", stack: "" });
+          onCatastrophe(message, made);
+        },
         inspector: isInspected,
       });
       const context = await isolate.createContext({ inspector: isInspected });
-      const loading = Promise.withResolvers<LoadOutcome>();
       const receive: OnPost = (op, a, b, c, d) => {
         if (op !== PostOp.loaded) onPost(op, a, b, c, d);
         else loading.resolve(a === "" ? { kind: "ok" } : { kind: "no-handler", reason: String(a) });
@@ -239,7 +243,7 @@ function createSandbox(parts: Parts): Sandbox {
           if (referrer === entry) return specifier === "load" ? loadModule : module;
           throw new Error(`cannot import ${JSON.stringify(specifier)}: the bundle is one module`);
         });
-        await entry.evaluate({ timeout: cpuMs });
+        await Promise.race([entry.evaluate({ timeout: cpuMs }), loading.promise]);
         return await loading.promise;
       } catch (error) {
         return outcomeOf(error);
