@@ -21,7 +21,7 @@ test("`npm start` runs the examples; a signal to npm alone drains everything", a
       NODE_OPTIONS: "",
       NARUN_NATS_URL: undefined,
     },
-    timeout: 25_000,
+    timeout: 50_000,
   });
   const pid = child.pid ?? 0;
   try {
@@ -29,11 +29,15 @@ test("`npm start` runs the examples; a signal to npm alone drains everything", a
     child.stdout.on("data", (chunk: Buffer) => {
       stdout += chunk.toString();
     });
-    const [, url = ""] = await eventually(() => {
-      const match = /^ {2}curl (http:\S+)$/m.exec(stdout);
-      if (match === null) throw new Error(stdout);
-      return match;
-    });
+    // Nothing is built or cached yet, and every example is pushed: a busy machine takes its time.
+    const [, url = ""] = await eventually(
+      () => {
+        const match = /^ {2}curl (http:\S+)$/m.exec(stdout);
+        if (match === null) throw new Error(stdout);
+        return match;
+      },
+      { timeoutMs: 30_000 },
+    );
     expect(stdout).toMatch(/^hello {2,}isolate /m);
     expect((await fetch(url)).status).toBe(200);
     const started = descendantsOf(pid);
@@ -45,4 +49,4 @@ test("`npm start` runs the examples; a signal to npm alone drains everything", a
   } finally {
     await endAll(descendantsOf(pid));
   }
-});
+}, 60_000);
