@@ -16,12 +16,13 @@ export function residentMemory(pid: number): number {
 
 /**
  * The isolate host that a `narun up` started, where it has one trust group: the process that runs under Node's permission
- * model, the innermost where a sandbox program is around it.
+ * model. The sandbox program that may be around it has the same arguments.
  */
 export function hostOf(pid: number): number {
-  const found = childrenOf(pid).findLast((child) =>
-    readFileSync(`/proc/${child}/cmdline`, "utf8").split("\0").includes("--permission"),
-  );
+  const found = childrenOf(pid).find((child) => {
+    const [program, ...args] = readFileSync(`/proc/${child}/cmdline`, "utf8").split("\0");
+    return program === process.execPath && args.includes("--permission");
+  });
   if (found === undefined) throw new Error(`process ${pid} has no isolate host`);
   return found;
 }
