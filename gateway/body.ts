@@ -3,9 +3,11 @@
  *
  * I1  A body is never read beyond its limit. One whose announced length is over it is not read at all.
  * I2  Nothing more is read than there is credit to send on, but for one chunk.
- * I3  A body that ends before its end (its client went away) is told as broken, never as whole.
+ * I3  A body that nobody wants is read on and dropped: its client may look at the answer only when it has sent all of it.
+ * I4  A body that ends before its end (its client went away) is told as broken, never as whole.
  */
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
+import { isHopByHopHeader, isReservedHeader } from "../contracts/index.ts";
 import { type BodyRest, createHeaders, type Headers, type Nats, type StreamSender } from "../nats/index.ts";
 
 export type Body =
@@ -74,6 +76,7 @@ const MAX_WAITING_BYTES = 64 * 1024;
 
 function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBodyOptions): BodyRest {
   let size = alreadyRead;
+  let isWanted = true;
   return {
     pipe(sender: StreamSender) {
       const finish = () => incoming.off("data", onData).off("end", onEnd).off("close", onClose);
@@ -82,6 +85,7 @@ function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBod
         if (size > options.maxBytes) {
           finish();
           incoming.pause();
+          if (!isWanted) return;
           sender.break("BODY_TOO_LARGE");
           return options.onTooLarge();
         }
@@ -92,15 +96,17 @@ function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBod
         finish();
         sender.end(trailersOf(incoming));
       };
-      const onClose = () => {
-        finish();
-        sender.break("CLIENT_GONE");
-      };
+      // The end of its connection ends the whole request, which whoever reads this hears first.
+      const onClose = () => void finish();
       incoming.on("data", onData).on("end", onEnd).on("close", onClose);
       incoming.resume();
       return () => {
         if (sender.waitingBytes <= MAX_WAITING_BYTES) incoming.resume();
       };
+    },
+    cancel() {
+      isWanted = false;
+      incoming.resume();
     },
   };
 }
@@ -108,8 +114,10 @@ function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBod
 /** Header fields that came after the body (RFC 9110, section 6.5). */
 function trailersOf({ rawTrailers }: IncomingMessage): Headers {
   const fields: [string, string][] = [];
-  for (let index = 0; index + 1 < rawTrailers.length; index += 2)
-    fields.push([rawTrailers[index] ?? "", rawTrailers[index + 1] ?? ""]);
+  for (let index = 0; index + 1 < rawTrailers.length; index += 2) {
+    const [name = "", value = ""] = rawTrailers.slice(index, index + 2);
+    if (!isReservedHeader(name) && !isHopByHopHeader(name.toLowerCase())) fields.push([name, value]);
+  }
   return createHeaders(fields);
 }
 

@@ -128,7 +128,7 @@ export class Dispatcher {
     for (const { job, flight } of this.#underWay()) {
       if (flight.kind === "streaming") this.#breakOff(job, "STREAM_BROKEN");
       else if (mayRepeat(job)) this.#repeat(job);
-      else if (flight.exchange?.hasSentRest) this.#fail(job, "STREAM_BROKEN");
+      else if (job.request.rest !== undefined) this.#fail(job, "STREAM_BROKEN");
     }
     for (const service of this.#hold.services()) {
       for (const job of this.#hold.all(service)) {
@@ -209,7 +209,7 @@ export class Dispatcher {
     headers.delete(headerNames.stream);
     headers.delete(headerNames.body);
     if (target === "shared" || !request.streams) return undefined;
-    const exchange = new Asking({ nats, answerer: target.id, presence, rest });
+    const exchange = new Asking({ nats, presence, answerer: target.id, rest });
     headers.set(headerNames.stream, [exchange.token]);
     if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
     return exchange;
@@ -271,11 +271,14 @@ export class Dispatcher {
 
   #repeat(job: Job): void {
     this.#options.observer.resent(job.service);
+    if (job.phase.kind === "in-flight") job.phase.exchange?.cancel("STREAM_BROKEN");
     this.#leave(job);
     this.#park(job, "readmit");
   }
 
   #fail(job: Job, code: ErrorCode): void {
+    // An answer that comes all the same would wait for somebody to read it.
+    if (job.phase.kind === "in-flight") job.phase.exchange?.cancel(code);
     this.#leave(job);
     this.#settle(job, { kind: "failed", code });
     this.#pump(job.service);

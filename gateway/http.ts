@@ -103,9 +103,12 @@ function serveUpgrade(options: HttpOptions, incoming: IncomingMessage, socket: S
   // Node has let go of the connection: nobody else tells of its end, or ends it.
   const onClose = () => void outgoing.emit("close");
   socket.once("close", onClose);
+  const { notice, ignore } = noticeEnd(socket);
+  notice();
   socket.on("error", () => socket.destroy());
   outgoing.once("finish", () => socket.end());
   const release = () => {
+    ignore();
     socket.off("close", onClose);
     outgoing.detachSocket(socket);
   };
@@ -114,6 +117,19 @@ function serveUpgrade(options: HttpOptions, incoming: IncomingMessage, socket: S
     options.log.error({ requestId: exchange.requestId, error: messageOf(error) }, "an upgrade failed");
     socket.destroy();
   });
+}
+
+/** Closes a connection that its client has closed, though nobody reads from it yet. */
+function noticeEnd(socket: Socket): { notice(): void; ignore(): void } {
+  const onReadable = () => {
+    // What has come is somebody else's to read; the end is told only to who reads.
+    if (socket.readableLength === 0) socket.read();
+  };
+  const onEnd = () => void socket.destroy();
+  return {
+    notice: () => void socket.on("readable", onReadable).once("end", onEnd),
+    ignore: () => void socket.off("readable", onReadable).off("end", onEnd),
+  };
 }
 
 /** What Node's parser cannot make a request of: there is no request to answer, only a socket. */
@@ -260,8 +276,10 @@ function writeStreamed(
   { message, body, cold }: Extract<Outcome, { kind: "stream" }>,
   { isUnread, cancel }: { isUnread: boolean; cancel: () => void },
 ): void {
-  const { outgoing, method, requestId, pattern, startedMs, upgrade } = exchange;
-  const head = toStreamHead(message);
+  const { incoming, outgoing, method, requestId, pattern, startedMs, upgrade } = exchange;
+  const read = toStreamHead(message);
+  // A function may say so of a request that did not ask: whoever reads the connection would lose its place in it.
+  const head = upgrade === undefined && read?.status === SWITCHING_PROTOCOLS ? undefined : read;
   if (upgrade !== undefined && head?.status === SWITCHING_PROTOCOLS) {
     head.headers.push("X-Request-Id", requestId);
     upgrade.release();
@@ -279,7 +297,9 @@ function writeStreamed(
   head.headers.push("X-Request-Id", requestId);
   if (cold !== undefined) head.headers.push("Server-Timing", serverTiming(cold));
   if (isUnread || options.isDraining()) head.headers.push("Connection", "close");
-  writeStream(outgoing, head, body);
+  // What is sent behind an answer must not reset its connection before the client has read it.
+  const end = isUnread ? () => lingerFor(incoming, () => outgoing.end()) : () => outgoing.end();
+  writeStream(outgoing, head, body, end);
   options.metrics.answered(method, pattern, head.status, performance.now() - startedMs);
 }
 

@@ -18,7 +18,7 @@ import {
 
 export interface Relay {
   /** The caller's exchange; undefined where it takes one message only. `onGone`: it no longer waits. */
-  open(message: Message, onGone: () => void): RelayedCall | undefined;
+  open(message: Message, onGone: (code: string) => void): RelayedCall | undefined;
   close(): void;
 }
 
@@ -47,7 +47,8 @@ export function createRelay({ nats, peers, id }: { nats: Nats; peers: Peers; id:
   return {
     open(message, onGone) {
       const answering = Answering.of({ nats, peers, message, answerer: id, onGone });
-      if (answering === undefined) return undefined;
+      // Whoever uses the token of another does not get to be heard in its place.
+      if (answering === undefined || calls.has(answering.token)) return undefined;
       calls.set(answering.token, answering);
       return relayedCall(answering, () => {
         calls.delete(answering.token);
@@ -94,15 +95,16 @@ function restOf(
   maxBytes: number,
   onTooLarge: () => void,
 ): BodyRest {
+  let receiver: StreamReceiver | undefined;
   return {
     pipe(sender) {
       let size = alreadyRead;
-      const receiver: StreamReceiver = answering.receiveBody({
+      const source = answering.receiveBody({
         onData(bytes) {
           size += bytes.byteLength;
           if (size > maxBytes) {
             sender.break("BODY_TOO_LARGE");
-            receiver.cancel("BODY_TOO_LARGE");
+            source.cancel("BODY_TOO_LARGE");
             return onTooLarge();
           }
           sender.write(bytes);
@@ -113,10 +115,12 @@ function restOf(
           else sender.break(end.code);
         },
       });
-      const owed = createDebt((bytes) => receiver.consumed(bytes, WINDOW_BYTES));
-      receiver.grant(WINDOW_BYTES);
+      const owed = createDebt((bytes) => source.consumed(bytes, WINDOW_BYTES));
+      receiver = source;
+      source.grant(WINDOW_BYTES);
       return () => owed.pay(sender.waitingBytes);
     },
+    cancel: () => receiver?.cancel("BODY_NOT_WANTED"),
   };
 }
 

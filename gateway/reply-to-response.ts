@@ -16,6 +16,7 @@ import type { StreamHead } from "./stream-response.ts";
 export type ReplyVerdict = "no-responders" | "draining" | "answer" | "stream" | "frame" | "unreadable";
 
 const NO_RESPONDERS = 503;
+const SWITCHING_PROTOCOLS = 101;
 
 export function readVerdict(message: Message): ReplyVerdict {
   try {
@@ -71,7 +72,8 @@ function errorOf(headers: Headers, requestId: string): GatewayResponse | undefin
 function answerOf(headers: Headers, data: Uint8Array, method: string): GatewayResponse | undefined {
   const status = statusOf(headers);
   const read = fieldsOf(headers);
-  if (read === undefined) return undefined;
+  // A switch of protocols is told by a stream only: on a connection that stays HTTP it would desynchronise whoever reads it.
+  if (read === undefined || status === SWITCHING_PROTOCOLS) return undefined;
   const { fields, announcedLength } = read;
   if (status === 204 || status === 304) return { status, headers: fields, body: undefined };
   if (method === "HEAD") {

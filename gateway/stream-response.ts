@@ -17,7 +17,13 @@ export interface StreamHead {
   length: number | undefined;
 }
 
-export function writeStream(outgoing: ServerResponse, head: StreamHead, body: ResponseBody): void {
+/** `end`: ends the answer, when all of it was written. */
+export function writeStream(
+  outgoing: ServerResponse,
+  head: StreamHead,
+  body: ResponseBody,
+  end: () => void,
+): void {
   const { status, headers, length } = head;
   if (length !== undefined) headers.push("Content-Length", String(length));
   outgoing.writeHead(status, headers);
@@ -31,11 +37,11 @@ export function writeStream(outgoing: ServerResponse, head: StreamHead, body: Re
         if (error === null || error === undefined) body.consumed(bytes.byteLength);
       });
     },
-    onEnd(end) {
+    onEnd(how) {
       if (outgoing.destroyed) return;
-      if (end.kind === "broken" || (length !== undefined && sent !== length)) return cut(outgoing);
-      addTrailers(outgoing, end);
-      outgoing.end();
+      if (how.kind === "broken" || (length !== undefined && sent !== length)) return cut(outgoing);
+      addTrailers(outgoing, how);
+      end();
     },
   });
 }

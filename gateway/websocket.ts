@@ -65,6 +65,8 @@ export function createWebSockets(): WebSockets {
   const alive = new WeakSet<WebSocket>();
   const pings = setInterval(() => {
     for (const client of server.clients) {
+      // The answer of one that waits for its function is not read.
+      if (client.isPaused) continue;
       if (!alive.has(client)) client.terminate();
       alive.delete(client);
       client.ping();
@@ -98,37 +100,54 @@ export function createWebSockets(): WebSockets {
 }
 
 function connect(client: WebSocket, body: ResponseBody, cancel: () => void): void {
-  const sender = body.openSocket({
-    onMessage(kind, bytes, hasMore) {
-      client.send(bytes, { binary: kind === "binary", fin: !hasMore }, (error) => {
-        if (error === undefined || error === null) body.consumed(bytes.byteLength);
-      });
-    },
-    onCredit() {
-      if (client.isPaused && sender.waitingBytes <= MAX_WAITING_BYTES) client.resume();
-    },
-    onEnd(end) {
-      if (end.kind === "whole") sender.close(Number(end.code), end.reason);
-      closeClient(client, end);
-    },
+  body.openSocket((sender) => {
+    client.on("message", (data: Buffer, isBinary) => {
+      sender.message(isBinary ? "binary" : "text", data);
+      if (sender.waitingBytes > MAX_WAITING_BYTES) client.pause();
+    });
+    client.on("close", (code, reason) => {
+      if (code === CloseCode.abnormal) cancel();
+      else sender.close(code, reason.toString());
+    });
+    // A close follows.
+    client.on("error", () => undefined);
+    return {
+      onMessage(kind, bytes, hasMore) {
+        // Of a client that is gone, too: the instance would wait for ever to say its last.
+        client.send(bytes, { binary: kind === "binary", fin: !hasMore }, () =>
+          body.consumed(bytes.byteLength),
+        );
+      },
+      onCredit() {
+        if (client.isPaused && sender.waitingBytes <= MAX_WAITING_BYTES) client.resume();
+      },
+      onEnd(end) {
+        if (end.kind === "whole") sender.close(Number(end.code), end.reason);
+        closeClient(client, end);
+      },
+    };
   });
-  client.on("message", (data: Buffer, isBinary) => {
-    sender.message(isBinary ? "binary" : "text", data);
-    if (sender.waitingBytes > MAX_WAITING_BYTES) client.pause();
-  });
-  client.on("close", (code, reason) => {
-    if (code === CloseCode.abnormal) cancel();
-    else sender.close(code, reason.toString());
-  });
-  // A close follows.
-  client.on("error", () => undefined);
 }
 
 function closeClient(client: WebSocket, end: StreamEnd): void {
   if (end.kind === "broken") client.close(codeOfBreak(end.code));
-  else if (end.code === "" || Number(end.code) === CloseCode.noStatus) client.close();
-  else client.close(Number(end.code), end.reason);
+  else if (isSendable(Number(end.code), end.reason)) client.close(Number(end.code), end.reason);
+  else client.close();
   setTimeout(() => client.terminate(), CLOSE_GRACE_MS).unref();
+}
+
+const MAX_REASON_BYTES = 123;
+
+/** Whether a close frame can say so; `ws` throws at any other. */
+function isSendable(code: number, reason: string): boolean {
+  const isCode =
+    (code >= 1000 &&
+      code <= 1014 &&
+      code !== 1004 &&
+      code !== CloseCode.noStatus &&
+      code !== CloseCode.abnormal) ||
+    (code >= 3000 && code <= 4999);
+  return isCode && Buffer.byteLength(reason) <= MAX_REASON_BYTES;
 }
 
 function codeOfBreak(code: string): number {

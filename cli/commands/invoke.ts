@@ -122,6 +122,7 @@ function restOf(bytes: Uint8Array): BodyRest {
       sender.end();
       return () => undefined;
     },
+    cancel: () => undefined,
   };
 }
 

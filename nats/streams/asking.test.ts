@@ -20,7 +20,7 @@ function ask(options: Partial<AskingOptions>) {
   return { asking, isPresent: () => open > 0 };
 }
 
-const rest = { pipe: () => () => undefined };
+const rest = { pipe: () => () => undefined, cancel: () => undefined };
 
 it("says that it is alive while a body is on its way up, before anything of it is wanted", () => {
   const { asking, isPresent } = ask({ rest });

@@ -5,9 +5,9 @@
  * I1  The rest of a body is sent when the answering side first grants credit, which says that it took the request. Until then
  *     nothing of it is read, and the request may go elsewhere.
  * I2  What comes before its receiver is there (it follows its head at once) waits; nothing of it is lost.
- * I3  After `close`, `cancel` or `breakOff` nothing is sent, and nothing that comes is heard.
- * I4  The answering side hears that the asker is alive from the first message of a streamed body, and from the head of a
- *     streamed answer, until then.
+ * I3  After `close`, `cancel` or `breakOff` nothing is sent, and nothing that comes is heard. The body's source hears that
+ *     nobody wants what is left of it.
+ * I4  Whoever answers with a stream, or takes one, looks after its asker: that says that it is there as long as either lasts.
  */
 import { type Frame, headerNames, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
@@ -22,6 +22,8 @@ import { StreamSender } from "./sender.ts";
 export interface BodyRest {
   /** Sends it to its end, as fast as there is credit. Returns what to call when there is more of that. */
   pipe(sender: StreamSender): (bytes: number) => void;
+  /** Nobody wants what is left of it, be it all. It may be told more than once, and when nothing is left. */
+  cancel(): void;
 }
 
 /** The body of a response, while it comes. */
@@ -34,8 +36,11 @@ export interface ResponseBody {
   ): void;
   /** There is room for so many more bytes: for whoever counts them himself, in place of `consumed`. */
   grant(bytes: number): void;
-  /** Begins a WebSocket in its place; what its client says is written to what is returned. */
-  openSocket(to: SocketReceiver): StreamSender;
+  /**
+   * Begins a WebSocket in its place; what its client says is written to `sender`. Its receiver may hear of something before
+   * this returns.
+   */
+  openSocket(connect: (sender: StreamSender) => SocketReceiver): void;
   /** Bytes have gone on: there is room for as many more. */
   consumed(bytes: number): void;
 }
@@ -53,19 +58,18 @@ const WINDOW_BYTES = 256 * 1024;
 
 export interface AskingOptions {
   nats: Nats;
+  presence: StreamPresence;
   /** Who answers: an instance's id. Undefined: it says so itself, with its first message. */
   answerer?: string;
-  presence: StreamPresence;
   rest: BodyRest | undefined;
 }
 
 export class Asking {
   readonly token: string;
   readonly #nats: Nats;
+  readonly #presence: StreamPresence;
   readonly #send: SendFrame;
   readonly #rest: BodyRest | undefined;
-  readonly #presence: StreamPresence;
-  #endPresence: (() => void) | undefined;
   #answerer: string | undefined;
   #sender: StreamSender | undefined;
   #onCredit: ((bytes: number) => void) | undefined;
@@ -73,20 +77,21 @@ export class Asking {
   /** What came between the answer's head and `open`. */
   readonly #early: { frame: Frame; message: Message }[] = [];
   #broken: string | undefined;
+  #endPresence: (() => void) | undefined;
+  #hasBegunRest = false;
   #isOver = false;
 
-  constructor({ nats, answerer, presence, rest }: AskingOptions) {
-    const token = presence.nextToken();
-    this.token = token;
-    this.#presence = presence;
-    if (rest !== undefined) this.#endPresence = presence.begin();
+  constructor({ nats, presence, answerer, rest }: AskingOptions) {
+    this.token = presence.nextToken();
     this.#nats = nats;
+    this.#presence = presence;
     this.#rest = rest;
     this.#answerer = answerer;
     this.#send = (headers, data) => {
       if (this.#isOver || this.#answerer === undefined) return;
-      nats.publish(subjects.streamControl(this.#answerer, token), data, headers);
+      nats.publish(subjects.streamControl(this.#answerer, this.token), data, headers);
     };
+    if (rest !== undefined) this.#endPresence = presence.begin();
   }
 
   /** Learns from the answering side's first message who it is. */
@@ -96,7 +101,7 @@ export class Asking {
 
   /** Whether a part of the body has left that cannot be read again. */
   get hasSentRest(): boolean {
-    return this.#sender !== undefined;
+    return this.#hasBegunRest;
   }
 
   /** Takes what the answering side says beside its reply. */
@@ -112,8 +117,8 @@ export class Asking {
 
   /** The answer is a stream; `onOver` is called when it ended, however it did. */
   openResponse(onOver: () => void): ResponseBody {
-    let receiver: StreamReceiver | undefined;
     this.#endPresence ??= this.#presence.begin();
+    let receiver: StreamReceiver | undefined;
     const begin = ({ onEnd, ...to }: Omit<StreamReceiverOptions, "send">, creditBytes = WINDOW_BYTES) => {
       receiver = new StreamReceiver({
         ...to,
@@ -130,10 +135,15 @@ export class Asking {
     };
     return {
       open: begin,
-      openSocket: ({ onCredit, ...to }) => {
-        this.#sender = new StreamSender({ send: this.#send, onCredit, onCancel: () => undefined });
-        begin({ ...to, onData: () => undefined });
-        return this.#sender;
+      openSocket: (connect) => {
+        const sender = new StreamSender({
+          send: this.#send,
+          onCredit: () => socket.onCredit(),
+          onCancel: () => undefined,
+        });
+        this.#sender = sender;
+        const socket = connect(sender);
+        begin({ ...socket, onData: () => undefined });
       },
       grant: (bytes) => receiver?.grant(bytes),
       consumed: (bytes) => receiver?.consumed(bytes, WINDOW_BYTES),
@@ -142,33 +152,41 @@ export class Asking {
 
   /** The answer is no longer wanted: the answering side hears of it. */
   cancel(code: string): void {
+    if (this.#isOver) return;
     const frame = frameHeaders({ kind: "cancel", code });
     // Whoever took the request has not said so yet: all who could have hear it, and one of them knows the token.
-    if (this.#isOver || this.#answerer !== undefined) this.#send(frame, "");
+    if (this.#answerer !== undefined) this.#send(frame, "");
     else this.#nats.publish(subjects.streamControlToAny(this.token), "", frame);
     this.close();
   }
 
-  /** The answering side is gone, or frames were lost: the response, if one has begun, is broken. */
+  /**
+   * The answering side is gone, or frames were lost: the response, if one has begun, is broken. An answering side that is
+   * there after all hears that nobody waits.
+   */
   breakOff(code: string): void {
-    this.close();
+    this.cancel(code);
     this.#broken = code;
     this.#receiver?.breakOff(code);
   }
 
   close(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     this.#endPresence?.();
+    if (this.#sender?.abandon() && this.#hasBegunRest) this.#rest?.cancel();
   }
 
   #beginRest(): void {
-    if (this.#sender !== undefined || this.#rest === undefined) return;
+    const rest = this.#rest;
+    if (this.#sender !== undefined || rest === undefined) return;
+    this.#hasBegunRest = true;
     this.#sender = new StreamSender({
       send: this.#send,
       onCredit: (bytes) => this.#onCredit?.(bytes),
       // The handler did not want the rest; what it answers is another matter.
-      onCancel: () => undefined,
+      onCancel: () => rest.cancel(),
     });
-    this.#onCredit = this.#rest.pipe(this.#sender);
+    this.#onCredit = rest.pipe(this.#sender);
   }
 }

@@ -44,13 +44,17 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
   const { nats, presence } = parts;
   const { service, headers, first, rest, timeoutMs, signal } = call;
   const { promise, resolve } = Promise.withResolvers<ServiceReply>();
-  if (timeoutMs <= 0) return Promise.resolve({ kind: "failed", code: "DEADLINE_EXCEEDED" });
+  if (timeoutMs <= 0) {
+    rest?.cancel();
+    return Promise.resolve({ kind: "failed", code: "DEADLINE_EXCEEDED" });
+  }
   const asking = new Asking({ nats, presence, rest });
   headers.set(headerNames.stream, [asking.token]);
   if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
 
   const settle = (reply: ServiceReply) => {
     clearTimeout(timer);
+    stopWatching();
     signal.removeEventListener("abort", onAbort);
     if (reply.kind !== "stream") end();
     resolve(reply);
@@ -59,11 +63,14 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
   const end = () => {
     pending.release();
     asking.close();
+    // Where it was never asked for, too.
+    rest?.cancel();
   };
-  const onAbort = () => {
-    asking.cancel("CLIENT_GONE");
-    fail("CLIENT_GONE");
+  const cancel = (code: ErrorCode) => {
+    asking.cancel(code);
+    fail(code);
   };
+  const onAbort = () => cancel("CLIENT_GONE");
   const onReply = (message: Message) => {
     const frame = frameOf(message);
     if (frame !== undefined) return asking.receive(frame, message);
@@ -81,7 +88,11 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
       isNobody(message) ? fail("NO_CONSUMER") : settle({ kind: "whole", message }),
     );
   };
-  const timer = setTimeout(() => fail("DEADLINE_EXCEEDED"), timeoutMs);
+  const timer = setTimeout(() => cancel("DEADLINE_EXCEEDED"), timeoutMs);
+  // The gateway follows a streamed body, and gives the call up for the same reason.
+  const stopWatching = nats.onState((state) => {
+    if (state === "connected" && rest !== undefined) cancel("STREAM_BROKEN");
+  });
   signal.addEventListener("abort", onAbort, { once: true });
   let pending = nats.send(subjects.invoke(service), first, headers, onReply);
   return promise;

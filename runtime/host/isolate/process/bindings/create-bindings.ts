@@ -23,6 +23,6 @@ export function createBindings({ streams, config, endOf, hopsOf }: BindingsOptio
     ...createKvOperations({ nats, declared, endOf }),
     ...createObjectOperations(nats, declared),
     ...createPublishOperations(nats, declared),
-    ...createServiceOperations({ streams, declared, timeoutMs: config.limits.timeoutMs, hopsOf }),
+    ...createServiceOperations({ streams, declared, timeoutMs: config.limits.timeoutMs, endOf, hopsOf }),
   };
 }

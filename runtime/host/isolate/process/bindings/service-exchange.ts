@@ -8,6 +8,7 @@ import {
   type StreamParts,
 } from "../../../../../nats/index.ts";
 import type { CallContext } from "../host-calls.ts";
+import type { Outbound } from "../isolate-streams.ts";
 
 export interface IsolateCall {
   service: string;
@@ -27,6 +28,8 @@ export async function callFromIsolate(
   parts: StreamParts,
   { body, ...call }: IsolateCall,
   context: CallContext,
+  /** Aborts when the request is over on whose behalf the call is made: what it still streams ends with it. */
+  over: AbortSignal | undefined,
 ): Promise<IsolateReply> {
   const first = typeof body === "number" ? new Uint8Array() : body;
   const rest = typeof body === "number" ? restOf(body, context) : undefined;
@@ -35,12 +38,24 @@ export async function callFromIsolate(
   // What the isolate streams is taken as fast as the gateway grants, what comes as fast as the isolate does.
   const inbound = context.streams.openInbound(context.owner, {
     onCredit: (bytes) => reply.body.grant(bytes),
-    onCancel: reply.cancel,
+    onCancel: () => end(),
   });
+  const end = () => {
+    over?.removeEventListener("abort", onOver);
+    reply.cancel();
+  };
+  const onOver = () => {
+    end();
+    inbound.end("the request is over");
+  };
+  over?.addEventListener("abort", onOver, { once: true });
   reply.body.open(
     {
       onData: (bytes) => inbound.push(new Uint8Array(bytes).buffer),
-      onEnd: (end) => inbound.end(end.kind === "whole" ? undefined : `the answer's body broke (${end.code})`),
+      onEnd(how) {
+        over?.removeEventListener("abort", onOver);
+        inbound.end(how.kind === "whole" ? undefined : `the answer's body broke (${how.code})`);
+      },
     },
     0,
   );
@@ -48,13 +63,21 @@ export async function callFromIsolate(
 }
 
 function restOf(id: number, { streams, owner }: CallContext): BodyRest {
+  let outbound: Outbound | undefined;
+  let isOver = false;
   return {
     pipe(sender) {
-      const outbound = streams.openOutbound(id, owner, {
+      outbound = streams.openOutbound(id, owner, {
         onChunk: (bytes) => sender.write(bytes),
         onEnd: (why) => (why === undefined ? sender.end() : sender.break("HANDLER_THREW")),
       });
       return (bytes) => outbound?.grant(bytes);
+    },
+    cancel() {
+      if (isOver) return;
+      isOver = true;
+      if (outbound === undefined) streams.discard(id, owner);
+      else outbound.cancel();
     },
   };
 }

@@ -21,12 +21,14 @@ export interface ServiceOptions {
   streams: StreamParts;
   declared: FindDeclared;
   timeoutMs: number;
+  /** Aborts when a request is over. */
+  endOf(owner: number): AbortSignal | undefined;
   /** How many functions have called each other up to the request on whose behalf a call is made. */
   hopsOf(owner: number): number;
 }
 
 export function createServiceOperations(options: ServiceOptions): HostOperations {
-  const { streams, declared, timeoutMs, hopsOf } = options;
+  const { streams, declared, timeoutMs, endOf, hopsOf } = options;
   return {
     "service.fetch": async ([name, ...values], context) => {
       const { service } = declared("service", name);
@@ -35,7 +37,10 @@ export function createServiceOperations(options: ServiceOptions): HostOperations
       const requestId = context.request?.id ?? crypto.randomUUID();
       const hops = hopsOf(context.owner) + 1;
       const failed = (code: ErrorCode): ServiceAnswer => problemAnswer(code, requestId);
-      if (hops > MAX_HOPS) return failed("SERVICE_LOOP");
+      if (hops > MAX_HOPS) {
+        context.streams.discard(call.body, context.owner);
+        return failed("SERVICE_LOOP");
+      }
       const deadline = deadlineOf(context, timeoutMs);
       const headers = messageHeaders(call, { requestId, deadline, hops });
       if (headers === undefined)
@@ -47,6 +52,7 @@ export function createServiceOperations(options: ServiceOptions): HostOperations
         streams,
         { service, headers, body, timeoutMs: deadline - Date.now() },
         context,
+        endOf(context.owner),
       );
       if (reply.kind === "failed") return failed(reply.code);
       const answer = answerOf(reply.message, method, failed);
