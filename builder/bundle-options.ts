@@ -66,6 +66,8 @@ const commonOptions = {
   metafile: true,
   logLevel: "silent",
   format: "esm",
+  // As every newer tool does; a tsconfig.json beside the source says otherwise where it has to.
+  jsx: "automatic",
   // What V8 understands in the oldest Node that runs narun.
   target: "node24",
   // Identifiers stay: stacks and `console` show the author's names, and loading a bundle takes no longer with them.

@@ -1,4 +1,4 @@
-import { errorEntry, isNarunError, messageOf, NarunError } from "../contracts/index.ts";
+import { errorEntry, isErrorCode, isNarunError, messageOf, NarunError } from "../contracts/index.ts";
 import { createOutput } from "./output.ts";
 
 export interface ReportOptions {
@@ -32,7 +32,13 @@ export function describeFailure(error: unknown): string {
 export function failureOf(error: unknown): { code: string; message: string; solve?: string } {
   const message = messageOf(error);
   if (!(error instanceof NarunError)) return { code: "INTERNAL", message };
-  return { code: error.code, message, solve: errorEntry(error.code).solve };
+  return { code: error.code, message, solve: solveOf(error) };
+}
+
+/** What failed a trial knows best how it is mended, except for an error of the function's own, which is shown. */
+function solveOf({ code, fields: { reason } }: NarunError): string {
+  const isKnown = code === "TRIAL_FAILED" && isErrorCode(reason) && reason !== "FUNCTION_START_FAILED";
+  return errorEntry(isKnown ? reason : code).solve;
 }
 
 /** One line, unless the failure itself has several. */
@@ -41,7 +47,7 @@ function explain(error: unknown, help: string): string {
     return `narun failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
   }
   const what = `narun: ${describeFailure(error)}`;
-  const fix = error.code === "USAGE" ? `See \`${help}\`.` : errorEntry(error.code).solve;
+  const fix = error.code === "USAGE" ? `See \`${help}\`.` : solveOf(error);
   if (what.includes("\n")) return `${what}\n${fix}`;
   return `${what}${/[.?!]$/.test(what) ? "" : "."} ${fix}`;
 }

@@ -41,7 +41,7 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
     if (!signal.aborted) await showWorld(output, world, failures);
     await stopped;
   } finally {
-    output.note("stopping: finishing what is under way …");
+    output.note("stopping: finishing what is under way (once more ends it at once) …");
     await world.close();
   }
 }

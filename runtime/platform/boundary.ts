@@ -105,6 +105,8 @@ export const AbortKind = {
   deadline: 2,
   /** The instance drains and its grace is over. */
   drain: 3,
+  /** The answer was whole; the time of `ctx.waitUntil` is over. */
+  background: 4,
 } as const;
 
 /** What `ask` answers. */

@@ -47,7 +47,7 @@ export class Serving {
 
   abort(kind: unknown): void {
     const reason = reasonOf(kind);
-    const isOfRequest = kind !== AbortKind.drain;
+    const isOfRequest = kind === AbortKind.clientGone || kind === AbortKind.deadline;
     this.#reason = { ofRequest: isOfRequest ? reason : this.#reason?.ofRequest, ofContext: reason };
     if (isOfRequest && this.#requestSignal !== undefined) abortSignal(this.#requestSignal, reason);
     if (this.#contextSignal !== undefined) abortSignal(this.#contextSignal, reason);
@@ -107,6 +107,8 @@ function reasonOf(kind: unknown): DOMException {
   switch (kind) {
     case AbortKind.deadline:
       return new DOMException("The time for this request is over", "TimeoutError");
+    case AbortKind.background:
+      return new DOMException("The time of ctx.waitUntil is over", "TimeoutError");
     case AbortKind.drain:
       return new DOMException("The instance is about to end", "AbortError");
     default:

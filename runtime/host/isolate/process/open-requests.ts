@@ -128,7 +128,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     onLimit(id) {
       const limit = `it went on for limits.waitUntilMs (${limits.waitUntilMs} ms) after the response`;
       log.write("error", `WAIT_UNTIL_LIMIT: ${limit}`, requestIdOf(id));
-      abort(id, AbortKind.deadline);
+      abort(id, AbortKind.background);
     },
   });
   const size = () => requests.size + background.size;
