@@ -88,5 +88,8 @@ export const PEER_HEARTBEAT_MS = 1_000;
 /** A peer that is silent for so long is gone, and its streams with it. */
 export const PEER_LOST_MS = 4_000;
 
+/** What a message of a WebSocket, or a fragment of one, counts for beside its bytes: empty ones are bounded, too. */
+export const SOCKET_FRAME_OVERHEAD_BYTES = 64;
+
 /** The largest message of a WebSocket, either way: it is whole in memory at each end. */
 export const MAX_SOCKET_MESSAGE_BYTES = 1024 * 1024;

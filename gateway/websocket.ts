@@ -9,7 +9,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { MAX_SOCKET_MESSAGE_BYTES } from "../contracts/index.ts";
+import { MAX_SOCKET_MESSAGE_BYTES, SOCKET_FRAME_OVERHEAD_BYTES } from "../contracts/index.ts";
 import type { ResponseBody, StreamEnd } from "../nats/index.ts";
 
 /** A connection that asked to become a WebSocket. */
@@ -115,7 +115,7 @@ function connect(client: WebSocket, body: ResponseBody, cancel: () => void): voi
       onMessage(kind, bytes, hasMore) {
         // Of a client that is gone, too: the instance would wait for ever to say its last.
         client.send(bytes, { binary: kind === "binary", fin: !hasMore }, () =>
-          body.consumed(bytes.byteLength),
+          body.consumed(bytes.byteLength + SOCKET_FRAME_OVERHEAD_BYTES),
         );
       },
       onCredit() {

@@ -5,7 +5,7 @@
  * I2  Frames carry consecutive numbers; a body's bytes leave in the order in which they were written.
  * I3  After `end`, `break` or the receiver's `cancel` nothing is sent.
  */
-import { type Frame, MAX_FRAME_BYTES } from "../../contracts/index.ts";
+import { type Frame, MAX_FRAME_BYTES, SOCKET_FRAME_OVERHEAD_BYTES } from "../../contracts/index.ts";
 import type { Headers } from "../headers.ts";
 import { frameHeaders, type SendFrame } from "./frames.ts";
 
@@ -36,7 +36,7 @@ export class StreamSender {
     return this.#isOver;
   }
 
-  /** Bytes that were written and have no room yet. */
+  /** What was written and has no room yet, counted as credit is. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
@@ -101,7 +101,7 @@ export class StreamSender {
 
   #queue(kind: Piece["kind"], bytes: Uint8Array): void {
     this.#waiting.push({ kind, bytes });
-    this.#waitingBytes += bytes.byteLength;
+    this.#waitingBytes += bytes.byteLength + overheadOf(kind);
     this.#pump();
   }
 
@@ -112,8 +112,9 @@ export class StreamSender {
       const hasMore = size < bytes.byteLength;
       if (hasMore) this.#waiting[0] = { kind, bytes: bytes.subarray(size) };
       else this.#waiting.shift();
-      this.#credit -= size;
-      this.#waitingBytes -= size;
+      // The overhead of one frame may be over the credit: the next one waits until it is paid back.
+      this.#credit -= size + overheadOf(kind);
+      this.#waitingBytes -= size + (hasMore ? 0 : overheadOf(kind));
       const seq = this.#seq++;
       const frame: Frame = kind === "data" ? { kind, seq } : { kind, seq, hasMore };
       this.#options.send(frameHeaders(frame), bytes.subarray(0, size));
@@ -127,6 +128,10 @@ export class StreamSender {
     this.#options.send(headers, reason);
     this.#options.onEnded?.();
   }
+}
+
+function overheadOf(kind: Piece["kind"]): number {
+  return kind === "data" ? 0 : SOCKET_FRAME_OVERHEAD_BYTES;
 }
 
 /** What waits for credit. */

@@ -15,7 +15,7 @@ const frameIn = ({ headers }: Sent) => parseFrame(headers.get(headerNames.frame)
 const messageOf = ({ headers, data }: Sent) => ({ headers, data }) as Message;
 
 /** A sender and a receiver whose frames are delivered one by one. */
-function connect() {
+function connect(onMessage?: (bytes: Uint8Array, hasMore: boolean) => void) {
   const toReceiver: Sent[] = [];
   const toSender: Sent[] = [];
   const received: Uint8Array[] = [];
@@ -38,6 +38,7 @@ function connect() {
       toSender.push(sent);
     },
     onData: (bytes) => received.push(bytes),
+    onMessage: (_kind, bytes, hasMore) => onMessage?.(bytes, hasMore),
     onEnd: (end) => ends.push(end),
   });
   const deliver = (queue: Sent[]) => {
@@ -99,6 +100,36 @@ describe("a stream over NATS", () => {
       expect(stream.ends).toEqual([{ kind: "whole", trailers: new Map(), code: "", reason: "" }]);
       expect(stream.whole().equals(body)).toBe(true);
     }
+  });
+
+  it("bounds messages of a WebSocket that have no bytes", () => {
+    const stream = connect();
+    stream.receiver.grant(6_400);
+    stream.deliver(stream.toSender);
+    for (let n = 0; n < 1_000; n++) stream.sender.message("text", new Uint8Array());
+    expect(stream.toReceiver).toHaveLength(100);
+    expect(stream.sender.waitingBytes).toBe(900 * 64);
+    stream.sender.drop();
+    expect(stream.sender.waitingBytes).toBe(0);
+  });
+
+  it("carries messages of any size in fragments, and pays back what they cost", () => {
+    const messages: number[] = [];
+    let size = 0;
+    const stream = connect((bytes, hasMore) => {
+      size += bytes.byteLength;
+      if (!hasMore) {
+        messages.push(size);
+        size = 0;
+      }
+      stream.receiver.consumed(bytes.byteLength + 64, 1_000);
+    });
+    stream.receiver.grant(1_000);
+    const sizes = Array.from({ length: 300 }, (_, n) => (n * 37) % 2_500);
+    for (const one of sizes) stream.sender.message("binary", new Uint8Array(one));
+    while (stream.deliver(stream.toSender) || stream.deliver(stream.toReceiver));
+    expect(messages).toEqual(sizes);
+    expect(stream.sender.waitingBytes).toBe(0);
   });
 
   it("is broken by a lost frame, and its sender is told to stop", () => {

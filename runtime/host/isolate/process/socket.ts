@@ -7,7 +7,7 @@
  *     the same has tampered with its platform: the socket breaks.
  * I4  Its end is told once, to whichever side did not begin it. What waits for a client that has closed is dropped.
  */
-import { MAX_SOCKET_MESSAGE_BYTES } from "../../../../contracts/index.ts";
+import { MAX_SOCKET_MESSAGE_BYTES, SOCKET_FRAME_OVERHEAD_BYTES } from "../../../../contracts/index.ts";
 import type { Answering, Headers } from "../../../../nats/index.ts";
 
 export interface Socket {
@@ -97,12 +97,13 @@ export function createSocket({
       fragments.push(bytes);
       size += bytes.byteLength;
       if (size > MAX_SOCKET_MESSAGE_BYTES) return tooBig();
-      if (hasMore) return receiver.consumed(bytes.byteLength, WINDOW_BYTES);
+      const consumed = () => receiver.consumed(bytes.byteLength + SOCKET_FRAME_OVERHEAD_BYTES, WINDOW_BYTES);
+      if (hasMore) return consumed();
       const whole = Buffer.concat(fragments, size);
       fragments = [];
       size = 0;
       const data = kind === "text" ? whole.toString() : new Uint8Array(whole).buffer;
-      void onMessage(data).then(() => receiver.consumed(bytes.byteLength, WINDOW_BYTES));
+      void onMessage(data).then(consumed);
     },
     onEnd(end) {
       if (end.kind === "broken") return onBroken(end.code);
