@@ -3,11 +3,26 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type * as EngineModule from "../runtime/host/isolate/engine.ts";
-import type * as SnapshotModule from "../runtime/host/isolate/snapshot.ts";
 import { median } from "./figures.ts";
 import { HELLO } from "./functions.ts";
 import { ownMemory } from "./processes.ts";
+
+/** What every version of the engine has: the checkout may be an older one. */
+interface Sandbox {
+  load(order: { code: string; fileName: string; env: object; cpuMs: number }): Promise<unknown>;
+  enter(timeoutMs: number, ...message: unknown[]): Promise<unknown>;
+}
+
+interface EngineModule {
+  createEngine(
+    snapshot: Uint8Array,
+    onCatastrophe: (message: string) => void,
+  ): { create(memoryMb: number, onPost: (op: unknown) => void): Promise<Sandbox> };
+}
+
+interface SnapshotModule {
+  loadSnapshot(cacheDir: string): Promise<Uint8Array>;
+}
 
 const FIRST = 10;
 const COUNT = 30;
@@ -17,8 +32,8 @@ const RESPONSE = 1;
 
 const root = process.argv[2] ?? "";
 const load = (file: string): Promise<unknown> => import(pathToFileURL(join(root, file)).href);
-const { createEngine } = (await load("runtime/host/isolate/engine.ts")) as typeof EngineModule;
-const { loadSnapshot } = (await load("runtime/host/isolate/snapshot.ts")) as typeof SnapshotModule;
+const { createEngine } = (await load("runtime/host/isolate/engine.ts")) as EngineModule;
+const { loadSnapshot } = (await load("runtime/host/isolate/snapshot.ts")) as SnapshotModule;
 const cacheDir = await mkdtemp(join(tmpdir(), "narun-bench-snapshot-"));
 const snapshot = await loadSnapshot(cacheDir);
 await rm(cacheDir, { recursive: true, force: true });
@@ -53,7 +68,7 @@ async function startOne(): Promise<void> {
     await work();
     times[name].push(performance.now() - startedAt);
   };
-  const request = async (sandbox: EngineModule.Sandbox) => {
+  const request = async (sandbox: Sandbox) => {
     const answer = new Promise<void>((resolve) => {
       answered = resolve;
     });
@@ -62,13 +77,13 @@ async function startOne(): Promise<void> {
     void sandbox.enter(1_000, REQUEST, 1, "GET", "http://localhost/", headers, undefined, "r", deadline);
     await answer;
   };
-  let made: EngineModule.Sandbox | undefined;
+  let made: Sandbox | undefined;
   await time("createMs", async () => {
     made = await engine.create(128, (op) => {
       if (op === RESPONSE) answered();
     });
   });
-  const sandbox = made as unknown as EngineModule.Sandbox;
+  const sandbox = made as unknown as Sandbox;
   const env = { values: {}, bindings: [] };
   await time("loadMs", () => sandbox.load({ code: HELLO, fileName: "bundle.js", env, cpuMs: 1_000 }));
   await time("firstMs", () => request(sandbox));

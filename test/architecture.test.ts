@@ -29,6 +29,7 @@ const VENDORS: Record<string, readonly string[]> = {
     "builder/bundler.ts",
     "builder/bundle-options.ts",
     "runtime/host/isolate/host-program.ts",
+    "runtime/host/isolate/lazy-modules.ts",
     "runtime/host/isolate/snapshot.ts",
   ],
   "isolated-vm": ["runtime/host/isolate/engine.ts", "runtime/host/isolate/inspector-channel.ts"],

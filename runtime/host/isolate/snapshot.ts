@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../../contracts/index.ts";
 import { fingerprintOf, keepBuilt, SOURCE_EXTENSION } from "./built-file.ts";
+import { lazyModules } from "./lazy-modules.ts";
 import { WARM_UP } from "./warm-up.ts";
 
 const platformFolder = fileURLToPath(new URL("../../platform/", import.meta.url));
@@ -14,7 +15,10 @@ const platformFolder = fileURLToPath(new URL("../../platform/", import.meta.url)
  * process over a damaged one.
  */
 export async function loadSnapshot(cacheDir: string): Promise<Uint8Array> {
-  const settings = [await readFile(import.meta.filename, "utf8"), WARM_UP];
+  const settings = [WARM_UP];
+  // How it is bundled.
+  for (const name of ["snapshot", "lazy-modules"])
+    settings.push(await readFile(join(import.meta.dirname, `${name}${SOURCE_EXTENSION}`), "utf8"));
   const fingerprint = await fingerprintOf([platformFolder], settings);
   const file = join(cacheDir, "platform", `${fingerprint}.snapshot`);
   return keepBuilt(file, async () => makeSnapshot(await bundlePlatform()));
@@ -42,6 +46,7 @@ async function bundlePlatform(): Promise<string> {
     // Libraries that take TextEncoder for granted get the platform's own: V8 alone has none.
     inject: [join(platformFolder, `encoding${SOURCE_EXTENSION}`)],
     plugins: [
+      lazyModules(platformFolder),
       {
         // What says why a URL is not valid, in words that nobody reads here.
         name: "no-url-validator",
