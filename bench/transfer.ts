@@ -37,7 +37,7 @@ const FUNCTION = {
 };
 
 /** Takes in what a server sends and forgets it; resolves with MiB a second. */
-export async function download(http: string, bytes: number): Promise<number> {
+async function download(http: string, bytes: number): Promise<number> {
   const startedAt = performance.now();
   const received = await exchange(`${http}/transfer?bytes=${bytes}`, "GET", 0);
   if (received !== bytes) throw new Error(`${http}: ${received} bytes of ${bytes} arrived`);
@@ -45,7 +45,7 @@ export async function download(http: string, bytes: number): Promise<number> {
 }
 
 /** Sends that much; the server says how much arrived. */
-export async function upload(http: string, bytes: number): Promise<number> {
+async function upload(http: string, bytes: number): Promise<number> {
   const startedAt = performance.now();
   await exchange(`${http}/transfer`, "POST", bytes);
   return speed(bytes, startedAt);

@@ -1,11 +1,8 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { end, firstLine, HERE } from "./system.ts";
-
-const program = join(HERE, "node_modules/.bin/workerd");
+import { end, firstLine } from "./system.ts";
 
 const CONFIG = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -22,7 +19,8 @@ const worker :Workerd.Worker = (
 export async function startWorkerd(
   worker: string,
 ): Promise<({ http: string; pid: number } & AsyncDisposable) | undefined> {
-  if (!existsSync(program)) return undefined;
+  const program = await findProgram();
+  if (program === undefined) return undefined;
   const folder = await mkdtemp(join(tmpdir(), "narun-bench-workerd-"));
   await writeFile(join(folder, "config.capnp"), CONFIG);
   await writeFile(join(folder, "worker.js"), worker);
@@ -39,4 +37,15 @@ export async function startWorkerd(
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Its own program, not the script that npm links, which would leave it behind when it is ended. */
+async function findProgram(): Promise<string | undefined> {
+  try {
+    // @ts-expect-error -- the package has no types.
+    const { default: found } = (await import("workerd")) as { default: { default: string } };
+    return found.default;
+  } catch {
+    return undefined;
+  }
 }
