@@ -1,7 +1,8 @@
 /**
  * The host's ends of an isolate's streams (platform/boundary.ts, I5).
  *
- * I1  An isolate that posts more than it was granted has tampered with its platform: `onViolation` says so, once.
+ * I1  An isolate that posts more than it was granted, or grants more than a window, has tampered with its platform:
+ *     `onViolation` says so. Chunks without bytes, which no credit bounds, are dropped.
  * I2  Every stream's other end hears of its end once: by the end, by a cancel, or by `close`.
  */
 import { EnterOp } from "../../../platform/boundary.ts";
@@ -56,15 +57,23 @@ export interface IsolateStreamsOptions {
   onViolation(what: string): void;
 }
 
+interface OpenInbound {
+  /** Granted and not pushed yet. Below 0: something came with what began the stream. */
+  credit: number;
+  receiver: InboundReceiver;
+}
+
 interface OpenOutbound {
   credit: number;
   receiver: OutboundReceiver;
 }
 
+/** The platform's own window is a quarter of it. What is granted may all wait for a busy isolate, in the host's memory. */
+const MAX_CREDIT_BYTES = 1024 * 1024;
 const MAX_WHY_LENGTH = 64 * 1024;
 
 export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptions): IsolateStreams {
-  const inbounds = new Map<number, InboundReceiver>();
+  const inbounds = new Map<number, OpenInbound>();
   const outbounds = new Map<number, OpenOutbound>();
   let lastId = 0;
 
@@ -72,11 +81,14 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
     openInbound(owner, receiver) {
       lastId += 1;
       const id = lastId;
-      inbounds.set(id, receiver);
+      const inbound: OpenInbound = { credit: 0, receiver };
+      inbounds.set(id, inbound);
       return {
         id,
         push(bytes) {
-          if (inbounds.has(id)) enter(owner, EnterOp.chunk, id, bytes);
+          if (!inbounds.has(id)) return;
+          inbound.credit -= bytes.byteLength;
+          enter(owner, EnterOp.chunk, id, bytes);
         },
         end(why) {
           if (inbounds.delete(id)) enter(owner, EnterOp.end, id, why);
@@ -112,6 +124,7 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
         outbound.receiver.onEnd("the isolate sent what it was not granted");
         return onViolation("it sent stream data that it was not granted");
       }
+      if (bytes.byteLength === 0) return;
       outbound.credit -= bytes.byteLength;
       outbound.receiver.onChunk(bytes);
     },
@@ -122,11 +135,17 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
       outbound.receiver.onEnd(why === undefined ? undefined : String(why).slice(0, MAX_WHY_LENGTH));
     },
     credit(id, bytes) {
-      if (typeof bytes === "number" && bytes > 0) inbounds.get(Number(id))?.onCredit(bytes);
+      const inbound = inbounds.get(Number(id));
+      if (inbound === undefined || !Number.isSafeInteger(bytes) || Number(bytes) <= 0) return;
+      if (inbound.credit + Number(bytes) > MAX_CREDIT_BYTES) {
+        return onViolation("it granted a stream more than its window");
+      }
+      inbound.credit += Number(bytes);
+      inbound.receiver.onCredit(Number(bytes));
     },
     cancel(id) {
-      const receiver = inbounds.get(Number(id));
-      if (inbounds.delete(Number(id))) receiver?.onCancel();
+      const inbound = inbounds.get(Number(id));
+      if (inbounds.delete(Number(id))) inbound?.receiver.onCancel();
     },
     close() {
       const ends = [...outbounds.values()].map(
@@ -134,7 +153,11 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
           () =>
             receiver.onEnd("the instance ended"),
       );
-      const cancels = [...inbounds.values()].map((receiver) => () => receiver.onCancel());
+      const cancels = [...inbounds.values()].map(
+        ({ receiver }) =>
+          () =>
+            receiver.onCancel(),
+      );
       outbounds.clear();
       inbounds.clear();
       for (const tell of [...ends, ...cancels]) tell();
