@@ -210,6 +210,27 @@ describe("the time of a request", () => {
     expect(response.statusCode).toBe(200);
   });
 
+  it("runs out where the handler does not look at the body, or has enough of it, and does not answer", async () => {
+    await using world = await startWorld();
+    await world.push(
+      "idle",
+      `export default async (request) => {
+         if (request.url.endsWith("cancel")) await request.body.cancel();
+         await new Promise(() => {});
+       }`,
+      { limits: { timeoutMs: 300 } },
+    );
+    for (const query of ["", "cancel"]) {
+      const { response } = await open(world, `/idle?${query}`, {
+        method: "POST",
+        // Its end never comes.
+        send: (sent) => void sent.write(Buffer.alloc(200_000)),
+      });
+      expect(response.statusCode).toBe(504);
+      response.resume();
+    }
+  });
+
   it("runs out when the body has come and no answer follows", async () => {
     await using world = await startWorld();
     await world.push(

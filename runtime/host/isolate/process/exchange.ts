@@ -33,25 +33,33 @@ export class Exchange {
 
   /**
    * Shows the request's body to the isolate under an id; `begin` is called when the isolate has heard of that. The isolate
-   * gets no byte before it granted credit for it, except those that came with the request itself. `onWhole` is called
-   * when all of it has come.
+   * gets no byte before it granted credit for it, except those that came with the request itself. `onAwaited` is called
+   * when the isolate waits for its client, `onDone` when it no longer does: all has come, or nothing more is wanted.
    */
   openBody(
     streams: IsolateStreams,
     owner: number,
     first: Uint8Array,
-    onWhole: () => void,
+    { onAwaited, onDone }: { onAwaited(): void; onDone(): void },
   ): { id: number; begin(): void } {
+    let isAwaited = false;
     const body = streams.openInbound(owner, {
-      onCredit: (bytes) => receiver.grant(bytes),
-      onCancel: () => receiver.cancel("BODY_NOT_WANTED"),
+      onCredit(bytes) {
+        receiver.grant(bytes);
+        if (!isAwaited) onAwaited();
+        isAwaited = true;
+      },
+      onCancel() {
+        receiver.cancel("BODY_NOT_WANTED");
+        onDone();
+      },
     });
     const receiver = this.#answering.receiveBody({
       onData: (bytes) => body.push(ownBuffer(bytes)),
       onEnd(end) {
         const isWhole = end.kind === "whole";
         body.end(isWhole ? undefined : `the request's body broke (${end.code})`);
-        if (isWhole) onWhole();
+        if (isWhole) onDone();
       },
     });
     this.#body = body;

@@ -261,8 +261,8 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
         config.name,
         limits.timeoutMs + (hasRest ? limits.streamMs : 0),
       );
-      const timer = waitForAnswer(id, Math.max(0, request.deadline - Date.now()));
       const { requestId, method, deadline, hops } = request;
+      const timer = waitForAnswer(id, Math.max(0, Math.min(limits.timeoutMs, deadline - Date.now())));
       lastHops = hops;
       requests.set(id, {
         requestId,
@@ -281,12 +281,16 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       if (exchange === undefined) return { id, request };
       byToken.set(exchange.token, id);
       if (!hasRest) return { id, request };
-      const { id: bodyId, begin } = exchange.openBody(streams(), id, message.data, () => {
+      const waitAnew = (waitMs: number) => {
         const open = requests.get(id);
         if (open === undefined || open.body?.isHeadOut === true) return;
-        // How long the client takes to send is not the function's fault: its time begins now.
         clearTimeout(open.timer);
-        open.timer = waitForAnswer(id, limits.timeoutMs);
+        open.timer = waitForAnswer(id, waitMs);
+      };
+      // How long the client takes to send is not the function's fault: its time does not run meanwhile.
+      const { id: bodyId, begin } = exchange.openBody(streams(), id, message.data, {
+        onAwaited: () => waitAnew(deadline - Date.now()),
+        onDone: () => waitAnew(limits.timeoutMs),
       });
       return { id, request: { ...request, body: bodyId }, begin };
     },
