@@ -71,6 +71,18 @@ test("runs on a Node that is new enough, also by a link to it", async () => {
   expect(await run(process.execPath, [bin, "ls", "--nope"])).toMatchObject({ code: 2, stdout: "" });
 });
 
+test("runs where nothing can be cached, and else caches what it compiled", async () => {
+  await using folder = await createWorkFolder({ "no-folder": "" });
+  const version = (XDG_CACHE_HOME: string) =>
+    start(process.execPath, [bin, "--version"], {
+      env: { ...process.env, NODE_COMPILE_CACHE: "", XDG_CACHE_HOME },
+    }).ended;
+  for (const caches of ["/proc", folder.path("no-folder"), folder.path("caches")]) {
+    expect(await version(caches)).toMatchObject({ code: 0, stderr: "" });
+  }
+  expect(existsSync(folder.path("caches/narun/compiled"))).toBe(true);
+});
+
 test("says in one line which part of narun is missing", async () => {
   await using folder = await createWorkFolder();
   await mkdir(folder.path("bin"));

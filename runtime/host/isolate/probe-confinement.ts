@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { type BubblewrapProbe, probeBubblewrap, wrapBriefly } from "./bubblewrap.ts";
-import { nodeOptions } from "./spawn-host.ts";
+import { HOST_ENVIRONMENT, nodeOptions } from "./spawn-host.ts";
 
 /** What a process can do that was started as host processes are. */
 export interface Confinement {
@@ -22,7 +22,7 @@ const SCRIPT = `
   note("child processes", may?.has("child"));
   note("worker threads", may?.has("worker"));
   note("the inspector", may?.has("inspector"));
-  note("variables of the environment", Object.keys(process.env).filter((name) => name !== "PWD").length > 0);
+  note("variables of the environment", Object.keys(process.env).some((name) => name !== "PWD" && !name.startsWith("MALLOC_")));
   console.log(JSON.stringify(allowed));
 `;
 
@@ -36,7 +36,7 @@ export async function probeConfinement(): Promise<Confinement> {
     bubblewrap.path === undefined ? command : wrapBriefly(bubblewrap.path, command);
   const child = spawn(program, values, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: {},
+    env: HOST_ENVIRONMENT,
     timeout: PROBE_MS,
     killSignal: "SIGKILL",
   });
