@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { eventually } from "./harness/eventually.ts";
 import { startWorld, type World } from "./harness/world.ts";
@@ -187,6 +188,27 @@ describe("streaming", () => {
     expect((await world.call("/parts")).text).toBe("abc");
     const reply = await world.connection.request("parts", "", { timeoutMs: 2_000 });
     expect(reply.text()).toBe("abc");
+  });
+});
+
+describe("trailers", () => {
+  it("follow a streamed body, without those that must come before it", async () => {
+    await using world = await startWorld();
+    await world.push(
+      "sums",
+      `export default (request, env, ctx) => new Response(new ReadableStream({
+         pull(controller) {
+           controller.enqueue(new TextEncoder().encode("body"));
+           ctx.trailers.set("x-checksum", "42");
+           ctx.trailers.set("content-length", "1");
+           ctx.trailers.set("narun-frame", "end 0");
+           controller.close();
+         },
+       }))`,
+    );
+    const { response } = await open(world, "/sums");
+    expect(await text(response)).toBe("body");
+    expect(response.trailers).toEqual({ "x-checksum": "42" });
   });
 });
 

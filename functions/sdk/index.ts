@@ -36,6 +36,11 @@ export interface Context {
    */
   readonly signal: AbortSignal;
   /**
+   * Header fields that follow a streamed body (HTTP trailers); they may be set until it ends. Visible ASCII; what says how
+   * a body is read (`content-length`, `content-type`, …) is left out.
+   */
+  readonly trailers: Headers;
+  /**
    * Keeps the instance for work that goes on after the answer, for `limits.waitUntilMs` at most. The client does not
    * wait for it. A rejection is a line of the log.
    */

@@ -67,7 +67,7 @@ export const PostOp = {
   cancelCall: 8,
   /** (outbound stream id, ArrayBuffer | string): more bytes, within the credit. */
   chunk: 9,
-  /** (outbound stream id, undefined | why it broke): the stream is over. */
+  /** (outbound stream id, undefined | why it broke, undefined | block of trailers): the stream is over. */
   end: 10,
   /** (inbound stream id, bytes): room for so many more. */
   credit: 11,

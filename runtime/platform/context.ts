@@ -10,6 +10,7 @@ import { AbortKind, PostOp } from "./boundary.ts";
 import { type AbortSignal, abortSignal, createAbortSignal } from "./dom/abort.ts";
 import { DOMException } from "./dom/dom-exception.ts";
 import { errorText } from "./error-text.ts";
+import { Headers, headersToBlock } from "./fetch/headers.ts";
 import { postToHost } from "./host-link.ts";
 
 /** One request that the isolate has not finished. */
@@ -22,6 +23,7 @@ export class Serving {
   #requestSignal: AbortSignal | undefined;
   #contextSignal: AbortSignal | undefined;
   #reason: { ofRequest: DOMException | undefined; ofContext: DOMException } | undefined;
+  #trailers: Headers | undefined;
   #background = 0;
   readonly #onBackgroundOver: () => void;
 
@@ -29,6 +31,16 @@ export class Serving {
     this.id = id;
     this.#onBackgroundOver = onBackgroundOver;
     this.context = new Context(this, requestId, deadline);
+  }
+
+  /** What follows the body of a streamed answer. */
+  get trailers(): Headers {
+    this.#trailers ??= new Headers();
+    return this.#trailers;
+  }
+
+  get trailerBlock(): string | undefined {
+    return this.#trailers && headersToBlock(this.#trailers);
   }
 
   get isOver(): boolean {
@@ -89,6 +101,11 @@ export class Context {
   /** Aborted when nobody waits for the answer any more, or the instance is about to end. */
   get signal(): AbortSignal {
     return this.#serving.contextSignal;
+  }
+
+  /** Header fields that are sent after a streamed body (RFC 9110, section 6.5); they may be set until it ends. */
+  get trailers(): Headers {
+    return this.#serving.trailers;
   }
 
   /** Keeps the instance until the promise settles, for `limits.waitUntilMs` after the answer at most. */

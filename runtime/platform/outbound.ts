@@ -57,10 +57,11 @@ export class Outbound {
     }
   }
 
-  end(): void {
+  /** `trailers`: header fields that follow the bytes, as a block. */
+  end(trailers?: string): void {
     if (this.#isOver) return;
     this.#finish();
-    postToHost(PostOp.end, this.id);
+    postToHost(PostOp.end, this.id, undefined, trailers);
   }
 
   /** Ends the stream as broken. */

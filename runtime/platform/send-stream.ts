@@ -4,16 +4,21 @@ import { openOutbound } from "./outbound.ts";
 
 /**
  * Sends bytes to the host as fast as that takes them; returns the id under which they go. Where their source breaks the
- * host is told so, never that it is whole. `onOver` is called when nothing more goes out.
+ * host is told so, never that it is whole. `onOver` is called when nothing more goes out; `trailers` when all bytes have,
+ * for the header fields that follow them.
  */
-export function sendStream(source: ByteSource, onOver: () => void = () => undefined): number {
+export function sendStream(
+  source: ByteSource,
+  onOver: () => void = () => undefined,
+  trailers: () => string | undefined = () => undefined,
+): number {
   const outbound = openOutbound();
   outbound.cancelled.then(() => source.cancel("nobody reads it any more"));
   const pump = async () => {
     // Nothing is read before somebody wants it: a stream that is lazily made is made for a reader.
     for (await outbound.ready(); outbound.isOpen; await outbound.ready()) {
       const bytes = await source.read();
-      if (bytes === undefined) return outbound.end();
+      if (bytes === undefined) return outbound.end(trailers());
       await outbound.write(bytes);
     }
   };

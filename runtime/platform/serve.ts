@@ -106,10 +106,11 @@ function sendable(
   if (body === undefined || typeof body === "string") return body;
   if (!(body instanceof Uint8Array)) {
     serving.isStreaming = true;
-    return sendStream(body, () => {
+    const onOver = () => {
       serving.isStreaming = false;
       closeIfOver(serving);
-    });
+    };
+    return sendStream(body, onOver, () => serving.trailerBlock);
   }
   const isWhole = body.byteLength === body.buffer.byteLength;
   return (isWhole ? body.buffer : body.slice().buffer) as ArrayBuffer;

@@ -68,7 +68,7 @@ export function createIsolateLink({
           streams.chunk(a, b);
           return true;
         case PostOp.end:
-          streams.end(a, b);
+          streams.end(a, b, c);
           return true;
         case PostOp.credit:
           streams.credit(a, b);

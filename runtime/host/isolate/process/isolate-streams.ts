@@ -32,8 +32,8 @@ export interface Outbound {
 
 export interface OutboundReceiver {
   onChunk(bytes: Uint8Array): void;
-  /** `why`: it broke. */
-  onEnd(why: string | undefined): void;
+  /** `why`: it broke. `trailers`: a block of header fields that follow the bytes; user input. */
+  onEnd(why: string | undefined, trailers?: string): void;
 }
 
 export interface IsolateStreams {
@@ -45,7 +45,7 @@ export interface IsolateStreams {
   discard(id: unknown, owner: number): void;
   /** What an isolate posts about its streams. All of it is user input. */
   chunk(id: unknown, bytes: unknown): void;
-  end(id: unknown, why: unknown): void;
+  end(id: unknown, why: unknown, trailers?: unknown): void;
   credit(id: unknown, bytes: unknown): void;
   cancel(id: unknown): void;
   /** The isolate is gone: every other end is told. */
@@ -128,11 +128,12 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
       outbound.credit -= bytes.byteLength;
       outbound.receiver.onChunk(bytes);
     },
-    end(id, why) {
+    end(id, why, trailers) {
       const outbound = outbounds.get(Number(id));
       if (outbound === undefined) return;
       outbounds.delete(Number(id));
-      outbound.receiver.onEnd(why === undefined ? undefined : String(why).slice(0, MAX_WHY_LENGTH));
+      if (why !== undefined) outbound.receiver.onEnd(String(why).slice(0, MAX_WHY_LENGTH));
+      else outbound.receiver.onEnd(undefined, typeof trailers === "string" ? trailers : undefined);
     },
     credit(id, bytes) {
       const inbound = inbounds.get(Number(id));

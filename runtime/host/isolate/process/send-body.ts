@@ -10,6 +10,7 @@ import type { Message, Nats } from "../../../../nats/index.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Outbound, OutboundReceiver } from "./isolate-streams.ts";
 import { type Reply, replySize } from "./reply-to-message.ts";
+import { readTrailers } from "./trailers.ts";
 
 /** A body that is under way. */
 export interface BodySender {
@@ -75,8 +76,8 @@ function stream(options: SendBodyOptions, exchange: Exchange): Sent {
       const { code, why } = tooLarge(sentBytes, limits.maxResponseBytes);
       onBroken(code, why);
     },
-    onEnd(why) {
-      if (why === undefined) sender.end();
+    onEnd(why, trailers) {
+      if (why === undefined) sender.end(readTrailers(trailers));
       else onBroken("HANDLER_THREW", why);
     },
   });
