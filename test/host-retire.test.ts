@@ -92,6 +92,29 @@ describe("a host that dies twice within a minute without a word", () => {
   });
 });
 
+/** A module whose own memory grows by 8 MiB at a time, and is written to: V8 does not hear that it should stop. */
+const GROWING = `new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,5,3,1,0,1,7,5,1,1,102,0,0,10,27,1,25,0,3,64,65,128,1,64,0,26,65,0,65,1,63,0,65,16,116,252,11,0,12,0,11,11]))).exports.f();`;
+
+describe("a WebAssembly module that takes more and more memory", () => {
+  it("is ended with its host, long before its time is up", { timeout: 60_000 }, async () => {
+    await using world = await startWorld();
+    const long = { cpuMs: 600_000, memoryMb: 32, timeoutMs: 60_000 };
+    await Promise.all([
+      world.push("guilty", badOf(GROWING), { limits: long }),
+      world.push("neighbour", slowSource),
+    ]);
+    await Promise.all([world.call("/guilty"), world.call("/neighbour")]);
+    const shared = world.hostPid("neighbour");
+    const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
+    expect(await world.call("/guilty?bad")).toMatchObject({ status: 502, code: "MEMORY_LIMIT" });
+    await eventually(() => expect(isAlive(shared)).toBe(false), { timeoutMs: 20_000 });
+    expect(await world.call("/guilty")).toMatchObject({ status: 200, text: "good" });
+    await traffic.more(4);
+    for (const { status, text } of await traffic.stop()) expect([status, text]).toEqual([200, "well"]);
+    expect(world.hostPid("guilty")).not.toBe(world.hostPid("neighbour"));
+  });
+});
+
 describe("a revision whose top level V8 cannot end", () => {
   it("does not go live, and costs nobody else a request", { timeout: 60_000 }, async () => {
     await using world = await startWorld();

@@ -116,12 +116,6 @@ await describeHostile("a function that", [
     limits: long,
   },
   {
-    tries: "lets a module grow a memory that it keeps to itself",
-    body: `new WebAssembly.Instance(new WebAssembly.Module(${GROWING_WASM})).exports.f();`,
-    ends: memory,
-    limits: long,
-  },
-  {
     tries: "makes a thousand modules, each with a memory of its own",
     body: `const module = new WebAssembly.Module(${GROWING_WASM}); const kept = []; for (let at = 0; at < 1000; at++) kept.push(new WebAssembly.Instance(module)); throw new RangeError("Array buffer allocation failed");`,
     ends: memory,

@@ -56,6 +56,8 @@ export interface InstanceOptions {
   secrets: Readonly<Record<string, string>>;
   bundle: Uint8Array;
   watchdog: Watchdog;
+  /** The sandbox was disposed, and goes on all the same. */
+  onRunaway(sandbox: Sandbox): void;
   /** Says that the sandbox is this instance's. */
   adopted(sandbox: Sandbox): void;
   onIdle(): void;
@@ -107,6 +109,9 @@ export async function startInstance(
 }
 
 type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
+
+/** How long V8 may take to end what a disposed sandbox is at, while that takes more and more memory. */
+const RUNAWAY_MS = 500;
 
 /** How long a condemned instance's other requests may go on. */
 const CONDEMNED_GRACE_MS = 5_000;
@@ -327,8 +332,12 @@ class LiveInstance implements Instance {
     const message = this.#words.processGrown(bytes);
     if (this.#phase === "starting") this.#outgrown = { code: "MEMORY_LIMIT", message };
     this.#lose("MEMORY_LIMIT", message);
-    // V8 ends what it is at, and gives back what it has.
-    this.#sandbox?.dispose();
+    // V8 ends what it is at, and gives back what it has; or does not hear of it.
+    const sandbox = this.#sandbox;
+    sandbox?.dispose();
+    setTimeout(() => {
+      if (sandbox !== undefined && this.#entering.length > 0) this.#options.onRunaway(sandbox);
+    }, RUNAWAY_MS);
   }
 
   /** What an entry's end means for the requests and for the instance. */

@@ -151,6 +151,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     ...order,
     sourceMaps,
     adopted: (sandbox) => owners.set(sandbox, order.config.name),
+    onRunaway: (sandbox) => retire("it was ended, and goes on", sandbox, RUNAWAY_GRACE_MS),
     onIdle: () => send({ type: "idle", instance }),
     onGone: (reason: GoneReason, code) => {
       instances.delete(instance);
@@ -173,12 +174,15 @@ const RETIRE_GRACE_MS = 30_000;
  * V8 has lost control of an isolate. Its thread sleeps and what it has is lost until the process ends, but the others
  * are whole: they finish what they took while the runner starts another host.
  */
-function retire(reason: string, sandbox: Sandbox | undefined): void {
+function retire(reason: string, sandbox: Sandbox | undefined, graceMs = RETIRE_GRACE_MS): void {
   const guilty = sandbox && owners.get(sandbox);
   send({ type: "retiring", guilty, reason });
   isBroken = true;
-  void stop(RETIRE_GRACE_MS);
+  void stop(graceMs);
 }
+
+/** One that goes on takes more memory all the time: what the others are at has little time. */
+const RUNAWAY_GRACE_MS = 2_000;
 
 /** A thread of an isolate sleeps for ever: an end in order would wait for it. */
 let isBroken = false;
