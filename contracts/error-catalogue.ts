@@ -89,8 +89,9 @@ export const errorCatalogue = {
     status: 502,
   },
   STREAM_LIMIT: {
-    title: "The body streamed for longer than it may",
+    title: "A body streamed for longer than it may",
     solve: "Connect again, or raise `limits.streamMs` in narun.yaml.",
+    status: 408,
   },
   WAIT_UNTIL_LIMIT: {
     title: "Work of `ctx.waitUntil` went on for longer than it may",

@@ -50,7 +50,14 @@ export function readBody(
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    const streamFrom = () => {
+      incoming.pause();
+      finish({ kind: "stream", first: Buffer.concat(chunks, size), rest: restOf(incoming, size, options) });
+    };
+    // One that comes slowly is shown as it comes.
+    const timer = maxWholeBytes < maxBytes ? setTimeout(streamFrom, MAX_WAIT_MS) : undefined;
     const finish = (body: Body) => {
+      clearTimeout(timer);
       incoming.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
       resolve(body);
     };
@@ -58,9 +65,9 @@ export function readBody(
       size += chunk.length;
       chunks.push(chunk);
       if (size <= maxBytes && size <= maxWholeBytes) return;
+      if (size <= maxBytes) return streamFrom();
       incoming.pause();
-      if (size > maxBytes) return finish({ kind: "too-large" });
-      finish({ kind: "stream", first: Buffer.concat(chunks, size), rest: restOf(incoming, size, options) });
+      finish({ kind: "too-large" });
     };
     const onEnd = () => {
       const [first] = chunks;
@@ -70,6 +77,9 @@ export function readBody(
     incoming.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
   });
 }
+
+/** How long a small body is waited for, so that it travels in one message. */
+const MAX_WAIT_MS = 20;
 
 /** What waits to be sent beyond the credit, before the client's sending is paused. */
 const MAX_WAITING_BYTES = 64 * 1024;

@@ -191,6 +191,49 @@ describe("streaming", () => {
   });
 });
 
+describe("a small body that comes slowly", () => {
+  it("is shown as it comes, and answered part by part", async () => {
+    await using world = await startWorld();
+    await world.push("lines", "export default (request) => new Response(request.body)");
+    const sent = request(world.url("/lines"), { method: "POST", agent: false });
+    const answered = once(sent, "response") as Promise<[IncomingMessage]>;
+    sent.write("first");
+    const [response] = await answered;
+    const [first] = (await once(response, "data")) as [Buffer];
+    const second = once(response, "data") as Promise<[Buffer]>;
+    sent.end("second");
+    expect([first.toString(), (await second).toString()]).toEqual(["first", "second"]);
+  });
+
+  it("is given up when it takes longer than a stream may", async () => {
+    await using world = await startWorld();
+    await world.push("patient", "export default async (request) => new Response(await request.text())", {
+      limits: { streamMs: 300 },
+    });
+    const sent = request(world.url("/patient"), { method: "POST", agent: false });
+    sent.write("never ends");
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    expect([response.statusCode, JSON.parse(await text(response)).code]).toEqual([408, "STREAM_LIMIT"]);
+    sent.destroy();
+  });
+});
+
+describe("a streamed answer that says how long it is", () => {
+  it("is broken where it is not, and the log says why", async () => {
+    await using world = await startWorld();
+    await world.push(
+      "liar",
+      `export default () => new Response(new ReadableStream({ start(controller) {
+         controller.enqueue(new Uint8Array(10)); controller.close();
+       } }), { headers: { "content-length": "20" } })`,
+    );
+    await expect(world.fetch("/liar").then((answer) => answer.bytes())).rejects.toThrow();
+    await eventually(async () =>
+      expect(JSON.stringify(await world.logs("liar"))).toContain("the body has 10 bytes"),
+    );
+  });
+});
+
 describe("trailers", () => {
   it("follow a streamed body, without those that must come before it", async () => {
     await using world = await startWorld();

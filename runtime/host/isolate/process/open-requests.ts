@@ -18,7 +18,7 @@ import type { IsolateStreams } from "./isolate-streams.ts";
 import { type Reply, replyFromError, replyFromResponse, replyMethodNotAllowed } from "./reply-to-message.ts";
 import { type IncomingRequest, requestFromMessage } from "./request-from-message.ts";
 import { type BodySender, sendBody } from "./send-body.ts";
-import type { Socket } from "./socket.ts";
+import { closeCodeOf, type Socket } from "./socket.ts";
 
 export interface OpenRequests {
   /** Requests that are not over, and those with work in the background. */
@@ -181,6 +181,11 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     const why = `no answer within ${waitMs} ms (limits.timeoutMs is ${limits.timeoutMs} ms)`;
     giveUp(id, AbortKind.deadline, () => failWith(id, "DEADLINE_EXCEEDED", why));
   };
+  const waitForBody = (id: number, waitMs: number) =>
+    setTimeout(() => {
+      const why = `the request's body took longer than limits.streamMs (${limits.streamMs} ms)`;
+      giveUp(id, AbortKind.deadline, () => failWith(id, "STREAM_LIMIT", why));
+    }, waitMs);
   const waitForAnswer = (id: number, waitMs: number) => setTimeout(() => onDeadline(id, waitMs), waitMs);
   /** Nobody waits for the answer; where its time is over, this clock is merely late. */
   const onGone = (id: number, code: string) => {
@@ -281,16 +286,17 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       if (exchange === undefined) return { id, request };
       byToken.set(exchange.token, id);
       if (!hasRest) return { id, request };
-      const waitAnew = (waitMs: number) => {
+      const takenAt = Date.now();
+      const waitAnew = (wait: () => NodeJS.Timeout) => {
         const open = requests.get(id);
         if (open === undefined || open.body?.isHeadOut === true) return;
         clearTimeout(open.timer);
-        open.timer = waitForAnswer(id, waitMs);
+        open.timer = wait();
       };
       // How long the client takes to send is not the function's fault: its time does not run meanwhile.
       const { id: bodyId, begin } = exchange.openBody(streams(), id, message.data, {
-        onAwaited: () => waitAnew(deadline - Date.now()),
-        onDone: () => waitAnew(limits.timeoutMs),
+        onAwaited: () => waitAnew(() => waitForBody(id, takenAt + limits.streamMs - Date.now())),
+        onDone: () => waitAnew(() => waitForAnswer(id, limits.timeoutMs)),
       });
       return { id, request: { ...request, body: bodyId }, begin };
     },
@@ -390,11 +396,4 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
 function closeReasonOf(reason: unknown): string {
   const isUsable = typeof reason === "string" && Buffer.byteLength(reason) <= MAX_CLOSE_REASON_BYTES;
   return isUsable ? reason : "";
-}
-
-/** What may go over the wire (RFC 6455, section 7.4); of anything else that no code was given. */
-function closeCodeOf(code: unknown): number {
-  const isUsable =
-    typeof code === "number" && (code === 1000 || code === 1001 || (code >= 3000 && code <= 4999));
-  return isUsable ? code : 1005;
 }

@@ -6,7 +6,7 @@
  * I2  A stream that broke is told as broken; `onWhole` is called when every byte was sent.
  */
 import { type ErrorCode, type FunctionConfig, MAX_FRAME_BYTES } from "../../../../contracts/index.ts";
-import type { Message, Nats } from "../../../../nats/index.ts";
+import { headerValue, type Message, type Nats } from "../../../../nats/index.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Outbound, OutboundReceiver } from "./isolate-streams.ts";
 import { type Reply, replySize } from "./reply-to-message.ts";
@@ -77,8 +77,10 @@ function stream(options: SendBodyOptions, exchange: Exchange): Sent {
       onBroken(code, why);
     },
     onEnd(why, trailers) {
-      if (why === undefined) sender.end(readTrailers(trailers));
-      else onBroken("HANDLER_THREW", why);
+      if (why !== undefined) return onBroken("HANDLER_THREW", why);
+      const announced = announcedLength(reply);
+      if (announced === undefined || announced === sentBytes) return sender.end(readTrailers(trailers));
+      onBroken("BAD_REPLY", `the body has ${sentBytes} bytes; its Content-Length says ${announced}`);
     },
   });
   if (outbound === undefined) return { kind: "refused", code: "BAD_REPLY", why: "the body is no stream" };
@@ -97,6 +99,11 @@ function stream(options: SendBodyOptions, exchange: Exchange): Sent {
       },
     },
   };
+}
+
+function announcedLength({ headers }: Reply): number | undefined {
+  const text = headerValue(headers, "Content-Length");
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 /** A whole body that is too large for one message. */

@@ -153,3 +153,10 @@ export function createSocket({
     },
   };
 }
+
+/** What may go over the wire (RFC 6455, section 7.4); of anything else that no code was given. */
+export function closeCodeOf(code: unknown): number {
+  const isUsable =
+    typeof code === "number" && (code === 1000 || code === 1001 || (code >= 3000 && code <= 4999));
+  return isUsable ? code : CloseCode.noStatus;
+}
