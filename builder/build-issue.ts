@@ -93,7 +93,7 @@ function hintFor(message: BundleMessage, dir: string): string | undefined {
   if (message.text.startsWith("No loader is configured")) return NO_LOADER_HINT;
   const imported = importedAt(message);
   if (imported !== undefined && isBuiltin(imported)) {
-    return "an isolate has no modules of Node: set `mode: node` in narun.yaml, or use a Web-standard package";
+    return "an isolate has no modules of Node: use a Web-standard package; `mode: node` needs a node that runs it, see `narun nodes`";
   }
   if (imported !== undefined && HAS_SCHEME.test(imported)) return SCHEME_HINT;
   const packageName = imported === undefined ? undefined : PACKAGE_NAME.exec(imported)?.[0];

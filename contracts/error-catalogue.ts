@@ -20,6 +20,11 @@ export const errorCatalogue = {
     solve: "Send a well-formed HTTP request.",
     status: 400,
   },
+  HEADERS_TOO_LARGE: {
+    title: "The header fields of the request are over the limit",
+    solve: "Send fewer or shorter ones: cookies are what most often grows. The limit is in `detail`.",
+    status: 431,
+  },
   NO_ROUTE: {
     title: "No function has this path",
     solve: "Look up the paths with `narun ls`, or push the function.",
@@ -176,7 +181,8 @@ export const errorCatalogue = {
   },
   NODE_BUILTIN_IN_ISOLATE: {
     title: "The function needs a module of Node, which an isolate does not have",
-    solve: "Set `mode: node` in narun.yaml, or use a Web-standard package instead.",
+    solve:
+      "Use a Web-standard package instead. Functions of `mode: node` need a node that runs them: `narun nodes` shows what each runs.",
   },
   NO_HANDLER: {
     title: "The entry exports no handler",

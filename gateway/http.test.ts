@@ -272,6 +272,21 @@ describe("what is refused", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
     expect(answer).toMatch(/\r\nX-Request-Id: [\w-]{36}\r\n/);
     expect(problem(answer.slice(answer.indexOf("{")))).toMatchObject({ status: 400, code: "BAD_REQUEST" });
+    expect(problem(answer.slice(answer.indexOf("{"))).detail).toBe("Invalid method encountered");
+  });
+
+  it.each([17, 1_000])("is one with %i KiB of header fields, with 431 and the limit", async (kib) => {
+    const { hostname, port } = new URL(world.url);
+    const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    socket.write(`GET /fn HTTP/1.1\r\nHost: a\r\nX-Long: ${"x".repeat(kib * 1024)}\r\n\r\n`);
+    const answer = await text(socket);
+    socket.end();
+    expect(answer).toMatch(/^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/);
+    expect(problem(answer.slice(answer.indexOf("{")))).toMatchObject({
+      status: 431,
+      code: "HEADERS_TOO_LARGE",
+      detail: "the limit is 16384 bytes",
+    });
   });
 
   it("is a request that is none, with 400 and an id", async () => {

@@ -8,7 +8,6 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
@@ -32,6 +31,7 @@ import { parseTarget, type RequestTarget } from "./request-path.ts";
 import { isRepeatable, toMessageHeaders } from "./request-to-message.ts";
 import type { RouteEntry, RouteTable } from "./routes.ts";
 import { writeStream } from "./stream-response.ts";
+import { answerUnreadable } from "./unreadable.ts";
 import { isWebSocketRequest, type Upgrade, type WebSockets } from "./websocket.ts";
 
 export interface HttpOptions {
@@ -130,22 +130,6 @@ function noticeEnd(socket: Socket): { notice(): void; ignore(): void } {
     notice: () => void socket.on("readable", onReadable).once("end", onEnd),
     ignore: () => void socket.off("readable", onReadable).off("end", onEnd),
   };
-}
-
-/** What Node's parser cannot make a request of: there is no request to answer, only a socket. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === "ECONNRESET") {
-    socket.destroy();
-    return;
-  }
-  const requestId = randomUUID();
-  const { status, headers, body } = problemResponse("BAD_REQUEST", requestId);
-  const fields = [...headers, "X-Request-Id", requestId, "Connection", "close"];
-  const lines = Array.from(
-    { length: fields.length / 2 },
-    (_, n) => `${fields[2 * n]}: ${fields[2 * n + 1]}\r\n`,
-  );
-  socket.end(`HTTP/1.1 ${status} Bad Request\r\n${lines.join("")}\r\n${Buffer.from(body ?? []).toString()}`);
 }
 
 /** What the adapter cannot make a request of, and what should not have happened. */

@@ -11,6 +11,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { MAX_SOCKET_MESSAGE_BYTES, SOCKET_FRAME_OVERHEAD_BYTES } from "../contracts/index.ts";
 import type { ResponseBody, StreamEnd } from "../nats/index.ts";
+import { answerNoHandshake } from "./unreadable.ts";
 
 /** A connection that asked to become a WebSocket. */
 export interface Upgrade {
@@ -62,6 +63,9 @@ export function createWebSockets(): WebSockets {
       if (!/^sec-websocket-/i.test(name)) lines.push(`${name}: ${fields[index + 1]}`);
     }
   });
+  server.on("wsClientError", (error, socket, incoming) => {
+    answerNoHandshake(error.message, socket, fieldOf(answers.get(incoming) ?? [], "x-request-id"));
+  });
   const alive = new WeakSet<WebSocket>();
   const pings = setInterval(() => {
     for (const client of server.clients) {
@@ -78,7 +82,7 @@ export function createWebSockets(): WebSockets {
     accept({ incoming, socket, head }, headers, body, cancel) {
       answers.set(incoming, headers);
       let isAccepted = false;
-      // Refused by `ws` itself, with 400: the request was none for a WebSocket after all.
+      // Refused by `ws`, with 400: the request was none for a WebSocket after all.
       socket.once("close", () => {
         if (!isAccepted) cancel();
       });

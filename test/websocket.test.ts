@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { eventually } from "./harness/eventually.ts";
@@ -62,6 +64,21 @@ describe("a WebSocket", () => {
     }
     socket.close();
     await once(socket, "close");
+  });
+
+  it("is refused with a problem where its client does not know the handshake", async () => {
+    const headers = { connection: "upgrade", upgrade: "websocket", "sec-websocket-version": "13" };
+    const asked = request(world.url("/pair"), { headers }).end();
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    expect(answer).toMatchObject({
+      statusCode: 400,
+      headers: { "content-type": "application/problem+json", "sec-websocket-version": "13, 8" },
+    });
+    expect(JSON.parse(await text(answer))).toMatchObject({
+      code: "BAD_REQUEST",
+      detail: "Missing or invalid Sec-WebSocket-Key header",
+      requestId: answer.headers["x-request-id"],
+    });
   });
 
   it("keeps the order of many messages", async () => {
