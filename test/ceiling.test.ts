@@ -26,11 +26,11 @@ describe("the ceiling of a node", () => {
   });
 
   it("raises nothing", async () => {
-    const source = `export default () => { try { for (;;) setTimeout(() => {}, 1e6); } catch (error) { return new Response(error.message); } };`;
+    const source = `export default () => { try { for (;;) setTimeout(() => {}, 1e6); } catch (error) { return new Response(error.code + " " + error.message); } };`;
     await world.push("modest", source, { limits: { cpuMs: 100, timers: 2, memoryMb: 16 } });
     expect(await world.call("/modest")).toMatchObject({
       status: 200,
-      text: "TIMER_LIMIT: 2 timers are open, and limits.timers is 2",
+      text: "TIMER_LIMIT TIMER_LIMIT: 2 timers are open, and limits.timers is 2",
     });
   });
 

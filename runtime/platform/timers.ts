@@ -51,7 +51,7 @@ function refuse(): never {
   const owner = currentOwner();
   if (owner !== refusedOwner) postToHost(PostOp.log, "error", why, owner);
   refusedOwner = owner;
-  throw new RangeError(why);
+  throw Object.assign(new RangeError(why), { code: "TIMER_LIMIT" });
 }
 
 function start(timer: Timer, delayMs: number): number {

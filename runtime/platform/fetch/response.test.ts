@@ -108,6 +108,11 @@ describe("Response", () => {
     expect(await run(`try { ${statements}; return "made" } catch (error) { return error.name }`)).toBe(name);
   });
 
+  it("says what the status 101 needs", async () => {
+    const refused = `try { new Response(null, { status: 101 }) } catch (error) { return error.message }`;
+    expect(await run(refused)).toContain("needs `webSocket`");
+  });
+
   it("is cloned with all that it says; the copy's headers are its own", async () => {
     expect(
       await run(`

@@ -197,6 +197,7 @@ export class Response {
       this.#upgrade(webSocket, code, fields);
       return;
     }
+    if (code === 101) throw new RangeError("Response: the status 101 needs `webSocket` in the init.");
     if (code < 200 || code > 599) throw new RangeError(`Response: ${code} is not a status from 200 to 599.`);
     if (!REASON_PHRASE.test(phrase)) throw new TypeError("Response: statusText is not a reason phrase.");
     this.#headers = fields;
