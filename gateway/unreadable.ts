@@ -35,7 +35,7 @@ export function answerUnreadable(error: ParserError, socket: Duplex): void {
 }
 
 /** What asked for a WebSocket, but is not the handshake of one (RFC 6455, section 4.2.1). */
-export function answerNoHandshake(reason: string, socket: Duplex, requestId = randomUUID()): void {
+export function answerNoHandshake(reason: string, socket: Duplex, requestId: string = randomUUID()): void {
   // The versions that there are: whoever came with another may come again.
   const extra = ["Sec-WebSocket-Version", "13, 8"];
   endWith(socket, requestId, problemResponse("BAD_REQUEST", requestId, asciiOf(reason), extra));
