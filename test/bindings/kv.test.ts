@@ -29,6 +29,35 @@ describe("kv", () => {
     expect(found).toEqual(["Grüße", { a: [1, null] }, [0, 255], "streamed", "", null, 2]);
   });
 
+  it("refuses options that it does not have, and names those that it has", async () => {
+    const found = await run(
+      `const kv = env.CACHE;
+       const refusal = (call) => Promise.try(call).catch((error) => error.name + " " + error.message);
+       return [
+         await refusal(() => kv.put("expires", "x", { expirationTtl: 1 })),
+         await refusal(() => kv.put("expires", "x", { ttl: 5 })),
+         await refusal(() => kv.create("expires", "x", { ifRevision: 5 })),
+         await refusal(() => kv.delete("expires", { revision: 5 })),
+         await refusal(() => kv.list({ Prefix: "" })),
+         await refusal(() => kv.watch({ only: "x" })),
+         await refusal(() => kv.put("expires", "x", 60)),
+         await kv.get("expires"),
+       ];`,
+      bindings,
+    );
+    const ofPut = 'it has ttlSeconds, ifRevision; did you mean "ttlSeconds"?';
+    expect(found).toEqual([
+      `TypeError put has no option "expirationTtl": ${ofPut}`,
+      `TypeError put has no option "ttl": ${ofPut}`,
+      'TypeError create has no option "ifRevision": it has ttlSeconds',
+      'TypeError delete has no option "revision": it has ifRevision; did you mean "ifRevision"?',
+      'TypeError list has no option "Prefix": it has prefix, limit, cursor; did you mean "prefix"?',
+      'TypeError watch has no option "only": it has prefix, updatesOnly, lifetime, signal; did you mean "updatesOnly"?',
+      "TypeError put: the options are an object of ttlSeconds, ifRevision",
+      null,
+    ]);
+  });
+
   it("is shared by all who declare the bucket", async () => {
     await run(`await env.CACHE.put("shared", "by one")`, bindings);
     expect(await run(`return env.OTHER.get("shared")`, [{ name: "OTHER", kv: "cache" }])).toBe("by one");

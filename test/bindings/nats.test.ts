@@ -212,6 +212,13 @@ describe("publish", () => {
     expect(found).toMatchObject({ name });
   });
 
+  it("refuses an option that it does not have", async () => {
+    const call = `return env.EVENTS.request("orders.x", "", { timeout: 5 }).catch((error) => error.message)`;
+    expect(await run(call, bindings)).toBe(
+      'request has no option "timeout": it has timeoutMs, headers; did you mean "timeoutMs"?',
+    );
+  });
+
   it("refuses headers that are narun's own, and tells when nobody replies", async () => {
     const found = await run(
       `const said = [];

@@ -1,5 +1,6 @@
 import { callBinding } from "./host-result.ts";
 import { KvWatch, type KvWatchOptions } from "./kv-watch.ts";
+import { requireKnownOptions } from "./options.ts";
 import { arrivedBytes, crossingValue, dropCrossing, type ReadValue, readValue, streamOf } from "./values.ts";
 
 type KvType = "text" | "json" | "bytes" | "arrayBuffer" | "stream";
@@ -39,6 +40,7 @@ export class KvBucket {
   }
 
   async put(key: string, value: unknown, options: PutOptions = {}): Promise<number> {
+    requireKnownOptions("put", options, ["ttlSeconds", "ifRevision"]);
     const { ttlSeconds, ifRevision } = options;
     const crossing = await crossingValue(value);
     try {
@@ -50,10 +52,12 @@ export class KvBucket {
   }
 
   async create(key: string, value: unknown, options: Omit<PutOptions, "ifRevision"> = {}): Promise<number> {
+    requireKnownOptions("create", options, ["ttlSeconds"]);
     return this.put(key, value, { ...options, ifRevision: 0 });
   }
 
   async delete(key: string, options: Pick<PutOptions, "ifRevision"> = {}): Promise<void> {
+    requireKnownOptions("delete", options, ["ifRevision"]);
     await callBinding("kv.delete", this.#name, `${key}`, options.ifRevision);
   }
 
@@ -61,6 +65,7 @@ export class KvBucket {
     keys: { key: string; revision: number }[];
     cursor?: string;
   }> {
+    requireKnownOptions("list", options, ["prefix", "limit", "cursor"]);
     const { prefix = "", limit, cursor } = options;
     const [keys, revisions, next] = (await callBinding("kv.list", this.#name, prefix, limit, cursor)) as [
       string[],
@@ -72,6 +77,7 @@ export class KvBucket {
   }
 
   watch(options: KvWatchOptions = {}): KvWatch {
+    requireKnownOptions("watch", options, ["prefix", "updatesOnly", "lifetime", "signal"]);
     return new KvWatch(this.#name, options);
   }
 

@@ -6,6 +6,7 @@ import { cancelOutbound } from "../outbound.ts";
 import { sendStream } from "../send-stream.ts";
 import { ReadableStream } from "../streams.ts";
 import { callBinding } from "./host-result.ts";
+import { requireKnownOptions } from "./options.ts";
 import { isBlobLike, streamOf, wholeValue } from "./values.ts";
 
 /** The content type is kept among the metadata, under this name. */
@@ -63,6 +64,7 @@ export class ObjectBucket {
   }
 
   async put(name: string, value: unknown, options: PutOptions = {}): Promise<ObjectInfo> {
+    requireKnownOptions("put", options, ["contentType", "metadata"]);
     const { contentType, metadata = {} } = options;
     const type = contentType ?? (isBlobLike(value) ? typeOf(value) : undefined);
     const pairs = Object.entries(metadata).flatMap(([key, text]) => [key, `${text}`]);
@@ -85,6 +87,7 @@ export class ObjectBucket {
     objects: ObjectInfo[];
     cursor?: string;
   }> {
+    requireKnownOptions("list", options, ["prefix", "limit", "cursor"]);
     const { prefix = "", limit, cursor } = options;
     const [facts, next] = (await callBinding("objects.list", this.#name, prefix, limit, cursor)) as [
       Facts[],

@@ -1,4 +1,5 @@
 import { callBinding } from "./host-result.ts";
+import { requireKnownOptions } from "./options.ts";
 import { arrivedBytes, crossingValue, dropCrossing, type ReadValue, readValue } from "./values.ts";
 
 interface Reply extends ReadValue {
@@ -20,8 +21,10 @@ export class Publisher {
   async request(
     subject: string,
     data: unknown = "",
-    { timeoutMs, headers = {} }: { timeoutMs?: number; headers?: Record<string, string> } = {},
+    options: { timeoutMs?: number; headers?: Record<string, string> } = {},
   ): Promise<Reply> {
+    requireKnownOptions("request", options, ["timeoutMs", "headers"]);
+    const { timeoutMs, headers = {} } = options;
     const answer = await this.#send("publish.request", subject, data, headers, timeoutMs);
     const [arrived, pairs] = answer as [ArrayBuffer | number, string[]];
     return { headers: toRecord(pairs), ...readValue(await arrivedBytes(arrived)) };
