@@ -13,4 +13,5 @@ export {
   removeFunction,
   rollback,
 } from "./revisions.ts";
+export type { WhyUntried } from "./trial.ts";
 export { type WatchOptions, watchFunction } from "./watch.ts";

@@ -18,7 +18,14 @@ test("stores files and manifest and makes the spec; without a node it says that 
   const build = await buildOf("first");
   const steps: PushProgress[] = [];
   const result = await pushBuild(nats, build, { onProgress: (step) => steps.push(step) });
-  expect(result).toEqual({ name: "first", revision: build.revision, unchanged: false, tried: false });
+  expect(result).toEqual({
+    name: "first",
+    revision: build.revision,
+    unchanged: false,
+    tried: false,
+    whyUntried: "no-node",
+    missingServices: [],
+  });
   expect(steps).toEqual([
     { step: "upload", file: "bundle", bytes: build.bundle.byteLength },
     { step: "upload", file: "sourceMap", bytes: build.sourceMap.byteLength },
@@ -39,9 +46,45 @@ test("what is live already is not pushed again", async () => {
   const before = await (await openSpecs(nats)).get("same");
   const steps: PushProgress[] = [];
   const again = await pushBuild(nats, build, { onProgress: (step) => steps.push(step) });
-  expect(again).toEqual({ name: "same", revision: build.revision, unchanged: true, tried: false });
+  expect(again).toEqual({
+    name: "same",
+    revision: build.revision,
+    unchanged: true,
+    tried: false,
+    missingServices: [],
+  });
   expect(steps).toEqual([]);
   expect((await (await openSpecs(nats)).get("same"))?.revision).toBe(before?.revision);
+});
+
+test("nodes that run, but not functions of this mode, are told apart from none; so are those that refuse", async () => {
+  await using world = await startNatsWorld();
+  const { nats } = world;
+  await startTrialNode(nats, "n1", () => ({ outcome: "failed", code: "NODE_FULL", message: "full" }));
+  const build = await buildOf("nodes", "hello", "mode: node\n");
+  expect(await pushBuild(nats, build)).toMatchObject({ tried: false, whyUntried: "no-node-of-mode" });
+  expect(await pushBuild(nats, await buildOf("isolates"))).toMatchObject({
+    tried: false,
+    whyUntried: "not-taken",
+  });
+});
+
+test("names the bindings to services that are not there, each time, and pushes all the same", async () => {
+  await using world = await startNatsWorld();
+  const { nats } = world;
+  await pushBuild(nats, await buildOf("there"));
+  const bindings = `bindings:
+  - { name: SELF, service: front }
+  - { name: THERE, service: there }
+  - { name: GONE, service: theer }
+  - { name: CACHE, kv: theer }
+`;
+  const build = await buildOf("front", "hello", bindings);
+  const missingServices = [{ binding: "GONE", service: "theer" }];
+  expect(await pushBuild(nats, build)).toMatchObject({ unchanged: false, missingServices });
+  expect(await pushBuild(nats, build)).toMatchObject({ unchanged: true, missingServices });
+  await pushBuild(nats, await buildOf("theer"));
+  expect(await pushBuild(nats, build)).toMatchObject({ missingServices: [] });
 });
 
 test("equal files are stored once", async () => {

@@ -5,7 +5,7 @@
  * I2  The spec moves once, by a compare-and-set against what was read at the start.
  * I3  A revision that did not go live leaves nothing behind, unless it was there before.
  */
-import { isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
+import { capabilitiesOf, isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
 import type { Build } from "./build.ts";
 import { waitForGateways } from "./gateways.ts";
@@ -19,7 +19,13 @@ import {
   pruneRevisions,
   type Registry,
 } from "./registry.ts";
-import { createTrialError, type TrialOptions, tryRevision } from "./trial.ts";
+import {
+  createTrialError,
+  type TrialOptions,
+  type TrialResult,
+  tryRevision,
+  type WhyUntried,
+} from "./trial.ts";
 
 /** What a push is about to do: store a file (its size in bytes), or have a node try the build. */
 export type PushProgress =
@@ -41,6 +47,10 @@ export interface PushResult {
   unchanged: boolean;
   /** A node has evaluated it during this push. False with `unchanged: false` says that no node was there to do it. */
   tried: boolean;
+  /** Set where a push that changed something was not tried. */
+  whyUntried?: WhyUntried;
+  /** The service bindings whose service has no spec: calls of them fail unless something else answers under that name. */
+  missingServices: { binding: string; service: string }[];
 }
 
 /**
@@ -59,9 +69,10 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
       name,
     });
   }
+  const missingServices = await findMissingServices(registry, build);
   if (isLive(base, manifest, revision)) {
     await repair(registry, build);
-    return { name, revision, unchanged: true, tried: false };
+    return { name, revision, unchanged: true, tried: false, missingServices };
   }
 
   options.signal?.throwIfAborted();
@@ -77,7 +88,10 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     await waitForGateways(nats, written, options.signal);
     // It is live: what cannot be tidied now is tidied by the next push.
     await pruneRevisions(registry, name, revision).catch(() => undefined);
-    return { name, revision, unchanged: false, tried };
+    const result = { name, revision, unchanged: false, missingServices };
+    return tried.outcome === "ok"
+      ? { ...result, tried: true }
+      : { ...result, tried: false, whyUntried: tried.why };
   } catch (error) {
     // Where this fails too, the first error is the one to tell; the next removal collects what stays.
     if (isNew) await discard(registry, build).catch(() => undefined);
@@ -93,7 +107,7 @@ async function tryBuild(
   registry: Registry,
   build: Build,
   options: PushOptions,
-): Promise<boolean> {
+): Promise<Exclude<TrialResult, { outcome: "failed" }>> {
   const { signal, onProgress } = options;
   const trial = { function: build.config.name, revision: build.revision, mode: build.config.mode };
   const trialOptions: TrialOptions = { signal, onNode: (node) => onProgress?.({ step: "trial", node }) };
@@ -103,7 +117,21 @@ async function tryBuild(
     result = await tryRevision(nats, trial, trialOptions);
   }
   if (result.outcome === "failed") throw createTrialError(result);
-  return result.outcome === "ok";
+  return result;
+}
+
+/** What has no spec yet may be pushed later, and need not be narun's own: this is worth a word, and no error. */
+async function findMissingServices(
+  { specs }: Registry,
+  { config }: Build,
+): Promise<PushResult["missingServices"]> {
+  const bound = capabilitiesOf(config).flatMap((one) =>
+    one.kind === "service" && one.service !== config.name
+      ? [{ binding: one.name, service: one.service }]
+      : [],
+  );
+  const reads = await Promise.all(bound.map(({ service }) => specs.get(service)));
+  return bound.filter((_, index) => reads[index] === undefined);
 }
 
 async function upload(

@@ -9,10 +9,12 @@ import {
 } from "../contracts/index.ts";
 import { type Nats, NoReplyError, openNodeStates } from "../nats/index.ts";
 
+/** Why nothing has tried a revision: no node runs, none that runs has its mode, or none of those took it. */
+export type WhyUntried = "no-node" | "no-node-of-mode" | "not-taken";
+
 export type TrialResult =
   | { outcome: "ok"; node: string }
-  /** No node that could run it answers. */
-  | { outcome: "untried" }
+  | { outcome: "untried"; why: WhyUntried }
   | { outcome: "failed"; node: string; code: string; message: string; stack?: string | undefined };
 
 export interface TrialOptions {
@@ -36,8 +38,9 @@ export async function tryRevision(
   { mode, ...trial }: Trial & { mode: Mode },
   { signal, onNode }: TrialOptions = {},
 ): Promise<TrialResult> {
-  let last: TrialResult = { outcome: "untried" };
-  for (const node of await eligibleNodes(nats, trial.function, mode)) {
+  const { nodes, why } = await findNodes(nats, trial.function, mode);
+  let last: TrialResult = { outcome: "untried", why };
+  for (const node of nodes) {
     signal?.throwIfAborted();
     onNode?.(node);
     const reply = await abortable(ask(nats, node, trial), signal);
@@ -63,14 +66,21 @@ export function createTrialError({ node, code, message, stack }: TrialResult & {
   });
 }
 
-async function eligibleNodes(nats: Nats, name: string, mode: Mode): Promise<string[]> {
+/** The nodes to ask, and why the revision stays untried where none of them takes it. */
+async function findNodes(
+  nats: Nats,
+  name: string,
+  mode: Mode,
+): Promise<{ nodes: string[]; why: WhyUntried }> {
   const states = await (await openNodeStates(nats)).list();
-  const eligible = states.flatMap((read) =>
-    read.ok && read.value.status === "running" && read.value.capacity?.modes.includes(mode)
-      ? [{ node: read.value.node_id }]
+  const running = states.flatMap((read) =>
+    read.ok && read.value.status === "running" && read.value.capacity !== undefined
+      ? [{ node: read.value.node_id, modes: read.value.capacity.modes }]
       : [],
   );
-  return rankNodes(name, eligible).map(({ node }) => node);
+  const eligible = running.filter(({ modes }) => modes.includes(mode));
+  const why = running.length === 0 ? "no-node" : eligible.length === 0 ? "no-node-of-mode" : "not-taken";
+  return { nodes: rankNodes(name, eligible).map(({ node }) => node), why };
 }
 
 async function ask(

@@ -13,10 +13,22 @@ export function addNodesCommand(program: Command): void {
         const states = await (await openNodeStates(nats)).list();
         const nodes = states.flatMap((read) => {
           if (!read.ok) return [];
-          const { node_id, status, os, arch, managed_instances, labels, last_seen, version } = read.value;
+          const { node_id, status, os, arch, managed_instances, labels, last_seen, version, capacity } =
+            read.value;
           const instances = managed_instances.length;
+          const modes = capacity?.modes ?? [];
           return [
-            { node: node_id, state: status, os, arch, instances, labels, lastSeen: last_seen, version },
+            {
+              node: node_id,
+              state: status,
+              os,
+              arch,
+              modes,
+              instances,
+              labels,
+              lastSeen: last_seen,
+              version,
+            },
           ];
         });
         nodes.sort((a, b) => a.node.localeCompare(b.node));
@@ -27,6 +39,7 @@ export function addNodesCommand(program: Command): void {
             { title: "NODE", value: (row) => row.node, colour: output.colours.bold },
             { title: "STATE", value: (row) => row.state },
             { title: "OS", value: (row) => `${row.os}/${row.arch}` },
+            { title: "MODES", value: (row) => row.modes.join(",") || "-" },
             { title: "INSTANCES", value: (row) => String(row.instances), align: "right" },
             {
               title: "LABELS",
@@ -42,7 +55,7 @@ export function addNodesCommand(program: Command): void {
       }),
     );
   addExamples(command, [
-    ["narun nodes", "states, instances, labels"],
+    ["narun nodes", "states, modes, instances, labels"],
     ["narun nodes --json", "for scripts"],
   ]);
 }

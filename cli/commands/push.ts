@@ -1,6 +1,12 @@
 import type { Command } from "commander";
-import { type Build, buildFunction, type PushProgress, pushBuild } from "../../builder/index.ts";
-import { shortRevision } from "../../contracts/index.ts";
+import {
+  type Build,
+  buildFunction,
+  type PushProgress,
+  pushBuild,
+  type WhyUntried,
+} from "../../builder/index.ts";
+import { type Mode, shortRevision } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { forEachFunction } from "../function-folders.ts";
@@ -32,18 +38,37 @@ async function pushFolder(
   build: Build,
   gatewayUrl: string | undefined,
 ): Promise<void> {
-  const { name, routes } = build.config;
+  const { name, routes, mode } = build.config;
   const progress = output.progress(`pushing ${name}`);
   const result = await pushBuild(nats, build, {
     onProgress: (step) => progress.update(`pushing ${name}: ${describeStep(step)}`),
   }).finally(() => progress.end());
-  const { revision, unchanged, tried } = result;
+  const { revision, unchanged, tried, whyUntried, missingServices } = result;
   const url = functionUrl(gatewayUrl, routes);
-  if (output.isJson) return output.json({ name, revision, url, unchanged, tried });
+  if (output.isJson)
+    return output.json({ name, revision, url, unchanged, tried, whyUntried, missingServices });
   const { bold, dim, green } = output.colours;
   const state = unchanged ? dim("unchanged") : green("live");
   output.line(`${bold(name)}  ${shortRevision(revision)}  ${state}  ${url ?? dim("no gateway runs")}`);
-  if (!unchanged && !tried) output.note("No node is running: nothing has tried this revision yet.");
+  if (whyUntried !== undefined) {
+    output.note(`${describeUntried(whyUntried, mode)}: nothing has tried this revision yet.`);
+  }
+  for (const { binding, service } of missingServices) {
+    output.note(
+      `The binding ${binding} is of the service ${service}, which has no spec: its calls fail unless something else answers under that name.`,
+    );
+  }
+}
+
+function describeUntried(why: WhyUntried, mode: Mode): string {
+  switch (why) {
+    case "no-node":
+      return "No node is running";
+    case "no-node-of-mode":
+      return `No node runs functions of mode ${mode} (\`narun nodes\` shows what each runs)`;
+    case "not-taken":
+      return "No node has taken it";
+  }
 }
 
 function describeStep(step: PushProgress): string {
