@@ -25,7 +25,7 @@ export async function createBuildError(
     return new NarunError("BUILD_FAILED", { detail: listPlaces(issues.map(formatIssue)), issues });
   }
 
-  const source = { dir: fn.dir, entry: fn.entry, mode: "isolate" } as const;
+  const source = { dir: fn.dir, entry: fn.entry, mode: "isolate", isMinified: true } as const;
   const chains = await findImportChains(source, imports);
   const places = issues.map(({ file, line, column, frame }, index) =>
     [chains[index]?.join(" → "), `${file}:${line}:${column}`, frame].join("\n"),

@@ -14,7 +14,7 @@ export interface Build {
   manifest: Manifest;
   /** SHA-256 of the manifest. Equal source and configuration give the same one on every machine. */
   revision: string;
-  /** One minified ES module. */
+  /** One ES module; minified, unless it is for a debugger. */
   bundle: Uint8Array;
   /** Its source map; paths are relative to the function's folder. */
   sourceMap: Uint8Array;
@@ -88,8 +88,8 @@ export function reconfigure(build: Build, changes: Partial<FunctionConfig>): Bui
 }
 
 /** What of a function decides how it is bundled. */
-export function sourceOf({ dir, entry, config }: LoadedFunction) {
-  return { dir, entry, mode: config.mode === "node" ? "node" : "isolate" } as const;
+export function sourceOf({ dir, entry, config }: LoadedFunction, isMinified = true) {
+  return { dir, entry, mode: config.mode === "node" ? "node" : "isolate", isMinified } as const;
 }
 
 function createManifest(config: FunctionConfig, { code, sourceMap }: Bundle): Manifest {

@@ -3,7 +3,11 @@ import { basename, dirname } from "node:path";
 import type * as esbuild from "esbuild";
 import type { LoadedFunction } from "./function-folder.ts";
 
-export type BundleSource = Pick<LoadedFunction, "dir" | "entry"> & { mode: "isolate" | "node" };
+export type BundleSource = Pick<LoadedFunction, "dir" | "entry"> & {
+  mode: "isolate" | "node";
+  /** False: for debuggers, in which every variable and line of the source is to be found. */
+  isMinified: boolean;
+};
 
 /** The name of the bundle in esbuild's results. */
 export const BUNDLE_FILE = "bundle.js";
@@ -16,9 +20,12 @@ export const BYTES = [
   ...["woff", "woff2", "ttf", "otf"],
 ];
 
-export function bundleOptions({ dir, entry, mode }: BundleSource) {
+export function bundleOptions({ dir, entry, mode, isMinified }: BundleSource) {
   return {
     ...commonOptions,
+    // Identifiers stay: stacks and `console` show the author's names, and loading a bundle takes no longer with them.
+    minifySyntax: isMinified,
+    minifyWhitespace: isMinified,
     ...(mode === "node" ? nodeOptions : isolateOptions),
     absWorkingDir: dir,
     entryPoints: [`./${entry}`],
@@ -70,9 +77,6 @@ const commonOptions = {
   jsx: "automatic",
   // What V8 understands in the oldest Node that runs narun.
   target: "node24",
-  // Identifiers stay: stacks and `console` show the author's names, and loading a bundle takes no longer with them.
-  minifySyntax: true,
-  minifyWhitespace: true,
   treeShaking: true,
   charset: "utf8",
   sourcemap: "external",

@@ -23,6 +23,8 @@ export interface WatchOptions {
   /** Called when the function does not build, and with whatever `onBuild` throws. The same build error is told once. */
   onError(error: unknown): void;
   signal: AbortSignal;
+  /** False: bundles for debuggers. Default true. */
+  isMinified?: boolean;
 }
 
 type Outcome = { ok: true; build: Build } | { ok: false; error: unknown };
@@ -32,10 +34,13 @@ type Outcome = { ok: true; build: Build } | { ok: false; error: unknown };
  * `signal` has ended it and nothing is left behind. Errors of the function go to `onError`; only ENTRY_NOT_FOUND, where there
  * is no such folder at the start, ends the watch.
  */
-export async function watchFunction(dir: string, { onBuild, onError, signal }: WatchOptions): Promise<void> {
+export async function watchFunction(
+  dir: string,
+  { onBuild, onError, signal, isMinified = true }: WatchOptions,
+): Promise<void> {
   const root = await resolveFolder(dir);
   const gate = createChangeGate(signal);
-  await using builder = createRebuilder(root);
+  await using builder = createRebuilder(root, isMinified);
   using watch = createFolderWatch(gate.notify);
   let folders: ReadonlySet<string> = new Set([root]);
   let reported: string | undefined;
@@ -71,11 +76,11 @@ export async function watchFunction(dir: string, { onBuild, onError, signal }: W
 }
 
 /** Keeps the bundler while entry and mode stay what they are: what did not change is not parsed again. */
-function createRebuilder(dir: string) {
+function createRebuilder(dir: string, isMinified: boolean) {
   let current: { key: string; bundler: Bundler } | undefined;
 
   const bundlerFor = async (fn: LoadedFunction): Promise<Bundler> => {
-    const source = sourceOf(fn);
+    const source = sourceOf(fn, isMinified);
     const key = JSON.stringify(source);
     if (current?.key !== key) {
       await current?.bundler[Symbol.asyncDispose]();

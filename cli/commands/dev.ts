@@ -62,6 +62,7 @@ function watchAndPush(folder: string, world: World, options: WorldOptions): Prom
   const { bold, dim, green, red } = output.colours;
   return watchFunction(folder, {
     signal,
+    isMinified: options.inspect === undefined,
     async onBuild(built: Build) {
       const build = isDebugged ? forDebugging(built) : built;
       const startedAt = performance.now();
