@@ -61,7 +61,7 @@ test("a debugger stops at a breakpoint in the author's file, looks and goes on",
   const script = await debug.event("Debugger.scriptParsed", ({ url }) => url === "narun:bundle");
 
   const map = readSourceMap(String(script.sourceMapURL));
-  const place = placeInScript(map, /index\.ts$/, 4, 10_000);
+  const place = placeInScript(map, /index\.ts$/, 4);
   expect(place.source).toBe(pathToFileURL(folder.path("hello/index.ts")).href);
   const { lineNumber, columnNumber } = place;
   const set = await debug.send("Debugger.setBreakpointByUrl", {
@@ -74,9 +74,9 @@ test("a debugger stops at a breakpoint in the author's file, looks and goes on",
   const answer = fetch(`${url}?value=21`);
   const paused = await debug.event("Debugger.paused");
   const [frame] = paused.callFrames as unknown as [
-    { callFrameId: string; location: { columnNumber: number } },
+    { callFrameId: string; location: { lineNumber: number; columnNumber: number } },
   ];
-  expect(map.findEntry(0, frame.location.columnNumber)).toMatchObject({
+  expect(map.findEntry(frame.location.lineNumber, frame.location.columnNumber)).toMatchObject({
     originalSource: place.source,
     originalLine: 4,
   });
@@ -120,6 +120,60 @@ test("a debugger stops at a breakpoint in the author's file, looks and goes on",
   expect((await dev.ended).code).toBe(0);
 });
 
+/** Attaches, and calls the function up to a breakpoint in a line of its entry (0-based). */
+async function pauseAt(target: Target, line: number, url: string) {
+  const debug = await attachDebugger(target.webSocketDebuggerUrl);
+  await debug.send("Debugger.enable");
+  const script = await debug.event("Debugger.scriptParsed", ({ url }) => url === "narun:bundle");
+  const { lineNumber, columnNumber } = placeInScript(
+    readSourceMap(String(script.sourceMapURL)),
+    /index\.ts$/,
+    line,
+  );
+  await debug.send("Debugger.setBreakpointByUrl", { url: "narun:bundle", lineNumber, columnNumber });
+  const answer = fetch(url).then((response) => response.text());
+  const paused = await debug.event("Debugger.paused");
+  const [frame] = paused.callFrames as unknown as [{ callFrameId: string }];
+  return { debug, answer, frame };
+}
+
+test("saves after a pause, and in one, cost nothing but the old instance: its requests are answered, its host stays", async () => {
+  const source = (version: number) => `const greeting = "version";
+export default () => {
+  const message = \`\${greeting} ${version}\`;
+  return new Response(message);
+};
+`;
+  await using folder = await createWorkFolder({ "hello/index.ts": source(0) });
+  const { dev, url, inspector } = await startDev(folder.dir);
+  await using _dev = dev;
+  let target = await targetOf(inspector);
+  for (const [version, isPaused] of [false, true, false, true].entries()) {
+    const { debug, answer, frame } = await pauseAt(target, 3, url);
+    await using _debug = debug;
+    // Nothing of the source was optimized away.
+    const looked = await debug.send("Debugger.evaluateOnCallFrame", {
+      callFrameId: frame.callFrameId,
+      expression: "[greeting, message]",
+      returnByValue: true,
+    });
+    expect(looked.result).toMatchObject({ value: ["version", `version ${version}`] });
+    if (!isPaused) {
+      await debug.send("Debugger.resume");
+      expect(await answer).toBe(`version ${version}`);
+    }
+    await folder.write("hello/index.ts", source(version + 1));
+    expect(await debug.closed).toBe(1001);
+    target = await targetOf(inspector, target.id);
+    expect(await answer).toBe(`version ${version}`);
+    expect(await (await fetch(url)).text()).toBe(`version ${version + 1}`);
+  }
+  dev.kill("SIGINT");
+  const { code, stdout, stderr } = await dev.ended;
+  expect(code).toBe(0);
+  expect(`${stdout}${stderr}`).not.toMatch(/host died|HOST_CRASHED/);
+});
+
 test("stepping goes into the author's code, not into the platform", async () => {
   await using folder = await createWorkFolder(FILES);
   const { dev, url, inspector } = await startDev(folder.dir);
@@ -128,17 +182,17 @@ test("stepping goes into the author's code, not into the platform", async () => 
   await debug.send("Debugger.enable");
   const script = await debug.event("Debugger.scriptParsed", ({ url }) => url === "narun:bundle");
   const map = readSourceMap(String(script.sourceMapURL));
-  const { lineNumber, columnNumber } = placeInScript(map, /index\.ts$/, 2, 10_000);
+  const { lineNumber, columnNumber } = placeInScript(map, /index\.ts$/, 2);
   await debug.send("Debugger.setBreakpointByUrl", { urlRegex: "bundle$", lineNumber, columnNumber });
   const answer = fetch(`${url}?value=4`);
   const places: string[] = [];
   for (let step = 0; step < 40; step++) {
     const paused = await debug.event("Debugger.paused");
     const [frame] = paused.callFrames as unknown as [
-      { location: { scriptId: string; columnNumber: number } },
+      { location: { scriptId: string; lineNumber: number; columnNumber: number } },
     ];
     if (frame.location.scriptId !== script.scriptId) places.push("elsewhere");
-    const entry = map.findEntry(0, frame.location.columnNumber);
+    const entry = map.findEntry(frame.location.lineNumber, frame.location.columnNumber);
     if ("originalSource" in entry)
       places.push(`${entry.originalSource.replace(/.*\//, "")}:${entry.originalLine + 1}`);
     if (places.at(-1) === "index.ts:6") break;

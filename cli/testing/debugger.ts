@@ -66,12 +66,18 @@ export function readSourceMap(url: string): SourceMap {
   return new SourceMap(JSON.parse(Buffer.from(base64, "base64").toString()));
 }
 
+/** More than the lines and columns of a test's bundle. */
+const LAST_LINE = 100;
+const LAST_COLUMN = 120;
+
 /** The place in a script that a place in a source became; as debuggers find it. 0-based. */
-export function placeInScript(map: SourceMap, source: RegExp, line: number, lastColumn: number) {
-  for (let column = 0; column <= lastColumn; column++) {
-    const entry = map.findEntry(0, column);
-    if ("originalSource" in entry && source.test(entry.originalSource) && entry.originalLine === line)
-      return { lineNumber: 0, columnNumber: column, source: entry.originalSource };
+export function placeInScript(map: SourceMap, source: RegExp, line: number) {
+  for (let lineNumber = 0; lineNumber <= LAST_LINE; lineNumber++) {
+    for (let columnNumber = 0; columnNumber <= LAST_COLUMN; columnNumber++) {
+      const entry = map.findEntry(lineNumber, columnNumber);
+      if ("originalSource" in entry && source.test(entry.originalSource) && entry.originalLine === line)
+        return { lineNumber, columnNumber, source: entry.originalSource };
+    }
   }
   throw new Error(`${source} has no line ${line}`);
 }

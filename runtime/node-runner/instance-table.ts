@@ -173,6 +173,8 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
       instance.phase = "draining";
       publisher.status(instance.function, id, "stopping");
       hosts().find(instance.group)?.drain(id, reason, graceMs);
+      // A debugger has to leave now: what stands at its breakpoint could not finish.
+      onChange(instance.function);
     },
     gone(id, reason, code) {
       const instance = table.get(id);

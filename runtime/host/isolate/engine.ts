@@ -7,6 +7,7 @@
  *     never entered again: its thread is put to sleep, and only the end of the process frees what it has.
  * I4  A module is loaded when its top level is over, awaits included. isolated-vm returns at the first of them, so an
  *     entry module of ours imports it and says when its own turn has come.
+ * I5  After `dispose` nothing gets into a sandbox, and nothing out of it: one with an inspector's session goes on to exist.
  */
 import { randomBytes } from "node:crypto";
 import { domainToASCII } from "node:url";
@@ -22,7 +23,7 @@ import {
 } from "../../platform/boundary.ts";
 import { readEncodingTables } from "./encoding-tables.ts";
 import { readInspectLibrary } from "./inspect-library.ts";
-import { type InspectorChannel, openInspectorChannel } from "./inspector-channel.ts";
+import { createInspectorChannel, type InspectorChannel } from "./inspector-channel.ts";
 import { answerCryptoSupport } from "./process/crypto/supports.ts";
 
 /** How an entry into a sandbox ended, seen from the outside. */
@@ -110,6 +111,8 @@ interface Parts {
   /** How evaluating the function's module ended. */
   loading: PromiseWithResolvers<LoadOutcome>;
   inspector: InspectorChannel | undefined;
+  /** Nothing that it posts is heard any more. */
+  silence(): void;
 }
 
 /** `sandbox`: the one that V8 has lost control of; undefined while it is still being made. */
@@ -146,6 +149,7 @@ function createEngineOf<Made extends Sandbox>(
   return {
     async create(memoryMb, onPost) {
       let made: Made | undefined;
+      let isSilent = false;
       const loading = Promise.withResolvers<LoadOutcome>();
       const isolate = new ivm.Isolate({
         snapshot,
@@ -159,6 +163,7 @@ function createEngineOf<Made extends Sandbox>(
       });
       const context = await isolate.createContext({ inspector: isInspected });
       const receive: OnPost = (op, a, b, c, d) => {
+        if (isSilent) return;
         if (op !== PostOp.loaded) onPost(op, a, b, c, d);
         else loading.resolve(a === "" ? { kind: "ok" } : { kind: "no-handler", reason: String(a) });
       };
@@ -174,8 +179,12 @@ function createEngineOf<Made extends Sandbox>(
       const entry = await isolate.compileModule(ENTRY_MODULE, { filename: PLATFORM_FILE });
       const loadModule = await isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE });
       const runMicrotasks = () => void enter.apply(undefined, [0, 0]).catch(() => undefined);
-      const inspector = isInspected ? openInspectorChannel(isolate, context, runMicrotasks) : undefined;
-      made = create({ isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector });
+      const inspector = isInspected ? createInspectorChannel(isolate, context, runMicrotasks) : undefined;
+      const silence = () => {
+        isSilent = true;
+      };
+      const parts = { isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector };
+      made = create({ ...parts, silence });
       return made;
     },
   };
@@ -250,9 +259,10 @@ function createSandbox(parts: Parts): Sandbox {
       }
     },
     async enter(timeoutMs, ...message) {
+      if (isDisposedByUs) return { kind: "disposed" };
       try {
         await enter.apply(undefined, message.map(transferable) as never, { timeout: timeoutMs });
-        return { kind: "ok" };
+        return { kind: isDisposedByUs ? "disposed" : "ok" };
       } catch (error) {
         const outcome = outcomeOf(error);
         // While the module is still being evaluated this is its end: what it awaited at the top level has failed.
@@ -264,8 +274,11 @@ function createSandbox(parts: Parts): Sandbox {
     inspector,
     dispose() {
       isDisposedByUs = true;
-      inspector?.close();
-      if (!isolate.isDisposed) isolate.dispose();
+      if (inspector?.close() === false && !isolate.isDisposed) {
+        // It goes on to exist (I5): whoever waits for it to load hears the same as of one that does not.
+        parts.silence();
+        loading.resolve({ kind: "disposed" });
+      } else if (!isolate.isDisposed) isolate.dispose();
     },
   };
 }

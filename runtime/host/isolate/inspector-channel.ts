@@ -2,10 +2,11 @@
  * V8's inspector of one isolate: messages of the Chrome DevTools Protocol, both ways. Only `narun dev --inspect` makes
  * isolates that have one.
  *
- * I1  There is one session for an isolate's whole life. It is opened while nothing else runs in the isolate: V8 wants
- *     its lock held by the opening thread, which isolated-vm sees to only within a synchronous call.
- * I2  The session ends before its isolate is disposed. Where V8 disposes of one by itself (out of memory) its session is
- *     left alone: isolated-vm waits for itself there, and whoever touched the session would wait with it.
+ * I1  There is one session at most in an isolate's whole life. It is opened while nothing else runs in the isolate: V8
+ *     wants its lock held by the opening thread, which isolated-vm sees to only within a synchronous call.
+ * I2  A session never ends, and neither does its isolate: isolated-vm may free a session after the isolate that it is of,
+ *     which crashes the process. Both stay until the process ends. Where V8 disposes of an isolate by itself (out of
+ *     memory) its session is left alone: isolated-vm waits for itself there, and whoever touched it would wait, too.
  * I3  What the inspector evaluates may leave promises; they settle only when the isolate is entered, so it is.
  * I4  Every message is taken. One that comes just when the isolate is about to pause does not wake it (isolated-vm
  *     checks before it waits); while an answer is missing, another message knocks again.
@@ -13,12 +14,18 @@
 import ivm from "isolated-vm";
 
 export interface InspectorChannel {
+  /** Opens the session. Isolates that no debugger is to find do without, and can be disposed. */
+  open(): void;
   /** A message for V8. It is taken while the isolate runs, and while it stands at a breakpoint. */
   send(message: string): void;
   /** Takes V8's messages from now on. */
   listen(onMessage: ((message: string) => void) | undefined): void;
-  close(): void;
+  /** Says nothing more. False: there is a session, and the isolate has to stay as long as the process. */
+  close(): boolean;
 }
+
+/** Isolates with their sessions, which garbage collection would end, too. */
+const kept = new Map<ivm.Isolate, { context: ivm.Context; session: ivm.InspectorSession }>();
 
 const EVALUATES = new Set([
   "Runtime.awaitPromise",
@@ -33,7 +40,7 @@ const KNOCK = JSON.stringify({ id: KNOCK_ID, method: "Runtime.getIsolateId" });
 const FIRST_KNOCK_MS = 10;
 const LAST_KNOCK_MS = 1_000;
 
-export function openInspectorChannel(
+export function createInspectorChannel(
   isolate: ivm.Isolate,
   context: ivm.Context,
   runMicrotasks: () => void,
@@ -60,11 +67,14 @@ export function openInspectorChannel(
         if (id !== KNOCK_ID) listener?.(message);
       };
       session.onNotification = (message) => listener?.(message);
+      kept.set(isolate, { context, session });
     },
     { sync: true },
   );
-  context.evalClosureSync("$0()", [open]);
   return {
+    open() {
+      if (session === undefined) context.evalClosureSync("$0()", [open]);
+    },
     send(message) {
       if (session === undefined || isolate.isDisposed) return;
       const { id, method } = JSON.parse(message) as { id: number; method: string };
@@ -77,10 +87,9 @@ export function openInspectorChannel(
       listener = onMessage;
     },
     close() {
-      clearTimeout(knocking);
       listener = undefined;
-      if (!isolate.isDisposed) session?.dispose();
-      session = undefined;
+      // What the debugger said last may be what wakes the isolate: it is still knocked for.
+      return session === undefined;
     },
   };
 }

@@ -150,7 +150,11 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     ...running,
     ...order,
     sourceMaps,
-    adopted: (sandbox) => owners.set(sandbox, order.config.name),
+    adopted(sandbox) {
+      owners.set(sandbox, order.config.name);
+      // Now, as nothing runs in it yet (inspector-channel.ts).
+      sandbox.inspector?.open();
+    },
     onRunaway: (sandbox) => retire("it was ended, and goes on", sandbox, RUNAWAY_GRACE_MS),
     onIdle: () => send({ type: "idle", instance }),
     onGone: (reason: GoneReason, code) => {
