@@ -1,9 +1,6 @@
 import { enableCompileCache } from "node:module";
 import { setFlagsFromString } from "node:v8";
 
-// A gateway's own objects are few beside the buffers that pass: at every 9 MB of those V8 would collect everything, and
-// its threads took more time for that than the gateway for the bytes.
-setFlagsFromString("--heap-growing-percent=50");
 // What is young is nearly all dead: room for more of it would only be more memory, 30 MB while a body streams.
 setFlagsFromString("--semi-space-growth-factor=1");
 // Keeps what type stripping and the compiler did for the next start: it halves the time of every command. `bin/narun.cjs`

@@ -9,6 +9,7 @@
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
 import { isHopByHopHeader, isReservedHeader } from "../contracts/index.ts";
 import { type BodyRest, createHeaders, type Headers, type Nats, type StreamSender } from "../nats/index.ts";
+import type { Traffic } from "./traffic.ts";
 
 export type Body =
   | { kind: "whole"; data: Uint8Array }
@@ -22,6 +23,7 @@ export interface ReadBodyOptions {
   maxBytes: number;
   /** A larger body is streamed. */
   maxWholeBytes: number;
+  traffic: Traffic;
   /** A streamed body has passed `maxBytes`. */
   onTooLarge(): void;
 }
@@ -99,6 +101,7 @@ function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBod
           sender.break("BODY_TOO_LARGE");
           return options.onTooLarge();
         }
+        options.traffic.passed(chunk.length);
         sender.write(chunk);
         if (sender.waitingBytes > MAX_WAITING_BYTES) incoming.pause();
       };

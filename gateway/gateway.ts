@@ -34,6 +34,7 @@ import { createMetrics, createMetricsServer } from "./metrics.ts";
 import { createRelay } from "./relay.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 import { createSpecs } from "./specs.ts";
+import { createTraffic } from "./traffic.ts";
 import { createWebSockets } from "./websocket.ts";
 
 export interface GatewayOptions {
@@ -79,7 +80,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { relay } = parts;
   const common = { nats, dispatcher, relay, specOf, defaultTimeoutMs, log };
   const webSockets = createWebSockets();
-  const server = createHttpServer({ ...common, routes, isDraining, metrics, webSockets });
+  const traffic = createTraffic();
+  const server = createHttpServer({ ...common, routes, isDraining, metrics, webSockets, traffic });
   const isHealthy = () => nats.state === "connected" && !state.isDraining;
   const metricsServer = createMetricsServer(metrics, isHealthy);
 
@@ -90,6 +92,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       one.closeAllConnections();
     }
     webSockets.close();
+    traffic.close();
     watching.abort();
     parts.close();
   };

@@ -7,6 +7,7 @@
  */
 import type { ServerResponse } from "node:http";
 import type { Headers, ResponseBody, StreamEnd } from "../nats/index.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** The head of an answer, without a length of the gateway's own. */
 export interface StreamHead {
@@ -22,6 +23,7 @@ export function writeStream(
   outgoing: ServerResponse,
   head: StreamHead,
   body: ResponseBody,
+  traffic: Traffic,
   end: () => void,
 ): void {
   const { status, headers, length } = head;
@@ -32,6 +34,7 @@ export function writeStream(
   body.open({
     onData(bytes) {
       sent += bytes.byteLength;
+      traffic.passed(bytes.byteLength);
       if (length !== undefined && sent > length) return cut(outgoing);
       outgoing.write(bytes, (error) => {
         if (error === null || error === undefined) body.consumed(bytes.byteLength);

@@ -144,8 +144,6 @@ export function nodeOptions(readable: readonly string[], maxMemoryMb?: number): 
     // Chunks of streams die young, but V8 collects the young only when their buffers are over twice this size: with its
     // own 16 MB they grew old before that, and collecting those took half of a host's time under a download.
     "--max-semi-space-size=1",
-    // As buffers count, and a host's own objects are few, V8 by itself collected everything at every 9 MB.
-    "--heap-growing-percent=50",
     ...(maxMemoryMb === undefined ? [] : [`--wasm-max-mem-pages=${maxMemoryMb * PAGES_PER_MB}`]),
     "--disable-sigusr1",
     "--permission",
