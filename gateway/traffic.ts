@@ -12,11 +12,11 @@ export interface Traffic {
 }
 
 /** More than this in a second is bulk. */
-const BULK_BYTES = 8 * 1024 * 1024;
+const BULK_BYTES = 2 * 1024 * 1024;
 const LOOK_MS = 1_000;
 
 /** Per cent by which the heap may grow between two collections; 0: as V8 thinks best. */
-const BOUNDED_GROWTH = "--heap-growing-percent=75";
+const BOUNDED_GROWTH = "--heap-growing-percent=50";
 const FREE_GROWTH = "--heap-growing-percent=0";
 
 export function createTraffic(): Traffic {
