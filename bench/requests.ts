@@ -23,7 +23,7 @@ export async function measureColdStarts({ isQuick, beside }: RequestOptions): Pr
     await using functions = await writeColdFunctions();
     await using system = await startSystem([hello, functions.folder], root);
     const pushes: number[] = [];
-    for (let round = 0; round < 3; round++) pushes.push(await timeCli(["push", hello], system.nats));
+    for (let round = 0; round < 3; round++) pushes.push(await timeCli(["push", hello], system.nats, root));
     const cold = await measureCold(system.http, system.nats, starts);
     print(`${name}: narun up, start to ready`, `${system.readyMs.toFixed(0)} ms`);
     print(`${name}: narun push of the hello function`, `${median(pushes).toFixed(0)} ms`);
