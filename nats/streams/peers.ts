@@ -1,5 +1,5 @@
 /**
- * Whether the askers of streams are still there: one that dies cannot cancel.
+ * Whether the other ends of streams are still there: one that dies cannot cancel, or go on.
  *
  * I1  A peer that somebody follows and that is silent for `PEER_LOST_MS` is lost: each follower hears so once.
  * I2  Nothing is subscribed to and no timer runs while nobody follows anybody.
@@ -26,7 +26,7 @@ export function createPeers(nats: Nats): Peers {
   const look = () => {
     const nowMs = performance.now();
     for (const [peer, { lastSeenMs, followers }] of followed) {
-      // While NATS is away nobody can be heard: the reconnect ends what is open (exchange.ts).
+      // While NATS is away nobody can be heard: the reconnect ends what is open (answering.ts).
       if (nats.state !== "connected" || nowMs - lastSeenMs < PEER_LOST_MS) continue;
       followed.delete(peer);
       for (const onLost of followers) onLost();

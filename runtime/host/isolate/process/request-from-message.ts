@@ -1,10 +1,6 @@
-import {
-  fromWireValue,
-  headerNames,
-  isHopByHopHeader,
-  isReservedHeader,
-} from "../../../../contracts/index.ts";
+import { headerNames } from "../../../../contracts/index.ts";
 import { type Headers, headerValue, type Message } from "../../../../nats/index.ts";
+import { headerBlockOf } from "./header-block.ts";
 
 /** A request as it enters an isolate. */
 export interface IncomingRequest {
@@ -33,7 +29,7 @@ export function requestFromMessage(message: Message, service: string, timeoutMs:
     requestId: headerValue(headers, headerNames.requestId) ?? crypto.randomUUID(),
     method,
     url: urlOf(headers, service),
-    headerBlock: headers === undefined ? "" : headerBlockOf(headers),
+    headerBlock: headers === undefined ? "" : requestBlockOf(headers),
     // Not `slice()`: the data may be a Buffer, whose slices share memory with the neighbouring messages.
     body: data.byteLength > 0 ? new Uint8Array(data).buffer : undefined,
     hops: hopsOf(headerValue(headers, headerNames.hops)),
@@ -63,15 +59,8 @@ function encodedPath(headers: Headers | undefined, service: string): string {
   return path === undefined ? `/${service}` : encodeURI(path).replace(/[?#]/g, encodeURIComponent);
 }
 
-function headerBlockOf(headers: Headers): string {
-  const latin1 = new Set(headerValue(headers, headerNames.latin1)?.toLowerCase().split(","));
-  let block = "";
-  for (const [name, values] of headers) {
-    const lowerCaseName = name.toLowerCase();
-    if (isReservedHeader(name) || isHopByHopHeader(lowerCaseName)) continue;
-    for (const value of values)
-      block += `${lowerCaseName}\n${fromWireValue(value, latin1.has(lowerCaseName))}\n`;
-  }
+function requestBlockOf(headers: Headers): string {
+  let block = headerBlockOf(headers);
   const host = headerValue(headers, headerNames.host);
   if (host !== undefined) block += `host\n${host}\n`;
   // A hop-by-hop field, which handlers look at all the same.

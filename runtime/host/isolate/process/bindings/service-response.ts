@@ -1,13 +1,7 @@
-import {
-  type ErrorCode,
-  fromWireValue,
-  headerNames,
-  isErrorCode,
-  isHopByHopHeader,
-  isReservedHeader,
-} from "../../../../../contracts/index.ts";
-import { type Headers, headerValue, type Message } from "../../../../../nats/index.ts";
+import { type ErrorCode, headerNames, isErrorCode } from "../../../../../contracts/index.ts";
+import { headerValue, type Message } from "../../../../../nats/index.ts";
 import type { Data } from "../../../../platform/boundary.ts";
+import { headerBlockOf } from "../header-block.ts";
 
 /** A response, as it enters the isolate: what `fetch` gives there, too. */
 export interface ServiceAnswer {
@@ -37,17 +31,5 @@ export function answerOf(
   const hasBody = !WITHOUT_BODY.has(status) && method !== "HEAD";
   // A copy: a message's bytes share their memory with its neighbours'.
   const body = hasBody ? new Uint8Array(data).buffer : undefined;
-  return { status, statusText: "", headerBlock: blockOf(headers), body };
-}
-
-function blockOf(headers: Headers): string {
-  const latin1 = new Set(headerValue(headers, headerNames.latin1)?.toLowerCase().split(","));
-  let block = "";
-  for (const [name, values] of headers) {
-    const lowerCaseName = name.toLowerCase();
-    if (isReservedHeader(name) || isHopByHopHeader(lowerCaseName)) continue;
-    for (const value of values)
-      block += `${lowerCaseName}\n${fromWireValue(value, latin1.has(lowerCaseName))}\n`;
-  }
-  return block;
+  return { status, statusText: "", headerBlock: headerBlockOf(headers), body };
 }
