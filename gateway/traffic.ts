@@ -19,7 +19,8 @@ const LOOK_MS = 1_000;
 const BOUNDED_GROWTH = "--heap-growing-percent=50";
 const FREE_GROWTH = "--heap-growing-percent=0";
 
-export function createTraffic(): Traffic {
+/** `setFlag`: of V8. */
+export function createTraffic(setFlag: (flag: string) => void = setFlagsFromString): Traffic {
   let bytes = 0;
   let timer: NodeJS.Timeout | undefined;
   let isBulk = false;
@@ -27,7 +28,7 @@ export function createTraffic(): Traffic {
   const setBulk = (next: boolean) => {
     if (next === isBulk) return;
     isBulk = next;
-    setFlagsFromString(isBulk ? BOUNDED_GROWTH : FREE_GROWTH);
+    setFlag(isBulk ? BOUNDED_GROWTH : FREE_GROWTH);
   };
   const look = () => {
     setBulk(bytes > BULK_BYTES);
