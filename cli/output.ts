@@ -1,6 +1,6 @@
-import { stripVTControlCharacters } from "node:util";
 import { createColors } from "picocolors";
 import { type Spinner, startSpinner } from "./spinner.ts";
+import { controlFreeJson, keepColours, withoutColours } from "./terminal-text.ts";
 
 export interface OutputOptions {
   json?: boolean;
@@ -15,7 +15,10 @@ export interface Column<T> {
   colour?(text: string, row: T): string;
 }
 
-/** Where a command writes: results to standard output, everything else to standard error. The only place of the project that does. */
+/**
+ * Where a command writes: results to standard output, everything else to standard error. The only place of the project
+ * that does. Of what is text nothing controls the terminal, except by colours (terminal-text.ts).
+ */
 export interface Output {
   readonly isJson: boolean;
   readonly colours: ReturnType<typeof createColors>;
@@ -44,12 +47,14 @@ const SPINNER_DELAY_MS = 300;
 
 export function createOutput({ json = false, quiet = false }: OutputOptions = {}): Output {
   const { isTTY } = process.stdout;
-  const colours = createColors(isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb");
-  const out = (text: string) => process.stdout.write(text);
+  const wantsColours = !process.env.NO_COLOR && process.env.TERM !== "dumb";
+  const colours = createColors(isTTY === true && wantsColours);
+  const harmless = colours.isColorSupported ? keepColours : withoutColours;
+  const out = (text: string) => process.stdout.write(harmless(text));
   // Standard error may be a file where standard output is a terminal.
   const isErrorTTY = process.stderr.isTTY;
-  const plain = isErrorTTY ? (text: string) => text : stripVTControlCharacters;
-  const err = (text: string) => void process.stderr.write(`${plain(text)}\n`);
+  const harmlessError = isErrorTTY && wantsColours ? keepColours : withoutColours;
+  const err = (text: string) => void process.stderr.write(`${harmlessError(text)}\n`);
   const isSilent = json || quiet;
   return {
     isJson: json,
@@ -61,7 +66,7 @@ export function createOutput({ json = false, quiet = false }: OutputOptions = {}
       if (isTTY && data.length > 0 && data.at(-1) !== NEWLINE) out("\n");
     },
     piece: (data) => new Promise((resolve) => process.stdout.write(data, () => resolve())),
-    json: (value) => void out(`${JSON.stringify(value)}\n`),
+    json: (value) => void out(`${controlFreeJson(JSON.stringify(value))}\n`),
     table: (columns, rows) => void out(formatTable(columns, rows, colours.dim)),
     note: (text) => {
       if (!isSilent) err(text);

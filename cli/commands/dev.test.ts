@@ -68,7 +68,7 @@ test("what does not build or start is shown, the old code goes on answering, and
     "export default (_: Request, env: { GREETING: string }) => {\n  console.log('greeting', env.GREETING);\n  return new Response(env.GREETING);\n};\n",
   );
   await eventually(async () => expect(await textOf(url)).toBe("Hello"));
-  await dev.shows(/^\d\d:\d\d:\d\d\.\d{3} hello info {2}greeting Hello$/m);
+  await dev.shows(/^\d\d:\d\d:\d\d\.\d{3} hello info {2}[0-9a-f]{8} greeting Hello$/m);
 
   await folder.write("hello/narun.yaml", "env:\n  - name: GREETING\n    valeu: Moin\n");
   await dev.shows(

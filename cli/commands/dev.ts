@@ -6,12 +6,12 @@ import { addExamples } from "../examples.ts";
 import { requireFunctions } from "../function-folders.ts";
 import { functionUrl } from "../gateway-url.ts";
 import { foldersByName, forDebugging, splitInspect } from "../inspect-option.ts";
+import { createLogView } from "../log-view.ts";
 import type { Output } from "../output.ts";
 import { describeFailure, failureOf } from "../report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
-import { showLogLine } from "./logs.ts";
 
 export function addDevCommand(program: Command): void {
   const command = addWorldOptions(program.command("dev [dir]"))
@@ -85,7 +85,8 @@ function watchAndPush(folder: string, world: World, options: WorldOptions): Prom
 }
 
 async function showLogs(world: World, output: Output, signal: AbortSignal): Promise<void> {
+  const view = createLogView(output, { withNames: true });
   for await (const line of readLogs(world.nats, { since: new Date(), follow: true, signal })) {
-    if (!output.isJson) showLogLine(output, line, true);
+    if (!output.isJson) view.show(line);
   }
 }

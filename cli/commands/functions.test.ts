@@ -286,8 +286,10 @@ describe("logs", () => {
     await output(["invoke", "echo", "--path", "/echo/logged"]);
     await eventually(async () => {
       const stdout = await output(["logs", "--since", "10m"]);
-      expect(stdout).toMatch(/^\d\d:\d\d:\d\d\.\d{3} echo info {2}GET \/echo\/logged$/m);
-      expect(stdout).toMatch(/^\d\d:\d\d:\d\d\.\d{3} failing error Error: it fails\n +at .*index\.ts:1:\d+/m);
+      expect(stdout).toMatch(/^\d\d:\d\d:\d\d\.\d{3} echo +info {2}[0-9a-f]{8} GET \/echo\/logged$/m);
+      expect(stdout).toMatch(
+        /^\d\d:\d\d:\d\d\.\d{3} failing error [0-9a-f]{8} Error: it fails\n +at .*index\.ts:1:\d+/m,
+      );
     });
     expect(await output(["logs", "echo"])).not.toContain("it fails");
     const [line = ""] = (await output(["logs", "failing", "--json"])).split("\n");

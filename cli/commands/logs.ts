@@ -1,9 +1,8 @@
 import type { Command } from "commander";
-import type { LogLine } from "../../contracts/index.ts";
 import { ensureLogHistory, type Nats, readLogs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
-import { formatTime } from "../format-time.ts";
 import { requireKnownName } from "../known-name.ts";
+import { createLogView } from "../log-view.ts";
 import { parseDuration } from "../option-values.ts";
 import type { Output } from "../output.ts";
 import { withNats } from "../session.ts";
@@ -41,13 +40,14 @@ async function showLogs(
   const app = name === undefined ? {} : { app: name };
   await ensureLogHistory(nats);
   const { signal } = untilStopped();
+  const view = createLogView(output, { withNames: name === undefined });
   let count = 0;
   // To follow what nothing will ever write is a mistake that shows only now; the logs of what was removed are kept.
   if (follow && name !== undefined) await requireLogs(nats, name);
   for await (const line of readLogs(nats, { ...app, since, follow, signal })) {
     count += 1;
     if (output.isJson) output.json(line);
-    else showLogLine(output, line, name === undefined);
+    else view.show(line);
   }
   if (count > 0 || follow) return;
   if (name !== undefined) await requireLogs(nats, name);
@@ -58,13 +58,4 @@ async function showLogs(
 async function requireLogs(nats: Nats, name: string): Promise<void> {
   for await (const _line of readLogs(nats, { app: name })) return;
   await requireKnownName(nats, name);
-}
-
-export function showLogLine(output: Output, line: LogLine, withName: boolean): void {
-  const { bold, dim, red, yellow } = output.colours;
-  const level = line.level ?? (line.stream === "stderr" ? "error" : "info");
-  const colour = level === "error" ? red : level === "warn" ? yellow : (text: string) => text;
-  const time = dim(formatTime(line.timestamp));
-  const name = withName ? `${bold(line.app_name)} ` : "";
-  output.line(`${time} ${name}${colour(`${level.padEnd(5)} ${line.message}`)}`);
 }
