@@ -6,6 +6,7 @@
  * I2  The sender never has more bytes under way than the receiver granted, and starts with none.
  * I3  A stream ends once: by its sender's `end` or `break`, or by its receiver's `cancel`.
  */
+import { headerNames } from "./headers.ts";
 
 /** What a frame says. */
 export type Frame =
@@ -21,6 +22,11 @@ export type Frame =
   | { kind: "credit"; bytes: number }
   /** Nobody wants the rest. */
   | { kind: "cancel"; code: string };
+
+/**
+ * The header block of a data frame, up to its number: nothing else stands in it, so that it is known without being parsed.
+ */
+export const DATA_FRAME_PREFIX = `${headerNames.frame}: data `;
 
 /** The value of `Narun-Frame`. */
 export function formatFrame(frame: Frame): string {

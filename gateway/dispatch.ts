@@ -349,7 +349,7 @@ export class Dispatcher {
     if (target !== "shared") target.inFlight -= 1;
     job.phase = { kind: "streaming", target, pending, exchange };
     observer.replied(job.service, "success");
-    const body = exchange.openResponse(() => this.#endStream(job));
+    const body = exchange.openResponse(message, () => this.#endStream(job));
     job.request.settle({ kind: "stream", message, body, cold: job.cold });
     this.#pump(job.service);
   }

@@ -46,7 +46,7 @@ export function createRelay({ nats, peers, id }: { nats: Nats; peers: Peers; id:
   ];
   return {
     open(message, onGone) {
-      const answering = Answering.of({ nats, peers, message, answerer: id, onGone });
+      const answering = Answering.of({ nats, peers, message, answerer: id, isStranger: true, onGone });
       // Whoever uses the token of another does not get to be heard in its place.
       if (answering === undefined || calls.has(answering.token)) return undefined;
       calls.set(answering.token, answering);
@@ -75,7 +75,7 @@ function relayedCall(answering: Answering, close: () => void): RelayedCall {
       });
       body.open({
         onData(bytes) {
-          sender.write(bytes);
+          sender.write(Buffer.from(bytes));
           owed.add(bytes.byteLength, sender.waitingBytes);
         },
         onEnd(end) {
@@ -107,7 +107,7 @@ function restOf(
             source.cancel("BODY_TOO_LARGE");
             return onTooLarge();
           }
-          sender.write(bytes);
+          sender.write(Buffer.from(bytes));
           owed.add(bytes.byteLength, sender.waitingBytes);
         },
         onEnd(end) {

@@ -18,6 +18,8 @@ export interface StreamHead {
   length: number | undefined;
 }
 
+const MIN_HELD_BYTES = 16 * 1024;
+
 /** `end`: ends the answer, when all of it was written. */
 export function writeStream(
   outgoing: ServerResponse,
@@ -32,11 +34,14 @@ export function writeStream(
   outgoing.flushHeaders();
   let sent = 0;
   body.open({
-    onData(bytes) {
+    onData(bytes, lease) {
       sent += bytes.byteLength;
       traffic.passed(bytes.byteLength);
       if (length !== undefined && sent > length) return cut(outgoing);
-      outgoing.write(bytes, (error) => {
+      // A copy of little is cheap, and does not keep the much around it.
+      const release = bytes.byteLength < MIN_HELD_BYTES ? undefined : lease.hold();
+      outgoing.write(release === undefined ? Buffer.from(bytes) : bytes, (error) => {
+        release?.();
         if (error === null || error === undefined) body.consumed(bytes.byteLength);
       });
     },

@@ -1,16 +1,13 @@
 import { readFile } from "node:fs/promises";
-import {
-  connect,
-  credsAuthenticator,
-  type NatsConnection,
-  RequestError,
-  TimeoutError,
-} from "@nats-io/transport-node";
+import { credsAuthenticator, type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { messageOf, NarunError } from "../contracts/index.ts";
 import { type Headers, toMsgHeaders } from "./headers.ts";
 import { type Message, toMessage } from "./message.ts";
 import { createOutbox } from "./outbox.ts";
 import { createRequester, type PendingReply } from "./requester.ts";
+import { DataFrames } from "./transport/data-frames.ts";
+import type { FrameSink } from "./transport/splitter.ts";
+import { connect } from "./transport/transport.ts";
 
 export interface NatsOptions {
   /** One server or several, comma-separated. Default `nats://127.0.0.1:4222`. */
@@ -77,6 +74,10 @@ export interface Nats {
     headers: Headers,
     onReply: (message: Message) => void,
   ): PendingReply;
+  /** Sends bytes of a stream (transport/data-frames.ts): they stay as they are until they were granted again. */
+  sendData(subject: string, seq: number, bytes: Uint8Array): void;
+  /** Shows the data frames that come on a subject, which is subscribed to, to `sink`; returns what ends that. */
+  takeData(subject: string, sink: FrameSink): () => void;
   flush(): Promise<void>;
   /** Closes after all that was published has been sent. */
   close(): Promise<void>;
@@ -104,7 +105,9 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   const creds =
     options.creds ?? (options.credsFile === undefined ? undefined : await readCreds(options.credsFile));
   let reconnectDelayMs = decideReconnectDelayMs(0, Math.random());
+  const frames = new DataFrames();
   const connection = await connect({
+    frames,
     servers: url.split(",").map((server) => server.trim()),
     name: options.name,
     timeout: options.connectTimeoutMs ?? 3_000,
@@ -214,6 +217,8 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       }
     },
     send: requester.send,
+    sendData: (subject, seq, bytes) => frames.send(subject, seq, bytes),
+    takeData: (subject, sink) => frames.take(subject, sink),
     flush() {
       outbox.flush();
       return connection.flush();

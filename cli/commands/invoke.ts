@@ -168,7 +168,8 @@ function readBody(reply: AnsweredCall, take: (bytes: Uint8Array) => Promise<void
     let taken = Promise.resolve();
     body.open({
       onData(bytes) {
-        taken = taken.then(() => take(bytes)).then(() => body.consumed(bytes.byteLength));
+        const piece = Buffer.from(bytes);
+        taken = taken.then(() => take(piece)).then(() => body.consumed(bytes.byteLength));
       },
       onEnd(end) {
         if (end.kind === "whole") taken.then(resolve, reject);

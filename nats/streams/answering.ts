@@ -6,11 +6,11 @@
  * I2  After `close` nothing is said and nothing is heard.
  * I3  Most requests stream nothing: only an exchange that does looks after its asker.
  */
-import { headerNames, peerOfToken } from "../../contracts/index.ts";
+import { headerNames, peerOfToken, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { type Headers, headerValue } from "../headers.ts";
 import type { Message } from "../message.ts";
-import { frameOf, type SendFrame } from "./frames.ts";
+import { frameOf, type SendData, type SendFrame } from "./frames.ts";
 import type { Peers } from "./peers.ts";
 import { StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
 import { StreamSender, type StreamSenderOptions } from "./sender.ts";
@@ -20,8 +20,10 @@ export interface AnsweringOptions {
   peers: Peers;
   /** The request. */
   message: Message;
-  /** How the asker reaches this side, where it does not know it by the subject that it asked. */
-  answerer?: string;
+  /** The id by which the asker reaches this side. */
+  answerer: string;
+  /** Whether the asker has to be told of it: it does not know it by the subject that it asked. */
+  isStranger?: boolean;
   /** The asker no longer waits for the answer; `code` says why. */
   onGone(code: string): void;
 }
@@ -35,9 +37,11 @@ export class Answering {
   readonly #options: AnsweringOptions;
   readonly #peer: string;
   readonly #send: SendFrame;
+  readonly #sendData: SendData;
   #receiver: StreamReceiver | undefined;
   #sender: StreamSender | undefined;
   #stopFollowing: (() => void) | undefined;
+  #endTaking: (() => void) | undefined;
   #hasMet = false;
   #isClosed = false;
 
@@ -61,21 +65,24 @@ export class Answering {
     this.hasStreamedBody = headerValue(message.headers, headerNames.body) === "stream";
     this.isUpgrade = headerValue(message.headers, headerNames.upgrade) === "websocket";
     this.#send = (headers, data) => nats.publish(reply, data, this.#introduced(headers));
+    this.#sendData = (seq, bytes) => nats.sendData(reply, seq, bytes);
   }
 
   /** Takes the rest of the request's body; nothing comes before credit is granted. */
   receiveBody(to: Omit<StreamReceiverOptions, "send">): StreamReceiver {
     this.#follow();
     this.#receiver = new StreamReceiver({ ...to, send: this.#send });
+    const { nats, answerer } = this.#options;
+    this.#endTaking = nats.takeData(subjects.streamControl(answerer, this.token), this.#receiver);
     return this.#receiver;
   }
 
   /** Says the response's head; the body is written to what is returned. */
-  beginResponse(head: Headers, from: Omit<StreamSenderOptions, "send">): StreamSender {
+  beginResponse(head: Headers, from: Omit<StreamSenderOptions, "send" | "sendData">): StreamSender {
     this.#follow();
     head.set(headerNames.stream, [this.token]);
     this.#options.message.respond("", this.#introduced(head));
-    this.#sender = new StreamSender({ ...from, send: this.#send });
+    this.#sender = new StreamSender({ ...from, send: this.#send, sendData: this.#sendData });
     return this.#sender;
   }
 
@@ -93,14 +100,15 @@ export class Answering {
   close(): boolean {
     this.#isClosed = true;
     this.#stopFollowing?.();
+    this.#endTaking?.();
     if (this.#receiver === undefined || this.#receiver.isOver) return false;
     this.#receiver.cancel("BODY_NOT_WANTED");
     return true;
   }
 
   #introduced(headers: Headers): Headers {
-    const { answerer } = this.#options;
-    if (answerer !== undefined && !this.#hasMet) headers.set(headerNames.answerer, [answerer]);
+    const { answerer, isStranger } = this.#options;
+    if (isStranger === true && !this.#hasMet) headers.set(headerNames.answerer, [answerer]);
     this.#hasMet = true;
     return headers;
   }

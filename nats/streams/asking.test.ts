@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { Nats } from "../connection.ts";
+import type { Message } from "../message.ts";
 import { Asking, type AskingOptions } from "./asking.ts";
 
 function ask(options: Partial<AskingOptions>) {
@@ -34,7 +35,7 @@ it.each(["close", "cancel", "breakOff"] as const)(
   (end) => {
     const { asking, isPresent } = ask({});
     expect(isPresent()).toBe(false);
-    asking.openResponse(() => undefined);
+    asking.openResponse({ subject: "inbox" } as Message, () => undefined);
     expect(isPresent()).toBe(true);
     asking[end]("STREAM_BROKEN");
     expect(isPresent()).toBe(false);

@@ -13,7 +13,7 @@ import { type Frame, headerNames, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { headerValue } from "../headers.ts";
 import type { Message } from "../message.ts";
-import { frameHeaders, type SendFrame } from "./frames.ts";
+import { frameHeaders, type SendData, type SendFrame } from "./frames.ts";
 import type { StreamPresence } from "./presence.ts";
 import { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
 import { StreamSender } from "./sender.ts";
@@ -30,7 +30,7 @@ export interface BodyRest {
 export interface ResponseBody {
   /** Begins it: nothing comes before. */
   open(
-    to: { onData(bytes: Uint8Array): void; onEnd(end: StreamEnd): void },
+    to: Pick<StreamReceiverOptions, "onData" | "onEnd">,
     /** What may come at once. Default: a window's worth. */
     creditBytes?: number,
   ): void;
@@ -69,6 +69,7 @@ export class Asking {
   readonly #nats: Nats;
   readonly #presence: StreamPresence;
   readonly #send: SendFrame;
+  readonly #sendData: SendData;
   readonly #rest: BodyRest | undefined;
   #answerer: string | undefined;
   #sender: StreamSender | undefined;
@@ -78,6 +79,7 @@ export class Asking {
   readonly #early: { frame: Frame; message: Message }[] = [];
   #broken: string | undefined;
   #endPresence: (() => void) | undefined;
+  #endTaking: (() => void) | undefined;
   #hasBegunRest = false;
   #isOver = false;
 
@@ -90,6 +92,10 @@ export class Asking {
     this.#send = (headers, data) => {
       if (this.#isOver || this.#answerer === undefined) return;
       nats.publish(subjects.streamControl(this.#answerer, this.token), data, headers);
+    };
+    this.#sendData = (seq, bytes) => {
+      if (this.#isOver || this.#answerer === undefined) return;
+      nats.sendData(subjects.streamControl(this.#answerer, this.token), seq, bytes);
     };
     if (rest !== undefined) this.#endPresence = presence.begin();
   }
@@ -115,8 +121,9 @@ export class Asking {
     else this.#early.push({ frame, message });
   }
 
-  /** The answer is a stream; `onOver` is called when it ended, however it did. */
-  openResponse(onOver: () => void): ResponseBody {
+  /** The answer is a stream, and this its head; `onOver` is called when it ended, however it did. */
+  openResponse(head: Message, onOver: () => void): ResponseBody {
+    this.meet(head);
     this.#endPresence ??= this.#presence.begin();
     let receiver: StreamReceiver | undefined;
     const begin = ({ onEnd, ...to }: Omit<StreamReceiverOptions, "send">, creditBytes = WINDOW_BYTES) => {
@@ -129,6 +136,7 @@ export class Asking {
         },
       });
       this.#receiver = receiver;
+      this.#endTaking = this.#nats.takeData(head.subject, receiver);
       if (creditBytes > 0) receiver.grant(creditBytes);
       for (const { frame, message } of this.#early.splice(0)) this.receive(frame, message);
       if (this.#broken !== undefined) receiver.breakOff(this.#broken);
@@ -138,6 +146,7 @@ export class Asking {
       openSocket: (connect) => {
         const sender = new StreamSender({
           send: this.#send,
+          sendData: this.#sendData,
           onCredit: () => socket.onCredit(),
           onCancel: () => undefined,
         });
@@ -174,6 +183,7 @@ export class Asking {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#endPresence?.();
+    this.#endTaking?.();
     if (this.#sender?.abandon() && this.#hasBegunRest) this.#rest?.cancel();
   }
 
@@ -183,6 +193,7 @@ export class Asking {
     this.#hasBegunRest = true;
     this.#sender = new StreamSender({
       send: this.#send,
+      sendData: this.#sendData,
       onCredit: (bytes) => this.#onCredit?.(bytes),
       // The handler did not want the rest; what it answers is another matter.
       onCancel: () => rest.cancel(),

@@ -76,7 +76,6 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     if (frame !== undefined) return asking.receive(frame, message);
     if (isNobody(message)) return onNobody();
     if (!message.headers?.has(headerNames.stream)) return settle({ kind: "whole", message });
-    asking.meet(message);
     settle({ kind: "stream", message, ...openAnswer(parts, asking, message, end) });
   };
   // "No responders" proves that nobody has seen the request: without a gateway an instance may be there.
@@ -113,7 +112,7 @@ function openAnswer(
     stopWatching();
     end();
   };
-  const body = asking.openResponse(over);
+  const body = asking.openResponse(head, over);
   const answerer = headerValue(head.headers, headerNames.answerer) ?? "";
   const stopFollowing = peers.follow(answerer, () => asking.breakOff("CONSUMER_DIED"));
   const stopWatching = nats.onState((state) => {

@@ -5,6 +5,9 @@ import type { Message } from "../message.ts";
 /** How a side of a stream sends a frame to the other. */
 export type SendFrame = (frame: Headers, data: Uint8Array | string) => void;
 
+/** How it sends bytes of a body: they stay as they are until the other side has granted them again. */
+export type SendData = (seq: number, bytes: Uint8Array) => void;
+
 export function frameHeaders(frame: Frame): Headers {
   return new Map([[headerNames.frame, [formatFrame(frame)]]]);
 }

@@ -8,6 +8,8 @@
 import { type Frame, headerNames } from "../../contracts/index.ts";
 import type { Headers } from "../headers.ts";
 import type { Message } from "../message.ts";
+import { type Lease, OWNED } from "../transport/read-buffers.ts";
+import type { FrameSink } from "../transport/splitter.ts";
 import { frameHeaders, type SendFrame } from "./frames.ts";
 
 export type StreamEnd =
@@ -18,13 +20,14 @@ export type StreamEnd =
 
 export interface StreamReceiverOptions {
   send: SendFrame;
-  onData(bytes: Uint8Array): void;
+  /** The bytes are valid during the call, and for as long as their memory is held. */
+  onData(bytes: Uint8Array, lease: Lease): void;
   /** A message of a WebSocket, or a fragment of one. Default: there are none, and one breaks the stream. */
   onMessage?(kind: "text" | "binary", bytes: Uint8Array, hasMore: boolean): void;
   onEnd(end: StreamEnd): void;
 }
 
-export class StreamReceiver {
+export class StreamReceiver implements FrameSink {
   readonly #options: StreamReceiverOptions;
   #seq = 0;
   #isOver = false;
@@ -65,23 +68,37 @@ export class StreamReceiver {
     this.#finish({ kind: "broken", code });
   }
 
+  beginData(seq: number): boolean {
+    return this.#isNext(seq);
+  }
+
+  data(bytes: Uint8Array, lease: Lease): void {
+    if (!this.#isOver) this.#options.onData(bytes, lease);
+  }
+
   /** Takes what the sender says. */
   receive(frame: Extract<Frame, { seq: number }>, message: Message): void {
-    if (this.#isOver) return;
-    const { onData, onMessage } = this.#options;
+    const { onMessage } = this.#options;
     const isMessage = frame.kind === "text" || frame.kind === "binary";
-    if (frame.seq !== this.#seq || (isMessage && onMessage === undefined)) {
-      this.cancel("STREAM_BROKEN");
-      this.#options.onEnd({ kind: "broken", code: "STREAM_BROKEN" });
-      return;
-    }
-    this.#seq += 1;
-    if (frame.kind === "data") onData(message.data);
+    if (!this.#isNext(isMessage && onMessage === undefined ? -1 : frame.seq)) return;
+    if (frame.kind === "data") this.data(message.data, OWNED);
     else if (frame.kind === "break") this.#finish({ kind: "broken", code: frame.code });
     else if (frame.kind === "end") {
       const reason = message.data.byteLength === 0 ? "" : new TextDecoder().decode(message.data);
       this.#finish({ kind: "whole", trailers: trailersOf(message), code: frame.code, reason });
     } else onMessage?.(frame.kind, message.data, frame.hasMore);
+  }
+
+  /** Counts a frame. One that is not the next says that something was lost, or that its sender lies. */
+  #isNext(seq: number): boolean {
+    if (this.#isOver) return false;
+    if (seq === this.#seq) {
+      this.#seq += 1;
+      return true;
+    }
+    this.cancel("STREAM_BROKEN");
+    this.#options.onEnd({ kind: "broken", code: "STREAM_BROKEN" });
+    return false;
   }
 
   #finish(end: StreamEnd): void {

@@ -7,10 +7,11 @@
  */
 import { type Frame, MAX_FRAME_BYTES, SOCKET_FRAME_OVERHEAD_BYTES } from "../../contracts/index.ts";
 import type { Headers } from "../headers.ts";
-import { frameHeaders, type SendFrame } from "./frames.ts";
+import { frameHeaders, type SendData, type SendFrame } from "./frames.ts";
 
 export interface StreamSenderOptions {
   send: SendFrame;
+  sendData: SendData;
   /** The receiver has room for so many more bytes than it had. */
   onCredit?(bytes: number): void;
   /** The receiver wants no more. */
@@ -116,8 +117,9 @@ export class StreamSender {
       this.#credit -= size + overheadOf(kind);
       this.#waitingBytes -= size + (hasMore ? 0 : overheadOf(kind));
       const seq = this.#seq++;
-      const frame: Frame = kind === "data" ? { kind, seq } : { kind, seq, hasMore };
-      this.#options.send(frameHeaders(frame), bytes.subarray(0, size));
+      const part = hasMore ? bytes.subarray(0, size) : bytes;
+      if (kind === "data") this.#options.sendData(seq, part);
+      else this.#options.send(frameHeaders({ kind, seq, hasMore }), part);
     }
     if (this.#ending === undefined || this.#waiting.length > 0 || this.#isOver) return;
     this.#isOver = true;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Frame, headerNames, parseFrame } from "../../contracts/index.ts";
 import type { Headers } from "../headers.ts";
 import type { Message } from "../message.ts";
-import { frameOf } from "./frames.ts";
+import { frameHeaders, frameOf } from "./frames.ts";
 import { type StreamEnd, StreamReceiver } from "./receiver.ts";
 import { StreamSender } from "./sender.ts";
 
@@ -26,6 +26,10 @@ function connect(onMessage?: (bytes: Uint8Array, hasMore: boolean) => void) {
   const sender = new StreamSender({
     send: (headers, data) => {
       toReceiver.push({ headers, data: Buffer.from(data) });
+      sentBytes += data.length;
+    },
+    sendData: (seq, data) => {
+      toReceiver.push({ headers: frameHeaders({ kind: "data", seq }), data: Buffer.from(data) });
       sentBytes += data.length;
     },
     onCancel: (code) => cancels.push(code),

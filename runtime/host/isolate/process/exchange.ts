@@ -72,7 +72,7 @@ export class Exchange {
   }
 
   /** Says the response's head; the body is written to what is returned. */
-  beginResponse(head: Headers, options: Omit<StreamSenderOptions, "send">): StreamSender {
+  beginResponse(head: Headers, options: Omit<StreamSenderOptions, "send" | "sendData">): StreamSender {
     return this.#answering.beginResponse(head, options);
   }
 

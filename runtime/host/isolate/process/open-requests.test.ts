@@ -9,6 +9,7 @@ import { createOpenRequests } from "./open-requests.ts";
 function setUp() {
   const listeners = new Set<unknown>();
   const followers = new Set<unknown>();
+  const takers = new Set<unknown>();
   const add = (to: Set<unknown>, one: unknown) => {
     to.add(one);
     return () => to.delete(one);
@@ -19,6 +20,8 @@ function setUp() {
     maxPayload: 1_000_000,
     publish: (_subject: string, _data: unknown, headers: Map<string, string[]>) =>
       void frames.push(headers.get(headerNames.frame)?.[0] ?? ""),
+    sendData: (_subject: string, seq: number) => void frames.push(formatFrame({ kind: "data", seq })),
+    takeData: (_subject: string, sink: unknown) => add(takers, sink),
     onState: (listener: unknown) => add(listeners, listener),
   } as unknown as Nats;
   const peers: Peers = { follow: (_peer, onLost) => add(followers, onLost), close: () => undefined };
@@ -36,6 +39,7 @@ function setUp() {
   const requests = createOpenRequests({
     nats,
     peers,
+    instance: "instance",
     config,
     log: { write: () => undefined, say: () => undefined, dropped: () => undefined, close: () => undefined },
     streams: () => streams,
@@ -56,7 +60,12 @@ function setUp() {
     answers,
     ends,
     frames,
-    left: () => ({ open: requests.size, listeners: listeners.size, followers: followers.size }),
+    left: () => ({
+      open: requests.size,
+      listeners: listeners.size,
+      followers: followers.size,
+      takers: takers.size,
+    }),
     open(how: "plain" | "stream" | "upload" | "upgrade") {
       const token = `0123456789abcdef.${tokens++}`;
       const fields: [string, string][] = [];
@@ -135,7 +144,7 @@ describe("the requests of an instance", () => {
         }
         vi.advanceTimersByTime(10_000);
         streams.close();
-        expect([seed, world.left()]).toEqual([seed, { open: 0, listeners: 0, followers: 0 }]);
+        expect([seed, world.left()]).toEqual([seed, { open: 0, listeners: 0, followers: 0, takers: 0 }]);
         // Each request was done with once, and has at most one head.
         expect([seed, world.ends.length]).toEqual([seed, opened.length]);
         expect(world.answers.length).toBeLessThanOrEqual(opened.length);
@@ -177,7 +186,7 @@ describe("the requests of an instance", () => {
     const huge = world.open("upgrade");
     world.requests.upgrade(huge.id, "");
     world.requests.socketMessage(huge.id, new ArrayBuffer(2_000_000));
-    expect(world.left()).toEqual({ open: 0, listeners: 0, followers: 0 });
+    expect(world.left()).toEqual({ open: 0, listeners: 0, followers: 0, takers: 0 });
     expect(world.frames.filter((frame) => /^(end|break) /.test(frame))).toEqual([
       "break 0 CLIENT_GONE",
       "end 0 1009",

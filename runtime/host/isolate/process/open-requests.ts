@@ -64,6 +64,7 @@ export interface OpenRequests {
 export interface OpenRequestsOptions {
   nats: Nats;
   peers: Peers;
+  instance: string;
   config: FunctionConfig;
   log: FunctionLog;
   streams(): IsolateStreams;
@@ -108,7 +109,7 @@ interface Open {
 }
 
 export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
-  const { nats, peers, config, log, streams, abort, logStack } = options;
+  const { nats, peers, instance: answerer, config, log, streams, abort, logStack } = options;
   const { limits } = config;
   const requests = new Map<number, Open>();
   const byToken = new Map<string, number>();
@@ -257,7 +258,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     },
     open(message, done) {
       const id = nextId++;
-      const asked = Exchange.of({ nats, peers, message, onGone: (code) => onGone(id, code) });
+      const asked = Exchange.of({ nats, peers, message, answerer, onGone: (code) => onGone(id, code) });
       // Whoever uses the token of another does not get to be heard in its place.
       const exchange = asked !== undefined && byToken.has(asked.token) ? undefined : asked;
       const hasRest = exchange?.hasStreamedBody === true;

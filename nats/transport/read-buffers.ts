@@ -1,0 +1,75 @@
+/**
+ * The memory that a connection reads into, over and over: a buffer for every read would be garbage as fast as bodies
+ * pass, and collecting it cost more than passing them.
+ *
+ * I1  A buffer that somebody holds is not read into until all who hold it have let go.
+ * I2  No more than `MAX_HELD` buffers are held: whoever asks beyond that has to copy.
+ */
+
+/** Bytes that are valid during the call that shows them, and for as long as somebody holds the memory they are in. */
+export interface Lease {
+  /** Returns what lets go of it again; undefined where too much is held already: copy the bytes then. */
+  hold(): (() => void) | undefined;
+}
+
+/** Of bytes that nobody reuses. */
+export const OWNED: Lease = { hold: () => () => undefined };
+
+const READ_BYTES = 256 * 1024;
+const MAX_HELD = 16;
+/** Kept for reuse; what more there was goes. */
+const MAX_SPARE = 2;
+
+class ReadBuffer implements Lease {
+  // No memory is touched before something is read into it.
+  readonly bytes = Buffer.allocUnsafeSlow(READ_BYTES);
+  readonly #owner: ReadBuffers;
+  holders = 0;
+
+  constructor(owner: ReadBuffers) {
+    this.#owner = owner;
+  }
+
+  hold(): (() => void) | undefined {
+    if (this.holders === 0 && !this.#owner.mayHold()) return undefined;
+    this.holders += 1;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.holders -= 1;
+      if (this.holders === 0) this.#owner.release(this);
+    };
+  }
+}
+
+export class ReadBuffers {
+  #current = new ReadBuffer(this);
+  readonly #spare: ReadBuffer[] = [];
+  /** Held, beside the current one. */
+  #held = 0;
+
+  /** The buffer that was read into last. */
+  get current(): ReadBuffer {
+    return this.#current;
+  }
+
+  /** The buffer for the next read. */
+  next(): Uint8Array {
+    if (this.#current.holders > 0) {
+      this.#held += 1;
+      this.#current = this.#spare.pop() ?? new ReadBuffer(this);
+    }
+    return this.#current.bytes;
+  }
+
+  mayHold(): boolean {
+    return this.#held < MAX_HELD;
+  }
+
+  release(buffer: ReadBuffer): void {
+    if (buffer === this.#current) return;
+    this.#held -= 1;
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
+  }
+}

@@ -1,0 +1,126 @@
+/** The client library's transport, but for what it reads: into memory of its own, and data frames are taken out of it. */
+import { createConnection, type Socket } from "node:net";
+import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
+import {
+  type ConnectionOptions,
+  extractProtocolMessage,
+  NatsConnectionImpl,
+  type ServerInfo,
+  setTransportFactory,
+} from "@nats-io/transport-node/lib/nats-base-client.js";
+import { NodeTransport, nodeResolveHost } from "@nats-io/transport-node/lib/node_transport.js";
+import type { DataFrames } from "./data-frames.ts";
+import { OWNED, ReadBuffers } from "./read-buffers.ts";
+import { FrameSplitter } from "./splitter.ts";
+
+/** Options of the library, and who takes the connection's data frames: the library hands them on to each transport. */
+interface Options extends NodeConnectionOptions {
+  frames: DataFrames;
+}
+
+interface Address {
+  hostname: string;
+  port: number;
+}
+
+/** As the library's own `connect`. */
+export function connect(options: Options): Promise<NatsConnection> {
+  setTransportFactory({ factory: () => new FrameTransport(), dnsResolveFn: nodeResolveHost });
+  return NatsConnectionImpl.connect(options as ConnectionOptions);
+}
+
+class FrameTransport extends NodeTransport {
+  #address: Address | undefined;
+  #frames: DataFrames | undefined;
+  /** The connection that reads into `#buffers`: plain TCP. The library sees to one with TLS. */
+  #own: Socket | undefined;
+  readonly #splitter = new FrameSplitter({
+    sinkOf: (subject) => this.#frames?.sinkOf(subject),
+    pass: (bytes) => {
+      this.yields.push(bytes);
+      this.#onPass();
+    },
+  });
+  #onPass = () => this.signal.resolve();
+
+  override async connect(
+    address: Address & { tlsName: string },
+    options: NodeConnectionOptions,
+  ): Promise<void> {
+    this.#address = address;
+    this.#frames = (options as Options).frames;
+    await super.connect(address, options);
+    this.#frames.connect(this.socket);
+  }
+
+  override async dial({ hostname, port }: Address): Promise<Socket> {
+    const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+    const buffers = new ReadBuffers();
+    const onread = {
+      buffer: () => buffers.next(),
+      callback: (size: number) => {
+        const { current } = buffers;
+        this.#splitter.feed(current.bytes.subarray(0, size), current);
+        return true;
+      },
+    };
+    const socket = createConnection({ host: hostname, port, onread });
+    socket.setNoDelay(true);
+    let failure: unknown = new Error("the connection was closed before it was there");
+    socket.once("connect", () => {
+      socket.removeAllListeners();
+      resolve(socket);
+    });
+    socket.on("error", (error) => {
+      failure = error;
+    });
+    socket.on("close", () => reject(failure));
+    this.#own = socket;
+    return promise;
+  }
+
+  override async peekInfo(): Promise<ServerInfo> {
+    if (this.socket !== this.#own) return super.peekInfo();
+    const info = await this.#firstInfo(this.socket);
+    const isEncrypted =
+      info.tls_required === true || (info.tls_available === true && this.options.tls !== null);
+    if (!isEncrypted || this.#address === undefined) return info;
+    // TLS begins on a connection that the library has dialled, and reads from.
+    this.socket.destroy();
+    this.#own = undefined;
+    this.yields = [];
+    this.socket = await super.dial(this.#address);
+    return super.peekInfo();
+  }
+
+  override setupHandlers(): void {
+    this.#onPass = () => this.signal.resolve();
+    super.setupHandlers();
+    this.socket.once("close", () => this.#frames?.connect(undefined));
+    if (this.socket === this.#own) return;
+    this.socket.removeAllListeners("data");
+    this.socket.on("data", (read: Buffer) => this.#splitter.feed(read, OWNED));
+  }
+
+  #firstInfo(socket: Socket): Promise<ServerInfo> {
+    const { promise, resolve, reject } = Promise.withResolvers<ServerInfo>();
+    const INFO = /^INFO\s+([^\r\n]+)\r\n/i;
+    this.#onPass = () => {
+      const text = extractProtocolMessage(Buffer.concat(this.yields));
+      if (text === "") return;
+      try {
+        const json = INFO.exec(text)?.[1];
+        if (json === undefined) throw new Error("what answers there is no NATS server");
+        resolve(JSON.parse(json));
+      } catch (error) {
+        reject(error);
+      }
+    };
+    let failure: unknown = new Error("the server closed the connection");
+    socket.on("error", (error) => {
+      failure = error;
+    });
+    socket.on("close", () => reject(failure));
+    return promise.finally(() => socket.removeAllListeners());
+  }
+}
