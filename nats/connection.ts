@@ -74,8 +74,8 @@ export interface Nats {
     headers: Headers,
     onReply: (message: Message) => void,
   ): PendingReply;
-  /** Sends bytes of a stream (transport/data-frames.ts): they stay as they are until they were granted again. */
-  sendData(subject: string, seq: number, bytes: Uint8Array): void;
+  /** Sends bytes of a stream (transport/data-frames.ts): they stay as they are until they have left. */
+  sendData(subject: string, seq: number, bytes: Uint8Array, onSent?: () => void): void;
   /** Shows the data frames that come on a subject, which is subscribed to, to `sink`; returns what ends that. */
   takeData(subject: string, sink: FrameSink): () => void;
   flush(): Promise<void>;
@@ -217,7 +217,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       }
     },
     send: requester.send,
-    sendData: (subject, seq, bytes) => frames.send(subject, seq, bytes),
+    sendData: (subject, seq, bytes, onSent) => frames.send(subject, seq, bytes, onSent),
     takeData: (subject, sink) => frames.take(subject, sink),
     flush() {
       outbox.flush();

@@ -30,11 +30,18 @@ const START_TIMEOUT_MS = 120_000;
 /** How long a server that was given up may take to end. */
 const START_FAILED_GRACE_MS = 1_000;
 
+/**
+ * How far Go lets the server's heap grow between two collections. A heap this small is collected so often by Go's default
+ * (100) that bulk costs twice the CPU time; with this the server holds about 40 MB instead of 24 while bodies pass.
+ */
+const GC_PERCENT = "400";
+
 /** Starts one nats-server process and waits until it is ready. Errors: NATS_SERVER_FAILED with its last words. */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const { binary, configFile, portsDir, onSpawn, signal } = options;
   const child = spawn(binary, ["-c", configFile], {
     stdio: ["ignore", "ignore", "pipe"],
+    env: { GOGC: GC_PERCENT, ...process.env },
     // In a group of its own: a terminal's Ctrl-C is for narun, which still needs the server while it drains.
     detached: true,
   });

@@ -65,7 +65,7 @@ export class Answering {
     this.hasStreamedBody = headerValue(message.headers, headerNames.body) === "stream";
     this.isUpgrade = headerValue(message.headers, headerNames.upgrade) === "websocket";
     this.#send = (headers, data) => nats.publish(reply, data, this.#introduced(headers));
-    this.#sendData = (seq, bytes) => nats.sendData(reply, seq, bytes);
+    this.#sendData = (seq, bytes, onSent) => nats.sendData(reply, seq, bytes, onSent);
   }
 
   /** Takes the rest of the request's body; nothing comes before credit is granted. */

@@ -93,9 +93,9 @@ export class Asking {
       if (this.#isOver || this.#answerer === undefined) return;
       nats.publish(subjects.streamControl(this.#answerer, this.token), data, headers);
     };
-    this.#sendData = (seq, bytes) => {
+    this.#sendData = (seq, bytes, onSent) => {
       if (this.#isOver || this.#answerer === undefined) return;
-      nats.sendData(subjects.streamControl(this.#answerer, this.token), seq, bytes);
+      nats.sendData(subjects.streamControl(this.#answerer, this.token), seq, bytes, onSent);
     };
     if (rest !== undefined) this.#endPresence = presence.begin();
   }

@@ -5,8 +5,8 @@ import type { Message } from "../message.ts";
 /** How a side of a stream sends a frame to the other. */
 export type SendFrame = (frame: Headers, data: Uint8Array | string) => void;
 
-/** How it sends bytes of a body: they stay as they are until the other side has granted them again. */
-export type SendData = (seq: number, bytes: Uint8Array) => void;
+/** How it sends bytes of a body: they stay as they are until they have left, when `onSent` is called. */
+export type SendData = (seq: number, bytes: Uint8Array, onSent?: () => void) => void;
 
 export function frameHeaders(frame: Frame): Headers {
   return new Map([[headerNames.frame, [formatFrame(frame)]]]);

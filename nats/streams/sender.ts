@@ -42,9 +42,10 @@ export class StreamSender {
     return this.#waitingBytes;
   }
 
-  write(bytes: Uint8Array): void {
+  /** `done` is called when the bytes have left, and may change. */
+  write(bytes: Uint8Array, done?: () => void): void {
     if (this.#isOver || this.#ending !== undefined || bytes.byteLength === 0) return;
-    this.#queue("data", bytes);
+    this.#queue("data", bytes, done);
   }
 
   /** A message of a WebSocket: it may be empty, and goes in fragments where it is large. */
@@ -100,25 +101,25 @@ export class StreamSender {
     if (!this.#isOver) this.#options.onCredit?.(frame.bytes);
   }
 
-  #queue(kind: Piece["kind"], bytes: Uint8Array): void {
-    this.#waiting.push({ kind, bytes });
+  #queue(kind: Piece["kind"], bytes: Uint8Array, done?: () => void): void {
+    this.#waiting.push({ kind, bytes, done });
     this.#waitingBytes += bytes.byteLength + overheadOf(kind);
     this.#pump();
   }
 
   #pump(): void {
     for (let first = this.#waiting[0]; first !== undefined && this.#credit > 0; first = this.#waiting[0]) {
-      const { kind, bytes } = first;
+      const { kind, bytes, done } = first;
       const size = Math.min(bytes.byteLength, this.#credit, MAX_FRAME_BYTES);
       const hasMore = size < bytes.byteLength;
-      if (hasMore) this.#waiting[0] = { kind, bytes: bytes.subarray(size) };
+      if (hasMore) this.#waiting[0] = { kind, bytes: bytes.subarray(size), done };
       else this.#waiting.shift();
       // The overhead of one frame may be over the credit: the next one waits until it is paid back.
       this.#credit -= size + overheadOf(kind);
       this.#waitingBytes -= size + (hasMore ? 0 : overheadOf(kind));
       const seq = this.#seq++;
       const part = hasMore ? bytes.subarray(0, size) : bytes;
-      if (kind === "data") this.#options.sendData(seq, part);
+      if (kind === "data") this.#options.sendData(seq, part, hasMore ? undefined : done);
       else this.#options.send(frameHeaders({ kind, seq, hasMore }), part);
     }
     if (this.#ending === undefined || this.#waiting.length > 0 || this.#isOver) return;
@@ -140,4 +141,5 @@ function overheadOf(kind: Piece["kind"]): number {
 interface Piece {
   kind: "data" | "text" | "binary";
   bytes: Uint8Array;
+  done: (() => void) | undefined;
 }

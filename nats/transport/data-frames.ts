@@ -37,10 +37,13 @@ export class DataFrames {
     this.#socket = socket;
   }
 
-  /** The bytes must stay as they are until the receiver has granted them again, or the stream is over. */
-  send(subject: string, seq: number, bytes: Uint8Array): void {
+  /** The bytes stay as they are until they have left, when `onSent` is called. */
+  send(subject: string, seq: number, bytes: Uint8Array, onSent: () => void = () => undefined): void {
     const socket = this.#socket;
-    if (socket === undefined || !socket.writable) return;
+    if (socket === undefined || !socket.writable) {
+      onSent();
+      return;
+    }
     const fields = `${DATA_FRAME_PREFIX}${seq}\r\n\r\n`;
     const headerSize = "NATS/1.0\r\n".length + fields.length;
     const head = `HPUB ${subject} ${headerSize} ${headerSize + bytes.byteLength}\r\nNATS/1.0\r\n${fields}`;
@@ -51,10 +54,11 @@ export class DataFrames {
       joined.set(bytes, head.length);
       joined.write("\r\n", head.length + bytes.byteLength, "latin1");
       socket.write(joined);
+      onSent();
     } else {
       socket.write(head, "latin1");
       socket.write(bytes);
-      socket.write("\r\n", "latin1");
+      socket.write("\r\n", "latin1", onSent);
     }
     if (this.#corkedBytes >= MAX_CORKED_BYTES) this.#uncork();
   }

@@ -7,7 +7,8 @@
  *
  * I1  Only data crosses, always as copies: strings, numbers, booleans, undefined, ArrayBuffers, and plain arrays and
  *     objects of these that the platform itself built. No handle of isolated-vm, no object of the host and no error
- *     object is reachable from user code: `post` and `ask` live in closures.
+ *     object is reachable from user code: `post` and `ask` live in closures. One thing is shared: the window of a stream,
+ *     memory that its chunks are copied into, which the platform alone knows and the host alone reads.
  * I2  Every entry into an isolate runs under the function's CPU limit, whatever it runs: handler, timer, microtask.
  * I3  The host chooses the ids of requests and of inbound streams; the isolate those of timers, calls and outbound
  *     streams. Neither side trusts the other's: an unknown or finished id is ignored.
@@ -33,7 +34,10 @@ export const EnterOp = {
   chunk: 4,
   /** (inbound stream id, undefined | why it broke): the stream is over. */
   end: 5,
-  /** (outbound stream id, bytes): room for so many more. */
+  /**
+   * (outbound stream id, bytes, undefined | window): room for so many more. The window is a SharedArrayBuffer: from then on
+   * the stream's chunks may lie in it, one behind the other, none around its end; what is granted has room in it.
+   */
   credit: 6,
   /** (outbound stream id): nobody wants the rest. */
   cancel: 7,
@@ -65,7 +69,7 @@ export const PostOp = {
   call: 7,
   /** (call id): its result is not wanted any more; the host stops the work where it can. */
   cancelCall: 8,
-  /** (outbound stream id, ArrayBuffer | string): more bytes, within the credit. */
+  /** (outbound stream id, ArrayBuffer | string | number of bytes in the window): more bytes, within the credit. */
   chunk: 9,
   /** (outbound stream id, undefined | why it broke, undefined | block of trailers): the stream is over. */
   end: 10,

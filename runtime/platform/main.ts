@@ -57,7 +57,7 @@ const enter: Enter = (op, id, ...rest) => {
     case EnterOp.end:
       return endInbound(id, rest[0]);
     case EnterOp.credit:
-      return grantOutbound(id, rest[0]);
+      return grantOutbound(id, rest[0], rest[1]);
     case EnterOp.cancel:
       return cancelOutbound(id);
     case EnterOp.abort:

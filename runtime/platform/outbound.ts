@@ -11,11 +11,18 @@ import { currentOwner, setOwner } from "./owner.ts";
 /** The most bytes in one chunk (docs/wire.md, "Streams"). */
 const MAX_CHUNK_BYTES = 64 * 1024;
 
+const { apply } = Reflect;
+const { min } = Math;
+const { set } = Uint8Array.prototype;
+const Bytes = Uint8Array;
+
 export class Outbound {
   readonly id: number;
   readonly #owner = currentOwner();
   #credit = 0;
   #isOver = false;
+  #window: Uint8Array | undefined;
+  #windowAt = 0;
   #more: PromiseWithResolvers<void> | undefined;
   readonly #cancelled = Promise.withResolvers<void>();
 
@@ -43,9 +50,8 @@ export class Outbound {
         continue;
       }
       const size = Math.min(rest.byteLength, this.#credit, MAX_CHUNK_BYTES);
-      this.#credit -= size;
-      postToHost(PostOp.chunk, this.id, bufferOf(rest.subarray(0, size)));
-      rest = rest.subarray(size);
+      const taken = this.#post(rest, size);
+      rest = rest.subarray(taken);
     }
   }
 
@@ -71,8 +77,9 @@ export class Outbound {
     postToHost(PostOp.end, this.id, why);
   }
 
-  grant(bytes: number): void {
+  grant(bytes: number, window: unknown): void {
     setOwner(this.#owner);
+    if (window !== undefined) this.#window = new Bytes(window as SharedArrayBuffer);
     this.#credit += bytes;
     this.#wake();
   }
@@ -83,6 +90,22 @@ export class Outbound {
     this.#finish();
     this.#cancelled.resolve();
     this.#wake();
+  }
+
+  /** Posts up to `size` of the bytes; returns how many. */
+  #post(bytes: Uint8Array, size: number): number {
+    const window = this.#window;
+    const taken = window === undefined ? size : min(size, window.byteLength - this.#windowAt);
+    this.#credit -= taken;
+    if (window === undefined) {
+      postToHost(PostOp.chunk, this.id, bufferOf(bytes.subarray(0, taken)));
+      return taken;
+    }
+    // Spelled out: user code must not get hold of the window by way of a method that it has changed.
+    apply(set, window, [taken === bytes.byteLength ? bytes : bytes.subarray(0, taken), this.#windowAt]);
+    this.#windowAt = (this.#windowAt + taken) % window.byteLength;
+    postToHost(PostOp.chunk, this.id, taken);
+    return taken;
   }
 
   #wake(): void {
@@ -107,8 +130,8 @@ export function openOutbound(): Outbound {
   return outbound;
 }
 
-export function grantOutbound(id: number, bytes: unknown): void {
-  if (typeof bytes === "number") open.get(id)?.grant(bytes);
+export function grantOutbound(id: number, bytes: unknown, window: unknown): void {
+  if (typeof bytes === "number") open.get(id)?.grant(bytes, window);
 }
 
 export function cancelOutbound(id: number): void {

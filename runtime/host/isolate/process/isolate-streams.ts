@@ -3,7 +3,10 @@
  *
  * I1  An isolate that posts more than it was granted, or grants more than a window, has tampered with its platform:
  *     `onViolation` says so. Chunks without bytes, which no credit bounds, are dropped.
- * I2  Every stream's other end hears of its end once: by the end, by a cancel, or by `close`.
+ * I2  A stream that has carried much gets a window: memory that is shared with the isolate, in which its chunks lie one
+ *     after the other, round and round. No more is granted than is free in it; nothing is read out of it but bytes to pass
+ *     on. User code never sees it, and could change no bytes but those of its own stream.
+ * I3  Every stream's other end hears of its end once: by the end, by a cancel, or by `close`.
  */
 import { EnterOp } from "../../../platform/boundary.ts";
 
@@ -31,7 +34,9 @@ export interface Outbound {
 }
 
 export interface OutboundReceiver {
-  onChunk(bytes: Uint8Array): void;
+  /** Only passes bytes on: they may lie in a window, and change when `done` was called. Default: they are its own. */
+  isBorrower?: boolean;
+  onChunk(bytes: Uint8Array, done: () => void): void;
   /** `why`: it broke. `trailers`: a block of header fields that follow the bytes; user input. */
   onEnd(why: string | undefined, trailers?: string): void;
 }
@@ -53,7 +58,7 @@ export interface IsolateStreams {
 }
 
 export interface IsolateStreamsOptions {
-  enter(owner: number, op: number, id: number, value?: unknown): void;
+  enter(owner: number, op: number, id: number, value?: unknown, second?: unknown): void;
   onViolation(what: string): void;
 }
 
@@ -64,9 +69,29 @@ interface OpenInbound {
 }
 
 interface OpenOutbound {
+  /** Granted and not posted yet. */
   credit: number;
+  /** To be granted, when there is room for it. */
+  owed: number;
   receiver: OutboundReceiver;
+  carried: number;
+  /** Bytes of the window are free again. */
+  passedOn(bytes: number): void;
+  window: Window | undefined;
 }
+
+interface Window {
+  bytes: Uint8Array;
+  /** Where the next chunk lies. */
+  at: number;
+  /** What is not passed on yet. */
+  busy: number;
+}
+
+/** A stream that has carried so much gets a window. */
+const MIN_CARRIED_BYTES = 128 * 1024;
+const WINDOW_BYTES = 256 * 1024;
+const nothing = () => undefined;
 
 /** The platform's own window is a quarter of it. What is granted may all wait for a busy isolate, in the host's memory. */
 const MAX_CREDIT_BYTES = 1024 * 1024;
@@ -76,6 +101,21 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
   const inbounds = new Map<number, OpenInbound>();
   const outbounds = new Map<number, OpenOutbound>();
   let lastId = 0;
+
+  const grantOwed = (id: number, outbound: OpenOutbound, owner: number) => {
+    const { receiver, carried, credit, window } = outbound;
+    const isShared = window !== undefined;
+    const mayShare = receiver.isBorrower === true && carried >= MIN_CARRIED_BYTES;
+    const room = isShared || mayShare ? WINDOW_BYTES - credit - (window?.busy ?? 0) : outbound.owed;
+    const bytes = Math.min(outbound.owed, room);
+    if (bytes <= 0) return;
+    outbound.owed -= bytes;
+    outbound.credit += bytes;
+    if (isShared || !mayShare) return enter(owner, EnterOp.credit, id, bytes);
+    const shared = new SharedArrayBuffer(WINDOW_BYTES);
+    outbound.window = { bytes: new Uint8Array(shared), at: 0, busy: 0 };
+    enter(owner, EnterOp.credit, id, bytes, shared);
+  };
 
   return {
     openInbound(owner, receiver) {
@@ -97,13 +137,23 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
     },
     openOutbound(id, owner, receiver) {
       if (typeof id !== "number" || outbounds.has(id)) return undefined;
-      const outbound: OpenOutbound = { credit: 0, receiver };
+      const outbound: OpenOutbound = {
+        credit: 0,
+        owed: 0,
+        receiver,
+        carried: 0,
+        window: undefined,
+        passedOn(bytes) {
+          if (outbound.window !== undefined) outbound.window.busy -= bytes;
+          if (outbounds.get(id) === outbound) grantOwed(id, outbound, owner);
+        },
+      };
       outbounds.set(id, outbound);
       return {
         grant(bytes) {
           if (outbounds.get(id) !== outbound || bytes <= 0) return;
-          outbound.credit += bytes;
-          enter(owner, EnterOp.credit, id, bytes);
+          outbound.owed += bytes;
+          grantOwed(id, outbound, owner);
         },
         cancel() {
           if (outbounds.get(id) !== outbound) return;
@@ -118,15 +168,21 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
     chunk(id, value) {
       const outbound = outbounds.get(Number(id));
       if (outbound === undefined) return;
-      const bytes = bytesOf(value);
+      const { window } = outbound;
+      const bytes = typeof value === "number" ? bytesIn(window, value) : bytesOf(value);
       if (bytes === undefined || bytes.byteLength > outbound.credit) {
         outbounds.delete(Number(id));
         outbound.receiver.onEnd("the isolate sent what it was not granted");
         return onViolation("it sent stream data that it was not granted");
       }
       if (bytes.byteLength === 0) return;
-      outbound.credit -= bytes.byteLength;
-      outbound.receiver.onChunk(bytes);
+      const size = bytes.byteLength;
+      outbound.credit -= size;
+      outbound.carried += size;
+      if (window === undefined || typeof value !== "number") return outbound.receiver.onChunk(bytes, nothing);
+      window.busy += size;
+      window.at = (window.at + size) % WINDOW_BYTES;
+      outbound.receiver.onChunk(bytes, () => outbound.passedOn(size));
     },
     end(id, why, trailers) {
       const outbound = outbounds.get(Number(id));
@@ -164,6 +220,12 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
       for (const tell of [...ends, ...cancels]) tell();
     },
   };
+}
+
+/** The next bytes of a window; undefined where so many are not in it. */
+function bytesIn(window: Window | undefined, size: number): Uint8Array | undefined {
+  if (window === undefined || !Number.isSafeInteger(size) || size < 0) return undefined;
+  return size > WINDOW_BYTES - window.at ? undefined : window.bytes.subarray(window.at, window.at + size);
 }
 
 function bytesOf(value: unknown): Uint8Array | undefined {

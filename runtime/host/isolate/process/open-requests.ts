@@ -217,9 +217,9 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       openOutbound: (receiver) =>
         streams().openOutbound(body, id, {
           ...receiver,
-          onChunk(bytes) {
+          onChunk(bytes, done) {
             options.onBytes(id, bytes.byteLength);
-            receiver.onChunk(bytes);
+            receiver.onChunk(bytes, done);
           },
         }),
       onWhole: () => close(id, request),

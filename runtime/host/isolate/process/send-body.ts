@@ -69,9 +69,10 @@ function stream(options: SendBodyOptions, exchange: Exchange): Sent {
   const { reply, limits, onWhole, onBroken, onGone, openOutbound } = options;
   let sentBytes = 0;
   const outbound = openOutbound({
-    onChunk(bytes) {
+    isBorrower: true,
+    onChunk(bytes, done) {
       sentBytes += bytes.byteLength;
-      if (sentBytes <= limits.maxResponseBytes) return sender.write(bytes);
+      if (sentBytes <= limits.maxResponseBytes) return sender.write(bytes, done);
       outbound?.cancel();
       const { code, why } = tooLarge(sentBytes, limits.maxResponseBytes);
       onBroken(code, why);

@@ -68,7 +68,8 @@ function restOf(id: number, { streams, owner }: CallContext): BodyRest {
   return {
     pipe(sender) {
       outbound = streams.openOutbound(id, owner, {
-        onChunk: (bytes) => sender.write(bytes),
+        isBorrower: true,
+        onChunk: (bytes, done) => sender.write(bytes, done),
         onEnd: (why) => (why === undefined ? sender.end() : sender.break("HANDLER_THREW")),
       });
       return (bytes) => outbound?.grant(bytes);
