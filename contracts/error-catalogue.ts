@@ -1,3 +1,5 @@
+import type { Limits } from "./function-config.ts";
+
 /**
  * Every error that narun names: what it means, how to solve it, and how it is answered over HTTP. `docs/errors.md` is
  * generated from this table. Codes are stable: programs branch on them, never on texts.
@@ -5,8 +7,10 @@
 export interface ErrorEntry {
   /** One line, the same for every occurrence (RFC 9457 `title`). */
   title: string;
-  /** What the person who meets it can do. */
+  /** What the person who meets it can do. NAME stands for the function's. */
   solve: string;
+  /** The function's limit that was met. */
+  limit?: keyof Limits;
   /** HTTP status, for the codes that a gateway answers with. */
   status?: number;
   /** Whether the same request may succeed later, unchanged. Adds `Retry-After` to 429 and 503. */
@@ -39,6 +43,7 @@ export const errorCatalogue = {
     title: "The request body is over the limit",
     solve: "Send less, or raise `limits.maxBodyBytes` in narun.yaml (and nats-server's `max_payload`).",
     status: 413,
+    limit: "maxBodyBytes",
   },
   HOLD_QUEUE_FULL: {
     title: "Too many requests wait for this function",
@@ -49,23 +54,25 @@ export const errorCatalogue = {
   },
   HANDLER_THREW: {
     title: "The function failed",
-    solve: "The stack is in `narun logs`.",
+    solve: "The stack is in `narun logs NAME`.",
     status: 500,
   },
   HANDLER_RETURNED_NO_RESPONSE: {
     title: "The function returned no Response",
-    solve: "Return a Response (or a promise of one) from the handler; `narun logs` says what it returned.",
+    solve:
+      "Return a Response (or a promise of one) from the handler; `narun logs NAME` says what it returned.",
     status: 500,
   },
   CONSUMER_DIED: {
     title: "The instance died while it handled the request",
     solve:
-      "Retry if the request may run twice. An idempotent method or an `Idempotency-Key` header lets narun retry.",
+      "Retry if the request may run twice. An idempotent method or an `Idempotency-Key` header lets narun retry. What is known of the reason is in `narun logs NAME`.",
     status: 502,
   },
   BAD_REPLY: {
     title: "The consumer answered something that is no HTTP response",
-    solve: "Answer with valid header fields and an `X-Response-Status-Code` between 200 and 599.",
+    solve:
+      "Answer with valid header fields and an `X-Response-Status-Code` between 200 and 599; `narun logs NAME` says what was wrong.",
     status: 502,
   },
   SERVICE_ERROR: {
@@ -76,13 +83,15 @@ export const errorCatalogue = {
   RESPONSE_TOO_LARGE: {
     title: "The response is over the limit",
     solve:
-      "Answer with less, or raise `limits.maxResponseBytes`; for a caller that takes no streams nats-server's `max_payload` counts.",
+      "Answer with less, or raise `limits.maxResponseBytes`; header fields have 256 KiB together, and for a caller that takes no streams nats-server's `max_payload` counts. Which of them it was is in `narun logs NAME`.",
     status: 502,
+    limit: "maxResponseBytes",
   },
   MEMORY_LIMIT: {
     title: "The function used more memory than it may",
-    solve: "Use less, or raise `limits.memoryMb` in narun.yaml.",
+    solve: "Use less, or raise `limits.memoryMb` in narun.yaml. More is in `narun logs NAME`.",
     status: 502,
+    limit: "memoryMb",
   },
   TIMER_LIMIT: {
     title: "The function has more open timers than it may",
@@ -97,6 +106,7 @@ export const errorCatalogue = {
     title: "A body streamed for longer than it may",
     solve: "Connect again, or raise `limits.streamMs` in narun.yaml.",
     status: 408,
+    limit: "streamMs",
   },
   WAIT_UNTIL_LIMIT: {
     title: "Work of `ctx.waitUntil` went on for longer than it may",
@@ -119,7 +129,7 @@ export const errorCatalogue = {
   },
   FUNCTION_START_FAILED: {
     title: "The function could not be started",
-    solve: "The reason is in `narun logs` and `narun ls`; push a revision that starts.",
+    solve: "The reason is in `narun logs NAME` and `narun ls`; push a revision that starts.",
     status: 503,
     retryable: true,
   },
@@ -135,13 +145,16 @@ export const errorCatalogue = {
   },
   DEADLINE_EXCEEDED: {
     title: "The function did not answer in time",
-    solve: "Answer sooner, or raise `limits.timeoutMs` in narun.yaml.",
+    solve: "Answer sooner, or raise `limits.timeoutMs` in narun.yaml. More is in `narun logs NAME`.",
     status: 504,
+    limit: "timeoutMs",
   },
   CPU_LIMIT: {
     title: "The function used more CPU time than it may",
-    solve: "Find the loop, or raise `limits.cpuMs` in narun.yaml.",
+    solve:
+      "Find the loop, or raise `limits.cpuMs` in narun.yaml. Where it was is in `narun logs NAME` as far as it is known.",
     status: 504,
+    limit: "cpuMs",
   },
   SERVICE_LOOP: {
     title: "Functions call each other without end",
@@ -296,12 +309,12 @@ export const errorCatalogue = {
   ISOLATE_TAMPERED: {
     title: "The function's isolate did what the platform in it never does; the instance was ended",
     solve:
-      "Look in the function, and in its packages, for code that replaces what the language has built in.",
+      "Look in the function, and in its packages, for code that replaces what the language has built in; `narun logs NAME` says what it did.",
     status: 502,
   },
   HOST_CRASHED: {
     title: "The sandbox process died",
-    solve: "narun starts another; a function that does it again and again is in `narun logs`.",
+    solve: "narun starts another; a function that does it again and again is in `narun logs NAME`.",
   },
 } as const satisfies Record<string, ErrorEntry>;
 
@@ -314,4 +327,12 @@ export function isErrorCode(value: unknown): value is ErrorCode {
 /** The catalogue's entry for a code, with the optional keys visible to the type checker. */
 export function errorEntry(code: ErrorCode): ErrorEntry {
   return errorCatalogue[code];
+}
+
+/** What the person who meets an error can do, with the function's name in the commands. */
+export function solveOf(code: ErrorCode, name: string): string {
+  return errorEntry(code).solve.replace(
+    /(`narun (?:logs|revisions)) NAME`/g,
+    (_all, command) => `${command} ${name}\``,
+  );
 }

@@ -29,6 +29,8 @@ export const headerNames = {
   hops: "Narun-Hops",
   /** A code of the error catalogue, on a reply that is an error. */
   error: "Narun-Error",
+  /** Beside it, the value of the function's limit that was met: a node may allow less than the spec says. */
+  limit: "Narun-Limit",
   serviceErrorCode: "Nats-Service-Error-Code",
   serviceError: "Nats-Service-Error",
 } as const;

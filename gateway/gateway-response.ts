@@ -2,6 +2,8 @@ import {
   createProblem,
   type ErrorCode,
   errorEntry,
+  explainFailure,
+  type FunctionSpec,
   PROBLEM_CONTENT_TYPE,
   type Problem,
 } from "../contracts/index.ts";
@@ -28,9 +30,34 @@ export function problemResponse(
   return responseOf(createProblem(code, requestId, detail), extra);
 }
 
-/** The answer to a service that failed with an HTTP status of its own: the status goes on, its text does not. */
-export function serviceErrorResponse(status: number, requestId: string): GatewayResponse {
-  return responseOf({ ...createProblem("SERVICE_ERROR", requestId), status }, []);
+/** Where a request went. */
+export interface Destination {
+  service: string;
+  /** Of a function. */
+  spec: FunctionSpec | undefined;
+}
+
+export interface FailureFacts {
+  /** The limit that was met, as who answered says. */
+  limit?: number | undefined;
+  /** The status of a service's own. Default: the code's. */
+  status?: number;
+}
+
+/** The answer where a function, or a service, failed. Its own text stays inside. */
+export function failureResponse(
+  code: ErrorCode,
+  requestId: string,
+  { service: name, spec }: Destination,
+  { limit, status }: FailureFacts = {},
+): GatewayResponse {
+  const kind = spec === undefined ? "service" : "function";
+  const problem = createProblem(
+    code,
+    requestId,
+    explainFailure(code, { name, kind, limits: spec?.limits, limit }),
+  );
+  return responseOf(status === undefined ? problem : { ...problem, status }, []);
 }
 
 function responseOf(problem: Problem, extra: readonly string[]): GatewayResponse {

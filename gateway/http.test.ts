@@ -171,6 +171,7 @@ describe("a request over HTTP", () => {
     expect(teapot.status).toBe(418);
     expect(problem(teapot.text)).toMatchObject({ status: 418, code: "SERVICE_ERROR" });
     expect(teapot.text).not.toContain("secret");
+    expect(problem(teapot.text).detail).toBe("Function fn. The error is in the service's own logs.");
     handler = () => ({
       headers: [
         ["Nats-Service-Error-Code", "13"],

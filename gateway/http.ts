@@ -22,7 +22,12 @@ import {
 import type { Nats } from "../nats/index.ts";
 import { type Body, lingerFor, maxMessageBody, readBody } from "./body.ts";
 import type { Dispatcher } from "./dispatch.ts";
-import { type GatewayResponse, problemResponse } from "./gateway-response.ts";
+import {
+  type Destination,
+  failureResponse,
+  type GatewayResponse,
+  problemResponse,
+} from "./gateway-response.ts";
 import type { ColdTiming, Outcome } from "./job.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -61,11 +66,14 @@ interface Exchange {
   readonly arrivedAt: number;
   /** The `path` label of the metrics. */
   pattern: string;
+  /** Set where a route matched. */
+  destination: Destination;
   /** Set where the client asks for a WebSocket. */
   readonly upgrade: Upgrade | undefined;
 }
 
 const UNMATCHED = "unmatched";
+const NOWHERE: Destination = { service: "", spec: undefined };
 
 /** Longer than proxies keep theirs: a connection that is closed under a request that is on its way would lose it. */
 const KEEP_ALIVE_MS = 75_000;
@@ -155,6 +163,7 @@ function beginExchange(incoming: IncomingMessage, outgoing: ServerResponse, upgr
     startedMs: performance.now(),
     arrivedAt: Date.now(),
     pattern: UNMATCHED,
+    destination: NOWHERE,
     upgrade,
   };
 }
@@ -181,7 +190,9 @@ async function serve(options: HttpOptions, exchange: Exchange): Promise<void> {
     return refuse(options, exchange, problemResponse("METHOD_NOT_ALLOWED", requestId, undefined, allow));
   }
 
-  exchange.pattern = match.route.pattern;
+  const { service, pattern } = match.route;
+  exchange.pattern = pattern;
+  exchange.destination = { service, spec: options.specOf(service) };
   const limit = bodyLimit(options, match.route.service);
   const tooLarge = () => {
     const detail = `the limit is ${limit.maxBytes} bytes (${limit.name})`;
@@ -277,7 +288,7 @@ function writeStreamed(
   if (head === undefined || !hasBody) {
     cancel();
     const empty = head && { status: head.status, headers: head.headers, body: undefined };
-    write(options, exchange, empty ?? problemResponse("BAD_REPLY", requestId), cold);
+    write(options, exchange, empty ?? failureResponse("BAD_REPLY", requestId, exchange.destination), cold);
     return;
   }
   head.headers.push("X-Request-Id", requestId);
@@ -291,11 +302,11 @@ function writeStreamed(
 
 function responseOf(
   outcome: Exclude<Outcome, { kind: "stream" }>,
-  { method, requestId }: Exchange,
+  { method, requestId, destination }: Exchange,
 ): GatewayResponse {
   return outcome.kind === "reply"
-    ? toResponse(outcome.message, method, requestId)
-    : problemResponse(outcome.code, requestId);
+    ? toResponse(outcome.message, method, requestId, destination)
+    : failureResponse(outcome.code, requestId, destination);
 }
 
 interface BodyLimit {

@@ -2,7 +2,7 @@ import { type ErrorCode, type FunctionSpec, headerNames, subjects } from "../con
 import { type Headers, headerValue, type Message, type MicroEndpoint, type Nats } from "../nats/index.ts";
 import { maxMessageBody } from "./body.ts";
 import type { Dispatcher } from "./dispatch.ts";
-import { problemResponse } from "./gateway-response.ts";
+import { type Destination, failureResponse } from "./gateway-response.ts";
 import type { Result } from "./job.ts";
 import type { Relay } from "./relay.ts";
 import { isRepeatable } from "./request-to-message.ts";
@@ -43,7 +43,9 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
   };
   const headers = headersOf(message, service, options);
   const requestId = headerValue(headers, headerNames.requestId) ?? "";
-  const refuse = (code: ErrorCode) => finish(reply(message, { kind: "failed", code }, requestId));
+  const destination = { service, spec };
+  const refuse = (code: ErrorCode) =>
+    finish(reply(message, { kind: "failed", code }, requestId, destination));
   const maxBytes = spec?.limits.maxBodyBytes ?? Number.POSITIVE_INFINITY;
   // With what is added to its headers here it has to fit into a message once more.
   if (message.data.length > Math.min(maxBytes, maxMessageBody(options.nats))) {
@@ -62,7 +64,7 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
     isRepeatable: isRepeatable(headerValue(headers, headerNames.method) ?? "", headers),
     deadlineAt: Number(headerValue(headers, headerNames.deadline)),
     settle(outcome) {
-      if (outcome.kind !== "stream") return finish(reply(message, outcome, requestId));
+      if (outcome.kind !== "stream") return finish(reply(message, outcome, requestId, destination));
       call?.respond(new Map(outcome.message.headers ?? []), outcome.body, () => finish());
     },
   });
@@ -92,13 +94,14 @@ function reply(
   message: Message,
   outcome: Exclude<Result, { kind: "stream" }>,
   requestId: string,
+  destination: Destination,
 ): string | undefined {
   if (outcome.kind === "reply") {
     message.respond(outcome.message.data, outcome.message.headers ?? new Map());
     return headerValue(outcome.message.headers, headerNames.serviceError);
   }
   const { code } = outcome;
-  const { status, headers: fields, body } = problemResponse(code, requestId);
+  const { status, headers: fields, body } = failureResponse(code, requestId, destination);
   const headers: Headers = new Map([
     [headerNames.responseStatus, [String(status)]],
     [headerNames.error, [code]],

@@ -6,7 +6,7 @@ import {
   isReservedHeader,
 } from "../contracts/index.ts";
 import { type Headers, headerValue, type Message } from "../nats/index.ts";
-import { type GatewayResponse, problemResponse, serviceErrorResponse } from "./gateway-response.ts";
+import { type Destination, failureResponse, type GatewayResponse } from "./gateway-response.ts";
 import type { StreamHead } from "./stream-response.ts";
 
 /**
@@ -38,12 +38,17 @@ export function isServiceError({ headers }: Message): boolean {
 }
 
 /** The HTTP answer that a consumer's reply stands for (header mode; see `docs/wire.md`). */
-export function toResponse(message: Message, method: string, requestId: string): GatewayResponse {
+export function toResponse(
+  message: Message,
+  method: string,
+  requestId: string,
+  destination: Destination,
+): GatewayResponse {
   const headers = message.headers ?? new Map();
   return (
-    errorOf(headers, requestId) ??
+    errorOf(headers, requestId, destination) ??
     answerOf(headers, message.data, method) ??
-    problemResponse("BAD_REPLY", requestId)
+    failureResponse("BAD_REPLY", requestId, destination)
   );
 }
 
@@ -58,15 +63,22 @@ export function toStreamHead({ headers = new Map() }: Message): StreamHead | und
 }
 
 /** What a service that failed is answered as. Its text stays inside, and it is never a success. */
-function errorOf(headers: Headers, requestId: string): GatewayResponse | undefined {
+function errorOf(headers: Headers, requestId: string, destination: Destination): GatewayResponse | undefined {
   const known = headerValue(headers, headerNames.error);
-  if (isErrorCode(known)) return problemResponse(known, requestId);
+  if (isErrorCode(known)) {
+    return failureResponse(known, requestId, destination, { limit: limitOf(headers) });
+  }
   const code = headerValue(headers, headerNames.serviceErrorCode);
   if (code === undefined && !headers.has(headerNames.serviceError)) return undefined;
   const status = Number(code);
   return Number.isInteger(status) && status >= 400 && status <= 599
-    ? serviceErrorResponse(status, requestId)
-    : problemResponse("SERVICE_ERROR", requestId);
+    ? failureResponse("SERVICE_ERROR", requestId, destination, { status })
+    : failureResponse("SERVICE_ERROR", requestId, destination);
+}
+
+function limitOf(headers: Headers): number | undefined {
+  const text = headerValue(headers, headerNames.limit);
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 function answerOf(headers: Headers, data: Uint8Array, method: string): GatewayResponse | undefined {

@@ -17,7 +17,11 @@ describe("the ceiling of a node", () => {
   it("wins over the limits of a function, whose log says so", async () => {
     const limits = { cpuMs: 60_000, memoryMb: 512, timeoutMs: 10_000 };
     await world.push("greedy", `export default () => { for (;;); };`, { limits });
-    expect(await world.call("/greedy")).toMatchObject({ status: 504, code: "CPU_LIMIT" });
+    expect(await world.call("/greedy")).toMatchObject({
+      status: 504,
+      code: "CPU_LIMIT",
+      detail: expect.stringMatching(/^Function greedy, limits\.cpuMs 150 ms\. /),
+    });
     await loggedLine(
       "greedy",
       /^the node allows no more: limits\.memoryMb is 32, not 512; limits\.cpuMs is 150/,

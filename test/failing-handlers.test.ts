@@ -75,6 +75,7 @@ describe("a handler that fails", () => {
     const answer = await world.call(`/${name}`);
     expect(answer).toMatchObject({ status, code });
     expect(answer.text).not.toMatch(/secret|index\.ts|bundle|\bat\b/);
+    expect(answer.detail).toMatch(new RegExp(`^Function ${name}\\. .*\`narun logs ${name}\``));
     const line = await logged(name, log);
     expect(line).toMatchObject({
       app_name: name,
@@ -98,7 +99,12 @@ describe("a handler that fails", () => {
     const hanging = world.call("/hangs/hang");
     expect(await world.call("/hangs/else")).toMatchObject({ status: 200, text: "answered" });
     await neighbourIsWell();
-    expect(await hanging).toMatchObject({ status: 504, code: "DEADLINE_EXCEEDED" });
+    expect(await hanging).toMatchObject({
+      status: 504,
+      code: "DEADLINE_EXCEEDED",
+      detail:
+        "Function hangs, limits.timeoutMs 500 ms. Answer sooner, or raise `limits.timeoutMs` in narun.yaml. More is in `narun logs hangs`.",
+    });
     await logged("hangs", /^DEADLINE_EXCEEDED: .*500 ms/);
     expect(await world.call("/hangs/else")).toMatchObject({ status: 200, text: "answered" });
   });

@@ -8,6 +8,7 @@ import {
   MAX_FRAME_BYTES,
   messageOf,
   NarunError,
+  solveOf,
 } from "../../contracts/index.ts";
 import {
   type BodyRest,
@@ -57,7 +58,7 @@ export function addInvokeCommand(program: Command): void {
         const parts = { nats, peers: createPeers(nats), presence: createStreamPresence(nats) };
         try {
           const reply = await call(parts, name, request).finally(() => progress.end());
-          await showReply(output, reply);
+          await showReply(output, name, reply);
         } finally {
           parts.presence.close();
           parts.peers.close();
@@ -135,7 +136,7 @@ function safeDecode(path: string): string {
   }
 }
 
-async function showReply(output: Output, reply: AnsweredCall): Promise<void> {
+async function showReply(output: Output, name: string, reply: AnsweredCall): Promise<void> {
   const { headers } = reply.message;
   const code = headerValue(headers, headerNames.error);
   const status = Number(
@@ -151,8 +152,7 @@ async function showReply(output: Output, reply: AnsweredCall): Promise<void> {
     output.json(code === undefined ? facts : { ...facts, code });
   } else if (isErrorCode(code)) {
     // narun's own answer says nothing that this line does not.
-    const { title, solve } = errorEntry(code);
-    output.error(`narun: ${status} ${code}: ${title}. ${solve}`);
+    output.error(`narun: ${status} ${code}: ${errorEntry(code).title}. ${solveOf(code, name)}`);
   } else {
     if (status >= 400) output.note(`status ${status}`);
     if (reply.kind === "whole") output.bytes(reply.message.data);

@@ -39,6 +39,8 @@ export interface Answer {
   text: string;
   /** Of the error catalogue, where the answer is a problem. */
   code: string | undefined;
+  /** What is said of this occurrence. */
+  detail: string | undefined;
 }
 
 export interface World extends Events, AsyncDisposable {
@@ -154,6 +156,9 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
 export async function readAnswer(response: Response): Promise<Answer> {
   const { status, headers } = response;
   const text = await response.text();
-  const isProblem = headers.get("content-type") === "application/problem+json";
-  return { status, headers, text, code: isProblem ? String(JSON.parse(text).code) : undefined };
+  if (headers.get("content-type") !== "application/problem+json") {
+    return { status, headers, text, code: undefined, detail: undefined };
+  }
+  const { code, detail } = JSON.parse(text);
+  return { status, headers, text, code, detail };
 }

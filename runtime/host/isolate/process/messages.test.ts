@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { LimitsSchema } from "../../../../contracts/index.ts";
 import { createHeaders, type Message } from "../../../../nats/index.ts";
 import { splitHeaderBlock } from "../../../platform/boundary.ts";
 import { joinHeaderBlock } from "../../../testing/header-block.ts";
@@ -143,5 +144,11 @@ describe("a reply from a response", () => {
       ["Nats-Service-Error-Code", ["500"]],
       ["Nats-Service-Error", ["The function failed"]],
     ]);
+  });
+
+  it("says the limit that was met, as it is in force here", () => {
+    const limits = LimitsSchema.parse({ cpuMs: 70 });
+    expect(replyFromError("CPU_LIMIT", limits).headers.get("Narun-Limit")).toEqual(["70"]);
+    expect(replyFromError("HANDLER_THREW", limits).headers.get("Narun-Limit")).toBeUndefined();
   });
 });

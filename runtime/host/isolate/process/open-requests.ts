@@ -164,7 +164,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     if (request === undefined) return;
     const { body } = request;
     if (body?.isHeadOut === true) close(id, request, code);
-    else finish(id, replyFromError(code), code);
+    else finish(id, replyFromError(code, limits), code);
     // What is out must not look whole; what is still with the isolate is cancelled.
     body?.break(code);
   };

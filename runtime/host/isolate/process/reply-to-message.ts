@@ -5,6 +5,7 @@ import {
   headerNames,
   isHopByHopHeader,
   isReservedHeader,
+  type Limits,
   toWireValue,
 } from "../../../../contracts/index.ts";
 import { appendHeader, createHeaders, type Headers, isHeaderSafe } from "../../../../nats/index.ts";
@@ -38,12 +39,17 @@ export function replyFromResponse(status: unknown, headerBlock: unknown, body: u
   return body instanceof ArrayBuffer ? { headers, data: new Uint8Array(body) } : undefined;
 }
 
-/** An error as a reply: a NATS Micro error with a code of the catalogue. Nothing of the function's own is in it. */
-export function replyFromError(code: ErrorCode): Reply {
-  const { title, status = 500 } = errorEntry(code);
+/**
+ * An error as a reply: a NATS Micro error with a code of the catalogue. Nothing of the function's own is in it. `limits`
+ * are those that are in force here.
+ */
+export function replyFromError(code: ErrorCode, limits?: Limits): Reply {
+  const { title, status = 500, limit } = errorEntry(code);
+  const met = limit === undefined ? undefined : limits?.[limit];
   return {
     headers: createHeaders([
       [headerNames.error, code],
+      ...(met === undefined ? [] : [[headerNames.limit, String(met)] as const]),
       [headerNames.serviceErrorCode, String(status)],
       [headerNames.serviceError, title],
     ]),

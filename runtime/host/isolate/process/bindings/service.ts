@@ -7,6 +7,7 @@
 import {
   createProblem,
   type ErrorCode,
+  explainFailure,
   MAX_HOPS,
   PROBLEM_CONTENT_TYPE,
 } from "../../../../../contracts/index.ts";
@@ -36,7 +37,7 @@ export function createServiceOperations(options: ServiceOptions): HostOperations
       if (call === undefined) throw new CallError("TypeError", "The request cannot be sent");
       const requestId = context.request?.id ?? crypto.randomUUID();
       const hops = hopsOf(context.owner) + 1;
-      const failed = (code: ErrorCode): ServiceAnswer => problemAnswer(code, requestId);
+      const failed = (code: ErrorCode): ServiceAnswer => problemAnswer(code, requestId, service);
       if (hops > MAX_HOPS) {
         context.streams.discard(call.body, context.owner);
         return failed("SERVICE_LOOP");
@@ -65,8 +66,8 @@ function deadlineOf({ request }: CallContext, timeoutMs: number): number {
   return Math.min(request?.deadline ?? Number.POSITIVE_INFINITY, Date.now() + timeoutMs);
 }
 
-function problemAnswer(code: ErrorCode, requestId: string): ServiceAnswer {
-  const problem = createProblem(code, requestId);
+function problemAnswer(code: ErrorCode, requestId: string, name: string): ServiceAnswer {
+  const problem = createProblem(code, requestId, explainFailure(code, { name, kind: "function" }));
   const body = new Uint8Array(Buffer.from(JSON.stringify(problem))).buffer;
   const headerBlock = `content-type\n${PROBLEM_CONTENT_TYPE}\nx-request-id\n${requestId}\n`;
   return { status: problem.status, statusText: "", headerBlock, body };
