@@ -9,19 +9,24 @@ import { buildOf } from "./testing/source-folder.ts";
 function startSlowGateway(nats: Nats) {
   const asked = Promise.withResolvers<void>();
   let specs = 0;
+  let outdated: string[] = [];
   registerMicroService(nats, {
     name: GATEWAY_SERVICE,
     version: "1.0.0",
     endpoints: [{ name: "invoke", subject: subjects.invokeAll, handle: (_message, done) => done() }],
     stats: (): GatewayStats => {
       asked.resolve();
-      return { specs };
+      return { specs, outdated };
     },
   });
   return {
     asked: asked.promise,
     takeIn: (revision: number) => {
       specs = revision;
+    },
+    /** Instances of an older revision answer for these. */
+    answersOld: (...names: string[]) => {
+      outdated = names;
     },
   };
 }
@@ -46,4 +51,36 @@ test("a gateway that hangs does not hold up a push", async () => {
   startSlowGateway(world.nats);
   await world.nats.flush();
   expect(await pushBuild(world.nats, await buildOf("routed"))).toMatchObject({ name: "routed" });
+});
+
+test("a push is done when no gateway answers with the revision before", async () => {
+  await using world = await startNatsWorld();
+  const gateway = startSlowGateway(world.nats);
+  gateway.takeIn(Number.MAX_SAFE_INTEGER);
+  gateway.answersOld("routed", "other");
+  await world.nats.flush();
+  const steps: string[] = [];
+  const replacing = Promise.withResolvers<void>();
+  const pushing = pushBuild(world.nats, await buildOf("routed"), {
+    onProgress({ step }) {
+      steps.push(step);
+      if (step === "replace") replacing.resolve();
+    },
+  }).finally(() => steps.push("done"));
+  await replacing.promise;
+  expect(steps.filter((step) => step === "replace" || step === "done")).toEqual(["replace"]);
+  gateway.answersOld("other");
+  expect(await pushing).toMatchObject({ unchanged: false, answering: true });
+  expect(steps.filter((step) => step === "replace")).toHaveLength(1);
+});
+
+test("a push says where the revision before still answers, and does not wait for ever", async () => {
+  await using world = await startNatsWorld();
+  const gateway = startSlowGateway(world.nats);
+  gateway.takeIn(Number.MAX_SAFE_INTEGER);
+  gateway.answersOld("routed");
+  await world.nats.flush();
+  const build = await buildOf("routed", "hello", "limits: { startMs: 1 }\n");
+  expect(await pushBuild(world.nats, build)).toMatchObject({ unchanged: false, answering: false });
+  expect(await pushBuild(world.nats, build)).toMatchObject({ unchanged: true, answering: false });
 });

@@ -25,6 +25,7 @@ test("stores files and manifest and makes the spec; without a node it says that 
     tried: false,
     whyUntried: "no-node",
     missingServices: [],
+    answering: true,
   });
   expect(steps).toEqual([
     { step: "upload", file: "bundle", bytes: build.bundle.byteLength },
@@ -52,6 +53,7 @@ test("what is live already is not pushed again", async () => {
     unchanged: true,
     tried: false,
     missingServices: [],
+    answering: true,
   });
   expect(steps).toEqual([]);
   expect((await (await openSpecs(nats)).get("same"))?.revision).toBe(before?.revision);

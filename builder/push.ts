@@ -8,7 +8,7 @@
 import { capabilitiesOf, isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
 import type { Build } from "./build.ts";
-import { waitForGateways } from "./gateways.ts";
+import { waitForGateways, writtenOf } from "./gateways.ts";
 import {
   collectFiles,
   isLive,
@@ -27,10 +27,14 @@ import {
   type WhyUntried,
 } from "./trial.ts";
 
-/** What a push is about to do: store a file (its size in bytes), or have a node try the build. */
+/**
+ * What a push is about to do: store a file (its size in bytes), have a node try the build, or wait until an instance of it
+ * answers in place of the revision before.
+ */
 export type PushProgress =
   | { step: "upload"; file: "bundle" | "sourceMap"; bytes: number }
-  | { step: "trial"; node: string };
+  | { step: "trial"; node: string }
+  | { step: "replace" };
 
 /** How to push. */
 export interface PushOptions {
@@ -47,6 +51,11 @@ export interface PushResult {
   unchanged: boolean;
   /** A node has evaluated it during this push. False with `unchanged: false` says that no node was there to do it. */
   tried: boolean;
+  /**
+   * Every gateway answers the next request with it. False: one of them had not come so far when the push stopped waiting,
+   * and the revision before still answers there.
+   */
+  answering: boolean;
   /** Set where a push that changed something was not tried. */
   whyUntried?: WhyUntried;
   /** The service bindings whose service has no spec: calls of them fail unless something else answers under that name. */
@@ -72,7 +81,9 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   const missingServices = await findMissingServices(registry, build);
   if (isLive(base, manifest, revision)) {
     await repair(registry, build);
-    return { name, revision, unchanged: true, tried: false, missingServices };
+    const live = writtenOf(manifest, base?.revision ?? 0);
+    const answering = await waitForGateways(nats, live, { isPatient: false });
+    return { name, revision, unchanged: true, tried: false, answering, missingServices };
   }
 
   options.signal?.throwIfAborted();
@@ -85,10 +96,13 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     // An old revision that is pushed again is the newest from now on: a rollback goes to what was live before it.
     if (!isNew) await registry.revisions.put(key, manifest);
     const written = await moveSpec(registry, base, manifest, revision);
-    await waitForGateways(nats, written, options.signal);
+    const answering = await waitForGateways(nats, writtenOf(manifest, written), {
+      signal: options.signal,
+      onReplacing: () => options.onProgress?.({ step: "replace" }),
+    });
     // It is live: what cannot be tidied now is tidied by the next push.
     await pruneRevisions(registry, name, revision).catch(() => undefined);
-    const result = { name, revision, unchanged: false, missingServices };
+    const result = { name, revision, unchanged: false, answering, missingServices };
     return tried.outcome === "ok"
       ? { ...result, tried: true }
       : { ...result, tried: false, whyUntried: tried.why };

@@ -78,8 +78,18 @@ test("a rollback goes to the revision before the live one, step by step, to the 
   await using world = await startNatsWorld();
   const { nats } = world;
   const [a, b, c] = await pushAll(nats, "hello", ["a", "b", "c"]);
-  expect(await rollback(nats, "hello")).toEqual({ name: "hello", revision: b?.revision, from: c?.revision });
-  expect(await rollback(nats, "hello")).toEqual({ name: "hello", revision: a?.revision, from: b?.revision });
+  expect(await rollback(nats, "hello")).toEqual({
+    name: "hello",
+    revision: b?.revision,
+    from: c?.revision,
+    answering: true,
+  });
+  expect(await rollback(nats, "hello")).toEqual({
+    name: "hello",
+    revision: a?.revision,
+    from: b?.revision,
+    answering: true,
+  });
   await expect(rollback(nats, "hello")).rejects.toMatchObject({ code: "REVISION_NOT_FOUND" });
   expect(await activeOf(nats, "hello")).toBe(a?.revision);
 });
@@ -112,11 +122,17 @@ test("a rollback to a revision by its first digits; to the live one it changes n
   const { nats } = world;
   const [a, , c] = await pushAll(nats, "hello", ["a", "b", "c"]);
   const result = await rollback(nats, "hello", a?.revision.slice(0, 12).toUpperCase());
-  expect(result).toEqual({ name: "hello", revision: a?.revision, from: c?.revision });
+  expect(result).toEqual({
+    name: "hello",
+    revision: a?.revision,
+    from: c?.revision,
+    answering: true,
+  });
   expect(await rollback(nats, "hello", a?.revision)).toEqual({
     name: "hello",
     revision: a?.revision,
     from: a?.revision,
+    answering: true,
   });
 });
 
@@ -125,7 +141,7 @@ test("a spec that is not valid is repaired by a rollback to the newest revision"
   const { nats } = world;
   const [, b] = await pushAll(nats, "hello", ["a", "b"]);
   await nats.request("$KV.app-configs.hello", "mode: isolate\nrevision: nonsense\n", { timeoutMs: 5_000 });
-  expect(await rollback(nats, "hello")).toEqual({ name: "hello", revision: b?.revision });
+  expect(await rollback(nats, "hello")).toEqual({ name: "hello", revision: b?.revision, answering: true });
   expect(await activeOf(nats, "hello")).toBe(b?.revision);
 });
 

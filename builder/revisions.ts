@@ -1,6 +1,6 @@
 import { type FunctionSpec, NarunError, revisionKey, shortRevision } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
-import { waitForGateways } from "./gateways.ts";
+import { waitForGateways, writtenOf } from "./gateways.ts";
 import {
   collectFiles,
   createNotFoundError,
@@ -31,6 +31,8 @@ export interface RollbackResult {
   revision: string;
   /** What was live before; nothing where the spec could not be read. */
   from?: string;
+  /** As of a push: every gateway answers the next request with it. */
+  answering: boolean;
 }
 
 /** The stored revisions of a function, the one that was pushed last first. Errors: FUNCTION_NOT_FOUND with the nearest name. */
@@ -63,13 +65,14 @@ export async function rollback(nats: Nats, name: string, to?: string): Promise<R
   const live = liveSpec(base);
   const target = to === undefined ? decidePrevious(stored, live) : decideByPrefix(stored, to);
   const { revision, manifest } = target;
+  let answering = true;
   if (revision !== live?.revision) {
     const result = await tryRevision(nats, { function: name, revision, mode: manifest.config.mode });
     if (result.outcome === "failed") throw createTrialError(result);
     const written = await moveSpec(registry, base, manifest, revision);
-    await waitForGateways(nats, written);
+    answering = await waitForGateways(nats, writtenOf(manifest, written));
   }
-  return { name, revision, ...(live === undefined ? {} : { from: live.revision }) };
+  return { name, revision, ...(live === undefined ? {} : { from: live.revision }), answering };
 }
 
 /**

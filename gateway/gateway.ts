@@ -110,7 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         ...(metricsUrl === undefined ? {} : { "narun.metrics": metricsUrl }),
       },
       endpoints: [createInvokeEndpoint(common)],
-      stats: (): GatewayStats => ({ specs: specs.revision() }),
+      stats: (): GatewayStats => ({ specs: specs.revision(), outdated: outdatedOf(parts) }),
     });
     await nats.flush();
     log.info({ http: httpUrl, metrics: metricsUrl }, "the gateway takes requests");
@@ -253,6 +253,16 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
       nodes.close();
     },
   };
+}
+
+function outdatedOf({
+  specs,
+  instances,
+}: Pick<ReturnType<typeof createParts>, "specs" | "instances">): string[] {
+  return [...specs.all()].flatMap(({ name, revision }) => {
+    const ready = instances.ready(name);
+    return ready.length > 0 && !ready.some((one) => one.revision === revision) ? [name] : [];
+  });
 }
 
 function warnOfGrpcRoutes(config: CompatConfig | undefined, log: Log): void {

@@ -43,6 +43,17 @@ describe("an update", () => {
     await eventually(async () => expect(await world.ps("live")).toHaveLength(1));
   });
 
+  it("is in force when the push is done, though the new revision takes its time to start", async () => {
+    const slow = "await new Promise((resolve) => setTimeout(resolve, 500));";
+    await world.push("slow-start", versionSource("v1"));
+    expect(await world.call("/slow-start")).toMatchObject({ text: "v1" });
+    const pushed = await world.push("slow-start", slow + versionSource("v2"));
+    expect(await world.call("/slow-start")).toMatchObject({ text: "v2" });
+    expect(pushed.answering).toBe(true);
+    expect(await rollback(world.connection, "slow-start")).toMatchObject({ answering: true });
+    expect(await world.call("/slow-start")).toMatchObject({ text: "v1" });
+  });
+
   it("of a function that sleeps is in force at the next request", async () => {
     await world.push("sleeper", versionSource("v1"), { scale: { idleSeconds: 0.1 } });
     expect(await world.call("/sleeper")).toMatchObject({ text: "v1" });

@@ -98,6 +98,7 @@ test("tells scripts of every push and every failure in one line", async () => {
   expect(addresses).toMatchObject({ http: expect.any(String), nats: expect.any(String) });
   expect(rest).toContainEqual({
     name: "one",
+    answering: true,
     revision: expect.any(String),
     url: `${addresses.http}/one`,
     unchanged: false,

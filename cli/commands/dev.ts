@@ -12,6 +12,7 @@ import { describeFailure, failureOf } from "../report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
+import { describeLive } from "./push.ts";
 
 export function addDevCommand(program: Command): void {
   const command = addWorldOptions(program.command("dev [dir]"))
@@ -59,7 +60,7 @@ function watchAndPush(folder: string, world: World, options: WorldOptions): Prom
   const { output, signal } = options;
   // What others share keeps its own limits.
   const isDebugged = options.inspect !== undefined && options.external === undefined;
-  const { bold, dim, green, red } = output.colours;
+  const { bold, dim, red } = output.colours;
   return watchFunction(folder, {
     signal,
     isMinified: options.inspect === undefined,
@@ -67,12 +68,13 @@ function watchAndPush(folder: string, world: World, options: WorldOptions): Prom
       const build = isDebugged ? forDebugging(built) : built;
       const startedAt = performance.now();
       const { name, routes } = build.config;
-      const { unchanged } = await pushBuild(world.nats, build, { signal });
+      const { unchanged, answering } = await pushBuild(world.nats, build, { signal });
       const url = functionUrl(world.gateway.httpUrl, routes);
       const tookMs = Math.round(build.elapsedMs + performance.now() - startedAt);
-      if (output.isJson) return output.json({ name, revision: build.revision, url, unchanged, tookMs });
+      const { revision } = build;
+      if (output.isJson) return output.json({ name, revision, url, unchanged, answering, tookMs });
       output.line(
-        `${green("live")}  ${bold(name)}  ${shortRevision(build.revision)}  ${dim(`${tookMs} ms`)}  ${url}`,
+        `${describeLive(output, answering)}  ${bold(name)}  ${shortRevision(revision)}  ${dim(`${tookMs} ms`)}  ${url}`,
       );
     },
     onError(error) {

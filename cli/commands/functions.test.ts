@@ -166,11 +166,12 @@ describe("push, list, roll back, remove", () => {
     expect(await output(["rollback", "hello"])).toBe(
       `hello  ${first.revision.slice(0, 12)}  live (was ${live.slice(0, 12)})\n`,
     );
-    await eventually(async () => expect(await (await fetch(first.url)).text()).toBe("one\n"));
+    expect(await (await fetch(first.url)).text()).toBe("one\n");
     expect(await json(["rollback", "hello", "--to", live.slice(0, 6)])).toEqual({
       name: "hello",
       revision: live,
       from: first.revision,
+      answering: true,
     });
     expect(await failure(["rollback", "hello", "--to", "0000"])).toContain("narun revisions");
 

@@ -43,21 +43,32 @@ async function pushFolder(
   const result = await pushBuild(nats, build, {
     onProgress: (step) => progress.update(`pushing ${name}: ${describeStep(step)}`),
   }).finally(() => progress.end());
-  const { revision, unchanged, tried, whyUntried, missingServices } = result;
+  const { revision, unchanged, tried, whyUntried, answering, missingServices } = result;
   const url = functionUrl(gatewayUrl, routes);
   if (output.isJson)
-    return output.json({ name, revision, url, unchanged, tried, whyUntried, missingServices });
-  const { bold, dim, green } = output.colours;
-  const state = unchanged ? dim("unchanged") : green("live");
+    return output.json({ name, revision, url, unchanged, tried, whyUntried, answering, missingServices });
+  const { bold, dim } = output.colours;
+  const state = unchanged ? dim("unchanged") : describeLive(output, answering);
   output.line(`${bold(name)}  ${shortRevision(revision)}  ${state}  ${url ?? dim("no gateway runs")}`);
   if (whyUntried !== undefined) {
     output.note(`${describeUntried(whyUntried, mode)}: nothing has tried this revision yet.`);
   }
+  if (!answering) output.note(describeReplacing(name));
   for (const { binding, service } of missingServices) {
     output.note(
       `The binding ${binding} is of the service ${service}, which has no spec: its calls fail unless something else answers under that name.`,
     );
   }
+}
+
+/** What a push or a rollback has come to, in a word. */
+export function describeLive({ colours }: Output, answering: boolean): string {
+  return answering ? colours.green("live") : colours.yellow("going live");
+}
+
+/** What to know where it is not more than going live. */
+export function describeReplacing(name: string): string {
+  return `Not every gateway answers with it yet: the revision before does until an instance of this one is ready. \`narun ps\` shows the instances, \`narun logs ${name}\` why one does not start.`;
 }
 
 function describeUntried(why: WhyUntried, mode: Mode): string {
@@ -77,5 +88,7 @@ function describeStep(step: PushProgress): string {
       return `storing the ${step.file === "bundle" ? "bundle" : "source map"}`;
     case "trial":
       return `trying it on ${step.node}`;
+    case "replace":
+      return "waiting for an instance";
   }
 }

@@ -3,6 +3,7 @@ import { rollback } from "../../builder/index.ts";
 import { shortRevision } from "../../contracts/index.ts";
 import { addExamples } from "../examples.ts";
 import { withNats } from "../session.ts";
+import { describeLive, describeReplacing } from "./push.ts";
 
 export function addRollbackCommand(program: Command): void {
   const command = program
@@ -15,7 +16,9 @@ export function addRollbackCommand(program: Command): void {
         const result = await rollback(nats, name, to).finally(() => progress.end());
         if (output.isJson) return output.json(result);
         const from = result.from === undefined ? "" : ` (was ${shortRevision(result.from)})`;
-        output.line(`${output.colours.bold(name)}  ${shortRevision(result.revision)}  live${from}`);
+        const state = describeLive(output, result.answering);
+        output.line(`${output.colours.bold(name)}  ${shortRevision(result.revision)}  ${state}${from}`);
+        if (!result.answering) output.note(describeReplacing(name));
       }),
     );
   addExamples(command, [
