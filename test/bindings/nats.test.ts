@@ -4,8 +4,8 @@ import { eventually } from "../harness/eventually.ts";
 import { createProbes } from "../harness/probe.ts";
 import { startWorld } from "../harness/world.ts";
 
-// Who calls what nobody runs hears of it soon.
-const world = await startWorld({ gateway: { hold: { holdMs: 1_000 } } });
+// Who calls what nobody runs hears of it soon; what has to start first has more than enough time for it.
+const world = await startWorld({ gateway: { hold: { holdMs: 5_000 } } });
 afterAll(() => world[Symbol.asyncDispose]());
 const run = createProbes(world);
 

@@ -10,6 +10,9 @@ export interface Traffic<T> {
   stop(): Promise<readonly T[]>;
 }
 
+/** However slow the machine is: what takes so long has come to a stop. */
+const STALLED_MS = 60_000;
+
 export function startTraffic<T>(send: () => Promise<T>, { clients = 8 } = {}): Traffic<T> {
   const answers: T[] = [];
   let isStopped = false;
@@ -23,9 +26,13 @@ export function startTraffic<T>(send: () => Promise<T>, { clients = 8 } = {}): T
     answers,
     more(count) {
       const wanted = answers.length + count;
-      return eventually(() => {
-        if (answers.length < wanted) throw new Error(`${answers.length} of ${wanted} requests were answered`);
-      });
+      return eventually(
+        () => {
+          if (answers.length < wanted)
+            throw new Error(`${answers.length} of ${wanted} requests were answered`);
+        },
+        { timeoutMs: STALLED_MS },
+      );
     },
     async stop() {
       isStopped = true;

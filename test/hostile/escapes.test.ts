@@ -32,7 +32,6 @@ await describeHostile("an escape by way of", [
       try { deep(); } catch {}
       return gained(error.constructor.constructor);`,
     ends: nothing,
-    limits: { cpuMs: 10_000, timeoutMs: 20_000 },
   },
   {
     tries: "Error.prepareStackTrace, whose call sites name functions and their receivers",

@@ -3,6 +3,8 @@ import { describeHostile, nothing } from "./world.ts";
 
 const cpu = { status: 504, code: "CPU_LIMIT" };
 const memory = { status: 502, code: "MEMORY_LIMIT" };
+/** What is on its way holds memory, too: which of the two limits is met first depends on who is faster. */
+const either = [cpu, memory];
 
 await describeHostile("a flood of", [
   { tries: "log lines", body: `for (;;) console.log("x".repeat(10_000));`, ends: cpu, log: /^LOG_LIMIT: / },
@@ -27,18 +29,16 @@ await describeHostile("a flood of", [
     tries: "intervals that flood in turn",
     body: `for (let at = 0; at < 9_000; at++) setInterval(() => { for (let i = 0; i < 100; i++) clearTimeout(setTimeout(() => {}, 1)); }, 0); await new Promise(() => {});`,
     ends: cpu,
-    limits: { timeoutMs: 20_000 },
   },
   {
     tries: "calls to the host that nobody waits for",
     body: `for (;;) crypto.subtle.digest("SHA-256", new Uint8Array(1 << 16)).catch(() => {});`,
-    ends: cpu,
+    ends: either,
   },
   {
     tries: "calls to the host with large arguments",
     body: `const bytes = new Uint8Array(8 << 20); for (let at = 0; at < 50; at++) crypto.subtle.digest("SHA-256", bytes).catch(() => {}); for (;;) await crypto.subtle.digest("SHA-256", bytes).catch(() => {});`,
-    ends: cpu,
-    limits: { timeoutMs: 20_000 },
+    ends: either,
   },
   {
     tries: "requests of its own",
@@ -50,20 +50,18 @@ await describeHostile("a flood of", [
   {
     tries: "streams that are opened and dropped",
     body: `for (;;) fetch("http://127.0.0.1:8099/", { method: "POST", duplex: "half", body: new ReadableStream({}) }).catch(() => {});`,
-    ends: cpu,
+    ends: either,
   },
-  { tries: "work of waitUntil", body: `for (;;) ctx.waitUntil(new Promise(() => {}));`, ends: cpu },
+  { tries: "work of waitUntil", body: `for (;;) ctx.waitUntil(new Promise(() => {}));`, ends: either },
   {
     tries: "messages between its own ports",
     body: `const { port1, port2 } = new MessageChannel(); port2.onmessage = () => {}; for (;;) port1.postMessage(new Uint8Array(1000));`,
     ends: memory,
-    limits: { cpuMs: 10_000, timeoutMs: 20_000 },
   },
   {
     tries: "rejections that nobody handles",
     body: `for (let at = 0; at < 20_000; at++) Promise.reject(new Error("x" + at)); throw new Error("went on");`,
     ends: nothing,
-    limits: { cpuMs: 10_000, timeoutMs: 20_000 },
   },
   {
     tries: "random bytes, which the host has to make while it waits",
@@ -74,19 +72,17 @@ await describeHostile("a flood of", [
     tries: "listeners and signals",
     body: `const controller = new AbortController(); for (;;) AbortSignal.any([controller.signal, AbortSignal.timeout(1e6)]).addEventListener("abort", () => {});`,
     ends: memory,
-    limits: { cpuMs: 10_000, timeoutMs: 20_000, timers: 1_000 },
+    limits: { timers: 1_000 },
   },
   {
     tries: "WebSocket pairs",
     body: `const kept = []; for (;;) { const pair = new WebSocketPair(); pair[0].accept(); pair[1].accept(); pair[0].send("x".repeat(1000)); kept.push(pair); }`,
     ends: memory,
-    limits: { cpuMs: 10_000, timeoutMs: 20_000 },
   },
   {
     tries: "decompressed bytes out of a few",
     body: `const packed = await new Response(new Blob([new Uint8Array(1 << 20)]).stream().pipeThrough(new CompressionStream("gzip"))).bytes();
       const kept = []; for (;;) kept.push(await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).bytes());`,
     ends: memory,
-    limits: { cpuMs: 10_000, timeoutMs: 20_000 },
   },
 ]);

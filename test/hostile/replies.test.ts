@@ -21,7 +21,7 @@ await describeHostile("an answer with", [
     tries: "headers whose iterator never ends",
     body: `return new Response("x", { headers: { *[Symbol.iterator]() { for (let at = 0; ; at++) yield ["x" + at, "y"]; } } });`,
     ends: { status: 502, code: "MEMORY_LIMIT" },
-    limits: { cpuMs: 20_000, timeoutMs: 30_000, memoryMb: 16 },
+    limits: { memoryMb: 16 },
   },
   {
     tries: "a proxy for headers, whose traps loop",
@@ -93,7 +93,7 @@ await describeHostile("an answer with", [
     tries: "a hundred thousand header fields",
     body: `const headers = new Headers(); for (let at = 0; at < 100_000; at++) headers.append("x-" + at, "y"); return new Response("x", { headers });`,
     ends: { status: 502, code: "RESPONSE_TOO_LARGE" },
-    limits: { cpuMs: 20_000, memoryMb: 128, timeoutMs: 20_000 },
+    limits: { memoryMb: 128 },
   },
   {
     tries: "header fields that narun keeps for itself",
@@ -109,6 +109,7 @@ await describeHostile("an answer with", [
     tries: "a body whose pull loops for ever",
     body: `return new Response(new ReadableStream({ pull() { ${loop} } }, { highWaterMark: 0 }));`,
     ends: broken,
+    limits: { cpuMs: 300 },
   },
   {
     tries: "a body of things that are no bytes",
