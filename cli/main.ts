@@ -1,8 +1,5 @@
 import { enableCompileCache } from "node:module";
-import { setFlagsFromString } from "node:v8";
 
-// What is young is nearly all dead: room for more of it would only be more memory, 30 MB while a body streams.
-setFlagsFromString("--semi-space-growth-factor=1");
 // Keeps what type stripping and the compiler did for the next start: it halves the time of every command. `bin/narun.cjs`
 // has done so already, in the user's own cache folder; this is for whoever starts this file.
 enableCompileCache();

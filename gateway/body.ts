@@ -9,7 +9,6 @@
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
 import { isHopByHopHeader, isReservedHeader } from "../contracts/index.ts";
 import { type BodyRest, createHeaders, type Headers, type Nats, type StreamSender } from "../nats/index.ts";
-import type { Traffic } from "./traffic.ts";
 
 export type Body =
   | { kind: "whole"; data: Uint8Array }
@@ -23,7 +22,6 @@ export interface ReadBodyOptions {
   maxBytes: number;
   /** A larger body is streamed. */
   maxWholeBytes: number;
-  traffic: Traffic;
   /** A streamed body has passed `maxBytes`. */
   onTooLarge(): void;
 }
@@ -101,8 +99,7 @@ function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBod
           sender.break("BODY_TOO_LARGE");
           return options.onTooLarge();
         }
-        options.traffic.passed(chunk.length);
-        sender.write(chunk);
+        sender.write(chunk, () => release(chunk));
         if (sender.waitingBytes > MAX_WAITING_BYTES) incoming.pause();
       };
       const onEnd = () => {
@@ -122,6 +119,14 @@ function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBod
       incoming.resume();
     },
   };
+}
+
+/**
+ * Gives a chunk's memory back at once: Node makes memory for every chunk that it reads of a body, and V8 would collect it
+ * late, when it has grown by much.
+ */
+function release({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** Header fields that came after the body (RFC 9110, section 6.5). */

@@ -34,7 +34,6 @@ import { createMetrics, createMetricsServer } from "./metrics.ts";
 import { createRelay } from "./relay.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 import { createSpecs } from "./specs.ts";
-import { createTraffic } from "./traffic.ts";
 import { createWebSockets } from "./websocket.ts";
 
 export interface GatewayOptions {
@@ -80,8 +79,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { relay } = parts;
   const common = { nats, dispatcher, relay, specOf, defaultTimeoutMs, log };
   const webSockets = createWebSockets();
-  const traffic = createTraffic();
-  const server = createHttpServer({ ...common, routes, isDraining, metrics, webSockets, traffic });
+  const server = createHttpServer({ ...common, routes, isDraining, metrics, webSockets });
   const isHealthy = () => nats.state === "connected" && !state.isDraining;
   const metricsServer = createMetricsServer(metrics, isHealthy);
 
@@ -92,7 +90,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       one.closeAllConnections();
     }
     webSockets.close();
-    traffic.close();
     watching.abort();
     parts.close();
   };

@@ -36,7 +36,6 @@ import { parseTarget, type RequestTarget } from "./request-path.ts";
 import { isRepeatable, toMessageHeaders } from "./request-to-message.ts";
 import type { RouteEntry, RouteTable } from "./routes.ts";
 import { writeStream } from "./stream-response.ts";
-import type { Traffic } from "./traffic.ts";
 import { answerUnreadable } from "./unreadable.ts";
 import { isWebSocketRequest, type Upgrade, type WebSockets } from "./websocket.ts";
 
@@ -50,7 +49,6 @@ export interface HttpOptions {
   isDraining(): boolean;
   metrics: Metrics;
   webSockets: WebSockets;
-  traffic: Traffic;
   log: Log;
 }
 
@@ -204,7 +202,7 @@ async function serve(options: HttpOptions, exchange: Exchange): Promise<void> {
     if (outgoing.headersSent) outgoing.destroy();
     else refuse(options, exchange, tooLarge());
   };
-  const body = await readBody(incoming, outgoing, { ...limit, traffic: options.traffic, onTooLarge });
+  const body = await readBody(incoming, outgoing, { ...limit, onTooLarge });
   if (body.kind === "gone") return;
   if (body.kind === "too-large") return refuse(options, exchange, tooLarge());
   const dispatched = dispatch(options, exchange, match.route, target, body);
@@ -296,7 +294,7 @@ function writeStreamed(
   if (isUnread || options.isDraining()) head.headers.push("Connection", "close");
   // What is sent behind an answer must not reset its connection before the client has read it.
   const end = isUnread ? () => lingerFor(incoming, () => outgoing.end()) : () => outgoing.end();
-  writeStream(outgoing, head, body, options.traffic, end);
+  writeStream(outgoing, head, body, end);
   options.metrics.answered(method, pattern, head.status, performance.now() - startedMs);
 }
 

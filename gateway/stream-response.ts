@@ -7,7 +7,6 @@
  */
 import type { ServerResponse } from "node:http";
 import type { Headers, ResponseBody, StreamEnd } from "../nats/index.ts";
-import type { Traffic } from "./traffic.ts";
 
 /** The head of an answer, without a length of the gateway's own. */
 export interface StreamHead {
@@ -25,7 +24,6 @@ export function writeStream(
   outgoing: ServerResponse,
   head: StreamHead,
   body: ResponseBody,
-  traffic: Traffic,
   end: () => void,
 ): void {
   const { status, headers, length } = head;
@@ -36,7 +34,6 @@ export function writeStream(
   body.open({
     onData(bytes, lease) {
       sent += bytes.byteLength;
-      traffic.passed(bytes.byteLength);
       if (length !== undefined && sent > length) return cut(outgoing);
       // A copy of little is cheap, and does not keep the much around it.
       const release = bytes.byteLength < MIN_HELD_BYTES ? undefined : lease.hold();

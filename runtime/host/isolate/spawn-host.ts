@@ -141,9 +141,6 @@ export function nodeOptions(readable: readonly string[], maxMemoryMb?: number): 
     "--no-node-snapshot",
     // With it V8 drops the interrupt checks of some loops, and then no limit ends them: memory grew to gigabytes.
     "--no-turboshaft-loop-unrolling",
-    // Chunks of streams die young, but V8 collects the young only when their buffers are over twice this size: with its
-    // own 16 MB they grew old before that, and collecting those took half of a host's time under a download.
-    "--max-semi-space-size=1",
     ...(maxMemoryMb === undefined ? [] : [`--wasm-max-mem-pages=${maxMemoryMb * PAGES_PER_MB}`]),
     "--disable-sigusr1",
     "--permission",
