@@ -50,4 +50,3 @@ export { createPeers, type Peers } from "./streams/peers.ts";
 export { createStreamPresence, type StreamPresence } from "./streams/presence.ts";
 export { type StreamEnd, StreamReceiver } from "./streams/receiver.ts";
 export { StreamSender, type StreamSenderOptions } from "./streams/sender.ts";
-export { type Lease, OWNED } from "./transport/read-buffers.ts";
