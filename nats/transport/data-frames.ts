@@ -3,7 +3,8 @@
  *
  * I1  Frames leave in the order in which they were sent, and what the library writes is never cut apart by them.
  * I2  What is sent within one turn of the event loop leaves in one write, unless it is much.
- * I3  A frame that is sent while NATS is away is dropped: its stream breaks when the connection is back.
+ * I3  `onSent` is called in the order of the frames, too: whoever reuses memory round and round relies on it.
+ * I4  A frame that is sent while NATS is away is dropped: its stream breaks when the connection is back.
  */
 import type { Socket } from "node:net";
 import { DATA_FRAME_PREFIX } from "../../contracts/index.ts";
@@ -38,10 +39,10 @@ export class DataFrames {
   }
 
   /** The bytes stay as they are until they have left, when `onSent` is called. */
-  send(subject: string, seq: number, bytes: Uint8Array, onSent: () => void = () => undefined): void {
+  send(subject: string, seq: number, bytes: Uint8Array, onSent?: () => void): void {
     const socket = this.#socket;
     if (socket === undefined || !socket.writable) {
-      onSent();
+      onSent?.();
       return;
     }
     const fields = `${DATA_FRAME_PREFIX}${seq}\r\n\r\n`;
@@ -53,8 +54,7 @@ export class DataFrames {
       joined.write(head, 0, "latin1");
       joined.set(bytes, head.length);
       joined.write("\r\n", head.length + bytes.byteLength, "latin1");
-      socket.write(joined);
-      onSent();
+      socket.write(joined, onSent);
     } else {
       socket.write(head, "latin1");
       socket.write(bytes);
