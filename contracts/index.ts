@@ -1,6 +1,7 @@
 export * from "./bindings.ts";
 export * from "./ceiling.ts";
 export * from "./demand.ts";
+export * from "./drain.ts";
 export * from "./egress.ts";
 export * from "./error-catalogue.ts";
 export * from "./errors.ts";

@@ -21,7 +21,9 @@ export type Frame =
   /** Room for so many more bytes. */
   | { kind: "credit"; bytes: number }
   /** Nobody wants the rest. */
-  | { kind: "cancel"; code: string };
+  | { kind: "cancel"; code: string }
+  /** The asking side drains: an answer that can end had better do so. */
+  | { kind: "drain" };
 
 /**
  * The header block of a data frame, up to its number: nothing else stands in it, so that it is known without being parsed.
@@ -43,6 +45,8 @@ export function formatFrame(frame: Frame): string {
       return `credit ${frame.bytes}`;
     case "cancel":
       return `cancel ${frame.code}`;
+    case "drain":
+      return frame.kind;
   }
 }
 
@@ -53,6 +57,7 @@ export function parseFrame(value: string): Frame | undefined {
   const [kind, first = "", second = "", ...rest] = value.split(" ");
   if (rest.length > 0) return undefined;
   if (kind === "cancel") return { kind, code: first };
+  if (kind === "drain") return { kind };
   if (!NUMBER.test(first)) return undefined;
   const number = Number(first);
   switch (kind) {

@@ -28,6 +28,8 @@ import { chooseInstance } from "./choose.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instances.ts";
 import {
+  countJobs,
+  createJob,
   type DispatcherOptions,
   type DispatchRequest,
   type InFlight,
@@ -39,9 +41,6 @@ import {
 } from "./job.ts";
 import { isServiceError, readVerdict } from "./reply-to-response.ts";
 
-/** What a held request costs beside its body: headers and bookkeeping, roughly. */
-const OVERHEAD_BYTES = 2_048;
-
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #hold: Hold<Job>;
@@ -52,6 +51,7 @@ export class Dispatcher {
   readonly #wokenAtMs = new Map<string, number>();
   readonly #idleWaiters = new Set<() => void>();
   #arrivals = 0;
+  #isDraining = false;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -60,17 +60,7 @@ export class Dispatcher {
 
   /** Takes a request; returns what forgets it again. */
   dispatch(request: DispatchRequest): () => void {
-    const job: Job = {
-      request,
-      service: request.service,
-      order: this.#arrivals++,
-      bytes: request.data.length + OVERHEAD_BYTES,
-      deadlineTimer: setTimeout(() => this.#onDeadline(job), request.deadlineAt - Date.now()),
-      phase: { kind: "new" },
-      sends: 0,
-      hasTriedShared: false,
-      cold: undefined,
-    };
+    const job: Job = createJob(request, this.#arrivals++, () => this.#onDeadline(job));
     this.#active.add(job);
     const target = this.#hold.count(job.service) === 0 ? this.#targetOf(job) : undefined;
     if (target === undefined) this.#park(job, "admit");
@@ -142,19 +132,20 @@ export class Dispatcher {
 
   /** The requests that are here, by service. */
   counts(): Map<string, { held: number; inFlight: number }> {
-    const counts = new Map<string, { held: number; inFlight: number }>();
-    for (const { service, phase } of this.#active) {
-      const count = counts.get(service) ?? { held: 0, inFlight: 0 };
-      count[phase.kind === "held" ? "held" : "inFlight"] += 1;
-      counts.set(service, count);
-    }
-    return counts;
+    return countJobs(this.#active);
   }
 
   /** Resolves when no request is left. */
   idle(): Promise<void> {
     if (this.#active.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idleWaiters.add(resolve));
+  }
+
+  /** Has functions hear that the gateway drains: those whose answers stream, now or from now on; or all. */
+  warn(whom: "streaming" | "all"): void {
+    this.#isDraining = true;
+    for (const { flight } of this.#underWay())
+      if (flight.kind === "streaming" || whom === "all") flight.exchange?.drain();
   }
 
   /** Settles all that is left, as the gateway ends. */
@@ -351,6 +342,7 @@ export class Dispatcher {
     observer.replied(job.service, "success");
     const body = exchange.openResponse(message, () => this.#endStream(job));
     job.request.settle({ kind: "stream", message, body, cold: job.cold });
+    if (this.#isDraining) exchange.drain();
     this.#pump(job.service);
   }
 

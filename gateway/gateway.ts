@@ -3,7 +3,8 @@
  *
  * 1  Requests on connections that are kept alive get 503 GATEWAY_DRAINING and `Connection: close`; new connections and new
  *    requests over NATS are not taken any more.
- * 2  What is in flight or held is finished, for `graceMs` at most.
+ * 2  What is in flight or held is finished, for `graceMs` at most. Functions whose answers stream hear of it soon
+ *    (`ctx.signal`), the others when little of the grace is left.
  * 3  What is left is answered with an error.
  * 4  The listeners are closed.
  * 5  The subscriptions, watches and timers end. The NATS connection is its owner's to close.
@@ -11,7 +12,7 @@
 import type { Server } from "node:http";
 import { Server as NetServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { GATEWAY_SERVICE, type GatewayStats, messageOf } from "../contracts/index.ts";
+import { GATEWAY_SERVICE, type GatewayStats, messageOf, warnOfDrain } from "../contracts/index.ts";
 import {
   createPeers,
   createStreamPresence,
@@ -148,6 +149,7 @@ interface Drained {
 /** Steps 1 to 3. */
 async function finishRequests({ server, service, dispatcher, log, graceMs }: Drained): Promise<void> {
   const grace = aborted(AbortSignal.timeout(graceMs));
+  const callOff = warnOfDrain(graceMs, (whom) => dispatcher.warn(whom));
   // Node's own `close` would also cut the idle connections, under requests that are already on their way.
   const closed = new Promise<void>((resolve) => server.once("close", resolve));
   NetServer.prototype.close.call(server);
@@ -158,6 +160,7 @@ async function finishRequests({ server, service, dispatcher, log, graceMs }: Dra
   // A body that is still being read is not with the dispatcher yet: its connection tells.
   server.closeIdleConnections();
   await Promise.race([closed, grace]);
+  callOff();
   dispatcher.abort();
   server.closeIdleConnections();
   await Promise.race([closed, sleep(LAST_WORDS_MS)]);

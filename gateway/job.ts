@@ -108,6 +108,34 @@ export interface Job {
   cold: ColdTiming | undefined;
 }
 
+/** What a held request costs beside its body: headers and bookkeeping, roughly. */
+const OVERHEAD_BYTES = 2_048;
+
+export function createJob(request: DispatchRequest, order: number, onDeadline: () => void): Job {
+  return {
+    request,
+    service: request.service,
+    order,
+    bytes: request.data.length + OVERHEAD_BYTES,
+    deadlineTimer: setTimeout(onDeadline, request.deadlineAt - Date.now()),
+    phase: { kind: "new" },
+    sends: 0,
+    hasTriedShared: false,
+    cold: undefined,
+  };
+}
+
+/** How many of them are held, and under way, by service. */
+export function countJobs(jobs: Iterable<Job>): Map<string, { held: number; inFlight: number }> {
+  const counts = new Map<string, { held: number; inFlight: number }>();
+  for (const { service, phase } of jobs) {
+    const count = counts.get(service) ?? { held: 0, inFlight: 0 };
+    count[phase.kind === "held" ? "held" : "inFlight"] += 1;
+    counts.set(service, count);
+  }
+  return counts;
+}
+
 const MAX_SENDS = 3;
 
 /** Whether a request may be sent once more though somebody may have begun it. */

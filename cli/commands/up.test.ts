@@ -123,6 +123,37 @@ test("finishes the requests under way before it ends", async () => {
   expect((await up.ended).code).toBe(0);
 });
 
+test("ends event streams that heed a signal, and is done when they are", async () => {
+  const events = (signal: string) => `
+    export default (request: Request, env: unknown, ctx: { signal: AbortSignal }) => {
+      const body = new ReadableStream({
+        start(controller) {
+          const say = (text: string) => controller.enqueue(new TextEncoder().encode("data: " + text + "\\n\\n"));
+          say("first");
+          ${signal}.addEventListener("abort", () => {
+            say("last");
+            controller.close();
+          });
+        },
+      });
+      return new Response(body, { headers: { "content-type": "text/event-stream" } });
+    };
+  `;
+  await using folder = await createWorkFolder({
+    "by-context/index.ts": events("ctx.signal"),
+    "by-request/index.ts": events("request.signal"),
+  });
+  await using up = startUp(folder, ".", "--json");
+  const { http } = await ready(up);
+  const streams = await Promise.all(["by-context", "by-request"].map((name) => fetch(`${http}/${name}`)));
+  const startedAt = performance.now();
+  up.kill("SIGINT");
+  for (const stream of streams) expect(await stream.text()).toBe("data: first\n\ndata: last\n\n");
+  expect((await up.ended).code).toBe(0);
+  // A drain that nobody heeds takes 30 s.
+  expect(performance.now() - startedAt).toBeLessThan(15_000);
+});
+
 test("killed, it takes its node-runner and hosts along, and the next start ends its nats-server", async () => {
   await using folder = await createWorkFolder({ "hello/index.ts": answering("hi") });
   await using first = startUp(folder, "hello", "--json");

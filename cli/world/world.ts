@@ -1,6 +1,7 @@
 /**
  * Everything on one machine: nats-server, gateway, node-runner. It ends in this order, so that nothing is lost:
- *   1. the gateway takes nothing new and finishes what it has, while there is still somebody to answer it;
+ *   1. the gateway takes nothing new and finishes what it has, while there is still somebody to answer it. Functions whose
+ *      answers stream hear of it, as these may have no end of their own;
  *   2. the node-runner drains its instances;
  *   3. the connection closes, nats-server stops;
  *   4. the data folder is given free.

@@ -31,8 +31,8 @@ export interface Context {
    */
   readonly deadline: number;
   /**
-   * Aborted when nobody waits for the answer any more (client gone, time over), as `request.signal` is, and shortly
-   * before the instance ends although the request is not over.
+   * Aborted when nobody waits for the answer any more (client gone, time over), as `request.signal` is, and when the
+   * instance or the gateway drains: half a second later where the answer streams, else when little of its time is left.
    */
   readonly signal: AbortSignal;
   /**

@@ -26,6 +26,8 @@ export interface AnsweringOptions {
   isStranger?: boolean;
   /** The asker no longer waits for the answer; `code` says why. */
   onGone(code: string): void;
+  /** The asker drains: an answer that can end had better do so. */
+  onDrain?(): void;
 }
 
 export class Answering {
@@ -92,6 +94,7 @@ export class Answering {
     const frame = frameOf(control);
     if (frame === undefined) return;
     if (frame.kind === "cancel") this.#gone(frame.code);
+    else if (frame.kind === "drain") this.#options.onDrain?.();
     else if (frame.kind === "credit") this.#sender?.receive(frame);
     else this.#receiver?.receive(frame, control);
   }

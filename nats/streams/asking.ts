@@ -114,6 +114,7 @@ export class Asking {
   receive(frame: Frame, message: Message): void {
     if (this.#isOver) return;
     this.meet(message);
+    if (frame.kind === "drain") return;
     if (frame.kind === "credit") this.#beginRest();
     const isForSender = frame.kind === "credit" || frame.kind === "cancel";
     if (isForSender && this.#sender !== undefined) this.#sender.receive(frame);
@@ -177,6 +178,11 @@ export class Asking {
     this.cancel(code);
     this.#broken = code;
     this.#receiver?.breakOff(code);
+  }
+
+  /** The answering side hears that this one drains. */
+  drain(): void {
+    this.#send(frameHeaders({ kind: "drain" }), "");
   }
 
   close(): void {

@@ -50,7 +50,7 @@ function connect(onMessage?: (bytes: Uint8Array, hasMore: boolean) => void) {
     if (sent === undefined) return false;
     const frame = frameOf(messageOf(sent)) as Frame;
     if (frame.kind === "credit" || frame.kind === "cancel") sender.receive(frame);
-    else receiver.receive(frame, messageOf(sent));
+    else if (frame.kind !== "drain") receiver.receive(frame, messageOf(sent));
     return true;
   };
   return {

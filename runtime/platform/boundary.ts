@@ -107,10 +107,12 @@ export const FailureKind = {
 export const AbortKind = {
   clientGone: 1,
   deadline: 2,
-  /** The instance drains and its grace is over. */
+  /** The instance drains, or whoever asks does. */
   drain: 3,
   /** The answer was whole; the time of `ctx.waitUntil` is over. */
   background: 4,
+  /** As `drain`, of an answer that has no end: its `request.signal` is aborted, too. */
+  drainEndless: 5,
 } as const;
 
 /** What `ask` answers. */

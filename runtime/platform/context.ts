@@ -2,8 +2,8 @@
  * What a handler is given besides the request, and the two signals that tell when nobody waits for it.
  *
  * I1  Nothing is made before it is asked for: most handlers look at neither signal.
- * I2  `request.signal` is aborted when the client is gone or the deadline has passed; `ctx.signal` then, too, and when the
- *     instance drains and its grace nears its end.
+ * I2  `request.signal` is aborted when the client is gone or the deadline has passed, and where an event stream drains;
+ *     `ctx.signal` then, too, and at every other drain.
  * I3  Work of `waitUntil` is told to the host when the first of it begins, and when the last of it is over.
  */
 import { AbortKind, PostOp } from "./boundary.ts";
@@ -59,7 +59,7 @@ export class Serving {
 
   abort(kind: unknown): void {
     const reason = reasonOf(kind);
-    const isOfRequest = kind === AbortKind.clientGone || kind === AbortKind.deadline;
+    const isOfRequest = OF_REQUEST.has(kind);
     this.#reason = { ofRequest: isOfRequest ? reason : this.#reason?.ofRequest, ofContext: reason };
     if (isOfRequest && this.#requestSignal !== undefined) abortSignal(this.#requestSignal, reason);
     if (this.#contextSignal !== undefined) abortSignal(this.#contextSignal, reason);
@@ -114,6 +114,8 @@ export class Context {
   }
 }
 
+const OF_REQUEST = new Set<unknown>([AbortKind.clientGone, AbortKind.deadline, AbortKind.drainEndless]);
+
 function signalOf(reason: DOMException | undefined): AbortSignal {
   const signal = createAbortSignal();
   if (reason !== undefined) abortSignal(signal, reason);
@@ -127,6 +129,7 @@ function reasonOf(kind: unknown): DOMException {
     case AbortKind.background:
       return new DOMException("The time of ctx.waitUntil is over", "TimeoutError");
     case AbortKind.drain:
+    case AbortKind.drainEndless:
       return new DOMException("The instance is about to end", "AbortError");
     default:
       return new DOMException("The client did not wait for the answer", "AbortError");

@@ -64,7 +64,7 @@ export function abortRequest(id: number, kind: unknown): void {
   setOwner(id);
   serving.abort(kind);
   // Its handler may never be done with it.
-  if (kind !== AbortKind.drain) open.delete(id);
+  if (kind !== AbortKind.drain && kind !== AbortKind.drainEndless) open.delete(id);
 }
 
 function closeIfOver(serving: Serving): void {

@@ -14,6 +14,7 @@ import {
   type GoneReason,
   messageOf,
   subjects,
+  warnOfDrain,
 } from "../../../../contracts/index.ts";
 import type {
   Message,
@@ -115,9 +116,6 @@ const RUNAWAY_MS = 500;
 
 /** How long a condemned instance's other requests may go on. */
 const CONDEMNED_GRACE_MS = 5_000;
-
-/** The part of the grace after which handlers hear that it ends: what is done by itself until then is not disturbed. */
-const WARN_AT = 0.8;
 
 class LiveInstance implements Instance {
   readonly #options: InstanceOptions;
@@ -376,9 +374,9 @@ class LiveInstance implements Instance {
     this.#stopIdleWatch();
     // A connection that is away cannot drain; what had come before is answered all the same.
     await this.#service?.drain().catch(() => undefined);
-    const warning = setTimeout(() => this.#requests.abortAll(AbortKind.drain), graceMs * WARN_AT);
+    const callOff = warnOfDrain(graceMs, (whom) => this.#requests.warn(whom));
     await this.#requests.empty(graceMs);
-    clearTimeout(warning);
+    callOff();
     this.#requests.failAll("CONSUMER_DIED");
     this.#ends.close();
     this.#phase = "gone";

@@ -15,10 +15,17 @@ import { createBackgroundWork } from "./background-work.ts";
 import { Exchange } from "./exchange.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import type { IsolateStreams } from "./isolate-streams.ts";
-import { type Reply, replyFromError, replyFromResponse, replyMethodNotAllowed } from "./reply-to-message.ts";
+import type { Open } from "./open-request.ts";
+import {
+  isEventStream,
+  type Reply,
+  replyFromError,
+  replyFromResponse,
+  replyMethodNotAllowed,
+} from "./reply-to-message.ts";
 import { type IncomingRequest, requestFromMessage } from "./request-from-message.ts";
 import { type BodySender, sendBody } from "./send-body.ts";
-import { closeCodeOf, type Socket } from "./socket.ts";
+import { closeCodeOf, closeReasonOf } from "./socket.ts";
 
 export interface OpenRequests {
   /** Requests that are not over, and those with work in the background. */
@@ -44,8 +51,8 @@ export interface OpenRequests {
   beginBackground(id: number): void;
   endBackground(id: number): void;
   fail(id: number, code: ErrorCode): void;
-  /** Tells the isolate, for every request, that soon nobody waits for it. */
-  abortAll(kind: number): void;
+  /** Tells the isolate that the instance drains: for answers that stream, now or from now on; or for all requests. */
+  warn(whom: "streaming" | "all"): void;
   failAll(code: ErrorCode): void;
   /** The id that the client knows a request by, also for some time after its end. */
   requestIdOf(id: number | undefined): string | undefined;
@@ -87,26 +94,7 @@ const MAX_STACK_LENGTH = 64 * 1024;
 const MAX_REMEMBERED = 1_000;
 
 const SWITCHING_PROTOCOLS = 101;
-const MAX_CLOSE_REASON_BYTES = 123;
 const CLOSED_ABNORMALLY = 1006;
-
-interface Open {
-  requestId: string;
-  method: string;
-  /** Epoch milliseconds. */
-  deadline: number;
-  takenAt: number;
-  hops: number;
-  timer: NodeJS.Timeout;
-  message: Message;
-  exchange: Exchange | undefined;
-  /** The isolate has said what the answer is. */
-  isAnswered: boolean;
-  /** Set while the answer's body comes from the isolate, or goes out in frames. */
-  body: BodySender | undefined;
-  socket: Socket | undefined;
-  done: (error?: string) => void;
-}
 
 export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
   const { nats, peers, instance: answerer, config, log, streams, abort, logStack } = options;
@@ -116,6 +104,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
   const remembered = new Map<number, string>();
   let nextId = 1;
   let lastHops = 0;
+  let isDraining = false;
   let lastBusyAt = Date.now();
   let whenEmpty: (() => void) | undefined;
 
@@ -199,6 +188,8 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     });
   };
 
+  const warnOne = (id: number) =>
+    abort(id, requests.get(id)?.isEndless === true ? AbortKind.drainEndless : AbortKind.drain);
   const beginStream = (id: number, request: Open, body: BodySender) => {
     clearTimeout(request.timer);
     request.body = body;
@@ -206,6 +197,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       const why = `the response streamed for limits.streamMs (${limits.streamMs} ms)`;
       giveUp(id, AbortKind.deadline, () => failWith(id, "STREAM_LIMIT", why));
     }, limits.streamMs);
+    if (isDraining) warnOne(id);
   };
   const send = (id: number, request: Open, reply: Reply, body: unknown) => {
     const sent = sendBody({
@@ -232,6 +224,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     });
     if (sent.kind === "message") return finish(id, sent.reply);
     if (sent.kind === "refused") return failWith(id, sent.code, sent.why);
+    request.isEndless = isEventStream(reply.headers);
     // One that is collected has its deadline until it was sent.
     if (sent.body.isHeadOut) beginStream(id, request, sent.body);
     else request.body = sent.body;
@@ -258,7 +251,14 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     },
     open(message, done) {
       const id = nextId++;
-      const asked = Exchange.of({ nats, peers, message, answerer, onGone: (code) => onGone(id, code) });
+      const asked = Exchange.of({
+        nats,
+        peers,
+        message,
+        answerer,
+        onGone: (code) => onGone(id, code),
+        onDrain: () => warnOne(id),
+      });
       // Whoever uses the token of another does not get to be heard in its place.
       const exchange = asked !== undefined && byToken.has(asked.token) ? undefined : asked;
       const hasRest = exchange?.hasStreamedBody === true;
@@ -281,6 +281,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
         exchange,
         isAnswered: false,
         body: undefined,
+        isEndless: false,
         socket: undefined,
         done,
       });
@@ -366,8 +367,9 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     },
     endBackground: background.end,
     fail,
-    abortAll(kind) {
-      for (const id of requests.keys()) abort(id, kind);
+    warn(whom) {
+      isDraining = true;
+      for (const [id, { body }] of requests) if (body?.isHeadOut === true || whom === "all") warnOne(id);
     },
     failAll(code) {
       for (const id of [...requests.keys()]) fail(id, code);
@@ -391,10 +393,4 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
             };
           }),
   };
-}
-
-/** A text that a close frame cannot carry is none. */
-function closeReasonOf(reason: unknown): string {
-  const isUsable = typeof reason === "string" && Buffer.byteLength(reason) <= MAX_CLOSE_REASON_BYTES;
-  return isUsable ? reason : "";
 }

@@ -8,7 +8,13 @@ import {
   type Limits,
   toWireValue,
 } from "../../../../contracts/index.ts";
-import { appendHeader, createHeaders, type Headers, isHeaderSafe } from "../../../../nats/index.ts";
+import {
+  appendHeader,
+  createHeaders,
+  type Headers,
+  headerValue,
+  isHeaderSafe,
+} from "../../../../nats/index.ts";
 import { splitHeaderBlock } from "../../../platform/boundary.ts";
 
 /** A reply as it goes out on NATS. */
@@ -72,4 +78,9 @@ export function replySize({ headers, data }: Reply): number {
   for (const [name, values] of headers)
     for (const value of values) size += name.length + Buffer.byteLength(value) + 4;
   return size;
+}
+
+/** Whether an answer is a stream of server-sent events (HTML, section 9.2). */
+export function isEventStream(headers: Headers): boolean {
+  return /^\s*text\/event-stream\s*(?:;|$)/i.test(headerValue(headers, "Content-Type") ?? "");
 }

@@ -160,3 +160,11 @@ export function closeCodeOf(code: unknown): number {
     typeof code === "number" && (code === 1000 || code === 1001 || (code >= 3000 && code <= 4999));
   return isUsable ? code : CloseCode.noStatus;
 }
+
+const MAX_CLOSE_REASON_BYTES = 123;
+
+/** A text that a close frame cannot carry is none. */
+export function closeReasonOf(reason: unknown): string {
+  const isUsable = typeof reason === "string" && Buffer.byteLength(reason) <= MAX_CLOSE_REASON_BYTES;
+  return isUsable ? reason : "";
+}
