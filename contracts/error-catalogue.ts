@@ -108,6 +108,11 @@ export const errorCatalogue = {
     status: 408,
     limit: "streamMs",
   },
+  SOCKET_MESSAGE_TOO_LARGE: {
+    title: "A message of a WebSocket is over the limit",
+    solve:
+      "Send it in parts: each message is whole in memory wherever it passes, so no setting raises the limit. The WebSocket was closed with 1009.",
+  },
   WAIT_UNTIL_LIMIT: {
     title: "Work of `ctx.waitUntil` went on for longer than it may",
     solve: "Do less after the response, or raise `limits.waitUntilMs` in narun.yaml.",

@@ -104,3 +104,9 @@ export const SOCKET_FRAME_OVERHEAD_BYTES = 64;
 
 /** The largest message of a WebSocket, either way: it is whole in memory at each end. */
 export const MAX_SOCKET_MESSAGE_BYTES = 1024 * 1024;
+
+/** How a WebSocket ends at a larger one, on either side (RFC 6455, section 7.4.1). */
+export const SOCKET_TOO_BIG = {
+  code: 1009,
+  reason: `a message has at most ${MAX_SOCKET_MESSAGE_BYTES} bytes`,
+} as const;

@@ -8,8 +8,8 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
-import { MAX_SOCKET_MESSAGE_BYTES, SOCKET_FRAME_OVERHEAD_BYTES } from "../contracts/index.ts";
+import { WebSocket, WebSocketServer } from "ws";
+import { MAX_SOCKET_MESSAGE_BYTES, SOCKET_FRAME_OVERHEAD_BYTES, SOCKET_TOO_BIG } from "../contracts/index.ts";
 import type { ResponseBody, StreamEnd } from "../nats/index.ts";
 import { answerNoHandshake } from "./unreadable.ts";
 
@@ -47,11 +47,19 @@ export function isWebSocketRequest({ method, headers }: IncomingMessage): boolea
   return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
 }
 
+/** `ws` closes by itself at a message that is too big, and says no reason. */
+class ClientSocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? (code === SOCKET_TOO_BIG.code ? SOCKET_TOO_BIG.reason : undefined));
+  }
+}
+
 export function createWebSockets(): WebSockets {
   const answers = new WeakMap<IncomingMessage, readonly string[]>();
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_SOCKET_MESSAGE_BYTES,
+    WebSocket: ClientSocket,
     // The function chooses among what its client offers.
     handleProtocols: (_offered, incoming) =>
       fieldOf(answers.get(incoming) ?? [], "sec-websocket-protocol") ?? false,
@@ -109,12 +117,18 @@ function connect(client: WebSocket, body: ResponseBody, cancel: () => void): voi
       sender.message(isBinary ? "binary" : "text", data);
       if (sender.waitingBytes > MAX_WAITING_BYTES) client.pause();
     });
+    let isTooBig = false;
     client.on("close", (code, reason) => {
+      if (isTooBig) return;
       if (code === CloseCode.abnormal) cancel();
       else sender.close(code, reason.toString());
     });
-    // A close follows.
-    client.on("error", () => undefined);
+    // A close follows. That of a message that is too big is not the client's own: `ws` reads no further.
+    client.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") return;
+      isTooBig = true;
+      sender.close(SOCKET_TOO_BIG.code, SOCKET_TOO_BIG.reason);
+    });
     return {
       onMessage(kind, bytes, hasMore) {
         // Of a client that is gone, too: the instance would wait for ever to say its last.

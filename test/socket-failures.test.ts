@@ -60,13 +60,16 @@ describe("a WebSocket whose client leaves", () => {
     await using world = await startWorld();
     await world.push("ws", sockets);
     const huge = await connect(world, "/ws/huge");
-    expect((await once(huge, "close"))[0]).toBe(1009);
+    const [tooBig, why] = (await once(huge, "close")) as [number, Buffer];
+    expect([tooBig, why.toString()]).toEqual([1009, "a message has at most 1048576 bytes"]);
     const socket = new WebSocket(world.url("/ws/reason").replace("http:", "ws:"));
     const [code, reason] = (await once(socket, "close")) as [number, Buffer];
     expect([code, reason.toString()]).toEqual([4000, "ü".repeat(61)]);
     await nothingIsLeft(world, "ws");
     await eventually(async () =>
-      expect(JSON.stringify(await world.logs("ws"))).toContain("RESPONSE_TOO_LARGE"),
+      expect((await world.logs("ws")).map(({ message }) => message)).toEqual([
+        "SOCKET_MESSAGE_TOO_LARGE: the function sent a message of 1100000 bytes; the limit is 1048576 bytes, and no key changes it",
+      ]),
     );
   });
 });

@@ -138,12 +138,31 @@ describe("a WebSocket", () => {
     expect(missing.statusCode).toBe(404);
   });
 
-  it("closes on a message over the limit", async () => {
+  it("closes on a message over the limit, and says so to its client, to the function and in the log", async () => {
+    const socket = await connect("/pair");
+    socket.on("error", () => undefined);
+    socket.send("x");
+    socket.send(Buffer.alloc(1_100_000));
+    const [code, why] = (await once(socket, "close")) as [number, Buffer];
+    const reason = "a message has at most 1048576 bytes";
+    expect([code, why.toString()]).toEqual([1009, reason]);
+    await eventually(async () => {
+      const heard = JSON.parse((await world.call("/pair")).text);
+      expect(heard.slice(-2)).toEqual(["x", { code: 1009, reason, wasClean: false }]);
+    });
+    await eventually(async () =>
+      expect((await world.logs("pair")).map(({ message }) => message)).toEqual([
+        "SOCKET_MESSAGE_TOO_LARGE: the client sent a message of more than 1048576 bytes; the limit is 1048576 bytes, and no key changes it",
+      ]),
+    );
+  });
+
+  it("closes on fragments that are over the limit together", async () => {
     const socket = await connect("/echo/socket");
     socket.on("error", () => undefined);
-    socket.send(Buffer.alloc(1_100_000));
-    const [code] = (await once(socket, "close")) as [number];
-    expect(code).toBe(1009);
+    for (let part = 0; part < 3; part++) socket.send(Buffer.alloc(500_000), { fin: false });
+    const [code, why] = (await once(socket, "close")) as [number, Buffer];
+    expect([code, why.toString()]).toEqual([1009, "a message has at most 1048576 bytes"]);
   });
 
   it("is closed with a code when its instance dies", async () => {

@@ -1,13 +1,18 @@
 /**
  * A WebSocket between an isolate and its client: messages in frames, both ways, under credit.
  *
- * I1  A message has `MAX_SOCKET_MESSAGE_BYTES` at most, either way: a larger one closes the socket (1009).
+ * I1  A message has `MAX_SOCKET_MESSAGE_BYTES` at most, either way: a larger one closes the socket for both sides alike
+ *     (1009), and is a line of the log.
  * I2  The client is given credit again when the isolate has taken a message: a slow function slows its clients.
  * I3  The isolate may send again what has left for the client; until then it waits with the isolate. One that sends all
  *     the same has tampered with its platform: the socket breaks.
  * I4  Its end is told once, to whichever side did not begin it. What waits for a client that has closed is dropped.
  */
-import { MAX_SOCKET_MESSAGE_BYTES, SOCKET_FRAME_OVERHEAD_BYTES } from "../../../../contracts/index.ts";
+import {
+  MAX_SOCKET_MESSAGE_BYTES,
+  SOCKET_FRAME_OVERHEAD_BYTES,
+  SOCKET_TOO_BIG,
+} from "../../../../contracts/index.ts";
 import type { Answering, Headers } from "../../../../nats/index.ts";
 
 export interface Socket {
@@ -31,12 +36,12 @@ export interface SocketOptions {
   onOver(): void;
   /** It cannot go on, for a reason of the asker's side. */
   onBroken(code: string): void;
-  /** The isolate did what it must not; the socket ends of it. */
-  onMisuse(code: "RESPONSE_TOO_LARGE" | "BAD_REPLY", why: string): void;
+  /** The isolate, or the client, did what it must not; the socket ends of it. */
+  onMisuse(code: "SOCKET_MESSAGE_TOO_LARGE" | "BAD_REPLY", why: string): void;
 }
 
 /** RFC 6455, section 7.4.1. */
-const CloseCode = { noStatus: 1005, abnormal: 1006, tooBig: 1009 } as const;
+const CloseCode = { noStatus: 1005, abnormal: 1006 } as const;
 
 const WINDOW_BYTES = 256 * 1024;
 /** What a message costs beside its bytes; the isolate counts the same. */
@@ -78,10 +83,17 @@ export function createSocket({
     close(code, reason);
     onOver();
   };
-  const tooBig = () => {
-    heard(CloseCode.tooBig, "", false);
-    receiver.cancel("BODY_TOO_LARGE");
-    closeNow(CloseCode.tooBig, `a message has at most ${MAX_SOCKET_MESSAGE_BYTES} bytes`);
+  const logTooBig = (what: string) =>
+    onMisuse(
+      "SOCKET_MESSAGE_TOO_LARGE",
+      `${what}; the limit is ${MAX_SOCKET_MESSAGE_BYTES} bytes, and no key changes it`,
+    );
+  const tooBig = (what: string) => {
+    logTooBig(what);
+    const { code, reason } = SOCKET_TOO_BIG;
+    heard(code, reason, false);
+    receiver.cancel("SOCKET_MESSAGE_TOO_LARGE");
+    closeNow(code, reason);
   };
   const sender = answering.beginResponse(head, {
     onCredit: () => payBack(),
@@ -96,7 +108,8 @@ export function createSocket({
     onMessage(kind, bytes, hasMore) {
       fragments.push(bytes);
       size += bytes.byteLength;
-      if (size > MAX_SOCKET_MESSAGE_BYTES) return tooBig();
+      if (size > MAX_SOCKET_MESSAGE_BYTES)
+        return tooBig(`the client sent a message of ${size} bytes or more`);
       const consumed = () => receiver.consumed(bytes.byteLength + SOCKET_FRAME_OVERHEAD_BYTES, WINDOW_BYTES);
       if (hasMore) return consumed();
       const whole = Buffer.concat(fragments, size);
@@ -108,7 +121,10 @@ export function createSocket({
     onEnd(end) {
       if (end.kind === "broken") return onBroken(end.code);
       const code = Number(end.code) || CloseCode.noStatus;
-      heard(code, end.reason, true);
+      // The gateway has seen the beginning of it, and says so in the client's place.
+      const isTooBig = code === SOCKET_TOO_BIG.code && end.reason === SOCKET_TOO_BIG.reason;
+      if (isTooBig) logTooBig(`the client sent a message of more than ${MAX_SOCKET_MESSAGE_BYTES} bytes`);
+      heard(code, end.reason, !isTooBig);
       closeNow(code, end.reason);
     },
   });
@@ -129,11 +145,7 @@ export function createSocket({
       if (hasClosed) return;
       const bytes = typeof data === "string" ? Buffer.from(data) : new Uint8Array(data);
       if (bytes.byteLength > MAX_SOCKET_MESSAGE_BYTES) {
-        onMisuse(
-          "RESPONSE_TOO_LARGE",
-          `a message of ${bytes.byteLength} bytes; ${MAX_SOCKET_MESSAGE_BYTES} is the most`,
-        );
-        return tooBig();
+        return tooBig(`the function sent a message of ${bytes.byteLength} bytes`);
       }
       if (credit <= 0) {
         onMisuse("BAD_REPLY", "a message was sent that there was no room for");
