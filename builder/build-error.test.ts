@@ -45,6 +45,32 @@ export default () => [a, b, c];`,
   expect(error.fields.detail).toContain("npm install left-pad");
 });
 
+test("every import that leads nowhere is told, with its place and what to do", async () => {
+  const names = Array.from({ length: 8 }, (_, n) => `gone${n}`);
+  const error = await failureOf({
+    "index.ts": [
+      ...names.map((name) => `import ${name} from "${name}";`),
+      'import "./lib/a.ts";',
+      `export default () => [${names.join(", ")}];`,
+    ].join("\n"),
+    "lib/a.ts": 'import "./helper.ts"; import "./nowhere/b.ts"; import "@/alias"; import "../indx.ts";',
+    "lib/helpers.ts": "",
+  });
+  const detail = String(error.fields.detail);
+  names.forEach((name, n) => {
+    expect(detail).toMatch(
+      new RegExp(`index\\.ts:${n + 1}:19: Could not resolve "${name}"[^:]*npm install ${name}\\b`),
+    );
+  });
+  expect(detail).toMatch(
+    /lib\/a\.ts:1:8: .*there is no file \S+lib\/helper\.ts; did you mean "helpers\.ts"\?/,
+  );
+  expect(detail).toMatch(/lib\/a\.ts:1:30: .*there is no folder \S+lib\/nowhere/);
+  expect(detail).toMatch(/lib\/a\.ts:1:55: .*tsconfig\.json/);
+  expect(detail).toMatch(/lib\/a\.ts:1:73: .*did you mean "index\.ts"\?/);
+  expect(detail).not.toContain("more places");
+});
+
 test("modules of other platforms and of URLs are no packages to install", async () => {
   const error = await failureOf({
     "index.ts": `import { env } from "cloudflare:workers"; import x from "https://example.com/x.js";

@@ -1,11 +1,13 @@
 import { isBuiltin } from "node:module";
 import { HTTP_METHODS, NarunError } from "../contracts/index.ts";
-import { createIssue, formatIssue, importedAt } from "./build-issue.ts";
+import { createIssue, formatIssue, importedAt, summarizeIssue } from "./build-issue.ts";
 import { type BundledFile, type BundleMessage, findImportChains } from "./bundler.ts";
 import type { LoadedFunction } from "./function-folder.ts";
 
-/** A package that is made for Node imports its modules in dozens of places: people need the first few. */
+/** The places that are shown with their lines of source. */
 const SHOWN_PLACES = 5;
+/** Those that have a line of their own at all. */
+const LISTED_PLACES = 50;
 
 /**
  * The error of a source that does not bundle: NODE_BUILTIN_IN_ISOLATE with the chain of imports, where nothing but
@@ -22,25 +24,31 @@ export async function createBuildError(
     return builtin !== undefined && isBuiltin(builtin) ? [{ importer, builtin }] : [];
   });
   if (fn.config.mode !== "isolate" || imports.length < messages.length) {
-    return new NarunError("BUILD_FAILED", { detail: listPlaces(issues.map(formatIssue)), issues });
+    const shown = issues.slice(0, SHOWN_PLACES).map(formatIssue);
+    const listed = issues.slice(SHOWN_PLACES, LISTED_PLACES).map(summarizeIssue);
+    const detail = listPlaces([...shown, listed.join("\n")], issues.length - shown.length - listed.length);
+    return new NarunError("BUILD_FAILED", { detail, issues });
   }
 
   const source = { dir: fn.dir, entry: fn.entry, mode: "isolate", isMinified: true } as const;
   const chains = await findImportChains(source, imports);
-  const places = issues.map(({ file, line, column, frame }, index) =>
-    [chains[index]?.join(" → "), `${file}:${line}:${column}`, frame].join("\n"),
-  );
+  // A package that is made for Node imports its modules in dozens of places: people need the first few.
+  const places = issues
+    .slice(0, SHOWN_PLACES)
+    .map(({ file, line, column, frame }, index) =>
+      [chains[index]?.join(" → "), `${file}:${line}:${column}`, frame].join("\n"),
+    );
   return new NarunError("NODE_BUILTIN_IN_ISOLATE", {
-    detail: `${listPlaces(places)}\n${issues[0]?.hint ?? ""}`,
+    detail: `${listPlaces(places, issues.length - places.length)}\n${issues[0]?.hint ?? ""}`,
     modules: [...new Set(imports.map(({ builtin }) => builtin))],
     chains,
     issues,
   });
 }
 
-function listPlaces(places: readonly string[]): string {
-  const more = places.length - SHOWN_PLACES;
-  return [...places.slice(0, SHOWN_PLACES), ...(more > 0 ? [`… and ${more} more places`] : [])].join("\n\n");
+/** `more`: how many there are besides. */
+function listPlaces(places: readonly string[], more: number): string {
+  return [...places, more > 0 ? `… and ${more} more places` : ""].filter(Boolean).join("\n\n");
 }
 
 /** Whether a function has something to answer with, by the names of its entry's exports. */

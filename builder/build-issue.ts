@@ -1,6 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { isBuiltin } from "node:module";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { nearest } from "../contracts/index.ts";
 import type { BundleMessage } from "./bundler.ts";
 import { displayPath } from "./function-folder.ts";
 
@@ -48,6 +49,12 @@ export function formatIssue({ file, line, column, message, frame, hint }: BuildI
   return [`${place}: ${message}`, frame, hint].filter(Boolean).join("\n");
 }
 
+/** The same in one line, without the frame. */
+export function summarizeIssue({ file, line, column, message, frame, hint }: BuildIssue): string {
+  const place = frame === "" ? file : `${file}:${line}:${column}`;
+  return `${place}: ${message}${hint === undefined ? "" : ` (${hint.replaceAll("\n", "; ")})`}`;
+}
+
 /** What is imported at the place of a message, if that is the name of a module. */
 export function importedAt({ location }: BundleMessage): string | undefined {
   if (location === null) return undefined;
@@ -86,6 +93,9 @@ const HAS_SCHEME = /^[a-z][a-z0-9+.-]*:/i;
 const SCHEME_HINT =
   "a function is made of its own files and of packages of npm: modules of other platforms, and of URLs, are not there";
 
+const ALIAS_HINT =
+  "it is neither a file (`./…`) nor a package; shorter names for folders come from `paths` in a tsconfig.json beside the source";
+
 const PACKAGE_NAME = /^(@[a-z0-9-~][\w.~-]*\/)?[a-z0-9-~][\w.~-]*/;
 
 function hintFor(message: BundleMessage, dir: string): string | undefined {
@@ -96,13 +106,31 @@ function hintFor(message: BundleMessage, dir: string): string | undefined {
     return "an isolate has no modules of Node: use a Web-standard package; `mode: node` needs a node that runs it, see `narun nodes`";
   }
   if (imported !== undefined && HAS_SCHEME.test(imported)) return SCHEME_HINT;
-  const packageName = imported === undefined ? undefined : PACKAGE_NAME.exec(imported)?.[0];
   const importer = resolve(dir, message.location?.file ?? "");
+  const isUnresolved = message.text.startsWith("Could not resolve");
+  if (imported !== undefined && isUnresolved && /^\.{0,2}\//.test(imported)) {
+    return missingFileHint(resolve(dirname(importer), imported));
+  }
+  const packageName = imported === undefined ? undefined : PACKAGE_NAME.exec(imported)?.[0];
   if (packageName !== undefined && !isInstalled(packageName, dirname(importer))) {
     return `npm install ${packageName}`;
   }
-  const notes = message.notes.map(({ text }) => text).filter((text) => text !== "");
-  return notes.length === 0 ? undefined : notes.join("\n");
+  // A bundle has nothing outside it: to leave an import to the run time, as esbuild offers, helps nobody.
+  const notes = message.notes
+    .map(({ text }) => text)
+    .filter((text) => text !== "" && !text.startsWith("You can mark the path"));
+  if (notes.length > 0) return notes.join("\n");
+  return isUnresolved ? ALIAS_HINT : undefined;
+}
+
+/** What is there in place of a file of the function's own. */
+function missingFileHint(path: string): string {
+  const folder = dirname(path);
+  const entries = existsSync(folder) ? readdirSync(folder) : undefined;
+  if (entries === undefined) return `there is no folder ${displayPath(folder)}`;
+  const meant = nearest(basename(path), entries);
+  const hint = meant === undefined ? "" : `; did you mean ${JSON.stringify(meant)}?`;
+  return `there is no file ${displayPath(path)}${hint}`;
 }
 
 function isInstalled(packageName: string, from: string): boolean {
