@@ -12,6 +12,8 @@ export interface EnvTypesResult {
   file: string;
   /** Whether the file was not what narun.yaml says. */
   changed: boolean;
+  /** Whether there was no file. */
+  missing: boolean;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function writeEnvTypes(
   });
   const changed = present !== text;
   if (changed && !check && !(onlyPresent && present === undefined)) await writeFile(path, text);
-  return { file: displayPath(path), changed };
+  return { file: displayPath(path), changed, missing: present === undefined };
 }
 
 interface Property {

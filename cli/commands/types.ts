@@ -13,11 +13,13 @@ export function addTypesCommand(program: Command): void {
     .action(async (dir: string | undefined, { check = false }: { check?: boolean }, command: Command) => {
       const output = createOutput(command.optsWithGlobals<CommonOptions>());
       await forEachFunction(dir, output, async (folder) => {
-        const { file, changed } = await writeEnvTypes(await loadFunction(folder), { check });
+        const result = await writeEnvTypes(await loadFunction(folder), { check });
+        const { file, changed, missing } = result;
         if (check && changed) process.exitCode = 1;
-        if (output.isJson) return output.json({ file, changed });
-        const done = check ? "out of date" : "written";
-        output.line(`${file}  ${changed ? done : "up to date"}`);
+        if (output.isJson) return output.json(result);
+        const writing = ["narun types", ...(dir === undefined ? [] : [dir])].join(" ");
+        const found = `${missing ? "not there yet" : "out of date"}; \`${writing}\` writes it`;
+        output.line(`${file}  ${changed ? (check ? found : "written") : "up to date"}`);
       });
     });
   addExamples(command, [
