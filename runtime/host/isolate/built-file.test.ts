@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -39,6 +39,39 @@ describe("keepBuilt", () => {
       expect(await load()).toBe("what was made");
     }
     expect(times()).toBe(4);
+  });
+});
+
+describe("what is kept", () => {
+  const name = (digit: string, ending = "snapshot") => `${digit.repeat(32)}.${ending}`;
+  const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
+  const write = async (file: string, days: number) => {
+    await writeFile(join(folder, file), "x");
+    await utimes(join(folder, file), daysAgo(days), daysAgo(days));
+  };
+  const load = (file: string) => keepBuilt(join(folder, file), async () => Buffer.from("made"));
+
+  it("goes when nobody has used it for 30 days; nothing else does", async () => {
+    await write(name("a"), 31);
+    await write(name("b"), 29);
+    await write(`${name("c")}.4711`, 31);
+    await write("notes.txt", 400);
+    await load(name("d"));
+    expect((await readdir(folder)).sort()).toEqual([name("b"), name("d"), "notes.txt"].sort());
+  });
+
+  it("stays while it is used, whenever it was made", async () => {
+    await load(name("a"));
+    await utimes(join(folder, name("a")), daysAgo(31), daysAgo(31));
+    await load(name("a"));
+    await load(name("b"));
+    expect((await readdir(folder)).sort()).toEqual([name("a"), name("b")]);
+  });
+
+  it("goes once, though several processes find it at a time", async () => {
+    for (const digit of "abcdef") await write(name(digit), 31);
+    await Promise.all(Array.from({ length: 8 }, (_, n) => load(name(String(n)))));
+    expect(await readdir(folder)).toHaveLength(8);
   });
 });
 

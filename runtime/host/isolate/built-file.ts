@@ -1,7 +1,13 @@
-/** What is made of narun's own sources once, and then read from the cache folder. */
+/**
+ * What is made of narun's own sources once, and then read from the cache folder.
+ *
+ * I1  A file is there whole, or not at all; one that is damaged is made anew.
+ * I2  Whoever uses a file dates it anew. One that nobody has used for `UNUSED_MS` goes: it was made of sources that are
+ *     not there any more. A process that would have used it once more all the same makes it anew, or puts it back.
+ */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync, utimesSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
 
@@ -15,7 +21,11 @@ export const SOURCE_EXTENSION = extname(import.meta.filename);
 export async function keepBuilt(file: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
   const kept = await readFile(file).catch(() => undefined);
   const intact = kept === undefined ? undefined : unseal(kept);
-  if (intact !== undefined) return intact;
+  if (intact !== undefined) {
+    dateAnew(file);
+    await removeUnused(dirname(file));
+    return intact;
+  }
 
   const made = await make();
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
@@ -23,7 +33,36 @@ export async function keepBuilt(file: string, make: () => Promise<Uint8Array>): 
   const temporary = `${file}.${process.pid}`;
   await writeFile(temporary, seal(made), { mode: 0o600 });
   await rename(temporary, file);
+  await removeUnused(dirname(file));
   return made;
+}
+
+/** Says that a kept file is in use. */
+export function dateAnew(file: string): void {
+  const now = new Date();
+  try {
+    utimesSync(file, now, now);
+  } catch {
+    // It was removed just now, or is another user's: whoever misses it makes it anew.
+  }
+}
+
+const UNUSED_MS = 30 * 86_400_000;
+/** A fingerprint and an ending; behind it the process that had begun to write it. */
+const KEPT_NAME = /^[0-9a-f]{32}\.[a-z]+(?:\.\d+)?$/;
+
+/** Removes what other processes may be removing, too. */
+async function removeUnused(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  const before = Date.now() - UNUSED_MS;
+  for (const name of names.filter((one) => KEPT_NAME.test(one))) {
+    const path = join(folder, name);
+    const usedMs = await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => undefined,
+    );
+    if (usedMs !== undefined && usedMs < before) await rm(path, { force: true }).catch(() => undefined);
+  }
 }
 
 export function seal(content: Uint8Array): Buffer {

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -25,6 +25,14 @@ it("is one file that runs with nothing else to read but isolated-vm", async () =
   expect(await start(program)).toEqual({ stdout: "", stderr: "" });
   const withoutNativeCode = program.readable.filter((path) => !path.endsWith("isolated-vm"));
   await expect(start({ ...program, readable: withoutNativeCode })).rejects.toThrow();
+});
+
+it("dates its file anew when a host starts, so that it is not taken for one that nobody uses", async () => {
+  const program = await loadHostProgram(cache);
+  const long = new Date(Date.now() - 40 * 86_400_000);
+  await utimes(program.file, long, long);
+  program.restore();
+  expect((await stat(program.file)).mtimeMs).toBeGreaterThan(Date.now() - 60_000);
 });
 
 it("puts its file back when the cache was emptied", async () => {

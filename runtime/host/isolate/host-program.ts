@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { OnLoadResult } from "esbuild";
-import { fingerprintOf, keepBuilt, SOURCE_EXTENSION, seal } from "./built-file.ts";
+import { dateAnew, fingerprintOf, keepBuilt, SOURCE_EXTENSION, seal } from "./built-file.ts";
 import { encodingTablesFile } from "./encoding-tables.ts";
 import { inspectLibraryFile } from "./inspect-library.ts";
 
@@ -16,7 +16,7 @@ export interface HostProgram {
   readonly file: string;
   /** All that a host must be able to read: files and folders. */
   readonly readable: readonly string[];
-  /** Puts the file back where somebody has emptied the cache folder meanwhile. */
+  /** Before it is used once more: puts the file back where somebody has emptied the cache folder meanwhile. */
   restore(): void;
 }
 
@@ -41,7 +41,7 @@ export async function loadHostProgram(cacheDir: string): Promise<HostProgram> {
     file,
     readable: [file, ...Object.values(files), ...foldersOfIsolatedVm(isolatedVm)],
     restore() {
-      if (existsSync(file)) return;
+      if (existsSync(file)) return dateAnew(file);
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
       writeFileSync(file, seal(program), { mode: 0o600 });
     },
