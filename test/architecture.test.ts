@@ -36,7 +36,11 @@ const VENDORS: Record<string, readonly string[]> = {
   "whatwg-url": ["runtime/platform/url.ts"],
   "webidl-conversions": ["runtime/platform/webidl.ts"],
   "whatwg-mimetype": ["runtime/platform/file/mime-type.ts"],
-  "@exodus/bytes": ["runtime/platform/encoding.ts"],
+  "@exodus/bytes": [
+    "runtime/platform/encoding.ts",
+    "runtime/platform/encoding-decoders.ts",
+    "runtime/platform/utf8.ts",
+  ],
   "web-streams-polyfill": ["runtime/platform/streams.ts"],
   "node-inspect-extracted": ["runtime/platform/console/format.ts", "runtime/host/isolate/inspect-library.ts"],
   undici: ["runtime/host/isolate/process/fetch/http-client.ts"],

@@ -30,6 +30,26 @@ describe("TextDecoder", () => {
     expect(await evaluate(`return new TextDecoder(${JSON.stringify(label)}).decode(${input})`)).toBe(text);
   });
 
+  it("begins anew after each whole text, before and after one in pieces", async () => {
+    const seen = await evaluate(`
+      const decoder = new TextDecoder();
+      const bom = [0xef, 0xbb, 0xbf];
+      const decode = (bytes, stream) => decoder.decode(new Uint8Array(bytes), { stream });
+      const whole = () => decode([...bom, 0x61, 0xe3]);
+      return [whole(), whole(), decode([...bom, 0xe3], true), decode([0x81, 0x82]), whole()];`);
+    expect(seen).toEqual(["a\ufffd", "a\ufffd", "", "あ", "a\ufffd"]);
+  });
+
+  it("refuses malformed bytes where it is told to, and goes on", async () => {
+    const seen = await evaluate(`
+      const decoder = new TextDecoder("utf8", { fatal: true, ignoreBOM: true });
+      const attempt = (...bytes) => {
+        try { return decoder.decode(new Uint8Array(bytes)); } catch (error) { return error.name; }
+      };
+      return [attempt(0xff), attempt(0xef, 0xbb, 0xbf, 0x61), decoder.encoding];`);
+    expect(seen).toEqual(["TypeError", "\ufeffa", "utf-8"]);
+  });
+
   it("puts a character together whose bytes come one by one, in multi-byte encodings too", async () => {
     const seen = await evaluate(`
       const decode = (label, ...parts) => {

@@ -7,13 +7,9 @@
  */
 // The bundler puts this file first, before the platform's own first import.
 import "./snapshot-gaps.ts";
-import {
-  TextDecoder as Decoder,
-  TextEncoder as Encoder,
-  normalizeEncoding,
-} from "@exodus/bytes/encoding-lite.js";
-import { createMultibyteDecoder } from "@exodus/bytes/multi-byte.js";
 import { utf8fromStringLoose, utf8toStringLoose } from "@exodus/bytes/utf8.js";
+import { createDecode, type Decode, encodeInto, encodingOf } from "./encoding-decoders.ts";
+import { createUtf8Decode, withoutBom } from "./utf8.ts";
 import { asInterface, requireArguments, toDictionary, toDOMString } from "./webidl.ts";
 
 export interface DecoderOptions {
@@ -21,20 +17,7 @@ export interface DecoderOptions {
   ignoreBOM?: boolean;
 }
 
-type Decode = (bytes: Uint8Array, isStream: boolean) => string;
 type Source = ArrayBuffer | SharedArrayBuffer | ArrayBufferView;
-
-const MULTI_BYTE = new Set<string>([
-  "big5",
-  "euc-jp",
-  "euc-kr",
-  "gb18030",
-  "gbk",
-  "iso-2022-jp",
-  "shift_jis",
-]);
-
-const encoder = new Encoder();
 
 export class TextDecoder {
   readonly #encoding: string;
@@ -45,9 +28,9 @@ export class TextDecoder {
 
   constructor(label: string = "utf-8", options: DecoderOptions = {}) {
     const given = toDOMString(label, "The label");
-    const encoding = normalizeEncoding(given);
+    const encoding = given === "utf-8" || given === "utf8" ? "utf-8" : encodingOf(given);
     const { fatal, ignoreBOM } = toDictionary(options, "The options");
-    if (encoding === null || encoding === "replacement")
+    if (encoding === undefined)
       throw new RangeError(`${JSON.stringify(given)} is not the label of an encoding`);
     this.#encoding = encoding;
     this.#isFatal = Boolean(fatal);
@@ -71,7 +54,11 @@ export class TextDecoder {
     const fatal = this.#isFatal;
     const bytes = input === undefined ? new Uint8Array() : bytesOf(input);
     const isStream = Boolean(toDictionary(options, "The options").stream);
-    this.#decode ??= createDecode(this.#encoding, fatal, this.#ignoresBom);
+    const ignoresBom = this.#ignoresBom;
+    this.#decode ??=
+      this.#encoding === "utf-8"
+        ? createUtf8Decode(fatal, ignoresBom)
+        : createDecode(this.#encoding, fatal, ignoresBom);
     return this.#decode(bytes, isStream);
   }
 }
@@ -92,7 +79,7 @@ export class TextEncoder {
   encodeInto(source: string, destination: Uint8Array): { read: number; written: number } {
     void this.#encoding;
     requireArguments(arguments.length, 2, "TextEncoder.encodeInto");
-    return encoder.encodeInto(toDOMString(source, "The source"), destination);
+    return encodeInto(toDOMString(source, "The source"), destination);
   }
 }
 
@@ -101,8 +88,7 @@ asInterface("TextEncoder", TextEncoder);
 
 /** UTF-8 to text, malformed bytes as U+FFFD, a leading byte-order mark dropped (Encoding, "UTF-8 decode"). */
 export function decodeUtf8(bytes: Uint8Array): string {
-  const hasBom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  return utf8toStringLoose(hasBom ? bytes.subarray(3) : bytes);
+  return utf8toStringLoose(withoutBom(bytes));
 }
 
 export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
@@ -123,10 +109,4 @@ export function bytesOf(source: unknown): Uint8Array {
 function isBuffer(value: unknown): value is ArrayBuffer | SharedArrayBuffer {
   if (value instanceof ArrayBuffer) return true;
   return typeof SharedArrayBuffer === "function" && value instanceof SharedArrayBuffer;
-}
-
-function createDecode(encoding: string, fatal: boolean, ignoreBOM: boolean): Decode {
-  if (MULTI_BYTE.has(encoding)) return createMultibyteDecoder(encoding as never, !fatal);
-  const decoder = new Decoder(encoding, { fatal, ignoreBOM });
-  return (bytes, stream) => decoder.decode(bytes, { stream });
 }

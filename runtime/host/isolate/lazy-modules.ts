@@ -1,49 +1,147 @@
 /**
  * Modules of the platform that are made when one of their functions is first called, not in the snapshot: an isolate that
  * never does costs only their text. Their objects and closures weigh five times that, half of it twice, as isolated-vm
- * makes a second context in each isolate. Of all modules it is worth while for these: 70 KB an isolate.
+ * makes a second context in each isolate.
  *
- * I1  Such a module exports functions only, whose `length` nobody looks at, and does nothing else when it is evaluated.
+ * I1  Such a module exports functions only, whose `length` nobody looks at.
+ * I2  What nothing but one of them imports goes into it; everything else it shares with the rest of the platform.
  */
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import type { Plugin } from "esbuild";
+import { join, resolve } from "node:path";
+import type { BuildOptions, Plugin, PluginBuild } from "esbuild";
 import { SOURCE_EXTENSION } from "./built-file.ts";
 
-const LAZY_MODULES = ["crypto/algorithms", "crypto/jwk", "crypto/normalize", "crypto/supports"];
+const LAZY_MODULES = [
+  "bindings/create-binding",
+  "console/table",
+  "crypto/algorithms",
+  "crypto/jwk",
+  "crypto/normalize",
+  "crypto/supports",
+  "encoding-decoders",
+  "fetch/exchange",
+  "fetch/perform",
+  "file/mime-type",
+  "file/multipart-parse",
+  "file/multipart-serialise",
+  "urlpattern/engine",
+];
 
 export function lazyModules(platformFolder: string): Plugin {
   const files = new Set(LAZY_MODULES.map((name) => join(platformFolder, `${name}${SOURCE_EXTENSION}`)));
   return {
     name: "lazy-modules",
-    setup({ onLoad, esbuild }) {
-      onLoad({ filter: /\.[jt]s$/ }, async ({ path }) => {
+    setup(build) {
+      /** Where each of what went into one of them went. */
+      const homes = new Map<string, string>();
+      const options = optionsFor(build);
+      const sharing = findShared(build, options, files);
+      build.onLoad({ filter: /\.[jt]s$/ }, async ({ path }) => {
         if (!files.has(path)) return undefined;
-        const { code } = await esbuild.transform(await readFile(path, "utf8"), {
-          loader: "ts",
-          target: "esnext",
+        const shared = await sharing;
+        const { outputFiles, metafile } = await build.esbuild.build({
+          ...options,
+          entryPoints: [path],
+          format: "esm",
+          plugins: [leaveOut(new Set([...shared, ...files])), ...(options.plugins ?? [])],
         });
-        return { contents: makeLazy(code, path), loader: "js" };
+        for (const file of filesIn(options, metafile)) {
+          const home = homes.get(file) ?? path;
+          if (home !== path) throw new Error(`${file} would be in both ${home} and ${path}`);
+          homes.set(file, path);
+        }
+        return { contents: makeLazy(outputFiles[0]?.text ?? "", path), loader: "js" };
       });
     },
   };
 }
 
+type Options = BuildOptions & { write: false; metafile: true };
+
+/** As the platform is bundled, but for this plugin, and left legible. */
+function optionsFor({ initialOptions }: PluginBuild): Options {
+  const plugins = initialOptions.plugins?.filter(({ name }) => name !== "lazy-modules") ?? [];
+  return {
+    ...initialOptions,
+    plugins,
+    inject: [],
+    minify: false,
+    logLevel: "silent",
+    write: false,
+    metafile: true,
+  };
+}
+
+/** The files of the platform that are in the snapshot anyway. */
+async function findShared(
+  { esbuild, initialOptions }: PluginBuild,
+  options: Options,
+  lazy: ReadonlySet<string>,
+): Promise<Set<string>> {
+  const without: Plugin = {
+    name: "without-lazy-modules",
+    setup({ onLoad }) {
+      onLoad({ filter: /\.[jt]s$/ }, ({ path }) =>
+        lazy.has(path) ? { contents: "module.exports = {};", loader: "js" } : undefined,
+      );
+    },
+  };
+  const { metafile } = await esbuild.build({
+    ...options,
+    inject: initialOptions.inject ?? [],
+    plugins: [without, ...(options.plugins ?? [])],
+  });
+  return new Set(filesIn(options, metafile));
+}
+
+/** What is in the one output, as absolute paths. */
+function filesIn(
+  { absWorkingDir = "" }: Options,
+  { outputs }: { outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }> },
+): string[] {
+  return Object.values(outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs)
+      .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+      .map(([file]) => resolve(absWorkingDir, file)),
+  );
+}
+
+/** Imports of these stay imports. */
+function leaveOut(files: ReadonlySet<string>): Plugin {
+  const seen = Symbol("seen");
+  return {
+    name: "leave-out",
+    setup(build) {
+      build.onResolve(
+        { filter: /./ },
+        async ({ path, kind, importer, namespace, resolveDir, pluginData }) => {
+          if (kind === "entry-point" || pluginData === seen) return undefined;
+          const from = { kind, importer, namespace, resolveDir, pluginData: seen };
+          const found = await build.resolve(path, from);
+          return files.has(found.path) ? { path: found.path, external: true } : found;
+        },
+      );
+    },
+  };
+}
+
 const IMPORT = /^import\s[^;]*;$/gm;
-const EXPORTED = /^export ((?:async )?function\*? (\w+))/gm;
+const EXPORTS = /^export \{([^}]*)\};\s*$/m;
 
 /** Its imports stay what they are; everything else is the body of a function. */
 function makeLazy(code: string, path: string): string {
-  const names = [...code.matchAll(EXPORTED)].map(([, , name = ""]) => name);
-  const body = code.replace(IMPORT, "").replace(EXPORTED, "$1");
-  if (names.length === 0 || /^export /m.test(body))
-    throw new Error(`${path} cannot be made late: it exports more than functions`);
+  const exports = (EXPORTS.exec(code)?.[1] ?? "")
+    .split(",")
+    .map((entry) => entry.trim().split(" as "))
+    .map(([local = "", name = local]) => ({ local, name }))
+    .filter(({ local }) => local !== "");
+  if (exports.length === 0) throw new Error(`${path} cannot be made late: it exports nothing`);
+  const body = code.replace(IMPORT, "").replace(EXPORTS, "");
   return [
     ...(code.match(IMPORT) ?? []),
     "let made;",
-    `function make() {\n${body}\nreturn { ${names.join(", ")} };\n}`,
-    ...names.map(
-      (name) => `export function ${name}(...values) { return (made ??= make()).${name}(...values); }`,
+    `function make() {\n${body}\nreturn { ${exports.map(({ local, name }) => `${name}: ${local}`).join(", ")} };\n}`,
+    ...exports.map(
+      ({ name }) => `export function ${name}(...values) { return (made ??= make()).${name}(...values); }`,
     ),
   ].join("\n");
 }

@@ -40,8 +40,9 @@ async function bundlePlatform(): Promise<string> {
     absWorkingDir: platformFolder,
     alias: {
       tr46: join(platformFolder, `idna${SOURCE_EXTENSION}`),
-      // whatwg-url loads the tables of the multi-byte encodings, which only a document's own encoding would need.
-      "@exodus/bytes/encoding.js": "@exodus/bytes/encoding-lite.js",
+      // whatwg-url loads all encodings, which only a document's own would need.
+      "@exodus/bytes/encoding.js": join(platformFolder, `percent-encode${SOURCE_EXTENSION}`),
+      "@exodus/bytes/whatwg.js": join(platformFolder, `percent-encode${SOURCE_EXTENSION}`),
     },
     // Libraries that take TextEncoder for granted get the platform's own: V8 alone has none.
     inject: [join(platformFolder, `encoding${SOURCE_EXTENSION}`)],

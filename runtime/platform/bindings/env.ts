@@ -1,7 +1,4 @@
-import { KvBucket } from "./kv.ts";
-import { ObjectBucket } from "./objects.ts";
-import { Publisher } from "./publisher.ts";
-import { Service } from "./service.ts";
+import { createBinding } from "./create-binding.ts";
 
 /** What the host says of a function's `env`: values, secrets among them, and what has an API of its own. */
 export interface EnvPlan {
@@ -32,17 +29,4 @@ export function createEnv({ values, bindings }: EnvPlan): Env {
     Object.defineProperty(env, plan.name, { enumerable: true, get });
   }
   return Object.freeze(env);
-}
-
-function createBinding({ name, kind, target }: BindingPlan): object {
-  switch (kind) {
-    case "kv":
-      return new KvBucket(name);
-    case "objects":
-      return new ObjectBucket(name);
-    case "service":
-      return new Service(name, target);
-    case "publish":
-      return new Publisher(name);
-  }
 }

@@ -1,5 +1,5 @@
 import { beginExchange, untilAborted } from "../fetch/exchange.ts";
-import { runUntilAborted } from "../fetch/fetch.ts";
+import { runUntilAborted } from "../fetch/perform.ts";
 import { Request, type RequestInit, requestParts } from "../fetch/request.ts";
 import { createResponse, type Response } from "../fetch/response.ts";
 import { HostFailure } from "../host-call.ts";
