@@ -33,7 +33,7 @@ const VENDORS: Record<string, readonly string[]> = {
     "runtime/host/isolate/snapshot.ts",
   ],
   "isolated-vm": ["runtime/host/isolate/engine.ts", "runtime/host/isolate/inspector-channel.ts"],
-  "whatwg-url": ["runtime/platform/url.ts"],
+  "whatwg-url": ["runtime/platform/url.ts", "runtime/platform/url-parser.ts"],
   "webidl-conversions": ["runtime/platform/webidl.ts"],
   "whatwg-mimetype": ["runtime/platform/file/mime-type.ts"],
   "@exodus/bytes": [

@@ -49,10 +49,13 @@ async function bundlePlatform(): Promise<string> {
     plugins: [
       lazyModules(platformFolder),
       {
-        // What says why a URL is not valid, in words that nobody reads here.
-        name: "no-url-validator",
-        setup({ onLoad }) {
-          onLoad({ filter: /whatwg-url\/lib\/url-string-validator\.js$/ }, () => ({ contents: "" }));
+        // The interfaces of whatwg-url are in the snapshot, its parser is made later.
+        name: "url-parser",
+        setup({ onResolve }) {
+          const path = join(platformFolder, `url-parser${SOURCE_EXTENSION}`);
+          onResolve({ filter: /^\.\/(?:url-state-machine|urlencoded)$/ }, ({ importer }) =>
+            importer.endsWith("-impl.js") ? { path } : undefined,
+          );
         },
       },
       {
