@@ -1,6 +1,6 @@
 import { showFields } from "../inspection.ts";
 import { asInterface, defineConstants, requireArguments, toDictionary, toDOMString } from "../webidl.ts";
-import { elapsedMs } from "./clock.ts";
+import { timeStamp } from "./clock.ts";
 
 export interface EventInit {
   bubbles?: boolean;
@@ -58,7 +58,7 @@ export class Event {
       bubbles: Boolean(options.bubbles),
       cancelable: Boolean(options.cancelable),
       composed: Boolean(options.composed),
-      timeStamp: elapsedMs(),
+      timeStamp: timeStamp(),
       isTrusted: false,
       target: null,
       currentTarget: null,
