@@ -54,6 +54,7 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
   const ended = Promise.withResolvers<void>();
   let nextTrial = 1;
   let isReady = false;
+  let isStopping = false;
   let hasEnded = false;
 
   const spawned = spawnHost(options, {
@@ -61,7 +62,9 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
       if (!hasEnded) receive(message);
     },
     onText: (text) => log.warn({ pid: spawned.pid, text: text.trim() }, "host wrote"),
-    onError: (error) => log.error({ error: messageOf(error) }, "host process failed"),
+    // What is written to one that was told to stop may meet its end.
+    onError: (error) =>
+      log[isStopping ? "debug" : "error"]({ error: messageOf(error) }, "host process failed"),
     onEnd(exitCode, signal) {
       hasEnded = true;
       const code: ErrorCode = "HOST_CRASHED";
@@ -80,7 +83,9 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
     const { pid } = spawned;
     switch (message.type) {
       case "up":
-        return send({ type: "init", ...init });
+        // One that stops would end in the middle of what it is given.
+        if (!isStopping) send({ type: "init", ...init });
+        return;
       case "ready":
         log.debug({ pid }, "host ready");
         isReady = true;
@@ -146,6 +151,7 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
     send,
     async stop(graceMs) {
       if (hasEnded) return;
+      isStopping = true;
       const kill = setTimeout(() => spawned.kill(), graceMs + KILL_AFTER_MS);
       send({ type: "stop", graceMs });
       await ended.promise;

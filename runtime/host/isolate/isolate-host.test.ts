@@ -1,9 +1,12 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { pino } from "pino";
 import { expect, inject, it } from "vitest";
 import { FunctionConfigSchema } from "../../../contracts/index.ts";
 import { eventually } from "../../../test/harness/eventually.ts";
 import { startTestNats } from "../../../test/harness/nats.ts";
-import { loadHostProgram } from "./host-program.ts";
+import { type HostProgram, loadHostProgram } from "./host-program.ts";
 import { startIsolateHost } from "./isolate-host.ts";
 import { loadSnapshot } from "./snapshot.ts";
 
@@ -11,20 +14,20 @@ const cacheDir = inject("nodeCache");
 const config = FunctionConfigSchema.parse({ name: "hello", routes: [] });
 const bundle = Buffer.from(`export default () => new Response("hello");`);
 
-it("replaces a process that holds too much memory: what is new goes to the next, what runs is drained", async () => {
-  await using nats = await startTestNats();
+/** A host that says what becomes of its instances, and what it logs from warnings on. */
+async function startHost(url: string, maxMemoryMb: number, program?: HostProgram) {
   const gone: [string, string][] = [];
+  const logged: string[] = [];
   const host = startIsolateHost({
     node: "n",
     group: "default",
-    nats: { url: nats.url },
+    nats: { url },
     snapshot: await loadSnapshot(cacheDir),
-    program: await loadHostProgram(cacheDir),
+    program: program ?? (await loadHostProgram(cacheDir)),
     sandbox: { bubblewrap: undefined, maxMemoryMb: undefined },
     egressDeny: [],
     isInspected: false,
-    // Less than any process has, with what its functions may have.
-    maxMemoryMb: -config.limits.memoryMb,
+    maxMemoryMb,
     minAgeMs: 0,
     events: {
       onIdle: () => undefined,
@@ -34,8 +37,40 @@ it("replaces a process that holds too much memory: what is new goes to the next,
       onInspected: () => undefined,
       sourceMapOf: async () => undefined,
     },
-    log: pino({ level: "silent" }),
+    log: pino({ level: "warn" }, { write: (line) => void logged.push(line) }),
   });
+  return { host, gone, logged };
+}
+
+it("ends without a word where it is closed while its process starts", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "narun-host-"));
+  try {
+    // It is up when it has been told to stop: what it is given to begin with would meet a process that has ended.
+    const file = join(folder, "late.mjs");
+    await writeFile(
+      file,
+      `process.on("message", ({ type }) => {
+        if (type !== "stop") return process.stderr.write("it got " + type);
+        process.send({ type: "up" });
+        setTimeout(() => process.exit(0), 300);
+      });`,
+    );
+    const { host, logged } = await startHost("nats://127.0.0.1:1", 1_000, {
+      file,
+      readable: [file],
+      restore: () => undefined,
+    });
+    await host.close({ graceMs: 10_000 });
+    expect(logged).toEqual([]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+it("replaces a process that holds too much memory: what is new goes to the next, what runs is drained", async () => {
+  await using nats = await startTestNats();
+  // Less than any process has, with what its functions may have.
+  const { host, gone } = await startHost(nats.url, -config.limits.memoryMb);
   const start = (instance: string) => host.start({ instance, revision: "1", config, secrets: {}, bundle });
   try {
     expect(await start("one")).toMatchObject({ ok: true });
