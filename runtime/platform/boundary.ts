@@ -49,6 +49,8 @@ export const EnterOp = {
   socketClose: 10,
   /** (request id, bytes): room for so many more bytes of messages. */
   socketCredit: 11,
+  /** (request id): it has used up its time, and nothing that it has under way will come back. */
+  drop: 12,
 } as const;
 
 /** Isolate to host. */

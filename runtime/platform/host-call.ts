@@ -62,6 +62,15 @@ export function callHost(name: string, ...values: Data[]): HostCall {
   };
 }
 
+/** A request has used up its time: no answer to a call of its will come in. */
+export function dropCallsOf(owner: number): void {
+  for (const [id, call] of open) {
+    if (call.owner !== owner) continue;
+    open.delete(id);
+    postToHost(PostOp.cancelCall, id);
+  }
+}
+
 /** The host's answer to a call. */
 export function settleCall(id: number, errorName: unknown, value: unknown): void {
   const call = open.get(id);

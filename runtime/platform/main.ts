@@ -11,7 +11,7 @@ import { startClock } from "./dom/clock.ts";
 import { rejectedUnhandled } from "./dom/rejections.ts";
 import { installGlobals } from "./globals.ts";
 import { resolveHandler } from "./handler.ts";
-import { settleCall } from "./host-call.ts";
+import { dropCallsOf, settleCall } from "./host-call.ts";
 import { connectHost, postToHost } from "./host-link.ts";
 import { endInbound, pushInbound } from "./inbound.ts";
 import { accountMemory, measureMemories } from "./memory-accounting.ts";
@@ -19,7 +19,7 @@ import { cancelOutbound, grantOutbound } from "./outbound.ts";
 import { setOwner } from "./owner.ts";
 import { abortRequest, serveRequest, useHandler } from "./serve.ts";
 import { closeSnapshotGaps } from "./snapshot-gaps.ts";
-import { fireTimer, limitTimers } from "./timers.ts";
+import { dropTimersOf, fireTimer, limitTimers } from "./timers.ts";
 import { installWebAssembly } from "./wasm.ts";
 import { closeFromClient, grantToClient, messageFromClient } from "./websocket/client-sockets.ts";
 
@@ -68,6 +68,9 @@ const enter: Enter = (op, id, ...rest) => {
       return closeFromClient(id, rest[0], rest[1], rest[2]);
     case EnterOp.socketCredit:
       return grantToClient(id, rest[0]);
+    case EnterOp.drop:
+      dropTimersOf(id);
+      return dropCallsOf(id);
   }
 };
 

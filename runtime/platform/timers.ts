@@ -73,6 +73,11 @@ export function stopTimer(id: number): void {
   if (forget(id)) postToHost(PostOp.clearTimer, id);
 }
 
+/** A request has used up its time: none of its timers will fire. */
+export function dropTimersOf(owner: number): void {
+  for (const [id, timer] of timers) if (timer.owner === owner) stopTimer(id);
+}
+
 function forget(id: number): boolean {
   const timer = timers.get(id);
   if (timer?.isUsers) openOfUser -= 1;

@@ -40,6 +40,15 @@ describe("CPU accounts", () => {
     expect(accounts.allowance(1)).toBe(100);
   });
 
+  it("leave nothing to what was ended for its time, while it is open and afterwards", () => {
+    const accounts = createCpuAccounts(100);
+    for (const id of [1, 2]) accounts.open(id);
+    accounts.charge(1, 100);
+    accounts.exhaust(1);
+    accounts.forget(1);
+    expect([accounts.allowance(1), accounts.allowance(2), accounts.allowance(0)]).toEqual([0, 100, 100]);
+  });
+
   it("are not confused by a clock that was read in another order", () => {
     const accounts = createCpuAccounts(100);
     for (const id of [1, 2]) accounts.open(id);

@@ -6,7 +6,8 @@
  * I2  What nobody's request asked for (a module's own timers), or one that is over, has `cpuMs` for each entry.
  * I3  An entry's time is what the isolate's clock moved on since the last entry's end: entries run one after the other, and
  *     where several end before this hears of it, the first one pays for all.
- * I4  What the host computes for a request (cryptography) counts as if the isolate had.
+ * I4  A request that was ended because it had used up its time gets no more, whatever of it is still under way.
+ * I5  What the host computes for a request (cryptography) counts as if the isolate had.
  */
 export interface CpuAccounts {
   /** A request begins. What is not open, or no longer, has `cpuMs` for each entry. */
@@ -17,6 +18,8 @@ export interface CpuAccounts {
   charge(owner: number, clockMs: number): number;
   /** The host has worked for a request. Returns what the owner has used by now. */
   spend(owner: number, ms: number): number;
+  /** A request was ended for its time: there is none left for it. */
+  exhaust(owner: number): void;
   /** Bytes of a body went by. */
   extend(owner: number, bytes: number): void;
   forget(owner: number): void;
@@ -28,16 +31,20 @@ interface Account {
 }
 
 const BYTES_PER_BUDGET = 16 * 1024 * 1024;
+/** What they had under way is dropped at once: only the last ones can still ask for anything. */
+const MAX_EXHAUSTED = 1_000;
 
 export function createCpuAccounts(cpuMs: number): CpuAccounts {
   const accounts = new Map<number, Account>();
+  const exhausted = new Set<number>();
   let lastClockMs = 0;
   const budgetOf = ({ bytes }: Account) => cpuMs * (1 + Math.floor(bytes / BYTES_PER_BUDGET));
   return {
     open: (owner) => void accounts.set(owner, { usedMs: 0, bytes: 0 }),
     allowance(owner) {
       const account = accounts.get(owner);
-      return account === undefined ? cpuMs : Math.max(0, budgetOf(account) - account.usedMs);
+      if (account === undefined) return exhausted.has(owner) ? 0 : cpuMs;
+      return Math.max(0, budgetOf(account) - account.usedMs);
     },
     charge(owner, clockMs) {
       const spentMs = Math.max(0, clockMs - lastClockMs);
@@ -52,6 +59,10 @@ export function createCpuAccounts(cpuMs: number): CpuAccounts {
       if (account === undefined) return ms;
       account.usedMs += ms;
       return account.usedMs;
+    },
+    exhaust(owner) {
+      if (exhausted.size >= MAX_EXHAUSTED) exhausted.delete(exhausted.values().next().value ?? 0);
+      exhausted.add(owner);
     },
     extend(owner, bytes) {
       const account = accounts.get(owner);

@@ -26,9 +26,9 @@ import type {
 } from "../../../../nats/index.ts";
 import { AbortKind, EnterOp, FailureKind, PostOp } from "../../../platform/boundary.ts";
 import type { StartOutcome } from "../../host.ts";
-import type { EnterMessage, EntryOutcome, OnPost, Sandbox } from "../engine.ts";
+import type { EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import type { InspectorChannel } from "../inspector-channel.ts";
-import { createCpuAccounts } from "./cpu-accounts.ts";
+import { Entries } from "./entries.ts";
 import { createFunctionLog, type FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
 import { registerInstance } from "./instance-service.ts";
@@ -122,14 +122,11 @@ class LiveInstance implements Instance {
   readonly #log: FunctionLog;
   readonly #requests;
   readonly #link;
-  readonly #cpu;
+  readonly #entries;
   readonly #ends = createRequestEnds();
-  readonly #watched;
   readonly #words;
   /** Why the start was ended, where it took too much memory. */
   #outgrown: LoadFailure | undefined;
-  /** Whose entries are under way, in their order. */
-  readonly #entering: number[] = [];
   #phase: Phase = "starting";
   #sandbox: Sandbox | undefined;
   #service: MicroService | undefined;
@@ -141,33 +138,35 @@ class LiveInstance implements Instance {
     this.#options = options;
     this.#log = log;
     const { limits } = options.config;
-    this.#cpu = createCpuAccounts(limits.cpuMs);
     this.#words = limitWords(limits);
-    this.#watched = options.watchdog.watch({
-      memoryMb: limits.memoryMb,
-      onLate: () => this.#lose("CPU_LIMIT", this.#words.notInterrupted()),
+    this.#entries = new Entries({
+      ...options,
+      limits,
+      onEnd: (outcome, owner) => this.#settle(outcome, owner),
+      onOverdrawn: (owner, usedMs) => this.#overdraw(owner, usedMs),
+      onLate: (owner) => this.#lose("CPU_LIMIT", this.#words.notInterrupted(), owner),
       onGrowth: (bytes) => this.#outgrow(bytes),
     });
     this.#requests = createOpenRequests({
       ...options,
       onOver: (id) => {
-        this.#cpu.forget(id);
+        this.#entries.forget(id);
         this.#ends.end(id);
       },
-      onBytes: (id, bytes) => this.#cpu.extend(id, bytes),
+      onBytes: (id, bytes) => this.#entries.extend(id, bytes),
       log,
       streams: () => this.#link.streams,
-      enterSocket: (op, id, ...values) => this.#enter(id, op, id, ...values),
-      abort: (id, kind) => void this.#enter(id, EnterOp.abort, id, kind),
+      enterSocket: (op, id, ...values) => this.#entries.enter(id, op, id, ...values),
+      abort: (id, kind) => void this.#entries.enter(id, EnterOp.abort, id, kind),
       logStack: (stack, requestId) => log.write("error", stack, requestId),
     });
     this.#link = createIsolateLink({
-      enter: (owner, ...message) => void this.#enter(owner, ...message),
+      enter: (owner, ...message) => void this.#entries.enter(owner, ...message),
       operations: createOperations({
         ...options,
         endOf: (owner) => (this.#requests.isOver(owner) ? undefined : this.#ends.signalOf(owner)),
         hopsOf: (owner) => this.#requests.hopsOf(owner),
-        onWork: (owner, ms) => this.#charge(owner, this.#cpu.spend(owner, ms)),
+        onWork: (owner, ms) => this.#entries.spend(owner, ms),
         log: (text, requestId) => log.write("error", text, requestId),
       }),
       maxTimers: limits.timers,
@@ -208,13 +207,12 @@ class LiveInstance implements Instance {
 
   adopt(sandbox: Sandbox): void {
     this.#sandbox = sandbox;
+    this.#entries.into(sandbox);
   }
 
   /** Evaluates the module under the eyes of the watchdog. */
   async load(evaluate: () => Promise<LoadFailure | undefined>): Promise<LoadFailure | undefined> {
-    this.#watched.begin(this.#options.config.limits.startMs);
-    const failure = await evaluate();
-    this.#watched.end();
+    const failure = await this.#entries.load(this.#options.config.limits.startMs, evaluate);
     return this.#outgrown ?? failure;
   }
 
@@ -229,7 +227,7 @@ class LiveInstance implements Instance {
     this.#service?.close();
     this.#control?.unsubscribe();
     this.#link.close();
-    this.#watched.close();
+    this.#entries.close();
     this.#sandbox?.dispose();
     this.#log.close();
   }
@@ -275,42 +273,26 @@ class LiveInstance implements Instance {
       return done();
     }
     const { id, request, begin } = this.#requests.open(message, done);
-    this.#cpu.open(id);
+    this.#entries.open(id);
     const { method, url, headerBlock, body, requestId, deadline } = request;
-    void this.#enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
+    void this.#entries.enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
     begin?.();
   };
 
-  /** Enters the isolate on behalf of a request; 0: nobody's. */
-  async #enter(id: number, ...message: EnterMessage): Promise<void> {
-    const sandbox = this.#sandbox;
-    const allowedMs = this.#cpu.allowance(id);
-    // What a request that has used up its time still asked for (a timer, a result) is not done.
-    if (sandbox === undefined || allowedMs === 0) return;
-    const last = message.at(-1);
-    if (last instanceof ArrayBuffer) this.#cpu.extend(id, last.byteLength);
-    this.#entering.push(id);
-    this.#watched.begin(allowedMs);
-    const outcome = await sandbox.enter(Math.ceil(allowedMs), ...message);
-    this.#watched.end();
-    this.#entering.shift();
-    const usedMs = this.#cpu.charge(id, sandbox.cpuMs());
-    this.#settle(outcome, id);
-    if (outcome.kind === "ok") this.#charge(id, usedMs);
-  }
-
-  /** A request has used so much by now. */
-  #charge(id: number, usedMs: number): void {
-    if (id !== 0 && this.#cpu.allowance(id) === 0) this.#overdraw(id, usedMs);
-  }
-
-  /** A request has used up its time in many short stretches. Its isolate is whole: only the request ends. */
+  /**
+   * A request, or its work in the background, has used up its time in many short stretches. Its isolate is whole: only the
+   * request ends, with all that it has begun.
+   */
   #overdraw(id: number, usedMs: number): void {
-    if (this.#requests.find(id) === undefined) return;
+    if (this.#requests.isOver(id)) return;
     const requestId = this.#requests.requestIdOf(id);
     this.#log.write("error", `CPU_LIMIT: ${this.#words.overdrawn(usedMs)}`, requestId);
+    this.#entries.exhaust(id);
     this.#requests.fail(id, "CPU_LIMIT");
-    void this.#enter(id, EnterOp.abort, id, AbortKind.deadline);
+    this.#requests.endBackground(id);
+    // Nobody's: the request has no time left for them.
+    void this.#entries.enter(0, EnterOp.abort, id, AbortKind.deadline);
+    void this.#entries.enter(0, EnterOp.drop, id);
   }
 
   /** The handler ended with V8's word that there is no room. What it keeps would fail every request from now on. */
@@ -320,9 +302,8 @@ class LiveInstance implements Instance {
   }
 
   /** The entry that runs is not coming back, or must not: nothing else gets into the isolate. */
-  #lose(code: ErrorCode, why: string): void {
-    const id = this.#entering[0] || undefined;
-    if (this.#phase !== "starting") this.#condemn(code, code === "CPU_LIMIT" ? id : undefined, why);
+  #lose(code: ErrorCode, why: string, owner = 0): void {
+    if (this.#phase !== "starting") this.#condemn(code, owner || undefined, why);
   }
 
   /** The process grew by more than it may while this isolate was at work. */
@@ -334,7 +315,7 @@ class LiveInstance implements Instance {
     const sandbox = this.#sandbox;
     sandbox?.dispose();
     setTimeout(() => {
-      if (sandbox !== undefined && this.#entering.length > 0) this.#options.onRunaway(sandbox);
+      if (sandbox !== undefined && this.#entries.isUnderWay) this.#options.onRunaway(sandbox);
     }, RUNAWAY_MS);
   }
 
@@ -383,7 +364,7 @@ class LiveInstance implements Instance {
     this.#service?.close();
     this.#control?.unsubscribe();
     this.#link.close();
-    this.#watched.close();
+    this.#entries.close();
     this.#sandbox?.dispose();
     this.#log.close();
     this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });

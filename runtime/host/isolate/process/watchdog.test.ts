@@ -8,11 +8,13 @@ afterEach(() => void vi.useRealTimers());
 
 function setUp() {
   let megabytes = 100;
+  let leftMs = 10_000;
   const told: string[] = [];
   const watchdog = createWatchdog({ now: () => Date.now(), rss: () => megabytes * MIB });
   const watch = (name: string, memoryMb = 32) =>
     watchdog.watch({
       memoryMb,
+      leftMs: () => leftMs,
       onLate: () => told.push(`${name} is late`),
       onGrowth: (bytes) => told.push(`${name} grew ${bytes / MIB}`),
     });
@@ -21,6 +23,9 @@ function setUp() {
     watch,
     grow: (by: number) => {
       megabytes += by;
+    },
+    leave: (ms: number) => {
+      leftMs = ms;
     },
   };
 }
@@ -32,6 +37,18 @@ describe("the watchdog", () => {
     vi.advanceTimersByTime(240);
     expect(told).toEqual([]);
     vi.advanceTimersByTime(1_000);
+    expect(told).toEqual(["a is late"]);
+  });
+
+  it("tells of an entry that goes on after what entries before it have left of its time", () => {
+    const { told, watch, leave } = setUp();
+    const one = watch("a");
+    one.begin(200);
+    one.begin(200);
+    vi.advanceTimersByTime(190);
+    one.end();
+    leave(10);
+    vi.advanceTimersByTime(50);
     expect(told).toEqual(["a is late"]);
   });
 

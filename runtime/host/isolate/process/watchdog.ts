@@ -2,8 +2,9 @@
  * Watches the isolates that are at work, for what V8 does not end by itself.
  *
  * I1  An entry that goes on after its time was up is told as late, once: some of V8's own functions cannot be
- *     interrupted (`BigInt` arithmetic, `new Array(2 ** 32 - 1).reverse()`). V8 may end it yet, or be given up by the
- *     engine 5 s after the limit.
+ *     interrupted (`BigInt` arithmetic, `new Array(2 ** 32 - 1).reverse()`), and V8 knows only what its owner had left
+ *     when it was asked for, not what entries before it have used since. V8 may end it yet, or be given up by the engine
+ *     5 s after the limit.
  * I2  The memory of the whole process is looked at while an entry runs for longer than a tick: some of what an isolate can
  *     take (a WebAssembly memory that grows, `Intl` objects) V8 puts down to nobody. Where it grows by more than those
  *     at work together may have, the one that has been at work for longest is told, and the others if that was not all.
@@ -16,6 +17,8 @@ export interface Watchdog {
 
 export interface WatchOptions {
   memoryMb: number;
+  /** What is left now for whoever owns the entry that runs, in milliseconds. */
+  leftMs(): number;
   onLate(): void;
   /** The process has grown by so many bytes since the isolate began the entry that it is at. */
   onGrowth(bytes: number): void;
@@ -45,6 +48,8 @@ export const UNWATCHED: Watchdog = {
 const TICK_MS = 20;
 /** V8 has so many ticks to end an entry first: ticks, not time, as on a busy machine both of them come late. */
 const LATE_TICKS = 4;
+/** Where V8 will not, as entries before it have used the time: their ends may be about to be heard. */
+const OVERDRAWN_TICKS = 2;
 const MIB = 1024 * 1024;
 /** What the process may grow by besides what the isolates at work may have: garbage, buffers on their way. */
 const SLACK_BYTES = 128 * MIB;
@@ -58,6 +63,7 @@ interface Work extends WatchOptions {
   rssBefore: number | undefined;
   /** Since its time was up. */
   lateTicks: number;
+  isToldLate: boolean;
   isTold: boolean;
 }
 
@@ -71,13 +77,17 @@ export function createWatchdog({
   const tick = () => {
     const at = now();
     const long = [...atWork].filter(({ since }) => at - since >= TICK_MS);
-    for (const work of long) {
-      if (at - work.since < (work.allowed[0] ?? 0)) continue;
-      work.lateTicks += 1;
-      if (work.lateTicks === LATE_TICKS) work.onLate();
-    }
+    for (const work of long) lookAtTime(work, at - work.since);
     if (long.length > 0) lookAtMemory(long);
     if (atWork.size === 0) stop();
+  };
+  const lookAtTime = (work: Work, ranMs: number) => {
+    const isOver = ranMs >= (work.allowed[0] ?? 0);
+    if (!isOver && ranMs < work.leftMs()) return;
+    work.lateTicks += 1;
+    if (work.isToldLate || work.lateTicks < (isOver ? LATE_TICKS : OVERDRAWN_TICKS)) return;
+    work.isToldLate = true;
+    work.onLate();
   };
   const lookAtMemory = (long: Work[]) => {
     const bytes = rss();
@@ -103,6 +113,7 @@ export function createWatchdog({
     work.since = now();
     work.rssBefore = undefined;
     work.lateTicks = 0;
+    work.isToldLate = false;
   };
 
   return {
@@ -113,6 +124,7 @@ export function createWatchdog({
         since: 0,
         rssBefore: undefined,
         lateTicks: 0,
+        isToldLate: false,
         isTold: false,
       };
       return {

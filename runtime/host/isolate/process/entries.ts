@@ -1,0 +1,146 @@
+/**
+ * The entries into one isolate: on whose behalf, in what order, and the CPU time that they may take.
+ *
+ * I1  V8 has at most `MAX_ENTERING` entries of an isolate at a time. What it has been handed cannot be taken back, and has
+ *     the time that its owner had left then; of what waits here it is counted when its turn comes.
+ * I2  Entries begin in the order in which they were asked for.
+ * I3  Those that waited begin in turns of the event loop: a flood of them leaves everybody else in the process theirs.
+ * I4  What a request that has used up its time still asked for (a timer, a result) does not enter.
+ */
+import type { Limits } from "../../../../contracts/index.ts";
+import type { EnterMessage, EntryOutcome, Sandbox } from "../engine.ts";
+import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
+import type { Watchdog, Watched } from "./watchdog.ts";
+
+export interface EntriesOptions {
+  limits: Pick<Limits, "cpuMs" | "memoryMb">;
+  watchdog: Watchdog;
+  /** An entry has ended. */
+  onEnd(outcome: EntryOutcome, owner: number): void;
+  /** A request has used up its time in many stretches. */
+  onOverdrawn(owner: number, usedMs: number): void;
+  /** The entry that runs goes on after its time. */
+  onLate(owner: number): void;
+  /** The process has grown by so many bytes while the isolate was at work. */
+  onGrowth(bytes: number): void;
+}
+
+/** Enough for the isolate to have something to go on with while the host hears of what it has done. */
+const MAX_ENTERING = 8;
+
+/** What is left to a request may be a moment: a short stretch, which V8 would break off, ends the request alone. */
+const SHORTEST_STRETCH_MS = 25;
+
+export class Entries {
+  readonly #options: EntriesOptions;
+  readonly #cpu: CpuAccounts;
+  readonly #watched: Watched;
+  readonly #shortestMs: number;
+  /** Whose entries are under way, in their order. */
+  readonly #entering: number[] = [];
+  #waiting: (() => void)[] = [];
+  #isLettingIn = false;
+  #sandbox: Sandbox | undefined;
+
+  constructor(options: EntriesOptions) {
+    const { limits, watchdog } = options;
+    this.#options = options;
+    this.#cpu = createCpuAccounts(limits.cpuMs);
+    this.#shortestMs = Math.min(limits.cpuMs, SHORTEST_STRETCH_MS);
+    this.#watched = watchdog.watch({
+      memoryMb: limits.memoryMb,
+      leftMs: () => this.#cpu.allowance(this.#owner),
+      onLate: () => options.onLate(this.#owner),
+      onGrowth: options.onGrowth,
+    });
+  }
+
+  /** Whose entry runs. */
+  get #owner(): number {
+    return this.#entering[0] ?? 0;
+  }
+
+  get isUnderWay(): boolean {
+    return this.#entering.length > 0;
+  }
+
+  into(sandbox: Sandbox): void {
+    this.#sandbox = sandbox;
+  }
+
+  /** Evaluates the function's module under the eyes of the watchdog. */
+  async load<T>(startMs: number, evaluate: () => Promise<T>): Promise<T> {
+    this.#watched.begin(startMs);
+    const loaded = await evaluate();
+    this.#watched.end();
+    return loaded;
+  }
+
+  /** Enters the isolate on behalf of a request; 0: nobody's. Resolves when that is over. */
+  enter(owner: number, ...message: EnterMessage): Promise<void> {
+    if (this.#entering.length < MAX_ENTERING && this.#waiting.length === 0)
+      return this.#enterNow(owner, message);
+    return new Promise((resolve) => this.#waiting.push(() => resolve(this.#enterNow(owner, message))));
+  }
+
+  async #enterNow(owner: number, message: EnterMessage): Promise<void> {
+    const sandbox = this.#sandbox;
+    const allowedMs = this.#cpu.allowance(owner);
+    if (sandbox === undefined || allowedMs === 0) return;
+    const last = message.at(-1);
+    if (last instanceof ArrayBuffer) this.#cpu.extend(owner, last.byteLength);
+    this.#entering.push(owner);
+    this.#watched.begin(allowedMs);
+    const outcome = await sandbox.enter(Math.ceil(Math.max(allowedMs, this.#shortestMs)), ...message);
+    this.#watched.end();
+    this.#entering.shift();
+    if (this.#waiting.length > 0) this.#letIn();
+    const usedMs = this.#cpu.charge(owner, sandbox.cpuMs());
+    this.#options.onEnd(outcome, owner);
+    if (outcome.kind === "ok") this.#look(owner, usedMs);
+  }
+
+  #letIn(): void {
+    if (this.#isLettingIn) return;
+    this.#isLettingIn = true;
+    setImmediate(() => {
+      this.#isLettingIn = false;
+      let count = 0;
+      while (this.#entering.length < MAX_ENTERING && count < this.#waiting.length) this.#waiting[count++]?.();
+      this.#waiting = this.#waiting.slice(count);
+    });
+  }
+
+  #look(owner: number, usedMs: number): void {
+    if (owner !== 0 && this.#cpu.allowance(owner) === 0) this.#options.onOverdrawn(owner, usedMs);
+  }
+
+  /** A request begins. */
+  open(id: number): void {
+    this.#cpu.open(id);
+  }
+
+  /** Bytes of a request's body went by. */
+  extend(id: number, bytes: number): void {
+    this.#cpu.extend(id, bytes);
+  }
+
+  /** The host has computed something for a request. */
+  spend(id: number, ms: number): void {
+    this.#look(id, this.#cpu.spend(id, ms));
+  }
+
+  /** A request is ended as it has used up its time. */
+  exhaust(id: number): void {
+    this.#cpu.exhaust(id);
+  }
+
+  /** A request is over. */
+  forget(id: number): void {
+    this.#cpu.forget(id);
+  }
+
+  close(): void {
+    this.#watched.close();
+  }
+}
