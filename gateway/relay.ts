@@ -4,7 +4,7 @@
  * I1  A caller's exchange is known by its token until its request is over, however it ended.
  * I2  Neither side is granted more than the other has taken.
  */
-import { subjects } from "../contracts/index.ts";
+import { ByteQueue, subjects } from "../contracts/index.ts";
 import {
   Answering,
   type BodyRest,
@@ -14,6 +14,7 @@ import {
   type Peers,
   type ResponseBody,
   type StreamReceiver,
+  type StreamSender,
 } from "../nats/index.ts";
 
 export interface Relay {
@@ -66,20 +67,17 @@ function relayedCall(answering: Answering, close: () => void): RelayedCall {
     rest: (alreadyRead, maxBytes, onTooLarge) =>
       answering.hasStreamedBody ? restOf(answering, alreadyRead, maxBytes, onTooLarge) : undefined,
     respond(head, body, onOver) {
-      const owed = createDebt((bytes) => body.consumed(bytes));
       const sender = answering.beginResponse(head, {
-        onCredit: () => owed.pay(sender.waitingBytes),
+        onCredit: () => passage.pump(),
         // The exchange ends with its caller, see `onGone`.
         onCancel: () => undefined,
         onEnded: onOver,
       });
+      const passage = createPassage(sender, (bytes) => body.consumed(bytes));
       body.open({
-        onData(bytes) {
-          sender.write(Buffer.from(bytes));
-          owed.add(bytes.byteLength, sender.waitingBytes);
-        },
+        onData: (bytes) => passage.add(bytes),
         onEnd(end) {
-          if (end.kind === "whole") return sender.end(end.trailers);
+          if (end.kind === "whole") return passage.end(() => sender.end(end.trailers));
           sender.break(end.code);
           onOver();
         },
@@ -107,36 +105,52 @@ function restOf(
             source.cancel("BODY_TOO_LARGE");
             return onTooLarge();
           }
-          sender.write(Buffer.from(bytes));
-          owed.add(bytes.byteLength, sender.waitingBytes);
+          passage.add(bytes);
         },
         onEnd(end) {
-          if (end.kind === "whole") sender.end(end.trailers);
+          if (end.kind === "whole") passage.end(() => sender.end(end.trailers));
           else sender.break(end.code);
         },
       });
-      const owed = createDebt((bytes) => source.consumed(bytes, WINDOW_BYTES));
+      const passage = createPassage(sender, (bytes) => source.consumed(bytes, WINDOW_BYTES));
       receiver = source;
       source.grant(WINDOW_BYTES);
-      return () => owed.pay(sender.waitingBytes);
+      return passage.pump;
     },
     cancel: () => receiver?.cancel("BODY_NOT_WANTED"),
   };
 }
 
-/** Bytes that were taken and not yet passed on: they are granted again when little waits. */
-function createDebt(consumed: (bytes: number) => void) {
+/**
+ * Passes bytes on as fast as they are granted: `consumed` is told of those that were taken, when little of them waits. What
+ * waits is put together.
+ */
+function createPassage(sender: StreamSender, consumed: (bytes: number) => void) {
+  const waiting = new ByteQueue();
   let owed = 0;
-  const pay = (waitingBytes: number) => {
-    if (owed === 0 || waitingBytes > MAX_WAITING_BYTES) return;
-    consumed(owed);
-    owed = 0;
+  let atEnd: (() => void) | undefined;
+  const pump = () => {
+    while (sender.waitingBytes === 0 && waiting.byteLength > 0)
+      sender.write(waiting.shift() ?? new Uint8Array());
+    if (owed > 0 && waiting.byteLength + sender.waitingBytes <= MAX_WAITING_BYTES) {
+      consumed(owed);
+      owed = 0;
+    }
+    if (waiting.byteLength > 0 || atEnd === undefined) return;
+    atEnd();
+    atEnd = undefined;
   };
   return {
-    add(bytes: number, waitingBytes: number) {
-      owed += bytes;
-      pay(waitingBytes);
+    add(bytes: Uint8Array) {
+      waiting.push(Buffer.from(bytes));
+      owed += bytes.byteLength;
+      pump();
     },
-    pay,
+    /** Calls back when all was passed on. */
+    end(then: () => void) {
+      atEnd = then;
+      pump();
+    },
+    pump,
   };
 }

@@ -3,9 +3,11 @@
  *
  * I1  An answer ends as whole only when its body did, and has as many bytes as were announced. Otherwise its connection
  *     is cut, so that no client takes it for whole.
- * I2  Credit goes back when the operating system has taken the bytes: a slow reader slows the writer.
+ * I2  What a slow reader has not taken is put together: many small pieces would take a hundred times their size.
+ * I3  Credit goes back when the operating system has taken the bytes: a slow reader slows the writer.
  */
 import type { ServerResponse } from "node:http";
+import { ByteQueue } from "../contracts/index.ts";
 import type { Headers, ResponseBody, StreamEnd } from "../nats/index.ts";
 
 /** The head of an answer, without a length of the gateway's own. */
@@ -31,20 +33,32 @@ export function writeStream(
   outgoing.writeHead(status, headers);
   outgoing.flushHeaders();
   let sent = 0;
+  const waiting = new ByteQueue();
+  const write = (bytes: Uint8Array, release?: () => void) => {
+    outgoing.write(bytes, (error) => {
+      release?.();
+      if (error === null || error === undefined) body.consumed(bytes.byteLength);
+    });
+  };
+  const writeWaiting = () => {
+    for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) write(part);
+  };
+  outgoing.on("drain", writeWaiting);
   body.open({
     onData(bytes, lease) {
       sent += bytes.byteLength;
       if (length !== undefined && sent > length) return cut(outgoing);
+      const isLittle = bytes.byteLength < MIN_HELD_BYTES;
+      if (waiting.byteLength > 0 || (isLittle && outgoing.writableNeedDrain))
+        return waiting.push(Buffer.from(bytes));
       // A copy of little is cheap, and does not keep the much around it.
-      const release = bytes.byteLength < MIN_HELD_BYTES ? undefined : lease.hold();
-      outgoing.write(release === undefined ? Buffer.from(bytes) : bytes, (error) => {
-        release?.();
-        if (error === null || error === undefined) body.consumed(bytes.byteLength);
-      });
+      const release = isLittle ? undefined : lease.hold();
+      write(release === undefined ? Buffer.from(bytes) : bytes, release);
     },
     onEnd(how) {
       if (outgoing.destroyed) return;
       if (how.kind === "broken" || (length !== undefined && sent !== length)) return cut(outgoing);
+      writeWaiting();
       addTrailers(outgoing, how);
       end();
     },

@@ -12,6 +12,8 @@ import { currentOwner, setOwner } from "./owner.ts";
 /** Bytes that may be under way to the isolate, for each stream. */
 const WINDOW_BYTES = 256 * 1024;
 
+const MAX_JOINED_BYTES = 1024;
+
 export class Inbound {
   readonly #id: number;
   readonly #owner = currentOwner();
@@ -67,7 +69,7 @@ export class Inbound {
     setOwner(this.#owner);
     const reader = this.#reader;
     if (reader === undefined) {
-      this.#chunks.push(bytes);
+      this.#wait(bytes);
       return;
     }
     this.#reader = undefined;
@@ -84,6 +86,20 @@ export class Inbound {
     if (why === undefined) this.#reader?.resolve(undefined);
     else this.#reader?.reject(new TypeError(why));
     this.#reader = undefined;
+  }
+
+  /** Small chunks that nobody reads yet are put together: each would take a hundred times its size. */
+  #wait(bytes: Uint8Array<ArrayBuffer>): void {
+    const at = this.#chunks.length - 1;
+    const last = this.#chunks[at];
+    if (last === undefined || last.byteLength + bytes.byteLength > MAX_JOINED_BYTES) {
+      this.#chunks.push(bytes);
+      return;
+    }
+    const joined = new Uint8Array(last.byteLength + bytes.byteLength);
+    joined.set(last);
+    joined.set(bytes, last.byteLength);
+    this.#chunks[at] = joined;
   }
 
   #consume(bytes: number): void {

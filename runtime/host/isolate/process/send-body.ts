@@ -5,7 +5,12 @@
  * I1  A body never passes `limits.maxResponseBytes`, nor, for an asker without streams, what one message carries.
  * I2  A stream that broke is told as broken; `onWhole` is called when every byte was sent.
  */
-import { type ErrorCode, type FunctionConfig, MAX_FRAME_BYTES } from "../../../../contracts/index.ts";
+import {
+  ByteQueue,
+  type ErrorCode,
+  type FunctionConfig,
+  MAX_FRAME_BYTES,
+} from "../../../../contracts/index.ts";
 import { headerValue, type Message, type Nats } from "../../../../nats/index.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Outbound, OutboundReceiver } from "./isolate-streams.ts";
@@ -122,14 +127,12 @@ function sendWhole({ reply, onWhole, onGone }: SendBodyOptions, exchange: Exchan
 
 /** For an asker that takes one message only. */
 function collect({ nats, message, reply, limits, openOutbound, onWhole, onBroken }: SendBodyOptions): Sent {
-  const chunks: Uint8Array[] = [];
+  const chunks = new ByteQueue();
   const room = Math.min(nats.maxPayload - replySize(reply), limits.maxResponseBytes);
-  let size = 0;
   const outbound = openOutbound({
     onChunk(bytes) {
       chunks.push(bytes);
-      size += bytes.byteLength;
-      if (size <= room) return outbound?.grant(bytes.byteLength);
+      if (chunks.byteLength <= room) return outbound?.grant(bytes.byteLength);
       outbound?.cancel();
       onBroken(
         "RESPONSE_TOO_LARGE",
@@ -138,7 +141,7 @@ function collect({ nats, message, reply, limits, openOutbound, onWhole, onBroken
     },
     onEnd(why) {
       if (why !== undefined) return onBroken("HANDLER_THREW", why);
-      message.respond(Buffer.concat(chunks, size), reply.headers);
+      message.respond(chunks.concat(), reply.headers);
       onWhole();
     },
   });

@@ -1,4 +1,5 @@
 /** An isolate's streams as what Node's own modules take and give. */
+import { ByteQueue } from "../../../../contracts/index.ts";
 import type { Inbound, IsolateStreams } from "./isolate-streams.ts";
 
 /** Bytes that the isolate may send ahead of whoever reads them. */
@@ -64,7 +65,7 @@ export function receiveFromIsolate(
   owner: number,
   id: unknown,
 ): AsyncGenerator<Uint8Array, void, void> | undefined {
-  const chunks: Uint8Array[] = [];
+  const chunks = new ByteQueue();
   let end: { why: string | undefined } | undefined;
   let wake: (() => void) | undefined;
   const outbound = streams.openOutbound(id, owner, {

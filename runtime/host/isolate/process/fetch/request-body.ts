@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { ByteQueue } from "../../../../../contracts/index.ts";
 import type { IsolateStreams } from "../isolate-streams.ts";
 
 /** Bytes that the isolate may send ahead of the connection. */
@@ -11,20 +12,33 @@ const WINDOW_BYTES = 256 * 1024;
 export function readFromIsolate(streams: IsolateStreams, owner: number, id: unknown): Readable | undefined {
   /** Granted, and not here yet. */
   let underWay = 0;
+  const waiting = new ByteQueue();
+  let isWanted = false;
+  let hasEnded = false;
+  const give = () => {
+    while (isWanted && waiting.byteLength > 0) isWanted = body.push(waiting.shift());
+    if (!hasEnded || waiting.byteLength > 0) return;
+    hasEnded = false;
+    body.push(null);
+  };
   const outbound = streams.openOutbound(id, owner, {
     onChunk(bytes) {
       underWay -= bytes.byteLength;
-      body.push(bytes);
+      waiting.push(bytes);
+      give();
     },
     onEnd(why) {
-      if (why === undefined) body.push(null);
-      else body.destroy(new RequestBodyBroke(why));
+      if (why !== undefined) return void body.destroy(new RequestBodyBroke(why));
+      hasEnded = true;
+      give();
     },
   });
   const body = new Readable({
     highWaterMark: 64 * 1024,
     read() {
-      const room = WINDOW_BYTES - underWay - body.readableLength;
+      isWanted = true;
+      give();
+      const room = WINDOW_BYTES - underWay - waiting.byteLength - body.readableLength;
       if (underWay > 0 && room < WINDOW_BYTES / 2) return;
       underWay += room;
       outbound?.grant(room);
