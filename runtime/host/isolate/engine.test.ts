@@ -106,6 +106,14 @@ describe("loading", () => {
     expect(await enter(sandbox)).toEqual({ kind: "uncaught", stack: expect.stringContaining("lost") });
     expect(await enter(sandbox)).toMatchObject({ kind: "uncaught" });
   });
+
+  it("tells in words of its own of a rejection with an object that is no error", async () => {
+    const { sandbox } = await load("export default () => { Promise.reject({}); return new Response() }");
+    expect(await enter(sandbox)).toEqual({
+      kind: "uncaught",
+      stack: "Error: what was thrown is an object, and no Error",
+    });
+  });
 });
 
 describe("the boundary", () => {

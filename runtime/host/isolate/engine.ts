@@ -308,9 +308,13 @@ function framesOf(error: Error): string {
   return stackOf(error).split("\n").slice(1).join("\n");
 }
 
+/** All that isolated-vm says of an object that is no error. */
+const NO_ERROR = /^Error: An object was thrown from supplied code within isolated-vm, but [^\n]*/;
+
 /** The part of a stack that is the function's own: isolated-vm appends the host's frames behind its boundary mark. */
 function stackOf(error: unknown): string {
-  const stack = String((error instanceof Error ? error.stack : undefined) ?? error);
+  const text = String((error instanceof Error ? error.stack : undefined) ?? error);
+  const stack = text.replace(NO_ERROR, "Error: what was thrown is an object, and no Error");
   const boundary = stack.indexOf("\n    at (<isolated-vm boundary>)");
   return boundary === -1 ? stack : stack.slice(0, boundary);
 }
