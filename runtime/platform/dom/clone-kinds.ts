@@ -3,6 +3,7 @@
 import { isObject } from "../webidl.ts";
 import { refuseCloning, registerCloneRule } from "./clone-rules.ts";
 import { DOMException, isDOMException } from "./dom-exception.ts";
+import { errorConstructors } from "./error-constructors.ts";
 
 /** Reads what only objects of one kind have; it throws for all others. */
 type Probe = (value: object) => unknown;
@@ -63,15 +64,6 @@ const hasSetFields = probeWith((value) => Reflect.apply(sizeOfSet, value, []));
 // A probe that fails is slow: the prototype is asked first.
 export const isMap = (value: object) => value instanceof Map && hasMapFields(value);
 export const isSet = (value: object) => value instanceof Set && hasSetFields(value);
-
-const errorConstructors: Readonly<Record<string, ErrorConstructor>> = {
-  EvalError,
-  RangeError,
-  ReferenceError,
-  SyntaxError,
-  TypeError,
-  URIError,
-};
 
 registerCloneRule<Error>(Error.prototype, {
   is: (value): value is Error => Error.isError(value) && !isDOMException(value),

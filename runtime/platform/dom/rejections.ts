@@ -4,6 +4,7 @@
  * in one entry only the first is told. `rejectionhandled` is never fired: nobody tells of that.
  */
 import { dispatch, globalListeners } from "./dispatch.ts";
+import { errorConstructors } from "./error-constructors.ts";
 import { eventState } from "./event.ts";
 import { PromiseRejectionEvent } from "./event-kinds.ts";
 
@@ -22,23 +23,13 @@ export function rejectedUnhandled(reason: unknown, isStack: boolean): boolean {
   return !dispatch(event, globalThis, globalListeners);
 }
 
-const constructors: Readonly<Record<string, ErrorConstructor>> = {
-  Error,
-  EvalError,
-  RangeError,
-  ReferenceError,
-  SyntaxError,
-  TypeError,
-  URIError,
-};
-
 function errorFromStack(stack: string): Error {
   const frames = stack.indexOf("\n    at ");
   const header = frames === -1 ? stack : stack.slice(0, frames);
   const [, name = "Error", message = ""] = /^([\w$.]+)(?:: (.*))?$/s.exec(header) ?? ["", "Error", header];
-  const known = Object.hasOwn(constructors, name) ? constructors[name] : undefined;
+  const known = Object.hasOwn(errorConstructors, name) ? errorConstructors[name] : undefined;
   const error = new (known ?? Error)(message);
-  if (known === undefined)
+  if (error.name !== name)
     Object.defineProperty(error, "name", { value: name, configurable: true, writable: true });
   Object.defineProperty(error, "stack", { value: stack, configurable: true, writable: true });
   return error;

@@ -67,18 +67,11 @@ const INCOMING_SETTINGS: RequestSettings = { ...DEFAULT_SETTINGS, redirect: "man
 /** Shown by the platform where it makes a request of trusted parts. */
 const INCOMING = Symbol("incoming");
 
-export class Request {
-  // Defined below, on the prototype.
-  declare readonly body: BodyMembers["body"];
-  declare readonly bodyUsed: BodyMembers["bodyUsed"];
-  declare readonly arrayBuffer: BodyMembers["arrayBuffer"];
-  declare readonly blob: BodyMembers["blob"];
-  declare readonly bytes: BodyMembers["bytes"];
-  declare readonly formData: BodyMembers["formData"];
-  declare readonly json: BodyMembers["json"];
-  declare readonly text: BodyMembers["text"];
-  declare readonly textStream: BodyMembers["textStream"];
+/** Defined below, on the prototype. */
+export interface Request extends BodyMembers {}
 
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: defineBodyMixin makes all of them
+export class Request {
   #method = "GET";
   #url = "";
   /** What came from the host, until somebody looks at the headers. */

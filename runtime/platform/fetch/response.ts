@@ -73,18 +73,11 @@ const NULL_BODY_STATUS = new Set([101, 103, 204, 205, 304]);
 const REDIRECT_STATUS = new Set([301, 302, 303, 307, 308]);
 const REASON_PHRASE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-export class Response {
-  // Defined below, on the prototype.
-  declare readonly body: BodyMembers["body"];
-  declare readonly bodyUsed: BodyMembers["bodyUsed"];
-  declare readonly arrayBuffer: BodyMembers["arrayBuffer"];
-  declare readonly blob: BodyMembers["blob"];
-  declare readonly bytes: BodyMembers["bytes"];
-  declare readonly formData: BodyMembers["formData"];
-  declare readonly json: BodyMembers["json"];
-  declare readonly text: BodyMembers["text"];
-  declare readonly textStream: BodyMembers["textStream"];
+/** Defined below, on the prototype. */
+export interface Response extends BodyMembers {}
 
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: defineBodyMixin makes all of them
+export class Response {
   #status = 200;
   #statusText = "";
   #type: ResponseType = "default";
