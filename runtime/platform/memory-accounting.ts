@@ -11,6 +11,7 @@
  *     at each entry; one that it keeps to itself counts with its first size, for ever. What grows within one entry is
  *     seen by the host, which looks at the whole process (process/watchdog.ts there).
  */
+import { getterOf } from "./buffer-source.ts";
 import { exportedMemories, firstPages } from "./wasm-memories.ts";
 
 type Constructor = new (...values: never[]) => object;
@@ -48,11 +49,6 @@ function tie(holder: object, bytes: number): void {
     setBallast(holder, ballast);
   }
   add(ballast, bytes);
-}
-
-function getterOf<T>(prototype: object, name: string): (holder: object) => T {
-  const get = getOwnPropertyDescriptor(prototype, name)?.get as () => T;
-  return (holder) => apply(get, holder, []);
 }
 
 function methodOf(prototype: object, name: string): (...values: unknown[]) => unknown {

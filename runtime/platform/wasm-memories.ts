@@ -2,7 +2,7 @@
  * The memories that a WebAssembly module has of its own: their first sizes are read from the bytes, as V8 tells nothing
  * of those that a module keeps to itself. What is no module, or not whole, has none here; V8 refuses it.
  */
-import { bytesOf } from "./raw-bytes.ts";
+import { anyBytesOf } from "./buffer-source.ts";
 
 const { apply, getOwnPropertyDescriptor } = Reflect;
 const { min } = Math;
@@ -17,7 +17,7 @@ const MAX_MEMORIES = 100_000;
 
 /** The pages that each memory begins with. */
 export function firstPages(source: unknown): Uint32Array {
-  const bytes = bytesOf(source);
+  const bytes = anyBytesOf(source);
   let at = HEADER_BYTES;
   /** An unsigned LEB128 number. */
   const number = (): number => {

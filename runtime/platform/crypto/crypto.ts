@@ -1,7 +1,7 @@
+import { bytesOf, typedArrayKind } from "../buffer-source.ts";
 import { DOMException } from "../dom/dom-exception.ts";
 import { QuotaExceededError } from "../dom/quota-exceeded-error.ts";
 import { asInterface, requireArguments } from "../webidl.ts";
-import { bytesOf, typedArrayKind } from "./buffer-source.ts";
 import { randomBytes, randomUuid } from "./random.ts";
 import { type SubtleCrypto, subtle } from "./subtle-crypto.ts";
 

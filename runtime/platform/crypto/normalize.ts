@@ -1,9 +1,9 @@
 /** Reads the arguments of SubtleCrypto as Web IDL and "algorithm normalization" say, into data that can cross. */
 import type { Data } from "../boundary.ts";
+import { bytesOf, copyOfBytes, typedArrayKind } from "../buffer-source.ts";
 import { DOMException } from "../dom/dom-exception.ts";
 import { conversions, toDOMString } from "../webidl.ts";
 import { findAlgorithm, type Member, type Operation } from "./algorithms.ts";
-import { bytesOf, copyOfBytes, typedArrayKind } from "./buffer-source.ts";
 import { idOfKey } from "./crypto-key.ts";
 
 /** The members that an operation asks for, `name` among them; a key is its id. */

@@ -3,8 +3,8 @@
  * further checks, with its own Web Cryptography.
  */
 import type { Data } from "../boundary.ts";
+import { isBufferSource, toBufferSource } from "../buffer-source.ts";
 import { asInterface, conversions, requireArguments, toEnum, toSequence } from "../webidl.ts";
-import { isBufferSource, toBufferSource } from "./buffer-source.ts";
 import { type CryptoKey, createKey, idOfKey, type KeyDescription } from "./crypto-key.ts";
 import { callCrypto } from "./host-crypto.ts";
 import { toJsonWebKey } from "./jwk.ts";

@@ -1,20 +1,24 @@
 /** Cloning array buffers and the views of them. */
+import {
+  getterOf,
+  isArrayBuffer as isBuffer,
+  typedArrayKind,
+  typedArrayPrototype,
+} from "../buffer-source.ts";
 import { DOMException } from "./dom-exception.ts";
 
 interface ViewConstructor {
   new (buffer: ArrayBuffer, offset: number, length?: number): ArrayBufferView;
 }
 
-const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype) as object;
-const nameOfTypedArray = getter(typedArrayPrototype, Symbol.toStringTag);
 const keysOfTypedArray = Uint8Array.prototype.keys;
-const lengthOfTypedArray = getter(typedArrayPrototype, "length");
-const bufferOfTypedArray = getter(typedArrayPrototype, "buffer");
-const offsetOfTypedArray = getter(typedArrayPrototype, "byteOffset");
-const bufferOfDataView = getter(DataView.prototype, "buffer");
-const offsetOfDataView = getter(DataView.prototype, "byteOffset");
-const lengthOfDataView = getter(DataView.prototype, "byteLength");
-const byteLength = getter(ArrayBuffer.prototype, "byteLength");
+const lengthOfTypedArray = getterOf<number>(typedArrayPrototype, "length");
+const bufferOfTypedArray = getterOf<ArrayBufferLike>(typedArrayPrototype, "buffer");
+const offsetOfTypedArray = getterOf<number>(typedArrayPrototype, "byteOffset");
+const bufferOfDataView = getterOf<ArrayBufferLike>(DataView.prototype, "buffer");
+const offsetOfDataView = getterOf<number>(DataView.prototype, "byteOffset");
+const lengthOfDataView = getterOf<number>(DataView.prototype, "byteLength");
+const byteLength = getterOf<number>(ArrayBuffer.prototype, "byteLength");
 
 const viewConstructors = new Map<unknown, ViewConstructor>(
   Object.getOwnPropertyNames(globalThis)
@@ -26,24 +30,14 @@ const viewConstructors = new Map<unknown, ViewConstructor>(
     .map((value) => [(value as { name: string }).name, value as ViewConstructor]),
 );
 
-function getter(prototype: object, name: string | symbol): (receiver: unknown) => unknown {
-  const get = Object.getOwnPropertyDescriptor(prototype, name)?.get;
-  return (receiver) => Reflect.apply(get as () => unknown, receiver, []);
-}
-
+/** A probe that fails is slow: the prototype is asked first. */
 export function isArrayBuffer(value: unknown): value is ArrayBuffer {
-  if (!(value instanceof ArrayBuffer)) return false;
-  try {
-    byteLength(value);
-    return true;
-  } catch {
-    return false;
-  }
+  return value instanceof ArrayBuffer && isBuffer(value);
 }
 
 export function cloneArrayBuffer(buffer: ArrayBuffer): ArrayBuffer {
   if (buffer.detached) throw new DOMException("A detached ArrayBuffer cannot be cloned", "DataCloneError");
-  const length = byteLength(buffer) as number;
+  const length = byteLength(buffer);
   const copy = buffer.resizable
     ? new ArrayBuffer(length, { maxByteLength: buffer.maxByteLength })
     : new ArrayBuffer(length);
@@ -58,7 +52,7 @@ export interface ViewShape {
 }
 
 export function viewShapeOf(view: ArrayBufferView): ViewShape {
-  const name = nameOfTypedArray(view);
+  const name = typedArrayKind(view);
   const View = name === undefined ? (DataView as ViewConstructor) : viewConstructors.get(name);
   if (View === undefined) throw new DOMException(`A ${name} cannot be cloned`, "DataCloneError");
   const isInBounds = () => {
@@ -74,10 +68,10 @@ export function viewShapeOf(view: ArrayBufferView): ViewShape {
   if (!isInBounds())
     throw new DOMException("A view that is out of its buffer's bounds cannot be cloned", "DataCloneError");
   const isDataView = name === undefined;
-  const buffer = (isDataView ? bufferOfDataView : bufferOfTypedArray)(view) as ArrayBufferLike;
-  const offset = (isDataView ? offsetOfDataView : offsetOfTypedArray)(view) as number;
+  const buffer = (isDataView ? bufferOfDataView : bufferOfTypedArray)(view);
+  const offset = (isDataView ? offsetOfDataView : offsetOfTypedArray)(view);
   const lengthOf = isDataView ? lengthOfDataView : lengthOfTypedArray;
-  const length = lengthOf(view) as number;
+  const length = lengthOf(view);
   const bytes = isDataView ? 1 : (View as unknown as { BYTES_PER_ELEMENT: number }).BYTES_PER_ELEMENT;
   const hasFollowed = () => isInBounds() && lengthOf(view) !== length;
   const tracks = isArrayBuffer(buffer) && buffer.resizable && tracksLength(buffer, bytes, hasFollowed);

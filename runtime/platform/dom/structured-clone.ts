@@ -7,6 +7,7 @@
  *     something that is transferred waits in a `Later`, and is put in its place at the end.
  * I3  A `Proxy` cannot be told from what it stands for: it is cloned as that, where the standard refuses it.
  */
+
 import { isObject, requireArguments, toDictionary, toSequence } from "../webidl.ts";
 import { cloneArrayBuffer, isArrayBuffer, type ViewShape, viewShapeOf } from "./clone-buffers.ts";
 import { elementsOfSet, entriesOfMap, isMap, isOfLateKind, isSet } from "./clone-kinds.ts";

@@ -1,5 +1,5 @@
+import { copyOfFixedBytes, isBufferSource } from "../buffer-source.ts";
 import { type Blob, isBlob } from "../file/blob.ts";
-import { isBufferSource, takeCopy } from "../file/buffer-source.ts";
 import { type FormData, formDataEntries, isFormData } from "../file/form-data.ts";
 import { serialiseMultipart } from "../file/multipart-serialise.ts";
 import { ReadableStream } from "../streams.ts";
@@ -31,7 +31,6 @@ export function extractBody(init: unknown): Extracted {
     const stream = init instanceof ReadableStream ? init : ReadableStream.from(init);
     return { body: new Body(stream), contentType: undefined };
   }
-  if (isBufferSource(init)) return { body: new Body(takeCopy(init, "The body")), contentType: undefined };
   if (isBlob(init)) return { body: new Body(init), contentType: init.type === "" ? undefined : init.type };
   if (isFormData(init)) {
     const { blob, contentType } = serialiseMultipart(formDataEntries(init));
@@ -42,6 +41,8 @@ export function extractBody(init: unknown): Extracted {
       body: new Body(init.toString()),
       contentType: "application/x-www-form-urlencoded;charset=UTF-8",
     };
+  if (isBufferSource(init))
+    return { body: new Body(copyOfFixedBytes(init, "The body")), contentType: undefined };
   return textBody(init);
 }
 

@@ -6,12 +6,13 @@
  *     blob that is made of blobs, share the pieces of what they were made of.
  * I2  What leaves a blob is a copy.
  */
+
+import { copyOfFixedBytes, isBufferSource } from "../buffer-source.ts";
 import { decodeUtf8, encodeUtf8 } from "../encoding.ts";
 import { type ByteSource, inboundStream } from "../inbound-stream.ts";
 import { showFields } from "../inspection.ts";
 import type { ReadableStream } from "../streams.ts";
 import { asInterface, conversions, toDictionary, toDOMString, toEnum, toSequence } from "../webidl.ts";
-import { isBufferSource, takeCopy } from "./buffer-source.ts";
 import { textStreamOf } from "./text-stream.ts";
 
 export type Piece = Uint8Array<ArrayBuffer>;
@@ -160,7 +161,7 @@ function convertParts(blobParts: unknown): ConvertedPart[] {
   const parts: ConvertedPart[] = [];
   for (const part of toSequence(blobParts, "Blob: the parts")) {
     if (isBlob(part)) parts.push(blobPieces(part));
-    else if (isBufferSource(part)) parts.push(takeCopy(part, "Blob: a part"));
+    else if (isBufferSource(part)) parts.push(copyOfFixedBytes(part, "Blob: a part"));
     else parts.push(toDOMString(part, "Blob: a part").toWellFormed());
   }
   return parts;
