@@ -151,6 +151,25 @@ describe("a handler that allocates without end", () => {
     expect(await world.call(`/${name}`)).toMatchObject({ status: 200, text: "good" });
   });
 
+  it("under other requests: all of them fail, and the log says it once for each instance", async () => {
+    const fill = `const kept = []; for (;;) kept.push({ at: kept.length });`;
+    await world.push("shared", sourceOf(fill), { limits: { cpuMs: 10_000, memoryMb: 32 } });
+    expect(await world.call("/shared")).toMatchObject({ status: 200 });
+    const answers = await Promise.all(Array.from({ length: 5 }, () => world.call("/shared?bad")));
+    for (const { status, code } of answers) expect([status, code]).toEqual([502, "MEMORY_LIMIT"]);
+    // Its log is behind what was said of the instances.
+    await loggedLine("shared", /^MEMORY_LIMIT: it used more than 32 MB/);
+    await world.push(
+      "shared",
+      `export default () => { console.log("at last"); return new Response("good"); };`,
+    );
+    await eventually(async () => expect(await world.call("/shared")).toMatchObject({ text: "good" }));
+    await loggedLine("shared", /^at last$/);
+    const told = (await world.logs("shared")).filter(({ message }) => message.startsWith("MEMORY_LIMIT"));
+    const instances = new Set(told.map(({ instance_id }) => instance_id));
+    expect(told).toHaveLength(instances.size);
+  });
+
   it("in a buffer: the log says where, and a handler that catches the error goes on", async () => {
     const grab = `const kept = []; for (;;) kept.push(new Uint8Array(1 << 20).fill(1));`;
     const limits = { cpuMs: 10_000, memoryMb: 32 };

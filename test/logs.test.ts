@@ -96,7 +96,7 @@ describe("log lines", () => {
     expect(kept).toEqual(kept.toSorted((one, other) => one - other));
     expect(lines.at(-1)).toMatchObject({
       level: "warn",
-      message: `LOG_LIMIT: ${1_000 - kept.length} log lines were dropped: more than limits.logBytesPerSecond (20480 bytes)`,
+      message: `LOG_LIMIT: ${1_000 - kept.length} log lines of ${256 * (1_000 - kept.length)} bytes were dropped: more than limits.logBytesPerSecond (20480 bytes)`,
     });
   });
 });

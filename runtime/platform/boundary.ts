@@ -91,7 +91,7 @@ export const PostOp = {
   socketMessage: 17,
   /** (request id, code, reason): the function closes it. */
   socketClose: 18,
-  /** (): memory that V8 does not count has grown beyond what the isolate may have (memory-accounting.ts). */
+  /** (bytes of WebAssembly's memories): memory that V8 does not count has grown beyond what the isolate may have (memory-accounting.ts). */
   overMemory: 19,
 } as const;
 

@@ -14,7 +14,7 @@ import { resolveHandler } from "./handler.ts";
 import { dropCallsOf, settleCall } from "./host-call.ts";
 import { connectHost, postToHost } from "./host-link.ts";
 import { endInbound, pushInbound } from "./inbound.ts";
-import { accountMemory, measureMemories } from "./memory-accounting.ts";
+import { accountMemory, measuredBytes, measureMemories } from "./memory-accounting.ts";
 import { cancelOutbound, grantOutbound } from "./outbound.ts";
 import { setOwner } from "./owner.ts";
 import { abortRequest, serveRequest, useHandler } from "./serve.ts";
@@ -80,7 +80,7 @@ function isWithinMemory(): boolean {
     measureMemories();
     return true;
   } catch {
-    postToHost(PostOp.overMemory);
+    postToHost(PostOp.overMemory, measuredBytes());
     return false;
   }
 }

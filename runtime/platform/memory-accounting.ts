@@ -237,6 +237,16 @@ function named<T extends object>(method: T, name: string, length: number): T {
   return method;
 }
 
+/** Bytes of all memories that are measured. */
+export function measuredBytes(): number {
+  let bytes = 0;
+  for (let one = watched.first; one !== undefined; one = one.next) {
+    const memory = apply(deref, one.memory, []) as object | undefined;
+    if (memory !== undefined) bytes += lengthOf(memory);
+  }
+  return bytes;
+}
+
 /** Measures the memories that grow by themselves. Throws a RangeError where there is no room for what they have become. */
 export function measureMemories(): void {
   let before: NonNullable<Watched> | undefined;

@@ -14,6 +14,8 @@ export interface CpuAccounts {
   open(owner: number): void;
   /** Milliseconds that the next entry on behalf of a request may take; 0: it has used up all. */
   allowance(owner: number): number;
+  /** Milliseconds that a request may use, and has used; of what is not open, those of an entry. */
+  balance(owner: number): { budgetMs: number; usedMs: number };
   /** An entry has ended: the isolate's CPU clock, in milliseconds. Returns what the owner has used by now. */
   charge(owner: number, clockMs: number): number;
   /** The host has worked for a request. Returns what the owner has used by now. */
@@ -45,6 +47,11 @@ export function createCpuAccounts(cpuMs: number): CpuAccounts {
       const account = accounts.get(owner);
       if (account === undefined) return exhausted.has(owner) ? 0 : cpuMs;
       return Math.max(0, budgetOf(account) - account.usedMs);
+    },
+    balance(owner) {
+      const account = accounts.get(owner);
+      if (account === undefined) return { budgetMs: cpuMs, usedMs: 0 };
+      return { budgetMs: budgetOf(account), usedMs: account.usedMs };
     },
     charge(owner, clockMs) {
       const spentMs = Math.max(0, clockMs - lastClockMs);

@@ -15,14 +15,25 @@ import type { Watchdog, Watched } from "./watchdog.ts";
 export interface EntriesOptions {
   limits: Pick<Limits, "cpuMs" | "memoryMb">;
   watchdog: Watchdog;
-  /** An entry has ended. */
-  onEnd(outcome: EntryOutcome, owner: number): void;
+  /** An entry has ended, and not well. */
+  onEnd(outcome: EntryOutcome, owner: number, usage: EntryUsage): void;
   /** A request has used up its time in many stretches. */
-  onOverdrawn(owner: number, usedMs: number): void;
+  onOverdrawn(owner: number, usedMs: number, budgetMs: number): void;
   /** The entry that runs goes on after its time. */
-  onLate(owner: number): void;
+  onLate(owner: number, usage: EntryUsage): void;
   /** The process has grown by so many bytes while the isolate was at work. */
   onGrowth(bytes: number): void;
+}
+
+/** What an entry has taken. */
+export interface EntryUsage {
+  /** How long it ran. */
+  ranMs: number;
+  /** The CPU time that its request may use, and has used by now as far as that is known. */
+  budgetMs: number;
+  usedMs: number;
+  /** What the process has grown by meanwhile, where that is known. */
+  grownBytes: number | undefined;
 }
 
 /** Enough for the isolate to have something to go on with while the host hears of what it has done. */
@@ -50,7 +61,10 @@ export class Entries {
     this.#watched = watchdog.watch({
       memoryMb: limits.memoryMb,
       leftMs: () => this.#cpu.allowance(this.#owner),
-      onLate: () => options.onLate(this.#owner),
+      onLate: () => {
+        const owner = this.#owner;
+        options.onLate(owner, { ...this.#cpu.balance(owner), ...this.#running() });
+      },
       onGrowth: options.onGrowth,
     });
   }
@@ -92,12 +106,19 @@ export class Entries {
     this.#entering.push(owner);
     this.#watched.begin(allowedMs);
     const outcome = await sandbox.enter(Math.ceil(Math.max(allowedMs, this.#shortestMs)), ...message);
+    const running = outcome.kind === "ok" ? undefined : this.#running();
     this.#watched.end();
     this.#entering.shift();
     if (this.#waiting.length > 0) this.#letIn();
     const usedMs = this.#cpu.charge(owner, sandbox.cpuMs());
-    this.#options.onEnd(outcome, owner);
-    if (outcome.kind === "ok") this.#look(owner, usedMs);
+    if (running === undefined) return this.#look(owner, usedMs);
+    const { budgetMs } = this.#cpu.balance(owner);
+    this.#options.onEnd(outcome, owner, { ...running, budgetMs, usedMs });
+  }
+
+  #running(): Pick<EntryUsage, "ranMs" | "grownBytes"> {
+    const { ranMs, grownBytes } = this.#watched;
+    return { ranMs, grownBytes };
   }
 
   #letIn(): void {
@@ -112,7 +133,8 @@ export class Entries {
   }
 
   #look(owner: number, usedMs: number): void {
-    if (owner !== 0 && this.#cpu.allowance(owner) === 0) this.#options.onOverdrawn(owner, usedMs);
+    if (owner === 0 || this.#cpu.allowance(owner) > 0) return;
+    this.#options.onOverdrawn(owner, usedMs, this.#cpu.balance(owner).budgetMs);
   }
 
   /** A request begins. */

@@ -77,7 +77,7 @@ describe("a log", () => {
       await vi.advanceTimersByTimeAsync(1_000);
       expect(messages().slice(40)).toEqual([
         "CPU_LIMIT: told all the same",
-        "LOG_LIMIT: 65 log lines were dropped: more than limits.logBytesPerSecond (10240 bytes)",
+        "LOG_LIMIT: 65 log lines of 15360 bytes or more were dropped: more than limits.logBytesPerSecond (10240 bytes)",
       ]);
       log.write("info", "again", undefined);
       expect(messages().at(-1)).toBe("again");
@@ -85,7 +85,7 @@ describe("a log", () => {
       const kept = messages().length;
       log.close();
       expect(messages().slice(kept)).toEqual([
-        expect.stringMatching(/^LOG_LIMIT: \d+ log lines were dropped/),
+        expect.stringMatching(/^LOG_LIMIT: \d+ log lines of \d+ bytes were dropped/),
       ]);
       await vi.advanceTimersByTimeAsync(5_000);
       expect(messages()).toHaveLength(kept + 1);

@@ -68,6 +68,9 @@ export function createFunctionLog(options: FunctionLogOptions): FunctionLog {
   const budget = createLogBudget(logBytesPerSecond);
   const waiting: Written[] = [];
   let droppedLines = 0;
+  let droppedBytes = 0;
+  /** The isolate has held back others, of which it told the number only. */
+  let hasUnmeasured = false;
   let notice: NodeJS.Timeout | undefined;
 
   const publish = ({ level, text, requestId, at }: Written) => {
@@ -103,12 +106,18 @@ export function createFunctionLog(options: FunctionLogOptions): FunctionLog {
     notice = undefined;
     if (droppedLines === 0) return;
     const limit = `more than limits.logBytesPerSecond (${logBytesPerSecond} bytes)`;
-    const text = `LOG_LIMIT: ${droppedLines} log ${droppedLines === 1 ? "line was" : "lines were"} dropped: ${limit}`;
+    const lines = `${droppedLines} log ${droppedLines === 1 ? "line" : "lines"}`;
+    const bytes = `${droppedBytes} bytes${hasUnmeasured ? " or more" : ""}`;
+    const text = `LOG_LIMIT: ${lines} of ${bytes} ${droppedLines === 1 ? "was" : "were"} dropped: ${limit}`;
     droppedLines = 0;
+    droppedBytes = 0;
+    hasUnmeasured = false;
     append({ level: "warn", text, requestId: undefined, at: new Date() });
   };
-  const drop = (lines: number) => {
+  const drop = (lines: number, bytes: number | undefined) => {
     droppedLines += lines;
+    droppedBytes += bytes ?? 0;
+    hasUnmeasured ||= bytes === undefined;
     notice ??= setTimeout(tellDropped, NOTICE_MS);
   };
 
@@ -116,12 +125,13 @@ export function createFunctionLog(options: FunctionLogOptions): FunctionLog {
     write(level, text, requestId) {
       const known = LOG_LEVELS.find((candidate) => candidate === level) ?? "info";
       const own = cut(String(text));
-      if (!budget.take(Buffer.byteLength(own) + LINE_OVERHEAD_BYTES)) return drop(1);
+      const bytes = Buffer.byteLength(own);
+      if (!budget.take(bytes + LINE_OVERHEAD_BYTES)) return drop(1, bytes);
       append({ level: known, text: own, requestId, at: new Date() });
     },
     say: (text, requestId) => append({ level: "error", text: cut(text), requestId, at: new Date() }),
     dropped(count) {
-      if (typeof count === "number" && count > 0 && Number.isSafeInteger(count)) drop(count);
+      if (typeof count === "number" && count > 0 && Number.isSafeInteger(count)) drop(count, undefined);
     },
     close: tellDropped,
   };

@@ -28,7 +28,7 @@ import { AbortKind, EnterOp, FailureKind, PostOp } from "../../../platform/bound
 import type { StartOutcome } from "../../host.ts";
 import type { EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import type { InspectorChannel } from "../inspector-channel.ts";
-import { Entries } from "./entries.ts";
+import { Entries, type EntryUsage } from "./entries.ts";
 import { createFunctionLog, type FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
 import { registerInstance } from "./instance-service.ts";
@@ -127,6 +127,8 @@ class LiveInstance implements Instance {
   readonly #words;
   /** Why the start was ended, where it took too much memory. */
   #outgrown: LoadFailure | undefined;
+  /** What was told to have ended every request. */
+  #toldOfAll: ErrorCode | undefined;
   #phase: Phase = "starting";
   #sandbox: Sandbox | undefined;
   #service: MicroService | undefined;
@@ -142,9 +144,9 @@ class LiveInstance implements Instance {
     this.#entries = new Entries({
       ...options,
       limits,
-      onEnd: (outcome, owner) => this.#settle(outcome, owner),
-      onOverdrawn: (owner, usedMs) => this.#overdraw(owner, usedMs),
-      onLate: (owner) => this.#lose("CPU_LIMIT", this.#words.notInterrupted(), owner),
+      onEnd: (...end) => this.#settle(...end),
+      onOverdrawn: (...how) => this.#overdraw(...how),
+      onLate: (owner, usage) => this.#lose("CPU_LIMIT", this.#words.notInterrupted(usage), owner),
       onGrowth: (bytes) => this.#outgrow(bytes),
     });
     this.#requests = createOpenRequests({
@@ -195,7 +197,7 @@ class LiveInstance implements Instance {
       case PostOp.socketClose:
         return this.#requests.socketClose(Number(a), b, c);
       case PostOp.overMemory:
-        return this.#lose("MEMORY_LIMIT", this.#words.wasmGrown());
+        return this.#lose("MEMORY_LIMIT", this.#words.wasmGrown(a));
       case PostOp.background:
         return this.#requests.beginBackground(Number(a));
       case PostOp.backgroundDone:
@@ -283,10 +285,10 @@ class LiveInstance implements Instance {
    * A request, or its work in the background, has used up its time in many short stretches. Its isolate is whole: only the
    * request ends, with all that it has begun.
    */
-  #overdraw(id: number, usedMs: number): void {
+  #overdraw(id: number, usedMs: number, budgetMs: number): void {
     if (this.#requests.isOver(id)) return;
     const requestId = this.#requests.requestIdOf(id);
-    this.#log.write("error", `CPU_LIMIT: ${this.#words.overdrawn(usedMs)}`, requestId);
+    this.#log.write("error", `CPU_LIMIT: ${this.#words.overdrawn(usedMs, budgetMs)}`, requestId);
     this.#entries.exhaust(id);
     this.#requests.fail(id, "CPU_LIMIT");
     this.#requests.endBackground(id);
@@ -320,7 +322,7 @@ class LiveInstance implements Instance {
   }
 
   /** What an entry's end means for the requests and for the instance. */
-  #settle(outcome: EntryOutcome, owner: number) {
+  #settle(outcome: EntryOutcome, owner: number, usage: EntryUsage) {
     const id = owner === 0 ? undefined : owner;
     // What ends an entry while the module is still being evaluated is how its load ends: that is told there.
     if (this.#phase === "starting") return;
@@ -331,16 +333,20 @@ class LiveInstance implements Instance {
       case "uncaught":
         return this.#log.write("error", outcome.stack, this.#requests.requestIdOf(id));
       case "cpu-limit":
-        return this.#condemn("CPU_LIMIT", id, this.#words.looped(outcome.stack));
+        return this.#condemn("CPU_LIMIT", id, this.#words.looped(usage, outcome.stack));
       case "memory-limit":
-        return this.#lose("MEMORY_LIMIT", this.#words.overMemory());
+        return this.#lose("MEMORY_LIMIT", this.#words.overMemory(usage.grownBytes));
     }
   }
 
   /** The sandbox cannot be trusted any more: nothing new enters it. Without an `id` every open request is concerned. */
   #condemn(code: ErrorCode, id: number | undefined, why: string): void {
     if (this.#phase === "gone") return;
-    this.#log.say(`${code}: ${why}`, this.#requests.requestIdOf(id));
+    // Every entry that was with V8 ends by the limit that one of them met: that of all requests is told once.
+    if (id !== undefined || this.#toldOfAll !== code) {
+      this.#log.say(`${code}: ${why}`, this.#requests.requestIdOf(id));
+    }
+    if (id === undefined) this.#toldOfAll = code;
     if (id === undefined) this.#requests.failAll(code);
     else this.#requests.fail(id, code);
     if (this.#phase === "condemned") return;

@@ -23,6 +23,7 @@ export async function loadFunction(
 ): Promise<LoadFailure | undefined> {
   const late = Promise.withResolvers<"late">();
   const { startMs } = config.limits;
+  const startedAt = performance.now();
   const timer = setTimeout(() => late.resolve("late"), startMs);
   const loading = sandbox.load({
     code: new TextDecoder().decode(bundle),
@@ -35,15 +36,16 @@ export async function loadFunction(
   if (outcome === "late") {
     return {
       code: "START_LIMIT",
-      message: `the module's top level was not done after limits.startMs (${startMs} ms)`,
+      message: `the module's top level was not done after ${Math.round(performance.now() - startedAt)} ms; limits.startMs is ${startMs} ms`,
     };
   }
-  return outcome.kind === "ok" ? undefined : describeFailure(outcome, config);
+  return outcome.kind === "ok" ? undefined : describeFailure(outcome, config, sandbox.cpuMs());
 }
 
 function describeFailure(
   outcome: Exclude<LoadOutcome, { kind: "ok" }>,
   { limits }: FunctionConfig,
+  usedMs: number,
 ): LoadFailure {
   switch (outcome.kind) {
     case "no-handler":
@@ -51,12 +53,12 @@ function describeFailure(
     case "cpu-limit":
       return {
         code: "CPU_LIMIT",
-        message: `the module's top level ran longer than limits.cpuMs allows (${limits.cpuMs} ms)`,
+        message: `the module's top level used ${Math.round(usedMs)} ms of CPU time; limits.cpuMs is ${limits.cpuMs} ms`,
       };
     case "memory-limit":
       return {
         code: "MEMORY_LIMIT",
-        message: `the module's top level used more than limits.memoryMb allows (${limits.memoryMb} MB)`,
+        message: `the module's top level used more than ${limits.memoryMb} MB; limits.memoryMb is ${limits.memoryMb} MB`,
       };
     case "disposed":
       return { code: "INSTANCE_DRAINING", message: "the host stopped meanwhile" };

@@ -15,6 +15,7 @@ import { createBackgroundWork } from "./background-work.ts";
 import { Exchange } from "./exchange.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import type { IsolateStreams } from "./isolate-streams.ts";
+import { unansweredWords } from "./limit-words.ts";
 import type { Open } from "./open-request.ts";
 import {
   isEventStream,
@@ -168,7 +169,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     end();
   };
   const onDeadline = (id: number, waitMs: number) => {
-    const why = `no answer within ${waitMs} ms (limits.timeoutMs is ${limits.timeoutMs} ms)`;
+    const why = unansweredWords(requests.get(id), waitMs, limits.timeoutMs);
     giveUp(id, AbortKind.deadline, () => failWith(id, "DEADLINE_EXCEEDED", why));
   };
   const waitForBody = (id: number, waitMs: number) =>

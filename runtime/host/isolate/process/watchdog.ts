@@ -28,6 +28,10 @@ export interface WatchOptions {
 export interface Watched {
   /** An entry that may take so long is asked for. */
   begin(allowedMs: number): void;
+  /** How long the entry that runs has been at it, in milliseconds. */
+  readonly ranMs: number;
+  /** What the process has grown by meanwhile, where that was looked at. */
+  readonly grownBytes: number | undefined;
   /** The entry that was begun first of those that have not ended is over. */
   end(): void;
   /** The isolate is gone. */
@@ -42,7 +46,7 @@ export interface WatchdogOptions {
 const nothing = () => undefined;
 /** Sees nothing. */
 export const UNWATCHED: Watchdog = {
-  watch: () => ({ begin: nothing, end: nothing, close: nothing }),
+  watch: () => ({ begin: nothing, ranMs: 0, grownBytes: undefined, end: nothing, close: nothing }),
 };
 
 const TICK_MS = 20;
@@ -61,6 +65,7 @@ interface Work extends WatchOptions {
   allowed: number[];
   since: number;
   rssBefore: number | undefined;
+  rssLatest: number | undefined;
   /** Since its time was up. */
   lateTicks: number;
   isToldLate: boolean;
@@ -91,7 +96,10 @@ export function createWatchdog({
   };
   const lookAtMemory = (long: Work[]) => {
     const bytes = rss();
-    for (const work of long) work.rssBefore ??= bytes;
+    for (const work of long) {
+      work.rssBefore ??= bytes;
+      work.rssLatest = bytes;
+    }
     const grown = bytes - Math.min(...long.map(({ rssBefore = bytes }) => rssBefore));
     const allowed = long.reduce((sum, { memoryMb }) => sum + memoryMb * MEMORY_FACTOR * MIB, SLACK_BYTES);
     if (grown <= allowed) return;
@@ -112,6 +120,7 @@ export function createWatchdog({
   const rest = (work: Work) => {
     work.since = now();
     work.rssBefore = undefined;
+    work.rssLatest = undefined;
     work.lateTicks = 0;
     work.isToldLate = false;
   };
@@ -123,6 +132,7 @@ export function createWatchdog({
         allowed: [],
         since: 0,
         rssBefore: undefined,
+        rssLatest: undefined,
         lateTicks: 0,
         isToldLate: false,
         isTold: false,
@@ -133,6 +143,14 @@ export function createWatchdog({
           rest(work);
           atWork.add(work);
           timer ??= setInterval(tick, TICK_MS);
+        },
+        get ranMs() {
+          return now() - work.since;
+        },
+        get grownBytes() {
+          const { rssBefore, rssLatest } = work;
+          if (rssBefore === undefined || rssLatest === undefined) return undefined;
+          return rssLatest > rssBefore ? rssLatest - rssBefore : undefined;
         },
         end() {
           work.allowed.shift();
