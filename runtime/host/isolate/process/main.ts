@@ -181,15 +181,11 @@ const RETIRE_GRACE_MS = 30_000;
 function retire(reason: string, sandbox: Sandbox | undefined, graceMs = RETIRE_GRACE_MS): void {
   const guilty = sandbox && owners.get(sandbox);
   send({ type: "retiring", guilty, reason });
-  isBroken = true;
   void stop(graceMs);
 }
 
 /** One that goes on takes more memory all the time: what the others are at has little time. */
 const RUNAWAY_GRACE_MS = 2_000;
-
-/** A thread of an isolate sleeps for ever: an end in order would wait for it. */
-let isBroken = false;
 
 const USAGE_MS = 5_000;
 
@@ -211,9 +207,9 @@ async function stopOnce(graceMs: number): Promise<void> {
   running?.peers.close();
   running?.presence.close();
   await running?.nats.close();
-  // An isolate that ran out of memory while a debugger was attached never ends its thread, which an exit waits for.
-  if (!isBroken && running?.isInspected !== true) process.exit(0);
-  // What was sent last has to leave the process first.
+  // Not by `process.exit`: that takes V8 apart while the threads of isolates that were disposed still end theirs, and
+  // crashes; and one whose thread sleeps, or has a debugger attached, it would wait for. What was sent last has to leave
+  // the process first.
   if (process.connected)
     await new Promise<void>((resolve) =>
       process.send?.({ type: "ended" } satisfies FromHost, () => resolve()),
