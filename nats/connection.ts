@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { credsAuthenticator, type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
-import { messageOf, NarunError } from "../contracts/index.ts";
+import { DATA_FRAME_PREFIX, messageOf, NarunError } from "../contracts/index.ts";
 import { type Headers, toMsgHeaders } from "./headers.ts";
 import { type Message, toMessage } from "./message.ts";
 import { createOutbox } from "./outbox.ts";
@@ -8,6 +8,7 @@ import { createRequester, type PendingReply } from "./requester.ts";
 import { DataFrames } from "./transport/data-frames.ts";
 import type { FrameSink } from "./transport/splitter.ts";
 import { connect } from "./transport/transport.ts";
+import { Writer } from "./transport/writer.ts";
 
 export interface NatsOptions {
   /** One server or several, comma-separated. Default `nats://127.0.0.1:4222`. */
@@ -74,7 +75,10 @@ export interface Nats {
     headers: Headers,
     onReply: (message: Message) => void,
   ): PendingReply;
-  /** Sends bytes of a stream (transport/data-frames.ts): they stay as they are until they have left. */
+  /**
+   * Sends bytes of a stream at once: they stay as they are until they have left. While NATS is away they are dropped: the
+   * stream breaks when it is back.
+   */
   sendData(subject: string, seq: number, bytes: Uint8Array, onSent?: () => void): void;
   /** Shows the data frames that come on a subject, which is subscribed to, to `sink`; returns what ends that. */
   takeData(subject: string, sink: FrameSink): () => void;
@@ -142,8 +146,10 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     state = next;
     for (const listener of [...listeners]) listener(next);
   };
+  const writer = new Writer(connection);
   const outbox = createOutbox({
     connection,
+    writer,
     isAway: () => state === "reconnecting",
     onError: onHandlerError,
   });
@@ -180,7 +186,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return () => listeners.delete(listener);
     },
     publish(subject, data, headers) {
-      outbox.publish(subject, data, headers === undefined ? {} : { headers: toMsgHeaders(headers) });
+      outbox.publish(subject, data, { headers });
     },
     subscribe(subject, handle, { queue } = {}) {
       const subscription = connection.subscribe(subject, {
@@ -217,7 +223,9 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       }
     },
     send: requester.send,
-    sendData: (subject, seq, bytes, onSent) => frames.send(subject, seq, bytes, onSent),
+    sendData(subject, seq, payload, onSent) {
+      writer.write({ subject, fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
+    },
     takeData: (subject, sink) => frames.take(subject, sink),
     flush() {
       outbox.flush();

@@ -28,17 +28,31 @@ export function isHeaderSafe(name: string, value: string): boolean {
   return name !== "" && !FORBIDDEN_NAME.test(name) && !FORBIDDEN_VALUE.test(value);
 }
 
+function requireSafe(name: string, value: string): void {
+  if (!isHeaderSafe(name, value)) throw new TypeError(`header ${JSON.stringify(name)} cannot be sent`);
+}
+
 /** To the client library's own type. Filled through its iteration contract's map, as its `append` is quadratic. */
 export function toMsgHeaders(headers: Headers): MsgHdrs {
   const result = createMsgHeaders();
   const target = (result as unknown as { headers: Headers }).headers;
   for (const [name, values] of headers) {
-    for (const value of values) {
-      if (!isHeaderSafe(name, value)) throw new TypeError(`header ${JSON.stringify(name)} cannot be sent`);
-    }
+    for (const value of values) requireSafe(name, value);
     target.set(name, values);
   }
   return result;
+}
+
+/** As lines of a message, each with its line end. Throws a TypeError where a field would break the message apart. */
+export function formatFields(headers: Headers): string {
+  let lines = "";
+  for (const [name, values] of headers) {
+    for (const value of values) {
+      requireSafe(name, value);
+      lines += `${name}: ${value}\r\n`;
+    }
+  }
+  return lines;
 }
 
 export function fromMsgHeaders(headers: MsgHdrs | undefined): Headers | undefined {

@@ -1,5 +1,5 @@
 import type { Msg } from "@nats-io/transport-node";
-import { fromMsgHeaders, type Headers, toMsgHeaders } from "./headers.ts";
+import { fromMsgHeaders, type Headers } from "./headers.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** A message that came, with its headers read only where somebody asks for them. */
@@ -35,11 +35,7 @@ export function toMessage(message: Msg, outbox: Outbox): Message {
     text: () => message.string(),
     respond: (data, responseHeaders) => {
       if (message.reply === undefined || message.reply === "") return;
-      outbox.publish(
-        message.reply,
-        data,
-        responseHeaders === undefined ? {} : { headers: toMsgHeaders(responseHeaders) },
-      );
+      outbox.publish(message.reply, data, { headers: responseHeaders });
     },
   };
 }

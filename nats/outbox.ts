@@ -1,33 +1,44 @@
 /**
- * Publishes in batches: what is published within one turn of the event loop leaves in one write. The client library
- * writes once for every callback that publishes, and under load those writes cost more than everything else together.
+ * Publishes in batches: what is published within one turn of the event loop leaves in one write. Under load a write for
+ * each message would cost more than everything else together.
  *
  * I1  Messages leave in the order in which they were published.
  * I2  What is published now has left before anything that calls `flush()` afterwards: requests, drains, closing.
- * I3  While the server is away nothing is lost: the library would drop it, so it waits here, up to a bound. The oldest
- *     goes first when there is too much.
+ * I3  While the server is away nothing is lost: it waits here, up to a bound. The oldest goes first when there is too much.
  */
-import type { NatsConnection, PublishOptions } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { formatFields, type Headers } from "./headers.ts";
+import type { Writer } from "./transport/writer.ts";
 
 export interface Outbox {
-  /** Throws where the message can never be sent: the connection is closed, or the data is over the server's limit. */
-  publish(subject: string, data: Uint8Array | string, options: PublishOptions): void;
+  /**
+   * Throws where the message can never be sent: the connection is closed, the data is over the server's limit, or a
+   * header field would break the message apart.
+   */
+  publish(subject: string, data: Uint8Array | string, options?: PublishOptions): void;
   flush(): void;
   /** The server is back. */
   resume(): void;
 }
 
+export interface PublishOptions {
+  reply?: string;
+  headers?: Headers | undefined;
+}
+
 export interface OutboxOptions {
   connection: NatsConnection;
+  writer: Writer;
   isAway(): boolean;
   /** Told of a message that could not be sent after all. */
   onError(error: unknown, subject: string): void;
 }
 
-interface Outgoing {
+interface Waiting {
   subject: string;
-  data: Uint8Array | string;
-  options: PublishOptions;
+  payload: Uint8Array | string;
+  reply: string | undefined;
+  fields: string;
 }
 
 /** What waits for a server that is away: the replies of a busy host over some seconds. */
@@ -36,47 +47,41 @@ const MAX_HELD_BYTES = 16 * 1024 * 1024;
 /** Those that wait for a reply lost their connection in the same moment: they get so long to subscribe again. */
 const RESUME_DELAY_MS = 100;
 
-export function createOutbox({ connection, isAway, onError }: OutboxOptions): Outbox {
-  let waiting: Outgoing[] = [];
+export function createOutbox({ connection, writer, isAway, onError }: OutboxOptions): Outbox {
+  let waiting: Waiting[] = [];
   let waitingBytes = 0;
   let resuming: NodeJS.Timeout | undefined;
 
   const flush = () => {
-    if (isAway()) return;
+    if (isAway() || !writer.isOpen) return;
     clearTimeout(resuming);
     resuming = undefined;
     const batch = waiting;
     waiting = [];
     waitingBytes = 0;
-    for (const { subject, data, options } of batch) {
-      try {
-        connection.publish(subject, data, options);
-      } catch (error) {
-        // A connection that was closed meanwhile has nobody left to hear of it.
-        if (!connection.isClosed()) onError(error, subject);
-      }
-    }
+    for (const message of batch) writer.write(message);
+    writer.flush();
   };
   const flushSoon = () => {
     if (resuming === undefined) flush();
   };
   const dropOldest = () => {
     const oldest = waiting.shift();
-    waitingBytes -= oldest?.data.length ?? 0;
+    waitingBytes -= oldest?.payload.length ?? 0;
     onError(new Error("NATS was away for too long: a message was dropped"), oldest?.subject ?? "");
   };
 
   return {
-    publish(subject, data, options) {
+    publish(subject, payload, { reply, headers } = {}) {
       if (connection.isClosed()) throw new Error(`${subject}: the connection is closed`);
       const limit = connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
-      if (data.length > limit) {
-        throw new RangeError(`${subject}: ${data.length} bytes are over max_payload (${limit})`);
-      }
-      waiting.push({ subject, data, options });
-      waitingBytes += data.length;
+      const fields = headers === undefined ? "" : formatFields(headers);
+      const size = payload.length + fields.length;
+      if (size > limit) throw new RangeError(`${subject}: ${size} bytes are over max_payload (${limit})`);
+      waiting.push({ subject, payload, reply, fields });
+      waitingBytes += size;
       if (waiting.length === 1) setImmediate(flushSoon);
-      while (waitingBytes > MAX_HELD_BYTES && isAway()) dropOldest();
+      while (waitingBytes > MAX_HELD_BYTES && !writer.isOpen) dropOldest();
     },
     flush,
     resume() {

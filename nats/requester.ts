@@ -1,5 +1,5 @@
 import { createInbox, type NatsConnection } from "@nats-io/transport-node";
-import { type Headers, toMsgHeaders } from "./headers.ts";
+import type { Headers } from "./headers.ts";
 import { type Message, toMessage } from "./message.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -47,7 +47,7 @@ export function createRequester(
       const token = (next++).toString(36);
       pending.set(token, onReply);
       try {
-        outbox.publish(subject, data, { reply: prefix + token, headers: toMsgHeaders(headers) });
+        outbox.publish(subject, data, { reply: prefix + token, headers });
       } catch (error) {
         pending.delete(token);
         throw error;

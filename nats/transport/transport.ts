@@ -50,7 +50,6 @@ class FrameTransport extends NodeTransport {
     this.#address = address;
     this.#frames = (options as Options).frames;
     await super.connect(address, options);
-    this.#frames.connect(this.socket);
   }
 
   override async dial({ hostname, port }: Address): Promise<Socket> {
@@ -96,7 +95,6 @@ class FrameTransport extends NodeTransport {
   override setupHandlers(): void {
     this.#onPass = () => this.signal.resolve();
     super.setupHandlers();
-    this.socket.once("close", () => this.#frames?.connect(undefined));
     if (this.socket === this.#own) return;
     this.socket.removeAllListeners("data");
     this.socket.on("data", (read: Buffer) => this.#splitter.feed(read, OWNED));

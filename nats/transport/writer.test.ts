@@ -1,0 +1,89 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { describe, expect, it } from "vitest";
+import { Writer } from "./writer.ts";
+
+/** A writer, the far end of what it writes to, and what the library was told to hurry. */
+async function open(): Promise<{ writer: Writer; near: Socket; far: Socket } & AsyncDisposable> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const near = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  const [far] = (await once(server, "connection")) as [Socket];
+  const protocol = {
+    connected: true,
+    transport: { socket: near },
+    flushPending: () => near.write("SUB a 1\r\n"),
+  };
+  return {
+    writer: new Writer({ protocol } as unknown as NatsConnection),
+    near,
+    far,
+    async [Symbol.asyncDispose]() {
+      near.destroy();
+      far.destroy();
+      server.close();
+    },
+  };
+}
+
+async function read(socket: Socket, size: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of socket as AsyncIterable<Buffer>) {
+    parts.push(part);
+    if (parts.reduce((sum, { byteLength }) => sum + byteLength, 0) >= size) break;
+  }
+  return Buffer.concat(parts);
+}
+
+describe("the writer", () => {
+  it("writes messages as NATS reads them, after what the library had to say", async () => {
+    await using pair = await open();
+    pair.writer.write({ subject: "a.b", payload: "plain" });
+    pair.writer.write({ subject: "a.b", reply: "in.box", payload: new Uint8Array([0, 255, 13, 10]) });
+    pair.writer.write({ subject: "a", fields: "Name: wört\r\n", payload: "日本" });
+    const expected = Buffer.concat([
+      Buffer.from("SUB a 1\r\nPUB a.b 5\r\nplain\r\nPUB a.b in.box 4\r\n"),
+      Buffer.from([0, 255, 13, 10]),
+      Buffer.from("\r\nHPUB a 25 31\r\nNATS/1.0\r\nName: wört\r\n\r\n日本\r\n"),
+    ]);
+    expect((await read(pair.far, expected.byteLength)).toString("latin1")).toBe(expected.toString("latin1"));
+  });
+
+  it("keeps messages whole and in order, and says in that order that their memory is free", async () => {
+    await using pair = await open();
+    // Nobody reads yet: much of it waits.
+    const sizes = Array.from({ length: 300 }, (_, at) => [10, 70_000, 4_096, 4_097, 0, 40_000][at % 6] ?? 0);
+    const expected: Buffer[] = [];
+    const sent: number[] = [];
+    sizes.forEach((size, seq) => {
+      const payload = Buffer.alloc(size, `${seq} `);
+      expected.push(Buffer.from(`PUB a.b ${size}\r\n`), Buffer.from(payload), Buffer.from("\r\n"));
+      const onSent = () => {
+        sent.push(seq);
+        payload.fill("!");
+      };
+      pair.writer.write({ subject: "a.b", payload, onSent: seq % 4 === 3 ? undefined : onSent });
+    });
+    const whole = Buffer.concat(expected);
+    // The library is hurried before each batch.
+    const arrived = await read(pair.far, whole.byteLength + "SUB a 1\r\n".length);
+    expect(arrived.toString("latin1").replaceAll("SUB a 1\r\n", "") === whole.toString("latin1")).toBe(true);
+    expect(sent).toEqual(sizes.map((_, seq) => seq).filter((seq) => seq % 4 !== 3));
+  });
+
+  it("drops what it is given while there is no connection", async () => {
+    await using pair = await open();
+    pair.near.destroy();
+    let isFree = false;
+    pair.writer.write({
+      subject: "a",
+      payload: "b",
+      onSent: () => {
+        isFree = true;
+      },
+    });
+    expect([isFree, pair.writer.isOpen]).toEqual([true, false]);
+  });
+});
