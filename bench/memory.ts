@@ -34,7 +34,10 @@ export async function measureMemory({ isQuick }: { isQuick: boolean }): Promise<
   heading(`memory of a further idle isolate, ${count} of them in one host`);
   print("after one request each", perIsolate(before, after, count));
   for (let turn = 0; turn < TURNS; turn++) for (const name of further) await call(name);
-  print(`after ${TURNS + 1} requests each`, perIsolate(before, await settled(host), count));
+  print(
+    `after ${TURNS + 1} each, what the host grew by included`,
+    perIsolate(before, await settled(host), count),
+  );
   print(`the host with all ${names.length}`, `${(residentMemory(host) / MIB).toFixed(0)} MiB resident`);
 }
 
