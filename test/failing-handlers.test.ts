@@ -90,6 +90,25 @@ describe("a handler that fails", () => {
     expect(world.announcements(name).filter(({ state }) => state === "starting")).toHaveLength(1);
   });
 
+  it("answers, and leaves a rejection that nobody handles: it is answered, and the log says so", async () => {
+    await world.push(
+      "leaves",
+      `let n = 0;
+       export default () => {
+         Promise.reject(new Error("left " + ++n));
+         return new Response("answer " + n);
+       };`,
+    );
+    const answers = await Promise.all(Array.from({ length: 20 }, () => world.call("/leaves")));
+    expect(answers.map(({ text }) => text).sort()).toEqual(
+      Array.from({ length: 20 }, (_, at) => `answer ${at + 1}`).sort(),
+    );
+    await eventually(async () => {
+      const texts = (await world.logs("leaves")).map(({ message }) => message);
+      expect(texts.filter((text) => text.includes("Error: left ")).length).toBe(20);
+    });
+  });
+
   it("never answers: 504 at the deadline, while others are answered", async () => {
     const source = `
       export default (request: Request) =>

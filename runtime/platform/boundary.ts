@@ -23,7 +23,8 @@
 export const EnterOp = {
   /**
    * (request id, method, url, header block, body, narun request id, deadline in epoch ms). The body: undefined, an
-   * ArrayBuffer, or the id of an inbound stream.
+   * ArrayBuffer, or the id of an inbound stream. An answer that is there when the entry returns, whose body is a text or
+   * none, is what it returns (`joinAnswer`): a message of its own would cost a fifth of a small request.
    */
   request: 1,
   /** (timer id): its time has come. */
@@ -153,7 +154,7 @@ export type Enter = (
   d?: unknown,
   e?: unknown,
   f?: unknown,
-) => void;
+) => unknown;
 export type Post = (op: number, a?: unknown, b?: unknown, c?: unknown, d?: unknown) => void;
 export type Ask = (what: number, argument: unknown) => unknown;
 
@@ -167,6 +168,34 @@ export const LOAD_GLOBAL = "__narunLoad";
 
 /** The file name of the platform in stacks. */
 export const PLATFORM_FILE = "narun:platform";
+
+/**
+ * The most entries of one isolate that V8 has at a time: enough for it to have something to go on with while the host hears
+ * of what it has done.
+ */
+export const MAX_ENTERING = 8;
+
+/** An answer as one string: that is the cheapest thing to cross. */
+export function joinAnswer(status: number, headerBlock: string, body: string | undefined): string {
+  return `${status} ${headerBlock.length} ${headerBlock}${body ?? ""}`;
+}
+
+/** Undefined for what is no answer. */
+export function splitAnswer(
+  answer: unknown,
+): { status: number; headerBlock: string; body: string } | undefined {
+  if (typeof answer !== "string") return undefined;
+  const sizeAt = answer.indexOf(" ") + 1;
+  const blockAt = answer.indexOf(" ", sizeAt) + 1;
+  const size = Number(answer.slice(sizeAt, blockAt));
+  if (sizeAt === 0 || blockAt === 0 || !Number.isSafeInteger(size) || size < 0) return undefined;
+  const bodyAt = blockAt + size;
+  return {
+    status: Number(answer.slice(0, sizeAt)),
+    headerBlock: answer.slice(blockAt, bodyAt),
+    body: answer.slice(bodyAt),
+  };
+}
 
 /**
  * Header fields cross as one string, `name\nvalue\n…`: names and values cannot contain a line feed, and one string

@@ -17,7 +17,7 @@ import { endInbound, pushInbound } from "./inbound.ts";
 import { accountMemory, measuredBytes, measureMemories } from "./memory-accounting.ts";
 import { cancelOutbound, grantOutbound } from "./outbound.ts";
 import { setOwner } from "./owner.ts";
-import { abortRequest, serveRequest, useHandler } from "./serve.ts";
+import { abortRequest, postReturned, serveRequest, useHandler } from "./serve.ts";
 import { closeSnapshotGaps } from "./snapshot-gaps.ts";
 import { dropTimersOf, fireTimer, limitTimers } from "./timers.ts";
 import { installWebAssembly } from "./wasm.ts";
@@ -44,7 +44,7 @@ function expect(envJson: string): void {
 const enter: Enter = (op, id, ...rest) => {
   refillLogBudget();
   setOwner(0);
-  if (!isWithinMemory()) return;
+  if (!isWithinMemory()) return undefined;
   switch (op) {
     case EnterOp.request:
       return serveRequest(id, rest);
@@ -85,10 +85,11 @@ function isWithinMemory(): boolean {
   }
 }
 
-/** A promise was rejected, and nobody handles it: true where user code says that it has seen to that. */
-function rejected(reason: unknown, isStack: boolean): boolean {
+/** A promise was rejected in an entry, that of a request or 0, and nobody handles it: true where user code says that it has seen to that. */
+function rejected(reason: unknown, isStack: boolean, requestId: number): boolean {
   refillLogBudget();
   setOwner(0);
+  postReturned(requestId);
   return rejectedUnhandled(reason, isStack);
 }
 

@@ -8,7 +8,7 @@
  * I4  After `abort` the request's signal is aborted, and the stream of its answer cancelled. An answer that comes all
  *     the same is posted: the host ignores it.
  */
-import { AbortKind, FailureKind, PostOp } from "./boundary.ts";
+import { AbortKind, FailureKind, joinAnswer, MAX_ENTERING, PostOp, splitAnswer } from "./boundary.ts";
 import { Serving } from "./context.ts";
 import { errorText } from "./error-text.ts";
 import { createRequest } from "./fetch/request.ts";
@@ -31,8 +31,11 @@ export function useHandler(handler: Handle): void {
   handle = handler;
 }
 
-/** `message` is what EnterOp.request says after the id. */
-export function serveRequest(id: number, message: readonly unknown[]): void {
+/**
+ * `message` is what EnterOp.request says after the id. Returns the answer that is there at once, as `EnterOp.request` says;
+ * any other is posted.
+ */
+export function serveRequest(id: number, message: readonly unknown[]): string | undefined {
   const [method, url, headerBlock, body, requestId, deadline] = message;
   setOwner(id);
   const serving = new Serving(id, requestId as string, deadline as number, () => closeIfOver(serving));
@@ -51,9 +54,12 @@ export function serveRequest(id: number, message: readonly unknown[]): void {
         (value) => answer(serving, value),
         (error) => fail(serving, error),
       );
-    } else answer(serving, result);
+      return undefined;
+    }
+    return answer(serving, result, true);
   } catch (error) {
     fail(serving, error);
+    return undefined;
   }
 }
 
@@ -75,19 +81,50 @@ function bodyOf(body: unknown): Inbound | ArrayBuffer | undefined {
   return typeof body === "number" ? openInbound(body) : (body as ArrayBuffer | undefined);
 }
 
-function answer(serving: Serving, value: unknown): void {
+function answer(serving: Serving, value: unknown, isAtOnce = false): string | undefined {
   const { id } = serving;
+  let atOnce: string | undefined;
   serving.isAnswered = true;
   try {
     const parts = responseParts(value);
     if (parts === undefined)
       postToHost(PostOp.failure, id, FailureKind.noResponse, `it returned ${describe(value)}`);
     else if (parts.webSocket !== undefined) answerWithSocket(serving, parts.webSocket, parts.headerBlock);
-    else postToHost(PostOp.response, id, parts.status, parts.headerBlock, sendable(serving, parts.body));
+    else if (isAtOnce && isSmall(parts.body)) {
+      atOnce = joinAnswer(parts.status, parts.headerBlock, parts.body);
+      keep(id, atOnce);
+    } else postToHost(PostOp.response, id, parts.status, parts.headerBlock, sendable(serving, parts.body));
   } catch (error) {
     postToHost(PostOp.failure, id, kindOf(error), errorText(error));
   }
   closeIfOver(serving);
+  return atOnce;
+}
+
+function isSmall(body: unknown): body is string | undefined {
+  return body === undefined || (typeof body === "string" && body.length <= MAX_RETURNED_LENGTH);
+}
+
+/** A longer text is posted: what is returned is kept for a while. */
+const MAX_RETURNED_LENGTH = 16 * 1024;
+
+/** The last answers that entries returned, round and round: as many as there may be entries under way. */
+const kept: { id: number; answer: string }[] = [];
+let keptAt = 0;
+
+function keep(id: number, answer: string): void {
+  kept[keptAt] = { id, answer };
+  keptAt = (keptAt + 1) % MAX_ENTERING;
+}
+
+/** The entry of a request ended with an error, of a promise that nobody handles: what it returned did not arrive. */
+export function postReturned(id: number): void {
+  for (let at = 0; at < kept.length; at++) {
+    const answer = kept[at]?.id === id ? splitAnswer(kept[at]?.answer) : undefined;
+    if (answer === undefined) continue;
+    postToHost(PostOp.response, id, answer.status, answer.headerBlock, answer.body);
+    return;
+  }
 }
 
 function answerWithSocket(serving: Serving, socket: WebSocket, headerBlock: string): void {

@@ -8,7 +8,7 @@ import { BUNDLE_FILE } from "../host/isolate/process/source-maps.ts";
 import { receiveFromIsolate } from "../host/isolate/process/stream-adapters.ts";
 import { loadSnapshot } from "../host/isolate/snapshot.ts";
 import type { EnvPlan } from "../platform/bindings/env.ts";
-import { EnterOp, FailureKind, PostOp, splitHeaderBlock } from "../platform/boundary.ts";
+import { EnterOp, FailureKind, PostOp, splitAnswer, splitHeaderBlock } from "../platform/boundary.ts";
 import { joinHeaderBlock } from "./header-block.ts";
 
 /** A number is the id of an outbound stream, see `readStream`. */
@@ -112,6 +112,12 @@ export async function loadTestFunction(
         `r${id}`,
         0,
       );
+      const atOnce = entered.kind === "ok" ? splitAnswer(entered.answer) : undefined;
+      if (atOnce !== undefined) {
+        const { status, headerBlock, body: arrived } = atOnce;
+        const headers = splitHeaderBlock(headerBlock);
+        return { kind: "response", status, headers, body: arrived };
+      }
       if (entered.kind !== "ok") throw Object.assign(new Error(`entry ended: ${entered.kind}`), { entered });
       return answer;
     },

@@ -17,6 +17,7 @@ import {
   AskFor,
   BOOT_GLOBAL,
   type Enter,
+  EnterOp,
   LOAD_GLOBAL,
   PLATFORM_FILE,
   PostOp,
@@ -28,7 +29,8 @@ import { answerCryptoSupport } from "./process/crypto/supports.ts";
 
 /** How an entry into a sandbox ended, seen from the outside. */
 export type EntryOutcome =
-  | { kind: "ok" }
+  /** `answer`: what it returned (EnterOp.request); user input. */
+  | { kind: "ok"; answer?: unknown }
   /** `stack`: where it was, innermost first; empty where V8 does not say. */
   | { kind: "cpu-limit"; stack: string }
   | { kind: "memory-limit" }
@@ -96,7 +98,7 @@ const NANOS_PER_MS = 1_000_000;
 interface Boundary {
   enter: Enter;
   expect: (envJson: string) => void;
-  rejected: (reason: unknown, isStack: boolean) => boolean;
+  rejected: (reason: unknown, isStack: boolean, requestId: number) => boolean;
 }
 
 interface Parts {
@@ -229,14 +231,17 @@ function createSandbox(parts: Parts): Sandbox {
     outcome: EntryOutcome,
     error: unknown,
     cpuMs: number,
+    [op, id]: EnterMessage,
   ): Promise<EntryOutcome> => {
+    const requestId = op === EnterOp.request ? id : 0;
     const isPrimitive = typeof error !== "object" || error === null;
     const reason = isPrimitive || outcome.kind !== "uncaught" ? error : outcome.stack;
     try {
       const rejected = (await boundary.get("rejected", { reference: true })) as ivm.Reference<
         Boundary["rejected"]
       >;
-      const isSeenTo = await rejected.apply(undefined, [reason as string, !isPrimitive], { timeout: cpuMs });
+      const values: [string, boolean, number] = [reason as string, !isPrimitive, requestId];
+      const isSeenTo = await rejected.apply(undefined, values, { timeout: cpuMs });
       return isSeenTo === true ? { kind: "ok" } : outcome;
     } catch (failure) {
       const second = outcomeOf(failure);
@@ -261,13 +266,15 @@ function createSandbox(parts: Parts): Sandbox {
     async enter(timeoutMs, ...message) {
       if (isDisposedByUs) return { kind: "disposed" };
       try {
-        await enter.apply(undefined, message.map(transferable) as never, { timeout: timeoutMs });
-        return { kind: isDisposedByUs ? "disposed" : "ok" };
+        const answer: unknown = await enter.apply(undefined, message.map(transferable) as never, {
+          timeout: timeoutMs,
+        });
+        return isDisposedByUs ? { kind: "disposed" } : { kind: "ok", answer };
       } catch (error) {
         const outcome = outcomeOf(error);
         // While the module is still being evaluated this is its end: what it awaited at the top level has failed.
         loading.resolve(outcome);
-        return outcome.kind === "uncaught" ? settleRejection(outcome, error, timeoutMs) : outcome;
+        return outcome.kind === "uncaught" ? settleRejection(outcome, error, timeoutMs, message) : outcome;
       }
     },
     cpuMs: () => (isolate.isDisposed ? 0 : Number(isolate.cpuTime) / NANOS_PER_MS),

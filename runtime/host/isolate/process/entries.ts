@@ -8,6 +8,7 @@
  * I4  What a request that has used up its time still asked for (a timer, a result) does not enter.
  */
 import type { Limits } from "../../../../contracts/index.ts";
+import { MAX_ENTERING } from "../../../platform/boundary.ts";
 import type { EnterMessage, EntryOutcome, Sandbox } from "../engine.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
 import type { Watchdog, Watched } from "./watchdog.ts";
@@ -15,6 +16,8 @@ import type { Watchdog, Watched } from "./watchdog.ts";
 export interface EntriesOptions {
   limits: Pick<Limits, "cpuMs" | "memoryMb">;
   watchdog: Watchdog;
+  /** An entry returned something: user input. */
+  onAnswer(answer: unknown, owner: number): void;
   /** An entry has ended, and not well. */
   onEnd(outcome: EntryOutcome, owner: number, usage: EntryUsage): void;
   /** A request has used up its time in many stretches. */
@@ -35,9 +38,6 @@ export interface EntryUsage {
   /** What the process has grown by meanwhile, where that is known. */
   grownBytes: number | undefined;
 }
-
-/** Enough for the isolate to have something to go on with while the host hears of what it has done. */
-const MAX_ENTERING = 8;
 
 /** What is left to a request may be a moment: a short stretch, which V8 would break off, ends the request alone. */
 const SHORTEST_STRETCH_MS = 25;
@@ -106,6 +106,7 @@ export class Entries {
     this.#entering.push(owner);
     this.#watched.begin(allowedMs);
     const outcome = await sandbox.enter(Math.ceil(Math.max(allowedMs, this.#shortestMs)), ...message);
+    if (outcome.kind === "ok" && outcome.answer !== undefined) this.#options.onAnswer(outcome.answer, owner);
     const running = outcome.kind === "ok" ? undefined : this.#running();
     this.#watched.end();
     this.#entering.shift();

@@ -24,7 +24,7 @@ import type {
   StreamPresence,
   Subscription,
 } from "../../../../nats/index.ts";
-import { AbortKind, EnterOp, FailureKind, PostOp } from "../../../platform/boundary.ts";
+import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../platform/boundary.ts";
 import type { StartOutcome } from "../../host.ts";
 import type { EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import type { InspectorChannel } from "../inspector-channel.ts";
@@ -144,6 +144,7 @@ class LiveInstance implements Instance {
     this.#entries = new Entries({
       ...options,
       limits,
+      onAnswer: (answer, owner) => this.#answer(answer, owner),
       onEnd: (...end) => this.#settle(...end),
       onOverdrawn: (...how) => this.#overdraw(...how),
       onLate: (owner, usage) => this.#lose("CPU_LIMIT", this.#words.notInterrupted(usage), owner),
@@ -337,6 +338,12 @@ class LiveInstance implements Instance {
       case "memory-limit":
         return this.#lose("MEMORY_LIMIT", this.#words.overMemory(usage.grownBytes));
     }
+  }
+
+  /** An entry returned its request's answer: user input. */
+  #answer(returned: unknown, owner: number): void {
+    const answer = splitAnswer(returned);
+    if (answer !== undefined) this.#requests.respond(owner, answer.status, answer.headerBlock, answer.body);
   }
 
   /** The sandbox cannot be trusted any more: nothing new enters it. Without an `id` every open request is concerned. */
