@@ -142,6 +142,10 @@ export function nodeOptions(readable: readonly string[], maxMemoryMb?: number): 
     "--no-node-snapshot",
     // With it V8 drops the interrupt checks of some loops, and then no limit ends them: memory grew to gigabytes.
     "--no-turboshaft-loop-unrolling",
+    // What is young is nearly all dead, here and in the isolates. Collected often it takes 50 MB less, and by one thread less
+    // time than it takes to wake others.
+    "--max-semi-space-size=1",
+    "--no-parallel-scavenge",
     ...(maxMemoryMb === undefined ? [] : [`--wasm-max-mem-pages=${maxMemoryMb * PAGES_PER_MB}`]),
     "--disable-sigusr1",
     "--permission",
