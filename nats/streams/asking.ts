@@ -54,7 +54,7 @@ export interface SocketReceiver {
 }
 
 /** Bytes that the answering side may send ahead of whoever reads them. */
-const WINDOW_BYTES = 512 * 1024;
+const WINDOW_BYTES = 1024 * 1024;
 
 export interface AskingOptions {
   nats: Nats;

@@ -90,7 +90,9 @@ interface Window {
 
 /** A stream that has carried so much gets a window. */
 const MIN_CARRIED_BYTES = 128 * 1024;
-const WINDOW_BYTES = 256 * 1024;
+const WINDOW_BYTES = 512 * 1024;
+/** Less is granted at a time only where there is no more to grant: each grant is an entry. */
+const MIN_GRANT_BYTES = 128 * 1024;
 const nothing = () => undefined;
 
 /** The platform's own window is a quarter of it. What is granted may all wait for a busy isolate, in the host's memory. */
@@ -108,7 +110,7 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
     const mayShare = receiver.isBorrower === true && carried >= MIN_CARRIED_BYTES;
     const room = isShared || mayShare ? WINDOW_BYTES - credit - (window?.busy ?? 0) : outbound.owed;
     const bytes = Math.min(outbound.owed, room);
-    if (bytes <= 0) return;
+    if (bytes <= 0 || bytes < Math.min(outbound.owed, MIN_GRANT_BYTES)) return;
     outbound.owed -= bytes;
     outbound.credit += bytes;
     if (isShared || !mayShare) return enter(owner, EnterOp.credit, id, bytes);
