@@ -84,6 +84,37 @@ describe("streaming", () => {
     expect({ size, isRight }).toEqual({ size: 24 * MIB, isRight: true });
   });
 
+  it("leaves a chunk that it has sent to whoever still has it", async () => {
+    await using world = await startWorld();
+    await world.push(
+      "keeps",
+      `export default async (request) => {
+         const chunk = new Uint8Array(50_000).fill(7);
+         if (request.url.endsWith("/again")) {
+           let n = 0;
+           return new Response(new ReadableStream({ pull: (c) => (n++ < 40 ? c.enqueue(chunk) : c.close()) }));
+         }
+         let n = 0;
+         const pull = (c) => (n++ < 40 ? c.enqueue(chunk.slice()) : c.close());
+         const [own, other] = new ReadableStream({ type: "bytes", pull }).tee();
+         const rest = new Response(other).bytes();
+         const sent = new TransformStream({ async flush(c) {
+           const bytes = await rest;
+           c.enqueue(new Uint8Array([bytes.length === 2_000_000 && bytes.every((byte) => byte === 7) ? 1 : 0]));
+         } });
+         return new Response(own.pipeThrough(sent));
+       };`,
+    );
+    const again = await (await fetch(world.url("/keeps/again"))).bytes();
+    expect([again.length, again.every((byte) => byte === 7)]).toEqual([2_000_000, true]);
+    const both = await (await fetch(world.url("/keeps"))).bytes();
+    expect([both.length, both.at(-1), both.subarray(0, -1).every((byte) => byte === 7)]).toEqual([
+      2_000_001,
+      1,
+      true,
+    ]);
+  });
+
   it("reads a large body whole, and answers with one", async () => {
     await using world = await startWorld();
     await world.push("whole", "export default async (request) => new Response((await request.text()) + '!')");

@@ -4,6 +4,8 @@ import { ReadableStream } from "./streams.ts";
 export interface ByteSource {
   /** The next bytes; undefined at the end. They are the caller's. Rejects where the source broke. */
   read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Nobody else has what is read: who is done with it may give its memory back at once. Default: false. */
+  readonly isGivenAway?: boolean;
   /** Nobody wants the rest. */
   cancel(reason?: unknown): void;
   /** Hears of a break though nobody reads: an error, or its text. */

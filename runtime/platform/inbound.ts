@@ -15,6 +15,7 @@ const WINDOW_BYTES = 256 * 1024;
 const MAX_JOINED_BYTES = 1024;
 
 export class Inbound {
+  readonly isGivenAway = true;
   readonly #id: number;
   readonly #owner = currentOwner();
   readonly #chunks: Uint8Array<ArrayBuffer>[] = [];

@@ -2,6 +2,17 @@ import { errorText } from "./error-text.ts";
 import type { ByteSource } from "./inbound-stream.ts";
 import { openOutbound } from "./outbound.ts";
 
+const { apply } = Reflect;
+const { transferToFixedLength } = ArrayBuffer.prototype;
+
+/**
+ * Gives the memory of bytes back at once. V8 would do so late: a stream's chunks are small objects with much memory behind
+ * them, which made a host 40 MB larger and took a third of a download's time.
+ */
+function free({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer) apply(transferToFixedLength, buffer, [0]);
+}
+
 /**
  * Sends bytes to the host as fast as that takes them; returns the id under which they go. Where their source breaks the
  * host is told so, never that it is whole. `onOver` is called when nothing more goes out; `trailers` when all bytes have,
@@ -20,6 +31,7 @@ export function sendStream(
       const bytes = await source.read();
       if (bytes === undefined) return outbound.end(trailers());
       await outbound.write(bytes);
+      if (source.isGivenAway === true) free(bytes);
     }
   };
   pump()

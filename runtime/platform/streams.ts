@@ -59,6 +59,12 @@ export function isDisturbed(stream: ReadableStream): boolean {
   return (stream as unknown as { _disturbed: boolean })._disturbed;
 }
 
+/** Whether a stream is one of bytes ("readable byte stream"). */
+export function isByteStream(stream: ReadableStream): boolean {
+  const controller = (stream as unknown as { _readableStreamController: object })._readableStreamController;
+  return controller instanceof ReadableByteStreamController;
+}
+
 const { getReader, tee } = PolyfillReadableStream.prototype;
 const { read, cancel } = ReadableStreamDefaultReader.prototype;
 

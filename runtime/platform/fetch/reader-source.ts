@@ -1,13 +1,16 @@
 import { structuredClone } from "../dom/structured-clone.ts";
 import { joinPieces } from "../file/blob.ts";
 import type { ByteSource } from "../inbound-stream.ts";
-import { lockStream, ReadableStream, type StreamReader } from "../streams.ts";
+import { isByteStream, lockStream, ReadableStream, type StreamReader } from "../streams.ts";
 
 /** The bytes of a stream, which it locks. What the stream gives besides Uint8Arrays breaks it. */
 export class ReaderSource implements ByteSource {
   readonly #reader: StreamReader;
+  readonly isGivenAway: boolean;
 
   constructor(stream: ReadableStream) {
+    // A byte stream takes what it is given from whoever gave it; others leave it in their hands.
+    this.isGivenAway = isByteStream(stream);
     this.#reader = lockStream(stream);
   }
 

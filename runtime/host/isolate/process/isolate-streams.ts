@@ -181,7 +181,10 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
       const size = bytes.byteLength;
       outbound.credit -= size;
       outbound.carried += size;
-      if (window === undefined || typeof value !== "number") return outbound.receiver.onChunk(bytes, nothing);
+      if (window === undefined || typeof value !== "number") {
+        outbound.receiver.onChunk(bytes, nothing);
+        return outbound.passedOn(0);
+      }
       window.busy += size;
       window.at = (window.at + size) % WINDOW_BYTES;
       outbound.receiver.onChunk(bytes, () => outbound.passedOn(size));
