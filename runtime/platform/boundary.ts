@@ -169,11 +169,8 @@ export const LOAD_GLOBAL = "__narunLoad";
 /** The file name of the platform in stacks. */
 export const PLATFORM_FILE = "narun:platform";
 
-/**
- * The most entries of one isolate that V8 has at a time: enough for it to have something to go on with while the host hears
- * of what it has done.
- */
-export const MAX_ENTERING = 8;
+/** The most entries of one isolate that V8 has at a time. */
+export const MAX_ENTERING = 64;
 
 /** An answer as one string: that is the cheapest thing to cross. */
 export function joinAnswer(status: number, headerBlock: string, body: string | undefined): string {

@@ -106,7 +106,7 @@ function isSmall(body: unknown): body is string | undefined {
 }
 
 /** A longer text is posted: what is returned is kept for a while. */
-const MAX_RETURNED_LENGTH = 16 * 1024;
+const MAX_RETURNED_LENGTH = 4 * 1024;
 
 /** The last answers that entries returned, round and round: as many as there may be entries under way. */
 const kept: { id: number; answer: string }[] = [];

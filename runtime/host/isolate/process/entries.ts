@@ -1,8 +1,9 @@
 /**
  * The entries into one isolate: on whose behalf, in what order, and the CPU time that they may take.
  *
- * I1  V8 has at most `MAX_ENTERING` entries of an isolate at a time. What it has been handed cannot be taken back, and has
- *     the time that its owner had left then; of what waits here it is counted when its turn comes.
+ * I1  V8 has at most `MAX_ENTERING` entries of an isolate at a time, and `MAX_OF_OWNER` on behalf of one request. What it has
+ *     been handed cannot be taken back, and has the time that its owner had left then; of what waits here it is counted
+ *     when its turn comes.
  * I2  Entries begin in the order in which they were asked for.
  * I3  Those that waited begin in turns of the event loop: a flood of them leaves everybody else in the process theirs.
  * I4  What a request that has used up its time still asked for (a timer, a result) does not enter.
@@ -39,6 +40,9 @@ export interface EntryUsage {
   grownBytes: number | undefined;
 }
 
+/** Enough for the isolate to have something to go on with while the host hears of what it has done. */
+const MAX_OF_OWNER = 8;
+
 /** What is left to a request may be a moment: a short stretch, which V8 would break off, ends the request alone. */
 const SHORTEST_STRETCH_MS = 25;
 
@@ -49,7 +53,7 @@ export class Entries {
   readonly #shortestMs: number;
   /** Whose entries are under way, in their order. */
   readonly #entering: number[] = [];
-  #waiting: (() => void)[] = [];
+  #waiting: { owner: number; begin(): void }[] = [];
   #isLettingIn = false;
   #sandbox: Sandbox | undefined;
 
@@ -92,9 +96,10 @@ export class Entries {
 
   /** Enters the isolate on behalf of a request; 0: nobody's. Resolves when that is over. */
   enter(owner: number, ...message: EnterMessage): Promise<void> {
-    if (this.#entering.length < MAX_ENTERING && this.#waiting.length === 0)
-      return this.#enterNow(owner, message);
-    return new Promise((resolve) => this.#waiting.push(() => resolve(this.#enterNow(owner, message))));
+    if (this.#waiting.length === 0 && this.#hasRoomFor(owner)) return this.#enterNow(owner, message);
+    return new Promise((resolve) =>
+      this.#waiting.push({ owner, begin: () => resolve(this.#enterNow(owner, message)) }),
+    );
   }
 
   async #enterNow(owner: number, message: EnterMessage): Promise<void> {
@@ -128,9 +133,21 @@ export class Entries {
     setImmediate(() => {
       this.#isLettingIn = false;
       let count = 0;
-      while (this.#entering.length < MAX_ENTERING && count < this.#waiting.length) this.#waiting[count++]?.();
+      for (let next = this.#waiting[0]; next && this.#hasRoomFor(next.owner); next = this.#waiting[count]) {
+        next.begin();
+        count += 1;
+      }
       this.#waiting = this.#waiting.slice(count);
     });
+  }
+
+  #hasRoomFor(owner: number): boolean {
+    const count = this.#entering.length;
+    if (count < MAX_OF_OWNER) return true;
+    if (count >= MAX_ENTERING) return false;
+    let own = 0;
+    for (const other of this.#entering) if (other === owner) own += 1;
+    return own < MAX_OF_OWNER;
   }
 
   #look(owner: number, usedMs: number): void {
