@@ -1,10 +1,7 @@
 import { enableCompileCache } from "node:module";
-import { setFlagsFromString } from "node:v8";
+import { boundYoungGeneration } from "./young-generation.ts";
 
-// What is young is nearly all dead: room for more of it would only be more memory, 40 MB while a body streams. So little is
-// collected by one thread with less work than it takes to wake others.
-setFlagsFromString("--semi-space-growth-factor=1");
-setFlagsFromString("--no-parallel-scavenge");
+boundYoungGeneration();
 // Keeps what type stripping and the compiler did for the next start: it halves the time of every command. `bin/narun.cjs`
 // has done so already, in the user's own cache folder; this is for whoever starts this file.
 enableCompileCache();

@@ -1,0 +1,34 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, it } from "vitest";
+
+const MIB = 1024 * 1024;
+
+/** Makes garbage of which some lives for a while; prints how large the young generation became. */
+const SCRIPT = `
+  import { getHeapSpaceStatistics } from "node:v8";
+  const { boundYoungGeneration } = await import(process.argv[1]);
+  if (process.argv[2] === "bounded") boundYoungGeneration();
+  const alive = [];
+  let most = 0;
+  for (let turn = 0; turn < 100; turn++) {
+    for (let at = 0; at < 100_000; at++) alive[(turn * 100_000 + at) % 400_000] = { at, turn };
+    await new Promise((resolve) => setImmediate(resolve));
+    const { space_size } = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
+    most = Math.max(most, space_size);
+  }
+  console.log(most);
+`;
+
+async function largest(kind: "bounded" | "free"): Promise<number> {
+  const file = fileURLToPath(new URL("./young-generation.ts", import.meta.url));
+  const args = ["--input-type=module", "--eval", SCRIPT, file, kind];
+  return Number((await promisify(execFile)(process.execPath, args)).stdout);
+}
+
+it("the young generation stays smaller than V8 would have it", async () => {
+  const [bounded, free] = [await largest("bounded"), await largest("free")];
+  expect(free).toBeGreaterThan(40 * MIB);
+  expect(bounded).toBeLessThan(30 * MIB);
+});
