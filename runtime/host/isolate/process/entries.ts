@@ -5,7 +5,9 @@
  *     been handed cannot be taken back, and has the time that its owner had left then; of what waits here it is counted
  *     when its turn comes.
  * I2  Entries begin in the order in which they were asked for.
- * I3  Those that waited begin in turns of the event loop: a flood of them leaves everybody else in the process theirs.
+ * I3  Those that are asked for one right after the other, as the requests that one read brings, begin together: so the
+ *     isolate's thread is woken once for all of them. Those that waited begin in turns of the event loop: a flood of them
+ *     leaves everybody else in the process theirs.
  * I4  What a request that has used up its time still asked for (a timer, a result) does not enter.
  */
 import type { Limits } from "../../../../contracts/index.ts";
@@ -27,6 +29,11 @@ export interface EntriesOptions {
   onLate(owner: number, usage: EntryUsage): void;
   /** The process has grown by so many bytes while the isolate was at work. */
   onGrowth(bytes: number): void;
+}
+
+interface Entry {
+  owner: number;
+  begin(): void;
 }
 
 /** What an entry has taken. */
@@ -53,7 +60,10 @@ export class Entries {
   readonly #shortestMs: number;
   /** Whose entries are under way, in their order. */
   readonly #entering: number[] = [];
-  #waiting: { owner: number; begin(): void }[] = [];
+  /** Asked for within what the host is at now. */
+  #asked: Entry[] = [];
+  /** There is no room for them yet. */
+  #waiting: Entry[] = [];
   #isLettingIn = false;
   #sandbox: Sandbox | undefined;
 
@@ -96,10 +106,19 @@ export class Entries {
 
   /** Enters the isolate on behalf of a request; 0: nobody's. Resolves when that is over. */
   enter(owner: number, ...message: EnterMessage): Promise<void> {
-    if (this.#waiting.length === 0 && this.#hasRoomFor(owner)) return this.#enterNow(owner, message);
-    return new Promise((resolve) =>
-      this.#waiting.push({ owner, begin: () => resolve(this.#enterNow(owner, message)) }),
-    );
+    return new Promise((resolve) => {
+      this.#asked.push({ owner, begin: () => resolve(this.#enterNow(owner, message)) });
+      if (this.#asked.length === 1) queueMicrotask(() => this.#beginAsked());
+    });
+  }
+
+  #beginAsked(): void {
+    const asked = this.#asked;
+    this.#asked = [];
+    for (const entry of asked) {
+      if (this.#waiting.length === 0 && this.#hasRoomFor(entry.owner)) entry.begin();
+      else this.#waiting.push(entry);
+    }
   }
 
   async #enterNow(owner: number, message: EnterMessage): Promise<void> {
