@@ -35,7 +35,7 @@ export async function startSystem(folders: readonly string[], root = HERE): Prom
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
-    [join(root, "cli/main.ts"), "up", ...folders, ...FREE_PORTS, "--data-dir", dataDir, "--json"],
+    [join(root, "bin/narun.cjs"), "up", ...folders, ...FREE_PORTS, "--data-dir", dataDir, "--json"],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   const addresses = JSON.parse(await firstLine(child)) as { http: string; nats: string };
@@ -62,7 +62,7 @@ export async function startPlainServer(): Promise<{ http: string; pid: number } 
 /** `root`: the checkout whose command it is, as another may write what this one does not read. */
 export async function timeCli(args: string[], natsUrl: string, root = HERE): Promise<number> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [join(root, "cli/main.ts"), ...args, "--nats", natsUrl, "--json"], {
+  const child = spawn(process.execPath, [join(root, "bin/narun.cjs"), ...args, "--nats", natsUrl, "--json"], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   const code = await new Promise((resolve) => child.on("exit", resolve));

@@ -4,10 +4,16 @@
  */
 import machine from "whatwg-url/lib/url-state-machine.js";
 import urlencoded from "whatwg-url/lib/urlencoded.js";
+import { parsePlainUrl } from "./plain-url.ts";
+
+/** With an URL, or a state, it changes what is there. */
+export const basicURLParse: typeof machine.basicURLParse = (input, options) => {
+  const isWhole = options === undefined || (options.url === undefined && options.stateOverride === undefined);
+  return (isWhole ? parsePlainUrl(input) : undefined) ?? machine.basicURLParse(input, options);
+};
 
 /** @public Some of them only for whatwg-url. */
 export const {
-  basicURLParse,
   cannotHaveAUsernamePasswordPort,
   hasAnOpaquePath,
   serializeHost,
