@@ -13,7 +13,7 @@ import type { Writer } from "./transport/writer.ts";
 export interface Outbox {
   /**
    * Throws where the message can never be sent: the connection is closed, the data is over the server's limit, or a
-   * header field would break the message apart.
+   * subject or header field would break the message apart.
    */
   publish(subject: string, data: Uint8Array | string, options?: PublishOptions): void;
   flush(): void;
@@ -47,6 +47,11 @@ const MAX_HELD_BYTES = 16 * 1024 * 1024;
 /** Those that wait for a reply lost their connection in the same moment: they get so long to subscribe again. */
 const RESUME_DELAY_MS = 100;
 
+/** Whether it is one word, which cannot begin a message of its own. */
+function isSubject(subject: string): boolean {
+  return subject !== "" && !/[\s\0]/.test(subject);
+}
+
 export function createOutbox({ connection, writer, isAway, onError }: OutboxOptions): Outbox {
   let waiting: Waiting[] = [];
   let waitingBytes = 0;
@@ -74,6 +79,10 @@ export function createOutbox({ connection, writer, isAway, onError }: OutboxOpti
   return {
     publish(subject, payload, { reply, headers } = {}) {
       if (connection.isClosed()) throw new Error(`${subject}: the connection is closed`);
+      if (!isSubject(subject) || (reply !== undefined && !isSubject(reply)))
+        throw new TypeError(
+          `${JSON.stringify(reply ?? subject)} is no subject: it is empty, or has white space`,
+        );
       const limit = connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
       const fields = headers === undefined ? "" : formatFields(headers);
       const size = payload.length + fields.length;
