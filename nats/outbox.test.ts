@@ -61,6 +61,7 @@ it("refuses at once what can never be sent", async () => {
   await closed.close();
   expect(() => closed.publish("a", "b")).toThrow("closed");
   expect(() => nats.publish("a", new Uint8Array(nats.maxPayload + 1))).toThrow("max_payload");
+  expect(() => nats.publish("a", "ü".repeat(nats.maxPayload / 2 + 1))).toThrow("max_payload");
   for (const subject of ["", "a b", "a\r\nPUB b 1\r\nx", "a\t", "a\0"])
     expect(() => nats.publish(subject, "x")).toThrow("no subject");
   expect(() => nats.publish("a", "x", new Map([["Name", ["a\r\nB: c"]]]))).toThrow("cannot be sent");

@@ -39,6 +39,7 @@ interface Waiting {
   payload: Uint8Array | string;
   reply: string | undefined;
   fields: string;
+  size: number;
 }
 
 /** What waits for a server that is away: the replies of a busy host over some seconds. */
@@ -46,6 +47,13 @@ const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 /** Those that wait for a reply lost their connection in the same moment: they get so long to subscribe again. */
 const RESUME_DELAY_MS = 100;
+
+/** `NATS/1.0`, and the empty line behind the fields. */
+const HEADER_FRAME_BYTES = 12;
+
+function bytesOf(data: Uint8Array | string): number {
+  return typeof data === "string" ? Buffer.byteLength(data) : data.byteLength;
+}
 
 /** Whether it is one word, which cannot begin a message of its own. */
 function isSubject(subject: string): boolean {
@@ -72,7 +80,7 @@ export function createOutbox({ connection, writer, isAway, onError }: OutboxOpti
   };
   const dropOldest = () => {
     const oldest = waiting.shift();
-    waitingBytes -= oldest?.payload.length ?? 0;
+    waitingBytes -= oldest?.size ?? 0;
     onError(new Error("NATS was away for too long: a message was dropped"), oldest?.subject ?? "");
   };
 
@@ -85,9 +93,9 @@ export function createOutbox({ connection, writer, isAway, onError }: OutboxOpti
         );
       const limit = connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
       const fields = headers === undefined ? "" : formatFields(headers);
-      const size = payload.length + fields.length;
+      const size = bytesOf(payload) + (fields === "" ? 0 : bytesOf(fields) + HEADER_FRAME_BYTES);
       if (size > limit) throw new RangeError(`${subject}: ${size} bytes are over max_payload (${limit})`);
-      waiting.push({ subject, payload, reply, fields });
+      waiting.push({ subject, payload, reply, fields, size });
       waitingBytes += size;
       if (waiting.length === 1) setImmediate(flushSoon);
       while (waitingBytes > MAX_HELD_BYTES && !writer.isOpen) dropOldest();
