@@ -1,7 +1,7 @@
 import { enableCompileCache } from "node:module";
-import { boundYoungGeneration } from "./young-generation.ts";
+import { holdYoungGeneration } from "./young-generation.ts";
 
-boundYoungGeneration();
+holdYoungGeneration();
 // Keeps what type stripping and the compiler did for the next start: it halves the time of every command. `bin/narun.cjs`
 // has done so already, in the user's own cache folder; this is for whoever starts this file.
 enableCompileCache();

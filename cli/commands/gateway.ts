@@ -7,6 +7,7 @@ import { parseAddress } from "../option-values.ts";
 import { createOutput } from "../output.ts";
 import { type CommonOptions, resolveNats } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";
+import { boundYoungGeneration } from "../young-generation.ts";
 
 interface GatewayOptions extends CommonOptions {
   config?: string;
@@ -51,6 +52,7 @@ async function runGateway(options: GatewayOptions): Promise<void> {
     const { httpUrl: http, metricsUrl: metrics } = gateway;
     if (output.isJson) output.json({ http, metrics: metrics ?? null, nats: nats.url });
     else output.line(`http     ${http}\nmetrics  ${metrics}/metrics\nnats     ${nats.url}`);
+    boundYoungGeneration();
     await stopped;
     await gateway.drain({ graceMs: DRAIN_GRACE_MS });
   } finally {

@@ -7,6 +7,7 @@ import { describeFailure, failureOf } from "../report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
+import { boundYoungGeneration } from "../young-generation.ts";
 import { listFunctions, showFunctions } from "./ls.ts";
 
 export function addUpCommand(program: Command): void {
@@ -39,6 +40,7 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
     const progress = output.progress("pushing the functions");
     const failures = await pushAll(world, await building, signal).finally(() => progress.end());
     if (!signal.aborted) await showWorld(output, world, failures);
+    boundYoungGeneration();
     await stopped;
   } finally {
     output.note("stopping: finishing what is under way (once more ends it at once) …");
