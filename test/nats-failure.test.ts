@@ -7,6 +7,9 @@ import { startWorld } from "./harness/world.ts";
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
 
+/** A push may be on its way when the server dies, or before its connection is back: nobody repeats its questions but this. */
+const pushAfterKill = <T>(push: () => Promise<T>): Promise<T> => eventually(push, { timeoutMs: 20_000 });
+
 describe("a nats-server that is killed", () => {
   it("in the middle of requests: they are answered after its restart, by the same instance", async () => {
     await world.push("fn", gated(`"answered"`), { scale: { idleSeconds: 300 } });
@@ -36,7 +39,7 @@ describe("a nats-server that is killed", () => {
   });
 
   it("under load, twice: what may run twice is answered", async () => {
-    await world.push("busy", `export default () => new Response("ok");`);
+    await pushAfterKill(() => world.push("busy", `export default () => new Response("ok");`));
     const traffic = startTraffic(() => world.call("/busy"));
     for (let round = 0; round < 2; round++) {
       await traffic.more(200);
@@ -48,16 +51,13 @@ describe("a nats-server that is killed", () => {
   });
 
   it("afterwards everything works: push, call, log, sleep, wake", async () => {
-    await world.push("after", `export default () => { console.log("called"); return new Response("v1"); };`, {
-      scale: { idleSeconds: 0.3 },
-    });
+    const config = { scale: { idleSeconds: 0.3 } };
+    const source = (word: string, answer: string) =>
+      `export default () => { console.log("${word}"); return new Response("${answer}"); };`;
+    await pushAfterKill(() => world.push("after", source("called", "v1"), config));
     await world.nats.kill9();
     expect(await world.call("/after")).toMatchObject({ status: 200, text: "v1" });
-    const pushed = await world.push(
-      "after",
-      `export default () => { console.log("again"); return new Response("v2"); };`,
-      { scale: { idleSeconds: 0.3 } },
-    );
+    const pushed = await pushAfterKill(() => world.push("after", source("again", "v2"), config));
     expect(pushed).toMatchObject({ tried: true });
     await eventually(async () =>
       expect(await world.call("/after")).toMatchObject({ status: 200, text: "v2" }),
