@@ -102,7 +102,7 @@ export function showFunctions(output: Output, rows: FunctionRow[]): void {
   output.table(
     [
       { title: "FUNCTION", value: (row) => row.name, colour: bold },
-      { title: "MODE", value: (row) => row.mode ?? "-" },
+      { title: "MODE", value: (row) => row.mode ?? "-", isExtra: true },
       { title: "REVISION", value: (row) => (row.revision === null ? "-" : shortRevision(row.revision)) },
       { title: "INSTANCES", value: (row) => String(row.instances), align: "right" },
       { title: "STATE", value: (row) => row.state, colour: (text, row) => colourOf[row.state](text) },
