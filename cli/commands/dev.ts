@@ -38,7 +38,7 @@ export function addDevCommand(program: Command): void {
   addExamples(command, [
     ["narun dev", "the function in this folder"],
     ["narun dev functions", "every function below functions"],
-    ["narun dev --inspect", "with breakpoints: chrome://inspect, or an editor that attaches to port 9229"],
+    ["narun dev --inspect", "breakpoints: chrome://inspect, or an editor attached to port 9229"],
   ]);
 }
 
