@@ -1,7 +1,6 @@
 /** A request on its way through the gateway, and how it is answered. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { lingerFor } from "./body.ts";
 import type { Destination, GatewayResponse } from "./gateway-response.ts";
 import type { ColdTiming } from "./job.ts";
 import type { Metrics } from "./metrics.ts";
@@ -80,32 +79,26 @@ export function closeAfter(
   response: GatewayResponse,
   cold: ColdTiming | undefined,
 ): void {
-  const { incoming, outgoing } = exchange;
   response.headers.push("Connection", "close");
-  write(options, exchange, response, cold, () => lingerFor(incoming, () => outgoing.end()));
+  // A client may look at the answer only when it has sent all of its body.
+  exchange.incoming.resume();
+  write(options, exchange, response, cold);
 }
 
 const BODY_REFUSED = 413;
 
-/** `end` ends the answer in place of this function, which then only writes it. */
 export function write(
   { metrics, isDraining }: AnswerOptions,
   { outgoing, method, requestId, pattern, startedMs }: Exchange,
   { status, headers, body }: GatewayResponse,
   cold: ColdTiming | undefined,
-  end?: () => void,
 ): void {
   headers.push("X-Request-Id", requestId);
   if (cold !== undefined) headers.push("Server-Timing", serverTiming(cold));
   // A second `Connection` field would do no harm: both say the same.
   if (isDraining()) headers.push("Connection", "close");
   outgoing.writeHead(status, headers);
-  const content = method === "HEAD" ? undefined : body;
-  if (end === undefined) outgoing.end(content);
-  else {
-    if (content !== undefined) outgoing.write(content);
-    end();
-  }
+  outgoing.end(method === "HEAD" ? undefined : body);
   metrics.answered(method, pattern, status, performance.now() - startedMs);
 }
 

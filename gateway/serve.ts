@@ -6,7 +6,7 @@
  */
 import { type FunctionSpec, headerNames, MAX_FRAME_BYTES } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
-import { type Body, lingerFor, maxMessageBody, readBody } from "./body.ts";
+import { type Body, maxMessageBody, readBody } from "./body.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { type AnswerOptions, closeAfter, type Exchange, refuse, serverTiming, write } from "./exchange.ts";
 import { failureResponse, type GatewayResponse, problemResponse } from "./gateway-response.ts";
@@ -128,13 +128,12 @@ function writeStreamed(
   { message, body, cold }: Extract<Outcome, { kind: "stream" }>,
   { isUnread, cancel }: { isUnread: boolean; cancel: () => void },
 ): void {
-  const { incoming, outgoing, method, requestId, pattern, startedMs, upgrade } = exchange;
+  const { outgoing, method, requestId, pattern, startedMs, upgrade } = exchange;
   const read = toStreamHead(message);
   // A function may say so of a request that did not ask: whoever reads the connection would lose its place in it.
   const head = upgrade === undefined && read?.status === SWITCHING_PROTOCOLS ? undefined : read;
   if (upgrade !== undefined && head?.status === SWITCHING_PROTOCOLS) {
     head.headers.push("X-Request-Id", requestId);
-    upgrade.release();
     options.webSockets.accept(upgrade, head.headers, body, cancel);
     options.metrics.answered(method, pattern, head.status, performance.now() - startedMs);
     return;
@@ -149,9 +148,7 @@ function writeStreamed(
   head.headers.push("X-Request-Id", requestId);
   if (cold !== undefined) head.headers.push("Server-Timing", serverTiming(cold));
   if (isUnread || options.isDraining()) head.headers.push("Connection", "close");
-  // What is sent behind an answer must not reset its connection before the client has read it.
-  const end = isUnread ? () => lingerFor(incoming, () => outgoing.end()) : () => outgoing.end();
-  writeStream(outgoing, head, body, end);
+  writeStream(outgoing, head, body);
   options.metrics.answered(method, pattern, head.status, performance.now() - startedMs);
 }
 
