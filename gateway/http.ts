@@ -3,13 +3,15 @@
  * written to Node's own objects, as the Fetch API joins repeated ones and adds a content type.
  */
 import { randomUUID } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import { createProblem, messageOf, PROBLEM_CONTENT_TYPE } from "../contracts/index.ts";
+import { Connection } from "./connection.ts";
 import { beginExchange } from "./exchange.ts";
+import { problemResponse } from "./gateway-response.ts";
 import { createLinger } from "./linger.ts";
 import type { Log } from "./log.ts";
 import { type ServeOptions, serve } from "./serve.ts";
@@ -38,46 +40,87 @@ export function createHttpServer(options: HttpOptions): Server {
     hostname: "localhost",
     errorHandler: (error) => answerBroken(options, error),
   });
-  const server = createServer({ shouldUpgradeCallback: isWebSocketRequest }, (incoming, outgoing) => {
-    void listener(incoming, outgoing);
-  });
-  const sockets = new Set<Socket>();
   const linger = createLinger(options.isDraining);
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+  const connections = new Map<Socket, Connection>();
+  const open = (socket: Socket) => {
+    const connection = new Connection(socket);
+    connections.set(socket, connection);
+    socket.once("close", () => connections.delete(socket));
     // By this method a connection is closed after its last answer, by Node as well.
     socket.destroySoon = () => linger(socket);
+    return connection;
+  };
+  const connectionOf = (socket: Socket) => connections.get(socket) ?? open(socket);
+  const attempt = (socket: Socket, run: () => unknown) => void attemptOn(options.log, socket, run);
+  const receive = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const { socket } = incoming;
+    outgoing.on("error", (error) => lose(options.log, socket, error));
+    const begin = () => attempt(socket, () => listener(incoming, outgoing));
+    const connection = connectionOf(socket);
+    // Node loses what has come behind a wish for another protocol that is ignored: nobody may think it was taken.
+    if (connection.isBusy && incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
+    connection.take({ incoming, outgoing, begin });
+  };
+
+  const server = createServer({
+    // HTTP allows to ignore the wish. Node would hand over a connection on which an earlier answer is due.
+    shouldUpgradeCallback: (incoming) =>
+      isWebSocketRequest(incoming) && !connectionOf(incoming.socket).isBusy,
   });
+  server.on("connection", open);
+  server.on("request", receive);
+  // Node would tell every client to go on with its body; here its length is looked at before.
+  server.on("checkContinue", receive);
+  server.on("upgrade", (incoming, _stream, head) => {
+    attempt(incoming.socket, () => serveUpgrade(options, incoming, incoming.socket, head));
+  });
+  server.on("connect", ({ socket }: IncomingMessage) => {
+    connectionOf(socket).takeOver(() => attempt(socket, () => refuseTunnel(socket)));
+  });
+  server.on("clientError", (error, stream) => {
+    const socket = stream as Socket;
+    // Every further piece of the same request comes here again.
+    if (socket.writableEnded) return;
+    if (!isUnreadable(error)) socket.destroy();
+    else connectionOf(socket).endWith(() => attempt(socket, () => answerUnreadable(error, socket)));
+  });
+  // One connection that cannot be taken, as for want of file descriptors, is no reason to end.
+  server.on("error", (error) => options.log.warn({ error: messageOf(error) }, "a connection was not taken"));
   // Node's own does not know connections that it has handed over.
   server.closeAllConnections = () => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of connections.keys()) socket.destroy();
   };
-  server.on("upgrade", (incoming, _stream, head) => {
-    serveUpgrade(options, incoming, incoming.socket, head).catch((error: unknown) => {
-      options.log.error({ error: messageOf(error) }, "an upgrade failed");
-      incoming.socket.destroy();
-    });
-  });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   // Node's own limit of 5 min for a whole request is shorter than a large body may take; `limits.streamMs` bounds that.
   server.requestTimeout = 0;
-  server.on("clientError", (error, socket) => answerUnreadable(error, socket as Socket));
-  // Node would tell every client to go on with its body; here its length is looked at before.
-  server.on("checkContinue", (incoming, outgoing) => void listener(incoming, outgoing));
   return server;
+}
+
+/** The last catch: a fault of the gateway's own costs the connection on which it came up, never the process. */
+async function attemptOn(log: Log, socket: Socket, run: () => unknown): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    lose(log, socket, error);
+  }
+}
+
+function lose(log: Log, socket: Socket, error: unknown): void {
+  if (!socket.destroyed) log.error({ code: "INTERNAL", error: messageOf(error) }, "a connection is lost");
+  socket.destroy();
 }
 
 /** What Node's parser cannot make a request of: there is no request to answer, only a socket. */
 function answerUnreadable(error: ParserError, socket: Socket): void {
-  // Every further piece of the same request comes here again.
-  if (socket.writableEnded) return;
-  if (!isUnreadable(error)) {
-    socket.destroy();
-    return;
-  }
   const requestId = randomUUID();
   writeLast(socket, requestId, unreadableResponse(error, requestId));
+}
+
+/** The gateway is no proxy (RFC 9110, section 9.3.6). */
+function refuseTunnel(socket: Socket): void {
+  const requestId = randomUUID();
+  const allow = ["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"];
+  writeLast(socket, requestId, problemResponse("METHOD_NOT_ALLOWED", requestId, "no tunnels here", allow));
 }
 
 /** What the adapter cannot make a request of, and what should not have happened. */
