@@ -24,6 +24,11 @@ export const errorCatalogue = {
     solve: "Send a well-formed HTTP request.",
     status: 400,
   },
+  REQUEST_TIMEOUT: {
+    title: "The header fields of the request did not come in time",
+    solve: "Send them within a minute of the connection's start, or of the request's first byte.",
+    status: 408,
+  },
   HEADERS_TOO_LARGE: {
     title: "The header fields of the request are over the limit",
     solve: "Send fewer or shorter ones: cookies are what most often grows. The limit is in `detail`.",

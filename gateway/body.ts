@@ -139,23 +139,8 @@ function trailersOf({ rawTrailers }: IncomingMessage): Headers {
   return createHeaders(fields);
 }
 
-/** For so long the rest of a refused body is still read: closing at once would reset the connection under the answer. */
-const LINGER_MS = 500;
-
-/** Calls back when a refused body has ended, its sender is gone, or has had its time. */
-export function lingerFor(incoming: IncomingMessage, end: () => void): void {
-  const finish = () => {
-    clearTimeout(timer);
-    incoming.off("end", finish).off("close", finish).off("error", finish);
-    end();
-  };
-  const timer = setTimeout(finish, LINGER_MS);
-  incoming.on("end", finish).on("close", finish).on("error", finish);
-  incoming.resume();
-}
-
 /** Whether a request has a body that has to be waited for. */
-function hasBody({ headers }: IncomingMessage): boolean {
+export function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers["content-length"];
   return (length !== undefined && length !== "0") || headers["transfer-encoding"] !== undefined;
 }

@@ -21,13 +21,7 @@ export interface StreamHead {
 
 const MIN_HELD_BYTES = 16 * 1024;
 
-/** `end`: ends the answer, when all of it was written. */
-export function writeStream(
-  outgoing: ServerResponse,
-  head: StreamHead,
-  body: ResponseBody,
-  end: () => void,
-): void {
+export function writeStream(outgoing: ServerResponse, head: StreamHead, body: ResponseBody): void {
   const { status, headers, length } = head;
   if (length !== undefined) headers.push("Content-Length", String(length));
   outgoing.writeHead(status, headers);
@@ -60,7 +54,7 @@ export function writeStream(
       if (how.kind === "broken" || (length !== undefined && sent !== length)) return cut(outgoing);
       writeWaiting();
       addTrailers(outgoing, how);
-      end();
+      outgoing.end();
     },
   });
 }

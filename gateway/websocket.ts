@@ -6,21 +6,24 @@
  *     tells so.
  * I3  Neither side is read faster than the other takes it.
  */
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import { MAX_SOCKET_MESSAGE_BYTES, SOCKET_FRAME_OVERHEAD_BYTES, SOCKET_TOO_BIG } from "../contracts/index.ts";
 import type { ResponseBody, StreamEnd } from "../nats/index.ts";
-import { answerNoHandshake } from "./unreadable.ts";
+import { hasBody } from "./body.ts";
+import { noHandshakeResponse, writeLast } from "./unreadable.ts";
 
 /** A connection that asked to become a WebSocket. */
 export interface Upgrade {
   readonly incoming: IncomingMessage;
-  readonly socket: Duplex;
-  /** What the client sent after its request. */
-  readonly head: Buffer;
-  /** Takes the connection from HTTP: its end is no longer the end of a request. */
-  release(): void;
+  readonly socket: Socket;
+  /**
+   * Takes the connection from HTTP: its end is no longer the end of a request. Gives what the client sent after its
+   * request.
+   */
+  release(): Buffer;
 }
 
 export interface WebSockets {
@@ -42,9 +45,10 @@ const MAX_WAITING_BYTES = 256 * 1024;
 /** A client that does not answer a close is cut. */
 const CLOSE_GRACE_MS = 5_000;
 
-/** Whether a request asks for a WebSocket. Every other upgrade is ignored, as HTTP allows. */
-export function isWebSocketRequest({ method, headers }: IncomingMessage): boolean {
-  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
+/** Whether a request asks for a WebSocket. Every other upgrade is ignored, as HTTP allows; one with a body, too. */
+export function isWebSocketRequest(incoming: IncomingMessage): boolean {
+  const { method, headers } = incoming;
+  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && !hasBody(incoming);
 }
 
 /** `ws` closes by itself at a message that is too big, and says no reason. */
@@ -71,8 +75,9 @@ export function createWebSockets(): WebSockets {
       if (!/^sec-websocket-/i.test(name)) lines.push(`${name}: ${fields[index + 1]}`);
     }
   });
-  server.on("wsClientError", (error, socket, incoming) => {
-    answerNoHandshake(error.message, socket, fieldOf(answers.get(incoming) ?? [], "x-request-id"));
+  server.on("wsClientError", (error, _socket, incoming) => {
+    const requestId = fieldOf(answers.get(incoming) ?? [], "x-request-id") ?? randomUUID();
+    writeLast(incoming.socket, requestId, noHandshakeResponse(error.message, requestId));
   });
   const alive = new WeakSet<WebSocket>();
   const pings = setInterval(() => {
@@ -87,19 +92,18 @@ export function createWebSockets(): WebSockets {
   pings.unref();
 
   return {
-    accept({ incoming, socket, head }, headers, body, cancel) {
+    accept({ incoming, socket, release }, headers, body, cancel) {
+      const head = release();
       answers.set(incoming, headers);
       let isAccepted = false;
-      // Refused by `ws`, with 400: the request was none for a WebSocket after all.
-      socket.once("close", () => {
-        if (!isAccepted) cancel();
-      });
       server.handleUpgrade(incoming, socket, head, (client) => {
         isAccepted = true;
         alive.add(client);
         client.on("pong", () => alive.add(client));
         connect(client, body, cancel);
       });
+      // Refused by `ws`, with 400: the request was none for a WebSocket after all.
+      if (!isAccepted) cancel();
     },
     drain() {
       for (const client of server.clients) client.close(CloseCode.goingAway);

@@ -1,0 +1,111 @@
+/**
+ * One client's connection.
+ *
+ * I1  Its requests are served one after the other, in their order: one that changes something may not run beside another
+ *     (RFC 9112, section 9.3.2), and answers that wait for an earlier one would take memory.
+ * I2  A last thing is said behind the answers to all requests before it. Nothing that comes after is looked at.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+/** A request, and what begins to serve it. */
+interface Turn {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly begin: () => void;
+}
+
+/** How many requests may wait before no more is read. */
+const MAX_WAITING = 16;
+/** Upper bound of the requests that may wait: one read of the socket may bring more than 2,000 small ones. */
+const MAX_WAITING_AT_ALL = 1_000;
+
+export class Connection {
+  readonly #socket: Socket;
+  #current: Turn | undefined;
+  #waiting: Turn[] = [];
+  #last: (() => void) | undefined;
+  #isOver = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Whether a request is being served. */
+  get isBusy(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** Calls `begin` when the requests before this one are answered. */
+  take(turn: Turn): void {
+    if (this.#isOver) return;
+    if (this.#current === undefined) {
+      this.#begin(turn);
+      return;
+    }
+    this.#waiting.push(turn);
+    if (this.#waiting.length > MAX_WAITING_AT_ALL) this.#socket.destroy();
+    // Node reads on at the end of each request that it parses: only what comes after this chunk can be kept off.
+    else if (this.#waiting.length === MAX_WAITING) setImmediate(() => this.#holdBack());
+  }
+
+  /**
+   * Calls `last` when all requests are answered that have come whole. One that has not is dropped: the rest of it cannot be
+   * read.
+   */
+  endWith(last: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#last = last;
+    const newest = this.#waiting.at(-1);
+    if (newest?.incoming.complete === false) this.#waiting.pop();
+    const current = this.#current;
+    if (current === undefined) this.#next();
+    else if (current.incoming.complete) return;
+    else if (current.outgoing.headersSent) this.#socket.destroy();
+    else abandon(current.outgoing, this.#socket);
+  }
+
+  /** As `endWith`, on a connection that Node has let go of: it tells responses no more when they may go on. */
+  takeOver(last: () => void): void {
+    this.#socket.on("drain", () => this.#current?.outgoing.emit("drain"));
+    this.#socket.on("error", () => this.#socket.destroy());
+    this.#socket.resume();
+    this.endWith(last);
+  }
+
+  #begin(turn: Turn): void {
+    this.#current = turn;
+    turn.outgoing.once("close", () => this.#next());
+    turn.begin();
+  }
+
+  #next(): void {
+    this.#current = undefined;
+    if (this.#socket.destroyed || this.#socket.writableEnded) {
+      this.#isOver = true;
+      this.#waiting = [];
+      return;
+    }
+    const next = this.#waiting.shift();
+    if (this.#waiting.length === MAX_WAITING - 1) this.#socket.resume();
+    if (next !== undefined) {
+      this.#begin(next);
+      return;
+    }
+    const last = this.#last;
+    this.#last = undefined;
+    last?.();
+  }
+
+  #holdBack(): void {
+    if (this.#waiting.length >= MAX_WAITING) this.#socket.pause();
+  }
+}
+
+/** Ends an exchange whose answer nobody will see, while its connection stays. */
+function abandon(outgoing: ServerResponse, socket: Socket): void {
+  outgoing.detachSocket(socket);
+  outgoing.destroy();
+  outgoing.emit("close");
+}

@@ -1,0 +1,47 @@
+/**
+ * Requests for a WebSocket, whose connections Node hands over before they are answered.
+ *
+ * I1  One is answered as any other request, until its function says 101.
+ * I2  Its connection is read while it waits: the end of a connection is told only to who reads.
+ */
+import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { beginExchange } from "./exchange.ts";
+import { type ServeOptions, serve } from "./serve.ts";
+
+/** Upper bound of what may come before the 101: a client has to wait for it (RFC 6455, section 4.1). */
+const MAX_EARLY_BYTES = 64 * 1024;
+
+export function serveUpgrade(
+  options: ServeOptions,
+  incoming: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): Promise<void> {
+  const outgoing = new ServerResponse(incoming);
+  outgoing.assignSocket(socket);
+  outgoing.shouldKeepAlive = false;
+  // Node has let go of the connection: nobody else tells of its end, or ends it.
+  const onClose = () => void outgoing.emit("close");
+  socket.once("close", onClose);
+  const early = [head];
+  let size = head.byteLength;
+  const onData = (chunk: Buffer) => {
+    early.push(chunk);
+    size += chunk.byteLength;
+    if (size > MAX_EARLY_BYTES) socket.destroy();
+  };
+  const onEnd = () => void socket.destroy();
+  socket.on("data", onData).on("end", onEnd);
+  socket.on("error", () => socket.destroy());
+  outgoing.once("finish", () => {
+    socket.off("end", onEnd);
+    socket.destroySoon();
+  });
+  const release = () => {
+    socket.off("data", onData).off("end", onEnd).off("close", onClose);
+    outgoing.detachSocket(socket);
+    return Buffer.concat(early, size);
+  };
+  return serve(options, beginExchange(incoming, outgoing, { incoming, socket, release }));
+}
