@@ -30,7 +30,8 @@ export async function createBuildError(
     return new NarunError("BUILD_FAILED", { detail, issues });
   }
 
-  const source = { dir: fn.dir, entry: fn.entry, mode: "isolate", isMinified: true } as const;
+  const { dir, entry, settings } = fn;
+  const source = { dir, entry, settings, mode: "isolate", isMinified: true } as const;
   const chains = await findImportChains(source, imports);
   // A package that is made for Node imports its modules in dozens of places: people need the first few.
   const places = issues

@@ -88,8 +88,8 @@ export function reconfigure(build: Build, changes: Partial<FunctionConfig>): Bui
 }
 
 /** What of a function decides how it is bundled. */
-export function sourceOf({ dir, entry, config }: LoadedFunction, isMinified = true) {
-  return { dir, entry, mode: config.mode === "node" ? "node" : "isolate", isMinified } as const;
+export function sourceOf({ dir, entry, settings, config }: LoadedFunction, isMinified = true) {
+  return { dir, entry, settings, mode: config.mode === "node" ? "node" : "isolate", isMinified } as const;
 }
 
 function createManifest(config: FunctionConfig, { code, sourceMap }: Bundle): Manifest {

@@ -1,9 +1,10 @@
 /** Runs esbuild: from an entry file to one ES module with its source map. */
 import { builtinModules } from "node:module";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import * as esbuild from "esbuild";
 import { BUNDLE_FILE, type BundleSource, bundleOptions } from "./bundle-options.ts";
 import { makePlaceIndependent } from "./place-independent.ts";
+import type { Lookup, Reading } from "./watched-names.ts";
 
 /** What esbuild says about one place of the source. */
 export type BundleMessage = esbuild.Message;
@@ -31,27 +32,68 @@ export interface Bundler {
   bundle(): Promise<BundleResult>;
   /** The files of the last bundle that came about, absolute; the entry alone before there was one. */
   readonly inputs: readonly string[];
+  /** What the last call has read and looked for, whether a bundle came about or not. */
+  lastReading(): Promise<Reading>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 export async function createBundler(source: BundleSource): Promise<Bundler> {
   const context = await esbuild.context(bundleOptions(source));
   let inputs = [resolve(source.dir, source.entry)];
+  let reading: Reading | undefined;
   return {
     get inputs() {
       return inputs;
     },
+    lastReading: async () => reading ?? (await recordReading(source)),
     async bundle() {
+      reading = undefined;
       try {
-        const result = resultOf(await context.rebuild());
-        inputs = result.files.map(({ path }) => resolve(source.dir, path));
-        return result;
+        const result = await context.rebuild();
+        reading = readingOf(source, result.metafile);
+        inputs = [...reading.files];
+        return resultOf(result);
       } catch (error) {
         return { ok: false, messages: messagesOf(error) };
       }
     },
     [Symbol.asyncDispose]: () => context.dispose(),
   };
+}
+
+function readingOf({ dir }: BundleSource, { inputs }: esbuild.Metafile): Reading {
+  const files = Object.keys(inputs).map((path) => resolve(dir, path.replace(DISABLED, "")));
+  const lookups = Object.entries(inputs).flatMap(([path, { imports }]) =>
+    imports.flatMap(({ original }): Lookup[] =>
+      original === undefined ? [] : [{ from: dirname(resolve(dir, path)), module: original }],
+    ),
+  );
+  return { files, lookups };
+}
+
+/** How a file is named that the package.json of its package switches off. */
+const DISABLED = /^\(disabled\):/;
+
+/**
+ * Bundles once more to record what is read and looked for, as a bundle that failed tells nothing about its files. Every
+ * build could be recorded so; that doubles the time of one with hundreds of modules.
+ */
+async function recordReading(source: BundleSource): Promise<Reading> {
+  const files = new Set([resolve(source.dir, source.entry)]);
+  const lookups: Lookup[] = [];
+  const recorder: esbuild.Plugin = {
+    name: "recorder",
+    setup(build) {
+      build.onResolve(
+        { filter: /.*/ },
+        ({ path, resolveDir }) => void lookups.push({ from: resolveDir, module: path }),
+      );
+      build.onLoad({ filter: /.*/ }, ({ path }) => void files.add(path));
+    },
+  };
+  const options = bundleOptions(source);
+  await esbuild.build({ ...options, plugins: [recorder, ...options.plugins] }).catch(() => undefined);
+  return { files: [...files], lookups };
 }
 
 /** An import of a module of Node: by which file, and which module. */

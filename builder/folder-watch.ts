@@ -1,12 +1,14 @@
 import { type FSWatcher, type Stats, statSync, watch } from "node:fs";
+import { basename, join, sep } from "node:path";
+import { EVERY_NAME, type WatchedNames } from "./watched-names.ts";
 
-/** Tells of changes in a set of folders. Folders, not files: editors replace a file by renaming another over it. */
+/** Tells of changes of names in folders. Folders, not files: editors replace a file by renaming another over it. */
 export interface FolderWatch {
   /**
-   * Watches these folders and no others, as far as they exist. True where one of them was not watched until now, or was
-   * removed and made anew: what changed there before is not told.
+   * Watches these names in these folders and nothing else, as far as the folders exist. True where one of them was not
+   * watched until now, or was removed and made anew: what changed there before is not told.
    */
-  watchOnly(folders: ReadonlySet<string>): boolean;
+  watchOnly(names: WatchedNames): boolean;
   [Symbol.dispose](): void;
 }
 
@@ -15,17 +17,31 @@ interface Watched {
   inode: number;
 }
 
+/** A folder that cannot be read, or that goes in this moment, has nothing that could be watched. */
+const UNWATCHABLE = new Set(["ENOENT", "ENOTDIR", "EACCES", "EPERM"]);
+
 /** `onChange` is called for every change, often several times for one. */
 export function createFolderWatch(onChange: () => void): FolderWatch {
   const watched = new Map<string, Watched>();
+  let wanted: WatchedNames = new Map();
   const forget = (folder: string) => {
     watched.get(folder)?.watcher.close();
     watched.delete(folder);
   };
+  /** Another folder may have the name now, and even the inode: the watch of the one before stays silent. */
+  const forgetBelow = (path: string) => {
+    for (const folder of watched.keys()) {
+      if (folder === path || folder.startsWith(path + sep)) forget(folder);
+    }
+  };
 
   const start = (folder: string, { ino }: Stats) => {
-    const watcher = watch(folder, (_event, file) => {
-      if (file === null || !isNoise(file)) onChange();
+    const watcher = watch(folder, (event, file) => {
+      // The end of the folder itself comes under its own name.
+      const isOwnEnd = file === null || (event === "rename" && file === basename(folder));
+      if (isOwnEnd) forgetBelow(folder);
+      else if (event === "rename") forgetBelow(join(folder, file));
+      if (isOwnEnd || isWanted(folder, file)) onChange();
     });
     // A folder that vanished is no error: the build says what is missing.
     watcher.on("error", () => {
@@ -34,19 +50,28 @@ export function createFolderWatch(onChange: () => void): FolderWatch {
     });
     watched.set(folder, { watcher, inode: ino });
   };
+  const isWanted = (folder: string, file: string) => {
+    const names = wanted.get(folder);
+    return names?.has(file) === true || (names?.has(EVERY_NAME) === true && !isNoise(file));
+  };
 
   return {
-    watchOnly(folders) {
+    watchOnly(names) {
       let isAnyNew = false;
-      for (const folder of watched.keys()) if (!folders.has(folder)) forget(folder);
-      for (const folder of folders) {
-        const found = statSync(folder, { throwIfNoEntry: false });
-        if (found?.ino === watched.get(folder)?.inode) continue;
-        // The watch of a folder that was removed stays silent when another takes its name.
-        forget(folder);
-        if (found === undefined) continue;
-        start(folder, found);
-        isAnyNew = true;
+      wanted = names;
+      for (const folder of watched.keys()) if (!names.has(folder)) forget(folder);
+      for (const folder of names.keys()) {
+        try {
+          const found = statSync(folder, { throwIfNoEntry: false });
+          if (found?.ino === watched.get(folder)?.inode) continue;
+          forget(folder);
+          if (!found?.isDirectory()) continue;
+          start(folder, found);
+          isAnyNew = true;
+        } catch (error) {
+          if (!UNWATCHABLE.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+          forget(folder);
+        }
       }
       return isAnyNew;
     },

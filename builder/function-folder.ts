@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
 import {
+  type BuildSettings,
   defaultRoutes,
   type FunctionConfig,
   type FunctionFile,
@@ -18,6 +19,8 @@ export interface LoadedFunction {
   dir: string;
   /** The entry file, relative to `dir`. */
   entry: string;
+  /** How it wants to be bundled. */
+  settings: BuildSettings;
   config: FunctionConfig;
 }
 
@@ -35,10 +38,10 @@ const CONFIG_FILE = "narun.yaml";
 export async function loadFunction(dir: string): Promise<LoadedFunction> {
   const folder = await resolveFolder(dir);
   const file = await readConfigFile(folder);
-  const { name: ownName, entry: ownEntry, routes, ...rest } = file;
+  const { name: ownName, entry: ownEntry, routes, build: settings, ...rest } = file;
   const name = ownName ?? nameOfFolder(folder);
   const entry = await findEntry(folder, ownEntry);
-  return { dir: folder, entry, config: { ...rest, name, routes: routes ?? defaultRoutes(name) } };
+  return { dir: folder, entry, settings, config: { ...rest, name, routes: routes ?? defaultRoutes(name) } };
 }
 
 /** The absolute path of a function's folder, symbolic links resolved. Errors: ENTRY_NOT_FOUND, where there is none. */

@@ -224,3 +224,63 @@ function findCustomer() { return new Error("x").stack; }
 export default () => [new Customer().constructor.name, findCustomer()];`;
   expect(await run({ "index.js": source })).toEqual(["Customer", expect.stringContaining("at findCustomer")]);
 });
+
+describe("the build of a package", () => {
+  const files = (settings: string) => ({
+    "index.js": 'import { where } from "dual"; import old from "old"; export default () => [where, old];',
+    "narun.yaml": `build: { ${settings} }\n`,
+    "node_modules/dual/package.json": JSON.stringify({
+      exports: { browser: "./browser.js", edge: "./edge.js", default: "./default.js" },
+    }),
+    "node_modules/dual/browser.js": 'export const where = "browser";',
+    "node_modules/dual/edge.js": 'export const where = "edge";',
+    "node_modules/dual/default.js": 'export const where = "default";',
+    "node_modules/old/package.json": '{ "browser": "browser.js", "main": "main.js" }',
+    "node_modules/old/browser.js": 'export default "browser";',
+    "node_modules/old/main.js": 'export default "main";',
+  });
+
+  test.each([
+    ["", ["browser", "browser"]],
+    ["conditions: [edge]", ["edge", "browser"]],
+    ["conditions: [], mainFields: [module, main]", ["default", "main"]],
+    ["conditions: [edge, browser]", ["browser", "browser"]],
+    ["mainFields: [main]", ["browser", "main"]],
+  ])("is chosen by narun.yaml: %j", async (settings, expected) => {
+    expect(await run(files(settings))).toEqual(expected);
+  });
+
+  test("is no part of the configuration, and a wrong setting is an error with its place", async () => {
+    expect((await build(files("conditions: [edge]"))).config).not.toHaveProperty("build");
+    expect(await rejectionOf(build(files("mainField: [main]")))).toMatchObject({
+      code: "CONFIG_INVALID",
+      fields: { detail: expect.stringContaining('unknown key "mainField"; did you mean "mainFields"?') },
+    });
+    expect(await rejectionOf(build(files("conditions: [a b]")))).toMatchObject({
+      fields: { detail: expect.stringContaining("build.conditions.0: a condition is a name") },
+    });
+  });
+});
+
+describe("names", () => {
+  const files = {
+    "index.js": `import "./other.js";
+class Failure extends Error {}
+const A = class Inner {};
+const f = function inner() {};
+export default () => [A.name, f.name, new Failure().constructor.name];`,
+    "other.js": "class Failure {} globalThis.other = Failure;",
+  };
+
+  test("of classes and functions stay; one that the bundle has twice gets a number", async () => {
+    expect(await run(files)).toEqual(["Inner", "inner", "Failure2"]);
+  });
+
+  test("all stay with keepNames", async () => {
+    expect(await run({ ...files, "narun.yaml": "build: { keepNames: true }\n" })).toEqual([
+      "Inner",
+      "inner",
+      "Failure",
+    ]);
+  });
+});

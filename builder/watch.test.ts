@@ -1,56 +1,9 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import type { NarunError } from "../contracts/index.ts";
-import type { Build } from "./build.ts";
-import { createSourceFolder, type SourceFolder } from "./testing/source-folder.ts";
+import { createSourceFolder } from "./testing/source-folder.ts";
+import { startWatch } from "./testing/watch.ts";
 import { watchFunction } from "./watch.ts";
-
-type Event = { build: Build } | { error: unknown };
-
-/** Watches a folder and hands over what is reported, one event after the other. */
-function startWatch(folder: SourceFolder, onBuild: (build: Build) => void | Promise<void> = () => undefined) {
-  const controller = new AbortController();
-  const events: Event[] = [];
-  const waiting: ((event: Event) => void)[] = [];
-  const report = (event: Event) => {
-    const take = waiting.shift();
-    if (take === undefined) events.push(event);
-    else take(event);
-  };
-  const done = watchFunction(folder.dir, {
-    async onBuild(build) {
-      await onBuild(build);
-      report({ build });
-    },
-    onError: (error) => report({ error }),
-    signal: controller.signal,
-  });
-  const next = () => {
-    const event = events.shift();
-    return event === undefined
-      ? new Promise<Event>((resolve) => waiting.push(resolve))
-      : Promise.resolve(event);
-  };
-  return {
-    /** The text of the next build's bundle. */
-    async nextCode(): Promise<string> {
-      const event = await next();
-      if ("error" in event) throw event.error;
-      return Buffer.from(event.build.bundle).toString();
-    },
-    async nextError(): Promise<NarunError> {
-      const event = await next();
-      if ("build" in event) throw new Error("it was built");
-      return event.error as NarunError;
-    },
-    unread: events,
-    async [Symbol.asyncDispose]() {
-      controller.abort();
-      await done;
-    },
-  };
-}
 
 const handler = (text: string) => `export default () => ${JSON.stringify(text)};`;
 

@@ -2,19 +2,20 @@
  * Builds a function again whenever its source changes, for `narun dev`.
  *
  * I1  One build at a time, and none while `onBuild` is under way; changes that come meanwhile make one more build.
- * I2  A build is reported only if every folder that it read was watched while it read: no change goes unseen.
- * I3  A failed build ends nothing: the folders of the last good one stay watched, and those of the broken files.
+ * I2  A build is reported only if all that it read, and every path at which it looked for a file, was watched while it
+ *     read: no change goes unseen. watched-names.ts says what that is.
+ * I3  A failed build ends nothing: what the last good one has read stays watched, beside what the failed one has.
  *
  * The bundler's own watch mode is not used, as it polls: seconds may pass before it sees a change.
  */
-import { dirname, relative, resolve, sep } from "node:path";
+import { resolve } from "node:path";
 import { isNarunError, messageOf } from "../contracts/index.ts";
 import { type Build, buildWith, sourceOf } from "./build.ts";
-import type { BuildIssue } from "./build-issue.ts";
 import { type Bundler, createBundler } from "./bundler.ts";
 import { createChangeGate } from "./change-gate.ts";
 import { createFolderWatch } from "./folder-watch.ts";
 import { type LoadedFunction, loadFunction, resolveFolder } from "./function-folder.ts";
+import { type Reading, watchedNames } from "./watched-names.ts";
 
 /** Who hears of builds, and until when. */
 export interface WatchOptions {
@@ -42,20 +43,24 @@ export async function watchFunction(
   const gate = createChangeGate(signal);
   await using builder = createRebuilder(root, isMinified);
   using watch = createFolderWatch(gate.notify);
-  let folders: ReadonlySet<string> = new Set([root]);
+  let lastGood: Reading = { files: [], lookups: [] };
   let reported: string | undefined;
 
   /** Builds until all that was read was watched meanwhile (I2). */
   const buildWatched = async (): Promise<Outcome> => {
     for (;;) {
       const outcome = await builder.build();
-      const read = foldersOf(root, builder.inputs);
-      folders = outcome.ok ? read : new Set([...folders, ...read, ...foldersOfError(root, outcome.error)]);
-      if (!watch.watchOnly(folders)) return outcome;
+      const reading = await builder.lastReading(outcome);
+      if (outcome.ok) lastGood = reading;
+      const both = {
+        files: [...reading.files, ...lastGood.files],
+        lookups: [...reading.lookups, ...lastGood.lookups],
+      };
+      if (!watch.watchOnly(watchedNames(root, outcome.ok ? reading : both))) return outcome;
     }
   };
 
-  watch.watchOnly(folders);
+  watch.watchOnly(watchedNames(root, lastGood));
   while (!signal.aborted) {
     const outcome = await buildWatched();
     if (signal.aborted) break;
@@ -90,8 +95,11 @@ function createRebuilder(dir: string, isMinified: boolean) {
   };
 
   return {
-    get inputs() {
-      return current?.bundler.inputs ?? [];
+    /** What the last build has read and looked for. */
+    async lastReading(outcome: Outcome): Promise<Reading> {
+      const entries = outcome.ok ? [] : entriesOf(dir, outcome.error);
+      const { files, lookups } = (await current?.bundler.lastReading()) ?? { files: [], lookups: [] };
+      return { files: [...files, ...entries], lookups };
     },
     async build(): Promise<Outcome> {
       try {
@@ -107,34 +115,9 @@ function createRebuilder(dir: string, isMinified: boolean) {
   };
 }
 
-/**
- * The folders of the files, and those between them and the function's own, as one of these may be replaced whole.
- * Installed packages are not watched: `npm install` touches package.json or its lock file, too.
- */
-function foldersOf(root: string, files: readonly string[]): Set<string> {
-  const folders = new Set([root]);
-  for (const file of files) {
-    if (file.includes(`${sep}node_modules${sep}`)) continue;
-    let folder = dirname(file);
-    folders.add(folder);
-    while (folder !== root && isBelow(root, folder)) {
-      folder = dirname(folder);
-      folders.add(folder);
-    }
-  }
-  return folders;
-}
-
-/** The folders of the broken files, and those in which a file was looked for that is not there. */
-function foldersOfError(root: string, error: unknown): Set<string> {
-  const issues = isNarunError(error) ? (error.fields.issues as BuildIssue[] | undefined) : undefined;
-  const files = (issues ?? []).flatMap(({ file, module }) => {
-    const broken = resolve(file);
-    return module?.startsWith(".") ? [broken, resolve(dirname(broken), module)] : [broken];
-  });
-  return foldersOf(root, files);
-}
-
-function isBelow(root: string, folder: string): boolean {
-  return !relative(root, folder).startsWith("..");
+/** Where an entry was looked for, in vain. */
+function entriesOf(dir: string, error: unknown): string[] {
+  if (!isNarunError(error, "ENTRY_NOT_FOUND")) return [];
+  const lookedFor = error.fields.lookedFor as string[] | undefined;
+  return (lookedFor ?? []).map((entry) => resolve(dir, entry));
 }

@@ -92,8 +92,28 @@ const FileSchema = z.strictObject({
   trust: NameSchema.default("default"),
 });
 
+/** How the builder bundles. It leaves its mark in the bundle alone: the function's configuration does not have it. */
+const BuildSchema = z.strictObject({
+  /** What counts in the `exports` of packages, in no order. Default: of the builder, by the mode. */
+  conditions: z
+    .array(z.string().regex(/^[\w.:-]+$/, "a condition is a name, such as worker or browser"))
+    .max(20)
+    .optional(),
+  /** The fields of a package.json without `exports` that name its entry, the first one first. Default: of the builder. */
+  mainFields: z
+    .array(z.string().regex(/^[\w.:-]+$/, "a main field is a key of package.json, such as module or main"))
+    .nonempty()
+    .max(20)
+    .optional(),
+  /** Functions and classes have their own `name` even where the bundle had to rename them. */
+  keepNames: z.boolean().default(false),
+});
+export type BuildSettings = z.infer<typeof BuildSchema>;
+
 /** What `narun.yaml` may say. Every key has a default except `name` and `entry`, which the builder finds in the folder. */
-export const FunctionFileSchema = FileSchema.superRefine(refuseDoubleNames);
+export const FunctionFileSchema = FileSchema.extend({ build: BuildSchema.prefault({}) }).superRefine(
+  refuseDoubleNames,
+);
 export type FunctionFile = z.infer<typeof FunctionFileSchema>;
 
 /** A function's whole configuration, defaults applied: part of its manifest and of its spec. */

@@ -44,6 +44,39 @@ describe("a handler may be", () => {
     expect(refused.headers.get("allow")?.split(", ").sort()).toEqual(["GET", "HEAD", "POST"]);
   });
 
+  it.each([
+    ["a function", `module.exports = () => new Response("common");`],
+    ["fetch", `exports.fetch = () => new Response("common");`],
+    ["an object with fetch", `module.exports = { fetch: () => new Response("common") };`],
+    ["a default", `exports.default = () => new Response("common");`],
+    ["a default with fetch", `exports.default = { fetch: () => new Response("common") };`],
+    [
+      "a default, as compilers write it",
+      `Object.defineProperty(exports, "__esModule", { value: true }); exports.default = () => new Response("common");`,
+    ],
+    ["methods", `exports.GET = () => new Response("common");`],
+    [
+      "a class with a static fetch",
+      `module.exports = class { static fetch() { return new Response("common"); } };`,
+    ],
+  ])("a CommonJS module that exports %s", async (_, source) => {
+    await world.push("common", { "index.js": source });
+    expect(await world.call("/common")).toMatchObject({ status: 200, text: "common" });
+  });
+
+  it("a TypeScript module with export =", async () => {
+    await world.push("assigned", "const handler = () => new Response('assigned'); export = handler;");
+    expect(await world.call("/assigned")).toMatchObject({ status: 200, text: "assigned" });
+  });
+
+  it("no class with fetch: a push says what to write", async () => {
+    const source = "export default class Api { fetch() { return new Response(); } }";
+    await expect(world.push("classy", source)).rejects.toMatchObject({
+      code: "TRIAL_FAILED",
+      fields: { reason: "NO_HANDLER", detail: expect.stringContaining("export default new Name()") },
+    });
+  });
+
   it("a Hono app", async () => {
     const source = `
       import { Hono } from "hono";

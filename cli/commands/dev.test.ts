@@ -103,6 +103,7 @@ test("tells scripts of every push and every failure in one line", async () => {
     url: `${addresses.http}/one`,
     unchanged: false,
     tookMs: expect.any(Number),
+    shadowedRoutes: [],
   });
   expect(rest).toContainEqual({
     folder: folder.path("functions/two"),

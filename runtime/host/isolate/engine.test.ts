@@ -95,6 +95,10 @@ describe("loading", () => {
     ["1", "the module exports nothing"],
     ["export default 5", "the default export is a number, neither a function nor an object with fetch"],
     ["export default { fetch: 1 }", `the default export's "fetch" is a number, not a function`],
+    [
+      "export default class { fetch() {} }",
+      "the default export is a class, of which nothing makes an instance: write `export default new Name()`, or make `fetch` static",
+    ],
   ])("says why %j has no handler", async (code, reason) => {
     expect((await load(code)).outcome).toEqual({ kind: "no-handler", reason });
   });

@@ -1,0 +1,122 @@
+/** What the bundler reads of tsconfig.json besides the file itself: the files that it extends, and where `paths` lead. */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { ancestorsOf } from "./ancestors.ts";
+
+export interface Tsconfig {
+  /** Every path at which this file, or one that it extends, is or would be found. */
+  lookedAt: readonly string[];
+  /** The packages of which a file is extended, and the folder that names each. */
+  packages: readonly { from: string; module: string }[];
+  /** The paths at which a module is looked for by `paths` and `baseUrl`, without an ending. */
+  targetsOf(module: string): string[];
+}
+
+/** The bundler takes the first one that is there. */
+export const TSCONFIG_FILES = ["tsconfig.json", "jsconfig.json"];
+
+/** The file that counts for the sources in a folder: its own, or the nearest above it. */
+export function findTsconfig(folder: string): string | undefined {
+  for (const above of ancestorsOf(folder)) {
+    for (const name of TSCONFIG_FILES) if (existsSync(join(above, name))) return join(above, name);
+  }
+  return undefined;
+}
+
+/** Reads a file and all that it extends. A file that is missing or broken has nothing to add: the build says so. */
+export function readTsconfig(file: string): Tsconfig {
+  const lookedAt = new Set<string>();
+  const packages: { from: string; module: string }[] = [];
+  const aliases: Alias[] = [];
+  const visit = (path: string) => {
+    if (lookedAt.has(path)) return;
+    lookedAt.add(path);
+    const { extended, alias } = readOne(path);
+    aliases.push(...alias);
+    for (const name of extended) {
+      if (!isPath(name)) packages.push({ from: dirname(path), module: name });
+      candidatesOf(dirname(path), name).forEach(visit);
+    }
+  };
+  visit(file);
+  return {
+    lookedAt: [...lookedAt],
+    packages,
+    targetsOf: (module) => aliases.flatMap((alias) => expand(alias, module)),
+  };
+}
+
+/** Parses JSON as TypeScript has it, with comments and commas at the end; undefined where it is none. */
+export function parseJsonc(text: string): unknown {
+  const strict = text
+    .replace(/^\uFEFF/, "")
+    .replace(/("(?:[^"\\]|\\.)*")|\/\/.*|\/\*[\s\S]*?\*\//g, (_, kept: string | undefined) => kept ?? " ")
+    .replace(/("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])/g, (_, kept: string | undefined) => kept ?? "");
+  try {
+    return JSON.parse(strict);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Alias {
+  pattern: string;
+  targets: string[];
+  /** The folder to which the targets are relative. */
+  base: string;
+}
+
+function readOne(path: string): { extended: string[]; alias: Alias[] } {
+  const parsed = readJsonc(path) as
+    | { extends?: unknown; compilerOptions?: { baseUrl?: unknown; paths?: Record<string, unknown> } }
+    | undefined;
+  const extended = [parsed?.extends ?? []].flat().filter((name) => typeof name === "string");
+  const { baseUrl, paths } = parsed?.compilerOptions ?? {};
+  const folder = dirname(path);
+  const base = typeof baseUrl === "string" ? resolve(folder, baseUrl) : folder;
+  const alias = Object.entries(paths ?? {}).map(([pattern, targets]) => ({
+    pattern,
+    targets: [targets].flat().filter((target) => typeof target === "string"),
+    base,
+  }));
+  if (typeof baseUrl === "string") alias.push({ pattern: "*", targets: ["*"], base });
+  return { extended, alias };
+}
+
+function readJsonc(path: string): unknown {
+  try {
+    return parseJsonc(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+function isPath(name: string): boolean {
+  return /^\.{1,2}(?:\/|$)/.test(name) || isAbsolute(name);
+}
+
+/** Where an extended file may be; of a package's the first folder that has it decides. */
+function candidatesOf(folder: string, name: string): string[] {
+  if (isPath(name)) return [resolve(folder, name), `${resolve(folder, name)}.json`];
+  for (const above of ancestorsOf(folder)) {
+    const path = join(above, "node_modules", name);
+    const found = [path, `${path}.json`, join(path, "tsconfig.json")].filter((candidate) =>
+      existsSync(candidate),
+    );
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+function expand({ pattern, targets, base }: Alias, module: string): string[] {
+  const [before = "", after] = pattern.split("*");
+  if (after === undefined) return pattern === module ? targets.map((target) => resolve(base, target)) : [];
+  if (!module.startsWith(before) || !module.endsWith(after)) return [];
+  const middle = module.slice(before.length, module.length - after.length);
+  return targets.map((target) =>
+    resolve(
+      base,
+      target.replace("*", () => middle),
+    ),
+  );
+}
