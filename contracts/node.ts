@@ -27,7 +27,7 @@ export type NodeState = z.infer<typeof NodeStateSchema>;
 export const HeartbeatSchema = z.object({
   node: z.string(),
   state: z.enum(["running", "shutting_down"]),
-  /** Changes whenever the runner starts anew: instances of another epoch are gone. */
+  /** Changes whenever the runner starts anew: the hosts of another epoch drain, and end. */
   epoch: z.string(),
   modes: z.array(z.enum(MODES)),
   freeInstances: z.int(),
@@ -35,8 +35,16 @@ export const HeartbeatSchema = z.object({
 });
 export type Heartbeat = z.infer<typeof HeartbeatSchema>;
 
+/** The hosts of a node-runner that has died. */
+export const orphans = {
+  /** How long they may finish what they took. */
+  graceMs: 10_000,
+  /** How long others wait for their answers at most, from the moment in which they know of the runner's death. */
+  lostAfterMs: 12_000,
+} as const;
+
 export const heartbeat = {
   intervalMs: 1_000,
-  /** A node that is silent for so long is dead. */
+  /** A node-runner that is silent for so long is dead. */
   lostAfterMs: 3_500,
 } as const;

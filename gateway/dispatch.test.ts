@@ -264,6 +264,39 @@ describe("a request in flight", () => {
     expect((await call(`${world.url}/fn`)).status).toBe(200);
   });
 
+  it("is answered by the host of a runner that was killed, though the next runner is there", async () => {
+    await using world = await startGatewayWorld({ specs: [specOf("fn")] });
+    const before = await world.startNode({ node: "same" });
+    const { handler, open } = gate();
+    const old = await before.start("fn", { revision: REVISION, handler });
+    const pending = [call(`${world.url}/fn`), call(`${world.url}/fn`, { method: "POST" })];
+    await eventually(() => expect(old.inFlight).toBe(2));
+    await before.orphan();
+    const after = await world.startNode({ node: "same" });
+    const next = await after.start("fn", { revision: REVISION });
+    // Nothing new goes to the old one.
+    expect(await call(`${world.url}/fn`)).toMatchObject({ status: 200, text: "hello" });
+    open();
+    for (const answer of await Promise.all(pending))
+      expect(answer).toMatchObject({ status: 200, text: "late" });
+    expect([old.taken.length, next.taken.length]).toEqual([2, 1]);
+  });
+
+  it("waits for a host whose node is silent where it may not run twice, and goes elsewhere where it may", async () => {
+    await using world = await startGatewayWorld({ specs: [specOf("fn")] });
+    const [leaving, staying] = [await world.startNode(), await world.startNode()];
+    const { handler, open } = gate();
+    const old = await leaving.start("fn", { revision: REVISION, handler });
+    const read = call(`${world.url}/fn`);
+    const write = call(`${world.url}/fn`, { method: "POST" });
+    await eventually(() => expect(old.inFlight).toBe(2));
+    await staying.start("fn", { revision: REVISION });
+    await leaving.orphan();
+    expect(await read).toMatchObject({ status: 200, text: "hello" });
+    open();
+    expect(await write).toMatchObject({ status: 200, text: "late" });
+  });
+
   it("prefers the live revision, and takes another while none of it is there", async () => {
     await using world = await startGatewayWorld({ specs: [specOf("fn")] });
     const node = await world.startNode();

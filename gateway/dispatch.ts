@@ -16,14 +16,8 @@
  *     most streams are idle most of the time. It is broken, never resumed, when the instance is lost or NATS was away:
  *     frames may be missing. An instance is told when nobody waits for its answer, or for the rest of it.
  */
-import {
-  type ErrorCode,
-  headerNames,
-  messageOf,
-  type ReadyAnnouncement,
-  subjects,
-} from "../contracts/index.ts";
-import { Asking, frameOf, type Message, type PendingReply } from "../nats/index.ts";
+import { type ErrorCode, messageOf, type ReadyAnnouncement, subjects } from "../contracts/index.ts";
+import { type Asking, frameOf, type Message, type PendingReply } from "../nats/index.ts";
 import { chooseInstance } from "./choose.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instances.ts";
@@ -41,6 +35,7 @@ import {
   type Target,
 } from "./job.ts";
 import { decideStep, type Word } from "./next-step.ts";
+import { openExchange } from "./open-exchange.ts";
 import { isServiceError, readVerdict } from "./reply-to-response.ts";
 
 export class Dispatcher {
@@ -86,6 +81,11 @@ export class Dispatcher {
       this.#options.observer.coldStart(service, performance.now() - wokenMs, announcement.phases);
     }
     this.#pump(service);
+  }
+
+  /** Nothing is heard of the instance's node: the instance may live all the same. */
+  onSilent(instance: Instance): void {
+    this.#hear("silent", (flight) => flight.target === instance);
   }
 
   /** The instance is gone. */
@@ -170,7 +170,7 @@ export class Dispatcher {
   #send(job: Job, target: Target): void {
     const { headers, data } = job.request;
     const subject = target === "shared" ? job.service : subjects.instanceRequests(target.id);
-    const exchange = this.#openExchange(job, target);
+    const exchange = openExchange(this.#options, job, target);
     let pending: PendingReply;
     try {
       pending = this.#options.nats.send(subject, data, headers, (message) => this.#onReply(job, message));
@@ -183,19 +183,6 @@ export class Dispatcher {
     if (target !== "shared") target.inFlight += 1;
     job.sends += 1;
     job.phase = { kind: "in-flight", target, pending, exchange };
-  }
-
-  /** Says in the request's headers that streams are taken; of others than our own instances nobody knows. */
-  #openExchange({ request }: Job, target: Target): Asking | undefined {
-    const { nats, presence } = this.#options;
-    const { headers, rest } = request;
-    headers.delete(headerNames.stream);
-    headers.delete(headerNames.body);
-    if (target === "shared" || !request.streams) return undefined;
-    const exchange = new Asking({ nats, presence, answerer: target.id, rest });
-    headers.set(headerNames.stream, [exchange.token]);
-    if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
-    return exchange;
   }
 
   /**

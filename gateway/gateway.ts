@@ -191,9 +191,9 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
       void instances.discover();
       demand.look();
     },
-    onLost(node) {
-      log.info({ node }, "a node is lost");
-      instances.loseNode(node);
+    onLost(node, why) {
+      log.info({ node, why }, "a node-runner is lost");
+      instances.leave(node, why);
     },
   });
   const instances = createInstances({
@@ -201,6 +201,7 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     log,
     onNode: nodes.expect,
     onReady: (instance, announcement) => dispatcher.onReady(instance, announcement),
+    onSilent: (instance) => dispatcher.onSilent(instance),
     onLost: (instance) => dispatcher.onLost(instance),
   });
   const demand = createDemand({

@@ -4,7 +4,8 @@
  * I1  An instance that was announced draining or gone is never ready again, whatever a late answer says: ids are not reused.
  * I2  One that NATS had no subscriber for is set aside, and ready again when it announces so; at another sign of life not
  *     before `SET_ASIDE_MS`, as its node may answer for it while its own connection is still on the way back.
- * I3  One whose node is dead is lost at once; when the node comes back, `$SRV.PING` finds what still runs there.
+ * I3  One whose node-runner is dead is set aside, and lost when its host is gone, too (orphans.ts); when the node comes
+ *     back, `$SRV.PING` finds what still runs there.
  * I4  `onLost` is called once for an instance that was known, when it is gone.
  */
 import {
@@ -19,6 +20,7 @@ import {
 } from "../contracts/index.ts";
 import { type DiscoveredService, discoverServices, type Message, type Nats } from "../nats/index.ts";
 import type { Log } from "./log.ts";
+import { createOrphans } from "./orphans.ts";
 
 export interface Instance {
   readonly id: string;
@@ -28,6 +30,8 @@ export interface Instance {
   /** Requests that it handles at a time. */
   readonly concurrency: number;
   state: "ready" | "unreachable" | "draining";
+  /** The node has another runner now, which does not know it. */
+  isOrphan: boolean;
   /** When it was found unreachable, by `performance.now()`. */
   setAsideAtMs: number;
   /** Requests that this gateway has under way there; the dispatcher counts. */
@@ -53,8 +57,8 @@ export interface Instances {
   markUnreachable(instance: Instance): void;
   /** It said that it drains. */
   markDraining(instance: Instance): void;
-  /** Every instance of a node is lost. */
-  loseNode(node: string): void;
+  /** A node's runner is dead: nothing new goes to its instances, and what is under way may still be answered. */
+  leave(node: string, why: "silent" | "replaced"): void;
   /** How an instance's start ended. Undefined: `signal` was aborted before. */
   settled(id: string, service: string, signal: AbortSignal): Promise<StartResult | undefined>;
   /** Asks by `$SRV.PING` who is there: everybody, or those of one service. Returns whether others than ours answered. */
@@ -67,6 +71,8 @@ export interface InstancesOptions {
   log: Log;
   /** An instance can take requests. `announcement`: it said so itself, just now. */
   onReady(instance: Instance, announcement: ReadyAnnouncement | undefined): void;
+  /** Nothing is heard of its node. */
+  onSilent(instance: Instance): void;
   onLost(instance: Instance): void;
   /** An instance runs on this node. */
   onNode(node: string): void;
@@ -77,7 +83,8 @@ const MAX_DEPARTED = 10_000;
 const NONE: readonly Instance[] = [];
 const SET_ASIDE_MS = 100;
 
-export function createInstances({ nats, log, onReady, onLost, onNode }: InstancesOptions): Instances {
+export function createInstances(options: InstancesOptions): Instances {
+  const { nats, log, onReady, onLost, onNode } = options;
   const byId = new Map<string, Instance>();
   const readyByService = new Map<string, readonly Instance[]>();
   const departed = new Map<string, Departure>();
@@ -91,25 +98,35 @@ export function createInstances({ nats, log, onReady, onLost, onNode }: Instance
     else readyByService.set(instance.service, ready);
   };
 
+  const setAside = (instance: Instance) => {
+    if (instance.state !== "ready") return;
+    instance.setAsideAtMs = performance.now();
+    setState(instance, "unreachable");
+  };
+
   const resolveStart = (id: string, result: StartResult) => {
     for (const resolve of waiting.get(id) ?? []) resolve(result);
   };
 
-  const welcome = (facts: InstanceFacts, announcement?: ReadyAnnouncement) => {
+  /** `isVouched`: by the instance itself, or its runner, just now. `$SRV.PING` is answered by instances that drain, too. */
+  const welcome = (facts: InstanceFacts, isVouched: boolean, announcement?: ReadyAnnouncement) => {
     if (departed.has(facts.id)) return;
     let instance = byId.get(facts.id);
     if (instance?.state === "draining" || instance?.state === "ready") return;
+    if (instance?.isOrphan === true && !isVouched) return;
     if (instance === undefined) {
       instance = createInstance(facts);
       byId.set(facts.id, instance);
     } else if (announcement === undefined) {
       const waitMs = instance.setAsideAtMs + SET_ASIDE_MS - performance.now();
       if (waitMs > 0) {
-        setTimeout(welcome, waitMs, facts);
+        setTimeout(welcome, waitMs, facts, isVouched);
         return;
       }
     }
+    instance.isOrphan = false;
     setState(instance, "ready");
+    orphans.remove(instance.id);
     onNode(instance.node);
     resolveStart(instance.id, "ready");
     onReady(instance, announcement);
@@ -117,9 +134,15 @@ export function createInstances({ nats, log, onReady, onLost, onNode }: Instance
 
   const lose = (instance: Instance) => {
     byId.delete(instance.id);
+    orphans.remove(instance.id);
     setState(instance, "draining");
     onLost(instance);
   };
+
+  const orphans = createOrphans(nats, (id) => {
+    const instance = byId.get(id);
+    if (instance !== undefined) lose(instance);
+  });
 
   const depart = (id: string, departure: Departure) => {
     departed.set(id, departure);
@@ -136,7 +159,11 @@ export function createInstances({ nats, log, onReady, onLost, onNode }: Instance
       case "starting":
         return;
       case "ready":
-        return welcome({ id, service, node, revision, concurrency: announcement.concurrency }, announcement);
+        return welcome(
+          { id, service, node, revision, concurrency: announcement.concurrency },
+          true,
+          announcement,
+        );
       case "draining":
         // One that is not known yet must not be found as ready by a PING that crossed this word.
         if (known !== undefined) setState(known, "draining");
@@ -159,15 +186,17 @@ export function createInstances({ nats, log, onReady, onLost, onNode }: Instance
 
   return {
     ready: (service) => readyByService.get(service) ?? NONE,
-    add: (facts) => welcome(facts),
-    markUnreachable(instance) {
-      if (instance.state !== "ready") return;
-      instance.setAsideAtMs = performance.now();
-      setState(instance, "unreachable");
-    },
+    add: (facts) => welcome(facts, true),
+    markUnreachable: setAside,
     markDraining: (instance) => setState(instance, "draining"),
-    loseNode(node) {
-      for (const instance of [...byId.values()]) if (instance.node === node) lose(instance);
+    leave(node, why) {
+      for (const instance of [...byId.values()]) {
+        if (instance.node !== node) continue;
+        setAside(instance);
+        instance.isOrphan = why === "replaced";
+        orphans.add(instance.id);
+        if (why === "silent") options.onSilent(instance);
+      }
     },
     settled(id, service, signal) {
       const departure = departed.get(id);
@@ -183,7 +212,7 @@ export function createInstances({ nats, log, onReady, onLost, onNode }: Instance
         const found = await discoverServices(nats, service === undefined ? {} : pingOptions(service));
         for (const one of found) {
           const facts = instanceOf(one);
-          if (facts !== undefined) welcome(facts);
+          if (facts !== undefined) welcome(facts, false);
           else if (one.name === service) foreign = true;
         }
       } catch (error) {
@@ -192,7 +221,10 @@ export function createInstances({ nats, log, onReady, onLost, onNode }: Instance
       }
       return { foreign };
     },
-    close: () => subscription.unsubscribe(),
+    close() {
+      orphans.close();
+      subscription.unsubscribe();
+    },
   };
 }
 
@@ -202,7 +234,7 @@ function pingOptions(name: string) {
 }
 
 function createInstance(facts: InstanceFacts): Instance {
-  return { ...facts, state: "ready", inFlight: 0, setAsideAtMs: 0 };
+  return { ...facts, state: "ready", isOrphan: false, inFlight: 0, setAsideAtMs: 0 };
 }
 
 function instanceOf(service: DiscoveredService): InstanceFacts | undefined {

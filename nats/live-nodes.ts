@@ -1,7 +1,7 @@
 /**
  * The nodes that are alive, by their heartbeats.
  *
- * I1  A node is lost once: when it was silent for `heartbeat.lostAfterMs`, or came back with another epoch.
+ * I1  A node-runner is lost once: when it was silent for `heartbeat.lostAfterMs`, or came back with another epoch.
  * I2  Silence counts only while this process can hear: neither while NATS is away, nor while its own process slept.
  */
 import { type Heartbeat, HeartbeatSchema, heartbeat, parseJson, subjects } from "../contracts/index.ts";
@@ -20,8 +20,8 @@ export interface LiveNodesOptions {
   nats: Nats;
   /** A node is heard for the first time, again, with another epoch, or in another state. */
   onAppeared(node: string): void;
-  /** A node is dead, and with it all that ran there. */
-  onLost(node: string): void;
+  /** A node's runner is dead: nothing is heard of it, or another one has taken its place. Its hosts may live a little longer. */
+  onLost(node: string, why: "silent" | "replaced"): void;
 }
 
 interface NodeRecord {
@@ -42,7 +42,7 @@ export function followNodes({ nats, onAppeared, onLost }: LiveNodesOptions): Liv
     const known = records.get(beat.node);
     records.set(beat.node, { heartbeat: beat, heardAtMs: performance.now() });
     const previous = known?.heartbeat;
-    if (previous !== undefined && previous.epoch !== beat.epoch) onLost(beat.node);
+    if (previous !== undefined && previous.epoch !== beat.epoch) onLost(beat.node, "replaced");
     if (previous?.epoch !== beat.epoch || previous.state !== beat.state) onAppeared(beat.node);
   };
 
@@ -60,7 +60,7 @@ export function followNodes({ nats, onAppeared, onLost }: LiveNodesOptions): Liv
     if (elapsedMs > 2 * CHECK_INTERVAL_MS) forgive(elapsedMs);
     for (const node of decideLost(records, nowMs)) {
       records.delete(node);
-      onLost(node);
+      onLost(node, "silent");
     }
   };
 

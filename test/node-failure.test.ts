@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { openNodeStates } from "../nats/index.ts";
 import { eventually } from "./harness/eventually.ts";
@@ -79,6 +82,51 @@ describe("a node-runner that is killed", () => {
     });
     expect(after).toBeDefined();
     await eventually(async () => expect(await world.ps("fn")).toHaveLength(1));
+  });
+});
+
+/** A server that answers when it is told to, and whatever waits for it until then. */
+async function startHeldServer() {
+  const waiting: ServerResponse[] = [];
+  const server = createServer((_, response) => void waiting.push(response)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    waiting,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+describe("a node-runner that is killed, and started again", () => {
+  it("costs none of the requests that its hosts still answer, whatever their method", async () => {
+    await using held = await startHeldServer();
+    await using world = await startWorld({ nodes: 0, supervised: true });
+    const source = `export default async (request) => {
+      if (new URL(request.url).search !== "") return new Response("at once");
+      return new Response(request.method + (await (await fetch("http://127.0.0.1:${held.port}/")).text()));
+    };`;
+    await world.push("fn", source, { egress: [`127.0.0.1:${held.port}`] });
+    await world.call("/fn?warm");
+    const methods = ["POST", "POST", "GET"];
+    const requests = Promise.all(methods.map((method) => world.call("/fn", { method })));
+    await eventually(() => expect(held.waiting).toHaveLength(3));
+    const pid = world.supervisedPid();
+    if (pid === undefined) throw new Error("the node-runner runs");
+    process.kill(pid, "SIGKILL");
+    await world.announced("fn", "draining");
+    // By the next runner: the gateway has heard of it.
+    expect(await world.call("/fn?next")).toMatchObject({ status: 200 });
+    for (const response of held.waiting) response.end("!");
+    expect((await requests).map(({ status, text }) => `${status} ${text}`)).toEqual([
+      "200 POST!",
+      "200 POST!",
+      "200 GET!",
+    ]);
+    expect(held.waiting).toHaveLength(3);
   });
 });
 

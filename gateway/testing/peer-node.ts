@@ -71,6 +71,8 @@ export interface PeerNode extends AsyncDisposable {
   /** Starts an instance; resolves when it is ready for all to see. */
   start(service: string, options: InstanceOptions): Promise<PeerInstance>;
   announce(announcement: Announcement): void;
+  /** Its runner dies: no heartbeat, no answer to demands. Its instances finish what they took. */
+  orphan(): Promise<void>;
   /** Stops the heartbeat and answers nothing more, as a machine does that lost its power. */
   die(): Promise<void>;
 }
@@ -104,10 +106,15 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
     demands,
     start: (service, instance) => startInstance(nats, node, service, instance),
     announce: (announcement) => announce(nats, announcement),
+    async orphan() {
+      clearInterval(timer);
+      demanded.unsubscribe();
+      await nats.flush();
+    },
     die,
     [Symbol.asyncDispose]: die,
   };
-  nats.subscribe(subjects.demand(node), (message) => {
+  const demanded = nats.subscribe(subjects.demand(node), (message) => {
     if (options.isDeaf === true) return;
     const demand = DemandSchema.parse(JSON.parse(message.text()));
     demands.push(demand);
@@ -176,6 +183,7 @@ async function startInstance(
       { name: endpointNames.direct, subject: subjects.instanceRequests(id), handle },
     ],
   });
+  const control = nats.subscribe(subjects.streamControlAll(id), () => undefined);
   await nats.flush();
   announce(nats, { ...facts, state: "ready", concurrency, phases: { evaluate: 1 }, at: Date.now() });
   await nats.flush();
@@ -184,6 +192,7 @@ async function startInstance(
   const vanish = () => {
     state.isDead = true;
     micro.close();
+    control.unsubscribe();
   };
   return {
     id,
@@ -199,6 +208,7 @@ async function startInstance(
       await micro.drain();
       if (state.inFlight > 0) await new Promise<void>((resolve) => idle.add(resolve));
       micro.close();
+      control.unsubscribe();
       gone("idle");
       await nats.flush();
     },

@@ -5,7 +5,7 @@
  * When the runner dies the IPC channel closes: the host drains what runs and ends, so that no orphan is left.
  */
 import type { GoneReason } from "../../../../contracts/index.ts";
-import { messageOf } from "../../../../contracts/index.ts";
+import { messageOf, orphans } from "../../../../contracts/index.ts";
 import {
   connectNats,
   createPeers,
@@ -23,9 +23,6 @@ import { createPool, type Pool } from "./pool.ts";
 import { createSourceMaps } from "./source-maps.ts";
 import { tryBundle } from "./trial.ts";
 import { createWatchdog, UNWATCHED, type Watchdog } from "./watchdog.ts";
-
-/** How long what runs may go on when the runner is gone. */
-const ORPHAN_GRACE_MS = 10_000;
 
 const send = (message: FromHost) => {
   if (process.connected) process.send?.(message);
@@ -59,7 +56,7 @@ process.on("message", (message: ToHost) => {
     process.exit(1);
   });
 });
-process.on("disconnect", () => void stop(ORPHAN_GRACE_MS));
+process.on("disconnect", () => void stop(orphans.graceMs));
 // The terminal's Ctrl-C reaches the whole process group: the runner decides when its hosts end.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
