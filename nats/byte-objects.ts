@@ -6,18 +6,14 @@
  * I3  An object appears when all of it is stored; one that breaks off leaves what was there before.
  */
 import { createHash } from "node:crypto";
-import {
-  JetStreamApiError,
-  type JetStreamClient,
-  type JetStreamManager,
-  jetstream,
-  jetstreamManager,
-} from "@nats-io/jetstream";
+import { JetStreamApiError, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { type ObjectInfo, type ObjectStore, Objm } from "@nats-io/obj";
 import { NarunError } from "../contracts/index.ts";
+import { MAX_LISTS } from "./byte-kv.ts";
 import { listByteObjects } from "./byte-objects-list.ts";
 import type { Nats } from "./connection.ts";
 import { needsJetStream } from "./no-jetstream.ts";
+import { createTurns } from "./turns.ts";
 
 export interface ObjectFacts {
   name: string;
@@ -53,7 +49,6 @@ export interface ByteObjects {
 
 /** What the parts of a store work with. */
 export interface OpenStore {
-  client: JetStreamClient;
   manager: JetStreamManager;
   store: ObjectStore;
   bucket: string;
@@ -64,14 +59,14 @@ const STREAM_NOT_FOUND = 10059;
 /** An object store of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM. */
 export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
   let opening: Promise<OpenStore> | undefined;
+  const lists = createTurns(MAX_LISTS);
 
   const open = async (): Promise<OpenStore> => {
-    const client = jetstream(nats.connection);
     const [store, manager] = await Promise.all([
-      new Objm(client).create(bucket, {}),
+      new Objm(jetstream(nats.connection)).create(bucket, {}),
       jetstreamManager(nats.connection),
     ]);
-    return { client, manager, store, bucket };
+    return { manager, store, bucket };
   };
   const opened = () => {
     opening ??= needsJetStream(open).catch((error: unknown) => {
@@ -118,7 +113,7 @@ export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
       using(async (store) => {
         if ((await infoOf(store, name)) !== undefined) await store.store.delete(name);
       }),
-    list: (options) => using((store) => listByteObjects(store, factsOf, options)),
+    list: (options) => lists.run(() => using((store) => listByteObjects(nats, store, factsOf, options))),
   };
 }
 
