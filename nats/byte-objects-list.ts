@@ -1,4 +1,5 @@
-import type { ObjectFacts, ObjectPage, OpenStore, StoredInfo } from "./byte-objects.ts";
+import type { ObjectFacts, ObjectPage, OpenStore } from "./byte-objects.ts";
+import { isNoObject, isReachable, type StoredInfo } from "./byte-objects-entries.ts";
 import type { Nats } from "./connection.ts";
 import { openReader } from "./stream-reader.ts";
 
@@ -7,15 +8,15 @@ const WAIT_MS = 5_000;
 /** One page of a store's objects. Each has one message that describes it; the newest replaces the older ones. */
 export async function listByteObjects(
   nats: Nats,
-  { manager, bucket }: OpenStore,
+  store: OpenStore,
   toFacts: (info: StoredInfo) => ObjectFacts,
   { prefix, limit, after }: { prefix: string; limit: number; after: number },
 ): Promise<ObjectPage> {
   await using reader = await openReader({
     nats,
-    manager,
-    stream: `OBJ_${bucket}`,
-    filters: [`$O.${bucket}.M.>`],
+    manager: store.manager,
+    stream: `OBJ_${store.bucket}`,
+    filters: [`$O.${store.bucket}.M.>`],
     from: after + 1,
   });
   const objects: ObjectFacts[] = [];
@@ -24,9 +25,9 @@ export async function listByteObjects(
     for await (const message of reader.batch({ waitMs: WAIT_MS })) {
       hasCome = true;
       pending = message.info.pending;
-      const info = message.json<StoredInfo & { deleted?: boolean; options?: { link?: object } }>();
-      const isObject = info.deleted !== true && info.options?.link === undefined;
-      if (isObject && info.name.startsWith(prefix)) objects.push(toFacts(info));
+      const info = message.json<StoredInfo>();
+      const isMeant = !isNoObject(info) && info.name.startsWith(prefix);
+      if (isMeant && (await isReachable(store, message.subject, info.name))) objects.push(toFacts(info));
       if (objects.length === limit) return { objects, next: pending > 0 ? message.seq : undefined };
       if (pending === 0) break;
     }

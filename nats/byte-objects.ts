@@ -6,13 +6,22 @@
  * I3  An object appears when all of it is stored; one that breaks off leaves what was there before.
  */
 import { createHash } from "node:crypto";
-import { JetStreamApiError, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { type ObjectInfo, type ObjectStore, Objm } from "@nats-io/obj";
+import {
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+} from "@nats-io/jetstream";
+import { Objm } from "@nats-io/obj";
 import { NarunError } from "../contracts/index.ts";
 import { MAX_LISTS } from "./byte-kv.ts";
+import { deleteObject, findObject, type StoredInfo } from "./byte-objects-entries.ts";
 import { listByteObjects } from "./byte-objects-list.ts";
+import { writeObject } from "./byte-objects-write.ts";
 import type { Nats } from "./connection.ts";
 import { needsJetStream } from "./no-jetstream.ts";
+import { chunkSubject } from "./object-names.ts";
 import { createTurns } from "./turns.ts";
 
 export interface ObjectFacts {
@@ -49,9 +58,11 @@ export interface ByteObjects {
 
 /** What the parts of a store work with. */
 export interface OpenStore {
+  client: JetStreamClient;
   manager: JetStreamManager;
-  store: ObjectStore;
   bucket: string;
+  /** Most bytes of one message. */
+  maxPayload: number;
 }
 
 const STREAM_NOT_FOUND = 10059;
@@ -62,11 +73,12 @@ export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
   const lists = createTurns(MAX_LISTS);
 
   const open = async (): Promise<OpenStore> => {
-    const [store, manager] = await Promise.all([
-      new Objm(jetstream(nats.connection)).create(bucket, {}),
+    const client = jetstream(nats.connection);
+    const [manager] = await Promise.all([
       jetstreamManager(nats.connection),
+      new Objm(client).create(bucket, {}),
     ]);
-    return { manager, store, bucket };
+    return { client, manager, bucket, maxPayload: nats.maxPayload };
   };
   const opened = () => {
     opening ??= needsJetStream(open).catch((error: unknown) => {
@@ -85,40 +97,29 @@ export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
       return work(await opened());
     }
   };
-  const infoOf = async ({ store }: OpenStore, name: string): Promise<ObjectInfo | undefined> => {
-    const info = await store.info(name);
-    return info === null || info.deleted || info.options?.link !== undefined ? undefined : info;
-  };
-
   return {
     info: (name) =>
       using(async (store) => {
-        const info = await infoOf(store, name);
+        const info = await findObject(store, name);
         return info && factsOf(info);
       }),
     read: (name, version) =>
       using(async (store) => {
-        const info = await infoOf(store, name);
+        const info = await findObject(store, name);
         return info?.nuid === version ? readBody(store, info) : undefined;
       }),
     async put(name, body, metadata) {
       // The body can be read once: a store that is gone shows before.
       const store = await using(async (found) => {
-        await infoOf(found, name);
+        await findObject(found, name);
         return found;
       });
-      return factsOf(await store.store.put({ name, metadata: { ...metadata } }, ReadableStream.from(body)));
+      return factsOf(await writeObject(store, { name, metadata }, body));
     },
-    delete: (name) =>
-      using(async (store) => {
-        if ((await infoOf(store, name)) !== undefined) await store.store.delete(name);
-      }),
+    delete: (name) => using((store) => deleteObject(store, name)),
     list: (options) => lists.run(() => using((store) => listByteObjects(nats, store, factsOf, options))),
   };
 }
-
-/** What an object is described by in the store. */
-export type StoredInfo = Pick<ObjectInfo, "name" | "size" | "digest" | "mtime" | "nuid" | "metadata">;
 
 function factsOf({ name, size, digest, mtime, nuid, metadata }: StoredInfo): ObjectFacts {
   const sha256 = Buffer.from(digest.replace(/^SHA-256=/i, ""), "base64url").toString("hex");
@@ -126,14 +127,12 @@ function factsOf({ name, size, digest, mtime, nuid, metadata }: StoredInfo): Obj
 }
 
 /** The chunks of an object, the next one fetched while one is read. */
-async function* readBody(
-  { manager, bucket }: OpenStore,
-  { name, nuid, chunks, digest, size, mtime }: ObjectInfo,
-): AsyncGenerator<Uint8Array, void> {
-  const { sha256 } = factsOf({ name, size, digest, mtime, nuid });
+async function* readBody({ manager, bucket }: OpenStore, info: StoredInfo): AsyncGenerator<Uint8Array, void> {
+  const { nuid, chunks } = info;
+  const { sha256 } = factsOf(info);
   const hash = createHash("sha256");
   const next = async (sequence: number) => {
-    const query = { seq: sequence, next_by_subj: `$O.${bucket}.C.${nuid}` };
+    const query = { seq: sequence, next_by_subj: chunkSubject(bucket, nuid) };
     const direct = await manager.direct.getMessage(`OBJ_${bucket}`, query as never).catch(() => null);
     // The leader has what a replica may not have yet.
     return direct ?? manager.streams.getMessage(`OBJ_${bucket}`, query);
