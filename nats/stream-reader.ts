@@ -6,6 +6,7 @@
  * I3  A reader that is gone at the server (deleted by hand, its node dead) shows within seconds, as an error of the batch.
  * I4  A reader is lost once its connection was away and is back, as the server may be another one. Its batches end then, and
  *     one that is being opened fails at once: a request that was under way would wait for its whole time.
+ * I5  A message that was delivered and did not arrive ends the reader: the server does not send it again.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -15,6 +16,7 @@ import {
   type ConsumerMessages,
   DeliverPolicy,
   JetStreamApiError,
+  JetStreamError,
   type JetStreamManager,
   type JsMsg,
   jetstream,
@@ -82,6 +84,7 @@ export async function openReader(options: ReaderOptions): Promise<StreamReader> 
   signal?.addEventListener("abort", leave, { once: true });
   if (signal?.aborted) leave();
   const consumer = jetstream(nats.connection).consumers.getConsumerFromInfo(info);
+  let delivered = 0;
   return {
     pending,
     get isLost() {
@@ -100,11 +103,13 @@ export async function openReader(options: ReaderOptions): Promise<StreamReader> 
         messages = await consumer.fetch({ ...bounds, expires: waitMs, idle_heartbeat: BEAT_MS });
         if (end.aborted) stop();
         for await (const message of messages) {
-          hasCome = true;
+          hasCome = message.info.deliverySequence === delivered + 1;
+          if (!hasCome) throw new JetStreamError(`${stream}: ${name} misses a message`);
+          delivered += 1;
           yield message;
         }
       } catch (error) {
-        // A bound of bytes that is reached counts as one, too. Where it is another, the next batch brings nothing else.
+        // A bound of bytes that is reached counts as an error, too. Where it is another, the next batch brings nothing else.
         if (!hasCome) throw error;
       } finally {
         end.removeEventListener("abort", stop);
