@@ -6,17 +6,15 @@
  *     gone) the next round begins behind it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConsumerMessages, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
+import type { JsMsg } from "@nats-io/jetstream";
 import type { ByteKvChange } from "./byte-kv.ts";
 import { isMarker, type OpenBucket } from "./byte-kv-bucket.ts";
 import type { Nats } from "./connection.ts";
 import { decodeKvKey, kvPrefixFilters } from "./kv-keys.ts";
+import { openReader } from "./stream-reader.ts";
 
 const ROUND_MS = 30_000;
 const RETRY_MS = 250;
-
-/** Above any message of the server: one that is larger than the bound of its batch would never come. */
-const SLACK_BYTES = 64 * 1024;
 
 interface WatchOptions {
   prefix: string;
@@ -55,35 +53,24 @@ export async function* watchByteKv(
   }
 }
 
-/** What comes after a sequence: until the round's time is over, or so much has come, or the connection has been away. */
+/** What comes after a sequence, until its reader is lost. */
 async function* readRound(
   nats: Nats,
-  { client, stream, prefix: subjectPrefix, info }: OpenBucket,
+  { manager, stream, prefix: subjectPrefix, info }: OpenBucket,
   prefix: string,
   last: number,
   signal: AbortSignal,
 ): AsyncGenerator<JsMsg, void> {
   const keepsHistory = (info.config.max_msgs_per_subject ?? -1) !== 1;
-  const consumer = await client.consumers.get(stream, {
-    filter_subjects: kvPrefixFilters(prefix).map((filter) => subjectPrefix + filter),
-    ...(last === 0 && keepsHistory
-      ? { deliver_policy: DeliverPolicy.LastPerSubject }
-      : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: last + 1 }),
+  await using reader = await openReader({
+    nats,
+    manager,
+    stream,
+    filters: kvPrefixFilters(prefix).map((filter) => subjectPrefix + filter),
+    from: last === 0 && keepsHistory ? "last-of-each" : last + 1,
+    signal,
   });
-  let batch: ConsumerMessages | undefined;
-  const stop = () => batch?.stop();
-  const forget = nats.onState(stop);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    batch = await consumer.fetch({ max_bytes: nats.maxPayload + SLACK_BYTES, expires: ROUND_MS });
-    if (signal.aborted) stop();
-    yield* batch;
-  } finally {
-    forget();
-    signal.removeEventListener("abort", stop);
-    stop();
-    void consumer.delete().catch(() => false);
-  }
+  while (!signal.aborted && !reader.isLost) yield* reader.batch({ waitMs: ROUND_MS });
 }
 
 function changeOf(message: JsMsg, subjectPrefix: string, prefix: string): ByteKvChange | undefined {

@@ -1,4 +1,6 @@
+import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, describe, expect, it } from "vitest";
+import { countConsumers } from "../test/harness/consumers.ts";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats } from "../test/harness/nats.ts";
 import { type ByteKv, type ByteKvChange, openByteKv } from "./byte-kv.ts";
@@ -106,6 +108,26 @@ describe("a list", () => {
     const pages = await allKeys(kv, "", 300);
     expect(pages.map(({ length }) => length)).toEqual([300, 300, 100]);
     expect(pages.flat().sort()).toEqual(keys.sort());
+  });
+});
+
+describe("lists of one bucket", () => {
+  it("are as many as anybody likes, and leave no consumer behind", async () => {
+    const kv = newBucket();
+    await put(kv, "a", "b");
+    const before = await countConsumers(nats);
+    const pages = await Promise.all(Array.from({ length: 1_200 }, () => allKeys(kv)));
+    expect(new Set(pages.map((page) => page.flat().join()))).toEqual(new Set(["a,b"]));
+    expect(await countConsumers(nats)).toEqual(before);
+  });
+
+  it("wait for one another where the bucket may have few consumers", async () => {
+    const manager = await jetstreamManager(nats.connection);
+    const bucket = `bucket-${++buckets}`;
+    const subjects = [`$KV.${bucket}.>`];
+    await manager.streams.add({ name: `KV_${bucket}`, subjects, max_consumers: 2, allow_direct: true });
+    const handles = Array.from({ length: 12 }, () => openByteKv(nats, bucket));
+    expect(await Promise.all(handles.map((handle) => allKeys(handle)))).toEqual(handles.map(() => [[]]));
   });
 });
 

@@ -15,6 +15,7 @@ import type { Nats } from "./connection.ts";
 import { encodeKvKey } from "./kv-keys.ts";
 import { needsJetStream } from "./no-jetstream.ts";
 import { storeProblem } from "./store-problem.ts";
+import { createTurns } from "./turns.ts";
 
 export interface ByteEntry {
   bytes: Uint8Array;
@@ -78,6 +79,9 @@ const OVERHEAD_BYTES = 4_096;
 /** How long a marker of a deleted key stays: watchers that were away so long do not hear of it any more. */
 const MARKER_SECONDS = 3_600;
 
+/** Upper bound of the lists of one bucket that are under way: each has a consumer, and the server allows a thousand. */
+export const MAX_LISTS = 4;
+
 const MESSAGE_TTL = "Nats-TTL";
 
 /** JetStream's error codes. */
@@ -88,6 +92,7 @@ const STREAM_NOT_FOUND = 10059;
 /** A bucket of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM. */
 export function openByteKv(nats: Nats, bucket: string): ByteKv {
   let opening: Promise<OpenBucket> | undefined;
+  const lists = createTurns(MAX_LISTS);
 
   const open = async (): Promise<OpenBucket> => {
     const client = jetstream(nats.connection);
@@ -161,7 +166,7 @@ export function openByteKv(nats: Nats, bucket: string): ByteKv {
         if (info.config.allow_msg_ttl === true) headers.set(MESSAGE_TTL, `${MARKER_SECONDS}s`);
         return write(key, new Uint8Array(), headers, ifRevision);
       }),
-    list: (options) => using((bucket) => listByteKv(bucket, options)),
+    list: (options) => lists.run(() => using((bucket) => listByteKv(nats, bucket, options))),
     watch: (options) => watchByteKv(nats, opened, options),
   };
 }

@@ -15,12 +15,14 @@ import {
 } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
 import { NarunError } from "../contracts/index.ts";
+import { MAX_LISTS } from "./byte-kv.ts";
 import { deleteObject, findObject, type StoredInfo } from "./byte-objects-entries.ts";
 import { listByteObjects } from "./byte-objects-list.ts";
 import { writeObject } from "./byte-objects-write.ts";
 import type { Nats } from "./connection.ts";
 import { needsJetStream } from "./no-jetstream.ts";
 import { chunkSubject } from "./object-names.ts";
+import { createTurns } from "./turns.ts";
 
 export interface ObjectFacts {
   name: string;
@@ -68,6 +70,7 @@ const STREAM_NOT_FOUND = 10059;
 /** An object store of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM. */
 export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
   let opening: Promise<OpenStore> | undefined;
+  const lists = createTurns(MAX_LISTS);
 
   const open = async (): Promise<OpenStore> => {
     const client = jetstream(nats.connection);
@@ -114,7 +117,7 @@ export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
       return factsOf(await writeObject(store, { name, metadata }, body));
     },
     delete: (name) => using((store) => deleteObject(store, name)),
-    list: (options) => using((store) => listByteObjects(store, factsOf, options)),
+    list: (options) => lists.run(() => using((store) => listByteObjects(nats, store, factsOf, options))),
   };
 }
 

@@ -1,7 +1,8 @@
-import { jetstream } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { NarunError } from "../contracts/index.ts";
+import { countConsumers } from "../test/harness/consumers.ts";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
 import { connectNats, type Nats } from "./connection.ts";
@@ -193,4 +194,49 @@ test("tells of keys that vanished without a marker while NATS was away", async (
   await kv.put("b", 1);
   await server.kill9();
   await eventually(() => expect(seen.slice(2).sort()).toEqual(["-a", "b=1"]));
+});
+
+test("lists many keys, large values and what a bucket keeps of older ones, and leaves no consumer behind", async () => {
+  await openBucket();
+  const keys = Array.from({ length: 700 }, (_, index) => `group${index % 2}.k${index}`);
+  for (const key of keys) await kv.put(key, 1);
+  await putText("group0.k0", "2".padEnd(3_000_000));
+  await putText("group0.k2", "3".padEnd(3_000_000));
+  const before = await countConsumers(nats);
+  const all = await kv.list();
+  expect(all.map(({ key }) => key).sort()).toEqual(keys.sort());
+  expect(all.slice(-2)).toMatchObject([{ value: 2 }, { value: 3 }]);
+  expect(await kv.list("group1.*")).toHaveLength(350);
+  expect(await countConsumers(nats)).toEqual(before);
+});
+
+test("lists the last value of each key where somebody else made the bucket, without direct reads and with history", async () => {
+  bucket = `numbers-${++buckets}`;
+  await new Kvm(jetstream(nats.connection)).create(bucket, { history: 5, allow_direct: false });
+  kv = await openKv(nats, { bucket }, numbers);
+  for (const value of [1, 2, 3]) await kv.put("a", value);
+  await kv.put("b", 1);
+  await kv.delete("b");
+  await kv.put("c", 7);
+  const found = (await kv.list()).map((read) => read.ok && [read.key, read.value]);
+  expect(found.sort()).toEqual([
+    ["a", 3],
+    ["c", 7],
+  ]);
+});
+
+test("ends a watch's consumer with the watch, and begins anew where the server lost it", async () => {
+  await openBucket();
+  await kv.put("a", 1);
+  const before = await countConsumers(nats);
+  const seen = await watch();
+  const manager = await jetstreamManager(nats.connection);
+  const stream = `KV_${bucket}`;
+  const [first] = await manager.consumers.list(stream).next();
+  await manager.consumers.delete(stream, first?.name ?? "");
+  await kv.put("a", 2);
+  await kv.put("b", 1);
+  await eventually(() => expect(seen).toEqual(["a=1", "a=2", "b=1"]), { timeoutMs: 4_000 });
+  watching.abort();
+  await eventually(async () => expect(await countConsumers(nats)).toEqual(before));
 });

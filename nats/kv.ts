@@ -1,9 +1,11 @@
-import { JetStreamApiError, jetstream } from "@nats-io/jetstream";
+import { JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { messageOf, NarunError } from "../contracts/index.ts";
+import { isMarker } from "./byte-kv-bucket.ts";
 import type { Nats } from "./connection.ts";
 import { watchKv } from "./kv-watch.ts";
 import { needsJetStream } from "./no-jetstream.ts";
+import { readStored, type StoredMessage } from "./stored-messages.ts";
 
 /** How a bucket's values are read and written. `decode` throws a NarunError with the reason where a value is not valid. */
 export interface KvCodec<T> {
@@ -37,7 +39,7 @@ export interface KvBucketOptions {
 /** A KV bucket whose values are parsed when they are read. */
 export interface TypedKv<T> {
   get(key: string): Promise<KvRead<T> | undefined>;
-  /** Every key, in no order. */
+  /** Every key, or those under a filter, in the order in which they were last written. */
   list(filter?: string): Promise<KvRead<T>[]>;
   put(key: string, value: T): Promise<number>;
   /** Writes a key that must not exist; undefined where it does. */
@@ -68,37 +70,54 @@ export async function openKv<T>(
       ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
     }),
   );
-  const read = (entry: { key: string; revision: number; created: Date; string(): string }): KvRead<T> => {
-    const facts = { key: entry.key, revision: entry.revision, createdAt: entry.created };
+  const manager = await jetstreamManager(nats.connection, { checkAPI: false });
+  const bucket = { nats, manager, stream: `KV_${options.bucket}`, prefix: `$KV.${options.bucket}.` };
+  const read = ({ key, revision, createdAt, data }: KvRaw): KvRead<T> => {
+    const facts = { key, revision, createdAt };
     try {
-      return { ok: true, ...facts, value: codec.decode(entry.string(), entry.key) };
+      return { ok: true, ...facts, value: codec.decode(decoder.decode(data), key) };
     } catch (error) {
       const known = error instanceof NarunError;
-      return { ok: false, ...facts, error: known ? error : invalid(options.bucket, entry.key, error) };
+      return { ok: false, ...facts, error: known ? error : invalid(options.bucket, key, error) };
     }
   };
 
   return {
     async get(key) {
       const entry = await kv.get(key);
-      return entry === null || entry.operation !== "PUT" ? undefined : read(entry);
+      if (entry === null || entry.operation !== "PUT") return undefined;
+      return read({ key, revision: entry.revision, createdAt: entry.created, data: entry.value });
     },
     async list(filter = ">") {
-      const found: KvRead<T>[] = [];
-      const keys: string[] = [];
-      for await (const key of await kv.keys(filter)) keys.push(key);
-      for (const key of keys) {
-        const entry = await kv.get(key);
-        if (entry !== null && entry.operation === "PUT") found.push(read(entry));
+      const found = new Map<string, KvRaw>();
+      for await (const message of readStored({ ...bucket, filter: bucket.prefix + filter })) {
+        const entry = toRaw(message, bucket.prefix);
+        // Older values come first, where the bucket keeps any.
+        if (isMarker(message.headers)) found.delete(entry.key);
+        else found.set(entry.key, entry);
       }
-      return found;
+      return [...found.values()].map(read);
     },
     put: (key, value) => kv.put(key, codec.encode(value)),
     create: (key, value) => undefinedOnConflict(kv.create(key, codec.encode(value))),
     update: (key, value, revision) => undefinedOnConflict(kv.update(key, codec.encode(value), revision)),
     delete: (key) => kv.delete(key),
-    watch: (onChange, signal) => watchKv({ nats, kv, read, onChange, signal }),
+    watch: (onChange, signal) => watchKv({ ...bucket, read, onChange, signal }),
   };
+}
+
+/** A value of a key, as the bucket has it. */
+export interface KvRaw {
+  key: string;
+  revision: number;
+  createdAt: Date;
+  data: Uint8Array;
+}
+
+const decoder = new TextDecoder();
+
+function toRaw({ subject, seq, time, data }: StoredMessage, prefix: string): KvRaw {
+  return { key: subject.slice(prefix.length), revision: seq, createdAt: time, data };
 }
 
 /** JetStream's error code for a compare-and-set that lost. */

@@ -1,7 +1,9 @@
-import { DeliverPolicy, DiscardPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { type LogLine, LogLineSchema, parseJson, stores, subjects } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
 import { needsJetStream } from "./no-jetstream.ts";
+import { openReader } from "./stream-reader.ts";
 
 const NANOS_PER_MS = 1_000_000;
 
@@ -33,46 +35,42 @@ export interface ReadLogsOptions {
   signal?: AbortSignal;
 }
 
-/** A server that was killed forgets the reader: what stays silent for two of these is begun again where it was. */
-const HEARTBEAT_MS = 1_000;
+const BATCH_WAIT_MS = 30_000;
+const RETRY_MS = 250;
 
 /** Reads log lines in the order in which the stream got them. Lines that are no log lines are passed over. */
 export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): AsyncGenerator<LogLine> {
-  const consumer = await jetstream(nats.connection).consumers.get(stores.logs.stream, {
-    filter_subjects: options.app === undefined ? subjects.logsAll : subjects.logsOf(options.app),
-    deliver_policy: DeliverPolicy.StartSequence,
-    opt_start_seq: options.since === undefined ? 1 : await findFirstSince(nats, options.since),
-  });
-  // Left to itself the server keeps it for minutes, and takes only so many; where it is away it forgets by itself.
-  const forget = async () => {
-    if (nats.state === "connected") await consumer.delete().catch(() => false);
+  const { app, since, follow = false, signal } = options;
+  const where = {
+    nats,
+    manager: await jetstreamManager(nats.connection),
+    stream: stores.logs.stream,
+    filters: [app === undefined ? subjects.logsAll : subjects.logsOf(app)],
   };
-  if (!options.follow && (await consumer.info()).num_pending === 0) {
-    await forget();
-    return;
-  }
-  const messages = await consumer.consume({ idle_heartbeat: HEARTBEAT_MS });
-  const stop = () => messages.stop();
-  options.signal?.addEventListener("abort", stop, { once: true });
-  // It may have come before, and then no event tells of it.
-  if (options.signal?.aborted) stop();
-  try {
-    for await (const message of messages) {
-      const parsed = parseJson(message.string(), LogLineSchema);
-      if (parsed !== undefined) yield parsed;
-      if (!options.follow && message.info.pending === 0) return;
+  let from = since === undefined ? 1 : await findFirstSince(nats, since);
+  let isFirst = true;
+  while (!signal?.aborted && nats.state !== "closed") {
+    try {
+      await using reader = await openReader({ ...where, from, signal });
+      isFirst = false;
+      if (!follow && reader.pending === 0) return;
+      while (!signal?.aborted && !reader.isLost) {
+        for await (const message of reader.batch({ waitMs: BATCH_WAIT_MS })) {
+          from = message.seq + 1;
+          const parsed = parseJson(message.string(), LogLineSchema);
+          if (parsed !== undefined) yield parsed;
+          if (!follow && message.info.pending === 0) return;
+        }
+      }
+    } catch (error) {
+      // A server that was killed forgets the reader: it goes on where it was.
+      if (isFirst) throw error;
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
-  } finally {
-    options.signal?.removeEventListener("abort", stop);
-    messages.stop();
-    await forget();
   }
 }
 
-/**
- * The number of the first line since then. Readers begin by number, as the client library cannot begin anew by time
- * where the server forgot a reader: it would ask for a number and a time at once, which the server refuses.
- */
+/** The number of the first line since then. Readers begin by number, so that one who lost its consumer goes on where it was. */
 async function findFirstSince(nats: Nats, since: Date): Promise<number> {
   const manager = await jetstreamManager(nats.connection);
   const { state } = await manager.streams.info(stores.logs.stream);

@@ -1,0 +1,117 @@
+/**
+ * Reads what a stream has stored, without a consumer: the server allows a thousand of these on a stream, and keeps one that
+ * nobody deletes for minutes.
+ *
+ * I1  A batch is bounded in messages and in bytes; the next one is asked for when the one before was read.
+ * I2  A message is read whole or not at all: a batch that breaks off throws.
+ */
+import { JetStreamError, type JetStreamManager } from "@nats-io/jetstream";
+import { createInbox, type Msg, type MsgHdrs, TimeoutError } from "@nats-io/transport-node";
+import type { Nats } from "./connection.ts";
+
+export interface StoredMessage {
+  subject: string;
+  seq: number;
+  time: Date;
+  headers: MsgHdrs | undefined;
+  data: Uint8Array;
+}
+
+export interface ReadStoredOptions {
+  nats: Nats;
+  manager: JetStreamManager;
+  stream: string;
+  /** A subject, wildcards allowed. */
+  filter: string;
+}
+
+/** Upper bounds of one batch. A larger message comes alone. */
+const BATCH_MESSAGES = 256;
+const BATCH_BYTES = 1024 * 1024;
+
+/** How long the next message of a batch may take. */
+const SILENCE_MS = 5_000;
+
+const NO_RESULTS = 404;
+const END_OF_BATCH = 204;
+const NO_RESPONDERS = 503;
+
+/** Every stored message under a filter, in the stream's order. Older messages of a subject come before newer ones. */
+export async function* readStored(options: ReadStoredOptions): AsyncGenerator<StoredMessage, void> {
+  let next: number | undefined = 1;
+  while (next !== undefined) {
+    const batch: Batch | undefined = await readBatch(options, next);
+    if (batch === undefined) return yield* readOneByOne(options, next);
+    yield* batch.messages;
+    next = batch.next;
+  }
+}
+
+interface Batch {
+  messages: StoredMessage[];
+  /** Where the next one begins; undefined after the last. */
+  next: number | undefined;
+}
+
+/**
+ * One batch; undefined where nobody serves direct reads of the stream. An own request, as the client library keeps a
+ * subscription for each of its batches for ever, and waits for ever where one breaks off.
+ */
+function readBatch({ nats, stream, filter }: ReadStoredOptions, from: number): Promise<Batch | undefined> {
+  const { connection } = nats;
+  const inbox = createInbox();
+  const { promise, resolve, reject } = Promise.withResolvers<Batch | undefined>();
+  const messages: StoredMessage[] = [];
+  const give = (message: Msg) => {
+    const code = message.headers?.code ?? 0;
+    if (code === 0) {
+      messages.push(toStored(message));
+      silence.refresh();
+    } else if (code === END_OF_BATCH) resolve({ messages, next: nextOf(message, messages) });
+    else if (code === NO_RESULTS) resolve({ messages, next: undefined });
+    else if (code === NO_RESPONDERS) resolve(undefined);
+    else reject(new JetStreamError(`${stream}: ${code} ${message.headers?.description ?? ""}`));
+  };
+  const silence = setTimeout(() => reject(new TimeoutError()), SILENCE_MS);
+  const subscription = connection.subscribe(inbox, {
+    callback: (error, message) => (error === null ? give(message) : reject(error)),
+  });
+  const request = { seq: from, next_by_subj: filter, batch: BATCH_MESSAGES, max_bytes: BATCH_BYTES };
+  connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(request), { reply: inbox });
+  return promise.finally(() => {
+    clearTimeout(silence);
+    subscription.unsubscribe();
+  });
+}
+
+function toStored({ headers, data }: Msg): StoredMessage {
+  return {
+    subject: headers?.last("Nats-Subject") ?? "",
+    seq: Number(headers?.last("Nats-Sequence")),
+    time: new Date(headers?.last("Nats-Time-Stamp") ?? 0),
+    headers,
+    data,
+  };
+}
+
+function nextOf(end: Msg, messages: readonly StoredMessage[]): number | undefined {
+  const last = messages.at(-1);
+  const pending = Number(end.headers?.last("Nats-Num-Pending"));
+  return last === undefined || pending === 0 ? undefined : last.seq + 1;
+}
+
+/** For a stream that somebody made without direct reads. Throws where there is no such stream. */
+async function* readOneByOne(
+  { manager, stream, filter }: ReadStoredOptions,
+  from: number,
+): AsyncGenerator<StoredMessage, void> {
+  for (let sequence = from; ; ) {
+    // A literal would not pass the library's types.
+    const query = { seq: sequence, next_by_subj: filter };
+    const message = await manager.streams.getMessage(stream, query);
+    if (message === null) return;
+    const { subject, seq, time, header: headers, data } = message;
+    yield { subject, seq, time, headers, data };
+    sequence = seq + 1;
+  }
+}

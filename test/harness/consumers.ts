@@ -1,0 +1,12 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { Nats } from "../../nats/index.ts";
+
+/** The consumers that the server keeps, as `<stream> <number>`, those streams left out that have none. */
+export async function countConsumers(nats: Nats): Promise<string[]> {
+  const manager = await jetstreamManager(nats.connection);
+  const streams = await manager.streams.list().next();
+  return streams
+    .filter(({ state }) => state.consumer_count > 0)
+    .map(({ config, state }) => `${config.name} ${state.consumer_count}`)
+    .sort();
+}
