@@ -13,6 +13,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import {
   createProblem,
+  type ErrorCode,
   type FunctionSpec,
   headerNames,
   MAX_FRAME_BYTES,
@@ -28,6 +29,7 @@ import {
   type GatewayResponse,
   problemResponse,
 } from "./gateway-response.ts";
+import type { Gathering } from "./gathering.ts";
 import type { ColdTiming, Outcome } from "./job.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -42,6 +44,7 @@ import { isWebSocketRequest, type Upgrade, type WebSockets } from "./websocket.t
 export interface HttpOptions {
   nats: Nats;
   dispatcher: Dispatcher;
+  gathering: Gathering;
   routes(): RouteTable;
   specOf(service: string): FunctionSpec | undefined;
   /** For services without a spec. */
@@ -60,8 +63,6 @@ interface Exchange {
   readonly requestId: string;
   /** By `performance.now()`. */
   readonly startedMs: number;
-  /** Epoch milliseconds. */
-  readonly arrivedAt: number;
   /** The `path` label of the metrics. */
   pattern: string;
   /** Set where a route matched. */
@@ -159,7 +160,6 @@ function beginExchange(incoming: IncomingMessage, outgoing: ServerResponse, upgr
     method: incoming.method ?? "GET",
     requestId: requestIdOf(incoming),
     startedMs: performance.now(),
-    arrivedAt: Date.now(),
     pattern: UNMATCHED,
     destination: NOWHERE,
     upgrade,
@@ -202,8 +202,13 @@ async function serve(options: HttpOptions, exchange: Exchange): Promise<void> {
     if (outgoing.headersSent) outgoing.destroy();
     else refuse(options, exchange, tooLarge());
   };
-  const body = await readBody(incoming, outgoing, { ...limit, onTooLarge });
+  const gather = (refuse: (code: ErrorCode) => void) => options.gathering.join(service, refuse);
+  const body = await readBody(incoming, outgoing, { ...limit, gather, onTooLarge });
   if (body.kind === "gone") return;
+  if (body.kind === "refused") {
+    const refusal = failureResponse(body.code, requestId, exchange.destination);
+    return closeAfter(options, exchange, refusal, undefined);
+  }
   if (body.kind === "too-large") return refuse(options, exchange, tooLarge());
   const dispatched = dispatch(options, exchange, match.route, target, body);
   cancel = dispatched.cancel;
@@ -235,7 +240,7 @@ function dispatch(
   const spec = specOf(service);
   // A streamed body may take its time: the instance begins to count when it has come (docs/limits.md).
   const bodyMs = body.kind === "stream" ? (spec?.limits.streamMs ?? 0) : 0;
-  const deadlineAt = exchange.arrivedAt + bodyMs + (spec?.limits.timeoutMs ?? defaultTimeoutMs);
+  const deadlineAt = Date.now() + bodyMs + (spec?.limits.timeoutMs ?? defaultTimeoutMs);
   const headers = toMessageHeaders({
     method,
     target,
@@ -311,21 +316,28 @@ interface BodyLimit {
   maxBytes: number;
   /** A larger body is streamed. */
   maxWholeBytes: number;
+  maxWholeMs: number;
   /** The setting that says so. */
   name: string;
 }
 
 /** A function of ours takes streams; of a service without a spec nobody knows, so its bodies go in one message. */
-function bodyLimit({ nats, specOf }: HttpOptions, service: string): BodyLimit {
+function bodyLimit({ nats, specOf, defaultTimeoutMs }: HttpOptions, service: string): BodyLimit {
   const spec = specOf(service);
   if (spec !== undefined)
     return {
       maxBytes: spec.limits.maxBodyBytes,
       maxWholeBytes: MAX_FRAME_BYTES,
+      maxWholeMs: spec.limits.streamMs,
       name: "limits.maxBodyBytes",
     };
   const maxBytes = maxMessageBody(nats);
-  return { maxBytes, maxWholeBytes: maxBytes, name: "max_payload of nats-server" };
+  return {
+    maxBytes,
+    maxWholeBytes: maxBytes,
+    maxWholeMs: defaultTimeoutMs,
+    name: "max_payload of nats-server",
+  };
 }
 
 /**
