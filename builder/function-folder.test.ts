@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { findFunctions, loadFunction } from "./function-folder.ts";
 import { createSourceFolder } from "./testing/source-folder.ts";
@@ -75,6 +75,16 @@ test("text that is no YAML is told with its line", async () => {
   await expect(loadFunction(folder.dir)).rejects.toMatchObject({
     code: "CONFIG_INVALID",
     fields: { detail: expect.stringMatching(/narun\.yaml:\d+: /) },
+  });
+});
+
+test("a narun.yaml in another encoding than UTF-8 is refused, not read with damaged values", async () => {
+  await using folder = await createSourceFolder({ "index.ts": HANDLER });
+  const text = "env: [{ name: GREETING, value: Gr\u00fc\u00dfe }]\n";
+  await writeFile(join(folder.dir, "narun.yaml"), Buffer.from(text, "latin1"));
+  await expect(loadFunction(folder.dir)).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    fields: { detail: expect.stringContaining("narun.yaml is no text in UTF-8") },
   });
 });
 

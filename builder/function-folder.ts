@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
 import {
@@ -73,11 +74,16 @@ export function displayPath(path: string): string {
 
 async function readConfigFile(folder: string): Promise<FunctionFile> {
   const path = join(folder, CONFIG_FILE);
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return Buffer.alloc(0);
     throw new NarunError("CONFIG_INVALID", { detail: `${displayPath(path)}: ${error.message}` });
   });
-  const parsed = parseYaml(text, FunctionFileSchema);
+  if (!isUtf8(bytes)) {
+    throw new NarunError("CONFIG_INVALID", {
+      detail: `${displayPath(path)} is no text in UTF-8: save it in this encoding`,
+    });
+  }
+  const parsed = parseYaml(bytes.toString(), FunctionFileSchema);
   if (parsed.ok) return parsed.value;
   throw new NarunError("CONFIG_INVALID", {
     detail: parsed.issues.map((issue) => formatIssue(displayPath(path), issue)).join("\n"),

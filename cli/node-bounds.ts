@@ -5,7 +5,7 @@ import { collect } from "./option-values.ts";
 
 /** How a node bounds its functions and its hosts: options of `narun node`, and of what starts one. */
 export interface NodeBoundsFlags {
-  ceiling: string[];
+  ceiling?: string[];
   sandbox?: string;
   hostMemoryMb?: string;
 }
@@ -22,7 +22,6 @@ export function addNodeBounds(command: Command): Command {
       "--ceiling <limit=value>",
       "the most that a function's limit may be, like memoryMb=256; may be given more than once (NARUN_CEILING)",
       collect,
-      [],
     )
     .addOption(
       new Option(
@@ -47,14 +46,14 @@ export function resolveNodeBounds(flags: NodeBoundsFlags, environment = process.
   const hostMemoryMb =
     flags.hostMemoryMb === undefined ? {} : { hostMemoryMb: parseSize(flags.hostMemoryMb) };
   return {
-    ceiling: resolveCeiling(flags.ceiling, environment.NARUN_CEILING),
+    ceiling: resolveCeiling(flags.ceiling ?? [], environment.NARUN_CEILING),
     sandbox: known,
     ...hostMemoryMb,
   };
 }
 
 /** The arguments that give `narun node` these flags. */
-export function nodeBoundsArguments({ ceiling, sandbox, hostMemoryMb }: NodeBoundsFlags): string[] {
+export function nodeBoundsArguments({ ceiling = [], sandbox, hostMemoryMb }: NodeBoundsFlags): string[] {
   return [
     ...ceiling.flatMap((one) => ["--ceiling", one]),
     ...(sandbox === undefined ? [] : ["--sandbox", sandbox]),

@@ -45,7 +45,7 @@ export function parsePairs(pairs: readonly string[], option: string): Record<str
 }
 
 /** Every value of an option that may be given more than once. */
-export function collect(value: string, previous: string[]): string[] {
+export function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
 }
 

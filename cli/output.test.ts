@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createOutput, formatTable, type OutputOptions } from "./output.ts";
+import { createOutput, type OutputOptions } from "./output.ts";
 
 const wasTerminal = { stdout: process.stdout.isTTY, stderr: process.stderr.isTTY };
 let written: { out: string; err: string };
@@ -109,19 +109,7 @@ describe("progress", () => {
   });
 });
 
-test("a table has columns as wide as their widest cell, and no blanks at the end of a line", () => {
-  const rows = [
-    { name: "a", count: 7, state: "ok" },
-    { name: "longer", count: 1234, state: "" },
-  ];
-  const table = formatTable(
-    [
-      { title: "NAME", value: (row) => row.name, colour: (text) => `<${text}>` },
-      { title: "COUNT", value: (row) => String(row.count), align: "right" },
-      { title: "STATE", value: (row) => row.state },
-    ],
-    rows,
-    (title) => title.toLowerCase(),
-  );
-  expect(table).toBe("name    count  state\n<a     >      7  ok\n<longer>   1234\n");
+test("a table of --quiet has no head", () => {
+  outputOn(PIPES, { quiet: true }).table([{ title: "NAME", value: (row: string) => row }], ["hello"]);
+  expect(written.out).toBe("hello\n");
 });

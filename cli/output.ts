@@ -1,18 +1,11 @@
 import { createColors } from "picocolors";
 import { type Spinner, startSpinner } from "./spinner.ts";
+import { type Column, formatTable } from "./table.ts";
 import { controlFreeJson, keepColours, withoutColours } from "./terminal-text.ts";
 
 export interface OutputOptions {
   json?: boolean;
   quiet?: boolean;
-}
-
-export interface Column<T> {
-  title: string;
-  value(row: T): string;
-  /** Numbers read better from the right. */
-  align?: "right";
-  colour?(text: string, row: T): string;
 }
 
 /**
@@ -67,7 +60,14 @@ export function createOutput({ json = false, quiet = false }: OutputOptions = {}
     },
     piece: (data) => new Promise((resolve) => process.stdout.write(data, () => resolve())),
     json: (value) => void out(`${controlFreeJson(JSON.stringify(value))}\n`),
-    table: (columns, rows) => void out(formatTable(columns, rows, colours.dim)),
+    table: (columns, rows) =>
+      void out(
+        formatTable(columns, rows, {
+          title: colours.dim,
+          hasHead: !quiet,
+          ...(isTTY ? { width: process.stdout.columns } : {}),
+        }),
+      ),
     note: (text) => {
       if (!isSilent) err(text);
     },
@@ -98,30 +98,4 @@ function startProgress(text: string, colour: (text: string) => string): Progress
       spinner = undefined;
     },
   };
-}
-
-/** Columns padded to their widest cell, two spaces between. */
-export function formatTable<T>(
-  columns: readonly Column<T>[],
-  rows: readonly T[],
-  title: (text: string) => string,
-): string {
-  const widths = columns.map((column) =>
-    Math.max(column.title.length, ...rows.map((row) => column.value(row).length)),
-  );
-  const pad = (text: string, index: number, align?: "right") => {
-    const isLast = index === columns.length - 1;
-    if (align === "right") return text.padStart(widths[index] ?? 0);
-    return isLast ? text : text.padEnd(widths[index] ?? 0);
-  };
-  const head = columns.map((column, index) => title(pad(column.title, index, column.align))).join("  ");
-  const lines = rows.map((row) =>
-    columns
-      .map((column, index) => {
-        const cell = pad(column.value(row), index, column.align);
-        return column.colour === undefined ? cell : column.colour(cell, row);
-      })
-      .join("  "),
-  );
-  return `${[head, ...lines].map((line) => line.trimEnd()).join("\n")}\n`;
 }

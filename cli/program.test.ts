@@ -20,7 +20,9 @@ describe("help", () => {
     const { code, stdout, stderr } = await narun([command, "--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain(`Usage: narun ${command}`);
-    expect(stdout).toMatch(new RegExp(`Examples:\n( {2}\\$ .*narun ${command}.*\n)+$`));
+    expect(stdout).toMatch(new RegExp(`Examples:\n( {2}\\$ .*narun ${command}.*\n( {6}\\w.*\n)?)+$`));
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    expect(stdout).not.toMatch(/default: \[|--grpc/);
     for (const option of ["--nats <url>", "--creds <file>", "--json", "--quiet", "--help"]) {
       expect(stdout).toContain(option);
     }
@@ -61,6 +63,9 @@ describe("what is not used like this is told in one line, with the nearest that 
     [["node", "--name", "a b"], "--name takes"],
     [["node", "--label", "zone"], "--label takes KEY=VALUE"],
     [["invoke", "x", "--method", "a b"], "--method takes a word"],
+    [["invoke", "x", "-H", "Accept"], "--header takes 'NAME: VALUE'"],
+    [["invoke", "x", "-H", "a b: c"], "--header takes 'NAME: VALUE'"],
+    [["invoke", "x", "-H", "Narun-Deadline: 1"], "one of narun's or NATS' own names"],
     [["ls", "--creds", "/nowhere/x.creds"], "the credentials file cannot be read"],
   ])("%j", async (args, said) => {
     const { code, stdout, stderr } = await narun(args, { env: { NARUN_NATS_URL: "nats://127.0.0.1:1" } });

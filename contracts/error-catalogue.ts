@@ -297,8 +297,9 @@ export const errorCatalogue = {
     solve: "It was set under another key, or is damaged. Set it again, with the key that the nodes have.",
   },
   SECRETS_KEY_MISSING: {
-    title: "The key of the secrets is not known here",
-    solve: "Give it in NARUN_SECRETS_KEY (32 bytes, base64), or in a file that `--secrets-key` names.",
+    title: "The key of the secrets is missing",
+    solve:
+      "Give it to the node, or to the command `narun secret set`: in NARUN_SECRETS_KEY (32 bytes, base64), or in a file that `--secrets-key` names.",
   },
 
   // Why a node refuses or ends an instance.

@@ -6,8 +6,8 @@
  * came and the body follows, and to done once.
  *
  * I1  Every request is settled exactly once, unless it is cancelled: then never.
- * I2  A request that may not run twice is sent again only after proof that nobody began it: NATS found no subscriber,
- *     or the instance said that it drains. One that may is sent at most three times without such proof.
+ * I2  A request that may not run twice is sent again only after proof that nobody began it (next-step.ts). One that may is
+ *     sent at most three times without such proof.
  * I3  This gateway never has more requests under way at an instance than its concurrency, and each gives its place back once.
  *     A body that comes slowly keeps no place that somebody else waits for (places.ts).
  * I4  While a request of a service is held, new ones queue behind it; those that come back take their old place (hold.ts).
@@ -27,13 +27,15 @@ import {
   createJob,
   type DispatcherOptions,
   type DispatchRequest,
+  flightsOf,
   type InFlight,
   type Job,
-  mayRepeat,
   type Result,
   type Streaming,
+  sendOf,
   type Target,
 } from "./job.ts";
+import { decideStep, type Word } from "./next-step.ts";
 import { openExchange } from "./open-exchange.ts";
 import { createPlaces, type Places } from "./places.ts";
 import { isServiceError, readVerdict } from "./reply-to-response.ts";
@@ -88,15 +90,9 @@ export class Dispatcher {
     this.#pump(service);
   }
 
-  /** Nothing that is under way at the instance can be relied upon any more. */
+  /** The instance is gone. */
   onLost(instance: Instance): void {
-    for (const { job, flight } of this.#underWay()) {
-      if (flight.target !== instance) continue;
-      this.#options.observer.replied(job.service, "consumer_died");
-      if (flight.kind === "streaming") this.#breakOff(job, "CONSUMER_DIED");
-      else if (mayRepeat(job)) this.#repeat(job);
-      else this.#fail(job, "CONSUMER_DIED");
-    }
+    this.#hear("gone", (flight) => flight.target === instance);
   }
 
   /** A consumer that narun did not start answers for the service. */
@@ -117,11 +113,7 @@ export class Dispatcher {
   /** NATS is back. What was under way may be lost, and who was there may not be back yet. */
   onReconnect(): void {
     this.#foreign.clear();
-    for (const { job, flight } of this.#underWay()) {
-      if (flight.kind === "streaming") this.#breakOff(job, "STREAM_BROKEN");
-      else if (mayRepeat(job)) this.#repeat(job);
-      else if (job.request.rest !== undefined) this.#fail(job, "STREAM_BROKEN");
-    }
+    this.#hear("nats-was-away", () => true);
     for (const service of this.#hold.services()) {
       for (const job of this.#hold.all(service)) {
         if (job.phase.kind !== "held") continue;
@@ -146,7 +138,7 @@ export class Dispatcher {
   /** Has functions hear that the gateway drains: those whose answers stream, now or from now on; or all. */
   warn(whom: "streaming" | "all"): void {
     this.#isDraining = true;
-    for (const { flight } of this.#underWay())
+    for (const { flight } of flightsOf(this.#active))
       if (flight.kind === "streaming" || whom === "all") flight.exchange?.drain();
   }
 
@@ -247,6 +239,29 @@ export class Dispatcher {
       };
       this.#options.observer.held(service, heldMs);
     }
+  }
+
+  /** Does with what is under way what a word that concerns it comes to (next-step.ts). */
+  #hear(word: Word, concerns: (flight: InFlight | Streaming) => boolean): void {
+    const code = word === "nats-was-away" ? "STREAM_BROKEN" : "CONSUMER_DIED";
+    let mustAsk = false;
+    for (const { job, flight } of flightsOf(this.#active)) {
+      if (!concerns(flight)) continue;
+      const step = decideStep(word, sendOf(job));
+      if (step === "ask") mustAsk = true;
+      const isOver = step === "repeat" || step === "fail";
+      if (isOver && word !== "nats-was-away") this.#options.observer.replied(job.service, "consumer_died");
+      if (step === "repeat") this.#repeat(job);
+      if (step === "fail" && flight.kind === "streaming") this.#breakOff(job, code);
+      else if (step === "fail") this.#fail(job, code);
+    }
+    if (mustAsk) void this.#ask(concerns);
+  }
+
+  async #ask(concerns: (flight: InFlight | Streaming) => boolean): Promise<void> {
+    // Where the connection breaks meanwhile NATS has said all that it will.
+    await this.#options.nats.flush().catch(() => undefined);
+    this.#hear("asked", concerns);
   }
 
   #repeat(job: Job): void {
@@ -371,12 +386,5 @@ export class Dispatcher {
     const isHeld = job.phase.kind === "held";
     if (!isHeld) this.#options.observer.replied(job.service, "timeout");
     this.#fail(job, isHeld ? "NO_CONSUMER" : "DEADLINE_EXCEEDED");
-  }
-
-  #underWay(): { job: Job; flight: InFlight | Streaming }[] {
-    return [...this.#active].flatMap((job) => {
-      const { phase } = job;
-      return phase.kind === "in-flight" || phase.kind === "streaming" ? [{ job, flight: phase }] : [];
-    });
   }
 }

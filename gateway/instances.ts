@@ -5,7 +5,7 @@
  * I2  One that NATS had no subscriber for is set aside, and ready again when it announces so; at another sign of life not
  *     before `SET_ASIDE_MS`, as its node may answer for it while its own connection is still on the way back.
  * I3  One whose node is dead is lost at once; when the node comes back, `$SRV.PING` finds what still runs there.
- * I4  `onLost` is called once for an instance that was known, when nothing that is under way there can be relied upon.
+ * I4  `onLost` is called once for an instance that was known, when it is gone.
  */
 import {
   type Announcement,

@@ -13,6 +13,7 @@ import type {
 import type { HoldLimits } from "./hold.ts";
 import type { Instance, Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
+import type { Send } from "./next-step.ts";
 
 export interface DispatchRequest {
   service: string;
@@ -141,10 +142,22 @@ export function countJobs(jobs: Iterable<Job>): Map<string, { held: number; inFl
   return counts;
 }
 
+/** The jobs among them that are under way. */
+export function flightsOf(jobs: Iterable<Job>): { job: Job; flight: InFlight | Streaming }[] {
+  return [...jobs].flatMap((job) => {
+    const { phase } = job;
+    return phase.kind === "in-flight" || phase.kind === "streaming" ? [{ job, flight: phase }] : [];
+  });
+}
+
 const MAX_SENDS = 3;
 
-/** Whether a request may be sent once more though somebody may have begun it. */
-export function mayRepeat({ request, sends, phase }: Job): boolean {
+/** What the next step of a request depends on that is under way. A stream is never resumed. */
+export function sendOf({ request, sends, phase }: Job): Send {
+  if (phase.kind === "streaming") return { mayRepeat: false, hasRest: true };
   const isSpent = phase.kind === "in-flight" && phase.exchange?.hasSentRest === true;
-  return request.isRepeatable && !isSpent && sends < MAX_SENDS;
+  return {
+    mayRepeat: request.isRepeatable && !isSpent && sends < MAX_SENDS,
+    hasRest: request.rest !== undefined,
+  };
 }

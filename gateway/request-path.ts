@@ -35,11 +35,3 @@ export function decodePath(rawPath: string): string {
     })
     .replace(/ +$/, (spaces) => "%20".repeat(spaces.length));
 }
-
-/** The form in which paths are compared with routes: decoded, except for `%2F`, which is no separator. */
-export function routingPath(rawPath: string): string {
-  if (!rawPath.includes("%")) return rawPath;
-  return rawPath.replace(ESCAPE, (_whole, hex: string) =>
-    hex.toLowerCase() === "2f" ? "%2F" : String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-}

@@ -1,6 +1,5 @@
-import type { FunctionSpec } from "../contracts/index.ts";
+import { type FunctionSpec, routeKey, routingPath } from "../contracts/index.ts";
 import type { CompatConfig } from "./config.ts";
-import { routingPath } from "./request-path.ts";
 
 /** One way to a service. */
 export interface RouteEntry {
@@ -62,8 +61,7 @@ function entry(pattern: string, service: string, methods: readonly string[] | un
 }
 
 function add(table: Map<string, RouteEntry[]>, path: string, route: RouteEntry): void {
-  // A client sends the bytes of a path, or their percent-encoding; who writes a route may write the letters.
-  const key = routingPath(Buffer.from(path, "utf8").toString("latin1"));
+  const key = routeKey(path);
   const routes = table.get(key);
   if (routes === undefined) table.set(key, [route]);
   else routes.push(route);

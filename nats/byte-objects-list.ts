@@ -1,14 +1,16 @@
 import { DeliverPolicy } from "@nats-io/jetstream";
-import type { ObjectFacts, ObjectPage, OpenStore, StoredInfo } from "./byte-objects.ts";
+import type { ObjectFacts, ObjectPage, OpenStore } from "./byte-objects.ts";
+import { isNoObject, isReachable, type StoredInfo } from "./byte-objects-entries.ts";
 
 const BATCH = 128;
 
 /** One page of a store's objects. Each has one message that describes it; the newest replaces the older ones. */
 export async function listByteObjects(
-  { client, bucket }: OpenStore,
+  store: OpenStore,
   toFacts: (info: StoredInfo) => ObjectFacts,
   { prefix, limit, after }: { prefix: string; limit: number; after: number },
 ): Promise<ObjectPage> {
+  const { client, bucket } = store;
   const consumer = await client.consumers.get(`OBJ_${bucket}`, {
     filter_subjects: [`$O.${bucket}.M.>`],
     deliver_policy: DeliverPolicy.StartSequence,
@@ -23,9 +25,9 @@ export async function listByteObjects(
       for await (const message of batch) {
         received += 1;
         pending = message.info.pending;
-        const info = message.json<StoredInfo & { deleted?: boolean; options?: { link?: object } }>();
-        if (info.deleted === true || info.options?.link !== undefined || !info.name.startsWith(prefix))
-          continue;
+        const info = message.json<StoredInfo>();
+        if (isNoObject(info) || !info.name.startsWith(prefix)) continue;
+        if (!(await isReachable(store, message.subject, info.name))) continue;
         objects.push(toFacts(info));
         if (objects.length === limit) return { objects, next: pending > 0 ? message.seq : undefined };
       }

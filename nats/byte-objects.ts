@@ -13,11 +13,14 @@ import {
   jetstream,
   jetstreamManager,
 } from "@nats-io/jetstream";
-import { type ObjectInfo, type ObjectStore, Objm } from "@nats-io/obj";
+import { Objm } from "@nats-io/obj";
 import { NarunError } from "../contracts/index.ts";
+import { deleteObject, findObject, type StoredInfo } from "./byte-objects-entries.ts";
 import { listByteObjects } from "./byte-objects-list.ts";
+import { writeObject } from "./byte-objects-write.ts";
 import type { Nats } from "./connection.ts";
 import { needsJetStream } from "./no-jetstream.ts";
+import { chunkSubject } from "./object-names.ts";
 
 export interface ObjectFacts {
   name: string;
@@ -55,8 +58,9 @@ export interface ByteObjects {
 export interface OpenStore {
   client: JetStreamClient;
   manager: JetStreamManager;
-  store: ObjectStore;
   bucket: string;
+  /** Most bytes of one message. */
+  maxPayload: number;
 }
 
 const STREAM_NOT_FOUND = 10059;
@@ -67,11 +71,11 @@ export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
 
   const open = async (): Promise<OpenStore> => {
     const client = jetstream(nats.connection);
-    const [store, manager] = await Promise.all([
-      new Objm(client).create(bucket, {}),
+    const [manager] = await Promise.all([
       jetstreamManager(nats.connection),
+      new Objm(client).create(bucket, {}),
     ]);
-    return { client, manager, store, bucket };
+    return { client, manager, bucket, maxPayload: nats.maxPayload };
   };
   const opened = () => {
     opening ??= needsJetStream(open).catch((error: unknown) => {
@@ -90,40 +94,29 @@ export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
       return work(await opened());
     }
   };
-  const infoOf = async ({ store }: OpenStore, name: string): Promise<ObjectInfo | undefined> => {
-    const info = await store.info(name);
-    return info === null || info.deleted || info.options?.link !== undefined ? undefined : info;
-  };
-
   return {
     info: (name) =>
       using(async (store) => {
-        const info = await infoOf(store, name);
+        const info = await findObject(store, name);
         return info && factsOf(info);
       }),
     read: (name, version) =>
       using(async (store) => {
-        const info = await infoOf(store, name);
+        const info = await findObject(store, name);
         return info?.nuid === version ? readBody(store, info) : undefined;
       }),
     async put(name, body, metadata) {
       // The body can be read once: a store that is gone shows before.
       const store = await using(async (found) => {
-        await infoOf(found, name);
+        await findObject(found, name);
         return found;
       });
-      return factsOf(await store.store.put({ name, metadata: { ...metadata } }, ReadableStream.from(body)));
+      return factsOf(await writeObject(store, { name, metadata }, body));
     },
-    delete: (name) =>
-      using(async (store) => {
-        if ((await infoOf(store, name)) !== undefined) await store.store.delete(name);
-      }),
+    delete: (name) => using((store) => deleteObject(store, name)),
     list: (options) => using((store) => listByteObjects(store, factsOf, options)),
   };
 }
-
-/** What an object is described by in the store. */
-export type StoredInfo = Pick<ObjectInfo, "name" | "size" | "digest" | "mtime" | "nuid" | "metadata">;
 
 function factsOf({ name, size, digest, mtime, nuid, metadata }: StoredInfo): ObjectFacts {
   const sha256 = Buffer.from(digest.replace(/^SHA-256=/i, ""), "base64url").toString("hex");
@@ -131,14 +124,12 @@ function factsOf({ name, size, digest, mtime, nuid, metadata }: StoredInfo): Obj
 }
 
 /** The chunks of an object, the next one fetched while one is read. */
-async function* readBody(
-  { manager, bucket }: OpenStore,
-  { name, nuid, chunks, digest, size, mtime }: ObjectInfo,
-): AsyncGenerator<Uint8Array, void> {
-  const { sha256 } = factsOf({ name, size, digest, mtime, nuid });
+async function* readBody({ manager, bucket }: OpenStore, info: StoredInfo): AsyncGenerator<Uint8Array, void> {
+  const { nuid, chunks } = info;
+  const { sha256 } = factsOf(info);
   const hash = createHash("sha256");
   const next = async (sequence: number) => {
-    const query = { seq: sequence, next_by_subj: `$O.${bucket}.C.${nuid}` };
+    const query = { seq: sequence, next_by_subj: chunkSubject(bucket, nuid) };
     const direct = await manager.direct.getMessage(`OBJ_${bucket}`, query as never).catch(() => null);
     // The leader has what a replica may not have yet.
     return direct ?? manager.streams.getMessage(`OBJ_${bucket}`, query);

@@ -25,12 +25,21 @@ it("never seals twice alike", () => {
   expect(key.seal("a", "x")).not.toEqual(key.seal("a", "x"));
 });
 
-it("opens what other programs sealed in the same form", () => {
+/** As another program does it. */
+function sealByOther(name: string, value: Uint8Array): StoredSecret {
   const nonce = Buffer.alloc(12, 1);
-  const cipher = createCipheriv("aes-256-gcm", Buffer.alloc(32, 7), nonce).setAAD(Buffer.from("theirs"));
-  const ciphertext = Buffer.concat([cipher.update("value"), cipher.final(), cipher.getAuthTag()]);
-  const sealed = { ciphertext: ciphertext.toString("base64"), nonce: nonce.toString("base64") };
-  expect(key.open("theirs", stored("theirs", sealed))).toBe("value");
+  const cipher = createCipheriv("aes-256-gcm", Buffer.alloc(32, 7), nonce).setAAD(Buffer.from(name));
+  const ciphertext = Buffer.concat([cipher.update(value), cipher.final(), cipher.getAuthTag()]);
+  return stored(name, { ciphertext: ciphertext.toString("base64"), nonce: nonce.toString("base64") });
+}
+
+it("opens what other programs sealed in the same form", () => {
+  expect(key.open("theirs", sealByOther("theirs", Buffer.from("\ufeffvalue")))).toBe("\ufeffvalue");
+});
+
+it("refuses a value that is no text, instead of damaging it", () => {
+  const sealed = sealByOther("binary", Buffer.from([0x62, 0xff, 0xfe]));
+  expect(() => key.open("binary", sealed)).toThrow(/cannot be read/);
 });
 
 it("refuses what is damaged", () => {

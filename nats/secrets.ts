@@ -9,7 +9,7 @@ const TAG_BYTES = 16;
 /** The master key that all secrets are encrypted under. */
 export interface SecretsKey {
   seal(name: string, value: string): Pick<StoredSecret, "ciphertext" | "nonce">;
-  /** Error: SECRET_UNREADABLE, where another key, or another name, encrypted it. */
+  /** Error: SECRET_UNREADABLE, where another key, or another name, encrypted it, or the value is no text in UTF-8. */
   open(name: string, stored: StoredSecret): string;
 }
 
@@ -44,7 +44,8 @@ function createSecretsKey(key: Buffer): SecretsKey {
         })
           .setAAD(Buffer.from(name))
           .setAuthTag(sealed.subarray(end));
-        return Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()]).toString();
+        const value = Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()]);
+        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value);
       } catch (error) {
         // The library's words say nothing of the value.
         throw new NarunError("SECRET_UNREADABLE", { detail: `${name}: ${messageOf(error)}` });

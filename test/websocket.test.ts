@@ -37,6 +37,23 @@ beforeAll(async () => {
      }`,
     { scale: { concurrency: 2 } },
   );
+  await world.push(
+    "closing",
+    `let last = null;
+     export default (request) => {
+       if (request.headers.get("upgrade") !== "websocket") return Response.json(last);
+       const { 0: client, 1: server } = new WebSocketPair();
+       server.accept();
+       server.addEventListener("close", ({ code, reason, wasClean }) => (last = { code, reason, wasClean }));
+       const code = new URL(request.url).searchParams.get("code");
+       try {
+         if (code !== null) server.close(Number(code), "why");
+       } catch (error) {
+         server.close(4000, error.name);
+       }
+       return new Response(null, { status: 101, webSocket: client });
+     }`,
+  );
 }, 60_000);
 afterAll(() => world[Symbol.asyncDispose]());
 
@@ -96,6 +113,27 @@ describe("a WebSocket", () => {
     socket.send("close me");
     const [code, reason] = (await once(socket, "close")) as [number, Buffer];
     expect([code, reason.toString()]).toEqual([4001, "as you wish"]);
+  });
+
+  const protocolCodes = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
+  it.each([...protocolCodes, 3000, 4999])("is closed by either side with %i", async (code) => {
+    const byFunction = await connect(`/closing?code=${code}`);
+    const [came, reason] = (await once(byFunction, "close")) as [number, Buffer];
+    expect([came, reason.toString()]).toEqual([code, "why"]);
+
+    const byClient = await connect("/closing");
+    byClient.close(code, "mine");
+    await once(byClient, "close");
+    await eventually(async () => {
+      const { text: heard } = await world.call("/closing");
+      expect(JSON.parse(heard)).toEqual({ code, reason: "mine", wasClean: true });
+    });
+  });
+
+  it.each([0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000])("cannot be closed with %i", async (code) => {
+    const socket = await connect(`/closing?code=${code}`);
+    const [came, reason] = (await once(socket, "close")) as [number, Buffer];
+    expect([came, reason.toString()]).toEqual([4000, "InvalidAccessError"]);
   });
 
   it("gets the function's header fields and protocol, and what was sent before it was open", async () => {

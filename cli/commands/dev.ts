@@ -4,11 +4,12 @@ import { shortRevision } from "../../contracts/index.ts";
 import { readLogs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { requireFunctions } from "../function-folders.ts";
-import { functionUrl } from "../gateway-url.ts";
+import { describeUrl, functionUrl } from "../gateway-url.ts";
 import { foldersByName, forDebugging, splitInspect } from "../inspect-option.ts";
 import { createLogView } from "../log-view.ts";
 import type { Output } from "../output.ts";
 import { describeFailure, failureOf } from "../report-error.ts";
+import { describeShadowed, findShadowedBeside } from "../shadowed-routes.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
@@ -37,7 +38,7 @@ export function addDevCommand(program: Command): void {
   addExamples(command, [
     ["narun dev", "the function in this folder"],
     ["narun dev functions", "every function below functions"],
-    ["narun dev --inspect", "with breakpoints: chrome://inspect, or an editor that attaches to port 9229"],
+    ["narun dev --inspect", "breakpoints: chrome://inspect, or an editor attached to port 9229"],
   ]);
 }
 
@@ -60,7 +61,7 @@ function watchAndPush(folder: string, world: World, options: WorldOptions): Prom
   const { output, signal } = options;
   // What others share keeps its own limits.
   const isDebugged = options.inspect !== undefined && options.external === undefined;
-  const { bold, dim, red } = output.colours;
+  const { bold, dim, red, yellow } = output.colours;
   return watchFunction(folder, {
     signal,
     isMinified: options.inspect === undefined,
@@ -72,10 +73,13 @@ function watchAndPush(folder: string, world: World, options: WorldOptions): Prom
       const url = functionUrl(world.gateway.httpUrl, routes);
       const tookMs = Math.round(build.elapsedMs + performance.now() - startedAt);
       const { revision } = build;
-      if (output.isJson) return output.json({ name, revision, url, unchanged, answering, tookMs });
+      const shadowedRoutes = await findShadowedBeside(world.nats, name);
+      if (output.isJson)
+        return output.json({ name, revision, url, unchanged, answering, tookMs, shadowedRoutes });
       output.line(
-        `${describeLive(output, answering)}  ${bold(name)}  ${shortRevision(revision)}  ${dim(`${tookMs} ms`)}  ${url}`,
+        `${describeLive(output, answering)}  ${bold(name)}  ${shortRevision(revision)}  ${dim(`${tookMs} ms`)}  ${describeUrl(url, routes)}`,
       );
+      for (const shadowed of shadowedRoutes) output.error(yellow(describeShadowed(shadowed)));
     },
     onError(error) {
       if (signal.aborted) return;

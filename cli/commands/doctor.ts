@@ -12,6 +12,8 @@ interface Check {
   check: string;
   ok: boolean;
   found: string;
+  /** Set where narun does well without it: whether it is there. */
+  inForce?: boolean;
   /** How to put it right, where it is not. */
   fix?: string;
 }
@@ -45,14 +47,14 @@ export function addDoctorCommand(program: Command): void {
 }
 
 function showChecks(output: Output, checks: Check[]): void {
-  const { green, red } = output.colours;
+  const { dim, green, red } = output.colours;
   output.table(
     [
       { title: "CHECK", value: (row) => row.check },
       {
         title: "OK",
-        value: (row) => (row.ok ? "yes" : "no"),
-        colour: (text, row) => (row.ok ? green : red)(text),
+        value: (row) => (row.inForce === false ? "-" : row.ok ? "yes" : "no"),
+        colour: (text, row) => (row.inForce === false ? dim : row.ok ? green : red)(text),
       },
       { title: "FOUND", value: (row) => row.found },
     ],
@@ -85,15 +87,20 @@ async function checkConfinement(): Promise<Check[]> {
       fix: "Use a Node whose permission model keeps these back: 24 or newer.",
     },
     {
-      // It is more than narun needs.
       check: "hosts: bubblewrap",
       ok: true,
+      inForce: bubblewrap.path !== undefined,
       found:
         bubblewrap.path === undefined
           ? `not in force: ${bubblewrap.reason}`
           : "own user, process, IPC, host name and mount namespaces; read-only; no capabilities",
     },
-    { check: "hosts: seccomp, Landlock, cgroups", ok: true, found: "not in force: narun does not use them" },
+    {
+      check: "hosts: seccomp, Landlock, cgroups",
+      ok: true,
+      inForce: false,
+      found: "not in force: narun does not use them",
+    },
   ];
 }
 

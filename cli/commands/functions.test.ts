@@ -245,6 +245,17 @@ describe("with a function that runs", () => {
 });
 
 describe("invoke", () => {
+  test("sends the header fields that were given, repeated ones too", async () => {
+    await folder.write(
+      "fields/index.ts",
+      `export default ({ headers }: Request) => new Response(headers.get("accept") + "|" + headers.get("x-tag"));\n`,
+    );
+    await output(["push", "fields"]);
+    const fields = ["-H", "accept: text/html", "-H", "X-Tag: a", "-H", "x-tag:b"];
+    expect(await output(["invoke", "fields", ...fields])).toBe("text/html|a, b");
+    await output(["rm", "fields"]);
+  });
+
   test("sends a text, a file or standard input, and gives back the bytes of the answer", async () => {
     await folder.write("body.txt", "from a file");
     expect(await output(["invoke", "echo", "--data", "text"])).toBe("text");

@@ -2,9 +2,11 @@ import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
 import {
+  canonicalHeaderName,
   errorEntry,
   headerNames,
   isErrorCode,
+  isReservedHeader,
   MAX_FRAME_BYTES,
   messageOf,
   NarunError,
@@ -18,16 +20,19 @@ import {
   createStreamPresence,
   type Headers,
   headerValue,
+  isHeaderSafe,
   type ServiceReply,
   type StreamParts,
 } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { requireKnownName } from "../known-name.ts";
+import { collect } from "../option-values.ts";
 import type { Output } from "../output.ts";
 import { withNats } from "../session.ts";
 
 interface InvokeOptions {
   data?: string;
+  header?: string[];
   path?: string;
   method?: string;
 }
@@ -35,6 +40,7 @@ interface InvokeOptions {
 interface Call {
   method: string;
   path: string;
+  fields: [string, string][];
   body: Uint8Array;
 }
 
@@ -47,9 +53,14 @@ export function addInvokeCommand(program: Command): void {
   const command = program
     .command("invoke <name>")
     .description("call a function over NATS")
-    .option("--data <data>", "the body: text, @file, or - for standard input")
+    .option("-d, --data <data>", "the body: text, @file, or - for standard input")
+    .option(
+      "-H, --header <field>",
+      "a header field, like 'Accept: text/html'; may be given more than once",
+      collect,
+    )
     .option("--path <path>", "path and query (default: /<name>)")
-    .option("--method <method>", "default: POST with data, GET without")
+    .option("-X, --method <method>", "default: POST with data, GET without")
     .action(async (name: string, options: InvokeOptions, command: Command) => {
       const request = await resolveCall(name, options);
       await withNats(command, async (nats, output) => {
@@ -68,20 +79,39 @@ export function addInvokeCommand(program: Command): void {
   addExamples(command, [
     ["narun invoke hello --path '/hello?name=Ada'", ""],
     ["narun invoke echo --data @picture.png > copy.png", "the body of a file; the answer as it is"],
+    ["narun invoke hello -H 'Accept-Language: de'", "with a header field"],
     ["narun invoke ticks", "a stream: each part as it comes"],
     [`echo '{"a":1}' | narun invoke echo --data - --json`, "status, header fields and body as JSON"],
   ]);
 }
 
-async function resolveCall(name: string, { data, path = `/${name}`, method }: InvokeOptions): Promise<Call> {
+async function resolveCall(
+  name: string,
+  { data, header = [], path = `/${name}`, method }: InvokeOptions,
+): Promise<Call> {
   if (method !== undefined && !/^[A-Za-z]+$/.test(method)) {
     throw new NarunError("USAGE", { detail: `--method takes a word, not ${JSON.stringify(method)}` });
   }
   return {
     method: (method ?? (data === undefined ? "GET" : "POST")).toUpperCase(),
     path: path.startsWith("/") ? path : `/${path}`,
+    fields: header.map(parseField),
     body: data === undefined ? Buffer.alloc(0) : await readData(data),
   };
+}
+
+/** `Name: value`, as curl takes it. Error: USAGE. */
+function parseField(text: string): [string, string] {
+  const colon = text.indexOf(":");
+  const name = text.slice(0, Math.max(0, colon));
+  const value = text.slice(colon + 1).trim();
+  if (!isHeaderSafe(name, value)) {
+    throw new NarunError("USAGE", { detail: `--header takes 'NAME: VALUE', not ${JSON.stringify(text)}` });
+  }
+  if (isReservedHeader(name)) {
+    throw new NarunError("USAGE", { detail: `--header: ${name} is one of narun's or NATS' own names` });
+  }
+  return [canonicalHeaderName(name), value];
 }
 
 async function readData(data: string): Promise<Uint8Array> {
@@ -92,13 +122,18 @@ async function readData(data: string): Promise<Uint8Array> {
   });
 }
 
-async function call(parts: StreamParts, name: string, { method, path, body }: Call): Promise<AnsweredCall> {
+async function call(
+  parts: StreamParts,
+  name: string,
+  { method, path, fields, body }: Call,
+): Promise<AnsweredCall> {
   const [rawPath = "", ...query] = path.split("?");
   const headers = createHeaders([
     [headerNames.method, method],
     [headerNames.rawPath, rawPath],
     [headerNames.path, safeDecode(rawPath)],
     [headerNames.query, query.join("?")],
+    ...fields,
   ]);
   const first = body.subarray(0, MAX_FRAME_BYTES);
   const rest = body.byteLength > first.byteLength ? restOf(body.subarray(first.byteLength)) : undefined;

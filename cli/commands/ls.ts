@@ -1,11 +1,12 @@
 import type { Command } from "commander";
-import { messageOf, type Spec, shortRevision } from "../../contracts/index.ts";
+import { messageOf, type ShadowedRoute, type Spec, shortRevision } from "../../contracts/index.ts";
 import { type KvRead, type Nats, openNodeStates, openSpecs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { findGatewayUrl, functionUrl } from "../gateway-url.ts";
 import type { Output } from "../output.ts";
 import { findRunningInstances, type RunningInstance } from "../running-instances.ts";
 import { withNats } from "../session.ts";
+import { describeShadowed, shadowedRoutesOf } from "../shadowed-routes.ts";
 
 /** A function as `narun ls` shows it. */
 export interface FunctionRow {
@@ -16,6 +17,8 @@ export interface FunctionRow {
   instances: number;
   state: "running" | "asleep" | "invalid" | "failing" | "external";
   error?: string;
+  /** Its routes that another function answers. */
+  shadowedRoutes?: ShadowedRoute[];
 }
 
 export function addLsCommand(program: Command): void {
@@ -44,15 +47,18 @@ export async function listFunctions(nats: Nats): Promise<FunctionRow[]> {
     findGatewayUrl(nats),
     findProblems(nats),
   ]);
+  const shadowed = shadowedRoutesOf(specs);
   return specs
-    .map((read) =>
-      rowOf(
+    .map((read): FunctionRow => {
+      const row = rowOf(
         read,
         running.filter(({ function: name }) => name === read.key),
         gatewayUrl,
         problems,
-      ),
-    )
+      );
+      const shadowedRoutes = shadowed.get(read.key);
+      return shadowedRoutes === undefined ? row : { ...row, shadowedRoutes };
+    })
     .sort((a, b) => a.name.localeCompare(b.name));
 }
 
@@ -91,12 +97,12 @@ async function findProblems(nats: Nats): Promise<Map<string, string>> {
 }
 
 export function showFunctions(output: Output, rows: FunctionRow[]): void {
-  const { bold, dim, green, red } = output.colours;
+  const { bold, dim, green, red, yellow } = output.colours;
   const colourOf = { running: green, asleep: dim, invalid: red, failing: red, external: dim };
   output.table(
     [
       { title: "FUNCTION", value: (row) => row.name, colour: bold },
-      { title: "MODE", value: (row) => row.mode ?? "-" },
+      { title: "MODE", value: (row) => row.mode ?? "-", isExtra: true },
       { title: "REVISION", value: (row) => (row.revision === null ? "-" : shortRevision(row.revision)) },
       { title: "INSTANCES", value: (row) => String(row.instances), align: "right" },
       { title: "STATE", value: (row) => row.state, colour: (text, row) => colourOf[row.state](text) },
@@ -105,4 +111,6 @@ export function showFunctions(output: Output, rows: FunctionRow[]): void {
     rows,
   );
   for (const { name, error } of rows) if (error !== undefined) output.line(red(`${name}: ${error}`));
+  for (const { name, shadowedRoutes = [] } of rows)
+    for (const route of shadowedRoutes) output.line(yellow(describeShadowed({ function: name, ...route })));
 }

@@ -19,10 +19,10 @@ interface NodeOptions extends CommonOptions, NodeBoundsFlags {
   name?: string;
   cacheDir?: string;
   secretsKey?: string;
-  label: string[];
-  egressDeny: string[];
+  label?: string[];
+  egressDeny?: string[];
   inspect?: string;
-  inspectFolder: string[];
+  inspectFolder?: string[];
   logLevel?: string;
 }
 
@@ -30,19 +30,18 @@ export function addNodeCommand(program: Command): void {
   const command = addNodeBounds(program.command("node"))
     .description("run only a node-runner")
     .option("--name <name>", "the node's name, unique in the system (default: this machine's)")
-    .option("--label <key=value>", "a label; may be given more than once", collect, [])
+    .option("--label <key=value>", "a label; may be given more than once", collect)
     .option(
       "--egress-deny <rule>",
       "an address, network or name that no function may reach; may be given more than once (NARUN_EGRESS_DENY)",
       collect,
-      [],
     )
     .option("--cache-dir <dir>", "where bundles are kept (default: the user's cache folder)")
     .option("--secrets-key <file>", "the key of secrets, in a file (NARUN_SECRETS_KEY: the key itself)")
     .option("--log-level <level>", "debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: info)")
     // For `narun dev --inspect`, which starts its node so.
     .addOption(new Option("--inspect <address>").hideHelp())
-    .addOption(new Option("--inspect-folder <name=dir>").argParser(collect).default([]).hideHelp())
+    .addOption(new Option("--inspect-folder <name=dir>").argParser(collect).hideHelp())
     .action((_options: object, command: Command) => runNode(command.optsWithGlobals<NodeOptions>()));
   addExamples(command, [
     ["narun node --nats nats://nats.internal --name n1 --label zone=a", "one for each machine"],
@@ -54,8 +53,8 @@ async function runNode(options: NodeOptions): Promise<void> {
   const output = createOutput(options);
   const log = createLog(options.logLevel, "info");
   const node = resolveName(options.name);
-  const labels = parsePairs(options.label, "--label");
-  const egressDeny = resolveEgressDeny(options.egressDeny);
+  const labels = parsePairs(options.label ?? [], "--label");
+  const egressDeny = resolveEgressDeny(options.egressDeny ?? []);
   const secretsKey = await resolveSecretsKey({ file: options.secretsKey });
   const { stopped } = untilStopped();
   const login = resolveNats(options);
@@ -74,7 +73,7 @@ async function runNode(options: NodeOptions): Promise<void> {
       ...resolveNodeBounds(options),
       ...(options.inspect === undefined
         ? {}
-        : { inspect: inspectOf(options.inspect, options.inspectFolder) }),
+        : { inspect: inspectOf(options.inspect, options.inspectFolder ?? []) }),
       log,
     });
     // Whoever started this process (narun up) waits for it, and wants it to end when it does.

@@ -39,7 +39,7 @@ export function addNodesCommand(program: Command): void {
             { title: "NODE", value: (row) => row.node, colour: output.colours.bold },
             { title: "STATE", value: (row) => row.state },
             { title: "OS", value: (row) => `${row.os}/${row.arch}` },
-            { title: "MODES", value: (row) => row.modes.join(",") || "-" },
+            { title: "MODES", value: (row) => row.modes.join(",") || "-", isExtra: true },
             { title: "INSTANCES", value: (row) => String(row.instances), align: "right" },
             {
               title: "LABELS",

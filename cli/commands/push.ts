@@ -10,9 +10,10 @@ import { type Mode, shortRevision } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { forEachFunction } from "../function-folders.ts";
-import { findGatewayUrl, functionUrl } from "../gateway-url.ts";
+import { describeUrl, findGatewayUrl, functionUrl } from "../gateway-url.ts";
 import type { Output } from "../output.ts";
 import { withNats } from "../session.ts";
+import { describeShadowed, findShadowedBeside } from "../shadowed-routes.ts";
 
 export function addPushCommand(program: Command): void {
   const command = program
@@ -45,15 +46,19 @@ async function pushFolder(
   }).finally(() => progress.end());
   const { revision, unchanged, tried, whyUntried, answering, missingServices } = result;
   const url = functionUrl(gatewayUrl, routes);
-  if (output.isJson)
-    return output.json({ name, revision, url, unchanged, tried, whyUntried, answering, missingServices });
+  const shadowedRoutes = await findShadowedBeside(nats, name);
+  if (output.isJson) {
+    const warnings = { missingServices, shadowedRoutes };
+    return output.json({ name, revision, url, unchanged, tried, whyUntried, answering, ...warnings });
+  }
   const { bold, dim } = output.colours;
   const state = unchanged ? dim("unchanged") : describeLive(output, answering);
-  output.line(`${bold(name)}  ${shortRevision(revision)}  ${state}  ${url ?? dim("no gateway runs")}`);
+  output.line(`${bold(name)}  ${shortRevision(revision)}  ${state}  ${url ?? dim(describeUrl(url, routes))}`);
   if (whyUntried !== undefined) {
     output.note(`${describeUntried(whyUntried, mode)}: nothing has tried this revision yet.`);
   }
   if (!answering) output.note(describeReplacing(name));
+  for (const shadowed of shadowedRoutes) output.note(output.colours.yellow(describeShadowed(shadowed)));
   for (const { binding, service } of missingServices) {
     output.note(
       `The binding ${binding} is of the service ${service}, which has no spec: its calls fail unless something else answers under that name.`,

@@ -30,9 +30,12 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-const run = (args: string[], input = "", env: Record<string, string> = {}): Promise<Ended> =>
-  narun(args, { cwd: folder.dir, input, env: { NARUN_NATS_URL: nats, ...env } });
-const secret = (args: string[], input?: string, env?: Record<string, string>) =>
+const run = (
+  args: string[],
+  input: string | Uint8Array = "",
+  env: Record<string, string> = {},
+): Promise<Ended> => narun(args, { cwd: folder.dir, input, env: { NARUN_NATS_URL: nats, ...env } });
+const secret = (args: string[], input?: string | Uint8Array, env?: Record<string, string>) =>
   run(["secret", ...args, "--data-dir", folder.path("data")], input, env);
 
 test("the key that narun up makes is its owner's alone", async () => {
@@ -82,6 +85,19 @@ test.each([
   [["set", "empty"], "stdin is empty"],
 ])("%j is not how it is used", async (args, message) => {
   expect(await secret(args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
+});
+
+test("a value that is no text is refused, and what was set before stays", async () => {
+  await secret(["set", "binary"], "before");
+  const bytes = Buffer.from("bin\xff\xfe", "latin1");
+  const set = await secret(["set", "binary"], bytes);
+  expect(set).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(/no text in UTF-8.*base64/),
+  });
+  expect((await secret(["set", "new-binary"], bytes)).code).toBe(2);
+  expect((await secret(["ls"])).stdout).not.toContain("new-binary");
 });
 
 test("the key may come by the environment, or by another file that nobody else reads", async () => {

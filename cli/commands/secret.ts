@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
-import { text as readText } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
 import { NarunError, nearest, SecretNameSchema } from "../../contracts/index.ts";
 import { type Nats, openSecrets } from "../../nats/index.ts";
@@ -117,10 +117,20 @@ async function listSecrets(nats: Nats, output: Output): Promise<void> {
 
 /** The value, never as an argument: those are in the shell's history, and in the list of processes. */
 async function readValue(name: string): Promise<string> {
-  const value = process.stdin.isTTY ? await askValue(name) : await readText(process.stdin);
+  const value = process.stdin.isTTY ? await askValue(name) : readUtf8(await buffer(process.stdin));
   const trimmed = value.replace(/\r?\n$/, "");
   if (trimmed === "") throw new NarunError("USAGE", { detail: "the value on stdin is empty" });
   return trimmed;
+}
+
+/** Without the byte order mark that some editors write. Bytes that are no text would be damaged on their way to `env`. */
+function readUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    const detail = "the value on stdin is no text in UTF-8; for bytes, set their base64: `base64 < FILE`";
+    throw new NarunError("USAGE", { detail }, { cause: error });
+  }
 }
 
 /** Asks at the terminal, which does not show what is typed. */

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { createLog } from "../log.ts";
 import {
   addNodeBounds,
@@ -17,39 +17,37 @@ interface WorldFlags extends CommonOptions, NodeBoundsFlags {
   metrics: string;
   natsPort: string;
   dataDir: string;
-  egressDeny: string[];
+  egressDeny?: string[];
   logLevel?: string;
 }
 
 /** The options that `narun up` and `narun dev` share. */
 export function addWorldOptions(command: Command): Command {
-  return addNodeBounds(command)
-    .option("--http <address>", "HOST:PORT for requests; port 0 picks a free one", "127.0.0.1:8080")
-    .option(
-      "--grpc <address>",
-      "HOST:PORT for gRPC; this version serves none and leaves it alone",
-      "127.0.0.1:8081",
-    )
-    .option("--metrics <address>", "HOST:PORT for metrics", "127.0.0.1:9090")
-    .option("--nats-port <port>", "port of the embedded nats-server", "4222")
-    .option(
-      "--egress-deny <rule>",
-      "an address, network or name that no function may reach; may be given more than once (NARUN_EGRESS_DENY)",
-      collect,
-      [],
-    )
-    .option("--data-dir <dir>", "where everything is kept", ".narun/data")
-    .option(
-      "--log-level <level>",
-      "what the parts log: debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: warn)",
-    );
+  return (
+    addNodeBounds(command)
+      .option("--http <address>", "HOST:PORT for requests; port 0 picks a free one", "127.0.0.1:8080")
+      // It is taken, as later versions serve it; this one does not.
+      .addOption(new Option("--grpc <address>").default("127.0.0.1:8081").hideHelp())
+      .option("--metrics <address>", "HOST:PORT for metrics", "127.0.0.1:9090")
+      .option("--nats-port <port>", "port of the embedded nats-server", "4222")
+      .option(
+        "--egress-deny <rule>",
+        "an address, network or name that no function may reach; may be given more than once (NARUN_EGRESS_DENY)",
+        collect,
+      )
+      .option("--data-dir <dir>", "where everything is kept", ".narun/data")
+      .option(
+        "--log-level <level>",
+        "what the parts log: debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: warn)",
+      )
+  );
 }
 
 export function resolveWorld(command: Command, signal: AbortSignal): WorldOptions {
   const flags = command.optsWithGlobals<WorldFlags>();
   const { url, credsFile } = resolveNats(flags);
   parseAddress(flags.grpc, "--grpc");
-  resolveEgressDeny(flags.egressDeny);
+  resolveEgressDeny(flags.egressDeny ?? []);
   resolveNodeBounds(flags);
   return {
     http: parseAddress(flags.http, "--http"),
@@ -57,7 +55,7 @@ export function resolveWorld(command: Command, signal: AbortSignal): WorldOption
     ...(url === undefined ? {} : { external: { url, ...(credsFile === undefined ? {} : { credsFile }) } }),
     natsPort: parsePort(flags.natsPort, "--nats-port"),
     dataDir: flags.dataDir,
-    egressDeny: flags.egressDeny,
+    egressDeny: flags.egressDeny ?? [],
     nodeArguments: nodeBoundsArguments(flags),
     output: createOutput(flags),
     log: createLog(flags.logLevel, "warn"),

@@ -1,5 +1,5 @@
 /** The pace below which a sender counts as slow, bytes each second: that of a poor mobile connection. */
-export const MIN_BYTES_PER_SECOND = 16 * 1024;
+const MIN_BYTES_PER_SECOND = 16 * 1024;
 
 /** How far the sender of a body is behind the pace that is expected of it. Only the time in which it is awaited counts. */
 export class Pace {

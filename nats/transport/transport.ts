@@ -1,4 +1,7 @@
-/** The client library's transport, but for what it reads: into memory of its own, and data frames are taken out of it. */
+/**
+ * The client library's transport, but for what it reads: into memory of its own, and data frames are taken out of it.
+ * It writes only by the lane of its socket (lane.ts), as narun's own messages do.
+ */
 import { createConnection, type Socket } from "node:net";
 import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
 import {
@@ -10,6 +13,7 @@ import {
 } from "@nats-io/transport-node/lib/nats-base-client.js";
 import { NodeTransport, nodeResolveHost } from "@nats-io/transport-node/lib/node_transport.js";
 import type { DataFrames } from "./data-frames.ts";
+import { Lane } from "./lane.ts";
 import { OWNED, ReadBuffers } from "./read-buffers.ts";
 import { FrameSplitter } from "./splitter.ts";
 
@@ -42,6 +46,29 @@ class FrameTransport extends NodeTransport {
     },
   });
   #onPass = () => this.signal.resolve();
+  #lane: Lane | undefined;
+  /** The socket that `#lane` is of: TLS puts another one in its place. */
+  #laneSocket: Socket | undefined;
+
+  /** By which everything leaves; undefined where there is no socket. */
+  get lane(): Lane | undefined {
+    // The library's types do not say that it takes the socket away at the end.
+    const socket = this.socket as Socket | undefined;
+    if (this.#laneSocket !== socket) {
+      this.#lane = socket === undefined ? undefined : new Lane(socket);
+      this.#laneSocket = socket;
+    }
+    return this.#lane;
+  }
+
+  /** The library sends by this alone: whole commands. */
+  override _send(frame: Uint8Array): Promise<void> {
+    const { lane } = this;
+    if (this.isClosed || lane === undefined) return Promise.resolve();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    lane.commands(frame, (error) => (error ? reject(error) : resolve()));
+    return promise;
+  }
 
   override async connect(
     address: Address & { tlsName: string },

@@ -2,21 +2,28 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
+import { Lane } from "./lane.ts";
 import { Writer } from "./writer.ts";
 
-/** A writer, the far end of what it writes to, and what the library was told to hurry. */
-async function open(): Promise<{ writer: Writer; near: Socket; far: Socket } & AsyncDisposable> {
+/** A writer, the far end of what it writes to, and a subscription that the library has not sent yet. */
+async function open(): Promise<{ lane: Lane; writer: Writer; near: Socket; far: Socket } & AsyncDisposable> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const near = connect((server.address() as AddressInfo).port, "127.0.0.1");
   const [far] = (await once(server, "connection")) as [Socket];
+  const lane = new Lane(near);
+  let pending = "SUB a 1\r\n";
   const protocol = {
     connected: true,
-    transport: { socket: near },
-    flushPending: () => near.write("SUB a 1\r\n"),
+    transport: { lane },
+    flushPending() {
+      if (pending !== "") lane.commands(Buffer.from(pending), () => undefined);
+      pending = "";
+    },
   };
   return {
+    lane,
     writer: new Writer({ protocol } as unknown as NatsConnection),
     near,
     far,
@@ -67,10 +74,27 @@ describe("the writer", () => {
       pair.writer.write({ subject: "a.b", payload, onSent: seq % 4 === 3 ? undefined : onSent });
     });
     const whole = Buffer.concat(expected);
-    // The library is hurried before each batch.
     const arrived = await read(pair.far, whole.byteLength + "SUB a 1\r\n".length);
-    expect(arrived.toString("latin1").replaceAll("SUB a 1\r\n", "") === whole.toString("latin1")).toBe(true);
+    expect(arrived.toString("latin1") === `SUB a 1\r\n${whole.toString("latin1")}`).toBe(true);
     expect(sent).toEqual(sizes.map((_, seq) => seq).filter((seq) => seq % 4 !== 3));
+  });
+
+  it("lets the library's commands in between messages, never into one", async () => {
+    await using pair = await open();
+    const large = "x".repeat(5_000);
+    pair.writer.write({ subject: "a", payload: Buffer.from(large) });
+    pair.lane.commands(Buffer.from("PONG\r\n"), () => undefined);
+    pair.writer.write({ subject: "b", payload: "small" });
+    pair.lane.commands(Buffer.from("PING\r\n"), () => undefined);
+    const expected = `SUB a 1\r\nPUB a 5000\r\n${large}\r\nPONG\r\nPUB b 5\r\nsmall\r\nPING\r\n`;
+    expect((await read(pair.far, expected.length)).toString()).toBe(expected);
+  });
+
+  it("writes a subject that is not ASCII as UTF-8", async () => {
+    await using pair = await open();
+    pair.writer.write({ subject: "grüße", payload: "" });
+    const expected = "SUB a 1\r\nPUB grüße 0\r\n\r\n";
+    expect((await read(pair.far, Buffer.byteLength(expected))).toString()).toBe(expected);
   });
 
   it("drops what it is given while there is no connection", async () => {

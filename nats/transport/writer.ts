@@ -2,12 +2,12 @@
  * Writes messages in NATS' own protocol (docs.nats.io, "Client Protocol"), past the client library: that makes several
  * pieces of memory for each message, and one more for all of them.
  *
- * I1  Messages leave in the order in which they were written, and after what the library had to say before the first.
- * I2  What is written within one turn of the event loop leaves at once, unless it is much.
- * I3  `onSent` is called in that order, too: whoever reuses memory round and round relies on it.
+ * I1  Messages take their place in the connection's lane in the order in which they are written, each after everything
+ *     that the library had to say by then: a subscription is there before the message that is answered on it.
+ * I2  A message goes to the lane whole (lane.ts).
  */
-import type { Socket } from "node:net";
 import type { NatsConnection } from "@nats-io/transport-node";
+import { bytesAsText, type Lane } from "./lane.ts";
 
 export interface Outgoing {
   subject: string;
@@ -21,18 +21,9 @@ export interface Outgoing {
 
 const VERSION = "NATS/1.0\r\n";
 const LINE_END = "\r\n";
-/** A payload up to this size is copied: that is cheaper than a write of its own. */
-const MAX_COPIED_BYTES = 4 * 1024;
-/** So much is written without waiting for the turn to end. */
-const MAX_WAITING_BYTES = 64 * 1024;
 
 export class Writer {
   readonly #protocol: Protocol;
-  /** Where what waits goes to; undefined: nothing waits. */
-  #socket: Socket | undefined;
-  /** What has not been given to the socket yet, a character a byte. */
-  #text = "";
-  #waitingBytes = 0;
 
   constructor(connection: NatsConnection) {
     this.#protocol = (connection as unknown as { protocol: Protocol }).protocol;
@@ -40,62 +31,29 @@ export class Writer {
 
   /** Whether there is a server that has let this connection in. */
   get isOpen(): boolean {
-    return this.#openSocket() !== undefined;
+    return this.#lane() !== undefined;
   }
 
   /** What is written while there is no connection is dropped, and counts as sent. */
   write({ subject, reply, fields, payload, onSent }: Outgoing): void {
-    if (!this.#begin()) {
+    const lane = this.#lane();
+    if (lane === undefined) {
       onSent?.();
       return;
     }
+    this.#protocol.flushPending();
     const to = reply === undefined ? subject : `${subject} ${reply}`;
     const size = typeof payload === "string" ? Buffer.byteLength(payload) : payload.byteLength;
-    if (fields === undefined || fields === "") this.#text += `PUB ${to} ${size}\r\n`;
-    else {
-      const block = bytesAsText(`${VERSION}${fields}${LINE_END}`);
-      this.#text += `HPUB ${to} ${block.length} ${block.length + size}\r\n${block}`;
-    }
-    if (typeof payload === "string") this.#text += bytesAsText(payload);
-    else if (size <= MAX_COPIED_BYTES && onSent === undefined) this.#text += latin1(payload);
-    else this.#give(payload, onSent);
-    this.#text += LINE_END;
-    this.#waitingBytes += size;
-    if (this.#waitingBytes >= MAX_WAITING_BYTES) this.flush();
+    lane.message(headOf(to, fields, size), payload, onSent);
   }
 
   flush(): void {
-    const socket = this.#socket;
-    if (socket === undefined) return;
-    if (this.#text !== "") socket.write(this.#text, "latin1");
-    socket.uncork();
-    this.#socket = undefined;
-    this.#text = "";
-    this.#waitingBytes = 0;
+    this.#lane()?.flush();
   }
 
-  #begin(): boolean {
-    const socket = this.#openSocket();
-    if (this.#socket === socket) return socket !== undefined;
-    // What waited for a connection that is no more.
-    this.flush();
-    if (socket === undefined) return false;
-    this.#protocol.flushPending();
-    socket.cork();
-    this.#socket = socket;
-    setImmediate(() => this.flush());
-    return true;
-  }
-
-  #give(payload: Uint8Array, onSent: (() => void) | undefined): void {
-    this.#socket?.write(this.#text, "latin1");
-    this.#socket?.write(payload, () => onSent?.());
-    this.#text = "";
-  }
-
-  #openSocket(): Socket | undefined {
+  #lane(): Lane | undefined {
     const { connected, transport } = this.#protocol;
-    return connected && transport.socket.writable ? transport.socket : undefined;
+    return connected && transport.lane?.isOpen === true ? transport.lane : undefined;
   }
 }
 
@@ -103,16 +61,14 @@ export class Writer {
 interface Protocol {
   /** The server has let it in. */
   readonly connected: boolean;
-  readonly transport: { readonly socket: Socket };
+  readonly transport: { readonly lane: Lane | undefined };
   /** Says now what would be said at the end of the turn. */
   flushPending(): void;
 }
 
-/** UTF-8, a character a byte. */
-function bytesAsText(text: string): string {
-  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString("latin1");
-}
-
-function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+/** A message's line, and its header block where it has fields: a character a byte. */
+function headOf(to: string, fields: string | undefined, size: number): string {
+  if (fields === undefined || fields === "") return `PUB ${bytesAsText(to)} ${size}\r\n`;
+  const block = bytesAsText(`${VERSION}${fields}${LINE_END}`);
+  return `HPUB ${bytesAsText(to)} ${block.length} ${block.length + size}\r\n${block}`;
 }

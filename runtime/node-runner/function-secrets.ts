@@ -10,8 +10,12 @@ export interface FunctionSecrets {
   of(config: FunctionConfig): Promise<Record<string, string>>;
 }
 
-/** `key`: the system's master key, where this node has it. */
-export function createFunctionSecrets(nats: Nats, key: SecretsKey | undefined): FunctionSecrets {
+/** `key`: the system's master key, where the node of this name has it. */
+export function createFunctionSecrets(
+  nats: Nats,
+  node: string,
+  key: SecretsKey | undefined,
+): FunctionSecrets {
   // Most nodes run functions without secrets: the bucket is opened for the first that has one.
   let opening: Promise<TypedKv<StoredSecret>> | undefined;
   const open = () => {
@@ -24,7 +28,10 @@ export function createFunctionSecrets(nats: Nats, key: SecretsKey | undefined): 
 
   const readSecret = async (name: string, secret: string): Promise<string> => {
     const facts = { detail: `env ${name} is the secret ${JSON.stringify(secret)}`, secret };
-    if (key === undefined) throw new NarunError("SECRETS_KEY_MISSING", facts);
+    if (key === undefined) {
+      const detail = `${facts.detail}, and node ${node} was started without the key`;
+      throw new NarunError("SECRETS_KEY_MISSING", { ...facts, detail });
+    }
     const read = await (await open()).get(secret);
     if (read === undefined) throw new NarunError("SECRET_MISSING", facts);
     if (!read.ok || read.value.name !== secret) throw new NarunError("SECRET_UNREADABLE", facts);

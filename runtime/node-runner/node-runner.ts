@@ -110,7 +110,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   ]);
   const cache = await openBundleCache({ folder: join(cacheDir, "bundles"), store: binaries });
   const revisions = createRevisions(manifests, cache);
-  const functionSecrets = createFunctionSecrets(nats, options.secretsKey);
+  const functionSecrets = createFunctionSecrets(nats, node, options.secretsKey);
 
   // The parts know each other: what happens in one is looked at by the reconciler, once that is there.
   const publisher = createStatusPublisher(nats, node);

@@ -12,6 +12,22 @@ afterAll(() => world[Symbol.asyncDispose]());
 const run = createProbes(world);
 
 describe("secrets", () => {
+  it("of a node without their key fail a push, which names the node and its option", async () => {
+    await using keyless = await startWorld();
+    const pushed = keyless.push(
+      "fn",
+      { "index.ts": "export default () => new Response();" },
+      { bindings: [{ name: "A", secret: "api-key" }] },
+    );
+    await expect(pushed).rejects.toMatchObject({
+      code: "TRIAL_FAILED",
+      fields: {
+        reason: "SECRETS_KEY_MISSING",
+        detail: expect.stringMatching(/node node-0 was started without the key/),
+      },
+    });
+  });
+
   const set = async (name: string, value: string, storedAs = name) => {
     const sealed = parseSecretsKey(secretsKey)?.seal(name, value) ?? { ciphertext: "", nonce: "" };
     const now = new Date().toISOString();

@@ -67,6 +67,29 @@ describe("objects", () => {
     expect(found).toEqual(["BindingError", true, "first"]);
   });
 
+  it("takes names of all characters, but no half ones", async () => {
+    const found = await run(
+      `const files = env.NAMES, found = [];
+       for (const name of ["日本.png", "naïve.txt", "a – b.pdf", "e\\u0301", "🎉"]) {
+         await files.put(name, name);
+         found.push((await files.head(name)).name === name, await (await files.get(name)).text() === name);
+         found.push((await files.list({ prefix: name })).objects.length);
+         await files.delete(name);
+         found.push(await files.get(name));
+       }
+       const half = "\\ud83c.txt";
+       for (const method of ["put", "get", "head", "delete"])
+         found.push((await files[method](half, "x").catch((error) => error)).name);
+       found.push((await files.list({ prefix: half }).catch((error) => error)).name);
+       return found;`,
+      [{ name: "NAMES", objects: "names" }],
+    );
+    expect(found).toEqual([
+      ...Array.from({ length: 5 }, () => [true, true, 1, null]).flat(),
+      ...Array.from({ length: 5 }, () => "TypeError"),
+    ]);
+  });
+
   it("lists and deletes", async () => {
     const found = await run(
       `const files = env.LIST;

@@ -17,12 +17,19 @@ export interface TestNats extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export async function startTestNats(): Promise<TestNats> {
+export interface TestNatsOptions {
+  /** Told of every warning and error in the server's log. */
+  onWarning?: (text: string) => void;
+}
+
+export async function startTestNats({ onWarning }: TestNatsOptions = {}): Promise<TestNats> {
+  const log = pino({ level: "silent" });
+  if (onWarning !== undefined) log.warn = ({ nats }: { nats?: string }) => onWarning(nats ?? "");
   const dataDir = await mkdtemp(join(tmpdir(), "narun-test-nats-"));
   const server = await startNatsServer({
     binary: inject("natsServer"),
     dataDir,
-    log: pino({ level: "silent" }),
+    log,
   });
   const close = async () => {
     await server.close();

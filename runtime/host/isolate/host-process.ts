@@ -42,6 +42,12 @@ export interface HostProcess {
   stop(graceMs: number): Promise<void>;
 }
 
+const ENDED = {
+  ok: false,
+  code: "HOST_CRASHED" satisfies ErrorCode,
+  message: "the host process ended",
+} as const;
+
 /** A process that does not end after its grace is killed so much later. */
 const KILL_AFTER_MS = 2_000;
 
@@ -67,10 +73,8 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
       log[isStopping ? "debug" : "error"]({ error: messageOf(error) }, "host process failed"),
     onEnd(exitCode, signal) {
       hasEnded = true;
-      const code: ErrorCode = "HOST_CRASHED";
-      const outcome = { ok: false, code, message: "the host process ended" } as const;
-      for (const answer of starts.values()) answer(outcome);
-      for (const answer of trials.values()) answer(outcome);
+      for (const answer of starts.values()) answer(ENDED);
+      for (const answer of trials.values()) answer(ENDED);
       const lost = [...instances];
       instances.clear();
       ended.resolve();
@@ -139,11 +143,13 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
     has: (instance) => instances.has(instance) || starts.has(instance),
     start: (order) =>
       new Promise((resolve) => {
+        if (hasEnded) return resolve(ENDED);
         starts.set(order.instance, resolve);
         send({ type: "start", ...order });
       }),
     trial: (order) =>
       new Promise((resolve) => {
+        if (hasEnded) return resolve(ENDED);
         const id = nextTrial++;
         trials.set(id, resolve);
         send({ type: "trial", id, ...order });

@@ -84,3 +84,29 @@ it("replaces a process that holds too much memory: what is new goes to the next,
     await host.close({ graceMs: 1_000 });
   }
 });
+
+it("gives an order that waits for a process that dies to the next one", async () => {
+  await using nats = await startTestNats();
+  const { host, gone } = await startHost(nats.url, 1_000);
+  try {
+    const first = host.pid;
+    if (first === undefined) throw new Error("a host that was started has a process");
+    const order = host.start({ instance: "one", revision: "1", config, secrets: {}, bundle });
+    process.kill(first, "SIGKILL");
+    expect(await order).toMatchObject({ ok: true });
+    expect(host.pidOf("one")).not.toBe(first);
+    expect(gone).toEqual([["died", ""]]);
+  } finally {
+    await host.close({ graceMs: 1_000 });
+  }
+});
+
+it("answers an order that waits for the next process when it is closed", async () => {
+  const { host } = await startHost("nats://127.0.0.1:1", 1_000);
+  // Where there is no NATS every process ends before it is ready, and the pauses grow.
+  const order = host.trial({ config, secrets: {}, bundle, sourceMap: new Uint8Array() });
+  const first = host.pid;
+  await eventually(() => expect(host.pid).not.toBe(first));
+  await host.close({ graceMs: 1_000 });
+  expect(await order).toMatchObject({ ok: false, code: "NODE_STOPPING" });
+});

@@ -1,7 +1,8 @@
 /**
  * The runner's side of an isolate host: the process that takes new work, and those before it that finish theirs.
  *
- * I1  Every order is answered (host-process.ts); one that met a process on its way out goes to the next.
+ * I1  Every order is answered (host-process.ts); one that met a process on its way out, or waited for one that died before
+ *     it was ready, goes to the next.
  * I2  When a process dies, every instance that it ran is reported gone (`crashed`) once, at once.
  * I3  Processes that die again and again are followed by others after growing pauses; orders wait meanwhile.
  * I4  A process that is retired (V8 lost control of an isolate in it, it is old, it holds too much memory) takes nothing
@@ -59,6 +60,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
   let current: HostProcess | undefined;
   /** Resolves with the process that takes orders; with undefined where none will. */
   let ready = Promise.withResolvers<HostProcess | undefined>();
+  let isOffered = false;
   let restart: NodeJS.Timeout | undefined;
   let isClosing = false;
 
@@ -70,7 +72,9 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
       events,
       log,
       onReady() {
-        if (current === process) ready.resolve(process);
+        if (current !== process) return;
+        isOffered = true;
+        ready.resolve(process);
       },
       onRetiring(guilty, reason) {
         log.error({ pid: process.pid, guilty, reason }, "V8 lost control of an isolate; the host ends");
@@ -91,11 +95,17 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
     restart = setTimeout(start, waitMs);
   };
 
+  /** No process takes orders until the next one is ready. Orders that wait already go on waiting for that one. */
+  const withdraw = () => {
+    current = undefined;
+    if (isOffered) ready = Promise.withResolvers();
+    isOffered = false;
+  };
+
   /** Another process takes what is new. */
   const retire = (process: HostProcess, waitMs = 0) => {
     if (current === process) {
-      current = undefined;
-      ready = Promise.withResolvers();
+      withdraw();
       startLater(waitMs);
     }
     retired.add(process);
@@ -122,9 +132,11 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
       else events.onGone(instance, "crashed", "HOST_CRASHED");
     }
     if (current !== process) return;
-    current = undefined;
-    if (isClosing) return;
-    ready = Promise.withResolvers();
+    if (isClosing) {
+      current = undefined;
+      return;
+    }
+    withdraw();
     const waitMs = backoff.fail(Date.now());
     log.error({ exitCode, signal, instances: lost.length, restartInMs: waitMs }, "host died");
     startLater(waitMs);

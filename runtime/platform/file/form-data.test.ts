@@ -142,11 +142,13 @@ describe("a form as a body", () => {
         const bytes = Uint8Array.from({ length: 100_000 }, (_, index) => index * 7);
         form.append("a", "é\\ud83d\\ude00");
         form.append("b", new File([bytes, "\\r\\n--", bytes], "b.bin", { type: "x/y" }));
+        form.append('q"\\r\\n\\\\', new File([], 'f"\\n%41'));
         const parsed = await new Response(form).formData();
         const back = await parsed.get("b").bytes();
-        return [parsed.get("a"), back.length, back[99_999] === bytes[99_999], back[100_004] === bytes[0], parsed.get("b").type];
+        return [parsed.get("a"), back.length, back[99_999] === bytes[99_999], back[100_004] === bytes[0], parsed.get("b").type,
+          parsed.get('q"\\r\\n\\\\').name];
       `),
-    ).toEqual(["é😀", 200_004, true, true, "x/y"]);
+    ).toEqual(["é😀", 200_004, true, true, "x/y", 'f"\n%41']);
   });
 
   it("reads fields and files", async () => {
@@ -177,7 +179,6 @@ describe("a form as a body", () => {
   });
 
   it.each([
-    ["percent signs as they are", 'name="a%22b"', "a%22b"],
     ["a backslash at the end of a name", 'name="a\\"; filename*=x', "a\\"],
     ["quotes that were escaped by a backslash", 'name="a\\"b"', 'a"b'],
     ["the first of two names", 'name="a"; name="b"', "a"],
@@ -192,7 +193,6 @@ describe("a form as a body", () => {
   });
 
   it.each([
-    ["something before the first boundary", ["preamble", ...field('name="a"', "", "v")]],
     ["no end", ["--boundary", 'Content-Disposition: form-data; name="a"', "", "v"]],
     [
       "something behind the last boundary",

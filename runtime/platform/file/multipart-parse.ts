@@ -19,9 +19,10 @@ export function parseMultipart(body: Bytes, boundary: string | undefined): FormD
   const findDelimiter = createByteSearch(encodeUtf8(`\r\n--${boundary}`));
   const delimiterBytes = encodeUtf8(boundary).byteLength + 2;
   const entries: FormDataEntry[] = [];
-  if (!startsWith(body, 0, encodeUtf8(`--${boundary}`)))
-    throw malformed("it does not begin with its boundary");
-  let at = delimiterBytes;
+  // A preamble is skipped (RFC 2046, section 5.1.1). Some clients begin with an empty line.
+  const first = createByteSearch(encodeUtf8(`--${boundary}`))(body, 0);
+  if (first === -1) throw malformed("its boundary is not in it");
+  let at = first + delimiterBytes;
   for (;;) {
     const isLast = body[at] === DASH && body[at + 1] === DASH;
     if (isLast) at += 2;
@@ -74,18 +75,17 @@ function endOfLine(body: Bytes, from: number): number {
 
 function toEntry({ disposition, contentType }: PartHeaders, content: Bytes): FormDataEntry {
   const parameters = disposition === undefined ? undefined : parseDisposition(disposition);
-  const name = parameters?.get("name");
+  const name = parameters && parameterOf(parameters, "name");
   if (parameters === undefined || name === undefined) throw malformed("a part has no name");
-  const filename = parameters.get("filename") ?? decodeExtended(parameters.get("filename*"));
+  const filename = parameterOf(parameters, "filename");
   if (filename === undefined) return [name, new TextDecoder("utf-8", { ignoreBOM: true }).decode(content)];
   const type = contentType === undefined ? "text/plain" : (extractMimeType(contentType)?.toString() ?? "");
   return [name, createFile([content], filename, type, 0)];
 }
 
 /**
- * The parameters of `form-data; name="a"; filename="b"`; undefined for another disposition. Nothing in quotes is an
- * escape (browsers write %22 for a quote, and leave it at that), but some clients write \" all the same: a quote after a
- * backslash ends the value only where the value can end.
+ * The parameters of `form-data; name="a"; filename="b"`, as they are written; undefined for another disposition. Some
+ * clients write \" for a quote: a quote after a backslash ends the value only where the value can end.
  */
 function parseDisposition(text: string): Map<string, string> | undefined {
   const [kind = ""] = text.split(";", 1);
@@ -107,6 +107,18 @@ function parseDisposition(text: string): Map<string, string> | undefined {
 const PARAMETER =
   /;[\t ]*(?:([^\t ;="]+)[\t ]*=[\t ]*(?:"((?:[^"]|(?<=\\)"(?![\t ]*(?:;|$)))*)"|([^\t ;"]*)))?[\t ]*(?=;|$)/y;
 
+/** A text among the parameters. The extended form goes first, as the other one is its substitute (RFC 6266). */
+function parameterOf(parameters: ReadonlyMap<string, string>, name: string): string | undefined {
+  return decodeExtended(parameters.get(`${name}*`)) ?? parameters.get(name)?.replace(ESCAPE, unescapeOne);
+}
+
+/** The escapes of the HTML standard: quotes and line ends. A percent sign has none, so `%41` stands for itself. */
+const ESCAPE = /%(?:22|0[ad])/gi;
+
+function unescapeOne(escaped: string): string {
+  return String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
+}
+
 /** `UTF-8''na%20me` (RFC 8187): RFC 7578 forbids it in forms, and older clients send it. */
 function decodeExtended(value: string | undefined): string | undefined {
   const encoded = /^utf-8'[^']*'(.*)$/i.exec(value ?? "")?.[1];
@@ -115,10 +127,6 @@ function decodeExtended(value: string | undefined): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function startsWith(bytes: Bytes, at: number, prefix: Uint8Array): boolean {
-  return prefix.every((byte, index) => bytes[at + index] === byte);
 }
 
 function malformed(why: string): TypeError {

@@ -23,6 +23,7 @@ import {
   toEnum,
   toUSVString,
 } from "../webidl.ts";
+import { isSendableCloseCode } from "./close-code.ts";
 
 /** What a message is made of. Bytes are nobody else's. */
 export type SocketData = string | ArrayBuffer;
@@ -134,8 +135,11 @@ export class WebSocket extends EventTarget {
   close(code: unknown = undefined, reason: unknown = undefined): void {
     const status = code === undefined ? NO_STATUS : conversions["unsigned short"](code, { clamp: true });
     const text = reason === undefined ? "" : toUSVString(reason);
-    if (status !== NO_STATUS && status !== 1000 && !(status >= 3000 && status <= 4999))
-      throw new DOMException("WebSocket.close: a code is 1000, or 3000 to 4999", "InvalidAccessError");
+    if (code !== undefined && !isSendableCloseCode(status))
+      throw new DOMException(
+        `WebSocket.close: ${status} cannot be sent: a code is 1000 to 1003, 1007 to 1014, or 3000 to 4999`,
+        "InvalidAccessError",
+      );
     if (encodeUtf8(text).byteLength > MAX_REASON_BYTES)
       throw new DOMException(
         `WebSocket.close: a reason has at most ${MAX_REASON_BYTES} bytes`,

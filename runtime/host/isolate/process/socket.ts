@@ -14,6 +14,7 @@ import {
   SOCKET_TOO_BIG,
 } from "../../../../contracts/index.ts";
 import type { Answering, Headers } from "../../../../nats/index.ts";
+import { isSendableCloseCode } from "../../../platform/websocket/close-code.ts";
 
 export interface Socket {
   /** What the isolate sends. */
@@ -166,11 +167,9 @@ export function createSocket({
   };
 }
 
-/** What may go over the wire (RFC 6455, section 7.4); of anything else that no code was given. */
+/** The code as a close frame can carry it; any other value is none. */
 export function closeCodeOf(code: unknown): number {
-  const isUsable =
-    typeof code === "number" && (code === 1000 || code === 1001 || (code >= 3000 && code <= 4999));
-  return isUsable ? code : CloseCode.noStatus;
+  return typeof code === "number" && isSendableCloseCode(code) ? code : CloseCode.noStatus;
 }
 
 const MAX_CLOSE_REASON_BYTES = 123;

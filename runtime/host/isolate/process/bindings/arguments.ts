@@ -46,6 +46,8 @@ export function readPairs(
     const [name, text]: unknown[] = [value[index], value[index + 1]];
     if (typeof name !== "string" || typeof text !== "string")
       throw new CallError("TypeError", `${what} are texts`);
+    if (!name.isWellFormed() || !text.isWellFormed())
+      throw new CallError("TypeError", `${what} are texts without lone surrogates`);
     size += Buffer.byteLength(name) + Buffer.byteLength(text) + 4;
     if (size > maxBytes) throw new CallError("RangeError", `${what} have at most ${maxBytes} bytes`);
     pairs.push([name, text]);

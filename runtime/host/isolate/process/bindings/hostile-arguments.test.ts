@@ -99,6 +99,16 @@ it.each(Object.entries(RIGHT))("%s takes whatever comes", async (name, right) =>
   expect(unexpected).toEqual([]);
 });
 
+it.each([
+  ["objects.put", ["FILES", "name", "body", ["by", "\ud800"]]],
+  ["objects.put", ["FILES", "name", "body", ["\ud800", "by"]]],
+  ["publish.publish", ["EVENTS", "orders.x", "data", ["by", "\udc00"]]],
+  ["publish.publish", ["EVENTS", "orders.\ud800", "data", []]],
+  ["kv.get", ["KV", "\ud800"]],
+])("%s refuses half a character, which would be stored as another text", async (name, values) => {
+  expect(await call(name, values)).toMatchObject({ name: "TypeError" });
+});
+
 /** What an operation fails with, as a call of an isolate that ends afterwards. */
 async function call(name: string, values: readonly unknown[]): Promise<Error | undefined> {
   const ending = new AbortController();

@@ -27,10 +27,10 @@ const ALLOWED = "nats-msg-id";
 export function createPublishOperations(nats: Nats, declared: FindDeclared): HostOperations {
   const readSubject = (name: unknown, subject: unknown): string => {
     const { subjects } = declared("publish", name);
-    if (typeof subject !== "string" || !isLiteralSubject(subject)) {
+    if (typeof subject !== "string" || !subject.isWellFormed() || !isLiteralSubject(subject)) {
       throw new CallError(
         "TypeError",
-        "A subject has tokens between dots, without wildcards and white space",
+        "A subject has tokens between dots, without wildcards, white space and lone surrogates",
       );
     }
     if (isReservedSubject(subject) || !subjects.some((pattern) => matchesSubject(pattern, subject))) {

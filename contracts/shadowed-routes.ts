@@ -1,0 +1,40 @@
+import { HTTP_METHODS, type Route } from "./function-config.ts";
+import { routeKey } from "./route-path.ts";
+
+/** A route that another function answers in place of its own. */
+export interface ShadowedRoute {
+  path: string;
+  /** The methods that never reach it; undefined: none of its requests does. */
+  methods?: string[];
+  /** The function that answers: of functions that share a route, the first by name. */
+  by: string;
+}
+
+interface Routed {
+  name: string;
+  routes: readonly Route[];
+}
+
+/**
+ * The routes of each function that another one answers, by the function's name. A gateway's own, static routes win over all
+ * of them and are not seen here.
+ */
+export function findShadowedRoutes(functions: Iterable<Routed>): Map<string, ShadowedRoute[]> {
+  const shadowed = new Map<string, ShadowedRoute[]>();
+  const takenBy = new Map<string, { by: string; methods: ReadonlySet<string> }[]>();
+  for (const { name, routes } of [...functions].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const { path, methods } of routes) {
+      const own = new Set<string>(methods ?? HTTP_METHODS);
+      const key = routeKey(path);
+      const taken = takenBy.get(key) ?? [];
+      for (const { by, methods: others } of taken) {
+        const lost = [...own].filter((method) => others.has(method));
+        if (by === name || lost.length === 0) continue;
+        const partly = lost.length < own.size ? { methods: lost } : {};
+        shadowed.set(name, [...(shadowed.get(name) ?? []), { path, ...partly, by }]);
+      }
+      takenBy.set(key, [...taken, { by: name, methods: own }]);
+    }
+  }
+  return shadowed;
+}

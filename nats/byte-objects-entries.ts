@@ -1,0 +1,92 @@
+/**
+ * The messages that describe the objects of a store: found, written, deleted.
+ *
+ * I1  An entry belongs to a name by the name that it has in its JSON; its subject alone proves nothing, as the former
+ *     subject of one name can be the present one of another.
+ * I2  An entry under a name's present subject hides the one under its former subject.
+ * I3  A write leaves nothing under the former subject.
+ */
+import type { ObjectInfo } from "@nats-io/obj";
+import { headers as createMsgHeaders } from "@nats-io/transport-node";
+import type { OpenStore } from "./byte-objects.ts";
+import { chunkSubject, formerInfoSubject, infoSubject } from "./object-names.ts";
+
+/** An object as its message describes it. */
+export type StoredInfo = Pick<ObjectInfo, "name" | "size" | "chunks" | "digest" | "mtime" | "nuid"> &
+  Partial<Pick<ObjectInfo, "bucket" | "description" | "deleted" | "metadata" | "options">>;
+
+/** An entry that is no object: it was deleted, or it points to an object elsewhere. */
+export function isNoObject({ deleted, options }: StoredInfo): boolean {
+  return deleted === true || options?.link !== undefined;
+}
+
+/** The object of a name; undefined where it is not there. */
+export async function findObject(store: OpenStore, name: string): Promise<StoredInfo | undefined> {
+  const { present, former } = await entriesAt(store, name);
+  const info = present?.name === name ? present : former;
+  return info === undefined || isNoObject(info) ? undefined : info;
+}
+
+/** Whether the entry, found under a subject, is the one that its name leads to. */
+export async function isReachable(store: OpenStore, subject: string, name: string): Promise<boolean> {
+  const present = infoSubject(store.bucket, name);
+  if (subject === present) return true;
+  if (subject !== formerInfoSubject(store.bucket, name)) return false;
+  return (await entryAt(store, present))?.name !== name;
+}
+
+/** Makes the entry the one of its name, at once for all readers, and drops the chunks of the one before. */
+export async function writeEntry(store: OpenStore, info: StoredInfo): Promise<void> {
+  const { present, former } = await entriesAt(store, info.name);
+  if (present !== undefined && present.name !== info.name) await moveFormer(store, present);
+  await publishEntry(store, info);
+  const before = present?.name === info.name ? present : former;
+  // The new entry is in force: what stays of the one before costs room only.
+  if (before?.nuid !== undefined) await purge(store, chunkSubject(store.bucket, before.nuid)).catch(() => 0);
+  const formerSubject = formerInfoSubject(store.bucket, info.name);
+  if (former !== undefined && formerSubject !== undefined) await purge(store, formerSubject);
+}
+
+export async function deleteObject(store: OpenStore, name: string): Promise<void> {
+  const info = await findObject(store, name);
+  if (info !== undefined) await writeEntry(store, { ...info, deleted: true, size: 0, chunks: 0, digest: "" });
+}
+
+export function purge({ manager, bucket }: OpenStore, filter: string): Promise<unknown> {
+  return manager.streams.purge(`OBJ_${bucket}`, { filter });
+}
+
+/** The entry under a name's present subject, which may be another name's, and the name's own under its former subject. */
+async function entriesAt(
+  store: OpenStore,
+  name: string,
+): Promise<{ present: StoredInfo | undefined; former: StoredInfo | undefined }> {
+  const subject = formerInfoSubject(store.bucket, name);
+  const [present, former] = await Promise.all([
+    entryAt(store, infoSubject(store.bucket, name)),
+    subject === undefined ? undefined : entryAt(store, subject),
+  ]);
+  return { present, former: former?.name === name ? former : undefined };
+}
+
+/** Gives an object that lies under its former subject its present one. */
+async function moveFormer(store: OpenStore, info: StoredInfo): Promise<void> {
+  if (isNoObject(info)) return;
+  const { present } = await entriesAt(store, info.name);
+  // A newer entry of the name hides this one (I2).
+  if (present?.name === info.name) return;
+  if (present !== undefined) await moveFormer(store, present);
+  await publishEntry(store, info);
+}
+
+async function publishEntry({ client, bucket }: OpenStore, info: StoredInfo): Promise<void> {
+  const headers = createMsgHeaders();
+  headers.set("Nats-Rollup", "sub");
+  await client.publish(infoSubject(bucket, info.name), JSON.stringify(info), { headers });
+}
+
+async function entryAt({ manager, bucket }: OpenStore, subject: string): Promise<StoredInfo | undefined> {
+  // Answered by the stream's leader, so that what was just written is seen.
+  const message = await manager.streams.getMessage(`OBJ_${bucket}`, { last_by_subj: subject });
+  return message?.json<StoredInfo>();
+}

@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import { nuid } from "@nats-io/transport-node";
+import type { OpenStore } from "./byte-objects.ts";
+import { purge, type StoredInfo, writeEntry } from "./byte-objects-entries.ts";
+import { chunkSubject } from "./object-names.ts";
+
+const CHUNK_BYTES = 128 * 1024;
+
+/** Stores an object in chunks, then the entry that makes them the object. Drops the chunks where it breaks off. */
+export async function writeObject(
+  store: OpenStore,
+  facts: { name: string; metadata: Readonly<Record<string, string>> },
+  body: AsyncIterable<Uint8Array>,
+): Promise<StoredInfo> {
+  const { client, bucket, maxPayload } = store;
+  const id = nuid.next();
+  const subject = chunkSubject(bucket, id);
+  const chunkBytes = Math.min(CHUNK_BYTES, maxPayload);
+  const hash = createHash("sha256");
+  let [size, chunks] = [0, 0];
+  try {
+    for await (const chunk of inChunks(body, chunkBytes)) {
+      hash.update(chunk);
+      size += chunk.byteLength;
+      chunks += 1;
+      await client.publish(subject, chunk);
+    }
+    const info: StoredInfo = {
+      ...{ bucket, nuid: id, size, chunks, ...facts },
+      options: { max_chunk_size: chunkBytes },
+      mtime: new Date().toISOString(),
+      digest: `SHA-256=${paddedBase64url(hash.digest())}`,
+      deleted: false,
+    };
+    await writeEntry(store, info);
+    return info;
+  } catch (error) {
+    await purge(store, subject);
+    throw error;
+  }
+}
+
+/** The same bytes in pieces of one size, but for the last. A piece holds until the next one is asked for. */
+async function* inChunks(
+  body: AsyncIterable<Uint8Array>,
+  chunkBytes: number,
+): AsyncGenerator<Uint8Array, void> {
+  const buffer = new Uint8Array(chunkBytes);
+  let filled = 0;
+  for await (const piece of body) {
+    for (let at = 0; at < piece.byteLength; ) {
+      const part = piece.subarray(at, at + chunkBytes - filled);
+      buffer.set(part, filled);
+      at += part.byteLength;
+      filled += part.byteLength;
+      if (filled === chunkBytes) {
+        yield buffer;
+        filled = 0;
+      }
+    }
+  }
+  if (filled > 0) yield buffer.subarray(0, filled);
+}
+
+/** The other clients read no other form. */
+function paddedBase64url(bytes: Buffer): string {
+  return bytes.toString("base64").replaceAll("+", "-").replaceAll("/", "_");
+}

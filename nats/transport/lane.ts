@@ -1,0 +1,87 @@
+/**
+ * The order of everything that leaves on one socket: narun's own messages, and the commands of the client library.
+ *
+ * I1  A lane is the only writer of its socket: the transport hands it what the library sends, too.
+ * I2  One call brings whole messages or commands. All of its bytes take their place before the call returns, so nothing
+ *     lands inside a message.
+ * I3  Bytes leave in the order of the calls, and `onSent` is called in that order, too: memory is reused round and round.
+ * I4  What is given within one turn of the event loop leaves at once, unless it is much.
+ */
+import type { Socket } from "node:net";
+
+const LINE_END = "\r\n";
+/** Upper bound of a payload that is copied: up to here that is cheaper than a write of its own. */
+const MAX_COPIED_BYTES = 4 * 1024;
+/** Upper bound of what waits for the turn to end. */
+const MAX_WAITING_BYTES = 64 * 1024;
+
+export class Lane {
+  readonly #socket: Socket;
+  /** What the socket has not got yet, a character a byte. Everything else that was given is in the socket, before it. */
+  #text = "";
+  #isCorked = false;
+  #waitingBytes = 0;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.writable;
+  }
+
+  /**
+   * A message: its line and header block, a character a byte, and its payload. The payload stays as it is until it has
+   * left, when `onSent` is called.
+   */
+  message(head: string, payload: Uint8Array | string, onSent?: () => void): void {
+    this.#cork();
+    this.#text += head;
+    if (typeof payload === "string") this.#text += bytesAsText(payload);
+    else if (payload.byteLength <= MAX_COPIED_BYTES && onSent === undefined) this.#text += latin1(payload);
+    else {
+      this.#passText();
+      this.#socket.write(payload, () => onSent?.());
+    }
+    this.#text += LINE_END;
+    this.#waitingBytes += head.length + payload.length;
+    if (this.#waitingBytes >= MAX_WAITING_BYTES) this.flush();
+  }
+
+  /** Whole commands of the library, or none: then `onSent` tells when all before it has left. */
+  commands(bytes: Uint8Array, onSent: (error?: Error | null) => void): void {
+    this.#passText();
+    this.#socket.write(bytes, onSent);
+  }
+
+  /** Sends what waits for the turn to end. */
+  flush(): void {
+    if (!this.#isCorked) return;
+    this.#passText();
+    this.#isCorked = false;
+    this.#waitingBytes = 0;
+    this.#socket.uncork();
+  }
+
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#socket.cork();
+    setImmediate(() => this.flush());
+  }
+
+  #passText(): void {
+    if (this.#text === "") return;
+    this.#socket.write(this.#text, "latin1");
+    this.#text = "";
+  }
+}
+
+/** UTF-8, a character a byte. */
+export function bytesAsText(text: string): string {
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString("latin1");
+}
+
+function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+}

@@ -1,0 +1,46 @@
+/** The processes of a `narun up` by what they are, and what each of them holds. Linux only: it reads /proc. */
+import { readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { ownMemory } from "../../bench/processes.ts";
+import { descendantsOf } from "../../cli/testing/processes.ts";
+
+export type Role = "gateway" | "runner" | "host" | "nats-server";
+
+export interface Holdings {
+  memoryBytes: number;
+  descriptors: number;
+}
+
+/** The process ids of each role; `narun up` itself is the gateway. */
+export function rolesOf(pid: number): Record<Role, number[]> {
+  const roles: Record<Role, number[]> = { gateway: [pid], runner: [], host: [], "nats-server": [] };
+  for (const { pid: child } of descendantsOf(pid)) {
+    const role = roleOf(child);
+    if (role !== undefined) roles[role].push(child);
+  }
+  return roles;
+}
+
+function roleOf(pid: number): Role | undefined {
+  const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  if (basename(program).startsWith("nats-server")) return "nats-server";
+  // A sandbox program around a host has the host's arguments.
+  if (program !== process.execPath) return undefined;
+  if (args.includes("--permission")) return "host";
+  return args.some((arg) => /cli\/main\.[jt]s$/.test(arg)) && args.includes("node") ? "runner" : undefined;
+}
+
+/** What all processes of each role hold together. */
+export function holdingsOf(pid: number): Record<Role, Holdings> {
+  const roles = rolesOf(pid);
+  const sum = (pids: number[]): Holdings => ({
+    memoryBytes: pids.reduce((bytes, one) => bytes + ownMemory(one), 0),
+    descriptors: pids.reduce((count, one) => count + readdirSync(`/proc/${one}/fd`).length, 0),
+  });
+  return {
+    gateway: sum(roles.gateway),
+    runner: sum(roles.runner),
+    host: sum(roles.host),
+    "nats-server": sum(roles["nats-server"]),
+  };
+}

@@ -1,0 +1,64 @@
+import { type Exchange, FAULT_REACH_MS, type Fault, type Verdict } from "./ledger.ts";
+import type { Holdings, Role } from "./processes.ts";
+
+const MIB = 1_024 * 1_024;
+/** How much more a process may hold at the end. */
+const GROWTH = 1.15;
+/** Descriptors come and go by a few: idle connections, a file that is just read. */
+const SPARE_DESCRIPTORS = 5;
+const MOST_SHOWN = 10;
+
+const startedAt = performance.now();
+
+/** One line, with the seconds since the start. */
+export function say(line: string): void {
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1).padStart(7);
+  process.stdout.write(`${seconds} s  ${line}\n`);
+}
+
+/** Says of the first of each kind what came when. */
+export function printExchanges({ wrong, hung, avoidable }: Verdict, faults: readonly Fault[]): void {
+  for (const [title, list] of Object.entries({ wrong, hung, avoidable })) {
+    for (const exchange of list.slice(0, MOST_SHOWN)) say(`${title}: ${describe(exchange, faults)}`);
+    if (list.length > MOST_SHOWN) say(`${title}: ${list.length - MOST_SHOWN} more`);
+  }
+}
+
+function describe({ what, id, sentAt, endedAt, outcome }: Exchange, faults: readonly Fault[]): string {
+  const last = faults.findLast(({ atMs }) => atMs <= endedAt);
+  const since =
+    last === undefined
+      ? "before any fault"
+      : `sent ${((sentAt - last.atMs) / 1_000).toFixed(2)} s after a kill of ${last.what}`;
+  return `${what} ${id}: ${JSON.stringify(outcome)}, ${(endedAt - sentAt).toFixed(0)} ms, ${since}`;
+}
+
+/** Prints the counts; resolves to whether all is well. */
+export function printVerdict(verdict: Verdict): boolean {
+  const { requests, right, unavoidable, wrong, hung, avoidable, twice } = verdict;
+  say(
+    `${requests} requests, ${right} right, ${unavoidable} failed by a fault within ${FAULT_REACH_MS} ms of it`,
+  );
+  say(
+    `${wrong.length} wrong, ${hung.length} hung, ${avoidable.length} avoidable failures, ${twice.length} begun twice`,
+  );
+  return [wrong, hung, avoidable, twice].every(({ length }) => length === 0);
+}
+
+/** Prints what each role held before and after; returns whether all of them are back. */
+export function printHoldings(before: Record<Role, Holdings>, after: Record<Role, Holdings>): boolean {
+  const roles = Object.keys(before) as Role[];
+  return roles
+    .map((role) => {
+      const isBack =
+        after[role].memoryBytes <= before[role].memoryBytes * GROWTH &&
+        after[role].descriptors <= before[role].descriptors * GROWTH + SPARE_DESCRIPTORS;
+      const memory = [before, after]
+        .map((holdings) => (holdings[role].memoryBytes / MIB).toFixed(1))
+        .join(" → ");
+      const descriptors = `${before[role].descriptors} → ${after[role].descriptors}`;
+      say(`${role.padEnd(12)} ${memory} MiB, ${descriptors} descriptors${isBack ? "" : ": too much"}`);
+      return isBack;
+    })
+    .every(Boolean);
+}
