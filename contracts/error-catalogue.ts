@@ -113,6 +113,13 @@ export const errorCatalogue = {
     status: 408,
     limit: "streamMs",
   },
+  BODY_TOO_SLOW: {
+    title: "The body came too slowly while others waited",
+    solve:
+      "Send it again. A body that comes at less than 16 KiB each second gives way where the gateway has no more room for slow ones.",
+    status: 408,
+    retryable: true,
+  },
   SOCKET_MESSAGE_TOO_LARGE: {
     title: "A message of a WebSocket is over the limit",
     solve:

@@ -4,17 +4,22 @@
  * I1  A body is never read beyond its limit. One whose announced length is over it is not read at all.
  * I2  Nothing more is read than there is credit to send on, but for one chunk.
  * I3  A body that nobody wants is read on and dropped: its client may look at the answer only when it has sent all of it.
- * I4  A body that ends before its end (its client went away) is told as broken, never as whole.
+ * I4  A body whose length is known is sent on when it is whole, or too large for one message: a slow one has no place at an
+ *     instance meanwhile, and its memory is bounded (gathering.ts). One of unknown length is shown as it comes.
+ * I5  A body that ends before its end (its client went away) is told as broken, never as whole.
  */
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
-import { isHopByHopHeader, isReservedHeader } from "../contracts/index.ts";
+import { ByteQueue, type ErrorCode, isHopByHopHeader, isReservedHeader } from "../contracts/index.ts";
 import { type BodyRest, createHeaders, type Headers, type Nats, type StreamSender } from "../nats/index.ts";
+import type { GatheredBody } from "./gathering.ts";
 
 export type Body =
   | { kind: "whole"; data: Uint8Array }
   /** `first`: what has been read. */
   | { kind: "stream"; first: Uint8Array; rest: BodyRest }
   | { kind: "too-large" }
+  /** It came too slowly, or there is no room for it. */
+  | { kind: "refused"; code: ErrorCode }
   /** The client went away. */
   | { kind: "gone" };
 
@@ -22,6 +27,10 @@ export interface ReadBodyOptions {
   maxBytes: number;
   /** A larger body is streamed. */
   maxWholeBytes: number;
+  /** How long a body that is not streamed may take. */
+  maxWholeMs: number;
+  /** Asks for room for a body that comes slowly. */
+  gather(refuse: (code: ErrorCode) => void): GatheredBody;
   /** A streamed body has passed `maxBytes`. */
   onTooLarge(): void;
 }
@@ -48,37 +57,52 @@ export function readBody(
   // Only now: a client that asked first is told that its body is not wanted before it sends any of it.
   if (incoming.headers.expect !== undefined) outgoing.writeContinue();
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    const chunks = new ByteQueue();
     let size = 0;
+    let gathered: GatheredBody | undefined;
     const streamFrom = () => {
       incoming.pause();
-      finish({ kind: "stream", first: Buffer.concat(chunks, size), rest: restOf(incoming, size, options) });
+      finish({ kind: "stream", first: wholeOf(chunks), rest: restOf(incoming, size, options) });
     };
-    // One that comes slowly is shown as it comes.
-    const timer = maxWholeBytes < maxBytes ? setTimeout(streamFrom, MAX_WAIT_MS) : undefined;
+    const refuse = (code: ErrorCode) => {
+      incoming.pause();
+      finish({ kind: "refused", code });
+    };
+    const onSlow = () => {
+      // Its client may wait for an answer to what it has sent.
+      if (maxWholeBytes < maxBytes && incoming.headers["content-length"] === undefined) return streamFrom();
+      timer = setTimeout(refuse, options.maxWholeMs, "STREAM_LIMIT");
+      gathered = options.gather(refuse);
+      gathered.add(size);
+    };
+    let timer = setTimeout(onSlow, MAX_WAIT_MS);
     const finish = (body: Body) => {
       clearTimeout(timer);
+      gathered?.leave();
       incoming.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
       resolve(body);
     };
     const onData = (chunk: Buffer) => {
       size += chunk.length;
       chunks.push(chunk);
-      if (size <= maxBytes && size <= maxWholeBytes) return;
+      if (size <= maxBytes && size <= maxWholeBytes) return gathered?.add(chunk.length);
       if (size <= maxBytes) return streamFrom();
       incoming.pause();
       finish({ kind: "too-large" });
     };
-    const onEnd = () => {
-      const [first] = chunks;
-      finish({ kind: "whole", data: chunks.length === 1 && first ? first : Buffer.concat(chunks, size) });
-    };
+    const onEnd = () => finish({ kind: "whole", data: wholeOf(chunks) });
     const onClose = () => finish({ kind: "gone" });
     incoming.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
   });
 }
 
-/** How long a small body is waited for, so that it travels in one message. */
+/** Without a copy where it is one piece. */
+function wholeOf(chunks: ByteQueue): Uint8Array {
+  const first = chunks.shift() ?? EMPTY;
+  return chunks.byteLength === 0 ? first : Buffer.concat([first, chunks.concat()]);
+}
+
+/** How long a small body of unknown length is waited for, so that it travels in one message. */
 const MAX_WAIT_MS = 20;
 
 /** What waits to be sent beyond the credit, before the client's sending is paused. */

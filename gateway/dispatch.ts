@@ -9,7 +9,8 @@
  * I2  A request that may not run twice is sent again only after proof that nobody began it (next-step.ts). One that may is
  *     sent at most three times without such proof.
  * I3  This gateway never has more requests under way at an instance than its concurrency, and each gives its place back once.
- * I4  While a request of a service is held, new ones queue behind it; those that come back take their old place.
+ *     A body that comes slowly keeps no place that somebody else waits for (places.ts).
+ * I4  While a request of a service is held, new ones queue behind it; those that come back take their old place (hold.ts).
  * I5  While requests are held and nothing can take them, a search is under way (demand.ts), and a timer limits the hold.
  * I6  Nothing is sent while NATS is away: the client library would drop it. Holds then last until the deadline.
  * I7  A stream gives its place back when its head came: what streams is bounded by credit and by the isolate's memory, and
@@ -36,11 +37,13 @@ import {
 } from "./job.ts";
 import { decideStep, type Word } from "./next-step.ts";
 import { openExchange } from "./open-exchange.ts";
+import { createPlaces, type Places } from "./places.ts";
 import { isServiceError, readVerdict } from "./reply-to-response.ts";
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #hold: Hold<Job>;
+  readonly #places: Places;
   readonly #active = new Set<Job>();
   /** Services that somebody answers for whom narun did not start. */
   readonly #foreign = new Set<string>();
@@ -53,6 +56,10 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.#hold = createHold<Job>(options.limits);
+    this.#places = createPlaces({
+      onTooSlow: (job) => this.#fail(job, "BODY_TOO_SLOW"),
+      onFree: (service) => this.#pump(service),
+    });
   }
 
   /** Takes a request; returns what forgets it again. */
@@ -170,7 +177,7 @@ export class Dispatcher {
   #send(job: Job, target: Target): void {
     const { headers, data } = job.request;
     const subject = target === "shared" ? job.service : subjects.instanceRequests(target.id);
-    const exchange = openExchange(this.#options, job, target);
+    const exchange = openExchange(this.#options, job, target, () => this.#places.onBodyOver(job));
     let pending: PendingReply;
     try {
       pending = this.#options.nats.send(subject, data, headers, (message) => this.#onReply(job, message));
@@ -180,9 +187,9 @@ export class Dispatcher {
       this.#settle(job, { kind: "failed", code: "INTERNAL" });
       return;
     }
-    if (target !== "shared") target.inFlight += 1;
     job.sends += 1;
-    job.phase = { kind: "in-flight", target, pending, exchange };
+    job.phase = { kind: "in-flight", target, pending, exchange, isLent: false };
+    this.#places.take(job, job.phase);
   }
 
   /**
@@ -206,7 +213,7 @@ export class Dispatcher {
   /** Sends what is held to whoever can take it; where nobody can, sees to it that somebody is looked for. */
   #pump(service: string): void {
     for (let job = this.#hold.first(service); job !== undefined; job = this.#hold.first(service)) {
-      const target = this.#targetOf(job);
+      const target = this.#targetOf(job) ?? (this.#places.reclaim(service) ? this.#targetOf(job) : undefined);
       if (target === undefined) break;
       this.#leave(job, target);
       this.#send(job, target);
@@ -224,7 +231,7 @@ export class Dispatcher {
     if (phase.kind === "in-flight" || phase.kind === "streaming") {
       phase.pending.release();
       phase.exchange?.close();
-      if (phase.kind === "in-flight" && phase.target !== "shared") phase.target.inFlight -= 1;
+      if (phase.kind === "in-flight") this.#places.giveBack(job, phase);
     } else if (phase.kind === "held") {
       clearTimeout(phase.timer);
       this.#hold.remove(job);
@@ -336,10 +343,11 @@ export class Dispatcher {
     this.#pump(job.service);
   }
 
-  #beginStream(job: Job, { target, pending }: InFlight, exchange: Asking, message: Message): void {
+  #beginStream(job: Job, flight: InFlight, exchange: Asking, message: Message): void {
     const { observer } = this.#options;
+    const { target, pending } = flight;
     clearTimeout(job.deadlineTimer);
-    if (target !== "shared") target.inFlight -= 1;
+    this.#places.giveBack(job, flight);
     job.phase = { kind: "streaming", target, pending, exchange };
     observer.replied(job.service, "success");
     const body = exchange.openResponse(message, () => this.#endStream(job));

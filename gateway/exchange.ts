@@ -20,8 +20,6 @@ export interface Exchange {
   readonly requestId: string;
   /** By `performance.now()`. */
   readonly startedMs: number;
-  /** Epoch milliseconds. */
-  readonly arrivedAt: number;
   /** The `path` label of the metrics. */
   pattern: string;
   /** Set where a route matched. */
@@ -44,7 +42,6 @@ export function beginExchange(
     method: incoming.method ?? "GET",
     requestId: requestIdOf(incoming),
     startedMs: performance.now(),
-    arrivedAt: Date.now(),
     pattern: UNMATCHED,
     destination: NOWHERE,
     upgrade,

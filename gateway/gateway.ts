@@ -25,6 +25,7 @@ import { aborted } from "./aborted.ts";
 import type { CompatConfig } from "./config.ts";
 import { createDemand } from "./demand.ts";
 import { Dispatcher } from "./dispatch.ts";
+import { createGathering } from "./gathering.ts";
 import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
 import { createHttpServer } from "./http.ts";
 import { createInstances } from "./instances.ts";
@@ -80,7 +81,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { relay } = parts;
   const common = { nats, dispatcher, relay, specOf, defaultTimeoutMs, log };
   const webSockets = createWebSockets();
-  const server = createHttpServer({ ...common, routes, isDraining, metrics, webSockets });
+  const server = createHttpServer({
+    ...common,
+    gathering: parts.gathering,
+    routes,
+    isDraining,
+    metrics,
+    webSockets,
+  });
   const isHealthy = () => nats.state === "connected" && !state.isDraining;
   const metricsServer = createMetricsServer(metrics, isHealthy);
 
@@ -215,13 +223,14 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     log,
   });
   const presence = createStreamPresence(nats);
+  const holdLimits = { ...defaultHoldLimits, ...limits };
   const dispatcher = new Dispatcher({
     nats,
     presence,
     instances,
     specOf,
     wake: demand.wake,
-    limits: { ...defaultHoldLimits, ...limits },
+    limits: holdLimits,
     holdMs,
     observer: metrics,
     log,
@@ -242,6 +251,7 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     metrics,
     instances,
     dispatcher,
+    gathering: createGathering(holdLimits),
     relay,
     defaultTimeoutMs,
     close() {

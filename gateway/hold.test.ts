@@ -7,7 +7,12 @@ const limits: HoldLimits = {
   maxRequests: 4,
   maxBytes: 150,
 };
-const request = (service: string, order: number, bytes = 1): Holdable => ({ service, order, bytes });
+const request = (service: string, order: number, bytes = 1, isStreamed = false): Holdable => ({
+  service,
+  order,
+  bytes,
+  isStreamed,
+});
 
 describe("the hold queue", () => {
   it("hands requests out in the order of their arrival, also those that come back", () => {
@@ -44,6 +49,22 @@ describe("the hold queue", () => {
     for (let order = 1; order <= 3; order++) hold.admit(request("a", order));
     hold.readmit(request("a", 0));
     expect(hold.count("a")).toBe(4);
+  });
+
+  it("lets whole requests overtake those whose bodies still come, and those go on all the same", () => {
+    const hold = createHold({ ...limits, maxRequestsPerService: 100, maxRequests: 100 });
+    for (let order = 0; order < 10; order++) hold.admit(request("a", order, 1, true));
+    for (let order = 10; order < 30; order++) hold.admit(request("a", order));
+    const left: number[] = [];
+    for (let one = hold.first("a"); one !== undefined; one = hold.first("a")) {
+      left.push(one.order);
+      hold.remove(one);
+    }
+    const whole = left.filter((order) => order >= 10);
+    expect(left.slice(0, 18)).toEqual([...whole.slice(0, 8), 0, ...whole.slice(8, 16), 1]);
+    expect(whole).toEqual(whole.toSorted((one, other) => one - other));
+    expect(left).toHaveLength(30);
+    expect(hold.services()).toEqual([]);
   });
 
   it("counts nothing twice when a request is removed that is not there", () => {

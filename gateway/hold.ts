@@ -1,7 +1,9 @@
 /**
  * The requests that wait because nothing can take them yet.
  *
- * I1  A service's requests leave in the order of their arrival; one that comes back takes its old place.
+ * I1  A service's requests leave in the order of their arrival; one that comes back takes its old place. Those whose bodies
+ *     are still coming are a lane of their own: where both lanes wait, one of it leaves after `WHOLE_TURNS` others, so that
+ *     slow bodies do not stand before everybody else.
  * I2  `admit` never lets the count or the bytes of a service, or of all together, pass their limits.
  * I3  `readmit` always succeeds: a request that was admitted once is never refused for want of room.
  * I4  A request is in at most one queue, and leaves it by `remove` alone.
@@ -31,7 +33,12 @@ export interface Holdable {
   readonly service: string;
   readonly order: number;
   readonly bytes: number;
+  /** A part of its body is still to come. */
+  readonly isStreamed: boolean;
 }
+
+/** How many whole requests leave for one whose body is still coming. */
+const WHOLE_TURNS = 8;
 
 export interface Hold<T extends Holdable> {
   /** Queues a request; false where it would pass a limit. */
@@ -47,8 +54,11 @@ export interface Hold<T extends Holdable> {
 }
 
 interface Queue<T> {
-  requests: T[];
+  whole: T[];
+  streamed: T[];
   bytes: number;
+  /** How many whole ones have left since one of the other lane did. */
+  turns: number;
 }
 
 export function createHold<T extends Holdable>(limits: HoldLimits): Hold<T> {
@@ -56,13 +66,16 @@ export function createHold<T extends Holdable>(limits: HoldLimits): Hold<T> {
   let totalCount = 0;
   let totalBytes = 0;
 
+  const countOf = (queue: Queue<T> | undefined) =>
+    queue === undefined ? 0 : queue.whole.length + queue.streamed.length;
   const insert = (request: T) => {
     let queue = queues.get(request.service);
     if (queue === undefined) {
-      queue = { requests: [], bytes: 0 };
+      queue = { whole: [], streamed: [], bytes: 0, turns: 0 };
       queues.set(request.service, queue);
     }
-    queue.requests.splice(placeOf(queue.requests, request.order), 0, request);
+    const lane = laneOf(queue, request);
+    lane.splice(placeOf(lane, request.order), 0, request);
     queue.bytes += request.bytes;
     totalCount += 1;
     totalBytes += request.bytes;
@@ -72,7 +85,7 @@ export function createHold<T extends Holdable>(limits: HoldLimits): Hold<T> {
     admit(request) {
       const queue = queues.get(request.service);
       const fits =
-        (queue?.requests.length ?? 0) < limits.maxRequestsPerService &&
+        countOf(queue) < limits.maxRequestsPerService &&
         (queue?.bytes ?? 0) + request.bytes <= limits.maxBytesPerService &&
         totalCount < limits.maxRequests &&
         totalBytes + request.bytes <= limits.maxBytes;
@@ -83,19 +96,34 @@ export function createHold<T extends Holdable>(limits: HoldLimits): Hold<T> {
     remove(request) {
       const queue = queues.get(request.service);
       if (queue === undefined) return;
-      const place = placeOf(queue.requests, request.order);
-      if (queue.requests[place] !== request) return;
-      queue.requests.splice(place, 1);
+      const lane = laneOf(queue, request);
+      const place = placeOf(lane, request.order);
+      if (lane[place] !== request) return;
+      lane.splice(place, 1);
+      queue.turns = request.isStreamed ? 0 : queue.turns + 1;
       queue.bytes -= request.bytes;
       totalCount -= 1;
       totalBytes -= request.bytes;
-      if (queue.requests.length === 0) queues.delete(request.service);
+      if (countOf(queue) === 0) queues.delete(request.service);
     },
-    first: (service) => queues.get(service)?.requests[0],
-    all: (service) => [...(queues.get(service)?.requests ?? [])],
+    first(service) {
+      const queue = queues.get(service);
+      if (queue === undefined) return undefined;
+      const [whole] = queue.whole;
+      const [streamed] = queue.streamed;
+      return queue.turns >= WHOLE_TURNS ? (streamed ?? whole) : (whole ?? streamed);
+    },
+    all(service) {
+      const { whole = [], streamed = [] } = queues.get(service) ?? {};
+      return [...whole, ...streamed].sort((one, other) => one.order - other.order);
+    },
     services: () => [...queues.keys()],
-    count: (service) => queues.get(service)?.requests.length ?? 0,
+    count: (service) => countOf(queues.get(service)),
   };
+}
+
+function laneOf<T extends Holdable>({ whole, streamed }: Queue<T>, { isStreamed }: T): T[] {
+  return isStreamed ? streamed : whole;
 }
 
 /** The first index whose request did not arrive before `order`. New requests go to the end, so that is looked at first. */

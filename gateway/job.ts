@@ -85,6 +85,8 @@ export type InFlight = {
   target: Target;
   pending: PendingReply;
   exchange: Asking | undefined;
+  /** Its body comes slowly: its place is somebody else's until the body is whole (places.ts). */
+  isLent: boolean;
 };
 /** The answer's head has gone to the client, its body comes. */
 export type Streaming = {
@@ -100,6 +102,8 @@ export interface Job {
   /** Of arrival. */
   readonly order: number;
   readonly bytes: number;
+  /** A part of its body is still to come. */
+  readonly isStreamed: boolean;
   readonly deadlineTimer: NodeJS.Timeout;
   phase: { kind: "new" } | Held | InFlight | Streaming | { kind: "done" };
   /** How often it was sent without proof that nobody began it. */
@@ -118,6 +122,7 @@ export function createJob(request: DispatchRequest, order: number, onDeadline: (
     service: request.service,
     order,
     bytes: request.data.length + OVERHEAD_BYTES,
+    isStreamed: request.rest !== undefined,
     deadlineTimer: setTimeout(onDeadline, request.deadlineAt - Date.now()),
     phase: { kind: "new" },
     sends: 0,

@@ -1,21 +1,22 @@
 import { headerNames } from "../contracts/index.ts";
-import { Asking, type Nats, type StreamPresence } from "../nats/index.ts";
-import type { Job, Target } from "./job.ts";
+import { Asking } from "../nats/index.ts";
+import type { DispatcherOptions, Job, Target } from "./job.ts";
 
 /**
- * Says in the request's headers that streams are taken, where it goes to one of narun's own instances; of others nobody
- * knows whether they can stream.
+ * Says in the request's headers that streams are taken; of others than our own instances nobody knows. `onBodyOver` is
+ * called when nothing of the request's body is left to be sent.
  */
 export function openExchange(
-  { nats, presence }: { nats: Nats; presence: StreamPresence },
+  { nats, presence }: Pick<DispatcherOptions, "nats" | "presence">,
   { request }: Job,
   target: Target,
+  onBodyOver: () => void,
 ): Asking | undefined {
   const { headers, rest } = request;
   headers.delete(headerNames.stream);
   headers.delete(headerNames.body);
   if (target === "shared" || !request.streams) return undefined;
-  const exchange = new Asking({ nats, presence, answerer: target.id, rest });
+  const exchange = new Asking({ nats, presence, answerer: target.id, rest, onRestOver: onBodyOver });
   headers.set(headerNames.stream, [exchange.token]);
   if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
   return exchange;

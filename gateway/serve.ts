@@ -4,12 +4,13 @@
  * I1  Every request is answered once, with its `x-request-id`, unless its client is gone: then its dispatch is cancelled.
  * I2  A body is never read beyond its limit.
  */
-import { type FunctionSpec, headerNames, MAX_FRAME_BYTES } from "../contracts/index.ts";
+import { type ErrorCode, type FunctionSpec, headerNames, MAX_FRAME_BYTES } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
 import { type Body, maxMessageBody, readBody } from "./body.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { type AnswerOptions, closeAfter, type Exchange, refuse, serverTiming, write } from "./exchange.ts";
 import { failureResponse, type GatewayResponse, problemResponse } from "./gateway-response.ts";
+import type { Gathering } from "./gathering.ts";
 import type { Outcome } from "./job.ts";
 import { toResponse, toStreamHead } from "./reply-to-response.ts";
 import { parseTarget, type RequestTarget } from "./request-path.ts";
@@ -21,6 +22,7 @@ import type { WebSockets } from "./websocket.ts";
 export interface ServeOptions extends AnswerOptions {
   nats: Nats;
   dispatcher: Dispatcher;
+  gathering: Gathering;
   routes(): RouteTable;
   specOf(service: string): FunctionSpec | undefined;
   /** For services without a spec. */
@@ -57,8 +59,13 @@ export async function serve(options: ServeOptions, exchange: Exchange): Promise<
     if (outgoing.headersSent) outgoing.destroy();
     else refuse(options, exchange, tooLarge());
   };
-  const body = await readBody(incoming, outgoing, { ...limit, onTooLarge });
+  const gather = (refuse: (code: ErrorCode) => void) => options.gathering.join(service, refuse);
+  const body = await readBody(incoming, outgoing, { ...limit, gather, onTooLarge });
   if (body.kind === "gone") return;
+  if (body.kind === "refused") {
+    const refusal = failureResponse(body.code, requestId, exchange.destination);
+    return closeAfter(options, exchange, refusal, undefined);
+  }
   if (body.kind === "too-large") return refuse(options, exchange, tooLarge());
   const dispatched = dispatch(options, exchange, match.route, target, body);
   cancel = dispatched.cancel;
@@ -90,7 +97,7 @@ function dispatch(
   const spec = specOf(service);
   // A streamed body may take its time: the instance begins to count when it has come (docs/limits.md).
   const bodyMs = body.kind === "stream" ? (spec?.limits.streamMs ?? 0) : 0;
-  const deadlineAt = exchange.arrivedAt + bodyMs + (spec?.limits.timeoutMs ?? defaultTimeoutMs);
+  const deadlineAt = Date.now() + bodyMs + (spec?.limits.timeoutMs ?? defaultTimeoutMs);
   const headers = toMessageHeaders({
     method,
     target,
@@ -165,19 +172,26 @@ interface BodyLimit {
   maxBytes: number;
   /** A larger body is streamed. */
   maxWholeBytes: number;
+  maxWholeMs: number;
   /** The setting that says so. */
   name: string;
 }
 
 /** A function of ours takes streams; of a service without a spec nobody knows, so its bodies go in one message. */
-function bodyLimit({ nats, specOf }: ServeOptions, service: string): BodyLimit {
+function bodyLimit({ nats, specOf, defaultTimeoutMs }: ServeOptions, service: string): BodyLimit {
   const spec = specOf(service);
   if (spec !== undefined)
     return {
       maxBytes: spec.limits.maxBodyBytes,
       maxWholeBytes: MAX_FRAME_BYTES,
+      maxWholeMs: spec.limits.streamMs,
       name: "limits.maxBodyBytes",
     };
   const maxBytes = maxMessageBody(nats);
-  return { maxBytes, maxWholeBytes: maxBytes, name: "max_payload of nats-server" };
+  return {
+    maxBytes,
+    maxWholeBytes: maxBytes,
+    maxWholeMs: defaultTimeoutMs,
+    name: "max_payload of nats-server",
+  };
 }

@@ -46,6 +46,7 @@ export {
 } from "./streams/asking.ts";
 export { callService, type ServiceReply, type StreamParts } from "./streams/call.ts";
 export { frameOf } from "./streams/frames.ts";
+export { Pace } from "./streams/pace.ts";
 export { createPeers, type Peers } from "./streams/peers.ts";
 export { createStreamPresence, type StreamPresence } from "./streams/presence.ts";
 export { type StreamEnd, StreamReceiver } from "./streams/receiver.ts";

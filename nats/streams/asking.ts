@@ -14,6 +14,7 @@ import type { Nats } from "../connection.ts";
 import { headerValue } from "../headers.ts";
 import type { Message } from "../message.ts";
 import { frameHeaders, type SendData, type SendFrame } from "./frames.ts";
+import { Pace } from "./pace.ts";
 import type { StreamPresence } from "./presence.ts";
 import { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
 import { StreamSender } from "./sender.ts";
@@ -62,6 +63,8 @@ export interface AskingOptions {
   /** Who answers: an instance's id. Undefined: it says so itself, with its first message. */
   answerer?: string;
   rest: BodyRest | undefined;
+  /** All of the body has left, or nobody wants more of it. */
+  onRestOver?(): void;
 }
 
 export class Asking {
@@ -71,6 +74,8 @@ export class Asking {
   readonly #send: SendFrame;
   readonly #sendData: SendData;
   readonly #rest: BodyRest | undefined;
+  readonly #onRestOver: (() => void) | undefined;
+  #pace: Pace | undefined;
   #answerer: string | undefined;
   #sender: StreamSender | undefined;
   #onCredit: ((bytes: number) => void) | undefined;
@@ -83,11 +88,12 @@ export class Asking {
   #hasBegunRest = false;
   #isOver = false;
 
-  constructor({ nats, presence, answerer, rest }: AskingOptions) {
+  constructor({ nats, presence, answerer, rest, onRestOver }: AskingOptions) {
     this.token = presence.nextToken();
     this.#nats = nats;
     this.#presence = presence;
     this.#rest = rest;
+    this.#onRestOver = onRestOver;
     this.#answerer = answerer;
     this.#send = (headers, data) => {
       if (this.#isOver || this.#answerer === undefined) return;
@@ -108,6 +114,11 @@ export class Asking {
   /** Whether a part of the body has left that cannot be read again. */
   get hasSentRest(): boolean {
     return this.#hasBegunRest;
+  }
+
+  /** How far the source of the body is behind the pace that is expected of it, in milliseconds. */
+  get behindMs(): number {
+    return this.#pace?.behindMs ?? 0;
   }
 
   /** Takes what the answering side says beside its reply. */
@@ -197,12 +208,18 @@ export class Asking {
     const rest = this.#rest;
     if (this.#sender !== undefined || rest === undefined) return;
     this.#hasBegunRest = true;
+    this.#pace = new Pace();
     this.#sender = new StreamSender({
       send: this.#send,
       sendData: this.#sendData,
       onCredit: (bytes) => this.#onCredit?.(bytes),
       // The handler did not want the rest; what it answers is another matter.
-      onCancel: () => rest.cancel(),
+      onCancel: () => {
+        rest.cancel();
+        this.#onRestOver?.();
+      },
+      onEnded: () => this.#onRestOver?.(),
+      pace: this.#pace,
     });
     this.#onCredit = rest.pipe(this.#sender);
   }

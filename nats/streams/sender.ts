@@ -8,6 +8,7 @@
 import { type Frame, MAX_FRAME_BYTES, SOCKET_FRAME_OVERHEAD_BYTES } from "../../contracts/index.ts";
 import type { Headers } from "../headers.ts";
 import { frameHeaders, type SendData, type SendFrame } from "./frames.ts";
+import type { Pace } from "./pace.ts";
 
 export interface StreamSenderOptions {
   send: SendFrame;
@@ -18,6 +19,8 @@ export interface StreamSenderOptions {
   onCancel(code: string): void;
   /** All that was written has left, and the end with it. */
   onEnded?(): void;
+  /** Measures whoever writes. */
+  pace?: Pace;
 }
 
 export class StreamSender {
@@ -104,6 +107,7 @@ export class StreamSender {
   #queue(kind: Piece["kind"], bytes: Uint8Array, done?: () => void): void {
     this.#waiting.push({ kind, bytes, done });
     this.#waitingBytes += bytes.byteLength + overheadOf(kind);
+    this.#options.pace?.arrived(bytes.byteLength);
     this.#pump();
   }
 
@@ -122,6 +126,7 @@ export class StreamSender {
       if (kind === "data") this.#options.sendData(seq, part, hasMore ? undefined : done);
       else this.#options.send(frameHeaders({ kind, seq, hasMore }), part);
     }
+    if (this.#waiting.length === 0 && this.#credit > 0) this.#options.pace?.await();
     if (this.#ending === undefined || this.#waiting.length > 0 || this.#isOver) return;
     this.#isOver = true;
     const { code, reason, trailers } = this.#ending;
