@@ -85,7 +85,10 @@ export function createHttpServer(options: HttpOptions): Server {
     else connectionOf(socket).endWith(() => attempt(socket, () => answerUnreadable(error, socket)));
   });
   // One connection that cannot be taken, as for want of file descriptors, is no reason to end.
-  server.on("error", (error) => options.log.warn({ error: messageOf(error) }, "a connection was not taken"));
+  // Before the server listens, `listen` reports the error.
+  server.on("error", (error) => {
+    if (server.listening) options.log.warn({ error: messageOf(error) }, "a connection was not taken");
+  });
   // Node's own does not know connections that it has handed over.
   server.closeAllConnections = () => {
     for (const socket of connections.keys()) socket.destroy();
