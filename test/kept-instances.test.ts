@@ -20,11 +20,11 @@ describe("scale.min", () => {
   it("of a function that dies at once is kept with growing pauses", async () => {
     const dying = `setTimeout(() => { for (;;); }, 0); ${source}`;
     await world.push("dying", dying, { scale: { min: 1 }, limits: { cpuMs: 20 } });
-    const times = async (state: "starting" | "gone", count: number) =>
+    const times = async (state: "starting" | "draining", count: number) =>
       (await world.announced("dying", state, count)).at;
     const [second, third] = [await times("starting", 2), await times("starting", 3)];
-    expect(second - (await times("gone", 1))).toBeGreaterThanOrEqual(200);
-    expect(third - (await times("gone", 2))).toBeGreaterThanOrEqual(700);
+    expect(second - (await times("draining", 1))).toBeGreaterThanOrEqual(200);
+    expect(third - (await times("draining", 2))).toBeGreaterThanOrEqual(700);
   });
 
   it("is made up for when a node dies", async () => {

@@ -28,6 +28,8 @@ export type TrialOutcome = { ok: true } | { ok: false; code: string; message: st
 export interface HostEvents {
   /** Nobody called the instance for its `idleSeconds`. */
   onIdle(instance: string): void;
+  /** The instance hit a limit: it takes nothing new, and `onGone` follows. */
+  onCondemned(instance: string): void;
   /** The instance ended; also after `drain`. The host has announced it, except where the host itself is what died. */
   onGone(instance: string, reason: GoneReason, code?: string): void;
   /** A function has made the sandbox unusable: the host goes on without it, and without what it had. */

@@ -46,6 +46,8 @@ export interface InstanceTable {
   /** Starts one; the instance is in the table at once, `outcome` tells how it went. */
   start(spec: FunctionSpec, generation: string): { instance: LocalInstance; outcome: Promise<StartOutcome> };
   drain(id: string, reason: GoneReason): void;
+  /** For the hosts: an instance hit a limit, takes nothing new, and will be gone. */
+  condemned(id: string): void;
   /** For the hosts: an instance has ended. */
   gone(id: string, reason: GoneReason, code?: string): void;
   /** The functions whose last start failed, and why. */
@@ -79,6 +81,8 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
   const { node, graceMs, ceiling, hosts, revisions, functionSecrets, publisher, onChange } = options;
   const table = new Map<string, LocalInstance>();
   const problems = new Map<string, Problem>();
+  /** Instances whose crash was told before they were gone. */
+  const condemned = new Set<string>();
 
   const releaseUnused = (group: string) => {
     if (![...table.values()].some((instance) => instance.group === group)) hosts().release(group);
@@ -88,6 +92,11 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
     table.delete(instance.id);
     releaseUnused(instance.group);
     onChange(instance.function);
+  };
+
+  const crashed = (instance: LocalInstance) => {
+    hosts().crashed(instance.group);
+    options.onCrash(instance.function, instance.generation);
   };
 
   const announcementOf = (instance: LocalInstance) => ({
@@ -102,7 +111,7 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
     const outcome = await order(instance, spec);
     if (!table.has(instance.id)) return outcome;
     if (outcome.ok) {
-      instance.phase = "ready";
+      instance.phase = condemned.has(instance.id) ? "draining" : "ready";
       problems.delete(instance.function);
       const pid = hosts().find(instance.group)?.pidOf(instance.id);
       publisher.status(instance.function, instance.id, "running", pid === undefined ? {} : { pid });
@@ -176,13 +185,18 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
       // A debugger has to leave now: what stands at its breakpoint could not finish.
       onChange(instance.function);
     },
+    condemned(id) {
+      const instance = table.get(id);
+      if (instance === undefined) return;
+      condemned.add(id);
+      instance.phase = "draining";
+      crashed(instance);
+      onChange(instance.function);
+    },
     gone(id, reason, code) {
       const instance = table.get(id);
       if (instance === undefined) return;
-      if (reason === "crashed") {
-        hosts().crashed(instance.group);
-        options.onCrash(instance.function, instance.generation);
-      }
+      if (!condemned.delete(id) && reason === "crashed") crashed(instance);
       const isFailure = reason === "crashed" || reason === "failed";
       const error = isErrorCode(code) ? { error: code } : {};
       publisher.status(

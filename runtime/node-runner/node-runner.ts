@@ -130,6 +130,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       log,
       events: {
         onIdle: (id) => drainIfSpare(id),
+        onCondemned: (id) => instances.condemned(id),
         onGone: (id, reason, code) => instances.gone(id, reason, code),
         onGuilty: (name, reason) => suspects.blame(name, reason),
         onDied: (ids) => suspects.died(group, ids),

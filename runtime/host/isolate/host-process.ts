@@ -112,6 +112,8 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
         return;
       case "idle":
         return events.onIdle(message.instance);
+      case "condemned":
+        return events.onCondemned(message.instance);
       case "gone":
         instances.delete(message.instance);
         return events.onGone(message.instance, message.reason, message.code);

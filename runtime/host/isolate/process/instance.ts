@@ -62,6 +62,8 @@ export interface InstanceOptions {
   /** Says that the sandbox is this instance's. */
   adopted(sandbox: Sandbox): void;
   onIdle(): void;
+  /** It hit a limit: it takes nothing new. */
+  onCondemned(): void;
   onGone(reason: GoneReason, code?: ErrorCode): void;
 }
 
@@ -361,6 +363,7 @@ class LiveInstance implements Instance {
     this.#phase = "condemned";
     if (isEnding) return;
     this.#announce({ state: "draining" });
+    this.#options.onCondemned();
     this.#ending = this.#end("crashed", CONDEMNED_GRACE_MS, code);
   }
 

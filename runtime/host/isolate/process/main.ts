@@ -154,6 +154,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     },
     onRunaway: (sandbox) => retire("it was ended, and goes on", sandbox, RUNAWAY_GRACE_MS),
     onIdle: () => send({ type: "idle", instance }),
+    onCondemned: () => send({ type: "condemned", instance }),
     onGone: (reason: GoneReason, code) => {
       instances.delete(instance);
       const gone = { type: "gone", instance, reason, ...(code === undefined ? {} : { code }) } as const;
