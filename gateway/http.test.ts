@@ -134,6 +134,15 @@ describe("a request over HTTP", () => {
     expect(valuesOf(answer.rawHeaders, "keep-alive")).not.toContain("timeout=99");
   });
 
+  it("says that its connection is kept longer than proxies keep theirs", async () => {
+    handler = () => ({ data: "hi" });
+    const { rawHeaders } = await call(`${world.url}/fn`, { headers: ["Connection", "keep-alive"] });
+    const [seconds] = valuesOf(rawHeaders, "keep-alive").map((value) =>
+      Number(value.replace("timeout=", "")),
+    );
+    expect(seconds).toBeGreaterThan(120);
+  });
+
   it("answers 204 without a body and HEAD with the length that GET has", async () => {
     handler = ({ headers }) =>
       headers?.get("X-Original-Method")?.[0] === "HEAD"
