@@ -18,8 +18,8 @@ export interface RequestFacts {
   remoteAddress: string;
   remotePort: number;
   requestId: string;
-  /** Epoch milliseconds. */
-  deadlineAt: number;
+  /** How long its answer is waited for. */
+  timeoutMs: number;
 }
 
 /** The headers of the NATS message that carries a request (header mode; see `docs/wire.md`). */
@@ -41,7 +41,7 @@ export function toMessageHeaders(facts: RequestFacts): Headers {
   headers.set(headerNames.remoteAddress, [`${address}:${remotePort}`]);
   headers.set(headerNames.rawPath, [target.rawPath]);
   headers.set(headerNames.requestId, [facts.requestId]);
-  headers.set(headerNames.deadline, [String(facts.deadlineAt)]);
+  headers.set(headerNames.deadline, [String(Date.now() + facts.timeoutMs)]);
   encodeValues(headers);
   return headers;
 }

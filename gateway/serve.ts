@@ -97,7 +97,7 @@ function dispatch(
   const spec = specOf(service);
   // A streamed body may take its time: the instance begins to count when it has come (docs/limits.md).
   const bodyMs = body.kind === "stream" ? (spec?.limits.streamMs ?? 0) : 0;
-  const deadlineAt = Date.now() + bodyMs + (spec?.limits.timeoutMs ?? defaultTimeoutMs);
+  const timeoutMs = bodyMs + (spec?.limits.timeoutMs ?? defaultTimeoutMs);
   const headers = toMessageHeaders({
     method,
     target,
@@ -105,7 +105,7 @@ function dispatch(
     remoteAddress: socket.remoteAddress ?? "",
     remotePort: socket.remotePort ?? 0,
     requestId,
-    deadlineAt,
+    timeoutMs,
   });
   if (exchange.upgrade !== undefined) headers.set(headerNames.upgrade, ["websocket"]);
   const { promise, resolve } = Promise.withResolvers<Outcome | undefined>();
@@ -116,7 +116,7 @@ function dispatch(
     ...(body.kind === "whole" ? { data: body.data } : { data: body.first, rest: body.rest }),
     streams: true,
     isRepeatable: isRepeatable(method, headers),
-    deadlineAt,
+    endsAtMs: performance.now() + timeoutMs,
     settle: resolve,
   });
   const cancel = () => {
