@@ -25,6 +25,7 @@ import { aborted } from "./aborted.ts";
 import type { CompatConfig } from "./config.ts";
 import { createDemand } from "./demand.ts";
 import { Dispatcher } from "./dispatch.ts";
+import { trustIn } from "./forwarded.ts";
 import { createGathering } from "./gathering.ts";
 import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
 import { createHttpServer } from "./http.ts";
@@ -51,6 +52,11 @@ export interface GatewayOptions {
   hold?: Partial<HoldLimits> & { holdMs?: number };
   /** From arrival to answer, for services without a spec. Default: the config's `request_timeout_seconds`, else 30,000. */
   defaultTimeoutMs?: number;
+  /**
+   * Addresses and networks (CIDR) of proxies that are believed who the client is, and what it asked for. Default: those of
+   * the configuration.
+   */
+  trustedProxies?: readonly string[];
   log: Log;
 }
 
@@ -74,6 +80,7 @@ const VERSION = "1.0.0";
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { nats, log } = options;
   warnOfGrpcRoutes(options.config, log);
+  const isTrusted = trustIn(options.trustedProxies ?? options.config?.trusted_proxies ?? []);
   const state = { isDraining: false };
   const parts = createParts(options);
   const { specs, specOf, metrics, dispatcher, defaultTimeoutMs, routes } = parts;
@@ -88,6 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     isDraining,
     metrics,
     webSockets,
+    isTrusted,
   });
   const isHealthy = () => nats.state === "connected" && !state.isDraining;
   const metricsServer = createMetricsServer(metrics, isHealthy);

@@ -9,6 +9,7 @@ import type { Nats } from "../nats/index.ts";
 import { type Body, maxMessageBody, readBody } from "./body.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { type AnswerOptions, closeAfter, type Exchange, refuse, serverTiming, write } from "./exchange.ts";
+import type { IsTrusted } from "./forwarded.ts";
 import { failureResponse, type GatewayResponse, problemResponse } from "./gateway-response.ts";
 import type { Gathering } from "./gathering.ts";
 import type { Outcome } from "./job.ts";
@@ -28,6 +29,7 @@ export interface ServeOptions extends AnswerOptions {
   /** For services without a spec. */
   defaultTimeoutMs: number;
   webSockets: WebSockets;
+  isTrusted: IsTrusted;
 }
 
 export async function serve(options: ServeOptions, exchange: Exchange): Promise<void> {
@@ -86,7 +88,7 @@ interface Dispatched {
 }
 
 function dispatch(
-  { dispatcher, specOf, defaultTimeoutMs }: ServeOptions,
+  { dispatcher, specOf, defaultTimeoutMs, isTrusted }: ServeOptions,
   exchange: Exchange,
   { service }: RouteEntry,
   target: RequestTarget,
@@ -104,6 +106,7 @@ function dispatch(
     rawHeaders,
     remoteAddress: socket.remoteAddress ?? "",
     remotePort: socket.remotePort ?? 0,
+    isTrusted,
     requestId,
     timeoutMs,
   });

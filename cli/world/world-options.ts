@@ -6,7 +6,13 @@ import {
   nodeBoundsArguments,
   resolveNodeBounds,
 } from "../node-bounds.ts";
-import { collect, parseAddress, parsePort, resolveEgressDeny } from "../option-values.ts";
+import {
+  collect,
+  parseAddress,
+  parsePort,
+  resolveEgressDeny,
+  resolveTrustedProxies,
+} from "../option-values.ts";
 import { createOutput, type Output } from "../output.ts";
 import { type CommonOptions, resolveNats } from "../session.ts";
 import type { World, WorldOptions } from "./world.ts";
@@ -18,6 +24,7 @@ interface WorldFlags extends CommonOptions, NodeBoundsFlags {
   natsPort: string;
   dataDir: string;
   egressDeny?: string[];
+  trustedProxies?: string;
   logLevel?: string;
 }
 
@@ -34,6 +41,10 @@ export function addWorldOptions(command: Command): Command {
         "--egress-deny <rule>",
         "an address, network or name that no function may reach; may be given more than once (NARUN_EGRESS_DENY)",
         collect,
+      )
+      .option(
+        "--trusted-proxies <networks>",
+        "addresses and networks (CIDR), commas between, of proxies whose X-Forwarded-* and Forwarded count (NARUN_TRUSTED_PROXIES)",
       )
       .option("--data-dir <dir>", "where everything is kept", ".narun/data")
       .option(
@@ -56,6 +67,7 @@ export function resolveWorld(command: Command, signal: AbortSignal): WorldOption
     natsPort: parsePort(flags.natsPort, "--nats-port"),
     dataDir: flags.dataDir,
     egressDeny: flags.egressDeny ?? [],
+    trustedProxies: resolveTrustedProxies(flags.trustedProxies) ?? [],
     nodeArguments: nodeBoundsArguments(flags),
     output: createOutput(flags),
     log: createLog(flags.logLevel, "warn"),

@@ -35,6 +35,8 @@ export interface WorldOptions {
   dataDir: string;
   /** Rules for the node's deny list, as they were given. */
   egressDeny: readonly string[];
+  /** Networks of proxies that the gateway trusts. */
+  trustedProxies: readonly string[];
   /** More arguments of `narun node`. */
   nodeArguments: readonly string[];
   /** Where debuggers may attach. Default: nowhere. */
@@ -116,7 +118,7 @@ async function startInOrder(
 
 /** Gateway and node-runner start side by side; where one fails the other ends. */
 async function startParts(
-  { http, metrics, dataDir, egressDeny, nodeArguments, inspect, log, signal }: WorldOptions,
+  { http, metrics, dataDir, egressDeny, trustedProxies, nodeArguments, inspect, log, signal }: WorldOptions,
   nats: Nats,
   login: { natsUrl: string; credsFile?: string },
 ): Promise<[NodeProcess, Gateway]> {
@@ -132,7 +134,7 @@ async function startParts(
       log,
       signal,
     }),
-    startGateway({ nats, http, metrics, log }),
+    startGateway({ nats, http, metrics, trustedProxies, log }),
   ]);
   if (node.status === "fulfilled" && gateway.status === "fulfilled") return [node.value, gateway.value];
   if (node.status === "fulfilled") await node.value.close();
