@@ -157,7 +157,7 @@ function writeStreamed(
   }
   head.headers.push("X-Request-Id", requestId);
   if (cold !== undefined) head.headers.push("Server-Timing", serverTiming(cold));
-  if (isUnread || options.isDraining()) head.headers.push("Connection", "close");
+  if (isUnread || options.isLeaving()) head.headers.push("Connection", "close");
   writeStream(outgoing, head, body);
   options.metrics.answered(method, pattern, head.status, performance.now() - startedMs);
 }

@@ -3,7 +3,7 @@ import { type CompatConfig, readGatewayConfig, startGateway } from "../../gatewa
 import { connectNats } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { createLog, logHandlerErrors } from "../log.ts";
-import { parseAddress, resolveTrustedProxies } from "../option-values.ts";
+import { parseAddress, parseDuration, resolveTrustedProxies } from "../option-values.ts";
 import { createOutput } from "../output.ts";
 import { type CommonOptions, resolveNats } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";
@@ -14,6 +14,7 @@ interface GatewayOptions extends CommonOptions {
   http?: string;
   metrics?: string;
   trustedProxies?: string;
+  lameDuck: string;
   logLevel?: string;
 }
 
@@ -32,6 +33,11 @@ export function addGatewayCommand(program: Command): void {
       "--trusted-proxies <networks>",
       "addresses and networks (CIDR), commas between, of proxies whose X-Forwarded-* and Forwarded count (NARUN_TRUSTED_PROXIES)",
     )
+    .option(
+      "--lame-duck <duration>",
+      "how long it goes on serving once it is stopped, so that proxies go elsewhere; no longer than connections are open",
+      "5s",
+    )
     .option("--log-level <level>", "debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: info)")
     .action((_options: object, command: Command) => runGateway(command.optsWithGlobals<GatewayOptions>()));
   addExamples(command, [
@@ -47,6 +53,7 @@ async function runGateway(options: GatewayOptions): Promise<void> {
   const config = options.config === undefined ? undefined : await readGatewayConfig(options.config);
   const addresses = resolveAddresses(options, config);
   const trustedProxies = resolveTrustedProxies(options.trustedProxies);
+  const lameDuckMs = parseDuration(options.lameDuck, "--lame-duck");
   const nats = await connectNats({
     ...(config?.nats_url === undefined ? {} : { url: config.nats_url }),
     ...resolveNats(options),
@@ -66,7 +73,7 @@ async function runGateway(options: GatewayOptions): Promise<void> {
     else output.line(`http     ${http}\nmetrics  ${metrics}/metrics\nnats     ${nats.url}`);
     boundYoungGeneration();
     await stopped;
-    await gateway.drain({ graceMs: DRAIN_GRACE_MS });
+    await gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs });
   } finally {
     await nats.close();
   }

@@ -9,6 +9,7 @@ import {
 import {
   collect,
   parseAddress,
+  parseDuration,
   parsePort,
   resolveEgressDeny,
   resolveTrustedProxies,
@@ -25,6 +26,7 @@ interface WorldFlags extends CommonOptions, NodeBoundsFlags {
   dataDir: string;
   egressDeny?: string[];
   trustedProxies?: string;
+  lameDuck: string;
   logLevel?: string;
 }
 
@@ -45,6 +47,11 @@ export function addWorldOptions(command: Command): Command {
       .option(
         "--trusted-proxies <networks>",
         "addresses and networks (CIDR), commas between, of proxies whose X-Forwarded-* and Forwarded count (NARUN_TRUSTED_PROXIES)",
+      )
+      .option(
+        "--lame-duck <duration>",
+        "how long the gateway goes on serving once it is stopped, where proxies have others to go to",
+        "0s",
       )
       .option("--data-dir <dir>", "where everything is kept", ".narun/data")
       .option(
@@ -67,6 +74,7 @@ export function resolveWorld(command: Command, signal: AbortSignal): WorldOption
     natsPort: parsePort(flags.natsPort, "--nats-port"),
     dataDir: flags.dataDir,
     egressDeny: flags.egressDeny ?? [],
+    lameDuckMs: parseDuration(flags.lameDuck, "--lame-duck"),
     trustedProxies: resolveTrustedProxies(flags.trustedProxies) ?? [],
     nodeArguments: nodeBoundsArguments(flags),
     output: createOutput(flags),

@@ -35,6 +35,8 @@ export interface WorldOptions {
   dataDir: string;
   /** Rules for the node's deny list, as they were given. */
   egressDeny: readonly string[];
+  /** How long the gateway goes on serving at the end. */
+  lameDuckMs: number;
   /** Networks of proxies that the gateway trusts. */
   trustedProxies: readonly string[];
   /** More arguments of `narun node`. */
@@ -110,7 +112,7 @@ async function startInOrder(
   const [node, gateway] = await startParts(options, nats, { natsUrl: url, ...creds });
   endings.push(endWithProcess(() => node.kill()));
   endings.push(() => node.close());
-  endings.push(() => gateway.drain({ graceMs: DRAIN_GRACE_MS }));
+  endings.push(() => gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs: options.lameDuckMs }));
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();
   return { nats, natsUrl: url, gateway, inspectAddress: node.inspectAddress };
