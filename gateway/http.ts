@@ -63,6 +63,8 @@ export function createHttpServer(options: HttpOptions): Server {
   };
 
   const server = createServer({
+    // Node's own refusal has neither a body nor an id (serve.ts).
+    requireHostHeader: false,
     // HTTP allows to ignore the wish. Node would hand over a connection on which an earlier answer is due.
     shouldUpgradeCallback: (incoming) =>
       isWebSocketRequest(incoming) && !connectionOf(incoming.socket).isBusy,

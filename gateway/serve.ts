@@ -13,6 +13,7 @@ import { failureResponse, type GatewayResponse, problemResponse } from "./gatewa
 import type { Gathering } from "./gathering.ts";
 import type { Outcome } from "./job.ts";
 import { toResponse, toStreamHead } from "./reply-to-response.ts";
+import { readHost } from "./request-host.ts";
 import { parseTarget, type RequestTarget } from "./request-path.ts";
 import { isRepeatable, toMessageHeaders } from "./request-to-message.ts";
 import type { RouteEntry, RouteTable } from "./routes.ts";
@@ -37,6 +38,10 @@ export async function serve(options: ServeOptions, exchange: Exchange): Promise<
   }
   const target = parseTarget(incoming.url ?? "/");
   if (target === undefined) return refuse(options, exchange, problemResponse("BAD_REQUEST", requestId));
+  const host = readHost(incoming);
+  if (!host.ok) {
+    return closeAfter(options, exchange, problemResponse("BAD_REQUEST", requestId, host.reason), undefined);
+  }
   const match = options.routes().match(method, target.rawPath);
   if (match.kind === "none") return refuse(options, exchange, problemResponse("NO_ROUTE", requestId));
   if (match.kind === "method-not-allowed") {

@@ -1,0 +1,55 @@
+/** The Host field and the host of an absolute target (RFC 9112, section 3.2). */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Message } from "../nats/index.ts";
+import { connectRaw, statusesIn } from "./testing/raw-client.ts";
+import { type GatewayWorld, REVISION, specOf, startGatewayWorld } from "./testing/world.ts";
+
+let world: GatewayWorld;
+let last: Message | undefined;
+
+beforeAll(async () => {
+  world = await startGatewayWorld({ specs: [specOf("fn")] });
+  const node = await world.startNode();
+  await node.start("fn", {
+    revision: REVISION,
+    handler: (message) => {
+      last = message;
+      return { data: "taken" };
+    },
+  });
+});
+afterAll(() => world[Symbol.asyncDispose]());
+
+async function send(...lines: string[]): Promise<string> {
+  using client = await connectRaw(world.url);
+  client.socket.write([...lines, "Connection: close", "", ""].join("\r\n"));
+  return await client.ended;
+}
+
+const upgrade = [
+  "Upgrade: websocket",
+  "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+];
+
+describe("a request is refused with 400", () => {
+  it.each([
+    ["without a Host", ["GET /fn HTTP/1.1"]],
+    ["with two Host lines", ["GET /fn HTTP/1.1", "Host: a", "host: b"]],
+    ["with two Host lines that say the same", ["GET /fn HTTP/1.1", "Host: a", "Host: a"]],
+    ["of HTTP/1.0 with two Host lines", ["GET /fn HTTP/1.0", "Host: a", "Host: b"]],
+    ["for a WebSocket without a Host", ["GET /fn HTTP/1.1", ...upgrade]],
+    ["for a WebSocket with two Host lines", ["GET /fn HTTP/1.1", "Host: a", "Host: b", ...upgrade]],
+  ])("%s", async (_what, lines) => {
+    last = undefined;
+    const text = await send(...lines);
+    expect(statusesIn(text)).toEqual([400]);
+    expect(text).toMatch(/\r\nContent-Type: application\/problem\+json\r\n/);
+    expect(text).toMatch(/\r\nX-Request-Id: [\w-]{36}\r\n/);
+    expect(JSON.parse(text.slice(text.indexOf("{")))).toMatchObject({
+      code: "BAD_REQUEST",
+      detail: expect.stringMatching(/Host/),
+    });
+    expect(last).toBeUndefined();
+  });
+});

@@ -1,0 +1,17 @@
+/** The host that a request is for (RFC 9112, section 3.2). */
+import type { IncomingMessage } from "node:http";
+
+export type HostReading = { ok: true; host: string } | { ok: false; reason: string };
+
+/** The host, empty where the client names none. Not `ok`: the request has to be refused. */
+export function readHost({ rawHeaders, httpVersion }: IncomingMessage): HostReading {
+  let host: string | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    if (name.length !== 4 || name.toLowerCase() !== "host") continue;
+    if (host !== undefined) return { ok: false, reason: "there is more than one Host field" };
+    host = rawHeaders[index + 1] ?? "";
+  }
+  if (host === undefined && httpVersion !== "1.0") return { ok: false, reason: "the Host field is missing" };
+  return { ok: true, host: host ?? "" };
+}
