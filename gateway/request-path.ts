@@ -4,14 +4,15 @@ export interface RequestTarget {
   query: string;
 }
 
-/** Splits a request target, in origin form (`/a?b`) or absolute form (`http://host/a?b`). Undefined: it is neither. */
+/** Splits a request target, in origin form (`/a?b`) or absolute form (`http://host/a?b`). Undefined: it is neither, or no valid one. */
 export function parseTarget(target: string): RequestTarget | undefined {
   const origin = target.startsWith("/") ? target : originFormOf(target);
   if (origin === undefined) return undefined;
   const mark = origin.indexOf("?");
-  return mark === -1
-    ? { rawPath: origin, query: "" }
-    : { rawPath: origin.slice(0, mark), query: origin.slice(mark + 1) };
+  const rawPath = mark === -1 ? origin : origin.slice(0, mark);
+  // A URL parser takes it for a slash: the handler would see another path than the one that was routed.
+  if (rawPath.includes("\\")) return undefined;
+  return { rawPath, query: mark === -1 ? "" : origin.slice(mark + 1) };
 }
 
 function originFormOf(target: string): string | undefined {
