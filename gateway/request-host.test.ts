@@ -38,6 +38,10 @@ describe("a request is refused with 400", () => {
     ["with two Host lines", ["GET /fn HTTP/1.1", "Host: a", "host: b"]],
     ["with two Host lines that say the same", ["GET /fn HTTP/1.1", "Host: a", "Host: a"]],
     ["of HTTP/1.0 with two Host lines", ["GET /fn HTTP/1.0", "Host: a", "Host: b"]],
+    ...["a/b", "a?b", "a#b", "user@a", "a\\b", "a b", "a\tb", "[a", "a<b>", "a:b", "d\xfcrr"].map(
+      (host): [string, string[]] => [`with the Host ${host}`, ["GET /fn HTTP/1.1", `Host: ${host}`]],
+    ),
+    ["for a WebSocket with a path as Host", ["GET /fn HTTP/1.1", "Host: a/b", ...upgrade]],
     ["for a WebSocket without a Host", ["GET /fn HTTP/1.1", ...upgrade]],
     ["for a WebSocket with two Host lines", ["GET /fn HTTP/1.1", "Host: a", "Host: b", ...upgrade]],
   ])("%s", async (_what, lines) => {
@@ -51,5 +55,26 @@ describe("a request is refused with 400", () => {
       detail: expect.stringMatching(/Host/),
     });
     expect(last).toBeUndefined();
+  });
+});
+
+describe("a request that names no host", () => {
+  it.each([
+    ["by HTTP/1.0 without a Host", ["GET /fn?x=1 HTTP/1.0"]],
+    ["by HTTP/1.0 with an empty one", ["GET /fn?x=1 HTTP/1.0", "Host:"]],
+    ["by HTTP/1.1 with an empty one", ["GET /fn?x=1 HTTP/1.1", "Host: "]],
+  ])("%s travels without one", async (_what, lines) => {
+    expect(statusesIn(await send(...lines))).toEqual([200]);
+    expect(last?.headers?.get("X-Original-Path")).toEqual(["/fn"]);
+    expect(last?.headers?.has("X-Original-Host")).toBe(false);
+    expect(last?.headers?.has("X-Forwarded-Host")).toBe(false);
+  });
+});
+
+describe("a host", () => {
+  it.each(["a", "A.example:8080", "127.0.0.1:80", "[::1]:8080", "a_b", "a:"])("%s travels", async (host) => {
+    expect(statusesIn(await send("GET /fn HTTP/1.1", `Host: ${host}`))).toEqual([200]);
+    expect(last?.headers?.get("X-Original-Host")).toEqual([host]);
+    expect(last?.headers?.get("X-Forwarded-Host")).toEqual([host]);
   });
 });

@@ -12,6 +12,10 @@ export function readHost({ rawHeaders, httpVersion }: IncomingMessage): HostRead
     if (host !== undefined) return { ok: false, reason: "there is more than one Host field" };
     host = rawHeaders[index + 1] ?? "";
   }
+  if (host !== undefined && !HOST.test(host)) return { ok: false, reason: "the Host field is no host" };
   if (host === undefined && httpVersion !== "1.0") return { ok: false, reason: "the Host field is missing" };
   return { ok: true, host: host ?? "" };
 }
+
+/** A name or an IP address with or without a port (RFC 3986, section 3.2.2), or nothing. */
+const HOST = /^(?:|(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d*)?)$/i;

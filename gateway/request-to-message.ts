@@ -13,6 +13,8 @@ import { decodePath, type RequestTarget } from "./request-path.ts";
 export interface RequestFacts {
   method: string;
   target: RequestTarget;
+  /** Empty: the client names none. */
+  host: string;
   /** Names and values alternating, as Node hands them over: one character a byte. */
   rawHeaders: readonly string[];
   remoteAddress: string;
@@ -25,19 +27,19 @@ export interface RequestFacts {
 /** The headers of the NATS message that carries a request (header mode; see `docs/wire.md`). */
 export function toMessageHeaders(facts: RequestFacts): Headers {
   const headers: Headers = new Map();
-  const client = copyClientHeaders(headers, facts.rawHeaders);
-  const { remoteAddress, remotePort, target } = facts;
+  const forwardedFor = copyClientHeaders(headers, facts.rawHeaders);
+  const { remoteAddress, remotePort, target, host } = facts;
   const address = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress;
 
   headers.set("X-Forwarded-For", [
-    client.forwardedFor === undefined ? remoteAddress : `${client.forwardedFor}, ${remoteAddress}`,
+    forwardedFor === undefined ? remoteAddress : `${forwardedFor}, ${remoteAddress}`,
   ]);
   headers.set("X-Forwarded-Proto", ["http"]);
-  headers.set("X-Forwarded-Host", [client.host]);
+  if (host !== "") headers.set("X-Forwarded-Host", [host]);
   headers.set(headerNames.method, [facts.method]);
   headers.set(headerNames.path, [decodePath(target.rawPath)]);
   headers.set(headerNames.query, [target.query]);
-  headers.set(headerNames.host, [client.host]);
+  if (host !== "") headers.set(headerNames.host, [host]);
   headers.set(headerNames.remoteAddress, [`${address}:${remotePort}`]);
   headers.set(headerNames.rawPath, [target.rawPath]);
   headers.set(headerNames.requestId, [facts.requestId]);
@@ -53,38 +55,32 @@ export function isRepeatable(method: string, headers: Headers): boolean {
   return IDEMPOTENT.has(method) || headers.has("Idempotency-Key");
 }
 
-interface ClientFacts {
-  host: string;
-  forwardedFor: string | undefined;
-}
-
-function copyClientHeaders(headers: Headers, rawHeaders: readonly string[]): ClientFacts {
-  const client: ClientFacts = { host: "", forwardedFor: undefined };
+/** Copies what travels; returns the addresses through which the request has come so far. */
+function copyClientHeaders(headers: Headers, rawHeaders: readonly string[]): string | undefined {
+  let forwardedFor: string | undefined;
   let connection = "";
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const { canonical, fate } = classify(rawHeaders[index] ?? "");
     const value = rawHeaders[index + 1] ?? "";
     if (fate === "travels") appendHeader(headers, canonical, value);
-    else if (fate === "host") client.host ||= value;
     else if (fate === "connection") connection += `,${value}`;
     else if (fate === "forwarded-for") {
-      client.forwardedFor = client.forwardedFor === undefined ? value : `${client.forwardedFor}, ${value}`;
+      forwardedFor = forwardedFor === undefined ? value : `${forwardedFor}, ${value}`;
     }
   }
   // The usual values name no other field: `keep-alive`, `close`.
   if (connection !== "") {
     for (const name of connection.split(",")) headers.delete(canonicalHeaderName(name.trim()));
   }
-  return client;
+  return forwardedFor;
 }
 
-type Fate = "travels" | "dropped" | "host" | "connection" | "forwarded-for";
+type Fate = "travels" | "dropped" | "connection" | "forwarded-for";
 
 /** What the gateway sets itself, or has answered itself, whatever a client says. */
-const SET_HERE = new Set(["x-forwarded-proto", "x-forwarded-host", "expect"]);
+const SET_HERE = new Set(["host", "x-forwarded-proto", "x-forwarded-host", "expect"]);
 
 function fateOf(lower: string): Fate {
-  if (lower === "host") return "host";
   if (lower === "connection") return "connection";
   if (lower === "x-forwarded-for") return "forwarded-for";
   return isHopByHopHeader(lower) || isReservedHeader(lower) || SET_HERE.has(lower) ? "dropped" : "travels";

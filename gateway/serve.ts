@@ -72,7 +72,7 @@ export async function serve(options: ServeOptions, exchange: Exchange): Promise<
     return closeAfter(options, exchange, refusal, undefined);
   }
   if (body.kind === "too-large") return refuse(options, exchange, tooLarge());
-  const dispatched = dispatch(options, exchange, match.route, target, body);
+  const dispatched = dispatch(options, exchange, match.route, { ...target, host: host.host }, body);
   cancel = dispatched.cancel;
   const outcome = await dispatched.outcome;
   if (outcome === undefined) return;
@@ -94,7 +94,7 @@ function dispatch(
   { dispatcher, specOf, defaultTimeoutMs }: ServeOptions,
   exchange: Exchange,
   { service }: RouteEntry,
-  target: RequestTarget,
+  target: RequestTarget & { host: string },
   body: Extract<Body, { kind: "whole" | "stream" }>,
 ): Dispatched {
   const { incoming, outgoing, method, requestId } = exchange;
@@ -106,6 +106,7 @@ function dispatch(
   const headers = toMessageHeaders({
     method,
     target,
+    host: target.host,
     rawHeaders,
     remoteAddress: socket.remoteAddress ?? "",
     remotePort: socket.remotePort ?? 0,
