@@ -41,6 +41,8 @@ describe("a request is refused with 400", () => {
     ...["a/b", "a?b", "a#b", "user@a", "a\\b", "a b", "a\tb", "[a", "a<b>", "a:b", "d\xfcrr"].map(
       (host): [string, string[]] => [`with the Host ${host}`, ["GET /fn HTTP/1.1", `Host: ${host}`]],
     ),
+    ["with an absolute target but no Host", ["GET http://a/fn HTTP/1.1"]],
+    ["with an absolute target and a Host that is none", ["GET http://a/fn HTTP/1.1", "Host: b/c"]],
     ["for a WebSocket with a path as Host", ["GET /fn HTTP/1.1", "Host: a/b", ...upgrade]],
     ["for a WebSocket without a Host", ["GET /fn HTTP/1.1", ...upgrade]],
     ["for a WebSocket with two Host lines", ["GET /fn HTTP/1.1", "Host: a", "Host: b", ...upgrade]],
@@ -77,4 +79,26 @@ describe("a host", () => {
     expect(last?.headers?.get("X-Original-Host")).toEqual([host]);
     expect(last?.headers?.get("X-Forwarded-Host")).toEqual([host]);
   });
+});
+
+describe("the host of an absolute target", () => {
+  it.each([
+    ["http://target.example:81/fn?x=1", "target.example:81"],
+    ["HTTP://Target.example/fn", "Target.example"],
+    ["http://[::1]:81/fn", "[::1]:81"],
+  ])("%s wins over the Host field", async (target, host) => {
+    expect(statusesIn(await send(`GET ${target} HTTP/1.1`, "Host: field.example"))).toEqual([200]);
+    expect(last?.headers?.get("X-Original-Host")).toEqual([host]);
+    expect(last?.headers?.get("X-Forwarded-Host")).toEqual([host]);
+    expect(last?.headers?.get("Narun-Path")).toEqual(["/fn"]);
+  });
+
+  it.each(["http://user@a/fn", "http://user:secret@a/fn", "http://a:b/fn", "http://:80/fn", "http:///fn"])(
+    "%s is refused where it is none",
+    async (target) => {
+      last = undefined;
+      expect(statusesIn(await send(`GET ${target} HTTP/1.1`, "Host: a"))).toEqual([400]);
+      expect(last).toBeUndefined();
+    },
+  );
 });

@@ -3,8 +3,14 @@ import type { IncomingMessage } from "node:http";
 
 export type HostReading = { ok: true; host: string } | { ok: false; reason: string };
 
-/** The host, empty where the client names none. Not `ok`: the request has to be refused. */
-export function readHost({ rawHeaders, httpVersion }: IncomingMessage): HostReading {
+/**
+ * The host, empty where the client names none. That of an absolute target wins over the Host field. Not `ok`: the request
+ * has to be refused.
+ */
+export function readHost(
+  { rawHeaders, httpVersion }: IncomingMessage,
+  ofTarget: string | undefined,
+): HostReading {
   let host: string | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? "";
@@ -12,9 +18,11 @@ export function readHost({ rawHeaders, httpVersion }: IncomingMessage): HostRead
     if (host !== undefined) return { ok: false, reason: "there is more than one Host field" };
     host = rawHeaders[index + 1] ?? "";
   }
+  if (ofTarget !== undefined && !HOST.test(ofTarget))
+    return { ok: false, reason: "the request target has no valid host" };
   if (host !== undefined && !HOST.test(host)) return { ok: false, reason: "the Host field is no host" };
   if (host === undefined && httpVersion !== "1.0") return { ok: false, reason: "the Host field is missing" };
-  return { ok: true, host: host ?? "" };
+  return { ok: true, host: ofTarget ?? host ?? "" };
 }
 
 /** A name or an IP address with or without a port (RFC 3986, section 3.2.2), or nothing. */

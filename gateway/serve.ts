@@ -38,7 +38,7 @@ export async function serve(options: ServeOptions, exchange: Exchange): Promise<
   }
   const target = parseTarget(incoming.url ?? "/");
   if (target === undefined) return refuse(options, exchange, problemResponse("BAD_REQUEST", requestId));
-  const host = readHost(incoming);
+  const host = readHost(incoming, target.host);
   if (!host.ok) {
     return closeAfter(options, exchange, problemResponse("BAD_REQUEST", requestId, host.reason), undefined);
   }
