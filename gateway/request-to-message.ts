@@ -68,6 +68,9 @@ function copyClientHeaders(headers: Headers, rawHeaders: readonly string[]): str
       forwardedFor = forwardedFor === undefined ? value : `${forwardedFor}, ${value}`;
     }
   }
+  // Parts of one list, which no comma parts (RFC 9113, section 8.2.3).
+  const cookies = headers.get("Cookie");
+  if (cookies !== undefined && cookies.length > 1) headers.set("Cookie", [cookies.join("; ")]);
   // The usual values name no other field: `keep-alive`, `close`.
   if (connection !== "") {
     for (const name of connection.split(",")) headers.delete(canonicalHeaderName(name.trim()));

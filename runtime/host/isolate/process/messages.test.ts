@@ -65,6 +65,18 @@ describe("a request from a message", () => {
     },
   );
 
+  it("has its cookies in one line, whoever sent them", () => {
+    const { headerBlock } = requestFromMessage(
+      message([
+        ["Cookie", "a=1"],
+        ["Cookie", "b=2"],
+      ]),
+      "hello",
+      1_000,
+    );
+    expect(splitHeaderBlock(headerBlock)).toEqual([["cookie", "a=1; b=2"]]);
+  });
+
   it("takes a plain message: data makes it a POST", () => {
     expect(requestFromMessage(message(undefined), "hello", 1_000)).toMatchObject({
       method: "GET",

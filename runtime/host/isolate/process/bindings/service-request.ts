@@ -6,7 +6,7 @@ import {
   toWireValue,
 } from "../../../../../contracts/index.ts";
 import { appendHeader, createHeaders, type Headers, isHeaderSafe } from "../../../../../nats/index.ts";
-import { splitHeaderBlock } from "../../../../platform/boundary.ts";
+import { fieldsToSend } from "../header-block.ts";
 
 /** A request to another function, as the isolate hands it over. */
 export interface OutgoingCall {
@@ -58,7 +58,7 @@ export function messageHeaders(
     [headerNames.hops, String(hops)],
   ]);
   const latin1: string[] = [];
-  for (const [name, value] of splitHeaderBlock(headerBlock)) {
+  for (const [name, value] of fieldsToSend(headerBlock)) {
     const lowerCaseName = name.toLowerCase();
     if (isReservedHeader(name) || isHopByHopHeader(lowerCaseName) || LEFT_OUT.has(lowerCaseName)) continue;
     const wire = toWireValue(value);
