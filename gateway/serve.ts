@@ -12,6 +12,7 @@ import { type AnswerOptions, closeAfter, type Exchange, refuse, serverTiming, wr
 import { failureResponse, type GatewayResponse, problemResponse } from "./gateway-response.ts";
 import type { Gathering } from "./gathering.ts";
 import type { Outcome } from "./job.ts";
+import { noRouteResponse } from "./no-route.ts";
 import { toResponse, toStreamHead } from "./reply-to-response.ts";
 import { readHost } from "./request-host.ts";
 import { parseTarget, type RequestTarget } from "./request-path.ts";
@@ -43,7 +44,9 @@ export async function serve(options: ServeOptions, exchange: Exchange): Promise<
     return closeAfter(options, exchange, problemResponse("BAD_REQUEST", requestId, host.reason), undefined);
   }
   const match = options.routes().match(method, target.rawPath);
-  if (match.kind === "none") return refuse(options, exchange, problemResponse("NO_ROUTE", requestId));
+  if (match.kind === "none") {
+    return refuse(options, exchange, noRouteResponse(target.rawPath, match.nearest, requestId));
+  }
   if (match.kind === "method-not-allowed") {
     exchange.pattern = match.pattern;
     const allow = ["Allow", match.allow.join(", ")];
