@@ -51,6 +51,11 @@ export interface GatewayOptions {
   hold?: Partial<HoldLimits> & { holdMs?: number };
   /** From arrival to answer, for services without a spec. Default: the config's `request_timeout_seconds`, else 30,000. */
   defaultTimeoutMs?: number;
+  /**
+   * Functions that are pushed as this starts: until it settles, a path without a route is answered 503 FIRST_PUSHES.
+   * Default: there are none.
+   */
+  firstPushes?: Promise<unknown>;
   log: Log;
 }
 
@@ -74,7 +79,11 @@ const VERSION = "1.0.0";
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { nats, log } = options;
   warnOfGrpcRoutes(options.config, log);
-  const state = { isDraining: false };
+  const state = { isDraining: false, isFilling: options.firstPushes !== undefined };
+  const onFilled = () => {
+    state.isFilling = false;
+  };
+  options.firstPushes?.then(onFilled, onFilled);
   const parts = createParts(options);
   const { specs, specOf, metrics, dispatcher, defaultTimeoutMs, routes } = parts;
   const isDraining = () => state.isDraining;
@@ -86,6 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     gathering: parts.gathering,
     routes,
     isDraining,
+    isFilling: () => state.isFilling,
     metrics,
     webSockets,
   });

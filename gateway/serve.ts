@@ -26,6 +26,8 @@ export interface ServeOptions extends AnswerOptions {
   dispatcher: Dispatcher;
   gathering: Gathering;
   routes(): RouteTable;
+  /** Whether routes are still to come: functions are being pushed. */
+  isFilling(): boolean;
   specOf(service: string): FunctionSpec | undefined;
   /** For services without a spec. */
   defaultTimeoutMs: number;
@@ -45,7 +47,10 @@ export async function serve(options: ServeOptions, exchange: Exchange): Promise<
   }
   const match = options.routes().match(method, target.rawPath);
   if (match.kind === "none") {
-    return refuse(options, exchange, noRouteResponse(target.rawPath, match.nearest, requestId));
+    const response = options.isFilling()
+      ? problemResponse("FIRST_PUSHES", requestId)
+      : noRouteResponse(target.rawPath, match.nearest, requestId);
+    return refuse(options, exchange, response);
   }
   if (match.kind === "method-not-allowed") {
     exchange.pattern = match.pattern;
