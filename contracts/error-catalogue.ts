@@ -39,6 +39,13 @@ export const errorCatalogue = {
     solve: "Look up the paths with `narun ls`, or push the function.",
     status: 404,
   },
+  FIRST_PUSHES: {
+    title: "The functions are still being pushed, and none has this path yet",
+    solve:
+      "Retry after the time in `Retry-After`: `narun up` and `narun dev` push the functions that they find when they start.",
+    status: 503,
+    retryable: true,
+  },
   METHOD_NOT_ALLOWED: {
     title: "The route does not take this method",
     solve: "Use one of the methods in the `Allow` header, or add it to the route's `methods`.",

@@ -76,3 +76,15 @@ export function canonicalHeaderName(name: string): string {
 // A cache, not state: names repeat with every request. Bounded, as clients choose the names.
 const MAX_CACHED_NAMES = 1_000;
 const canonicalNames = new Map<string, string>();
+
+/** What must come before a body, as it says how that is framed, routed or read (RFC 9110, section 6.5.1). */
+const BEFORE_BODY = new Set([
+  ...["content-length", "content-encoding", "content-type", "content-range", "x-request-id"],
+  ...["host", "authorization", "set-cookie", "cache-control", "expires", "location", "vary"],
+]);
+
+/** Whether a field may follow a body, on its way out of narun. */
+export function isTrailer(name: string): boolean {
+  const lowerCaseName = name.toLowerCase();
+  return !isReservedHeader(name) && !isHopByHopHeader(lowerCaseName) && !BEFORE_BODY.has(lowerCaseName);
+}

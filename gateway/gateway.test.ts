@@ -49,6 +49,22 @@ describe("the gateway", () => {
     await eventually(async () => expect(await statusOf("/moved")).toBe(404));
   });
 
+  it("asks to come again where a path has no route yet, while the first functions are pushed", async () => {
+    const pushes = Promise.withResolvers<void>();
+    await using world = await startGatewayWorld({
+      specs: [specOf("there")],
+      gateway: { firstPushes: pushes.promise },
+    });
+    const node = await world.startNode();
+    await node.start("there", { revision: REVISION });
+    expect(await call(`${world.url}/there`)).toMatchObject({ status: 200 });
+    const early = await call(`${world.url}/later`);
+    expect(problem(early.text)).toMatchObject({ status: 503, code: "FIRST_PUSHES" });
+    expect(early.headers["retry-after"]).toBe("2");
+    pushes.reject(new Error("the push failed"));
+    await eventually(async () => expect((await call(`${world.url}/later`)).status).toBe(404));
+  });
+
   it("serves static routes beside those of the functions, to a service by its method", async () => {
     await using world = await startGatewayWorld({
       specs: [specOf("fn")],

@@ -60,6 +60,11 @@ export interface GatewayOptions {
    * the configuration.
    */
   trustedProxies?: readonly string[];
+  /**
+   * Functions that are pushed as this starts: until it settles, a path without a route is answered 503 FIRST_PUSHES.
+   * Default: there are none.
+   */
+  firstPushes?: Promise<unknown>;
   log: Log;
 }
 
@@ -87,7 +92,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { nats, log } = options;
   warnOfGrpcRoutes(options.config, log);
   const isTrusted = trustIn(options.trustedProxies ?? options.config?.trusted_proxies ?? []);
-  const state = { isLeaving: false, isDraining: false };
+  const state = { isLeaving: false, isDraining: false, isFilling: options.firstPushes !== undefined };
+  const onFilled = () => {
+    state.isFilling = false;
+  };
+  options.firstPushes?.then(onFilled, onFilled);
   const parts = createParts(options);
   const { specs, specOf, metrics, dispatcher, defaultTimeoutMs, routes } = parts;
   const isDraining = () => state.isDraining;
@@ -100,6 +109,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     routes,
     isLeaving: () => state.isLeaving,
     isDraining,
+    isFilling: () => state.isFilling,
     metrics,
     webSockets,
     isTrusted,

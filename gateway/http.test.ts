@@ -85,6 +85,12 @@ describe("a request over HTTP", () => {
     expect(valuesOf(answer.rawHeaders, "link")).toEqual(["<x>", "<y>"]);
   });
 
+  it("has its cookies in one line", async () => {
+    handler = () => ({});
+    await call(`${world.url}/fn`, { headers: ["Cookie", "a=1", "cookie", "b=2; c=3", "Cookie", "d=\xfc"] });
+    expect(header("Cookie")).toEqual(["a=1; b=2; c=3; d=\xfc"]);
+  });
+
   it("brings header bytes back unchanged, UTF-8 or not", async () => {
     handler = (message) => ({
       headers: [

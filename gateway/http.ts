@@ -1,16 +1,13 @@
 /**
- * HTTP in. Hono and its server adapter carry the request here and catch what goes wrong; header fields are read from and
- * written to Node's own objects, as the Fetch API joins repeated ones and adds a content type.
+ * HTTP in. Header fields are read from and written to Node's own objects, as the Fetch API joins repeated ones and adds a
+ * content type.
  */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { getRequestListener, type HttpBindings, RequestError } from "@hono/node-server";
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
-import { Hono } from "hono";
-import { createProblem, messageOf, PROBLEM_CONTENT_TYPE } from "../contracts/index.ts";
+import { messageOf } from "../contracts/index.ts";
 import { Connection } from "./connection.ts";
-import { beginExchange } from "./exchange.ts";
+import { beginExchange, closeAfter, type Exchange } from "./exchange.ts";
 import { problemResponse } from "./gateway-response.ts";
 import { createLinger } from "./linger.ts";
 import type { Log } from "./log.ts";
@@ -30,19 +27,6 @@ export interface HttpOptions extends ServeOptions {
 const KEEP_ALIVE_MS = 150_000;
 
 export function createHttpServer(options: HttpOptions): Server {
-  const app = new Hono<{ Bindings: HttpBindings }>();
-  app.all("*", async (c) => {
-    await serve(options, beginExchange(c.env.incoming, c.env.outgoing));
-    return RESPONSE_ALREADY_SENT;
-  });
-  app.onError((error) => answerBroken(options, error));
-  const listener = getRequestListener(app.fetch as Parameters<typeof getRequestListener>[0], {
-    overrideGlobalObjects: false,
-    // The rest of a body that was refused is this file's matter.
-    autoCleanupIncoming: false,
-    hostname: "localhost",
-    errorHandler: (error) => answerBroken(options, error),
-  });
   const linger = createLinger(options.isDraining);
   const connections = new Map<Socket, Connection>();
   const open = (socket: Socket) => {
@@ -58,7 +42,7 @@ export function createHttpServer(options: HttpOptions): Server {
   const receive = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { socket } = incoming;
     outgoing.on("error", (error) => lose(options.log, socket, error));
-    const begin = () => attempt(socket, () => listener(incoming, outgoing));
+    const begin = () => attempt(socket, () => serveOrFail(options, beginExchange(incoming, outgoing)));
     const connection = connectionOf(socket);
     // Node loses what has come behind a wish for another protocol that is ignored: nobody may think it was taken.
     if (connection.isBusy && incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
@@ -66,6 +50,8 @@ export function createHttpServer(options: HttpOptions): Server {
   };
 
   const server = createServer({
+    // Node's own refusal has neither a body nor an id (serve.ts).
+    requireHostHeader: false,
     // HTTP allows to ignore the wish. Node would hand over a connection on which an earlier answer is due.
     shouldUpgradeCallback: (incoming) =>
       isWebSocketRequest(incoming) && !connectionOf(incoming.socket).isBusy,
@@ -116,6 +102,18 @@ function lose(log: Log, socket: Socket, error: unknown): void {
   socket.destroy();
 }
 
+/** What should not happen is answered too, as long as nothing else was. */
+async function serveOrFail(options: HttpOptions, exchange: Exchange): Promise<void> {
+  try {
+    await serve(options, exchange);
+  } catch (error) {
+    const { outgoing, requestId } = exchange;
+    if (outgoing.headersSent) throw error;
+    options.log.error({ requestId, error: messageOf(error) }, "a request failed in the gateway");
+    closeAfter(options, exchange, problemResponse("INTERNAL", requestId), undefined);
+  }
+}
+
 /** What Node's parser cannot make a request of: there is no request to answer, only a socket. */
 function answerUnreadable(error: ParserError, socket: Socket): void {
   const requestId = randomUUID();
@@ -127,16 +125,4 @@ function refuseTunnel(socket: Socket): void {
   const requestId = randomUUID();
   const allow = ["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"];
   writeLast(socket, requestId, problemResponse("METHOD_NOT_ALLOWED", requestId, "no tunnels here", allow));
-}
-
-/** What the adapter cannot make a request of, and what should not have happened. */
-function answerBroken({ log }: HttpOptions, error: unknown): Response {
-  const isBadRequest = error instanceof RequestError;
-  const requestId = randomUUID();
-  if (!isBadRequest) log.error({ requestId, error: messageOf(error) }, "a request failed in the gateway");
-  const problem = createProblem(isBadRequest ? "BAD_REQUEST" : "INTERNAL", requestId);
-  return new Response(JSON.stringify(problem), {
-    status: problem.status,
-    headers: { "Content-Type": PROBLEM_CONTENT_TYPE, "X-Request-Id": requestId },
-  });
 }

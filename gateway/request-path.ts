@@ -2,22 +2,27 @@
 export interface RequestTarget {
   rawPath: string;
   query: string;
+  /** Of the absolute form only. */
+  host?: string;
 }
 
-/** Splits a request target, in origin form (`/a?b`) or absolute form (`http://host/a?b`). Undefined: it is neither. */
+/** Splits a request target, in origin form (`/a?b`) or absolute form (`http://host/a?b`). Undefined: it is neither, or no valid one. */
 export function parseTarget(target: string): RequestTarget | undefined {
-  const origin = target.startsWith("/") ? target : originFormOf(target);
-  if (origin === undefined) return undefined;
-  const mark = origin.indexOf("?");
-  return mark === -1
-    ? { rawPath: origin, query: "" }
-    : { rawPath: origin.slice(0, mark), query: origin.slice(mark + 1) };
+  if (target.startsWith("/")) return splitOrigin(target);
+  const [, host, rest = ""] = ABSOLUTE.exec(target) ?? [];
+  if (host === undefined) return undefined;
+  const parts = splitOrigin(rest.startsWith("/") ? rest : `/${rest}`);
+  return parts && { ...parts, host };
 }
 
-function originFormOf(target: string): string | undefined {
-  const absolute = /^https?:\/\/[^/?#]+(.*)$/i.exec(target)?.[1];
-  if (absolute === undefined) return undefined;
-  return absolute.startsWith("/") ? absolute : `/${absolute}`;
+const ABSOLUTE = /^https?:\/\/([^/?#]+)(.*)$/i;
+
+function splitOrigin(origin: string): RequestTarget | undefined {
+  const mark = origin.indexOf("?");
+  const rawPath = mark === -1 ? origin : origin.slice(0, mark);
+  // A URL parser takes it for a slash: the handler would see another path than the one that was routed.
+  if (rawPath.includes("\\")) return undefined;
+  return { rawPath, query: mark === -1 ? "" : origin.slice(mark + 1) };
 }
 
 const ESCAPE = /%([0-9a-f]{2})/gi;

@@ -14,6 +14,8 @@ import { decodePath, type RequestTarget } from "./request-path.ts";
 export interface RequestFacts {
   method: string;
   target: RequestTarget;
+  /** Empty: the client names none. */
+  host: string;
   /** Names and values alternating, as Node hands them over: one character a byte. */
   rawHeaders: readonly string[];
   remoteAddress: string;
@@ -27,20 +29,20 @@ export interface RequestFacts {
 /** The headers of the NATS message that carries a request (header mode; see `docs/wire.md`). */
 export function toMessageHeaders(facts: RequestFacts): Headers {
   const headers: Headers = new Map();
-  const copied = copyClientHeaders(headers, facts.rawHeaders);
+  const forwarded = copyClientHeaders(headers, facts.rawHeaders);
   const { remoteAddress, remotePort, target } = facts;
   const address = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress;
 
-  const client = clientOf(remoteAddress, copied.forwarded, facts.isTrusted);
-  const host = client.host ?? copied.host;
+  const client = clientOf(remoteAddress, forwarded, facts.isTrusted);
+  const host = client.host ?? facts.host;
 
   headers.set("X-Forwarded-For", [client.address]);
   headers.set("X-Forwarded-Proto", [client.scheme]);
-  headers.set("X-Forwarded-Host", [host]);
+  if (host !== "") headers.set("X-Forwarded-Host", [host]);
   headers.set(headerNames.method, [facts.method]);
   headers.set(headerNames.path, [decodePath(target.rawPath)]);
   headers.set(headerNames.query, [target.query]);
-  headers.set(headerNames.host, [host]);
+  if (host !== "") headers.set(headerNames.host, [host]);
   headers.set(headerNames.remoteAddress, [`${address}:${remotePort}`]);
   headers.set(headerNames.rawPath, [target.rawPath]);
   headers.set(headerNames.requestId, [facts.requestId]);
@@ -56,40 +58,40 @@ export function isRepeatable(method: string, headers: Headers): boolean {
   return IDEMPOTENT.has(method) || headers.has("Idempotency-Key");
 }
 
-interface CopiedFacts {
-  host: string;
-  forwarded: Map<string, string>;
-}
-
-function copyClientHeaders(headers: Headers, rawHeaders: readonly string[]): CopiedFacts {
-  const facts: CopiedFacts = { host: "", forwarded: new Map() };
+/** Copies what travels; returns what proxies on the way say of the request, by the names of their fields. */
+function copyClientHeaders(headers: Headers, rawHeaders: readonly string[]): Map<string, string> {
+  const forwarded = new Map<string, string>();
   let connection = "";
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const { canonical, fate } = classify(rawHeaders[index] ?? "");
     const value = rawHeaders[index + 1] ?? "";
     if (fate === "travels") appendHeader(headers, canonical, value);
-    else if (fate === "host") facts.host ||= value;
     else if (fate === "connection") connection += `,${value}`;
     else if (fate === "forwarded") {
-      const before = facts.forwarded.get(canonical);
-      facts.forwarded.set(canonical, before === undefined ? value : `${before},${value}`);
+      const before = forwarded.get(canonical);
+      forwarded.set(canonical, before === undefined ? value : `${before},${value}`);
     }
   }
+  // Parts of one list, which no comma parts (RFC 9113, section 8.2.3).
+  const cookies = headers.get("Cookie");
+  if (cookies !== undefined && cookies.length > 1) headers.set("Cookie", [cookies.join("; ")]);
   // The usual values name no other field: `keep-alive`, `close`.
   if (connection !== "") {
     for (const name of connection.split(",")) headers.delete(canonicalHeaderName(name.trim()));
   }
-  return facts;
+  return forwarded;
 }
 
-type Fate = "travels" | "dropped" | "host" | "connection" | "forwarded";
+type Fate = "travels" | "dropped" | "connection" | "forwarded";
+
+/** The gateway sets the host, and has answered `Expect` itself. */
+const ANSWERED_HERE = new Set(["host", "expect"]);
 
 function fateOf(lower: string): Fate {
-  if (lower === "host") return "host";
   if (lower === "connection") return "connection";
   if (FORWARDED_FIELDS.has(lower)) return "forwarded";
-  // The gateway has answered `Expect` itself.
-  return isHopByHopHeader(lower) || isReservedHeader(lower) || lower === "expect" ? "dropped" : "travels";
+  const isDropped = isHopByHopHeader(lower) || isReservedHeader(lower) || ANSWERED_HERE.has(lower);
+  return isDropped ? "dropped" : "travels";
 }
 
 interface FieldClass {

@@ -60,6 +60,23 @@ describe("the route table", () => {
       pattern: "/fn",
       allow: ["DELETE", "GET", "HEAD"],
     });
-    expect(narrow.match("GET", "/other")).toEqual({ kind: "none" });
+    expect(narrow.match("GET", "/other")).toEqual({ kind: "none", nearest: undefined });
+  });
+
+  const near = createRouteTable([
+    specOf("alone", { routes: [{ path: "/s" }, { path: "/s/deep" }] }),
+    specOf("below", { routes: [{ path: "/t/*" }] }),
+  ]);
+  it.each([
+    ["/s/", "/s"],
+    ["/s/x/y", "/s"],
+    ["/s/deep/x", "/s/deep"],
+    ["/%73/x", "/s"],
+    ["/t", "/t/*"],
+    ["/u", undefined],
+    ["/sx", undefined],
+    ["/", undefined],
+  ])("tells of %s that it is near %s", (path, nearest) => {
+    expect(near.match("GET", path)).toEqual({ kind: "none", nearest });
   });
 });

@@ -13,7 +13,8 @@ export interface RouteEntry {
 type RouteMatch =
   | { kind: "route"; route: RouteEntry }
   | { kind: "method-not-allowed"; pattern: string; allow: string[] }
-  | { kind: "none" };
+  /** `nearest`: the pattern of the route that takes the path's parent alone, or only what is below the path. */
+  | { kind: "none"; nearest: string | undefined };
 
 /**
  * The table of all routes, immutable: a change builds a new one. The longest path wins, an exact one before a prefix;
@@ -46,7 +47,7 @@ export function createRouteTable(specs: Iterable<FunctionSpec>, config?: CompatC
         pick(exact.get(path), method, passedOver) ?? pickPrefix(prefixes, path, method, passedOver);
       if (found !== undefined) return { kind: "route", route: found };
       const [first] = passedOver;
-      if (first === undefined) return { kind: "none" };
+      if (first === undefined) return { kind: "none", nearest: nearestTo(path, exact, prefixes) };
       return { kind: "method-not-allowed", pattern: first.pattern, allow: allowedBy(passedOver) };
     },
   };
@@ -78,6 +79,20 @@ function pickPrefix(
   for (let end = path.lastIndexOf("/"); end >= 0; end = end === 0 ? -1 : path.lastIndexOf("/", end - 1)) {
     const found = pick(prefixes.get(path.slice(0, end + 1)), method, passedOver);
     if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function nearestTo(
+  path: string,
+  exact: ReadonlyMap<string, RouteEntry[]>,
+  prefixes: ReadonlyMap<string, RouteEntry[]>,
+): string | undefined {
+  const below = prefixes.get(`${path}/`)?.[0];
+  if (below !== undefined) return below.pattern;
+  for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
+    const above = exact.get(path.slice(0, end))?.[0];
+    if (above !== undefined) return above.pattern;
   }
   return undefined;
 }

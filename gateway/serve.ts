@@ -13,7 +13,9 @@ import type { IsTrusted } from "./forwarded.ts";
 import { failureResponse, type GatewayResponse, problemResponse } from "./gateway-response.ts";
 import type { Gathering } from "./gathering.ts";
 import type { Outcome } from "./job.ts";
+import { noRouteResponse } from "./no-route.ts";
 import { toResponse, toStreamHead } from "./reply-to-response.ts";
+import { readHost } from "./request-host.ts";
 import { parseTarget, type RequestTarget } from "./request-path.ts";
 import { isRepeatable, toMessageHeaders } from "./request-to-message.ts";
 import type { RouteEntry, RouteTable } from "./routes.ts";
@@ -25,6 +27,8 @@ export interface ServeOptions extends AnswerOptions {
   dispatcher: Dispatcher;
   gathering: Gathering;
   routes(): RouteTable;
+  /** Whether routes are still to come: functions are being pushed. */
+  isFilling(): boolean;
   specOf(service: string): FunctionSpec | undefined;
   /** For services without a spec. */
   defaultTimeoutMs: number;
@@ -39,8 +43,17 @@ export async function serve(options: ServeOptions, exchange: Exchange): Promise<
   }
   const target = parseTarget(incoming.url ?? "/");
   if (target === undefined) return refuse(options, exchange, problemResponse("BAD_REQUEST", requestId));
+  const host = readHost(incoming, target.host);
+  if (!host.ok) {
+    return closeAfter(options, exchange, problemResponse("BAD_REQUEST", requestId, host.reason), undefined);
+  }
   const match = options.routes().match(method, target.rawPath);
-  if (match.kind === "none") return refuse(options, exchange, problemResponse("NO_ROUTE", requestId));
+  if (match.kind === "none") {
+    const response = options.isFilling()
+      ? problemResponse("FIRST_PUSHES", requestId)
+      : noRouteResponse(target.rawPath, match.nearest, requestId);
+    return refuse(options, exchange, response);
+  }
   if (match.kind === "method-not-allowed") {
     exchange.pattern = match.pattern;
     const allow = ["Allow", match.allow.join(", ")];
@@ -69,7 +82,7 @@ export async function serve(options: ServeOptions, exchange: Exchange): Promise<
     return closeAfter(options, exchange, refusal, undefined);
   }
   if (body.kind === "too-large") return refuse(options, exchange, tooLarge());
-  const dispatched = dispatch(options, exchange, match.route, target, body);
+  const dispatched = dispatch(options, exchange, match.route, { ...target, host: host.host }, body);
   cancel = dispatched.cancel;
   const outcome = await dispatched.outcome;
   if (outcome === undefined) return;
@@ -91,7 +104,7 @@ function dispatch(
   { dispatcher, specOf, defaultTimeoutMs, isTrusted }: ServeOptions,
   exchange: Exchange,
   { service }: RouteEntry,
-  target: RequestTarget,
+  target: RequestTarget & { host: string },
   body: Extract<Body, { kind: "whole" | "stream" }>,
 ): Dispatched {
   const { incoming, outgoing, method, requestId } = exchange;
@@ -103,6 +116,7 @@ function dispatch(
   const headers = toMessageHeaders({
     method,
     target,
+    host: target.host,
     rawHeaders,
     remoteAddress: socket.remoteAddress ?? "",
     remotePort: socket.remotePort ?? 0,

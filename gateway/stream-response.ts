@@ -7,7 +7,7 @@
  * I3  Credit goes back when the operating system has taken the bytes: a slow reader slows the writer.
  */
 import type { ServerResponse } from "node:http";
-import { ByteQueue } from "../contracts/index.ts";
+import { ByteQueue, isTrailer } from "../contracts/index.ts";
 import type { Headers, ResponseBody, StreamEnd } from "../nats/index.ts";
 
 /** The head of an answer, without a length of the gateway's own. */
@@ -75,9 +75,9 @@ const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const FIELD_VALUE = /^[\t -~\u0080-\u00ff]*$/;
 
 function fieldsOf(trailers: Headers): [string, string][] | undefined {
-  const fields = [...trailers].flatMap(([name, values]) =>
-    values.map((value): [string, string] => [name, value]),
-  );
+  const fields = [...trailers]
+    .filter(([name]) => isTrailer(name))
+    .flatMap(([name, values]) => values.map((value): [string, string] => [name, value]));
   return fields.every(([name, value]) => FIELD_NAME.test(name) && FIELD_VALUE.test(value))
     ? fields
     : undefined;

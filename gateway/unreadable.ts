@@ -49,6 +49,7 @@ export function writeLast(
 
 const MAX_REASON_LENGTH = 200;
 
-function asciiOf(text: string): string {
+/** A client's text, as far as it can stand in an answer. */
+export function asciiOf(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, "?").slice(0, MAX_REASON_LENGTH);
 }

@@ -13,8 +13,21 @@ describe("a request that is refused", () => {
       title: "No function has this path",
       status: 404,
       code: "NO_ROUTE",
+      detail: "no route takes /nobody/here",
       requestId: answer.headers.get("x-request-id"),
     });
+  });
+
+  it("has a path beside one that a function has: the answer tells it", async () => {
+    await world.push("alone", "export default () => new Response()", { routes: [{ path: "/alone" }] });
+    await world.push("below", "export default () => new Response()", { routes: [{ path: "/below/*" }] });
+    const detailOf = async (path: string) => JSON.parse((await world.call(path)).text).detail;
+    expect(await detailOf("/alone/x?y=1")).toBe(
+      "no route takes /alone/x; the route /alone takes nothing below it",
+    );
+    expect(await detailOf("/below")).toBe(
+      "no route takes /below; the route /below/* takes only what is below it",
+    );
   });
 
   it("has a body over the function's limit: 413, and the function sees nothing of it", async () => {

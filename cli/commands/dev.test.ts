@@ -40,6 +40,21 @@ test("from `narun init` to a function whose next save is live within 300 ms", as
   expect(Math.min(...tookMs), `saves took ${tookMs.map(Math.round).join(", ")} ms`).toBeLessThan(300);
 });
 
+test("a path is answered 503 until its first push is live, and 404 only where none has it", async () => {
+  await using folder = await createWorkFolder({
+    "hello/index.ts": answering("one"),
+    "broken/index.ts": "export default () => new Response(;\n",
+  });
+  await using dev = startNarun(["dev", ...FREE_PORTS], { cwd: folder.dir });
+  const [, base = ""] = await dev.shows(/^http {5}(http:\S+)$/m);
+  const statuses = new Set<number>();
+  while (!statuses.has(200)) statuses.add((await fetch(`${base}/hello`)).status);
+  expect(statuses).not.toContain(404);
+  await dev.shows(/^live {2}hello /m);
+  await dev.shows(/failed {2}The function does not build/);
+  await eventually(async () => expect((await fetch(`${base}/broken`)).status).toBe(404));
+});
+
 test("what does not build or start is shown, the old code goes on answering, and the correction goes live", async () => {
   await using folder = await createWorkFolder({
     "hello/index.ts": answering("one"),

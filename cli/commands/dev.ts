@@ -44,20 +44,39 @@ export function addDevCommand(program: Command): void {
 
 async function runWatched(options: WorldOptions, folders: string[], stopped: Promise<void>): Promise<void> {
   const { output, signal } = options;
-  const world = await startWorld(options);
+  const pushes = createFirstPushes(folders);
+  const world = await startWorld({ ...options, firstPushes: pushes.all });
   try {
     if (output.isJson) output.json(addressesOf(world));
     else showAddresses(output, world);
     output.note(output.colours.dim("Every save goes live; Ctrl-C stops everything.\n"));
-    const watches = folders.map((folder) => watchAndPush(folder, world, options));
+    const watches = folders.map((folder) => watchAndPush(folder, world, options, () => pushes.end(folder)));
     await Promise.race([stopped, Promise.all([...watches, showLogs(world, output, signal)])]);
   } finally {
     await world.close();
   }
 }
 
+/** Resolves when the first push of every folder is through, or has failed. */
+function createFirstPushes(folders: string[]): { all: Promise<void>; end(folder: string): void } {
+  const open = new Set(folders);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return {
+    all: promise,
+    end(folder) {
+      open.delete(folder);
+      if (open.size === 0) resolve();
+    },
+  };
+}
+
 /** Every build goes live by the same way as `narun push`: what fails leaves the old revision running. */
-function watchAndPush(folder: string, world: World, options: WorldOptions): Promise<void> {
+function watchAndPush(
+  folder: string,
+  world: World,
+  options: WorldOptions,
+  onFirst: () => void,
+): Promise<void> {
   const { output, signal } = options;
   // What others share keeps its own limits.
   const isDebugged = options.inspect !== undefined && options.external === undefined;
@@ -70,6 +89,7 @@ function watchAndPush(folder: string, world: World, options: WorldOptions): Prom
       const startedAt = performance.now();
       const { name, routes } = build.config;
       const { unchanged, answering } = await pushBuild(world.nats, build, { signal });
+      onFirst();
       const url = functionUrl(world.gateway.httpUrl, routes);
       const tookMs = Math.round(build.elapsedMs + performance.now() - startedAt);
       const { revision } = build;
@@ -82,6 +102,7 @@ function watchAndPush(folder: string, world: World, options: WorldOptions): Prom
       for (const shadowed of shadowedRoutes) output.error(yellow(describeShadowed(shadowed)));
     },
     onError(error) {
+      onFirst();
       if (signal.aborted) return;
       if (output.isJson) return output.json({ folder, error: failureOf(error) });
       const after = dim("What was live before goes on answering.");

@@ -78,6 +78,17 @@ test("prints addresses, functions and a curl line that works; SIGINT leaves noth
   await stop(second, folder, "SIGTERM");
 });
 
+test("a path is answered 503 until its first push is live, and 404 only where none has it", async () => {
+  await using folder = await createWorkFolder({ "functions/hello/index.ts": answering("hi") });
+  await using up = startUp(folder, "functions", "--log-level", "info");
+  const [, base = ""] = await up.shows(/"http":"(http:[^"]+)"/);
+  const statuses = new Set<number>();
+  while (!statuses.has(200)) statuses.add((await fetch(`${base}/hello`)).status);
+  expect(statuses).not.toContain(404);
+  await up.shows(/Ctrl-C stops everything/);
+  expect((await fetch(`${base}/nowhere`)).status).toBe(404);
+});
+
 test("tells scripts its addresses and what failed in one line, when everything is ready", async () => {
   await using folder = await createWorkFolder({
     "functions/hello/index.ts": answering("hi"),

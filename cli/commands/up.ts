@@ -35,10 +35,14 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
   const { output, signal } = options;
   // Sources are built while the world starts.
   const building = Promise.all(folders.map(buildFolder));
-  const world = await startWorld(options);
+  const pushed = Promise.withResolvers<void>();
+  const world = await startWorld({ ...options, firstPushes: pushed.promise });
   try {
     const progress = output.progress("pushing the functions");
-    const failures = await pushAll(world, await building, signal).finally(() => progress.end());
+    const failures = await pushAll(world, await building, signal).finally(() => {
+      progress.end();
+      pushed.resolve();
+    });
     if (!signal.aborted) await showWorld(output, world, failures);
     boundYoungGeneration();
     await stopped;

@@ -43,6 +43,8 @@ export interface WorldOptions {
   nodeArguments: readonly string[];
   /** Where debuggers may attach. Default: nowhere. */
   inspect?: InspectOptions;
+  /** The pushes of the functions that are found at the start. */
+  firstPushes?: Promise<unknown>;
   output: Output;
   log: Logger;
   signal: AbortSignal;
@@ -120,7 +122,18 @@ async function startInOrder(
 
 /** Gateway and node-runner start side by side; where one fails the other ends. */
 async function startParts(
-  { http, metrics, dataDir, egressDeny, trustedProxies, nodeArguments, inspect, log, signal }: WorldOptions,
+  {
+    http,
+    metrics,
+    dataDir,
+    egressDeny,
+    trustedProxies,
+    nodeArguments,
+    inspect,
+    firstPushes,
+    log,
+    signal,
+  }: WorldOptions,
   nats: Nats,
   login: { natsUrl: string; credsFile?: string },
 ): Promise<[NodeProcess, Gateway]> {
@@ -136,7 +149,14 @@ async function startParts(
       log,
       signal,
     }),
-    startGateway({ nats, http, metrics, trustedProxies, log }),
+    startGateway({
+      nats,
+      http,
+      metrics,
+      trustedProxies,
+      log,
+      ...(firstPushes === undefined ? {} : { firstPushes }),
+    }),
   ]);
   if (node.status === "fulfilled" && gateway.status === "fulfilled") return [node.value, gateway.value];
   if (node.status === "fulfilled") await node.value.close();

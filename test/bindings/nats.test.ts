@@ -1,6 +1,7 @@
 /** Other functions and subjects of NATS in `env`, through the whole system. */
 import { afterAll, describe, expect, it } from "vitest";
 import { eventually } from "../harness/eventually.ts";
+import { startForeignService } from "../harness/foreign-service.ts";
 import { createProbes } from "../harness/probe.ts";
 import { startWorld } from "../harness/world.ts";
 
@@ -41,6 +42,22 @@ describe("a service", () => {
       body: "the body",
       url: expect.stringMatching(/\/probe-\d+$/),
     });
+  });
+
+  it("gets its cookies in one line, also where narun does not run it", async () => {
+    await world.push("cookies", `export default (request) => new Response(request.headers.get("cookie"));`);
+    await using foreign = await startForeignService({ url: world.nats.url, name: "tastes", answer: "" });
+    const found = await run(
+      `const headers = [["cookie", "a=1"], ["cookie", "b=2"]];
+       await env.TASTES.fetch("/", { headers });
+       return (await env.COOKIES.fetch("/", { headers })).text();`,
+      [
+        { name: "COOKIES", service: "cookies" },
+        { name: "TASTES", service: "tastes" },
+      ],
+    );
+    expect(found).toBe("a=1; b=2");
+    expect(foreign.taken[0]?.headers.Cookie).toBe("a=1; b=2");
   });
 
   it("gets the request's id and deadline", async () => {

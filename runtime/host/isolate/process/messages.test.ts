@@ -48,6 +48,35 @@ describe("a request from a message", () => {
     ]);
   });
 
+  it.each(["", "a/b", "a?b", "a#b", "user@a", "a\\b"])(
+    "has its function's name as host where it names none: %j",
+    (host) => {
+      const request = requestFromMessage(
+        message([
+          ["X-Original-Path", "/evil.example/admin"],
+          ["X-Original-Query", "x=1"],
+          ["X-Original-Host", host],
+        ]),
+        "hello",
+        1_000,
+      );
+      expect(request.url).toBe("http://hello/evil.example/admin?x=1");
+      expect(splitHeaderBlock(request.headerBlock)).toEqual([]);
+    },
+  );
+
+  it("has its cookies in one line, whoever sent them", () => {
+    const { headerBlock } = requestFromMessage(
+      message([
+        ["Cookie", "a=1"],
+        ["Cookie", "b=2"],
+      ]),
+      "hello",
+      1_000,
+    );
+    expect(splitHeaderBlock(headerBlock)).toEqual([["cookie", "a=1; b=2"]]);
+  });
+
   it("takes a plain message: data makes it a POST", () => {
     expect(requestFromMessage(message(undefined), "hello", 1_000)).toMatchObject({
       method: "GET",

@@ -44,7 +44,7 @@ function hopsOf(text: string | undefined): number {
 }
 
 function urlOf(headers: Headers | undefined, service: string): string {
-  const host = headerValue(headers, headerNames.host) ?? service;
+  const host = hostOf(headers) ?? service;
   const scheme = headerValue(headers, "X-Forwarded-Proto") === "https" ? "https" : "http";
   const rawPath = headerValue(headers, headerNames.rawPath) ?? encodedPath(headers, service);
   const query = headerValue(headers, headerNames.query) ?? "";
@@ -55,6 +55,15 @@ function urlOf(headers: Headers | undefined, service: string): string {
   return url?.href ?? `${scheme}://${service}/`;
 }
 
+/** At these a URL parser ends the host early, or takes its beginning for the name of a user. */
+const NOT_IN_HOST = /[/?#@\\]/;
+
+/** The host that the client named, where it named one. */
+function hostOf(headers: Headers | undefined): string | undefined {
+  const host = headerValue(headers, headerNames.host) ?? "";
+  return host === "" || NOT_IN_HOST.test(host) ? undefined : host;
+}
+
 /** Other toolkits send only the decoded path. */
 function encodedPath(headers: Headers | undefined, service: string): string {
   const path = headerValue(headers, headerNames.path);
@@ -63,7 +72,7 @@ function encodedPath(headers: Headers | undefined, service: string): string {
 
 function requestBlockOf(headers: Headers): string {
   let block = headerBlockOf(headers);
-  const host = headerValue(headers, headerNames.host);
+  const host = hostOf(headers);
   if (host !== undefined) block += `host\n${host}\n`;
   // A hop-by-hop field, which handlers look at all the same.
   if (headerValue(headers, headerNames.upgrade) === "websocket") block += "upgrade\nwebsocket\n";

@@ -12,7 +12,7 @@ import {
   isHeaderSafe,
   timeLeftUntil,
 } from "../../../../../nats/index.ts";
-import { splitHeaderBlock } from "../../../../platform/boundary.ts";
+import { fieldsToSend } from "../header-block.ts";
 
 /** A request to another function, as the isolate hands it over. */
 export interface OutgoingCall {
@@ -65,7 +65,7 @@ export function messageHeaders(
     [headerNames.hops, String(hops)],
   ]);
   const latin1: string[] = [];
-  for (const [name, value] of splitHeaderBlock(headerBlock)) {
+  for (const [name, value] of fieldsToSend(headerBlock)) {
     const lowerCaseName = name.toLowerCase();
     if (isReservedHeader(name) || isHopByHopHeader(lowerCaseName) || LEFT_OUT.has(lowerCaseName)) continue;
     const wire = toWireValue(value);

@@ -95,6 +95,15 @@ describe("fetch.send, of an isolate that has tampered with its platform", () => 
     expect(seen[0]?.[seen[0].findIndex((name) => name.toLowerCase() === "host") + 1]).toBe(new URL(url).host);
   });
 
+  it("sends cookies in one line", async () => {
+    seen.length = 0;
+    await send("GET", url, "cookie\na=1\nx-kept\n1\nCookie\nb=2\nx-kept\n2\n", undefined);
+    const valuesOf = (name: string) =>
+      seen[0]?.filter((_, index, fields) => index % 2 === 1 && fields[index - 1]?.toLowerCase() === name);
+    expect(valuesOf("cookie")).toEqual(["a=1; b=2"]);
+    expect(valuesOf("x-kept")).toEqual(["1", "2"]);
+  });
+
   it("refuses nonsense about integrity", async () => {
     const context = { signal: new AbortController().signal } as CallContext;
     const matches = async (...values: unknown[]) => operations["fetch.matches"]?.(values, context);

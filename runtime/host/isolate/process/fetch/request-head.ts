@@ -1,6 +1,6 @@
 /** What an isolate says of a request that it wants sent. All of it is user input. */
 import { isHopByHopHeader } from "../../../../../contracts/index.ts";
-import { splitHeaderBlock } from "../../../../platform/boundary.ts";
+import { fieldsToSend } from "../header-block.ts";
 import { CallError } from "../host-calls.ts";
 
 export interface RequestHead {
@@ -57,7 +57,7 @@ export function parseRequestHead(
   if (typeof headerBlock !== "string" || headerBlock.length > MAX_HEADER_LENGTH)
     throw new CallError("TypeError", `the header fields are over ${MAX_HEADER_LENGTH} bytes`);
   const headers: [string, string][] = [];
-  for (const [given, value] of splitHeaderBlock(headerBlock)) {
+  for (const [given, value] of fieldsToSend(headerBlock)) {
     const name = given.toLowerCase();
     if (!TOKEN.test(name) || NOT_A_VALUE.test(value))
       throw new CallError("TypeError", "a header field has a character that it cannot carry");
