@@ -12,10 +12,10 @@ export const NodeStateSchema = z.looseObject({
   start_time: z.string(),
   managed_instances: z.array(z.union([z.string(), InstanceSummarySchema])),
   status: z.enum(["running", "shutting_down"]),
-  /** Go's name: `linux`, `darwin`. */
-  os: z.string(),
+  /** Go's name: `linux`, `darwin`. Early runners of the original toolkit write neither this nor `arch`. */
+  os: z.string().optional(),
   /** Go's name: `amd64`, `arm64`. */
-  arch: z.string(),
+  arch: z.string().optional(),
   labels: z.record(z.string(), z.string()).default({}),
   /** Functions that this node could not start, until they start or change. */
   problems: z.array(z.object({ function: z.string(), revision: z.string(), error: z.string() })).default([]),

@@ -21,8 +21,8 @@ export function addNodesCommand(program: Command): void {
             {
               node: node_id,
               state: status,
-              os,
-              arch,
+              os: os ?? null,
+              arch: arch ?? null,
               modes,
               instances,
               labels,
@@ -38,7 +38,7 @@ export function addNodesCommand(program: Command): void {
           [
             { title: "NODE", value: (row) => row.node, colour: output.colours.bold },
             { title: "STATE", value: (row) => row.state },
-            { title: "OS", value: (row) => `${row.os}/${row.arch}` },
+            { title: "OS", value: (row) => [row.os, row.arch].filter(Boolean).join("/") || "-" },
             { title: "MODES", value: (row) => row.modes.join(",") || "-", isExtra: true },
             { title: "INSTANCES", value: (row) => String(row.instances), align: "right" },
             {
