@@ -1,7 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson, type FunctionConfig, type Manifest } from "../contracts/index.ts";
-import { sha256Hex } from "../nats/index.ts";
+import { makeOwnFolder, sha256Hex } from "../nats/index.ts";
 import { createBuildError, createNoHandlerError, createTooLargeError, hasHandler } from "./build-error.ts";
 import { type BuildIssue, createIssue } from "./build-issue.ts";
 import { type Bundle, type BundledFile, type Bundler, createBundler } from "./bundler.ts";
@@ -107,10 +107,8 @@ async function writeBuild(
   { code, sourceMap }: Bundle,
 ): Promise<void> {
   const folder = join(fn.dir, ".narun", "build", fn.config.name);
-  await mkdir(folder, { recursive: true });
+  await makeOwnFolder(folder);
   await Promise.all([
-    // Whatever is below .narun is made, not written: git need not see it, whether the author thought of it or not.
-    writeFile(join(fn.dir, ".narun", ".gitignore"), "*\n"),
     writeFile(join(folder, "bundle.js"), code),
     writeFile(join(folder, "bundle.js.map"), sourceMap),
     writeFile(join(folder, "manifest.json"), canonicalJson(manifest)),

@@ -3,7 +3,7 @@ export { formatBytes } from "./build-error.ts";
 export type { BuildIssue } from "./build-issue.ts";
 export type { BundledFile } from "./bundler.ts";
 export { type EnvTypesResult, writeEnvTypes } from "./env-types.ts";
-export { findFunctions, type LoadedFunction, loadFunction } from "./function-folder.ts";
+export { displayPath, findFunctions, type LoadedFunction, loadFunction } from "./function-folder.ts";
 export { initFunction } from "./init.ts";
 export { type PushOptions, type PushProgress, type PushResult, pushBuild } from "./push.ts";
 export {

@@ -22,7 +22,9 @@ export interface WatchOptions {
   /** Called with every build that differs from the one before. While its promise is pending nothing is built. */
   onBuild(build: Build): void | Promise<void>;
   /** Called when the function does not build, and with whatever `onBuild` throws. The same build error is told once. */
-  onError(error: unknown): void;
+  onError(error: unknown): void | Promise<void>;
+  /** An event `retry` at it has a build that `onBuild` threw at handed over again. */
+  retries?: EventTarget;
   signal: AbortSignal;
   /** False: bundles for debuggers. Default true. */
   isMinified?: boolean;
@@ -37,12 +39,13 @@ type Outcome = { ok: true; build: Build } | { ok: false; error: unknown };
  */
 export async function watchFunction(
   dir: string,
-  { onBuild, onError, signal, isMinified = true }: WatchOptions,
+  { onBuild, onError, retries, signal, isMinified = true }: WatchOptions,
 ): Promise<void> {
   const root = await resolveFolder(dir);
   const gate = createChangeGate(signal);
   await using builder = createRebuilder(root, isMinified);
   using watch = createFolderWatch(gate.notify);
+  retries?.addEventListener("retry", gate.notify, { signal });
   let lastGood: Reading = { files: [], lookups: [] };
   let reported: string | undefined;
 
@@ -67,12 +70,12 @@ export async function watchFunction(
     const digest = outcome.ok ? outcome.build.revision : messageOf(outcome.error);
     if (digest !== reported) {
       reported = digest;
-      if (!outcome.ok) onError(outcome.error);
+      if (!outcome.ok) await onError(outcome.error);
       else {
         await Promise.try(onBuild, outcome.build).catch((error: unknown) => {
           // What could not be used is tried again at the next save, changed or not.
           reported = undefined;
-          onError(error);
+          return onError(error);
         });
       }
     }

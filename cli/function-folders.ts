@@ -1,7 +1,8 @@
-import { findFunctions } from "../builder/index.ts";
+import { displayPath, findFunctions } from "../builder/index.ts";
 import { NarunError } from "../contracts/index.ts";
+import { findNamesakes } from "./namesakes.ts";
 import type { Output } from "./output.ts";
-import { describeFailure, failureOf } from "./report-error.ts";
+import { explainFailure, failureOf } from "./report-error.ts";
 
 /** The functions at a place. Error: ENTRY_NOT_FOUND, also where there is none. */
 export async function requireFunctions(dir: string): Promise<string[]> {
@@ -19,13 +20,16 @@ export async function forEachFunction(
   const folders = await requireFunctions(dir ?? ".");
   const [folder] = folders;
   if (folder !== undefined && folders.length === 1) return work(folder);
+  const namesakes = await findNamesakes(folders);
   for (const each of folders) {
     try {
+      const refusal = namesakes.get(each);
+      if (refusal !== undefined) throw refusal;
       await work(each);
     } catch (error) {
       process.exitCode = 1;
       if (output.isJson) output.error(JSON.stringify({ folder: each, error: failureOf(error) }));
-      else output.error(output.colours.red(describeFailure(error)));
+      else output.error(`${output.colours.red("failed")}  ${displayPath(each)}: ${explainFailure(error)}`);
     }
   }
 }

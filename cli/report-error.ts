@@ -28,6 +28,12 @@ export function describeFailure(error: unknown): string {
   return [message, ...(message.endsWith(first) ? [] : [first]), ...places].join("\n");
 }
 
+/** A failure for people, with the way to mend it. */
+export function explainFailure(error: unknown): string {
+  const what = describeFailure(error);
+  return error instanceof NarunError ? withFix(what, solveOf(error)) : what;
+}
+
 /** A failure for programs. */
 export function failureOf(error: unknown): { code: string; message: string; solve?: string } {
   const message = messageOf(error);
@@ -41,13 +47,16 @@ function solveOf({ code, fields: { reason } }: NarunError): string {
   return errorEntry(isKnown ? reason : code).solve;
 }
 
-/** One line, unless the failure itself has several. */
 function explain(error: unknown, help: string): string {
   if (!(error instanceof NarunError)) {
     return `narun failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
   }
-  const what = `narun: ${describeFailure(error)}`;
   const fix = error.code === "USAGE" ? `See \`${help}\`.` : solveOf(error);
+  return withFix(`narun: ${describeFailure(error)}`, fix);
+}
+
+/** One line, unless the failure itself has several. */
+function withFix(what: string, fix: string): string {
   if (what.includes("\n")) return `${what}\n${fix}`;
   return `${what}${/[.?!]$/.test(what) ? "" : "."} ${fix}`;
 }

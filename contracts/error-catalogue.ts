@@ -221,6 +221,10 @@ export const errorCatalogue = {
     solve:
       "Use a Web-standard package instead. Functions of `mode: node` need a node that runs them: `narun nodes` shows what each runs.",
   },
+  NAME_TWICE: {
+    title: "Two folders are functions of one name",
+    solve: "Give one of them another name: `name:` in its narun.yaml.",
+  },
   NO_HANDLER: {
     title: "The entry exports no handler",
     solve: "Export a default function, a default object with `fetch`, or functions named after HTTP methods.",

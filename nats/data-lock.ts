@@ -12,11 +12,11 @@
  */
 import { createHash } from "node:crypto";
 import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { NarunError, parseJson } from "../contracts/index.ts";
 import { errnoOf } from "./errno.ts";
+import { makeOwnFolder } from "./own-folder.ts";
 import { endProcess, identifyProcess, isRunning, ProcessIdentitySchema } from "./process-identity.ts";
 
 export interface DataLock {
@@ -48,7 +48,7 @@ type LockRecord = z.infer<typeof RecordSchema>;
  */
 export async function lockDataDir(dataDir: string): Promise<DataLock> {
   const dir = resolve(dataDir);
-  await mkdir(dir, { recursive: true });
+  await makeOwnFolder(dir);
   const place = join(dir, LOCK_FILE);
   let record = acquire(place);
   let isHeld = true;

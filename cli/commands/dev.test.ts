@@ -51,7 +51,7 @@ test("a path is answered 503 until its first push is live, and 404 only where no
   while (!statuses.has(200)) statuses.add((await fetch(`${base}/hello`)).status);
   expect(statuses).not.toContain(404);
   await dev.shows(/^live {2}hello /m);
-  await dev.shows(/failed {2}The function does not build/);
+  await dev.shows(/failed {2}broken: The function does not build/);
   await eventually(async () => expect((await fetch(`${base}/broken`)).status).toBe(404));
 });
 
@@ -65,7 +65,7 @@ test("what does not build or start is shown, the old code goes on answering, and
   expect(await textOf(url)).toBe("one");
 
   await folder.write("hello/index.ts", "export default () => {\n  return new Response(;\n};\n");
-  await dev.shows(/failed {2}The function does not build: hello\/index\.ts:2:\d+: /);
+  await dev.shows(/failed {2}hello: The function does not build: hello\/index\.ts:2:\d+: /);
   expect(dev.stderr).toMatch(/^ {2}2 \| {3}return new Response\(;\n {4}\| +\^$/m);
   expect(await textOf(url)).toBe("one");
 
@@ -74,7 +74,7 @@ test("what does not build or start is shown, the old code goes on answering, and
     "const settings = undefined as any;\nexport default settings.handler;\n",
   );
   await dev.shows(
-    /failed {2}The new revision does not start.*'handler'\)\n +at index\.ts:2:\d+\nWhat was live/,
+    /failed {2}hello: The new revision does not start.*'handler'\)\n +at index\.ts:2:\d+\nCorrect .*\nWhat was live/,
   );
   expect(await textOf(url)).toBe("one");
 
@@ -87,7 +87,7 @@ test("what does not build or start is shown, the old code goes on answering, and
 
   await folder.write("hello/narun.yaml", "env:\n  - name: GREETING\n    valeu: Moin\n");
   await dev.shows(
-    /failed {2}narun\.yaml is not valid: [\s\S]*hello\/narun\.yaml:3: unknown key "valeu"; did you mean "value"\?/,
+    /failed {2}hello: narun\.yaml is not valid: [\s\S]*hello\/narun\.yaml:3: unknown key "valeu"; did you mean "value"\?/,
   );
   expect(await textOf(url)).toBe("Hello");
   await folder.write("hello/narun.yaml", "env:\n  - name: GREETING\n    value: Moin\n");
@@ -97,6 +97,18 @@ test("what does not build or start is shown, the old code goes on answering, and
   dev.kill("SIGINT");
   expect((await dev.ended).code).toBe(0);
   await allEnded(started);
+});
+
+test("a failure has its function and its fix; before anything was live, nothing is said to answer", async () => {
+  await using folder = await createWorkFolder({
+    "hello/index.ts": answering("hello"),
+    "hello/narun.yaml": "bindings:\n  - name: KEY\n    secret: api-key\n",
+  });
+  await using dev = startNarun(["dev", "hello", ...FREE_PORTS], { cwd: folder.dir });
+  await dev.shows(/failed {2}hello: The new revision does not start.*api-key.*narun secret set/);
+  await folder.write("hello/index.ts", "nonsense is not TypeScript\n");
+  await dev.shows(/failed {2}hello: The function does not build[\s\S]*\nCorrect the named place/);
+  expect(dev.stderr).not.toContain("What was live before");
 });
 
 test("tells scripts of every push and every failure in one line", async () => {

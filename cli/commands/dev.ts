@@ -1,19 +1,14 @@
 import type { Command } from "commander";
-import { type Build, pushBuild, watchFunction } from "../../builder/index.ts";
-import { shortRevision } from "../../contracts/index.ts";
 import { readLogs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { requireFunctions } from "../function-folders.ts";
-import { describeUrl, functionUrl } from "../gateway-url.ts";
-import { foldersByName, forDebugging, splitInspect } from "../inspect-option.ts";
+import { foldersByName, splitInspect } from "../inspect-option.ts";
 import { createLogView } from "../log-view.ts";
 import type { Output } from "../output.ts";
-import { describeFailure, failureOf } from "../report-error.ts";
-import { describeShadowed, findShadowedBeside } from "../shadowed-routes.ts";
 import { untilStopped } from "../until-stopped.ts";
+import { createWatchedFunctions } from "../watched-functions.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
-import { describeLive } from "./push.ts";
 
 export function addDevCommand(program: Command): void {
   const command = addWorldOptions(program.command("dev [dir]"))
@@ -50,7 +45,8 @@ async function runWatched(options: WorldOptions, folders: string[], stopped: Pro
     if (output.isJson) output.json(addressesOf(world));
     else showAddresses(output, world);
     output.note(output.colours.dim("Every save goes live; Ctrl-C stops everything.\n"));
-    const watches = folders.map((folder) => watchAndPush(folder, world, options, () => pushes.end(folder)));
+    const watched = createWatchedFunctions(world, options, (folder) => pushes.end(folder));
+    const watches = folders.map((folder) => watched.add(folder));
     await Promise.race([stopped, Promise.all([...watches, showLogs(world, output, signal)])]);
   } finally {
     await world.close();
@@ -68,47 +64,6 @@ function createFirstPushes(folders: string[]): { all: Promise<void>; end(folder:
       if (open.size === 0) resolve();
     },
   };
-}
-
-/** Every build goes live by the same way as `narun push`: what fails leaves the old revision running. */
-function watchAndPush(
-  folder: string,
-  world: World,
-  options: WorldOptions,
-  onFirst: () => void,
-): Promise<void> {
-  const { output, signal } = options;
-  // What others share keeps its own limits.
-  const isDebugged = options.inspect !== undefined && options.external === undefined;
-  const { bold, dim, red, yellow } = output.colours;
-  return watchFunction(folder, {
-    signal,
-    isMinified: options.inspect === undefined,
-    async onBuild(built: Build) {
-      const build = isDebugged ? forDebugging(built) : built;
-      const startedAt = performance.now();
-      const { name, routes } = build.config;
-      const { unchanged, answering } = await pushBuild(world.nats, build, { signal });
-      onFirst();
-      const url = functionUrl(world.gateway.httpUrl, routes);
-      const tookMs = Math.round(build.elapsedMs + performance.now() - startedAt);
-      const { revision } = build;
-      const shadowedRoutes = await findShadowedBeside(world.nats, name);
-      if (output.isJson)
-        return output.json({ name, revision, url, unchanged, answering, tookMs, shadowedRoutes });
-      output.line(
-        `${describeLive(output, answering)}  ${bold(name)}  ${shortRevision(revision)}  ${dim(`${tookMs} ms`)}  ${describeUrl(url, routes)}`,
-      );
-      for (const shadowed of shadowedRoutes) output.error(yellow(describeShadowed(shadowed)));
-    },
-    onError(error) {
-      onFirst();
-      if (signal.aborted) return;
-      if (output.isJson) return output.json({ folder, error: failureOf(error) });
-      const after = dim("What was live before goes on answering.");
-      output.error(`${red("failed")}  ${describeFailure(error)}\n${after}`);
-    },
-  });
 }
 
 async function showLogs(world: World, output: Output, signal: AbortSignal): Promise<void> {

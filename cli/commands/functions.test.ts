@@ -104,7 +104,8 @@ describe("build", () => {
     const { code, stdout, stderr } = await run(["build", "."]);
     expect(code).toBe(1);
     expect(stdout).toMatch(/^echo .*\n[\s\S]*^failing .*\n[\s\S]*^hello /m);
-    expect(stderr).toMatch(/broken\/index\.ts:1:35: [\s\S]*1 \| export default/);
+    expect(stderr).toMatch(/^failed {2}broken: .*broken\/index\.ts:1:35: [\s\S]*1 \| export default/);
+    expect(stderr).toMatch(/\nCorrect the named place in the source\.\n$/);
   });
 
   test("names the nearest key, and the line, of a misspelt one", async () => {

@@ -1,9 +1,9 @@
-import { relative } from "node:path";
 import type { Command } from "commander";
-import { type Build, buildFunction, findFunctions, pushBuild } from "../../builder/index.ts";
+import { type Build, buildFunction, displayPath, findFunctions, pushBuild } from "../../builder/index.ts";
 import { addExamples } from "../examples.ts";
+import { findNamesakes } from "../namesakes.ts";
 import type { Output } from "../output.ts";
-import { describeFailure, failureOf } from "../report-error.ts";
+import { explainFailure, failureOf } from "../report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
@@ -18,7 +18,7 @@ export function addUpCommand(program: Command): void {
       const options = resolveWorld(command, signal);
       try {
         const folders = (await Promise.all(dirs.map((dir) => findFunctions(dir)))).flat();
-        await runWorld(options, folders, stopped);
+        await runWorld(options, [...new Set(folders)], stopped);
       } catch (error) {
         // Whoever stops a start has what they want.
         if (!signal.aborted) throw error;
@@ -34,7 +34,7 @@ export function addUpCommand(program: Command): void {
 async function runWorld(options: WorldOptions, folders: string[], stopped: Promise<void>): Promise<void> {
   const { output, signal } = options;
   // Sources are built while the world starts.
-  const building = Promise.all(folders.map(buildFolder));
+  const building = buildAll(folders);
   const pushed = Promise.withResolvers<void>();
   const world = await startWorld({ ...options, firstPushes: pushed.promise });
   try {
@@ -58,11 +58,18 @@ interface Failure {
   error: unknown;
 }
 
+async function buildAll(folders: readonly string[]): Promise<(Build | Failure)[]> {
+  const namesakes = await findNamesakes(folders);
+  return Promise.all(
+    folders.map((folder) => {
+      const error = namesakes.get(folder);
+      return error === undefined ? buildFolder(folder) : { function: displayPath(folder), error };
+    }),
+  );
+}
+
 async function buildFolder(folder: string): Promise<Build | Failure> {
-  return buildFunction(folder).catch((error: unknown) => ({
-    function: relative("", folder) || folder,
-    error,
-  }));
+  return buildFunction(folder).catch((error: unknown) => ({ function: displayPath(folder), error }));
 }
 
 /** One function that does not build or start keeps no other from running. */
@@ -94,7 +101,7 @@ async function showWorld(output: Output, world: World, failures: Failure[]): Pro
   if (rows.length > 0) showFunctions(output, rows);
   else output.note("No functions yet. In another terminal: `narun init hello`, then `narun push hello`.");
   for (const { function: name, error } of failures) {
-    output.error(`\n${output.colours.red("failed")}  ${name}: ${describeFailure(error)}`);
+    output.error(`\n${output.colours.red("failed")}  ${name}: ${explainFailure(error)}`);
   }
   const callable =
     rows.find(({ name, url }) => name === "hello" && url !== null) ?? rows.find(({ url }) => url !== null);

@@ -1,0 +1,24 @@
+/** Folders in which narun keeps what it makes: data, keys, builds. Git does not see them, whatever the author thought of. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+
+const OWN_NAME = ".narun";
+
+/**
+ * Makes a folder with all above it. The `.narun` that it lies in gets a .gitignore of its own; elsewhere the folder itself
+ * gets one if it is new, as one that was there may have other files, too.
+ */
+export async function makeOwnFolder(path: string): Promise<void> {
+  const folder = resolve(path);
+  const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
+  const own = ownFolderAbove(folder) ?? (isNew ? folder : undefined);
+  if (own === undefined) return;
+  await writeFile(join(own, ".gitignore"), "*\n", { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+}
+
+function ownFolderAbove(folder: string): string | undefined {
+  if (basename(folder) === OWN_NAME) return folder;
+  return dirname(folder) === folder ? undefined : ownFolderAbove(dirname(folder));
+}
