@@ -60,16 +60,20 @@ describe("a service", () => {
     expect(foreign.taken[0]?.headers.Cookie).toBe("a=1; b=2");
   });
 
-  it("gets the request's id and deadline", async () => {
+  it("gets the request's id, and the time that is left to it", async () => {
     const facts = `export default (request, env, ctx) => Response.json([ctx.requestId, ctx.deadline]);`;
     await world.push("facts", facts);
     const caller = `
       export default async (request, env, ctx) => {
-        const found = await (await env.FACTS.fetch("/")).json();
-        return Response.json([found[0] === ctx.requestId, found[1] === ctx.deadline]);
+        const left = ctx.deadline - Date.now();
+        const [requestId, deadline] = await (await env.FACTS.fetch("/")).json();
+        return Response.json([requestId === ctx.requestId, deadline <= Date.now() + left]);
       };
     `;
-    await world.push("asks-facts", caller, { bindings: [{ name: "FACTS", service: "facts" }] });
+    await world.push("asks-facts", caller, {
+      bindings: [{ name: "FACTS", service: "facts" }],
+      limits: { timeoutMs: 10_000 },
+    });
     const answer = await world.call("/asks-facts");
     expect(JSON.parse(answer.text)).toEqual([true, true]);
   });

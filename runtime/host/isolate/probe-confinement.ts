@@ -11,6 +11,9 @@ export interface Confinement {
   failure?: string;
 }
 
+/** `PWD` is bubblewrap's. */
+const OWN_VARIABLES = ["PWD", ...Object.keys(HOST_ENVIRONMENT)];
+
 /** Runs in the confined process, and says what it may do. */
 const SCRIPT = `
   const may = process.permission;
@@ -22,7 +25,7 @@ const SCRIPT = `
   note("child processes", may?.has("child"));
   note("worker threads", may?.has("worker"));
   note("the inspector", may?.has("inspector"));
-  note("variables of the environment", Object.keys(process.env).some((name) => name !== "PWD" && !name.startsWith("MALLOC_")));
+  note("variables of the environment", Object.keys(process.env).some((name) => !${JSON.stringify(OWN_VARIABLES)}.includes(name)));
   console.log(JSON.stringify(allowed));
 `;
 
