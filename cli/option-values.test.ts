@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { METADATA_ADDRESSES } from "../contracts/index.ts";
-import { parseAddress, parseDuration, parsePairs, parsePort, resolveEgressDeny } from "./option-values.ts";
+import {
+  parseAddress,
+  parseDuration,
+  parsePairs,
+  parsePort,
+  resolveEgressDeny,
+  resolveTrustedProxies,
+} from "./option-values.ts";
 
 describe("parseAddress", () => {
   test.each([
@@ -78,5 +85,21 @@ describe("resolveEgressDeny", () => {
       /--egress-deny: "10.0.0.0\/99" is no/,
     );
     expect(() => resolveEgressDeny([], "http://x")).toThrow(/NARUN_EGRESS_DENY: a rule has no scheme/);
+  });
+});
+
+describe("resolveTrustedProxies", () => {
+  test("takes the option before the variable", () => {
+    expect(resolveTrustedProxies("10.0.0.0/8, ::1", "1.1.1.1")).toEqual(["10.0.0.0/8", "::1"]);
+    expect(resolveTrustedProxies(undefined, "1.1.1.1,")).toEqual(["1.1.1.1"]);
+    expect(resolveTrustedProxies("", "1.1.1.1")).toEqual([]);
+    expect(resolveTrustedProxies(undefined, undefined)).toBeUndefined();
+  });
+
+  test("names what is no network, and where it was said", () => {
+    expect(() => resolveTrustedProxies("10.0.0.0/8,proxy", undefined)).toThrow(
+      /--trusted-proxies takes .*, not "proxy"/,
+    );
+    expect(() => resolveTrustedProxies(undefined, "::1/200")).toThrow(/NARUN_TRUSTED_PROXIES takes /);
   });
 });

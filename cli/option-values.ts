@@ -1,4 +1,4 @@
-import { METADATA_ADDRESSES, NarunError, parseEgressRule } from "../contracts/index.ts";
+import { METADATA_ADDRESSES, NarunError, parseEgressRule, parseNetwork } from "../contracts/index.ts";
 
 /** `host:port`; port 0 picks a free one. Error: USAGE, naming the option. */
 export function parseAddress(text: string, option: string): { host: string; port: number } {
@@ -65,4 +65,23 @@ export function resolveEgressDeny(
     if (typeof parsed === "string") throw new NarunError("USAGE", { detail: `${source}: ${parsed}` });
   }
   return texts.includes("none") ? rules : [...METADATA_ADDRESSES, ...rules];
+}
+
+/**
+ * The networks of proxies that a gateway trusts, with commas between: the option, else NARUN_TRUSTED_PROXIES. Undefined:
+ * neither is there. Error: USAGE, naming which.
+ */
+export function resolveTrustedProxies(
+  given: string | undefined,
+  environment: string | undefined = process.env.NARUN_TRUSTED_PROXIES,
+): string[] | undefined {
+  const source = given === undefined ? "NARUN_TRUSTED_PROXIES" : "--trusted-proxies";
+  const networks = (given ?? environment)?.split(",").map((text) => text.trim());
+  const wrong = networks?.find((text) => text !== "" && parseNetwork(text) === undefined);
+  if (wrong !== undefined) {
+    throw new NarunError("USAGE", {
+      detail: `${source} takes addresses and networks (10.0.0.0/8,::1), not ${JSON.stringify(wrong)}`,
+    });
+  }
+  return networks?.filter((text) => text !== "");
 }

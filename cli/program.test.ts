@@ -60,6 +60,8 @@ describe("what is not used like this is told in one line, with the nearest that 
     [["up", "--nats-port", "70000"], "--nats-port takes a number up to 65535"],
     [["dev", "--log-level", "inof"], 'did you mean "info"?'],
     [["gateway", "--metrics", "localhost"], "--metrics takes HOST:PORT"],
+    [["gateway", "--lame-duck", "5"], "--lame-duck takes a duration like 30s"],
+    [["gateway", "--trusted-proxies", "proxy"], "--trusted-proxies takes addresses and networks"],
     [["node", "--name", "a b"], "--name takes"],
     [["node", "--label", "zone"], "--label takes KEY=VALUE"],
     [["invoke", "x", "--method", "a b"], "--method takes a word"],

@@ -82,7 +82,15 @@ const isIpv6 = (text: string) => z.ipv6().safeParse(text).success;
 const isNetworkV4 = (text: string) => z.cidrv4().safeParse(text).success;
 const isNetworkV6 = (text: string) => z.cidrv6().safeParse(text).success;
 
-function parseNetwork(host: string): { family: "ipv4" | "ipv6"; address: string; bits: number } | undefined {
+/** Of IPv4 or IPv6; an address is one of its own. */
+export interface Network {
+  family: "ipv4" | "ipv6";
+  address: string;
+  bits: number;
+}
+
+/** Reads an address or a network (CIDR); undefined: it is neither. */
+export function parseNetwork(host: string): Network | undefined {
   const [address = "", bits] = host.split("/");
   if (isIpv4(host)) return { family: "ipv4", address, bits: 32 };
   if (isIpv6(host)) return { family: "ipv6", address, bits: 128 };

@@ -11,6 +11,8 @@ export const headerNames = {
   requestId: "Narun-Request-Id",
   /** Epoch milliseconds after which nobody waits for the answer any more. */
   deadline: "Narun-Deadline",
+  /** Milliseconds from the sending on after which nobody waits any more; before the deadline, which is a time of day. */
+  timeout: "Narun-Timeout",
   /** The path as the client wrote it, percent-encoding kept. */
   rawPath: "Narun-Path",
   /** Comma-separated names of those header fields whose bytes are not UTF-8: they travel as the UTF-8 of their ISO-8859-1 reading. */

@@ -130,6 +130,11 @@ function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBod
         finish();
         sender.end(trailersOf(incoming));
       };
+      // A body that had come whole before it was read has told its end already: there was nobody yet to hear it.
+      if (incoming.readableEnded) {
+        sender.end(trailersOf(incoming));
+        return () => undefined;
+      }
       // The end of its connection ends the whole request, which whoever reads this hears first.
       const onClose = () => void finish();
       incoming.on("data", onData).on("end", onEnd).on("close", onClose);

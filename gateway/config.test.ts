@@ -50,6 +50,9 @@ routes:
     await expect(refused).rejects.toMatchObject({ code: "GATEWAY_CONFIG_INVALID" });
     await expect(refused).rejects.toThrow(/line 1: .*did you mean "server_addr"\?/);
     await expect(refused).rejects.toThrow(/line 4: .*did you mean "service"\?/);
+    await expect(read("trusted_proxies:\n  - 10.0.0.0/8\n  - proxy\n")).rejects.toThrow(
+      /line 3: .*an address/,
+    );
     await expect(refused).rejects.toThrow(/line 5: .*either `path` or `grpc`/);
   });
 

@@ -1,6 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { formatYamlIssues, messageOf, NameSchema, NarunError, parseYaml } from "../contracts/index.ts";
+import {
+  formatYamlIssues,
+  messageOf,
+  NameSchema,
+  NarunError,
+  parseNetwork,
+  parseYaml,
+} from "../contracts/index.ts";
 
 const CompatRouteSchema = z
   .strictObject({
@@ -22,6 +29,14 @@ const CompatConfigSchema = z.strictObject({
   grpc_addr: z.string().optional(),
   metrics_addr: z.string().optional(),
   request_timeout_seconds: z.number().positive().max(3_600).optional(),
+  /** Not of the original: see `trustedProxies` of the gateway. */
+  trusted_proxies: z
+    .array(
+      z
+        .string()
+        .refine((text) => parseNetwork(text) !== undefined, "an address or a network: 10.0.0.0/8, ::1"),
+    )
+    .optional(),
   routes: z.array(CompatRouteSchema).default([]),
 });
 

@@ -370,4 +370,16 @@ describe("the request's deadline", () => {
     expect(deadline).toBeGreaterThanOrEqual(before + 5_000);
     expect(deadline).toBeLessThanOrEqual(Date.now() + 5_000);
   });
+
+  it("travels as what is left of it when it is sent, too", async () => {
+    await using world = await startGatewayWorld({ specs: [specOf("fn", { limits: { timeoutMs: 5_000 } })] });
+    const node = await world.startNode();
+    const answering = call(`${world.url}/fn`);
+    await eventually(() => expect(world.gateway.counts().get("fn")?.held).toBe(1));
+    const instance = await node.start("fn", { revision: REVISION });
+    const heldMs = Number(/hold;dur=([\d.]+)/.exec(String((await answering).headers["server-timing"]))?.[1]);
+    const left = Number(instance.taken[0]?.headers?.get(headerNames.timeout)?.[0]);
+    expect(left).toBeLessThanOrEqual(5_001 - heldMs);
+    expect(left).toBeGreaterThan(0);
+  });
 });

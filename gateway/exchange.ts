@@ -8,6 +8,9 @@ import type { Upgrade } from "./websocket.ts";
 
 /** What every answer needs. */
 export interface AnswerOptions {
+  /** Whether connections are not kept any more, as others shall take what comes. */
+  isLeaving(): boolean;
+  /** Whether nothing new is taken, either. */
   isDraining(): boolean;
   metrics: Metrics;
 }
@@ -85,7 +88,7 @@ export function closeAfter(
 const BODY_REFUSED = 413;
 
 export function write(
-  { metrics, isDraining }: AnswerOptions,
+  { metrics, isLeaving }: AnswerOptions,
   { outgoing, method, requestId, pattern, startedMs }: Exchange,
   { status, headers, body }: GatewayResponse,
   cold: ColdTiming | undefined,
@@ -93,7 +96,7 @@ export function write(
   headers.push("X-Request-Id", requestId);
   if (cold !== undefined) headers.push("Server-Timing", serverTiming(cold));
   // A second `Connection` field would do no harm: both say the same.
-  if (isDraining()) headers.push("Connection", "close");
+  if (isLeaving()) headers.push("Connection", "close");
   outgoing.writeHead(status, headers);
   outgoing.end(method === "HEAD" ? undefined : body);
   metrics.answered(method, pattern, status, performance.now() - startedMs);

@@ -158,6 +158,44 @@ describe("a gateway that drains", () => {
     expect(await discoverServices(world.nats, { name: GATEWAY_SERVICE })).toEqual([]);
   });
 
+  it("goes on serving for a while before, and says that it leaves", async () => {
+    await using world = await startGatewayWorld({
+      specs: [specOf("fn")],
+      gateway: { metrics: { host: "127.0.0.1", port: 0 } },
+    });
+    const node = await world.startNode();
+    await node.start("fn", { revision: REVISION });
+    const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+    const other = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (const agent of [kept, other]) {
+      expect((await call(`${world.url}/fn`, { agent })).headers.connection).not.toBe("close");
+    }
+    const drained = world.gateway.drain({ graceMs: 20_000, lameDuckMs: 600_000 });
+    expect((await call(`${world.gateway.metricsUrl}/healthz`)).status).toBe(503);
+    for (const agent of [kept, undefined]) {
+      const answer = await call(`${world.url}/fn`, { method: "POST", ...(agent && { agent }) });
+      expect(answer).toMatchObject({ status: 200, text: "hello", headers: { connection: "close" } });
+    }
+    // The last one that is open.
+    other.destroy();
+    await drained;
+    await expect(call(world.url)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  it("serves no longer than it was told, whoever stays connected", async () => {
+    await using world = await startGatewayWorld();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    await call(`${world.url}/nowhere`, { agent });
+    await world.gateway.drain({ graceMs: 20_000, lameDuckMs: 100 });
+    await expect(call(world.url)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  it("does not wait for proxies where no connection is open", async () => {
+    await using world = await startGatewayWorld();
+    await world.gateway.drain({ graceMs: 20_000, lameDuckMs: 600_000 });
+    await expect(call(world.url)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
   it("answers what is left when its time is over", async () => {
     await using world = await startGatewayWorld({ specs: [specOf("slow"), specOf("asleep")] });
     const node = await world.startNode();

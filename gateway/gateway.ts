@@ -1,6 +1,8 @@
 /**
  * Puts the gateway together, and takes it apart in this order:
  *
+ * 0  For `lameDuckMs` it serves as before, and says that it leaves: `/healthz` is 503, answers have `Connection: close`.
+ *    Proxies go to other gateways meanwhile, so that nothing of theirs is refused (lame-duck.ts).
  * 1  Requests on connections that are kept alive get 503 GATEWAY_DRAINING and `Connection: close`; new connections and new
  *    requests over NATS are not taken any more.
  * 2  What is in flight or held is finished, for `graceMs` at most. Functions whose answers stream hear of it soon
@@ -25,11 +27,13 @@ import { aborted } from "./aborted.ts";
 import type { CompatConfig } from "./config.ts";
 import { createDemand } from "./demand.ts";
 import { Dispatcher } from "./dispatch.ts";
+import { trustIn } from "./forwarded.ts";
 import { createGathering } from "./gathering.ts";
 import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
 import { createHttpServer } from "./http.ts";
 import { createInstances } from "./instances.ts";
 import { createInvokeEndpoint } from "./invoke.ts";
+import { untilLeft } from "./lame-duck.ts";
 import { type Address, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { createMetrics, createMetricsServer } from "./metrics.ts";
@@ -51,6 +55,11 @@ export interface GatewayOptions {
   hold?: Partial<HoldLimits> & { holdMs?: number };
   /** From arrival to answer, for services without a spec. Default: the config's `request_timeout_seconds`, else 30,000. */
   defaultTimeoutMs?: number;
+  /**
+   * Addresses and networks (CIDR) of proxies that are believed who the client is, and what it asked for. Default: those of
+   * the configuration.
+   */
+  trustedProxies?: readonly string[];
   log: Log;
 }
 
@@ -60,8 +69,11 @@ export interface Gateway {
   readonly metricsUrl: string | undefined;
   /** The requests that are here, by service: held for want of a consumer, or with one. */
   counts(): Map<string, { held: number; inFlight: number }>;
-  /** Takes nothing new, finishes what it has, for `graceMs` at most, and closes. */
-  drain(options: { graceMs: number }): Promise<void>;
+  /**
+   * Says for `lameDuckMs` that it leaves (default 0; shorter where no connection is open), then takes nothing new, finishes
+   * what it has, for `graceMs` at most, and closes.
+   */
+  drain(options: { graceMs: number; lameDuckMs?: number }): Promise<void>;
   /** Closes at once; what is left is answered with an error. */
   close(): Promise<void>;
 }
@@ -74,7 +86,8 @@ const VERSION = "1.0.0";
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { nats, log } = options;
   warnOfGrpcRoutes(options.config, log);
-  const state = { isDraining: false };
+  const isTrusted = trustIn(options.trustedProxies ?? options.config?.trusted_proxies ?? []);
+  const state = { isLeaving: false, isDraining: false };
   const parts = createParts(options);
   const { specs, specOf, metrics, dispatcher, defaultTimeoutMs, routes } = parts;
   const isDraining = () => state.isDraining;
@@ -85,11 +98,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...common,
     gathering: parts.gathering,
     routes,
+    isLeaving: () => state.isLeaving,
     isDraining,
     metrics,
     webSockets,
+    isTrusted,
   });
-  const isHealthy = () => nats.state === "connected" && !state.isDraining;
+  const isHealthy = () => nats.state === "connected" && !state.isLeaving;
   const metricsServer = createMetricsServer(metrics, isHealthy);
 
   const watching = new AbortController();
@@ -122,7 +137,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log.info({ http: httpUrl, metrics: metricsUrl }, "the gateway takes requests");
 
     let drained: Promise<void> | undefined;
-    const drain = async (graceMs: number) => {
+    const drain = async (graceMs: number, lameDuckMs: number) => {
+      state.isLeaving = true;
+      if (lameDuckMs > 0) await untilLeft(server, lameDuckMs);
       state.isDraining = true;
       webSockets.drain();
       await finishRequests({ server, service, dispatcher, log, graceMs });
@@ -134,8 +151,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       httpUrl,
       metricsUrl,
       counts: () => dispatcher.counts(),
-      drain: ({ graceMs }) => (drained ??= drain(graceMs)),
-      close: () => (drained ??= drain(0)),
+      drain: ({ graceMs, lameDuckMs = 0 }) => (drained ??= drain(graceMs, lameDuckMs)),
+      close: () => (drained ??= drain(0, 0)),
     };
   } catch (error) {
     tearDown();

@@ -23,8 +23,11 @@ export interface HttpOptions extends ServeOptions {
   log: Log;
 }
 
-/** Longer than proxies keep theirs: a connection that is closed under a request that is on its way would lose it. */
-const KEEP_ALIVE_MS = 75_000;
+/**
+ * Longer than proxies keep theirs (Caddy 2 min, nginx 1 min): a connection that is closed under a request that is on its
+ * way loses it.
+ */
+const KEEP_ALIVE_MS = 150_000;
 
 export function createHttpServer(options: HttpOptions): Server {
   const app = new Hono<{ Bindings: HttpBindings }>();

@@ -62,6 +62,17 @@ describe("a request over NATS", () => {
     expect(taken.headers?.get("X-Tag")).toEqual(["one"]);
   });
 
+  it("is waited for as long as its sender says is left, whatever time of day that one has", async () => {
+    const absurd = String(Date.now() - 3_600_000);
+    const reply = await invoke("fn", "ping", [
+      [headerNames.deadline, absurd],
+      [headerNames.timeout, "9000"],
+    ]);
+    expect(reply.text()).toBe("ping");
+    expect(Number(taken.headers?.get(headerNames.timeout)?.[0])).toBeLessThanOrEqual(9_000);
+    expect(Number(taken.headers?.get(headerNames.deadline)?.[0])).toBeGreaterThan(Date.now());
+  });
+
   it("fails as HTTP and as NATS Micro where nothing can run the function", async () => {
     // Whose hold is so short that it may be over before anybody could join: nobody does.
     await using empty = await startGatewayWorld({

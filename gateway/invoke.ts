@@ -1,5 +1,12 @@
 import { type ErrorCode, type FunctionSpec, headerNames, subjects } from "../contracts/index.ts";
-import { type Headers, headerValue, type Message, type MicroEndpoint, type Nats } from "../nats/index.ts";
+import {
+  type Headers,
+  headerValue,
+  type Message,
+  type MicroEndpoint,
+  type Nats,
+  timeLeftOf,
+} from "../nats/index.ts";
 import { maxMessageBody } from "./body.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { type Destination, failureResponse } from "./gateway-response.ts";
@@ -41,7 +48,8 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
     call?.close();
     done(error);
   };
-  const headers = headersOf(message, service, options);
+  const timeoutMs = timeoutOf(message, spec, options);
+  const headers = headersOf(message, service, timeoutMs);
   const requestId = headerValue(headers, headerNames.requestId) ?? "";
   const destination = { service, spec };
   const refuse = (code: ErrorCode) =>
@@ -62,7 +70,7 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
     }),
     streams: call !== undefined,
     isRepeatable: isRepeatable(headerValue(headers, headerNames.method) ?? "", headers),
-    deadlineAt: Number(headerValue(headers, headerNames.deadline)),
+    endsAtMs: performance.now() + timeoutMs,
     settle(outcome) {
       if (outcome.kind !== "stream") return finish(reply(message, outcome, requestId, destination));
       call?.respond(new Map(outcome.message.headers ?? []), outcome.body, () => finish());
@@ -70,8 +78,17 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
   });
 }
 
+function timeoutOf(
+  { headers }: Message,
+  spec: FunctionSpec | undefined,
+  { defaultTimeoutMs }: InvokeOptions,
+): number {
+  const mostMs = spec?.limits.timeoutMs ?? defaultTimeoutMs;
+  return Math.max(0, Math.min(timeLeftOf(headers) ?? mostMs, mostMs));
+}
+
 /** The request's headers, with what a handler relies on filled in. */
-function headersOf(message: Message, service: string, { specOf, defaultTimeoutMs }: InvokeOptions): Headers {
+function headersOf(message: Message, service: string, timeoutMs: number): Headers {
   const headers: Headers = new Map(message.headers ?? []);
   const defaults: [string, string][] = [
     [headerNames.method, message.data.length > 0 ? "POST" : "GET"],
@@ -82,10 +99,7 @@ function headersOf(message: Message, service: string, { specOf, defaultTimeoutMs
     [headerNames.requestId, crypto.randomUUID()],
   ];
   for (const [name, value] of defaults) if (!headers.has(name)) headers.set(name, [value]);
-
-  const latest = Date.now() + (specOf(service)?.limits.timeoutMs ?? defaultTimeoutMs);
-  const asked = Number(headerValue(headers, headerNames.deadline) ?? Number.NaN);
-  headers.set(headerNames.deadline, [String(Number.isFinite(asked) ? Math.min(asked, latest) : latest)]);
+  headers.set(headerNames.deadline, [String(Date.now() + timeoutMs)]);
   return headers;
 }
 

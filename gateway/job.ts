@@ -24,8 +24,8 @@ export interface DispatchRequest {
   rest?: BodyRest | undefined;
   /** Whether it may run twice. */
   isRepeatable: boolean;
-  /** Epoch milliseconds. */
-  deadlineAt: number;
+  /** When nobody waits for the answer any more, by `performance.now()`. */
+  endsAtMs: number;
   settle(outcome: Outcome): void;
 }
 
@@ -123,7 +123,7 @@ export function createJob(request: DispatchRequest, order: number, onDeadline: (
     order,
     bytes: request.data.length + OVERHEAD_BYTES,
     isStreamed: request.rest !== undefined,
-    deadlineTimer: setTimeout(onDeadline, request.deadlineAt - Date.now()),
+    deadlineTimer: setTimeout(onDeadline, Math.max(0, request.endsAtMs - performance.now())),
     phase: { kind: "new" },
     sends: 0,
     hasTriedShared: false,

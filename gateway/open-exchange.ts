@@ -1,9 +1,9 @@
 import { headerNames } from "../contracts/index.ts";
-import { Asking } from "../nats/index.ts";
+import { Asking, timeLeftUntil } from "../nats/index.ts";
 import type { DispatcherOptions, Job, Target } from "./job.ts";
 
 /**
- * Says in the request's headers that streams are taken; of others than our own instances nobody knows. `onBodyOver` is
+ * Says in the request's headers how long its answer is waited for, and that streams are taken; of others than our own instances nobody knows. `onBodyOver` is
  * called when nothing of the request's body is left to be sent.
  */
 export function openExchange(
@@ -13,6 +13,7 @@ export function openExchange(
   onBodyOver: () => void,
 ): Asking | undefined {
   const { headers, rest } = request;
+  headers.set(headerNames.timeout, [timeLeftUntil(request.endsAtMs)]);
   headers.delete(headerNames.stream);
   headers.delete(headerNames.body);
   if (target === "shared" || !request.streams) return undefined;

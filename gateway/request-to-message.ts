@@ -7,6 +7,7 @@ import {
   toWireValue,
 } from "../contracts/index.ts";
 import { appendHeader, type Headers } from "../nats/index.ts";
+import { clientOf, FORWARDED_FIELDS, type IsTrusted } from "./forwarded.ts";
 import { decodePath, type RequestTarget } from "./request-path.ts";
 
 /** An HTTP request, as the header mode of the wire needs it. */
@@ -17,31 +18,33 @@ export interface RequestFacts {
   rawHeaders: readonly string[];
   remoteAddress: string;
   remotePort: number;
+  isTrusted: IsTrusted;
   requestId: string;
-  /** Epoch milliseconds. */
-  deadlineAt: number;
+  /** How long its answer is waited for. */
+  timeoutMs: number;
 }
 
 /** The headers of the NATS message that carries a request (header mode; see `docs/wire.md`). */
 export function toMessageHeaders(facts: RequestFacts): Headers {
   const headers: Headers = new Map();
-  const client = copyClientHeaders(headers, facts.rawHeaders);
+  const copied = copyClientHeaders(headers, facts.rawHeaders);
   const { remoteAddress, remotePort, target } = facts;
   const address = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress;
 
-  headers.set("X-Forwarded-For", [
-    client.forwardedFor === undefined ? remoteAddress : `${client.forwardedFor}, ${remoteAddress}`,
-  ]);
-  headers.set("X-Forwarded-Proto", ["http"]);
-  headers.set("X-Forwarded-Host", [client.host]);
+  const client = clientOf(remoteAddress, copied.forwarded, facts.isTrusted);
+  const host = client.host ?? copied.host;
+
+  headers.set("X-Forwarded-For", [client.address]);
+  headers.set("X-Forwarded-Proto", [client.scheme]);
+  headers.set("X-Forwarded-Host", [host]);
   headers.set(headerNames.method, [facts.method]);
   headers.set(headerNames.path, [decodePath(target.rawPath)]);
   headers.set(headerNames.query, [target.query]);
-  headers.set(headerNames.host, [client.host]);
+  headers.set(headerNames.host, [host]);
   headers.set(headerNames.remoteAddress, [`${address}:${remotePort}`]);
   headers.set(headerNames.rawPath, [target.rawPath]);
   headers.set(headerNames.requestId, [facts.requestId]);
-  headers.set(headerNames.deadline, [String(facts.deadlineAt)]);
+  headers.set(headerNames.deadline, [String(Date.now() + facts.timeoutMs)]);
   encodeValues(headers);
   return headers;
 }
@@ -53,41 +56,40 @@ export function isRepeatable(method: string, headers: Headers): boolean {
   return IDEMPOTENT.has(method) || headers.has("Idempotency-Key");
 }
 
-interface ClientFacts {
+interface CopiedFacts {
   host: string;
-  forwardedFor: string | undefined;
+  forwarded: Map<string, string>;
 }
 
-function copyClientHeaders(headers: Headers, rawHeaders: readonly string[]): ClientFacts {
-  const client: ClientFacts = { host: "", forwardedFor: undefined };
+function copyClientHeaders(headers: Headers, rawHeaders: readonly string[]): CopiedFacts {
+  const facts: CopiedFacts = { host: "", forwarded: new Map() };
   let connection = "";
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const { canonical, fate } = classify(rawHeaders[index] ?? "");
     const value = rawHeaders[index + 1] ?? "";
     if (fate === "travels") appendHeader(headers, canonical, value);
-    else if (fate === "host") client.host ||= value;
+    else if (fate === "host") facts.host ||= value;
     else if (fate === "connection") connection += `,${value}`;
-    else if (fate === "forwarded-for") {
-      client.forwardedFor = client.forwardedFor === undefined ? value : `${client.forwardedFor}, ${value}`;
+    else if (fate === "forwarded") {
+      const before = facts.forwarded.get(canonical);
+      facts.forwarded.set(canonical, before === undefined ? value : `${before},${value}`);
     }
   }
   // The usual values name no other field: `keep-alive`, `close`.
   if (connection !== "") {
     for (const name of connection.split(",")) headers.delete(canonicalHeaderName(name.trim()));
   }
-  return client;
+  return facts;
 }
 
-type Fate = "travels" | "dropped" | "host" | "connection" | "forwarded-for";
-
-/** What the gateway sets itself, or has answered itself, whatever a client says. */
-const SET_HERE = new Set(["x-forwarded-proto", "x-forwarded-host", "expect"]);
+type Fate = "travels" | "dropped" | "host" | "connection" | "forwarded";
 
 function fateOf(lower: string): Fate {
   if (lower === "host") return "host";
   if (lower === "connection") return "connection";
-  if (lower === "x-forwarded-for") return "forwarded-for";
-  return isHopByHopHeader(lower) || isReservedHeader(lower) || SET_HERE.has(lower) ? "dropped" : "travels";
+  if (FORWARDED_FIELDS.has(lower)) return "forwarded";
+  // The gateway has answered `Expect` itself.
+  return isHopByHopHeader(lower) || isReservedHeader(lower) || lower === "expect" ? "dropped" : "travels";
 }
 
 interface FieldClass {

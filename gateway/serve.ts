@@ -9,6 +9,7 @@ import type { Nats } from "../nats/index.ts";
 import { type Body, maxMessageBody, readBody } from "./body.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { type AnswerOptions, closeAfter, type Exchange, refuse, serverTiming, write } from "./exchange.ts";
+import type { IsTrusted } from "./forwarded.ts";
 import { failureResponse, type GatewayResponse, problemResponse } from "./gateway-response.ts";
 import type { Gathering } from "./gathering.ts";
 import type { Outcome } from "./job.ts";
@@ -28,6 +29,7 @@ export interface ServeOptions extends AnswerOptions {
   /** For services without a spec. */
   defaultTimeoutMs: number;
   webSockets: WebSockets;
+  isTrusted: IsTrusted;
 }
 
 export async function serve(options: ServeOptions, exchange: Exchange): Promise<void> {
@@ -86,7 +88,7 @@ interface Dispatched {
 }
 
 function dispatch(
-  { dispatcher, specOf, defaultTimeoutMs }: ServeOptions,
+  { dispatcher, specOf, defaultTimeoutMs, isTrusted }: ServeOptions,
   exchange: Exchange,
   { service }: RouteEntry,
   target: RequestTarget,
@@ -97,15 +99,16 @@ function dispatch(
   const spec = specOf(service);
   // A streamed body may take its time: the instance begins to count when it has come (docs/limits.md).
   const bodyMs = body.kind === "stream" ? (spec?.limits.streamMs ?? 0) : 0;
-  const deadlineAt = Date.now() + bodyMs + (spec?.limits.timeoutMs ?? defaultTimeoutMs);
+  const timeoutMs = bodyMs + (spec?.limits.timeoutMs ?? defaultTimeoutMs);
   const headers = toMessageHeaders({
     method,
     target,
     rawHeaders,
     remoteAddress: socket.remoteAddress ?? "",
     remotePort: socket.remotePort ?? 0,
+    isTrusted,
     requestId,
-    deadlineAt,
+    timeoutMs,
   });
   if (exchange.upgrade !== undefined) headers.set(headerNames.upgrade, ["websocket"]);
   const { promise, resolve } = Promise.withResolvers<Outcome | undefined>();
@@ -116,7 +119,7 @@ function dispatch(
     ...(body.kind === "whole" ? { data: body.data } : { data: body.first, rest: body.rest }),
     streams: true,
     isRepeatable: isRepeatable(method, headers),
-    deadlineAt,
+    endsAtMs: performance.now() + timeoutMs,
     settle: resolve,
   });
   const cancel = () => {
@@ -154,7 +157,7 @@ function writeStreamed(
   }
   head.headers.push("X-Request-Id", requestId);
   if (cold !== undefined) head.headers.push("Server-Timing", serverTiming(cold));
-  if (isUnread || options.isDraining()) head.headers.push("Connection", "close");
+  if (isUnread || options.isLeaving()) head.headers.push("Connection", "close");
   writeStream(outgoing, head, body);
   options.metrics.answered(method, pattern, head.status, performance.now() - startedMs);
 }

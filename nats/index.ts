@@ -52,3 +52,4 @@ export { createPeers, type Peers } from "./streams/peers.ts";
 export { createStreamPresence, type StreamPresence } from "./streams/presence.ts";
 export { type StreamEnd, StreamReceiver } from "./streams/receiver.ts";
 export { StreamSender, type StreamSenderOptions } from "./streams/sender.ts";
+export { timeLeftOf, timeLeftUntil } from "./time-left.ts";

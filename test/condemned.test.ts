@@ -10,7 +10,7 @@ it("an instance that met its limit is replaced while its other requests finish",
   const source = `
     export default async ({ url }: Request) => {
       if (url.endsWith("?bad")) for (;;);
-      if (url.endsWith("?slow")) await new Promise((resolve) => setTimeout(resolve, 2_000));
+      if (url.endsWith("?slow")) await new Promise((resolve) => setTimeout(resolve, 4_000));
       return new Response("good");
     };
   `;

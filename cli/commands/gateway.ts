@@ -3,7 +3,7 @@ import { type CompatConfig, readGatewayConfig, startGateway } from "../../gatewa
 import { connectNats } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { createLog, logHandlerErrors } from "../log.ts";
-import { parseAddress } from "../option-values.ts";
+import { parseAddress, parseDuration, resolveTrustedProxies } from "../option-values.ts";
 import { createOutput } from "../output.ts";
 import { type CommonOptions, resolveNats } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";
@@ -13,6 +13,8 @@ interface GatewayOptions extends CommonOptions {
   config?: string;
   http?: string;
   metrics?: string;
+  trustedProxies?: string;
+  lameDuck: string;
   logLevel?: string;
 }
 
@@ -27,6 +29,15 @@ export function addGatewayCommand(program: Command): void {
     .option("--config <file>", "config.yaml of the original gateway: addresses and static routes")
     .option("--http <address>", `HOST:PORT for requests (default ${DEFAULT_HTTP})`)
     .option("--metrics <address>", `HOST:PORT for metrics (default ${DEFAULT_METRICS})`)
+    .option(
+      "--trusted-proxies <networks>",
+      "addresses and networks (CIDR), commas between, of proxies whose X-Forwarded-* and Forwarded count (NARUN_TRUSTED_PROXIES)",
+    )
+    .option(
+      "--lame-duck <duration>",
+      "how long it goes on serving once it is stopped, so that proxies go elsewhere; no longer than connections are open",
+      "5s",
+    )
     .option("--log-level <level>", "debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: info)")
     .action((_options: object, command: Command) => runGateway(command.optsWithGlobals<GatewayOptions>()));
   addExamples(command, [
@@ -41,6 +52,8 @@ async function runGateway(options: GatewayOptions): Promise<void> {
   const { stopped } = untilStopped();
   const config = options.config === undefined ? undefined : await readGatewayConfig(options.config);
   const addresses = resolveAddresses(options, config);
+  const trustedProxies = resolveTrustedProxies(options.trustedProxies);
+  const lameDuckMs = parseDuration(options.lameDuck, "--lame-duck");
   const nats = await connectNats({
     ...(config?.nats_url === undefined ? {} : { url: config.nats_url }),
     ...resolveNats(options),
@@ -48,13 +61,19 @@ async function runGateway(options: GatewayOptions): Promise<void> {
     ...logHandlerErrors(log),
   });
   try {
-    const gateway = await startGateway({ nats, log, ...addresses, ...(config && { config }) });
+    const gateway = await startGateway({
+      nats,
+      log,
+      ...addresses,
+      ...(config && { config }),
+      ...(trustedProxies && { trustedProxies }),
+    });
     const { httpUrl: http, metricsUrl: metrics } = gateway;
     if (output.isJson) output.json({ http, metrics: metrics ?? null, nats: nats.url });
     else output.line(`http     ${http}\nmetrics  ${metrics}/metrics\nnats     ${nats.url}`);
     boundYoungGeneration();
     await stopped;
-    await gateway.drain({ graceMs: DRAIN_GRACE_MS });
+    await gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs });
   } finally {
     await nats.close();
   }

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
@@ -10,6 +10,7 @@ import { narun, startNarun } from "../testing/narun.ts";
 import { answering, createWorkFolder, type WorkFolder } from "../testing/work-folder.ts";
 
 const PORTS = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
+const SOON = ["--lame-duck", "0s"];
 
 let server: TestNats;
 let folder: WorkFolder;
@@ -37,7 +38,7 @@ test("a push without a node says that nothing has tried it; gateway and node the
   });
   expect((await narun(["invoke", "hello", ...at])).stderr).toMatch(/^narun: [^\n]*no gateway runs[^\n]*\n$/);
 
-  await using gateway = startNarun(["gateway", "--json", "--log-level", "warn", ...PORTS, ...at]);
+  await using gateway = startNarun(["gateway", "--json", "--log-level", "warn", ...SOON, ...PORTS, ...at]);
   const [line] = await gateway.shows(/^\{.*\}$/m);
   const { http, metrics } = JSON.parse(line);
   expect((await fetch(`${metrics}/healthz`)).status).toBe(200);
@@ -90,6 +91,7 @@ describe("narun gateway", () => {
     await using gateway = startNarun([
       "gateway",
       ...config,
+      ...SOON,
       "--metrics",
       "127.0.0.1:0",
       "--log-level",
@@ -104,6 +106,31 @@ describe("narun gateway", () => {
     expect((await fetch(`${http}/other`)).status).toBe(404);
     gateway.kill("SIGTERM");
     expect((await gateway.ended).code).toBe(0);
+  });
+
+  test("goes on serving while proxies are connected once it is stopped; a second signal ends it at once", async () => {
+    await using gateway = startNarun([
+      "gateway",
+      "--json",
+      "--lame-duck",
+      "1h",
+      ...PORTS,
+      "--nats",
+      server.url,
+    ]);
+    const { http, metrics } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
+    const { port, hostname } = new URL(http);
+    const kept = connect(Number(port), hostname);
+    await once(kept, "connect");
+    gateway.kill("SIGTERM");
+    await eventually(async () => expect((await fetch(`${metrics}/healthz`)).status).toBe(503));
+    const answer = await fetch(`${http}/other`);
+    expect([answer.status, answer.headers.get("connection")]).toEqual([404, "close"]);
+    // Signals of one moment count as one.
+    const again = setInterval(() => gateway.kill("SIGTERM"), 200);
+    expect((await gateway.ended).code).toBe(1);
+    clearInterval(again);
+    kept.destroy();
   });
 
   test("names the line and the nearest key of a wrong configuration", async () => {

@@ -6,7 +6,14 @@ import {
   nodeBoundsArguments,
   resolveNodeBounds,
 } from "../node-bounds.ts";
-import { collect, parseAddress, parsePort, resolveEgressDeny } from "../option-values.ts";
+import {
+  collect,
+  parseAddress,
+  parseDuration,
+  parsePort,
+  resolveEgressDeny,
+  resolveTrustedProxies,
+} from "../option-values.ts";
 import { createOutput, type Output } from "../output.ts";
 import { type CommonOptions, resolveNats } from "../session.ts";
 import type { World, WorldOptions } from "./world.ts";
@@ -18,6 +25,8 @@ interface WorldFlags extends CommonOptions, NodeBoundsFlags {
   natsPort: string;
   dataDir: string;
   egressDeny?: string[];
+  trustedProxies?: string;
+  lameDuck: string;
   logLevel?: string;
 }
 
@@ -34,6 +43,15 @@ export function addWorldOptions(command: Command): Command {
         "--egress-deny <rule>",
         "an address, network or name that no function may reach; may be given more than once (NARUN_EGRESS_DENY)",
         collect,
+      )
+      .option(
+        "--trusted-proxies <networks>",
+        "addresses and networks (CIDR), commas between, of proxies whose X-Forwarded-* and Forwarded count (NARUN_TRUSTED_PROXIES)",
+      )
+      .option(
+        "--lame-duck <duration>",
+        "how long the gateway goes on serving once it is stopped, where proxies have others to go to",
+        "0s",
       )
       .option("--data-dir <dir>", "where everything is kept", ".narun/data")
       .option(
@@ -56,6 +74,8 @@ export function resolveWorld(command: Command, signal: AbortSignal): WorldOption
     natsPort: parsePort(flags.natsPort, "--nats-port"),
     dataDir: flags.dataDir,
     egressDeny: flags.egressDeny ?? [],
+    lameDuckMs: parseDuration(flags.lameDuck, "--lame-duck"),
+    trustedProxies: resolveTrustedProxies(flags.trustedProxies) ?? [],
     nodeArguments: nodeBoundsArguments(flags),
     output: createOutput(flags),
     log: createLog(flags.logLevel, "warn"),

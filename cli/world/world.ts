@@ -35,6 +35,10 @@ export interface WorldOptions {
   dataDir: string;
   /** Rules for the node's deny list, as they were given. */
   egressDeny: readonly string[];
+  /** How long the gateway goes on serving at the end. */
+  lameDuckMs: number;
+  /** Networks of proxies that the gateway trusts. */
+  trustedProxies: readonly string[];
   /** More arguments of `narun node`. */
   nodeArguments: readonly string[];
   /** Where debuggers may attach. Default: nowhere. */
@@ -108,7 +112,7 @@ async function startInOrder(
   const [node, gateway] = await startParts(options, nats, { natsUrl: url, ...creds });
   endings.push(endWithProcess(() => node.kill()));
   endings.push(() => node.close());
-  endings.push(() => gateway.drain({ graceMs: DRAIN_GRACE_MS }));
+  endings.push(() => gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs: options.lameDuckMs }));
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();
   return { nats, natsUrl: url, gateway, inspectAddress: node.inspectAddress };
@@ -116,7 +120,7 @@ async function startInOrder(
 
 /** Gateway and node-runner start side by side; where one fails the other ends. */
 async function startParts(
-  { http, metrics, dataDir, egressDeny, nodeArguments, inspect, log, signal }: WorldOptions,
+  { http, metrics, dataDir, egressDeny, trustedProxies, nodeArguments, inspect, log, signal }: WorldOptions,
   nats: Nats,
   login: { natsUrl: string; credsFile?: string },
 ): Promise<[NodeProcess, Gateway]> {
@@ -132,7 +136,7 @@ async function startParts(
       log,
       signal,
     }),
-    startGateway({ nats, http, metrics, log }),
+    startGateway({ nats, http, metrics, trustedProxies, log }),
   ]);
   if (node.status === "fulfilled" && gateway.status === "fulfilled") return [node.value, gateway.value];
   if (node.status === "fulfilled") await node.value.close();

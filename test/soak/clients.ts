@@ -35,7 +35,7 @@ export function startClients({ http, random, versions, onExchange }: ClientsOpti
     const { method, url } = call;
     const sentAt = performance.now();
     const outcome = await client.send({ ...call, id });
-    const what = `${method} ${url.slice(http.length)}`;
+    const what = `${method} ${url.slice(http.length)}, ${call.body?.length ?? 0} bytes,`;
     onExchange({ what, id, isIdempotent: method !== "POST", sentAt, endedAt: performance.now(), outcome });
     return outcome;
   };

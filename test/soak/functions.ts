@@ -28,7 +28,7 @@ const echo = `
 const store = `
   const keyOf = (request) => new URL(request.url).pathname.split("/").at(-1);
   export const PUT = async (request, env) => {
-    const { size } = await env.STORE.put(keyOf(request), request.body);
+    const { size } = await env.STORE.put(keyOf(request), request.body ?? new Uint8Array(0));
     return Response.json({ size });
   };
   export const GET = async (request, env) => {

@@ -84,7 +84,7 @@ function makeSnapshot(script: string): Promise<Uint8Array> {
     const maker = fileURLToPath(new URL(`./make-snapshot${SOURCE_EXTENSION}`, import.meta.url));
     const child = spawn(process.execPath, ["--no-node-snapshot", maker], {
       stdio: ["pipe", "pipe", "pipe"],
-      env: {},
+      env: { TZ: "UTC" },
     });
     const output: Buffer[] = [];
     const errors: Buffer[] = [];

@@ -131,6 +131,8 @@ export const HOST_ENVIRONMENT: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: "4",
   MALLOC_MMAP_THRESHOLD_: "32768",
   MALLOC_TRIM_THRESHOLD_: "4194304",
+  // A function sees the same zone on every node, whatever the machine's is: Date and Intl read this one.
+  TZ: "UTC",
 };
 
 /** Pages of a WebAssembly memory. */

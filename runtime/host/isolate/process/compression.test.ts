@@ -4,10 +4,10 @@ import { createCompressionOperations } from "./compression.ts";
 import type { CallContext, HostOperations } from "./host-calls.ts";
 
 /** A call of a request that is open until `request` is set to undefined. */
-function createContext(): CallContext & { request: { id: string; deadline: number } | undefined } {
+function createContext(): CallContext & { request: { id: string; endsAtMs: number } | undefined } {
   return {
     owner: 1,
-    request: { id: "r1", deadline: 0 },
+    request: { id: "r1", endsAtMs: 0 },
     signal: new AbortController().signal,
     streams: {} as CallContext["streams"],
   };

@@ -12,8 +12,8 @@ import type { IsolateStreams } from "./isolate-streams.ts";
 export interface CallContext {
   /** The request on whose behalf it is called; 0: nobody's. */
   owner: number;
-  /** That request, while it is open. */
-  readonly request: { id: string; deadline: number } | undefined;
+  /** That request, while it is open, and when its answer is waited for no more, by `performance.now()`. */
+  readonly request: { id: string; endsAtMs: number } | undefined;
   /** Aborted when the isolate cancels the call, or ends. */
   signal: AbortSignal;
   streams: IsolateStreams;

@@ -41,7 +41,7 @@ describe("the words for a limit", () => {
 });
 
 describe("the words for an answer that did not come", () => {
-  const request = { takenAt: 1_000, deadline: 1_400, hops: 0 };
+  const request = { timeoutMs: 400, hops: 0 };
 
   it("say what of its time was over when the request came, or what its caller left it", () => {
     expect(unansweredWords(request, 400, 500)).toBe(
@@ -55,7 +55,7 @@ describe("the words for an answer that did not come", () => {
   it("say nothing of it where all was left, or its body's time is in its deadline", () => {
     const plain = "no answer within 400 ms (limits.timeoutMs is 400 ms)";
     expect(unansweredWords(request, 400, 400)).toBe(plain);
-    expect(unansweredWords({ ...request, deadline: 5_000 }, 400, 400)).toBe(plain);
+    expect(unansweredWords({ ...request, timeoutMs: 4_000 }, 400, 400)).toBe(plain);
     expect(unansweredWords(undefined, 400, 400)).toBe(plain);
   });
 });

@@ -41,7 +41,7 @@ export function limitWords({ cpuMs, memoryMb }: Pick<Limits, "cpuMs" | "memoryMb
 
 /** What the log says of a request that was not answered in time, also where much of that was over when it came here. */
 export function unansweredWords(
-  request: { deadline: number; takenAt: number; hops: number } | undefined,
+  request: { timeoutMs: number; hops: number } | undefined,
   waitMs: number,
   timeoutMs: number,
 ): string {
@@ -49,7 +49,7 @@ export function unansweredWords(
 
   function before(): string {
     if (request === undefined) return "";
-    const leftMs = Math.max(0, request.deadline - request.takenAt);
+    const leftMs = request.timeoutMs;
     if (leftMs >= timeoutMs) return "";
     if (request.hops > 0) return `; its caller left it ${leftMs} ms`;
     return `, of which ${timeoutMs - leftMs} ms were over when it came to this instance`;

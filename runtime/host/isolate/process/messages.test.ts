@@ -93,6 +93,21 @@ describe("a request from a message", () => {
     expect(request.deadline - Date.now()).toBeLessThanOrEqual(1_000);
   });
 
+  it("counts what is left from its arrival, whatever time of day its sender has", () => {
+    const absurd = String(Date.now() - 3_600_000);
+    const headers: [string, string][] = [
+      ["Narun-Deadline", absurd],
+      ["Narun-Timeout", "700"],
+    ];
+    const before = Date.now();
+    const request = requestFromMessage(message(headers), "hello", 1_000);
+    expect(request.timeoutMs).toBe(700);
+    expect(request.deadline).toBeGreaterThanOrEqual(before + 700);
+    expect(requestFromMessage(message(headers), "hello", 500).timeoutMs).toBe(500);
+    const old = requestFromMessage(message([["Narun-Deadline", absurd]]), "hello", 1_000);
+    expect(old.timeoutMs).toBe(0);
+  });
+
   it("copies the body, as buffers of messages share their memory", () => {
     const shared = Buffer.from("neighbour|body");
     const request = requestFromMessage({ ...message([]), data: shared.subarray(10) }, "hello", 1_000);

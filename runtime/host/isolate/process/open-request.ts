@@ -7,9 +7,10 @@ import type { Socket } from "./socket.ts";
 export interface Open {
   requestId: string;
   method: string;
-  /** Epoch milliseconds. */
-  deadline: number;
-  takenAt: number;
+  /** For how long its answer is waited for. */
+  timeoutMs: number;
+  /** By `performance.now()`. */
+  takenAtMs: number;
   hops: number;
   timer: NodeJS.Timeout;
   message: Message;

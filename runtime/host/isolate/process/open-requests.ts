@@ -14,6 +14,7 @@ import { AbortKind, EnterOp, FailureKind } from "../../../platform/boundary.ts";
 import { createBackgroundWork } from "./background-work.ts";
 import { Exchange } from "./exchange.ts";
 import type { FunctionLog } from "./function-logs.ts";
+import type { CallContext } from "./host-calls.ts";
 import type { IsolateStreams } from "./isolate-streams.ts";
 import { unansweredWords } from "./limit-words.ts";
 import type { Open } from "./open-request.ts";
@@ -57,7 +58,7 @@ export interface OpenRequests {
   failAll(code: ErrorCode): void;
   /** The id that the client knows a request by, also for some time after its end. */
   requestIdOf(id: number | undefined): string | undefined;
-  find(id: number): { id: string; deadline: number } | undefined;
+  find(id: number): CallContext["request"];
   /** Whether there is neither a request of this id nor work of it in the background. */
   isOver(id: number): boolean;
   /**
@@ -182,7 +183,8 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
   const onGone = (id: number, code: string) => {
     const request = requests.get(id);
     if (request === undefined) return;
-    if (code === "DEADLINE_EXCEEDED") return onDeadline(id, Date.now() - request.takenAt);
+    if (code === "DEADLINE_EXCEEDED")
+      return onDeadline(id, Math.round(performance.now() - request.takenAtMs));
     giveUp(id, AbortKind.clientGone, () => {
       request.body?.break("CLIENT_GONE");
       close(id, request, "CLIENT_GONE");
@@ -268,14 +270,15 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
         config.name,
         limits.timeoutMs + (hasRest ? limits.streamMs : 0),
       );
-      const { requestId, method, deadline, hops } = request;
-      const timer = waitForAnswer(id, Math.max(0, Math.min(limits.timeoutMs, deadline - Date.now())));
+      const { requestId, method, timeoutMs, hops } = request;
+      const timer = waitForAnswer(id, Math.min(limits.timeoutMs, timeoutMs));
+      const takenAtMs = performance.now();
       lastHops = hops;
       requests.set(id, {
         requestId,
         method,
-        deadline,
-        takenAt: Date.now(),
+        timeoutMs,
+        takenAtMs,
         hops,
         timer,
         message,
@@ -289,7 +292,6 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       if (exchange === undefined) return { id, request };
       byToken.set(exchange.token, id);
       if (!hasRest) return { id, request };
-      const takenAt = Date.now();
       const waitAnew = (wait: () => NodeJS.Timeout) => {
         const open = requests.get(id);
         if (open === undefined || open.body?.isHeadOut === true) return;
@@ -298,7 +300,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       };
       // How long the client takes to send is not the function's fault: its time does not run meanwhile.
       const { id: bodyId, begin } = exchange.openBody(streams(), id, message.data, {
-        onAwaited: () => waitAnew(() => waitForBody(id, takenAt + limits.streamMs - Date.now())),
+        onAwaited: () => waitAnew(() => waitForBody(id, takenAtMs + limits.streamMs - performance.now())),
         onDone: () => waitAnew(() => waitForAnswer(id, limits.timeoutMs)),
       });
       return { id, request: { ...request, body: bodyId }, begin };
@@ -381,7 +383,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     hopsOf: (id) => requests.get(id)?.hops ?? lastHops,
     find(id) {
       const request = requests.get(id);
-      return request && { id: request.requestId, deadline: request.deadline };
+      return request && { id: request.requestId, endsAtMs: request.takenAtMs + request.timeoutMs };
     },
     empty: (graceMs) =>
       size() === 0

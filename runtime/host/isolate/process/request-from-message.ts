@@ -1,5 +1,5 @@
 import { headerNames } from "../../../../contracts/index.ts";
-import { type Headers, headerValue, type Message } from "../../../../nats/index.ts";
+import { type Headers, headerValue, type Message, timeLeftOf } from "../../../../nats/index.ts";
 import { headerBlockOf } from "./header-block.ts";
 
 /** A request as it enters an isolate. */
@@ -10,7 +10,9 @@ export interface IncomingRequest {
   headerBlock: string;
   /** A number is the id of a stream. */
   body: ArrayBuffer | number | undefined;
-  /** Epoch milliseconds. */
+  /** For how long its answer is waited for. */
+  timeoutMs: number;
+  /** When that is over, as functions may see it: epoch milliseconds by this machine's clock. */
   deadline: number;
   /** How many functions have called each other up to this request. */
   hops: number;
@@ -20,11 +22,10 @@ export interface IncomingRequest {
  * Reads a request in header mode (docs/wire.md). Every header is optional: a plain NATS request with data is a POST,
  * one without a GET, to the path `/<service>`.
  */
-export function requestFromMessage(message: Message, service: string, timeoutMs: number): IncomingRequest {
+export function requestFromMessage(message: Message, service: string, mostMs: number): IncomingRequest {
   const { headers, data } = message;
   const method = headerValue(headers, headerNames.method) ?? (data.byteLength > 0 ? "POST" : "GET");
-  const latestDeadline = Date.now() + timeoutMs;
-  const asked = Number(headerValue(headers, headerNames.deadline));
+  const timeoutMs = Math.max(0, Math.min(timeLeftOf(headers) ?? mostMs, mostMs));
   return {
     requestId: headerValue(headers, headerNames.requestId) ?? crypto.randomUUID(),
     method,
@@ -33,7 +34,8 @@ export function requestFromMessage(message: Message, service: string, timeoutMs:
     // Not `slice()`: the data may be a Buffer, whose slices share memory with the neighbouring messages.
     body: data.byteLength > 0 ? new Uint8Array(data).buffer : undefined,
     hops: hopsOf(headerValue(headers, headerNames.hops)),
-    deadline: asked > 0 ? Math.min(asked, latestDeadline) : latestDeadline,
+    timeoutMs,
+    deadline: Date.now() + timeoutMs,
   };
 }
 

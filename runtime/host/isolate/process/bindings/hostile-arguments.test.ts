@@ -115,7 +115,7 @@ async function call(name: string, values: readonly unknown[]): Promise<Error | u
   const streams = createIsolateStreams({ enter: () => undefined, onViolation: () => undefined });
   const context = {
     owner: 1,
-    request: { id: "r1", deadline: Date.now() + 300 },
+    request: { id: "r1", endsAtMs: performance.now() + 300 },
     signal: ending.signal,
     streams,
   };

@@ -57,7 +57,8 @@ export function createPublishOperations(nats: Nats, declared: FindDeclared): Hos
       const headers = readHeaders(headerValues);
       const asked =
         readWhole(timeout, { name: "timeoutMs", min: 1, max: MAX_TIMEOUT_MS }) ?? DEFAULT_TIMEOUT_MS;
-      const timeoutMs = Math.min(asked, request === undefined ? asked : request.deadline - Date.now());
+      const leftMs = request === undefined ? asked : Math.ceil(request.endsAtMs - performance.now());
+      const timeoutMs = Math.min(asked, leftMs);
       try {
         const reply = await large.accept(data, limits, context, (bytes) =>
           nats.request(subject, bytes, { timeoutMs, headers }),

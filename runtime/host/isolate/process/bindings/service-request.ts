@@ -5,7 +5,13 @@ import {
   isReservedHeader,
   toWireValue,
 } from "../../../../../contracts/index.ts";
-import { appendHeader, createHeaders, type Headers, isHeaderSafe } from "../../../../../nats/index.ts";
+import {
+  appendHeader,
+  createHeaders,
+  type Headers,
+  isHeaderSafe,
+  timeLeftUntil,
+} from "../../../../../nats/index.ts";
 import { splitHeaderBlock } from "../../../../platform/boundary.ts";
 
 /** A request to another function, as the isolate hands it over. */
@@ -44,7 +50,7 @@ const LEFT_OUT = new Set(["host", "content-length", "expect"]);
 /** The message's headers (header mode, docs/wire.md); undefined where a field cannot be sent. */
 export function messageHeaders(
   { method, url, headerBlock }: OutgoingCall,
-  { requestId, deadline, hops }: { requestId: string; deadline: number; hops: number },
+  { requestId, endsAtMs, hops }: { requestId: string; endsAtMs: number; hops: number },
 ): Headers | undefined {
   const headers = createHeaders([
     [headerNames.method, method],
@@ -54,7 +60,8 @@ export function messageHeaders(
     [headerNames.host, url.host],
     ["X-Forwarded-Proto", url.protocol === "https:" ? "https" : "http"],
     [headerNames.requestId, requestId],
-    [headerNames.deadline, String(deadline)],
+    [headerNames.deadline, String(Math.round(Date.now() + endsAtMs - performance.now()))],
+    [headerNames.timeout, timeLeftUntil(endsAtMs)],
     [headerNames.hops, String(hops)],
   ]);
   const latin1: string[] = [];

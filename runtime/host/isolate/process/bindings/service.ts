@@ -42,8 +42,8 @@ export function createServiceOperations(options: ServiceOptions): HostOperations
         context.streams.discard(call.body, context.owner);
         return failed("SERVICE_LOOP");
       }
-      const deadline = deadlineOf(context, timeoutMs);
-      const headers = messageHeaders(call, { requestId, deadline, hops });
+      const endsAtMs = endOfWait(context, timeoutMs);
+      const headers = messageHeaders(call, { requestId, endsAtMs, hops });
       if (headers === undefined)
         throw new CallError("TypeError", "The request has a field that cannot be sent");
       const { body, method } = call;
@@ -51,7 +51,7 @@ export function createServiceOperations(options: ServiceOptions): HostOperations
         return failed("BODY_TOO_LARGE");
       const reply = await callFromIsolate(
         streams,
-        { service, headers, body, timeoutMs: deadline - Date.now() },
+        { service, headers, body, timeoutMs: endsAtMs - performance.now() },
         context,
         endOf(context.owner),
       );
@@ -62,8 +62,8 @@ export function createServiceOperations(options: ServiceOptions): HostOperations
   };
 }
 
-function deadlineOf({ request }: CallContext, timeoutMs: number): number {
-  return Math.min(request?.deadline ?? Number.POSITIVE_INFINITY, Date.now() + timeoutMs);
+function endOfWait({ request }: CallContext, timeoutMs: number): number {
+  return Math.min(request?.endsAtMs ?? Number.POSITIVE_INFINITY, performance.now() + timeoutMs);
 }
 
 function problemAnswer(code: ErrorCode, requestId: string, name: string): ServiceAnswer {

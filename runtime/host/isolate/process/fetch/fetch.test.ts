@@ -115,7 +115,7 @@ describe("sub-requests", () => {
       log: (...line) => lines.push(line),
       nowMs: () => nowMs,
     });
-    const request = (id: string) => ({ id, deadline: 0 });
+    const request = (id: string) => ({ id, endsAtMs: 0 });
     const tryCount = (owner: number, id?: string) => {
       try {
         count({ owner, request: id === undefined ? undefined : request(id) });
