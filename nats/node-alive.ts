@@ -6,10 +6,12 @@ import { type Nats, NoReplyError } from "./connection.ts";
  * hangs, is dead when it was silent for as long as its heartbeats may be. Error: NoReplyError, while NATS is away.
  */
 export async function isNodeAlive(nats: Nats, state: NodeState): Promise<boolean> {
+  const { node_id: node, epoch, capacity } = state;
   // Runners of the original toolkit cannot be asked: their entry lives as long as they write it.
-  if (state.capacity === undefined) return true;
+  if (epoch === undefined && capacity === undefined) return true;
+  const subject = epoch === undefined ? subjects.demand(node) : subjects.claim(node, epoch);
   try {
-    await nats.request(subjects.demand(state.node_id), "{}", { timeoutMs: heartbeat.lostAfterMs });
+    await nats.request(subject, "{}", { timeoutMs: heartbeat.lostAfterMs });
     return true;
   } catch (error) {
     if (error instanceof NoReplyError && error.reason !== "disconnected") return false;
