@@ -3,11 +3,14 @@
 const { existsSync, mkdirSync } = require("node:fs");
 const { spawn } = require("node:child_process");
 const { enableCompileCache } = require("node:module");
+const { Socket } = require("node:net");
 const { homedir } = require("node:os");
 const { dirname, isAbsolute, join, resolve } = require("node:path");
 const { pathToFileURL } = require("node:url");
 
 const OLDEST_NODE = 24;
+/** The variable that names the descriptor of a pipe which closes when the parent dies, however it does. */
+const LIFELINE = "NARUN_LIFELINE";
 // Node has resolved symbolic links: this is narun's own folder, also where npm linked the command into another.
 const root = resolve(__dirname, "..");
 // The repository has the sources, the package what was made of them.
@@ -16,6 +19,7 @@ const main = candidates.find((file) => existsSync(file)) || candidates[0];
 
 if (Number(process.versions.node.split(".")[0]) >= OLDEST_NODE) {
   keepCompiled();
+  endWithParent();
   import(pathToFileURL(main).href).catch((error) => {
     const isIncomplete = error.code === "ERR_MODULE_NOT_FOUND";
     fail(
@@ -69,13 +73,28 @@ function findPinnedNode() {
 }
 
 function runWith(node) {
-  const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: "inherit" });
+  const child = spawn(node, [__filename, ...process.argv.slice(2)], {
+    stdio: ["inherit", "inherit", "inherit", "pipe"],
+    env: { ...process.env, [LIFELINE]: "3" },
+  });
   // A terminal has sent its signal to the child as well, which counts both as one.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => fail(`${node} does not run: ${error.message}`));
   child.on("exit", (code) => {
     process.exitCode = code === null ? 1 : code;
   });
+}
+
+/** Where an older Node has started this process: ends it as SIGTERM does, as soon as that one is no more. */
+function endWithParent() {
+  const fd = process.env[LIFELINE];
+  // What this process starts has other parents.
+  delete process.env[LIFELINE];
+  if (fd === undefined) return;
+  const lifeline = new Socket({ fd: Number(fd) });
+  lifeline.on("error", () => undefined);
+  lifeline.on("close", () => process.kill(process.pid, "SIGTERM"));
+  lifeline.resume().unref();
 }
 
 function fail(text) {

@@ -135,6 +135,26 @@ describe.each(oldNodes)("on $name", ({ command, args }) => {
     );
   });
 
+  test("when it is killed, what it started drains and ends", async () => {
+    await using folder = await createWorkFolder(files);
+    const up = start(command, [
+      ...args(folder.dir),
+      ...[bin, "up", "--json", ...FREE_PORTS, "--data-dir", folder.path("data")],
+    ]);
+    const started = await eventually(() => {
+      expect(up.output.stdout).toContain('"http"');
+      return descendantsOf(up.child.pid ?? 0);
+    });
+    try {
+      expect(started.length).toBeGreaterThanOrEqual(4);
+      up.child.kill("SIGKILL");
+      await allEnded(started);
+      expect(existsSync(folder.path("data/narun.lock"))).toBe(false);
+    } finally {
+      await endAll(started);
+    }
+  });
+
   test.each(["SIGTERM", "SIGINT"] as const)(
     "%s to the whole group, as a terminal sends it, drains once",
     async (signal) => {

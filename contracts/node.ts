@@ -16,6 +16,11 @@ export const NodeStateSchema = z.looseObject({
   os: z.string().optional(),
   /** Go's name: `amd64`, `arm64`. */
   arch: z.string().optional(),
+  /** Of the runner that has the name: the heartbeat's. It answers on `narun.claim.<node>.<epoch>` as long as it lives. */
+  epoch: z.string().optional(),
+  /** Where that runner is, for people. */
+  host: z.string().optional(),
+  pid: z.int().optional(),
   labels: z.record(z.string(), z.string()).default({}),
   /** Functions that this node could not start, until they start or change. */
   problems: z.array(z.object({ function: z.string(), revision: z.string(), error: z.string() })).default([]),

@@ -26,6 +26,8 @@ export const subjects = {
   announcementsAll: "narun.instance.*.*",
   /** Fast heartbeat of a node, once a second (see node.ts). */
   heartbeat: (node: string) => `narun.node.${node}`,
+  /** Request/reply: whether a runner's claim of its node's name still stands (see node.ts). */
+  claim: (node: string, epoch: string) => `narun.claim.${node}.${epoch}`,
   heartbeatsAll: "narun.node.*",
   /** A log line of an instance (see log.ts; compatible). */
   log: (app: string, node: string) => `logs.${app}.${node}`,

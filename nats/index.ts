@@ -22,6 +22,8 @@ export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export type { Message } from "./message.ts";
 export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";
+export { isNodeAlive } from "./node-alive.ts";
+export { type ClaimingState, claimNode, type NodeClaim } from "./node-claim.ts";
 export { type ContentStore, sha256Hex } from "./objects.ts";
 export { makeOwnFolder } from "./own-folder.ts";
 export { identifyProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";

@@ -46,7 +46,8 @@ export interface TypedKv<T> {
   create(key: string, value: T): Promise<number | undefined>;
   /** Writes a key that must still be at `revision`; undefined where it is not. */
   update(key: string, value: T, revision: number): Promise<number | undefined>;
-  delete(key: string): Promise<void>;
+  /** Only where it is still at `revision`, if one is given. */
+  delete(key: string, revision?: number): Promise<void>;
   /**
    * Calls back with every entry, then with every change, until `signal` ends it. When NATS was away, all that changed
    * meanwhile comes after it is back, nothing twice. Of changes of one key that follow each other at once, only the last
@@ -101,7 +102,9 @@ export async function openKv<T>(
     put: (key, value) => kv.put(key, codec.encode(value)),
     create: (key, value) => undefinedOnConflict(kv.create(key, codec.encode(value))),
     update: (key, value, revision) => undefinedOnConflict(kv.update(key, codec.encode(value), revision)),
-    delete: (key) => kv.delete(key),
+    async delete(key, revision) {
+      await undefinedOnConflict(kv.delete(key, revision === undefined ? {} : { previousSeq: revision }));
+    },
     watch: (onChange, signal) => watchKv({ ...bucket, read, onChange, signal }),
   };
 }
@@ -123,7 +126,7 @@ function toRaw({ subject, seq, time, data }: StoredMessage, prefix: string): KvR
 /** JetStream's error code for a compare-and-set that lost. */
 const WRONG_LAST_SEQUENCE = 10071;
 
-async function undefinedOnConflict(write: Promise<number>): Promise<number | undefined> {
+async function undefinedOnConflict<T>(write: Promise<T>): Promise<T | undefined> {
   try {
     return await write;
   } catch (error) {

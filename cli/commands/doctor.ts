@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import { isNarunError, messageOf } from "../../contracts/index.ts";
-import { connectNats, findNatsServer, type Nats, openNodeStates } from "../../nats/index.ts";
+import { connectNats, findNatsServer, type Nats } from "../../nats/index.ts";
 import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
 import { findGatewayUrl } from "../gateway-url.ts";
+import { findNodes, takesWork } from "../known-nodes.ts";
 import { createOutput, type Output } from "../output.ts";
 import { type CommonOptions, resolveNats } from "../session.ts";
 import { listFunctions } from "./ls.ts";
@@ -161,25 +162,24 @@ async function checkGateway(nats: Nats): Promise<Check> {
 }
 
 async function checkNodes(nats: Nats): Promise<Check> {
-  const states = await (await openNodeStates(nats)).list();
-  const running = states.flatMap((read) =>
-    read.ok && read.value.status === "running" ? [read.value.node_id] : [],
-  );
+  const running = (await findNodes(nats)).filter((node) => takesWork(node));
   return {
     check: "a node runs functions",
     ok: running.length > 0,
-    found: running.join(", ") || "none runs",
+    found: running.map(({ state }) => state.node_id).join(", ") || "none runs",
     fix: "`narun node` starts one, `narun up` everything.",
   };
 }
 
 async function checkFunctions(nats: Nats): Promise<Check> {
   const rows = await listFunctions(nats);
-  const broken = rows.filter(({ error }) => error !== undefined).map(({ name }) => name);
+  const broken = rows
+    .filter(({ state, error }) => error !== undefined || state === "no node")
+    .map(({ name, state }) => (state === "no node" ? `${name} (no node)` : name));
   return {
     check: "functions start",
     ok: broken.length === 0,
     found: broken.join(", ") || (rows.length === 0 ? "none yet" : `all ${rows.length}`),
-    fix: "`narun ls` says why not; push a revision that starts, or roll back.",
+    fix: "`narun ls` says why not; start a node of its mode, push a revision that starts, or roll back.",
   };
 }

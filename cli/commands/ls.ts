@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { messageOf, type ShadowedRoute, type Spec, shortRevision } from "../../contracts/index.ts";
-import { type KvRead, type Nats, openNodeStates, openSpecs } from "../../nats/index.ts";
+import { type KvRead, type Nats, openSpecs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { findGatewayUrl, functionUrl } from "../gateway-url.ts";
+import { findNodes, type KnownNode, takesWork } from "../known-nodes.ts";
 import type { Output } from "../output.ts";
 import { findRunningInstances, type RunningInstance } from "../running-instances.ts";
 import { withNats } from "../session.ts";
@@ -15,7 +16,7 @@ export interface FunctionRow {
   revision: string | null;
   url: string | null;
   instances: number;
-  state: "running" | "asleep" | "invalid" | "failing" | "external";
+  state: "running" | "asleep" | "no node" | "invalid" | "failing" | "external";
   error?: string;
   /** Its routes that another function answers. */
   shadowedRoutes?: ShadowedRoute[];
@@ -41,11 +42,11 @@ export function addLsCommand(program: Command): void {
 }
 
 export async function listFunctions(nats: Nats): Promise<FunctionRow[]> {
-  const [specs, running, gatewayUrl, problems] = await Promise.all([
+  const [specs, running, gatewayUrl, nodes] = await Promise.all([
     openSpecs(nats).then((store) => store.list()),
     findRunningInstances(nats),
     findGatewayUrl(nats),
-    findProblems(nats),
+    findNodes(nats),
   ]);
   const shadowed = shadowedRoutesOf(specs);
   return specs
@@ -54,7 +55,7 @@ export async function listFunctions(nats: Nats): Promise<FunctionRow[]> {
         read,
         running.filter(({ function: name }) => name === read.key),
         gatewayUrl,
-        problems,
+        nodes,
       );
       const shadowedRoutes = shadowed.get(read.key);
       return shadowedRoutes === undefined ? row : { ...row, shadowedRoutes };
@@ -66,7 +67,7 @@ function rowOf(
   read: KvRead<Spec>,
   running: RunningInstance[],
   gatewayUrl: string | undefined,
-  problems: Map<string, string>,
+  nodes: KnownNode[],
 ): FunctionRow {
   const common = { name: read.key, instances: running.length };
   if (!read.ok) {
@@ -80,25 +81,29 @@ function rowOf(
   }
   const { mode, revision, routes } = read.value.spec;
   const url = functionUrl(gatewayUrl, routes);
-  const error = problems.get(`${read.key}.${revision}`);
-  if (error !== undefined) return { ...common, mode, revision, url, state: "failing", error };
-  return { ...common, mode, revision, url, state: running.length > 0 ? "running" : "asleep" };
+  const here = { ...common, mode, revision, url };
+  if (!nodes.some((node) => takesWork(node, mode))) return { ...here, state: "no node" };
+  const error = findProblem(nodes, read.key, revision);
+  if (error !== undefined) return { ...here, state: "failing", error };
+  return { ...here, state: running.length > 0 ? "running" : "asleep" };
 }
 
-/** `<name>.<revision>` → what a node has to say against it. */
-async function findProblems(nats: Nats): Promise<Map<string, string>> {
-  const problems = new Map<string, string>();
-  for (const read of await (await openNodeStates(nats)).list()) {
-    if (!read.ok) continue;
-    for (const { function: name, revision, error } of read.value.problems)
-      problems.set(`${name}.${revision}`, error);
-  }
-  return problems;
+/** What a node has to say against a revision. */
+function findProblem(nodes: KnownNode[], name: string, revision: string): string | undefined {
+  const problems = nodes.flatMap(({ state, isLost }) => (isLost ? [] : state.problems));
+  return problems.findLast((problem) => problem.function === name && problem.revision === revision)?.error;
 }
 
 export function showFunctions(output: Output, rows: FunctionRow[]): void {
   const { bold, dim, green, red, yellow } = output.colours;
-  const colourOf = { running: green, asleep: dim, invalid: red, failing: red, external: dim };
+  const colourOf = {
+    running: green,
+    asleep: dim,
+    "no node": yellow,
+    invalid: red,
+    failing: red,
+    external: dim,
+  };
   output.table(
     [
       { title: "FUNCTION", value: (row) => row.name, colour: bold },

@@ -80,8 +80,10 @@ async function runNode(options: NodeOptions): Promise<void> {
     process.send?.({ ready: true, node, inspect: runner.inspectAddress });
     if (output.isJson) output.json({ node, nats: nats.url });
     else if (process.send === undefined) output.line(`node     ${node}\nnats     ${nats.url}`);
-    await Promise.race([stopped, new Promise<void>((resolve) => process.on("disconnect", resolve))]);
+    const disconnected = new Promise<void>((resolve) => process.on("disconnect", resolve));
+    const error = await Promise.race([stopped, disconnected, runner.taken]);
     await runner.drain();
+    if (error !== undefined) throw error;
   } finally {
     await nats.close();
   }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { openNodeStates } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { formatAge } from "../format-time.ts";
+import { findNodes, type KnownNode } from "../known-nodes.ts";
 import { withNats } from "../session.ts";
 
 export function addNodesCommand(program: Command): void {
@@ -10,34 +10,17 @@ export function addNodesCommand(program: Command): void {
     .description("list the nodes that run functions")
     .action((_options: object, command: Command) =>
       withNats(command, async (nats, output) => {
-        const states = await (await openNodeStates(nats)).list();
-        const nodes = states.flatMap((read) => {
-          if (!read.ok) return [];
-          const { node_id, status, os, arch, managed_instances, labels, last_seen, version, capacity } =
-            read.value;
-          const instances = managed_instances.length;
-          const modes = capacity?.modes ?? [];
-          return [
-            {
-              node: node_id,
-              state: status,
-              os: os ?? null,
-              arch: arch ?? null,
-              modes,
-              instances,
-              labels,
-              lastSeen: last_seen,
-              version,
-            },
-          ];
-        });
-        nodes.sort((a, b) => a.node.localeCompare(b.node));
+        const nodes = (await findNodes(nats)).map(rowOf);
         if (output.isJson) return output.json(nodes);
         if (nodes.length === 0) return output.note("No node runs. `narun node` starts one.");
         output.table(
           [
             { title: "NODE", value: (row) => row.node, colour: output.colours.bold },
-            { title: "STATE", value: (row) => row.state },
+            {
+              title: "STATE",
+              value: (row) => row.state,
+              colour: (text, row) => (row.state === "lost" ? output.colours.red(text) : text),
+            },
             { title: "OS", value: (row) => [row.os, row.arch].filter(Boolean).join("/") || "-" },
             { title: "MODES", value: (row) => row.modes.join(",") || "-", isExtra: true },
             { title: "INSTANCES", value: (row) => String(row.instances), align: "right" },
@@ -58,4 +41,20 @@ export function addNodesCommand(program: Command): void {
     ["narun nodes", "states, modes, instances, labels"],
     ["narun nodes --json", "for scripts"],
   ]);
+}
+
+function rowOf({ state, isLost }: KnownNode) {
+  const { node_id, status, os, arch, managed_instances, labels, last_seen, version, capacity } = state;
+  return {
+    node: node_id,
+    state: isLost ? "lost" : status,
+    os: os ?? null,
+    arch: arch ?? null,
+    modes: capacity?.modes ?? [],
+    // Its hosts start nothing any more, and end within seconds.
+    instances: isLost ? 0 : managed_instances.length,
+    labels,
+    lastSeen: last_seen,
+    version,
+  };
 }

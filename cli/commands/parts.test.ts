@@ -73,7 +73,9 @@ The binding USERS is of the service user, which has no spec: its calls fail unle
 
   const second = await narun(["node", "--name", "n1", "--cache-dir", folder.path("cache"), ...at]);
   expect(second.code).toBe(2);
-  expect(second.stderr).toMatch(/another node-runner is called n1; choose a name with --name/);
+  expect(second.stderr).toMatch(
+    /another node-runner is called n1, process \d+ on \S+, since \S+; choose a name with --name/,
+  );
 
   gateway.kill("SIGTERM");
   node.kill("SIGINT");

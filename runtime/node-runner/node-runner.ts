@@ -9,18 +9,11 @@
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
-import {
-  type Ceiling,
-  isNarunError,
-  METADATA_ADDRESSES,
-  NarunError,
-  subjects,
-} from "../../contracts/index.ts";
+import { type Ceiling, isNarunError, METADATA_ADDRESSES, type NarunError } from "../../contracts/index.ts";
 import {
   ensureLogHistory,
   followNodes,
   type Nats,
-  NoReplyError,
   openBinaries,
   openNodeStates,
   openRevisions,
@@ -41,7 +34,7 @@ import { createFunctionSecrets } from "./function-secrets.ts";
 import { hostLogin } from "./host-login.ts";
 import { createHosts } from "./hosts.ts";
 import { createInstanceTable, type InstanceTable } from "./instance-table.ts";
-import { type Presence, startPresence } from "./presence.ts";
+import { claimName, type Presence, startPresence } from "./presence.ts";
 import { createReconciler, type Reconciler } from "./reconcile.ts";
 import { createRevisions } from "./revisions.ts";
 import { createStatusPublisher } from "./status.ts";
@@ -83,6 +76,8 @@ export interface NodeRunner {
   readonly node: string;
   /** Where debuggers may attach: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
+  /** Resolves when another runner has taken the node's name, with an error that names it: this one has to end. */
+  readonly taken: Promise<NarunError>;
   /** Drains everything, in the order above. */
   drain(options?: { graceMs?: number }): Promise<void>;
 }
@@ -95,7 +90,6 @@ const DEFAULT_HOST_MEMORY_MB = 1_024;
 export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeRunner> {
   const { nats, node, cacheDir, log, labels = {}, maxInstances = DEFAULT_MAX_INSTANCES } = options;
   const graceMs = options.drainGraceMs ?? DEFAULT_GRACE_MS;
-  await refuseTakenName(nats, node);
   const ending = new AbortController();
   const { ceiling = {} } = options;
   const [sandbox, snapshot, program, specs, manifests, states, binaries] = await Promise.all([
@@ -110,6 +104,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   ]);
   const cache = await openBundleCache({ folder: join(cacheDir, "bundles"), store: binaries });
   const revisions = createRevisions(manifests, cache);
+  const name = await claimName({ nats, states, node, version: options.version, labels });
   const functionSecrets = createFunctionSecrets(nats, node, options.secretsKey);
 
   // The parts know each other: what happens in one is looked at by the reconciler, once that is there.
@@ -174,6 +169,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     const instance = instances.all().find((candidate) => candidate.id === id);
     if (instance !== undefined && parts.reconciler?.isSpare(instance)) instances.drain(id, "idle");
   };
+  const taken = Promise.withResolvers<NarunError>();
   const touchAll = () => parts.reconciler?.touchAll();
   const nodes = followNodes({ nats, onAppeared: touchAll, onLost: touchAll });
   const desired = await followDesiredState({
@@ -190,15 +186,13 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   parts.reconciler = reconciler;
   const beating = startPresence({
     nats,
-    states,
-    node,
-    version: options.version,
-    labels,
+    name,
     maxInstances,
     instances: instances.all,
     problems: instances.problems,
     onError: (error) =>
       log.warn({ error: isNarunError(error) ? error.code : String(error) }, "node state not written"),
+    onTaken: taken.resolve,
   });
   const subscriptions = [
     answerDemands({ nats, node, maxInstances, desired, instances }),
@@ -222,6 +216,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   return {
     node,
     inspectAddress: parts.inspector?.address,
+    taken: taken.promise,
     async drain({ graceMs: askedMs } = {}) {
       await presence.stopping(); // 1
       ending.abort(); // 2
@@ -234,18 +229,4 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       log.info({ node }, "node-runner stopped");
     },
   };
-}
-
-/** How long an answer may take from a runner that has the same name. */
-const NAME_CHECK_MS = 1_000;
-
-async function refuseTakenName(nats: Nats, node: string): Promise<void> {
-  const taken = await nats.request(subjects.demand(node), "{}", { timeoutMs: NAME_CHECK_MS }).then(
-    () => true,
-    (error: unknown) => !(error instanceof NoReplyError && error.reason === "no-responders"),
-  );
-  if (taken)
-    throw new NarunError("USAGE", {
-      detail: `another node-runner is called ${node}; choose a name with --name`,
-    });
 }

@@ -1,0 +1,20 @@
+import { heartbeat, type NodeState, subjects } from "../contracts/index.ts";
+import { type Nats, NoReplyError } from "./connection.ts";
+
+/**
+ * Whether the runner that wrote a state is there. NATS says at once where a process has ended; one that is cut off, or
+ * hangs, is dead when it was silent for as long as its heartbeats may be. Error: NoReplyError, while NATS is away.
+ */
+export async function isNodeAlive(nats: Nats, state: NodeState): Promise<boolean> {
+  const { node_id: node, epoch, capacity } = state;
+  // Runners of the original toolkit cannot be asked: their entry lives as long as they write it.
+  if (epoch === undefined && capacity === undefined) return true;
+  const subject = epoch === undefined ? subjects.demand(node) : subjects.claim(node, epoch);
+  try {
+    await nats.request(subject, "{}", { timeoutMs: heartbeat.lostAfterMs });
+    return true;
+  } catch (error) {
+    if (error instanceof NoReplyError && error.reason !== "disconnected") return false;
+    throw error;
+  }
+}
