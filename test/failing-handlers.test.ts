@@ -153,6 +153,19 @@ describe("what a function prints", () => {
     expect(message).not.toContain("narun:");
   });
 
+  it.each([
+    ["with-own-properties", "Object.assign(new Error('printed'), { code: 'E_X' })"],
+    ["within-a-value", "{ error: new Error('printed'), n: 1 }"],
+    ["with-a-cause", "new Error('outer', { cause: new Error('printed') })"],
+    ["as-one-of-many", "new AggregateError([new Error('printed'), new Error('other')], 'all')"],
+  ])("names nothing but the author's places in an error %s", async (name, value) => {
+    await world.push(name, `export default () => { console.error(${value}); return new Response("ok"); };`);
+    await world.call(`/${name}`);
+    const { message } = await logged(name, /printed/);
+    expect(message).toMatch(/index\.ts:1:\d+/);
+    expect(message).not.toContain("narun:");
+  });
+
   it("is in its log, with level and request", async () => {
     const source = `
       console.log("at the top", { a: [1] });

@@ -45,15 +45,17 @@ describe("kv", () => {
        ];`,
       bindings,
     );
-    const ofPut = 'it has ttlSeconds, ifRevision; did you mean "ttlSeconds"?';
+    const ofPut = "it has ttlSeconds, ifRevision";
     expect(found).toEqual([
-      `TypeError put has no option "expirationTtl": ${ofPut}`,
-      `TypeError put has no option "ttl": ${ofPut}`,
-      'TypeError create has no option "ifRevision": it has ttlSeconds',
-      'TypeError delete has no option "revision": it has ifRevision; did you mean "ifRevision"?',
-      'TypeError list has no option "Prefix": it has prefix, limit, cursor; did you mean "prefix"?',
-      'TypeError watch has no option "only": it has prefix, updatesOnly, lifetime, signal; did you mean "updatesOnly"?',
-      "TypeError put: the options are an object of ttlSeconds, ifRevision",
+      `TypeError KV.put has no option "expirationTtl": ${ofPut}; write { ttlSeconds }`,
+      `TypeError KV.put has no option "ttl": ${ofPut}; did you mean "ttlSeconds"?`,
+      expect.stringMatching(
+        /^TypeError KV.create has no option "ifRevision": it has ttlSeconds; create writes /,
+      ),
+      'TypeError KV.delete has no option "revision": it has ifRevision; did you mean "ifRevision"?',
+      'TypeError KV.list has no option "Prefix": it has prefix, limit, cursor; did you mean "prefix"?',
+      'TypeError KV.watch has no option "only": it has prefix, updatesOnly, lifetime, signal; did you mean "updatesOnly"?',
+      "TypeError KV.put: the options are an object of ttlSeconds, ifRevision",
       null,
     ]);
   });

@@ -236,7 +236,7 @@ describe("publish", () => {
   it("refuses an option that it does not have", async () => {
     const call = `return env.EVENTS.request("orders.x", "", { timeout: 5 }).catch((error) => error.message)`;
     expect(await run(call, bindings)).toBe(
-      'request has no option "timeout": it has timeoutMs, headers; did you mean "timeoutMs"?',
+      'PUBLISHER.request has no option "timeout": it has timeoutMs, headers; did you mean "timeoutMs"?',
     );
   });
 

@@ -1,9 +1,10 @@
 import { callBinding } from "./host-result.ts";
 import { KvWatch, type KvWatchOptions } from "./kv-watch.ts";
-import { requireKnownOptions } from "./options.ts";
+import { requireKnownOptions, requireNoMore, requireOneOf, requireSignal, requireText } from "./options.ts";
 import { arrivedBytes, crossingValue, dropCrossing, type ReadValue, readValue, streamOf } from "./values.ts";
 
-type KvType = "text" | "json" | "bytes" | "arrayBuffer" | "stream";
+const TYPES = ["text", "json", "bytes", "arrayBuffer", "stream"] as const;
+type KvType = (typeof TYPES)[number];
 
 interface KvEntry extends ReadValue {
   key: string;
@@ -24,48 +25,73 @@ export class KvBucket {
     this.#name = name;
   }
 
-  async get(key: string, type: KvType = "text"): Promise<unknown> {
-    const entry = await this.entry(key);
+  async get(key: string, type: KvType = "text", ...more: unknown[]): Promise<unknown> {
+    requireText("KV.get", "key", key);
+    if (typeof type === "object" && type !== null) requireNoMore("KV.get", "(key, type)", [type]);
+    requireOneOf("KV.get", "the type", type, TYPES);
+    requireNoMore("KV.get", "(key, type)", more);
+    const entry = await this.#read(key);
     return entry === null ? null : valueAs(entry, type);
   }
 
-  async entry(key: string): Promise<KvEntry | null> {
-    const found = (await callBinding("kv.get", this.#name, `${key}`)) as
+  async entry(key: string, ...more: unknown[]): Promise<KvEntry | null> {
+    requireText("KV.entry", "key", key);
+    requireNoMore("KV.entry", "(key)", more);
+    return this.#read(key);
+  }
+
+  async #read(key: string): Promise<KvEntry | null> {
+    const found = (await callBinding("kv.get", this.#name, key)) as
       | [revision: number, createdAt: number, value: ArrayBuffer | number]
       | undefined;
     if (found === undefined) return null;
     const [revision, createdAt, value] = found;
     const bytes = await arrivedBytes(value);
-    return { key: `${key}`, revision, createdAt: new Date(createdAt), ...readValue(bytes) };
+    return { key, revision, createdAt: new Date(createdAt), ...readValue(bytes) };
   }
 
-  async put(key: string, value: unknown, options: PutOptions = {}): Promise<number> {
-    requireKnownOptions("put", options, ["ttlSeconds", "ifRevision"]);
-    const { ttlSeconds, ifRevision } = options;
+  async put(key: string, value: unknown, options: PutOptions = {}, ...more: unknown[]): Promise<number> {
+    requireText("KV.put", "key", key);
+    requireKnownOptions("KV.put", options, ["ttlSeconds", "ifRevision"]);
+    requireNoMore("KV.put", "(key, value, options)", more);
+    return this.#write(key, value, options);
+  }
+
+  async create(
+    key: string,
+    value: unknown,
+    options: Omit<PutOptions, "ifRevision"> = {},
+    ...more: unknown[]
+  ): Promise<number> {
+    requireText("KV.create", "key", key);
+    requireKnownOptions("KV.create", options, ["ttlSeconds"]);
+    requireNoMore("KV.create", "(key, value, options)", more);
+    return this.#write(key, value, { ...options, ifRevision: 0 });
+  }
+
+  async #write(key: string, value: unknown, { ttlSeconds, ifRevision }: PutOptions): Promise<number> {
     const crossing = await crossingValue(value);
     try {
-      return (await callBinding("kv.put", this.#name, `${key}`, crossing, ttlSeconds, ifRevision)) as number;
+      return (await callBinding("kv.put", this.#name, key, crossing, ttlSeconds, ifRevision)) as number;
     } catch (error) {
       dropCrossing(crossing);
       throw error;
     }
   }
 
-  async create(key: string, value: unknown, options: Omit<PutOptions, "ifRevision"> = {}): Promise<number> {
-    requireKnownOptions("create", options, ["ttlSeconds"]);
-    return this.put(key, value, { ...options, ifRevision: 0 });
+  async delete(key: string, options: Pick<PutOptions, "ifRevision"> = {}, ...more: unknown[]): Promise<void> {
+    requireText("KV.delete", "key", key);
+    requireKnownOptions("KV.delete", options, ["ifRevision"]);
+    requireNoMore("KV.delete", "(key, options)", more);
+    await callBinding("kv.delete", this.#name, key, options.ifRevision);
   }
 
-  async delete(key: string, options: Pick<PutOptions, "ifRevision"> = {}): Promise<void> {
-    requireKnownOptions("delete", options, ["ifRevision"]);
-    await callBinding("kv.delete", this.#name, `${key}`, options.ifRevision);
-  }
-
-  async list(options: { prefix?: string; limit?: number; cursor?: string } = {}): Promise<{
-    keys: { key: string; revision: number }[];
-    cursor?: string;
-  }> {
-    requireKnownOptions("list", options, ["prefix", "limit", "cursor"]);
+  async list(
+    options: { prefix?: string; limit?: number; cursor?: string } = {},
+    ...more: unknown[]
+  ): Promise<{ keys: { key: string; revision: number }[]; cursor?: string }> {
+    requireKnownOptions("KV.list", options, ["prefix", "limit", "cursor"]);
+    requireNoMore("KV.list", "(options)", more);
     const { prefix = "", limit, cursor } = options;
     const [keys, revisions, next] = (await callBinding("kv.list", this.#name, prefix, limit, cursor)) as [
       string[],
@@ -76,8 +102,13 @@ export class KvBucket {
     return next === undefined ? page : { ...page, cursor: next };
   }
 
-  watch(options: KvWatchOptions = {}): KvWatch {
-    requireKnownOptions("watch", options, ["prefix", "updatesOnly", "lifetime", "signal"]);
+  watch(options: KvWatchOptions = {}, ...more: unknown[]): KvWatch {
+    requireKnownOptions("KV.watch", options, ["prefix", "updatesOnly", "lifetime", "signal"]);
+    requireNoMore("KV.watch", "(options)", more);
+    if (options.prefix !== undefined) requireText("KV.watch", "prefix", options.prefix);
+    requireOneOf("KV.watch", "updatesOnly", options.updatesOnly, [true, false]);
+    requireOneOf("KV.watch", "lifetime", options.lifetime, ["request", "instance"]);
+    requireSignal("KV.watch", options.signal);
     return new KvWatch(this.#name, options);
   }
 
@@ -98,9 +129,5 @@ function valueAs(entry: KvEntry, type: KvType): unknown {
       return entry.bytes().buffer;
     case "stream":
       return streamOf(entry.bytes());
-    default:
-      throw new TypeError(
-        `A value is read as text, json, bytes, arrayBuffer or stream, not as ${String(type)}`,
-      );
   }
 }

@@ -6,7 +6,7 @@ import { cancelOutbound } from "../outbound.ts";
 import { sendStream } from "../send-stream.ts";
 import { ReadableStream } from "../streams.ts";
 import { callBinding } from "./host-result.ts";
-import { requireKnownOptions } from "./options.ts";
+import { readTexts, requireKnownOptions, requireNoMore, requireText } from "./options.ts";
 import { isBlobLike, streamOf, wholeValue } from "./values.ts";
 
 /** The content type is kept among the metadata, under this name. */
@@ -46,13 +46,17 @@ export class ObjectBucket {
     this.#name = name;
   }
 
-  async head(name: string): Promise<ObjectInfo | null> {
-    const facts = (await callBinding("objects.head", this.#name, `${name}`)) as Facts | undefined;
+  async head(name: string, ...more: unknown[]): Promise<ObjectInfo | null> {
+    requireText("OBJECTS.head", "name", name);
+    requireNoMore("OBJECTS.head", "(name)", more);
+    const facts = (await callBinding("objects.head", this.#name, name)) as Facts | undefined;
     return facts === undefined ? null : infoOf(facts);
   }
 
-  async get(name: string): Promise<StoredObject | null> {
-    const found = (await callBinding("objects.get", this.#name, `${name}`)) as
+  async get(name: string, ...more: unknown[]): Promise<StoredObject | null> {
+    requireText("OBJECTS.get", "name", name);
+    requireNoMore("OBJECTS.get", "(name)", more);
+    const found = (await callBinding("objects.get", this.#name, name)) as
       | [Facts, ArrayBuffer | undefined]
       | undefined;
     if (found === undefined) return null;
@@ -63,15 +67,18 @@ export class ObjectBucket {
     );
   }
 
-  async put(name: string, value: unknown, options: PutOptions = {}): Promise<ObjectInfo> {
-    requireKnownOptions("put", options, ["contentType", "metadata"]);
+  async put(name: string, value: unknown, options: PutOptions = {}, ...more: unknown[]): Promise<ObjectInfo> {
+    requireText("OBJECTS.put", "name", name);
+    requireKnownOptions("OBJECTS.put", options, ["contentType", "metadata"]);
+    requireNoMore("OBJECTS.put", "(name, value, options)", more);
     const { contentType, metadata = {} } = options;
+    if (contentType !== undefined) requireText("OBJECTS.put", "contentType", contentType);
     const type = contentType ?? (isBlobLike(value) ? typeOf(value) : undefined);
-    const pairs = Object.entries(metadata).flatMap(([key, text]) => [key, `${text}`]);
-    if (type !== undefined) pairs.push(CONTENT_TYPE, `${type}`);
+    const pairs = readTexts("OBJECTS.put", "metadata", metadata);
+    if (type !== undefined) pairs.push(CONTENT_TYPE, type);
     const body = await sendable(value);
     try {
-      return infoOf((await callBinding("objects.put", this.#name, `${name}`, body, pairs)) as Facts);
+      return infoOf((await callBinding("objects.put", this.#name, name, body, pairs)) as Facts);
     } catch (error) {
       // The host may have refused the call without a look at the stream.
       if (typeof body === "number") cancelOutbound(body);
@@ -79,15 +86,18 @@ export class ObjectBucket {
     }
   }
 
-  async delete(name: string): Promise<void> {
-    await callBinding("objects.delete", this.#name, `${name}`);
+  async delete(name: string, ...more: unknown[]): Promise<void> {
+    requireText("OBJECTS.delete", "name", name);
+    requireNoMore("OBJECTS.delete", "(name)", more);
+    await callBinding("objects.delete", this.#name, name);
   }
 
-  async list(options: { prefix?: string; limit?: number; cursor?: string } = {}): Promise<{
-    objects: ObjectInfo[];
-    cursor?: string;
-  }> {
-    requireKnownOptions("list", options, ["prefix", "limit", "cursor"]);
+  async list(
+    options: { prefix?: string; limit?: number; cursor?: string } = {},
+    ...more: unknown[]
+  ): Promise<{ objects: ObjectInfo[]; cursor?: string }> {
+    requireKnownOptions("OBJECTS.list", options, ["prefix", "limit", "cursor"]);
+    requireNoMore("OBJECTS.list", "(options)", more);
     const { prefix = "", limit, cursor } = options;
     const [facts, next] = (await callBinding("objects.list", this.#name, prefix, limit, cursor)) as [
       Facts[],

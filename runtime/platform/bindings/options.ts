@@ -1,23 +1,125 @@
 /**
- * Throws for an option that a method does not know: most often it is another platform's name, and what it asks for would
- * silently not happen.
+ * Checks of the arguments of bindings. An argument that a method would ignore is a TypeError that names the argument and says
+ * what to write instead: most often it is the name that another platform has for something.
  */
+
+/** How to write what other platforms' names ask for, by the method's call. */
+const FIXES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "KV.get": {
+    type: 'write get(key, "json")',
+    cacheTtl: "nothing is cached here: leave it out",
+  },
+  "KV.put": {
+    expirationTtl: "write { ttlSeconds }",
+    expiration: "write { ttlSeconds }, which counts from now",
+    metadata: "keep it in the value, as JSON",
+  },
+  "KV.create": {
+    expirationTtl: "write { ttlSeconds }",
+    expiration: "write { ttlSeconds }, which counts from now",
+    ifRevision:
+      "create writes only a key that is not there; compare-and-set is put(key, value, { ifRevision })",
+  },
+  "OBJECTS.get": {
+    range: "read `body` and cancel it when you have enough",
+    onlyIf: "compare `sha256` of head(name) first",
+  },
+  "OBJECTS.put": {
+    httpMetadata: "write { contentType }",
+    customMetadata: "write { metadata }",
+    onlyIf: "compare `sha256` of head(name) first",
+    sha256: "compare it with `sha256` of the result",
+    md5: "compare `sha256` of the result",
+  },
+  "OBJECTS.list": {
+    delimiter: "group the names yourself",
+    include: "contentType and metadata are always there: leave it out",
+  },
+};
+
+/** Throws for an option that a method does not know. */
 export function requireKnownOptions(method: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null) {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new TypeError(`${method}: the options are an object of ${known.join(", ")}`);
   }
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue;
+    const fix = FIXES[method]?.[key];
     const meant = nearestOf(key, known);
-    const hint = meant === undefined ? "" : `; did you mean ${JSON.stringify(meant)}?`;
+    const guess = meant === undefined ? "" : `; did you mean ${JSON.stringify(meant)}?`;
+    const hint = fix === undefined ? guess : `; ${fix}`;
     throw new TypeError(`${method} has no option ${JSON.stringify(key)}: it has ${known.join(", ")}${hint}`);
   }
+}
+
+/** Throws for arguments behind those that a method takes. `takes`: the method's call, as in its documentation. */
+export function requireNoMore(method: string, takes: string, more: readonly unknown[]): void {
+  const argument = more[0];
+  // A missing argument may be written out, as wrappers do that hand theirs on.
+  if (argument === undefined && more.length <= 1) return;
+  const options = typeof argument === "object" && argument !== null ? Object.keys(argument) : [];
+  const fixes = options.flatMap((key) => {
+    const fix = FIXES[method]?.[key];
+    return fix === undefined ? [] : [`; for ${JSON.stringify(key)} ${fix}`];
+  });
+  throw new TypeError(`${method} takes ${takes} and not ${kindOf(argument)} behind it${fixes.join("")}`);
+}
+
+/** Throws for a name that is no text: as `undefined` and `a,b` it would be the name of something else. */
+export function requireText(method: string, what: string, value: unknown): asserts value is string {
+  if (typeof value === "string") return;
+  const fix = Array.isArray(value) ? `; call it for each ${what}` : "";
+  throw new TypeError(`${method}: the ${what} is a text and not ${kindOf(value)}${fix}`);
+}
+
+/** Throws where an option that is there is none of `values`. */
+export function requireOneOf(method: string, what: string, value: unknown, values: readonly unknown[]): void {
+  if (value === undefined || values.includes(value)) return;
+  const list = values.map((one) => JSON.stringify(one)).join(", ");
+  const given = typeof value === "string" ? JSON.stringify(value) : kindOf(value);
+  throw new TypeError(`${method}: ${what} is one of ${list}, not ${given}`);
+}
+
+/** Throws for a signal that can never abort anything. */
+export function requireSignal(method: string, value: unknown): void {
+  if (value === undefined || (typeof value === "object" && value !== null && "aborted" in value)) return;
+  throw new TypeError(
+    `${method}: the signal is an AbortSignal, as controller.signal is, and not ${kindOf(value)}`,
+  );
+}
+
+/** Names and values alternating, of a plain object of texts: headers, metadata. */
+export function readTexts(method: string, what: string, record: unknown): string[] {
+  const prototype = typeof record === "object" && record !== null ? Object.getPrototypeOf(record) : undefined;
+  if (prototype !== null && prototype !== Object.prototype) {
+    const isIterable = typeof record === "object" && record !== null && Symbol.iterator in record;
+    const fix = isIterable && !Array.isArray(record) ? "; write Object.fromEntries(…)" : "";
+    throw new TypeError(`${method}: ${what} are an object of names and texts, not ${kindOf(record)}${fix}`);
+  }
+  return Object.entries(record as object).flatMap(([name, value]) => {
+    if (["string", "number", "boolean", "bigint"].includes(typeof value)) return [name, `${value}`];
+    throw new TypeError(
+      `${method}: ${what} are texts; ${JSON.stringify(name)} is ${kindOf(value)}: leave it out or write a text`,
+    );
+  });
+}
+
+/** A value in the words of a message. */
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object") return `a ${typeof value}`;
+  const tag = Object.prototype.toString.call(value).slice(8, -1);
+  if (tag !== "Object") return `a ${tag}`;
+  const keys = Object.keys(value);
+  return keys.length === 0 ? "an object" : `an object of ${keys.slice(0, 8).join(", ")}`;
 }
 
 /** Fewer letters in common say nothing. */
 const LEAST_COMMON = 3;
 
-/** The name that has the longest stretch of letters in common: `expirationTtl` is meant as `ttlSeconds`. */
+/** The name that has the longest stretch of letters in common: `revision` is meant as `ifRevision`. */
 function nearestOf(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let most = LEAST_COMMON - 1;

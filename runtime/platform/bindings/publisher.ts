@@ -1,5 +1,5 @@
 import { callBinding } from "./host-result.ts";
-import { requireKnownOptions } from "./options.ts";
+import { readTexts, requireKnownOptions, requireNoMore, requireText } from "./options.ts";
 import { arrivedBytes, crossingValue, dropCrossing, type ReadValue, readValue } from "./values.ts";
 
 interface Reply extends ReadValue {
@@ -14,18 +14,30 @@ export class Publisher {
     this.#name = name;
   }
 
-  async publish(subject: string, data: unknown = "", headers: Record<string, string> = {}): Promise<void> {
-    await this.#send("publish.publish", subject, data, headers);
+  async publish(
+    subject: string,
+    data: unknown = "",
+    headers: Record<string, string> = {},
+    ...more: unknown[]
+  ): Promise<void> {
+    requireText("PUBLISHER.publish", "subject", subject);
+    const pairs = readTexts("PUBLISHER.publish", "headers", headers);
+    requireNoMore("PUBLISHER.publish", "(subject, data, headers)", more);
+    await this.#send("publish.publish", subject, data, pairs);
   }
 
   async request(
     subject: string,
     data: unknown = "",
     options: { timeoutMs?: number; headers?: Record<string, string> } = {},
+    ...more: unknown[]
   ): Promise<Reply> {
-    requireKnownOptions("request", options, ["timeoutMs", "headers"]);
+    requireText("PUBLISHER.request", "subject", subject);
+    requireKnownOptions("PUBLISHER.request", options, ["timeoutMs", "headers"]);
+    requireNoMore("PUBLISHER.request", "(subject, data, options)", more);
     const { timeoutMs, headers = {} } = options;
-    const answer = await this.#send("publish.request", subject, data, headers, timeoutMs);
+    const sent = readTexts("PUBLISHER.request", "headers", headers);
+    const answer = await this.#send("publish.request", subject, data, sent, timeoutMs);
     const [arrived, pairs] = answer as [ArrayBuffer | number, string[]];
     return { headers: toRecord(pairs), ...readValue(await arrivedBytes(arrived)) };
   }
@@ -34,13 +46,12 @@ export class Publisher {
     operation: string,
     subject: string,
     data: unknown,
-    headers: Record<string, string>,
+    pairs: string[],
     timeoutMs?: number,
   ): Promise<unknown> {
-    const pairs = headerPairs(headers);
     const crossing = await crossingValue(data);
     try {
-      return await callBinding(operation, this.#name, `${subject}`, crossing, pairs, timeoutMs);
+      return await callBinding(operation, this.#name, subject, crossing, pairs, timeoutMs);
     } catch (error) {
       dropCrossing(crossing);
       throw error;
@@ -50,11 +61,6 @@ export class Publisher {
   get [Symbol.toStringTag](): string {
     return "Publisher";
   }
-}
-
-/** Names and values alternating. */
-function headerPairs(headers: Record<string, string>): string[] {
-  return Object.entries(headers).flatMap(([name, value]) => [name, `${value}`]);
 }
 
 function toRecord(pairs: readonly string[]): Record<string, string> {

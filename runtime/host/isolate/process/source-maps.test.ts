@@ -14,6 +14,20 @@ describe("a stack", () => {
     expect(mapStack(stack, map)).toBe("Error: x\n    at f (lib/a.ts:3:5)");
   });
 
+  it("of an error within a value loses the platform's frames, not what follows on their line", () => {
+    const frame = "at w1 (narun:platform:44:26901)";
+    expect(mapStack(`${STACK}\n    ${frame} {\n  code: 'E_X'\n}`, map)).toBe(
+      "Error: x\n    at f (lib/a.ts:3:5) {\n  code: 'E_X'\n}",
+    );
+    expect(
+      mapStack(`{\n  error: Error: x\n      ${frame}\n      at async ${frame.slice(3)},\n  n: 1\n}`, map),
+    ).toBe("{\n  error: Error: x,\n  n: 1\n}");
+    const nested = `AggregateError: all\n    ${frame} {\n  [errors]: [\n    Error: a\n        ${frame},\n    Error: b\n        ${frame}\n  ],\n  [cause]: Error: c\n      at narun:platform:3:4\n}`;
+    expect(mapStack(nested, map)).toBe(
+      "AggregateError: all {\n  [errors]: [\n    Error: a,\n    Error: b\n  ],\n  [cause]: Error: c\n}",
+    );
+  });
+
   it("does so in every line of a text, indented ones too", () => {
     const text = `  Error 1 of 2: ${STACK.replace("\n", "\n  ")}\n      at serve (narun:platform:10:2)\n  and async (narun:bundle:1:3)`;
     expect(mapStack(text, map)).toBe(

@@ -5,21 +5,22 @@
  * I2  What is kept is bounded in number and in bytes; what was used last stays.
  */
 import { SourceMap } from "node:module";
+import { PLATFORM_FILE } from "../../../platform/boundary.ts";
 
 /** What stacks call a bundle; its source map turns the place into one of the author's files. */
 export const BUNDLE_FILE = "narun:bundle";
 
 const BUNDLE_PLACE = new RegExp(`${BUNDLE_FILE}:(\\d+):(\\d+)`, "g");
 
-/** Frames of the platform itself say nothing to an author; an indented error has indented frames. */
-const PLATFORM_FRAME = /^\s+at .*narun:platform:\d+:\d+\)?$/;
+/**
+ * A frame of the platform itself, which says nothing to an author, with the line end before it. What follows the frame on
+ * its line belongs to the value around the error and stays: ` {` before own properties, `,` in a list.
+ */
+const PLATFORM_FRAME = new RegExp(`(?:^|\\n)[^\\S\\n]+at [^\\n]*${PLATFORM_FILE}:\\d+:\\d+\\)?`, "g");
 
 /** A text in which the places in the bundle are replaced by those in the sources; without a map they stay. */
 export function mapStack(stack: string, map: SourceMap | undefined): string {
-  const own = stack
-    .split("\n")
-    .filter((line) => !PLATFORM_FRAME.test(line))
-    .join("\n");
+  const own = stack.replace(PLATFORM_FRAME, "");
   if (map === undefined) return own;
   return own.replace(BUNDLE_PLACE, (place, line: string, column: string) => {
     const entry = map.findEntry(Number(line) - 1, Number(column) - 1);
