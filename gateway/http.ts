@@ -44,8 +44,8 @@ export function createHttpServer(options: HttpOptions): Server {
     outgoing.on("error", (error) => lose(options.log, socket, error));
     const begin = () => attempt(socket, () => serveOrFail(options, beginExchange(incoming, outgoing)));
     const connection = connectionOf(socket);
-    // Node loses what has come behind a wish for another protocol that is ignored: nobody may think it was taken.
-    if (connection.isBusy && incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
+    // Node loses what has come behind a wish for another protocol that is ignored: it may not seem to be taken.
+    if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
     connection.take({ incoming, outgoing, begin });
   };
 

@@ -66,6 +66,19 @@ describe("requests on one connection", () => {
   });
 });
 
+describe("a wish for a protocol that there is none of", () => {
+  it("is the last of its connection: an answer to what comes behind could be taken for that of another", async () => {
+    using client = await connectRaw(world.url);
+    const wish = "Connection: Upgrade\r\nUpgrade: h2c\r\n";
+    client.socket.write(get("/quick?wish").replace("\r\n\r\n", `\r\n${wish}\r\n`) + get("/quick?lost"));
+    await client.has(/quick wish/);
+    client.socket.write(get("/quick?other"));
+    const text = await client.ended;
+    expect(bodiesIn(text)).toEqual(["quick wish"]);
+    expect(text).toMatch(/\r\nConnection: close\r\n/);
+  });
+});
+
 describe("behind a request whose answer is due", () => {
   it("one for a WebSocket is served as an ordinary request, and is the last", async () => {
     using client = await connectRaw(world.url);
