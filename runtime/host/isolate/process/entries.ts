@@ -13,7 +13,7 @@
  *     only an entry ends by it that the watchdog was told of, or that hardly got any of the machine's time (`isStarved`).
  */
 import type { Limits } from "../../../../contracts/index.ts";
-import { MAX_ENTERING } from "../../../platform/boundary.ts";
+import { EnterOp, MAX_ENTERING } from "../../../platform/boundary.ts";
 import type { EnterMessage, EntryOutcome, Sandbox } from "../engine.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
 import type { CpuMeter, Measure, Worker } from "./cpu-meter.ts";
@@ -82,6 +82,8 @@ export class Entries {
   readonly #entering: number[] = [];
   /** Asked for within what the host is at now. */
   #asked: Entry[] = [];
+  /** The requests that have not entered yet, or of whose entry nothing was heard yet. */
+  readonly #unbegun = new Set<number>();
   /** There is no room for them yet. */
   #waiting: Entry[] = [];
   #isLettingIn = false;
@@ -143,6 +145,11 @@ export class Entries {
     return this.#entering[0] ?? 0;
   }
 
+  /** The requests that no handler has seen, where the isolate runs nothing any more. */
+  get unbegun(): readonly number[] {
+    return [...this.#unbegun];
+  }
+
   get isUnderWay(): boolean {
     return this.#entering.length > 0;
   }
@@ -165,6 +172,7 @@ export class Entries {
 
   /** Enters the isolate on behalf of a request; 0: nobody's. Resolves when that is over. */
   enter(owner: number, ...message: EnterMessage): Promise<void> {
+    if (message[0] === EnterOp.request) this.#unbegun.add(owner);
     return new Promise((resolve) => {
       this.#asked.push({ owner, begin: () => resolve(this.#enterNow(owner, message)) });
       if (this.#asked.length === 1) queueMicrotask(() => this.#beginAsked());
@@ -190,6 +198,7 @@ export class Entries {
     this.#watched.begin();
     const wallMs = wallOf(Math.max(allowedMs, this.#shortestMs), this.#meter.share);
     const outcome = await sandbox.enter(wallMs, ...message);
+    this.#unbegun.delete(owner);
     if (outcome.kind === "ok" && outcome.answer !== undefined) this.#options.onAnswer(outcome.answer, owner);
     this.#charge(owner);
     const usage = outcome.kind === "ok" ? undefined : this.#usageAtEnd();
@@ -273,6 +282,7 @@ export class Entries {
 
   /** A request is over. */
   forget(id: number): void {
+    this.#unbegun.delete(id);
     this.#cpu.forget(id);
   }
 

@@ -10,68 +10,28 @@
 import {
   type Announcement,
   type ErrorCode,
-  type FunctionConfig,
   type GoneReason,
   messageOf,
   subjects,
   warnOfDrain,
 } from "../../../../contracts/index.ts";
-import type {
-  Message,
-  MicroService,
-  Nats,
-  Peers,
-  StreamPresence,
-  Subscription,
-} from "../../../../nats/index.ts";
+import type { Message, MicroService, Subscription } from "../../../../nats/index.ts";
 import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../platform/boundary.ts";
 import type { EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import type { InspectorChannel } from "../inspector-channel.ts";
 import { Entries, type EntryUsage } from "./entries.ts";
+import { createFullness, type Fullness } from "./fullness.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
+import type { Instance, InstanceOptions } from "./instance-options.ts";
 import { registerInstance } from "./instance-service.ts";
 import { createIsolateLink } from "./isolate-link.ts";
 import { limitWords } from "./limit-words.ts";
 import type { LoadFailure } from "./load-function.ts";
 import { createOpenRequests } from "./open-requests.ts";
 import { createOperations } from "./operations.ts";
-import type { Pool } from "./pool.ts";
 import { replyFromError } from "./reply-to-message.ts";
 import { createRequestEnds } from "./request-ends.ts";
-import type { SourceMaps } from "./source-maps.ts";
-import type { Watchdog } from "./watchdog.ts";
-
-export interface InstanceOptions {
-  nats: Nats;
-  node: string;
-  pool: Pool;
-  peers: Peers;
-  presence: StreamPresence;
-  egressDeny: readonly string[];
-  sourceMaps: SourceMaps;
-  instance: string;
-  revision: string;
-  config: FunctionConfig;
-  secrets: Readonly<Record<string, string>>;
-  bundle: Uint8Array;
-  watchdog: Watchdog;
-  /** The sandbox was disposed, and goes on all the same. */
-  onRunaway(sandbox: Sandbox): void;
-  /** Says that the sandbox is this instance's. */
-  adopted(sandbox: Sandbox): void;
-  onIdle(): void;
-  /** It hit a limit: it takes nothing new. */
-  onCondemned(): void;
-  onGone(reason: GoneReason, code?: ErrorCode): void;
-}
-
-export interface Instance {
-  /** Takes nothing new, finishes what was taken within the grace, ends. Resolves when it is gone. */
-  drain(reason: GoneReason, graceMs: number): Promise<void>;
-  /** V8's inspector, where debuggers may attach. */
-  readonly inspector: InspectorChannel | undefined;
-}
 
 type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
 
@@ -79,7 +39,7 @@ type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
 const RUNAWAY_MS = 500;
 
 /** How long V8 may take to end a loop whose request was answered already (entries.ts). */
-const LOOP_END_MS = 10_000;
+const LOOP_END_MS = 15_000;
 
 /** How long a condemned instance's other requests may go on. */
 const CONDEMNED_GRACE_MS = 5_000;
@@ -92,6 +52,7 @@ export class LiveInstance implements Instance {
   readonly #entries;
   readonly #ends = createRequestEnds();
   readonly #words;
+  readonly #fullness: Fullness;
   /** Why the start was ended, where it took too much. */
   #endedStart: LoadFailure | undefined;
   /** The entry that went on after its time, until the log says so. */
@@ -110,6 +71,11 @@ export class LiveInstance implements Instance {
     this.#log = log;
     const { limits } = options.config;
     this.#words = limitWords(limits);
+    this.#fullness = createFullness({
+      ...limits,
+      usedBytes: async () => this.#sandbox?.usedBytes(),
+      probe: (bytes) => void this.#entries.enter(0, EnterOp.probe, 0, bytes),
+    });
     this.#entries = new Entries({
       ...options,
       limits,
@@ -124,6 +90,7 @@ export class LiveInstance implements Instance {
       onOver: (id) => {
         this.#entries.forget(id);
         this.#ends.end(id);
+        this.#fullness.look();
       },
       onBytes: (id, bytes) => this.#entries.extend(id, bytes),
       log,
@@ -167,7 +134,11 @@ export class LiveInstance implements Instance {
       case PostOp.socketClose:
         return this.#requests.socketClose(Number(a), b, c);
       case PostOp.overMemory:
-        return this.#lose("MEMORY_LIMIT", this.#words.wasmGrown(a));
+        return this.#loseMemory(this.#words.wasmGrown(a));
+      case PostOp.nearlyFull:
+        if (this.#phase !== "ready") return;
+        this.#log.write("warn", this.#words.nearlyFull(), undefined);
+        return this.#options.onFull();
       case PostOp.background:
         return this.#requests.beginBackground(Number(a));
       case PostOp.backgroundDone:
@@ -200,6 +171,7 @@ export class LiveInstance implements Instance {
     this.#control?.unsubscribe();
     this.#link.close();
     this.#entries.close();
+    this.#fullness.close();
     this.#sandbox?.dispose();
     this.#log.close();
   }
@@ -278,6 +250,12 @@ export class LiveInstance implements Instance {
     if (this.#phase !== "starting") this.#condemn(code, owner || undefined, why);
   }
 
+  /** Nothing runs in the isolate any more: what no handler has seen is for another. */
+  #loseMemory(why: string): void {
+    for (const id of this.#entries.unbegun) this.#requests.fail(id, "INSTANCE_DRAINING");
+    this.#lose("MEMORY_LIMIT", why);
+  }
+
   /**
    * An entry goes on after its time. Its request is answered now. What the log says waits for V8, which knows where the entry
    * was when it ends it.
@@ -333,7 +311,7 @@ export class LiveInstance implements Instance {
       case "cpu-limit":
         return this.#brokenOff(id, usage, outcome.stack);
       case "memory-limit":
-        return this.#lose("MEMORY_LIMIT", this.#words.overMemory(usage.grownBytes));
+        return this.#loseMemory(this.#words.overMemory(usage.grownBytes));
     }
   }
 
@@ -382,6 +360,7 @@ export class LiveInstance implements Instance {
     this.#control?.unsubscribe();
     this.#link.close();
     this.#entries.close();
+    this.#fullness.close();
     this.#sandbox?.dispose();
     this.#log.close();
     this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });

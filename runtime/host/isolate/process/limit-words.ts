@@ -32,6 +32,8 @@ export function limitWords({ cpuMs, memoryMb }: Pick<Limits, "cpuMs" | "memoryMb
     },
     allocationRefused: (stack: string) =>
       `an allocation was refused with which it would have used more than ${memoryMb} MB; ${memoryLimit}${under(stack)}`,
+    nearlyFull: () =>
+      `it is replaced: what requests have left in it takes more than nine tenths of its memory, WebAssembly's included; ${memoryLimit}`,
     wasmGrown: (bytes: unknown) => {
       const grown =
         typeof bytes === "number" && bytes > 0 ? `to ${megabytes(bytes)}` : "beyond what it may have";

@@ -17,7 +17,7 @@ import {
 import type { TrialOutcome } from "../../host.ts";
 import { createEngine, type Sandbox } from "../engine.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
-import type { Instance } from "./instance.ts";
+import type { Instance } from "./instance-options.ts";
 import { createOperations } from "./operations.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { createSourceMaps } from "./source-maps.ts";
@@ -155,6 +155,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     },
     onRunaway: (sandbox) => retire("it was ended, and goes on", sandbox, RUNAWAY_GRACE_MS),
     onIdle: () => send({ type: "idle", instance }),
+    onFull: () => send({ type: "full", instance }),
     onCondemned: () => send({ type: "condemned", instance }),
     onGone: (reason: GoneReason, code) => {
       instances.delete(instance);

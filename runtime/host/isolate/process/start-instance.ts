@@ -1,7 +1,8 @@
 import { messageOf } from "../../../../contracts/index.ts";
 import type { StartOutcome } from "../../host.ts";
 import { createFunctionLog } from "./function-logs.ts";
-import { type Instance, type InstanceOptions, LiveInstance } from "./instance.ts";
+import { LiveInstance } from "./instance.ts";
+import type { Instance, InstanceOptions } from "./instance-options.ts";
 import { loadFunction } from "./load-function.ts";
 
 /** Starts an instance; where that fails nothing of it is left. */
