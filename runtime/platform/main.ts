@@ -7,6 +7,7 @@ import { createEnv, type EnvPlan } from "./bindings/env.ts";
 import { type Ask, BOOT_GLOBAL, type Enter, EnterOp, LOAD_GLOBAL, type Post, PostOp } from "./boundary.ts";
 import { printToDebugger } from "./console/console.ts";
 import { refillLogBudget } from "./console/log-line.ts";
+import { findNativeBase64 } from "./dom/base64.ts";
 import { startClock } from "./dom/clock.ts";
 import { rejectedUnhandled } from "./dom/rejections.ts";
 import { installGlobals } from "./globals.ts";
@@ -109,6 +110,7 @@ Object.defineProperty(globalThis, BOOT_GLOBAL, {
     if (isInspected) printToDebugger();
     connectHost({ post, ask });
     startClock();
+    findNativeBase64();
     accountMemory();
     installWebAssembly();
     return { enter, expect, rejected };
