@@ -7,6 +7,7 @@ import { type BuildIssue, createIssue } from "./build-issue.ts";
 import { type Bundle, type BundledFile, type Bundler, createBundler } from "./bundler.ts";
 import { writeEnvTypes } from "./env-types.ts";
 import { type LoadedFunction, loadFunction } from "./function-folder.ts";
+import { findUncalledHandlers } from "./uncalled-handlers.ts";
 
 /** A function, ready to be pushed. */
 export interface Build {
@@ -23,7 +24,7 @@ export interface Build {
   heaviest: BundledFile[];
   /** Every source file that was read, absolute. */
   inputs: string[];
-  /** What the bundler finds doubtful, though it builds. */
+  /** What is doubtful, though it builds. */
   warnings: BuildIssue[];
 }
 
@@ -76,7 +77,9 @@ export async function buildWith(
     elapsedMs: performance.now() - startedAt,
     heaviest,
     inputs: [...bundler.inputs],
-    warnings: result.warnings.map((message) => createIssue(message, fn.dir)),
+    warnings: [...result.warnings, ...findUncalledHandlers(result, fn.config.name)].map((message) =>
+      createIssue(message, fn.dir),
+    ),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type Build, buildFunction, displayPath, findFunctions, pushBuild } from "../../builder/index.ts";
+import { showWarnings } from "../build-warnings.ts";
 import { addExamples } from "../examples.ts";
 import { findNamesakes } from "../namesakes.ts";
 import type { Output } from "../output.ts";
@@ -39,11 +40,12 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
   const world = await startWorld({ ...options, firstPushes: pushed.promise });
   try {
     const progress = output.progress("pushing the functions");
-    const failures = await pushAll(world, await building, signal).finally(() => {
+    const builds = await building;
+    const failures = await pushAll(world, builds, signal).finally(() => {
       progress.end();
       pushed.resolve();
     });
-    if (!signal.aborted) await showWorld(output, world, failures);
+    if (!signal.aborted) await showWorld(output, world, builds, failures);
     boundYoungGeneration();
     await stopped;
   } finally {
@@ -90,10 +92,18 @@ async function pushAll(
   return outcomes.filter((outcome) => outcome !== undefined);
 }
 
-async function showWorld(output: Output, world: World, failures: Failure[]): Promise<void> {
+async function showWorld(
+  output: Output,
+  world: World,
+  builds: (Build | Failure)[],
+  failures: Failure[],
+): Promise<void> {
+  const warnings = builds.flatMap((build) =>
+    "error" in build ? [] : build.warnings.map((warning) => ({ function: build.config.name, ...warning })),
+  );
   if (output.isJson) {
     const failed = failures.map(({ function: name, error }) => ({ function: name, ...failureOf(error) }));
-    return output.json({ ...addressesOf(world), failed });
+    return output.json({ ...addressesOf(world), failed, warnings });
   }
   showAddresses(output, world);
   const rows = await listFunctions(world.nats);
@@ -103,6 +113,7 @@ async function showWorld(output: Output, world: World, failures: Failure[]): Pro
   for (const { function: name, error } of failures) {
     output.error(`\n${output.colours.red("failed")}  ${name}: ${explainFailure(error)}`);
   }
+  showWarnings(output, warnings);
   const callable =
     rows.find(({ name, url }) => name === "hello" && url !== null) ?? rows.find(({ url }) => url !== null);
   if (callable !== undefined) output.line(`\nTry it:\n  curl ${callable.url}`);
