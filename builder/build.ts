@@ -5,6 +5,7 @@ import { makeOwnFolder, sha256Hex } from "../nats/index.ts";
 import { createBuildError, createNoHandlerError, createTooLargeError, hasHandler } from "./build-error.ts";
 import { type BuildIssue, createIssue } from "./build-issue.ts";
 import { type Bundle, type BundledFile, type Bundler, createBundler } from "./bundler.ts";
+import { findMissingMetadata } from "./decorator-metadata.ts";
 import { writeEnvTypes } from "./env-types.ts";
 import { type LoadedFunction, loadFunction } from "./function-folder.ts";
 import { findUncalledHandlers } from "./uncalled-handlers.ts";
@@ -77,9 +78,11 @@ export async function buildWith(
     elapsedMs: performance.now() - startedAt,
     heaviest,
     inputs: [...bundler.inputs],
-    warnings: [...result.warnings, ...findUncalledHandlers(result, fn.config.name)].map((message) =>
-      createIssue(message, fn.dir),
-    ),
+    warnings: [
+      ...result.warnings,
+      ...findUncalledHandlers(result, fn.config.name),
+      ...findMissingMetadata(result, fn.dir),
+    ].map((message) => createIssue(message, fn.dir)),
   };
 }
 

@@ -2,20 +2,15 @@
  * Finds handlers that other platforms call and narun does not: a function that has one builds, goes live, and its handler
  * never runs. They are read from the bundle, in which every name at the top level is there once.
  */
-import { SourceMap } from "node:module";
 import type { BundleMessage } from "./bundler.ts";
 import { canBeFunction, type Member, membersAt } from "./members.ts";
+import { type BundledCode, createSourceFinder } from "./source-places.ts";
 
 /** Handlers of other platforms. */
 const UNCALLED = new Set(["scheduled", "queue", "email", "tail", "trace", "message"]);
 
 const HINT =
   "narun calls `fetch` of the default export, a default function, or the exported functions GET, POST and so on: let a request do this work, or remove the handler";
-
-export interface BundledCode {
-  code: Uint8Array;
-  sourceMap: Uint8Array;
-}
 
 /** A warning for each of them, at its place in the source. `name` is the function's. */
 export function findUncalledHandlers(bundle: BundledCode, name: string): BundleMessage[] {
@@ -28,12 +23,12 @@ export function findUncalledHandlers(bundle: BundledCode, name: string): BundleM
   const found = [...named, ...membersOfDefault(code, exported.get("default"))];
   const unique = new Map(found.map((member) => [`${member.name} ${member.at}`, member]));
   if (unique.size === 0) return [];
-  const placeOf = createPlaces(code, bundle.sourceMap);
+  const findSource = createSourceFinder(code, bundle.sourceMap);
   return [...unique.values()].map((member) => ({
     id: "uncalled-handler",
     pluginName: "",
     text: `nothing calls the handler ${JSON.stringify(member.name)} of the function ${name}`,
-    location: placeOf(member),
+    location: findSource(member.at, member.name),
     notes: [{ text: HINT, location: null }],
     detail: undefined,
   }));
@@ -146,22 +141,4 @@ function declarationOf(code: string, name: string): number | undefined {
   return /^(?:async|function|class)\b/.test(match[0]) && !match[0].includes("=")
     ? match.index
     : match.index + match[0].length;
-}
-
-/** Turns a place in the bundle into one in the source. */
-function createPlaces(code: string, sourceMap: Uint8Array) {
-  const payload = JSON.parse(Buffer.from(sourceMap).toString());
-  const map = new SourceMap(payload);
-  return ({ name, at }: Member): BundleMessage["location"] => {
-    const lines = code.slice(0, at).split("\n");
-    const entry = map.findEntry(lines.length - 1, lines.at(-1)?.length ?? 0);
-    if (!("originalSource" in entry)) return null;
-    const { originalSource: file, originalLine: line, originalColumn: character } = entry;
-    const source: string = payload.sourcesContent[payload.sources.indexOf(file)] ?? "";
-    const lineText = source.split("\n")[line] ?? "";
-    // A declaration is mapped to its beginning.
-    const own = lineText.indexOf(name, character);
-    const column = Buffer.byteLength(lineText.slice(0, own === -1 ? character : own));
-    return { file, namespace: "file", line: line + 1, column, length: name.length, lineText, suggestion: "" };
-  };
 }
