@@ -115,7 +115,7 @@ function hintFor(message: BundleMessage, dir: string): string | undefined {
     return missingFileHint(resolve(dirname(importer), imported));
   }
   const packageName = imported === undefined ? undefined : PACKAGE_NAME.exec(imported)?.[0];
-  if (packageName !== undefined && !isInstalled(packageName, dirname(importer))) {
+  if (isUnresolved && packageName !== undefined && !isInstalled(packageName, dirname(importer))) {
     return `npm install ${packageName}`;
   }
   // A bundle has nothing outside it: to leave an import to the run time, as esbuild offers, helps nobody.
