@@ -5,6 +5,7 @@ import * as esbuild from "esbuild";
 import { findAsyncRequires, findMissingAwaits } from "./async-modules.ts";
 import { editBundle } from "./bundle-edits.ts";
 import { BUNDLE_FILE, type BundleSource, bundleOptions } from "./bundle-options.ts";
+import { findDisabledModules } from "./disabled-modules.ts";
 import { findWays, placeIndependentSource } from "./place-independent.ts";
 import { findUnmadeInstances, wasmFileOf } from "./wasm-modules.ts";
 import type { Lookup, Reading } from "./watched-names.ts";
@@ -161,7 +162,7 @@ function resultOf(result: Result): Bundle & { ok: true } {
       path,
       bytes: output?.inputs[path]?.bytesInOutput ?? 0,
     })),
-    warnings: result.warnings,
+    warnings: [...result.warnings, ...findDisabledModules(result.metafile, BUNDLE_FILE)],
   };
 }
 

@@ -6,7 +6,8 @@
 import type { Edit } from "./bundle-edits.ts";
 
 /** `__commonJS({"../../node_modules/…"(`, `__esm({async"../…"(`: the way to the packages is what goes. */
-const WAY_IN_CODE = /(?<=\(\{\s*(?:async\s*)?")(?:\.\.\/)+(?:[^"\n]*?\/)?(?=node_modules\/[^"\n]*"\()/g;
+const WAY_IN_CODE =
+  /(?<=\(\{\s*(?:async\s*)?"(?:\(disabled\):)?)(?:\.\.\/)+(?:[^"\n]*?\/)?(?=node_modules\/[^"\n]*"\()/g;
 const WAY_IN_MAP = /^(?:\.\.\/)+(?:.*?\/)?(?=node_modules\/)/;
 
 /** What to change in the code. */
