@@ -1,4 +1,5 @@
 /** Modules that await at their top level, however they are imported. */
+import { execFileSync } from "node:child_process";
 import { SourceMap } from "node:module";
 import { expect, test } from "vitest";
 import type { NarunError } from "../contracts/index.ts";
@@ -94,4 +95,24 @@ test("the source map knows of what the build adds", async () => {
     originalSource: "lazy.js",
     originalColumn: source.indexOf("Error("),
   });
+});
+
+test("modules that await run one after another, where Node runs those beside each other at the same time", async () => {
+  const awaiting = (name: string) => `globalThis.order ??= [];
+order.push("${name} begins");
+await new Promise((resolve) => setImmediate(resolve));
+order.push("${name} ends");`;
+  await using folder = await createSourceFolder({
+    "index.mjs": `import "./one.mjs"; import "./two.mjs";\nconst seen = order.splice(0); export default () => seen;`,
+    "one.mjs": awaiting("one"),
+    "two.mjs": awaiting("two"),
+  });
+  const orderOf = (exports: Record<string, unknown>) => (exports.default as () => unknown)();
+  const bundled = orderOf(await evaluate(await buildFunction(folder.dir, { write: false })));
+  expect(bundled).toEqual(["one begins", "one ends", "two begins", "two ends"]);
+  const inNode = execFileSync(process.execPath, [
+    "-p",
+    `import(${JSON.stringify(folder.path("index.mjs"))}).then((it) => console.log(it.default().join()))`,
+  ]);
+  expect(String(inNode)).toContain("one begins,two begins,one ends,two ends");
 });
