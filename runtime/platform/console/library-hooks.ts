@@ -4,7 +4,8 @@
  *
  * I1  Showing a value runs no trap of a proxy.
  */
-import { behindProxies, inheritsFromProxy, proxyDetails } from "../proxies.ts";
+import { getterOf } from "../buffer-source.ts";
+import { behindProxies, inheritsFromProxy, isProxy, proxyDetails } from "../proxies.ts";
 
 /** The state of the library's work on one call of `inspect`. */
 interface Context {
@@ -17,14 +18,79 @@ const { getOwnPropertyDescriptors, defineProperties } = Object;
 const { deleteProperty } = Reflect;
 const functionText = Function.prototype.toString;
 
+/** Whether a getter of its kind takes a value. */
+function isOf(prototype: object, getter: string | symbol): (value: unknown) => boolean {
+  const get = getterOf(prototype, getter as string);
+  return (value) => {
+    try {
+      return get(value as object) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+}
+
+const isBelow = Object.prototype.isPrototypeOf;
+const isMadeBy = (made: object) => isBelow.bind(Object.getPrototypeOf(made) as object);
+const isGenerator = isMadeBy(function* () {
+  yield 0;
+});
+const isAsyncGenerator = isMadeBy(async function* () {
+  yield 0;
+});
+const isAsync = isMadeBy(async () => undefined);
+
+/** Where the library goes by names and texts: what a value is, whatever it says that it is. */
+const types = {
+  isMap: isOf(Map.prototype, "size"),
+  isSet: isOf(Set.prototype, "size"),
+  isTypedArray: isOf(Object.getPrototypeOf(Uint8Array.prototype) as object, Symbol.toStringTag),
+  isAsyncFunction: (value: object) => isAsync(value) || isAsyncGenerator(value),
+  isGeneratorFunction: (value: object) => isGenerator(value) || isAsyncGenerator(value),
+  // Only V8 sees what such an iterator has left: it is shown as other iterators are.
+  isMapIterator: () => false,
+  isSetIterator: () => false,
+};
+
+type Text = (this: object) => string;
+
+/** By prototype: how a kind of Temporal writes itself. Filled when something is first shown: a snapshot has none of them. */
+let temporalTexts: Map<object, readonly [name: string, text: Text]> | undefined;
+
+function findTemporalTexts(): Map<object, readonly [name: string, text: Text]> {
+  const { Temporal = {} } = globalThis as { Temporal?: Record<string, unknown> };
+  const found = Object.getOwnPropertyNames(Temporal).map((name) => [name, Temporal[name]] as const);
+  return new Map(
+    found.flatMap(([name, kind]) =>
+      typeof kind === "function" ? [[kind.prototype, [name, kind.prototype.toString]]] : [],
+    ),
+  );
+}
+
+/** What is in a value of Temporal, which has no fields. */
+function temporalText(value: object): string | undefined {
+  temporalTexts ??= findTemporalTexts();
+  if (isProxy(value)) return undefined;
+  const kind = temporalTexts.get(Object.getPrototypeOf(value) as object);
+  if (kind === undefined || Object.keys(value).length > 0) return undefined;
+  const [name, text] = kind;
+  try {
+    return `Temporal.${name} ${text.call(value)}`;
+  } catch {
+    // It has the prototype alone.
+    return undefined;
+  }
+}
+
 export const libraryHooks = {
   proxyDetails,
+  types,
   /** Shows one object, at any depth: one that cannot be shown costs itself alone. */
   showObject(context: Context, value: object, show: (value: object) => string): string {
     const { indentationLvl, currentDepth } = context;
     const depth = context.seen.length;
     return orReason(
-      () => show(withoutTraps(value)),
+      () => temporalText(value) ?? show(withoutTraps(value)),
       () => {
         context.seen.length = depth;
         Object.assign(context, { indentationLvl, currentDepth });
