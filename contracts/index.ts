@@ -28,3 +28,4 @@ export * from "./stores.ts";
 export * from "./stream.ts";
 export * from "./subjects.ts";
 export * from "./yaml.ts";
+export * from "./yaml-document.ts";
