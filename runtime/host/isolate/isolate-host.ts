@@ -11,7 +11,7 @@
 import type { Logger } from "pino";
 import { type Backoff, createBackoff } from "../backoff.ts";
 import type { Host, HostEvents } from "../host.ts";
-import { type HostProcess, startHostProcess, type Usage } from "./host-process.ts";
+import { type HostEnd, type HostProcess, startHostProcess, type Usage } from "./host-process.ts";
 import type { HostProgram } from "./host-program.ts";
 import type { HostSandbox } from "./spawn-host.ts";
 
@@ -121,12 +121,9 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
     retire(process);
   };
 
-  const onExit = (
-    process: HostProcess,
-    { exitCode, signal, lost }: { exitCode: number | null; signal: string | null; lost: string[] },
-  ) => {
+  const onExit = (process: HostProcess, { exitCode, signal, lost, aboard }: HostEnd) => {
     const isExpected = isClosing || retired.delete(process);
-    if (!isExpected) events.onDied(lost);
+    if (!isExpected) events.onDied(aboard);
     for (const instance of lost) {
       if (isExpected) events.onGone(instance, "shutdown");
       else events.onGone(instance, "crashed", "HOST_CRASHED");
