@@ -10,6 +10,7 @@ import {
   connectNats,
   createPeers,
   createStreamPresence,
+  Ledger,
   type Nats,
   type Peers,
   type StreamPresence,
@@ -33,6 +34,7 @@ interface Running {
   nats: Nats;
   peers: Peers;
   presence: StreamPresence;
+  ledger: Ledger;
   pool: Pool;
   watchdog: Watchdog;
   egressDeny: readonly string[];
@@ -110,6 +112,7 @@ async function initialise({
     nats: connection,
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
+    ledger: new Ledger(connection),
     pool: createPool({ engine, size: prepared }),
     // At a breakpoint an entry may take for ever.
     watchdog: isInspected ? UNWATCHED : createWatchdog(),
@@ -204,6 +207,7 @@ async function stopOnce(graceMs: number): Promise<void> {
   running?.pool.close();
   running?.peers.close();
   running?.presence.close();
+  running?.ledger.close();
   await running?.nats.close();
   // Not by `process.exit`: that takes V8 apart while the threads of isolates that were disposed still end theirs, and
   // crashes; and one whose thread sleeps, or has a debugger attached, it would wait for. What was sent last has to leave
