@@ -6,15 +6,17 @@
  */
 import type { Logger } from "pino";
 import { type ErrorCode, messageOf } from "../../../contracts/index.ts";
+import type { LoginTexts } from "../../../nats/index.ts";
 import type { HostEvents, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
 import type { HostProgram } from "./host-program.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
 import { type HostSandbox, spawnHost } from "./spawn-host.ts";
 
-type Init = Omit<Extract<ToHost, { type: "init" }>, "type">;
+type Init = Omit<Extract<ToHost, { type: "init" }>, "type" | "nats">;
 
 export interface HostProcessOptions {
   init: Init;
+  nats: { url: string; login?: () => LoginTexts };
   program: HostProgram;
   sandbox: HostSandbox;
   events: HostEvents;
@@ -52,7 +54,8 @@ const ENDED = {
 const KILL_AFTER_MS = 2_000;
 
 export function startHostProcess(options: HostProcessOptions): HostProcess {
-  const { init, events, log } = options;
+  const { init, nats, events, log } = options;
+  const login = nats.login ?? (() => ({}));
   const starts = new Map<string, (outcome: StartOutcome) => void>();
   const trials = new Map<number, (outcome: TrialOutcome) => void>();
   const instances = new Set<string>();
@@ -88,8 +91,10 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
     switch (message.type) {
       case "up":
         // One that stops would end in the middle of what it is given.
-        if (!isStopping) send({ type: "init", ...init });
+        if (!isStopping) send({ type: "init", ...init, nats: { url: nats.url, login: login() } });
         return;
+      case "need-login":
+        return send({ type: "login", login: login() });
       case "ready":
         log.debug({ pid }, "host ready");
         isReady = true;
@@ -101,6 +106,8 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
           { pid, subject: message.subject, error: message.message },
           "a message was not handled",
         );
+      case "refused":
+        return log.error({ pid, code: message.code, error: message.message }, "NATS refuses something");
       case "started":
         if (message.outcome.ok) instances.add(message.instance);
         starts.get(message.instance)?.(message.outcome);
