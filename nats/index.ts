@@ -63,3 +63,4 @@ export { createStreamPresence, type StreamPresence } from "./streams/presence.ts
 export { type StreamEnd, StreamReceiver } from "./streams/receiver.ts";
 export { StreamSender, type StreamSenderOptions } from "./streams/sender.ts";
 export { timeLeftOf, timeLeftUntil } from "./time-left.ts";
+export { createTurns } from "./turns.ts";

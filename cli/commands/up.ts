@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { type Build, buildFunction, displayPath, findFunctions, pushBuild } from "../../builder/index.ts";
+import { findFunctions } from "../../builder/index.ts";
 import { addExamples } from "../examples.ts";
-import { findNamesakes } from "../namesakes.ts";
 import type { Output } from "../output.ts";
+import { type PushFailure, pushAll, startBuilds } from "../push-all.ts";
 import { explainFailure, failureOf } from "../report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
@@ -33,13 +33,15 @@ export function addUpCommand(program: Command): void {
 
 async function runWorld(options: WorldOptions, folders: string[], stopped: Promise<void>): Promise<void> {
   const { output, signal } = options;
-  // Sources are built while the world starts.
-  const building = buildAll(folders);
+  const building = startBuilds(folders);
   const pushed = Promise.withResolvers<void>();
   const world = await startWorld({ ...options, firstPushes: pushed.promise });
   try {
+    const builds = await building;
     const progress = output.progress("pushing the functions");
-    const failures = await pushAll(world, await building, signal).finally(() => {
+    const onPushed = (count: number) =>
+      progress.update(`pushing the functions: ${count} of ${builds.length}`);
+    const failures = await pushAll(world.nats, builds, { signal, onPushed }).finally(() => {
       progress.end();
       pushed.resolve();
     });
@@ -52,45 +54,7 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
   }
 }
 
-interface Failure {
-  /** The function's name, or its folder where that is not known. */
-  function: string;
-  error: unknown;
-}
-
-async function buildAll(folders: readonly string[]): Promise<(Build | Failure)[]> {
-  const namesakes = await findNamesakes(folders);
-  return Promise.all(
-    folders.map((folder) => {
-      const error = namesakes.get(folder);
-      return error === undefined ? buildFolder(folder) : { function: displayPath(folder), error };
-    }),
-  );
-}
-
-async function buildFolder(folder: string): Promise<Build | Failure> {
-  return buildFunction(folder).catch((error: unknown) => ({ function: displayPath(folder), error }));
-}
-
-/** One function that does not build or start keeps no other from running. */
-async function pushAll(
-  { nats }: World,
-  builds: (Build | Failure)[],
-  signal: AbortSignal,
-): Promise<Failure[]> {
-  const outcomes = await Promise.all(
-    builds.map(async (build): Promise<Failure | undefined> => {
-      if ("error" in build) return build;
-      return pushBuild(nats, build, { signal }).then(
-        () => undefined,
-        (error: unknown) => ({ function: build.config.name, error }),
-      );
-    }),
-  );
-  return outcomes.filter((outcome) => outcome !== undefined);
-}
-
-async function showWorld(output: Output, world: World, failures: Failure[]): Promise<void> {
+async function showWorld(output: Output, world: World, failures: PushFailure[]): Promise<void> {
   if (output.isJson) {
     const failed = failures.map(({ function: name, error }) => ({ function: name, ...failureOf(error) }));
     return output.json({ ...addressesOf(world), failed });

@@ -55,9 +55,13 @@ export function createScript(random: Random, id: number): Script {
   };
 }
 
+/** How many pieces there are at most, or about: tens of thousands of single bytes take seconds. */
+const MAX_PIECES = 1_000;
+
 /** Mostly few pieces; now and then single bytes. */
 function cut(random: Random, bytes: Buffer): Buffer[] {
-  const longest = random.pick([bytes.length, bytes.length, 2_000, 200, 20, 1]);
+  const wanted = random.pick([bytes.length, bytes.length, 2_000, 200, 20, 1]);
+  const longest = Math.max(wanted, Math.ceil((2 * bytes.length) / MAX_PIECES));
   const pieces: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
     const size = random.between(1, Math.max(1, Math.min(longest, bytes.length - at)));
