@@ -31,7 +31,7 @@ import { openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
 import { followDesiredState } from "./desired-state.ts";
 import { createFunctionSecrets } from "./function-secrets.ts";
-import { hostLogin } from "./host-login.ts";
+import { type HostLogin, hostLogin } from "./host-login.ts";
 import { createHosts } from "./hosts.ts";
 import { createInstanceTable, type InstanceTable } from "./instance-table.ts";
 import { claimName, type Presence, startPresence } from "./presence.ts";
@@ -45,7 +45,7 @@ export interface NodeRunnerOptions {
   /** The runner's own connection; who made it closes it. */
   nats: Nats;
   /** How the hosts connect. */
-  hostNats: { url: string; creds?: string };
+  hostNats: HostLogin;
   /** Single subject token, unique in the system. */
   node: string;
   /** narun's version, shown in `narun nodes`. */
