@@ -1,9 +1,9 @@
 import type { Command } from "commander";
-import { type Build, buildFunction, displayPath, findFunctions, pushBuild } from "../../builder/index.ts";
+import { findFunctions } from "../../builder/index.ts";
 import { showWarnings } from "../build-warnings.ts";
 import { addExamples } from "../examples.ts";
-import { findNamesakes } from "../namesakes.ts";
 import type { Output } from "../output.ts";
+import { type PushOutcome, pushAll, startBuilds } from "../push-all.ts";
 import { explainFailure, failureOf } from "../report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
@@ -34,18 +34,19 @@ export function addUpCommand(program: Command): void {
 
 async function runWorld(options: WorldOptions, folders: string[], stopped: Promise<void>): Promise<void> {
   const { output, signal } = options;
-  // Sources are built while the world starts.
-  const building = buildAll(folders);
+  const building = startBuilds(folders);
   const pushed = Promise.withResolvers<void>();
   const world = await startWorld({ ...options, firstPushes: pushed.promise });
   try {
-    const progress = output.progress("pushing the functions");
     const builds = await building;
-    const failures = await pushAll(world, builds, signal).finally(() => {
+    const progress = output.progress("pushing the functions");
+    const onPushed = (count: number) =>
+      progress.update(`pushing the functions: ${count} of ${builds.length}`);
+    const outcome = await pushAll(world.nats, builds, { signal, onPushed }).finally(() => {
       progress.end();
       pushed.resolve();
     });
-    if (!signal.aborted) await showWorld(output, world, builds, failures);
+    if (!signal.aborted) await showWorld(output, world, outcome);
     boundYoungGeneration();
     await stopped;
   } finally {
@@ -54,53 +55,7 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
   }
 }
 
-interface Failure {
-  /** The function's name, or its folder where that is not known. */
-  function: string;
-  error: unknown;
-}
-
-async function buildAll(folders: readonly string[]): Promise<(Build | Failure)[]> {
-  const namesakes = await findNamesakes(folders);
-  return Promise.all(
-    folders.map((folder) => {
-      const error = namesakes.get(folder);
-      return error === undefined ? buildFolder(folder) : { function: displayPath(folder), error };
-    }),
-  );
-}
-
-async function buildFolder(folder: string): Promise<Build | Failure> {
-  return buildFunction(folder).catch((error: unknown) => ({ function: displayPath(folder), error }));
-}
-
-/** One function that does not build or start keeps no other from running. */
-async function pushAll(
-  { nats }: World,
-  builds: (Build | Failure)[],
-  signal: AbortSignal,
-): Promise<Failure[]> {
-  const outcomes = await Promise.all(
-    builds.map(async (build): Promise<Failure | undefined> => {
-      if ("error" in build) return build;
-      return pushBuild(nats, build, { signal }).then(
-        () => undefined,
-        (error: unknown) => ({ function: build.config.name, error }),
-      );
-    }),
-  );
-  return outcomes.filter((outcome) => outcome !== undefined);
-}
-
-async function showWorld(
-  output: Output,
-  world: World,
-  builds: (Build | Failure)[],
-  failures: Failure[],
-): Promise<void> {
-  const warnings = builds.flatMap((build) =>
-    "error" in build ? [] : build.warnings.map((warning) => ({ function: build.config.name, ...warning })),
-  );
+async function showWorld(output: Output, world: World, { failures, warnings }: PushOutcome): Promise<void> {
   if (output.isJson) {
     const failed = failures.map(({ function: name, error }) => ({ function: name, ...failureOf(error) }));
     return output.json({ ...addressesOf(world), failed, warnings });
