@@ -5,8 +5,8 @@
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type * as esbuild from "esbuild";
 import type { Edit } from "./bundle-edits.ts";
+import { type BundleFacts, type BundleMessage, type BundlePlace, createMessage } from "./bundle-message.ts";
 
 const WRAPPER = /(?<![\w$])(init_[\w$]+)\s*=\s*__esm\(\{\s*async\s*"((?:[^"\\]|\\.)*)"\(/g;
 const CALL = /(?<=[;{}]\s*)(init_[\w$]+)\(\)(?=\s*[;}])/g;
@@ -22,9 +22,9 @@ export function findMissingAwaits(code: string): Edit[] {
 
 /** Errors for each `require()` of such a module, as Node has it: nothing can wait there. */
 export function findAsyncRequires(
-  { inputs, outputs }: esbuild.Metafile,
+  { inputs, outputs }: BundleFacts,
   { dir, bundleFile, code }: { dir: string; bundleFile: string; code: string },
-): esbuild.Message[] {
+): BundleMessage[] {
   const awaiting = new Set(
     [...code.matchAll(WRAPPER)].map(([, , path = ""]) => path.replace(/\\(.)/g, "$1")),
   );
@@ -54,26 +54,18 @@ interface AsyncRequire {
   cause: string;
 }
 
-function createError({ dir, file, original, path, cause }: AsyncRequire): esbuild.Message {
+function createError({ dir, file, original, path, cause }: AsyncRequire): BundleMessage {
   const where =
     path === cause ? "awaits at its top level" : `imports ${cause}, which awaits at its top level`;
-  return {
-    id: "require-async",
-    pluginName: "",
+  return createMessage("require-async", {
     text: `${file} requires ${path}, which ${where}: require() cannot wait for it`,
+    hint: `write \`import\` in ${file} (\`await import(${JSON.stringify(original)})\` where it is CommonJS), or do in ${cause} without \`await\` at the top level`,
     location: findRequire(dir, file, original),
-    notes: [
-      {
-        text: `write \`import\` in ${file} (\`await import(${JSON.stringify(original)})\` where it is CommonJS), or do in ${cause} without \`await\` at the top level`,
-        location: null,
-      },
-    ],
-    detail: undefined,
-  };
+  });
 }
 
 /** The bundler tells who requires what, not where. */
-function findRequire(dir: string, file: string, original: string): esbuild.Location | null {
+function findRequire(dir: string, file: string, original: string): BundlePlace | null {
   const text = readFileSync(resolve(dir, file), "utf8");
   const match = new RegExp(`\\brequire\\s*\\(\\s*(["'\`])${RegExp.escape(original)}\\1`).exec(text);
   if (match === null) return null;

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { nearest } from "../contracts/index.ts";
-import type { BundleMessage } from "./bundler.ts";
+import type { BundleMessage } from "./bundle-message.ts";
 import { displayPath } from "./function-folder.ts";
 
 /** One thing that is wrong, or doubtful, at one place of the source. */

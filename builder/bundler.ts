@@ -4,14 +4,12 @@ import { dirname, resolve } from "node:path";
 import * as esbuild from "esbuild";
 import { findAsyncRequires, findMissingAwaits } from "./async-modules.ts";
 import { editBundle } from "./bundle-edits.ts";
+import type { BundleMessage } from "./bundle-message.ts";
 import { BUNDLE_FILE, type BundleSource, bundleOptions } from "./bundle-options.ts";
 import { findDisabledModules } from "./disabled-modules.ts";
 import { findWays, placeIndependentSource } from "./place-independent.ts";
 import { findUnmadeInstances, wasmFileOf } from "./wasm-modules.ts";
 import type { Lookup, Reading } from "./watched-names.ts";
-
-/** What esbuild says about one place of the source. */
-export type BundleMessage = esbuild.Message;
 
 export interface BundledFile {
   /** Relative to the function's folder. */

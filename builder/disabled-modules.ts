@@ -1,5 +1,5 @@
 import { isBuiltin } from "node:module";
-import type * as esbuild from "esbuild";
+import { type BundleFacts, type BundleMessage, createMessage } from "./bundle-message.ts";
 
 const DISABLED = "(disabled):";
 const HINT =
@@ -9,7 +9,7 @@ const HINT =
  * Warnings for each file in a bundle that a package's field `browser` makes empty: it is `false` there. That it does so
  * with modules of Node is common, and nothing else would be there.
  */
-export function findDisabledModules({ inputs, outputs }: esbuild.Metafile, bundleFile: string) {
+export function findDisabledModules({ inputs, outputs }: BundleFacts, bundleFile: string): BundleMessage[] {
   const used = Object.entries(outputs[bundleFile]?.inputs ?? {}).filter(
     ([, { bytesInOutput }]) => bytesInOutput > 0,
   );
@@ -21,14 +21,9 @@ export function findDisabledModules({ inputs, outputs }: esbuild.Metafile, bundl
       .map(([from]) => from)
       .filter((from) => inputs[from]?.imports.some((one) => one.path === path));
     if (importers.length === 0) return [];
-    const message: esbuild.Message = {
-      id: "disabled-module",
-      pluginName: "",
+    return createMessage("disabled-module", {
       text: `${file}, which ${importers.join(" and ")} imports, is empty: its package.json switches it off for browsers ("browser": { …: false })`,
-      location: null,
-      notes: [{ text: HINT, location: null }],
-      detail: undefined,
-    };
-    return [message];
+      hint: HINT,
+    });
   });
 }
