@@ -6,7 +6,7 @@ import { cancelOutbound } from "../outbound.ts";
 import { sendStream } from "../send-stream.ts";
 import { ReadableStream } from "../streams.ts";
 import { callBinding } from "./host-result.ts";
-import { readTexts, requireKnownOptions, requireNoMore, requireText } from "./options.ts";
+import { readTexts, requireKnownOptions, requireNoMore, requireStorable, requireText } from "./options.ts";
 import { isBlobLike, streamOf, wholeValue } from "./values.ts";
 
 /** The content type is kept among the metadata, under this name. */
@@ -69,6 +69,7 @@ export class ObjectBucket {
 
   async put(name: string, value: unknown, options: PutOptions = {}, ...more: unknown[]): Promise<ObjectInfo> {
     requireText("OBJECTS.put", "name", name);
+    requireStorable("OBJECTS.put", value, 'delete(name) removes an object, "" is an empty one');
     requireKnownOptions("OBJECTS.put", options, ["contentType", "metadata"]);
     requireNoMore("OBJECTS.put", "(name, value, options)", more);
     const { contentType, metadata = {} } = options;
