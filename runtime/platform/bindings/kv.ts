@@ -1,3 +1,4 @@
+import { bindMethods } from "./bind-methods.ts";
 import { callBinding } from "./host-result.ts";
 import { KvWatch, type KvWatchOptions } from "./kv-watch.ts";
 import {
@@ -33,6 +34,7 @@ export class KvBucket {
 
   constructor(name: string) {
     this.#name = name;
+    bindMethods(this);
   }
 
   async get(key: string, type: KvType = "text", ...more: unknown[]): Promise<unknown> {

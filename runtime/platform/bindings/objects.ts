@@ -5,6 +5,7 @@ import { inboundStream } from "../inbound-stream.ts";
 import { cancelOutbound } from "../outbound.ts";
 import { sendStream } from "../send-stream.ts";
 import { ReadableStream } from "../streams.ts";
+import { bindMethods } from "./bind-methods.ts";
 import { callBinding } from "./host-result.ts";
 import { readTexts, requireKnownOptions, requireNoMore, requireStorable, requireText } from "./options.ts";
 import { isBlobLike, streamOf, wholeValue } from "./values.ts";
@@ -44,6 +45,7 @@ export class ObjectBucket {
 
   constructor(name: string) {
     this.#name = name;
+    bindMethods(this);
   }
 
   async head(name: string, ...more: unknown[]): Promise<ObjectInfo | null> {
@@ -131,6 +133,7 @@ class StoredObject implements ObjectInfo {
     this.contentType = info.contentType;
     this.metadata = info.metadata;
     this.body = body;
+    bindMethods(this);
   }
 
   text(): Promise<string> {
