@@ -137,6 +137,11 @@ function revisionOf(
         "BindingError",
         `the bucket ${bucket} was made without TTL for its keys; \`nats stream edit KV_${bucket} --allow-msg-ttl\` allows it`,
       );
+    case "ttl-too-short":
+      throw new CallError(
+        "BindingError",
+        `the bucket ${bucket} keeps older values, and lets no key end before ${written.leastSeconds} s; use a longer ttlSeconds, or a bucket that keeps one value of each key (\`nats stream edit KV_${bucket} --max-msgs-per-subject 1\`)`,
+      );
     case "full":
       throw new CallError("BindingError", `the bucket ${bucket} has no room left`);
   }
