@@ -263,6 +263,11 @@ export const errorCatalogue = {
     title: "NATS has no JetStream, in which narun keeps everything",
     solve: "Start nats-server with `-js`, and allow JetStream for the account.",
   },
+  STREAM_UNFIT: {
+    title: "A stream of NATS is not as narun needs it",
+    solve:
+      "Change the stream that `detail` names as it says. Whatever else was changed of narun's streams may stay.",
+  },
   NATS_SERVER_NOT_FOUND: {
     title: "No nats-server could be found or fetched",
     solve: "Install nats-server 2.14 or newer and put it on the PATH, or name it in NARUN_NATS_SERVER.",
