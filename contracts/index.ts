@@ -11,6 +11,7 @@ export * from "./function-not-found.ts";
 export * from "./gateway.ts";
 export * from "./header-bytes.ts";
 export * from "./headers.ts";
+export * from "./inquiry.ts";
 export * from "./instance.ts";
 export * from "./log.ts";
 export * from "./manifest.ts";
