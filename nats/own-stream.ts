@@ -38,7 +38,7 @@ export async function openOwnStream<T>(
 }
 
 /** The first field that narun cannot work with: what it is, what it has to be, and how it becomes that. */
-export function findMisfit(
+function findMisfit(
   config: StreamConfig,
   { stream, subjects, flags = [] }: StreamNeeds,
 ): string | undefined {
