@@ -41,15 +41,18 @@ export interface ObjectPage {
   next: number | undefined;
 }
 
+export interface PutObjectOptions {
+  metadata?: Readonly<Record<string, string>>;
+  /** Ends the write at its next chunk. */
+  signal?: AbortSignal | undefined;
+}
+
 export interface ByteObjects {
   info(name: string): Promise<ObjectFacts | undefined>;
   /** The bytes of one version; undefined where it is not the name's any more. Errors while it is read: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
   read(name: string, version: string): Promise<AsyncGenerator<Uint8Array, void> | undefined>;
-  put(
-    name: string,
-    body: AsyncIterable<Uint8Array>,
-    metadata: Readonly<Record<string, string>>,
-  ): Promise<ObjectFacts>;
+  /** Where it breaks off, by its body or by `signal`, nothing of it stays. */
+  put(name: string, body: AsyncIterable<Uint8Array>, options?: PutObjectOptions): Promise<ObjectFacts>;
   /** No error where it is not there. */
   delete(name: string): Promise<void>;
   /** Objects in the order in which they were last written, beginning behind `after`. */
@@ -108,13 +111,13 @@ export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
         const info = await findObject(store, name);
         return info?.nuid === version ? readBody(store, info) : undefined;
       }),
-    async put(name, body, metadata) {
+    async put(name, body, options = {}) {
       // The body can be read once: a store that is gone shows before.
       const store = await using(async (found) => {
         await findObject(found, name);
         return found;
       });
-      return factsOf(await writeObject(store, { name, metadata }, body));
+      return factsOf(await writeObject(store, name, body, options));
     },
     delete: (name) => using((store) => deleteObject(store, name)),
     list: (options) => lists.run(() => using((store) => listByteObjects(nats, store, factsOf, options))),

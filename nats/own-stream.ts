@@ -38,10 +38,7 @@ export async function openOwnStream<T>(
 }
 
 /** The first field that narun cannot work with: what it is, what it has to be, and how it becomes that. */
-function findMisfit(
-  config: StreamConfig,
-  { stream, subjects, flags = [] }: StreamNeeds,
-): string | undefined {
+function findMisfit(config: StreamConfig, { stream, subjects, flags = [] }: StreamNeeds): string | undefined {
   const edit = (option: string) => `\`nats stream edit ${stream} ${option}\``;
   const anew = `it cannot be changed: \`nats stream rm ${stream}\`, and narun makes it anew`;
   if (config.mirror !== undefined)

@@ -21,7 +21,7 @@ export function createBindings({ streams, config, endOf, hopsOf }: BindingsOptio
   const declared = createFindDeclared(config);
   return {
     ...createKvOperations({ nats, declared, endOf }),
-    ...createObjectOperations(nats, declared),
+    ...createObjectOperations({ nats, declared, limits: config.limits, endOf }),
     ...createPublishOperations(nats, declared),
     ...createServiceOperations({ streams, declared, timeoutMs: config.limits.timeoutMs, endOf, hopsOf }),
   };
