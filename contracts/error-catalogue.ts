@@ -198,6 +198,10 @@ export const errorCatalogue = {
     solve:
       "Only public addresses are reachable. List others under `egress` in narun.yaml; what the node's `--egress-deny` names stays refused.",
   },
+  STORE_LIMIT: {
+    title: "The bucket has as many bytes as the function may let it have",
+    solve: "Delete what is not needed, give keys a TTL, or raise `limits.maxStoreBytes` in narun.yaml.",
+  },
   SUBREQUEST_LIMIT: {
     title: "The request made more requests of its own than it may",
     solve: "Make fewer, or raise `limits.subrequests` in narun.yaml.",

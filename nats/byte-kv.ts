@@ -16,6 +16,7 @@ import type { Nats } from "./connection.ts";
 import { encodeKvKey } from "./kv-keys.ts";
 import { needsJetStream } from "./no-jetstream.ts";
 import { storeProblem } from "./store-problem.ts";
+import { createStoreRoom } from "./store-room.ts";
 import { createTurns } from "./turns.ts";
 
 export interface ByteEntry {
@@ -36,6 +37,12 @@ export type KvWrite =
   | { ok: false; why: "ttl-too-short"; leastSeconds: number }
   /** The bucket, or the server's storage, has no room left. */
   | { ok: false; why: "full" };
+
+/** What a bucket is bounded by at those who write to it. */
+export interface StoreBounds {
+  /** Bytes that the bucket has before a write is refused. Default: any number. */
+  maxBytes?: number;
+}
 
 export interface KvWriteOptions {
   /** The key must be at this revision; 0: it must not be there. */
@@ -87,8 +94,9 @@ const WRONG_LAST_SEQUENCE = 10071;
 const TTL_DISABLED = 10166;
 const STREAM_NOT_FOUND = 10059;
 
-/** A bucket of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM. */
-export function openByteKv(nats: Nats, bucket: string): ByteKv {
+/** A bucket of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM; of puts STORE_LIMIT. */
+export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: StoreBounds = {}): ByteKv {
+  const room = createStoreRoom(bucket, `KV_${bucket}`, bound ?? Number.POSITIVE_INFINITY);
   let opening: Promise<OpenBucket> | undefined;
   const lists = createTurns(MAX_LISTS);
 
@@ -136,6 +144,7 @@ export function openByteKv(nats: Nats, bucket: string): ByteKv {
     put: (key, value, { ttlSeconds, ifRevision } = {}) =>
       using(async (bucket) => {
         const { config } = bucket.info;
+        await room.take(bucket.manager, value.byteLength);
         if (ttlSeconds === undefined) return write(bucket, { key, value, ifRevision });
         const leastSeconds = leastTtlSeconds(config);
         if (ttlSeconds < leastSeconds) return { ok: false, why: "ttl-too-short", leastSeconds };

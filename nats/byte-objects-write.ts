@@ -13,7 +13,7 @@ export async function writeObject(
   body: AsyncIterable<Uint8Array>,
   { metadata = {}, signal }: PutObjectOptions,
 ): Promise<StoredInfo> {
-  const { client, bucket, maxPayload } = store;
+  const { client, manager, bucket, maxPayload, room } = store;
   const id = nuid.next();
   const subject = chunkSubject(bucket, id);
   const chunkBytes = Math.min(CHUNK_BYTES, maxPayload);
@@ -22,6 +22,7 @@ export async function writeObject(
   try {
     for await (const chunk of inChunks(body, chunkBytes)) {
       signal?.throwIfAborted();
+      await room.take(manager, chunk.byteLength);
       hash.update(chunk);
       size += chunk.byteLength;
       chunks += 1;

@@ -15,13 +15,14 @@ import {
 } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
 import { NarunError } from "../contracts/index.ts";
-import { MAX_LISTS } from "./byte-kv.ts";
+import { MAX_LISTS, type StoreBounds } from "./byte-kv.ts";
 import { deleteObject, findObject, type StoredInfo } from "./byte-objects-entries.ts";
 import { listByteObjects } from "./byte-objects-list.ts";
 import { writeObject } from "./byte-objects-write.ts";
 import type { Nats } from "./connection.ts";
 import { needsJetStream } from "./no-jetstream.ts";
 import { chunkSubject } from "./object-names.ts";
+import { createStoreRoom, type StoreRoom } from "./store-room.ts";
 import { createTurns } from "./turns.ts";
 
 export interface ObjectFacts {
@@ -66,12 +67,15 @@ export interface OpenStore {
   bucket: string;
   /** Most bytes of one message. */
   maxPayload: number;
+  room: StoreRoom;
 }
 
 const STREAM_NOT_FOUND = 10059;
 
-/** An object store of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM. */
-export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
+/** An object store of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM; of writes STORE_LIMIT. */
+export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds = {}): ByteObjects {
+  const { maxBytes = Number.POSITIVE_INFINITY } = options;
+  const room = createStoreRoom(bucket, `OBJ_${bucket}`, maxBytes);
   let opening: Promise<OpenStore> | undefined;
   const lists = createTurns(MAX_LISTS);
 
@@ -81,7 +85,7 @@ export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
       jetstreamManager(nats.connection),
       new Objm(client).create(bucket, {}),
     ]);
-    return { client, manager, bucket, maxPayload: nats.maxPayload };
+    return { client, manager, bucket, maxPayload: nats.maxPayload, room };
   };
   const opened = () => {
     opening ??= needsJetStream(open).catch((error: unknown) => {

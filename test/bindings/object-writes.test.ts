@@ -2,10 +2,12 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, describe, expect, it } from "vitest";
 import { eventually } from "../harness/eventually.ts";
+import { createProbes } from "../harness/probe.ts";
 import { startWorld } from "../harness/world.ts";
 
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
+const run = createProbes(world);
 const manager = await jetstreamManager(world.connection.connection);
 
 /** The chunks that a store keeps, of whole objects or not. */
@@ -17,6 +19,35 @@ async function chunksOf(store: string): Promise<number> {
 const ENDLESS = `new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(65_536)); } })`;
 /** It gives one chunk, and then nothing. */
 const SILENT = `new ReadableStream({ start(c) { c.enqueue(new Uint8Array(200_000)); } })`;
+
+describe("limits.maxStoreBytes", () => {
+  const MIB = 1024 * 1024;
+  const bindings = [
+    { name: "STORE", objects: "bounded" },
+    { name: "KV", kv: "bounded" },
+  ];
+  const limits = { maxStoreBytes: 4 * MIB };
+  const refused = /^STORE_LIMIT: the bucket bounded has \d+ bytes, and limits\.maxStoreBytes is 4194304$/;
+
+  it("ends a write of an object that has no end, and leaves nothing of it", async () => {
+    const found = await run(
+      `await env.STORE.put("small", "x".repeat(1_000_000));
+       try { await env.STORE.put("o", ${ENDLESS}); } catch (error) { return [error.name, error.message]; }`,
+      bindings,
+      { limits },
+    );
+    expect(found).toEqual(["STORE_LIMIT", expect.stringMatching(refused)]);
+    expect(await chunksOf("bounded")).toBe(8);
+  });
+
+  it("refuses a value, while other functions with more room go on, and deletes make room", async () => {
+    const fill = `for (let i = 0; ; i++) try { await env.KV.put("k" + i, new Uint8Array(500_000)); } catch (error) { return [i, error.message]; }`;
+    expect(await run(fill, bindings, { limits })).toEqual([8, expect.stringMatching(refused)]);
+    expect(await run(`await env.KV.put("more", "x"); return env.KV.get("more");`, bindings)).toBe("x");
+    const emptied = `for (let i = 0; i < 8; i++) await env.KV.delete("k" + i); await env.KV.put("k", "y"); return env.KV.get("k");`;
+    expect(await run(emptied, bindings, { limits })).toBe("y");
+  });
+});
 
 describe("a write whose body has no end", () => {
   it.each([

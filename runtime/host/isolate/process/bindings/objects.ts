@@ -28,7 +28,7 @@ export function createObjectOperations({ nats, declared, limits, endOf }: Object
 
   const storeOf = (name: unknown): { bucket: string; store: ByteObjects } => {
     const { bucket } = declared("objects", name);
-    const store = open.get(bucket) ?? openByteObjects(nats, bucket);
+    const store = open.get(bucket) ?? openByteObjects(nats, bucket, { maxBytes: limits.maxStoreBytes });
     open.set(bucket, store);
     return { bucket, store };
   };
