@@ -1,5 +1,5 @@
 import type { GoneReason } from "../../../contracts/index.ts";
-import type { StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
+import type { DrainOrder, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
 
 /**
  * The messages between a node-runner and its isolate host process, over Node's IPC channel with structured clones.
@@ -20,7 +20,7 @@ export type ToHost =
     }
   | ({ type: "start" } & StartOrder)
   | ({ type: "trial"; id: number } & TrialOrder)
-  | { type: "drain"; instance: string; reason: GoneReason; graceMs: number }
+  | ({ type: "drain"; instance: string } & DrainOrder)
   | { type: "source-map"; revision: string; sourceMap: Uint8Array | undefined }
   /** For V8's inspector of an instance. */
   | { type: "inspect"; instance: string; message: string }
