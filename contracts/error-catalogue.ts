@@ -255,6 +255,16 @@ export const errorCatalogue = {
     title: "NATS does not answer",
     solve: "Start it (`narun up` starts one), or name another with --nats or NARUN_NATS_URL.",
   },
+  NATS_LOGIN_REFUSED: {
+    title: "NATS refused the login",
+    solve:
+      "Give the login that the server knows: in the address (nats://USER:PASSWORD@HOST), or by --user, --creds or --nkey (NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_CREDS, NATS_NKEY).",
+  },
+  NATS_TLS_FAILED: {
+    title: "No TLS connection to NATS came about",
+    solve:
+      "Name the authority of the server's certificate with --tls-ca (NATS_CA), the client's own with --tls-cert and --tls-key (NATS_CERT, NATS_KEY), and the server by the name in its certificate.",
+  },
   NATS_TOO_OLD: {
     title: "nats-server is too old",
     solve: "Use nats-server 2.14 or newer.",

@@ -29,3 +29,4 @@ export * from "./stores.ts";
 export * from "./stream.ts";
 export * from "./subjects.ts";
 export * from "./yaml.ts";
+export * from "./yaml-document.ts";

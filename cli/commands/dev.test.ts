@@ -158,6 +158,7 @@ test("tells scripts of every push and every failure in one line", async () => {
     unchanged: false,
     tookMs: expect.any(Number),
     shadowedRoutes: [],
+    warnings: [],
   });
   expect(rest).toContainEqual({
     folder: folder.path("functions/two"),

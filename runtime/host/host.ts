@@ -41,8 +41,8 @@ export interface HostEvents {
   onGone(instance: string, reason: GoneReason, code?: string): void;
   /** A function has made the sandbox unusable: the host goes on without it, and without what it had. */
   onGuilty(name: string, reason: string): void;
-  /** The sandbox died without a word while it ran these instances; each of them is told as gone after this. */
-  onDied(instances: readonly string[]): void;
+  /** The sandbox died without a word while it ran, started or tried these functions; its instances are told as gone after this. */
+  onDied(functions: readonly string[]): void;
   /** What V8's inspector of an instance says, where debuggers may attach. */
   onInspected(instance: string, message: string): void;
   /** The source map of a revision's bundle, when an error is to be shown. */

@@ -19,13 +19,14 @@ import type { FunctionSecrets } from "./function-secrets.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Revisions } from "./revisions.ts";
 import type { StatusPublisher } from "./status.ts";
+import type { Suspects } from "./suspects.ts";
 
 export interface LocalInstance {
   id: string;
   function: string;
   revision: string;
   generation: string;
-  /** Of the host that it is in (hosts.ts). */
+  /** Of the host that it is in (suspicion.ts). */
   group: string;
   concurrency: number;
   phase: "starting" | "ready" | "draining";
@@ -63,6 +64,7 @@ export interface InstanceTableOptions {
   /** What the operator allows at most. */
   ceiling: Ceiling;
   hosts(): Hosts;
+  groupOf: Suspects["groupOf"];
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
   publisher: StatusPublisher;
@@ -168,7 +170,7 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
         function: spec.name,
         revision: spec.revision,
         generation,
-        group: hosts().groupOf(spec.trust, spec.name),
+        group: options.groupOf(spec.trust, spec.name),
         concurrency: spec.scale.concurrency,
         phase: "starting",
       };

@@ -46,8 +46,11 @@ export function printVerdict(verdict: Verdict): boolean {
 }
 
 /** Prints what each role held before and after; returns whether all of them are back. */
-export function printHoldings(before: Record<Role, Holdings>, after: Record<Role, Holdings>): boolean {
-  const roles = Object.keys(before) as Role[];
+export function printHoldings<R extends Role>(
+  before: Record<R, Holdings>,
+  after: Record<R, Holdings>,
+): boolean {
+  const roles = Object.keys(before) as R[];
   return roles
     .map((role) => {
       const isBack =

@@ -11,6 +11,7 @@ import {
   createPeers,
   createStreamPresence,
   Ledger,
+  type LoginTexts,
   type Nats,
   type Peers,
   type StreamPresence,
@@ -49,6 +50,8 @@ let largestMb = 0;
 const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
 /** Starts that are under way. */
 const starts = new Set<Promise<void>>();
+/** How it logs in to NATS, by the runner's last word. */
+let login: LoginTexts = {};
 let running: Running | undefined;
 let stopping: Promise<void> | undefined;
 
@@ -71,6 +74,9 @@ async function receive(message: ToHost): Promise<void> {
     case "init":
       running = await initialise(message);
       return send({ type: "ready" });
+    case "login":
+      login = message.login;
+      return;
     case "start": {
       const started = start(message).finally(() => starts.delete(started));
       starts.add(started);
@@ -97,9 +103,15 @@ async function initialise({
   egressDeny,
   isInspected,
 }: Extract<ToHost, { type: "init" }>): Promise<Running> {
+  login = nats.login;
   const connection = await connectNats({
-    ...nats,
+    url: nats.url,
+    login: () => {
+      send({ type: "need-login" });
+      return login;
+    },
     name: `narun host of ${node}`,
+    onRefused: ({ code, message }) => send({ type: "refused", code, message }),
     onHandlerError: (error, subject) => {
       const text = error instanceof Error ? error.stack : undefined;
       send({ type: "handler-failed", subject, message: text ?? messageOf(error) });
