@@ -5,6 +5,7 @@ import { isMarker } from "./byte-kv-bucket.ts";
 import type { Nats } from "./connection.ts";
 import { watchKv } from "./kv-watch.ts";
 import { needsJetStream } from "./no-jetstream.ts";
+import { openOwnStream } from "./own-stream.ts";
 import { readStored, type StoredMessage } from "./stored-messages.ts";
 
 /** Default upper bound of a value that is read. */
@@ -69,21 +70,25 @@ export interface TypedKv<T> {
   watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** Opens a bucket, creating it where it is missing. Error: NATS_NO_JETSTREAM. */
+/** Opens a bucket, creating it where it is missing. Errors: NATS_NO_JETSTREAM, STREAM_UNFIT. */
 export async function openKv<T>(
   nats: Nats,
   options: KvBucketOptions,
   codec: KvCodec<T>,
 ): Promise<TypedKv<T>> {
-  const kv = await needsJetStream(() =>
-    new Kvm(jetstream(nats.connection)).create(options.bucket, {
-      history: options.history ?? 1,
-      ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
-      ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
-    }),
-  );
+  const stream = `KV_${options.bucket}`;
+  const prefix = `$KV.${options.bucket}.`;
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
-  const bucket = { nats, manager, stream: `KV_${options.bucket}`, prefix: `$KV.${options.bucket}.` };
+  const kv = await needsJetStream(() =>
+    openOwnStream(manager, { stream, subjects: [`${prefix}>`] }, () =>
+      new Kvm(jetstream(nats.connection)).create(options.bucket, {
+        history: options.history ?? 1,
+        ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
+        ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
+      }),
+    ),
+  );
+  const bucket = { nats, manager, stream, prefix };
   const { maxBytes = MAX_VALUE_BYTES } = codec;
   const read = ({ key, revision, createdAt, data }: KvRaw): KvRead<T> => {
     const facts = { key, revision, createdAt };
