@@ -17,6 +17,8 @@ interface Context {
 const { getOwnPropertyDescriptors, defineProperties } = Object;
 const { deleteProperty } = Reflect;
 const functionText = Function.prototype.toString;
+const mapEntries: (this: unknown) => unknown = Map.prototype.entries;
+const setValues: (this: unknown) => unknown = Set.prototype.values;
 
 /** Whether a getter of its kind takes a value. */
 function isOf(prototype: object, getter: string | symbol): (value: unknown) => boolean {
@@ -114,9 +116,18 @@ function withoutTraps(value: object): object {
 function ownPartOf(value: object): object {
   const own: PropertyDescriptorMap = getOwnPropertyDescriptors(value);
   for (const name of ["prototype", "constructor"]) deleteProperty(own, name);
-  if (typeof value !== "function") return defineProperties(Array.isArray(value) ? [] : {}, own);
-  const isClass = functionText.call(value).startsWith("class");
-  return defineProperties(isClass ? class {} : () => undefined, own);
+  return defineProperties(sameKindAs(value), own);
+}
+
+function sameKindAs(value: object): object {
+  if (typeof value === "function")
+    return functionText.call(value).startsWith("class") ? class {} : () => undefined;
+  if (Array.isArray(value)) return [];
+  if (types.isMap(value)) return new Map(mapEntries.call(value) as Iterable<[unknown, unknown]>);
+  if (types.isSet(value)) return new Set(setValues.call(value) as Iterable<unknown>);
+  // While a snapshot is made there is none.
+  const { isError } = Error as { isError?: (value: unknown) => boolean };
+  return isError?.(value) === true ? Object.create(Error.prototype) : {};
 }
 
 /** Runs what may run user code (`toString`, a getter), which may fail. */
