@@ -101,6 +101,13 @@ export const libraryHooks = {
   },
 };
 
+/** What stands behind a value, or where that inherits from a proxy what is its own. */
+export function trapFree(value: unknown): unknown {
+  const found = behindProxies(value);
+  const isObject = (typeof found === "object" && found !== null) || typeof found === "function";
+  return isObject ? withoutTraps(found) : found;
+}
+
 const standIns = new WeakMap<object, object>();
 
 /** The value, or where it inherits from a proxy what is its own (I1). */

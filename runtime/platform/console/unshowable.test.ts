@@ -75,6 +75,11 @@ describe("no trap of a proxy runs", () => {
     ["const a = Object.setPrototypeOf([1, 2], trapped({})); console.log(a)", "info [ 1, 2 ]"],
     ["class A { x = 1 }; A.prototype.constructor = trapped(A); console.log(new A())", "info { x: 1 }"],
     [
+      "console.log('%j', trapped({ a: [trapped([1, trapped({ b: 2 })])], c: Object.setPrototypeOf({ d: 3 }, trapped({})), e: new Date(0) }))",
+      'info {"a":[[1,{"b":2}]],"c":{"d":3},"e":"1970-01-01T00:00:00.000Z"}',
+    ],
+    ["const a = { b: trapped({}) }; a.self = a; console.log('%j', a)", "info [Circular]"],
+    [
       "class E extends Error {}; E.prototype.constructor = trapped(E); const e = new E('lost?'); e.stack = 'Error: lost?'; e.code = 5; console.log({ e })",
       "info { e: [Error: lost?] { code: 5 } }",
     ],
