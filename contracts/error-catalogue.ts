@@ -265,6 +265,12 @@ export const errorCatalogue = {
     solve:
       "Name the authority of the server's certificate with --tls-ca (NATS_CA), the client's own with --tls-cert and --tls-key (NATS_CERT, NATS_KEY), and the server by the name in its certificate.",
   },
+  NATS_PERMISSIONS_VIOLATION: {
+    title: "NATS does not permit a subject",
+    solve:
+      "Permit the named subject to the user that logs in to NATS (`permissions` in nats-server's configuration, or `nsc edit user`); inboxes are `_INBOX.>`.",
+    status: 502,
+  },
   NATS_TOO_OLD: {
     title: "nats-server is too old",
     solve: "Use nats-server 2.14 or newer.",

@@ -180,7 +180,13 @@ export class Dispatcher {
     const exchange = openExchange(this.#options, job, target, () => this.#places.onBodyOver(job));
     let pending: PendingReply;
     try {
-      pending = this.#options.nats.send(subject, data, headers, (message) => this.#onReply(job, message));
+      pending = this.#options.nats.send(
+        subject,
+        data,
+        headers,
+        (message) => this.#onReply(job, message),
+        ({ code }) => this.#onNotPermitted(job, code),
+      );
     } catch (error) {
       exchange?.close();
       this.#options.log.error({ service: job.service, error: messageOf(error) }, "a request cannot be sent");
@@ -380,6 +386,12 @@ export class Dispatcher {
     } else if (verdict === "draining") instances.markDraining(target);
     else instances.markUnreachable(target);
     this.#park(job, target === "shared" ? "admit" : "readmit");
+  }
+
+  /** NATS does not let this gateway ask, or hear: neither would another try be heard. */
+  #onNotPermitted(job: Job, code: ErrorCode): void {
+    if (job.phase.kind === "streaming") this.#breakOff(job, code);
+    else this.#fail(job, code);
   }
 
   #onHoldOver(job: Job): void {
