@@ -279,6 +279,11 @@ export const errorCatalogue = {
     title: "NATS has no JetStream, in which narun keeps everything",
     solve: "Start nats-server with `-js`, and allow JetStream for the account.",
   },
+  NATS_JETSTREAM_UNAVAILABLE: {
+    title: "JetStream is not available now",
+    solve:
+      "Try again in some seconds: a cluster may be electing a leader. Else start the servers of the cluster that are away; `nats stream report` shows which streams they hold, and whether those have replicas.",
+  },
   NATS_SERVER_NOT_FOUND: {
     title: "No nats-server could be found or fetched",
     solve: "Install nats-server 2.14 or newer and put it on the PATH, or name it in NARUN_NATS_SERVER.",

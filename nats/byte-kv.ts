@@ -13,7 +13,7 @@ import { listByteKv } from "./byte-kv-list.ts";
 import { watchByteKv } from "./byte-kv-watch.ts";
 import type { Nats } from "./connection.ts";
 import { encodeKvKey } from "./kv-keys.ts";
-import { needsJetStream } from "./no-jetstream.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
 import { storeProblem } from "./store-problem.ts";
 import { createTurns } from "./turns.ts";
 
@@ -89,7 +89,7 @@ const WRONG_LAST_SEQUENCE = 10071;
 const TTL_DISABLED = 10166;
 const STREAM_NOT_FOUND = 10059;
 
-/** A bucket of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM. */
+/** A bucket of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream. */
 export function openByteKv(nats: Nats, bucket: string): ByteKv {
   let opening: Promise<OpenBucket> | undefined;
   const lists = createTurns(MAX_LISTS);
@@ -107,7 +107,7 @@ export function openByteKv(nats: Nats, bucket: string): ByteKv {
     return { client, manager, stream, prefix: `$KV.${bucket}.`, info: await manager.streams.info(stream) };
   };
   const opened = () => {
-    opening ??= needsJetStream(open).catch((error: unknown) => {
+    opening ??= needsJetStream(nats, open).catch((error: unknown) => {
       opening = undefined;
       throw error;
     });

@@ -20,7 +20,7 @@ import { deleteObject, findObject, type StoredInfo } from "./byte-objects-entrie
 import { listByteObjects } from "./byte-objects-list.ts";
 import { writeObject } from "./byte-objects-write.ts";
 import type { Nats } from "./connection.ts";
-import { needsJetStream } from "./no-jetstream.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
 import { chunkSubject } from "./object-names.ts";
 import { createTurns } from "./turns.ts";
 
@@ -67,7 +67,7 @@ export interface OpenStore {
 
 const STREAM_NOT_FOUND = 10059;
 
-/** An object store of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM. */
+/** An object store of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream. */
 export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
   let opening: Promise<OpenStore> | undefined;
   const lists = createTurns(MAX_LISTS);
@@ -81,7 +81,7 @@ export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
     return { client, manager, bucket, maxPayload: nats.maxPayload };
   };
   const opened = () => {
-    opening ??= needsJetStream(open).catch((error: unknown) => {
+    opening ??= needsJetStream(nats, open).catch((error: unknown) => {
       opening = undefined;
       throw error;
     });

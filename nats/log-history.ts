@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { type LogLine, LogLineSchema, parseJson, stores, subjects } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
-import { needsJetStream } from "./no-jetstream.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
 import { openReader } from "./stream-reader.ts";
 
 const NANOS_PER_MS = 1_000_000;
@@ -12,17 +12,19 @@ export async function ensureLogHistory(
   nats: Nats,
   { replicas = 1 }: { replicas?: number } = {},
 ): Promise<void> {
-  const manager = await needsJetStream(() => jetstreamManager(nats.connection));
+  const manager = await needsJetStream(nats, () => jetstreamManager(nats.connection));
   const { stream, maxAgeMs, maxBytes } = stores.logs;
-  await manager.streams.add({
-    name: stream,
-    subjects: [subjects.logsAll],
-    max_age: maxAgeMs * NANOS_PER_MS,
-    max_bytes: maxBytes,
-    discard: DiscardPolicy.Old,
-    num_replicas: replicas,
-    allow_direct: true,
-  });
+  await needsJetStream(nats, () =>
+    manager.streams.add({
+      name: stream,
+      subjects: [subjects.logsAll],
+      max_age: maxAgeMs * NANOS_PER_MS,
+      max_bytes: maxBytes,
+      discard: DiscardPolicy.Old,
+      num_replicas: replicas,
+      allow_direct: true,
+    }),
+  );
 }
 
 export interface ReadLogsOptions {
@@ -43,7 +45,7 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
   const { app, since, follow = false, signal } = options;
   const where = {
     nats,
-    manager: await jetstreamManager(nats.connection),
+    manager: await needsJetStream(nats, () => jetstreamManager(nats.connection)),
     stream: stores.logs.stream,
     filters: [app === undefined ? subjects.logsAll : subjects.logsOf(app)],
   };

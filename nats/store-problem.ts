@@ -28,5 +28,7 @@ export function storeProblem(error: unknown): "refused" | "away" | "full" | unde
   if (AWAY.some((kind) => error instanceof kind)) return "away";
   // The library does not export this class.
   const isWithout = error instanceof Error && error.name === "JetStreamNotEnabled";
-  return isWithout || isNarunError(error, "NATS_NO_JETSTREAM") ? "away" : undefined;
+  const isNamed =
+    isNarunError(error, "NATS_NO_JETSTREAM") || isNarunError(error, "NATS_JETSTREAM_UNAVAILABLE");
+  return isWithout || isNamed ? "away" : undefined;
 }
