@@ -119,7 +119,6 @@ export class Dispatcher {
     }
   }
 
-  /** The requests that are under way. */
   flights(): Flight[] {
     return flightsOf(this.#active).map(({ flight }) => flight);
   }
@@ -270,7 +269,6 @@ export class Dispatcher {
     this.hear("asked", concerns);
   }
 
-  /** Nobody began it. */
   #takeBack(job: Job): void {
     job.sends -= 1;
     this.#leave(job);
