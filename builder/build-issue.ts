@@ -26,12 +26,15 @@ export interface BuildIssue {
 export function createIssue(message: BundleMessage, dir: string): BuildIssue {
   const { location } = message;
   const text = TEXTS[message.id] ?? message.text;
-  if (location === null) return { file: displayPath(dir), line: 1, column: 1, message: text, frame: "" };
+  const hint = hintFor(message, dir);
+  const fix = hint === undefined ? {} : { hint };
+  if (location === null) {
+    return { file: displayPath(dir), line: 1, column: 1, message: text, frame: "", ...fix };
+  }
   // The bundler counts bytes, people count characters.
   const column = charactersOf(location.lineText, location.column);
   const width = charactersOf(location.lineText, location.column + location.length) - column;
   const module = importedAt(message);
-  const hint = hintFor(message, dir);
   return {
     file: displayPath(resolve(dir, location.file)),
     line: location.line,
@@ -39,7 +42,7 @@ export function createIssue(message: BundleMessage, dir: string): BuildIssue {
     message: text,
     frame: createFrame(location.lineText, location.line, column, width),
     ...(module === undefined ? {} : { module }),
-    ...(hint === undefined ? {} : { hint }),
+    ...fix,
   };
 }
 

@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import * as esbuild from "esbuild";
 import { BUNDLE_FILE, type BundleSource, bundleOptions } from "./bundle-options.ts";
 import { makePlaceIndependent } from "./place-independent.ts";
+import { findUnmadeInstances, wasmFileOf } from "./wasm-modules.ts";
 import type { Lookup, Reading } from "./watched-names.ts";
 
 /** What esbuild says about one place of the source. */
@@ -52,7 +53,11 @@ export async function createBundler(source: BundleSource): Promise<Bundler> {
         const result = await context.rebuild();
         reading = readingOf(source, result.metafile);
         inputs = [...reading.files];
-        return resultOf(result);
+        const errors = await findUnmadeInstances(result.metafile, {
+          dir: source.dir,
+          bundleFile: BUNDLE_FILE,
+        });
+        return errors.length > 0 ? { ok: false, messages: errors } : resultOf(result);
       } catch (error) {
         return { ok: false, messages: messagesOf(error) };
       }
@@ -62,7 +67,7 @@ export async function createBundler(source: BundleSource): Promise<Bundler> {
 }
 
 function readingOf({ dir }: BundleSource, { inputs }: esbuild.Metafile): Reading {
-  const files = Object.keys(inputs).map((path) => resolve(dir, path.replace(DISABLED, "")));
+  const files = [...new Set(Object.keys(inputs).map((path) => resolve(dir, fileOf(path))))];
   const lookups = Object.entries(inputs).flatMap(([path, { imports }]) =>
     imports.flatMap(({ original }): Lookup[] =>
       original === undefined ? [] : [{ from: dirname(resolve(dir, path)), module: original }],
@@ -71,8 +76,10 @@ function readingOf({ dir }: BundleSource, { inputs }: esbuild.Metafile): Reading
   return { files, lookups };
 }
 
-/** How a file is named that the package.json of its package switches off. */
-const DISABLED = /^\(disabled\):/;
+/** The file of an input, which may be switched off by its package's package.json, or imported with attributes. */
+function fileOf(path: string): string {
+  return wasmFileOf(path.replace(/^\(disabled\):/, "").replace(/ with \{ [^{}]* \}$/, ""));
+}
 
 /**
  * Bundles once more to record what is read and looked for, as a bundle that failed tells nothing about its files. Every

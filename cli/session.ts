@@ -1,21 +1,13 @@
 import type { Command } from "commander";
 import { messageOf, NarunError } from "../contracts/index.ts";
-import { connectNats, type Nats, type NatsOptions } from "../nats/index.ts";
+import { connectNats, type Nats } from "../nats/index.ts";
+import { type NatsFlags, resolveNats } from "./nats-login.ts";
 import { createOutput, type Output } from "./output.ts";
 
 /** The options that every command has. */
-export interface CommonOptions {
-  nats?: string;
-  creds?: string;
+export interface CommonOptions extends NatsFlags {
   json?: boolean;
   quiet?: boolean;
-}
-
-/** How a command reaches NATS: option, then environment, then the default of `connectNats`. */
-export function resolveNats({ nats, creds }: CommonOptions): Omit<NatsOptions, "name"> {
-  const url = nats ?? process.env.NARUN_NATS_URL;
-  const credsFile = creds ?? process.env.NARUN_CREDS;
-  return { ...(url === undefined ? {} : { url }), ...(credsFile === undefined ? {} : { credsFile }) };
 }
 
 /** Runs a command's work with a connection that is closed afterwards, whatever happens. */

@@ -27,11 +27,11 @@ import {
   createJob,
   type DispatcherOptions,
   type DispatchRequest,
+  type Flight,
   flightsOf,
   type InFlight,
   type Job,
   type Result,
-  type Streaming,
   sendOf,
   type Target,
 } from "./job.ts";
@@ -90,16 +90,6 @@ export class Dispatcher {
     this.#pump(service);
   }
 
-  /** Nothing is heard of the instance's node: the instance may live all the same. */
-  onSilent(instance: Instance): void {
-    this.#hear("silent", (flight) => flight.target === instance);
-  }
-
-  /** The instance is gone. */
-  onLost(instance: Instance): void {
-    this.#hear("gone", (flight) => flight.target === instance);
-  }
-
   /** A consumer that narun did not start answers for the service. */
   onForeign(service: string): void {
     this.#foreign.add(service);
@@ -118,7 +108,7 @@ export class Dispatcher {
   /** NATS is back. What was under way may be lost, and who was there may not be back yet. */
   onReconnect(): void {
     this.#foreign.clear();
-    this.#hear("nats-was-away", () => true);
+    this.hear("nats-was-away", () => true);
     for (const service of this.#hold.services()) {
       for (const job of this.#hold.all(service)) {
         if (job.phase.kind !== "held") continue;
@@ -127,6 +117,29 @@ export class Dispatcher {
       }
       this.#pump(service);
     }
+  }
+
+  /** The requests that are under way. */
+  flights(): Flight[] {
+    return flightsOf(this.#active).map(({ flight }) => flight);
+  }
+
+  /** Does with what is under way what a word that concerns it comes to (next-step.ts). */
+  hear(word: Word, concerns: (flight: Flight) => boolean): void {
+    const code = word === "nats-was-away" || word === "over" ? "STREAM_BROKEN" : "CONSUMER_DIED";
+    let mustAsk = false;
+    for (const { job, flight } of flightsOf(this.#active)) {
+      if (!concerns(flight)) continue;
+      const step = decideStep(word, sendOf(job));
+      if (step === "ask") mustAsk = true;
+      const isOver = step === "repeat" || step === "fail";
+      if (isOver && word !== "nats-was-away") this.#options.observer.replied(job.service, "consumer_died");
+      if (step === "repeat") this.#repeat(job);
+      if (step === "elsewhere") this.#takeBack(job);
+      if (step === "fail" && flight.kind === "streaming") this.#breakOff(job, code);
+      else if (step === "fail") this.#fail(job, code);
+    }
+    if (mustAsk) void this.#ask(concerns);
   }
 
   /** The requests that are here, by service. */
@@ -246,27 +259,17 @@ export class Dispatcher {
     }
   }
 
-  /** Does with what is under way what a word that concerns it comes to (next-step.ts). */
-  #hear(word: Word, concerns: (flight: InFlight | Streaming) => boolean): void {
-    const code = word === "nats-was-away" ? "STREAM_BROKEN" : "CONSUMER_DIED";
-    let mustAsk = false;
-    for (const { job, flight } of flightsOf(this.#active)) {
-      if (!concerns(flight)) continue;
-      const step = decideStep(word, sendOf(job));
-      if (step === "ask") mustAsk = true;
-      const isOver = step === "repeat" || step === "fail";
-      if (isOver && word !== "nats-was-away") this.#options.observer.replied(job.service, "consumer_died");
-      if (step === "repeat") this.#repeat(job);
-      if (step === "fail" && flight.kind === "streaming") this.#breakOff(job, code);
-      else if (step === "fail") this.#fail(job, code);
-    }
-    if (mustAsk) void this.#ask(concerns);
-  }
-
-  async #ask(concerns: (flight: InFlight | Streaming) => boolean): Promise<void> {
+  async #ask(concerns: (flight: Flight) => boolean): Promise<void> {
     // Where the connection breaks meanwhile NATS has said all that it will.
     await this.#options.nats.flush().catch(() => undefined);
-    this.#hear("asked", concerns);
+    this.hear("asked", concerns);
+  }
+
+  /** Nobody began it. */
+  #takeBack(job: Job): void {
+    job.sends -= 1;
+    this.#leave(job);
+    this.#park(job, "readmit");
   }
 
   #repeat(job: Job): void {

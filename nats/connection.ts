@@ -1,22 +1,30 @@
-import { readFile } from "node:fs/promises";
-import { credsAuthenticator, type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
-import { DATA_FRAME_PREFIX, messageOf, NarunError } from "../contracts/index.ts";
+import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
+import { DATA_FRAME_PREFIX, NarunError } from "../contracts/index.ts";
+import { connectFailure, createRefusals } from "./connect-failure.ts";
 import { type Headers, toMsgHeaders } from "./headers.ts";
+import {
+  answerOf,
+  followLogin,
+  hasIdentity,
+  type LoginTexts,
+  type NatsLogin,
+  tlsOf,
+  withoutIdentity,
+} from "./login.ts";
 import { type Message, toMessage } from "./message.ts";
 import { createOutbox } from "./outbox.ts";
 import { createRequester, type PendingReply } from "./requester.ts";
+import { parseServers } from "./server-addresses.ts";
 import { DataFrames } from "./transport/data-frames.ts";
 import type { FrameSink } from "./transport/splitter.ts";
 import { connect } from "./transport/transport.ts";
 import { Writer } from "./transport/writer.ts";
 
 export interface NatsOptions {
-  /** One server or several, comma-separated. Default `nats://127.0.0.1:4222`. */
+  /** One server or several, comma-separated, and perhaps a login (server-addresses.ts). Default `nats://127.0.0.1:4222`. */
   url?: string;
-  /** Path of a `.creds` file. */
-  credsFile?: string;
-  /** Contents of a `.creds` file, for a process that may not read files. */
-  creds?: string;
+  /** How it logs in, rather than by what `url` says: a login, or what is asked for one at each connect. */
+  login?: NatsLogin | (() => LoginTexts);
   /** What the server shows for this connection. */
   name: string;
   /**
@@ -24,6 +32,11 @@ export interface NatsOptions {
    * Default: it is thrown again as an uncaught exception.
    */
   onHandlerError?: (error: unknown, subject: string) => void;
+  /**
+   * Told of what the server refuses while the connection is there or comes back: the login (NATS_LOGIN_REFUSED), TLS
+   * (NATS_TLS_FAILED). The connection goes on trying; the same reason is told once until it is back.
+   */
+  onRefused?: (error: NarunError) => void;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
   connectTimeoutMs?: number;
 }
@@ -100,19 +113,26 @@ const RECONNECT_FIRST_MS = 25;
 const RECONNECT_MAX_MS = 2_000;
 
 /**
- * Connects to NATS. Errors: NATS_UNREACHABLE, when no server answers in time or it refuses the login;
- * NATS_TOO_OLD, below 2.14.
+ * Connects to NATS. Errors: NATS_UNREACHABLE, when no server answers in time; NATS_LOGIN_REFUSED; NATS_TLS_FAILED;
+ * NATS_TOO_OLD, below 2.14; USAGE, where the address or the login cannot be read.
  */
 export async function connectNats(options: NatsOptions): Promise<Nats> {
-  const url = options.url ?? DEFAULT_URL;
+  const { url, servers, isTls, login: loginOfUrl } = parseServers(options.url ?? DEFAULT_URL);
   const onHandlerError = options.onHandlerError ?? throwLater;
-  const creds =
-    options.creds ?? (options.credsFile === undefined ? undefined : await readCreds(options.credsFile));
+  const { login = {} } = options;
+  const readLogin = typeof login === "function" ? login : followLogin(combine(login, loginOfUrl));
   let reconnectDelayMs = decideReconnectDelayMs(0, Math.random());
   const frames = new DataFrames();
+  let socketError: Error | undefined;
+  const refusals = createRefusals((error) => connectFailure(url, error, readLogin()), options.onRefused);
   const connection = await connect({
     frames,
-    servers: url.split(",").map((server) => server.trim()),
+    readTls: () => tlsOf(readLogin()) ?? (isTls ? {} : undefined),
+    onSocketError: (error) => {
+      socketError = error;
+      refusals.note(error);
+    },
+    servers,
     name: options.name,
     timeout: options.connectTimeoutMs ?? 3_000,
     maxReconnectAttempts: -1,
@@ -124,19 +144,15 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     pingInterval: 2_000,
     maxPingOut: 2,
     noAsyncTraces: true,
-    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(new TextEncoder().encode(creds)) }),
+    authenticator: (nonce) => answerOf(readLogin(), nonce),
   }).catch((error: unknown) => {
-    throw new NarunError(
-      "NATS_UNREACHABLE",
-      { detail: `${redactUrl(url)}: ${messageOf(error)}` },
-      { cause: error },
-    );
+    throw connectFailure(url, error instanceof TimeoutError ? (socketError ?? error) : error, readLogin());
   });
 
   const version = connection.info?.version ?? "unknown";
   if (!isRecentServer(version)) {
     await connection.close();
-    throw new NarunError("NATS_TOO_OLD", { detail: `found ${version} at ${redactUrl(url)}` });
+    throw new NarunError("NATS_TOO_OLD", { detail: `found ${version} at ${url}` });
   }
 
   let state: ConnectionState = "connected";
@@ -156,10 +172,12 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   let attempts = 0;
   void (async () => {
     for await (const event of connection.status()) {
+      if (event.type === "error") refusals.note(event.error);
       if (event.type === "disconnect") enter("reconnecting");
       if (event.type === "reconnecting") attempts += 1;
       if (event.type === "reconnect") {
         attempts = 0;
+        refusals.forget();
         outbox.resume();
         enter("connected");
       }
@@ -247,14 +265,9 @@ function reasonOf(error: unknown): NoReplyError["reason"] {
   return "disconnected";
 }
 
-async function readCreds(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((error: unknown) => {
-    throw new NarunError(
-      "USAGE",
-      { detail: `the credentials file cannot be read: ${messageOf(error)}` },
-      { cause: error },
-    );
-  });
+/** What is given apart from the address goes before what that says. */
+function combine(login: NatsLogin, loginOfUrl: NatsLogin): NatsLogin {
+  return hasIdentity(login) ? login : { ...loginOfUrl, ...withoutIdentity(login) };
 }
 
 /** Whether a server has what narun stands on: message schedules, per-message TTL, atomic batches (2.14). */
@@ -269,9 +282,4 @@ export function isRecentServer(version: string): boolean {
  */
 export function decideReconnectDelayMs(attempts: number, random: number): number {
   return Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** Math.min(attempts, 10)) * (0.5 + random / 2);
-}
-
-/** A server address without the login that it may carry. */
-function redactUrl(url: string): string {
-  return url.replace(/\/\/[^/@]*@/g, "//***@");
 }

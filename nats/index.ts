@@ -18,8 +18,16 @@ export {
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export type { KvChange, KvRead, TypedKv } from "./kv.ts";
 export { MAX_KEY_BYTES } from "./kv-keys.ts";
+export { Ledger } from "./ledger.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
+export {
+  followLogin,
+  hasIdentity,
+  type LoginPart,
+  type LoginTexts,
+  type NatsLogin,
+} from "./login.ts";
 export type { Message } from "./message.ts";
 export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";
 export { isNodeAlive } from "./node-alive.ts";
@@ -32,6 +40,7 @@ export { generateSecretsKey, parseSecretsKey, type SecretsKey } from "./secrets.
 export { findNatsServer, userCacheDir } from "./server/find.ts";
 export type { ServerProgress } from "./server/server-source.ts";
 export { type NatsServer, startNatsServer } from "./server/start.ts";
+export { parseServers } from "./server-addresses.ts";
 export { storeProblem } from "./store-problem.ts";
 export {
   openBinaries,
@@ -55,3 +64,4 @@ export { createStreamPresence, type StreamPresence } from "./streams/presence.ts
 export { type StreamEnd, StreamReceiver } from "./streams/receiver.ts";
 export { StreamSender, type StreamSenderOptions } from "./streams/sender.ts";
 export { timeLeftOf, timeLeftUntil } from "./time-left.ts";
+export { createTurns } from "./turns.ts";

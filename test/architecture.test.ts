@@ -24,7 +24,7 @@ const PARTS: Record<string, readonly string[]> = {
 /** Vendor → the only places that import it: a file, or a folder with a slash at its end. */
 const VENDORS: Record<string, readonly string[]> = {
   "@nats-io/": ["nats/"],
-  yaml: ["contracts/yaml.ts"],
+  yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
     "builder/bundler.ts",
     "builder/bundle-options.ts",

@@ -1,12 +1,13 @@
 import type { Command } from "commander";
-import { isNarunError, messageOf } from "../../contracts/index.ts";
+import { errorEntry, isNarunError, messageOf } from "../../contracts/index.ts";
 import { connectNats, findNatsServer, type Nats } from "../../nats/index.ts";
 import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
 import { findGatewayUrl } from "../gateway-url.ts";
 import { findNodes, takesWork } from "../known-nodes.ts";
+import { resolveNats } from "../nats-login.ts";
 import { createOutput, type Output } from "../output.ts";
-import { type CommonOptions, resolveNats } from "../session.ts";
+import type { CommonOptions } from "../session.ts";
 import { listFunctions } from "./ls.ts";
 
 interface Check {
@@ -131,8 +132,7 @@ async function checkSystem(options: CommonOptions): Promise<Check[]> {
     }
   } catch (error) {
     if (!isNarunError(error)) throw error;
-    const fix = "`narun up` starts one; another is named with --nats or NARUN_NATS_URL.";
-    return [{ check, ok: false, found: error.fields.detail ?? error.message, fix }];
+    return [{ check, ok: false, found: error.message, fix: errorEntry(error.code).solve }];
   }
 }
 

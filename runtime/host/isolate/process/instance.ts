@@ -16,16 +16,9 @@ import {
   subjects,
   warnOfDrain,
 } from "../../../../contracts/index.ts";
-import type {
-  Message,
-  MicroService,
-  Nats,
-  Peers,
-  StreamPresence,
-  Subscription,
-} from "../../../../nats/index.ts";
+import type { Ledger, Message, Nats, Peers, StreamPresence } from "../../../../nats/index.ts";
 import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../platform/boundary.ts";
-import type { StartOutcome } from "../../host.ts";
+import type { DrainOrder, StartOutcome } from "../../host.ts";
 import type { EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import type { InspectorChannel } from "../inspector-channel.ts";
 import { Entries, type EntryUsage } from "./entries.ts";
@@ -49,6 +42,8 @@ export interface InstanceOptions {
   pool: Pool;
   peers: Peers;
   presence: StreamPresence;
+  /** Notes what gateways send to this instance. */
+  ledger: Ledger;
   egressDeny: readonly string[];
   sourceMaps: SourceMaps;
   instance: string;
@@ -69,7 +64,7 @@ export interface InstanceOptions {
 
 export interface Instance {
   /** Takes nothing new, finishes what was taken within the grace, ends. Resolves when it is gone. */
-  drain(reason: GoneReason, graceMs: number): Promise<void>;
+  drain(order: DrainOrder): Promise<void>;
   /** V8's inspector, where debuggers may attach. */
   readonly inspector: InspectorChannel | undefined;
 }
@@ -133,8 +128,7 @@ class LiveInstance implements Instance {
   #toldOfAll: ErrorCode | undefined;
   #phase: Phase = "starting";
   #sandbox: Sandbox | undefined;
-  #service: MicroService | undefined;
-  #control: Subscription | undefined;
+  #service: ReturnType<typeof registerInstance> | undefined;
   #stopIdleWatch: () => void = () => undefined;
   #ending: Promise<void> = Promise.resolve();
 
@@ -230,7 +224,6 @@ class LiveInstance implements Instance {
     this.#phase = "gone";
     this.#stopIdleWatch();
     this.#service?.close();
-    this.#control?.unsubscribe();
     this.#link.close();
     this.#entries.close();
     this.#sandbox?.dispose();
@@ -239,15 +232,16 @@ class LiveInstance implements Instance {
 
   /** Registers the service; resolves when its subscriptions are live on the server. */
   async open(): Promise<void> {
-    const { nats, instance, config } = this.#options;
-    this.#service = registerInstance(this.#options, this.#take, () => ({
-      state: this.#phase === "ready" ? "ready" : "draining",
-      inFlight: this.#requests.size,
-    }));
-    const control = subjects.streamControl(instance, "");
-    this.#control = nats.subscribe(subjects.streamControlAll(instance), (message) =>
-      this.#requests.control(message.subject.slice(control.length), message),
-    );
+    const { nats, config } = this.#options;
+    this.#service = registerInstance(this.#options, {
+      refuses: (message, done) => this.#refuses(message, done),
+      take: (message, done) => this.#take(message, done),
+      control: (token, message) => this.#requests.control(token, message),
+      stats: () => ({
+        state: this.#phase === "ready" ? "ready" : "draining",
+        inFlight: this.#requests.size,
+      }),
+    });
     this.#phase = "ready";
     await nats.flush();
     this.#stopIdleWatch = watchIdle({
@@ -261,28 +255,32 @@ class LiveInstance implements Instance {
     this.#announce({ state: "ready", concurrency: this.#options.config.scale.concurrency, phases });
   }
 
-  drain(reason: GoneReason, graceMs: number): Promise<void> {
+  drain({ reason, graceMs, closesSockets }: DrainOrder): Promise<void> {
     if (this.#phase === "ready") {
       this.#phase = "draining";
       this.#announce({ state: "draining" });
       this.#ending = this.#end(reason, graceMs);
+      if (closesSockets) this.#requests.failAll("CONSUMER_DIED", "sockets");
     }
     // Whoever drains what drains already waits for the same end.
     return this.#ending;
   }
 
-  readonly #take = (message: Message, done: (error?: string) => void) => {
-    if (this.#phase === "condemned" || this.#phase === "gone") {
-      const reply = replyFromError("INSTANCE_DRAINING");
-      message.respond(reply.data, reply.headers);
-      return done();
-    }
+  #refuses(message: Message, done: () => void): boolean {
+    if (this.#phase !== "condemned" && this.#phase !== "gone") return false;
+    const reply = replyFromError("INSTANCE_DRAINING");
+    message.respond(reply.data, reply.headers);
+    done();
+    return true;
+  }
+
+  #take(message: Message, done: (error?: string) => void): void {
     const { id, request, begin } = this.#requests.open(message, done);
     this.#entries.open(id);
     const { method, url, headerBlock, body, requestId, deadline } = request;
     void this.#entries.enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
     begin?.();
-  };
+  }
 
   /**
    * A request, or its work in the background, has used up its time in many short stretches. Its isolate is whole: only the
@@ -378,7 +376,6 @@ class LiveInstance implements Instance {
     this.#ends.close();
     this.#phase = "gone";
     this.#service?.close();
-    this.#control?.unsubscribe();
     this.#link.close();
     this.#entries.close();
     this.#sandbox?.dispose();

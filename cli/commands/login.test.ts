@@ -1,0 +1,149 @@
+/** Commands, gateway, nodes and their hosts with a nats-server that wants a login. */
+import { readFileSync } from "node:fs";
+import { nkeys } from "@nats-io/transport-node";
+import { expect, test } from "vitest";
+import { startConfiguredNats } from "../../test/harness/configured-nats.ts";
+import { eventually } from "../../test/harness/eventually.ts";
+import { FREE_PORTS, type Narun, type NarunOptions, narun, startNarun } from "../testing/narun.ts";
+import { answering, createWorkFolder } from "../testing/work-folder.ts";
+
+const PORTS = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
+const LOUD = ["--log-level", "trace"];
+
+/** The command lines of what it has started, where the system shows them as files. */
+function commandLines({ descendants, child }: Narun): string[] {
+  if (process.platform !== "linux") return [];
+  const pids = [child.pid, ...descendants().map(({ pid }) => pid)];
+  return pids.map((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+}
+
+test("user and password of the environment serve every command, and are shown nowhere", async () => {
+  await using server = await startConfiguredNats('authorization { user: "ann", password: "s3cret-word" }');
+  await using folder = await createWorkFolder({
+    "hello/index.ts":
+      "export default (_, env) => { console.log('called'); return new Response(env.WORD); };\n",
+    "hello/narun.yaml": "bindings:\n  - { name: WORD, secret: word }\n",
+    key: Buffer.alloc(32, 7).toString("base64"),
+  });
+  const env = {
+    NATS_URL: server.host,
+    NATS_USER: "ann",
+    NATS_PASSWORD: "s3cret-word",
+    NARUN_SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
+  };
+  await using gateway = startNarun(["gateway", "--json", ...LOUD, ...PORTS], { env });
+  const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
+  await using node = startNarun(
+    ["node", "--json", "--name", "n1", ...LOUD, "--cache-dir", folder.path("cache")],
+    { env },
+  );
+  await node.shows(/^\{"node".*\}$/m);
+  const said: string[] = [];
+  const run = async (args: string[], options: NarunOptions = {}) => {
+    const { code, stdout, stderr } = await narun(args, { ...options, env });
+    said.push(stdout, stderr);
+    expect({ code, stderr }, args.join(" ")).toMatchObject({ code: 0 });
+    return stdout;
+  };
+  await run(["secret", "set", "word"], { input: "hi" });
+  await run(["push", folder.path("hello")]);
+  expect(await (await fetch(`${http}/hello`)).text()).toBe("hi");
+  expect(await run(["invoke", "hello"])).toBe("hi");
+  await eventually(async () => expect(await run(["logs", "hello"])).toContain("called"));
+  for (const command of ["ls", "ps", "nodes", "doctor"]) await run([command, "--json"]);
+
+  const lines = [...commandLines(gateway), ...commandLines(node)];
+  expect(lines.length).toBeGreaterThanOrEqual(process.platform === "linux" ? 3 : 0);
+  // The server knows another password from now on: those that are there are sent away, and log that.
+  await server.reload('authorization { user: "ann", password: "another" }');
+  await node.shows(/refused/);
+  await gateway.shows(/refused/);
+  const all = [...said, ...lines, gateway.stdout, gateway.stderr, node.stdout, node.stderr].join("\n");
+  expect(all).not.toContain("s3cret-word");
+});
+
+test("a login that is refused is told as that, in text and in JSON, without the password", async () => {
+  await using server = await startConfiguredNats('authorization { user: "ann", password: "right" }');
+  const at = ["--nats", `nats://ann:wr0ng@${server.host}`];
+  const { code, stderr } = await narun(["ls", ...at]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^narun: NATS refused the login: .*the login was user "ann".* Give the login/);
+  const json = await narun(["ls", "--json", ...at]);
+  expect(JSON.parse(json.stderr)).toMatchObject({ error: { code: "NATS_LOGIN_REFUSED" } });
+  const doctor = await narun(["doctor", ...at]);
+  expect(doctor.stdout).toContain("NATS refused the login");
+  const up = await narun(["up", ...FREE_PORTS, ...at, "--json"]);
+  expect(JSON.parse(up.stderr.trim().split("\n").at(-1) ?? "")).toMatchObject({
+    error: { code: "NATS_LOGIN_REFUSED" },
+  });
+  const all = [stderr, json.stdout, json.stderr, doctor.stdout, doctor.stderr, up.stdout, up.stderr].join();
+  expect(all).not.toContain("wr0ng");
+});
+
+test("narun up hands the address's login on to its node, not by the command line", async () => {
+  await using server = await startConfiguredNats('authorization { user: "ann", password: "s3cret-word" }');
+  await using folder = await createWorkFolder({ "hello/index.ts": answering("hi") });
+  await using up = startNarun(
+    ["up", folder.path("hello"), "--json", ...LOUD, ...FREE_PORTS, "--data-dir", folder.path("data")],
+    // A login for another server that somebody's shell has is not mixed with that of the address.
+    { env: { NARUN_NATS_URL: `nats://ann:s3cret-word@${server.host}`, NATS_TOKEN: "another" } },
+  );
+  const { http } = JSON.parse((await up.shows(/^\{"http.*\}$/m))[0]);
+  await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"));
+  expect([...commandLines(up), up.stdout, up.stderr].join("\n")).not.toContain("s3cret-word");
+});
+
+test("a password that is renewed in its file reaches gateway, node and host without a restart", async () => {
+  const config = (password: string) => `authorization { user: "ann", password: "${password}" }`;
+  await using server = await startConfiguredNats(config("first"));
+  await using folder = await createWorkFolder({ "hello/index.ts": answering("hi"), password: "first\n" });
+  const at = ["--nats", server.host, "--user", "ann", "--password-file", folder.path("password")];
+  await using gateway = startNarun(["gateway", "--json", ...LOUD, ...PORTS, ...at]);
+  const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
+  await using node = startNarun([
+    "node",
+    "--name",
+    "n1",
+    ...LOUD,
+    "--cache-dir",
+    folder.path("cache"),
+    ...at,
+  ]);
+  expect(await narun(["push", folder.path("hello"), ...at])).toMatchObject({ code: 0 });
+  expect(await (await fetch(`${http}/hello`)).text()).toBe("hi");
+
+  await server.reload(config("second"));
+  // The node and its host, which is another process.
+  await eventually(() => expect(node.stderr.match(/NATS_LOGIN_REFUSED/g)?.length).toBeGreaterThanOrEqual(2));
+  await folder.write("password", "second\n");
+  await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"));
+  expect(await narun(["invoke", "hello", ...at])).toMatchObject({ code: 0, stdout: "hi" });
+});
+
+test("token and nkey may be in files, options win over the environment", async () => {
+  const user = nkeys.createUser();
+  await using folder = await createWorkFolder({ token: "t0ken\n" });
+  await folder.write("seed", new TextDecoder().decode(user.getSeed()));
+  {
+    await using server = await startConfiguredNats('authorization { token: "t0ken" }');
+    const env = { NARUN_NATS_URL: server.host, NATS_TOKEN: "wrong" };
+    expect(await narun(["ls", "--token-file", folder.path("token")], { env })).toMatchObject({ code: 0 });
+    expect(await narun(["ls"], { env: { ...env, NARUN_NATS_TOKEN: "t0ken" } })).toMatchObject({ code: 0 });
+    expect(await narun(["ls"], { env })).toMatchObject({ code: 1 });
+  }
+  await using server = await startConfiguredNats(
+    `authorization { users: [{ nkey: ${user.getPublicKey()} }] }`,
+  );
+  const env = { NARUN_NATS_URL: server.host };
+  expect(await narun(["ls", "--nkey", folder.path("seed")], { env })).toMatchObject({ code: 0 });
+  expect(await narun(["ls"], { env: { ...env, NATS_NKEY: folder.path("seed") } })).toMatchObject({ code: 0 });
+});
+
+test("a secret that is given in the place of its file is not shown", async () => {
+  const seed = new TextDecoder().decode(nkeys.createUser().getSeed());
+  for (const option of ["--token-file", "--nkey", "--creds"]) {
+    const { code, stderr } = await narun(["ls", option, option === "--token-file" ? "t0ken" : seed]);
+    expect(code, option).not.toBe(0);
+    expect(stderr).not.toContain(option === "--token-file" ? "'t0ken'" : seed);
+  }
+});
