@@ -19,6 +19,7 @@ export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } 
 export type { KvChange, KvRead, TypedKv } from "./kv.ts";
 export { MAX_KEY_BYTES } from "./kv-keys.ts";
 export { Ledger } from "./ledger.ts";
+export { purgeLeftovers } from "./leftovers.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export {
