@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { eventually } from "../../test/harness/eventually.ts";
 import { FREE_PORTS, type Narun, narun, startNarun } from "../testing/narun.ts";
 import { allEnded, processesWith } from "../testing/processes.ts";
@@ -53,6 +55,31 @@ test("a path is answered 503 until its first push is live, and 404 only where no
   await dev.shows(/^live {2}hello /m);
   await dev.shows(/failed {2}broken: The function does not build/);
   await eventually(async () => expect((await fetch(`${base}/broken`)).status).toBe(404));
+});
+
+test("a save closes the WebSockets of the code that it replaces with 1012 within half a second", async () => {
+  const socket = (word: string) => `
+    export default () => {
+      const { 0: client, 1: server } = new WebSocketPair();
+      server.accept();
+      server.send("${word}");
+      return new Response(null, { status: 101, webSocket: client });
+    };
+  `;
+  await using folder = await createWorkFolder({ "hello/index.ts": socket("old") });
+  await using dev = startNarun(["dev", "hello", ...FREE_PORTS], { cwd: folder.dir });
+  const url = (await urlOf(dev)).replace("http", "ws");
+  const client = new WebSocket(url);
+  const closed = once(client, "close");
+  expect(String((await once(client, "message"))[0])).toBe("old");
+  await folder.write("hello/index.ts", socket("new"));
+  await dev.shows(/^live {2}hello .*\n(?:.*\n)*live {2}hello /m);
+  const liveAt = performance.now();
+  expect((await closed)[0]).toBe(1012);
+  expect(performance.now() - liveAt).toBeLessThan(500);
+  const next = new WebSocket(url);
+  expect(String((await once(next, "message"))[0])).toBe("new");
+  next.terminate();
 });
 
 test("what does not build or start is shown, the old code goes on answering, and the correction goes live", async () => {

@@ -20,11 +20,13 @@ export function addDevCommand(program: Command): void {
     .action(async (argument: string | undefined, flags: { inspect?: string | boolean }, command: Command) => {
       const { signal, stopped } = untilStopped();
       const options = resolveWorld(command, signal);
+      const nodeArguments = [...options.nodeArguments, "--close-replaced-sockets"];
       const { address, dir } = splitInspect(flags.inspect, argument);
       try {
         const folders = await requireFunctions(dir ?? ".");
         const inspect = address && { ...address, folders: await foldersByName(folders) };
-        await runWatched({ ...options, ...(inspect === undefined ? {} : { inspect }) }, folders, stopped);
+        const watched = { ...options, nodeArguments, ...(inspect === undefined ? {} : { inspect }) };
+        await runWatched(watched, folders, stopped);
       } catch (error) {
         // Whoever stops it, even while it starts, has what they want.
         if (!signal.aborted) throw error;

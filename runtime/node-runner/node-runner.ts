@@ -68,6 +68,11 @@ export interface NodeRunnerOptions {
   hostMemoryMb?: number;
   /** How long a draining instance may finish what it took. Default 30 s, the default of `limits.timeoutMs`. */
   drainGraceMs?: number;
+  /**
+   * Whether an instance that is replaced closes its WebSockets at once, as their clients would go on with old code. Default:
+   * they have as long as everything else.
+   */
+  closesReplacedSockets?: boolean;
   /** Where debuggers may attach, and the functions' folders by their names, in which they look for sources. Default: nowhere. */
   inspect?: { host: string; port: number; folders: ReadonlyMap<string, string> };
   log: Logger;
@@ -145,6 +150,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   const instances: InstanceTable = createInstanceTable({
     node,
     graceMs,
+    closesReplacedSockets: options.closesReplacedSockets ?? false,
     ceiling,
     hosts: () => hosts,
     groupOf: suspects.groupOf,

@@ -166,8 +166,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
     start: (startOrder) => order((process) => process.start(startOrder)),
     trial: (trialOrder) => order((process) => process.trial(trialOrder)),
     inspect: (instance, message) => processOf(instance)?.send({ type: "inspect", instance, message }),
-    drain: (instance, reason, graceMs) =>
-      processOf(instance)?.send({ type: "drain", instance, reason, graceMs }),
+    drain: (instance, order) => processOf(instance)?.send({ type: "drain", instance, ...order }),
     async close({ graceMs }) {
       isClosing = true;
       clearTimeout(restart);

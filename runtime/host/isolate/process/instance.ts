@@ -18,7 +18,7 @@ import {
 } from "../../../../contracts/index.ts";
 import type { Ledger, Message, Nats, Peers, StreamPresence } from "../../../../nats/index.ts";
 import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../platform/boundary.ts";
-import type { StartOutcome } from "../../host.ts";
+import type { DrainOrder, StartOutcome } from "../../host.ts";
 import type { EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import type { InspectorChannel } from "../inspector-channel.ts";
 import { Entries, type EntryUsage } from "./entries.ts";
@@ -64,7 +64,7 @@ export interface InstanceOptions {
 
 export interface Instance {
   /** Takes nothing new, finishes what was taken within the grace, ends. Resolves when it is gone. */
-  drain(reason: GoneReason, graceMs: number): Promise<void>;
+  drain(order: DrainOrder): Promise<void>;
   /** V8's inspector, where debuggers may attach. */
   readonly inspector: InspectorChannel | undefined;
 }
@@ -255,11 +255,12 @@ class LiveInstance implements Instance {
     this.#announce({ state: "ready", concurrency: this.#options.config.scale.concurrency, phases });
   }
 
-  drain(reason: GoneReason, graceMs: number): Promise<void> {
+  drain({ reason, graceMs, closesSockets }: DrainOrder): Promise<void> {
     if (this.#phase === "ready") {
       this.#phase = "draining";
       this.#announce({ state: "draining" });
       this.#ending = this.#end(reason, graceMs);
+      if (closesSockets) this.#requests.failAll("CONSUMER_DIED", "sockets");
     }
     // Whoever drains what drains already waits for the same end.
     return this.#ending;

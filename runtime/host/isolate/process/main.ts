@@ -85,7 +85,7 @@ async function receive(message: ToHost): Promise<void> {
     case "trial":
       return send({ type: "tried", id: message.id, outcome: await tried(message) });
     case "drain":
-      return instances.get(message.instance)?.drain(message.reason, message.graceMs);
+      return instances.get(message.instance)?.drain(message);
     case "source-map":
       return sourceMaps.provide(message.revision, message.sourceMap);
     case "inspect":
@@ -215,7 +215,11 @@ function stop(graceMs: number): Promise<void> {
 async function stopOnce(graceMs: number): Promise<void> {
   // What is starting becomes an instance first, and is drained with the others.
   await Promise.allSettled(starts);
-  await Promise.all([...instances.values()].map((instance) => instance.drain("shutdown", graceMs)));
+  await Promise.all(
+    [...instances.values()].map((instance) =>
+      instance.drain({ reason: "shutdown", graceMs, closesSockets: false }),
+    ),
+  );
   running?.pool.close();
   running?.peers.close();
   running?.presence.close();
