@@ -9,6 +9,9 @@ import { openSpecs } from "../stores.ts";
 import { decidePauseMs } from "./full-disk.ts";
 import { startNatsServer } from "./start.ts";
 
+/** A write to a server that is being restarted takes its whole time. */
+const SLOW = { timeoutMs: 30_000 };
+
 test.runIf(await canMountDisk())(
   "a server whose disk was full takes writes again when there is room",
   async () => {
@@ -38,8 +41,8 @@ test.runIf(await canMountDisk())(
       await eventually(() => {
         expect(server.pid).toBeTypeOf("number");
         expect(server.pid).not.toBe(pid);
-      });
-      await eventually(async () => expect(await write()).toMatchObject({ ok: true }));
+      }, SLOW);
+      await eventually(async () => expect(await write()).toMatchObject({ ok: true }), SLOW);
       expect(await findStuckStreams(nats, ["KV_bucket"])).toEqual([]);
     } finally {
       await nats.close();
