@@ -269,6 +269,12 @@ export const errorCatalogue = {
     solve:
       "Name the authority of the server's certificate with --tls-ca (NATS_CA), the client's own with --tls-cert and --tls-key (NATS_CERT, NATS_KEY), and the server by the name in its certificate.",
   },
+  NATS_PERMISSIONS_VIOLATION: {
+    title: "NATS does not permit a subject",
+    solve:
+      "Permit the named subject to the user that logs in to NATS (`permissions` in nats-server's configuration, or `nsc edit user`); inboxes are `_INBOX.>`.",
+    status: 502,
+  },
   NATS_TOO_OLD: {
     title: "nats-server is too old",
     solve: "Use nats-server 2.14 or newer.",
@@ -281,6 +287,11 @@ export const errorCatalogue = {
     title: "A stream of NATS is not as narun needs it",
     solve:
       "Change the stream that `detail` names as it says. Whatever else was changed of narun's streams may stay.",
+  },
+  NATS_JETSTREAM_UNAVAILABLE: {
+    title: "JetStream is not available now",
+    solve:
+      "Try again in some seconds: a cluster may be electing a leader. Else start the servers of the cluster that are away; `nats stream report` shows which streams they hold, and whether those have replicas.",
   },
   NATS_SERVER_NOT_FOUND: {
     title: "No nats-server could be found or fetched",

@@ -145,7 +145,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       endpoints: [createInvokeEndpoint(common)],
       stats: (): GatewayStats => ({ specs: specs.revision(), outdated: outdatedOf(parts) }),
     });
-    await nats.flush();
+    await nats.confirm();
     log.info({ http: httpUrl, metrics: metricsUrl }, "the gateway takes requests");
 
     let drained: Promise<void> | undefined;

@@ -14,7 +14,7 @@ import { headersOfDelete, headersOfTtl, leastTtlSeconds, MARKER_SECONDS } from "
 import { watchByteKv } from "./byte-kv-watch.ts";
 import type { Nats } from "./connection.ts";
 import { encodeKvKey } from "./kv-keys.ts";
-import { needsJetStream } from "./no-jetstream.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
 import { storeProblem } from "./store-problem.ts";
 import { createStoreRoom } from "./store-room.ts";
 import { createTurns } from "./turns.ts";
@@ -94,7 +94,7 @@ const WRONG_LAST_SEQUENCE = 10071;
 const TTL_DISABLED = 10166;
 const STREAM_NOT_FOUND = 10059;
 
-/** A bucket of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM; of puts STORE_LIMIT. */
+/** A bucket of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream; of puts STORE_LIMIT. */
 export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: StoreBounds = {}): ByteKv {
   const room = createStoreRoom(bucket, `KV_${bucket}`, bound ?? Number.POSITIVE_INFINITY);
   let opening: Promise<OpenBucket> | undefined;
@@ -113,7 +113,7 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
     return { client, manager, stream, prefix: `$KV.${bucket}.`, info: await manager.streams.info(stream) };
   };
   const opened = () => {
-    opening ??= needsJetStream(open).catch((error: unknown) => {
+    opening ??= needsJetStream(nats, open).catch((error: unknown) => {
       opening = undefined;
       throw error;
     });

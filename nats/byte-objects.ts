@@ -20,7 +20,7 @@ import { deleteObject, findObject, type StoredInfo } from "./byte-objects-entrie
 import { listByteObjects } from "./byte-objects-list.ts";
 import { writeObject } from "./byte-objects-write.ts";
 import type { Nats } from "./connection.ts";
-import { needsJetStream } from "./no-jetstream.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
 import { chunkSubject } from "./object-names.ts";
 import { createStoreRoom, type StoreRoom } from "./store-room.ts";
 import { createTurns } from "./turns.ts";
@@ -72,7 +72,7 @@ export interface OpenStore {
 
 const STREAM_NOT_FOUND = 10059;
 
-/** An object store of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM; of writes STORE_LIMIT. */
+/** An object store of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream; of writes STORE_LIMIT. */
 export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds = {}): ByteObjects {
   const { maxBytes = Number.POSITIVE_INFINITY } = options;
   const room = createStoreRoom(bucket, `OBJ_${bucket}`, maxBytes);
@@ -88,7 +88,7 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
     return { client, manager, bucket, maxPayload: nats.maxPayload, room };
   };
   const opened = () => {
-    opening ??= needsJetStream(open).catch((error: unknown) => {
+    opening ??= needsJetStream(nats, open).catch((error: unknown) => {
       opening = undefined;
       throw error;
     });

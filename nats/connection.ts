@@ -13,6 +13,7 @@ import {
 } from "./login.ts";
 import { type Message, toMessage } from "./message.ts";
 import { createOutbox } from "./outbox.ts";
+import { createPermissions, refusalOf } from "./permissions.ts";
 import { createRequester, type PendingReply } from "./requester.ts";
 import { parseServers } from "./server-addresses.ts";
 import { DataFrames } from "./transport/data-frames.ts";
@@ -34,7 +35,8 @@ export interface NatsOptions {
   onHandlerError?: (error: unknown, subject: string) => void;
   /**
    * Told of what the server refuses while the connection is there or comes back: the login (NATS_LOGIN_REFUSED), TLS
-   * (NATS_TLS_FAILED). The connection goes on trying; the same reason is told once until it is back.
+   * (NATS_TLS_FAILED), a subject (NATS_PERMISSIONS_VIOLATION). The connection goes on; the same is told once until it is
+   * back.
    */
   onRefused?: (error: NarunError) => void;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
@@ -43,6 +45,7 @@ export interface NatsOptions {
 
 export type ConnectionState = "connected" | "reconnecting" | "closed";
 
+/** Of one subject. A subscription that the server does not permit gets nothing: `Nats.confirm` tells. */
 export interface Subscription {
   /** Takes nothing more, at once; what the server already sent is dropped. */
   unsubscribe(): void;
@@ -79,14 +82,18 @@ export interface Nats {
   onState(listener: (state: ConnectionState) => void): () => void;
   publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
   subscribe(subject: string, handle: (message: Message) => void, options?: { queue?: string }): Subscription;
-  /** One reply. Throws NoReplyError. */
+  /** One reply. Throws NoReplyError, and NarunError with NATS_PERMISSIONS_VIOLATION. */
   request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Message>;
-  /** Sends a request whose replies are called back until it is released: the hot path of the gateway. */
+  /**
+   * Sends a request whose replies are called back until it is released: the hot path of the gateway. `onRefused`: the
+   * server does not permit the subject, or the inbox, so that no reply will come.
+   */
   send(
     subject: string,
     data: Uint8Array,
     headers: Headers,
     onReply: (message: Message) => void,
+    onRefused?: (error: NarunError) => void,
   ): PendingReply;
   /**
    * Sends bytes of a stream at once: they stay as they are until they have left. While NATS is away they are dropped: the
@@ -96,6 +103,13 @@ export interface Nats {
   /** Shows the data frames that come on a subject, which is subscribed to, to `sink`; returns what ends that. */
   takeData(subject: string, sink: FrameSink): () => void;
   flush(): Promise<void>;
+  /**
+   * Resolves when the server has taken these subscriptions (default: all). Error: NATS_PERMISSIONS_VIOLATION, where it
+   * does not permit one.
+   */
+  confirm(subscriptions?: Iterable<Subscription>): Promise<void>;
+  /** Calls back with every subject that the server does not permit; returns the function that ends it. */
+  onRefused(listener: (refusal: NarunError) => void): () => void;
   /** Closes after all that was published has been sent. */
   close(): Promise<void>;
 }
@@ -124,13 +138,14 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   let reconnectDelayMs = decideReconnectDelayMs(0, Math.random());
   const frames = new DataFrames();
   let socketError: Error | undefined;
+  let isThere = false;
   const refusals = createRefusals((error) => connectFailure(url, error, readLogin()), options.onRefused);
   const connection = await connect({
     frames,
     readTls: () => tlsOf(readLogin()) ?? (isTls ? {} : undefined),
     onSocketError: (error) => {
       socketError = error;
-      refusals.note(error);
+      if (isThere) refusals.note(error);
     },
     servers,
     name: options.name,
@@ -149,6 +164,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     throw connectFailure(url, error instanceof TimeoutError ? (socketError ?? error) : error, readLogin());
   });
 
+  isThere = true;
   const version = connection.info?.version ?? "unknown";
   if (!isRecentServer(version)) {
     await connection.close();
@@ -169,10 +185,14 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     isAway: () => state === "reconnecting",
     onError: onHandlerError,
   });
+  const permissions = createPermissions();
   let attempts = 0;
   void (async () => {
     for await (const event of connection.status()) {
-      if (event.type === "error") refusals.note(event.error);
+      if (event.type === "error") {
+        refusals.note(event.error);
+        permissions.note(event.error);
+      }
       if (event.type === "disconnect") enter("reconnecting");
       if (event.type === "reconnecting") attempts += 1;
       if (event.type === "reconnect") {
@@ -184,8 +204,9 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       reconnectDelayMs = decideReconnectDelayMs(attempts, Math.random());
     }
   })();
+  const refused = new Map<Subscription, NarunError>();
   void connection.closed().then(() => enter("closed"));
-  const requester = createRequester(connection, outbox, onHandlerError);
+  const requester = createRequester({ connection, outbox, onRefused: permissions.listen, onHandlerError });
 
   return {
     get url() {
@@ -211,7 +232,11 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
         ...(queue === undefined ? {} : { queue }),
         callback: (error, message) => {
           // The library reports its own closing this way; the state listener tells of it.
-          if (error !== null) return;
+          if (error !== null) {
+            const refusal = refusalOf(error);
+            if (refusal !== undefined) refused.set(opened, refusal);
+            return;
+          }
           try {
             handle(toMessage(message, outbox));
           } catch (thrown) {
@@ -219,14 +244,19 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
           }
         },
       });
-      return {
-        unsubscribe: () => subscription.unsubscribe(),
+      const opened: Subscription = {
+        unsubscribe() {
+          refused.delete(opened);
+          subscription.unsubscribe();
+        },
         // A subscription of a closed connection has nothing left to hand over.
         drain() {
+          refused.delete(opened);
           outbox.flush();
           return subscription.isClosed() || connection.isClosed() ? Promise.resolve() : subscription.drain();
         },
       };
+      return opened;
     },
     async request(subject, data, { timeoutMs, headers }) {
       outbox.flush();
@@ -237,7 +267,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
         });
         return toMessage(reply, outbox);
       } catch (error) {
-        throw new NoReplyError(reasonOf(error), subject, { cause: error });
+        throw refusalOf(error) ?? new NoReplyError(reasonOf(error), subject, { cause: error });
       }
     },
     send: requester.send,
@@ -249,6 +279,16 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       outbox.flush();
       return connection.flush();
     },
+    async confirm(subscriptions) {
+      outbox.flush();
+      await connection.flush();
+      const [refusal] =
+        subscriptions === undefined
+          ? refused.values()
+          : [...subscriptions].flatMap((one) => refused.get(one) ?? []);
+      if (refusal !== undefined) throw refusal;
+    },
+    onRefused: permissions.listen,
     async close() {
       if (connection.isClosed()) return;
       outbox.flush();

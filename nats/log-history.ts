@@ -7,7 +7,7 @@ import {
 } from "@nats-io/jetstream";
 import { type LogLine, LogLineSchema, parseJson, stores, subjects } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
-import { needsJetStream } from "./no-jetstream.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
 import { openOwnStream, type StreamNeeds } from "./own-stream.ts";
 import { openReader } from "./stream-reader.ts";
 
@@ -21,21 +21,23 @@ export async function ensureLogHistory(
   nats: Nats,
   { replicas = 1 }: { replicas?: number } = {},
 ): Promise<void> {
-  const manager = await needsJetStream(() => jetstreamManager(nats.connection));
+  const manager = await needsJetStream(nats, () => jetstreamManager(nats.connection));
   const { stream, maxAgeMs, maxBytes } = stores.logs;
   const needs: StreamNeeds = { stream, subjects: [subjects.logsAll], flags: ["allow_direct"] };
-  await openOwnStream(manager, needs, async () => {
-    if (await isThere(manager, stream)) return;
-    await manager.streams.add({
-      name: stream,
-      subjects: [subjects.logsAll],
-      max_age: maxAgeMs * NANOS_PER_MS,
-      max_bytes: maxBytes,
-      discard: DiscardPolicy.Old,
-      num_replicas: replicas,
-      allow_direct: true,
+  const open = () =>
+    openOwnStream(manager, needs, async () => {
+      if (await isThere(manager, stream)) return;
+      await manager.streams.add({
+        name: stream,
+        subjects: [subjects.logsAll],
+        max_age: maxAgeMs * NANOS_PER_MS,
+        max_bytes: maxBytes,
+        discard: DiscardPolicy.Old,
+        num_replicas: replicas,
+        allow_direct: true,
+      });
     });
-  });
+  await needsJetStream(nats, open);
 }
 
 async function isThere(manager: JetStreamManager, stream: string): Promise<boolean> {
@@ -66,7 +68,7 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
   const { app, since, follow = false, signal } = options;
   const where = {
     nats,
-    manager: await jetstreamManager(nats.connection),
+    manager: await needsJetStream(nats, () => jetstreamManager(nats.connection)),
     stream: stores.logs.stream,
     filters: [app === undefined ? subjects.logsAll : subjects.logsOf(app)],
   };

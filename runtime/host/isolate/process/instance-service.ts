@@ -39,7 +39,7 @@ export interface InstanceHandlers {
 export function registerInstance(
   { nats, ledger, node, instance, revision, config }: InstanceServiceOptions,
   { refuses, take, control, stats }: InstanceHandlers,
-): Pick<MicroService, "drain" | "close"> {
+): Pick<MicroService, "drain" | "close" | "subscriptions"> {
   const note = ledger.guard(take);
   const { shared, direct } = endpointNames;
   const service = registerMicroService(nats, {
@@ -75,6 +75,7 @@ export function registerInstance(
     else control(message.subject.slice(prefix.length), message);
   });
   return {
+    subscriptions: [...service.subscriptions, controls],
     drain: service.drain,
     close() {
       service.close();
