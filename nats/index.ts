@@ -43,7 +43,7 @@ export { findNatsServer, userCacheDir } from "./server/find.ts";
 export type { ServerProgress } from "./server/server-source.ts";
 export { type NatsServer, startNatsServer } from "./server/start.ts";
 export { parseServers } from "./server-addresses.ts";
-export { findStuckStreams, type StuckStream } from "./storage-check.ts";
+export { findStuckStreams } from "./storage-check.ts";
 export { storeProblem } from "./store-problem.ts";
 export {
   openBinaries,

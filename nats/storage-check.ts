@@ -1,6 +1,7 @@
 import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
 import { stores } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
+import { refusalOf } from "./permissions.ts";
 
 /** A stream that refuses every write. */
 export interface StuckStream {
@@ -32,6 +33,8 @@ export async function findStuckStreams(nats: Nats, more: readonly string[] = [])
         await manager.streams.purge(stream, { filter: NOTHING });
         return undefined;
       } catch (error) {
+        // A login that may not purge knows nothing of the streams.
+        if (refusalOf(error) !== undefined) return undefined;
         if (!(error instanceof JetStreamApiError)) throw error;
         return error.code === STREAM_NOT_FOUND ? undefined : { stream, reason: error.message };
       }
