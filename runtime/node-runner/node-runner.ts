@@ -34,6 +34,7 @@ import { createFunctionSecrets } from "./function-secrets.ts";
 import { type HostLogin, hostLogin } from "./host-login.ts";
 import { createHosts } from "./hosts.ts";
 import { createInstanceTable, type InstanceTable } from "./instance-table.ts";
+import { keepPurgingLeftovers } from "./leftovers.ts";
 import { claimName, type Presence, startPresence } from "./presence.ts";
 import { createReconciler, type Reconciler } from "./reconcile.ts";
 import { createRevisions } from "./revisions.ts";
@@ -218,6 +219,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   const presence = await beating;
   parts.presence = presence;
   reconciler.touchAll();
+  void keepPurgingLeftovers({ nats, desired, log, signal: ending.signal });
   log.info({ node }, "node-runner ready");
 
   return {
