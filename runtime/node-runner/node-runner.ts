@@ -131,6 +131,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       log,
       events: {
         onIdle: (id) => drainIfSpare(id),
+        onFull: (id) => instances.drain(id, "replaced"),
         onCondemned: (id) => instances.condemned(id),
         onGone: (id, reason, code) => instances.gone(id, reason, code),
         onGuilty: (name, reason) => suspects.blame(group, name, reason),

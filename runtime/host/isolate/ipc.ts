@@ -51,6 +51,8 @@ export type FromHost =
   | { type: "started"; instance: string; outcome: StartOutcome }
   | { type: "tried"; id: number; outcome: TrialOutcome }
   | { type: "idle"; instance: string }
+  /** The instance is nearly full: another is to take its place. */
+  | { type: "full"; instance: string }
   /** The instance hit a limit: it takes nothing new, and is gone soon. */
   | { type: "condemned"; instance: string }
   | { type: "gone"; instance: string; reason: GoneReason; code?: string }

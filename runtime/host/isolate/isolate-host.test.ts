@@ -31,6 +31,7 @@ async function startHost(url: string, maxMemoryMb: number, program?: HostProgram
     minAgeMs: 0,
     events: {
       onIdle: () => undefined,
+      onFull: () => undefined,
       onCondemned: () => undefined,
       onGone: (instance, reason) => gone.push([instance, reason]),
       onGuilty: () => undefined,
