@@ -11,7 +11,8 @@ export async function needsJetStream<T>(open: () => Promise<T>): Promise<T> {
   }
 }
 
-function isWithoutJetStream(error: unknown): boolean {
+/** Whether the server or the account has no JetStream. */
+export function isWithoutJetStream(error: unknown): boolean {
   if (error instanceof JetStreamApiError)
     return error.code === JetStreamApiCodes.JetStreamNotEnabledForAccount;
   // The library does not export this class.

@@ -2,6 +2,7 @@ import { createInbox, type NatsConnection } from "@nats-io/transport-node";
 import type { Headers } from "./headers.ts";
 import { type Message, toMessage } from "./message.ts";
 import type { Outbox } from "./outbox.ts";
+import type { World } from "./world.ts";
 
 /** A request under way. Whoever sent it releases it: after the reply, or when it no longer waits. */
 export interface PendingReply {
@@ -10,15 +11,18 @@ export interface PendingReply {
   release(): void;
 }
 
+export interface RequesterOptions {
+  connection: NatsConnection;
+  outbox: Outbox;
+  world: World;
+  onHandlerError(error: unknown, subject: string): void;
+}
+
 /**
  * Requests over one inbox subscription, as the client library's own request, without its timer and error object for
  * each: the gateway has one deadline for a request, however often it is sent, and may want more than one reply.
  */
-export function createRequester(
-  connection: NatsConnection,
-  outbox: Outbox,
-  onHandlerError: (error: unknown, subject: string) => void,
-) {
+export function createRequester({ connection, outbox, world, onHandlerError }: RequesterOptions) {
   const pending = new Map<string, (message: Message) => void>();
   const prefix = `${createInbox()}.`;
   let next = 0;
@@ -30,7 +34,7 @@ export function createRequester(
       callback: (error, message) => {
         if (error !== null) return;
         try {
-          pending.get(message.subject.slice(prefix.length))?.(toMessage(message, outbox));
+          pending.get(message.subject.slice(prefix.length))?.(toMessage(message, outbox, world));
         } catch (thrown) {
           onHandlerError(thrown, message.subject);
         }
@@ -50,7 +54,7 @@ export function createRequester(
       const inbox = prefix + token;
       pending.set(token, onReply);
       try {
-        outbox.publish(subject, data, { reply: inbox, headers });
+        outbox.publish(world.toWire(subject), data, { reply: inbox, headers });
       } catch (error) {
         pending.delete(token);
         throw error;

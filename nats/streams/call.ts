@@ -83,8 +83,9 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     pending.release();
     if (rest !== undefined) return fail("NO_CONSUMER");
     headers.delete(headerNames.stream);
+    headers.set(headerNames.world, [nats.world.id]);
     pending = nats.send(service, first, headers, (message) =>
-      isNobody(message) ? fail("NO_CONSUMER") : settle({ kind: "whole", message }),
+      isNobody(message) || isRefusal(message) ? fail("NO_CONSUMER") : settle({ kind: "whole", message }),
     );
   };
   const timer = setTimeout(() => cancel("DEADLINE_EXCEEDED"), timeoutMs);
@@ -95,6 +96,11 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
   signal.addEventListener("abort", onAbort, { once: true });
   let pending = nats.send(subjects.invoke(service), first, headers, onReply);
   return promise;
+}
+
+/** Whoever it reached has not begun it: it drains, or is of another world. */
+function isRefusal({ headers }: Message): boolean {
+  return headerValue(headers, headerNames.error) === ("INSTANCE_DRAINING" satisfies ErrorCode);
 }
 
 function isNobody({ status, data }: Message): boolean {

@@ -98,6 +98,7 @@ async function receive(message: ToHost): Promise<void> {
 async function initialise({
   node,
   nats,
+  worldId,
   snapshot,
   prepared,
   egressDeny,
@@ -106,6 +107,7 @@ async function initialise({
   login = nats.login;
   const connection = await connectNats({
     url: nats.url,
+    worldId,
     login: () => {
       send({ type: "need-login" });
       return login;
