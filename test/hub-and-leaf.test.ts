@@ -80,6 +80,22 @@ describe.each(["hub", "leaf"] as const)("the world of the %s", (side) => {
   });
 });
 
+it("what a function stores stays in its world", async () => {
+  const stores = `
+    export default async (request, env) => {
+      if (request.method === "PUT") await env.FILES.put("file", await request.text());
+      const file = await env.FILES.get("file");
+      return new Response(file === null ? "none" : await file.text());
+    };`;
+  const config = { bindings: [{ name: "FILES", objects: "files" }] };
+  for (const side of ["hub", "leaf"] as const) {
+    await worldOf(side).push("stores", stores, config);
+    expect(await worldOf(side).call("/stores")).toMatchObject({ text: "none" });
+    expect(await worldOf(side).call("/stores", { method: "PUT", body: side })).toMatchObject({ text: side });
+  }
+  expect(await worldOf("hub").call("/stores")).toMatchObject({ text: "hub" });
+});
+
 it("a consumer that knows no worlds answers in each", async () => {
   const nats = await connectNats({ url: worldOf("hub").nats.url, name: "plain" });
   closers.defer(() => nats.close());

@@ -52,7 +52,10 @@ export async function startHubAndLeaf(): Promise<HubAndLeaf> {
   };
   try {
     const hub = await start("hub", "leafnodes { host: 127.0.0.1, port: -1 }");
-    const leaf = await start("leaf", `leafnodes { remotes: [{ url: "nats://${hub.leafNodes}" }] }`);
+    // As docs/operations.md has it: NATS keeps KV buckets apart by itself, and object stores not.
+    const deny = `deny_imports: ["$O.>"], deny_exports: ["$O.>"]`;
+    const remote = `{ url: "nats://${hub.leafNodes}", ${deny} }`;
+    const leaf = await start("leaf", `leafnodes { remotes: [${remote}] }`);
     return {
       hubUrl: hub.clients,
       leafUrl: leaf.clients,
