@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { nearest } from "../contracts/index.ts";
-import type { BundleMessage } from "./bundler.ts";
+import type { BundleMessage } from "./bundle-message.ts";
 import { displayPath } from "./function-folder.ts";
 
 /** One thing that is wrong, or doubtful, at one place of the source. */
@@ -115,7 +115,7 @@ function hintFor(message: BundleMessage, dir: string): string | undefined {
     return missingFileHint(resolve(dirname(importer), imported));
   }
   const packageName = imported === undefined ? undefined : PACKAGE_NAME.exec(imported)?.[0];
-  if (packageName !== undefined && !isInstalled(packageName, dirname(importer))) {
+  if (isUnresolved && packageName !== undefined && !isInstalled(packageName, dirname(importer))) {
     return `npm install ${packageName}`;
   }
   // A bundle has nothing outside it: to leave an import to the run time, as esbuild offers, helps nobody.

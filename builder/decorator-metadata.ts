@@ -3,7 +3,7 @@
  * has no effect. Libraries that find out by it what to inject or to validate fail at the first request, or do nothing.
  */
 import { dirname, resolve } from "node:path";
-import type { BundleMessage } from "./bundler.ts";
+import { type BundleMessage, createMessage } from "./bundle-message.ts";
 import { type BundledCode, createSourceFinder } from "./source-places.ts";
 import { compilerOption, findTsconfig } from "./tsconfig.ts";
 
@@ -22,14 +22,7 @@ export function findMissingMetadata(bundle: BundledCode, dir: string): BundleMes
   const firsts = [...Map.groupBy(locations, ({ file }) => file).values()].flatMap(([first]) => first ?? []);
   return firsts
     .filter(({ file }) => wantsMetadata(resolve(dir, file)))
-    .map((location) => ({
-      id: "decorator-metadata",
-      pluginName: "",
-      text: TEXT,
-      location,
-      notes: [{ text: HINT, location: null }],
-      detail: undefined,
-    }));
+    .map((location) => createMessage("decorator-metadata", { text: TEXT, hint: HINT, location }));
 }
 
 /** How the bundler prints a class with decorators; packages that were compiled before have other names. */

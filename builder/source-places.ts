@@ -1,5 +1,5 @@
 import { SourceMap } from "node:module";
-import type { BundleMessage } from "./bundler.ts";
+import type { BundleMessage } from "./bundle-message.ts";
 
 /** A bundle's code with its source map. */
 export interface BundledCode {

@@ -2,7 +2,7 @@
  * Finds handlers that other platforms call and narun does not: a function that has one builds, goes live, and its handler
  * never runs. They are read from the bundle, in which every name at the top level is there once.
  */
-import type { BundleMessage } from "./bundler.ts";
+import { type BundleMessage, createMessage } from "./bundle-message.ts";
 import { canBeFunction, type Member, membersAt } from "./members.ts";
 import { type BundledCode, createSourceFinder } from "./source-places.ts";
 
@@ -24,14 +24,13 @@ export function findUncalledHandlers(bundle: BundledCode, name: string): BundleM
   const unique = new Map(found.map((member) => [`${member.name} ${member.at}`, member]));
   if (unique.size === 0) return [];
   const findSource = createSourceFinder(code, bundle.sourceMap);
-  return [...unique.values()].map((member) => ({
-    id: "uncalled-handler",
-    pluginName: "",
-    text: `nothing calls the handler ${JSON.stringify(member.name)} of the function ${name}`,
-    location: findSource(member.at, member.name),
-    notes: [{ text: HINT, location: null }],
-    detail: undefined,
-  }));
+  return [...unique.values()].map((member) =>
+    createMessage("uncalled-handler", {
+      text: `nothing calls the handler ${JSON.stringify(member.name)} of the function ${name}`,
+      hint: HINT,
+      location: findSource(member.at, member.name),
+    }),
+  );
 }
 
 /** What the bundle exports, and the names that it has for that inside. */

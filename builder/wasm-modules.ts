@@ -12,6 +12,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type * as esbuild from "esbuild";
+import { type BundleFacts, type BundleMessage, createMessage } from "./bundle-message.ts";
 
 const MODULE = "?module";
 const INSTANCE = "?instance";
@@ -45,9 +46,9 @@ export function wasmFileOf(path: string): string {
 
 /** An error for each instance in a bundle of which an import leads nowhere. */
 export async function findUnmadeInstances(
-  { inputs, outputs }: esbuild.Metafile,
+  { inputs, outputs }: BundleFacts,
   { dir, bundleFile }: { dir: string; bundleFile: string },
-): Promise<esbuild.Message[]> {
+): Promise<BundleMessage[]> {
   const used = Object.entries(outputs[bundleFile]?.inputs ?? {}).filter(
     ([path, { bytesInOutput }]) => path.endsWith(`.wasm${INSTANCE}`) && bytesInOutput > 0,
   );
@@ -63,21 +64,12 @@ export async function findUnmadeInstances(
   return (await Promise.all(messages)).flat();
 }
 
-function createUnmadeError(file: string, importers: string[], missing: string[]): esbuild.Message {
+function createUnmadeError(file: string, importers: string[], missing: string[]): BundleMessage {
   const [first = "env"] = missing;
-  return {
-    id: "wasm-imports",
-    pluginName: wasmModules.name,
+  return createMessage("wasm-imports", {
     text: `${file}, whose exports ${importers.join(" and ")} imports, needs ${missing.map(quote).join(", ")}: that is neither a file beside it nor a package`,
-    location: null,
-    notes: [
-      {
-        text: `build it for another target: \`wasm-bindgen --target bundler\` or \`--target web\`; or import the module alone and make the instance: import module from "./${basename(file)}"; new WebAssembly.Instance(module, { ${JSON.stringify(first)}: … })`,
-        location: null,
-      },
-    ],
-    detail: undefined,
-  };
+    hint: `build it for another target: \`wasm-bindgen --target bundler\` or \`--target web\`; or import the module alone and make the instance: import module from "./${basename(file)}"; new WebAssembly.Instance(module, { ${JSON.stringify(first)}: … })`,
+  });
 }
 
 async function sourceOf(build: esbuild.PluginBuild, path: string, suffix: string): Promise<string> {

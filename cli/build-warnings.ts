@@ -6,8 +6,8 @@ const SHOWN = 5;
 
 /** What is doubtful about a build, for people. Not with `--quiet`. */
 export function showWarnings({ colours, note }: Output, warnings: readonly BuildIssue[]): void {
-  for (const { file, line, message, hint } of warnings.slice(0, SHOWN)) {
-    note(colours.yellow(`  ${file}:${line}: ${message}`));
+  for (const { file, line, message, hint, frame } of warnings.slice(0, SHOWN)) {
+    note(colours.yellow(`  ${frame === "" ? file : `${file}:${line}`}: ${message}`));
     if (hint !== undefined) note(`  ${hint.replaceAll("\n", "\n  ")}`);
   }
   const more = warnings.length - SHOWN;

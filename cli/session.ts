@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { messageOf, NarunError } from "../contracts/index.ts";
-import { connectNats, type Nats } from "../nats/index.ts";
+import { connectNats, type Nats, refusalOf, storeProblem } from "../nats/index.ts";
 import { type NatsFlags, resolveNats } from "./nats-login.ts";
 import { createOutput, type Output } from "./output.ts";
 
@@ -21,7 +21,13 @@ export async function withNats(
   try {
     await work(nats, output);
   } catch (error) {
-    if (error instanceof NarunError || nats.state === "connected") throw error;
+    const refusal = refusalOf(error);
+    if (refusal !== undefined) throw refusal;
+    if (error instanceof NarunError) throw error;
+    if (nats.state === "connected") {
+      if (storeProblem(error) !== "away") throw error;
+      throw new NarunError("NATS_JETSTREAM_UNAVAILABLE", { detail: messageOf(error) }, { cause: error });
+    }
     const detail = `the connection to ${nats.url} was lost: ${messageOf(error)}`;
     throw new NarunError("NATS_UNREACHABLE", { detail }, { cause: error });
   } finally {

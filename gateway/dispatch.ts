@@ -119,7 +119,6 @@ export class Dispatcher {
     }
   }
 
-  /** The requests that are under way. */
   flights(): Flight[] {
     return flightsOf(this.#active).map(({ flight }) => flight);
   }
@@ -136,8 +135,7 @@ export class Dispatcher {
       if (isOver && word !== "nats-was-away") this.#options.observer.replied(job.service, "consumer_died");
       if (step === "repeat") this.#repeat(job);
       if (step === "elsewhere") this.#takeBack(job);
-      if (step === "fail" && flight.kind === "streaming") this.#breakOff(job, code);
-      else if (step === "fail") this.#fail(job, code);
+      if (step === "fail") this.#fail(job, code);
     }
     if (mustAsk) void this.#ask(concerns);
   }
@@ -168,8 +166,7 @@ export class Dispatcher {
     for (const job of jobs.filter(isHeld)) this.#fail(job, "GATEWAY_DRAINING");
     for (const job of jobs) {
       if (!this.#active.has(job)) continue;
-      if (job.phase.kind === "streaming") this.#breakOff(job, "GATEWAY_DRAINING");
-      else this.#fail(job, "DEADLINE_EXCEEDED");
+      this.#fail(job, job.phase.kind === "streaming" ? "GATEWAY_DRAINING" : "DEADLINE_EXCEEDED");
     }
   }
 
@@ -193,7 +190,14 @@ export class Dispatcher {
     const exchange = openExchange(this.#options, job, target, () => this.#places.onBodyOver(job));
     let pending: PendingReply;
     try {
-      pending = this.#options.nats.send(subject, data, headers, (message) => this.#onReply(job, message));
+      pending = this.#options.nats.send(
+        subject,
+        data,
+        headers,
+        (message) => this.#onReply(job, message),
+        // NATS does not let this gateway ask, or hear: another try would not be heard either.
+        ({ code }) => this.#fail(job, code),
+      );
     } catch (error) {
       exchange?.close();
       this.#options.log.error({ service: job.service, error: messageOf(error) }, "a request cannot be sent");
@@ -265,7 +269,6 @@ export class Dispatcher {
     this.hear("asked", concerns);
   }
 
-  /** Nobody began it. */
   #takeBack(job: Job): void {
     job.sends -= 1;
     this.#leave(job);
@@ -279,7 +282,14 @@ export class Dispatcher {
     this.#park(job, "readmit");
   }
 
+  /** Ends a job without an answer, or without the rest of it. */
   #fail(job: Job, code: ErrorCode): void {
+    if (job.phase.kind === "streaming") {
+      job.phase.exchange.breakOff(code);
+      // Where nobody has begun to read the answer, nobody heard of its end either.
+      this.#endStream(job);
+      return;
+    }
     // An answer that comes all the same would wait for somebody to read it.
     if (job.phase.kind === "in-flight") job.phase.exchange?.cancel(code);
     this.#leave(job);
@@ -363,14 +373,6 @@ export class Dispatcher {
     if (job.phase.kind !== "streaming") return;
     this.#leave(job);
     this.#end(job);
-  }
-
-  /** Ends a stream whose rest will not come. */
-  #breakOff(job: Job, code: ErrorCode): void {
-    if (job.phase.kind !== "streaming") return;
-    job.phase.exchange.breakOff(code);
-    // Where nobody has begun to read it, nobody heard of its end either.
-    this.#endStream(job);
   }
 
   /** Nobody began it: whoever it was sent to gets nothing more, and it goes elsewhere. */

@@ -144,7 +144,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       endpoints: createInvokeEndpoints(common),
       stats: (): GatewayStats => ({ specs: specs.revision(), outdated: outdatedOf(parts) }),
     });
-    await nats.flush();
+    await nats.confirm();
     log.info({ http: httpUrl, metrics: metricsUrl }, "the gateway takes requests");
 
     let drained: Promise<void> | undefined;

@@ -1,6 +1,7 @@
 import { AuthorizationError, UserAuthenticationExpiredError } from "@nats-io/transport-node";
 import { messageOf, NarunError } from "../contracts/index.ts";
 import { expiryOf, hasIdentity, type LoginTexts } from "./login.ts";
+import { refusalOf } from "./permissions.ts";
 
 /** Whether it is the login that a server does not take. */
 function isLoginRefused(error: unknown): boolean {
@@ -17,7 +18,10 @@ export function connectFailure(url: string, error: unknown, login: LoginTexts): 
   return new NarunError("NATS_UNREACHABLE", { detail }, cause);
 }
 
-/** Tells each reason for which the server turns a connection away once, until it is back. */
+/** Upper bound of what is told between two reconnects: subjects may be any number. */
+const MAX_TOLD = 100;
+
+/** Tells each reason for which the server refuses the connection, or a subject, once until it is back. */
 export function createRefusals(
   explain: (error: Error) => NarunError,
   onRefused: (error: NarunError) => void = () => undefined,
@@ -25,9 +29,10 @@ export function createRefusals(
   let told = new Set<string>();
   return {
     note(error: Error): void {
-      if (!isLoginRefused(error) && !isTlsFailure(error)) return;
-      const refusal = explain(error);
-      if (told.has(refusal.message)) return;
+      const permission = refusalOf(error);
+      if (permission === undefined && !isLoginRefused(error) && !isTlsFailure(error)) return;
+      const refusal = permission ?? explain(error);
+      if (told.has(refusal.message) || told.size >= MAX_TOLD) return;
       told.add(refusal.message);
       onRefused(refusal);
     },

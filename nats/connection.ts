@@ -13,6 +13,7 @@ import {
 } from "./login.ts";
 import { type Message, toMessage } from "./message.ts";
 import { createOutbox } from "./outbox.ts";
+import { createPermissions, refusalOf } from "./permissions.ts";
 import { createRequester, type PendingReply } from "./requester.ts";
 import { parseServers } from "./server-addresses.ts";
 import { DataFrames } from "./transport/data-frames.ts";
@@ -35,7 +36,8 @@ export interface NatsOptions {
   onHandlerError?: (error: unknown, subject: string) => void;
   /**
    * Told of what the server refuses while the connection is there or comes back: the login (NATS_LOGIN_REFUSED), TLS
-   * (NATS_TLS_FAILED). The connection goes on trying; the same reason is told once until it is back.
+   * (NATS_TLS_FAILED), a subject (NATS_PERMISSIONS_VIOLATION). The connection goes on; the same is told once until it is
+   * back.
    */
   onRefused?: (error: NarunError) => void;
   /** The id of the world, for a process that has been told. Default: it is looked up. */
@@ -46,6 +48,7 @@ export interface NatsOptions {
 
 export type ConnectionState = "connected" | "reconnecting" | "closed";
 
+/** Of one subject. A subscription that the server does not permit gets nothing: `Nats.confirm` tells. */
 export interface Subscription {
   /** Takes nothing more, at once; what the server already sent is dropped. */
   unsubscribe(): void;
@@ -90,14 +93,18 @@ export interface Nats {
   onState(listener: (state: ConnectionState) => void): () => void;
   publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
   subscribe(subject: string, handle: (message: Message) => void, options?: SubscribeOptions): Subscription;
-  /** One reply. Throws NoReplyError. */
+  /** One reply. Throws NoReplyError, and NarunError with NATS_PERMISSIONS_VIOLATION. */
   request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Message>;
-  /** Sends a request whose replies are called back until it is released: the hot path of the gateway. */
+  /**
+   * Sends a request whose replies are called back until it is released: the hot path of the gateway. `onRefused`: the
+   * server does not permit the subject, or the inbox, so that no reply will come.
+   */
   send(
     subject: string,
     data: Uint8Array,
     headers: Headers,
     onReply: (message: Message) => void,
+    onRefused?: (error: NarunError) => void,
   ): PendingReply;
   /**
    * Sends bytes of a stream at once: they stay as they are until they have left. While NATS is away they are dropped: the
@@ -107,6 +114,13 @@ export interface Nats {
   /** Shows the data frames that come on a subject, which is subscribed to, to `sink`; returns what ends that. */
   takeData(subject: string, sink: FrameSink): () => void;
   flush(): Promise<void>;
+  /**
+   * Resolves when the server has taken these subscriptions (default: all). Error: NATS_PERMISSIONS_VIOLATION, where it
+   * does not permit one.
+   */
+  confirm(subscriptions?: Iterable<Subscription>): Promise<void>;
+  /** Calls back with every subject that the server does not permit; returns the function that ends it. */
+  onRefused(listener: (refusal: NarunError) => void): () => void;
   /** Closes after all that was published has been sent. */
   close(): Promise<void>;
 }
@@ -135,13 +149,14 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   let reconnectDelayMs = decideReconnectDelayMs(0, Math.random());
   const frames = new DataFrames();
   let socketError: Error | undefined;
+  let isThere = false;
   const refusals = createRefusals((error) => connectFailure(url, error, readLogin()), options.onRefused);
   const connection = await connect({
     frames,
     readTls: () => tlsOf(readLogin()) ?? (isTls ? {} : undefined),
     onSocketError: (error) => {
       socketError = error;
-      refusals.note(error);
+      if (isThere) refusals.note(error);
     },
     servers,
     name: options.name,
@@ -160,15 +175,12 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     throw connectFailure(url, error instanceof TimeoutError ? (socketError ?? error) : error, readLogin());
   });
 
+  isThere = true;
   const version = connection.info?.version ?? "unknown";
   if (!isRecentServer(version)) {
     await connection.close();
     throw new NarunError("NATS_TOO_OLD", { detail: `found ${version} at ${url}` });
   }
-
-  const world = createWorld(
-    options.worldId ?? (await findWorldId(connection).catch((error) => closeAfter(connection, error))),
-  );
 
   let state: ConnectionState = "connected";
   const listeners = new Set<(state: ConnectionState) => void>();
@@ -184,10 +196,14 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     isAway: () => state === "reconnecting",
     onError: onHandlerError,
   });
+  const permissions = createPermissions();
   let attempts = 0;
   void (async () => {
     for await (const event of connection.status()) {
-      if (event.type === "error") refusals.note(event.error);
+      if (event.type === "error") {
+        refusals.note(event.error);
+        permissions.note(event.error);
+      }
       if (event.type === "disconnect") enter("reconnecting");
       if (event.type === "reconnecting") attempts += 1;
       if (event.type === "reconnect") {
@@ -199,8 +215,16 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       reconnectDelayMs = decideReconnectDelayMs(attempts, Math.random());
     }
   })();
+  const refused = new Map<Subscription, NarunError>();
   void connection.closed().then(() => enter("closed"));
-  const requester = createRequester({ connection, outbox, world, onHandlerError });
+  const world = createWorld(options.worldId ?? (await findWorldId(connection)));
+  const requester = createRequester({
+    connection,
+    outbox,
+    world,
+    onRefused: permissions.listen,
+    onHandlerError,
+  });
 
   return {
     get url() {
@@ -227,7 +251,11 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
         ...(queue === undefined ? {} : { queue }),
         callback: (error, message) => {
           // The library reports its own closing this way; the state listener tells of it.
-          if (error !== null) return;
+          if (error !== null) {
+            const refusal = refusalOf(error);
+            if (refusal !== undefined) refused.set(opened, refusal);
+            return;
+          }
           try {
             handle(toMessage(message, outbox, world));
           } catch (thrown) {
@@ -235,14 +263,19 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
           }
         },
       });
-      return {
-        unsubscribe: () => subscription.unsubscribe(),
+      const opened: Subscription = {
+        unsubscribe() {
+          refused.delete(opened);
+          subscription.unsubscribe();
+        },
         // A subscription of a closed connection has nothing left to hand over.
         drain() {
+          refused.delete(opened);
           outbox.flush();
           return subscription.isClosed() || connection.isClosed() ? Promise.resolve() : subscription.drain();
         },
       };
+      return opened;
     },
     async request(subject, data, { timeoutMs, headers }) {
       outbox.flush();
@@ -253,7 +286,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
         });
         return toMessage(reply, outbox, world);
       } catch (error) {
-        throw new NoReplyError(reasonOf(error), subject, { cause: error });
+        throw refusalOf(error) ?? new NoReplyError(reasonOf(error), subject, { cause: error });
       }
     },
     send: requester.send,
@@ -266,6 +299,16 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       outbox.flush();
       return connection.flush();
     },
+    async confirm(subscriptions) {
+      outbox.flush();
+      await connection.flush();
+      const [refusal] =
+        subscriptions === undefined
+          ? refused.values()
+          : [...subscriptions].flatMap((one) => refused.get(one) ?? []);
+      if (refusal !== undefined) throw refusal;
+    },
+    onRefused: permissions.listen,
     async close() {
       if (connection.isClosed()) return;
       outbox.flush();
@@ -274,11 +317,6 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       else await connection.close();
     },
   };
-}
-
-async function closeAfter(connection: NatsConnection, error: unknown): Promise<never> {
-  await connection.close();
-  throw error;
 }
 
 function reasonOf(error: unknown): NoReplyError["reason"] {

@@ -34,6 +34,7 @@ export { isNodeAlive } from "./node-alive.ts";
 export { type ClaimingState, claimNode, type NodeClaim } from "./node-claim.ts";
 export { type ContentStore, sha256Hex } from "./objects.ts";
 export { makeOwnFolder } from "./own-folder.ts";
+export { refusalOf } from "./permissions.ts";
 export { identifyProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";
 export type { PendingReply } from "./requester.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey } from "./secrets.ts";

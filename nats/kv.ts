@@ -4,8 +4,9 @@ import { messageOf, NarunError } from "../contracts/index.ts";
 import { isMarker } from "./byte-kv-bucket.ts";
 import type { Nats } from "./connection.ts";
 import { watchKv } from "./kv-watch.ts";
-import { needsJetStream } from "./no-jetstream.ts";
-import { readStored, type StoredMessage } from "./stored-messages.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
+import { openOwnStream } from "./own-stream.ts";
+import { type ReadStoredOptions, readStored, type StoredMessage } from "./stored-messages.ts";
 
 /** Default upper bound of a value that is read. */
 const MAX_VALUE_BYTES = 1024 * 1024;
@@ -47,7 +48,7 @@ export interface KvBucketOptions {
   replicas?: number;
 }
 
-/** A KV bucket whose values are parsed when they are read. */
+/** A KV bucket whose values are parsed when they are read. Error of its methods: NATS_JETSTREAM_UNAVAILABLE. */
 export interface TypedKv<T> {
   get(key: string): Promise<KvRead<T> | undefined>;
   /** Every key, or those under a filter, in the order in which they were last written. */
@@ -69,21 +70,25 @@ export interface TypedKv<T> {
   watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** Opens a bucket, creating it where it is missing. Error: NATS_NO_JETSTREAM. */
+/** Opens a bucket, creating it where it is missing. Errors: those of needsJetStream, STREAM_UNFIT. */
 export async function openKv<T>(
   nats: Nats,
   options: KvBucketOptions,
   codec: KvCodec<T>,
 ): Promise<TypedKv<T>> {
-  const kv = await needsJetStream(() =>
-    new Kvm(jetstream(nats.connection)).create(options.bucket, {
-      history: options.history ?? 1,
-      ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
-      ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
-    }),
-  );
+  const stream = `KV_${options.bucket}`;
+  const prefix = `$KV.${options.bucket}.`;
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
-  const bucket = { nats, manager, stream: `KV_${options.bucket}`, prefix: `$KV.${options.bucket}.` };
+  const kv = await needsJetStream(nats, () =>
+    openOwnStream(manager, { stream, subjects: [`${prefix}>`] }, () =>
+      new Kvm(jetstream(nats.connection)).create(options.bucket, {
+        history: options.history ?? 1,
+        ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
+        ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
+      }),
+    ),
+  );
+  const bucket = { nats, manager, stream, prefix };
   const { maxBytes = MAX_VALUE_BYTES } = codec;
   const read = ({ key, revision, createdAt, data }: KvRaw): KvRead<T> => {
     const facts = { key, revision, createdAt };
@@ -97,27 +102,25 @@ export async function openKv<T>(
     }
   };
 
+  const write = <R>(work: () => Promise<R>) => needsJetStream(nats, work, { mayRepeat: false });
+
   return {
     async get(key) {
-      const entry = await kv.get(key);
+      const entry = await needsJetStream(nats, () => kv.get(key));
       if (entry === null || entry.operation !== "PUT") return undefined;
       return read({ key, revision: entry.revision, createdAt: entry.created, data: entry.value });
     },
     async list(filter = ">") {
-      const found = new Map<string, KvRaw>();
-      for await (const message of readStored({ ...bucket, filter: bucket.prefix + filter })) {
-        const entry = toRaw(message, bucket.prefix);
-        // Older values come first, where the bucket keeps any.
-        if (isMarker(message.headers)) found.delete(entry.key);
-        else found.set(entry.key, entry);
-      }
-      return [...found.values()].map(read);
+      const entries = await needsJetStream(nats, () => readEntries(bucket, filter));
+      return entries.map(read);
     },
-    put: (key, value) => kv.put(key, codec.encode(value)),
-    create: (key, value) => undefinedOnConflict(kv.create(key, codec.encode(value))),
-    update: (key, value, revision) => undefinedOnConflict(kv.update(key, codec.encode(value), revision)),
+    put: (key, value) => write(() => kv.put(key, codec.encode(value))),
+    create: (key, value) => undefinedOnConflict(write(() => kv.create(key, codec.encode(value)))),
+    update: (key, value, revision) =>
+      undefinedOnConflict(write(() => kv.update(key, codec.encode(value), revision))),
     async delete(key, revision) {
-      await undefinedOnConflict(kv.delete(key, revision === undefined ? {} : { previousSeq: revision }));
+      const options = revision === undefined ? {} : { previousSeq: revision };
+      await undefinedOnConflict(write(() => kv.delete(key, options)));
     },
     watch: (onChange, signal) => watchKv({ ...bucket, read, onChange, signal }),
   };
@@ -132,6 +135,22 @@ export interface KvRaw {
 }
 
 const decoder = new TextDecoder();
+
+/** Where a bucket's values are. */
+interface KvSource extends Omit<ReadStoredOptions, "filter"> {
+  prefix: string;
+}
+
+async function readEntries(bucket: KvSource, filter: string): Promise<KvRaw[]> {
+  const found = new Map<string, KvRaw>();
+  for await (const message of readStored({ ...bucket, filter: bucket.prefix + filter })) {
+    const entry = toRaw(message, bucket.prefix);
+    // Older values come first, where the bucket keeps any.
+    if (isMarker(message.headers)) found.delete(entry.key);
+    else found.set(entry.key, entry);
+  }
+  return [...found.values()];
+}
 
 function toRaw({ subject, seq, time, data }: StoredMessage, prefix: string): KvRaw {
   return { key: subject.slice(prefix.length), revision: seq, createdAt: time, data };

@@ -36,6 +36,8 @@ export interface MicroServiceOptions {
 
 export interface MicroService {
   readonly id: string;
+  /** Of its endpoints and its discovery. */
+  readonly subscriptions: readonly Subscription[];
   drain(): Promise<void>;
   close(): void;
 }
@@ -50,7 +52,7 @@ interface Counts {
 
 const NANOS_PER_MS = 1_000_000;
 
-/** Registers a service. It is live on the server after the next `nats.flush()`. */
+/** Registers a service. It is live on the server after the next `nats.confirm()`. */
 export function registerMicroService(nats: Nats, options: MicroServiceOptions): MicroService {
   const id = crypto.randomUUID().replaceAll("-", "");
   const started = new Date().toISOString();
@@ -97,6 +99,7 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
 
   return {
     id,
+    subscriptions: [...endpoints.map(({ subscription }) => subscription), ...discovery],
     async drain() {
       await Promise.all(endpoints.map(({ subscription }) => subscription.drain()));
     },

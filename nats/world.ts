@@ -10,12 +10,13 @@ import { createHash } from "node:crypto";
 import { JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { stores } from "../contracts/index.ts";
-import { isWithoutJetStream } from "./no-jetstream.ts";
+import { messageOf, stores } from "../contracts/index.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
 
 export interface World {
+  /** Empty where it could not be found. */
   readonly id: string;
-  /** A subject as it is on the wire. */
+  /** A subject as it is on the wire. Throws the reason where the world is not known and the subject is narun's own. */
   toWire(subject: string): string;
   /** A subject that came by the wire. */
   fromWire(subject: string): string;
@@ -23,44 +24,50 @@ export interface World {
 
 const OWN = "narun.";
 
-export function createWorld(id: string): World {
-  const prefix = `${OWN}${id}.`;
+/** Of an id, or of the reason why there is none. */
+export function createWorld(found: string | Error): World {
+  if (typeof found !== "string") return unknownWorld(found);
+  const prefix = `${OWN}${found}.`;
   return {
-    id,
+    id: found,
     toWire: (subject) => (subject.startsWith(OWN) ? prefix + subject.slice(OWN.length) : subject),
     fromWire: (subject) => (subject.startsWith(prefix) ? OWN + subject.slice(prefix.length) : subject),
   };
 }
 
-/** Where nothing is stored there is nothing to tell apart: no part of narun starts without JetStream. */
-const NO_STORE = "none";
+/** Who cannot see the store may use NATS, and nothing of narun's. */
+function unknownWorld(reason: Error): World {
+  return {
+    id: "",
+    toWire(subject) {
+      if (subject.startsWith(OWN)) throw reason;
+      return subject;
+    },
+    fromWire: (subject) => subject,
+  };
+}
+
 const ID_DIGITS = 8;
 
-/** The id of the connection's world. Creates the bucket where it is missing. */
-export async function findWorldId(connection: NatsConnection): Promise<string> {
+/** The id of the connection's world, or why there is none: errors of needsJetStream. Creates the bucket where it is missing. */
+export async function findWorldId(connection: NatsConnection): Promise<string | Error> {
   const { bucket, history } = stores.configs;
-  const stream = `KV_${bucket}`;
-  const manager = await jetstreamManager(connection, { checkAPI: false });
   try {
-    const created = await createdAt(
-      async () => (await manager.streams.info(stream)).created,
-      async () => {
+    const manager = await jetstreamManager(connection, { checkAPI: false });
+    const look = async () => (await manager.streams.info(`KV_${bucket}`)).created;
+    const created = await needsJetStream({ state: "connected", connection }, () =>
+      look().catch(async (error: unknown) => {
+        if (!isMissing(error)) throw error;
         await new Kvm(jetstream(connection)).create(bucket, { history });
-      },
+        return look();
+      }),
     );
     return createHash("sha256").update(created).digest("hex").slice(0, ID_DIGITS);
   } catch (error) {
-    if (isWithoutJetStream(error)) return NO_STORE;
-    throw error;
+    return error instanceof Error ? error : new Error(messageOf(error));
   }
 }
 
-async function createdAt(look: () => Promise<string>, create: () => Promise<void>): Promise<string> {
-  try {
-    return await look();
-  } catch (error) {
-    if (!(error instanceof JetStreamApiError) || error.code !== JetStreamApiCodes.StreamNotFound) throw error;
-    await create();
-    return look();
-  }
+function isMissing(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound;
 }

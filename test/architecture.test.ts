@@ -28,6 +28,8 @@ const VENDORS: Record<string, readonly string[]> = {
   esbuild: [
     "builder/bundler.ts",
     "builder/bundle-options.ts",
+    "builder/bundle-message.ts",
+    "builder/wasm-modules.ts",
     "runtime/host/isolate/host-program.ts",
     "runtime/host/isolate/lazy-modules.ts",
     "runtime/host/isolate/snapshot.ts",

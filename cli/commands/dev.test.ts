@@ -138,6 +138,29 @@ test("a failure has its function and its fix; before anything was live, nothing 
   expect(dev.stderr).not.toContain("What was live before");
 });
 
+test("a function whose folder is new goes live, and one that waits for a secret when it is set", async () => {
+  await using folder = await createWorkFolder({
+    "functions/hello/index.ts": answering("hello"),
+    "functions/pay/index.ts": "export default (_: Request, env: any) => new Response(env.KEY);\n",
+    "functions/pay/narun.yaml": "bindings:\n  - name: KEY\n    secret: api-key\n",
+  });
+  const options = { cwd: folder.dir, limitMs: 60_000 };
+  await using dev = startNarun(["dev", "functions", ...FREE_PORTS], options);
+  await dev.shows(/^live {2}hello /m);
+  await dev.shows(/failed {2}pay: The new revision does not start.*api-key/);
+  const [, nats = ""] = await dev.shows(/^nats {5}(nats:\S+)$/m);
+  expect(await narun(["init", "functions/fresh"], options)).toMatchObject({ code: 0 });
+  await dev.shows(/^live {2}fresh /m);
+  await folder.write("functions/deep/src/index.ts", answering("deep"));
+  await dev.shows(/^live {2}deep /m);
+  const set = ["secret", "set", "api-key", "--nats", nats];
+  expect(await narun(set, { ...options, input: "s3cret" })).toMatchObject({ code: 0 });
+  const [, url = ""] = await dev.shows(/^live {2}pay .* (http:\S+)$/m);
+  expect(await textOf(url)).toBe("s3cret");
+  dev.kill("SIGINT");
+  expect((await dev.ended).code).toBe(0);
+});
+
 test("tells scripts of every push and every failure in one line", async () => {
   await using folder = await createWorkFolder({
     "functions/one/index.ts": answering("one"),

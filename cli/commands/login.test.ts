@@ -1,7 +1,7 @@
 /** Commands, gateway, nodes and their hosts with a nats-server that wants a login. */
 import { readFileSync } from "node:fs";
 import { nkeys } from "@nats-io/transport-node";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startConfiguredNats } from "../../test/harness/configured-nats.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { FREE_PORTS, type Narun, type NarunOptions, narun, startNarun } from "../testing/narun.ts";
@@ -146,4 +146,83 @@ test("a secret that is given in the place of its file is not shown", async () =>
     expect(code, option).not.toBe(0);
     expect(stderr).not.toContain(option === "--token-file" ? "'t0ken'" : seed);
   }
+});
+
+describe("a subject that NATS does not permit", () => {
+  const users = (permissions: string) =>
+    `authorization { users: [{ user: "all", password: "word" }, { user: "some", password: "word", permissions: { ${permissions} } }] }`;
+
+  test.each([
+    { args: ["ls"], permissions: 'subscribe: { deny: "_INBOX.>" }', subject: "_INBOX." },
+    { args: ["ls"], permissions: 'publish: { deny: "$JS.API.STREAM.>" }', subject: "$JS.API.STREAM." },
+    { args: ["nodes"], permissions: 'publish: { deny: "$JS.API.DIRECT.>" }', subject: "$JS.API.DIRECT." },
+    { args: ["gateway", ...PORTS], permissions: 'subscribe: { deny: "_INBOX.>" }', subject: "_INBOX." },
+    {
+      args: ["gateway", ...PORTS],
+      permissions: 'subscribe: { deny: "narun.invoke.*" }',
+      subject: "narun.invoke.*",
+    },
+    {
+      args: ["node", "--name", "n1"],
+      permissions: 'subscribe: { deny: "narun.demand.>" }',
+      subject: "narun.demand.n1",
+    },
+  ])("ends narun $args.0 at once ($subject)", async ({ args, permissions, subject }) => {
+    await using server = await startConfiguredNats(users(permissions));
+    const { code, stderr } = await narun([...args, "--nats", `some:word@${server.host}`]);
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("narun: NATS does not permit a subject: this login may not "),
+    });
+    expect(stderr).toContain(`"${subject}`);
+  });
+
+  test("is told to a request's caller, and named in the gateway's log", async () => {
+    await using server = await startConfiguredNats(
+      users('publish: { deny: ["narun.i.>", "narun.invoke.>"] }'),
+    );
+    await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
+    const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
+    await using gateway = startNarun(["gateway", "--json", ...PORTS, "--nats", some]);
+    const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
+    await using node = startNarun([
+      "node",
+      "--json",
+      "--name",
+      "n1",
+      "--cache-dir",
+      folder.path("cache"),
+      "--nats",
+      all,
+    ]);
+    await node.shows(/^\{"node".*\}$/m);
+    expect(await narun(["push", folder.path("f"), "--nats", all])).toMatchObject({ code: 0 });
+    const response = await fetch(`${http}/f`, { method: "POST" });
+    expect(response.status).toBe(502);
+    expect(await response.json()).toMatchObject({
+      type: expect.stringContaining("NATS_PERMISSIONS_VIOLATION"),
+    });
+    await gateway.shows(/may not publish to \\"narun\.i\./);
+    expect(await narun(["invoke", "f", "--nats", some])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('may not publish to "narun.invoke.f"'),
+    });
+  });
+
+  test("fails the start of an instance whose subject it is", async () => {
+    await using server = await startConfiguredNats(users('subscribe: { deny: "narun.i.>" }'));
+    await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
+    const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
+    await using gateway = startNarun(["gateway", "--json", ...PORTS, "--nats", all]);
+    const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
+    await using node = startNarun([
+      "node",
+      ...["--json", "--name", "n1", "--cache-dir", folder.path("cache"), "--nats", some],
+    ]);
+    await node.shows(/^\{"node".*\}$/m);
+    expect(await narun(["push", folder.path("f"), "--nats", all])).toMatchObject({ code: 0 });
+    const response = await fetch(`${http}/f`);
+    expect(await response.json()).toMatchObject({ type: expect.stringContaining("FUNCTION_START_FAILED") });
+    await node.shows(/may not subscribe to \\"narun\.i\./);
+  });
 });

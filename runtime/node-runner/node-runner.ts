@@ -215,7 +215,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       ceiling,
     }),
   ];
-  await nats.flush();
+  await nats.confirm();
   const presence = await beating;
   parts.presence = presence;
   reconciler.touchAll();

@@ -32,7 +32,7 @@ export async function play(url: string, script: Script): Promise<void> {
   socket.on("data", () => look(false));
   client.ended.then(() => look(true), isOver.reject);
   try {
-    const written = write(socket, script.pieces);
+    const written = write(socket, script);
     // What has come until then is right, or `isOver` has rejected.
     if (isLeaving) await Promise.race([written, isOver.promise]);
     else await Promise.all([written, isOver.promise, look(false)]);
@@ -48,13 +48,14 @@ export async function play(url: string, script: Script): Promise<void> {
 }
 
 /** Each piece in a write of its own, with a turn of the loop between: the gateway reads most of them apart. */
-async function write(socket: Socket, pieces: readonly Buffer[]): Promise<void> {
+async function write(socket: Socket, { pieces, isHalfClosed }: Script): Promise<void> {
   socket.setNoDelay();
   for (const piece of pieces) {
     if (socket.destroyed) return;
     if (!socket.write(piece)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
     await turn();
   }
+  if (isHalfClosed) socket.end();
 }
 
 function compare(answers: readonly Answer[], expected: readonly Expected[]): void {

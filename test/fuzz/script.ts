@@ -25,6 +25,8 @@ export interface Script {
    * connection, does so as soon as it has written its pieces, and may not see all answers.
    */
   ending: Ending | "leaves" | "resets";
+  /** Whether the client closes its direction behind its pieces, and waits for what must come. */
+  isHalfClosed: boolean;
   /** Tells the same of what was written. */
   names: string[];
 }
@@ -54,14 +56,15 @@ export function createScript(random: Random, id: number): Script {
   const bytes = Buffer.from(parts.map((part) => part.bytes).join("") + rest, "latin1");
   const pieces = cut(random, bytes);
   const isLeaving = random.between(0, 9) === 0;
-  const ending = isLeaving
-    ? random.pick<"leaves" | "resets">(["leaves", "resets"])
-    : (last?.ending ?? "waits");
+  const isHalfClosed = !isLeaving && last?.ending !== "waits" && random.between(0, 4) === 0;
+  const usual = isHalfClosed ? "closes" : (last?.ending ?? "waits");
+  const ending = isLeaving ? random.pick<"leaves" | "resets">(["leaves", "resets"]) : usual;
   return {
     pieces: isLeaving ? pieces.slice(0, random.between(0, pieces.length)) : pieces,
     expected: parts.flatMap(({ answer }) => (answer === undefined ? [] : [answer])),
     ending,
-    names: [...parts.map(({ name }) => name), ending],
+    isHalfClosed,
+    names: [...parts.map(({ name }) => name), isHalfClosed ? "half-closed" : ending],
   };
 }
 

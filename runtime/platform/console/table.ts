@@ -1,4 +1,5 @@
 /** `console.table`: rows and columns in a box of lines. */
+import { PLATFORM_FILE } from "../boundary.ts";
 import { behindProxies } from "../proxies.ts";
 import { inspect } from "./format.ts";
 import { orReason } from "./library-hooks.ts";
@@ -7,6 +8,8 @@ import { orReason } from "./library-hooks.ts";
 const MAX_ROWS = 1_000;
 const MAX_COLUMNS = 100;
 const VALUES = "Values";
+/** The host finds them by their line ends, which a cell does not have. */
+const PLATFORM_FRAME = new RegExp(`\\n\\s+at [^\\n]*${PLATFORM_FILE}:\\d+:\\d+\\)?`, "g");
 
 type Row = Map<string, string>;
 
@@ -62,7 +65,9 @@ function cell(value: unknown): string {
     maxArrayLength: 3,
     maxStringLength: 200,
     breakLength: Infinity,
-  }).replaceAll("\n", " ");
+  })
+    .replaceAll(PLATFORM_FRAME, "")
+    .replaceAll("\n", " ");
 }
 
 function drawBox(columns: readonly string[], rows: readonly string[][]): string {

@@ -41,7 +41,7 @@ export interface InstanceHandlers {
 export function registerInstance(
   { nats, ledger, node, instance, revision, config }: InstanceServiceOptions,
   { refuses, take, control, stats }: InstanceHandlers,
-): Pick<MicroService, "drain" | "close"> {
+): Pick<MicroService, "drain" | "close" | "subscriptions"> {
   const note = ledger.guard(take);
   // The function's own subject is the same in every world that hears of it. One who knows no worlds may mean any.
   const isStranger = ({ headers }: Message) =>
@@ -80,6 +80,7 @@ export function registerInstance(
     else control(message.subject.slice(prefix.length), message);
   });
   return {
+    subscriptions: [...service.subscriptions, controls],
     drain: service.drain,
     close() {
       service.close();

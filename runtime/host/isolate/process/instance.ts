@@ -12,6 +12,7 @@ import {
   type ErrorCode,
   type FunctionConfig,
   type GoneReason,
+  isNarunError,
   messageOf,
   subjects,
   warnOfDrain,
@@ -93,9 +94,10 @@ export async function startInstance(
   try {
     await live.open();
   } catch (error) {
-    // NATS went away just now: nobody has heard of this instance.
+    // NATS went away just now, or does not permit its subjects: nobody has heard of this instance.
     live.abandon();
-    return { outcome: { ok: false, code: "INSTANCE_DRAINING", message: messageOf(error) } };
+    const code = isNarunError(error, "NATS_PERMISSIONS_VIOLATION") ? error.code : "INSTANCE_DRAINING";
+    return { outcome: { ok: false, code, message: messageOf(error) } };
   }
   const phases = {
     isolate: takenAt - startedAt,
@@ -243,7 +245,7 @@ class LiveInstance implements Instance {
       }),
     });
     this.#phase = "ready";
-    await nats.flush();
+    await nats.confirm(this.#service.subscriptions);
     this.#stopIdleWatch = watchIdle({
       idleMs: config.scale.idleSeconds * 1_000,
       idleSince: () => this.#requests.idleSince,
