@@ -122,6 +122,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       group,
       backoff,
       nats: hostLogin(options.hostNats, { group }),
+      worldId: nats.world.id,
       sandbox,
       maxMemoryMb: options.hostMemoryMb ?? DEFAULT_HOST_MEMORY_MB,
       snapshot,

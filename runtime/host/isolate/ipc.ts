@@ -11,6 +11,7 @@ export type ToHost =
       type: "init";
       node: string;
       nats: { url: string; login: LoginTexts };
+      worldId: string;
       snapshot: Uint8Array;
       /** Isolates that are kept ready. */
       prepared: number;

@@ -179,7 +179,7 @@ export class LiveInstance implements Instance {
   async open(): Promise<void> {
     const { nats, config } = this.#options;
     this.#service = registerInstance(this.#options, {
-      refuses: (message, done) => this.#refuses(message, done),
+      refuses: (...request) => this.#refuses(...request),
       take: (message, done) => this.#take(message, done),
       control: (token, message) => this.#requests.control(token, message),
       stats: () => ({
@@ -211,8 +211,8 @@ export class LiveInstance implements Instance {
     return this.#ending;
   }
 
-  #refuses(message: Message, done: () => void): boolean {
-    if (this.#phase !== "condemned" && this.#phase !== "gone") return false;
+  #refuses(message: Message, done: () => void, isStranger = false): boolean {
+    if (!isStranger && this.#phase !== "condemned" && this.#phase !== "gone") return false;
     const reply = replyFromError("INSTANCE_DRAINING");
     message.respond(reply.data, reply.headers);
     done();

@@ -99,6 +99,7 @@ async function receive(message: ToHost): Promise<void> {
 async function initialise({
   node,
   nats,
+  worldId,
   snapshot,
   prepared,
   egressDeny,
@@ -107,6 +108,7 @@ async function initialise({
   login = nats.login;
   const connection = await connectNats({
     url: nats.url,
+    worldId,
     login: () => {
       send({ type: "need-login" });
       return login;
