@@ -155,7 +155,7 @@ export class Dispatcher {
     for (const job of jobs.filter(isHeld)) this.#fail(job, "GATEWAY_DRAINING");
     for (const job of jobs) {
       if (!this.#active.has(job)) continue;
-      if (job.phase.kind === "streaming") this.#breakOff(job, "GATEWAY_DRAINING");
+      if (job.phase.kind === "streaming") this.#giveUp(job, "GATEWAY_DRAINING");
       else this.#fail(job, "DEADLINE_EXCEEDED");
     }
   }
@@ -178,15 +178,11 @@ export class Dispatcher {
     const { headers, data } = job.request;
     const subject = target === "shared" ? job.service : subjects.instanceRequests(target.id);
     const exchange = openExchange(this.#options, job, target, () => this.#places.onBodyOver(job));
+    const onReply = (message: Message) => this.#onReply(job, message);
+    const onRefused = ({ code }: { code: ErrorCode }) => this.#giveUp(job, code);
     let pending: PendingReply;
     try {
-      pending = this.#options.nats.send(
-        subject,
-        data,
-        headers,
-        (message) => this.#onReply(job, message),
-        ({ code }) => this.#onNotPermitted(job, code),
-      );
+      pending = this.#options.nats.send(subject, data, headers, onReply, onRefused);
     } catch (error) {
       exchange?.close();
       this.#options.log.error({ service: job.service, error: messageOf(error) }, "a request cannot be sent");
@@ -263,8 +259,7 @@ export class Dispatcher {
       const isOver = step === "repeat" || step === "fail";
       if (isOver && word !== "nats-was-away") this.#options.observer.replied(job.service, "consumer_died");
       if (step === "repeat") this.#repeat(job);
-      if (step === "fail" && flight.kind === "streaming") this.#breakOff(job, code);
-      else if (step === "fail") this.#fail(job, code);
+      if (step === "fail") this.#giveUp(job, code);
     }
     if (mustAsk) void this.#ask(concerns);
   }
@@ -368,9 +363,12 @@ export class Dispatcher {
     this.#end(job);
   }
 
-  /** Ends a stream whose rest will not come. */
-  #breakOff(job: Job, code: ErrorCode): void {
-    if (job.phase.kind !== "streaming") return;
+  /** Ends a request that gets no answer, or a stream whose rest will not come. */
+  #giveUp(job: Job, code: ErrorCode): void {
+    if (job.phase.kind !== "streaming") {
+      this.#fail(job, code);
+      return;
+    }
     job.phase.exchange.breakOff(code);
     // Where nobody has begun to read it, nobody heard of its end either.
     this.#endStream(job);
@@ -386,12 +384,6 @@ export class Dispatcher {
     } else if (verdict === "draining") instances.markDraining(target);
     else instances.markUnreachable(target);
     this.#park(job, target === "shared" ? "admit" : "readmit");
-  }
-
-  /** NATS does not let this gateway ask, or hear: neither would another try be heard. */
-  #onNotPermitted(job: Job, code: ErrorCode): void {
-    if (job.phase.kind === "streaming") this.#breakOff(job, code);
-    else this.#fail(job, code);
   }
 
   #onHoldOver(job: Job): void {

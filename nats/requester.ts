@@ -74,7 +74,7 @@ export function createRequester({ connection, outbox, onRefused, onHandlerError 
   return {
     send(
       subject: string,
-      data: Uint8Array,
+      data: Uint8Array | string,
       headers: Headers,
       onReply: Pending["onReply"],
       onRefused: Pending["onRefused"] = () => undefined,
@@ -92,3 +92,5 @@ export function createRequester({ connection, outbox, onRefused, onHandlerError 
     },
   };
 }
+
+export type Requester = ReturnType<typeof createRequester>;

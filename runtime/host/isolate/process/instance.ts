@@ -274,10 +274,11 @@ class LiveInstance implements Instance {
   }
 
   readonly #take = (message: Message, done: (error?: string) => void) => {
-    if (this.#phase === "condemned" || this.#phase === "gone") {
-      const reply = replyFromError("INSTANCE_DRAINING");
+    const isOver = this.#phase === "condemned" || this.#phase === "gone";
+    if (isOver || !message.isReadable) {
+      const reply = replyFromError(isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST");
       message.respond(reply.data, reply.headers);
-      return done();
+      return done(isOver ? undefined : "BAD_REQUEST");
     }
     const { id, request, begin } = this.#requests.open(message, done);
     this.#entries.open(id);
