@@ -2,7 +2,7 @@
  * Builds and pushes many functions: neither all of their builds nor all of their pushes are there at a time, however many
  * functions there are.
  */
-import { type Build, buildFunction, displayPath, pushBuild } from "../builder/index.ts";
+import { type Build, type BuildIssue, buildFunction, displayPath, pushBuild } from "../builder/index.ts";
 import { createTurns, type Nats } from "../nats/index.ts";
 import { findNamesakes } from "./namesakes.ts";
 
@@ -11,6 +11,12 @@ export interface PushFailure {
   /** Its name, or its folder where that is not known. */
   function: string;
   error: unknown;
+}
+
+/** Many pushes: the functions that failed, and every warning of those that were built. */
+export interface PushOutcome {
+  failures: PushFailure[];
+  warnings: (BuildIssue & { function: string })[];
 }
 
 /** The function's build. Most are made only now. */
@@ -47,14 +53,17 @@ export async function pushAll(
   nats: Nats,
   builds: readonly StartBuild[],
   { signal, onPushed }: { signal: AbortSignal; onPushed?: (count: number) => void },
-): Promise<PushFailure[]> {
+): Promise<PushOutcome> {
   const turns = createTurns(PUSHES_AT_A_TIME);
+  const warnings: PushOutcome["warnings"] = [];
   let pushed = 0;
   const push = async (build: Build | PushFailure): Promise<PushFailure | undefined> => {
     if ("error" in build) return build;
+    const { name } = build.config;
+    warnings.push(...build.warnings.map((warning) => ({ function: name, ...warning })));
     return pushBuild(nats, build, { signal }).then(
       () => undefined,
-      (error: unknown) => ({ function: build.config.name, error }),
+      (error: unknown) => ({ function: name, error }),
     );
   };
   const outcomes = await Promise.all(
@@ -69,5 +78,5 @@ export async function pushAll(
       }),
     ),
   );
-  return outcomes.filter((outcome) => outcome !== undefined);
+  return { failures: outcomes.filter((outcome) => outcome !== undefined), warnings };
 }

@@ -199,6 +199,10 @@ export const errorCatalogue = {
     solve:
       "Only public addresses are reachable. List others under `egress` in narun.yaml; what the node's `--egress-deny` names stays refused.",
   },
+  STORE_LIMIT: {
+    title: "The bucket has as many bytes as the function may let it have",
+    solve: "Delete what is not needed, give keys a TTL, or raise `limits.maxStoreBytes` in narun.yaml.",
+  },
   SUBREQUEST_LIMIT: {
     title: "The request made more requests of its own than it may",
     solve: "Make fewer, or raise `limits.subrequests` in narun.yaml.",
@@ -279,6 +283,11 @@ export const errorCatalogue = {
   NATS_NO_JETSTREAM: {
     title: "NATS has no JetStream, in which narun keeps everything",
     solve: "Start nats-server with `-js`, and allow JetStream for the account.",
+  },
+  STREAM_UNFIT: {
+    title: "A stream of NATS is not as narun needs it",
+    solve:
+      "Change the stream that `detail` names as it says. Whatever else was changed of narun's streams may stay.",
   },
   NATS_JETSTREAM_UNAVAILABLE: {
     title: "JetStream is not available now",

@@ -31,6 +31,7 @@ import { trustIn } from "./forwarded.ts";
 import { createGathering } from "./gathering.ts";
 import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
 import { createHttpServer } from "./http.ts";
+import { createInquiries } from "./inquiries.ts";
 import { createInstances } from "./instances.ts";
 import { createInvokeEndpoint } from "./invoke.ts";
 import { untilLeft } from "./lame-duck.ts";
@@ -236,8 +237,8 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     log,
     onNode: nodes.expect,
     onReady: (instance, announcement) => dispatcher.onReady(instance, announcement),
-    onSilent: (instance) => dispatcher.onSilent(instance),
-    onLost: (instance) => dispatcher.onLost(instance),
+    onSilent: (instance) => dispatcher.hear("silent", ({ target }) => target === instance),
+    onLost: (instance) => dispatcher.hear("gone", ({ target }) => target === instance),
   });
   const demand = createDemand({
     nats,
@@ -262,12 +263,14 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     observer: metrics,
     log,
   });
+  const inquiries = createInquiries({ nats, dispatcher });
   const peers = createPeers(nats);
   const relay = createRelay({ nats, peers, id: presence.peer });
   const forget = nats.onState((state) => {
     if (state !== "connected") return;
     void instances.discover();
     dispatcher.onReconnect();
+    inquiries.onReconnect();
     demand.look();
   });
   return {
@@ -283,6 +286,7 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     defaultTimeoutMs,
     close() {
       forget();
+      inquiries.close();
       relay.close();
       peers.close();
       presence.close();

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { nuid } from "@nats-io/transport-node";
-import type { OpenStore } from "./byte-objects.ts";
+import type { OpenStore, PutObjectOptions } from "./byte-objects.ts";
 import { purge, type StoredInfo, writeEntry } from "./byte-objects-entries.ts";
 import { chunkSubject } from "./object-names.ts";
 
@@ -9,10 +9,11 @@ const CHUNK_BYTES = 128 * 1024;
 /** Stores an object in chunks, then the entry that makes them the object. Drops the chunks where it breaks off. */
 export async function writeObject(
   store: OpenStore,
-  facts: { name: string; metadata: Readonly<Record<string, string>> },
+  name: string,
   body: AsyncIterable<Uint8Array>,
+  { metadata = {}, signal }: PutObjectOptions,
 ): Promise<StoredInfo> {
-  const { client, bucket, maxPayload } = store;
+  const { client, manager, bucket, maxPayload, room } = store;
   const id = nuid.next();
   const subject = chunkSubject(bucket, id);
   const chunkBytes = Math.min(CHUNK_BYTES, maxPayload);
@@ -20,13 +21,16 @@ export async function writeObject(
   let [size, chunks] = [0, 0];
   try {
     for await (const chunk of inChunks(body, chunkBytes)) {
+      signal?.throwIfAborted();
+      await room.take(manager, chunk.byteLength);
       hash.update(chunk);
       size += chunk.byteLength;
       chunks += 1;
       await client.publish(subject, chunk);
     }
+    signal?.throwIfAborted();
     const info: StoredInfo = {
-      ...{ bucket, nuid: id, size, chunks, ...facts },
+      ...{ bucket, nuid: id, size, chunks, name, metadata },
       options: { max_chunk_size: chunkBytes },
       mtime: new Date().toISOString(),
       digest: `SHA-256=${paddedBase64url(hash.digest())}`,

@@ -17,6 +17,7 @@ export {
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export type { KvChange, KvRead, TypedKv } from "./kv.ts";
 export { MAX_KEY_BYTES } from "./kv-keys.ts";
+export { Ledger } from "./ledger.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export {

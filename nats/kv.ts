@@ -5,12 +5,24 @@ import { isMarker } from "./byte-kv-bucket.ts";
 import type { Nats } from "./connection.ts";
 import { watchKv } from "./kv-watch.ts";
 import { needsJetStream } from "./needs-jetstream.ts";
+import { openOwnStream } from "./own-stream.ts";
 import { type ReadStoredOptions, readStored, type StoredMessage } from "./stored-messages.ts";
 
-/** How a bucket's values are read and written. `decode` throws a NarunError with the reason where a value is not valid. */
+/** Default upper bound of a value that is read. */
+const MAX_VALUE_BYTES = 1024 * 1024;
+
+/** Upper bound of the reason that is told of a value: a parser may find fault with each of its parts. */
+const MAX_REASON_CHARACTERS = 2_000;
+
+/**
+ * How a bucket's values are read and written. `decode` throws a NarunError with the reason where a value is not valid. It bounds
+ * its work before it parses: anybody with access to the bucket may write anything, and the reader serves others meanwhile.
+ */
 export interface KvCodec<T> {
   decode(text: string, key: string): T;
   encode(value: T): string;
+  /** Upper bound of a value's bytes; a larger one is not valid, and not decoded. Default 1 MiB. */
+  maxBytes?: number;
 }
 
 export interface KvEntry<T> {
@@ -58,24 +70,31 @@ export interface TypedKv<T> {
   watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** Opens a bucket, creating it where it is missing. Errors: those of needsJetStream. */
+/** Opens a bucket, creating it where it is missing. Errors: those of needsJetStream, STREAM_UNFIT. */
 export async function openKv<T>(
   nats: Nats,
   options: KvBucketOptions,
   codec: KvCodec<T>,
 ): Promise<TypedKv<T>> {
-  const kv = await needsJetStream(nats, () =>
-    new Kvm(jetstream(nats.connection)).create(options.bucket, {
-      history: options.history ?? 1,
-      ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
-      ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
-    }),
-  );
+  const stream = `KV_${options.bucket}`;
+  const prefix = `$KV.${options.bucket}.`;
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
-  const bucket = { nats, manager, stream: `KV_${options.bucket}`, prefix: `$KV.${options.bucket}.` };
+  const kv = await needsJetStream(nats, () =>
+    openOwnStream(manager, { stream, subjects: [`${prefix}>`] }, () =>
+      new Kvm(jetstream(nats.connection)).create(options.bucket, {
+        history: options.history ?? 1,
+        ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
+        ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
+      }),
+    ),
+  );
+  const bucket = { nats, manager, stream, prefix };
+  const { maxBytes = MAX_VALUE_BYTES } = codec;
   const read = ({ key, revision, createdAt, data }: KvRaw): KvRead<T> => {
     const facts = { key, revision, createdAt };
     try {
+      if (data.byteLength > maxBytes)
+        throw new RangeError(`it has ${data.byteLength} bytes; at most ${maxBytes} are read`);
       return { ok: true, ...facts, value: codec.decode(decoder.decode(data), key) };
     } catch (error) {
       const known = error instanceof NarunError;
@@ -150,5 +169,9 @@ async function undefinedOnConflict<T>(write: Promise<T>): Promise<T | undefined>
 }
 
 function invalid(bucket: string, key: string, cause: unknown): NarunError {
-  return new NarunError("SPEC_INVALID", { detail: `${bucket}/${key}: ${messageOf(cause)}` }, { cause });
+  return new NarunError(
+    "SPEC_INVALID",
+    { detail: `${bucket}/${key}: ${messageOf(cause).slice(0, MAX_REASON_CHARACTERS)}` },
+    { cause },
+  );
 }

@@ -4,6 +4,7 @@ import { Objm } from "@nats-io/obj";
 import { NarunError, objectName } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
 import { needsJetStream } from "./needs-jetstream.ts";
+import { openOwnStream, type StreamNeeds } from "./own-stream.ts";
 
 /** An object store whose objects are named by the SHA-256 of their bytes, so that equal bytes are stored once. */
 export interface ContentStore {
@@ -24,12 +25,14 @@ export function sha256Hex(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** Opens an object store, creating it where it is missing. Errors: those of needsJetStream. */
+/** Opens an object store, creating it where it is missing. Errors: those of needsJetStream, STREAM_UNFIT. */
 export async function openContentStore(nats: Nats, name: string, replicas = 1): Promise<ContentStore> {
+  const manager = await needsJetStream(nats, () => jetstreamManager(nats.connection));
+  const subjects = [`$O.${name}.C.>`, `$O.${name}.M.>`];
+  const needs: StreamNeeds = { stream: `OBJ_${name}`, subjects, flags: ["allow_rollup_hdrs"] };
   const store = await needsJetStream(nats, () =>
-    new Objm(jetstream(nats.connection)).create(name, { replicas }),
+    openOwnStream(manager, needs, () => new Objm(jetstream(nats.connection)).create(name, { replicas })),
   );
-  const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   const wireDigest = (sha256: string) => `SHA-256=${Buffer.from(sha256, "hex").toString("base64url")}`;
   const has = async (sha256: string) => {
     const info = await needsJetStream(nats, () => store.info(objectName(sha256)));

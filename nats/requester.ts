@@ -6,6 +6,8 @@ import type { Outbox } from "./outbox.ts";
 
 /** A request under way. Whoever sent it releases it: after the reply, or when it no longer waits. */
 export interface PendingReply {
+  /** Where its replies come: no other request has the same. */
+  readonly subject: string;
   release(): void;
 }
 
@@ -81,14 +83,15 @@ export function createRequester({ connection, outbox, onRefused, onHandlerError 
     ): PendingReply {
       if (!isSubscribed) subscribe();
       const token = (next++).toString(36);
+      const inbox = prefix + token;
       pending.set(token, { subject, onReply, onRefused });
       try {
-        outbox.publish(subject, data, { reply: prefix + token, headers });
+        outbox.publish(subject, data, { reply: inbox, headers });
       } catch (error) {
         pending.delete(token);
         throw error;
       }
-      return { release: () => pending.delete(token) };
+      return { subject: inbox, release: () => pending.delete(token) };
     },
   };
 }

@@ -68,30 +68,6 @@ describe.each([
   });
 });
 
-describe("a host that dies twice within a minute without a word", () => {
-  it("leaves each of its functions with a host of its own", { timeout: 60_000 }, async () => {
-    await using world = await startWorld();
-    const source = `export default () => new Response("well");`;
-    await Promise.all([world.push("one", source), world.push("two", source), world.push("three", source)]);
-    for (let round = 1; round <= 2; round++) {
-      await Promise.all([world.call("/one"), world.call("/two")]);
-      expect(world.hostPid("one")).toBe(world.hostPid("two"));
-      process.kill(world.hostPid("one"), "SIGKILL");
-      await world.announced("one", "gone", round);
-      await world.announced("two", "gone", round);
-    }
-    for (const path of ["/one", "/two", "/three"])
-      expect(await world.call(path)).toMatchObject({ status: 200, text: "well" });
-    const pids = ["one", "two", "three"].map((name) => world.hostPid(name));
-    expect(new Set(pids).size).toBe(3);
-
-    // A change is a new beginning.
-    await world.push("one", `${source} // changed`, { limits: { cpuMs: 500 } });
-    expect(await world.call("/one")).toMatchObject({ status: 200, text: "well" });
-    await eventually(() => expect(world.hostPid("one")).toBe(world.hostPid("three")));
-  });
-});
-
 /** A module whose own memory grows by 8 MiB at a time, and is written to: V8 does not hear that it should stop. */
 const GROWING = `new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,5,3,1,0,1,7,5,1,1,102,0,0,10,27,1,25,0,3,64,65,128,1,64,0,26,65,0,65,1,63,0,65,16,116,252,11,0,12,0,11,11]))).exports.f();`;
 

@@ -23,6 +23,7 @@ interface NodeOptions extends CommonOptions, NodeBoundsFlags {
   egressDeny?: string[];
   inspect?: string;
   inspectFolder?: string[];
+  closeReplacedSockets?: boolean;
   logLevel?: string;
 }
 
@@ -39,7 +40,8 @@ export function addNodeCommand(program: Command): void {
     .option("--cache-dir <dir>", "where bundles are kept (default: the user's cache folder)")
     .option("--secrets-key <file>", "the key of secrets, in a file (NARUN_SECRETS_KEY: the key itself)")
     .option("--log-level <level>", "debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: info)")
-    // For `narun dev --inspect`, which starts its node so.
+    // For `narun dev`, which starts its node so.
+    .addOption(new Option("--close-replaced-sockets").hideHelp())
     .addOption(new Option("--inspect <address>").hideHelp())
     .addOption(new Option("--inspect-folder <name=dir>").argParser(collect).hideHelp())
     .action((_options: object, command: Command) => runNode(command.optsWithGlobals<NodeOptions>()));
@@ -69,6 +71,7 @@ async function runNode(options: NodeOptions): Promise<void> {
       labels,
       secretsKey,
       egressDeny,
+      closesReplacedSockets: options.closeReplacedSockets ?? false,
       ...resolveNodeBounds(options),
       ...(options.inspect === undefined
         ? {}

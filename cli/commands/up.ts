@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { findFunctions } from "../../builder/index.ts";
+import { showWarnings } from "../build-warnings.ts";
 import { addExamples } from "../examples.ts";
 import type { Output } from "../output.ts";
-import { type PushFailure, pushAll, startBuilds } from "../push-all.ts";
+import { type PushOutcome, pushAll, startBuilds } from "../push-all.ts";
 import { explainFailure, failureOf } from "../report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
@@ -41,11 +42,11 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
     const progress = output.progress("pushing the functions");
     const onPushed = (count: number) =>
       progress.update(`pushing the functions: ${count} of ${builds.length}`);
-    const failures = await pushAll(world.nats, builds, { signal, onPushed }).finally(() => {
+    const outcome = await pushAll(world.nats, builds, { signal, onPushed }).finally(() => {
       progress.end();
       pushed.resolve();
     });
-    if (!signal.aborted) await showWorld(output, world, failures);
+    if (!signal.aborted) await showWorld(output, world, outcome);
     boundYoungGeneration();
     await stopped;
   } finally {
@@ -54,10 +55,10 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
   }
 }
 
-async function showWorld(output: Output, world: World, failures: PushFailure[]): Promise<void> {
+async function showWorld(output: Output, world: World, { failures, warnings }: PushOutcome): Promise<void> {
   if (output.isJson) {
     const failed = failures.map(({ function: name, error }) => ({ function: name, ...failureOf(error) }));
-    return output.json({ ...addressesOf(world), failed });
+    return output.json({ ...addressesOf(world), failed, warnings });
   }
   showAddresses(output, world);
   const rows = await listFunctions(world.nats);
@@ -67,6 +68,7 @@ async function showWorld(output: Output, world: World, failures: PushFailure[]):
   for (const { function: name, error } of failures) {
     output.error(`\n${output.colours.red("failed")}  ${name}: ${explainFailure(error)}`);
   }
+  showWarnings(output, warnings);
   const callable =
     rows.find(({ name, url }) => name === "hello" && url !== null) ?? rows.find(({ url }) => url !== null);
   if (callable !== undefined) output.line(`\nTry it:\n  curl ${callable.url}`);

@@ -15,6 +15,7 @@ export type {
   Publisher,
   Service,
   StoredObject,
+  StoredValue,
 } from "./bindings.ts";
 export type { WebSocketPair } from "./web-sockets.ts";
 

@@ -15,6 +15,13 @@ export type StartOutcome =
   | { ok: true; phases: Record<string, number> }
   | { ok: false; code: string; message: string; stack?: string };
 
+export interface DrainOrder {
+  reason: GoneReason;
+  graceMs: number;
+  /** WebSockets are closed at once, so that their clients connect to another instance. */
+  closesSockets: boolean;
+}
+
 export interface TrialOrder {
   config: FunctionConfig;
   secrets: Record<string, string>;
@@ -34,8 +41,8 @@ export interface HostEvents {
   onGone(instance: string, reason: GoneReason, code?: string): void;
   /** A function has made the sandbox unusable: the host goes on without it, and without what it had. */
   onGuilty(name: string, reason: string): void;
-  /** The sandbox died without a word while it ran these instances; each of them is told as gone after this. */
-  onDied(instances: readonly string[]): void;
+  /** The sandbox died without a word while it ran, started or tried these functions; its instances are told as gone after this. */
+  onDied(functions: readonly string[]): void;
   /** What V8's inspector of an instance says, where debuggers may attach. */
   onInspected(instance: string, message: string): void;
   /** The source map of a revision's bundle, when an error is to be shown. */
@@ -56,7 +63,7 @@ export interface Host {
   /** Evaluates a bundle once, in a throwaway sandbox. */
   trial(order: TrialOrder): Promise<TrialOutcome>;
   /** Takes nothing new, finishes what was taken within the grace, ends; `onGone` tells when. */
-  drain(instance: string, reason: GoneReason, graceMs: number): void;
+  drain(instance: string, order: DrainOrder): void;
   /** Sends a message of a debugger to V8's inspector of an instance. */
   inspect(instance: string, message: string): void;
   /** Ends the sandbox; instances that still run are drained first. */

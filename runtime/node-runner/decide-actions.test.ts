@@ -9,43 +9,59 @@ const instance = (
 ): InstanceFacts => ({
   id,
   generation,
+  group: "default",
   phase,
 });
 const nothing = { start: 0, drain: [] };
 
 describe("decideActions", () => {
   it.each([
-    ["lets a function sleep", { generation: "a", share: 0 }, [], nothing],
-    ["keeps its share of min", { generation: "a", share: 2 }, [instance("1", "a")], { start: 1, drain: [] }],
-    ["counts what is starting", { generation: "a", share: 1 }, [instance("1", "a", "starting")], nothing],
+    ["lets a function sleep", { generation: "a", group: "default", share: 0 }, [], nothing],
+    [
+      "keeps its share of min",
+      { generation: "a", group: "default", share: 2 },
+      [instance("1", "a")],
+      { start: 1, drain: [] },
+    ],
+    [
+      "counts what is starting",
+      { generation: "a", group: "default", share: 1 },
+      [instance("1", "a", "starting")],
+      nothing,
+    ],
     [
       "does not count what drains",
-      { generation: "a", share: 1 },
+      { generation: "a", group: "default", share: 1 },
       [instance("1", "a", "draining")],
       { start: 1, drain: [] },
     ],
-    ["leaves what was woken on demand", { generation: "a", share: 0 }, [instance("1", "a")], nothing],
+    [
+      "leaves what was woken on demand",
+      { generation: "a", group: "default", share: 0 },
+      [instance("1", "a")],
+      nothing,
+    ],
     [
       "starts the new before it ends the old",
-      { generation: "b", share: 0 },
+      { generation: "b", group: "default", share: 0 },
       [instance("1", "a")],
       { start: 1, drain: [] },
     ],
     [
       "keeps the old while the new starts",
-      { generation: "b", share: 0 },
+      { generation: "b", group: "default", share: 0 },
       [instance("1", "a"), instance("2", "b", "starting")],
       nothing,
     ],
     [
       "ends the old when the new is ready",
-      { generation: "b", share: 0 },
+      { generation: "b", group: "default", share: 0 },
       [instance("1", "a"), instance("2", "b")],
       { start: 0, drain: [{ id: "1", reason: "replaced" }] },
     ],
     [
       "replaces every old one by a new one",
-      { generation: "b", share: 0 },
+      { generation: "b", group: "default", share: 0 },
       [instance("1", "a"), instance("2", "a"), instance("3", "b")],
       { start: 1, drain: [] },
     ],

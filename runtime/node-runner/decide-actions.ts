@@ -5,12 +5,14 @@ export interface InstanceFacts {
   id: string;
   /** The spec that it was started from: changes with the revision and with every other key. */
   generation: string;
+  /** Of the host that it is in (suspicion.ts). */
+  group: string;
   phase: "starting" | "ready" | "draining";
 }
 
 export interface DecisionInput {
   /** Undefined: the function was removed. */
-  desired: { generation: string; share: number } | undefined;
+  desired: { generation: string; group: string; share: number } | undefined;
   instances: readonly InstanceFacts[];
 }
 
@@ -20,15 +22,17 @@ export interface Actions {
 }
 
 /**
- * What a node does about one function. New instances become ready first, then the old ones drain, so that an update
- * loses nothing; a function without instances stays asleep until somebody asks for it, beyond its share of `scale.min`.
+ * What a node does about one function. New instances become ready first, then the old ones drain, so that an update, and
+ * a move to another host, loses nothing; a function without instances stays asleep until somebody asks for it, beyond its share of `scale.min`.
  */
 export function decideActions({ desired, instances }: DecisionInput): Actions {
   const present = instances.filter(({ phase }) => phase !== "draining");
   if (desired === undefined) return { start: 0, drain: present.map(({ id }) => ({ id, reason: "removed" })) };
 
-  const current = present.filter(({ generation }) => generation === desired.generation);
-  const old = present.filter(({ generation }) => generation !== desired.generation);
+  const isCurrent = ({ generation, group }: InstanceFacts) =>
+    generation === desired.generation && group === desired.group;
+  const current = present.filter(isCurrent);
+  const old = present.filter((instance) => !isCurrent(instance));
   const wanted = Math.max(desired.share, old.length);
   const ready = current.filter(({ phase }) => phase === "ready").length;
   const isReplaced = old.length > 0 && ready >= wanted;

@@ -1,18 +1,15 @@
 /**
- * The hosts of a node: one for each trust group, and one for each function that is kept apart.
+ * The hosts of a node, by their groups: one for each trust group, and those that suspects are in (suspicion.ts).
  *
- * I1  A function that has made a host unusable is in a host of its own from then on, until its spec changes.
- * I2  Where a host dies without a word twice within a minute, any of the functions in it may be to blame: all of them get
- *     hosts of their own, and the next death names the one.
- * I3  A function that is kept apart and hits a limit again and again is started after growing pauses.
+ * I1  A host ends when nothing is left of its group, except the one that is always kept ready.
+ * I2  A function that is alone in its host and hits a limit, or loses the host, again and again is started after growing pauses.
  */
 import { NarunError } from "../../contracts/index.ts";
 import type { Backoff } from "../host/backoff.ts";
 import type { Host } from "../host/host.ts";
+import { isAlone, isHalf } from "./suspicion.ts";
 
 export interface Hosts {
-  /** The group that a function of a trust group is in. */
-  groupOf(trust: string, name: string): string;
   /** The group's host, where there is one. */
   find(group: string): Host | undefined;
   /** The group's host, started where there is none. */
@@ -21,16 +18,12 @@ export interface Hosts {
   use<T>(group: string, work: (host: Host) => Promise<T>): Promise<T>;
   /** Says that a group has no instance left: its host ends, except the one that is always kept ready. */
   release(group: string): void;
-  /** Keeps a function apart; false where it is already. */
-  keepApart(name: string, generation: string): boolean;
   /** An instance of the group hit a limit, or lost its host. */
   crashed(group: string): void;
   /** Resolves when something may be started in the group. */
   pause(group: string): Promise<void>;
-  /** A group's host died without a word. Says whether its functions are suspects. */
-  died(group: string): boolean;
-  /** The function changed, or is gone: what is known of it is no longer true. */
-  forgive(name: string, generation: string | undefined): void;
+  /** The function changed, or is gone: it is started without a pause again. */
+  forgive(name: string): void;
   close(options: { graceMs: number }): Promise<void>;
 }
 
@@ -43,11 +36,6 @@ export interface HostsOptions {
 /** The trust group whose host is kept ready, as most functions are in it. */
 const KEPT_GROUP = "default";
 
-const SUSPICION_MS = 60_000;
-
-/** Neither a trust group's name nor a function's has a slash. */
-const isApart = (group: string) => group.includes("/");
-
 export function createHosts({ start, createBackoff, nowMs = Date.now }: HostsOptions): Hosts {
   const backoffs = new Map<string, Backoff>();
   const backoffOf = (group: string) => {
@@ -59,9 +47,6 @@ export function createHosts({ start, createBackoff, nowMs = Date.now }: HostsOpt
   const hosts = new Map<string, Host>([[KEPT_GROUP, startOne(KEPT_GROUP)]]);
   /** How many works are under way on a group's host. */
   const uses = new Map<string, number>();
-  /** Functions that are kept apart, with the generation that was to blame. */
-  const apart = new Map<string, string>();
-  const deaths = new Map<string, number>();
   /** Until when nothing is started in a group. */
   const pauses = new Map<string, number>();
   let isClosed = false;
@@ -72,7 +57,6 @@ export function createHosts({ start, createBackoff, nowMs = Date.now }: HostsOpt
     return host;
   };
   return {
-    groupOf: (trust, name) => (apart.has(name) ? `${trust}/${name}` : trust),
     of,
     async use(group, work) {
       uses.set(group, (uses.get(group) ?? 0) + 1);
@@ -87,14 +71,11 @@ export function createHosts({ start, createBackoff, nowMs = Date.now }: HostsOpt
       if (group === KEPT_GROUP || (uses.get(group) ?? 0) > 0) return;
       void hosts.get(group)?.close({ graceMs: 0 });
       hosts.delete(group);
-    },
-    keepApart(name, generation) {
-      const isNew = !apart.has(name);
-      apart.set(name, generation);
-      return isNew;
+      // A half that comes later has another name.
+      if (isHalf(group)) backoffs.delete(group);
     },
     crashed(group) {
-      if (!isApart(group)) return;
+      if (!isAlone(group)) return;
       const waitMs = backoffOf(group).fail(nowMs());
       pauses.set(group, nowMs() + waitMs);
     },
@@ -103,15 +84,7 @@ export function createHosts({ start, createBackoff, nowMs = Date.now }: HostsOpt
       pauses.delete(group);
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     },
-    died(group) {
-      const last = deaths.get(group);
-      const now = nowMs();
-      deaths.set(group, now);
-      return last !== undefined && now - last < SUSPICION_MS && !isApart(group);
-    },
-    forgive(name, generation) {
-      if (apart.get(name) === generation) return;
-      apart.delete(name);
+    forgive(name) {
       for (const group of backoffs.keys()) if (group.endsWith(`/${name}`)) backoffs.delete(group);
     },
     async close(options) {

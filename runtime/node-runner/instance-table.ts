@@ -19,13 +19,14 @@ import type { FunctionSecrets } from "./function-secrets.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Revisions } from "./revisions.ts";
 import type { StatusPublisher } from "./status.ts";
+import type { Suspects } from "./suspects.ts";
 
 export interface LocalInstance {
   id: string;
   function: string;
   revision: string;
   generation: string;
-  /** Of the host that it is in (hosts.ts). */
+  /** Of the host that it is in (suspicion.ts). */
   group: string;
   concurrency: number;
   phase: "starting" | "ready" | "draining";
@@ -59,9 +60,11 @@ export interface InstanceTable {
 export interface InstanceTableOptions {
   node: string;
   graceMs: number;
+  closesReplacedSockets: boolean;
   /** What the operator allows at most. */
   ceiling: Ceiling;
   hosts(): Hosts;
+  groupOf: Suspects["groupOf"];
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
   publisher: StatusPublisher;
@@ -167,7 +170,7 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
         function: spec.name,
         revision: spec.revision,
         generation,
-        group: hosts().groupOf(spec.trust, spec.name),
+        group: options.groupOf(spec.trust, spec.name),
         concurrency: spec.scale.concurrency,
         phase: "starting",
       };
@@ -181,7 +184,8 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
       if (instance?.phase !== "ready") return;
       instance.phase = "draining";
       publisher.status(instance.function, id, "stopping");
-      hosts().find(instance.group)?.drain(id, reason, graceMs);
+      const closesSockets = reason === "replaced" && options.closesReplacedSockets;
+      hosts().find(instance.group)?.drain(id, { reason, graceMs, closesSockets });
       // A debugger has to leave now: what stands at its breakpoint could not finish.
       onChange(instance.function);
     },

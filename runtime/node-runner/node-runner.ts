@@ -67,6 +67,11 @@ export interface NodeRunnerOptions {
   hostMemoryMb?: number;
   /** How long a draining instance may finish what it took. Default 30 s, the default of `limits.timeoutMs`. */
   drainGraceMs?: number;
+  /**
+   * Whether an instance that is replaced closes its WebSockets at once, as their clients would go on with old code. Default:
+   * they have as long as everything else.
+   */
+  closesReplacedSockets?: boolean;
   /** Where debuggers may attach, and the functions' folders by their names, in which they look for sources. Default: nowhere. */
   inspect?: { host: string; port: number; folders: ReadonlyMap<string, string> };
   log: Logger;
@@ -127,25 +132,27 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
         onIdle: (id) => drainIfSpare(id),
         onCondemned: (id) => instances.condemned(id),
         onGone: (id, reason, code) => instances.gone(id, reason, code),
-        onGuilty: (name, reason) => suspects.blame(name, reason),
-        onDied: (ids) => suspects.died(group, ids),
+        onGuilty: (name, reason) => suspects.blame(group, name, reason),
+        onDied: (functions) => suspects.died(group, functions),
         onInspected: (id, message) => parts.inspector?.receive(id, message),
         sourceMapOf: (revision) => revisions.sourceMap(revision),
       },
     });
   const hosts = createHosts({ start: startHost, createBackoff: hostBackoff });
+  const touchAll = () => parts.reconciler?.touchAll();
   const suspects = createSuspects({
-    hosts,
-    instances: () => instances,
-    generationOf: (name) => desired.get(name),
+    desired: (name) => desired.get(name),
+    onMoved: touchAll,
     publisher,
     log,
   });
   const instances: InstanceTable = createInstanceTable({
     node,
     graceMs,
+    closesReplacedSockets: options.closesReplacedSockets ?? false,
     ceiling,
     hosts: () => hosts,
+    groupOf: suspects.groupOf,
     revisions,
     functionSecrets,
     publisher,
@@ -170,7 +177,6 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     if (instance !== undefined && parts.reconciler?.isSpare(instance)) instances.drain(id, "idle");
   };
   const taken = Promise.withResolvers<NarunError>();
-  const touchAll = () => parts.reconciler?.touchAll();
   const nodes = followNodes({ nats, onAppeared: touchAll, onLost: touchAll });
   const desired = await followDesiredState({
     specs,
@@ -178,11 +184,11 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
     signal: ending.signal,
     onChange: (name, generation) => {
       instances.forgive(name, generation);
-      hosts.forgive(name, generation);
+      if (suspects.forgive(name, generation)) hosts.forgive(name);
       parts.reconciler?.touch(name);
     },
   });
-  const reconciler = createReconciler({ node, desired, instances, nodes });
+  const reconciler = createReconciler({ node, desired, instances, groupOf: suspects.groupOf, nodes });
   parts.reconciler = reconciler;
   const beating = startPresence({
     nats,
@@ -200,6 +206,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       nats,
       node,
       hosts,
+      groupOf: suspects.groupOf,
       revisions,
       functionSecrets,
       cache,
@@ -223,6 +230,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       reconciler.close();
       for (const subscription of subscriptions) subscription.unsubscribe();
       nodes.close();
+      suspects.close();
       await parts.inspector?.close();
       await hosts.close({ graceMs: askedMs ?? graceMs }); // 3
       await presence.close(); // 4

@@ -4,6 +4,7 @@ import { type Backoff, createBackoff } from "../host/backoff.ts";
 import { decideActions, decideShare } from "./decide-actions.ts";
 import type { DesiredState } from "./desired-state.ts";
 import type { InstanceTable, LocalInstance } from "./instance-table.ts";
+import type { Suspects } from "./suspects.ts";
 
 export interface Reconciler {
   /** Looks at one function again, soon. */
@@ -20,6 +21,7 @@ export interface ReconcilerOptions {
   node: string;
   desired: DesiredState;
   instances: InstanceTable;
+  groupOf: Suspects["groupOf"];
   nodes: LiveNodes;
 }
 
@@ -27,7 +29,13 @@ export interface ReconcilerOptions {
 const ALL_NODES_HEARD_MS = heartbeat.intervalMs * 1.2;
 
 /** Brings what runs to what should run: looks, decides (decide-actions.ts), acts. Failed starts are tried again with growing pauses. */
-export function createReconciler({ node, desired, instances, nodes }: ReconcilerOptions): Reconciler {
+export function createReconciler({
+  node,
+  desired,
+  instances,
+  groupOf,
+  nodes,
+}: ReconcilerOptions): Reconciler {
   const touched = new Set<string>();
   const retries = new Map<
     string,
@@ -72,7 +80,7 @@ export function createReconciler({ node, desired, instances, nodes }: Reconciler
     const wanted = desired.get(name);
     const share = shareOf(name);
     const actions = decideActions({
-      desired: wanted === undefined ? undefined : { generation: wanted.generation, share },
+      desired: wanted && { generation: wanted.generation, group: groupOf(wanted.spec.trust, name), share },
       instances: instances.of(name),
     });
     for (const { id, reason } of actions.drain) instances.drain(id, reason);

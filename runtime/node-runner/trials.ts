@@ -12,11 +12,13 @@ import type { BundleCache } from "./bundle-cache.ts";
 import type { FunctionSecrets } from "./function-secrets.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Revisions } from "./revisions.ts";
+import type { Suspects } from "./suspects.ts";
 
 export interface TrialOptions {
   nats: Nats;
   node: string;
   hosts: Hosts;
+  groupOf: Suspects["groupOf"];
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
   cache: BundleCache;
@@ -30,6 +32,7 @@ export function answerTrials({
   nats,
   node,
   hosts,
+  groupOf,
   revisions,
   functionSecrets,
   cache,
@@ -43,7 +46,7 @@ export function answerTrials({
     async answer({ function: name, revision }) {
       const { manifest, bundle } = await revisions.load(name, revision);
       const config = { ...manifest.config, limits: lowerLimits(manifest.config.limits, ceiling).limits };
-      const group = hosts.groupOf(config.trust, name);
+      const group = groupOf(config.trust, name);
       if (config.mode !== "isolate") {
         return {
           outcome: "failed",

@@ -37,6 +37,8 @@ if (!(minutes > 0) || !Number.isInteger(seed)) {
 
 /** How long the load runs without faults before holdings are taken, and again after the last fault. */
 const CALM_LOAD_MS = Math.min(30_000, minutes * 15_000);
+/** The same after the last fault: functions that were in hosts which died go back together within a minute. */
+const CALM_AFTER_FAULTS_MS = Math.max(CALM_LOAD_MS, 75_000);
 /** From the last request until idle instances have ended and memory was collected. */
 const SETTLE_MS = 15_000;
 const PUSH_EVERY_MS = 5_000;
@@ -99,7 +101,7 @@ const disturbing = Promise.all([
 ]);
 await Promise.all([loadFor(minutes * 60_000), sleep(minutes * 60_000).then(() => ending.abort())]);
 await disturbing;
-await loadFor(CALM_LOAD_MS);
+await loadFor(values["no-faults"] ? CALM_LOAD_MS : CALM_AFTER_FAULTS_MS);
 const after = await settledHoldings();
 
 const begun = new Map([...beginnings].map(([id, { size }]) => [id, size]));

@@ -24,9 +24,17 @@ export interface HostProcessOptions {
   /** V8 has lost control of an isolate: the process drains what runs and ends. */
   onRetiring(guilty: string | undefined, reason: string): void;
   onUsage(usage: Usage): void;
-  /** `lost`: the instances that it still had. */
-  onExit(end: { exitCode: number | null; signal: string | null; lost: string[] }): void;
+  onExit(end: HostEnd): void;
   log: Logger;
+}
+
+export interface HostEnd {
+  exitCode: number | null;
+  signal: string | null;
+  /** The instances that it still had. */
+  lost: string[];
+  /** The functions of those, and the ones that it was starting or trying. */
+  aboard: string[];
 }
 
 export type Usage = Omit<Extract<FromHost, { type: "usage" }>, "type">;
@@ -50,15 +58,22 @@ const ENDED = {
   message: "the host process ended",
 } as const;
 
+/** An order that was given, for one function. */
+interface Pending<Outcome> {
+  name: string;
+  answer(outcome: Outcome): void;
+}
+
 /** A process that does not end after its grace is killed so much later. */
 const KILL_AFTER_MS = 2_000;
 
 export function startHostProcess(options: HostProcessOptions): HostProcess {
   const { init, nats, events, log } = options;
   const login = nats.login ?? (() => ({}));
-  const starts = new Map<string, (outcome: StartOutcome) => void>();
-  const trials = new Map<number, (outcome: TrialOutcome) => void>();
-  const instances = new Set<string>();
+  const starts = new Map<string, Pending<StartOutcome>>();
+  const trials = new Map<number, Pending<TrialOutcome>>();
+  /** The functions of its instances. */
+  const instances = new Map<string, string>();
   const startedAt = performance.now();
   const ended = Promise.withResolvers<void>();
   let nextTrial = 1;
@@ -76,15 +91,25 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
       log[isStopping ? "debug" : "error"]({ error: messageOf(error) }, "host process failed"),
     onEnd(exitCode, signal) {
       hasEnded = true;
-      for (const answer of starts.values()) answer(ENDED);
-      for (const answer of trials.values()) answer(ENDED);
-      const lost = [...instances];
+      const pending = [...starts.values(), ...trials.values()];
+      const aboard = [...new Set([...instances.values(), ...pending.map(({ name }) => name)])];
+      const lost = [...instances.keys()];
       instances.clear();
       ended.resolve();
-      options.onExit({ exitCode, signal, lost });
+      // Who is told of a failed start may start the next at once, in the host that its function belongs in now.
+      options.onExit({ exitCode, signal, lost, aboard });
+      for (const { answer } of pending) answer(ENDED);
     },
   });
   const send = (message: ToHost) => spawned.send(message);
+
+  const started = (instance: string, outcome: StartOutcome) => {
+    const start = starts.get(instance);
+    if (start === undefined) return;
+    starts.delete(instance);
+    if (outcome.ok) instances.set(instance, start.name);
+    start.answer(outcome);
+  };
 
   const receive = (message: FromHost) => {
     const { pid } = spawned;
@@ -109,12 +134,9 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
       case "refused":
         return log.error({ pid, code: message.code, error: message.message }, "NATS refuses something");
       case "started":
-        if (message.outcome.ok) instances.add(message.instance);
-        starts.get(message.instance)?.(message.outcome);
-        starts.delete(message.instance);
-        return;
+        return started(message.instance, message.outcome);
       case "tried":
-        trials.get(message.id)?.(message.outcome);
+        trials.get(message.id)?.answer(message.outcome);
         trials.delete(message.id);
         return;
       case "idle":
@@ -153,14 +175,14 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
     start: (order) =>
       new Promise((resolve) => {
         if (hasEnded) return resolve(ENDED);
-        starts.set(order.instance, resolve);
+        starts.set(order.instance, { name: order.config.name, answer: resolve });
         send({ type: "start", ...order });
       }),
     trial: (order) =>
       new Promise((resolve) => {
         if (hasEnded) return resolve(ENDED);
         const id = nextTrial++;
-        trials.set(id, resolve);
+        trials.set(id, { name: order.config.name, answer: resolve });
         send({ type: "trial", id, ...order });
       }),
     send,

@@ -1,6 +1,6 @@
 import type { ErrorCode, GoneReason } from "../../../contracts/index.ts";
 import type { LoginTexts } from "../../../nats/index.ts";
-import type { StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
+import type { DrainOrder, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
 
 /**
  * The messages between a node-runner and its isolate host process, over Node's IPC channel with structured clones.
@@ -23,7 +23,7 @@ export type ToHost =
   | { type: "login"; login: LoginTexts }
   | ({ type: "start" } & StartOrder)
   | ({ type: "trial"; id: number } & TrialOrder)
-  | { type: "drain"; instance: string; reason: GoneReason; graceMs: number }
+  | ({ type: "drain"; instance: string } & DrainOrder)
   | { type: "source-map"; revision: string; sourceMap: Uint8Array | undefined }
   /** For V8's inspector of an instance. */
   | { type: "inspect"; instance: string; message: string }

@@ -12,7 +12,7 @@ import type { Logger } from "pino";
 import type { LoginTexts } from "../../../nats/index.ts";
 import { type Backoff, createBackoff } from "../backoff.ts";
 import type { Host, HostEvents } from "../host.ts";
-import { type HostProcess, startHostProcess, type Usage } from "./host-process.ts";
+import { type HostEnd, type HostProcess, startHostProcess, type Usage } from "./host-process.ts";
 import type { HostProgram } from "./host-program.ts";
 import type { HostSandbox } from "./spawn-host.ts";
 
@@ -123,12 +123,9 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
     retire(process);
   };
 
-  const onExit = (
-    process: HostProcess,
-    { exitCode, signal, lost }: { exitCode: number | null; signal: string | null; lost: string[] },
-  ) => {
+  const onExit = (process: HostProcess, { exitCode, signal, lost, aboard }: HostEnd) => {
     const isExpected = isClosing || retired.delete(process);
-    if (!isExpected) events.onDied(lost);
+    if (!isExpected) events.onDied(aboard);
     for (const instance of lost) {
       if (isExpected) events.onGone(instance, "shutdown");
       else events.onGone(instance, "crashed", "HOST_CRASHED");
@@ -169,8 +166,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
     start: (startOrder) => order((process) => process.start(startOrder)),
     trial: (trialOrder) => order((process) => process.trial(trialOrder)),
     inspect: (instance, message) => processOf(instance)?.send({ type: "inspect", instance, message }),
-    drain: (instance, reason, graceMs) =>
-      processOf(instance)?.send({ type: "drain", instance, reason, graceMs }),
+    drain: (instance, order) => processOf(instance)?.send({ type: "drain", instance, ...order }),
     async close({ graceMs }) {
       isClosing = true;
       clearTimeout(restart);

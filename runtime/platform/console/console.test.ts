@@ -1,13 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { printed } from "../../testing/printed.ts";
 import { callJson, loadTestFunction } from "../../testing/sandbox.ts";
-
-/** What a piece of a handler prints, as `level text`. */
-async function printed(code: string): Promise<string[]> {
-  const fn = await loadTestFunction(`export default async () => { ${code}; return new Response() }`);
-  const answer = await fn.call();
-  expect(answer).toMatchObject({ kind: "response" });
-  return fn.logs.map(({ level, text }) => `${level} ${text}`);
-}
 
 describe("console", () => {
   it("writes one line a call, with its level and request", async () => {

@@ -10,6 +10,7 @@ import {
   connectNats,
   createPeers,
   createStreamPresence,
+  Ledger,
   type LoginTexts,
   type Nats,
   type Peers,
@@ -34,6 +35,7 @@ interface Running {
   nats: Nats;
   peers: Peers;
   presence: StreamPresence;
+  ledger: Ledger;
   pool: Pool;
   watchdog: Watchdog;
   egressDeny: readonly string[];
@@ -83,7 +85,7 @@ async function receive(message: ToHost): Promise<void> {
     case "trial":
       return send({ type: "tried", id: message.id, outcome: await tried(message) });
     case "drain":
-      return instances.get(message.instance)?.drain(message.reason, message.graceMs);
+      return instances.get(message.instance)?.drain(message);
     case "source-map":
       return sourceMaps.provide(message.revision, message.sourceMap);
     case "inspect":
@@ -122,6 +124,7 @@ async function initialise({
     nats: connection,
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
+    ledger: new Ledger(connection),
     pool: createPool({ engine, size: prepared }),
     // At a breakpoint an entry may take for ever.
     watchdog: isInspected ? UNWATCHED : createWatchdog(),
@@ -212,10 +215,15 @@ function stop(graceMs: number): Promise<void> {
 async function stopOnce(graceMs: number): Promise<void> {
   // What is starting becomes an instance first, and is drained with the others.
   await Promise.allSettled(starts);
-  await Promise.all([...instances.values()].map((instance) => instance.drain("shutdown", graceMs)));
+  await Promise.all(
+    [...instances.values()].map((instance) =>
+      instance.drain({ reason: "shutdown", graceMs, closesSockets: false }),
+    ),
+  );
   running?.pool.close();
   running?.peers.close();
   running?.presence.close();
+  running?.ledger.close();
   await running?.nats.close();
   // Not by `process.exit`: that takes V8 apart while the threads of isolates that were disposed still end theirs, and
   // crashes; and one whose thread sleeps, or has a debugger attached, it would wait for. What was sent last has to leave

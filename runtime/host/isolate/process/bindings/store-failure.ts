@@ -1,3 +1,4 @@
+import { isNarunError } from "../../../../../contracts/index.ts";
 import { storeProblem } from "../../../../../nats/index.ts";
 import { CallError } from "../host-calls.ts";
 
@@ -12,6 +13,8 @@ export async function naming<T>(bucket: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
+    if (isNarunError(error, "STORE_LIMIT"))
+      throw new CallError("STORE_LIMIT", `STORE_LIMIT: ${error.fields.detail}`);
     const problem = storeProblem(error);
     throw problem === undefined
       ? error
