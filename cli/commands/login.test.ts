@@ -209,6 +209,25 @@ describe("a subject that NATS does not permit", () => {
     });
   });
 
+  test("ends the wait for a function that sleeps, where no node may be asked", async () => {
+    await using server = await startConfiguredNats(users('publish: { deny: "narun.demand.>" }'));
+    await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
+    const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
+    await using gateway = startNarun(["gateway", "--json", ...PORTS, "--nats", some]);
+    const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
+    await using node = startNarun([
+      "node",
+      ...["--json", "--name", "n1", "--cache-dir", folder.path("cache"), "--nats", all],
+    ]);
+    await node.shows(/^\{"node".*\}$/m);
+    expect(await narun(["push", folder.path("f"), "--nats", all])).toMatchObject({ code: 0 });
+    const response = await fetch(`${http}/f`);
+    expect(await response.json()).toMatchObject({
+      type: expect.stringContaining("NATS_PERMISSIONS_VIOLATION"),
+    });
+    await gateway.shows(/may not publish to \\"narun\.demand\.n1/);
+  });
+
   test("fails the start of an instance whose subject it is", async () => {
     await using server = await startConfiguredNats(users('subscribe: { deny: "narun.i.>" }'));
     await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
