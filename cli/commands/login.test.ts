@@ -10,6 +10,8 @@ import { answering, createWorkFolder } from "../testing/work-folder.ts";
 const PORTS = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
 const LOUD = ["--log-level", "trace"];
 
+const CALLED = "export default () => { console.log('one call'); return new Response('hi'); };\n";
+
 /** The command lines of what it has started, where the system shows them as files. */
 function commandLines({ descendants, child }: Narun): string[] {
   if (process.platform !== "linux") return [];
@@ -96,7 +98,7 @@ test("narun up hands the address's login on to its node, not by the command line
 test("a password that is renewed in its file reaches gateway, node and host without a restart", async () => {
   const config = (password: string) => `authorization { user: "ann", password: "${password}" }`;
   await using server = await startConfiguredNats(config("first"));
-  await using folder = await createWorkFolder({ "hello/index.ts": answering("hi"), password: "first\n" });
+  await using folder = await createWorkFolder({ "hello/index.ts": CALLED, password: "first\n" });
   const at = ["--nats", server.host, "--user", "ann", "--password-file", folder.path("password")];
   await using gateway = startNarun(["gateway", "--json", ...LOUD, ...PORTS, ...at]);
   const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
@@ -111,13 +113,17 @@ test("a password that is renewed in its file reaches gateway, node and host with
   ]);
   expect(await narun(["push", folder.path("hello"), ...at])).toMatchObject({ code: 0 });
   expect(await (await fetch(`${http}/hello`)).text()).toBe("hi");
+  await using following = startNarun(["logs", "-f", ...at]);
+  await following.shows(/one call/);
 
   await server.reload(config("second"));
+  await following.shows(/NATS refused the login: .*the login was user "ann"/);
   // The node and its host, which is another process.
   await eventually(() => expect(node.stderr.match(/NATS_LOGIN_REFUSED/g)?.length).toBeGreaterThanOrEqual(2));
   await folder.write("password", "second\n");
   await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"));
   expect(await narun(["invoke", "hello", ...at])).toMatchObject({ code: 0, stdout: "hi" });
+  await following.shows(/one call.*one call/s);
 });
 
 test("token and nkey may be in files, options win over the environment", async () => {
