@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { nkeys } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
-import { startConfiguredNats } from "../../test/harness/configured-nats.ts";
+import { makeCertificate, startConfiguredNats } from "../../test/harness/configured-nats.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { FREE_PORTS, type Narun, type NarunOptions, narun, startNarun } from "../testing/narun.ts";
 import { answering, createWorkFolder } from "../testing/work-folder.ts";
@@ -93,6 +93,28 @@ test("narun up hands the address's login on to its node, not by the command line
   const { http } = JSON.parse((await up.shows(/^\{"http.*\}$/m))[0]);
   await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"));
   expect([...commandLines(up), up.stdout, up.stderr].join("\n")).not.toContain("s3cret-word");
+});
+
+test("TLS with certificates of their own reaches gateway, node and host", async (context) => {
+  await using folder = await createWorkFolder({ "hello/index.ts": answering("hi") });
+  const [own, client] = [await makeCertificate(folder.dir), await makeCertificate(folder.dir, "client")];
+  if (own === undefined || client === undefined) return context.skip("openssl is not installed");
+  await using server = await startConfiguredNats(
+    `tls { cert_file: "${own.cert}", key_file: "${own.key}", ca_file: "${client.cert}", verify: true }`,
+  );
+  const env = { NATS_URL: `tls://${server.host}`, NATS_CA: own.cert, NATS_CERT: client.cert };
+  await using up = startNarun(
+    [
+      "up",
+      folder.path("hello"),
+      ...["--tls-key", client.key, "--json", ...LOUD, ...FREE_PORTS, "--data-dir", folder.path("data")],
+    ],
+    { env },
+  );
+  const { http } = JSON.parse((await up.shows(/^\{"http.*\}$/m))[0]);
+  await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"));
+  const without = await narun(["ls", "--json"], { env: { ...env, NATS_CA: "" } });
+  expect(JSON.parse(without.stderr)).toMatchObject({ error: { code: "NATS_TLS_FAILED" } });
 });
 
 test("a password that is renewed in its file reaches gateway, node and host without a restart", async () => {
