@@ -4,7 +4,7 @@ import { AskFor, PLATFORM_FILE } from "../boundary.ts";
 import { askHost } from "../host-link.ts";
 import { behindProxies } from "../proxies.ts";
 import { withoutLargeLists } from "./large-arrays.ts";
-import { libraryHooks, orReason } from "./library-hooks.ts";
+import { libraryHooks, orReason, trapFree } from "./library-hooks.ts";
 
 type CommonJs = (module: { exports: unknown }, exports: unknown, hooks: unknown) => void;
 
@@ -53,9 +53,33 @@ function forFormat(values: readonly unknown[]): readonly unknown[] {
   const conversions = [...first.matchAll(/%[sdifjoOc%]/g)].map(String).filter((found) => found !== "%%");
   return values.map((value, at) => {
     const conversion = conversions[at - 1];
+    if (conversion === "%j") return asJson(value);
     const isShown = conversion === undefined || conversion === "%o" || conversion === "%O";
     return isShown ? value : behindProxies(value);
   });
+}
+
+/** What has the JSON of a value, without the traps of proxies anywhere in it. */
+function asJson(given: unknown): unknown {
+  const value = trapFree(given);
+  if (typeof value !== "object" || value === null) return value;
+  // The same copy each time: that is what circles are found by.
+  const copies = new Map<object, object>();
+  const copied = (_key: string, whole: unknown) => {
+    if (typeof whole !== "object" || whole === null) return whole;
+    const copy = copies.get(whole) ?? withTrapFreeParts(whole);
+    copies.set(whole, copy);
+    return copy;
+  };
+  return { toJSON: () => JSON.parse(JSON.stringify(value, copied) ?? "null") };
+}
+
+/** JSON looks for `toJSON` in a part before anything else is asked: so parts are replaced in what has them. */
+function withTrapFreeParts(whole: object): object {
+  const parts = Object.entries(whole).map(([name, part]) => [name, part, trapFree(part)] as const);
+  if (parts.every(([, part, free]) => part === free)) return whole;
+  if (Array.isArray(whole)) return Array.from(whole, trapFree);
+  return Object.fromEntries(parts.map(([name, , free]) => [name, free]));
 }
 
 /** Most lines are: they need no library. */

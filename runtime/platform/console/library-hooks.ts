@@ -17,6 +17,8 @@ interface Context {
 const { getOwnPropertyDescriptors, defineProperties } = Object;
 const { deleteProperty } = Reflect;
 const functionText = Function.prototype.toString;
+const mapEntries: (this: unknown) => unknown = Map.prototype.entries;
+const setValues: (this: unknown) => unknown = Set.prototype.values;
 
 /** Whether a getter of its kind takes a value. */
 function isOf(prototype: object, getter: string | symbol): (value: unknown) => boolean {
@@ -99,6 +101,13 @@ export const libraryHooks = {
   },
 };
 
+/** What stands behind a value, or where that inherits from a proxy what is its own. */
+export function trapFree(value: unknown): unknown {
+  const found = behindProxies(value);
+  const isObject = (typeof found === "object" && found !== null) || typeof found === "function";
+  return isObject ? withoutTraps(found) : found;
+}
+
 const standIns = new WeakMap<object, object>();
 
 /** The value, or where it inherits from a proxy what is its own (I1). */
@@ -114,9 +123,18 @@ function withoutTraps(value: object): object {
 function ownPartOf(value: object): object {
   const own: PropertyDescriptorMap = getOwnPropertyDescriptors(value);
   for (const name of ["prototype", "constructor"]) deleteProperty(own, name);
-  if (typeof value !== "function") return defineProperties(Array.isArray(value) ? [] : {}, own);
-  const isClass = functionText.call(value).startsWith("class");
-  return defineProperties(isClass ? class {} : () => undefined, own);
+  return defineProperties(sameKindAs(value), own);
+}
+
+function sameKindAs(value: object): object {
+  if (typeof value === "function")
+    return functionText.call(value).startsWith("class") ? class {} : () => undefined;
+  if (Array.isArray(value)) return [];
+  if (types.isMap(value)) return new Map(mapEntries.call(value) as Iterable<[unknown, unknown]>);
+  if (types.isSet(value)) return new Set(setValues.call(value) as Iterable<unknown>);
+  // While a snapshot is made there is none.
+  const { isError } = Error as { isError?: (value: unknown) => boolean };
+  return isError?.(value) === true ? Object.create(Error.prototype) : {};
 }
 
 /** Runs what may run user code (`toString`, a getter), which may fail. */

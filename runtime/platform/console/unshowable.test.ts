@@ -75,6 +75,19 @@ describe("no trap of a proxy runs", () => {
     ["const a = Object.setPrototypeOf([1, 2], trapped({})); console.log(a)", "info [ 1, 2 ]"],
     ["class A { x = 1 }; A.prototype.constructor = trapped(A); console.log(new A())", "info { x: 1 }"],
     [
+      "console.log('%j', trapped({ a: [trapped([1, trapped({ b: 2 })])], c: Object.setPrototypeOf({ d: 3 }, trapped({})), e: new Date(0) }))",
+      'info {"a":[[1,{"b":2}]],"c":{"d":3},"e":"1970-01-01T00:00:00.000Z"}',
+    ],
+    ["const a = { b: trapped({}) }; a.self = a; console.log('%j', a)", "info [Circular]"],
+    [
+      "class E extends Error {}; E.prototype.constructor = trapped(E); const e = new E('lost?'); e.stack = 'Error: lost?'; e.code = 5; console.log({ e })",
+      "info { e: [Error: lost?] { code: 5 } }",
+    ],
+    [
+      "const chain = trapped({}); console.log(Object.setPrototypeOf(new Map([[1, 2]]), chain), Object.setPrototypeOf(new Set([3]), chain))",
+      "info Map(1) { 1 => 2 } Set(1) { 3 }",
+    ],
+    [
       "console.log(trapped({ x: 1, [Symbol.for('nodejs.util.inspect.custom')]() { return 'x is ' + this.x } }))",
       "info x is 1",
     ],
