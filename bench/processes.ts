@@ -14,6 +14,11 @@ export function residentMemory(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * KIB;
 }
 
+/** The most that a process has had resident since it began, in bytes. */
+export function peakMemory(pid: number): number {
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * KIB;
+}
+
 /**
  * The isolate host that a `narun up` started, where it has one trust group: the process that runs under Node's permission
  * model. The sandbox program that may be around it has the same arguments.
@@ -28,7 +33,7 @@ export function hostOf(pid: number): number {
 }
 
 /** Children, each with its own after it. */
-function childrenOf(pid: number): number[] {
+export function childrenOf(pid: number): number[] {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
     readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
   );

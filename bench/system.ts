@@ -13,6 +13,8 @@ export interface System extends AsyncDisposable {
   readonly pid: number;
   /** From the start of the process to the line that says it is ready, in milliseconds. */
   readonly readyMs: number;
+  /** The functions that did not come up. */
+  readonly failed: readonly { function: string; message: string }[];
 }
 
 /** This checkout of narun. */
@@ -38,7 +40,7 @@ export async function startSystem(folders: readonly string[], root = HERE): Prom
     [join(root, "bin/narun.cjs"), "up", ...folders, ...FREE_PORTS, "--data-dir", dataDir, "--json"],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
-  const addresses = JSON.parse(await firstLine(child)) as { http: string; nats: string };
+  const addresses = JSON.parse(await firstLine(child)) as Pick<System, "http" | "nats" | "failed">;
   return {
     ...addresses,
     pid: child.pid ?? 0,

@@ -17,6 +17,7 @@ const root = resolve(__dirname, "..");
 const candidates = [join(root, "cli", "main.ts"), join(root, "dist", "cli", "main.js")];
 const main = candidates.find((file) => existsSync(file)) || candidates[0];
 
+hideLogins();
 if (Number(process.versions.node.split(".")[0]) >= OLDEST_NODE) {
   keepCompiled();
   endWithParent();
@@ -37,6 +38,16 @@ if (Number(process.versions.node.split(".")[0]) >= OLDEST_NODE) {
   } else {
     runWith(pinned);
   }
+}
+
+/** Everybody on the machine sees the command line of a process (ps): a login in the address of NATS goes from there. */
+function hideLogins() {
+  const given = process.argv.slice(2);
+  const shown = given.map((arg, index) => {
+    const isAddress = given[index - 1] === "--nats" || arg.startsWith("--nats=");
+    return isAddress ? arg.replace(/^(--nats=)?([a-z]+:\/\/)?.*@/i, "$1$2***@") : arg;
+  });
+  if (shown.join(" ") !== given.join(" ")) process.title = ["narun", ...shown].join(" ");
 }
 
 /**

@@ -1,7 +1,8 @@
 import { type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdir, symlink } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { describe, expect, inject, test } from "vitest";
 import { FREE_PORTS } from "../cli/testing/narun.ts";
@@ -81,6 +82,27 @@ test("runs where nothing can be cached, and else caches what it compiled", async
     expect(await version(caches)).toMatchObject({ code: 0, stderr: "" });
   }
   expect(existsSync(folder.path("caches/narun/compiled"))).toBe(true);
+});
+
+const linuxTest = test.runIf(process.platform === "linux");
+
+linuxTest("a login in the address of NATS leaves the command line", async () => {
+  await using folder = await createWorkFolder({ "old.cjs": PRETENDING });
+  // It says nothing, so that the command waits for it.
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const host = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  for (const options of [[], oldNodes[0]?.args(folder.dir) ?? []]) {
+    for (const address of [["--nats", `nats://ann:s3cret@${host}`], [`--nats=ann:s3cret@${host}`]]) {
+      const command = start(process.execPath, [...options, bin, "logs", "-f", ...address]);
+      const commandLine = (pid = command.child.pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      await eventually(() => expect(commandLine()).toMatch(/^narun logs -f --nats[ =](nats:\/\/)?\*\*\*@/));
+      expect(commandLine()).not.toContain("s3cret");
+      command.child.kill("SIGKILL");
+      await command.ended;
+    }
+  }
+  silent.close();
 });
 
 test("says in one line which part of narun is missing", async () => {

@@ -1,7 +1,8 @@
 import { isBuiltin } from "node:module";
 import { HTTP_METHODS, NarunError } from "../contracts/index.ts";
 import { createIssue, formatIssue, importedAt, summarizeIssue } from "./build-issue.ts";
-import { type BundledFile, type BundleMessage, findImportChains } from "./bundler.ts";
+import type { BundleMessage } from "./bundle-message.ts";
+import { type BundledFile, findImportChains } from "./bundler.ts";
 import type { LoadedFunction } from "./function-folder.ts";
 
 /** The places that are shown with their lines of source. */

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { nearest } from "../contracts/index.ts";
-import type { BundleMessage } from "./bundler.ts";
+import type { BundleMessage } from "./bundle-message.ts";
 import { displayPath } from "./function-folder.ts";
 
 /** One thing that is wrong, or doubtful, at one place of the source. */
@@ -26,12 +26,15 @@ export interface BuildIssue {
 export function createIssue(message: BundleMessage, dir: string): BuildIssue {
   const { location } = message;
   const text = TEXTS[message.id] ?? message.text;
-  if (location === null) return { file: displayPath(dir), line: 1, column: 1, message: text, frame: "" };
+  const hint = hintFor(message, dir);
+  const fix = hint === undefined ? {} : { hint };
+  if (location === null) {
+    return { file: displayPath(dir), line: 1, column: 1, message: text, frame: "", ...fix };
+  }
   // The bundler counts bytes, people count characters.
   const column = charactersOf(location.lineText, location.column);
   const width = charactersOf(location.lineText, location.column + location.length) - column;
   const module = importedAt(message);
-  const hint = hintFor(message, dir);
   return {
     file: displayPath(resolve(dir, location.file)),
     line: location.line,
@@ -39,7 +42,7 @@ export function createIssue(message: BundleMessage, dir: string): BuildIssue {
     message: text,
     frame: createFrame(location.lineText, location.line, column, width),
     ...(module === undefined ? {} : { module }),
-    ...(hint === undefined ? {} : { hint }),
+    ...fix,
   };
 }
 
@@ -112,7 +115,7 @@ function hintFor(message: BundleMessage, dir: string): string | undefined {
     return missingFileHint(resolve(dirname(importer), imported));
   }
   const packageName = imported === undefined ? undefined : PACKAGE_NAME.exec(imported)?.[0];
-  if (packageName !== undefined && !isInstalled(packageName, dirname(importer))) {
+  if (isUnresolved && packageName !== undefined && !isInstalled(packageName, dirname(importer))) {
     return `npm install ${packageName}`;
   }
   // A bundle has nothing outside it: to leave an import to the run time, as esbuild offers, helps nobody.

@@ -5,8 +5,10 @@ import { makeOwnFolder, sha256Hex } from "../nats/index.ts";
 import { createBuildError, createNoHandlerError, createTooLargeError, hasHandler } from "./build-error.ts";
 import { type BuildIssue, createIssue } from "./build-issue.ts";
 import { type Bundle, type BundledFile, type Bundler, createBundler } from "./bundler.ts";
+import { findMissingMetadata } from "./decorator-metadata.ts";
 import { writeEnvTypes } from "./env-types.ts";
 import { type LoadedFunction, loadFunction } from "./function-folder.ts";
+import { findUncalledHandlers } from "./uncalled-handlers.ts";
 
 /** A function, ready to be pushed. */
 export interface Build {
@@ -23,7 +25,7 @@ export interface Build {
   heaviest: BundledFile[];
   /** Every source file that was read, absolute. */
   inputs: string[];
-  /** What the bundler finds doubtful, though it builds. */
+  /** What is doubtful, though it builds. */
   warnings: BuildIssue[];
 }
 
@@ -76,7 +78,11 @@ export async function buildWith(
     elapsedMs: performance.now() - startedAt,
     heaviest,
     inputs: [...bundler.inputs],
-    warnings: result.warnings.map((message) => createIssue(message, fn.dir)),
+    warnings: [
+      ...result.warnings,
+      ...findUncalledHandlers(result, fn.config.name),
+      ...findMissingMetadata(result, fn.dir),
+    ].map((message) => createIssue(message, fn.dir)),
   };
 }
 

@@ -1,8 +1,8 @@
 /** How esbuild is told to bundle a function: what each kind of file becomes, and which build of a package is taken. */
-import { basename, dirname } from "node:path";
 import type * as esbuild from "esbuild";
 import type { BuildSettings } from "../contracts/index.ts";
 import type { LoadedFunction } from "./function-folder.ts";
+import { wasmModules } from "./wasm-modules.ts";
 
 export type BundleSource = Pick<LoadedFunction, "dir" | "entry" | "settings"> & {
   mode: "isolate" | "node";
@@ -37,29 +37,6 @@ export function bundleOptions({ dir, entry, settings, mode, isMinified }: Bundle
     outfile: BUNDLE_FILE,
   } satisfies esbuild.BuildOptions;
 }
-
-/**
- * `import add from "./add.wasm"` is a WebAssembly.Module, as on other worker platforms; some packages write
- * `./add.wasm?module` for it. It is compiled when the importing module is evaluated: at the start for a static import,
- * at its first use behind `import()`.
- */
-const wasmModules: esbuild.Plugin = {
-  name: "wasm-modules",
-  setup(build) {
-    build.onResolve({ filter: /\.wasm\?module$/ }, ({ path, importer, kind, namespace, resolveDir }) =>
-      build.resolve(path.slice(0, -"?module".length), { importer, kind, namespace, resolveDir }),
-    );
-    build.onLoad({ filter: /\.wasm$/ }, ({ path, with: attributes }) => {
-      if (attributes.type === "bytes") return undefined;
-      const bytes = JSON.stringify(`./${basename(path)}`);
-      return {
-        contents: `import bytes from ${bytes} with { type: "bytes" };\nexport default new WebAssembly.Module(bytes);`,
-        loader: "js",
-        resolveDir: dirname(path),
-      };
-    });
-  },
-};
 
 /** esbuild leaves imports of URLs for the run time; nothing is there then that could load them. */
 const noUrls: esbuild.Plugin = {

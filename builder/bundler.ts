@@ -2,12 +2,14 @@
 import { builtinModules } from "node:module";
 import { dirname, resolve } from "node:path";
 import * as esbuild from "esbuild";
+import { findAsyncRequires, findMissingAwaits } from "./async-modules.ts";
+import { editBundle } from "./bundle-edits.ts";
+import type { BundleMessage } from "./bundle-message.ts";
 import { BUNDLE_FILE, type BundleSource, bundleOptions } from "./bundle-options.ts";
-import { makePlaceIndependent } from "./place-independent.ts";
+import { findDisabledModules } from "./disabled-modules.ts";
+import { findWays, placeIndependentSource } from "./place-independent.ts";
+import { findUnmadeInstances, wasmFileOf } from "./wasm-modules.ts";
 import type { Lookup, Reading } from "./watched-names.ts";
-
-/** What esbuild says about one place of the source. */
-export type BundleMessage = esbuild.Message;
 
 export interface BundledFile {
   /** Relative to the function's folder. */
@@ -52,7 +54,8 @@ export async function createBundler(source: BundleSource): Promise<Bundler> {
         const result = await context.rebuild();
         reading = readingOf(source, result.metafile);
         inputs = [...reading.files];
-        return resultOf(result);
+        const messages = await findErrors(source, result);
+        return messages.length > 0 ? { ok: false, messages } : resultOf(result);
       } catch (error) {
         return { ok: false, messages: messagesOf(error) };
       }
@@ -61,8 +64,24 @@ export async function createBundler(source: BundleSource): Promise<Bundler> {
   };
 }
 
+type Result = esbuild.BuildResult<ReturnType<typeof bundleOptions>>;
+
+/** What the bundler takes, and what fails at run time all the same. */
+async function findErrors({ dir }: BundleSource, result: Result): Promise<BundleMessage[]> {
+  const place = { dir, bundleFile: BUNDLE_FILE };
+  const code = textOf(result, ".js");
+  return [
+    ...(await findUnmadeInstances(result.metafile, place)),
+    ...findAsyncRequires(result.metafile, { ...place, code }),
+  ];
+}
+
+function textOf({ outputFiles }: Result, ending: ".js" | ".js.map"): string {
+  return outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? "";
+}
+
 function readingOf({ dir }: BundleSource, { inputs }: esbuild.Metafile): Reading {
-  const files = Object.keys(inputs).map((path) => resolve(dir, path.replace(DISABLED, "")));
+  const files = [...new Set(Object.keys(inputs).map((path) => resolve(dir, fileOf(path))))];
   const lookups = Object.entries(inputs).flatMap(([path, { imports }]) =>
     imports.flatMap(({ original }): Lookup[] =>
       original === undefined ? [] : [{ from: dirname(resolve(dir, path)), module: original }],
@@ -71,8 +90,10 @@ function readingOf({ dir }: BundleSource, { inputs }: esbuild.Metafile): Reading
   return { files, lookups };
 }
 
-/** How a file is named that the package.json of its package switches off. */
-const DISABLED = /^\(disabled\):/;
+/** The file of an input, which may be switched off by its package's package.json, or imported with attributes. */
+function fileOf(path: string): string {
+  return wasmFileOf(path.replace(/^\(disabled\):/, "").replace(/ with \{ [^{}]* \}$/, ""));
+}
 
 /**
  * Bundles once more to record what is read and looked for, as a bundle that failed tells nothing about its files. Every
@@ -123,19 +144,23 @@ export async function findImportChains(
   return wanted.map(({ importer, builtin }) => [...(chains.get(importer) ?? [importer]), builtin]);
 }
 
-function resultOf(result: esbuild.BuildResult<ReturnType<typeof bundleOptions>>): Bundle & { ok: true } {
+function resultOf(result: Result): Bundle & { ok: true } {
   const output = result.metafile.outputs[BUNDLE_FILE];
-  const file = (end: string) =>
-    result.outputFiles.find(({ path }) => path.endsWith(end))?.contents ?? new Uint8Array();
+  const map = JSON.parse(textOf(result, ".js.map")) as { sources: string[]; mappings: string };
+  const original = textOf(result, ".js");
+  const edits = [...findWays(original), ...findMissingAwaits(original)].sort((a, b) => a.at - b.at);
+  const { code, mappings } = editBundle(original, map.mappings, edits);
+  const sources = map.sources.map(placeIndependentSource);
   return {
     ok: true,
-    ...makePlaceIndependent(file(".js"), file(".js.map")),
+    code: Buffer.from(code),
+    sourceMap: Buffer.from(JSON.stringify({ ...map, sources, mappings })),
     exports: output?.exports ?? [],
     files: Object.keys(result.metafile.inputs).map((path) => ({
       path,
       bytes: output?.inputs[path]?.bytesInOutput ?? 0,
     })),
-    warnings: result.warnings,
+    warnings: [...result.warnings, ...findDisabledModules(result.metafile, BUNDLE_FILE)],
   };
 }
 

@@ -25,11 +25,13 @@ export interface LoadedFunction {
 }
 
 /** What a folder is asked for when narun.yaml names no entry, the likeliest first. */
-const ENTRIES = ["", "src/"].flatMap((folder) =>
-  ["index.ts", "index.tsx", "index.mts", "index.js", "index.jsx", "index.mjs"].map((file) => folder + file),
-);
+const ENTRY_NAMES = ["index.ts", "index.tsx", "index.mts", "index.js", "index.jsx", "index.mjs"];
+const ENTRIES = ["", "src/"].flatMap((folder) => ENTRY_NAMES.map((file) => folder + file));
 
 const CONFIG_FILE = "narun.yaml";
+
+/** The files of which one makes a folder a function: in it, or an entry in its `src`. */
+export const namesOfFunctions: ReadonlySet<string> = new Set([CONFIG_FILE, ...ENTRY_NAMES]);
 
 /**
  * Reads a function's folder. A folder without narun.yaml is valid. Errors: CONFIG_INVALID with every issue (`fields.issues`),
@@ -58,15 +60,20 @@ export async function resolveFolder(dir: string): Promise<string> {
 export async function findFunctions(dir: string): Promise<string[]> {
   const root = resolve(dir);
   if (await isFunction(root)) return [root];
-  const children = await readdir(root, { withFileTypes: true }).catch((error: unknown) => {
+  const folders = await foldersIn(root).catch((error: unknown) => {
     throw new NarunError("ENTRY_NOT_FOUND", { detail: `${dir} is no folder` }, { cause: error });
   });
-  const folders = children
+  const found = await Promise.all(folders.map(isFunction));
+  return folders.filter((_, index) => found[index]);
+}
+
+/** The folders in a folder that may be functions, by name. */
+export async function foldersIn(root: string): Promise<string[]> {
+  const children = await readdir(root, { withFileTypes: true });
+  return children
     .filter((child) => !child.isFile() && !child.name.startsWith(".") && child.name !== "node_modules")
     .map((child) => join(root, child.name))
     .sort();
-  const found = await Promise.all(folders.map(isFunction));
-  return folders.filter((_, index) => found[index]);
 }
 
 /** A path as people read it: relative to where they are, if it lies below, else absolute. */

@@ -15,3 +15,4 @@ export {
 } from "./revisions.ts";
 export type { WhyUntried } from "./trial.ts";
 export { type WatchOptions, watchFunction } from "./watch.ts";
+export { watchFolders } from "./watch-folders.ts";

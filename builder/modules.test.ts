@@ -250,6 +250,29 @@ describe("the build of a package", () => {
     expect(await run(files(settings))).toEqual(expected);
   });
 
+  test("is told where it makes files empty that another build has; modules of Node are not worth a word", async () => {
+    const sources = {
+      ...files(""),
+      "node_modules/old/package.json": JSON.stringify({
+        main: "main.js",
+        browser: { fs: false, "./server.js": false, other: false },
+      }),
+      "node_modules/old/main.js":
+        'import fs from "fs"; import { x } from "./server.js"; export default [typeof fs, typeof x, typeof require("other")];',
+      "node_modules/old/server.js": "export const x = 1;",
+      "node_modules/other/index.js": "module.exports = () => 1;",
+    };
+    const { warnings } = await build(sources);
+    const told = (file: string) => ({
+      message: `node_modules/${file}, which node_modules/old/main.js imports, is empty: its package.json switches it off for browsers ("browser": { …: false })`,
+      hint: expect.stringContaining("mainFields: [module, main]"),
+    });
+    const order = (a: { message: string }, b: { message: string }) => (a.message < b.message ? -1 : 1);
+    expect(warnings.toSorted(order)).toMatchObject([told("old/server.js"), told("other/index.js")]);
+    const settings = "build: { conditions: [worker], mainFields: [module, main] }\nmode: node\n";
+    expect((await build({ ...sources, "narun.yaml": settings })).warnings).toEqual([]);
+  });
+
   test("is no part of the configuration, and a wrong setting is an error with its place", async () => {
     expect((await build(files("conditions: [edge]"))).config).not.toHaveProperty("build");
     expect(await rejectionOf(build(files("mainField: [main]")))).toMatchObject({

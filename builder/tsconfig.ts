@@ -46,6 +46,19 @@ export function readTsconfig(file: string): Tsconfig {
   };
 }
 
+/** The value of a compiler option that counts: the file's own, or else that of the last file that it extends and that has one. */
+export function compilerOption(file: string, option: string, seen = new Set<string>()): unknown {
+  if (seen.has(file)) return undefined;
+  seen.add(file);
+  const { options, extended } = readOne(file);
+  if (options[option] !== undefined) return options[option];
+  return extended
+    .toReversed()
+    .flatMap((name) => candidatesOf(dirname(file), name))
+    .map((path) => compilerOption(path, option, seen))
+    .find((value) => value !== undefined);
+}
+
 /** Parses JSON as TypeScript has it, with comments and commas at the end; undefined where it is none. */
 export function parseJsonc(text: string): unknown {
   const strict = text
@@ -66,12 +79,17 @@ interface Alias {
   base: string;
 }
 
-function readOne(path: string): { extended: string[]; alias: Alias[] } {
-  const parsed = readJsonc(path) as
-    | { extends?: unknown; compilerOptions?: { baseUrl?: unknown; paths?: Record<string, unknown> } }
-    | undefined;
+interface CompilerOptions {
+  baseUrl?: unknown;
+  paths?: Record<string, unknown>;
+  [option: string]: unknown;
+}
+
+function readOne(path: string): { extended: string[]; alias: Alias[]; options: CompilerOptions } {
+  const parsed = readJsonc(path) as { extends?: unknown; compilerOptions?: CompilerOptions } | undefined;
   const extended = [parsed?.extends ?? []].flat().filter((name) => typeof name === "string");
-  const { baseUrl, paths } = parsed?.compilerOptions ?? {};
+  const options = parsed?.compilerOptions ?? {};
+  const { baseUrl, paths } = options;
   const folder = dirname(path);
   const base = typeof baseUrl === "string" ? resolve(folder, baseUrl) : folder;
   const alias = Object.entries(paths ?? {}).map(([pattern, targets]) => ({
@@ -80,7 +98,7 @@ function readOne(path: string): { extended: string[]; alias: Alias[] } {
     base,
   }));
   if (typeof baseUrl === "string") alias.push({ pattern: "*", targets: ["*"], base });
-  return { extended, alias };
+  return { extended, alias, options };
 }
 
 function readJsonc(path: string): unknown {

@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { expect, test, vi } from "vitest";
-import { createLog, logHandlerErrors } from "./log.ts";
+import { createLog, logConnection } from "./log.ts";
 
 test("the option counts before the environment, and that before the default", () => {
   vi.stubEnv("NARUN_LOG_LEVEL", undefined);
@@ -21,7 +21,7 @@ test("a level that there is not is a wrong use, and the nearest is named", () =>
 test("what a message's handler threw is logged with its subject and stack", () => {
   const lines: string[] = [];
   const log = pino({ base: null }, { write: (line: string) => void lines.push(line) });
-  logHandlerErrors(log).onHandlerError(new TypeError("a fault"), "narun.demand.n1");
+  logConnection(log).onHandlerError?.(new TypeError("a fault"), "narun.demand.n1");
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
     {
       level: 50,

@@ -1,5 +1,6 @@
 import { type Logger, pino } from "pino";
 import { NarunError, nearest } from "../contracts/index.ts";
+import type { NatsOptions } from "../nats/index.ts";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
@@ -14,9 +15,10 @@ export function createLog(level: string | undefined, fallback: string): Logger {
   return pino({ level: wanted, base: null }, pino.destination({ fd: 2, sync: true }));
 }
 
-/** For a connection: a fault in what handles a message is logged, and the part goes on. */
-export function logHandlerErrors(log: Logger): { onHandlerError(error: unknown, subject: string): void } {
+/** For a connection: a fault in what handles a message is logged, as is what the server refuses, and the part goes on. */
+export function logConnection(log: Logger): Pick<NatsOptions, "onHandlerError" | "onRefused"> {
   return {
     onHandlerError: (error, subject) => log.error({ err: error, subject }, "a message was not handled"),
+    onRefused: ({ code, message }) => log.error({ code, error: message }, "NATS refuses something"),
   };
 }

@@ -31,7 +31,7 @@ export function addNodeBounds(command: Command): Command {
     )
     .option(
       "--host-memory-mb <size>",
-      "a host process that holds more, besides what its functions may, is replaced (default: 1024)",
+      "memory that a host process may hold in addition to what its functions may, MB; above it the process is replaced (default: 1024)",
     );
 }
 

@@ -144,7 +144,9 @@ describe("where NATS does not answer", () => {
     expect(stdout).toMatch(/^Node 24 or newer +yes +\d/m);
     expect(stdout).toMatch(/^isolates \(isolated-vm\) +yes/m);
     expect(stdout).toMatch(/^nats-server 2\.14 or newer +yes +2\.\d+\.\d+ at /m);
-    expect(stdout).toMatch(/^NATS answers +no +.*connection refused\n\nNATS answers: `narun up` starts one/m);
+    expect(stdout).toMatch(
+      /^NATS answers +no +.*connection refused\n\nNATS answers: Start it \(`narun up` starts one\)/m,
+    );
   });
 
   test("doctor tells of a NARUN_NATS_SERVER that is none", async () => {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { NarunError } from "../contracts/index.ts";
+import { addNatsOptions } from "./nats-login.ts";
 import { exitCodeOf, reportError } from "./report-error.ts";
 import { version } from "./version.ts";
 
@@ -51,11 +52,9 @@ function meantCommands(args: readonly string[]): string[] {
 }
 
 async function createProgram(names: readonly string[]): Promise<Command> {
-  const program = new Command("narun")
+  const program = addNatsOptions(new Command("narun"))
     .description("Self-hosted, scale-to-zero functions on NATS")
     .version(version)
-    .option("--nats <url>", "NATS server to use (NARUN_NATS_URL; default nats://127.0.0.1:4222)")
-    .option("--creds <file>", "NATS credentials file (NARUN_CREDS)")
     .option("--json", "write JSON")
     .option("--quiet", "write results only")
     .configureHelp({ showGlobalOptions: true })

@@ -1,7 +1,7 @@
-import { mkdir, open, readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf, NarunError } from "../contracts/index.ts";
-import { generateSecretsKey, parseSecretsKey, type SecretsKey } from "../nats/index.ts";
+import { generateSecretsKey, makeOwnFolder, parseSecretsKey, type SecretsKey } from "../nats/index.ts";
 
 /** Where `narun up` keeps its master key, below its data folder. */
 export const SECRETS_KEY_FILE = "secrets.key";
@@ -36,7 +36,7 @@ export async function resolveSecretsKey(
 
 /** Makes a key file where there is none. */
 export async function ensureSecretsKeyFile(file: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  await makeOwnFolder(dirname(file));
   try {
     // Exclusive: of two that begin at the same moment one makes it.
     const handle = await open(file, "wx", 0o600);

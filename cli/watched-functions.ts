@@ -5,6 +5,7 @@
 import { type Build, displayPath, pushBuild, watchFunction } from "../builder/index.ts";
 import { isNarunError, shortRevision } from "../contracts/index.ts";
 import { openSpecs } from "../nats/index.ts";
+import { showWarnings } from "./build-warnings.ts";
 import { describeLive } from "./commands/push.ts";
 import { describeUrl, functionUrl } from "./gateway-url.ts";
 import { forDebugging } from "./inspect-option.ts";
@@ -33,6 +34,8 @@ export function createWatchedFunctions(
   const retries = new EventTarget();
   /** The folders, and the name that each had when it was last read. */
   const names = new Map<string, string | undefined>();
+  /** What each build was warned of the last time: a save need not repeat it. */
+  const warned = new Map<string, string>();
   const retry = () => void retries.dispatchEvent(new Event("retry"));
 
   /** A name that is free again is what the other folder of this name waits for. */
@@ -53,14 +56,17 @@ export function createWatchedFunctions(
     onTried(folder);
     const url = functionUrl(world.gateway.httpUrl, routes);
     const tookMs = Math.round(build.elapsedMs + performance.now() - startedAt);
-    const { revision } = build;
+    const { revision, warnings } = build;
     const shadowedRoutes = await findShadowedBeside(world.nats, name);
     if (output.isJson)
-      return output.json({ name, revision, url, unchanged, answering, tookMs, shadowedRoutes });
+      return output.json({ name, revision, url, unchanged, answering, tookMs, shadowedRoutes, warnings });
     output.line(
       `${describeLive(output, answering)}  ${bold(name)}  ${shortRevision(revision)}  ${dim(`${tookMs} ms`)}  ${describeUrl(url, routes)}`,
     );
     for (const shadowed of shadowedRoutes) output.error(yellow(describeShadowed(shadowed)));
+    const text = warnings.map(({ file, message }) => `${file}: ${message}`).join("\n");
+    if (text !== warned.get(folder)) showWarnings(output, warnings);
+    warned.set(folder, text);
   };
 
   const showFailure = async (folder: string, error: unknown) => {

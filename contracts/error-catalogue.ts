@@ -21,7 +21,8 @@ export const errorCatalogue = {
   // What a client of a function sees.
   BAD_REQUEST: {
     title: "The request cannot be understood",
-    solve: "Send a well-formed HTTP request.",
+    solve:
+      "Send a well-formed HTTP request; over NATS, header fields whose names HTTP has: no space in them.",
     status: 400,
   },
   REQUEST_TIMEOUT: {
@@ -204,6 +205,10 @@ export const errorCatalogue = {
     solve:
       "Only public addresses are reachable. List others under `egress` in narun.yaml; what the node's `--egress-deny` names stays refused.",
   },
+  STORE_LIMIT: {
+    title: "The bucket has as many bytes as the function may let it have",
+    solve: "Delete what is not needed, give keys a TTL, or raise `limits.maxStoreBytes` in narun.yaml.",
+  },
   SUBREQUEST_LIMIT: {
     title: "The request made more requests of its own than it may",
     solve: "Make fewer, or raise `limits.subrequests` in narun.yaml.",
@@ -261,6 +266,22 @@ export const errorCatalogue = {
     title: "NATS does not answer",
     solve: "Start it (`narun up` starts one), or name another with --nats or NARUN_NATS_URL.",
   },
+  NATS_LOGIN_REFUSED: {
+    title: "NATS refused the login",
+    solve:
+      "Give the login that the server knows: in the address (nats://USER:PASSWORD@HOST), or by --user, --creds or --nkey (NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_CREDS, NATS_NKEY).",
+  },
+  NATS_TLS_FAILED: {
+    title: "No TLS connection to NATS came about",
+    solve:
+      "Name the authority of the server's certificate with --tls-ca (NATS_CA), the client's own with --tls-cert and --tls-key (NATS_CERT, NATS_KEY), and the server by the name in its certificate.",
+  },
+  NATS_PERMISSIONS_VIOLATION: {
+    title: "NATS does not permit a subject",
+    solve:
+      "Permit the named subject to the user that logs in to NATS (`permissions` in nats-server's configuration, or `nsc edit user`); inboxes are `_INBOX.>`.",
+    status: 502,
+  },
   NATS_TOO_OLD: {
     title: "nats-server is too old",
     solve: "Use nats-server 2.14 or newer.",
@@ -268,6 +289,16 @@ export const errorCatalogue = {
   NATS_NO_JETSTREAM: {
     title: "NATS has no JetStream, in which narun keeps everything",
     solve: "Start nats-server with `-js`, and allow JetStream for the account.",
+  },
+  STREAM_UNFIT: {
+    title: "A stream of NATS is not as narun needs it",
+    solve:
+      "Change the stream that `detail` names as it says. Whatever else was changed of narun's streams may stay.",
+  },
+  NATS_JETSTREAM_UNAVAILABLE: {
+    title: "JetStream is not available now",
+    solve:
+      "Try again in some seconds: a cluster may be electing a leader. Else start the servers of the cluster that are away; `nats stream report` shows which streams they hold, and whether those have replicas.",
   },
   NATS_SERVER_NOT_FOUND: {
     title: "No nats-server could be found or fetched",

@@ -65,6 +65,11 @@ export const LimitsSchema = z.strictObject({
     .min(1_024)
     .max(8 * MIB)
     .default(MIB),
+  /** Bytes that a KV bucket or an object store has before writes of this function are refused. */
+  maxStoreBytes: z
+    .int()
+    .min(0)
+    .default(10 * 1024 * MIB),
   maxBundleBytes: z
     .int()
     .min(1)

@@ -32,16 +32,18 @@ export type Spec = { kind: "function"; spec: FunctionSpec } | { kind: "service";
 
 const FUNCTION_MODES = new Set<unknown>(["isolate", "node"]);
 
+const FunctionEntrySchema = FunctionSpecSchema.transform((spec): Spec => ({ kind: "function", spec }));
+const ServiceEntrySchema = ServiceSpecSchema.transform((spec): Spec => ({ kind: "service", spec }));
+
 /** Parses an entry of `app-configs`. The mode tells a function of ours from a service of the original toolkit. */
 export function parseSpec(text: string): YamlResult<Spec> {
-  const peeked = parseYaml(text, z.looseObject({ mode: z.unknown().optional() }));
-  if (!peeked.ok) return peeked;
-  if (FUNCTION_MODES.has(peeked.value.mode)) {
-    const parsed = parseYaml(text, FunctionSpecSchema);
-    return parsed.ok ? { ok: true, value: { kind: "function", spec: parsed.value } } : parsed;
-  }
-  const parsed = parseYaml(text, ServiceSpecSchema);
-  return parsed.ok ? { ok: true, value: { kind: "service", spec: parsed.value } } : parsed;
+  return parseYaml(text, (value) =>
+    FUNCTION_MODES.has(modeOf(value)) ? FunctionEntrySchema : ServiceEntrySchema,
+  );
+}
+
+function modeOf(value: unknown): unknown {
+  return typeof value === "object" && value !== null && "mode" in value ? value.mode : undefined;
 }
 
 export function formatSpec(spec: FunctionSpec): string {

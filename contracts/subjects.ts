@@ -8,6 +8,8 @@ export const subjects = {
   /** What the asking side of an exchange says after its request: frames (see stream.ts). */
   streamControl: (instance: string, token: string) => `narun.s.${instance}.${token}`,
   streamControlAll: (instance: string) => `narun.s.${instance}.>`,
+  /** Request/reply: which requests are under way at an instance (inquiry.ts). Within `streamControlAll`. */
+  inquiries: (instance: string) => `narun.s.${instance}.ask`,
   /** The same to all gateways, as long as the asking side does not know which of them took its request. */
   streamControlToAny: (token: string) => `narun.s.any.${token}`,
   streamControlToAnyAll: "narun.s.any.>",

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FunctionFileSchema } from "./function-config.ts";
 import { formatYamlIssues, parseYaml } from "./yaml.ts";
+import { YAML_BOUNDS } from "./yaml-document.ts";
 
 const parse = (text: string) => parseYaml(text, FunctionFileSchema);
 const issuesOf = (text: string) => {
@@ -61,4 +62,41 @@ describe("narun.yaml", () => {
   it("tells text that is no YAML by its line", () => {
     expect(issuesOf("name: a\nmode: [isolate")[0]).toMatch(/^line 2: /);
   });
+
+  it.each([
+    [
+      "of more bytes",
+      `name: a # ${"x".repeat(YAML_BOUNDS.maxBytes)}`,
+      /it has \d+ bytes; at most 262144 are read/,
+    ],
+    ["of more tokens", manyKeys(4_000), /it has more than 20000 tokens/],
+    ["of empty lines only", "\n".repeat(100_000), /it has more than 20000 tokens/],
+    ["nested in brackets", `env: ${"[".repeat(70)}${"]".repeat(70)}`, /it is nested more than 64 deep/],
+    ["nested in lists", `${"- ".repeat(70)}a`, /it is nested more than 64 deep/],
+    ["nested in maps", nestedMaps(70), /it is nested more than 64 deep/],
+    ["of more aliases", `- &a x\n${"- *a\n".repeat(101)}`, /it has more than 100 aliases/],
+  ])("is not parsed where it is a text %s than are read", (_what, text, expected) => {
+    const issues = issuesOf(text);
+    expect(issues).toHaveLength(1);
+    expect(issues[0]).toMatch(expected);
+  });
+
+  it("tells of many wrong things some", () => {
+    expect(issuesOf(manyKeys(2_000))).toHaveLength(50);
+    expect(issuesOf(`env: [${"1, ".repeat(2_000)}]`)).toHaveLength(50);
+  });
+
+  it("tells of a second document", () => {
+    expect(issuesOf("name: a\n---\nname: b")).toEqual([
+      "line 2: there is a second document; only one is read",
+    ]);
+  });
 });
+
+function manyKeys(count: number): string {
+  return Array.from({ length: count }, (_, index) => `key${index}: 1`).join("\n");
+}
+
+function nestedMaps(depth: number): string {
+  return Array.from({ length: depth }, (_, index) => `${" ".repeat(index)}a:`).join("\n");
+}

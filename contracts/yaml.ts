@@ -1,6 +1,8 @@
-import { isMap, isNode, LineCounter, parseDocument, stringify } from "yaml";
+import { type Document, isMap, isNode, type LineCounter, stringify } from "yaml";
 import type { z } from "zod";
+import { messageOf } from "./errors.ts";
 import { nearest } from "./nearest.ts";
+import { readYamlDocument, type YamlBounds } from "./yaml-document.ts";
 
 /** One thing that is wrong in a YAML text: where (1-based), what, and how to fix it where that can be told. */
 export interface YamlIssue {
@@ -12,23 +14,50 @@ export interface YamlIssue {
 
 export type YamlResult<T> = { ok: true; value: T } | { ok: false; issues: YamlIssue[] };
 
-/** Parses a YAML text by a schema. All issues come at once, each with its line; an unknown key with the nearest known one. */
-export function parseYaml<T>(text: string, schema: z.ZodType<T>): YamlResult<T> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+/**
+ * Parses a YAML text by a schema, or by the one that is chosen for what it says. Issues come together, each with its line; an
+ * unknown key with the nearest known one. A text over a bound is one issue.
+ */
+export function parseYaml<T>(
+  text: string,
+  schema: z.ZodType<T> | ((value: unknown) => z.ZodType<T>),
+  bounds?: YamlBounds,
+): YamlResult<T> {
+  const reading = readYamlDocument(text, bounds);
+  if (!reading.ok) return { ok: false, issues: [{ line: 1, key: "", message: reading.issue }] };
+  const { document, lines } = reading;
   if (document.errors.length > 0) {
     return {
       ok: false,
-      issues: document.errors.map((error) => ({
+      issues: document.errors.slice(0, MAX_ISSUES).map((error) => ({
         line: lines.linePos(error.pos[0]).line,
         key: "",
         message: error.message,
       })),
     };
   }
-  const parsed = schema.safeParse(document.toJS() ?? {});
-  if (parsed.success) return { ok: true, value: parsed.data };
+  const value = contentOf(document);
+  if (!value.ok) return { ok: false, issues: [{ line: 1, key: "", message: value.issue }] };
+  const chosen = typeof schema === "function" ? schema(value.value) : schema;
+  const parsed = chosen.safeParse(value.value);
+  return parsed.success
+    ? { ok: true, value: parsed.data }
+    : { ok: false, issues: issuesOf(document, lines, chosen, parsed.error) };
+}
 
+/** Upper bound of the issues that are told of one text. */
+const MAX_ISSUES = 50;
+
+/** A document without content is an empty one. Aliases that multiply each other are refused by the library. */
+function contentOf(document: Document): { ok: true; value: unknown } | { ok: false; issue: string } {
+  try {
+    return { ok: true, value: document.toJS() ?? {} };
+  } catch (error) {
+    return { ok: false, issue: messageOf(error) };
+  }
+}
+
+function issuesOf(document: Document, lines: LineCounter, schema: z.ZodType, error: z.ZodError): YamlIssue[] {
   const lineOf = (path: readonly PropertyKey[]): number => {
     for (let length = path.length; length > 0; length--) {
       const offset = offsetOf(document.contents, path.slice(0, length));
@@ -36,19 +65,19 @@ export function parseYaml<T>(text: string, schema: z.ZodType<T>): YamlResult<T> 
     }
     return 1;
   };
-  const issues = parsed.error.issues.flatMap((issue): YamlIssue[] => {
+  const issues = error.issues.slice(0, MAX_ISSUES).flatMap((issue): YamlIssue[] => {
     if (issue.code !== "unrecognized_keys") {
       return [{ line: lineOf(issue.path), key: issue.path.join("."), message: issue.message }];
     }
     const known = knownKeys(schema, issue.path);
-    return issue.keys.map((key) => {
+    return issue.keys.slice(0, MAX_ISSUES).map((key) => {
       const path = [...issue.path, key];
       const meant = nearest(key, known);
       const advice = meant === undefined ? `known keys: ${known.join(", ")}` : `did you mean "${meant}"?`;
       return { line: lineOf(path), key: path.join("."), message: `unknown key "${key}"; ${advice}` };
     });
   });
-  return { ok: false, issues };
+  return issues.slice(0, MAX_ISSUES);
 }
 
 export function formatYaml(value: unknown): string {
@@ -94,9 +123,12 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 }
 
 function unwrap(schema: unknown): unknown {
-  let current = schema as { unwrap?: () => unknown; element?: unknown } | undefined;
-  while (typeof current?.unwrap === "function" && current.element === undefined) {
-    current = current.unwrap() as typeof current;
+  let current = schema as { unwrap?: () => unknown; in?: unknown; element?: unknown } | undefined;
+  while (current?.element === undefined) {
+    // A pipe has the schema of its input; defaults and optionals have that of their value.
+    const inner = current?.in ?? current?.unwrap?.();
+    if (inner === undefined) break;
+    current = inner as typeof current;
   }
   return current;
 }

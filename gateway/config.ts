@@ -7,6 +7,7 @@ import {
   NarunError,
   parseNetwork,
   parseYaml,
+  YAML_BOUNDS,
 } from "../contracts/index.ts";
 
 const CompatRouteSchema = z
@@ -22,6 +23,9 @@ const CompatRouteSchema = z
   .refine(({ path, grpc }) => (path === undefined) !== (grpc === undefined), {
     message: "a route has either `path` or `grpc`",
   });
+
+/** Upper bounds of a config.yaml: some ten thousand routes. */
+const CONFIG_BOUNDS = { ...YAML_BOUNDS, maxBytes: 4 * 1024 * 1024, maxTokens: 400_000 };
 
 const CompatConfigSchema = z.strictObject({
   nats_url: z.string().optional(),
@@ -51,7 +55,7 @@ export async function readGatewayConfig(path: string): Promise<CompatConfig> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw new NarunError("GATEWAY_CONFIG_INVALID", { detail: messageOf(error), path }, { cause: error });
   });
-  const parsed = parseYaml(text, CompatConfigSchema);
+  const parsed = parseYaml(text, CompatConfigSchema, CONFIG_BOUNDS);
   if (parsed.ok) return parsed.value;
   throw new NarunError("GATEWAY_CONFIG_INVALID", {
     detail: `${path}\n${formatYamlIssues(parsed.issues)}`,

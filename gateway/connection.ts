@@ -4,9 +4,11 @@
  * I1  Its requests are served one after the other, in their order: one that changes something may not run beside another
  *     (RFC 9112, section 9.3.2), and answers that wait for an earlier one would take memory.
  * I2  A last thing is said behind the answers to all requests before it. Nothing that comes after is looked at.
+ * I3  A client that has closed its direction gets its answers, unless it has gone (half-closed.ts).
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { probeHalfClosed } from "./half-closed.ts";
 
 /** A request, and what begins to serve it. */
 interface Turn {
@@ -29,6 +31,7 @@ export class Connection {
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.#watchEnd();
   }
 
   /** Whether a request is being served. */
@@ -56,6 +59,9 @@ export class Connection {
   endWith(last: () => void): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    // At its client's end Node would close the connection behind the present answer.
+    this.#socket.removeAllListeners("end");
+    this.#watchEnd();
     this.#last = last;
     const newest = this.#waiting.at(-1);
     if (newest?.incoming.complete === false) this.#waiting.pop();
@@ -72,6 +78,12 @@ export class Connection {
     this.#socket.on("error", () => this.#socket.destroy());
     this.#socket.resume();
     this.endWith(last);
+  }
+
+  #watchEnd(): void {
+    this.#socket.once("end", () => {
+      if (this.isBusy) probeHalfClosed(this.#socket, () => this.#current?.outgoing);
+    });
   }
 
   #begin(turn: Turn): void {

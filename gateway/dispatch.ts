@@ -27,11 +27,11 @@ import {
   createJob,
   type DispatcherOptions,
   type DispatchRequest,
+  type Flight,
   flightsOf,
   type InFlight,
   type Job,
   type Result,
-  type Streaming,
   sendOf,
   type Target,
 } from "./job.ts";
@@ -90,35 +90,25 @@ export class Dispatcher {
     this.#pump(service);
   }
 
-  /** Nothing is heard of the instance's node: the instance may live all the same. */
-  onSilent(instance: Instance): void {
-    this.#hear("silent", (flight) => flight.target === instance);
-  }
-
-  /** The instance is gone. */
-  onLost(instance: Instance): void {
-    this.#hear("gone", (flight) => flight.target === instance);
-  }
-
   /** A consumer that narun did not start answers for the service. */
   onForeign(service: string): void {
     this.#foreign.add(service);
     this.#pump(service);
   }
 
-  /** The live revision does not start. */
-  onBroken(service: string): void {
+  /** No instance will start. */
+  onBroken(service: string, code: ErrorCode): void {
     // One that is ready, and merely full, takes them after all.
     if (!this.isStarving(service)) return;
     for (const job of this.#hold.all(service)) {
-      if (job.phase.kind === "held") this.#fail(job, "FUNCTION_START_FAILED");
+      if (job.phase.kind === "held") this.#fail(job, code);
     }
   }
 
   /** NATS is back. What was under way may be lost, and who was there may not be back yet. */
   onReconnect(): void {
     this.#foreign.clear();
-    this.#hear("nats-was-away", () => true);
+    this.hear("nats-was-away", () => true);
     for (const service of this.#hold.services()) {
       for (const job of this.#hold.all(service)) {
         if (job.phase.kind !== "held") continue;
@@ -127,6 +117,27 @@ export class Dispatcher {
       }
       this.#pump(service);
     }
+  }
+
+  flights(): Flight[] {
+    return flightsOf(this.#active).map(({ flight }) => flight);
+  }
+
+  /** Does with what is under way what a word that concerns it comes to (next-step.ts). */
+  hear(word: Word, concerns: (flight: Flight) => boolean): void {
+    const code = word === "nats-was-away" || word === "over" ? "STREAM_BROKEN" : "CONSUMER_DIED";
+    let mustAsk = false;
+    for (const { job, flight } of flightsOf(this.#active)) {
+      if (!concerns(flight)) continue;
+      const step = decideStep(word, sendOf(job));
+      if (step === "ask") mustAsk = true;
+      const isOver = step === "repeat" || step === "fail";
+      if (isOver && word !== "nats-was-away") this.#options.observer.replied(job.service, "consumer_died");
+      if (step === "repeat") this.#repeat(job);
+      if (step === "elsewhere") this.#takeBack(job);
+      if (step === "fail") this.#fail(job, code);
+    }
+    if (mustAsk) void this.#ask(concerns);
   }
 
   /** The requests that are here, by service. */
@@ -155,8 +166,7 @@ export class Dispatcher {
     for (const job of jobs.filter(isHeld)) this.#fail(job, "GATEWAY_DRAINING");
     for (const job of jobs) {
       if (!this.#active.has(job)) continue;
-      if (job.phase.kind === "streaming") this.#breakOff(job, "GATEWAY_DRAINING");
-      else this.#fail(job, "DEADLINE_EXCEEDED");
+      this.#fail(job, job.phase.kind === "streaming" ? "GATEWAY_DRAINING" : "DEADLINE_EXCEEDED");
     }
   }
 
@@ -180,7 +190,14 @@ export class Dispatcher {
     const exchange = openExchange(this.#options, job, target, () => this.#places.onBodyOver(job));
     let pending: PendingReply;
     try {
-      pending = this.#options.nats.send(subject, data, headers, (message) => this.#onReply(job, message));
+      pending = this.#options.nats.send(
+        subject,
+        data,
+        headers,
+        (message) => this.#onReply(job, message),
+        // NATS does not let this gateway ask, or hear: another try would not be heard either.
+        ({ code }) => this.#fail(job, code),
+      );
     } catch (error) {
       exchange?.close();
       this.#options.log.error({ service: job.service, error: messageOf(error) }, "a request cannot be sent");
@@ -246,27 +263,16 @@ export class Dispatcher {
     }
   }
 
-  /** Does with what is under way what a word that concerns it comes to (next-step.ts). */
-  #hear(word: Word, concerns: (flight: InFlight | Streaming) => boolean): void {
-    const code = word === "nats-was-away" ? "STREAM_BROKEN" : "CONSUMER_DIED";
-    let mustAsk = false;
-    for (const { job, flight } of flightsOf(this.#active)) {
-      if (!concerns(flight)) continue;
-      const step = decideStep(word, sendOf(job));
-      if (step === "ask") mustAsk = true;
-      const isOver = step === "repeat" || step === "fail";
-      if (isOver && word !== "nats-was-away") this.#options.observer.replied(job.service, "consumer_died");
-      if (step === "repeat") this.#repeat(job);
-      if (step === "fail" && flight.kind === "streaming") this.#breakOff(job, code);
-      else if (step === "fail") this.#fail(job, code);
-    }
-    if (mustAsk) void this.#ask(concerns);
-  }
-
-  async #ask(concerns: (flight: InFlight | Streaming) => boolean): Promise<void> {
+  async #ask(concerns: (flight: Flight) => boolean): Promise<void> {
     // Where the connection breaks meanwhile NATS has said all that it will.
     await this.#options.nats.flush().catch(() => undefined);
-    this.#hear("asked", concerns);
+    this.hear("asked", concerns);
+  }
+
+  #takeBack(job: Job): void {
+    job.sends -= 1;
+    this.#leave(job);
+    this.#park(job, "readmit");
   }
 
   #repeat(job: Job): void {
@@ -276,7 +282,14 @@ export class Dispatcher {
     this.#park(job, "readmit");
   }
 
+  /** Ends a job without an answer, or without the rest of it. */
   #fail(job: Job, code: ErrorCode): void {
+    if (job.phase.kind === "streaming") {
+      job.phase.exchange.breakOff(code);
+      // Where nobody has begun to read the answer, nobody heard of its end either.
+      this.#endStream(job);
+      return;
+    }
     // An answer that comes all the same would wait for somebody to read it.
     if (job.phase.kind === "in-flight") job.phase.exchange?.cancel(code);
     this.#leave(job);
@@ -360,14 +373,6 @@ export class Dispatcher {
     if (job.phase.kind !== "streaming") return;
     this.#leave(job);
     this.#end(job);
-  }
-
-  /** Ends a stream whose rest will not come. */
-  #breakOff(job: Job, code: ErrorCode): void {
-    if (job.phase.kind !== "streaming") return;
-    job.phase.exchange.breakOff(code);
-    // Where nobody has begun to read it, nobody heard of its end either.
-    this.#endStream(job);
   }
 
   /** Nobody began it: whoever it was sent to gets nothing more, and it goes elsewhere. */

@@ -31,12 +31,14 @@ import { trustIn } from "./forwarded.ts";
 import { createGathering } from "./gathering.ts";
 import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
 import { createHttpServer } from "./http.ts";
+import { createInquiries } from "./inquiries.ts";
 import { createInstances } from "./instances.ts";
-import { createInvokeEndpoint } from "./invoke.ts";
+import { createInvokeEndpoints } from "./invoke.ts";
 import { untilLeft } from "./lame-duck.ts";
 import { type Address, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { createMetrics, createMetricsServer } from "./metrics.ts";
+import { createReadiness } from "./readiness.ts";
 import { createRelay } from "./relay.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 import { createSpecs } from "./specs.ts";
@@ -47,7 +49,7 @@ export interface GatewayOptions {
   nats: Nats;
   /** Where HTTP is taken. Port 0 picks a free one. */
   http: Address;
-  /** Where `/metrics` and `/healthz` are served. Default: nowhere. */
+  /** Where `/metrics`, `/healthz` and `/readyz` are served. Default: nowhere. */
   metrics?: Address;
   /** The original toolkit's configuration: its routes stand beside those of the functions. */
   config?: CompatConfig;
@@ -115,7 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     isTrusted,
   });
   const isHealthy = () => nats.state === "connected" && !state.isLeaving;
-  const metricsServer = createMetricsServer(metrics, isHealthy);
+  const metricsServer = createMetricsServer(metrics, { isHealthy, findProblem: createReadiness(nats) });
 
   const watching = new AbortController();
   const tearDown = () => {
@@ -140,10 +142,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         "narun.http": httpUrl,
         ...(metricsUrl === undefined ? {} : { "narun.metrics": metricsUrl }),
       },
-      endpoints: [createInvokeEndpoint(common)],
+      endpoints: createInvokeEndpoints(common),
       stats: (): GatewayStats => ({ specs: specs.revision(), outdated: outdatedOf(parts) }),
     });
-    await nats.flush();
+    await nats.confirm();
     log.info({ http: httpUrl, metrics: metricsUrl }, "the gateway takes requests");
 
     let drained: Promise<void> | undefined;
@@ -236,8 +238,8 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     log,
     onNode: nodes.expect,
     onReady: (instance, announcement) => dispatcher.onReady(instance, announcement),
-    onSilent: (instance) => dispatcher.onSilent(instance),
-    onLost: (instance) => dispatcher.onLost(instance),
+    onSilent: (instance) => dispatcher.hear("silent", ({ target }) => target === instance),
+    onLost: (instance) => dispatcher.hear("gone", ({ target }) => target === instance),
   });
   const demand = createDemand({
     nats,
@@ -246,7 +248,7 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     specOf,
     isStarving: (service) => dispatcher.isStarving(service),
     onForeign: (service) => dispatcher.onForeign(service),
-    onBroken: (service) => dispatcher.onBroken(service),
+    onBroken: (service, code) => dispatcher.onBroken(service, code),
     log,
   });
   const presence = createStreamPresence(nats);
@@ -262,12 +264,14 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     observer: metrics,
     log,
   });
+  const inquiries = createInquiries({ nats, dispatcher });
   const peers = createPeers(nats);
   const relay = createRelay({ nats, peers, id: presence.peer });
   const forget = nats.onState((state) => {
     if (state !== "connected") return;
     void instances.discover();
     dispatcher.onReconnect();
+    inquiries.onReconnect();
     demand.look();
   });
   return {
@@ -283,6 +287,7 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     defaultTimeoutMs,
     close() {
       forget();
+      inquiries.close();
       relay.close();
       peers.close();
       presence.close();

@@ -56,6 +56,8 @@ export function createHttpServer(options: HttpOptions): Server {
     shouldUpgradeCallback: (incoming) =>
       isWebSocketRequest(incoming) && !connectionOf(incoming.socket).isBusy,
   });
+  // Node would end every request of a client that has closed its direction.
+  Object.assign(server, { httpAllowHalfOpen: true });
   server.on("connection", open);
   server.on("request", receive);
   // Node would tell every client to go on with its body; here its length is looked at before.

@@ -96,6 +96,8 @@ export type Streaming = {
   exchange: Asking;
 };
 
+export type Flight = InFlight | Streaming;
+
 export interface Job {
   readonly request: DispatchRequest;
   readonly service: string;
@@ -143,7 +145,7 @@ export function countJobs(jobs: Iterable<Job>): Map<string, { held: number; inFl
 }
 
 /** The jobs among them that are under way. */
-export function flightsOf(jobs: Iterable<Job>): { job: Job; flight: InFlight | Streaming }[] {
+export function flightsOf(jobs: Iterable<Job>): { job: Job; flight: Flight }[] {
   return [...jobs].flatMap((job) => {
     const { phase } = job;
     return phase.kind === "in-flight" || phase.kind === "streaming" ? [{ job, flight: phase }] : [];

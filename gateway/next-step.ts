@@ -20,6 +20,12 @@ export type Word =
   | "asked"
   /** The instance's node is silent. What runs there may go on all the same. */
   | "silent"
+  /** The instance was asked: the request never came, and is not begun there any more. */
+  | "not-begun"
+  /** The instance was asked: it has neither the request nor its reply, and may have run it. */
+  | "over"
+  /** NATS has had no subscriber of the instance's name for longer than a connection takes to come back. */
+  | "absent"
   /** The connection to NATS broke, and is back. Messages of before may be lost in both directions. */
   | "nats-was-away";
 
@@ -40,10 +46,13 @@ export function decideStep(word: Word, { mayRepeat, hasRest }: Send): Step {
   switch (word) {
     case "no-responders":
     case "draining":
+    case "not-begun":
       return "elsewhere";
     case "gone":
       return "ask";
     case "asked":
+    case "over":
+    case "absent":
       return mayRepeat ? "repeat" : "fail";
     case "silent":
       return mayRepeat ? "repeat" : "wait";

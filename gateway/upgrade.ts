@@ -2,11 +2,13 @@
  * Requests for a WebSocket, whose connections Node hands over before they are answered.
  *
  * I1  One is answered as any other request, until its function says 101.
- * I2  Its connection is read while it waits: the end of a connection is told only to who reads.
+ * I2  Its connection is read while it waits: the end of a connection is told only to who reads. A client that has closed
+ *     its direction may still be there for an answer without a WebSocket.
  */
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { beginExchange } from "./exchange.ts";
+import { probeHalfClosed } from "./half-closed.ts";
 import { type ServeOptions, serve } from "./serve.ts";
 
 /** Upper bound of what may come before the 101: a client has to wait for it (RFC 6455, section 4.1). */
@@ -31,13 +33,10 @@ export function serveUpgrade(
     size += chunk.byteLength;
     if (size > MAX_EARLY_BYTES) socket.destroy();
   };
-  const onEnd = () => void socket.destroy();
+  const onEnd = () => probeHalfClosed(socket, () => outgoing);
   socket.on("data", onData).on("end", onEnd);
   socket.on("error", () => socket.destroy());
-  outgoing.once("finish", () => {
-    socket.off("end", onEnd);
-    socket.destroySoon();
-  });
+  outgoing.once("finish", () => socket.destroySoon());
   const release = () => {
     socket.off("data", onData).off("end", onEnd).off("close", onClose);
     outgoing.detachSocket(socket);

@@ -1,4 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream";
+import { Kvm, type KvOptions } from "@nats-io/kv";
 import { afterAll, describe, expect, it } from "vitest";
 import { countConsumers } from "../test/harness/consumers.ts";
 import { eventually } from "../test/harness/eventually.ts";
@@ -15,6 +16,11 @@ afterAll(async () => {
 
 let buckets = 0;
 const newBucket = (): ByteKv => openByteKv(nats, `bucket-${++buckets}`);
+/** A bucket that somebody else has made. */
+async function foreignBucket(options: Partial<KvOptions>): Promise<ByteKv> {
+  await new Kvm(nats.connection).create(`bucket-${++buckets}`, options);
+  return openByteKv(nats, `bucket-${buckets}`);
+}
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (value: Uint8Array | undefined) => value && new TextDecoder().decode(value);
 
@@ -80,6 +86,42 @@ describe("a key", () => {
     await watch.has((changes) => expect(changes.at(-1)).toMatchObject({ kind: "delete", key: "short" }));
     expect(await kv.get("short")).toBeUndefined();
     expect(await allKeys(kv)).toEqual([["long"]]);
+  });
+
+  it("ends when its time is over also where the bucket keeps older values, which do not come back", async () => {
+    const kv = await foreignBucket({ history: 5, markerTTL: 1_000 });
+    await using watch = startWatch(kv);
+    await put(kv, "a", "a");
+    const [, second = 0] = await put(kv, "b", "b");
+    expect(await kv.put("a", bytes("x"), { ttlSeconds: 1 })).toMatchObject({ ok: true });
+    await kv.put("b", bytes("x"), { ttlSeconds: 1, ifRevision: second });
+    await watch.has((changes) =>
+      expect(
+        changes
+          .filter(({ kind }) => kind === "delete")
+          .map(({ key }) => key)
+          .sort(),
+      ).toEqual(["a", "b"]),
+    );
+    expect(await kv.get("a")).toBeUndefined();
+    expect(await allKeys(kv)).toEqual([[]]);
+  });
+
+  it("is not written where the bucket lets it end only later", async () => {
+    const kv = await foreignBucket({ history: 5, markerTTL: 60_000 });
+    await put(kv, "a");
+    const short = await kv.put("a", bytes("x"), { ttlSeconds: 59 });
+    expect(short).toEqual({ ok: false, why: "ttl-too-short", leastSeconds: 60 });
+    expect(text((await kv.get("a"))?.bytes)).toBe("value of a");
+    expect(await kv.put("a", bytes("x"), { ttlSeconds: 60 })).toMatchObject({ ok: true });
+  });
+
+  it("that is deleted stays so when its marker ends, also where the bucket keeps older values", async () => {
+    const kv = await foreignBucket({ history: 5, markerTTL: 60_000 });
+    await put(kv, "a", "a");
+    await kv.delete("a");
+    const manager = await jetstreamManager(nats.connection);
+    expect((await manager.streams.info(`KV_bucket-${buckets}`)).state.messages).toBe(1);
   });
 
   it("holds as much as one message carries", async () => {

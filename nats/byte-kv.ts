@@ -7,14 +7,16 @@
  */
 import { JetStreamApiError, jetstream, jetstreamManager, type StoredMsg } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
-import { headers as createMsgHeaders, type MsgHdrs, RequestError } from "@nats-io/transport-node";
-import { isMarker, OPERATION, type OpenBucket } from "./byte-kv-bucket.ts";
+import { type MsgHdrs, RequestError } from "@nats-io/transport-node";
+import { isMarker, type OpenBucket } from "./byte-kv-bucket.ts";
 import { listByteKv } from "./byte-kv-list.ts";
+import { headersOfDelete, headersOfTtl, leastTtlSeconds, MARKER_SECONDS } from "./byte-kv-ttl.ts";
 import { watchByteKv } from "./byte-kv-watch.ts";
 import type { Nats } from "./connection.ts";
 import { encodeKvKey } from "./kv-keys.ts";
-import { needsJetStream } from "./no-jetstream.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
 import { storeProblem } from "./store-problem.ts";
+import { createStoreRoom } from "./store-room.ts";
 import { createTurns } from "./turns.ts";
 
 export interface ByteEntry {
@@ -31,8 +33,16 @@ export type KvWrite =
   | { ok: false; why: "conflict" }
   /** The bucket was made without TTL for its messages. */
   | { ok: false; why: "no-ttl" }
+  /** The bucket keeps older values, and lets no key end so soon. */
+  | { ok: false; why: "ttl-too-short"; leastSeconds: number }
   /** The bucket, or the server's storage, has no room left. */
   | { ok: false; why: "full" };
+
+/** What a bucket is bounded by at those who write to it. */
+export interface StoreBounds {
+  /** Bytes that the bucket has before a write is refused. Default: any number. */
+  maxBytes?: number;
+}
 
 export interface KvWriteOptions {
   /** The key must be at this revision; 0: it must not be there. */
@@ -76,21 +86,17 @@ export interface ByteKv {
 /** Room in a message for what the server adds when it is read again: names, sequence, time. */
 const OVERHEAD_BYTES = 4_096;
 
-/** How long a marker of a deleted key stays: watchers that were away so long do not hear of it any more. */
-const MARKER_SECONDS = 3_600;
-
 /** Upper bound of the lists of one bucket that are under way: each has a consumer, and the server allows a thousand. */
 export const MAX_LISTS = 4;
-
-const MESSAGE_TTL = "Nats-TTL";
 
 /** JetStream's error codes. */
 const WRONG_LAST_SEQUENCE = 10071;
 const TTL_DISABLED = 10166;
 const STREAM_NOT_FOUND = 10059;
 
-/** A bucket of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM. */
-export function openByteKv(nats: Nats, bucket: string): ByteKv {
+/** A bucket of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream; of puts STORE_LIMIT. */
+export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: StoreBounds = {}): ByteKv {
+  const room = createStoreRoom(bucket, `KV_${bucket}`, bound ?? Number.POSITIVE_INFINITY);
   let opening: Promise<OpenBucket> | undefined;
   const lists = createTurns(MAX_LISTS);
 
@@ -107,7 +113,7 @@ export function openByteKv(nats: Nats, bucket: string): ByteKv {
     return { client, manager, stream, prefix: `$KV.${bucket}.`, info: await manager.streams.info(stream) };
   };
   const opened = () => {
-    opening ??= needsJetStream(open).catch((error: unknown) => {
+    opening ??= needsJetStream(nats, open).catch((error: unknown) => {
       opening = undefined;
       throw error;
     });
@@ -125,25 +131,6 @@ export function openByteKv(nats: Nats, bucket: string): ByteKv {
     }
   };
 
-  const write = async (key: string, value: Uint8Array, headers: MsgHdrs, ifRevision: number | undefined) =>
-    using(async (bucket): Promise<KvWrite> => {
-      const subject = bucket.prefix + encodeKvKey(key);
-      const send = async (expected: number | undefined): Promise<KvWrite> => {
-        try {
-          const expect = expected === undefined ? {} : { expect: { lastSubjectSequence: expected } };
-          const { seq } = await bucket.client.publish(subject, value, { headers, ...expect });
-          return { ok: true, revision: seq };
-        } catch (error) {
-          return refusalOf(error);
-        }
-      };
-      const written = await send(ifRevision);
-      if (ifRevision !== 0 || written.ok || written.why !== "conflict") return written;
-      // A marker stands in the way of a key that is not there.
-      const last = await readLast(bucket, key);
-      return last !== null && isMarker(last.header) ? send(last.seq) : written;
-    });
-
   return {
     get maxBytes() {
       return nats.maxPayload - OVERHEAD_BYTES;
@@ -154,21 +141,50 @@ export function openByteKv(nats: Nats, bucket: string): ByteKv {
         if (message === null || isMarker(message.header)) return undefined;
         return { bytes: message.data, revision: message.seq, createdAt: message.time };
       }),
-    put(key, value, { ttlSeconds, ifRevision } = {}) {
-      const headers = createMsgHeaders();
-      if (ttlSeconds !== undefined) headers.set(MESSAGE_TTL, `${ttlSeconds}s`);
-      return write(key, value, headers, ifRevision);
-    },
+    put: (key, value, { ttlSeconds, ifRevision } = {}) =>
+      using(async (bucket) => {
+        const { config } = bucket.info;
+        await room.take(bucket.manager, value.byteLength);
+        if (ttlSeconds === undefined) return write(bucket, { key, value, ifRevision });
+        const leastSeconds = leastTtlSeconds(config);
+        if (ttlSeconds < leastSeconds) return { ok: false, why: "ttl-too-short", leastSeconds };
+        return write(bucket, { key, value, headers: headersOfTtl(config, ttlSeconds), ifRevision });
+      }),
     delete: (key, { ifRevision } = {}) =>
-      using(async ({ info }) => {
-        const headers = createMsgHeaders();
-        headers.set(OPERATION, "DEL");
-        if (info.config.allow_msg_ttl === true) headers.set(MESSAGE_TTL, `${MARKER_SECONDS}s`);
-        return write(key, new Uint8Array(), headers, ifRevision);
+      using((bucket) => {
+        const headers = headersOfDelete(bucket.info.config);
+        return write(bucket, { key, value: new Uint8Array(), headers, ifRevision });
       }),
     list: (options) => lists.run(() => using((bucket) => listByteKv(nats, bucket, options))),
     watch: (options) => watchByteKv(nats, opened, options),
   };
+}
+
+interface Written {
+  key: string;
+  value: Uint8Array;
+  headers?: MsgHdrs;
+  ifRevision: number | undefined;
+}
+
+async function write(bucket: OpenBucket, { key, value, headers, ifRevision }: Written): Promise<KvWrite> {
+  const subject = bucket.prefix + encodeKvKey(key);
+  const send = async (expected: number | undefined): Promise<KvWrite> => {
+    try {
+      const { seq } = await bucket.client.publish(subject, value, {
+        ...(headers === undefined ? {} : { headers }),
+        ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
+      });
+      return { ok: true, revision: seq };
+    } catch (error) {
+      return refusalOf(error);
+    }
+  };
+  const written = await send(ifRevision);
+  if (ifRevision !== 0 || written.ok || written.why !== "conflict") return written;
+  // A marker stands in the way of a key that is not there.
+  const last = await readLast(bucket, key);
+  return last !== null && isMarker(last.header) ? send(last.seq) : written;
 }
 
 function readLast({ manager, stream, prefix, info }: OpenBucket, key: string): Promise<StoredMsg | null> {

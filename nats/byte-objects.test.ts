@@ -29,7 +29,7 @@ describe("an object", () => {
   it.each([0, 1, 128 * 1024, 3_000_001])("of %i bytes is read as it was written", async (size) => {
     const store = newStore();
     const bytes = randomBytes(size);
-    const written = await store.put("a name/ä", inPieces(bytes), { "content-type": "x/y" });
+    const written = await store.put("a name/ä", inPieces(bytes), { metadata: { "content-type": "x/y" } });
     const facts = {
       name: "a name/ä",
       size,
@@ -45,7 +45,7 @@ describe("an object", () => {
 
   it("stays as it was where its replacement breaks off", async () => {
     const store = newStore();
-    await store.put("a", inPieces(Buffer.from("first")), {});
+    await store.put("a", inPieces(Buffer.from("first")));
     async function* breaking() {
       yield randomBytes(300_000);
       throw new Error("gone");
@@ -56,10 +56,10 @@ describe("an object", () => {
 
   it("that is replaced while it is read breaks", async () => {
     const store = newStore();
-    const { version } = await store.put("a", inPieces(randomBytes(1_000_000)), {});
+    const { version } = await store.put("a", inPieces(randomBytes(1_000_000)));
     const body = await store.read("a", version);
     await body?.next();
-    await store.put("a", inPieces(Buffer.from("second")), {});
+    await store.put("a", inPieces(Buffer.from("second")));
     await expect(Array.fromAsync(body ?? [])).rejects.toMatchObject({ code: "OBJECT_NOT_FOUND" });
     expect(await store.read("a", version)).toBeUndefined();
   });
@@ -67,7 +67,7 @@ describe("an object", () => {
   it("is gone after it was deleted", async () => {
     const store = newStore();
     await store.delete("never there");
-    await store.put("a", inPieces(Buffer.from("x")), {});
+    await store.put("a", inPieces(Buffer.from("x")));
     await store.delete("a");
     expect(await store.info("a")).toBeUndefined();
     expect(await store.list({ prefix: "", limit: 10, after: 0 })).toEqual({ objects: [], next: undefined });
@@ -76,8 +76,7 @@ describe("an object", () => {
 
 it("a list has the objects with a prefix, by pages", async () => {
   const store = newStore();
-  for (const name of ["a/1", "b", "a/2", "a/3", "a/1"])
-    await store.put(name, inPieces(Buffer.from(name)), {});
+  for (const name of ["a/1", "b", "a/2", "a/3", "a/1"]) await store.put(name, inPieces(Buffer.from(name)));
   const first = await store.list({ prefix: "a/", limit: 2, after: 0 });
   expect(first.objects.map(({ name, size }) => [name, size])).toEqual([
     ["a/2", 3],
@@ -89,9 +88,9 @@ it("a list has the objects with a prefix, by pages", async () => {
 
 it("a store that was deleted is made again", async () => {
   const store = newStore();
-  await store.put("a", inPieces(Buffer.from("x")), {});
+  await store.put("a", inPieces(Buffer.from("x")));
   await nats.request(`$JS.API.STREAM.DELETE.OBJ_store-${stores}`, "", { timeoutMs: 2_000 });
   expect(await store.info("a")).toBeUndefined();
-  await store.put("b", inPieces(Buffer.from("y")), {});
+  await store.put("b", inPieces(Buffer.from("y")));
   expect(String(await readAll(store, "b"))).toBe("y");
 });

@@ -15,13 +15,14 @@ import {
 } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
 import { NarunError } from "../contracts/index.ts";
-import { MAX_LISTS } from "./byte-kv.ts";
+import { MAX_LISTS, type StoreBounds } from "./byte-kv.ts";
 import { deleteObject, findObject, type StoredInfo } from "./byte-objects-entries.ts";
 import { listByteObjects } from "./byte-objects-list.ts";
 import { writeObject } from "./byte-objects-write.ts";
 import type { Nats } from "./connection.ts";
-import { needsJetStream } from "./no-jetstream.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
 import { chunkSubject } from "./object-names.ts";
+import { createStoreRoom, type StoreRoom } from "./store-room.ts";
 import { createTurns } from "./turns.ts";
 
 export interface ObjectFacts {
@@ -41,15 +42,18 @@ export interface ObjectPage {
   next: number | undefined;
 }
 
+export interface PutObjectOptions {
+  metadata?: Readonly<Record<string, string>>;
+  /** Ends the write at its next chunk. */
+  signal?: AbortSignal | undefined;
+}
+
 export interface ByteObjects {
   info(name: string): Promise<ObjectFacts | undefined>;
   /** The bytes of one version; undefined where it is not the name's any more. Errors while it is read: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
   read(name: string, version: string): Promise<AsyncGenerator<Uint8Array, void> | undefined>;
-  put(
-    name: string,
-    body: AsyncIterable<Uint8Array>,
-    metadata: Readonly<Record<string, string>>,
-  ): Promise<ObjectFacts>;
+  /** Where it breaks off, by its body or by `signal`, nothing of it stays. */
+  put(name: string, body: AsyncIterable<Uint8Array>, options?: PutObjectOptions): Promise<ObjectFacts>;
   /** No error where it is not there. */
   delete(name: string): Promise<void>;
   /** Objects in the order in which they were last written, beginning behind `after`. */
@@ -63,12 +67,15 @@ export interface OpenStore {
   bucket: string;
   /** Most bytes of one message. */
   maxPayload: number;
+  room: StoreRoom;
 }
 
 const STREAM_NOT_FOUND = 10059;
 
-/** An object store of functions. Nothing is opened before it is used. Error of all its methods: NATS_NO_JETSTREAM. */
-export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
+/** An object store of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream; of writes STORE_LIMIT. */
+export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds = {}): ByteObjects {
+  const { maxBytes = Number.POSITIVE_INFINITY } = options;
+  const room = createStoreRoom(bucket, `OBJ_${bucket}`, maxBytes);
   let opening: Promise<OpenStore> | undefined;
   const lists = createTurns(MAX_LISTS);
 
@@ -78,10 +85,10 @@ export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
       jetstreamManager(nats.connection),
       new Objm(client).create(bucket, {}),
     ]);
-    return { client, manager, bucket, maxPayload: nats.maxPayload };
+    return { client, manager, bucket, maxPayload: nats.maxPayload, room };
   };
   const opened = () => {
-    opening ??= needsJetStream(open).catch((error: unknown) => {
+    opening ??= needsJetStream(nats, open).catch((error: unknown) => {
       opening = undefined;
       throw error;
     });
@@ -108,13 +115,13 @@ export function openByteObjects(nats: Nats, bucket: string): ByteObjects {
         const info = await findObject(store, name);
         return info?.nuid === version ? readBody(store, info) : undefined;
       }),
-    async put(name, body, metadata) {
+    async put(name, body, options = {}) {
       // The body can be read once: a store that is gone shows before.
       const store = await using(async (found) => {
         await findObject(found, name);
         return found;
       });
-      return factsOf(await writeObject(store, { name, metadata }, body));
+      return factsOf(await writeObject(store, name, body, options));
     },
     delete: (name) => using((store) => deleteObject(store, name)),
     list: (options) => lists.run(() => using((store) => listByteObjects(nats, store, factsOf, options))),

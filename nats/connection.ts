@@ -1,22 +1,34 @@
-import { readFile } from "node:fs/promises";
-import { credsAuthenticator, type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
-import { DATA_FRAME_PREFIX, messageOf, NarunError } from "../contracts/index.ts";
-import { type Headers, toMsgHeaders } from "./headers.ts";
+import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
+import { DATA_FRAME_PREFIX, NarunError } from "../contracts/index.ts";
+import { connectFailure, createRefusals } from "./connect-failure.ts";
+import type { Headers } from "./headers.ts";
+import {
+  answerOf,
+  followLogin,
+  hasIdentity,
+  type LoginTexts,
+  type NatsLogin,
+  tlsOf,
+  withoutIdentity,
+} from "./login.ts";
 import { type Message, toMessage } from "./message.ts";
 import { createOutbox } from "./outbox.ts";
+import { createPermissions, refusalOf } from "./permissions.ts";
+import { type RequestOptions, requestOnce } from "./request.ts";
 import { createRequester, type PendingReply } from "./requester.ts";
+import { parseServers } from "./server-addresses.ts";
 import { DataFrames } from "./transport/data-frames.ts";
+import { guardReader } from "./transport/guard-reader.ts";
 import type { FrameSink } from "./transport/splitter.ts";
 import { connect } from "./transport/transport.ts";
 import { Writer } from "./transport/writer.ts";
+import { createWorld, findWorldId, type World } from "./world.ts";
 
 export interface NatsOptions {
-  /** One server or several, comma-separated. Default `nats://127.0.0.1:4222`. */
+  /** One server or several, comma-separated, and perhaps a login (server-addresses.ts). Default `nats://127.0.0.1:4222`. */
   url?: string;
-  /** Path of a `.creds` file. */
-  credsFile?: string;
-  /** Contents of a `.creds` file, for a process that may not read files. */
-  creds?: string;
+  /** How it logs in, rather than by what `url` says: a login, or what is asked for one at each connect. */
+  login?: NatsLogin | (() => LoginTexts);
   /** What the server shows for this connection. */
   name: string;
   /**
@@ -24,12 +36,21 @@ export interface NatsOptions {
    * Default: it is thrown again as an uncaught exception.
    */
   onHandlerError?: (error: unknown, subject: string) => void;
+  /**
+   * Told of what the server refuses while the connection is there or comes back: the login (NATS_LOGIN_REFUSED), TLS
+   * (NATS_TLS_FAILED), a subject (NATS_PERMISSIONS_VIOLATION). The connection goes on; the same is told once until it is
+   * back.
+   */
+  onRefused?: (error: NarunError) => void;
+  /** The id of the world, for a process that has been told. Default: it is looked up. */
+  worldId?: string;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
   connectTimeoutMs?: number;
 }
 
 export type ConnectionState = "connected" | "reconnecting" | "closed";
 
+/** Of one subject. A subscription that the server does not permit gets nothing: `Nats.confirm` tells. */
 export interface Subscription {
   /** Takes nothing more, at once; what the server already sent is dropped. */
   unsubscribe(): void;
@@ -37,19 +58,10 @@ export interface Subscription {
   drain(): Promise<void>;
 }
 
-export interface RequestOptions {
-  timeoutMs: number;
-  headers?: Headers;
-}
-
-/** A request that got no answer. `no-responders`: nobody subscribes, so nobody has seen it. */
-export class NoReplyError extends Error {
-  override readonly name = "NoReplyError";
-  readonly reason: "no-responders" | "timeout" | "disconnected";
-  constructor(reason: NoReplyError["reason"], subject: string, options: { cause?: unknown } = {}) {
-    super(`no reply on ${subject}: ${reason}`, options);
-    this.reason = reason;
-  }
+export interface SubscribeOptions {
+  queue?: string;
+  /** Hears those, too, who know no world's id: the subject is the same on the wire. */
+  isOpen?: boolean;
 }
 
 /** A connection to NATS that reconnects for ever. The only way by which the parts of narun reach NATS. */
@@ -58,6 +70,8 @@ export interface Nats {
   readonly url: string;
   readonly state: ConnectionState;
   readonly serverVersion: string;
+  /** The world that this connection belongs to; what is published and subscribed to here stays in it. */
+  readonly world: World;
   /** The most bytes that headers and data of one message may have. */
   readonly maxPayload: number;
   /** For the files of this part only. */
@@ -65,15 +79,19 @@ export interface Nats {
   /** Calls back on every change of state; returns the function that ends it. */
   onState(listener: (state: ConnectionState) => void): () => void;
   publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
-  subscribe(subject: string, handle: (message: Message) => void, options?: { queue?: string }): Subscription;
-  /** One reply. Throws NoReplyError. */
+  subscribe(subject: string, handle: (message: Message) => void, options?: SubscribeOptions): Subscription;
+  /** One reply. Throws NoReplyError, and NarunError with NATS_PERMISSIONS_VIOLATION. */
   request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Message>;
-  /** Sends a request whose replies are called back until it is released: the hot path of the gateway. */
+  /**
+   * Sends a request whose replies are called back until it is released: the hot path of the gateway. `onRefused`: the
+   * server does not permit the subject, or the inbox, so that no reply will come.
+   */
   send(
     subject: string,
     data: Uint8Array,
     headers: Headers,
     onReply: (message: Message) => void,
+    onRefused?: (error: NarunError) => void,
   ): PendingReply;
   /**
    * Sends bytes of a stream at once: they stay as they are until they have left. While NATS is away they are dropped: the
@@ -83,6 +101,13 @@ export interface Nats {
   /** Shows the data frames that come on a subject, which is subscribed to, to `sink`; returns what ends that. */
   takeData(subject: string, sink: FrameSink): () => void;
   flush(): Promise<void>;
+  /**
+   * Resolves when the server has taken these subscriptions (default: all). Error: NATS_PERMISSIONS_VIOLATION, where it
+   * does not permit one.
+   */
+  confirm(subscriptions?: Iterable<Subscription>): Promise<void>;
+  /** Calls back with every subject that the server does not permit; returns the function that ends it. */
+  onRefused(listener: (refusal: NarunError) => void): () => void;
   /** Closes after all that was published has been sent. */
   close(): Promise<void>;
 }
@@ -100,19 +125,27 @@ const RECONNECT_FIRST_MS = 25;
 const RECONNECT_MAX_MS = 2_000;
 
 /**
- * Connects to NATS. Errors: NATS_UNREACHABLE, when no server answers in time or it refuses the login;
- * NATS_TOO_OLD, below 2.14.
+ * Connects to NATS. Errors: NATS_UNREACHABLE, when no server answers in time; NATS_LOGIN_REFUSED; NATS_TLS_FAILED;
+ * NATS_TOO_OLD, below 2.14; USAGE, where the address or the login cannot be read.
  */
 export async function connectNats(options: NatsOptions): Promise<Nats> {
-  const url = options.url ?? DEFAULT_URL;
+  const { url, servers, isTls, login: loginOfUrl } = parseServers(options.url ?? DEFAULT_URL);
   const onHandlerError = options.onHandlerError ?? throwLater;
-  const creds =
-    options.creds ?? (options.credsFile === undefined ? undefined : await readCreds(options.credsFile));
+  const { login = {} } = options;
+  const readLogin = typeof login === "function" ? login : followLogin(combine(login, loginOfUrl));
   let reconnectDelayMs = decideReconnectDelayMs(0, Math.random());
   const frames = new DataFrames();
+  let socketError: Error | undefined;
+  let isThere = false;
+  const refusals = createRefusals((error) => connectFailure(url, error, readLogin()), options.onRefused);
   const connection = await connect({
     frames,
-    servers: url.split(",").map((server) => server.trim()),
+    readTls: () => tlsOf(readLogin()) ?? (isTls ? {} : undefined),
+    onSocketError: (error) => {
+      socketError = error;
+      if (isThere) refusals.note(error);
+    },
+    servers,
     name: options.name,
     timeout: options.connectTimeoutMs ?? 3_000,
     maxReconnectAttempts: -1,
@@ -124,19 +157,16 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     pingInterval: 2_000,
     maxPingOut: 2,
     noAsyncTraces: true,
-    ...(creds === undefined ? {} : { authenticator: credsAuthenticator(new TextEncoder().encode(creds)) }),
+    authenticator: (nonce) => answerOf(readLogin(), nonce),
   }).catch((error: unknown) => {
-    throw new NarunError(
-      "NATS_UNREACHABLE",
-      { detail: `${redactUrl(url)}: ${messageOf(error)}` },
-      { cause: error },
-    );
+    throw connectFailure(url, error instanceof TimeoutError ? (socketError ?? error) : error, readLogin());
   });
 
+  isThere = true;
   const version = connection.info?.version ?? "unknown";
   if (!isRecentServer(version)) {
     await connection.close();
-    throw new NarunError("NATS_TOO_OLD", { detail: `found ${version} at ${redactUrl(url)}` });
+    throw new NarunError("NATS_TOO_OLD", { detail: `found ${version} at ${url}` });
   }
 
   let state: ConnectionState = "connected";
@@ -146,6 +176,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     state = next;
     for (const listener of [...listeners]) listener(next);
   };
+  guardReader(connection, onHandlerError);
   const writer = new Writer(connection);
   const outbox = createOutbox({
     connection,
@@ -153,21 +184,38 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     isAway: () => state === "reconnecting",
     onError: onHandlerError,
   });
+  const permissions = createPermissions();
   let attempts = 0;
   void (async () => {
     for await (const event of connection.status()) {
+      if (event.type === "error") {
+        refusals.note(event.error);
+        permissions.note(event.error);
+      }
       if (event.type === "disconnect") enter("reconnecting");
       if (event.type === "reconnecting") attempts += 1;
       if (event.type === "reconnect") {
         attempts = 0;
+        refusals.forget();
         outbox.resume();
         enter("connected");
       }
       reconnectDelayMs = decideReconnectDelayMs(attempts, Math.random());
     }
   })();
+  const refused = new Map<Subscription, NarunError>();
   void connection.closed().then(() => enter("closed"));
-  const requester = createRequester(connection, outbox, onHandlerError);
+  const world = createWorld(options.worldId ?? (await findWorldId(connection)));
+  const onClosed = (listener: () => void) => {
+    const listen = (next: ConnectionState) => next === "closed" && listener();
+    listeners.add(listen);
+    return () => listeners.delete(listen);
+  };
+  const requester = {
+    ...createRequester({ connection, outbox, world, onRefused: permissions.listen, onHandlerError }),
+    onClosed,
+    isClosed: () => connection.isClosed(),
+  };
 
   return {
     get url() {
@@ -180,57 +228,67 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return connection.info?.max_payload ?? 1_048_576;
     },
     serverVersion: version,
+    world,
     connection,
     onState(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     publish(subject, data, headers) {
-      outbox.publish(subject, data, { headers });
+      outbox.publish(world.toWire(subject), data, { headers });
     },
-    subscribe(subject, handle, { queue } = {}) {
-      const subscription = connection.subscribe(subject, {
+    subscribe(subject, handle, { queue, isOpen = false } = {}) {
+      const subscription = connection.subscribe(isOpen ? subject : world.toWire(subject), {
         ...(queue === undefined ? {} : { queue }),
         callback: (error, message) => {
           // The library reports its own closing this way; the state listener tells of it.
-          if (error !== null) return;
+          if (error !== null) {
+            const refusal = refusalOf(error);
+            if (refusal !== undefined) refused.set(opened, refusal);
+            return;
+          }
           try {
-            handle(toMessage(message, outbox));
+            handle(toMessage(message, outbox, world));
           } catch (thrown) {
             onHandlerError(thrown, subject);
           }
         },
       });
-      return {
-        unsubscribe: () => subscription.unsubscribe(),
+      const opened: Subscription = {
+        unsubscribe() {
+          refused.delete(opened);
+          subscription.unsubscribe();
+        },
         // A subscription of a closed connection has nothing left to hand over.
         drain() {
+          refused.delete(opened);
           outbox.flush();
           return subscription.isClosed() || connection.isClosed() ? Promise.resolve() : subscription.drain();
         },
       };
+      return opened;
     },
-    async request(subject, data, { timeoutMs, headers }) {
-      outbox.flush();
-      try {
-        const reply = await connection.request(subject, data, {
-          timeout: Math.max(1, timeoutMs),
-          ...(headers === undefined ? {} : { headers: toMsgHeaders(headers) }),
-        });
-        return toMessage(reply, outbox);
-      } catch (error) {
-        throw new NoReplyError(reasonOf(error), subject, { cause: error });
-      }
-    },
+    request: (subject, data, options) => requestOnce(requester, { subject, data, ...options }),
     send: requester.send,
     sendData(subject, seq, payload, onSent) {
-      writer.write({ subject, fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
+      const wire = world.toWire(subject);
+      writer.write({ subject: wire, fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
     },
-    takeData: (subject, sink) => frames.take(subject, sink),
+    takeData: (subject, sink) => frames.take(world.toWire(subject), sink),
     flush() {
       outbox.flush();
       return connection.flush();
     },
+    async confirm(subscriptions) {
+      outbox.flush();
+      await connection.flush();
+      const [refusal] =
+        subscriptions === undefined
+          ? refused.values()
+          : [...subscriptions].flatMap((one) => refused.get(one) ?? []);
+      if (refusal !== undefined) throw refusal;
+    },
+    onRefused: permissions.listen,
     async close() {
       if (connection.isClosed()) return;
       outbox.flush();
@@ -241,20 +299,9 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   };
 }
 
-function reasonOf(error: unknown): NoReplyError["reason"] {
-  if (error instanceof TimeoutError) return "timeout";
-  if (error instanceof RequestError && error.isNoResponders()) return "no-responders";
-  return "disconnected";
-}
-
-async function readCreds(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((error: unknown) => {
-    throw new NarunError(
-      "USAGE",
-      { detail: `the credentials file cannot be read: ${messageOf(error)}` },
-      { cause: error },
-    );
-  });
+/** What is given apart from the address goes before what that says. */
+function combine(login: NatsLogin, loginOfUrl: NatsLogin): NatsLogin {
+  return hasIdentity(login) ? login : { ...loginOfUrl, ...withoutIdentity(login) };
 }
 
 /** Whether a server has what narun stands on: message schedules, per-message TTL, atomic batches (2.14). */
@@ -269,9 +316,4 @@ export function isRecentServer(version: string): boolean {
  */
 export function decideReconnectDelayMs(attempts: number, random: number): number {
   return Math.min(RECONNECT_MAX_MS, RECONNECT_FIRST_MS * 2 ** Math.min(attempts, 10)) * (0.5 + random / 2);
-}
-
-/** A server address without the login that it may carry. */
-function redactUrl(url: string): string {
-  return url.replace(/\/\/[^/@]*@/g, "//***@");
 }

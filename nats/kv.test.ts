@@ -22,6 +22,7 @@ const numbers: KvCodec<number> = {
     return value;
   },
   encode: String,
+  maxBytes: 4_000_000,
 };
 
 beforeAll(async () => {
@@ -194,6 +195,21 @@ test("tells of keys that vanished without a marker while NATS was away", async (
   await kv.put("b", 1);
   await server.kill9();
   await eventually(() => expect(seen.slice(2).sort()).toEqual(["-a", "b=1"]));
+});
+
+test("does not read a value over the bound; the others go on", async () => {
+  await openBucket();
+  await kv.put("a", 1);
+  const seen = await watch();
+  await putText("a", "2".padEnd(4_000_001));
+  await kv.put("b", 1);
+  await eventually(() => expect(seen).toEqual(["a=1", "a!", "b=1"]));
+  const error = { message: expect.stringContaining("it has 4000001 bytes; at most 4000000 are read") };
+  expect(await kv.get("a")).toMatchObject({ ok: false, error });
+  expect(await kv.list()).toMatchObject([
+    { key: "a", ok: false, error },
+    { key: "b", ok: true },
+  ]);
 });
 
 test("lists many keys, large values and what a bucket keeps of older ones, and leaves no consumer behind", async () => {

@@ -4,13 +4,25 @@ import { messageOf, NarunError } from "../contracts/index.ts";
 import { isMarker } from "./byte-kv-bucket.ts";
 import type { Nats } from "./connection.ts";
 import { watchKv } from "./kv-watch.ts";
-import { needsJetStream } from "./no-jetstream.ts";
-import { readStored, type StoredMessage } from "./stored-messages.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
+import { openOwnStream } from "./own-stream.ts";
+import { type ReadStoredOptions, readStored, type StoredMessage } from "./stored-messages.ts";
 
-/** How a bucket's values are read and written. `decode` throws a NarunError with the reason where a value is not valid. */
+/** Default upper bound of a value that is read. */
+const MAX_VALUE_BYTES = 1024 * 1024;
+
+/** Upper bound of the reason that is told of a value: a parser may find fault with each of its parts. */
+const MAX_REASON_CHARACTERS = 2_000;
+
+/**
+ * How a bucket's values are read and written. `decode` throws a NarunError with the reason where a value is not valid. It bounds
+ * its work before it parses: anybody with access to the bucket may write anything, and the reader serves others meanwhile.
+ */
 export interface KvCodec<T> {
   decode(text: string, key: string): T;
   encode(value: T): string;
+  /** Upper bound of a value's bytes; a larger one is not valid, and not decoded. Default 1 MiB. */
+  maxBytes?: number;
 }
 
 export interface KvEntry<T> {
@@ -36,7 +48,7 @@ export interface KvBucketOptions {
   replicas?: number;
 }
 
-/** A KV bucket whose values are parsed when they are read. */
+/** A KV bucket whose values are parsed when they are read. Error of its methods: NATS_JETSTREAM_UNAVAILABLE. */
 export interface TypedKv<T> {
   get(key: string): Promise<KvRead<T> | undefined>;
   /** Every key, or those under a filter, in the order in which they were last written. */
@@ -58,24 +70,31 @@ export interface TypedKv<T> {
   watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** Opens a bucket, creating it where it is missing. Error: NATS_NO_JETSTREAM. */
+/** Opens a bucket, creating it where it is missing. Errors: those of needsJetStream, STREAM_UNFIT. */
 export async function openKv<T>(
   nats: Nats,
   options: KvBucketOptions,
   codec: KvCodec<T>,
 ): Promise<TypedKv<T>> {
-  const kv = await needsJetStream(() =>
-    new Kvm(jetstream(nats.connection)).create(options.bucket, {
-      history: options.history ?? 1,
-      ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
-      ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
-    }),
-  );
+  const stream = `KV_${options.bucket}`;
+  const prefix = `$KV.${options.bucket}.`;
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
-  const bucket = { nats, manager, stream: `KV_${options.bucket}`, prefix: `$KV.${options.bucket}.` };
+  const kv = await needsJetStream(nats, () =>
+    openOwnStream(manager, { stream, subjects: [`${prefix}>`] }, () =>
+      new Kvm(jetstream(nats.connection)).create(options.bucket, {
+        history: options.history ?? 1,
+        ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
+        ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
+      }),
+    ),
+  );
+  const bucket = { nats, manager, stream, prefix };
+  const { maxBytes = MAX_VALUE_BYTES } = codec;
   const read = ({ key, revision, createdAt, data }: KvRaw): KvRead<T> => {
     const facts = { key, revision, createdAt };
     try {
+      if (data.byteLength > maxBytes)
+        throw new RangeError(`it has ${data.byteLength} bytes; at most ${maxBytes} are read`);
       return { ok: true, ...facts, value: codec.decode(decoder.decode(data), key) };
     } catch (error) {
       const known = error instanceof NarunError;
@@ -83,27 +102,25 @@ export async function openKv<T>(
     }
   };
 
+  const write = <R>(work: () => Promise<R>) => needsJetStream(nats, work, { mayRepeat: false });
+
   return {
     async get(key) {
-      const entry = await kv.get(key);
+      const entry = await needsJetStream(nats, () => kv.get(key));
       if (entry === null || entry.operation !== "PUT") return undefined;
       return read({ key, revision: entry.revision, createdAt: entry.created, data: entry.value });
     },
     async list(filter = ">") {
-      const found = new Map<string, KvRaw>();
-      for await (const message of readStored({ ...bucket, filter: bucket.prefix + filter })) {
-        const entry = toRaw(message, bucket.prefix);
-        // Older values come first, where the bucket keeps any.
-        if (isMarker(message.headers)) found.delete(entry.key);
-        else found.set(entry.key, entry);
-      }
-      return [...found.values()].map(read);
+      const entries = await needsJetStream(nats, () => readEntries(bucket, filter));
+      return entries.map(read);
     },
-    put: (key, value) => kv.put(key, codec.encode(value)),
-    create: (key, value) => undefinedOnConflict(kv.create(key, codec.encode(value))),
-    update: (key, value, revision) => undefinedOnConflict(kv.update(key, codec.encode(value), revision)),
+    put: (key, value) => write(() => kv.put(key, codec.encode(value))),
+    create: (key, value) => undefinedOnConflict(write(() => kv.create(key, codec.encode(value)))),
+    update: (key, value, revision) =>
+      undefinedOnConflict(write(() => kv.update(key, codec.encode(value), revision))),
     async delete(key, revision) {
-      await undefinedOnConflict(kv.delete(key, revision === undefined ? {} : { previousSeq: revision }));
+      const options = revision === undefined ? {} : { previousSeq: revision };
+      await undefinedOnConflict(write(() => kv.delete(key, options)));
     },
     watch: (onChange, signal) => watchKv({ ...bucket, read, onChange, signal }),
   };
@@ -118,6 +135,22 @@ export interface KvRaw {
 }
 
 const decoder = new TextDecoder();
+
+/** Where a bucket's values are. */
+interface KvSource extends Omit<ReadStoredOptions, "filter"> {
+  prefix: string;
+}
+
+async function readEntries(bucket: KvSource, filter: string): Promise<KvRaw[]> {
+  const found = new Map<string, KvRaw>();
+  for await (const message of readStored({ ...bucket, filter: bucket.prefix + filter })) {
+    const entry = toRaw(message, bucket.prefix);
+    // Older values come first, where the bucket keeps any.
+    if (isMarker(message.headers)) found.delete(entry.key);
+    else found.set(entry.key, entry);
+  }
+  return [...found.values()];
+}
 
 function toRaw({ subject, seq, time, data }: StoredMessage, prefix: string): KvRaw {
   return { key: subject.slice(prefix.length), revision: seq, createdAt: time, data };
@@ -136,5 +169,9 @@ async function undefinedOnConflict<T>(write: Promise<T>): Promise<T | undefined>
 }
 
 function invalid(bucket: string, key: string, cause: unknown): NarunError {
-  return new NarunError("SPEC_INVALID", { detail: `${bucket}/${key}: ${messageOf(cause)}` }, { cause });
+  return new NarunError(
+    "SPEC_INVALID",
+    { detail: `${bucket}/${key}: ${messageOf(cause).slice(0, MAX_REASON_CHARACTERS)}` },
+    { cause },
+  );
 }

@@ -1,28 +1,53 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { DiscardPolicy, jetstreamManager } from "@nats-io/jetstream";
+import {
+  DiscardPolicy,
+  JetStreamApiError,
+  type JetStreamManager,
+  jetstreamManager,
+} from "@nats-io/jetstream";
 import { type LogLine, LogLineSchema, parseJson, stores, subjects } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
-import { needsJetStream } from "./no-jetstream.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
+import { openOwnStream, type StreamNeeds } from "./own-stream.ts";
 import { openReader } from "./stream-reader.ts";
 
 const NANOS_PER_MS = 1_000_000;
 
-/** Creates the stream that keeps the log lines, where it is missing. Error: NATS_NO_JETSTREAM. */
+/** JetStream's code for a stream that is not there. */
+const STREAM_NOT_FOUND = 10059;
+
+/** Creates the stream that keeps the log lines, where it is missing. Errors: NATS_NO_JETSTREAM, STREAM_UNFIT. */
 export async function ensureLogHistory(
   nats: Nats,
   { replicas = 1 }: { replicas?: number } = {},
 ): Promise<void> {
-  const manager = await needsJetStream(() => jetstreamManager(nats.connection));
+  const manager = await needsJetStream(nats, () => jetstreamManager(nats.connection));
   const { stream, maxAgeMs, maxBytes } = stores.logs;
-  await manager.streams.add({
-    name: stream,
-    subjects: [subjects.logsAll],
-    max_age: maxAgeMs * NANOS_PER_MS,
-    max_bytes: maxBytes,
-    discard: DiscardPolicy.Old,
-    num_replicas: replicas,
-    allow_direct: true,
-  });
+  const needs: StreamNeeds = { stream, subjects: [subjects.logsAll], flags: ["allow_direct"] };
+  const open = () =>
+    openOwnStream(manager, needs, async () => {
+      if (await isThere(manager, stream)) return;
+      await manager.streams.add({
+        name: stream,
+        subjects: [subjects.logsAll],
+        max_age: maxAgeMs * NANOS_PER_MS,
+        max_bytes: maxBytes,
+        discard: DiscardPolicy.Old,
+        num_replicas: replicas,
+        allow_direct: true,
+      });
+    });
+  await needsJetStream(nats, open);
+}
+
+async function isThere(manager: JetStreamManager, stream: string): Promise<boolean> {
+  try {
+    await manager.streams.info(stream);
+    return true;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return false;
+    throw error;
+  }
 }
 
 export interface ReadLogsOptions {
@@ -43,7 +68,7 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
   const { app, since, follow = false, signal } = options;
   const where = {
     nats,
-    manager: await jetstreamManager(nats.connection),
+    manager: await needsJetStream(nats, () => jetstreamManager(nats.connection)),
     stream: stores.logs.stream,
     filters: [app === undefined ? subjects.logsAll : subjects.logsOf(app)],
   };
@@ -58,7 +83,7 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
         for await (const message of reader.batch({ waitMs: BATCH_WAIT_MS })) {
           from = message.seq + 1;
           const parsed = parseJson(message.string(), LogLineSchema);
-          if (parsed !== undefined) yield parsed;
+          if (parsed !== undefined && (parsed.world ?? nats.world.id) === nats.world.id) yield parsed;
           if (!follow && message.info.pending === 0) return;
         }
       }

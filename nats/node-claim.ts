@@ -27,7 +27,7 @@ export async function claimNode(
 ): Promise<NodeClaim> {
   const { node_id: node, epoch } = first;
   const answering = nats.subscribe(subjects.claim(node, epoch), (message) => message.respond(""));
-  await nats.flush();
+  await nats.confirm([answering]);
 
   const settle = async (state: NodeState): Promise<number> => {
     for (;;) {

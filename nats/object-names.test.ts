@@ -78,8 +78,8 @@ describe("an object's name", () => {
 
   it.each(names)("%j is kept, read, listed and deleted", async (name) => {
     const { ours } = await newStore();
-    await ours.put(name, bodyOf("one"), {});
-    await ours.put(name, bodyOf("two"), {});
+    await ours.put(name, bodyOf("one"));
+    await ours.put(name, bodyOf("two"));
     expect(await textOf(ours, name)).toBe("two");
     expect(await namesOf(ours)).toEqual([name]);
     await ours.delete(name);
@@ -89,7 +89,7 @@ describe("an object's name", () => {
 
   it.each(names)("%j lies where other clients look for it", async (name) => {
     const { bucket, ours } = await newStore();
-    const { sha256, version } = await ours.put(name, bodyOf("text"), { by: "us" });
+    const { sha256, version } = await ours.put(name, bodyOf("text"), { metadata: { by: "us" } });
     const message = await manager.streams.getMessage(`OBJ_${bucket}`, {
       last_by_subj: subjectOf(bucket, name),
     });
@@ -112,7 +112,7 @@ describe("an object's name", () => {
     await putByOther(bucket, name, "theirs");
     expect(await textOf(ours, name)).toBe("theirs");
     expect(await namesOf(ours)).toEqual([name]);
-    await ours.put(name, bodyOf("ours"), {});
+    await ours.put(name, bodyOf("ours"));
     expect(await textOf(ours, name)).toBe("ours");
     expect(await namesOf(ours)).toEqual([name]);
     const { state } = await manager.streams.info(`OBJ_${bucket}`);
@@ -128,7 +128,7 @@ describe("an object under its former subject", () => {
     await former.putBlob({ name }, Buffer.from("before"));
     expect(await textOf(ours, name)).toBe("before");
     expect(await namesOf(ours)).toEqual([name]);
-    await ours.put(name, bodyOf("after"), {});
+    await ours.put(name, bodyOf("after"));
     expect(await textOf(ours, name)).toBe("after");
     expect(await namesOf(ours)).toEqual([name]);
     const { state } = await manager.streams.info(`OBJ_${bucket}`);
@@ -156,7 +156,7 @@ describe("an object under its former subject", () => {
     // The bytes of "Ã¤" in ISO-8859-1 are those of "ä" in UTF-8.
     await former.putBlob({ name: "Ã¤" }, Buffer.from("of two characters"));
     expect(await ours.info("ä")).toBeUndefined();
-    await ours.put("ä", bodyOf("of one"), {});
+    await ours.put("ä", bodyOf("of one"));
     expect([await textOf(ours, "ä"), await textOf(ours, "Ã¤")]).toEqual(["of one", "of two characters"]);
     expect(await namesOf(ours)).toEqual(["Ã¤", "ä"]);
     await ours.delete("ä");

@@ -3,7 +3,8 @@ import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jet
 import { Objm } from "@nats-io/obj";
 import { NarunError, objectName } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
-import { needsJetStream } from "./no-jetstream.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
+import { openOwnStream, type StreamNeeds } from "./own-stream.ts";
 
 /** An object store whose objects are named by the SHA-256 of their bytes, so that equal bytes are stored once. */
 export interface ContentStore {
@@ -24,13 +25,17 @@ export function sha256Hex(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** Opens an object store, creating it where it is missing. Error: NATS_NO_JETSTREAM. */
+/** Opens an object store, creating it where it is missing. Errors: those of needsJetStream, STREAM_UNFIT. */
 export async function openContentStore(nats: Nats, name: string, replicas = 1): Promise<ContentStore> {
-  const store = await needsJetStream(() => new Objm(jetstream(nats.connection)).create(name, { replicas }));
-  const manager = await jetstreamManager(nats.connection);
+  const manager = await needsJetStream(nats, () => jetstreamManager(nats.connection));
+  const subjects = [`$O.${name}.C.>`, `$O.${name}.M.>`];
+  const needs: StreamNeeds = { stream: `OBJ_${name}`, subjects, flags: ["allow_rollup_hdrs"] };
+  const store = await needsJetStream(nats, () =>
+    openOwnStream(manager, needs, () => new Objm(jetstream(nats.connection)).create(name, { replicas })),
+  );
   const wireDigest = (sha256: string) => `SHA-256=${Buffer.from(sha256, "hex").toString("base64url")}`;
   const has = async (sha256: string) => {
-    const info = await store.info(objectName(sha256));
+    const info = await needsJetStream(nats, () => store.info(objectName(sha256)));
     // The library pads the base64, other clients need not.
     return (
       info !== null &&
@@ -42,15 +47,18 @@ export async function openContentStore(nats: Nats, name: string, replicas = 1): 
     has,
     async put(sha256, bytes, { replace = false } = {}) {
       if (!replace && (await has(sha256))) return false;
-      await store.putBlob({ name: objectName(sha256) }, bytes);
+      await needsJetStream(nats, () => store.putBlob({ name: objectName(sha256) }, bytes));
       return true;
     },
     async get(sha256) {
-      const info = await store.info(objectName(sha256));
+      const info = await needsJetStream(nats, () => store.info(objectName(sha256)));
       if (info === null || info.deleted) {
         throw new NarunError("OBJECT_NOT_FOUND", { detail: objectName(sha256), sha256 });
       }
-      const bytes = await readChunks(manager, `OBJ_${name}`, `$O.${name}.C.${info.nuid}`, info.chunks);
+      const subject = `$O.${name}.C.${info.nuid}`;
+      const bytes = await needsJetStream(nats, () =>
+        readChunks(manager, `OBJ_${name}`, subject, info.chunks),
+      );
       const actual = sha256Hex(bytes);
       if (actual !== sha256) {
         throw new NarunError("DIGEST_MISMATCH", { detail: `expected ${sha256}, found ${actual}`, sha256 });

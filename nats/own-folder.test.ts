@@ -41,6 +41,12 @@ test("git sees nothing of a data folder of another name", async () => {
   expect(seen()).toBe("");
 });
 
+test("git sees nothing of a data folder that was there, empty", async () => {
+  await mkdir(join(repository, "state"));
+  await lockAndKeep("state");
+  expect(seen()).toBe("");
+});
+
 test("a folder that was there with other files hides none of them", async () => {
   await writeFile(join(repository, "notes.txt"), "");
   await makeOwnFolder(repository);

@@ -1,17 +1,18 @@
 /** Folders in which narun keeps what it makes: data, keys, builds. Git does not see them, whatever the author thought of. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
 const OWN_NAME = ".narun";
 
 /**
  * Makes a folder with all above it. The `.narun` that it lies in gets a .gitignore of its own; elsewhere the folder itself
- * gets one if it is new, as one that was there may have other files, too.
+ * gets one if it is new or empty, as one with files may have the author's.
  */
 export async function makeOwnFolder(path: string): Promise<void> {
   const folder = resolve(path);
-  const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
-  const own = ownFolderAbove(folder) ?? (isNew ? folder : undefined);
+  await mkdir(folder, { recursive: true });
+  const isEmpty = (await readdir(folder)).length === 0;
+  const own = ownFolderAbove(folder) ?? (isEmpty ? folder : undefined);
   if (own === undefined) return;
   await writeFile(join(own, ".gitignore"), "*\n", { flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;

@@ -7,6 +7,7 @@ import {
   TimeoutError,
 } from "@nats-io/transport-node";
 import { isNarunError } from "../contracts/index.ts";
+import { refusalOf } from "./permissions.ts";
 
 const AWAY = [ClosedConnectionError, ConnectionError, DrainingConnectionError, RequestError, TimeoutError];
 const UNAVAILABLE = 503;
@@ -14,8 +15,12 @@ const UNAVAILABLE = 503;
 /** JetStream's codes for "no room": of resources, of storage, of the stream itself. */
 const FULL = new Set([10023, 10047, 10077]);
 
-/** What an error of a store says of it: it does not answer now, or it has no room left. Undefined: something else. */
-export function storeProblem(error: unknown): "away" | "full" | undefined {
+/**
+ * What an error of a store says of it: NATS does not permit it to this login, it does not answer now, or it has no room
+ * left. Undefined: something else.
+ */
+export function storeProblem(error: unknown): "refused" | "away" | "full" | undefined {
+  if (refusalOf(error) !== undefined) return "refused";
   if (error instanceof JetStreamApiError) {
     if (FULL.has(error.code)) return "full";
     return error.status === UNAVAILABLE ? "away" : undefined;
@@ -23,5 +28,7 @@ export function storeProblem(error: unknown): "away" | "full" | undefined {
   if (AWAY.some((kind) => error instanceof kind)) return "away";
   // The library does not export this class.
   const isWithout = error instanceof Error && error.name === "JetStreamNotEnabled";
-  return isWithout || isNarunError(error, "NATS_NO_JETSTREAM") ? "away" : undefined;
+  const isNamed =
+    isNarunError(error, "NATS_NO_JETSTREAM") || isNarunError(error, "NATS_JETSTREAM_UNAVAILABLE");
+  return isWithout || isNamed ? "away" : undefined;
 }

@@ -77,8 +77,13 @@ function readBatch({ nats, stream, filter }: ReadStoredOptions, from: number): P
     callback: (error, message) => (error === null ? give(message) : reject(error)),
   });
   const request = { seq: from, next_by_subj: filter, batch: BATCH_MESSAGES, max_bytes: BATCH_BYTES };
-  connection.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(request), { reply: inbox });
+  const subject = `$JS.API.DIRECT.GET.${stream}`;
+  const stopListening = nats.onRefused((refusal) => {
+    if (refusal.fields.subject === subject) reject(refusal);
+  });
+  connection.publish(subject, JSON.stringify(request), { reply: inbox });
   return promise.finally(() => {
+    stopListening();
     clearTimeout(silence);
     subscription.unsubscribe();
   });

@@ -9,6 +9,8 @@ import {
   type NodeState,
   NodeStateSchema,
   parseSpec,
+  readJson,
+  readYamlDocument,
   type Spec,
   type StoredSecret,
   StoredSecretSchema,
@@ -72,22 +74,26 @@ const specCodec: KvCodec<Spec> = {
   },
   encode({ kind, spec }) {
     if (kind !== "function") throw new TypeError("services of the original toolkit are read only");
-    return formatSpec(spec);
+    const text = formatSpec(spec);
+    // A spec that nobody reads is not written.
+    const reading = readYamlDocument(text);
+    if (!reading.ok) throw new NarunError("SPEC_INVALID", { detail: `${spec.name}: ${reading.issue}` });
+    return text;
   },
 };
 
 const manifestCodec: KvCodec<Manifest> = {
-  decode: (text) => ManifestSchema.parse(JSON.parse(text)),
+  decode: (text) => ManifestSchema.parse(readJson(text)),
   encode: canonicalJson,
 };
 
 const secretCodec: KvCodec<StoredSecret> = {
-  decode: (text) => StoredSecretSchema.parse(JSON.parse(text)),
+  decode: (text) => StoredSecretSchema.parse(readJson(text)),
   encode: (secret) => JSON.stringify(secret),
 };
 
 const nodeStateCodec: KvCodec<NodeState> = {
-  decode: (text) => NodeStateSchema.parse(JSON.parse(text)),
+  decode: (text) => NodeStateSchema.parse(readJson(text)),
   encode: (state) => JSON.stringify(state),
 };
 

@@ -24,10 +24,12 @@ const PARTS: Record<string, readonly string[]> = {
 /** Vendor → the only places that import it: a file, or a folder with a slash at its end. */
 const VENDORS: Record<string, readonly string[]> = {
   "@nats-io/": ["nats/"],
-  yaml: ["contracts/yaml.ts"],
+  yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
     "builder/bundler.ts",
     "builder/bundle-options.ts",
+    "builder/bundle-message.ts",
+    "builder/wasm-modules.ts",
     "runtime/host/isolate/host-program.ts",
     "runtime/host/isolate/lazy-modules.ts",
     "runtime/host/isolate/snapshot.ts",

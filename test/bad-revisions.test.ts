@@ -123,4 +123,26 @@ describe("an invalid spec", () => {
     expect(await world.call("/kept")).toMatchObject({ status: 200, text: "kept" });
     expect(await world.announced("kept", "ready", 2)).toMatchObject({ revision });
   });
+
+  it.each([
+    ["large", `# ${"x".repeat(900_000)}`, /it has \d+ bytes; at most 262144 are read/],
+    [
+      "full",
+      Array.from({ length: 15_000 }, (_, index) => `k${index}: 1`).join("\n"),
+      /more than 20000 tokens/,
+    ],
+    ["deep", `env: ${"[".repeat(65)}${"]".repeat(65)}`, /nested more than 64 deep/],
+  ])("that is too %s is not parsed: it is told, and the others go on", async (what, text, error) => {
+    const name = `too-${what}`;
+    await world.push(name, hello(name));
+    const written = `name: ${name}\nmode: isolate\n${text}\n`;
+    await world.connection.request(`$KV.${stores.configs.bucket}.${name}`, written, { timeoutMs: 2_000 });
+    expect(await listed(world, name)).toMatchObject({
+      state: "invalid",
+      error: expect.stringMatching(error),
+    });
+    await world.push(`beside-${what}`, hello("beside"));
+    expect(await world.call(`/beside-${what}`)).toMatchObject({ status: 200, text: "beside" });
+    expect(await world.call(`/${name}`)).toMatchObject({ status: 200, text: name });
+  });
 });

@@ -154,13 +154,34 @@ describe("what a function prints", () => {
   });
 
   it.each([
-    ["with-own-properties", "Object.assign(new Error('printed'), { code: 'E_X' })"],
-    ["within-a-value", "{ error: new Error('printed'), n: 1 }"],
-    ["with-a-cause", "new Error('outer', { cause: new Error('printed') })"],
-    ["as-one-of-many", "new AggregateError([new Error('printed'), new Error('other')], 'all')"],
-  ])("names nothing but the author's places in an error %s", async (name, value) => {
-    await world.push(name, `export default () => { console.error(${value}); return new Response("ok"); };`);
-    await world.call(`/${name}`);
+    ["with-own-properties", "console.error(Object.assign(new Error('printed'), { code: 'E_X' }))"],
+    ["within-a-value", "console.error({ error: new Error('printed'), n: 1 })"],
+    ["with-a-cause", "console.error(new Error('outer', { cause: new Error('printed') }))"],
+    [
+      "as-one-of-many",
+      "console.error(new AggregateError([new Error('printed'), new Error('other')], 'all'))",
+    ],
+    ["in-a-group", "console.group(); console.error(new Error('printed'))"],
+    ["in-a-table", "console.table([{ error: new Error('printed') }])"],
+    ["as-a-text", "console.error('it failed: ' + new Error('printed').stack)"],
+    ["as-json", "console.error(JSON.stringify({ stack: new Error('printed').stack, n: 1 }))"],
+    ["as-a-property", "console.error({ stack: new Error('printed').stack, n: 1 })"],
+    ["of-a-trace", "console.trace('printed')"],
+    ["of-the-platform", "try { new URL('printed') } catch (error) { console.error('printed', error) }"],
+    ["of-an-abort", "console.error(AbortSignal.abort(), 'printed')"],
+    ["of-a-rejection", "Promise.reject(new Error('printed'))"],
+    ["of-a-timer", "setTimeout(() => { throw new Error('printed') })"],
+    [
+      "of-a-listener",
+      "const t = new EventTarget(); t.addEventListener('x', () => { throw new Error('printed') }); t.dispatchEvent(new Event('x'))",
+    ],
+    ["of-reported", "reportError(new Error('outer', { cause: new Error('printed') }))"],
+    ["of-background-work", "ctx.waitUntil(Promise.reject(new Error('printed')))"],
+    ["of-a-body", "return new Response(new ReadableStream({ pull() { throw new Error('printed') } }))"],
+    ["thrown", "throw new Error('outer', { cause: new AggregateError([new Error('printed')]) })"],
+  ])("names nothing but the author's places in an error %s", async (name, code) => {
+    await world.push(name, `export default (request, env, ctx) => { ${code}; return new Response("ok"); };`);
+    await world.call(`/${name}`).catch(() => undefined);
     const { message } = await logged(name, /printed/);
     expect(message).toMatch(/index\.ts:1:\d+/);
     expect(message).not.toContain("narun:");

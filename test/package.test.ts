@@ -59,11 +59,27 @@ describe("the package, installed", () => {
     expect(JSON.parse(stdout)).toEqual([200, expect.stringContaining("Ada"), 0]);
   });
 
+  it("runs functions for their tests, and nothing of it is left", async () => {
+    const script = `
+      import { startFunctions } from "narun/testing";
+      const functions = await startFunctions("hello");
+      const response = await functions.fetch("/hello?name=Ada");
+      console.log(await response.text());
+      await functions.close();
+      console.log(await fetch(functions.url).catch((error) => error.cause.code));`;
+    const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], {
+      cwd: folder,
+      env: { ...process.env, NARUN_NATS_SERVER: inject("natsServer"), NODE_OPTIONS: "" },
+    });
+    expect(stdout).toBe("Hello, Ada!\n\nECONNREFUSED\n");
+  });
+
   it("has the types for authors and the parts for programs", async () => {
     const source = `/// <reference types="narun/modules" />
       import type { Context, Handler } from "narun";
       import page from "./page.md";
       import logo from "./logo.png";
+      import { startFunctions } from "narun/testing";
       import { buildFunction } from "narun/builder";
       import { startGateway } from "narun/gateway";
       import { startNodeRunner } from "narun/runtime";
@@ -76,7 +92,7 @@ describe("the package, installed", () => {
         return new Response(null, upgrade);
       };
       export const texts: [string, number] = [page, logo.byteLength];
-      export const all: unknown[] = [handler, buildFunction, startGateway, startNodeRunner];`;
+      export const all: unknown[] = [handler, startFunctions, buildFunction, startGateway, startNodeRunner];`;
     await writeFile(join(folder, "check.ts"), source);
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
     const types = join(root, "node_modules", "@types");

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type Build, buildFunction, formatBytes } from "../../builder/index.ts";
 import { shortRevision } from "../../contracts/index.ts";
+import { showWarnings } from "../build-warnings.ts";
 import { addExamples } from "../examples.ts";
 import { forEachFunction } from "../function-folders.ts";
 import { createOutput, type Output } from "../output.ts";
@@ -41,7 +42,7 @@ function summaryOf({ config, revision, bundle, sourceMap, elapsedMs, heaviest, w
 const SHOWN_FILES = 5;
 
 function showBuild(output: Output, build: Build): void {
-  const { bold, dim, yellow } = output.colours;
+  const { bold, dim } = output.colours;
   const facts = [
     shortRevision(build.revision),
     formatBytes(build.bundle.byteLength),
@@ -51,5 +52,5 @@ function showBuild(output: Output, build: Build): void {
   for (const { path, bytes } of build.heaviest.slice(0, SHOWN_FILES)) {
     output.line(dim(`  ${formatBytes(bytes).padStart(10)}  ${path}`));
   }
-  for (const { file, line, message } of build.warnings) output.note(yellow(`  ${file}:${line}: ${message}`));
+  showWarnings(output, build.warnings);
 }

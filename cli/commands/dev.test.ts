@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { eventually } from "../../test/harness/eventually.ts";
 import { FREE_PORTS, type Narun, narun, startNarun } from "../testing/narun.ts";
 import { allEnded, processesWith } from "../testing/processes.ts";
@@ -53,6 +55,31 @@ test("a path is answered 503 until its first push is live, and 404 only where no
   await dev.shows(/^live {2}hello /m);
   await dev.shows(/failed {2}broken: The function does not build/);
   await eventually(async () => expect((await fetch(`${base}/broken`)).status).toBe(404));
+});
+
+test("a save closes the WebSockets of the code that it replaces with 1012 within half a second", async () => {
+  const socket = (word: string) => `
+    export default () => {
+      const { 0: client, 1: server } = new WebSocketPair();
+      server.accept();
+      server.send("${word}");
+      return new Response(null, { status: 101, webSocket: client });
+    };
+  `;
+  await using folder = await createWorkFolder({ "hello/index.ts": socket("old") });
+  await using dev = startNarun(["dev", "hello", ...FREE_PORTS], { cwd: folder.dir });
+  const url = (await urlOf(dev)).replace("http", "ws");
+  const client = new WebSocket(url);
+  const closed = once(client, "close");
+  expect(String((await once(client, "message"))[0])).toBe("old");
+  await folder.write("hello/index.ts", socket("new"));
+  await dev.shows(/^live {2}hello .*\n(?:.*\n)*live {2}hello /m);
+  const liveAt = performance.now();
+  expect((await closed)[0]).toBe(1012);
+  expect(performance.now() - liveAt).toBeLessThan(500);
+  const next = new WebSocket(url);
+  expect(String((await once(next, "message"))[0])).toBe("new");
+  next.terminate();
 });
 
 test("what does not build or start is shown, the old code goes on answering, and the correction goes live", async () => {
@@ -111,6 +138,29 @@ test("a failure has its function and its fix; before anything was live, nothing 
   expect(dev.stderr).not.toContain("What was live before");
 });
 
+test("a function whose folder is new goes live, and one that waits for a secret when it is set", async () => {
+  await using folder = await createWorkFolder({
+    "functions/hello/index.ts": answering("hello"),
+    "functions/pay/index.ts": "export default (_: Request, env: any) => new Response(env.KEY);\n",
+    "functions/pay/narun.yaml": "bindings:\n  - name: KEY\n    secret: api-key\n",
+  });
+  const options = { cwd: folder.dir, limitMs: 60_000 };
+  await using dev = startNarun(["dev", "functions", ...FREE_PORTS], options);
+  await dev.shows(/^live {2}hello /m);
+  await dev.shows(/failed {2}pay: The new revision does not start.*api-key/);
+  const [, nats = ""] = await dev.shows(/^nats {5}(nats:\S+)$/m);
+  expect(await narun(["init", "functions/fresh"], options)).toMatchObject({ code: 0 });
+  await dev.shows(/^live {2}fresh /m);
+  await folder.write("functions/deep/src/index.ts", answering("deep"));
+  await dev.shows(/^live {2}deep /m);
+  const set = ["secret", "set", "api-key", "--nats", nats];
+  expect(await narun(set, { ...options, input: "s3cret" })).toMatchObject({ code: 0 });
+  const [, url = ""] = await dev.shows(/^live {2}pay .* (http:\S+)$/m);
+  expect(await textOf(url)).toBe("s3cret");
+  dev.kill("SIGINT");
+  expect((await dev.ended).code).toBe(0);
+});
+
 test("tells scripts of every push and every failure in one line", async () => {
   await using folder = await createWorkFolder({
     "functions/one/index.ts": answering("one"),
@@ -131,6 +181,7 @@ test("tells scripts of every push and every failure in one line", async () => {
     unchanged: false,
     tookMs: expect.any(Number),
     shadowedRoutes: [],
+    warnings: [],
   });
   expect(rest).toContainEqual({
     folder: folder.path("functions/two"),

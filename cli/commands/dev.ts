@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { readLogs } from "../../nats/index.ts";
+import { watchFolders } from "../../builder/index.ts";
+import { openSecrets, readLogs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { requireFunctions } from "../function-folders.ts";
 import { foldersByName, splitInspect } from "../inspect-option.ts";
@@ -20,11 +21,13 @@ export function addDevCommand(program: Command): void {
     .action(async (argument: string | undefined, flags: { inspect?: string | boolean }, command: Command) => {
       const { signal, stopped } = untilStopped();
       const options = resolveWorld(command, signal);
+      const nodeArguments = [...options.nodeArguments, "--close-replaced-sockets"];
       const { address, dir } = splitInspect(flags.inspect, argument);
       try {
         const folders = await requireFunctions(dir ?? ".");
         const inspect = address && { ...address, folders: await foldersByName(folders) };
-        await runWatched({ ...options, ...(inspect === undefined ? {} : { inspect }) }, folders, stopped);
+        const watched = { ...options, nodeArguments, ...(inspect === undefined ? {} : { inspect }) };
+        await runWatched(watched, { dir: dir ?? ".", folders }, stopped);
       } catch (error) {
         // Whoever stops it, even while it starts, has what they want.
         if (!signal.aborted) throw error;
@@ -37,7 +40,17 @@ export function addDevCommand(program: Command): void {
   ]);
 }
 
-async function runWatched(options: WorldOptions, folders: string[], stopped: Promise<void>): Promise<void> {
+/** Where the functions are: the folder that was named, and the functions in it at the start. */
+interface Place {
+  dir: string;
+  folders: string[];
+}
+
+async function runWatched(
+  options: WorldOptions,
+  { dir, folders }: Place,
+  stopped: Promise<void>,
+): Promise<void> {
   const { output, signal } = options;
   const pushes = createFirstPushes(folders);
   const world = await startWorld({ ...options, firstPushes: pushes.all });
@@ -46,8 +59,15 @@ async function runWatched(options: WorldOptions, folders: string[], stopped: Pro
     else showAddresses(output, world);
     output.note(output.colours.dim("Every save goes live; Ctrl-C stops everything.\n"));
     const watched = createWatchedFunctions(world, options, (folder) => pushes.end(folder));
-    const watches = folders.map((folder) => watched.add(folder));
-    await Promise.race([stopped, Promise.all([...watches, showLogs(world, output, signal)])]);
+    const secrets = await openSecrets(world.nats);
+    // Before anything is pushed, so that no secret that is set goes unseen.
+    await secrets.watch(() => watched.retry(), signal);
+    const failed = Promise.withResolvers<never>();
+    const add = (folder: string) => void watched.add(folder).catch(failed.reject);
+    folders.forEach(add);
+    watchFolders(dir, folders, { signal, onFolder: add }).catch(failed.reject);
+    showLogs(world, output, signal).catch(failed.reject);
+    await Promise.race([stopped, failed.promise]);
   } finally {
     await world.close();
   }

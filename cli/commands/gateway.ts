@@ -2,10 +2,11 @@ import type { Command } from "commander";
 import { type CompatConfig, readGatewayConfig, startGateway } from "../../gateway/index.ts";
 import { connectNats } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
-import { createLog, logHandlerErrors } from "../log.ts";
+import { createLog, logConnection } from "../log.ts";
+import { resolveNats } from "../nats-login.ts";
 import { parseAddress, parseDuration, resolveTrustedProxies } from "../option-values.ts";
 import { createOutput } from "../output.ts";
-import { type CommonOptions, resolveNats } from "../session.ts";
+import type { CommonOptions } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { boundYoungGeneration } from "../young-generation.ts";
 
@@ -55,10 +56,9 @@ async function runGateway(options: GatewayOptions): Promise<void> {
   const trustedProxies = resolveTrustedProxies(options.trustedProxies);
   const lameDuckMs = parseDuration(options.lameDuck, "--lame-duck");
   const nats = await connectNats({
-    ...(config?.nats_url === undefined ? {} : { url: config.nats_url }),
-    ...resolveNats(options),
+    ...resolveNats(options, config?.nats_url),
     name: "narun gateway",
-    ...logHandlerErrors(log),
+    ...logConnection(log),
   });
   try {
     const gateway = await startGateway({

@@ -147,7 +147,7 @@ async function call(
     signal,
   });
   if (reply.kind !== "failed") return reply;
-  const detail = reply.code === "NO_CONSUMER" ? "no gateway runs" : undefined;
+  const detail = reply.code === "NO_CONSUMER" ? "no gateway runs" : reply.detail;
   throw new NarunError(reply.code, detail === undefined ? {} : { detail });
 }
 

@@ -1,17 +1,17 @@
-import { readFile } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { NAME_PATTERN, NarunError } from "../../contracts/index.ts";
-import { connectNats, userCacheDir } from "../../nats/index.ts";
+import { connectNats, followLogin, userCacheDir } from "../../nats/index.ts";
 import { startNodeRunner } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
-import { createLog, logHandlerErrors } from "../log.ts";
+import { createLog, logConnection } from "../log.ts";
+import { resolveNats } from "../nats-login.ts";
 import { addNodeBounds, type NodeBoundsFlags, resolveNodeBounds } from "../node-bounds.ts";
 import { collect, parseAddress, parsePairs, resolveEgressDeny } from "../option-values.ts";
 import { createOutput } from "../output.ts";
 import { resolveSecretsKey } from "../secrets-key.ts";
-import { type CommonOptions, resolveNats } from "../session.ts";
+import type { CommonOptions } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
 
@@ -23,6 +23,7 @@ interface NodeOptions extends CommonOptions, NodeBoundsFlags {
   egressDeny?: string[];
   inspect?: string;
   inspectFolder?: string[];
+  closeReplacedSockets?: boolean;
   logLevel?: string;
 }
 
@@ -39,7 +40,8 @@ export function addNodeCommand(program: Command): void {
     .option("--cache-dir <dir>", "where bundles are kept (default: the user's cache folder)")
     .option("--secrets-key <file>", "the key of secrets, in a file (NARUN_SECRETS_KEY: the key itself)")
     .option("--log-level <level>", "debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: info)")
-    // For `narun dev --inspect`, which starts its node so.
+    // For `narun dev`, which starts its node so.
+    .addOption(new Option("--close-replaced-sockets").hideHelp())
     .addOption(new Option("--inspect <address>").hideHelp())
     .addOption(new Option("--inspect-folder <name=dir>").argParser(collect).hideHelp())
     .action((_options: object, command: Command) => runNode(command.optsWithGlobals<NodeOptions>()));
@@ -57,19 +59,19 @@ async function runNode(options: NodeOptions): Promise<void> {
   const egressDeny = resolveEgressDeny(options.egressDeny ?? []);
   const secretsKey = await resolveSecretsKey({ file: options.secretsKey });
   const { stopped } = untilStopped();
-  const login = resolveNats(options);
-  const nats = await connectNats({ ...login, name: "narun node", ...logHandlerErrors(log) });
+  const access = resolveNats(options);
+  const nats = await connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
-    const creds = login.credsFile === undefined ? {} : { creds: await readFile(login.credsFile, "utf8") };
     const runner = await startNodeRunner({
       nats,
-      hostNats: { url: login.url ?? nats.url, ...creds },
+      hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
       node,
       version,
       cacheDir: options.cacheDir ?? join(userCacheDir(), "node"),
       labels,
       secretsKey,
       egressDeny,
+      closesReplacedSockets: options.closeReplacedSockets ?? false,
       ...resolveNodeBounds(options),
       ...(options.inspect === undefined
         ? {}

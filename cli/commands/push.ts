@@ -8,6 +8,7 @@ import {
 } from "../../builder/index.ts";
 import { type Mode, shortRevision } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
+import { showWarnings } from "../build-warnings.ts";
 import { addExamples } from "../examples.ts";
 import { forEachFunction } from "../function-folders.ts";
 import { describeUrl, findGatewayUrl, functionUrl } from "../gateway-url.ts";
@@ -48,12 +49,13 @@ async function pushFolder(
   const url = functionUrl(gatewayUrl, routes);
   const shadowedRoutes = await findShadowedBeside(nats, name);
   if (output.isJson) {
-    const warnings = { missingServices, shadowedRoutes };
-    return output.json({ name, revision, url, unchanged, tried, whyUntried, answering, ...warnings });
+    const doubts = { missingServices, shadowedRoutes, warnings: build.warnings };
+    return output.json({ name, revision, url, unchanged, tried, whyUntried, answering, ...doubts });
   }
   const { bold, dim } = output.colours;
   const state = unchanged ? dim("unchanged") : describeLive(output, answering);
   output.line(`${bold(name)}  ${shortRevision(revision)}  ${state}  ${url ?? dim(describeUrl(url, routes))}`);
+  showWarnings(output, build.warnings);
   if (whyUntried !== undefined) {
     output.note(`${describeUntried(whyUntried, mode)}: nothing has tried this revision yet.`);
   }

@@ -109,6 +109,7 @@ test("tells scripts its addresses and what failed in one line, when everything i
         solve: expect.any(String),
       },
     ],
+    warnings: [],
   });
   expect(await (await fetch(`${addresses.http}/hello`)).text()).toBe("hi");
   await stop(up, folder, "SIGTERM");

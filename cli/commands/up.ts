@@ -1,8 +1,9 @@
 import type { Command } from "commander";
-import { type Build, buildFunction, displayPath, findFunctions, pushBuild } from "../../builder/index.ts";
+import { findFunctions } from "../../builder/index.ts";
+import { showWarnings } from "../build-warnings.ts";
 import { addExamples } from "../examples.ts";
-import { findNamesakes } from "../namesakes.ts";
 import type { Output } from "../output.ts";
+import { type PushOutcome, pushAll, startBuilds } from "../push-all.ts";
 import { explainFailure, failureOf } from "../report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
@@ -33,17 +34,19 @@ export function addUpCommand(program: Command): void {
 
 async function runWorld(options: WorldOptions, folders: string[], stopped: Promise<void>): Promise<void> {
   const { output, signal } = options;
-  // Sources are built while the world starts.
-  const building = buildAll(folders);
+  const building = startBuilds(folders);
   const pushed = Promise.withResolvers<void>();
   const world = await startWorld({ ...options, firstPushes: pushed.promise });
   try {
+    const builds = await building;
     const progress = output.progress("pushing the functions");
-    const failures = await pushAll(world, await building, signal).finally(() => {
+    const onPushed = (count: number) =>
+      progress.update(`pushing the functions: ${count} of ${builds.length}`);
+    const outcome = await pushAll(world.nats, builds, { signal, onPushed }).finally(() => {
       progress.end();
       pushed.resolve();
     });
-    if (!signal.aborted) await showWorld(output, world, failures);
+    if (!signal.aborted) await showWorld(output, world, outcome);
     boundYoungGeneration();
     await stopped;
   } finally {
@@ -52,48 +55,10 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
   }
 }
 
-interface Failure {
-  /** The function's name, or its folder where that is not known. */
-  function: string;
-  error: unknown;
-}
-
-async function buildAll(folders: readonly string[]): Promise<(Build | Failure)[]> {
-  const namesakes = await findNamesakes(folders);
-  return Promise.all(
-    folders.map((folder) => {
-      const error = namesakes.get(folder);
-      return error === undefined ? buildFolder(folder) : { function: displayPath(folder), error };
-    }),
-  );
-}
-
-async function buildFolder(folder: string): Promise<Build | Failure> {
-  return buildFunction(folder).catch((error: unknown) => ({ function: displayPath(folder), error }));
-}
-
-/** One function that does not build or start keeps no other from running. */
-async function pushAll(
-  { nats }: World,
-  builds: (Build | Failure)[],
-  signal: AbortSignal,
-): Promise<Failure[]> {
-  const outcomes = await Promise.all(
-    builds.map(async (build): Promise<Failure | undefined> => {
-      if ("error" in build) return build;
-      return pushBuild(nats, build, { signal }).then(
-        () => undefined,
-        (error: unknown) => ({ function: build.config.name, error }),
-      );
-    }),
-  );
-  return outcomes.filter((outcome) => outcome !== undefined);
-}
-
-async function showWorld(output: Output, world: World, failures: Failure[]): Promise<void> {
+async function showWorld(output: Output, world: World, { failures, warnings }: PushOutcome): Promise<void> {
   if (output.isJson) {
     const failed = failures.map(({ function: name, error }) => ({ function: name, ...failureOf(error) }));
-    return output.json({ ...addressesOf(world), failed });
+    return output.json({ ...addressesOf(world), failed, warnings });
   }
   showAddresses(output, world);
   const rows = await listFunctions(world.nats);
@@ -103,6 +68,7 @@ async function showWorld(output: Output, world: World, failures: Failure[]): Pro
   for (const { function: name, error } of failures) {
     output.error(`\n${output.colours.red("failed")}  ${name}: ${explainFailure(error)}`);
   }
+  showWarnings(output, warnings);
   const callable =
     rows.find(({ name, url }) => name === "hello" && url !== null) ?? rows.find(({ url }) => url !== null);
   if (callable !== undefined) output.line(`\nTry it:\n  curl ${callable.url}`);

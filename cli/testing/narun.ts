@@ -72,11 +72,15 @@ export function startNarun(
     },
     shows: (pattern) =>
       Promise.race([
-        eventually(() => {
-          const match = pattern.exec(`${stdout}\n${stderr}`);
-          if (match === null) throw new Error(`${pattern} is not in:\n${stdout}\n${stderr}`);
-          return match;
-        }),
+        // On a machine with much to do a start takes long: it may, as long as the process may live.
+        eventually(
+          () => {
+            const match = pattern.exec(`${stdout}\n${stderr}`);
+            if (match === null) throw new Error(`${pattern} is not in:\n${stdout}\n${stderr}`);
+            return match;
+          },
+          { timeoutMs: limitMs },
+        ),
         ended.then(({ code }) => {
           const match = pattern.exec(`${stdout}\n${stderr}`);
           if (match === null) throw new Error(`it ended with ${code}:\n${stdout}\n${stderr}`);
@@ -104,6 +108,7 @@ export const FREE_PORTS = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", 
 
 /** The test runner's environment without what it, or a person, has set for others. */
 function environment(env: Record<string, string>): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _options, NARUN_NATS_URL: _url, NARUN_LOG_LEVEL: _level, ...rest } = process.env;
+  const isOthers = (name: string) => /^(NODE_OPTIONS|NARUN_LOG_LEVEL|(NARUN_)?NATS_.*)$/.test(name);
+  const rest = Object.fromEntries(Object.entries(process.env).filter(([name]) => !isOthers(name)));
   return { ...rest, NARUN_NATS_SERVER: inject("natsServer"), ...env };
 }

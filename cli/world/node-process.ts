@@ -6,8 +6,10 @@ import { type ChildProcess, fork } from "node:child_process";
 import { extname, join } from "node:path";
 import type { Logger } from "pino";
 import { NarunError } from "../../contracts/index.ts";
+import type { NatsLogin } from "../../nats/index.ts";
 import { createBackoff } from "../../runtime/index.ts";
 import type { InspectOptions } from "../inspect-option.ts";
+import { handOn } from "../nats-login.ts";
 import { sendSignal } from "./send-signal.ts";
 
 export interface NodeProcess {
@@ -22,7 +24,8 @@ export interface NodeProcess {
 
 export interface NodeProcessOptions {
   natsUrl: string;
-  credsFile?: string;
+  /** How it logs in to NATS. */
+  login?: NatsLogin;
   cacheDir: string;
   /** Where the key of secrets is, unless the environment has it. */
   secretsKeyFile?: string;
@@ -117,7 +120,7 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
 
 function forkNode({
   natsUrl,
-  credsFile,
+  login = {},
   cacheDir,
   secretsKeyFile,
   egressDeny = [],
@@ -126,7 +129,7 @@ function forkNode({
   logLevel,
 }: NodeProcessOptions): ChildProcess {
   const main = join(import.meta.dirname, "..", `main${extname(import.meta.filename)}`);
-  const creds = credsFile === undefined ? [] : ["--creds", credsFile];
+  const { args, env } = handOn(login);
   const deny = egressDeny.flatMap((rule) => ["--egress-deny", rule]);
   const folders = [...(inspect?.folders ?? [])].flatMap(([name, folder]) => [
     "--inspect-folder",
@@ -140,7 +143,7 @@ function forkNode({
       "--quiet",
       "--nats",
       natsUrl,
-      ...creds,
+      ...args,
       ...deny,
       ...nodeArguments,
       ...inspected,
@@ -150,7 +153,7 @@ function forkNode({
       "--log-level",
       logLevel,
     ],
-    { detached: true, stdio: ["ignore", "ignore", "pipe", "ipc"] },
+    { detached: true, env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "pipe", "ipc"] },
   );
 }
 

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { createLog } from "../log.ts";
+import { resolveNats } from "../nats-login.ts";
 import {
   addNodeBounds,
   type NodeBoundsFlags,
@@ -15,7 +16,7 @@ import {
   resolveTrustedProxies,
 } from "../option-values.ts";
 import { createOutput, type Output } from "../output.ts";
-import { type CommonOptions, resolveNats } from "../session.ts";
+import type { CommonOptions } from "../session.ts";
 import type { World, WorldOptions } from "./world.ts";
 
 interface WorldFlags extends CommonOptions, NodeBoundsFlags {
@@ -63,14 +64,14 @@ export function addWorldOptions(command: Command): Command {
 
 export function resolveWorld(command: Command, signal: AbortSignal): WorldOptions {
   const flags = command.optsWithGlobals<WorldFlags>();
-  const { url, credsFile } = resolveNats(flags);
+  const { url, login } = resolveNats(flags);
   parseAddress(flags.grpc, "--grpc");
   resolveEgressDeny(flags.egressDeny ?? []);
   resolveNodeBounds(flags);
   return {
     http: parseAddress(flags.http, "--http"),
     metrics: parseAddress(flags.metrics, "--metrics"),
-    ...(url === undefined ? {} : { external: { url, ...(credsFile === undefined ? {} : { credsFile }) } }),
+    ...(url === undefined ? {} : { external: { url, login } }),
     natsPort: parsePort(flags.natsPort, "--nats-port"),
     dataDir: flags.dataDir,
     egressDeny: flags.egressDeny ?? [],

@@ -15,12 +15,13 @@ import {
   findNatsServer,
   lockDataDir,
   type Nats,
+  type NatsLogin,
   type NatsServer,
   type ServerProgress,
   startNatsServer,
 } from "../../nats/index.ts";
 import type { InspectOptions } from "../inspect-option.ts";
-import { logHandlerErrors } from "../log.ts";
+import { logConnection } from "../log.ts";
 import type { Output, Progress } from "../output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE, secretsKeyVariable } from "../secrets-key.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
@@ -30,7 +31,7 @@ export interface WorldOptions {
   http: { host: string; port: number };
   metrics: { host: string; port: number };
   /** A server that runs already; none is started then. */
-  external?: { url: string; credsFile?: string };
+  external?: { url: string; login: NatsLogin };
   natsPort: number;
   dataDir: string;
   /** Rules for the node's deny list, as they were given. */
@@ -108,10 +109,10 @@ async function startInOrder(
   }
   signal.throwIfAborted();
   progress.update("starting gateway and node-runner");
-  const creds = external?.credsFile === undefined ? {} : { credsFile: external.credsFile };
-  const nats = await connectNats({ url, ...creds, name: "narun up", ...logHandlerErrors(log) });
+  const login = external?.login ?? {};
+  const nats = await connectNats({ url, login, name: "narun up", ...logConnection(log) });
   endings.push(() => nats.close());
-  const [node, gateway] = await startParts(options, nats, { natsUrl: url, ...creds });
+  const [node, gateway] = await startParts(options, nats, { natsUrl: url, login });
   endings.push(endWithProcess(() => node.kill()));
   endings.push(() => node.close());
   endings.push(() => gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs: options.lameDuckMs }));
@@ -135,11 +136,11 @@ async function startParts(
     signal,
   }: WorldOptions,
   nats: Nats,
-  login: { natsUrl: string; credsFile?: string },
+  access: { natsUrl: string; login: NatsLogin },
 ): Promise<[NodeProcess, Gateway]> {
   const [node, gateway] = await Promise.allSettled([
     startNodeProcess({
-      ...login,
+      ...access,
       cacheDir: join(dataDir, "cache"),
       ...(secretsKeyVariable() === undefined ? { secretsKeyFile: join(dataDir, SECRETS_KEY_FILE) } : {}),
       egressDeny,

@@ -1,6 +1,9 @@
 /** The types of bindings: what `env` has besides texts. `narun types` writes them into `narun-env.d.ts` for a function. */
 
-/** What a value may be. Plain data (objects, arrays, numbers, booleans, null) is kept as JSON. */
+/** What a value in a store may be. Plain data (objects, arrays, numbers, booleans) is kept as JSON. */
+export type StoredValue = Exclude<BindingValue, null>;
+
+/** What a message may be. Plain data (objects, arrays, numbers, booleans, null) is sent as JSON. */
 export type BindingValue =
   | string
   | ArrayBuffer
@@ -53,9 +56,9 @@ export interface KvBucket {
   /** The value with its revision. */
   entry(key: string): Promise<KvEntry | null>;
   /** Writes; resolves with the revision. A value is at most what one NATS message carries (`max_payload`). */
-  put(key: string, value: BindingValue, options?: KvPutOptions): Promise<number>;
+  put(key: string, value: StoredValue, options?: KvPutOptions): Promise<number>;
   /** Writes a key that is not there. Error: `KvConflictError`. */
-  create(key: string, value: BindingValue, options?: Pick<KvPutOptions, "ttlSeconds">): Promise<number>;
+  create(key: string, value: StoredValue, options?: Pick<KvPutOptions, "ttlSeconds">): Promise<number>;
   /** No error where it is not there. */
   delete(key: string, options?: Pick<KvPutOptions, "ifRevision">): Promise<void>;
   /**
@@ -109,7 +112,7 @@ export interface ObjectBucket {
   /** Appears when all of it is stored. Where a stream breaks, what was there before stays. */
   put(
     name: string,
-    value: BindingValue,
+    value: StoredValue,
     options?: { contentType?: string; metadata?: Readonly<Record<string, string>> },
   ): Promise<ObjectInfo>;
   /** No error where it is not there. */

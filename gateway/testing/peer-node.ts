@@ -14,6 +14,7 @@ import {
 import {
   connectNats,
   createHeaders,
+  Ledger,
   type Message,
   type MicroService,
   type Nats,
@@ -174,16 +175,19 @@ async function startInstance(
     "narun.mode": "isolate",
     "narun.concurrency": String(concurrency),
   } satisfies InstanceMetadata;
+  const ledger = new Ledger(nats);
   const micro: MicroService = registerMicroService(nats, {
     name: service,
     version: "1.0.0",
     metadata,
     endpoints: [
       { name: endpointNames.shared, subject: service, handle },
-      { name: endpointNames.direct, subject: subjects.instanceRequests(id), handle },
+      { name: endpointNames.direct, subject: subjects.instanceRequests(id), handle: ledger.guard(handle) },
     ],
   });
-  const control = nats.subscribe(subjects.streamControlAll(id), () => undefined);
+  const control = nats.subscribe(subjects.streamControlAll(id), (message) => {
+    if (message.subject === subjects.inquiries(id)) ledger.answer(message);
+  });
   await nats.flush();
   announce(nats, { ...facts, state: "ready", concurrency, phases: { evaluate: 1 }, at: Date.now() });
   await nats.flush();

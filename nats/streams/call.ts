@@ -4,7 +4,7 @@
  * I1  It settles once: with the reply, with the head of a streamed one, or with a code of the catalogue.
  * I2  A stream ends with its call: when it is cancelled, the gateway falls silent, or NATS was away.
  */
-import { type ErrorCode, headerNames, subjects } from "../../contracts/index.ts";
+import { type ErrorCode, headerNames, type NarunError, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { type Headers, headerValue } from "../headers.ts";
 import type { Message } from "../message.ts";
@@ -36,7 +36,8 @@ export type ServiceReply =
   | { kind: "whole"; message: Message }
   /** The message is the head. Whoever does not read the body to its end calls `cancel`. */
   | { kind: "stream"; message: Message; body: ResponseBody; cancel(): void }
-  | { kind: "failed"; code: ErrorCode };
+  /** `detail`: for operators, not for callers. */
+  | { kind: "failed"; code: ErrorCode; detail?: string };
 
 const NO_RESPONDERS = 503;
 
@@ -60,6 +61,8 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     resolve(reply);
   };
   const fail = (code: ErrorCode) => settle({ kind: "failed", code });
+  const onRefused = ({ code, fields: { detail = "" } }: NarunError) =>
+    settle({ kind: "failed", code, detail });
   const end = () => {
     pending.release();
     asking.close();
@@ -72,6 +75,7 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
   };
   const onAbort = () => cancel("CLIENT_GONE");
   const onReply = (message: Message) => {
+    if (!message.isReadable) return fail("BAD_REPLY");
     const frame = frameOf(message);
     if (frame !== undefined) return asking.receive(frame, message);
     if (isNobody(message)) return onNobody();
@@ -83,9 +87,14 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     pending.release();
     if (rest !== undefined) return fail("NO_CONSUMER");
     headers.delete(headerNames.stream);
-    pending = nats.send(service, first, headers, (message) =>
-      isNobody(message) ? fail("NO_CONSUMER") : settle({ kind: "whole", message }),
-    );
+    headers.set(headerNames.world, [nats.world.id]);
+    const onWhole = (message: Message) => {
+      if (!message.isReadable) return fail("BAD_REPLY");
+      return isNobody(message) || isRefusal(message)
+        ? fail("NO_CONSUMER")
+        : settle({ kind: "whole", message });
+    };
+    pending = nats.send(service, first, headers, onWhole, onRefused);
   };
   const timer = setTimeout(() => cancel("DEADLINE_EXCEEDED"), timeoutMs);
   // The gateway follows a streamed body, and gives the call up for the same reason.
@@ -93,8 +102,13 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     if (state === "connected" && rest !== undefined) cancel("STREAM_BROKEN");
   });
   signal.addEventListener("abort", onAbort, { once: true });
-  let pending = nats.send(subjects.invoke(service), first, headers, onReply);
+  let pending = nats.send(subjects.invoke(service), first, headers, onReply, onRefused);
   return promise;
+}
+
+/** Whoever it reached has not begun it: it drains, or is of another world. */
+function isRefusal({ headers }: Message): boolean {
+  return headerValue(headers, headerNames.error) === ("INSTANCE_DRAINING" satisfies ErrorCode);
 }
 
 function isNobody({ status, data }: Message): boolean {

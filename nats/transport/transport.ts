@@ -3,7 +3,8 @@
  * It writes only by the lane of its socket (lane.ts), as narun's own messages do.
  */
 import { createConnection, type Socket } from "node:net";
-import type { NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
+import type { TLSSocket } from "node:tls";
+import type { NatsConnection, NodeConnectionOptions, TlsOptions } from "@nats-io/transport-node";
 import {
   type ConnectionOptions,
   extractProtocolMessage,
@@ -20,6 +21,10 @@ import { FrameSplitter } from "./splitter.ts";
 /** Options of the library, and who takes the connection's data frames: the library hands them on to each transport. */
 interface Options extends NodeConnectionOptions {
   frames: DataFrames;
+  /** Asked at each connect, as certificates are renewed; undefined where the server decides about TLS. */
+  readTls(): TlsOptions | undefined;
+  /** Told why a socket broke: the library says only that no connection came about in time. */
+  onSocketError(error: Error): void;
 }
 
 interface Address {
@@ -36,6 +41,7 @@ export function connect(options: Options): Promise<NatsConnection> {
 class FrameTransport extends NodeTransport {
   #address: Address | undefined;
   #frames: DataFrames | undefined;
+  #onSocketError: (error: Error) => void = () => undefined;
   /** The connection that reads into `#buffers`: plain TCP. The library sees to one with TLS. */
   #own: Socket | undefined;
   readonly #splitter = new FrameSplitter({
@@ -75,8 +81,11 @@ class FrameTransport extends NodeTransport {
     options: NodeConnectionOptions,
   ): Promise<void> {
     this.#address = address;
-    this.#frames = (options as Options).frames;
-    await super.connect(address, options);
+    const { frames, readTls, onSocketError } = options as Options;
+    this.#onSocketError = onSocketError;
+    this.#frames = frames;
+    const tls = readTls();
+    await super.connect(address, tls === undefined ? options : { ...options, tls });
   }
 
   override async dial({ hostname, port }: Address): Promise<Socket> {
@@ -119,9 +128,19 @@ class FrameTransport extends NodeTransport {
     return super.peekInfo();
   }
 
+  override startTLS(): Promise<TLSSocket> {
+    // The name that the certificate has to be for: Node takes `localhost` for an address of numbers otherwise.
+    this.options = {
+      ...this.options,
+      tls: { ...this.options.tls, host: this.#address?.hostname } as TlsOptions,
+    };
+    return super.startTLS();
+  }
+
   override setupHandlers(): void {
     this.#onPass = () => this.signal.resolve();
     super.setupHandlers();
+    this.socket.on("error", this.#onSocketError);
     if (this.socket === this.#own) return;
     this.socket.removeAllListeners("data");
     this.socket.on("data", (read: Buffer) => this.#splitter.feed(read, OWNED));

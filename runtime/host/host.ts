@@ -15,6 +15,13 @@ export type StartOutcome =
   | { ok: true; phases: Record<string, number> }
   | { ok: false; code: string; message: string; stack?: string };
 
+export interface DrainOrder {
+  reason: GoneReason;
+  graceMs: number;
+  /** WebSockets are closed at once, so that their clients connect to another instance. */
+  closesSockets: boolean;
+}
+
 export interface TrialOrder {
   config: FunctionConfig;
   secrets: Record<string, string>;
@@ -58,7 +65,7 @@ export interface Host {
   /** Evaluates a bundle once, in a throwaway sandbox. */
   trial(order: TrialOrder): Promise<TrialOutcome>;
   /** Takes nothing new, finishes what was taken within the grace, ends; `onGone` tells when. */
-  drain(instance: string, reason: GoneReason, graceMs: number): void;
+  drain(instance: string, order: DrainOrder): void;
   /** Sends a message of a debugger to V8's inspector of an instance. */
   inspect(instance: string, message: string): void;
   /** Ends the sandbox; instances that still run are drained first. */

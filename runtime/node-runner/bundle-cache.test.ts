@@ -84,4 +84,17 @@ describe("a node's bundles", () => {
     await cache.get(files[2]?.sha256 ?? "");
     expect((await readdir(folder)).sort()).toEqual([files[1]?.sha256, files[2]?.sha256].sort());
   });
+
+  it("are not all looked at for each that comes, yet what others put beside them is seen in time", async () => {
+    const files = await Promise.all(["d", "e", "f"].map((letter) => stored(letter.repeat(100))));
+    const [first, second, third] = files.map(({ sha256 }) => sha256);
+    const cache = await openBundleCache({ folder, store, maxDiskBytes: 2_400 });
+    await cache.get(first ?? "");
+    await writeFile(join(folder, "another"), "x".repeat(2_400));
+    await utimes(join(folder, "another"), 1, 1);
+    await cache.get(second ?? "");
+    expect((await readdir(folder)).sort()).toEqual(["another", first, second].sort());
+    await cache.get(third ?? "");
+    expect((await readdir(folder)).sort()).toEqual([first, second, third].sort());
+  });
 });

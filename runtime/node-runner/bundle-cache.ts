@@ -29,6 +29,7 @@ export async function openBundleCache(options: BundleCacheOptions): Promise<Bund
   const { folder, store, maxDiskBytes = 512 * MIB, maxMemoryBytes = 64 * MIB } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const memory = createMemory(maxMemoryBytes);
+  const disk = createDiskBound(folder, maxDiskBytes);
   const fetching = new Map<string, Promise<Uint8Array>>();
 
   const fromDisk = async (sha256: string): Promise<Uint8Array | undefined> => {
@@ -55,7 +56,7 @@ export async function openBundleCache(options: BundleCacheOptions): Promise<Bund
     const temporary = join(folder, `${sha256}.${process.pid}`);
     await writeFile(temporary, bytes, { mode: 0o600 });
     await rename(temporary, join(folder, sha256));
-    await evict(folder, maxDiskBytes);
+    await disk.note(bytes.byteLength);
   };
 
   const download = async (sha256: string): Promise<Uint8Array> => {
@@ -101,7 +102,24 @@ function createMemory(maxBytes: number) {
   };
 }
 
-async function evict(folder: string, maxBytes: number): Promise<void> {
+/** Upper bound of what is written before the folder is read again, as a part of its bound: another runner may write to it too. */
+const UNSEEN_PART = 1 / 16;
+
+/** Keeps a folder under its bound. Each reading costs as much as the folder has files, so that one serves many of them. */
+function createDiskBound(folder: string, maxBytes: number) {
+  let room = 0;
+  return {
+    async note(bytes: number): Promise<void> {
+      room -= bytes;
+      if (room >= 0) return;
+      const total = await evict(folder, maxBytes);
+      room = Math.min(maxBytes - total, maxBytes * UNSEEN_PART);
+    },
+  };
+}
+
+/** Deletes the files that were used longest ago until the folder is under its bound; returns the bytes that are left. */
+async function evict(folder: string, maxBytes: number): Promise<number> {
   const names = await readdir(folder);
   const files = await Promise.all(
     names.map(async (name) => {
@@ -112,8 +130,9 @@ async function evict(folder: string, maxBytes: number): Promise<void> {
   );
   let total = files.reduce((sum, { size }) => sum + size, 0);
   for (const { path, size } of files.sort((a, b) => a.usedAt - b.usedAt)) {
-    if (total <= maxBytes) return;
+    if (total <= maxBytes) break;
     await rm(path, { force: true });
     total -= size;
   }
+  return total;
 }

@@ -1,8 +1,10 @@
+import type { LoginTexts } from "../../nats/index.ts";
+
 /** How a host process logs in to NATS. */
 export interface HostLogin {
   url: string;
-  /** The text of a credentials file. */
-  creds?: string;
+  /** Asked for the login whenever a process may connect. */
+  login?: () => LoginTexts;
 }
 
 /** Who asks. */

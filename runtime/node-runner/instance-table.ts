@@ -60,6 +60,7 @@ export interface InstanceTable {
 export interface InstanceTableOptions {
   node: string;
   graceMs: number;
+  closesReplacedSockets: boolean;
   /** What the operator allows at most. */
   ceiling: Ceiling;
   hosts(): Hosts;
@@ -183,7 +184,8 @@ export function createInstanceTable(options: InstanceTableOptions): InstanceTabl
       if (instance?.phase !== "ready") return;
       instance.phase = "draining";
       publisher.status(instance.function, id, "stopping");
-      hosts().find(instance.group)?.drain(id, reason, graceMs);
+      const closesSockets = reason === "replaced" && options.closesReplacedSockets;
+      hosts().find(instance.group)?.drain(id, { reason, graceMs, closesSockets });
       // A debugger has to leave now: what stands at its breakpoint could not finish.
       onChange(instance.function);
     },

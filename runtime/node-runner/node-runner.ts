@@ -31,9 +31,10 @@ import { openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
 import { followDesiredState } from "./desired-state.ts";
 import { createFunctionSecrets } from "./function-secrets.ts";
-import { hostLogin } from "./host-login.ts";
+import { type HostLogin, hostLogin } from "./host-login.ts";
 import { createHosts } from "./hosts.ts";
 import { createInstanceTable, type InstanceTable } from "./instance-table.ts";
+import { keepPurgingLeftovers } from "./leftovers.ts";
 import { claimName, type Presence, startPresence } from "./presence.ts";
 import { createReconciler, type Reconciler } from "./reconcile.ts";
 import { createRevisions } from "./revisions.ts";
@@ -45,7 +46,7 @@ export interface NodeRunnerOptions {
   /** The runner's own connection; who made it closes it. */
   nats: Nats;
   /** How the hosts connect. */
-  hostNats: { url: string; creds?: string };
+  hostNats: HostLogin;
   /** Single subject token, unique in the system. */
   node: string;
   /** narun's version, shown in `narun nodes`. */
@@ -67,6 +68,11 @@ export interface NodeRunnerOptions {
   hostMemoryMb?: number;
   /** How long a draining instance may finish what it took. Default 30 s, the default of `limits.timeoutMs`. */
   drainGraceMs?: number;
+  /**
+   * Whether an instance that is replaced closes its WebSockets at once, as their clients would go on with old code. Default:
+   * they have as long as everything else.
+   */
+  closesReplacedSockets?: boolean;
   /** Where debuggers may attach, and the functions' folders by their names, in which they look for sources. Default: nowhere. */
   inspect?: { host: string; port: number; folders: ReadonlyMap<string, string> };
   log: Logger;
@@ -116,6 +122,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       group,
       backoff,
       nats: hostLogin(options.hostNats, { group }),
+      worldId: nats.world.id,
       sandbox,
       maxMemoryMb: options.hostMemoryMb ?? DEFAULT_HOST_MEMORY_MB,
       snapshot,
@@ -145,6 +152,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   const instances: InstanceTable = createInstanceTable({
     node,
     graceMs,
+    closesReplacedSockets: options.closesReplacedSockets ?? false,
     ceiling,
     hosts: () => hosts,
     groupOf: suspects.groupOf,
@@ -209,10 +217,11 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       ceiling,
     }),
   ];
-  await nats.flush();
+  await nats.confirm();
   const presence = await beating;
   parts.presence = presence;
   reconciler.touchAll();
+  void keepPurgingLeftovers({ nats, desired, log, signal: ending.signal });
   log.info({ node }, "node-runner ready");
 
   return {

@@ -100,17 +100,33 @@ export class Context {
 
   /** Aborted when nobody waits for the answer any more, or the instance is about to end. */
   get signal(): AbortSignal {
-    return this.#serving.contextSignal;
+    return Context.#servingOf(this, "signal").contextSignal;
   }
 
   /** Header fields that are sent after a streamed body (RFC 9110, section 6.5); they may be set until it ends. */
   get trailers(): Headers {
-    return this.#serving.trailers;
+    return Context.#servingOf(this, "trailers").trailers;
   }
 
-  /** Keeps the instance until the promise settles, for `limits.waitUntilMs` after the answer at most. */
-  waitUntil(work: unknown): void {
-    this.#serving.waitUntil(work);
+  /**
+   * Keeps the instance until the promise settles, for `limits.waitUntilMs` after the answer at most. It is made when it
+   * is asked for, and knows its request: `const { waitUntil } = ctx` works.
+   */
+  get waitUntil(): (work: unknown) => void {
+    const serving = Context.#servingOf(this, "waitUntil");
+    return (work) => serving.waitUntil(work);
+  }
+
+  /** Tracers put one of their own in its place. */
+  set waitUntil(value: unknown) {
+    Object.defineProperty(this, "waitUntil", { value, writable: true, enumerable: true, configurable: true });
+  }
+
+  static #servingOf(context: Context, member: string): Serving {
+    if (#serving in context) return context.#serving;
+    throw new TypeError(
+      `Illegal invocation: ctx.${member} was asked of a copy or a proxy of ctx: take it from the ctx that the handler is given`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 /** The Encoding standard's transform streams. */
 import { bytesOf, type DecoderOptions, encodeUtf8, TextDecoder } from "./encoding.ts";
+import { showFields } from "./inspection.ts";
 import { type ReadableStream, TransformStream, type WritableStream } from "./streams.ts";
 import { asInterface, toDOMString } from "./webidl.ts";
 
@@ -81,6 +82,18 @@ export class TextEncoderStream {
 
 asInterface("TextDecoderStream", TextDecoderStream);
 asInterface("TextEncoderStream", TextEncoderStream);
+showFields(TextDecoderStream, "TextDecoderStream", ({ encoding, fatal, ignoreBOM, readable, writable }) => ({
+  encoding,
+  fatal,
+  ignoreBOM,
+  readable,
+  writable,
+}));
+showFields(TextEncoderStream, "TextEncoderStream", ({ encoding, readable, writable }) => ({
+  encoding,
+  readable,
+  writable,
+}));
 
 function isLeadSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdbff;

@@ -9,6 +9,7 @@
 import "./snapshot-gaps.ts";
 import { utf8fromStringLoose, utf8toStringLoose } from "@exodus/bytes/utf8.js";
 import { createDecode, type Decode, encodeInto, encodingOf } from "./encoding-decoders.ts";
+import { showFields } from "./inspection.ts";
 import { createUtf8Decode, withoutBom } from "./utf8.ts";
 import { asInterface, requireArguments, toDictionary, toDOMString } from "./webidl.ts";
 
@@ -85,6 +86,8 @@ export class TextEncoder {
 
 asInterface("TextDecoder", TextDecoder);
 asInterface("TextEncoder", TextEncoder);
+showFields(TextDecoder, "TextDecoder", ({ encoding, fatal, ignoreBOM }) => ({ encoding, fatal, ignoreBOM }));
+showFields(TextEncoder, "TextEncoder", ({ encoding }) => ({ encoding }));
 
 /** UTF-8 to text, malformed bytes as U+FFFD, a leading byte-order mark dropped (Encoding, "UTF-8 decode"). */
 export function decodeUtf8(bytes: Uint8Array): string {

@@ -21,6 +21,7 @@ import { Blob } from "./file/blob.ts";
 import { File } from "./file/file.ts";
 import { FormData } from "./file/form-data.ts";
 import { finalizationInterfaces } from "./finalization.ts";
+import { RememberingProxy } from "./proxies.ts";
 import { streamInterfaces } from "./streams.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import "./transferable-streams.ts";
@@ -41,6 +42,7 @@ const interfaces = {
   File,
   FormData,
   Headers,
+  Proxy: RememberingProxy,
   Request,
   Response,
   TextDecoder,
@@ -74,7 +76,7 @@ export function installGlobals(): void {
   makeGlobalEventTarget();
   for (const [name, value] of Object.entries(interfaces)) {
     define(name, value, false);
-    if (typeof value === "function") refuseCloning(value.prototype);
+    if (typeof value === "function" && value.prototype !== undefined) refuseCloning(value.prototype);
   }
   for (const [name, value] of Object.entries({ ...operations, ...attributes })) define(name, value, true);
 }

@@ -12,6 +12,7 @@
  *     seen by the host, which looks at the whole process (process/watchdog.ts there).
  */
 import { getterOf } from "./buffer-source.ts";
+import { NativeProxy } from "./proxies.ts";
 import { exportedMemories, firstPages } from "./wasm-memories.ts";
 
 type Constructor = new (...values: never[]) => object;
@@ -67,7 +68,7 @@ function wrapConstructor(
   // Without a prototype nobody can add a trap to it.
   const handler: ProxyHandler<Constructor> = Object.create(null);
   handler.construct = (_native, values, target) => make(values, target as Constructor);
-  const wrapped = new Proxy(native, handler);
+  const wrapped = new NativeProxy(native, handler);
   replace(native.prototype, "constructor", wrapped);
   return wrapped;
 }

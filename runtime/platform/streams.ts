@@ -17,6 +17,7 @@ import {
   WritableStreamDefaultController,
   WritableStreamDefaultWriter,
 } from "web-streams-polyfill";
+import { showFields } from "./inspection.ts";
 
 /** Typed as the platform's own. */
 export const ReadableStream = PolyfillReadableStream as unknown as typeof globalThis.ReadableStream;
@@ -91,3 +92,56 @@ export function takeOver(stream: ReadableStream): void {
   Reflect.apply(getReader, stream, []);
   (stream as unknown as { _disturbed: boolean })._disturbed = true;
 }
+
+type Internals = Record<
+  | "_state"
+  | "_backpressure"
+  | "_ownerReadableStream"
+  | "_ownerWritableStream"
+  | "_closedPromise"
+  | "_readyPromise",
+  unknown
+> & { _readRequests: { length: number }; _readIntoRequests: { length: number } };
+
+const internalsOf = (value: object): Internals => value as unknown as Internals;
+
+showFields(PolyfillReadableStream, "ReadableStream", (stream) => ({
+  locked: stream.locked,
+  state: internalsOf(stream)._state,
+  supportsBYOB: isByteStream(stream as unknown as ReadableStream),
+}));
+showFields(PolyfillWritableStream, "WritableStream", (stream) => ({
+  locked: stream.locked,
+  state: internalsOf(stream)._state,
+}));
+showFields(PolyfillTransformStream, "TransformStream", (stream) => ({
+  readable: stream.readable,
+  writable: stream.writable,
+  backpressure: internalsOf(stream)._backpressure,
+}));
+showFields(ReadableStreamDefaultReader, "ReadableStreamDefaultReader", (reader) => ({
+  stream: internalsOf(reader)._ownerReadableStream,
+  readRequests: internalsOf(reader)._readRequests.length,
+  close: internalsOf(reader)._closedPromise,
+}));
+showFields(ReadableStreamBYOBReader, "ReadableStreamBYOBReader", (reader) => ({
+  stream: internalsOf(reader)._ownerReadableStream,
+  readIntoRequests: internalsOf(reader)._readIntoRequests.length,
+  close: internalsOf(reader)._closedPromise,
+}));
+showFields(WritableStreamDefaultWriter, "WritableStreamDefaultWriter", (writer) => ({
+  stream: internalsOf(writer)._ownerWritableStream,
+  close: internalsOf(writer)._closedPromise,
+  ready: internalsOf(writer)._readyPromise,
+  desiredSize: writer.desiredSize,
+}));
+for (const [name, Controller] of Object.entries({
+  ReadableByteStreamController,
+  ReadableStreamDefaultController,
+  TransformStreamDefaultController,
+  WritableStreamDefaultController,
+}))
+  showFields<object>(Controller, name, () => ({}));
+for (const [name, Strategy] of Object.entries({ ByteLengthQueuingStrategy, CountQueuingStrategy }))
+  showFields<{ highWaterMark: number }>(Strategy, name, ({ highWaterMark }) => ({ highWaterMark }));
+showFields(ReadableStreamBYOBRequest, "ReadableStreamBYOBRequest", ({ view }) => ({ view }));

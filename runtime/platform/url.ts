@@ -4,6 +4,7 @@
  */
 import type * as library from "whatwg-url";
 import wrapper from "whatwg-url/webidl2js-wrapper.js";
+import { showAs, showFields } from "./inspection.ts";
 
 export type { URLRecord } from "whatwg-url";
 export {
@@ -25,3 +26,37 @@ wrapper.URLSearchParams.install(scope, ["Window"]);
 export const { URL, URLSearchParams } = scope;
 export type URL = library.URL;
 export type URLSearchParams = library.URLSearchParams;
+
+const byClass = { isNamedByClass: true };
+showFields(
+  URL,
+  "URL",
+  (url) => ({
+    href: url.href,
+    origin: url.origin,
+    protocol: url.protocol,
+    username: url.username,
+    password: url.password,
+    host: url.host,
+    hostname: url.hostname,
+    port: url.port,
+    pathname: url.pathname,
+    search: url.search,
+    searchParams: url.searchParams,
+    hash: url.hash,
+  }),
+  byClass,
+);
+showAs(
+  URLSearchParams,
+  "URLSearchParams",
+  (params, options, inspect) => {
+    const pairs = [...params].map(
+      ([name, value]) => `${inspect(name, options)} => ${inspect(value, options)}`,
+    );
+    const line = pairs.join(", ");
+    if (line === "") return "{}";
+    return line.length > options.breakLength ? `{\n  ${pairs.join(",\n  ")} }` : `{ ${line} }`;
+  },
+  byClass,
+);

@@ -19,18 +19,24 @@ export async function play(url: string, script: Script): Promise<void> {
     try {
       const { answers, rest } = readAnswers(client.text, methods);
       compare(answers, script.expected);
-      if (isEnded && (script.ending === "waits" || answers.length < script.expected.length || rest !== ""))
+      if (isEnded && (ending === "waits" || answers.length < script.expected.length || rest !== ""))
         throw new Error(`the connection ended early, with ${JSON.stringify(rest)}`);
       const isAnswered = answers.length === script.expected.length;
-      if (isAnswered && (isEnded || script.ending === "waits")) isOver.resolve();
+      if (isAnswered && (isEnded || ending === "waits")) isOver.resolve();
     } catch (error) {
       isOver.reject(error);
     }
   };
+  const { ending } = script;
+  const isLeaving = ending === "leaves" || ending === "resets";
   socket.on("data", () => look(false));
   client.ended.then(() => look(true), isOver.reject);
   try {
-    await Promise.all([write(socket, script.pieces), isOver.promise, look(false)]);
+    const written = write(socket, script);
+    // What has come until then is right, or `isOver` has rejected.
+    if (isLeaving) await Promise.race([written, isOver.promise]);
+    else await Promise.all([written, isOver.promise, look(false)]);
+    if (ending === "resets") socket.resetAndDestroy();
   } catch (error) {
     const came = JSON.stringify(client.text.slice(-1_000));
     throw new Error(`${error instanceof Error ? error.message : error}; so far came ${came}`, {
@@ -42,13 +48,14 @@ export async function play(url: string, script: Script): Promise<void> {
 }
 
 /** Each piece in a write of its own, with a turn of the loop between: the gateway reads most of them apart. */
-async function write(socket: Socket, pieces: readonly Buffer[]): Promise<void> {
+async function write(socket: Socket, { pieces, isHalfClosed }: Script): Promise<void> {
   socket.setNoDelay();
   for (const piece of pieces) {
     if (socket.destroyed) return;
     if (!socket.write(piece)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
     await turn();
   }
+  if (isHalfClosed) socket.end();
 }
 
 function compare(answers: readonly Answer[], expected: readonly Expected[]): void {

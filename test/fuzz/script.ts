@@ -20,18 +20,25 @@ export interface Script {
   /** The bytes, in the pieces in which they are written. */
   pieces: Buffer[];
   expected: Expected[];
-  /** What follows the last answer: the gateway closes the connection, or it waits for more. */
-  ending: "closes" | "waits";
+  /**
+   * What follows the last answer: the gateway closes the connection, or it waits for more. A client that leaves, or resets its
+   * connection, does so as soon as it has written its pieces, and may not see all answers.
+   */
+  ending: Ending | "leaves" | "resets";
+  /** Whether the client closes its direction behind its pieces, and waits for what must come. */
+  isHalfClosed: boolean;
   /** Tells the same of what was written. */
   names: string[];
 }
+
+type Ending = "closes" | "waits";
 
 /** One request, or what is written instead of one. */
 interface Part {
   name: string;
   bytes: string;
   answer?: Expected;
-  ending?: Script["ending"];
+  ending?: Ending;
 }
 
 type Make = (random: Random, id: string) => Part;
@@ -47,17 +54,27 @@ export function createScript(random: Random, id: number): Script {
   // What comes behind the last is not looked at.
   const rest = last?.ending === "closes" && random.between(0, 2) === 0 ? get("/fn?behind") : "";
   const bytes = Buffer.from(parts.map((part) => part.bytes).join("") + rest, "latin1");
+  const pieces = cut(random, bytes);
+  const isLeaving = random.between(0, 9) === 0;
+  const isHalfClosed = !isLeaving && last?.ending !== "waits" && random.between(0, 4) === 0;
+  const usual = isHalfClosed ? "closes" : (last?.ending ?? "waits");
+  const ending = isLeaving ? random.pick<"leaves" | "resets">(["leaves", "resets"]) : usual;
   return {
-    pieces: cut(random, bytes),
+    pieces: isLeaving ? pieces.slice(0, random.between(0, pieces.length)) : pieces,
     expected: parts.flatMap(({ answer }) => (answer === undefined ? [] : [answer])),
-    ending: last?.ending ?? "waits",
-    names: parts.map(({ name }) => name),
+    ending,
+    isHalfClosed,
+    names: [...parts.map(({ name }) => name), isHalfClosed ? "half-closed" : ending],
   };
 }
 
+/** How many pieces there are at most, or about: tens of thousands of single bytes take seconds. */
+const MAX_PIECES = 1_000;
+
 /** Mostly few pieces; now and then single bytes. */
 function cut(random: Random, bytes: Buffer): Buffer[] {
-  const longest = random.pick([bytes.length, bytes.length, 2_000, 200, 20, 1]);
+  const wanted = random.pick([bytes.length, bytes.length, 2_000, 200, 20, 1]);
+  const longest = Math.max(wanted, Math.ceil((2 * bytes.length) / MAX_PIECES));
   const pieces: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
     const size = random.between(1, Math.max(1, Math.min(longest, bytes.length - at)));
@@ -103,12 +120,12 @@ const ORDINARY: readonly [Make, ...Make[]] = [
     answer: { method: "HEAD", statuses: [200] },
   }),
   (random, id) => {
-    const length = random.between(0, random.pick([10, 20_000]));
+    const length = random.between(0, random.pick([10, 20_000, 100_000]));
     const bytes = `POST /whole?${id} HTTP/1.1\r\n${HOST}Content-Length: ${length}\r\n\r\n${"b".repeat(length)}`;
     return { name: `POST of ${length}`, bytes, answer: served(id, length, "POST") };
   },
   (random, id) => {
-    const length = random.between(0, random.pick([10, 20_000]));
+    const length = random.between(0, random.pick([10, 20_000, 100_000]));
     const bytes = `POST /whole?${id} HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${chunked(random, length)}`;
     return { name: `chunked POST of ${length}`, bytes, answer: served(id, length, "POST") };
   },
@@ -160,8 +177,8 @@ const LAST: readonly [Make, ...Make[]] = [
     answer: served(id),
     ending: "closes",
   }),
-  // Behind an answer that is due it is an ordinary request, which a function cannot switch.
-  () => ({ name: "WebSocket", bytes: get("/socket", WEBSOCKET), answer: refused(101, 502), ending: "waits" }),
+  // Behind an answer that is due it is an ordinary request, for which the function has another answer.
+  () => ({ name: "WebSocket", bytes: get("/socket", WEBSOCKET), answer: refused(101, 426), ending: "waits" }),
   closing("garbage", "garbage\r\n\r\n", refused(400)),
   closing("bytes of TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", refused(400)),
   closing("a method that is none", "FOO / HTTP/1.1\r\nHost: test\r\n\r\n", refused(400)),

@@ -12,6 +12,7 @@ import { type Gateway, type GatewayOptions, startGateway } from "../../gateway/i
 import { connectNats, type Nats, readLogs } from "../../nats/index.ts";
 import { type Events, recordEvents } from "./events.ts";
 import { buildSource, type Source } from "./function-source.ts";
+import { type Link, startLink } from "./link.ts";
 import { startTestNats, type TestNats } from "./nats.ts";
 import { startTestNode, type TestNode } from "./node-process.ts";
 
@@ -20,6 +21,10 @@ export interface WorldOptions {
   nodes?: number;
   /** Also a node-runner that is started again when it dies, as `narun up` has it. */
   supervised?: boolean;
+  /** The address of a server that runs already. Default: the world has one of its own. */
+  natsUrl?: string;
+  /** Nodes and gateways reach NATS by a link that the test can break. */
+  isLinked?: boolean;
   /** For the first gateway: bounds of the hold, static routes. */
   gateway?: Partial<Pick<GatewayOptions, "hold" | "config" | "defaultTimeoutMs">>;
   /** What the nodes deny functions. */
@@ -45,6 +50,8 @@ export interface Answer {
 
 export interface World extends Events, AsyncDisposable {
   readonly nats: TestNats;
+  /** Throws where the world is not linked. */
+  readonly link: Link;
   /** The test's own connection. */
   readonly connection: Nats;
   readonly gateway: Gateway;
@@ -80,13 +87,15 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 async function startParts(options: WorldOptions, closers: AsyncDisposableStack): Promise<World> {
   const { nodes: nodeCount = 1, cacheDir = inject("nodeCache"), egressDeny = [] } = options;
   const { nodeArguments = [] } = options;
-  const nats = closers.use(await startTestNats());
-  const connect = async (name: string) => {
-    const connection = await connectNats({ url: nats.url, name });
+  const nats = options.natsUrl === undefined ? closers.use(await startTestNats()) : others(options.natsUrl);
+  const link = options.isLinked === true ? closers.use(await startLink(nats.port)) : undefined;
+  const { url: natsUrl } = link ?? nats;
+  const connect = async (name: string, url = natsUrl) => {
+    const connection = await connectNats({ url, name });
     closers.defer(() => connection.close());
     return connection;
   };
-  const connection = await connect("test");
+  const connection = await connect("test", nats.url);
   const events = recordEvents(connection);
   await connection.flush();
   closers.defer(() => events.processesEnded());
@@ -97,7 +106,7 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
     const node = await startTestNode({
       secretsKey: options.secretsKey,
       name,
-      natsUrl: nats.url,
+      natsUrl,
       cacheDir,
       egressDeny,
       nodeArguments,
@@ -110,7 +119,7 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
   closers.defer(async () => void (await Promise.all(nodes.map((node) => node.drain()))));
   const log = pino({ level: process.env.NARUN_TEST_LOG ?? "silent" });
   const startSupervised = async () => {
-    const supervised = await startNodeProcess({ natsUrl: nats.url, cacheDir, logLevel: "error", log });
+    const supervised = await startNodeProcess({ natsUrl, cacheDir, logLevel: "error", log });
     closers.defer(() => supervised.close());
     return supervised;
   };
@@ -136,6 +145,10 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
   return {
     ...events,
     nats,
+    get link() {
+      if (link === undefined) throw new Error("the world is not linked");
+      return link;
+    },
     connection,
     gateway,
     nodes,
@@ -150,6 +163,24 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
     ps: async (name) =>
       (await findRunningInstances(connection)).filter((one) => name === undefined || one.function === name),
     [Symbol.asyncDispose]: () => closers.disposeAsync(),
+  };
+}
+
+/** A server that the test has started: it looks after it. */
+function others(url: string): TestNats {
+  const refuse = () => {
+    throw new Error("the nats-server is not this world's");
+  };
+  const close = async () => undefined;
+  return {
+    url,
+    port: Number(new URL(url).port),
+    get pid() {
+      return refuse();
+    },
+    kill9: refuse,
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

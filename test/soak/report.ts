@@ -1,5 +1,5 @@
 import { type Exchange, FAULT_REACH_MS, type Fault, type Verdict } from "./ledger.ts";
-import type { Holdings, Role } from "./processes.ts";
+import type { Holdings } from "./processes.ts";
 
 const MIB = 1_024 * 1_024;
 /** How much more a process may hold at the end. */
@@ -45,14 +45,18 @@ export function printVerdict(verdict: Verdict): boolean {
   return [wrong, hung, avoidable, twice].every(({ length }) => length === 0);
 }
 
-/** Prints what each role held before and after; returns whether all of them are back. */
-export function printHoldings(before: Record<Role, Holdings>, after: Record<Role, Holdings>): boolean {
-  const roles = Object.keys(before) as Role[];
+/** Prints what each role held before and after; returns whether all of them are back, but for `growth`. */
+export function printHoldings<R extends string>(
+  before: Record<R, Holdings>,
+  after: Record<R, Holdings>,
+  growth = GROWTH,
+): boolean {
+  const roles = Object.keys(before) as R[];
   return roles
     .map((role) => {
       const isBack =
-        after[role].memoryBytes <= before[role].memoryBytes * GROWTH &&
-        after[role].descriptors <= before[role].descriptors * GROWTH + SPARE_DESCRIPTORS;
+        after[role].memoryBytes <= before[role].memoryBytes * growth &&
+        after[role].descriptors <= before[role].descriptors * growth + SPARE_DESCRIPTORS;
       const memory = [before, after]
         .map((holdings) => (holdings[role].memoryBytes / MIB).toFixed(1))
         .join(" → ");

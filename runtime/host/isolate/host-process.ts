@@ -6,15 +6,17 @@
  */
 import type { Logger } from "pino";
 import { type ErrorCode, messageOf } from "../../../contracts/index.ts";
+import type { LoginTexts } from "../../../nats/index.ts";
 import type { HostEvents, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
 import type { HostProgram } from "./host-program.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
 import { type HostSandbox, spawnHost } from "./spawn-host.ts";
 
-type Init = Omit<Extract<ToHost, { type: "init" }>, "type">;
+type Init = Omit<Extract<ToHost, { type: "init" }>, "type" | "nats">;
 
 export interface HostProcessOptions {
   init: Init;
+  nats: { url: string; login?: () => LoginTexts };
   program: HostProgram;
   sandbox: HostSandbox;
   events: HostEvents;
@@ -66,7 +68,8 @@ interface Pending<Outcome> {
 const KILL_AFTER_MS = 2_000;
 
 export function startHostProcess(options: HostProcessOptions): HostProcess {
-  const { init, events, log } = options;
+  const { init, nats, events, log } = options;
+  const login = nats.login ?? (() => ({}));
   const starts = new Map<string, Pending<StartOutcome>>();
   const trials = new Map<number, Pending<TrialOutcome>>();
   /** The functions of its instances. */
@@ -113,8 +116,10 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
     switch (message.type) {
       case "up":
         // One that stops would end in the middle of what it is given.
-        if (!isStopping) send({ type: "init", ...init });
+        if (!isStopping) send({ type: "init", ...init, nats: { url: nats.url, login: login() } });
         return;
+      case "need-login":
+        return send({ type: "login", login: login() });
       case "ready":
         log.debug({ pid }, "host ready");
         isReady = true;
@@ -126,6 +131,8 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
           { pid, subject: message.subject, error: message.message },
           "a message was not handled",
         );
+      case "refused":
+        return log.error({ pid, code: message.code, error: message.message }, "NATS refuses something");
       case "started":
         return started(message.instance, message.outcome);
       case "tried":

@@ -1,5 +1,6 @@
-import type { GoneReason } from "../../../contracts/index.ts";
-import type { StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
+import type { ErrorCode, GoneReason } from "../../../contracts/index.ts";
+import type { LoginTexts } from "../../../nats/index.ts";
+import type { DrainOrder, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
 
 /**
  * The messages between a node-runner and its isolate host process, over Node's IPC channel with structured clones.
@@ -9,7 +10,8 @@ export type ToHost =
   | {
       type: "init";
       node: string;
-      nats: { url: string; creds?: string };
+      nats: { url: string; login: LoginTexts };
+      worldId: string;
       snapshot: Uint8Array;
       /** Isolates that are kept ready. */
       prepared: number;
@@ -18,9 +20,11 @@ export type ToHost =
       /** Whether debuggers may attach to the isolates. */
       isInspected: boolean;
     }
+  /** The login as it is now. */
+  | { type: "login"; login: LoginTexts }
   | ({ type: "start" } & StartOrder)
   | ({ type: "trial"; id: number } & TrialOrder)
-  | { type: "drain"; instance: string; reason: GoneReason; graceMs: number }
+  | ({ type: "drain"; instance: string } & DrainOrder)
   | { type: "source-map"; revision: string; sourceMap: Uint8Array | undefined }
   /** For V8's inspector of an instance. */
   | { type: "inspect"; instance: string; message: string }
@@ -28,6 +32,8 @@ export type ToHost =
 
 export type FromHost =
   | { type: "up" }
+  /** It connects to NATS: the next attempt is to have the login of then. */
+  | { type: "need-login" }
   | { type: "ready" }
   | { type: "failed"; message: string }
   /** How much memory the process has, now and then. */
@@ -40,6 +46,8 @@ export type FromHost =
   /** The last word of such a process. */
   | { type: "ended" }
   /** What handles a message of this subject threw; the process goes on. */
+  /** NATS refuses its login, or something that it does. */
+  | { type: "refused"; code: ErrorCode; message: string }
   | { type: "handler-failed"; subject: string; message: string }
   | { type: "started"; instance: string; outcome: StartOutcome }
   | { type: "tried"; id: number; outcome: TrialOutcome }

@@ -22,6 +22,7 @@ async function startHost(url: string, maxMemoryMb: number, program?: HostProgram
     node: "n",
     group: "default",
     nats: { url },
+    worldId: "w",
     snapshot: await loadSnapshot(cacheDir),
     program: program ?? (await loadHostProgram(cacheDir)),
     sandbox: { bubblewrap: undefined, maxMemoryMb: undefined },

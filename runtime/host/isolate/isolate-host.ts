@@ -9,6 +9,7 @@
  *     new, and its successor starts at once: nothing that it had taken is lost.
  */
 import type { Logger } from "pino";
+import type { LoginTexts } from "../../../nats/index.ts";
 import { type Backoff, createBackoff } from "../backoff.ts";
 import type { Host, HostEvents } from "../host.ts";
 import { type HostEnd, type HostProcess, startHostProcess, type Usage } from "./host-process.ts";
@@ -19,7 +20,8 @@ export interface IsolateHostOptions {
   node: string;
   /** For the log: the trust group, and the function where it is in a host of its own. */
   group: string;
-  nats: { url: string; creds?: string };
+  nats: { url: string; login?: () => LoginTexts };
+  worldId: string;
   snapshot: Uint8Array;
   program: HostProgram;
   /** Isolates that are kept ready. Default 3: a burst over more functions than that pays 5 ms each. */
@@ -55,7 +57,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
   const { node, nats, snapshot, program, egressDeny, isInspected, events, sandbox, maxMemoryMb } = options;
   const { prepared = DEFAULT_PREPARED, backoff = hostBackoff(), minAgeMs = MIN_AGE_MS } = options;
   const log = options.log.child({ group: options.group });
-  const init = { node, nats, snapshot, prepared, egressDeny, isInspected };
+  const init = { node, worldId: options.worldId, snapshot, prepared, egressDeny, isInspected };
   const retired = new Set<HostProcess>();
   let current: HostProcess | undefined;
   /** Resolves with the process that takes orders; with undefined where none will. */
@@ -67,6 +69,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
   const start = () => {
     const process: HostProcess = startHostProcess({
       init,
+      nats,
       program,
       sandbox,
       events,
@@ -164,8 +167,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
     start: (startOrder) => order((process) => process.start(startOrder)),
     trial: (trialOrder) => order((process) => process.trial(trialOrder)),
     inspect: (instance, message) => processOf(instance)?.send({ type: "inspect", instance, message }),
-    drain: (instance, reason, graceMs) =>
-      processOf(instance)?.send({ type: "drain", instance, reason, graceMs }),
+    drain: (instance, order) => processOf(instance)?.send({ type: "drain", instance, ...order }),
     async close({ graceMs }) {
       isClosing = true;
       clearTimeout(restart);

@@ -5,8 +5,10 @@
  * I2  It ends once: by `return`, by its signal, by the stream's own end. Whoever waits in `next` then hears `done`; of a
  *     break it hears the error.
  */
+
 import { decodeUtf8 } from "../encoding.ts";
 import { type Inbound, openInbound } from "../inbound.ts";
+import { bindMethods } from "./bind-methods.ts";
 import { callBinding, onAbort } from "./host-result.ts";
 import { createKvFrameReader, type KvFrame } from "./kv-frames.ts";
 import { type ReadValue, readValue } from "./values.ts";
@@ -39,6 +41,7 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
   constructor(bucket: string, options: KvWatchOptions) {
     this.#bucket = bucket;
     this.#options = options;
+    bindMethods(this);
   }
 
   next(): Promise<IteratorResult<KvChange, undefined>> {

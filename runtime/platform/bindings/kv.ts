@@ -1,6 +1,14 @@
+import { bindMethods } from "./bind-methods.ts";
 import { callBinding } from "./host-result.ts";
 import { KvWatch, type KvWatchOptions } from "./kv-watch.ts";
-import { requireKnownOptions, requireNoMore, requireOneOf, requireSignal, requireText } from "./options.ts";
+import {
+  requireKnownOptions,
+  requireNoMore,
+  requireOneOf,
+  requireSignal,
+  requireStorable,
+  requireText,
+} from "./options.ts";
 import { arrivedBytes, crossingValue, dropCrossing, type ReadValue, readValue, streamOf } from "./values.ts";
 
 const TYPES = ["text", "json", "bytes", "arrayBuffer", "stream"] as const;
@@ -17,12 +25,16 @@ interface PutOptions {
   ifRevision?: number;
 }
 
+/** What may have been meant by a value that is none. */
+const NO_VALUE = 'delete(key) removes a key, "" is an empty value';
+
 /** `env`'s object of a KV bucket (functions/sdk: KvBucket). */
 export class KvBucket {
   readonly #name: string;
 
   constructor(name: string) {
     this.#name = name;
+    bindMethods(this);
   }
 
   async get(key: string, type: KvType = "text", ...more: unknown[]): Promise<unknown> {
@@ -52,6 +64,7 @@ export class KvBucket {
 
   async put(key: string, value: unknown, options: PutOptions = {}, ...more: unknown[]): Promise<number> {
     requireText("KV.put", "key", key);
+    requireStorable("KV.put", value, NO_VALUE);
     requireKnownOptions("KV.put", options, ["ttlSeconds", "ifRevision"]);
     requireNoMore("KV.put", "(key, value, options)", more);
     return this.#write(key, value, options);
@@ -64,6 +77,7 @@ export class KvBucket {
     ...more: unknown[]
   ): Promise<number> {
     requireText("KV.create", "key", key);
+    requireStorable("KV.create", value, NO_VALUE);
     requireKnownOptions("KV.create", options, ["ttlSeconds"]);
     requireNoMore("KV.create", "(key, value, options)", more);
     return this.#write(key, value, { ...options, ifRevision: 0 });

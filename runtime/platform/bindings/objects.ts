@@ -5,8 +5,9 @@ import { inboundStream } from "../inbound-stream.ts";
 import { cancelOutbound } from "../outbound.ts";
 import { sendStream } from "../send-stream.ts";
 import { ReadableStream } from "../streams.ts";
+import { bindMethods } from "./bind-methods.ts";
 import { callBinding } from "./host-result.ts";
-import { readTexts, requireKnownOptions, requireNoMore, requireText } from "./options.ts";
+import { readTexts, requireKnownOptions, requireNoMore, requireStorable, requireText } from "./options.ts";
 import { isBlobLike, streamOf, wholeValue } from "./values.ts";
 
 /** The content type is kept among the metadata, under this name. */
@@ -44,6 +45,7 @@ export class ObjectBucket {
 
   constructor(name: string) {
     this.#name = name;
+    bindMethods(this);
   }
 
   async head(name: string, ...more: unknown[]): Promise<ObjectInfo | null> {
@@ -69,6 +71,7 @@ export class ObjectBucket {
 
   async put(name: string, value: unknown, options: PutOptions = {}, ...more: unknown[]): Promise<ObjectInfo> {
     requireText("OBJECTS.put", "name", name);
+    requireStorable("OBJECTS.put", value, 'delete(name) removes an object, "" is an empty one');
     requireKnownOptions("OBJECTS.put", options, ["contentType", "metadata"]);
     requireNoMore("OBJECTS.put", "(name, value, options)", more);
     const { contentType, metadata = {} } = options;
@@ -130,6 +133,7 @@ class StoredObject implements ObjectInfo {
     this.contentType = info.contentType;
     this.metadata = info.metadata;
     this.body = body;
+    bindMethods(this);
   }
 
   text(): Promise<string> {

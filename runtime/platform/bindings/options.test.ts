@@ -30,6 +30,17 @@ const REFUSED: [target: Methods, method: string, values: unknown[], message: str
   [kv, "get", ["a", null], /^KV.get: the type is one of /],
   [kv, "entry", [null], "KV.entry: the key is a text and not null"],
   [kv, "entry", ["a", "json"], "KV.entry takes (key) and not a string behind it"],
+  [kv, "put", ["a", null], 'KV.put: null is no value: delete(key) removes a key, "" is an empty value'],
+  [kv, "put", ["a"], /^KV.put: undefined is no value/],
+  [kv, "put", ["a", Number.NaN], /^KV.put: NaN is no value/],
+  [kv, "create", ["a", null], /^KV.create: null is no value/],
+  [
+    objects,
+    "put",
+    ["a", null],
+    'OBJECTS.put: null is no value: delete(name) removes an object, "" is an empty one',
+  ],
+  [objects, "put", ["a", Number.POSITIVE_INFINITY], /^OBJECTS.put: Infinity is no value/],
   [kv, "put", [{}, "x"], "KV.put: the key is a text and not an object"],
   [kv, "put", ["a", "x", { expirationTtl: 60 }], /no option "expirationTtl".*; write { ttlSeconds }$/],
   [

@@ -72,6 +72,13 @@ export function requireText(method: string, what: string, value: unknown): asser
   throw new TypeError(`${method}: the ${what} is a text and not ${kindOf(value)}${fix}`);
 }
 
+/** Throws for a value that would be kept as the JSON `null`: what reads it takes it for one that is not there. */
+export function requireStorable(method: string, value: unknown, how: string): void {
+  const isNoNumber = typeof value === "number" && !Number.isFinite(value);
+  if (value !== null && value !== undefined && !isNoNumber) return;
+  throw new TypeError(`${method}: ${String(value)} is no value: ${how}`);
+}
+
 /** Throws where an option that is there is none of `values`. */
 export function requireOneOf(method: string, what: string, value: unknown, values: readonly unknown[]): void {
   if (value === undefined || values.includes(value)) return;

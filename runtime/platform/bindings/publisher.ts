@@ -1,3 +1,4 @@
+import { bindMethods } from "./bind-methods.ts";
 import { callBinding } from "./host-result.ts";
 import { readTexts, requireKnownOptions, requireNoMore, requireText } from "./options.ts";
 import { arrivedBytes, crossingValue, dropCrossing, type ReadValue, readValue } from "./values.ts";
@@ -12,6 +13,7 @@ export class Publisher {
 
   constructor(name: string) {
     this.#name = name;
+    bindMethods(this);
   }
 
   async publish(

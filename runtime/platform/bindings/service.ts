@@ -4,6 +4,7 @@ import { Request, type RequestInit, requestParts } from "../fetch/request.ts";
 import { createResponse, type Response } from "../fetch/response.ts";
 import { HostFailure } from "../host-call.ts";
 import { URL } from "../url.ts";
+import { bindMethods } from "./bind-methods.ts";
 import { toError } from "./host-result.ts";
 
 /** `env`'s object of another function (functions/sdk: Service). Bodies stream both ways, as those of `fetch` do. */
@@ -14,7 +15,11 @@ export class Service {
 
   constructor(name: string, service: string) {
     this.#name = name;
-    this.#base = `http://${service.toLowerCase().replaceAll("_", "-")}/`;
+    const host = service.toLowerCase().replaceAll("_", "-");
+    // Digits alone are an address of IPv4 to URLs, `xn--` begins a name of other letters: neither has to be a valid one.
+    const url = `http://${host}/`;
+    this.#base = URL.canParse(url) && new URL(url).hostname === host ? url : "http://service/";
+    bindMethods(this);
   }
 
   async fetch(input: unknown, init?: RequestInit): Promise<Response> {

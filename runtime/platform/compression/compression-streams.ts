@@ -1,4 +1,5 @@
 /** The Compression standard's transform streams, by the host's zlib. */
+import { showFields } from "../inspection.ts";
 import type { ReadableStream, WritableStream } from "../streams.ts";
 import { asInterface, requireArguments, toEnum } from "../webidl.ts";
 import { Coder, type Format } from "./coder.ts";
@@ -46,3 +47,5 @@ export class DecompressionStream {
 
 asInterface("CompressionStream", CompressionStream);
 asInterface("DecompressionStream", DecompressionStream);
+showFields(CompressionStream, "CompressionStream", ({ readable, writable }) => ({ readable, writable }));
+showFields(DecompressionStream, "DecompressionStream", ({ readable, writable }) => ({ readable, writable }));

@@ -9,7 +9,8 @@
 import { elapsedMs } from "../dom/clock.ts";
 import { currentOwner } from "../owner.ts";
 import { toSequence } from "../webidl.ts";
-import { formatValues, inspect, orReason } from "./format.ts";
+import { formatValues, inspect } from "./format.ts";
+import { orReason } from "./library-hooks.ts";
 import { logLine } from "./log-line.ts";
 import { formatTable } from "./table.ts";
 

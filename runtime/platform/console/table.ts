@@ -1,23 +1,30 @@
 /** `console.table`: rows and columns in a box of lines. */
+import { PLATFORM_FILE } from "../boundary.ts";
+import { behindProxies } from "../proxies.ts";
 import { inspect } from "./format.ts";
+import { orReason } from "./library-hooks.ts";
 
 /** A table with more rows or columns says nothing to a person. */
 const MAX_ROWS = 1_000;
 const MAX_COLUMNS = 100;
 const VALUES = "Values";
+/** The host finds them by their line ends, which a cell does not have. */
+const PLATFORM_FRAME = new RegExp(`\\n\\s+at [^\\n]*${PLATFORM_FILE}:\\d+:\\d+\\)?`, "g");
 
 type Row = Map<string, string>;
 
 /** The table; undefined for what has no rows. `properties` names the only columns that are shown. */
-export function formatTable(data: unknown, properties: readonly string[] | undefined): string | undefined {
+export function formatTable(given: unknown, properties: readonly string[] | undefined): string | undefined {
+  const data = behindProxies(given);
   if (typeof data !== "object" || data === null) return undefined;
   const { indexName, entries } = rowsOf(data);
-  const rows = entries.slice(0, MAX_ROWS).map(([index, value, key]): Row => {
+  const rows = entries.slice(0, MAX_ROWS).map(([index, given, key]): Row => {
+    const value = behindProxies(given);
     const row: Row = new Map([[indexName, index]]);
     if (key !== undefined) row.set("Key", key);
     if (typeof value !== "object" || value === null) return properties ? row : row.set(VALUES, cell(value));
     for (const name of properties ?? Object.keys(value).slice(0, MAX_COLUMNS))
-      if (Object.hasOwn(value, name)) row.set(name, cell((value as Record<string, unknown>)[name]));
+      if (Object.hasOwn(value, name)) row.set(name, property(value, name));
     return row;
   });
   const names = new Set([indexName, ...rows.flatMap((row) => [...row.keys()]), ...(properties ?? [])]);
@@ -47,13 +54,20 @@ function rowsOf(data: object): { indexName: string; entries: [string, unknown, s
   return { indexName: "(index)", entries: Object.keys(data).map((key) => [key, data[key as keyof object]]) };
 }
 
+/** A getter that throws costs its own cell. */
+function property(value: object, name: string): string {
+  return orReason(() => cell((value as Record<string, unknown>)[name]));
+}
+
 function cell(value: unknown): string {
   return inspect(value, {
     depth: 0,
     maxArrayLength: 3,
     maxStringLength: 200,
     breakLength: Infinity,
-  }).replaceAll("\n", " ");
+  })
+    .replaceAll(PLATFORM_FRAME, "")
+    .replaceAll("\n", " ");
 }
 
 function drawBox(columns: readonly string[], rows: readonly string[][]): string {

@@ -4,6 +4,7 @@
  * I1  The number is in a private field: user code can neither read it nor make a key of another.
  * I2  Clones share one handle; when it is collected the host hears of it, and forgets the key.
  */
+import { showFields } from "../inspection.ts";
 import { asInterface } from "../webidl.ts";
 import { releaseKey } from "./host-crypto.ts";
 
@@ -85,6 +86,12 @@ export class CryptoKey {
 }
 
 asInterface("CryptoKey", CryptoKey);
+showFields(CryptoKey, "CryptoKey", ({ type, extractable, algorithm, usages }) => ({
+  type,
+  extractable,
+  algorithm,
+  usages,
+}));
 
 export function createKey(description: KeyDescription): CryptoKey {
   const handle = new KeyHandle(description);

@@ -1,4 +1,3 @@
-import { showFields } from "../inspection.ts";
 import {
   asInterface,
   conversions,
@@ -7,7 +6,7 @@ import {
   toDOMString,
   toUSVString,
 } from "../webidl.ts";
-import { Event, type EventInit } from "./event.ts";
+import { Event, type EventInit, showEvent } from "./event.ts";
 
 export interface ErrorEventInit extends EventInit {
   message?: string;
@@ -58,8 +57,7 @@ export class ErrorEvent extends Event {
 }
 
 asInterface("ErrorEvent", ErrorEvent);
-showFields(ErrorEvent, "ErrorEvent", ({ type, message, filename, lineno, colno, error }) => ({
-  type,
+showEvent(ErrorEvent, "ErrorEvent", ({ message, filename, lineno, colno, error }) => ({
   message,
   filename,
   lineno,

@@ -1,4 +1,3 @@
-import { showFields } from "../inspection.ts";
 import {
   asInterface,
   conversions,
@@ -7,7 +6,7 @@ import {
   toDictionary,
   toUSVString,
 } from "../webidl.ts";
-import { Event, type EventInit, eventState } from "./event.ts";
+import { Event, type EventInit, eventState, showEvent } from "./event.ts";
 
 /** `CustomEvent` of the DOM standard. */
 export class CustomEvent extends Event {
@@ -128,15 +127,14 @@ export class ProgressEvent extends Event {
 }
 
 asInterface("CustomEvent", CustomEvent);
-showFields(CustomEvent, "CustomEvent", ({ type, detail }) => ({ type, detail }));
+showEvent(CustomEvent, "CustomEvent", ({ detail }) => ({ detail }));
 asInterface("PromiseRejectionEvent", PromiseRejectionEvent);
-showFields(PromiseRejectionEvent, "PromiseRejectionEvent", ({ type, reason }) => ({ type, reason }));
+showEvent(PromiseRejectionEvent, "PromiseRejectionEvent", ({ reason }) => ({ reason }));
 asInterface("CloseEvent", CloseEvent);
-showFields(CloseEvent, "CloseEvent", ({ type, code, reason, wasClean }) => ({
-  type,
+showEvent(CloseEvent, "CloseEvent", ({ code, reason, wasClean }) => ({
   code,
   reason,
   wasClean,
 }));
 asInterface("ProgressEvent", ProgressEvent);
-showFields(ProgressEvent, "ProgressEvent", ({ type, loaded, total }) => ({ type, loaded, total }));
+showEvent(ProgressEvent, "ProgressEvent", ({ loaded, total }) => ({ loaded, total }));

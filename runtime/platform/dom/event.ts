@@ -172,7 +172,21 @@ export class Event {
 }
 
 asInterface("Event", Event);
-showFields(Event, "Event", ({ type, defaultPrevented, target }) => ({ type, defaultPrevented, target }));
+
+/** Says what `console` shows of a kind of event: what Node shows of each, and its own fields. */
+export function showEvent<T extends Event>(
+  Interface: { readonly prototype: T },
+  name: string,
+  ownFields: (event: T) => object = () => ({}),
+): void {
+  const fieldsOf = (event: T) => {
+    const { type, defaultPrevented, cancelable, timeStamp } = event;
+    return { type, defaultPrevented, cancelable, timeStamp, ...ownFields(event) };
+  };
+  showFields(Interface, name, fieldsOf, { isNamedByClass: true });
+}
+
+showEvent(Event, "Event");
 defineConstants(Event, { NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 });
 
 function cancel(state: EventState): void {

@@ -199,8 +199,10 @@ describe("console", () => {
       return new Response();
     }`);
     await fn.call();
-    expect(fn.logs.map(({ text }) => text)).toEqual([
-      "CustomEvent { type: 'a', detail: { b: 1 } } AbortSignal { aborted: true, reason: 1 } [Function: structuredClone]",
+    expect(
+      fn.logs.map(({ text }) => text.replaceAll(/\s+/g, " ").replace(/timeStamp: [\d.]+/, "timeStamp: 0")),
+    ).toEqual([
+      "CustomEvent { type: 'a', defaultPrevented: false, cancelable: false, timeStamp: 0, detail: { b: 1 } } AbortSignal { aborted: true, reason: 1 } [Function: structuredClone]",
     ]);
   });
 });

@@ -17,7 +17,7 @@ import {
 } from "../webidl.ts";
 import { registerCloneRule } from "./clone-rules.ts";
 import { DOMException } from "./dom-exception.ts";
-import { Event, type EventInit } from "./event.ts";
+import { Event, type EventInit, showEvent } from "./event.ts";
 import { defineEventHandlers } from "./event-handlers.ts";
 import { dispatchTrusted, EventTarget } from "./event-target.ts";
 import { cloneWithTransfer, toTransferList } from "./structured-clone.ts";
@@ -183,7 +183,7 @@ export class MessagePort extends EventTarget {
 }
 
 asInterface("MessageEvent", MessageEvent);
-showFields(MessageEvent, "MessageEvent", ({ type, data, ports }) => ({ type, data, ports }));
+showEvent(MessageEvent, "MessageEvent", ({ data, ports }) => ({ data, ports }));
 asInterface("MessagePort", MessagePort);
 // Setting `onmessage` starts the port, `addEventListener` does not.
 defineEventHandlers(MessagePort.prototype, ["message"], (port) => (port as MessagePort).start());
@@ -226,6 +226,7 @@ export class MessageChannel {
 }
 
 asInterface("MessageChannel", MessageChannel);
+showFields(MessageChannel, "MessageChannel", ({ port1, port2 }) => ({ port1, port2 }));
 
 /** The second argument of `postMessage`: a list, or options that have one. */
 function transferOf(options: unknown): object[] {

@@ -5,9 +5,9 @@
  * I1  What is cloned is looked at once, in the standard's order; getters and proxies may run user code meanwhile.
  * I2  Nothing is transferred before all is cloned: after a failure every buffer is where it was. What refers to
  *     something that is transferred waits in a `Later`, and is put in its place at the end.
- * I3  A `Proxy` cannot be told from what it stands for: it is cloned as that, where the standard refuses it.
  */
 
+import { isProxy } from "../proxies.ts";
 import { isObject, requireArguments, toDictionary, toSequence } from "../webidl.ts";
 import { cloneArrayBuffer, isArrayBuffer, type ViewShape, viewShapeOf } from "./clone-buffers.ts";
 import { elementsOfSet, entriesOfMap, isMap, isOfLateKind, isSet } from "./clone-kinds.ts";
@@ -95,6 +95,7 @@ class Cloning {
     const known = this.#copies.get(value);
     if (known !== undefined) return known;
     if (typeof value === "function") throw failure("A function cannot be cloned");
+    if (isProxy(value)) throw failure("A proxy cannot be cloned");
     if (Array.isArray(value)) return this.#copyArray(value);
     if (Object.getPrototypeOf(value) === Object.prototype) return this.#copyObject(value);
     if (ArrayBuffer.isView(value)) return this.#remember(value, this.#copyView(value));

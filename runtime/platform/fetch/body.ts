@@ -10,6 +10,7 @@
 import { decodeUtf8, encodeUtf8 } from "../encoding.ts";
 import { type Blob, blobPieces, createBlob, isBlob, joinPieces, pieceSource } from "../file/blob.ts";
 import { type ByteSource, inboundStream } from "../inbound-stream.ts";
+import { standIn } from "../inspection.ts";
 import { isDisturbed, ReadableStream, takeOver, teeStream } from "../streams.ts";
 import { cloneChunks, ReaderSource, readAll } from "./reader-source.ts";
 
@@ -54,6 +55,12 @@ export class Body {
     if (this.#isUsed) takeOver(this.#stream);
     else origins.set(this.#stream, content);
     return this.#stream;
+  }
+
+  /** What the console shows: to look at it makes no stream (I1). */
+  get shown(): object {
+    const state = this.#isUsed ? "closed" : "readable";
+    return this.#stream ?? standIn("ReadableStream", { locked: this.#isUsed, state, supportsBYOB: true });
   }
 
   get isUsed(): boolean {

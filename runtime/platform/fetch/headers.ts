@@ -211,7 +211,7 @@ export class Headers {
 }
 
 asInterface("Headers", Headers);
-showFields(Headers, "Headers", (headers) => Object.fromEntries(headers));
+showFields(Headers, "Headers", (headers) => Object.fromEntries(headers), { isAlwaysWhole: true });
 
 const ownIterator = Headers.prototype[Symbol.iterator];
 

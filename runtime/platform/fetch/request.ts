@@ -240,13 +240,28 @@ export class Request {
 }
 
 asInterface("Request", Request);
-showFields(Request, "Request", ({ method, url, headers, bodyUsed, redirect }) => ({
-  method,
-  url,
-  headers,
-  bodyUsed,
-  redirect,
-}));
+showFields(
+  Request,
+  "Request",
+  (request) => ({
+    method: request.method,
+    url: request.url,
+    headers: request.headers,
+    destination: request.destination,
+    referrer: request.referrer,
+    referrerPolicy: request.referrerPolicy,
+    mode: request.mode,
+    credentials: request.credentials,
+    cache: request.cache,
+    redirect: request.redirect,
+    integrity: request.integrity,
+    keepalive: request.keepalive,
+    isReloadNavigation: request.isReloadNavigation,
+    isHistoryNavigation: request.isHistoryNavigation,
+    signal: request.signal,
+  }),
+  { isAlwaysWhole: true },
+);
 
 function settingsFor(
   inherited: RequestSettings | undefined,

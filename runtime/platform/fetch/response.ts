@@ -68,6 +68,7 @@ export interface HostResponse {
 export let responseParts: (value: unknown) => ResponseParts | undefined;
 /** The response that `fetch` gives. */
 export let createResponse: (parts: HostResponse) => Response;
+let shownBody: (response: Response) => object | null;
 
 const NULL_BODY_STATUS = new Set([101, 103, 204, 205, 304]);
 const REDIRECT_STATUS = new Set([301, 302, 303, 307, 308]);
@@ -242,6 +243,7 @@ export class Response {
         response.#body = new Body(body instanceof ArrayBuffer ? new Uint8Array(body) : body);
       return response;
     };
+    shownBody = (response) => response.#body?.shown ?? null;
     defineBodyMixin(Response, {
       bodyOf: (response) => response.#body,
       contentTypeOf: (response) => {
@@ -262,17 +264,23 @@ export class Response {
 }
 
 asInterface("Response", Response);
+showFields(
+  Response,
+  "Response",
+  (response) => ({
+    status: response.status,
+    statusText: response.statusText,
+    headers: response.headers,
+    body: shownBody(response),
+    bodyUsed: response.bodyUsed,
+    ok: response.ok,
+    redirected: response.redirected,
+    type: response.type,
+    url: response.url,
+  }),
+  { isAlwaysWhole: true },
+);
 
 function isByteSource(content: Outgoing["content"]): content is ByteSource {
   return typeof content !== "string" && !(content instanceof Uint8Array);
 }
-showFields(Response, "Response", ({ status, statusText, headers, bodyUsed, ok, redirected, type, url }) => ({
-  status,
-  statusText,
-  headers,
-  bodyUsed,
-  ok,
-  redirected,
-  type,
-  url,
-}));

@@ -79,7 +79,18 @@ export class FormData {
 
 definePairIterable<FormData, string, FormDataEntryValue>(FormData, "FormData", formDataEntries);
 asInterface("FormData", FormData);
-showFields(FormData, "FormData", (form) => formDataEntries(form).map(([name, value]) => ({ name, value })));
+showFields(
+  FormData,
+  "FormData",
+  (form) =>
+    Object.fromEntries(
+      [...Map.groupBy(formDataEntries(form), ([name]) => name)].map(([name, entries]) => {
+        const values = entries.map(([, value]) => value);
+        return [name, values.length === 1 ? values[0] : values];
+      }),
+    ),
+  { isAlwaysWhole: true },
+);
 
 /** What the arguments of `append` and `set` say; there were `given` of them. */
 function toEntry(

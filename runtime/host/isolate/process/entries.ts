@@ -4,7 +4,8 @@
  * I1  V8 has at most `MAX_ENTERING` entries of an isolate at a time, and `MAX_OF_OWNER` on behalf of one request. What it has
  *     been handed cannot be taken back, and has the time that its owner had left then; of what waits here it is counted
  *     when its turn comes.
- * I2  Entries begin in the order in which they were asked for.
+ * I2  Entries of one request begin in the order in which they were asked for. Requests whose entries wait take turns: a
+ *     client that floods its WebSocket with messages, or a handler with timers, is kept waiting by itself.
  * I3  Those that are asked for one right after the other, as the requests that one read brings, begin together: so the
  *     isolate's thread is woken once for all of them. Those that waited begin in turns of the event loop: a flood of them
  *     leaves everybody else in the process theirs.
@@ -17,6 +18,7 @@ import { EnterOp, MAX_ENTERING } from "../../../platform/boundary.ts";
 import type { EnterMessage, EntryOutcome, Sandbox } from "../engine.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
 import type { CpuMeter, Measure, Worker } from "./cpu-meter.ts";
+import { Turns } from "./turns.ts";
 import type { Watchdog, Watched } from "./watchdog.ts";
 
 export interface EntriesOptions {
@@ -85,7 +87,7 @@ export class Entries {
   /** The requests that have not entered yet, or of whose entry nothing was heard yet. */
   readonly #unbegun = new Set<number>();
   /** There is no room for them yet. */
-  #waiting: Entry[] = [];
+  readonly #waiting = new Turns<Entry>();
   #isLettingIn = false;
   #isLoading = false;
   #isClosed = false;
@@ -183,8 +185,8 @@ export class Entries {
     const asked = this.#asked;
     this.#asked = [];
     for (const entry of asked) {
-      if (this.#waiting.length === 0 && this.#hasRoomFor(entry.owner)) entry.begin();
-      else this.#waiting.push(entry);
+      if (this.#waiting.isEmpty && this.#hasRoomFor(entry.owner)) entry.begin();
+      else this.#waiting.put(entry);
     }
   }
 
@@ -205,7 +207,7 @@ export class Entries {
     this.#watched.end();
     this.#entering.shift();
     this.#cpu.beginStretch();
-    if (this.#waiting.length > 0) this.#letIn();
+    if (!this.#waiting.isEmpty) this.#letIn();
     this.#whenOver();
     if (usage === undefined) return this.#look(owner);
     this.#options.onEnd(outcome, owner, usage);
@@ -222,12 +224,8 @@ export class Entries {
     this.#isLettingIn = true;
     setImmediate(() => {
       this.#isLettingIn = false;
-      let count = 0;
-      for (let next = this.#waiting[0]; next && this.#hasRoomFor(next.owner); next = this.#waiting[count]) {
-        next.begin();
-        count += 1;
-      }
-      this.#waiting = this.#waiting.slice(count);
+      const next = () => this.#waiting.take((owner) => this.#hasRoomFor(owner));
+      for (let entry = next(); entry !== undefined; entry = next()) entry.begin();
     });
   }
 

@@ -1,5 +1,6 @@
 import type { ErrorCode, FunctionConfig, GoneReason } from "../../../../contracts/index.ts";
-import type { Nats, Peers, StreamPresence } from "../../../../nats/index.ts";
+import type { Ledger, Nats, Peers, StreamPresence } from "../../../../nats/index.ts";
+import type { DrainOrder } from "../../host.ts";
 import type { Sandbox } from "../engine.ts";
 import type { InspectorChannel } from "../inspector-channel.ts";
 import type { Pool } from "./pool.ts";
@@ -12,6 +13,8 @@ export interface InstanceOptions {
   pool: Pool;
   peers: Peers;
   presence: StreamPresence;
+  /** Notes what gateways send to this instance. */
+  ledger: Ledger;
   egressDeny: readonly string[];
   sourceMaps: SourceMaps;
   instance: string;
@@ -34,7 +37,7 @@ export interface InstanceOptions {
 
 export interface Instance {
   /** Takes nothing new, finishes what was taken within the grace, ends. Resolves when it is gone. */
-  drain(reason: GoneReason, graceMs: number): Promise<void>;
+  drain(order: DrainOrder): Promise<void>;
   /** V8's inspector, where debuggers may attach. */
   readonly inspector: InspectorChannel | undefined;
 }

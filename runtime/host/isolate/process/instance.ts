@@ -15,8 +15,9 @@ import {
   subjects,
   warnOfDrain,
 } from "../../../../contracts/index.ts";
-import type { Message, MicroService, Subscription } from "../../../../nats/index.ts";
+import type { Message } from "../../../../nats/index.ts";
 import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../platform/boundary.ts";
+import type { DrainOrder } from "../../host.ts";
 import type { EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import type { InspectorChannel } from "../inspector-channel.ts";
 import { Entries, type EntryUsage } from "./entries.ts";
@@ -61,8 +62,7 @@ export class LiveInstance implements Instance {
   #toldOfAll: ErrorCode | undefined;
   #phase: Phase = "starting";
   #sandbox: Sandbox | undefined;
-  #service: MicroService | undefined;
-  #control: Subscription | undefined;
+  #service: ReturnType<typeof registerInstance> | undefined;
   #stopIdleWatch: () => void = () => undefined;
   #ending: Promise<void> = Promise.resolve();
 
@@ -168,7 +168,6 @@ export class LiveInstance implements Instance {
     this.#phase = "gone";
     this.#stopIdleWatch();
     this.#service?.close();
-    this.#control?.unsubscribe();
     this.#link.close();
     this.#entries.close();
     this.#fullness.close();
@@ -178,17 +177,18 @@ export class LiveInstance implements Instance {
 
   /** Registers the service; resolves when its subscriptions are live on the server. */
   async open(): Promise<void> {
-    const { nats, instance, config } = this.#options;
-    this.#service = registerInstance(this.#options, this.#take, () => ({
-      state: this.#phase === "ready" ? "ready" : "draining",
-      inFlight: this.#requests.size,
-    }));
-    const control = subjects.streamControl(instance, "");
-    this.#control = nats.subscribe(subjects.streamControlAll(instance), (message) =>
-      this.#requests.control(message.subject.slice(control.length), message),
-    );
+    const { nats, config } = this.#options;
+    this.#service = registerInstance(this.#options, {
+      refuses: (...request) => this.#refuses(...request),
+      take: (message, done) => this.#take(message, done),
+      control: (token, message) => this.#requests.control(token, message),
+      stats: () => ({
+        state: this.#phase === "ready" ? "ready" : "draining",
+        inFlight: this.#requests.size,
+      }),
+    });
     this.#phase = "ready";
-    await nats.flush();
+    await nats.confirm(this.#service.subscriptions);
     this.#stopIdleWatch = watchIdle({
       idleMs: config.scale.idleSeconds * 1_000,
       idleSince: () => this.#requests.idleSince,
@@ -200,28 +200,33 @@ export class LiveInstance implements Instance {
     this.#announce({ state: "ready", concurrency: this.#options.config.scale.concurrency, phases });
   }
 
-  drain(reason: GoneReason, graceMs: number): Promise<void> {
+  drain({ reason, graceMs, closesSockets }: DrainOrder): Promise<void> {
     if (this.#phase === "ready") {
       this.#phase = "draining";
       this.#announce({ state: "draining" });
       this.#ending = this.#end(reason, graceMs);
+      if (closesSockets) this.#requests.failAll("CONSUMER_DIED", "sockets");
     }
     // Whoever drains what drains already waits for the same end.
     return this.#ending;
   }
 
-  readonly #take = (message: Message, done: (error?: string) => void) => {
-    if (this.#phase === "condemned" || this.#phase === "gone") {
-      const reply = replyFromError("INSTANCE_DRAINING");
-      message.respond(reply.data, reply.headers);
-      return done();
-    }
+  #refuses(message: Message, done: (error?: string) => void, isStranger = false): boolean {
+    const isOver = isStranger || this.#phase === "condemned" || this.#phase === "gone";
+    if (!isOver && message.isReadable) return false;
+    const reply = replyFromError(isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST");
+    message.respond(reply.data, reply.headers);
+    done(isOver ? undefined : "BAD_REQUEST");
+    return true;
+  }
+
+  #take(message: Message, done: (error?: string) => void): void {
     const { id, request, begin } = this.#requests.open(message, done);
     this.#entries.open(id);
     const { method, url, headerBlock, body, requestId, deadline } = request;
     void this.#entries.enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
     begin?.();
-  };
+  }
 
   /**
    * A request, or its work in the background, has used up its time in many short stretches. Its isolate is whole: only the
@@ -357,7 +362,6 @@ export class LiveInstance implements Instance {
     this.#ends.close();
     this.#phase = "gone";
     this.#service?.close();
-    this.#control?.unsubscribe();
     this.#link.close();
     this.#entries.close();
     this.#fullness.close();

@@ -10,6 +10,8 @@ import {
   connectNats,
   createPeers,
   createStreamPresence,
+  Ledger,
+  type LoginTexts,
   type Nats,
   type Peers,
   type StreamPresence,
@@ -34,6 +36,7 @@ interface Running {
   nats: Nats;
   peers: Peers;
   presence: StreamPresence;
+  ledger: Ledger;
   pool: Pool;
   watchdog: Watchdog;
   egressDeny: readonly string[];
@@ -48,6 +51,8 @@ let largestMb = 0;
 const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
 /** Starts that are under way. */
 const starts = new Set<Promise<void>>();
+/** How it logs in to NATS, by the runner's last word. */
+let login: LoginTexts = {};
 let running: Running | undefined;
 let stopping: Promise<void> | undefined;
 
@@ -70,6 +75,9 @@ async function receive(message: ToHost): Promise<void> {
     case "init":
       running = await initialise(message);
       return send({ type: "ready" });
+    case "login":
+      login = message.login;
+      return;
     case "start": {
       const started = start(message).finally(() => starts.delete(started));
       starts.add(started);
@@ -78,7 +86,7 @@ async function receive(message: ToHost): Promise<void> {
     case "trial":
       return send({ type: "tried", id: message.id, outcome: await tried(message) });
     case "drain":
-      return instances.get(message.instance)?.drain(message.reason, message.graceMs);
+      return instances.get(message.instance)?.drain(message);
     case "source-map":
       return sourceMaps.provide(message.revision, message.sourceMap);
     case "inspect":
@@ -91,14 +99,22 @@ async function receive(message: ToHost): Promise<void> {
 async function initialise({
   node,
   nats,
+  worldId,
   snapshot,
   prepared,
   egressDeny,
   isInspected,
 }: Extract<ToHost, { type: "init" }>): Promise<Running> {
+  login = nats.login;
   const connection = await connectNats({
-    ...nats,
+    url: nats.url,
+    worldId,
+    login: () => {
+      send({ type: "need-login" });
+      return login;
+    },
     name: `narun host of ${node}`,
+    onRefused: ({ code, message }) => send({ type: "refused", code, message }),
     onHandlerError: (error, subject) => {
       const text = error instanceof Error ? error.stack : undefined;
       send({ type: "handler-failed", subject, message: text ?? messageOf(error) });
@@ -111,6 +127,7 @@ async function initialise({
     nats: connection,
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
+    ledger: new Ledger(connection),
     pool: createPool({ engine, size: prepared }),
     // At a breakpoint an entry may take for ever.
     watchdog: isInspected ? createBlindWatchdog() : createWatchdog(),
@@ -202,10 +219,15 @@ function stop(graceMs: number): Promise<void> {
 async function stopOnce(graceMs: number): Promise<void> {
   // What is starting becomes an instance first, and is drained with the others.
   await Promise.allSettled(starts);
-  await Promise.all([...instances.values()].map((instance) => instance.drain("shutdown", graceMs)));
+  await Promise.all(
+    [...instances.values()].map((instance) =>
+      instance.drain({ reason: "shutdown", graceMs, closesSockets: false }),
+    ),
+  );
   running?.pool.close();
   running?.peers.close();
   running?.presence.close();
+  running?.ledger.close();
   await running?.nats.close();
   // Not by `process.exit`: that takes V8 apart while the threads of isolates that were disposed still end theirs, and
   // crashes; and one whose thread sleeps, or has a debugger attached, it would wait for. What was sent last has to leave

@@ -55,7 +55,7 @@ export interface OpenRequests {
   fail(id: number, code: ErrorCode): void;
   /** Tells the isolate that the instance drains: for answers that stream, now or from now on; or for all requests. */
   warn(whom: "streaming" | "all"): void;
-  failAll(code: ErrorCode): void;
+  failAll(code: ErrorCode, whom?: "all" | "sockets"): void;
   /** The id that the client knows a request by, also for some time after its end. */
   requestIdOf(id: number | undefined): string | undefined;
   find(id: number): CallContext["request"];
@@ -374,9 +374,9 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
       isDraining = true;
       for (const [id, { body }] of requests) if (body?.isHeadOut === true || whom === "all") warnOne(id);
     },
-    failAll(code) {
-      for (const id of [...requests.keys()]) fail(id, code);
-      background.close();
+    failAll(code, whom = "all") {
+      for (const [id, { socket }] of [...requests]) if (whom === "all" || socket) fail(id, code);
+      if (whom === "all") background.close();
     },
     requestIdOf,
     isOver: (id) => !requests.has(id) && !background.has(id),

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { describe, expect, it, vi } from "vitest";
 import { createSourceMaps, mapStack, parseSourceMap } from "./source-maps.ts";
 
@@ -26,6 +27,24 @@ describe("a stack", () => {
     expect(mapStack(nested, map)).toBe(
       "AggregateError: all {\n  [errors]: [\n    Error: a,\n    Error: b\n  ],\n  [cause]: Error: c\n}",
     );
+  });
+
+  it("loses them where it is quoted, in JSON and as a property", () => {
+    const stack = `${STACK}\n    at serve (narun:platform:10:2)\n    at narun:platform:3:4`;
+    expect(mapStack(JSON.stringify({ stack, n: 1 }), map)).toBe(
+      JSON.stringify({ stack: "Error: x\n    at f (lib/a.ts:3:5)", n: 1 }),
+    );
+    const shown = inspect({ stack: stack.replace(": x", ": it's so"), n: 1 });
+    expect(shown.split("\n")).toHaveLength(7);
+    expect(mapStack(shown, map)).toBe(
+      `{\n  stack: "Error: it's so\\n" +\n    '    at f (lib/a.ts:3:5)',\n  n: 1\n}`,
+    );
+  });
+
+  it("is looked through in time that grows with its length alone", () => {
+    const text = "\n at \\n at narun:platform:1:".repeat(50_000);
+    // A look back from each line end would take minutes.
+    expect(mapStack(text, map)).toBe(text);
   });
 
   it("does so in every line of a text, indented ones too", () => {

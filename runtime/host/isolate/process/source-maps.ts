@@ -13,10 +13,16 @@ export const BUNDLE_FILE = "narun:bundle";
 const BUNDLE_PLACE = new RegExp(`${BUNDLE_FILE}:(\\d+):(\\d+)`, "g");
 
 /**
- * A frame of the platform itself, which says nothing to an author, with the line end before it. What follows the frame on
- * its line belongs to the value around the error and stays: ` {` before own properties, `,` in a list.
+ * A frame of the platform itself, which says nothing to an author, with the line end before it: a real one, or that of a
+ * stack within a text that is quoted (JSON, a property that is shown; a long one is shown line by line, joined by `+`).
+ * What follows the frame on its line belongs to the value around the error and stays: ` {` before own properties, `,` in
+ * a list.
  */
-const PLATFORM_FRAME = new RegExp(`(?:^|\\n)[^\\S\\n]+at [^\\n]*${PLATFORM_FILE}:\\d+:\\d+\\)?`, "g");
+const LINE_END = String.raw`(?:^|\n|\\n(?:(['"\x60]) \+\n[^\S\n]*\1)?)`;
+const PLATFORM_FRAME = new RegExp(
+  String.raw`${LINE_END}[^\S\n]+at (?:(?!\\n)[^\n])*?${PLATFORM_FILE}:\d+:\d+\)?`,
+  "g",
+);
 
 /** A text in which the places in the bundle are replaced by those in the sources; without a map they stay. */
 export function mapStack(stack: string, map: SourceMap | undefined): string {

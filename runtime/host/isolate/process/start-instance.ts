@@ -1,4 +1,4 @@
-import { messageOf } from "../../../../contracts/index.ts";
+import { isNarunError, messageOf } from "../../../../contracts/index.ts";
 import type { StartOutcome } from "../../host.ts";
 import { createFunctionLog } from "./function-logs.ts";
 import { LiveInstance } from "./instance.ts";
@@ -29,9 +29,10 @@ export async function startInstance(
   try {
     await live.open();
   } catch (error) {
-    // NATS went away just now: nobody has heard of this instance.
+    // NATS went away just now, or does not permit its subjects: nobody has heard of this instance.
     live.abandon();
-    return { outcome: { ok: false, code: "INSTANCE_DRAINING", message: messageOf(error) } };
+    const code = isNarunError(error, "NATS_PERMISSIONS_VIOLATION") ? error.code : "INSTANCE_DRAINING";
+    return { outcome: { ok: false, code, message: messageOf(error) } };
   }
   const phases = {
     isolate: takenAt - startedAt,

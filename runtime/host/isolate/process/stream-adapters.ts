@@ -59,11 +59,15 @@ export function sendToIsolate(
   return inbound.id;
 }
 
-/** What the isolate sends under an id of its own, as an iterable; undefined where the id is none. Throws where it breaks. */
+/**
+ * What the isolate sends under an id of its own, as an iterable; undefined where the id is none. Throws where it breaks, and
+ * when `signal` ends it, whatever has come and was not read.
+ */
 export function receiveFromIsolate(
   streams: IsolateStreams,
   owner: number,
   id: unknown,
+  signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, void> | undefined {
   const chunks = new ByteQueue();
   let end: { why: string | undefined } | undefined;
@@ -79,10 +83,13 @@ export function receiveFromIsolate(
     },
   });
   if (outbound === undefined) return undefined;
+  const onAbort = () => wake?.();
+  signal?.addEventListener("abort", onAbort, { once: true });
   async function* read(sender: NonNullable<typeof outbound>) {
     try {
       sender.grant(WINDOW_BYTES);
       while (true) {
+        signal?.throwIfAborted();
         const chunk = chunks.shift();
         if (chunk !== undefined) {
           yield chunk;
@@ -97,6 +104,7 @@ export function receiveFromIsolate(
         }
       }
     } finally {
+      signal?.removeEventListener("abort", onAbort);
       sender.cancel();
     }
   }

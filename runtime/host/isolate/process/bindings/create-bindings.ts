@@ -18,11 +18,12 @@ export interface BindingsOptions {
 /** What a function's isolate may ask on behalf of its bindings: nothing that its configuration does not declare. */
 export function createBindings({ streams, config, endOf, hopsOf }: BindingsOptions): HostOperations {
   const { nats } = streams;
+  const { limits } = config;
   const declared = createFindDeclared(config);
   return {
-    ...createKvOperations({ nats, declared, endOf }),
-    ...createObjectOperations(nats, declared),
+    ...createKvOperations({ nats, declared, limits, endOf }),
+    ...createObjectOperations({ nats, declared, limits, endOf }),
     ...createPublishOperations(nats, declared),
-    ...createServiceOperations({ streams, declared, timeoutMs: config.limits.timeoutMs, endOf, hopsOf }),
+    ...createServiceOperations({ streams, declared, timeoutMs: limits.timeoutMs, endOf, hopsOf }),
   };
 }

@@ -1,3 +1,4 @@
+import type { Limits } from "../../../../../contracts/index.ts";
 import { type ByteKv, type KvWrite, type Nats, openByteKv } from "../../../../../nats/index.ts";
 import { encodeKvFrame } from "../../../../platform/bindings/kv-frames.ts";
 import { CallError, type HostOperations } from "../host-calls.ts";
@@ -15,18 +16,19 @@ const MAX_WATCHES = 100;
 export interface KvOptions {
   nats: Nats;
   declared: FindDeclared;
+  limits: Limits;
   /** Aborts when a request is over. */
   endOf(owner: number): AbortSignal | undefined;
 }
 
-export function createKvOperations({ nats, declared, endOf }: KvOptions): HostOperations {
+export function createKvOperations({ nats, declared, limits, endOf }: KvOptions): HostOperations {
   const open = new Map<string, ByteKv>();
   const large = createLargeValues();
   let watches = 0;
 
   const bucketOf = (name: unknown): { bucket: string; kv: ByteKv } => {
     const { bucket } = declared("kv", name);
-    const kv = open.get(bucket) ?? openByteKv(nats, bucket);
+    const kv = open.get(bucket) ?? openByteKv(nats, bucket, { maxBytes: limits.maxStoreBytes });
     open.set(bucket, kv);
     return { bucket, kv };
   };
@@ -136,6 +138,11 @@ function revisionOf(
       throw new CallError(
         "BindingError",
         `the bucket ${bucket} was made without TTL for its keys; \`nats stream edit KV_${bucket} --allow-msg-ttl\` allows it`,
+      );
+    case "ttl-too-short":
+      throw new CallError(
+        "BindingError",
+        `the bucket ${bucket} keeps older values, and lets no key end before ${written.leastSeconds} s; use a longer ttlSeconds, or a bucket that keeps one value of each key (\`nats stream edit KV_${bucket} --max-msgs-per-subject 1\`)`,
       );
     case "full":
       throw new CallError("BindingError", `the bucket ${bucket} has no room left`);

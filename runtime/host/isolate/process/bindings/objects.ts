@@ -1,8 +1,7 @@
-import { isNarunError } from "../../../../../contracts/index.ts";
+import { isNarunError, type Limits } from "../../../../../contracts/index.ts";
 import { type ByteObjects, type Nats, type ObjectFacts, openByteObjects } from "../../../../../nats/index.ts";
 import type { Data } from "../../../../platform/boundary.ts";
-import { CallError, type HostOperations } from "../host-calls.ts";
-import type { IsolateStreams } from "../isolate-streams.ts";
+import { type CallContext, CallError, type HostOperations } from "../host-calls.ts";
 import { receiveFromIsolate, sendToIsolate } from "../stream-adapters.ts";
 import { readCursor, readKey, readPairs, readPrefix, readWhole } from "./arguments.ts";
 import type { FindDeclared } from "./declared.ts";
@@ -15,13 +14,21 @@ const INLINE_BYTES = 128 * 1024;
 /** Bodies that an instance may have open at a time, both ways. */
 const MAX_BODIES = 500;
 
-export function createObjectOperations(nats: Nats, declared: FindDeclared): HostOperations {
+export interface ObjectOptions {
+  nats: Nats;
+  declared: FindDeclared;
+  limits: Limits;
+  /** Aborts when a request is over. */
+  endOf(owner: number): AbortSignal | undefined;
+}
+
+export function createObjectOperations({ nats, declared, limits, endOf }: ObjectOptions): HostOperations {
   const open = new Map<string, ByteObjects>();
   let bodies = 0;
 
   const storeOf = (name: unknown): { bucket: string; store: ByteObjects } => {
     const { bucket } = declared("objects", name);
-    const store = open.get(bucket) ?? openByteObjects(nats, bucket);
+    const store = open.get(bucket) ?? openByteObjects(nats, bucket, { maxBytes: limits.maxStoreBytes });
     open.set(bucket, store);
     return { bucket, store };
   };
@@ -31,6 +38,9 @@ export function createObjectOperations(nats: Nats, declared: FindDeclared): Host
     }
     bodies += 1;
   };
+  /** Aborts when nobody waits for a write any more. Where it is no request's, it has the time of work in the background. */
+  const endOfWrite = ({ owner, signal }: CallContext) =>
+    AbortSignal.any([signal, endOf(owner) ?? AbortSignal.timeout(limits.waitUntilMs)]);
   const readObject = async (bucket: string, store: ByteObjects, name: string, version: string) => {
     const chunks = await naming(bucket, store.read(name, version));
     if (chunks === undefined)
@@ -65,14 +75,19 @@ export function createObjectOperations(nats: Nats, declared: FindDeclared): Host
         bodies -= 1;
       });
     },
-    "objects.put": async ([binding, nameValue, body, metadataValue], { owner, streams }) => {
+    "objects.put": async ([binding, nameValue, body, metadataValue], context) => {
       const { bucket, store } = storeOf(binding);
       const name = readKey(nameValue, "A name");
       const pairs = readPairs(metadataValue, { maxBytes: MAX_METADATA_BYTES, what: "metadata" });
       countBody();
-      const source = bodyFrom(body, streams, owner);
+      const signal = endOfWrite(context);
+      const source = bodyFrom(body, context, signal);
       try {
-        return dataOf(await naming(bucket, store.put(name, source, Object.fromEntries(pairs))));
+        const metadata = Object.fromEntries(pairs);
+        return dataOf(await naming(bucket, store.put(name, source, { metadata, signal })));
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        throw new CallError("AbortError", `${JSON.stringify(name)} was not stored: its request is over`);
       } finally {
         bodies -= 1;
         await source.return();
@@ -96,14 +111,14 @@ export function createObjectOperations(nats: Nats, declared: FindDeclared): Host
 /** What the isolate hands over: bytes, a text, or the id of a stream of its own. */
 async function* bodyFrom(
   body: unknown,
-  streams: IsolateStreams,
-  owner: number,
+  { streams, owner }: CallContext,
+  signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
   if (typeof body === "string" || body instanceof ArrayBuffer) {
     yield typeof body === "string" ? Buffer.from(body) : new Uint8Array(body);
     return;
   }
-  const source = receiveFromIsolate(streams, owner, body);
+  const source = receiveFromIsolate(streams, owner, body, signal);
   if (source === undefined) throw new CallError("TypeError", "the body is no stream");
   try {
     yield* source;

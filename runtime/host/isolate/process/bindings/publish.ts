@@ -1,5 +1,6 @@
 import {
   isLiteralSubject,
+  isNarunError,
   isReservedHeader,
   isReservedSubject,
   matchesSubject,
@@ -68,8 +69,18 @@ export function createPublishOperations(nats: Nats, declared: FindDeclared): Hos
           async () => reply,
           ({ data: bytes }) => bytes,
         );
+        if (!reply.isReadable)
+          throw new CallError(
+            "BindingError",
+            `${JSON.stringify(subject)}: the reply's header fields cannot be read`,
+          );
         return [value, pairsOf(reply.headers)];
       } catch (error) {
+        if (isNarunError(error, "NATS_PERMISSIONS_VIOLATION"))
+          throw new CallError(
+            "BindingError",
+            `${JSON.stringify(subject)}: NATS does not permit it to this node`,
+          );
         if (!(error instanceof NoReplyError)) throw error;
         const why = { "no-responders": "nobody listens", timeout: `no reply within ${timeoutMs} ms` };
         const reason = error.reason === "disconnected" ? "NATS is away" : why[error.reason];

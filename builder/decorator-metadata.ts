@@ -1,0 +1,34 @@
+/**
+ * The bundler takes types away, one file at a time, and knows nothing of them: `emitDecoratorMetadata` of a tsconfig.json
+ * has no effect. Libraries that find out by it what to inject or to validate fail at the first request, or do nothing.
+ */
+import { dirname, resolve } from "node:path";
+import { type BundleMessage, createMessage } from "./bundle-message.ts";
+import { type BundledCode, createSourceFinder } from "./source-places.ts";
+import { compilerOption, findTsconfig } from "./tsconfig.ts";
+
+const TEXT =
+  "emitDecoratorMetadata has no effect here: decorators do not find the types (design:type, design:paramtypes)";
+const HINT =
+  "name the types in the decorators, as in @Inject(Clock) or @Type(() => Item), or compile with tsc first and let `entry` be its output; set emitDecoratorMetadata to false where nothing reads the types";
+
+/** A warning for the first decorator of each file whose tsconfig.json wants metadata. */
+export function findMissingMetadata(bundle: BundledCode, dir: string): BundleMessage[] {
+  const code = Buffer.from(bundle.code).toString();
+  const decorated = [...code.matchAll(DECORATED)];
+  if (decorated.length === 0) return [];
+  const findSource = createSourceFinder(code, bundle.sourceMap);
+  const locations = decorated.flatMap(({ index, 0: { length } }) => findSource(index + length, "@") ?? []);
+  const firsts = [...Map.groupBy(locations, ({ file }) => file).values()].flatMap(([first]) => first ?? []);
+  return firsts
+    .filter(({ file }) => wantsMetadata(resolve(dir, file)))
+    .map((location) => createMessage("decorator-metadata", { text: TEXT, hint: HINT, location }));
+}
+
+/** How the bundler prints a class with decorators; packages that were compiled before have other names. */
+const DECORATED = /(?<![\w$])__decorate(?:Class\(\[|Element\()/g;
+
+function wantsMetadata(file: string): boolean {
+  const tsconfig = findTsconfig(dirname(file));
+  return tsconfig !== undefined && compilerOption(tsconfig, "emitDecoratorMetadata") === true;
+}

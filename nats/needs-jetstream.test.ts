@@ -1,0 +1,71 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../test/harness/eventually.ts";
+import { type NatsCluster, startNatsCluster } from "../test/harness/nats-cluster.ts";
+import { connectNats, type Nats } from "./connection.ts";
+import { openKv } from "./kv.ts";
+import { openContentStore, sha256Hex } from "./objects.ts";
+
+let cluster: NatsCluster;
+beforeAll(async () => {
+  cluster = await startNatsCluster();
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+const codec = { decode: (text: string) => text, encode: (text: string) => text };
+const LONG_MS = 60_000;
+
+function connectTo(name: string | undefined): Promise<Nats> {
+  const url = cluster.hosts.get(name ?? "") ?? "";
+  return eventually(() => connectNats({ url, name: "cluster test" }));
+}
+
+/** The server that has a bucket without replicas, and another one. */
+async function placesOf(nats: Nats, stream: string): Promise<{ owner: string; other: string | undefined }> {
+  const manager = await jetstreamManager(nats.connection, { checkAPI: false });
+  const owner = (await manager.streams.info(stream)).cluster?.leader ?? "";
+  return { owner, other: [...cluster.hosts.keys()].find((name) => name !== owner) };
+}
+
+test("a cluster that elects its first leader is waited for", { timeout: LONG_MS }, async () => {
+  const nats = await connectTo("n0");
+  const kv = await openKv(nats, { bucket: "early" }, codec);
+  await kv.put("key", "value");
+  expect(await kv.get("key")).toMatchObject({ value: "value" });
+  await nats.close();
+});
+
+test("a bucket whose only server is away is waited for, and told as that", { timeout: LONG_MS }, async () => {
+  const first = await connectTo("n0");
+  const early = await openKv(first, { bucket: "lonely" }, codec);
+  const { owner, other } = await placesOf(first, "KV_lonely");
+  await early.put("key", "value");
+  await first.close();
+  const nats = await connectTo(other);
+  const kv = await openKv(nats, { bucket: "lonely" }, codec);
+  await cluster.kill(owner);
+  await expect(kv.put("key", "other")).rejects.toMatchObject({
+    code: "NATS_JETSTREAM_UNAVAILABLE",
+    message: expect.stringContaining("no responders: '$KV.lonely.key'"),
+  });
+  const writing = kv.put("key", "third");
+  cluster.start(owner);
+  expect(await writing).toBe(2);
+  expect(await kv.get("key")).toMatchObject({ value: "third" });
+  await nats.close();
+});
+
+test("a cluster without a majority is told as that", { timeout: LONG_MS }, async () => {
+  const nats = await connectTo("n0");
+  const store = await openContentStore(nats, "some");
+  await cluster.kill("n1");
+  await cluster.kill("n2");
+  const unavailable = { code: "NATS_JETSTREAM_UNAVAILABLE" };
+  await expect(openKv(nats, { bucket: "late" }, codec)).rejects.toMatchObject(unavailable);
+  await expect(store.has(sha256Hex("none"))).rejects.toMatchObject(unavailable);
+  cluster.start("n1");
+  cluster.start("n2");
+  const kv = await eventually(() => openKv(nats, { bucket: "late" }, codec), { timeoutMs: 30_000 });
+  expect(await kv.put("key", "value")).toBe(1);
+  await nats.close();
+});

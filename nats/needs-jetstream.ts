@@ -1,0 +1,105 @@
+/**
+ * Tells apart why JetStream does not do what it is asked: there is none, or it is not available now. The client library
+ * says "jetstream is not enabled" for both, as NATS has one answer for a subject that nobody serves.
+ *
+ * I1  What was proven not to be done is tried again for a while: a cluster elects a leader within seconds.
+ * I2  What got no answer may have been done: it is tried again only where that does no harm.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { JetStreamApiError } from "@nats-io/jetstream";
+import { RequestError, TimeoutError } from "@nats-io/transport-node";
+import { messageOf, NarunError } from "../contracts/index.ts";
+import type { Nats } from "./connection.ts";
+import { refusalOf } from "./permissions.ts";
+
+export interface JetStreamUse {
+  /** Whether it may be done twice. Default true: it opens, or reads. */
+  mayRepeat?: boolean;
+}
+
+/**
+ * How long after the beginning another try may begin: an election takes 4 to 9 s where all servers have just begun. A try
+ * that gets no answer takes 5 s.
+ */
+const TRY_MS = 12_000;
+const FIRST_WAIT_MS = 50;
+const MAX_WAIT_MS = 500;
+
+/**
+ * Does something with JetStream. Errors: NATS_NO_JETSTREAM, where the server or the account has none;
+ * NATS_JETSTREAM_UNAVAILABLE; NATS_PERMISSIONS_VIOLATION.
+ */
+export async function needsJetStream<T>(
+  nats: Pick<Nats, "state" | "connection">,
+  work: () => Promise<T>,
+  { mayRepeat = true }: JetStreamUse = {},
+): Promise<T> {
+  const endsAtMs = performance.now() + TRY_MS;
+  for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
+    try {
+      return await work();
+    } catch (error) {
+      const cause = { cause: error };
+      const refusal = refusalOf(error);
+      if (refusal !== undefined) throw refusal;
+      const problem = await findProblem(nats, error);
+      if (problem === undefined) throw error;
+      if (problem === "none") throw new NarunError("NATS_NO_JETSTREAM", {}, cause);
+      const isOver = performance.now() + waitMs >= endsAtMs || (problem === "silent" && !mayRepeat);
+      if (isOver) throw new NarunError("NATS_JETSTREAM_UNAVAILABLE", { detail: describe(error) }, cause);
+      await sleep(waitMs);
+    }
+  }
+}
+
+/** `none`: there is no JetStream; `away`: nothing was done; `silent`: no answer. Undefined: something else. */
+type Problem = "none" | "away" | "silent";
+
+async function findProblem(
+  nats: Pick<Nats, "state" | "connection">,
+  error: unknown,
+): Promise<Problem | undefined> {
+  if (nats.state !== "connected") return undefined;
+  if (error instanceof TimeoutError) return "silent";
+  if (error instanceof JetStreamApiError) return problemOfCode(error.code, error.status);
+  // The library does not export this class.
+  const isWithout = error instanceof Error && error.name === "JetStreamNotEnabled";
+  if (isWithout && error.cause instanceof JetStreamApiError) return "none";
+  const isNobody = error instanceof RequestError && error.isNoResponders();
+  return isWithout || isNobody ? await findWhyNobody(nats) : undefined;
+}
+
+/** JetStream's codes: not enabled for the account, not enabled. */
+const NOT_ENABLED = new Set([10039, 10076]);
+/** No suitable peers for placement, not the leader; a stream, or a consumer, is offline. */
+const AWAY = new Set([10005, 10009, 10118, 10119]);
+/** No resources, no storage. */
+const FULL = new Set([10023, 10047]);
+const UNAVAILABLE = 503;
+
+function problemOfCode(code: number, status: number): Problem | undefined {
+  if (NOT_ENABLED.has(code)) return "none";
+  return AWAY.has(code) || (status === UNAVAILABLE && !FULL.has(code)) ? "away" : undefined;
+}
+
+const ASK_TIMEOUT_MS = 2_000;
+
+/** Why nobody serves a subject of JetStream: every server that has it answers for the account. */
+async function findWhyNobody(nats: Pick<Nats, "connection">): Promise<Problem> {
+  try {
+    const reply = await nats.connection.request("$JS.API.INFO", "", { timeout: ASK_TIMEOUT_MS });
+    const { error } = reply.json<{ error?: { err_code?: number } }>();
+    return NOT_ENABLED.has(error?.err_code ?? 0) ? "none" : "away";
+  } catch (error) {
+    const isNobody = error instanceof RequestError && error.isNoResponders();
+    // A server that has just begun says that it has JetStream before it serves it.
+    const { jetstream } = (nats.connection.info ?? {}) as { jetstream?: boolean };
+    return isNobody && jetstream !== true ? "none" : "away";
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof TimeoutError) return "no answer in time";
+  const { cause } = error as Error;
+  return messageOf(cause instanceof RequestError ? cause : error);
+}

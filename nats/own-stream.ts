@@ -1,0 +1,88 @@
+/**
+ * The streams that narun keeps its things in, as they are found: what an operator changed stays as it is where it serves,
+ * and is named where it does not.
+ */
+import { JetStreamApiError, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
+import { NarunError } from "../contracts/index.ts";
+
+/** What narun relies on in a stream. */
+export interface StreamNeeds {
+  stream: string;
+  /** The stream stores all of them. */
+  subjects: readonly string[];
+  /** Also these are true. */
+  flags?: readonly ("allow_direct" | "allow_rollup_hdrs")[];
+}
+
+/** JetStream's codes: the stream is there with another configuration; its subjects are another stream's. */
+const NAME_IN_USE = 10058;
+const SUBJECTS_OVERLAP = 10065;
+
+/** Opens a stream that `open` uses as it is, or makes where it is missing. Error: STREAM_UNFIT. */
+export async function openOwnStream<T>(
+  manager: JetStreamManager,
+  needs: StreamNeeds,
+  open: () => Promise<T>,
+): Promise<T> {
+  const opened = await open().catch((error: unknown) => {
+    if (!(error instanceof JetStreamApiError)) throw error;
+    // Somebody else has made it at this moment, a little differently: it is used as it is.
+    if (error.code === NAME_IN_USE) return open();
+    if (error.code === SUBJECTS_OVERLAP) return refuseOverlap(manager, needs);
+    throw error;
+  });
+  const { config } = await manager.streams.info(needs.stream);
+  const misfit = findMisfit(config, needs);
+  if (misfit !== undefined) throw unfit(`stream ${needs.stream}: ${misfit}`, needs.stream);
+  return opened;
+}
+
+/** The first field that narun cannot work with: what it is, what it has to be, and how it becomes that. */
+function findMisfit(config: StreamConfig, { stream, subjects, flags = [] }: StreamNeeds): string | undefined {
+  const edit = (option: string) => `\`nats stream edit ${stream} ${option}\``;
+  const anew = `it cannot be changed: \`nats stream rm ${stream}\`, and narun makes it anew`;
+  if (config.mirror !== undefined)
+    return `mirror is ${config.mirror.name}, and narun needs a stream to write to; ${anew}`;
+  if (config.sealed === true) return `sealed is true, and narun writes to it; ${anew}`;
+  const stored = config.subjects ?? [];
+  const missing = subjects.find((subject) => !stored.some((pattern) => covers(pattern, subject)));
+  if (missing !== undefined) {
+    const all = [...stored, ...subjects.filter((subject) => !stored.includes(subject))];
+    const list = all.map((subject) => `'${subject}'`).join(",");
+    return `subjects is ${JSON.stringify(stored)}, and narun needs ${missing}; ${edit(`--subjects ${list}`)}`;
+  }
+  if (config.retention !== undefined && config.retention !== "limits")
+    return `retention is ${config.retention}, and narun needs limits; ${anew}`;
+  if (config.no_ack === true) return `no_ack is true, and narun waits for acks; ${edit("--ack")}`;
+  const flag = flags.find((name) => config[name] !== true);
+  if (flag !== undefined) return `${flag} is false, and narun needs it; ${edit(OPTIONS[flag])}`;
+  return undefined;
+}
+
+const OPTIONS = { allow_direct: "--allow-direct", allow_rollup_hdrs: "--allow-rollup" } as const;
+
+/** Whether a pattern of subjects has all that a second one has. */
+function covers(pattern: string, subject: string): boolean {
+  const [wide, narrow] = [pattern.split("."), subject.split(".")];
+  for (const [index, token] of wide.entries()) {
+    const other = narrow[index];
+    if (other === undefined) return false;
+    if (token === ">") return true;
+    if (token === "*" ? other === ">" : token !== other) return false;
+  }
+  return wide.length === narrow.length;
+}
+
+async function refuseOverlap(manager: JetStreamManager, { stream, subjects }: StreamNeeds): Promise<never> {
+  const others = new Set<string>();
+  for (const subject of subjects) for await (const name of manager.streams.names(subject)) others.add(name);
+  const taken = [...others].join(", ");
+  throw unfit(
+    `stream ${stream}: its subjects ${subjects.join(", ")} are those of ${taken} already; take them out there (\`nats stream edit ${[...others][0]} --subjects …\`)`,
+    stream,
+  );
+}
+
+function unfit(detail: string, stream: string): NarunError {
+  return new NarunError("STREAM_UNFIT", { detail, stream });
+}
