@@ -180,6 +180,12 @@ export const errorCatalogue = {
     status: 504,
     limit: "cpuMs",
   },
+  MACHINE_BUSY: {
+    title: "The machine gave the function too little CPU time",
+    solve:
+      "Retry if the request may run twice. `narun logs NAME` says how long the function ran and how much of that was CPU time: give the machine fewer functions or more cores.",
+    status: 503,
+  },
   SERVICE_LOOP: {
     title: "Functions call each other without end",
     solve:

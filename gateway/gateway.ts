@@ -33,7 +33,7 @@ import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
 import { createHttpServer } from "./http.ts";
 import { createInquiries } from "./inquiries.ts";
 import { createInstances } from "./instances.ts";
-import { createInvokeEndpoint } from "./invoke.ts";
+import { createInvokeEndpoints } from "./invoke.ts";
 import { untilLeft } from "./lame-duck.ts";
 import { type Address, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
@@ -142,7 +142,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         "narun.http": httpUrl,
         ...(metricsUrl === undefined ? {} : { "narun.metrics": metricsUrl }),
       },
-      endpoints: [createInvokeEndpoint(common)],
+      endpoints: createInvokeEndpoints(common),
       stats: (): GatewayStats => ({ specs: specs.revision(), outdated: outdatedOf(parts) }),
     });
     await nats.confirm();

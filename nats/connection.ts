@@ -20,6 +20,7 @@ import { DataFrames } from "./transport/data-frames.ts";
 import type { FrameSink } from "./transport/splitter.ts";
 import { connect } from "./transport/transport.ts";
 import { Writer } from "./transport/writer.ts";
+import { createWorld, findWorldId, type World } from "./world.ts";
 
 export interface NatsOptions {
   /** One server or several, comma-separated, and perhaps a login (server-addresses.ts). Default `nats://127.0.0.1:4222`. */
@@ -39,6 +40,8 @@ export interface NatsOptions {
    * back.
    */
   onRefused?: (error: NarunError) => void;
+  /** The id of the world, for a process that has been told. Default: it is looked up. */
+  worldId?: string;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
   connectTimeoutMs?: number;
 }
@@ -51,6 +54,12 @@ export interface Subscription {
   unsubscribe(): void;
   /** Takes nothing more from the server; resolves when all that it already sent has been handed over. */
   drain(): Promise<void>;
+}
+
+export interface SubscribeOptions {
+  queue?: string;
+  /** Hears those, too, who know no world's id: the subject is the same on the wire. */
+  isOpen?: boolean;
 }
 
 export interface RequestOptions {
@@ -74,6 +83,8 @@ export interface Nats {
   readonly url: string;
   readonly state: ConnectionState;
   readonly serverVersion: string;
+  /** The world that this connection belongs to; what is published and subscribed to here stays in it. */
+  readonly world: World;
   /** The most bytes that headers and data of one message may have. */
   readonly maxPayload: number;
   /** For the files of this part only. */
@@ -81,7 +92,7 @@ export interface Nats {
   /** Calls back on every change of state; returns the function that ends it. */
   onState(listener: (state: ConnectionState) => void): () => void;
   publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
-  subscribe(subject: string, handle: (message: Message) => void, options?: { queue?: string }): Subscription;
+  subscribe(subject: string, handle: (message: Message) => void, options?: SubscribeOptions): Subscription;
   /** One reply. Throws NoReplyError, and NarunError with NATS_PERMISSIONS_VIOLATION. */
   request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Message>;
   /**
@@ -206,7 +217,14 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   })();
   const refused = new Map<Subscription, NarunError>();
   void connection.closed().then(() => enter("closed"));
-  const requester = createRequester({ connection, outbox, onRefused: permissions.listen, onHandlerError });
+  const world = createWorld(options.worldId ?? (await findWorldId(connection)));
+  const requester = createRequester({
+    connection,
+    outbox,
+    world,
+    onRefused: permissions.listen,
+    onHandlerError,
+  });
 
   return {
     get url() {
@@ -219,16 +237,17 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return connection.info?.max_payload ?? 1_048_576;
     },
     serverVersion: version,
+    world,
     connection,
     onState(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     publish(subject, data, headers) {
-      outbox.publish(subject, data, { headers });
+      outbox.publish(world.toWire(subject), data, { headers });
     },
-    subscribe(subject, handle, { queue } = {}) {
-      const subscription = connection.subscribe(subject, {
+    subscribe(subject, handle, { queue, isOpen = false } = {}) {
+      const subscription = connection.subscribe(isOpen ? subject : world.toWire(subject), {
         ...(queue === undefined ? {} : { queue }),
         callback: (error, message) => {
           // The library reports its own closing this way; the state listener tells of it.
@@ -238,7 +257,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
             return;
           }
           try {
-            handle(toMessage(message, outbox));
+            handle(toMessage(message, outbox, world));
           } catch (thrown) {
             onHandlerError(thrown, subject);
           }
@@ -261,20 +280,21 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     async request(subject, data, { timeoutMs, headers }) {
       outbox.flush();
       try {
-        const reply = await connection.request(subject, data, {
+        const reply = await connection.request(world.toWire(subject), data, {
           timeout: Math.max(1, timeoutMs),
           ...(headers === undefined ? {} : { headers: toMsgHeaders(headers) }),
         });
-        return toMessage(reply, outbox);
+        return toMessage(reply, outbox, world);
       } catch (error) {
         throw refusalOf(error) ?? new NoReplyError(reasonOf(error), subject, { cause: error });
       }
     },
     send: requester.send,
     sendData(subject, seq, payload, onSent) {
-      writer.write({ subject, fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
+      const wire = world.toWire(subject);
+      writer.write({ subject: wire, fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
     },
-    takeData: (subject, sink) => frames.take(subject, sink),
+    takeData: (subject, sink) => frames.take(world.toWire(subject), sink),
     flush() {
       outbox.flush();
       return connection.flush();

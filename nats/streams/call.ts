@@ -86,8 +86,9 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     pending.release();
     if (rest !== undefined) return fail("NO_CONSUMER");
     headers.delete(headerNames.stream);
+    headers.set(headerNames.world, [nats.world.id]);
     const onWhole = (message: Message) =>
-      isNobody(message) ? fail("NO_CONSUMER") : settle({ kind: "whole", message });
+      isNobody(message) || isRefusal(message) ? fail("NO_CONSUMER") : settle({ kind: "whole", message });
     pending = nats.send(service, first, headers, onWhole, onRefused);
   };
   const timer = setTimeout(() => cancel("DEADLINE_EXCEEDED"), timeoutMs);
@@ -98,6 +99,11 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
   signal.addEventListener("abort", onAbort, { once: true });
   let pending = nats.send(subjects.invoke(service), first, headers, onReply, onRefused);
   return promise;
+}
+
+/** Whoever it reached has not begun it: it drains, or is of another world. */
+function isRefusal({ headers }: Message): boolean {
+  return headerValue(headers, headerNames.error) === ("INSTANCE_DRAINING" satisfies ErrorCode);
 }
 
 function isNobody({ status, data }: Message): boolean {

@@ -122,6 +122,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       group,
       backoff,
       nats: hostLogin(options.hostNats, { group }),
+      worldId: nats.world.id,
       sandbox,
       maxMemoryMb: options.hostMemoryMb ?? DEFAULT_HOST_MEMORY_MB,
       snapshot,
@@ -131,6 +132,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       log,
       events: {
         onIdle: (id) => drainIfSpare(id),
+        onFull: (id) => instances.drain(id, "replaced"),
         onCondemned: (id) => instances.condemned(id),
         onGone: (id, reason, code) => instances.gone(id, reason, code),
         onGuilty: (name, reason) => suspects.blame(group, name, reason),
