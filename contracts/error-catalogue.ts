@@ -21,7 +21,8 @@ export const errorCatalogue = {
   // What a client of a function sees.
   BAD_REQUEST: {
     title: "The request cannot be understood",
-    solve: "Send a well-formed HTTP request.",
+    solve:
+      "Send a well-formed HTTP request; over NATS, header fields whose names HTTP has: no space in them.",
     status: 400,
   },
   REQUEST_TIMEOUT: {

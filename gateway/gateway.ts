@@ -248,7 +248,7 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     specOf,
     isStarving: (service) => dispatcher.isStarving(service),
     onForeign: (service) => dispatcher.onForeign(service),
-    onBroken: (service) => dispatcher.onBroken(service),
+    onBroken: (service, code) => dispatcher.onBroken(service, code),
     log,
   });
   const presence = createStreamPresence(nats);

@@ -2,6 +2,7 @@ import { type ErrorCode, type FunctionSpec, headerNames, subjects } from "../con
 import {
   type Headers,
   headerValue,
+  isHeaderSafe,
   type Message,
   type MicroEndpoint,
   type Nats,
@@ -57,6 +58,10 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
   const destination = { service, spec };
   const refuse = (code: ErrorCode) =>
     finish(reply(message, { kind: "failed", code }, requestId, destination));
+  if (!isPassable(message)) {
+    refuse("BAD_REQUEST");
+    return;
+  }
   const maxBytes = spec?.limits.maxBodyBytes ?? Number.POSITIVE_INFINITY;
   // With what is added to its headers here it has to fit into a message once more.
   if (message.data.length > Math.min(maxBytes, maxMessageBody(options.nats))) {
@@ -79,6 +84,13 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
       call?.respond(new Map(outcome.message.headers ?? []), outcome.body, () => finish());
     },
   });
+}
+
+/** Whether the header fields can be read, and be sent once more: NATS' clients differ in the names that they take. */
+function isPassable({ isReadable, headers = new Map() }: Message): boolean {
+  if (!isReadable) return false;
+  for (const [name, values] of headers) if (!values.every((value) => isHeaderSafe(name, value))) return false;
+  return true;
 }
 
 function timeoutOf(

@@ -1,7 +1,7 @@
-import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
+import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
 import { DATA_FRAME_PREFIX, NarunError } from "../contracts/index.ts";
 import { connectFailure, createRefusals } from "./connect-failure.ts";
-import { type Headers, toMsgHeaders } from "./headers.ts";
+import type { Headers } from "./headers.ts";
 import {
   answerOf,
   followLogin,
@@ -14,9 +14,11 @@ import {
 import { type Message, toMessage } from "./message.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPermissions, refusalOf } from "./permissions.ts";
+import { type RequestOptions, requestOnce } from "./request.ts";
 import { createRequester, type PendingReply } from "./requester.ts";
 import { parseServers } from "./server-addresses.ts";
 import { DataFrames } from "./transport/data-frames.ts";
+import { guardReader } from "./transport/guard-reader.ts";
 import type { FrameSink } from "./transport/splitter.ts";
 import { connect } from "./transport/transport.ts";
 import { Writer } from "./transport/writer.ts";
@@ -60,21 +62,6 @@ export interface SubscribeOptions {
   queue?: string;
   /** Hears those, too, who know no world's id: the subject is the same on the wire. */
   isOpen?: boolean;
-}
-
-export interface RequestOptions {
-  timeoutMs: number;
-  headers?: Headers;
-}
-
-/** A request that got no answer. `no-responders`: nobody subscribes, so nobody has seen it. */
-export class NoReplyError extends Error {
-  override readonly name = "NoReplyError";
-  readonly reason: "no-responders" | "timeout" | "disconnected";
-  constructor(reason: NoReplyError["reason"], subject: string, options: { cause?: unknown } = {}) {
-    super(`no reply on ${subject}: ${reason}`, options);
-    this.reason = reason;
-  }
 }
 
 /** A connection to NATS that reconnects for ever. The only way by which the parts of narun reach NATS. */
@@ -189,6 +176,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     state = next;
     for (const listener of [...listeners]) listener(next);
   };
+  guardReader(connection, onHandlerError);
   const writer = new Writer(connection);
   const outbox = createOutbox({
     connection,
@@ -218,13 +206,16 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   const refused = new Map<Subscription, NarunError>();
   void connection.closed().then(() => enter("closed"));
   const world = createWorld(options.worldId ?? (await findWorldId(connection)));
-  const requester = createRequester({
-    connection,
-    outbox,
-    world,
-    onRefused: permissions.listen,
-    onHandlerError,
-  });
+  const onClosed = (listener: () => void) => {
+    const listen = (next: ConnectionState) => next === "closed" && listener();
+    listeners.add(listen);
+    return () => listeners.delete(listen);
+  };
+  const requester = {
+    ...createRequester({ connection, outbox, world, onRefused: permissions.listen, onHandlerError }),
+    onClosed,
+    isClosed: () => connection.isClosed(),
+  };
 
   return {
     get url() {
@@ -277,18 +268,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       };
       return opened;
     },
-    async request(subject, data, { timeoutMs, headers }) {
-      outbox.flush();
-      try {
-        const reply = await connection.request(world.toWire(subject), data, {
-          timeout: Math.max(1, timeoutMs),
-          ...(headers === undefined ? {} : { headers: toMsgHeaders(headers) }),
-        });
-        return toMessage(reply, outbox, world);
-      } catch (error) {
-        throw refusalOf(error) ?? new NoReplyError(reasonOf(error), subject, { cause: error });
-      }
-    },
+    request: (subject, data, options) => requestOnce(requester, { subject, data, ...options }),
     send: requester.send,
     sendData(subject, seq, payload, onSent) {
       const wire = world.toWire(subject);
@@ -317,12 +297,6 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       else await connection.close();
     },
   };
-}
-
-function reasonOf(error: unknown): NoReplyError["reason"] {
-  if (error instanceof TimeoutError) return "timeout";
-  if (error instanceof RequestError && error.isNoResponders()) return "no-responders";
-  return "disconnected";
 }
 
 /** What is given apart from the address goes before what that says. */

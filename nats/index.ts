@@ -5,7 +5,6 @@ export {
   connectNats,
   type Nats,
   type NatsOptions,
-  NoReplyError,
   type Subscription,
 } from "./connection.ts";
 export { lockDataDir } from "./data-lock.ts";
@@ -37,6 +36,7 @@ export { type ContentStore, sha256Hex } from "./objects.ts";
 export { makeOwnFolder } from "./own-folder.ts";
 export { refusalOf } from "./permissions.ts";
 export { identifyProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";
+export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey } from "./secrets.ts";
 export { findNatsServer, userCacheDir } from "./server/find.ts";

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
-import { connectNats, type Nats, NoReplyError } from "./connection.ts";
+import { connectNats, type Nats } from "./connection.ts";
 import { discoverServices, discoverStats } from "./discovery.ts";
 import type { Message } from "./message.ts";
 import { type MicroServiceOptions, registerMicroService } from "./micro-service.ts";
+import { NoReplyError } from "./request.ts";
 
 let server: TestNats;
 let consumer: Nats;

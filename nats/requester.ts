@@ -78,7 +78,7 @@ export function createRequester({ connection, outbox, world, onRefused, onHandle
   return {
     send(
       subject: string,
-      data: Uint8Array,
+      data: Uint8Array | string,
       headers: Headers,
       onReply: Pending["onReply"],
       onRefused: Pending["onRefused"] = () => undefined,
@@ -98,3 +98,5 @@ export function createRequester({ connection, outbox, world, onRefused, onHandle
     },
   };
 }
+
+export type Requester = ReturnType<typeof createRequester>;

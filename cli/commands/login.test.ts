@@ -2,13 +2,15 @@
 import { readFileSync } from "node:fs";
 import { nkeys } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
-import { startConfiguredNats } from "../../test/harness/configured-nats.ts";
+import { makeCertificate, startConfiguredNats } from "../../test/harness/configured-nats.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { FREE_PORTS, type Narun, type NarunOptions, narun, startNarun } from "../testing/narun.ts";
 import { answering, createWorkFolder } from "../testing/work-folder.ts";
 
 const PORTS = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
 const LOUD = ["--log-level", "trace"];
+
+const CALLED = "export default () => { console.log('one call'); return new Response('hi'); };\n";
 
 /** The command lines of what it has started, where the system shows them as files. */
 function commandLines({ descendants, child }: Narun): string[] {
@@ -93,10 +95,32 @@ test("narun up hands the address's login on to its node, not by the command line
   expect([...commandLines(up), up.stdout, up.stderr].join("\n")).not.toContain("s3cret-word");
 });
 
+test("TLS with certificates of their own reaches gateway, node and host", async (context) => {
+  await using folder = await createWorkFolder({ "hello/index.ts": answering("hi") });
+  const [own, client] = [await makeCertificate(folder.dir), await makeCertificate(folder.dir, "client")];
+  if (own === undefined || client === undefined) return context.skip("openssl is not installed");
+  await using server = await startConfiguredNats(
+    `tls { cert_file: "${own.cert}", key_file: "${own.key}", ca_file: "${client.cert}", verify: true }`,
+  );
+  const env = { NATS_URL: `tls://${server.host}`, NATS_CA: own.cert, NATS_CERT: client.cert };
+  await using up = startNarun(
+    [
+      "up",
+      folder.path("hello"),
+      ...["--tls-key", client.key, "--json", ...LOUD, ...FREE_PORTS, "--data-dir", folder.path("data")],
+    ],
+    { env },
+  );
+  const { http } = JSON.parse((await up.shows(/^\{"http.*\}$/m))[0]);
+  await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"));
+  const without = await narun(["ls", "--json"], { env: { ...env, NATS_CA: "" } });
+  expect(JSON.parse(without.stderr)).toMatchObject({ error: { code: "NATS_TLS_FAILED" } });
+});
+
 test("a password that is renewed in its file reaches gateway, node and host without a restart", async () => {
   const config = (password: string) => `authorization { user: "ann", password: "${password}" }`;
   await using server = await startConfiguredNats(config("first"));
-  await using folder = await createWorkFolder({ "hello/index.ts": answering("hi"), password: "first\n" });
+  await using folder = await createWorkFolder({ "hello/index.ts": CALLED, password: "first\n" });
   const at = ["--nats", server.host, "--user", "ann", "--password-file", folder.path("password")];
   await using gateway = startNarun(["gateway", "--json", ...LOUD, ...PORTS, ...at]);
   const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
@@ -111,13 +135,17 @@ test("a password that is renewed in its file reaches gateway, node and host with
   ]);
   expect(await narun(["push", folder.path("hello"), ...at])).toMatchObject({ code: 0 });
   expect(await (await fetch(`${http}/hello`)).text()).toBe("hi");
+  await using following = startNarun(["logs", "-f", ...at]);
+  await following.shows(/one call/);
 
   await server.reload(config("second"));
+  await following.shows(/NATS refused the login: .*the login was user "ann"/);
   // The node and its host, which is another process.
   await eventually(() => expect(node.stderr.match(/NATS_LOGIN_REFUSED/g)?.length).toBeGreaterThanOrEqual(2));
   await folder.write("password", "second\n");
   await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"));
   expect(await narun(["invoke", "hello", ...at])).toMatchObject({ code: 0, stdout: "hi" });
+  await following.shows(/one call.*one call/s);
 });
 
 test("token and nkey may be in files, options win over the environment", async () => {
@@ -207,6 +235,25 @@ describe("a subject that NATS does not permit", () => {
       code: 1,
       stderr: expect.stringContaining('may not publish to "narun.invoke.f"'),
     });
+  });
+
+  test("ends the wait for a function that sleeps, where no node may be asked", async () => {
+    await using server = await startConfiguredNats(users('publish: { deny: "narun.demand.>" }'));
+    await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
+    const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
+    await using gateway = startNarun(["gateway", "--json", ...PORTS, "--nats", some]);
+    const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
+    await using node = startNarun([
+      "node",
+      ...["--json", "--name", "n1", "--cache-dir", folder.path("cache"), "--nats", all],
+    ]);
+    await node.shows(/^\{"node".*\}$/m);
+    expect(await narun(["push", folder.path("f"), "--nats", all])).toMatchObject({ code: 0 });
+    const response = await fetch(`${http}/f`);
+    expect(await response.json()).toMatchObject({
+      type: expect.stringContaining("NATS_PERMISSIONS_VIOLATION"),
+    });
+    await gateway.shows(/may not publish to \\"narun\.demand\.n1/);
   });
 
   test("fails the start of an instance whose subject it is", async () => {

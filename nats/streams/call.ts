@@ -75,6 +75,7 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
   };
   const onAbort = () => cancel("CLIENT_GONE");
   const onReply = (message: Message) => {
+    if (!message.isReadable) return fail("BAD_REPLY");
     const frame = frameOf(message);
     if (frame !== undefined) return asking.receive(frame, message);
     if (isNobody(message)) return onNobody();
@@ -87,8 +88,12 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     if (rest !== undefined) return fail("NO_CONSUMER");
     headers.delete(headerNames.stream);
     headers.set(headerNames.world, [nats.world.id]);
-    const onWhole = (message: Message) =>
-      isNobody(message) || isRefusal(message) ? fail("NO_CONSUMER") : settle({ kind: "whole", message });
+    const onWhole = (message: Message) => {
+      if (!message.isReadable) return fail("BAD_REPLY");
+      return isNobody(message) || isRefusal(message)
+        ? fail("NO_CONSUMER")
+        : settle({ kind: "whole", message });
+    };
     pending = nats.send(service, first, headers, onWhole, onRefused);
   };
   const timer = setTimeout(() => cancel("DEADLINE_EXCEEDED"), timeoutMs);

@@ -26,8 +26,8 @@ export interface InstanceServiceOptions {
 }
 
 export interface InstanceHandlers {
-  /** Refuses a request where the instance takes none any more, or `isStranger`; says whether it did. */
-  refuses(message: Message, done: () => void, isStranger?: boolean): boolean;
+  /** Refuses a request that cannot be read, that `isStranger`, or that comes when the instance takes none any more; says whether it did. */
+  refuses(message: Message, done: (error?: string) => void, isStranger?: boolean): boolean;
   take: MicroEndpoint["handle"];
   /** What the asker of a streamed request says later: `token` names the request. */
   control(token: string, message: Message): void;

@@ -211,11 +211,12 @@ export class LiveInstance implements Instance {
     return this.#ending;
   }
 
-  #refuses(message: Message, done: () => void, isStranger = false): boolean {
-    if (!isStranger && this.#phase !== "condemned" && this.#phase !== "gone") return false;
-    const reply = replyFromError("INSTANCE_DRAINING");
+  #refuses(message: Message, done: (error?: string) => void, isStranger = false): boolean {
+    const isOver = isStranger || this.#phase === "condemned" || this.#phase === "gone";
+    if (!isOver && message.isReadable) return false;
+    const reply = replyFromError(isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST");
     message.respond(reply.data, reply.headers);
-    done();
+    done(isOver ? undefined : "BAD_REQUEST");
     return true;
   }
 
