@@ -1,22 +1,9 @@
-import type { Limits } from "./function-config.ts";
+import type { ErrorEntry } from "./error-entry.ts";
 
 /**
- * Every error that narun names: what it means, how to solve it, and how it is answered over HTTP. `docs/errors.md` is
- * generated from this table. Codes are stable: programs branch on them, never on texts.
+ * Every error that narun names. `docs/errors.md` is generated from this table. Codes are stable: programs branch on them,
+ * never on texts.
  */
-export interface ErrorEntry {
-  /** One line, the same for every occurrence (RFC 9457 `title`). */
-  title: string;
-  /** What the person who meets it can do. NAME stands for the function's. */
-  solve: string;
-  /** The function's limit that was met. */
-  limit?: keyof Limits;
-  /** HTTP status, for the codes that a gateway answers with. */
-  status?: number;
-  /** Whether the same request may succeed later, unchanged. Adds `Retry-After` to 429 and 503. */
-  retryable?: boolean;
-}
-
 export const errorCatalogue = {
   // What a client of a function sees.
   BAD_REQUEST: {
