@@ -1,6 +1,6 @@
 import type { Limits } from "./function-config.ts";
 
-/** One error of the catalogue (error-catalogue.ts). */
+/** What narun knows of one error code (error-catalogue.ts). */
 export interface ErrorEntry {
   /** One line, the same for every occurrence (RFC 9457 `title`). */
   title: string;
