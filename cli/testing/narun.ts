@@ -72,11 +72,15 @@ export function startNarun(
     },
     shows: (pattern) =>
       Promise.race([
-        eventually(() => {
-          const match = pattern.exec(`${stdout}\n${stderr}`);
-          if (match === null) throw new Error(`${pattern} is not in:\n${stdout}\n${stderr}`);
-          return match;
-        }),
+        eventually(
+          () => {
+            const match = pattern.exec(`${stdout}\n${stderr}`);
+            if (match === null) throw new Error(`${pattern} is not in:\n${stdout}\n${stderr}`);
+            return match;
+          },
+          // The process ends before, at the latest by its limit.
+          { timeoutMs: limitMs },
+        ),
         ended.then(({ code }) => {
           const match = pattern.exec(`${stdout}\n${stderr}`);
           if (match === null) throw new Error(`it ended with ${code}:\n${stdout}\n${stderr}`);
