@@ -27,14 +27,17 @@ export interface InvokeOptions {
 /**
  * The NATS entry: a request to `narun.invoke.<service>` is dispatched, and held where the function sleeps, as an HTTP one
  * is. Its headers are those of the header mode, all of them optional; so are the reply's. A caller that takes streams gets
- * them (relay.ts).
+ * them (relay.ts). One endpoint is the world's own, the other for callers that know no worlds.
  */
-export function createInvokeEndpoint(options: InvokeOptions): MicroEndpoint {
-  return {
-    name: "invoke",
+export function createInvokeEndpoints(options: InvokeOptions): MicroEndpoint[] {
+  const invoked = {
     subject: subjects.invokeAll,
-    handle: (message, done) => invoke(options, message, done),
+    handle: (message: Message, done: (error?: string) => void) => invoke(options, message, done),
   };
+  return [
+    { ...invoked, name: "invoke" },
+    { ...invoked, name: "invoke-open", isOpen: true },
+  ];
 }
 
 function invoke(options: InvokeOptions, message: Message, done: (error?: string) => void): void {

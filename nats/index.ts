@@ -18,6 +18,7 @@ export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } 
 export type { KvChange, KvRead, TypedKv } from "./kv.ts";
 export { MAX_KEY_BYTES } from "./kv-keys.ts";
 export { Ledger } from "./ledger.ts";
+export { purgeLeftovers } from "./leftovers.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export {
@@ -42,6 +43,7 @@ export { findNatsServer, userCacheDir } from "./server/find.ts";
 export type { ServerProgress } from "./server/server-source.ts";
 export { type NatsServer, startNatsServer } from "./server/start.ts";
 export { parseServers } from "./server-addresses.ts";
+export { findStuckStreams } from "./storage-check.ts";
 export { storeProblem } from "./store-problem.ts";
 export {
   openBinaries,

@@ -1,6 +1,7 @@
 import type { Msg, MsgHdrs } from "@nats-io/transport-node";
 import { fromMsgHeaders, type Headers } from "./headers.ts";
 import type { Outbox } from "./outbox.ts";
+import type { World } from "./world.ts";
 
 /** A message that came, with its headers read only where somebody asks for them. */
 export interface Message {
@@ -20,7 +21,7 @@ export interface Message {
 }
 
 /** From the client library's own type. */
-export function toMessage(message: Msg, outbox: Outbox): Message {
+export function toMessage(message: Msg, outbox: Outbox, world: World): Message {
   let headers: MsgHdrs | undefined;
   let isParsed = false;
   let isReadable = true;
@@ -36,7 +37,9 @@ export function toMessage(message: Msg, outbox: Outbox): Message {
     return headers;
   };
   return {
-    subject: message.subject,
+    get subject() {
+      return world.fromWire(message.subject);
+    },
     data: message.data,
     get headers() {
       return fromMsgHeaders(parse());

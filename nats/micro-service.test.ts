@@ -44,7 +44,8 @@ async function ask(subject: string): Promise<unknown> {
 
 test("answers PING and INFO as ADR-32 says, by all three subjects", async () => {
   const service = await register("shape", answer);
-  const identity = { name: "shape", id: service.id, version: "1.2.3", metadata: { colour: "blue" } };
+  const metadata = { colour: "blue", "narun.world": consumer.world.id };
+  const identity = { name: "shape", id: service.id, version: "1.2.3", metadata };
   for (const subject of ["$SRV.PING", "$SRV.PING.shape", `$SRV.PING.shape.${service.id}`]) {
     expect(await ask(subject)).toEqual({ type: "io.nats.micro.v1.ping_response", ...identity });
   }

@@ -72,13 +72,13 @@ export function startNarun(
     },
     shows: (pattern) =>
       Promise.race([
+        // On a machine with much to do a start takes long: it may, as long as the process may live.
         eventually(
           () => {
             const match = pattern.exec(`${stdout}\n${stderr}`);
             if (match === null) throw new Error(`${pattern} is not in:\n${stdout}\n${stderr}`);
             return match;
           },
-          // The process ends before, at the latest by its limit.
           { timeoutMs: limitMs },
         ),
         ended.then(({ code }) => {

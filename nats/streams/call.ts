@@ -87,9 +87,12 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     pending.release();
     if (rest !== undefined) return fail("NO_CONSUMER");
     headers.delete(headerNames.stream);
+    headers.set(headerNames.world, [nats.world.id]);
     const onWhole = (message: Message) => {
       if (!message.isReadable) return fail("BAD_REPLY");
-      return isNobody(message) ? fail("NO_CONSUMER") : settle({ kind: "whole", message });
+      return isNobody(message) || isRefusal(message)
+        ? fail("NO_CONSUMER")
+        : settle({ kind: "whole", message });
     };
     pending = nats.send(service, first, headers, onWhole, onRefused);
   };
@@ -101,6 +104,11 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
   signal.addEventListener("abort", onAbort, { once: true });
   let pending = nats.send(subjects.invoke(service), first, headers, onReply, onRefused);
   return promise;
+}
+
+/** Whoever it reached has not begun it: it drains, or is of another world. */
+function isRefusal({ headers }: Message): boolean {
+  return headerValue(headers, headerNames.error) === ("INSTANCE_DRAINING" satisfies ErrorCode);
 }
 
 function isNobody({ status, data }: Message): boolean {

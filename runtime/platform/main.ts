@@ -14,7 +14,7 @@ import { resolveHandler } from "./handler.ts";
 import { dropCallsOf, settleCall } from "./host-call.ts";
 import { connectHost, postToHost } from "./host-link.ts";
 import { endInbound, pushInbound } from "./inbound.ts";
-import { accountMemory, measuredBytes, measureMemories } from "./memory-accounting.ts";
+import { accountMemory, hasRoomFor, measuredBytes, measureMemories } from "./memory-accounting.ts";
 import { cancelOutbound, grantOutbound } from "./outbound.ts";
 import { setOwner } from "./owner.ts";
 import { abortRequest, postReturned, serveRequest, useHandler } from "./serve.ts";
@@ -71,15 +71,25 @@ const enter: Enter = (op, id, ...rest) => {
     case EnterOp.drop:
       dropTimersOf(id);
       return dropCallsOf(id);
+    case EnterOp.probe:
+      if (!hasRoomFor(Number(rest[0]))) postToHost(PostOp.nearlyFull);
+      return undefined;
   }
 };
 
-/** What a module's memory has grown to is seen at the next entry; the host ends an isolate that has no room for it. */
+let isOverMemory = false;
+
+/**
+ * What a module's memory has grown to is seen at the next entry; the host ends an isolate that has no room for it. Nothing
+ * begins in such a one any more: what waits to enter it may be given to another.
+ */
 function isWithinMemory(): boolean {
+  if (isOverMemory) return false;
   try {
     measureMemories();
     return true;
   } catch {
+    isOverMemory = true;
     postToHost(PostOp.overMemory, measuredBytes());
     return false;
   }
