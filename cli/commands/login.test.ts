@@ -1,7 +1,7 @@
 /** Commands, gateway, nodes and their hosts with a nats-server that wants a login. */
 import { readFileSync } from "node:fs";
 import { nkeys } from "@nats-io/transport-node";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { makeCertificate, startConfiguredNats } from "../../test/harness/configured-nats.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { FREE_PORTS, type Narun, type NarunOptions, narun, startNarun } from "../testing/narun.ts";
@@ -9,6 +9,12 @@ import { answering, createWorkFolder } from "../testing/work-folder.ts";
 
 const PORTS = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
 const LOUD = ["--log-level", "trace"];
+
+/** Gateway, node and hosts of each test begin one after the other: on a busy machine that takes its time. */
+const LIMIT_MS = 120_000;
+vi.setConfig({ testTimeout: LIMIT_MS });
+const start = (args: readonly string[], options: NarunOptions = {}) =>
+  startNarun(args, { limitMs: LIMIT_MS, ...options });
 
 const CALLED = "export default () => { console.log('one call'); return new Response('hi'); };\n";
 
@@ -33,12 +39,11 @@ test("user and password of the environment serve every command, and are shown no
     NATS_PASSWORD: "s3cret-word",
     NARUN_SECRETS_KEY: Buffer.alloc(32, 7).toString("base64"),
   };
-  await using gateway = startNarun(["gateway", "--json", ...LOUD, ...PORTS], { env });
+  await using gateway = start(["gateway", "--json", ...LOUD, ...PORTS], { env });
   const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
-  await using node = startNarun(
-    ["node", "--json", "--name", "n1", ...LOUD, "--cache-dir", folder.path("cache")],
-    { env },
-  );
+  await using node = start(["node", "--json", "--name", "n1", ...LOUD, "--cache-dir", folder.path("cache")], {
+    env,
+  });
   await node.shows(/^\{"node".*\}$/m);
   const said: string[] = [];
   const run = async (args: string[], options: NarunOptions = {}) => {
@@ -85,7 +90,7 @@ test("a login that is refused is told as that, in text and in JSON, without the 
 test("narun up hands the address's login on to its node, not by the command line", async () => {
   await using server = await startConfiguredNats('authorization { user: "ann", password: "s3cret-word" }');
   await using folder = await createWorkFolder({ "hello/index.ts": answering("hi") });
-  await using up = startNarun(
+  await using up = start(
     ["up", folder.path("hello"), "--json", ...LOUD, ...FREE_PORTS, "--data-dir", folder.path("data")],
     // A login for another server that somebody's shell has is not mixed with that of the address.
     { env: { NARUN_NATS_URL: `nats://ann:s3cret-word@${server.host}`, NATS_TOKEN: "another" } },
@@ -103,7 +108,7 @@ test("TLS with certificates of their own reaches gateway, node and host", async 
     `tls { cert_file: "${own.cert}", key_file: "${own.key}", ca_file: "${client.cert}", verify: true }`,
   );
   const env = { NATS_URL: `tls://${server.host}`, NATS_CA: own.cert, NATS_CERT: client.cert };
-  await using up = startNarun(
+  await using up = start(
     [
       "up",
       folder.path("hello"),
@@ -122,20 +127,12 @@ test("a password that is renewed in its file reaches gateway, node and host with
   await using server = await startConfiguredNats(config("first"));
   await using folder = await createWorkFolder({ "hello/index.ts": CALLED, password: "first\n" });
   const at = ["--nats", server.host, "--user", "ann", "--password-file", folder.path("password")];
-  await using gateway = startNarun(["gateway", "--json", ...LOUD, ...PORTS, ...at]);
+  await using gateway = start(["gateway", "--json", ...LOUD, ...PORTS, ...at]);
   const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
-  await using node = startNarun([
-    "node",
-    "--name",
-    "n1",
-    ...LOUD,
-    "--cache-dir",
-    folder.path("cache"),
-    ...at,
-  ]);
+  await using node = start(["node", "--name", "n1", ...LOUD, "--cache-dir", folder.path("cache"), ...at]);
   expect(await narun(["push", folder.path("hello"), ...at])).toMatchObject({ code: 0 });
   expect(await (await fetch(`${http}/hello`)).text()).toBe("hi");
-  await using following = startNarun(["logs", "-f", ...at]);
+  await using following = start(["logs", "-f", ...at]);
   await following.shows(/one call/);
 
   await server.reload(config("second"));
@@ -211,9 +208,9 @@ describe("a subject that NATS does not permit", () => {
     );
     await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
     const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
-    await using gateway = startNarun(["gateway", "--json", ...PORTS, "--nats", some]);
+    await using gateway = start(["gateway", "--json", ...PORTS, "--nats", some]);
     const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
-    await using node = startNarun([
+    await using node = start([
       "node",
       "--json",
       "--name",
@@ -241,9 +238,9 @@ describe("a subject that NATS does not permit", () => {
     await using server = await startConfiguredNats(users('publish: { deny: "narun.demand.>" }'));
     await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
     const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
-    await using gateway = startNarun(["gateway", "--json", ...PORTS, "--nats", some]);
+    await using gateway = start(["gateway", "--json", ...PORTS, "--nats", some]);
     const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
-    await using node = startNarun([
+    await using node = start([
       "node",
       ...["--json", "--name", "n1", "--cache-dir", folder.path("cache"), "--nats", all],
     ]);
@@ -260,9 +257,9 @@ describe("a subject that NATS does not permit", () => {
     await using server = await startConfiguredNats(users('subscribe: { deny: "narun.i.>" }'));
     await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
     const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
-    await using gateway = startNarun(["gateway", "--json", ...PORTS, "--nats", all]);
+    await using gateway = start(["gateway", "--json", ...PORTS, "--nats", all]);
     const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
-    await using node = startNarun([
+    await using node = start([
       "node",
       ...["--json", "--name", "n1", "--cache-dir", folder.path("cache"), "--nats", some],
     ]);
