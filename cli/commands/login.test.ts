@@ -189,8 +189,8 @@ describe("a subject that NATS does not permit", () => {
     },
     {
       args: ["node", "--name", "n1"],
-      permissions: 'subscribe: { deny: "narun.demand.>" }',
-      subject: "narun.demand.n1",
+      permissions: 'subscribe: { deny: "narun.*.demand.>" }',
+      subject: ".demand.n1",
     },
   ])("ends narun $args.0 at once ($subject)", async ({ args, permissions, subject }) => {
     await using server = await startConfiguredNats(users(permissions));
@@ -199,12 +199,12 @@ describe("a subject that NATS does not permit", () => {
       code: 1,
       stderr: expect.stringContaining("narun: NATS does not permit a subject: this login may not "),
     });
-    expect(stderr).toContain(`"${subject}`);
+    expect(stderr).toContain(subject);
   });
 
   test("is told to a request's caller, and named in the gateway's log", async () => {
     await using server = await startConfiguredNats(
-      users('publish: { deny: ["narun.i.>", "narun.invoke.>"] }'),
+      users('publish: { deny: ["narun.*.i.>", "narun.*.invoke.>"] }'),
     );
     await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
     const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
@@ -227,15 +227,15 @@ describe("a subject that NATS does not permit", () => {
     expect(await response.json()).toMatchObject({
       type: expect.stringContaining("NATS_PERMISSIONS_VIOLATION"),
     });
-    await gateway.shows(/may not publish to \\"narun\.i\./);
+    await gateway.shows(/may not publish to \\"narun\.\w+\.i\./);
     expect(await narun(["invoke", "f", "--nats", some])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('may not publish to "narun.invoke.f"'),
+      stderr: expect.stringMatching(/may not publish to "narun\.\w+\.invoke\.f"/),
     });
   });
 
   test("ends the wait for a function that sleeps, where no node may be asked", async () => {
-    await using server = await startConfiguredNats(users('publish: { deny: "narun.demand.>" }'));
+    await using server = await startConfiguredNats(users('publish: { deny: "narun.*.demand.>" }'));
     await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
     const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
     await using gateway = start(["gateway", "--json", ...PORTS, "--nats", some]);
@@ -250,11 +250,11 @@ describe("a subject that NATS does not permit", () => {
     expect(await response.json()).toMatchObject({
       type: expect.stringContaining("NATS_PERMISSIONS_VIOLATION"),
     });
-    await gateway.shows(/may not publish to \\"narun\.demand\.n1/);
+    await gateway.shows(/may not publish to \\"narun\.\w+\.demand\.n1/);
   });
 
   test("fails the start of an instance whose subject it is", async () => {
-    await using server = await startConfiguredNats(users('subscribe: { deny: "narun.i.>" }'));
+    await using server = await startConfiguredNats(users('subscribe: { deny: "narun.*.i.>" }'));
     await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
     const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
     await using gateway = start(["gateway", "--json", ...PORTS, "--nats", all]);
@@ -267,6 +267,6 @@ describe("a subject that NATS does not permit", () => {
     expect(await narun(["push", folder.path("f"), "--nats", all])).toMatchObject({ code: 0 });
     const response = await fetch(`${http}/f`);
     expect(await response.json()).toMatchObject({ type: expect.stringContaining("FUNCTION_START_FAILED") });
-    await node.shows(/may not subscribe to \\"narun\.i\./);
+    await node.shows(/may not subscribe to \\"narun\.\w+\.i\./);
   });
 });
