@@ -32,8 +32,8 @@ const RESPONSE = 1;
 
 const root = process.argv[2] ?? "";
 const load = (file: string): Promise<unknown> => import(pathToFileURL(join(root, file)).href);
-const { createEngine } = (await load("runtime/host/isolate/engine.ts")) as EngineModule;
-const { loadSnapshot } = (await load("runtime/host/isolate/snapshot.ts")) as SnapshotModule;
+const { createEngine } = (await load("runtime/isolate/engine.ts")) as EngineModule;
+const { loadSnapshot } = (await load("runtime/isolate/image/snapshot.ts")) as SnapshotModule;
 const cacheDir = await mkdtemp(join(tmpdir(), "narun-bench-snapshot-"));
 const snapshot = await loadSnapshot(cacheDir);
 await rm(cacheDir, { recursive: true, force: true });

@@ -4,14 +4,14 @@
  */
 import { type Build, displayPath, pushBuild, watchFunction } from "../builder/index.ts";
 import { isNarunError, shortRevision } from "../contracts/index.ts";
+import { describeUrl, functionUrl } from "../control/gateway-url.ts";
+import { describeShadowed, findShadowedBeside } from "../control/shadowed-routes.ts";
 import { openSpecs } from "../nats/index.ts";
 import { showWarnings } from "./build-warnings.ts";
 import { describeLive } from "./commands/push.ts";
-import { describeUrl, functionUrl } from "./gateway-url.ts";
 import { forDebugging } from "./inspect-option.ts";
 import { findNamesakes, namesOf } from "./namesakes.ts";
 import { explainFailure, failureOf } from "./report-error.ts";
-import { describeShadowed, findShadowedBeside } from "./shadowed-routes.ts";
 import type { World, WorldOptions } from "./world/world.ts";
 
 export interface WatchedFunctions {

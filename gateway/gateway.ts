@@ -15,6 +15,15 @@ import type { Server } from "node:http";
 import { Server as NetServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GATEWAY_SERVICE, type GatewayStats, messageOf, warnOfDrain } from "../contracts/index.ts";
+import { aborted } from "../dispatch/aborted.ts";
+import { createDemand } from "../dispatch/demand.ts";
+import { Dispatcher } from "../dispatch/dispatcher.ts";
+import { defaultHoldLimits, type HoldLimits } from "../dispatch/hold.ts";
+import { createInquiries } from "../dispatch/inquiries.ts";
+import { createInstances } from "../dispatch/instances.ts";
+import type { Log } from "../dispatch/log.ts";
+import { createSpecs } from "../dispatch/specs.ts";
+import { type Address, listen } from "../machine/listen.ts";
 import {
   createPeers,
   createStreamPresence,
@@ -23,26 +32,17 @@ import {
   type Nats,
   registerMicroService,
 } from "../nats/index.ts";
-import { aborted } from "./aborted.ts";
 import type { CompatConfig } from "./config.ts";
-import { createDemand } from "./demand.ts";
-import { Dispatcher } from "./dispatch.ts";
-import { trustIn } from "./forwarded.ts";
-import { createGathering } from "./gathering.ts";
-import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
-import { createHttpServer } from "./http.ts";
-import { createInquiries } from "./inquiries.ts";
-import { createInstances } from "./instances.ts";
-import { createInvokeEndpoints } from "./invoke.ts";
-import { untilLeft } from "./lame-duck.ts";
-import { type Address, listen } from "./listen.ts";
-import type { Log } from "./log.ts";
+import { trustIn } from "./http/forwarded.ts";
+import { createGathering } from "./http/gathering.ts";
+import { untilLeft } from "./http/lame-duck.ts";
+import { createHttpServer } from "./http/server.ts";
+import { createInvokeEndpoints } from "./invoke/invoke.ts";
+import { createRelay } from "./invoke/relay.ts";
 import { createMetrics, createMetricsServer } from "./metrics.ts";
 import { createReadiness } from "./readiness.ts";
-import { createRelay } from "./relay.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
-import { createSpecs } from "./specs.ts";
-import { createWebSockets } from "./websocket.ts";
+import { createWebSockets } from "./websocket/websocket.ts";
 
 export interface GatewayOptions {
   /** Stays its owner's: the gateway never closes it. */

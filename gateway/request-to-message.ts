@@ -7,8 +7,8 @@ import {
   toWireValue,
 } from "../contracts/index.ts";
 import { appendHeader, type Headers } from "../nats/index.ts";
-import { clientOf, FORWARDED_FIELDS, type IsTrusted } from "./forwarded.ts";
-import { decodePath, type RequestTarget } from "./request-path.ts";
+import { clientOf, FORWARDED_FIELDS, type IsTrusted } from "./http/forwarded.ts";
+import { decodePath, type RequestTarget } from "./http/request-path.ts";
 
 /** An HTTP request, as the header mode of the wire needs it. */
 export interface RequestFacts {

@@ -1,7 +1,7 @@
 import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
 import { DATA_FRAME_PREFIX, NarunError } from "../contracts/index.ts";
-import { connectFailure, createRefusals } from "./connect-failure.ts";
 import type { Headers } from "./headers.ts";
+import { connectFailure, createRefusals } from "./login/connect-failure.ts";
 import {
   answerOf,
   followLogin,
@@ -10,7 +10,7 @@ import {
   type NatsLogin,
   tlsOf,
   withoutIdentity,
-} from "./login.ts";
+} from "./login/login.ts";
 import { type Message, toMessage } from "./message.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPermissions, refusalOf } from "./permissions.ts";

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../test/harness/eventually.ts";
 import { type NatsCluster, startNatsCluster } from "../test/harness/nats-cluster.ts";
 import { connectNats, type Nats } from "./connection.ts";
-import { openKv } from "./kv.ts";
-import { openContentStore, sha256Hex } from "./objects.ts";
+import { openKv } from "./kv/kv.ts";
+import { openContentStore, sha256Hex } from "./objects/objects.ts";
 
 let cluster: NatsCluster;
 beforeAll(async () => {

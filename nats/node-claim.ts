@@ -6,7 +6,7 @@
  */
 import { NarunError, type NodeState, subjects } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
-import type { TypedKv } from "./kv.ts";
+import type { TypedKv } from "./kv/kv.ts";
 import { isNodeAlive } from "./node-alive.ts";
 
 export interface NodeClaim {

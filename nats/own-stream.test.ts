@@ -4,7 +4,7 @@ import { NarunError, stores, subjects } from "../contracts/index.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
 import { connectNats, type Nats } from "./connection.ts";
 import { ensureLogHistory, readLogs } from "./log-history.ts";
-import { sha256Hex } from "./objects.ts";
+import { sha256Hex } from "./objects/objects.ts";
 import { openBinaries, openNodeStates, openRevisions, openSecrets, openSpecs } from "./stores.ts";
 
 let server: TestNats;

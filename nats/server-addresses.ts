@@ -1,5 +1,5 @@
 import { NarunError } from "../contracts/index.ts";
-import type { NatsLogin } from "./login.ts";
+import type { NatsLogin } from "./login/login.ts";
 
 /** The servers that an address names, and the login that it carries. */
 export interface ServerAddresses {

@@ -17,8 +17,8 @@ import {
   stores,
 } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
-import { type KvCodec, openKv, type TypedKv } from "./kv.ts";
-import { type ContentStore, openContentStore } from "./objects.ts";
+import { type KvCodec, openKv, type TypedKv } from "./kv/kv.ts";
+import { type ContentStore, openContentStore } from "./objects/objects.ts";
 
 export interface StoreOptions {
   /** Copies of every bucket. Default 1. */

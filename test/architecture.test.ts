@@ -6,19 +6,35 @@ import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+/** All that benchmarks and tests may use. */
+const ALL_PARTS = [
+  ...["contracts", "machine", "web", "nats", "nats-server", "streams", "functions/sdk"],
+  ...["builder", "control", "dispatch", "gateway", "runtime", "cli", "test"],
+];
+
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
 const PARTS: Record<string, readonly string[]> = {
   contracts: [],
-  nats: ["contracts"],
+  machine: ["contracts"],
+  "web/wpt": ["contracts", "nats", "streams", "runtime"],
+  web: [],
+  nats: ["contracts", "machine"],
+  "nats-server": ["contracts", "machine", "nats"],
+  streams: ["contracts", "nats"],
   "functions/sdk": ["contracts"],
   "functions/examples": ["functions/sdk"],
-  builder: ["contracts", "nats"],
-  gateway: ["contracts", "nats"],
-  runtime: ["contracts", "nats", "functions/sdk"],
-  cli: ["contracts", "nats", "builder", "gateway", "runtime"],
+  builder: ["contracts", "machine"],
+  control: ["contracts", "nats", "builder"],
+  dispatch: ["contracts", "nats", "streams"],
+  gateway: ["contracts", "machine", "nats", "streams", "dispatch"],
+  runtime: ["contracts", "machine", "nats", "streams", "web", "functions/sdk"],
+  cli: [
+    ...["contracts", "machine", "nats", "nats-server", "streams"],
+    ...["builder", "control", "dispatch", "gateway", "runtime"],
+  ],
   docs: ["contracts"],
-  bench: ["contracts", "nats", "functions/sdk", "builder", "gateway", "runtime", "cli", "test"],
-  test: ["contracts", "nats", "functions/sdk", "builder", "gateway", "runtime", "cli", "docs", "bench"],
+  bench: ALL_PARTS,
+  test: [...ALL_PARTS, "docs", "bench"],
 };
 
 /** Vendor → the only places that import it: a file, or a folder with a slash at its end. */
@@ -30,25 +46,21 @@ const VENDORS: Record<string, readonly string[]> = {
     "builder/bundle-options.ts",
     "builder/bundle-message.ts",
     "builder/wasm-modules.ts",
-    "runtime/host/isolate/host-program.ts",
-    "runtime/host/isolate/lazy-modules.ts",
-    "runtime/host/isolate/snapshot.ts",
+    "runtime/isolate/image/host-program.ts",
+    "runtime/isolate/image/lazy-modules.ts",
+    "runtime/isolate/image/snapshot.ts",
   ],
-  "isolated-vm": ["runtime/host/isolate/engine.ts", "runtime/host/isolate/inspector-channel.ts"],
-  "whatwg-url": ["runtime/platform/url.ts", "runtime/platform/url-parser.ts"],
-  "webidl-conversions": ["runtime/platform/webidl.ts"],
-  "whatwg-mimetype": ["runtime/platform/file/mime-type.ts"],
-  "@exodus/bytes": [
-    "runtime/platform/encoding.ts",
-    "runtime/platform/encoding-decoders.ts",
-    "runtime/platform/utf8.ts",
-  ],
-  "web-streams-polyfill": ["runtime/platform/streams.ts"],
-  "node-inspect-extracted": ["runtime/platform/console/format.ts", "runtime/host/isolate/inspect-library.ts"],
-  undici: ["runtime/host/isolate/process/fetch/http-client.ts"],
+  "isolated-vm": ["runtime/isolate/engine.ts", "runtime/isolate/inspector/inspector-channel.ts"],
+  "whatwg-url": ["web/url/url.ts", "web/url/url-parser.ts"],
+  "webidl-conversions": ["web/webidl/webidl.ts"],
+  "whatwg-mimetype": ["web/file/mime-type.ts"],
+  "@exodus/bytes": ["web/encoding/encoding.ts", "web/encoding/encoding-decoders.ts", "web/encoding/utf8.ts"],
+  "web-streams-polyfill": ["web/streams/streams.ts"],
+  "node-inspect-extracted": ["web/console/format.ts", "runtime/isolate/image/inspect-library.ts"],
+  undici: ["runtime/isolate/operations/fetch/http-client.ts"],
   hono: ["gateway/metrics.ts", "functions/examples/"],
   "@hono/node-server": ["gateway/metrics.ts"],
-  ws: ["gateway/websocket.ts", "runtime/host/isolate/inspector-server.ts"],
+  ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
   "prom-client": ["gateway/metrics.ts"],
   "@grpc/grpc-js": ["gateway/grpc.ts"],
   commander: ["cli/"],
@@ -105,8 +117,7 @@ describe("architecture", () => {
   it("keeps the isolate's platform free of Node and of the rest of the runtime", () => {
     const wrong = ownImports.filter(
       ({ from, target, isFile }) =>
-        from.startsWith("runtime/platform/") &&
-        (isFile ? !target.startsWith("runtime/platform/") : target.startsWith("node:")),
+        from.startsWith("web/") && (isFile ? !target.startsWith("web/") : target.startsWith("node:")),
     );
     expect(wrong.map(describeImport)).toEqual([]);
   });

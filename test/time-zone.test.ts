@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { HOST_ENVIRONMENT } from "../runtime/host/isolate/spawn-host.ts";
+import { HOST_ENVIRONMENT } from "../runtime/isolate/spawn-host.ts";
 import { startWorld } from "./harness/world.ts";
 
 const read = `export default () => Response.json([

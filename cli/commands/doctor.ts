@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { capabilitiesOf, errorEntry, isNarunError, messageOf } from "../../contracts/index.ts";
+import { findGatewayUrl } from "../../control/gateway-url.ts";
+import { findNodes, takesWork } from "../../control/nodes.ts";
 import { connectNats, findNatsServer, findStuckStreams, type Nats, openSpecs } from "../../nats/index.ts";
 import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
-import { findGatewayUrl } from "../gateway-url.ts";
-import { findNodes, takesWork } from "../known-nodes.ts";
 import { resolveNats } from "../nats-login.ts";
 import { createOutput, type Output } from "../output.ts";
 import type { CommonOptions } from "../session.ts";

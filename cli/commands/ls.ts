@@ -1,13 +1,13 @@
 import type { Command } from "commander";
 import { messageOf, type ShadowedRoute, type Spec, shortRevision } from "../../contracts/index.ts";
+import { findGatewayUrl, functionUrl } from "../../control/gateway-url.ts";
+import { findRunningInstances, type RunningInstance } from "../../control/instances.ts";
+import { findNodes, type KnownNode, takesWork } from "../../control/nodes.ts";
+import { describeShadowed, shadowedRoutesOf } from "../../control/shadowed-routes.ts";
 import { type KvRead, type Nats, openSpecs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
-import { findGatewayUrl, functionUrl } from "../gateway-url.ts";
-import { findNodes, type KnownNode, takesWork } from "../known-nodes.ts";
 import type { Output } from "../output.ts";
-import { findRunningInstances, type RunningInstance } from "../running-instances.ts";
 import { withNats } from "../session.ts";
-import { describeShadowed, shadowedRoutesOf } from "../shadowed-routes.ts";
 
 /** A function as `narun ls` shows it. */
 export interface FunctionRow {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import { findNodes, type KnownNode } from "../../control/nodes.ts";
 import { addExamples } from "../examples.ts";
 import { formatAge } from "../format-time.ts";
-import { findNodes, type KnownNode } from "../known-nodes.ts";
 import { withNats } from "../session.ts";
 
 export function addNodesCommand(program: Command): void {

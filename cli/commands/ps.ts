@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { shortRevision } from "../../contracts/index.ts";
+import { findRunningInstances } from "../../control/instances.ts";
 import { addExamples } from "../examples.ts";
 import { formatAge } from "../format-time.ts";
-import { findRunningInstances } from "../running-instances.ts";
 import { withNats } from "../session.ts";
 
 export function addPsCommand(program: Command): void {

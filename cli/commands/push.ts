@@ -7,14 +7,14 @@ import {
   type WhyUntried,
 } from "../../builder/index.ts";
 import { type Mode, shortRevision } from "../../contracts/index.ts";
+import { describeUrl, findGatewayUrl, functionUrl } from "../../control/gateway-url.ts";
+import { describeShadowed, findShadowedBeside } from "../../control/shadowed-routes.ts";
 import type { Nats } from "../../nats/index.ts";
 import { showWarnings } from "../build-warnings.ts";
 import { addExamples } from "../examples.ts";
 import { forEachFunction } from "../function-folders.ts";
-import { describeUrl, findGatewayUrl, functionUrl } from "../gateway-url.ts";
 import type { Output } from "../output.ts";
 import { withNats } from "../session.ts";
-import { describeShadowed, findShadowedBeside } from "../shadowed-routes.ts";
 
 export function addPushCommand(program: Command): void {
   const command = program

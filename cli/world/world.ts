@@ -10,6 +10,7 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Gateway, startGateway } from "../../gateway/index.ts";
+import { sendSignal } from "../../machine/send-signal.ts";
 import {
   connectNats,
   findNatsServer,
@@ -25,7 +26,6 @@ import { logConnection } from "../log.ts";
 import type { Output, Progress } from "../output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE, secretsKeyVariable } from "../secrets-key.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
-import { sendSignal } from "./send-signal.ts";
 
 export interface WorldOptions {
   http: { host: string; port: number };

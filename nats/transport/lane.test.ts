@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats } from "../../test/harness/nats.ts";
 import { connectNats, type Nats } from "../connection.ts";
-import { sha256Hex } from "../objects.ts";
+import { sha256Hex } from "../objects/objects.ts";
 
 const MESSAGES = 100_000;
 /** Around the size up to which payloads are copied, and beyond. */

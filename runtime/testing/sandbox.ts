@@ -1,14 +1,14 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createEngine, type Engine, type Sandbox } from "../host/isolate/engine.ts";
-import type { HostOperations } from "../host/isolate/process/host-calls.ts";
-import { createIsolateLink, type IsolateLink } from "../host/isolate/process/isolate-link.ts";
-import { BUNDLE_FILE } from "../host/isolate/process/source-maps.ts";
-import { receiveFromIsolate } from "../host/isolate/process/stream-adapters.ts";
-import { loadSnapshot } from "../host/isolate/snapshot.ts";
-import type { EnvPlan } from "../platform/bindings/env.ts";
-import { EnterOp, FailureKind, PostOp, splitAnswer, splitHeaderBlock } from "../platform/boundary.ts";
+import type { EnvPlan } from "../../web/bindings/env.ts";
+import { EnterOp, FailureKind, PostOp, splitAnswer, splitHeaderBlock } from "../../web/host/boundary.ts";
+import { BUNDLE_FILE } from "../instance/source-maps.ts";
+import { createEngine, type Engine, type Sandbox } from "../isolate/engine.ts";
+import { loadSnapshot } from "../isolate/image/snapshot.ts";
+import { receiveFromIsolate } from "../isolate/operations/stream-adapters.ts";
+import type { HostOperations } from "../isolate/process/host-calls.ts";
+import { createIsolateLink, type IsolateLink } from "../isolate/process/isolate-link.ts";
 import { joinHeaderBlock } from "./header-block.ts";
 
 /** A number is the id of an outbound stream, see `readStream`. */

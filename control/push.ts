@@ -1,0 +1,190 @@
+/**
+ * Makes a build live.
+ *
+ * I1  The files are stored before the revision, the revision before the spec: a spec never names what is not there.
+ * I2  The spec moves once, by a compare-and-set against what was read at the start.
+ * I3  A revision that did not go live leaves nothing behind, unless it was there before.
+ */
+
+import type { Build } from "../builder/build.ts";
+import { capabilitiesOf, isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
+import type { Nats } from "../nats/index.ts";
+import { waitForGateways, writtenOf } from "./gateways.ts";
+import {
+  collectFiles,
+  isLive,
+  isService,
+  liveSpec,
+  moveSpec,
+  openRegistry,
+  pruneRevisions,
+  type Registry,
+} from "./registry.ts";
+import {
+  createTrialError,
+  type TrialOptions,
+  type TrialResult,
+  tryRevision,
+  type WhyUntried,
+} from "./trial.ts";
+
+/**
+ * What a push is about to do: store a file (its size in bytes), have a node try the build, or wait until an instance of it
+ * answers in place of the revision before.
+ */
+export type PushProgress =
+  | { step: "upload"; file: "bundle" | "sourceMap"; bytes: number }
+  | { step: "trial"; node: string }
+  | { step: "replace" };
+
+/** How to push. */
+export interface PushOptions {
+  /** Ends the push between two steps, and while a node tries the build; nothing goes live after it. */
+  signal?: AbortSignal;
+  onProgress?: (progress: PushProgress) => void;
+}
+
+/** What a push did. */
+export interface PushResult {
+  name: string;
+  revision: string;
+  /** The very same was live already: nothing was changed, except that damaged files were stored anew. */
+  unchanged: boolean;
+  /** A node has evaluated it during this push. False with `unchanged: false` says that no node was there to do it. */
+  tried: boolean;
+  /**
+   * Every gateway answers the next request with it. False: one of them had not come so far when the push stopped waiting,
+   * and the revision before still answers there.
+   */
+  answering: boolean;
+  /** Set where a push that changed something was not tried. */
+  whyUntried?: WhyUntried;
+  /** The service bindings whose service has no spec: calls of them fail unless something else answers under that name. */
+  missingServices: { binding: string; service: string }[];
+}
+
+/**
+ * Stores what is lacking, has a node try the build, and makes it live. Errors: TRIAL_FAILED with `fields.node`, `reason` and
+ * the source-mapped `stack`, the old revision stays live; PUSH_CONFLICT, where somebody else moved the function in between or
+ * a service has its name; NATS_UNREACHABLE.
+ */
+export async function pushBuild(nats: Nats, build: Build, options: PushOptions = {}): Promise<PushResult> {
+  const { manifest, revision, config } = build;
+  const { name } = config;
+  const registry = await openRegistry(nats);
+  const base = await registry.specs.get(name);
+  if (isService(base)) {
+    throw new NarunError("PUSH_CONFLICT", {
+      detail: `${name} is a service that narun did not build; choose another name, or remove the service first`,
+      name,
+    });
+  }
+  const missingServices = await findMissingServices(registry, build);
+  if (isLive(base, manifest, revision)) {
+    await repair(registry, build);
+    const live = writtenOf(manifest, base?.revision ?? 0);
+    const answering = await waitForGateways(nats, live, { isPatient: false });
+    return { name, revision, unchanged: true, tried: false, answering, missingServices };
+  }
+
+  options.signal?.throwIfAborted();
+  await upload(registry, build, options);
+  const key = revisionKey(name, revision);
+  const isNew = (await registry.revisions.create(key, manifest)) !== undefined;
+  try {
+    const tried = await tryBuild(nats, registry, build, options);
+    options.signal?.throwIfAborted();
+    // An old revision that is pushed again is the newest from now on: a rollback goes to what was live before it.
+    if (!isNew) await registry.revisions.put(key, manifest);
+    const written = await moveSpec(registry, base, manifest, revision);
+    const answering = await waitForGateways(nats, writtenOf(manifest, written), {
+      signal: options.signal,
+      onReplacing: () => options.onProgress?.({ step: "replace" }),
+    });
+    // It is live: what cannot be tidied now is tidied by the next push.
+    await pruneRevisions(registry, name, revision).catch(() => undefined);
+    const result = { name, revision, unchanged: false, answering, missingServices };
+    return tried.outcome === "ok"
+      ? { ...result, tried: true }
+      : { ...result, tried: false, whyUntried: tried.why };
+  } catch (error) {
+    // Where this fails too, the first error is the one to tell; the next removal collects what stays.
+    if (isNew) await discard(registry, build).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What a node answers where the store, not the function, is at fault. */
+const STORAGE_DAMAGE = new Set(["DIGEST_MISMATCH", "OBJECT_NOT_FOUND"]);
+
+async function tryBuild(
+  nats: Nats,
+  registry: Registry,
+  build: Build,
+  options: PushOptions,
+): Promise<Exclude<TrialResult, { outcome: "failed" }>> {
+  const { signal, onProgress } = options;
+  const trial = { function: build.config.name, revision: build.revision, mode: build.config.mode };
+  const trialOptions: TrialOptions = { signal, onNode: (node) => onProgress?.({ step: "trial", node }) };
+  let result = await tryRevision(nats, trial, trialOptions);
+  if (result.outcome === "failed" && STORAGE_DAMAGE.has(result.code)) {
+    await upload(registry, build, { ...options, replace: true });
+    result = await tryRevision(nats, trial, trialOptions);
+  }
+  if (result.outcome === "failed") throw createTrialError(result);
+  return result;
+}
+
+/** What has no spec yet may be pushed later, and need not be narun's own: this is worth a word, and no error. */
+async function findMissingServices(
+  { specs }: Registry,
+  { config }: Build,
+): Promise<PushResult["missingServices"]> {
+  const bound = capabilitiesOf(config).flatMap((one) =>
+    one.kind === "service" && one.service !== config.name
+      ? [{ binding: one.name, service: one.service }]
+      : [],
+  );
+  const reads = await Promise.all(bound.map(({ service }) => specs.get(service)));
+  return bound.filter((_, index) => reads[index] === undefined);
+}
+
+async function upload(
+  { binaries }: Registry,
+  build: Build,
+  { replace = false, signal, onProgress }: PushOptions & { replace?: boolean },
+): Promise<void> {
+  for (const { file, sha256, bytes } of filesOf(build)) {
+    signal?.throwIfAborted();
+    if (!replace && (await binaries.has(sha256))) continue;
+    onProgress?.({ step: "upload", file, bytes: bytes.byteLength });
+    await binaries.put(sha256, bytes, { replace });
+  }
+}
+
+/** Reads back what is live and stores anew what is lost or damaged: the advice for both is to push again. */
+async function repair({ binaries, revisions }: Registry, build: Build): Promise<void> {
+  for (const { sha256, bytes } of filesOf(build)) {
+    try {
+      await binaries.get(sha256);
+    } catch (error) {
+      if (!isNarunError(error) || !STORAGE_DAMAGE.has(error.code)) throw error;
+      await binaries.put(sha256, bytes, { replace: true });
+    }
+  }
+  await revisions.create(revisionKey(build.config.name, build.revision), build.manifest);
+}
+
+async function discard(registry: Registry, { config, revision, manifest }: Build): Promise<void> {
+  const live = liveSpec(await registry.specs.get(config.name));
+  if (live?.revision === revision) return;
+  await registry.revisions.delete(revisionKey(config.name, revision));
+  await collectFiles(registry, [manifest]);
+}
+
+function filesOf({ manifest, bundle, sourceMap }: Build) {
+  return [
+    { file: "bundle", sha256: manifest.bundle.sha256, bytes: bundle },
+    { file: "sourceMap", sha256: manifest.sourceMap.sha256, bytes: sourceMap },
+  ] as const;
+}

@@ -1,0 +1,181 @@
+/**
+ * Reads a request's body: whole where it is small, else its beginning, and the rest while it is sent on.
+ *
+ * I1  A body is never read beyond its limit. One whose announced length is over it is not read at all.
+ * I2  Nothing more is read than there is credit to send on, but for one chunk.
+ * I3  A body that nobody wants is read on and dropped: its client may look at the answer only when it has sent all of it.
+ * I4  A body whose length is known is sent on when it is whole, or too large for one message: a slow one has no place at an
+ *     instance meanwhile, and its memory is bounded (gathering.ts). One of unknown length is shown as it comes.
+ * I5  A body that ends before its end (its client went away) is told as broken, never as whole.
+ */
+import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
+import { ByteQueue, type ErrorCode, isHopByHopHeader, isReservedHeader } from "../../contracts/index.ts";
+import {
+  type BodyRest,
+  createHeaders,
+  type Headers,
+  type Nats,
+  type StreamSender,
+} from "../../nats/index.ts";
+import type { GatheredBody } from "./gathering.ts";
+
+export type Body =
+  | { kind: "whole"; data: Uint8Array }
+  /** `first`: what has been read. */
+  | { kind: "stream"; first: Uint8Array; rest: BodyRest }
+  | { kind: "too-large" }
+  /** It came too slowly, or there is no room for it. */
+  | { kind: "refused"; code: ErrorCode }
+  /** The client went away. */
+  | { kind: "gone" };
+
+export interface ReadBodyOptions {
+  maxBytes: number;
+  /** A larger body is streamed. */
+  maxWholeBytes: number;
+  /** How long a body that is not streamed may take. */
+  maxWholeMs: number;
+  /** Asks for room for a body that comes slowly. */
+  gather(refuse: (code: ErrorCode) => void): GatheredBody;
+  /** A streamed body has passed `maxBytes`. */
+  onTooLarge(): void;
+}
+
+const EMPTY = new Uint8Array();
+
+/** What the headers of a message may need: those of the client, twice (ISO-8859-1 as UTF-8), and the gateway's own. */
+const HEAD_ROOM_BYTES = 2 * maxHeaderSize + 1_024;
+
+/** The largest body that one message carries besides its headers. */
+export function maxMessageBody({ maxPayload }: Pick<Nats, "maxPayload">): number {
+  return maxPayload - HEAD_ROOM_BYTES;
+}
+
+export function readBody(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  options: ReadBodyOptions,
+): Promise<Body> {
+  const { maxBytes, maxWholeBytes } = options;
+  if (!hasBody(incoming)) return Promise.resolve({ kind: "whole", data: EMPTY });
+  if (Number(incoming.headers["content-length"] ?? 0) > maxBytes)
+    return Promise.resolve({ kind: "too-large" });
+  // Only now: a client that asked first is told that its body is not wanted before it sends any of it.
+  if (incoming.headers.expect !== undefined) outgoing.writeContinue();
+  return new Promise((resolve) => {
+    const chunks = new ByteQueue();
+    let size = 0;
+    let gathered: GatheredBody | undefined;
+    const streamFrom = () => {
+      incoming.pause();
+      finish({ kind: "stream", first: wholeOf(chunks), rest: restOf(incoming, size, options) });
+    };
+    const refuse = (code: ErrorCode) => {
+      incoming.pause();
+      finish({ kind: "refused", code });
+    };
+    const onSlow = () => {
+      // Its client may wait for an answer to what it has sent.
+      if (maxWholeBytes < maxBytes && incoming.headers["content-length"] === undefined) return streamFrom();
+      timer = setTimeout(refuse, options.maxWholeMs, "STREAM_LIMIT");
+      gathered = options.gather(refuse);
+      gathered.add(size);
+    };
+    let timer = setTimeout(onSlow, MAX_WAIT_MS);
+    const finish = (body: Body) => {
+      clearTimeout(timer);
+      gathered?.leave();
+      incoming.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
+      resolve(body);
+    };
+    const onData = (chunk: Buffer) => {
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size <= maxBytes && size <= maxWholeBytes) return gathered?.add(chunk.length);
+      if (size <= maxBytes) return streamFrom();
+      incoming.pause();
+      finish({ kind: "too-large" });
+    };
+    const onEnd = () => finish({ kind: "whole", data: wholeOf(chunks) });
+    const onClose = () => finish({ kind: "gone" });
+    incoming.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
+  });
+}
+
+/** Without a copy where it is one piece. */
+function wholeOf(chunks: ByteQueue): Uint8Array {
+  const first = chunks.shift() ?? EMPTY;
+  return chunks.byteLength === 0 ? first : Buffer.concat([first, chunks.concat()]);
+}
+
+/** How long a small body of unknown length is waited for, so that it travels in one message. */
+const MAX_WAIT_MS = 20;
+
+/** What waits to be sent beyond the credit, before the client's sending is paused. */
+const MAX_WAITING_BYTES = 64 * 1024;
+
+function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBodyOptions): BodyRest {
+  let size = alreadyRead;
+  let isWanted = true;
+  return {
+    pipe(sender: StreamSender) {
+      const finish = () => incoming.off("data", onData).off("end", onEnd).off("close", onClose);
+      const onData = (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > options.maxBytes) {
+          finish();
+          incoming.pause();
+          if (!isWanted) return;
+          sender.break("BODY_TOO_LARGE");
+          return options.onTooLarge();
+        }
+        sender.write(chunk, () => release(chunk));
+        if (sender.waitingBytes > MAX_WAITING_BYTES) incoming.pause();
+      };
+      const onEnd = () => {
+        finish();
+        sender.end(trailersOf(incoming));
+      };
+      // A body that had come whole before it was read has told its end already: there was nobody yet to hear it.
+      if (incoming.readableEnded) {
+        sender.end(trailersOf(incoming));
+        return () => undefined;
+      }
+      // The end of its connection ends the whole request, which whoever reads this hears first.
+      const onClose = () => void finish();
+      incoming.on("data", onData).on("end", onEnd).on("close", onClose);
+      incoming.resume();
+      return () => {
+        if (sender.waitingBytes <= MAX_WAITING_BYTES) incoming.resume();
+      };
+    },
+    cancel() {
+      isWanted = false;
+      incoming.resume();
+    },
+  };
+}
+
+/**
+ * Gives a chunk's memory back at once: Node makes memory for every chunk that it reads of a body, and V8 would collect it
+ * late, when it has grown by much.
+ */
+function release({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
+/** Header fields that came after the body (RFC 9110, section 6.5). */
+function trailersOf({ rawTrailers }: IncomingMessage): Headers {
+  const fields: [string, string][] = [];
+  for (let index = 0; index + 1 < rawTrailers.length; index += 2) {
+    const [name = "", value = ""] = rawTrailers.slice(index, index + 2);
+    if (!isReservedHeader(name) && !isHopByHopHeader(name.toLowerCase())) fields.push([name, value]);
+  }
+  return createHeaders(fields);
+}
+
+/** Whether a request has a body that has to be waited for. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers["content-length"];
+  return (length !== undefined && length !== "0") || headers["transfer-encoding"] !== undefined;
+}

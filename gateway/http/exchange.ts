@@ -1,0 +1,109 @@
+/** A request on its way through the gateway, and how it is answered. */
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ColdTiming } from "../../dispatch/job.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Upgrade } from "../websocket/websocket.ts";
+import type { Destination, GatewayResponse } from "./gateway-response.ts";
+
+/** What every answer needs. */
+export interface AnswerOptions {
+  /** Whether connections are not kept any more, as others shall take what comes. */
+  isLeaving(): boolean;
+  /** Whether nothing new is taken, either. */
+  isDraining(): boolean;
+  metrics: Metrics;
+}
+
+/** One request on its way through the gateway. */
+export interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly method: string;
+  readonly requestId: string;
+  /** By `performance.now()`. */
+  readonly startedMs: number;
+  /** The `path` label of the metrics. */
+  pattern: string;
+  /** Set where a route matched. */
+  destination: Destination;
+  /** Set where the client asks for a WebSocket. */
+  readonly upgrade: Upgrade | undefined;
+}
+
+const UNMATCHED = "unmatched";
+const NOWHERE: Destination = { service: "", spec: undefined };
+
+export function beginExchange(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  upgrade?: Upgrade,
+): Exchange {
+  return {
+    incoming,
+    outgoing,
+    method: incoming.method ?? "GET",
+    requestId: requestIdOf(incoming),
+    startedMs: performance.now(),
+    pattern: UNMATCHED,
+    destination: NOWHERE,
+    upgrade,
+  };
+}
+
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers["x-request-id"];
+  return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/**
+ * Answers an error. Of a body that is refused, or that its client may or may not send after it asked and got no
+ * `100 Continue`, nobody knows where the next request begins: then the connection is closed.
+ */
+export function refuse(options: AnswerOptions, exchange: Exchange, response: GatewayResponse): void {
+  const { incoming } = exchange;
+  const isRefused = response.status === BODY_REFUSED || incoming.headers.expect !== undefined;
+  if (!isRefused) {
+    write(options, exchange, response, undefined);
+    return;
+  }
+  closeAfter(options, exchange, response, undefined);
+}
+
+/** Answers, and ends the connection: what is left of the request's body is not read. */
+export function closeAfter(
+  options: AnswerOptions,
+  exchange: Exchange,
+  response: GatewayResponse,
+  cold: ColdTiming | undefined,
+): void {
+  response.headers.push("Connection", "close");
+  // A client may look at the answer only when it has sent all of its body.
+  exchange.incoming.resume();
+  write(options, exchange, response, cold);
+}
+
+const BODY_REFUSED = 413;
+
+export function write(
+  { metrics, isLeaving }: AnswerOptions,
+  { outgoing, method, requestId, pattern, startedMs }: Exchange,
+  { status, headers, body }: GatewayResponse,
+  cold: ColdTiming | undefined,
+): void {
+  headers.push("X-Request-Id", requestId);
+  if (cold !== undefined) headers.push("Server-Timing", serverTiming(cold));
+  // A second `Connection` field would do no harm: both say the same.
+  if (isLeaving()) headers.push("Connection", "close");
+  outgoing.writeHead(status, headers);
+  outgoing.end(method === "HEAD" ? undefined : body);
+  metrics.answered(method, pattern, status, performance.now() - startedMs);
+}
+
+/** W3C Server Timing, durations in milliseconds. */
+export function serverTiming({ heldMs, startMs }: ColdTiming): string {
+  const start = startMs === undefined ? "" : `, start;dur=${startMs.toFixed(1)}`;
+  return `hold;dur=${heldMs.toFixed(1)}${start}`;
+}

@@ -1,0 +1,139 @@
+/**
+ * Who the client is, and what it asked for, where proxies stand between.
+ *
+ * I1  A field counts only as far as it was written by a proxy that the operator trusts: of a chain of proxies, each trusted
+ *     one vouches for the one before it.
+ * I2  A proxy that knows only the one form passes a client's own field of the other on. `X-Forwarded-*` is the form that all
+ *     set: where there is one of these, `Forwarded` (RFC 7239) says nothing.
+ */
+import { BlockList, isIP } from "node:net";
+import { NarunError, parseNetwork } from "../../contracts/index.ts";
+
+/** Whether an address is a proxy's that is trusted. */
+export type IsTrusted = (address: string) => boolean;
+
+/** The values of the fields by which proxies tell, by canonical name; those of repeated ones with commas between. */
+export type ForwardedFields = ReadonlyMap<string, string>;
+
+export interface Client {
+  address: string;
+  scheme: "http" | "https";
+  /** Undefined: as the `Host` field says. */
+  host: string | undefined;
+}
+
+/** The fields by which proxies tell, lower-case. They never travel on as they came. */
+export const FORWARDED_FIELDS: ReadonlySet<string> = new Set([
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-proto",
+  "x-forwarded-host",
+]);
+
+/** From addresses and networks (CIDR). Error: USAGE. */
+export function trustIn(networks: readonly string[]): IsTrusted {
+  if (networks.length === 0) return () => false;
+  const list = new BlockList();
+  for (const text of networks) {
+    const network = parseNetwork(text);
+    if (network === undefined)
+      throw new NarunError("USAGE", {
+        detail: `${JSON.stringify(text)} is no address or network (10.0.0.0/8)`,
+      });
+    list.addSubnet(network.address, network.bits, network.family);
+  }
+  return (address) => list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+}
+
+/** `peer`: the address at the other end of the connection. */
+export function clientOf(peer: string, fields: ForwardedFields, isTrusted: IsTrusted): Client {
+  const client: Client = { address: peer, scheme: "http", host: undefined };
+  if (fields.size === 0) return client;
+  for (const hop of isTrusted(peer) ? hopsOf(fields).reverse() : []) {
+    client.scheme = hop.scheme ?? client.scheme;
+    client.host = hop.host ?? client.host;
+    if (hop.address === undefined) break;
+    client.address = hop.address;
+    if (!isTrusted(hop.address)) break;
+  }
+  return client;
+}
+
+/** What one proxy says of who asked it; undefined where it says nothing that can be used. */
+interface Hop {
+  address: string | undefined;
+  scheme: "http" | "https" | undefined;
+  host: string | undefined;
+}
+
+/** The proxy that is nearest here spoke last. */
+function hopsOf(fields: ForwardedFields): Hop[] {
+  const [addresses, scheme, host] = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"].map((name) =>
+    fields.get(name)?.split(","),
+  );
+  if (addresses === undefined && scheme === undefined && host === undefined)
+    return splitUnquoted(fields.get("Forwarded") ?? "", ",").map(hopOf);
+  const hops = (addresses ?? [""]).map((text) => ({ ...NOTHING, address: addressOf(text) }));
+  const last = { address: hops.pop()?.address, scheme: schemeOf(scheme?.at(-1)), host: hostOf(host?.at(-1)) };
+  return [...hops, last];
+}
+
+const NOTHING: Hop = { address: undefined, scheme: undefined, host: undefined };
+
+/** An element of `Forwarded`: `for=192.0.2.1;proto=https`. */
+function hopOf(element: string): Hop {
+  const pairs = splitUnquoted(element, ";").map((pair): [string, string] => {
+    const [name = "", ...value] = pair.split("=");
+    return [name.trim().toLowerCase(), unquote(value.join("=").trim())];
+  });
+  const said = new Map(pairs);
+  return {
+    address: addressOf(said.get("for") ?? ""),
+    scheme: schemeOf(said.get("proto")),
+    host: hostOf(said.get("host")),
+  };
+}
+
+function splitUnquoted(text: string, separator: string): string[] {
+  const parts = [""];
+  let isQuoted = false;
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index] ?? "";
+    if (character === '"') isQuoted = !isQuoted;
+    if (character === separator && !isQuoted) parts.push("");
+    else parts[parts.length - 1] += character;
+    // The next one stands for itself.
+    if (isQuoted && character === "\\") parts[parts.length - 1] += text[++index] ?? "";
+  }
+  return parts;
+}
+
+function unquote(value: string): string {
+  return /^".*"$/.test(value) ? value.slice(1, -1).replace(/\\(.)/g, "$1") : value;
+}
+
+/** `192.0.2.1`, `2001:db8::1`, both also with a port: `192.0.2.1:80`, `[2001:db8::1]:80`. */
+function addressOf(text: string): string | undefined {
+  const trimmed = text.trim();
+  const address =
+    /^\[([^\]]*)\](?::\d+)?$/.exec(trimmed)?.[1] ?? /^([\d.]+):\d+$/.exec(trimmed)?.[1] ?? trimmed;
+  return isIP(address) !== 0 && !address.includes("%") ? address : undefined;
+}
+
+const SCHEMES: Readonly<Record<string, Hop["scheme"]>> = {
+  http: "http",
+  https: "https",
+  // As some proxies call a WebSocket's.
+  ws: "http",
+  wss: "https",
+};
+
+function schemeOf(text: string | undefined): Hop["scheme"] {
+  const name = text?.trim().toLowerCase() ?? "";
+  return Object.hasOwn(SCHEMES, name) ? SCHEMES[name] : undefined;
+}
+
+function hostOf(text: string | undefined): string | undefined {
+  const host = text?.trim() ?? "";
+  return /^[\w.:[\]-]{1,300}$/.test(host) ? host : undefined;
+}

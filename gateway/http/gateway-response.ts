@@ -1,0 +1,68 @@
+import {
+  createProblem,
+  type ErrorCode,
+  errorEntry,
+  explainFailure,
+  type FunctionSpec,
+  PROBLEM_CONTENT_TYPE,
+  type Problem,
+} from "../../contracts/index.ts";
+
+/** An answer, ready to be written: every field is valid, and the body's length is among them. */
+export interface GatewayResponse {
+  status: number;
+  /** Names and values alternating, one character a byte. */
+  headers: string[];
+  /** Undefined: the answer has no body. */
+  body: Uint8Array | undefined;
+}
+
+/** What `Retry-After` says, in seconds: about as long as a node needs to come back into view. */
+const RETRY_AFTER_SECONDS = 2;
+
+/** The answer that is an error of the catalogue. `extra` are further header fields, names and values alternating. */
+export function problemResponse(
+  code: ErrorCode,
+  requestId: string,
+  detail?: string,
+  extra: readonly string[] = [],
+): GatewayResponse {
+  return responseOf(createProblem(code, requestId, detail), extra);
+}
+
+/** Where a request went. */
+export interface Destination {
+  service: string;
+  /** Of a function. */
+  spec: FunctionSpec | undefined;
+}
+
+export interface FailureFacts {
+  /** The limit that was met, as who answered says. */
+  limit?: number | undefined;
+  /** The status of a service's own. Default: the code's. */
+  status?: number;
+}
+
+/** The answer where a function, or a service, failed. Its own text stays inside. */
+export function failureResponse(
+  code: ErrorCode,
+  requestId: string,
+  { service: name, spec }: Destination,
+  { limit, status }: FailureFacts = {},
+): GatewayResponse {
+  const kind = spec === undefined ? "service" : "function";
+  const problem = createProblem(
+    code,
+    requestId,
+    explainFailure(code, { name, kind, limits: spec?.limits, limit }),
+  );
+  return responseOf(status === undefined ? problem : { ...problem, status }, []);
+}
+
+function responseOf(problem: Problem, extra: readonly string[]): GatewayResponse {
+  const body = Buffer.from(JSON.stringify(problem));
+  const headers = ["Content-Type", PROBLEM_CONTENT_TYPE, "Content-Length", String(body.length), ...extra];
+  if (errorEntry(problem.code).retryable === true) headers.push("Retry-After", String(RETRY_AFTER_SECONDS));
+  return { status: problem.status, headers, body };
+}

@@ -1,0 +1,130 @@
+/**
+ * HTTP in. Header fields are read from and written to Node's own objects, as the Fetch API joins repeated ones and adds a
+ * content type.
+ */
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { messageOf } from "../../contracts/index.ts";
+import type { Log } from "../../dispatch/log.ts";
+import { isWebSocketRequest } from "../websocket/websocket.ts";
+import { Connection } from "./connection.ts";
+import { beginExchange, closeAfter, type Exchange } from "./exchange.ts";
+import { problemResponse } from "./gateway-response.ts";
+import { createLinger } from "./linger.ts";
+import { type ServeOptions, serve } from "./serve.ts";
+import { isUnreadable, type ParserError, unreadableResponse, writeLast } from "./unreadable.ts";
+import { serveUpgrade } from "./upgrade.ts";
+
+export interface HttpOptions extends ServeOptions {
+  log: Log;
+}
+
+/**
+ * Longer than proxies keep theirs (Caddy 2 min, nginx 1 min): a connection that is closed under a request that is on its
+ * way loses it.
+ */
+const KEEP_ALIVE_MS = 150_000;
+
+export function createHttpServer(options: HttpOptions): Server {
+  const linger = createLinger(options.isDraining);
+  const connections = new Map<Socket, Connection>();
+  const open = (socket: Socket) => {
+    const connection = new Connection(socket);
+    connections.set(socket, connection);
+    socket.once("close", () => connections.delete(socket));
+    // By this method a connection is closed after its last answer, by Node as well.
+    socket.destroySoon = () => linger(socket);
+    return connection;
+  };
+  const connectionOf = (socket: Socket) => connections.get(socket) ?? open(socket);
+  const attempt = (socket: Socket, run: () => unknown) => void attemptOn(options.log, socket, run);
+  const receive = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const { socket } = incoming;
+    outgoing.on("error", (error) => lose(options.log, socket, error));
+    const begin = () => attempt(socket, () => serveOrFail(options, beginExchange(incoming, outgoing)));
+    const connection = connectionOf(socket);
+    // Node loses what has come behind a wish for another protocol that is ignored: it may not seem to be taken.
+    if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
+    connection.take({ incoming, outgoing, begin });
+  };
+
+  const server = createServer({
+    // Node's own refusal has neither a body nor an id (serve.ts).
+    requireHostHeader: false,
+    // HTTP allows to ignore the wish. Node would hand over a connection on which an earlier answer is due.
+    shouldUpgradeCallback: (incoming) =>
+      isWebSocketRequest(incoming) && !connectionOf(incoming.socket).isBusy,
+  });
+  // Node would end every request of a client that has closed its direction.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.on("connection", open);
+  server.on("request", receive);
+  // Node would tell every client to go on with its body; here its length is looked at before.
+  server.on("checkContinue", receive);
+  server.on("upgrade", (incoming, _stream, head) => {
+    attempt(incoming.socket, () => serveUpgrade(options, incoming, incoming.socket, head));
+  });
+  server.on("connect", ({ socket }: IncomingMessage) => {
+    connectionOf(socket).takeOver(() => attempt(socket, () => refuseTunnel(socket)));
+  });
+  server.on("clientError", (error, stream) => {
+    const socket = stream as Socket;
+    // Every further piece of the same request comes here again.
+    if (socket.writableEnded) return;
+    if (!isUnreadable(error)) socket.destroy();
+    else connectionOf(socket).endWith(() => attempt(socket, () => answerUnreadable(error, socket)));
+  });
+  // One connection that cannot be taken, as for want of file descriptors, is no reason to end.
+  // Before the server listens, `listen` reports the error.
+  server.on("error", (error) => {
+    if (server.listening) options.log.warn({ error: messageOf(error) }, "a connection was not taken");
+  });
+  // Node's own does not know connections that it has handed over.
+  server.closeAllConnections = () => {
+    for (const socket of connections.keys()) socket.destroy();
+  };
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  // Node's own limit of 5 min for a whole request is shorter than a large body may take; `limits.streamMs` bounds that.
+  server.requestTimeout = 0;
+  return server;
+}
+
+/** The last catch: a fault of the gateway's own costs the connection on which it came up, never the process. */
+async function attemptOn(log: Log, socket: Socket, run: () => unknown): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    lose(log, socket, error);
+  }
+}
+
+function lose(log: Log, socket: Socket, error: unknown): void {
+  if (!socket.destroyed) log.error({ code: "INTERNAL", error: messageOf(error) }, "a connection is lost");
+  socket.destroy();
+}
+
+/** What should not happen is answered too, as long as nothing else was. */
+async function serveOrFail(options: HttpOptions, exchange: Exchange): Promise<void> {
+  try {
+    await serve(options, exchange);
+  } catch (error) {
+    const { outgoing, requestId } = exchange;
+    if (outgoing.headersSent) throw error;
+    options.log.error({ requestId, error: messageOf(error) }, "a request failed in the gateway");
+    closeAfter(options, exchange, problemResponse("INTERNAL", requestId), undefined);
+  }
+}
+
+/** What Node's parser cannot make a request of: there is no request to answer, only a socket. */
+function answerUnreadable(error: ParserError, socket: Socket): void {
+  const requestId = randomUUID();
+  writeLast(socket, requestId, unreadableResponse(error, requestId));
+}
+
+/** The gateway is no proxy (RFC 9110, section 9.3.6). */
+function refuseTunnel(socket: Socket): void {
+  const requestId = randomUUID();
+  const allow = ["Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"];
+  writeLast(socket, requestId, problemResponse("METHOD_NOT_ALLOWED", requestId, "no tunnels here", allow));
+}

@@ -1,0 +1,84 @@
+/**
+ * Writes an answer whose body comes in frames.
+ *
+ * I1  An answer ends as whole only when its body did, and has as many bytes as were announced. Otherwise its connection
+ *     is cut, so that no client takes it for whole.
+ * I2  What a slow reader has not taken is put together: many small pieces would take a hundred times their size.
+ * I3  Credit goes back when the operating system has taken the bytes: a slow reader slows the writer.
+ */
+import type { ServerResponse } from "node:http";
+import { ByteQueue, isTrailer } from "../../contracts/index.ts";
+import type { Headers, ResponseBody, StreamEnd } from "../../nats/index.ts";
+
+/** The head of an answer, without a length of the gateway's own. */
+export interface StreamHead {
+  status: number;
+  /** Names and values alternating, one character a byte. */
+  headers: string[];
+  /** What the service announced. */
+  length: number | undefined;
+}
+
+const MIN_HELD_BYTES = 16 * 1024;
+
+export function writeStream(outgoing: ServerResponse, head: StreamHead, body: ResponseBody): void {
+  const { status, headers, length } = head;
+  if (length !== undefined) headers.push("Content-Length", String(length));
+  outgoing.writeHead(status, headers);
+  outgoing.flushHeaders();
+  let sent = 0;
+  const waiting = new ByteQueue();
+  const write = (bytes: Uint8Array, release?: () => void) => {
+    outgoing.write(bytes, (error) => {
+      release?.();
+      if (error === null || error === undefined) body.consumed(bytes.byteLength);
+    });
+  };
+  const writeWaiting = () => {
+    for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) write(part);
+  };
+  outgoing.on("drain", writeWaiting);
+  body.open({
+    onData(bytes, lease) {
+      sent += bytes.byteLength;
+      if (length !== undefined && sent > length) return cut(outgoing);
+      const isLittle = bytes.byteLength < MIN_HELD_BYTES;
+      if (waiting.byteLength > 0 || (isLittle && outgoing.writableNeedDrain))
+        return waiting.push(Buffer.from(bytes));
+      // A copy of little is cheap, and does not keep the much around it.
+      const release = isLittle ? undefined : lease.hold();
+      write(release === undefined ? Buffer.from(bytes) : bytes, release);
+    },
+    onEnd(how) {
+      if (outgoing.destroyed) return;
+      if (how.kind === "broken" || (length !== undefined && sent !== length)) return cut(outgoing);
+      writeWaiting();
+      addTrailers(outgoing, how);
+      outgoing.end();
+    },
+  });
+}
+
+/** A client of HTTP/1.0 takes the end of the connection for the end of the body: only a reset tells it otherwise. */
+function cut(outgoing: ServerResponse): void {
+  if (outgoing.chunkedEncoding || outgoing.hasHeader("content-length")) outgoing.destroy();
+  else outgoing.socket?.resetAndDestroy();
+}
+
+function addTrailers(outgoing: ServerResponse, end: StreamEnd): void {
+  if (end.kind !== "whole" || end.trailers.size === 0 || !outgoing.chunkedEncoding) return;
+  const fields = fieldsOf(end.trailers);
+  if (fields !== undefined) outgoing.addTrailers(fields);
+}
+
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const FIELD_VALUE = /^[\t -~\u0080-\u00ff]*$/;
+
+function fieldsOf(trailers: Headers): [string, string][] | undefined {
+  const fields = [...trailers]
+    .filter(([name]) => isTrailer(name))
+    .flatMap(([name, values]) => values.map((value): [string, string] => [name, value]));
+  return fields.every(([name, value]) => FIELD_NAME.test(name) && FIELD_VALUE.test(value))
+    ? fields
+    : undefined;
+}

@@ -1,0 +1,145 @@
+import { type ErrorCode, type FunctionSpec, headerNames, subjects } from "../../contracts/index.ts";
+import type { Dispatcher } from "../../dispatch/dispatcher.ts";
+import type { Result } from "../../dispatch/job.ts";
+import {
+  type Headers,
+  headerValue,
+  isHeaderSafe,
+  type Message,
+  type MicroEndpoint,
+  type Nats,
+  timeLeftOf,
+} from "../../nats/index.ts";
+import { maxMessageBody } from "../http/body.ts";
+import { type Destination, failureResponse } from "../http/gateway-response.ts";
+import { isRepeatable } from "../request-to-message.ts";
+import type { Relay } from "./relay.ts";
+
+export interface InvokeOptions {
+  nats: Nats;
+  dispatcher: Dispatcher;
+  relay: Relay;
+  specOf(service: string): FunctionSpec | undefined;
+  /** For services without a spec. */
+  defaultTimeoutMs: number;
+}
+
+/**
+ * The NATS entry: a request to `narun.invoke.<service>` is dispatched, and held where the function sleeps, as an HTTP one
+ * is. Its headers are those of the header mode, all of them optional; so are the reply's. A caller that takes streams gets
+ * them (relay.ts). One endpoint is the world's own, the other for callers that know no worlds.
+ */
+export function createInvokeEndpoints(options: InvokeOptions): MicroEndpoint[] {
+  const invoked = {
+    subject: subjects.invokeAll,
+    handle: (message: Message, done: (error?: string) => void) => invoke(options, message, done),
+  };
+  return [
+    { ...invoked, name: "invoke" },
+    { ...invoked, name: "invoke-open", isOpen: true },
+  ];
+}
+
+function invoke(options: InvokeOptions, message: Message, done: (error?: string) => void): void {
+  const service = message.subject.slice(subjects.invoke("").length);
+  const spec = options.specOf(service);
+  let cancel: () => void = () => undefined;
+  const call = options.relay.open(message, () => {
+    cancel();
+    finish("CLIENT_GONE");
+  });
+  const finish = (error?: string) => {
+    call?.close();
+    done(error);
+  };
+  const timeoutMs = timeoutOf(message, spec, options);
+  const headers = headersOf(message, service, timeoutMs);
+  const requestId = headerValue(headers, headerNames.requestId) ?? "";
+  const destination = { service, spec };
+  const refuse = (code: ErrorCode) =>
+    finish(reply(message, { kind: "failed", code }, requestId, destination));
+  if (!isPassable(message)) {
+    refuse("BAD_REQUEST");
+    return;
+  }
+  const maxBytes = spec?.limits.maxBodyBytes ?? Number.POSITIVE_INFINITY;
+  // With what is added to its headers here it has to fit into a message once more.
+  if (message.data.length > Math.min(maxBytes, maxMessageBody(options.nats))) {
+    refuse("BODY_TOO_LARGE");
+    return;
+  }
+  cancel = options.dispatcher.dispatch({
+    service,
+    headers,
+    data: message.data,
+    rest: call?.rest(message.data.length, maxBytes, () => {
+      cancel();
+      refuse("BODY_TOO_LARGE");
+    }),
+    streams: call !== undefined,
+    isRepeatable: isRepeatable(headerValue(headers, headerNames.method) ?? "", headers),
+    endsAtMs: performance.now() + timeoutMs,
+    settle(outcome) {
+      if (outcome.kind !== "stream") return finish(reply(message, outcome, requestId, destination));
+      call?.respond(new Map(outcome.message.headers ?? []), outcome.body, () => finish());
+    },
+  });
+}
+
+/** Whether the header fields can be read, and be sent once more: NATS' clients differ in the names that they take. */
+function isPassable({ isReadable, headers = new Map() }: Message): boolean {
+  if (!isReadable) return false;
+  for (const [name, values] of headers) if (!values.every((value) => isHeaderSafe(name, value))) return false;
+  return true;
+}
+
+function timeoutOf(
+  { headers }: Message,
+  spec: FunctionSpec | undefined,
+  { defaultTimeoutMs }: InvokeOptions,
+): number {
+  const mostMs = spec?.limits.timeoutMs ?? defaultTimeoutMs;
+  return Math.max(0, Math.min(timeLeftOf(headers) ?? mostMs, mostMs));
+}
+
+/** The request's headers, with what a handler relies on filled in. */
+function headersOf(message: Message, service: string, timeoutMs: number): Headers {
+  const headers: Headers = new Map(message.headers ?? []);
+  const defaults: [string, string][] = [
+    [headerNames.method, message.data.length > 0 ? "POST" : "GET"],
+    [headerNames.path, `/${service}`],
+    [headerNames.rawPath, headerValue(headers, headerNames.path) ?? `/${service}`],
+    [headerNames.query, ""],
+    [headerNames.host, "localhost"],
+    [headerNames.requestId, crypto.randomUUID()],
+  ];
+  for (const [name, value] of defaults) if (!headers.has(name)) headers.set(name, [value]);
+  headers.set(headerNames.deadline, [String(Date.now() + timeoutMs)]);
+  return headers;
+}
+
+/** Passes a consumer's reply on as it is; an error of the gateway goes in both forms, HTTP's and NATS Micro's. Returns its text. */
+function reply(
+  message: Message,
+  outcome: Exclude<Result, { kind: "stream" }>,
+  requestId: string,
+  destination: Destination,
+): string | undefined {
+  if (outcome.kind === "reply") {
+    message.respond(outcome.message.data, outcome.message.headers ?? new Map());
+    return headerValue(outcome.message.headers, headerNames.serviceError);
+  }
+  const { code } = outcome;
+  const { status, headers: fields, body } = failureResponse(code, requestId, destination);
+  const headers: Headers = new Map([
+    [headerNames.responseStatus, [String(status)]],
+    [headerNames.error, [code]],
+    [headerNames.serviceErrorCode, [String(status)]],
+    [headerNames.serviceError, [code]],
+  ]);
+  for (let index = 0; index < fields.length; index += 2) {
+    headers.set(fields[index] ?? "", [fields[index + 1] ?? ""]);
+  }
+  message.respond(body ?? "", headers);
+  return code;
+}

@@ -1,0 +1,189 @@
+/**
+ * WebSockets in: `ws` speaks with the client (RFC 6455), frames carry the messages to the instance and back.
+ *
+ * I1  A client gets its 101 only when the function answered so; until then it may be refused as any request is.
+ * I2  A close goes on to the other side, with its code and reason; what breaks closes the client's end with a code that
+ *     tells so.
+ * I3  Neither side is read faster than the other takes it, and of one client one message in a turn of the event loop.
+ */
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { WebSocket, WebSocketServer } from "ws";
+import {
+  MAX_SOCKET_MESSAGE_BYTES,
+  SOCKET_FRAME_OVERHEAD_BYTES,
+  SOCKET_TOO_BIG,
+} from "../../contracts/index.ts";
+import type { ResponseBody, StreamEnd } from "../../nats/index.ts";
+import { hasBody } from "../http/body.ts";
+import { noHandshakeResponse, writeLast } from "../http/unreadable.ts";
+
+/** A connection that asked to become a WebSocket. */
+export interface Upgrade {
+  readonly incoming: IncomingMessage;
+  readonly socket: Socket;
+  /**
+   * Takes the connection from HTTP: its end is no longer the end of a request. Gives what the client sent after its
+   * request.
+   */
+  release(): Buffer;
+}
+
+export interface WebSockets {
+  /** Answers with 101 and connects the client with its instance; `cancel` ends the exchange where the client is lost. */
+  accept(upgrade: Upgrade, headers: readonly string[], body: ResponseBody, cancel: () => void): void;
+  /** Closes all of them in order: their clients connect again, elsewhere. */
+  drain(): void;
+  /** Cuts what is still open. */
+  close(): void;
+}
+
+/** RFC 6455, section 7.4.1, and the registry of codes. */
+const CloseCode = { goingAway: 1001, noStatus: 1005, abnormal: 1006, failed: 1011, restart: 1012 } as const;
+
+/** Clients that do not answer a ping until the next one are gone. */
+const PING_MS = 30_000;
+/** What may wait for the instance before its client is no longer read. */
+const MAX_WAITING_BYTES = 256 * 1024;
+/** A client that does not answer a close is cut. */
+const CLOSE_GRACE_MS = 5_000;
+
+/** Whether a request asks for a WebSocket. Every other upgrade is ignored, as HTTP allows; one with a body, too. */
+export function isWebSocketRequest(incoming: IncomingMessage): boolean {
+  const { method, headers } = incoming;
+  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && !hasBody(incoming);
+}
+
+/** `ws` closes by itself at a message that is too big, and says no reason. */
+class ClientSocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? (code === SOCKET_TOO_BIG.code ? SOCKET_TOO_BIG.reason : undefined));
+  }
+}
+
+export function createWebSockets(): WebSockets {
+  const answers = new WeakMap<IncomingMessage, readonly string[]>();
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_SOCKET_MESSAGE_BYTES,
+    // One read may bring ten thousand tiny messages: other clients have their turns between them.
+    allowSynchronousEvents: false,
+    WebSocket: ClientSocket,
+    // The function chooses among what its client offers.
+    handleProtocols: (_offered, incoming) =>
+      fieldOf(answers.get(incoming) ?? [], "sec-websocket-protocol") ?? false,
+  });
+  server.on("headers", (lines: string[], incoming) => {
+    const fields = answers.get(incoming) ?? [];
+    for (let index = 0; index + 1 < fields.length; index += 2) {
+      const name = fields[index] ?? "";
+      if (!/^sec-websocket-/i.test(name)) lines.push(`${name}: ${fields[index + 1]}`);
+    }
+  });
+  server.on("wsClientError", (error, _socket, incoming) => {
+    const requestId = fieldOf(answers.get(incoming) ?? [], "x-request-id") ?? randomUUID();
+    writeLast(incoming.socket, requestId, noHandshakeResponse(error.message, requestId));
+  });
+  const alive = new WeakSet<WebSocket>();
+  const pings = setInterval(() => {
+    for (const client of server.clients) {
+      // The answer of one that waits for its function is not read.
+      if (client.isPaused) continue;
+      if (!alive.has(client)) client.terminate();
+      alive.delete(client);
+      client.ping();
+    }
+  }, PING_MS);
+  pings.unref();
+
+  return {
+    accept({ incoming, socket, release }, headers, body, cancel) {
+      const head = release();
+      answers.set(incoming, headers);
+      let isAccepted = false;
+      server.handleUpgrade(incoming, socket, head, (client) => {
+        isAccepted = true;
+        alive.add(client);
+        client.on("pong", () => alive.add(client));
+        connect(client, body, cancel);
+      });
+      // Refused by `ws`, with 400: the request was none for a WebSocket after all.
+      if (!isAccepted) cancel();
+    },
+    drain() {
+      for (const client of server.clients) client.close(CloseCode.goingAway);
+    },
+    close() {
+      clearInterval(pings);
+      for (const client of server.clients) client.terminate();
+    },
+  };
+}
+
+function connect(client: WebSocket, body: ResponseBody, cancel: () => void): void {
+  body.openSocket((sender) => {
+    client.on("message", (data: Buffer, isBinary) => {
+      sender.message(isBinary ? "binary" : "text", data);
+      if (sender.waitingBytes > MAX_WAITING_BYTES) client.pause();
+    });
+    let isTooBig = false;
+    client.on("close", (code, reason) => {
+      if (isTooBig) return;
+      if (code === CloseCode.abnormal) cancel();
+      else sender.close(code, reason.toString());
+    });
+    // A close follows. That of a message that is too big is not the client's own: `ws` reads no further.
+    client.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") return;
+      isTooBig = true;
+      sender.close(SOCKET_TOO_BIG.code, SOCKET_TOO_BIG.reason);
+    });
+    return {
+      onMessage(kind, bytes, hasMore) {
+        // Of a client that is gone, too: the instance would wait for ever to say its last.
+        client.send(bytes, { binary: kind === "binary", fin: !hasMore }, () =>
+          body.consumed(bytes.byteLength + SOCKET_FRAME_OVERHEAD_BYTES),
+        );
+      },
+      onCredit() {
+        if (client.isPaused && sender.waitingBytes <= MAX_WAITING_BYTES) client.resume();
+      },
+      onEnd(end) {
+        if (end.kind === "whole") sender.close(Number(end.code), end.reason);
+        closeClient(client, end);
+      },
+    };
+  });
+}
+
+function closeClient(client: WebSocket, end: StreamEnd): void {
+  if (end.kind === "broken") client.close(codeOfBreak(end.code));
+  else if (isSendable(Number(end.code), end.reason)) client.close(Number(end.code), end.reason);
+  else client.close();
+  setTimeout(() => client.terminate(), CLOSE_GRACE_MS).unref();
+}
+
+const MAX_REASON_BYTES = 123;
+
+/** Whether a close frame can say so; `ws` throws at any other. */
+function isSendable(code: number, reason: string): boolean {
+  const isCode =
+    (code >= 1000 &&
+      code <= 1014 &&
+      code !== 1004 &&
+      code !== CloseCode.noStatus &&
+      code !== CloseCode.abnormal) ||
+    (code >= 3000 && code <= 4999);
+  return isCode && Buffer.byteLength(reason) <= MAX_REASON_BYTES;
+}
+
+function codeOfBreak(code: string): number {
+  if (code === "GATEWAY_DRAINING" || code === "STREAM_LIMIT") return CloseCode.goingAway;
+  return code === "CONSUMER_DIED" ? CloseCode.restart : CloseCode.failed;
+}
+
+function fieldOf(fields: readonly string[], lower: string): string | undefined {
+  const index = fields.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === lower);
+  return index === -1 ? undefined : fields[index + 1];
+}

@@ -1,0 +1,122 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import type { Logger } from "pino";
+import { NarunError } from "../contracts/index.ts";
+import { errnoOf } from "../machine/errno.ts";
+import { formatServerConfig } from "./config.ts";
+import { createFullDiskWatch } from "./full-disk.ts";
+import { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
+import { superviseServer } from "./supervise.ts";
+
+export interface StartServerOptions {
+  /** Path of the nats-server binary, from `findNatsServer`. */
+  binary: string;
+  /** Default `127.0.0.1`: only this machine. */
+  host?: string;
+  /** 0, the default, picks a free one, which is kept over restarts. */
+  port?: number;
+  /** Everything of the server is kept below `nats/` in this folder. The caller holds its lock (`lockDataDir`). */
+  dataDir: string;
+  /** The most bytes of one message. Default 8 MiB, the most that NATS recommends. */
+  maxPayloadBytes?: number;
+  log: Pick<Logger, "debug" | "info" | "warn">;
+  /** Called with the pid of every process that is started, at once, so that it can be ended if this one dies. */
+  onSpawn?: (pid: number) => void;
+  /** Ends a start that is under way; the promise rejects with its reason. */
+  signal?: AbortSignal;
+}
+
+/** A nats-server that is kept running until it is closed. */
+export interface NatsServer {
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** Changes when the server is restarted; undefined while there is no process. */
+  readonly pid: number | undefined;
+  /** Ends the server: SIGTERM, after 5 s SIGKILL. Resolves when it is gone. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_HOST = "127.0.0.1";
+const DEFAULT_MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Starts a nats-server with JetStream and resolves when it takes connections. A server that dies is restarted on the
+ * same port with the same store. Errors: ADDRESS_IN_USE; NATS_SERVER_FAILED with the server's last words.
+ */
+export async function startNatsServer(options: StartServerOptions): Promise<NatsServer> {
+  const { binary, log, onSpawn, host = DEFAULT_HOST, port = 0, signal } = options;
+  const dir = resolve(options.dataDir, "nats");
+  const closing = new AbortController();
+  const processOptions: Omit<ServerProcessOptions, "signal"> = {
+    binary,
+    configFile: join(dir, "nats-server.conf"),
+    portsDir: join(dir, "ports"),
+    log,
+    onSpawn,
+    onLine: (line) => onLine(line),
+  };
+  let onLine: (line: string) => void = () => undefined;
+  const startOn = async (chosenPort: number, startSignal: AbortSignal): Promise<ServerProcess> => {
+    await mkdir(processOptions.portsDir, { recursive: true });
+    await writeFile(
+      processOptions.configFile,
+      formatServerConfig({
+        host,
+        port: chosenPort === 0 ? -1 : chosenPort,
+        maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,
+        storeDir: join(dir, "jetstream"),
+        portsDir: processOptions.portsDir,
+      }),
+    );
+    return startServerProcess({ ...processOptions, signal: startSignal });
+  };
+
+  await requireFreeAddress(host, port);
+  // What killed servers left: a pid that comes again would find a port of theirs.
+  await rm(processOptions.portsDir, { recursive: true, force: true });
+  const first = await startOn(port, signal ?? closing.signal).catch(async (error: unknown) => {
+    // Somebody else may have taken it just now.
+    await requireFreeAddress(host, port);
+    throw error;
+  });
+  const supervisor = superviseServer({
+    first,
+    restart: () => startOn(first.port, closing.signal),
+    closing,
+    log,
+  });
+  const { restart } = supervisor;
+  onLine = createFullDiskWatch({ dir, restart, log, signal: closing.signal });
+  return {
+    url: `nats://${host.includes(":") ? `[${host}]` : host}:${first.port}`,
+    host,
+    port: first.port,
+    get pid() {
+      return supervisor.pid;
+    },
+    close: supervisor.close,
+  };
+}
+
+/** Errors: ADDRESS_IN_USE. Asked of the system, as the server itself tells it in words only. */
+async function requireFreeAddress(host: string, port: number): Promise<void> {
+  if (port === 0) return;
+  const probe = createServer();
+  const error = await new Promise<Error | undefined>((settle) => {
+    probe.once("error", settle);
+    probe.listen({ host, port }, () => probe.close(() => settle(undefined)));
+  });
+  if (errnoOf(error) === "EADDRINUSE") {
+    throw new NarunError(
+      "ADDRESS_IN_USE",
+      {
+        detail: `${host}:${port} for nats-server; choose another with --nats-port (0 picks a free one)`,
+        host,
+        port,
+      },
+      { cause: error },
+    );
+  }
+}

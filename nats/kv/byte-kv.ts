@@ -1,0 +1,212 @@
+/**
+ * A KV bucket as functions use it: any text as key, bytes as values, an end of life for each key, compare-and-set.
+ *
+ * I1  The bucket is made when it is first used, and again where somebody deleted it meanwhile.
+ * I2  A key whose last message is a marker (deleted, or its time was over) is a key that is not there.
+ * I3  What is written is at most what one message carries, with room for what the server adds when it is read.
+ */
+import { JetStreamApiError, jetstream, jetstreamManager, type StoredMsg } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import { type MsgHdrs, RequestError } from "@nats-io/transport-node";
+import type { Nats } from "../connection.ts";
+import { needsJetStream } from "../needs-jetstream.ts";
+import { storeProblem } from "../store-problem.ts";
+import { createStoreRoom } from "../store-room.ts";
+import { createTurns } from "../turns.ts";
+import { isMarker, type OpenBucket } from "./byte-kv-bucket.ts";
+import { listByteKv } from "./byte-kv-list.ts";
+import { headersOfDelete, headersOfTtl, leastTtlSeconds, MARKER_SECONDS } from "./byte-kv-ttl.ts";
+import { watchByteKv } from "./byte-kv-watch.ts";
+import { encodeKvKey } from "./kv-keys.ts";
+
+export interface ByteEntry {
+  bytes: Uint8Array;
+  /** For `ifRevision`. */
+  revision: number;
+  createdAt: Date;
+}
+
+/** How a write ended that may end in more than one way. */
+export type KvWrite =
+  | { ok: true; revision: number }
+  /** Somebody else wrote in between. */
+  | { ok: false; why: "conflict" }
+  /** The bucket was made without TTL for its messages. */
+  | { ok: false; why: "no-ttl" }
+  /** The bucket keeps older values, and lets no key end so soon. */
+  | { ok: false; why: "ttl-too-short"; leastSeconds: number }
+  /** The bucket, or the server's storage, has no room left. */
+  | { ok: false; why: "full" };
+
+/** What a bucket is bounded by at those who write to it. */
+export interface StoreBounds {
+  /** Bytes that the bucket has before a write is refused. Default: any number. */
+  maxBytes?: number;
+}
+
+export interface KvWriteOptions {
+  /** The key must be at this revision; 0: it must not be there. */
+  ifRevision?: number | undefined;
+}
+
+export interface KvPage {
+  keys: { key: string; revision: number }[];
+  /** Where the next page begins; undefined where there is none. */
+  next: number | undefined;
+}
+
+export type ByteKvChange =
+  | { kind: "put"; key: string; revision: number; createdAt: Date; bytes: Uint8Array }
+  | { kind: "delete"; key: string; revision: number };
+
+export interface ByteKv {
+  /** The most bytes that a value may have. */
+  readonly maxBytes: number;
+  get(key: string): Promise<ByteEntry | undefined>;
+  put(
+    key: string,
+    value: Uint8Array,
+    options?: KvWriteOptions & { ttlSeconds?: number | undefined },
+  ): Promise<KvWrite>;
+  /** No error where it is not there. */
+  delete(key: string, options?: KvWriteOptions): Promise<KvWrite>;
+  /** Keys in the order in which they were last written, beginning behind `after`. */
+  list(options: { prefix: string; limit: number; after: number }): Promise<KvPage>;
+  /**
+   * The entries that there are, where `withPresent`, then every change, until `signal` ends it. Not more than one
+   * message's bytes are read ahead of whoever iterates; of changes of one key meanwhile only the last may come.
+   */
+  watch(options: {
+    prefix: string;
+    withPresent: boolean;
+    signal: AbortSignal;
+  }): AsyncGenerator<ByteKvChange, void>;
+}
+
+/** Room in a message for what the server adds when it is read again: names, sequence, time. */
+const OVERHEAD_BYTES = 4_096;
+
+/** Upper bound of the lists of one bucket that are under way: each has a consumer, and the server allows a thousand. */
+export const MAX_LISTS = 4;
+
+/** JetStream's error codes. */
+const WRONG_LAST_SEQUENCE = 10071;
+const TTL_DISABLED = 10166;
+const STREAM_NOT_FOUND = 10059;
+
+/** A bucket of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream; of puts STORE_LIMIT. */
+export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: StoreBounds = {}): ByteKv {
+  const room = createStoreRoom(bucket, `KV_${bucket}`, bound ?? Number.POSITIVE_INFINITY);
+  let opening: Promise<OpenBucket> | undefined;
+  const lists = createTurns(MAX_LISTS);
+
+  const open = async (): Promise<OpenBucket> => {
+    const client = jetstream(nats.connection);
+    const stream = `KV_${bucket}`;
+    const manager = await jetstreamManager(nats.connection);
+    await new Kvm(client)
+      .create(bucket, { history: 1, markerTTL: MARKER_SECONDS * 1_000 })
+      .catch((error: unknown) => {
+        // Somebody else makes it at this moment, a little differently.
+        if (!(error instanceof JetStreamApiError)) throw error;
+      });
+    return { client, manager, stream, prefix: `$KV.${bucket}.`, info: await manager.streams.info(stream) };
+  };
+  const opened = () => {
+    opening ??= needsJetStream(nats, open).catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
+  /** Does something with the bucket; where it has been deleted since it was opened, with a new one (I1). */
+  const using = async <T>(work: (bucket: OpenBucket) => Promise<T>): Promise<T> => {
+    const isFirst = opening === undefined;
+    try {
+      return await work(await opened());
+    } catch (error) {
+      if (isFirst || !isGone(error)) throw error;
+      opening = undefined;
+      return work(await opened());
+    }
+  };
+
+  return {
+    get maxBytes() {
+      return nats.maxPayload - OVERHEAD_BYTES;
+    },
+    get: (key) =>
+      using(async (bucket) => {
+        const message = await readLast(bucket, key);
+        if (message === null || isMarker(message.header)) return undefined;
+        return { bytes: message.data, revision: message.seq, createdAt: message.time };
+      }),
+    put: (key, value, { ttlSeconds, ifRevision } = {}) =>
+      using(async (bucket) => {
+        const { config } = bucket.info;
+        await room.take(bucket.manager, value.byteLength);
+        if (ttlSeconds === undefined) return write(bucket, { key, value, ifRevision });
+        const leastSeconds = leastTtlSeconds(config);
+        if (ttlSeconds < leastSeconds) return { ok: false, why: "ttl-too-short", leastSeconds };
+        return write(bucket, { key, value, headers: headersOfTtl(config, ttlSeconds), ifRevision });
+      }),
+    delete: (key, { ifRevision } = {}) =>
+      using((bucket) => {
+        const headers = headersOfDelete(bucket.info.config);
+        return write(bucket, { key, value: new Uint8Array(), headers, ifRevision });
+      }),
+    list: (options) => lists.run(() => using((bucket) => listByteKv(nats, bucket, options))),
+    watch: (options) => watchByteKv(nats, opened, options),
+  };
+}
+
+interface Written {
+  key: string;
+  value: Uint8Array;
+  headers?: MsgHdrs;
+  ifRevision: number | undefined;
+}
+
+async function write(bucket: OpenBucket, { key, value, headers, ifRevision }: Written): Promise<KvWrite> {
+  const subject = bucket.prefix + encodeKvKey(key);
+  const send = async (expected: number | undefined): Promise<KvWrite> => {
+    try {
+      const { seq } = await bucket.client.publish(subject, value, {
+        ...(headers === undefined ? {} : { headers }),
+        ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
+      });
+      return { ok: true, revision: seq };
+    } catch (error) {
+      return refusalOf(error);
+    }
+  };
+  const written = await send(ifRevision);
+  if (ifRevision !== 0 || written.ok || written.why !== "conflict") return written;
+  // A marker stands in the way of a key that is not there.
+  const last = await readLast(bucket, key);
+  return last !== null && isMarker(last.header) ? send(last.seq) : written;
+}
+
+function readLast({ manager, stream, prefix, info }: OpenBucket, key: string): Promise<StoredMsg | null> {
+  const query = { last_by_subj: prefix + encodeKvKey(key) };
+  return info.config.allow_direct === true
+    ? manager.direct.getMessage(stream, query)
+    : manager.streams.getMessage(stream, query);
+}
+
+function refusalOf(error: unknown): KvWrite {
+  if (error instanceof JetStreamApiError) {
+    if (error.code === WRONG_LAST_SEQUENCE) return { ok: false, why: "conflict" };
+    if (error.code === TTL_DISABLED) return { ok: false, why: "no-ttl" };
+    if (storeProblem(error) === "full") return { ok: false, why: "full" };
+  }
+  throw error;
+}
+
+/** Whether the stream is not there: the API says so, or nobody answers for its subjects. */
+function isGone(error: unknown): boolean {
+  if (error instanceof JetStreamApiError) return error.code === STREAM_NOT_FOUND;
+  if (error instanceof RequestError) return error.isNoResponders();
+  // The library does not export this class.
+  return error instanceof Error && error.name === "JetStreamNotEnabled";
+}

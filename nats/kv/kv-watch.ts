@@ -1,0 +1,117 @@
+/**
+ * Watches a KV bucket for ever.
+ *
+ * A watch lives as long as its connection and its consumer. This one begins anew whenever one of them is lost, reads the
+ * present entries again and passes on only what differs from what was seen:
+ *
+ * I1  A key's entry is passed on once for each revision that is seen of it.
+ * I2  After a new beginning, a key that was seen and is no longer there is passed on as deleted, also when its delete marker
+ *     is gone, or the bucket was made anew. That is why it does not resume after the last revision that was seen.
+ * I3  The first reading may fail, and then the caller hears of it. Later ones are tried again.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { JetStreamManager, JsMsg } from "@nats-io/jetstream";
+import type { Nats } from "../connection.ts";
+import { openReader } from "../stream-reader.ts";
+import { isMarker } from "./byte-kv-bucket.ts";
+import type { KvChange, KvRaw, KvRead } from "./kv.ts";
+
+export interface KvWatchOptions<T> {
+  nats: Nats;
+  manager: JetStreamManager;
+  stream: string;
+  /** Begins the subjects of all keys. */
+  prefix: string;
+  read: (entry: KvRaw) => KvRead<T>;
+  onChange: (change: KvChange<T>) => void;
+  signal: AbortSignal;
+}
+
+const RETRY_MS = 250;
+const BATCH_WAIT_MS = 30_000;
+
+/** Resolves once the present entries were handed over, or `signal` ended the watch. Rejects as I3 says. */
+export async function watchKv<T>(options: KvWatchOptions<T>): Promise<void> {
+  const { nats, signal } = options;
+  const seen: Seen = new Map();
+  const initial = Promise.withResolvers<void>();
+  let isInitial = true;
+  const present = () => {
+    isInitial = false;
+    initial.resolve();
+  };
+
+  const run = async () => {
+    while (!signal.aborted && nats.state !== "closed") {
+      try {
+        await watchOnce(options, seen, present);
+      } catch (error) {
+        if (isInitial) throw error;
+        await sleep(RETRY_MS, undefined, { signal }).catch(ignoreAbort);
+      }
+    }
+    initial.resolve();
+  };
+  run().catch(initial.reject);
+  return initial.promise;
+}
+
+/** What was passed on of each key. The time tells apart equal revisions of a bucket that was made anew. */
+type Seen = Map<string, { revision: number; createdAt: bigint }>;
+
+/** Reads the bucket and follows it until its reader is lost, or `signal` ends it. */
+async function watchOnce<T>(
+  { nats, manager, stream, prefix, read, onChange, signal }: KvWatchOptions<T>,
+  seen: Seen,
+  onPresent: () => void,
+): Promise<void> {
+  await using reader = await openReader({
+    nats,
+    manager,
+    stream,
+    filters: [`${prefix}>`],
+    from: "last-of-each",
+    signal,
+  });
+  // Those that are there and were not passed over yet; undefined once all of them were.
+  let missing: Set<string> | undefined = new Set(seen.keys());
+  const finishPresent = () => {
+    for (const key of missing ?? []) {
+      seen.delete(key);
+      onChange({ kind: "delete", key });
+    }
+    missing = undefined;
+    onPresent();
+  };
+  if (reader.pending === 0) finishPresent();
+  while (!signal.aborted && !reader.isLost) {
+    for await (const message of reader.batch({ waitMs: BATCH_WAIT_MS })) {
+      if (signal.aborted || reader.isLost) break;
+      const key = message.subject.slice(prefix.length);
+      missing?.delete(key);
+      const change = noteChange(seen, key, message);
+      if (change === "put") onChange({ kind: "put", read: read(toRaw(key, message)) });
+      if (change === "delete") onChange({ kind: "delete", key });
+      if (missing !== undefined && message.info.pending === 0) finishPresent();
+    }
+  }
+}
+
+function toRaw(key: string, { seq, time, data }: JsMsg): KvRaw {
+  return { key, revision: seq, createdAt: time, data };
+}
+
+/** What a message changes; undefined where it was passed on before, or deletes what nobody was told of. */
+function noteChange(seen: Seen, key: string, message: JsMsg): "put" | "delete" | undefined {
+  const known = seen.get(key);
+  if (isMarker(message.headers)) return seen.delete(key) ? "delete" : undefined;
+  const createdAt = message.timestampNanos;
+  if (known?.revision === message.seq && known.createdAt === createdAt) return undefined;
+  seen.set(key, { revision: message.seq, createdAt });
+  return "put";
+}
+
+/** An aborted sleep is an end that was asked for. */
+function ignoreAbort(error: unknown): void {
+  if (!(error instanceof Error && error.name === "AbortError")) throw error;
+}

@@ -1,0 +1,177 @@
+import { JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import { messageOf, NarunError } from "../../contracts/index.ts";
+import type { Nats } from "../connection.ts";
+import { needsJetStream } from "../needs-jetstream.ts";
+import { openOwnStream } from "../own-stream.ts";
+import { type ReadStoredOptions, readStored, type StoredMessage } from "../stored-messages.ts";
+import { isMarker } from "./byte-kv-bucket.ts";
+import { watchKv } from "./kv-watch.ts";
+
+/** Default upper bound of a value that is read. */
+const MAX_VALUE_BYTES = 1024 * 1024;
+
+/** Upper bound of the reason that is told of a value: a parser may find fault with each of its parts. */
+const MAX_REASON_CHARACTERS = 2_000;
+
+/**
+ * How a bucket's values are read and written. `decode` throws a NarunError with the reason where a value is not valid. It bounds
+ * its work before it parses: anybody with access to the bucket may write anything, and the reader serves others meanwhile.
+ */
+export interface KvCodec<T> {
+  decode(text: string, key: string): T;
+  encode(value: T): string;
+  /** Upper bound of a value's bytes; a larger one is not valid, and not decoded. Default 1 MiB. */
+  maxBytes?: number;
+}
+
+export interface KvEntry<T> {
+  key: string;
+  value: T;
+  /** For `update`: the compare-and-set fails where somebody else wrote in between. */
+  revision: number;
+  createdAt: Date;
+}
+
+/** What a key holds: a value, or something that is not one. */
+export type KvRead<T> =
+  | ({ ok: true } & KvEntry<T>)
+  | { ok: false; key: string; revision: number; createdAt: Date; error: NarunError };
+
+export type KvChange<T> = { kind: "put"; read: KvRead<T> } | { kind: "delete"; key: string };
+
+export interface KvBucketOptions {
+  bucket: string;
+  history?: number;
+  /** Entries vanish so long after they were written. */
+  ttlMs?: number;
+  replicas?: number;
+}
+
+/** A KV bucket whose values are parsed when they are read. Error of its methods: NATS_JETSTREAM_UNAVAILABLE. */
+export interface TypedKv<T> {
+  get(key: string): Promise<KvRead<T> | undefined>;
+  /** Every key, or those under a filter, in the order in which they were last written. */
+  list(filter?: string): Promise<KvRead<T>[]>;
+  put(key: string, value: T): Promise<number>;
+  /** Writes a key that must not exist; undefined where it does. */
+  create(key: string, value: T): Promise<number | undefined>;
+  /** Writes a key that must still be at `revision`; undefined where it is not. */
+  update(key: string, value: T, revision: number): Promise<number | undefined>;
+  /** Only where it is still at `revision`, if one is given. */
+  delete(key: string, revision?: number): Promise<void>;
+  /**
+   * Calls back with every entry, then with every change, until `signal` ends it. When NATS was away, all that changed
+   * meanwhile comes after it is back, nothing twice. Of changes of one key that follow each other at once, only the last
+   * is certain to come. An entry that vanishes by its TTL is not told while the watch runs: whoever has such a bucket
+   * looks at the age of its values. Resolves once the present entries were handed over, or when `signal` ended it
+   * before; rejects where the bucket cannot be read at the start.
+   */
+  watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
+}
+
+/** Opens a bucket, creating it where it is missing. Errors: those of needsJetStream, STREAM_UNFIT. */
+export async function openKv<T>(
+  nats: Nats,
+  options: KvBucketOptions,
+  codec: KvCodec<T>,
+): Promise<TypedKv<T>> {
+  const stream = `KV_${options.bucket}`;
+  const prefix = `$KV.${options.bucket}.`;
+  const manager = await jetstreamManager(nats.connection, { checkAPI: false });
+  const kv = await needsJetStream(nats, () =>
+    openOwnStream(manager, { stream, subjects: [`${prefix}>`] }, () =>
+      new Kvm(jetstream(nats.connection)).create(options.bucket, {
+        history: options.history ?? 1,
+        ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
+        ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
+      }),
+    ),
+  );
+  const bucket = { nats, manager, stream, prefix };
+  const { maxBytes = MAX_VALUE_BYTES } = codec;
+  const read = ({ key, revision, createdAt, data }: KvRaw): KvRead<T> => {
+    const facts = { key, revision, createdAt };
+    try {
+      if (data.byteLength > maxBytes)
+        throw new RangeError(`it has ${data.byteLength} bytes; at most ${maxBytes} are read`);
+      return { ok: true, ...facts, value: codec.decode(decoder.decode(data), key) };
+    } catch (error) {
+      const known = error instanceof NarunError;
+      return { ok: false, ...facts, error: known ? error : invalid(options.bucket, key, error) };
+    }
+  };
+
+  const write = <R>(work: () => Promise<R>) => needsJetStream(nats, work, { mayRepeat: false });
+
+  return {
+    async get(key) {
+      const entry = await needsJetStream(nats, () => kv.get(key));
+      if (entry === null || entry.operation !== "PUT") return undefined;
+      return read({ key, revision: entry.revision, createdAt: entry.created, data: entry.value });
+    },
+    async list(filter = ">") {
+      const entries = await needsJetStream(nats, () => readEntries(bucket, filter));
+      return entries.map(read);
+    },
+    put: (key, value) => write(() => kv.put(key, codec.encode(value))),
+    create: (key, value) => undefinedOnConflict(write(() => kv.create(key, codec.encode(value)))),
+    update: (key, value, revision) =>
+      undefinedOnConflict(write(() => kv.update(key, codec.encode(value), revision))),
+    async delete(key, revision) {
+      const options = revision === undefined ? {} : { previousSeq: revision };
+      await undefinedOnConflict(write(() => kv.delete(key, options)));
+    },
+    watch: (onChange, signal) => watchKv({ ...bucket, read, onChange, signal }),
+  };
+}
+
+/** A value of a key, as the bucket has it. */
+export interface KvRaw {
+  key: string;
+  revision: number;
+  createdAt: Date;
+  data: Uint8Array;
+}
+
+const decoder = new TextDecoder();
+
+/** Where a bucket's values are. */
+interface KvSource extends Omit<ReadStoredOptions, "filter"> {
+  prefix: string;
+}
+
+async function readEntries(bucket: KvSource, filter: string): Promise<KvRaw[]> {
+  const found = new Map<string, KvRaw>();
+  for await (const message of readStored({ ...bucket, filter: bucket.prefix + filter })) {
+    const entry = toRaw(message, bucket.prefix);
+    // Older values come first, where the bucket keeps any.
+    if (isMarker(message.headers)) found.delete(entry.key);
+    else found.set(entry.key, entry);
+  }
+  return [...found.values()];
+}
+
+function toRaw({ subject, seq, time, data }: StoredMessage, prefix: string): KvRaw {
+  return { key: subject.slice(prefix.length), revision: seq, createdAt: time, data };
+}
+
+/** JetStream's error code for a compare-and-set that lost. */
+const WRONG_LAST_SEQUENCE = 10071;
+
+async function undefinedOnConflict<T>(write: Promise<T>): Promise<T | undefined> {
+  try {
+    return await write;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE) return undefined;
+    throw error;
+  }
+}
+
+function invalid(bucket: string, key: string, cause: unknown): NarunError {
+  return new NarunError(
+    "SPEC_INVALID",
+    { detail: `${bucket}/${key}: ${messageOf(cause).slice(0, MAX_REASON_CHARACTERS)}` },
+    { cause },
+  );
+}

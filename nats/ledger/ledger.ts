@@ -1,0 +1,150 @@
+/**
+ * What a process knows of the requests that were sent to it, for the gateways that ask after theirs (docs/wire.md,
+ * "Asking after requests"). A connection that breaks takes requests and replies with it, and neither side hears of that.
+ *
+ * I1  A request of which it says `new` did not come, and is not begun here if it comes after all.
+ * I2  A reply is kept where it may get lost: NATS is away or just back, or the request took so long that its asker may have
+ *     been away meanwhile.
+ * I3  A reply that begins a stream is never sent again: the stream may be over.
+ * I4  A request whose asker does not number its requests is not noted.
+ */
+import {
+  headerNames,
+  type InquiryReply,
+  InquirySchema,
+  parseJson,
+  type RequestState,
+} from "../../contracts/index.ts";
+import type { Nats } from "../connection.ts";
+import type { Message } from "../message.ts";
+import { KeptReplies } from "./kept-replies.ts";
+import { NotedNumbers } from "./noted-numbers.ts";
+
+/** How long after a reconnect replies are kept: the asker's own connection takes up to 2 s to come back. */
+const SETTLING_MS = 5_000;
+/** From which duration on a request's reply is kept in any case: the first try to reconnect comes so long after a break. */
+const LONG_REQUEST_MS = 25;
+/** How many askers' requests are noted. */
+const MAX_ASKERS = 64;
+/** How many requests are remembered that were said not to have come. */
+const MAX_CALLED_OFF = 10_000;
+
+type Handle = (message: Message, done: (error?: string) => void) => void;
+
+interface Open {
+  takenAtMs: number;
+  /** The answer, or its head, was sent. */
+  isAnswered: boolean;
+}
+
+export class Ledger {
+  readonly #nats: Nats;
+  readonly #open = new Map<string, Open>();
+  readonly #over = new Map<string, NotedNumbers>();
+  readonly #kept = new KeptReplies();
+  readonly #calledOff = new Set<string>();
+  readonly #stop: () => void;
+  #backAtMs = Number.NEGATIVE_INFINITY;
+  #hasForgottenAskers = false;
+
+  constructor(nats: Nats) {
+    this.#nats = nats;
+    this.#stop = nats.onState((state) => {
+      if (state === "connected") this.#backAtMs = performance.now();
+    });
+  }
+
+  /** Notes every request on its way to a handler, and its reply. */
+  guard(handle: Handle): Handle {
+    return (message, done) => {
+      const id = message.reply;
+      if (id === undefined) return handle(message, done);
+      if (this.#calledOff.size > 0 && this.#calledOff.has(id)) return done();
+      const open: Open = { takenAtMs: performance.now(), isAnswered: false };
+      this.#open.set(id, open);
+      const { respond } = message;
+      message.respond = (data, headers) => {
+        respond(data, headers);
+        open.isAnswered = true;
+        const beginsStream = headers?.has(headerNames.stream) === true;
+        if (!beginsStream && this.#mayGetLost(open)) this.#kept.keep(id, data, headers);
+      };
+      handle(message, (error) => {
+        this.#close(id);
+        done(error);
+      });
+    };
+  }
+
+  /** Answers an inquiry. */
+  answer(message: Message): void {
+    const inquiry = parseJson(message.text(), InquirySchema);
+    if (inquiry === undefined) return;
+    const reply: InquiryReply = { states: inquiry.requests.map((id) => this.#stateOf(id)) };
+    message.respond(JSON.stringify(reply));
+  }
+
+  close(): void {
+    this.#stop();
+    this.#kept.clear();
+  }
+
+  #stateOf(id: string): RequestState {
+    const kept = this.#kept.get(id);
+    if (kept !== undefined) {
+      this.#nats.publish(id, kept.data, kept.headers);
+      return "repeated";
+    }
+    const open = this.#open.get(id);
+    if (open !== undefined) return open.isAnswered ? "streaming" : "running";
+    return this.#callOff(id) ? "new" : "over";
+  }
+
+  /** Sees to it that a request that did not come is never begun; false where it may have come. */
+  #callOff(id: string): boolean {
+    if (this.#calledOff.has(id)) return true;
+    const { asker, number } = parseId(id);
+    const over = this.#over.get(asker);
+    const mayHaveCome = over === undefined ? this.#hasForgottenAskers : over.mayInclude(number);
+    if (Number.isNaN(number) || mayHaveCome) return false;
+    this.#calledOff.add(id);
+    if (this.#calledOff.size > MAX_CALLED_OFF)
+      this.#calledOff.delete(this.#calledOff.values().next().value ?? "");
+    return true;
+  }
+
+  #mayGetLost({ takenAtMs }: Open): boolean {
+    if (this.#nats.state !== "connected") return true;
+    const nowMs = performance.now();
+    return nowMs - takenAtMs >= LONG_REQUEST_MS || nowMs - this.#backAtMs < SETTLING_MS;
+  }
+
+  #close(id: string): void {
+    this.#open.delete(id);
+    const { asker, number } = parseId(id);
+    if (!Number.isNaN(number)) this.#numbersOf(asker).note(number);
+  }
+
+  #numbersOf(asker: string): NotedNumbers {
+    const known = this.#over.get(asker);
+    if (known !== undefined) return known;
+    const oldest = this.#over.size < MAX_ASKERS ? undefined : this.#over.keys().next().value;
+    if (oldest !== undefined) {
+      this.#over.delete(oldest);
+      this.#hasForgottenAskers = true;
+    }
+    const numbers = new NotedNumbers();
+    this.#over.set(asker, numbers);
+    return numbers;
+  }
+}
+
+/** Other clients name their requests by random texts, which are longer. */
+const MAX_DIGITS = 9;
+
+/** A requester's prefix and its number for the request; NaN for what no requester made. */
+function parseId(id: string): { asker: string; number: number } {
+  const at = id.lastIndexOf(".") + 1;
+  const number = id.length - at > MAX_DIGITS ? Number.NaN : Number.parseInt(id.slice(at), 36);
+  return { asker: id.slice(0, at), number };
+}

@@ -1,0 +1,162 @@
+/**
+ * An object store as functions use it: any text as name, bodies of any size that are streamed.
+ *
+ * I1  The store is made when it is first used, and again where somebody deleted it meanwhile.
+ * I2  A body that is read whole has the digest that was noted when it was written; any other breaks.
+ * I3  An object appears when all of it is stored; one that breaks off leaves what was there before.
+ */
+import { createHash } from "node:crypto";
+import {
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+} from "@nats-io/jetstream";
+import { Objm } from "@nats-io/obj";
+import { NarunError } from "../../contracts/index.ts";
+import type { Nats } from "../connection.ts";
+import { MAX_LISTS, type StoreBounds } from "../kv/byte-kv.ts";
+import { needsJetStream } from "../needs-jetstream.ts";
+import { createStoreRoom, type StoreRoom } from "../store-room.ts";
+import { createTurns } from "../turns.ts";
+import { deleteObject, findObject, type StoredInfo } from "./byte-objects-entries.ts";
+import { listByteObjects } from "./byte-objects-list.ts";
+import { writeObject } from "./byte-objects-write.ts";
+import { chunkSubject } from "./object-names.ts";
+
+export interface ObjectFacts {
+  name: string;
+  size: number;
+  /** SHA-256, hex. */
+  sha256: string;
+  modifiedAt: Date;
+  metadata: Readonly<Record<string, string>>;
+  /** Changes with every write of the name. */
+  version: string;
+}
+
+export interface ObjectPage {
+  objects: ObjectFacts[];
+  /** Where the next page begins; undefined where there is none. */
+  next: number | undefined;
+}
+
+export interface PutObjectOptions {
+  metadata?: Readonly<Record<string, string>>;
+  /** Ends the write at its next chunk. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ByteObjects {
+  info(name: string): Promise<ObjectFacts | undefined>;
+  /** The bytes of one version; undefined where it is not the name's any more. Errors while it is read: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
+  read(name: string, version: string): Promise<AsyncGenerator<Uint8Array, void> | undefined>;
+  /** Where it breaks off, by its body or by `signal`, nothing of it stays. */
+  put(name: string, body: AsyncIterable<Uint8Array>, options?: PutObjectOptions): Promise<ObjectFacts>;
+  /** No error where it is not there. */
+  delete(name: string): Promise<void>;
+  /** Objects in the order in which they were last written, beginning behind `after`. */
+  list(options: { prefix: string; limit: number; after: number }): Promise<ObjectPage>;
+}
+
+/** What the parts of a store work with. */
+export interface OpenStore {
+  client: JetStreamClient;
+  manager: JetStreamManager;
+  bucket: string;
+  /** Most bytes of one message. */
+  maxPayload: number;
+  room: StoreRoom;
+}
+
+const STREAM_NOT_FOUND = 10059;
+
+/** An object store of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream; of writes STORE_LIMIT. */
+export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds = {}): ByteObjects {
+  const { maxBytes = Number.POSITIVE_INFINITY } = options;
+  const room = createStoreRoom(bucket, `OBJ_${bucket}`, maxBytes);
+  let opening: Promise<OpenStore> | undefined;
+  const lists = createTurns(MAX_LISTS);
+
+  const open = async (): Promise<OpenStore> => {
+    const client = jetstream(nats.connection);
+    const [manager] = await Promise.all([
+      jetstreamManager(nats.connection),
+      new Objm(client).create(bucket, {}),
+    ]);
+    return { client, manager, bucket, maxPayload: nats.maxPayload, room };
+  };
+  const opened = () => {
+    opening ??= needsJetStream(nats, open).catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
+  const using = async <T>(work: (store: OpenStore) => Promise<T>): Promise<T> => {
+    const isFirst = opening === undefined;
+    try {
+      return await work(await opened());
+    } catch (error) {
+      if (isFirst || !(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
+      opening = undefined;
+      return work(await opened());
+    }
+  };
+  return {
+    info: (name) =>
+      using(async (store) => {
+        const info = await findObject(store, name);
+        return info && factsOf(info);
+      }),
+    read: (name, version) =>
+      using(async (store) => {
+        const info = await findObject(store, name);
+        return info?.nuid === version ? readBody(store, info) : undefined;
+      }),
+    async put(name, body, options = {}) {
+      // The body can be read once: a store that is gone shows before.
+      const store = await using(async (found) => {
+        await findObject(found, name);
+        return found;
+      });
+      return factsOf(await writeObject(store, name, body, options));
+    },
+    delete: (name) => using((store) => deleteObject(store, name)),
+    list: (options) => lists.run(() => using((store) => listByteObjects(nats, store, factsOf, options))),
+  };
+}
+
+function factsOf({ name, size, digest, mtime, nuid, metadata }: StoredInfo): ObjectFacts {
+  const sha256 = Buffer.from(digest.replace(/^SHA-256=/i, ""), "base64url").toString("hex");
+  return { name, size, sha256, modifiedAt: new Date(mtime), metadata: metadata ?? {}, version: nuid };
+}
+
+/** The chunks of an object, the next one fetched while one is read. */
+async function* readBody({ manager, bucket }: OpenStore, info: StoredInfo): AsyncGenerator<Uint8Array, void> {
+  const { nuid, chunks } = info;
+  const { sha256 } = factsOf(info);
+  const hash = createHash("sha256");
+  const next = async (sequence: number) => {
+    const query = { seq: sequence, next_by_subj: chunkSubject(bucket, nuid) };
+    const direct = await manager.direct.getMessage(`OBJ_${bucket}`, query as never).catch(() => null);
+    // The leader has what a replica may not have yet.
+    return direct ?? manager.streams.getMessage(`OBJ_${bucket}`, query);
+  };
+  let coming = chunks > 0 ? next(1) : undefined;
+  for (let count = 1; coming !== undefined; count++) {
+    const chunk = await coming;
+    if (chunk === null) {
+      throw new NarunError("OBJECT_NOT_FOUND", { detail: "it was replaced or deleted while it was read" });
+    }
+    coming = count < chunks ? next(chunk.seq + 1) : undefined;
+    // Nobody waits for it where the reader leaves now.
+    coming?.catch(() => undefined);
+    hash.update(chunk.data);
+    yield chunk.data;
+  }
+  const actual = hash.digest("hex");
+  if (actual !== sha256)
+    throw new NarunError("DIGEST_MISMATCH", { detail: `expected ${sha256}, found ${actual}` });
+}

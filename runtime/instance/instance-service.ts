@@ -1,0 +1,90 @@
+import {
+  endpointNames,
+  type FunctionConfig,
+  headerNames,
+  type InstanceStats,
+  serviceVersion,
+  subjects,
+} from "../../contracts/index.ts";
+import {
+  headerValue,
+  type Ledger,
+  type Message,
+  type MicroEndpoint,
+  type MicroService,
+  type Nats,
+  registerMicroService,
+} from "../../nats/index.ts";
+
+export interface InstanceServiceOptions {
+  nats: Nats;
+  ledger: Ledger;
+  node: string;
+  instance: string;
+  revision: string;
+  config: FunctionConfig;
+}
+
+export interface InstanceHandlers {
+  /** Refuses a request that cannot be read, that `isStranger`, or that comes when the instance takes none any more; says whether it did. */
+  refuses(message: Message, done: (error?: string) => void, isStranger?: boolean): boolean;
+  take: MicroEndpoint["handle"];
+  /** What the asker of a streamed request says later: `token` names the request. */
+  control(token: string, message: Message): void;
+  stats(): InstanceStats;
+}
+
+/**
+ * Registers an instance as a NATS Micro service: anybody finds it under its function's name, gateways also by its own. By
+ * the latter they ask for their requests, too: what is refused is not noted for that, as it never began.
+ */
+export function registerInstance(
+  { nats, ledger, node, instance, revision, config }: InstanceServiceOptions,
+  { refuses, take, control, stats }: InstanceHandlers,
+): Pick<MicroService, "drain" | "close" | "subscriptions"> {
+  const note = ledger.guard(take);
+  // The function's own subject is the same in every world that hears of it. One who knows no worlds may mean any.
+  const isStranger = ({ headers }: Message) =>
+    (headerValue(headers, headerNames.world) ?? nats.world.id) !== nats.world.id;
+  const { shared, direct } = endpointNames;
+  const service = registerMicroService(nats, {
+    name: config.name,
+    version: serviceVersion(revision),
+    description: `function ${config.name}`,
+    metadata: {
+      "narun.function": config.name,
+      "narun.instance": instance,
+      "narun.node": node,
+      "narun.revision": revision,
+      "narun.mode": config.mode,
+      "narun.concurrency": String(config.scale.concurrency),
+    },
+    endpoints: [
+      {
+        name: shared,
+        subject: config.name,
+        handle: (message, done) => refuses(message, done, isStranger(message)) || take(message, done),
+      },
+      {
+        name: direct,
+        subject: subjects.instanceRequests(instance),
+        handle: (message, done) => refuses(message, done) || note(message, done),
+      },
+    ],
+    stats,
+  });
+  const prefix = subjects.streamControl(instance, "");
+  const inquiries = subjects.inquiries(instance);
+  const controls = nats.subscribe(subjects.streamControlAll(instance), (message) => {
+    if (message.subject === inquiries) ledger.answer(message);
+    else control(message.subject.slice(prefix.length), message);
+  });
+  return {
+    subscriptions: [...service.subscriptions, controls],
+    drain: service.drain,
+    close() {
+      service.close();
+      controls.unsubscribe();
+    },
+  };
+}

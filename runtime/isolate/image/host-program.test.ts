@@ -1,0 +1,44 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, stat, utimes } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { nodeOptions } from "../spawn-host.ts";
+import { type HostProgram, loadHostProgram } from "./host-program.ts";
+
+const run = promisify(execFile);
+let cache: string;
+
+beforeEach(async () => {
+  cache = await mkdtemp(join(tmpdir(), "narun-program-"));
+});
+
+afterEach(() => rm(cache, { recursive: true, force: true }));
+
+/** Starts the program as hosts are; it ends as there is no channel to a runner. */
+const start = ({ file, readable }: HostProgram) =>
+  run(process.execPath, [...nodeOptions(readable), file], { env: {}, timeout: 20_000 });
+
+it("is one file that runs with nothing else to read but isolated-vm", async () => {
+  const program = await loadHostProgram(cache);
+  expect(await start(program)).toEqual({ stdout: "", stderr: "" });
+  const withoutNativeCode = program.readable.filter((path) => !path.endsWith("isolated-vm"));
+  await expect(start({ ...program, readable: withoutNativeCode })).rejects.toThrow();
+});
+
+it("dates its file anew when a host starts, so that it is not taken for one that nobody uses", async () => {
+  const program = await loadHostProgram(cache);
+  const long = new Date(Date.now() - 40 * 86_400_000);
+  await utimes(program.file, long, long);
+  program.restore();
+  expect((await stat(program.file)).mtimeMs).toBeGreaterThan(Date.now() - 60_000);
+});
+
+it("puts its file back when the cache was emptied", async () => {
+  const program = await loadHostProgram(cache);
+  const before = await readFile(program.file);
+  await rm(cache, { recursive: true });
+  program.restore();
+  expect((await readFile(program.file)).equals(before)).toBe(true);
+});

@@ -1,0 +1,115 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { expect, inject, it } from "vitest";
+import { FunctionConfigSchema } from "../../contracts/index.ts";
+import { eventually } from "../../test/harness/eventually.ts";
+import { startTestNats } from "../../test/harness/nats.ts";
+import { type HostProgram, loadHostProgram } from "./image/host-program.ts";
+import { loadSnapshot } from "./image/snapshot.ts";
+import { startIsolateHost } from "./isolate-host.ts";
+
+const cacheDir = inject("nodeCache");
+const config = FunctionConfigSchema.parse({ name: "hello", routes: [] });
+const bundle = Buffer.from(`export default () => new Response("hello");`);
+
+/** A host that says what becomes of its instances, and what it logs from warnings on. */
+async function startHost(url: string, maxMemoryMb: number, program?: HostProgram) {
+  const gone: [string, string][] = [];
+  const logged: string[] = [];
+  const host = startIsolateHost({
+    node: "n",
+    group: "default",
+    nats: { url },
+    worldId: "w",
+    snapshot: await loadSnapshot(cacheDir),
+    program: program ?? (await loadHostProgram(cacheDir)),
+    sandbox: { bubblewrap: undefined, maxMemoryMb: undefined },
+    egressDeny: [],
+    isInspected: false,
+    maxMemoryMb,
+    minAgeMs: 0,
+    events: {
+      onIdle: () => undefined,
+      onFull: () => undefined,
+      onCondemned: () => undefined,
+      onGone: (instance, reason) => gone.push([instance, reason]),
+      onGuilty: () => undefined,
+      onDied: (instances) => gone.push(["died", instances.join()]),
+      onInspected: () => undefined,
+      sourceMapOf: async () => undefined,
+    },
+    log: pino({ level: "warn" }, { write: (line) => void logged.push(line) }),
+  });
+  return { host, gone, logged };
+}
+
+it("ends without a word where it is closed while its process starts", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "narun-host-"));
+  try {
+    // It is up when it has been told to stop: what it is given to begin with would meet a process that has ended.
+    const file = join(folder, "late.mjs");
+    await writeFile(
+      file,
+      `process.on("message", ({ type }) => {
+        if (type !== "stop") return process.stderr.write("it got " + type);
+        process.send({ type: "up" });
+        setTimeout(() => process.exit(0), 300);
+      });`,
+    );
+    const { host, logged } = await startHost("nats://127.0.0.1:1", 1_000, {
+      file,
+      readable: [file],
+      restore: () => undefined,
+    });
+    await host.close({ graceMs: 10_000 });
+    expect(logged).toEqual([]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+it("replaces a process that holds too much memory: what is new goes to the next, what runs is drained", async () => {
+  await using nats = await startTestNats();
+  // Less than any process has, with what its functions may have.
+  const { host, gone } = await startHost(nats.url, -config.limits.memoryMb);
+  const start = (instance: string) => host.start({ instance, revision: "1", config, secrets: {}, bundle });
+  try {
+    expect(await start("one")).toMatchObject({ ok: true });
+    const first = host.pid;
+    expect(host.pidOf("one")).toBe(first);
+    await eventually(() => expect(gone).toEqual([["one", "shutdown"]]), { timeoutMs: 15_000 });
+    expect(await start("two")).toMatchObject({ ok: true });
+    expect(host.pidOf("two")).not.toBe(first);
+    expect(host.pidOf("one")).toBe(undefined);
+  } finally {
+    await host.close({ graceMs: 1_000 });
+  }
+});
+
+it("gives an order that waits for a process that dies to the next one", async () => {
+  await using nats = await startTestNats();
+  const { host, gone } = await startHost(nats.url, 1_000);
+  try {
+    const first = host.pid;
+    if (first === undefined) throw new Error("a host that was started has a process");
+    const order = host.start({ instance: "one", revision: "1", config, secrets: {}, bundle });
+    process.kill(first, "SIGKILL");
+    expect(await order).toMatchObject({ ok: true });
+    expect(host.pidOf("one")).not.toBe(first);
+    expect(gone).toEqual([["died", ""]]);
+  } finally {
+    await host.close({ graceMs: 1_000 });
+  }
+});
+
+it("answers an order that waits for the next process when it is closed", async () => {
+  const { host } = await startHost("nats://127.0.0.1:1", 1_000);
+  // Where there is no NATS every process ends before it is ready, and the pauses grow.
+  const order = host.trial({ config, secrets: {}, bundle, sourceMap: new Uint8Array() });
+  const first = host.pid;
+  await eventually(() => expect(host.pid).not.toBe(first));
+  await host.close({ graceMs: 1_000 });
+  expect(await order).toMatchObject({ ok: false, code: "NODE_STOPPING" });
+});

@@ -1,0 +1,138 @@
+/** What an isolate hands to its bindings' operations is user input: whatever it is, the host neither breaks nor tells. */
+import { afterAll, expect, it } from "vitest";
+import { FunctionConfigSchema } from "../../../../contracts/index.ts";
+import { connectNats, createPeers, createStreamPresence } from "../../../../nats/index.ts";
+import { startTestNats } from "../../../../test/harness/nats.ts";
+import { CallError } from "../../process/host-calls.ts";
+import { createIsolateStreams } from "../../process/isolate-streams.ts";
+import { createBindings } from "./create-bindings.ts";
+
+const server = await startTestNats();
+const nats = await connectNats({ url: server.url, name: "test" });
+afterAll(async () => {
+  streams.peers.close();
+  streams.presence.close();
+  await nats.close();
+  await server.close();
+});
+
+const config = FunctionConfigSchema.parse({
+  name: "hostile",
+  routes: [],
+  limits: { timeoutMs: 200 },
+  bindings: [
+    { name: "KV", kv: "bucket" },
+    { name: "FILES", objects: "bucket" },
+    { name: "OTHER", service: "other" },
+    { name: "EVENTS", publish: ["orders.*"] },
+  ],
+});
+const streams = { nats, peers: createPeers(nats), presence: createStreamPresence(nats) };
+const operations = createBindings({ streams, config, endOf: () => undefined, hopsOf: () => 0 });
+
+/** Arguments that are right, by operation. */
+const RIGHT: Record<string, unknown[]> = {
+  "kv.get": ["KV", "key"],
+  "kv.put": ["KV", "key", "value", undefined, undefined],
+  "kv.delete": ["KV", "key", undefined],
+  "kv.list": ["KV", "", undefined, undefined],
+  "kv.watch": ["KV", "", false],
+  "objects.head": ["FILES", "name"],
+  "objects.get": ["FILES", "name"],
+  "objects.read": ["FILES", "name", "version"],
+  "objects.put": ["FILES", "name", "body", []],
+  "objects.delete": ["FILES", "name"],
+  "objects.list": ["FILES", "", undefined, undefined],
+  "publish.publish": ["EVENTS", "orders.x", "data", []],
+  "service.fetch": ["OTHER", "GET", "http://other/", "", undefined],
+  "publish.request": ["EVENTS", "orders.x", "data", [], 50],
+};
+
+const HOSTILE: unknown[] = [
+  ...[undefined, null, true, 0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60],
+  ...[
+    "",
+    " ",
+    "\0",
+    "\ud800",
+    "../..",
+    "*",
+    ">",
+    "a.>",
+    "$JS.API.>",
+    "__proto__",
+    "constructor",
+    "KV",
+    "x".repeat(2e6),
+  ],
+  ...[[], [1], [1, 2], [1e9, 1e9], ["a", "b"], ["a\r\nb", "c"], ["Narun-Hops", "0"], Array(10_000).fill("x")],
+  ...[{}, { length: 5 }, { __proto__: null }, { toString: "no" }],
+  ...[new ArrayBuffer(0), new ArrayBuffer(9e6), new ArrayBuffer(1e6, { maxByteLength: 2e6 })],
+];
+
+it("has an operation for each kind of call, and these arguments are right", async () => {
+  expect(Object.keys(operations).sort()).toEqual(Object.keys(RIGHT).sort());
+  const expected = new Set(["objects.read", "publish.request"]);
+  for (const [name, values] of Object.entries(RIGHT)) {
+    const error = await call(name, values);
+    expect({ name, error: error?.message }).toEqual({
+      name,
+      error: expected.has(name) ? expect.any(String) : undefined,
+    });
+  }
+});
+
+it.each(Object.entries(RIGHT))("%s takes whatever comes", async (name, right) => {
+  const unexpected: unknown[] = [];
+  for (const position of right.keys()) {
+    await Promise.all(
+      HOSTILE.map(async (value) => {
+        const error = await call(name, right.with(position, value));
+        if (error !== undefined && !(error instanceof CallError)) unexpected.push([position, value, error]);
+      }),
+    );
+  }
+  for (const values of [[], HOSTILE, Array(100).fill("KV")]) {
+    const error = await call(name, values);
+    if (error !== undefined && !(error instanceof CallError)) unexpected.push([values, error]);
+  }
+  expect(unexpected).toEqual([]);
+});
+
+it.each([
+  ["objects.put", ["FILES", "name", "body", ["by", "\ud800"]]],
+  ["objects.put", ["FILES", "name", "body", ["\ud800", "by"]]],
+  ["publish.publish", ["EVENTS", "orders.x", "data", ["by", "\udc00"]]],
+  ["publish.publish", ["EVENTS", "orders.\ud800", "data", []]],
+  ["kv.get", ["KV", "\ud800"]],
+])("%s refuses half a character, which would be stored as another text", async (name, values) => {
+  expect(await call(name, values)).toMatchObject({ name: "TypeError" });
+});
+
+/** What an operation fails with, as a call of an isolate that ends afterwards. */
+async function call(name: string, values: readonly unknown[]): Promise<Error | undefined> {
+  const ending = new AbortController();
+  const streams = createIsolateStreams({ enter: () => undefined, onViolation: () => undefined });
+  const context = {
+    owner: 1,
+    request: { id: "r1", endsAtMs: performance.now() + 300 },
+    signal: ending.signal,
+    streams,
+  };
+  // A stream that never gives anything ends with its isolate.
+  const end = setTimeout(() => {
+    streams.close();
+    ending.abort();
+  }, 150);
+  try {
+    await operations[name]?.(values, context as never);
+    return undefined;
+  } catch (error) {
+    if (ending.signal.aborted && error === ending.signal.reason) return undefined;
+    return error as Error;
+  } finally {
+    clearTimeout(end);
+    streams.close();
+    ending.abort();
+  }
+}

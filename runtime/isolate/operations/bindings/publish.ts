@@ -1,0 +1,106 @@
+import {
+  isLiteralSubject,
+  isNarunError,
+  isReservedHeader,
+  isReservedSubject,
+  matchesSubject,
+} from "../../../../contracts/index.ts";
+import {
+  appendHeader,
+  createHeaders,
+  type Headers,
+  isHeaderSafe,
+  type Nats,
+  NoReplyError,
+} from "../../../../nats/index.ts";
+import { CallError, type HostOperations } from "../../process/host-calls.ts";
+import { readPairs, readWhole } from "./arguments.ts";
+import type { FindDeclared } from "./declared.ts";
+import { createLargeValues } from "./large-values.ts";
+
+const DEFAULT_TIMEOUT_MS = 5_000;
+const MAX_TIMEOUT_MS = 300_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+
+/** JetStream's own header by which a stream tells what it has already: of use to whoever publishes. */
+const ALLOWED = "nats-msg-id";
+
+export function createPublishOperations(nats: Nats, declared: FindDeclared): HostOperations {
+  const readSubject = (name: unknown, subject: unknown): string => {
+    const { subjects } = declared("publish", name);
+    if (typeof subject !== "string" || !subject.isWellFormed() || !isLiteralSubject(subject)) {
+      throw new CallError(
+        "TypeError",
+        "A subject has tokens between dots, without wildcards, white space and lone surrogates",
+      );
+    }
+    if (isReservedSubject(subject) || !subjects.some((pattern) => matchesSubject(pattern, subject))) {
+      const message = `${JSON.stringify(subject)} is none of the declared subjects (${subjects.join(", ")})`;
+      throw new CallError("BindingError", message);
+    }
+    return subject;
+  };
+  const large = createLargeValues();
+  const limits = { maxBytes: nats.maxPayload - MAX_HEADER_BYTES, what: "A message" };
+
+  return {
+    "publish.publish": ([name, subjectValue, data, headerValues], context) => {
+      const subject = readSubject(name, subjectValue);
+      const headers = readHeaders(headerValues);
+      return large.accept(data, limits, context, (bytes) => {
+        nats.publish(subject, bytes, headers);
+        return undefined;
+      });
+    },
+    "publish.request": async ([name, subjectValue, data, headerValues, timeout], context) => {
+      const { request } = context;
+      const subject = readSubject(name, subjectValue);
+      const headers = readHeaders(headerValues);
+      const asked =
+        readWhole(timeout, { name: "timeoutMs", min: 1, max: MAX_TIMEOUT_MS }) ?? DEFAULT_TIMEOUT_MS;
+      const leftMs = request === undefined ? asked : Math.ceil(request.endsAtMs - performance.now());
+      const timeoutMs = Math.min(asked, leftMs);
+      try {
+        const reply = await large.accept(data, limits, context, (bytes) =>
+          nats.request(subject, bytes, { timeoutMs, headers }),
+        );
+        const { value } = await large.deliver(
+          context,
+          async () => reply,
+          ({ data: bytes }) => bytes,
+        );
+        if (!reply.isReadable)
+          throw new CallError(
+            "BindingError",
+            `${JSON.stringify(subject)}: the reply's header fields cannot be read`,
+          );
+        return [value, pairsOf(reply.headers)];
+      } catch (error) {
+        if (isNarunError(error, "NATS_PERMISSIONS_VIOLATION"))
+          throw new CallError(
+            "BindingError",
+            `${JSON.stringify(subject)}: NATS does not permit it to this node`,
+          );
+        if (!(error instanceof NoReplyError)) throw error;
+        const why = { "no-responders": "nobody listens", timeout: `no reply within ${timeoutMs} ms` };
+        const reason = error.reason === "disconnected" ? "NATS is away" : why[error.reason];
+        throw new CallError("BindingError", `${JSON.stringify(subject)}: ${reason}`);
+      }
+    },
+  };
+}
+
+function readHeaders(value: unknown): Headers {
+  const headers = createHeaders();
+  for (const [name, text] of readPairs(value, { maxBytes: MAX_HEADER_BYTES, what: "headers" })) {
+    if (!isHeaderSafe(name, text) || (isReservedHeader(name) && name.toLowerCase() !== ALLOWED)) {
+      throw new CallError("TypeError", `The header ${JSON.stringify(name.slice(0, 100))} cannot be sent`);
+    }
+    appendHeader(headers, name, text);
+  }
+  return headers;
+}
+
+function pairsOf(headers: Headers | undefined): string[] {
+  return [...(headers ?? [])].flatMap(([name, values]) => [name, values.join(", ")]);
+}

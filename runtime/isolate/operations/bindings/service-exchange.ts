@@ -1,0 +1,84 @@
+/** One call to another function, with an isolate's streams at this end (streams/call.ts). */
+import type { ErrorCode } from "../../../../contracts/index.ts";
+import {
+  type BodyRest,
+  callService,
+  type Headers,
+  type Message,
+  type StreamParts,
+} from "../../../../nats/index.ts";
+import type { CallContext } from "../../process/host-calls.ts";
+import type { Outbound } from "../../process/isolate-streams.ts";
+
+export interface IsolateCall {
+  service: string;
+  headers: Headers;
+  /** What fits into the first message; a number is the id of the isolate's stream. */
+  body: Uint8Array | number;
+  timeoutMs: number;
+}
+
+export type IsolateReply =
+  | { kind: "whole"; message: Message }
+  /** The message is the head; the body is a stream of this id. */
+  | { kind: "stream"; message: Message; stream: number }
+  | { kind: "failed"; code: ErrorCode };
+
+export async function callFromIsolate(
+  parts: StreamParts,
+  { body, ...call }: IsolateCall,
+  context: CallContext,
+  /** Aborts when the request is over on whose behalf the call is made: what it still streams ends with it. */
+  over: AbortSignal | undefined,
+): Promise<IsolateReply> {
+  const first = typeof body === "number" ? new Uint8Array() : body;
+  const rest = typeof body === "number" ? restOf(body, context) : undefined;
+  const reply = await callService(parts, { ...call, first, rest, signal: context.signal });
+  if (reply.kind !== "stream") return reply;
+  // What the isolate streams is taken as fast as the gateway grants, what comes as fast as the isolate does.
+  const inbound = context.streams.openInbound(context.owner, {
+    onCredit: (bytes) => reply.body.grant(bytes),
+    onCancel: () => end(),
+  });
+  const end = () => {
+    over?.removeEventListener("abort", onOver);
+    reply.cancel();
+  };
+  const onOver = () => {
+    end();
+    inbound.end("the request is over");
+  };
+  over?.addEventListener("abort", onOver, { once: true });
+  reply.body.open(
+    {
+      onData: (bytes) => inbound.push(new Uint8Array(bytes).buffer),
+      onEnd(how) {
+        over?.removeEventListener("abort", onOver);
+        inbound.end(how.kind === "whole" ? undefined : `the answer's body broke (${how.code})`);
+      },
+    },
+    0,
+  );
+  return { kind: "stream", message: reply.message, stream: inbound.id };
+}
+
+function restOf(id: number, { streams, owner }: CallContext): BodyRest {
+  let outbound: Outbound | undefined;
+  let isOver = false;
+  return {
+    pipe(sender) {
+      outbound = streams.openOutbound(id, owner, {
+        isBorrower: true,
+        onChunk: (bytes, done) => sender.write(bytes, done),
+        onEnd: (why) => (why === undefined ? sender.end() : sender.break("HANDLER_THREW")),
+      });
+      return (bytes) => outbound?.grant(bytes);
+    },
+    cancel() {
+      if (isOver) return;
+      isOver = true;
+      if (outbound === undefined) streams.discard(id, owner);
+      else outbound.cancel();
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import { isNarunError } from "../../../../contracts/index.ts";
+import { storeProblem } from "../../../../nats/index.ts";
+import { CallError } from "../../process/host-calls.ts";
+
+const WORDS = {
+  refused: "is not permitted to this node's login to NATS",
+  away: "does not answer",
+  full: "has no room left",
+} as const;
+
+/** Awaits what a store does. Of its problems the isolate hears in our words; nothing of the server's own. */
+export async function naming<T>(bucket: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isNarunError(error, "STORE_LIMIT"))
+      throw new CallError("STORE_LIMIT", `STORE_LIMIT: ${error.fields.detail}`);
+    const problem = storeProblem(error);
+    throw problem === undefined
+      ? error
+      : new CallError("BindingError", `the bucket ${bucket} ${WORDS[problem]}`);
+  }
+}

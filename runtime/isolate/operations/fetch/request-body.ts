@@ -1,0 +1,58 @@
+import { Readable } from "node:stream";
+import { ByteQueue } from "../../../../contracts/index.ts";
+import type { IsolateStreams } from "../../process/isolate-streams.ts";
+
+/** Bytes that the isolate may send ahead of the connection. */
+const WINDOW_BYTES = 256 * 1024;
+
+/**
+ * What the isolate sends under an id of its own, as a stream of Node's; undefined where the id is none. The isolate is
+ * granted nothing before it is read, and hears of its end: whoever destroys it does not want the rest.
+ */
+export function readFromIsolate(streams: IsolateStreams, owner: number, id: unknown): Readable | undefined {
+  /** Granted, and not here yet. */
+  let underWay = 0;
+  const waiting = new ByteQueue();
+  let isWanted = false;
+  let hasEnded = false;
+  const give = () => {
+    while (isWanted && waiting.byteLength > 0) isWanted = body.push(waiting.shift());
+    if (!hasEnded || waiting.byteLength > 0) return;
+    hasEnded = false;
+    body.push(null);
+  };
+  const outbound = streams.openOutbound(id, owner, {
+    onChunk(bytes) {
+      underWay -= bytes.byteLength;
+      waiting.push(bytes);
+      give();
+    },
+    onEnd(why) {
+      if (why !== undefined) return void body.destroy(new RequestBodyBroke(why));
+      hasEnded = true;
+      give();
+    },
+  });
+  const body = new Readable({
+    highWaterMark: 64 * 1024,
+    read() {
+      isWanted = true;
+      give();
+      const room = WINDOW_BYTES - underWay - waiting.byteLength - body.readableLength;
+      if (underWay > 0 && room < WINDOW_BYTES / 2) return;
+      underWay += room;
+      outbound?.grant(room);
+    },
+    destroy(error, done) {
+      outbound?.cancel();
+      done(error);
+    },
+  });
+  body.on("error", () => undefined);
+  return outbound && body;
+}
+
+/** The function's own stream failed: it knows why. */
+class RequestBodyBroke extends Error {
+  readonly code = "UND_ERR_REQUEST_BODY";
+}

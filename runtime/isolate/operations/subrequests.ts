@@ -1,0 +1,52 @@
+/**
+ * How many requests a request makes of its own: `limits.subrequests`.
+ *
+ * I1  What a request did counts for it even after its end, as its work may go on. What belongs to no request, or to one
+ *     that began after its end, shares a budget of its own: as many, each minute.
+ * I2  The owner is user input: a function that lies about it gets no more than its requests together have.
+ */
+import type { FunctionConfig } from "../../../contracts/index.ts";
+import { type CallContext, CallError } from "../process/host-calls.ts";
+
+export interface Subrequests {
+  /** Counts one more. Throws a CallError `SUBREQUEST_LIMIT` where it is one too many. */
+  count(context: Pick<CallContext, "owner" | "request">): void;
+}
+
+export interface SubrequestsOptions {
+  config: Pick<FunctionConfig, "limits">;
+  log(text: string, requestId: string | undefined): void;
+  nowMs?: () => number;
+}
+
+const MINUTE_MS = 60_000;
+/** Requests whose counts are kept; more than one instance can have open. */
+const MAX_KEPT = 20_000;
+
+export function createSubrequests({ config, log, nowMs = Date.now }: SubrequestsOptions): Subrequests {
+  const limit = config.limits.subrequests;
+  const counts = new Map<number, number>();
+  let others = { count: 0, sinceMs: nowMs() };
+
+  const refuse = (whose: string, requestId: string | undefined, isFirst: boolean): never => {
+    const text = `SUBREQUEST_LIMIT: ${whose} made ${limit} requests of its own, and limits.subrequests is ${limit}`;
+    if (isFirst) log(text, requestId);
+    throw new CallError("SUBREQUEST_LIMIT", text);
+  };
+
+  return {
+    count({ owner, request }) {
+      const own = counts.get(owner);
+      if (own === undefined && request === undefined) {
+        if (nowMs() - others.sinceMs >= MINUTE_MS) others = { count: 0, sinceMs: nowMs() };
+        others.count += 1;
+        if (others.count > limit) refuse("work outside of requests", undefined, others.count === limit + 1);
+        return;
+      }
+      const count = (own ?? 0) + 1;
+      if (own === undefined && counts.size >= MAX_KEPT) counts.delete(counts.keys().next().value ?? 0);
+      counts.set(owner, count);
+      if (count > limit) refuse("the request", request?.id, count === limit + 1);
+    },
+  };
+}

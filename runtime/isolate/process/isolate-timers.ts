@@ -1,0 +1,47 @@
+import { EnterOp } from "../../../web/host/boundary.ts";
+
+/** The timers that an isolate asked for; the host keeps them, as an isolate has no clock of its own. */
+export interface IsolateTimers {
+  set(id: number, delayMs: number, owner: number): void;
+  clear(id: number): void;
+  /** Ends all of them: none fires after this. */
+  close(): void;
+}
+
+/** The platform refuses more of user code's than `limits.timers`; it has a few of its own. */
+const PLATFORM_TIMERS = 10;
+
+export function createIsolateTimers(
+  maxTimers: number,
+  enter: (owner: number, op: number, id: number) => void,
+): IsolateTimers {
+  const timers = new Map<number, () => void>();
+  let isClosed = false;
+  return {
+    set(id, delayMs, owner) {
+      // An isolate that asks for more has tampered with its platform.
+      if (isClosed || (timers.size >= maxTimers + PLATFORM_TIMERS && !timers.has(id))) return;
+      timers.get(id)?.();
+      const fire = () => {
+        timers.delete(id);
+        enter(owner, EnterOp.timer, id);
+      };
+      if (delayMs < 0) {
+        const immediate = setImmediate(fire);
+        timers.set(id, () => clearImmediate(immediate));
+      } else {
+        const timeout = setTimeout(fire, delayMs);
+        timers.set(id, () => clearTimeout(timeout));
+      }
+    },
+    clear(id) {
+      timers.get(id)?.();
+      timers.delete(id);
+    },
+    close() {
+      isClosed = true;
+      for (const stop of timers.values()) stop();
+      timers.clear();
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import type { ErrorCode, FunctionConfig } from "../../../contracts/index.ts";
+import type { StartOrder } from "../../host.ts";
+import { BUNDLE_FILE } from "../../instance/source-maps.ts";
+import type { LoadOutcome, Sandbox } from "../engine.ts";
+import { planEnv } from "../operations/bindings/plan-env.ts";
+
+export interface LoadFailure {
+  code: ErrorCode;
+  /** One line for people. */
+  message: string;
+  /** Places are the bundle's, not yet the author's. */
+  stack?: string;
+}
+
+/** Evaluates a function's bundle in a sandbox; undefined where it is ready to handle requests. */
+export async function loadFunction(
+  sandbox: Sandbox,
+  {
+    config,
+    bundle,
+    secrets,
+  }: Pick<StartOrder, "config" | "bundle"> & { secrets: Readonly<Record<string, string>> },
+): Promise<LoadFailure | undefined> {
+  const late = Promise.withResolvers<"late">();
+  const { startMs } = config.limits;
+  const startedAt = performance.now();
+  const timer = setTimeout(() => late.resolve("late"), startMs);
+  const loading = sandbox.load({
+    code: new TextDecoder().decode(bundle),
+    fileName: BUNDLE_FILE,
+    env: planEnv(config, secrets),
+    cpuMs: Math.min(config.limits.cpuMs, startMs),
+  });
+  const outcome = await Promise.race([loading, late.promise]);
+  clearTimeout(timer);
+  if (outcome === "late") {
+    return {
+      code: "START_LIMIT",
+      message: `the module's top level was not done after ${Math.round(performance.now() - startedAt)} ms; limits.startMs is ${startMs} ms`,
+    };
+  }
+  return outcome.kind === "ok" ? undefined : describeFailure(outcome, config, sandbox.cpuMs());
+}
+
+function describeFailure(
+  outcome: Exclude<LoadOutcome, { kind: "ok" }>,
+  { limits }: FunctionConfig,
+  usedMs: number,
+): LoadFailure {
+  switch (outcome.kind) {
+    case "no-handler":
+      return { code: "NO_HANDLER", message: outcome.reason };
+    case "cpu-limit":
+      return {
+        code: "CPU_LIMIT",
+        message: `the module's top level used ${Math.round(usedMs)} ms of CPU time; limits.cpuMs is ${limits.cpuMs} ms`,
+      };
+    case "memory-limit":
+      return {
+        code: "MEMORY_LIMIT",
+        message: `the module's top level used more than ${limits.memoryMb} MB; limits.memoryMb is ${limits.memoryMb} MB`,
+      };
+    case "disposed":
+      return { code: "INSTANCE_DRAINING", message: "the host stopped meanwhile" };
+    case "uncaught":
+      return {
+        code: "FUNCTION_START_FAILED",
+        message: outcome.stack.split("\n", 1)[0] ?? "it threw",
+        stack: outcome.stack,
+      };
+  }
+}

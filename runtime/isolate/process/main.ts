@@ -1,0 +1,240 @@
+/**
+ * The isolate host process: runs the instances of one trust group. It has no environment, no file system beyond its own
+ * code, no child processes; it gets its NATS login over IPC and reaches nothing but NATS.
+ *
+ * When the runner dies the IPC channel closes: the host drains what runs and ends, so that no orphan is left.
+ */
+import type { GoneReason } from "../../../contracts/index.ts";
+import { messageOf, orphans } from "../../../contracts/index.ts";
+import {
+  connectNats,
+  createPeers,
+  createStreamPresence,
+  Ledger,
+  type LoginTexts,
+  type Nats,
+  type Peers,
+  type StreamPresence,
+} from "../../../nats/index.ts";
+import type { TrialOutcome } from "../../host.ts";
+import { createSourceMaps } from "../../instance/source-maps.ts";
+import { createEngine, type Sandbox } from "../engine.ts";
+import type { FromHost, ToHost } from "../ipc.ts";
+import { createOperations } from "../operations/operations.ts";
+import type { Instance } from "./instance-options.ts";
+import { createPool, type Pool } from "./pool.ts";
+import { startInstance } from "./start-instance.ts";
+import { tryBundle } from "./trial.ts";
+import { createBlindWatchdog, createWatchdog, type Watchdog } from "./watchdog.ts";
+
+const send = (message: FromHost) => {
+  if (process.connected) process.send?.(message);
+};
+
+interface Running {
+  node: string;
+  nats: Nats;
+  peers: Peers;
+  presence: StreamPresence;
+  ledger: Ledger;
+  pool: Pool;
+  watchdog: Watchdog;
+  egressDeny: readonly string[];
+  isInspected: boolean;
+}
+
+const instances = new Map<string, Instance>();
+/** The functions that the isolates are of. */
+const owners = new WeakMap<Sandbox, string>();
+/** The largest `limits.memoryMb` of a function that ran here. */
+let largestMb = 0;
+const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
+/** Starts that are under way. */
+const starts = new Set<Promise<void>>();
+/** How it logs in to NATS, by the runner's last word. */
+let login: LoginTexts = {};
+let running: Running | undefined;
+let stopping: Promise<void> | undefined;
+
+process.on("message", (message: ToHost) => {
+  void receive(message).catch((error: unknown) => {
+    send({ type: "failed", message: messageOf(error) });
+    process.exit(1);
+  });
+});
+process.on("disconnect", () => void stop(orphans.graceMs));
+// The terminal's Ctrl-C reaches the whole process group: the runner decides when its hosts end.
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => undefined);
+// It would open Node's inspector, were that not off, and end the process as it is.
+process.on("SIGUSR1", () => undefined);
+send({ type: "up" });
+
+async function receive(message: ToHost): Promise<void> {
+  switch (message.type) {
+    case "init":
+      running = await initialise(message);
+      return send({ type: "ready" });
+    case "login":
+      login = message.login;
+      return;
+    case "start": {
+      const started = start(message).finally(() => starts.delete(started));
+      starts.add(started);
+      return started;
+    }
+    case "trial":
+      return send({ type: "tried", id: message.id, outcome: await tried(message) });
+    case "drain":
+      return instances.get(message.instance)?.drain(message);
+    case "source-map":
+      return sourceMaps.provide(message.revision, message.sourceMap);
+    case "inspect":
+      return instances.get(message.instance)?.inspector?.send(message.message);
+    case "stop":
+      return stop(message.graceMs);
+  }
+}
+
+async function initialise({
+  node,
+  nats,
+  worldId,
+  snapshot,
+  prepared,
+  egressDeny,
+  isInspected,
+}: Extract<ToHost, { type: "init" }>): Promise<Running> {
+  login = nats.login;
+  const connection = await connectNats({
+    url: nats.url,
+    worldId,
+    login: () => {
+      send({ type: "need-login" });
+      return login;
+    },
+    name: `narun host of ${node}`,
+    onRefused: ({ code, message }) => send({ type: "refused", code, message }),
+    onHandlerError: (error, subject) => {
+      const text = error instanceof Error ? error.stack : undefined;
+      send({ type: "handler-failed", subject, message: text ?? messageOf(error) });
+    },
+  });
+  const engine = createEngine(snapshot, retire, { isInspected });
+  setInterval(sendUsage, USAGE_MS).unref();
+  return {
+    node,
+    nats: connection,
+    peers: createPeers(connection),
+    presence: createStreamPresence(connection),
+    ledger: new Ledger(connection),
+    pool: createPool({ engine, size: prepared }),
+    // At a breakpoint an entry may take for ever.
+    watchdog: isInspected ? createBlindWatchdog() : createWatchdog(),
+    egressDeny,
+    isInspected,
+  };
+}
+
+/** One function's failure to start, whatever it is, ends no other: only `init` may end the process. */
+const failed = (error: unknown) =>
+  ({ ok: false, code: "INSTANCE_DRAINING", message: messageOf(error) }) as const;
+const refused = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
+
+async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
+  if (running === undefined || stopping !== undefined) return refused;
+  return tryBundle(
+    {
+      ...running,
+      operations: createOperations({ ...running, config: order.config, log: () => undefined }),
+      adopted: (sandbox) => owners.set(sandbox, order.config.name),
+    },
+    order,
+  ).catch(failed);
+}
+
+async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
+  const { instance } = order;
+  if (running === undefined || stopping !== undefined) {
+    return send({ type: "started", instance, outcome: refused });
+  }
+  largestMb = Math.max(largestMb, order.config.limits.memoryMb);
+  let goneEarly: Extract<FromHost, { type: "gone" }> | undefined;
+  let isStarted = false;
+  const started = await startInstance({
+    ...running,
+    ...order,
+    sourceMaps,
+    adopted(sandbox) {
+      owners.set(sandbox, order.config.name);
+      // Now, as nothing runs in it yet (inspector-channel.ts).
+      sandbox.inspector?.open();
+    },
+    onRunaway: (sandbox) => retire("it was ended, and goes on", sandbox, RUNAWAY_GRACE_MS),
+    onIdle: () => send({ type: "idle", instance }),
+    onFull: () => send({ type: "full", instance }),
+    onCondemned: () => send({ type: "condemned", instance }),
+    onGone: (reason: GoneReason, code) => {
+      instances.delete(instance);
+      const gone = { type: "gone", instance, reason, ...(code === undefined ? {} : { code }) } as const;
+      if (isStarted) send(gone);
+      else goneEarly = gone;
+    },
+  }).catch((error: unknown): Awaited<ReturnType<typeof startInstance>> => ({ outcome: failed(error) }));
+  isStarted = true;
+  if (started.instance !== undefined && goneEarly === undefined) instances.set(instance, started.instance);
+  started.instance?.inspector?.listen((message) => send({ type: "inspected", instance, message }));
+  send({ type: "started", instance, outcome: started.outcome });
+  if (goneEarly !== undefined) send(goneEarly);
+}
+
+/** How long what is at work may go on in a host that retires. */
+const RETIRE_GRACE_MS = 30_000;
+
+/**
+ * V8 has lost control of an isolate. Its thread sleeps and what it has is lost until the process ends, but the others
+ * are whole: they finish what they took while the runner starts another host.
+ */
+function retire(reason: string, sandbox: Sandbox | undefined, graceMs = RETIRE_GRACE_MS): void {
+  const guilty = sandbox && owners.get(sandbox);
+  send({ type: "retiring", guilty, reason });
+  void stop(graceMs);
+}
+
+/** One that goes on takes more memory all the time: what the others are at has little time. */
+const RUNAWAY_GRACE_MS = 2_000;
+
+const USAGE_MS = 5_000;
+
+function sendUsage(): void {
+  send({ type: "usage", rssBytes: process.memoryUsage.rss(), instances: instances.size, largestMb });
+}
+
+/** Stops once, however often it is told to. */
+function stop(graceMs: number): Promise<void> {
+  stopping ??= stopOnce(graceMs);
+  return stopping;
+}
+
+async function stopOnce(graceMs: number): Promise<void> {
+  // What is starting becomes an instance first, and is drained with the others.
+  await Promise.allSettled(starts);
+  await Promise.all(
+    [...instances.values()].map((instance) =>
+      instance.drain({ reason: "shutdown", graceMs, closesSockets: false }),
+    ),
+  );
+  running?.pool.close();
+  running?.peers.close();
+  running?.presence.close();
+  running?.ledger.close();
+  await running?.nats.close();
+  // Not by `process.exit`: that takes V8 apart while the threads of isolates that were disposed still end theirs, and
+  // crashes; and one whose thread sleeps, or has a debugger attached, it would wait for. What was sent last has to leave
+  // the process first.
+  if (process.connected)
+    await new Promise<void>((resolve) =>
+      process.send?.({ type: "ended" } satisfies FromHost, () => resolve()),
+    );
+  process.kill(process.pid, "SIGKILL");
+}

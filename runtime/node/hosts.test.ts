@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { createBackoff } from "../../machine/backoff.ts";
+import type { Host } from "../host.ts";
+import { createHosts } from "./hosts.ts";
+
+function setUp() {
+  let nowMs = 1_000_000;
+  const started: string[] = [];
+  const ended: string[] = [];
+  const hosts = createHosts({
+    start(group) {
+      started.push(group);
+      return { close: async () => void ended.push(group) } as unknown as Host;
+    },
+    createBackoff: () => createBackoff({ firstMs: 20, maxMs: 80, forgetAfterMs: 60_000 }),
+    nowMs: () => nowMs,
+  });
+  return { hosts, started, ended, pass: (ms: number) => (nowMs += ms) };
+}
+
+describe("the hosts of a node", () => {
+  it("are one for each group, and the one of most functions is always kept", () => {
+    const { hosts, started, ended } = setUp();
+    hosts.of("default/a");
+    hosts.of("default/a");
+    expect(started).toEqual(["default", "default/a"]);
+    hosts.release("default/a");
+    hosts.release("default");
+    expect(ended).toEqual(["default/a"]);
+  });
+
+  it("start a function that is alone, and crashes again, after a pause", async () => {
+    const { hosts, pass } = setUp();
+    hosts.crashed("default");
+    hosts.crashed("default");
+    hosts.crashed("default/a");
+    let isOver = false;
+    const soon = () => new Promise((resolve) => setImmediate(resolve));
+    await Promise.all([hosts.pause("default"), hosts.pause("default/a")]);
+    hosts.crashed("default/a");
+    const pause = hosts.pause("default/a").then(() => {
+      isOver = true;
+    });
+    await soon();
+    expect(isOver).toBe(false);
+    await pause;
+    hosts.crashed("default/a");
+    pass(100);
+    await hosts.pause("default/a");
+    // Others share the halves: a limit that one of them met holds nobody up.
+    for (let time = 0; time < 5; time++) hosts.crashed("default/~1a");
+    await hosts.pause("default/~1a");
+  });
+});

@@ -1,0 +1,96 @@
+/**
+ * The hosts of a node, by their groups: one for each trust group, and those that suspects are in (suspicion.ts).
+ *
+ * I1  A host ends when nothing is left of its group, except the one that is always kept ready.
+ * I2  A function that is alone in its host and hits a limit, or loses the host, again and again is started after growing pauses.
+ */
+import { NarunError } from "../../contracts/index.ts";
+import type { Backoff } from "../../machine/backoff.ts";
+import type { Host } from "../host.ts";
+import { isAlone, isHalf } from "./suspicion.ts";
+
+export interface Hosts {
+  /** The group's host, where there is one. */
+  find(group: string): Host | undefined;
+  /** The group's host, started where there is none. */
+  of(group: string): Host;
+  /** Does something with a group's host, which does not end meanwhile. */
+  use<T>(group: string, work: (host: Host) => Promise<T>): Promise<T>;
+  /** Says that a group has no instance left: its host ends, except the one that is always kept ready. */
+  release(group: string): void;
+  /** An instance of the group hit a limit, or lost its host. */
+  crashed(group: string): void;
+  /** Resolves when something may be started in the group. */
+  pause(group: string): Promise<void>;
+  /** The function changed, or is gone: it is started without a pause again. */
+  forgive(name: string): void;
+  close(options: { graceMs: number }): Promise<void>;
+}
+
+export interface HostsOptions {
+  start(group: string, backoff: Backoff): Host;
+  createBackoff(): Backoff;
+  nowMs?: () => number;
+}
+
+/** The trust group whose host is kept ready, as most functions are in it. */
+const KEPT_GROUP = "default";
+
+export function createHosts({ start, createBackoff, nowMs = Date.now }: HostsOptions): Hosts {
+  const backoffs = new Map<string, Backoff>();
+  const backoffOf = (group: string) => {
+    const backoff = backoffs.get(group) ?? createBackoff();
+    backoffs.set(group, backoff);
+    return backoff;
+  };
+  const startOne = (group: string) => start(group, backoffOf(group));
+  const hosts = new Map<string, Host>([[KEPT_GROUP, startOne(KEPT_GROUP)]]);
+  /** How many works are under way on a group's host. */
+  const uses = new Map<string, number>();
+  /** Until when nothing is started in a group. */
+  const pauses = new Map<string, number>();
+  let isClosed = false;
+  const of = (group: string) => {
+    if (isClosed) throw new NarunError("NODE_STOPPING");
+    const host = hosts.get(group) ?? startOne(group);
+    hosts.set(group, host);
+    return host;
+  };
+  return {
+    of,
+    async use(group, work) {
+      uses.set(group, (uses.get(group) ?? 0) + 1);
+      try {
+        return await work(of(group));
+      } finally {
+        uses.set(group, (uses.get(group) ?? 1) - 1);
+      }
+    },
+    find: (group) => hosts.get(group),
+    release(group) {
+      if (group === KEPT_GROUP || (uses.get(group) ?? 0) > 0) return;
+      void hosts.get(group)?.close({ graceMs: 0 });
+      hosts.delete(group);
+      // A half that comes later has another name.
+      if (isHalf(group)) backoffs.delete(group);
+    },
+    crashed(group) {
+      if (!isAlone(group)) return;
+      const waitMs = backoffOf(group).fail(nowMs());
+      pauses.set(group, nowMs() + waitMs);
+    },
+    async pause(group) {
+      const waitMs = (pauses.get(group) ?? 0) - nowMs();
+      pauses.delete(group);
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    },
+    forgive(name) {
+      for (const group of backoffs.keys()) if (group.endsWith(`/${name}`)) backoffs.delete(group);
+    },
+    async close(options) {
+      isClosed = true;
+      await Promise.all([...hosts.values()].map((host) => host.close(options)));
+      hosts.clear();
+    },
+  };
+}

@@ -1,7 +1,0 @@
-import { TextDecoderStream } from "../encoding-streams.ts";
-import type { ReadableStream } from "../streams.ts";
-
-/** The bytes as UTF-8 text, whatever a content type says (Fetch and File API, `textStream`). */
-export function textStreamOf(bytes: ReadableStream<Uint8Array>): ReadableStream<string> {
-  return bytes.pipeThrough(new TextDecoderStream());
-}

@@ -1,0 +1,142 @@
+/**
+ * One call to a function over NATS (`narun.invoke.<service>`), bodies streamed both ways where they are not small.
+ *
+ * I1  It settles once: with the reply, with the head of a streamed one, or with a code of the catalogue.
+ * I2  A stream ends with its call: when it is cancelled, the gateway falls silent, or NATS was away.
+ */
+import { type ErrorCode, headerNames, type NarunError, subjects } from "../contracts/index.ts";
+import type { Nats } from "../nats/connection.ts";
+import { type Headers, headerValue } from "../nats/headers.ts";
+import type { Message } from "../nats/message.ts";
+import { Asking, type BodyRest, type ResponseBody } from "./asking.ts";
+import { frameOf } from "./frames.ts";
+import type { Peers } from "./peers.ts";
+import type { StreamPresence } from "./presence.ts";
+
+/** What a process needs to stream with others. */
+export interface StreamParts {
+  nats: Nats;
+  peers: Peers;
+  presence: StreamPresence;
+}
+
+export interface ServiceCall {
+  service: string;
+  headers: Headers;
+  /** What the first message carries of the body. */
+  first: Uint8Array;
+  /** What follows it. */
+  rest?: BodyRest | undefined;
+  timeoutMs: number;
+  /** Aborted when nobody waits for the answer any more. */
+  signal: AbortSignal;
+}
+
+export type ServiceReply =
+  | { kind: "whole"; message: Message }
+  /** The message is the head. Whoever does not read the body to its end calls `cancel`. */
+  | { kind: "stream"; message: Message; body: ResponseBody; cancel(): void }
+  /** `detail`: for operators, not for callers. */
+  | { kind: "failed"; code: ErrorCode; detail?: string };
+
+const NO_RESPONDERS = 503;
+
+export function callService(parts: StreamParts, call: ServiceCall): Promise<ServiceReply> {
+  const { nats, presence } = parts;
+  const { service, headers, first, rest, timeoutMs, signal } = call;
+  const { promise, resolve } = Promise.withResolvers<ServiceReply>();
+  if (timeoutMs <= 0) {
+    rest?.cancel();
+    return Promise.resolve({ kind: "failed", code: "DEADLINE_EXCEEDED" });
+  }
+  const asking = new Asking({ nats, presence, rest });
+  headers.set(headerNames.stream, [asking.token]);
+  if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
+
+  const settle = (reply: ServiceReply) => {
+    clearTimeout(timer);
+    stopWatching();
+    signal.removeEventListener("abort", onAbort);
+    if (reply.kind !== "stream") end();
+    resolve(reply);
+  };
+  const fail = (code: ErrorCode) => settle({ kind: "failed", code });
+  const onRefused = ({ code, fields: { detail = "" } }: NarunError) =>
+    settle({ kind: "failed", code, detail });
+  const end = () => {
+    pending.release();
+    asking.close();
+    // Where it was never asked for, too.
+    rest?.cancel();
+  };
+  const cancel = (code: ErrorCode) => {
+    asking.cancel(code);
+    fail(code);
+  };
+  const onAbort = () => cancel("CLIENT_GONE");
+  const onReply = (message: Message) => {
+    if (!message.isReadable) return fail("BAD_REPLY");
+    const frame = frameOf(message);
+    if (frame !== undefined) return asking.receive(frame, message);
+    if (isNobody(message)) return onNobody();
+    if (!message.headers?.has(headerNames.stream)) return settle({ kind: "whole", message });
+    settle({ kind: "stream", message, ...openAnswer(parts, asking, message, end) });
+  };
+  // "No responders" proves that nobody has seen the request: without a gateway an instance may be there.
+  const onNobody = () => {
+    pending.release();
+    if (rest !== undefined) return fail("NO_CONSUMER");
+    headers.delete(headerNames.stream);
+    headers.set(headerNames.world, [nats.world.id]);
+    const onWhole = (message: Message) => {
+      if (!message.isReadable) return fail("BAD_REPLY");
+      return isNobody(message) || isRefusal(message)
+        ? fail("NO_CONSUMER")
+        : settle({ kind: "whole", message });
+    };
+    pending = nats.send(service, first, headers, onWhole, onRefused);
+  };
+  const timer = setTimeout(() => cancel("DEADLINE_EXCEEDED"), timeoutMs);
+  // The gateway follows a streamed body, and gives the call up for the same reason.
+  const stopWatching = nats.onState((state) => {
+    if (state === "connected" && rest !== undefined) cancel("STREAM_BROKEN");
+  });
+  signal.addEventListener("abort", onAbort, { once: true });
+  let pending = nats.send(subjects.invoke(service), first, headers, onReply, onRefused);
+  return promise;
+}
+
+/** Whoever it reached has not begun it: it drains, or is of another world. */
+function isRefusal({ headers }: Message): boolean {
+  return headerValue(headers, headerNames.error) === ("INSTANCE_DRAINING" satisfies ErrorCode);
+}
+
+function isNobody({ status, data }: Message): boolean {
+  return status === NO_RESPONDERS && data.length === 0;
+}
+
+function openAnswer(
+  { nats, peers }: StreamParts,
+  asking: Asking,
+  head: Message,
+  end: () => void,
+): { body: ResponseBody; cancel(): void } {
+  const over = () => {
+    stopFollowing();
+    stopWatching();
+    end();
+  };
+  const body = asking.openResponse(head, over);
+  const answerer = headerValue(head.headers, headerNames.answerer) ?? "";
+  const stopFollowing = peers.follow(answerer, () => asking.breakOff("CONSUMER_DIED"));
+  const stopWatching = nats.onState((state) => {
+    if (state === "connected") asking.breakOff("STREAM_BROKEN");
+  });
+  return {
+    body,
+    cancel() {
+      asking.cancel("CLIENT_GONE");
+      over();
+    },
+  };
+}

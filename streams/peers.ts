@@ -1,0 +1,70 @@
+/**
+ * Whether the other ends of streams are still there: one that dies cannot cancel, or go on.
+ *
+ * I1  A peer that somebody follows and that is silent for `PEER_LOST_MS` is lost: each follower hears so once.
+ * I2  Nothing is subscribed to and no timer runs while nobody follows anybody.
+ */
+import { PEER_HEARTBEAT_MS, PEER_LOST_MS, subjects } from "../contracts/index.ts";
+import type { Nats, Subscription } from "../nats/connection.ts";
+
+export interface Peers {
+  /** Calls back when the peer is lost; returns what ends that. */
+  follow(peer: string, onLost: () => void): () => void;
+  close(): void;
+}
+
+interface Followed {
+  lastSeenMs: number;
+  followers: Set<() => void>;
+}
+
+export function createPeers(nats: Nats): Peers {
+  const followed = new Map<string, Followed>();
+  let subscription: Subscription | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  const look = () => {
+    const nowMs = performance.now();
+    for (const [peer, { lastSeenMs, followers }] of followed) {
+      // While NATS is away nobody can be heard: the reconnect ends what is open (answering.ts).
+      if (nats.state !== "connected" || nowMs - lastSeenMs < PEER_LOST_MS) continue;
+      followed.delete(peer);
+      for (const onLost of followers) onLost();
+    }
+    rest();
+  };
+  const watch = () => {
+    if (subscription !== undefined) return;
+    subscription = nats.subscribe(subjects.peerHeartbeatsAll, ({ subject }) => {
+      const peer = followed.get(subject.slice(subjects.peerHeartbeat("").length));
+      if (peer !== undefined) peer.lastSeenMs = performance.now();
+    });
+    timer = setInterval(look, PEER_HEARTBEAT_MS);
+  };
+  const rest = () => {
+    if (followed.size > 0) return;
+    clearInterval(timer);
+    subscription?.unsubscribe();
+    subscription = undefined;
+  };
+
+  return {
+    follow(peer, onLost) {
+      const entry = followed.get(peer) ?? { lastSeenMs: performance.now(), followers: new Set() };
+      // Each follower is an entry of its own, though two may be the same function.
+      const follower = () => onLost();
+      entry.followers.add(follower);
+      followed.set(peer, entry);
+      watch();
+      return () => {
+        entry.followers.delete(follower);
+        // The subscription stays for the rest of the interval: most requests are short, and another comes soon.
+        if (entry.followers.size === 0 && followed.get(peer) === entry) followed.delete(peer);
+      };
+    },
+    close() {
+      followed.clear();
+      rest();
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import { PEER_HEARTBEAT_MS, streamToken, subjects } from "../contracts/index.ts";
+import type { Nats } from "../nats/connection.ts";
+
+/**
+ * Says that this asker is alive, to those who stream with it: once a second, while there is a stream. One that dies
+ * cannot cancel its streams (peers.ts is the other side).
+ */
+export interface StreamPresence {
+  /** Names the asker in the tokens of its exchanges. */
+  readonly peer: string;
+  /** A token for one more exchange. */
+  nextToken(): string;
+  /** A stream begins; returns what says that it ended. */
+  begin(): () => void;
+  close(): void;
+}
+
+export function createStreamPresence(nats: Nats): StreamPresence {
+  const peer = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  let open = 0;
+  let exchanges = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const beat = () => {
+    if (nats.state === "connected") nats.publish(subjects.peerHeartbeat(peer), "");
+  };
+  const stop = () => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  return {
+    peer,
+    nextToken: () => streamToken(peer, exchanges++),
+    begin() {
+      open += 1;
+      timer ??= setInterval(beat, PEER_HEARTBEAT_MS);
+      let isOver = false;
+      return () => {
+        if (isOver) return;
+        isOver = true;
+        open -= 1;
+        if (open === 0) stop();
+      };
+    },
+    close: stop,
+  };
+}

@@ -1,0 +1,114 @@
+/**
+ * The receiving side of a stream over NATS (contracts/stream.ts, I1 to I3).
+ *
+ * I1  `onData` gets every byte once and in order; a gap breaks the stream, and its sender is told to stop.
+ * I2  `onEnd` is called once, and nothing after it.
+ * I3  `consumed` gives credit back in halves of the window: a message for every chunk would double the traffic.
+ */
+import { type Frame, headerNames } from "../contracts/index.ts";
+import type { Headers } from "../nats/headers.ts";
+import type { Message } from "../nats/message.ts";
+import { type Lease, OWNED } from "../nats/transport/read-buffers.ts";
+import type { FrameSink } from "../nats/transport/splitter.ts";
+import { frameHeaders, type SendFrame } from "./frames.ts";
+
+export type StreamEnd =
+  /** `code` and `reason`: of a WebSocket's close. */
+  | { kind: "whole"; trailers: Headers; code: string; reason: string }
+  /** `code`: of the error catalogue. */
+  | { kind: "broken"; code: string };
+
+export interface StreamReceiverOptions {
+  send: SendFrame;
+  /** The bytes are valid during the call, and for as long as their memory is held. */
+  onData(bytes: Uint8Array, lease: Lease): void;
+  /** A message of a WebSocket, or a fragment of one. Default: there are none, and one breaks the stream. */
+  onMessage?(kind: "text" | "binary", bytes: Uint8Array, hasMore: boolean): void;
+  onEnd(end: StreamEnd): void;
+}
+
+export class StreamReceiver implements FrameSink {
+  readonly #options: StreamReceiverOptions;
+  #seq = 0;
+  #isOver = false;
+  /** Consumed and not granted again yet. */
+  #owed = 0;
+
+  constructor(options: StreamReceiverOptions) {
+    this.#options = options;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The sender may send so much more. The first grant opens the stream. */
+  grant(bytes: number): void {
+    if (!this.#isOver) this.#options.send(frameHeaders({ kind: "credit", bytes }), "");
+  }
+
+  /** Bytes were consumed: there is room for as many more. */
+  consumed(bytes: number, windowBytes: number): void {
+    this.#owed += bytes;
+    if (this.#owed < windowBytes / 2) return;
+    this.grant(this.#owed);
+    this.#owed = 0;
+  }
+
+  /** Wants no more. Its owner knows: `onEnd` is not called. */
+  cancel(code: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.send(frameHeaders({ kind: "cancel", code }), "");
+  }
+
+  /** The stream cannot go on for a reason of this side: the sender is gone, or the connection was away. */
+  breakOff(code: string): void {
+    if (this.#isOver) return;
+    this.#finish({ kind: "broken", code });
+  }
+
+  beginData(seq: number): boolean {
+    return this.#isNext(seq);
+  }
+
+  data(bytes: Uint8Array, lease: Lease): void {
+    if (!this.#isOver) this.#options.onData(bytes, lease);
+  }
+
+  /** Takes what the sender says. */
+  receive(frame: Extract<Frame, { seq: number }>, message: Message): void {
+    const { onMessage } = this.#options;
+    const isMessage = frame.kind === "text" || frame.kind === "binary";
+    if (!this.#isNext(isMessage && onMessage === undefined ? -1 : frame.seq)) return;
+    if (frame.kind === "data") this.data(message.data, OWNED);
+    else if (frame.kind === "break") this.#finish({ kind: "broken", code: frame.code });
+    else if (frame.kind === "end") {
+      const reason = message.data.byteLength === 0 ? "" : new TextDecoder().decode(message.data);
+      this.#finish({ kind: "whole", trailers: trailersOf(message), code: frame.code, reason });
+    } else onMessage?.(frame.kind, message.data, frame.hasMore);
+  }
+
+  /** Counts a frame. One that is not the next says that something was lost, or that its sender lies. */
+  #isNext(seq: number): boolean {
+    if (this.#isOver) return false;
+    if (seq === this.#seq) {
+      this.#seq += 1;
+      return true;
+    }
+    this.cancel("STREAM_BROKEN");
+    this.#options.onEnd({ kind: "broken", code: "STREAM_BROKEN" });
+    return false;
+  }
+
+  #finish(end: StreamEnd): void {
+    this.#isOver = true;
+    this.#options.onEnd(end);
+  }
+}
+
+function trailersOf({ headers }: Message): Headers {
+  const trailers: Headers = new Map(headers ?? []);
+  trailers.delete(headerNames.frame);
+  return trailers;
+}

@@ -1,0 +1,90 @@
+/** Values as text, as Node shows them: authors know how that looks. Depth, lengths and widths are bounded by its defaults. */
+import type * as Library from "node-inspect-extracted";
+import { AskFor, PLATFORM_FILE } from "../host/boundary.ts";
+import { askHost } from "../host/host-link.ts";
+import { withoutLargeLists } from "./large-arrays.ts";
+import { libraryHooks, orReason, trapFree } from "./library-hooks.ts";
+import { behindProxies } from "./proxies.ts";
+
+type CommonJs = (module: { exports: unknown }, exports: unknown, hooks: unknown) => void;
+
+// biome-ignore lint/security/noGlobalEval: what it evaluates is the host's.
+const evaluate = globalThis.eval;
+
+let loaded: typeof Library | undefined;
+
+/**
+ * The library comes from the host when something is printed that is no string: it is a sixth of what the rest of the
+ * platform weighs, each isolate would have its objects twice (isolated-vm makes a second context), and few functions need it.
+ */
+function library(): typeof Library {
+  loaded ??= withoutLargeLists(() => {
+    const source = askHost(AskFor.inspectLibrary, undefined) as string;
+    const define = evaluate(
+      `(function (module, exports, hooks) {${source}\n})\n//# sourceURL=${PLATFORM_FILE}`,
+    ) as CommonJs;
+    const module = { exports: {} };
+    define(module, module.exports, libraryHooks);
+    return module.exports as typeof Library;
+  });
+  return loaded;
+}
+
+export const inspect: typeof Library.inspect = ((value: unknown, options?: Library.InspectOptions) =>
+  library().inspect(value, options)) as typeof Library.inspect;
+
+/** `%` formats, then everything else inspected. What cannot be shown costs its own text alone. */
+export function formatValues(values: readonly unknown[]): string {
+  if (isPlainText(values)) return values.join(" ");
+  try {
+    return library().format(...forFormat(values));
+  } catch {
+    // A conversion of a format (`%s`, `%d`, `%j`) ran code of a value, which failed.
+    return values
+      .map((value) => (typeof value === "string" ? value : orReason(() => inspect(value))))
+      .join(" ");
+  }
+}
+
+/** A conversion to text or to a number is that of what stands behind a proxy: it would run traps. */
+function forFormat(values: readonly unknown[]): readonly unknown[] {
+  const [first] = values;
+  if (typeof first !== "string" || values.length === 1) return values;
+  const conversions = [...first.matchAll(/%[sdifjoOc%]/g)].map(String).filter((found) => found !== "%%");
+  return values.map((value, at) => {
+    const conversion = conversions[at - 1];
+    if (conversion === "%j") return asJson(value);
+    const isShown = conversion === undefined || conversion === "%o" || conversion === "%O";
+    return isShown ? value : behindProxies(value);
+  });
+}
+
+/** What has the JSON of a value, without the traps of proxies anywhere in it. */
+function asJson(given: unknown): unknown {
+  const value = trapFree(given);
+  if (typeof value !== "object" || value === null) return value;
+  // The same copy each time: that is what circles are found by.
+  const copies = new Map<object, object>();
+  const copied = (_key: string, whole: unknown) => {
+    if (typeof whole !== "object" || whole === null) return whole;
+    const copy = copies.get(whole) ?? withTrapFreeParts(whole);
+    copies.set(whole, copy);
+    return copy;
+  };
+  return { toJSON: () => JSON.parse(JSON.stringify(value, copied) ?? "null") };
+}
+
+/** JSON looks for `toJSON` in a part before anything else is asked: so parts are replaced in what has them. */
+function withTrapFreeParts(whole: object): object {
+  const parts = Object.entries(whole).map(([name, part]) => [name, part, trapFree(part)] as const);
+  if (parts.every(([, part, free]) => part === free)) return whole;
+  if (Array.isArray(whole)) return Array.from(whole, trapFree);
+  return Object.fromEntries(parts.map(([name, , free]) => [name, free]));
+}
+
+/** Most lines are: they need no library. */
+function isPlainText(values: readonly unknown[]): values is readonly string[] {
+  const [first] = values;
+  const isFormat = values.length > 1 && typeof first === "string" && first.includes("%");
+  return !isFormat && values.every((value) => typeof value === "string");
+}

@@ -1,0 +1,158 @@
+/**
+ * What the library that shows values asks of the platform (host/isolate/inspect-library.ts edits it so): what only V8
+ * could tell it, and to lose one value where it would lose the whole line.
+ *
+ * I1  Showing a value runs no trap of a proxy.
+ */
+import { getterOf } from "../webidl/buffer-source.ts";
+import { behindProxies, inheritsFromProxy, isProxy, proxyDetails } from "./proxies.ts";
+
+/** The state of the library's work on one call of `inspect`. */
+interface Context {
+  seen: unknown[];
+  indentationLvl: number;
+  currentDepth: number;
+}
+
+const { getOwnPropertyDescriptors, defineProperties } = Object;
+const { deleteProperty } = Reflect;
+const functionText = Function.prototype.toString;
+const mapEntries: (this: unknown) => unknown = Map.prototype.entries;
+const setValues: (this: unknown) => unknown = Set.prototype.values;
+
+/** Whether a getter of its kind takes a value. */
+function isOf(prototype: object, getter: string | symbol): (value: unknown) => boolean {
+  const get = getterOf(prototype, getter as string);
+  return (value) => {
+    try {
+      return get(value as object) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+}
+
+const isBelow = Object.prototype.isPrototypeOf;
+const isMadeBy = (made: object) => isBelow.bind(Object.getPrototypeOf(made) as object);
+const isGenerator = isMadeBy(function* () {
+  yield 0;
+});
+const isAsyncGenerator = isMadeBy(async function* () {
+  yield 0;
+});
+const isAsync = isMadeBy(async () => undefined);
+
+/** Where the library goes by names and texts: what a value is, whatever it says that it is. */
+const types = {
+  isMap: isOf(Map.prototype, "size"),
+  isSet: isOf(Set.prototype, "size"),
+  isTypedArray: isOf(Object.getPrototypeOf(Uint8Array.prototype) as object, Symbol.toStringTag),
+  isAsyncFunction: (value: object) => isAsync(value) || isAsyncGenerator(value),
+  isGeneratorFunction: (value: object) => isGenerator(value) || isAsyncGenerator(value),
+  // Only V8 sees what such an iterator has left: it is shown as other iterators are.
+  isMapIterator: () => false,
+  isSetIterator: () => false,
+};
+
+type Text = (this: object) => string;
+
+/** By prototype: how a kind of Temporal writes itself. Filled when something is first shown: a snapshot has none of them. */
+let temporalTexts: Map<object, readonly [name: string, text: Text]> | undefined;
+
+function findTemporalTexts(): Map<object, readonly [name: string, text: Text]> {
+  const { Temporal = {} } = globalThis as { Temporal?: Record<string, unknown> };
+  const found = Object.getOwnPropertyNames(Temporal).map((name) => [name, Temporal[name]] as const);
+  return new Map(
+    found.flatMap(([name, kind]) =>
+      typeof kind === "function" ? [[kind.prototype, [name, kind.prototype.toString]]] : [],
+    ),
+  );
+}
+
+/** What is in a value of Temporal, which has no fields. */
+function temporalText(value: object): string | undefined {
+  temporalTexts ??= findTemporalTexts();
+  if (isProxy(value)) return undefined;
+  const kind = temporalTexts.get(Object.getPrototypeOf(value) as object);
+  if (kind === undefined || Object.keys(value).length > 0) return undefined;
+  const [name, text] = kind;
+  try {
+    return `Temporal.${name} ${text.call(value)}`;
+  } catch {
+    // It has the prototype alone.
+    return undefined;
+  }
+}
+
+export const libraryHooks = {
+  proxyDetails,
+  types,
+  /** Shows one object, at any depth: one that cannot be shown costs itself alone. */
+  showObject(context: Context, value: object, show: (value: object) => string): string {
+    const { indentationLvl, currentDepth } = context;
+    const depth = context.seen.length;
+    return orReason(
+      () => temporalText(value) ?? show(withoutTraps(value)),
+      () => {
+        context.seen.length = depth;
+        Object.assign(context, { indentationLvl, currentDepth });
+      },
+    );
+  },
+};
+
+/** What stands behind a value, or where that inherits from a proxy what is its own. */
+export function trapFree(value: unknown): unknown {
+  const found = behindProxies(value);
+  const isObject = (typeof found === "object" && found !== null) || typeof found === "function";
+  return isObject ? withoutTraps(found) : found;
+}
+
+const standIns = new WeakMap<object, object>();
+
+/** The value, or where it inherits from a proxy what is its own (I1). */
+function withoutTraps(value: object): object {
+  const found = behindProxies(value) as object | null;
+  if (found === null || !inheritsFromProxy(found)) return value;
+  // The same one each time: that is what circles are found by.
+  const standIn = standIns.get(found) ?? ownPartOf(found);
+  standIns.set(found, standIn);
+  return standIn;
+}
+
+function ownPartOf(value: object): object {
+  const own: PropertyDescriptorMap = getOwnPropertyDescriptors(value);
+  for (const name of ["prototype", "constructor"]) deleteProperty(own, name);
+  return defineProperties(sameKindAs(value), own);
+}
+
+function sameKindAs(value: object): object {
+  if (typeof value === "function")
+    return functionText.call(value).startsWith("class") ? class {} : () => undefined;
+  if (Array.isArray(value)) return [];
+  if (types.isMap(value)) return new Map(mapEntries.call(value) as Iterable<[unknown, unknown]>);
+  if (types.isSet(value)) return new Set(setValues.call(value) as Iterable<unknown>);
+  // While a snapshot is made there is none.
+  const { isError } = Error as { isError?: (value: unknown) => boolean };
+  return isError?.(value) === true ? Object.create(Error.prototype) : {};
+}
+
+/** Runs what may run user code (`toString`, a getter), which may fail. */
+export function orReason(show: () => string, onFailure: () => void = () => undefined): string {
+  try {
+    return show();
+  } catch (error) {
+    onFailure();
+    try {
+      return `(cannot be shown: ${messageOf(behindProxies(error))})`;
+    } catch {
+      return "(cannot be shown)";
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  const isObject = typeof error === "object" && error !== null;
+  if (isObject && inheritsFromProxy(error)) return "it throws what inherits from a proxy";
+  return error instanceof Error ? error.message : String(error);
+}

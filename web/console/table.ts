@@ -1,0 +1,91 @@
+/** `console.table`: rows and columns in a box of lines. */
+import { PLATFORM_FILE } from "../host/boundary.ts";
+import { inspect } from "./format.ts";
+import { orReason } from "./library-hooks.ts";
+import { behindProxies } from "./proxies.ts";
+
+/** A table with more rows or columns says nothing to a person. */
+const MAX_ROWS = 1_000;
+const MAX_COLUMNS = 100;
+const VALUES = "Values";
+/** The host finds them by their line ends, which a cell does not have. */
+const PLATFORM_FRAME = new RegExp(`\\n\\s+at [^\\n]*${PLATFORM_FILE}:\\d+:\\d+\\)?`, "g");
+
+type Row = Map<string, string>;
+
+/** The table; undefined for what has no rows. `properties` names the only columns that are shown. */
+export function formatTable(given: unknown, properties: readonly string[] | undefined): string | undefined {
+  const data = behindProxies(given);
+  if (typeof data !== "object" || data === null) return undefined;
+  const { indexName, entries } = rowsOf(data);
+  const rows = entries.slice(0, MAX_ROWS).map(([index, given, key]): Row => {
+    const value = behindProxies(given);
+    const row: Row = new Map([[indexName, index]]);
+    if (key !== undefined) row.set("Key", key);
+    if (typeof value !== "object" || value === null) return properties ? row : row.set(VALUES, cell(value));
+    for (const name of properties ?? Object.keys(value).slice(0, MAX_COLUMNS))
+      if (Object.hasOwn(value, name)) row.set(name, property(value, name));
+    return row;
+  });
+  const names = new Set([indexName, ...rows.flatMap((row) => [...row.keys()]), ...(properties ?? [])]);
+  // Plain values come last, wherever the first of them was.
+  if (names.delete(VALUES)) names.add(VALUES);
+  const columns = [...names].slice(0, MAX_COLUMNS);
+  const box = drawBox(
+    columns,
+    rows.map((row) => columns.map((name) => row.get(name) ?? "")),
+  );
+  const more = entries.length - rows.length;
+  return more > 0 ? `${box}\n… and ${more} more rows` : box;
+}
+
+/** Each row: how it is called, what it shows, and the key of a map's. */
+function rowsOf(data: object): { indexName: string; entries: [string, unknown, string?][] } {
+  if (data instanceof Map) {
+    const entries = [...data].map(([key, value], at): [string, unknown, string] => [
+      `${at}`,
+      value,
+      cell(key),
+    ]);
+    return { indexName: "(iteration index)", entries };
+  }
+  if (data instanceof Set)
+    return { indexName: "(iteration index)", entries: [...data].map((value, at) => [`${at}`, value]) };
+  return { indexName: "(index)", entries: Object.keys(data).map((key) => [key, data[key as keyof object]]) };
+}
+
+/** A getter that throws costs its own cell. */
+function property(value: object, name: string): string {
+  return orReason(() => cell((value as Record<string, unknown>)[name]));
+}
+
+function cell(value: unknown): string {
+  return inspect(value, {
+    depth: 0,
+    maxArrayLength: 3,
+    maxStringLength: 200,
+    breakLength: Infinity,
+  })
+    .replaceAll(PLATFORM_FRAME, "")
+    .replaceAll("\n", " ");
+}
+
+function drawBox(columns: readonly string[], rows: readonly string[][]): string {
+  const widths = columns.map((name, at) => Math.max(width(name), ...rows.map((row) => width(row[at] ?? ""))));
+  const line = (left: string, middle: string, right: string) =>
+    left + widths.map((size) => "─".repeat(size + 2)).join(middle) + right;
+  const texts = (row: readonly string[]) =>
+    `│${row.map((text, at) => ` ${text}${" ".repeat((widths[at] ?? 0) - width(text))} `).join("│")}│`;
+  return [
+    line("┌", "┬", "┐"),
+    texts(columns),
+    line("├", "┼", "┤"),
+    ...rows.map(texts),
+    line("└", "┴", "┘"),
+  ].join("\n");
+}
+
+/** Characters as people count them; wide ones count as one. */
+function width(text: string): number {
+  return [...text].length;
+}

@@ -1,0 +1,175 @@
+/**
+ * What a `Request` or a `Response` carries (Fetch, "body"), in whichever form it came.
+ *
+ * I1  No stream is made before somebody asks for one: text and bytes stay what they are, what comes from the host is read
+ *     as it comes.
+ * I2  A stream that the platform made, and that nobody has read from, is worth as much as what it was made of: reading or
+ *     sending the body takes that, and locks the stream.
+ * I3  A body is read once. What is read or sent is used from then on, its stream locked and disturbed.
+ */
+
+import { standIn } from "../console/inspection.ts";
+import { decodeUtf8, encodeUtf8 } from "../encoding/encoding.ts";
+import { type Blob, blobPieces, createBlob, isBlob, joinPieces, pieceSource } from "../file/blob.ts";
+import { type ByteSource, inboundStream } from "../host/inbound-stream.ts";
+import { isDisturbed, ReadableStream, takeOver, teeStream } from "../streams/streams.ts";
+import { cloneChunks, ReaderSource, readAll } from "./reader-source.ts";
+
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Bytes are the body's own: nobody else writes to them. */
+export type Content = string | Bytes | Blob | ByteSource;
+
+/** A body on its way to the host. */
+export interface Outgoing {
+  readonly content: string | Bytes | ByteSource;
+  /** Its bytes, where they are known before they are read. */
+  readonly length: number | undefined;
+  /** The same once more, as after a redirect; undefined for what is gone once it is read. */
+  readonly again: (() => Outgoing) | undefined;
+}
+
+/** What streams of the platform's own were made of (I2). */
+const origins = new WeakMap<object, Content>();
+
+export class Body {
+  #content: Content | undefined;
+  #stream: ReadableStream | undefined;
+  #isUsed = false;
+
+  /** Throws for a stream that is locked or disturbed. */
+  constructor(content: Content | ReadableStream) {
+    if (!(content instanceof ReadableStream)) {
+      this.#content = content;
+      return;
+    }
+    if (content.locked || isDisturbed(content))
+      throw new TypeError("The body is a stream that is locked, or has been read from");
+    this.#stream = content;
+    this.#content = origins.get(content);
+  }
+
+  get stream(): ReadableStream {
+    if (this.#stream !== undefined) return this.#stream;
+    const content = this.#content ?? "";
+    this.#stream = inboundStream(this.#isUsed ? pieceSource([]) : sourceOf(content));
+    if (this.#isUsed) takeOver(this.#stream);
+    else origins.set(this.#stream, content);
+    return this.#stream;
+  }
+
+  /** What the console shows: to look at it makes no stream (I1). */
+  get shown(): object {
+    const state = this.#isUsed ? "closed" : "readable";
+    return this.#stream ?? standIn("ReadableStream", { locked: this.#isUsed, state, supportsBYOB: true });
+  }
+
+  get isUsed(): boolean {
+    return this.#isUsed || (this.#stream !== undefined && isDisturbed(this.#stream));
+  }
+
+  /** Whether it is used, or somebody has got hold of its stream. */
+  get isUnusable(): boolean {
+    return this.isUsed || this.#stream?.locked === true;
+  }
+
+  /** A second body of the same bytes; this one stays readable. */
+  clone(): Body {
+    this.#refuseUnusable();
+    const content = this.#content;
+    if (typeof content === "string" || isBlob(content)) return new Body(content);
+    if (content instanceof Uint8Array) return new Body(content.slice());
+    const [own, other] = teeStream(this.stream);
+    this.#stream = own;
+    this.#content = undefined;
+    return new Body(content === undefined ? cloneChunks(other) : other);
+  }
+
+  /** Hands everything over to another body. */
+  move(): Body {
+    return new Body(this.#take());
+  }
+
+  /** Hands everything over to the host. */
+  send(): Outgoing {
+    return toOutgoing(this.#take());
+  }
+
+  /** The whole of it, as bytes that are the caller's or as the text that it was made of. */
+  async read(): Promise<string | Bytes> {
+    const content = await this.#readWhole();
+    return isBlob(content) ? joinPieces(blobPieces(content)) : content;
+  }
+
+  async readBlob(type: string): Promise<Blob> {
+    const content = await this.#readWhole();
+    return createBlob(isBlob(content) ? blobPieces(content) : [toBytes(content)], type);
+  }
+
+  async #readWhole(): Promise<string | Bytes | Blob> {
+    const content = this.#take();
+    return isStored(content) ? content : readAll(content);
+  }
+
+  #take(): Content {
+    this.#refuseUnusable();
+    this.#isUsed = true;
+    const content = this.#content;
+    const stream = this.#stream;
+    this.#content = undefined;
+    if (stream === undefined) return content ?? "";
+    if (content === undefined) return new ReaderSource(stream);
+    takeOver(stream);
+    return content;
+  }
+
+  #refuseUnusable(): void {
+    if (this.isUsed) throw new TypeError("The body has already been read");
+    if (this.isUnusable) throw new TypeError("The body's stream is locked by a reader");
+  }
+}
+
+function isStored(content: Content): content is string | Bytes | Blob {
+  return typeof content === "string" || content instanceof Uint8Array || isBlob(content);
+}
+
+function sourceOf(content: Content): ByteSource {
+  if (isBlob(content)) return pieceSource(blobPieces(content));
+  if (!isStored(content)) return content;
+  let rest: string | Bytes | undefined = content;
+  return {
+    async read() {
+      const bytes = rest === undefined ? undefined : toBytes(rest);
+      rest = undefined;
+      return bytes?.byteLength === 0 ? undefined : bytes;
+    },
+    cancel() {
+      rest = undefined;
+    },
+  };
+}
+
+/** As much of a blob as is sent in one piece. */
+const MAX_PIECE_BYTES = 64 * 1024;
+
+function toOutgoing(content: Content): Outgoing {
+  if (!isStored(content)) return { content, length: undefined, again: undefined };
+  const again = () => toOutgoing(content);
+  if (typeof content === "string") return { content, length: undefined, again };
+  if (content instanceof Uint8Array) return { content, length: content.byteLength, again };
+  const pieces = blobPieces(content);
+  const length = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return { content: length <= MAX_PIECE_BYTES ? joinPieces(pieces) : pieceSource(pieces), length, again };
+}
+
+/** A byte-order mark at the start is no part of the text (Encoding, "UTF-8 decode"). */
+export function toText(content: string | Bytes): string {
+  if (typeof content !== "string") return decodeUtf8(content);
+  return content.charCodeAt(0) === 0xfeff ? content.slice(1) : content;
+}
+
+/** Bytes in a buffer of their own: a view on a larger one would show its neighbours. */
+export function toBytes(content: string | Bytes): Bytes {
+  const bytes = typeof content === "string" ? encodeUtf8(content) : content;
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+}

@@ -1,0 +1,162 @@
+/**
+ * One exchange with a server, by way of the host.
+ *
+ * I1  A body that is short crosses with the call; any other follows under credit, as the server takes it.
+ * I2  What is aborted ends on both sides at once: the call, the request's body, the response's body.
+ */
+
+import { type AbortSignal, onAbort } from "../dom/abort.ts";
+import { encodeUtf8 } from "../encoding/encoding.ts";
+import { pieceSource } from "../file/blob.ts";
+import type { Data } from "../host/boundary.ts";
+import { callHost } from "../host/host-call.ts";
+import { type Inbound, openInbound } from "../host/inbound.ts";
+import type { ByteSource } from "../host/inbound-stream.ts";
+import { sendStream } from "../host/send-stream.ts";
+import type { Bytes, Outgoing } from "./body.ts";
+import type { FetchStep } from "./redirect.ts";
+
+export interface Answer {
+  status: number;
+  statusText: string;
+  headerBlock: string;
+  body: ArrayBuffer | Inbound | undefined;
+}
+
+export interface Exchange {
+  /** Rejects with a `HostFailure`, or with what broke the request's body. */
+  readonly answer: Promise<Answer>;
+  cancel(reason: unknown): void;
+}
+
+/** What the host answers; a body that is a number is the id of a stream. */
+type HostAnswer = Omit<Answer, "body"> & { body: ArrayBuffer | number | undefined };
+
+/** A text of so many characters has at most three times as many bytes. */
+const MAX_WHOLE_LENGTH = 64 * 1024;
+
+/** `via`: the host's operation, and what it is told before the request. Default: to the network. */
+export function beginExchange(
+  { method, url, headerBlock, body }: Pick<FetchStep, "method" | "url" | "headerBlock" | "body">,
+  via: readonly [operation: string, ...values: Data[]] = ["fetch.send"],
+): Exchange {
+  const [operation, ...values] = via;
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => undefined);
+  const sent = body === undefined ? undefined : sendBody(body, broken.reject);
+  const call = callHost(operation, ...values, method, url.href, headerBlock, sent?.value, sent?.length);
+  return {
+    answer: Promise.race([call.result, broken.promise]).then((value) => openAnswer(value as HostAnswer)),
+    cancel(reason) {
+      // First the call: what follows for the body must not look like its end.
+      call.cancel((value) => {
+        const { body: late } = openAnswer(value as HostAnswer);
+        if (late !== undefined && !(late instanceof ArrayBuffer)) late.cancel();
+      });
+      sent?.cancel(reason);
+    },
+  };
+}
+
+function openAnswer({ body, ...head }: HostAnswer): Answer {
+  return { ...head, body: typeof body === "number" ? openInbound(body) : body };
+}
+
+interface SentBody {
+  value: string | ArrayBuffer | number;
+  length: number | undefined;
+  cancel(reason: unknown): void;
+}
+
+function sendBody({ content, length }: Outgoing, onBroken: (error: unknown) => void): SentBody {
+  if (typeof content === "string") {
+    if (content.length <= MAX_WHOLE_LENGTH)
+      return { value: content, length: undefined, cancel: () => undefined };
+    return sendBytes(encodeUtf8(content));
+  }
+  if (content instanceof Uint8Array) return sendBytes(content);
+  const source: ByteSource = {
+    read: () =>
+      content.read().catch((error: unknown) => {
+        onBroken(error);
+        throw error;
+      }),
+    cancel: (reason) => content.cancel(reason),
+  };
+  return { value: sendStream(source), length, cancel: (reason) => content.cancel(reason) };
+}
+
+function sendBytes(bytes: Bytes): SentBody {
+  const cancel = () => undefined;
+  const { byteLength } = bytes;
+  if (byteLength > MAX_WHOLE_LENGTH)
+    return { value: sendStream(pieceSource([bytes])), length: byteLength, cancel };
+  const isWhole = byteLength === bytes.buffer.byteLength;
+  return { value: isWhole ? bytes.buffer : bytes.slice().buffer, length: undefined, cancel };
+}
+
+/** A response's body, ended with the signal's reason when the request is aborted. */
+export function untilAborted(
+  body: Answer["body"],
+  signal: AbortSignal,
+): ArrayBuffer | ByteSource | undefined {
+  if (body === undefined) return undefined;
+  if (!(body instanceof ArrayBuffer)) return abortable(body, signal);
+  return body.byteLength === 0 ? body : abortableBytes(body, signal);
+}
+
+function abortable(body: Inbound, signal: AbortSignal): ByteSource {
+  // Not a race with one promise for all: that would keep something of every read until the end.
+  let rejectRead: ((reason: unknown) => void) | undefined;
+  let tell: ((why: unknown) => void) | undefined;
+  const forget = onAbort(signal, () => {
+    body.cancel();
+    rejectRead?.(signal.reason);
+    tell?.(signal.reason);
+  });
+  return {
+    read() {
+      const { promise, resolve, reject } = Promise.withResolvers<Bytes | undefined>();
+      if (signal.aborted) reject(signal.reason);
+      else {
+        rejectRead = reject;
+        body.read().then((bytes) => {
+          if (bytes === undefined) forget();
+          resolve(bytes);
+        }, reject);
+      }
+      return promise;
+    },
+    cancel() {
+      forget();
+      body.cancel();
+    },
+    onBroken(listener) {
+      if (signal.aborted) return listener(signal.reason);
+      tell = listener;
+      body.onBroken(listener);
+    },
+  };
+}
+
+/** The same of a body that is here already: nothing waits for the signal until somebody looks at the body. */
+function abortableBytes(buffer: ArrayBuffer, signal: AbortSignal): ByteSource {
+  const source = pieceSource([new Uint8Array(buffer)]);
+  let forget: () => void = () => undefined;
+  return {
+    async read() {
+      if (signal.aborted) throw signal.reason;
+      const bytes = await source.read();
+      if (bytes === undefined) forget();
+      return bytes;
+    },
+    cancel() {
+      forget();
+      source.cancel();
+    },
+    onBroken(listener) {
+      if (signal.aborted) listener(signal.reason);
+      else forget = onAbort(signal, () => listener(signal.reason));
+    },
+  };
+}

@@ -1,0 +1,283 @@
+// biome-ignore-all lint/complexity/noArguments: rest parameters would change the constructor's length
+/**
+ * `Request` of the Fetch standard.
+ *
+ * I1  A request from the host is a few strings until somebody looks: headers, signal and stream are made on first use.
+ * I2  A body that came from the host and was not touched is handed on as it is.
+ */
+
+import { showFields } from "../console/inspection.ts";
+import { type AbortSignal, createAbortSignal, createDependentSignal } from "../dom/abort.ts";
+import type { Blob } from "../file/blob.ts";
+import { blobOfUrl } from "../file/blob-url.ts";
+import type { ByteSource } from "../host/inbound-stream.ts";
+import { asInterface, requireArguments, toUSVString } from "../webidl/webidl.ts";
+import { Body, type Outgoing } from "./body.ts";
+import { extractBody, isStreamInit } from "./body-init.ts";
+import { type BodyMembers, defineBodyMixin } from "./body-mixin.ts";
+import {
+  addDefaultHeader,
+  cloneHeaders,
+  getHeader,
+  Headers,
+  headersFromBlock,
+  headersToBlock,
+  mutableCopy,
+} from "./headers.ts";
+import {
+  type ConvertedInit,
+  convertInit,
+  DEFAULT_SETTINGS,
+  normalMethod,
+  parseRequestUrl,
+  type RequestInit,
+  type RequestSettings,
+} from "./request-init.ts";
+
+export type { RequestInit } from "./request-init.ts";
+
+/** What the host needs to send a request. */
+export interface RequestParts extends RequestSettings {
+  readonly method: string;
+  /** With its fragment. */
+  readonly url: string;
+  readonly headerBlock: string;
+  readonly body: Outgoing | undefined;
+  /** What a `blob:` URL led to when the request was made. */
+  readonly blob: Blob | undefined;
+  /** What may abort it; undefined where nothing can. */
+  readonly signal: AbortSignal | undefined;
+}
+
+let isRequest: (value: unknown) => value is Request;
+/** Takes what the host needs out of a request, whose body is used from then on; throws where it was read already. */
+export let requestParts: (request: Request) => RequestParts;
+/**
+ * The request that came in, of parts that the host has checked. It is sent on as it is, redirects included; its headers
+ * cannot be changed (Fetch, of requests that a worker is asked to answer).
+ */
+export let createRequest: (
+  method: string,
+  url: string,
+  headerBlock: string,
+  body: ArrayBuffer | ByteSource | undefined,
+  makeSignal?: () => AbortSignal,
+) => Request;
+
+const INCOMING_SETTINGS: RequestSettings = { ...DEFAULT_SETTINGS, redirect: "manual" };
+/** Shown by the platform where it makes a request of trusted parts. */
+const INCOMING = Symbol("incoming");
+
+/** Defined below, on the prototype. */
+export interface Request extends BodyMembers {}
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: defineBodyMixin makes all of them
+export class Request {
+  #method = "GET";
+  #url = "";
+  /** What came from the host, until somebody looks at the headers. */
+  #headerBlock = "";
+  #headers: Headers | undefined;
+  #body: Body | undefined;
+  #settings = INCOMING_SETTINGS;
+  /** Where its signal comes from: `isOwn` where that is the very one. */
+  #signalSource: { get(): AbortSignal; isOwn: boolean } | undefined;
+  #signal: AbortSignal | undefined;
+  #blob: Blob | undefined;
+
+  constructor(input: string | object, init: RequestInit | Request | undefined = undefined) {
+    if ((input as unknown) === INCOMING) return;
+    requireArguments(arguments.length, 1, "Request constructor");
+    const source = isRequest(input) ? input : undefined;
+    const text = source === undefined ? toUSVString(input, "Request: the URL") : "";
+    const given = convertInit(init);
+    const inheritedMethod = source === undefined ? "GET" : source.#method;
+    this.#url = source === undefined ? parseRequestUrl(text) : source.#url;
+    this.#blob = source === undefined ? blobOfUrl(this.#url) : source.#blob;
+    this.#settings = settingsFor(source === undefined ? undefined : source.#settings, given);
+    this.#method = given.method === undefined ? inheritedMethod : normalMethod(given.method);
+    if (this.#settings.mode === "no-cors" && !["GET", "HEAD", "POST"].includes(this.#method))
+      throw new TypeError(`Request: the mode "no-cors" does not allow the method ${this.#method}.`);
+    this.#signalSource = signalSourceOf(source, given.signal);
+    this.#headers = given.headers ?? (source === undefined ? new Headers() : mutableCopy(source.headers));
+    this.#body = this.#bodyFor(source, given);
+  }
+
+  get method(): string {
+    return this.#method;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get headers(): Headers {
+    this.#headers ??= headersFromBlock(this.#headerBlock, true);
+    return this.#headers;
+  }
+
+  get destination(): string {
+    this.#method;
+    return "";
+  }
+
+  get referrer(): string {
+    return this.#settings.referrer;
+  }
+
+  get referrerPolicy(): string {
+    return this.#settings.referrerPolicy;
+  }
+
+  get mode(): string {
+    return this.#settings.mode;
+  }
+
+  get credentials(): string {
+    return this.#settings.credentials;
+  }
+
+  get cache(): string {
+    return this.#settings.cache;
+  }
+
+  get redirect(): string {
+    return this.#settings.redirect;
+  }
+
+  get integrity(): string {
+    return this.#settings.integrity;
+  }
+
+  get keepalive(): boolean {
+    return this.#settings.keepalive;
+  }
+
+  get isReloadNavigation(): boolean {
+    this.#method;
+    return false;
+  }
+
+  get isHistoryNavigation(): boolean {
+    this.#method;
+    return false;
+  }
+
+  get signal(): AbortSignal {
+    const source = this.#signalSource;
+    this.#signal ??= source?.isOwn
+      ? source.get()
+      : source === undefined
+        ? createAbortSignal()
+        : createDependentSignal([source.get()]);
+    return this.#signal;
+  }
+
+  get duplex(): string {
+    this.#method;
+    return "half";
+  }
+
+  clone(): Request {
+    if (this.#body?.isUnusable) throw new TypeError("Request.clone: the body has been read, or is locked.");
+    const copy = new Request(INCOMING as never);
+    copy.#method = this.#method;
+    copy.#url = this.#url;
+    copy.#headerBlock = this.#headerBlock;
+    copy.#headers = this.#headers && cloneHeaders(this.#headers);
+    copy.#body = this.#body?.clone();
+    copy.#settings = this.#settings;
+    copy.#blob = this.#blob;
+    copy.#signalSource = { get: () => this.signal, isOwn: false };
+    return copy;
+  }
+
+  #bodyFor(source: Request | undefined, { body, isHalfDuplex }: ConvertedInit): Body | undefined {
+    const isGiven = body !== undefined && body !== null;
+    const inherited = source === undefined ? undefined : source.#body;
+    if (!isGiven && inherited === undefined) return undefined;
+    if (this.#method === "GET" || this.#method === "HEAD")
+      throw new TypeError(`Request: a ${this.#method} request has no body.`);
+    if (!isGiven) return inherited?.move();
+    if (isStreamInit(body)) {
+      if (this.#settings.keepalive) throw new TypeError("Request: a stream cannot outlive its sender.");
+      if (!isHalfDuplex)
+        throw new TypeError('Request: a body that is a stream needs duplex: "half" (RequestInit: duplex).');
+      if (this.#settings.mode === "no-cors")
+        throw new TypeError('Request: the mode "no-cors" does not allow a stream.');
+    }
+    const extracted = extractBody(body);
+    if (extracted.contentType !== undefined)
+      addDefaultHeader(this.headers, "content-type", extracted.contentType);
+    return extracted.body;
+  }
+
+  static {
+    isRequest = (value): value is Request => typeof value === "object" && value !== null && #method in value;
+    requestParts = (request) => ({
+      ...request.#settings,
+      method: request.#method,
+      url: request.#url,
+      headerBlock: request.#headers === undefined ? request.#headerBlock : headersToBlock(request.#headers),
+      body: request.#body?.send(),
+      blob: request.#blob,
+      signal: request.#signal ?? request.#signalSource?.get(),
+    });
+    createRequest = (method, url, headerBlock, body, makeSignal) => {
+      const request = new Request(INCOMING as never);
+      request.#method = method;
+      request.#url = url;
+      request.#headerBlock = headerBlock;
+      if (body !== undefined)
+        request.#body = new Body(body instanceof ArrayBuffer ? new Uint8Array(body) : body);
+      if (makeSignal !== undefined) request.#signalSource = { get: makeSignal, isOwn: true };
+      return request;
+    };
+    defineBodyMixin(Request, {
+      bodyOf: (request) => request.#body,
+      contentTypeOf: (request) => getHeader(request.headers, "content-type"),
+    });
+  }
+}
+
+asInterface("Request", Request);
+showFields(
+  Request,
+  "Request",
+  (request) => ({
+    method: request.method,
+    url: request.url,
+    headers: request.headers,
+    destination: request.destination,
+    referrer: request.referrer,
+    referrerPolicy: request.referrerPolicy,
+    mode: request.mode,
+    credentials: request.credentials,
+    cache: request.cache,
+    redirect: request.redirect,
+    integrity: request.integrity,
+    keepalive: request.keepalive,
+    isReloadNavigation: request.isReloadNavigation,
+    isHistoryNavigation: request.isHistoryNavigation,
+    signal: request.signal,
+  }),
+  { isAlwaysWhole: true },
+);
+
+function settingsFor(
+  inherited: RequestSettings | undefined,
+  { isEmpty, settings }: ConvertedInit,
+): RequestSettings {
+  if (inherited !== undefined && isEmpty) return inherited;
+  const { referrer, referrerPolicy } = DEFAULT_SETTINGS;
+  const all = { ...DEFAULT_SETTINGS, ...inherited, referrer, referrerPolicy, ...settings };
+  if (all.cache === "only-if-cached" && all.mode !== "same-origin")
+    throw new TypeError('Request: the cache mode "only-if-cached" is for the mode "same-origin" alone.');
+  return all;
+}
+
+function signalSourceOf(source: Request | undefined, given: AbortSignal | null | undefined) {
+  if (given === null) return undefined;
+  if (given !== undefined) return { get: () => given, isOwn: false };
+  return source === undefined ? undefined : { get: () => source.signal, isOwn: false };
+}

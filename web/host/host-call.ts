@@ -1,0 +1,87 @@
+/**
+ * Calls to the host that take time: a promise there and back.
+ *
+ * I1  Every call is settled at most once; a result for a call that is not open is ignored.
+ * I2  A result runs as its caller's owner (owner.ts).
+ */
+
+import { currentOwner, setOwner } from "../start/owner.ts";
+import { type Data, PostOp } from "./boundary.ts";
+import { postToHost } from "./host-link.ts";
+
+interface OpenCall {
+  owner: number;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** What the host says of a call that failed; callers make the error that their API asks for. */
+export class HostFailure {
+  /** The name of a DOMException or of an error class: `NotSupportedError`, `TypeError`. */
+  readonly name: string;
+  readonly message: string;
+  constructor(name: string, message: string) {
+    this.name = name;
+    this.message = message;
+  }
+}
+
+export interface HostCall {
+  /** Rejects with a `HostFailure`. */
+  readonly result: Promise<unknown>;
+  /**
+   * Forgets the call: it never settles, and the host stops what it does for it. The host may have answered just then:
+   * `discard` gets what it said, where that has to be given back.
+   */
+  cancel(discard?: (value: unknown) => void): void;
+}
+
+const open = new Map<number, OpenCall>();
+/** Cancelled calls whose answer may be on its way. */
+const discarding = new Map<number, (value: unknown) => void>();
+/** Most of them are never answered: only the last ones can still be. */
+const MAX_DISCARDING = 100;
+let lastId = 0;
+
+/** Calls the host: `name` is `<service>.<operation>`, see runtime/isolate/process/host-calls.ts. */
+export function callHost(name: string, ...values: Data[]): HostCall {
+  lastId += 1;
+  const id = lastId;
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const owner = currentOwner();
+  open.set(id, { owner, resolve, reject });
+  postToHost(PostOp.call, id, name, values, owner);
+  return {
+    result: promise,
+    cancel: (discard) => {
+      if (!open.delete(id)) return;
+      postToHost(PostOp.cancelCall, id);
+      if (discard === undefined) return;
+      if (discarding.size >= MAX_DISCARDING) discarding.delete(discarding.keys().next().value ?? 0);
+      discarding.set(id, discard);
+    },
+  };
+}
+
+/** A request has used up its time: no answer to a call of its will come in. */
+export function dropCallsOf(owner: number): void {
+  for (const [id, call] of open) {
+    if (call.owner !== owner) continue;
+    open.delete(id);
+    postToHost(PostOp.cancelCall, id);
+  }
+}
+
+/** The host's answer to a call. */
+export function settleCall(id: number, errorName: unknown, value: unknown): void {
+  const call = open.get(id);
+  if (call === undefined) {
+    if (errorName === undefined) discarding.get(id)?.(value);
+    discarding.delete(id);
+    return;
+  }
+  open.delete(id);
+  setOwner(call.owner);
+  if (errorName === undefined) call.resolve(value);
+  else call.reject(new HostFailure(String(errorName), String(value)));
+}

@@ -1,0 +1,146 @@
+/**
+ * Streams to the host: the body of a response, of a request that is fetched, an object.
+ *
+ * I1  Nothing is posted beyond the credit: `write` resolves when all its bytes were.
+ * I2  One write at a time. After `end`, `fail` or the host's cancel nothing is posted any more.
+ */
+
+import { currentOwner, setOwner } from "../start/owner.ts";
+import { PostOp } from "./boundary.ts";
+import { postToHost } from "./host-link.ts";
+
+/** The most bytes in one chunk (docs/wire.md, "Streams"). */
+const MAX_CHUNK_BYTES = 64 * 1024;
+
+const { apply } = Reflect;
+const { min } = Math;
+const { set } = Uint8Array.prototype;
+const Bytes = Uint8Array;
+
+export class Outbound {
+  readonly id: number;
+  readonly #owner = currentOwner();
+  #credit = 0;
+  #isOver = false;
+  #window: Uint8Array | undefined;
+  #windowAt = 0;
+  #more: PromiseWithResolvers<void> | undefined;
+  readonly #cancelled = Promise.withResolvers<void>();
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  /** Settles when nobody wants the rest. */
+  get cancelled(): Promise<void> {
+    return this.#cancelled.promise;
+  }
+
+  /** Whether there is somebody for the rest. */
+  get isOpen(): boolean {
+    return !this.#isOver;
+  }
+
+  /** Resolves when the bytes were taken, or are not wanted any more. */
+  async write(bytes: Uint8Array): Promise<void> {
+    let rest = bytes;
+    while (rest.byteLength > 0 && !this.#isOver) {
+      if (this.#credit === 0) {
+        this.#more = Promise.withResolvers();
+        await this.#more.promise;
+        continue;
+      }
+      const size = Math.min(rest.byteLength, this.#credit, MAX_CHUNK_BYTES);
+      const taken = this.#post(rest, size);
+      rest = rest.subarray(taken);
+    }
+  }
+
+  /** Resolves when there is room for at least a byte, or nobody wants any. */
+  async ready(): Promise<void> {
+    while (this.#credit === 0 && !this.#isOver) {
+      this.#more ??= Promise.withResolvers();
+      await this.#more.promise;
+    }
+  }
+
+  /** `trailers`: header fields that follow the bytes, as a block. */
+  end(trailers?: string): void {
+    if (this.#isOver) return;
+    this.#finish();
+    postToHost(PostOp.end, this.id, undefined, trailers);
+  }
+
+  /** Ends the stream as broken. */
+  fail(why: string): void {
+    if (this.#isOver) return;
+    this.#finish();
+    postToHost(PostOp.end, this.id, why);
+  }
+
+  grant(bytes: number, window: unknown): void {
+    setOwner(this.#owner);
+    if (window !== undefined) this.#window = new Bytes(window as SharedArrayBuffer);
+    this.#credit += bytes;
+    this.#wake();
+  }
+
+  cancel(): void {
+    if (this.#isOver) return;
+    setOwner(this.#owner);
+    this.#finish();
+    this.#cancelled.resolve();
+    this.#wake();
+  }
+
+  /** Posts up to `size` of the bytes; returns how many. */
+  #post(bytes: Uint8Array, size: number): number {
+    const window = this.#window;
+    const taken = window === undefined ? size : min(size, window.byteLength - this.#windowAt);
+    this.#credit -= taken;
+    if (window === undefined) {
+      postToHost(PostOp.chunk, this.id, bufferOf(bytes.subarray(0, taken)));
+      return taken;
+    }
+    // Spelled out: user code must not get hold of the window by way of a method that it has changed.
+    apply(set, window, [taken === bytes.byteLength ? bytes : bytes.subarray(0, taken), this.#windowAt]);
+    this.#windowAt = (this.#windowAt + taken) % window.byteLength;
+    postToHost(PostOp.chunk, this.id, taken);
+    return taken;
+  }
+
+  #wake(): void {
+    this.#more?.resolve();
+    this.#more = undefined;
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    open.delete(this.id);
+  }
+}
+
+const open = new Map<number, Outbound>();
+let lastId = 0;
+
+/** A stream of the isolate's own; its id goes to the host with what it is the body of. */
+export function openOutbound(): Outbound {
+  lastId += 1;
+  const outbound = new Outbound(lastId);
+  open.set(lastId, outbound);
+  return outbound;
+}
+
+export function grantOutbound(id: number, bytes: unknown, window: unknown): void {
+  if (typeof bytes === "number") open.get(id)?.grant(bytes, window);
+}
+
+export function cancelOutbound(id: number): void {
+  open.get(id)?.cancel();
+}
+
+/** A buffer of its own: a view on a larger one would send its neighbours along. */
+function bufferOf(bytes: Uint8Array): ArrayBuffer {
+  const isWhole = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
+  return (isWhole ? bytes.buffer : bytes.slice().buffer) as ArrayBuffer;
+}

@@ -1,0 +1,93 @@
+import type { Env } from "../bindings/env.ts";
+import type { Request } from "../fetch/request.ts";
+import type { Context } from "./context.ts";
+
+/** A function's way to answer, whichever of the three ways its module exports it. */
+export type Handle = (request: Request, context: Context) => unknown;
+
+/** Thrown for a method that the module has no export for. */
+export class MethodNotAllowed {
+  readonly allow: string;
+  constructor(allow: string) {
+    this.allow = allow;
+  }
+}
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/** Finds the handler in a module's exports; a string says why there is none. */
+export function resolveHandler(exports: Record<string, unknown>, env: Env): Handle | string {
+  const main = exports.default;
+  if (isWorker(main)) return resolveWorker(main, env);
+  if (typeof main === "function")
+    return isClass(main) ? CLASS_REASON : (request, context) => main(request, env, context);
+  if (isObject(main) && "fetch" in main)
+    return `the default export's "fetch" is ${describe(main.fetch)}, not a function`;
+  const byMethod = functionsByMethod(exports);
+  if (byMethod.size > 0) return dispatchByMethod(byMethod, env);
+  // The exports of a CommonJS module are one object, which is the default export of the bundle.
+  if (isObject(main)) {
+    if (isObject(main.default) || typeof main.default === "function") return resolveHandler(main, env);
+    const byMethodOfMain = functionsByMethod(main);
+    if (byMethodOfMain.size > 0) return dispatchByMethod(byMethodOfMain, env);
+  }
+  const found = Object.keys(exports);
+  if (main !== undefined)
+    return `the default export is ${describe(main)}, neither a function nor an object with fetch`;
+  return found.length === 0 ? "the module exports nothing" : `the module exports only ${found.join(", ")}`;
+}
+
+interface Worker {
+  fetch(...values: unknown[]): unknown;
+}
+
+/** An object with `fetch`, or a class that has it as a static method. A function is called itself. */
+function isWorker(main: unknown): main is Worker {
+  const isHolder = isObject(main) || (typeof main === "function" && isClass(main));
+  return isHolder && typeof (main as Partial<Worker>).fetch === "function";
+}
+
+function resolveWorker(worker: Worker, env: Env): Handle {
+  return (request, context) => worker.fetch(request, env, context);
+}
+
+const CLASS_REASON =
+  "the default export is a class, of which nothing makes an instance: write `export default new Name()`, or make `fetch` static";
+
+/** Also what a compiler makes of a class for old engines: a function whose instances have `fetch`. */
+function isClass(main: object): boolean {
+  const { prototype } = main as { prototype?: { fetch?: unknown } };
+  return /^class\b/.test(Function.prototype.toString.call(main)) || typeof prototype?.fetch === "function";
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function functionsByMethod(exports: Record<string, unknown>): Map<string, (...values: unknown[]) => unknown> {
+  const found = new Map<string, (...values: unknown[]) => unknown>();
+  for (const method of METHODS) {
+    const candidate = exports[method];
+    if (typeof candidate === "function") found.set(method, candidate as (...values: unknown[]) => unknown);
+  }
+  return found;
+}
+
+function dispatchByMethod(byMethod: Map<string, (...values: unknown[]) => unknown>, env: Env): Handle {
+  const get = byMethod.get("GET");
+  // A server that answers GET answers HEAD (RFC 9110, section 9.3.2).
+  if (get !== undefined && !byMethod.has("HEAD")) byMethod.set("HEAD", get);
+  const allow = [...byMethod.keys()].join(", ");
+  return (request, context) => {
+    const handler = byMethod.get(request.method);
+    if (handler === undefined) throw new MethodNotAllowed(allow);
+    return handler(request, env, context);
+  };
+}
+
+export function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  const kind = typeof value;
+  return kind === "undefined" ? "undefined" : `${kind === "object" ? "an" : "a"} ${kind}`;
+}

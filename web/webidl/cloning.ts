@@ -1,0 +1,20 @@
+/** How the platform's own classes are cloned: what is behind one cannot change, so that its clone may share it. */
+import { CryptoKey, cloneKey } from "../crypto/crypto-key.ts";
+import { registerCloneRule } from "../dom/clone-rules.ts";
+import { Blob, blobPieces, createBlob, isBlob } from "../file/blob.ts";
+import { createFile, File, isFile } from "../file/file.ts";
+
+registerCloneRule<Blob>(Blob.prototype, {
+  is: isBlob,
+  clone: (blob) => createBlob(blobPieces(blob), blob.type),
+});
+
+registerCloneRule<File>(File.prototype, {
+  is: isFile,
+  clone: (file) => createFile(blobPieces(file), file.name, file.type, file.lastModified),
+});
+
+registerCloneRule<CryptoKey>(CryptoKey.prototype, {
+  is: (value): value is CryptoKey => cloneKey(value) !== undefined,
+  clone: (key) => cloneKey(key) as CryptoKey,
+});

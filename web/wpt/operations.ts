@@ -1,0 +1,26 @@
+/** What an isolate may ask of its host while it runs tests: all that needs no NATS. */
+import { FunctionConfigSchema } from "../../contracts/function-config.ts";
+import type { Nats, Peers, StreamPresence } from "../../nats/index.ts";
+import { createOperations } from "../../runtime/isolate/operations/operations.ts";
+import type { HostOperations } from "../../runtime/isolate/process/host-calls.ts";
+
+const config = FunctionConfigSchema.parse({
+  name: "wpt",
+  routes: [],
+  // The tests' own server is on this machine.
+  egress: ["localhost", "127.0.0.1"],
+  limits: { subrequests: 100_000 },
+});
+
+/** Everything may be looked up in it, and nothing works. */
+const none: unknown = new Proxy(() => undefined, {
+  get: (_target, key) => (key === Symbol.toPrimitive ? () => 0 : none),
+  apply() {
+    throw new Error("tests of the platform have no NATS");
+  },
+});
+const noNats = { nats: none as Nats, peers: none as Peers, presence: none as StreamPresence };
+
+export function createTestOperations(log: (text: string) => void): HostOperations {
+  return createOperations({ ...noNats, config, egressDeny: [], log });
+}
