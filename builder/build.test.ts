@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, symlink, utimes } from "node:fs/promises";
 import { SourceMap } from "node:module";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { sha256Hex } from "../nats/index.ts";
+import { sha256Hex } from "../machine/index.ts";
 import { buildFunction } from "./build.ts";
 import { createSourceFolder, evaluate, rejectionOf } from "./testing/source-folder.ts";
 

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { canonicalJson, type FunctionConfig, type Manifest } from "../contracts/index.ts";
-import { makeOwnFolder, sha256Hex } from "../nats/index.ts";
+import { makeOwnFolder, sha256Hex } from "../machine/index.ts";
 import { createBuildError, createNoHandlerError, createTooLargeError, hasHandler } from "./build-error.ts";
 import { type BuildIssue, createIssue } from "./build-issue.ts";
 import { type Bundle, type BundledFile, type Bundler, createBundler } from "./bundler.ts";

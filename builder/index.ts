@@ -1,12 +1,3 @@
-export { type PushOptions, type PushProgress, type PushResult, pushBuild } from "../control/push.ts";
-export {
-  listRevisions,
-  type RevisionSummary,
-  type RollbackResult,
-  removeFunction,
-  rollback,
-} from "../control/revisions.ts";
-export type { WhyUntried } from "../control/trial.ts";
 export { type Build, type BuildOptions, buildFunction, reconfigure } from "./build.ts";
 export { formatBytes } from "./build-error.ts";
 export type { BuildIssue } from "./build-issue.ts";

@@ -1,7 +1,8 @@
 import { open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { messageOf, NarunError } from "../contracts/index.ts";
-import { generateSecretsKey, makeOwnFolder, parseSecretsKey, type SecretsKey } from "../nats/index.ts";
+import { makeOwnFolder } from "../machine/index.ts";
+import { generateSecretsKey, parseSecretsKey, type SecretsKey } from "../nats/index.ts";
 
 /** Where `narun up` keeps its master key, below its data folder. */
 export const SECRETS_KEY_FILE = "secrets.key";

@@ -2,10 +2,15 @@
  * The functions that `narun dev` watches. Each goes live by the same way as with `narun push`; what fails leaves the
  * revision before running, and is tried again at the next save, or when something else that it waits for has changed.
  */
-import { type Build, displayPath, pushBuild, watchFunction } from "../builder/index.ts";
+import { type Build, displayPath, watchFunction } from "../builder/index.ts";
 import { isNarunError, shortRevision } from "../contracts/index.ts";
-import { describeUrl, functionUrl } from "../control/gateway-url.ts";
-import { describeShadowed, findShadowedBeside } from "../control/shadowed-routes.ts";
+import {
+  describeShadowed,
+  describeUrl,
+  findShadowedBeside,
+  functionUrl,
+  pushBuild,
+} from "../control/index.ts";
 import { openSpecs } from "../nats/index.ts";
 import { showWarnings } from "./build-warnings.ts";
 import { describeLive } from "./commands/push.ts";

@@ -6,7 +6,7 @@
  * I3  A revision that did not go live leaves nothing behind, unless it was there before.
  */
 
-import type { Build } from "../builder/build.ts";
+import type { Build } from "../builder/index.ts";
 import { capabilitiesOf, isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
 import { waitForGateways, writtenOf } from "./gateways.ts";

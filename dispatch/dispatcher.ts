@@ -13,13 +13,13 @@
  * I4  While a request of a service is held, new ones queue behind it; those that come back take their old place (hold.ts).
  * I5  While requests are held and nothing can take them, a search is under way (demand.ts), and a timer limits the hold.
  * I6  Nothing is sent while NATS is away: the client library would drop it. Holds then last until the deadline.
- * I7  A stream gives its place back when its head came: what streams is bounded by credit and by the isolate's memory, and
- *     most streams are idle most of the time. It is broken, never resumed, when the instance is lost or NATS was away:
- *     frames may be missing. An instance is told when nobody waits for its answer, or for the rest of it.
+ * I7  A stream gives its place back when its head came: credit and the isolate's memory bound it, and most are idle most of
+ *     the time. It breaks, and is never resumed, when the instance is lost or NATS was away: frames may be missing. The
+ *     instance is told when its answer, or the rest of it, is not awaited any more.
  */
 import { type ErrorCode, messageOf, type ReadyAnnouncement, subjects } from "../contracts/index.ts";
-import { isServiceError, readVerdict } from "../gateway/http/reply-to-response.ts";
-import { type Asking, frameOf, type Message, type PendingReply } from "../nats/index.ts";
+import type { Message, PendingReply } from "../nats/index.ts";
+import { type Asking, frameOf } from "../streams/index.ts";
 import { chooseInstance } from "./choose.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instances.ts";
@@ -39,6 +39,7 @@ import {
 import { decideStep, type Word } from "./next-step.ts";
 import { openExchange } from "./open-exchange.ts";
 import { createPlaces, type Places } from "./places.ts";
+import { isServiceError, readVerdict } from "./verdict.ts";
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -80,7 +81,6 @@ export class Dispatcher {
     );
   }
 
-  /** `announcement`: the instance was just started. */
   onReady(instance: Instance, announcement: ReadyAnnouncement | undefined): void {
     const { service } = instance;
     const wokenMs = this.#wokenAtMs.get(service);

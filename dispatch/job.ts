@@ -1,15 +1,7 @@
 /** One request on its way through the dispatcher, what is asked of it, and what becomes of it. */
 import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
-import type {
-  Asking,
-  BodyRest,
-  Headers,
-  Message,
-  Nats,
-  PendingReply,
-  ResponseBody,
-  StreamPresence,
-} from "../nats/index.ts";
+import type { Headers, Message, Nats, PendingReply } from "../nats/index.ts";
+import type { Asking, BodyRest, ResponseBody, StreamPresence } from "../streams/index.ts";
 import type { HoldLimits } from "./hold.ts";
 import type { Instance, Instances } from "./instances.ts";
 import type { Log } from "./log.ts";

@@ -1,5 +1,6 @@
 import { headerNames } from "../contracts/index.ts";
-import { Asking, timeLeftUntil } from "../nats/index.ts";
+import { timeLeftUntil } from "../nats/index.ts";
+import { Asking } from "../streams/index.ts";
 import type { DispatcherOptions, Job, Target } from "./job.ts";
 
 /**

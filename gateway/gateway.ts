@@ -15,23 +15,20 @@ import type { Server } from "node:http";
 import { Server as NetServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GATEWAY_SERVICE, type GatewayStats, messageOf, warnOfDrain } from "../contracts/index.ts";
-import { aborted } from "../dispatch/aborted.ts";
-import { createDemand } from "../dispatch/demand.ts";
-import { Dispatcher } from "../dispatch/dispatcher.ts";
-import { defaultHoldLimits, type HoldLimits } from "../dispatch/hold.ts";
-import { createInquiries } from "../dispatch/inquiries.ts";
-import { createInstances } from "../dispatch/instances.ts";
-import type { Log } from "../dispatch/log.ts";
-import { createSpecs } from "../dispatch/specs.ts";
-import { type Address, listen } from "../machine/listen.ts";
+import type { Log } from "../dispatch/index.ts";
 import {
-  createPeers,
-  createStreamPresence,
-  followNodes,
-  type MicroService,
-  type Nats,
-  registerMicroService,
-} from "../nats/index.ts";
+  aborted,
+  createDemand,
+  createInquiries,
+  createInstances,
+  createSpecs,
+  Dispatcher,
+  defaultHoldLimits,
+  type HoldLimits,
+} from "../dispatch/index.ts";
+import { type Address, listen } from "../machine/index.ts";
+import { followNodes, type MicroService, type Nats, registerMicroService } from "../nats/index.ts";
+import { createPeers, createStreamPresence } from "../streams/index.ts";
 import type { CompatConfig } from "./config.ts";
 import { trustIn } from "./http/forwarded.ts";
 import { createGathering } from "./http/gathering.ts";

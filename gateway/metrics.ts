@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { DispatchObserver } from "../dispatch/job.ts";
+import type { DispatchObserver } from "../dispatch/index.ts";
 
 /** The gateway's figures (Prometheus). Those under `http_gateway_*` and `gateway_*` are compatible, buckets included. */
 export interface Metrics extends DispatchObserver {

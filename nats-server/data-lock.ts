@@ -15,14 +15,14 @@ import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { NarunError, parseJson } from "../contracts/index.ts";
-import { errnoOf } from "../machine/errno.ts";
-import { makeOwnFolder } from "../machine/own-folder.ts";
 import {
   endProcess,
+  errnoOf,
   identifyProcess,
   isRunning,
+  makeOwnFolder,
   ProcessIdentitySchema,
-} from "../machine/process-identity.ts";
+} from "../machine/index.ts";
 
 export interface DataLock {
   readonly dir: string;

@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf } from "../machine/errno.ts";
-import { type ProgramResult, runProgram } from "../machine/run-program.ts";
+import { errnoOf, type ProgramResult, runProgram } from "../machine/index.ts";
 import {
   type AptEntry,
   type AptMirror,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
-import { sha256Hex } from "../nats/objects/objects.ts";
+import { sha256Hex } from "../machine/sha256.ts";
 import { fetchRelease, parseSums } from "./fetch-release.ts";
 import type { ServerProgress } from "./server-source.ts";
 

@@ -3,7 +3,7 @@ import { createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { messageOf } from "../contracts/index.ts";
-import { runProgram } from "../machine/run-program.ts";
+import { runProgram } from "../machine/index.ts";
 import type { Fetched, FetchOptions } from "./server-source.ts";
 import { checkServer } from "./version.ts";
 

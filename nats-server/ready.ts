@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { errnoOf } from "../machine/errno.ts";
+import { errnoOf } from "../machine/index.ts";
 
 /** Short: a start takes some ten milliseconds, and each look costs far less than one. */
 const POLL_MS = 5;

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Logger } from "pino";
 import { messageOf, NarunError } from "../contracts/index.ts";
-import { lastLines } from "../machine/run-program.ts";
+import { lastLines } from "../machine/index.ts";
 import { portsFileOf, waitUntilReady } from "./ready.ts";
 
 export interface ServerProcess {

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
 import { NarunError } from "../contracts/index.ts";
-import { errnoOf } from "../machine/errno.ts";
+import { errnoOf } from "../machine/index.ts";
 import { formatServerConfig } from "./config.ts";
 import { createFullDiskWatch } from "./full-disk.ts";
 import { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";

@@ -1,5 +1,5 @@
-import { runProgram } from "../machine/run-program.ts";
-import { isRecentServer } from "../nats/connection.ts";
+import { runProgram } from "../machine/index.ts";
+import { isRecentServer } from "../nats/index.ts";
 
 /** What a file that should be a nats-server turned out to be. */
 export type ServerCheck =

@@ -1,10 +1,11 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { sha256Hex } from "../machine/sha256.ts";
 import { eventually } from "../test/harness/eventually.ts";
 import { type NatsCluster, startNatsCluster } from "../test/harness/nats-cluster.ts";
 import { connectNats, type Nats } from "./connection.ts";
 import { openKv } from "./kv/kv.ts";
-import { openContentStore, sha256Hex } from "./objects/objects.ts";
+import { openContentStore } from "./objects/objects.ts";
 
 let cluster: NatsCluster;
 beforeAll(async () => {

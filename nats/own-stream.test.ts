@@ -1,10 +1,10 @@
 import { jetstreamManager, RetentionPolicy, type StreamConfig } from "@nats-io/jetstream";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { NarunError, stores, subjects } from "../contracts/index.ts";
+import { sha256Hex } from "../machine/sha256.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
 import { connectNats, type Nats } from "./connection.ts";
 import { ensureLogHistory, readLogs } from "./log-history.ts";
-import { sha256Hex } from "./objects/objects.ts";
 import { openBinaries, openNodeStates, openRevisions, openSecrets, openSpecs } from "./stores.ts";
 
 let server: TestNats;

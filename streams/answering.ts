@@ -7,9 +7,8 @@
  * I3  Most requests stream nothing: only an exchange that does looks after its asker.
  */
 import { headerNames, peerOfToken, subjects } from "../contracts/index.ts";
-import type { Nats } from "../nats/connection.ts";
-import { type Headers, headerValue } from "../nats/headers.ts";
-import type { Message } from "../nats/message.ts";
+import type { Message, Nats } from "../nats/index.ts";
+import { type Headers, headerValue } from "../nats/index.ts";
 import { frameOf, type SendData, type SendFrame } from "./frames.ts";
 import type { Peers } from "./peers.ts";
 import { StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";

@@ -10,9 +10,8 @@
  * I4  Whoever answers with a stream, or takes one, looks after its asker: that says that it is there as long as either lasts.
  */
 import { type Frame, headerNames, subjects } from "../contracts/index.ts";
-import type { Nats } from "../nats/connection.ts";
-import { headerValue } from "../nats/headers.ts";
-import type { Message } from "../nats/message.ts";
+import type { Message, Nats } from "../nats/index.ts";
+import { headerValue } from "../nats/index.ts";
 import { frameHeaders, type SendData, type SendFrame } from "./frames.ts";
 import { Pace } from "./pace.ts";
 import type { StreamPresence } from "./presence.ts";

@@ -5,9 +5,8 @@
  * I2  A stream ends with its call: when it is cancelled, the gateway falls silent, or NATS was away.
  */
 import { type ErrorCode, headerNames, type NarunError, subjects } from "../contracts/index.ts";
-import type { Nats } from "../nats/connection.ts";
-import { type Headers, headerValue } from "../nats/headers.ts";
-import type { Message } from "../nats/message.ts";
+import type { Message, Nats } from "../nats/index.ts";
+import { type Headers, headerValue } from "../nats/index.ts";
 import { Asking, type BodyRest, type ResponseBody } from "./asking.ts";
 import { frameOf } from "./frames.ts";
 import type { Peers } from "./peers.ts";

@@ -1,6 +1,6 @@
 import { type Frame, formatFrame, headerNames, parseFrame } from "../contracts/index.ts";
-import { type Headers, headerValue } from "../nats/headers.ts";
-import type { Message } from "../nats/message.ts";
+import type { Message } from "../nats/index.ts";
+import { type Headers, headerValue } from "../nats/index.ts";
 
 /** How a side of a stream sends a frame to the other. */
 export type SendFrame = (frame: Headers, data: Uint8Array | string) => void;

@@ -5,7 +5,7 @@
  * I2  Nothing is subscribed to and no timer runs while nobody follows anybody.
  */
 import { PEER_HEARTBEAT_MS, PEER_LOST_MS, subjects } from "../contracts/index.ts";
-import type { Nats, Subscription } from "../nats/connection.ts";
+import type { Nats, Subscription } from "../nats/index.ts";
 
 export interface Peers {
   /** Calls back when the peer is lost; returns what ends that. */

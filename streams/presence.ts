@@ -1,5 +1,5 @@
 import { PEER_HEARTBEAT_MS, streamToken, subjects } from "../contracts/index.ts";
-import type { Nats } from "../nats/connection.ts";
+import type { Nats } from "../nats/index.ts";
 
 /**
  * Says that this asker is alive, to those who stream with it: once a second, while there is a stream. One that dies

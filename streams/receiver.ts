@@ -6,10 +6,8 @@
  * I3  `consumed` gives credit back in halves of the window: a message for every chunk would double the traffic.
  */
 import { type Frame, headerNames } from "../contracts/index.ts";
-import type { Headers } from "../nats/headers.ts";
-import type { Message } from "../nats/message.ts";
-import { type Lease, OWNED } from "../nats/transport/read-buffers.ts";
-import type { FrameSink } from "../nats/transport/splitter.ts";
+import type { FrameSink, Headers, Message } from "../nats/index.ts";
+import { type Lease, OWNED } from "../nats/index.ts";
 import { frameHeaders, type SendFrame } from "./frames.ts";
 
 export type StreamEnd =

@@ -6,7 +6,7 @@
  * I3  After `end`, `break` or the receiver's `cancel` nothing is sent.
  */
 import { type Frame, MAX_FRAME_BYTES, SOCKET_FRAME_OVERHEAD_BYTES } from "../contracts/index.ts";
-import type { Headers } from "../nats/headers.ts";
+import type { Headers } from "../nats/index.ts";
 import { frameHeaders, type SendData, type SendFrame } from "./frames.ts";
 import type { Pace } from "./pace.ts";
 

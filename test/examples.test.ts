@@ -10,7 +10,8 @@ import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { buildFunction, findFunctions, loadFunction, pushBuild, writeEnvTypes } from "../builder/index.ts";
+import { buildFunction, findFunctions, loadFunction, writeEnvTypes } from "../builder/index.ts";
+import { pushBuild } from "../control/index.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
 const EXAMPLES = join(import.meta.dirname, "../functions/examples");

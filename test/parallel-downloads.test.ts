@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { buildFunction, pushBuild } from "../builder/index.ts";
+import { buildFunction } from "../builder/index.ts";
+import { pushBuild } from "../control/index.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
 const EXAMPLES = join(import.meta.dirname, "../functions/examples");

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { rollback } from "../builder/index.ts";
+import { rollback } from "../control/index.ts";
 import { eventually } from "./harness/eventually.ts";
 import { startTraffic } from "./harness/traffic.ts";
 import { startWorld } from "./harness/world.ts";

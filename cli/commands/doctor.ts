@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { capabilitiesOf, errorEntry, isNarunError, messageOf } from "../../contracts/index.ts";
-import { findGatewayUrl } from "../../control/gateway-url.ts";
-import { findNodes, takesWork } from "../../control/nodes.ts";
-import { connectNats, findNatsServer, findStuckStreams, type Nats, openSpecs } from "../../nats/index.ts";
+import { findGatewayUrl, findNodes, takesWork } from "../../control/index.ts";
+import { connectNats, findStuckStreams, type Nats, openSpecs } from "../../nats/index.ts";
+import { findNatsServer } from "../../nats-server/index.ts";
 import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
 import { resolveNats } from "../nats-login.ts";

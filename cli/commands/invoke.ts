@@ -12,18 +12,15 @@ import {
   NarunError,
   solveOf,
 } from "../../contracts/index.ts";
+import { createHeaders, type Headers, headerValue, isHeaderSafe } from "../../nats/index.ts";
 import {
   type BodyRest,
   callService,
-  createHeaders,
   createPeers,
   createStreamPresence,
-  type Headers,
-  headerValue,
-  isHeaderSafe,
   type ServiceReply,
   type StreamParts,
-} from "../../nats/index.ts";
+} from "../../streams/index.ts";
 import { addExamples } from "../examples.ts";
 import { requireKnownName } from "../known-name.ts";
 import { collect } from "../option-values.ts";

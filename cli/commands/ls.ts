@@ -1,9 +1,16 @@
 import type { Command } from "commander";
 import { messageOf, type ShadowedRoute, type Spec, shortRevision } from "../../contracts/index.ts";
-import { findGatewayUrl, functionUrl } from "../../control/gateway-url.ts";
-import { findRunningInstances, type RunningInstance } from "../../control/instances.ts";
-import { findNodes, type KnownNode, takesWork } from "../../control/nodes.ts";
-import { describeShadowed, shadowedRoutesOf } from "../../control/shadowed-routes.ts";
+import {
+  describeShadowed,
+  findGatewayUrl,
+  findNodes,
+  findRunningInstances,
+  functionUrl,
+  type KnownNode,
+  type RunningInstance,
+  shadowedRoutesOf,
+  takesWork,
+} from "../../control/index.ts";
 import { type KvRead, type Nats, openSpecs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import type { Output } from "../output.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { findNodes, type KnownNode } from "../../control/nodes.ts";
+import { findNodes, type KnownNode } from "../../control/index.ts";
 import { addExamples } from "../examples.ts";
 import { formatAge } from "../format-time.ts";
 import { withNats } from "../session.ts";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { shortRevision } from "../../contracts/index.ts";
-import { findRunningInstances } from "../../control/instances.ts";
+import { findRunningInstances } from "../../control/index.ts";
 import { addExamples } from "../examples.ts";
 import { formatAge } from "../format-time.ts";
 import { withNats } from "../session.ts";

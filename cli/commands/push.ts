@@ -1,14 +1,16 @@
 import type { Command } from "commander";
+import { type Build, buildFunction } from "../../builder/index.ts";
+import { type Mode, shortRevision } from "../../contracts/index.ts";
 import {
-  type Build,
-  buildFunction,
+  describeShadowed,
+  describeUrl,
+  findGatewayUrl,
+  findShadowedBeside,
+  functionUrl,
   type PushProgress,
   pushBuild,
   type WhyUntried,
-} from "../../builder/index.ts";
-import { type Mode, shortRevision } from "../../contracts/index.ts";
-import { describeUrl, findGatewayUrl, functionUrl } from "../../control/gateway-url.ts";
-import { describeShadowed, findShadowedBeside } from "../../control/shadowed-routes.ts";
+} from "../../control/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import { showWarnings } from "../build-warnings.ts";
 import { addExamples } from "../examples.ts";

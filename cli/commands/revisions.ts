@@ -1,6 +1,7 @@
 import type { Command } from "commander";
-import { formatBytes, listRevisions } from "../../builder/index.ts";
+import { formatBytes } from "../../builder/index.ts";
 import { shortRevision } from "../../contracts/index.ts";
+import { listRevisions } from "../../control/index.ts";
 import { addExamples } from "../examples.ts";
 import { formatAge } from "../format-time.ts";
 import { withNats } from "../session.ts";

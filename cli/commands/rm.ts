@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { removeFunction } from "../../builder/index.ts";
+import { removeFunction } from "../../control/index.ts";
 import { addExamples } from "../examples.ts";
 import { withNats } from "../session.ts";
 

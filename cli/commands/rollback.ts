@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { rollback } from "../../builder/index.ts";
 import { shortRevision } from "../../contracts/index.ts";
+import { rollback } from "../../control/index.ts";
 import { addExamples } from "../examples.ts";
 import { withNats } from "../session.ts";
 import { describeLive, describeReplacing } from "./push.ts";

@@ -1,7 +1,8 @@
 /** A nats-server whose disk is full, and has room again. */
 import { pino } from "pino";
 import { expect, inject, test } from "vitest";
-import { connectNats, openSpecs, startNatsServer } from "../../nats/index.ts";
+import { connectNats, openSpecs } from "../../nats/index.ts";
+import { startNatsServer } from "../../nats-server/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { canMountDisk, mountSmallDisk } from "../../test/harness/small-disk.ts";
 import { narun, startNarun } from "../testing/narun.ts";

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { inject } from "vitest";
-import type { ProcessIdentity } from "../../nats/index.ts";
+import type { ProcessIdentity } from "../../machine/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { descendantsOf, endAll } from "./processes.ts";
 

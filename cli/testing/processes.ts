@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { identifyProcess, isRunning, type ProcessIdentity } from "../../nats/index.ts";
+import { identifyProcess, isRunning, type ProcessIdentity } from "../../machine/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 
 /** What a process has started, and what that has started, as long as each runs. */

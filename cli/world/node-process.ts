@@ -6,9 +6,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { extname, join } from "node:path";
 import type { Logger } from "pino";
 import { NarunError } from "../../contracts/index.ts";
-import { sendSignal } from "../../machine/send-signal.ts";
+import { createBackoff, sendSignal } from "../../machine/index.ts";
 import type { NatsLogin } from "../../nats/index.ts";
-import { createBackoff } from "../../runtime/index.ts";
 import type { InspectOptions } from "../inspect-option.ts";
 import { handOn } from "../nats-login.ts";
 

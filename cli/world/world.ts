@@ -10,17 +10,15 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Gateway, startGateway } from "../../gateway/index.ts";
-import { sendSignal } from "../../machine/send-signal.ts";
+import { sendSignal } from "../../machine/index.ts";
+import { connectNats, type Nats, type NatsLogin } from "../../nats/index.ts";
 import {
-  connectNats,
   findNatsServer,
   lockDataDir,
-  type Nats,
-  type NatsLogin,
   type NatsServer,
   type ServerProgress,
   startNatsServer,
-} from "../../nats/index.ts";
+} from "../../nats-server/index.ts";
 import type { InspectOptions } from "../inspect-option.ts";
 import { logConnection } from "../log.ts";
 import type { Output, Progress } from "../output.ts";

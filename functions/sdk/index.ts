@@ -3,22 +3,6 @@
  * the bundle. `Request` and `Response` are the platform's own.
  */
 
-export type {
-  BindingValue,
-  KvBucket,
-  KvChange,
-  KvEntry,
-  KvPutOptions,
-  NatsReply,
-  ObjectBucket,
-  ObjectInfo,
-  Publisher,
-  Service,
-  StoredObject,
-  StoredValue,
-} from "./bindings.ts";
-export type { WebSocketPair } from "./web-sockets.ts";
-
 /** The plain values of `env`. With bindings it is what `narun types` writes: `import type { Env } from "./narun-env.d.ts"`. */
 export type Env = Readonly<Record<string, string>>;
 
@@ -60,3 +44,18 @@ export type Handler<E = Env> = (request: Request, env: E, context: Context) => R
 export interface ModuleWorker<E = Env> {
   fetch: Handler<E>;
 }
+export type {
+  BindingValue,
+  KvBucket,
+  KvChange,
+  KvEntry,
+  KvPutOptions,
+  NatsReply,
+  ObjectBucket,
+  ObjectInfo,
+  Publisher,
+  Service,
+  StoredObject,
+  StoredValue,
+} from "./bindings.ts";
+export type { WebSocketPair } from "./web-sockets.ts";

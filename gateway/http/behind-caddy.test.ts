@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTraffic } from "../../test/harness/traffic.ts";
-import type { Gateway } from "../index.ts";
+import type { Gateway } from "../gateway.ts";
 import { call } from "../testing/http-client.ts";
 import { REVISION, specOf, startGatewayWorld } from "../testing/world.ts";
 

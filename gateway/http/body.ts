@@ -10,13 +10,8 @@
  */
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
 import { ByteQueue, type ErrorCode, isHopByHopHeader, isReservedHeader } from "../../contracts/index.ts";
-import {
-  type BodyRest,
-  createHeaders,
-  type Headers,
-  type Nats,
-  type StreamSender,
-} from "../../nats/index.ts";
+import { createHeaders, type Headers, type Nats } from "../../nats/index.ts";
+import type { BodyRest, StreamSender } from "../../streams/index.ts";
 import type { GatheredBody } from "./gathering.ts";
 
 export type Body =

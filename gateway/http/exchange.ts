@@ -1,7 +1,7 @@
 /** A request on its way through the gateway, and how it is answered. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ColdTiming } from "../../dispatch/job.ts";
+import type { ColdTiming } from "../../dispatch/index.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Upgrade } from "../websocket/websocket.ts";
 import type { Destination, GatewayResponse } from "./gateway-response.ts";

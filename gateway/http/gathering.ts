@@ -6,8 +6,8 @@
  *     Where none is behind, whoever asks for room is refused with HOLD_QUEUE_FULL.
  */
 import type { ErrorCode } from "../../contracts/index.ts";
-import type { HoldLimits } from "../../dispatch/hold.ts";
-import { Pace } from "../../nats/index.ts";
+import type { HoldLimits } from "../../dispatch/index.ts";
+import { Pace } from "../../streams/index.ts";
 
 export interface Gathering {
   /** A body begins to wait. `refuse` is called at most once, when it may not go on; it has left then. */

@@ -5,8 +5,7 @@
  * I2  A body is never read beyond its limit.
  */
 import { type ErrorCode, type FunctionSpec, headerNames, MAX_FRAME_BYTES } from "../../contracts/index.ts";
-import type { Dispatcher } from "../../dispatch/dispatcher.ts";
-import type { Outcome } from "../../dispatch/job.ts";
+import type { Dispatcher, Outcome } from "../../dispatch/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import { isRepeatable, toMessageHeaders } from "../request-to-message.ts";
 import type { RouteEntry, RouteTable } from "../routes.ts";

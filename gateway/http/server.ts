@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { messageOf } from "../../contracts/index.ts";
-import type { Log } from "../../dispatch/log.ts";
+import type { Log } from "../../dispatch/index.ts";
 import { isWebSocketRequest } from "../websocket/websocket.ts";
 import { Connection } from "./connection.ts";
 import { beginExchange, closeAfter, type Exchange } from "./exchange.ts";

@@ -8,7 +8,8 @@
  */
 import type { ServerResponse } from "node:http";
 import { ByteQueue, isTrailer } from "../../contracts/index.ts";
-import type { Headers, ResponseBody, StreamEnd } from "../../nats/index.ts";
+import type { Headers } from "../../nats/index.ts";
+import type { ResponseBody, StreamEnd } from "../../streams/index.ts";
 
 /** The head of an answer, without a length of the gateway's own. */
 export interface StreamHead {

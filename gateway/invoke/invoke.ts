@@ -1,6 +1,5 @@
 import { type ErrorCode, type FunctionSpec, headerNames, subjects } from "../../contracts/index.ts";
-import type { Dispatcher } from "../../dispatch/dispatcher.ts";
-import type { Result } from "../../dispatch/job.ts";
+import type { Dispatcher, Result } from "../../dispatch/index.ts";
 import {
   type Headers,
   headerValue,

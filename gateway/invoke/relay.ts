@@ -5,17 +5,15 @@
  * I2  Neither side is granted more than the other has taken.
  */
 import { ByteQueue, subjects } from "../../contracts/index.ts";
+import type { Headers, Message, Nats } from "../../nats/index.ts";
 import {
   Answering,
   type BodyRest,
-  type Headers,
-  type Message,
-  type Nats,
   type Peers,
   type ResponseBody,
   type StreamReceiver,
   type StreamSender,
-} from "../../nats/index.ts";
+} from "../../streams/index.ts";
 
 export interface Relay {
   /** The caller's exchange; undefined where it takes one message only. `onGone`: it no longer waits. */

@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { type FunctionSpec, FunctionSpecSchema, stores } from "../../contracts/index.ts";
 import { connectNats, type Nats, openSpecs } from "../../nats/index.ts";
 import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
-import { type Gateway, type GatewayOptions, startGateway } from "../index.ts";
+import { type Gateway, type GatewayOptions, startGateway } from "../gateway.ts";
 import { type PeerNode, type PeerNodeOptions, startPeerNode } from "./peer-node.ts";
 
 export const REVISION = "a".repeat(64);

@@ -15,7 +15,7 @@ import {
   SOCKET_FRAME_OVERHEAD_BYTES,
   SOCKET_TOO_BIG,
 } from "../../contracts/index.ts";
-import type { ResponseBody, StreamEnd } from "../../nats/index.ts";
+import type { ResponseBody, StreamEnd } from "../../streams/index.ts";
 import { hasBody } from "../http/body.ts";
 import { noHandshakeResponse, writeLast } from "../http/unreadable.ts";
 

@@ -3,10 +3,11 @@ import { jetstream } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { objectName } from "../../contracts/index.ts";
+import { sha256Hex } from "../../machine/sha256.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
 import { connectNats, type Nats } from "../connection.ts";
-import { type ContentStore, openContentStore, sha256Hex } from "./objects.ts";
+import { type ContentStore, openContentStore } from "./objects.ts";
 
 const STORE = "files";
 let server: TestNats;

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
 import { NarunError, objectName } from "../../contracts/index.ts";
+import { sha256Hex } from "../../machine/index.ts";
 import type { Nats } from "../connection.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream, type StreamNeeds } from "../own-stream.ts";
@@ -18,11 +18,6 @@ export interface ContentStore {
   get(sha256: string): Promise<Uint8Array>;
   /** Deletes bytes; it is no error where they are not there. */
   delete(sha256: string): Promise<void>;
-}
-
-/** The digest that names an object: SHA-256, lower-case hex. */
-export function sha256Hex(bytes: Uint8Array | string): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** Opens an object store, creating it where it is missing. Errors: those of needsJetStream, STREAM_UNFIT. */

@@ -4,10 +4,10 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { Objm } from "@nats-io/obj";
 import { expect, it } from "vitest";
+import { sha256Hex } from "../../machine/sha256.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats } from "../../test/harness/nats.ts";
 import { connectNats, type Nats } from "../connection.ts";
-import { sha256Hex } from "../objects/objects.ts";
 
 const MESSAGES = 100_000;
 /** Around the size up to which payloads are copied, and beyond. */

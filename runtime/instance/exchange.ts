@@ -1,7 +1,8 @@
 /** One request's exchange with its asker, with an isolate at this end (streams/answering.ts). */
 
-import type { StreamSender, StreamSenderOptions } from "../../nats/index.ts";
-import { Answering, type AnsweringOptions, type Headers, type Message } from "../../nats/index.ts";
+import type { Headers, Message } from "../../nats/index.ts";
+import type { StreamSender, StreamSenderOptions } from "../../streams/index.ts";
+import { Answering, type AnsweringOptions } from "../../streams/index.ts";
 import type { Inbound, IsolateStreams } from "../isolate/process/isolate-streams.ts";
 import { createSocket, type Socket, type SocketOptions } from "./socket.ts";
 

@@ -1,6 +1,6 @@
 import { fromWireValue, headerNames, isHopByHopHeader, isReservedHeader } from "../../contracts/index.ts";
 import { type Headers, headerValue } from "../../nats/index.ts";
-import { splitHeaderBlock } from "../../web/host/boundary.ts";
+import { splitHeaderBlock } from "../../web/index.ts";
 
 /** The header fields of a message that are its sender's own, as a block for the isolate (web/host/boundary.ts). */
 export function headerBlockOf(headers: Headers): string {

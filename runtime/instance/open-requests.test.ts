@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { FunctionConfigSchema, formatFrame, headerNames } from "../../contracts/index.ts";
-import { createHeaders, type Message, type Nats, type Peers } from "../../nats/index.ts";
+import { createHeaders, type Message, type Nats } from "../../nats/index.ts";
+import type { Peers } from "../../streams/index.ts";
 import { EnterOp, FailureKind } from "../../web/host/boundary.ts";
 import { createIsolateStreams } from "../isolate/process/isolate-streams.ts";
 import { createOpenRequests } from "./open-requests.ts";

@@ -9,8 +9,9 @@
  * I4  Work in the background (`ctx.waitUntil`) keeps the instance, never the answer, and for its time at most.
  */
 import { type ErrorCode, errorEntry, type FunctionConfig } from "../../contracts/index.ts";
-import type { Message, Nats, Peers } from "../../nats/index.ts";
-import { AbortKind, EnterOp, FailureKind } from "../../web/host/boundary.ts";
+import type { Message, Nats } from "../../nats/index.ts";
+import type { Peers } from "../../streams/index.ts";
+import { AbortKind, EnterOp, FailureKind } from "../../web/index.ts";
 import type { CallContext } from "../isolate/process/host-calls.ts";
 import type { IsolateStreams } from "../isolate/process/isolate-streams.ts";
 import { createBackgroundWork } from "./background-work.ts";

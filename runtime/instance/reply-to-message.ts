@@ -9,7 +9,7 @@ import {
   toWireValue,
 } from "../../contracts/index.ts";
 import { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "../../nats/index.ts";
-import { splitHeaderBlock } from "../../web/host/boundary.ts";
+import { splitHeaderBlock } from "../../web/index.ts";
 
 /** A reply as it goes out on NATS. */
 export interface Reply {

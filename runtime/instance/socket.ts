@@ -13,8 +13,9 @@ import {
   SOCKET_FRAME_OVERHEAD_BYTES,
   SOCKET_TOO_BIG,
 } from "../../contracts/index.ts";
-import type { Answering, Headers } from "../../nats/index.ts";
-import { isSendableCloseCode } from "../../web/websocket/close-code.ts";
+import type { Headers } from "../../nats/index.ts";
+import type { Answering } from "../../streams/index.ts";
+import { isSendableCloseCode } from "../../web/index.ts";
 
 export interface Socket {
   /** What the isolate sends. */

@@ -5,7 +5,7 @@
  * I2  What is kept is bounded in number and in bytes; what was used last stays.
  */
 import { SourceMap } from "node:module";
-import { PLATFORM_FILE } from "../../web/host/boundary.ts";
+import { PLATFORM_FILE } from "../../web/index.ts";
 
 /** What stacks call a bundle; its source map turns the place into one of the author's files. */
 export const BUNDLE_FILE = "narun:bundle";

@@ -1,6 +1,6 @@
 import { canonicalHeaderName, isTrailer } from "../../contracts/index.ts";
 import { appendHeader, createHeaders, type Headers, isHeaderSafe } from "../../nats/index.ts";
-import { splitHeaderBlock } from "../../web/host/boundary.ts";
+import { splitHeaderBlock } from "../../web/index.ts";
 
 const MAX_TRAILER_BYTES = 16 * 1024;
 

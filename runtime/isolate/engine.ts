@@ -12,7 +12,7 @@
 import { randomBytes } from "node:crypto";
 import { domainToASCII } from "node:url";
 import ivm from "isolated-vm";
-import type { EnvPlan } from "../../web/bindings/env.ts";
+import type { EnvPlan } from "../../web/index.ts";
 import {
   AskFor,
   BOOT_GLOBAL,
@@ -21,7 +21,7 @@ import {
   LOAD_GLOBAL,
   PLATFORM_FILE,
   PostOp,
-} from "../../web/host/boundary.ts";
+} from "../../web/index.ts";
 import { readEncodingTables } from "./image/encoding-tables.ts";
 import { readInspectLibrary } from "./image/inspect-library.ts";
 import { createInspectorChannel, type InspectorChannel } from "./inspector/inspector-channel.ts";

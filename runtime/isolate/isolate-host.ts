@@ -9,7 +9,7 @@
  *     new, and its successor starts at once: nothing that it had taken is lost.
  */
 import type { Logger } from "pino";
-import { type Backoff, createBackoff } from "../../machine/backoff.ts";
+import { type Backoff, createBackoff } from "../../machine/index.ts";
 import type { LoginTexts } from "../../nats/index.ts";
 import type { Host, HostEvents } from "../host.ts";
 import { type HostEnd, type HostProcess, startHostProcess, type Usage } from "./host-process.ts";

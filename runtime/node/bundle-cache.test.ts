@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type ContentStore, connectNats, type Nats, openBinaries, sha256Hex } from "../../nats/index.ts";
+import { sha256Hex } from "../../machine/index.ts";
+import { type ContentStore, connectNats, type Nats, openBinaries } from "../../nats/index.ts";
 import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
 import { openBundleCache } from "./bundle-cache.ts";
 

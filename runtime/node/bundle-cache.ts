@@ -7,7 +7,8 @@
  */
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type ContentStore, sha256Hex } from "../../nats/index.ts";
+import { sha256Hex } from "../../machine/index.ts";
+import type { ContentStore } from "../../nats/index.ts";
 
 export interface BundleCache {
   /** Errors: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */

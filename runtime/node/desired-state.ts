@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { canonicalJson, type FunctionSpec, messageOf, type Spec } from "../../contracts/index.ts";
-import { type KvChange, sha256Hex, type TypedKv } from "../../nats/index.ts";
+import { sha256Hex } from "../../machine/index.ts";
+import type { KvChange, TypedKv } from "../../nats/index.ts";
 
 export interface DesiredFunction {
   spec: FunctionSpec;

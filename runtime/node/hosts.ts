@@ -5,7 +5,7 @@
  * I2  A function that is alone in its host and hits a limit, or loses the host, again and again is started after growing pauses.
  */
 import { NarunError } from "../../contracts/index.ts";
-import type { Backoff } from "../../machine/backoff.ts";
+import type { Backoff } from "../../machine/index.ts";
 import type { Host } from "../host.ts";
 import { isAlone, isHalf } from "./suspicion.ts";
 

@@ -10,7 +10,7 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Ceiling, isNarunError, METADATA_ADDRESSES, type NarunError } from "../../contracts/index.ts";
-import type { Backoff } from "../../machine/backoff.ts";
+import type { Backoff } from "../../machine/index.ts";
 import {
   ensureLogHistory,
   followNodes,

@@ -1,5 +1,5 @@
 import { heartbeat, rankNodes } from "../../contracts/index.ts";
-import { type Backoff, createBackoff } from "../../machine/backoff.ts";
+import { type Backoff, createBackoff } from "../../machine/index.ts";
 import type { LiveNodes } from "../../nats/index.ts";
 import { decideActions, decideShare } from "./decide-actions.ts";
 import type { DesiredState } from "./desired-state.ts";

@@ -1,5 +1,6 @@
 import { type Announcement, AnnouncementSchema, type StatusEvent, subjects } from "../../contracts/index.ts";
-import { identifyProcess, isRunning, type Nats, type ProcessIdentity } from "../../nats/index.ts";
+import { identifyProcess, isRunning, type ProcessIdentity } from "../../machine/index.ts";
+import type { Nats } from "../../nats/index.ts";
 import { eventually } from "./eventually.ts";
 
 /** What the nodes of a world said since it began, in order. What was said while NATS was away is missing. */

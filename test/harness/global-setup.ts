@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { findNatsServer } from "../../nats/index.ts";
+import { findNatsServer } from "../../nats-server/index.ts";
 
 declare module "vitest" {
   interface ProvidedContext {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { inject } from "vitest";
-import { startNatsServer } from "../../nats/index.ts";
+import { startNatsServer } from "../../nats-server/index.ts";
 import { eventually } from "./eventually.ts";
 
 /** A real nats-server on a free port with a store of its own. */

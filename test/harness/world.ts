@@ -4,9 +4,9 @@
  */
 import { pino } from "pino";
 import { inject } from "vitest";
-import { type PushResult, pushBuild } from "../../builder/index.ts";
 import { startNodeProcess } from "../../cli/world/node-process.ts";
 import type { LogLine } from "../../contracts/index.ts";
+import { type PushResult, pushBuild } from "../../control/index.ts";
 import { findRunningInstances, type RunningInstance } from "../../control/instances.ts";
 import { type Gateway, type GatewayOptions, startGateway } from "../../gateway/index.ts";
 import { connectNats, type Nats, readLogs } from "../../nats/index.ts";

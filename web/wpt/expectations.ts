@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { parseYaml } from "../../contracts/yaml.ts";
+import { parseYaml } from "../../contracts/index.ts";
 
 const ExpectationSchema = z.strictObject({
   /** A test's path, a folder with a slash at its end, or either with `*` in it. */

@@ -1,10 +1,14 @@
 /** The worker process that runs tests in isolates of ours, one fresh sandbox each. */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createScriptEngine, type EntryOutcome, type ScriptSandbox } from "../../runtime/isolate/engine.ts";
-import { loadSnapshot } from "../../runtime/isolate/image/snapshot.ts";
-import { createIsolateLink } from "../../runtime/isolate/process/isolate-link.ts";
-import { PostOp } from "../host/boundary.ts";
+import {
+  createIsolateLink,
+  createScriptEngine,
+  type EntryOutcome,
+  loadSnapshot,
+  type ScriptSandbox,
+} from "../../runtime/index.ts";
+import { PostOp } from "../index.ts";
 import type { Job } from "./messages.ts";
 import { createTestOperations } from "./operations.ts";
 import { createReport, serveJobs } from "./report.ts";

@@ -1,8 +1,9 @@
 /** What an isolate may ask of its host while it runs tests: all that needs no NATS. */
-import { FunctionConfigSchema } from "../../contracts/function-config.ts";
-import type { Nats, Peers, StreamPresence } from "../../nats/index.ts";
-import { createOperations } from "../../runtime/isolate/operations/operations.ts";
-import type { HostOperations } from "../../runtime/isolate/process/host-calls.ts";
+import { FunctionConfigSchema } from "../../contracts/index.ts";
+import type { Nats } from "../../nats/index.ts";
+import type { HostOperations } from "../../runtime/index.ts";
+import { createOperations } from "../../runtime/index.ts";
+import type { Peers, StreamPresence } from "../../streams/index.ts";
 
 const config = FunctionConfigSchema.parse({
   name: "wpt",

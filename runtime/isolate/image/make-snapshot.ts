@@ -1,6 +1,6 @@
 /** A process of its own that turns a script (standard input) into a V8 snapshot (standard output). */
 import { text } from "node:stream/consumers";
-import { PLATFORM_FILE } from "../../../web/host/boundary.ts";
+import { PLATFORM_FILE } from "../../../web/index.ts";
 import { createSnapshot } from "../engine.ts";
 import { WARM_UP } from "./warm-up.ts";
 

@@ -1,4 +1,4 @@
-import { AskFor, BOOT_GLOBAL, EnterOp, LOAD_GLOBAL } from "../../../web/host/boundary.ts";
+import { AskFor, BOOT_GLOBAL, EnterOp, LOAD_GLOBAL } from "../../../web/index.ts";
 
 /** Two, as what runs once only is not compiled in full. */
 const REQUESTS = 2;

@@ -5,7 +5,7 @@
  * I1  A debugger's messages have ids from 0 on; negative ones are ours, and it never sees their answers.
  * I2  Every `paused` that a debugger sees is followed by the `resumed` of that pause, and no other.
  */
-import { PLATFORM_FILE } from "../../../web/host/boundary.ts";
+import { PLATFORM_FILE } from "../../../web/index.ts";
 import { BUNDLE_FILE } from "../../instance/source-maps.ts";
 
 /** isolated-vm's own context, in which nothing of a function runs. */

@@ -21,7 +21,7 @@ import {
   createInflate,
   createInflateRaw,
 } from "node:zlib";
-import type { Data } from "../../../web/host/boundary.ts";
+import type { Data } from "../../../web/index.ts";
 import { type Measure, unmeasured } from "../process/cpu-meter.ts";
 import { type CallContext, CallError, type HostOperations } from "../process/host-calls.ts";
 import { type Lane, poolLanes } from "./lanes.ts";

@@ -14,7 +14,7 @@
  *     only an entry ends by it that the watchdog was told of, or that hardly got any of the machine's time (`isStarved`).
  */
 import type { Limits } from "../../../contracts/index.ts";
-import { EnterOp, MAX_ENTERING } from "../../../web/host/boundary.ts";
+import { EnterOp, MAX_ENTERING } from "../../../web/index.ts";
 import type { EnterMessage, EntryOutcome, Sandbox } from "../engine.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
 import type { CpuMeter, Measure, Worker } from "./cpu-meter.ts";

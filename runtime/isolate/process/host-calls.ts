@@ -5,7 +5,7 @@
  * I2  A call is user input throughout: each operation checks all of its arguments itself.
  * I3  At most `MAX_OPEN_CALLS` are open at a time.
  */
-import { type Data, EnterOp } from "../../../web/host/boundary.ts";
+import { type Data, EnterOp } from "../../../web/index.ts";
 import type { IsolateStreams } from "./isolate-streams.ts";
 
 /** What an operation has besides its arguments. */

@@ -1,5 +1,6 @@
 import type { ErrorCode, FunctionConfig, GoneReason } from "../../../contracts/index.ts";
-import type { Ledger, Nats, Peers, StreamPresence } from "../../../nats/index.ts";
+import type { Ledger, Nats } from "../../../nats/index.ts";
+import type { Peers, StreamPresence } from "../../../streams/index.ts";
 import type { DrainOrder } from "../../host.ts";
 import type { SourceMaps } from "../../instance/source-maps.ts";
 import type { Sandbox } from "../engine.ts";

@@ -16,7 +16,7 @@ import {
   warnOfDrain,
 } from "../../../contracts/index.ts";
 import type { Message } from "../../../nats/index.ts";
-import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../web/host/boundary.ts";
+import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../web/index.ts";
 import type { DrainOrder } from "../../host.ts";
 import type { FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";

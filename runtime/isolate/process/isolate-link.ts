@@ -1,7 +1,7 @@
 /**
  * What every sandbox needs from its host, whatever it is used for: timers, calls, streams.
  */
-import { type Data, PostOp } from "../../../web/host/boundary.ts";
+import { type Data, PostOp } from "../../../web/index.ts";
 import type { EnterMessage, OnPost } from "../engine.ts";
 import { createHostCalls, type HostCallsOptions, type HostOperations } from "./host-calls.ts";
 import { createIsolateStreams, type IsolateStreams } from "./isolate-streams.ts";

@@ -8,7 +8,7 @@
  *     on. User code never sees it, and could change no bytes but those of its own stream.
  * I3  Every stream's other end hears of its end once: by the end, by a cancel, or by `close`.
  */
-import { EnterOp } from "../../../web/host/boundary.ts";
+import { EnterOp } from "../../../web/index.ts";
 
 /** A stream to the isolate: whoever opened it pushes bytes within the credit. */
 export interface Inbound {

@@ -1,4 +1,4 @@
-import { EnterOp } from "../../../web/host/boundary.ts";
+import { EnterOp } from "../../../web/index.ts";
 
 /** The timers that an isolate asked for; the host keeps them, as an isolate has no clock of its own. */
 export interface IsolateTimers {

@@ -6,16 +6,13 @@
  */
 import type { GoneReason } from "../../../contracts/index.ts";
 import { messageOf, orphans } from "../../../contracts/index.ts";
+import { connectNats, Ledger, type LoginTexts, type Nats } from "../../../nats/index.ts";
 import {
-  connectNats,
   createPeers,
   createStreamPresence,
-  Ledger,
-  type LoginTexts,
-  type Nats,
   type Peers,
   type StreamPresence,
-} from "../../../nats/index.ts";
+} from "../../../streams/index.ts";
 import type { TrialOutcome } from "../../host.ts";
 import { createSourceMaps } from "../../instance/source-maps.ts";
 import { createEngine, type Sandbox } from "../engine.ts";

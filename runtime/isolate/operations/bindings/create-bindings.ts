@@ -1,5 +1,5 @@
 import type { FunctionConfig } from "../../../../contracts/index.ts";
-import type { StreamParts } from "../../../../nats/index.ts";
+import type { StreamParts } from "../../../../streams/index.ts";
 import type { HostOperations } from "../../process/host-calls.ts";
 import { createFindDeclared } from "./declared.ts";
 import { createKvOperations } from "./kv.ts";

@@ -1,7 +1,8 @@
 /** What an isolate hands to its bindings' operations is user input: whatever it is, the host neither breaks nor tells. */
 import { afterAll, expect, it } from "vitest";
 import { FunctionConfigSchema } from "../../../../contracts/index.ts";
-import { connectNats, createPeers, createStreamPresence } from "../../../../nats/index.ts";
+import { connectNats } from "../../../../nats/index.ts";
+import { createPeers, createStreamPresence } from "../../../../streams/index.ts";
 import { startTestNats } from "../../../../test/harness/nats.ts";
 import { CallError } from "../../process/host-calls.ts";
 import { createIsolateStreams } from "../../process/isolate-streams.ts";

@@ -1,6 +1,6 @@
 import type { Limits } from "../../../../contracts/index.ts";
 import { type ByteKv, type KvWrite, type Nats, openByteKv } from "../../../../nats/index.ts";
-import { encodeKvFrame } from "../../../../web/bindings/kv-frames.ts";
+import { encodeKvFrame } from "../../../../web/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { sendToIsolate } from "../stream-adapters.ts";
 import { readCursor, readKey, readPrefix, readWhole } from "./arguments.ts";

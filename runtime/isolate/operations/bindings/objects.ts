@@ -1,6 +1,6 @@
 import { isNarunError, type Limits } from "../../../../contracts/index.ts";
 import { type ByteObjects, type Nats, type ObjectFacts, openByteObjects } from "../../../../nats/index.ts";
-import type { Data } from "../../../../web/host/boundary.ts";
+import type { Data } from "../../../../web/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
 import { receiveFromIsolate, sendToIsolate } from "../stream-adapters.ts";
 import { readCursor, readKey, readPairs, readPrefix, readWhole } from "./arguments.ts";

@@ -1,5 +1,5 @@
 import { capabilitiesOf, type FunctionConfig, secretsOf } from "../../../../contracts/index.ts";
-import type { BindingPlan, EnvPlan } from "../../../../web/bindings/env.ts";
+import type { BindingPlan, EnvPlan } from "../../../../web/index.ts";
 
 /** What a function's `env` is made of. `secrets`: the values, by the names that they have in `env`. */
 export function planEnv(config: FunctionConfig, secrets: Readonly<Record<string, string>> = {}): EnvPlan {

@@ -1,12 +1,7 @@
 /** One call to another function, with an isolate's streams at this end (streams/call.ts). */
 import type { ErrorCode } from "../../../../contracts/index.ts";
-import {
-  type BodyRest,
-  callService,
-  type Headers,
-  type Message,
-  type StreamParts,
-} from "../../../../nats/index.ts";
+import type { Headers, Message } from "../../../../nats/index.ts";
+import { type BodyRest, callService, type StreamParts } from "../../../../streams/index.ts";
 import type { CallContext } from "../../process/host-calls.ts";
 import type { Outbound } from "../../process/isolate-streams.ts";
 

@@ -1,6 +1,6 @@
 import { type ErrorCode, headerNames, isErrorCode } from "../../../../contracts/index.ts";
 import { headerValue, type Message } from "../../../../nats/index.ts";
-import type { Data } from "../../../../web/host/boundary.ts";
+import type { Data } from "../../../../web/index.ts";
 import { headerBlockOf } from "../../../instance/header-block.ts";
 
 /** A response, as it enters the isolate: what `fetch` gives there, too. */

@@ -11,7 +11,7 @@ import {
   MAX_HOPS,
   PROBLEM_CONTENT_TYPE,
 } from "../../../../contracts/index.ts";
-import type { StreamParts } from "../../../../nats/index.ts";
+import type { StreamParts } from "../../../../streams/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
 import type { FindDeclared } from "./declared.ts";
 import { callFromIsolate } from "./service-exchange.ts";

@@ -7,7 +7,7 @@
  */
 import { webcrypto } from "node:crypto";
 import { types } from "node:util";
-import type { Data } from "../../../../web/host/boundary.ts";
+import type { Data } from "../../../../web/index.ts";
 import { type Measure, unmeasured } from "../../process/cpu-meter.ts";
 import {
   type CallContext,

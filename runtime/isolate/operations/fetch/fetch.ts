@@ -10,7 +10,7 @@
  */
 import type { Readable } from "node:stream";
 import type { FunctionConfig } from "../../../../contracts/index.ts";
-import type { Data } from "../../../../web/host/boundary.ts";
+import type { Data } from "../../../../web/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
 import { createSlots } from "../slots.ts";
 import type { Subrequests } from "../subrequests.ts";

@@ -1,0 +1,14 @@
+export { type Backoff, createBackoff } from "./backoff.ts";
+export { errnoOf } from "./errno.ts";
+export { type Address, listen } from "./listen.ts";
+export { makeOwnFolder } from "./own-folder.ts";
+export {
+  endProcess,
+  identifyProcess,
+  isRunning,
+  type ProcessIdentity,
+  ProcessIdentitySchema,
+} from "./process-identity.ts";
+export { lastLines, type ProgramResult, runProgram } from "./run-program.ts";
+export { sendSignal } from "./send-signal.ts";
+export { sha256Hex } from "./sha256.ts";

@@ -1,0 +1,9 @@
+export { Answering, type AnsweringOptions } from "./answering.ts";
+export { Asking, type BodyRest, type ResponseBody } from "./asking.ts";
+export { callService, type ServiceReply, type StreamParts } from "./call.ts";
+export { frameOf } from "./frames.ts";
+export { Pace } from "./pace.ts";
+export { createPeers, type Peers } from "./peers.ts";
+export { createStreamPresence, type StreamPresence } from "./presence.ts";
+export { type StreamEnd, StreamReceiver } from "./receiver.ts";
+export { StreamSender, type StreamSenderOptions } from "./sender.ts";
