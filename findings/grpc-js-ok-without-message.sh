@@ -5,7 +5,7 @@
 # Behaviour: the client's callback gets UNIMPLEMENTED (12) "No message received", while its status event says
 #   OK (0).
 # Consequence: UNIMPLEMENTED is what clients take for "this server is too old for the method" and fall back
-#   from; it may be a proxy that dropped the message or a handler that called back with code 0.
+#   from; here the method exists and its handler called back with code 0.
 # Seen (each run is compared with these lines; it exits with 1 when they differ):
 # > callback: UNIMPLEMENTED No message received undefined
 # > status event: OK
