@@ -9,9 +9,10 @@ export interface Token {
   at: number;
 }
 
+// Strings are read in runs, as one may have megabytes.
 const TOKEN =
-  /\s+|\/\/.*|\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\]|\\[\s\S])*'|#?[\p{ID_Start}$_][\p{ID_Continue}$]*|\.?\d[\w.]*|=>|\.\.\.|[\s\S]/uy;
-const REGULAR_EXPRESSION = /\/(?:\[(?:[^\]\\]|\\.)*\]|[^/\\[]|\\.)+\/\w*/uy;
+  /\s+|\/\/.*|\/\*[\s\S]*?\*\/|"[^"\\]*(?:\\[\s\S][^"\\]*)*"|'[^'\\]*(?:\\[\s\S][^'\\]*)*'|#?[\p{ID_Start}$_][\p{ID_Continue}$]*|\.?\d[\w.]*|=>|\.\.\.|[\s\S]/uy;
+const REGULAR_EXPRESSION = /\/(?:\[(?:[^\]\\\n]|\\.)*\]|[^/\\[\n]|\\.)+\/\w*/uy;
 const BLANK = /^(?:\s|\/[/*])/;
 /** A `/` behind one of these divides. */
 const ENDS_VALUE = /^(?:[)\]}]|["'`]|[\p{ID_Start}$_\d.])/u;

@@ -103,6 +103,11 @@ test.each([
   expect(await warned({ "index.ts": source })).toEqual([]);
 });
 
+test("long strings and lone slashes do not keep it from its end", async () => {
+  const source = `export default { value: ${JSON.stringify('a"/'.repeat(1_000_000))}, half: (a, b) => a / b / 2, ${FETCH}, tail() {} };`;
+  expect(await warned({ "index.js": source })).toEqual(["tail index.js:1"]);
+});
+
 test("the warning says what is called instead", async () => {
   await using folder = await createSourceFolder({
     "index.ts": `export default { ${FETCH}, scheduled() {} };`,

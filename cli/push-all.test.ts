@@ -27,7 +27,9 @@ test("of sixty functions few are built before their turn, and few builds are hel
   const onPushed = () => {
     held.now -= 1;
   };
-  expect(await pushAll(nats, builds, { signal: new AbortController().signal, onPushed })).toEqual([]);
+  expect(await pushAll(nats, builds, { signal: new AbortController().signal, onPushed })).toMatchObject({
+    failures: [],
+  });
   expect(held).toEqual({ now: 0, most: BUILT_AHEAD });
   expect(await (await openSpecs(nats)).list()).toHaveLength(60);
 }, 60_000);

@@ -3,6 +3,7 @@ import { messageOf, NarunError } from "../contracts/index.ts";
 import { connectNats, type Nats, refusalOf, storeProblem } from "../nats/index.ts";
 import { type NatsFlags, resolveNats } from "./nats-login.ts";
 import { createOutput, type Output } from "./output.ts";
+import { explainFailure } from "./report-error.ts";
 
 /** The options that every command has. */
 export interface CommonOptions extends NatsFlags {
@@ -17,7 +18,14 @@ export async function withNats(
 ): Promise<void> {
   const options = command.optsWithGlobals<CommonOptions>();
   const output = createOutput(options);
-  const nats = await connectNats({ ...resolveNats(options), name: `narun ${command.name()}` });
+  const nats = await connectNats({
+    ...resolveNats(options),
+    name: `narun ${command.name()}`,
+    onRefused(error) {
+      // The connection goes on trying, and a command that follows something with it. Other refusals end what needs them.
+      if (error.code !== "NATS_PERMISSIONS_VIOLATION") output.note(explainFailure(error));
+    },
+  });
   try {
     await work(nats, output);
   } catch (error) {

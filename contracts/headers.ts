@@ -27,6 +27,8 @@ export const headerNames = {
   upgrade: "Narun-Upgrade",
   /** What a message of a stream says (see stream.ts). */
   frame: "Narun-Frame",
+  /** On a request to a service's own subject: the id of the sender's world. None: the sender knows no worlds. */
+  world: "Narun-World",
   /** How many functions have called each other by service bindings up to this request; none: 0. */
   hops: "Narun-Hops",
   /** A code of the error catalogue, on a reply that is an error. */

@@ -5,6 +5,7 @@ export * from "./demand.ts";
 export * from "./drain.ts";
 export * from "./egress.ts";
 export * from "./error-catalogue.ts";
+export type { ErrorEntry } from "./error-entry.ts";
 export * from "./errors.ts";
 export * from "./function-config.ts";
 export * from "./function-not-found.ts";

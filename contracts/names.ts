@@ -22,3 +22,6 @@ export function shortRevision(revision: string): string {
 export function serviceVersion(revision: string): string {
   return `1.0.0+${shortRevision(revision)}`;
 }
+
+/** In the metadata of a NATS Micro service: the id of its world. Services that narun did not start have none. */
+export const WORLD_KEY = "narun.world";

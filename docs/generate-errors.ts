@@ -9,7 +9,7 @@ export function renderErrors(): string {
   const others = entries.filter(([, { status }]) => status === undefined);
   return `${[
     "# Errors",
-    "<!-- Written by `npm run docs` from contracts/error-catalogue.ts. Change it there. -->",
+    "<!-- Written by `npm run docs` from contracts/request-errors.ts and contracts/tool-errors.ts. Change it there. -->",
     "Codes are stable: programs may branch on them, never on texts. What happened this time is in the error's detail.",
     "## In answers to requests",
     "A gateway answers with `application/problem+json` (RFC 9457): `type` is `urn:narun:error:` and the code, `code` the code itself. Where the request may succeed later, unchanged, the answer has a `Retry-After`.",

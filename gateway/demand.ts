@@ -13,6 +13,7 @@ import {
   type ErrorCode,
   type FunctionSpec,
   type Heartbeat,
+  isNarunError,
   type Mode,
   messageOf,
   parseJson,
@@ -33,8 +34,8 @@ export interface DemandOptions {
   isStarving(service: string): boolean;
   /** Somebody whom narun did not start answers for the service. */
   onForeign(service: string): void;
-  /** The live revision itself does not start. */
-  onBroken(service: string): void;
+  /** No instance will start: the live revision itself does not, or NATS lets this gateway ask no node. */
+  onBroken(service: string, code: ErrorCode): void;
   log: Log;
 }
 
@@ -123,8 +124,14 @@ async function askNodes(options: DemandOptions, search: Search): Promise<void> {
   const { service, round } = search;
   const spec = specOf(service);
   if (spec === undefined || nats.state !== "connected") return;
-  for (const { node } of decideOrder(service, spec.mode, nodes.live(), search)) {
+  const order = decideOrder(service, spec.mode, nodes.live(), search);
+  let notPermitted = 0;
+  for (const { node } of order) {
     const reply = await ask(options, node, spec, round.signal);
+    if (reply === "not-permitted") {
+      notPermitted += 1;
+      continue;
+    }
     if (reply === undefined) search.silent.add(node);
     else search.silent.delete(node);
     if (reply?.outcome === "starting") search.startingOn = node;
@@ -134,14 +141,16 @@ async function askNodes(options: DemandOptions, search: Search): Promise<void> {
       const { instance: id, concurrency } = reply;
       return instances.add({ id, service, node, revision: spec.revision, concurrency });
     }
-    if (reply?.outcome === "refused" && BROKEN.has(reply.code)) return onBroken(service);
+    if (reply?.outcome === "refused" && BROKEN.has(reply.code))
+      return onBroken(service, "FUNCTION_START_FAILED");
     if (reply?.outcome === "starting") {
       const result = await instances.settled(reply.instance, service, round.signal);
       if (result === undefined || result === "ready") return;
       search.startingOn = undefined;
-      if (result.reason === "failed") return onBroken(service);
+      if (result.reason === "failed") return onBroken(service, "FUNCTION_START_FAILED");
     }
   }
+  if (order.length > 0 && notPermitted === order.length) onBroken(service, "NATS_PERMISSIONS_VIOLATION");
 }
 
 /** The codes by which a node says that it is the function that does not start, as it would on every node. */
@@ -172,7 +181,7 @@ async function ask(
   node: string,
   spec: FunctionSpec,
   signal: AbortSignal,
-): Promise<DemandReply | undefined> {
+): Promise<DemandReply | "not-permitted" | undefined> {
   const demand = JSON.stringify({ function: spec.name, revision: spec.revision });
   try {
     const reply = await Promise.race([
@@ -184,7 +193,7 @@ async function ask(
     return parsed;
   } catch (error) {
     log.debug({ node, service: spec.name, error: messageOf(error) }, "demand not answered");
-    return undefined;
+    return isNarunError(error, "NATS_PERMISSIONS_VIOLATION") ? "not-permitted" : undefined;
   }
 }
 

@@ -96,12 +96,12 @@ export class Dispatcher {
     this.#pump(service);
   }
 
-  /** The live revision does not start. */
-  onBroken(service: string): void {
+  /** No instance will start. */
+  onBroken(service: string, code: ErrorCode): void {
     // One that is ready, and merely full, takes them after all.
     if (!this.isStarving(service)) return;
     for (const job of this.#hold.all(service)) {
-      if (job.phase.kind === "held") this.#fail(job, "FUNCTION_START_FAILED");
+      if (job.phase.kind === "held") this.#fail(job, code);
     }
   }
 

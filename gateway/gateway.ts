@@ -33,11 +33,12 @@ import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
 import { createHttpServer } from "./http.ts";
 import { createInquiries } from "./inquiries.ts";
 import { createInstances } from "./instances.ts";
-import { createInvokeEndpoint } from "./invoke.ts";
+import { createInvokeEndpoints } from "./invoke.ts";
 import { untilLeft } from "./lame-duck.ts";
 import { type Address, listen } from "./listen.ts";
 import type { Log } from "./log.ts";
 import { createMetrics, createMetricsServer } from "./metrics.ts";
+import { createReadiness } from "./readiness.ts";
 import { createRelay } from "./relay.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 import { createSpecs } from "./specs.ts";
@@ -48,7 +49,7 @@ export interface GatewayOptions {
   nats: Nats;
   /** Where HTTP is taken. Port 0 picks a free one. */
   http: Address;
-  /** Where `/metrics` and `/healthz` are served. Default: nowhere. */
+  /** Where `/metrics`, `/healthz` and `/readyz` are served. Default: nowhere. */
   metrics?: Address;
   /** The original toolkit's configuration: its routes stand beside those of the functions. */
   config?: CompatConfig;
@@ -116,7 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     isTrusted,
   });
   const isHealthy = () => nats.state === "connected" && !state.isLeaving;
-  const metricsServer = createMetricsServer(metrics, isHealthy);
+  const metricsServer = createMetricsServer(metrics, { isHealthy, findProblem: createReadiness(nats) });
 
   const watching = new AbortController();
   const tearDown = () => {
@@ -141,7 +142,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         "narun.http": httpUrl,
         ...(metricsUrl === undefined ? {} : { "narun.metrics": metricsUrl }),
       },
-      endpoints: [createInvokeEndpoint(common)],
+      endpoints: createInvokeEndpoints(common),
       stats: (): GatewayStats => ({ specs: specs.revision(), outdated: outdatedOf(parts) }),
     });
     await nats.confirm();
@@ -247,7 +248,7 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     specOf,
     isStarving: (service) => dispatcher.isStarving(service),
     onForeign: (service) => dispatcher.onForeign(service),
-    onBroken: (service) => dispatcher.onBroken(service),
+    onBroken: (service, code) => dispatcher.onBroken(service, code),
     log,
   });
   const presence = createStreamPresence(nats);

@@ -16,9 +16,9 @@ const BEGINNING = "HTTP/1.1 ";
 /** Before an answer has begun: most come sooner, and a simple client reads no further than to the first bytes. */
 const FIRST_MS = 500;
 /** The second byte fails where the first was answered by a reset. */
-const SECOND_MS = 50;
+const SECOND_MS = 20;
 /** By how much each pause is longer than the one before: nine bytes last for some minutes. */
-const GROWTH = 3;
+const GROWTH = 4;
 
 /** To be called when the client has closed its direction. `current` is the response that is due, if any. */
 export function probeHalfClosed(socket: Socket, current: () => ServerResponse | undefined): void {

@@ -2,6 +2,7 @@ import { type ErrorCode, type FunctionSpec, headerNames, subjects } from "../con
 import {
   type Headers,
   headerValue,
+  isHeaderSafe,
   type Message,
   type MicroEndpoint,
   type Nats,
@@ -26,14 +27,17 @@ export interface InvokeOptions {
 /**
  * The NATS entry: a request to `narun.invoke.<service>` is dispatched, and held where the function sleeps, as an HTTP one
  * is. Its headers are those of the header mode, all of them optional; so are the reply's. A caller that takes streams gets
- * them (relay.ts).
+ * them (relay.ts). One endpoint is the world's own, the other for callers that know no worlds.
  */
-export function createInvokeEndpoint(options: InvokeOptions): MicroEndpoint {
-  return {
-    name: "invoke",
+export function createInvokeEndpoints(options: InvokeOptions): MicroEndpoint[] {
+  const invoked = {
     subject: subjects.invokeAll,
-    handle: (message, done) => invoke(options, message, done),
+    handle: (message: Message, done: (error?: string) => void) => invoke(options, message, done),
   };
+  return [
+    { ...invoked, name: "invoke" },
+    { ...invoked, name: "invoke-open", isOpen: true },
+  ];
 }
 
 function invoke(options: InvokeOptions, message: Message, done: (error?: string) => void): void {
@@ -54,6 +58,10 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
   const destination = { service, spec };
   const refuse = (code: ErrorCode) =>
     finish(reply(message, { kind: "failed", code }, requestId, destination));
+  if (!isPassable(message)) {
+    refuse("BAD_REQUEST");
+    return;
+  }
   const maxBytes = spec?.limits.maxBodyBytes ?? Number.POSITIVE_INFINITY;
   // With what is added to its headers here it has to fit into a message once more.
   if (message.data.length > Math.min(maxBytes, maxMessageBody(options.nats))) {
@@ -76,6 +84,13 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
       call?.respond(new Map(outcome.message.headers ?? []), outcome.body, () => finish());
     },
   });
+}
+
+/** Whether the header fields can be read, and be sent once more: NATS' clients differ in the names that they take. */
+function isPassable({ isReadable, headers = new Map() }: Message): boolean {
+  if (!isReadable) return false;
+  for (const [name, values] of headers) if (!values.every((value) => isHeaderSafe(name, value))) return false;
+  return true;
 }
 
 function timeoutOf(

@@ -113,13 +113,25 @@ function registerGauge(
   });
 }
 
-/** Serves `/metrics` and `/healthz`. `isHealthy`: whether the gateway can serve requests now. */
-export function createMetricsServer(metrics: Metrics, isHealthy: () => boolean): Server {
+/** What the gateway says of itself. */
+export interface Health {
+  /** Whether it can serve requests now. */
+  isHealthy(): boolean;
+  /** What keeps the rest of narun from working; undefined where nothing does. */
+  findProblem(): Promise<string | undefined>;
+}
+
+/** Serves `/metrics`, `/healthz` and `/readyz`. */
+export function createMetricsServer(metrics: Metrics, { isHealthy, findProblem }: Health): Server {
   const app = new Hono()
     .get("/metrics", async (c) => {
       const { contentType, text } = await metrics.render();
       return c.body(text, 200, { "Content-Type": contentType });
     })
-    .get("/healthz", (c) => (isHealthy() ? c.text("ok\n") : c.text("unavailable\n", 503)));
+    .get("/healthz", (c) => (isHealthy() ? c.text("ok\n") : c.text("unavailable\n", 503)))
+    .get("/readyz", async (c) => {
+      const problem = isHealthy() ? await findProblem() : "unavailable";
+      return problem === undefined ? c.text("ok\n") : c.text(`${problem}\n`, 503);
+    });
   return createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
 }

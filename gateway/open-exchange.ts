@@ -16,6 +16,8 @@ export function openExchange(
   headers.set(headerNames.timeout, [timeLeftUntil(request.endsAtMs)]);
   headers.delete(headerNames.stream);
   headers.delete(headerNames.body);
+  if (target === "shared") headers.set(headerNames.world, [nats.world.id]);
+  else headers.delete(headerNames.world);
   if (target === "shared" || !request.streams) return undefined;
   const exchange = new Asking({ nats, presence, answerer: target.id, rest, onRestOver: onBodyOver });
   headers.set(headerNames.stream, [exchange.token]);

@@ -19,15 +19,11 @@ const NO_RESPONDERS = 503;
 const SWITCHING_PROTOCOLS = 101;
 
 export function readVerdict(message: Message): ReplyVerdict {
-  try {
-    if (message.status === NO_RESPONDERS && message.data.length === 0) return "no-responders";
-    if (headerValue(message.headers, headerNames.error) === "INSTANCE_DRAINING") return "draining";
-    if (message.headers?.has(headerNames.frame)) return "frame";
-    return message.headers?.has(headerNames.stream) ? "stream" : "answer";
-  } catch {
-    // The client library parses headers when they are first asked for, and throws at a field name that is none.
-    return "unreadable";
-  }
+  if (!message.isReadable) return "unreadable";
+  if (message.status === NO_RESPONDERS && message.data.length === 0) return "no-responders";
+  if (headerValue(message.headers, headerNames.error) === "INSTANCE_DRAINING") return "draining";
+  if (message.headers?.has(headerNames.frame)) return "frame";
+  return message.headers?.has(headerNames.stream) ? "stream" : "answer";
 }
 
 /** Whether a reply says that the service failed. */

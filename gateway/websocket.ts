@@ -4,7 +4,7 @@
  * I1  A client gets its 101 only when the function answered so; until then it may be refused as any request is.
  * I2  A close goes on to the other side, with its code and reason; what breaks closes the client's end with a code that
  *     tells so.
- * I3  Neither side is read faster than the other takes it.
+ * I3  Neither side is read faster than the other takes it, and of one client one message in a turn of the event loop.
  */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
@@ -63,6 +63,8 @@ export function createWebSockets(): WebSockets {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_SOCKET_MESSAGE_BYTES,
+    // One read may bring ten thousand tiny messages: other clients have their turns between them.
+    allowSynchronousEvents: false,
     WebSocket: ClientSocket,
     // The function chooses among what its client offers.
     handleProtocols: (_offered, incoming) =>

@@ -2,9 +2,13 @@ import { createHash } from "node:crypto";
 import { nuid } from "@nats-io/transport-node";
 import type { OpenStore, PutObjectOptions } from "./byte-objects.ts";
 import { purge, type StoredInfo, writeEntry } from "./byte-objects-entries.ts";
+import { LEFT_AFTER_MS } from "./leftovers.ts";
 import { chunkSubject } from "./object-names.ts";
 
 const CHUNK_BYTES = 128 * 1024;
+
+/** How long a body may be silent: longer, and its chunks would be taken for those of a writer that was killed. */
+const MAX_SILENCE_MS = LEFT_AFTER_MS / 2;
 
 /** Stores an object in chunks, then the entry that makes them the object. Drops the chunks where it breaks off. */
 export async function writeObject(
@@ -19,16 +23,20 @@ export async function writeObject(
   const chunkBytes = Math.min(CHUNK_BYTES, maxPayload);
   const hash = createHash("sha256");
   let [size, chunks] = [0, 0];
+  let writtenAtMs = performance.now();
   try {
     for await (const chunk of inChunks(body, chunkBytes)) {
       signal?.throwIfAborted();
+      checkSilence(writtenAtMs);
       await room.take(manager, chunk.byteLength);
       hash.update(chunk);
       size += chunk.byteLength;
       chunks += 1;
       await client.publish(subject, chunk);
+      writtenAtMs = performance.now();
     }
     signal?.throwIfAborted();
+    checkSilence(writtenAtMs);
     const info: StoredInfo = {
       ...{ bucket, nuid: id, size, chunks, name, metadata },
       options: { max_chunk_size: chunkBytes },
@@ -42,6 +50,10 @@ export async function writeObject(
     await purge(store, subject);
     throw error;
   }
+}
+
+function checkSilence(sinceMs: number): void {
+  if (performance.now() - sinceMs > MAX_SILENCE_MS) throw new Error("the body was silent for too long");
 }
 
 /** The same bytes in pieces of one size, but for the last. A piece holds until the next one is asked for. */

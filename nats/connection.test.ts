@@ -3,14 +3,9 @@ import { createConnection, createServer } from "node:net";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
-import {
-  type ConnectionState,
-  connectNats,
-  decideReconnectDelayMs,
-  isRecentServer,
-  NoReplyError,
-} from "./connection.ts";
+import { type ConnectionState, connectNats, decideReconnectDelayMs, isRecentServer } from "./connection.ts";
 import { createHeaders, headerValue } from "./headers.ts";
+import { NoReplyError } from "./request.ts";
 
 let server: TestNats;
 beforeAll(async () => {
@@ -216,3 +211,23 @@ function unusedPort(): Promise<number> {
     });
   });
 }
+
+test("hears on after the client library threw at a message", async () => {
+  const thrown: [unknown, string][] = [];
+  const nats = await connectNats({
+    url: server.url,
+    name: "test",
+    onHandlerError: (error, subject) => thrown.push([error, subject]),
+  });
+  const fault = new TypeError("a fault");
+  nats.connection.subscribe("faulty", {
+    callback: () => {
+      throw fault;
+    },
+  });
+  nats.subscribe("sound", (message) => message.respond("heard"));
+  nats.publish("faulty", "");
+  expect((await nats.request("sound", "", { timeoutMs: 5_000 })).text()).toBe("heard");
+  expect(thrown).toEqual([[fault, "faulty"]]);
+  await nats.close();
+});

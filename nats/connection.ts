@@ -1,7 +1,7 @@
-import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
+import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
 import { DATA_FRAME_PREFIX, NarunError } from "../contracts/index.ts";
 import { connectFailure, createRefusals } from "./connect-failure.ts";
-import { type Headers, toMsgHeaders } from "./headers.ts";
+import type { Headers } from "./headers.ts";
 import {
   answerOf,
   followLogin,
@@ -14,12 +14,15 @@ import {
 import { type Message, toMessage } from "./message.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPermissions, refusalOf } from "./permissions.ts";
+import { type RequestOptions, requestOnce } from "./request.ts";
 import { createRequester, type PendingReply } from "./requester.ts";
 import { parseServers } from "./server-addresses.ts";
 import { DataFrames } from "./transport/data-frames.ts";
+import { guardReader } from "./transport/guard-reader.ts";
 import type { FrameSink } from "./transport/splitter.ts";
 import { connect } from "./transport/transport.ts";
 import { Writer } from "./transport/writer.ts";
+import { createWorld, findWorldId, type World } from "./world.ts";
 
 export interface NatsOptions {
   /** One server or several, comma-separated, and perhaps a login (server-addresses.ts). Default `nats://127.0.0.1:4222`. */
@@ -39,6 +42,8 @@ export interface NatsOptions {
    * back.
    */
   onRefused?: (error: NarunError) => void;
+  /** The id of the world, for a process that has been told. Default: it is looked up. */
+  worldId?: string;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
   connectTimeoutMs?: number;
 }
@@ -53,19 +58,10 @@ export interface Subscription {
   drain(): Promise<void>;
 }
 
-export interface RequestOptions {
-  timeoutMs: number;
-  headers?: Headers;
-}
-
-/** A request that got no answer. `no-responders`: nobody subscribes, so nobody has seen it. */
-export class NoReplyError extends Error {
-  override readonly name = "NoReplyError";
-  readonly reason: "no-responders" | "timeout" | "disconnected";
-  constructor(reason: NoReplyError["reason"], subject: string, options: { cause?: unknown } = {}) {
-    super(`no reply on ${subject}: ${reason}`, options);
-    this.reason = reason;
-  }
+export interface SubscribeOptions {
+  queue?: string;
+  /** Hears those, too, who know no world's id: the subject is the same on the wire. */
+  isOpen?: boolean;
 }
 
 /** A connection to NATS that reconnects for ever. The only way by which the parts of narun reach NATS. */
@@ -74,6 +70,8 @@ export interface Nats {
   readonly url: string;
   readonly state: ConnectionState;
   readonly serverVersion: string;
+  /** The world that this connection belongs to; what is published and subscribed to here stays in it. */
+  readonly world: World;
   /** The most bytes that headers and data of one message may have. */
   readonly maxPayload: number;
   /** For the files of this part only. */
@@ -81,7 +79,7 @@ export interface Nats {
   /** Calls back on every change of state; returns the function that ends it. */
   onState(listener: (state: ConnectionState) => void): () => void;
   publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
-  subscribe(subject: string, handle: (message: Message) => void, options?: { queue?: string }): Subscription;
+  subscribe(subject: string, handle: (message: Message) => void, options?: SubscribeOptions): Subscription;
   /** One reply. Throws NoReplyError, and NarunError with NATS_PERMISSIONS_VIOLATION. */
   request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Message>;
   /**
@@ -178,6 +176,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     state = next;
     for (const listener of [...listeners]) listener(next);
   };
+  guardReader(connection, onHandlerError);
   const writer = new Writer(connection);
   const outbox = createOutbox({
     connection,
@@ -206,7 +205,17 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   })();
   const refused = new Map<Subscription, NarunError>();
   void connection.closed().then(() => enter("closed"));
-  const requester = createRequester({ connection, outbox, onRefused: permissions.listen, onHandlerError });
+  const world = createWorld(options.worldId ?? (await findWorldId(connection)));
+  const onClosed = (listener: () => void) => {
+    const listen = (next: ConnectionState) => next === "closed" && listener();
+    listeners.add(listen);
+    return () => listeners.delete(listen);
+  };
+  const requester = {
+    ...createRequester({ connection, outbox, world, onRefused: permissions.listen, onHandlerError }),
+    onClosed,
+    isClosed: () => connection.isClosed(),
+  };
 
   return {
     get url() {
@@ -219,16 +228,17 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return connection.info?.max_payload ?? 1_048_576;
     },
     serverVersion: version,
+    world,
     connection,
     onState(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     publish(subject, data, headers) {
-      outbox.publish(subject, data, { headers });
+      outbox.publish(world.toWire(subject), data, { headers });
     },
-    subscribe(subject, handle, { queue } = {}) {
-      const subscription = connection.subscribe(subject, {
+    subscribe(subject, handle, { queue, isOpen = false } = {}) {
+      const subscription = connection.subscribe(isOpen ? subject : world.toWire(subject), {
         ...(queue === undefined ? {} : { queue }),
         callback: (error, message) => {
           // The library reports its own closing this way; the state listener tells of it.
@@ -238,7 +248,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
             return;
           }
           try {
-            handle(toMessage(message, outbox));
+            handle(toMessage(message, outbox, world));
           } catch (thrown) {
             onHandlerError(thrown, subject);
           }
@@ -258,23 +268,13 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       };
       return opened;
     },
-    async request(subject, data, { timeoutMs, headers }) {
-      outbox.flush();
-      try {
-        const reply = await connection.request(subject, data, {
-          timeout: Math.max(1, timeoutMs),
-          ...(headers === undefined ? {} : { headers: toMsgHeaders(headers) }),
-        });
-        return toMessage(reply, outbox);
-      } catch (error) {
-        throw refusalOf(error) ?? new NoReplyError(reasonOf(error), subject, { cause: error });
-      }
-    },
+    request: (subject, data, options) => requestOnce(requester, { subject, data, ...options }),
     send: requester.send,
     sendData(subject, seq, payload, onSent) {
-      writer.write({ subject, fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
+      const wire = world.toWire(subject);
+      writer.write({ subject: wire, fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
     },
-    takeData: (subject, sink) => frames.take(subject, sink),
+    takeData: (subject, sink) => frames.take(world.toWire(subject), sink),
     flush() {
       outbox.flush();
       return connection.flush();
@@ -297,12 +297,6 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       else await connection.close();
     },
   };
-}
-
-function reasonOf(error: unknown): NoReplyError["reason"] {
-  if (error instanceof TimeoutError) return "timeout";
-  if (error instanceof RequestError && error.isNoResponders()) return "no-responders";
-  return "disconnected";
 }
 
 /** What is given apart from the address goes before what that says. */

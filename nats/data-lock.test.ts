@@ -99,9 +99,9 @@ test("leaves no file behind when it is released", async () => {
   const lock = await lockDataDir(dir);
   lock.recordNats(process.pid);
   lock.release();
-  expect(await readdir(dir)).toEqual([]);
+  expect(await readdir(dir)).toEqual([".gitignore"]);
   lock.recordNats(process.pid);
-  expect(await readdir(dir)).toEqual([]);
+  expect(await readdir(dir)).toEqual([".gitignore"]);
 });
 
 test("does not take the next owner's lock away when it is released twice", async () => {
@@ -118,7 +118,7 @@ test("takes over from an owner that was killed", async () => {
   expect(owner.outcome).toBe("locked");
   await owner.kill("SIGKILL");
   const lock = await lockDataDir(dir);
-  expect(await readdir(dir)).toEqual(["narun.lock"]);
+  expect((await readdir(dir)).sort()).toEqual([".gitignore", "narun.lock"]);
   lock.release();
 });
 
@@ -162,7 +162,7 @@ test("goes on from a process that was killed while it took over", async () => {
   );
   const lock = await lockDataDir(dir);
   await expect(lockDataDir(dir)).rejects.toMatchObject({ code: "DATA_DIR_LOCKED" });
-  expect(await readdir(dir)).toEqual(["narun.lock"]);
+  expect((await readdir(dir)).sort()).toEqual([".gitignore", "narun.lock"]);
   lock.release();
 });
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseJson } from "../contracts/index.ts";
+import { parseJson, WORLD_KEY } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
 import { createHeaders } from "./headers.ts";
 import type { Message } from "./message.ts";
@@ -32,7 +32,7 @@ export interface DiscoverOptions {
   quietMs?: number;
 }
 
-/** Every NATS Micro service that answers `$SRV.PING`, started by narun or not. */
+/** Every NATS Micro service that answers `$SRV.PING`, started by narun or not; those of another world are left out. */
 export function discoverServices(nats: Nats, options: DiscoverOptions = {}): Promise<DiscoveredService[]> {
   return gather(nats, "PING", ServiceSchema, options);
 }
@@ -42,7 +42,12 @@ export function discoverStats(nats: Nats, options: DiscoverOptions = {}): Promis
   return gather(nats, "STATS", StatsSchema, options);
 }
 
-function gather<T>(
+/** A service that says nothing of a world counts as ours. */
+function isOurs(nats: Nats, { metadata }: DiscoveredService): boolean {
+  return (metadata?.[WORLD_KEY] ?? nats.world.id) === nats.world.id;
+}
+
+function gather<T extends DiscoveredService>(
   nats: Nats,
   verb: "PING" | "STATS",
   schema: z.ZodType<T>,
@@ -63,7 +68,7 @@ function gather<T>(
       // Nobody is there to answer at all.
       if (message.status === 503) return finish();
       const parsed = parseJson(message.text(), schema);
-      if (parsed !== undefined) found.push(parsed);
+      if (parsed !== undefined && isOurs(nats, parsed)) found.push(parsed);
       clearTimeout(quiet);
       quiet = setTimeout(finish, quietMs);
     };

@@ -1,4 +1,4 @@
-import { headers as createMsgHeaders, type MsgHdrs } from "@nats-io/transport-node";
+import type { MsgHdrs } from "@nats-io/transport-node";
 
 /** Header fields of a NATS message: name → values, names exactly as on the wire, values as text (UTF-8). */
 export type Headers = Map<string, string[]>;
@@ -30,17 +30,6 @@ export function isHeaderSafe(name: string, value: string): boolean {
 
 function requireSafe(name: string, value: string): void {
   if (!isHeaderSafe(name, value)) throw new TypeError(`header ${JSON.stringify(name)} cannot be sent`);
-}
-
-/** To the client library's own type. Filled through its iteration contract's map, as its `append` is quadratic. */
-export function toMsgHeaders(headers: Headers): MsgHdrs {
-  const result = createMsgHeaders();
-  const target = (result as unknown as { headers: Headers }).headers;
-  for (const [name, values] of headers) {
-    for (const value of values) requireSafe(name, value);
-    target.set(name, values);
-  }
-  return result;
 }
 
 /** As lines of a message, each with its line end. Throws a TypeError where a field would break the message apart. */

@@ -5,7 +5,6 @@ export {
   connectNats,
   type Nats,
   type NatsOptions,
-  NoReplyError,
   type Subscription,
 } from "./connection.ts";
 export { lockDataDir } from "./data-lock.ts";
@@ -19,6 +18,7 @@ export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } 
 export type { KvChange, KvRead, TypedKv } from "./kv.ts";
 export { MAX_KEY_BYTES } from "./kv-keys.ts";
 export { Ledger } from "./ledger.ts";
+export { purgeLeftovers } from "./leftovers.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export {
@@ -36,12 +36,14 @@ export { type ContentStore, sha256Hex } from "./objects.ts";
 export { makeOwnFolder } from "./own-folder.ts";
 export { refusalOf } from "./permissions.ts";
 export { identifyProcess, isRunning, type ProcessIdentity } from "./process-identity.ts";
+export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey } from "./secrets.ts";
 export { findNatsServer, userCacheDir } from "./server/find.ts";
 export type { ServerProgress } from "./server/server-source.ts";
 export { type NatsServer, startNatsServer } from "./server/start.ts";
 export { parseServers } from "./server-addresses.ts";
+export { findStuckStreams } from "./storage-check.ts";
 export { storeProblem } from "./store-problem.ts";
 export {
   openBinaries,

@@ -83,7 +83,7 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
         for await (const message of reader.batch({ waitMs: BATCH_WAIT_MS })) {
           from = message.seq + 1;
           const parsed = parseJson(message.string(), LogLineSchema);
-          if (parsed !== undefined) yield parsed;
+          if (parsed !== undefined && (parsed.world ?? nats.world.id) === nats.world.id) yield parsed;
           if (!follow && message.info.pending === 0) return;
         }
       }

@@ -1,12 +1,18 @@
-import type { Msg } from "@nats-io/transport-node";
+import type { Msg, MsgHdrs } from "@nats-io/transport-node";
 import { fromMsgHeaders, type Headers } from "./headers.ts";
 import type { Outbox } from "./outbox.ts";
+import type { World } from "./world.ts";
 
 /** A message that came, with its headers read only where somebody asks for them. */
 export interface Message {
   readonly subject: string;
   readonly data: Uint8Array;
   readonly headers: Headers | undefined;
+  /**
+   * Whether there is no fault in the header fields. Other clients can send a name that is none, as one with a space: then
+   * `headers` is undefined.
+   */
+  readonly isReadable: boolean;
   readonly reply: string | undefined;
   /** NATS' own status of a reply: 503 says that nobody subscribes to the subject. */
   readonly status: number;
@@ -15,22 +21,36 @@ export interface Message {
 }
 
 /** From the client library's own type. */
-export function toMessage(message: Msg, outbox: Outbox): Message {
-  let headers: Headers | undefined;
+export function toMessage(message: Msg, outbox: Outbox, world: World): Message {
+  let headers: MsgHdrs | undefined;
   let isParsed = false;
+  let isReadable = true;
+  const parse = (): MsgHdrs | undefined => {
+    if (isParsed) return headers;
+    isParsed = true;
+    try {
+      headers = message.headers;
+    } catch {
+      // The client library throws at the first fault.
+      isReadable = false;
+    }
+    return headers;
+  };
   return {
-    subject: message.subject,
+    get subject() {
+      return world.fromWire(message.subject);
+    },
     data: message.data,
     get headers() {
-      if (!isParsed) {
-        headers = fromMsgHeaders(message.headers);
-        isParsed = true;
-      }
-      return headers;
+      return fromMsgHeaders(parse());
+    },
+    get isReadable() {
+      parse();
+      return isReadable;
     },
     reply: message.reply,
     get status() {
-      return message.headers?.code ?? 0;
+      return parse()?.code ?? 0;
     },
     text: () => message.string(),
     respond: (data, responseHeaders) => {

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
-import { connectNats, type Nats, NoReplyError } from "./connection.ts";
+import { connectNats, type Nats } from "./connection.ts";
 import { discoverServices, discoverStats } from "./discovery.ts";
 import type { Message } from "./message.ts";
 import { type MicroServiceOptions, registerMicroService } from "./micro-service.ts";
+import { NoReplyError } from "./request.ts";
 
 let server: TestNats;
 let consumer: Nats;
@@ -43,7 +44,8 @@ async function ask(subject: string): Promise<unknown> {
 
 test("answers PING and INFO as ADR-32 says, by all three subjects", async () => {
   const service = await register("shape", answer);
-  const identity = { name: "shape", id: service.id, version: "1.2.3", metadata: { colour: "blue" } };
+  const metadata = { colour: "blue", "narun.world": consumer.world.id };
+  const identity = { name: "shape", id: service.id, version: "1.2.3", metadata };
   for (const subject of ["$SRV.PING", "$SRV.PING.shape", `$SRV.PING.shape.${service.id}`]) {
     expect(await ask(subject)).toEqual({ type: "io.nats.micro.v1.ping_response", ...identity });
   }

@@ -9,13 +9,15 @@
  * I2  drain() resolves when the endpoints take nothing more from the server and all that it sent was handed over.
  * I3  discovery answers until close(), so that a draining instance can still be seen.
  */
-import { REQUEST_QUEUE } from "../contracts/index.ts";
+import { REQUEST_QUEUE, WORLD_KEY } from "../contracts/index.ts";
 import type { Nats, Subscription } from "./connection.ts";
 import type { Message } from "./message.ts";
 
 export interface MicroEndpoint {
   name: string;
   subject: string;
+  /** It takes requests of those, too, who know no world's id. */
+  isOpen?: boolean;
   /** Takes a request, and calls `done` once when it was answered, with the error's text where that was one. */
   handle(message: Message, done: (error?: string) => void): void;
 }
@@ -54,14 +56,17 @@ const NANOS_PER_MS = 1_000_000;
 export function registerMicroService(nats: Nats, options: MicroServiceOptions): MicroService {
   const id = crypto.randomUUID().replaceAll("-", "");
   const started = new Date().toISOString();
-  const identity = { name: options.name, id, version: options.version, metadata: options.metadata ?? {} };
+  const metadata = { ...options.metadata, [WORLD_KEY]: nats.world.id };
+  const identity = { name: options.name, id, version: options.version, metadata };
   const description = options.description ?? "";
   const endpoints = options.endpoints.map((endpoint) => {
     const counts: Counts = { requests: 0, answered: 0, errors: 0, lastError: "", processingMs: 0 };
     const subscription = nats.subscribe(endpoint.subject, (message) => count(counts, endpoint, message), {
       queue: REQUEST_QUEUE,
+      isOpen: endpoint.isOpen === true,
     });
-    return { endpoint, counts, subscription };
+    const subject = endpoint.isOpen === true ? endpoint.subject : nats.world.toWire(endpoint.subject);
+    return { endpoint: { ...endpoint, subject }, counts, subscription };
   });
 
   const answers: Record<string, () => unknown> = {

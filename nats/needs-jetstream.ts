@@ -30,7 +30,7 @@ const MAX_WAIT_MS = 500;
  * NATS_JETSTREAM_UNAVAILABLE; NATS_PERMISSIONS_VIOLATION.
  */
 export async function needsJetStream<T>(
-  nats: Nats,
+  nats: Pick<Nats, "state" | "connection">,
   work: () => Promise<T>,
   { mayRepeat = true }: JetStreamUse = {},
 ): Promise<T> {
@@ -55,7 +55,10 @@ export async function needsJetStream<T>(
 /** `none`: there is no JetStream; `away`: nothing was done; `silent`: no answer. Undefined: something else. */
 type Problem = "none" | "away" | "silent";
 
-async function findProblem(nats: Nats, error: unknown): Promise<Problem | undefined> {
+async function findProblem(
+  nats: Pick<Nats, "state" | "connection">,
+  error: unknown,
+): Promise<Problem | undefined> {
   if (nats.state !== "connected") return undefined;
   if (error instanceof TimeoutError) return "silent";
   if (error instanceof JetStreamApiError) return problemOfCode(error.code, error.status);
@@ -82,7 +85,7 @@ function problemOfCode(code: number, status: number): Problem | undefined {
 const ASK_TIMEOUT_MS = 2_000;
 
 /** Why nobody serves a subject of JetStream: every server that has it answers for the account. */
-async function findWhyNobody(nats: Nats): Promise<Problem> {
+async function findWhyNobody(nats: Pick<Nats, "connection">): Promise<Problem> {
   try {
     const reply = await nats.connection.request("$JS.API.INFO", "", { timeout: ASK_TIMEOUT_MS });
     const { error } = reply.json<{ error?: { err_code?: number } }>();

@@ -1,5 +1,6 @@
 import { heartbeat, type NodeState, subjects } from "../contracts/index.ts";
-import { type Nats, NoReplyError } from "./connection.ts";
+import type { Nats } from "./connection.ts";
+import { NoReplyError } from "./request.ts";
 
 /**
  * Whether the runner that wrote a state is there. NATS says at once where a process has ended; one that is cut off, or

@@ -21,7 +21,10 @@ afterEach(async () => {
 const { stream } = stores.logs;
 
 async function add(config: Partial<StreamConfig> & { name: string }): Promise<void> {
-  await (await jetstreamManager(nats.connection)).streams.add(config);
+  const { streams } = await jetstreamManager(nats.connection);
+  // Whoever connects has made the bucket of specs already.
+  if (config.name === `KV_${stores.configs.bucket}`) await streams.delete(config.name);
+  await streams.add(config);
 }
 
 async function openAll(): Promise<void> {

@@ -3,6 +3,7 @@ import type { NarunError } from "../contracts/index.ts";
 import type { Headers } from "./headers.ts";
 import { type Message, toMessage } from "./message.ts";
 import type { Outbox } from "./outbox.ts";
+import type { World } from "./world.ts";
 
 /** A request under way. Whoever sent it releases it: after the reply, or when it no longer waits. */
 export interface PendingReply {
@@ -14,6 +15,7 @@ export interface PendingReply {
 export interface RequesterOptions {
   connection: NatsConnection;
   outbox: Outbox;
+  world: World;
   /** Has a listener told of every subject that the server does not permit. */
   onRefused(listener: (refusal: NarunError) => void): void;
   onHandlerError(error: unknown, subject: string): void;
@@ -29,7 +31,7 @@ interface Pending {
  * Requests over one inbox subscription, as the client library's own request, without its timer and error object for
  * each: the gateway has one deadline for a request, however often it is sent, and may want more than one reply.
  */
-export function createRequester({ connection, outbox, onRefused, onHandlerError }: RequesterOptions) {
+export function createRequester({ connection, outbox, world, onRefused, onHandlerError }: RequesterOptions) {
   const pending = new Map<string, Pending>();
   const prefix = `${createInbox()}.`;
   const inbox = `${prefix}*`;
@@ -65,7 +67,7 @@ export function createRequester({ connection, outbox, onRefused, onHandlerError 
       callback: (error, message) => {
         if (error !== null) return;
         try {
-          pending.get(message.subject.slice(prefix.length))?.onReply(toMessage(message, outbox));
+          pending.get(message.subject.slice(prefix.length))?.onReply(toMessage(message, outbox, world));
         } catch (thrown) {
           onHandlerError(thrown, message.subject);
         }
@@ -76,7 +78,7 @@ export function createRequester({ connection, outbox, onRefused, onHandlerError 
   return {
     send(
       subject: string,
-      data: Uint8Array,
+      data: Uint8Array | string,
       headers: Headers,
       onReply: Pending["onReply"],
       onRefused: Pending["onRefused"] = () => undefined,
@@ -84,9 +86,10 @@ export function createRequester({ connection, outbox, onRefused, onHandlerError 
       if (!isSubscribed) subscribe();
       const token = (next++).toString(36);
       const inbox = prefix + token;
-      pending.set(token, { subject, onReply, onRefused });
+      const wire = world.toWire(subject);
+      pending.set(token, { subject: wire, onReply, onRefused });
       try {
-        outbox.publish(subject, data, { reply: inbox, headers });
+        outbox.publish(wire, data, { reply: inbox, headers });
       } catch (error) {
         pending.delete(token);
         throw error;
@@ -95,3 +98,5 @@ export function createRequester({ connection, outbox, onRefused, onHandlerError 
     },
   };
 }
+
+export type Requester = ReturnType<typeof createRequester>;

@@ -112,6 +112,11 @@ describe("a client that has closed its direction", () => {
       /^HTTP\/1\.1 200 (?s:.*)answer to GET\?10\n$/,
     ],
     ["that cannot be read", `${get("/waits?1")}garbage\r\n\r\n`, /answer to GET\?10\nHTTP\/1\.1 400 /],
+    [
+      "that does not become whole",
+      `${get("/waits?1")}POST /waits HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf`,
+      /GET\?10\nHTTP\/1\.1 400 /,
+    ],
     ["for a tunnel", `${get("/waits?1")}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n`, /GET\?10\nHTTP\/1\.1 405 /],
   ])("gets its answer to a request %s", async (_name, bytes, answers) => {
     using client = await connectRaw(world.url(""));

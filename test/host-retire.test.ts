@@ -40,10 +40,10 @@ describe.each([
     // Sent before, and finished while its host retires: it may not run twice, so nothing can send it again.
     const slow = world.call("/neighbour", { method: "POST" });
     const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
-    const sentAt = performance.now();
     expect(await world.call("/guilty?bad")).toMatchObject({ status: 504, code: "CPU_LIMIT" });
-    // Long before V8 gives up: it waits for 5 s.
-    expect(performance.now() - sentAt).toBeLessThan(2_000);
+    // Before V8 gives up: the host takes what is new until then.
+    expect(await world.call("/neighbour")).toMatchObject({ status: 200 });
+    expect(world.hostPid("neighbour")).toBe(shared);
 
     await eventually(() => expect(world.hostPid("neighbour")).not.toBe(shared), { timeoutMs: 20_000 });
     expect(await slow).toMatchObject({ status: 200, text: "well" });

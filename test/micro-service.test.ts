@@ -24,6 +24,7 @@ describe("a function that runs is a NATS Micro service", () => {
   it("tells its name, version and endpoints", async () => {
     await world.call("/counter");
     const [instance] = await world.ps("counter");
+    const direct = world.connection.world.toWire(subjects.instanceRequests(instance?.instance ?? ""));
     const identity = {
       name: "counter",
       version: `1.0.0+${revision.slice(0, 12)}`,
@@ -36,7 +37,7 @@ describe("a function that runs is a NATS Micro service", () => {
       ...identity,
       endpoints: [
         { name: "handler", subject: "counter", queue_group: "q" },
-        { name: "direct", subject: subjects.instanceRequests(instance?.instance ?? ""), queue_group: "q" },
+        { name: "direct", subject: direct, queue_group: "q" },
       ],
     });
   });

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { errorEntry, isNarunError, messageOf } from "../../contracts/index.ts";
-import { connectNats, findNatsServer, type Nats } from "../../nats/index.ts";
+import { capabilitiesOf, errorEntry, isNarunError, messageOf } from "../../contracts/index.ts";
+import { connectNats, findNatsServer, findStuckStreams, type Nats, openSpecs } from "../../nats/index.ts";
 import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
 import { findGatewayUrl } from "../gateway-url.ts";
@@ -126,7 +126,13 @@ async function checkSystem(options: CommonOptions): Promise<Check[]> {
     const nats = await connectNats({ ...resolveNats(options), name: "narun doctor" });
     try {
       const found = { check, ok: true, found: `${nats.serverVersion} at ${nats.url}` };
-      return [found, await checkGateway(nats), await checkNodes(nats), await checkFunctions(nats)];
+      return [
+        found,
+        await checkGateway(nats),
+        await checkNodes(nats),
+        await checkFunctions(nats),
+        await checkStorage(nats),
+      ];
     } finally {
       await nats.close();
     }
@@ -169,6 +175,28 @@ async function checkNodes(nats: Nats): Promise<Check> {
     found: running.map(({ state }) => state.node_id).join(", ") || "none runs",
     fix: "`narun node` starts one, `narun up` everything.",
   };
+}
+
+/** Whether the streams of narun and of the functions take writes: those that met a full disk do not. */
+async function checkStorage(nats: Nats): Promise<Check> {
+  const stuck = await findStuckStreams(nats, await declaredStreams(nats));
+  return {
+    check: "NATS stores what is written",
+    ok: stuck.length === 0,
+    found: stuck.map(({ stream, reason }) => `${stream}: ${reason}`).join("; ") || "no stream refuses writes",
+    fix: "Make room on the disk of nats-server, then restart the server: these streams refuse writes until then. `narun up` restarts its own by itself.",
+  };
+}
+
+/** The streams of the buckets that functions declare. */
+async function declaredStreams(nats: Nats): Promise<string[]> {
+  const specs = await (await openSpecs(nats)).list();
+  return specs.flatMap((read) => {
+    if (!read.ok || read.value.kind !== "function") return [];
+    return capabilitiesOf(read.value.spec).flatMap((one) =>
+      one.kind === "kv" ? [`KV_${one.bucket}`] : one.kind === "objects" ? [`OBJ_${one.bucket}`] : [],
+    );
+  });
 }
 
 async function checkFunctions(nats: Nats): Promise<Check> {

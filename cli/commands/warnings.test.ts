@@ -1,4 +1,4 @@
-/** The warnings of a build are told by every command that builds. */
+/** The warnings of a build, and the failures of several functions, are told by every command that builds. */
 import { expect, test } from "vitest";
 import { FREE_PORTS, narun, startNarun } from "../testing/narun.ts";
 import { createWorkFolder } from "../testing/work-folder.ts";
@@ -10,7 +10,7 @@ const JSON_WARNING = expect.objectContaining({ file: "hello/index.ts", line: 1, 
 
 const createFolder = () => createWorkFolder({ "hello/index.ts": SOURCE });
 
-test("build, up and push", async () => {
+test("build, up and push; of several functions each that fails has its name and its fix", async () => {
   await using folder = await createFolder();
   const { dir: cwd } = folder;
   await using up = startNarun(["up", "hello", "--json", ...FREE_PORTS], { cwd, limitMs: 60_000 });
@@ -28,6 +28,14 @@ test("build, up and push", async () => {
   expect(pushed).toMatchObject({ code: 0, stderr: expect.stringMatching(TEXT) });
   const json = await narun(["push", "hello", "--nats", nats, "--json"], { cwd });
   expect(JSON.parse(json.stdout)).toMatchObject({ unchanged: true, warnings: [JSON_WARNING] });
+
+  await folder.write("broken/index.ts", "export default () => new Response(;\n");
+  await folder.write("pay/index.ts", "export default () => new Response();\n");
+  await folder.write("pay/narun.yaml", "bindings: [{ name: KEY, secret: api-key }]\n");
+  const { code, stdout, stderr } = await narun(["push", "--nats", nats], { cwd });
+  expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringMatching(/^hello .*\n$/) });
+  expect(stderr).toMatch(/^failed {2}broken: The function does not build[\s\S]*\nCorrect the named place/m);
+  expect(stderr).toMatch(/^failed {2}pay: The new revision does not start.*api-key.*narun secret set/m);
 });
 
 test("up and dev in text; a save repeats nothing", async () => {

@@ -72,11 +72,15 @@ export function startNarun(
     },
     shows: (pattern) =>
       Promise.race([
-        eventually(() => {
-          const match = pattern.exec(`${stdout}\n${stderr}`);
-          if (match === null) throw new Error(`${pattern} is not in:\n${stdout}\n${stderr}`);
-          return match;
-        }),
+        // On a machine with much to do a start takes long: it may, as long as the process may live.
+        eventually(
+          () => {
+            const match = pattern.exec(`${stdout}\n${stderr}`);
+            if (match === null) throw new Error(`${pattern} is not in:\n${stdout}\n${stderr}`);
+            return match;
+          },
+          { timeoutMs: limitMs },
+        ),
         ended.then(({ code }) => {
           const match = pattern.exec(`${stdout}\n${stderr}`);
           if (match === null) throw new Error(`it ended with ${code}:\n${stdout}\n${stderr}`);

@@ -38,7 +38,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /**
    * Header fields that follow a streamed body (HTTP trailers); they may be set until it ends. Visible ASCII; what says how
-   * a body is read (`content-length`, `content-type`, …) is left out.
+   * a body is read (`content-length`, `content-type`, …) is left out. An answer whose body is no stream, one with a
+   * `content-length` and one to HTTP/1.0 go without.
    */
   readonly trailers: Headers;
   /**

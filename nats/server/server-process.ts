@@ -22,6 +22,8 @@ export interface ServerProcessOptions {
   log: Pick<Logger, "debug" | "warn">;
   /** Called with the pid as soon as there is one, before the server is ready. */
   onSpawn?: ((pid: number) => void) | undefined;
+  /** Called with every line of the server's log. */
+  onLine: (line: string) => void;
   signal: AbortSignal;
 }
 
@@ -45,7 +47,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     // In a group of its own: a terminal's Ctrl-C is for narun, which still needs the server while it drains.
     detached: true,
   });
-  const words = collectWords(child, options.log);
+  const words = collectWords(child, options);
   const { pid } = child;
   if (pid === undefined) throw failed(await waitForEnd(child), words);
   const ended = waitForEnd(child).then(async (how) => {
@@ -84,12 +86,13 @@ const LAST_WORDS = 5;
 const LAST_WORDS_TIMEOUT_MS = 200;
 
 /** Passes on what the server says, and keeps the last lines of it. */
-function collectWords(child: ChildProcess, log: Pick<Logger, "debug" | "warn">): string[] {
+function collectWords(child: ChildProcess, { log, onLine }: ServerProcessOptions): string[] {
   const words: string[] = [];
   if (child.stderr === null) return words;
   createInterface({ input: child.stderr }).on("line", (line) => {
     const text = line.replace(/^\[\d+\] \S+ \S+ /, "");
     if (text.trim() === "") return;
+    onLine(text);
     words.push(text);
     if (words.length > LAST_WORDS) words.shift();
     if (/^\[(WRN|ERR|FTL)\]/.test(text)) log.warn({ nats: text }, "nats-server");

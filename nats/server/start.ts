@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { NarunError } from "../../contracts/index.ts";
 import { errnoOf } from "../errno.ts";
 import { formatServerConfig } from "./config.ts";
+import { createFullDiskWatch } from "./full-disk.ts";
 import { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
 import { superviseServer } from "./supervise.ts";
 
@@ -54,7 +55,9 @@ export async function startNatsServer(options: StartServerOptions): Promise<Nats
     portsDir: join(dir, "ports"),
     log,
     onSpawn,
+    onLine: (line) => onLine(line),
   };
+  let onLine: (line: string) => void = () => undefined;
   const startOn = async (chosenPort: number, startSignal: AbortSignal): Promise<ServerProcess> => {
     await mkdir(processOptions.portsDir, { recursive: true });
     await writeFile(
@@ -84,6 +87,8 @@ export async function startNatsServer(options: StartServerOptions): Promise<Nats
     closing,
     log,
   });
+  const { restart } = supervisor;
+  onLine = createFullDiskWatch({ dir, restart, log, signal: closing.signal });
   return {
     url: `nats://${host.includes(":") ? `[${host}]` : host}:${first.port}`,
     host,

@@ -22,6 +22,8 @@ export interface SuperviseOptions {
 
 export interface Supervisor {
   readonly pid: number | undefined;
+  /** Ends the process that runs, if one does; resolves when it is gone. The next one is started as after a death. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -69,6 +71,7 @@ export function superviseServer({ first, restart, closing, log }: SuperviseOptio
     get pid() {
       return current?.pid;
     },
+    restart: async () => current?.stop(STOP_GRACE_MS),
     async close() {
       closing.abort();
       await current?.stop(STOP_GRACE_MS);

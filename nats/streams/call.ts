@@ -75,6 +75,7 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
   };
   const onAbort = () => cancel("CLIENT_GONE");
   const onReply = (message: Message) => {
+    if (!message.isReadable) return fail("BAD_REPLY");
     const frame = frameOf(message);
     if (frame !== undefined) return asking.receive(frame, message);
     if (isNobody(message)) return onNobody();
@@ -86,8 +87,13 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     pending.release();
     if (rest !== undefined) return fail("NO_CONSUMER");
     headers.delete(headerNames.stream);
-    const onWhole = (message: Message) =>
-      isNobody(message) ? fail("NO_CONSUMER") : settle({ kind: "whole", message });
+    headers.set(headerNames.world, [nats.world.id]);
+    const onWhole = (message: Message) => {
+      if (!message.isReadable) return fail("BAD_REPLY");
+      return isNobody(message) || isRefusal(message)
+        ? fail("NO_CONSUMER")
+        : settle({ kind: "whole", message });
+    };
     pending = nats.send(service, first, headers, onWhole, onRefused);
   };
   const timer = setTimeout(() => cancel("DEADLINE_EXCEEDED"), timeoutMs);
@@ -98,6 +104,11 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
   signal.addEventListener("abort", onAbort, { once: true });
   let pending = nats.send(subjects.invoke(service), first, headers, onReply, onRefused);
   return promise;
+}
+
+/** Whoever it reached has not begun it: it drains, or is of another world. */
+function isRefusal({ headers }: Message): boolean {
+  return headerValue(headers, headerNames.error) === ("INSTANCE_DRAINING" satisfies ErrorCode);
 }
 
 function isNobody({ status, data }: Message): boolean {

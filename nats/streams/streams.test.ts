@@ -117,6 +117,31 @@ describe("a stream over NATS", () => {
     expect(stream.sender.waitingBytes).toBe(0);
   });
 
+  it("never has more messages under way than the window has room for, each with what it costs beside its bytes", () => {
+    for (let seed = 1; seed <= 100; seed++) {
+      const random = randomFrom(seed);
+      const windowBytes = 1_000 + Math.floor(random() * 50_000);
+      const unread: number[] = [];
+      const stream = connect((bytes) => void unread.push(bytes.byteLength));
+      let left = 1_000;
+      stream.receiver.grant(windowBytes);
+      for (let step = 0; left > 0 || stream.sender.waitingBytes > 0; step++) {
+        const choice = random();
+        if (choice < 0.5 && left > 0) {
+          left -= 1;
+          stream.sender.message("text", new Uint8Array(random() < 0.9 ? 1 : Math.floor(random() * 2_000)));
+        } else if (choice < 0.7) stream.deliver(stream.toReceiver);
+        else if (choice < 0.9) stream.deliver(stream.toSender);
+        else for (const bytes of unread.splice(0)) stream.receiver.consumed(bytes + 64, windowBytes);
+        const underWay = [...unread, ...stream.toReceiver.map(({ data }) => data.byteLength)];
+        const cost = underWay.reduce((sum, bytes) => sum + bytes + 64, 0);
+        // The overhead of the last one may be over the credit.
+        expect(cost).toBeLessThanOrEqual(windowBytes + 64);
+        expect(step).toBeLessThan(100_000);
+      }
+    }
+  });
+
   it("carries messages of any size in fragments, and pays back what they cost", () => {
     const messages: number[] = [];
     let size = 0;

@@ -35,6 +35,8 @@ export type TrialOutcome = { ok: true } | { ok: false; code: string; message: st
 export interface HostEvents {
   /** Nobody called the instance for its `idleSeconds`. */
   onIdle(instance: string): void;
+  /** The instance is nearly full: another is to take its place. */
+  onFull(instance: string): void;
   /** The instance hit a limit: it takes nothing new, and `onGone` follows. */
   onCondemned(instance: string): void;
   /** The instance ended; also after `drain`. The host has announced it, except where the host itself is what died. */

@@ -34,6 +34,7 @@ import { createFunctionSecrets } from "./function-secrets.ts";
 import { type HostLogin, hostLogin } from "./host-login.ts";
 import { createHosts } from "./hosts.ts";
 import { createInstanceTable, type InstanceTable } from "./instance-table.ts";
+import { keepPurgingLeftovers } from "./leftovers.ts";
 import { claimName, type Presence, startPresence } from "./presence.ts";
 import { createReconciler, type Reconciler } from "./reconcile.ts";
 import { createRevisions } from "./revisions.ts";
@@ -121,6 +122,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       group,
       backoff,
       nats: hostLogin(options.hostNats, { group }),
+      worldId: nats.world.id,
       sandbox,
       maxMemoryMb: options.hostMemoryMb ?? DEFAULT_HOST_MEMORY_MB,
       snapshot,
@@ -130,6 +132,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       log,
       events: {
         onIdle: (id) => drainIfSpare(id),
+        onFull: (id) => instances.drain(id, "replaced"),
         onCondemned: (id) => instances.condemned(id),
         onGone: (id, reason, code) => instances.gone(id, reason, code),
         onGuilty: (name, reason) => suspects.blame(group, name, reason),
@@ -218,6 +221,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
   const presence = await beating;
   parts.presence = presence;
   reconciler.touchAll();
+  void keepPurgingLeftovers({ nats, desired, log, signal: ending.signal });
   log.info({ node }, "node-runner ready");
 
   return {

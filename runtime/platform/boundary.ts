@@ -52,6 +52,8 @@ export const EnterOp = {
   socketCredit: 11,
   /** (request id): it has used up its time, and nothing that it has under way will come back. */
   drop: 12,
+  /** (0, bytes): whether there is room for so many more; `PostOp.nearlyFull` where there is none. */
+  probe: 13,
 } as const;
 
 /** Isolate to host. */
@@ -94,6 +96,8 @@ export const PostOp = {
   socketClose: 18,
   /** (bytes of WebAssembly's memories): memory that V8 does not count has grown beyond what the isolate may have (memory-accounting.ts). */
   overMemory: 19,
+  /** There is less room than was asked for (`EnterOp.probe`). */
+  nearlyFull: 20,
 } as const;
 
 /** Why a handler produced no response. */

@@ -25,6 +25,25 @@ describe("FinalizationRegistry", () => {
     expect(await loaded.call()).toMatchObject({ body: expect.stringMatching(/^object \d+$/) });
   });
 
+  it("calls back for thousands within a few turns, and for each after one that throws", async () => {
+    // Each wait is an entry of its own: with a turn for each callback they would take as many.
+    const loaded = await loadTestFunction(`
+      let called = 0;
+      const registry = new FinalizationRegistry((at) => { called++; if (at % 1000 === 0) throw new Error("told"); });
+      export default async () => {
+        for (let at = 0; at < 20_000; at++) registry.register({}, at);
+        let waits = 0;
+        for (; called < 15_000 && waits < 500; waits++) {
+          new ArrayBuffer(8 << 20);
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        return Response.json([called >= 15_000, waits < 500]);
+      };
+    `);
+    expect(await loaded.call()).toMatchObject({ body: "[true,true]" });
+    expect(loaded.logs.length).toBeGreaterThan(1);
+  });
+
   it("looks like the language's own", async () => {
     const found = await callJson(`export default () => {
       const registry = new FinalizationRegistry(() => {});

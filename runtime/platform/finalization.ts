@@ -3,30 +3,61 @@
  *
  * V8 calls a registry's callback from a task of its own, after a collection, where no CPU limit holds: an endless loop in
  * one would keep the isolate's thread for ever. So user code gets this class, which has V8 call the platform only, and
- * takes the callback's turn as a timer does. Nobody's request asked for it.
+ * takes the callbacks' turn as a timer does. Nobody's request asked for it.
+ *
+ * I1  A turn calls back for `TURN_MS`, and the rest has the next turn: a flood leaves requests theirs. Each callback costs what it
+ *     does, not a timer: one for each was 600 a second, where wasm-bindgen frees memory by them.
+ * I2  `MAX_DUE` are left to the next turn at most. A turn that leaves more goes on, up to its CPU limit.
+ * I3  What one callback throws keeps no other from its own.
  */
+import { reportException } from "./dom/dispatch.ts";
 import { setOwner } from "./owner.ts";
-import { startPlatformTimer } from "./timers.ts";
+import { AT_ONCE, startPlatformTimer } from "./timers.ts";
 
 const Native = globalThis.FinalizationRegistry;
+const { now } = Date;
 
 type Cleanup = (held: unknown) => void;
 
-const due: { cleanup: Cleanup; held: unknown }[] = [];
+const TURN_MS = 5;
+const MAX_DUE = 10_000;
+
+let due: { cleanup: Cleanup; held: unknown }[] = [];
+/** How many of them were called. */
+let done = 0;
+let isScheduled = false;
 
 function schedule(cleanup: Cleanup, held: unknown): void {
   due.push({ cleanup, held });
-  if (due.length > 1) return;
+  if (isScheduled) return;
   setOwner(0);
-  startPlatformTimer(runDue, 0);
+  startTurn();
+}
+
+function startTurn(): void {
+  isScheduled = true;
+  startPlatformTimer(runDue, AT_ONCE);
 }
 
 function runDue(): void {
-  const next = due.shift();
+  isScheduled = false;
+  const endsAt = now() + TURN_MS;
+  // Should one not return, the rest is not lost: its entry ends, and the next callback that is due starts a turn.
+  while (done < due.length && (due.length - done > MAX_DUE || now() < endsAt)) callNext();
+  due = due.slice(done);
+  done = 0;
+  if (due.length > 0 && !isScheduled) startTurn();
+}
+
+function callNext(): void {
+  const next = due[done];
+  done += 1;
   if (next === undefined) return;
-  // Each one has its own turn: what one of them throws keeps no other from its own.
-  if (due.length > 0) startPlatformTimer(runDue, 0);
-  Reflect.apply(next.cleanup, undefined, [next.held]);
+  try {
+    Reflect.apply(next.cleanup, undefined, [next.held]);
+  } catch (error) {
+    reportException(error);
+  }
 }
 
 // biome-ignore lint/suspicious/noShadowRestrictedNames: it takes the place of that

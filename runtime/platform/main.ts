@@ -7,6 +7,7 @@ import { createEnv, type EnvPlan } from "./bindings/env.ts";
 import { type Ask, BOOT_GLOBAL, type Enter, EnterOp, LOAD_GLOBAL, type Post, PostOp } from "./boundary.ts";
 import { printToDebugger } from "./console/console.ts";
 import { refillLogBudget } from "./console/log-line.ts";
+import { findNativeBase64 } from "./dom/base64.ts";
 import { startClock } from "./dom/clock.ts";
 import { rejectedUnhandled } from "./dom/rejections.ts";
 import { installGlobals } from "./globals.ts";
@@ -14,7 +15,7 @@ import { resolveHandler } from "./handler.ts";
 import { dropCallsOf, settleCall } from "./host-call.ts";
 import { connectHost, postToHost } from "./host-link.ts";
 import { endInbound, pushInbound } from "./inbound.ts";
-import { accountMemory, measuredBytes, measureMemories } from "./memory-accounting.ts";
+import { accountMemory, hasRoomFor, measuredBytes, measureMemories } from "./memory-accounting.ts";
 import { cancelOutbound, grantOutbound } from "./outbound.ts";
 import { setOwner } from "./owner.ts";
 import { abortRequest, postReturned, serveRequest, useHandler } from "./serve.ts";
@@ -71,15 +72,25 @@ const enter: Enter = (op, id, ...rest) => {
     case EnterOp.drop:
       dropTimersOf(id);
       return dropCallsOf(id);
+    case EnterOp.probe:
+      if (!hasRoomFor(Number(rest[0]))) postToHost(PostOp.nearlyFull);
+      return undefined;
   }
 };
 
-/** What a module's memory has grown to is seen at the next entry; the host ends an isolate that has no room for it. */
+let isOverMemory = false;
+
+/**
+ * What a module's memory has grown to is seen at the next entry; the host ends an isolate that has no room for it. Nothing
+ * begins in such a one any more: what waits to enter it may be given to another.
+ */
 function isWithinMemory(): boolean {
+  if (isOverMemory) return false;
   try {
     measureMemories();
     return true;
   } catch {
+    isOverMemory = true;
     postToHost(PostOp.overMemory, measuredBytes());
     return false;
   }
@@ -99,6 +110,7 @@ Object.defineProperty(globalThis, BOOT_GLOBAL, {
     if (isInspected) printToDebugger();
     connectHost({ post, ask });
     startClock();
+    findNativeBase64();
     accountMemory();
     installWebAssembly();
     return { enter, expect, rejected };

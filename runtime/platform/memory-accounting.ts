@@ -238,6 +238,15 @@ function named<T extends object>(method: T, name: string, length: number): T {
   return method;
 }
 
+/** Whether so many bytes more would fit. They are not touched, and garbage at once. */
+export function hasRoomFor(bytes: number): boolean {
+  try {
+    return new NativeArrayBuffer(bytes).byteLength === bytes;
+  } catch {
+    return false;
+  }
+}
+
 /** Bytes of all memories that are measured. */
 export function measuredBytes(): number {
   let bytes = 0;

@@ -17,6 +17,31 @@ describe("a call to another function", () => {
     expect(Buffer.from(await answer.bytes()).equals(body)).toBe(true);
   });
 
+  it("reaches a function whose name is no host of a URL", async () => {
+    await using world = await startWorld();
+    const names = ["123", "99999999999", "0x7f", "a-1", "Mixed_Case"];
+    for (const name of names)
+      await world.push(name, `export default () => new Response(${JSON.stringify(name)})`);
+    await world.push(
+      "front",
+      `export default async (request, env) => {
+         const texts = [];
+         for (const name of ${JSON.stringify(names)}) {
+           const response = await env["TO_" + name.replaceAll("-", "_").toUpperCase()].fetch("/");
+           texts.push(await response.text());
+         }
+         return Response.json(texts);
+       }`,
+      {
+        bindings: names.map((name) => ({
+          name: `TO_${name.replaceAll("-", "_").toUpperCase()}`,
+          service: name,
+        })),
+      },
+    );
+    expect(JSON.parse((await world.call("/front")).text)).toEqual(names);
+  });
+
   it("gets the parts of an answer as they are written", async () => {
     await using world = await startWorld();
     await world.push(

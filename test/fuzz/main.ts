@@ -30,8 +30,8 @@ if (!Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
 
 /** Memory rises and falls with each collection: the lowest of many samples is compared. */
 const SAMPLE_EVERY = 500;
-/** By how much the lowest memory of the second half may be above that of the first. */
-const GROWTH = 1.3;
+/** By how much the lowest of the last part may be above that before: heaps differ by a third from run to run. */
+const GROWTH = 1.5;
 /** From the last connection until memory was collected, and what was closed last is gone. */
 const SETTLE_MS = 15_000;
 

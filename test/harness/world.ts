@@ -21,6 +21,8 @@ export interface WorldOptions {
   nodes?: number;
   /** Also a node-runner that is started again when it dies, as `narun up` has it. */
   supervised?: boolean;
+  /** The address of a server that runs already. Default: the world has one of its own. */
+  natsUrl?: string;
   /** Nodes and gateways reach NATS by a link that the test can break. */
   isLinked?: boolean;
   /** For the first gateway: bounds of the hold, static routes. */
@@ -85,7 +87,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 async function startParts(options: WorldOptions, closers: AsyncDisposableStack): Promise<World> {
   const { nodes: nodeCount = 1, cacheDir = inject("nodeCache"), egressDeny = [] } = options;
   const { nodeArguments = [] } = options;
-  const nats = closers.use(await startTestNats());
+  const nats = options.natsUrl === undefined ? closers.use(await startTestNats()) : others(options.natsUrl);
   const link = options.isLinked === true ? closers.use(await startLink(nats.port)) : undefined;
   const { url: natsUrl } = link ?? nats;
   const connect = async (name: string, url = natsUrl) => {
@@ -161,6 +163,24 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
     ps: async (name) =>
       (await findRunningInstances(connection)).filter((one) => name === undefined || one.function === name),
     [Symbol.asyncDispose]: () => closers.disposeAsync(),
+  };
+}
+
+/** A server that the test has started: it looks after it. */
+function others(url: string): TestNats {
+  const refuse = () => {
+    throw new Error("the nats-server is not this world's");
+  };
+  const close = async () => undefined;
+  return {
+    url,
+    port: Number(new URL(url).port),
+    get pid() {
+      return refuse();
+    },
+    kill9: refuse,
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

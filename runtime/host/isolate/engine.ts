@@ -55,6 +55,8 @@ export interface Sandbox {
   /** Evaluates the function's module; a top-level await is waited for. */
   load(order: LoadOrder): Promise<LoadOutcome>;
   enter(timeoutMs: number, ...message: EnterMessage): Promise<EntryOutcome>;
+  /** Bytes that V8 puts down to it, garbage included; undefined where it is gone. */
+  usedBytes(): Promise<number | undefined>;
   /** CPU time that it has used since it was made, in milliseconds. */
   cpuMs(): number;
   /** V8's inspector, where the engine was made to have one. */
@@ -276,6 +278,11 @@ function createSandbox(parts: Parts): Sandbox {
         loading.resolve(outcome);
         return outcome.kind === "uncaught" ? settleRejection(outcome, error, timeoutMs, message) : outcome;
       }
+    },
+    async usedBytes() {
+      if (isDisposedByUs || isolate.isDisposed) return undefined;
+      const used = await isolate.getHeapStatistics().catch(() => undefined);
+      return used && used.used_heap_size + used.externally_allocated_size;
     },
     cpuMs: () => (isolate.isDisposed ? 0 : Number(isolate.cpuTime) / NANOS_PER_MS),
     inspector,

@@ -141,6 +141,8 @@ export function startHostProcess(options: HostProcessOptions): HostProcess {
         return;
       case "idle":
         return events.onIdle(message.instance);
+      case "full":
+        return events.onFull(message.instance);
       case "condemned":
         return events.onCondemned(message.instance);
       case "gone":

@@ -11,6 +11,7 @@ export type ToHost =
       type: "init";
       node: string;
       nats: { url: string; login: LoginTexts };
+      worldId: string;
       snapshot: Uint8Array;
       /** Isolates that are kept ready. */
       prepared: number;
@@ -51,6 +52,8 @@ export type FromHost =
   | { type: "started"; instance: string; outcome: StartOutcome }
   | { type: "tried"; id: number; outcome: TrialOutcome }
   | { type: "idle"; instance: string }
+  /** The instance is nearly full: another is to take its place. */
+  | { type: "full"; instance: string }
   /** The instance hit a limit: it takes nothing new, and is gone soon. */
   | { type: "condemned"; instance: string }
   | { type: "gone"; instance: string; reason: GoneReason; code?: string }

@@ -22,6 +22,7 @@ async function startHost(url: string, maxMemoryMb: number, program?: HostProgram
     node: "n",
     group: "default",
     nats: { url },
+    worldId: "w",
     snapshot: await loadSnapshot(cacheDir),
     program: program ?? (await loadHostProgram(cacheDir)),
     sandbox: { bubblewrap: undefined, maxMemoryMb: undefined },
@@ -31,6 +32,7 @@ async function startHost(url: string, maxMemoryMb: number, program?: HostProgram
     minAgeMs: 0,
     events: {
       onIdle: () => undefined,
+      onFull: () => undefined,
       onCondemned: () => undefined,
       onGone: (instance, reason) => gone.push([instance, reason]),
       onGuilty: () => undefined,

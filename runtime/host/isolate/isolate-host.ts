@@ -21,6 +21,7 @@ export interface IsolateHostOptions {
   /** For the log: the trust group, and the function where it is in a host of its own. */
   group: string;
   nats: { url: string; login?: () => LoginTexts };
+  worldId: string;
   snapshot: Uint8Array;
   program: HostProgram;
   /** Isolates that are kept ready. Default 3: a burst over more functions than that pays 5 ms each. */
@@ -56,7 +57,7 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
   const { node, nats, snapshot, program, egressDeny, isInspected, events, sandbox, maxMemoryMb } = options;
   const { prepared = DEFAULT_PREPARED, backoff = hostBackoff(), minAgeMs = MIN_AGE_MS } = options;
   const log = options.log.child({ group: options.group });
-  const init = { node, snapshot, prepared, egressDeny, isInspected };
+  const init = { node, worldId: options.worldId, snapshot, prepared, egressDeny, isInspected };
   const retired = new Set<HostProcess>();
   let current: HostProcess | undefined;
   /** Resolves with the process that takes orders; with undefined where none will. */

@@ -25,7 +25,7 @@ export async function loadSnapshot(cacheDir: string): Promise<Uint8Array> {
 }
 
 /** The platform as one classic script. */
-async function bundlePlatform(): Promise<string> {
+export async function bundlePlatform(): Promise<string> {
   const { build } = await import("esbuild");
   const result = await build({
     entryPoints: [join(platformFolder, `main${SOURCE_EXTENSION}`)],

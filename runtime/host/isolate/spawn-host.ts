@@ -8,6 +8,7 @@ import type { Readable } from "node:stream";
 import { wrapCommand } from "./bubblewrap.ts";
 import type { HostProgram } from "./host-program.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
+import { MACHINE_STATE_FILE } from "./machine-state-file.ts";
 
 /** What a host process runs in besides Node's permission model: the path of bubblewrap's program, where it is used. */
 export interface HostSandbox {
@@ -155,6 +156,7 @@ export function nodeOptions(readable: readonly string[], maxMemoryMb?: number): 
     "--allow-net",
     // What a function fetches may be signed by the organisation that runs the machine.
     "--use-system-ca",
+    `--allow-fs-read=${MACHINE_STATE_FILE}`,
     ...readable.map((folder) => `--allow-fs-read=${folder}`),
     "--disable-warning=SecurityWarning",
     "--disable-warning=ExperimentalWarning",

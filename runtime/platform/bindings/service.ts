@@ -15,7 +15,10 @@ export class Service {
 
   constructor(name: string, service: string) {
     this.#name = name;
-    this.#base = `http://${service.toLowerCase().replaceAll("_", "-")}/`;
+    const host = service.toLowerCase().replaceAll("_", "-");
+    // Digits alone are an address of IPv4 to URLs, `xn--` begins a name of other letters: neither has to be a valid one.
+    const url = `http://${host}/`;
+    this.#base = URL.canParse(url) && new URL(url).hostname === host ? url : "http://service/";
     bindMethods(this);
   }
 

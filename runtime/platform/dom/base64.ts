@@ -7,11 +7,21 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const BITS = new Uint8Array(128).fill(64);
 for (let index = 0; index < 64; index++) BITS[ALPHABET.charCodeAt(index)] = index;
 
-/** What V8 has of its own from version 14 on: some ten times as fast. */
-const native = {
-  encode: (Uint8Array.prototype as { toBase64?: () => string }).toBase64,
-  decode: (Uint8Array as { fromBase64?: (text: string) => Uint8Array }).fromBase64,
-};
+interface Native {
+  encode?: (() => string) | undefined;
+  decode?: ((text: string) => Uint8Array) | undefined;
+}
+
+/** What V8 has of its own from version 14 on: several times as fast. */
+let native: Native = {};
+
+/** When an isolate begins, before any user code: while the snapshot is made V8 leaves these out. */
+export function findNativeBase64(): void {
+  native = {
+    encode: (Uint8Array.prototype as { toBase64?: () => string }).toBase64,
+    decode: (Uint8Array as { fromBase64?: (text: string) => Uint8Array }).fromBase64,
+  };
+}
 
 /** How many codes go to `String.fromCharCode` at once: they are its arguments. */
 const PIECE = 8_192;

@@ -3,8 +3,8 @@
  *
  * I1  Nothing goes on by itself: a step takes and gives a bounded number of bytes. What else the input stands for stays
  *     compressed until the next step asks for it, so that a decompression bomb fills nothing here.
- * I2  A coder does one step at a time, and an isolate's coders `MAX_RUNNING` together: all functions of the host share
- *     zlib's threads.
+ * I2  A coder does one step at a time, in the isolate's lane (lanes.ts): all functions of the host share zlib's threads. The
+ *     request that asks for a step is charged with its CPU time.
  * I3  The coders of an isolate weigh at most `MAX_WEIGHT`. Beyond that the one gives way that has been idle longest of
  *     those whose request is over; where there is none, a new one is refused.
  * I4  A coder is gone at its end, when it fails, and when the isolate closes it or leaves amid a step.
@@ -22,15 +22,15 @@ import {
   createInflateRaw,
 } from "node:zlib";
 import type { Data } from "../../../platform/boundary.ts";
+import { type Measure, unmeasured } from "./cpu-meter.ts";
 import { type CallContext, CallError, type HostOperations } from "./host-calls.ts";
+import { type Lane, poolLanes } from "./lanes.ts";
 
 /** More than one message of the platform has (platform/compression/coder.ts). */
 const MAX_INPUT_BYTES = 256 * 1024;
 
 /** A step stops after so much; it may have passed it by one of zlib's chunks. */
 const OUTPUT_BYTES = 128 * 1024;
-
-const MAX_RUNNING = 2;
 
 /** In coders of 300 KB, which is what one of zlib's takes at most. */
 const MAX_WEIGHT = 64;
@@ -57,15 +57,24 @@ const FORMATS: Readonly<Record<string, { weight: number; create(): Transform }>>
 interface Coder {
   readonly steps: Steps;
   readonly weight: number;
+  /** Of the step that opened it. */
   readonly context: CallContext;
   isRunning: boolean;
 }
 
-export function createCompressionOperations(): HostOperations {
+export interface CompressionOptions {
+  /** Default: one of its own. */
+  lane?: Lane;
+  /** Charges requests with the CPU time. Default: nothing is charged. */
+  measure?: Measure | undefined;
+}
+
+export function createCompressionOperations({
+  lane = poolLanes.open(),
+  measure = unmeasured,
+}: CompressionOptions = {}): HostOperations {
   /** The one that has been idle longest comes first. */
   const coders = new Map<number, Coder>();
-  const waiting: (() => void)[] = [];
-  let running = 0;
 
   const close = (id: number) => {
     coders.get(id)?.steps.close();
@@ -88,22 +97,25 @@ export function createCompressionOperations(): HostOperations {
     return { steps: createSteps(format.create()), weight: format.weight, context, isRunning: false };
   };
 
-  const step = async (id: number, coder: Coder, input: Uint8Array, isLast: boolean): Promise<Data> => {
-    if (running >= MAX_RUNNING) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
+  const step = async (
+    id: number,
+    coder: Coder,
+    { owner, signal }: CallContext,
+    input: Uint8Array,
+    isLast: boolean,
+  ): Promise<Data> => {
     try {
-      if (!coders.has(id)) throw new CallError("AbortError", "the stream was closed");
-      const result = await coder.steps.run(input, isLast);
+      const result = await lane.run(() => {
+        if (!coders.has(id)) throw closed();
+        return measure(owner, "pool", () => coder.steps.run(input, isLast));
+      }, signal);
       if (isLast && !result.isMore) close(id);
       return { output: result.output, isMore: result.isMore };
     } catch (error) {
       close(id);
       if (error instanceof CallError) throw error;
+      if (signal.aborted) throw closed();
       throw new CallError("TypeError", `The compressed data is not valid: ${messageOf(error)}`);
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
     }
   };
 
@@ -124,7 +136,7 @@ export function createCompressionOperations(): HostOperations {
       const leave = () => close(id);
       context.signal.addEventListener("abort", leave);
       try {
-        return await step(id, coder, new Uint8Array(input), isLast === true);
+        return await step(id, coder, context, new Uint8Array(input), isLast === true);
       } finally {
         context.signal.removeEventListener("abort", leave);
         coder.isRunning = false;
@@ -136,6 +148,8 @@ export function createCompressionOperations(): HostOperations {
     },
   };
 }
+
+const closed = () => new CallError("AbortError", "the stream was closed");
 
 interface Steps {
   /** Rejects where the input is malformed, truncated or goes on after its end; what came out before that comes first. */

@@ -7,9 +7,9 @@ describe("CPU accounts", () => {
   it("count the entries of a request together, and of each request alone", () => {
     const accounts = createCpuAccounts(100);
     for (const id of [1, 2]) accounts.open(id);
-    expect(accounts.charge(1, 60)).toBe(60);
-    expect(accounts.charge(2, 70)).toBe(10);
-    expect(accounts.charge(1, 90)).toBe(80);
+    accounts.charge(1, 60);
+    accounts.charge(2, 70);
+    accounts.charge(1, 90);
     expect([accounts.allowance(1), accounts.allowance(2)]).toEqual([20, 90]);
     accounts.charge(1, 200);
     expect(accounts.allowance(1)).toBe(0);
@@ -53,7 +53,36 @@ describe("CPU accounts", () => {
     const accounts = createCpuAccounts(100);
     for (const id of [1, 2]) accounts.open(id);
     accounts.charge(1, 50);
-    expect(accounts.charge(2, 40)).toBe(0);
-    expect(accounts.charge(2, 60)).toBe(10);
+    accounts.charge(2, 40);
+    expect(accounts.balance(2).usedMs).toBe(0);
+    accounts.charge(2, 60);
+    expect(accounts.balance(2).usedMs).toBe(10);
+  });
+
+  it("count the time on the wall until they know what of it was CPU time", () => {
+    const accounts = createCpuAccounts(100);
+    for (const id of [1, 2]) accounts.open(id);
+    accounts.charge(1, 80);
+    accounts.charge(2, 200);
+    expect([accounts.allowance(1), accounts.allowance(2), accounts.unsettledMs]).toEqual([20, 0, 200]);
+    accounts.settle(0.25);
+    expect([accounts.allowance(1), accounts.allowance(2), accounts.unsettledMs]).toEqual([80, 70, 0]);
+    accounts.settle(0);
+    accounts.spend(2, 60);
+    expect([accounts.allowance(1), accounts.allowance(2)]).toEqual([80, 10]);
+  });
+
+  it("know what the entry that runs has taken, in as many parts as it is charged", () => {
+    const accounts = createCpuAccounts(100);
+    accounts.open(1);
+    accounts.charge(1, 50);
+    accounts.beginStretch();
+    accounts.charge(1, 90);
+    accounts.settle(0.5);
+    accounts.charge(1, 110);
+    expect([accounts.stretchMs, accounts.balance(1).usedMs]).toEqual([40, 65]);
+    accounts.beginStretch();
+    accounts.settle(0.5);
+    expect([accounts.stretchMs, accounts.balance(1).usedMs]).toEqual([0, 55]);
   });
 });

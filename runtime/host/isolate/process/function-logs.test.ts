@@ -13,7 +13,7 @@ function open(logBytesPerSecond = 1_048_576) {
   const sourceMaps = createSourceMaps(() => undefined);
   const config = FunctionConfigSchema.parse({ name: "hello", routes: [], limits: { logBytesPerSecond } });
   const log = createFunctionLog({
-    nats: { publish: (_subject, data) => void published.push(JSON.parse(String(data))) },
+    nats: { world: { id: "w" }, publish: (_subject, data) => void published.push(JSON.parse(String(data))) },
     node: "n1",
     instance: "i1",
     revision: "r1",

@@ -45,7 +45,7 @@ const NOTICE_MS = 1_000;
 const OWN_PLACE = /narun:(?:bundle|platform):/;
 
 export interface FunctionLogOptions {
-  nats: Pick<Nats, "publish">;
+  nats: Pick<Nats, "publish"> & { world: Pick<Nats["world"], "id"> };
   node: string;
   config: Pick<FunctionConfig, "name" | "limits">;
   instance: string;
@@ -84,6 +84,7 @@ export function createFunctionLog(options: FunctionLogOptions): FunctionLog {
         timestamp: at.toISOString(),
         level,
         revision,
+        world: nats.world.id,
         ...(requestId === undefined ? {} : { request_id: requestId }),
       };
       nats.publish(subject, JSON.stringify(line));

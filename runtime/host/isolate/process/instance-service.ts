@@ -1,11 +1,13 @@
 import {
   endpointNames,
   type FunctionConfig,
+  headerNames,
   type InstanceStats,
   serviceVersion,
   subjects,
 } from "../../../../contracts/index.ts";
 import {
+  headerValue,
   type Ledger,
   type Message,
   type MicroEndpoint,
@@ -24,8 +26,8 @@ export interface InstanceServiceOptions {
 }
 
 export interface InstanceHandlers {
-  /** Refuses a request where the instance takes none any more, and says whether it did. */
-  refuses(message: Message, done: () => void): boolean;
+  /** Refuses a request that cannot be read, that `isStranger`, or that comes when the instance takes none any more; says whether it did. */
+  refuses(message: Message, done: (error?: string) => void, isStranger?: boolean): boolean;
   take: MicroEndpoint["handle"];
   /** What the asker of a streamed request says later: `token` names the request. */
   control(token: string, message: Message): void;
@@ -41,6 +43,9 @@ export function registerInstance(
   { refuses, take, control, stats }: InstanceHandlers,
 ): Pick<MicroService, "drain" | "close" | "subscriptions"> {
   const note = ledger.guard(take);
+  // The function's own subject is the same in every world that hears of it. One who knows no worlds may mean any.
+  const isStranger = ({ headers }: Message) =>
+    (headerValue(headers, headerNames.world) ?? nats.world.id) !== nats.world.id;
   const { shared, direct } = endpointNames;
   const service = registerMicroService(nats, {
     name: config.name,
@@ -58,7 +63,7 @@ export function registerInstance(
       {
         name: shared,
         subject: config.name,
-        handle: (message, done) => refuses(message, done) || take(message, done),
+        handle: (message, done) => refuses(message, done, isStranger(message)) || take(message, done),
       },
       {
         name: direct,

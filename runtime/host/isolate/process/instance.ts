@@ -10,113 +10,42 @@
 import {
   type Announcement,
   type ErrorCode,
-  type FunctionConfig,
   type GoneReason,
-  isNarunError,
   messageOf,
   subjects,
   warnOfDrain,
 } from "../../../../contracts/index.ts";
-import type { Ledger, Message, Nats, Peers, StreamPresence } from "../../../../nats/index.ts";
+import type { Message } from "../../../../nats/index.ts";
 import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../platform/boundary.ts";
-import type { DrainOrder, StartOutcome } from "../../host.ts";
+import type { DrainOrder } from "../../host.ts";
 import type { EntryOutcome, OnPost, Sandbox } from "../engine.ts";
 import type { InspectorChannel } from "../inspector-channel.ts";
 import { Entries, type EntryUsage } from "./entries.ts";
-import { createFunctionLog, type FunctionLog } from "./function-logs.ts";
+import { createFullness, type Fullness } from "./fullness.ts";
+import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
+import type { Instance, InstanceOptions } from "./instance-options.ts";
 import { registerInstance } from "./instance-service.ts";
 import { createIsolateLink } from "./isolate-link.ts";
 import { limitWords } from "./limit-words.ts";
-import { type LoadFailure, loadFunction } from "./load-function.ts";
+import type { LoadFailure } from "./load-function.ts";
 import { createOpenRequests } from "./open-requests.ts";
 import { createOperations } from "./operations.ts";
-import type { Pool } from "./pool.ts";
 import { replyFromError } from "./reply-to-message.ts";
 import { createRequestEnds } from "./request-ends.ts";
-import type { SourceMaps } from "./source-maps.ts";
-import type { Watchdog } from "./watchdog.ts";
-
-export interface InstanceOptions {
-  nats: Nats;
-  node: string;
-  pool: Pool;
-  peers: Peers;
-  presence: StreamPresence;
-  /** Notes what gateways send to this instance. */
-  ledger: Ledger;
-  egressDeny: readonly string[];
-  sourceMaps: SourceMaps;
-  instance: string;
-  revision: string;
-  config: FunctionConfig;
-  secrets: Readonly<Record<string, string>>;
-  bundle: Uint8Array;
-  watchdog: Watchdog;
-  /** The sandbox was disposed, and goes on all the same. */
-  onRunaway(sandbox: Sandbox): void;
-  /** Says that the sandbox is this instance's. */
-  adopted(sandbox: Sandbox): void;
-  onIdle(): void;
-  /** It hit a limit: it takes nothing new. */
-  onCondemned(): void;
-  onGone(reason: GoneReason, code?: ErrorCode): void;
-}
-
-export interface Instance {
-  /** Takes nothing new, finishes what was taken within the grace, ends. Resolves when it is gone. */
-  drain(order: DrainOrder): Promise<void>;
-  /** V8's inspector, where debuggers may attach. */
-  readonly inspector: InspectorChannel | undefined;
-}
-
-/** Starts an instance; where that fails nothing of it is left. */
-export async function startInstance(
-  options: InstanceOptions,
-): Promise<{ outcome: StartOutcome; instance?: Instance }> {
-  const { config, secrets, pool, bundle, sourceMaps, revision } = options;
-  const log = createFunctionLog(options);
-  const live = new LiveInstance(options, log);
-  const startedAt = performance.now();
-  const sandbox = await pool.take(config.limits.memoryMb, live.onPost);
-  live.adopt(sandbox);
-  options.adopted(sandbox);
-  const takenAt = performance.now();
-  const failure = await live.load(() => loadFunction(sandbox, { config, bundle, secrets }));
-  if (failure !== undefined) {
-    const { code, message } = failure;
-    const stack = failure.stack === undefined ? undefined : await sourceMaps.map(revision, failure.stack);
-    log.say(stack ?? `${code}: ${message}`, undefined);
-    live.abandon();
-    return { outcome: { ok: false, code, message, ...(stack === undefined ? {} : { stack }) } };
-  }
-  const loadedAt = performance.now();
-  try {
-    await live.open();
-  } catch (error) {
-    // NATS went away just now, or does not permit its subjects: nobody has heard of this instance.
-    live.abandon();
-    const code = isNarunError(error, "NATS_PERMISSIONS_VIOLATION") ? error.code : "INSTANCE_DRAINING";
-    return { outcome: { ok: false, code, message: messageOf(error) } };
-  }
-  const phases = {
-    isolate: takenAt - startedAt,
-    load: loadedAt - takenAt,
-    register: performance.now() - loadedAt,
-  };
-  live.announceReady(phases);
-  return { outcome: { ok: true, phases }, instance: live };
-}
 
 type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
 
 /** How long V8 may take to end what a disposed sandbox is at, while that takes more and more memory. */
 const RUNAWAY_MS = 500;
 
+/** How long V8 may take to end a loop whose request was answered already (entries.ts). */
+const LOOP_END_MS = 15_000;
+
 /** How long a condemned instance's other requests may go on. */
 const CONDEMNED_GRACE_MS = 5_000;
 
-class LiveInstance implements Instance {
+export class LiveInstance implements Instance {
   readonly #options: InstanceOptions;
   readonly #log: FunctionLog;
   readonly #requests;
@@ -124,8 +53,11 @@ class LiveInstance implements Instance {
   readonly #entries;
   readonly #ends = createRequestEnds();
   readonly #words;
-  /** Why the start was ended, where it took too much memory. */
-  #outgrown: LoadFailure | undefined;
+  readonly #fullness: Fullness;
+  /** Why the start was ended, where it took too much. */
+  #endedStart: LoadFailure | undefined;
+  /** The entry that went on after its time, until the log says so. */
+  #untoldLoop: { owner: number; usage: EntryUsage } | undefined;
   /** What was told to have ended every request. */
   #toldOfAll: ErrorCode | undefined;
   #phase: Phase = "starting";
@@ -139,13 +71,18 @@ class LiveInstance implements Instance {
     this.#log = log;
     const { limits } = options.config;
     this.#words = limitWords(limits);
+    this.#fullness = createFullness({
+      ...limits,
+      usedBytes: async () => this.#sandbox?.usedBytes(),
+      probe: (bytes) => void this.#entries.enter(0, EnterOp.probe, 0, bytes),
+    });
     this.#entries = new Entries({
       ...options,
       limits,
       onAnswer: (answer, owner) => this.#answer(answer, owner),
       onEnd: (...end) => this.#settle(...end),
       onOverdrawn: (...how) => this.#overdraw(...how),
-      onLate: (owner, usage) => this.#lose("CPU_LIMIT", this.#words.notInterrupted(usage), owner),
+      onLate: (owner, usage) => this.#late(owner, usage),
       onGrowth: (bytes) => this.#outgrow(bytes),
     });
     this.#requests = createOpenRequests({
@@ -153,6 +90,7 @@ class LiveInstance implements Instance {
       onOver: (id) => {
         this.#entries.forget(id);
         this.#ends.end(id);
+        this.#fullness.look();
       },
       onBytes: (id, bytes) => this.#entries.extend(id, bytes),
       log,
@@ -167,7 +105,7 @@ class LiveInstance implements Instance {
         ...options,
         endOf: (owner) => (this.#requests.isOver(owner) ? undefined : this.#ends.signalOf(owner)),
         hopsOf: (owner) => this.#requests.hopsOf(owner),
-        onWork: (owner, ms) => this.#entries.spend(owner, ms),
+        measure: this.#entries.measure,
         log: (text, requestId) => log.write("error", text, requestId),
       }),
       maxTimers: limits.timers,
@@ -196,7 +134,11 @@ class LiveInstance implements Instance {
       case PostOp.socketClose:
         return this.#requests.socketClose(Number(a), b, c);
       case PostOp.overMemory:
-        return this.#lose("MEMORY_LIMIT", this.#words.wasmGrown(a));
+        return this.#loseMemory(this.#words.wasmGrown(a));
+      case PostOp.nearlyFull:
+        if (this.#phase !== "ready") return;
+        this.#log.write("warn", this.#words.nearlyFull(), undefined);
+        return this.#options.onFull();
       case PostOp.background:
         return this.#requests.beginBackground(Number(a));
       case PostOp.backgroundDone:
@@ -213,8 +155,8 @@ class LiveInstance implements Instance {
 
   /** Evaluates the module under the eyes of the watchdog. */
   async load(evaluate: () => Promise<LoadFailure | undefined>): Promise<LoadFailure | undefined> {
-    const failure = await this.#entries.load(this.#options.config.limits.startMs, evaluate);
-    return this.#outgrown ?? failure;
+    const failure = await this.#entries.load(evaluate);
+    return this.#endedStart ?? failure;
   }
 
   get inspector(): InspectorChannel | undefined {
@@ -228,6 +170,7 @@ class LiveInstance implements Instance {
     this.#service?.close();
     this.#link.close();
     this.#entries.close();
+    this.#fullness.close();
     this.#sandbox?.dispose();
     this.#log.close();
   }
@@ -236,7 +179,7 @@ class LiveInstance implements Instance {
   async open(): Promise<void> {
     const { nats, config } = this.#options;
     this.#service = registerInstance(this.#options, {
-      refuses: (message, done) => this.#refuses(message, done),
+      refuses: (...request) => this.#refuses(...request),
       take: (message, done) => this.#take(message, done),
       control: (token, message) => this.#requests.control(token, message),
       stats: () => ({
@@ -268,11 +211,12 @@ class LiveInstance implements Instance {
     return this.#ending;
   }
 
-  #refuses(message: Message, done: () => void): boolean {
-    if (this.#phase !== "condemned" && this.#phase !== "gone") return false;
-    const reply = replyFromError("INSTANCE_DRAINING");
+  #refuses(message: Message, done: (error?: string) => void, isStranger = false): boolean {
+    const isOver = isStranger || this.#phase === "condemned" || this.#phase === "gone";
+    if (!isOver && message.isReadable) return false;
+    const reply = replyFromError(isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST");
     message.respond(reply.data, reply.headers);
-    done();
+    done(isOver ? undefined : "BAD_REQUEST");
     return true;
   }
 
@@ -311,10 +255,44 @@ class LiveInstance implements Instance {
     if (this.#phase !== "starting") this.#condemn(code, owner || undefined, why);
   }
 
+  /** Nothing runs in the isolate any more: what no handler has seen is for another. */
+  #loseMemory(why: string): void {
+    for (const id of this.#entries.unbegun) this.#requests.fail(id, "INSTANCE_DRAINING");
+    this.#lose("MEMORY_LIMIT", why);
+  }
+
+  /**
+   * An entry goes on after its time. Its request is answered now. What the log says waits for V8, which knows where the entry
+   * was when it ends it.
+   */
+  #late(owner: number, usage: EntryUsage): void {
+    if (this.#phase === "starting") {
+      this.#endedStart = { code: "CPU_LIMIT", message: this.#words.topLevel(usage.stretchMs) };
+      this.#sandbox?.dispose();
+      return;
+    }
+    this.#untoldLoop = { owner, usage };
+    this.#condemn("CPU_LIMIT", owner || undefined, undefined);
+  }
+
+  #tellLoop(describe: (usage: EntryUsage) => string): void {
+    if (this.#untoldLoop === undefined) return;
+    const { owner, usage } = this.#untoldLoop;
+    this.#untoldLoop = undefined;
+    this.#log.say(`CPU_LIMIT: ${describe(usage)}`, this.#requests.requestIdOf(owner || undefined));
+  }
+
+  /** V8 has broken off an entry, by its clock on the wall. */
+  #brokenOff(id: number | undefined, usage: EntryUsage, stack: string): void {
+    if (this.#untoldLoop !== undefined) this.#tellLoop((late) => this.#words.looped(late, stack));
+    else if (!usage.isStarved) this.#condemn("CPU_LIMIT", id, this.#words.looped(usage, stack));
+    else this.#condemn("MACHINE_BUSY", id, this.#words.starved(usage, stack));
+  }
+
   /** The process grew by more than it may while this isolate was at work. */
   #outgrow(bytes: number): void {
     const message = this.#words.processGrown(bytes);
-    if (this.#phase === "starting") this.#outgrown = { code: "MEMORY_LIMIT", message };
+    if (this.#phase === "starting") this.#endedStart = { code: "MEMORY_LIMIT", message };
     this.#lose("MEMORY_LIMIT", message);
     // V8 ends what it is at, and gives back what it has; or does not hear of it.
     const sandbox = this.#sandbox;
@@ -336,9 +314,9 @@ class LiveInstance implements Instance {
       case "uncaught":
         return this.#log.write("error", outcome.stack, this.#requests.requestIdOf(id));
       case "cpu-limit":
-        return this.#condemn("CPU_LIMIT", id, this.#words.looped(usage, outcome.stack));
+        return this.#brokenOff(id, usage, outcome.stack);
       case "memory-limit":
-        return this.#lose("MEMORY_LIMIT", this.#words.overMemory(usage.grownBytes));
+        return this.#loseMemory(this.#words.overMemory(usage.grownBytes));
     }
   }
 
@@ -348,11 +326,14 @@ class LiveInstance implements Instance {
     if (answer !== undefined) this.#requests.respond(owner, answer.status, answer.headerBlock, answer.body);
   }
 
-  /** The sandbox cannot be trusted any more: nothing new enters it. Without an `id` every open request is concerned. */
-  #condemn(code: ErrorCode, id: number | undefined, why: string): void {
+  /**
+   * The sandbox cannot be trusted any more: nothing new enters it. Without an `id` every open request is concerned, without
+   * a `why` the log hears of it later.
+   */
+  #condemn(code: ErrorCode, id: number | undefined, why: string | undefined): void {
     if (this.#phase === "gone") return;
     // Every entry that was with V8 ends by the limit that one of them met: that of all requests is told once.
-    if (id !== undefined || this.#toldOfAll !== code) {
+    if (why !== undefined && (id !== undefined || this.#toldOfAll !== code)) {
       this.#log.say(`${code}: ${why}`, this.#requests.requestIdOf(id));
     }
     if (id === undefined) this.#toldOfAll = code;
@@ -372,6 +353,9 @@ class LiveInstance implements Instance {
     // A connection that is away cannot drain; what had come before is answered all the same.
     await this.#service?.drain().catch(() => undefined);
     const callOff = warnOfDrain(graceMs, (whom) => this.#requests.warn(whom));
+    // Other requests of the isolate have their grace from when the loop has ended, and the log says where it was.
+    if (this.#untoldLoop !== undefined) await this.#entries.over(LOOP_END_MS);
+    this.#tellLoop(this.#words.notInterrupted);
     await this.#requests.empty(graceMs);
     callOff();
     this.#requests.failAll("CONSUMER_DIED");
@@ -380,6 +364,7 @@ class LiveInstance implements Instance {
     this.#service?.close();
     this.#link.close();
     this.#entries.close();
+    this.#fullness.close();
     this.#sandbox?.dispose();
     this.#log.close();
     this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });

@@ -5,17 +5,27 @@ const MIB = 1024 * 1024;
 
 describe("the words for a limit", () => {
   const words = limitWords({ cpuMs: 300, memoryMb: 32 });
-  const usage = { ranMs: 301.4, usedMs: 280.2, budgetMs: 300, grownBytes: undefined };
+  const usage = {
+    ranMs: 301.4,
+    usedMs: 280.2,
+    budgetMs: 300,
+    stretchMs: 280.2,
+    grownBytes: undefined,
+    isStarved: false,
+  };
 
   it("name its key, its value and what was used", () => {
     expect(words.looped(usage, "    at f (x.ts:1:1)")).toBe(
       "it ran for 301 ms without a pause, and used 280 ms of CPU time in all; limits.cpuMs is 300 ms\n    at f (x.ts:1:1)",
     );
-    expect(words.notInterrupted({ ...usage, usedMs: 0 })).toBe(
-      "it has run for 301 ms without a pause, and could not be interrupted at once; limits.cpuMs is 300 ms",
+    expect(words.starved({ ...usage, ranMs: 4_100, stretchMs: 90 }, "")).toBe(
+      "it ran for 4100 ms without a pause, of which the machine gave it 90 ms of CPU time; limits.cpuMs is 300 ms",
     );
-    expect(words.notInterrupted(usage)).toMatch(
-      /^280 ms of CPU time were used before, and it has run for 301 ms /,
+    expect(words.topLevel(312)).toBe(
+      "the module's top level used 312 ms of CPU time without a pause; limits.cpuMs is 300 ms",
+    );
+    expect(words.notInterrupted(usage)).toBe(
+      "it had run for 301 ms without a pause, and used 280 ms of CPU time in all, and could not be interrupted; limits.cpuMs is 300 ms",
     );
     expect(words.overMemory(61.4 * MIB)).toBe(
       "it used more than 32 MB (the process grew by 61 MB meanwhile); limits.memoryMb is 32 MB",

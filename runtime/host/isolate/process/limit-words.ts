@@ -17,10 +17,12 @@ export function limitWords({ cpuMs, memoryMb }: Pick<Limits, "cpuMs" | "memoryMb
   return {
     looped: ({ ranMs, usedMs, budgetMs }: EntryUsage, stack: string) =>
       `it ran for ${milliseconds(ranMs)} without a pause, and used ${milliseconds(usedMs)} of CPU time in all; ${cpuLimit(budgetMs)}${under(stack)}`,
-    notInterrupted: ({ ranMs, usedMs, budgetMs }: EntryUsage) => {
-      const before = usedMs > 0 ? `${milliseconds(usedMs)} of CPU time were used before, and it` : "it";
-      return `${before} has run for ${milliseconds(ranMs)} without a pause, and could not be interrupted at once; ${cpuLimit(budgetMs)}`;
-    },
+    notInterrupted: ({ ranMs, usedMs, budgetMs }: EntryUsage) =>
+      `it had run for ${milliseconds(ranMs)} without a pause, and used ${milliseconds(usedMs)} of CPU time in all, and could not be interrupted; ${cpuLimit(budgetMs)}`,
+    topLevel: (stretchMs: number) =>
+      `the module's top level used ${milliseconds(stretchMs)} of CPU time without a pause; ${cpuLimit(cpuMs)}`,
+    starved: ({ ranMs, stretchMs, budgetMs }: EntryUsage, stack: string) =>
+      `it ran for ${milliseconds(ranMs)} without a pause, of which the machine gave it ${milliseconds(stretchMs)} of CPU time; ${cpuLimit(budgetMs)}${under(stack)}`,
     overdrawn: (usedMs: number, budgetMs: number) =>
       `its stretches took ${milliseconds(usedMs)} together; ${cpuLimit(budgetMs)}`,
     overMemory: (grownBytes: number | undefined) => {
@@ -30,6 +32,8 @@ export function limitWords({ cpuMs, memoryMb }: Pick<Limits, "cpuMs" | "memoryMb
     },
     allocationRefused: (stack: string) =>
       `an allocation was refused with which it would have used more than ${memoryMb} MB; ${memoryLimit}${under(stack)}`,
+    nearlyFull: () =>
+      `it is replaced: what requests have left in it takes more than nine tenths of its memory, WebAssembly's included; ${memoryLimit}`,
     wasmGrown: (bytes: unknown) => {
       const grown =
         typeof bytes === "number" && bytes > 0 ? `to ${megabytes(bytes)}` : "beyond what it may have";

@@ -19,12 +19,13 @@ import {
 import type { TrialOutcome } from "../../host.ts";
 import { createEngine, type Sandbox } from "../engine.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
-import { type Instance, startInstance } from "./instance.ts";
+import type { Instance } from "./instance-options.ts";
 import { createOperations } from "./operations.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { createSourceMaps } from "./source-maps.ts";
+import { startInstance } from "./start-instance.ts";
 import { tryBundle } from "./trial.ts";
-import { createWatchdog, UNWATCHED, type Watchdog } from "./watchdog.ts";
+import { createBlindWatchdog, createWatchdog, type Watchdog } from "./watchdog.ts";
 
 const send = (message: FromHost) => {
   if (process.connected) process.send?.(message);
@@ -98,6 +99,7 @@ async function receive(message: ToHost): Promise<void> {
 async function initialise({
   node,
   nats,
+  worldId,
   snapshot,
   prepared,
   egressDeny,
@@ -106,6 +108,7 @@ async function initialise({
   login = nats.login;
   const connection = await connectNats({
     url: nats.url,
+    worldId,
     login: () => {
       send({ type: "need-login" });
       return login;
@@ -127,7 +130,7 @@ async function initialise({
     ledger: new Ledger(connection),
     pool: createPool({ engine, size: prepared }),
     // At a breakpoint an entry may take for ever.
-    watchdog: isInspected ? UNWATCHED : createWatchdog(),
+    watchdog: isInspected ? createBlindWatchdog() : createWatchdog(),
     egressDeny,
     isInspected,
   };
@@ -169,6 +172,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     },
     onRunaway: (sandbox) => retire("it was ended, and goes on", sandbox, RUNAWAY_GRACE_MS),
     onIdle: () => send({ type: "idle", instance }),
+    onFull: () => send({ type: "full", instance }),
     onCondemned: () => send({ type: "condemned", instance }),
     onGone: (reason: GoneReason, code) => {
       instances.delete(instance);

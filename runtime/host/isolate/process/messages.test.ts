@@ -12,6 +12,7 @@ function message(headers: [string, string][] | undefined, data = ""): Message {
     data: Buffer.from(data),
     headers: headers === undefined ? undefined : createHeaders(headers),
     reply: "inbox",
+    isReadable: true,
     status: 0,
     text: () => data,
     respond: () => undefined,

@@ -77,6 +77,7 @@ function setUp() {
         data: new Uint8Array(),
         headers: createHeaders(fields),
         reply: "inbox",
+        isReadable: true,
         status: 0,
         text: () => "",
         respond: (_data, headers) =>

@@ -2,9 +2,11 @@ import type { FunctionConfig } from "../../../../contracts/index.ts";
 import type { StreamParts } from "../../../../nats/index.ts";
 import { createBindings } from "./bindings/create-bindings.ts";
 import { createCompressionOperations } from "./compression.ts";
+import type { Measure } from "./cpu-meter.ts";
 import { createCryptoOperations } from "./crypto/operations.ts";
 import { createFetch } from "./fetch/fetch.ts";
 import type { HostOperations } from "./host-calls.ts";
+import { poolLanes } from "./lanes.ts";
 import { createSubrequests, type Subrequests } from "./subrequests.ts";
 
 export interface OperationsOptions extends StreamParts {
@@ -13,8 +15,8 @@ export interface OperationsOptions extends StreamParts {
   egressDeny: readonly string[];
   /** Writes what the function's author has to know into its log. */
   log(text: string, requestId: string | undefined): void;
-  /** So long the host has worked on behalf of a request (0: nobody's). */
-  onWork?(owner: number, ms: number): void;
+  /** Does work on behalf of a request (0: nobody's), and charges it with the CPU time. Default: nothing is charged. */
+  measure?: Measure;
   /** Aborts when a request is over, its work in the background included; undefined where it is, or is none. */
   endOf?(owner: number): AbortSignal | undefined;
   /** How deep the calls between functions are that led to a request. Default: not at all. */
@@ -23,11 +25,12 @@ export interface OperationsOptions extends StreamParts {
 
 /** All that a function's isolate may ask its host to do. */
 export function createOperations(options: OperationsOptions): HostOperations {
-  const { config, endOf = () => undefined, hopsOf = () => 0 } = options;
+  const { config, endOf = () => undefined, hopsOf = () => 0, measure } = options;
+  const lane = poolLanes.open();
   const subrequests = createSubrequests(options);
   return {
-    ...createCompressionOperations(),
-    ...createCryptoOperations({ ...options, memoryMb: config.limits.memoryMb }),
+    ...createCompressionOperations({ lane, measure }),
+    ...createCryptoOperations({ lane, measure, memoryMb: config.limits.memoryMb }),
     ...countCalls(createBindings({ streams: options, config, endOf, hopsOf }), subrequests),
     ...createFetch({ ...options, subrequests }),
   };

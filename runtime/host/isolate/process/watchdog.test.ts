@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createCpuMeter } from "./cpu-meter.ts";
 import { createWatchdog } from "./watchdog.ts";
 
 const MIB = 1024 * 1024;
@@ -6,15 +7,18 @@ const MIB = 1024 * 1024;
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
+const meter = createCpuMeter({ usedMs: () => 0 });
+
 function setUp() {
   let megabytes = 100;
-  let leftMs = 10_000;
+  let isOverdue = false;
   const told: string[] = [];
-  const watchdog = createWatchdog({ now: () => Date.now(), rss: () => megabytes * MIB });
+  const watchdog = createWatchdog({ meter, now: () => Date.now(), rss: () => megabytes * MIB });
   const watch = (name: string, memoryMb = 32) =>
     watchdog.watch({
       memoryMb,
-      leftMs: () => leftMs,
+      worker: { ranMs: () => 0, settle: () => undefined, isOver: () => true },
+      isOverdue: () => isOverdue,
       onLate: () => told.push(`${name} is late`),
       onGrowth: (bytes) => told.push(`${name} grew ${bytes / MIB}`),
     });
@@ -24,52 +28,41 @@ function setUp() {
     grow: (by: number) => {
       megabytes += by;
     },
-    leave: (ms: number) => {
-      leftMs = ms;
+    setOverdue: (is: boolean) => {
+      isOverdue = is;
     },
   };
 }
 
 describe("the watchdog", () => {
-  it("tells once of an entry that goes on after its time", () => {
-    const { told, watch } = setUp();
-    watch("a").begin(200);
-    vi.advanceTimersByTime(240);
+  it("tells once of an entry that goes on after its CPU time, however long it has been at work", () => {
+    const { told, watch, setOverdue } = setUp();
+    watch("a").begin();
+    vi.advanceTimersByTime(100_000);
     expect(told).toEqual([]);
+    setOverdue(true);
     vi.advanceTimersByTime(1_000);
     expect(told).toEqual(["a is late"]);
   });
 
-  it("tells of an entry that goes on after what entries before it have left of its time", () => {
-    const { told, watch, leave } = setUp();
+  it("waits for an end that is about to be heard", () => {
+    const { told, watch, setOverdue } = setUp();
     const one = watch("a");
-    one.begin(200);
-    one.begin(200);
-    vi.advanceTimersByTime(190);
+    one.begin();
+    one.begin();
+    setOverdue(true);
+    vi.advanceTimersByTime(30);
     one.end();
-    leave(10);
-    vi.advanceTimersByTime(50);
-    expect(told).toEqual(["a is late"]);
-  });
-
-  it("counts the time of an entry from the end of the one before", () => {
-    const { told, watch } = setUp();
-    const one = watch("a");
-    one.begin(200);
-    one.begin(200);
-    vi.advanceTimersByTime(190);
-    one.end();
-    vi.advanceTimersByTime(190);
-    one.end();
+    setOverdue(false);
     vi.advanceTimersByTime(1_000);
     expect(told).toEqual([]);
   });
 
   it("tells who was at work for longest when the process grows, and the next when that was not all", () => {
     const { told, watch, grow } = setUp();
-    watch("first").begin(10_000);
+    watch("first").begin();
     vi.advanceTimersByTime(40);
-    watch("second").begin(10_000);
+    watch("second").begin();
     vi.advanceTimersByTime(40);
     grow(255);
     vi.advanceTimersByTime(40);
@@ -84,11 +77,11 @@ describe("the watchdog", () => {
   it("does not tell of what is over, nor of growth before", () => {
     const { told, watch, grow } = setUp();
     const one = watch("a");
-    one.begin(10_000);
+    one.begin();
     vi.advanceTimersByTime(40);
     one.end();
     grow(1_000);
-    one.begin(10_000);
+    one.begin();
     vi.advanceTimersByTime(40);
     expect(told).toEqual([]);
     one.close();

@@ -1,24 +1,28 @@
 /**
  * Watches the isolates that are at work, for what V8 does not end by itself.
  *
- * I1  An entry that goes on after its time was up is told as late, once: some of V8's own functions cannot be
- *     interrupted (`BigInt` arithmetic, `new Array(2 ** 32 - 1).reverse()`), and V8 knows only what its owner had left
- *     when it was asked for, not what entries before it have used since. V8 may end it yet, or be given up by the engine
- *     5 s after the limit.
+ * I1  An entry that goes on after its CPU time was up is told as late, once. V8 ends an entry by a clock on the wall, which
+ *     is set for a machine that is busy (entries.ts), and it ends some of its own functions not at all (`BigInt`
+ *     arithmetic, `new Array(2 ** 32 - 1).reverse()`): the engine gives those up 5 s later.
  * I2  The memory of the whole process is looked at while an entry runs for longer than a tick: some of what an isolate can
  *     take (a WebAssembly memory that grows, `Intl` objects) V8 puts down to nobody. Where it grows by more than those
  *     at work together may have, the one that has been at work for longest is told, and the others if that was not all.
  * I3  The entries of an isolate run, and end, in the order in which they were begun.
  * I4  Nothing ticks while nothing is at work.
  */
+import { type CpuMeter, createCpuMeter, type Worker } from "./cpu-meter.ts";
+
 export interface Watchdog {
   watch(options: WatchOptions): Watched;
+  readonly meter: CpuMeter;
 }
 
 export interface WatchOptions {
   memoryMb: number;
-  /** What is left now for whoever owns the entry that runs, in milliseconds. */
-  leftMs(): number;
+  /** Counts what the isolate is at. */
+  worker: Worker;
+  /** Whether the entry that runs has used up its CPU time, as far as that is settled. */
+  isOverdue(): boolean;
   onLate(): void;
   /** The process has grown by so many bytes since the isolate began the entry that it is at. */
   onGrowth(bytes: number): void;
@@ -26,8 +30,8 @@ export interface WatchOptions {
 
 /** One isolate. */
 export interface Watched {
-  /** An entry that may take so long is asked for. */
-  begin(allowedMs: number): void;
+  /** An entry is asked for. */
+  begin(): void;
   /** How long the entry that runs has been at it, in milliseconds. */
   readonly ranMs: number;
   /** What the process has grown by meanwhile, where that was looked at. */
@@ -39,21 +43,21 @@ export interface Watched {
 }
 
 export interface WatchdogOptions {
+  meter?: CpuMeter;
   now?: () => number;
   rss?: () => number;
 }
 
 const nothing = () => undefined;
 /** Sees nothing. */
-export const UNWATCHED: Watchdog = {
+export const createBlindWatchdog = (): Watchdog => ({
   watch: () => ({ begin: nothing, ranMs: 0, grownBytes: undefined, end: nothing, close: nothing }),
-};
+  meter: createCpuMeter(),
+});
 
 const TICK_MS = 20;
-/** V8 has so many ticks to end an entry first: ticks, not time, as on a busy machine both of them come late. */
-const LATE_TICKS = 4;
-/** Where V8 will not, as entries before it have used the time: their ends may be about to be heard. */
-const OVERDRAWN_TICKS = 2;
+/** The ends of entries before it may be about to be heard: ticks, not time, as on a busy machine both of them come late. */
+const LATE_TICKS = 2;
 const MIB = 1024 * 1024;
 /** What the process may grow by besides what the isolates at work may have: garbage, buffers on their way. */
 const SLACK_BYTES = 128 * MIB;
@@ -61,8 +65,8 @@ const SLACK_BYTES = 128 * MIB;
 const MEMORY_FACTOR = 2;
 
 interface Work extends WatchOptions {
-  /** What each of the entries may take, first the one that runs. */
-  allowed: number[];
+  /** How many entries are under way. */
+  entries: number;
   since: number;
   rssBefore: number | undefined;
   rssLatest: number | undefined;
@@ -73,6 +77,7 @@ interface Work extends WatchOptions {
 }
 
 export function createWatchdog({
+  meter = createCpuMeter(),
   now = () => performance.now(),
   rss = () => process.memoryUsage.rss(),
 }: WatchdogOptions = {}): Watchdog {
@@ -81,16 +86,16 @@ export function createWatchdog({
 
   const tick = () => {
     const at = now();
+    meter.sample();
     const long = [...atWork].filter(({ since }) => at - since >= TICK_MS);
-    for (const work of long) lookAtTime(work, at - work.since);
+    for (const work of long) lookAtTime(work);
     if (long.length > 0) lookAtMemory(long);
-    if (atWork.size === 0) stop();
+    if (atWork.size === 0 && meter.isIdle) stop();
   };
-  const lookAtTime = (work: Work, ranMs: number) => {
-    const isOver = ranMs >= (work.allowed[0] ?? 0);
-    if (!isOver && ranMs < work.leftMs()) return;
+  const lookAtTime = (work: Work) => {
+    if (!work.isOverdue()) return;
     work.lateTicks += 1;
-    if (work.isToldLate || work.lateTicks < (isOver ? LATE_TICKS : OVERDRAWN_TICKS)) return;
+    if (work.isToldLate || work.lateTicks < LATE_TICKS) return;
     work.isToldLate = true;
     work.onLate();
   };
@@ -126,10 +131,11 @@ export function createWatchdog({
   };
 
   return {
+    meter,
     watch(options) {
       const work: Work = {
         ...options,
-        allowed: [],
+        entries: 0,
         since: 0,
         rssBefore: undefined,
         rssLatest: undefined,
@@ -138,9 +144,11 @@ export function createWatchdog({
         isTold: false,
       };
       return {
-        begin(allowedMs) {
-          if (work.allowed.push(allowedMs) > 1) return;
+        begin() {
+          work.entries += 1;
+          if (work.entries > 1) return;
           rest(work);
+          meter.begin(work.worker);
           atWork.add(work);
           timer ??= setInterval(tick, TICK_MS);
         },
@@ -153,12 +161,12 @@ export function createWatchdog({
           return rssLatest > rssBefore ? rssLatest - rssBefore : undefined;
         },
         end() {
-          work.allowed.shift();
+          work.entries = Math.max(0, work.entries - 1);
           rest(work);
-          if (work.allowed.length === 0) atWork.delete(work);
+          if (work.entries === 0) atWork.delete(work);
         },
         close() {
-          work.allowed.length = 0;
+          work.entries = 0;
           atWork.delete(work);
         },
       };

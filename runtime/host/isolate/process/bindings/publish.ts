@@ -69,6 +69,11 @@ export function createPublishOperations(nats: Nats, declared: FindDeclared): Hos
           async () => reply,
           ({ data: bytes }) => bytes,
         );
+        if (!reply.isReadable)
+          throw new CallError(
+            "BindingError",
+            `${JSON.stringify(subject)}: the reply's header fields cannot be read`,
+          );
         return [value, pairsOf(reply.headers)];
       } catch (error) {
         if (isNarunError(error, "NATS_PERMISSIONS_VIOLATION"))

@@ -8,12 +8,13 @@
 import { webcrypto } from "node:crypto";
 import { types } from "node:util";
 import type { Data } from "../../../../platform/boundary.ts";
+import { type Measure, unmeasured } from "../cpu-meter.ts";
 import { type CallContext, CallError, type HostOperation, type HostOperations } from "../host-calls.ts";
+import { type Lane, poolLanes } from "../lanes.ts";
 import { MAX_KEY_BYTES, readAlgorithm, readBytes, readFormat, readJwk, readUsages } from "./arguments.ts";
 import { checkCost, checkDerivationCost } from "./cost.ts";
 import { toCallError } from "./failure.ts";
 import { createKeyTable } from "./key-table.ts";
-import { createLanes, type Lanes } from "./lanes.ts";
 import { digestAtOnce } from "./small-digest.ts";
 
 type CryptoKey = webcrypto.CryptoKey;
@@ -26,18 +27,13 @@ const MAX_INPUT_BYTES = 32 * 1024 * 1024;
 /** What may wait and run for one isolate, at least; its platform keeps to less (platform/crypto/host-crypto.ts). */
 const MAX_OPEN_BYTES = 2 * MAX_INPUT_BYTES;
 
-/** libuv's pool has four, unless the environment says otherwise. */
-const POOL_THREADS = 4;
-
-/** The pool is the process's, so its order is too. */
-const processLanes = createLanes({ threads: POOL_THREADS - 1, perLane: 2 });
-
 export interface CryptoOptions {
-  lanes?: Lanes;
+  /** Default: one of its own. */
+  lane?: Lane;
   /** What the isolate may use: half as much may be under way here. */
   memoryMb?: number;
-  /** So long the host has worked on behalf of a request (0: nobody's). */
-  onWork?(owner: number, ms: number): void;
+  /** Charges requests with the CPU time. Default: nothing is charged. */
+  measure?: Measure | undefined;
 }
 
 /** Node's SubtleCrypto as it is called here: with arguments that were read, so without their types. */
@@ -51,34 +47,24 @@ async function perform(method: string, ...values: unknown[]): Promise<unknown> {
 
 /** The operations `crypto.*` for one isolate. */
 export function createCryptoOperations({
-  lanes = processLanes,
+  lane = poolLanes.open(),
   memoryMb = 0,
-  onWork,
+  measure = unmeasured,
 }: CryptoOptions = {}): HostOperations {
   const keys = createKeyTable();
-  const lane = lanes.open();
   const maxOpenBytes = Math.max(MAX_OPEN_BYTES, memoryMb * 512 * 1024);
   let openBytes = 0;
 
   const algorithmOf = (value: unknown, maxBytes = MAX_KEY_BYTES) => readAlgorithm(value, keys, maxBytes);
   const data = (value: unknown) => readBytes(value, MAX_INPUT_BYTES);
 
-  const timed = async (owner: number, work: () => Promise<unknown>) => {
-    const startedAt = performance.now();
-    try {
-      return await work();
-    } finally {
-      onWork?.(owner, performance.now() - startedAt);
-    }
-  };
-
   /** What Node does at once, on this thread. */
   const atOnce = ({ owner }: CallContext, method: string, ...values: unknown[]) =>
-    timed(owner, () => perform(method, ...values));
+    measure(owner, "main", () => perform(method, ...values));
 
   /** Has a thread of the pool do it, when it is this isolate's turn. */
   const inLane = (context: CallContext, method: string, ...values: unknown[]) =>
-    lane.run(() => atOnce(context, method, ...values), context.signal);
+    lane.run(() => measure(context.owner, "pool", () => perform(method, ...values)), context.signal);
 
   const addKey = (key: unknown, materialBytes = 0): Data => {
     const { type, extractable, algorithm, usages } = key as CryptoKey;

@@ -9,8 +9,15 @@ import { createFetch } from "./fetch.ts";
 
 const limits = { subrequests: 1_000 } as Parameters<typeof createSubrequests>[0]["config"]["limits"];
 const subrequests = createSubrequests({ config: { limits }, log: () => undefined });
+/** How often the rules of what may be reached were read. */
+let rulesRead = 0;
 const operations = createFetch({
-  config: { egress: ["127.0.0.1"] },
+  config: {
+    get egress() {
+      rulesRead += 1;
+      return ["127.0.0.1"];
+    },
+  },
   egressDeny: [],
   subrequests,
   log: () => undefined,
@@ -44,6 +51,13 @@ async function send(...values: unknown[]): Promise<unknown> {
   };
   return operations["fetch.send"]?.(values, context);
 }
+
+describe("fetch.send", () => {
+  it("reads the rules of what may be reached once for all exchanges", async () => {
+    for (let n = 0; n < 3; n++) await send("GET", url, "", undefined);
+    expect(rulesRead).toBe(1);
+  });
+});
 
 describe("fetch.send, of an isolate that has tampered with its platform", () => {
   it.each([

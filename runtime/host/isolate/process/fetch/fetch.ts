@@ -65,8 +65,10 @@ export function createFetch(options: FetchOptions): HostOperations {
   // Most functions never fetch: the client is made for the first that does.
   let client: ReturnType<typeof createHttpClient> | undefined;
   const clientOf = () => {
-    const egress = createEgress({ allow: config.egress, deny: egressDeny });
-    client ??= createHttpClient({ egress, ...(lookup === undefined ? {} : { lookup }) });
+    client ??= createHttpClient({
+      egress: createEgress({ allow: config.egress, deny: egressDeny }),
+      ...(lookup === undefined ? {} : { lookup }),
+    });
     return client;
   };
 

@@ -1,8 +1,8 @@
 /**
- * Who may use the threads of libuv's pool for cryptography, and when.
+ * Who may use the threads of libuv's pool for cryptography and compression, and when.
  *
  * The pool is one for the whole process, it takes work in the order of its arrival, and nothing in it can be stopped: one
- * function that asks for a thousand key derivations would make every other one wait, for DNS and compression too.
+ * function that asks for a thousand key derivations would make every other one wait, for DNS too.
  *
  * I1  At most `threads` pieces of work run at a time, one less than the pool has: one is always free for the others.
  * I2  An isolate has at most `perLane` of them, and isolates take turns: what one has queued delays no other.
@@ -79,3 +79,9 @@ export function createLanes({ threads, perLane }: LanesOptions): Lanes {
     },
   };
 }
+
+/** libuv's pool has four, unless the environment says otherwise. */
+const POOL_THREADS = 4;
+
+/** The pool is the process's, so its order is too. */
+export const poolLanes = createLanes({ threads: POOL_THREADS - 1, perLane: 2 });

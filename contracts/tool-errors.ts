@@ -1,0 +1,173 @@
+import type { ErrorEntry } from "./error-entry.ts";
+
+/** Errors of building, pushing and running: of the command line and of nodes. */
+export const toolErrors = {
+  // What an author sees when building and pushing.
+  CONFIG_INVALID: {
+    title: "narun.yaml is not valid",
+    solve: "Correct the named line.",
+  },
+  ENTRY_NOT_FOUND: {
+    title: "The function has no entry file",
+    solve: "Name it in narun.yaml (`entry:`), or add index.ts.",
+  },
+  BUILD_FAILED: {
+    title: "The function does not build",
+    solve: "Correct the named place in the source.",
+  },
+  NODE_BUILTIN_IN_ISOLATE: {
+    title: "The function needs a module of Node, which an isolate does not have",
+    solve:
+      "Use a Web-standard package instead. Functions of `mode: node` need a node that runs them: `narun nodes` shows what each runs.",
+  },
+  NAME_TWICE: {
+    title: "Two folders are functions of one name",
+    solve: "Give one of them another name: `name:` in its narun.yaml.",
+  },
+  NO_HANDLER: {
+    title: "The entry exports no handler",
+    solve: "Export a default function, a default object with `fetch`, or functions named after HTTP methods.",
+  },
+  BUNDLE_TOO_LARGE: {
+    title: "The bundle is over the limit",
+    solve: "Remove what weighs most (`narun build` lists it), or raise `limits.maxBundleBytes`.",
+  },
+  PUSH_CONFLICT: {
+    title: "Somebody else changed this function at the same time",
+    solve: "Look at `narun revisions`, then push again.",
+  },
+  TRIAL_FAILED: {
+    title: "The new revision does not start; what was live before stays live",
+    solve: "Correct the error that is shown.",
+  },
+
+  // What an operator or a user of the command line sees.
+  USAGE: {
+    title: "The command is not used like this",
+    solve: "See `narun help`.",
+  },
+  GATEWAY_CONFIG_INVALID: {
+    title: "The gateway's configuration is not valid",
+    solve: "Correct the named lines of the file that `--config` names.",
+  },
+  NATS_UNREACHABLE: {
+    title: "NATS does not answer",
+    solve: "Start it (`narun up` starts one), or name another with --nats or NARUN_NATS_URL.",
+  },
+  NATS_LOGIN_REFUSED: {
+    title: "NATS refused the login",
+    solve:
+      "Give the login that the server knows: in the address (nats://USER:PASSWORD@HOST), or by --user, --creds or --nkey (NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_CREDS, NATS_NKEY).",
+  },
+  NATS_TLS_FAILED: {
+    title: "No TLS connection to NATS came about",
+    solve:
+      "Name the authority of the server's certificate with --tls-ca (NATS_CA), the client's own with --tls-cert and --tls-key (NATS_CERT, NATS_KEY), and the server by the name in its certificate.",
+  },
+  NATS_PERMISSIONS_VIOLATION: {
+    title: "NATS does not permit a subject",
+    solve:
+      "Permit the named subject to the user that logs in to NATS (`permissions` in nats-server's configuration, or `nsc edit user`); inboxes are `_INBOX.>`.",
+    status: 502,
+  },
+  NATS_TOO_OLD: {
+    title: "nats-server is too old",
+    solve: "Use nats-server 2.14 or newer.",
+  },
+  NATS_NO_JETSTREAM: {
+    title: "NATS has no JetStream, in which narun keeps everything",
+    solve: "Start nats-server with `-js`, and allow JetStream for the account.",
+  },
+  STREAM_UNFIT: {
+    title: "A stream of NATS is not as narun needs it",
+    solve:
+      "Change the stream that `detail` names as it says. Whatever else was changed of narun's streams may stay.",
+  },
+  NATS_JETSTREAM_UNAVAILABLE: {
+    title: "JetStream is not available now",
+    solve:
+      "Try again in some seconds: a cluster may be electing a leader. Else start the servers of the cluster that are away; `nats stream report` shows which streams they hold, and whether those have replicas.",
+  },
+  NATS_SERVER_NOT_FOUND: {
+    title: "No nats-server could be found or fetched",
+    solve: "Install nats-server 2.14 or newer and put it on the PATH, or name it in NARUN_NATS_SERVER.",
+  },
+  NATS_SERVER_FAILED: {
+    title: "nats-server did not start",
+    solve: "Its own last words are shown; correct what they name.",
+  },
+  NODE_RUNNER_FAILED: {
+    title: "The node-runner did not start",
+    solve: "Its own last words are shown; correct what they name.",
+  },
+  ADDRESS_IN_USE: {
+    title: "The address is taken",
+    solve: "Stop what listens there, or choose another port (0 picks a free one).",
+  },
+  DATA_DIR_LOCKED: {
+    title: "Another narun runs on this data folder",
+    solve: "Stop it, or choose another folder with --data-dir.",
+  },
+  FUNCTION_NOT_FOUND: {
+    title: "No function has this name",
+    solve: "See `narun ls`.",
+  },
+  REVISION_NOT_FOUND: {
+    title: "The function has no such revision",
+    solve: "See `narun revisions NAME`.",
+  },
+  SPEC_INVALID: {
+    title: "The function's spec is not valid; the last good one stays in force",
+    solve: "Push again, or roll back.",
+  },
+  DIGEST_MISMATCH: {
+    title: "Stored bytes are not what their digest says; they are not run",
+    solve: "Push again: it replaces what is damaged.",
+  },
+  OBJECT_NOT_FOUND: {
+    title: "A stored file is missing",
+    solve: "Push again.",
+  },
+
+  SECRET_MISSING: {
+    title: "There is no such secret",
+    solve: "Set it with `narun secret set NAME`; `narun secret ls` lists those that there are.",
+  },
+  SECRET_UNREADABLE: {
+    title: "A secret cannot be read",
+    solve: "It was set under another key, or is damaged. Set it again, with the key that the nodes have.",
+  },
+  SECRETS_KEY_MISSING: {
+    title: "The key of the secrets is missing",
+    solve:
+      "Give it to the node, or to the command `narun secret set`: in NARUN_SECRETS_KEY (32 bytes, base64), or in a file that `--secrets-key` names.",
+  },
+
+  // Why a node refuses or ends an instance.
+  MODE_UNSUPPORTED: {
+    title: "The node does not run functions of this mode",
+    solve: "Start a node-runner that does; `narun nodes` shows what each runs.",
+  },
+  NODE_FULL: {
+    title: "The node has no room for another instance",
+    solve: "Add a node, or raise the node's limit of instances.",
+  },
+  NODE_STOPPING: {
+    title: "The node is shutting down",
+    solve: "Another node takes over; start one if there is none.",
+  },
+  INSTANCE_DRAINING: {
+    title: "The instance takes no new requests; this one was not started",
+    solve: "The gateway sends it elsewhere by itself.",
+  },
+  ISOLATE_TAMPERED: {
+    title: "The function's isolate did what the platform in it never does; the instance was ended",
+    solve:
+      "Look in the function, and in its packages, for code that replaces what the language has built in; `narun logs NAME` says what it did.",
+    status: 502,
+  },
+  HOST_CRASHED: {
+    title: "The sandbox process died",
+    solve: "narun starts another; a function that does it again and again is in `narun logs NAME`.",
+  },
+} as const satisfies Record<string, ErrorEntry>;

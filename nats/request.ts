@@ -1,0 +1,58 @@
+import { createHeaders, type Headers } from "./headers.ts";
+import type { Message } from "./message.ts";
+import type { Requester } from "./requester.ts";
+
+export interface RequestOptions {
+  timeoutMs: number;
+  headers?: Headers;
+}
+
+/** A request that got no answer. `no-responders`: nobody subscribes, so nobody has seen it. */
+export class NoReplyError extends Error {
+  override readonly name = "NoReplyError";
+  readonly reason: "no-responders" | "timeout" | "disconnected";
+  constructor(reason: NoReplyError["reason"], subject: string) {
+    super(`no reply on ${subject}: ${reason}`);
+    this.reason = reason;
+  }
+}
+
+interface OneRequest extends RequestOptions {
+  subject: string;
+  data: Uint8Array | string;
+}
+
+interface Way extends Requester {
+  isClosed(): boolean;
+  /** Returns what forgets the listener. */
+  onClosed(listener: () => void): () => void;
+}
+
+const NO_RESPONDERS = 503;
+
+/** One reply, by our own inbox: the client library's waits for ever for a reply whose header fields it cannot read. */
+export function requestOnce(
+  { send, isClosed, onClosed }: Way,
+  { subject, data, timeoutMs, headers = createHeaders() }: OneRequest,
+): Promise<Message> {
+  if (isClosed()) return Promise.reject(new NoReplyError("disconnected", subject));
+  const { promise, resolve, reject } = Promise.withResolvers<Message>();
+  const fail = (reason: NoReplyError["reason"]) => reject(new NoReplyError(reason, subject));
+  const onReply = (reply: Message) => {
+    if (reply.status === NO_RESPONDERS && reply.data.length === 0) fail("no-responders");
+    else resolve(reply);
+  };
+  let pending: ReturnType<typeof send>;
+  try {
+    pending = send(subject, data, headers, onReply, reject);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  const timer = setTimeout(() => fail("timeout"), Math.max(1, timeoutMs));
+  const stopListening = onClosed(() => fail("disconnected"));
+  return promise.finally(() => {
+    clearTimeout(timer);
+    stopListening();
+    pending.release();
+  });
+}

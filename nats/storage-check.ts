@@ -1,0 +1,44 @@
+import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
+import { stores } from "../contracts/index.ts";
+import type { Nats } from "./connection.ts";
+import { refusalOf } from "./permissions.ts";
+
+/** A stream that refuses every write. */
+export interface StuckStream {
+  stream: string;
+  /** The server's words. */
+  reason: string;
+}
+
+/** A subject that no stream has. */
+const NOTHING = "narun.nothing";
+const STREAM_NOT_FOUND = 10059;
+
+/** The streams that narun keeps its own things in. */
+const OWN_STREAMS = [
+  ...[stores.configs, stores.nodes, stores.revisions, stores.secrets].map(({ bucket }) => `KV_${bucket}`),
+  `OBJ_${stores.binaries.objects}`,
+  stores.logs.stream,
+];
+
+/**
+ * Those of narun's own streams, and of more, that refuse writes because a write failed once, as the disk was full. Nothing is
+ * written to find out, as that would make a sound stream such a one: a purge of what is not there fails in the same way.
+ */
+export async function findStuckStreams(nats: Nats, more: readonly string[] = []): Promise<StuckStream[]> {
+  const manager = await jetstreamManager(nats.connection, { checkAPI: false });
+  const found = await Promise.all(
+    [...new Set([...OWN_STREAMS, ...more])].map(async (stream): Promise<StuckStream | undefined> => {
+      try {
+        await manager.streams.purge(stream, { filter: NOTHING });
+        return undefined;
+      } catch (error) {
+        // A login that may not purge knows nothing of the streams.
+        if (refusalOf(error) !== undefined) return undefined;
+        if (!(error instanceof JetStreamApiError)) throw error;
+        return error.code === STREAM_NOT_FOUND ? undefined : { stream, reason: error.message };
+      }
+    }),
+  );
+  return found.filter((one) => one !== undefined);
+}

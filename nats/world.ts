@@ -1,0 +1,73 @@
+/**
+ * The world that a connection belongs to: all that share one store of specs. Several worlds may hear each other, as where a
+ * leaf node's server has a JetStream of its own: core NATS goes through, what is stored stays apart.
+ *
+ * I1  Subjects of narun's own have the world's id on the wire, behind their first token: a world hears nothing of another's.
+ * I2  The id is made of the creation time of the bucket `app-configs`, in nanoseconds, which its server keeps: all who see
+ *     the same bucket have the same id, and nobody has to write it down first.
+ */
+import { createHash } from "node:crypto";
+import { JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { messageOf, stores } from "../contracts/index.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
+
+export interface World {
+  /** Empty where it could not be found. */
+  readonly id: string;
+  /** A subject as it is on the wire. Throws the reason where the world is not known and the subject is narun's own. */
+  toWire(subject: string): string;
+  /** A subject that came by the wire. */
+  fromWire(subject: string): string;
+}
+
+const OWN = "narun.";
+
+/** Of an id, or of the reason why there is none. */
+export function createWorld(found: string | Error): World {
+  if (typeof found !== "string") return unknownWorld(found);
+  const prefix = `${OWN}${found}.`;
+  return {
+    id: found,
+    toWire: (subject) => (subject.startsWith(OWN) ? prefix + subject.slice(OWN.length) : subject),
+    fromWire: (subject) => (subject.startsWith(prefix) ? OWN + subject.slice(prefix.length) : subject),
+  };
+}
+
+/** Who cannot see the store may use NATS, and nothing of narun's. */
+function unknownWorld(reason: Error): World {
+  return {
+    id: "",
+    toWire(subject) {
+      if (subject.startsWith(OWN)) throw reason;
+      return subject;
+    },
+    fromWire: (subject) => subject,
+  };
+}
+
+const ID_DIGITS = 8;
+
+/** The id of the connection's world, or why there is none: errors of needsJetStream. Creates the bucket where it is missing. */
+export async function findWorldId(connection: NatsConnection): Promise<string | Error> {
+  const { bucket, history } = stores.configs;
+  try {
+    const manager = await jetstreamManager(connection, { checkAPI: false });
+    const look = async () => (await manager.streams.info(`KV_${bucket}`)).created;
+    const created = await needsJetStream({ state: "connected", connection }, () =>
+      look().catch(async (error: unknown) => {
+        if (!isMissing(error)) throw error;
+        await new Kvm(jetstream(connection)).create(bucket, { history });
+        return look();
+      }),
+    );
+    return createHash("sha256").update(created).digest("hex").slice(0, ID_DIGITS);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(messageOf(error));
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound;
+}
