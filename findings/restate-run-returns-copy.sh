@@ -13,8 +13,9 @@ set -eu
 script=$(realpath "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 2' INT TERM
 cd "$folder"
-npm install --silent --no-audit --no-fund node@26.10.0 @restatedev/restate-server@1.7.12 @restatedev/restate-sdk@1.17.2 >&2
+npm install --silent --no-audit --no-fund node@26.10.0 @restatedev/restate-server@1.7.12 @restatedev/restate-sdk@1.17.2 >&2 || exit 2
 export RESTATE_LOGGING=ERROR
 
 cat >probe.mjs <<'END'

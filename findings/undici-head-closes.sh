@@ -15,8 +15,9 @@ set -eu
 script=$(realpath "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 2' INT TERM
 cd "$folder"
-npm install --silent --no-audit --no-fund node@26.10.0 undici@8.12.4 >&2
+npm install --silent --no-audit --no-fund node@26.10.0 undici@8.12.4 >&2 || exit 2
 
 cat >probe.mjs <<'END'
 import { createServer } from "node:http";

@@ -17,8 +17,9 @@ set -eu
 script=$(realpath "$0")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 2' INT TERM
 cd "$folder"
-npm install --silent --no-audit --no-fund node@26.10.0 web-streams-polyfill@4.3.0 >&2
+npm install --silent --no-audit --no-fund node@26.10.0 web-streams-polyfill@4.3.0 >&2 || exit 2
 
 cat >probe.mjs <<'END'
 import { Readable } from "node:stream";
