@@ -51,7 +51,7 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions): Promi
 }
 
 async function startWorker({ where, cacheDir }: PoolOptions): Promise<ChildProcess> {
-  const child = fork(fileURLToPath(new URL(`.//${where}-worker.ts`, import.meta.url)), {
+  const child = fork(fileURLToPath(new URL(`./${where}-worker.ts`, import.meta.url)), {
     execArgv: where === "node" ? ["--expose-gc"] : ["--no-node-snapshot", "--expose-gc"],
     env: { ...process.env, WPT_CACHE_DIR: cacheDir },
     stdio: ["ignore", "ignore", "inherit", "ipc"],

@@ -64,7 +64,7 @@ async function bundleHost(isolatedVm: string, files: DataFiles): Promise<Uint8Ar
   const { build } = await import("esbuild");
   const own = (name: string) => join(import.meta.dirname, `${name}${SOURCE_EXTENSION}`);
   const result = await build({
-    entryPoints: [own("process/main")],
+    entryPoints: [own("../process/main")],
     bundle: true,
     write: false,
     format: "esm",

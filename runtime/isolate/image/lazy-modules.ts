@@ -17,14 +17,14 @@ const LAZY_MODULES = [
   "crypto/jwk",
   "crypto/normalize",
   "crypto/supports",
-  "encoding-decoders",
+  "encoding/encoding-decoders",
   "fetch/exchange",
   "fetch/perform",
   "file/mime-type",
   "file/multipart-parse",
   "file/multipart-serialise",
-  "url-parser",
-  "urlpattern/engine",
+  "url/url-parser",
+  "url/pattern/engine",
 ];
 
 export function lazyModules(platformFolder: string): Plugin {

@@ -28,7 +28,7 @@ export async function loadSnapshot(cacheDir: string): Promise<Uint8Array> {
 export async function bundlePlatform(): Promise<string> {
   const { build } = await import("esbuild");
   const result = await build({
-    entryPoints: [join(platformFolder, `main${SOURCE_EXTENSION}`)],
+    entryPoints: [join(platformFolder, `start/main${SOURCE_EXTENSION}`)],
     bundle: true,
     write: false,
     format: "iife",
@@ -39,20 +39,20 @@ export async function bundlePlatform(): Promise<string> {
     // Aliases are looked for from here: narun is started in any folder.
     absWorkingDir: platformFolder,
     alias: {
-      tr46: join(platformFolder, `idna${SOURCE_EXTENSION}`),
+      tr46: join(platformFolder, `url/idna${SOURCE_EXTENSION}`),
       // whatwg-url loads all encodings, which only a document's own would need.
-      "@exodus/bytes/encoding.js": join(platformFolder, `percent-encode${SOURCE_EXTENSION}`),
-      "@exodus/bytes/whatwg.js": join(platformFolder, `percent-encode${SOURCE_EXTENSION}`),
+      "@exodus/bytes/encoding.js": join(platformFolder, `url/percent-encode${SOURCE_EXTENSION}`),
+      "@exodus/bytes/whatwg.js": join(platformFolder, `url/percent-encode${SOURCE_EXTENSION}`),
     },
     // Libraries that take TextEncoder for granted get the platform's own: V8 alone has none.
-    inject: [join(platformFolder, `encoding${SOURCE_EXTENSION}`)],
+    inject: [join(platformFolder, `encoding/encoding${SOURCE_EXTENSION}`)],
     plugins: [
       lazyModules(platformFolder),
       {
         // The interfaces of whatwg-url are in the snapshot, its parser is made later.
         name: "url-parser",
         setup({ onResolve }) {
-          const path = join(platformFolder, `url-parser${SOURCE_EXTENSION}`);
+          const path = join(platformFolder, `url/url-parser${SOURCE_EXTENSION}`);
           onResolve({ filter: /^\.\/(?:url-state-machine|urlencoded)$/ }, ({ importer }) =>
             importer.endsWith("-impl.js") ? { path } : undefined,
           );
@@ -62,7 +62,7 @@ export async function bundlePlatform(): Promise<string> {
         // The tables of the multi-byte encodings are asked of the host, by the few who need them.
         name: "encoding-tables",
         setup({ onResolve }) {
-          const path = join(platformFolder, `encoding-tables${SOURCE_EXTENSION}`);
+          const path = join(platformFolder, `encoding/encoding-tables${SOURCE_EXTENSION}`);
           onResolve({ filter: /\/multi-byte\.encodings\.cjs$/ }, () => ({ path }));
         },
       },
