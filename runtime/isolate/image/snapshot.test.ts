@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadSnapshot } from "./snapshot.ts";
 
 /** Each isolate has everything in it once, and half of it twice: with much more, one takes beyond 3 MiB. */
-const MOST_BYTES = 1150 * 1024;
+const MOST_BYTES = 1160 * 1024;
 
 describe("loadSnapshot", () => {
   const startedIn = process.cwd();
