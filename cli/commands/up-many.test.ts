@@ -50,7 +50,7 @@ function countTrials(nats: Nats): () => { total: number; underWay: number; most:
   const open = new Set<string>();
   let total = 0;
   let most = 0;
-  nats.connection.subscribe(subjects.trial("*"), {
+  nats.connection.subscribe(nats.world.toWire(subjects.trial("*")), {
     callback: (_, { reply }) => {
       if (reply === undefined) return;
       total += 1;

@@ -91,6 +91,7 @@ export class Entries {
   #isLettingIn = false;
   #isLoading = false;
   #isClosed = false;
+  #isGivenUp = false;
   #sandbox: Sandbox | undefined;
   #whenOver: () => void = () => undefined;
 
@@ -244,9 +245,15 @@ export class Entries {
     this.#options.onOverdrawn(owner, usedMs, budgetMs);
   }
 
-  /** Resolves when the entry is over that runs, or after so long. */
+  /** The entry that runs is not waited for any longer. */
+  giveUp(): void {
+    this.#isGivenUp = true;
+    this.#whenOver();
+  }
+
+  /** Resolves when the entry is over that runs, when it is given up, or after so long. */
   async over(timeoutMs: number): Promise<void> {
-    if (!this.isUnderWay) return;
+    if (!this.isUnderWay || this.#isGivenUp) return;
     await new Promise<void>((resolve) => {
       const limit = setTimeout(resolve, timeoutMs);
       this.#whenOver = () => {

@@ -291,6 +291,11 @@ export class LiveInstance implements Instance {
 
   /** The process grew by more than it may while this isolate was at work. */
   #outgrow(bytes: number): void {
+    // Its request is answered, and other functions of the host have their grace: only the wait for V8 is over.
+    if (this.#untoldLoop !== undefined) {
+      this.#entries.giveUp();
+      return;
+    }
     const message = this.#words.processGrown(bytes);
     if (this.#phase === "starting") this.#endedStart = { code: "MEMORY_LIMIT", message };
     this.#lose("MEMORY_LIMIT", message);
