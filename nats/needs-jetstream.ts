@@ -7,10 +7,15 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { JetStreamApiError } from "@nats-io/jetstream";
-import { RequestError, TimeoutError } from "@nats-io/transport-node";
+import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { messageOf, NarunError } from "../contracts/index.ts";
-import type { Nats } from "./connection.ts";
 import { refusalOf } from "./permissions.ts";
+
+/** A connection to NATS, as far as JetStream needs it. */
+interface JetStreamUser {
+  readonly state: string;
+  readonly connection: NatsConnection;
+}
 
 export interface JetStreamUse {
   /** Whether it may be done twice. Default true: it opens, or reads. */
@@ -30,7 +35,7 @@ const MAX_WAIT_MS = 500;
  * NATS_JETSTREAM_UNAVAILABLE; NATS_PERMISSIONS_VIOLATION.
  */
 export async function needsJetStream<T>(
-  nats: Pick<Nats, "state" | "connection">,
+  nats: JetStreamUser,
   work: () => Promise<T>,
   { mayRepeat = true }: JetStreamUse = {},
 ): Promise<T> {
@@ -55,10 +60,7 @@ export async function needsJetStream<T>(
 /** `none`: there is no JetStream; `away`: nothing was done; `silent`: no answer. Undefined: something else. */
 type Problem = "none" | "away" | "silent";
 
-async function findProblem(
-  nats: Pick<Nats, "state" | "connection">,
-  error: unknown,
-): Promise<Problem | undefined> {
+async function findProblem(nats: JetStreamUser, error: unknown): Promise<Problem | undefined> {
   if (nats.state !== "connected") return undefined;
   if (error instanceof TimeoutError) return "silent";
   if (error instanceof JetStreamApiError) return problemOfCode(error.code, error.status);
@@ -85,7 +87,7 @@ function problemOfCode(code: number, status: number): Problem | undefined {
 const ASK_TIMEOUT_MS = 2_000;
 
 /** Why nobody serves a subject of JetStream: every server that has it answers for the account. */
-async function findWhyNobody(nats: Pick<Nats, "connection">): Promise<Problem> {
+async function findWhyNobody(nats: Pick<JetStreamUser, "connection">): Promise<Problem> {
   try {
     const reply = await nats.connection.request("$JS.API.INFO", "", { timeout: ASK_TIMEOUT_MS });
     const { error } = reply.json<{ error?: { err_code?: number } }>();

@@ -1,4 +1,5 @@
-export type { BindingPlan, EnvPlan } from "./bindings/env.ts";
+export type { BindingPlan } from "./bindings/binding-plan.ts";
+export type { EnvPlan } from "./bindings/env.ts";
 export { encodeKvFrame } from "./bindings/kv-frames.ts";
 export {
   AbortKind,

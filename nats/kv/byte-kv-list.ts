@@ -1,6 +1,6 @@
 import type { Nats } from "../connection.ts";
 import { openReader } from "../stream-reader.ts";
-import type { KvPage } from "./byte-kv.ts";
+import type { KvPage } from "./byte-entry.ts";
 import { isMarker, type OpenBucket } from "./byte-kv-bucket.ts";
 import { decodeKvKey, kvPrefixFilters } from "./kv-keys.ts";
 

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Nats } from "../connection.ts";
 import { openReader } from "../stream-reader.ts";
-import type { ByteKvChange } from "./byte-kv.ts";
+import type { ByteKvChange } from "./byte-entry.ts";
 import { isMarker, type OpenBucket } from "./byte-kv-bucket.ts";
 import { decodeKvKey, kvPrefixFilters } from "./kv-keys.ts";
 

@@ -5,7 +5,8 @@ import { countConsumers } from "../../test/harness/consumers.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats } from "../../test/harness/nats.ts";
 import { connectNats } from "../connection.ts";
-import { type ByteKv, type ByteKvChange, openByteKv } from "./byte-kv.ts";
+import type { ByteKvChange } from "./byte-entry.ts";
+import { type ByteKv, openByteKv } from "./byte-kv.ts";
 
 const server = await startTestNats();
 const nats = await connectNats({ url: server.url, name: "test" });

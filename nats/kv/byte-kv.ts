@@ -13,18 +13,12 @@ import { needsJetStream } from "../needs-jetstream.ts";
 import { storeProblem } from "../store-problem.ts";
 import { createStoreRoom } from "../store-room.ts";
 import { createTurns } from "../turns.ts";
+import type { ByteEntry, ByteKvChange, KvPage } from "./byte-entry.ts";
 import { isMarker, type OpenBucket } from "./byte-kv-bucket.ts";
 import { listByteKv } from "./byte-kv-list.ts";
 import { headersOfDelete, headersOfTtl, leastTtlSeconds, MARKER_SECONDS } from "./byte-kv-ttl.ts";
 import { watchByteKv } from "./byte-kv-watch.ts";
 import { encodeKvKey } from "./kv-keys.ts";
-
-export interface ByteEntry {
-  bytes: Uint8Array;
-  /** For `ifRevision`. */
-  revision: number;
-  createdAt: Date;
-}
 
 /** How a write ended that may end in more than one way. */
 export type KvWrite =
@@ -48,16 +42,6 @@ export interface KvWriteOptions {
   /** The key must be at this revision; 0: it must not be there. */
   ifRevision?: number | undefined;
 }
-
-export interface KvPage {
-  keys: { key: string; revision: number }[];
-  /** Where the next page begins; undefined where there is none. */
-  next: number | undefined;
-}
-
-export type ByteKvChange =
-  | { kind: "put"; key: string; revision: number; createdAt: Date; bytes: Uint8Array }
-  | { kind: "delete"; key: string; revision: number };
 
 export interface ByteKv {
   /** The most bytes that a value may have. */

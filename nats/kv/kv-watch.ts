@@ -14,7 +14,7 @@ import type { JetStreamManager, JsMsg } from "@nats-io/jetstream";
 import type { Nats } from "../connection.ts";
 import { openReader } from "../stream-reader.ts";
 import { isMarker } from "./byte-kv-bucket.ts";
-import type { KvChange, KvRaw, KvRead } from "./kv.ts";
+import type { KvChange, KvRaw, KvRead } from "./kv-read.ts";
 
 export interface KvWatchOptions<T> {
   nats: Nats;

@@ -6,7 +6,8 @@ import { countConsumers } from "../../test/harness/consumers.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
 import { connectNats, type Nats } from "../connection.ts";
-import { type KvChange, type KvCodec, openKv, type TypedKv } from "./kv.ts";
+import { type KvCodec, openKv, type TypedKv } from "./kv.ts";
+import type { KvChange } from "./kv-read.ts";
 
 let server: TestNats;
 let nats: Nats;

@@ -6,6 +6,7 @@ import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
 import { type ReadStoredOptions, readStored, type StoredMessage } from "../stored-messages.ts";
 import { isMarker } from "./byte-kv-bucket.ts";
+import type { KvChange, KvRaw, KvRead } from "./kv-read.ts";
 import { watchKv } from "./kv-watch.ts";
 
 /** Default upper bound of a value that is read. */
@@ -24,21 +25,6 @@ export interface KvCodec<T> {
   /** Upper bound of a value's bytes; a larger one is not valid, and not decoded. Default 1 MiB. */
   maxBytes?: number;
 }
-
-export interface KvEntry<T> {
-  key: string;
-  value: T;
-  /** For `update`: the compare-and-set fails where somebody else wrote in between. */
-  revision: number;
-  createdAt: Date;
-}
-
-/** What a key holds: a value, or something that is not one. */
-export type KvRead<T> =
-  | ({ ok: true } & KvEntry<T>)
-  | { ok: false; key: string; revision: number; createdAt: Date; error: NarunError };
-
-export type KvChange<T> = { kind: "put"; read: KvRead<T> } | { kind: "delete"; key: string };
 
 export interface KvBucketOptions {
   bucket: string;
@@ -124,14 +110,6 @@ export async function openKv<T>(
     },
     watch: (onChange, signal) => watchKv({ ...bucket, read, onChange, signal }),
   };
-}
-
-/** A value of a key, as the bucket has it. */
-export interface KvRaw {
-  key: string;
-  revision: number;
-  createdAt: Date;
-  data: Uint8Array;
 }
 
 const decoder = new TextDecoder();

@@ -8,8 +8,8 @@
  */
 import type { ObjectInfo } from "@nats-io/obj";
 import { headers as createMsgHeaders } from "@nats-io/transport-node";
-import type { OpenStore } from "./byte-objects.ts";
 import { chunkSubject, formerInfoSubject, infoSubject } from "./object-names.ts";
+import type { OpenStore } from "./open-store.ts";
 
 /** An object as its message describes it. */
 export type StoredInfo = Pick<ObjectInfo, "name" | "size" | "chunks" | "digest" | "mtime" | "nuid"> &

@@ -1,7 +1,7 @@
 import type { Nats } from "../connection.ts";
 import { openReader } from "../stream-reader.ts";
-import type { ObjectFacts, ObjectPage, OpenStore } from "./byte-objects.ts";
 import { isNoObject, isReachable, type StoredInfo } from "./byte-objects-entries.ts";
+import type { ObjectFacts, ObjectPage, OpenStore } from "./open-store.ts";
 
 const WAIT_MS = 5_000;
 

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { nuid } from "@nats-io/transport-node";
-import type { OpenStore, PutObjectOptions } from "./byte-objects.ts";
 import { purge, type StoredInfo, writeEntry } from "./byte-objects-entries.ts";
 import { LEFT_AFTER_MS } from "./leftovers.ts";
 import { chunkSubject } from "./object-names.ts";
+import type { OpenStore, PutObjectOptions } from "./open-store.ts";
 
 const CHUNK_BYTES = 128 * 1024;
 

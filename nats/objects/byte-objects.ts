@@ -6,47 +6,19 @@
  * I3  An object appears when all of it is stored; one that breaks off leaves what was there before.
  */
 import { createHash } from "node:crypto";
-import {
-  JetStreamApiError,
-  type JetStreamClient,
-  type JetStreamManager,
-  jetstream,
-  jetstreamManager,
-} from "@nats-io/jetstream";
+import { JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
 import { NarunError } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { MAX_LISTS, type StoreBounds } from "../kv/byte-kv.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
-import { createStoreRoom, type StoreRoom } from "../store-room.ts";
+import { createStoreRoom } from "../store-room.ts";
 import { createTurns } from "../turns.ts";
 import { deleteObject, findObject, type StoredInfo } from "./byte-objects-entries.ts";
 import { listByteObjects } from "./byte-objects-list.ts";
 import { writeObject } from "./byte-objects-write.ts";
 import { chunkSubject } from "./object-names.ts";
-
-export interface ObjectFacts {
-  name: string;
-  size: number;
-  /** SHA-256, hex. */
-  sha256: string;
-  modifiedAt: Date;
-  metadata: Readonly<Record<string, string>>;
-  /** Changes with every write of the name. */
-  version: string;
-}
-
-export interface ObjectPage {
-  objects: ObjectFacts[];
-  /** Where the next page begins; undefined where there is none. */
-  next: number | undefined;
-}
-
-export interface PutObjectOptions {
-  metadata?: Readonly<Record<string, string>>;
-  /** Ends the write at its next chunk. */
-  signal?: AbortSignal | undefined;
-}
+import type { ObjectFacts, ObjectPage, OpenStore, PutObjectOptions } from "./open-store.ts";
 
 export interface ByteObjects {
   info(name: string): Promise<ObjectFacts | undefined>;
@@ -58,16 +30,6 @@ export interface ByteObjects {
   delete(name: string): Promise<void>;
   /** Objects in the order in which they were last written, beginning behind `after`. */
   list(options: { prefix: string; limit: number; after: number }): Promise<ObjectPage>;
-}
-
-/** What the parts of a store work with. */
-export interface OpenStore {
-  client: JetStreamClient;
-  manager: JetStreamManager;
-  bucket: string;
-  /** Most bytes of one message. */
-  maxPayload: number;
-  room: StoreRoom;
 }
 
 const STREAM_NOT_FOUND = 10059;

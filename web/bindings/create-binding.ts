@@ -1,4 +1,4 @@
-import type { BindingPlan } from "./env.ts";
+import type { BindingPlan } from "./binding-plan.ts";
 import { KvBucket } from "./kv.ts";
 import { ObjectBucket } from "./objects.ts";
 import { Publisher } from "./publisher.ts";

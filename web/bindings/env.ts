@@ -1,3 +1,4 @@
+import type { BindingPlan } from "./binding-plan.ts";
 import { createBinding } from "./create-binding.ts";
 
 /** What the host says of a function's `env`: values, secrets among them, and what has an API of its own. */
@@ -6,13 +7,6 @@ export interface EnvPlan {
   bindings: readonly BindingPlan[];
   /** `limits.timers`; default: what the platform allows. */
   timers?: number;
-}
-
-export interface BindingPlan {
-  name: string;
-  kind: "kv" | "objects" | "service" | "publish";
-  /** The service's name, the bucket: for messages and URLs. The host goes by its own configuration alone. */
-  target: string;
 }
 
 export type Env = Readonly<Record<string, unknown>>;

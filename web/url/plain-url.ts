@@ -4,7 +4,7 @@
  *
  * I1  The record is the one that the URL parser gives (URL, "basic URL parser"), whatever the base.
  */
-import type { URLRecord } from "./url.ts";
+import type { URLRecord } from "whatwg-url";
 
 const SCHEME = "(https?)://";
 const DOMAIN = "(?:[a-z0-9-]+\\.)*[a-z][a-z0-9-]*";
