@@ -22,19 +22,20 @@ export interface Message {
 
 /** From the client library's own type. */
 export function toMessage(message: Msg, outbox: Outbox, world: World): Message {
-  let headers: MsgHdrs | undefined;
+  let raw: MsgHdrs | undefined;
+  let headers: Headers | undefined;
   let isParsed = false;
   let isReadable = true;
   const parse = (): MsgHdrs | undefined => {
-    if (isParsed) return headers;
+    if (isParsed) return raw;
     isParsed = true;
     try {
-      headers = message.headers;
+      raw = message.headers;
     } catch {
       // The client library throws at the first fault.
       isReadable = false;
     }
-    return headers;
+    return raw;
   };
   return {
     get subject() {
@@ -42,7 +43,8 @@ export function toMessage(message: Msg, outbox: Outbox, world: World): Message {
     },
     data: message.data,
     get headers() {
-      return fromMsgHeaders(parse());
+      headers ??= fromMsgHeaders(parse());
+      return headers;
     },
     get isReadable() {
       parse();
