@@ -80,9 +80,10 @@ export function createInquiries({ nats, dispatcher }: InquiriesOptions): Inquiri
       state.absentSinceMs = undefined;
       hear(flights, parseJson(reply.text(), InquiryReplySchema)?.states ?? []);
     } catch (error) {
-      if (!(error instanceof NoReplyError)) throw error;
-      // After a break of this gateway's connection the count begins anew (I2).
-      if (error.reason === "no-responders" && asked.get(instance) === state) noteAbsence(instance, state);
+      // After a break of this gateway's connection the count begins anew (I2). A subject that NATS does not permit is no
+      // absence (I4).
+      const isAbsent = error instanceof NoReplyError && error.reason === "no-responders";
+      if (isAbsent && asked.get(instance) === state) noteAbsence(instance, state);
     } finally {
       state.isUnderWay = false;
     }

@@ -234,6 +234,22 @@ describe("a subject that NATS does not permit", () => {
     });
   });
 
+  test("costs no request, where the gateway may not ask for those under way", async () => {
+    await using server = await startConfiguredNats(users('publish: { deny: "narun.*.s.>" }'));
+    const slow = `export default async () => { await new Promise((go) => setTimeout(go, 2_000)); return new Response("slow"); }`;
+    await using folder = await createWorkFolder({ "f/index.ts": slow });
+    const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
+    await using gateway = start(["gateway", "--json", ...PORTS, "--nats", some]);
+    const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
+    await using node = start([
+      "node",
+      ...["--json", "--name", "n1", "--cache-dir", folder.path("cache"), "--nats", all],
+    ]);
+    await node.shows(/^\{"node".*\}$/m);
+    expect(await narun(["push", folder.path("f"), "--nats", all])).toMatchObject({ code: 0 });
+    expect(await (await fetch(`${http}/f`)).text()).toBe("slow");
+  });
+
   test("ends the wait for a function that sleeps, where no node may be asked", async () => {
     await using server = await startConfiguredNats(users('publish: { deny: "narun.*.demand.>" }'));
     await using folder = await createWorkFolder({ "f/index.ts": answering("hi") });
