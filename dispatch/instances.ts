@@ -83,6 +83,7 @@ const MAX_DEPARTED = 10_000;
 const NONE: readonly Instance[] = [];
 const SET_ASIDE_MS = 100;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createInstances(options: InstancesOptions): Instances {
   const { nats, log, onReady, onLost, onNode } = options;
   const byId = new Map<string, Instance>();

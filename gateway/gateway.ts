@@ -87,6 +87,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const VERSION = "1.0.0";
 
 /** Starts a gateway; resolves when it takes requests. Error: ADDRESS_IN_USE. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { nats, log } = options;
   warnOfGrpcRoutes(options.config, log);
@@ -201,6 +202,7 @@ async function finishRequests({ server, service, dispatcher, log, graceMs }: Dra
 }
 
 /** What knows, and what decides. They refer to one another: nothing calls back before all are made. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 function createParts({ nats, log, config, ...options }: GatewayOptions) {
   const { holdMs = DEFAULT_HOLD_MS, ...limits } = options.hold ?? {};
   const configured = config?.request_timeout_seconds;

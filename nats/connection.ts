@@ -128,6 +128,7 @@ const RECONNECT_MAX_MS = 2_000;
  * Connects to NATS. Errors: NATS_UNREACHABLE, when no server answers in time; NATS_LOGIN_REFUSED; NATS_TLS_FAILED;
  * NATS_TOO_OLD, below 2.14; USAGE, where the address or the login cannot be read.
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export async function connectNats(options: NatsOptions): Promise<Nats> {
   const { url, servers, isTls, login: loginOfUrl } = parseServers(options.url ?? DEFAULT_URL);
   const onHandlerError = options.onHandlerError ?? throwLater;

@@ -69,6 +69,12 @@ const VENDORS: Record<string, readonly string[]> = {
 
 const MAX_LINES = 400;
 
+/** Marks a function that is longer than biome.json allows (60 lines). Biome reports a mark that nothing needs. */
+const LONG_FUNCTION = "biome-ignore lint/complexity/noExcessiveLinesPerFunction";
+
+/** Upper bound of the number of such functions. It only goes down. */
+const MAX_LONG_FUNCTIONS = 23;
+
 /** Imports and re-exports at the start of a line, and dynamic imports. The formatter sees to it that they look like this. */
 const STATEMENT =
   /^(?:import|export)\s+(?<erased>type\s+)?(?:[\w*{][^;"']*?\sfrom\s+)?"(?<name>[^"]+)"|\bimport\("(?<later>[^"]+)"\)/gm;
@@ -140,6 +146,11 @@ describe("architecture", () => {
   it("keeps files small", () => {
     const tooLong = files.map((file) => ({ file, lines: read(file).split("\n").length - 1 }));
     expect(tooLong.filter(({ lines }) => lines > MAX_LINES)).toEqual([]);
+  });
+
+  it("keeps functions short, but for a list that shrinks", () => {
+    const marks = sources.flatMap((file) => read(file).split(LONG_FUNCTION).slice(1));
+    expect(marks.length).toBeLessThanOrEqual(MAX_LONG_FUNCTIONS);
   });
 });
 

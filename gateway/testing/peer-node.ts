@@ -132,6 +132,7 @@ function announce(nats: Nats, announcement: Announcement): void {
   nats.publish(subjects.announcement(service, instance), JSON.stringify(announcement));
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 async function startInstance(
   nats: Nats,
   node: string,

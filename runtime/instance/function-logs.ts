@@ -61,6 +61,7 @@ interface Written {
 }
 
 /** Publishes log lines on `logs.<function>.<node>` (docs/wire.md). */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createFunctionLog(options: FunctionLogOptions): FunctionLog {
   const { nats, node, instance, revision, config, sourceMaps } = options;
   const { logBytesPerSecond } = config.limits;

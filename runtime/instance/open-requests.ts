@@ -62,10 +62,7 @@ export interface OpenRequests {
   find(id: number): CallContext["request"];
   /** Whether there is neither a request of this id nor work of it in the background. */
   isOver(id: number): boolean;
-  /**
-   * How deep the calls between functions are that led to a request. Work that outlives its request counts as deep as the
-   * one that began last: a loop by way of such work ends, too.
-   */
+  /** Depth of the calls between functions that led to a request. Background work has the depth of the newest request. */
   hopsOf(id: number): number;
   /** Resolves when nothing is open any more, or after the grace. */
   empty(graceMs: number): Promise<void>;
@@ -99,6 +96,7 @@ const MAX_REMEMBERED = 1_000;
 const SWITCHING_PROTOCOLS = 101;
 const CLOSED_ABNORMALLY = 1006;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
   const { nats, peers, instance: answerer, config, log, streams, abort, logStack } = options;
   const { limits } = config;

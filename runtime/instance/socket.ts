@@ -50,6 +50,7 @@ const WINDOW_BYTES = 256 * 1024;
 const MESSAGE_OVERHEAD_BYTES = 64;
 
 /** Answers with `head`, and connects the isolate with the client. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createSocket({
   answering,
   head,

@@ -67,6 +67,7 @@ interface Pending<Outcome> {
 /** A process that does not end after its grace is killed so much later. */
 const KILL_AFTER_MS = 2_000;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function startHostProcess(options: HostProcessOptions): HostProcess {
   const { init, nats, events, log } = options;
   const login = nats.login ?? (() => ({}));

@@ -53,6 +53,7 @@ const MIB = 1024 * 1024;
 /** The pauses between processes that die. */
 export const hostBackoff = () => createBackoff({ firstMs: 100, maxMs: 10_000, forgetAfterMs: 60_000 });
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function startIsolateHost(options: IsolateHostOptions): Host {
   const { node, nats, snapshot, program, egressDeny, isInspected, events, sandbox, maxMemoryMb } = options;
   const { prepared = DEFAULT_PREPARED, backoff = hostBackoff(), minAgeMs = MIN_AGE_MS } = options;

@@ -80,6 +80,7 @@ const NOT_THE_FUNCTION = new Map<string, GoneReason>([
   ["INSTANCE_DRAINING", "shutdown"],
 ]);
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createInstanceTable(options: InstanceTableOptions): InstanceTable {
   const { node, graceMs, ceiling, hosts, revisions, functionSecrets, publisher, onChange } = options;
   const table = new Map<string, LocalInstance>();

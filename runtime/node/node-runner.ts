@@ -93,6 +93,7 @@ const DEFAULT_GRACE_MS = 30_000;
 const DEFAULT_HOST_MEMORY_MB = 1_024;
 
 /** Starts a node-runner. Errors: USAGE, where another runner has the same node name. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeRunner> {
   const { nats, node, cacheDir, log, labels = {}, maxInstances = DEFAULT_MAX_INSTANCES } = options;
   const graceMs = options.drainGraceMs ?? DEFAULT_GRACE_MS;

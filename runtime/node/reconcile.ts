@@ -29,6 +29,7 @@ export interface ReconcilerOptions {
 const ALL_NODES_HEARD_MS = heartbeat.intervalMs * 1.2;
 
 /** Brings what runs to what should run: looks, decides (decide-actions.ts), acts. Failed starts are tried again with growing pauses. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createReconciler({
   node,
   desired,

@@ -63,6 +63,7 @@ export const isAlone = (group: string) => group.includes("/") && !group.includes
 /** Whether a group is one half of the suspects of a search. */
 export const isHalf = (group: string) => group.includes(`/${HALF}`) && !group.endsWith(`/${PEN}`);
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createSuspicion(): Suspicion {
   const held = new Map<string, Held>();
   /** How often hosts died with a function alone in them. */

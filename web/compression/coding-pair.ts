@@ -19,6 +19,7 @@ export interface CodingPair {
   writable: WritableStream<Uint8Array>;
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createCodingPair(coder: Coder, { gathers }: { gathers: boolean }): CodingPair {
   let readableSide: ReadableStreamDefaultController<Uint8Array>;
   let writableSide: WritableStreamDefaultController;

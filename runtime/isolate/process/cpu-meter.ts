@@ -67,6 +67,7 @@ const CROWD_MS = 250;
 /** Lower bound of the share that is reckoned with. */
 const LEAST_SHARE = 0.05;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createCpuMeter({
   usedMs = () => cpuMs(process.cpuUsage()) - cpuMs(process.threadCpuUsage()),
   mainMs = () => cpuMs(process.threadCpuUsage()),

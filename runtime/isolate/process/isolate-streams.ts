@@ -99,6 +99,7 @@ const nothing = () => undefined;
 const MAX_CREDIT_BYTES = 1024 * 1024;
 const MAX_WHY_LENGTH = 64 * 1024;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptions): IsolateStreams {
   const inbounds = new Map<number, OpenInbound>();
   const outbounds = new Map<number, OpenOutbound>();

@@ -76,6 +76,7 @@ interface Work extends WatchOptions {
   isTold: boolean;
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createWatchdog({
   meter = createCpuMeter(),
   now = () => performance.now(),

@@ -9,6 +9,7 @@ type State = "init" | "authority" | "done" | ComponentName;
  * The standard's state machine: `at` is the token that is looked at, `start` where the component of the state begins;
  * a change of state says itself where to go on.
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function parseConstructorString(input: string): PatternInit {
   const points = Array.from(input);
   const tokens = tokenize(points, false);

@@ -30,6 +30,7 @@ function segmentWildcard({ delimiter }: PartOptions): string {
 }
 
 /** Throws a TypeError for what is no pattern; `encode` canonicalises the text between the groups. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function parseParts(pattern: string, options: PartOptions, encode: (text: string) => string): Part[] {
   const tokens = tokenize(Array.from(pattern), true);
   const parts: Part[] = [];

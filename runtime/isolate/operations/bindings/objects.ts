@@ -22,6 +22,7 @@ export interface ObjectOptions {
   endOf(owner: number): AbortSignal | undefined;
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createObjectOperations({ nats, declared, limits, endOf }: ObjectOptions): HostOperations {
   const open = new Map<string, ByteObjects>();
   let bodies = 0;

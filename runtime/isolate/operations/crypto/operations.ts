@@ -51,6 +51,7 @@ async function perform(method: string, ...values: unknown[]): Promise<unknown> {
 }
 
 /** The operations `crypto.*` for one isolate. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createCryptoOperations({
   lane = poolLanes.open(),
   memoryMb = 0,

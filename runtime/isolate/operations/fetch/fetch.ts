@@ -57,6 +57,7 @@ interface Unread {
   drop(): void;
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createFetch(options: FetchOptions): HostOperations {
   const { config, egressDeny, subrequests, log, lookup, unreadMs = DEFAULT_UNREAD_MS } = options;
   const slots = createSlots(MAX_EXCHANGES);
