@@ -20,13 +20,12 @@ import type { FromHost, ToHost } from "../ipc.ts";
 import { createOperations } from "../operations/operations.ts";
 import type { Instance } from "./instance-options.ts";
 import { createPool, type Pool } from "./pool.ts";
+import { endAtOnce, endAtOnceOnFault, send } from "./runner-channel.ts";
 import { startInstance } from "./start-instance.ts";
 import { tryBundle } from "./trial.ts";
 import { createBlindWatchdog, createWatchdog, type Watchdog } from "./watchdog.ts";
 
-const send = (message: FromHost) => {
-  if (process.connected) process.send?.(message);
-};
+endAtOnceOnFault();
 
 interface Running {
   node: string;
@@ -55,8 +54,7 @@ let stopping: Promise<void> | undefined;
 
 process.on("message", (message: ToHost) => {
   void receive(message).catch((error: unknown) => {
-    send({ type: "failed", message: messageOf(error) });
-    process.exit(1);
+    void send({ type: "failed", message: messageOf(error) }).then(endAtOnce);
   });
 });
 process.on("disconnect", () => void stop(orphans.graceMs));
@@ -226,12 +224,7 @@ async function stopOnce(graceMs: number): Promise<void> {
   running?.presence.close();
   running?.ledger.close();
   await running?.nats.close();
-  // Not by `process.exit`: that takes V8 apart while the threads of isolates that were disposed still end theirs, and
-  // crashes; and one whose thread sleeps, or has a debugger attached, it would wait for. What was sent last has to leave
-  // the process first.
-  if (process.connected)
-    await new Promise<void>((resolve) =>
-      process.send?.({ type: "ended" } satisfies FromHost, () => resolve()),
-    );
-  process.kill(process.pid, "SIGKILL");
+  // The last message has to leave the process first.
+  await send({ type: "ended" });
+  endAtOnce();
 }

@@ -1,0 +1,31 @@
+/**
+ * The channel of a host process to its runner, and the end of the process.
+ *
+ * I1  A runner that died ends no host: a message that cannot be sent is dropped. Node reports the closed channel later, and
+ *     may report the failed write first.
+ * I2  A host ends by SIGKILL only. `process.exit` takes V8 apart while threads of disposed isolates still run, and crashes;
+ *     and it waits for ever for an isolate's thread that sleeps, has a debugger attached, or waits for the main thread.
+ */
+import type { FromHost } from "../ipc.ts";
+
+/** Sends a message to the runner; resolves when it has left the process, or cannot. Never rejects. */
+export function send(message: FromHost): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected || process.send === undefined) resolve();
+    // Without a callback Node raises a failed write as an error of the process.
+    else process.send(message, () => resolve());
+  });
+}
+
+/** Ends this process without a further turn. */
+export function endAtOnce(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+
+/** An error that nothing catches is written to the standard error, for the runner's log, and ends the process. */
+export function endAtOnceOnFault(): void {
+  process.on("uncaughtException", (error: unknown) => {
+    const text = error instanceof Error ? error.stack : undefined;
+    process.stderr.write(`${text ?? String(error)}\n`, endAtOnce);
+  });
+}
