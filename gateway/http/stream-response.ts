@@ -1,8 +1,8 @@
 /**
  * Writes an answer whose body comes in frames.
  *
- * I1  An answer ends as whole only when its body did, and has as many bytes as were announced. Otherwise its connection
- *     is cut, so that no client takes it for whole.
+ * I1  An answer ends as whole when it has as many bytes as were announced; without an announced length, when its body ended
+ *     as whole. Otherwise its connection is cut, so that no client takes it for whole.
  * I2  What a slow reader has not taken is put together: many small pieces would take a hundred times their size.
  * I3  Credit goes back when the operating system has taken the bytes: a slow reader slows the writer.
  */
@@ -52,7 +52,8 @@ export function writeStream(outgoing: ServerResponse, head: StreamHead, body: Re
     },
     onEnd(how) {
       if (outgoing.destroyed) return;
-      if (how.kind === "broken" || (length !== undefined && sent !== length)) return cut(outgoing);
+      const isWhole = length === undefined ? how.kind !== "broken" : sent === length;
+      if (!isWhole) return cut(outgoing);
       writeWaiting();
       addTrailers(outgoing, how);
       outgoing.end();
