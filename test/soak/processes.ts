@@ -30,17 +30,20 @@ function roleOf(pid: number): Role | undefined {
   return args.some((arg) => /cli\/main\.[jt]s$/.test(arg)) && args.includes("node") ? "runner" : undefined;
 }
 
-/** What all processes of each role hold together. */
+/**
+ * The most that one process of each role holds. After kills there may be several hosts for some minutes: functions whose
+ * host died twice are kept apart.
+ */
 export function holdingsOf(pid: number): Record<Role, Holdings> {
   const roles = rolesOf(pid);
-  const sum = (pids: number[]): Holdings => ({
-    memoryBytes: pids.reduce((bytes, one) => bytes + ownMemory(one), 0),
-    descriptors: pids.reduce((count, one) => count + readdirSync(`/proc/${one}/fd`).length, 0),
+  const most = (pids: number[]): Holdings => ({
+    memoryBytes: Math.max(...pids.map(ownMemory)),
+    descriptors: Math.max(...pids.map((one) => readdirSync(`/proc/${one}/fd`).length)),
   });
   return {
-    gateway: sum(roles.gateway),
-    runner: sum(roles.runner),
-    host: sum(roles.host),
-    "nats-server": sum(roles["nats-server"]),
+    gateway: most(roles.gateway),
+    runner: most(roles.runner),
+    host: most(roles.host),
+    "nats-server": most(roles["nats-server"]),
   };
 }
