@@ -1,6 +1,7 @@
 export type { BindingPlan } from "./bindings/binding-plan.ts";
 export type { EnvPlan } from "./bindings/env.ts";
 export { encodeKvFrame } from "./bindings/kv-frames.ts";
+export { KEY_FORMATS, KEY_USAGES } from "./crypto/key-terms.ts";
 export {
   AbortKind,
   AskFor,

@@ -8,34 +8,9 @@ import { asInterface, conversions, requireArguments, toEnum, toSequence } from "
 import { type CryptoKey, createKey, idOfKey, type KeyDescription } from "./crypto-key.ts";
 import { callCrypto } from "./host-crypto.ts";
 import { toJsonWebKey } from "./jwk.ts";
+import { KEY_FORMATS, KEY_USAGES } from "./key-terms.ts";
 import { isObject, normalizeAlgorithm, toAlgorithmIdentifier } from "./normalize.ts";
 import { supports } from "./supports.ts";
-
-const FORMATS = [
-  "raw",
-  "raw-public",
-  "raw-seed",
-  "raw-secret",
-  "raw-private",
-  "pkcs8",
-  "spki",
-  "jwk",
-] as const;
-
-const USAGES = [
-  "encrypt",
-  "decrypt",
-  "sign",
-  "verify",
-  "deriveKey",
-  "deriveBits",
-  "wrapKey",
-  "unwrapKey",
-  "encapsulateBits",
-  "decapsulateBits",
-  "encapsulateKey",
-  "decapsulateKey",
-] as const;
 
 const SECRET = Symbol();
 
@@ -305,11 +280,11 @@ function toKey(description: unknown): CryptoKey {
   return createKey(description as KeyDescription);
 }
 
-function toFormat(value: unknown): (typeof FORMATS)[number] {
-  return toEnum(value, FORMATS, "The format");
+function toFormat(value: unknown): (typeof KEY_FORMATS)[number] {
+  return toEnum(value, KEY_FORMATS, "The format");
 }
 
 function toUsages(value: unknown): Data[] {
   if (!isObject(value)) throw new TypeError("The usages are not iterable.");
-  return Array.from(toSequence(value, "The usages"), (one) => toEnum(one, USAGES, "A usage"));
+  return Array.from(toSequence(value, "The usages"), (one) => toEnum(one, KEY_USAGES, "A usage"));
 }
