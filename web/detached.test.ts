@@ -1,4 +1,4 @@
-/** Methods of what the platform hands to a handler work without their object, as `const { waitUntil } = ctx` takes them. */
+/** The methods of a handler's arguments work without their object: `const { waitUntil } = ctx`. */
 import { describe, expect, it } from "vitest";
 import { callJson, loadTestFunction } from "../runtime/testing/sandbox.ts";
 import { KvBucket } from "./bindings/kv.ts";

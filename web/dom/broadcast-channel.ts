@@ -6,13 +6,13 @@ import { MessageEvent } from "./messaging.ts";
 import { structuredClone } from "./structured-clone.ts";
 import { queueTask } from "./tasks.ts";
 
-/** The open channels, in the order of their making: a message reaches them in that. */
+/** The open channels in the order of their creation, which is the order of delivery. */
 const open = new Set<BroadcastChannel>();
 
-/** `BroadcastChannel` of HTML. It reaches the channels of the same isolate: instances share nothing. */
+/** `BroadcastChannel` of HTML. It reaches the channels of the same isolate only: instances share nothing. */
 export class BroadcastChannel extends EventTarget {
   readonly #name: string;
-  /** Defined below the class, as all event handlers. */
+  /** Defined below the class, like all event handlers. */
   declare onmessage: unknown;
   declare onmessageerror: unknown;
 

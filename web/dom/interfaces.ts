@@ -1,4 +1,4 @@
-/** What of this folder user code sees, by name and kind. */
+/** The interfaces of this folder for user code, by name and kind. */
 
 import { atob, btoa } from "../encoding/base64.ts";
 import { AbortController, AbortSignal } from "./abort.ts";

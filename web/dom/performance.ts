@@ -14,7 +14,7 @@ import { addEntry, clearEntries, entriesOf, latestMark } from "./performance-tim
 
 let isPerformance: (value: unknown) => boolean;
 
-/** `Performance` of High Resolution Time and User Timing; there is one for each isolate. */
+/** `Performance` of High Resolution Time and User Timing. Each isolate has one. */
 export class Performance extends EventTarget {
   readonly #isOne = true;
 
@@ -108,7 +108,7 @@ interface Span {
   detail: unknown;
 }
 
-/** From when to when a measure is (User Timing, "performance.measure"). */
+/** The start and end of a measure (User Timing, "performance.measure"). */
 function spanOf(startOrOptions: unknown, endMark: unknown): Span {
   const isOptions = isObject(startOrOptions);
   const { detail, duration, end, start } = toDictionary(isOptions ? startOrOptions : undefined);
