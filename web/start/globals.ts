@@ -1,6 +1,6 @@
 /**
- * Everything that the platform adds to an isolate's global object, by kind, as Web IDL installs them: interfaces and
- * namespaces are not enumerable, operations and attributes are.
+ * All additions of the platform to an isolate's global object, by kind, as Web IDL installs them: interfaces and namespaces
+ * are not enumerable, operations and attributes are.
  */
 import "../webidl/cloning.ts";
 import { CompressionStream, DecompressionStream } from "../compression/compression-streams.ts";
@@ -82,7 +82,7 @@ export function installGlobals(): void {
 }
 
 function define(name: string, value: unknown, enumerable: boolean): void {
-  // The bundler calls a class or a function by another name where two files have one of the same.
+  // The bundler renames a class or a function if two files have one of the same name.
   if (typeof value === "function") Object.defineProperty(value, "name", { value: name, configurable: true });
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable });
 }
