@@ -6,7 +6,7 @@
  * I2  V8's own console is called only while the isolate can be debugged. It shows the values to the debugger, and
  *     converts them a second time.
  */
-import { elapsedMs } from "../dom/clock.ts";
+import { elapsedMs } from "../performance/clock.ts";
 import { currentOwner } from "../start/owner.ts";
 import { toSequence } from "../webidl/webidl.ts";
 import { formatValues, inspect } from "./format.ts";

@@ -1,9 +1,9 @@
+import { structuredClone } from "../cloning/structured-clone.ts";
 import { asInterface, requireArguments, toDOMString } from "../webidl/webidl.ts";
 import { DOMException } from "./dom-exception.ts";
 import { defineEventHandlers } from "./event-handlers.ts";
 import { dispatchTrusted, EventTarget } from "./event-target.ts";
 import { MessageEvent } from "./messaging.ts";
-import { structuredClone } from "./structured-clone.ts";
 import { queueTask } from "./tasks.ts";
 
 /** The open channels in the order of their creation, which is the order of delivery. */

@@ -1,4 +1,5 @@
 import { showFields } from "../console/inspection.ts";
+import { timeStamp } from "../performance/clock.ts";
 import {
   asInterface,
   defineConstants,
@@ -6,7 +7,6 @@ import {
   toDictionary,
   toDOMString,
 } from "../webidl/webidl.ts";
-import { timeStamp } from "./clock.ts";
 
 export interface EventInit {
   bubbles?: boolean;

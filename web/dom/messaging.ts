@@ -5,6 +5,9 @@
  * I2  Messages wait until the port is started. They move with the port when it is transferred.
  * I3  After `close` neither end takes messages. Messages that were posted before are still delivered.
  */
+
+import { registerCloneRule } from "../cloning/clone-rules.ts";
+import { cloneWithTransfer, toTransferList } from "../cloning/structured-clone.ts";
 import { showFields } from "../console/inspection.ts";
 import {
   asInterface,
@@ -15,12 +18,10 @@ import {
   toSequence,
   toUSVString,
 } from "../webidl/webidl.ts";
-import { registerCloneRule } from "./clone-rules.ts";
 import { DOMException } from "./dom-exception.ts";
 import { Event, type EventInit, showEvent } from "./event.ts";
 import { defineEventHandlers } from "./event-handlers.ts";
 import { dispatchTrusted, EventTarget } from "./event-target.ts";
-import { cloneWithTransfer, toTransferList } from "./structured-clone.ts";
 import { queueTask } from "./tasks.ts";
 
 export interface MessageEventInit extends EventInit {

@@ -1,5 +1,5 @@
+import { registerCloneRule } from "../cloning/clone-rules.ts";
 import { asInterface, conversions, toDictionary } from "../webidl/webidl.ts";
-import { registerCloneRule } from "./clone-rules.ts";
 import { DOMException } from "./dom-exception.ts";
 
 /** `QuotaExceededError` of Web IDL: a DOMException that may give the quota and the requested amount. */

@@ -1,4 +1,4 @@
-import { structuredClone } from "../dom/structured-clone.ts";
+import { structuredClone } from "../cloning/structured-clone.ts";
 import { joinPieces } from "../file/blob.ts";
 import type { ByteSource } from "../host/inbound-stream.ts";
 import { isByteStream, lockStream, ReadableStream, type StreamReader } from "../streams/streams.ts";

@@ -6,7 +6,6 @@ import "./snapshot-gaps.ts";
 import { createEnv, type EnvPlan } from "../bindings/env.ts";
 import { printToDebugger } from "../console/console.ts";
 import { refillLogBudget } from "../console/log-line.ts";
-import { startClock } from "../dom/clock.ts";
 import { rejectedUnhandled } from "../dom/rejections.ts";
 import { findNativeBase64 } from "../encoding/base64.ts";
 import {
@@ -24,6 +23,7 @@ import { endInbound, pushInbound } from "../host/inbound.ts";
 import { cancelOutbound, grantOutbound } from "../host/outbound.ts";
 import { accountMemory, hasRoomFor, measuredBytes, measureMemories } from "../memory/memory-accounting.ts";
 import { installWebAssembly } from "../memory/wasm.ts";
+import { startClock } from "../performance/clock.ts";
 import { closeFromClient, grantToClient, messageFromClient } from "../websocket/client-sockets.ts";
 import { installGlobals } from "./globals.ts";
 import { resolveHandler } from "./handler.ts";

@@ -2,9 +2,9 @@
  * Streams in the transfer list of `structuredClone` and `postMessage` (Streams, "Transfer via postMessage"). The stream is
  * locked. A new stream at the destination receives clones of its chunks.
  */
-import { registerCloneRule } from "../dom/clone-rules.ts";
+import { registerCloneRule } from "../cloning/clone-rules.ts";
+import { structuredClone } from "../cloning/structured-clone.ts";
 import { DOMException } from "../dom/dom-exception.ts";
-import { structuredClone } from "../dom/structured-clone.ts";
 import { ReadableStream, TransformStream, WritableStream } from "./streams.ts";
 
 /** The fields that make an object a stream of the library. A transform stream has no other fields. */

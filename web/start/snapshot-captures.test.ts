@@ -1,6 +1,6 @@
 import { createContext, runInContext } from "node:vm";
 import { expect, it } from "vitest";
-import { bundlePlatform } from "../runtime/isolate/image/snapshot.ts";
+import { bundlePlatform } from "../../runtime/isolate/image/snapshot.ts";
 
 /**
  * Reports, from within a context, each time that the platform's script reads a global that V8 leaves out while it makes a

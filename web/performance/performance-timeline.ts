@@ -5,8 +5,9 @@
  *     isolate's memory is the bound.
  * I2  A task of its own delivers to the observers all entries since the last delivery.
  */
+
+import { queueTask } from "../dom/tasks.ts";
 import type { PerformanceEntry } from "./performance-entries.ts";
-import { queueTask } from "./tasks.ts";
 
 /** `take` receives an entry. `deliver` is called later, once for all of them. */
 export interface TimelineObserver {

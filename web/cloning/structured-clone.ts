@@ -8,11 +8,11 @@
  */
 
 import { isProxy } from "../console/proxies.ts";
+import { DOMException } from "../dom/dom-exception.ts";
 import { isObject, requireArguments, toDictionary, toSequence } from "../webidl/webidl.ts";
 import { cloneArrayBuffer, isArrayBuffer, type ViewShape, viewShapeOf } from "./clone-buffers.ts";
 import { elementsOfSet, entriesOfMap, isMap, isOfLateKind, isSet } from "./clone-kinds.ts";
 import { cloneRuleOf } from "./clone-rules.ts";
-import { DOMException } from "./dom-exception.ts";
 
 /** Holds the place of an object that exists only after the transfer. */
 class Later {

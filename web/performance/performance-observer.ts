@@ -1,6 +1,6 @@
+import { reportException } from "../dom/dispatch.ts";
+import { DOMException } from "../dom/dom-exception.ts";
 import { asInterface, requireArguments, toDictionary, toDOMString, toSequence } from "../webidl/webidl.ts";
-import { reportException } from "./dispatch.ts";
-import { DOMException } from "./dom-exception.ts";
 import { MAKER, type PerformanceEntry } from "./performance-entries.ts";
 import {
   entriesOf,

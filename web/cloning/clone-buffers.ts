@@ -1,11 +1,12 @@
 /** Cloning array buffers and the views of them. */
+
+import { DOMException } from "../dom/dom-exception.ts";
 import {
   getterOf,
   isArrayBuffer as isBuffer,
   typedArrayKind,
   typedArrayPrototype,
 } from "../webidl/buffer-source.ts";
-import { DOMException } from "./dom-exception.ts";
 
 interface ViewConstructor {
   new (buffer: ArrayBuffer, offset: number, length?: number): ArrayBufferView;

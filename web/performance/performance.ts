@@ -1,3 +1,5 @@
+import { DOMException } from "../dom/dom-exception.ts";
+import { EventTarget } from "../dom/event-target.ts";
 import {
   asInterface,
   conversions,
@@ -7,8 +9,6 @@ import {
   toDOMString,
 } from "../webidl/webidl.ts";
 import { elapsedMs, timeOrigin } from "./clock.ts";
-import { DOMException } from "./dom-exception.ts";
-import { EventTarget } from "./event-target.ts";
 import { MAKER, type PerformanceEntry, PerformanceMark, PerformanceMeasure } from "./performance-entries.ts";
 import { addEntry, clearEntries, entriesOf, latestMark } from "./performance-timeline.ts";
 

@@ -1,9 +1,9 @@
 /** The cloning of the language's own kinds of objects, other than by their properties. */
 
+import { DOMException, isDOMException } from "../dom/dom-exception.ts";
+import { errorConstructors } from "../dom/error-constructors.ts";
 import { isObject } from "../webidl/webidl.ts";
 import { refuseCloning, registerCloneRule } from "./clone-rules.ts";
-import { DOMException, isDOMException } from "./dom-exception.ts";
-import { errorConstructors } from "./error-constructors.ts";
 
 /** Reads a field that only one kind of objects has. Throws for all others. */
 type Probe = (value: object) => unknown;

@@ -1,8 +1,8 @@
 /** The cloning of the platform's immutable classes: a clone shares the contents. */
 import { CryptoKey, cloneKey } from "../crypto/crypto-key.ts";
-import { registerCloneRule } from "../dom/clone-rules.ts";
 import { Blob, blobPieces, createBlob, isBlob } from "../file/blob.ts";
 import { createFile, File, isFile } from "../file/file.ts";
+import { registerCloneRule } from "./clone-rules.ts";
 
 registerCloneRule<Blob>(Blob.prototype, {
   is: isBlob,
