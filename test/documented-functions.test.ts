@@ -1,4 +1,4 @@
-/** The functions in docs/functions.md compile, and do what the page says. */
+/** The functions in docs/functions.md compile, and behave as the page describes. */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -22,7 +22,7 @@ const root = join(import.meta.dirname, "..");
 const page = readFileSync(join(root, "docs/functions.md"), "utf8");
 const functions = functionsOf(page);
 
-/** What the page's functions import besides their code. */
+/** The files that the page's functions import besides their code. */
 const WASM = "0061736d0100000001070160027f7f017f030201000707010373756d00000a09010700200020016a0b";
 const FILES: Record<string, Record<string, string | Uint8Array>> = {
   pages: {
@@ -97,7 +97,7 @@ const tests: Record<string, () => Promise<void>> = {
   },
 
   async events() {
-    // What streams takes no place: another is served while this one is open.
+    // An open stream takes no place: another request is served meanwhile.
     await world.push("events", functions.get("events")?.files ?? "", { scale: { concurrency: 1 } });
     const other = await world.fetch("/events");
     const response = await world.fetch("/events");
@@ -231,7 +231,7 @@ describe("docs/functions.md", () => {
   });
 });
 
-/** The page's functions as their authors would have them, beside an installed narun. */
+/** The page's functions in the folders of an author, beside an installed narun. */
 async function writeAll(dir: string): Promise<void> {
   await mkdir(join(dir, "node_modules"));
   for (const name of ["@types", "hono"])
