@@ -11,13 +11,13 @@
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
 import { ByteQueue, type ErrorCode, isHopByHopHeader, isReservedHeader } from "../../contracts/index.ts";
 import { createHeaders, type Headers, type Nats } from "../../nats/index.ts";
-import type { BodyRest, StreamSender } from "../../streams/index.ts";
+import type { RemainingBody, StreamSender } from "../../streams/index.ts";
 import type { GatheredBody } from "./gathering.ts";
 
 export type Body =
   | { kind: "whole"; data: Uint8Array }
   /** `first`: what has been read. */
-  | { kind: "stream"; first: Uint8Array; rest: BodyRest }
+  | { kind: "stream"; first: Uint8Array; rest: RemainingBody }
   | { kind: "too-large" }
   /** It came too slowly, or there is no room for it. */
   | { kind: "refused"; code: ErrorCode }
@@ -109,7 +109,7 @@ const MAX_WAIT_MS = 20;
 /** What waits to be sent beyond the credit, before the client's sending is paused. */
 const MAX_WAITING_BYTES = 64 * 1024;
 
-function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBodyOptions): BodyRest {
+function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBodyOptions): RemainingBody {
   let size = alreadyRead;
   let isWanted = true;
   return {

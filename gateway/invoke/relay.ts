@@ -7,9 +7,9 @@
 import { ByteQueue, subjects } from "../../contracts/index.ts";
 import type { Headers, Message, Nats } from "../../nats/index.ts";
 import {
-  Answering,
-  type BodyRest,
+  IncomingExchange,
   type Peers,
+  type RemainingBody,
   type ResponseBody,
   type StreamReceiver,
   type StreamSender,
@@ -23,7 +23,7 @@ export interface Relay {
 
 export interface RelayedCall {
   /** What the request's message does not carry of its body. `onTooLarge`: it has passed `maxBytes`. */
-  rest(alreadyRead: number, maxBytes: number, onTooLarge: () => void): BodyRest | undefined;
+  rest(alreadyRead: number, maxBytes: number, onTooLarge: () => void): RemainingBody | undefined;
   /** Passes a streamed answer on; `onOver` is called when it ended. */
   respond(head: Headers, body: ResponseBody, onOver: () => void): void;
   /** The request is over. */
@@ -36,7 +36,7 @@ const MAX_WAITING_BYTES = 64 * 1024;
 
 /** `id`: the gateway's, in the subjects of what its callers say. */
 export function createRelay({ nats, peers, id }: { nats: Nats; peers: Peers; id: string }): Relay {
-  const calls = new Map<string, Answering>();
+  const calls = new Map<string, IncomingExchange>();
   const hear = (all: string, prefix: string) =>
     nats.subscribe(all, (message) => calls.get(message.subject.slice(prefix.length))?.receive(message));
   const subscriptions = [
@@ -45,13 +45,13 @@ export function createRelay({ nats, peers, id }: { nats: Nats; peers: Peers; id:
   ];
   return {
     open(message, onGone) {
-      const answering = Answering.of({ nats, peers, message, answerer: id, isStranger: true, onGone });
+      const exchange = IncomingExchange.of({ nats, peers, message, answerer: id, isStranger: true, onGone });
       // Whoever uses the token of another does not get to be heard in its place.
-      if (answering === undefined || calls.has(answering.token)) return undefined;
-      calls.set(answering.token, answering);
-      return relayedCall(answering, () => {
-        calls.delete(answering.token);
-        answering.close();
+      if (exchange === undefined || calls.has(exchange.token)) return undefined;
+      calls.set(exchange.token, exchange);
+      return relayedCall(exchange, () => {
+        calls.delete(exchange.token);
+        exchange.close();
       });
     },
     close() {
@@ -60,12 +60,12 @@ export function createRelay({ nats, peers, id }: { nats: Nats; peers: Peers; id:
   };
 }
 
-function relayedCall(answering: Answering, close: () => void): RelayedCall {
+function relayedCall(exchange: IncomingExchange, close: () => void): RelayedCall {
   return {
     rest: (alreadyRead, maxBytes, onTooLarge) =>
-      answering.hasStreamedBody ? restOf(answering, alreadyRead, maxBytes, onTooLarge) : undefined,
+      exchange.hasStreamedBody ? restOf(exchange, alreadyRead, maxBytes, onTooLarge) : undefined,
     respond(head, body, onOver) {
-      const sender = answering.beginResponse(head, {
+      const sender = exchange.beginResponse(head, {
         onCredit: () => passage.pump(),
         // The exchange ends with its caller, see `onGone`.
         onCancel: () => undefined,
@@ -86,16 +86,16 @@ function relayedCall(answering: Answering, close: () => void): RelayedCall {
 }
 
 function restOf(
-  answering: Answering,
+  exchange: IncomingExchange,
   alreadyRead: number,
   maxBytes: number,
   onTooLarge: () => void,
-): BodyRest {
+): RemainingBody {
   let receiver: StreamReceiver | undefined;
   return {
     pipe(sender) {
       let size = alreadyRead;
-      const source = answering.receiveBody({
+      const source = exchange.receiveBody({
         onData(bytes) {
           size += bytes.byteLength;
           if (size > maxBytes) {

@@ -14,7 +14,7 @@ import {
   SOCKET_TOO_BIG,
 } from "../../contracts/index.ts";
 import type { Headers } from "../../nats/index.ts";
-import type { Answering } from "../../streams/index.ts";
+import type { IncomingExchange } from "../../streams/index.ts";
 import { isSendableCloseCode } from "../../web/index.ts";
 
 export interface Socket {
@@ -52,7 +52,7 @@ const MESSAGE_OVERHEAD_BYTES = 64;
 /** Answers with `head`, and connects the isolate with the client. */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createSocket({
-  answering,
+  exchange,
   head,
   onMessage,
   onCredit,
@@ -60,7 +60,7 @@ export function createSocket({
   onOver,
   onBroken,
   onMisuse,
-}: SocketOptions & { answering: Answering; head: Headers }): Socket {
+}: SocketOptions & { exchange: IncomingExchange; head: Headers }): Socket {
   let fragments: Uint8Array[] = [];
   let size = 0;
   let hasClosed = false;
@@ -98,7 +98,7 @@ export function createSocket({
     receiver.cancel("SOCKET_MESSAGE_TOO_LARGE");
     closeNow(code, reason);
   };
-  const sender = answering.beginResponse(head, {
+  const sender = exchange.beginResponse(head, {
     onCredit: () => payBack(),
     // A cancel of the asker ends the exchange, see `onGone`.
     onCancel: () => undefined,
@@ -106,7 +106,7 @@ export function createSocket({
       if (hasHeardClose) onOver();
     },
   });
-  const receiver = answering.receiveBody({
+  const receiver = exchange.receiveBody({
     onData: () => undefined,
     onMessage(kind, bytes, hasMore) {
       fragments.push(bytes);

@@ -19,7 +19,7 @@ import { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./re
 import { StreamSender } from "./sender.ts";
 
 /** The part of a request's body that its first message does not carry. */
-export interface BodyRest {
+export interface RemainingBody {
   /** Sends it to its end, as fast as there is credit. Returns what to call when there is more of that. */
   pipe(sender: StreamSender): (bytes: number) => void;
   /** Nobody wants what is left of it, be it all. It may be told more than once, and when nothing is left. */
@@ -56,23 +56,23 @@ export interface SocketReceiver {
 /** Bytes that the answering side may send ahead of whoever reads them. */
 const WINDOW_BYTES = 1024 * 1024;
 
-export interface AskingOptions {
+export interface OutgoingExchangeOptions {
   nats: Nats;
   presence: StreamPresence;
   /** Who answers: an instance's id. Undefined: it says so itself, with its first message. */
   answerer?: string;
-  rest: BodyRest | undefined;
+  rest: RemainingBody | undefined;
   /** All of the body has left, or nobody wants more of it. */
   onRestOver?(): void;
 }
 
-export class Asking {
+export class OutgoingExchange {
   readonly token: string;
   readonly #nats: Nats;
   readonly #presence: StreamPresence;
   readonly #send: SendFrame;
   readonly #sendData: SendData;
-  readonly #rest: BodyRest | undefined;
+  readonly #rest: RemainingBody | undefined;
   readonly #onRestOver: (() => void) | undefined;
   #pace: Pace | undefined;
   #answerer: string | undefined;
@@ -87,7 +87,7 @@ export class Asking {
   #hasBegunRest = false;
   #isOver = false;
 
-  constructor({ nats, presence, answerer, rest, onRestOver }: AskingOptions) {
+  constructor({ nats, presence, answerer, rest, onRestOver }: OutgoingExchangeOptions) {
     this.token = presence.nextToken();
     this.#nats = nats;
     this.#presence = presence;

@@ -14,7 +14,7 @@ import type { Peers } from "./peers.ts";
 import { StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
 import { StreamSender, type StreamSenderOptions } from "./sender.ts";
 
-export interface AnsweringOptions {
+export interface IncomingExchangeOptions {
   nats: Nats;
   peers: Peers;
   /** The request. */
@@ -29,13 +29,13 @@ export interface AnsweringOptions {
   onDrain?(): void;
 }
 
-export class Answering {
+export class IncomingExchange {
   readonly token: string;
   /** The asker sends the body in frames. */
   readonly hasStreamedBody: boolean;
   /** The asker's client wants a WebSocket. */
   readonly isUpgrade: boolean;
-  readonly #options: AnsweringOptions;
+  readonly #options: IncomingExchangeOptions;
   readonly #peer: string;
   readonly #send: SendFrame;
   readonly #sendData: SendData;
@@ -47,16 +47,16 @@ export class Answering {
   #isClosed = false;
 
   /** The exchange that a request asks for; undefined where its asker knows no streams. */
-  static of(options: AnsweringOptions): Answering | undefined {
+  static of(options: IncomingExchangeOptions): IncomingExchange | undefined {
     const { headers, reply } = options.message;
     const token = headerValue(headers, headerNames.stream);
     const peer = peerOfToken(token);
     if (token === undefined || peer === undefined || reply === undefined) return undefined;
-    return new Answering(options, { token, peer, reply });
+    return new IncomingExchange(options, { token, peer, reply });
   }
 
   private constructor(
-    options: AnsweringOptions,
+    options: IncomingExchangeOptions,
     { token, peer, reply }: { token: string; peer: string; reply: string },
   ) {
     const { nats, message } = options;
