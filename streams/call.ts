@@ -7,7 +7,7 @@
 import { type ErrorCode, headerNames, type NarunError, subjects } from "../contracts/index.ts";
 import type { Message, Nats } from "../nats/index.ts";
 import { type Headers, headerValue } from "../nats/index.ts";
-import { frameOf } from "./frames.ts";
+import { frameOf } from "./nats-link.ts";
 import { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
 import type { Peers } from "./peers.ts";
 import type { StreamPresence } from "./presence.ts";

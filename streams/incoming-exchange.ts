@@ -9,7 +9,8 @@
 import { headerNames, peerOfToken, subjects } from "../contracts/index.ts";
 import type { Message, Nats } from "../nats/index.ts";
 import { type Headers, headerValue } from "../nats/index.ts";
-import { frameOf, type SendData, type SendFrame } from "./frames.ts";
+import type { Link } from "./link.ts";
+import { frameOf, natsLink } from "./nats-link.ts";
 import type { Peers } from "./peers.ts";
 import { StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
 import { StreamSender, type StreamSenderOptions } from "./sender.ts";
@@ -37,8 +38,7 @@ export class IncomingExchange {
   readonly isUpgrade: boolean;
   readonly #options: IncomingExchangeOptions;
   readonly #peer: string;
-  readonly #send: SendFrame;
-  readonly #sendData: SendData;
+  readonly #link: Link;
   #receiver: StreamReceiver | undefined;
   #sender: StreamSender | undefined;
   #stopFollowing: (() => void) | undefined;
@@ -65,25 +65,25 @@ export class IncomingExchange {
     this.#peer = peer;
     this.hasStreamedBody = headerValue(message.headers, headerNames.body) === "stream";
     this.isUpgrade = headerValue(message.headers, headerNames.upgrade) === "websocket";
-    this.#send = (headers, data) => nats.publish(reply, data, this.#introduced(headers));
-    this.#sendData = (seq, bytes, onSent) => nats.sendData(reply, seq, bytes, onSent);
+    this.#link = natsLink(nats, reply, (headers) => this.#introduce(headers));
   }
 
   /** Takes the rest of the request's body; nothing comes before credit is granted. */
-  receiveBody(to: Omit<StreamReceiverOptions, "send">): StreamReceiver {
+  receiveBody(to: Omit<StreamReceiverOptions, "link">): StreamReceiver {
     this.#follow();
-    this.#receiver = new StreamReceiver({ ...to, send: this.#send });
+    this.#receiver = new StreamReceiver({ ...to, link: this.#link });
     const { nats, answerer } = this.#options;
     this.#endTaking = nats.takeData(subjects.streamControl(answerer, this.token), this.#receiver);
     return this.#receiver;
   }
 
   /** Says the response's head; the body is written to what is returned. */
-  beginResponse(head: Headers, from: Omit<StreamSenderOptions, "send" | "sendData">): StreamSender {
+  beginResponse(head: Headers, from: Omit<StreamSenderOptions, "link">): StreamSender {
     this.#follow();
     head.set(headerNames.stream, [this.token]);
-    this.#options.message.respond("", this.#introduced(head));
-    this.#sender = new StreamSender({ ...from, send: this.#send, sendData: this.#sendData });
+    this.#introduce(head);
+    this.#options.message.respond("", head);
+    this.#sender = new StreamSender({ ...from, link: this.#link });
     return this.#sender;
   }
 
@@ -108,11 +108,11 @@ export class IncomingExchange {
     return true;
   }
 
-  #introduced(headers: Headers): Headers {
+  /** Tells the asker in the first message who answers. */
+  #introduce(headers: Headers): void {
     const { answerer, isStranger } = this.#options;
     if (isStranger === true && !this.#hasMet) headers.set(headerNames.answerer, [answerer]);
     this.#hasMet = true;
-    return headers;
   }
 
   #gone(code: string): void {

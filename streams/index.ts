@@ -1,6 +1,14 @@
 export { callService, type ServiceReply, type StreamParts } from "./call.ts";
-export { frameOf } from "./frames.ts";
+export {
+  CreditGate,
+  CreditWindow,
+  MAX_WAITING_BYTES,
+  type Piece,
+  RESPONSE_WINDOW_BYTES,
+  WINDOW_BYTES,
+} from "./credit.ts";
 export { IncomingExchange, type IncomingExchangeOptions } from "./incoming-exchange.ts";
+export { frameOf } from "./nats-link.ts";
 export { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
 export { Pace } from "./pace.ts";
 export { createPeers, type Peers } from "./peers.ts";

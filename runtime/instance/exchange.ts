@@ -73,7 +73,7 @@ export class Exchange {
   }
 
   /** Says the response's head; the body is written to what is returned. */
-  beginResponse(head: Headers, options: Omit<StreamSenderOptions, "send" | "sendData">): StreamSender {
+  beginResponse(head: Headers, options: Omit<StreamSenderOptions, "link">): StreamSender {
     return this.#incoming.beginResponse(head, options);
   }
 

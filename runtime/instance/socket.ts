@@ -14,7 +14,7 @@ import {
   SOCKET_TOO_BIG,
 } from "../../contracts/index.ts";
 import type { Headers } from "../../nats/index.ts";
-import type { IncomingExchange } from "../../streams/index.ts";
+import { CreditWindow, type IncomingExchange, WINDOW_BYTES } from "../../streams/index.ts";
 import { isSendableCloseCode } from "../../web/index.ts";
 
 export interface Socket {
@@ -45,7 +45,6 @@ export interface SocketOptions {
 /** RFC 6455, section 7.4.1. */
 const CloseCode = { noStatus: 1005, abnormal: 1006 } as const;
 
-const WINDOW_BYTES = 256 * 1024;
 /** What a message costs beside its bytes; the isolate counts the same. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 
@@ -65,10 +64,6 @@ export function createSocket({
   let size = 0;
   let hasClosed = false;
   let hasHeardClose = false;
-  /** What the isolate may send. */
-  let credit = 0;
-  /** What it may send again, as it has left. */
-  let owed = 0;
 
   const heard = (code: number, reason: string, wasClean: boolean) => {
     if (hasHeardClose) return;
@@ -113,7 +108,7 @@ export function createSocket({
       size += bytes.byteLength;
       if (size > MAX_SOCKET_MESSAGE_BYTES)
         return tooBig(`the client sent a message of ${size} bytes or more`);
-      const consumed = () => receiver.consumed(bytes.byteLength + SOCKET_FRAME_OVERHEAD_BYTES, WINDOW_BYTES);
+      const consumed = () => clientWindow.consumed(bytes.byteLength + SOCKET_FRAME_OVERHEAD_BYTES);
       if (hasMore) return consumed();
       const whole = Buffer.concat(fragments, size);
       fragments = [];
@@ -131,17 +126,13 @@ export function createSocket({
       closeNow(code, end.reason);
     },
   });
-  const grant = (bytes: number) => {
-    credit += bytes;
-    onCredit(bytes);
-  };
+  const clientWindow = new CreditWindow(WINDOW_BYTES, (bytes) => receiver.grant(bytes));
+  const isolateWindow = new CreditWindow(WINDOW_BYTES, onCredit);
   const payBack = () => {
-    if (sender.waitingBytes > 0 || owed < WINDOW_BYTES / 2) return;
-    grant(owed);
-    owed = 0;
+    if (sender.waitingBytes === 0) isolateWindow.settle();
   };
-  receiver.grant(WINDOW_BYTES);
-  grant(WINDOW_BYTES);
+  clientWindow.open();
+  isolateWindow.open();
   return {
     isHeadOut: true,
     message(data) {
@@ -150,13 +141,13 @@ export function createSocket({
       if (bytes.byteLength > MAX_SOCKET_MESSAGE_BYTES) {
         return tooBig(`the function sent a message of ${bytes.byteLength} bytes`);
       }
-      if (credit <= 0) {
+      if (isolateWindow.available <= 0) {
         onMisuse("BAD_REPLY", "a message was sent that there was no room for");
         return onBroken("BAD_REPLY");
       }
       const cost = MESSAGE_OVERHEAD_BYTES + (typeof data === "string" ? data.length : data.byteLength);
-      credit -= cost;
-      owed += cost;
+      isolateWindow.received(cost);
+      isolateWindow.owe(cost);
       sender.message(typeof data === "string" ? "text" : "binary", bytes);
       payBack();
     },
