@@ -19,7 +19,7 @@
  */
 import { type ErrorCode, messageOf, type ReadyAnnouncement, subjects } from "../contracts/index.ts";
 import type { Message, PendingReply } from "../nats/index.ts";
-import { type Asking, frameOf } from "../streams/index.ts";
+import { frameOf, type OutgoingExchange } from "../streams/index.ts";
 import { chooseInstance } from "./choose.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instances.ts";
@@ -356,7 +356,7 @@ export class Dispatcher {
     this.#pump(job.service);
   }
 
-  #beginStream(job: Job, flight: InFlight, exchange: Asking, message: Message): void {
+  #beginStream(job: Job, flight: InFlight, exchange: OutgoingExchange, message: Message): void {
     const { observer } = this.#options;
     const { target, pending } = flight;
     clearTimeout(job.deadlineTimer);

@@ -14,10 +14,10 @@ import {
 } from "../../contracts/index.ts";
 import { createHeaders, type Headers, headerValue, isHeaderSafe } from "../../nats/index.ts";
 import {
-  type BodyRest,
   callService,
   createPeers,
   createStreamPresence,
+  type RemainingBody,
   type ServiceReply,
   type StreamParts,
 } from "../../streams/index.ts";
@@ -148,7 +148,7 @@ async function call(
   throw new NarunError(reply.code, detail === undefined ? {} : { detail });
 }
 
-function restOf(bytes: Uint8Array): BodyRest {
+function restOf(bytes: Uint8Array): RemainingBody {
   return {
     pipe(sender) {
       sender.write(bytes);
