@@ -15,7 +15,6 @@ import {
 } from "../../contracts/index.ts";
 import type { Headers } from "../../nats/index.ts";
 import type { Answering } from "../../streams/index.ts";
-import { isSendableCloseCode } from "../../web/index.ts";
 
 export interface Socket {
   /** What the isolate sends. */
@@ -167,17 +166,4 @@ export function createSocket({
       heard(CloseCode.abnormal, "", false);
     },
   };
-}
-
-/** The code as a close frame can carry it; any other value is none. */
-export function closeCodeOf(code: unknown): number {
-  return typeof code === "number" && isSendableCloseCode(code) ? code : CloseCode.noStatus;
-}
-
-const MAX_CLOSE_REASON_BYTES = 123;
-
-/** A text that a close frame cannot carry is none. */
-export function closeReasonOf(reason: unknown): string {
-  const isUsable = typeof reason === "string" && Buffer.byteLength(reason) <= MAX_CLOSE_REASON_BYTES;
-  return isUsable ? reason : "";
 }
