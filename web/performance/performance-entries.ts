@@ -1,10 +1,11 @@
-/** What is on the performance timeline (Performance Timeline, User Timing). */
+/** The entries of the performance timeline (Performance Timeline, User Timing). */
+
+import { structuredClone } from "../cloning/structured-clone.ts";
 import { showFields } from "../console/inspection.ts";
 import { asInterface, conversions, requireArguments, toDictionary, toDOMString } from "../webidl/webidl.ts";
 import { elapsedMs } from "./clock.ts";
-import { structuredClone } from "./structured-clone.ts";
 
-/** Shown by the platform where it makes an entry: nobody else can, except marks. */
+/** The key with which the platform makes an entry. User code has no key: it can only make marks. */
 export const MAKER = Symbol("maker");
 
 /** `PerformanceEntry`. */

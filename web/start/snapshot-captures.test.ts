@@ -1,10 +1,10 @@
 import { createContext, runInContext } from "node:vm";
 import { expect, it } from "vitest";
-import { bundlePlatform } from "../runtime/isolate/image/snapshot.ts";
+import { bundlePlatform } from "../../runtime/isolate/image/snapshot.ts";
 
 /**
- * Reports, from within a context, each time that the platform's script looks for what V8 leaves out while it makes a snapshot:
- * there it would find nothing, for the life of every isolate.
+ * Reports, from within a context, each time that the platform's script reads a global that V8 leaves out while it makes a
+ * snapshot. The script would not find it, for the life of every isolate.
  */
 const WATCH = `(told) => {
   const watch = (holder, name, key) => {
@@ -28,7 +28,7 @@ const WATCH = `(told) => {
   watch(Error, "Error.isError", "isError");
   watch(Atomics, "Atomics.pause", "pause");
   watch(Iterator, "Iterator.concat", "concat");
-  // Where a lookup finds them and a walk over the global object's own properties does not.
+  // On the prototype, where a look-up finds them and a walk over the global object's own properties does not.
   const globals = ["Temporal", "SuppressedError", "DisposableStack", "AsyncDisposableStack", "SharedArrayBuffer", "WebAssembly"];
   const holder = Object.getPrototypeOf(globalThis);
   for (const key of globals) {
@@ -43,7 +43,7 @@ it("the platform takes nothing at its start that is not there while the snapshot
   const told: string[] = [];
   runInContext(WATCH, context)(told);
   runInContext(await bundlePlatform(), context);
-  // Libraries look at the prototype of SharedArrayBuffer, and never meet one (snapshot-gaps.ts). @exodus/bytes looks once for
-  // toBase64, for a way that it takes only beside an `atob` of V8's own.
+  // Libraries look at the prototype of SharedArrayBuffer and never meet one (snapshot-gaps.ts). @exodus/bytes looks once for
+  // toBase64, and uses it only together with V8's own `atob`.
   expect(told.filter((name) => name !== "SharedArrayBuffer")).toEqual(["Uint8Array.prototype.toBase64"]);
 });

@@ -1,24 +1,24 @@
 /**
- * The time since the isolate started, which never goes back. Of clocks V8 has only the wall's, which may be set back, in
- * whole milliseconds (`Date`) or finer (`Temporal`).
+ * The time since the isolate started, which never goes back. V8 has only the wall clock, which may be set back: in whole
+ * milliseconds (`Date`) or finer (`Temporal`).
  *
- * I1  What is shown goes on from where it was when the wall clock is set back.
- * I2  `Temporal` is left alone until somebody measures time: its first use costs an isolate 170 KB and 0.2 ms.
+ * I1  When the wall clock is set back, the shown time continues from its last value.
+ * I2  `Temporal` is not used before code measures time: its first use costs an isolate 170 KB and 0.2 ms.
  */
 type Clock = () => number;
 
 let origin = 0;
-/** What the wall clock said last, and by how much it was set back since the start. */
+/** The last time of the wall clock, and the sum of its setbacks since the start. */
 let latest = 0;
 let setBack = 0;
 let readClock: Clock = Date.now;
 let isFine = false;
 
-/** As coarse as in browsers, for isolated contexts. */
+/** The resolution of browsers for isolated contexts. */
 const STEPS_PER_MS = 200;
 const NANOS_PER_MS = 1_000_000;
 
-/** The isolate starts: what the snapshot was made with does not count. */
+/** Starts the clock with the isolate. The time at which the snapshot was made does not count. */
 export function startClock(): void {
   origin = Date.now();
   latest = origin;
@@ -30,7 +30,7 @@ export function timeOrigin(): number {
   return origin;
 }
 
-/** Milliseconds since then; never less than the last time. */
+/** Milliseconds since the origin, never less than the last time. */
 export function elapsedMs(): number {
   if (!isFine) {
     isFine = true;
@@ -39,7 +39,7 @@ export function elapsedMs(): number {
   return timeStamp();
 }
 
-/** The same for what hardly anybody looks at: in whole milliseconds as long as nobody measures time. */
+/** Like `elapsedMs`, for times that are rarely read: in whole milliseconds until code measures time. */
 export function timeStamp(): number {
   const start = timeOrigin();
   const now = readClock();
@@ -48,7 +48,7 @@ export function timeStamp(): number {
   return Math.floor((now - start + setBack) * STEPS_PER_MS) / STEPS_PER_MS;
 }
 
-/** Undefined where user code has taken `Temporal` away. */
+/** Undefined if user code has removed `Temporal`. */
 function fineClock(): Clock | undefined {
   try {
     const { Instant, Now } = Temporal;

@@ -1,14 +1,15 @@
 /**
- * The entries of the performance timeline, and who observes it.
+ * The entries of the performance timeline, and its observers.
  *
- * I1  Entries are kept until they are cleared, and by their start: the standards set no bound for user timing, and the
- *     isolate's memory is one.
- * I2  Observers are told by a task of their own, of all that came since the last one.
+ * I1  Entries are kept until they are cleared, in the order of their start. The standards set no bound for user timing: the
+ *     isolate's memory is the bound.
+ * I2  A task of its own delivers to the observers all entries since the last delivery.
  */
-import type { PerformanceEntry } from "./performance-entries.ts";
-import { queueTask } from "./tasks.ts";
 
-/** Takes what concerns it; `deliver` is called later, once for all of that. */
+import { queueTask } from "../dom/tasks.ts";
+import type { PerformanceEntry } from "./performance-entries.ts";
+
+/** `take` receives an entry. `deliver` is called later, once for all of them. */
 export interface TimelineObserver {
   take(entry: PerformanceEntry): void;
   deliver(): void;
@@ -19,7 +20,7 @@ const observers = new Set<TimelineObserver>();
 let isDeliveryQueued = false;
 
 export function addEntry(entry: PerformanceEntry): void {
-  // Nearly always the latest: only marks and measures with times of their own go before others.
+  // A new entry is nearly always the latest. Only marks and measures with given times go before others.
   let at = entries.length;
   while (at > 0 && (entries[at - 1]?.startTime ?? 0) > entry.startTime) at -= 1;
   entries.splice(at, 0, entry);
@@ -27,7 +28,7 @@ export function addEntry(entry: PerformanceEntry): void {
   if (observers.size > 0) queueDelivery();
 }
 
-/** Those of a type, or of all, by their start. */
+/** The entries of a type, or all entries, in the order of their start. */
 export function entriesOf(type?: string, name?: string): PerformanceEntry[] {
   return selectEntries(entries, type, name);
 }
@@ -43,7 +44,7 @@ export function selectEntries(
   );
 }
 
-/** The latest mark of a name. */
+/** The latest mark with this name. */
 export function latestMark(name: string): PerformanceEntry | undefined {
   return entries.findLast((entry) => entry.entryType === "mark" && entry.name === name);
 }

@@ -9,12 +9,13 @@
 import { headerNames, peerOfToken, subjects } from "../contracts/index.ts";
 import type { Message, Nats } from "../nats/index.ts";
 import { type Headers, headerValue } from "../nats/index.ts";
-import { frameOf, type SendData, type SendFrame } from "./frames.ts";
+import type { Link } from "./link.ts";
+import { frameOf, natsLink } from "./nats-link.ts";
 import type { Peers } from "./peers.ts";
 import { StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
 import { StreamSender, type StreamSenderOptions } from "./sender.ts";
 
-export interface AnsweringOptions {
+export interface IncomingExchangeOptions {
   nats: Nats;
   peers: Peers;
   /** The request. */
@@ -29,16 +30,15 @@ export interface AnsweringOptions {
   onDrain?(): void;
 }
 
-export class Answering {
+export class IncomingExchange {
   readonly token: string;
   /** The asker sends the body in frames. */
   readonly hasStreamedBody: boolean;
   /** The asker's client wants a WebSocket. */
   readonly isUpgrade: boolean;
-  readonly #options: AnsweringOptions;
+  readonly #options: IncomingExchangeOptions;
   readonly #peer: string;
-  readonly #send: SendFrame;
-  readonly #sendData: SendData;
+  readonly #link: Link;
   #receiver: StreamReceiver | undefined;
   #sender: StreamSender | undefined;
   #stopFollowing: (() => void) | undefined;
@@ -47,16 +47,16 @@ export class Answering {
   #isClosed = false;
 
   /** The exchange that a request asks for; undefined where its asker knows no streams. */
-  static of(options: AnsweringOptions): Answering | undefined {
+  static of(options: IncomingExchangeOptions): IncomingExchange | undefined {
     const { headers, reply } = options.message;
     const token = headerValue(headers, headerNames.stream);
     const peer = peerOfToken(token);
     if (token === undefined || peer === undefined || reply === undefined) return undefined;
-    return new Answering(options, { token, peer, reply });
+    return new IncomingExchange(options, { token, peer, reply });
   }
 
   private constructor(
-    options: AnsweringOptions,
+    options: IncomingExchangeOptions,
     { token, peer, reply }: { token: string; peer: string; reply: string },
   ) {
     const { nats, message } = options;
@@ -65,25 +65,25 @@ export class Answering {
     this.#peer = peer;
     this.hasStreamedBody = headerValue(message.headers, headerNames.body) === "stream";
     this.isUpgrade = headerValue(message.headers, headerNames.upgrade) === "websocket";
-    this.#send = (headers, data) => nats.publish(reply, data, this.#introduced(headers));
-    this.#sendData = (seq, bytes, onSent) => nats.sendData(reply, seq, bytes, onSent);
+    this.#link = natsLink(nats, reply, (headers) => this.#introduce(headers));
   }
 
   /** Takes the rest of the request's body; nothing comes before credit is granted. */
-  receiveBody(to: Omit<StreamReceiverOptions, "send">): StreamReceiver {
+  receiveBody(to: Omit<StreamReceiverOptions, "link">): StreamReceiver {
     this.#follow();
-    this.#receiver = new StreamReceiver({ ...to, send: this.#send });
+    this.#receiver = new StreamReceiver({ ...to, link: this.#link });
     const { nats, answerer } = this.#options;
     this.#endTaking = nats.takeData(subjects.streamControl(answerer, this.token), this.#receiver);
     return this.#receiver;
   }
 
   /** Says the response's head; the body is written to what is returned. */
-  beginResponse(head: Headers, from: Omit<StreamSenderOptions, "send" | "sendData">): StreamSender {
+  beginResponse(head: Headers, from: Omit<StreamSenderOptions, "link">): StreamSender {
     this.#follow();
     head.set(headerNames.stream, [this.token]);
-    this.#options.message.respond("", this.#introduced(head));
-    this.#sender = new StreamSender({ ...from, send: this.#send, sendData: this.#sendData });
+    this.#introduce(head);
+    this.#options.message.respond("", head);
+    this.#sender = new StreamSender({ ...from, link: this.#link });
     return this.#sender;
   }
 
@@ -108,11 +108,11 @@ export class Answering {
     return true;
   }
 
-  #introduced(headers: Headers): Headers {
+  /** Tells the asker in the first message who answers. */
+  #introduce(headers: Headers): void {
     const { answerer, isStranger } = this.#options;
     if (isStranger === true && !this.#hasMet) headers.set(headerNames.answerer, [answerer]);
     this.#hasMet = true;
-    return headers;
   }
 
   #gone(code: string): void {

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import type { Nats } from "../nats/connection.ts";
 import type { Message } from "../nats/message.ts";
-import { Asking, type AskingOptions } from "./asking.ts";
+import { OutgoingExchange, type OutgoingExchangeOptions } from "./outgoing-exchange.ts";
 
-function ask(options: Partial<AskingOptions>) {
+function ask(options: Partial<OutgoingExchangeOptions>) {
   let open = 0;
   const presence = {
     peer: "peer",
@@ -17,27 +17,33 @@ function ask(options: Partial<AskingOptions>) {
     close: () => undefined,
   };
   const nats = { publish: () => undefined } as unknown as Nats;
-  const asking = new Asking({ nats, answerer: "instance", presence, rest: undefined, ...options });
-  return { asking, isPresent: () => open > 0 };
+  const exchange = new OutgoingExchange({
+    nats,
+    answerer: "instance",
+    presence,
+    rest: undefined,
+    ...options,
+  });
+  return { exchange, isPresent: () => open > 0 };
 }
 
 const rest = { pipe: () => () => undefined, cancel: () => undefined };
 
 it("says that it is alive while a body is on its way up, before anything of it is wanted", () => {
-  const { asking, isPresent } = ask({ rest });
+  const { exchange, isPresent } = ask({ rest });
   expect(isPresent()).toBe(true);
-  asking.close();
+  exchange.close();
   expect(isPresent()).toBe(false);
 });
 
 it.each(["close", "cancel", "breakOff"] as const)(
   "says that it is alive while an answer streams, until %s",
   (end) => {
-    const { asking, isPresent } = ask({});
+    const { exchange, isPresent } = ask({});
     expect(isPresent()).toBe(false);
-    asking.openResponse({ subject: "inbox" } as Message, () => undefined);
+    exchange.openResponse({ subject: "inbox" } as Message, () => undefined);
     expect(isPresent()).toBe(true);
-    asking[end]("STREAM_BROKEN");
+    exchange[end]("STREAM_BROKEN");
     expect(isPresent()).toBe(false);
   },
 );

@@ -12,7 +12,7 @@ describe("performance", () => {
     expect(origin).toBeGreaterThanOrEqual(before);
     expect(origin).toBeLessThanOrEqual(Date.now());
     expect(now).toBeGreaterThanOrEqual(0);
-    // The origin is a whole millisecond, the time since then is not.
+    // The origin is a whole millisecond, the elapsed time is not.
     expect(now).toBeLessThanOrEqual(Date.now() - before + 1);
   });
 

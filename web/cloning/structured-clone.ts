@@ -1,20 +1,20 @@
 /**
- * `structuredClone` of HTML. It is done inside the isolate, from object to object: a round trip through the host would
- * put what user code made into the host's memory, and it has no clone of the platform's own classes.
+ * `structuredClone` of HTML. It runs inside the isolate, from object to object: a round trip through the host would put user
+ * code's data into the host's memory, and the host cannot clone the platform's own classes.
  *
- * I1  What is cloned is looked at once, in the standard's order; getters and proxies may run user code meanwhile.
- * I2  Nothing is transferred before all is cloned: after a failure every buffer is where it was. What refers to
- *     something that is transferred waits in a `Later`, and is put in its place at the end.
+ * I1  Each part is read once, in the standard's order. Getters and proxies may run user code meanwhile.
+ * I2  Nothing is transferred before all is cloned: after a failure every buffer is in its place. A `Later` holds the place
+ *     of a reference to a transferred object, and is replaced at the end.
  */
 
 import { isProxy } from "../console/proxies.ts";
+import { DOMException } from "../dom/dom-exception.ts";
 import { isObject, requireArguments, toDictionary, toSequence } from "../webidl/webidl.ts";
 import { cloneArrayBuffer, isArrayBuffer, type ViewShape, viewShapeOf } from "./clone-buffers.ts";
 import { elementsOfSet, entriesOfMap, isMap, isOfLateKind, isSet } from "./clone-kinds.ts";
 import { cloneRuleOf } from "./clone-rules.ts";
-import { DOMException } from "./dom-exception.ts";
 
-/** Stands where something will be that there is only after the transfer. */
+/** Holds the place of an object that exists only after the transfer. */
 class Later {
   readonly #make: () => object;
   #made: object | undefined;
@@ -31,7 +31,7 @@ class Later {
 
 export interface Cloned {
   value: unknown;
-  /** What was transferred, in the order of the list. */
+  /** The transferred objects, in the order of the list. */
   transferred: object[];
 }
 
@@ -59,7 +59,7 @@ export function toTransferList(value: unknown): object[] {
 
 class Cloning {
   readonly #copies = new Map<object, unknown>();
-  /** What is done after the transfer, in order. */
+  /** The actions after the transfer, in order. */
   readonly #afterTransfer: (() => void)[] = [];
 
   constructor(transfer: readonly unknown[]) {
@@ -75,7 +75,7 @@ class Cloning {
     }
   }
 
-  /** Transfers, and puts what was waiting for that in its place. */
+  /** Transfers the objects, and replaces each `Later` by its object. */
   finish(transfer: readonly object[]): object[] {
     for (const value of transfer) {
       const why = isArrayBuffer(value)
@@ -88,7 +88,7 @@ class Cloning {
     return transferred;
   }
 
-  /** The copy of a value, or the `Later` in whose place it will be. */
+  /** The copy of a value, or the `Later` that holds its place. */
   copy(value: unknown): unknown {
     if (typeof value === "symbol") throw failure("A symbol cannot be cloned");
     if (!isObject(value)) return value;
@@ -139,7 +139,7 @@ class Cloning {
 
   #copyProperties(value: object, copy: object): void {
     for (const key of Object.keys(value)) {
-      // A getter that ran before may have taken it away.
+      // A getter that ran before may have deleted the property.
       if (!Object.hasOwn(value, key)) continue;
       const part = this.copy((value as Record<string, unknown>)[key]);
       put(copy, key, part instanceof Later ? undefined : part);
@@ -180,7 +180,7 @@ function settled(copy: unknown): unknown {
   return copy instanceof Later ? copy.value : copy;
 }
 
-/** CreateDataProperty: no setter that was inherited runs. */
+/** CreateDataProperty: an inherited setter is not called. */
 function put(object: object, key: string, value: unknown): void {
   if (key in object)
     Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });

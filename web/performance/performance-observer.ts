@@ -1,6 +1,6 @@
+import { reportException } from "../dom/dispatch.ts";
+import { DOMException } from "../dom/dom-exception.ts";
 import { asInterface, requireArguments, toDictionary, toDOMString, toSequence } from "../webidl/webidl.ts";
-import { reportException } from "./dispatch.ts";
-import { DOMException } from "./dom-exception.ts";
 import { MAKER, type PerformanceEntry } from "./performance-entries.ts";
 import {
   entriesOf,
@@ -45,7 +45,7 @@ export class PerformanceObserverEntryList {
 export class PerformanceObserver {
   readonly #callback: (...values: unknown[]) => unknown;
   readonly #types = new Set<string>();
-  /** By `entryTypes`, all at once, or by `type`, one after the other: whichever came first. */
+  /** Observes all types at once (`entryTypes`), or one after the other (`type`). The first call of `observe` decides. */
   #manner: "multiple" | "single" | undefined;
   #waiting: PerformanceEntry[] = [];
   readonly #observer: TimelineObserver = {

@@ -1,11 +1,12 @@
 /** Cloning array buffers and the views of them. */
+
+import { DOMException } from "../dom/dom-exception.ts";
 import {
   getterOf,
   isArrayBuffer as isBuffer,
   typedArrayKind,
   typedArrayPrototype,
 } from "../webidl/buffer-source.ts";
-import { DOMException } from "./dom-exception.ts";
 
 interface ViewConstructor {
   new (buffer: ArrayBuffer, offset: number, length?: number): ArrayBufferView;
@@ -30,7 +31,7 @@ const viewConstructors = new Map<unknown, ViewConstructor>(
     .map((value) => [(value as { name: string }).name, value as ViewConstructor]),
 );
 
-/** A probe that fails is slow: the prototype is asked first. */
+/** The prototype is tested first: a probe that fails is slow. */
 export function isArrayBuffer(value: unknown): value is ArrayBuffer {
   return value instanceof ArrayBuffer && isBuffer(value);
 }
@@ -45,7 +46,7 @@ export function cloneArrayBuffer(buffer: ArrayBuffer): ArrayBuffer {
   return copy;
 }
 
-/** What a view shows, apart from its bytes: makes the same view of another buffer. */
+/** The shape of a view without its bytes. It makes the same view of another buffer. */
 export interface ViewShape {
   buffer: ArrayBufferLike;
   on(buffer: ArrayBuffer): ArrayBufferView;
@@ -57,7 +58,7 @@ export function viewShapeOf(view: ArrayBufferView): ViewShape {
   if (View === undefined) throw new DOMException(`A ${name} cannot be cloned`, "DataCloneError");
   const isInBounds = () => {
     try {
-      // Both throw where the view is out of the bounds of its buffer, or that is gone.
+      // Both throw if the view is out of the bounds of its buffer, or the buffer is detached.
       if (name === undefined) lengthOfDataView(view);
       else Reflect.apply(keysOfTypedArray, view, []);
       return true;
@@ -79,8 +80,8 @@ export function viewShapeOf(view: ArrayBufferView): ViewShape {
 }
 
 /**
- * Whether a view follows the length of its buffer. Nothing tells but trying: the buffer is made larger for a moment, or
- * smaller where it cannot be larger. A view of a fixed length keeps it, or is out of bounds.
+ * Whether a view follows the length of its buffer. Only a trial shows it: the buffer grows for a moment, or shrinks if it
+ * cannot grow. A view of a fixed length keeps its length, or goes out of bounds.
  */
 function tracksLength(buffer: ArrayBuffer, bytesPerElement: number, hasFollowed: () => boolean): boolean {
   const size = buffer.byteLength;

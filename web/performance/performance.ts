@@ -1,3 +1,5 @@
+import { DOMException } from "../dom/dom-exception.ts";
+import { EventTarget } from "../dom/event-target.ts";
 import {
   asInterface,
   conversions,
@@ -7,14 +9,12 @@ import {
   toDOMString,
 } from "../webidl/webidl.ts";
 import { elapsedMs, timeOrigin } from "./clock.ts";
-import { DOMException } from "./dom-exception.ts";
-import { EventTarget } from "./event-target.ts";
 import { MAKER, type PerformanceEntry, PerformanceMark, PerformanceMeasure } from "./performance-entries.ts";
 import { addEntry, clearEntries, entriesOf, latestMark } from "./performance-timeline.ts";
 
 let isPerformance: (value: unknown) => boolean;
 
-/** `Performance` of High Resolution Time and User Timing; there is one for each isolate. */
+/** `Performance` of High Resolution Time and User Timing. Each isolate has one. */
 export class Performance extends EventTarget {
   readonly #isOne = true;
 
@@ -108,7 +108,7 @@ interface Span {
   detail: unknown;
 }
 
-/** From when to when a measure is (User Timing, "performance.measure"). */
+/** The start and end of a measure (User Timing, "performance.measure"). */
 function spanOf(startOrOptions: unknown, endMark: unknown): Span {
   const isOptions = isObject(startOrOptions);
   const { detail, duration, end, start } = toDictionary(isOptions ? startOrOptions : undefined);

@@ -1,11 +1,11 @@
-/** How the language's own kinds of objects are cloned, where it is not by their properties. */
+/** The cloning of the language's own kinds of objects, other than by their properties. */
 
+import { DOMException, isDOMException } from "../dom/dom-exception.ts";
+import { errorConstructors } from "../dom/error-constructors.ts";
 import { isObject } from "../webidl/webidl.ts";
 import { refuseCloning, registerCloneRule } from "./clone-rules.ts";
-import { DOMException, isDOMException } from "./dom-exception.ts";
-import { errorConstructors } from "./error-constructors.ts";
 
-/** Reads what only objects of one kind have; it throws for all others. */
+/** Reads a field that only one kind of objects has. Throws for all others. */
 type Probe = (value: object) => unknown;
 
 const probeWith =
@@ -45,7 +45,7 @@ registerCloneRule<RegExp>(RegExp.prototype, {
   clone: (value) => new RegExp(Reflect.apply(sourceOf, value, []), value.flags),
 });
 
-/** The entries of a map, as they are before anything is cloned: that may run code which changes it. */
+/** The entries of a map, read before anything is cloned: cloning may run code that changes the map. */
 export function entriesOfMap(value: object): [unknown, unknown][] {
   const entries: [unknown, unknown][] = [];
   Reflect.apply(forEachOfMap, value, [(item: unknown, key: unknown) => entries.push([key, item])]);
@@ -61,7 +61,7 @@ export function elementsOfSet(value: object): unknown[] {
 const hasMapFields = probeWith((value) => Reflect.apply(sizeOfMap, value, []));
 const hasSetFields = probeWith((value) => Reflect.apply(sizeOfSet, value, []));
 
-// A probe that fails is slow: the prototype is asked first.
+// The prototype is tested first: a probe that fails is slow.
 export const isMap = (value: object) => value instanceof Map && hasMapFields(value);
 export const isSet = (value: object) => value instanceof Set && hasSetFields(value);
 
@@ -101,7 +101,7 @@ const asyncGenerator = async function* () {
 };
 const prototypeOf = (value: object) => Object.getPrototypeOf(value) as object;
 
-// What lives by its identity, or by state that nobody can read. All iterators have one prototype in common.
+// Objects with an identity, or with state that cannot be read. All iterators have one prototype in common.
 for (const prototype of [
   Promise.prototype,
   WeakMap.prototype,
@@ -122,7 +122,7 @@ for (const name of Object.getOwnPropertyNames(Intl)) {
 let lateKinds: Newable[] | undefined;
 type Newable = new () => object;
 
-/** What cannot be cloned either, and is not there yet while the snapshot is made. */
+/** Kinds that cannot be cloned either, and do not exist while the snapshot is made. */
 export function isOfLateKind(value: object): boolean {
   const { SharedArrayBuffer: shared, WebAssembly: wasm } = globalThis as Record<string, unknown>;
   lateKinds ??= [shared, ...membersOf(wasm)].filter(isClass);

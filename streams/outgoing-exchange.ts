@@ -12,14 +12,16 @@
 import { type Frame, headerNames, subjects } from "../contracts/index.ts";
 import type { Message, Nats } from "../nats/index.ts";
 import { headerValue } from "../nats/index.ts";
-import { frameHeaders, type SendData, type SendFrame } from "./frames.ts";
+import { CreditWindow, RESPONSE_WINDOW_BYTES, WINDOW_BYTES } from "./credit.ts";
+import type { Link } from "./link.ts";
+import { natsLink } from "./nats-link.ts";
 import { Pace } from "./pace.ts";
 import type { StreamPresence } from "./presence.ts";
 import { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
 import { StreamSender } from "./sender.ts";
 
 /** The part of a request's body that its first message does not carry. */
-export interface BodyRest {
+export interface RemainingBody {
   /** Sends it to its end, as fast as there is credit. Returns what to call when there is more of that. */
   pipe(sender: StreamSender): (bytes: number) => void;
   /** Nobody wants what is left of it, be it all. It may be told more than once, and when nothing is left. */
@@ -53,26 +55,28 @@ export interface SocketReceiver {
   onEnd(end: StreamEnd): void;
 }
 
-/** Bytes that the answering side may send ahead of whoever reads them. */
-const WINDOW_BYTES = 1024 * 1024;
-
-export interface AskingOptions {
+export interface OutgoingExchangeOptions {
   nats: Nats;
   presence: StreamPresence;
   /** Who answers: an instance's id. Undefined: it says so itself, with its first message. */
   answerer?: string;
-  rest: BodyRest | undefined;
+  rest: RemainingBody | undefined;
   /** All of the body has left, or nobody wants more of it. */
   onRestOver?(): void;
 }
 
-export class Asking {
+export class OutgoingExchange {
   readonly token: string;
   readonly #nats: Nats;
   readonly #presence: StreamPresence;
-  readonly #send: SendFrame;
-  readonly #sendData: SendData;
-  readonly #rest: BodyRest | undefined;
+  /** Sends nothing after the end (I3), nor before it is known who answers. */
+  readonly #link: Link = {
+    send: (frame, payload, done, trailers) => {
+      if (!this.#isOver) this.#reach()?.send(frame, payload, done, trailers);
+    },
+  };
+  #answererLink: Link | undefined;
+  readonly #rest: RemainingBody | undefined;
   readonly #onRestOver: (() => void) | undefined;
   #pace: Pace | undefined;
   #answerer: string | undefined;
@@ -87,21 +91,13 @@ export class Asking {
   #hasBegunRest = false;
   #isOver = false;
 
-  constructor({ nats, presence, answerer, rest, onRestOver }: AskingOptions) {
+  constructor({ nats, presence, answerer, rest, onRestOver }: OutgoingExchangeOptions) {
     this.token = presence.nextToken();
     this.#nats = nats;
     this.#presence = presence;
     this.#rest = rest;
     this.#onRestOver = onRestOver;
     this.#answerer = answerer;
-    this.#send = (headers, data) => {
-      if (this.#isOver || this.#answerer === undefined) return;
-      nats.publish(subjects.streamControl(this.#answerer, this.token), data, headers);
-    };
-    this.#sendData = (seq, bytes, onSent) => {
-      if (this.#isOver || this.#answerer === undefined) return;
-      nats.sendData(subjects.streamControl(this.#answerer, this.token), seq, bytes, onSent);
-    };
     if (rest !== undefined) this.#endPresence = presence.begin();
   }
 
@@ -137,10 +133,14 @@ export class Asking {
     this.meet(head);
     this.#endPresence ??= this.#presence.begin();
     let receiver: StreamReceiver | undefined;
-    const begin = ({ onEnd, ...to }: Omit<StreamReceiverOptions, "send">, creditBytes = WINDOW_BYTES) => {
+    const window = new CreditWindow(RESPONSE_WINDOW_BYTES, (bytes) => receiver?.grant(bytes));
+    const begin = (
+      { onEnd, ...to }: Omit<StreamReceiverOptions, "link">,
+      creditBytes = RESPONSE_WINDOW_BYTES,
+    ) => {
       receiver = new StreamReceiver({
         ...to,
-        send: this.#send,
+        link: this.#link,
         onEnd: (end) => {
           onEnd(end);
           onOver();
@@ -148,7 +148,7 @@ export class Asking {
       });
       this.#receiver = receiver;
       this.#endTaking = this.#nats.takeData(head.subject, receiver);
-      if (creditBytes > 0) receiver.grant(creditBytes);
+      if (creditBytes > 0) window.grant(creditBytes);
       for (const { frame, message } of this.#early.splice(0)) this.receive(frame, message);
       if (this.#broken !== undefined) receiver.breakOff(this.#broken);
     };
@@ -156,8 +156,8 @@ export class Asking {
       open: begin,
       openSocket: (connect) => {
         const sender = new StreamSender({
-          send: this.#send,
-          sendData: this.#sendData,
+          link: this.#link,
+          maxWaitingBytes: WINDOW_BYTES,
           onCredit: () => socket.onCredit(),
           onCancel: () => undefined,
         });
@@ -166,17 +166,16 @@ export class Asking {
         begin({ ...socket, onData: () => undefined });
       },
       grant: (bytes) => receiver?.grant(bytes),
-      consumed: (bytes) => receiver?.consumed(bytes, WINDOW_BYTES),
+      consumed: (bytes) => window.consumed(bytes),
     };
   }
 
   /** The answer is no longer wanted: the answering side hears of it. */
   cancel(code: string): void {
     if (this.#isOver) return;
-    const frame = frameHeaders({ kind: "cancel", code });
-    // Whoever took the request has not said so yet: all who could have hear it, and one of them knows the token.
-    if (this.#answerer !== undefined) this.#send(frame, "");
-    else this.#nats.publish(subjects.streamControlToAny(this.token), "", frame);
+    // The answering side may have begun, and not said who it is: all that could be it hear this, and one knows the token.
+    const link = this.#reach() ?? natsLink(this.#nats, subjects.streamControlToAny(this.token));
+    link.send({ kind: "cancel", code }, "");
     this.close();
   }
 
@@ -192,7 +191,7 @@ export class Asking {
 
   /** The answering side hears that this one drains. */
   drain(): void {
-    this.#send(frameHeaders({ kind: "drain" }), "");
+    this.#link.send({ kind: "drain" }, "");
   }
 
   close(): void {
@@ -203,14 +202,20 @@ export class Asking {
     if (this.#sender?.abandon() && this.#hasBegunRest) this.#rest?.cancel();
   }
 
+  /** The link to the answering side; undefined until it is known. */
+  #reach(): Link | undefined {
+    if (this.#answerer === undefined) return undefined;
+    this.#answererLink ??= natsLink(this.#nats, subjects.streamControl(this.#answerer, this.token));
+    return this.#answererLink;
+  }
+
   #beginRest(): void {
     const rest = this.#rest;
     if (this.#sender !== undefined || rest === undefined) return;
     this.#hasBegunRest = true;
     this.#pace = new Pace();
     this.#sender = new StreamSender({
-      send: this.#send,
-      sendData: this.#sendData,
+      link: this.#link,
       onCredit: (bytes) => this.#onCredit?.(bytes),
       // The handler did not want the rest; what it answers is another matter.
       onCancel: () => {

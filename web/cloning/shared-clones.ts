@@ -1,8 +1,8 @@
-/** How the platform's own classes are cloned: what is behind one cannot change, so that its clone may share it. */
+/** The cloning of the platform's immutable classes: a clone shares the contents. */
 import { CryptoKey, cloneKey } from "../crypto/crypto-key.ts";
-import { registerCloneRule } from "../dom/clone-rules.ts";
 import { Blob, blobPieces, createBlob, isBlob } from "../file/blob.ts";
 import { createFile, File, isFile } from "../file/file.ts";
+import { registerCloneRule } from "./clone-rules.ts";
 
 registerCloneRule<Blob>(Blob.prototype, {
   is: isBlob,

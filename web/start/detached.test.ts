@@ -1,11 +1,11 @@
-/** Methods of what the platform hands to a handler work without their object, as `const { waitUntil } = ctx` takes them. */
+/** The methods of a handler's arguments work without their object: `const { waitUntil } = ctx`. */
 import { describe, expect, it } from "vitest";
-import { callJson, loadTestFunction } from "../runtime/testing/sandbox.ts";
-import { KvBucket } from "./bindings/kv.ts";
-import { KvWatch } from "./bindings/kv-watch.ts";
-import { ObjectBucket } from "./bindings/objects.ts";
-import { Publisher } from "./bindings/publisher.ts";
-import { Service } from "./bindings/service.ts";
+import { callJson, loadTestFunction } from "../../runtime/testing/sandbox.ts";
+import { KvBucket } from "../bindings/kv.ts";
+import { KvWatch } from "../bindings/kv-watch.ts";
+import { ObjectBucket } from "../bindings/objects.ts";
+import { Publisher } from "../bindings/publisher.ts";
+import { Service } from "../bindings/service.ts";
 
 describe("ctx", () => {
   it("takes work without its object", async () => {
