@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { NarunError } from "../contracts/index.ts";
 import { addNatsOptions } from "./nats-login.ts";
-import { exitCodeOf, reportError } from "./report-error.ts";
+import { exitCodeOf, reportError } from "./output/report-error.ts";
 import { version } from "./version.ts";
 
 type AddCommand = (program: Command) => void;

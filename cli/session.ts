@@ -2,8 +2,8 @@ import type { Command } from "commander";
 import { messageOf, NarunError } from "../contracts/index.ts";
 import { connectNats, type Nats, refusalOf, storeProblem } from "../nats/index.ts";
 import { type NatsFlags, resolveNats } from "./nats-login.ts";
-import { createOutput, type Output } from "./output.ts";
-import { explainFailure } from "./report-error.ts";
+import { createOutput, type Output } from "./output/output.ts";
+import { explainFailure } from "./output/report-error.ts";
 
 /** The options that every command has. */
 export interface CommonOptions extends NatsFlags {

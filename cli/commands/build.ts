@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { type Build, buildFunction, formatBytes } from "../../builder/index.ts";
 import { shortRevision } from "../../contracts/index.ts";
-import { showWarnings } from "../build-warnings.ts";
 import { addExamples } from "../examples.ts";
-import { forEachFunction } from "../function-folders.ts";
-import { createOutput, type Output } from "../output.ts";
+import { forEachFunction } from "../functions/function-folders.ts";
+import { showWarnings } from "../output/build-warnings.ts";
+import { createOutput, type Output } from "../output/output.ts";
 import type { CommonOptions } from "../session.ts";
 
 export function addBuildCommand(program: Command): void {

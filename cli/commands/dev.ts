@@ -2,12 +2,12 @@ import type { Command } from "commander";
 import { watchFolders } from "../../builder/index.ts";
 import { openSecrets, readLogs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
-import { requireFunctions } from "../function-folders.ts";
+import { requireFunctions } from "../functions/function-folders.ts";
+import { createWatchedFunctions } from "../functions/watched-functions.ts";
 import { foldersByName, splitInspect } from "../inspect-option.ts";
-import { createLogView } from "../log-view.ts";
-import type { Output } from "../output.ts";
+import { createLogView } from "../output/log-view.ts";
+import type { Output } from "../output/output.ts";
 import { untilStopped } from "../until-stopped.ts";
-import { createWatchedFunctions } from "../watched-functions.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
 

@@ -6,7 +6,7 @@ import { findNatsServer } from "../../nats-server/index.ts";
 import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
 import { resolveNats } from "../nats-login.ts";
-import { createOutput, type Output } from "../output.ts";
+import { createOutput, type Output } from "../output/output.ts";
 import type { CommonOptions } from "../session.ts";
 import { listFunctions } from "./ls.ts";
 

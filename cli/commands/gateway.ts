@@ -5,7 +5,7 @@ import { addExamples } from "../examples.ts";
 import { createLog, logConnection } from "../log.ts";
 import { resolveNats } from "../nats-login.ts";
 import { parseAddress, parseDuration, resolveTrustedProxies } from "../option-values.ts";
-import { createOutput } from "../output.ts";
+import { createOutput } from "../output/output.ts";
 import type { CommonOptions } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { boundYoungGeneration } from "../young-generation.ts";

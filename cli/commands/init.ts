@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { initFunction } from "../../builder/index.ts";
 import { addExamples } from "../examples.ts";
-import { createOutput } from "../output.ts";
+import { createOutput } from "../output/output.ts";
 import type { CommonOptions } from "../session.ts";
 
 export function addInitCommand(program: Command): void {

@@ -24,7 +24,7 @@ import {
 import { addExamples } from "../examples.ts";
 import { requireKnownName } from "../known-name.ts";
 import { collect } from "../option-values.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../output/output.ts";
 import { withNats } from "../session.ts";
 
 interface InvokeOptions {

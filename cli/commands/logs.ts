@@ -2,9 +2,9 @@ import type { Command } from "commander";
 import { ensureLogHistory, type Nats, readLogs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { requireKnownName } from "../known-name.ts";
-import { createLogView } from "../log-view.ts";
 import { parseDuration } from "../option-values.ts";
-import type { Output } from "../output.ts";
+import { createLogView } from "../output/log-view.ts";
+import type { Output } from "../output/output.ts";
 import { withNats } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";
 

@@ -13,7 +13,7 @@ import {
 } from "../../control/index.ts";
 import { type KvRead, type Nats, openSpecs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
-import type { Output } from "../output.ts";
+import type { Output } from "../output/output.ts";
 import { withNats } from "../session.ts";
 
 /** A function as `narun ls` shows it. */

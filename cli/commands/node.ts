@@ -10,7 +10,7 @@ import { createLog, logConnection } from "../log.ts";
 import { resolveNats } from "../nats-login.ts";
 import { addNodeBounds, type NodeBoundsFlags, resolveNodeBounds } from "../node-bounds.ts";
 import { collect, parseAddress, parsePairs, resolveEgressDeny } from "../option-values.ts";
-import { createOutput } from "../output.ts";
+import { createOutput } from "../output/output.ts";
 import { resolveSecretsKey } from "../secrets-key.ts";
 import type { CommonOptions } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { findNodes, type KnownNode } from "../../control/index.ts";
 import { addExamples } from "../examples.ts";
-import { formatAge } from "../format-time.ts";
+import { formatAge } from "../output/format-time.ts";
 import { withNats } from "../session.ts";
 
 export function addNodesCommand(program: Command): void {

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { shortRevision } from "../../contracts/index.ts";
 import { findRunningInstances } from "../../control/index.ts";
 import { addExamples } from "../examples.ts";
-import { formatAge } from "../format-time.ts";
+import { formatAge } from "../output/format-time.ts";
 import { withNats } from "../session.ts";
 
 export function addPsCommand(program: Command): void {

@@ -12,10 +12,10 @@ import {
   type WhyUntried,
 } from "../../control/index.ts";
 import type { Nats } from "../../nats/index.ts";
-import { showWarnings } from "../build-warnings.ts";
 import { addExamples } from "../examples.ts";
-import { forEachFunction } from "../function-folders.ts";
-import type { Output } from "../output.ts";
+import { forEachFunction } from "../functions/function-folders.ts";
+import { showWarnings } from "../output/build-warnings.ts";
+import type { Output } from "../output/output.ts";
 import { withNats } from "../session.ts";
 
 export function addPushCommand(program: Command): void {

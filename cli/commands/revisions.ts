@@ -3,7 +3,7 @@ import { formatBytes } from "../../builder/index.ts";
 import { shortRevision } from "../../contracts/index.ts";
 import { listRevisions } from "../../control/index.ts";
 import { addExamples } from "../examples.ts";
-import { formatAge } from "../format-time.ts";
+import { formatAge } from "../output/format-time.ts";
 import { withNats } from "../session.ts";
 
 export function addRevisionsCommand(program: Command): void {

@@ -6,8 +6,8 @@ import type { Command } from "commander";
 import { NarunError, nearest, SecretNameSchema } from "../../contracts/index.ts";
 import { type Nats, openSecrets } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
-import { formatAge } from "../format-time.ts";
-import type { Output } from "../output.ts";
+import { formatAge } from "../output/format-time.ts";
+import type { Output } from "../output/output.ts";
 import { resolveSecretsKey, SECRETS_KEY_FILE } from "../secrets-key.ts";
 import { withNats } from "../session.ts";
 

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { loadFunction, writeEnvTypes } from "../../builder/index.ts";
 import { addExamples } from "../examples.ts";
-import { forEachFunction } from "../function-folders.ts";
-import { createOutput } from "../output.ts";
+import { forEachFunction } from "../functions/function-folders.ts";
+import { createOutput } from "../output/output.ts";
 import type { CommonOptions } from "../session.ts";
 
 export function addTypesCommand(program: Command): void {

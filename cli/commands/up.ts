@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { findFunctions } from "../../builder/index.ts";
-import { showWarnings } from "../build-warnings.ts";
 import { addExamples } from "../examples.ts";
-import type { Output } from "../output.ts";
-import { type PushOutcome, pushAll, startBuilds } from "../push-all.ts";
-import { explainFailure, failureOf } from "../report-error.ts";
+import { type PushOutcome, pushAll, startBuilds } from "../functions/push-all.ts";
+import { showWarnings } from "../output/build-warnings.ts";
+import type { Output } from "../output/output.ts";
+import { explainFailure, failureOf } from "../output/report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";

@@ -15,7 +15,7 @@ import {
   resolveEgressDeny,
   resolveTrustedProxies,
 } from "../option-values.ts";
-import { createOutput, type Output } from "../output.ts";
+import { createOutput, type Output } from "../output/output.ts";
 import type { CommonOptions } from "../session.ts";
 import type { World, WorldOptions } from "./world.ts";
 

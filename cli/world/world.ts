@@ -21,7 +21,7 @@ import {
 } from "../../nats-server/index.ts";
 import type { InspectOptions } from "../inspect-option.ts";
 import { logConnection } from "../log.ts";
-import type { Output, Progress } from "../output.ts";
+import type { Output, Progress } from "../output/output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE, secretsKeyVariable } from "../secrets-key.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 

@@ -2,22 +2,22 @@
  * The functions that `narun dev` watches. Each goes live by the same way as with `narun push`; what fails leaves the
  * revision before running, and is tried again at the next save, or when something else that it waits for has changed.
  */
-import { type Build, displayPath, watchFunction } from "../builder/index.ts";
-import { isNarunError, shortRevision } from "../contracts/index.ts";
+import { type Build, displayPath, watchFunction } from "../../builder/index.ts";
+import { isNarunError, shortRevision } from "../../contracts/index.ts";
 import {
   describeShadowed,
   describeUrl,
   findShadowedBeside,
   functionUrl,
   pushBuild,
-} from "../control/index.ts";
-import { openSpecs } from "../nats/index.ts";
-import { showWarnings } from "./build-warnings.ts";
-import { describeLive } from "./commands/push.ts";
-import { forDebugging } from "./inspect-option.ts";
+} from "../../control/index.ts";
+import { openSpecs } from "../../nats/index.ts";
+import { describeLive } from "../commands/push.ts";
+import { forDebugging } from "../inspect-option.ts";
+import { showWarnings } from "../output/build-warnings.ts";
+import { explainFailure, failureOf } from "../output/report-error.ts";
+import type { World, WorldOptions } from "../world/world.ts";
 import { findNamesakes, namesOf } from "./namesakes.ts";
-import { explainFailure, failureOf } from "./report-error.ts";
-import type { World, WorldOptions } from "./world/world.ts";
 
 export interface WatchedFunctions {
   /** Watches one more folder until the signal aborts. One that is watched already is left alone. */

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { NarunError } from "../contracts/index.ts";
+import { NarunError } from "../../contracts/index.ts";
 import { describeFailure, exitCodeOf, failureOf, reportError } from "./report-error.ts";
 
 function reported(error: unknown, isJson = false): string {

@@ -1,5 +1,5 @@
-import { displayPath, loadFunction } from "../builder/index.ts";
-import { NarunError } from "../contracts/index.ts";
+import { displayPath, loadFunction } from "../../builder/index.ts";
+import { NarunError } from "../../contracts/index.ts";
 
 /** The name of each folder's function. One whose narun.yaml is wrong has none: it is told of when it is built. */
 export async function namesOf(folders: readonly string[]): Promise<Map<string, string>> {

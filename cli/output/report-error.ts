@@ -1,4 +1,4 @@
-import { errorEntry, isErrorCode, isNarunError, messageOf, NarunError } from "../contracts/index.ts";
+import { errorEntry, isErrorCode, isNarunError, messageOf, NarunError } from "../../contracts/index.ts";
 import { createOutput } from "./output.ts";
 
 export interface ReportOptions {

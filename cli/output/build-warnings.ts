@@ -1,4 +1,4 @@
-import type { BuildIssue } from "../builder/index.ts";
+import type { BuildIssue } from "../../builder/index.ts";
 import type { Output } from "./output.ts";
 
 /** The most that are shown; `narun build --json` has them all. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { LogLine } from "../contracts/index.ts";
+import type { LogLine } from "../../contracts/index.ts";
 import { createLogView } from "./log-view.ts";
 import { createOutput } from "./output.ts";
 

@@ -1,8 +1,8 @@
-import { displayPath, findFunctions } from "../builder/index.ts";
-import { NarunError } from "../contracts/index.ts";
+import { displayPath, findFunctions } from "../../builder/index.ts";
+import { NarunError } from "../../contracts/index.ts";
+import type { Output } from "../output/output.ts";
+import { explainFailure, failureOf } from "../output/report-error.ts";
 import { findNamesakes } from "./namesakes.ts";
-import type { Output } from "./output.ts";
-import { explainFailure, failureOf } from "./report-error.ts";
 
 /** The functions at a place. Error: ENTRY_NOT_FOUND, also where there is none. */
 export async function requireFunctions(dir: string): Promise<string[]> {

@@ -1,4 +1,4 @@
-import type { LogLine } from "../contracts/index.ts";
+import type { LogLine } from "../../contracts/index.ts";
 import { formatTime } from "./format-time.ts";
 import type { Output } from "./output.ts";
 

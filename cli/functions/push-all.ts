@@ -2,9 +2,9 @@
  * Builds and pushes many functions: neither all of their builds nor all of their pushes are there at a time, however many
  * functions there are.
  */
-import { type Build, type BuildIssue, buildFunction, displayPath } from "../builder/index.ts";
-import { pushBuild } from "../control/index.ts";
-import { createTurns, type Nats } from "../nats/index.ts";
+import { type Build, type BuildIssue, buildFunction, displayPath } from "../../builder/index.ts";
+import { pushBuild } from "../../control/index.ts";
+import { createTurns, type Nats } from "../../nats/index.ts";
 import { findNamesakes } from "./namesakes.ts";
 
 /** A function that could not be built or pushed. */

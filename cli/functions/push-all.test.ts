@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { buildFunction } from "../builder/index.ts";
-import { connectNats, openSpecs } from "../nats/index.ts";
-import { startTestNats } from "../test/harness/nats.ts";
+import { buildFunction } from "../../builder/index.ts";
+import { connectNats, openSpecs } from "../../nats/index.ts";
+import { startTestNats } from "../../test/harness/nats.ts";
+import { answering, createWorkFolder } from "../testing/work-folder.ts";
 import { BUILT_AHEAD, pushAll, startBuilds } from "./push-all.ts";
-import { answering, createWorkFolder } from "./testing/work-folder.ts";
 
 test("of sixty functions few are built before their turn, and few builds are held", async () => {
   const names = Array.from({ length: 60 }, (_, index) => `f${index}`);
