@@ -1,14 +1,19 @@
 import type { Command } from "commander";
-import { capabilitiesOf, errorEntry, isNarunError, messageOf } from "../../contracts/index.ts";
-import { findGatewayUrl, findNodes, takesWork } from "../../control/index.ts";
-import { connectNats, findStuckStreams, type Nats, openSpecs } from "../../nats/index.ts";
+import { errorEntry, isNarunError, messageOf } from "../../contracts/index.ts";
+import {
+  findGatewayUrl,
+  findNodes,
+  findRefusingStreams,
+  listFunctions,
+  takesWork,
+} from "../../control/index.ts";
+import { connectNats, type Nats } from "../../nats/index.ts";
 import { findNatsServer } from "../../nats-server/index.ts";
 import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
 import { resolveNats } from "../nats-login.ts";
 import { createOutput, type Output } from "../output/output.ts";
 import type { CommonOptions } from "../session.ts";
-import { listFunctions } from "./ls.ts";
 
 interface Check {
   check: string;
@@ -179,24 +184,13 @@ async function checkNodes(nats: Nats): Promise<Check> {
 
 /** Whether the streams of narun and of the functions take writes: those that met a full disk do not. */
 async function checkStorage(nats: Nats): Promise<Check> {
-  const stuck = await findStuckStreams(nats, await declaredStreams(nats));
+  const stuck = await findRefusingStreams(nats);
   return {
     check: "NATS stores what is written",
     ok: stuck.length === 0,
     found: stuck.map(({ stream, reason }) => `${stream}: ${reason}`).join("; ") || "no stream refuses writes",
     fix: "Make room on the disk of nats-server, then restart the server: these streams refuse writes until then. `narun up` restarts its own by itself.",
   };
-}
-
-/** The streams of the buckets that functions declare. */
-async function declaredStreams(nats: Nats): Promise<string[]> {
-  const specs = await (await openSpecs(nats)).list();
-  return specs.flatMap((read) => {
-    if (!read.ok || read.value.kind !== "function") return [];
-    return capabilitiesOf(read.value.spec).flatMap((one) =>
-      one.kind === "kv" ? [`KV_${one.bucket}`] : one.kind === "objects" ? [`OBJ_${one.bucket}`] : [],
-    );
-  });
 }
 
 async function checkFunctions(nats: Nats): Promise<Check> {

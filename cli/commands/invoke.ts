@@ -12,6 +12,7 @@ import {
   NarunError,
   solveOf,
 } from "../../contracts/index.ts";
+import { requireKnownName } from "../../control/index.ts";
 import { createHeaders, type Headers, headerValue, isHeaderSafe } from "../../nats/index.ts";
 import {
   type BodyRest,
@@ -22,7 +23,6 @@ import {
   type StreamParts,
 } from "../../streams/index.ts";
 import { addExamples } from "../examples.ts";
-import { requireKnownName } from "../known-name.ts";
 import { collect } from "../option-values.ts";
 import type { Output } from "../output/output.ts";
 import { withNats } from "../session.ts";

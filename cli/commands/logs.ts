@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import { requireLogs } from "../../control/index.ts";
 import { ensureLogHistory, type Nats, readLogs } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
-import { requireKnownName } from "../known-name.ts";
 import { parseDuration } from "../option-values.ts";
 import { createLogView } from "../output/log-view.ts";
 import type { Output } from "../output/output.ts";
@@ -52,10 +52,4 @@ async function showLogs(
   if (count > 0 || follow) return;
   if (name !== undefined) await requireLogs(nats, name);
   output.note(`Nothing was logged in the last ${asked}.`);
-}
-
-/** Ends with FUNCTION_NOT_FOUND where a name has no logs, and nothing of that name is there to write some. */
-async function requireLogs(nats: Nats, name: string): Promise<void> {
-  for await (const _line of readLogs(nats, { app: name })) return;
-  await requireKnownName(nats, name);
 }

@@ -1,33 +1,9 @@
 import type { Command } from "commander";
-import { messageOf, type ShadowedRoute, type Spec, shortRevision } from "../../contracts/index.ts";
-import {
-  describeShadowed,
-  findGatewayUrl,
-  findNodes,
-  findRunningInstances,
-  functionUrl,
-  type KnownNode,
-  type RunningInstance,
-  shadowedRoutesOf,
-  takesWork,
-} from "../../control/index.ts";
-import { type KvRead, type Nats, openSpecs } from "../../nats/index.ts";
+import { shortRevision } from "../../contracts/index.ts";
+import { describeShadowed, type FunctionSummary, listFunctions } from "../../control/index.ts";
 import { addExamples } from "../examples.ts";
 import type { Output } from "../output/output.ts";
 import { withNats } from "../session.ts";
-
-/** A function as `narun ls` shows it. */
-export interface FunctionRow {
-  name: string;
-  mode: string | null;
-  revision: string | null;
-  url: string | null;
-  instances: number;
-  state: "running" | "asleep" | "no node" | "invalid" | "failing" | "external";
-  error?: string;
-  /** Its routes that another function answers. */
-  shadowedRoutes?: ShadowedRoute[];
-}
 
 export function addLsCommand(program: Command): void {
   const command = program
@@ -48,60 +24,7 @@ export function addLsCommand(program: Command): void {
   ]);
 }
 
-export async function listFunctions(nats: Nats): Promise<FunctionRow[]> {
-  const [specs, running, gatewayUrl, nodes] = await Promise.all([
-    openSpecs(nats).then((store) => store.list()),
-    findRunningInstances(nats),
-    findGatewayUrl(nats),
-    findNodes(nats),
-  ]);
-  const shadowed = shadowedRoutesOf(specs);
-  return specs
-    .map((read): FunctionRow => {
-      const row = rowOf(
-        read,
-        running.filter(({ function: name }) => name === read.key),
-        gatewayUrl,
-        nodes,
-      );
-      const shadowedRoutes = shadowed.get(read.key);
-      return shadowedRoutes === undefined ? row : { ...row, shadowedRoutes };
-    })
-    .sort((a, b) => a.name.localeCompare(b.name));
-}
-
-function rowOf(
-  read: KvRead<Spec>,
-  running: RunningInstance[],
-  gatewayUrl: string | undefined,
-  nodes: KnownNode[],
-): FunctionRow {
-  const common = { name: read.key, instances: running.length };
-  if (!read.ok) {
-    // What runs is the last good spec's.
-    const [last] = running;
-    const lastGood = { mode: last?.mode ?? null, revision: last?.revision ?? null, url: null };
-    return { ...common, ...lastGood, state: "invalid", error: messageOf(read.error) };
-  }
-  if (read.value.kind === "service") {
-    return { ...common, mode: read.value.spec.mode, revision: null, url: null, state: "external" };
-  }
-  const { mode, revision, routes } = read.value.spec;
-  const url = functionUrl(gatewayUrl, routes);
-  const here = { ...common, mode, revision, url };
-  if (!nodes.some((node) => takesWork(node, mode))) return { ...here, state: "no node" };
-  const error = findProblem(nodes, read.key, revision);
-  if (error !== undefined) return { ...here, state: "failing", error };
-  return { ...here, state: running.length > 0 ? "running" : "asleep" };
-}
-
-/** What a node has to say against a revision. */
-function findProblem(nodes: KnownNode[], name: string, revision: string): string | undefined {
-  const problems = nodes.flatMap(({ state, isLost }) => (isLost ? [] : state.problems));
-  return problems.findLast((problem) => problem.function === name && problem.revision === revision)?.error;
-}
-
-export function showFunctions(output: Output, rows: FunctionRow[]): void {
+export function showFunctions(output: Output, rows: FunctionSummary[]): void {
   const { bold, dim, green, red, yellow } = output.colours;
   const colourOf = {
     running: green,

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { findNodes, type KnownNode } from "../../control/index.ts";
+import { listNodes } from "../../control/index.ts";
 import { addExamples } from "../examples.ts";
 import { formatAge } from "../output/format-time.ts";
 import { withNats } from "../session.ts";
@@ -10,7 +10,7 @@ export function addNodesCommand(program: Command): void {
     .description("list the nodes that run functions")
     .action((_options: object, command: Command) =>
       withNats(command, async (nats, output) => {
-        const nodes = (await findNodes(nats)).map(rowOf);
+        const nodes = await listNodes(nats);
         if (output.isJson) return output.json(nodes);
         if (nodes.length === 0) return output.note("No node runs. `narun node` starts one.");
         output.table(
@@ -41,20 +41,4 @@ export function addNodesCommand(program: Command): void {
     ["narun nodes", "states, modes, instances, labels"],
     ["narun nodes --json", "for scripts"],
   ]);
-}
-
-function rowOf({ state, isLost }: KnownNode) {
-  const { node_id, status, os, arch, managed_instances, labels, last_seen, version, capacity } = state;
-  return {
-    node: node_id,
-    state: isLost ? "lost" : status,
-    os: os ?? null,
-    arch: arch ?? null,
-    modes: capacity?.modes ?? [],
-    // Its hosts start nothing any more, and end within seconds.
-    instances: isLost ? 0 : managed_instances.length,
-    labels,
-    lastSeen: last_seen,
-    version,
-  };
 }

@@ -4,7 +4,8 @@ import { Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
 import { NarunError, nearest, SecretNameSchema } from "../../contracts/index.ts";
-import { type Nats, openSecrets } from "../../nats/index.ts";
+import { listSecrets, removeSecret, setSecret } from "../../control/index.ts";
+import type { Nats } from "../../nats/index.ts";
 import { addExamples } from "../examples.ts";
 import { formatAge } from "../output/format-time.ts";
 import type { Output } from "../output/output.ts";
@@ -39,7 +40,7 @@ export function addSecretCommand(program: Command): void {
 type Work = (nats: Nats, output: Output) => Promise<void>;
 
 function workOf(action: string, name: string | undefined, options: SecretOptions): Work {
-  if (action === "ls") return listSecrets;
+  if (action === "ls") return list;
   if (action !== "set" && action !== "rm") {
     const meant = nearest(action, ACTIONS);
     const advice = meant === undefined ? `one of ${ACTIONS.join(", ")}` : `did you mean "${meant}"?`;
@@ -52,57 +53,29 @@ function workOf(action: string, name: string | undefined, options: SecretOptions
     throw new NarunError("USAGE", detail === undefined ? {} : { detail });
   }
   return (nats, output) =>
-    action === "set"
-      ? setSecret(nats, output, parsed.data, options)
-      : removeSecret(nats, output, parsed.data);
+    action === "set" ? set(nats, output, parsed.data, options) : remove(nats, output, parsed.data);
 }
 
-async function setSecret(nats: Nats, output: Output, name: string, options: SecretOptions): Promise<void> {
+async function set(nats: Nats, output: Output, name: string, options: SecretOptions): Promise<void> {
   const fallbackFile = join(options.dataDir, SECRETS_KEY_FILE);
   const key = await resolveSecretsKey({ file: options.secretsKey, fallbackFile });
   if (key === undefined)
     throw new NarunError("SECRETS_KEY_MISSING", { detail: `${fallbackFile} is not there` });
   const value = await readValue(name);
-  const secrets = await openSecrets(nats);
-  const before = await secrets.get(name);
-  const now = new Date().toISOString();
-  const known = before?.ok === true ? before.value : undefined;
-  const description = options.description ?? known?.description;
-  await secrets.put(name, {
-    name,
-    ...key.seal(name, value),
-    ...(description === undefined ? {} : { description }),
-    created_at: known?.created_at ?? now,
-    updated_at: now,
-  });
-  if (output.isJson) return output.json({ name, created: before === undefined });
-  output.line(`${output.colours.bold(name)}  ${before === undefined ? "set" : "changed"}`);
-  if (before !== undefined) output.note("Instances that run keep the value that they started with.");
+  const result = await setSecret(nats, key, { name, value, description: options.description });
+  if (output.isJson) return output.json(result);
+  output.line(`${output.colours.bold(name)}  ${result.created ? "set" : "changed"}`);
+  if (!result.created) output.note("Instances that run keep the value that they started with.");
 }
 
-async function removeSecret(nats: Nats, output: Output, name: string): Promise<void> {
-  const secrets = await openSecrets(nats);
-  if ((await secrets.get(name)) === undefined) {
-    const meant = nearest(
-      name,
-      (await secrets.list()).map(({ key }) => key),
-    );
-    const advice = meant === undefined ? "" : `; did you mean "${meant}"?`;
-    throw new NarunError("SECRET_MISSING", { detail: `${JSON.stringify(name)}${advice}` });
-  }
-  await secrets.delete(name);
+async function remove(nats: Nats, output: Output, name: string): Promise<void> {
+  await removeSecret(nats, name);
   if (output.isJson) return output.json({ name, removed: true });
   output.line(`${output.colours.bold(name)}  removed`);
 }
 
-async function listSecrets(nats: Nats, output: Output): Promise<void> {
-  const rows = (await (await openSecrets(nats)).list())
-    .map((read) => ({
-      name: read.key,
-      description: (read.ok ? read.value.description : undefined) ?? null,
-      updatedAt: read.ok ? read.value.updated_at : read.createdAt.toISOString(),
-    }))
-    .sort((a, b) => a.name.localeCompare(b.name));
+async function list(nats: Nats, output: Output): Promise<void> {
+  const rows = await listSecrets(nats);
   if (output.isJson) return output.json(rows);
   if (rows.length === 0) return output.note("No secrets yet. `narun secret set NAME` makes one.");
   output.table(

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { findFunctions } from "../../builder/index.ts";
+import { listFunctions } from "../../control/index.ts";
 import { addExamples } from "../examples.ts";
 import { type PushOutcome, pushAll, startBuilds } from "../functions/push-all.ts";
 import { showWarnings } from "../output/build-warnings.ts";
@@ -9,7 +10,7 @@ import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
 import { boundYoungGeneration } from "../young-generation.ts";
-import { listFunctions, showFunctions } from "./ls.ts";
+import { showFunctions } from "./ls.ts";
 
 export function addUpCommand(program: Command): void {
   const command = addWorldOptions(program.command("up [dir...]"))

@@ -2,8 +2,8 @@ import { createFunctionNotFound, NAME_PATTERN } from "../contracts/index.ts";
 import { discoverServices, type Nats, openSpecs } from "../nats/index.ts";
 
 /**
- * Ends with FUNCTION_NOT_FOUND and the nearest name there is, where a name is neither a function's nor that of a service
- * that answers: a request to it would be held in vain.
+ * Throws FUNCTION_NOT_FOUND, with the nearest name, unless the name belongs to a function or to a service that answers. A
+ * request to an unknown name would be held until its deadline.
  */
 export async function requireKnownName(nats: Nats, name: string): Promise<void> {
   const specs = await openSpecs(nats);
