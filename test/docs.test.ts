@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { loadCommands } from "../cli/commands.ts";
 import { narun } from "../cli/testing/narun.ts";
 import {
   errorEntry,
@@ -31,13 +32,7 @@ const pages = [
 ];
 
 /** The commands as `narun --help` would list them. */
-const commands = readdirSync(join(root, "cli/commands"))
-  .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
-  .flatMap((name) =>
-    [...read(`cli/commands/${name}`).matchAll(/\.command\("([a-z]+)([^"]*)"\)/g)].map(
-      ([, command = "", args = ""]) => `${command}${args}`,
-    ),
-  );
+const commands = (await loadCommands()).map(({ usage }) => usage);
 
 describe("docs/errors.md", () => {
   it("is what `npm run docs` writes", () => {

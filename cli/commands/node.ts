@@ -1,85 +1,67 @@
-import os from "node:os";
 import { join } from "node:path";
-import { type Command, Option } from "commander";
-import { NAME_PATTERN, NarunError } from "../../contracts/index.ts";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
 import { startNodeRunner } from "../../runtime/index.ts";
-import { addExamples } from "../examples.ts";
+import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
-import { resolveNats } from "../nats-login.ts";
-import { addNodeBounds, type NodeBoundsFlags, resolveNodeBounds } from "../node-bounds.ts";
-import { collect, parseAddress, parsePairs, resolveEgressDeny } from "../option-values.ts";
-import { createOutput } from "../output/output.ts";
+import { logLevel } from "../options/log-level.ts";
+import { resolveNats } from "../options/nats-access.ts";
+import { devNode, egressDeny, label, machineName, nodeBounds, nodeName } from "../options/node.ts";
+import { cacheDir, secretsKey } from "../options/storage.ts";
 import { resolveSecretsKey } from "../secrets-key.ts";
-import type { CommonOptions } from "../session.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
 
-interface NodeOptions extends CommonOptions, NodeBoundsFlags {
-  name?: string;
-  cacheDir?: string;
-  secretsKey?: string;
-  label?: string[];
-  egressDeny?: string[];
-  inspect?: string;
-  inspectFolder?: string[];
-  closeReplacedSockets?: boolean;
-  logLevel?: string;
-}
+const nodeOptions = {
+  ...nodeBounds,
+  nodeName,
+  label,
+  egressDeny,
+  cacheDir,
+  secretsKey,
+  logLevel: logLevel("info"),
+  ...devNode,
+};
 
-export function addNodeCommand(program: Command): void {
-  const command = addNodeBounds(program.command("node"))
-    .description("run only a node-runner")
-    .option("--name <name>", "the node's name, unique in the system (default: this machine's)")
-    .option("--label <key=value>", "a label; may be given more than once", collect)
-    .option(
-      "--egress-deny <rule>",
-      "an address, network or name that no function may reach; may be given more than once (NARUN_EGRESS_DENY)",
-      collect,
-    )
-    .option("--cache-dir <dir>", "where bundles are kept (default: the user's cache folder)")
-    .option("--secrets-key <file>", "the key of secrets, in a file (NARUN_SECRETS_KEY: the key itself)")
-    .option("--log-level <level>", "debug, info, warn, error, silent (NARUN_LOG_LEVEL; default: info)")
-    // For `narun dev`, which starts its node so.
-    .addOption(new Option("--close-replaced-sockets").hideHelp())
-    .addOption(new Option("--inspect <address>").hideHelp())
-    .addOption(new Option("--inspect-folder <name=dir>").argParser(collect).hideHelp())
-    .action((_options: object, command: Command) => runNode(command.optsWithGlobals<NodeOptions>()));
-  addExamples(command, [
+export const nodeCommand = defineCommand({
+  usage: "node",
+  says: "run only a node-runner",
+  options: nodeOptions,
+  examples: [
     ["narun node --nats nats://nats.internal --name n1 --label zone=a", "one for each machine"],
     ["narun node --ceiling memoryMb=256 --ceiling cpuMs=5000", "no function gets more, whatever its limits"],
-  ]);
-}
+  ],
+  run: (_args, context) => runNode(context),
+});
 
-async function runNode(options: NodeOptions): Promise<void> {
-  const output = createOutput(options);
-  const log = createLog(options.logLevel, "info");
-  const node = resolveName(options.name);
-  const labels = parsePairs(options.label ?? [], "--label");
-  const egressDeny = resolveEgressDeny(options.egressDeny ?? []);
-  const secretsKey = await resolveSecretsKey({ file: options.secretsKey });
+async function runNode(context: CommandContext<typeof nodeOptions>): Promise<void> {
+  const { options, settings, environment, output } = context;
+  const log = createLog(options.logLevel);
+  const node = options.nodeName ?? machineName();
+  const secrets = await resolveSecretsKey(options.secretsKey);
   const { stopped } = untilStopped();
-  const access = resolveNats(options);
+  const access = resolveNats(settings);
   const nats = await connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
+    const { ceiling, sandbox, hostMemoryMb, egressDeny, label, inspect, inspectFolder } = options;
+    const folders = new Map(Object.entries(inspectFolder));
     const runner = await startNodeRunner({
       nats,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
       node,
       version,
-      cacheDir: options.cacheDir ?? join(userCacheDir(), "node"),
-      labels,
-      secretsKey,
+      cacheDir: options.cacheDir ?? join(userCacheDir(environment), "node"),
+      labels: label,
+      secretsKey: secrets,
       egressDeny,
-      closesReplacedSockets: options.closeReplacedSockets ?? false,
-      ...resolveNodeBounds(options),
-      ...(options.inspect === undefined
-        ? {}
-        : { inspect: inspectOf(options.inspect, options.inspectFolder ?? []) }),
+      ceiling,
+      sandbox,
+      ...(hostMemoryMb === undefined ? {} : { hostMemoryMb }),
+      closesReplacedSockets: options.closeReplacedSockets,
+      ...(inspect === undefined ? {} : { inspect: { ...inspect, folders } }),
       log,
     });
-    // Whoever started this process (narun up) waits for it, and wants it to end when it does.
+    // `narun up` waits for this message. The node ends with the process that started it.
     process.send?.({ ready: true, node, inspect: runner.inspectAddress });
     if (output.isJson) output.json({ node, nats: nats.url });
     else if (process.send === undefined) output.line(`node     ${node}\nnats     ${nats.url}`);
@@ -90,22 +72,4 @@ async function runNode(options: NodeOptions): Promise<void> {
   } finally {
     await nats.close();
   }
-}
-
-function inspectOf(address: string, folders: readonly string[]) {
-  const byName = new Map(Object.entries(parsePairs(folders, "--inspect-folder")));
-  return { ...parseAddress(address, "--inspect"), folders: byName };
-}
-
-function resolveName(name: string | undefined): string {
-  const resolved =
-    name ??
-    os
-      .hostname()
-      .replace(/[^A-Za-z0-9_-]/g, "-")
-      .slice(0, 63);
-  if (NAME_PATTERN.test(resolved)) return resolved;
-  throw new NarunError("USAGE", {
-    detail: `--name takes 1 to 63 characters out of A-Z, a-z, 0-9, _ and -, not ${JSON.stringify(resolved)}`,
-  });
 }

@@ -2,63 +2,54 @@ import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import type { Command } from "commander";
-import { NarunError, nearest, SecretNameSchema } from "../../contracts/index.ts";
+import { NarunError, SecretNameSchema } from "../../contracts/index.ts";
 import { listSecrets, removeSecret, setSecret } from "../../control/index.ts";
 import type { Nats } from "../../nats/index.ts";
-import { addExamples } from "../examples.ts";
+import { defineCommand } from "../command/define-command.ts";
+import { asText, value } from "../options/option.ts";
+import { dataDir, type SecretsKeySource, secretsKey } from "../options/storage.ts";
+import { oneOf, wrongUse } from "../options/values.ts";
 import { formatAge } from "../output/format-time.ts";
 import type { Output } from "../output/output.ts";
 import { resolveSecretsKey, SECRETS_KEY_FILE } from "../secrets-key.ts";
-import { withNats } from "../session.ts";
+
+const ACTIONS = ["set", "ls", "rm"] as const;
+
+const description = value({ flag: "--description <text>", help: "what the secret is for", parse: asText });
+
+export const secretCommand = defineCommand({
+  usage: "secret <action> [name]",
+  says: "set (value from stdin), ls or rm the secrets of functions",
+  options: { dataDir, secretsKey, description },
+  examples: [
+    ["narun secret set api-key < key.txt", "one line feed at the end is no part of the value"],
+    ["narun secret ls", "names, never values"],
+  ],
+  async run(args, { options, output, connect }) {
+    const action = oneOf(ACTIONS)({ text: args.action, source: { kind: "flag", name: "narun secret" } });
+    if (action === "ls") return list(await connect(), output);
+    const name = parseSecretName(action, args.name);
+    const nats = await connect();
+    return action === "set" ? set(nats, output, name, options) : remove(nats, output, name);
+  },
+});
+
+function parseSecretName(action: string, name: string | undefined): string {
+  if (name === undefined) throw wrongUse(`narun secret ${action} needs a name`);
+  const parsed = SecretNameSchema.safeParse(name);
+  if (parsed.success) return parsed.data;
+  throw wrongUse(parsed.error.issues[0]?.message ?? "");
+}
 
 interface SecretOptions {
   dataDir: string;
-  secretsKey?: string;
-  description?: string;
-}
-
-const ACTIONS = ["set", "ls", "rm"];
-
-export function addSecretCommand(program: Command): void {
-  const command = program
-    .command("secret <action> [name]")
-    .description("set (value from stdin), ls or rm the secrets of functions")
-    .option("--data-dir <dir>", "of `narun up`, which keeps the key there", ".narun/data")
-    .option("--secrets-key <file>", "the key's file (NARUN_SECRETS_KEY: the key itself)")
-    .option("--description <text>", "what the secret is for")
-    .action((action: string, name: string | undefined, options: SecretOptions, command: Command) => {
-      const work = workOf(action, name, options);
-      return withNats(command, work);
-    });
-  addExamples(command, [
-    ["narun secret set api-key < key.txt", "one line feed at the end is no part of the value"],
-    ["narun secret ls", "names, never values"],
-  ]);
-}
-
-type Work = (nats: Nats, output: Output) => Promise<void>;
-
-function workOf(action: string, name: string | undefined, options: SecretOptions): Work {
-  if (action === "ls") return list;
-  if (action !== "set" && action !== "rm") {
-    const meant = nearest(action, ACTIONS);
-    const advice = meant === undefined ? `one of ${ACTIONS.join(", ")}` : `did you mean "${meant}"?`;
-    throw new NarunError("USAGE", { detail: `narun secret knows no ${JSON.stringify(action)}; ${advice}` });
-  }
-  const parsed = SecretNameSchema.safeParse(name);
-  if (!parsed.success) {
-    const detail =
-      name === undefined ? `narun secret ${action} needs a name` : parsed.error.issues[0]?.message;
-    throw new NarunError("USAGE", detail === undefined ? {} : { detail });
-  }
-  return (nats, output) =>
-    action === "set" ? set(nats, output, parsed.data, options) : remove(nats, output, parsed.data);
+  secretsKey: SecretsKeySource | undefined;
+  description: string | undefined;
 }
 
 async function set(nats: Nats, output: Output, name: string, options: SecretOptions): Promise<void> {
   const fallbackFile = join(options.dataDir, SECRETS_KEY_FILE);
-  const key = await resolveSecretsKey({ file: options.secretsKey, fallbackFile });
+  const key = await resolveSecretsKey(options.secretsKey, fallbackFile);
   if (key === undefined)
     throw new NarunError("SECRETS_KEY_MISSING", { detail: `${fallbackFile} is not there` });
   const value = await readValue(name);

@@ -12,11 +12,11 @@ import {
   pushBuild,
 } from "../../control/index.ts";
 import { openSpecs } from "../../nats/index.ts";
-import { describeLive } from "../commands/push.ts";
-import { forDebugging } from "../inspect-option.ts";
 import { showWarnings } from "../output/build-warnings.ts";
+import { describeLive } from "../output/live-state.ts";
 import { explainFailure, failureOf } from "../output/report-error.ts";
 import type { World, WorldOptions } from "../world/world.ts";
+import { forDebugging } from "./debugging.ts";
 import { findNamesakes, namesOf } from "./namesakes.ts";
 
 export interface WatchedFunctions {

@@ -6,6 +6,8 @@ import { controlFreeJson, keepColours, withoutColours } from "./terminal-text.ts
 export interface OutputOptions {
   json?: boolean;
   quiet?: boolean;
+  /** Whether a terminal gets colours. Default: true. */
+  hasColours?: boolean;
 }
 
 /**
@@ -38,15 +40,14 @@ export interface Progress {
 /** What takes less is not worth a spinner. */
 const SPINNER_DELAY_MS = 300;
 
-export function createOutput({ json = false, quiet = false }: OutputOptions = {}): Output {
+export function createOutput({ json = false, quiet = false, hasColours = true }: OutputOptions = {}): Output {
   const { isTTY } = process.stdout;
-  const wantsColours = !process.env.NO_COLOR && process.env.TERM !== "dumb";
-  const colours = createColors(isTTY === true && wantsColours);
+  const colours = createColors(isTTY === true && hasColours);
   const harmless = colours.isColorSupported ? keepColours : withoutColours;
   const out = (text: string) => process.stdout.write(harmless(text));
   // Standard error may be a file where standard output is a terminal.
   const isErrorTTY = process.stderr.isTTY;
-  const harmlessError = isErrorTTY && wantsColours ? keepColours : withoutColours;
+  const harmlessError = isErrorTTY && hasColours ? keepColours : withoutColours;
   const err = (text: string) => void process.stderr.write(`${harmlessError(text)}\n`);
   const isSilent = json || quiet;
   return {

@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { NarunError } from "../../contracts/index.ts";
+import { createOutput } from "./output.ts";
 import { describeFailure, exitCodeOf, failureOf, reportError } from "./report-error.ts";
 
 function reported(error: unknown, isJson = false): string {
@@ -8,7 +9,7 @@ function reported(error: unknown, isJson = false): string {
     text += chunk.toString();
     return true;
   });
-  reportError(error, { isJson, help: "narun ls --help" });
+  reportError(error, { output: createOutput({ json: isJson }), help: "narun ls --help" });
   spy.mockRestore();
   return text;
 }

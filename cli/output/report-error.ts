@@ -1,16 +1,16 @@
 import { errorEntry, isErrorCode, isNarunError, messageOf, NarunError } from "../../contracts/index.ts";
-import { createOutput } from "./output.ts";
+import type { Output } from "./output.ts";
 
 export interface ReportOptions {
-  isJson: boolean;
+  output: Output;
   /** The command that explains how the failed one is used. */
   help: string;
 }
 
 /** Says on standard error what failed, why, and how to fix it. A stack only where narun itself is at fault. */
-export function reportError(error: unknown, { isJson, help }: ReportOptions): void {
-  const text = isJson ? JSON.stringify({ error: failureOf(error) }) : explain(error, help);
-  createOutput().error(text);
+export function reportError(error: unknown, { output, help }: ReportOptions): void {
+  const text = output.isJson ? JSON.stringify({ error: failureOf(error) }) : explain(error, help);
+  output.error(text);
 }
 
 /** 0 is for what went well: 2 where the command is not used like this, 1 for everything else. */
