@@ -22,6 +22,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   logs: async () => (await import("./commands/logs.ts")).logsCommand,
   gateway: async () => (await import("./commands/gateway.ts")).gatewayCommand,
   node: async () => (await import("./commands/node.ts")).nodeCommand,
+  config: async () => (await import("./commands/config.ts")).configCommand,
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand,
 };
 

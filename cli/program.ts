@@ -4,6 +4,7 @@ import { addCommand, addOptions, type ParsedLine } from "./command/commander.ts"
 import { type AnyCommand, commonOptions, outputOf, type ResolvedLine } from "./command/define-command.ts";
 import { commandNames, loadCommands } from "./commands.ts";
 import { outputOptions } from "./options/common.ts";
+import { mergeOptions } from "./options/merge.ts";
 import { type Environment, type Flags, resolveOptions } from "./options/resolve.ts";
 import { createOutput } from "./output/output.ts";
 import { exitCodeOf, reportError } from "./output/report-error.ts";
@@ -62,11 +63,7 @@ async function resolveLine(
   environment: Environment,
 ): Promise<ResolvedLine> {
   if (line.length === 0) {
-    const declared = Object.assign(
-      {},
-      ...(await loadCommands()).map(({ options }) => options),
-      commonOptions,
-    );
+    const declared = mergeOptions([...(await loadCommands()).map(({ options }) => options), commonOptions]);
     return { declared, settings: await resolveOptions(declared, outer, environment) };
   }
   const resolved = Promise.withResolvers<ResolvedLine>();

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { renderReference } from "../cli/command/reference.ts";
 import { loadCommands } from "../cli/commands.ts";
 import { narun } from "../cli/testing/narun.ts";
 import {
@@ -37,6 +38,12 @@ const commands = (await loadCommands()).map(({ usage }) => usage);
 describe("docs/errors.md", () => {
   it("is what `npm run docs` writes", () => {
     expect(read("docs/errors.md")).toBe(renderErrors());
+  });
+});
+
+describe("docs/cli.md", () => {
+  it("is what `npm run docs` writes", async () => {
+    expect(read("docs/cli.md")).toBe(await renderReference());
   });
 });
 
@@ -176,7 +183,7 @@ describe("the pages", () => {
       codeOf(read(page))
         .flatMap((code) => code.split("\n"))
         .flatMap((line) => {
-          const [, name = "", rest = ""] = /^(?:npx )?narun ([a-z]+)([^#]*)/.exec(line) ?? [];
+          const [, name = "", rest = ""] = /^(?:npx )?narun (?:config )?([a-z]+)([^#]*)/.exec(line) ?? [];
           return [...rest.matchAll(/ (--?[a-z][a-z-]*)/g)].map(([, option = ""]) => ({ page, name, option }));
         }),
     );

@@ -28,7 +28,7 @@ export const gatewayCommand = defineCommand({
     ["narun gateway --config config.yaml", "with static routes"],
   ],
   async run(_args, { options, settings, output }) {
-    const { config, http, metrics, trustedProxies } = options;
+    const { config, http, metrics, trustedProxies = [] } = options;
     const log = createLog(options.logLevel);
     const { stopped } = untilStopped();
     const nats = await connectNats({

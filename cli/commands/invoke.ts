@@ -50,7 +50,7 @@ const invokeOptions = {
     help: "a header field, like 'Accept: text/html'; may be given more than once",
     parse: (texts) => texts.map(parseField),
   }),
-  path: value({ flag: "--path <path>", help: "path and query", fallbackHelp: "/<name>", parse: asText }),
+  path: value({ flag: "--path <path>", help: "path and query", fallbackHelp: "/NAME", parse: asText }),
   method: value({
     flag: "-X, --method <method>",
     help: "the method",

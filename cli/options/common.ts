@@ -4,6 +4,6 @@ import { asText, toggle, value } from "./option.ts";
 export const outputOptions = {
   json: toggle({ flag: "--json", help: "write JSON" }),
   quiet: toggle({ flag: "--quiet", help: "write results only" }),
-  noColour: value({ variables: ["NO_COLOR"], help: "no colours, whatever the value", parse: () => true }),
-  terminal: value({ variables: ["TERM"], help: "no colours where it is dumb", parse: asText }),
+  noColour: value({ variables: ["NO_COLOR"], help: "any value turns colours off", parse: () => true }),
+  terminal: value({ variables: ["TERM"], help: "the terminal; dumb turns colours off", parse: asText }),
 };

@@ -29,7 +29,6 @@ export const trustedProxies = value({
   flag: "--trusted-proxies <networks>",
   variables: ["NARUN_TRUSTED_PROXIES"],
   help: "addresses and networks (CIDR), separated by commas, of proxies whose X-Forwarded-* and Forwarded count",
-  fallback: "",
   fallbackHelp: "none",
   parse: parseNetworks,
 });

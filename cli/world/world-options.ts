@@ -35,6 +35,7 @@ export function resolveWorld(
     ...options,
     ...(url === undefined ? {} : { external: { url, login } }),
     lameDuckMs: options.lameDuck,
+    trustedProxies: options.trustedProxies ?? [],
     hasOwnKey: options.secretsKeyVariable === undefined,
     // The node reads the variables itself.
     nodeArguments: flagArguments({ ...nodeBounds, egressDeny }, settings),
