@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
-import { startNodeRunner } from "../../runtime/index.ts";
+import { prepareIsolates, startNodeRunner } from "../../runtime/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import { logLevel } from "../options/log-level.ts";
@@ -41,35 +41,45 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const secrets = await resolveSecretsKey(options.secretsKey);
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
-  const nats = await connectNats({ ...access, name: "narun node", ...logConnection(log) });
+  const { ceiling, sandbox, hostMemoryMb, inspect, inspectFolder } = options;
+  const cacheDir = options.cacheDir ?? join(userCacheDir(environment), "node");
+  const folders = new Map(Object.entries(inspectFolder));
+  const connecting = connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
-    const { ceiling, sandbox, hostMemoryMb, egressDeny, label, inspect, inspectFolder } = options;
-    const folders = new Map(Object.entries(inspectFolder));
+    const [nats, isolates] = await Promise.all([
+      connecting,
+      prepareIsolates({
+        ceiling,
+        sandbox,
+        ...(hostMemoryMb === undefined ? {} : { hostMemoryMb }),
+        cacheDir,
+        inspect: inspect && { ...inspect, folders },
+      }),
+    ]);
     const runner = await startNodeRunner({
       nats,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
+      hosts: { isolate: isolates.startHost },
       node,
       version,
-      cacheDir: options.cacheDir ?? join(userCacheDir(environment), "node"),
-      labels: label,
+      cacheDir,
+      labels: options.label,
       secretsKey: secrets,
-      egressDeny,
+      egressDeny: options.egressDeny,
       ceiling,
-      sandbox,
-      ...(hostMemoryMb === undefined ? {} : { hostMemoryMb }),
       closesReplacedSockets: options.closeReplacedSockets,
-      ...(inspect === undefined ? {} : { inspect: { ...inspect, folders } }),
       log,
     });
-    // `narun up` waits for this message. The node ends with the process that started it.
-    process.send?.({ ready: true, node, inspect: runner.inspectAddress });
+    // `narun up` waits for this message of its node, and ends it by closing the channel.
+    process.send?.({ ready: true, node, inspect: isolates.inspectAddress });
     if (output.isJson) output.json({ node, nats: nats.url });
     else if (process.send === undefined) output.line(`node     ${node}\nnats     ${nats.url}`);
     const disconnected = new Promise<void>((resolve) => process.on("disconnect", resolve));
     const error = await Promise.race([stopped, disconnected, runner.taken]);
     await runner.drain();
+    await isolates.close();
     if (error !== undefined) throw error;
   } finally {
-    await nats.close();
+    await (await connecting).close();
   }
 }
