@@ -20,7 +20,7 @@ import { createLogBudget } from "./log-budget.ts";
 import { BUNDLE_FILE, mapStack, OWN_PLACE, type SourceMaps } from "./source-maps.ts";
 
 export interface FunctionLog {
-  /** Writes a text of the function, or one that the function caused: user input, under the limit. Its stacks are mapped. */
+  /** Writes a text that the function printed or caused: user input, under the limit. Its stacks are mapped. */
   write(level: unknown, text: unknown, requestId: string | undefined): void;
   /** Writes a line that no limit drops: the reason why the function does not run any more. */
   say(text: string, requestId: string | undefined): void;
