@@ -172,7 +172,7 @@ class Work implements Watched {
   }
 }
 
-/** Reports the growth of the process to the isolate that has run for longest of those that were not reported to yet. */
+/** Reports the growth of the process to the isolate that has run for longest, and was not told before. */
 function checkMemory(long: readonly Work[], bytes: number): void {
   for (const work of long) {
     work.rssBefore ??= bytes;
