@@ -1,34 +1,34 @@
-/** The exchange of one request with its caller (streams/answering.ts), joined to the streams of the sandbox. */
+/** The exchange of one request with its caller (streams/incoming-exchange.ts), joined to the streams of the sandbox. */
 import type { Headers, Message } from "../../nats/index.ts";
 import type { StreamSender, StreamSenderOptions } from "../../streams/index.ts";
-import { Answering, type AnsweringOptions } from "../../streams/index.ts";
+import { IncomingExchange, type IncomingExchangeOptions } from "../../streams/index.ts";
 import type { RequestBody, SandboxBodies } from "./sandbox.ts";
 import { createSocket, type Socket, type SocketOptions } from "./socket.ts";
 
 export class Exchange {
-  readonly #answering: Answering;
+  readonly #incoming: IncomingExchange;
   #body: RequestBody | undefined;
 
   /** Undefined where the caller takes no streams. */
-  static of(options: AnsweringOptions): Exchange | undefined {
-    const answering = Answering.of(options);
-    return answering && new Exchange(answering);
+  static of(options: IncomingExchangeOptions): Exchange | undefined {
+    const incoming = IncomingExchange.of(options);
+    return incoming && new Exchange(incoming);
   }
 
-  private constructor(answering: Answering) {
-    this.#answering = answering;
+  private constructor(incoming: IncomingExchange) {
+    this.#incoming = incoming;
   }
 
   get token(): string {
-    return this.#answering.token;
+    return this.#incoming.token;
   }
 
   get hasStreamedBody(): boolean {
-    return this.#answering.hasStreamedBody;
+    return this.#incoming.hasStreamedBody;
   }
 
   get isUpgrade(): boolean {
-    return this.#answering.isUpgrade;
+    return this.#incoming.isUpgrade;
   }
 
   /**
@@ -54,7 +54,7 @@ export class Exchange {
         onDone();
       },
     });
-    const receiver = this.#answering.receiveBody({
+    const receiver = this.#incoming.receiveBody({
       onData: (bytes) => body.push(ownBuffer(bytes)),
       onEnd(end) {
         const isWhole = end.kind === "whole";
@@ -72,21 +72,21 @@ export class Exchange {
   }
 
   /** Sends the response's head; the body is written to the returned sender. */
-  beginResponse(head: Headers, options: Omit<StreamSenderOptions, "send" | "sendData">): StreamSender {
-    return this.#answering.beginResponse(head, options);
+  beginResponse(head: Headers, options: Omit<StreamSenderOptions, "link">): StreamSender {
+    return this.#incoming.beginResponse(head, options);
   }
 
   /** Answers with a WebSocket, and connects it. */
   openSocket(head: Headers, options: SocketOptions): Socket {
-    return createSocket({ ...options, answering: this.#answering, head });
+    return createSocket({ ...options, exchange: this.#incoming, head });
   }
 
   receive(control: Message): void {
-    this.#answering.receive(control);
+    this.#incoming.receive(control);
   }
 
   close(): void {
-    if (this.#answering.close()) this.#body?.end("the request is over");
+    if (this.#incoming.close()) this.#body?.end("the request is over");
   }
 }
 
