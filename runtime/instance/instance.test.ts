@@ -8,11 +8,11 @@ import {
 } from "../../contracts/index.ts";
 import { connectNats, createHeaders, headerValue, Ledger, type Message } from "../../nats/index.ts";
 import {
-  Asking,
-  type BodyRest,
   createPeers,
   createStreamPresence,
   frameOf,
+  OutgoingExchange,
+  type RemainingBody,
   type ResponseBody,
 } from "../../streams/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
@@ -99,21 +99,26 @@ async function start(handle: (handling: Handling) => void, start?: SandboxStart)
 const TIMEOUT = { timeoutMs: 5_000 };
 
 /** Sends a request as a gateway does; resolves with the head of the answer, and its body where that streams. */
-function ask(instance: { subject: string; id: string }, rest?: BodyRest) {
+function ask(instance: { subject: string; id: string }, rest?: RemainingBody) {
   const { promise, resolve } = Promise.withResolvers<{ head: Message; body: ResponseBody }>();
-  const askerPresence = createStreamPresence(caller);
-  const asking = new Asking({ nats: caller, presence: askerPresence, answerer: instance.id, rest });
-  const headers = createHeaders([[headerNames.stream, asking.token]]);
+  const callerPresence = createStreamPresence(caller);
+  const exchange = new OutgoingExchange({
+    nats: caller,
+    presence: callerPresence,
+    answerer: instance.id,
+    rest,
+  });
+  const headers = createHeaders([[headerNames.stream, exchange.token]]);
   if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
   const over = () => {
     pending.release();
-    asking.close();
-    askerPresence.close();
+    exchange.close();
+    callerPresence.close();
   };
   const pending = caller.send(instance.subject, new Uint8Array(), headers, (message) => {
     const frame = frameOf(message);
-    if (frame !== undefined) asking.receive(frame, message);
-    else resolve({ head: message, body: asking.openResponse(message, over) });
+    if (frame !== undefined) exchange.receive(frame, message);
+    else resolve({ head: message, body: exchange.openResponse(message, over) });
   });
   return promise;
 }
