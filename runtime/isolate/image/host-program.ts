@@ -24,7 +24,7 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 const require = createRequire(import.meta.url);
 
 /** The parts of narun that the program is made of. */
-const PARTS = ["contracts", "nats", "runtime"];
+const PARTS = ["contracts", "machine", "nats", "runtime", "streams", "web"];
 
 /** The host program, out of the cache folder, or made anew where what it is made of has changed; that takes some 300 ms. */
 export async function loadHostProgram(cacheDir: string): Promise<HostProgram> {
@@ -93,8 +93,19 @@ async function bundleHost(isolatedVm: string, files: DataFiles): Promise<Uint8Ar
       },
     ],
     legalComments: "none",
+    metafile: true,
   });
+  requireParts(Object.keys(result.metafile.inputs));
   return result.outputFiles[0]?.contents ?? new Uint8Array();
+}
+
+/** A part that is not in `PARTS` would not be in the fingerprint: a change of it would leave an old program in use. */
+function requireParts(inputs: readonly string[]): void {
+  const isPackage = (path: string) => path.includes("node_modules/");
+  const missing = inputs.find(
+    (path) => !isPackage(path) && !PARTS.some((part) => path.startsWith(`${part}/`)),
+  );
+  if (missing !== undefined) throw new Error(`the host program has ${missing}, of a part that PARTS lacks`);
 }
 
 /** In place of a module that looks for its package: the bundle is not beside that. */
