@@ -1,13 +1,13 @@
-import type { Limits } from "../../contracts/index.ts";
-import type { EntryUsage } from "../isolate/process/entries.ts";
+import type { Limits } from "../../../contracts/index.ts";
+import type { EntryUsage } from "./entries.ts";
 
 const MIB = 1024 * 1024;
 
 const milliseconds = (ms: number) => `${Math.round(ms)} ms`;
 const megabytes = (bytes: number) => `${Math.round(bytes / MIB)} MB`;
 
-/** What the log says of a limit that was met: its key, its value, and what was used of it where that is known. */
-export function limitWords({ cpuMs, memoryMb }: Pick<Limits, "cpuMs" | "memoryMb">) {
+/** The log texts of limits that were exceeded: the key, its value, and the usage where it is known. */
+export function limitMessages({ cpuMs, memoryMb }: Pick<Limits, "cpuMs" | "memoryMb">) {
   const memoryLimit = `limits.memoryMb is ${memoryMb} MB`;
   const cpuLimit = (budgetMs: number) => {
     const raised = budgetMs > cpuMs ? `, and ${milliseconds(budgetMs)} with what its bodies add` : "";
@@ -41,21 +41,4 @@ export function limitWords({ cpuMs, memoryMb }: Pick<Limits, "cpuMs" | "memoryMb
     },
     processGrown: (bytes: number) => `the process grew by ${megabytes(bytes)} while it ran; ${memoryLimit}`,
   };
-}
-
-/** What the log says of a request that was not answered in time, also where much of that was over when it came here. */
-export function unansweredWords(
-  request: { timeoutMs: number; hops: number } | undefined,
-  waitMs: number,
-  timeoutMs: number,
-): string {
-  return `no answer within ${waitMs} ms (limits.timeoutMs is ${timeoutMs} ms${before()})`;
-
-  function before(): string {
-    if (request === undefined) return "";
-    const leftMs = request.timeoutMs;
-    if (leftMs >= timeoutMs) return "";
-    if (request.hops > 0) return `; its caller left it ${leftMs} ms`;
-    return `, of which ${timeoutMs - leftMs} ms were over when it came to this instance`;
-  }
 }
