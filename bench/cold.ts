@@ -3,7 +3,7 @@ import { AnnouncementSchema, subjects } from "../contracts/index.ts";
 import { connectNats } from "../nats/index.ts";
 import { HELLO, writeFunctions } from "./functions.ts";
 
-/** So many functions take turns: while one is called the others fall asleep again. */
+/** The number of functions that take turns: while one is called the others fall asleep again. */
 const FUNCTIONS = 8;
 const IDLE_SECONDS = 0.1;
 
@@ -13,7 +13,7 @@ export function writeColdFunctions(): ReturnType<typeof writeFunctions> {
   return writeFunctions(names().map((name) => ({ name, code: HELLO, config })));
 }
 
-/** Latencies of requests to functions that have no instance, in milliseconds; the bundle is on the node. */
+/** Latencies of requests to functions without an instance, in milliseconds. The bundle is on the node. */
 export async function measureCold(http: string, natsUrl: string, starts: number): Promise<number[]> {
   const nats = await connectNats({ url: natsUrl, name: "narun bench" });
   const asleep = new Map<string, PromiseWithResolvers<void>>();

@@ -46,7 +46,7 @@ export async function measureFanOut({ isQuick }: { isQuick: boolean }): Promise<
   const arrivals: Arrivals = { latencies: [], wanted: 0, reached: () => undefined };
   const startedAt = performance.now();
   while (responses.length < streams) {
-    // So many at a time: a machine's queue of connections is not what is measured.
+    // Few connections at a time: the machine's queue of connections is not measured.
     const batch = Array.from({ length: Math.min(50, streams - responses.length) }, () => open(url, agent));
     responses.push(...(await Promise.all(batch)));
   }
@@ -87,7 +87,7 @@ const LIMIT_MS = 20_000;
 
 function waitFor(arrivals: Arrivals, count: number): Promise<void> {
   return new Promise((resolve) => {
-    // What has not arrived by then is missing in the report.
+    // Events that arrive later are missing in the report.
     const timer = setTimeout(resolve, LIMIT_MS);
     arrivals.wanted = count;
     arrivals.reached = () => {

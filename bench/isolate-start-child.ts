@@ -7,7 +7,7 @@ import { median } from "./figures.ts";
 import { HELLO } from "./functions.ts";
 import { ownMemory } from "./processes.ts";
 
-/** What every version of the engine has: the checkout may be an older one. */
+/** The members of a sandbox in every version of the engine: the checkout may be an older one. */
 interface Sandbox {
   load(order: { code: string; fileName: string; env: object; cpuMs: number }): Promise<unknown>;
   enter(timeoutMs: number, ...message: unknown[]): Promise<unknown>;
@@ -47,7 +47,7 @@ const times = {
   firstMs: [] as number[],
   secondMs: [] as number[],
 };
-/** They must not be collected while memory is measured. */
+/** Keeps the sandboxes from garbage collection while memory is measured. */
 const kept: Sandbox[] = [];
 let answered: () => void = () => undefined;
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { heading, print } from "./figures.ts";
 import { end, firstLine, HERE } from "./system.ts";
 
-/** What the child prints: medians in milliseconds, but for the snapshot and the memory of one isolate, after 2 requests and after 51, in KiB. */
+/** The output of the child: medians in milliseconds, and in KiB the snapshot and the memory of an isolate after 2 and 51 requests. */
 interface Figures {
   snapshotKiB: number;
   memoryKiB: number;

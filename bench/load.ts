@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 export interface LoadResult {
   requestsPerSecond: number;
   errors: number;
-  /** What made the load: `wrk` where it is installed, as it costs the least itself. */
+  /** The program that made the load: `wrk` where it is installed, as it costs the least itself. */
   by: "wrk" | "node";
 }
 

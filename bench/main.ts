@@ -36,7 +36,7 @@ const options = {
   isQuick: values.quick,
   beside: values.beside === undefined ? undefined : resolve(values.beside),
 };
-/** These read the memory of processes where only Linux has it. */
+/** Sections that read the memory of processes from Linux' /proc. */
 const LINUX_ONLY = new Set(["isolates", "memory", "fan-out", "transfer"]);
 for (const [name, measure] of Object.entries(sections)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;

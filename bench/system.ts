@@ -11,9 +11,9 @@ export interface System extends AsyncDisposable {
   readonly nats: string;
   /** The process of gateway and runner. */
   readonly pid: number;
-  /** From the start of the process to the line that says it is ready, in milliseconds. */
+  /** Milliseconds from the start of the process to its line that it is ready. */
   readonly readyMs: number;
-  /** The functions that did not come up. */
+  /** The functions that did not start. */
   readonly failed: readonly { function: string; message: string }[];
 }
 
@@ -52,7 +52,7 @@ export async function startSystem(folders: readonly string[], root = HERE): Prom
   };
 }
 
-/** A plain `node:http` server in a process of its own: the measure beside which figures mean something. */
+/** A plain `node:http` server in a process of its own, to compare with. */
 export async function startPlainServer(): Promise<{ http: string; pid: number } & AsyncDisposable> {
   const child = spawn(process.execPath, [fileURLToPath(new URL("./plain-server.ts", import.meta.url))], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -61,7 +61,7 @@ export async function startPlainServer(): Promise<{ http: string; pid: number } 
 }
 
 /** Runs a command of the CLI to its end; resolves with how long it took, in milliseconds. */
-/** `root`: the checkout whose command it is, as another may write what this one does not read. */
+/** `root`: the checkout whose command runs. Another checkout may write formats that this one does not read. */
 export async function timeCli(args: string[], natsUrl: string, root = HERE): Promise<number> {
   const startedAt = performance.now();
   const child = spawn(process.execPath, [join(root, "bin/narun.cjs"), ...args, "--nats", natsUrl, "--json"], {

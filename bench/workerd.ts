@@ -39,7 +39,7 @@ export async function startWorkerd(
   };
 }
 
-/** Its own program, not the script that npm links, which would leave it behind when it is ended. */
+/** workerd's own program. The script that npm links would leave it running at its own end. */
 async function findProgram(): Promise<string | undefined> {
   try {
     // @ts-expect-error -- the package has no types.

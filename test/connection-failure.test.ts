@@ -7,7 +7,7 @@ import { startWorld } from "./harness/world.ts";
 const world = await startWorld({ isLinked: true });
 afterAll(() => world[Symbol.asyncDispose]());
 
-/** Their connections to NATS, by name. */
+/** The connections to NATS, by name. */
 const sides = ["gateway", "narun host of node-0"] as const;
 const scale = { idleSeconds: 300 };
 /** A request that is never answered ends only after the test has failed. */

@@ -1,4 +1,4 @@
-/** `limits.cpuMs` is a limit of CPU time: what else the machine is at does not count, and what the host does for a function does. */
+/** `limits.cpuMs` is a limit of CPU time. Other work of the machine does not count; the host's work for the function does. */
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -23,7 +23,7 @@ const work = (rounds: number) => {
   return sum;
 };
 
-/** How often to do it for so much CPU time. */
+/** The number of rounds that take this much CPU time. */
 function roundsFor(ms: number): number {
   const rounds = 1e7;
   work(rounds);

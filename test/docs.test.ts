@@ -1,4 +1,4 @@
-/** The pages say what the code does, as far as a program can tell. */
+/** The pages agree with the code, as far as a program can compare them. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,7 +19,7 @@ import { renderErrors } from "../docs/generate-errors.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Files of other sources than this one that the pages name. */
+/** Files outside of this repository that the pages name. */
 const ELSEWHERE = ["test/fixtures/wpt"];
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
@@ -268,7 +268,7 @@ function variantsOf(subject: (...args: [string, string]) => string, names: reado
   return marks.flatMap((first) => marks.map((second) => subject(first, second)));
 }
 
-/** The code of a page: blocks without their remarks, and what stands between backticks. */
+/** The code of a page: blocks without their remarks, and the texts between backticks. */
 function codeOf(page: string): string[] {
   const blocks = [...page.matchAll(/```\w*\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
   const spans = [...page.replace(/```[\s\S]*?```/g, "").matchAll(/`([^`\n]+)`/g)].map(

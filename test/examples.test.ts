@@ -30,7 +30,7 @@ afterAll(() => world[Symbol.asyncDispose]());
 const call = (path: string, init?: RequestInit) => world.fetch(path, init);
 const json = async (path: string, init?: RequestInit) => (await call(path, init)).json() as Promise<unknown>;
 
-/** One test for each, by its name. */
+/** One test for each example, by its name. */
 const tests: Record<string, () => Promise<void>> = {
   async chat() {
     const page = await call("/chat");
@@ -223,7 +223,7 @@ describe("the examples", () => {
     const dir = await mkdtemp(join(tmpdir(), "narun-test-try-"));
     try {
       await writeFile(join(dir, "README.md"), readme);
-      // What streams for ever is cut: that is no failure.
+      // An endless stream is cut, which is no failure.
       const curl = 'curl() { command curl -fsS --max-time 2 "$@" || [ $? = 28 ]; }';
       const here = command.replace("http://127.0.0.1:8080", world.url(""));
       const { stdout } = await promisify(execFile)("sh", ["-c", `${curl}; ${here}`], { cwd: dir });

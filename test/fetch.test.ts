@@ -1,4 +1,4 @@
-/** What a function fetches goes out from its host process, bounded by its configuration and by the node's. */
+/** A function's `fetch` goes out from its host process, within the function's configuration and the node's. */
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -7,7 +7,7 @@ import { startWorld, type World } from "./harness/world.ts";
 const closers = new AsyncDisposableStack();
 afterAll(() => closers.disposeAsync());
 
-/** Both have a node of the same name, and a function of the same name. */
+/** The two worlds have a node of the same name each, and a function of the same name. */
 const worlds: { hub?: World; leaf?: World } = {};
 const worldOf = (side: "hub" | "leaf") => {
   const world = worlds[side];
@@ -17,7 +17,7 @@ const worldOf = (side: "hub" | "leaf") => {
 
 beforeAll(async () => {
   const servers = closers.use(await startHubAndLeaf());
-  // At once: each has heard of the other's processes, by the status events of the original toolkit.
+  // Both together: each has noted the other's processes, by the status events of the original toolkit.
   closers.defer(async () => {
     await Promise.all([worlds.hub, worlds.leaf].map((world) => world?.[Symbol.asyncDispose]()));
   });

@@ -1,4 +1,4 @@
-/** What a function prints, and what is told of its failures: in order, whole, put down to the right request, with the author's places. */
+/** The lines that a function prints, and the lines about its failures: in order, whole, with the right request and the author's lines. */
 import { afterAll, describe, expect, it } from "vitest";
 import type { LogLine } from "../contracts/index.ts";
 import { eventually } from "./harness/eventually.ts";
@@ -23,7 +23,7 @@ describe("log lines", () => {
     const source = `
       const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
       const arrived = new Map<string, () => void>();
-      /** Each of the two waits for the other one, by a promise that its own code settles. */
+      /** Each of two requests waits for the other, by a promise that the function's code settles. */
       const meet = async (step: string, own: string) => {
         while (!arrived.has(step + (own === "a" ? "b" : "a"))) {
           arrived.set(step + own, () => {});
@@ -89,7 +89,7 @@ describe("log lines", () => {
     await world.push("flood", source, { limits: { logBytesPerSecond: 20_480 } });
     await world.call("/flood");
     const lines = await linesWith("flood", /^LOG_LIMIT: /);
-    // Two seconds' worth at once, and what may be logged while the loop runs.
+    // The budget of two seconds at once, and the budget of the time in which the loop runs.
     const kept = lines.map(({ message }) => Number(message)).filter((n) => !Number.isNaN(n));
     expect(kept.slice(0, 80)).toEqual([...Array(80).keys()]);
     expect(kept.length).toBeLessThan(200);

@@ -1,4 +1,4 @@
-/** A request leaves an instance nearly full: the ones after it do not pay for that. */
+/** A request leaves an instance nearly full: later requests do not pay for that. */
 import { afterAll, expect, it } from "vitest";
 import { startWorld } from "./harness/world.ts";
 
@@ -19,7 +19,7 @@ it("a POST that meets memory which WebAssembly has used up is begun by another i
   `;
   await world.push("grows", source, { limits });
   for (let round = 0; round < 4; round++) {
-    // Sent together: those behind the first have come before anybody has looked.
+    // Sent together: the later ones arrive before the instance is found to be nearly full.
     const [filling, ...others] = await Promise.all([
       world.call("/grows?fill"),
       ...Array.from({ length: 5 }, () => world.call("/grows", { method: "POST" })),

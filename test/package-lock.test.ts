@@ -1,4 +1,4 @@
-/** The lock file is whole: `npm install` in a fresh clone has nothing to add to it, so the tree stays clean. */
+/** The lock file is whole: `npm install` in a fresh clone adds nothing to it, so the tree stays clean. */
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 

@@ -31,7 +31,7 @@ describe("clients that send chunks slowly", () => {
       expect([answer.status, answer.text]).toEqual([200, String(n)]);
       for (const client of clients) client.sendChunk("b");
     }
-    // All of them are at the instance by now: those with a place and those that have lent theirs.
+    // All requests are at the instance by now, with a place or without one.
     for (const client of clients) client.send("0\r\n\r\n");
     for (const client of clients) expect(await client.statusLine()).toBe("HTTP/1.1 200 OK");
     for (const client of clients) await eventually(() => expect(client.received).toMatch(/\r\n\r\n11$/));

@@ -33,7 +33,7 @@ describe("an update", () => {
 
     const answers = (await traffic.stop()).map(({ status, text }) => `${status} ${text}`);
     expect(new Set(answers)).toEqual(new Set(["200 v1", "200 v2"]));
-    // At the moment an instance is gone, one answer of it may still be on the way to each client.
+    // When an instance is gone, one of its answers may still be on the way to each client.
     expect(new Set(answers.slice(rolledBackAt + 8))).toEqual(new Set(["200 v1"]));
     expect(answers[updatedAt + 8]).toBe("200 v2");
     expect(world.announcements("live").filter(({ state }) => state === "gone")).toMatchObject([

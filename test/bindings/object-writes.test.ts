@@ -17,7 +17,7 @@ async function chunksOf(store: string): Promise<number> {
 }
 
 const ENDLESS = `new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(65_536)); } })`;
-/** It gives one chunk, and then nothing. */
+/** A stream of one chunk without an end. */
 const SILENT = `new ReadableStream({ start(c) { c.enqueue(new Uint8Array(200_000)); } })`;
 
 describe("limits.maxStoreBytes", () => {

@@ -1,4 +1,4 @@
-/** The functions that the fuzz asks: sources and configurations by name. */
+/** The functions behind the fuzz: sources and configurations by name. */
 
 /** Answers with the query, which tells requests apart, and the length of the body. */
 const echo = `

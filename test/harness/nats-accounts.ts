@@ -3,11 +3,11 @@ import { nkeys } from "@nats-io/transport-node";
 
 type KeyPair = ReturnType<typeof nkeys.createUser>;
 
-/** An operator with one account, for a nats-server that knows its users by JWTs. */
+/** An operator with one account, for a nats-server that identifies its users by JWTs. */
 export interface NatsAccounts {
-  /** For the server's configuration. */
+  /** Lines for the server's configuration. */
   readonly config: string;
-  /** A new user's credentials file, as `nsc` writes it. `lifeS`: after so many seconds it expires. */
+  /** A new user's credentials file, as `nsc` writes it. `lifeS`: the seconds until it expires. */
   creds(options?: { lifeS?: number }): string;
 }
 

@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 export interface TestNode {
   readonly name: string;
   readonly pid: number;
-  /** Kills the runner with SIGKILL; resolves when it is gone. Its hosts have to notice by themselves. */
+  /** Kills the runner with SIGKILL; resolves when it is gone. Its hosts have to notice that by themselves. */
   kill9(): Promise<void>;
-  /** SIGTERM: lets the runner drain; resolves when it ended, rejects where that was not in order. */
+  /** Lets the runner drain (SIGTERM). Resolves at its end, rejects where it fails. */
   drain(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export interface TestNodeOptions {
 
 const main = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 
-/** Starts `narun node` and resolves when it takes work. Nobody restarts it. */
+/** Starts `narun node` and resolves when it takes work. It is not restarted when it ends. */
 export async function startTestNode({
   name,
   natsUrl,
@@ -46,7 +46,7 @@ export async function startTestNode({
       ...egressDeny.flatMap((rule) => ["--egress-deny", rule]),
       ...nodeArguments,
     ],
-    // The test runner's own flags are not the node's.
+    // The test runner's own flags are not for the node.
     {
       execArgv: [],
       env: { ...process.env, NARUN_SECRETS_KEY: secretsKey },
@@ -87,7 +87,7 @@ function pidOf({ pid }: ChildProcess): number {
   return pid;
 }
 
-/** The processes that a process has started: proc_pid_task_children(5). Other systems than Linux do not tell it so simply. */
+/** The processes that a process has started: proc_pid_task_children(5). Empty on other systems than Linux. */
 function childrenOf(pid: number): number[] {
   if (process.platform !== "linux") return [];
   const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();

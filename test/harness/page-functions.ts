@@ -4,14 +4,14 @@ import type { Source } from "./function-source.ts";
 
 export interface PageFunction {
   files: Exclude<Source, string>;
-  /** What its narun.yaml says. */
+  /** The content of its narun.yaml. */
   config: Record<string, unknown>;
 }
 
 const BLOCK = /^```(\w+)\n([\s\S]*?)^```$/gm;
 const FILE = /^(?:\/\/|#) ([\w-]+)\/([\w.-]+)/;
 
-/** By their names. Every block of TypeScript and YAML has to be a file of one. */
+/** The functions of a page by their names. Every block of TypeScript and YAML has to be a file of a function. */
 export function functionsOf(page: string): Map<string, PageFunction> {
   const functions = new Map<string, PageFunction>();
   for (const [, language, code = ""] of page.matchAll(BLOCK)) {

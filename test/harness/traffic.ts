@@ -2,7 +2,7 @@ import { eventually } from "./eventually.ts";
 
 /** Clients that send one request after the other until they are stopped. */
 export interface Traffic<T> {
-  /** What they got, in the order in which it came. */
+  /** The answers in the order of their arrival. */
   readonly answers: readonly T[];
   /** Resolves when `count` more requests were answered. */
   more(count: number): Promise<void>;
@@ -10,7 +10,7 @@ export interface Traffic<T> {
   stop(): Promise<readonly T[]>;
 }
 
-/** However slow the machine is: what takes so long has come to a stop. */
+/** Upper bound of the time of an answer, on however slow a machine. Traffic beyond it has stalled. */
 const STALLED_MS = 60_000;
 
 export function startTraffic<T>(send: () => Promise<T>, { clients = 8 } = {}): Traffic<T> {
@@ -20,7 +20,7 @@ export function startTraffic<T>(send: () => Promise<T>, { clients = 8 } = {}): T
     while (!isStopped) answers.push(await send());
   });
   const all = Promise.all(running);
-  // It is looked at when the traffic stops.
+  // `stop` rejects with the failure.
   all.catch(() => undefined);
   return {
     answers,

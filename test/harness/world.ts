@@ -1,6 +1,6 @@
 /**
- * A whole narun for a test: a real nats-server, gateways in this process, node-runners in processes of their own, so
- * that each can be killed. It ends in the order of `narun up`, and fails where a process of it is left.
+ * A whole narun for a test: a real nats-server, gateways in this process, and a process for each node-runner, so that a test can
+ * kill it. The world ends in the order of `narun up`, and fails where a process is left.
  */
 import { pino } from "pino";
 import { inject } from "vitest";
@@ -17,17 +17,17 @@ import { startTestNats, type TestNats } from "./nats.ts";
 import { startTestNode, type TestNode } from "./node-process.ts";
 
 export interface WorldOptions {
-  /** How many node-runners: `node-0`, `node-1`, … Default 1. */
+  /** The number of node-runners: `node-0`, `node-1`, … Default 1. */
   nodes?: number;
-  /** Also a node-runner that is started again when it dies, as `narun up` has it. */
+  /** Whether the world has a further node-runner that is started again when it dies, as in `narun up`. */
   supervised?: boolean;
-  /** The address of a server that runs already. Default: the world has one of its own. */
+  /** The address of a server that runs already. Default: the world starts one. */
   natsUrl?: string;
   /** Nodes and gateways reach NATS by a link that the test can break. */
   isLinked?: boolean;
   /** For the first gateway: bounds of the hold, static routes. */
   gateway?: Partial<Pick<GatewayOptions, "hold" | "config" | "defaultTimeoutMs">>;
-  /** What the nodes deny functions. */
+  /** The nodes' deny list of egress. */
   egressDeny?: readonly string[];
   /** More of the command line of `narun node`. */
   nodeArguments?: readonly string[];
@@ -42,9 +42,9 @@ export interface Answer {
   status: number;
   headers: Headers;
   text: string;
-  /** Of the error catalogue, where the answer is a problem. */
+  /** A code of the error catalogue, where the answer is a problem. */
   code: string | undefined;
-  /** What is said of this occurrence. */
+  /** The problem's own sentence about this occurrence. */
   detail: string | undefined;
 }
 
@@ -56,7 +56,7 @@ export interface World extends Events, AsyncDisposable {
   readonly connection: Nats;
   readonly gateway: Gateway;
   readonly nodes: readonly TestNode[];
-  /** Of the supervised node-runner; changes with every start. */
+  /** The process id of the supervised node-runner. Changes with every start. */
   supervisedPid(): number | undefined;
   startNode(name: string): Promise<TestNode>;
   /** Another gateway, with a connection of its own. */
@@ -66,7 +66,7 @@ export interface World extends Events, AsyncDisposable {
   /** An address of the first gateway. */
   url(path: string): string;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** As fetch, with the body read. */
+  /** Fetches, and reads the body. */
   call(path: string, init?: RequestInit): Promise<Answer>;
   /** The stored log lines of a function. */
   logs(name: string): Promise<LogLine[]>;
@@ -115,7 +115,7 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
     nodes.push(node);
     return node;
   };
-  // All at once: one after the other they would drain one after the other, too.
+  // In parallel, as each drain takes its time.
   closers.defer(async () => void (await Promise.all(nodes.map((node) => node.drain()))));
   const log = pino({ level: process.env.NARUN_TEST_LOG ?? "silent" });
   const startSupervised = async () => {
@@ -166,7 +166,7 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
   };
 }
 
-/** A server that the test has started: it looks after it. */
+/** A server that the test has started, and ends itself. */
 function others(url: string): TestNats {
   const refuse = () => {
     throw new Error("the nats-server is not this world's");

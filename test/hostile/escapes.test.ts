@@ -1,4 +1,4 @@
-/** Ways out of sandboxes that share a realm, an object or a stack with their host: there is none of these here. */
+/** Ways out of sandboxes that share a realm, an object or a stack with their host. None of them works here. */
 import { describeHostile, nothing } from "./world.ts";
 
 await describeHostile("an escape by way of", [

@@ -1,4 +1,4 @@
-/** Everything that the platform may have captured, replaced by the function, which is then served by what is left. */
+/** The function replaces every global that the platform may depend on, and is served by the rest. */
 import { describeHostile, type Hostile, nothing } from "./world.ts";
 
 const replaced: [what: string, code: string][] = [
@@ -57,7 +57,7 @@ const replaced: [what: string, code: string][] = [
   ],
 ];
 
-/** It throws after it did so: whatever is left of the platform must tell its host so, or the deadline does. */
+/** It throws afterwards: the rest of the platform must report that to its host, or the deadline does. */
 const throwing = replaced.map(
   ([what, code]): Hostile => ({
     tries: `${what}; then it throws`,
@@ -66,7 +66,7 @@ const throwing = replaced.map(
   }),
 );
 
-/** It answers after it did so: its own answer may come or not, and not for anybody else. */
+/** It answers afterwards: its own answer may come or not. It never answers another request. */
 const recording = [
   {
     tries: "Array.prototype[Symbol.iterator], to put other messages in the place of those to the host",

@@ -1,4 +1,4 @@
-/** What a handler may answer, throw or leave undone so that whoever reads it gets into trouble. */
+/** Answers, exceptions and omissions of a handler that mean trouble for their readers. */
 import { broken, describeHostile, nothing } from "./world.ts";
 
 const loop = `for (;;);`;

@@ -29,7 +29,7 @@ describe("react-dom/server", () => {
       import { Component, createContext, Suspense, use, useContext, useId, useMemo, useState, type ReactNode } from "react";
       const Theme = createContext("light");
       const released = Promise.withResolvers<string>();
-      /** What the slow part waits for: another request gives it. */
+      /** The slow part waits for this value, which another request gives. */
       export const release = () => { released.resolve("loaded"); return "released"; };
       function Slow({ data }: { data: Promise<string> }) {
         return <p className={useContext(Theme)}>{use(data)}</p>;

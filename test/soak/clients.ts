@@ -1,4 +1,4 @@
-/** Clients that do not stop: each sends one request after the other until it is told to, whatever comes back. */
+/** Clients that send one request after the other until `stop`, also after failures. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SLEEPERS } from "./functions.ts";
@@ -21,7 +21,7 @@ export interface Clients {
 
 const ECHO_CLIENTS = 6;
 const STORE_CLIENTS = 3;
-/** Sizes about the bounds where a body becomes a stream, and far from them. */
+/** Sizes near the bounds at which a body becomes a stream, and far from them. */
 const SIZES = [0, 1, 100, 4_095, 5_000, 65_536, 65_537, 300_000] as const;
 
 export function startClients({ http, random, versions, onExchange }: ClientsOptions): Clients {
@@ -44,7 +44,7 @@ export function startClients({ http, random, versions, onExchange }: ClientsOpti
     ...SLEEPERS.map((name) =>
       until(async () => {
         await echo(`${http}/${name}`, random, send);
-        // Around its second of idleness, so that requests meet it falling asleep.
+        // Around the function's second of idleness, so that requests meet an instance that falls asleep.
         await sleep(random.pick([0, 900, 1_000, 1_050, 1_100, 2_000]));
       }),
     ),
@@ -87,7 +87,7 @@ async function echo(url: string, random: Random, send: Send): Promise<void> {
   });
 }
 
-/** Writes one object and reads it, one after the other: a read has the last write that succeeded, or one since that failed. */
+/** Writes one object and reads it, in turns. A read returns the last successful write, or a later failed one. */
 function createKeeper(url: string, random: Random, send: Send): () => Promise<void> {
   let possible: Buffer[] = [];
   return async () => {

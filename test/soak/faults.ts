@@ -1,4 +1,4 @@
-/** Kills by a seed: a host, the node-runner or nats-server, one after the other, with time between to come back. */
+/** Kills by a seed: a host, the node-runner or nats-server, one at a time, with pauses for them to come back. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault } from "./ledger.ts";
 import { rolesOf } from "./processes.ts";

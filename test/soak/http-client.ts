@@ -8,21 +8,21 @@ export interface Call {
   method: "GET" | "POST" | "PUT";
   id: string;
   body?: Buffer;
-  /** Why the answer is not the right one; undefined where it is. */
+  /** The fault of an answer; undefined where it is right. */
   check(status: number, body: Buffer): string | undefined;
 }
 
-/** Beyond the function's own limit: what comes later counts as a hang. */
+/** How long after the function's own limit an answer may come. A later one counts as a hang. */
 const MARGIN_MS = 5_000;
 
-/** A body of at most so much is kept by the gateway until its request has begun; a longer one streams and cannot come again. */
+/** Upper bound of a body that the gateway keeps until its request has begun. A longer one streams and cannot be sent again. */
 const KEPT_BODY_BYTES = 64 * 1_024;
 
 export interface HttpClient extends Disposable {
   send(call: Call): Promise<Outcome>;
 }
 
-/** Keep-alive connections, as many as there are requests at once. */
+/** A client with keep-alive connections, one for each request at a time. */
 export function createHttpClient(): HttpClient {
   const agent = new Agent({ keepAlive: true });
   return { send: (call) => exchange(agent, call), [Symbol.dispose]: () => agent.destroy() };

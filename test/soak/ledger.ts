@@ -1,22 +1,22 @@
 /**
- * What the soak saw, and the verdict over it.
+ * The observations of the soak, and the verdict over them.
  *
- * I1  A body is wrong where it is neither what was asked for nor a stated failure. None is allowed.
- * I2  A request hangs where nothing came within its deadline and a margin. None is allowed.
- * I3  A failure is avoidable where the request was idempotent and nothing of its answer had come, or where it was sent so
- *     long after the last fault that the fault cannot have met it. None is allowed.
- * I4  A request that is not idempotent begins once at the most.
+ * I1  A body is wrong where it is neither the expected one nor a stated failure. None is allowed.
+ * I2  A request hangs where no answer came within its deadline and a margin. None is allowed.
+ * I3  A failure is avoidable where the request was idempotent and no byte of its answer had come, or where it was sent so long
+ *     after the last fault that the fault cannot have met it. None is allowed.
+ * I4  A request that is not idempotent begins at most once.
  */
 
 export type Outcome =
   | { kind: "right" }
   | { kind: "wrong"; why: string }
   | { kind: "hung" }
-  /** `began`: a part of the answer had come, or a part of a body that nobody keeps had been sent. */
+  /** `began`: a part of the answer had come, or a part of a body that the gateway does not keep had been sent. */
   | { kind: "failed"; status?: number; code: string; began: boolean };
 
 export interface Exchange {
-  /** For people: method and path. */
+  /** Method and path, for people. */
   what: string;
   id: string;
   isIdempotent: boolean;
@@ -30,7 +30,7 @@ export interface Fault {
   atMs: number;
 }
 
-/** How long after a kill a request may still meet what was killed, before its death is known everywhere. */
+/** How long after a kill a request may still meet the killed process, before its death is known everywhere. */
 export const FAULT_REACH_MS = 1_000;
 
 export interface Verdict {
@@ -45,7 +45,7 @@ export interface Verdict {
   twice: string[];
 }
 
-/** Pure: what the exchanges, the faults and the beginnings that functions reported come to. */
+/** The verdict over the exchanges, the faults and the beginnings that functions reported. */
 export function decideVerdict(
   exchanges: readonly Exchange[],
   faults: readonly Fault[],

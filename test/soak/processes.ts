@@ -1,4 +1,4 @@
-/** The processes of a `narun up` by what they are, and what each of them holds. Linux only: it reads /proc. */
+/** The processes of a `narun up` by their roles, and the holdings of each. Linux only: it reads /proc. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { ownMemory } from "../../bench/processes.ts";
@@ -31,8 +31,8 @@ function roleOf(pid: number): Role | undefined {
 }
 
 /**
- * The most that one process of each role holds. After kills there may be several hosts for some minutes: functions whose
- * host died twice are kept apart.
+ * The highest holdings of one process of each role. After kills there may be several hosts for some minutes: functions whose
+ * hosts died twice are suspects.
  */
 export function holdingsOf(pid: number): Record<Role, Holdings> {
   const roles = rolesOf(pid);
