@@ -1,5 +1,5 @@
 /**
- * Many functions in one `narun up`: the time, the peak of its processes' resident memory, and the consumers that are left in the
+ * Many functions in one `narun up`: the time of the start, the peak of resident memory, and the consumers that stay in the
  * server. `npm run bench:many -- 3000`.
  */
 import { readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** The cost of another idle function: the memory of its isolate, and the host's memory for it. */
+/** The cost of one more idle function: the memory of its isolate, and of the host's data about it. */
 import { setTimeout as pause } from "node:timers/promises";
 import { heading, print } from "./figures.ts";
 import { HELLO, writeFunctions } from "./functions.ts";
@@ -7,9 +7,9 @@ import { startSystem } from "./system.ts";
 
 const MIB = 1024 * 1024;
 
-/** The number of functions that are not measured: meanwhile the host compiles, and its pool of prepared isolates fills. */
+/** Functions that are started before the measurement: the host compiles code, and fills its pool of prepared isolates. */
 const FIRST = 10;
-/** The number of requests to each function. */
+/** Number of requests to one function, as many as to the others: the host's own memory for requests is not the isolates'. */
 const TURNS = 50;
 
 export async function measureMemory({ isQuick }: { isQuick: boolean }): Promise<void> {
@@ -42,8 +42,8 @@ export async function measureMemory({ isQuick }: { isQuick: boolean }): Promise<
 }
 
 /**
- * Ends the host, and the runner starts another one. The first host still holds memory of the isolates of the trials, which new
- * isolates would take over.
+ * Ends the host. The runner starts another one. The first host tried the functions when they were pushed. It still holds
+ * memory of those isolates, which the next isolates would reuse.
  */
 async function renewHost(pid: number): Promise<number> {
   const first = hostOf(pid);
@@ -58,7 +58,7 @@ async function renewHost(pid: number): Promise<number> {
         return next;
       }
     } catch {
-      // The first host is gone, and the next one is not there yet.
+      // The first host has ended, the next one does not exist yet.
     }
   }
   throw new Error("the host did not come back");
@@ -67,7 +67,7 @@ async function renewHost(pid: number): Promise<number> {
 const perIsolate = (before: number, after: number, count: number) =>
   `${((after - before) / count / MIB).toFixed(2)} MiB`;
 
-/** The memory of an idle process, once it no longer changes. */
+/** The memory of an idle process, as soon as it no longer changes. */
 async function settled(pid: number): Promise<number> {
   let last = ownMemory(pid);
   for (let look = 0; look < 20; look++) {

@@ -17,7 +17,7 @@ describe("a function that sleeps", () => {
       expect(gone).toMatchObject({ reason: "idle" });
       await asleep("nap");
     }
-    // Runner and host have a connection each: only the announcements of one of them come in order.
+    // Runner and host announce over separate connections: the order holds only within each of them.
     const states = world.announcements("nap").map(({ state }) => state);
     expect(states.sort()).toEqual(
       ["draining", "gone", "ready", "starting"].flatMap((state) => Array(3).fill(state)),

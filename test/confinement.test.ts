@@ -1,4 +1,4 @@
-/** Host processes in bubblewrap, where it works on this machine. */
+/** Host processes in bubblewrap, on machines where bubblewrap works. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { probeConfinement } from "../runtime/index.ts";
@@ -27,7 +27,7 @@ describe.skipIf(bubblewrap.path === undefined)(`a host in bubblewrap${why}`, asy
     const pid = running().hostPid("hello");
     for (const kind of ["user", "pid", "ipc", "uts", "mnt"])
       expect(namespaceOf(pid, kind)).not.toBe(namespaceOf(process.pid, kind));
-    // The host needs NATS, and fetch needs the rest of the network.
+    // The host needs NATS, and `fetch` needs the rest of the network.
     expect(namespaceOf(pid, "net")).toBe(namespaceOf(process.pid, "net"));
     const folders = readdirSync(`/proc/${pid}/root`);
     for (const name of ["home", "var", "boot", "sbin"]) expect(folders).not.toContain(name);

@@ -1,4 +1,4 @@
-/** A function's `fetch` goes out from its host process, within the function's configuration and the node's. */
+/** Requests of functions leave from the host process, bounded by the configurations of the function and of the node. */
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,12 +1,12 @@
-/** V8 loses control of an isolate: the guilty function pays for it, its neighbours do not. */
+/** V8 loses control of an isolate: the guilty function pays for it, and its neighbours do not. */
 import { describe, expect, it } from "vitest";
 import { eventually } from "./harness/eventually.ts";
 import { startTraffic } from "./harness/traffic.ts";
 import { startWorld } from "./harness/world.ts";
 
-/** V8 makes no interrupt check within this. */
+/** V8 does not check for termination during this call. */
 const STUCK = "new Array(4_294_967_295).reverse();";
-/** No interrupt check either, and it takes hundreds of megabytes meanwhile. */
+/** The same, and it takes hundreds of megabytes meanwhile. */
 const BOMB = "Array.from({ length: 1e9 });";
 
 const badOf = (body: string) => `
@@ -16,7 +16,7 @@ const badOf = (body: string) => `
   };
 `;
 
-/** Answers a `POST` after eight seconds: the request is open when the host begins to retire. */
+/** A `POST` takes eight seconds: it is open when the host begins to retire. */
 const slowSource = `
   export default async (request: Request) => {
     if (request.method === "POST") await new Promise((resolve) => setTimeout(resolve, 8_000));
@@ -37,11 +37,11 @@ describe.each([
     const shared = world.hostPid("neighbour");
     expect(world.hostPid("guilty")).toBe(shared);
 
-    // This request ends while its host retires. It may not run twice, so no gateway can send it again.
+    // This request is sent before the host retires, and ends meanwhile. It may not run twice, so it cannot be sent again.
     const slow = world.call("/neighbour", { method: "POST" });
     const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
     expect(await world.call("/guilty?bad")).toMatchObject({ status: 504, code: "CPU_LIMIT" });
-    // The host takes new requests until V8 gives up.
+    // V8 has not given up yet: until then the host takes new requests.
     expect(await world.call("/neighbour")).toMatchObject({ status: 200 });
     expect(world.hostPid("neighbour")).toBe(shared);
 
@@ -68,7 +68,7 @@ describe.each([
   });
 });
 
-/** A module whose own memory grows by 8 MiB at a time and is written to, without an interrupt check of V8. */
+/** A module that grows its own memory by 8 MiB at a time and writes to it. V8 does not check for termination meanwhile. */
 const GROWING = `new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,5,3,1,0,1,7,5,1,1,102,0,0,10,27,1,25,0,3,64,65,128,1,64,0,26,65,0,65,1,63,0,65,16,116,252,11,0,12,0,11,11]))).exports.f();`;
 
 describe("a WebAssembly module that takes more and more memory", () => {

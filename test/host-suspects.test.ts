@@ -1,10 +1,10 @@
-/** Host processes die without a report: some functions move, and come back. */
+/** Host processes die without a reason: some functions move, and later return. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { eventually } from "./harness/eventually.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
-/** All functions are called together: none falls asleep, and each is started again at once. */
+/** All functions are called at once: none falls asleep, and each is restarted at once. */
 const NAMES = ["a", "b", "c", "d", "e", "f"];
 const source = `export default () => new Response("well");`;
 
@@ -23,7 +23,7 @@ async function callAll(world: World): Promise<void> {
 /** The host processes of the functions. */
 const hostPids = (world: World) => [...new Set(NAMES.map((name) => world.hostPid(name)))];
 
-/** Kills the host of a function, and has all functions started again. */
+/** Kills the host of a function, and waits until everything is restarted. */
 async function killHostOf(world: World, name: string, times = 1): Promise<void> {
   for (let time = 0; time < times; time++) {
     const pid = world.hostPid(name);

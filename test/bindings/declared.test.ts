@@ -76,7 +76,7 @@ describe("secrets", () => {
     });
   });
 
-  /** The values in a KV bucket. */
+  /** All values that a KV bucket keeps. */
   async function storedTexts(bucket: string): Promise<string[]> {
     const texts: string[] = [];
     for (let seq = 1; ; ) {

@@ -1,11 +1,11 @@
-/** Reads the answers on a connection, by their framing (RFC 9112, section 6). */
+/** Reads the answers that came over a connection, by their framing (RFC 9112, section 6). */
 export interface Answer {
   status: number;
   head: string;
   body: string;
 }
 
-/** The whole answers in `text`, and the rest of it. `methods`: the methods of the requests, in order. Throws at bytes that are no answer. */
+/** The complete answers in `text`, and the rest. `methods`: the methods of the requests, in order. Throws for an invalid answer. */
 export function readAnswers(text: string, methods: readonly string[]): { answers: Answer[]; rest: string } {
   const answers: Answer[] = [];
   let rest = text;

@@ -1,7 +1,7 @@
 /**
- * Connections with pipelined, half-written and broken requests, made by a seed. Every whole valid request before a broken one gets
- * its answer, in order. The gateway lives, answers others, and keeps no connection. `npm run fuzz:http` plays more connections,
- * against processes.
+ * Connections with pipelined, half-written and broken requests, made by a seed. Every complete valid request before the broken
+ * part gets its answer, in order. The gateway stays alive, answers others, and keeps no connection. `npm run fuzz:http` plays
+ * more connections, against processes.
  */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually } from "../harness/eventually.ts";

@@ -2,20 +2,20 @@ import { createRandom } from "../soak/random.ts";
 import { play } from "./client.ts";
 import { createScript } from "./script.ts";
 
-/** The number of connections at a time. */
+/** How many connections are open at a time. */
 const CLIENTS = 16;
 
 export interface Run {
-  /** The addresses of the gateways. The connections go to each in turn. */
+  /** The URLs of the gateways. Connections go to each in turn. */
   urls: readonly [string, ...string[]];
   seed: number;
-  /** The numbers of the connections to make: `from` is included, `to` is not. */
+  /** The range of connections of the seed: from `from` up to, not including, `to`. */
   from: number;
   to: number;
   onPlayed?(id: number): void | Promise<void>;
 }
 
-/** Plays connections of a seed. Rejects at the first one with a wrong answer, and names it. */
+/** Plays connections of a seed. Rejects at the first wrong answer, with the connection's number. */
 export async function playAll({ urls, seed, from, to, onPlayed }: Run): Promise<void> {
   let next = from;
   let isOver = false;

@@ -16,7 +16,7 @@ export interface ConfiguredNats extends AsyncDisposable {
   reload(config: string): Promise<void>;
 }
 
-/** Starts a server on a free port, with JetStream. `config` is more of its configuration file. */
+/** Starts a server on a free port, with JetStream. `config` is added to its configuration file. */
 export async function startConfiguredNats(config: string): Promise<ConfiguredNats> {
   const folder = await mkdtemp(join(tmpdir(), "narun-test-nats-"));
   const file = join(folder, "server.conf");
@@ -52,7 +52,7 @@ export interface Certificate {
   key: string;
 }
 
-/** A new certificate for `localhost` and 127.0.0.1; undefined where the machine has no `openssl`. */
+/** A self-signed certificate for `localhost` and 127.0.0.1. Undefined without `openssl` to make it. */
 export async function makeCertificate(folder: string, name = "server"): Promise<Certificate | undefined> {
   const [cert, key] = [join(folder, `${name}-cert.pem`), join(folder, `${name}-key.pem`)];
   const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];

@@ -3,7 +3,7 @@ import { identifyProcess, isRunning, type ProcessIdentity } from "../../machine/
 import type { Nats } from "../../nats/index.ts";
 import { eventually } from "./eventually.ts";
 
-/** The announcements and status events of a world's nodes since its start, in order. Messages from a time without NATS are missing. */
+/** The events of a world's nodes since its start, in order. Events during an outage of NATS are missing. */
 export interface Events {
   announcements(name: string): Announcement[];
   statuses(name: string): StatusEvent[];
@@ -11,13 +11,13 @@ export interface Events {
   announced(name: string, state: Announcement["state"], count?: number): Promise<Announcement>;
   /** The host process of a function's last instance. */
   hostPid(name: string): number;
-  /** Notes a process that has to end with the world. Every host of an instance is noted by itself. */
+  /** Notes a process that must end with the world. Hosts of instances are noted automatically. */
   noteProcess(pid: number): void;
-  /** Resolves when no noted process runs; rejects where one does not end. */
+  /** Resolves when no noted process runs. Rejects if one does not end. */
   processesEnded(): Promise<void>;
 }
 
-/** How long hosts may finish their requests after their runner was killed. */
+/** How long hosts of a killed runner may take to finish their requests. */
 const ORPHANS_END_MS = 15_000;
 
 export function recordEvents(nats: Nats): Events {

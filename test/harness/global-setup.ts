@@ -8,7 +8,7 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Path of the nats-server for the tests. */
     natsServer: string;
-    /** The folder of the bundles, the snapshot and the host program, for the nodes of all worlds: only the first node makes them. */
+    /** The common cache of the nodes of all worlds, for bundles and the platform's snapshot. Only the first node makes that. */
     nodeCache: string;
   }
 }

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, connect as dial, type Socket } from "no
 /** A TCP proxy before a nats-server, whose connections a test can break. A connection is known by the name of its client. */
 export interface Link extends AsyncDisposable {
   readonly url: string;
-  /** From now on the messages of those connections are lost in one direction, as at the break of a connection. */
+  /** Discards from now on all bytes of these connections in one direction, like a connection that breaks. */
   lose(name: string, direction: Direction): void;
   /** Resolves when bytes with this text were lost. */
   lost(text: string): Promise<void>;

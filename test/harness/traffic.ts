@@ -6,11 +6,11 @@ export interface Traffic<T> {
   readonly answers: readonly T[];
   /** Resolves when `count` more requests were answered. */
   more(count: number): Promise<void>;
-  /** Resolves with all answers when the last request was answered; rejects where one could not be sent. */
+  /** Resolves with all answers after the last one. Rejects if a request could not be sent. */
   stop(): Promise<readonly T[]>;
 }
 
-/** Upper bound of the time of an answer, on however slow a machine. Traffic beyond it has stalled. */
+/** How long the traffic may stand still before it counts as stopped, on any slow machine. */
 const STALLED_MS = 60_000;
 
 export function startTraffic<T>(send: () => Promise<T>, { clients = 8 } = {}): Traffic<T> {
@@ -20,7 +20,7 @@ export function startTraffic<T>(send: () => Promise<T>, { clients = 8 } = {}): T
     while (!isStopped) answers.push(await send());
   });
   const all = Promise.all(running);
-  // `stop` rejects with the failure.
+  // A failure is reported by `stop`.
   all.catch(() => undefined);
   return {
     answers,

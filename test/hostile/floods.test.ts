@@ -1,9 +1,9 @@
-/** Floods of messages, calls, timers, streams, sockets and log lines, and forged messages. */
+/** More messages, calls, timers, streams, sockets and log lines than the host takes, and forged messages. */
 import { describeHostile, nothing } from "./world.ts";
 
 const cpu = { status: 504, code: "CPU_LIMIT" };
 const memory = { status: 502, code: "MEMORY_LIMIT" };
-/** Messages on their way hold memory, too: either limit may be met first. */
+/** Data under way holds memory as well. The speed of both sides decides which of the two limits is met first. */
 const either = [cpu, memory];
 
 await describeHostile("a flood of", [

@@ -1,4 +1,4 @@
-/** Answers, exceptions and omissions of a handler that mean trouble for their readers. */
+/** Answers, errors and omissions of a handler that could harm the reader of its answer. */
 import { broken, describeHostile, nothing } from "./world.ts";
 
 const loop = `for (;;);`;

@@ -9,25 +9,25 @@ export interface Ending {
   text?: string;
 }
 
-/** A function that means harm. */
+/** A hostile function. */
 export interface Hostile {
-  /** The attempt in one sentence. */
+  /** The attempt, in one sentence. */
   tries: string;
-  /** The body of its handler, which runs at `?bad`. With `module` the function has top-level code, too. */
+  /** The body of its handler, run on the query `?bad`. With `module`, the code before the handler runs as well. */
   body: string;
   /** Top-level code. */
   module?: string;
-  /** The end of its request. There are several where two limits are met at about the same time. */
+  /** The end of its request. Several, if two limits are met at about the same time. */
   ends: Ending | readonly Ending[];
   limits?: Record<string, number>;
-  /** The line in its log. */
+  /** The expected line of its log. */
   log?: RegExp;
   init?: RequestInit;
 }
 
 /**
- * Whether a value comes from outside of the isolate: a global object, or a constructor of functions, that is not the isolate's own.
- * `gained` answers with success then, which no test expects.
+ * Tells whether a value comes from outside of the isolate: a global object, or a constructor of functions, that is not the
+ * isolate's own. In that case `gained` ends the request successfully, which no test expects.
  */
 const PRELUDE = `
   const own = globalThis;
@@ -57,15 +57,15 @@ const sourceOf = ({ body, module = "" }: Hostile) => `
 /** An answer that broke off after its head. */
 export const broken = { status: 0, code: undefined, text: "" };
 
-/** The answer after an attempt without effect. */
+/** The answer to an attempt without effect. */
 export const nothing = { status: 500, code: "HANDLER_THREW" };
 
 const endingsOf = ({ ends }: Hostile): readonly Ending[] => [ends].flat();
 
-/** Upper bound of the time of every case, on however slow a machine. */
+/** More time than any case takes on a slow machine. */
 const LONG_MS = 120_000;
 
-/** Limits of time, which end only the cases that expect it, also on a busy machine. */
+/** Only a case about time may end by a limit of time, also on a busy machine. */
 const limitsOf = (hostile: Hostile) => ({
   cpuMs: endingsOf(hostile).some(({ code }) => code === "CPU_LIMIT") ? 300 : LONG_MS,
   memoryMb: 32,
@@ -73,7 +73,7 @@ const limitsOf = (hostile: Hostile) => ({
   ...hostile.limits,
 });
 
-/** Runs each function in the host process of a neighbour, which has to answer all the time. */
+/** Runs each function in the same host process as a neighbour, which must be answered all the time. */
 export async function describeHostile(kind: string, cases: readonly Hostile[]): Promise<void> {
   const world = await startWorld();
   afterAll(() => world[Symbol.asyncDispose]());
@@ -89,11 +89,11 @@ async function endsAsItShould(world: World, name: string, hostile: Hostile): Pro
   const { log, init } = hostile;
   await world.push(name, sourceOf(hostile), { limits: limitsOf(hostile) });
   expect(await world.call("/neighbour")).toMatchObject({ status: 200, text: "well" });
-  // The instance starts before the time of the attempt runs.
+  // The first call starts the instance, so that its start does not count for the bad request.
   expect(await world.call(`/${name}`)).toMatchObject({ status: 200, text: "good" });
   const pid = world.hostPid("neighbour");
   const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
-  // After its head an answer can only break off.
+  // If the head was already sent, the answer breaks off.
   const answer = await world.call(`/${name}?bad`, init).catch(() => broken);
   await traffic.more(2);
   for (const { status, text } of await traffic.stop()) expect([status, text]).toEqual([200, "well"]);
@@ -106,7 +106,7 @@ async function endsAsItShould(world: World, name: string, hostile: Hostile): Pro
       expect(messages).toContainEqual(expect.stringMatching(log));
     });
   }
-  // The process survived, and the neighbour with it.
+  // The process and the neighbour have survived.
   expect(world.hostPid("neighbour")).toBe(pid);
   expect(await world.call("/neighbour")).toMatchObject({ status: 200, text: "well" });
 }

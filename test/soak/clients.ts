@@ -1,4 +1,4 @@
-/** Clients that send one request after the other until `stop`, also after failures. */
+/** Clients that send one request after the other until they are stopped, after any answer. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SLEEPERS } from "./functions.ts";
@@ -9,13 +9,13 @@ import type { Random } from "./random.ts";
 export interface ClientsOptions {
   http: string;
   random: Random;
-  /** Versions of the function `versioned` that may answer now. */
+  /** The versions of the function `versioned` that may answer now. */
   versions: ReadonlySet<number>;
   onExchange(exchange: Exchange): void;
 }
 
 export interface Clients {
-  /** Resolves when the last answer has come. */
+  /** Resolves after the last answer. */
   stop(): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export function startClients({ http, random, versions, onExchange }: ClientsOpti
     ...SLEEPERS.map((name) =>
       until(async () => {
         await echo(`${http}/${name}`, random, send);
-        // Around the function's second of idleness, so that requests meet an instance that falls asleep.
+        // About the function's idle time, so that requests arrive while it falls asleep.
         await sleep(random.pick([0, 900, 1_000, 1_050, 1_100, 2_000]));
       }),
     ),
@@ -87,7 +87,7 @@ async function echo(url: string, random: Random, send: Send): Promise<void> {
   });
 }
 
-/** Writes one object and reads it, in turns. A read returns the last successful write, or a later failed one. */
+/** Writes and reads one object in turns. A read must return the last successful write, or a later failed one. */
 function createKeeper(url: string, random: Random, send: Send): () => Promise<void> {
   let possible: Buffer[] = [];
   return async () => {

@@ -1,4 +1,4 @@
-/** The processes of a `narun up` by their roles, and the holdings of each. Linux only: it reads /proc. */
+/** The processes of a `narun up` by role, and the resources that each of them holds. Linux only: it reads /proc. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { ownMemory } from "../../bench/processes.ts";
@@ -11,7 +11,7 @@ export interface Holdings {
   descriptors: number;
 }
 
-/** The process ids of each role; `narun up` itself is the gateway. */
+/** The process ids of each role. `narun up` itself is the gateway. */
 export function rolesOf(pid: number): Record<Role, number[]> {
   const roles: Record<Role, number[]> = { gateway: [pid], runner: [], host: [], "nats-server": [] };
   for (const { pid: child } of descendantsOf(pid)) {
@@ -31,8 +31,8 @@ function roleOf(pid: number): Role | undefined {
 }
 
 /**
- * The highest holdings of one process of each role. After kills there may be several hosts for some minutes: functions whose
- * hosts died twice are suspects.
+ * The maximum that one process of each role holds. After kills there may be several hosts for some minutes: functions whose
+ * host died twice are kept apart.
  */
 export function holdingsOf(pid: number): Record<Role, Holdings> {
   const roles = rolesOf(pid);

@@ -1,4 +1,4 @@
-/** Pseudo-random numbers: the same seed gives the same numbers (mulberry32). */
+/** Pseudo-random numbers that repeat with the same seed (mulberry32). */
 export interface Random {
   /** From 0 up to, not including, 1. */
   next(): number;

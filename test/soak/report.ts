@@ -2,21 +2,21 @@ import { type Exchange, FAULT_REACH_MS, type Fault, type Verdict } from "./ledge
 import type { Holdings } from "./processes.ts";
 
 const MIB = 1_024 * 1_024;
-/** Upper bound of the growth of a process' holdings. */
+/** Upper bound of the growth of a process's memory. */
 const GROWTH = 1.15;
-/** Upper bound of the growth of descriptors: idle connections and open files come and go. */
+/** Upper bound of additional descriptors: idle connections, or a file that is being read. */
 const SPARE_DESCRIPTORS = 5;
 const MOST_SHOWN = 10;
 
 const startedAt = performance.now();
 
-/** One line, with the seconds since the start. */
+/** Prints one line with the seconds since the start. */
 export function say(line: string): void {
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1).padStart(7);
   process.stdout.write(`${seconds} s  ${line}\n`);
 }
 
-/** Prints the first exchanges of each kind, with their times. */
+/** Prints the first exchanges of each kind, with the times of their events. */
 export function printExchanges({ wrong, hung, avoidable }: Verdict, faults: readonly Fault[]): void {
   for (const [title, list] of Object.entries({ wrong, hung, avoidable })) {
     for (const exchange of list.slice(0, MOST_SHOWN)) say(`${title}: ${describe(exchange, faults)}`);
@@ -45,7 +45,7 @@ export function printVerdict(verdict: Verdict): boolean {
   return [wrong, hung, avoidable, twice].every(({ length }) => length === 0);
 }
 
-/** Prints the holdings of each role before and after. Returns whether none grew beyond `growth`. */
+/** Prints the holdings of each role before and after. Returns whether all are back, except for `growth`. */
 export function printHoldings<R extends string>(
   before: Record<R, Holdings>,
   after: Record<R, Holdings>,
