@@ -12,8 +12,15 @@ export async function renderReference(): Promise<string> {
   return `${[
     "# Command line",
     "<!-- Written by `npm run docs` from cli/commands/ and cli/options/. Change it there. -->",
-    "A flag wins over an environment variable, a variable over a file of settings (`--config`), a file over the default. An empty variable counts as absent. Several wrong settings are reported at once. `narun config` prints the settings of a command line with their sources, and hides secrets.",
-    "A variable `NARUN_…` that no option reads is named on standard error, with the nearest variable; not with `--json` and `--quiet`.",
+    [
+      "A flag wins over an environment variable, a variable over a file of settings (`--config`), a file over the",
+      "default. An empty variable counts as absent. Several wrong settings are reported at once. `narun config`",
+      "prints the settings of a command line with their sources, and hides secrets.",
+    ].join("\n"),
+    [
+      "A variable `NARUN_…` that no option reads is named on standard error, with the nearest variable; not with",
+      "`--json` and `--quiet`.",
+    ].join("\n"),
     "## Every command",
     optionTable(commonOptions),
     ...commands.flatMap(renderCommand),
