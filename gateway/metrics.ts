@@ -3,6 +3,8 @@ import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { DispatchObserver } from "../dispatch/index.ts";
+import { type Address, listen } from "../machine/index.ts";
+import type { Door } from "./door.ts";
 
 /** The gateway's figures (Prometheus). Those under `http_gateway_*` and `gateway_*` are compatible, buckets included. */
 export interface Metrics extends DispatchObserver {
@@ -121,8 +123,21 @@ export interface Health {
   findProblem(): Promise<string | undefined>;
 }
 
-/** Serves `/metrics`, `/healthz` and `/readyz`. */
-export function createMetricsServer(metrics: Metrics, { isHealthy, findProblem }: Health): Server {
+/** The door of operators: `/metrics`, `/healthz` and `/readyz`. It serves until the gateway is closed. */
+export function metricsDoor(address: Address, metrics: Metrics, health: Health): Door {
+  const server = createMetricsServer(metrics, health);
+  return {
+    name: "metrics",
+    listen: () => listen(server, address, "--metrics"),
+    drain: () => Promise.resolve(),
+    async close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function createMetricsServer(metrics: Metrics, { isHealthy, findProblem }: Health): Server {
   const app = new Hono()
     .get("/metrics", async (c) => {
       const { contentType, text } = await metrics.render();

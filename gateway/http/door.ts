@@ -1,0 +1,69 @@
+import { Server as NetServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { aborted } from "../../dispatch/index.ts";
+import { type Address, listen } from "../../machine/index.ts";
+import type { Door } from "../door.ts";
+import { createWebSockets } from "../websocket/websocket.ts";
+import { untilLeft } from "./lame-duck.ts";
+import { createHttpServer, type HttpOptions } from "./server.ts";
+
+export interface HttpDoorOptions extends Omit<HttpOptions, "webSockets" | "isLeaving" | "isDraining"> {
+  /** Port 0 picks a free one. */
+  address: Address;
+}
+
+/** How long answers may still be written that the end of the grace brought. */
+const LAST_WORDS_MS = 250;
+
+/**
+ * HTTP/1.1, and WebSockets by its upgrades.
+ *
+ * I1  A door that leaves or drains answers with `Connection: close`.
+ * I2  A connection that is kept alive closes when dispatch has nothing left: until then it brings requests, which are refused.
+ */
+export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
+  const state = { isLeaving: false, isDraining: false };
+  const webSockets = createWebSockets();
+  const server = createHttpServer({
+    ...options,
+    webSockets,
+    isLeaving: () => state.isLeaving,
+    isDraining: () => state.isDraining,
+  });
+  let closed: Promise<void> | undefined;
+
+  /** Node's own `close` would also cut the idle connections, under requests that are already on their way. */
+  const stopListening = () => {
+    closed = new Promise((resolve) => server.once("close", resolve));
+    NetServer.prototype.close.call(server);
+  };
+
+  return {
+    name: "http",
+    listen: () => listen(server, address, "--http"),
+    leave(forMs) {
+      state.isLeaving = true;
+      return untilLeft(server, forMs);
+    },
+    async drain({ graceMs }) {
+      state.isLeaving = true;
+      state.isDraining = true;
+      webSockets.drain();
+      const grace = aborted(AbortSignal.timeout(graceMs));
+      stopListening();
+      await Promise.race([options.dispatcher.idle(), grace]);
+      // A body that is still being read is not with the dispatcher yet: its connection is not idle.
+      server.closeIdleConnections();
+      await Promise.race([closed, grace]);
+    },
+    async close() {
+      if (closed !== undefined) {
+        server.closeIdleConnections();
+        await Promise.race([closed, sleep(LAST_WORDS_MS)]);
+      }
+      server.close();
+      server.closeAllConnections();
+      webSockets.close();
+    },
+  };
+}
