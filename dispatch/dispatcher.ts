@@ -25,7 +25,7 @@ import {
   subjects,
 } from "../contracts/index.ts";
 import type { Message, PendingReply } from "../nats/index.ts";
-import { type Asking, frameOf } from "../streams/index.ts";
+import { frameOf, type OutgoingExchange } from "../streams/index.ts";
 import { chooseInstance } from "./choose.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instances.ts";
@@ -362,7 +362,7 @@ export class Dispatcher {
     this.#pump(job.service);
   }
 
-  #beginStream(job: Job, flight: InFlight, exchange: Asking, message: Message): void {
+  #beginStream(job: Job, flight: InFlight, exchange: OutgoingExchange, message: Message): void {
     const { observer } = this.#options;
     const { target, pending } = flight;
     clearTimeout(job.deadlineTimer);

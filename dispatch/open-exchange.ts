@@ -1,5 +1,5 @@
 import { headerNames, setTimeLeft } from "../contracts/index.ts";
-import { Asking } from "../streams/index.ts";
+import { OutgoingExchange } from "../streams/index.ts";
 import type { DispatcherOptions, Job, Target } from "./job.ts";
 
 /**
@@ -11,7 +11,7 @@ export function openExchange(
   { request }: Job,
   target: Target,
   onBodyOver: () => void,
-): Asking | undefined {
+): OutgoingExchange | undefined {
   const { headers, rest } = request;
   setTimeLeft(headers, request.endsAtMs);
   headers.delete(headerNames.stream);
@@ -19,7 +19,13 @@ export function openExchange(
   if (target === "shared") headers.set(headerNames.world, [nats.world.id]);
   else headers.delete(headerNames.world);
   if (target === "shared" || !request.streams) return undefined;
-  const exchange = new Asking({ nats, presence, answerer: target.id, rest, onRestOver: onBodyOver });
+  const exchange = new OutgoingExchange({
+    nats,
+    presence,
+    answerer: target.id,
+    rest,
+    onRestOver: onBodyOver,
+  });
   headers.set(headerNames.stream, [exchange.token]);
   if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
   return exchange;

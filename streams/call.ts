@@ -7,8 +7,8 @@
 import { type ErrorCode, headerNames, type NarunError, subjects } from "../contracts/index.ts";
 import type { Message, Nats } from "../nats/index.ts";
 import { type Headers, headerValue } from "../nats/index.ts";
-import { Asking, type BodyRest, type ResponseBody } from "./asking.ts";
-import { frameOf } from "./frames.ts";
+import { frameOf } from "./nats-link.ts";
+import { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
 import type { Peers } from "./peers.ts";
 import type { StreamPresence } from "./presence.ts";
 
@@ -25,7 +25,7 @@ export interface ServiceCall {
   /** What the first message carries of the body. */
   first: Uint8Array;
   /** What follows it. */
-  rest?: BodyRest | undefined;
+  rest?: RemainingBody | undefined;
   timeoutMs: number;
   /** Aborted when nobody waits for the answer any more. */
   signal: AbortSignal;
@@ -48,8 +48,8 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     rest?.cancel();
     return Promise.resolve({ kind: "failed", code: "DEADLINE_EXCEEDED" });
   }
-  const asking = new Asking({ nats, presence, rest });
-  headers.set(headerNames.stream, [asking.token]);
+  const exchange = new OutgoingExchange({ nats, presence, rest });
+  headers.set(headerNames.stream, [exchange.token]);
   if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
 
   const settle = (reply: ServiceReply) => {
@@ -64,22 +64,22 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     settle({ kind: "failed", code, detail });
   const end = () => {
     pending.release();
-    asking.close();
+    exchange.close();
     // Where it was never asked for, too.
     rest?.cancel();
   };
   const cancel = (code: ErrorCode) => {
-    asking.cancel(code);
+    exchange.cancel(code);
     fail(code);
   };
   const onAbort = () => cancel("CLIENT_GONE");
   const onReply = (message: Message) => {
     if (!message.isReadable) return fail("BAD_REPLY");
     const frame = frameOf(message);
-    if (frame !== undefined) return asking.receive(frame, message);
+    if (frame !== undefined) return exchange.receive(frame, message);
     if (isNobody(message)) return onNobody();
     if (!message.headers?.has(headerNames.stream)) return settle({ kind: "whole", message });
-    settle({ kind: "stream", message, ...openAnswer(parts, asking, message, end) });
+    settle({ kind: "stream", message, ...openAnswer(parts, exchange, message, end) });
   };
   // "No responders" proves that nobody has seen the request: without a gateway an instance may be there.
   const onNobody = () => {
@@ -116,7 +116,7 @@ function isNobody({ status, data }: Message): boolean {
 
 function openAnswer(
   { nats, peers }: StreamParts,
-  asking: Asking,
+  exchange: OutgoingExchange,
   head: Message,
   end: () => void,
 ): { body: ResponseBody; cancel(): void } {
@@ -125,16 +125,16 @@ function openAnswer(
     stopWatching();
     end();
   };
-  const body = asking.openResponse(head, over);
+  const body = exchange.openResponse(head, over);
   const answerer = headerValue(head.headers, headerNames.answerer) ?? "";
-  const stopFollowing = peers.follow(answerer, () => asking.breakOff("CONSUMER_DIED"));
+  const stopFollowing = peers.follow(answerer, () => exchange.breakOff("CONSUMER_DIED"));
   const stopWatching = nats.onState((state) => {
-    if (state === "connected") asking.breakOff("STREAM_BROKEN");
+    if (state === "connected") exchange.breakOff("STREAM_BROKEN");
   });
   return {
     body,
     cancel() {
-      asking.cancel("CLIENT_GONE");
+      exchange.cancel("CLIENT_GONE");
       over();
     },
   };

@@ -19,10 +19,10 @@ import {
   solveOf,
 } from "../../contracts/index.ts";
 import {
-  type BodyRest,
   callService,
   createPeers,
   createStreamPresence,
+  type RemainingBody,
   type ServiceReply,
   type StreamParts,
 } from "../../streams/index.ts";
@@ -157,7 +157,7 @@ async function call(
   throw new NarunError(reply.code, detail === undefined ? {} : { detail });
 }
 
-function restOf(bytes: Uint8Array): BodyRest {
+function restOf(bytes: Uint8Array): RemainingBody {
   return {
     pipe(sender) {
       sender.write(bytes);
