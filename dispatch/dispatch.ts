@@ -11,7 +11,7 @@ import { createDemand, type Demand } from "./demand.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
 import { createInquiries, type Inquiries } from "./inquiries.ts";
-import { createInstances, type Instances } from "./instances.ts";
+import { Instances } from "./instances.ts";
 import type { DispatchObserver } from "./job.ts";
 import type { Log } from "./log.ts";
 import { createSpecs, type Specs } from "./specs.ts";
@@ -61,7 +61,7 @@ export class Dispatch {
         this.#instances.leave(node, why);
       },
     });
-    this.#instances = createInstances({
+    this.#instances = new Instances({
       nats,
       log,
       onNode: (node) => this.#nodes.expect(node),

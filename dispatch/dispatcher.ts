@@ -28,7 +28,7 @@ import type { Message, PendingReply } from "../nats/index.ts";
 import { frameOf, type OutgoingExchange } from "../streams/index.ts";
 import { chooseInstance } from "./choose.ts";
 import { createHold, type Hold } from "./hold.ts";
-import type { Instance } from "./instances.ts";
+import type { Instance } from "./instance.ts";
 import {
   countJobs,
   createJob,

@@ -17,7 +17,7 @@ import {
 } from "../contracts/index.ts";
 import { type Nats, NoReplyError } from "../nats/index.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { Instance } from "./instances.ts";
+import type { Instance } from "./instance.ts";
 import type { Flight } from "./job.ts";
 import type { Word } from "./next-step.ts";
 

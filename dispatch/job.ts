@@ -3,7 +3,8 @@ import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
 import type { Headers, Message, Nats, PendingReply } from "../nats/index.ts";
 import type { OutgoingExchange, RemainingBody, ResponseBody, StreamPresence } from "../streams/index.ts";
 import type { HoldLimits } from "./hold.ts";
-import type { Instance, Instances } from "./instances.ts";
+import type { Instance } from "./instance.ts";
+import type { Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
 import type { Send } from "./next-step.ts";
 

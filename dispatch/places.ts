@@ -8,7 +8,7 @@
  *     is ended.
  * I4  A request that has lent its place takes one again when its body is over, be there one free or not: its handler goes on.
  */
-import type { Instance } from "./instances.ts";
+import type { Instance } from "./instance.ts";
 import type { InFlight, Job } from "./job.ts";
 
 export interface Places {
