@@ -2,7 +2,7 @@
  * Dispatch put together: specs, nodes, instances and demand, which know the state of the system, and the dispatcher, which
  * decides. Doors bring requests to it, and so can a queue or a schedule.
  *
- * I1  Its parts call one another: none calls back before all are made.
+ * I1  Its parts call one another. No part calls back before all parts are made.
  */
 import type { FunctionSpec } from "../contracts/index.ts";
 import { followNodes, type LiveNodes, type Nats } from "../nats/index.ts";
@@ -19,7 +19,7 @@ import { createSpecs, type Specs } from "./specs.ts";
 export interface DispatchOptions {
   /** Stays its owner's: dispatch never closes it. */
   nats: Nats;
-  /** Bounds of what is held, and how long one request is held, in milliseconds (default 15,000). */
+  /** Bounds of the held requests. `holdMs`: how long a request is held (default 15,000). */
   hold?: Partial<HoldLimits> & { holdMs?: number };
   observer: DispatchObserver;
   /** Called after each change of the specs. */

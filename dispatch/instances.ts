@@ -1,7 +1,7 @@
 /**
  * The instances that this gateway knows: from their announcements, from `$SRV.PING`, from nodes' answers to demands.
  *
- * I1  An instance that was announced draining or gone is never ready again, whatever a late answer says (departures.ts).
+ * I1  An instance that was announced draining or gone is never ready again, in spite of late answers (departures.ts).
  * I2  An instance that NATS had no subscriber for is set aside. Its own announcement makes it ready again at once, another
  *     sign of life not before `SET_ASIDE_MS`: its node may answer for it while its connection is still on the way back.
  * I3  An instance whose node-runner is dead is set aside, and lost when its host is gone, too (orphans.ts). When the node
@@ -74,7 +74,7 @@ export class Instances {
     this.#setState(instance, "draining");
   }
 
-  /** A node's runner is dead: its instances get no new requests, and may still answer those that they have. */
+  /** A node's runner is dead. Its instances get no new requests, and may still answer their open ones. */
   leave(node: string, why: "silent" | "replaced"): void {
     for (const instance of [...this.#byId.values()]) {
       if (instance.node !== node) continue;
@@ -166,7 +166,7 @@ export class Instances {
     this.#options.onReady(instance, announcement);
   }
 
-  /** An instance that is not known yet is noted as draining: a PING that crossed its word must not find it ready. */
+  /** An instance that is not known yet is noted as draining: a PING that crossed the announcement must not find it ready. */
   #drain(facts: InstanceFacts): void {
     const known = this.#byId.get(facts.id);
     if (known !== undefined) this.#setState(known, "draining");
