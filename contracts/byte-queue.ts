@@ -37,5 +37,8 @@ export class ByteQueue {
   }
 }
 
-/** Upper bound of a piece that is joined. Joining copies the piece; below this size the copy costs less than the piece itself. */
+/**
+ * Upper bound of a piece that is joined. Joining copies the piece; below this size the copy costs less than the piece
+ * itself.
+ */
 const MAX_JOINED_BYTES = 1024;

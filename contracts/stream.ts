@@ -81,7 +81,10 @@ export function parseFrame(value: string): Frame | undefined {
   }
 }
 
-/** Upper bound of the bytes in one frame, and of a body that travels in one message with its head. Below every `max_payload`. */
+/**
+ * Upper bound of the bytes in one frame, and of a body that travels in one message with its head. Below every
+ * `max_payload`.
+ */
 export const MAX_FRAME_BYTES = 64 * 1024;
 
 /**

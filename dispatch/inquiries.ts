@@ -59,8 +59,8 @@ export function createInquiries({ nats, dispatcher }: InquiriesOptions): Inquiri
     for (const [evidence, concerned] of heard) {
       if (evidence === undefined) continue;
       // A request that was answered or sent elsewhere meanwhile is another flight.
-      const are = new Set(concerned);
-      dispatcher.hear(evidence, (flight) => are.has(flight));
+      const members = new Set(concerned);
+      dispatcher.hear(evidence, (flight) => members.has(flight));
     }
   };
   const noteAbsence = (instance: Instance, state: Asked) => {

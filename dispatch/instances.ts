@@ -59,7 +59,7 @@ export class Instances {
   }
 
   add(facts: InstanceFacts): void {
-    this.#welcome(facts, true);
+    this.#markReady(facts, true);
   }
 
   /** NATS has no subscriber for it: it is set aside. */
@@ -102,7 +102,7 @@ export class Instances {
       const found = await discoverServices(nats, service === undefined ? {} : pingOptions(service));
       for (const one of found) {
         const facts = instanceFactsOf(one);
-        if (facts !== undefined) this.#welcome(facts, false);
+        if (facts !== undefined) this.#markReady(facts, false);
         else if (one.name === service) foreign = true;
       }
     } catch (error) {
@@ -131,7 +131,7 @@ export class Instances {
         return;
       case "ready": {
         const { concurrency } = announcement;
-        this.#welcome({ id, service, node, revision, concurrency }, true, announcement);
+        this.#markReady({ id, service, node, revision, concurrency }, true, announcement);
         break;
       }
       case "draining":
@@ -144,7 +144,7 @@ export class Instances {
   }
 
   /** `isVouched`: by the instance itself, or its runner, just now. `$SRV.PING` is answered by instances that drain, too. */
-  #welcome(facts: InstanceFacts, isVouched: boolean, announcement?: ReadyAnnouncement): void {
+  #markReady(facts: InstanceFacts, isVouched: boolean, announcement?: ReadyAnnouncement): void {
     if (this.#departures.has(facts.id)) return;
     const known = this.#byId.get(facts.id);
     if (known?.state === "draining" || known?.state === "ready") return;
@@ -152,7 +152,7 @@ export class Instances {
     if (known !== undefined && announcement === undefined) {
       const waitMs = known.setAsideAtMs + SET_ASIDE_MS - performance.now();
       if (waitMs > 0) {
-        setTimeout(() => this.#welcome(facts, isVouched), waitMs);
+        setTimeout(() => this.#markReady(facts, isVouched), waitMs);
         return;
       }
     }
@@ -166,7 +166,9 @@ export class Instances {
     this.#options.onReady(instance, announcement);
   }
 
-  /** An instance that is not known yet is noted as draining: a PING that crossed the announcement must not find it ready. */
+  /**
+   * An instance that is not known yet is noted as draining: a PING that crossed the announcement must not find it ready.
+   */
   #drain(facts: InstanceFacts): void {
     const known = this.#byId.get(facts.id);
     if (known !== undefined) this.#setState(known, "draining");

@@ -12,9 +12,9 @@ export interface Door {
    * the latest. Left out where clients of the protocol hold no connection to the gateway.
    */
   leave?(forMs: number): Promise<void>;
-  /** Refuses new requests, and finishes those that it has. Resolves when they are finished, after `graceMs` at the latest. */
+  /** Refuses new requests, and finishes its open ones. Resolves when they are finished, after `graceMs` at the latest. */
   drain(options: { graceMs: number }): Promise<void>;
-  /** Ends everything at once, but for answers that are being written: they get a moment. It may never have listened. */
+  /** Ends at once. Answers that are being written get a moment. The door may never have listened. */
   close(): Promise<void>;
 }
 

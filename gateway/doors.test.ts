@@ -21,7 +21,7 @@ async function startDispatch() {
   return { dispatch, [Symbol.asyncDispose]: () => closers.disposeAsync() };
 }
 
-/** A door of a protocol without clients, which notes what is asked of it. */
+/** A door of a protocol without clients. It notes its calls. */
 function noteDoor(name: string, events: string[], facts: Partial<Door> = {}): Door {
   const note = (event: string) => void events.push(`${name} ${event}`);
   return {

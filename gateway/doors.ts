@@ -1,7 +1,7 @@
 /**
  * The doors of a gateway, opened in their order and closed together.
  *
- * I1  A door may use the addresses of those before it.
+ * I1  A door may use the addresses of the doors before it.
  * I2  While a door drains, dispatch still answers. It is aborted when all doors have drained, or the grace is over.
  * I3  A door closes after dispatch was aborted, so that the last answers can be written.
  */
@@ -29,12 +29,12 @@ export class Doors {
     for (const door of this.#doors) this.#addresses.set(door.name, await door.listen());
   }
 
-  /** Serves as before, and has clients go elsewhere. Resolves when none is connected, after `forMs` at the latest. */
+  /** Has clients go to other gateways (`Door.leave`). Resolves when no client is connected, after `forMs` at the latest. */
   async leave(forMs: number): Promise<void> {
     await Promise.all(this.#doors.map((door) => door.leave?.(forMs)));
   }
 
-  /** Finishes all requests, for `graceMs` at most, and closes. */
+  /** Finishes all requests, within `graceMs`, and closes. */
   async drain(graceMs: number): Promise<void> {
     const dispatcher = this.#dispatcher;
     const grace = aborted(AbortSignal.timeout(graceMs));

@@ -1,15 +1,15 @@
 /**
  * Puts the gateway together, and takes it apart in this order:
  *
- * 0  For `lameDuckMs` it serves as before, and says that it leaves: `/healthz` is 503, answers have `Connection: close`.
- *    Proxies go to other gateways meanwhile, so that nothing of theirs is refused (lame-duck.ts).
- * 1  Requests on connections that are kept alive get 503 GATEWAY_DRAINING and `Connection: close`; new connections and new
- *    requests over NATS are not taken any more.
- * 2  What is in flight or held is finished, for `graceMs` at most. Functions whose answers stream hear of it soon
- *    (`ctx.signal`), the others when little of the grace is left.
- * 3  What is left is answered with an error.
- * 4  The listeners are closed.
- * 5  The subscriptions, watches and timers end. The NATS connection is its owner's to close.
+ * 0  For `lameDuckMs` it serves as before, and tells that it leaves: `/healthz` is 503, answers have `Connection: close`.
+ *    Proxies go to other gateways meanwhile, so that none of their requests is refused (lame-duck.ts).
+ * 1  Requests on connections that are kept alive get 503 GATEWAY_DRAINING and `Connection: close`. New connections and new
+ *    requests over NATS are no longer taken.
+ * 2  Requests in flight and held requests are finished, within `graceMs`. Functions whose answers stream are told soon
+ *    (`ctx.signal`), the other functions when little of the grace is left.
+ * 3  The remaining requests are answered with an error.
+ * 4  The doors are closed.
+ * 5  The subscriptions, watches and timers end. The owner of the NATS connection closes it.
  */
 import type { HoldLimits, Log } from "../dispatch/index.ts";
 import { Dispatch } from "../dispatch/index.ts";
@@ -27,26 +27,26 @@ import { createReadiness } from "./readiness.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 
 export interface GatewayOptions {
-  /** Stays its owner's: the gateway never closes it. */
+  /** The gateway never closes it. */
   nats: Nats;
-  /** Where HTTP is taken. Port 0 picks a free one. */
+  /** The address of HTTP. Port 0 picks a free one. */
   http: Address;
-  /** Where `/metrics`, `/healthz` and `/readyz` are served. Default: nowhere. */
+  /** The address of `/metrics`, `/healthz` and `/readyz`. Default: none. */
   metrics?: Address;
-  /** The original toolkit's configuration: its routes stand beside those of the functions. */
+  /** The original toolkit's configuration. Its routes are served beside the functions' routes. */
   config?: CompatConfig;
-  /** Bounds of what is held, and for how long one request is, in milliseconds (default 15,000). */
+  /** Bounds of the held requests. `holdMs`: how long a request is held (default 15,000). */
   hold?: Partial<HoldLimits> & { holdMs?: number };
   /** From arrival to answer, for services without a spec. Default: the config's `request_timeout_seconds`, else 30,000. */
   defaultTimeoutMs?: number;
   /**
-   * Addresses and networks (CIDR) of proxies that are believed who the client is, and what it asked for. Default: those of
-   * the configuration.
+   * Addresses and networks (CIDR) of trusted proxies: their fields tell the client, the scheme and the host. Default:
+   * `trusted_proxies` of the configuration.
    */
   trustedProxies?: readonly string[];
   /**
-   * Functions that are pushed as this starts: until it settles, a path without a route is answered 503 FIRST_PUSHES.
-   * Default: there are none.
+   * Pushes that are under way at the start. Until the promise settles, a path without a route is answered 503 FIRST_PUSHES.
+   * Default: no pushes.
    */
   firstPushes?: Promise<unknown>;
   log: Log;
@@ -56,14 +56,14 @@ export interface Gateway {
   /** Base URL, without a slash at the end. */
   readonly httpUrl: string;
   readonly metricsUrl: string | undefined;
-  /** The requests that are here, by service: held for want of a consumer, or with one. */
+  /** The number of requests, by service: held without a consumer, or in flight at one. */
   counts(): Map<string, { held: number; inFlight: number }>;
   /**
-   * Says for `lameDuckMs` that it leaves (default 0; shorter where no connection is open), then takes nothing new, finishes
-   * what it has, for `graceMs` at most, and closes.
+   * Tells for `lameDuckMs` that it leaves (default 0; shorter where no connection is open). Then it takes no new requests,
+   * finishes its open ones within `graceMs`, and closes.
    */
   drain(options: { graceMs: number; lameDuckMs?: number }): Promise<void>;
-  /** Closes at once; what is left is answered with an error. */
+  /** Closes at once. The remaining requests are answered with an error. */
   close(): Promise<void>;
 }
 
@@ -91,7 +91,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       dispatch,
       metrics,
       isTrusted,
-      // Made anew at the first request after a change, so that a thousand changes at the start make one table.
+      // Built at the first request after a change, so that a thousand changes at the start build one table.
       routes: () => (table ??= createRouteTable(dispatch.specs.all(), config)),
       isHealthy: () => nats.state === "connected" && !state.isLeaving,
       addresses: () => doors.addresses,
@@ -135,7 +135,7 @@ interface DoorParts {
   addresses(): Addresses;
 }
 
-/** In the order in which they open. The service of the last one announces the others. */
+/** The doors in the order in which they open. The service of the last door announces the others. */
 function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const { nats, log, config } = options;
   const { dispatch, metrics, isTrusted, routes, isHealthy, addresses } = parts;
@@ -167,7 +167,7 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   ];
 }
 
-/** Whether a promise has yet to settle; never where there is none. */
+/** Whether a promise is still pending. No promise counts as settled. */
 function untilSettled(promise: Promise<unknown> | undefined): () => boolean {
   let isPending = promise !== undefined;
   const settle = () => {

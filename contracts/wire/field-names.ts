@@ -1,4 +1,7 @@
-/** The names of header fields: their spelling, and how far they travel. Names repeat with every message, so they are read once. */
+/**
+ * The names of header fields: their spelling, and how far they travel. Names repeat with every message, so they are read
+ * once.
+ */
 import { isFieldName } from "./headers.ts";
 
 export interface FieldName {

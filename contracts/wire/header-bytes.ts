@@ -30,7 +30,10 @@ export function toWireValue(latin1: string): WireValue {
 
 const NOT_LATIN1 = /[\u0100-\uffff]/;
 
-/** From NATS to HTTP (one character a byte). A value that cannot be ISO-8859-1 although it is listed as such is read as UTF-8. */
+/**
+ * From NATS to HTTP (one character a byte). A value that cannot be ISO-8859-1 although it is listed as such is read as
+ * UTF-8.
+ */
 export function fromWireValue(value: string, isLatin1: boolean): string {
   if (isAsciiValue(value)) return value;
   if (isLatin1 && !NOT_LATIN1.test(value)) return value;

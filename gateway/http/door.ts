@@ -12,14 +12,14 @@ export interface HttpDoorOptions extends Omit<HttpOptions, "webSockets" | "isLea
   address: Address;
 }
 
-/** How long answers may still be written that the end of the grace brought. */
-const LAST_WORDS_MS = 250;
+/** How long the answers at the end of the grace may take to be written. */
+const LAST_ANSWERS_MS = 250;
 
 /**
  * HTTP/1.1, and WebSockets by its upgrades.
  *
  * I1  A door that leaves or drains answers with `Connection: close`.
- * I2  A connection that is kept alive closes when dispatch has nothing left: until then it brings requests, which are refused.
+ * I2  A connection that is kept alive stays open until dispatch is idle. Its requests are refused meanwhile.
  */
 export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
   const state = { isLeaving: false, isDraining: false };
@@ -32,7 +32,7 @@ export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
   });
   let closed: Promise<void> | undefined;
 
-  /** Node's own `close` would also cut the idle connections, under requests that are already on their way. */
+  /** Node's own `close` would also cut the idle connections, and with them requests that are on their way. */
   const stopListening = () => {
     closed = new Promise((resolve) => server.once("close", resolve));
     NetServer.prototype.close.call(server);
@@ -52,14 +52,14 @@ export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
       const grace = aborted(AbortSignal.timeout(graceMs));
       stopListening();
       await Promise.race([options.dispatcher.idle(), grace]);
-      // A body that is still being read is not with the dispatcher yet: its connection is not idle.
+      // A request whose body is still being read is not in dispatch yet. Its connection is not idle.
       server.closeIdleConnections();
       await Promise.race([closed, grace]);
     },
     async close() {
       if (closed !== undefined) {
         server.closeIdleConnections();
-        await Promise.race([closed, sleep(LAST_WORDS_MS)]);
+        await Promise.race([closed, sleep(LAST_ANSWERS_MS)]);
       }
       server.close();
       server.closeAllConnections();

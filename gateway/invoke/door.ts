@@ -9,7 +9,7 @@ import { createRelay } from "./relay.ts";
 export interface InvokeDoorOptions extends Omit<InvokeOptions, "relay"> {
   /** The gateway's id, in the subjects of its callers' frames. */
   peer: string;
-  /** The gateway is found with the addresses of the doors that are open when this one opens. */
+  /** The addresses of the open doors. The gateway's service announces them. */
   addresses(): Addresses;
   stats(): GatewayStats;
   log: Log;
@@ -17,7 +17,7 @@ export interface InvokeDoorOptions extends Omit<InvokeOptions, "relay"> {
 
 const VERSION = "1.0.0";
 
-/** Requests over NATS. The gateway is found by the service of this door, which stays until it is closed. */
+/** Requests over NATS. The gateway is discovered by the service of this door, until the door is closed. */
 export function invokeDoor({ peer, addresses, stats, log, ...options }: InvokeDoorOptions): Door {
   const { nats } = options;
   const peers = createPeers(nats);

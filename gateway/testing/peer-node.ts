@@ -35,7 +35,7 @@ export interface PeerInstance {
   /** Requests that were taken, in order. */
   readonly taken: Message[];
   readonly inFlight: number;
-  /** Upper bound of the requests that were under way at one time, so far. */
+  /** The highest number of requests that were under way at one time. */
   readonly mostInFlight: number;
   /** Announces draining, unsubscribes, finishes, announces gone. */
   drain(): Promise<void>;
@@ -66,7 +66,7 @@ export interface InstanceOptions {
   isRefusing?: boolean;
 }
 
-/** A program that speaks a node's side of the contract over a NATS connection of its own: the gateway's counterpart in tests. */
+/** The node's side of the contract over a NATS connection of its own: the gateway's counterpart in tests. */
 export interface PeerNode extends AsyncDisposable {
   readonly nats: Nats;
   readonly node: string;
@@ -138,7 +138,7 @@ function announce(nats: Nats, announcement: Announcement): void {
   nats.publish(subjects.announcement(service, instance), JSON.stringify(announcement));
 }
 
-/** An instance of a peer node. The state is the test's to look at. */
+/** An instance of a peer node. */
 class Peer implements PeerInstance {
   readonly id: string;
   readonly taken: Message[] = [];
