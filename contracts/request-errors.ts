@@ -5,8 +5,7 @@ export const requestErrors = {
   // Errors that a client of a function sees.
   BAD_REQUEST: {
     title: "The request cannot be understood",
-    solve:
-      "Send a well-formed HTTP request. Over NATS, name header fields as HTTP does: without spaces.",
+    solve: "Send a well-formed HTTP request. Over NATS, name header fields as HTTP does: without spaces.",
     status: 400,
   },
   REQUEST_TIMEOUT: {

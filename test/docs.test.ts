@@ -1,10 +1,12 @@
-/** The pages say what the code does, as far as a program can tell. */
+/** Checks that a program can make of the pages: they agree with the code. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { renderReference } from "../cli/command/reference.ts";
+import { loadCommands } from "../cli/commands.ts";
 import { narun } from "../cli/testing/narun.ts";
 import {
   errorEntry,
@@ -19,7 +21,7 @@ import { renderErrors } from "../docs/generate-errors.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Files of other sources than this one that the pages name. */
+/** Paths in the pages that are not files of this repository. */
 const ELSEWHERE = ["test/fixtures/wpt"];
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
@@ -30,18 +32,18 @@ const pages = [
     .map((name) => `docs/${name}`),
 ];
 
-/** The commands as `narun --help` would list them. */
-const commands = readdirSync(join(root, "cli/commands"))
-  .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
-  .flatMap((name) =>
-    [...read(`cli/commands/${name}`).matchAll(/\.command\("([a-z]+)([^"]*)"\)/g)].map(
-      ([, command = "", args = ""]) => `${command}${args}`,
-    ),
-  );
+/** The commands in the form of `narun --help`. */
+const commands = (await loadCommands()).map(({ usage }) => usage);
 
 describe("docs/errors.md", () => {
   it("is what `npm run docs` writes", () => {
     expect(read("docs/errors.md")).toBe(renderErrors());
+  });
+});
+
+describe("docs/cli.md", () => {
+  it("is what `npm run docs` writes", async () => {
+    expect(read("docs/cli.md")).toBe(await renderReference());
   });
 });
 
@@ -182,7 +184,7 @@ describe("the pages", () => {
       codeOf(read(page))
         .flatMap((code) => code.split("\n"))
         .flatMap((line) => {
-          const [, name = "", rest = ""] = /^(?:npx )?narun ([a-z]+)([^#]*)/.exec(line) ?? [];
+          const [, name = "", rest = ""] = /^(?:npx )?narun (?:config )?([a-z]+)([^#]*)/.exec(line) ?? [];
           return [...rest.matchAll(/ (--?[a-z][a-z-]*)/g)].map(([, option = ""]) => ({ page, name, option }));
         }),
     );
@@ -268,7 +270,7 @@ function variantsOf(subject: (...args: [string, string]) => string, names: reado
   return marks.flatMap((first) => marks.map((second) => subject(first, second)));
 }
 
-/** The code of a page: blocks without their remarks, and what stands between backticks. */
+/** The code of a page: blocks without their comments, and text between backticks. */
 function codeOf(page: string): string[] {
   const blocks = [...page.matchAll(/```\w*\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
   const spans = [...page.replace(/```[\s\S]*?```/g, "").matchAll(/`([^`\n]+)`/g)].map(
