@@ -5,7 +5,7 @@
 export const subjects = {
   /** Requests for one instance: the second endpoint of its service. */
   instanceRequests: (instance: string) => `narun.i.${instance}`,
-  /** The frames that the asking side of an exchange sends after its request (see stream.ts). */
+  /** The frames that the asking side of an exchange sends after its request (see wire/stream.ts). */
   streamControl: (instance: string, token: string) => `narun.s.${instance}.${token}`,
   streamControlAll: (instance: string) => `narun.s.${instance}.>`,
   /** Request/reply: which requests are under way at an instance (inquiry.ts). Within `streamControlAll`. */

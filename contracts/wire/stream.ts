@@ -7,7 +7,7 @@
  * I2  The sender never has more bytes under way than the receiver granted, and starts without any grant.
  * I3  A stream ends once: by its sender's `end` or `break`, or by its receiver's `cancel`.
  */
-import { headerNames } from "./wire/header-names.ts";
+import { headerNames } from "./header-names.ts";
 
 /** The meaning of a frame. */
 export type Frame =
