@@ -27,7 +27,7 @@ import {
 } from "../contracts/index.ts";
 import type { Message, PendingReply } from "../nats/index.ts";
 import { frameOf, type OutgoingExchange } from "../streams/index.ts";
-import { chooseInstance } from "./choose.ts";
+import { findTarget } from "./find-target.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instance.ts";
 import {
@@ -178,18 +178,8 @@ export class Dispatcher {
     }
   }
 
-  /** The target of a job; undefined while there is none. */
   #targetOf(job: Job): Target | undefined {
-    const { nats, instances, specOf } = this.#options;
-    if (nats.state !== "connected") return undefined;
-    const ready = instances.ready(job.service);
-    const spec = specOf(job.service);
-    if (ready.length > 0) return chooseInstance(ready, spec?.revision);
-    // A consumer that narun did not start takes a body in one message only.
-    if (job.request.rest !== undefined) return undefined;
-    // A service without a spec is known by its name only. NATS tells at once whether it has a subscriber.
-    const mayTry = spec === undefined && !job.hasTriedShared;
-    return mayTry || this.#foreign.has(job.service) ? "shared" : undefined;
+    return findTarget(this.#options, job, this.#foreign.has(job.service));
   }
 
   #send(job: Job, target: Target): void {

@@ -1,6 +1,6 @@
 /** One request on its way through the dispatcher: its facts, its phases, its result. */
-import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
-import type { Headers, Message, Nats, PendingReply } from "../nats/index.ts";
+import type { ErrorCode, FunctionSpec, Headers } from "../contracts/index.ts";
+import type { Message, Nats, PendingReply } from "../nats/index.ts";
 import type { OutgoingExchange, RemainingBody, ResponseBody, StreamPresence } from "../streams/index.ts";
 import type { HoldLimits } from "./hold.ts";
 import type { Instance } from "./instance.ts";

@@ -6,8 +6,8 @@
  *     was lost at the latest: a machine without power closes no connection.
  * I2  The time of I1 does not run while NATS is away: no instance can be heard meanwhile.
  */
-import { orphans, subjects } from "../contracts/index.ts";
-import { createHeaders, type Nats, type PendingReply } from "../nats/index.ts";
+import { createHeaders, orphans, subjects } from "../contracts/index.ts";
+import type { Nats, PendingReply } from "../nats/index.ts";
 
 export interface Orphans {
   /** An instance's runner no longer speaks for it. */

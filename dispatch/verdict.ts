@@ -1,5 +1,5 @@
-import { headerNames } from "../contracts/index.ts";
-import { headerValue, type Message } from "../nats/index.ts";
+import { headerNames, headerValue } from "../contracts/index.ts";
+import type { Message } from "../nats/index.ts";
 
 /**
  * The meaning of a reply for its request. The first two prove that no handler began the request. A `stream` is an answer whose

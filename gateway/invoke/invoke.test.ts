@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { headerNames, subjects } from "../../contracts/index.ts";
-import { createHeaders, type Message } from "../../nats/index.ts";
+import { createHeaders, headerNames, subjects } from "../../contracts/index.ts";
+import type { Message } from "../../nats/index.ts";
 import type { PeerHandler } from "../testing/peer-node.ts";
 import { type GatewayWorld, REVISION, specOf, startGatewayWorld } from "../testing/world.ts";
 

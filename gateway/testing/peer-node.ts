@@ -1,5 +1,6 @@
 import {
   type Announcement,
+  createHeaders,
   type Demand,
   type DemandReply,
   DemandSchema,
@@ -13,7 +14,6 @@ import {
 } from "../../contracts/index.ts";
 import {
   connectNats,
-  createHeaders,
   Ledger,
   type Message,
   type MicroEndpoint,
