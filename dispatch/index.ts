@@ -1,5 +1,5 @@
 export { aborted } from "./aborted.ts";
-export { Dispatch, type DispatchOptions } from "./dispatch.ts";
+export { Dispatch } from "./dispatch.ts";
 export type { Dispatcher } from "./dispatcher.ts";
 export type { HoldLimits } from "./hold.ts";
 export type { ColdTiming, DispatchObserver, Outcome, Result } from "./job.ts";

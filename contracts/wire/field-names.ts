@@ -66,11 +66,6 @@ export function fieldName(name: string): FieldName {
   return read;
 }
 
-/** A header name in canonical case: `x-request-id` → `X-Request-Id`. */
-export function canonicalHeaderName(name: string): string {
-  return fieldName(name).canonical;
-}
-
 function readName(name: string): FieldName {
   const lower = name.toLowerCase();
   const canonical = lower.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
