@@ -1,5 +1,5 @@
 import { Server as NetServer } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { aborted } from "../../dispatch/index.ts";
 import { type Address, listen } from "../../machine/index.ts";
 import type { Door } from "../door.ts";
@@ -51,6 +51,8 @@ export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
       webSockets.drain();
       const grace = aborted(AbortSignal.timeout(graceMs));
       stopListening();
+      // Requests that have arrived are read, and refused, before their connections count as idle.
+      await turn();
       await Promise.race([options.dispatcher.idle(), grace]);
       // A request whose body is still being read is not in dispatch yet. Its connection is not idle.
       server.closeIdleConnections();
