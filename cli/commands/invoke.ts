@@ -142,7 +142,8 @@ async function call(
     fields: fields.flat(),
   } as const;
   const headers = encodeRequest(facts, {});
-  if (headers === undefined) throw new NarunError("USAGE", { detail: "a header field cannot be sent" });
+  if (headers === undefined)
+    throw new NarunError("USAGE", { detail: "the path or a header field has a line end or a zero byte" });
   const first = body.subarray(0, MAX_FRAME_BYTES);
   const rest = body.byteLength > first.byteLength ? restOf(body.subarray(first.byteLength)) : undefined;
   const signal = new AbortController().signal;
