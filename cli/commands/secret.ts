@@ -15,7 +15,7 @@ import { resolveSecretsKey, SECRETS_KEY_FILE } from "../secrets-key.ts";
 
 const ACTIONS = ["set", "ls", "rm"] as const;
 
-const description = value({ flag: "--description <text>", help: "what the secret is for", parse: asText });
+const description = value({ flag: "--description <text>", help: "the purpose of the secret", parse: asText });
 
 export const secretCommand = defineCommand({
   usage: "secret <action> [name]",
