@@ -7,7 +7,7 @@ import {
   takesWork,
 } from "../../control/index.ts";
 import type { Nats } from "../../nats/index.ts";
-import { findNatsServer } from "../../nats-server/index.ts";
+import { findNatsServer, type NamedServer } from "../../nats-server/index.ts";
 import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import type { Environment } from "../options/resolve.ts";
@@ -38,7 +38,7 @@ export const doctorCommand = defineCommand({
       await Promise.all([
         checkNode(),
         checkSandbox(),
-        checkConfinement(),
+        checkConfinement(environment),
         checkServer(options.natsServer, environment),
         checkSystem(connect),
       ])
@@ -80,8 +80,8 @@ async function checkSandbox(): Promise<Check> {
 }
 
 /** What host processes are kept from on this machine. */
-async function checkConfinement(): Promise<Check[]> {
-  const { bubblewrap, allowed, failure } = await probeConfinement();
+async function checkConfinement(environment: Environment): Promise<Check[]> {
+  const { bubblewrap, allowed, failure } = await probeConfinement(environment.PATH);
   const kept = "no files, no child processes, no worker threads, no inspector, an empty environment";
   return [
     {
@@ -108,15 +108,15 @@ async function checkConfinement(): Promise<Check[]> {
   ];
 }
 
-async function checkServer(path: string | undefined, environment: Environment): Promise<Check> {
+async function checkServer(named: NamedServer | undefined, environment: Environment): Promise<Check> {
   const check = "nats-server 2.14 or newer";
   try {
-    const { path, version } = await findNatsServer({ fetchers: [], env: environment });
+    const { path, version } = await findNatsServer({ named, fetchers: [], env: environment });
     return { check, ok: true, found: `${version} at ${path}` };
   } catch (error) {
     // `narun up` uses no other binary than the named one, and fetches one where none is named.
-    if (path !== undefined) {
-      return { check, ok: false, found: messageOf(error), fix: "Correct NARUN_NATS_SERVER, or unset it." };
+    if (named !== undefined) {
+      return { check, ok: false, found: messageOf(error), fix: `Correct ${named.by}, or unset it.` };
     }
     return { check, ok: true, found: "none yet; `narun up` fetches one" };
   }

@@ -15,6 +15,7 @@ import { connectNats, type Nats, type NatsLogin } from "../../nats/index.ts";
 import {
   findNatsServer,
   lockDataDir,
+  type NamedServer,
   type NatsServer,
   type ServerProgress,
   startNatsServer,
@@ -40,7 +41,7 @@ export interface WorldOptions {
   /** More arguments of `narun node`. */
   nodeArguments: readonly string[];
   /** The nats-server binary to use. Default: the one that is found, else fetched. */
-  natsServer?: string | undefined;
+  natsServer?: NamedServer | undefined;
   /** The data folder keeps the key of secrets, as no variable has it. */
   hasOwnKey: boolean;
   /** The environment of nats-server and of the node-runner. */
@@ -170,11 +171,12 @@ async function startParts(
 }
 
 async function startEmbedded(
-  { natsPort, dataDir, environment, log, signal }: WorldOptions,
+  { natsServer, natsPort, dataDir, environment, log, signal }: WorldOptions,
   progress: Progress,
   onSpawn: (pid: number) => void,
 ): Promise<NatsServer> {
   const { path } = await findNatsServer({
+    named: natsServer,
     env: environment,
     signal,
     onProgress: (step) => progress.update(describeProgress(step)),

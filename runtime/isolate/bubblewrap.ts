@@ -72,15 +72,15 @@ function libraryFolder(path: string): string[] {
     : ["--ro-bind", path, path];
 }
 
-export const SANDBOX_CHOICES = ["auto", "bubblewrap", "none"] as const;
-export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
+/** `auto`: bubblewrap where it works on this machine. */
+export type SandboxChoice = "auto" | "bubblewrap" | "none";
 
 export type BubblewrapProbe = { path: string } | { path: undefined; reason: string };
 
 const PROBE_MS = 5_000;
 
-/** Whether bubblewrap is there, and this machine lets it make namespaces: tried with Node itself inside. */
-export async function probeBubblewrap(searchPath = process.env.PATH ?? ""): Promise<BubblewrapProbe> {
+/** Looks for bubblewrap in the folders of `searchPath`, and tries it with Node inside: this machine may refuse namespaces. */
+export async function probeBubblewrap(searchPath = ""): Promise<BubblewrapProbe> {
   if (process.platform !== "linux") return { path: undefined, reason: "bubblewrap is for Linux" };
   const path = searchPath
     .split(delimiter)
