@@ -18,9 +18,9 @@ interface Check {
   check: string;
   ok: boolean;
   found: string;
-  /** Set where narun does well without it: whether it is there. */
+  /** Only for an optional layer: whether it is in force. */
   inForce?: boolean;
-  /** How to put it right, where it is not. */
+  /** The remedy for a failed check. */
   fix?: string;
 }
 
@@ -79,7 +79,7 @@ async function checkSandbox(): Promise<Check> {
   return { check: "isolates (isolated-vm)", ok: reason === undefined, found: reason ?? "it loads", fix };
 }
 
-/** What host processes are kept from on this machine. */
+/** The confinement of host processes on this machine. */
 async function checkConfinement(environment: Environment): Promise<Check[]> {
   const { bubblewrap, allowed, failure } = await probeConfinement(environment.PATH);
   const kept = "no files, no child processes, no worker threads, no inspector, an empty environment";
@@ -88,7 +88,7 @@ async function checkConfinement(environment: Environment): Promise<Check[]> {
       check: "hosts: permission model",
       ok: failure === undefined && allowed.length === 0,
       found: failure ?? (allowed.length === 0 ? kept : `still allowed: ${allowed.join(", ")}`),
-      fix: "Use a Node whose permission model keeps these back: 24 or newer.",
+      fix: "Use Node 24 or newer, whose permission model denies these.",
     },
     {
       check: "hosts: bubblewrap",
@@ -139,7 +139,7 @@ async function checkSystem(connect: () => Promise<Nats>): Promise<Check[]> {
   }
 }
 
-/** How long a gateway's answer may take. */
+/** How long a gateway may take to answer. */
 const GATEWAY_WAIT_MS = 2_000;
 
 async function checkGateway(nats: Nats): Promise<Check> {
@@ -159,7 +159,7 @@ async function checkGateway(nats: Nats): Promise<Check> {
       check,
       ok: false,
       found: `${url} does not answer from here`,
-      fix: "It may listen on another machine's own address only: look at its --http.",
+      fix: "It may listen on an address of another machine only: see its --http.",
     }),
   );
 }
@@ -174,14 +174,14 @@ async function checkNodes(nats: Nats): Promise<Check> {
   };
 }
 
-/** Whether the streams of narun and of the functions take writes: those that met a full disk do not. */
+/** Whether the streams of narun and of the functions accept writes. After a full disk they refuse them. */
 async function checkStorage(nats: Nats): Promise<Check> {
   const stuck = await findRefusingStreams(nats);
   return {
     check: "NATS stores what is written",
     ok: stuck.length === 0,
     found: stuck.map(({ stream, reason }) => `${stream}: ${reason}`).join("; ") || "no stream refuses writes",
-    fix: "Make room on the disk of nats-server, then restart the server: these streams refuse writes until then. `narun up` restarts its own by itself.",
+    fix: "Make room on the disk of nats-server, then restart the server: these streams refuse writes until then. `narun up` restarts its own server by itself.",
   };
 }
 
