@@ -140,6 +140,14 @@ describe("architecture", () => {
     expect(wrong.map(describeImport)).toEqual([]);
   });
 
+  it("keeps the life of an instance free of the mode that runs its code", () => {
+    const wrong = ownImports.filter(
+      ({ from, target }) =>
+        from.startsWith("runtime/instance/") && /^(?:web|runtime\/(?:isolate|node))\//.test(target),
+    );
+    expect(wrong.map(describeImport)).toEqual([]);
+  });
+
   it("wraps every vendor in one place", () => {
     const wrong = ownImports.filter(({ from, target, isFile }) => {
       const places = isFile ? undefined : placesOf(target);
