@@ -1,5 +1,5 @@
 export type { Host, HostEvents, HostParts, InstanceEvents, StartHost } from "./host.ts";
-export { SANDBOX_CHOICES, type SandboxChoice } from "./isolate/bubblewrap.ts";
+export type { SandboxChoice } from "./isolate/bubblewrap.ts";
 export { checkIsolates } from "./isolate/check-isolates.ts";
 export { createScriptEngine, type EntryOutcome, type ScriptSandbox } from "./isolate/engine.ts";
 export { loadSnapshot } from "./isolate/image/snapshot.ts";

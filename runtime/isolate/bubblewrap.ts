@@ -72,16 +72,16 @@ function libraryFolder(path: string): string[] {
     : ["--ro-bind", path, path];
 }
 
-export const SANDBOX_CHOICES = ["auto", "bubblewrap", "none"] as const;
-export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
+/** `auto`: bubblewrap where it works on this machine. */
+export type SandboxChoice = "auto" | "bubblewrap" | "none";
 
 export type BubblewrapProbe = { path: string } | { path: undefined; reason: string };
 
 /** Upper bound of the time that the probe takes. */
 const PROBE_MS = 5_000;
 
-/** Whether bubblewrap is installed, and this machine lets it make namespaces. Runs Node in it to find out. */
-export async function probeBubblewrap(searchPath = process.env.PATH ?? ""): Promise<BubblewrapProbe> {
+/** Whether `searchPath` has bubblewrap, and this machine lets it make namespaces. Runs Node in it to find out. */
+export async function probeBubblewrap(searchPath = ""): Promise<BubblewrapProbe> {
   if (process.platform !== "linux") return { path: undefined, reason: "bubblewrap is for Linux" };
   const path = searchPath
     .split(delimiter)

@@ -32,8 +32,8 @@ const SCRIPT = `
 const PROBE_MS = 10_000;
 
 /** Probes the confinement of host processes on this machine: Node's permission model, and bubblewrap where it works. */
-export async function probeConfinement(): Promise<Confinement> {
-  const bubblewrap = await probeBubblewrap();
+export async function probeConfinement(searchPath?: string): Promise<Confinement> {
+  const bubblewrap = await probeBubblewrap(searchPath);
   const command = [process.execPath, ...nodeOptions([]), "--eval", SCRIPT];
   const [program = "", ...values] =
     bubblewrap.path === undefined ? command : wrapBriefly(bubblewrap.path, command);
