@@ -14,7 +14,7 @@
  */
 import type { Limits } from "../../../contracts/index.ts";
 import { EnterOp, MAX_ENTERING } from "../../../web/index.ts";
-import type { EnterMessage, EntryOutcome, Sandbox } from "../engine.ts";
+import type { EnterMessage, EntryOutcome, Isolate } from "../engine.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
 import type { CpuMeter, Measure, Worker } from "./cpu-meter.ts";
 import { Turns } from "./turns.ts";
@@ -92,7 +92,7 @@ export class Entries {
   #isLoading = false;
   #isClosed = false;
   #isGivenUp = false;
-  #sandbox: Sandbox | undefined;
+  #isolate: Isolate | undefined;
   #whenOver: () => void = () => undefined;
 
   constructor(options: EntriesOptions) {
@@ -121,7 +121,7 @@ export class Entries {
   };
 
   #charge(owner: number): void {
-    if (this.#sandbox !== undefined) this.#cpu.charge(owner, this.#sandbox.cpuMs());
+    if (this.#isolate !== undefined) this.#cpu.charge(owner, this.#isolate.cpuMs());
   }
 
   /** The CPU time that a request has left. */
@@ -157,8 +157,8 @@ export class Entries {
     return this.#entering.length > 0;
   }
 
-  into(sandbox: Sandbox): void {
-    this.#sandbox = sandbox;
+  into(isolate: Isolate): void {
+    this.#isolate = isolate;
   }
 
   /** Evaluates the function's module while the watchdog watches. */
@@ -192,15 +192,15 @@ export class Entries {
   }
 
   async #enterNow(owner: number, message: EnterMessage): Promise<void> {
-    const sandbox = this.#sandbox;
+    const isolate = this.#isolate;
     const allowedMs = this.#leftTo(owner);
-    if (sandbox === undefined || allowedMs === 0) return;
+    if (isolate === undefined || allowedMs === 0) return;
     const last = message.at(-1);
     if (last instanceof ArrayBuffer) this.#cpu.extend(owner, last.byteLength);
     if (this.#entering.push(owner) === 1) this.#cpu.beginStretch();
     this.#watched.begin();
     const wallMs = wallOf(Math.max(allowedMs, this.#shortestMs), this.#meter.share);
-    const outcome = await sandbox.enter(wallMs, ...message);
+    const outcome = await isolate.enter(wallMs, ...message);
     this.#unbegun.delete(owner);
     if (outcome.kind === "ok" && outcome.answer !== undefined) this.#options.onAnswer(outcome.answer, owner);
     this.#charge(owner);

@@ -20,7 +20,7 @@ import type {
   SandboxSockets,
   SandboxStart,
 } from "../../instance/sandbox.ts";
-import type { Sandbox as Isolate, OnPost } from "../engine.ts";
+import type { Isolate, OnPost } from "../engine.ts";
 import { createOperations } from "../operations/operations.ts";
 import { closeCodeOf, closeReasonOf } from "./close-frame.ts";
 import { Enforcement } from "./enforcement.ts";
