@@ -4,7 +4,7 @@
  *
  * I1  V8 has at most `MAX_ENTERING` entries of an isolate at a time, and `MAX_OF_OWNER` of one owner. An entry that V8 has
  *     cannot be taken back. Its time is the time that its owner had left when it was handed over.
- * I2  Entries of one owner begin in the order of their requests. Owners whose entries wait take turns: a client that floods
+ * I2  Entries of one owner begin in the order of the calls of `enter`. Owners whose entries wait take turns: a client that floods
  *     its WebSocket, or a handler that floods its timers, only delays itself.
  * I3  Entries that are requested within one turn of the event loop begin together, so that the isolate's thread wakes once
  *     for all of them. Entries that had to wait begin in later turns, so that a flood leaves turns to the rest of the process.
@@ -63,7 +63,7 @@ const SHORTEST_STRETCH_MS = 25;
 
 /**
  * V8's limit of wall time, as a multiple of the CPU time that an entry may take. The machine may become busy at any time; the
- * other requests of the isolate wait for so long behind an endless loop.
+ * other requests of the isolate wait that long behind an endless loop.
  */
 const WALL_FACTOR = 3;
 /** Lower bound of V8's limit of wall time. */
@@ -251,7 +251,7 @@ export class Entries {
     this.#whenOver();
   }
 
-  /** Resolves when the entry that runs has ended, when it is given up, or after the time. */
+  /** Resolves when the entry that runs has ended, after `giveUp`, or after the time. */
   async over(timeoutMs: number): Promise<void> {
     if (!this.isUnderWay || this.#isGivenUp) return;
     await new Promise<void>((resolve) => {

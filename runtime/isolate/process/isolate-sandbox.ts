@@ -213,7 +213,7 @@ export class IsolateSandbox implements Sandbox {
   };
 }
 
-/** A kind that is none counts as an exception. */
+/** An unknown kind counts as an exception. */
 function refusalOf(kind: unknown): RefusalReason {
   if (kind === FailureKind.methodNotAllowed) return "method not allowed";
   return kind === FailureKind.noResponse ? "no response" : "threw";
