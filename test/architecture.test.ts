@@ -64,7 +64,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "prom-client": ["gateway/metrics.ts"],
   "@grpc/grpc-js": ["gateway/grpc.ts"],
   commander: ["cli/"],
-  picocolors: ["cli/output.ts"],
+  picocolors: ["cli/output/output.ts"],
 };
 
 const MAX_LINES = 400;
