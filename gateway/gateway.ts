@@ -19,7 +19,7 @@ import type { Log } from "../dispatch/index.ts";
 import {
   aborted,
   createDemand,
-  createInquiries,
+  createInstanceInquiries,
   createInstances,
   createSpecs,
   Dispatcher,
@@ -263,7 +263,7 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     observer: metrics,
     log,
   });
-  const inquiries = createInquiries({ nats, dispatcher });
+  const inquiries = createInstanceInquiries({ nats, dispatcher });
   const peers = createPeers(nats);
   const relay = createRelay({ nats, peers, id: presence.peer });
   const forget = nats.onState((state) => {
