@@ -22,6 +22,7 @@ export * from "./node.ts";
 export * from "./parse-json.ts";
 export * from "./placement.ts";
 export * from "./problem.ts";
+export * from "./repeatable.ts";
 export * from "./route-path.ts";
 export * from "./secret.ts";
 export * from "./shadowed-routes.ts";

@@ -51,13 +51,6 @@ export function toMessageHeaders(facts: RequestFacts): Headers {
   return headers;
 }
 
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
-
-/** Whether a request may run twice: by its method (RFC 9110, section 9.2.2), or because its client says how to tell. */
-export function isRepeatable(method: string, headers: Headers): boolean {
-  return IDEMPOTENT.has(method) || headers.has("Idempotency-Key");
-}
-
 /** Copies what travels; returns what proxies on the way say of the request, by the names of their fields. */
 function copyClientHeaders(headers: Headers, rawHeaders: readonly string[]): Map<string, string> {
   const forwarded = new Map<string, string>();

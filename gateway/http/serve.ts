@@ -4,10 +4,16 @@
  * I1  Every request is answered once, with its `x-request-id`, unless its client is gone: then its dispatch is cancelled.
  * I2  A body is never read beyond its limit.
  */
-import { type ErrorCode, type FunctionSpec, headerNames, MAX_FRAME_BYTES } from "../../contracts/index.ts";
+import {
+  type ErrorCode,
+  type FunctionSpec,
+  headerNames,
+  isRepeatable,
+  MAX_FRAME_BYTES,
+} from "../../contracts/index.ts";
 import type { Dispatcher, Outcome } from "../../dispatch/index.ts";
 import type { Nats } from "../../nats/index.ts";
-import { isRepeatable, toMessageHeaders } from "../request-to-message.ts";
+import { toMessageHeaders } from "../request-to-message.ts";
 import type { RouteEntry, RouteTable } from "../routes.ts";
 import type { WebSockets } from "../websocket/websocket.ts";
 import { type Body, maxMessageBody, readBody } from "./body.ts";

@@ -1,4 +1,4 @@
-import { type ErrorCode, type FunctionSpec, headerNames, subjects } from "../../contracts/index.ts";
+import { type ErrorCode, type FunctionSpec, headerNames, isRepeatable, subjects } from "../../contracts/index.ts";
 import type { Dispatcher, Result } from "../../dispatch/index.ts";
 import {
   type Headers,
@@ -11,7 +11,6 @@ import {
 } from "../../nats/index.ts";
 import { maxMessageBody } from "../http/body.ts";
 import { type Destination, failureResponse } from "../http/gateway-response.ts";
-import { isRepeatable } from "../request-to-message.ts";
 import type { Relay } from "./relay.ts";
 
 export interface InvokeOptions {
