@@ -13,6 +13,8 @@ export const subjects = {
   /** The same to all gateways, as long as the asking side does not know which of them took its request. */
   streamControlToAny: (token: string) => `narun.s.any.${token}`,
   streamControlToAnyAll: "narun.s.any.>",
+  /** Request/reply: which calls are under way at the gateways. Each answers; within `streamControlToAnyAll`. */
+  inquiriesToGateways: "narun.s.any.ask",
   /** A peer with open streams is alive, once a second. */
   peerHeartbeat: (peer: string) => `narun.peer.${peer}`,
   peerHeartbeatsAll: "narun.peer.*",

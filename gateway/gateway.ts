@@ -27,7 +27,7 @@ import {
   type HoldLimits,
 } from "../dispatch/index.ts";
 import { type Address, listen } from "../machine/index.ts";
-import { followNodes, type MicroService, type Nats, registerMicroService } from "../nats/index.ts";
+import { followNodes, Ledger, type MicroService, type Nats, registerMicroService } from "../nats/index.ts";
 import { createPeers, createStreamPresence } from "../streams/index.ts";
 import type { CompatConfig } from "./config.ts";
 import { trustIn } from "./http/forwarded.ts";
@@ -100,8 +100,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const parts = createParts(options);
   const { specs, specOf, metrics, dispatcher, defaultTimeoutMs, routes } = parts;
   const isDraining = () => state.isDraining;
-  const { relay } = parts;
-  const common = { nats, dispatcher, relay, specOf, defaultTimeoutMs, log };
+  const { relay, ledger } = parts;
+  const common = { nats, dispatcher, relay, ledger, specOf, defaultTimeoutMs, log };
   const webSockets = createWebSockets();
   const server = createHttpServer({
     ...common,
@@ -265,7 +265,8 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
   });
   const inquiries = createInstanceInquiries({ nats, dispatcher });
   const peers = createPeers(nats);
-  const relay = createRelay({ nats, peers, id: presence.peer });
+  const ledger = new Ledger(nats);
+  const relay = createRelay({ nats, peers, ledger, id: presence.peer });
   const forget = nats.onState((state) => {
     if (state !== "connected") return;
     void instances.discover();
@@ -283,10 +284,12 @@ function createParts({ nats, log, config, ...options }: GatewayOptions) {
     dispatcher,
     gathering: createGathering(holdLimits),
     relay,
+    ledger,
     defaultTimeoutMs,
     close() {
       forget();
       inquiries.close();
+      ledger.close();
       relay.close();
       peers.close();
       presence.close();

@@ -2,6 +2,7 @@ export { Answering, type AnsweringOptions } from "./answering.ts";
 export { Asking, type BodyRest, type ResponseBody } from "./asking.ts";
 export { callService, type ServiceReply, type StreamParts } from "./call.ts";
 export { frameOf } from "./frames.ts";
+export { createOpenCalls, type OpenCalls } from "./open-calls.ts";
 export { Pace } from "./pace.ts";
 export { createPeers, type Peers } from "./peers.ts";
 export { createStreamPresence, type StreamPresence } from "./presence.ts";

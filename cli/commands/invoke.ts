@@ -16,6 +16,7 @@ import { createHeaders, type Headers, headerValue, isHeaderSafe } from "../../na
 import {
   type BodyRest,
   callService,
+  createOpenCalls,
   createPeers,
   createStreamPresence,
   type ServiceReply,
@@ -63,11 +64,17 @@ export function addInvokeCommand(program: Command): void {
       await withNats(command, async (nats, output) => {
         await requireKnownName(nats, name);
         const progress = output.progress(`waiting for ${name}`);
-        const parts = { nats, peers: createPeers(nats), presence: createStreamPresence(nats) };
+        const parts = {
+          nats,
+          peers: createPeers(nats),
+          presence: createStreamPresence(nats),
+          calls: createOpenCalls(nats),
+        };
         try {
           const reply = await call(parts, name, request).finally(() => progress.end());
           await showReply(output, name, reply);
         } finally {
+          parts.calls.close();
           parts.presence.close();
           parts.peers.close();
         }

@@ -1,9 +1,16 @@
-import { type ErrorCode, type FunctionSpec, headerNames, isRepeatable, subjects } from "../../contracts/index.ts";
+import {
+  type ErrorCode,
+  type FunctionSpec,
+  headerNames,
+  isRepeatable,
+  subjects,
+} from "../../contracts/index.ts";
 import type { Dispatcher, Result } from "../../dispatch/index.ts";
 import {
   type Headers,
   headerValue,
   isHeaderSafe,
+  type Ledger,
   type Message,
   type MicroEndpoint,
   type Nats,
@@ -17,6 +24,8 @@ export interface InvokeOptions {
   nats: Nats;
   dispatcher: Dispatcher;
   relay: Relay;
+  /** Notes the calls that are under way here, for their callers' inquiries. */
+  ledger: Ledger;
   specOf(service: string): FunctionSpec | undefined;
   /** For services without a spec. */
   defaultTimeoutMs: number;
@@ -33,7 +42,7 @@ export function createInvokeEndpoints(options: InvokeOptions): MicroEndpoint[] {
     handle: (message: Message, done: (error?: string) => void) => invoke(options, message, done),
   };
   return [
-    { ...invoked, name: "invoke" },
+    { ...invoked, name: "invoke", handle: options.ledger.guard(invoked.handle) },
     { ...invoked, name: "invoke-open", isOpen: true },
   ];
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode, FunctionConfig, GoneReason } from "../../../contracts/index.ts";
 import type { Ledger, Nats } from "../../../nats/index.ts";
-import type { Peers, StreamPresence } from "../../../streams/index.ts";
+import type { OpenCalls, Peers, StreamPresence } from "../../../streams/index.ts";
 import type { DrainOrder } from "../../host.ts";
 import type { SourceMaps } from "../../instance/source-maps.ts";
 import type { Sandbox } from "../engine.ts";
@@ -14,6 +14,7 @@ export interface InstanceOptions {
   pool: Pool;
   peers: Peers;
   presence: StreamPresence;
+  calls: OpenCalls;
   /** Notes what gateways send to this instance. */
   ledger: Ledger;
   egressDeny: readonly string[];

@@ -8,8 +8,10 @@ import type { GoneReason } from "../../../contracts/index.ts";
 import { messageOf, orphans } from "../../../contracts/index.ts";
 import { connectNats, Ledger, type LoginTexts, type Nats } from "../../../nats/index.ts";
 import {
+  createOpenCalls,
   createPeers,
   createStreamPresence,
+  type OpenCalls,
   type Peers,
   type StreamPresence,
 } from "../../../streams/index.ts";
@@ -32,6 +34,7 @@ interface Running {
   nats: Nats;
   peers: Peers;
   presence: StreamPresence;
+  calls: OpenCalls;
   ledger: Ledger;
   pool: Pool;
   watchdog: Watchdog;
@@ -122,6 +125,7 @@ async function initialise({
     nats: connection,
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
+    calls: createOpenCalls(connection),
     ledger: new Ledger(connection),
     pool: createPool({ engine, size: prepared }),
     // At a breakpoint an entry may take for ever.

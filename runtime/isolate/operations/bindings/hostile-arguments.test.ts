@@ -2,7 +2,7 @@
 import { afterAll, expect, it } from "vitest";
 import { FunctionConfigSchema } from "../../../../contracts/index.ts";
 import { connectNats } from "../../../../nats/index.ts";
-import { createPeers, createStreamPresence } from "../../../../streams/index.ts";
+import { createOpenCalls, createPeers, createStreamPresence } from "../../../../streams/index.ts";
 import { startTestNats } from "../../../../test/harness/nats.ts";
 import { CallError } from "../../process/host-calls.ts";
 import { createIsolateStreams } from "../../process/isolate-streams.ts";
@@ -28,7 +28,12 @@ const config = FunctionConfigSchema.parse({
     { name: "EVENTS", publish: ["orders.*"] },
   ],
 });
-const streams = { nats, peers: createPeers(nats), presence: createStreamPresence(nats) };
+const streams = {
+  nats,
+  peers: createPeers(nats),
+  presence: createStreamPresence(nats),
+  calls: createOpenCalls(nats),
+};
 const operations = createBindings({ streams, config, endOf: () => undefined, hopsOf: () => 0 });
 
 /** Arguments that are right, by operation. */
