@@ -1,4 +1,4 @@
-export type { BindingPlan } from "./bindings/binding-plan.ts";
+export type { BindingPlan } from "./bindings/create-binding.ts";
 export type { EnvPlan } from "./bindings/env.ts";
 export { encodeKvFrame } from "./bindings/kv-frames.ts";
 export {

@@ -1,5 +1,4 @@
-import type { BindingPlan } from "./binding-plan.ts";
-import { createBinding } from "./create-binding.ts";
+import { type BindingPlan, createBinding } from "./create-binding.ts";
 
 /** What the host says of a function's `env`: values, secrets among them, and what has an API of its own. */
 export interface EnvPlan {

@@ -1,10 +1,9 @@
-import type { Limits } from "../../../../contracts/index.ts";
-import { type ByteKv, type KvWrite, type Nats, openByteKv } from "../../../../nats/index.ts";
+import { type ByteKv, type KvWrite, openByteKv } from "../../../../nats/index.ts";
 import { encodeKvFrame } from "../../../../web/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { sendToIsolate } from "../stream-adapters.ts";
 import { readCursor, readKey, readPrefix, readWhole } from "./arguments.ts";
-import type { FindDeclared } from "./declared.ts";
+import type { BindingContext } from "./binding-context.ts";
 import { createLargeValues } from "./large-values.ts";
 import { naming } from "./store-failure.ts";
 
@@ -13,15 +12,12 @@ const MAX_PAGE = 1_000;
 /** Watches that an instance may have open: each holds a consumer at the server. */
 const MAX_WATCHES = 100;
 
-export interface KvOptions {
-  nats: Nats;
-  declared: FindDeclared;
-  limits: Limits;
-  /** Aborts when a request is over. */
-  endOf(owner: number): AbortSignal | undefined;
-}
-
-export function createKvOperations({ nats, declared, limits, endOf }: KvOptions): HostOperations {
+export function createKvOperations({
+  streams: { nats },
+  declared,
+  limits,
+  endOf,
+}: BindingContext): HostOperations {
   const open = new Map<string, ByteKv>();
   const large = createLargeValues();
   let watches = 0;

@@ -10,12 +10,11 @@ import {
   createHeaders,
   type Headers,
   isHeaderSafe,
-  type Nats,
   NoReplyError,
 } from "../../../../nats/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { readPairs, readWhole } from "./arguments.ts";
-import type { FindDeclared } from "./declared.ts";
+import type { BindingContext } from "./binding-context.ts";
 import { createLargeValues } from "./large-values.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
@@ -25,7 +24,7 @@ const MAX_HEADER_BYTES = 16 * 1024;
 /** JetStream's own header by which a stream tells what it has already: of use to whoever publishes. */
 const ALLOWED = "nats-msg-id";
 
-export function createPublishOperations(nats: Nats, declared: FindDeclared): HostOperations {
+export function createPublishOperations({ streams: { nats }, declared }: BindingContext): HostOperations {
   const readSubject = (name: unknown, subject: unknown): string => {
     const { subjects } = declared("publish", name);
     if (typeof subject !== "string" || !subject.isWellFormed() || !isLiteralSubject(subject)) {

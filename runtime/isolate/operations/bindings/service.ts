@@ -11,25 +11,19 @@ import {
   MAX_HOPS,
   PROBLEM_CONTENT_TYPE,
 } from "../../../../contracts/index.ts";
-import type { StreamParts } from "../../../../streams/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
-import type { FindDeclared } from "./declared.ts";
+import type { BindingContext } from "./binding-context.ts";
 import { callFromIsolate } from "./service-exchange.ts";
 import { messageHeaders, readCall, sizeOf } from "./service-request.ts";
 import { answerOf, type ServiceAnswer } from "./service-response.ts";
 
-export interface ServiceOptions {
-  streams: StreamParts;
-  declared: FindDeclared;
-  timeoutMs: number;
-  /** Aborts when a request is over. */
-  endOf(owner: number): AbortSignal | undefined;
-  /** How many functions have called each other up to the request on whose behalf a call is made. */
-  hopsOf(owner: number): number;
-}
-
-export function createServiceOperations(options: ServiceOptions): HostOperations {
-  const { streams, declared, timeoutMs, endOf, hopsOf } = options;
+export function createServiceOperations({
+  streams,
+  declared,
+  limits: { timeoutMs },
+  endOf,
+  hopsOf,
+}: BindingContext): HostOperations {
   return {
     "service.fetch": async ([name, ...values], context) => {
       const { service } = declared("service", name);
