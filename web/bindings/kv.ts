@@ -1,3 +1,4 @@
+import type { ReadableStream } from "../streams/streams.ts";
 import { bindMethods } from "./bind-methods.ts";
 import { callBinding } from "./host-result.ts";
 import { KvWatch, type KvWatchOptions } from "./kv-watch.ts";
@@ -37,6 +38,11 @@ export class KvBucket {
     bindMethods(this);
   }
 
+  get(key: string, type?: "text"): Promise<string | null>;
+  get<T = unknown>(key: string, type: "json"): Promise<T | null>;
+  get(key: string, type: "bytes"): Promise<Uint8Array<ArrayBuffer> | null>;
+  get(key: string, type: "arrayBuffer"): Promise<ArrayBuffer | null>;
+  get(key: string, type: "stream"): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | null>;
   async get(key: string, type: KvType = "text", ...more: unknown[]): Promise<unknown> {
     requireText("KV.get", "key", key);
     if (typeof type === "object" && type !== null) requireNoMore("KV.get", "(key, type)", [type]);

@@ -123,9 +123,9 @@ class StoredObject implements ObjectInfo {
   readonly modifiedAt: Date;
   readonly contentType: string | undefined;
   readonly metadata: Record<string, string>;
-  readonly body: ReadableStream<unknown>;
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
 
-  constructor(info: ObjectInfo, body: ReadableStream<unknown>) {
+  constructor(info: ObjectInfo, body: ReadableStream<Uint8Array<ArrayBuffer>>) {
     this.name = info.name;
     this.size = info.size;
     this.sha256 = info.sha256;
@@ -140,15 +140,15 @@ class StoredObject implements ObjectInfo {
     return this.#read().text();
   }
 
-  json(): Promise<unknown> {
-    return this.#read().json();
+  async json<T = unknown>(): Promise<T> {
+    return (await this.#read().json()) as T;
   }
 
   arrayBuffer(): Promise<ArrayBuffer> {
     return this.#read().arrayBuffer();
   }
 
-  async bytes(): Promise<Uint8Array> {
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(await this.arrayBuffer());
   }
 
@@ -169,7 +169,7 @@ function infoOf([name, size, sha256, modifiedAt, , pairs]: Facts): ObjectInfo {
 }
 
 /** The body of an object that is opened when somebody reads it. */
-function lazyStream(bucket: string, [name, , , , version]: Facts): ReadableStream<unknown> {
+function lazyStream(bucket: string, [name, , , , version]: Facts): ReadableStream<Uint8Array<ArrayBuffer>> {
   let inbound: Inbound | undefined;
   return inboundStream({
     async read() {
@@ -177,7 +177,7 @@ function lazyStream(bucket: string, [name, , , , version]: Facts): ReadableStrea
       return inbound.read();
     },
     cancel: () => inbound?.cancel(),
-  }) as ReadableStream<unknown>;
+  }) as ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
 /** What goes with the call, or the id of the stream that is sent. */

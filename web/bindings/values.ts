@@ -83,25 +83,25 @@ function jsonOf(value: unknown): string {
 /** Bytes that came, as whoever asked wants them. */
 export interface ReadValue {
   text(): string;
-  json(): unknown;
+  json<T = unknown>(): T;
   bytes(): Uint8Array<ArrayBuffer>;
 }
 
 export function readValue(buffer: ArrayBuffer): ReadValue {
   return {
     text: () => decodeUtf8(new Uint8Array(buffer)),
-    json: () => JSON.parse(decodeUtf8(new Uint8Array(buffer))),
+    json: <T>() => JSON.parse(decodeUtf8(new Uint8Array(buffer))) as T,
     bytes: () => new Uint8Array(buffer),
   };
 }
 
 /** Bytes as a stream of one chunk. */
-export function streamOf(bytes: Uint8Array): ReadableStream<unknown> {
+export function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array<ArrayBuffer>> {
   return new ReadableStream({
     type: "bytes",
     start(controller) {
       if (bytes.byteLength > 0) controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
       controller.close();
     },
-  }) as ReadableStream<unknown>;
+  }) as ReadableStream<Uint8Array<ArrayBuffer>>;
 }
