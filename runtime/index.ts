@@ -2,6 +2,7 @@ export { SANDBOX_CHOICES, type SandboxChoice } from "./isolate/bubblewrap.ts";
 export { checkIsolates } from "./isolate/check-isolates.ts";
 export { createScriptEngine, type EntryOutcome, type ScriptSandbox } from "./isolate/engine.ts";
 export { loadSnapshot } from "./isolate/image/snapshot.ts";
+export { RateLimits } from "./isolate/operations/bindings/rate-limits.ts";
 export { createOperations } from "./isolate/operations/operations.ts";
 export { type Confinement, probeConfinement } from "./isolate/probe-confinement.ts";
 export type { HostOperations } from "./isolate/process/host-calls.ts";

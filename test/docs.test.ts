@@ -150,7 +150,7 @@ describe("the reference of narun.yaml", () => {
     const numbers = [...keys].filter(([, { type }]) => type === "integer" || type === "number");
     const documented = numbers.map(([key]) => [key, rows.get(key)?.defaultText, rows.get(key)?.bounds]);
     expect(documented).toEqual(
-      numbers.map(([key, schema]) => [key, String(schema.default), boundsOf(schema)]),
+      numbers.map(([key, schema]) => [key, String(schema.default ?? "required"), boundsOf(schema)]),
     );
   });
 

@@ -8,6 +8,7 @@ import { type EnvEntry, SecretNameSchema, VariableNameSchema } from "./env.ts";
 import { kv } from "./kv.ts";
 import { objects } from "./objects.ts";
 import { publish } from "./publish.ts";
+import { ratelimit } from "./ratelimit.ts";
 import { service } from "./service.ts";
 
 export { isReservedStore } from "./buckets.ts";
@@ -15,7 +16,7 @@ export type { EnvProperty } from "./define-binding.ts";
 export { EnvSchema, SecretNameSchema } from "./env.ts";
 export { isLiteralSubject, isReservedSubject, matchesSubject } from "./subjects.ts";
 
-const bindingKinds = [kv, objects, service, publish] as const;
+const bindingKinds = [kv, objects, service, publish, ratelimit] as const;
 
 type Kind = (typeof bindingKinds)[number];
 type OptionShape = { [K in Kind as K["kind"]]: z.ZodOptional<K["option"]> };

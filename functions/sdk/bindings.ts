@@ -150,3 +150,9 @@ export interface Publisher<S extends string = string> {
     options?: { timeoutMs?: number; headers?: Readonly<Record<string, string>> },
   ): Promise<NatsReply>;
 }
+
+/** A rate limit (`ratelimit:` in narun.yaml): a token bucket for each key, on each node. */
+export interface RateLimit {
+  /** Uses the key once. `success` is false where its limit is reached; such a call does not count. */
+  limit(options: { key: string }): Promise<{ success: boolean }>;
+}

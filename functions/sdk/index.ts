@@ -54,6 +54,7 @@ export type {
   ObjectBucket,
   ObjectInfo,
   Publisher,
+  RateLimit,
   Service,
   StoredObject,
   StoredValue,

@@ -12,6 +12,7 @@ import type * as sdk from "../../functions/sdk/index.ts";
 import { KvBucket } from "../../web/bindings/kv.ts";
 import { ObjectBucket } from "../../web/bindings/objects.ts";
 import { Publisher } from "../../web/bindings/publisher.ts";
+import { RateLimit } from "../../web/bindings/rate-limit.ts";
 import { Service } from "../../web/bindings/service.ts";
 
 /** `Request` and `Response` are the platform's own on both sides: the web platform's tests compare these. */
@@ -31,11 +32,13 @@ describe("the object of a binding", () => {
     const objects: sdk.ObjectBucket = new ObjectBucket("FILES");
     const publisher: sdk.Publisher = new Publisher("EVENTS");
     const service: AnyService = new Service("USERS", "users");
-    expect([bucket, objects, publisher, service].map(String)).toEqual([
+    const limit: sdk.RateLimit = new RateLimit("LIMIT");
+    expect([bucket, objects, publisher, service, limit].map(String)).toEqual([
       "[object KvBucket]",
       "[object ObjectBucket]",
       "[object Publisher]",
       "[object Service]",
+      "[object RateLimit]",
     ]);
   });
 
@@ -44,6 +47,7 @@ describe("the object of a binding", () => {
     expectTypeOf<Undocumented<ObjectBucket, sdk.ObjectBucket>>().toBeNever();
     expectTypeOf<Undocumented<Publisher, sdk.Publisher>>().toBeNever();
     expectTypeOf<Undocumented<Service, sdk.Service>>().toBeNever();
+    expectTypeOf<Undocumented<RateLimit, sdk.RateLimit>>().toBeNever();
   });
 
   it("takes the options of its interface: one that it ignored would be no error of types", () => {
@@ -58,6 +62,7 @@ describe("the object of a binding", () => {
     expectTypeOf<OptionKeys<ObjectBucket, "list", 0>>().toEqualTypeOf<
       OptionKeys<sdk.ObjectBucket, "list", 0>
     >();
+    expectTypeOf<OptionKeys<RateLimit, "limit", 0>>().toEqualTypeOf<OptionKeys<sdk.RateLimit, "limit", 0>>();
     expectTypeOf<OptionKeys<Publisher, "request", 2>>().toEqualTypeOf<
       OptionKeys<sdk.Publisher, "request", 2>
     >();

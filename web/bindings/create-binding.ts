@@ -1,6 +1,7 @@
 import { KvBucket } from "./kv.ts";
 import { ObjectBucket } from "./objects.ts";
 import { Publisher } from "./publisher.ts";
+import { RateLimit } from "./rate-limit.ts";
 import { Service } from "./service.ts";
 
 /** The name of a binding's property in `env`. The host finds the binding by it. */
@@ -14,6 +15,7 @@ const constructors = {
   objects: ({ name }: Named) => new ObjectBucket(name),
   service: ({ name, service }: Named & { service: string }) => new Service(name, service),
   publish: ({ name }: Named) => new Publisher(name),
+  ratelimit: ({ name }: Named) => new RateLimit(name),
 };
 
 type Constructors = typeof constructors;

@@ -20,6 +20,10 @@ const FIXES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ifRevision:
       "create writes only a key that is not there; compare-and-set is put(key, value, { ifRevision })",
   },
+  "RATELIMIT.limit": {
+    limit: "the limit stands in narun.yaml",
+    period: "the period stands in narun.yaml, as periodSeconds",
+  },
   "OBJECTS.get": {
     range: "read `body` and cancel it when you have enough",
     onlyIf: "compare `sha256` of head(name) first",

@@ -2,7 +2,7 @@
 import { FunctionConfigSchema } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import type { HostOperations } from "../../runtime/index.ts";
-import { createOperations } from "../../runtime/index.ts";
+import { createOperations, RateLimits } from "../../runtime/index.ts";
 import type { OpenCalls, Peers, StreamPresence } from "../../streams/index.ts";
 
 const config = FunctionConfigSchema.parse({
@@ -25,6 +25,7 @@ const noNats = {
   peers: none as Peers,
   presence: none as StreamPresence,
   calls: none as OpenCalls,
+  rateLimits: new RateLimits(),
 };
 
 export function createTestOperations(log: (text: string) => void): HostOperations {

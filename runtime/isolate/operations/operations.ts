@@ -3,6 +3,7 @@ import type { StreamParts } from "../../../streams/index.ts";
 import type { Measure } from "../process/cpu-meter.ts";
 import type { HostOperations } from "../process/host-calls.ts";
 import { createBindings } from "./bindings/create-bindings.ts";
+import type { RateLimits } from "./bindings/rate-limits.ts";
 import { createCompressionOperations } from "./compression.ts";
 import { createCryptoOperations } from "./crypto/operations.ts";
 import { createFetch } from "./fetch/fetch.ts";
@@ -10,6 +11,8 @@ import { poolLanes } from "./lanes.ts";
 import { createSubrequests, type Subrequests } from "./subrequests.ts";
 
 export interface OperationsOptions extends StreamParts {
+  /** The host's own, for all its functions. */
+  rateLimits: RateLimits;
   config: FunctionConfig;
   /** What no function may reach: rules of egress. */
   egressDeny: readonly string[];
@@ -25,13 +28,13 @@ export interface OperationsOptions extends StreamParts {
 
 /** All that a function's isolate may ask its host to do. */
 export function createOperations(options: OperationsOptions): HostOperations {
-  const { config, endOf = () => undefined, hopsOf = () => 0, measure } = options;
+  const { config, rateLimits, endOf = () => undefined, hopsOf = () => 0, measure } = options;
   const lane = poolLanes.open();
   const subrequests = createSubrequests(options);
   return {
     ...createCompressionOperations({ lane, measure }),
     ...createCryptoOperations({ lane, measure, memoryMb: config.limits.memoryMb }),
-    ...countCalls(createBindings({ streams: options, config, endOf, hopsOf }), subrequests),
+    ...countCalls(createBindings({ streams: options, rateLimits, config, endOf, hopsOf }), subrequests),
     ...createFetch({ ...options, subrequests }),
   };
 }

@@ -5,6 +5,7 @@ import type { DrainOrder } from "../../host.ts";
 import type { SourceMaps } from "../../instance/source-maps.ts";
 import type { Sandbox } from "../engine.ts";
 import type { InspectorChannel } from "../inspector/inspector-channel.ts";
+import type { RateLimits } from "../operations/bindings/rate-limits.ts";
 import type { Pool } from "./pool.ts";
 import type { Watchdog } from "./watchdog.ts";
 
@@ -15,6 +16,7 @@ export interface InstanceOptions {
   peers: Peers;
   presence: StreamPresence;
   calls: OpenCalls;
+  rateLimits: RateLimits;
   /** Notes what gateways send to this instance. */
   ledger: Ledger;
   egressDeny: readonly string[];

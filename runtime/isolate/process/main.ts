@@ -19,6 +19,7 @@ import type { TrialOutcome } from "../../host.ts";
 import { createSourceMaps } from "../../instance/source-maps.ts";
 import { createEngine, type Sandbox } from "../engine.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
+import { RateLimits } from "../operations/bindings/rate-limits.ts";
 import { createOperations } from "../operations/operations.ts";
 import type { Instance } from "./instance-options.ts";
 import { createPool, type Pool } from "./pool.ts";
@@ -35,6 +36,7 @@ interface Running {
   peers: Peers;
   presence: StreamPresence;
   calls: OpenCalls;
+  rateLimits: RateLimits;
   ledger: Ledger;
   pool: Pool;
   watchdog: Watchdog;
@@ -126,6 +128,7 @@ async function initialise({
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
     calls: createOpenCalls(connection),
+    rateLimits: new RateLimits(),
     ledger: new Ledger(connection),
     pool: createPool({ engine, size: prepared }),
     // At a breakpoint an entry may take for ever.

@@ -5,6 +5,7 @@ import { createFindDeclared } from "./declared.ts";
 import { createKvOperations } from "./kv.ts";
 import { createObjectOperations } from "./objects.ts";
 import { createPublishOperations } from "./publish.ts";
+import { createRateLimitOperations } from "./ratelimit.ts";
 import { createServiceOperations } from "./service.ts";
 
 /** One line for each kind: how the host's operations are made. */
@@ -13,14 +14,16 @@ const operationsOf: Record<Capability["kind"], (context: BindingContext) => Host
   objects: createObjectOperations,
   service: createServiceOperations,
   publish: createPublishOperations,
+  ratelimit: createRateLimitOperations,
 };
 
-export interface BindingsOptions extends Omit<BindingContext, "declared" | "limits"> {
+export interface BindingsOptions extends Omit<BindingContext, "name" | "declared" | "limits"> {
   config: FunctionConfig;
 }
 
 /** The operations of all bindings. Each refuses a binding that the function's configuration does not declare. */
 export function createBindings({ config, ...parts }: BindingsOptions): HostOperations {
-  const context = { ...parts, declared: createFindDeclared(config), limits: config.limits };
+  const { name, limits } = config;
+  const context = { ...parts, name, limits, declared: createFindDeclared(config) };
   return Object.assign({}, ...Object.values(operationsOf).map((create) => create(context)));
 }

@@ -7,6 +7,7 @@ import { startTestNats } from "../../../../test/harness/nats.ts";
 import { CallError } from "../../process/host-calls.ts";
 import { createIsolateStreams } from "../../process/isolate-streams.ts";
 import { createBindings } from "./create-bindings.ts";
+import { RateLimits } from "./rate-limits.ts";
 
 const server = await startTestNats();
 const nats = await connectNats({ url: server.url, name: "test" });
@@ -26,6 +27,7 @@ const config = FunctionConfigSchema.parse({
     { name: "FILES", objects: "bucket" },
     { name: "OTHER", service: "other" },
     { name: "EVENTS", publish: ["orders.*"] },
+    { name: "LIMIT", ratelimit: { limit: 3, periodSeconds: 60 } },
   ],
 });
 const streams = {
@@ -34,7 +36,13 @@ const streams = {
   presence: createStreamPresence(nats),
   calls: createOpenCalls(nats),
 };
-const operations = createBindings({ streams, config, endOf: () => undefined, hopsOf: () => 0 });
+const operations = createBindings({
+  streams,
+  rateLimits: new RateLimits(),
+  config,
+  endOf: () => undefined,
+  hopsOf: () => 0,
+});
 
 /** Arguments that are right, by operation. */
 const RIGHT: Record<string, unknown[]> = {
@@ -50,6 +58,7 @@ const RIGHT: Record<string, unknown[]> = {
   "objects.delete": ["FILES", "name"],
   "objects.list": ["FILES", "", undefined, undefined],
   "publish.publish": ["EVENTS", "orders.x", "data", []],
+  "ratelimit.limit": ["LIMIT", "key"],
   "service.fetch": ["OTHER", "GET", "http://other/", "", undefined],
   "publish.request": ["EVENTS", "orders.x", "data", [], 50],
 };
