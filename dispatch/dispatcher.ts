@@ -17,9 +17,15 @@
  *     the time. It breaks, and is never resumed, when the instance is lost or NATS was away: frames may be missing. The
  *     instance is told when its answer, or the rest of it, is not awaited any more.
  */
-import { type ErrorCode, messageOf, type ReadyAnnouncement, subjects } from "../contracts/index.ts";
+import {
+  type ErrorCode,
+  isServiceError,
+  messageOf,
+  type ReadyAnnouncement,
+  subjects,
+} from "../contracts/index.ts";
 import type { Message, PendingReply } from "../nats/index.ts";
-import { type Asking, frameOf } from "../streams/index.ts";
+import { frameOf, type OutgoingExchange } from "../streams/index.ts";
 import { chooseInstance } from "./choose.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instances.ts";
@@ -39,7 +45,7 @@ import {
 import { decideStep, type Word } from "./next-step.ts";
 import { openExchange } from "./open-exchange.ts";
 import { createPlaces, type Places } from "./places.ts";
-import { isServiceError, readVerdict } from "./verdict.ts";
+import { readVerdict } from "./verdict.ts";
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -349,14 +355,14 @@ export class Dispatcher {
         this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
         break;
       case "answer":
-        observer.replied(job.service, isServiceError(message) ? "error" : "success");
+        observer.replied(job.service, isServiceError(message.headers) ? "error" : "success");
         this.#settle(job, { kind: "reply", message });
         break;
     }
     this.#pump(job.service);
   }
 
-  #beginStream(job: Job, flight: InFlight, exchange: Asking, message: Message): void {
+  #beginStream(job: Job, flight: InFlight, exchange: OutgoingExchange, message: Message): void {
     const { observer } = this.#options;
     const { target, pending } = flight;
     clearTimeout(job.deadlineTimer);

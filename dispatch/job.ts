@@ -1,7 +1,7 @@
 /** One request on its way through the dispatcher, what is asked of it, and what becomes of it. */
 import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
 import type { Headers, Message, Nats, PendingReply } from "../nats/index.ts";
-import type { Asking, BodyRest, ResponseBody, StreamPresence } from "../streams/index.ts";
+import type { OutgoingExchange, RemainingBody, ResponseBody, StreamPresence } from "../streams/index.ts";
 import type { HoldLimits } from "./hold.ts";
 import type { Instance, Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
@@ -13,7 +13,7 @@ export interface DispatchRequest {
   data: Uint8Array;
   /** Whether the answer may come as a stream, and what there is of the body besides `data`. */
   streams: boolean;
-  rest?: BodyRest | undefined;
+  rest?: RemainingBody | undefined;
   /** Whether it may run twice. */
   isRepeatable: boolean;
   /** When nobody waits for the answer any more, by `performance.now()`. */
@@ -76,7 +76,7 @@ export type InFlight = {
   kind: "in-flight";
   target: Target;
   pending: PendingReply;
-  exchange: Asking | undefined;
+  exchange: OutgoingExchange | undefined;
   /** Its body comes slowly: its place is somebody else's until the body is whole (places.ts). */
   isLent: boolean;
 };
@@ -85,7 +85,7 @@ export type Streaming = {
   kind: "streaming";
   target: Target;
   pending: PendingReply;
-  exchange: Asking;
+  exchange: OutgoingExchange;
 };
 
 export type Flight = InFlight | Streaming;

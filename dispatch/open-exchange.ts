@@ -1,6 +1,5 @@
-import { headerNames } from "../contracts/index.ts";
-import { timeLeftUntil } from "../nats/index.ts";
-import { Asking } from "../streams/index.ts";
+import { headerNames, setTimeLeft } from "../contracts/index.ts";
+import { OutgoingExchange } from "../streams/index.ts";
 import type { DispatcherOptions, Job, Target } from "./job.ts";
 
 /**
@@ -12,15 +11,21 @@ export function openExchange(
   { request }: Job,
   target: Target,
   onBodyOver: () => void,
-): Asking | undefined {
+): OutgoingExchange | undefined {
   const { headers, rest } = request;
-  headers.set(headerNames.timeout, [timeLeftUntil(request.endsAtMs)]);
+  setTimeLeft(headers, request.endsAtMs);
   headers.delete(headerNames.stream);
   headers.delete(headerNames.body);
   if (target === "shared") headers.set(headerNames.world, [nats.world.id]);
   else headers.delete(headerNames.world);
   if (target === "shared" || !request.streams) return undefined;
-  const exchange = new Asking({ nats, presence, answerer: target.id, rest, onRestOver: onBodyOver });
+  const exchange = new OutgoingExchange({
+    nats,
+    presence,
+    answerer: target.id,
+    rest,
+    onRestOver: onBodyOver,
+  });
   headers.set(headerNames.stream, [exchange.token]);
   if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
   return exchange;

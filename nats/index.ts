@@ -44,7 +44,6 @@ export {
   openSpecs,
   specOfManifest,
 } from "./stores.ts";
-export { timeLeftOf, timeLeftUntil } from "./time-left.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";
 export { createTurns } from "./turns.ts";

@@ -9,9 +9,9 @@
 import { type ErrorCode, headerNames, isRepeatable, type NarunError, subjects } from "../contracts/index.ts";
 import type { Message, Nats, PendingReply } from "../nats/index.ts";
 import { type Headers, headerValue } from "../nats/index.ts";
-import { Asking, type BodyRest, type ResponseBody } from "./asking.ts";
-import { frameOf } from "./frames.ts";
+import { frameOf } from "./nats-link.ts";
 import type { OpenCall, OpenCalls } from "./open-calls.ts";
+import { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
 import type { Peers } from "./peers.ts";
 import type { StreamPresence } from "./presence.ts";
 
@@ -29,7 +29,7 @@ export interface ServiceCall {
   /** What the first message carries of the body. */
   first: Uint8Array;
   /** What follows it. */
-  rest?: BodyRest | undefined;
+  rest?: RemainingBody | undefined;
   timeoutMs: number;
   /** Aborted when nobody waits for the answer any more. */
   signal: AbortSignal;
@@ -61,7 +61,7 @@ class Call implements OpenCall {
   readonly #stopWatching: () => void;
   readonly #stopFollowing: () => void;
   readonly #onAbort = () => this.#cancel("CLIENT_GONE");
-  #asking: Asking;
+  #exchange: OutgoingExchange;
   #pending: PendingReply;
   #sends = 1;
 
@@ -77,7 +77,7 @@ class Call implements OpenCall {
       if (state === "connected" && call.rest !== undefined) this.#cancel("STREAM_BROKEN");
     });
     call.signal.addEventListener("abort", this.#onAbort, { once: true });
-    this.#asking = this.#open();
+    this.#exchange = this.#open();
     this.#pending = this.#send();
     this.#stopFollowing = parts.calls.follow(this);
   }
@@ -100,17 +100,18 @@ class Call implements OpenCall {
   #repeat(): void {
     this.#sends += 1;
     this.#pending.release();
-    this.#asking.cancel("STREAM_BROKEN");
-    this.#asking = this.#open();
+    this.#exchange.cancel("STREAM_BROKEN");
+    this.#exchange = this.#open();
     this.#pending = this.#send();
   }
 
-  #open(): Asking {
+  #open(): OutgoingExchange {
     const { headers, rest } = this.#call;
-    const asking = new Asking({ ...this.#parts, rest });
-    headers.set(headerNames.stream, [asking.token]);
+    const { nats, presence } = this.#parts;
+    const exchange = new OutgoingExchange({ nats, presence, rest });
+    headers.set(headerNames.stream, [exchange.token]);
     if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
-    return asking;
+    return exchange;
   }
 
   #send(): PendingReply {
@@ -127,10 +128,10 @@ class Call implements OpenCall {
   #onReply(message: Message): void {
     const frame = frameOf(message);
     if (!message.isReadable) this.#fail("BAD_REPLY");
-    else if (frame !== undefined) this.#asking.receive(frame, message);
+    else if (frame !== undefined) this.#exchange.receive(frame, message);
     else if (isNobody(message)) this.#askInstances();
     else if (message.headers?.has(headerNames.stream)) {
-      const answer = openAnswer(this.#parts, this.#asking, message, () => this.#end());
+      const answer = openAnswer(this.#parts, this.#exchange, message, () => this.#end());
       this.#settle({ kind: "stream", message, ...answer });
     } else this.#settle({ kind: "whole", message });
   }
@@ -161,7 +162,7 @@ class Call implements OpenCall {
   }
 
   #cancel(code: ErrorCode): void {
-    this.#asking.cancel(code);
+    this.#exchange.cancel(code);
     this.#fail(code);
   }
 
@@ -180,7 +181,7 @@ class Call implements OpenCall {
 
   #end(): void {
     this.#pending.release();
-    this.#asking.close();
+    this.#exchange.close();
     // A body that no answerer asked for is cancelled, too.
     this.#call.rest?.cancel();
   }
@@ -197,7 +198,7 @@ function isNobody({ status, data }: Message): boolean {
 
 function openAnswer(
   { nats, peers }: StreamParts,
-  asking: Asking,
+  exchange: OutgoingExchange,
   head: Message,
   end: () => void,
 ): { body: ResponseBody; cancel(): void } {
@@ -206,16 +207,16 @@ function openAnswer(
     stopWatching();
     end();
   };
-  const body = asking.openResponse(head, over);
+  const body = exchange.openResponse(head, over);
   const answerer = headerValue(head.headers, headerNames.answerer) ?? "";
-  const stopFollowing = peers.follow(answerer, () => asking.breakOff("CONSUMER_DIED"));
+  const stopFollowing = peers.follow(answerer, () => exchange.breakOff("CONSUMER_DIED"));
   const stopWatching = nats.onState((state) => {
-    if (state === "connected") asking.breakOff("STREAM_BROKEN");
+    if (state === "connected") exchange.breakOff("STREAM_BROKEN");
   });
   return {
     body,
     cancel() {
-      asking.cancel("CLIENT_GONE");
+      exchange.cancel("CLIENT_GONE");
       over();
     },
   };

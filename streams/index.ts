@@ -1,8 +1,16 @@
-export { Answering, type AnsweringOptions } from "./answering.ts";
-export { Asking, type BodyRest, type ResponseBody } from "./asking.ts";
 export { callService, type ServiceReply, type StreamParts } from "./call.ts";
-export { frameOf } from "./frames.ts";
+export {
+  CreditGate,
+  CreditWindow,
+  MAX_WAITING_BYTES,
+  type Piece,
+  RESPONSE_WINDOW_BYTES,
+  WINDOW_BYTES,
+} from "./credit.ts";
+export { IncomingExchange, type IncomingExchangeOptions } from "./incoming-exchange.ts";
+export { frameOf } from "./nats-link.ts";
 export { createOpenCalls, type OpenCalls } from "./open-calls.ts";
+export { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
 export { Pace } from "./pace.ts";
 export { createPeers, type Peers } from "./peers.ts";
 export { createStreamPresence, type StreamPresence } from "./presence.ts";

@@ -26,7 +26,7 @@ export function createPeers(nats: Nats): Peers {
   const look = () => {
     const nowMs = performance.now();
     for (const [peer, { lastSeenMs, followers }] of followed) {
-      // While NATS is away nobody can be heard: the reconnect ends what is open (answering.ts).
+      // While NATS is away nobody can be heard: the reconnect ends what is open (incoming-exchange.ts).
       if (nats.state !== "connected" || nowMs - lastSeenMs < PEER_LOST_MS) continue;
       followed.delete(peer);
       for (const onLost of followers) onLost();

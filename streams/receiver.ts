@@ -1,14 +1,14 @@
 /**
- * The receiving side of a stream over NATS (contracts/stream.ts, I1 to I3).
+ * The receiving side of a stream (contracts/stream.ts, I1 to I3).
  *
  * I1  `onData` gets every byte once and in order; a gap breaks the stream, and its sender is told to stop.
  * I2  `onEnd` is called once, and nothing after it.
- * I3  `consumed` gives credit back in halves of the window: a message for every chunk would double the traffic.
+ * I3  Its owner decides about credit: a window of its own (credit.ts), or the credit of the next reader.
  */
 import { type Frame, headerNames } from "../contracts/index.ts";
-import type { FrameSink, Headers, Message } from "../nats/index.ts";
+import type { FrameSink, Headers } from "../nats/index.ts";
 import { type Lease, OWNED } from "../nats/index.ts";
-import { frameHeaders, type SendFrame } from "./frames.ts";
+import type { Arrived, Link } from "./link.ts";
 
 export type StreamEnd =
   /** `code` and `reason`: of a WebSocket's close. */
@@ -17,7 +17,7 @@ export type StreamEnd =
   | { kind: "broken"; code: string };
 
 export interface StreamReceiverOptions {
-  send: SendFrame;
+  link: Link;
   /** The bytes are valid during the call, and for as long as their memory is held. */
   onData(bytes: Uint8Array, lease: Lease): void;
   /** A message of a WebSocket, or a fragment of one. Default: there are none, and one breaks the stream. */
@@ -29,8 +29,6 @@ export class StreamReceiver implements FrameSink {
   readonly #options: StreamReceiverOptions;
   #seq = 0;
   #isOver = false;
-  /** Consumed and not granted again yet. */
-  #owed = 0;
 
   constructor(options: StreamReceiverOptions) {
     this.#options = options;
@@ -42,22 +40,14 @@ export class StreamReceiver implements FrameSink {
 
   /** The sender may send so much more. The first grant opens the stream. */
   grant(bytes: number): void {
-    if (!this.#isOver) this.#options.send(frameHeaders({ kind: "credit", bytes }), "");
-  }
-
-  /** Bytes were consumed: there is room for as many more. */
-  consumed(bytes: number, windowBytes: number): void {
-    this.#owed += bytes;
-    if (this.#owed < windowBytes / 2) return;
-    this.grant(this.#owed);
-    this.#owed = 0;
+    if (!this.#isOver) this.#options.link.send({ kind: "credit", bytes }, "");
   }
 
   /** Wants no more. Its owner knows: `onEnd` is not called. */
   cancel(code: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#options.send(frameHeaders({ kind: "cancel", code }), "");
+    this.#options.link.send({ kind: "cancel", code }, "");
   }
 
   /** The stream cannot go on for a reason of this side: the sender is gone, or the connection was away. */
@@ -74,20 +64,20 @@ export class StreamReceiver implements FrameSink {
     if (!this.#isOver) this.#options.onData(bytes, lease);
   }
 
-  /** Takes what the sender says. */
-  receive(frame: Extract<Frame, { seq: number }>, message: Message): void {
+  /** Takes a frame of the sender. */
+  receive(frame: Extract<Frame, { seq: number }>, { data, headers }: Arrived): void {
     const { onMessage } = this.#options;
     const isMessage = frame.kind === "text" || frame.kind === "binary";
     if (!this.#isNext(isMessage && onMessage === undefined ? -1 : frame.seq)) return;
-    if (frame.kind === "data") this.data(message.data, OWNED);
+    if (frame.kind === "data") this.data(data, OWNED);
     else if (frame.kind === "break") this.#finish({ kind: "broken", code: frame.code });
     else if (frame.kind === "end") {
-      const reason = message.data.byteLength === 0 ? "" : new TextDecoder().decode(message.data);
-      this.#finish({ kind: "whole", trailers: trailersOf(message), code: frame.code, reason });
-    } else onMessage?.(frame.kind, message.data, frame.hasMore);
+      const reason = data.byteLength === 0 ? "" : new TextDecoder().decode(data);
+      this.#finish({ kind: "whole", trailers: trailersOf(headers), code: frame.code, reason });
+    } else onMessage?.(frame.kind, data, frame.hasMore);
   }
 
-  /** Counts a frame. One that is not the next says that something was lost, or that its sender lies. */
+  /** Counts a frame. Any frame but the next shows that one was lost, or that the sender is at fault. */
   #isNext(seq: number): boolean {
     if (this.#isOver) return false;
     if (seq === this.#seq) {
@@ -105,7 +95,7 @@ export class StreamReceiver implements FrameSink {
   }
 }
 
-function trailersOf({ headers }: Message): Headers {
+function trailersOf(headers: Headers | undefined): Headers {
   const trailers: Headers = new Map(headers ?? []);
   trailers.delete(headerNames.frame);
   return trailers;

@@ -1,92 +1,60 @@
+/** A stream over a link in memory whose frames arrive one by one, as the test says. */
 import { describe, expect, it } from "vitest";
-import { type Frame, headerNames, parseFrame } from "../contracts/index.ts";
-import type { Headers } from "../nats/headers.ts";
-import type { Message } from "../nats/message.ts";
-import { frameHeaders, frameOf } from "./frames.ts";
-import { type StreamEnd, StreamReceiver } from "./receiver.ts";
+import { CreditWindow } from "./credit.ts";
+import { StreamReceiver } from "./receiver.ts";
 import { StreamSender } from "./sender.ts";
+import { type Arrival, MemoryLink } from "./testing/memory-link.ts";
+import { randomFrom } from "./testing/random.ts";
+import { recordEnds } from "./testing/record-ends.ts";
 
-interface Sent {
-  headers: Headers;
-  data: Uint8Array;
-}
-
-const frameIn = ({ headers }: Sent) => parseFrame(headers.get(headerNames.frame)?.[0] ?? "");
-const messageOf = ({ headers, data }: Sent) => ({ headers, data }) as Message;
-
-/** A sender and a receiver whose frames are delivered one by one. */
-function connect(onMessage?: (bytes: Uint8Array, hasMore: boolean) => void) {
-  const toReceiver: Sent[] = [];
-  const toSender: Sent[] = [];
+function connect(windowBytes = 1_000_000, onMessage?: (bytes: Uint8Array, hasMore: boolean) => void) {
+  const toReceiver = new MemoryLink();
+  const toSender = new MemoryLink();
   const received: Uint8Array[] = [];
-  const ends: StreamEnd[] = [];
+  const { ends, onEnd } = recordEnds();
   const cancels: string[] = [];
-  let granted = 0;
-  let sentBytes = 0;
-  const sender = new StreamSender({
-    send: (headers, data) => {
-      toReceiver.push({ headers, data: Buffer.from(data) });
-      sentBytes += data.length;
-    },
-    sendData: (seq, data) => {
-      toReceiver.push({ headers: frameHeaders({ kind: "data", seq }), data: Buffer.from(data) });
-      sentBytes += data.length;
-    },
-    onCancel: (code) => cancels.push(code),
-  });
+  const sender = new StreamSender({ link: toReceiver, onCancel: (code) => cancels.push(code) });
   const receiver = new StreamReceiver({
-    send: (headers, data) => {
-      const sent = { headers, data: Buffer.from(data) };
-      const frame = frameIn(sent);
-      if (frame?.kind === "credit") granted += frame.bytes;
-      toSender.push(sent);
-    },
+    link: toSender,
     onData: (bytes) => received.push(bytes),
     onMessage: (_kind, bytes, hasMore) => onMessage?.(bytes, hasMore),
-    onEnd: (end) => ends.push(end),
+    onEnd,
   });
-  const deliver = (queue: Sent[]) => {
-    const sent = queue.shift();
-    if (sent === undefined) return false;
-    const frame = frameOf(messageOf(sent)) as Frame;
+  const deliver = ({ frame, ...arrived }: Arrival) => {
     if (frame.kind === "credit" || frame.kind === "cancel") sender.receive(frame);
-    else if (frame.kind !== "drain") receiver.receive(frame, messageOf(sent));
-    return true;
+    else if (frame.kind !== "drain") receiver.receive(frame, arrived);
   };
+  const window = new CreditWindow(windowBytes, (bytes) => receiver.grant(bytes));
   return {
     sender,
     receiver,
+    window,
     received,
     ends,
     cancels,
     toReceiver,
     toSender,
-    deliver,
-    overdrawn: () => sentBytes > granted,
+    /** Delivers the next frame of a link; false where there is none. */
+    deliver(link: MemoryLink) {
+      const next = link.shift();
+      if (next !== undefined) deliver(next);
+      return next !== undefined;
+    },
+    overdrawn: () => toReceiver.sentBytes > toSender.grantedBytes,
     whole: () => Buffer.concat(received),
   };
 }
 
-/** Numbers from 0 to 1, the same ones for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-describe("a stream over NATS", () => {
+describe("a stream", () => {
   it("brings every byte once and in order, never beyond the credit, whatever the sizes and the timing", () => {
     for (let seed = 1; seed <= 200; seed++) {
       const random = randomFrom(seed);
-      const stream = connect();
-      const windowBytes = 1 + Math.floor(random() * 200_000);
+      const stream = connect(1 + Math.floor(random() * 200_000));
       const body = Buffer.from(
         Array.from({ length: Math.floor(random() * 300_000) }, (_, at) => (at * 31) % 251),
       );
       let written = 0;
-      stream.receiver.grant(windowBytes);
+      stream.window.open();
       for (let step = 0; step < 100_000 && stream.ends.length === 0; step++) {
         const before = stream.received.length;
         const choice = random();
@@ -97,8 +65,7 @@ describe("a stream over NATS", () => {
         } else if (choice < 0.7) stream.deliver(stream.toReceiver);
         else stream.deliver(stream.toSender);
         if (written === body.length) stream.sender.end();
-        for (const bytes of stream.received.slice(before))
-          stream.receiver.consumed(bytes.length, windowBytes);
+        for (const bytes of stream.received.slice(before)) stream.window.consumed(bytes.length);
         expect(stream.overdrawn()).toBe(false);
       }
       expect(stream.ends).toEqual([{ kind: "whole", trailers: new Map(), code: "", reason: "" }]);
@@ -111,7 +78,7 @@ describe("a stream over NATS", () => {
     stream.receiver.grant(6_400);
     stream.deliver(stream.toSender);
     for (let n = 0; n < 1_000; n++) stream.sender.message("text", new Uint8Array());
-    expect(stream.toReceiver).toHaveLength(100);
+    expect(stream.toReceiver.arrivals).toHaveLength(100);
     expect(stream.sender.waitingBytes).toBe(900 * 64);
     stream.sender.drop();
     expect(stream.sender.waitingBytes).toBe(0);
@@ -122,9 +89,9 @@ describe("a stream over NATS", () => {
       const random = randomFrom(seed);
       const windowBytes = 1_000 + Math.floor(random() * 50_000);
       const unread: number[] = [];
-      const stream = connect((bytes) => void unread.push(bytes.byteLength));
+      const stream = connect(windowBytes, (bytes) => void unread.push(bytes.byteLength));
       let left = 1_000;
-      stream.receiver.grant(windowBytes);
+      stream.window.open();
       for (let step = 0; left > 0 || stream.sender.waitingBytes > 0; step++) {
         const choice = random();
         if (choice < 0.5 && left > 0) {
@@ -132,10 +99,10 @@ describe("a stream over NATS", () => {
           stream.sender.message("text", new Uint8Array(random() < 0.9 ? 1 : Math.floor(random() * 2_000)));
         } else if (choice < 0.7) stream.deliver(stream.toReceiver);
         else if (choice < 0.9) stream.deliver(stream.toSender);
-        else for (const bytes of unread.splice(0)) stream.receiver.consumed(bytes + 64, windowBytes);
-        const underWay = [...unread, ...stream.toReceiver.map(({ data }) => data.byteLength)];
+        else for (const bytes of unread.splice(0)) stream.window.consumed(bytes + 64);
+        const underWay = [...unread, ...stream.toReceiver.arrivals.map(({ data }) => data.byteLength)];
         const cost = underWay.reduce((sum, bytes) => sum + bytes + 64, 0);
-        // The overhead of the last one may be over the credit.
+        // The overhead of the last message may be over the credit.
         expect(cost).toBeLessThanOrEqual(windowBytes + 64);
         expect(step).toBeLessThan(100_000);
       }
@@ -145,15 +112,15 @@ describe("a stream over NATS", () => {
   it("carries messages of any size in fragments, and pays back what they cost", () => {
     const messages: number[] = [];
     let size = 0;
-    const stream = connect((bytes, hasMore) => {
+    const stream = connect(1_000, (bytes, hasMore) => {
       size += bytes.byteLength;
       if (!hasMore) {
         messages.push(size);
         size = 0;
       }
-      stream.receiver.consumed(bytes.byteLength + 64, 1_000);
+      stream.window.consumed(bytes.byteLength + 64);
     });
-    stream.receiver.grant(1_000);
+    stream.window.open();
     const sizes = Array.from({ length: 300 }, (_, n) => (n * 37) % 2_500);
     for (const one of sizes) stream.sender.message("binary", new Uint8Array(one));
     while (stream.deliver(stream.toSender) || stream.deliver(stream.toReceiver));
@@ -166,7 +133,7 @@ describe("a stream over NATS", () => {
     stream.receiver.grant(1_000_000);
     stream.deliver(stream.toSender);
     for (let n = 0; n < 3; n++) stream.sender.write(Buffer.from(`part ${n}`));
-    stream.toReceiver.splice(1, 1);
+    stream.toReceiver.arrivals.splice(1, 1);
     while (stream.deliver(stream.toReceiver));
     while (stream.deliver(stream.toSender));
     expect(stream.whole().toString()).toBe("part 0");
@@ -201,6 +168,6 @@ describe("a stream over NATS", () => {
     stream.sender.write(Buffer.from("late"));
     stream.sender.end();
     expect(stream.cancels).toEqual(["CLIENT_GONE"]);
-    expect(stream.toReceiver).toEqual([]);
+    expect(stream.toReceiver.arrivals).toEqual([]);
   });
 });

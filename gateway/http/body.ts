@@ -11,13 +11,13 @@
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
 import { ByteQueue, type ErrorCode, isHopByHopHeader, isReservedHeader } from "../../contracts/index.ts";
 import { createHeaders, type Headers, type Nats } from "../../nats/index.ts";
-import type { BodyRest, StreamSender } from "../../streams/index.ts";
+import type { RemainingBody, StreamSender } from "../../streams/index.ts";
 import type { GatheredBody } from "./gathering.ts";
 
 export type Body =
   | { kind: "whole"; data: Uint8Array }
   /** `first`: what has been read. */
-  | { kind: "stream"; first: Uint8Array; rest: BodyRest }
+  | { kind: "stream"; first: Uint8Array; rest: RemainingBody }
   | { kind: "too-large" }
   /** It came too slowly, or there is no room for it. */
   | { kind: "refused"; code: ErrorCode }
@@ -106,10 +106,7 @@ function wholeOf(chunks: ByteQueue): Uint8Array {
 /** How long a small body of unknown length is waited for, so that it travels in one message. */
 const MAX_WAIT_MS = 20;
 
-/** What waits to be sent beyond the credit, before the client's sending is paused. */
-const MAX_WAITING_BYTES = 64 * 1024;
-
-function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBodyOptions): BodyRest {
+function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBodyOptions): RemainingBody {
   let size = alreadyRead;
   let isWanted = true;
   return {
@@ -125,7 +122,7 @@ function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBod
           return options.onTooLarge();
         }
         sender.write(chunk, () => release(chunk));
-        if (sender.waitingBytes > MAX_WAITING_BYTES) incoming.pause();
+        if (sender.isFull) incoming.pause();
       };
       const onEnd = () => {
         finish();
@@ -141,7 +138,7 @@ function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBod
       incoming.on("data", onData).on("end", onEnd).on("close", onClose);
       incoming.resume();
       return () => {
-        if (sender.waitingBytes <= MAX_WAITING_BYTES) incoming.resume();
+        if (!sender.isFull) incoming.resume();
       };
     },
     cancel() {

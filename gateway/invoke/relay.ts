@@ -7,12 +7,16 @@
 import { ByteQueue, subjects } from "../../contracts/index.ts";
 import type { Headers, Ledger, Message, Nats } from "../../nats/index.ts";
 import {
-  Answering,
-  type BodyRest,
+  CreditWindow,
+  IncomingExchange,
+  MAX_WAITING_BYTES,
   type Peers,
+  RESPONSE_WINDOW_BYTES,
+  type RemainingBody,
   type ResponseBody,
   type StreamReceiver,
   type StreamSender,
+  WINDOW_BYTES,
 } from "../../streams/index.ts";
 
 export interface Relay {
@@ -23,28 +27,24 @@ export interface Relay {
 
 export interface RelayedCall {
   /** What the request's message does not carry of its body. `onTooLarge`: it has passed `maxBytes`. */
-  rest(alreadyRead: number, maxBytes: number, onTooLarge: () => void): BodyRest | undefined;
+  rest(alreadyRead: number, maxBytes: number, onTooLarge: () => void): RemainingBody | undefined;
   /** Passes a streamed answer on; `onOver` is called when it ended. */
   respond(head: Headers, body: ResponseBody, onOver: () => void): void;
   /** The request is over. */
   close(): void;
 }
 
-const WINDOW_BYTES = 256 * 1024;
-/** What waits for the other side, before this one is no longer granted anything. */
-const MAX_WAITING_BYTES = 64 * 1024;
-
 export interface RelayOptions {
   nats: Nats;
   peers: Peers;
-  /** Answers what callers ask after their calls. */
+  /** Answers the inquiries of callers. */
   ledger: Ledger;
-  /** The gateway's, in the subjects of what its callers say. */
+  /** The gateway's id, in the subjects of its callers' frames. */
   id: string;
 }
 
 export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
-  const calls = new Map<string, Answering>();
+  const calls = new Map<string, IncomingExchange>();
   const hear = (all: string, prefix: string) =>
     nats.subscribe(all, (message) => calls.get(message.subject.slice(prefix.length))?.receive(message));
   const subscriptions = [
@@ -54,13 +54,13 @@ export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
   ];
   return {
     open(message, onGone) {
-      const answering = Answering.of({ nats, peers, message, answerer: id, isStranger: true, onGone });
+      const exchange = IncomingExchange.of({ nats, peers, message, answerer: id, isStranger: true, onGone });
       // Whoever uses the token of another does not get to be heard in its place.
-      if (answering === undefined || calls.has(answering.token)) return undefined;
-      calls.set(answering.token, answering);
-      return relayedCall(answering, () => {
-        calls.delete(answering.token);
-        answering.close();
+      if (exchange === undefined || calls.has(exchange.token)) return undefined;
+      calls.set(exchange.token, exchange);
+      return relayedCall(exchange, () => {
+        calls.delete(exchange.token);
+        exchange.close();
       });
     },
     close() {
@@ -69,42 +69,47 @@ export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
   };
 }
 
-function relayedCall(answering: Answering, close: () => void): RelayedCall {
+function relayedCall(exchange: IncomingExchange, close: () => void): RelayedCall {
   return {
     rest: (alreadyRead, maxBytes, onTooLarge) =>
-      answering.hasStreamedBody ? restOf(answering, alreadyRead, maxBytes, onTooLarge) : undefined,
+      exchange.hasStreamedBody ? restOf(exchange, alreadyRead, maxBytes, onTooLarge) : undefined,
     respond(head, body, onOver) {
-      const sender = answering.beginResponse(head, {
+      const sender = exchange.beginResponse(head, {
         onCredit: () => passage.pump(),
         // The exchange ends with its caller, see `onGone`.
         onCancel: () => undefined,
         onEnded: onOver,
       });
-      const passage = createPassage(sender, (bytes) => body.consumed(bytes));
-      body.open({
-        onData: (bytes) => passage.add(bytes),
-        onEnd(end) {
-          if (end.kind === "whole") return passage.end(() => sender.end(end.trailers));
-          sender.break(end.code);
-          onOver();
+      const window = new CreditWindow(RESPONSE_WINDOW_BYTES, (bytes) => body.grant(bytes));
+      const passage = createPassage(sender, window);
+      body.open(
+        {
+          onData: (bytes) => passage.add(bytes),
+          onEnd(end) {
+            if (end.kind === "whole") return passage.end(() => sender.end(end.trailers));
+            sender.break(end.code);
+            onOver();
+          },
         },
-      });
+        0,
+      );
+      window.open();
     },
     close,
   };
 }
 
 function restOf(
-  answering: Answering,
+  exchange: IncomingExchange,
   alreadyRead: number,
   maxBytes: number,
   onTooLarge: () => void,
-): BodyRest {
+): RemainingBody {
   let receiver: StreamReceiver | undefined;
   return {
     pipe(sender) {
       let size = alreadyRead;
-      const source = answering.receiveBody({
+      const source = exchange.receiveBody({
         onData(bytes) {
           size += bytes.byteLength;
           if (size > maxBytes) {
@@ -119,30 +124,24 @@ function restOf(
           else sender.break(end.code);
         },
       });
-      const passage = createPassage(sender, (bytes) => source.consumed(bytes, WINDOW_BYTES));
+      const window = new CreditWindow(WINDOW_BYTES, (bytes) => source.grant(bytes));
+      const passage = createPassage(sender, window);
       receiver = source;
-      source.grant(WINDOW_BYTES);
+      window.open();
       return passage.pump;
     },
     cancel: () => receiver?.cancel("BODY_NOT_WANTED"),
   };
 }
 
-/**
- * Passes bytes on as fast as they are granted: `consumed` is told of those that were taken, when little of them waits. What
- * waits is put together.
- */
-function createPassage(sender: StreamSender, consumed: (bytes: number) => void) {
+/** Passes bytes on as fast as they are granted. The bytes that wait are put together, and the window pays for few of them. */
+function createPassage(sender: StreamSender, window: CreditWindow) {
   const waiting = new ByteQueue();
-  let owed = 0;
   let atEnd: (() => void) | undefined;
   const pump = () => {
     while (sender.waitingBytes === 0 && waiting.byteLength > 0)
       sender.write(waiting.shift() ?? new Uint8Array());
-    if (owed > 0 && waiting.byteLength + sender.waitingBytes <= MAX_WAITING_BYTES) {
-      consumed(owed);
-      owed = 0;
-    }
+    if (waiting.byteLength + sender.waitingBytes <= MAX_WAITING_BYTES) window.settle();
     if (waiting.byteLength > 0 || atEnd === undefined) return;
     atEnd();
     atEnd = undefined;
@@ -150,7 +149,7 @@ function createPassage(sender: StreamSender, consumed: (bytes: number) => void) 
   return {
     add(bytes: Uint8Array) {
       waiting.push(Buffer.from(bytes));
-      owed += bytes.byteLength;
+      window.owe(bytes.byteLength);
       pump();
     },
     /** Calls back when all was passed on. */

@@ -44,8 +44,6 @@ const CloseCode = { goingAway: 1001, noStatus: 1005, abnormal: 1006, failed: 101
 
 /** Clients that do not answer a ping until the next one are gone. */
 const PING_MS = 30_000;
-/** What may wait for the instance before its client is no longer read. */
-const MAX_WAITING_BYTES = 256 * 1024;
 /** A client that does not answer a close is cut. */
 const CLOSE_GRACE_MS = 5_000;
 
@@ -125,7 +123,7 @@ function connect(client: WebSocket, body: ResponseBody, cancel: () => void): voi
   body.openSocket((sender) => {
     client.on("message", (data: Buffer, isBinary) => {
       sender.message(isBinary ? "binary" : "text", data);
-      if (sender.waitingBytes > MAX_WAITING_BYTES) client.pause();
+      if (sender.isFull) client.pause();
     });
     let isTooBig = false;
     client.on("close", (code, reason) => {
@@ -147,7 +145,7 @@ function connect(client: WebSocket, body: ResponseBody, cancel: () => void): voi
         );
       },
       onCredit() {
-        if (client.isPaused && sender.waitingBytes <= MAX_WAITING_BYTES) client.resume();
+        if (client.isPaused && !sender.isFull) client.resume();
       },
       onEnd(end) {
         if (end.kind === "whole") sender.close(Number(end.code), end.reason);

@@ -1,50 +1,49 @@
-/** One request's exchange with its asker, with an isolate at this end (streams/answering.ts). */
-
+/** The exchange of one request with its caller (streams/incoming-exchange.ts), joined to the streams of the sandbox. */
 import type { Headers, Message } from "../../nats/index.ts";
 import type { StreamSender, StreamSenderOptions } from "../../streams/index.ts";
-import { Answering, type AnsweringOptions } from "../../streams/index.ts";
-import type { Inbound, IsolateStreams } from "../isolate/process/isolate-streams.ts";
+import { IncomingExchange, type IncomingExchangeOptions } from "../../streams/index.ts";
+import type { RequestBody, SandboxBodies } from "./sandbox.ts";
 import { createSocket, type Socket, type SocketOptions } from "./socket.ts";
 
 export class Exchange {
-  readonly #answering: Answering;
-  #body: Inbound | undefined;
+  readonly #incoming: IncomingExchange;
+  #body: RequestBody | undefined;
 
-  /** Undefined where the asker knows no streams. */
-  static of(options: AnsweringOptions): Exchange | undefined {
-    const answering = Answering.of(options);
-    return answering && new Exchange(answering);
+  /** Undefined where the caller takes no streams. */
+  static of(options: IncomingExchangeOptions): Exchange | undefined {
+    const incoming = IncomingExchange.of(options);
+    return incoming && new Exchange(incoming);
   }
 
-  private constructor(answering: Answering) {
-    this.#answering = answering;
+  private constructor(incoming: IncomingExchange) {
+    this.#incoming = incoming;
   }
 
   get token(): string {
-    return this.#answering.token;
+    return this.#incoming.token;
   }
 
   get hasStreamedBody(): boolean {
-    return this.#answering.hasStreamedBody;
+    return this.#incoming.hasStreamedBody;
   }
 
   get isUpgrade(): boolean {
-    return this.#answering.isUpgrade;
+    return this.#incoming.isUpgrade;
   }
 
   /**
-   * Shows the request's body to the isolate under an id; `begin` is called when the isolate has heard of that. The isolate
-   * gets no byte before it granted credit for it, except those that came with the request itself. `onAwaited` is called
-   * when the isolate waits for its client, `onDone` when it no longer does: all has come, or nothing more is wanted.
+   * Opens the request's body in the sandbox. Call `begin` after the request was handed over. The handler gets no byte
+   * before it granted credit, except the bytes that came with the request itself. `onAwaited` is called when the handler
+   * begins to wait for its client; `onDone` when the whole body has come, or the handler needs no more of it.
    */
   openBody(
-    streams: IsolateStreams,
-    owner: number,
+    bodies: SandboxBodies,
+    requestId: number,
     first: Uint8Array,
     { onAwaited, onDone }: { onAwaited(): void; onDone(): void },
   ): { id: number; begin(): void } {
     let isAwaited = false;
-    const body = streams.openInbound(owner, {
+    const body = bodies.openRequest(requestId, {
       onCredit(bytes) {
         receiver.grant(bytes);
         if (!isAwaited) onAwaited();
@@ -55,7 +54,7 @@ export class Exchange {
         onDone();
       },
     });
-    const receiver = this.#answering.receiveBody({
+    const receiver = this.#incoming.receiveBody({
       onData: (bytes) => body.push(ownBuffer(bytes)),
       onEnd(end) {
         const isWhole = end.kind === "whole";
@@ -72,26 +71,26 @@ export class Exchange {
     };
   }
 
-  /** Says the response's head; the body is written to what is returned. */
-  beginResponse(head: Headers, options: Omit<StreamSenderOptions, "send" | "sendData">): StreamSender {
-    return this.#answering.beginResponse(head, options);
+  /** Sends the response's head; the body is written to the returned sender. */
+  beginResponse(head: Headers, options: Omit<StreamSenderOptions, "link">): StreamSender {
+    return this.#incoming.beginResponse(head, options);
   }
 
-  /** Says that the answer is a WebSocket, and connects it. */
+  /** Answers with a WebSocket, and connects it. */
   openSocket(head: Headers, options: SocketOptions): Socket {
-    return createSocket({ ...options, answering: this.#answering, head });
+    return createSocket({ ...options, exchange: this.#incoming, head });
   }
 
   receive(control: Message): void {
-    this.#answering.receive(control);
+    this.#incoming.receive(control);
   }
 
   close(): void {
-    if (this.#answering.close()) this.#body?.end("the request is over");
+    if (this.#incoming.close()) this.#body?.end("the request is over");
   }
 }
 
-/** Not `slice()`: the data may be a Buffer, whose slices share memory with the neighbouring messages. */
+/** Copies. `slice()` would not: the data may be a Buffer, whose slices share memory with the neighbouring messages. */
 function ownBuffer(bytes: Uint8Array): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
 }

@@ -4,9 +4,9 @@
  * I1  A message has `MAX_SOCKET_MESSAGE_BYTES` at most, either way: a larger one closes the socket for both sides alike
  *     (1009), and is a line of the log.
  * I2  The client is given credit again when the isolate has taken a message: a slow function slows its clients.
- * I3  The isolate may send again what has left for the client; until then it waits with the isolate. One that sends all
- *     the same has tampered with its platform: the socket breaks.
- * I4  Its end is told once, to whichever side did not begin it. What waits for a client that has closed is dropped.
+ * I3  The isolate may send again as much as has left for the client; until then its messages wait with the isolate. An
+ *     isolate that sends more has tampered with its platform: the socket breaks.
+ * I4  A side that did not begin the end is told of it once. Messages that wait for a client that has closed are dropped.
  */
 import {
   MAX_SOCKET_MESSAGE_BYTES,
@@ -14,21 +14,27 @@ import {
   SOCKET_TOO_BIG,
 } from "../../contracts/index.ts";
 import type { Headers } from "../../nats/index.ts";
-import type { Answering } from "../../streams/index.ts";
-import { isSendableCloseCode } from "../../web/index.ts";
+import {
+  CreditWindow,
+  type IncomingExchange,
+  type StreamEnd,
+  type StreamReceiver,
+  type StreamSender,
+  WINDOW_BYTES,
+} from "../../streams/index.ts";
 
 export interface Socket {
-  /** What the isolate sends. */
+  /** Sends a message of the isolate to the client. */
   message(data: string | ArrayBuffer): void;
-  /** The isolate closes it. */
+  /** The isolate closes the socket. */
   close(code: number, reason: string): void;
   readonly isHeadOut: true;
-  /** It cannot go on: the asker is told, and the isolate. */
+  /** The socket cannot go on: the asker is told, and the isolate. */
   break(code: string): void;
 }
 
 export interface SocketOptions {
-  /** Resolves when the isolate has taken it. */
+  /** Resolves when the isolate has taken the message. */
   onMessage(data: string | ArrayBuffer): Promise<void>;
   /** The isolate may send so much more. */
   onCredit(bytes: number): void;
@@ -36,148 +42,155 @@ export interface SocketOptions {
   onClose(code: number, reason: string, wasClean: boolean): void;
   /** Both sides have closed. */
   onOver(): void;
-  /** It cannot go on, for a reason of the asker's side. */
+  /** The socket cannot go on, for a reason of the asker's side. */
   onBroken(code: string): void;
-  /** The isolate, or the client, did what it must not; the socket ends of it. */
+  /** The isolate, or the client, broke a rule, and the socket ends of it. */
   onMisuse(code: "SOCKET_MESSAGE_TOO_LARGE" | "BAD_REPLY", why: string): void;
 }
 
 /** RFC 6455, section 7.4.1. */
 const CloseCode = { noStatus: 1005, abnormal: 1006 } as const;
 
-const WINDOW_BYTES = 256 * 1024;
-/** What a message costs beside its bytes; the isolate counts the same. */
+/** Cost of a message beside its bytes; the isolate counts the same. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 
 /** Answers with `head`, and connects the isolate with the client. */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createSocket({
-  answering,
+  exchange,
   head,
-  onMessage,
-  onCredit,
-  onClose,
-  onOver,
-  onBroken,
-  onMisuse,
-}: SocketOptions & { answering: Answering; head: Headers }): Socket {
-  let fragments: Uint8Array[] = [];
-  let size = 0;
-  let hasClosed = false;
-  let hasHeardClose = false;
-  /** What the isolate may send. */
-  let credit = 0;
-  /** What it may send again, as it has left. */
-  let owed = 0;
+  ...options
+}: SocketOptions & { exchange: IncomingExchange; head: Headers }): Socket {
+  return new OpenSocket(exchange, head, options);
+}
 
-  const heard = (code: number, reason: string, wasClean: boolean) => {
-    if (hasHeardClose) return;
-    hasHeardClose = true;
-    onClose(code, reason, wasClean);
-  };
-  const close = (code: number, reason: string) => {
-    if (hasClosed) return;
-    hasClosed = true;
-    sender.close(code, reason);
-  };
-  /** The client hears nothing more: the end is said at once, whatever waits. */
-  const closeNow = (code: number, reason: string) => {
-    sender.drop();
-    close(code, reason);
-    onOver();
-  };
-  const logTooBig = (what: string) =>
-    onMisuse(
+class OpenSocket implements Socket {
+  readonly isHeadOut = true;
+  readonly #options: SocketOptions;
+  readonly #sender: StreamSender;
+  readonly #receiver: StreamReceiver;
+  readonly #clientWindow: CreditWindow;
+  readonly #isolateWindow: CreditWindow;
+  /** The message that has not come whole. */
+  #fragments: Uint8Array[] = [];
+  #size = 0;
+  #hasClosed = false;
+  #hasToldClose = false;
+
+  constructor(exchange: IncomingExchange, head: Headers, options: SocketOptions) {
+    this.#options = options;
+    this.#sender = exchange.beginResponse(head, {
+      onCredit: () => this.#payBack(),
+      // A cancel of the asker ends the exchange, see `onGone`.
+      onCancel: () => undefined,
+      onEnded: () => {
+        if (this.#hasToldClose) options.onOver();
+      },
+    });
+    this.#receiver = exchange.receiveBody({
+      onData: () => undefined,
+      onMessage: (kind, bytes, hasMore) => this.#takeFragment(kind, bytes, hasMore),
+      onEnd: (end) => this.#onClientEnd(end),
+    });
+    this.#clientWindow = new CreditWindow(WINDOW_BYTES, (bytes) => this.#receiver.grant(bytes));
+    this.#isolateWindow = new CreditWindow(WINDOW_BYTES, options.onCredit);
+    this.#clientWindow.open();
+    this.#isolateWindow.open();
+  }
+
+  message(data: string | ArrayBuffer): void {
+    if (this.#hasClosed) return;
+    const bytes = typeof data === "string" ? Buffer.from(data) : new Uint8Array(data);
+    if (bytes.byteLength > MAX_SOCKET_MESSAGE_BYTES) {
+      this.#endTooBig(`the function sent a message of ${bytes.byteLength} bytes`);
+      return;
+    }
+    if (this.#isolateWindow.available <= 0) {
+      this.#options.onMisuse("BAD_REPLY", "a message was sent that there was no room for");
+      this.#options.onBroken("BAD_REPLY");
+      return;
+    }
+    const cost = MESSAGE_OVERHEAD_BYTES + (typeof data === "string" ? data.length : data.byteLength);
+    this.#isolateWindow.received(cost);
+    this.#isolateWindow.owe(cost);
+    this.#sender.message(typeof data === "string" ? "text" : "binary", bytes);
+    this.#payBack();
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#hasClosed) return;
+    this.#hasClosed = true;
+    this.#sender.close(code, reason);
+  }
+
+  break(code: string): void {
+    this.#sender.break(code);
+    this.#hasClosed = true;
+    this.#tellClose(CloseCode.abnormal, "", false);
+  }
+
+  #takeFragment(kind: "text" | "binary", bytes: Uint8Array, hasMore: boolean): void {
+    this.#fragments.push(bytes);
+    this.#size += bytes.byteLength;
+    if (this.#size > MAX_SOCKET_MESSAGE_BYTES) {
+      this.#endTooBig(`the client sent a message of ${this.#size} bytes or more`);
+      return;
+    }
+    const consumed = () => this.#clientWindow.consumed(bytes.byteLength + SOCKET_FRAME_OVERHEAD_BYTES);
+    if (hasMore) {
+      consumed();
+      return;
+    }
+    const whole = Buffer.concat(this.#fragments, this.#size);
+    this.#fragments = [];
+    this.#size = 0;
+    const data = kind === "text" ? whole.toString() : new Uint8Array(whole).buffer;
+    void this.#options.onMessage(data).then(consumed);
+  }
+
+  #onClientEnd(end: StreamEnd): void {
+    if (end.kind === "broken") {
+      this.#options.onBroken(end.code);
+      return;
+    }
+    const code = Number(end.code) || CloseCode.noStatus;
+    // The gateway has seen the beginning of the message, and closes in the client's place.
+    const isTooBig = code === SOCKET_TOO_BIG.code && end.reason === SOCKET_TOO_BIG.reason;
+    if (isTooBig) this.#logTooBig(`the client sent a message of more than ${MAX_SOCKET_MESSAGE_BYTES} bytes`);
+    this.#tellClose(code, end.reason, !isTooBig);
+    this.#closeNow(code, end.reason);
+  }
+
+  /** Tells the isolate once that the client has closed. */
+  #tellClose(code: number, reason: string, wasClean: boolean): void {
+    if (this.#hasToldClose) return;
+    this.#hasToldClose = true;
+    this.#options.onClose(code, reason, wasClean);
+  }
+
+  /** Drops the messages that wait, and sends the end at once: the client reads nothing more. */
+  #closeNow(code: number, reason: string): void {
+    this.#sender.drop();
+    this.close(code, reason);
+    this.#options.onOver();
+  }
+
+  #endTooBig(what: string): void {
+    this.#logTooBig(what);
+    const { code, reason } = SOCKET_TOO_BIG;
+    this.#tellClose(code, reason, false);
+    this.#receiver.cancel("SOCKET_MESSAGE_TOO_LARGE");
+    this.#closeNow(code, reason);
+  }
+
+  #logTooBig(what: string): void {
+    this.#options.onMisuse(
       "SOCKET_MESSAGE_TOO_LARGE",
       `${what}; the limit is ${MAX_SOCKET_MESSAGE_BYTES} bytes, and no key changes it`,
     );
-  const tooBig = (what: string) => {
-    logTooBig(what);
-    const { code, reason } = SOCKET_TOO_BIG;
-    heard(code, reason, false);
-    receiver.cancel("SOCKET_MESSAGE_TOO_LARGE");
-    closeNow(code, reason);
-  };
-  const sender = answering.beginResponse(head, {
-    onCredit: () => payBack(),
-    // A cancel of the asker ends the exchange, see `onGone`.
-    onCancel: () => undefined,
-    onEnded: () => {
-      if (hasHeardClose) onOver();
-    },
-  });
-  const receiver = answering.receiveBody({
-    onData: () => undefined,
-    onMessage(kind, bytes, hasMore) {
-      fragments.push(bytes);
-      size += bytes.byteLength;
-      if (size > MAX_SOCKET_MESSAGE_BYTES)
-        return tooBig(`the client sent a message of ${size} bytes or more`);
-      const consumed = () => receiver.consumed(bytes.byteLength + SOCKET_FRAME_OVERHEAD_BYTES, WINDOW_BYTES);
-      if (hasMore) return consumed();
-      const whole = Buffer.concat(fragments, size);
-      fragments = [];
-      size = 0;
-      const data = kind === "text" ? whole.toString() : new Uint8Array(whole).buffer;
-      void onMessage(data).then(consumed);
-    },
-    onEnd(end) {
-      if (end.kind === "broken") return onBroken(end.code);
-      const code = Number(end.code) || CloseCode.noStatus;
-      // The gateway has seen the beginning of it, and says so in the client's place.
-      const isTooBig = code === SOCKET_TOO_BIG.code && end.reason === SOCKET_TOO_BIG.reason;
-      if (isTooBig) logTooBig(`the client sent a message of more than ${MAX_SOCKET_MESSAGE_BYTES} bytes`);
-      heard(code, end.reason, !isTooBig);
-      closeNow(code, end.reason);
-    },
-  });
-  const grant = (bytes: number) => {
-    credit += bytes;
-    onCredit(bytes);
-  };
-  const payBack = () => {
-    if (sender.waitingBytes > 0 || owed < WINDOW_BYTES / 2) return;
-    grant(owed);
-    owed = 0;
-  };
-  receiver.grant(WINDOW_BYTES);
-  grant(WINDOW_BYTES);
-  return {
-    isHeadOut: true,
-    message(data) {
-      if (hasClosed) return;
-      const bytes = typeof data === "string" ? Buffer.from(data) : new Uint8Array(data);
-      if (bytes.byteLength > MAX_SOCKET_MESSAGE_BYTES) {
-        return tooBig(`the function sent a message of ${bytes.byteLength} bytes`);
-      }
-      if (credit <= 0) {
-        onMisuse("BAD_REPLY", "a message was sent that there was no room for");
-        return onBroken("BAD_REPLY");
-      }
-      const cost = MESSAGE_OVERHEAD_BYTES + (typeof data === "string" ? data.length : data.byteLength);
-      credit -= cost;
-      owed += cost;
-      sender.message(typeof data === "string" ? "text" : "binary", bytes);
-      payBack();
-    },
-    close,
-    break(code) {
-      sender.break(code);
-      hasClosed = true;
-      heard(CloseCode.abnormal, "", false);
-    },
-  };
-}
+  }
 
-/** The code as a close frame can carry it; any other value is none. */
-export function closeCodeOf(code: unknown): number {
-  return typeof code === "number" && isSendableCloseCode(code) ? code : CloseCode.noStatus;
-}
-
-const MAX_CLOSE_REASON_BYTES = 123;
-
-/** A text that a close frame cannot carry is none. */
-export function closeReasonOf(reason: unknown): string {
-  const isUsable = typeof reason === "string" && Buffer.byteLength(reason) <= MAX_CLOSE_REASON_BYTES;
-  return isUsable ? reason : "";
+  /** The isolate may send as much again as has left for the client. */
+  #payBack(): void {
+    if (this.#sender.waitingBytes === 0) this.#isolateWindow.settle();
+  }
 }

@@ -5,16 +5,17 @@ import { asInterface, requireArguments } from "../webidl/webidl.ts";
 import { randomBytes, randomUuid } from "./random.ts";
 import { type SubtleCrypto, subtle } from "./subtle-crypto.ts";
 
-/** As much as one call may ask for (Web Cryptography, `getRandomValues`). */
+/** Upper bound of the bytes in one call (Web Cryptography, `getRandomValues`). */
 const MAX_BYTES = 65_536;
 
-const SECRET = Symbol();
+/** The key with which the platform makes the only object. User code has no key. */
+const CONSTRUCTOR_KEY = Symbol("constructor key");
 
 export class Crypto {
   readonly #subtle: SubtleCrypto;
 
   constructor(...given: unknown[]) {
-    if (given[0] !== SECRET) throw new TypeError("Illegal constructor");
+    if (given[0] !== CONSTRUCTOR_KEY) throw new TypeError("Illegal constructor");
     this.#subtle = subtle;
   }
 
@@ -22,7 +23,7 @@ export class Crypto {
     return this.#subtle;
   }
 
-  /** Fills a view of integers, of at most 65,536 bytes, with random ones. */
+  /** Fills a view of integers with random bytes, at most 65,536. */
   getRandomValues<T extends ArrayBufferView>(array: T): T {
     this.#check(arguments, 1, "getRandomValues");
     if (!ArrayBuffer.isView(array)) throw new TypeError("The array is not a view of an ArrayBuffer.");
@@ -50,4 +51,4 @@ export class Crypto {
 
 asInterface("Crypto", Crypto);
 
-export const crypto = new Crypto(SECRET);
+export const crypto = new Crypto(CONSTRUCTOR_KEY);

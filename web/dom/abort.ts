@@ -7,10 +7,10 @@ import { Event } from "./event.ts";
 import { defineEventHandlers } from "./event-handlers.ts";
 import { abortStateOf, dispatchTrusted, EventTarget, hasListeners, setAbortState } from "./event-target.ts";
 
-/** Shown by the platform where it makes a signal: nobody else can. */
-const MAKER = Symbol("maker");
+/** The key with which the platform makes a signal. User code has no key. */
+const CONSTRUCTOR_KEY = Symbol("constructor key");
 
-/** Throws where it is not a signal. */
+/** Throws for a value that is not a signal. */
 function stateOf(value: unknown): AbortState {
   const state = abortStateOf(value);
   if (state === undefined) throw new TypeError("not an AbortSignal");
@@ -19,11 +19,11 @@ function stateOf(value: unknown): AbortState {
 
 /** `AbortSignal` of the DOM standard. */
 export class AbortSignal extends EventTarget {
-  /** Defined below the class, as all event handlers. */
+  /** Defined below the class, like all event handlers. */
   declare onabort: unknown;
 
-  constructor(maker: unknown = undefined, isDependent = false) {
-    if (maker !== MAKER) throw new TypeError("Illegal constructor");
+  constructor(constructorKey: unknown = undefined, isDependent = false) {
+    if (constructorKey !== CONSTRUCTOR_KEY) throw new TypeError("Illegal constructor");
     super();
     const fire = () => {
       if (hasListeners(this, "abort")) dispatchTrusted(this, new Event("abort"));
@@ -32,7 +32,7 @@ export class AbortSignal extends EventTarget {
   }
 
   static abort(reason: unknown = undefined): AbortSignal {
-    const signal = new AbortSignal(MAKER);
+    const signal = new AbortSignal(CONSTRUCTOR_KEY);
     stateOf(signal).abort(reasonOf(reason));
     return signal;
   }
@@ -40,7 +40,7 @@ export class AbortSignal extends EventTarget {
   static timeout(milliseconds: unknown): AbortSignal {
     requireArguments(arguments.length, 1, "AbortSignal.timeout");
     const delayMs = conversions["unsigned long long"](milliseconds, { enforceRange: true });
-    const signal = new AbortSignal(MAKER, true);
+    const signal = new AbortSignal(CONSTRUCTOR_KEY, true);
     const deadline = new AbortState(false, () => undefined);
     stateOf(signal).follow(deadline);
     startDeadline(delayMs, deadline);
@@ -50,7 +50,7 @@ export class AbortSignal extends EventTarget {
   static any(signals: unknown): AbortSignal {
     requireArguments(arguments.length, 1, "AbortSignal.any");
     const sources = [...toSequence(signals, "AbortSignal.any: the argument")].map(stateOf);
-    const signal = new AbortSignal(MAKER, true);
+    const signal = new AbortSignal(CONSTRUCTOR_KEY, true);
     const state = stateOf(signal);
     const aborted = sources.find((source) => source.isAborted);
     if (aborted !== undefined) state.abort(aborted.reason);
@@ -94,9 +94,9 @@ export class AbortController {
 asInterface("AbortController", AbortController);
 showFields(AbortController, "AbortController", ({ signal }) => ({ signal }));
 
-/** A signal without a controller: for what the platform itself aborts. */
+/** A signal without a controller, for aborts by the platform. */
 export function createAbortSignal(): AbortSignal {
-  return new AbortSignal(MAKER);
+  return new AbortSignal(CONSTRUCTOR_KEY);
 }
 
 /** Aborts a signal, by default with an `AbortError`. */
@@ -110,8 +110,8 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
 }
 
 /**
- * Adds what is done when a signal is aborted, before its listeners hear of it; nothing where it is aborted already.
- * Returns how to take it away again.
+ * Adds an action that runs when a signal is aborted, before its listeners. Does nothing if the signal is already aborted.
+ * Returns a function that removes the action.
  */
 export function onAbort(signal: AbortSignal, algorithm: () => void): () => void {
   return stateOf(signal).onAbort(algorithm);

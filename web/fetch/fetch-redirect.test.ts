@@ -4,7 +4,7 @@ import { createFetchWorld, echo, startServer } from "./testing/fetch-world.ts";
 
 const world = createFetchWorld();
 
-/** `/to/STATUS/REST`: redirects to REST; everything else is echoed. */
+/** `/to/STATUS/REST` redirects to REST. Every other request is echoed. */
 const redirecting: RequestListener = (request, response) => {
   const [, status, location = ""] = /^\/to\/(\d+)\/(.*)$/.exec(request.url ?? "") ?? [];
   if (status === undefined) return void echo(request, response);
@@ -147,7 +147,7 @@ describe("redirects", () => {
   });
 
   it.each([
-    ["http://[nonsense", "no URL"],
+    ["http://[nonsense", "an invalid URL"],
     ["file:///etc/passwd", "a file: URL"],
     ["data:,x", "a data: URL"],
     ["http://user:secret@127.0.0.1:1/", "a login"],

@@ -1,9 +1,7 @@
 /** An isolate's streams as what Node's own modules take and give. */
 import { ByteQueue } from "../../../contracts/index.ts";
+import { CreditGate, type Piece, WINDOW_BYTES } from "../../../streams/index.ts";
 import type { Inbound, IsolateStreams } from "../process/isolate-streams.ts";
-
-/** Bytes that the isolate may send ahead of whoever reads them. */
-const WINDOW_BYTES = 256 * 1024;
 
 /**
  * Sends what an iterable gives (a Node stream, a web stream) to the isolate, no faster than it reads; returns the
@@ -16,12 +14,11 @@ export function sendToIsolate(
   onOver: (error?: unknown) => void = () => undefined,
 ): number {
   const iterator = source[Symbol.asyncIterator]();
-  let credit = 0;
   let isCancelled = false;
   let wake: (() => void) | undefined;
   const inbound: Inbound = streams.openInbound(owner, {
     onCredit(bytes) {
-      credit += bytes;
+      gate.grant(bytes);
       wake?.();
     },
     onCancel() {
@@ -30,10 +27,13 @@ export function sendToIsolate(
       void iterator.return?.().catch(() => undefined);
     },
   });
+  const gate = new CreditGate<Piece>(Number.POSITIVE_INFINITY, (_piece, part) =>
+    inbound.push(new Uint8Array(part).buffer),
+  );
   const pump = async () => {
     try {
       while (!isCancelled) {
-        if (credit <= 0) {
+        if (!gate.isOpen) {
           await new Promise<void>((resolve) => {
             wake = resolve;
           });
@@ -45,9 +45,7 @@ export function sendToIsolate(
           inbound.end();
           break;
         }
-        // One chunk may be over the credit; the next one waits until it is paid back.
-        credit -= next.value.byteLength;
-        inbound.push(new Uint8Array(next.value).buffer);
+        gate.write({ bytes: next.value, overheadBytes: 0 });
       }
       onOver();
     } catch (error) {

@@ -2,15 +2,16 @@
  * The host's ends of an isolate's streams (web/host/boundary.ts, I5).
  *
  * I1  An isolate that posts more than it was granted, or grants more than a window, has tampered with its platform:
- *     `onViolation` says so. Chunks without bytes, which no credit bounds, are dropped.
- * I2  A stream that has carried much gets a window: memory that is shared with the isolate, in which its chunks lie one
- *     after the other, round and round. No more is granted than is free in it; nothing is read out of it but bytes to pass
- *     on. User code never sees it, and could change no bytes but those of its own stream.
+ *     `onViolation` is called. Chunks without bytes, which no credit bounds, are dropped.
+ * I2  A stream that has carried much gets a ring: memory that is shared with the isolate, in which its chunks lie one after
+ *     the other, round and round. The host grants no more than is free in it, and only passes its bytes on. User code never
+ *     sees the ring, and could change no bytes but those of its own stream.
  * I3  Every stream's other end hears of its end once: by the end, by a cancel, or by `close`.
  */
+import { CreditWindow } from "../../../streams/index.ts";
 import { EnterOp } from "../../../web/index.ts";
 
-/** A stream to the isolate: whoever opened it pushes bytes within the credit. */
+/** A stream to the isolate. Its owner pushes bytes within the credit. */
 export interface Inbound {
   readonly id: number;
   /** Hands the bytes over: the buffer is gone afterwards. */
@@ -29,12 +30,12 @@ export interface InboundReceiver {
 /** A stream from the isolate. */
 export interface Outbound {
   grant(bytes: number): void;
-  /** Nobody wants the rest. */
+  /** The rest is not wanted. */
   cancel(): void;
 }
 
 export interface OutboundReceiver {
-  /** Only passes bytes on: they may lie in a window, and change when `done` was called. Default: they are its own. */
+  /** It only passes bytes on: they may lie in a ring, and change after `done` was called. Default: the bytes are its own. */
   isBorrower?: boolean;
   onChunk(bytes: Uint8Array, done: () => void): void;
   /** `why`: it broke. `trailers`: a block of header fields that follow the bytes; user input. */
@@ -44,11 +45,11 @@ export interface OutboundReceiver {
 export interface IsolateStreams {
   /** `owner`: the request on whose behalf the bytes come. */
   openInbound(owner: number, receiver: InboundReceiver): Inbound;
-  /** `id` is the isolate's choice: user input. Undefined where it is no id, or one that is open. */
+  /** `id` is the isolate's choice: user input. Undefined where it is no id, or the id of an open stream. */
   openOutbound(id: unknown, owner: number, receiver: OutboundReceiver): Outbound | undefined;
-  /** Nobody wants a stream that the isolate has told of, and that was not opened. */
+  /** Refuses a stream that the isolate has announced and that was not opened. */
   discard(id: unknown, owner: number): void;
-  /** What an isolate posts about its streams. All of it is user input. */
+  /** The isolate's posts about its streams. All of it is user input. */
   chunk(id: unknown, bytes: unknown): void;
   end(id: unknown, why: unknown, trailers?: unknown): void;
   credit(id: unknown, bytes: unknown): void;
@@ -57,68 +58,30 @@ export interface IsolateStreams {
   close(): void;
 }
 
+type Enter = (owner: number, op: number, id: number, value?: unknown, second?: unknown) => void;
+
 export interface IsolateStreamsOptions {
-  enter(owner: number, op: number, id: number, value?: unknown, second?: unknown): void;
+  enter: Enter;
   onViolation(what: string): void;
 }
 
-interface OpenInbound {
-  /** Granted and not pushed yet. Below 0: something came with what began the stream. */
-  credit: number;
-  receiver: InboundReceiver;
-}
-
-interface OpenOutbound {
-  /** Granted and not posted yet. */
-  credit: number;
-  /** To be granted, when there is room for it. */
-  owed: number;
-  receiver: OutboundReceiver;
-  carried: number;
-  /** Bytes of the window are free again. */
-  passedOn(bytes: number): void;
-  window: Window | undefined;
-}
-
-interface Window {
-  bytes: Uint8Array;
-  /** Where the next chunk lies. */
-  at: number;
-  /** What is not passed on yet. */
-  busy: number;
-}
-
-/** A stream that has carried so much gets a window. */
+/** Bytes that a stream has carried before it gets a ring. */
 const MIN_CARRIED_BYTES = 128 * 1024;
-const WINDOW_BYTES = 512 * 1024;
-/** Less is granted at a time only where there is no more to grant: each grant is an entry. */
+const RING_BYTES = 512 * 1024;
+/** Lower bound of one grant, but where less is left to grant: each grant is an entry. */
 const MIN_GRANT_BYTES = 128 * 1024;
-const nothing = () => undefined;
-
-/** The platform's own window is a quarter of it. What is granted may all wait for a busy isolate, in the host's memory. */
+/**
+ * Upper bound of an isolate's credit for one stream: four windows of the platform. All of it may wait for a busy isolate, in
+ * the host's memory.
+ */
 const MAX_CREDIT_BYTES = 1024 * 1024;
 const MAX_WHY_LENGTH = 64 * 1024;
+const nothing = () => undefined;
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptions): IsolateStreams {
   const inbounds = new Map<number, OpenInbound>();
   const outbounds = new Map<number, OpenOutbound>();
   let lastId = 0;
-
-  const grantOwed = (id: number, outbound: OpenOutbound, owner: number) => {
-    const { receiver, carried, credit, window } = outbound;
-    const isShared = window !== undefined;
-    const mayShare = receiver.isBorrower === true && carried >= MIN_CARRIED_BYTES;
-    const room = isShared || mayShare ? WINDOW_BYTES - credit - (window?.busy ?? 0) : outbound.owed;
-    const bytes = Math.min(outbound.owed, room);
-    if (bytes <= 0 || bytes < Math.min(outbound.owed, MIN_GRANT_BYTES)) return;
-    outbound.owed -= bytes;
-    outbound.credit += bytes;
-    if (isShared || !mayShare) return enter(owner, EnterOp.credit, id, bytes);
-    const shared = new SharedArrayBuffer(WINDOW_BYTES);
-    outbound.window = { bytes: new Uint8Array(shared), at: 0, busy: 0 };
-    enter(owner, EnterOp.credit, id, bytes, shared);
-  };
 
   return {
     openInbound(owner, receiver) {
@@ -140,62 +103,32 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
     },
     openOutbound(id, owner, receiver) {
       if (typeof id !== "number" || outbounds.has(id)) return undefined;
-      const outbound: OpenOutbound = {
-        credit: 0,
-        owed: 0,
+      const outbound = new OpenOutbound({
+        id,
+        owner,
         receiver,
-        carried: 0,
-        window: undefined,
-        passedOn(bytes) {
-          if (outbound.window !== undefined) outbound.window.busy -= bytes;
-          if (outbounds.get(id) === outbound) grantOwed(id, outbound, owner);
-        },
-      };
+        enter,
+        onCancelled: () => outbounds.delete(id),
+      });
       outbounds.set(id, outbound);
-      return {
-        grant(bytes) {
-          if (outbounds.get(id) !== outbound || bytes <= 0) return;
-          outbound.owed += bytes;
-          grantOwed(id, outbound, owner);
-        },
-        cancel() {
-          if (outbounds.get(id) !== outbound) return;
-          outbounds.delete(id);
-          enter(owner, EnterOp.cancel, id);
-        },
-      };
+      return outbound;
     },
     discard(id, owner) {
       if (typeof id === "number" && !outbounds.has(id)) enter(owner, EnterOp.cancel, id);
     },
     chunk(id, value) {
       const outbound = outbounds.get(Number(id));
-      if (outbound === undefined) return;
-      const { window } = outbound;
-      const bytes = typeof value === "number" ? bytesIn(window, value) : bytesOf(value);
-      if (bytes === undefined || bytes.byteLength > outbound.credit) {
-        outbounds.delete(Number(id));
-        outbound.receiver.onEnd("the isolate sent what it was not granted");
-        return onViolation("it sent stream data that it was not granted");
-      }
-      if (bytes.byteLength === 0) return;
-      const size = bytes.byteLength;
-      outbound.credit -= size;
-      outbound.carried += size;
-      if (window === undefined || typeof value !== "number") {
-        outbound.receiver.onChunk(bytes, nothing);
-        return outbound.passedOn(0);
-      }
-      window.busy += size;
-      window.at = (window.at + size) % WINDOW_BYTES;
-      outbound.receiver.onChunk(bytes, () => outbound.passedOn(size));
+      if (outbound === undefined || outbound.take(value)) return;
+      outbounds.delete(Number(id));
+      outbound.end("the isolate sent what it was not granted");
+      onViolation("it sent stream data that it was not granted");
     },
     end(id, why, trailers) {
       const outbound = outbounds.get(Number(id));
       if (outbound === undefined) return;
       outbounds.delete(Number(id));
-      if (why !== undefined) outbound.receiver.onEnd(String(why).slice(0, MAX_WHY_LENGTH));
-      else outbound.receiver.onEnd(undefined, typeof trailers === "string" ? trailers : undefined);
+      if (why !== undefined) outbound.end(String(why).slice(0, MAX_WHY_LENGTH));
+      else outbound.end(undefined, typeof trailers === "string" ? trailers : undefined);
     },
     credit(id, bytes) {
       const inbound = inbounds.get(Number(id));
@@ -211,27 +144,138 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
       if (inbounds.delete(Number(id))) inbound?.receiver.onCancel();
     },
     close() {
-      const ends = [...outbounds.values()].map(
-        ({ receiver }) =>
-          () =>
-            receiver.onEnd("the instance ended"),
-      );
-      const cancels = [...inbounds.values()].map(
-        ({ receiver }) =>
-          () =>
-            receiver.onCancel(),
-      );
+      const open = [...outbounds.values()];
+      const cancelled = [...inbounds.values()];
       outbounds.clear();
       inbounds.clear();
-      for (const tell of [...ends, ...cancels]) tell();
+      for (const outbound of open) outbound.end("the instance ended");
+      for (const { receiver } of cancelled) receiver.onCancel();
     },
   };
 }
 
-/** The next bytes of a window; undefined where so many are not in it. */
-function bytesIn(window: Window | undefined, size: number): Uint8Array | undefined {
-  if (window === undefined || !Number.isSafeInteger(size) || size < 0) return undefined;
-  return size > WINDOW_BYTES - window.at ? undefined : window.bytes.subarray(window.at, window.at + size);
+interface OpenInbound {
+  /** Granted and not pushed yet. Negative where bytes came with the message that began the stream. */
+  credit: number;
+  receiver: InboundReceiver;
+}
+
+interface OpenOutboundOptions {
+  id: number;
+  owner: number;
+  receiver: OutboundReceiver;
+  enter: Enter;
+  onCancelled(): void;
+}
+
+class OpenOutbound implements Outbound {
+  readonly #options: OpenOutboundOptions;
+  readonly #credit: CreditWindow;
+  #ring: Ring | undefined;
+  #carriedBytes = 0;
+  #isOver = false;
+
+  constructor(options: OpenOutboundOptions) {
+    this.#options = options;
+    this.#credit = new CreditWindow(RING_BYTES, (bytes) => this.#tellCredit(bytes));
+  }
+
+  grant(bytes: number): void {
+    if (this.#isOver || bytes <= 0) return;
+    this.#credit.owe(bytes);
+    this.#grantOwed();
+  }
+
+  cancel(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const { enter, owner, id, onCancelled } = this.#options;
+    onCancelled();
+    enter(owner, EnterOp.cancel, id);
+  }
+
+  end(why: string | undefined, trailers?: string): void {
+    this.#isOver = true;
+    this.#options.receiver.onEnd(why, trailers);
+  }
+
+  /** Takes a chunk, or the number of bytes that the isolate has put into the ring. False where it was not granted. */
+  take(value: unknown): boolean {
+    const ring = typeof value === "number" ? this.#ring : undefined;
+    const bytes = typeof value === "number" ? ring?.look(value) : bytesOf(value);
+    if (bytes === undefined || bytes.byteLength > this.#credit.available) return false;
+    const size = bytes.byteLength;
+    if (size === 0) return true;
+    this.#credit.received(size);
+    this.#carriedBytes += size;
+    if (ring === undefined) {
+      this.#options.receiver.onChunk(bytes, nothing);
+      this.#grantOwed();
+      return true;
+    }
+    ring.take(size);
+    this.#options.receiver.onChunk(bytes, () => {
+      ring.free(size);
+      this.#grantOwed();
+    });
+    return true;
+  }
+
+  #grantOwed(): void {
+    if (this.#isOver) return;
+    const { owed, available } = this.#credit;
+    const room = this.#mayUseRing() ? RING_BYTES - available - (this.#ring?.busyBytes ?? 0) : owed;
+    const bytes = Math.min(owed, room);
+    if (bytes > 0 && bytes >= Math.min(owed, MIN_GRANT_BYTES)) this.#credit.repay(bytes);
+  }
+
+  /** The ring goes to the isolate with a grant. */
+  #tellCredit(bytes: number): void {
+    const { enter, owner, id } = this.#options;
+    if (this.#ring !== undefined || !this.#mayUseRing()) {
+      enter(owner, EnterOp.credit, id, bytes);
+    } else {
+      const memory = new SharedArrayBuffer(RING_BYTES);
+      this.#ring = new Ring(memory);
+      enter(owner, EnterOp.credit, id, bytes, memory);
+    }
+  }
+
+  #mayUseRing(): boolean {
+    return this.#options.receiver.isBorrower === true && this.#carriedBytes >= MIN_CARRIED_BYTES;
+  }
+}
+
+/** Memory that an isolate writes its chunks into. No chunk crosses its end. */
+class Ring {
+  readonly #bytes: Uint8Array;
+  /** Where the next chunk lies. */
+  #at = 0;
+  #busyBytes = 0;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#bytes = new Uint8Array(memory);
+  }
+
+  /** Bytes that are not passed on yet. */
+  get busyBytes(): number {
+    return this.#busyBytes;
+  }
+
+  /** The next bytes; undefined where so many are not in it. */
+  look(size: number): Uint8Array | undefined {
+    if (!Number.isSafeInteger(size) || size < 0 || size > RING_BYTES - this.#at) return undefined;
+    return this.#bytes.subarray(this.#at, this.#at + size);
+  }
+
+  take(size: number): void {
+    this.#busyBytes += size;
+    this.#at = (this.#at + size) % RING_BYTES;
+  }
+
+  free(size: number): void {
+    this.#busyBytes -= size;
+  }
 }
 
 function bytesOf(value: unknown): Uint8Array | undefined {

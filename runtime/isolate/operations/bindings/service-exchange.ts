@@ -1,7 +1,7 @@
 /** One call to another function, with an isolate's streams at this end (streams/call.ts). */
 import type { ErrorCode } from "../../../../contracts/index.ts";
 import type { Headers, Message } from "../../../../nats/index.ts";
-import { type BodyRest, callService, type StreamParts } from "../../../../streams/index.ts";
+import { callService, type RemainingBody, type StreamParts } from "../../../../streams/index.ts";
 import type { CallContext } from "../../process/host-calls.ts";
 import type { Outbound } from "../../process/isolate-streams.ts";
 
@@ -57,7 +57,7 @@ export async function callFromIsolate(
   return { kind: "stream", message: reply.message, stream: inbound.id };
 }
 
-function restOf(id: number, { streams, owner }: CallContext): BodyRest {
+function restOf(id: number, { streams, owner }: CallContext): RemainingBody {
   let outbound: Outbound | undefined;
   let isOver = false;
   return {

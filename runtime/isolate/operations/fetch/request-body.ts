@@ -1,9 +1,7 @@
 import { Readable } from "node:stream";
 import { ByteQueue } from "../../../../contracts/index.ts";
+import { WINDOW_BYTES } from "../../../../streams/index.ts";
 import type { IsolateStreams } from "../../process/isolate-streams.ts";
-
-/** Bytes that the isolate may send ahead of the connection. */
-const WINDOW_BYTES = 256 * 1024;
 
 /**
  * What the isolate sends under an id of its own, as a stream of Node's; undefined where the id is none. The isolate is

@@ -1,0 +1,135 @@
+/**
+ * The answering side of one exchange: what its asker says after the request, and what is said back in frames.
+ *
+ * I1  It hears of its asker's end once: by a cancel, because the asker fell silent (peers.ts), or because the connection
+ *     was away and frames may be lost.
+ * I2  After `close` nothing is said and nothing is heard.
+ * I3  Most requests stream nothing: only an exchange that does looks after its asker.
+ */
+import { headerNames, peerOfToken, subjects } from "../contracts/index.ts";
+import type { Message, Nats } from "../nats/index.ts";
+import { type Headers, headerValue } from "../nats/index.ts";
+import type { Link } from "./link.ts";
+import { frameOf, natsLink } from "./nats-link.ts";
+import type { Peers } from "./peers.ts";
+import { StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
+import { StreamSender, type StreamSenderOptions } from "./sender.ts";
+
+export interface IncomingExchangeOptions {
+  nats: Nats;
+  peers: Peers;
+  /** The request. */
+  message: Message;
+  /** The id by which the asker reaches this side. */
+  answerer: string;
+  /** Whether the asker has to be told of it: it does not know it by the subject that it asked. */
+  isStranger?: boolean;
+  /** The asker no longer waits for the answer; `code` says why. */
+  onGone(code: string): void;
+  /** The asker drains: an answer that can end had better do so. */
+  onDrain?(): void;
+}
+
+export class IncomingExchange {
+  readonly token: string;
+  /** The asker sends the body in frames. */
+  readonly hasStreamedBody: boolean;
+  /** The asker's client wants a WebSocket. */
+  readonly isUpgrade: boolean;
+  readonly #options: IncomingExchangeOptions;
+  readonly #peer: string;
+  readonly #link: Link;
+  #receiver: StreamReceiver | undefined;
+  #sender: StreamSender | undefined;
+  #stopFollowing: (() => void) | undefined;
+  #endTaking: (() => void) | undefined;
+  #hasMet = false;
+  #isClosed = false;
+
+  /** The exchange that a request asks for; undefined where its asker knows no streams. */
+  static of(options: IncomingExchangeOptions): IncomingExchange | undefined {
+    const { headers, reply } = options.message;
+    const token = headerValue(headers, headerNames.stream);
+    const peer = peerOfToken(token);
+    if (token === undefined || peer === undefined || reply === undefined) return undefined;
+    return new IncomingExchange(options, { token, peer, reply });
+  }
+
+  private constructor(
+    options: IncomingExchangeOptions,
+    { token, peer, reply }: { token: string; peer: string; reply: string },
+  ) {
+    const { nats, message } = options;
+    this.#options = options;
+    this.token = token;
+    this.#peer = peer;
+    this.hasStreamedBody = headerValue(message.headers, headerNames.body) === "stream";
+    this.isUpgrade = headerValue(message.headers, headerNames.upgrade) === "websocket";
+    this.#link = natsLink(nats, reply, (headers) => this.#introduce(headers));
+  }
+
+  /** Takes the rest of the request's body; nothing comes before credit is granted. */
+  receiveBody(to: Omit<StreamReceiverOptions, "link">): StreamReceiver {
+    this.#follow();
+    this.#receiver = new StreamReceiver({ ...to, link: this.#link });
+    const { nats, answerer } = this.#options;
+    this.#endTaking = nats.takeData(subjects.streamControl(answerer, this.token), this.#receiver);
+    return this.#receiver;
+  }
+
+  /** Says the response's head; the body is written to what is returned. */
+  beginResponse(head: Headers, from: Omit<StreamSenderOptions, "link">): StreamSender {
+    this.#follow();
+    head.set(headerNames.stream, [this.token]);
+    this.#introduce(head);
+    this.#options.message.respond("", head);
+    this.#sender = new StreamSender({ ...from, link: this.#link });
+    return this.#sender;
+  }
+
+  /** Takes what the asker says. */
+  receive(control: Message): void {
+    if (this.#isClosed) return;
+    const frame = frameOf(control);
+    if (frame === undefined) return;
+    if (frame.kind === "cancel") this.#gone(frame.code);
+    else if (frame.kind === "drain") this.#options.onDrain?.();
+    else if (frame.kind === "credit") this.#sender?.receive(frame);
+    else this.#receiver?.receive(frame, control);
+  }
+
+  /** Nothing more is said or heard; a body that did not end is cancelled. Returns whether there was such a one. */
+  close(): boolean {
+    this.#isClosed = true;
+    this.#stopFollowing?.();
+    this.#endTaking?.();
+    if (this.#receiver === undefined || this.#receiver.isOver) return false;
+    this.#receiver.cancel("BODY_NOT_WANTED");
+    return true;
+  }
+
+  /** Tells the asker in the first message who answers. */
+  #introduce(headers: Headers): void {
+    const { answerer, isStranger } = this.#options;
+    if (isStranger === true && !this.#hasMet) headers.set(headerNames.answerer, [answerer]);
+    this.#hasMet = true;
+  }
+
+  #gone(code: string): void {
+    if (this.#isClosed) return;
+    this.#options.onGone(code);
+    this.#receiver?.breakOff("CLIENT_GONE");
+  }
+
+  #follow(): void {
+    if (this.#stopFollowing !== undefined) return;
+    const stopPeer = this.#options.peers.follow(this.#peer, () => this.#gone("CLIENT_GONE"));
+    const stopState = this.#options.nats.onState((state) => {
+      if (state === "connected") this.#gone("STREAM_BROKEN");
+    });
+    this.#stopFollowing = () => {
+      stopPeer();
+      stopState();
+    };
+  }
+}

@@ -1,0 +1,21 @@
+import type { Frame } from "../contracts/index.ts";
+import type { Headers } from "../nats/index.ts";
+
+/**
+ * How one side of a stream reaches the other: over NATS (nats-link.ts). A link keeps the order of its frames. It may lose
+ * one: each side counts them.
+ */
+export interface Link {
+  /**
+   * Sends a frame. The payload of `data` stays as it is until it has left, when `done` is called; no other payload changes.
+   * `trailers` go with an `end`.
+   */
+  send(frame: Frame, payload: Uint8Array | string, done?: () => void, trailers?: Headers): void;
+}
+
+/** What comes with a frame of the other side. */
+export interface Arrived {
+  readonly data: Uint8Array;
+  /** The trailers of an `end`, and fields of the link's own. */
+  readonly headers: Headers | undefined;
+}

@@ -1,0 +1,230 @@
+/**
+ * The asking side of one exchange: the request's body, where that is more than the message that began it, and the
+ * response's body back (docs/wire.md, "Streams").
+ *
+ * I1  The rest of a body is sent when the answering side first grants credit, which says that it took the request. Until then
+ *     nothing of it is read, and the request may go elsewhere.
+ * I2  What comes before its receiver is there (it follows its head at once) waits; nothing of it is lost.
+ * I3  After `close`, `cancel` or `breakOff` nothing is sent, and nothing that comes is heard. The body's source hears that
+ *     nobody wants what is left of it.
+ * I4  Whoever answers with a stream, or takes one, looks after its asker: that says that it is there as long as either lasts.
+ */
+import { type Frame, headerNames, subjects } from "../contracts/index.ts";
+import type { Message, Nats } from "../nats/index.ts";
+import { headerValue } from "../nats/index.ts";
+import { CreditWindow, RESPONSE_WINDOW_BYTES, WINDOW_BYTES } from "./credit.ts";
+import type { Link } from "./link.ts";
+import { natsLink } from "./nats-link.ts";
+import { Pace } from "./pace.ts";
+import type { StreamPresence } from "./presence.ts";
+import { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
+import { StreamSender } from "./sender.ts";
+
+/** The part of a request's body that its first message does not carry. */
+export interface RemainingBody {
+  /** Sends it to its end, as fast as there is credit. Returns what to call when there is more of that. */
+  pipe(sender: StreamSender): (bytes: number) => void;
+  /** Nobody wants what is left of it, be it all. It may be told more than once, and when nothing is left. */
+  cancel(): void;
+}
+
+/** The body of a response, while it comes. */
+export interface ResponseBody {
+  /** Begins it: nothing comes before. */
+  open(
+    to: Pick<StreamReceiverOptions, "onData" | "onEnd">,
+    /** What may come at once. Default: a window's worth. */
+    creditBytes?: number,
+  ): void;
+  /** There is room for so many more bytes: for whoever counts them himself, in place of `consumed`. */
+  grant(bytes: number): void;
+  /**
+   * Begins a WebSocket in its place; what its client says is written to `sender`. Its receiver may hear of something before
+   * this returns.
+   */
+  openSocket(connect: (sender: StreamSender) => SocketReceiver): void;
+  /** Bytes have gone on: there is room for as many more. */
+  consumed(bytes: number): void;
+}
+
+export interface SocketReceiver {
+  /** A message for the client, or a fragment of one. */
+  onMessage(kind: "text" | "binary", bytes: Uint8Array, hasMore: boolean): void;
+  /** The instance has room for more. */
+  onCredit(): void;
+  onEnd(end: StreamEnd): void;
+}
+
+export interface OutgoingExchangeOptions {
+  nats: Nats;
+  presence: StreamPresence;
+  /** Who answers: an instance's id. Undefined: it says so itself, with its first message. */
+  answerer?: string;
+  rest: RemainingBody | undefined;
+  /** All of the body has left, or nobody wants more of it. */
+  onRestOver?(): void;
+}
+
+export class OutgoingExchange {
+  readonly token: string;
+  readonly #nats: Nats;
+  readonly #presence: StreamPresence;
+  /** Sends nothing after the end (I3), nor before it is known who answers. */
+  readonly #link: Link = {
+    send: (frame, payload, done, trailers) => {
+      if (!this.#isOver) this.#reach()?.send(frame, payload, done, trailers);
+    },
+  };
+  #answererLink: Link | undefined;
+  readonly #rest: RemainingBody | undefined;
+  readonly #onRestOver: (() => void) | undefined;
+  #pace: Pace | undefined;
+  #answerer: string | undefined;
+  #sender: StreamSender | undefined;
+  #onCredit: ((bytes: number) => void) | undefined;
+  #receiver: StreamReceiver | undefined;
+  /** What came between the answer's head and `open`. */
+  readonly #early: { frame: Frame; message: Message }[] = [];
+  #broken: string | undefined;
+  #endPresence: (() => void) | undefined;
+  #endTaking: (() => void) | undefined;
+  #hasBegunRest = false;
+  #isOver = false;
+
+  constructor({ nats, presence, answerer, rest, onRestOver }: OutgoingExchangeOptions) {
+    this.token = presence.nextToken();
+    this.#nats = nats;
+    this.#presence = presence;
+    this.#rest = rest;
+    this.#onRestOver = onRestOver;
+    this.#answerer = answerer;
+    if (rest !== undefined) this.#endPresence = presence.begin();
+  }
+
+  /** Learns from the answering side's first message who it is. */
+  meet({ headers }: Message): void {
+    this.#answerer ??= headerValue(headers, headerNames.answerer);
+  }
+
+  /** Whether a part of the body has left that cannot be read again. */
+  get hasSentRest(): boolean {
+    return this.#hasBegunRest;
+  }
+
+  /** How far the source of the body is behind the pace that is expected of it, in milliseconds. */
+  get behindMs(): number {
+    return this.#pace?.behindMs ?? 0;
+  }
+
+  /** Takes what the answering side says beside its reply. */
+  receive(frame: Frame, message: Message): void {
+    if (this.#isOver) return;
+    this.meet(message);
+    if (frame.kind === "drain") return;
+    if (frame.kind === "credit") this.#beginRest();
+    const isForSender = frame.kind === "credit" || frame.kind === "cancel";
+    if (isForSender && this.#sender !== undefined) this.#sender.receive(frame);
+    else if (!isForSender && this.#receiver !== undefined) this.#receiver.receive(frame, message);
+    else this.#early.push({ frame, message });
+  }
+
+  /** The answer is a stream, and this its head; `onOver` is called when it ended, however it did. */
+  openResponse(head: Message, onOver: () => void): ResponseBody {
+    this.meet(head);
+    this.#endPresence ??= this.#presence.begin();
+    let receiver: StreamReceiver | undefined;
+    const window = new CreditWindow(RESPONSE_WINDOW_BYTES, (bytes) => receiver?.grant(bytes));
+    const begin = (
+      { onEnd, ...to }: Omit<StreamReceiverOptions, "link">,
+      creditBytes = RESPONSE_WINDOW_BYTES,
+    ) => {
+      receiver = new StreamReceiver({
+        ...to,
+        link: this.#link,
+        onEnd: (end) => {
+          onEnd(end);
+          onOver();
+        },
+      });
+      this.#receiver = receiver;
+      this.#endTaking = this.#nats.takeData(head.subject, receiver);
+      if (creditBytes > 0) window.grant(creditBytes);
+      for (const { frame, message } of this.#early.splice(0)) this.receive(frame, message);
+      if (this.#broken !== undefined) receiver.breakOff(this.#broken);
+    };
+    return {
+      open: begin,
+      openSocket: (connect) => {
+        const sender = new StreamSender({
+          link: this.#link,
+          maxWaitingBytes: WINDOW_BYTES,
+          onCredit: () => socket.onCredit(),
+          onCancel: () => undefined,
+        });
+        this.#sender = sender;
+        const socket = connect(sender);
+        begin({ ...socket, onData: () => undefined });
+      },
+      grant: (bytes) => receiver?.grant(bytes),
+      consumed: (bytes) => window.consumed(bytes),
+    };
+  }
+
+  /** The answer is no longer wanted: the answering side hears of it. */
+  cancel(code: string): void {
+    if (this.#isOver) return;
+    // The answering side may have begun, and not said who it is: all that could be it hear this, and one knows the token.
+    const link = this.#reach() ?? natsLink(this.#nats, subjects.streamControlToAny(this.token));
+    link.send({ kind: "cancel", code }, "");
+    this.close();
+  }
+
+  /**
+   * The answering side is gone, or frames were lost: the response, if one has begun, is broken. An answering side that is
+   * there after all hears that nobody waits.
+   */
+  breakOff(code: string): void {
+    this.cancel(code);
+    this.#broken = code;
+    this.#receiver?.breakOff(code);
+  }
+
+  /** The answering side hears that this one drains. */
+  drain(): void {
+    this.#link.send({ kind: "drain" }, "");
+  }
+
+  close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#endPresence?.();
+    this.#endTaking?.();
+    if (this.#sender?.abandon() && this.#hasBegunRest) this.#rest?.cancel();
+  }
+
+  /** The link to the answering side; undefined until it is known. */
+  #reach(): Link | undefined {
+    if (this.#answerer === undefined) return undefined;
+    this.#answererLink ??= natsLink(this.#nats, subjects.streamControl(this.#answerer, this.token));
+    return this.#answererLink;
+  }
+
+  #beginRest(): void {
+    const rest = this.#rest;
+    if (this.#sender !== undefined || rest === undefined) return;
+    this.#hasBegunRest = true;
+    this.#pace = new Pace();
+    this.#sender = new StreamSender({
+      link: this.#link,
+      onCredit: (bytes) => this.#onCredit?.(bytes),
+      // The handler did not want the rest; what it answers is another matter.
+      onCancel: () => {
+        rest.cancel();
+        this.#onRestOver?.();
+      },
+      onEnded: () => this.#onRestOver?.(),
+      pace: this.#pace,
+    });
+    this.#onCredit = rest.pipe(this.#sender);
+  }
+}
