@@ -104,7 +104,7 @@ describe("the types of env", () => {
   });
 });
 
-/** Rejects with what the compiler says. */
+/** Rejects with the compiler's messages. */
 async function typeCheck(path: string): Promise<void> {
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const flags =

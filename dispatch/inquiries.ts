@@ -11,7 +11,7 @@ export interface InstanceInquiriesOptions {
   dispatcher: Pick<Dispatcher, "flights" | "hear">;
 }
 
-/** The answer's head was lost where the state is `streaming`: the body waits for credit, and nobody grants any. */
+/** The state `streaming` of a request in flight means a lost head: the body waits for credit, and never gets any. */
 const WORDS: Readonly<Record<Flight["kind"], Partial<Record<InquiredState, Word>>>> = {
   "in-flight": { new: "not-begun", over: "over", streaming: "over", absent: "absent" },
   streaming: { new: "over", over: "over", absent: "absent" },

@@ -15,7 +15,7 @@ import { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgo
 import type { Peers } from "./peers.ts";
 import type { StreamPresence } from "./presence.ts";
 
-/** What a process needs to stream with others. */
+/** The parts of a process that its streams and calls use. */
 export interface StreamParts {
   nats: Nats;
   peers: Peers;
@@ -26,18 +26,18 @@ export interface StreamParts {
 export interface ServiceCall {
   service: string;
   headers: Headers;
-  /** What the first message carries of the body. */
+  /** The part of the body in the first message. */
   first: Uint8Array;
-  /** What follows it. */
+  /** The rest of the body. */
   rest?: RemainingBody | undefined;
   timeoutMs: number;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the caller no longer waits for the answer. */
   signal: AbortSignal;
 }
 
 export type ServiceReply =
   | { kind: "whole"; message: Message }
-  /** The message is the head. Whoever does not read the body to its end calls `cancel`. */
+  /** The message is the head. A caller that does not read the body to its end calls `cancel`. */
   | { kind: "stream"; message: Message; body: ResponseBody; cancel(): void }
   /** `detail`: for operators, not for callers. */
   | { kind: "failed"; code: ErrorCode; detail?: string };
@@ -141,7 +141,7 @@ class Call implements OpenCall {
     const { service, first, headers, rest } = this.#call;
     const { nats } = this.#parts;
     this.#pending.release();
-    // A gateway cannot be asked after what an instance has.
+    // Gateways know nothing about a request that went to an instance.
     this.#stopFollowing();
     if (rest !== undefined) {
       this.#fail("NO_CONSUMER");

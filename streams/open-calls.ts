@@ -1,10 +1,10 @@
 /**
- * The calls of this process that are under way at gateways, and what becomes of those whose request or reply was lost
- * (nats/ledger/inquiries.ts). A call's sender does not know which gateway took it, so all are asked.
+ * The calls of this process that are under way at gateways. Inquiries (nats/ledger/inquiries.ts) find calls whose request or
+ * reply was lost. A sender does not know which gateway took its call, so all gateways are asked.
  *
- * I1  A call that a gateway has, and has not answered, waits.
- * I2  A call that no gateway has may have been taken by one whose connection is away: only after `ABSENT_MS` it is lost,
- *     unless it may run twice.
+ * I1  A call waits while a gateway has it and has not answered it.
+ * I2  A gateway without a connection may have a call that no other gateway has. So a call that may run only once is lost
+ *     after `ABSENT_MS`, and a call that may run twice at once.
  */
 import { type ErrorCode, subjects } from "../contracts/index.ts";
 import {

@@ -1,6 +1,6 @@
 /**
- * Bindings: what a function may reach besides its own code. Each is declared in narun.yaml, and is a property of the
- * handler's `env`. `bindingKinds` lists the kinds: the schema, the capabilities and the types of `env` derive from it.
+ * Bindings give a function access to stores, subjects and other functions. Each is declared in narun.yaml, and is a
+ * property of the handler's `env`. The schema, the capabilities and the types of `env` derive from `bindingKinds`.
  */
 import { z } from "zod";
 import type { EnvProperty } from "./define-binding.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 /** First tokens of narun's own subjects. */
 const OWN_SUBJECTS = new Set(["narun", "logs", "status"]);
 
-/** Whether functions may not publish to a subject: narun's own, and those of NATS (`$JS`, `$KV`, `_INBOX`, `_R_`). */
+/** Whether a subject belongs to narun or to NATS (`$JS`, `$KV`, `_INBOX`, `_R_`). Functions may not publish to it. */
 export function isReservedSubject(subject: string): boolean {
   const first = subject.split(".", 1)[0] ?? "";
   return /^[$_]/.test(first) || OWN_SUBJECTS.has(first);

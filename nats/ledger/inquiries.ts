@@ -19,7 +19,7 @@ export interface InquiriesOptions<Flight, Answerer> {
   nats: Nats;
   /** The requests that are under way. */
   flights(): readonly Flight[];
-  /** Where a request is; undefined where nobody can be asked. */
+  /** The answerer of a request; undefined if it cannot be asked. */
   answererOf(flight: Flight): Answerer | undefined;
   pendingOf(flight: Flight): PendingReply;
   /** Asks once; resolves with a state for each request, in the same order. Throws NoReplyError. */
@@ -36,7 +36,7 @@ export interface Inquiries {
 
 /** How long a request is under way before it is asked for, and the pause between two inquiries. */
 const TICK_MS = 500;
-/** How long an answerer may be without a connection: one that breaks is back within 2 s (connection.ts). */
+/** How long an answerer may be without a connection. A broken connection is back within 2 s (connection.ts). */
 export const ABSENT_MS = 5_000;
 
 interface Asked {

@@ -27,7 +27,7 @@ await world.push(
 );
 await world.call("/front");
 
-/** Resolves when the gateways are next asked after calls: what they have then has been under way for a while. */
+/** Resolves at the next inquiry at the gateways: each call in it has been under way for half a second. */
 const asked = () =>
   new Promise<void>((resolve) => {
     const subscription = world.connection.subscribe(subjects.inquiriesToGateways, () => {

@@ -26,10 +26,10 @@ interface PutOptions {
   ifRevision?: number;
 }
 
-/** What may have been meant by a value that is none. */
+/** The hint for `null`, `undefined` and numbers that JSON does not have. */
 const NO_VALUE = 'delete(key) removes a key, "" is an empty value';
 
-/** `env`'s object of a KV bucket (functions/sdk: KvBucket). */
+/** The object of a KV bucket in `env` (functions/sdk: KvBucket). */
 export class KvBucket {
   readonly #name: string;
 

@@ -2,7 +2,7 @@ import { bindMethods } from "./bind-methods.ts";
 import { callBinding } from "./host-result.ts";
 import { requireKnownOptions, requireNoMore, requireText } from "./options.ts";
 
-/** `env`'s object of a rate limit (functions/sdk: RateLimit). */
+/** The object of a rate limit in `env` (functions/sdk: RateLimit). */
 export class RateLimit {
   readonly #name: string;
 

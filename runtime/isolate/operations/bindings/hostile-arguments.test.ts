@@ -1,4 +1,4 @@
-/** What an isolate hands to its bindings' operations is user input: whatever it is, the host neither breaks nor tells. */
+/** Arguments of operations are user input: no argument breaks the host, or makes it reveal anything. */
 import { afterAll, expect, it } from "vitest";
 import { FunctionConfigSchema } from "../../../../contracts/index.ts";
 import { connectNats } from "../../../../nats/index.ts";
@@ -124,7 +124,7 @@ it.each([
   expect(await call(name, values)).toMatchObject({ name: "TypeError" });
 });
 
-/** What an operation fails with, as a call of an isolate that ends afterwards. */
+/** The error of an operation that an isolate calls before it ends. */
 async function call(name: string, values: readonly unknown[]): Promise<Error | undefined> {
   const ending = new AbortController();
   const streams = createIsolateStreams({ enter: () => undefined, onViolation: () => undefined });

@@ -44,7 +44,7 @@ export function createKvOperations({
       const key = readKey(keyValue);
       const ttlSeconds = readWhole(ttl, { name: "ttlSeconds", min: 1, max: MAX_TTL_SECONDS });
       const ifRevision = readRevision(revision);
-      return large.accept(value, { maxBytes: kv.maxBytes, what: "A value" }, context, async (bytes) => {
+      return large.accept(value, { maxBytes: kv.maxBytes, label: "A value" }, context, async (bytes) => {
         const written = await naming(bucket, kv.put(key, bytes, { ttlSeconds, ifRevision }));
         return revisionOf(written, { bucket, key, ifRevision });
       });

@@ -22,7 +22,7 @@ export function createObjectOperations(context: BindingContext): HostOperations 
     "objects.read": async ([binding, name, version], call) =>
       stores.read(binding, readName(name), typeof version === "string" ? version : "", call),
     "objects.put": async ([binding, name, body, metadata], call) => {
-      const pairs = readPairs(metadata, { maxBytes: MAX_METADATA_BYTES, what: "metadata" });
+      const pairs = readPairs(metadata, { maxBytes: MAX_METADATA_BYTES, label: "metadata" });
       return stores.put(binding, { name: readName(name), body, metadata: Object.fromEntries(pairs) }, call);
     },
     "objects.delete": async ([binding, name]) => stores.delete(binding, readName(name)),
@@ -162,7 +162,7 @@ async function* bodyFrom(
   }
 }
 
-/** Passes a body on. An error is replaced by one that says nothing of the server. */
+/** Passes a body on, with errors that reveal nothing about the server. */
 async function* readable(chunks: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Uint8Array, void> {
   try {
     yield* chunks;
@@ -170,7 +170,7 @@ async function* readable(chunks: AsyncGenerator<Uint8Array, void>): AsyncGenerat
     if (isNarunError(error, "OBJECT_NOT_FOUND"))
       throw new Error("the object was replaced or deleted while it was read");
     if (isNarunError(error, "DIGEST_MISMATCH"))
-      throw new Error("the object is damaged: its digest is another");
+      throw new Error("the object is damaged: its digest does not match");
     throw new Error("the object could not be read to its end");
   }
 }

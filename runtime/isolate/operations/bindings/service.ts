@@ -1,8 +1,8 @@
 /**
- * Calls to other functions, with no HTTP in between: a request to `narun.invoke.<service>`, which a gateway holds and
- * wakes the function for. Where no gateway is there, to the instances themselves.
+ * Calls to other functions, without HTTP: a request to `narun.invoke.<service>`. A gateway holds it and wakes the function.
+ * Without a gateway the request goes to the instances themselves.
  *
- * What goes wrong on the way is answered as HTTP would answer it: with a problem, never with a rejection.
+ * A failure of the platform is a response with a problem, as over HTTP, and never a rejection.
  */
 import {
   createProblem,
