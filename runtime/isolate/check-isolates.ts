@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { extname, join } from "node:path";
 
-/** Whether this machine can run isolates: undefined where it can, else the reason. The native package may be missing, or not fit this Node. */
+/** Undefined where this machine can run isolates, else the reason: the native package may be missing, or not fit this Node. */
 export function checkIsolates(): Promise<string | undefined> {
   const engine = join(import.meta.dirname, `engine${extname(import.meta.filename)}`);
-  // In a process of its own, as an addon that does not fit may end the one that loads it.
+  // A native package that does not fit may end the process that loads it.
   const child = spawn(process.execPath, ["--no-node-snapshot", engine], {
     stdio: ["ignore", "ignore", "pipe"],
     env: {},

@@ -119,7 +119,13 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
   closers.defer(async () => void (await Promise.all(nodes.map((node) => node.drain()))));
   const log = pino({ level: process.env.NARUN_TEST_LOG ?? "silent" });
   const startSupervised = async () => {
-    const supervised = await startNodeProcess({ natsUrl, cacheDir, logLevel: "error", log });
+    const supervised = await startNodeProcess({
+      natsUrl,
+      cacheDir,
+      environment: process.env,
+      logLevel: "error",
+      log,
+    });
     closers.defer(() => supervised.close());
     return supervised;
   };
