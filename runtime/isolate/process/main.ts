@@ -248,6 +248,7 @@ async function stopOnce(graceMs: number): Promise<void> {
   running?.pool.close();
   running?.peers.close();
   running?.presence.close();
+  running?.calls.close();
   running?.ledger.close();
   await running?.nats.close();
   // The last message has to leave the process first.

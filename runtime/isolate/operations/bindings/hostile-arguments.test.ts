@@ -14,6 +14,7 @@ const nats = await connectNats({ url: server.url, name: "test" });
 afterAll(async () => {
   streams.peers.close();
   streams.presence.close();
+  streams.calls.close();
   await nats.close();
   await server.close();
 });
