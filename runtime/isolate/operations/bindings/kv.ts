@@ -9,7 +9,7 @@ import { naming } from "./store-failure.ts";
 
 const MAX_TTL_SECONDS = 10 * 365 * 24 * 3_600;
 const MAX_PAGE = 1_000;
-/** Watches that an instance may have open: each holds a consumer at the server. */
+/** Upper bound of the open watches of an instance. Each holds a consumer at the server. */
 const MAX_WATCHES = 100;
 
 export function createKvOperations({
@@ -101,7 +101,7 @@ async function* watchFrames(
   }
 }
 
-/** A generator that waits hears of `return` only at its next value: the signal ends it at once. */
+/** Ends a generator by its signal. A pending generator would notice `return` only at its next value. */
 function endedBy(
   source: AsyncGenerator<Uint8Array, void>,
   ending: AbortController,

@@ -118,7 +118,7 @@ class ObjectStores {
     this.#bodies += 1;
   }
 
-  /** Aborts when no caller waits for a write any more. A write of no request has the time of work in the background. */
+  /** The signal that ends a write with its request. A write without a request has the time of background work. */
   #endOfWrite({ owner, signal }: CallContext): AbortSignal {
     const { endOf, limits } = this.#context;
     return AbortSignal.any([signal, endOf(owner) ?? AbortSignal.timeout(limits.waitUntilMs)]);
