@@ -1,18 +1,18 @@
-/** Asks instances for the requests that have been under way there for a while (nats/ledger/inquiries.ts). */
+/** Asks instances for the requests that are under way there (nats/ledger/inquiries.ts). */
 import { subjects } from "../contracts/index.ts";
 import { askOne, createInquiries, type InquiredState, type Inquiries, type Nats } from "../nats/index.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { Instance } from "./instances.ts";
+import type { Instance } from "./instance.ts";
 import type { Flight } from "./job.ts";
-import type { Word } from "./next-step.ts";
+import type { Evidence } from "./next-step.ts";
 
 export interface InstanceInquiriesOptions {
   nats: Nats;
   dispatcher: Pick<Dispatcher, "flights" | "hear">;
 }
 
-/** The state `streaming` of a request in flight means a lost head: the body waits for credit, and never gets any. */
-const WORDS: Readonly<Record<Flight["kind"], Partial<Record<InquiredState, Word>>>> = {
+/** The evidence in an instance's states. `streaming` without a head: the head was lost, and the body waits for credit. */
+const EVIDENCE: Readonly<Record<Flight["kind"], Partial<Record<InquiredState, Evidence>>>> = {
   "in-flight": { new: "not-begun", over: "over", streaming: "over", absent: "absent" },
   streaming: { new: "over", over: "over", absent: "absent" },
 };
@@ -25,10 +25,10 @@ export function createInstanceInquiries({ nats, dispatcher }: InstanceInquiriesO
     pendingOf: ({ pending }) => pending,
     ask: (instance, requests) => askOne(nats, subjects.inquiries(instance.id), requests),
     hear(state, flights) {
-      for (const [word, concerned] of Map.groupBy(flights, ({ kind }) => WORDS[kind][state])) {
-        if (word === undefined) continue;
-        const are = new Set(concerned);
-        dispatcher.hear(word, (flight) => are.has(flight));
+      for (const [evidence, concerned] of Map.groupBy(flights, ({ kind }) => EVIDENCE[kind][state])) {
+        if (evidence === undefined) continue;
+        const members = new Set(concerned);
+        dispatcher.hear(evidence, (flight) => members.has(flight));
       }
     },
   });

@@ -1,18 +1,18 @@
 /**
- * Asks after requests that have been under way for a while (docs/wire.md, "Asking after requests"): the break of a connection,
- * the asker's, the answerer's or one between servers, loses requests and replies, and neither side is told.
+ * Asks answerers for requests that have been under way for a while (docs/wire.md, "Asking after requests"). A break of any
+ * connection (the asker's, the answerer's, one between servers) loses requests and replies without notice.
  *
- * I1  An answerer has one inquiry at a time, and one every `TICK_MS` while requests of a tick or more are under way there.
- * I2  When NATS was away, all that is under way is asked for at once.
- * I3  An answerer that NATS has no subscriber for is asked again; after `ABSENT_MS` its requests count as `absent`.
- * I4  An answerer that does not answer is left alone: older ones know no inquiries, and the deadlines end the wait.
+ * I1  An answerer has one inquiry at a time. It is asked every `TICK_MS` while requests of a tick or more are under way there.
+ * I2  When NATS was away, all requests under way are asked for at once.
+ * I3  An answerer without a subscriber is asked again. After `ABSENT_MS` its requests are `absent`.
+ * I4  An inquiry without an answer has no effect: older answerers know no inquiries. Deadlines end the wait.
  */
 import { MAX_INQUIRED, type RequestState } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { NoReplyError } from "../request.ts";
 import type { PendingReply } from "../requester.ts";
 
-/** The state of a request, as its answerer tells it; `absent`: the answerer has had no connection for `ABSENT_MS`. */
+/** The state of a request by the word of its answerer. `absent`: the answerer has had no connection for `ABSENT_MS`. */
 export type InquiredState = RequestState | "absent";
 
 export interface InquiriesOptions<Flight, Answerer> {
@@ -41,14 +41,14 @@ export const ABSENT_MS = 5_000;
 
 interface Asked {
   isUnderWay: boolean;
-  /** Since when NATS has had no subscriber. */
+  /** When NATS was first found without a subscriber, by `performance.now()`. */
   absentSinceMs: number | undefined;
 }
 
 export function createInquiries<Flight, Answerer>(options: InquiriesOptions<Flight, Answerer>): Inquiries {
   const { nats, answererOf, hear } = options;
   let asked = new Map<Answerer, Asked>();
-  /** The flights of the last look: those among them have been under way for a tick. */
+  /** The flights of the last tick. */
   let known = new Set<Flight>();
 
   const noteAbsence = (answerer: Answerer, state: Asked) => {
