@@ -1,4 +1,4 @@
-export * from "./bindings.ts";
+export * from "./bindings/index.ts";
 export * from "./byte-queue.ts";
 export * from "./ceiling.ts";
 export * from "./demand.ts";

@@ -20,6 +20,7 @@ import {
 import { requireKnownName } from "../../control/index.ts";
 import {
   callService,
+  createOpenCalls,
   createPeers,
   createStreamPresence,
   type RemainingBody,
@@ -80,11 +81,17 @@ export const invokeCommand = defineCommand({
     const nats = await connect();
     await requireKnownName(nats, name);
     const progress = output.progress(`waiting for ${name}`);
-    const parts = { nats, peers: createPeers(nats), presence: createStreamPresence(nats) };
+    const parts = {
+      nats,
+      peers: createPeers(nats),
+      presence: createStreamPresence(nats),
+      calls: createOpenCalls(nats),
+    };
     try {
       const reply = await call(parts, name, request).finally(() => progress.end());
       await showReply(output, name, reply);
     } finally {
+      parts.calls.close();
       parts.presence.close();
       parts.peers.close();
     }
