@@ -1,4 +1,4 @@
-export * from "./bindings.ts";
+export * from "./bindings/index.ts";
 export * from "./byte-queue.ts";
 export * from "./ceiling.ts";
 export * from "./demand.ts";
@@ -25,7 +25,6 @@ export * from "./secret.ts";
 export * from "./shadowed-routes.ts";
 export * from "./spec.ts";
 export * from "./stores.ts";
-export * from "./stream.ts";
 export * from "./subjects.ts";
 export * from "./wire/index.ts";
 export * from "./yaml.ts";

@@ -1,6 +1,6 @@
 /**
- * A node-runner in a process of its own, kept running. It has its own session, so that the terminal's Ctrl-C does not
- * reach it: whoever started it ends it in its order. When that one dies, the IPC channel closes and the runner drains.
+ * A node-runner in a process of its own, which is restarted when it dies. It has its own session, so that the terminal's
+ * Ctrl-C does not reach it: the parent ends it in order. If the parent dies, the IPC channel closes and the runner drains.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { extname, join } from "node:path";
@@ -14,108 +14,141 @@ import type { Environment } from "../options/resolve.ts";
 
 export interface NodeProcess {
   readonly pid: number | undefined;
-  /** Where debuggers attach: `HOST:PORT`. */
+  /** The address for debuggers: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
   /** Lets the runner drain and ends it. */
   close(): Promise<void>;
-  /** Ends the runner and its hosts at once, with all that they are at. */
+  /** Kills the runner and its hosts. Their requests are lost. */
   kill(): void;
 }
 
 export interface NodeProcessOptions {
   natsUrl: string;
-  /** How it logs in to NATS. */
+  /** The login to NATS. */
   login?: NatsLogin;
   cacheDir: string;
-  /** Where the key of secrets is, unless the environment has it. */
+  /** The file with the key of secrets. Default: the environment has the key. */
   secretsKeyFile?: string;
   /** More arguments of `narun node`. */
   nodeArguments?: readonly string[];
   /** The environment, without a login to NATS. */
   environment: Environment;
-  /** Where debuggers may attach. Default: nowhere. */
+  /** The address for debuggers. Default: none. */
   inspect?: InspectOptions;
   logLevel: string;
   log: Logger;
-  /** Ends a start that is under way; the promise rejects with its reason. */
+  /** Cancels a start. The promise rejects with its reason. */
   signal?: AbortSignal;
 }
 
-/** Longer than a node's own drain may take. */
+/** How long the runner may take to end before it is killed. Longer than its drain. */
 const KILL_AFTER_MS = 40_000;
 
-/** Starts a node-runner and resolves when it takes work. A runner that dies later is started again. Error: NODE_RUNNER_FAILED. */
+/** Starts a node-runner and resolves when it takes work. A runner that dies later is restarted. Error: NODE_RUNNER_FAILED. */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
-  const { log, signal } = options;
-  const backoff = createBackoff({ firstMs: 200, maxMs: 10_000, forgetAfterMs: 60_000 });
-  const first = Promise.withResolvers<void>();
-  let child: ChildProcess | undefined;
-  let restart: NodeJS.Timeout | undefined;
-  let inspectAddress: string | undefined;
-  let isReady = false;
-  let isClosing = false;
+  const node = new SupervisedNode(options);
+  try {
+    await node.untilReady();
+    return node;
+  } catch (error) {
+    await node.close();
+    throw error;
+  }
+}
 
-  const start = () => {
-    const started = forkNode(options);
-    child = started;
-    let words = "";
-    started.on("message", (message: { inspect?: string }) => {
-      isReady = true;
-      inspectAddress = message.inspect;
-      first.resolve();
-    });
-    started.stderr?.on("data", (chunk: Buffer) => {
-      // Before it is ready its last words are the reason why it is not; afterwards they are its log.
-      if (isReady) process.stderr.write(chunk);
-      else words += chunk.toString();
-    });
-    started.on("exit", (code, signalName) => {
-      child = undefined;
-      if (isClosing) return;
-      if (!isReady) {
-        const detail = words.trim().replace(/^narun: /, "") || `it ended with ${signalName ?? code}`;
-        first.reject(new NarunError("NODE_RUNNER_FAILED", { detail }));
-        return;
-      }
-      const waitMs = backoff.fail(Date.now());
-      log.warn({ code, signal: signalName, restartInMs: waitMs }, "node-runner died; it is restarted");
-      restart = setTimeout(start, waitMs);
-    });
-  };
-  const close = async () => {
-    isClosing = true;
-    clearTimeout(restart);
-    const ending = child;
-    if (ending === undefined) return;
-    const ended = new Promise((resolve) => ending.once("exit", resolve));
-    const timer = setTimeout(() => killGroup(ending.pid), KILL_AFTER_MS);
-    ending.kill("SIGTERM");
+type Phase =
+  /** The first runner, until it takes work. Its output has the reason if it fails. */
+  | { kind: "starting"; child: ChildProcess; output: string }
+  /** A later runner is in this phase from its fork on. Its output is its log. */
+  | { kind: "running"; child: ChildProcess }
+  | { kind: "pausing"; timer: NodeJS.Timeout }
+  | { kind: "closing"; child: ChildProcess; isSilent: boolean }
+  | { kind: "closed" };
+
+class SupervisedNode implements NodeProcess {
+  readonly #options: NodeProcessOptions;
+  readonly #backoff = createBackoff({ firstMs: 200, maxMs: 10_000, forgetAfterMs: 60_000 });
+  readonly #ready = Promise.withResolvers<void>();
+  #phase: Phase;
+  #inspectAddress: string | undefined;
+
+  constructor(options: NodeProcessOptions) {
+    this.#options = options;
+    this.#phase = { kind: "starting", child: this.#fork(), output: "" };
+  }
+
+  get pid(): number | undefined {
+    return "child" in this.#phase ? this.#phase.child.pid : undefined;
+  }
+
+  get inspectAddress(): string | undefined {
+    return this.#inspectAddress;
+  }
+
+  /** Resolves when the first runner takes work. Rejects when it ends before, and with the reason of the signal. */
+  async untilReady(): Promise<void> {
+    const { signal } = this.#options;
+    const giveUp = () => this.#ready.reject(signal?.reason);
+    signal?.addEventListener("abort", giveUp, { once: true });
+    if (signal?.aborted) giveUp();
+    await this.#ready.promise.finally(() => signal?.removeEventListener("abort", giveUp));
+  }
+
+  async close(): Promise<void> {
+    const phase = this.#phase;
+    if (phase.kind === "pausing") clearTimeout(phase.timer);
+    if (!("child" in phase)) {
+      this.#phase = { kind: "closed" };
+      return;
+    }
+    const { child } = phase;
+    this.#phase = { kind: "closing", child, isSilent: phase.kind === "starting" };
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    const timer = setTimeout(() => killGroup(child.pid), KILL_AFTER_MS);
+    child.kill("SIGTERM");
     await ended;
     clearTimeout(timer);
-  };
-
-  start();
-  const giveUp = () => first.reject(signal?.reason);
-  signal?.addEventListener("abort", giveUp, { once: true });
-  if (signal?.aborted) giveUp();
-  try {
-    await first.promise;
-  } catch (error) {
-    await close();
-    throw error;
-  } finally {
-    signal?.removeEventListener("abort", giveUp);
   }
-  return {
-    get pid() {
-      return child?.pid;
-    },
-    get inspectAddress() {
-      return inspectAddress;
-    },
-    close,
-    kill: () => killGroup(child?.pid),
-  };
+
+  kill(): void {
+    killGroup(this.pid);
+  }
+
+  #fork(): ChildProcess {
+    const child = forkNode(this.#options);
+    child.on("message", ({ inspect }: { inspect?: string }) => this.#onReady(child, inspect));
+    child.stderr?.on("data", (chunk: Buffer) => this.#onOutput(chunk));
+    child.on("exit", (code, signal) => this.#onExit(code, signal));
+    return child;
+  }
+
+  #onReady(child: ChildProcess, inspectAddress: string | undefined): void {
+    this.#inspectAddress = inspectAddress;
+    if (this.#phase.kind === "starting") this.#phase = { kind: "running", child };
+    this.#ready.resolve();
+  }
+
+  #onOutput(chunk: Buffer): void {
+    const phase = this.#phase;
+    if (phase.kind === "starting") phase.output += chunk.toString();
+    else if (phase.kind !== "closing" || !phase.isSilent) process.stderr.write(chunk);
+  }
+
+  #onExit(code: number | null, signal: NodeJS.Signals | null): void {
+    const phase = this.#phase;
+    this.#phase = { kind: "closed" };
+    if (phase.kind === "starting") {
+      const detail = phase.output.trim().replace(/^narun: /, "") || `it ended with ${signal ?? code}`;
+      this.#ready.reject(new NarunError("NODE_RUNNER_FAILED", { detail }));
+    } else if (phase.kind === "running") {
+      const waitMs = this.#backoff.fail(Date.now());
+      this.#options.log.warn({ code, signal, restartInMs: waitMs }, "node-runner died; it is restarted");
+      const timer = setTimeout(() => {
+        this.#phase = { kind: "running", child: this.#fork() };
+      }, waitMs);
+      this.#phase = { kind: "pausing", timer };
+    }
+  }
 }
 
 function forkNode({
@@ -155,7 +188,7 @@ function forkNode({
   );
 }
 
-/** The runner leads a group of its own (it was started detached), in which its hosts are. */
+/** Kills the runner with its hosts: they share a process group, which the detached runner leads. */
 function killGroup(pid: number | undefined): void {
   if (pid !== undefined) sendSignal(-pid, "SIGKILL");
 }

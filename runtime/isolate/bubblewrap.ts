@@ -3,9 +3,9 @@
  * the host's own files alone. The network stays: the host needs NATS, and `fetch` needs the rest. An attacker who gets past V8
  * and Node's permission model finds no files, no other processes and no privileges.
  */
-import { spawn } from "node:child_process";
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { runProgram } from "../../machine/index.ts";
 
 /** The system's files that programs need: the loader's libraries, name resolution, certificates. Missing files are left out. */
 const SYSTEM_FILES = [
@@ -72,42 +72,23 @@ function libraryFolder(path: string): string[] {
     : ["--ro-bind", path, path];
 }
 
-export const SANDBOX_CHOICES = ["auto", "bubblewrap", "none"] as const;
-export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
+/** `auto`: bubblewrap where it works on this machine. */
+export type SandboxChoice = "auto" | "bubblewrap" | "none";
 
 export type BubblewrapProbe = { path: string } | { path: undefined; reason: string };
 
 /** Upper bound of the time that the probe takes. */
 const PROBE_MS = 5_000;
 
-/** Whether bubblewrap is installed, and this machine lets it make namespaces. Runs Node in it to find out. */
-export async function probeBubblewrap(searchPath = process.env.PATH ?? ""): Promise<BubblewrapProbe> {
+/** Whether `searchPath` has bubblewrap, and this machine lets it make namespaces. Runs Node in it to find out. */
+export async function probeBubblewrap(searchPath = ""): Promise<BubblewrapProbe> {
   if (process.platform !== "linux") return { path: undefined, reason: "bubblewrap is for Linux" };
   const path = searchPath
     .split(delimiter)
     .map((folder) => join(folder, "bwrap"))
     .find((file) => existsSync(file));
   if (path === undefined) return { path, reason: "bubblewrap (bwrap) is not on the PATH" };
-  const reason = await tryRun(path);
-  return reason === undefined ? { path } : { path: undefined, reason };
-}
-
-function tryRun(path: string): Promise<string | undefined> {
   const [, ...values] = wrapBriefly(path, [process.execPath, "--version"]);
-  const child = spawn(path, values, {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: {},
-    timeout: PROBE_MS,
-    killSignal: "SIGKILL",
-  });
-  let words = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    words += chunk.toString();
-  });
-  return new Promise((resolve) => {
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) =>
-      resolve(code === 0 ? undefined : words.trim().split("\n")[0] || `bwrap ended with ${signal ?? code}`),
-    );
-  });
+  const result = await runProgram(path, values, { env: {}, timeoutMs: PROBE_MS });
+  return result.outcome === "ok" ? { path } : { path: undefined, reason: result.reason };
 }

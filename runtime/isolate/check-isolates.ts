@@ -9,15 +9,15 @@ export function checkIsolates(): Promise<string | undefined> {
     stdio: ["ignore", "ignore", "pipe"],
     env: {},
   });
-  let words = "";
+  let stderr = "";
   child.stderr.on("data", (chunk: Buffer) => {
-    words += chunk.toString();
+    stderr += chunk.toString();
   });
   return new Promise((resolve) => {
     child.on("error", (error) => resolve(error.message));
     child.on("close", (code, signal) => {
       if (code === 0) return resolve(undefined);
-      const reason = /^(?:\w*Error.*|.*ERR_.*)$/m.exec(words)?.[0];
+      const reason = /^(?:\w*Error.*|.*ERR_.*)$/m.exec(stderr)?.[0];
       resolve(reason ?? `it ended with ${signal ?? code}`);
     });
   });
