@@ -147,6 +147,12 @@ const tests: Record<string, () => Promise<void>> = {
     expect([put.status, await put.json()]).toMatchObject([201, { size: 2_000_000 }]);
   },
 
+  async limited() {
+    const statuses: number[] = [];
+    for (let n = 0; n < 6; n++) statuses.push((await world.fetch("/limited")).status);
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
+  },
+
   async pages() {
     expect(await json("/pages/sum")).toEqual({ "the sum": 42 });
     expect(await (await world.fetch("/pages")).text()).toBe("<h1>Sums</h1>");
