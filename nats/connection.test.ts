@@ -3,9 +3,12 @@ import { createConnection, createServer } from "node:net";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
-import { type ConnectionState, connectNats, decideReconnectDelayMs, isRecentServer } from "./connection.ts";
+import { connectNats } from "./connection.ts";
+import type { ConnectionState } from "./connection-status.ts";
 import { createHeaders, headerValue } from "./headers.ts";
+import { decideReconnectDelayMs } from "./reconnect-delay.ts";
 import { NoReplyError } from "./request.ts";
+import { isRecentServer } from "./server-version.ts";
 
 let server: TestNats;
 beforeAll(async () => {

@@ -44,6 +44,7 @@ export function formatFields(headers: Headers): string {
   return lines;
 }
 
-export function fromMsgHeaders(headers: MsgHdrs | undefined): Headers | undefined {
-  return headers === undefined ? undefined : (headers as unknown as { headers: Headers }).headers;
+/** Without a copy, by a field that the library's types do not show. */
+export function fromMsgHeaders(headers: MsgHdrs): Headers {
+  return (headers as unknown as { headers: Headers }).headers;
 }

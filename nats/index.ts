@@ -1,4 +1,4 @@
-export { connectNats, isRecentServer, type Nats, type NatsOptions, type Subscription } from "./connection.ts";
+export { connectNats, type Nats, type NatsOptions, type Subscription } from "./connection.ts";
 export {
   type DiscoveredService,
   type DiscoveredStats,
@@ -27,6 +27,7 @@ export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey } from "./secrets.ts";
 export { parseServers } from "./server-addresses.ts";
+export { isRecentServer } from "./server-version.ts";
 export { findStuckStreams } from "./storage-check.ts";
 export { storeProblem } from "./store-problem.ts";
 export {
@@ -38,6 +39,7 @@ export {
   specOfManifest,
 } from "./stores.ts";
 export { timeLeftOf, timeLeftUntil } from "./time-left.ts";
+export type { NatsTransport } from "./transport/choose.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";
 export { createTurns } from "./turns.ts";

@@ -1,5 +1,5 @@
 import type { Msg, MsgHdrs } from "@nats-io/transport-node";
-import { fromMsgHeaders, type Headers } from "./headers.ts";
+import type { Headers } from "./headers.ts";
 import type { Outbox } from "./outbox.ts";
 import type { World } from "./world.ts";
 
@@ -20,8 +20,16 @@ export interface Message {
   respond(data: Uint8Array | string, headers?: Headers): void;
 }
 
+/** The parts of a connection that its messages need. */
+export interface MessageParts {
+  readonly outbox: Outbox;
+  readonly world: World;
+  /** Reads the header fields of the client library's own type. */
+  readHeaders(headers: MsgHdrs): Headers;
+}
+
 /** From the client library's own type. */
-export function toMessage(message: Msg, outbox: Outbox, world: World): Message {
+export function toMessage(message: Msg, { outbox, world, readHeaders }: MessageParts): Message {
   let raw: MsgHdrs | undefined;
   let headers: Headers | undefined;
   let isParsed = false;
@@ -43,7 +51,9 @@ export function toMessage(message: Msg, outbox: Outbox, world: World): Message {
     },
     data: message.data,
     get headers() {
-      headers ??= fromMsgHeaders(parse());
+      if (headers !== undefined) return headers;
+      const found = parse();
+      headers = found === undefined ? undefined : readHeaders(found);
       return headers;
     },
     get isReadable() {

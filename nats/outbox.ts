@@ -8,7 +8,7 @@
  */
 import type { NatsConnection } from "@nats-io/transport-node";
 import { formatFields, type Headers } from "./headers.ts";
-import type { Writer } from "./transport/writer.ts";
+import type { WireWriter } from "./transport/wire.ts";
 
 export interface Outbox {
   /**
@@ -28,7 +28,7 @@ export interface PublishOptions {
 
 export interface OutboxOptions {
   connection: NatsConnection;
-  writer: Writer;
+  writer: WireWriter;
   isAway(): boolean;
   /** Told of a message that could not be sent after all. */
   onError(error: unknown, subject: string): void;

@@ -22,9 +22,9 @@ interface OneRequest extends RequestOptions {
   data: Uint8Array | string;
 }
 
-interface Way extends Requester {
+export interface RequestParts extends Requester {
   isClosed(): boolean;
-  /** Returns what forgets the listener. */
+  /** Returns the function that forgets the listener. */
   onClosed(listener: () => void): () => void;
 }
 
@@ -32,7 +32,7 @@ const NO_RESPONDERS = 503;
 
 /** One reply, by our own inbox: the client library's waits for ever for a reply whose header fields it cannot read. */
 export function requestOnce(
-  { send, isClosed, onClosed }: Way,
+  { send, isClosed, onClosed }: RequestParts,
   { subject, data, timeoutMs, headers = createHeaders() }: OneRequest,
 ): Promise<Message> {
   if (isClosed()) return Promise.reject(new NoReplyError("disconnected", subject));

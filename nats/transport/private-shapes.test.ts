@@ -52,7 +52,7 @@ function methodsOf(object: object): string[] {
   return found;
 }
 
-describe("transport.ts needs", () => {
+describe("own.ts needs", () => {
   it.each(["NatsConnectionImpl", "setTransportFactory", "extractProtocolMessage"])(
     "%s of nats-base-client",
     (name) => expect(base).toHaveProperty(name, expect.any(Function)),

@@ -7,34 +7,24 @@
  * I2  A message goes to the lane whole (lane.ts).
  */
 import type { NatsConnection } from "@nats-io/transport-node";
+import { DATA_FRAME_PREFIX } from "../../contracts/index.ts";
 import { bytesAsText, type Lane } from "./lane.ts";
-
-export interface Outgoing {
-  subject: string;
-  reply?: string | undefined;
-  /** Header fields as lines, each with its line end (`formatFields`). Default: none. */
-  fields?: string;
-  /** It stays as it is until it has left, when `onSent` is called. */
-  payload: Uint8Array | string;
-  onSent?: (() => void) | undefined;
-}
+import type { Outgoing, WireWriter } from "./wire.ts";
 
 const VERSION = "NATS/1.0\r\n";
 const LINE_END = "\r\n";
 
-export class Writer {
+export class Writer implements WireWriter {
   readonly #protocol: Protocol;
 
   constructor(connection: NatsConnection) {
     this.#protocol = (connection as unknown as { protocol: Protocol }).protocol;
   }
 
-  /** Whether there is a server that has let this connection in. */
   get isOpen(): boolean {
     return this.#lane() !== undefined;
   }
 
-  /** What is written while there is no connection is dropped, and counts as sent. */
   write({ subject, reply, fields, payload, onSent }: Outgoing): void {
     const lane = this.#lane();
     if (lane === undefined) {
@@ -45,6 +35,10 @@ export class Writer {
     const to = reply === undefined ? subject : `${subject} ${reply}`;
     const size = typeof payload === "string" ? Buffer.byteLength(payload) : payload.byteLength;
     lane.message(headOf(to, fields, size), payload, onSent);
+  }
+
+  writeData(subject: string, seq: number, payload: Uint8Array, onSent?: () => void): void {
+    this.write({ subject, fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
   }
 
   flush(): void {

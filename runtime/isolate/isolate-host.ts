@@ -10,7 +10,7 @@
  */
 import type { Logger } from "pino";
 import { type Backoff, createBackoff } from "../../machine/index.ts";
-import type { LoginTexts } from "../../nats/index.ts";
+import type { LoginTexts, NatsTransport } from "../../nats/index.ts";
 import type { Host, HostEvents } from "../host.ts";
 import { type HostEnd, type HostProcess, startHostProcess, type Usage } from "./host-process.ts";
 import type { HostProgram } from "./image/host-program.ts";
@@ -22,6 +22,7 @@ export interface IsolateHostOptions {
   group: string;
   nats: { url: string; login?: () => LoginTexts };
   worldId: string;
+  transport: NatsTransport;
   snapshot: Uint8Array;
   program: HostProgram;
   /** Isolates that are kept ready. Default 3: a burst over more functions than that pays 5 ms each. */
@@ -58,7 +59,8 @@ export function startIsolateHost(options: IsolateHostOptions): Host {
   const { node, nats, snapshot, program, egressDeny, isInspected, events, sandbox, maxMemoryMb } = options;
   const { prepared = DEFAULT_PREPARED, backoff = hostBackoff(), minAgeMs = MIN_AGE_MS } = options;
   const log = options.log.child({ group: options.group });
-  const init = { node, worldId: options.worldId, snapshot, prepared, egressDeny, isInspected };
+  const { worldId, transport } = options;
+  const init = { node, worldId, transport, snapshot, prepared, egressDeny, isInspected };
   const retired = new Set<HostProcess>();
   let current: HostProcess | undefined;
   /** Resolves with the process that takes orders; with undefined where none will. */

@@ -124,6 +124,7 @@ export async function startNodeRunner(options: NodeRunnerOptions): Promise<NodeR
       backoff,
       nats: hostLogin(options.hostNats, { group }),
       worldId: nats.world.id,
+      transport: nats.transport,
       sandbox,
       maxMemoryMb: options.hostMemoryMb ?? DEFAULT_HOST_MEMORY_MB,
       snapshot,

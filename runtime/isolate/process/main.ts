@@ -95,6 +95,7 @@ async function initialise({
   node,
   nats,
   worldId,
+  transport,
   snapshot,
   prepared,
   egressDeny,
@@ -104,6 +105,7 @@ async function initialise({
   const connection = await connectNats({
     url: nats.url,
     worldId,
+    transport,
     login: () => {
       send({ type: "need-login" });
       return login;

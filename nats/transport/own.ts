@@ -4,7 +4,7 @@
  */
 import { createConnection, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { NatsConnection, NodeConnectionOptions, TlsOptions } from "@nats-io/transport-node";
+import type { NodeConnectionOptions, TlsOptions } from "@nats-io/transport-node";
 import {
   type ConnectionOptions,
   extractProtocolMessage,
@@ -13,18 +13,18 @@ import {
   setTransportFactory,
 } from "@nats-io/transport-node/lib/nats-base-client.js";
 import { NodeTransport, nodeResolveHost } from "@nats-io/transport-node/lib/node_transport.js";
-import type { DataFrames } from "./data-frames.ts";
+import { fromMsgHeaders } from "../headers.ts";
+import { DataFrames } from "./data-frames.ts";
+import { guardReader } from "./guard-reader.ts";
 import { Lane } from "./lane.ts";
 import { OWNED, ReadBuffers } from "./read-buffers.ts";
 import { FrameSplitter } from "./splitter.ts";
+import type { Wire, WireOptions } from "./wire.ts";
+import { Writer } from "./writer.ts";
 
-/** Options of the library, and who takes the connection's data frames: the library hands them on to each transport. */
-interface Options extends NodeConnectionOptions {
+/** The library hands its options on to each transport, and with them the takers of the connection's data frames. */
+interface Options extends WireOptions {
   frames: DataFrames;
-  /** Asked at each connect, as certificates are renewed; undefined where the server decides about TLS. */
-  readTls(): TlsOptions | undefined;
-  /** Told why a socket broke: the library says only that no connection came about in time. */
-  onSocketError(error: Error): void;
 }
 
 interface Address {
@@ -32,10 +32,20 @@ interface Address {
   port: number;
 }
 
-/** As the library's own `connect`. */
-export function connect(options: Options): Promise<NatsConnection> {
+/** Connects as the library's own `connect`, with a transport of ours. */
+export async function connectOwn(options: WireOptions): Promise<Wire> {
   setTransportFactory({ factory: () => new FrameTransport(), dnsResolveFn: nodeResolveHost });
-  return NatsConnectionImpl.connect(options as ConnectionOptions);
+  const frames = new DataFrames();
+  const connection = await NatsConnectionImpl.connect({ ...options, frames } as ConnectionOptions);
+  return {
+    connection,
+    open({ onError }) {
+      guardReader(connection, onError);
+      return new Writer(connection);
+    },
+    takeData: (subject, sink) => frames.take(subject, sink),
+    readHeaders: fromMsgHeaders,
+  };
 }
 
 class FrameTransport extends NodeTransport {
