@@ -13,7 +13,7 @@ export type BundleSource = Pick<LoadedFunction, "dir" | "entry" | "settings"> & 
 /** The name of the bundle in esbuild's results. */
 export const BUNDLE_FILE = "bundle.js";
 
-/** What imports of these are, by the ending of the file's name; docs/functions.md and functions/sdk/modules.d.ts list them. */
+/** What imports of these are, by the ending of the file's name; docs/modules.md and functions/sdk/modules.d.ts list them. */
 export const TEXT = ["txt", "html", "htm", "md", "css", "sql", "csv", "xml", "svg", "graphql", "gql"];
 export const BYTES = [
   ...["bin", "dat", "pdf", "zip", "gz"],

@@ -120,7 +120,7 @@ export default () => [a, b, name];`,
       wasm: "WebAssembly.Module",
       "wasm?module": "WebAssembly.Module",
     });
-    const guide = await readFile(new URL("../docs/functions.md", import.meta.url), "utf8");
+    const guide = await readFile(new URL("../docs/modules.md", import.meta.url), "utf8");
     const rows = guide.slice(guide.indexOf("| import of | is |"), guide.indexOf('`import("./part.ts")`'));
     expect([...TEXT, ...BYTES].filter((ending) => !rows.includes(`\`.${ending}\``))).toEqual([]);
   });

@@ -6,7 +6,7 @@
  * I2  The sender never has more bytes under way than the receiver granted, and starts with none.
  * I3  A stream ends once: by its sender's `end` or `break`, or by its receiver's `cancel`.
  */
-import { headerNames } from "./headers.ts";
+import { headerNames } from "./wire/header-names.ts";
 
 /** What a frame says. */
 export type Frame =

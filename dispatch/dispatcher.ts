@@ -17,7 +17,13 @@
  *     the time. It breaks, and is never resumed, when the instance is lost or NATS was away: frames may be missing. The
  *     instance is told when its answer, or the rest of it, is not awaited any more.
  */
-import { type ErrorCode, messageOf, type ReadyAnnouncement, subjects } from "../contracts/index.ts";
+import {
+  type ErrorCode,
+  isServiceError,
+  messageOf,
+  type ReadyAnnouncement,
+  subjects,
+} from "../contracts/index.ts";
 import type { Message, PendingReply } from "../nats/index.ts";
 import { frameOf, type OutgoingExchange } from "../streams/index.ts";
 import { chooseInstance } from "./choose.ts";
@@ -39,7 +45,7 @@ import {
 import { decideStep, type Word } from "./next-step.ts";
 import { openExchange } from "./open-exchange.ts";
 import { createPlaces, type Places } from "./places.ts";
-import { isServiceError, readVerdict } from "./verdict.ts";
+import { readVerdict } from "./verdict.ts";
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -349,7 +355,7 @@ export class Dispatcher {
         this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
         break;
       case "answer":
-        observer.replied(job.service, isServiceError(message) ? "error" : "success");
+        observer.replied(job.service, isServiceError(message.headers) ? "error" : "success");
         this.#settle(job, { kind: "reply", message });
         break;
     }

@@ -1,5 +1,4 @@
-import { headerNames } from "../contracts/index.ts";
-import { timeLeftUntil } from "../nats/index.ts";
+import { headerNames, setTimeLeft } from "../contracts/index.ts";
 import { OutgoingExchange } from "../streams/index.ts";
 import type { DispatcherOptions, Job, Target } from "./job.ts";
 
@@ -14,7 +13,7 @@ export function openExchange(
   onBodyOver: () => void,
 ): OutgoingExchange | undefined {
   const { headers, rest } = request;
-  headers.set(headerNames.timeout, [timeLeftUntil(request.endsAtMs)]);
+  setTimeLeft(headers, request.endsAtMs);
   headers.delete(headerNames.stream);
   headers.delete(headerNames.body);
   if (target === "shared") headers.set(headerNames.world, [nats.world.id]);

@@ -16,10 +16,3 @@ export function readVerdict(message: Message): ReplyVerdict {
   if (message.headers?.has(headerNames.frame)) return "frame";
   return message.headers?.has(headerNames.stream) ? "stream" : "answer";
 }
-
-/** Whether a reply says that the service failed. */
-export function isServiceError({ headers }: Message): boolean {
-  return (
-    headers?.has(headerNames.serviceErrorCode) === true || headers?.has(headerNames.serviceError) === true
-  );
-}

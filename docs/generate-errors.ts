@@ -9,12 +9,15 @@ export function renderErrors(): string {
   const others = entries.filter(([, { status }]) => status === undefined);
   return `${[
     "# Errors",
-    "<!-- Written by `npm run docs` from contracts/request-errors.ts and contracts/tool-errors.ts. Change it there. -->",
-    "Codes are stable: programs may branch on them, never on texts. What happened this time is in the error's detail.",
+    "<!-- `npm run docs` writes this page from contracts/request-errors.ts and contracts/tool-errors.ts. -->",
+    "Codes are stable: programs may branch on them, never on texts. `detail` describes the single event.",
     "## In answers to requests",
-    "A gateway answers with `application/problem+json` (RFC 9457): `type` is `urn:narun:error:` and the code, `code` the code itself. Where the request may succeed later, unchanged, the answer has a `Retry-After`.",
+    [
+      "A gateway answers with `application/problem+json` (RFC 9457): `type` is `urn:narun:error:` and the code,",
+      "`code` the code itself. A request that may succeed later, unchanged, gets a `Retry-After`.",
+    ].join("\n"),
     table(
-      ["code", "status", "meaning", "how to solve", "retry"],
+      ["code", "status", "meaning", "remedy", "retry"],
       answered.map(([code, { status, title, solve, retryable }]) => [
         `\`${code}\``,
         String(status),
@@ -24,9 +27,12 @@ export function renderErrors(): string {
       ]),
     ),
     "## Elsewhere",
-    'On the command line (with `--json` as `{"error":{"code","message","solve"}}` on standard error), in logs, in status events and announcements.',
+    [
+      "These codes are on the command line, in logs, in status events and announcements. With `--json` a command",
+      'prints `{"error":{"code","message","solve"}}` on standard error.',
+    ].join("\n"),
     table(
-      ["code", "meaning", "how to solve"],
+      ["code", "meaning", "remedy"],
       others.map(([code, { title, solve }]) => [`\`${code}\``, title, solve]),
     ),
   ].join("\n\n")}\n`;

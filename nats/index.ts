@@ -38,7 +38,6 @@ export {
   openSpecs,
   specOfManifest,
 } from "./stores.ts";
-export { timeLeftOf, timeLeftUntil } from "./time-left.ts";
 export type { NatsTransport } from "./transport/choose.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";

@@ -1,4 +1,7 @@
+import type { Logger } from "pino";
 import type { FunctionConfig, GoneReason } from "../contracts/index.ts";
+import type { Backoff } from "../machine/index.ts";
+import type { LoginTexts, NatsTransport } from "../nats/index.ts";
 
 /** Everything that is needed to start one instance. */
 export interface StartOrder {
@@ -31,43 +34,61 @@ export interface TrialOrder {
 
 export type TrialOutcome = { ok: true } | { ok: false; code: string; message: string; stack?: string };
 
-/** What a host tells of its instances, unasked. */
-export interface HostEvents {
-  /** Nobody called the instance for its `idleSeconds`. */
+/** A host's reports about its instances. */
+export interface InstanceEvents {
+  /** The instance had no request for its `idleSeconds`. */
   onIdle(instance: string): void;
-  /** The instance is nearly full: another is to take its place. */
+  /** The instance is nearly full: another one is to take its place. */
   onFull(instance: string): void;
   /** The instance hit a limit: it takes nothing new, and `onGone` follows. */
   onCondemned(instance: string): void;
-  /** The instance ended; also after `drain`. The host has announced it, except where the host itself is what died. */
+  /** The instance ended; also after `drain`. The host has announced the end, except where the host itself died. */
   onGone(instance: string, reason: GoneReason, code?: string): void;
-  /** A function has made the sandbox unusable: the host goes on without it, and without what it had. */
-  onGuilty(name: string, reason: string): void;
-  /** The sandbox died without a word while it ran, started or tried these functions; its instances are told as gone after this. */
-  onDied(functions: readonly string[]): void;
-  /** What V8's inspector of an instance says, where debuggers may attach. */
-  onInspected(instance: string, message: string): void;
-  /** The source map of a revision's bundle, when an error is to be shown. */
-  sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
 }
 
-/**
- * What runs instances of one mode and one trust group: the port between the node-runner, which knows what should run,
- * and whatever sandbox does it.
- */
+/** All reports of a host. */
+export interface HostEvents extends InstanceEvents {
+  /** A function has made its sandbox unusable. The host goes on in another sandbox; the sandbox' memory is lost. */
+  onGuilty(name: string, reason: string): void;
+  /**
+   * The sandbox died without a report while it ran, started or tried these functions. `onGone` follows for each of its
+   * instances.
+   */
+  onDied(functions: readonly string[]): void;
+}
+
+/** Runs the instances of one mode and one group: the port between a node-runner and a sandbox. */
 export interface Host {
-  /** Process id of the sandbox that takes new instances; undefined while it restarts. */
-  readonly pid: number | undefined;
   /** Process id of the sandbox that an instance is in, for status events. */
   pidOf(instance: string): number | undefined;
   /** Resolves when the instance is ready, or could not become so. */
   start(order: StartOrder): Promise<StartOutcome>;
   /** Evaluates a bundle once, in a throwaway sandbox. */
   trial(order: TrialOrder): Promise<TrialOutcome>;
-  /** Takes nothing new, finishes what was taken within the grace, ends; `onGone` tells when. */
+  /** Takes nothing new, finishes its requests within the grace, ends. `onGone` reports the end. */
   drain(instance: string, order: DrainOrder): void;
-  /** Sends a message of a debugger to V8's inspector of an instance. */
-  inspect(instance: string, message: string): void;
   /** Ends the sandbox; instances that still run are drained first. */
   close(options: { graceMs: number }): Promise<void>;
 }
+
+/** A host's view of its node-runner. */
+export interface HostParts {
+  node: string;
+  worldId: string;
+  transport: NatsTransport;
+  /** A trust group, a part of one, or a function in quarantine. */
+  group: string;
+  /** How the host connects. `login` is asked whenever it does. */
+  nats: { url: string; login?: () => LoginTexts };
+  /** Rules of egress that win over every function's own. */
+  egressDeny: readonly string[];
+  /** The pauses between sandboxes that die. They outlive the host: a function in quarantine keeps its pauses while it has none. */
+  backoff: Backoff;
+  events: HostEvents;
+  /** The source map of a revision's bundle, for the stacks of errors. */
+  sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
+  log: Logger;
+}
+
+/** Starts the host of one group. A node-runner has one such function for each mode that it offers. */
+export type StartHost = (parts: HostParts) => Host;

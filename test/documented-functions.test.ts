@@ -1,4 +1,4 @@
-/** The functions in docs/functions.md compile, and do what the page says. */
+/** The functions in the pages for authors compile, and do what the page says. */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -19,10 +19,13 @@ import { functionsOf } from "./harness/page-functions.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
 const root = join(import.meta.dirname, "..");
-const page = readFileSync(join(root, "docs/functions.md"), "utf8");
-const functions = functionsOf(page);
+const read = (name: string) => readFileSync(join(root, "docs", name), "utf8");
+const guide = read("functions.md");
+const functions = functionsOf(
+  [guide, ...["streaming.md", "bindings.md", "fetch.md", "modules.md"].map(read)].join("\n"),
+);
 
-/** What the page's functions import besides their code. */
+/** Files that the functions import besides their code. */
 const WASM = "0061736d0100000001070160027f7f017f030201000707010373756d00000a09010700200020016a0b";
 const FILES: Record<string, Record<string, string | Uint8Array>> = {
   pages: {
@@ -185,7 +188,7 @@ describe("README.md", () => {
   });
 });
 
-describe("docs/functions.md", () => {
+describe("the pages for authors", () => {
   it("has no function without a test", () => {
     const named = [...functions].filter(([, { files }]) => Object.keys(files).length > 0);
     expect(named.map(([name]) => name).sort()).toEqual(Object.keys(tests).sort());
@@ -222,7 +225,7 @@ describe("docs/functions.md", () => {
   });
 
   it("says of no global that it is not there when it is", async () => {
-    const [, list = ""] = /^Not there as globals: (.*)\.$/m.exec(page) ?? [];
+    const [, list = ""] = /^Not there as globals: ([^.]*)\.$/m.exec(read("porting.md")) ?? [];
     const names = [...list.matchAll(/`(\w+)`/g)].map(([, name = ""]) => name);
     expect(names.length).toBeGreaterThan(10);
     const source = `export default () => Response.json(${JSON.stringify(names)}.filter((name) => name in globalThis))`;
@@ -231,7 +234,7 @@ describe("docs/functions.md", () => {
   });
 });
 
-/** The page's functions as their authors would have them, beside an installed narun. */
+/** The functions as their authors would have them, beside an installed narun. */
 async function writeAll(dir: string): Promise<void> {
   await mkdir(join(dir, "node_modules"));
   for (const name of ["@types", "hono"])
@@ -244,7 +247,7 @@ async function writeAll(dir: string): Promise<void> {
     const whole = FunctionConfigSchema.parse({ name, routes: [], ...config });
     if ("bindings" in config) await writeEnvTypes({ dir: join(dir, name), config: whole });
   }
-  const { compilerOptions } = parse(/^```json\n\/\/ tsconfig.json\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? "");
+  const { compilerOptions } = parse(/^```json\n\/\/ tsconfig.json\n([\s\S]*?)^```$/m.exec(guide)?.[1] ?? "");
   const here = { ...compilerOptions, customConditions: ["narun-source"] };
   await writeFile(join(dir, "tsconfig.json"), JSON.stringify({ compilerOptions: here }));
   await writeFile(join(dir, "package.json"), '{ "type": "module" }');

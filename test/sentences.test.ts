@@ -6,8 +6,12 @@ import { describe, expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Upper bound of the share of sentences that lean on a word that names nothing. */
-const MAX_SHARE = 0.25;
+/** Upper bounds of the share of sentences that lean on a word that names nothing. */
+const MAX_SHARE = { comments: 0.25, pages: 0.01 };
+
+/** Upper bound of the lines of a page's paragraph or list item, and of the columns of a line. */
+const MAX_LINES = 6;
+const MAX_COLUMNS = 110;
 
 /** Openings that make a reader look for the subject. */
 const OPENING = /^(?:what|whoever|whatever|those|of|nobody|somebody|who|whose|for so long|be it)\b/i;
@@ -21,15 +25,35 @@ interface Sentence {
   text: string;
 }
 
+const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ...listFiles("docs", ".md")];
+
 describe("sentences", () => {
   it.each([
     ["comments", () => listFiles(".", ".ts").flatMap(commentsOf)],
-    ["pages", () => ["README.md", "CONTRIBUTING.md", ...listFiles("docs", ".md")].flatMap(paragraphsOf)],
-  ])("name their things in %s", (_kind, list) => {
+    ["pages", () => pages.flatMap(pageSentencesOf)],
+  ] as const)("name their things in %s", (kind, list) => {
     const sentences = list();
     const riddles = sentences.filter(({ text }) => isRiddle(text));
     const shown = riddles.map(({ at, text }) => `${at}: ${text}`);
-    expect(riddles.length / sentences.length, shown.join("\n")).toBeLessThanOrEqual(MAX_SHARE);
+    expect(riddles.length / sentences.length, shown.join("\n")).toBeLessThanOrEqual(MAX_SHARE[kind]);
+  });
+});
+
+describe("paragraphs of the pages", () => {
+  const paragraphs = pages.flatMap(paragraphsOf);
+
+  it(`have at most ${MAX_LINES} lines`, () => {
+    const long = paragraphs.filter(({ lines }) => lines.length > MAX_LINES);
+    expect(long.map(({ at, lines }) => `${at}: ${lines.length} lines: ${lines[0]}`)).toEqual([]);
+  });
+
+  it(`have at most ${MAX_COLUMNS} columns, unless a line has an address`, () => {
+    const long = paragraphs.flatMap(({ at, lines }) =>
+      lines
+        .filter((line) => line.length > MAX_COLUMNS && !line.includes("://"))
+        .map((line) => `${at}: ${line}`),
+    );
+    expect(long).toEqual([]);
   });
 });
 
@@ -59,7 +83,16 @@ function commentsOf(file: string): Sentence[] {
   });
 }
 
-function paragraphsOf(file: string): Sentence[] {
+/** Paragraphs and list items of a page, without code, tables and headings. */
+function paragraphsOf(file: string): { at: string; lines: string[] }[] {
+  const text = readFileSync(join(root, file), "utf8").replace(/^```[\s\S]*?^```$/gm, "");
+  return text
+    .split(/\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) |[|#])/)
+    .map((paragraph) => ({ at: file, lines: paragraph.split("\n").filter((line) => line !== "") }))
+    .filter(({ lines: [first = ""] }) => !/^[|#<]/.test(first));
+}
+
+function pageSentencesOf(file: string): Sentence[] {
   const text = readFileSync(join(root, file), "utf8").replace(/^```[\s\S]*?^```$/gm, "");
   return text.split(/\n\s*\n|\n(?=\s*[-|#] ?)/).flatMap((paragraph) => sentencesOf(file, paragraph));
 }

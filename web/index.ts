@@ -1,6 +1,17 @@
+/**
+ * The web platform inside an isolate. Its script becomes the snapshot that every isolate starts from. This file exports
+ * only what the host needs: the messages of the boundary, and terms that both sides check.
+ *
+ * `start/` is the entry: globals, handlers, requests, timers, owners. `host/` has the boundary: messages, calls and
+ * streams. `webidl/` converts arguments. Each other folder has one group of interfaces: `bindings/` (the objects of
+ * `env`), `cloning/` (`structuredClone`), `compression/`, `console/`, `crypto/`, `dom/` (events, aborts, errors,
+ * messages), `encoding/`, `fetch/`, `file/`, `memory/` (accounting, `FinalizationRegistry`, `WebAssembly`),
+ * `performance/`, `streams/`, `url/`, `websocket/`. `wpt/` runs the conformance suite.
+ */
 export type { BindingPlan } from "./bindings/binding-plan.ts";
 export type { EnvPlan } from "./bindings/env.ts";
 export { encodeKvFrame } from "./bindings/kv-frames.ts";
+export { KEY_FORMATS, KEY_USAGES } from "./crypto/key-terms.ts";
 export {
   AbortKind,
   AskFor,

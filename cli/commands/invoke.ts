@@ -2,17 +2,22 @@ import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
 import {
-  canonicalHeaderName,
+  type DecodedReply,
+  decodeReply,
+  encodeRequest,
   errorEntry,
-  headerNames,
+  type FieldReading,
+  fieldName,
+  type Headers,
   isErrorCode,
+  isHeaderSafe,
   isReservedHeader,
   MAX_FRAME_BYTES,
   messageOf,
   NarunError,
+  NO_FIELDS,
   solveOf,
 } from "../../contracts/index.ts";
-import { createHeaders, type Headers, headerValue, isHeaderSafe } from "../../nats/index.ts";
 import {
   callService,
   createPeers,
@@ -108,7 +113,7 @@ function parseField(text: string): [string, string] {
   if (isReservedHeader(name)) {
     throw new NarunError("USAGE", { detail: `--header: ${name} is one of narun's or NATS' own names` });
   }
-  return [canonicalHeaderName(name), value];
+  return [name, value];
 }
 
 async function readData(data: string): Promise<Uint8Array> {
@@ -125,13 +130,17 @@ async function call(
   { method, path, fields, body }: Call,
 ): Promise<AnsweredCall> {
   const [rawPath = "", ...query] = path.split("?");
-  const headers = createHeaders([
-    [headerNames.method, method],
-    [headerNames.rawPath, rawPath],
-    [headerNames.path, safeDecode(rawPath)],
-    [headerNames.query, query.join("?")],
-    ...fields,
-  ]);
+  const host = fields.findLast(([name]) => name.toLowerCase() === "host")?.[1] ?? "";
+  const facts = {
+    method,
+    rawPath,
+    query: query.join("?"),
+    host,
+    scheme: "http",
+    fields: fields.flat(),
+  } as const;
+  const headers = encodeRequest(facts, {});
+  if (headers === undefined) throw new NarunError("USAGE", { detail: "a header field cannot be sent" });
   const first = body.subarray(0, MAX_FRAME_BYTES);
   const rest = body.byteLength > first.byteLength ? restOf(body.subarray(first.byteLength)) : undefined;
   const signal = new AbortController().signal;
@@ -159,30 +168,17 @@ function restOf(bytes: Uint8Array): RemainingBody {
   };
 }
 
-function safeDecode(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    // Not percent-encoded after all: it is passed on as it is.
-    return path;
-  }
-}
-
 async function showReply(output: Output, name: string, reply: AnsweredCall): Promise<void> {
-  const { headers } = reply.message;
-  const code = headerValue(headers, headerNames.error);
-  const status = Number(
-    headerValue(headers, headerNames.responseStatus) ??
-      headerValue(headers, headerNames.serviceErrorCode) ??
-      200,
-  );
+  const decoded = decodeReply(reply.message, READING);
+  const code = decoded.kind === "failed" ? decoded.code : undefined;
+  const status = statusOf(decoded);
   if (status >= 400) process.exitCode = 1;
   if (output.isJson) {
     const chunks: Uint8Array[] = [];
     await readBody(reply, async (bytes) => void chunks.push(bytes));
-    const facts = { status, headers: publicHeaders(headers), ...bodyOf(Buffer.concat(chunks)) };
+    const facts = { status, headers: publicHeaders(reply.message.headers), ...bodyOf(Buffer.concat(chunks)) };
     output.json(code === undefined ? facts : { ...facts, code });
-  } else if (isErrorCode(code)) {
+  } else if (code !== undefined) {
     // narun's own answer says nothing that this line does not.
     output.error(`narun: ${status} ${code}: ${errorEntry(code).title}. ${solveOf(code, name)}`);
   } else {
@@ -190,6 +186,14 @@ async function showReply(output: Output, name: string, reply: AnsweredCall): Pro
     if (reply.kind === "whole") output.bytes(reply.message.data);
     else await readBody(reply, output.piece);
   }
+}
+
+const READING: FieldReading = { names: "as-sent", omitted: NO_FIELDS };
+
+function statusOf(reply: DecodedReply): number {
+  if (reply.kind === "response") return reply.status;
+  const code = reply.kind === "failed" ? reply.code : "SERVICE_ERROR";
+  return (reply.kind === "service-error" ? reply.status : undefined) ?? errorEntry(code).status ?? 500;
 }
 
 /** Reads an answer's body, no faster than it is taken. Throws where it broke. */
@@ -212,7 +216,7 @@ function readBody(reply: AnsweredCall, take: (bytes: Uint8Array) => Promise<void
 }
 
 function publicHeaders(headers: Headers | undefined): Record<string, string[]> {
-  return Object.fromEntries([...(headers ?? [])].filter(([name]) => !/^(Narun|Nats|X-Response)-/.test(name)));
+  return Object.fromEntries([...(headers ?? [])].filter(([name]) => fieldName(name).kind === "travels"));
 }
 
 /** The body as text where it is UTF-8, else as base64. */

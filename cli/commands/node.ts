@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { NAME_PATTERN, NarunError } from "../../contracts/index.ts";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
-import { startNodeRunner } from "../../runtime/index.ts";
+import { prepareIsolates, startNodeRunner } from "../../runtime/index.ts";
 import { addExamples } from "../examples.ts";
 import { createLog, logConnection } from "../log.ts";
 import { resolveNats } from "../nats-login.ts";
@@ -61,40 +61,47 @@ async function runNode(options: NodeOptions): Promise<void> {
   const secretsKey = await resolveSecretsKey({ file: options.secretsKey });
   const { stopped } = untilStopped();
   const access = resolveNats(options);
-  const nats = await connectNats({ ...access, name: "narun node", ...logConnection(log) });
+  const bounds = resolveNodeBounds(options);
+  const cacheDir = options.cacheDir ?? join(userCacheDir(), "node");
+  const connecting = connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
+    const [nats, isolates] = await Promise.all([
+      connecting,
+      prepareIsolates({ ...bounds, cacheDir, inspect: resolveInspect(options) }),
+    ]);
     const runner = await startNodeRunner({
       nats,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
+      hosts: { isolate: isolates.startHost },
       node,
       version,
-      cacheDir: options.cacheDir ?? join(userCacheDir(), "node"),
+      cacheDir,
       labels,
       secretsKey,
       egressDeny,
+      ceiling: bounds.ceiling,
       closesReplacedSockets: options.closeReplacedSockets ?? false,
-      ...resolveNodeBounds(options),
-      ...(options.inspect === undefined
-        ? {}
-        : { inspect: inspectOf(options.inspect, options.inspectFolder ?? []) }),
       log,
     });
-    // Whoever started this process (narun up) waits for it, and wants it to end when it does.
-    process.send?.({ ready: true, node, inspect: runner.inspectAddress });
+    // `narun up` waits for this message of its node, and ends it by closing the channel.
+    process.send?.({ ready: true, node, inspect: isolates.inspectAddress });
     if (output.isJson) output.json({ node, nats: nats.url });
     else if (process.send === undefined) output.line(`node     ${node}\nnats     ${nats.url}`);
     const disconnected = new Promise<void>((resolve) => process.on("disconnect", resolve));
     const error = await Promise.race([stopped, disconnected, runner.taken]);
     await runner.drain();
+    await isolates.close();
     if (error !== undefined) throw error;
   } finally {
-    await nats.close();
+    await (await connecting).close();
   }
 }
 
-function inspectOf(address: string, folders: readonly string[]) {
-  const byName = new Map(Object.entries(parsePairs(folders, "--inspect-folder")));
-  return { ...parseAddress(address, "--inspect"), folders: byName };
+/** The address for debuggers, where `narun dev` gives one. */
+function resolveInspect({ inspect, inspectFolder = [] }: NodeOptions) {
+  if (inspect === undefined) return undefined;
+  const folders = new Map(Object.entries(parsePairs(inspectFolder, "--inspect-folder")));
+  return { ...parseAddress(inspect, "--inspect"), folders };
 }
 
 function resolveName(name: string | undefined): string {

@@ -7,7 +7,7 @@ import { clientOf, trustIn } from "./forwarded.ts";
 const PROXY = "10.0.0.1";
 const isTrusted = trustIn(["10.0.0.0/8", "fd00::/8"]);
 const read = (fields: Record<string, string>, peer = PROXY) =>
-  clientOf(peer, new Map(Object.entries(fields)), isTrusted);
+  clientOf(peer, Object.entries(fields).flat(), isTrusted);
 
 describe("the client behind proxies", () => {
   it("is the peer where that is no trusted proxy, whatever it says", () => {

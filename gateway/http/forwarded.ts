@@ -7,13 +7,10 @@
  *     set: where there is one of these, `Forwarded` (RFC 7239) says nothing.
  */
 import { BlockList, isIP } from "node:net";
-import { NarunError, parseNetwork } from "../../contracts/index.ts";
+import { type FieldList, fieldName, NarunError, parseNetwork } from "../../contracts/index.ts";
 
-/** Whether an address is a proxy's that is trusted. */
+/** Whether an address is that of a trusted proxy. */
 export type IsTrusted = (address: string) => boolean;
-
-/** The values of the fields by which proxies tell, by canonical name; those of repeated ones with commas between. */
-export type ForwardedFields = ReadonlyMap<string, string>;
 
 export interface Client {
   address: string;
@@ -22,13 +19,16 @@ export interface Client {
   host: string | undefined;
 }
 
-/** The fields by which proxies tell, lower-case. They never travel on as they came. */
-export const FORWARDED_FIELDS: ReadonlySet<string> = new Set([
+/** The fields by which proxies tell, lower-case. */
+const FORWARDED_FIELDS: ReadonlySet<string> = new Set([
   "forwarded",
   "x-forwarded-for",
   "x-forwarded-proto",
   "x-forwarded-host",
 ]);
+
+/** The values of these fields, by lower-case name. Values of one name have commas between. */
+type ForwardedFields = ReadonlyMap<string, string>;
 
 /** From addresses and networks (CIDR). Error: USAGE. */
 export function trustIn(networks: readonly string[]): IsTrusted {
@@ -45,11 +45,13 @@ export function trustIn(networks: readonly string[]): IsTrusted {
   return (address) => list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
 }
 
-/** `peer`: the address at the other end of the connection. */
-export function clientOf(peer: string, fields: ForwardedFields, isTrusted: IsTrusted): Client {
+/** `peer`: the address at the other end of the connection. `rawHeaders`: its request's fields. */
+export function clientOf(peer: string, rawHeaders: FieldList, isTrusted: IsTrusted): Client {
   const client: Client = { address: peer, scheme: "http", host: undefined };
-  if (fields.size === 0) return client;
-  for (const hop of isTrusted(peer) ? hopsOf(fields).reverse() : []) {
+  if (!isTrusted(peer)) return client;
+  const fields = forwardedIn(rawHeaders);
+  if (fields === undefined) return client;
+  for (const hop of hopsOf(fields).reverse()) {
     client.scheme = hop.scheme ?? client.scheme;
     client.host = hop.host ?? client.host;
     if (hop.address === undefined) break;
@@ -59,7 +61,21 @@ export function clientOf(peer: string, fields: ForwardedFields, isTrusted: IsTru
   return client;
 }
 
-/** What one proxy says of who asked it; undefined where it says nothing that can be used. */
+/** The words of the proxies; undefined where there are none. */
+function forwardedIn(rawHeaders: FieldList): ForwardedFields | undefined {
+  let fields: Map<string, string> | undefined;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const { lower } = fieldName(rawHeaders[at] ?? "");
+    if (!FORWARDED_FIELDS.has(lower)) continue;
+    fields ??= new Map();
+    const value = rawHeaders[at + 1] ?? "";
+    const before = fields.get(lower);
+    fields.set(lower, before === undefined ? value : `${before},${value}`);
+  }
+  return fields;
+}
+
+/** One proxy's word about its client; undefined where it says nothing usable. */
 interface Hop {
   address: string | undefined;
   scheme: "http" | "https" | undefined;
@@ -68,11 +84,11 @@ interface Hop {
 
 /** The proxy that is nearest here spoke last. */
 function hopsOf(fields: ForwardedFields): Hop[] {
-  const [addresses, scheme, host] = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"].map((name) =>
+  const [addresses, scheme, host] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"].map((name) =>
     fields.get(name)?.split(","),
   );
   if (addresses === undefined && scheme === undefined && host === undefined)
-    return splitUnquoted(fields.get("Forwarded") ?? "", ",").map(hopOf);
+    return splitUnquoted(fields.get("forwarded") ?? "", ",").map(hopOf);
   const hops = (addresses ?? [""]).map((text) => ({ ...NOTHING, address: addressOf(text) }));
   const last = { address: hops.pop()?.address, scheme: schemeOf(scheme?.at(-1)), host: hostOf(host?.at(-1)) };
   return [...hops, last];

@@ -38,10 +38,10 @@ export interface Destination {
 }
 
 export interface FailureFacts {
-  /** The limit that was met, as who answered says. */
+  /** The value of the limit that was met, as the reply says it. */
   limit?: number | undefined;
-  /** The status of a service's own. Default: the code's. */
-  status?: number;
+  /** A service's own status. Default: the code's. */
+  status?: number | undefined;
 }
 
 /** The answer where a function, or a service, failed. Its own text stays inside. */

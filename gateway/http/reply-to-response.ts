@@ -1,66 +1,48 @@
-import {
-  fromWireValue,
-  headerNames,
-  isErrorCode,
-  isHopByHopHeader,
-  isReservedHeader,
-} from "../../contracts/index.ts";
-import { type Headers, headerValue, type Message } from "../../nats/index.ts";
+import { type DecodedReply, decodeReply, type FieldReading } from "../../contracts/index.ts";
+import type { Message } from "../../nats/index.ts";
 import { type Destination, failureResponse, type GatewayResponse } from "./gateway-response.ts";
 import type { StreamHead } from "./stream-response.ts";
 
 const SWITCHING_PROTOCOLS = 101;
 
-/** The HTTP answer that a consumer's reply stands for (header mode; see `docs/wire.md`). */
+/** The gateway writes these two for every answer. */
+const READING: FieldReading = { names: "as-sent", omitted: new Set(["content-length", "x-request-id"]) };
+
+/** The HTTP answer that a consumer's reply stands for. */
 export function toResponse(
   message: Message,
   method: string,
   requestId: string,
   destination: Destination,
 ): GatewayResponse {
-  const headers = message.headers ?? new Map();
-  return (
-    errorOf(headers, requestId, destination) ??
-    answerOf(headers, message.data, method) ??
-    failureResponse("BAD_REPLY", requestId, destination)
-  );
+  const reply = decodeReply(message, READING);
+  switch (reply.kind) {
+    case "failed":
+      return failureResponse(reply.code, requestId, destination, { limit: reply.limit });
+    case "service-error":
+      return failureResponse("SERVICE_ERROR", requestId, destination, { status: reply.status });
+    case "response":
+      return answerOf(reply, message.data, method) ?? failureResponse("BAD_REPLY", requestId, destination);
+  }
 }
 
 /** The head of an answer whose body follows in frames; undefined where HTTP cannot carry it. */
-export function toStreamHead({ headers = new Map() }: Message): StreamHead | undefined {
-  const read = fieldsOf(headers);
-  if (read === undefined) return undefined;
-  const { fields, announcedLength } = read;
+export function toStreamHead(message: Message): StreamHead | undefined {
+  const reply = decodeReply(message, READING);
+  if (reply.kind !== "response" || !reply.isValid) return undefined;
+  const { status, fields, announcedLength } = reply;
   const length =
     announcedLength !== undefined && /^\d{1,15}$/.test(announcedLength) ? Number(announcedLength) : undefined;
-  return { status: statusOf(headers), headers: fields, length };
+  return { status, headers: fields, length };
 }
 
-/** What a service that failed is answered as. Its text stays inside, and it is never a success. */
-function errorOf(headers: Headers, requestId: string, destination: Destination): GatewayResponse | undefined {
-  const known = headerValue(headers, headerNames.error);
-  if (isErrorCode(known)) {
-    return failureResponse(known, requestId, destination, { limit: limitOf(headers) });
-  }
-  const code = headerValue(headers, headerNames.serviceErrorCode);
-  if (code === undefined && !headers.has(headerNames.serviceError)) return undefined;
-  const status = Number(code);
-  return Number.isInteger(status) && status >= 400 && status <= 599
-    ? failureResponse("SERVICE_ERROR", requestId, destination, { status })
-    : failureResponse("SERVICE_ERROR", requestId, destination);
-}
-
-function limitOf(headers: Headers): number | undefined {
-  const text = headerValue(headers, headerNames.limit);
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
-function answerOf(headers: Headers, data: Uint8Array, method: string): GatewayResponse | undefined {
-  const status = statusOf(headers);
-  const read = fieldsOf(headers);
-  // A switch of protocols is told by a stream only: on a connection that stays HTTP it would desynchronise whoever reads it.
-  if (read === undefined || status === SWITCHING_PROTOCOLS) return undefined;
-  const { fields, announcedLength } = read;
+function answerOf(
+  { status, fields, announcedLength, isValid }: Extract<DecodedReply, { kind: "response" }>,
+  data: Uint8Array,
+  method: string,
+): GatewayResponse | undefined {
+  // Only a stream switches protocols: on a connection that stays HTTP, the client would lose its place.
+  if (!isValid || status === SWITCHING_PROTOCOLS) return undefined;
   if (status === 204 || status === 304) return { status, headers: fields, body: undefined };
   if (method === "HEAD") {
     const length = lengthOfHead(announcedLength, data);
@@ -71,61 +53,8 @@ function answerOf(headers: Headers, data: Uint8Array, method: string): GatewayRe
   return { status, headers: fields, body: data };
 }
 
-/** The fields that go on to the client; undefined where HTTP cannot carry one. */
-function fieldsOf(headers: Headers): { fields: string[]; announcedLength: string | undefined } | undefined {
-  const fields: string[] = [];
-  const dropped = namedIn(headers, "Connection");
-  const latin1 = namedIn(headers, headerNames.latin1);
-  let announcedLength: string | undefined;
-  for (const [name, values] of headers) {
-    const lower = name.toLowerCase();
-    if (lower === "content-length") announcedLength = values[0];
-    if (isSetHere(lower) || dropped.has(lower)) continue;
-    for (const value of values) {
-      const bytes = fromWireValue(value, latin1.has(lower));
-      if (!isValidField(name, bytes)) return undefined;
-      fields.push(name, bytes);
-    }
-  }
-  return { fields, announcedLength };
-}
-
-/** What belongs to one connection, to narun itself, or is written by the gateway for every answer. */
-function isSetHere(lower: string): boolean {
-  return (
-    lower === "content-length" ||
-    lower === "x-request-id" ||
-    isHopByHopHeader(lower) ||
-    isReservedHeader(lower)
-  );
-}
-
-const DEFAULT_STATUS = 200;
-
-function statusOf(headers: Headers): number {
-  const text = headerValue(headers, headerNames.responseStatus);
-  return text !== undefined && /^(101|[2-5]\d\d)$/.test(text) ? Number(text) : DEFAULT_STATUS;
-}
-
-const NOBODY: ReadonlySet<string> = new Set();
-
-/** The lower-case names that a field lists, comma-separated. */
-function namedIn(headers: Headers, name: string): ReadonlySet<string> {
-  const values = headers.get(name);
-  if (values === undefined) return NOBODY;
-  return new Set(values.flatMap((value) => value.split(",").map((listed) => listed.trim().toLowerCase())));
-}
-
-/** The length that GET would have had: what the consumer says, or the body that it sent although it was HEAD. */
+/** The length that GET would have had: the announced one, or that of a body that came although it was HEAD. */
 function lengthOfHead(announced: string | undefined, data: Uint8Array): string | undefined {
   if (announced !== undefined && /^\d+$/.test(announced)) return announced;
   return data.length > 0 ? String(data.length) : undefined;
-}
-
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// What is not a tab, visible ASCII, a space or a byte beyond ASCII (RFC 9110, section 5.5).
-const FORBIDDEN_IN_VALUE = /[^\t\u0020-\u007e\u0080-\u00ff]/;
-
-function isValidField(name: string, value: string): boolean {
-  return FIELD_NAME.test(name) && !FORBIDDEN_IN_VALUE.test(value);
 }

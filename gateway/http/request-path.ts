@@ -24,19 +24,3 @@ function splitOrigin(origin: string): RequestTarget | undefined {
   if (rawPath.includes("\\")) return undefined;
   return { rawPath, query: mark === -1 ? "" : origin.slice(mark + 1) };
 }
-
-const ESCAPE = /%([0-9a-f]{2})/gi;
-
-/**
- * Decodes a path to its bytes, one character a byte. What a header could not carry stays percent-encoded: control
- * characters, and a space at the end, which readers of headers trim. What is no valid escape stays as it is.
- */
-export function decodePath(rawPath: string): string {
-  if (!rawPath.includes("%")) return rawPath;
-  return rawPath
-    .replace(ESCAPE, (whole, hex: string) => {
-      const byte = Number.parseInt(hex, 16);
-      return byte < 0x20 || byte === 0x7f ? whole : String.fromCharCode(byte);
-    })
-    .replace(/ +$/, (spaces) => "%20".repeat(spaces.length));
-}

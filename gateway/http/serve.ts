@@ -4,11 +4,16 @@
  * I1  Every request is answered once, with its `x-request-id`, unless its client is gone: then its dispatch is cancelled.
  * I2  A body is never read beyond its limit.
  */
-import { type ErrorCode, type FunctionSpec, headerNames, MAX_FRAME_BYTES } from "../../contracts/index.ts";
+import {
+  type ErrorCode,
+  type FunctionSpec,
+  type Headers,
+  isRepeatable,
+  MAX_FRAME_BYTES,
+} from "../../contracts/index.ts";
 import type { Dispatcher, Outcome } from "../../dispatch/index.ts";
 import type { Nats } from "../../nats/index.ts";
-import { isRepeatable, toMessageHeaders } from "../request-to-message.ts";
-import type { RouteEntry, RouteTable } from "../routes.ts";
+import type { RouteTable } from "../routes.ts";
 import type { WebSockets } from "../websocket/websocket.ts";
 import { type Body, maxMessageBody, readBody } from "./body.ts";
 import { type AnswerOptions, closeAfter, type Exchange, refuse, serverTiming, write } from "./exchange.ts";
@@ -17,8 +22,9 @@ import { failureResponse, type GatewayResponse, problemResponse } from "./gatewa
 import type { Gathering } from "./gathering.ts";
 import { noRouteResponse } from "./no-route.ts";
 import { toResponse, toStreamHead } from "./reply-to-response.ts";
+import { requestHeaders } from "./request-headers.ts";
 import { readHost } from "./request-host.ts";
-import { parseTarget, type RequestTarget } from "./request-path.ts";
+import { parseTarget } from "./request-path.ts";
 import { writeStream } from "./stream-response.ts";
 
 export interface ServeOptions extends AnswerOptions {
@@ -81,7 +87,12 @@ export async function serve(options: ServeOptions, exchange: Exchange): Promise<
     return closeAfter(options, exchange, refusal, undefined);
   }
   if (body.kind === "too-large") return refuse(options, exchange, tooLarge());
-  const dispatched = dispatch(options, exchange, match.route, { ...target, host: host.host }, body);
+  const timeoutMs = timeoutOf(options, service, body);
+  const facts = { host: host.host, isTrusted: options.isTrusted, timeoutMs };
+  const headers = requestHeaders(exchange, target, facts);
+  if (headers === undefined)
+    return closeAfter(options, exchange, problemResponse("BAD_REQUEST", requestId), undefined);
+  const dispatched = dispatch(options, exchange, { service, headers, timeoutMs }, body);
   cancel = dispatched.cancel;
   const outcome = await dispatched.outcome;
   if (outcome === undefined) return;
@@ -99,31 +110,21 @@ interface Dispatched {
   cancel(): void;
 }
 
+type TakenBody = Extract<Body, { kind: "whole" | "stream" }>;
+
+/** A streamed body may take its time: the instance begins to count when it has come (docs/limits.md). */
+function timeoutOf({ specOf, defaultTimeoutMs }: ServeOptions, service: string, body: TakenBody): number {
+  const limits = specOf(service)?.limits;
+  const bodyMs = body.kind === "stream" ? (limits?.streamMs ?? 0) : 0;
+  return bodyMs + (limits?.timeoutMs ?? defaultTimeoutMs);
+}
+
 function dispatch(
-  { dispatcher, specOf, defaultTimeoutMs, isTrusted }: ServeOptions,
-  exchange: Exchange,
-  { service }: RouteEntry,
-  target: RequestTarget & { host: string },
-  body: Extract<Body, { kind: "whole" | "stream" }>,
+  { dispatcher }: ServeOptions,
+  { outgoing, method }: Exchange,
+  { service, headers, timeoutMs }: { service: string; headers: Headers; timeoutMs: number },
+  body: TakenBody,
 ): Dispatched {
-  const { incoming, outgoing, method, requestId } = exchange;
-  const { socket, rawHeaders } = incoming;
-  const spec = specOf(service);
-  // A streamed body may take its time: the instance begins to count when it has come (docs/limits.md).
-  const bodyMs = body.kind === "stream" ? (spec?.limits.streamMs ?? 0) : 0;
-  const timeoutMs = bodyMs + (spec?.limits.timeoutMs ?? defaultTimeoutMs);
-  const headers = toMessageHeaders({
-    method,
-    target,
-    host: target.host,
-    rawHeaders,
-    remoteAddress: socket.remoteAddress ?? "",
-    remotePort: socket.remotePort ?? 0,
-    isTrusted,
-    requestId,
-    timeoutMs,
-  });
-  if (exchange.upgrade !== undefined) headers.set(headerNames.upgrade, ["websocket"]);
   const { promise, resolve } = Promise.withResolvers<Outcome | undefined>();
   if (outgoing.destroyed) return { outcome: Promise.resolve(undefined), cancel: () => undefined };
   const forget = dispatcher.dispatch({

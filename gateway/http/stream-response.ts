@@ -7,8 +7,7 @@
  * I3  Credit goes back when the operating system has taken the bytes: a slow reader slows the writer.
  */
 import type { ServerResponse } from "node:http";
-import { ByteQueue, isTrailer } from "../../contracts/index.ts";
-import type { Headers } from "../../nats/index.ts";
+import { ByteQueue, decodeTrailers } from "../../contracts/index.ts";
 import type { ResponseBody, StreamEnd } from "../../streams/index.ts";
 
 /** The head of an answer, without a length of the gateway's own. */
@@ -69,18 +68,6 @@ function cut(outgoing: ServerResponse): void {
 
 function addTrailers(outgoing: ServerResponse, end: StreamEnd): void {
   if (end.kind !== "whole" || end.trailers.size === 0 || !outgoing.chunkedEncoding) return;
-  const fields = fieldsOf(end.trailers);
+  const fields = decodeTrailers(end.trailers);
   if (fields !== undefined) outgoing.addTrailers(fields);
-}
-
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const FIELD_VALUE = /^[\t -~\u0080-\u00ff]*$/;
-
-function fieldsOf(trailers: Headers): [string, string][] | undefined {
-  const fields = [...trailers]
-    .filter(([name]) => isTrailer(name))
-    .flatMap(([name, values]) => values.map((value): [string, string] => [name, value]));
-  return fields.every(([name, value]) => FIELD_NAME.test(name) && FIELD_VALUE.test(value))
-    ? fields
-    : undefined;
 }

@@ -1,17 +1,20 @@
-import { type ErrorCode, type FunctionSpec, headerNames, subjects } from "../../contracts/index.ts";
-import type { Dispatcher, Result } from "../../dispatch/index.ts";
 import {
-  type Headers,
+  completeRequest,
+  createHeaders,
+  type ErrorCode,
+  encodeReply,
+  type FunctionSpec,
+  headerNames,
   headerValue,
   isHeaderSafe,
-  type Message,
-  type MicroEndpoint,
-  type Nats,
+  isRepeatable,
+  subjects,
   timeLeftOf,
-} from "../../nats/index.ts";
+} from "../../contracts/index.ts";
+import type { Dispatcher, Result } from "../../dispatch/index.ts";
+import type { Message, MicroEndpoint, Nats } from "../../nats/index.ts";
 import { maxMessageBody } from "../http/body.ts";
 import { type Destination, failureResponse } from "../http/gateway-response.ts";
-import { isRepeatable } from "../request-to-message.ts";
 import type { Relay } from "./relay.ts";
 
 export interface InvokeOptions {
@@ -52,8 +55,8 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
     done(error);
   };
   const timeoutMs = timeoutOf(message, spec, options);
-  const headers = headersOf(message, service, timeoutMs);
-  const requestId = headerValue(headers, headerNames.requestId) ?? "";
+  const requestId = headerValue(message.headers, headerNames.requestId) ?? crypto.randomUUID();
+  const headers = completeRequest(message, service, { requestId, timeoutMs });
   const destination = { service, spec };
   const refuse = (code: ErrorCode) =>
     finish(reply(message, { kind: "failed", code }, requestId, destination));
@@ -101,22 +104,6 @@ function timeoutOf(
   return Math.max(0, Math.min(timeLeftOf(headers) ?? mostMs, mostMs));
 }
 
-/** The request's headers, with what a handler relies on filled in. */
-function headersOf(message: Message, service: string, timeoutMs: number): Headers {
-  const headers: Headers = new Map(message.headers ?? []);
-  const defaults: [string, string][] = [
-    [headerNames.method, message.data.length > 0 ? "POST" : "GET"],
-    [headerNames.path, `/${service}`],
-    [headerNames.rawPath, headerValue(headers, headerNames.path) ?? `/${service}`],
-    [headerNames.query, ""],
-    [headerNames.host, "localhost"],
-    [headerNames.requestId, crypto.randomUUID()],
-  ];
-  for (const [name, value] of defaults) if (!headers.has(name)) headers.set(name, [value]);
-  headers.set(headerNames.deadline, [String(Date.now() + timeoutMs)]);
-  return headers;
-}
-
 /** Passes a consumer's reply on as it is; an error of the gateway goes in both forms, HTTP's and NATS Micro's. Returns its text. */
 function reply(
   message: Message,
@@ -130,15 +117,10 @@ function reply(
   }
   const { code } = outcome;
   const { status, headers: fields, body } = failureResponse(code, requestId, destination);
-  const headers: Headers = new Map([
-    [headerNames.responseStatus, [String(status)]],
-    [headerNames.error, [code]],
-    [headerNames.serviceErrorCode, [String(status)]],
-    [headerNames.serviceError, [code]],
-  ]);
-  for (let index = 0; index < fields.length; index += 2) {
-    headers.set(fields[index] ?? "", [fields[index + 1] ?? ""]);
-  }
+  const headers = encodeReply(status, fields) ?? createHeaders();
+  headers.set(headerNames.error, [code]);
+  headers.set(headerNames.serviceErrorCode, [String(status)]);
+  headers.set(headerNames.serviceError, [code]);
   message.respond(body ?? "", headers);
   return code;
 }

@@ -1,16 +1,15 @@
-/** One request's exchange with its asker, with an isolate at this end (streams/incoming-exchange.ts). */
-
+/** The exchange of one request with its caller (streams/incoming-exchange.ts), joined to the streams of the sandbox. */
 import type { Headers, Message } from "../../nats/index.ts";
 import type { StreamSender, StreamSenderOptions } from "../../streams/index.ts";
 import { IncomingExchange, type IncomingExchangeOptions } from "../../streams/index.ts";
-import type { Inbound, IsolateStreams } from "../isolate/process/isolate-streams.ts";
+import type { RequestBody, SandboxBodies } from "./sandbox.ts";
 import { createSocket, type Socket, type SocketOptions } from "./socket.ts";
 
 export class Exchange {
   readonly #incoming: IncomingExchange;
-  #body: Inbound | undefined;
+  #body: RequestBody | undefined;
 
-  /** Undefined where the asker knows no streams. */
+  /** Undefined where the caller takes no streams. */
   static of(options: IncomingExchangeOptions): Exchange | undefined {
     const incoming = IncomingExchange.of(options);
     return incoming && new Exchange(incoming);
@@ -33,18 +32,18 @@ export class Exchange {
   }
 
   /**
-   * Shows the request's body to the isolate under an id; `begin` is called when the isolate has heard of that. The isolate
-   * gets no byte before it granted credit for it, except those that came with the request itself. `onAwaited` is called
-   * when the isolate waits for its client, `onDone` when it no longer does: all has come, or nothing more is wanted.
+   * Opens the request's body in the sandbox. Call `begin` after the request was handed over. The handler gets no byte
+   * before it granted credit, except the bytes that came with the request itself. `onAwaited` is called when the handler
+   * begins to wait for its client; `onDone` when the whole body has come, or the handler needs no more of it.
    */
   openBody(
-    streams: IsolateStreams,
-    owner: number,
+    bodies: SandboxBodies,
+    requestId: number,
     first: Uint8Array,
     { onAwaited, onDone }: { onAwaited(): void; onDone(): void },
   ): { id: number; begin(): void } {
     let isAwaited = false;
-    const body = streams.openInbound(owner, {
+    const body = bodies.openRequest(requestId, {
       onCredit(bytes) {
         receiver.grant(bytes);
         if (!isAwaited) onAwaited();
@@ -72,12 +71,12 @@ export class Exchange {
     };
   }
 
-  /** Says the response's head; the body is written to what is returned. */
+  /** Sends the response's head; the body is written to the returned sender. */
   beginResponse(head: Headers, options: Omit<StreamSenderOptions, "link">): StreamSender {
     return this.#incoming.beginResponse(head, options);
   }
 
-  /** Says that the answer is a WebSocket, and connects it. */
+  /** Answers with a WebSocket, and connects it. */
   openSocket(head: Headers, options: SocketOptions): Socket {
     return createSocket({ ...options, exchange: this.#incoming, head });
   }
@@ -91,7 +90,7 @@ export class Exchange {
   }
 }
 
-/** Not `slice()`: the data may be a Buffer, whose slices share memory with the neighbouring messages. */
+/** Copies. `slice()` would not: the data may be a Buffer, whose slices share memory with the neighbouring messages. */
 function ownBuffer(bytes: Uint8Array): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
 }

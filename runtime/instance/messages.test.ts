@@ -158,7 +158,7 @@ describe("a reply from a response", () => {
       ["Set-Cookie", ["a=1", "b=2"]],
       ["X-Text", ["é"]],
       ["X-Bytes", ["\xff"]],
-      ["Narun-Latin1", ["x-bytes"]],
+      ["Narun-Latin1", ["X-Bytes"]],
     ]);
   });
 

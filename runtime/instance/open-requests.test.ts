@@ -2,11 +2,10 @@ import { describe, expect, it, vi } from "vitest";
 import { FunctionConfigSchema, formatFrame, headerNames } from "../../contracts/index.ts";
 import { createHeaders, type Message, type Nats } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
-import { EnterOp, FailureKind } from "../../web/host/boundary.ts";
-import { createIsolateStreams } from "../isolate/process/isolate-streams.ts";
-import { createOpenRequests } from "./open-requests.ts";
+import { OpenRequests } from "./open-requests.ts";
+import { MemorySandbox } from "./testing/memory-sandbox.ts";
 
-/** Requests whose isolate and whose asker are the test. */
+/** Requests whose sandbox and whose caller are the test. */
 function setUp() {
   const listeners = new Set<unknown>();
   const followers = new Set<unknown>();
@@ -31,33 +30,21 @@ function setUp() {
     routes: [],
     limits: { timeoutMs: 1_000, streamMs: 5_000, waitUntilMs: 500 },
   });
-  const entered: [number, number][] = [];
-  const over: number[] = [];
-  const streams = createIsolateStreams({
-    enter: (_owner, op, id) => void entered.push([op, id]),
-    onViolation: () => undefined,
-  });
-  const requests = createOpenRequests({
+  const sandbox = new MemorySandbox();
+  const requests = new OpenRequests({
     nats,
     peers,
     instance: "instance",
     config,
     log: { write: () => undefined, say: () => undefined, dropped: () => undefined, close: () => undefined },
-    streams: () => streams,
-    onOver: (id) => void over.push(id),
-    onBytes: () => undefined,
-    abort: (id) => void entered.push([EnterOp.abort, id]),
-    enterSocket: async (op, id) => void entered.push([op, id]),
-    logStack: () => undefined,
+    sandbox,
   });
   const answers: string[] = [];
   const ends: (string | undefined)[] = [];
   let tokens = 0;
   return {
     requests,
-    streams,
-    entered,
-    over,
+    sandbox,
     answers,
     ends,
     frames,
@@ -86,9 +73,8 @@ function setUp() {
             headers?.get(headerNames.error)?.[0] ?? headers?.get(headerNames.responseStatus)?.[0] ?? "",
           ),
       };
-      const { id, begin } = requests.open(message, (error) => ends.push(error));
-      begin?.();
-      return { id, token };
+      requests.take(message, (error) => ends.push(error));
+      return { id: sandbox.lastId, token };
     },
     say(token: string, frame: string) {
       const headers = createHeaders([[headerNames.frame, frame]]);
@@ -106,13 +92,13 @@ function randomFrom(seed: number): (below: number) => number {
 }
 
 describe("the requests of an instance", () => {
-  it("are answered once and leave nothing, whatever isolate and asker say, and in whatever order", () => {
+  it("are answered once and leave nothing, in every order of reports by sandbox and caller", () => {
     vi.useFakeTimers();
     try {
       for (let seed = 1; seed <= 300; seed++) {
         const random = randomFrom(seed);
         const world = setUp();
-        const { requests, streams } = world;
+        const { requests, sandbox } = world;
         const kinds = ["plain", "stream", "upload", "upgrade"] as const;
         const opened = Array.from({ length: 6 }, () => world.open(kinds[random(4)] ?? "plain"));
         const acts: ((id: number, token: string) => void)[] = [
@@ -121,16 +107,16 @@ describe("the requests of an instance", () => {
           (id) => requests.respond(id, 101, "", 1 + random(5)),
           (id) => requests.respond(id, 200, "bad name\nx\n", 1 + random(5)),
           (id) => requests.respond(id, 200, "", new ArrayBuffer(200_000)),
-          (id) => requests.refuse(id, FailureKind.threw, "Error"),
+          (id) => requests.refuse(id, "threw", "Error"),
           (id) => requests.upgrade(id, ""),
           (id) => requests.socketMessage(id, "x".repeat(random(300_000))),
-          (id) => requests.socketClose(id, 1000, "ü".repeat(100)),
+          (id) => requests.socketClose(id, 1000, "ü".repeat(50)),
           (id) => requests.beginBackground(id),
           (id) => requests.endBackground(id),
-          () => streams.chunk(1 + random(5), new ArrayBuffer(random(100_000))),
-          () => streams.end(1 + random(5), random(2) === 0 ? undefined : "broke"),
-          () => streams.credit(1 + random(5), 100_000),
-          () => streams.cancel(1 + random(5)),
+          () => sandbox.write(1 + random(5), new Uint8Array(random(100_000))),
+          () => sandbox.end(1 + random(5), random(2) === 0 ? undefined : "broke"),
+          () => sandbox.grant(1 + random(5), 100_000),
+          () => sandbox.cancel(1 + random(5)),
           (_id, token) => world.say(token, formatFrame({ kind: "credit", bytes: 65_536 })),
           (_id, token) => world.say(token, formatFrame({ kind: "data", seq: random(3) })),
           (_id, token) => world.say(token, formatFrame({ kind: "end", seq: random(3), code: "" })),
@@ -145,12 +131,12 @@ describe("the requests of an instance", () => {
           acts[random(acts.length)]?.(id, token);
         }
         vi.advanceTimersByTime(10_000);
-        streams.close();
+        sandbox.dispose();
         expect([seed, world.left()]).toEqual([seed, { open: 0, listeners: 0, followers: 0, takers: 0 }]);
         // Each request was done with once, and has at most one head.
         expect([seed, world.ends.length]).toEqual([seed, opened.length]);
         expect(world.answers.length).toBeLessThanOrEqual(opened.length);
-        expect(world.over.toSorted()).toEqual(opened.map(({ id }) => id));
+        expect(sandbox.forgotten.toSorted()).toEqual(opened.map(({ id }) => id));
         expect(vi.getTimerCount()).toBe(0);
       }
     } finally {
@@ -168,8 +154,7 @@ describe("the requests of an instance", () => {
     const twice = world.open("stream");
     world.requests.respond(twice.id, 200, "", 3);
     world.requests.respond(twice.id, 200, "", 4);
-    const cancelled = world.entered.filter(([op]) => op === EnterOp.cancel).map(([, id]) => id);
-    expect(cancelled).toEqual([1, 2, 4]);
+    expect(world.sandbox.cancelled).toEqual([1, 2, 4]);
     world.requests.failAll("CONSUMER_DIED");
   });
 
@@ -180,7 +165,7 @@ describe("the requests of an instance", () => {
     expect(world.answers).toEqual(["BAD_REPLY", "BAD_REPLY", "BAD_REPLY"]);
   });
 
-  it("end a WebSocket whose isolate sends more than it was granted, or too much at once", () => {
+  it("end a WebSocket whose sandbox sends more than it was granted, or too much at once", () => {
     const world = setUp();
     const flood = world.open("upgrade");
     world.requests.upgrade(flood.id, "");

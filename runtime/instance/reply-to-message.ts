@@ -1,15 +1,17 @@
 import {
-  canonicalHeaderName,
+  createHeaders,
   type ErrorCode,
+  encodeError,
+  encodeReply,
   errorEntry,
+  type Headers,
   headerNames,
-  isHopByHopHeader,
-  isReservedHeader,
+  headerValue,
+  isResponseStatus,
   type Limits,
-  toWireValue,
+  messageBytes,
 } from "../../contracts/index.ts";
-import { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "../../nats/index.ts";
-import { splitHeaderBlock } from "../../web/index.ts";
+import { fieldsOfBlock } from "./header-block.ts";
 
 /** A reply as it goes out on NATS. */
 export interface Reply {
@@ -18,43 +20,22 @@ export interface Reply {
 }
 
 /**
- * Turns what an isolate posted into a reply in header mode; undefined where it is no HTTP response. All of it is user
- * input: a handler may have changed anything that its `Response` was made of.
+ * Turns an isolate's response into a reply; undefined where it is no HTTP response. All of it is user input: a handler may
+ * have changed anything that its `Response` was made of.
  */
 export function replyFromResponse(status: unknown, headerBlock: unknown, body: unknown): Reply | undefined {
-  const isStatus = typeof status === "number" && (status === 101 || (status >= 200 && status <= 599));
-  if (!isStatus || typeof headerBlock !== "string") return undefined;
-  const headers = createHeaders([[headerNames.responseStatus, String(status)]]);
-  const latin1: string[] = [];
-  for (const [name, value] of splitHeaderBlock(headerBlock)) {
-    if (isReservedHeader(name) || isHopByHopHeader(name.toLowerCase())) continue;
-    const wire = toWireValue(value);
-    if (!isHeaderSafe(name, wire.value)) return undefined;
-    appendHeader(headers, canonicalHeaderName(name), wire.value);
-    if (wire.isLatin1) latin1.push(name.toLowerCase());
-  }
-  if (latin1.length > 0) appendHeader(headers, headerNames.latin1, latin1.join(","));
+  if (!isResponseStatus(status) || typeof headerBlock !== "string") return undefined;
+  const headers = encodeReply(status, fieldsOfBlock(headerBlock));
+  if (headers === undefined) return undefined;
   if (body === undefined) return { headers, data: "" };
   if (typeof body === "string") return { headers, data: body };
   return body instanceof ArrayBuffer ? { headers, data: new Uint8Array(body) } : undefined;
 }
 
-/**
- * An error as a reply: a NATS Micro error with a code of the catalogue. Nothing of the function's own is in it. `limits`
- * are those that are in force here.
- */
+/** An error as a reply. `limits`: the limits in force here. */
 export function replyFromError(code: ErrorCode, limits?: Limits): Reply {
-  const { title, status = 500, limit } = errorEntry(code);
-  const met = limit === undefined ? undefined : limits?.[limit];
-  return {
-    headers: createHeaders([
-      [headerNames.error, code],
-      ...(met === undefined ? [] : [[headerNames.limit, String(met)] as const]),
-      [headerNames.serviceErrorCode, String(status)],
-      [headerNames.serviceError, title],
-    ]),
-    data: "",
-  };
+  const { limit } = errorEntry(code);
+  return { headers: encodeError(code, limit === undefined ? undefined : limits?.[limit]), data: "" };
 }
 
 /** The answer to a method that the function has no export for (RFC 9110, section 15.5.6). */
@@ -68,10 +49,7 @@ export function replyMethodNotAllowed(allow: string): Reply {
 
 /** Bytes of a reply on the wire, against the server's `max_payload`. */
 export function replySize({ headers, data }: Reply): number {
-  let size = 16 + (typeof data === "string" ? Buffer.byteLength(data) : data.byteLength);
-  for (const [name, values] of headers)
-    for (const value of values) size += name.length + Buffer.byteLength(value) + 4;
-  return size;
+  return messageBytes(headers, data);
 }
 
 /** Whether an answer is a stream of server-sent events (HTML, section 9.2). */

@@ -1,6 +1,6 @@
-import { headerNames } from "../../contracts/index.ts";
-import { type Headers, headerValue, type Message, timeLeftOf } from "../../nats/index.ts";
-import { headerBlockOf } from "./header-block.ts";
+import { decodeRequest, timeLeftOf } from "../../contracts/index.ts";
+import type { Message } from "../../nats/index.ts";
+import { blockOfFields } from "./header-block.ts";
 
 /** A request as it enters an isolate. */
 export interface IncomingRequest {
@@ -10,71 +10,48 @@ export interface IncomingRequest {
   headerBlock: string;
   /** A number is the id of a stream. */
   body: ArrayBuffer | number | undefined;
-  /** For how long its answer is waited for. */
+  /** How long its sender waits for the answer. */
   timeoutMs: number;
-  /** When that is over, as functions may see it: epoch milliseconds by this machine's clock. */
+  /** The end of that time, as functions may see it: epoch milliseconds by this machine's clock. */
   deadline: number;
   /** How many functions have called each other up to this request. */
   hops: number;
 }
 
-/**
- * Reads a request in header mode (docs/wire.md). Every header is optional: a plain NATS request with data is a POST,
- * one without a GET, to the path `/<service>`.
- */
+/** Reads a request to a service. `mostMs`: the upper bound of its time, whatever its sender says. */
 export function requestFromMessage(message: Message, service: string, mostMs: number): IncomingRequest {
   const { headers, data } = message;
-  const method = headerValue(headers, headerNames.method) ?? (data.byteLength > 0 ? "POST" : "GET");
+  const { method, host, scheme, rawPath, query, fields, requestId, hops, isUpgrade } = decodeRequest(
+    message,
+    service,
+  );
+  const isHost = host !== "" && !NOT_IN_HOST.test(host);
+  if (isHost) fields.push("host", host);
+  // A hop-by-hop field that handlers look at all the same.
+  if (isUpgrade) fields.push("upgrade", "websocket");
   const timeoutMs = Math.max(0, Math.min(timeLeftOf(headers) ?? mostMs, mostMs));
+  const path = `${rawPath.startsWith("/") ? "" : "/"}${rawPath}${query === "" ? "" : `?${query}`}`;
   return {
-    requestId: headerValue(headers, headerNames.requestId) ?? crypto.randomUUID(),
+    requestId: requestId ?? crypto.randomUUID(),
     method,
-    url: urlOf(headers, service),
-    headerBlock: headers === undefined ? "" : requestBlockOf(headers),
+    url: urlOf(scheme, isHost ? host : service, path, service),
+    headerBlock: blockOfFields(fields),
     // Not `slice()`: the data may be a Buffer, whose slices share memory with the neighbouring messages.
     body: data.byteLength > 0 ? new Uint8Array(data).buffer : undefined,
-    hops: hopsOf(headerValue(headers, headerNames.hops)),
+    hops,
     timeoutMs,
     deadline: Date.now() + timeoutMs,
   };
 }
 
-function hopsOf(text: string | undefined): number {
-  return text !== undefined && /^\d{1,3}$/.test(text) ? Number(text) : 0;
-}
-
-function urlOf(headers: Headers | undefined, service: string): string {
-  const host = hostOf(headers) ?? service;
-  const scheme = headerValue(headers, "X-Forwarded-Proto") === "https" ? "https" : "http";
-  const rawPath = headerValue(headers, headerNames.rawPath) ?? encodedPath(headers, service);
-  const query = headerValue(headers, headerNames.query) ?? "";
-  const path = `${rawPath.startsWith("/") ? "" : "/"}${rawPath}${query === "" ? "" : `?${query}`}`;
-  // A Host that is no host (clients may send anything) must not cost the request: the service's name stands in. Always
-  // the whole URL, as a path of its own could choose the host: `//elsewhere/`.
-  const url = URL.parse(`${scheme}://${host}${path}`) ?? URL.parse(`${scheme}://${service}${path}`);
-  return url?.href ?? `${scheme}://${service}/`;
-}
-
 /** At these a URL parser ends the host early, or takes its beginning for the name of a user. */
 const NOT_IN_HOST = /[/?#@\\]/;
 
-/** The host that the client named, where it named one. */
-function hostOf(headers: Headers | undefined): string | undefined {
-  const host = headerValue(headers, headerNames.host) ?? "";
-  return host === "" || NOT_IN_HOST.test(host) ? undefined : host;
-}
-
-/** Other toolkits send only the decoded path. */
-function encodedPath(headers: Headers | undefined, service: string): string {
-  const path = headerValue(headers, headerNames.path);
-  return path === undefined ? `/${service}` : encodeURI(path).replace(/[?#]/g, encodeURIComponent);
-}
-
-function requestBlockOf(headers: Headers): string {
-  let block = headerBlockOf(headers);
-  const host = hostOf(headers);
-  if (host !== undefined) block += `host\n${host}\n`;
-  // A hop-by-hop field, which handlers look at all the same.
-  if (headerValue(headers, headerNames.upgrade) === "websocket") block += "upgrade\nwebsocket\n";
-  return block;
+/**
+ * The service's name stands in for a Host that is not valid: clients may send anything. The URL is parsed as a whole, as a
+ * path of its own could choose the host: `//elsewhere/`.
+ */
+function urlOf(scheme: string, host: string, path: string, service: string): string {
+  const url = URL.parse(`${scheme}://${host}${path}`) ?? URL.parse(`${scheme}://${service}${path}`);
+  return url?.href ?? `${scheme}://${service}/`;
 }

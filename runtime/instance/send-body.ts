@@ -1,94 +1,97 @@
 /**
- * How a response's body goes out: in one message where it fits, in frames under credit where the asker takes them, and
- * collected into one message where it does not.
+ * Sends the body of a response: in one message where it fits, in frames under credit where the caller takes streams, and
+ * collected into one message where the caller does not.
  *
- * I1  A body never passes `limits.maxResponseBytes`, nor, for an asker without streams, what one message carries.
- * I2  A stream that broke is told as broken; `onWhole` is called when every byte was sent.
+ * I1  A body never exceeds `limits.maxResponseBytes`, nor, for a caller without streams, the size of one message.
+ * I2  A stream that broke is reported as broken. `bodySent` is called when every byte was sent.
  */
 import { ByteQueue, type ErrorCode, type FunctionConfig, MAX_FRAME_BYTES } from "../../contracts/index.ts";
 import { headerValue, type Message, type Nats } from "../../nats/index.ts";
-import type { Outbound, OutboundReceiver } from "../isolate/process/isolate-streams.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Reply, replySize } from "./reply-to-message.ts";
+import type { ResponseBody, ResponseBodyReceiver } from "./sandbox.ts";
 import { readTrailers } from "./trailers.ts";
 
-/** A body that is under way. */
+/** A body that is being sent. */
 export interface BodySender {
-  /** Its head has gone to the asker: it cannot get another answer. */
+  /** The head was sent: the caller cannot get another answer. */
   readonly isHeadOut: boolean;
-  /** It ends here, and is not whole. */
+  /** Ends the body here, as one that is not whole. */
   break(code: ErrorCode): void;
 }
 
 export type Sent =
-  /** It is one message. */
+  /** The answer is one message. */
   | { kind: "message"; reply: Reply }
   | { kind: "streams"; body: BodySender }
   | { kind: "refused"; code: ErrorCode; why: string };
 
-export interface SendBodyOptions {
-  nats: Nats;
-  limits: FunctionConfig["limits"];
-  message: Message;
-  exchange: Exchange | undefined;
-  method: string;
-  /** The head, and the body where it is no stream. */
-  reply: Reply;
-  /** As the isolate posted it: a number is a stream's id. */
-  body: unknown;
-  openOutbound(receiver: OutboundReceiver): Outbound | undefined;
-  onWhole(): void;
-  onBroken(code: ErrorCode, why: string): void;
-  /** The asker wants no more of it. */
-  onGone(code: string): void;
+/** The request that a body answers. */
+export interface BodyOwner {
+  readonly nats: Nats;
+  readonly limits: FunctionConfig["limits"];
+  readonly message: Message;
+  readonly exchange: Exchange | undefined;
+  readonly method: string;
+  openBody(body: unknown, receiver: ResponseBodyReceiver): ResponseBody | undefined;
+  /** Every byte was sent. */
+  bodySent(): void;
+  bodyBroke(code: ErrorCode, why: string): void;
+  /** The caller needs no more of it. */
+  gone(code: string): void;
 }
 
-export function sendBody(options: SendBodyOptions): Sent {
-  const { body, exchange, reply, method, limits, nats } = options;
+/** `reply`: the head, and the body where it is no stream. `body`: as the sandbox reported it; a number is a stream. */
+export function sendBody(request: BodyOwner, reply: Reply, body: unknown): Sent {
+  const { exchange, method, limits, nats } = request;
   if (typeof body === "number") {
-    if (method === "HEAD") return withoutBody(options);
-    return exchange === undefined ? collect(options) : stream(options, exchange);
+    if (method === "HEAD") return withoutBody(request, reply, body);
+    if (exchange === undefined) return collect(request, reply, body);
+    return stream(request, exchange, reply, body);
   }
   const bytes = typeof reply.data === "string" ? Buffer.byteLength(reply.data) : reply.data.byteLength;
   if (bytes > limits.maxResponseBytes) return tooLarge(bytes, limits.maxResponseBytes);
   if (exchange !== undefined && bytes > MAX_FRAME_BYTES && method !== "HEAD")
-    return sendWhole(options, exchange);
+    return sendWhole(request, exchange, reply);
   const size = replySize(reply);
   if (size <= nats.maxPayload) return { kind: "message", reply };
   const why = `${size} bytes; one message carries ${nats.maxPayload}`;
   return { kind: "refused", code: "RESPONSE_TOO_LARGE", why };
 }
 
-/** The answer to HEAD: nobody asks for the body's bytes, and none are made. */
-function withoutBody({ openOutbound, reply }: SendBodyOptions): Sent {
-  openOutbound({ onChunk: () => undefined, onEnd: () => undefined })?.cancel();
+/** Answers HEAD: the body is cancelled before it makes a byte. */
+function withoutBody(request: BodyOwner, reply: Reply, body: number): Sent {
+  request.openBody(body, { onChunk: () => undefined, onEnd: () => undefined })?.cancel();
   return { kind: "message", reply };
 }
 
-function stream(options: SendBodyOptions, exchange: Exchange): Sent {
-  const { reply, limits, onWhole, onBroken, onGone, openOutbound } = options;
+const NO_STREAM: Sent = { kind: "refused", code: "BAD_REPLY", why: "the body is no stream" };
+
+function stream(request: BodyOwner, exchange: Exchange, reply: Reply, id: number): Sent {
+  const { maxResponseBytes } = request.limits;
   let sentBytes = 0;
-  const outbound = openOutbound({
+  const body = request.openBody(id, {
     isBorrower: true,
     onChunk(bytes, done) {
       sentBytes += bytes.byteLength;
-      if (sentBytes <= limits.maxResponseBytes) return sender.write(bytes, done);
-      outbound?.cancel();
-      const { code, why } = tooLarge(sentBytes, limits.maxResponseBytes);
-      onBroken(code, why);
+      if (sentBytes <= maxResponseBytes) return sender.write(bytes, done);
+      body?.cancel();
+      const { code, why } = tooLarge(sentBytes, maxResponseBytes);
+      request.bodyBroke(code, why);
     },
     onEnd(why, trailers) {
-      if (why !== undefined) return onBroken("HANDLER_THREW", why);
+      if (why !== undefined) return request.bodyBroke("HANDLER_THREW", why);
       const announced = announcedLength(reply);
       if (announced === undefined || announced === sentBytes) return sender.end(readTrailers(trailers));
-      onBroken("BAD_REPLY", `the body has ${sentBytes} bytes; its Content-Length says ${announced}`);
+      const mismatch = `the body has ${sentBytes} bytes; its Content-Length says ${announced}`;
+      request.bodyBroke("BAD_REPLY", mismatch);
     },
   });
-  if (outbound === undefined) return { kind: "refused", code: "BAD_REPLY", why: "the body is no stream" };
+  if (body === undefined) return NO_STREAM;
   const sender = exchange.beginResponse(reply.headers, {
-    onCredit: (bytes) => outbound.grant(bytes),
-    onCancel: onGone,
-    onEnded: onWhole,
+    onCredit: (bytes) => body.grant(bytes),
+    onCancel: (code) => request.gone(code),
+    onEnded: () => request.bodySent(),
   });
   return {
     kind: "streams",
@@ -96,7 +99,7 @@ function stream(options: SendBodyOptions, exchange: Exchange): Sent {
       isHeadOut: true,
       break(code) {
         sender.break(code);
-        outbound.cancel();
+        body.cancel();
       },
     },
   };
@@ -107,42 +110,41 @@ function announcedLength({ headers }: Reply): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** A whole body that is too large for one message. */
-function sendWhole({ reply, onWhole, onGone }: SendBodyOptions, exchange: Exchange): Sent {
+/** Sends a whole body that is too large for one message. */
+function sendWhole(request: BodyOwner, exchange: Exchange, reply: Reply): Sent {
   const bytes = typeof reply.data === "string" ? Buffer.from(reply.data) : reply.data;
   reply.headers.set("Content-Length", [String(bytes.byteLength)]);
   const sender = exchange.beginResponse(reply.headers, {
-    onCancel: onGone,
-    onEnded: onWhole,
+    onCancel: (code) => request.gone(code),
+    onEnded: () => request.bodySent(),
   });
   sender.write(bytes);
   sender.end();
   return { kind: "streams", body: { isHeadOut: true, break: (code) => sender.break(code) } };
 }
 
-/** For an asker that takes one message only. */
-function collect({ nats, message, reply, limits, openOutbound, onWhole, onBroken }: SendBodyOptions): Sent {
+/** Collects the body for a caller that takes one message only. */
+function collect(request: BodyOwner, reply: Reply, id: number): Sent {
+  const { nats, limits, message } = request;
   const chunks = new ByteQueue();
   const room = Math.min(nats.maxPayload - replySize(reply), limits.maxResponseBytes);
-  const outbound = openOutbound({
+  const body = request.openBody(id, {
     onChunk(bytes) {
       chunks.push(bytes);
-      if (chunks.byteLength <= room) return outbound?.grant(bytes.byteLength);
-      outbound?.cancel();
-      onBroken(
-        "RESPONSE_TOO_LARGE",
-        `over ${room} bytes, which one message carries; its caller takes no streams`,
-      );
+      if (chunks.byteLength <= room) return body?.grant(bytes.byteLength);
+      body?.cancel();
+      const why = `over ${room} bytes, which one message carries; its caller takes no streams`;
+      request.bodyBroke("RESPONSE_TOO_LARGE", why);
     },
     onEnd(why) {
-      if (why !== undefined) return onBroken("HANDLER_THREW", why);
+      if (why !== undefined) return request.bodyBroke("HANDLER_THREW", why);
       message.respond(chunks.concat(), reply.headers);
-      onWhole();
+      request.bodySent();
     },
   });
-  if (outbound === undefined) return { kind: "refused", code: "BAD_REPLY", why: "the body is no stream" };
-  outbound.grant(MAX_FRAME_BYTES);
-  return { kind: "streams", body: { isHeadOut: false, break: () => outbound.cancel() } };
+  if (body === undefined) return NO_STREAM;
+  body.grant(MAX_FRAME_BYTES);
+  return { kind: "streams", body: { isHeadOut: false, break: () => body.cancel() } };
 }
 
 function tooLarge(bytes: number, limit: number) {

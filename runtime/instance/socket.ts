@@ -22,7 +22,6 @@ import {
   type StreamSender,
   WINDOW_BYTES,
 } from "../../streams/index.ts";
-import { isSendableCloseCode } from "../../web/index.ts";
 
 export interface Socket {
   /** Sends a message of the isolate to the client. */
@@ -194,17 +193,4 @@ class OpenSocket implements Socket {
   #payBack(): void {
     if (this.#sender.waitingBytes === 0) this.#isolateWindow.settle();
   }
-}
-
-/** The code as a close frame can carry it; any other value is none. */
-export function closeCodeOf(code: unknown): number {
-  return typeof code === "number" && isSendableCloseCode(code) ? code : CloseCode.noStatus;
-}
-
-const MAX_CLOSE_REASON_BYTES = 123;
-
-/** A text that a close frame cannot carry is none. */
-export function closeReasonOf(reason: unknown): string {
-  const isUsable = typeof reason === "string" && Buffer.byteLength(reason) <= MAX_CLOSE_REASON_BYTES;
-  return isUsable ? reason : "";
 }

@@ -1,27 +1,45 @@
 /**
  * One isolate host process, seen from the runner.
  *
- * I1  Every order that was given is answered: by the process, or as failed when the process ends.
- * I2  When it ends its instances that are left are told once, at once. After that nothing is heard of it.
+ *     starting ── ready ──▶ ready          The process connects and prepares isolates, then takes orders.
+ *     starting, ready ── stop ──▶ stopping  It drains its instances and ends.
+ *     any ── exit ──▶ ended
+ *
+ * I1  Every order is answered: by the process, or as failed when the process ends.
+ * I2  At its end the process' instances are reported once, at once. No event of the process follows.
  */
 import type { Logger } from "pino";
 import { type ErrorCode, messageOf } from "../../contracts/index.ts";
 import type { LoginTexts } from "../../nats/index.ts";
-import type { HostEvents, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
+import type {
+  DrainOrder,
+  InstanceEvents,
+  StartOrder,
+  StartOutcome,
+  TrialOrder,
+  TrialOutcome,
+} from "../host.ts";
 import type { HostProgram } from "./image/host-program.ts";
+import type { InspectorServer } from "./inspector/inspector-server.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
-import { type HostSandbox, spawnHost } from "./spawn-host.ts";
+import { type HostSandbox, type SpawnedHost, spawnHost } from "./spawn-host.ts";
 
 type Init = Omit<Extract<ToHost, { type: "init" }>, "type" | "nats">;
+
+/** The side of the inspector that host processes use. */
+export type HostDebug = Pick<InspectorServer, "add" | "remove" | "receive">;
 
 export interface HostProcessOptions {
   init: Init;
   nats: { url: string; login?: () => LoginTexts };
   program: HostProgram;
   sandbox: HostSandbox;
-  events: HostEvents;
+  events: InstanceEvents;
+  sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
+  /** Undefined: debuggers may not attach. */
+  debug: HostDebug | undefined;
   onReady(): void;
-  /** V8 has lost control of an isolate: the process drains what runs and ends. */
+  /** V8 has lost control of an isolate: the process drains its instances and ends. */
   onRetiring(guilty: string | undefined, reason: string): void;
   onUsage(usage: Usage): void;
   onExit(end: HostEnd): void;
@@ -31,26 +49,13 @@ export interface HostProcessOptions {
 export interface HostEnd {
   exitCode: number | null;
   signal: string | null;
-  /** The instances that it still had. */
+  /** The instances that the process still had. */
   lost: string[];
-  /** The functions of those, and the ones that it was starting or trying. */
+  /** The functions of the lost instances, and of the starts and trials under way. */
   aboard: string[];
 }
 
 export type Usage = Omit<Extract<FromHost, { type: "usage" }>, "type">;
-
-export interface HostProcess {
-  readonly pid: number | undefined;
-  /** Milliseconds since it was started. */
-  readonly ageMs: number;
-  readonly isReady: boolean;
-  has(instance: string): boolean;
-  start(order: StartOrder): Promise<StartOutcome>;
-  trial(order: TrialOrder): Promise<TrialOutcome>;
-  send(message: ToHost): void;
-  /** Drains what runs and ends; resolves when it has. */
-  stop(graceMs: number): Promise<void>;
-}
 
 const ENDED = {
   ok: false,
@@ -58,144 +63,224 @@ const ENDED = {
   message: "the host process ended",
 } as const;
 
-/** An order that was given, for one function. */
+/** An order without its answer yet, for one function. */
 interface Pending<Outcome> {
   name: string;
   answer(outcome: Outcome): void;
 }
 
-/** A process that does not end after its grace is killed so much later. */
+interface PendingStart extends Pending<StartOutcome> {
+  revision: string;
+}
+
+/** How long after its grace a process that goes on is killed. */
 const KILL_AFTER_MS = 2_000;
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
-export function startHostProcess(options: HostProcessOptions): HostProcess {
-  const { init, nats, events, log } = options;
-  const login = nats.login ?? (() => ({}));
-  const starts = new Map<string, Pending<StartOutcome>>();
-  const trials = new Map<number, Pending<TrialOutcome>>();
-  /** The functions of its instances. */
-  const instances = new Map<string, string>();
-  const startedAt = performance.now();
-  const ended = Promise.withResolvers<void>();
-  let nextTrial = 1;
-  let isReady = false;
-  let isStopping = false;
-  let hasEnded = false;
+export class HostProcess {
+  readonly #options: HostProcessOptions;
+  readonly #spawned: SpawnedHost;
+  readonly #starts = new Map<string, PendingStart>();
+  readonly #trials = new Map<number, Pending<TrialOutcome>>();
+  /** The functions of the instances. */
+  readonly #instances = new Map<string, string>();
+  readonly #startedAt = performance.now();
+  readonly #ended = Promise.withResolvers<void>();
+  #nextTrial = 1;
+  #phase: "starting" | "ready" | "stopping" | "ended" = "starting";
 
-  const spawned = spawnHost(options, {
-    onMessage(message) {
-      if (!hasEnded) receive(message);
-    },
-    onText: (text) => log.warn({ pid: spawned.pid, text: text.trim() }, "host wrote"),
-    // What is written to one that was told to stop may meet its end.
-    onError: (error) =>
-      log[isStopping ? "debug" : "error"]({ error: messageOf(error) }, "host process failed"),
-    onEnd(exitCode, signal) {
-      hasEnded = true;
-      const pending = [...starts.values(), ...trials.values()];
-      const aboard = [...new Set([...instances.values(), ...pending.map(({ name }) => name)])];
-      const lost = [...instances.keys()];
-      instances.clear();
-      ended.resolve();
-      // Who is told of a failed start may start the next at once, in the host that its function belongs in now.
-      options.onExit({ exitCode, signal, lost, aboard });
-      for (const { answer } of pending) answer(ENDED);
-    },
-  });
-  const send = (message: ToHost) => spawned.send(message);
+  constructor(options: HostProcessOptions) {
+    const { log } = options;
+    this.#options = options;
+    this.#spawned = spawnHost(options, {
+      onMessage: (message) => {
+        if (this.#phase !== "ended") this.#receive(message);
+      },
+      onText: (text) => log.warn({ pid: this.#spawned.pid, text: text.trim() }, "host wrote"),
+      // A message to a process that stops may meet its end.
+      onError: (error) =>
+        log[this.#phase === "stopping" ? "debug" : "error"](
+          { error: messageOf(error) },
+          "host process failed",
+        ),
+      onEnd: (exitCode, signal) => this.#end(exitCode, signal),
+    });
+  }
 
-  const started = (instance: string, outcome: StartOutcome) => {
-    const start = starts.get(instance);
-    if (start === undefined) return;
-    starts.delete(instance);
-    if (outcome.ok) instances.set(instance, start.name);
-    start.answer(outcome);
-  };
+  get pid(): number | undefined {
+    return this.#phase === "ended" ? undefined : this.#spawned.pid;
+  }
 
-  const receive = (message: FromHost) => {
-    const { pid } = spawned;
+  /** Milliseconds since the start of the process. */
+  get ageMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  has(instance: string): boolean {
+    return this.#instances.has(instance) || this.#starts.has(instance);
+  }
+
+  start(order: StartOrder): Promise<StartOutcome> {
+    return new Promise((resolve) => {
+      if (this.#phase === "ended") return resolve(ENDED);
+      const { revision, config } = order;
+      this.#starts.set(order.instance, { name: config.name, revision, answer: resolve });
+      this.#send({ type: "start", ...order });
+    });
+  }
+
+  trial(order: TrialOrder): Promise<TrialOutcome> {
+    return new Promise((resolve) => {
+      if (this.#phase === "ended") return resolve(ENDED);
+      const id = this.#nextTrial++;
+      this.#trials.set(id, { name: order.config.name, answer: resolve });
+      this.#send({ type: "trial", id, ...order });
+    });
+  }
+
+  drain(instance: string, order: DrainOrder): void {
+    // A handler that stands at a breakpoint could not finish.
+    this.#options.debug?.remove(instance);
+    this.#send({ type: "drain", instance, ...order });
+  }
+
+  /** Drains all instances and ends the process; resolves at its end. */
+  async stop(graceMs: number): Promise<void> {
+    if (this.#phase === "ended") return;
+    this.#phase = "stopping";
+    for (const instance of this.#instances.keys()) this.#options.debug?.remove(instance);
+    const kill = setTimeout(() => this.#spawned.kill(), graceMs + KILL_AFTER_MS);
+    this.#send({ type: "stop", graceMs });
+    await this.#ended.promise;
+    clearTimeout(kill);
+  }
+
+  #send(message: ToHost): void {
+    this.#spawned.send(message);
+  }
+
+  #receive(message: FromHost): void {
+    const { log, onReady, onUsage, onRetiring } = this.#options;
+    const { pid } = this.#spawned;
     switch (message.type) {
       case "up":
-        // One that stops would end in the middle of what it is given.
-        if (!isStopping) send({ type: "init", ...init, nats: { url: nats.url, login: login() } });
-        return;
+        this.#onUp();
+        break;
       case "need-login":
-        return send({ type: "login", login: login() });
+        this.#send({ type: "login", login: this.#login() });
+        break;
       case "ready":
         log.debug({ pid }, "host ready");
-        isReady = true;
-        return options.onReady();
+        if (this.#phase === "starting") this.#phase = "ready";
+        onReady();
+        break;
       case "failed":
-        return log.error({ pid, error: message.message }, "host failed");
+        log.error({ pid, error: message.message }, "host failed");
+        break;
       case "handler-failed":
-        return log.error(
-          { pid, subject: message.subject, error: message.message },
-          "a message was not handled",
-        );
+        log.error({ pid, subject: message.subject, error: message.message }, "a message was not handled");
+        break;
       case "refused":
-        return log.error({ pid, code: message.code, error: message.message }, "NATS refuses something");
-      case "started":
-        return started(message.instance, message.outcome);
+        log.error({ pid, code: message.code, error: message.message }, "NATS refuses something");
+        break;
       case "tried":
-        trials.get(message.id)?.answer(message.outcome);
-        trials.delete(message.id);
-        return;
-      case "idle":
-        return events.onIdle(message.instance);
-      case "full":
-        return events.onFull(message.instance);
-      case "condemned":
-        return events.onCondemned(message.instance);
-      case "gone":
-        instances.delete(message.instance);
-        return events.onGone(message.instance, message.reason, message.code);
-      case "inspected":
-        return events.onInspected(message.instance, message.message);
+        this.#trials.get(message.id)?.answer(message.outcome);
+        this.#trials.delete(message.id);
+        break;
       case "need-source-map":
-        return void events
-          .sourceMapOf(message.revision)
-          .then((sourceMap) => send({ type: "source-map", revision: message.revision, sourceMap }));
+        void this.#sendSourceMap(message.revision);
+        break;
       case "usage":
-        return options.onUsage(message);
+        onUsage(message);
+        break;
       case "retiring":
-        return options.onRetiring(message.guilty, message.reason);
+        onRetiring(message.guilty, message.reason);
+        break;
       case "ended":
-        return;
+        break;
+      default:
+        this.#onInstance(message);
     }
-  };
+  }
 
-  return {
-    get pid() {
-      return hasEnded ? undefined : spawned.pid;
-    },
-    get ageMs() {
-      return performance.now() - startedAt;
-    },
-    get isReady() {
-      return isReady && !hasEnded;
-    },
-    has: (instance) => instances.has(instance) || starts.has(instance),
-    start: (order) =>
-      new Promise((resolve) => {
-        if (hasEnded) return resolve(ENDED);
-        starts.set(order.instance, { name: order.config.name, answer: resolve });
-        send({ type: "start", ...order });
-      }),
-    trial: (order) =>
-      new Promise((resolve) => {
-        if (hasEnded) return resolve(ENDED);
-        const id = nextTrial++;
-        trials.set(id, { name: order.config.name, answer: resolve });
-        send({ type: "trial", id, ...order });
-      }),
-    send,
-    async stop(graceMs) {
-      if (hasEnded) return;
-      isStopping = true;
-      const kill = setTimeout(() => spawned.kill(), graceMs + KILL_AFTER_MS);
-      send({ type: "stop", graceMs });
-      await ended.promise;
-      clearTimeout(kill);
-    },
-  };
+  /** A report about one instance. */
+  #onInstance(message: Extract<FromHost, { instance: string }>): void {
+    const { events, debug } = this.#options;
+    const { instance } = message;
+    switch (message.type) {
+      case "started":
+        this.#onStarted(instance, message.outcome);
+        break;
+      case "idle":
+        events.onIdle(instance);
+        break;
+      case "full":
+        events.onFull(instance);
+        break;
+      case "condemned":
+        debug?.remove(instance);
+        events.onCondemned(instance);
+        break;
+      case "gone":
+        this.#forget(instance);
+        events.onGone(instance, message.reason, message.code);
+        break;
+      case "inspected":
+        debug?.receive(instance, message.message);
+    }
+  }
+
+  #onUp(): void {
+    // A process that stops would end in the middle of its preparations.
+    if (this.#phase === "stopping") return;
+    const { init, nats } = this.#options;
+    this.#send({ type: "init", ...init, nats: { url: nats.url, login: this.#login() } });
+  }
+
+  #login(): LoginTexts {
+    return this.#options.nats.login?.() ?? {};
+  }
+
+  #onStarted(instance: string, outcome: StartOutcome): void {
+    const start = this.#starts.get(instance);
+    if (start === undefined) return;
+    this.#starts.delete(instance);
+    if (outcome.ok) {
+      const { name, revision } = start;
+      this.#instances.set(instance, name);
+      if (this.#phase !== "stopping") this.#openToDebuggers(instance, name, revision);
+    }
+    start.answer(outcome);
+  }
+
+  #openToDebuggers(id: string, name: string, revision: string): void {
+    this.#options.debug?.add({
+      id,
+      function: name,
+      revision,
+      send: (message) => this.#send({ type: "inspect", instance: id, message }),
+      sourceMap: () => this.#options.sourceMapOf(revision),
+    });
+  }
+
+  async #sendSourceMap(revision: string): Promise<void> {
+    const sourceMap = await this.#options.sourceMapOf(revision);
+    this.#send({ type: "source-map", revision, sourceMap });
+  }
+
+  #forget(instance: string): void {
+    this.#options.debug?.remove(instance);
+    this.#instances.delete(instance);
+  }
+
+  #end(exitCode: number | null, signal: string | null): void {
+    this.#phase = "ended";
+    const pending = [...this.#starts.values(), ...this.#trials.values()];
+    const aboard = [...new Set([...this.#instances.values(), ...pending.map(({ name }) => name)])];
+    const lost = [...this.#instances.keys()];
+    for (const instance of lost) this.#forget(instance);
+    this.#ended.resolve();
+    // The answer to a failed start may begin the next one at once, which has to find the function's new host.
+    this.#options.onExit({ exitCode, signal, lost, aboard });
+    for (const { answer } of pending) answer(ENDED);
+  }
 }

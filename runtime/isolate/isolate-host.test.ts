@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { expect, inject, it } from "vitest";
 import { FunctionConfigSchema } from "../../contracts/index.ts";
+import { createBackoff } from "../../machine/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats } from "../../test/harness/nats.ts";
 import { type HostProgram, loadHostProgram } from "./image/host-program.ts";
@@ -28,7 +29,7 @@ async function startHost(url: string, maxMemoryMb: number, program?: HostProgram
     program: program ?? (await loadHostProgram(cacheDir)),
     sandbox: { bubblewrap: undefined, maxMemoryMb: undefined },
     egressDeny: [],
-    isInspected: false,
+    backoff: createBackoff({ firstMs: 100, maxMs: 10_000, forgetAfterMs: 60_000 }),
     maxMemoryMb,
     minAgeMs: 0,
     events: {
@@ -38,9 +39,8 @@ async function startHost(url: string, maxMemoryMb: number, program?: HostProgram
       onGone: (instance, reason) => gone.push([instance, reason]),
       onGuilty: () => undefined,
       onDied: (instances) => gone.push(["died", instances.join()]),
-      onInspected: () => undefined,
-      sourceMapOf: async () => undefined,
     },
+    sourceMapOf: async () => undefined,
     log: pino({ level: "warn" }, { write: (line) => void logged.push(line) }),
   });
   return { host, gone, logged };

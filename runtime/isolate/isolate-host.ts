@@ -1,183 +1,219 @@
 /**
- * The runner's side of an isolate host: the process that takes new work, and those before it that finish theirs.
+ * The runner's side of an isolate host: the process that takes orders, and earlier processes that finish their requests.
  *
- * I1  Every order is answered (host-process.ts); one that met a process on its way out, or waited for one that died before
- *     it was ready, goes to the next.
- * I2  When a process dies, every instance that it ran is reported gone (`crashed`) once, at once.
- * I3  Processes that die again and again are followed by others after growing pauses; orders wait meanwhile.
- * I4  A process that is retired (V8 lost control of an isolate in it, it is old, it holds too much memory) takes nothing
- *     new, and its successor starts at once: nothing that it had taken is lost.
+ *     starting ── ready ──▶ ready                    Orders wait, then go to the process.
+ *     starting, ready ── exit, retire ──▶ pausing     The process is away; the next one starts after a pause.
+ *     pausing ── pause over ──▶ starting              A pause of 0 is over at once.
+ *     any ── close ──▶ closed                        Orders are refused.
+ *
+ * I1  Every order is answered (host-process.ts). An order that met a process on its way out, or waited for a process that died
+ *     before it was ready, goes to the next process.
+ * I2  When a process dies, each of its instances is reported gone (`crashed`) once, at once.
+ * I3  The pauses between processes that die again and again grow.
+ * I4  A process retires where V8 lost control of an isolate in it, where it is old, and where it holds too much memory. It takes
+ *     nothing new, its successor starts, and it finishes its requests.
  */
 import type { Logger } from "pino";
-import { type Backoff, createBackoff } from "../../machine/index.ts";
-import type { LoginTexts, NatsTransport } from "../../nats/index.ts";
-import type { Host, HostEvents } from "../host.ts";
-import { type HostEnd, type HostProcess, startHostProcess, type Usage } from "./host-process.ts";
+import type {
+  DrainOrder,
+  Host,
+  HostParts,
+  StartOrder,
+  StartOutcome,
+  TrialOrder,
+  TrialOutcome,
+} from "../host.ts";
+import { type HostDebug, type HostEnd, HostProcess, type Usage } from "./host-process.ts";
 import type { HostProgram } from "./image/host-program.ts";
 import type { HostSandbox } from "./spawn-host.ts";
 
-export interface IsolateHostOptions {
-  node: string;
-  /** For the log: the trust group, and the function where it is in a host of its own. */
-  group: string;
-  nats: { url: string; login?: () => LoginTexts };
-  worldId: string;
-  transport: NatsTransport;
+export interface IsolateHostOptions extends HostParts {
   snapshot: Uint8Array;
   program: HostProgram;
-  /** Isolates that are kept ready. Default 3: a burst over more functions than that pays 5 ms each. */
-  prepared?: number;
-  /** What no function may reach: rules of egress. */
-  egressDeny: readonly string[];
-  /** Whether debuggers may attach to the isolates. */
-  isInspected: boolean;
   sandbox: HostSandbox;
-  /** The memory of a process that is retired, besides what its instances may have. */
+  /** Isolates that are kept ready. Default 3: a burst over more functions pays 5 ms for each further one. */
+  prepared?: number;
+  /** Upper bound of a process' memory besides the memory of its instances. A process above it retires. */
   maxMemoryMb: number;
-  /** Younger ones are not: one that is over the bound right after its start would only be followed by another. Default a minute. */
+  /** How old a process is before it retires for its memory: above the bound right after its start, its successor would be too. Default a minute. */
   minAgeMs?: number;
-  /** Survives the host: a function in a host of its own keeps its pauses while none runs. */
-  backoff?: Backoff;
-  events: HostEvents;
-  log: Logger;
+  /** Undefined: debuggers may not attach. */
+  debug?: HostDebug | undefined;
 }
 
+export interface IsolateHost extends Host {
+  /** Process id of the process that takes orders; undefined in a pause. */
+  readonly pid: number | undefined;
+}
+
+type State =
+  | { phase: "starting" | "ready"; process: HostProcess }
+  | { phase: "pausing"; timer: NodeJS.Timeout }
+  | { phase: "closed" };
+
 const DEFAULT_PREPARED = 3;
-/** How long a process that is retired may finish what it took. */
+/** How long a process that retires may finish its requests. */
 const RETIRE_GRACE_MS = 30_000;
+/** How old a process may become. */
 const MAX_AGE_MS = 24 * 3_600_000;
+/** Default of `minAgeMs`. */
 const MIN_AGE_MS = 60_000;
-/** What an idle instance holds, about. */
+/** The memory of an idle instance, about. */
 const INSTANCE_MB = 4;
 const MIB = 1024 * 1024;
 
-/** The pauses between processes that die. */
-export const hostBackoff = () => createBackoff({ firstMs: 100, maxMs: 10_000, forgetAfterMs: 60_000 });
+const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
-export function startIsolateHost(options: IsolateHostOptions): Host {
-  const { node, nats, snapshot, program, egressDeny, isInspected, events, sandbox, maxMemoryMb } = options;
-  const { prepared = DEFAULT_PREPARED, backoff = hostBackoff(), minAgeMs = MIN_AGE_MS } = options;
-  const log = options.log.child({ group: options.group });
-  const { worldId, transport } = options;
-  const init = { node, worldId, transport, snapshot, prepared, egressDeny, isInspected };
-  const retired = new Set<HostProcess>();
-  let current: HostProcess | undefined;
-  /** Resolves with the process that takes orders; with undefined where none will. */
-  let ready = Promise.withResolvers<HostProcess | undefined>();
-  let isOffered = false;
-  let restart: NodeJS.Timeout | undefined;
-  let isClosing = false;
+export function startIsolateHost(options: IsolateHostOptions): IsolateHost {
+  return new ProcessSupervisor(options);
+}
 
-  const start = () => {
-    const process: HostProcess = startHostProcess({
-      init,
+class ProcessSupervisor implements IsolateHost {
+  readonly #options: IsolateHostOptions;
+  readonly #log: Logger;
+  /** Processes that finish their requests and end. */
+  readonly #leaving = new Set<HostProcess>();
+  /** Resolves with the process that takes orders; with undefined when none will. */
+  #ready = Promise.withResolvers<HostProcess | undefined>();
+  #state: State;
+
+  constructor(options: IsolateHostOptions) {
+    this.#options = options;
+    this.#log = options.log.child({ group: options.group });
+    this.#state = { phase: "starting", process: this.#startProcess() };
+  }
+
+  get pid(): number | undefined {
+    return this.#current?.pid;
+  }
+
+  pidOf(instance: string): number | undefined {
+    return this.#processOf(instance)?.pid;
+  }
+
+  start(order: StartOrder): Promise<StartOutcome> {
+    return this.#order((process) => process.start(order));
+  }
+
+  trial(order: TrialOrder): Promise<TrialOutcome> {
+    return this.#order((process) => process.trial(order));
+  }
+
+  drain(instance: string, order: DrainOrder): void {
+    this.#processOf(instance)?.drain(instance, order);
+  }
+
+  async close({ graceMs }: { graceMs: number }): Promise<void> {
+    const process = this.#current;
+    if (process !== undefined) this.#leaving.add(process);
+    this.#enter({ phase: "closed" });
+    await Promise.all([...this.#leaving].map((leaving) => leaving.stop(graceMs)));
+  }
+
+  get #current(): HostProcess | undefined {
+    return "process" in this.#state ? this.#state.process : undefined;
+  }
+
+  #processOf(instance: string): HostProcess | undefined {
+    const current = this.#current;
+    return current?.has(instance) === true
+      ? current
+      : [...this.#leaving].find((process) => process.has(instance));
+  }
+
+  /** The one place where the state changes. Orders that wait are kept until a process is ready, or none will be. */
+  #enter(next: State): void {
+    const { phase } = this.#state;
+    if (this.#state.phase === "pausing") clearTimeout(this.#state.timer);
+    if (phase === "ready") this.#ready = Promise.withResolvers();
+    this.#state = next;
+    if (next.phase === "ready") this.#ready.resolve(next.process);
+    if (next.phase === "closed") this.#ready.resolve(undefined);
+  }
+
+  #startAfter(pauseMs: number): void {
+    const start = () => this.#enter({ phase: "starting", process: this.#startProcess() });
+    if (pauseMs > 0) this.#enter({ phase: "pausing", timer: setTimeout(start, pauseMs) });
+    else start();
+  }
+
+  #startProcess(): HostProcess {
+    const { node, worldId, transport, snapshot, egressDeny, prepared = DEFAULT_PREPARED } = this.#options;
+    const { nats, program, sandbox, events, sourceMapOf, debug } = this.#options;
+    const process: HostProcess = new HostProcess({
+      init: { node, worldId, transport, snapshot, prepared, egressDeny, isInspected: debug !== undefined },
       nats,
       program,
       sandbox,
       events,
-      log,
-      onReady() {
-        if (current !== process) return;
-        isOffered = true;
-        ready.resolve(process);
+      sourceMapOf,
+      debug,
+      log: this.#log,
+      onReady: () => {
+        if (this.#current === process) this.#enter({ phase: "ready", process });
       },
-      onRetiring(guilty, reason) {
-        log.error({ pid: process.pid, guilty, reason }, "V8 lost control of an isolate; the host ends");
-        // Its pauses are the guilty one's own, once it is alone.
-        const waitMs = backoff.fail(Date.now());
-        if (guilty !== undefined) events.onGuilty(guilty, reason);
-        retire(process, waitMs);
-      },
-      onUsage: (usage) => recycle(process, usage),
-      onExit: (end) => onExit(process, end),
+      onRetiring: (guilty, reason) => this.#onRetiring(process, guilty, reason),
+      onUsage: (usage) => this.#onUsage(process, usage),
+      onExit: (end) => this.#onExit(process, end),
     });
-    current = process;
-  };
+    return process;
+  }
 
-  const startLater = (waitMs: number) => {
-    if (isClosing) return;
-    if (waitMs === 0) return start();
-    restart = setTimeout(start, waitMs);
-  };
+  #onRetiring(process: HostProcess, guilty: string | undefined, reason: string): void {
+    const { backoff, events } = this.#options;
+    this.#log.error({ pid: process.pid, guilty, reason }, "V8 lost control of an isolate; the host ends");
+    // Before the function is in quarantine: there its pauses are its own.
+    const pauseMs = backoff.fail(Date.now());
+    if (guilty !== undefined) events.onGuilty(guilty, reason);
+    this.#retire(process, pauseMs);
+  }
 
-  /** No process takes orders until the next one is ready. Orders that wait already go on waiting for that one. */
-  const withdraw = () => {
-    current = undefined;
-    if (isOffered) ready = Promise.withResolvers();
-    isOffered = false;
-  };
-
-  /** Another process takes what is new. */
-  const retire = (process: HostProcess, waitMs = 0) => {
-    if (current === process) {
-      withdraw();
-      startLater(waitMs);
-    }
-    retired.add(process);
-    void process.stop(RETIRE_GRACE_MS);
-  };
-
-  const recycle = (process: HostProcess, { rssBytes, instances, largestMb }: Usage) => {
-    if (isClosing || current !== process || process.ageMs < minAgeMs) return;
+  #onUsage(process: HostProcess, { rssBytes, instances, largestMb }: Usage): void {
+    const { pid, ageMs } = process;
+    const { maxMemoryMb, minAgeMs = MIN_AGE_MS } = this.#options;
+    if (this.#current !== process || ageMs < minAgeMs) return;
     const rssMb = Math.round(rssBytes / MIB);
     const boundMb = maxMemoryMb + largestMb + instances * INSTANCE_MB;
-    if (rssMb <= boundMb && process.ageMs < MAX_AGE_MS) return;
-    log.info({ pid: process.pid, rssMb, boundMb, ageMs: Math.round(process.ageMs) }, "host is replaced");
-    retire(process);
-  };
+    if (rssMb <= boundMb && ageMs < MAX_AGE_MS) return;
+    this.#log.info({ pid, rssMb, boundMb, ageMs: Math.round(ageMs) }, "host is replaced");
+    this.#retire(process, 0);
+  }
 
-  const onExit = (process: HostProcess, { exitCode, signal, lost, aboard }: HostEnd) => {
-    const isExpected = isClosing || retired.delete(process);
+  #retire(process: HostProcess, pauseMs: number): void {
+    const wasCurrent = this.#current === process;
+    this.#leaving.add(process);
+    if (wasCurrent) this.#startAfter(pauseMs);
+    void process.stop(RETIRE_GRACE_MS);
+  }
+
+  #onExit(process: HostProcess, { exitCode, signal, lost, aboard }: HostEnd): void {
+    const { events, backoff } = this.#options;
+    const isExpected = this.#leaving.delete(process);
     if (!isExpected) events.onDied(aboard);
     for (const instance of lost) {
       if (isExpected) events.onGone(instance, "shutdown");
       else events.onGone(instance, "crashed", "HOST_CRASHED");
     }
-    if (current !== process) return;
-    if (isClosing) {
-      current = undefined;
-      return;
-    }
-    withdraw();
-    const waitMs = backoff.fail(Date.now());
-    log.error({ exitCode, signal, instances: lost.length, restartInMs: waitMs }, "host died");
-    startLater(waitMs);
-  };
+    if (this.#current !== process) return;
+    const pauseMs = backoff.fail(Date.now());
+    this.#log.error({ exitCode, signal, instances: lost.length, restartInMs: pauseMs }, "host died");
+    this.#startAfter(pauseMs);
+  }
 
-  const stopping = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
-  /** Gives an order to the process that takes them. */
-  const order = async <T extends { ok: true } | { ok: false; code: string }>(
+  /** Gives an order to the process that takes orders (I1). */
+  async #order<T extends { ok: true } | { ok: false; code: string }>(
     give: (process: HostProcess) => Promise<T>,
-  ): Promise<T | typeof stopping> => {
+  ): Promise<T | typeof STOPPING> {
     for (;;) {
-      const process = await ready.promise;
-      if (process === undefined || isClosing) return stopping;
+      const process = await this.#ready.promise;
+      if (process === undefined || this.#state.phase === "closed") return STOPPING;
       const outcome = await give(process);
-      const cameTooLate = !outcome.ok && outcome.code === "NODE_STOPPING" && process !== current;
-      if (!cameTooLate || isClosing) return outcome;
+      const wasTooLate = !outcome.ok && outcome.code === "NODE_STOPPING" && process !== this.#current;
+      if (!wasTooLate || this.#isClosed()) return outcome;
     }
-  };
-  const processOf = (instance: string) =>
-    current?.has(instance) === true ? current : [...retired].find((process) => process.has(instance));
+  }
 
-  start();
-  return {
-    get pid() {
-      return current?.pid;
-    },
-    pidOf: (instance) => processOf(instance)?.pid,
-    start: (startOrder) => order((process) => process.start(startOrder)),
-    trial: (trialOrder) => order((process) => process.trial(trialOrder)),
-    inspect: (instance, message) => processOf(instance)?.send({ type: "inspect", instance, message }),
-    drain: (instance, order) => processOf(instance)?.send({ type: "drain", instance, ...order }),
-    async close({ graceMs }) {
-      isClosing = true;
-      clearTimeout(restart);
-      // Orders that wait for a process that does not come are answered.
-      if (current?.isReady !== true) ready.resolve(undefined);
-      const ending = [...retired, ...(current === undefined ? [] : [current])];
-      await Promise.all(ending.map((process) => process.stop(graceMs)));
-    },
-  };
+  #isClosed(): boolean {
+    return this.#state.phase === "closed";
+  }
 }

@@ -3,6 +3,7 @@ import type { Nats, Subscription } from "../../nats/index.ts";
 import { answerRequests } from "./answer-requests.ts";
 import type { DesiredState } from "./desired-state.ts";
 import type { InstanceTable } from "./instance-table.ts";
+import type { Modes } from "./modes.ts";
 
 export interface DemandOptions {
   nats: Nats;
@@ -10,9 +11,10 @@ export interface DemandOptions {
   maxInstances: number;
   desired: DesiredState;
   instances: InstanceTable;
+  modes: Modes;
 }
 
-/** Answers demands: starts an instance, or says which one is there or coming, or why not (contracts/demand.ts). */
+/** Answers demands: names an instance that is there or starting, or starts one, or refuses (contracts/demand.ts). */
 export function answerDemands(options: DemandOptions): Subscription {
   return answerRequests<Demand, DemandReply>({
     nats: options.nats,
@@ -23,17 +25,13 @@ export function answerDemands(options: DemandOptions): Subscription {
   });
 }
 
+/** Error: MODE_UNSUPPORTED. */
 async function answerDemand(options: DemandOptions, demand: Demand): Promise<DemandReply> {
-  const { desired, instances, maxInstances } = options;
+  const { desired, instances, modes, maxInstances } = options;
   const known = desired.get(demand.function);
   const wanted = known?.spec.revision === demand.revision ? known : await desired.refresh(demand.function);
   if (wanted === undefined) return refuse("FUNCTION_NOT_FOUND", demand.function);
-  if (wanted.spec.mode !== "isolate") {
-    return refuse(
-      "MODE_UNSUPPORTED",
-      `this node runs mode isolate, ${demand.function} is mode ${wanted.spec.mode}`,
-    );
-  }
+  modes.of(wanted.spec);
   const current = instances.of(demand.function).filter(({ generation }) => generation === wanted.generation);
   const ready = current.find(({ phase }) => phase === "ready");
   if (ready !== undefined) return { outcome: "running", instance: ready.id, concurrency: ready.concurrency };

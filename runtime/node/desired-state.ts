@@ -9,28 +9,24 @@ export interface DesiredFunction {
   generation: string;
 }
 
-/** What should run, from `app-configs`. An invalid spec changes nothing: the last good one stays in force. */
+/** The functions that should run, from `app-configs`. An invalid spec changes nothing: the last valid one stays in force. */
 export interface DesiredState {
   get(name: string): DesiredFunction | undefined;
   names(): string[];
-  /** Reads one entry at once: somebody else has seen a change that the watch has not brought yet. */
+  /** Resolves when every spec is known; changes follow until the signal aborts. */
+  follow(signal: AbortSignal): Promise<void>;
+  /** Reads one entry at once: a gateway has seen a change that the watch has not brought yet. */
   refresh(name: string): Promise<DesiredFunction | undefined>;
 }
 
 export interface DesiredStateOptions {
   specs: TypedKv<Spec>;
   log: Logger;
-  signal: AbortSignal;
   /** `generation` is undefined where the function is gone. */
   onChange(name: string, generation: string | undefined): void;
 }
 
-export async function followDesiredState({
-  specs,
-  log,
-  signal,
-  onChange,
-}: DesiredStateOptions): Promise<DesiredState> {
+export function createDesiredState({ specs, log, onChange }: DesiredStateOptions): DesiredState {
   const functions = new Map<string, DesiredFunction>();
 
   const apply = (change: KvChange<Spec>): void => {
@@ -41,22 +37,20 @@ export async function followDesiredState({
     }
     const { read } = change;
     if (!read.ok) {
-      log.error(
-        { function: read.key, error: messageOf(read.error) },
-        "invalid spec; the last good one stays in force",
-      );
+      const error = messageOf(read.error);
+      log.error({ function: read.key, error }, "invalid spec; the last valid one stays in force");
       return;
     }
-    // Services of the original toolkit are not this runner's.
+    // Services of the original toolkit belong to other runners.
     if (read.value.kind !== "function") functions.delete(read.key);
     else functions.set(read.key, { spec: read.value.spec, generation: generationOf(read.value.spec) });
     onChange(read.key, functions.get(read.key)?.generation);
   };
 
-  await specs.watch(apply, signal);
   return {
     get: (name) => functions.get(name),
     names: () => [...functions.keys()],
+    follow: async (signal) => void (await specs.watch(apply, signal)),
     async refresh(name) {
       const read = await specs.get(name);
       apply(read === undefined ? { kind: "delete", key: name } : { kind: "put", read });

@@ -7,16 +7,16 @@ export interface HostLogin {
   login?: () => LoginTexts;
 }
 
-/** Who asks. */
+/** The host process that logs in. */
 export interface HostLoginRequest {
-  /** The trust group, or `<group>/<function>` where a function is kept apart (hosts.ts). */
+  /** Its group (groups.ts). */
   group: string;
 }
 
 /**
- * The login of one host process. Today it is the node's own, so a host that was taken over may speak for every function.
- * This is the one place where a login that is minted for the host will come from: a user of its own, which may register
- * the services of the group's functions, announce and log for them, and reach what their bindings declare.
+ * The login of one host process. Today it is the node's own, so a host that an attacker took over may speak for every function.
+ * A login that is minted for the host would come from here: a user of its own, which may register the services of the group's
+ * functions, announce and log for them, and reach the stores and subjects that their bindings declare.
  */
 export function hostLogin(nodeLogin: HostLogin, _request: HostLoginRequest): HostLogin {
   return nodeLogin;

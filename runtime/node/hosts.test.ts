@@ -47,7 +47,7 @@ describe("the hosts of a node", () => {
     hosts.crashed("default/a");
     pass(100);
     await hosts.pause("default/a");
-    // Others share the halves: a limit that one of them met holds nobody up.
+    // Several functions share a half: a limit that one function hits delays no other.
     for (let time = 0; time < 5; time++) hosts.crashed("default/~1a");
     await hosts.pause("default/~1a");
   });

@@ -1,28 +1,28 @@
 /**
- * The hosts of a node, by their groups: one for each trust group, and those that suspects are in (suspicion.ts).
+ * The hosts of one mode on a node, by their groups (groups.ts).
  *
- * I1  A host ends when nothing is left of its group, except the one that is always kept ready.
- * I2  A function that is alone in its host and hits a limit, or loses the host, again and again is started after growing pauses.
+ * I1  A host ends when its group has no instance left. The host of the group `default` stays: most functions are in it.
+ * I2  A function in quarantine that hits a limit, or loses its host, again and again is started after growing pauses.
  */
 import { NarunError } from "../../contracts/index.ts";
 import type { Backoff } from "../../machine/index.ts";
 import type { Host } from "../host.ts";
-import { isAlone, isHalf } from "./suspicion.ts";
+import { isHalf, isQuarantine } from "./groups.ts";
 
 export interface Hosts {
   /** The group's host, where there is one. */
   find(group: string): Host | undefined;
-  /** The group's host, started where there is none. */
+  /** The group's host, started where there is none. Error: NODE_STOPPING. */
   of(group: string): Host;
-  /** Does something with a group's host, which does not end meanwhile. */
+  /** Runs `work` on a group's host, which does not end meanwhile. */
   use<T>(group: string, work: (host: Host) => Promise<T>): Promise<T>;
-  /** Says that a group has no instance left: its host ends, except the one that is always kept ready. */
+  /** A group has no instance left: its host ends (I1). */
   release(group: string): void;
   /** An instance of the group hit a limit, or lost its host. */
   crashed(group: string): void;
-  /** Resolves when something may be started in the group. */
+  /** Resolves when an instance may be started in the group. */
   pause(group: string): Promise<void>;
-  /** The function changed, or is gone: it is started without a pause again. */
+  /** The function changed, or is gone: its next start has no pause. */
   forgive(name: string): void;
   close(options: { graceMs: number }): Promise<void>;
 }
@@ -33,7 +33,7 @@ export interface HostsOptions {
   nowMs?: () => number;
 }
 
-/** The trust group whose host is kept ready, as most functions are in it. */
+/** The trust group whose host is kept ready. */
 const KEPT_GROUP = "default";
 
 export function createHosts({ start, createBackoff, nowMs = Date.now }: HostsOptions): Hosts {
@@ -45,9 +45,9 @@ export function createHosts({ start, createBackoff, nowMs = Date.now }: HostsOpt
   };
   const startOne = (group: string) => start(group, backoffOf(group));
   const hosts = new Map<string, Host>([[KEPT_GROUP, startOne(KEPT_GROUP)]]);
-  /** How many works are under way on a group's host. */
+  /** How many calls of `use` are under way on a group's host. */
   const uses = new Map<string, number>();
-  /** Until when nothing is started in a group. */
+  /** The end of each group's pause. */
   const pauses = new Map<string, number>();
   let isClosed = false;
   const of = (group: string) => {
@@ -71,11 +71,11 @@ export function createHosts({ start, createBackoff, nowMs = Date.now }: HostsOpt
       if (group === KEPT_GROUP || (uses.get(group) ?? 0) > 0) return;
       void hosts.get(group)?.close({ graceMs: 0 });
       hosts.delete(group);
-      // A half that comes later has another name.
+      // A later search names its halves anew.
       if (isHalf(group)) backoffs.delete(group);
     },
     crashed(group) {
-      if (!isAlone(group)) return;
+      if (!isQuarantine(group)) return;
       const waitMs = backoffOf(group).fail(nowMs());
       pauses.set(group, nowMs() + waitMs);
     },

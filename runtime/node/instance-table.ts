@@ -1,32 +1,24 @@
 /**
  * The instances of a node, from the moment one is asked for until it is gone.
  *
- * I1  One start at a time for a function's generation by demand: who asks meanwhile is told of the same one.
- * I2  An instance is in the table exactly while something of it may run or be starting.
- * I3  Whatever ends an instance (its host, a crash, a failed start) is published once.
+ *     starting ── started ──▶ ready ── drain, condemned ──▶ draining ── gone ──▶ not in the table
+ *     starting ── start failed ──▶ not in the table
+ *
+ * I1  An instance is in the table exactly while a part of it may run or be starting.
+ * I2  Every end of an instance (by its host, by a crash, by a failed start) is published once.
  */
-import {
-  type Ceiling,
-  type FunctionSpec,
-  type GoneReason,
-  isErrorCode,
-  isNarunError,
-  lowerLimits,
-  messageOf,
-} from "../../contracts/index.ts";
-import type { StartOutcome } from "../host.ts";
-import type { FunctionSecrets } from "./function-secrets.ts";
+import { type FunctionSpec, type GoneReason, isErrorCode, type Mode } from "../../contracts/index.ts";
+import type { InstanceEvents, StartOutcome } from "../host.ts";
 import type { Hosts } from "./hosts.ts";
-import type { Revisions } from "./revisions.ts";
-import type { StatusPublisher } from "./status.ts";
-import type { Suspects } from "./suspects.ts";
+import { type StartParts, startInstance } from "./start-instance.ts";
 
 export interface LocalInstance {
   id: string;
   function: string;
   revision: string;
   generation: string;
-  /** Of the host that it is in (suspicion.ts). */
+  mode: Mode;
+  /** The group of the host that it is in (groups.ts). */
   group: string;
   concurrency: number;
   phase: "starting" | "ready" | "draining";
@@ -39,185 +31,163 @@ export interface Problem {
   error: string;
 }
 
-export interface InstanceTable {
-  all(): LocalInstance[];
-  of(name: string): LocalInstance[];
-  /** Ends a group's host where no instance is on it. */
-  releaseUnused(group: string): void;
-  /** Starts one; the instance is in the table at once, `outcome` tells how it went. */
-  start(spec: FunctionSpec, generation: string): { instance: LocalInstance; outcome: Promise<StartOutcome> };
-  drain(id: string, reason: GoneReason): void;
-  /** For the hosts: an instance hit a limit, takes nothing new, and will be gone. */
-  condemned(id: string): void;
-  /** For the hosts: an instance has ended. */
-  gone(id: string, reason: GoneReason, code?: string): void;
-  /** The functions whose last start failed, and why. */
-  problems(): Problem[];
-  /** Forgets what is said against a function: it was removed, or changed. */
-  forgive(name: string, generation: string | undefined): void;
-}
-
-export interface InstanceTableOptions {
+export interface InstanceTableOptions extends StartParts {
   node: string;
   graceMs: number;
   closesReplacedSockets: boolean;
-  /** What the operator allows at most. */
-  ceiling: Ceiling;
-  hosts(): Hosts;
-  groupOf: Suspects["groupOf"];
-  revisions: Revisions;
-  functionSecrets: FunctionSecrets;
-  publisher: StatusPublisher;
   onChange(name: string): void;
   /** An instance that was ready has died. */
   onCrash(name: string, generation: string): void;
 }
 
-/** Failures of a start that say nothing against the function: another node, or another try, may well start it. */
+/** Failures of a start that say nothing against the function: another node, or a later start, may succeed. */
 const NOT_THE_FUNCTION = new Map<string, GoneReason>([
   ["HOST_CRASHED", "crashed"],
   ["NODE_STOPPING", "shutdown"],
   ["INSTANCE_DRAINING", "shutdown"],
 ]);
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
-export function createInstanceTable(options: InstanceTableOptions): InstanceTable {
-  const { node, graceMs, ceiling, hosts, revisions, functionSecrets, publisher, onChange } = options;
-  const table = new Map<string, LocalInstance>();
-  const problems = new Map<string, Problem>();
-  /** Instances whose crash was told before they were gone. */
-  const condemned = new Set<string>();
+export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onGone"> {
+  readonly #options: InstanceTableOptions;
+  readonly #table = new Map<string, LocalInstance>();
+  readonly #problems = new Map<string, Problem>();
+  /** Instances whose crash was reported before their end. */
+  readonly #condemned = new Set<string>();
 
-  const releaseUnused = (group: string) => {
-    if (![...table.values()].some((instance) => instance.group === group)) hosts().release(group);
-  };
+  constructor(options: InstanceTableOptions) {
+    this.#options = options;
+  }
 
-  const remove = (instance: LocalInstance) => {
-    table.delete(instance.id);
-    releaseUnused(instance.group);
+  get(id: string): LocalInstance | undefined {
+    return this.#table.get(id);
+  }
+
+  all(): LocalInstance[] {
+    return [...this.#table.values()];
+  }
+
+  of(name: string): LocalInstance[] {
+    return this.all().filter((instance) => instance.function === name);
+  }
+
+  /** The functions whose last start failed. */
+  problems(): Problem[] {
+    return [...this.#problems.values()];
+  }
+
+  /** Forgets the failed start of a function that was removed, or changed. */
+  forgive(name: string, generation: string | undefined): void {
+    if (this.#problems.get(name)?.generation !== generation) this.#problems.delete(name);
+  }
+
+  /** Starts an instance. It is in the table at once. Error: MODE_UNSUPPORTED. */
+  start(spec: FunctionSpec, generation: string): { instance: LocalInstance; outcome: Promise<StartOutcome> } {
+    const { modes, publisher } = this.#options;
+    const instance: LocalInstance = {
+      id: crypto.randomUUID().replaceAll("-", "").slice(0, 20),
+      function: spec.name,
+      revision: spec.revision,
+      generation,
+      mode: spec.mode,
+      group: modes.groupOf(spec),
+      concurrency: spec.scale.concurrency,
+      phase: "starting",
+    };
+    this.#table.set(instance.id, instance);
+    publisher.status(instance.function, instance.id, "starting");
+    publisher.announce({ ...this.#announcementOf(instance), state: "starting" });
+    const outcome = startInstance(this.#options, instance, spec).then((result) => {
+      if (this.#table.has(instance.id)) this.#onStarted(instance, result);
+      return result;
+    });
+    return { instance, outcome };
+  }
+
+  drain(id: string, reason: GoneReason): void {
+    const { publisher, graceMs, closesReplacedSockets, onChange } = this.#options;
+    const instance = this.#table.get(id);
+    if (instance?.phase !== "ready") return;
+    instance.phase = "draining";
+    publisher.status(instance.function, id, "stopping");
+    const closesSockets = reason === "replaced" && closesReplacedSockets;
+    this.#hostsOf(instance)?.find(instance.group)?.drain(id, { reason, graceMs, closesSockets });
     onChange(instance.function);
-  };
+  }
 
-  const crashed = (instance: LocalInstance) => {
-    hosts().crashed(instance.group);
-    options.onCrash(instance.function, instance.generation);
-  };
+  /** Ends the host of a group without instances. */
+  releaseUnused({ mode, group }: Pick<LocalInstance, "mode" | "group">): void {
+    const isUsed = this.all().some((instance) => instance.mode === mode && instance.group === group);
+    if (!isUsed) this.#options.modes.find(mode)?.release(group);
+  }
 
-  const announcementOf = (instance: LocalInstance) => ({
-    function: instance.function,
-    instance: instance.id,
-    node,
-    revision: instance.revision,
-    at: Date.now(),
-  });
+  onCondemned(id: string): void {
+    const instance = this.#table.get(id);
+    if (instance === undefined) return;
+    this.#condemned.add(id);
+    instance.phase = "draining";
+    this.#crashed(instance);
+    this.#options.onChange(instance.function);
+  }
 
-  const startOn = async (instance: LocalInstance, spec: FunctionSpec): Promise<StartOutcome> => {
-    const outcome = await order(instance, spec);
-    if (!table.has(instance.id)) return outcome;
-    if (outcome.ok) {
-      instance.phase = condemned.has(instance.id) ? "draining" : "ready";
-      problems.delete(instance.function);
-      const pid = hosts().find(instance.group)?.pidOf(instance.id);
-      publisher.status(instance.function, instance.id, "running", pid === undefined ? {} : { pid });
-      onChange(instance.function);
-      return outcome;
+  onGone(id: string, reason: GoneReason, code?: string): void {
+    const instance = this.#table.get(id);
+    if (instance === undefined) return;
+    const { publisher } = this.#options;
+    if (!this.#condemned.delete(id) && reason === "crashed") this.#crashed(instance);
+    const status = reason === "crashed" || reason === "failed" ? reason : "stopped";
+    publisher.status(instance.function, id, status, isErrorCode(code) ? { error: code } : {});
+    // A host that died could not announce the end.
+    if (code === "HOST_CRASHED")
+      publisher.announce({ ...this.#announcementOf(instance), state: "gone", reason, code });
+    this.#remove(instance);
+  }
+
+  #onStarted(instance: LocalInstance, outcome: StartOutcome): void {
+    if (!outcome.ok) {
+      this.#publishFailure(instance, outcome);
+      this.#remove(instance);
+      return;
     }
-    publishFailure(instance, outcome);
-    remove(instance);
-    return outcome;
-  };
+    const { publisher, onChange } = this.#options;
+    instance.phase = this.#condemned.has(instance.id) ? "draining" : "ready";
+    this.#problems.delete(instance.function);
+    const pid = this.#hostsOf(instance)?.find(instance.group)?.pidOf(instance.id);
+    publisher.status(instance.function, instance.id, "running", pid === undefined ? {} : { pid });
+    onChange(instance.function);
+  }
 
-  const publishFailure = (instance: LocalInstance, { code, message }: { code: string; message: string }) => {
+  #publishFailure(instance: LocalInstance, { code, message }: { code: string; message: string }): void {
+    const { publisher } = this.#options;
     const { function: name, revision, generation } = instance;
     const error = `${code}: ${message}`;
     const reason = NOT_THE_FUNCTION.get(code) ?? "failed";
-    if (reason === "failed") problems.set(name, { function: name, revision, generation, error });
+    if (reason === "failed") this.#problems.set(name, { function: name, revision, generation, error });
     publisher.status(name, instance.id, reason === "crashed" ? "crashed" : "failed", { error });
-    publisher.announce({ ...announcementOf(instance), state: "gone", reason, code });
-  };
+    publisher.announce({ ...this.#announcementOf(instance), state: "gone", reason, code });
+  }
 
-  /** The operator's ceiling wins; the function's log says so. */
-  const lower = (instance: LocalInstance, spec: FunctionSpec) => {
-    const { limits, lowered } = lowerLimits(spec.limits, ceiling);
-    const changes = lowered.map((key) => `limits.${key} is ${limits[key]}, not ${spec.limits[key]}`);
-    if (lowered.length > 0) publisher.log("warn", instance, `the node allows no more: ${changes.join("; ")}`);
-    return limits;
-  };
+  #crashed(instance: LocalInstance): void {
+    this.#hostsOf(instance)?.crashed(instance.group);
+    this.#options.onCrash(instance.function, instance.generation);
+  }
 
-  const order = async (instance: LocalInstance, spec: FunctionSpec): Promise<StartOutcome> => {
-    try {
-      const { bundle } = await revisions.load(spec.name, spec.revision);
-      const { revision, ...rest } = spec;
-      const config = { ...rest, limits: lower(instance, spec) };
-      const secrets = await functionSecrets.of(config);
-      await hosts().pause(instance.group);
-      const host = hosts().of(instance.group);
-      return await host.start({ instance: instance.id, revision, config, secrets, bundle });
-    } catch (error) {
-      const code = isNarunError(error) ? error.code : "INTERNAL";
-      const message = messageOf(error);
-      publisher.log("error", instance, `${code}: ${message}`);
-      return { ok: false, code, message };
-    }
-  };
+  #remove(instance: LocalInstance): void {
+    this.#table.delete(instance.id);
+    this.releaseUnused(instance);
+    this.#options.onChange(instance.function);
+  }
 
-  return {
-    releaseUnused,
-    all: () => [...table.values()],
-    of: (name) => [...table.values()].filter((instance) => instance.function === name),
-    start(spec, generation) {
-      const instance: LocalInstance = {
-        id: crypto.randomUUID().replaceAll("-", "").slice(0, 20),
-        function: spec.name,
-        revision: spec.revision,
-        generation,
-        group: options.groupOf(spec.trust, spec.name),
-        concurrency: spec.scale.concurrency,
-        phase: "starting",
-      };
-      table.set(instance.id, instance);
-      publisher.status(instance.function, instance.id, "starting");
-      publisher.announce({ ...announcementOf(instance), state: "starting" });
-      return { instance, outcome: startOn(instance, spec) };
-    },
-    drain(id, reason) {
-      const instance = table.get(id);
-      if (instance?.phase !== "ready") return;
-      instance.phase = "draining";
-      publisher.status(instance.function, id, "stopping");
-      const closesSockets = reason === "replaced" && options.closesReplacedSockets;
-      hosts().find(instance.group)?.drain(id, { reason, graceMs, closesSockets });
-      // A debugger has to leave now: what stands at its breakpoint could not finish.
-      onChange(instance.function);
-    },
-    condemned(id) {
-      const instance = table.get(id);
-      if (instance === undefined) return;
-      condemned.add(id);
-      instance.phase = "draining";
-      crashed(instance);
-      onChange(instance.function);
-    },
-    gone(id, reason, code) {
-      const instance = table.get(id);
-      if (instance === undefined) return;
-      if (!condemned.delete(id) && reason === "crashed") crashed(instance);
-      const isFailure = reason === "crashed" || reason === "failed";
-      const error = isErrorCode(code) ? { error: code } : {};
-      publisher.status(
-        instance.function,
-        id,
-        reason === "crashed" ? "crashed" : isFailure ? "failed" : "stopped",
-        error,
-      );
-      // A host that died could not announce it itself.
-      if (code === "HOST_CRASHED")
-        publisher.announce({ ...announcementOf(instance), state: "gone", reason, code });
-      remove(instance);
-    },
-    problems: () => [...problems.values()],
-    forgive(name, generation) {
-      if (problems.get(name)?.generation !== generation) problems.delete(name);
-    },
-  };
+  #hostsOf({ mode }: LocalInstance): Hosts | undefined {
+    return this.#options.modes.find(mode);
+  }
+
+  #announcementOf(instance: LocalInstance) {
+    return {
+      function: instance.function,
+      instance: instance.id,
+      node: this.#options.node,
+      revision: instance.revision,
+      at: Date.now(),
+    };
+  }
 }

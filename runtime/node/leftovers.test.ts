@@ -4,13 +4,13 @@ import { afterAll, expect, test } from "vitest";
 import { openSpecs } from "../../nats/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startWorld } from "../../test/harness/world.ts";
-import { followDesiredState } from "./desired-state.ts";
+import { createDesiredState } from "./desired-state.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
 
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
 
-test("what a killed host left of an object is purged from the stores that functions declare", async () => {
+test("chunks that a killed host left of an object are purged from the stores that functions declare", async () => {
   const { connection: nats } = world;
   await world.push(
     "keeper",
@@ -29,12 +29,8 @@ test("what a killed host left of an object is purged from the stores that functi
   const ending = new AbortController();
   const { signal } = ending;
   const log = pino({ level: "silent" });
-  const desired = await followDesiredState({
-    specs: await openSpecs(nats),
-    log,
-    signal,
-    onChange: () => undefined,
-  });
+  const desired = createDesiredState({ specs: await openSpecs(nats), log, onChange: () => undefined });
+  await desired.follow(signal);
   const purging = keepPurgingLeftovers({ nats, desired, log, signal, everyMs: 20, leftAfterMs: 0 });
   await eventually(async () => expect(await idsOf()).toHaveLength(1));
   ending.abort();

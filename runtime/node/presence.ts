@@ -3,6 +3,7 @@ import {
   type Heartbeat,
   heartbeat,
   isNarunError,
+  type Mode,
   type NarunError,
   type NodeState,
   stores,
@@ -11,9 +12,9 @@ import {
 import { type ClaimingState, claimNode, type Nats, type NodeClaim, type TypedKv } from "../../nats/index.ts";
 import type { LocalInstance } from "./instance-table.ts";
 
-/** How a node shows that it is there: a fast heartbeat for gateways and peers, a slow one in the store for people and old tools. */
+/** A node's signs of life: a fast heartbeat for gateways and peers, a slow one in the store for people and old tools. */
 export interface Presence {
-  /** Writes the entry in the store soon, as something in it has changed. */
+  /** Writes the entry in the store soon, after a change. */
   touch(): void;
   /** Says at once, on both ways, that the node takes nothing new. */
   stopping(): Promise<void>;
@@ -38,23 +39,23 @@ export interface ClaimedName {
 export interface PresenceOptions {
   nats: Nats;
   name: ClaimedName;
+  modes: readonly Mode[];
   maxInstances: number;
   instances(): LocalInstance[];
   problems(): NodeState["problems"];
   onError(error: unknown): void;
-  /** Another runner has taken the node's name, as this one was not heard of for a while. */
+  /** Another runner has taken the node's name: this one was silent for a while. */
   onTaken(error: NarunError): void;
 }
 
-/** Changes come in bursts: one write says them all. */
+/** How long after a change the entry is written: changes come in bursts, and one write takes them all. */
 const TOUCH_DELAY_MS = 100;
 
-const MODES_HERE = ["isolate"] as const;
 /** Go's names of operating systems and processors, where they differ from Node's. */
 const GO_OS: Record<string, string> = { win32: "windows" };
 const GO_ARCH: Record<string, string> = { x64: "amd64", ia32: "386" };
 
-/** Takes the node's name. Until its presence starts nobody asks this node for anything. Error: USAGE, where another runner has it. */
+/** Takes the node's name. No gateway asks this node for anything before its presence starts. Error: USAGE, where another runner has the name. */
 export async function claimName({ nats, states, node, version, labels }: ClaimOptions): Promise<ClaimedName> {
   const now = new Date().toISOString();
   const facts: ClaimingState = {
@@ -76,7 +77,7 @@ export async function claimName({ nats, states, node, version, labels }: ClaimOp
 }
 
 export async function startPresence(options: PresenceOptions): Promise<Presence> {
-  const { nats, maxInstances, instances } = options;
+  const { nats, modes, maxInstances, instances } = options;
   const { claim, facts } = options.name;
   const { node_id: node, epoch, labels } = facts;
   let status: Heartbeat["state"] = "running";
@@ -87,11 +88,11 @@ export async function startPresence(options: PresenceOptions): Promise<Presence>
       node,
       state: status,
       epoch,
-      modes: [...MODES_HERE],
+      modes: [...modes],
       freeInstances: Math.max(0, maxInstances - instances().length),
       labels,
     };
-    // The name's new holder would be taken for dead.
+    // A heartbeat of this runner would make others take the name's new holder for dead.
     if (!isTaken) nats.publish(subjects.heartbeat(node), JSON.stringify(message));
   };
   const writeState = async () => {
@@ -106,7 +107,7 @@ export async function startPresence(options: PresenceOptions): Promise<Presence>
       })),
       status,
       problems: options.problems(),
-      capacity: { maxInstances, modes: [...MODES_HERE] },
+      capacity: { maxInstances, modes: [...modes] },
     });
   };
   const onError = (error: unknown) => {
@@ -117,8 +118,8 @@ export async function startPresence(options: PresenceOptions): Promise<Presence>
   };
   const write = () => writeState().catch(onError);
 
-  // First of all, and before this function waits for anything: instances that are announced before their node's epoch
-  // is known would be taken for those of the runner's life before.
+  // Before this function awaits anything: gateways would take an instance that is announced before its node's epoch is known
+  // for an instance of an earlier runner.
   beat();
   const fast = setInterval(beat, heartbeat.intervalMs);
   const slow = setInterval(() => void write(), stores.nodes.heartbeatMs);

@@ -1,139 +1,111 @@
 import { heartbeat, rankNodes } from "../../contracts/index.ts";
-import { type Backoff, createBackoff } from "../../machine/index.ts";
 import type { LiveNodes } from "../../nats/index.ts";
 import { decideActions, decideShare } from "./decide-actions.ts";
-import type { DesiredState } from "./desired-state.ts";
+import type { DesiredFunction, DesiredState } from "./desired-state.ts";
 import type { InstanceTable, LocalInstance } from "./instance-table.ts";
-import type { Suspects } from "./suspects.ts";
-
-export interface Reconciler {
-  /** Looks at one function again, soon. */
-  touch(name: string): void;
-  touchAll(): void;
-  /** An instance that was ready has died: the next one comes after a pause, where one is kept at all. */
-  crashed(name: string, generation: string): void;
-  /** Whether an instance is beyond what this node keeps of its function while nobody calls. */
-  isSpare(instance: LocalInstance): boolean;
-  close(): void;
-}
+import type { Modes } from "./modes.ts";
+import { StartRetries } from "./start-retries.ts";
 
 export interface ReconcilerOptions {
   node: string;
   desired: DesiredState;
   instances: InstanceTable;
-  groupOf: Suspects["groupOf"];
+  modes: Modes;
   nodes: LiveNodes;
 }
 
-/** Every node says that it is there once a second. */
+/** How long after its start a node has heard every other one: each sends a heartbeat a second. */
 const ALL_NODES_HEARD_MS = heartbeat.intervalMs * 1.2;
 
-/** Brings what runs to what should run: looks, decides (decide-actions.ts), acts. Failed starts are tried again with growing pauses. */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
-export function createReconciler({
-  node,
-  desired,
-  instances,
-  groupOf,
-  nodes,
-}: ReconcilerOptions): Reconciler {
-  const touched = new Set<string>();
-  const retries = new Map<
-    string,
-    { generation: string; backoff: Backoff; timer: NodeJS.Timeout | undefined }
-  >();
-  let isScheduled = false;
-  let isClosed = false;
-  // Before every node was heard once, each of two new ones would take the whole of `scale.min` for its own.
-  let hasHeardNodes = false;
-  const heardNodes = setTimeout(() => {
-    hasHeardNodes = true;
-    touchAll();
-  }, ALL_NODES_HEARD_MS);
+/** Brings the instances of a node to its desired state: looks, decides (decide-actions.ts), acts. */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #touched = new Set<string>();
+  readonly #retries = new StartRetries((name) => this.touch(name));
+  readonly #heardNodes: NodeJS.Timeout;
+  /** Two new nodes that have not heard each other would each take the whole of `scale.min`. */
+  #hasHeardNodes = false;
+  #isClosed = false;
 
-  const run = () => {
-    isScheduled = false;
-    if (isClosed) return;
-    const names = [...touched];
-    touched.clear();
-    for (const name of names) reconcile(name);
-  };
-  const touch = (name: string) => {
-    touched.add(name);
-    if (isScheduled) return;
-    isScheduled = true;
-    queueMicrotask(run);
-  };
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+    this.#heardNodes = setTimeout(() => {
+      this.#hasHeardNodes = true;
+      this.touchAll();
+    }, ALL_NODES_HEARD_MS);
+  }
 
-  const touchAll = () => {
-    for (const name of desired.names()) touch(name);
-  };
+  /** Looks at one function again, soon. */
+  touch(name: string): void {
+    if (this.#touched.size === 0) queueMicrotask(() => this.#run());
+    this.#touched.add(name);
+  }
 
-  const running = () => nodes.live().filter(({ state }) => state === "running");
-  const shareOf = (name: string): number => {
-    const wanted = desired.get(name);
-    return wanted === undefined || !hasHeardNodes
-      ? 0
-      : decideShare(wanted.spec.scale.min, rankNodes(name, running()), node);
-  };
+  touchAll(): void {
+    for (const name of this.#options.desired.names()) this.touch(name);
+  }
 
-  const reconcile = (name: string) => {
-    const wanted = desired.get(name);
-    const share = shareOf(name);
-    const actions = decideActions({
-      desired: wanted && { generation: wanted.generation, group: groupOf(wanted.spec.trust, name), share },
-      instances: instances.of(name),
-    });
+  /** An instance that was ready has died: the next one comes after a pause, where one is kept at all. */
+  crashed(name: string, generation: string): void {
+    if (!this.#isClosed) this.#retries.begin(name, generation);
+  }
+
+  /** Whether an instance is beyond the number that this node keeps of its function while no request comes. */
+  isSpare(instance: LocalInstance): boolean {
+    const { instances, desired } = this.#options;
+    const kept = instances.of(instance.function).filter(({ phase }) => phase === "ready");
+    return kept.length > this.#shareOf(desired.get(instance.function));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#heardNodes);
+    this.#retries.close();
+  }
+
+  #run(): void {
+    const names = [...this.#touched];
+    this.#touched.clear();
+    if (this.#isClosed) return;
+    for (const name of names) this.#reconcile(name);
+  }
+
+  #reconcile(name: string): void {
+    const { instances, modes } = this.#options;
+    const wanted = this.#wantedHere(name);
+    const desired = wanted && {
+      generation: wanted.generation,
+      group: modes.groupOf(wanted.spec),
+      share: this.#shareOf(wanted),
+    };
+    const actions = decideActions({ desired, instances: instances.of(name) });
     for (const { id, reason } of actions.drain) instances.drain(id, reason);
-    if (wanted === undefined) {
-      clearTimeout(retries.get(name)?.timer);
-      retries.delete(name);
-      return;
-    }
-    if (retries.get(name)?.timer !== undefined && retries.get(name)?.generation === wanted.generation) return;
-    for (let count = 0; count < actions.start; count++) {
-      const { outcome } = instances.start(wanted.spec, wanted.generation);
-      // After a start that went well the pauses stay: one that dies at once must not be started without end.
+    if (wanted === undefined) this.#retries.forget(name);
+    else if (!this.#retries.isPausing(name, wanted.generation)) this.#start(wanted, actions.start);
+  }
+
+  #start({ spec, generation }: DesiredFunction, count: number): void {
+    for (let started = 0; started < count; started++) {
+      const { outcome } = this.#options.instances.start(spec, generation);
+      // A start that succeeds leaves the pauses as they are: an instance that dies at once must not be started without end.
       void outcome.then(({ ok }) => {
-        if (!ok) retryLater(name, wanted.generation);
+        if (!ok) this.crashed(spec.name, generation);
       });
     }
-  };
+  }
 
-  const retryLater = (name: string, generation: string) => {
-    if (isClosed) return;
-    const known = retries.get(name);
-    if (known?.timer !== undefined && known.generation === generation) return;
-    clearTimeout(known?.timer);
-    const backoff =
-      known?.generation === generation
-        ? known.backoff
-        : createBackoff({ firstMs: 500, maxMs: 60_000, forgetAfterMs: 600_000 });
-    const entry: { generation: string; backoff: Backoff; timer: NodeJS.Timeout | undefined } = {
-      generation,
-      backoff,
-      timer: undefined,
-    };
-    entry.timer = setTimeout(() => {
-      entry.timer = undefined;
-      touch(name);
-    }, 250 + backoff.fail(Date.now()));
-    retries.set(name, entry);
-  };
+  /** The function, where this node offers its mode. */
+  #wantedHere(name: string): DesiredFunction | undefined {
+    const { desired, modes } = this.#options;
+    const wanted = desired.get(name);
+    return wanted !== undefined && modes.has(wanted.spec.mode) ? wanted : undefined;
+  }
 
-  return {
-    touch,
-    touchAll,
-    crashed: retryLater,
-    isSpare(instance) {
-      const kept = instances.of(instance.function).filter(({ phase }) => phase === "ready");
-      return kept.length > shareOf(instance.function);
-    },
-    close() {
-      isClosed = true;
-      clearTimeout(heardNodes);
-      for (const { timer } of retries.values()) clearTimeout(timer);
-      retries.clear();
-    },
-  };
+  #shareOf(wanted: DesiredFunction | undefined): number {
+    if (wanted === undefined || !this.#hasHeardNodes) return 0;
+    const { node, nodes } = this.#options;
+    const { name, mode, scale } = wanted.spec;
+    const able = nodes.live().filter(({ state, modes }) => state === "running" && modes.includes(mode));
+    return decideShare(scale.min, rankNodes(name, able), node);
+  }
 }

@@ -1,17 +1,18 @@
 import type { Logger } from "pino";
 import type { DesiredFunction } from "./desired-state.ts";
+import { trustOf } from "./groups.ts";
 import type { StatusPublisher } from "./status.ts";
-import { createSuspicion, trustOf } from "./suspicion.ts";
+import { Suspicion } from "./suspicion.ts";
 
-/** Moves the functions that take their hosts down, or may, to other hosts (suspicion.ts), and tells their authors. */
+/** Moves functions that take their hosts down, or may do so, to other hosts (suspicion.ts), and tells their authors. */
 export interface Suspects {
-  /** The group that a function of a trust group is in. */
+  /** The group of a function of a trust group. */
   groupOf(trust: string, name: string): string;
-  /** V8 lost control of the function's isolate. */
-  blame(group: string, name: string, reason: string): void;
-  /** A group's host died without a word with these functions in it. */
-  died(group: string, functions: readonly string[]): void;
-  /** The function changed, or is gone. False where nothing was known of it. */
+  /** V8 lost control of the function's isolate: the function goes into quarantine. */
+  quarantine(group: string, name: string, reason: string): void;
+  /** A group's host died without a report, with these functions in it. */
+  hostDied(group: string, functions: readonly string[]): void;
+  /** The function changed, or is gone. False where nothing was held against it. */
   forgive(name: string, generation: string | undefined): boolean;
   close(): void;
 }
@@ -25,7 +26,7 @@ export interface SuspectsOptions {
 }
 
 export function createSuspects({ desired, onMoved, publisher, log }: SuspectsOptions): Suspects {
-  const suspicion = createSuspicion();
+  const suspicion = new Suspicion();
   let timer: NodeJS.Timeout | undefined;
 
   const moved = () => {
@@ -40,20 +41,20 @@ export function createSuspects({ desired, onMoved, publisher, log }: SuspectsOpt
   };
   const suspectOf = (name: string) => ({ name, generation: desired(name)?.generation ?? "" });
   const tell = (name: string, why: string) => {
-    log.warn({ function: name, why }, "the function gets a host of its own");
+    log.warn({ function: name, why }, "the function is in quarantine");
     const about = { function: name, id: "", revision: desired(name)?.spec.revision ?? "" };
     publisher.log("error", about, `HOST_CRASHED: ${why}`);
   };
   return {
-    groupOf: suspicion.groupOf,
-    blame(group, name, reason) {
-      if (!suspicion.blame(trustOf(group), suspectOf(name))) return;
-      const why = `V8 could not end what it was at (${reason}), which ended its host`;
-      tell(name, `${why}; it runs in a host of its own until it is changed`);
+    groupOf: (trust, name) => suspicion.groupOf(trust, name),
+    quarantine(group, name, reason) {
+      if (!suspicion.quarantine(trustOf(group), suspectOf(name))) return;
+      const why = `V8 could not end the function's code (${reason}), which ended its host`;
+      tell(name, `${why}; the function runs in a host of its own until it is changed`);
       moved();
     },
-    died(group, functions) {
-      const verdict = suspicion.died(group, functions.map(suspectOf), performance.now());
+    hostDied(group, functions) {
+      const verdict = suspicion.hostDied(group, functions.map(suspectOf), performance.now());
       if (verdict.kind === "none") return;
       if (verdict.kind === "halved")
         log.warn({ group, suspects: verdict.suspects }, "a host died again; half of its functions move");
@@ -61,7 +62,7 @@ export function createSuspects({ desired, onMoved, publisher, log }: SuspectsOpt
         tell(verdict.suspect, "its host died while no other suspect was in it; it runs in a host of its own");
       moved();
     },
-    forgive: suspicion.forgive,
+    forgive: (name, generation) => suspicion.forgive(name, generation),
     close: () => clearTimeout(timer),
   };
 }

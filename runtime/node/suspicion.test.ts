@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { createSuspicion, isAlone, isHalf, MAX_ALONE, MAX_SEARCHES, SUSPICION_MS } from "./suspicion.ts";
+import { isHalf, isQuarantine } from "./groups.ts";
+import { MAX_QUARANTINES, MAX_SEARCHES, SUSPICION_MS, Suspicion } from "./suspicion.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
-/** Functions that always run, in the hosts that they belong in. */
+/** Functions that always run, each in the host of its group. */
 function setUp(count: number) {
-  const suspicion = createSuspicion();
+  const suspicion = new Suspicion();
   const names = Array.from({ length: count }, (_, at) => `f${at}`);
   let nowMs = 0;
   const groups = () => new Set(names.map((name) => suspicion.groupOf("default", name)));
@@ -15,12 +16,12 @@ function setUp(count: number) {
     suspicion.expire(nowMs);
   };
   const kill = (group: string) =>
-    suspicion.died(
+    suspicion.hostDied(
       group,
       aboard(group).map((name) => ({ name, generation: "g" })),
       nowMs,
     );
-  /** Each of them takes its host down, once. Says how many hosts died. */
+  /** Each guilty function takes its host down, once. Returns how many hosts died. */
   const misbehave = (...guilty: string[]) => {
     const dying = new Set(guilty.map((name) => suspicion.groupOf("default", name)));
     for (const group of dying) kill(group);
@@ -30,7 +31,7 @@ function setUp(count: number) {
 }
 
 describe("suspicion", () => {
-  it("moves nobody after one death, and nobody after two that are far apart", () => {
+  it("moves no function after one death, and none after two that are far apart", () => {
     const { groups, kill, pass } = setUp(40);
     kill("default");
     pass(SUSPICION_MS);
@@ -49,10 +50,10 @@ describe("suspicion", () => {
     ]);
   });
 
-  it("suspects nobody who was in the host only once, and no function that came later", () => {
+  it("suspects no function that was in the host only once, and none that came later", () => {
     const { suspicion } = setUp(0);
     const died = (...names: string[]) =>
-      suspicion.died(
+      suspicion.hostDied(
         "default",
         names.map((name) => ({ name, generation: "g" })),
         0,
@@ -73,18 +74,18 @@ describe("suspicion", () => {
   });
 
   it.each([1, 2, 3, 7, 40, 300])(
-    "finds the one of %d that takes its host down, and clears the others",
+    "finds the function of %d that takes its host down, and clears the others",
     (n) => {
       const { suspicion, names, aboard, groups, pass, misbehave } = setUp(n);
       const guilty = `f${Math.floor(n * 0.7)}`;
       let deaths = 0;
-      while (!isAlone(suspicion.groupOf("default", guilty))) {
+      while (!isQuarantine(suspicion.groupOf("default", guilty))) {
         deaths += misbehave(guilty);
         pass(1_000);
       }
       expect(deaths).toBeLessThanOrEqual(3 + Math.ceil(Math.log2(n)));
       expect(aboard("default")).toEqual(names.filter((name) => name !== guilty));
-      // From now on nobody else's host dies, and the pauses until it is trusted again double.
+      // From now on no other function's host dies, and the time in quarantine doubles.
       for (let time = 1; time < 20; time++) {
         misbehave(guilty);
         pass(Math.min(DAY_MS, SUSPICION_MS * 2 ** time) - 1);
@@ -102,11 +103,11 @@ describe("suspicion", () => {
       misbehave(...guilty);
       pass(1_000);
     }
-    expect(guilty.filter((name) => !isAlone(suspicion.groupOf("default", name)))).toEqual([]);
+    expect(guilty.filter((name) => !isQuarantine(suspicion.groupOf("default", name)))).toEqual([]);
     expect(aboard("default").length).toBe(96);
   });
 
-  it("never needs more hosts than its bound, whoever dies, and ends with one", () => {
+  it("never needs more hosts than its bound, and ends with one", () => {
     const { groups, pass, kill } = setUp(200);
     let seed = 7;
     const random = (below: number) => {
@@ -117,22 +118,22 @@ describe("suspicion", () => {
       const all = [...groups()];
       kill(all[random(all.length)] ?? "default");
       pass(random(5_000));
-      expect(groups().size).toBeLessThanOrEqual(2 + 2 * MAX_SEARCHES + MAX_ALONE);
+      expect(groups().size).toBeLessThanOrEqual(2 + 2 * MAX_SEARCHES + MAX_QUARANTINES);
     }
     pass(DAY_MS);
     expect([...groups()]).toEqual(["default"]);
   });
 
-  it("has one host for all that would be alone beyond the bound", () => {
+  it("has one host for all in quarantine beyond the bound", () => {
     const { suspicion, names, groups } = setUp(30);
-    for (const name of names) expect(suspicion.blame("default", { name, generation: "g" })).toBe(true);
-    expect(groups().size).toBe(MAX_ALONE + 1);
+    for (const name of names) expect(suspicion.quarantine("default", { name, generation: "g" })).toBe(true);
+    expect(groups().size).toBe(MAX_QUARANTINES + 1);
   });
 
-  it("keeps a function that took V8's control away alone until its spec changes", () => {
+  it("keeps a function that took V8's control away in quarantine until its spec changes", () => {
     const { suspicion, pass, kill } = setUp(2);
-    expect(suspicion.blame("default", { name: "f0", generation: "g" })).toBe(true);
-    expect(suspicion.blame("default", { name: "f0", generation: "g" })).toBe(false);
+    expect(suspicion.quarantine("default", { name: "f0", generation: "g" })).toBe(true);
+    expect(suspicion.quarantine("default", { name: "f0", generation: "g" })).toBe(false);
     kill("default/f0");
     pass(10 * DAY_MS);
     expect(suspicion.forgive("f0", "g")).toBe(false);

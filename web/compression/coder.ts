@@ -1,5 +1,5 @@
 /**
- * A coder of the host's, moved on step by step: bytes go there, what they become comes back, a bounded part at a time.
+ * A coder of the host. It codes step by step: input crosses to the host, output comes back in bounded pieces.
  *
  * I1  The host has a coder from the first step to the end, to a failure or to `close`.
  * I2  One step at a time.
@@ -7,7 +7,7 @@
 import { DOMException } from "../dom/dom-exception.ts";
 import { callHost, type HostCall, HostFailure } from "../host/host-call.ts";
 
-/** Input that goes in one message. */
+/** Upper bound of the input in one message. */
 const MAX_INPUT_BYTES = 64 * 1024;
 
 type Direction = "compress" | "decompress";
@@ -18,7 +18,7 @@ let lastId = 0;
 export class Coder {
   readonly #kind: string;
   #id: number | undefined;
-  /** The step that is under way. */
+  /** The current step. */
   #step: { call: HostCall; giveUp(reason: unknown): void } | undefined;
   #isClosed = false;
 
@@ -26,7 +26,7 @@ export class Coder {
     this.#kind = `${direction}:${format}`;
   }
 
-  /** What the input becomes, piece by piece. A piece that nobody asks for stays compressed, at the host. */
+  /** The output for the input, piece by piece. A piece that is not requested stays in the host, not yet coded. */
   async *code(input: Uint8Array, isLast: boolean): AsyncGenerator<Uint8Array, void, void> {
     let rest = input;
     do {
@@ -43,7 +43,7 @@ export class Coder {
     if (isLast) this.#isClosed = true;
   }
 
-  /** Forgets what there is of it; a step that is under way fails for the reason. */
+  /** Releases the coder in the host. The current step fails with the reason. */
   close(reason: unknown): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -60,7 +60,7 @@ export class Coder {
     const call = callHost("compression.step", this.#id, input.slice().buffer as ArrayBuffer, isLast, kind);
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     call.result.then(resolve, (failure: unknown) => {
-      // The host has closed it.
+      // The host has already closed the coder.
       this.#isClosed = true;
       reject(failure instanceof HostFailure ? errorOf(failure) : failure);
     });

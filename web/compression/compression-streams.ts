@@ -3,7 +3,7 @@ import { showFields } from "../console/inspection.ts";
 import type { ReadableStream, WritableStream } from "../streams/streams.ts";
 import { asInterface, requireArguments, toEnum } from "../webidl/webidl.ts";
 import { Coder, type Format } from "./coder.ts";
-import { type CodingPair, createCodingPair } from "./coding-pair.ts";
+import { CodingPair } from "./coding-pair.ts";
 
 const FORMATS: readonly Format[] = ["deflate", "deflate-raw", "gzip", "brotli"];
 
@@ -12,7 +12,7 @@ export class CompressionStream {
 
   constructor(format: Format) {
     requireArguments(arguments.length, 1, "CompressionStream");
-    this.#pair = createCodingPair(new Coder("compress", toEnum(format, FORMATS, "The format")), {
+    this.#pair = new CodingPair(new Coder("compress", toEnum(format, FORMATS, "The format")), {
       gathers: true,
     });
   }
@@ -31,7 +31,7 @@ export class DecompressionStream {
 
   constructor(format: Format) {
     requireArguments(arguments.length, 1, "DecompressionStream");
-    this.#pair = createCodingPair(new Coder("decompress", toEnum(format, FORMATS, "The format")), {
+    this.#pair = new CodingPair(new Coder("decompress", toEnum(format, FORMATS, "The format")), {
       gathers: false,
     });
   }

@@ -1,12 +1,12 @@
 /**
- * The Console standard: each call is one log line, with a level, of the request on whose behalf it runs.
+ * The Console standard: each call becomes one log line with a level. The line belongs to the current request.
  *
- * I1  Counters and timers are the instance's, as the standard has them one for each global object. Groups are the
- *     request's: an indentation must not leak into what others print.
- * I2  V8's own console hears of calls only while the isolate can be debugged: it shows them to the debugger, and
- *     converts values a second time.
+ * I1  Counters and timers belong to the instance: the standard has one set of them for each global object. Groups belong
+ *     to the request: an indentation must not leak into lines of other requests.
+ * I2  V8's own console is called only while the isolate can be debugged. It shows the values to the debugger, and
+ *     converts them a second time.
  */
-import { elapsedMs } from "../dom/clock.ts";
+import { elapsedMs } from "../performance/clock.ts";
 import { currentOwner } from "../start/owner.ts";
 import { toSequence } from "../webidl/webidl.ts";
 import { formatValues, inspect } from "./format.ts";
@@ -16,7 +16,7 @@ import { formatTable } from "./table.ts";
 
 const INDENT = "  ";
 
-/** More groups than anybody reads; requests whose groups are still open after so many others are forgotten. */
+/** Upper bounds of the depth of groups, and of the requests with open groups. Beyond it, the oldest request is forgotten. */
 const MAX_DEPTH = 50;
 const MAX_OWNERS = 1_000;
 
@@ -44,7 +44,7 @@ function openGroup(data: unknown[]): void {
   if (data.length > 0) print("info", () => formatValues(data));
   const owner = currentOwner();
   const depth = depths.get(owner) ?? 0;
-  // Those that were opened last are the ones that are still printed to.
+  // Inserted again: the first key is then the request whose group was opened longest ago.
   depths.delete(owner);
   depths.set(owner, Math.min(depth + 1, MAX_DEPTH));
   const oldest = depths.keys().next().value;
@@ -58,7 +58,7 @@ function closeGroup(): void {
   else depths.delete(owner);
 }
 
-/** A label, converted as Web IDL does it: what its `toString` throws is the caller's. */
+/** A label, converted as Web IDL does it. An error of its `toString` reaches the caller. */
 function labelOf(label: unknown): string {
   return label === undefined ? "default" : `${label as string}`;
 }
@@ -78,7 +78,7 @@ function formatMs(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms * 1_000) / 1_000}ms` : `${(ms / 1_000).toFixed(3)}s`;
 }
 
-/** Where `console.trace` was called, without the frames of the console itself. */
+/** The frames that called `console.trace`, without the frames of the console itself. */
 function callers(below: unknown): string {
   const holder: { stack?: unknown } = {};
   captureStackTrace(holder, below as () => void);
@@ -151,11 +151,11 @@ const methods = {
 
 type Method = (...values: unknown[]) => void;
 
-/** V8's own, from before the platform's takes its place. */
+/** V8's own console, read before the platform replaces it. */
 const native = (globalThis as unknown as { console?: Record<string, Method> }).console;
 let isDebugged = false;
 
-/** The isolate can be debugged: what is printed appears in the debugger's console, too. */
+/** The isolate can be debugged: from now on lines appear in the debugger's console as well. */
 export function printToDebugger(): void {
   isDebugged = true;
 }
@@ -164,11 +164,11 @@ function callNative(name: string, values: unknown[]): void {
   try {
     native?.[name]?.(...values);
   } catch {
-    // It converts values as the platform's own console has just done; what they throw is not the caller's.
+    // The platform's console has already converted the values. An error of a second conversion is not the caller's.
   }
 }
 
-/** As a namespace object of Web IDL: its methods are plain functions without a prototype of their own. */
+/** Like a namespace object of Web IDL: the methods are plain functions without a prototype of their own. */
 const shown: Record<string, Method> = Object.create({});
 for (const [name, method] of Object.entries(methods) as [string, Method][]) {
   const call = (...values: unknown[]): void => {

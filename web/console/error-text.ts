@@ -1,17 +1,17 @@
-/** What is told to the author of a value that was thrown. */
+/** The text that describes a thrown value to the function's author. */
 
-/** A chain of causes may have no end, and the errors of an AggregateError may be thousands. */
+/** Upper bound of the errors in one text. A chain of causes may have no end, an AggregateError may have thousands of errors. */
 const MAX_ERRORS = 10;
 
 /**
- * The stack of an error with those of its causes and, of an AggregateError, of its errors; or the text of what else was
- * thrown. Reading it may run user code, and fail.
+ * The stack of an error, with the stacks of its causes and of the errors of an AggregateError. Any other thrown value is
+ * shown as text. Reading it may run user code, and fail.
  */
 export function errorText(error: unknown): string {
   try {
     return textOf(error, "Uncaught ", new Set());
   } catch {
-    // User code has replaced what this is made with.
+    // User code has replaced an intrinsic that the text is made with.
     return "Uncaught value that cannot be shown";
   }
 }

@@ -1,4 +1,4 @@
-/** Values as text, as Node shows them: authors know how that looks. Depth, lengths and widths are bounded by its defaults. */
+/** Values as text, in the form of Node, which authors know. Depth, lengths and widths have Node's default bounds. */
 import type * as Library from "node-inspect-extracted";
 import { AskFor, PLATFORM_FILE } from "../host/boundary.ts";
 import { askHost } from "../host/host-link.ts";
@@ -8,14 +8,15 @@ import { behindProxies } from "./proxies.ts";
 
 type CommonJs = (module: { exports: unknown }, exports: unknown, hooks: unknown) => void;
 
-// biome-ignore lint/security/noGlobalEval: what it evaluates is the host's.
+// biome-ignore lint/security/noGlobalEval: the host provides the source that is evaluated.
 const evaluate = globalThis.eval;
 
 let loaded: typeof Library | undefined;
 
 /**
- * The library comes from the host when something is printed that is no string: it is a sixth of what the rest of the
- * platform weighs, each isolate would have its objects twice (isolated-vm makes a second context), and few functions need it.
+ * The library is fetched from the host when the first value that is not a string is printed. It is a sixth of the size of
+ * the rest of the platform, each isolate would have its objects twice (isolated-vm makes a second context), and few
+ * functions need it.
  */
 function library(): typeof Library {
   loaded ??= withoutLargeLists(() => {
@@ -33,20 +34,20 @@ function library(): typeof Library {
 export const inspect: typeof Library.inspect = ((value: unknown, options?: Library.InspectOptions) =>
   library().inspect(value, options)) as typeof Library.inspect;
 
-/** `%` formats, then everything else inspected. What cannot be shown costs its own text alone. */
+/** Formats with `%` first, then inspects the remaining values. A value that cannot be shown is replaced alone. */
 export function formatValues(values: readonly unknown[]): string {
   if (isPlainText(values)) return values.join(" ");
   try {
     return library().format(...forFormat(values));
   } catch {
-    // A conversion of a format (`%s`, `%d`, `%j`) ran code of a value, which failed.
+    // A format (`%s`, `%d`, `%j`) ran code of a value, which failed.
     return values
       .map((value) => (typeof value === "string" ? value : orReason(() => inspect(value))))
       .join(" ");
   }
 }
 
-/** A conversion to text or to a number is that of what stands behind a proxy: it would run traps. */
+/** A value whose conversion to text or number would run traps is replaced by the target of its proxy. */
 function forFormat(values: readonly unknown[]): readonly unknown[] {
   const [first] = values;
   if (typeof first !== "string" || values.length === 1) return values;
@@ -59,11 +60,11 @@ function forFormat(values: readonly unknown[]): readonly unknown[] {
   });
 }
 
-/** What has the JSON of a value, without the traps of proxies anywhere in it. */
+/** A value with the same JSON, without any proxy inside. */
 function asJson(given: unknown): unknown {
   const value = trapFree(given);
   if (typeof value !== "object" || value === null) return value;
-  // The same copy each time: that is what circles are found by.
+  // Each object has one copy: JSON finds circles by identity.
   const copies = new Map<object, object>();
   const copied = (_key: string, whole: unknown) => {
     if (typeof whole !== "object" || whole === null) return whole;
@@ -74,7 +75,7 @@ function asJson(given: unknown): unknown {
   return { toJSON: () => JSON.parse(JSON.stringify(value, copied) ?? "null") };
 }
 
-/** JSON looks for `toJSON` in a part before anything else is asked: so parts are replaced in what has them. */
+/** Replaces parts in their parent: JSON reads the `toJSON` of a part before it asks for anything else. */
 function withTrapFreeParts(whole: object): object {
   const parts = Object.entries(whole).map(([name, part]) => [name, part, trapFree(part)] as const);
   if (parts.every(([, part, free]) => part === free)) return whole;
@@ -82,7 +83,7 @@ function withTrapFreeParts(whole: object): object {
   return Object.fromEntries(parts.map(([name, , free]) => [name, free]));
 }
 
-/** Most lines are: they need no library. */
+/** Most lines are plain text and need no library. */
 function isPlainText(values: readonly unknown[]): values is readonly string[] {
   const [first] = values;
   const isFormat = values.length > 1 && typeof first === "string" && first.includes("%");

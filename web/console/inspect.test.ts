@@ -25,7 +25,7 @@ it("shows values as Node does", async () => {
 });
 
 it.each([
-  // V8 does not say it to what runs inside.
+  // V8 does not show the state to code inside the isolate.
   ["Promise.resolve(1)", "Promise { <state unknown> }"],
   ["new Map([[1, 2]]).entries()", "Object [Map Iterator] {}"],
   ["new URLSearchParams('a=1').keys()", "Object [URLSearchParams Iterator] {}"],
@@ -46,7 +46,7 @@ it.each([
   ["new ErrorEvent('error', { message: 'm' })", /^ErrorEvent \{ .*, message: 'm', .* \}$/],
   ["new TextEncoder()", "TextEncoder { encoding: 'utf-8' }"],
   ["{ a: { b: { c: new AbortController() } } }", "{ a: { b: { c: [AbortController] } } }"],
-  // Node shows what only it has.
+  // Node shows fields that only its own class has.
   ["new MessageChannel()", "MessageChannel { port1: MessagePort {}, port2: MessagePort {} }"],
 ])("shows %s", async (expression, expected) => {
   const [line = ""] = await printed(`console.log(${expression})`);

@@ -1,4 +1,4 @@
-/** The key under which an object says how it is shown; `console` honours it, as Node's does. */
+/** The key of an object's own method for showing it. `console` honours it, as Node's does. */
 const CUSTOM = Symbol.for("nodejs.util.inspect.custom");
 
 interface InspectOptions {
@@ -9,15 +9,15 @@ interface InspectOptions {
 export type Inspect = (value: unknown, options: InspectOptions) => string;
 
 export interface Showing {
-  /** Called by the name of its own class, as an event is; otherwise by the interface's. */
+  /** Shown by the name of the object's own class, as events are. Default: by the name of the interface. */
   isNamedByClass?: boolean;
-  /** Shown however deep it lies, as what `fetch` has is. */
+  /** Shown in full at any depth, as the classes of `fetch` are. */
   isAlwaysWhole?: boolean;
 }
 
 /**
- * Says what `console` shows of a platform object, whose fields are private: `fieldsOf` throws for an object that is none,
- * such as what has only the prototype. Names, fields and their order are those that Node shows.
+ * Defines how `console` shows a platform object, whose fields are private. `fieldsOf` throws for an object that only has
+ * the prototype. Names, fields and their order are Node's.
  */
 export function showFields<T extends object>(
   Interface: { readonly prototype: T },
@@ -37,7 +37,7 @@ export function showFields<T extends object>(
   );
 }
 
-/** As `showFields`, where the text behind the name is not that of an object. */
+/** Like `showFields`, for an object whose text after the name is not a list of fields. */
 export function showAs<T extends object>(
   { prototype }: { readonly prototype: T },
   ownName: string,
@@ -56,7 +56,7 @@ export function showAs<T extends object>(
   Object.defineProperty(prototype, CUSTOM, { value: show, writable: true, configurable: true });
 }
 
-/** What is shown in the place of an object that there is no need to make. */
+/** A stand-in to show for an object that does not exist yet, so that showing it does not create it. */
 export function standIn(name: string, fields: object): object {
   const shown = {};
   showFields({ prototype: shown }, name, () => fields);

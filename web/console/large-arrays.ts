@@ -1,11 +1,11 @@
 /**
- * node-inspect-extracted looks for what a list has beside its elements by listing all of its properties, elements
- * included: a log line with a list of ten million would cost more memory than an isolate has. It takes
- * `Object.getOwnPropertyDescriptors` when it is loaded: meanwhile that is one which sees nothing in large lists.
+ * node-inspect-extracted finds the properties of a list by listing all of them, elements included: a log line with a list
+ * of ten million would need more memory than an isolate has. The library reads `Object.getOwnPropertyDescriptors` when it
+ * is loaded. It then gets a function that finds no properties in large lists.
  */
 const MAX_LENGTH = 10_000;
 
-/** Loads the library. What user code has made of `Object.getOwnPropertyDescriptors` stays as it is. */
+/** Loads the library. A change of `Object.getOwnPropertyDescriptors` by user code stays in force. */
 export function withoutLargeLists<T>(load: () => T): T {
   const original = Object.getOwnPropertyDescriptors;
   const limited = (value: object) => (isLargeList(value) ? {} : original(value));

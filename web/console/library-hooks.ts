@@ -1,13 +1,13 @@
 /**
- * What the library that shows values asks of the platform (host/isolate/inspect-library.ts edits it so): what only V8
- * could tell it, and to lose one value where it would lose the whole line.
+ * The functions that the library for showing values asks of the platform (runtime/isolate/image/inspect-library.ts inserts the
+ * calls): facts that otherwise only V8 knows, and showing one object so that a failure replaces that object alone.
  *
  * I1  Showing a value runs no trap of a proxy.
  */
 import { getterOf } from "../webidl/buffer-source.ts";
 import { behindProxies, inheritsFromProxy, isProxy, proxyDetails } from "./proxies.ts";
 
-/** The state of the library's work on one call of `inspect`. */
+/** The library's state during one call of `inspect`. */
 interface Context {
   seen: unknown[];
   indentationLvl: number;
@@ -20,7 +20,7 @@ const functionText = Function.prototype.toString;
 const mapEntries: (this: unknown) => unknown = Map.prototype.entries;
 const setValues: (this: unknown) => unknown = Set.prototype.values;
 
-/** Whether a getter of its kind takes a value. */
+/** Whether a getter of the prototype accepts a value. */
 function isOf(prototype: object, getter: string | symbol): (value: unknown) => boolean {
   const get = getterOf(prototype, getter as string);
   return (value) => {
@@ -42,21 +42,21 @@ const isAsyncGenerator = isMadeBy(async function* () {
 });
 const isAsync = isMadeBy(async () => undefined);
 
-/** Where the library goes by names and texts: what a value is, whatever it says that it is. */
+/** The kinds of values, by their fields. The library itself looks at names and texts, which user code can forge. */
 const types = {
   isMap: isOf(Map.prototype, "size"),
   isSet: isOf(Set.prototype, "size"),
   isTypedArray: isOf(Object.getPrototypeOf(Uint8Array.prototype) as object, Symbol.toStringTag),
   isAsyncFunction: (value: object) => isAsync(value) || isAsyncGenerator(value),
   isGeneratorFunction: (value: object) => isGenerator(value) || isAsyncGenerator(value),
-  // Only V8 sees what such an iterator has left: it is shown as other iterators are.
+  // Only V8 sees the remaining entries of such an iterator. It is shown like any other iterator.
   isMapIterator: () => false,
   isSetIterator: () => false,
 };
 
 type Text = (this: object) => string;
 
-/** By prototype: how a kind of Temporal writes itself. Filled when something is first shown: a snapshot has none of them. */
+/** By prototype: the text of a kind of Temporal. Filled at the first use: a snapshot has no Temporal. */
 let temporalTexts: Map<object, readonly [name: string, text: Text]> | undefined;
 
 function findTemporalTexts(): Map<object, readonly [name: string, text: Text]> {
@@ -69,7 +69,7 @@ function findTemporalTexts(): Map<object, readonly [name: string, text: Text]> {
   );
 }
 
-/** What is in a value of Temporal, which has no fields. */
+/** The text of a Temporal value, which has no fields. */
 function temporalText(value: object): string | undefined {
   temporalTexts ??= findTemporalTexts();
   if (isProxy(value)) return undefined;
@@ -79,7 +79,7 @@ function temporalText(value: object): string | undefined {
   try {
     return `Temporal.${name} ${text.call(value)}`;
   } catch {
-    // It has the prototype alone.
+    // The value has only the prototype.
     return undefined;
   }
 }
@@ -87,7 +87,7 @@ function temporalText(value: object): string | undefined {
 export const libraryHooks = {
   proxyDetails,
   types,
-  /** Shows one object, at any depth: one that cannot be shown costs itself alone. */
+  /** Shows one object at any depth. An object that cannot be shown is replaced alone. */
   showObject(context: Context, value: object, show: (value: object) => string): string {
     const { indentationLvl, currentDepth } = context;
     const depth = context.seen.length;
@@ -101,7 +101,7 @@ export const libraryHooks = {
   },
 };
 
-/** What stands behind a value, or where that inherits from a proxy what is its own. */
+/** The target of a value's proxies. If that inherits from a proxy: a copy of its own properties. */
 export function trapFree(value: unknown): unknown {
   const found = behindProxies(value);
   const isObject = (typeof found === "object" && found !== null) || typeof found === "function";
@@ -110,11 +110,11 @@ export function trapFree(value: unknown): unknown {
 
 const standIns = new WeakMap<object, object>();
 
-/** The value, or where it inherits from a proxy what is its own (I1). */
+/** The value itself. If it inherits from a proxy: a copy of its own properties (I1). */
 function withoutTraps(value: object): object {
   const found = behindProxies(value) as object | null;
   if (found === null || !inheritsFromProxy(found)) return value;
-  // The same one each time: that is what circles are found by.
+  // Each object has one stand-in: the library finds circles by identity.
   const standIn = standIns.get(found) ?? ownPartOf(found);
   standIns.set(found, standIn);
   return standIn;
@@ -132,12 +132,12 @@ function sameKindAs(value: object): object {
   if (Array.isArray(value)) return [];
   if (types.isMap(value)) return new Map(mapEntries.call(value) as Iterable<[unknown, unknown]>);
   if (types.isSet(value)) return new Set(setValues.call(value) as Iterable<unknown>);
-  // While a snapshot is made there is none.
+  // `Error.isError` is missing while a snapshot is made.
   const { isError } = Error as { isError?: (value: unknown) => boolean };
   return isError?.(value) === true ? Object.create(Error.prototype) : {};
 }
 
-/** Runs what may run user code (`toString`, a getter), which may fail. */
+/** Runs a function that may run user code (`toString`, a getter). If it fails, returns the reason as text. */
 export function orReason(show: () => string, onFailure: () => void = () => undefined): string {
   try {
     return show();

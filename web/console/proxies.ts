@@ -1,15 +1,15 @@
 /**
- * `Proxy`, which remembers what each proxy stands for: the console shows that without running a trap, as Node does, which
- * asks V8; `structuredClone` refuses it.
+ * A `Proxy` that remembers the target and handler of each proxy. The console shows them without running a trap, as Node
+ * does with V8's help; `structuredClone` refuses proxies.
  *
- * I1  User code gets no other `Proxy`: a proxy that is not known here would have its traps run.
- * I2  Making a proxy calls nothing that user code could have replaced.
+ * I1  User code gets no other `Proxy`: an unknown proxy would have its traps run.
+ * I2  Making a proxy calls no function that user code could have replaced.
  */
 
-/** V8's own, for proxies of the platform, which the console shows as functions and objects like any other. */
+/** V8's own, for the platform's proxies, which the console shows as plain functions and objects. */
 export const NativeProxy = globalThis.Proxy;
 
-/** Nothing, where the proxy was revoked. */
+/** Both are null after the proxy was revoked. */
 interface Details {
   readonly target: object | null;
   readonly handler: object | null;
@@ -21,7 +21,7 @@ const setDetails = details.set.bind(details);
 const REVOKED: Details = { target: null, handler: null };
 const { construct } = Reflect;
 const nativeRevocable = NativeProxy.revocable;
-/** Whether anybody has made one: most functions never do. */
+/** Whether a proxy was ever made. Most functions make none. */
 let isUsed = false;
 
 function remember<T extends object>(proxy: T, target: object, handler: object): T {
@@ -42,33 +42,33 @@ const methods = {
   },
 };
 
-/** Without a prototype nobody can add a trap to it. */
+/** Without a prototype, so that no trap can be added to it. */
 const wrapping: ProxyHandler<ProxyConstructor> = Object.create(null);
 wrapping.construct = (native, [target, handler], newTarget) =>
   remember(construct(native, [target, handler], newTarget), target, handler);
 
 Object.defineProperty(NativeProxy, "revocable", { value: methods.revocable });
 
-/** Takes the place of V8's own. */
+/** Replaces V8's own `Proxy`. */
 export const RememberingProxy = new NativeProxy(NativeProxy, wrapping);
 
 export const isProxy = (value: object): boolean => isUsed && detailsOf(value) !== undefined;
 
-/** As Node's `getProxyDetails`: target and handler, or the target alone; undefined of what is no proxy. */
+/** Like Node's `getProxyDetails`: target and handler, or the target alone. Undefined for a value that is no proxy. */
 export function proxyDetails(value: object, isWhole = true): [unknown, unknown] | object | null | undefined {
   const found = detailsOf(value);
   if (found === undefined) return undefined;
   return isWhole ? [found.target, found.handler] : found.target;
 }
 
-/** What stands behind a value: the target of its proxies, null where one was revoked, or the value itself. */
+/** The target of a value's proxies, null if one of them was revoked. A value that is no proxy is returned itself. */
 export function behindProxies(value: unknown): unknown {
   if (!isUsed || value === null || (typeof value !== "object" && typeof value !== "function")) return value;
   const found = detailsOf(value);
   return found === undefined ? value : behindProxies(found.target);
 }
 
-/** Whether looking up a property, or the constructor's name, would run a trap, though the value is no proxy itself. */
+/** Whether reading a property or the constructor's name would run a trap, although the value is no proxy itself. */
 export function inheritsFromProxy(value: object): boolean {
   if (!isUsed) return false;
   let found: object | null = value;

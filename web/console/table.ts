@@ -4,16 +4,16 @@ import { inspect } from "./format.ts";
 import { orReason } from "./library-hooks.ts";
 import { behindProxies } from "./proxies.ts";
 
-/** A table with more rows or columns says nothing to a person. */
+/** Upper bounds of a table that a person can read. */
 const MAX_ROWS = 1_000;
 const MAX_COLUMNS = 100;
 const VALUES = "Values";
-/** The host finds them by their line ends, which a cell does not have. */
+/** The platform's frames in a stack. They are removed here: the host removes them by line, and a cell has no lines. */
 const PLATFORM_FRAME = new RegExp(`\\n\\s+at [^\\n]*${PLATFORM_FILE}:\\d+:\\d+\\)?`, "g");
 
 type Row = Map<string, string>;
 
-/** The table; undefined for what has no rows. `properties` names the only columns that are shown. */
+/** The table, or undefined for a value without rows. `properties` names the only columns that are shown. */
 export function formatTable(given: unknown, properties: readonly string[] | undefined): string | undefined {
   const data = behindProxies(given);
   if (typeof data !== "object" || data === null) return undefined;
@@ -28,7 +28,7 @@ export function formatTable(given: unknown, properties: readonly string[] | unde
     return row;
   });
   const names = new Set([indexName, ...rows.flatMap((row) => [...row.keys()]), ...(properties ?? [])]);
-  // Plain values come last, wherever the first of them was.
+  // The column of plain values is last, wherever the first of them was.
   if (names.delete(VALUES)) names.add(VALUES);
   const columns = [...names].slice(0, MAX_COLUMNS);
   const box = drawBox(
@@ -39,7 +39,7 @@ export function formatTable(given: unknown, properties: readonly string[] | unde
   return more > 0 ? `${box}\n… and ${more} more rows` : box;
 }
 
-/** Each row: how it is called, what it shows, and the key of a map's. */
+/** Each row: its name, its value, and its key if it comes from a map. */
 function rowsOf(data: object): { indexName: string; entries: [string, unknown, string?][] } {
   if (data instanceof Map) {
     const entries = [...data].map(([key, value], at): [string, unknown, string] => [
@@ -54,7 +54,7 @@ function rowsOf(data: object): { indexName: string; entries: [string, unknown, s
   return { indexName: "(index)", entries: Object.keys(data).map((key) => [key, data[key as keyof object]]) };
 }
 
-/** A getter that throws costs its own cell. */
+/** A getter that throws replaces its own cell alone. */
 function property(value: object, name: string): string {
   return orReason(() => cell((value as Record<string, unknown>)[name]));
 }
@@ -85,7 +85,7 @@ function drawBox(columns: readonly string[], rows: readonly string[][]): string 
   ].join("\n");
 }
 
-/** Characters as people count them; wide ones count as one. */
+/** The number of code points. Wide characters count as one. */
 function width(text: string): number {
   return [...text].length;
 }

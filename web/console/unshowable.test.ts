@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { printed } from "../../runtime/testing/printed.ts";
 
-/** A handler whose every trap counts itself and throws, also where the trap is only looked up. */
+/** A handler whose every trap counts itself and throws. A look-up of a trap counts as well. */
 const TRAPS = `
   let traps = 0;
   const names = ["get", "set", "has", "deleteProperty", "ownKeys", "getOwnPropertyDescriptor", "defineProperty", "getPrototypeOf",

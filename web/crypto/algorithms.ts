@@ -1,7 +1,7 @@
 /**
- * The algorithms by name: which operations each has, and which members the operation's dictionary has beside `name` (Web
- * Cryptography, and "Modern Algorithms in the Web Cryptography API"). Whether the host has an algorithm and whether the
- * values make sense, it says itself: here is only what decides how an argument is read.
+ * The algorithms by name: the operations of each, and the members of the operation's dictionary besides `name` (Web
+ * Cryptography, and "Modern Algorithms in the Web Cryptography API"). This table only decides how an argument is read. The
+ * host decides whether it has an algorithm and whether the values are valid.
  */
 export type Operation =
   | "encrypt"
@@ -19,7 +19,7 @@ export type Operation =
   | "decapsulate"
   | "get key length";
 
-/** How a member is converted. `bytes`: a BufferSource, copied; `exponent`: a Uint8Array, copied; `hash`: the name of one. */
+/** The conversion of a member. `bytes`: a BufferSource, copied. `exponent`: a Uint8Array, copied. `hash`: a hash's name. */
 type MemberKind =
   | "bytes"
   | "exponent"
@@ -36,7 +36,7 @@ export interface Member {
   readonly isRequired: boolean;
 }
 
-/** A dictionary's members, in lexicographical order: that of their conversion. */
+/** The members of a dictionary in lexicographical order, the order of their conversion. */
 type Dictionary = readonly Member[];
 
 const required = (name: string, kind: MemberKind): Member => ({ name, kind, isRequired: true });
@@ -184,10 +184,10 @@ const byUpperCase = new Map(
   Object.entries(ALGORITHMS).map(([name, algorithm]) => [name.toUpperCase(), { name, algorithm }]),
 );
 
-/** ASCII letters only, as names are compared: `toUpperCase` would also fold a long s. */
+/** Only ASCII letters change, as in comparisons of names: `toUpperCase` would also fold a long s. */
 const toAsciiUpperCase = (text: string) => text.replace(/[a-z]+/g, (letters) => letters.toUpperCase());
 
-/** An algorithm that has the operation, by its name in any case. */
+/** The algorithm with this name (in any case) that has the operation. */
 export function findAlgorithm(
   name: string,
   operation: Operation,

@@ -1,14 +1,14 @@
 /**
- * `CryptoKey`: the key itself lives in the host, here is its number.
+ * `CryptoKey`: the key itself lives in the host. The isolate has its number.
  *
- * I1  The number is in a private field: user code can neither read it nor make a key of another.
- * I2  Clones share one handle; when it is collected the host hears of it, and forgets the key.
+ * I1  The number is in a private field: user code can neither read it nor make a key with another number.
+ * I2  Clones share one handle. When the handle is collected, the host is told and forgets the key.
  */
 import { showFields } from "../console/inspection.ts";
 import { asInterface } from "../webidl/webidl.ts";
 import { releaseKey } from "./host-crypto.ts";
 
-/** What the host says of a key. */
+/** The host's description of a key. */
 export interface KeyDescription {
   id: number;
   type: "public" | "private" | "secret";
@@ -25,8 +25,8 @@ interface KeyAlgorithm {
 }
 
 /**
- * What a key costs in the host, about. It weighs as much here, so that the isolate's own memory limit counts it and V8
- * collects keys before there are too many: for an object of a few bytes it would not hurry.
+ * Approximate cost of a key in the host. A key weighs as much in the isolate, so that the isolate's memory limit counts
+ * keys and V8 collects them in time: V8 would be slow to collect objects of a few bytes.
  */
 const KEY_COST_BYTES = 4_096;
 
@@ -56,7 +56,7 @@ export class CryptoKey {
 
   constructor(...given: unknown[]) {
     const [handle] = given;
-    // Nobody outside of this file has a handle.
+    // Only this file has handles.
     if (!KeyHandle.is(handle)) throw new TypeError("Illegal constructor");
     this.#handle = handle;
   }
@@ -100,13 +100,13 @@ export function createKey(description: KeyDescription): CryptoKey {
   return new CryptoKey(handle);
 }
 
-/** Another object for the same key, as `structuredClone` makes it; undefined: it is no key. */
+/** A second object for the same key, for `structuredClone`. Undefined for a value that is no key. */
 export function cloneKey(value: unknown): CryptoKey | undefined {
   const handle = handleOf(value);
   return handle === undefined ? undefined : new CryptoKey(handle);
 }
 
-/** What a key is, without the number. */
+/** A key's description without its number. */
 export function describeKey(value: unknown, context: string): { type: string; name: string; curve: string } {
   const handle = handleOf(value);
   if (handle === undefined) throw new TypeError(`${context} is not a CryptoKey.`);
@@ -114,7 +114,7 @@ export function describeKey(value: unknown, context: string): { type: string; na
   return { type, name: algorithm.name, curve: String(algorithm.namedCurve ?? "") };
 }
 
-/** The number by which the host knows a key. */
+/** The host's number of a key. */
 export function idOfKey(value: unknown, context: string): number {
   const handle = handleOf(value);
   if (handle === undefined) throw new TypeError(`${context} is not a CryptoKey.`);

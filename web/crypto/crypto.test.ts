@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createCryptoOperations } from "../../runtime/isolate/operations/crypto/operations.ts";
 import { callJson, loadTestFunction } from "../../runtime/testing/sandbox.ts";
 
-/** What `body`, an async function, returns in an isolate; where it throws, the error's name. */
+/** The result of `body`, an async function that runs in an isolate. If it throws, the error's name. */
 const run = (body: string) =>
   callJson(
     `const { subtle } = crypto;
@@ -262,7 +262,7 @@ describe("SubtleCrypto", () => {
       {},
       {
         ...operations,
-        // What a request that has used up its time asked for never comes.
+        // A call of a request that has used up its time never returns.
         "crypto.digest": (values, context) =>
           context.owner === 1
             ? new Promise(() => undefined)
@@ -344,7 +344,7 @@ describe("CryptoKey", () => {
         },
       },
     );
-    // More than the host keeps for one isolate.
+    // More keys than the host keeps for one isolate.
     expect(await loaded.call()).toMatchObject({ body: "made" });
     expect(released).toBeGreaterThan(2_000);
   });

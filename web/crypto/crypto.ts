@@ -5,7 +5,7 @@ import { asInterface, requireArguments } from "../webidl/webidl.ts";
 import { randomBytes, randomUuid } from "./random.ts";
 import { type SubtleCrypto, subtle } from "./subtle-crypto.ts";
 
-/** As much as one call may ask for (Web Cryptography, `getRandomValues`). */
+/** Upper bound of the bytes in one call (Web Cryptography, `getRandomValues`). */
 const MAX_BYTES = 65_536;
 
 const SECRET = Symbol();
@@ -22,7 +22,7 @@ export class Crypto {
     return this.#subtle;
   }
 
-  /** Fills a view of integers, of at most 65,536 bytes, with random ones. */
+  /** Fills a view of integers with random bytes, at most 65,536. */
   getRandomValues<T extends ArrayBufferView>(array: T): T {
     this.#check(arguments, 1, "getRandomValues");
     if (!ArrayBuffer.isView(array)) throw new TypeError("The array is not a view of an ArrayBuffer.");

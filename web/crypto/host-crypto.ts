@@ -1,9 +1,9 @@
 /**
  * Calls to the host's cryptography.
  *
- * I1  For each request few calls and few bytes are under way at a time; its others wait here, where they count towards the
- *     isolate's own memory limit. The host refuses what exceeds its bounds (runtime/isolate/process/crypto/).
- * I2  Requests do not wait for each other: the results of one that has used up its time never come.
+ * I1  Each request has few calls and few bytes under way at a time. Its other calls wait in the isolate, where they count
+ *     towards the memory limit. The host refuses calls beyond its own bounds (runtime/isolate/operations/crypto/).
+ * I2  Requests do not wait for each other. The results of a request that has used up its time never arrive.
  * I3  A call belongs to the request that made it, however long it waited.
  */
 
@@ -14,7 +14,7 @@ import { callHost, HostFailure } from "../host/host-call.ts";
 import { currentOwner, setOwner } from "../start/owner.ts";
 
 const MAX_OPEN_CALLS = 32;
-/** One call may be larger, and goes alone. */
+/** Upper bound of the bytes under way. A larger call goes alone. */
 const MAX_OPEN_BYTES = 4 * 1024 * 1024;
 
 interface Call {
@@ -25,7 +25,7 @@ interface Call {
   reject(error: unknown): void;
 }
 
-/** What one request has under way, and what waits. */
+/** The calls of one request: under way and waiting. */
 interface Queue {
   calls: number;
   bytes: number;
@@ -34,7 +34,7 @@ interface Queue {
 
 const queues = new Map<number, Queue>();
 
-/** Has the host do a `crypto.<operation>`; rejects with what user code is to see. */
+/** Calls `crypto.<operation>` of the host. Rejects with the error for user code. */
 export function callCrypto(operation: string, ...values: Data[]): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const bytes = byteLengthOf(values);
@@ -54,7 +54,7 @@ function hasRoomFor(queue: Queue, bytes: number): boolean {
 function send(queue: Queue, owner: number, call: Call): void {
   queue.calls += 1;
   queue.bytes += call.bytes;
-  // The entry of its result has the same owner, as those that go on from here have.
+  // The result's entry has the same owner as the calls that are sent from it.
   callHost(call.name, ...call.values).result.then(
     (value) => {
       close(queue, owner, call);
@@ -93,12 +93,12 @@ function byteLengthOf(value: Data): number {
   return Object.values(value).reduce<number>((sum, part) => sum + byteLengthOf(part), 0);
 }
 
-/** Released keys are told in batches: nobody waits for it. */
+/** How many released keys are reported in one call. No code waits for the release. */
 const RELEASE_BATCH = 64;
 
 let released: number[] = [];
 
-/** The host forgets a key. */
+/** Has the host forget a key. */
 export function releaseKey(id: number): void {
   released.push(id);
   if (released.length < RELEASE_BATCH) return;
@@ -106,7 +106,7 @@ export function releaseKey(id: number): void {
   released = [];
   setOwner(0);
   callHost("crypto.release", batch).result.catch(() => {
-    // It had too much to do: they are told again with the next ones.
+    // The host was busy. The ids are sent again with the next batch.
     released.push(...batch);
   });
 }

@@ -1,11 +1,11 @@
 import type { Data } from "../host/boundary.ts";
 import { toDictionary, toDOMString, toSequence } from "../webidl/webidl.ts";
 
-/** The members of `JsonWebKey`, in lexicographical order: that of their conversion. */
+/** The members of `JsonWebKey` in lexicographical order, the order of their conversion. */
 const MEMBERS = "alg crv d dp dq e ext k key_ops kty n oth p priv pub q qi use x y".split(" ");
 const OTHER_PRIME_MEMBERS = ["d", "r", "t"];
 
-/** The Web IDL dictionary `JsonWebKey`, converted: strings, but for `ext`, `key_ops` and `oth`. */
+/** Converts the Web IDL dictionary `JsonWebKey`: strings, except `ext`, `key_ops` and `oth`. */
 export function toJsonWebKey(value: unknown): Data {
   const source = toDictionary(value, "The key");
   const jwk: Record<string, Data> = {};

@@ -1,4 +1,4 @@
-/** Reads the arguments of SubtleCrypto as Web IDL and "algorithm normalization" say, into data that can cross. */
+/** Converts the arguments of SubtleCrypto into data for the host, as Web IDL and "algorithm normalization" define it. */
 
 import { DOMException } from "../dom/dom-exception.ts";
 import type { Data } from "../host/boundary.ts";
@@ -7,7 +7,7 @@ import { conversions, toDOMString } from "../webidl/webidl.ts";
 import { findAlgorithm, type Member, type Operation } from "./algorithms.ts";
 import { idOfKey } from "./crypto-key.ts";
 
-/** The members that an operation asks for, `name` among them; a key is its id. */
+/** The members that an operation needs, with `name`. A key is given by its id. */
 export type NormalizedAlgorithm = { name: string; [member: string]: Data };
 
 type Source = Readonly<Record<string, unknown>>;
@@ -16,12 +16,12 @@ export function isObject(value: unknown): value is Source {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 
-/** `AlgorithmIdentifier`, an object or the name: converted, but none of its members read yet. */
+/** `AlgorithmIdentifier`, an object or a name. None of its members is read yet. */
 export function toAlgorithmIdentifier(value: unknown): Source {
   return isObject(value) ? value : { name: toDOMString(value, "The algorithm") };
 }
 
-/** `readKey` says what stands for a key among the members. */
+/** `readKey` gives the value that stands for a key among the members. */
 export function normalizeAlgorithm(
   identifier: Source,
   operation: Operation,
@@ -50,7 +50,7 @@ function nameOf(identifier: Source): string {
   return toDOMString(name, "algorithm.name");
 }
 
-/** The first pass, over all members: their types. */
+/** The first pass, over all members: converts their types. */
 function convert(
   { name, kind, isRequired }: Member,
   identifier: Source,
@@ -81,7 +81,7 @@ function convert(
   }
 }
 
-/** The second pass: copies of buffers, names of hashes. */
+/** The second pass: copies buffers and normalizes the names of hashes. */
 function settle(kind: Member["kind"], value: unknown, context: string): Data {
   if (kind === "bytes" || kind === "exponent") return copyOfBytes(value, context);
   if (kind !== "hash") return value as Data;

@@ -1,17 +1,17 @@
 import { AskFor } from "../host/boundary.ts";
 import { askHost } from "../host/host-link.ts";
 
-/** Entropy is fetched from the host in pieces of this size: a round trip costs more than the bytes. */
+/** How many bytes of entropy are fetched from the host at once: a round trip costs more than the bytes. */
 const POOL_BYTES = 4_096;
 
 let pool = new Uint8Array(0);
 
-/** Random bytes that nobody else was given: at most 65,536 a call. */
+/** Fresh random bytes, at most 65,536 in one call. */
 export function randomBytes(length: number): Uint8Array {
   if (length > POOL_BYTES) return new Uint8Array(askHost(AskFor.entropy, length) as ArrayBuffer);
   if (pool.length < length) pool = new Uint8Array(askHost(AskFor.entropy, POOL_BYTES) as ArrayBuffer);
   const bytes = pool.slice(0, length);
-  // What was handed out is gone: the same bytes are never given twice.
+  // Used bytes leave the pool, so that they are never returned twice.
   pool = pool.subarray(length);
   return bytes;
 }

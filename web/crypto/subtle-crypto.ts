@@ -1,6 +1,6 @@
 /**
- * `SubtleCrypto`: arguments are converted and copied here, at once, as the standard says; the host does the work and all
- * further checks, with its own Web Cryptography.
+ * `SubtleCrypto`: the isolate converts and copies the arguments at once, as the standard requires. The host does the work
+ * and all further checks with its own Web Cryptography.
  */
 import type { Data } from "../host/boundary.ts";
 import { isBufferSource, toBufferSource } from "../webidl/buffer-source.ts";
@@ -8,40 +8,15 @@ import { asInterface, conversions, requireArguments, toEnum, toSequence } from "
 import { type CryptoKey, createKey, idOfKey, type KeyDescription } from "./crypto-key.ts";
 import { callCrypto } from "./host-crypto.ts";
 import { toJsonWebKey } from "./jwk.ts";
+import { KEY_FORMATS, KEY_USAGES } from "./key-terms.ts";
 import { isObject, normalizeAlgorithm, toAlgorithmIdentifier } from "./normalize.ts";
 import { supports } from "./supports.ts";
-
-const FORMATS = [
-  "raw",
-  "raw-public",
-  "raw-seed",
-  "raw-secret",
-  "raw-private",
-  "pkcs8",
-  "spki",
-  "jwk",
-] as const;
-
-const USAGES = [
-  "encrypt",
-  "decrypt",
-  "sign",
-  "verify",
-  "deriveKey",
-  "deriveBits",
-  "wrapKey",
-  "unwrapKey",
-  "encapsulateBits",
-  "decapsulateBits",
-  "encapsulateKey",
-  "decapsulateKey",
-] as const;
 
 const SECRET = Symbol();
 
 /*
- * Methods are asynchronous throughout: an operation that returns a promise throws nothing. Their arguments are read
- * before the first await: what they are first, then the algorithms' members, and at last the bytes are copied.
+ * All methods are asynchronous: an operation that returns a promise throws nothing. The arguments are read before the
+ * first await: first their types, then the members of the algorithms, last the copies of the bytes.
  */
 export class SubtleCrypto {
   readonly #isReal = true;
@@ -269,7 +244,7 @@ export class SubtleCrypto {
   }
 
   #check(given: IArguments, needed: number, method: string): void {
-    // Reached only on a real one: a private method is a brand.
+    // Throws for any other object: a private field is a brand.
     if (this.#isReal) requireArguments(given.length, needed, `SubtleCrypto.${method}`);
   }
 }
@@ -291,7 +266,7 @@ function cipher(
   return callCrypto(operation, normalized, id, source.copy());
 }
 
-/** An algorithm for wrapping, or one for encryption where it is none of these. */
+/** An algorithm for wrapping. An algorithm without wrapping is read as one for encryption. */
 function normalizeWrapping(value: unknown, wrapping: "wrapKey" | "unwrapKey", other: "encrypt" | "decrypt") {
   const identifier = toAlgorithmIdentifier(value);
   try {
@@ -305,11 +280,11 @@ function toKey(description: unknown): CryptoKey {
   return createKey(description as KeyDescription);
 }
 
-function toFormat(value: unknown): (typeof FORMATS)[number] {
-  return toEnum(value, FORMATS, "The format");
+function toFormat(value: unknown): (typeof KEY_FORMATS)[number] {
+  return toEnum(value, KEY_FORMATS, "The format");
 }
 
 function toUsages(value: unknown): Data[] {
   if (!isObject(value)) throw new TypeError("The usages are not iterable.");
-  return Array.from(toSequence(value, "The usages"), (one) => toEnum(one, USAGES, "A usage"));
+  return Array.from(toSequence(value, "The usages"), (one) => toEnum(one, KEY_USAGES, "A usage"));
 }

@@ -1,4 +1,4 @@
-/** `SubtleCrypto.supports` (Modern Algorithms in the Web Cryptography API): arguments are read here, the host answers. */
+/** `SubtleCrypto.supports` (Modern Algorithms in the Web Cryptography API). The isolate reads the arguments, the host answers. */
 import { AskFor, type Data } from "../host/boundary.ts";
 import { askHost } from "../host/host-link.ts";
 import { conversions, toDOMString } from "../webidl/webidl.ts";
@@ -6,7 +6,7 @@ import type { Operation } from "./algorithms.ts";
 import { describeKey } from "./crypto-key.ts";
 import { normalizeAlgorithm, toAlgorithmIdentifier } from "./normalize.ts";
 
-/** The ways in which an algorithm may be normalized for an operation; the first that it can be is taken. */
+/** The operations by which an algorithm may be normalized. The first that succeeds is taken. */
 const NORMALIZATIONS: Readonly<Record<string, readonly Operation[]>> = {
   decapsulateBits: ["decapsulate"],
   decapsulateKey: ["decapsulate"],
@@ -27,7 +27,7 @@ const NORMALIZATIONS: Readonly<Record<string, readonly Operation[]>> = {
   wrapKey: ["wrapKey", "encrypt"],
 };
 
-/** How the algorithm of another key is normalized where an operation takes one: for all of these. */
+/** The operations by which the algorithm of a second key is normalized. All of them must succeed. */
 const ADDITIONAL: Readonly<Record<string, readonly Operation[]>> = {
   decapsulateKey: ["importKey"],
   deriveKey: ["importKey", "get key length"],

@@ -1,17 +1,17 @@
 /**
- * What an `AbortSignal` knows, apart from its being an event target.
+ * The state of an `AbortSignal`, apart from its event target.
  *
- * I1  It is aborted at most once, and keeps its reason.
- * I2  A source holds its dependents weakly while nobody waits for them, so that a signal that lives long (a function's
- *     own) does not collect those of all requests. One that has listeners or algorithms is held strongly: it must fire
- *     even if its creator has let go of it.
- * I3  Dependents hang on sources that depend on nothing themselves: all are aborted, with their reasons, before the first
- *     of them fires (DOM, "signal abort").
+ * I1  A signal is aborted at most once, and keeps its reason.
+ * I2  A source holds its dependents weakly, so that a long-lived signal (a function's own) does not collect the signals of
+ *     all requests. A dependent with listeners or algorithms is held strongly: it must fire even if its creator has
+ *     released it.
+ * I3  Dependents follow sources that depend on nothing themselves. All of them are aborted, with their reasons, before the
+ *     first of them fires (DOM, "signal abort").
  */
 export class AbortState {
   isAborted = false;
   reason: unknown;
-  /** True where others abort this one: the result of `any()` or `timeout()`. */
+  /** True if other signals abort this one: the result of `any()` or `timeout()`. */
   readonly isDependent: boolean;
   /** Fires the `abort` event. */
   readonly #fire: () => void;
@@ -19,7 +19,7 @@ export class AbortState {
   #algorithms: Set<() => void> | undefined;
   #held: Set<AbortState> | undefined;
   #unheld: Set<WeakRef<AbortState>> | undefined;
-  /** As many weak references as there may be before the dead ones are looked for. */
+  /** Number of weak references from which the dead ones are removed. */
   #sweepAt = 16;
   #isAwaited = false;
 
@@ -28,7 +28,7 @@ export class AbortState {
     this.#fire = fire;
   }
 
-  /** Makes it abort when `source` does, or what that depends on. */
+  /** Makes this signal abort when `source` does. A dependent source is replaced by its own sources. */
   follow(source: AbortState): void {
     for (const root of source.isDependent ? source.#sources : [source]) {
       if (this.#sources.includes(root)) continue;
@@ -37,7 +37,7 @@ export class AbortState {
     }
   }
 
-  /** Adds what is done before the event fires; returns how to take it away again. */
+  /** Adds an action that runs before the event fires. Returns a function that removes it. */
   onAbort(algorithm: () => void): () => void {
     if (this.isAborted) return () => undefined;
     this.#algorithms ??= new Set();
@@ -48,7 +48,7 @@ export class AbortState {
     };
   }
 
-  /** Says whether there are listeners for the event. */
+  /** Tells whether there are listeners for the event. */
   setAwaited(isAwaited: boolean): void {
     this.#isAwaited = isAwaited;
     this.#updateHold();
@@ -77,7 +77,7 @@ export class AbortState {
     this.#sources = [];
   }
 
-  /** In the order in which they came to be. */
+  /** The dependents in the order of their creation. */
   #dependents(): AbortState[] {
     const dependents: AbortState[] = [];
     for (const reference of this.#unheld ?? []) {

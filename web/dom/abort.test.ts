@@ -51,7 +51,7 @@ describe("AbortSignal", () => {
   });
 
   it("does not hold what follows a signal that lives long, unless it is listened to", async () => {
-    // All of them together would be over the 128 MiB of the isolate.
+    // Together they would exceed the 128 MiB of the isolate.
     const fn = await loadTestFunction(`
       const { signal } = new AbortController();
       export default () => {
@@ -70,7 +70,7 @@ describe("AbortSignal", () => {
         if (request.method === "POST") controller.abort();
         else {
           AbortSignal.any([controller.signal]).onabort = () => seen.push("heard");
-          // So much that V8 collects more than the youngest objects.
+          // Enough for V8 to collect more than the youngest objects.
           Array.from({ length: 400 }, () => new Array(20_000).fill(0.5));
         }
         return Response.json(seen);

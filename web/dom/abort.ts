@@ -7,10 +7,10 @@ import { Event } from "./event.ts";
 import { defineEventHandlers } from "./event-handlers.ts";
 import { abortStateOf, dispatchTrusted, EventTarget, hasListeners, setAbortState } from "./event-target.ts";
 
-/** Shown by the platform where it makes a signal: nobody else can. */
+/** The key with which the platform makes a signal. User code has no key. */
 const MAKER = Symbol("maker");
 
-/** Throws where it is not a signal. */
+/** Throws for a value that is not a signal. */
 function stateOf(value: unknown): AbortState {
   const state = abortStateOf(value);
   if (state === undefined) throw new TypeError("not an AbortSignal");
@@ -19,7 +19,7 @@ function stateOf(value: unknown): AbortState {
 
 /** `AbortSignal` of the DOM standard. */
 export class AbortSignal extends EventTarget {
-  /** Defined below the class, as all event handlers. */
+  /** Defined below the class, like all event handlers. */
   declare onabort: unknown;
 
   constructor(maker: unknown = undefined, isDependent = false) {
@@ -94,7 +94,7 @@ export class AbortController {
 asInterface("AbortController", AbortController);
 showFields(AbortController, "AbortController", ({ signal }) => ({ signal }));
 
-/** A signal without a controller: for what the platform itself aborts. */
+/** A signal without a controller, for aborts by the platform. */
 export function createAbortSignal(): AbortSignal {
   return new AbortSignal(MAKER);
 }
@@ -110,8 +110,8 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
 }
 
 /**
- * Adds what is done when a signal is aborted, before its listeners hear of it; nothing where it is aborted already.
- * Returns how to take it away again.
+ * Adds an action that runs when a signal is aborted, before its listeners. Does nothing if the signal is already aborted.
+ * Returns a function that removes the action.
  */
 export function onAbort(signal: AbortSignal, algorithm: () => void): () => void {
   return stateOf(signal).onAbort(algorithm);

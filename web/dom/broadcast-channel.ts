@@ -1,18 +1,18 @@
+import { structuredClone } from "../cloning/structured-clone.ts";
 import { asInterface, requireArguments, toDOMString } from "../webidl/webidl.ts";
 import { DOMException } from "./dom-exception.ts";
 import { defineEventHandlers } from "./event-handlers.ts";
 import { dispatchTrusted, EventTarget } from "./event-target.ts";
 import { MessageEvent } from "./messaging.ts";
-import { structuredClone } from "./structured-clone.ts";
 import { queueTask } from "./tasks.ts";
 
-/** The open channels, in the order of their making: a message reaches them in that. */
+/** The open channels in the order of their creation, which is the order of delivery. */
 const open = new Set<BroadcastChannel>();
 
-/** `BroadcastChannel` of HTML. It reaches the channels of the same isolate: instances share nothing. */
+/** `BroadcastChannel` of HTML. It reaches the channels of the same isolate only: instances share nothing. */
 export class BroadcastChannel extends EventTarget {
   readonly #name: string;
-  /** Defined below the class, as all event handlers. */
+  /** Defined below the class, like all event handlers. */
   declare onmessage: unknown;
   declare onmessageerror: unknown;
 

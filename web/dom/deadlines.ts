@@ -1,8 +1,7 @@
 /**
- * When signals of `AbortSignal.timeout` are aborted: one timer of the host for all of them.
+ * The deadlines of `AbortSignal.timeout`. One timer of the host serves all of them.
  *
- * I1  A deadline holds its signal weakly (abort-state.ts): a signal that is let go of is collected, and its deadline does
- *     nothing.
+ * I1  A deadline holds its signal weakly (abort-state.ts). The deadline of a collected signal does nothing.
  * I2  A deadline fires as the owner of its signal (owner.ts).
  */
 import { currentOwner, setOwner } from "../start/owner.ts";
@@ -16,14 +15,14 @@ interface Deadline {
   readonly owner: number;
 }
 
-/** The longest that a timer of the host can wait. */
+/** Upper bound of a delay of the host's timers. */
 const MAX_WAIT_MS = 2 ** 31 - 1;
 
-/** By time; those of one time in the order of their making. Nearly always a new one is the last. */
+/** Ordered by time, then by creation. A new deadline is nearly always the last. */
 const deadlines: Deadline[] = [];
 let timer: { readonly id: number; readonly at: number } | undefined;
 
-/** Aborts `state` with a `TimeoutError` when the time is over. */
+/** Aborts `state` with a `TimeoutError` after the delay. */
 export function startDeadline(delayMs: number, state: AbortState): void {
   const at = Date.now() + delayMs;
   let index = deadlines.length;
@@ -32,7 +31,7 @@ export function startDeadline(delayMs: number, state: AbortState): void {
   schedule();
 }
 
-/** The index of the first deadline that is later. */
+/** The index of the first later deadline. */
 function firstAfter(at: number): number {
   let low = 0;
   let high = deadlines.length;

@@ -1,9 +1,9 @@
 /**
- * Listeners, and how events reach them (DOM, "dispatch"). There are no trees here: an event has one target.
+ * Listeners, and the dispatch of events to them (DOM, "dispatch"). There are no trees here: an event has one target.
  *
- * I1  What a listener throws is reported and stops neither the others nor the dispatch.
- * I2  What is thrown while an error is being reported is logged only: no report without end.
- * I3  While nothing listens for `error` at the global object, no event is made for one.
+ * I1  An error of a listener is reported. It stops neither the other listeners nor the dispatch.
+ * I2  An error that is thrown while another is reported is only logged, so that reports end.
+ * I3  Without a listener for `error` at the global object, no error event is made.
  */
 
 import { errorText } from "../console/error-text.ts";
@@ -14,13 +14,13 @@ import { type Event, type EventState, eventState, Phase } from "./event.ts";
 
 export interface Listener {
   readonly type: string;
-  /** A function, or an object with a `handleEvent`; null is kept, and never called. */
+  /** A function, or an object with a `handleEvent`. Null is kept, and never called. */
   readonly callback: object | null;
   readonly capture: boolean;
   readonly once: boolean;
   readonly passive: boolean;
   isRemoved: boolean;
-  /** Is called when it is removed: the signal that would remove it need not know of it any more. */
+  /** Called after the removal. It detaches the listener from the signal that would remove it. */
   afterRemoval?: () => void;
 }
 
@@ -36,7 +36,7 @@ export class Listeners {
     return this.#byType.get(type) ?? [];
   }
 
-  /** False: it is there already. */
+  /** False if the listener is already there. */
   add(listener: Listener): boolean {
     const { type, callback, capture } = listener;
     const present = this.#byType.get(type);
@@ -61,10 +61,10 @@ export class Listeners {
   }
 }
 
-/** The global object's own listeners: it is a target like any other, but no object of ours. */
+/** The listeners of the global object, which is no object of the platform. */
 export const globalListeners = new Listeners();
 
-/** Tells the listeners; false where one of them prevented the default. */
+/** Calls the listeners. False if one of them prevented the default. */
 export function dispatch(
   event: Event,
   target: object,
@@ -96,7 +96,7 @@ function callAll(
   capture: boolean,
   afterRemoval: ((type: string) => void) | undefined,
 ): void {
-  // Those that a listener adds are not called for this event.
+  // A copy: listeners that are added meanwhile are not called for this event.
   for (const listener of [...listeners.of(state.type)]) {
     if (listener.isRemoved || listener.capture !== capture) continue;
     if (listener.once) {
@@ -129,7 +129,7 @@ function callBack(callback: object | null, event: Event, currentTarget: object |
 
 let isReporting = false;
 
-/** HTML, "report an exception": at the global object, and in the log where nobody prevents that. */
+/** HTML, "report an exception": at the global object, and in the log unless a listener prevents that. */
 export function reportException(error: unknown): void {
   if (!isReporting && globalListeners.has("error")) {
     isReporting = true;
@@ -144,21 +144,21 @@ export function reportException(error: unknown): void {
   logLine("error", () => errorText(error));
 }
 
-/** What an `ErrorEvent` says of an error beside the error itself. Reading it may run user code, and fail. */
+/** The fields of an `ErrorEvent` besides the error itself. Reading them may run user code, and fail. */
 function placeOf(error: unknown): { message: string; filename: string; lineno: number; colno: number } {
   const place = { message: "Uncaught exception", filename: "", lineno: 0, colno: 0 };
   try {
     place.message = `Uncaught ${String(error)}`;
-    // What is no error has no place of its own: it counts as thrown where it is reported.
+    // A value that is no error has no stack. Its place is the place of the report.
     const stack = String((error instanceof Error ? error : new Error()).stack);
-    // The first frame that is not the platform's own.
+    // The first frame outside of the platform.
     const frames = stack.split(/\n\s+at /).slice(1);
     const frame = frames.find((line) => !line.includes(PLATFORM_FILE)) ?? "";
     const [, filename = "", lineno, colno] = /(?:^|\()([^()]*?):(\d+):(\d+)\)?$/.exec(frame) ?? [];
     if (lineno !== undefined)
       Object.assign(place, { filename, lineno: Number(lineno), colno: Number(colno) });
   } catch {
-    // It stays as far as it came.
+    // The fields read so far are kept.
   }
   return place;
 }

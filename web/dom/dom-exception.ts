@@ -1,6 +1,6 @@
 import { asInterface, defineConstants, toDOMString } from "../webidl/webidl.ts";
 
-/** The names that have a legacy code, in the order of their codes from 1; empty where the name is gone (Web IDL). */
+/** The names with a legacy code, in the order of their codes from 1. Empty for a name that was removed (Web IDL). */
 const NAMES = (
   "IndexSizeError,,HierarchyRequestError,WrongDocumentError,InvalidCharacterError,,NoModificationAllowedError," +
   "NotFoundError,NotSupportedError,InUseAttributeError,InvalidStateError,SyntaxError,InvalidModificationError," +
@@ -16,7 +16,7 @@ const CONSTANTS = (
   "INVALID_NODE_TYPE_ERR,DATA_CLONE_ERR"
 ).split(",");
 
-/** Returns what it is given, so that a class below it can put private fields on that. */
+/** Returns the given object, so that a subclass can put private fields on it. */
 class Given {
   constructor(object: object) {
     // biome-ignore lint/correctness/noConstructorReturn: that is what it is for
@@ -24,7 +24,7 @@ class Given {
   }
 }
 
-/** The fields of a DOMException. They lie on a real error object: V8 knows it as one, and keeps its stack. */
+/** The fields of a DOMException. They lie on a real error object: V8 treats it as an error, and keeps its stack. */
 class Fields extends Given {
   #name: string;
   #message: string;
@@ -48,7 +48,7 @@ class Fields extends Given {
   }
 }
 
-/** `DOMException` of Web IDL: an `Error` by prototype and by nature, with a name that says what went wrong. */
+/** `DOMException` of Web IDL: an `Error` by prototype and by kind, whose name gives the kind of failure. */
 export class DOMException {
   declare readonly stack: string;
   declare cause?: unknown;
@@ -57,7 +57,7 @@ export class DOMException {
     const text = toDOMString(message);
     const kind = toDOMString(name);
     const error = Reflect.construct(Error, [text], new.target) as DOMException;
-    // The stack has it now; a DOMException's own is an attribute of the prototype.
+    // The stack already has the message. A DOMException's own `message` is an attribute of the prototype.
     Reflect.deleteProperty(error, "message");
     new Fields(error, kind, text);
     // biome-ignore lint/correctness/noConstructorReturn: an error object cannot be made otherwise

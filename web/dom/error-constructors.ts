@@ -1,4 +1,4 @@
-/** The errors of the language by their names, besides `Error` itself. */
+/** The errors of the language by name, without `Error` itself. */
 export const errorConstructors: Readonly<Record<string, ErrorConstructor>> = {
   EvalError,
   RangeError,

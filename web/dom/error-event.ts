@@ -16,7 +16,7 @@ export interface ErrorEventInit extends EventInit {
   error?: unknown;
 }
 
-/** `ErrorEvent` of HTML: something was thrown, and nobody caught it. */
+/** `ErrorEvent` of HTML, for an error that was not caught. */
 export class ErrorEvent extends Event {
   #message: string;
   #filename: string;

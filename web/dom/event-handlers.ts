@@ -4,15 +4,15 @@ import { ErrorEvent } from "./error-event.ts";
 import type { Event } from "./event.ts";
 import { listenersChanged, listenersOf } from "./event-target.ts";
 
-/** A handler that is set: it keeps its place among the listeners while it is changed, and leaves it when it is taken away. */
+/** A handler that is set. It keeps its place among the listeners while it is replaced, and loses it when it is removed. */
 interface Handler {
   value: object;
   readonly listener: Listener;
 }
 
 /**
- * Defines event handler attributes (HTML): `onabort` for "abort". `afterSet` is told which target got a handler, as
- * `onmessage` of a port starts it.
+ * Defines event handler attributes (HTML): `onabort` for "abort". `afterSet` is called with a target that gets a handler:
+ * `onmessage` starts a port.
  */
 export function defineEventHandlers(
   prototype: object,

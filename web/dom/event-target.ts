@@ -4,20 +4,20 @@ import { dispatch, globalListeners, type Listener, Listeners } from "./dispatch.
 import { DOMException } from "./dom-exception.ts";
 import { type Event, eventState } from "./event.ts";
 
-// The platform's own ways to a target: bound inside the class, out of user code's reach.
+// The platform's own access to a target, bound inside the class, out of user code's reach.
 
-/** The listeners of a target, made where it has none yet. Throws where it is no target. */
+/** The listeners of a target, created at the first call. Throws for a value that is no target. */
 export let listenersOf: (target: unknown) => Listeners;
 export let hasListeners: (target: EventTarget, type: string) => boolean;
-/** Sends an event of the platform's own; false where a listener prevented the default. */
+/** Sends an event of the platform. False if a listener prevented the default. */
 export let dispatchTrusted: (target: EventTarget, event: Event) => boolean;
 /** Makes a target an `AbortSignal`. */
 export let setAbortState: (target: EventTarget, state: AbortState) => void;
 export let abortStateOf: (value: unknown) => AbortState | undefined;
-/** Takes listeners away, or says that there are new ones: for those who add to `listenersOf` by themselves. */
+/** Reports a change of the listeners. It is called by code that adds to `listenersOf` itself. */
 export let listenersChanged: (target: unknown, type: string) => void;
 
-/** `EventTarget` of the DOM standard. The global object is one too, see global-scope.ts. */
+/** `EventTarget` of the DOM standard. The global object is one as well (global-scope.ts). */
 export class EventTarget {
   #listeners: Listeners | undefined;
   #abortState: AbortState | undefined;

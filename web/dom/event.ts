@@ -1,4 +1,5 @@
 import { showFields } from "../console/inspection.ts";
+import { timeStamp } from "../performance/clock.ts";
 import {
   asInterface,
   defineConstants,
@@ -6,7 +7,6 @@ import {
   toDictionary,
   toDOMString,
 } from "../webidl/webidl.ts";
-import { timeStamp } from "./clock.ts";
 
 export interface EventInit {
   bubbles?: boolean;
@@ -16,14 +16,14 @@ export interface EventInit {
 
 export const Phase = { none: 0, capturing: 1, atTarget: 2, bubbling: 3 } as const;
 
-/** What an event knows; those who dispatch it write here. */
+/** The state of an event. The dispatch writes to it. */
 export interface EventState {
   type: string;
   bubbles: boolean;
   cancelable: boolean;
   readonly composed: boolean;
   readonly timeStamp: number;
-  /** The platform made it, not user code. */
+  /** True if the platform made the event, false if user code did. */
   isTrusted: boolean;
   target: object | null;
   currentTarget: object | null;
@@ -36,7 +36,7 @@ export interface EventState {
   isDispatching: boolean;
 }
 
-/** Throws where it is not an event. */
+/** Throws for a value that is not an event. */
 export let eventState: (event: unknown) => EventState;
 
 const isTrusted = {
@@ -44,14 +44,14 @@ const isTrusted = {
     return eventState(this).isTrusted;
   },
 };
-/** Own, and the same for all: an event cannot be made to look trusted. */
+/** An own property, the same for all events: user code cannot make an event look trusted. */
 const isTrustedProperty = {
   ...Object.getOwnPropertyDescriptor(isTrusted, "isTrusted"),
   configurable: false,
   enumerable: true,
 };
 
-/** `Event` of the DOM standard, without what only trees of nodes have. */
+/** `Event` of the DOM standard, without the parts for trees of nodes. */
 export class Event {
   #state: EventState;
 
@@ -179,7 +179,7 @@ export class Event {
 
 asInterface("Event", Event);
 
-/** Says what `console` shows of a kind of event: what Node shows of each, and its own fields. */
+/** Defines how `console` shows a kind of event: Node's fields of every event, and the kind's own fields. */
 export function showEvent<T extends Event>(
   Interface: { readonly prototype: T },
   name: string,

@@ -1,8 +1,8 @@
 /**
- * What the global object has of an event target, and the functions of HTML on it.
+ * The global object as an event target, and HTML's functions on it.
  *
- * The prototype of the global object is put in front of `EventTarget.prototype`: no object is made for it before
- * somebody listens.
+ * The prototype of the global object gets `EventTarget.prototype` as its own prototype. Its listeners are not created
+ * before the first listener is added.
  */
 import { requireArguments } from "../webidl/webidl.ts";
 import { reportException } from "./dispatch.ts";
@@ -30,7 +30,7 @@ export function queueMicrotask(callback: unknown): void {
   });
 }
 
-/** Does with an error as with one that nobody caught. */
+/** Reports an error like an uncaught one. */
 export function reportError(error: unknown): void {
   requireArguments(arguments.length, 1, "reportError");
   reportException(error);

@@ -1,10 +1,13 @@
 /**
- * Message channels (HTML, "channel messaging"): both ends are in one isolate.
+ * Message channels (HTML, "channel messaging"). Both ends are in one isolate.
  *
- * I1  A message is cloned when it is posted, and delivered by a task of its own, in order.
- * I2  Messages wait until the port is started, and move along with it when it is transferred.
- * I3  After `close` nothing is taken in at either end; what was posted before is still delivered.
+ * I1  A message is cloned when it is posted. Messages are delivered in order, each by a task of its own.
+ * I2  Messages wait until the port is started. They move with the port when it is transferred.
+ * I3  After `close` neither end takes messages. Messages that were posted before are still delivered.
  */
+
+import { registerCloneRule } from "../cloning/clone-rules.ts";
+import { cloneWithTransfer, toTransferList } from "../cloning/structured-clone.ts";
 import { showFields } from "../console/inspection.ts";
 import {
   asInterface,
@@ -15,12 +18,10 @@ import {
   toSequence,
   toUSVString,
 } from "../webidl/webidl.ts";
-import { registerCloneRule } from "./clone-rules.ts";
 import { DOMException } from "./dom-exception.ts";
 import { Event, type EventInit, showEvent } from "./event.ts";
 import { defineEventHandlers } from "./event-handlers.ts";
 import { dispatchTrusted, EventTarget } from "./event-target.ts";
-import { cloneWithTransfer, toTransferList } from "./structured-clone.ts";
 import { queueTask } from "./tasks.ts";
 
 export interface MessageEventInit extends EventInit {
@@ -108,17 +109,17 @@ interface Message {
   readonly ports: readonly MessagePort[];
 }
 
-/** One end of a channel: it outlives the port objects that it is transferred to. */
+/** One end of a channel. It outlives the port objects: a transfer moves it to a new one. */
 interface End {
-  /** Undefined once either end is closed. */
+  /** Undefined after either end was closed. */
   other: End | undefined;
-  /** The object that it belongs to now. */
+  /** The port object that has this end now. */
   port: MessagePort | undefined;
   waiting: Message[];
   isStarted: boolean;
 }
 
-/** Shown by the platform where it makes a port: nobody else can. */
+/** The key with which the platform makes a port. User code has no key. */
 const MAKER = Symbol("maker");
 
 let endOf: (port: MessagePort) => End | undefined;
@@ -127,9 +128,9 @@ let isMessagePort: (value: unknown) => value is MessagePort;
 
 /** `MessagePort` of HTML. */
 export class MessagePort extends EventTarget {
-  /** Undefined once it was transferred or closed. */
+  /** Undefined after a transfer or close. */
   #end: End | undefined;
-  /** Defined below the class, as all event handlers. */
+  /** Defined below the class, like all event handlers. */
   declare onmessage: unknown;
   declare onmessageerror: unknown;
   declare onclose: unknown;
@@ -172,7 +173,7 @@ export class MessagePort extends EventTarget {
   close(): void {
     const end = this.#end;
     if (end === undefined) return;
-    // The end still knows the port: what waits at it is delivered.
+    // The end keeps the port: waiting messages are still delivered.
     this.#end = undefined;
     const { other } = end;
     end.other = undefined;

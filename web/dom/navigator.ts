@@ -1,9 +1,9 @@
 import { asInterface } from "../webidl/webidl.ts";
 
-/** Shown by the platform where it makes the one object: nobody else can. */
+/** The key with which the platform makes the only object. User code has no key. */
 const MAKER = Symbol("maker");
 
-/** What of `Navigator` a server has: by its user agent libraries tell where they run. */
+/** The members of `Navigator` that apply to a server. Libraries recognise the platform by the user agent. */
 export class Navigator {
   readonly #userAgent = "narun";
 

@@ -1,8 +1,8 @@
+import { registerCloneRule } from "../cloning/clone-rules.ts";
 import { asInterface, conversions, toDictionary } from "../webidl/webidl.ts";
-import { registerCloneRule } from "./clone-rules.ts";
 import { DOMException } from "./dom-exception.ts";
 
-/** `QuotaExceededError` of Web IDL: a DOMException that may say how much there was, and how much was asked for. */
+/** `QuotaExceededError` of Web IDL: a DOMException that may give the quota and the requested amount. */
 export class QuotaExceededError extends DOMException {
   readonly #quota: number | null;
   readonly #requested: number | null;
@@ -30,7 +30,7 @@ export class QuotaExceededError extends DOMException {
 }
 
 const isQuotaExceededError = QuotaExceededError.is;
-// User code sees the constructor.
+// User code sees the constructor, and must not see `is`.
 Reflect.deleteProperty(QuotaExceededError, "is");
 asInterface("QuotaExceededError", QuotaExceededError);
 

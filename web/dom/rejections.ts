@@ -1,14 +1,14 @@
 /**
- * `unhandledrejection` (HTML). V8 tells of such promises only outside of the isolate, and only the text of an error gets
- * there: the event's reason is an error made from that text, and its promise one that was rejected with it. Of several
- * in one entry only the first is told. `rejectionhandled` is never fired: nobody tells of that.
+ * `unhandledrejection` (HTML). V8 reports such promises only outside of the isolate, and only the text of an error gets
+ * there. So the event's reason is an error made from that text, and its promise is rejected with that error. If several
+ * promises are rejected in one entry, only the first is reported. `rejectionhandled` is never fired: V8 does not report it.
  */
 import { dispatch, globalListeners } from "./dispatch.ts";
 import { errorConstructors } from "./error-constructors.ts";
 import { eventState } from "./event.ts";
 import { PromiseRejectionEvent } from "./event-kinds.ts";
 
-/** True where a listener prevented that it is logged. `reason`: what it was rejected with, of an error its stack. */
+/** True if a listener prevented the log line. `reason`: the promise's reason, or the stack of an error. */
 export function rejectedUnhandled(reason: unknown, isStack: boolean): boolean {
   if (!globalListeners.has("unhandledrejection")) return false;
   const rebuilt = isStack ? errorFromStack(String(reason)) : reason;

@@ -1,9 +1,9 @@
 /**
- * The platform's own tasks (HTML, "queue a task"): in order, each an entry of its own, so that the microtasks of one
- * are over before the next.
+ * The platform's own tasks (HTML, "queue a task"): in order, each in an entry of its own, so that the microtasks of one task
+ * end before the next begins.
  *
- * I1  The host has one timer for all of them: their number is bounded by the isolate's memory, as that of microtasks.
- * I2  A task runs as the owner of who queued it.
+ * I1  The host has one timer for all tasks. Their number is bounded by the isolate's memory, as the number of microtasks is.
+ * I2  A task runs as the owner of the code that queued it.
  */
 import { currentOwner, setOwner } from "../start/owner.ts";
 import { AT_ONCE, startPlatformTimer } from "../start/timers.ts";

@@ -3,7 +3,7 @@ import { requireArguments, toDOMString } from "../webidl/webidl.ts";
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/** Character code → six bits; 64 where it is none of the alphabet. */
+/** Six bits by character code. 64 for a character outside of the alphabet. */
 const BITS = new Uint8Array(128).fill(64);
 for (let index = 0; index < 64; index++) BITS[ALPHABET.charCodeAt(index)] = index;
 
@@ -12,10 +12,10 @@ interface Native {
   decode?: ((text: string) => Uint8Array) | undefined;
 }
 
-/** What V8 has of its own from version 14 on: several times as fast. */
+/** V8's own functions, from version 14 on. They are several times as fast. */
 let native: Native = {};
 
-/** When an isolate begins, before any user code: while the snapshot is made V8 leaves these out. */
+/** Called when an isolate begins, before any user code: V8 leaves these functions out while the snapshot is made. */
 export function findNativeBase64(): void {
   native = {
     encode: (Uint8Array.prototype as { toBase64?: () => string }).toBase64,
@@ -23,7 +23,7 @@ export function findNativeBase64(): void {
   };
 }
 
-/** How many codes go to `String.fromCharCode` at once: they are its arguments. */
+/** Upper bound of the codes that go to `String.fromCharCode` at once, as its arguments. */
 const PIECE = 8_192;
 
 /** Bytes, as characters up to U+00FF, to base64 (HTML). */
@@ -39,12 +39,12 @@ export function btoa(data: unknown): string {
   return native.encode === undefined ? encodeBase64(bytes) : Reflect.apply(native.encode, bytes, []);
 }
 
-/** Where V8 has none of its own. */
+/** For a V8 without its own function. */
 export function encodeBase64(bytes: Uint8Array): string {
   const codes = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
   let at = 0;
   for (let index = 0; index < bytes.length; index += 3) {
-    // What is behind the end counts as 0.
+    // Missing bytes behind the end count as 0.
     const [a = 0, b = 0, c = 0] = [bytes[index], bytes[index + 1], bytes[index + 2]];
     codes[at++] = ALPHABET.charCodeAt(a >> 2);
     codes[at++] = ALPHABET.charCodeAt(((a & 3) << 4) | (b >> 4));
@@ -63,7 +63,7 @@ function notBytes(): DOMException {
   );
 }
 
-/** Base64 to bytes, as characters up to U+00FF; white space and missing padding are forgiven (Infra). */
+/** Base64 to bytes, as characters up to U+00FF. White space and missing padding are accepted (Infra). */
 export function atob(data: unknown): string {
   requireArguments(arguments.length, 1, "atob");
   const text = toDOMString(data);
@@ -78,7 +78,7 @@ function decodeNatively(decodeText: (text: string) => Uint8Array, text: string):
   }
 }
 
-/** Where V8 has none of its own. */
+/** For a V8 without its own function. */
 export function decodeBase64(spaced: string): Uint8Array {
   let text = spaced.replace(/[\t\n\f\r ]+/g, "");
   if (text.length % 4 === 0) text = text.replace(/={1,2}$/, "");

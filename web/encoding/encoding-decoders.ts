@@ -1,6 +1,6 @@
 /**
- * The decoders of `@exodus/bytes` for everything but UTF-8, and the labels of the encodings: made when first needed
- * (lazy-modules.ts), as they are large and that takes 1 ms.
+ * The decoders of `@exodus/bytes` for all encodings but UTF-8, and the labels of the encodings. They are created at the
+ * first use (lazy-modules.ts): they are large, and it takes 1 ms.
  */
 import { normalizeEncoding, TextDecoder, TextEncoder } from "@exodus/bytes/encoding-lite.js";
 import { createMultibyteDecoder } from "@exodus/bytes/multi-byte.js";
@@ -19,13 +19,13 @@ const MULTI_BYTE = new Set<string>([
 
 const encoder = new TextEncoder();
 
-/** The name of the encoding that has a label. */
+/** The name of the encoding with this label. */
 export function encodingOf(label: string): string | undefined {
   const encoding = normalizeEncoding(label);
   return encoding === null || encoding === "replacement" ? undefined : encoding;
 }
 
-/** Keeps the state between the chunks of a stream. */
+/** The decoder keeps its state between the chunks of a stream. */
 export function createDecode(encoding: string, fatal: boolean, ignoreBOM: boolean): Decode {
   if (MULTI_BYTE.has(encoding)) return createMultibyteDecoder(encoding as never, !fatal);
   const decoder = new TextDecoder(encoding, { fatal, ignoreBOM });

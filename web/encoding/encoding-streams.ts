@@ -49,7 +49,7 @@ export class TextEncoderStream {
   readonly #transform: TransformStream<string, Uint8Array>;
 
   constructor() {
-    /** A chunk's last code unit, where it is the first half of a pair. */
+    /** The last code unit of a chunk, if it is the first half of a surrogate pair. */
     let lead = "";
     this.#transform = new TransformStream<string, Uint8Array>({
       transform(chunk, controller) {
@@ -67,7 +67,7 @@ export class TextEncoderStream {
   }
 
   get encoding(): string {
-    // Reading the private field is what refuses anything but an encoder stream.
+    // Throws for an object that is not an encoder stream.
     void this.#transform;
     return "utf-8";
   }

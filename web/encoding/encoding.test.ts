@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { loadTestFunction } from "../../runtime/testing/sandbox.ts";
 
-/** Runs statements inside an isolate; what they return comes back as JSON. */
+/** Runs statements inside an isolate. Their result returns as JSON. */
 async function evaluate(statements: string): Promise<unknown> {
   const loaded = await loadTestFunction(
     `export default async () => new Response(JSON.stringify(await (async () => { ${statements} })()))`,

@@ -1,9 +1,8 @@
 /**
- * The Encoding standard, on the coders of `@exodus/bytes` in the shape that Web IDL gives its interfaces.
+ * The Encoding standard: the coders of `@exodus/bytes`, with the interfaces of Web IDL.
  *
- * All of it runs in the isolate: at 400 to 800 MB a second it beats a question to the host up to some 100 KB, and
- * keeps the host's one thread free beyond that. Only the tables of the multi-byte encodings are the host's, see
- * encoding-tables.ts.
+ * All of it runs in the isolate. At 400 to 800 MB a second it is faster than a call to the host up to some 100 KB, and for
+ * more it keeps the host's one thread free. Only the tables of the multi-byte encodings are in the host (encoding-tables.ts).
  */
 // The bundler puts this file first, before the platform's own first import.
 import "../start/snapshot-gaps.ts";
@@ -24,7 +23,7 @@ export class TextDecoder {
   readonly #encoding: string;
   readonly #isFatal: boolean;
   readonly #ignoresBom: boolean;
-  /** Made for the first bytes: it keeps the state between the chunks of a stream. */
+  /** Made for the first bytes. It keeps its state between the chunks of a stream. */
   #decode: Decode | undefined;
 
   constructor(label: string = "utf-8", options: DecoderOptions = {}) {
@@ -51,7 +50,7 @@ export class TextDecoder {
   }
 
   decode(input: Source | undefined = undefined, options: { stream?: boolean } = {}): string {
-    // Whether `this` is a decoder is asked before anything of the arguments.
+    // `this` is checked before the arguments are read.
     const fatal = this.#isFatal;
     const bytes = input === undefined ? new Uint8Array() : bytesOf(input);
     const isStream = Boolean(toDictionary(options, "The options").stream);
@@ -65,7 +64,7 @@ export class TextDecoder {
 }
 
 export class TextEncoder {
-  // Private, so that it is asked for only of encoders.
+  // A private field: reading it throws for an object that is not an encoder.
   readonly #encoding = "utf-8";
 
   get encoding(): string {
@@ -98,12 +97,12 @@ export function encodeUtf8(text: string): Uint8Array<ArrayBuffer> {
   return utf8fromStringLoose(text) as Uint8Array<ArrayBuffer>;
 }
 
-/** The bytes of a buffer source, not copied; throws a TypeError for what is none. */
+/** The bytes of a buffer source, not copied. Throws a TypeError for any other value. */
 export function bytesOf(source: unknown): Uint8Array {
   if (source instanceof Uint8Array) return source;
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (isBuffer(source)) {
-    // A detached one has no bytes any more.
+    // A detached buffer has no bytes.
     return source instanceof ArrayBuffer && source.detached ? new Uint8Array() : new Uint8Array(source);
   }
   throw new TypeError("The input is neither a buffer nor a view on one");

@@ -1,15 +1,15 @@
-/** UTF-8 that comes in pieces. Other encodings have decoders that are made when they are needed; this one everybody uses. */
+/** UTF-8 that arrives in pieces. Most functions use it. The decoders of other encodings are created on demand. */
 import { utf8toString, utf8toStringLoose } from "@exodus/bytes/utf8.js";
 import type { Decode } from "./encoding-decoders.ts";
 
 export function createUtf8Decode(fatal: boolean, ignoreBOM: boolean): Decode {
   const toText = fatal ? utf8toString : utf8toStringLoose;
-  /** The start of a character whose end is still to come. */
+  /** The bytes of an incomplete character at the end. */
   let begun = new Uint8Array();
   let isAtStart = true;
   return (bytes, isStream) => {
     const joined = begun.byteLength === 0 ? bytes : join(begun, bytes);
-    // Nothing is made of a buffer that was transferred.
+    // A buffer that was transferred stays empty.
     if (joined.byteLength === 0) {
       isAtStart ||= !isStream;
       return "";
@@ -36,7 +36,7 @@ function join(first: Uint8Array, second: Uint8Array): Uint8Array {
   return joined;
 }
 
-/** How many bytes at the end are the start of a character, and no mistake so far. */
+/** How many bytes at the end begin a character that is valid so far. */
 function openBytes(bytes: Uint8Array): number {
   const end = bytes.byteLength;
   for (let count = 1; count <= 3 && count <= end; count++) {
@@ -47,13 +47,13 @@ function openBytes(bytes: Uint8Array): number {
   return 0;
 }
 
-/** The length of a character by its first byte; 0 where there is none that begins with these two. */
+/** The length of a character by its first byte. 0 if no character begins with these two bytes. */
 function lengthBy(lead: number, second: number | undefined): number {
   if (second !== undefined && (second < (LOWEST[lead] ?? 0x80) || second > (HIGHEST[lead] ?? 0xbf))) return 0;
   if (lead < 0xc2 || lead > 0xf4) return 0;
   return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-/** Second bytes, where not all from 80 to BF may follow: no overlong forms, no surrogates, nothing beyond U+10FFFF. */
+/** The bounds of second bytes other than 80 to BF. They exclude overlong forms, surrogates and code points over U+10FFFF. */
 const LOWEST: Readonly<Record<number, number>> = { 224: 0xa0, 240: 0x90 };
 const HIGHEST: Readonly<Record<number, number>> = { 237: 0x9f, 244: 0x8f };

@@ -20,11 +20,11 @@ export type BodyInit =
 
 export interface Extracted {
   body: Body;
-  /** What the kind of body says of its content. */
+  /** The content type that the kind of body implies. */
   contentType: string | undefined;
 }
 
-/** A body of whatever user code gave for one, and the content type that it implies (Fetch, "extract a body"). */
+/** The body of a BodyInit, and the content type that it implies (Fetch, "extract a body"). */
 export function extractBody(init: unknown): Extracted {
   if (typeof init !== "object" || init === null) return textBody(init);
   if (isStreamInit(init)) {
@@ -46,7 +46,7 @@ export function extractBody(init: unknown): Extracted {
   return textBody(init);
 }
 
-/** A stream, or what one can be made of: not in the standard, but what Node and Deno take too. */
+/** A stream, or an async iterable. The standard has no iterables here; Node and Deno accept them too. */
 export function isStreamInit(init: unknown): init is ReadableStream | AsyncIterable<unknown> {
   if (typeof init !== "object" || init === null) return false;
   return (

@@ -1,4 +1,4 @@
-/** What `Request` and `Response` both have (Fetch, "Body mixin"), as members of either's own prototype. */
+/** The common members of `Request` and `Response` (Fetch, "Body mixin"), defined on each prototype. */
 import { TextDecoder } from "../encoding/encoding.ts";
 import { type Blob, createBlob } from "../file/blob.ts";
 import { createFormData, type FormData } from "../file/form-data.ts";
@@ -22,12 +22,12 @@ export interface BodyMembers {
 }
 
 export interface BodyAccess<T> {
-  /** Throws a TypeError for an object that is none of the interface's, as `contentTypeOf` does. */
+  /** Throws a TypeError for an object of another class, as `contentTypeOf` does. */
   bodyOf(self: T): Body | undefined;
   contentTypeOf(self: T): string | null;
 }
 
-/** A body that is null can be read again and again. */
+/** Defines the members. A null body can be read again and again. */
 export function defineBodyMixin<T extends object>(
   Interface: { readonly prototype: T },
   { bodyOf, contentTypeOf }: BodyAccess<T>,
@@ -74,7 +74,7 @@ function parseForm(content: string | Bytes, type: MimeType | undefined): FormDat
   if (type?.essence === "application/x-www-form-urlencoded") {
     const text =
       typeof content === "string" ? content : new TextDecoder("utf-8", { ignoreBOM: true }).decode(content);
-    // A question mark at the start belongs to the first name: the constructor drops one.
+    // The constructor drops one question mark at the start. A question mark in the text belongs to the first name.
     return createFormData([...new URLSearchParams(`?${text}`)] as [string, string][]);
   }
   throw new TypeError(

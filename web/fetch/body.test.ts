@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { sendToIsolate } from "../../runtime/isolate/operations/stream-adapters.ts";
 import { callJson, loadTestFunction } from "../../runtime/testing/sandbox.ts";
 
-/** Runs the body of an async function inside an isolate; what it returns comes back as JSON. */
+/** Runs the body of an async function inside an isolate. Its result returns as JSON. */
 const run = (statements: string) =>
   callJson(`export default async () => Response.json(await (async () => { ${statements} })())`);
 

@@ -1,11 +1,10 @@
 /**
- * What a `Request` or a `Response` carries (Fetch, "body"), in whichever form it came.
+ * The body of a `Request` or a `Response` (Fetch, "body"), in the form in which it arrived.
  *
- * I1  No stream is made before somebody asks for one: text and bytes stay what they are, what comes from the host is read
- *     as it comes.
- * I2  A stream that the platform made, and that nobody has read from, is worth as much as what it was made of: reading or
- *     sending the body takes that, and locks the stream.
- * I3  A body is read once. What is read or sent is used from then on, its stream locked and disturbed.
+ * I1  A stream is made only on demand: text and bytes keep their form, bytes from the host are read as they arrive.
+ * I2  The platform remembers the content of each stream that it made. Reading or sending the body of such an unread stream
+ *     takes that content, and locks the stream.
+ * I3  A body is read once. After reading or sending, the body is used, and its stream is locked and disturbed.
  */
 
 import { standIn } from "../console/inspection.ts";
@@ -17,19 +16,19 @@ import { cloneChunks, ReaderSource, readAll } from "./reader-source.ts";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Bytes are the body's own: nobody else writes to them. */
+/** Bytes belong to the body: no other code writes to them. */
 export type Content = string | Bytes | Blob | ByteSource;
 
 /** A body on its way to the host. */
 export interface Outgoing {
   readonly content: string | Bytes | ByteSource;
-  /** Its bytes, where they are known before they are read. */
+  /** The number of bytes, if it is known before they are read. */
   readonly length: number | undefined;
-  /** The same once more, as after a redirect; undefined for what is gone once it is read. */
+  /** Gives the same body once more, as after a redirect. Undefined for content that can be read only once. */
   readonly again: (() => Outgoing) | undefined;
 }
 
-/** What streams of the platform's own were made of (I2). */
+/** The content of the streams that the platform made (I2). */
 const origins = new WeakMap<object, Content>();
 
 export class Body {
@@ -58,7 +57,7 @@ export class Body {
     return this.#stream;
   }
 
-  /** What the console shows: to look at it makes no stream (I1). */
+  /** The stream that the console shows. Showing it makes no stream (I1). */
   get shown(): object {
     const state = this.#isUsed ? "closed" : "readable";
     return this.#stream ?? standIn("ReadableStream", { locked: this.#isUsed, state, supportsBYOB: true });
@@ -68,12 +67,12 @@ export class Body {
     return this.#isUsed || (this.#stream !== undefined && isDisturbed(this.#stream));
   }
 
-  /** Whether it is used, or somebody has got hold of its stream. */
+  /** Whether the body was used, or its stream is locked. */
   get isUnusable(): boolean {
     return this.isUsed || this.#stream?.locked === true;
   }
 
-  /** A second body of the same bytes; this one stays readable. */
+  /** A second body with the same bytes. This body stays readable. */
   clone(): Body {
     this.#refuseUnusable();
     const content = this.#content;
@@ -85,17 +84,17 @@ export class Body {
     return new Body(content === undefined ? cloneChunks(other) : other);
   }
 
-  /** Hands everything over to another body. */
+  /** Moves the content to another body. */
   move(): Body {
     return new Body(this.#take());
   }
 
-  /** Hands everything over to the host. */
+  /** Moves the content to the host. */
   send(): Outgoing {
     return toOutgoing(this.#take());
   }
 
-  /** The whole of it, as bytes that are the caller's or as the text that it was made of. */
+  /** The whole content: bytes that belong to the caller, or the text that the body was made of. */
   async read(): Promise<string | Bytes> {
     const content = await this.#readWhole();
     return isBlob(content) ? joinPieces(blobPieces(content)) : content;
@@ -149,7 +148,7 @@ function sourceOf(content: Content): ByteSource {
   };
 }
 
-/** As much of a blob as is sent in one piece. */
+/** Upper bound of a blob that is sent in one piece. */
 const MAX_PIECE_BYTES = 64 * 1024;
 
 function toOutgoing(content: Content): Outgoing {

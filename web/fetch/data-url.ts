@@ -4,7 +4,7 @@ import { parseMimeType } from "../file/mime-type.ts";
 import type { URL } from "../url/url.ts";
 import type { Bytes } from "./body.ts";
 
-/** What a `data:` URL contains (Fetch, "data: URL processor"); undefined where it is none. */
+/** The content of a `data:` URL (Fetch, "data: URL processor"). Undefined for an invalid one. */
 export function readDataUrl(url: URL): { type: string; bytes: Bytes } | undefined {
   const text = (url.href.split("#", 1)[0] ?? "").slice("data:".length);
   const comma = text.indexOf(",");
@@ -31,7 +31,7 @@ function percentDecode(text: string): Bytes {
   return bytes.slice(0, length);
 }
 
-/** Two hex digits, or nothing. */
+/** Two hex digits, or an empty string. */
 function hexAt(bytes: Bytes, index: number): string {
   const text = String.fromCharCode(bytes[index] ?? 0, bytes[index + 1] ?? 0);
   return /^[0-9A-Fa-f]{2}$/.test(text) ? text : "";

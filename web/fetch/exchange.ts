@@ -1,8 +1,8 @@
 /**
- * One exchange with a server, by way of the host.
+ * One exchange with a server, through the host.
  *
- * I1  A body that is short crosses with the call; any other follows under credit, as the server takes it.
- * I2  What is aborted ends on both sides at once: the call, the request's body, the response's body.
+ * I1  A short body crosses with the call. A longer body follows under credit, at the server's pace.
+ * I2  An abort ends both sides at once: the call, the request's body, the response's body.
  */
 
 import { type AbortSignal, onAbort } from "../dom/abort.ts";
@@ -24,18 +24,18 @@ export interface Answer {
 }
 
 export interface Exchange {
-  /** Rejects with a `HostFailure`, or with what broke the request's body. */
+  /** Rejects with a `HostFailure`, or with the error of the request's body. */
   readonly answer: Promise<Answer>;
   cancel(reason: unknown): void;
 }
 
-/** What the host answers; a body that is a number is the id of a stream. */
+/** The host's answer. A body that is a number is the id of a stream. */
 type HostAnswer = Omit<Answer, "body"> & { body: ArrayBuffer | number | undefined };
 
-/** A text of so many characters has at most three times as many bytes. */
+/** Upper bound of the characters of a text that crosses with the call. A text has at most three bytes per character. */
 const MAX_WHOLE_LENGTH = 64 * 1024;
 
-/** `via`: the host's operation, and what it is told before the request. Default: to the network. */
+/** `via`: the host's operation, and its arguments before the request. Default: the network. */
 export function beginExchange(
   { method, url, headerBlock, body }: Pick<FetchStep, "method" | "url" | "headerBlock" | "body">,
   via: readonly [operation: string, ...values: Data[]] = ["fetch.send"],
@@ -48,7 +48,7 @@ export function beginExchange(
   return {
     answer: Promise.race([call.result, broken.promise]).then((value) => openAnswer(value as HostAnswer)),
     cancel(reason) {
-      // First the call: what follows for the body must not look like its end.
+      // The call ends first: the end of the body must not look complete.
       call.cancel((value) => {
         const { body: late } = openAnswer(value as HostAnswer);
         if (late !== undefined && !(late instanceof ArrayBuffer)) late.cancel();
@@ -95,7 +95,7 @@ function sendBytes(bytes: Bytes): SentBody {
   return { value: isWhole ? bytes.buffer : bytes.slice().buffer, length: undefined, cancel };
 }
 
-/** A response's body, ended with the signal's reason when the request is aborted. */
+/** A response's body. An abort of the request ends it with the signal's reason. */
 export function untilAborted(
   body: Answer["body"],
   signal: AbortSignal,
@@ -106,7 +106,7 @@ export function untilAborted(
 }
 
 function abortable(body: Inbound, signal: AbortSignal): ByteSource {
-  // Not a race with one promise for all: that would keep something of every read until the end.
+  // Not a race with one promise for all reads: that promise would keep a part of every read until the end.
   let rejectRead: ((reason: unknown) => void) | undefined;
   let tell: ((why: unknown) => void) | undefined;
   const forget = onAbort(signal, () => {
@@ -139,7 +139,7 @@ function abortable(body: Inbound, signal: AbortSignal): ByteSource {
   };
 }
 
-/** The same of a body that is here already: nothing waits for the signal until somebody looks at the body. */
+/** Like `abortable`, for a body that has already arrived. It follows the signal only after its first read. */
 function abortableBytes(buffer: ArrayBuffer, signal: AbortSignal): ByteSource {
   const source = pieceSource([new Uint8Array(buffer)]);
   let forget: () => void = () => undefined;

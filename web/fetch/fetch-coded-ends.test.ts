@@ -38,7 +38,7 @@ it.each([
   expect(await readByBoth(coding, Uint8Array.from(bytes))).toEqual(["TypeError", "TypeError"]);
 });
 
-/** Node takes what came for the whole; see "Where platforms differ" in docs/web-platform.md. */
+/** Node accepts incomplete bodies as complete: "Where platforms differ" in docs/web-platform.md. */
 it.each([
   ["gzip without its trailer", "gzip", gzip.subarray(0, -8)],
   ["gzip with half of its trailer", "gzip", gzip.subarray(0, -4)],

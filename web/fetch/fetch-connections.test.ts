@@ -264,7 +264,7 @@ describe("connections", () => {
 
   it("that the server closed just now are no failure of a request that may be sent again", async () => {
     await using server = await startServer((request, response) => {
-      // The second request on a connection finds it closed.
+      // The connection is closed before its second request.
       if (seen.has(request.socket)) return void request.socket.destroy();
       seen.add(request.socket);
       response.end("ok");

@@ -84,7 +84,7 @@ describe("names", () => {
   it("with public and private addresses are never connected to at the private ones", async () => {
     await using server = await startServer(echo);
     const world = createFetchWorld({
-      // The first one stands for a public address: it is the only one that is allowed.
+      // 127.0.0.2 stands for a public address: it alone is allowed.
       egress: ["127.0.0.2"],
       lookup: fakeLookup(["127.0.0.2", "127.0.0.1"]),
     });
@@ -165,7 +165,7 @@ describe("limits.subrequests", () => {
       },
       expect.objectContaining({ code: "SUBREQUEST_LIMIT" }),
     ]);
-    // Once, however often it is tried.
+    // One line, for any number of attempts.
     expect(world.lines).toHaveLength(1);
   });
 });

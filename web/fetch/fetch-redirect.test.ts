@@ -4,7 +4,7 @@ import { createFetchWorld, echo, startServer } from "./testing/fetch-world.ts";
 
 const world = createFetchWorld();
 
-/** `/to/STATUS/REST`: redirects to REST; everything else is echoed. */
+/** `/to/STATUS/REST` redirects to REST. Every other request is echoed. */
 const redirecting: RequestListener = (request, response) => {
   const [, status, location = ""] = /^\/to\/(\d+)\/(.*)$/.exec(request.url ?? "") ?? [];
   if (status === undefined) return void echo(request, response);

@@ -7,7 +7,7 @@ import { createFetchWorld, echo, startServer } from "./testing/fetch-world.ts";
 const world = createFetchWorld();
 const MIB = 1024 * 1024;
 
-/** A number when it has stood still for a while. */
+/** The value of a counter after it has stood still for a while. */
 async function settled(read: () => number | Promise<number>): Promise<number> {
   let last = -1;
   let since = 0;
@@ -80,7 +80,7 @@ describe("a response's body", () => {
     );
     await loaded.call({ url: "http://x/start" });
     await loaded.call({ url: "http://x/read" });
-    // What lies in the buffers of the kernel, of both sides' sockets and of the stream.
+    // Buffers of the kernel, of both sockets and of the stream hold this much.
     expect(await settled(() => written)).toBeLessThan(32 * MIB);
     await loaded.call({ url: "http://x/cancel" });
     await eventually(() => expect(server.sockets.size).toBe(0));

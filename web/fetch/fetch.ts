@@ -1,4 +1,4 @@
-/** `fetch` of the standard; perform.ts does the work. */
+/** `fetch` of the standard. perform.ts does the work. */
 import { requireArguments } from "../webidl/webidl.ts";
 import { performFetch } from "./perform.ts";
 import { Request, requestParts } from "./request.ts";
@@ -14,13 +14,13 @@ export async function fetch(input: unknown, init: unknown = undefined): Promise<
   try {
     return await performFetch(parts);
   } catch (error) {
-    // The signal's reason is somebody else's.
+    // The signal's reason belongs to user code and is not changed.
     if (error instanceof TypeError && error !== parts.signal?.reason) showPlace(error, place);
     throw error;
   }
 }
 
-/** Where `fetch` was called: the error is made long after, when nothing of that is on the stack. */
+/** The place of the call to `fetch`. The error is made much later, when the caller is no longer on the stack. */
 interface Place {
   stack?: unknown;
 }

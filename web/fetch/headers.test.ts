@@ -5,7 +5,7 @@ import { callJson } from "../../runtime/testing/sandbox.ts";
 const evaluate = (expression: string) =>
   callJson(`export default async () => Response.json(await (async () => (${expression}))())`);
 
-/** The name of what the statements throw. */
+/** The name of the error that the statements throw. */
 const thrownBy = (statements: string) =>
   evaluate(`(() => { try { ${statements}; return "nothing" } catch (error) { return error.name } })()`);
 

@@ -2,11 +2,11 @@
 /**
  * `Headers` of the Fetch standard.
  *
- * I1  What came from the host is one string until somebody looks at it: most handlers never ask.
- * I2  Fields are two arrays side by side, in the order of insertion: a handful of them is found faster by looking at each
- *     than by a map, which would have to be made.
- * I3  The guard "immutable" is kept. Those of requests and responses keep pages from forging headers of the browser's;
- *     there is no browser here, and a server has to be able to set a cookie or a host.
+ * I1  Fields from the host stay one string until they are read: most handlers never read them.
+ * I2  Fields are two parallel arrays, in the order of insertion. For a handful of fields a linear search is faster than a
+ *     map, which would have to be made.
+ * I3  Only the guard "immutable" is implemented. The guards of requests and responses keep pages from forging headers of
+ *     the browser. There is no browser here, and a server must be able to set a cookie or a host.
  */
 
 import { showFields } from "../console/inspection.ts";
@@ -17,23 +17,23 @@ import { trimHttpWhitespace } from "./http-whitespace.ts";
 
 export type HeadersInit = Headers | Iterable<readonly [string, string]> | Record<string, string>;
 
-// The platform's own ways in and out of a Headers object: bound inside the class, out of user code's reach.
+// The platform's own access to a Headers object, bound inside the class, out of user code's reach.
 
-/** Fields as they came from the host, their names in lower case. */
+/** Fields from the host. Their names are in lower case. */
 export let headersFromBlock: (block: string, isImmutable: boolean) => Headers;
 export let headersToBlock: (headers: Headers) => string;
-/** All fields again, under the same guard. */
+/** A copy of all fields, with the same guard. */
 export let cloneHeaders: (headers: Headers) => Headers;
-/** All fields again, free to be changed. */
+/** A copy of all fields that can be changed. */
 export let mutableCopy: (headers: Headers) => Headers;
 export let makeImmutable: (headers: Headers) => Headers;
-/** What `get` gives, without asking user code's `Headers.prototype`. */
+/** The result of `get`, independent of user code's `Headers.prototype`. */
 export let getHeader: (headers: Headers, lowerName: string) => string | null;
-/** Adds a field that is known to be well-formed, unless there is one of that name. */
+/** Adds a valid field, unless a field of that name exists. */
 export let addDefaultHeader: (headers: Headers, lowerName: string, value: string) => void;
 
 export class Headers {
-  // Defined below, as of every interface that is a pair iterable.
+  // Defined below, as for every pair iterable.
   declare readonly entries: () => IterableIterator<[string, string]>;
   declare readonly keys: () => IterableIterator<string>;
   declare readonly values: () => IterableIterator<string>;
@@ -43,12 +43,12 @@ export class Headers {
   ) => void;
   declare readonly [Symbol.iterator]: () => IterableIterator<[string, string]>;
 
-  /** Lower-case names; the value of each is at its place in `#values`. */
+  /** Lower-case names. The value of each is at the same index of `#values`. */
   #names: string[] = [];
   #values: string[] = [];
   #block: string | undefined;
   #isImmutable = false;
-  /** What iteration shows, until the next change. */
+  /** The pairs of the iteration, kept until the next change. */
   #sorted: (readonly [string, string])[] | undefined;
 
   constructor(init: HeadersInit | undefined = undefined) {
@@ -112,7 +112,7 @@ export class Headers {
     }
   }
 
-  /** Parses what came from the host; throws where `this` is no Headers object. */
+  /** Parses the fields from the host. Throws if `this` is not a Headers object. */
   #read(): void {
     const block = this.#block;
     if (block === undefined) return;
@@ -154,7 +154,7 @@ export class Headers {
     this.#values = [...other.#values];
   }
 
-  /** Sorted by name and combined, but for cookies, which cannot be combined by commas (RFC 6265). */
+  /** Sorted by name. Values of one name are combined, except cookies, which cannot be combined by commas (RFC 6265). */
   #sortAndCombine(): (readonly [string, string])[] {
     this.#read();
     this.#sorted ??= [...new Set(this.#names)]
@@ -216,10 +216,10 @@ showFields(Headers, "Headers", (headers) => Object.fromEntries(headers), { isAlw
 
 const ownIterator = Headers.prototype[Symbol.iterator];
 
-/** All is converted before the first field is looked at: converting runs user code. */
+/** All pairs are converted before the first field is added: the conversion runs user code. */
 function pairsOfSequence(init: object, iterator: () => Iterator<unknown>): [string, string][] {
   const pairs: [string, string][] = [];
-  // Its iterator's getter was asked already: once is what user code may see.
+  // The iterator's getter was already read. User code must see one read only.
   const sequence = { [Symbol.iterator]: () => Reflect.apply(iterator, init, []) };
   for (const pair of sequence) {
     const items = Array.from(toSequence(pair, "Headers: a pair of the init"), (item) => toByteString(item));
@@ -248,7 +248,7 @@ function checkName(name: string): string {
   return name.toLowerCase();
 }
 
-/** Its bytes have been checked: `ByteString` refuses what is over U+00FF. */
+/** `ByteString` has already refused characters over U+00FF. */
 function checkValue(value: string): string {
   const text = trimHttpWhitespace(value);
   if (/[\0\r\n]/.test(text))

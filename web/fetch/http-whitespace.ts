@@ -1,6 +1,6 @@
 /**
- * Without the HTTP whitespace (tab, line feed, carriage return, space) at both ends. A regular expression would take the
- * square of the length of a run of spaces in the middle.
+ * The text without HTTP whitespace (tab, line feed, carriage return, space) at both ends. A regular expression would take
+ * quadratic time for a run of spaces in the middle.
  */
 export function trimHttpWhitespace(text: string): string {
   let start = 0;

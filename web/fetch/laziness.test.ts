@@ -1,4 +1,4 @@
-/** What the hot path does not make. The classes are counted where they are made, outside of an isolate. */
+/** Objects that the warm path does not make. The classes are counted at their creation, outside of an isolate. */
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { ByteSource } from "../host/inbound-stream.ts";
 
@@ -62,7 +62,7 @@ describe("nothing is made", () => {
       const whole = new Uint8Array([0x22, 0x61, 0x22]).buffer;
       const [first, second] = [await incoming(whole)[method](), await incoming(source())[method]()];
       expect(first).toEqual(second);
-      // A blob's type is the header's.
+      // The type of a blob is read from the headers.
       expect(made).toEqual({ streams: 0, headers: method === "blob" ? 2 : 0 });
     },
   );

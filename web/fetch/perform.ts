@@ -1,8 +1,8 @@
 /**
- * What `fetch` of the standard does, as far as it has a meaning on a server: no cookies, caches, CORS, service workers.
+ * The work of `fetch`, as far as it applies to a server: no cookies, caches, CORS or service workers.
  *
- * I1  It settles once: with a response, with the signal's reason, or with a TypeError that says what, where and why.
- * I2  Redirects are followed here, each by an exchange of its own: the host looks at every address.
+ * I1  It settles once: with a response, with the signal's reason, or with a TypeError that gives failure, place and cause.
+ * I2  Redirects are followed here. Each is an exchange of its own, so that the host checks every address.
  */
 import { type AbortSignal, onAbort } from "../dom/abort.ts";
 import { callHost, HostFailure } from "../host/host-call.ts";
@@ -21,7 +21,7 @@ export function performFetch(parts: RequestParts): Promise<Response> {
   return runUntilAborted(parts, (onExchange) => follow(parts, onExchange));
 }
 
-/** Does what makes exchanges, and ends them and itself with the request's signal. */
+/** Runs work that makes exchanges. An abort of the request's signal ends the exchanges and the work. */
 export async function runUntilAborted<T>(
   parts: RequestParts,
   work: (onExchange: (exchange: Exchange) => void) => Promise<T>,
@@ -99,7 +99,7 @@ async function respond(
   });
 }
 
-/** Gives nothing of a body out before all of it was looked at (Subresource Integrity). */
+/** Returns the body after all of it was checked (Subresource Integrity). */
 async function checked(
   body: ArrayBuffer | ByteSource | undefined,
   integrity: string,
@@ -132,14 +132,14 @@ async function fetchData({ url, method }: FetchStep, integrity: string): Promise
   });
 }
 
-/** An object URL of this isolate: it was looked up when the request was made. */
+/** Fetches an object URL of this isolate. The blob was looked up when the request was made. */
 async function fetchBlob({ blob, method, url, integrity }: RequestParts): Promise<Response> {
   if (blob === undefined) throw failed("the blob: URL names nothing, or was revoked");
   if (method !== "GET") throw failed(`a blob: URL can be fetched by GET alone, not by ${method}`);
   return createResponse({
     status: 200,
     statusText: "OK",
-    // A blob without a type says so: nobody shall guess one.
+    // A blob without a type has an empty content type: clients must not guess one.
     headerBlock: `content-length\n${blob.size}\ncontent-type\n${blob.type}\n`,
     url: withoutFragment(url),
     isRedirected: false,
@@ -147,7 +147,7 @@ async function fetchBlob({ blob, method, url, integrity }: RequestParts): Promis
   });
 }
 
-/** An empty fragment goes, too; `URL.prototype.hash` does not tell it from none. */
+/** An empty fragment is removed as well. `URL.prototype.hash` does not distinguish it from none. */
 function withoutFragment(url: string): string {
   const at = url.indexOf("#");
   return at === -1 ? url : url.slice(0, at);
@@ -157,7 +157,7 @@ function discard({ body }: Answer): void {
   if (body !== undefined && !(body instanceof ArrayBuffer)) body.cancel();
 }
 
-/** `cause` is what broke the request's body, or has the code of what went wrong. */
+/** `cause`: the error of the request's body, or an error with the code of the failure. */
 function failed(why: string, cause?: unknown): TypeError {
   return new TypeError(`fetch failed: ${why}`, cause === undefined ? {} : { cause });
 }

@@ -1,15 +1,15 @@
-import { structuredClone } from "../dom/structured-clone.ts";
+import { structuredClone } from "../cloning/structured-clone.ts";
 import { joinPieces } from "../file/blob.ts";
 import type { ByteSource } from "../host/inbound-stream.ts";
 import { isByteStream, lockStream, ReadableStream, type StreamReader } from "../streams/streams.ts";
 
-/** The bytes of a stream, which it locks. What the stream gives besides Uint8Arrays breaks it. */
+/** The bytes of a stream, which it locks. A chunk that is not a Uint8Array breaks the source. */
 export class ReaderSource implements ByteSource {
   readonly #reader: StreamReader;
   readonly isGivenAway: boolean;
 
   constructor(stream: ReadableStream) {
-    // A byte stream takes what it is given from whoever gave it; others leave it in their hands.
+    // A byte stream takes ownership of its chunks. Other streams leave them to the producer.
     this.isGivenAway = isByteStream(stream);
     this.#reader = lockStream(stream);
   }
@@ -37,12 +37,12 @@ export async function readAll(source: ByteSource): Promise<Uint8Array<ArrayBuffe
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   for (let chunk = await source.read(); chunk !== undefined; chunk = await source.read()) chunks.push(chunk);
   const [only] = chunks;
-  // What user code's stream gave may still be in its hands.
+  // User code may still hold a chunk of its own stream.
   const isOwn = !(source instanceof ReaderSource);
   return isOwn && only !== undefined && chunks.length === 1 ? only : joinPieces(chunks);
 }
 
-/** The stream with copies of its chunks: the other branch of a `tee` gives the same ones to somebody else. */
+/** The stream with copies of its chunks: both branches of a `tee` give the same chunks. */
 export function cloneChunks(stream: ReadableStream): ReadableStream {
   const reader = lockStream(stream);
   return new ReadableStream(

@@ -1,12 +1,12 @@
 import { URL } from "../url/url.ts";
 import type { Outgoing } from "./body.ts";
 
-/** What is sent to a server, once or again. */
+/** One request to a server. A redirect makes a second step. */
 export interface FetchStep {
   method: string;
   url: URL;
   headerBlock: string;
-  /** Undefined: none. */
+  /** Undefined: no body. */
   body: Outgoing | undefined;
 }
 
@@ -18,7 +18,7 @@ export function isRedirect(status: number): boolean {
   return REDIRECT_STATUS.has(status);
 }
 
-/** The step that a redirect asks for (Fetch, "HTTP-redirect fetch"), or why there can be none. */
+/** The next step after a redirect (Fetch, "HTTP-redirect fetch"), or the reason for its refusal. */
 export function followRedirect(step: FetchStep, status: number, location: string): FetchStep | string {
   const url = parseLocation(location, step.url);
   if (url === undefined) return `${step.url.origin} redirects to what is no URL`;
@@ -43,7 +43,7 @@ export function followRedirect(step: FetchStep, status: number, location: string
   };
 }
 
-/** A `location` is bytes; servers that write other than ASCII into it mean UTF-8. */
+/** A `location` is bytes. Servers that send other bytes than ASCII mean UTF-8. */
 function parseLocation(location: string, base: URL): URL | undefined {
   const text = location.replace(/[\x80-\xff]+/g, (bytes) =>
     Array.from(bytes, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`).join(""),

@@ -38,7 +38,7 @@ export interface RequestInit {
   window?: null;
 }
 
-/** What a request says besides its method, URL, headers and body. */
+/** The settings of a request besides method, URL, headers and body. */
 export interface RequestSettings {
   readonly cache: (typeof CACHES)[number];
   readonly credentials: (typeof CREDENTIALS)[number];
@@ -46,7 +46,7 @@ export interface RequestSettings {
   readonly keepalive: boolean;
   readonly mode: (typeof MODES)[number];
   readonly redirect: (typeof REDIRECTS)[number];
-  /** A URL, `about:client`, or nothing for "no-referrer". */
+  /** A URL, `about:client`, or an empty string for "no-referrer". */
   readonly referrer: string;
   readonly referrerPolicy: (typeof REFERRER_POLICIES)[number];
 }
@@ -62,19 +62,19 @@ export const DEFAULT_SETTINGS: RequestSettings = {
   referrerPolicy: "",
 };
 
-/** The members of an init that were given, converted. */
+/** The given members of an init, converted. */
 export interface ConvertedInit {
   readonly isEmpty: boolean;
   readonly body: unknown;
   readonly isHalfDuplex: boolean;
   readonly headers: Headers | undefined;
   readonly method: string | undefined;
-  /** null where the request is to follow no signal at all. */
+  /** Null: the request follows no signal. */
   readonly signal: AbortSignal | null | undefined;
   readonly settings: Partial<RequestSettings>;
 }
 
-/** Reads a dictionary, its members in lexicographical order. */
+/** Reads a dictionary. Its members are read in lexicographical order. */
 export function convertInit(init: unknown): ConvertedInit {
   const bag = toDictionary(init, "Request: the init");
   let isEmpty = true;
@@ -147,7 +147,7 @@ export function normalMethod(method: string): string {
   return NORMALISED.has(upper) ? upper : method;
 }
 
-/** There is no page here that a relative URL could be relative to. */
+/** A relative URL is refused: there is no page as its base. */
 export function parseRequestUrl(text: string): string {
   const url = basicURLParse(text);
   if (url === null) throw new TypeError(`Request: ${JSON.stringify(text)} is not an absolute URL.`);

@@ -2,8 +2,8 @@
 /**
  * `Request` of the Fetch standard.
  *
- * I1  A request from the host is a few strings until somebody looks: headers, signal and stream are made on first use.
- * I2  A body that came from the host and was not touched is handed on as it is.
+ * I1  A request from the host is a few strings. Headers, signal and stream are made at the first use.
+ * I2  An untouched body from the host is passed on unchanged.
  */
 
 import { showFields } from "../console/inspection.ts";
@@ -36,25 +36,25 @@ import {
 
 export type { RequestInit } from "./request-init.ts";
 
-/** What the host needs to send a request. */
+/** The parts of a request that the host needs to send it. */
 export interface RequestParts extends RequestSettings {
   readonly method: string;
   /** With its fragment. */
   readonly url: string;
   readonly headerBlock: string;
   readonly body: Outgoing | undefined;
-  /** What a `blob:` URL led to when the request was made. */
+  /** The blob of a `blob:` URL at the time when the request was made. */
   readonly blob: Blob | undefined;
-  /** What may abort it; undefined where nothing can. */
+  /** The signal that may abort it. Undefined if no signal can. */
   readonly signal: AbortSignal | undefined;
 }
 
 let isRequest: (value: unknown) => value is Request;
-/** Takes what the host needs out of a request, whose body is used from then on; throws where it was read already. */
+/** Takes the parts for the host out of a request and uses its body. Throws if the body was already used. */
 export let requestParts: (request: Request) => RequestParts;
 /**
- * The request that came in, of parts that the host has checked. It is sent on as it is, redirects included; its headers
- * cannot be changed (Fetch, of requests that a worker is asked to answer).
+ * The incoming request, made of parts that the host has checked. It is sent on unchanged, redirects included. Its headers
+ * are immutable (Fetch, requests that a worker answers).
  */
 export let createRequest: (
   method: string,
@@ -65,7 +65,7 @@ export let createRequest: (
 ) => Request;
 
 const INCOMING_SETTINGS: RequestSettings = { ...DEFAULT_SETTINGS, redirect: "manual" };
-/** Shown by the platform where it makes a request of trusted parts. */
+/** The key with which the platform makes a request of trusted parts. */
 const INCOMING = Symbol("incoming");
 
 /** Defined below, on the prototype. */
@@ -75,12 +75,12 @@ export interface Request extends BodyMembers {}
 export class Request {
   #method = "GET";
   #url = "";
-  /** What came from the host, until somebody looks at the headers. */
+  /** The header block from the host, until the headers are read. */
   #headerBlock = "";
   #headers: Headers | undefined;
   #body: Body | undefined;
   #settings = INCOMING_SETTINGS;
-  /** Where its signal comes from: `isOwn` where that is the very one. */
+  /** The source of the signal. `isOwn`: the source is the request's own signal. */
   #signalSource: { get(): AbortSignal; isOwn: boolean } | undefined;
   #signal: AbortSignal | undefined;
   #blob: Blob | undefined;

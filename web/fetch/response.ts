@@ -2,8 +2,8 @@
 /**
  * `Response` of the Fetch standard.
  *
- * I1  `new Response(text)` and `Response.json(value)` make no Headers object and no stream, nor does sending them.
- * I2  A body that came from the host and was not touched is handed back to it as it is.
+ * I1  `new Response(text)` and `Response.json(value)` make no Headers object and no stream. Sending them makes none either.
+ * I2  An untouched body from the host is handed back to the host unchanged.
  */
 
 import { showFields } from "../console/inspection.ts";
@@ -42,32 +42,32 @@ export interface ResponseInit {
 
 type ResponseType = "default" | "basic" | "error";
 
-/** What the host needs of an answer. */
+/** The parts of an answer that the host needs. */
 export interface ResponseParts {
   status: number;
   headerBlock: string;
   body: string | Uint8Array<ArrayBuffer> | ByteSource | undefined;
-  /** Set where the answer is a WebSocket. */
+  /** Set for an answer that is a WebSocket. */
   webSocket: WebSocket | undefined;
 }
 
-/** What the host says of an answer that was fetched. */
+/** The host's description of a fetched response. */
 export interface HostResponse {
   status: number;
   statusText: string;
   headerBlock: string;
-  /** The URL that answered, after redirects, without its fragment. */
+  /** The URL of the final response after redirects, without its fragment. */
   url: string;
   isRedirected: boolean;
   body: ArrayBuffer | Blob | ByteSource | undefined;
 }
 
 /**
- * Takes what the host needs out of a response, whose body is used from then on; undefined for a value that is none.
- * Throws where the body was read already, and for `Response.error()`.
+ * Takes the parts for the host out of a response and uses its body. Undefined for a value that is no response. Throws for a
+ * body that was already used, and for `Response.error()`.
  */
 export let responseParts: (value: unknown) => ResponseParts | undefined;
-/** The response that `fetch` gives. */
+/** The response of a `fetch`. */
 export let createResponse: (parts: HostResponse) => Response;
 let shownBody: (response: Response) => object | null;
 
@@ -86,13 +86,13 @@ export class Response {
   #url = "";
   #isRedirected = false;
   #headers: Headers | undefined;
-  /** What the body implies, until there is a Headers object. */
+  /** The content type that the body implies, until a Headers object exists. */
   #contentType: string | undefined;
   #body: Body | undefined;
   #webSocket: WebSocket | undefined;
 
   constructor(body: BodyInit | null | undefined = null, init: ResponseInit | undefined = undefined) {
-    // Converted first, as all arguments are, then the init.
+    // All arguments are converted first, then the members of the init.
     const extracted = body === null || body === undefined ? undefined : extractBody(body);
     if (init !== undefined) this.#take(init);
     if (extracted !== undefined) this.#fill(extracted.body, extracted.contentType);
@@ -154,7 +154,7 @@ export class Response {
     return this.#statusText;
   }
 
-  /** The end that becomes the client's, where the answer is a WebSocket. */
+  /** The end for the client, if the answer is a WebSocket. */
   get webSocket(): WebSocket | null {
     return this.#webSocket ?? null;
   }
@@ -182,7 +182,7 @@ export class Response {
     return copy;
   }
 
-  /** A dictionary's members are read in lexicographical order. */
+  /** The members of a dictionary are read in lexicographical order. */
   #take(init: ResponseInit): void {
     const { headers, status, statusText, webSocket } = toDictionary(init, "Response: the init");
     const fields = headers === undefined ? undefined : new Headers(headers as HeadersInit);
@@ -200,7 +200,7 @@ export class Response {
     this.#statusText = phrase;
   }
 
-  /** An answer that is a WebSocket: not in the standard, but what every worker library does. */
+  /** An answer that is a WebSocket. The standard has none; worker platforms have this form in common. */
   #upgrade(socket: unknown, status: number, headers: Headers | undefined): void {
     if (!isWebSocket(socket)) throw new TypeError("Response: webSocket is not a WebSocket.");
     if (status !== 101) throw new RangeError("Response: an answer with a webSocket has the status 101.");
@@ -254,7 +254,7 @@ export class Response {
     });
   }
 
-  /** In one string, without a Headers object where there is none (I1). The host knows the length of what is sent whole. */
+  /** The header block, made without a Headers object if there is none (I1). The host knows the length of a whole body. */
   #headerBlock(outgoing: Outgoing | undefined): string {
     const isStream = outgoing !== undefined && isByteSource(outgoing.content);
     if (isStream && outgoing.length !== undefined)

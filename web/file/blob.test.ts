@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { callJson } from "../../runtime/testing/sandbox.ts";
 
-/** Runs the body of an async function inside an isolate; what it returns comes back as JSON. */
+/** Runs the body of an async function inside an isolate. Its result returns as JSON. */
 const run = (statements: string) =>
   callJson(`export default async () => Response.json(await (async () => { ${statements} })())`);
 

@@ -2,9 +2,9 @@
 /**
  * `Blob` of the File API.
  *
- * I1  A blob's pieces are never written to. The caller's bytes are copied once, when the blob is made; a slice, and a
- *     blob that is made of blobs, share the pieces of what they were made of.
- * I2  What leaves a blob is a copy.
+ * I1  The pieces of a blob are never written to. The caller's bytes are copied once, when the blob is made. A slice, and a
+ *     blob made of blobs, share the pieces of their sources.
+ * I2  Bytes that leave a blob are copies.
  */
 
 import { showFields } from "../console/inspection.ts";
@@ -18,17 +18,17 @@ import { textStreamOf } from "./text-stream.ts";
 export type Piece = Uint8Array<ArrayBuffer>;
 export type BlobPart = string | ArrayBuffer | ArrayBufferView | Blob;
 
-/** Bytes of one chunk of a blob's stream. */
+/** How many bytes a chunk of a blob's stream has. */
 const CHUNK_BYTES = 64 * 1024;
 
-// The platform's own ways in and out of a blob: bound inside the class, out of user code's reach.
+// The platform's own access to a blob, bound inside the class, out of user code's reach.
 
 export let isBlob: (value: unknown) => value is Blob;
-/** The bytes of a blob, in order, not to be written to. */
+/** The pieces of a blob in order. They must not be written to. */
 export let blobPieces: (blob: Blob) => readonly Piece[];
-/** A blob of pieces that nobody else writes to. */
+/** A blob of pieces that no other code writes to. */
 export let createBlob: (pieces: readonly Piece[], type: string) => Blob;
-/** Makes `blob` another view of `pieces`: for what is built by a constructor of a class below. */
+/** Sets the pieces of `blob`, for an object that a subclass's constructor made. */
 export let fillBlob: (blob: Blob, pieces: readonly Piece[], type: string) => void;
 
 export class Blob {
@@ -115,7 +115,7 @@ interface BlobPropertyBag {
 
 const ENDINGS = ["transparent", "native"] as const;
 
-/** What a type becomes in a blob: lower case, or nothing where it has characters that a header would not carry. */
+/** The type of a blob in normal form: lower case, or empty if it has characters that a header would not carry. */
 function normalType(type: string): string {
   return /^[\x20-\x7e]*$/.test(type) ? type.toLowerCase() : "";
 }
@@ -131,7 +131,7 @@ export function joinPieces(pieces: readonly Uint8Array[]): Piece {
   return all;
 }
 
-/** Copies of the pieces, in chunks: whoever reads a stream may take its chunks' buffers away. */
+/** Copies of the pieces, in chunks: a reader of a stream may transfer the buffers of its chunks. */
 export function pieceSource(pieces: readonly Piece[]): ByteSource {
   let rest = pieces;
   let index = 0;
@@ -154,7 +154,7 @@ export function pieceSource(pieces: readonly Piece[]): ByteSource {
   };
 }
 
-/** Strings, copies of bytes, and the pieces of blobs. */
+/** A string, a copy of bytes, or the pieces of a blob. */
 type ConvertedPart = string | Piece | readonly Piece[];
 
 function convertParts(blobParts: unknown): ConvertedPart[] {
@@ -175,7 +175,7 @@ function joinParts(parts: readonly ConvertedPart[], endings: "transparent" | "na
     text = "";
   };
   for (const part of parts) {
-    // Strings side by side become one piece: a blob may be made of thousands of lines.
+    // Adjacent strings become one piece: a blob may be made of thousands of lines.
     if (typeof part === "string") text += endings === "native" ? part.replace(/\r\n?/g, "\n") : part;
     else {
       flush();

@@ -1,10 +1,10 @@
 /**
- * Finds a run of bytes by Horspool's algorithm: a needle of 40 bytes looks at one byte in 40, and bodies are large. The
- * function that it returns gives the index at or after `from`, or -1.
+ * Finds a run of bytes by Horspool's algorithm: for a needle of 40 bytes it reads one byte in 40, and bodies are large. The
+ * returned function gives the index at or after `from`, or -1.
  */
 export function createByteSearch(needle: Uint8Array): (haystack: Uint8Array, from: number) => number {
   const last = needle.byteLength - 1;
-  /** How far the needle moves on by the byte that lies under its end. */
+  /** How far the needle moves, by the byte under its end. */
   const skips = new Uint32Array(256).fill(needle.byteLength);
   for (let index = 0; index < last; index += 1) skips[needle[index] as number] = last - index;
   return (haystack, from) => {

@@ -9,10 +9,10 @@ interface FilePropertyBag {
   lastModified?: number;
 }
 
-// The platform's own ways in and out of a file.
+// The platform's own access to a file.
 
 export let isFile: (value: unknown) => value is File;
-/** A file of pieces that nobody else writes to. */
+/** A file of pieces that no other code writes to. */
 export let createFile: (pieces: readonly Piece[], name: string, type: string, lastModified: number) => File;
 
 /** `File` of the File API. */
@@ -50,7 +50,7 @@ export class File extends Blob {
 asInterface("File", File);
 showFields(File, "File", ({ size, type, name, lastModified }) => ({ size, type, name, lastModified }));
 
-/** The same bytes under another name. */
+/** The same bytes with another name. */
 export function renameBlob(blob: Blob, name: string): File {
   return createFile(blobPieces(blob), name, blob.type, isFile(blob) ? blob.lastModified : Date.now());
 }

@@ -8,13 +8,13 @@ import { type File, isFile, renameBlob } from "./file.ts";
 export type FormDataEntryValue = string | File;
 export type FormDataEntry = readonly [name: string, value: FormDataEntryValue];
 
-// The platform's own ways in and out of a FormData: bound inside the class, out of user code's reach.
+// The platform's own access to a FormData, bound inside the class, out of user code's reach.
 
 export let isFormData: (value: unknown) => value is FormData;
 export let formDataEntries: (form: FormData) => readonly FormDataEntry[];
 export let createFormData: (entries: FormDataEntry[]) => FormData;
 
-/** `FormData` of XMLHttpRequest's standard. There are no forms here that it could be made of. */
+/** `FormData` of the XMLHttpRequest standard. It cannot be made of a form: there are no forms here. */
 export class FormData {
   #entries: FormDataEntry[] = [];
 
@@ -92,7 +92,7 @@ showFields(
   { isAlwaysWhole: true },
 );
 
-/** What the arguments of `append` and `set` say; there were `given` of them. */
+/** The entry for the arguments of `append` and `set`. `given` is their number. */
 function toEntry(
   where: string,
   given: number,

@@ -1,4 +1,4 @@
-/** MIME types by `whatwg-mimetype`, without its sniffing: only this part of it goes into the snapshot. */
+/** MIME types by `whatwg-mimetype`. Only its parser is in the snapshot, not its sniffing. */
 import MimeType from "whatwg-mimetype/lib/mime-type.js";
 
 export type { MimeType };
@@ -8,8 +8,8 @@ export function parseMimeType(text: string): MimeType | undefined {
 }
 
 /**
- * The type that a `content-type` header means, of which there may be several, joined by commas: the last that is valid,
- * with the charset of those before it where they are of the same essence (Fetch, "extract a MIME type").
+ * The MIME type of a `content-type` header. The header may have several values, joined by commas. The last valid type
+ * counts, with the charset of earlier values of the same essence (Fetch, "extract a MIME type").
  */
 export function extractMimeType(header: string | null): MimeType | undefined {
   if (header === null) return undefined;
@@ -26,7 +26,7 @@ export function extractMimeType(header: string | null): MimeType | undefined {
   return found;
 }
 
-/** The values of a header; commas in quoted strings are part of them (Fetch, "get, decode, and split"). */
+/** The values of a header. Commas in quoted strings belong to the values (Fetch, "get, decode, and split"). */
 function splitAtCommas(header: string): string[] {
   if (!header.includes(",")) return [header];
   return header.match(/(?:"(?:\\.|[^"\\])*(?:"|\\?$)|[^",])+/gs) ?? [];

@@ -1,6 +1,6 @@
 /**
- * multipart/form-data, from a whole body (RFC 7578; Fetch, "multipart/form-data parser"). What is malformed is refused
- * as a whole: a form of which half the fields arrived would be taken for one that somebody filled in that way.
+ * Parses a whole body of multipart/form-data (RFC 7578; Fetch, "multipart/form-data parser"). A malformed body is refused
+ * entirely: a form with half of its fields would look like a form that was filled in that way.
  */
 import { decodeUtf8, encodeUtf8, TextDecoder } from "../encoding/encoding.ts";
 import { trimHttpWhitespace } from "../fetch/http-whitespace.ts";
@@ -13,7 +13,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const [TAB, LF, CR, SPACE, DASH] = [0x09, 0x0a, 0x0d, 0x20, 0x2d];
 
-/** The entries of a form; files share the memory of `body`, which nobody may write to afterwards. */
+/** The entries of a form. Files share the memory of `body`, which must not be written to afterwards. */
 export function parseMultipart(body: Bytes, boundary: string | undefined): FormDataEntry[] {
   if (!boundary) throw malformed("its content type names no boundary");
   const findDelimiter = createByteSearch(encodeUtf8(`\r\n--${boundary}`));
@@ -43,7 +43,7 @@ interface PartHeaders {
   contentType?: string;
 }
 
-/** The header lines of a part, up to the empty one that ends them. */
+/** The header lines of a part, up to the empty line that ends them. */
 function readHeaders(body: Bytes, from: number): { headers: PartHeaders; end: number } {
   const headers: PartHeaders = {};
   let start = from;
@@ -64,7 +64,7 @@ function readHeaders(body: Bytes, from: number): { headers: PartHeaders; end: nu
 
 const HEADER_LINE = /^[\t ]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[\t ]*:([^\0]*)$/;
 
-/** Lines end with CR LF; either alone is malformed. */
+/** Lines end with CR LF. A CR or LF alone is malformed. */
 function endOfLine(body: Bytes, from: number): number {
   for (let at = from; at < body.byteLength; at += 1) {
     if (body[at] === CR && body[at + 1] === LF) return at;
@@ -84,8 +84,8 @@ function toEntry({ disposition, contentType }: PartHeaders, content: Bytes): For
 }
 
 /**
- * The parameters of `form-data; name="a"; filename="b"`, as they are written; undefined for another disposition. Some
- * clients write \" for a quote: a quote after a backslash ends the value only where the value can end.
+ * The parameters of `form-data; name="a"; filename="b"`, as written. Undefined for another disposition. Some clients write
+ * \" for a quote: a quote after a backslash ends the value only at a place where the value can end.
  */
 function parseDisposition(text: string): Map<string, string> | undefined {
   const [kind = ""] = text.split(";", 1);
@@ -107,19 +107,19 @@ function parseDisposition(text: string): Map<string, string> | undefined {
 const PARAMETER =
   /;[\t ]*(?:([^\t ;="]+)[\t ]*=[\t ]*(?:"((?:[^"]|(?<=\\)"(?![\t ]*(?:;|$)))*)"|([^\t ;"]*)))?[\t ]*(?=;|$)/y;
 
-/** A text among the parameters. The extended form goes first, as the other one is its substitute (RFC 6266). */
+/** A parameter as text. The extended form has precedence, the other form is its substitute (RFC 6266). */
 function parameterOf(parameters: ReadonlyMap<string, string>, name: string): string | undefined {
   return decodeExtended(parameters.get(`${name}*`)) ?? parameters.get(name)?.replace(ESCAPE, unescapeOne);
 }
 
-/** The escapes of the HTML standard: quotes and line ends. A percent sign has none, so `%41` stands for itself. */
+/** The escapes of the HTML standard: quotes and line ends. A percent sign has no escape, so `%41` stands for itself. */
 const ESCAPE = /%(?:22|0[ad])/gi;
 
 function unescapeOne(escaped: string): string {
   return String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
 }
 
-/** `UTF-8''na%20me` (RFC 8187): RFC 7578 forbids it in forms, and older clients send it. */
+/** `UTF-8''na%20me` (RFC 8187). RFC 7578 forbids it in forms, but older clients send it. */
 function decodeExtended(value: string | undefined): string | undefined {
   const encoded = /^utf-8'[^']*'(.*)$/i.exec(value ?? "")?.[1];
   try {

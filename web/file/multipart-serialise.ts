@@ -4,8 +4,8 @@ import { type Blob, blobPieces, createBlob, type Piece } from "./blob.ts";
 import type { FormDataEntry } from "./form-data.ts";
 
 /**
- * A form as multipart/form-data (RFC 7578, as the HTML standard writes it): a blob, so that files are part of it by
- * reference, its length is known, and it can be sent twice. With it the content type, which names the boundary.
+ * A form as multipart/form-data (RFC 7578, in the form of the HTML standard), and the content type with its boundary. The
+ * form is a blob: files are part of it by reference, its length is known, and it can be sent twice.
  */
 export function serialiseMultipart(entries: readonly FormDataEntry[]): { blob: Blob; contentType: string } {
   const boundary = `----formdata-${randomUuid()}`;

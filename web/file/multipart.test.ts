@@ -1,4 +1,4 @@
-/** Bodies of multipart/form-data, read in an isolate and by Node. */
+/** Bodies of multipart/form-data, parsed in an isolate and by Node. */
 import { expect, it } from "vitest";
 import { loadTestFunction } from "../../runtime/testing/sandbox.ts";
 
@@ -56,7 +56,7 @@ it.each<[what: string, body: string, entries: unknown]>([
   expect([await readInIsolate(body), await readByNode(body)]).toEqual([entries, entries]);
 });
 
-/** Where the two differ; docs/web-platform.md has the reasons. */
+/** Differences between the two. docs/web-platform.md has the reasons. */
 it.each<[what: string, body: string, ours: unknown, node: unknown]>([
   ["spaces behind a boundary", field.replace("--X\r", "--X \t\r"), [["f", "v"]], "TypeError"],
   ["quotes after a backslash", part('name="a\\"b"'), [['a"b', "v"]], "TypeError"],

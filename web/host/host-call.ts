@@ -1,7 +1,7 @@
 /**
- * Calls to the host that take time: a promise there and back.
+ * Calls to the host that take time. Each returns a promise.
  *
- * I1  Every call is settled at most once; a result for a call that is not open is ignored.
+ * I1  Every call is settled at most once. A result for an unknown call is ignored.
  * I2  A result runs as its caller's owner (owner.ts).
  */
 
@@ -15,7 +15,7 @@ interface OpenCall {
   reject(error: unknown): void;
 }
 
-/** What the host says of a call that failed; callers make the error that their API asks for. */
+/** The host's description of a failed call. The caller makes the error that its API requires. */
 export class HostFailure {
   /** The name of a DOMException or of an error class: `NotSupportedError`, `TypeError`. */
   readonly name: string;
@@ -30,20 +30,20 @@ export interface HostCall {
   /** Rejects with a `HostFailure`. */
   readonly result: Promise<unknown>;
   /**
-   * Forgets the call: it never settles, and the host stops what it does for it. The host may have answered just then:
-   * `discard` gets what it said, where that has to be given back.
+   * Forgets the call: it never settles, and the host stops its work. The host may already have answered: `discard` gets that
+   * answer, for values that must be released.
    */
   cancel(discard?: (value: unknown) => void): void;
 }
 
 const open = new Map<number, OpenCall>();
-/** Cancelled calls whose answer may be on its way. */
+/** Cancelled calls whose answer may be under way. */
 const discarding = new Map<number, (value: unknown) => void>();
-/** Most of them are never answered: only the last ones can still be. */
+/** Upper bound of the cancelled calls that are kept. Most are never answered, and only the latest still can be. */
 const MAX_DISCARDING = 100;
 let lastId = 0;
 
-/** Calls the host: `name` is `<service>.<operation>`, see runtime/isolate/process/host-calls.ts. */
+/** Calls the host. `name` is `<service>.<operation>` (runtime/isolate/process/host-calls.ts). */
 export function callHost(name: string, ...values: Data[]): HostCall {
   lastId += 1;
   const id = lastId;
@@ -63,7 +63,7 @@ export function callHost(name: string, ...values: Data[]): HostCall {
   };
 }
 
-/** A request has used up its time: no answer to a call of its will come in. */
+/** A request has used up its time: its open calls are forgotten. */
 export function dropCallsOf(owner: number): void {
   for (const [id, call] of open) {
     if (call.owner !== owner) continue;

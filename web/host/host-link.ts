@@ -1,14 +1,14 @@
 /**
  * The two functions that lead out of the isolate.
  *
- * I1  They are called with their arguments spelled out: whatever goes by way of an iterator, or of a method, user code
- *     can see and change.
- * I2  What was posted and the host has not looked at yet is bounded: after so much the isolate waits for the host, which
- *     answers when it has heard all of it. User code cannot post in any other way.
+ * I1  Their arguments are passed one by one: user code can observe and change values that pass through an iterator or a
+ *     method.
+ * I2  Posted messages that the host has not yet handled are bounded. Beyond the bound the isolate waits until the host has
+ *     handled all of them. User code cannot post in any other way.
  */
 import { type Ask, AskFor, type Post } from "./boundary.ts";
 
-// The one mutable state of the platform: the snapshot is taken before an isolate has a host, `connectHost` joins them.
+// The only mutable state of the platform: the snapshot is taken before an isolate has a host. `connectHost` joins them.
 let post: Post = () => {
   throw new Error("no host");
 };
@@ -22,9 +22,9 @@ export function connectHost(link: { post: Post; ask: Ask }): void {
 }
 
 const MAX_UNHEARD_BYTES = 4 * 1024 * 1024;
-/** What a message costs the host besides its data, about. */
+/** Approximate cost of a message for the host, besides its data. */
 const MESSAGE_BYTES = 512;
-/** Deeper data than the platform itself ever posts. */
+/** Upper bound of the depth of data. The platform itself posts less deep data. */
 const MAX_DEPTH = 6;
 
 let unheard = 0;
@@ -33,14 +33,14 @@ let unheard = 0;
 export const postToHost: Post = (op, a, b, c, d) => {
   unheard += MESSAGE_BYTES + sizeOf(a, 0) + sizeOf(b, 0) + sizeOf(c, 0) + sizeOf(d, 0);
   if (unheard > MAX_UNHEARD_BYTES) {
-    // The host answers in the order in which it was asked.
+    // The host answers in the order of the messages.
     ask(AskFor.heard, undefined);
     unheard = 0;
   }
   post(op, a, b, c, d);
 };
 
-/** Asks the host and waits for its answer: for rare things only. */
+/** Asks the host and waits for its answer. Only for rare questions. */
 export const askHost: Ask = (what, argument) => ask(what, argument);
 
 const { apply, getOwnPropertyDescriptor } = Reflect;
@@ -50,7 +50,7 @@ const byteLength = getOwnPropertyDescriptor(ArrayBuffer.prototype, "byteLength")
   this: unknown,
 ) => number;
 
-/** Bytes of data, about. */
+/** Approximate number of bytes. */
 function sizeOf(value: unknown, depth: number): number {
   if (typeof value === "string") return value.length;
   if (typeof value !== "object" || value === null) return 8;

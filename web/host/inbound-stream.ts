@@ -1,18 +1,18 @@
 import { ReadableStream } from "../streams/streams.ts";
 
-/** Bytes that are pulled piece by piece: an `Inbound`, the pieces of a blob. */
+/** Bytes that are pulled piece by piece: an `Inbound`, or the pieces of a blob. */
 export interface ByteSource {
-  /** The next bytes; undefined at the end. They are the caller's. Rejects where the source broke. */
+  /** The next bytes, which belong to the caller. Undefined at the end. Rejects if the source broke. */
   read(): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** Nobody else has what is read: who is done with it may give its memory back at once. Default: false. */
+  /** The bytes are referenced nowhere else, so the caller may release their memory at once. Default: false. */
   readonly isGivenAway?: boolean;
-  /** Nobody wants the rest. */
+  /** Cancels the rest. */
   cancel(reason?: unknown): void;
-  /** Hears of a break though nobody reads: an error, or its text. */
+  /** Calls the listener when the source breaks, also without a read. `why`: an error, or its text. */
   onBroken?(listener: (why: unknown) => void): void;
 }
 
-/** Shows a source as a byte stream; nothing is asked for before it is read. */
+/** A source as a byte stream. Nothing is requested before the first read. */
 export function inboundStream(source: ByteSource): ReadableStream<Uint8Array> {
   return new ReadableStream({
     type: "bytes",

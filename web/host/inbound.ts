@@ -1,8 +1,8 @@
 /**
- * Streams from the host: the body of a request, of a fetched response, an object.
+ * Streams from the host: the body of a request, of a fetched response, or an object.
  *
- * I1  What is granted and not yet read never passes `WINDOW_BYTES`.
- * I2  Nothing is granted before the first read: a body that nobody reads stays where it is.
+ * I1  The granted and unread bytes never exceed `WINDOW_BYTES`.
+ * I2  Nothing is granted before the first read: an unread body stays in the host.
  * I3  One read at a time. After the end, a break or `cancel` there are no more bytes.
  */
 
@@ -10,7 +10,7 @@ import { currentOwner, setOwner } from "../start/owner.ts";
 import { PostOp } from "./boundary.ts";
 import { postToHost } from "./host-link.ts";
 
-/** Bytes that may be under way to the isolate, for each stream. */
+/** Upper bound of the bytes under way to the isolate, for each stream. */
 const WINDOW_BYTES = 256 * 1024;
 
 const MAX_JOINED_BYTES = 1024;
@@ -21,7 +21,7 @@ export class Inbound {
   readonly #owner = currentOwner();
   readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
   #granted = 0;
-  /** Read since the last grant. */
+  /** Bytes read since the last grant. */
   #consumed = 0;
   #isOver = false;
   #broken: string | undefined;
@@ -32,7 +32,7 @@ export class Inbound {
     this.#id = id;
   }
 
-  /** The next bytes; undefined at the end. Rejects with a TypeError where the stream broke. */
+  /** The next bytes, or undefined at the end. Rejects with a TypeError if the stream broke. */
   read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const chunk = this.#chunks.shift();
     if (chunk !== undefined) {
@@ -49,18 +49,18 @@ export class Inbound {
     return this.#reader.promise;
   }
 
-  /** Wants no more. */
+  /** Cancels the rest. */
   cancel(): void {
     if (this.#isOver) return;
     this.#finish();
     this.#chunks.length = 0;
-    // Whoever waits for bytes at this moment hears that there are none.
+    // A waiting read ends without bytes.
     this.#reader?.resolve(undefined);
     this.#reader = undefined;
     postToHost(PostOp.cancel, this.#id);
   }
 
-  /** Hears of a break though nobody reads: whoever shows the stream as its own has to error it at once. */
+  /** Calls the listener when the stream breaks, also without a read: a stream that shows this one must fail at once. */
   onBroken(listener: (why: string) => void): void {
     this.#onBroken = listener;
     if (this.#broken !== undefined) listener(this.#broken);
@@ -90,7 +90,7 @@ export class Inbound {
     this.#reader = undefined;
   }
 
-  /** Small chunks that nobody reads yet are put together: each would take a hundred times its size. */
+  /** Small unread chunks are joined: each alone would take a hundred times its size. */
   #wait(bytes: Uint8Array<ArrayBuffer>): void {
     const at = this.#chunks.length - 1;
     const last = this.#chunks[at];
@@ -119,7 +119,7 @@ export class Inbound {
 
 const open = new Map<number, Inbound>();
 
-/** The stream that the host gave an id to. */
+/** The stream with an id of the host. */
 export function openInbound(id: number): Inbound {
   const inbound = new Inbound(id);
   open.set(id, inbound);

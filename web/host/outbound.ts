@@ -1,15 +1,15 @@
 /**
- * Streams to the host: the body of a response, of a request that is fetched, an object.
+ * Streams to the host: the body of a response, of a fetched request, or an object.
  *
- * I1  Nothing is posted beyond the credit: `write` resolves when all its bytes were.
- * I2  One write at a time. After `end`, `fail` or the host's cancel nothing is posted any more.
+ * I1  Nothing is posted beyond the credit. `write` resolves when all its bytes were posted.
+ * I2  One write at a time. After `end`, `fail` or the host's cancel nothing more is posted.
  */
 
 import { currentOwner, setOwner } from "../start/owner.ts";
 import { PostOp } from "./boundary.ts";
 import { postToHost } from "./host-link.ts";
 
-/** The most bytes in one chunk (docs/wire.md, "Streams"). */
+/** Upper bound of the bytes in one chunk (docs/wire.md, "Streams"). */
 const MAX_CHUNK_BYTES = 64 * 1024;
 
 const { apply } = Reflect;
@@ -31,17 +31,17 @@ export class Outbound {
     this.id = id;
   }
 
-  /** Settles when nobody wants the rest. */
+  /** Settles when the host cancels the rest. */
   get cancelled(): Promise<void> {
     return this.#cancelled.promise;
   }
 
-  /** Whether there is somebody for the rest. */
+  /** Whether the host still takes bytes. */
   get isOpen(): boolean {
     return !this.#isOver;
   }
 
-  /** Resolves when the bytes were taken, or are not wanted any more. */
+  /** Resolves when the bytes were posted, or the host has cancelled the rest. */
   async write(bytes: Uint8Array): Promise<void> {
     let rest = bytes;
     while (rest.byteLength > 0 && !this.#isOver) {
@@ -56,7 +56,7 @@ export class Outbound {
     }
   }
 
-  /** Resolves when there is room for at least a byte, or nobody wants any. */
+  /** Resolves when there is credit for at least one byte, or the host has cancelled the rest. */
   async ready(): Promise<void> {
     while (this.#credit === 0 && !this.#isOver) {
       this.#more ??= Promise.withResolvers();
@@ -64,7 +64,7 @@ export class Outbound {
     }
   }
 
-  /** `trailers`: header fields that follow the bytes, as a block. */
+  /** `trailers`: the block of header fields after the bytes. */
   end(trailers?: string): void {
     if (this.#isOver) return;
     this.#finish();
@@ -93,7 +93,7 @@ export class Outbound {
     this.#wake();
   }
 
-  /** Posts up to `size` of the bytes; returns how many. */
+  /** Posts up to `size` of the bytes. Returns the number of posted bytes. */
   #post(bytes: Uint8Array, size: number): number {
     const window = this.#window;
     const taken = window === undefined ? size : min(size, window.byteLength - this.#windowAt);
@@ -102,7 +102,7 @@ export class Outbound {
       postToHost(PostOp.chunk, this.id, bufferOf(bytes.subarray(0, taken)));
       return taken;
     }
-    // Spelled out: user code must not get hold of the window by way of a method that it has changed.
+    // Called by `apply`: a method that user code has changed would get the window.
     apply(set, window, [taken === bytes.byteLength ? bytes : bytes.subarray(0, taken), this.#windowAt]);
     this.#windowAt = (this.#windowAt + taken) % window.byteLength;
     postToHost(PostOp.chunk, this.id, taken);
@@ -123,7 +123,7 @@ export class Outbound {
 const open = new Map<number, Outbound>();
 let lastId = 0;
 
-/** A stream of the isolate's own; its id goes to the host with what it is the body of. */
+/** A stream of the isolate. Its id goes to the host with the message whose body it is. */
 export function openOutbound(): Outbound {
   lastId += 1;
   const outbound = new Outbound(lastId);
@@ -139,7 +139,7 @@ export function cancelOutbound(id: number): void {
   open.get(id)?.cancel();
 }
 
-/** A buffer of its own: a view on a larger one would send its neighbours along. */
+/** A buffer of its own: a view on a larger buffer would send the neighbouring bytes as well. */
 function bufferOf(bytes: Uint8Array): ArrayBuffer {
   const isWhole = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
   return (isWhole ? bytes.buffer : bytes.slice().buffer) as ArrayBuffer;

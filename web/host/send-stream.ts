@@ -6,17 +6,17 @@ const { apply } = Reflect;
 const { transferToFixedLength } = ArrayBuffer.prototype;
 
 /**
- * Gives the memory of bytes back at once. V8 would do so late: a stream's chunks are small objects with much memory behind
- * them, which made a host 40 MB larger and took a third of a download's time.
+ * Releases the memory of bytes at once. V8 would release it late: the chunks of a stream are small objects with much memory,
+ * which made a host 40 MB larger and took a third of a download's time.
  */
 function free({ buffer }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer) apply(transferToFixedLength, buffer, [0]);
 }
 
 /**
- * Sends bytes to the host as fast as that takes them; returns the id under which they go. Where their source breaks the
- * host is told so, never that it is whole. `onOver` is called when nothing more goes out; `trailers` when all bytes have,
- * for the header fields that follow them.
+ * Sends bytes to the host at the host's pace. Returns the id of the outbound stream. If the source breaks, the host is told
+ * of the break. `onOver` is called at the end of sending. `trailers` is called after the last byte, for the header fields
+ * that follow.
  */
 export function sendStream(
   source: ByteSource,
@@ -26,7 +26,7 @@ export function sendStream(
   const outbound = openOutbound();
   outbound.cancelled.then(() => source.cancel("nobody reads it any more"));
   const pump = async () => {
-    // Nothing is read before somebody wants it: a stream that is lazily made is made for a reader.
+    // Nothing is read before there is credit: a lazy stream is made for a reader.
     for (await outbound.ready(); outbound.isOpen; await outbound.ready()) {
       const bytes = await source.read();
       if (bytes === undefined) return outbound.end(trailers());

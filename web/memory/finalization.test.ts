@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { callJson, loadTestFunction } from "../../runtime/testing/sandbox.ts";
 
-/** Registers objects that weigh enough for V8 to collect them, until a first callback has come. */
+/** Registers objects that are heavy enough to be collected, until the first callback has run. */
 const collect = (callback: string) => `
   export default async () => {
     let seen;
@@ -26,7 +26,7 @@ describe("FinalizationRegistry", () => {
   });
 
   it("calls back for thousands within a few turns, and for each after one that throws", async () => {
-    // Each wait is an entry of its own: with a turn for each callback they would take as many.
+    // Each wait is an entry of its own. With a turn for each callback it would take as many waits.
     const loaded = await loadTestFunction(`
       let called = 0;
       const registry = new FinalizationRegistry((at) => { called++; if (at % 1000 === 0) throw new Error("told"); });

@@ -1,14 +1,14 @@
 /**
  * `FinalizationRegistry`, whose callbacks run as entries of the isolate.
  *
- * V8 calls a registry's callback from a task of its own, after a collection, where no CPU limit holds: an endless loop in
- * one would keep the isolate's thread for ever. So user code gets this class, which has V8 call the platform only, and
- * takes the callbacks' turn as a timer does. Nobody's request asked for it.
+ * V8 runs a registry's callback as a task of its own after a collection, without a CPU limit: an endless loop in a callback
+ * would keep the isolate's thread for ever. So user code gets this class. V8 calls the platform only, and the callbacks run
+ * in a turn, like a timer. The turn belongs to no request.
  *
- * I1  A turn calls back for `TURN_MS`, and the rest has the next turn: a flood leaves requests theirs. Each callback costs what it
- *     does, not a timer: one for each was 600 a second, where wasm-bindgen frees memory by them.
- * I2  `MAX_DUE` are left to the next turn at most. A turn that leaves more goes on, up to its CPU limit.
- * I3  What one callback throws keeps no other from its own.
+ * I1  A turn runs callbacks for `TURN_MS`. The rest runs in the next turn, so that requests run between turns. One timer
+ *     serves a whole turn: one for each callback allowed 600 a second, and wasm-bindgen frees memory by callbacks.
+ * I2  At most `MAX_DUE` callbacks wait for the next turn. With more, the turn goes on, up to its CPU limit.
+ * I3  An error of one callback does not stop the others.
  */
 import { reportException } from "../dom/dispatch.ts";
 import { setOwner } from "../start/owner.ts";
@@ -23,7 +23,7 @@ const TURN_MS = 5;
 const MAX_DUE = 10_000;
 
 let due: { cleanup: Cleanup; held: unknown }[] = [];
-/** How many of them were called. */
+/** Number of callbacks of `due` that have run. */
 let done = 0;
 let isScheduled = false;
 
@@ -42,7 +42,7 @@ function startTurn(): void {
 function runDue(): void {
   isScheduled = false;
   const endsAt = now() + TURN_MS;
-  // Should one not return, the rest is not lost: its entry ends, and the next callback that is due starts a turn.
+  // A callback that never returns loses no other: its entry ends, and the next due callback starts a turn.
   while (done < due.length && (due.length - done > MAX_DUE || now() < endsAt)) callNext();
   due = due.slice(done);
   done = 0;
@@ -60,7 +60,7 @@ function callNext(): void {
   }
 }
 
-// biome-ignore lint/suspicious/noShadowRestrictedNames: it takes the place of that
+// biome-ignore lint/suspicious/noShadowRestrictedNames: this class replaces the global of that name
 class FinalizationRegistry {
   readonly #native: InstanceType<typeof Native>;
 
@@ -70,7 +70,7 @@ class FinalizationRegistry {
   }
 
   register(target: WeakKey, held: unknown, token?: WeakKey): undefined {
-    // A missing token and one that is undefined are the same.
+    // A missing token is the same as undefined.
     this.#native.register(target, held, token);
   }
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { callJson } from "../../runtime/testing/sandbox.ts";
 
-/** What an expression gives in a handler, as JSON. */
+/** The value of an expression in a handler, as JSON. */
 const inHandler = (expression: string, before = "") =>
   callJson(`export default async () => { ${before} return Response.json(await (${expression})); }`);
 
-/** A module that begins with a page, exports its memory and \`f\`, which grows it by 64 pages. */
+/** A module with a memory of one page, which it exports, and \`f\`, which grows it by 64 pages. */
 const GROWS = `new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,5,3,1,0,1,7,9,2,1,102,0,0,1,109,2,0,10,10,1,8,0,65,192,0,64,0,26,11])`;
 const MIB = 1024 * 1024;
 

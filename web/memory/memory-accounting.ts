@@ -1,15 +1,15 @@
 /**
- * Memory that V8 does not put down to an isolate: resizable and growable buffers, and the memories of WebAssembly. The
- * engine counts plain `ArrayBuffer`s only; each byte of these others gets a counterpart of that kind, its ballast,
- * which is never touched and so takes none of the machine's memory.
+ * Accounts for memory that V8 does not count for an isolate: resizable and growable buffers, and WebAssembly's memories. The
+ * engine counts plain `ArrayBuffer`s only. So each byte of other memory gets a counterpart of that kind, its ballast. The
+ * ballast is never touched and takes none of the machine's memory.
  *
- * I1  Ballast is there before what it stands for, and for as long: a WeakMap ties the two together. Where there is no
- *     room for it a RangeError is thrown, as V8 itself does for a buffer.
- * I2  User code gets no constructor or method of V8's own that makes or grows such memory: those it can reach are these.
- *     They call nothing, and read no property, that it could have replaced.
- * I3  A module may grow its memories by an instruction, which nothing here sees. Those that it exports are measured again
- *     at each entry; one that it keeps to itself counts with its first size, for ever. What grows within one entry is
- *     seen by the host, which looks at the whole process (process/watchdog.ts there).
+ * I1  Ballast exists before its counterpart, and as long: a WeakMap ties the two together. Without room for the ballast a
+ *     RangeError is thrown, as V8 does for a buffer.
+ * I2  User code gets no constructor or method of V8 that makes or grows such memory, only the replacements here. These
+ *     call no function and read no property that user code could have replaced.
+ * I3  A module may grow its memories by an instruction, without a call. Exported memories are measured again at each entry.
+ *     A memory that is not exported counts with its first size for ever. The host sees growth within one entry by the
+ *     memory of the whole process (runtime/isolate/process/watchdog.ts).
  */
 
 import { NativeProxy } from "../console/proxies.ts";
@@ -18,7 +18,7 @@ import { exportedMemories, firstPages } from "./wasm-memories.ts";
 
 type Constructor = new (...values: never[]) => object;
 
-/** What counts for one holder. */
+/** The counted memory of one holder. */
 interface Ballast {
   bytes: number;
   last: { readonly part: ArrayBuffer; readonly before: unknown } | undefined;
@@ -34,16 +34,16 @@ const PAGE_BYTES = 65_536;
 const ballasts = new WeakMap<object, Ballast>();
 const ballastOf = ballasts.get.bind(ballasts);
 const setBallast = ballasts.set.bind(ballasts);
-/** Of what cannot be seen to end. */
+/** The ballast of memory whose release V8 does not report. It counts until the isolate ends. */
 const forEver: Ballast = { bytes: 0, last: undefined };
 
-/** Throws a RangeError where there is no room. */
+/** Throws a RangeError without enough room. */
 function add(ballast: Ballast, bytes: number): void {
   ballast.last = { part: new NativeArrayBuffer(bytes), before: ballast.last };
   ballast.bytes += bytes;
 }
 
-/** Has a holder count with so many bytes more. */
+/** Counts more bytes for a holder. */
 function tie(holder: object, bytes: number): void {
   let ballast = ballastOf(holder);
   if (ballast === undefined) {
@@ -61,12 +61,12 @@ function replace(holder: object, name: string, value: unknown): void {
   Object.defineProperty(holder, name, { ...getOwnPropertyDescriptor(holder, name), value });
 }
 
-/** A constructor that does something more when it makes an object, and is itself in all else. */
+/** A constructor with another way to make objects, and otherwise unchanged. */
 function wrapConstructor(
   native: Constructor,
   make: (values: readonly unknown[], target: Constructor) => object,
 ): Constructor {
-  // Without a prototype nobody can add a trap to it.
+  // Without a prototype, so that no trap can be added to it.
   const handler: ProxyHandler<Constructor> = Object.create(null);
   handler.construct = (_native, values, target) => make(values, target as Constructor);
   const wrapped = new NativeProxy(native, handler);
@@ -74,7 +74,7 @@ function wrapConstructor(
   return wrapped;
 }
 
-/** When an isolate begins, before any user code: while the snapshot is made some of what is replaced is not there. */
+/** Called when an isolate begins, before any user code: some of the replaced globals are missing while the snapshot is made. */
 export function accountMemory(): void {
   accountBuffers("ArrayBuffer", "resizable");
   accountBuffers("SharedArrayBuffer", "growable");
@@ -82,7 +82,7 @@ export function accountMemory(): void {
   if (namespace !== undefined) accountWasm(namespace);
 }
 
-/** A buffer that may change its size counts with the most that it may have: V8 reserves that at once. */
+/** A buffer that can change its size counts with its maximum size: V8 reserves that at once. */
 function accountBuffers(name: "ArrayBuffer" | "SharedArrayBuffer", flag: string): void {
   const native = (globalThis as unknown as Record<string, Constructor>)[name];
   if (native === undefined) return;
@@ -113,7 +113,7 @@ interface Namespace {
   Instance: Constructor;
 }
 
-/** Exported memories, which may grow by themselves. */
+/** Exported memories, which may grow without a call. */
 const watched: { first: { readonly memory: WeakRef<object>; next: Watched } | undefined } = {
   first: undefined,
 };
@@ -147,7 +147,7 @@ function accountWasm(namespace: Namespace): void {
   const module = wrapConstructor(Module, (values, target) => {
     const before = firstPages(values[0]);
     const made = construct(Module, values, target) as object;
-    // The getters of its options are user code, which could have put other bytes in their place.
+    // The getters of the options are user code, which could have changed the bytes.
     const after = firstPages(values[0]);
     let isSame = before.length === after.length;
     for (let at = 0; isSame && at < before.length; at++) isSame = before[at] === after[at];
@@ -189,9 +189,9 @@ function accountGrowth(prototype: object): void {
   const methods = {
     grow(this: object, by: unknown): unknown {
       const ballast = ballastOf(this);
-      // V8 says what is wrong with what is no memory.
+      // V8 throws the error for a value that is no memory.
       if (ballast === undefined) return apply(grow, this, [by]);
-      // Converted once: a `valueOf` could give another number the second time.
+      // Converted once: a `valueOf` could return another number the second time.
       const pages = typeof by === "bigint" ? by : toNumber(by as number);
       const bytes = toNumber(pages) * PAGE_BYTES;
       if (!(bytes > 0 && bytes <= MAX_BYTES)) return apply(grow, this, [pages]);
@@ -205,7 +205,7 @@ function accountGrowth(prototype: object): void {
         throw error;
       }
     },
-    /** What it gives can grow the memory up to its maximum. */
+    /** The resulting buffer can grow the memory up to its maximum. */
     toResizableBuffer(this: object): unknown {
       const buffer = apply(toResizable, this, []) as object;
       const ballast = ballastOf(this);
@@ -239,7 +239,7 @@ function named<T extends object>(method: T, name: string, length: number): T {
   return method;
 }
 
-/** Whether so many bytes more would fit. They are not touched, and garbage at once. */
+/** Whether so many more bytes would fit. The bytes are not touched, and released at once. */
 export function hasRoomFor(bytes: number): boolean {
   try {
     return new NativeArrayBuffer(bytes).byteLength === bytes;
@@ -248,7 +248,7 @@ export function hasRoomFor(bytes: number): boolean {
   }
 }
 
-/** Bytes of all memories that are measured. */
+/** Bytes of all measured memories. */
 export function measuredBytes(): number {
   let bytes = 0;
   for (let one = watched.first; one !== undefined; one = one.next) {
@@ -258,7 +258,7 @@ export function measuredBytes(): number {
   return bytes;
 }
 
-/** Measures the memories that grow by themselves. Throws a RangeError where there is no room for what they have become. */
+/** Measures the memories that can grow without a call. Throws a RangeError without room for their growth. */
 export function measureMemories(): void {
   let before: NonNullable<Watched> | undefined;
   for (let one = watched.first; one !== undefined; one = one.next) {

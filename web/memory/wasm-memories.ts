@@ -1,6 +1,6 @@
 /**
- * The memories that a WebAssembly module has of its own: their first sizes are read from the bytes, as V8 tells nothing
- * of those that a module keeps to itself. What is no module, or not whole, has none here; V8 refuses it.
+ * The memories of a WebAssembly module. Their first sizes are read from the bytes: V8 shows only exported memories. A source
+ * that is no module, or an incomplete one, has no memories here. V8 refuses it.
  */
 import { anyBytesOf } from "../webidl/buffer-source.ts";
 
@@ -12,14 +12,14 @@ const HEADER_BYTES = 8;
 const MEMORY_SECTION = 5;
 const HAS_MAXIMUM = 1;
 const HAS_PAGE_SIZE = 8;
-/** V8 takes no more. */
+/** Upper bound of V8. */
 const MAX_MEMORIES = 100_000;
 
-/** The pages that each memory begins with. */
+/** The first size of each memory, in pages. */
 export function firstPages(source: unknown): Uint32Array {
   const bytes = anyBytesOf(source);
   let at = HEADER_BYTES;
-  /** An unsigned LEB128 number. */
+  /** Reads an unsigned LEB128 number. */
   const number = (): number => {
     let value = 0;
     let factor = 1;
@@ -55,7 +55,7 @@ interface Exports {
   readonly [name: string]: unknown;
 }
 
-/** Finds the memories that an instance exports. */
+/** Makes a function that finds the exported memories of an instance. */
 export function exportedMemories(namespace: {
   Memory: { prototype: object };
   Module: object;
@@ -70,7 +70,7 @@ export function exportedMemories(namespace: {
     const exports = apply(exportsOf, instance, []);
     const found = names as unknown as object[];
     let count = 0;
-    // The list is V8's own, made for this call: what was looked at gives way to what was found.
+    // The list belongs to V8 and was made for this call. Found memories overwrite entries that were already read.
     for (let at = 0; at < names.length; at++) {
       const { name = "", kind } = names[at] ?? {};
       if (kind !== "memory") continue;

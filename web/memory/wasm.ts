@@ -1,11 +1,11 @@
 /**
- * `WebAssembly` is V8's own, except for what it does in the background: an isolate's background tasks are never run,
- * and V8's `compile` and `instantiate` would never settle. These compile at once, under the CPU limit like everything
- * else, and settle in the order that the WebAssembly JavaScript Interface says. Those that take a response, of the
- * WebAssembly Web API, V8 leaves to its embedders.
+ * `WebAssembly` is V8's own, except for its work in the background: an isolate's background tasks never run, so V8's
+ * `compile` and `instantiate` would never settle. The functions here compile at once, under the CPU limit, and settle in the
+ * order of the WebAssembly JavaScript Interface. The functions that take a response (WebAssembly Web API) are not part of
+ * V8.
  *
- * I1  While the snapshot is made there is no `WebAssembly`: the functions are put in place when an isolate begins,
- *     before user code could have changed anything.
+ * I1  `WebAssembly` does not exist while the snapshot is made. The functions are installed when an isolate begins, before
+ *     any user code.
  */
 
 import { trimHttpWhitespace } from "../fetch/http-whitespace.ts";
@@ -20,7 +20,7 @@ interface Native {
   Instance: new (module: object, imports?: unknown) => object;
 }
 
-/** What `installWebAssembly` found, once (I1). */
+/** V8's own classes, saved by `installWebAssembly` (I1). */
 let native: Native;
 
 const operations = {
@@ -50,7 +50,7 @@ const operations = {
   },
 };
 
-/** Puts the functions that settle in the place of those that do not. */
+/** Replaces the functions that would never settle. */
 export function installWebAssembly(): void {
   const namespace = (globalThis as { WebAssembly?: object & Native }).WebAssembly;
   if (namespace === undefined) return;
@@ -59,12 +59,12 @@ export function installWebAssembly(): void {
     Object.defineProperty(namespace, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
-/** What is wrong with the arguments is told by the promise as well. */
+/** Errors of the arguments reject the promise as well. */
 function promiseOf<T>(work: () => T | Promise<T>): Promise<T> {
   return new Promise((resolve) => resolve(work()));
 }
 
-/** The imports of a module that was just compiled are looked at after its caller's turn. */
+/** The imports of a newly compiled module are read after the caller's turn. */
 async function instantiateLater(module: object, imports: unknown): Promise<object> {
   await undefined;
   return { module, instance: new native.Instance(module, imports) };
@@ -76,7 +76,7 @@ function requireImports(imports: unknown): void {
 }
 
 function isModule(value: unknown): value is object {
-  // Only a module has sections, whatever its prototype says.
+  // Only a module has sections. Its prototype may be forged.
   if (!isObject(value) || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return false;
   try {
     native.Module.customSections(value, "");
@@ -86,7 +86,7 @@ function isModule(value: unknown): value is object {
   }
 }
 
-/** The bytes of a response that says it is WebAssembly. */
+/** The bytes of a response with the content type of WebAssembly. */
 async function readWasm(source: unknown): Promise<ArrayBuffer> {
   const response = (await source) as Response & { arrayBuffer(): Promise<ArrayBuffer> };
   const headers = getterOf("headers").call(response) as Headers;
@@ -98,7 +98,7 @@ async function readWasm(source: unknown): Promise<ArrayBuffer> {
   return response.arrayBuffer();
 }
 
-/** An attribute's getter throws a TypeError for whatever is no response. */
+/** The getter of an attribute. It throws a TypeError for a value that is no response. */
 function getterOf(name: "headers" | "ok" | "status"): (this: unknown) => unknown {
   return Object.getOwnPropertyDescriptor(Response.prototype, name)?.get ?? fail;
 }

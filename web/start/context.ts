@@ -1,10 +1,10 @@
 /**
- * What a handler is given besides the request, and the two signals that tell when nobody waits for it.
+ * The context of a request, and the two signals that report the end of the wait for its answer.
  *
- * I1  Nothing is made before it is asked for: most handlers look at neither signal.
- * I2  `request.signal` is aborted when the client is gone or the deadline has passed, and where an event stream drains;
- *     `ctx.signal` then, too, and at every other drain.
- * I3  Work of `waitUntil` is told to the host when the first of it begins, and when the last of it is over.
+ * I1  Everything is made on demand: most handlers read neither signal.
+ * I2  `request.signal` is aborted when the client has disconnected or the deadline has passed, and when an event stream
+ *     drains. `ctx.signal` is aborted in all these cases, and at every other drain.
+ * I3  The host is told when the first work of `waitUntil` begins, and when the last ends.
  */
 
 import { errorText } from "../console/error-text.ts";
@@ -18,7 +18,7 @@ import { postToHost } from "../host/host-link.ts";
 export class Serving {
   readonly id: number;
   readonly context: Context;
-  /** The answer was posted; its body may still stream. */
+  /** The answer was posted. Its body may still stream. */
   isAnswered = false;
   isStreaming = false;
   #requestSignal: AbortSignal | undefined;
@@ -34,7 +34,7 @@ export class Serving {
     this.context = new Context(this, requestId, deadline);
   }
 
-  /** What follows the body of a streamed answer. */
+  /** The header fields after the body of a streamed answer. */
   get trailers(): Headers {
     this.#trailers ??= new Headers();
     return this.#trailers;
@@ -90,7 +90,7 @@ export class Serving {
 export class Context {
   readonly #serving: Serving;
   readonly requestId: string;
-  /** Epoch milliseconds after which nobody waits for the answer. */
+  /** Time in epoch milliseconds after which the answer is no longer awaited. */
   readonly deadline: number;
 
   constructor(serving: Serving, requestId: string, deadline: number) {
@@ -99,26 +99,26 @@ export class Context {
     this.deadline = deadline;
   }
 
-  /** Aborted when nobody waits for the answer any more, or the instance is about to end. */
+  /** Aborted when the answer is no longer awaited, or the instance is about to end. */
   get signal(): AbortSignal {
     return Context.#servingOf(this, "signal").contextSignal;
   }
 
-  /** Header fields that are sent after a streamed body (RFC 9110, section 6.5); they may be set until it ends. */
+  /** Header fields that are sent after a streamed body (RFC 9110, section 6.5). They may be set until the body ends. */
   get trailers(): Headers {
     return Context.#servingOf(this, "trailers").trailers;
   }
 
   /**
-   * Keeps the instance until the promise settles, for `limits.waitUntilMs` after the answer at most. It is made when it
-   * is asked for, and knows its request: `const { waitUntil } = ctx` works.
+   * Keeps the instance until the promise settles, at most for `limits.waitUntilMs` after the answer. The function is bound to
+   * its request: `const { waitUntil } = ctx` works.
    */
   get waitUntil(): (work: unknown) => void {
     const serving = Context.#servingOf(this, "waitUntil");
     return (work) => serving.waitUntil(work);
   }
 
-  /** Tracers put one of their own in its place. */
+  /** Tracers replace it by a function of their own. */
   set waitUntil(value: unknown) {
     Object.defineProperty(this, "waitUntil", { value, writable: true, enumerable: true, configurable: true });
   }

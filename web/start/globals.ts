@@ -1,17 +1,19 @@
 /**
- * Everything that the platform adds to an isolate's global object, by kind, as Web IDL installs them: interfaces and
- * namespaces are not enumerable, operations and attributes are.
+ * All additions of the platform to an isolate's global object, by kind, as Web IDL installs them: interfaces and namespaces
+ * are not enumerable, operations and attributes are.
  */
-import "../webidl/cloning.ts";
+import "../cloning/shared-clones.ts";
+import { refuseCloning } from "../cloning/clone-rules.ts";
+import { structuredClone } from "../cloning/structured-clone.ts";
 import { CompressionStream, DecompressionStream } from "../compression/compression-streams.ts";
 import { console } from "../console/console.ts";
 import { RememberingProxy } from "../console/proxies.ts";
 import { Crypto, crypto } from "../crypto/crypto.ts";
 import { CryptoKey } from "../crypto/crypto-key.ts";
 import { SubtleCrypto } from "../crypto/subtle-crypto.ts";
-import { refuseCloning } from "../dom/clone-rules.ts";
 import { makeGlobalEventTarget } from "../dom/global-scope.ts";
 import { domAttributes, domInterfaces, domOperations } from "../dom/interfaces.ts";
+import { atob, btoa } from "../encoding/base64.ts";
 import { TextDecoder, TextEncoder } from "../encoding/encoding.ts";
 import { TextDecoderStream, TextEncoderStream } from "../encoding/encoding-streams.ts";
 import { fetch } from "../fetch/fetch.ts";
@@ -22,6 +24,9 @@ import { Blob } from "../file/blob.ts";
 import { File } from "../file/file.ts";
 import { FormData } from "../file/form-data.ts";
 import { finalizationInterfaces } from "../memory/finalization.ts";
+import { Performance, performance } from "../performance/performance.ts";
+import { PerformanceEntry, PerformanceMark, PerformanceMeasure } from "../performance/performance-entries.ts";
+import { PerformanceObserver, PerformanceObserverEntryList } from "../performance/performance-observer.ts";
 import { streamInterfaces } from "../streams/streams.ts";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers.ts";
 import "../streams/transferable-streams.ts";
@@ -42,6 +47,12 @@ const interfaces = {
   File,
   FormData,
   Headers,
+  Performance,
+  PerformanceEntry,
+  PerformanceMark,
+  PerformanceMeasure,
+  PerformanceObserver,
+  PerformanceObserverEntryList,
   Proxy: RememberingProxy,
   Request,
   Response,
@@ -58,7 +69,10 @@ const interfaces = {
 };
 
 const operations = {
+  atob,
+  btoa,
   ...domOperations,
+  structuredClone,
   clearInterval,
   clearTimeout,
   fetch,
@@ -68,6 +82,7 @@ const operations = {
 
 const attributes = {
   ...domAttributes,
+  performance,
   crypto,
   self: globalThis,
 };
@@ -82,7 +97,7 @@ export function installGlobals(): void {
 }
 
 function define(name: string, value: unknown, enumerable: boolean): void {
-  // The bundler calls a class or a function by another name where two files have one of the same.
+  // The bundler renames a class or a function if two files have one of the same name.
   if (typeof value === "function") Object.defineProperty(value, "name", { value: name, configurable: true });
   Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable });
 }

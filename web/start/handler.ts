@@ -2,10 +2,10 @@ import type { Env } from "../bindings/env.ts";
 import type { Request } from "../fetch/request.ts";
 import type { Context } from "./context.ts";
 
-/** A function's way to answer, whichever of the three ways its module exports it. */
+/** The function that answers a request, for all forms of exports. */
 export type Handle = (request: Request, context: Context) => unknown;
 
-/** Thrown for a method that the module has no export for. */
+/** Thrown for a method without an export in the module. */
 export class MethodNotAllowed {
   readonly allow: string;
   constructor(allow: string) {
@@ -15,7 +15,7 @@ export class MethodNotAllowed {
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** Finds the handler in a module's exports; a string says why there is none. */
+/** Finds the handler in a module's exports. A string is the reason why there is none. */
 export function resolveHandler(exports: Record<string, unknown>, env: Env): Handle | string {
   const main = exports.default;
   if (isWorker(main)) return resolveWorker(main, env);
@@ -25,7 +25,7 @@ export function resolveHandler(exports: Record<string, unknown>, env: Env): Hand
     return `the default export's "fetch" is ${describe(main.fetch)}, not a function`;
   const byMethod = functionsByMethod(exports);
   if (byMethod.size > 0) return dispatchByMethod(byMethod, env);
-  // The exports of a CommonJS module are one object, which is the default export of the bundle.
+  // The exports of a CommonJS module are one object, the default export of the bundle.
   if (isObject(main)) {
     if (isObject(main.default) || typeof main.default === "function") return resolveHandler(main, env);
     const byMethodOfMain = functionsByMethod(main);
@@ -41,7 +41,7 @@ interface Worker {
   fetch(...values: unknown[]): unknown;
 }
 
-/** An object with `fetch`, or a class that has it as a static method. A function is called itself. */
+/** An object with `fetch`, or a class with `fetch` as a static method. Any other function is a handler itself. */
 function isWorker(main: unknown): main is Worker {
   const isHolder = isObject(main) || (typeof main === "function" && isClass(main));
   return isHolder && typeof (main as Partial<Worker>).fetch === "function";
@@ -54,7 +54,7 @@ function resolveWorker(worker: Worker, env: Env): Handle {
 const CLASS_REASON =
   "the default export is a class, of which nothing makes an instance: write `export default new Name()`, or make `fetch` static";
 
-/** Also what a compiler makes of a class for old engines: a function whose instances have `fetch`. */
+/** Includes classes that a compiler has written as functions for old engines: their instances have `fetch`. */
 function isClass(main: object): boolean {
   const { prototype } = main as { prototype?: { fetch?: unknown } };
   return /^class\b/.test(Function.prototype.toString.call(main)) || typeof prototype?.fetch === "function";

@@ -1,12 +1,11 @@
 /**
- * The script that becomes the snapshot: it installs the web platform's globals and leaves one boot function behind,
- * which joins an isolate to its host. See boundary.ts for the messages and their invariants.
+ * The script that becomes the snapshot. It installs the globals of the web platform and leaves one boot function, which joins
+ * an isolate to its host. boundary.ts defines the messages and their invariants.
  */
 import "./snapshot-gaps.ts";
 import { createEnv, type EnvPlan } from "../bindings/env.ts";
 import { printToDebugger } from "../console/console.ts";
 import { refillLogBudget } from "../console/log-line.ts";
-import { startClock } from "../dom/clock.ts";
 import { rejectedUnhandled } from "../dom/rejections.ts";
 import { findNativeBase64 } from "../encoding/base64.ts";
 import {
@@ -24,6 +23,7 @@ import { endInbound, pushInbound } from "../host/inbound.ts";
 import { cancelOutbound, grantOutbound } from "../host/outbound.ts";
 import { accountMemory, hasRoomFor, measuredBytes, measureMemories } from "../memory/memory-accounting.ts";
 import { installWebAssembly } from "../memory/wasm.ts";
+import { startClock } from "../performance/clock.ts";
 import { closeFromClient, grantToClient, messageFromClient } from "../websocket/client-sockets.ts";
 import { installGlobals } from "./globals.ts";
 import { resolveHandler } from "./handler.ts";
@@ -33,11 +33,11 @@ import { closeSnapshotGaps } from "./snapshot-gaps.ts";
 import { dropTimersOf, fireTimer, limitTimers } from "./timers.ts";
 
 installGlobals();
-// An isolate's thread must not be put to sleep from inside: no limit would end it.
+// User code must not put the isolate's thread to sleep: no limit would end that.
 Reflect.deleteProperty(Atomics, "wait");
 Reflect.deleteProperty(Atomics, "waitAsync");
 
-/** Gets ready for the function's module: the entry module hands its exports over when its top level is over. */
+/** Prepares for the function's module. The entry module hands over its exports after its top level has run. */
 function expect(envJson: string): void {
   const plan = JSON.parse(envJson) as EnvPlan;
   const env = createEnv(plan);
@@ -89,8 +89,8 @@ const enter: Enter = (op, id, ...rest) => {
 let isOverMemory = false;
 
 /**
- * What a module's memory has grown to is seen at the next entry; the host ends an isolate that has no room for it. Nothing
- * begins in such a one any more: what waits to enter it may be given to another.
+ * The growth of a module's memory is measured at the next entry. The host ends an isolate without room for it. Nothing more
+ * begins in such an isolate: requests that wait for it may go to another.
  */
 function isWithinMemory(): boolean {
   if (isOverMemory) return false;
@@ -104,7 +104,7 @@ function isWithinMemory(): boolean {
   }
 }
 
-/** A promise was rejected in an entry, that of a request or 0, and nobody handles it: true where user code says that it has seen to that. */
+/** A promise without a handler was rejected in the entry of a request, or of 0. True if user code prevented the log line. */
 function rejected(reason: unknown, isStack: boolean, requestId: number): boolean {
   refillLogBudget();
   setOwner(0);

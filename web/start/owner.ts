@@ -1,16 +1,16 @@
 /**
- * On whose behalf the isolate runs: the id of a request, or 0.
+ * The owner of the running code: the id of a request, or 0.
  *
- * An isolate has no async context, and needs none: every entry (a request, a timer, the result of a call, a chunk) has
- * one owner, and all that it runs, microtasks included, is over before the next entry. Whatever an entry starts belongs to
- * the entry's owner. Only where one request's code settles a promise that another's awaits does the rest of the latter's
- * stretch count as the former's.
+ * An isolate has no async context, and needs none: every entry (a request, a timer, the result of a call, a chunk) has one
+ * owner, and all its code, microtasks included, ends before the next entry. All that an entry starts belongs to its owner.
+ * Only if the code of one request settles a promise that another request awaits does the other's continuation count for the
+ * first.
  */
 let owner = 0;
 
 export const currentOwner = (): number => owner;
 
-/** Says whose the entry is that begins now. */
+/** Sets the owner of the entry that begins. */
 export function setOwner(id: number): void {
   owner = id;
 }

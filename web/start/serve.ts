@@ -1,12 +1,11 @@
 /**
- * Requests inside the isolate: from the host's message to the handler, from its response to the host.
+ * Requests inside the isolate: from the host's message to the handler, from the handler's response to the host.
  *
  * I1  Every request is answered by one `response` or one `failure`.
- * I2  A body that is a stream follows its response under credit; where it breaks, the host is told so, and never that
- *     it is complete.
+ * I2  A streamed body follows its response under credit. If it breaks, the host is told so, and never that it is complete.
  * I3  A request is forgotten when it is over (context.ts, `isOver`), or aborted.
- * I4  After `abort` the request's signal is aborted, and the stream of its answer cancelled. An answer that comes all
- *     the same is posted: the host ignores it.
+ * I4  After `abort` the request's signal is aborted, and the stream of its answer cancelled. A later answer is still
+ *     posted, and ignored by the host.
  */
 
 import { errorText } from "../console/error-text.ts";
@@ -25,7 +24,7 @@ import { setOwner } from "./owner.ts";
 
 let handle: Handle | undefined;
 
-/** The requests that are not over: without an answer, with one that streams, or with work in the background. */
+/** The open requests: without an answer, with a streaming answer, or with work in the background. */
 const open = new Map<number, Serving>();
 
 export function useHandler(handler: Handle): void {
@@ -33,8 +32,8 @@ export function useHandler(handler: Handle): void {
 }
 
 /**
- * `message` is what EnterOp.request says after the id. Returns the answer that is there at once, as `EnterOp.request` says;
- * any other is posted.
+ * `message`: the arguments of `EnterOp.request` after the id. Returns an answer that exists at once (`EnterOp.request`). Any
+ * other answer is posted.
  */
 export function serveRequest(id: number, message: readonly unknown[]): string | undefined {
   const [method, url, headerBlock, body, requestId, deadline] = message;
@@ -64,13 +63,13 @@ export function serveRequest(id: number, message: readonly unknown[]): string | 
   }
 }
 
-/** Nobody waits for the answer, or for the rest of it. */
+/** The answer, or its rest, is no longer awaited. */
 export function abortRequest(id: number, kind: unknown): void {
   const serving = open.get(id);
   if (serving === undefined) return;
   setOwner(id);
   serving.abort(kind);
-  // Its handler may never be done with it.
+  // The handler may never finish.
   if (kind !== AbortKind.drain && kind !== AbortKind.drainEndless) open.delete(id);
 }
 
@@ -106,10 +105,10 @@ function isSmall(body: unknown): body is string | undefined {
   return body === undefined || (typeof body === "string" && body.length <= MAX_RETURNED_LENGTH);
 }
 
-/** A longer text is posted: what is returned is kept for a while. */
+/** Upper bound of the length of a returned answer, as it is kept for a while. A longer answer is posted. */
 const MAX_RETURNED_LENGTH = 4 * 1024;
 
-/** The last answers that entries returned, round and round: as many as there may be entries under way. */
+/** The last returned answers in a ring, as many as there can be open entries. */
 const kept: { id: number; answer: string }[] = [];
 let keptAt = 0;
 
@@ -118,7 +117,7 @@ function keep(id: number, answer: string): void {
   keptAt = (keptAt + 1) % MAX_ENTERING;
 }
 
-/** The entry of a request ended with an error, of a promise that nobody handles: what it returned did not arrive. */
+/** The entry of a request ended with the error of an unhandled promise, so its returned answer did not arrive. */
 export function postReturned(id: number): void {
   for (let at = 0; at < kept.length; at++) {
     const answer = kept[at]?.id === id ? splitAnswer(kept[at]?.answer) : undefined;
@@ -167,12 +166,12 @@ function allowOf(error: unknown): string | undefined {
   try {
     return error instanceof MethodNotAllowed ? error.allow : undefined;
   } catch {
-    // A proxy that will not be asked.
+    // A proxy that throws.
     return undefined;
   }
 }
 
-/** What V8 says when there is no room for a buffer or for a memory. */
+/** V8's messages for a lack of room for a buffer or a memory. */
 const NO_ROOM = new Set([
   "Array buffer allocation failed",
   "WebAssembly.Memory(): could not allocate memory",

@@ -1,6 +1,6 @@
 /**
- * While a snapshot is made V8 leaves `SharedArrayBuffer` out; a real isolate has it. Libraries look at its prototype
- * when they are loaded, so it stands in for that long: `main.ts` imports this first and takes it away last.
+ * V8 leaves `SharedArrayBuffer` out while a snapshot is made. A real isolate has it. Libraries read its prototype when they
+ * are loaded, so a stand-in exists until then: `main.ts` imports this file first and removes the stand-in last.
  */
 const isStandIn = !("SharedArrayBuffer" in globalThis);
 

@@ -1,8 +1,8 @@
 /**
- * Timers: the host keeps the time, the isolate what is to be done then.
+ * Timers. The host keeps the time, the isolate keeps the callbacks.
  *
- * I1  A timer runs as the owner of who set it (owner.ts).
- * I2  User code has a bounded number of timers; the platform's own do not count, as it sets few.
+ * I1  A timer runs as the owner of the code that set it (owner.ts).
+ * I2  User code has a bounded number of timers. The platform's own timers do not count, as they are few.
  */
 
 import { reportException } from "../dom/dispatch.ts";
@@ -13,7 +13,7 @@ import { currentOwner, setOwner } from "./owner.ts";
 
 interface Timer {
   readonly run: () => void;
-  /** Set for an interval. */
+  /** The delay of an interval. Undefined for a timeout. */
   readonly repeatMs: number | undefined;
   readonly owner: number;
   readonly isUsers: boolean;
@@ -23,9 +23,9 @@ const timers = new Map<number, Timer>();
 let lastId = 0;
 let openOfUser = 0;
 
-/** `limits.timers`: open at a time, as the host keeps each of them. */
+/** Upper bound of the open timers (`limits.timers`): the host keeps each of them. */
 let maxTimers = 10_000;
-/** Whose excess was logged last: a loop that catches the error would log nothing else. */
+/** The last request whose excess was logged. It prevents one line per attempt in a loop that catches the error. */
 let refusedOwner: number | undefined;
 
 export function limitTimers(count: number): void {
@@ -62,10 +62,10 @@ function start(timer: Timer, delayMs: number): number {
   return lastId;
 }
 
-/** The delay of what the host is to start when it has done what it is at. */
+/** Delay of a timer that is due as soon as the host is free. */
 export const AT_ONCE = -1;
 
-/** A timer of the platform's own. */
+/** A timer of the platform. */
 export function startPlatformTimer(run: () => void, delayMs: number): number {
   return start({ run, repeatMs: undefined, owner: currentOwner(), isUsers: false }, delayMs);
 }
@@ -74,7 +74,7 @@ export function stopTimer(id: number): void {
   if (forget(id)) postToHost(PostOp.clearTimer, id);
 }
 
-/** A request has used up its time: none of its timers will fire. */
+/** A request has used up its time: its timers are removed. */
 export function dropTimersOf(owner: number): void {
   for (const [id, timer] of timers) if (timer.owner === owner) stopTimer(id);
 }
@@ -108,7 +108,7 @@ function stopUserTimer(id: unknown): void {
   if (timers.get(key)?.isUsers) stopTimer(key);
 }
 
-/** The host says that a timer's time has come. */
+/** The host reports that a timer is due. */
 export function fireTimer(id: number): void {
   const timer = timers.get(id);
   if (timer === undefined) return;

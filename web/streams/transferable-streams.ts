@@ -1,13 +1,13 @@
 /**
- * Streams in the transfer list of `structuredClone` and `postMessage` (Streams, "Transfer via postMessage"): the stream
- * is locked, and one that takes its chunks as clones stands for it where it went.
+ * Streams in the transfer list of `structuredClone` and `postMessage` (Streams, "Transfer via postMessage"). The stream is
+ * locked. A new stream at the destination receives clones of its chunks.
  */
-import { registerCloneRule } from "../dom/clone-rules.ts";
+import { registerCloneRule } from "../cloning/clone-rules.ts";
+import { structuredClone } from "../cloning/structured-clone.ts";
 import { DOMException } from "../dom/dom-exception.ts";
-import { structuredClone } from "../dom/structured-clone.ts";
 import { ReadableStream, TransformStream, WritableStream } from "./streams.ts";
 
-/** What makes the library's streams what they are; a transform stream is made of nothing else. */
+/** The fields that make an object a stream of the library. A transform stream has no other fields. */
 interface Inside {
   _readable: ReadableStream;
   _writable: WritableStream;
@@ -41,7 +41,7 @@ function whyLocked({ locked }: { locked: boolean }): string | undefined {
   return locked ? "A stream that is locked cannot be transferred" : undefined;
 }
 
-/** Something before it in the list can have locked it: the transform stream whose side it is. */
+/** An earlier object in the list may have locked the stream: the transform stream that it belongs to. */
 function refuseLocked(stream: ReadableStream | WritableStream): void {
   const why = whyLocked(stream);
   if (why !== undefined) throw new DOMException(why, "DataCloneError");
@@ -95,7 +95,7 @@ function throwClone(error: unknown): never {
   throw cloneError(error);
 }
 
-/** An error that cannot be cloned is told of by the one that says so. */
+/** A clone of the error. If it cannot be cloned, the error of that attempt. */
 function cloneError(error: unknown): unknown {
   try {
     return structuredClone(error);

@@ -1,7 +1,7 @@
 import { AskFor } from "../host/boundary.ts";
 import { askHost } from "../host/host-link.ts";
 
-/** Stands in for the package `tr46` (UTS 46 processing): the host has the tables. Returns null where the domain is not valid. */
+/** Replaces the package `tr46` (UTS 46 processing): the host has the tables. Returns null for an invalid domain. */
 export function toASCII(domain: string): string | null {
   const ascii = askHost(AskFor.asciiDomain, domain);
   return typeof ascii === "string" && ascii !== "" ? ascii : null;

@@ -1,11 +1,12 @@
 import { encodeUtf8 } from "../encoding/encoding.ts";
 
-/** What is written as it is in every query, whatever the `set`. */
+/** The characters that are never encoded in a query, for any `set`. */
 const PLAIN = /^[!$-&(-;=?-~]*$/;
 
 /**
- * Stands in for what `whatwg-url` takes from `@exodus/bytes` to write a query in any encoding of a document: here it is
- * always UTF-8. `set`: what is encoded besides controls and what is not ASCII; always some of ` "#<>'`.
+ * Replaces the function of `@exodus/bytes` by which `whatwg-url` encodes a query in a document's encoding: here the encoding
+ * is always UTF-8. `set`: the characters to encode, some of ` "#<>'`. Controls and other characters than ASCII are always
+ * encoded.
  */
 export function percentEncodeAfterEncoding(_encoding: string, text: string, set: string): string {
   if (PLAIN.test(text)) return text;

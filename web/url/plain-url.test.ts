@@ -75,7 +75,7 @@ describe("a plain URL", () => {
     let state = 1;
     const pick = (from: readonly string[]) => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      // The first ones, which are plain, most often.
+      // The first characters, which are plain, are the most frequent.
       return from[Math.floor((state / 2 ** 32) ** 3 * from.length)] ?? "";
     };
     const base = machine.basicURLParse("https://base.example/x?y#z") ?? undefined;

@@ -1,8 +1,8 @@
 /**
- * A quick way through the URL parser for what nearly all URLs are, those of requests first of all: `http` or `https`, a
- * plain domain or an IPv4 address, nothing in it that would be changed. The standard's states take ten times as long.
+ * A fast path for nearly all URLs, first of all the URLs of requests: `http` or `https`, a plain domain or an IPv4 address,
+ * and no part that the parser would change. The standard's states take ten times as long.
  *
- * I1  The record is the one that the URL parser gives (URL, "basic URL parser"), whatever the base.
+ * I1  For any base, the record equals the record of the URL parser (URL, "basic URL parser").
  */
 import type { URLRecord } from "whatwg-url";
 
@@ -15,14 +15,14 @@ const PATH = "(/[\\w\\-.~!$&'()*+,;=:@/%]*)?";
 const QUERY = "(?:\\?([\\w\\-.~!$&()*+,;=:@/%?]*))?";
 const PLAIN = new RegExp(`^${SCHEME}(?:(${ADDRESS})|(${DOMAIN}))${PORT}${PATH}${QUERY}$`);
 
-/** Segments that are no names, and labels that have to be looked at (UTS 46). */
+/** Segments that are no names, and labels that need UTS 46. */
 const SPECIAL = /\/\.{1,2}(?:\/|$)|%2e/i;
 const ENCODED_LABEL = /(?:^|\.)xn--/;
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 const MAX_PORT = 65_535;
 
-/** Undefined for what has to go through the parser. */
+/** Undefined for a URL that needs the parser. */
 export function parsePlainUrl(input: string): URLRecord | undefined {
   const parts = PLAIN.exec(input);
   if (parts === null) return undefined;

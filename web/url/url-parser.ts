@@ -1,12 +1,12 @@
 /**
- * The URL parser of whatwg-url: made for an isolate's first URL (lazy-modules.ts). In the snapshot whatwg-url's own
- * interfaces come here for it, too.
+ * The URL parser of whatwg-url, created for an isolate's first URL (lazy-modules.ts). In the snapshot, whatwg-url's own
+ * interfaces use it as well.
  */
 import machine from "whatwg-url/lib/url-state-machine.js";
 import urlencoded from "whatwg-url/lib/urlencoded.js";
 import { parsePlainUrl } from "./plain-url.ts";
 
-/** With an URL, or a state, it changes what is there. */
+/** With the options `url` or `stateOverride` it changes the given record. */
 export const basicURLParse: typeof machine.basicURLParse = (input, options) => {
   const isWhole = options === undefined || (options.url === undefined && options.stateOverride === undefined);
   return (isWhole ? parsePlainUrl(input) : undefined) ?? machine.basicURLParse(input, options);

@@ -1,6 +1,6 @@
 /**
- * `URL` and `URLSearchParams` by whatwg-url, the standard's reference implementation. Its IDNA tables are left out of
- * the snapshot (they are larger than everything else in it together): `idna.ts` stands in for its `tr46` and asks the host.
+ * `URL` and `URLSearchParams` by whatwg-url, the standard's reference implementation. Its IDNA tables are left out of the
+ * snapshot (they are larger than all the rest of it): `idna.ts` replaces its `tr46` and asks the host.
  */
 import type * as library from "whatwg-url";
 import wrapper from "whatwg-url/webidl2js-wrapper.js";
@@ -18,7 +18,7 @@ export {
 
 type Interfaces = Pick<typeof library, "URL" | "URLSearchParams">;
 
-/** What the interfaces take from their global object, and are put on. */
+/** The object from which the interfaces take their globals, and on which they are installed. */
 const scope = { Array, Object, Promise, String, TypeError } as unknown as Interfaces;
 wrapper.URL.install(scope, ["Window"]);
 wrapper.URLSearchParams.install(scope, ["Window"]);

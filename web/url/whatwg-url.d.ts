@@ -1,4 +1,4 @@
-/** The parts of the package that go into the snapshot one by one. */
+/** The modules of the package that go into the snapshot one by one. */
 declare module "whatwg-url/lib/url-state-machine.js" {
   import type * as whole from "whatwg-url";
 
@@ -16,7 +16,7 @@ declare module "whatwg-url/lib/urlencoded.js" {
 
 declare module "whatwg-url/webidl2js-wrapper.js" {
   interface Interface {
-    /** Puts the interface object on a global object, for the scopes that are named. */
+    /** Installs the interface object on a global object, for the named scopes. */
     install(globalObject: object, scopes: readonly string[]): void;
   }
 

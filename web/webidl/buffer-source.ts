@@ -1,6 +1,6 @@
 /**
- * The bytes of a `BufferSource` of Web IDL: an `ArrayBuffer`, or a view of one. What they are is asked of the intrinsics:
- * nothing that user code has put on an object, or in the place of a method, says anything.
+ * The bytes of a `BufferSource` of Web IDL: an `ArrayBuffer`, or a view of one. The kind of a value is asked of the
+ * intrinsics: properties and methods that user code has changed have no effect.
  */
 const { apply, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
 const Bytes = globalThis.Uint8Array;
@@ -8,14 +8,14 @@ const { isView } = globalThis.ArrayBuffer;
 
 type Getter<T> = (of: unknown) => T;
 
-/** Throws where it is asked of an object of another kind. */
+/** Throws for an object of another kind. */
 export function getterOf<T>(prototype: object, name: string | symbol): Getter<T> {
   const get = getOwnPropertyDescriptor(prototype, name)?.get as (this: unknown) => T;
   return (of) => apply(get, of, []);
 }
 
 export const typedArrayPrototype = getPrototypeOf(Bytes.prototype) as object;
-/** `Uint8Array`, `Float64Array` and so on; undefined for what is no typed array. */
+/** `Uint8Array`, `Float64Array` and so on. Undefined for a value that is no typed array. */
 export const typedArrayKind = getterOf<string | undefined>(typedArrayPrototype, Symbol.toStringTag);
 const bufferLength = getterOf<number>(globalThis.ArrayBuffer.prototype, "byteLength");
 const isDetached = getterOf<boolean>(globalThis.ArrayBuffer.prototype, "detached");
@@ -29,7 +29,10 @@ const gettersOf = (prototype: object) => ({
 const ofTypedArray = gettersOf(typedArrayPrototype);
 const ofDataView = gettersOf(DataView.prototype);
 
-/** The buffer of a view, and which part of it the view shows: nothing of one that is too small by now, or gone. */
+/**
+ * The buffer of a view, and the part of it that the view shows. The part is empty if the view is out of bounds, or its buffer
+ * is detached.
+ */
 function partOf(view: unknown): { buffer: ArrayBufferLike; offset: number; length: number } {
   const { bufferOf, offsetOf, lengthOf } = typedArrayKind(view) === undefined ? ofDataView : ofTypedArray;
   const buffer = bufferOf(view);
@@ -38,7 +41,7 @@ function partOf(view: unknown): { buffer: ArrayBufferLike; offset: number; lengt
     : { buffer, offset: offsetOf(view), length: lengthOf(view) };
 }
 
-/** For what is none that takes a while. */
+/** Slow for a value that is no ArrayBuffer. */
 export function isArrayBuffer(value: unknown): value is ArrayBuffer {
   try {
     bufferLength(value);
@@ -52,7 +55,7 @@ export function isBufferSource(value: unknown): value is ArrayBuffer | ArrayBuff
   return typeof value === "object" && value !== null && (isView(value) || isArrayBuffer(value));
 }
 
-/** The bytes of a buffer or of a view, shared memory too; undefined for anything else, and where they are gone. */
+/** The bytes of a buffer or a view, shared memory included. Undefined for any other value, and for detached buffers. */
 export function anyBytesOf(source: unknown): Uint8Array | undefined {
   try {
     if (isView(source)) {
@@ -65,7 +68,10 @@ export function anyBytesOf(source: unknown): Uint8Array | undefined {
   }
 }
 
-/** The bytes under a `BufferSource`, not copied: none where they were transferred away. Throws a TypeError for anything else, shared memory included. */
+/**
+ * The bytes of a `BufferSource`, not copied. Empty if they were transferred away. Throws a TypeError for any other value and
+ * for shared memory.
+ */
 export function bytesOf(value: unknown, context: string): Uint8Array<ArrayBuffer> {
   if (isView(value)) {
     const { buffer, offset, length } = partOf(value);
@@ -76,13 +82,13 @@ export function bytesOf(value: unknown, context: string): Uint8Array<ArrayBuffer
   return isDetached(value) ? new Bytes() : new Bytes(value);
 }
 
-/** A `BufferSource`, known to be one; its bytes are copied when they are wanted. */
+/** Checks a `BufferSource`. `copy` copies its bytes later. */
 export function toBufferSource(value: unknown, context: string): { copy(): ArrayBuffer } {
   bytesOf(value, context);
   return { copy: () => copyOfBytes(value, context) };
 }
 
-/** A copy of the bytes under a `BufferSource`. */
+/** A copy of the bytes of a `BufferSource`. */
 export function copyOfBytes(value: unknown, context: string): ArrayBuffer {
   const bytes = bytesOf(value, context);
   const copy = new Bytes(bytes.length);
@@ -90,7 +96,7 @@ export function copyOfBytes(value: unknown, context: string): ArrayBuffer {
   return copy.buffer;
 }
 
-/** The same where a buffer that can change its size is not allowed. */
+/** Like `copyOfBytes`, but refuses a buffer that can change its size. */
 export function copyOfFixedBytes(value: unknown, context: string): Uint8Array<ArrayBuffer> {
   const copy = copyOfBytes(value, context);
   const buffer = isView(value) ? partOf(value).buffer : value;

@@ -6,8 +6,8 @@ type PairIteratorKind = "entries" | "keys" | "values";
 
 /**
  * The members of an interface that is declared as `iterable<K, V>`: `entries`, `keys`, `values`, `forEach` and
- * `[Symbol.iterator]`. `pairsOf` is asked anew for each step, as iteration is live; it throws a TypeError for an object
- * that is none of the interface's.
+ * `[Symbol.iterator]`. `pairsOf` is called for each step, as iteration is live. It throws a TypeError for an object of another
+ * class.
  */
 export function definePairIterable<T extends object, K, V>(
   Interface: { readonly prototype: T },

@@ -1,6 +1,6 @@
 /**
- * Web IDL in JavaScript: how values are converted on their way into an interface, and what an interface's object and
- * prototype look like from outside. `webidl-conversions` knows the first half.
+ * Web IDL in JavaScript: the conversion of values on their way into an interface (by `webidl-conversions`), and the outward
+ * shape of an interface's object and prototype.
  */
 import conversions from "webidl-conversions";
 
@@ -18,7 +18,7 @@ export function toByteString(value: unknown, context = "The value"): string {
   return conversions.ByteString(value, { context });
 }
 
-/** A dictionary's members are read off the object that this returns, one by one, in lexicographical order. */
+/** The object that holds a dictionary's members. The caller reads them one by one, in lexicographical order. */
 export function toDictionary(value: unknown, context = "The value"): Readonly<Record<string, unknown>> {
   if (value === undefined || value === null) return {};
   if (isObject(value)) return value as Record<string, unknown>;
@@ -37,7 +37,7 @@ export function toEnum<T extends string>(value: unknown, allowed: readonly T[], 
   return known;
 }
 
-/** The elements of a `sequence<any>`, lazily: converting one may run code that the iterator sees the effects of. */
+/** The elements of a `sequence<any>`, read lazily: converting an element may run code that affects the iterator. */
 export function* toSequence(value: unknown, context = "The value"): Generator<unknown> {
   const method = isObject(value) ? (value as Iterable<unknown>)[Symbol.iterator] : undefined;
   if (typeof method !== "function") throw new TypeError(`${context} is not iterable.`);
@@ -54,8 +54,8 @@ export function requireArguments(given: number, needed: number, where: string): 
 type InterfaceObject = { readonly name: string; readonly prototype: object };
 
 /**
- * Makes a class look like an interface: operations and attributes are enumerable, the class string is set, and its name
- * is the one of the standard though the bundler may have given it another.
+ * Gives a class the shape of an interface: operations and attributes are enumerable, the class string is set, and the name is
+ * the standard's name, which the bundler may have changed.
  */
 export function asInterface(name: string, Interface: InterfaceObject): void {
   const { prototype } = Interface;
@@ -68,7 +68,7 @@ export function asInterface(name: string, Interface: InterfaceObject): void {
   Object.defineProperty(Interface, "name", { value: name, configurable: true });
 }
 
-/** Constants of an interface, on its object and its prototype. */
+/** Defines the constants of an interface on its object and its prototype. */
 export function defineConstants(
   Interface: InterfaceObject,
   constants: Readonly<Record<string, number>>,

@@ -1,9 +1,9 @@
 /**
- * The sockets that were given as answers: between a handler's end and the host.
+ * The sockets that were given as answers: they connect the end of a handler with the host.
  *
- * I1  Nothing is posted beyond the host's credit: what has no room waits here, and shows in `bufferedAmount`.
- * I2  A close is posted after all that was sent before it. Nothing is posted before the answer: the host knows of no
- *     socket until then.
+ * I1  Nothing is posted beyond the host's credit. Messages without credit wait in the isolate, and count as
+ *     `bufferedAmount`.
+ * I2  A close is posted after all earlier messages. Nothing is posted before the answer: the host knows no socket until then.
  */
 import { PostOp } from "../host/boundary.ts";
 import { postToHost } from "../host/host-link.ts";
@@ -11,9 +11,9 @@ import { setOwner } from "../start/owner.ts";
 import { attachSocket, type SocketData, type SocketPeer, type WebSocket } from "./websocket.ts";
 
 interface ClientSocket {
-  /** Set as soon as it is attached. */
+  /** Set as soon as the socket is attached. */
   peer: SocketPeer | undefined;
-  /** The host has granted something: it knows of the socket. */
+  /** True after the first credit: the host knows the socket. */
   isKnown: boolean;
   credit: number;
   waiting: SocketData[];
@@ -23,13 +23,13 @@ interface ClientSocket {
   onOver(): void;
 }
 
-/** What a message costs beside its bytes; the host counts the same. */
+/** The cost of a message besides its bytes. The host counts the same. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 
-/** By the id of their request. */
+/** The sockets by the id of their request. */
 const open = new Map<number, ClientSocket>();
 
-/** Makes a socket the client's; `onOver` is called when it is closed. */
+/** Connects a socket with the client. `onOver` is called when it is closed. */
 export function openClientSocket(id: number, socket: WebSocket, onOver: () => void): void {
   const client: ClientSocket = {
     peer: undefined,
@@ -41,10 +41,10 @@ export function openClientSocket(id: number, socket: WebSocket, onOver: () => vo
     isClosePosted: false,
     onOver,
   };
-  // What was said before comes at once.
+  // Attaching the socket delivers earlier messages at once.
   client.peer = attachSocket(socket, {
     message(data) {
-      // What is sent while the answer is on its way waits, too.
+      // Messages wait as well while the answer is on its way.
       client.waiting.push(data);
       client.waitingBytes += sizeOf(data);
       pump(id, client);
@@ -63,7 +63,7 @@ export function messageFromClient(id: number, data: unknown): void {
   if (typeof data === "string" || data instanceof ArrayBuffer) open.get(id)?.peer?.message(data);
 }
 
-/** The client has closed, or is gone. */
+/** The client has closed the socket, or disconnected. */
 export function closeFromClient(id: number, code: unknown, reason: unknown, wasClean: unknown): void {
   const client = open.get(id);
   if (client === undefined) return;
@@ -86,7 +86,7 @@ function pump(id: number, client: ClientSocket): void {
     client.waiting.shift();
     const size = sizeOf(data);
     client.waitingBytes -= size;
-    // One message may be over the credit: the next one waits until it is paid back.
+    // One message may exceed the credit. The next one waits until the excess is paid back.
     client.credit -= size;
     postToHost(PostOp.socketMessage, id, data);
   }

@@ -1,10 +1,10 @@
 /**
- * WebSockets as worker libraries know them: a handler makes a pair, keeps one end and answers with the other
- * (`new Response(null, { status: 101, webSocket })`), which becomes the client's.
+ * WebSockets in the form of worker platforms: a handler makes a pair, keeps one end and answers with the other
+ * (`new Response(null, { status: 101, webSocket })`), which becomes the client's end.
  *
- * I1  What is sent to an end waits there until it is accepted, by `accept()` or by being the answer.
- * I2  Messages arrive in the order of sending, each as a task of its own; after a close nothing does.
- * I3  A close is answered: both ends are closed when each has heard of the other's.
+ * I1  Messages to an end wait until it is accepted, by `accept()` or as the answer.
+ * I2  Messages arrive in the order of sending, each by a task of its own. Nothing arrives after a close.
+ * I3  A close is answered: both ends are closed when each has received the other's close.
  */
 
 import { DOMException } from "../dom/dom-exception.ts";
@@ -25,14 +25,14 @@ import {
 } from "../webidl/webidl.ts";
 import { isSendableCloseCode } from "./close-code.ts";
 
-/** What a message is made of. Bytes are nobody else's. */
+/** The data of a message. No other code has its bytes. */
 export type SocketData = string | ArrayBuffer;
 
-/** Where an end's messages go. */
+/** The destination of an end's messages. */
 export interface SocketSink {
   message(data: SocketData): void;
   close(code: number, reason: string): void;
-  /** Bytes that have not left yet. */
+  /** Bytes that have not yet left. */
   bufferedAmount(): number;
 }
 
@@ -43,11 +43,11 @@ const MAKER = Symbol("maker");
 const NO_STATUS = 1005;
 const MAX_REASON_BYTES = 123;
 
-/** Takes an end for the answer to a request: what is sent to it goes to `sink`. Throws where it is taken already. */
+/** Makes an end the answer to a request. Messages to it go to `sink`. Throws if the end is already in use. */
 export let attachSocket: (socket: WebSocket, sink: SocketSink) => SocketPeer;
 export let isWebSocket: (value: unknown) => value is WebSocket;
 
-/** The other end of one that was attached, as the client moves it. */
+/** The other end of an attached socket, which receives from the client. */
 export interface SocketPeer {
   message(data: SocketData): void;
   close(code: number, reason: string, wasClean: boolean): void;
@@ -55,9 +55,9 @@ export interface SocketPeer {
 
 type Arrival = { data: SocketData } | { code: number; reason: string; wasClean: boolean };
 
-/** The other end of each. */
+/** The other end of each socket of a pair. */
 const partners = new WeakMap<WebSocket, WebSocket>();
-/** Where what is sent waits, of the ends of a pair that was given as an answer. */
+/** The client's sink, by both ends of a pair that was given as an answer. It holds the unsent messages. */
 const buffered = new WeakMap<WebSocket, SocketSink>();
 let joinSockets: (a: WebSocket, b: WebSocket) => void;
 
@@ -70,9 +70,9 @@ export class WebSocket extends EventTarget {
   #state: number = State.CONNECTING;
   #binaryType: "arraybuffer" | "blob" = "arraybuffer";
   #sink: SocketSink | undefined;
-  /** What came before the end was accepted. */
+  /** Arrivals from before the end was accepted. */
   #waiting: Arrival[] | undefined = [];
-  /** Set when this end is the client's: what arrives goes there. */
+  /** Set when this end belongs to the client. Arrivals go there. */
   #client: SocketSink | undefined;
 
   constructor(maker: unknown = undefined) {
@@ -112,7 +112,7 @@ export class WebSocket extends EventTarget {
     this.#binaryType = toEnum(value, ["arraybuffer", "blob"] as const, "WebSocket.binaryType");
   }
 
-  /** Begins to hear: what has come so far arrives now. */
+  /** Starts delivery. Earlier arrivals are delivered now. */
   accept(): void {
     if (this.#client !== undefined)
       throw new TypeError("WebSocket.accept: this end was given away as an answer");
@@ -150,7 +150,7 @@ export class WebSocket extends EventTarget {
     this.#sink?.close(status, text);
   }
 
-  /** Something comes from the other end. */
+  /** Takes an arrival from the other end. */
   #arrive(arrival: Arrival): void {
     if (this.#client !== undefined) forward(arrival, this.#client);
     else if (this.#waiting === undefined) this.#deliver(arrival);
@@ -203,7 +203,7 @@ export class WebSocket extends EventTarget {
       ] as const) {
         partners.set(from, to);
         from.#sink = {
-          // As a task of its own: whoever sends goes on first.
+          // By a task of its own, so that the sender continues first.
           message: (data) => void Promise.resolve().then(() => to.#arrive({ data })),
           close: (code, reason) =>
             void Promise.resolve().then(() => to.#arrive({ code, reason, wasClean: true })),
@@ -218,7 +218,7 @@ asInterface("WebSocket", WebSocket);
 defineConstants(WebSocket, State);
 defineEventHandlers(WebSocket.prototype, ["open", "message", "close", "error"]);
 
-/** Two ends of one socket, as `0` and `1`. */
+/** The two ends of one socket, as `0` and `1`. */
 export class WebSocketPair {
   readonly 0: WebSocket;
   readonly 1: WebSocket;
@@ -237,7 +237,7 @@ function forward(arrival: Arrival, sink: SocketSink): void {
   else sink.close(arrival.code, arrival.reason);
 }
 
-/** A copy of what is sent: its owner may change it, and a view shows only a part of its buffer. */
+/** A copy of sent data: its owner may change it, and a view shows only a part of its buffer. */
 function copyOf(data: unknown): SocketData {
   if (data instanceof ArrayBuffer) return data.slice(0);
   if (ArrayBuffer.isView(data)) {

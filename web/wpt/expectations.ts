@@ -1,4 +1,4 @@
-/** The failures that are known and explained: web/wpt/expectations.yaml. */
+/** The known and explained failures: web/wpt/expectations.yaml. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -7,11 +7,11 @@ import { parseYaml } from "../../contracts/index.ts";
 const ExpectationSchema = z.strictObject({
   /** A test's path, a folder with a slash at its end, or either with `*` in it. */
   test: z.string(),
-  /** A subtest's name, or a pattern between slashes. Left out: whatever of the test fails. */
+  /** A subtest's name, or a pattern between slashes. Default: any failure of the test. */
   subtest: z.union([z.string(), z.array(z.string())]).optional(),
-  /** Why it fails, and that it may. */
+  /** The reason of the failure, and why it is accepted. */
   reason: z.string().min(10),
-  /** It passes now and then. */
+  /** The test passes in some runs. */
   flaky: z.boolean().default(false),
 });
 
@@ -22,11 +22,11 @@ export interface Expectation {
   isFlaky: boolean;
   isMet: boolean;
   covers(file: string, subtest: string): boolean;
-  /** How it is called where it is told of. */
+  /** The name of the expectation in reports. */
   label: string;
 }
 
-/** How the end of a test as a whole is called among its subtests. */
+/** The name under which the end of a whole test is listed among its subtests. */
 export const HARNESS_SUBTEST = "(the test as a whole)";
 
 export const EXPECTATIONS = fileURLToPath(new URL("./expectations.yaml", import.meta.url));

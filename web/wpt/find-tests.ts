@@ -3,13 +3,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 
 export interface WptTest {
-  /** What it is called everywhere: its path in the checkout and its variant, `url/a.any.js?include=file`. */
+  /** The path in the checkout and the variant, `url/a.any.js?include=file`. */
   id: string;
-  /** Its path in the checkout. */
+  /** The path in the checkout. */
   file: string;
-  /** Its query, `?include=file`, or empty. */
+  /** The query of the variant, `?include=file`, or empty. */
   variant: string;
-  /** The URL paths of the scripts that it asks for, in order. */
+  /** The URL paths of the scripts that the test requires, in order. */
   scripts: string[];
   isLong: boolean;
 }
@@ -20,7 +20,7 @@ export interface FoundTests {
   skipped: string[];
 }
 
-/** Scopes without a page around them. */
+/** The scopes without a page. */
 const SCOPES = new Set([
   "worker",
   "dedicatedworker",
@@ -30,7 +30,7 @@ const SCOPES = new Set([
   "shadowrealm",
 ]);
 
-/** Every test below the folders of a checkout (all of it where none is named). A folder may be a test's own file. */
+/** All tests below the folders of a checkout. Default: the whole checkout. A folder may be the file of a test. */
 export function findTests(dir: string, folders: readonly string[]): FoundTests {
   const found: FoundTests = { tests: [], skipped: [] };
   for (const file of folders.length === 0

@@ -1,14 +1,14 @@
-/** Imitations of the suite's own request handlers (`*.py`), as far as tests without a page ask for them. */
+/** Replacements of the suite's own request handlers (`*.py`), as far as tests without a page need them. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 
 type Handler = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<void>;
 
-/** What handlers keep for one another, by the keys that tests make up. */
+/** Values that handlers keep for each other, by keys that the tests choose. */
 const stash = new Map<string, unknown>();
 
-/** By file name: the suite keeps several copies of the same in different folders. */
+/** The handlers by file name: the suite has several copies of one handler in different folders. */
 const handlers: Record<string, Handler> = {
   async "authentication.py"(request, response, query) {
     if (request.headers.authorization === `Basic ${btoa("user:password")}`) {
@@ -19,7 +19,7 @@ const handlers: Record<string, Handler> = {
     response.end("user: user, password: password");
   },
 
-  /** Chunks, and then something that is none. */
+  /** Valid chunks, then invalid bytes. */
   async "bad-chunk-encoding.py"(request, response, query) {
     const { socket } = request;
     const delayMs = Number(query.get("ms") ?? "1000");
@@ -58,7 +58,7 @@ const handlers: Record<string, Handler> = {
     response.end(body);
   },
 
-  /** Control characters and what is not ASCII come back escaped, so that a test can compare text. */
+  /** Control characters and characters other than ASCII are returned escaped, so that a test can compare text. */
   async "echo-content-escaped.py"(request, response) {
     const body = await buffer(request);
     tellOf(request, response, ["content-length", "content-type"]);
@@ -84,7 +84,7 @@ const handlers: Record<string, Handler> = {
     response.end();
   },
 
-  /** Tells in `x-request-*` which of the named headers came. */
+  /** Reports in `x-request-*` which of the named headers arrived. */
   async "inspect-headers.py"(request, response, query) {
     for (const name of (query.get("headers") ?? "").split("|").filter((part) => part !== "")) {
       const value = request.headers[name.toLowerCase()];
@@ -109,7 +109,7 @@ const handlers: Record<string, Handler> = {
       response.end(stash.delete(query.get("token") ?? "") ? "1" : "0");
       return;
     }
-    // Nobody here asks before a request of another origin.
+    // There is no preflight: platforms on a server send requests to other origins without one.
     response.setHeader("x-did-preflight", "0");
     response.setHeader("x-referrer", request.headers.referer ?? "");
     response.setHeader("x-origin", request.headers.origin ?? "");
@@ -155,7 +155,7 @@ const handlers: Record<string, Handler> = {
 
   async "status.py"(request, response, query) {
     const type = query.get("type") ?? "";
-    // What no server can send, it does not.
+    // Codes that no server can send are answered by a closed connection.
     const code = Number(query.get("code") ?? query.get("status") ?? "200");
     if (code < 200 || code > 999) return void response.destroy();
     if (type !== "") response.setHeader("content-type", type);
@@ -178,16 +178,16 @@ const handlers: Record<string, Handler> = {
   },
 };
 
-/** Answers where one of the handlers is asked for. */
+/** Answers a request for one of the handlers. False for any other request. */
 export function handleRequest(request: IncomingMessage, response: ServerResponse, url: URL): boolean {
   const handler = handlers[url.pathname.split("/").at(-1) ?? ""];
   if (handler === undefined) return false;
-  // A test that goes away in the middle of a body is none of the server's concern.
+  // A test may disconnect in the middle of a body.
   handler(request, response, url.searchParams).catch(() => response.destroy());
   return true;
 }
 
-/** The method and some headers of the request, in `x-request-*` of the response. */
+/** Reports the method and some headers of the request in `x-request-*` of the response. */
 function tellOf(request: IncomingMessage, response: ServerResponse, names: readonly string[]): void {
   response.setHeader("x-request-method", request.method ?? "");
   for (const name of names) response.setHeader(`x-request-${name}`, request.headers[name] ?? "NO");

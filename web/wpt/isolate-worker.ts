@@ -1,4 +1,4 @@
-/** The worker process that runs tests in isolates of ours, one fresh sandbox each. */
+/** The worker process that runs tests in isolates of narun, each in a fresh sandbox. */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -27,7 +27,7 @@ serveJobs(runTest);
 
 async function runTest(job: Job): Promise<void> {
   const report = createReport();
-  // Of one entry: a test that never comes back must not outlive its own time by much.
+  // Upper bound of the CPU time of one entry: a test that never returns must not outlive its time limit by much.
   const cpuMs = 2 * job.wallMs;
   let sandbox: ScriptSandbox | undefined;
   const settle = (outcome: EntryOutcome) => {
@@ -57,7 +57,7 @@ async function runTest(job: Job): Promise<void> {
   try {
     for (const { name, code } of scriptsOf(job)) {
       const outcome = await ready.evaluateScript(code, name, cpuMs);
-      // What a script leaves undone its tests tell.
+      // A script without an error is judged by its tests.
       if (outcome.kind === "uncaught") report.fail(`${name}: ${outcome.stack}`);
       else settle(outcome);
       if (report.isDone) break;

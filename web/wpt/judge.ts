@@ -1,4 +1,4 @@
-/** Which failures of a run are known, and which are news. */
+/** Decides which failures of a run are known, and which are new. */
 import { type Expectation, HARNESS_SUBTEST } from "./expectations.ts";
 import type { TestResult } from "./pool.ts";
 
@@ -7,14 +7,14 @@ export interface Failure {
   subtest: string;
   status: string;
   message: string;
-  /** Why it is expected, where it is. */
+  /** Why the failure is expected. Undefined for a new failure. */
   reason?: string;
 }
 
 export interface Verdict {
   failures: Failure[];
   unexpected: Failure[];
-  /** Expectations that nothing of this run met, though their tests ran. */
+  /** Expectations that matched no failure, although their tests ran. */
   unmet: string[];
 }
 
@@ -46,7 +46,7 @@ function failuresOf({ id, status, message, subtests }: TestResult): Failure[] {
   const failed = subtests
     .filter((subtest) => subtest.status !== "PASS")
     .map(({ name, ...rest }) => ({ id, subtest: name, ...rest }));
-  // A test that times out is told by the subtests that did; where there are none, by itself.
+  // A timeout is reported by the subtests that timed out. Without any, the test as a whole reports it.
   const isTold = status === "OK" || (status === "TIMEOUT" && failed.length > 0);
   return isTold ? failed : [{ id, subtest: HARNESS_SUBTEST, status, message }, ...failed];
 }

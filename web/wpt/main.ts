@@ -1,7 +1,7 @@
 /**
- * `npm run wpt -- --dir CHECKOUT [folder...]`: runs the `.any.js` tests of a web-platform-tests checkout in isolates
- * of ours, or with `--node` in plain Node, and prints a scoreboard. Exits with 1 where something fails that
- * expectations.yaml does not explain. Results are kept by test in `.narun/wpt`, so that a scoreboard shows both.
+ * `npm run wpt -- --dir CHECKOUT [folder...]` runs the `.any.js` tests of a web-platform-tests checkout in isolates of
+ * narun, or with `--node` in plain Node, and prints a scoreboard. It exits with 1 if a test fails that expectations.yaml does
+ * not explain. Results are kept by test in `.narun/wpt`, so that a scoreboard shows both.
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -77,7 +77,7 @@ async function run(dir: string): Promise<number> {
 
   const node = where === "node" ? results : await readStored("node");
   const rows = decideScoreboard(results, node);
-  // What is known of isolates says nothing of plain Node.
+  // The expectations apply to isolates only, not to plain Node.
   const expectations = where === "node" ? [] : readExpectations(options.expectations);
   const verdict = decideVerdict(results, expectations);
   const list = options.out ?? join(options.store, where === "node" ? "failures-node.txt" : "failures.txt");
@@ -100,7 +100,7 @@ async function run(dir: string): Promise<number> {
   return where === "isolate" && verdict.unexpected.length > 0 ? 1 : 0;
 }
 
-/** Keeps results by test: a run of some folders replaces only theirs. */
+/** Keeps the results by test: a run of some folders replaces the results of these folders only. */
 async function store(where: string, results: readonly TestResult[]): Promise<void> {
   const all = new Map((await readStored(where)).map((result) => [result.id, result]));
   for (const result of results) all.set(result.id, result);

@@ -1,8 +1,8 @@
-/** What the runner and its worker processes say to each other. */
+/** The messages between the runner and its worker processes. */
 import type { WptTest } from "./find-tests.ts";
 import type { Site } from "./resources.ts";
 
-/** How a subtest ended, in the words and the order of testharness.js. */
+/** The results of a subtest, with the words and in the order of testharness.js. */
 export const SUBTEST_STATUS = ["PASS", "FAIL", "TIMEOUT", "NOTRUN", "PRECONDITION_FAILED"] as const;
 export type SubtestStatus = (typeof SUBTEST_STATUS)[number];
 
@@ -12,7 +12,7 @@ export interface Subtest {
   message: string;
 }
 
-/** How a test as a whole ended. `CRASH`: its process went away. */
+/** The result of a whole test. `CRASH`: its process ended. */
 export type HarnessStatus = "OK" | "ERROR" | "TIMEOUT" | "PRECONDITION_FAILED" | "CRASH";
 export const HARNESS_STATUS: readonly HarnessStatus[] = ["OK", "ERROR", "TIMEOUT", "PRECONDITION_FAILED"];
 

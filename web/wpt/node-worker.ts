@@ -1,4 +1,4 @@
-/** The worker process that runs one test in plain Node, for comparison: its own globals, each script in this context. */
+/** The worker process that runs one test in plain Node, for comparison: with Node's own globals, each script in this context. */
 import { runInThisContext } from "node:vm";
 import type { Job } from "./messages.ts";
 import { createReport, serveJobs } from "./report.ts";
@@ -8,7 +8,7 @@ serveJobs(async (job: Job) => {
   const report = createReport();
   const scope = globalThis as Record<string, unknown>;
   scope[REPORT_FUNCTION] = (kind: unknown, json: unknown) => report.receive(kind, json);
-  // The same freedom as in an isolate: what nobody caught is noted, the tests go on.
+  // As in an isolate, an uncaught error is noted and the tests go on.
   process.on("uncaughtException", (error) => report.note(String(error?.stack ?? error)));
   process.on("unhandledRejection", (error) => report.note(String(error)));
   const overdue = setTimeout(() => {
@@ -21,7 +21,7 @@ serveJobs(async (job: Job) => {
     } catch (error) {
       report.fail(`${name}: ${error instanceof Error ? error.stack : String(error)}`);
     }
-    // Between two scripts there is a turn of the microtasks, as in an isolate.
+    // The microtasks run between two scripts, as in an isolate.
     await undefined;
   }
   await report.ended;

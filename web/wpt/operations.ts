@@ -1,4 +1,4 @@
-/** What an isolate may ask of its host while it runs tests: all that needs no NATS. */
+/** The host operations that an isolate may call while it runs tests: all operations that need no NATS. */
 import { FunctionConfigSchema } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import type { HostOperations } from "../../runtime/index.ts";
@@ -13,7 +13,7 @@ const config = FunctionConfigSchema.parse({
   limits: { subrequests: 100_000 },
 });
 
-/** Everything may be looked up in it, and nothing works. */
+/** Any property can be read. Any call throws. */
 const none: unknown = new Proxy(() => undefined, {
   get: (_target, key) => (key === Symbol.toPrimitive ? () => 0 : none),
   apply() {

@@ -1,4 +1,4 @@
-/** docs/web-platform.md says what an isolate has, and its scoreboard is where the command finds it. */
+/** docs/web-platform.md lists the globals of an isolate, and has the place of its scoreboard. */
 import { readFileSync } from "node:fs";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
@@ -6,7 +6,7 @@ import { callJson } from "../../runtime/testing/sandbox.ts";
 import { PAGE, placeScoreboard, SCOREBOARD_END, SCOREBOARD_START } from "./docs.ts";
 import { readExpectations } from "./expectations.ts";
 
-/** What the Minimum Common Web API lists besides the language. */
+/** The globals of the Minimum Common Web API that are not part of the language. */
 const MINIMUM = `
   AbortController AbortSignal Blob ByteLengthQueuingStrategy CompressionStream CountQueuingStrategy Crypto CryptoKey
   CustomEvent DecompressionStream DOMException ErrorEvent Event EventTarget File FormData Headers MessageChannel
@@ -27,7 +27,7 @@ describe("docs/web-platform.md", () => {
       "export default () => Response.json(Object.getOwnPropertyNames(globalThis))",
     )) as string[];
     const language = new Set(runInNewContext("Object.getOwnPropertyNames(globalThis)") as string[]);
-    // V8 has these by itself; the first is ours, the second is completed.
+    // V8 has these two by itself. The first is replaced, the second is completed.
     language.delete("console");
     language.delete("WebAssembly");
     const rows = page.slice(page.indexOf("## By standard"), page.indexOf("`addEventListener`")).split("\n");

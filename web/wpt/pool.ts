@@ -1,8 +1,8 @@
 /**
  * The worker processes that run tests.
  *
- * I1  Every job ends with exactly one result: by its own word, by its process's end (CRASH), or by the overall limit.
- * I2  A process that crashed or hangs is replaced; what it had reported of its test until then is kept.
+ * I1  Every job ends with exactly one result: by its report, by the end of its process (CRASH), or by the time limit.
+ * I2  A process that crashed or hangs is replaced. The results that it had reported are kept.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -24,10 +24,10 @@ export interface PoolOptions {
   onResult(result: TestResult): void;
 }
 
-/** Beyond the test's own time: a process that says nothing for so long is not coming back. */
+/** How long the runner waits beyond the test's own time before it treats a silent process as hung. */
 const HANG_GRACE_MS = 20_000;
 
-/** Runs every job; resolves with the results in the order of the jobs. */
+/** Runs every job. Resolves with the results in the order of the jobs. */
 export async function runJobs(jobs: readonly Job[], options: PoolOptions): Promise<TestResult[]> {
   const results = new Map<Job, TestResult>();
   const waiting = [...jobs];
@@ -38,7 +38,7 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions): Promi
       const { result, isUsable } = await runJob(worker, job);
       results.set(job, result);
       options.onResult(result);
-      // Plain Node has no fresh globals but in a fresh process.
+      // Plain Node has fresh globals only in a fresh process.
       if (!isUsable || options.where === "node") {
         worker.kill("SIGKILL");
         worker = undefined;
@@ -67,7 +67,7 @@ async function startWorker({ where, cacheDir }: PoolOptions): Promise<ChildProce
 function runJob(child: ChildProcess, job: Job): Promise<{ result: TestResult; isUsable: boolean }> {
   const startedAt = performance.now();
   const subtests: Subtest[] = [];
-  // The port is another one in each run, names must not be.
+  // The port differs in each run, names must not differ.
   const ports = new RegExp(`:(${new URL(job.origin).port}|${job.otherPort})\\b`, "g");
   const tidy = (subtest: Subtest) => ({ ...subtest, name: subtest.name.replace(ports, ":<port>") });
   let end: { status: HarnessStatus; message: string } = { status: "CRASH", message: "the process ended" };

@@ -1,4 +1,4 @@
-/** The worker processes' side: jobs in, results out. */
+/** The side of the worker processes: jobs in, results out. */
 import {
   type FromWorker,
   HARNESS_STATUS,
@@ -10,11 +10,11 @@ import {
 
 /** The results of one test on their way to the runner. */
 export interface Report {
-  /** Takes what the scripts in scope.ts report. */
+  /** Takes a message of the scripts in scope.ts. */
   receive(kind: unknown, json: unknown): void;
-  /** The test as a whole has failed, whatever its subtests say. */
+  /** The test as a whole has failed, with any results of its subtests. */
   fail(why: string): void;
-  /** Kept for a test that does not end by itself: why that may be. */
+  /** Keeps a possible reason for a test that does not end by itself. */
   note(text: string): void;
   done(status: HarnessStatus, message: string): void;
   readonly isDone: boolean;
@@ -71,7 +71,7 @@ function send(message: FromWorker): void {
   if (process.connected) process.send?.(message);
 }
 
-/** Runs the jobs that the runner sends, one at a time; the process ends with the channel. */
+/** Runs the jobs of the runner one at a time. The process ends with the channel. */
 export function serveJobs(run: (job: Job) => Promise<void>): void {
   process.on("disconnect", () => process.exit());
   process.on("message", (job: Job) => {

@@ -1,6 +1,6 @@
 /**
- * Files of a web-platform-tests checkout by their URL path, as the suite's own server would answer them: templates
- * (`*.sub.*`) filled in, headers from `*.headers` files, content types by extension.
+ * Files of a web-platform-tests checkout by their URL path, as the suite's own server answers them: templates (`*.sub.*`)
+ * filled in, headers from `*.headers` files, content types by extension.
  */
 import { readFileSync, statSync } from "node:fs";
 import { extname, join, normalize } from "node:path";
@@ -25,14 +25,14 @@ const CONTENT_TYPES: Record<string, string> = {
   ".xml": "text/xml",
 };
 
-/** The IDL harness names a file that the suite's server maps to another. */
+/** Files that the suite's server maps to another path. The IDL harness names one. */
 const ALIASES: Record<string, string> = {
   "/resources/WebIDLParser.js": "/resources/webidl2/lib/webidl2.js",
 };
 
 /**
- * Binary files that Debian leaves out of its source packages: here, a module of WebAssembly that exports `increment`,
- * from i32 to i32.
+ * Binary files that Debian leaves out of its source packages. This one is a WebAssembly module that exports `increment`, from
+ * i32 to i32.
  */
 const STAND_INS: Record<string, Buffer> = {
   "/wasm/incrementer.wasm": Buffer.from(
@@ -41,18 +41,18 @@ const STAND_INS: Record<string, Buffer> = {
   ),
 };
 
-/** The file that a URL path names; undefined where it leads out of the checkout or there is none. */
+/** The file for a URL path. Undefined for a path out of the checkout, or without a file. */
 function findResource(dir: string, path: string): string | undefined {
   const file = join(dir, normalize(decodeURIComponent(ALIASES[path] ?? path)));
   if (!file.startsWith(join(dir, "/"))) return undefined;
   return statSync(file, { throwIfNoEntry: false })?.isFile() ? file : undefined;
 }
 
-/** A checkout, and where it is served. */
+/** A checkout and the address at which it is served. */
 export interface Site {
   dir: string;
   origin: string;
-  /** It is served there as well: another origin of the same host. */
+  /** A second port of the server: another origin on the same host. */
   otherPort: string;
 }
 
@@ -81,7 +81,7 @@ function readHeaderFile(file: string): [string, string][] {
     .map(([name = "", value = ""]) => [name, value]);
 }
 
-/** Every host of the suite is this machine. */
+/** Fills in a template. Every host of the suite is this machine. */
 function fillTemplate(text: string, url: URL, otherPort: string): string {
   return text.replace(/\{\{([^{}]+)\}\}/g, (whole, expression: string) => {
     const name = expression.trim();

@@ -1,6 +1,6 @@
 /**
- * The scripts around a test: what its global scope has beyond the platform, and how its results come out. The scope
- * calls itself a worker's, as it has no page; it takes a base URL from the suite's server for `fetch`.
+ * The scripts around a test: additions to its global scope, and the report of its results. The scope claims to be a worker's,
+ * as it has no page. It resolves URLs of `fetch` against the suite's server.
  */
 import type { Job } from "./messages.ts";
 import { readResource } from "./resources.ts";
@@ -10,11 +10,11 @@ export interface ScopeScript {
   code: string;
 }
 
-/** The functions that the worker process puts on the global object. */
+/** The functions that the worker process defines on the global object. */
 export const REPORT_FUNCTION = "__wptReport";
 export const READ_FUNCTION = "__wptRead";
 
-/** Everything that is evaluated for a test, in order, each a classic script. Throws where a file is missing. */
+/** All scripts of a test in order, each a classic script. Throws for a missing file. */
 export function scriptsOf(job: Job): ScopeScript[] {
   const { dir, origin, test } = job;
   const url = new URL(`/${test.file}${test.variant}`, origin);
@@ -34,7 +34,7 @@ export function scriptsOf(job: Job): ScopeScript[] {
   ];
 }
 
-/** Ends a test whose time is over: what it has not settled is reported as such. */
+/** Ends a test whose time is over. Unsettled subtests are reported as timeouts. */
 export const TIMEOUT_SCRIPT: ScopeScript = { name: "/timeout.js", code: "timeout();" };
 
 function prologue(url: URL): string {
@@ -45,7 +45,7 @@ globalThis.self ??= globalThis;
 globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
 globalThis.location = Object.assign({ toString() { return this.href; } }, ${JSON.stringify(location)});
 if (typeof fetch === "function") {
-  // A worker resolves what is relative against its own URL, a function has none.
+  // A worker resolves relative URLs against its own URL. A function has none.
   globalThis.fetch = new Proxy(fetch, {
     apply(target, self, [input, ...rest]) {
       if (typeof input === "string" && typeof URL === "function") {
@@ -84,7 +84,7 @@ Reflect.deleteProperty(globalThis, "${READ_FUNCTION}");
 `;
 }
 
-/** As in a worker, where only the end of the last script says that every test is defined. */
+/** As in a worker: the end of the last script tells that every test is defined. */
 const SETUP = `"use strict";
 setup({ explicit_done: true });
 {
@@ -106,7 +106,7 @@ setup({ explicit_done: true });
 }
 `;
 
-/** The IDL harness asks the scope what it is, to know which interfaces it has to have. */
+/** The IDL harness checks the kind of the scope to decide which interfaces must exist. */
 const PRETEND_WORKER = `
 Object.defineProperty(globalThis, "DedicatedWorkerGlobalScope", {
   configurable: true,

@@ -1,4 +1,4 @@
-/** The numbers of a run by folder, and what plain Node passes of the same subtests. */
+/** The results of a run by folder, and how many of the same subtests pass in plain Node. */
 import type { TestResult } from "./pool.ts";
 
 export interface Row {
@@ -9,13 +9,13 @@ export interface Row {
   fail: number;
   timeout: number;
   notRun: number;
-  /** Tests that as a whole ended otherwise than well. */
+  /** Tests whose overall result is not OK. */
   harnessErrors: number;
-  /** Subtests that plain Node passes; undefined where it was not run. */
+  /** Subtests that pass in plain Node. Undefined if plain Node did not run. */
   nodePass: number | undefined;
-  /** Subtests that it does not pass. */
+  /** Subtests that fail in plain Node. */
   nodeFail: number;
-  /** Of these, what passes here as well. */
+  /** Subtests that pass in plain Node and in isolates. */
   alsoPass: number;
 }
 
@@ -92,7 +92,7 @@ function count(results: readonly TestResult[], nodeById: Map<string, TestResult>
 
 const isPass = ({ status }: { status: string }) => status === "PASS";
 
-/** The part of what plain Node passes that passes here; cut, not rounded, so that 100 % is all of it. */
+/** The share of plain Node's passing subtests that pass in isolates. It is cut, not rounded: 100 % means all of them. */
 export function shareOf({ nodePass, alsoPass }: Row): string {
   if (nodePass === undefined || nodePass === 0) return "-";
   return `${(Math.floor((1_000 * alsoPass) / nodePass) / 10).toFixed(1)} %`;
@@ -111,7 +111,7 @@ const HEADINGS = [
   "of these here",
 ];
 
-/** A Markdown table, padded so that it can be read in a terminal as well. */
+/** A Markdown table, padded for reading in a terminal as well. */
 export function formatScoreboard(rows: readonly Row[]): string {
   const cells = [...rows, totalOf(rows)].map((row) => [
     row.folder,

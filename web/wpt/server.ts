@@ -1,4 +1,4 @@
-/** Serves a web-platform-tests checkout on a free port of this machine: its files, and what handlers.ts imitates. */
+/** Serves a web-platform-tests checkout on a free port of this machine: its files, and the handlers of handlers.ts. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { handleRequest } from "./handlers.ts";
@@ -8,7 +8,7 @@ export interface WptServer extends AsyncDisposable {
   readonly site: Site;
 }
 
-/** `?pipe=header(Name,value)|…`: the suite's way of asking for a file with other headers. */
+/** `?pipe=header(Name,value)|…` sets headers of the answer (the suite's syntax). */
 function headersOfPipe(url: URL): [string, string][] {
   const pipe = url.searchParams.get("pipe") ?? "";
   return [...pipe.matchAll(/header\(([^,()]+),([^()]*)\)/g)].map(([, name = "", value = ""]) => [
@@ -20,7 +20,7 @@ function headersOfPipe(url: URL): [string, string][] {
 export async function startWptServer(dir: string): Promise<WptServer> {
   const servers = [createServer(answer), createServer(answer)];
   const [port = "", otherPort = ""] = await Promise.all(servers.map(listen));
-  // The suite takes 127.0.0.1 for another host than localhost.
+  // The suite treats 127.0.0.1 as another host than localhost.
   const site: Site = { dir, origin: `http://localhost:${port}`, otherPort };
 
   function answer(request: IncomingMessage, response: ServerResponse): void {
@@ -35,7 +35,7 @@ export async function startWptServer(dir: string): Promise<WptServer> {
     const fields = [...resource.headers, ...headersOfPipe(url)];
     for (const [name, own] of Map.groupBy(fields, ([field]) => field.toLowerCase())) {
       const values = own.map(([, value]) => value);
-      // A file's own type goes before that of its extension; other fields may come several times.
+      // A file's own type replaces the type of its extension. Other fields may have several values.
       response.setHeader(name, name === "content-type" ? (values.at(-1) ?? "") : values);
     }
     response.writeHead(resource.status).end(resource.body);

@@ -31,7 +31,7 @@ interface Run {
   output: Output;
 }
 
-/** Runs the command on the made-up checkout. */
+/** Runs the command on a made-up checkout. */
 function wpt(...args: string[]): Promise<Run> {
   const all = [main, "--dir", checkout, "--json", "--timeout", "1500", "--store", folder, ...args];
   return new Promise((resolve, reject) => {

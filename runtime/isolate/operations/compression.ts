@@ -21,6 +21,7 @@ import {
   createInflate,
   createInflateRaw,
 } from "node:zlib";
+import { messageOf } from "../../../contracts/index.ts";
 import type { Data } from "../../../web/index.ts";
 import { type Measure, unmeasured } from "../process/cpu-meter.ts";
 import { type CallContext, CallError, type HostOperations } from "../process/host-calls.ts";
@@ -212,8 +213,4 @@ function createSteps(engine: Transform): Steps {
     },
     close: () => void engine.destroy(),
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

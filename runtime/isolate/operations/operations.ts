@@ -11,32 +11,34 @@ import { createSubrequests, type Subrequests } from "./subrequests.ts";
 
 export interface OperationsOptions extends StreamParts {
   config: FunctionConfig;
-  /** What no function may reach: rules of egress. */
+  /** The node's deny list: rules of egress. */
   egressDeny: readonly string[];
-  /** Writes what the function's author has to know into its log. */
+  /** Writes a message for the function's author into its log. */
   log(text: string, requestId: string | undefined): void;
-  /** Does work on behalf of a request (0: nobody's), and charges it with the CPU time. Default: nothing is charged. */
+  /** Does work on behalf of a request (0: of none), and charges the request with the CPU time. Default: nothing is charged. */
   measure?: Measure;
-  /** Aborts when a request is over, its work in the background included; undefined where it is, or is none. */
+  /** Aborts when a request is over, its work in the background included; undefined where the request is over or unknown. */
   endOf?(owner: number): AbortSignal | undefined;
-  /** How deep the calls between functions are that led to a request. Default: not at all. */
+  /** The number of calls between functions that led to a request. Default: 0. */
   hopsOf?(owner: number): number;
 }
 
-/** All that a function's isolate may ask its host to do. */
+/** All operations that a function's isolate may call on its host. */
 export function createOperations(options: OperationsOptions): HostOperations {
-  const { config, endOf = () => undefined, hopsOf = () => 0, measure } = options;
+  const { config, egressDeny, log, measure, endOf = () => undefined, hopsOf = () => 0 } = options;
+  const { nats, peers, presence } = options;
   const lane = poolLanes.open();
-  const subrequests = createSubrequests(options);
+  const subrequests = createSubrequests({ config, log });
+  const bindings = createBindings({ streams: { nats, peers, presence }, config, endOf, hopsOf });
   return {
     ...createCompressionOperations({ lane, measure }),
     ...createCryptoOperations({ lane, measure, memoryMb: config.limits.memoryMb }),
-    ...countCalls(createBindings({ streams: options, config, endOf, hopsOf }), subrequests),
-    ...createFetch({ ...options, subrequests }),
+    ...countCalls(bindings, subrequests),
+    ...createFetch({ config, egressDeny, log, subrequests }),
   };
 }
 
-/** A call to another function is a request of its own as one by `fetch` is. */
+/** A call to another function counts as a sub-request, as one by `fetch` does. */
 function countCalls(bindings: HostOperations, subrequests: Subrequests): HostOperations {
   const { "service.fetch": call, ...others } = bindings;
   if (call === undefined) return others;

@@ -1,16 +1,9 @@
-import type { ErrorCode, FunctionConfig } from "../../../contracts/index.ts";
+import type { FunctionConfig } from "../../../contracts/index.ts";
 import type { StartOrder } from "../../host.ts";
+import type { StartFailure } from "../../instance/sandbox.ts";
 import { BUNDLE_FILE } from "../../instance/source-maps.ts";
 import type { LoadOutcome, Sandbox } from "../engine.ts";
 import { planEnv } from "../operations/bindings/plan-env.ts";
-
-export interface LoadFailure {
-  code: ErrorCode;
-  /** One line for people. */
-  message: string;
-  /** Places are the bundle's, not yet the author's. */
-  stack?: string;
-}
 
 /** Evaluates a function's bundle in a sandbox; undefined where it is ready to handle requests. */
 export async function loadFunction(
@@ -20,7 +13,7 @@ export async function loadFunction(
     bundle,
     secrets,
   }: Pick<StartOrder, "config" | "bundle"> & { secrets: Readonly<Record<string, string>> },
-): Promise<LoadFailure | undefined> {
+): Promise<StartFailure | undefined> {
   const late = Promise.withResolvers<"late">();
   const { startMs } = config.limits;
   const startedAt = performance.now();
@@ -46,7 +39,7 @@ function describeFailure(
   outcome: Exclude<LoadOutcome, { kind: "ok" }>,
   { limits }: FunctionConfig,
   usedMs: number,
-): LoadFailure {
+): StartFailure {
   switch (outcome.kind) {
     case "no-handler":
       return { code: "NO_HANDLER", message: outcome.reason };

@@ -14,14 +14,16 @@ import {
   type StreamPresence,
 } from "../../../streams/index.ts";
 import type { TrialOutcome } from "../../host.ts";
+import type { Instance } from "../../instance/instance.ts";
 import { createSourceMaps } from "../../instance/source-maps.ts";
-import { createEngine, type Sandbox } from "../engine.ts";
+import { startInstance } from "../../instance/start-instance.ts";
+import { createEngine, type Sandbox as Isolate } from "../engine.ts";
+import type { InspectorChannel } from "../inspector/inspector-channel.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
 import { createOperations } from "../operations/operations.ts";
-import type { Instance } from "./instance-options.ts";
+import { IsolateSandbox } from "./isolate-sandbox.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { endAtOnce, endAtOnceOnFault, send } from "./runner-channel.ts";
-import { startInstance } from "./start-instance.ts";
 import { tryBundle } from "./trial.ts";
 import { createBlindWatchdog, createWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -39,9 +41,15 @@ interface Running {
   isInspected: boolean;
 }
 
-const instances = new Map<string, Instance>();
+/** One instance, and V8's inspector of its isolate where debuggers may attach. */
+interface Inhabitant {
+  life: Instance;
+  inspector: InspectorChannel | undefined;
+}
+
+const instances = new Map<string, Inhabitant>();
 /** The functions that the isolates are of. */
-const owners = new WeakMap<Sandbox, string>();
+const owners = new WeakMap<Isolate, string>();
 /** The largest `limits.memoryMb` of a function that ran here. */
 let largestMb = 0;
 const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
@@ -81,7 +89,7 @@ async function receive(message: ToHost): Promise<void> {
     case "trial":
       return send({ type: "tried", id: message.id, outcome: await tried(message) });
     case "drain":
-      return instances.get(message.instance)?.drain(message);
+      return instances.get(message.instance)?.life.drain(message);
     case "source-map":
       return sourceMaps.provide(message.revision, message.sourceMap);
     case "inspect":
@@ -158,29 +166,39 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   largestMb = Math.max(largestMb, order.config.limits.memoryMb);
   let goneEarly: Extract<FromHost, { type: "gone" }> | undefined;
   let isStarted = false;
-  const started = await startInstance({
+  let inspector: InspectorChannel | undefined;
+  const { node, nats, peers, ledger } = running;
+  const parts = {
     ...running,
     ...order,
-    sourceMaps,
-    adopted(sandbox) {
-      owners.set(sandbox, order.config.name);
-      // Now, as nothing runs in it yet (inspector-channel.ts).
-      sandbox.inspector?.open();
+    onTaken(isolate: Isolate) {
+      owners.set(isolate, order.config.name);
+      // Opened before any code runs in the isolate (inspector-channel.ts).
+      inspector = isolate.inspector;
+      inspector?.open();
     },
-    onRunaway: (sandbox) => retire("it was ended, and goes on", sandbox, RUNAWAY_GRACE_MS),
-    onIdle: () => send({ type: "idle", instance }),
-    onFull: () => send({ type: "full", instance }),
-    onCondemned: () => send({ type: "condemned", instance }),
-    onGone: (reason: GoneReason, code) => {
-      instances.delete(instance);
-      const gone = { type: "gone", instance, reason, ...(code === undefined ? {} : { code }) } as const;
-      if (isStarted) send(gone);
-      else goneEarly = gone;
+    onRunaway: (isolate: Isolate) => retire("it was ended, and goes on", isolate, RUNAWAY_GRACE_MS),
+  };
+  const started = await startInstance(
+    {
+      ...{ node, nats, peers, ledger, sourceMaps, ...order },
+      onIdle: () => send({ type: "idle", instance }),
+      onFull: () => send({ type: "full", instance }),
+      onCondemned: () => send({ type: "condemned", instance }),
+      onGone: (reason: GoneReason, code) => {
+        instances.delete(instance);
+        const gone = { type: "gone", instance, reason, ...(code === undefined ? {} : { code }) } as const;
+        if (isStarted) send(gone);
+        else goneEarly = gone;
+      },
     },
-  }).catch((error: unknown): Awaited<ReturnType<typeof startInstance>> => ({ outcome: failed(error) }));
+    (owner) => new IsolateSandbox(parts, owner),
+  ).catch((error: unknown): Awaited<ReturnType<typeof startInstance>> => ({ outcome: failed(error) }));
   isStarted = true;
-  if (started.instance !== undefined && goneEarly === undefined) instances.set(instance, started.instance);
-  started.instance?.inspector?.listen((message) => send({ type: "inspected", instance, message }));
+  if (started.instance !== undefined && goneEarly === undefined)
+    instances.set(instance, { life: started.instance, inspector });
+  if (started.instance !== undefined)
+    inspector?.listen((message) => send({ type: "inspected", instance, message }));
   send({ type: "started", instance, outcome: started.outcome });
   if (goneEarly !== undefined) send(goneEarly);
 }
@@ -192,7 +210,7 @@ const RETIRE_GRACE_MS = 30_000;
  * V8 has lost control of an isolate. Its thread sleeps and what it has is lost until the process ends, but the others
  * are whole: they finish what they took while the runner starts another host.
  */
-function retire(reason: string, sandbox: Sandbox | undefined, graceMs = RETIRE_GRACE_MS): void {
+function retire(reason: string, sandbox: Isolate | undefined, graceMs = RETIRE_GRACE_MS): void {
   const guilty = sandbox && owners.get(sandbox);
   send({ type: "retiring", guilty, reason });
   void stop(graceMs);
@@ -217,8 +235,8 @@ async function stopOnce(graceMs: number): Promise<void> {
   // What is starting becomes an instance first, and is drained with the others.
   await Promise.allSettled(starts);
   await Promise.all(
-    [...instances.values()].map((instance) =>
-      instance.drain({ reason: "shutdown", graceMs, closesSockets: false }),
+    [...instances.values()].map(({ life }) =>
+      life.drain({ reason: "shutdown", graceMs, closesSockets: false }),
     ),
   );
   running?.pool.close();

@@ -1,4 +1,4 @@
-/** Functions in real isolates that fetch from real servers of the test's own. */
+/** Functions in real isolates that fetch from real servers of the test. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
@@ -9,9 +9,9 @@ import { loadTestFunction, type TestFunction } from "../../../runtime/testing/sa
 export interface TestServer extends AsyncDisposable {
   readonly origin: string;
   readonly port: number;
-  /** Connections that were made. */
+  /** Number of connections that were made. */
   readonly connections: number;
-  /** Connections that are open. */
+  /** The open connections. */
   readonly sockets: ReadonlySet<Socket>;
 }
 
@@ -41,9 +41,9 @@ export async function startServer(handle: RequestListener, host = "127.0.0.1"): 
   };
 }
 
-/** Answers with what the server saw of the request. */
+/** Answers with a description of the request. */
 export async function echo(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  // A client that breaks off gets no answer.
+  // A client that disconnects gets no answer.
   const chunks = await Array.fromAsync(request).catch(() => undefined);
   if (chunks === undefined) return;
   const body = Buffer.concat(chunks).toString();
@@ -55,7 +55,7 @@ export async function echo(request: IncomingMessage, response: ServerResponse): 
 export interface FetchWorld {
   readonly lines: string[];
   load(code: string, env?: Record<string, string>): Promise<TestFunction>;
-  /** The JSON that a handler answers, whose body is this code; `origin` is in its scope. */
+  /** Runs the code as the body of a handler and returns its answer, parsed from JSON. `origin` is in its scope. */
   run(code: string, origin?: string): Promise<unknown>;
 }
 

@@ -1,4 +1,4 @@
-/** The text of each component as the URL parser would leave it (URL Pattern standard, "Canonicalization"). */
+/** The text of each component in the form of the URL parser (URL Pattern standard, "Canonicalization"). */
 import {
   basicURLParse,
   serializeHost,
@@ -46,13 +46,13 @@ export function canonicalHostname(value: string): string {
   return host === null ? "" : serializeHost(host);
 }
 
-/** An address in brackets may be in several parts: it can only be looked at character by character. */
+/** An address in brackets may be divided over several parts, so only its characters are checked. */
 export function canonicalIpv6Hostname(value: string): string {
   if (!/^[0-9a-f[\]:]*$/i.test(value)) throw invalid("hostname", value);
   return value.toLowerCase();
 }
 
-/** A scheme's default port is none at all. */
+/** A scheme's default port becomes empty. */
 export function canonicalPort(value: string, scheme = ""): string {
   if (value === "") return "";
   const url = dummy();
@@ -102,7 +102,7 @@ function parseInto(
   return url;
 }
 
-/** `https://dummy.invalid/`, anew for each value. */
+/** A new record of `https://dummy.invalid/` for each value. */
 function dummy(): URLRecord {
   return {
     scheme: "https",

@@ -1,6 +1,7 @@
 /** One compiled component of a pattern (URL Pattern standard, "Components"). */
 import { canonicalProtocol, SPECIAL_PORTS } from "./canonicalize.ts";
-import { type PartOptions, parseParts, patternOf, regexpOf } from "./parts.ts";
+import { parseParts } from "./parse-parts.ts";
+import { type PartOptions, patternOf, regexpOf } from "./parts.ts";
 
 export interface Component {
   pattern: string;

@@ -1,4 +1,4 @@
-/** What a `URLPattern` is compiled to, and how it matches: made when there is one (lazy-modules.ts). */
+/** Compiles and matches the components of a `URLPattern`. Loaded with the first pattern (lazy-modules.ts). */
 
 import { toDictionary, toUSVString } from "../../webidl/webidl.ts";
 import { basicURLParse } from "../url.ts";
@@ -95,7 +95,7 @@ function compile(init: PatternInit, ignoreCase: boolean): Components {
   };
 }
 
-/** What does not match is null, and so is what is no URL. */
+/** Null for a value that does not match, and for an invalid URL. */
 export function matchPattern(components: Components, value: unknown, baseValue: unknown): Result | null {
   const input = toInput(value);
   const base = baseValue === undefined ? undefined : toUSVString(baseValue, "The base URL");

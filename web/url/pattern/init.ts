@@ -1,4 +1,4 @@
-/** The components that a pattern, or what is matched with it, is made of (URL Pattern standard, "URLPatternInit"). */
+/** The components of a pattern, or of a value that is matched (URL Pattern standard, "URLPatternInit"). */
 
 import { toDictionary, toUSVString } from "../../webidl/webidl.ts";
 import { basicURLParse, serializeHost, serializePath, type URLRecord } from "../url.ts";
@@ -16,7 +16,7 @@ import {
 } from "./canonicalize.ts";
 import { escapePattern } from "./parts.ts";
 
-/** In the order in which they stand in a URL. */
+/** The components in their order within a URL. */
 export const COMPONENTS = [
   "protocol",
   "username",
@@ -31,7 +31,7 @@ export type ComponentName = (typeof COMPONENTS)[number];
 
 export type PatternInit = { [name in ComponentName | "baseURL"]?: string };
 
-/** Web IDL's conversion of the dictionary: its members by name. */
+/** Converts the dictionary by Web IDL: its members by name. */
 export function toPatternInit(value: unknown): PatternInit {
   const dictionary = toDictionary(value, "The pattern");
   const init: PatternInit = {};
@@ -42,7 +42,7 @@ export function toPatternInit(value: unknown): PatternInit {
   return init;
 }
 
-/** What each component of the base gives way to: to be named itself, or to one of these being named. */
+/** The components that are inherited from the base URL. Each is inherited only if none of the listed components is given. */
 const INHERITED_WITHOUT: readonly [ComponentName, readonly ComponentName[]][] = [
   ["protocol", ["protocol"]],
   ["username", ["protocol", "hostname", "port", "username"]],
@@ -55,8 +55,8 @@ const INHERITED_WITHOUT: readonly [ComponentName, readonly ComponentName[]][] = 
 ];
 
 /**
- * Fills in what the base URL gives. A pattern's texts stay as they are until they are compiled, a URL's are
- * canonicalised, and what it lacks is empty. Throws a TypeError where it cannot be.
+ * Completes an init from its base URL. The texts of a pattern stay unchanged until they are compiled. The texts of a URL are
+ * canonicalised, and missing ones are empty. Throws a TypeError for invalid texts.
  */
 export function processInit(init: PatternInit, isPattern: boolean): PatternInit {
   const result: PatternInit = {};
@@ -68,7 +68,7 @@ export function processInit(init: PatternInit, isPattern: boolean): PatternInit 
     if (base === null) throw new TypeError(`${JSON.stringify(init.baseURL)} is not a URL`);
     const components = componentsOf(base);
     for (const [name, others] of INHERITED_WITHOUT) {
-      // Nobody means to ask for the credentials of the base.
+      // A pattern does not inherit the credentials of the base.
       if (isPattern && (name === "username" || name === "password")) continue;
       if (others.every((other) => init[other] === undefined)) result[name] = asText(components[name]);
     }

@@ -1,18 +1,18 @@
 /**
- * The parts of a pattern string: parsed, and written as a regular expression and as a normalised pattern string again
- * (URL Pattern standard, "Parts").
+ * The parts of a pattern string, written as a regular expression and as a normalised pattern string (URL Pattern
+ * standard, "Parts").
  */
-import { isNamePoint, type Token, type TokenType, tokenize } from "./tokenize.ts";
+import { isNamePoint } from "./tokenize.ts";
 
 export interface PartOptions {
-  /** What a named group without a regular expression does not match. */
+  /** The character at which the match of a named group without a regular expression ends. */
   delimiter: string;
-  /** What before a group belongs to the group. */
+  /** The character that belongs to the group behind it. */
   prefix: string;
 }
 
 /** `""`: exactly once. */
-type Modifier = "" | "?" | "*" | "+";
+export type Modifier = "" | "?" | "*" | "+";
 
 export interface Part {
   type: "fixed-text" | "regexp" | "segment-wildcard" | "full-wildcard";
@@ -23,108 +23,13 @@ export interface Part {
   suffix: string;
 }
 
-const FULL_WILDCARD = ".*";
+export const FULL_WILDCARD = ".*";
 
-function segmentWildcard({ delimiter }: PartOptions): string {
+export function segmentWildcard({ delimiter }: PartOptions): string {
   return `[^${escapeRegexp(delimiter)}]+?`;
 }
 
-/** Throws a TypeError for what is no pattern; `encode` canonicalises the text between the groups. */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
-export function parseParts(pattern: string, options: PartOptions, encode: (text: string) => string): Part[] {
-  const tokens = tokenize(Array.from(pattern), true);
-  const parts: Part[] = [];
-  const segment = segmentWildcard(options);
-  let at = 0;
-  let pending = "";
-  let nextNumber = 0;
-
-  const take = (...types: TokenType[]): Token | undefined => {
-    const token = tokens[at];
-    if (token === undefined || !types.includes(token.type)) return undefined;
-    at++;
-    return token;
-  };
-  const takeText = () => {
-    let text = "";
-    for (let token = take("char", "escaped-char"); token !== undefined; token = take("char", "escaped-char"))
-      text += token.value;
-    return text;
-  };
-  const takeGroup = () => {
-    const name = take("name");
-    return { name, regexp: take("regexp") ?? (name === undefined ? take("asterisk") : undefined) };
-  };
-  const takeModifier = () => (take("other-modifier", "asterisk")?.value ?? "") as Modifier;
-  const flush = () => {
-    if (pending === "") return;
-    const value = encode(pending);
-    pending = "";
-    parts.push({ type: "fixed-text", value, modifier: "", name: "", prefix: "", suffix: "" });
-  };
-  const addPart = (
-    prefix: string,
-    group: ReturnType<typeof takeGroup>,
-    suffix: string,
-    modifier: Modifier,
-  ) => {
-    const { name, regexp } = group;
-    if (name === undefined && regexp === undefined && modifier === "") {
-      pending += prefix;
-      return;
-    }
-    flush();
-    if (name === undefined && regexp === undefined) {
-      if (prefix === "") return;
-      parts.push({ type: "fixed-text", value: encode(prefix), modifier, name: "", prefix: "", suffix: "" });
-      return;
-    }
-    const source = regexp === undefined ? segment : regexp.type === "asterisk" ? FULL_WILDCARD : regexp.value;
-    const type =
-      source === segment ? "segment-wildcard" : source === FULL_WILDCARD ? "full-wildcard" : "regexp";
-    const own = name === undefined ? String(nextNumber++) : name.value;
-    if (parts.some((part) => part.name === own))
-      throw new TypeError(`The pattern ${JSON.stringify(pattern)} has two groups of the name ${own}`);
-    const value = type === "regexp" ? source : "";
-    parts.push({ type, value, modifier, name: own, prefix: encode(prefix), suffix: encode(suffix) });
-  };
-
-  while (at < tokens.length) {
-    const char = take("char");
-    const group = takeGroup();
-    if (group.name !== undefined || group.regexp !== undefined) {
-      let prefix = char?.value ?? "";
-      if (prefix !== "" && prefix !== options.prefix) {
-        pending += prefix;
-        prefix = "";
-      }
-      flush();
-      addPart(prefix, group, "", takeModifier());
-      continue;
-    }
-    const fixed = char ?? take("escaped-char");
-    if (fixed !== undefined) {
-      pending += fixed.value;
-      continue;
-    }
-    if (take("open") !== undefined) {
-      const prefix = takeText();
-      const inner = takeGroup();
-      const suffix = takeText();
-      if (take("close") === undefined) throw new TypeError(`A } is missing in ${JSON.stringify(pattern)}`);
-      addPart(prefix, inner, suffix, takeModifier());
-      continue;
-    }
-    flush();
-    if (take("end") === undefined)
-      throw new TypeError(
-        `${JSON.stringify(tokens[at]?.value)} is out of place in ${JSON.stringify(pattern)}`,
-      );
-  }
-  return parts;
-}
-
-/** A regular expression for the whole component; its groups are the parts' in order. */
+/** A regular expression for the whole component. Its groups are the groups of the parts, in order. */
 export function regexpOf(parts: readonly Part[], options: PartOptions): string {
   return `^${parts.map((part) => regexpOfPart(part, options)).join("")}$`;
 }
@@ -143,7 +48,7 @@ function regexpOfPart({ type, value, modifier, prefix, suffix }: Part, options: 
   return modifier === "*" ? `${repeated}?` : repeated;
 }
 
-/** The pattern string that says the same, in its normal form. */
+/** The normalised pattern string. */
 export function patternOf(parts: readonly Part[], options: PartOptions): string {
   return parts.map((part, i) => patternOfPart(part, parts[i - 1], parts[i + 1], options)).join("");
 }
@@ -160,7 +65,7 @@ function patternOfPart(
   const isNamed = !/^\d/.test(name);
   let isGrouped = suffix !== "" || (prefix !== "" && prefix !== options.prefix);
   if (!isGrouped && isNamed && type === "segment-wildcard" && modifier === "" && next !== undefined)
-    // What follows would be read as a part of the name.
+    // Without braces the text of the next part would continue the name.
     isGrouped =
       next.prefix === "" &&
       next.suffix === "" &&

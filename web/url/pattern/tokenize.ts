@@ -26,7 +26,7 @@ const SINGLE: Readonly<Record<string, TokenType>> = {
   "}": "close",
 };
 
-/** A lenient tokenizer calls what it cannot read `invalid-char`, a strict one throws. */
+/** A strict tokenizer throws at invalid text. A lenient one returns it as `invalid-char`. */
 export function tokenize(points: readonly string[], isStrict: boolean): Token[] {
   const tokens: Token[] = [];
   let index = 0;
@@ -70,7 +70,10 @@ function endOfName(points: readonly string[], start: number): number {
   return end;
 }
 
-/** Behind the parenthesis that closes the group; undefined where it is empty, not ASCII, or captures by itself. */
+/**
+ * The index behind the closing parenthesis of the group. Undefined for a group that is empty, not ASCII, or has a capturing
+ * group inside.
+ */
 function endOfRegexp(points: readonly string[], start: number): number | undefined {
   let depth = 1;
   for (let at = start; at < points.length; at++) {

@@ -1,6 +1,6 @@
 /**
- * `URLPattern` of the URL Pattern standard, over the URL parser that `URL` has. The polyfill that there is misses a
- * twentieth of the conformance tests (newer regular expressions, code points beyond the first plane, hosts and ports).
+ * `URLPattern` of the URL Pattern standard, on the URL parser of `URL`. The existing polyfill fails a twentieth of the
+ * conformance tests (newer regular expressions, code points beyond the first plane, hosts and ports).
  */
 import { asInterface } from "../../webidl/webidl.ts";
 import { type Components, compilePattern, hasRegExpGroups, matchPattern, type Result } from "./engine.ts";

@@ -1,18 +1,5 @@
-import {
-  canonicalHeaderName,
-  headerNames,
-  isHopByHopHeader,
-  isReservedHeader,
-  toWireValue,
-} from "../../../../contracts/index.ts";
-import {
-  appendHeader,
-  createHeaders,
-  type Headers,
-  isHeaderSafe,
-  timeLeftUntil,
-} from "../../../../nats/index.ts";
-import { fieldsToSend } from "../../../instance/header-block.ts";
+import { encodeRequest, type Headers, setTimeLeft } from "../../../../contracts/index.ts";
+import { fieldsOfBlock } from "../../../instance/header-block.ts";
 
 /** A request to another function, as the isolate hands it over. */
 export interface OutgoingCall {
@@ -27,7 +14,7 @@ const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/;
 const MAX_HEADER_BYTES = 256 * 1024;
 const MAX_URL_LENGTH = 64 * 1024;
 
-/** Undefined for what is no request. All of it is user input. */
+/** Reads a call; undefined where it is no request. All of it is user input. */
 export function readCall([method, url, headerBlock, body]: readonly unknown[]): OutgoingCall | undefined {
   if (typeof method !== "string" || !METHOD.test(method)) return undefined;
   if (typeof headerBlock !== "string" || headerBlock.length > MAX_HEADER_BYTES) return undefined;
@@ -44,53 +31,22 @@ function bodyOf(body: unknown): Uint8Array | number | undefined {
   return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined;
 }
 
-/** Set here, or of no meaning without HTTP. */
-const LEFT_OUT = new Set(["host", "content-length", "expect"]);
-
-/** The message's headers (header mode, docs/wire.md); undefined where a field cannot be sent. */
+/** The headers of the call's message; undefined where a field cannot be sent. */
 export function messageHeaders(
   { method, url, headerBlock }: OutgoingCall,
   { requestId, endsAtMs, hops }: { requestId: string; endsAtMs: number; hops: number },
 ): Headers | undefined {
-  const headers = createHeaders([
-    [headerNames.method, method],
-    [headerNames.path, decodedPath(url.pathname)],
-    [headerNames.rawPath, url.pathname],
-    [headerNames.query, url.search.slice(1)],
-    [headerNames.host, url.host],
-    ["X-Forwarded-Proto", url.protocol === "https:" ? "https" : "http"],
-    [headerNames.requestId, requestId],
-    [headerNames.deadline, String(Math.round(Date.now() + endsAtMs - performance.now()))],
-    [headerNames.timeout, timeLeftUntil(endsAtMs)],
-    [headerNames.hops, String(hops)],
-  ]);
-  const latin1: string[] = [];
-  for (const [name, value] of fieldsToSend(headerBlock)) {
-    const lowerCaseName = name.toLowerCase();
-    if (isReservedHeader(name) || isHopByHopHeader(lowerCaseName) || LEFT_OUT.has(lowerCaseName)) continue;
-    const wire = toWireValue(value);
-    if (!isHeaderSafe(name, wire.value)) return undefined;
-    appendHeader(headers, canonicalHeaderName(name), wire.value);
-    if (wire.isLatin1) latin1.push(lowerCaseName);
-  }
-  if (latin1.length > 0) appendHeader(headers, headerNames.latin1, latin1.join(","));
+  const facts = {
+    method,
+    rawPath: url.pathname,
+    query: url.search.slice(1),
+    host: url.host,
+    scheme: url.protocol === "https:" ? "https" : "http",
+    fields: fieldsOfBlock(headerBlock),
+    requestId,
+    hops,
+  } as const;
+  const headers = encodeRequest(facts, { timeoutMs: endsAtMs - performance.now() });
+  if (headers !== undefined) setTimeLeft(headers, endsAtMs);
   return headers;
-}
-
-/** The decoded path, as far as a header can carry it. */
-function decodedPath(rawPath: string): string {
-  try {
-    const decoded = decodeURIComponent(rawPath);
-    return /[\p{Cc}]|\s$/u.test(decoded) ? rawPath : decoded;
-  } catch {
-    return rawPath;
-  }
-}
-
-/** Bytes of a message on the wire. */
-export function sizeOf(headers: Headers, body: Uint8Array): number {
-  let size = 16 + body.byteLength;
-  for (const [name, values] of headers)
-    for (const value of values) size += name.length + Buffer.byteLength(value) + 4;
-  return size;
 }

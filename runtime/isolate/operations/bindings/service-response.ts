@@ -1,7 +1,7 @@
-import { type ErrorCode, headerNames, isErrorCode } from "../../../../contracts/index.ts";
-import { headerValue, type Message } from "../../../../nats/index.ts";
+import { decodeReply, type ErrorCode, type FieldReading, NO_FIELDS } from "../../../../contracts/index.ts";
+import type { Message } from "../../../../nats/index.ts";
 import type { Data } from "../../../../web/index.ts";
-import { headerBlockOf } from "../../../instance/header-block.ts";
+import { blockOfFields } from "../../../instance/header-block.ts";
 
 /** A response, as it enters the isolate: what `fetch` gives there, too. */
 export interface ServiceAnswer {
@@ -13,23 +13,24 @@ export interface ServiceAnswer {
   body: ArrayBuffer | number | undefined;
 }
 
+const READING: FieldReading = { names: "lower", omitted: NO_FIELDS };
+
+const SWITCHING_PROTOCOLS = 101;
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
-/** The response that a reply stands for, as a gateway reads one (docs/wire.md, "Reply"). */
+/** The response that a reply stands for. A call asks for no WebSocket, so a switch of protocols is none. */
 export function answerOf(
-  { headers = new Map(), data }: Message,
+  message: Message,
   method: string,
   failed: (code: ErrorCode) => ServiceAnswer,
 ): ServiceAnswer {
-  const code = headerValue(headers, headerNames.error);
-  if (isErrorCode(code)) return failed(code);
-  if (headers.has(headerNames.serviceErrorCode) || headers.has(headerNames.serviceError)) {
-    return failed("SERVICE_ERROR");
-  }
-  const text = headerValue(headers, headerNames.responseStatus);
-  const status = text !== undefined && /^[2-5]\d\d$/.test(text) ? Number(text) : 200;
+  const reply = decodeReply(message, READING);
+  if (reply.kind === "failed") return failed(reply.code);
+  if (reply.kind === "service-error") return failed("SERVICE_ERROR");
+  const { status, fields } = reply;
+  if (status === SWITCHING_PROTOCOLS) return failed("BAD_REPLY");
   const hasBody = !WITHOUT_BODY.has(status) && method !== "HEAD";
   // A copy: a message's bytes share their memory with its neighbours'.
-  const body = hasBody ? new Uint8Array(data).buffer : undefined;
-  return { status, statusText: "", headerBlock: headerBlockOf(headers), body };
+  const body = hasBody ? new Uint8Array(message.data).buffer : undefined;
+  return { status, statusText: "", headerBlock: blockOfFields(fields), body };
 }

@@ -9,13 +9,14 @@ import {
   type ErrorCode,
   explainFailure,
   MAX_HOPS,
+  messageBytes,
   PROBLEM_CONTENT_TYPE,
 } from "../../../../contracts/index.ts";
 import type { StreamParts } from "../../../../streams/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
 import type { FindDeclared } from "./declared.ts";
 import { callFromIsolate } from "./service-exchange.ts";
-import { messageHeaders, readCall, sizeOf } from "./service-request.ts";
+import { messageHeaders, readCall } from "./service-request.ts";
 import { answerOf, type ServiceAnswer } from "./service-response.ts";
 
 export interface ServiceOptions {
@@ -47,7 +48,7 @@ export function createServiceOperations(options: ServiceOptions): HostOperations
       if (headers === undefined)
         throw new CallError("TypeError", "The request has a field that cannot be sent");
       const { body, method } = call;
-      if (typeof body !== "number" && sizeOf(headers, body) > streams.nats.maxPayload)
+      if (typeof body !== "number" && messageBytes(headers, body) > streams.nats.maxPayload)
         return failed("BODY_TOO_LARGE");
       const reply = await callFromIsolate(
         streams,

@@ -3,6 +3,7 @@
  * not put together here, of strings, integers, buffers and keys.
  */
 import { types } from "node:util";
+import { KEY_FORMATS, KEY_USAGES } from "../../../../web/index.ts";
 import { CallError } from "../../process/host-calls.ts";
 import type { KeyTable } from "./key-table.ts";
 
@@ -47,22 +48,8 @@ const MEMBERS: Readonly<Record<string, MemberKind>> = {
   version: "count",
 };
 
-const FORMATS = ["raw", "raw-public", "raw-seed", "raw-secret", "raw-private", "pkcs8", "spki", "jwk"];
-
-const USAGES = [
-  "encrypt",
-  "decrypt",
-  "sign",
-  "verify",
-  "deriveKey",
-  "deriveBits",
-  "wrapKey",
-  "unwrapKey",
-  "encapsulateBits",
-  "decapsulateBits",
-  "encapsulateKey",
-  "decapsulateKey",
-];
+const FORMATS: readonly string[] = KEY_FORMATS;
+const USAGES: readonly string[] = KEY_USAGES;
 
 const JWK_TEXTS = "alg crv d dp dq e k kty n p priv pub q qi use x y".split(" ");
 const OTHER_PRIME_TEXTS = ["d", "r", "t"];

@@ -1,0 +1,174 @@
+/**
+ * One instance of a function, in any mode: its code in a sandbox, behind a NATS Micro service.
+ *
+ * I1  Every request that is taken gets exactly one answer (open-requests.ts).
+ * I2  `ready` is announced after the code was started and the subscriptions are live on the server.
+ * I3  A draining instance finishes the requests that it took, and those that the server had already sent to it. A condemned
+ *     one (it broke a limit) refuses them with INSTANCE_DRAINING, which proves to the sender that they were not started.
+ * I4  After `gone` nothing of the instance is left: no subscription, no timer, no sandbox.
+ */
+import {
+  type Announcement,
+  type ErrorCode,
+  type FunctionConfig,
+  type GoneReason,
+  subjects,
+  warnOfDrain,
+} from "../../contracts/index.ts";
+import type { Ledger, Message, Nats } from "../../nats/index.ts";
+import type { Peers } from "../../streams/index.ts";
+import type { DrainOrder } from "../host.ts";
+import type { FunctionLog } from "./function-logs.ts";
+import { watchIdle } from "./idle-watch.ts";
+import { registerInstance } from "./instance-service.ts";
+import { OpenRequests } from "./open-requests.ts";
+import { replyFromError } from "./reply-to-message.ts";
+import type { CreateSandbox, Sandbox, SandboxOwner } from "./sandbox.ts";
+
+export interface InstanceOptions {
+  nats: Nats;
+  node: string;
+  peers: Peers;
+  /** Notes the requests that gateways send to this instance. */
+  ledger: Ledger;
+  instance: string;
+  revision: string;
+  config: FunctionConfig;
+  /** Without requests for `scale.idleSeconds`. */
+  onIdle(): void;
+  /** It is nearly full: another instance should take its place before a request pays for that. */
+  onFull(): void;
+  /** It broke a limit: it takes nothing new. */
+  onCondemned(): void;
+  onGone(reason: GoneReason, code?: ErrorCode): void;
+}
+
+type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
+
+/** How long the other requests of a condemned instance may go on. */
+const CONDEMNED_GRACE_MS = 5_000;
+
+export class Instance implements SandboxOwner {
+  readonly log: FunctionLog;
+  readonly requests: OpenRequests;
+  readonly sandbox: Sandbox;
+  readonly #options: InstanceOptions;
+  /** The code with which all open requests were failed; logged once. */
+  #failedAllWith: ErrorCode | undefined;
+  #phase: Phase = "starting";
+  #service: ReturnType<typeof registerInstance> | undefined;
+  #stopIdleWatch: () => void = () => undefined;
+  #ending: Promise<void> = Promise.resolve();
+
+  constructor(options: InstanceOptions, log: FunctionLog, createSandbox: CreateSandbox) {
+    const { nats, peers, instance, config } = options;
+    this.#options = options;
+    this.log = log;
+    this.sandbox = createSandbox(this);
+    this.requests = new OpenRequests({ nats, peers, instance, config, log, sandbox: this.sandbox });
+  }
+
+  /** Registers the service; resolves when its subscriptions are live on the server. */
+  async open(): Promise<void> {
+    const { nats, ledger, node, instance, revision, config } = this.#options;
+    const about = { nats, ledger, node, instance, revision, config };
+    this.#service = registerInstance(about, {
+      refuses: (...request) => this.#refuses(...request),
+      take: (message, done) => this.requests.take(message, done),
+      control: (token, message) => this.requests.control(token, message),
+      stats: () => ({
+        state: this.#phase === "ready" ? "ready" : "draining",
+        inFlight: this.requests.size,
+      }),
+    });
+    this.#phase = "ready";
+    await nats.confirm(this.#service.subscriptions);
+    this.#stopIdleWatch = watchIdle({
+      idleMs: config.scale.idleSeconds * 1_000,
+      idleSince: () => this.requests.idleSince,
+      onIdle: () => this.#options.onIdle(),
+    });
+  }
+
+  announceReady(phases: Record<string, number>): void {
+    this.#announce({ state: "ready", concurrency: this.#options.config.scale.concurrency, phases });
+  }
+
+  /** Takes nothing new, finishes the requests that it took within the grace, ends. Resolves when the instance is gone. */
+  drain({ reason, graceMs, closesSockets }: DrainOrder): Promise<void> {
+    if (this.#phase === "ready") {
+      this.#phase = "draining";
+      this.#announce({ state: "draining" });
+      this.#ending = this.#end(reason, graceMs);
+      if (closesSockets) this.requests.failAll("CONSUMER_DIED", "sockets");
+    }
+    // A second drain joins the first.
+    return this.#ending;
+  }
+
+  condemn(code: ErrorCode, id: number | undefined, why: string | undefined): void {
+    if (this.#phase === "gone") return;
+    // Several entries may end by one broken limit: a code of all requests is logged once.
+    if (why !== undefined && (id !== undefined || this.#failedAllWith !== code)) {
+      this.log.say(`${code}: ${why}`, this.requests.requestIdOf(id));
+    }
+    if (id === undefined) this.#failedAllWith = code;
+    if (id === undefined) this.requests.failAll(code);
+    else this.requests.fail(id, code);
+    if (this.#phase === "condemned") return;
+    const isEnding = this.#phase === "draining";
+    this.#phase = "condemned";
+    if (isEnding) return;
+    this.#announce({ state: "draining" });
+    this.#options.onCondemned();
+    this.#ending = this.#end("crashed", CONDEMNED_GRACE_MS, code);
+  }
+
+  replace(why: string): void {
+    if (this.#phase !== "ready") return;
+    this.log.write("warn", why, undefined);
+    this.#options.onFull();
+  }
+
+  /** Ends an instance that never became ready. */
+  abandon(): void {
+    this.#stopIdleWatch();
+    this.#dispose();
+  }
+
+  #refuses(message: Message, done: (error?: string) => void, isStranger = false): boolean {
+    const isOver = isStranger || this.#phase === "condemned" || this.#phase === "gone";
+    if (!isOver && message.isReadable) return false;
+    const reply = replyFromError(isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST");
+    message.respond(reply.data, reply.headers);
+    done(isOver ? undefined : "BAD_REQUEST");
+    return true;
+  }
+
+  async #end(reason: GoneReason, graceMs: number, code?: ErrorCode): Promise<void> {
+    this.#stopIdleWatch();
+    // A connection that is down cannot drain; the requests that came before are answered all the same.
+    await this.#service?.drain().catch(() => undefined);
+    const callOff = warnOfDrain(graceMs, (whom) => this.requests.warn(whom));
+    await this.sandbox.settle();
+    await this.requests.empty(graceMs);
+    callOff();
+    this.requests.failAll("CONSUMER_DIED");
+    this.#dispose();
+    this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });
+    this.#options.onGone(reason, code);
+  }
+
+  #dispose(): void {
+    this.#phase = "gone";
+    this.#service?.close();
+    this.sandbox.dispose();
+    this.log.close();
+  }
+
+  #announce(state: Partial<Announcement>): void {
+    const { nats, node, instance, revision, config } = this.#options;
+    const announcement = { function: config.name, instance, node, revision, at: Date.now(), ...state };
+    nats.publish(subjects.announcement(config.name, instance), JSON.stringify(announcement));
+  }
+}

@@ -1,0 +1,49 @@
+import { isNarunError, messageOf } from "../../contracts/index.ts";
+import type { StartOutcome } from "../host.ts";
+import { createFunctionLog } from "./function-logs.ts";
+import { Instance, type InstanceOptions } from "./instance.ts";
+import type { CreateSandbox, StartFailure } from "./sandbox.ts";
+import type { SourceMaps } from "./source-maps.ts";
+
+export interface StartInstanceOptions extends InstanceOptions {
+  sourceMaps: SourceMaps;
+}
+
+/** Starts an instance; after a failed start nothing of it is left. */
+export async function startInstance(
+  options: StartInstanceOptions,
+  createSandbox: CreateSandbox,
+): Promise<{ outcome: StartOutcome; instance?: Instance }> {
+  const instance = new Instance(options, createFunctionLog(options), createSandbox);
+  const started = await instance.sandbox.start().catch((error: unknown) => {
+    instance.abandon();
+    throw error;
+  });
+  if (!started.ok) {
+    const outcome = await describeFailure(started, options);
+    instance.log.say(outcome.stack ?? `${outcome.code}: ${outcome.message}`, undefined);
+    instance.abandon();
+    return { outcome };
+  }
+  const startedAt = performance.now();
+  try {
+    await instance.open();
+  } catch (error) {
+    // NATS went away just now, or does not permit the subjects: no gateway has heard of this instance.
+    instance.abandon();
+    const code = isNarunError(error, "NATS_PERMISSIONS_VIOLATION") ? error.code : "INSTANCE_DRAINING";
+    return { outcome: { ok: false, code, message: messageOf(error) } };
+  }
+  const phases = { ...started.phases, register: performance.now() - startedAt };
+  instance.announceReady(phases);
+  return { outcome: { ok: true, phases }, instance };
+}
+
+/** The failure with the author's places. */
+async function describeFailure(
+  { code, message, stack }: StartFailure,
+  { sourceMaps, revision }: StartInstanceOptions,
+): Promise<Extract<StartOutcome, { ok: false }>> {
+  if (stack === undefined) return { ok: false, code, message };
+  return { ok: false, code, message, stack: await sourceMaps.map(revision, stack) };
+}

@@ -1,0 +1,54 @@
+import type { Ceiling } from "../../contracts/index.ts";
+import type { StartHost } from "../host.ts";
+import type { SandboxChoice } from "./bubblewrap.ts";
+import { loadHostProgram } from "./image/host-program.ts";
+import { loadSnapshot } from "./image/snapshot.ts";
+import { startInspectorServer } from "./inspector/inspector-server.ts";
+import { startIsolateHost } from "./isolate-host.ts";
+import { resolveSandbox } from "./resolve-sandbox.ts";
+
+export interface IsolatesOptions {
+  /** The folder of the platform's snapshot and the hosts' program. Both are made here where they are not there yet. */
+  cacheDir: string;
+  /** Whether host processes run in bubblewrap: default `auto`, where it works. */
+  sandbox?: SandboxChoice;
+  /** Upper bounds of the functions' limits. Default: none. */
+  ceiling?: Ceiling;
+  /** Upper bound of a host process' memory besides the memory of its functions; a process above it is replaced. Default 1,024. */
+  hostMemoryMb?: number;
+  /** The address for debuggers, and the functions' folders by their names, in which they look for sources. Default: none. */
+  inspect?: { host: string; port: number; folders: ReadonlyMap<string, string> } | undefined;
+}
+
+/** The mode `isolate` of a node-runner. */
+export interface Isolates {
+  /** For `hosts.isolate` of the node-runner. */
+  readonly startHost: StartHost;
+  /** The address for debuggers: `HOST:PORT`. */
+  readonly inspectAddress: string | undefined;
+  /** Lets debuggers attach no more. The hosts end with their node-runner. */
+  close(): Promise<void>;
+}
+
+/** Default of `hostMemoryMb`. */
+const DEFAULT_HOST_MEMORY_MB = 1_024;
+
+/**
+ * Prepares the mode `isolate`: the program and the snapshot of its hosts, and their confinement on this machine. Errors: USAGE,
+ * where the sandbox does not work here; ADDRESS_IN_USE, for debuggers.
+ */
+export async function prepareIsolates(options: IsolatesOptions): Promise<Isolates> {
+  const { cacheDir, inspect, ceiling = {}, hostMemoryMb = DEFAULT_HOST_MEMORY_MB } = options;
+  const [sandbox, snapshot, program] = await Promise.all([
+    resolveSandbox(options.sandbox ?? "auto", ceiling),
+    loadSnapshot(cacheDir),
+    loadHostProgram(cacheDir),
+  ]);
+  const debug = inspect === undefined ? undefined : await startInspectorServer(inspect);
+  return {
+    startHost: (parts) =>
+      startIsolateHost({ ...parts, sandbox, snapshot, program, debug, maxMemoryMb: hostMemoryMb }),
+    inspectAddress: debug?.address,
+    close: async () => debug?.close(),
+  };
+}

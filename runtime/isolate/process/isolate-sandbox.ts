@@ -1,0 +1,220 @@
+/**
+ * The isolate as the sandbox of an instance: translates between the port (instance/sandbox.ts) and the boundary of isolates
+ * (web/host/boundary.ts).
+ *
+ * I1  Everything that the isolate posts is user input: numbers are converted here, values that the port calls `unknown`
+ *     are passed on.
+ * I2  Every entry counts for the request that it is made for (entries.ts), bytes of a response's body too.
+ */
+import { type FunctionConfig, messageOf } from "../../../contracts/index.ts";
+import type { Nats } from "../../../nats/index.ts";
+import type { Peers, StreamPresence } from "../../../streams/index.ts";
+import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../web/index.ts";
+import type { IncomingRequest } from "../../instance/request-from-message.ts";
+import type {
+  AbortReason,
+  RefusalReason,
+  Sandbox,
+  SandboxBodies,
+  SandboxOwner,
+  SandboxSockets,
+  SandboxStart,
+} from "../../instance/sandbox.ts";
+import type { Sandbox as Isolate, OnPost } from "../engine.ts";
+import { createOperations } from "../operations/operations.ts";
+import { closeCodeOf, closeReasonOf } from "./close-frame.ts";
+import { Enforcement } from "./enforcement.ts";
+import { Entries } from "./entries.ts";
+import { createFullness, type Fullness } from "./fullness.ts";
+import { createIsolateLink, type IsolateLink } from "./isolate-link.ts";
+import { loadFunction } from "./load-function.ts";
+import type { Pool } from "./pool.ts";
+import { createRequestEnds } from "./request-ends.ts";
+import type { Watchdog } from "./watchdog.ts";
+
+export interface IsolateSandboxOptions {
+  nats: Nats;
+  peers: Peers;
+  presence: StreamPresence;
+  pool: Pool;
+  watchdog: Watchdog;
+  egressDeny: readonly string[];
+  config: FunctionConfig;
+  secrets: Readonly<Record<string, string>>;
+  bundle: Uint8Array;
+  /** The isolate belongs to this instance from now on. Nothing runs in it yet. */
+  onTaken(isolate: Isolate): void;
+  /** The isolate was disposed, and its entry goes on all the same. */
+  onRunaway(isolate: Isolate): void;
+}
+
+const ABORT_KINDS: Readonly<Record<AbortReason, number>> = {
+  "client gone": AbortKind.clientGone,
+  deadline: AbortKind.deadline,
+  drain: AbortKind.drain,
+  "drain endless": AbortKind.drainEndless,
+  background: AbortKind.background,
+};
+
+export class IsolateSandbox implements Sandbox {
+  readonly #options: IsolateSandboxOptions;
+  readonly #owner: SandboxOwner;
+  readonly #entries: Entries;
+  readonly #enforcement: Enforcement;
+  readonly #link: IsolateLink;
+  readonly #fullness: Fullness;
+  readonly #ends = createRequestEnds();
+  #isolate: Isolate | undefined;
+
+  constructor(options: IsolateSandboxOptions, owner: SandboxOwner) {
+    const { limits } = options.config;
+    this.#options = options;
+    this.#owner = owner;
+    this.#entries = new Entries({
+      limits,
+      watchdog: options.watchdog,
+      onAnswer: (answer, id) => this.#onAnswer(answer, id),
+      onEnd: (...end) => this.#enforcement.settle(...end),
+      onOverdrawn: (...usage) => this.#enforcement.overdraw(...usage),
+      onLate: (id, usage) => this.#enforcement.late(id, usage),
+      onGrowth: (bytes) => this.#enforcement.outgrow(bytes),
+    });
+    this.#enforcement = new Enforcement({
+      owner,
+      limits,
+      entries: this.#entries,
+      disposeIsolate: () => this.#isolate?.dispose(),
+      onRunaway: () => this.#isolate && options.onRunaway(this.#isolate),
+    });
+    this.#fullness = createFullness({
+      memoryMb: limits.memoryMb,
+      usedBytes: async () => this.#isolate?.usedBytes(),
+      probe: (bytes) => void this.#entries.enter(0, EnterOp.probe, 0, bytes),
+    });
+    this.#link = this.#createLink();
+  }
+
+  #createLink(): IsolateLink {
+    const { nats, peers, presence, config, egressDeny } = this.#options;
+    const { log } = this.#owner;
+    return createIsolateLink({
+      enter: (id, ...message) => void this.#entries.enter(id, ...message),
+      operations: createOperations({
+        ...{ nats, peers, presence, config, egressDeny },
+        endOf: (id) => (this.#owner.requests.isOver(id) ? undefined : this.#ends.signalOf(id)),
+        hopsOf: (id) => this.#owner.requests.hopsOf(id),
+        measure: this.#entries.measure,
+        log: (text, requestId) => log.write("error", text, requestId),
+      }),
+      maxTimers: config.limits.timers,
+      requestOf: (id) => this.#owner.requests.find(id),
+      onViolation: (violation) => this.#owner.condemn("ISOLATE_TAMPERED", undefined, violation),
+      onCallError: (name, error) => log.write("error", `${name} failed: ${messageOf(error)}`, undefined),
+    });
+  }
+
+  readonly bodies: SandboxBodies = {
+    openRequest: (id, receiver) => this.#link.streams.openInbound(id, receiver),
+    openResponse: (id, body, receiver) =>
+      this.#link.streams.openOutbound(body, id, {
+        ...receiver,
+        onChunk: (bytes, done) => {
+          this.#entries.extend(id, bytes.byteLength);
+          receiver.onChunk(bytes, done);
+        },
+      }),
+    discard: (id, body) => this.#link.streams.discard(body, id),
+  };
+
+  readonly sockets: SandboxSockets = {
+    message: (id, data) => this.#entries.enter(id, EnterOp.socketMessage, id, data),
+    grant: (id, bytes) => void this.#entries.enter(id, EnterOp.socketCredit, id, bytes),
+    close: (id, ...how) => void this.#entries.enter(id, EnterOp.socketClose, id, ...how),
+  };
+
+  /** Takes an isolate and evaluates the function's module in it. */
+  async start(): Promise<SandboxStart> {
+    const { pool, config, bundle, secrets, onTaken } = this.#options;
+    const beganAt = performance.now();
+    const isolate = await pool.take(config.limits.memoryMb, this.#onPost);
+    this.#isolate = isolate;
+    this.#entries.into(isolate);
+    onTaken(isolate);
+    const takenAt = performance.now();
+    const failure = await this.#enforcement.load(() => loadFunction(isolate, { config, bundle, secrets }));
+    if (failure !== undefined) return { ok: false, ...failure };
+    return { ok: true, phases: { isolate: takenAt - beganAt, load: performance.now() - takenAt } };
+  }
+
+  begin(id: number, { method, url, headerBlock, body, requestId, deadline }: IncomingRequest): void {
+    this.#entries.open(id);
+    void this.#entries.enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
+  }
+
+  abort(id: number, reason: AbortReason): void {
+    void this.#entries.enter(id, EnterOp.abort, id, ABORT_KINDS[reason]);
+  }
+
+  forget(id: number): void {
+    this.#entries.forget(id);
+    this.#ends.end(id);
+    this.#fullness.look();
+  }
+
+  settle(): Promise<void> {
+    return this.#enforcement.whenLoopEnds();
+  }
+
+  dispose(): void {
+    this.#ends.close();
+    this.#link.close();
+    this.#entries.close();
+    this.#fullness.close();
+    this.#isolate?.dispose();
+  }
+
+  /** An entry returned the answer of its request: user input. */
+  #onAnswer(returned: unknown, id: number): void {
+    const answer = splitAnswer(returned);
+    if (answer === undefined) return;
+    this.#owner.requests.respond(id, answer.status, answer.headerBlock, answer.body);
+  }
+
+  readonly #onPost: OnPost = (op, a, b, c, d) => {
+    const { requests, log } = this.#owner;
+    switch (op) {
+      case PostOp.response:
+        return requests.respond(Number(a), b, c, d);
+      case PostOp.failure:
+        if (b === FailureKind.outOfMemory) return this.#enforcement.outOfMemory(Number(a), String(c));
+        return requests.refuse(Number(a), refusalOf(b), String(c));
+      case PostOp.log:
+        return log.write(a, b, requests.requestIdOf(Number(c)));
+      case PostOp.dropped:
+        return log.dropped(a);
+      case PostOp.upgrade:
+        return requests.upgrade(Number(a), b);
+      case PostOp.socketMessage:
+        if (typeof b === "string" || b instanceof ArrayBuffer) requests.socketMessage(Number(a), b);
+        return;
+      case PostOp.socketClose:
+        return requests.socketClose(Number(a), closeCodeOf(b), closeReasonOf(c));
+      case PostOp.overMemory:
+        return this.#enforcement.outgrowWasm(a);
+      case PostOp.nearlyFull:
+        return this.#enforcement.nearlyFull();
+      case PostOp.background:
+        return requests.beginBackground(Number(a));
+      case PostOp.backgroundDone:
+        return requests.endBackground(Number(a));
+      default:
+        this.#link.receive(op, a, b, c, d);
+    }
+  };
+}
+
+/** A kind that is none counts as an exception. */
+function refusalOf(kind: unknown): RefusalReason {
+  if (kind === FailureKind.methodNotAllowed) return "method not allowed";
+  return kind === FailureKind.noResponse ? "no response" : "threw";
+}
