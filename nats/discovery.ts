@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseJson, WORLD_KEY } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
 import { createHeaders } from "./headers.ts";
+import { NO_RESPONDERS_STATUS } from "./jetstream-errors.ts";
 import type { Message } from "./message.ts";
 
 const ServiceSchema = z.looseObject({
@@ -66,7 +67,7 @@ function gather<T extends DiscoveredService>(
     let quiet: NodeJS.Timeout | undefined;
     const hear = (message: Message) => {
       // Nobody is there to answer at all.
-      if (message.status === 503) return finish();
+      if (message.status === NO_RESPONDERS_STATUS) return finish();
       const parsed = parseJson(message.text(), schema);
       if (parsed !== undefined && isOurs(nats, parsed)) found.push(parsed);
       clearTimeout(quiet);

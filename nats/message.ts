@@ -1,5 +1,6 @@
 import type { Msg, MsgHdrs } from "@nats-io/transport-node";
 import type { Headers } from "./headers.ts";
+import { NO_RESPONDERS_STATUS } from "./jetstream-errors.ts";
 import type { Outbox } from "./outbox.ts";
 import type { World } from "./world.ts";
 
@@ -18,6 +19,11 @@ export interface Message {
   readonly status: number;
   text(): string;
   respond(data: Uint8Array | string, headers?: Headers): void;
+}
+
+/** NATS' own reply to a request: no subscription has its subject, so no handler has seen it. */
+export function isNoResponders({ status, data }: Message): boolean {
+  return status === NO_RESPONDERS_STATUS && data.length === 0;
 }
 
 /** The parts of a connection that its messages need. */

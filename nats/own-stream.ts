@@ -2,8 +2,9 @@
  * The streams that narun keeps its things in, as they are found: what an operator changed stays as it is where it serves,
  * and is named where it does not.
  */
-import { JetStreamApiError, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
+import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import { NarunError } from "../contracts/index.ts";
+import { hasJetStreamCode, JetStreamCode } from "./jetstream-errors.ts";
 
 /** What narun relies on in a stream. */
 export interface StreamNeeds {
@@ -14,10 +15,6 @@ export interface StreamNeeds {
   flags?: readonly ("allow_direct" | "allow_rollup_hdrs")[];
 }
 
-/** JetStream's codes: the stream is there with another configuration; its subjects are another stream's. */
-const NAME_IN_USE = 10058;
-const SUBJECTS_OVERLAP = 10065;
-
 /** Opens a stream that `open` uses as it is, or makes where it is missing. Error: STREAM_UNFIT. */
 export async function openOwnStream<T>(
   manager: JetStreamManager,
@@ -25,10 +22,9 @@ export async function openOwnStream<T>(
   open: () => Promise<T>,
 ): Promise<T> {
   const opened = await open().catch((error: unknown) => {
-    if (!(error instanceof JetStreamApiError)) throw error;
-    // Somebody else has made it at this moment, a little differently: it is used as it is.
-    if (error.code === NAME_IN_USE) return open();
-    if (error.code === SUBJECTS_OVERLAP) return refuseOverlap(manager, needs);
+    // Another process has made it at this moment with another configuration: it is used as it is.
+    if (hasJetStreamCode(error, JetStreamCode.streamNameInUse)) return open();
+    if (hasJetStreamCode(error, JetStreamCode.subjectsOverlap)) return refuseOverlap(manager, needs);
     throw error;
   });
   const { config } = await manager.streams.info(needs.stream);

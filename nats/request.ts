@@ -1,5 +1,5 @@
 import { createHeaders, type Headers } from "./headers.ts";
-import type { Message } from "./message.ts";
+import { isNoResponders, type Message } from "./message.ts";
 import type { Requester } from "./requester.ts";
 
 export interface RequestOptions {
@@ -28,8 +28,6 @@ export interface RequestParts extends Requester {
   onClosed(listener: () => void): () => void;
 }
 
-const NO_RESPONDERS = 503;
-
 /** One reply, by our own inbox: the client library's waits for ever for a reply whose header fields it cannot read. */
 export function requestOnce(
   { send, isClosed, onClosed }: RequestParts,
@@ -39,7 +37,7 @@ export function requestOnce(
   const { promise, resolve, reject } = Promise.withResolvers<Message>();
   const fail = (reason: NoReplyError["reason"]) => reject(new NoReplyError(reason, subject));
   const onReply = (reply: Message) => {
-    if (reply.status === NO_RESPONDERS && reply.data.length === 0) fail("no-responders");
+    if (isNoResponders(reply)) fail("no-responders");
     else resolve(reply);
   };
   let pending: ReturnType<typeof send>;

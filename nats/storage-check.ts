@@ -1,6 +1,7 @@
 import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
 import { stores } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
+import { isStreamMissing } from "./jetstream-errors.ts";
 import { refusalOf } from "./permissions.ts";
 
 /** A stream that refuses every write. */
@@ -12,7 +13,6 @@ export interface StuckStream {
 
 /** A subject that no stream has. */
 const NOTHING = "narun.nothing";
-const STREAM_NOT_FOUND = 10059;
 
 /** The streams that narun keeps its own things in. */
 const OWN_STREAMS = [
@@ -36,7 +36,7 @@ export async function findStuckStreams(nats: Nats, more: readonly string[] = [])
         // A login that may not purge knows nothing of the streams.
         if (refusalOf(error) !== undefined) return undefined;
         if (!(error instanceof JetStreamApiError)) throw error;
-        return error.code === STREAM_NOT_FOUND ? undefined : { stream, reason: error.message };
+        return isStreamMissing(error) ? undefined : { stream, reason: error.message };
       }
     }),
   );

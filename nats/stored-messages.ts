@@ -8,6 +8,7 @@
 import { JetStreamError, type JetStreamManager } from "@nats-io/jetstream";
 import { createInbox, type Msg, type MsgHdrs, TimeoutError } from "@nats-io/transport-node";
 import type { Nats } from "./connection.ts";
+import { NO_RESPONDERS_STATUS } from "./jetstream-errors.ts";
 
 export interface StoredMessage {
   subject: string;
@@ -34,7 +35,6 @@ const SILENCE_MS = 5_000;
 
 const NO_RESULTS = 404;
 const END_OF_BATCH = 204;
-const NO_RESPONDERS = 503;
 
 /** Every stored message under a filter, in the stream's order. Older messages of a subject come before newer ones. */
 export async function* readStored(options: ReadStoredOptions): AsyncGenerator<StoredMessage, void> {
@@ -69,7 +69,7 @@ function readBatch({ nats, stream, filter }: ReadStoredOptions, from: number): P
       silence.refresh();
     } else if (code === END_OF_BATCH) resolve({ messages, next: nextOf(message, messages) });
     else if (code === NO_RESULTS) resolve({ messages, next: undefined });
-    else if (code === NO_RESPONDERS) resolve(undefined);
+    else if (code === NO_RESPONDERS_STATUS) resolve(undefined);
     else reject(new JetStreamError(`${stream}: ${code} ${message.headers?.description ?? ""}`));
   };
   const silence = setTimeout(() => reject(new TimeoutError()), SILENCE_MS);

@@ -15,13 +15,13 @@ import {
   type ConsumerInfo,
   type ConsumerMessages,
   DeliverPolicy,
-  JetStreamApiError,
   JetStreamError,
   type JetStreamManager,
   type JsMsg,
   jetstream,
 } from "@nats-io/jetstream";
 import type { Nats } from "./connection.ts";
+import { hasJetStreamCode, JetStreamCode } from "./jetstream-errors.ts";
 
 export interface ReaderOptions {
   nats: Nats;
@@ -59,8 +59,6 @@ const BATCH_HEADERS = 256;
 /** What a message of the server may have besides its payload. */
 const SLACK_BYTES = 64 * 1024;
 
-/** JetStream's error code for a stream that has all the consumers that it may have. */
-const CONSUMERS_LIMIT = 10026;
 /** How often, and with which growing pause, room is waited for: five seconds in all. */
 const ROOM_ATTEMPTS = 10;
 const ROOM_DELAY_MS = 100;
@@ -154,7 +152,7 @@ async function addWhereRoom(
     try {
       return await manager.consumers.add(stream, config);
     } catch (error) {
-      const isFull = error instanceof JetStreamApiError && error.code === CONSUMERS_LIMIT;
+      const isFull = hasJetStreamCode(error, JetStreamCode.consumersLimit);
       if (!isFull || attempt === ROOM_ATTEMPTS) throw error;
       await sleep(ROOM_DELAY_MS * (attempt + Math.random()));
     }

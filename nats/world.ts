@@ -7,10 +7,11 @@
  *     the same bucket have the same id, and nobody has to write it down first.
  */
 import { createHash } from "node:crypto";
-import { JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { messageOf, stores } from "../contracts/index.ts";
+import { isStreamMissing } from "./jetstream-errors.ts";
 import { needsJetStream } from "./needs-jetstream.ts";
 
 export interface World {
@@ -57,7 +58,7 @@ export async function findWorldId(connection: NatsConnection): Promise<string | 
     const look = async () => (await manager.streams.info(`KV_${bucket}`)).created;
     const created = await needsJetStream({ state: "connected", connection }, () =>
       look().catch(async (error: unknown) => {
-        if (!isMissing(error)) throw error;
+        if (!isStreamMissing(error)) throw error;
         await new Kvm(jetstream(connection)).create(bucket, { history });
         return look();
       }),
@@ -66,8 +67,4 @@ export async function findWorldId(connection: NatsConnection): Promise<string | 
   } catch (error) {
     return error instanceof Error ? error : new Error(messageOf(error));
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound;
 }

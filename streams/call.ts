@@ -5,8 +5,7 @@
  * I2  A stream ends with its call: when it is cancelled, the gateway falls silent, or NATS was away.
  */
 import { type ErrorCode, headerNames, type NarunError, subjects } from "../contracts/index.ts";
-import type { Message, Nats } from "../nats/index.ts";
-import { type Headers, headerValue } from "../nats/index.ts";
+import { type Headers, headerValue, isNoResponders, type Message, type Nats } from "../nats/index.ts";
 import { frameOf } from "./nats-link.ts";
 import { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
 import type { Peers } from "./peers.ts";
@@ -37,8 +36,6 @@ export type ServiceReply =
   | { kind: "stream"; message: Message; body: ResponseBody; cancel(): void }
   /** `detail`: for operators, not for callers. */
   | { kind: "failed"; code: ErrorCode; detail?: string };
-
-const NO_RESPONDERS = 503;
 
 export function callService(parts: StreamParts, call: ServiceCall): Promise<ServiceReply> {
   const { nats, presence } = parts;
@@ -77,7 +74,7 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     if (!message.isReadable) return fail("BAD_REPLY");
     const frame = frameOf(message);
     if (frame !== undefined) return exchange.receive(frame, message);
-    if (isNobody(message)) return onNobody();
+    if (isNoResponders(message)) return onNobody();
     if (!message.headers?.has(headerNames.stream)) return settle({ kind: "whole", message });
     settle({ kind: "stream", message, ...openAnswer(parts, exchange, message, end) });
   };
@@ -89,7 +86,7 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     headers.set(headerNames.world, [nats.world.id]);
     const onWhole = (message: Message) => {
       if (!message.isReadable) return fail("BAD_REPLY");
-      return isNobody(message) || isRefusal(message)
+      return isNoResponders(message) || isRefusal(message)
         ? fail("NO_CONSUMER")
         : settle({ kind: "whole", message });
     };
@@ -108,10 +105,6 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
 /** Whoever it reached has not begun it: it drains, or is of another world. */
 function isRefusal({ headers }: Message): boolean {
   return headerValue(headers, headerNames.error) === ("INSTANCE_DRAINING" satisfies ErrorCode);
-}
-
-function isNobody({ status, data }: Message): boolean {
-  return status === NO_RESPONDERS && data.length === 0;
 }
 
 function openAnswer(

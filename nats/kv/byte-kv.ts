@@ -9,6 +9,7 @@ import { JetStreamApiError, jetstream, jetstreamManager, type StoredMsg } from "
 import { Kvm } from "@nats-io/kv";
 import { type MsgHdrs, RequestError } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
+import { hasJetStreamCode, isConflict, isStreamMissing, JetStreamCode } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { storeProblem } from "../store-problem.ts";
 import { createStoreRoom } from "../store-room.ts";
@@ -72,11 +73,6 @@ const OVERHEAD_BYTES = 4_096;
 
 /** Upper bound of the lists of one bucket that are under way: each has a consumer, and the server allows a thousand. */
 export const MAX_LISTS = 4;
-
-/** JetStream's error codes. */
-const WRONG_LAST_SEQUENCE = 10071;
-const TTL_DISABLED = 10166;
-const STREAM_NOT_FOUND = 10059;
 
 /** A bucket of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream; of puts STORE_LIMIT. */
 export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: StoreBounds = {}): ByteKv {
@@ -180,8 +176,8 @@ function readLast({ manager, stream, prefix, info }: OpenBucket, key: string): P
 
 function refusalOf(error: unknown): KvWrite {
   if (error instanceof JetStreamApiError) {
-    if (error.code === WRONG_LAST_SEQUENCE) return { ok: false, why: "conflict" };
-    if (error.code === TTL_DISABLED) return { ok: false, why: "no-ttl" };
+    if (isConflict(error)) return { ok: false, why: "conflict" };
+    if (hasJetStreamCode(error, JetStreamCode.ttlDisabled)) return { ok: false, why: "no-ttl" };
     if (storeProblem(error) === "full") return { ok: false, why: "full" };
   }
   throw error;
@@ -189,7 +185,7 @@ function refusalOf(error: unknown): KvWrite {
 
 /** Whether the stream is not there: the API says so, or nobody answers for its subjects. */
 function isGone(error: unknown): boolean {
-  if (error instanceof JetStreamApiError) return error.code === STREAM_NOT_FOUND;
+  if (error instanceof JetStreamApiError) return isStreamMissing(error);
   if (error instanceof RequestError) return error.isNoResponders();
   // The library does not export this class.
   return error instanceof Error && error.name === "JetStreamNotEnabled";

@@ -1,7 +1,8 @@
-import { JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { messageOf, NarunError } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { isConflict } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
 import { type ReadStoredOptions, readStored, type StoredMessage } from "../stored-messages.ts";
@@ -134,14 +135,11 @@ function toRaw({ subject, seq, time, data }: StoredMessage, prefix: string): KvR
   return { key: subject.slice(prefix.length), revision: seq, createdAt: time, data };
 }
 
-/** JetStream's error code for a compare-and-set that lost. */
-const WRONG_LAST_SEQUENCE = 10071;
-
 async function undefinedOnConflict<T>(write: Promise<T>): Promise<T | undefined> {
   try {
     return await write;
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE) return undefined;
+    if (isConflict(error)) return undefined;
     throw error;
   }
 }

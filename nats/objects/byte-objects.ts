@@ -6,10 +6,11 @@
  * I3  An object appears when all of it is stored; one that breaks off leaves what was there before.
  */
 import { createHash } from "node:crypto";
-import { JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
 import { NarunError } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { isStreamMissing } from "../jetstream-errors.ts";
 import { MAX_LISTS, type StoreBounds } from "../kv/byte-kv.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { createStoreRoom } from "../store-room.ts";
@@ -31,8 +32,6 @@ export interface ByteObjects {
   /** Objects in the order in which they were last written, beginning behind `after`. */
   list(options: { prefix: string; limit: number; after: number }): Promise<ObjectPage>;
 }
-
-const STREAM_NOT_FOUND = 10059;
 
 /** An object store of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream; of writes STORE_LIMIT. */
 export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds = {}): ByteObjects {
@@ -61,7 +60,7 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
     try {
       return await work(await opened());
     } catch (error) {
-      if (isFirst || !(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
+      if (isFirst || !isStreamMissing(error)) throw error;
       opening = undefined;
       return work(await opened());
     }

@@ -6,17 +6,17 @@
  * I2  The chunks are listed before the entries, so that those of a write that ends meanwhile are found to be an object's.
  * I3  Where an entry cannot be read nothing is purged: it may be the one that has the chunks.
  */
-import { JetStreamApiError, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { z } from "zod";
 import { parseJson } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { isStreamMissing } from "../jetstream-errors.ts";
 import { readStored } from "../stored-messages.ts";
 import { chunkSubject } from "./object-names.ts";
 
 /** How old the last chunk is of what counts as left. */
 export const LEFT_AFTER_MS = 3_600_000;
 
-const STREAM_NOT_FOUND = 10059;
 const EntrySchema = z.looseObject({ nuid: z.string().optional() });
 
 /** Purges them; the number of objects that they were to be. A store that is not there has none. */
@@ -59,7 +59,7 @@ async function infoOf(
     const ids = Object.keys(info.state.subjects ?? {}).map((subject) => subject.split(".").at(-1) ?? "");
     return { ids, nowMs: ts === undefined ? Date.now() : Date.parse(ts) };
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
+    if (isStreamMissing(error)) return undefined;
     throw error;
   }
 }
