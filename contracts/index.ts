@@ -1,4 +1,5 @@
 export * from "./bindings.ts";
+export * from "./bounded-map.ts";
 export * from "./byte-queue.ts";
 export * from "./ceiling.ts";
 export * from "./demand.ts";

@@ -11,6 +11,7 @@
 import {
   type Announcement,
   AnnouncementSchema,
+  BoundedMap,
   type GoneReason,
   InstanceMetadataSchema,
   messageOf,
@@ -88,7 +89,7 @@ export function createInstances(options: InstancesOptions): Instances {
   const { nats, log, onReady, onLost, onNode } = options;
   const byId = new Map<string, Instance>();
   const readyByService = new Map<string, readonly Instance[]>();
-  const departed = new Map<string, Departure>();
+  const departed = new BoundedMap<string, Departure>(MAX_DEPARTED);
   const waiting = new Map<string, Set<(result: StartResult) => void>>();
 
   const setState = (instance: Instance, state: Instance["state"]) => {
@@ -147,7 +148,6 @@ export function createInstances(options: InstancesOptions): Instances {
 
   const depart = (id: string, departure: Departure) => {
     departed.set(id, departure);
-    if (departed.size > MAX_DEPARTED) departed.delete(departed.keys().next().value ?? "");
     const instance = byId.get(id);
     if (instance !== undefined) lose(instance);
     resolveStart(id, departure);

@@ -9,6 +9,7 @@
  * I4  A request whose asker does not number its requests is not noted.
  */
 import {
+  BoundedMap,
   headerNames,
   type InquiryReply,
   InquirySchema,
@@ -40,9 +41,11 @@ interface Open {
 export class Ledger {
   readonly #nats: Nats;
   readonly #open = new Map<string, Open>();
-  readonly #over = new Map<string, NotedNumbers>();
+  readonly #over = new BoundedMap<string, NotedNumbers>(MAX_ASKERS, () => {
+    this.#hasForgottenAskers = true;
+  });
   readonly #kept = new KeptReplies();
-  readonly #calledOff = new Set<string>();
+  readonly #calledOff = new BoundedMap<string, true>(MAX_CALLED_OFF);
   readonly #stop: () => void;
   #backAtMs = Number.NEGATIVE_INFINITY;
   #hasForgottenAskers = false;
@@ -107,9 +110,7 @@ export class Ledger {
     const over = this.#over.get(asker);
     const mayHaveCome = over === undefined ? this.#hasForgottenAskers : over.mayInclude(number);
     if (Number.isNaN(number) || mayHaveCome) return false;
-    this.#calledOff.add(id);
-    if (this.#calledOff.size > MAX_CALLED_OFF)
-      this.#calledOff.delete(this.#calledOff.values().next().value ?? "");
+    this.#calledOff.set(id, true);
     return true;
   }
 
@@ -128,11 +129,6 @@ export class Ledger {
   #numbersOf(asker: string): NotedNumbers {
     const known = this.#over.get(asker);
     if (known !== undefined) return known;
-    const oldest = this.#over.size < MAX_ASKERS ? undefined : this.#over.keys().next().value;
-    if (oldest !== undefined) {
-      this.#over.delete(oldest);
-      this.#hasForgottenAskers = true;
-    }
     const numbers = new NotedNumbers();
     this.#over.set(asker, numbers);
     return numbers;
