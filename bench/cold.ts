@@ -3,17 +3,17 @@ import { AnnouncementSchema, subjects } from "../contracts/index.ts";
 import { connectNats } from "../nats/index.ts";
 import { HELLO, writeFunctions } from "./functions.ts";
 
-/** So many functions take turns: while one is called the others fall asleep again. */
+/** Number of functions that take turns. The others fall asleep while one is called. */
 const FUNCTIONS = 8;
 const IDLE_SECONDS = 0.1;
 
-/** Functions that fall asleep at once, for cold requests. The folder is the caller's to dispose. */
+/** Functions that fall asleep at once, for cold requests. The caller disposes the folder. */
 export function writeColdFunctions(): ReturnType<typeof writeFunctions> {
   const config = `scale: { idleSeconds: ${IDLE_SECONDS} }\n`;
   return writeFunctions(names().map((name) => ({ name, code: HELLO, config })));
 }
 
-/** Latencies of requests to functions that have no instance, in milliseconds; the bundle is on the node. */
+/** Latencies of requests to functions without an instance, in milliseconds. The node already has the bundle. */
 export async function measureCold(http: string, natsUrl: string, starts: number): Promise<number[]> {
   const nats = await connectNats({ url: natsUrl, name: "narun bench" });
   const asleep = new Map<string, PromiseWithResolvers<void>>();

@@ -46,7 +46,7 @@ export async function measureFanOut({ isQuick }: { isQuick: boolean }): Promise<
   const arrivals: Arrivals = { latencies: [], wanted: 0, reached: () => undefined };
   const startedAt = performance.now();
   while (responses.length < streams) {
-    // So many at a time: a machine's queue of connections is not what is measured.
+    // Opened in batches: the machine's queue of connections is not measured.
     const batch = Array.from({ length: Math.min(50, streams - responses.length) }, () => open(url, agent));
     responses.push(...(await Promise.all(batch)));
   }
@@ -82,12 +82,12 @@ interface Arrivals {
   reached: () => void;
 }
 
-/** How long an event may be on its way to the last stream. */
+/** Upper bound of the time of an event on its way to the last stream. */
 const LIMIT_MS = 20_000;
 
 function waitFor(arrivals: Arrivals, count: number): Promise<void> {
   return new Promise((resolve) => {
-    // What has not arrived by then is missing in the report.
+    // A later event is missing in the report.
     const timer = setTimeout(resolve, LIMIT_MS);
     arrivals.wanted = count;
     arrivals.reached = () => {
@@ -108,7 +108,7 @@ function listen(response: IncomingMessage, arrivals: Arrivals): void {
       if (arrivals.latencies.length === arrivals.wanted) arrivals.reached();
     }
   });
-  // The end of the benchmark destroys them.
+  // The end of the benchmark destroys the responses.
   response.on("error", () => undefined);
 }
 

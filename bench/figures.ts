@@ -1,4 +1,4 @@
-/** Figures as the report shows them. */
+/** Figures in the form of the report. */
 
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);

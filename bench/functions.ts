@@ -5,13 +5,13 @@ import { join } from "node:path";
 export interface FunctionSource {
   name: string;
   code: string;
-  /** Its `narun.yaml`. */
+  /** The text of its `narun.yaml`. */
   config: string;
 }
 
 export const HELLO = `export default () => new Response("Hello, world!");\n`;
 
-/** Writes functions into a folder of its own, which goes when it is disposed. */
+/** Writes functions into a folder of its own, which is deleted when it is disposed. */
 export async function writeFunctions(
   functions: readonly FunctionSource[],
 ): Promise<{ folder: string } & AsyncDisposable> {

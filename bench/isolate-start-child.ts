@@ -7,7 +7,7 @@ import { median } from "./figures.ts";
 import { HELLO } from "./functions.ts";
 import { ownMemory } from "./processes.ts";
 
-/** What every version of the engine has: the checkout may be an older one. */
+/** The methods that the engine has in every version: the checkout may be an older one. */
 interface Sandbox {
   load(order: { code: string; fileName: string; env: object; cpuMs: number }): Promise<unknown>;
   enter(timeoutMs: number, ...message: unknown[]): Promise<unknown>;
@@ -26,7 +26,7 @@ interface SnapshotModule {
 
 const FIRST = 10;
 const COUNT = 30;
-/** `EnterOp.request` and `PostOp.response` in every version of the boundary; newer ones may return the answer. */
+/** `EnterOp.request` and `PostOp.response` in every version of the boundary. Newer versions may return the answer. */
 const REQUEST = 1;
 const RESPONSE = 1;
 
@@ -47,7 +47,7 @@ const times = {
   firstMs: [] as number[],
   secondMs: [] as number[],
 };
-/** They must not be collected while memory is measured. */
+/** Keeps the sandboxes from being collected while memory is measured. */
 const kept: Sandbox[] = [];
 let answered: () => void = () => undefined;
 

@@ -1,10 +1,13 @@
-/** An isolate's creation, its function's start and its first requests, without NATS: this checkout beside another. */
+/** An isolate's creation, its function's start and its first requests, without NATS. This checkout is measured beside another. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { heading, print } from "./figures.ts";
 import { end, firstLine, HERE } from "./system.ts";
 
-/** What the child prints: medians in milliseconds, but for the snapshot and the memory of one isolate, after 2 requests and after 51, in KiB. */
+/**
+ * The figures that the child prints: medians in milliseconds. The snapshot, and the memory of one isolate after 2 and after 51
+ * requests, are in KiB.
+ */
 interface Figures {
   snapshotKiB: number;
   memoryKiB: number;

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 export interface LoadResult {
   requestsPerSecond: number;
   errors: number;
-  /** What made the load: `wrk` where it is installed, as it costs the least itself. */
+  /** The source of the load: `wrk` if it is installed, as it costs the least itself. */
   by: "wrk" | "node";
 }
 
@@ -51,7 +51,7 @@ async function loadByNode({ url, connections, seconds }: LoadOptions): Promise<L
   return { requestsPerSecond: counts.answers / seconds, errors: counts.errors, by: "node" };
 }
 
-/** Sends the next request when the answer to the last is complete, by its Content-Length. */
+/** Sends the next request when the last answer is complete, by its Content-Length. */
 function driveSocket(socket: Socket, request: string, counts: { answers: number; errors: number }): void {
   let received = "";
   socket.setNoDelay(true);

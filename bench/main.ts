@@ -1,6 +1,6 @@
 /**
- * Figures in one run on one machine, each beside a measure of its own: `npm run bench -- [--quick] [--beside FOLDER]
- * [section...]`. Systems that are compared take turns; quote ratios and medians. Not measured here: many nodes.
+ * Figures of one run on one machine, each beside a measure of its own: `npm run bench -- [--quick] [--beside FOLDER]
+ * [section...]`. Compared systems take turns. Quote ratios and medians. Many nodes are not measured here.
  *
  * `--beside` names another checkout of narun (a git worktree with its `node_modules`), which takes its turn.
  */
@@ -36,7 +36,7 @@ const options = {
   isQuick: values.quick,
   beside: values.beside === undefined ? undefined : resolve(values.beside),
 };
-/** These read the memory of processes where only Linux has it. */
+/** Sections that read the memory of processes, which only Linux provides. */
 const LINUX_ONLY = new Set(["isolates", "memory", "fan-out", "transfer"]);
 for (const [name, measure] of Object.entries(sections)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;

@@ -1,6 +1,6 @@
 /**
- * Many functions in one `narun up`: how long it takes, the most that its processes held resident meanwhile, and whether
- * consumers are left in the server. `npm run bench:many -- 3000`.
+ * Many functions in one `narun up`: the time of the start, the peak of resident memory, and the consumers that stay in the
+ * server. `npm run bench:many -- 3000`.
  */
 import { readFileSync } from "node:fs";
 import { connectNats } from "../nats/index.ts";
@@ -42,7 +42,7 @@ function mib(bytes: number): string {
   return `${(bytes / MIB).toFixed(0)} MiB`;
 }
 
-/** The consumers of a world that has no function. */
+/** The consumers of a world without functions. */
 async function consumersOfNone(): Promise<string> {
   await using empty = await startSystem([]);
   return await consumersOf(empty.nats);

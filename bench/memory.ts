@@ -1,4 +1,4 @@
-/** What another idle function costs: the memory of its isolate and of all that the host keeps for it. */
+/** The cost of one more idle function: the memory of its isolate, and of the host's data about it. */
 import { setTimeout as pause } from "node:timers/promises";
 import { heading, print } from "./figures.ts";
 import { HELLO, writeFunctions } from "./functions.ts";
@@ -7,9 +7,9 @@ import { startSystem } from "./system.ts";
 
 const MIB = 1024 * 1024;
 
-/** Before these the host is not yet in its stride: it compiles, and its pool of prepared isolates fills. */
+/** Functions that are started before the measurement: the host compiles code, and fills its pool of prepared isolates. */
 const FIRST = 10;
-/** As many requests as the others get: what the host itself takes for them is not the isolates'. */
+/** Number of requests to one function, as many as to the others: the host's own memory for requests is not the isolates'. */
 const TURNS = 50;
 
 export async function measureMemory({ isQuick }: { isQuick: boolean }): Promise<void> {
@@ -42,8 +42,8 @@ export async function measureMemory({ isQuick }: { isQuick: boolean }): Promise<
 }
 
 /**
- * Ends the host, for which the runner starts another: that in which the functions were tried when they were pushed holds
- * memory of those isolates still, which the next ones would take over.
+ * Ends the host. The runner starts another one. The first host tried the functions when they were pushed. It still holds
+ * memory of those isolates, which the next isolates would reuse.
  */
 async function renewHost(pid: number): Promise<number> {
   const first = hostOf(pid);
@@ -53,12 +53,12 @@ async function renewHost(pid: number): Promise<number> {
     try {
       const next = hostOf(pid);
       if (next !== first) {
-        // Its pool fills.
+        // The pool of the new host fills.
         await pause(1_000);
         return next;
       }
     } catch {
-      // The first is gone, the next one not there yet.
+      // The first host has ended, the next one does not exist yet.
     }
   }
   throw new Error("the host did not come back");
@@ -67,7 +67,7 @@ async function renewHost(pid: number): Promise<number> {
 const perIsolate = (before: number, after: number, count: number) =>
   `${((after - before) / count / MIB).toFixed(2)} MiB`;
 
-/** The memory of a process that has nothing to do, as soon as it stays the same. */
+/** The memory of an idle process, as soon as it no longer changes. */
 async function settled(pid: number): Promise<number> {
   let last = ownMemory(pid);
   for (let look = 0; look < 20; look++) {

@@ -1,4 +1,4 @@
-/** What the functions of the benchmark do, by `node:http` alone: hello, a download in chunks, an upload that is counted. */
+/** The benchmark's functions by `node:http` alone: hello, a download in chunks, an upload that is counted. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";

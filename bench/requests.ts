@@ -12,7 +12,7 @@ const hello = fileURLToPath(new URL("../functions/examples/hello", import.meta.u
 
 export interface RequestOptions {
   isQuick: boolean;
-  /** Another checkout of narun, which takes its turn in everything. */
+  /** Another checkout of narun, which takes its turn in every measurement. */
   beside: string | undefined;
 }
 

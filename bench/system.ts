@@ -5,15 +5,15 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** narun as `narun up` runs it, on free ports with a data folder of its own. */
+/** A `narun up` on free ports, with a data folder of its own. */
 export interface System extends AsyncDisposable {
   readonly http: string;
   readonly nats: string;
-  /** The process of gateway and runner. */
+  /** The process of the gateway and the runner. */
   readonly pid: number;
-  /** From the start of the process to the line that says it is ready, in milliseconds. */
+  /** Milliseconds from the start of the process to the line that reports it ready. */
   readonly readyMs: number;
-  /** The functions that did not come up. */
+  /** The functions that did not start. */
   readonly failed: readonly { function: string; message: string }[];
 }
 
@@ -31,7 +31,7 @@ const FREE_PORTS = [
   "0",
 ];
 
-/** Starts `narun up` over folders of functions; `root` is the checkout of narun that is run, by default this one. */
+/** Starts `narun up` with folders of functions. `root`: the checkout of narun. Default: this one. */
 export async function startSystem(folders: readonly string[], root = HERE): Promise<System> {
   const dataDir = await mkdtemp(join(tmpdir(), "narun-bench-"));
   const startedAt = performance.now();
@@ -52,7 +52,7 @@ export async function startSystem(folders: readonly string[], root = HERE): Prom
   };
 }
 
-/** A plain `node:http` server in a process of its own: the measure beside which figures mean something. */
+/** A plain `node:http` server in a process of its own, as a measure for comparison. */
 export async function startPlainServer(): Promise<{ http: string; pid: number } & AsyncDisposable> {
   const child = spawn(process.execPath, [fileURLToPath(new URL("./plain-server.ts", import.meta.url))], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -60,8 +60,10 @@ export async function startPlainServer(): Promise<{ http: string; pid: number } 
   return { http: await firstLine(child), pid: child.pid ?? 0, [Symbol.asyncDispose]: () => end(child) };
 }
 
-/** Runs a command of the CLI to its end; resolves with how long it took, in milliseconds. */
-/** `root`: the checkout whose command it is, as another may write what this one does not read. */
+/**
+ * Runs a command of the CLI to its end. Resolves with its duration in milliseconds. `root`: the checkout that has the
+ * command, as another checkout may write data that this one cannot read.
+ */
 export async function timeCli(args: string[], natsUrl: string, root = HERE): Promise<number> {
   const startedAt = performance.now();
   const child = spawn(process.execPath, [join(root, "bin/narun.cjs"), ...args, "--nats", natsUrl, "--json"], {

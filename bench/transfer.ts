@@ -1,4 +1,4 @@
-/** Large bodies: a function that streams them in 64 KiB chunks, beside a plain server and workerd that do the same. */
+/** Large bodies: a function that streams them in 64 KiB chunks, beside a plain server and workerd with the same work. */
 import { Agent, request } from "node:http";
 import { heading, median, print } from "./figures.ts";
 import { writeFunctions } from "./functions.ts";
@@ -36,7 +36,7 @@ const FUNCTION = {
   config: `limits: { maxBodyBytes: ${8 * 1024 * MIB}, cpuMs: 10000, timeoutMs: 300000 }\n`,
 };
 
-/** Takes in what a server sends and forgets it; resolves with MiB a second. */
+/** Downloads from a server and discards the bytes. Resolves with MiB a second. */
 async function download(http: string, bytes: number): Promise<number> {
   const startedAt = performance.now();
   const received = await exchange(`${http}/transfer?bytes=${bytes}`, "GET", 0);
@@ -44,7 +44,7 @@ async function download(http: string, bytes: number): Promise<number> {
   return speed(bytes, startedAt);
 }
 
-/** Sends that much; the server says how much arrived. */
+/** Uploads the bytes. The server reports how many arrived. */
 async function upload(http: string, bytes: number): Promise<number> {
   const startedAt = performance.now();
   await exchange(`${http}/transfer`, "POST", bytes);
@@ -104,7 +104,7 @@ export async function measureTransfers({ isQuick }: { isQuick: boolean }): Promi
   await using system = await startSystem([functions.folder]);
   await using plain = await startPlainServer();
   await using workerd = await startWorkerd(`${HANDLER}\nexport default { fetch: handle };\n`);
-  // Whoever is first must not pay for what is not compiled yet.
+  // A first transfer compiles the code, so that no measured transfer pays for it.
   const servers = { "node:http": plain, narun: system, ...(workerd === undefined ? {} : { workerd }) };
   for (const { http } of Object.values(servers)) await download(http, 16 * MIB);
   const host = hostOf(system.pid);

@@ -15,7 +15,7 @@ const worker :Workerd.Worker = (
 );
 `;
 
-/** workerd with one worker, on a free port; undefined where it is not installed. */
+/** workerd with one worker, on a free port. Undefined if it is not installed. */
 export async function startWorkerd(
   worker: string,
 ): Promise<({ http: string; pid: number } & AsyncDisposable) | undefined> {
@@ -39,7 +39,7 @@ export async function startWorkerd(
   };
 }
 
-/** Its own program, not the script that npm links, which would leave it behind when it is ended. */
+/** The program itself, not the script that npm links: ending that script would leave the program running. */
 async function findProgram(): Promise<string | undefined> {
   try {
     // @ts-expect-error -- the package has no types.

@@ -1,4 +1,4 @@
-/** Encodings and compression where their other half is: in a host process, under the permission model. */
+/** Encodings and compression together with their host side: in a host process, under the permission model. */
 import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { startWorld } from "./harness/world.ts";

@@ -17,7 +17,7 @@ describe("a function that sleeps", () => {
       expect(gone).toMatchObject({ reason: "idle" });
       await asleep("nap");
     }
-    // Runner and host announce over connections of their own, so that only each one's words come in order.
+    // Runner and host announce over separate connections: the order holds only within each of them.
     const states = world.announcements("nap").map(({ state }) => state);
     expect(states.sort()).toEqual(
       ["draining", "gone", "ready", "starting"].flatMap((state) => Array(3).fill(state)),

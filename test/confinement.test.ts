@@ -1,4 +1,4 @@
-/** Host processes in bubblewrap, where this machine lets it work. */
+/** Host processes in bubblewrap, on machines where bubblewrap works. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { probeConfinement } from "../runtime/index.ts";
@@ -27,7 +27,7 @@ describe.skipIf(bubblewrap.path === undefined)(`a host in bubblewrap${why}`, asy
     const pid = running().hostPid("hello");
     for (const kind of ["user", "pid", "ipc", "uts", "mnt"])
       expect(namespaceOf(pid, kind)).not.toBe(namespaceOf(process.pid, kind));
-    // It needs NATS, and fetch the rest of the network.
+    // The host needs NATS, and `fetch` needs the rest of the network.
     expect(namespaceOf(pid, "net")).toBe(namespaceOf(process.pid, "net"));
     const folders = readdirSync(`/proc/${pid}/root`);
     for (const name of ["home", "var", "boot", "sbin"]) expect(folders).not.toContain(name);
@@ -77,7 +77,7 @@ function namespaceOf(pid: number, kind: string): string {
   return readlinkSync(`/proc/${pid}/ns/${kind}`);
 }
 
-/** The processes of bubblewrap that a host is in. */
+/** The processes of bubblewrap around a host. */
 function ancestorsOf(pid: number): number[] {
   const found: number[] = [];
   for (let at = parentOf(pid); nameOf(at) === "bwrap"; at = parentOf(at)) found.push(at);

@@ -7,10 +7,10 @@ import { startWorld } from "./harness/world.ts";
 const world = await startWorld({ isLinked: true });
 afterAll(() => world[Symbol.asyncDispose]());
 
-/** Their connections to NATS, by name. */
+/** The names of the connections to NATS. */
 const sides = ["gateway", "narun host of node-0"] as const;
 const scale = { idleSeconds: 300 };
-/** A request that is never answered ends only after the test has failed. */
+/** A request without an answer ends only after the test has failed. */
 const limits = { timeoutMs: 120_000 };
 const post = (path: string, body: string) => world.call(path, { method: "POST", body });
 

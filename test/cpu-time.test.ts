@@ -1,4 +1,4 @@
-/** `limits.cpuMs` is a limit of CPU time: what else the machine is at does not count, and what the host does for a function does. */
+/** `limits.cpuMs` limits CPU time: other work of the machine does not count, and the host's work for a function does. */
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -23,7 +23,7 @@ const work = (rounds: number) => {
   return sum;
 };
 
-/** How often to do it for so much CPU time. */
+/** The number of rounds of work that take this CPU time. */
 function roundsFor(ms: number): number {
   const rounds = 1e7;
   work(rounds);
@@ -36,10 +36,10 @@ function roundsFor(ms: number): number {
 /** How many busy processes share each core with the function. */
 const HOGS_PER_CORE = 4;
 
-/** The program of a busy process. It ends by itself, also where the test was killed. */
+/** The program of a busy process. It ends by itself, also after the test was killed. */
 const HOG = "const endsAt = Date.now() + 30_000; while (Date.now() < endsAt);";
 
-/** Keeps the machine busy, in sessions of their own: a system may share it by session. */
+/** Keeps the machine busy. Each process has a session of its own: a system may share its time by session. */
 function startHogs(): Disposable {
   const hogs = Array.from({ length: HOGS_PER_CORE * availableParallelism() }, () =>
     spawn(process.execPath, ["-e", HOG], { stdio: "ignore", detached: true }),

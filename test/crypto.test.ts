@@ -1,4 +1,4 @@
-/** Cryptography through the whole system: a library that lives by it, and what it may cost. */
+/** Cryptography through the whole system: a library that is based on it, and the bound of its cost. */
 import { createPublicKey, verify } from "node:crypto";
 import { afterAll, expect, it } from "vitest";
 import { startWorld } from "./harness/world.ts";
@@ -50,7 +50,7 @@ it("jose signs, verifies, encrypts and decrypts", async () => {
   expect(Object.keys(tokens)).toHaveLength(6);
   for (const { is, forged } of Object.values(tokens))
     expect({ is, forged }).toEqual({ is: "ada", forged: "ERR_JWS_SIGNATURE_VERIFICATION_FAILED" });
-  // Node itself agrees.
+  // Node verifies the same token.
   const { token = "", jwk = {} } = tokens.RS256 ?? {};
   const [head, body, signature] = token.split(".");
   const key = createPublicKey({ key: jwk as never, format: "jwk" });
@@ -82,7 +82,7 @@ it("what the host computes for a request counts towards limits.cpuMs", async () 
   );
   expect((await world.call("/miner")).text).toBe("little");
   const mining = world.call("/miner?much");
-  // A neighbour in the same process has its digests meanwhile.
+  // Meanwhile the digests of a neighbour in the same process are computed.
   expect((await world.call("/beside")).text).toBe("32");
   const answer = await mining;
   expect(JSON.parse(answer.text)).toMatchObject({ code: "CPU_LIMIT" });

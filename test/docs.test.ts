@@ -1,4 +1,4 @@
-/** The pages say what the code does, as far as a program can tell. */
+/** Checks that a program can make of the pages: they agree with the code. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,7 +19,7 @@ import { renderErrors } from "../docs/generate-errors.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Files of other sources than this one that the pages name. */
+/** Paths in the pages that are not files of this repository. */
 const ELSEWHERE = ["test/fixtures/wpt"];
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
@@ -30,7 +30,7 @@ const pages = [
     .map((name) => `docs/${name}`),
 ];
 
-/** The commands as `narun --help` would list them. */
+/** The commands in the form of `narun --help`. */
 const commands = readdirSync(join(root, "cli/commands"))
   .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
   .flatMap((name) =>
@@ -268,7 +268,7 @@ function variantsOf(subject: (...args: [string, string]) => string, names: reado
   return marks.flatMap((first) => marks.map((second) => subject(first, second)));
 }
 
-/** The code of a page: blocks without their remarks, and what stands between backticks. */
+/** The code of a page: blocks without their comments, and text between backticks. */
 function codeOf(page: string): string[] {
   const blocks = [...page.matchAll(/```\w*\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
   const spans = [...page.replace(/```[\s\S]*?```/g, "").matchAll(/`([^`\n]+)`/g)].map(

@@ -1,4 +1,4 @@
-/** The functions in the pages for authors compile, and do what the page says. */
+/** The functions in the pages for authors compile, and behave as the page describes. */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -100,7 +100,7 @@ const tests: Record<string, () => Promise<void>> = {
   },
 
   async events() {
-    // What streams takes no place: another is served while this one is open.
+    // An open stream takes no place: another request is served meanwhile.
     await world.push("events", functions.get("events")?.files ?? "", { scale: { concurrency: 1 } });
     const other = await world.fetch("/events");
     const response = await world.fetch("/events");

@@ -38,7 +38,7 @@ beforeAll(async () => {
   for (const name of ["@types", "vitest", "vite"])
     await symlink(join(root, "node_modules", name), join(dir, "node_modules", name));
   await writeFile(join(dir, "package.json"), '{ "type": "module" }');
-  // What is installed is built; here narun's sources are in its place.
+  // An installed narun is built. This test uses its sources instead.
   const conditions = ["narun-source", "node", "import", "default"];
   const resolve = { conditions, externalConditions: conditions };
   await writeFile(join(dir, "vitest.config.js"), `export default ${JSON.stringify({ ssr: { resolve } })}`);
@@ -57,7 +57,7 @@ it("runs", async () => {
   const vitest = join(root, "node_modules/vitest/vitest.mjs");
   const report = join(dir, "report.json");
   const args = [vitest, "run", "--root", dir, "--reporter=json", `--outputFile=${report}`];
-  // Where a test fails vitest does, too: what it says is in the report.
+  // vitest fails if a test fails. Its messages are in the report.
   await run(process.execPath, args, { env }).catch(() => undefined);
   const { testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;
   expect(testResults.map(({ message }) => message).filter(Boolean)).toEqual([]);

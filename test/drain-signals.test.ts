@@ -1,4 +1,4 @@
-/** What functions hear of a drain: of their instance, as at an update, and of the gateway that asks. */
+/** The signals of a drain for functions: of their own instance, as at an update, and of the gateway that sent the request. */
 import { afterAll, describe, expect, it } from "vitest";
 import { eventually } from "./harness/eventually.ts";
 import { startWorld } from "./harness/world.ts";
@@ -15,7 +15,7 @@ const source = (version: string) => `
       case "version":
         return new Response(${JSON.stringify(version)});
       case "slow":
-        // Long after the streams were told.
+        // Long after the streams were warned.
         await warned.promise;
         await new Promise((resolve) => setTimeout(resolve, 300));
         return new Response(String(ctx.signal.aborted));
@@ -61,7 +61,7 @@ describe("a drain", () => {
     await world.push("updated", source("v2"));
     expect(await world.call("/updated/version")).toMatchObject({ text: "v2" });
     expect(await events.text()).toBe(`begun ${REQUEST} ${CONTEXT}`);
-    // A download is worth its end: only who asks for it hears that it had better be soon.
+    // A download may run to its end: only its handler is warned, by `ctx.signal`.
     expect(await plain.text()).toBe(`begun ${CONTEXT}`);
     expect(await slow).toMatchObject({ status: 200, text: "false" });
     await world.announced("updated", "gone");
@@ -81,7 +81,7 @@ describe("a drain", () => {
     expect(await late.text()).toBe(`begun ${REQUEST} ${CONTEXT}`);
     expect(await slow.text()).toBe("false");
     await drained;
-    // The instance goes on, and so does whoever asked by another gateway.
+    // The instance continues, and so does the request through the other gateway.
     expect(await world.call("/asked/version")).toMatchObject({ text: "v1" });
     expect(world.gateway.counts().get("asked")?.inFlight).toBe(1);
     await elsewhere.body?.cancel();

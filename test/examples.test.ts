@@ -1,4 +1,4 @@
-/** The example functions, as `npm start` deploys them and their remarks say that they are called. */
+/** The example functions, deployed by `npm start` and called as their comments describe. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -30,7 +30,7 @@ afterAll(() => world[Symbol.asyncDispose]());
 const call = (path: string, init?: RequestInit) => world.fetch(path, init);
 const json = async (path: string, init?: RequestInit) => (await call(path, init)).json() as Promise<unknown>;
 
-/** One test for each, by its name. */
+/** One test for each example, by its name. */
 const tests: Record<string, () => Promise<void>> = {
   async chat() {
     const page = await call("/chat");
@@ -189,7 +189,7 @@ const tests: Record<string, () => Promise<void>> = {
   },
 };
 
-/** The rows of the README's table: what to try, by the example's name. */
+/** The rows of the README's table: the command to try, by the example's name. */
 const tries = [...readme.matchAll(/^\| `(\w+)` \| [^|]+ \| (?:`((?:[^`|]|\\\|)+)`)?/gm)].flatMap(
   ([, name = "", command = ""]) =>
     names.includes(name) ? [{ name, command: command.replace("\\|", "|") }] : [],
@@ -217,13 +217,13 @@ describe("the examples", () => {
 
   for (const [name, test] of Object.entries(tests)) it(`${name} answers`, test);
 
-  // Afterwards: they leave notes and files behind.
+  // They run last: they leave notes and files.
   const commands = tries.filter(({ command }) => command !== "");
   it.each(commands)("$name is called as the README says", async ({ command }) => {
     const dir = await mkdtemp(join(tmpdir(), "narun-test-try-"));
     try {
       await writeFile(join(dir, "README.md"), readme);
-      // What streams for ever is cut: that is no failure.
+      // Endless streams are cut off, which is no failure.
       const curl = 'curl() { command curl -fsS --max-time 2 "$@" || [ $? = 28 ]; }';
       const here = command.replace("http://127.0.0.1:8080", world.url(""));
       const { stdout } = await promisify(execFile)("sh", ["-c", `${curl}; ${here}`], { cwd: dir });

@@ -4,7 +4,7 @@ import { startWorld } from "./harness/world.ts";
 
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
-// Of the same trust group, so in the same process as everything that fails here.
+// The neighbour has the same trust group, so it runs in the same process as the failing functions.
 await world.push("neighbour", `export default () => new Response("well");`);
 
 const neighbourIsWell = async () =>
@@ -85,7 +85,7 @@ describe("a handler that fails", () => {
       request_id: answer.headers.get("x-request-id"),
     });
     await neighbourIsWell();
-    // It is the request that failed, not the instance.
+    // The request failed, not the instance.
     expect(await world.call(`/${name}`)).toMatchObject({ status, code });
     expect(world.announcements(name).filter(({ state }) => state === "starting")).toHaveLength(1);
   });

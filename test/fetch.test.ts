@@ -1,4 +1,4 @@
-/** What a function fetches goes out from its host process, bounded by its configuration and by the node's. */
+/** Requests of functions leave from the host process, bounded by the configurations of the function and of the node. */
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -7,7 +7,7 @@ import { readAnswer, startWorld, type World } from "./harness/world.ts";
 const starts = (announcements: { state: string }[]) =>
   announcements.filter(({ state }) => state === "starting");
 
-/** Resolves when so many nodes have been heard from now on. */
+/** Resolves when this many nodes have sent a heartbeat. */
 async function heartbeatsOf(world: World, count: number): Promise<void> {
   const heard = new Set<string>();
   const subscription = world.connection.subscribe(subjects.heartbeatsAll, ({ subject }) =>
@@ -37,7 +37,7 @@ describe("a gateway that joins later", () => {
   it("wakes a function together with the first: one instance answers both", async () => {
     await using world = await startWorld({ nodes: 2 });
     const second = await world.startGateway();
-    // Only gateways that know the same nodes choose the same one.
+    // Gateways that know the same nodes choose the same node.
     await heartbeatsOf(world, 2);
     await world.push("fn", `export default () => new Response("hi");`);
     const urls = [world.gateway.httpUrl, second.httpUrl, world.gateway.httpUrl, second.httpUrl];

@@ -1,13 +1,13 @@
 /**
- * Clients that close their direction of a connection when they have sent all (a FIN). One that waits for its answers gets
- * them; one that has gone, which sends a FIN just the same, ends its requests.
+ * Clients that close their direction of a connection after their last byte (a FIN). A client that waits for its answers gets
+ * them. A client that has disconnected sends a FIN as well, and its requests end.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectRaw, handshake, type RawClient } from "../gateway/testing/raw-client.ts";
 import { eventually } from "./harness/eventually.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
-/** Requests wait for one with `/open`; `/state` tells how many wait, and how many of them heard that nobody does. */
+/** Requests wait for a request with `/open`. `/state` reports how many wait, and how many were aborted. */
 const waits = `
   let gate = Promise.withResolvers();
   let waiting = 0;
@@ -57,7 +57,7 @@ const get = (path: string, version = "1.1") => `GET ${path} HTTP/${version}\r\nH
 const upload = (length: number) =>
   `POST /waits HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n${length.toString(16)}\r\n${"u".repeat(length)}\r\n0\r\n\r\n`;
 
-/** Resolves when the gateway has begun to find out whether the client is there. */
+/** Resolves when the gateway has begun to probe the client. */
 const isProbed = (client: RawClient, pattern = /H[TP/1.]*$/) => client.has(pattern);
 
 describe("a client that has closed its direction", () => {

@@ -1,10 +1,10 @@
-/** V8 loses control of an isolate: who pays for it, and who does not. */
+/** V8 loses control of an isolate: the guilty function pays for it, and its neighbours do not. */
 import { describe, expect, it } from "vitest";
 import { eventually } from "./harness/eventually.ts";
 import { startTraffic } from "./harness/traffic.ts";
 import { startWorld } from "./harness/world.ts";
 
-/** V8 does not look whether it should stop while it does this. */
+/** V8 does not check for termination during this call. */
 const STUCK = "new Array(4_294_967_295).reverse();";
 /** The same, and it takes hundreds of megabytes meanwhile. */
 const BOMB = "Array.from({ length: 1e9 });";
@@ -16,7 +16,7 @@ const badOf = (body: string) => `
   };
 `;
 
-/** Answers to `POST` after eight seconds: it is at work when the host begins to retire. */
+/** A `POST` takes eight seconds: it is open when the host begins to retire. */
 const slowSource = `
   export default async (request: Request) => {
     if (request.method === "POST") await new Promise((resolve) => setTimeout(resolve, 8_000));
@@ -37,11 +37,11 @@ describe.each([
     const shared = world.hostPid("neighbour");
     expect(world.hostPid("guilty")).toBe(shared);
 
-    // Sent before, and finished while its host retires: it may not run twice, so nothing can send it again.
+    // This request is sent before the host retires, and ends meanwhile. It may not run twice, so it cannot be sent again.
     const slow = world.call("/neighbour", { method: "POST" });
     const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
     expect(await world.call("/guilty?bad")).toMatchObject({ status: 504, code: "CPU_LIMIT" });
-    // Before V8 gives up: the host takes what is new until then.
+    // V8 has not given up yet: until then the host takes new requests.
     expect(await world.call("/neighbour")).toMatchObject({ status: 200 });
     expect(world.hostPid("neighbour")).toBe(shared);
 
@@ -58,7 +58,7 @@ describe.each([
       expect(messages).toContainEqual(expect.stringMatching(/^CPU_LIMIT: .*limits\.cpuMs is 200 ms/));
       expect(messages).toContainEqual(expect.stringMatching(/^HOST_CRASHED: .*a host of its own/));
     });
-    // The process that held what V8 had lost control of has ended.
+    // The process with the lost isolate has ended.
     await eventually(() => expect(isAlive(shared)).toBe(false), { timeoutMs: 20_000 });
 
     expect(await world.call("/guilty?bad")).toMatchObject({ status: 504, code: "CPU_LIMIT" });
@@ -68,7 +68,7 @@ describe.each([
   });
 });
 
-/** A module whose own memory grows by 8 MiB at a time, and is written to: V8 does not hear that it should stop. */
+/** A module that grows its own memory by 8 MiB at a time and writes to it. V8 does not check for termination meanwhile. */
 const GROWING = `new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,5,3,1,0,1,7,5,1,1,102,0,0,10,27,1,25,0,3,64,65,128,1,64,0,26,65,0,65,1,63,0,65,16,116,252,11,0,12,0,11,11]))).exports.f();`;
 
 describe("a WebAssembly module that takes more and more memory", () => {

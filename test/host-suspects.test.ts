@@ -1,10 +1,10 @@
-/** Host processes die without a word: which functions move, and that they come back. */
+/** Host processes die without a reason: some functions move, and later return. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { eventually } from "./harness/eventually.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
-/** They are called all at once: none falls asleep, and each is started again at once. */
+/** All functions are called at once: none falls asleep, and each is restarted at once. */
 const NAMES = ["a", "b", "c", "d", "e", "f"];
 const source = `export default () => new Response("well");`;
 
@@ -20,10 +20,10 @@ async function callAll(world: World): Promise<void> {
     expect(answer).toMatchObject({ status: 200, text: "well" });
 }
 
-/** The processes that the functions are in. */
+/** The host processes of the functions. */
 const hostPids = (world: World) => [...new Set(NAMES.map((name) => world.hostPid(name)))];
 
-/** Kills the host that a function is in, and has everything started again. */
+/** Kills the host of a function, and waits until everything is restarted. */
 async function killHostOf(world: World, name: string, times = 1): Promise<void> {
   for (let time = 0; time < times; time++) {
     const pid = world.hostPid(name);

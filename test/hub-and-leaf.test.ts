@@ -7,7 +7,7 @@ import { startWorld, type World } from "./harness/world.ts";
 const closers = new AsyncDisposableStack();
 afterAll(() => closers.disposeAsync());
 
-/** Both have a node of the same name, and a function of the same name. */
+/** Both sides have a node of the same name, and a function of the same name. */
 const worlds: { hub?: World; leaf?: World } = {};
 const worldOf = (side: "hub" | "leaf") => {
   const world = worlds[side];
@@ -17,7 +17,7 @@ const worldOf = (side: "hub" | "leaf") => {
 
 beforeAll(async () => {
   const servers = closers.use(await startHubAndLeaf());
-  // At once: each has heard of the other's processes, by the status events of the original toolkit.
+  // Both end at once: each has noted the other's processes from the status events of the original toolkit.
   closers.defer(async () => {
     await Promise.all([worlds.hub, worlds.leaf].map((world) => world?.[Symbol.asyncDispose]()));
   });
@@ -38,7 +38,7 @@ beforeAll(async () => {
     );
     await world.push(`${side}-only`, `export default () => new Response("${side}");`);
   }
-  // The servers hear each other.
+  // The servers receive each other's messages.
   const { hub, leaf } = worlds;
   const heard = new Promise<void>((resolve) =>
     hub?.connection.connection.subscribe("there", { callback: () => resolve() }),

@@ -13,7 +13,7 @@ describe("scale.min", () => {
     await eventually(async () => expect(await world.ps("kept")).toHaveLength(3));
     const perNode = Map.groupBy(await world.ps("kept"), ({ node }) => node);
     expect([...perNode.values()].map(({ length }) => length).sort()).toEqual([1, 2]);
-    // Nobody started one too many, so nothing had to go.
+    // Neither node started an instance too many, so none had to end.
     expect(world.announcements("kept").filter(({ state }) => state === "starting")).toHaveLength(3);
   });
 

@@ -5,7 +5,7 @@ import { startWorld } from "./harness/world.ts";
 
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
-// Of the same trust group, so in the same process as everything that fails here.
+// The neighbour has the same trust group, so it runs in the same process as the failing functions.
 await world.push("neighbour", `export default () => new Response("well");`);
 
 const loops = [
@@ -19,7 +19,7 @@ const loops = [
   { name: "loops-in-a-timer", body: `setTimeout(() => { for (;;); }, 1); await new Promise(() => {});` },
   { name: "loops-in-a-getter", body: `return new Response("x", { get status() { for (;;); } });` },
   { name: "loops-in-to-json", body: `return Response.json({ toJSON() { for (;;); } });` },
-  // Each of them may take as long as the request still had when it was due.
+  // Each timer may take the time that the request still had when the timer was due.
   {
     name: "loops-in-many-timers-at-once",
     body: `for (let at = 0; at < 50; at++) setTimeout(() => burn(150), 1); await new Promise(() => {});`,
@@ -34,7 +34,7 @@ const loops = [
 const BURN = `const burn = (ms: number) => { const since = Date.now(); while (Date.now() - since < ms); };`;
 
 const allocations = [
-  // V8 compiles this loop so well that it once took gigabytes, and could not be ended.
+  // V8 optimises this loop so far that it once took gigabytes, and could not be ended.
   { name: "fills-arrays", body: `const kept = []; for (;;) kept.push(new Array(1000).fill(kept.length));` },
   { name: "fills-objects", body: `const kept = []; for (;;) kept.push({ at: kept.length });` },
   { name: "fills-strings", body: `const kept = []; for (;;) kept.push("x".repeat(1000) + kept.length);` },
@@ -54,7 +54,7 @@ const allocations = [
   { name: "fills-a-map", body: `const kept = new Map(); for (let at = 0; ; at++) kept.set(at, at);` },
 ];
 
-/** A function that does something bad when it is asked to, and answers otherwise. */
+/** A function that fails on the query `?bad`, and answers otherwise. */
 const sourceOf = (body: string) => `
   ${BURN}
   export default async (request: Request) => {
@@ -63,7 +63,7 @@ const sourceOf = (body: string) => `
   };
 `;
 
-/** Calls what is bad while others call the neighbour; all of those must be answered. */
+/** Calls the bad function while others call the neighbour. All calls to the neighbour must be answered. */
 async function callBadly(name: string) {
   const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
   const answer = await world.call(`/${name}?bad`);
@@ -71,7 +71,7 @@ async function callBadly(name: string) {
   return answer;
 }
 
-/** V8 says where a loop was when it has ended it, which takes it longer on a busy machine. */
+/** V8 gives the place of a loop after it has ended it, which takes longer on a busy machine. */
 const loggedLine = (name: string, pattern: RegExp) =>
   eventually(
     async () => {
@@ -92,7 +92,7 @@ describe("a handler that loops for ever", () => {
   it("is told where", { timeout: 60_000 }, async () => {
     await world.push("loops-somewhere", sourceOf(`for (;;);`), { limits: { cpuMs: 200 } });
     expect(await callBadly("loops-somewhere")).toMatchObject({ status: 504, code: "CPU_LIMIT" });
-    // V8 says where when it has ended the loop, which takes it longer on a busy machine.
+    // V8 gives the place after it has ended the loop, which takes longer on a busy machine.
     await eventually(
       async () => {
         const messages = (await world.logs("loops-somewhere")).map(({ message }) => message);
@@ -118,13 +118,13 @@ describe("what a request had begun that has used up its time", () => {
       if (search === "?background") ctx.waitUntil(new Promise(() => void setInterval(tick, 0)));
       if (search !== "?after") return new Response("good");
       const before = ticks;
-      // As many as may be, and all of those intervals would have had their turn before the last of these.
+      // The maximum number of intervals. All of them would run before the last of these timers.
       await Promise.all(Array.from({ length: 100 }, () => new Promise((done) => setTimeout(done, 50))));
       return Response.json([before > 0, ticks - before]);
     };
   `;
 
-  /** On a busy machine one stretch may take too long by itself, and the instance ends with it: then again. */
+  /** On a busy machine one stretch may itself take too long and end the instance. Then it is tried again. */
   const expectNothingMore = async (name: string) => {
     const answer = await world.call(`/${name}?after`);
     expect([answer.status, answer.text]).toEqual([200, "[true,0]"]);
@@ -164,7 +164,7 @@ describe("a handler that allocates without end", () => {
     expect(await world.call("/shared")).toMatchObject({ status: 200 });
     const answers = await Promise.all(Array.from({ length: 5 }, () => world.call("/shared?bad")));
     for (const { status, code } of answers) expect([status, code]).toEqual([502, "MEMORY_LIMIT"]);
-    // Its log is behind what was said of the instances.
+    // The log arrives after the events of the instances.
     await loggedLine("shared", /^MEMORY_LIMIT: it used more than 32 MB/);
     await world.push(
       "shared",

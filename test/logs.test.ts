@@ -1,4 +1,4 @@
-/** What a function prints, and what is told of its failures: in order, whole, put down to the right request, with the author's places. */
+/** The output of a function and its failures: in order, complete, with the right request, with the author's source places. */
 import { afterAll, describe, expect, it } from "vitest";
 import type { LogLine } from "../contracts/index.ts";
 import { eventually } from "./harness/eventually.ts";
@@ -23,7 +23,7 @@ describe("log lines", () => {
     const source = `
       const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
       const arrived = new Map<string, () => void>();
-      /** Each of the two waits for the other one, by a promise that its own code settles. */
+      /** Both wait for each other, each by a promise that its own code settles. */
       const meet = async (step: string, own: string) => {
         while (!arrived.has(step + (own === "a" ? "b" : "a"))) {
           arrived.set(step + own, () => {});
@@ -89,7 +89,7 @@ describe("log lines", () => {
     await world.push("flood", source, { limits: { logBytesPerSecond: 20_480 } });
     await world.call("/flood");
     const lines = await linesWith("flood", /^LOG_LIMIT: /);
-    // Two seconds' worth at once, and what may be logged while the loop runs.
+    // The lines of two seconds at once, and the lines that are allowed while the loop runs.
     const kept = lines.map(({ message }) => Number(message)).filter((n) => !Number.isNaN(n));
     expect(kept.slice(0, 80)).toEqual([...Array(80).keys()]);
     expect(kept.length).toBeLessThan(200);

@@ -14,7 +14,7 @@ const source = `
 `;
 const { revision } = await world.push("counter", source);
 
-/** What the service says of itself, to whoever asks as the \`nats\` tool does. */
+/** The service's answer to a question of the \`nats\` tool. */
 async function ask(verb: "PING" | "INFO" | "STATS") {
   const reply = await world.connection.request(`$SRV.${verb}.counter`, "", { timeoutMs: 2_000 });
   return JSON.parse(reply.text());

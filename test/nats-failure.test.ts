@@ -7,7 +7,7 @@ import { startWorld } from "./harness/world.ts";
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
 
-/** A push may be on its way when the server dies, or before its connection is back: nobody repeats its questions but this. */
+/** Retries a push: the server may die during it, or the connection may not be back. No other code repeats its requests. */
 const pushAfterKill = <T>(push: () => Promise<T>): Promise<T> => eventually(push, { timeoutMs: 20_000 });
 
 describe("a nats-server that is killed", () => {

@@ -1,11 +1,11 @@
-/** A request leaves an instance nearly full: the ones after it do not pay for that. */
+/** A request leaves an instance nearly full. The requests after it do not pay for that. */
 import { afterAll, expect, it } from "vitest";
 import { startWorld } from "./harness/world.ts";
 
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
 
-/** A module that begins with a page of memory, exports it, and `f`, which grows it by 64 pages. */
+/** A module with one page of memory, which it exports, and `f`, which grows it by 64 pages. */
 const GROWS = `new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,5,3,1,0,1,7,9,2,1,102,0,0,1,109,2,0,10,10,1,8,0,65,192,0,64,0,26,11])`;
 const limits = { cpuMs: 10_000, memoryMb: 32 };
 
@@ -19,7 +19,7 @@ it("a POST that meets memory which WebAssembly has used up is begun by another i
   `;
   await world.push("grows", source, { limits });
   for (let round = 0; round < 4; round++) {
-    // Sent together: those behind the first have come before anybody has looked.
+    // Sent together: the other requests arrive before the first has been measured.
     const [filling, ...others] = await Promise.all([
       world.call("/grows?fill"),
       ...Array.from({ length: 5 }, () => world.call("/grows", { method: "POST" })),

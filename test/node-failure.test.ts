@@ -46,7 +46,7 @@ describe("a node-runner that is killed", () => {
 
   it("together with its host, as when the machine lost its power: the rest is answered by the other node", async () => {
     await using world = await startWorld({ nodes: 2 });
-    // So slow that all are under way for certain when the power is lost.
+    // Slow, so that all requests are open when the power is lost.
     await world.push("fn", slowBy(1_000));
     await world.call("/fn");
     const victim = await nodeOf(world, "fn");
@@ -85,7 +85,7 @@ describe("a node-runner that is killed", () => {
   });
 });
 
-/** A server that answers when it is told to, and whatever waits for it until then. */
+/** A server that answers on command, and its waiting responses. */
 async function startHeldServer() {
   const waiting: ServerResponse[] = [];
   const server = createServer((_, response) => void waiting.push(response)).listen(0, "127.0.0.1");
@@ -118,7 +118,7 @@ describe("a node-runner that is killed, and started again", () => {
     if (pid === undefined) throw new Error("the node-runner runs");
     process.kill(pid, "SIGKILL");
     await world.announced("fn", "draining");
-    // By the next runner: the gateway has heard of it.
+    // The next runner answers: the gateway already knows it.
     expect(await world.call("/fn?next")).toMatchObject({ status: 200 });
     for (const response of held.waiting) response.end("!");
     expect((await requests).map(({ status, text }) => `${status} ${text}`)).toEqual([

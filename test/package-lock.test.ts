@@ -1,4 +1,4 @@
-/** The lock file is whole: `npm install` in a fresh clone has nothing to add to it, so the tree stays clean. */
+/** The lock file is complete: `npm install` in a fresh clone adds nothing to it, so the tree stays clean. */
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 
@@ -12,7 +12,7 @@ const lock: { packages: Record<string, LockedPackage> } = JSON.parse(
   readFileSync(new URL("../package-lock.json", import.meta.url), "utf8"),
 );
 
-/** Where npm may have put `name` for the package at `path`: nested in it, or in any folder above. */
+/** The places of `name` for the package at `path`: nested in it, or in any folder above. */
 function placesOf(name: string, path: string): string[] {
   const places = [`${path}/node_modules/${name}`];
   for (let above = path; above !== ""; ) {

@@ -1,4 +1,4 @@
-/** Objects that are read at the same time share their host's connection to NATS with everything else there. */
+/** Objects that are read at the same time share their host's connection to NATS with all its other traffic. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -16,7 +16,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => world[Symbol.asyncDispose]());
 
-/** One client after the other's answer: how often each of its calls was right. */
+/** A client that calls one request after the other. Returns how many answers were right. */
 async function ask(path: string, isRight: (body: Buffer) => boolean, times: number): Promise<number> {
   let right = 0;
   for (let at = 0; at < times; at++) {

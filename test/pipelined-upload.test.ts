@@ -13,7 +13,7 @@ const source = `
   };
 `;
 
-/** More than one message carries, and little enough to be in the gateway whole before anybody reads it. */
+/** More than one message carries, and little enough to arrive completely in the gateway before it is read. */
 const BYTES = 70_000;
 
 it("a body that has come whole behind another request reaches its handler", async () => {
@@ -30,7 +30,7 @@ it("a body that has come whole behind another request reaches its handler", asyn
   await new Promise((resolve) =>
     socket.write(Buffer.concat([Buffer.from(head), Buffer.alloc(BYTES)]), resolve),
   );
-  // It goes through the same gateway, which has read the other connection by then.
+  // This request goes through the same gateway, which has read the other connection by then.
   expect(await world.call("/fn?open")).toMatchObject({ status: 200, text: "?open 0\n" });
   await once(socket, "close");
   expect(text).toMatch(/^\?wait 0$/m);

@@ -66,13 +66,13 @@ describe("a request that is refused", () => {
     expect(refused).toMatchObject({ status: 503, code: "NO_CONSUMER" });
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     expect(refused.headers.get("server-timing")).toMatch(/^hold;dur=/);
-    // And a node that joins in time answers what is held.
+    // A node that joins in time answers the held request.
     const [answer] = await Promise.all([retryUntil200(() => empty.call("/lonely")), empty.startNode("late")]);
     expect(answer).toMatchObject({ status: 200, text: "hi" });
   });
 });
 
-/** What a client does that takes 503 for what it is. */
+/** A client that retries after status 503. */
 async function retryUntil200<T extends { status: number }>(send: () => Promise<T>): Promise<T> {
   for (;;) {
     const answer = await send();

@@ -7,7 +7,7 @@ import { startWorld, type World } from "./harness/world.ts";
 const CHUNKED = ["POST /fn HTTP/1.1", "Transfer-Encoding: chunked"];
 const source = "export default async (request) => new Response(String((await request.text()).length))";
 
-/** Clients whose bodies have begun to come to the function. */
+/** Clients whose bodies have begun to arrive at the function. */
 async function startChunked(world: World, count: number): Promise<SlowClient[]> {
   const clients = await Promise.all(
     Array.from({ length: count }, () => startSlowClient(world.url(""), CHUNKED)),
@@ -31,7 +31,7 @@ describe("clients that send chunks slowly", () => {
       expect([answer.status, answer.text]).toEqual([200, String(n)]);
       for (const client of clients) client.sendChunk("b");
     }
-    // All of them are at the instance by now: those with a place and those that have lent theirs.
+    // All requests have reached the instance, with a place of their own or a lent one.
     for (const client of clients) client.send("0\r\n\r\n");
     for (const client of clients) expect(await client.statusLine()).toBe("HTTP/1.1 200 OK");
     for (const client of clients) await eventually(() => expect(client.received).toMatch(/\r\n\r\n11$/));

@@ -1,4 +1,4 @@
-/** Clients that send tiny WebSocket messages as fast as they can, and what else their function has to do. */
+/** Clients that send tiny WebSocket messages at full speed, and the other work of their function. */
 import { once } from "node:events";
 import { expect, it } from "vitest";
 import { connectRaw, handshake } from "../gateway/testing/raw-client.ts";
@@ -6,14 +6,14 @@ import { startWorld } from "./harness/world.ts";
 
 const FLOODERS = 10;
 const MESSAGES = 20_000;
-/** Upper bound of the messages that are handled between two steps of a request: those that V8 has been handed, and a turn. */
+/** Upper bound of the messages between two steps of a request: messages that are already in V8, and messages of one turn. */
 const MOST_BETWEEN = 1_000;
 
 /** A masked text message of one character. */
 const tiny = (character: string) => Buffer.from([0x81, 0x81, 0, 0, 0, 0, character.charCodeAt(0)]);
 const flood = Buffer.concat(Array.from({ length: MESSAGES }, () => tiny("x")));
 
-/** A request takes steps once the flood has come, and tells how many messages were handled before each. */
+/** A request that takes steps after the flood has begun, and reports how many messages were handled before each step. */
 const counts = `
   let handled = 0;
   const step = () => new Promise((resolve) => setTimeout(resolve, 0));

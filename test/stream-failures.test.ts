@@ -20,7 +20,7 @@ describe("a stream whose other end is lost", () => {
     await using world = await startWorld();
     await world.push("fn", watched);
     await world.call("/fn/seen");
-    // An asker that never says that it is alive, as one that was killed.
+    // A caller that never sends a sign of life, like a killed one.
     const token = "0123456789abcdef.0";
     const head = Promise.withResolvers<Message>();
     const data = new Uint8Array();
@@ -42,7 +42,7 @@ describe("a stream whose other end is lost", () => {
     await using world = await startWorld();
     await world.push("fn", watched, { limits: { timeoutMs: 60_000 } });
     const streams = await Promise.all(["a", "b"].map((n) => begun(world, `/fn/events?n=${n}`)));
-    // A handler that does not look at its body has taken nothing of it: it may not run twice all the same.
+    // A handler that does not read its body has taken nothing of it. It may still not run twice.
     const unread = open(world, "/fn/unread?n=unread", {
       method: "POST",
       send: (sent) => void sent.write(Buffer.alloc(200_000)),
@@ -73,7 +73,7 @@ describe("a stream whose other end is lost", () => {
       tookMs.push((abortedAt[n] ?? Number.NaN) - leftAt);
     }
     expect((await seen(world)).aborted).toEqual(["0", "1", "2", "3", "4"]);
-    // The best of them: others share the machine.
+    // The best time counts: others share the machine.
     expect(Math.min(...tookMs)).toBeLessThan(100);
     await nothingIsLeft(world);
   });
@@ -100,7 +100,7 @@ describe("a stream whose other end is lost", () => {
     const { ended } = await begun(world, "/fn/events?n=drained", second.httpUrl);
     await second.drain({ graceMs: 200 });
     expect(await ended).toBe("broken");
-    // Not by its silence, which takes four seconds.
+    // Without waiting for the caller's silence, which takes four seconds.
     await eventually(async () => expect((await seen(world)).aborted).toEqual(["drained"]), {
       timeoutMs: 1_000,
     });

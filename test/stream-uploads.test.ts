@@ -57,7 +57,7 @@ describe("an upload", () => {
       { limits: { maxBodyBytes: 200_000_000 } },
     );
     for (const query of ["", "cancel", "whole"]) {
-      // A client that looks at the answer when it has sent everything.
+      // A client that reads the answer after it has sent everything.
       const sent = request(world.url(`/deaf?${query}`), { method: "POST", agent: false });
       const failed = once(sent, "error").then(([error]) => Promise.reject(error as Error));
       failed.catch(() => undefined);

@@ -319,7 +319,7 @@ describe("the time of a request", () => {
     for (const query of ["", "cancel"]) {
       const { response } = await open(world, `/idle?${query}`, {
         method: "POST",
-        // Its end never comes.
+        // The end of the body never comes.
         send: (sent) => void sent.write(Buffer.alloc(200_000)),
       });
       expect(response.statusCode).toBe(504);

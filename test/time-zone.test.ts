@@ -17,7 +17,7 @@ it("a function's time zone is UTC", async () => {
   expect(JSON.parse((await world.call("/fn")).text)).toEqual(["UTC", "2026-07-01T12:00:00.000Z"]);
 });
 
-/** Node in a mount namespace whose /etc says that the machine is in New York. Undefined: this user may not make one. */
+/** Node in a mount namespace whose /etc sets the machine's zone to New York. Undefined if this user may not make a namespace. */
 function zoneInNewYork(env: Readonly<Record<string, string>>): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), "narun-zone-"));
   try {

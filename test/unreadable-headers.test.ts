@@ -1,4 +1,4 @@
-/** Header fields that other clients of NATS can send, and HTTP has not: a name with a space. */
+/** Header fields that are invalid in HTTP but possible for other clients of NATS: a name with a space. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
-/** Speaks NATS' protocol itself, as our own client sends no such field. Resolves with the reply, whole. */
+/** Speaks NATS' protocol itself, as narun's client sends no such field. Resolves with the complete reply. */
 async function request(subject: string, field: string): Promise<string> {
   const socket = connect(world.nats.port, "127.0.0.1");
   let read = "";
@@ -44,7 +44,7 @@ describe("a request whose header fields cannot be read", () => {
   it.each(FIELDS)("to a function's own subject is answered (%s)", async (field) => {
     expect((await world.call("/hello")).status).toBe(200);
     const reply = await request("hello", field);
-    // A function may get a name that HTTP has not, where the client library reads it.
+    // A function may get a name that is invalid in HTTP, if the client library reads it.
     expect(reply).toMatch(
       ["bad(name: x", ": x"].includes(field) ? /\r\n\r\nhi\r\n$/ : /Nats-Service-Error-Code: 400\r\n/,
     );

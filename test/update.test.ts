@@ -7,7 +7,7 @@ import { startWorld } from "./harness/world.ts";
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
 
-/** Answers with its version after a moment, so that an update meets requests that are under way. */
+/** Answers with its version after a moment, so that an update meets open requests. */
 const versionSource = (version: string) => `
   export default async () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -33,7 +33,7 @@ describe("an update", () => {
 
     const answers = (await traffic.stop()).map(({ status, text }) => `${status} ${text}`);
     expect(new Set(answers)).toEqual(new Set(["200 v1", "200 v2"]));
-    // At the moment an instance is gone, one answer of it may still be on the way to each client.
+    // When an instance ends, one of its answers may still be on the way to each client.
     expect(new Set(answers.slice(rolledBackAt + 8))).toEqual(new Set(["200 v1"]));
     expect(answers[updatedAt + 8]).toBe("200 v2");
     expect(world.announcements("live").filter(({ state }) => state === "gone")).toMatchObject([
@@ -69,12 +69,12 @@ describe("scale.min", () => {
     const { instance } = await world.announced("kept", "ready");
     const warm = await world.call("/kept");
     expect(warm.headers.get("server-timing")).toBeNull();
-    // Another function falls asleep meanwhile.
+    // Meanwhile another function falls asleep.
     await world.push("passer-by", versionSource("v1"), { scale: { idleSeconds: 0.5 } });
     await world.call("/passer-by");
     await world.announced("passer-by", "gone");
     expect(await world.ps("kept")).toMatchObject([{ instance, state: "ready" }]);
-    // Its new configuration lets it sleep.
+    // The function's new configuration lets it sleep.
     await world.push("kept", versionSource("v1"), { scale: { min: 0, idleSeconds: 0.1 } });
     await eventually(async () => expect(await world.ps("kept")).toEqual([]));
   });

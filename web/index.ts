@@ -1,6 +1,6 @@
 /**
  * The web platform inside an isolate. Its script becomes the snapshot that every isolate starts from. This file exports
- * only what the host needs: the messages of the boundary, and terms that both sides check.
+ * the parts for the host: the messages of the boundary, and terms that both sides check.
  *
  * `start/` is the entry: globals, handlers, requests, timers, owners. `host/` has the boundary: messages, calls and
  * streams. `webidl/` converts arguments. Each other folder has one group of interfaces: `bindings/` (the objects of

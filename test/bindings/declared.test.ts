@@ -1,4 +1,4 @@
-/** Secrets in `env`, and that a function reaches nothing that it does not declare. */
+/** Secrets in `env`. A function reaches nothing that it does not declare. */
 import { execFileSync } from "node:child_process";
 import { afterAll, describe, expect, it } from "vitest";
 import { generateSecretsKey, openSecrets, parseSecretsKey } from "../../nats/index.ts";
@@ -76,7 +76,7 @@ describe("secrets", () => {
     });
   });
 
-  /** All that a KV bucket keeps. */
+  /** All values that a KV bucket keeps. */
   async function storedTexts(bucket: string): Promise<string[]> {
     const texts: string[] = [];
     for (let seq = 1; ; ) {

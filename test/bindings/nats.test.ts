@@ -5,7 +5,7 @@ import { startForeignService } from "../harness/foreign-service.ts";
 import { createProbes } from "../harness/probe.ts";
 import { startWorld } from "../harness/world.ts";
 
-// Who calls what nobody runs hears of it soon; what has to start first has more than enough time for it.
+// A call to a function without an instance fails soon, and an instance still has more than enough time to start.
 const world = await startWorld({ gateway: { hold: { holdMs: 5_000 } } });
 afterAll(() => world[Symbol.asyncDispose]());
 const run = createProbes(world);

@@ -10,14 +10,14 @@ afterAll(() => world[Symbol.asyncDispose]());
 const run = createProbes(world);
 const manager = await jetstreamManager(world.connection.connection);
 
-/** The chunks that a store keeps, of whole objects or not. */
+/** The number of chunks in a store, of complete and of incomplete objects. */
 async function chunksOf(store: string): Promise<number> {
   const { state } = await manager.streams.info(`OBJ_${store}`, { subjects_filter: `$O.${store}.C.>` });
   return Object.values(state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
 }
 
 const ENDLESS = `new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(65_536)); } })`;
-/** It gives one chunk, and then nothing. */
+/** A body that gives one chunk, then nothing. */
 const SILENT = `new ReadableStream({ start(c) { c.enqueue(new Uint8Array(200_000)); } })`;
 
 describe("limits.maxStoreBytes", () => {

@@ -5,7 +5,7 @@ export interface Answer {
   body: string;
 }
 
-/** The whole answers in `text`, and what is left. `methods`: of the requests, in order. Throws at what is no answer. */
+/** The complete answers in `text`, and the rest. `methods`: the methods of the requests, in order. Throws for an invalid answer. */
 export function readAnswers(text: string, methods: readonly string[]): { answers: Answer[]; rest: string } {
   const answers: Answer[] = [];
   let rest = text;

@@ -7,7 +7,7 @@ import type { Expected, Script } from "./script.ts";
 
 const LIMIT_MS = 20_000;
 
-/** Plays a script against a gateway. Throws where anything but what must come back does. */
+/** Plays a script against a gateway. Throws at any difference from the expected answers. */
 export async function play(url: string, script: Script): Promise<void> {
   using client = await connectRaw(url);
   const { socket } = client;
@@ -33,7 +33,7 @@ export async function play(url: string, script: Script): Promise<void> {
   client.ended.then(() => look(true), isOver.reject);
   try {
     const written = write(socket, script);
-    // What has come until then is right, or `isOver` has rejected.
+    // All earlier answers are right, or `isOver` has rejected.
     if (isLeaving) await Promise.race([written, isOver.promise]);
     else await Promise.all([written, isOver.promise, look(false)]);
     if (ending === "resets") socket.resetAndDestroy();
@@ -47,7 +47,7 @@ export async function play(url: string, script: Script): Promise<void> {
   }
 }
 
-/** Each piece in a write of its own, with a turn of the loop between: the gateway reads most of them apart. */
+/** Writes each piece separately, with a turn of the loop between, so that the gateway reads most of them apart. */
 async function write(socket: Socket, { pieces, isHalfClosed }: Script): Promise<void> {
   socket.setNoDelay();
   for (const piece of pieces) {

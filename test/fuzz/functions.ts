@@ -1,6 +1,6 @@
-/** The functions that the fuzz asks: sources and configurations by name. */
+/** The functions that the fuzz calls: sources and configurations by name. */
 
-/** Answers with the query, which tells requests apart, and the length of the body. */
+/** Answers with the query, which identifies the request, and the length of the body. */
 const echo = `
   export default async (request) => {
     const { byteLength } = await request.arrayBuffer();

@@ -1,7 +1,7 @@
 /**
- * Connections with pipelined, half-written and broken requests, made by a seed. Every whole valid request before what is
- * broken gets its answer, in order; the gateway lives, answers others, and keeps no connection. `npm run fuzz:http` plays
- * more of them, against processes.
+ * Connections with pipelined, half-written and broken requests, made by a seed. Every complete valid request before the broken
+ * part gets its answer, in order. The gateway stays alive, answers others, and keeps no connection. `npm run fuzz:http` plays
+ * more connections, against processes.
  */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually } from "../harness/eventually.ts";
@@ -18,7 +18,7 @@ beforeAll(async () => {
   world = await startWorld({
     gateway: { config: { routes: [{ path: "/whole", methods: [], service: "whole" }] } },
   });
-  // To what narun did not start a body goes in one message.
+  // A consumer that narun did not start gets a body in one message.
   world.connection.subscribe("whole", (message) =>
     message.respond(`${message.headers?.get("X-Original-Query")?.[0]} ${message.data.length}`),
   );

@@ -1,9 +1,9 @@
 /**
  * The fuzz of HTTP connections in its long form: `npm run fuzz:http -- [COUNT] [--seed N]`. One half goes to `narun up`, the
- * other to a `narun gateway` beside it. The seed is printed; the same one makes the same connections.
+ * other to a `narun gateway` beside it. The seed is printed. The same seed makes the same connections.
  *
- * It ends with 1 where a connection does not get what it must, a process ends, or one holds more memory or descriptors
- * than before.
+ * It exits with 1 if a connection gets a wrong answer, a process ends, or a process holds more memory or descriptors than
+ * before.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -28,11 +28,11 @@ if (!Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
   process.exit(2);
 }
 
-/** Memory rises and falls with each collection: the lowest of many samples is compared. */
+/** How many connections there are between two samples. Memory changes with each collection: the lowest sample is compared. */
 const SAMPLE_EVERY = 500;
-/** By how much the lowest of the last part may be above that before: heaps differ by a third from run to run. */
+/** Upper bound of the growth between the lowest samples. Heaps differ by a third from run to run. */
 const GROWTH = 1.5;
-/** From the last connection until memory was collected, and what was closed last is gone. */
+/** How long after the last connection memory is collected and the last resources are released. */
 const SETTLE_MS = 15_000;
 
 const folder = await mkdtemp(join(tmpdir(), "narun-fuzz-"));
@@ -55,7 +55,7 @@ const holdings = (): Record<Roles, Holdings> => ({
   "gateway alone": holdingsOf(gateway.pid ?? 0).gateway,
 });
 
-/** Plays some of the connections. Resolves with the least that each process held meanwhile, and after it. */
+/** Plays some of the connections. Resolves with the least that each process held during and after them. */
 async function play(from: number, to: number): Promise<Record<Roles, Holdings>> {
   const samples: Record<Roles, Holdings>[] = [];
   const onPlayed = (id: number) => {
@@ -74,7 +74,7 @@ async function play(from: number, to: number): Promise<Record<Roles, Holdings>> 
 }
 
 try {
-  // Code is compiled meanwhile, and pools grow.
+  // Warms up: code is compiled, and pools grow.
   await playAll({ urls: [system.http, http], seed, from: 0, to: Math.ceil(count / 5) });
   const before = await play(Math.ceil(count / 5), Math.ceil((3 * count) / 5));
   const after = await play(Math.ceil((3 * count) / 5), count);
@@ -89,7 +89,7 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** Says which processes have ended; returns whether none has. */
+/** Reports ended processes. Returns whether all of them still run. */
 function printEnded(gateway: ChildProcess, before: Record<Role, readonly number[]>): boolean {
   const after = gateway.exitCode === null && gateway.signalCode === null ? rolesOf(system.pid) : undefined;
   if (after === undefined) say("narun gateway has ended");
@@ -101,7 +101,7 @@ function printEnded(gateway: ChildProcess, before: Record<Role, readonly number[
 }
 
 async function writeFunctions(root: string): Promise<string[]> {
-  // A function stands for the service that narun did not start.
+  // A function replaces the service that narun did not start.
   const all = { ...FUNCTIONS, ...(FUNCTIONS.fn && { whole: FUNCTIONS.fn }) };
   return await Promise.all(
     Object.entries(all).map(async ([name, { source, config }]) => {

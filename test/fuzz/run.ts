@@ -2,20 +2,20 @@ import { createRandom } from "../soak/random.ts";
 import { play } from "./client.ts";
 import { createScript } from "./script.ts";
 
-/** How many connections there are at a time. */
+/** How many connections are open at a time. */
 const CLIENTS = 16;
 
 export interface Run {
-  /** Of the gateways: the connections go to each in turn. */
+  /** The URLs of the gateways. Connections go to each in turn. */
   urls: readonly [string, ...string[]];
   seed: number;
-  /** Which connections of the seed are made: from the first up to, not including, the second. */
+  /** The range of connections of the seed: from `from` up to, not including, `to`. */
   from: number;
   to: number;
   onPlayed?(id: number): void | Promise<void>;
 }
 
-/** Plays connections of a seed. Rejects at the first that does not get what it must, and says which one it was. */
+/** Plays connections of a seed. Rejects at the first wrong answer, with the connection's number. */
 export async function playAll({ urls, seed, from, to, onPlayed }: Run): Promise<void> {
   let next = from;
   let isOver = false;

@@ -1,39 +1,39 @@
 /**
- * What one client of the fuzz writes on its connection, and what must come back.
+ * The requests that one client of the fuzz writes on its connection, and the expected answers.
  *
- * I1  Every whole valid request is followed by its answer, in order.
- * I2  At most one thing ends the connection, and it is the last: a request that cannot be read, one that says so itself, or
- *     one that never becomes whole.
+ * I1  Every complete valid request is followed by its answer, in order.
+ * I2  At most one request ends the connection, and it is the last: it is unreadable, closes the connection, or stays
+ *     incomplete.
  */
 import type { Random } from "../soak/random.ts";
 
-/** An answer that must come. */
+/** An expected answer. */
 export interface Expected {
   method: string;
-  /** Any of these. */
+  /** Any of these statuses. */
   statuses: readonly number[];
-  /** Of an answer that is not an error. */
+  /** The body of an answer that is not an error. */
   body?: string;
 }
 
 export interface Script {
-  /** The bytes, in the pieces in which they are written. */
+  /** The bytes, divided into the pieces that are written. */
   pieces: Buffer[];
   expected: Expected[];
   /**
-   * What follows the last answer: the gateway closes the connection, or it waits for more. A client that leaves, or resets its
-   * connection, does so as soon as it has written its pieces, and may not see all answers.
+   * After the last answer the gateway closes the connection, or waits for more. A client that leaves or resets its connection
+   * does so right after writing its pieces, and may not see all answers.
    */
   ending: Ending | "leaves" | "resets";
-  /** Whether the client closes its direction behind its pieces, and waits for what must come. */
+  /** Whether the client closes its direction after its pieces, and waits for the answers. */
   isHalfClosed: boolean;
-  /** Tells the same of what was written. */
+  /** The names of the written parts, for messages. */
   names: string[];
 }
 
 type Ending = "closes" | "waits";
 
-/** One request, or what is written instead of one. */
+/** One request, or other bytes in its place. */
 interface Part {
   name: string;
   bytes: string;
@@ -51,7 +51,7 @@ export function createScript(random: Random, id: number): Script {
   );
   const last = random.between(0, 3) > 0 ? random.pick(LAST)(random, `${id}-last`) : undefined;
   if (last !== undefined) parts.push(last);
-  // What comes behind the last is not looked at.
+  // Bytes behind the last request are not read.
   const rest = last?.ending === "closes" && random.between(0, 2) === 0 ? get("/fn?behind") : "";
   const bytes = Buffer.from(parts.map((part) => part.bytes).join("") + rest, "latin1");
   const pieces = cut(random, bytes);
@@ -68,10 +68,10 @@ export function createScript(random: Random, id: number): Script {
   };
 }
 
-/** How many pieces there are at most, or about: tens of thousands of single bytes take seconds. */
+/** Approximate upper bound of the pieces: tens of thousands of single bytes take seconds. */
 const MAX_PIECES = 1_000;
 
-/** Mostly few pieces; now and then single bytes. */
+/** Mostly few pieces, sometimes single bytes. */
 function cut(random: Random, bytes: Buffer): Buffer[] {
   const wanted = random.pick([bytes.length, bytes.length, 2_000, 200, 20, 1]);
   const longest = Math.max(wanted, Math.ceil((2 * bytes.length) / MAX_PIECES));
@@ -177,7 +177,7 @@ const LAST: readonly [Make, ...Make[]] = [
     answer: served(id),
     ending: "closes",
   }),
-  // Behind an answer that is due it is an ordinary request, for which the function has another answer.
+  // Behind an unfinished answer it is an ordinary request, which the function answers in another way.
   () => ({ name: "WebSocket", bytes: get("/socket", WEBSOCKET), answer: refused(101, 426), ending: "waits" }),
   closing("garbage", "garbage\r\n\r\n", refused(400)),
   closing("bytes of TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", refused(400)),

@@ -10,13 +10,13 @@ const run = promisify(execFile);
 
 /** A real nats-server with a configuration of its own. */
 export interface ConfiguredNats extends AsyncDisposable {
-  /** Its address without a login. */
+  /** The server's address without a login. */
   readonly host: string;
-  /** Gives it another configuration, which it takes without a restart. */
+  /** Gives the server another configuration, which it takes without a restart. */
   reload(config: string): Promise<void>;
 }
 
-/** Starts one on a free port, with JetStream. `config` is more of its configuration file. */
+/** Starts a server on a free port, with JetStream. `config` is added to its configuration file. */
 export async function startConfiguredNats(config: string): Promise<ConfiguredNats> {
   const folder = await mkdtemp(join(tmpdir(), "narun-test-nats-"));
   const file = join(folder, "server.conf");
@@ -52,7 +52,7 @@ export interface Certificate {
   key: string;
 }
 
-/** A certificate of its own for `localhost` and 127.0.0.1; undefined where there is no `openssl` to make it. */
+/** A self-signed certificate for `localhost` and 127.0.0.1. Undefined without `openssl` to make it. */
 export async function makeCertificate(folder: string, name = "server"): Promise<Certificate | undefined> {
   const [cert, key] = [join(folder, `${name}-cert.pem`), join(folder, `${name}-key.pem`)];
   const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];

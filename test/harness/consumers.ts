@@ -1,7 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { Nats } from "../../nats/index.ts";
 
-/** The consumers that the server keeps, as `<stream> <number>`, those streams left out that have none. */
+/** The consumers in the server, as `<stream> <number>`, without the streams that have none. */
 export async function countConsumers(nats: Nats): Promise<string[]> {
   const manager = await jetstreamManager(nats.connection);
   const streams = await manager.streams.list().next();

@@ -3,21 +3,21 @@ import { identifyProcess, isRunning, type ProcessIdentity } from "../../machine/
 import type { Nats } from "../../nats/index.ts";
 import { eventually } from "./eventually.ts";
 
-/** What the nodes of a world said since it began, in order. What was said while NATS was away is missing. */
+/** The events of a world's nodes since its start, in order. Events during an outage of NATS are missing. */
 export interface Events {
   announcements(name: string): Announcement[];
   statuses(name: string): StatusEvent[];
   /** Resolves with the announcement when a function's instances have announced `state` for the `count`-th time. */
   announced(name: string, state: Announcement["state"], count?: number): Promise<Announcement>;
-  /** The host process that a function's last instance started in. */
+  /** The host process of a function's last instance. */
   hostPid(name: string): number;
-  /** Notes a process that has to end with the world. Every host that an instance started in is noted by itself. */
+  /** Notes a process that must end with the world. Hosts of instances are noted automatically. */
   noteProcess(pid: number): void;
-  /** Resolves when no noted process runs; rejects where one does not end. */
+  /** Resolves when no noted process runs. Rejects if one does not end. */
   processesEnded(): Promise<void>;
 }
 
-/** Hosts whose runner was killed may finish what they took. */
+/** How long hosts of a killed runner may take to finish their requests. */
 const ORPHANS_END_MS = 15_000;
 
 export function recordEvents(nats: Nats): Events {

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 const POLL_MS = 10;
 
 /**
- * Calls `check` until it no longer throws, and resolves with what it returned. After `timeoutMs` (default 10,000) it
- * rejects with what was thrown last.
+ * Calls `check` until it no longer throws, and resolves with its result. After `timeoutMs` (default 10,000) it rejects with the
+ * last error.
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,

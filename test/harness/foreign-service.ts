@@ -1,22 +1,22 @@
 /**
- * A consumer that narun did not start: a plain program of `@nats-io/services`. The only importer of that package, and,
- * outside of `nats/`, of NATS' own client: with narun's it would not be foreign.
+ * A consumer that narun did not start: a plain program of `@nats-io/services`. It is the only importer of that package, and
+ * the only importer of NATS' own client outside of `nats/`: with narun's client it would not be foreign.
  */
 import { Svcm } from "@nats-io/services";
 import { connect, headers } from "@nats-io/transport-node";
 
 export interface ForeignService extends AsyncDisposable {
-  /** The subject's requests that it took: header fields by name, and the data. */
+  /** The requests of the subject that it received: header fields by name, and the data. */
   readonly taken: { headers: Record<string, string>; data: string }[];
 }
 
 export interface ForeignServiceOptions {
   url: string;
-  /** Of the service, and the subject of its endpoint, as the original toolkit has it. */
+  /** The name of the service, which is also the subject of its endpoint, as in the original toolkit. */
   name: string;
   /** The body of its answer. */
   answer: string;
-  /** The status of its answer. Default: it sends none. */
+  /** The status of its answer. Default: none. */
   status?: number;
 }
 
@@ -28,7 +28,7 @@ export async function startForeignService({
 }: ForeignServiceOptions): Promise<ForeignService> {
   const connection = await connect({ servers: url, name });
   const taken: ForeignService["taken"] = [];
-  // The package brings a copy of the client's core of its own, whose types are the same in what is used here.
+  // The package has its own copy of the client's core. The types used here are equal.
   const services = new Svcm(connection as unknown as ConstructorParameters<typeof Svcm>[0]);
   const service = await services.add({ name, version: "3.2.1" });
   service.addEndpoint("handler", {

@@ -9,7 +9,7 @@ export type Source = string | Record<string, string | Uint8Array>;
 
 const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
 
-/** Builds a function as an author would: from a folder with its files and a `narun.yaml`. The folder lasts as long as that. */
+/** Builds a function like an author: from a folder with its files and a `narun.yaml`. The folder is deleted after the build. */
 export async function buildSource(
   name: string,
   source: Source,
@@ -19,7 +19,7 @@ export async function buildSource(
   try {
     const dir = join(parent, name);
     await mkdir(dir);
-    // A source may import what this repository has installed.
+    // A source may import the installed packages of this repository.
     await symlink(packages, join(parent, "node_modules"), "dir");
     const files = typeof source === "string" ? { "index.ts": source } : source;
     for (const [file, text] of Object.entries(files)) await writeFile(join(dir, file), text);

@@ -1,9 +1,8 @@
 import type { World } from "./world.ts";
 
 /**
- * A function that answers when it is told to: requests without a query wait for one with `?open`, asked of the same
- * instance; any other query is answered at once. `answer` is an expression of `request` and of `calls`, the number of
- * requests without a query.
+ * A function with a gate: requests without a query wait for a request with `?open` to the same instance. Any other query is
+ * answered at once. `answer` is an expression of `request` and of `calls`, the number of requests without a query.
  */
 export const gated = (answer: string) => `
   const gate = Promise.withResolvers<void>();
@@ -18,7 +17,7 @@ export const gated = (answer: string) => `
   };
 `;
 
-/** Opens the gate of whichever instance there is, and of those that follow it, until what waits behind it is over. */
+/** Opens the gates of the current instance and of its successors, until `waiting` has settled. */
 export async function openGateUntil<T>(world: World, name: string, waiting: Promise<T>): Promise<T> {
   let isOver = false;
   const over = () => {

@@ -6,14 +6,14 @@ import { findNatsServer } from "../../nats-server/index.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Path of the nats-server that the tests use. */
+    /** Path of the nats-server for the tests. */
     natsServer: string;
-    /** Where the nodes of all worlds keep bundles and the platform's snapshot: only the first has to make that. */
+    /** The common cache of the nodes of all worlds, for bundles and the platform's snapshot. Only the first node makes that. */
     nodeCache: string;
   }
 }
 
-/** Finds a nats-server once, or fetches it into the user's cache folder, so that no test file has to. */
+/** Finds a nats-server once for all test files, or fetches it into the user's cache folder. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { path } = await findNatsServer();
   project.provide("natsServer", path);

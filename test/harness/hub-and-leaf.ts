@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
 
-/** Two nats-servers with a JetStream each; the leaf is connected with the hub, so that each hears the other's messages. */
+/** Two nats-servers, each with a JetStream. The leaf is connected with the hub: each receives the other's messages. */
 export interface HubAndLeaf extends AsyncDisposable {
   readonly hubUrl: string;
   readonly leafUrl: string;
@@ -13,7 +13,7 @@ export interface HubAndLeaf extends AsyncDisposable {
 
 interface Addresses {
   clients: string;
-  /** Undefined where the server takes no leaf nodes. */
+  /** Undefined if the server accepts no leaf nodes. */
   leafNodes: string | undefined;
 }
 
@@ -45,14 +45,14 @@ export async function startHubAndLeaf(): Promise<HubAndLeaf> {
       if (said.includes("Server is ready")) break;
     }
     server.stderr.resume();
-    // Its file of ports has none of leaf nodes.
+    // The server's file of ports does not list leaf nodes.
     const addressOf = (what: string) =>
       new RegExp(`Listening for ${what} connections on (\\S+)`).exec(said)?.[1];
     return { clients: `nats://${addressOf("client")}`, leafNodes: addressOf("leafnode") };
   };
   try {
     const hub = await start("hub", "leafnodes { host: 127.0.0.1, port: -1 }");
-    // As docs/operations.md has it: NATS keeps KV buckets apart by itself, and object stores not.
+    // As in docs/operations.md: NATS separates KV buckets by itself, but not object stores.
     const deny = `deny_imports: ["$O.>"], deny_exports: ["$O.>"]`;
     const remote = `{ url: "nats://${hub.leafNodes}", ${deny} }`;
     const leaf = await start("leaf", `leafnodes { remotes: [${remote}] }`);

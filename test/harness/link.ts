@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, connect as dial, type Socket } from "node:net";
 
-/** A TCP proxy before a nats-server, whose connections a test can break. Each is known by the name that its client says. */
+/** A TCP proxy before a nats-server, whose connections a test can break. A connection is known by the name of its client. */
 export interface Link extends AsyncDisposable {
   readonly url: string;
-  /** From now on nothing of those connections arrives in one direction, as it is lost when a connection breaks. */
+  /** Discards from now on all bytes of these connections in one direction, like a connection that breaks. */
   lose(name: string, direction: Direction): void;
   /** Resolves when bytes with this text were lost. */
   lost(text: string): Promise<void>;

@@ -3,11 +3,11 @@ import { nkeys } from "@nats-io/transport-node";
 
 type KeyPair = ReturnType<typeof nkeys.createUser>;
 
-/** An operator with one account, for a nats-server that knows its users by JWTs. */
+/** An operator with one account, for a nats-server with JWT users. */
 export interface NatsAccounts {
-  /** For the server's configuration. */
+  /** The part of the server's configuration. */
   readonly config: string;
-  /** A new user's credentials file, as `nsc` writes it. `lifeS`: after so many seconds it expires. */
+  /** The credentials file of a new user, in the form of `nsc`. `lifeS`: seconds until it expires. */
   creds(options?: { lifeS?: number }): string;
 }
 
@@ -17,13 +17,13 @@ const OF_JETSTREAM = { mem_storage: -1, disk_storage: -1, streams: -1, consumer:
 
 export function createNatsAccounts(): NatsAccounts {
   const operator = nkeys.createOperator();
-  // JetStream of the server needs a system account.
+  // The server's JetStream needs a system account.
   const [account, system] = [nkeys.createAccount(), nkeys.createAccount()];
   const limits = { ...UNLIMITED, ...OF_ACCOUNT, ...OF_JETSTREAM };
   const operatorJwt = sign(operator, operator, { type: "operator" });
   const preload = [
     `${account.getPublicKey()}: ${sign(operator, account, { type: "account", limits })}`,
-    // An account with JetStream cannot be the system's.
+    // An account with JetStream cannot be the system account.
     `${system.getPublicKey()}: ${sign(operator, system, { type: "account", limits: { ...UNLIMITED, ...OF_ACCOUNT } })}`,
   ];
   return {

@@ -6,16 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
 
-/** Three real nats-servers that are one cluster, with JetStream. */
+/** Three real nats-servers in one cluster, with JetStream. */
 export interface NatsCluster extends AsyncDisposable {
-  /** `n0`, `n1`, `n2`, each with its address. */
+  /** The address of each server: `n0`, `n1`, `n2`. */
   readonly hosts: ReadonlyMap<string, string>;
   start(name: string): void;
-  /** Kills one with SIGKILL; resolves when it is gone. */
+  /** Kills a server with SIGKILL. Resolves when it has ended. */
   kill(name: string): Promise<void>;
 }
 
-/** Starts it; resolves at once, while it elects its first leader. */
+/** Starts the cluster. Resolves at once, during the election of the first leader. */
 export async function startNatsCluster(): Promise<NatsCluster> {
   const folder = await mkdtemp(join(tmpdir(), "narun-test-cluster-"));
   const names = ["n0", "n1", "n2"];
@@ -54,7 +54,7 @@ export async function startNatsCluster(): Promise<NatsCluster> {
   };
 }
 
-/** Ports that nothing listens on: each server of a cluster has to know the others' before they run. */
+/** Free ports: each server of a cluster must know the others' ports before they run. */
 async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {

@@ -12,13 +12,13 @@ export interface TestNats extends AsyncDisposable {
   readonly port: number;
   /** Changes with kill9(). */
   readonly pid: number;
-  /** Kills the server with SIGKILL; it comes back by itself on the same port with the same store. Resolves when it was killed. */
+  /** Kills the server with SIGKILL. Resolves when it was killed. It restarts by itself on the same port with the same store. */
   kill9(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface TestNatsOptions {
-  /** Told of every warning and error in the server's log. */
+  /** Called with every warning and error of the server's log. */
   onWarning?: (text: string) => void;
 }
 

@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 export interface TestNode {
   readonly name: string;
   readonly pid: number;
-  /** Kills the runner with SIGKILL; resolves when it is gone. Its hosts have to notice by themselves. */
+  /** Kills the runner with SIGKILL. Resolves when it has ended. Its hosts have to notice by themselves. */
   kill9(): Promise<void>;
-  /** SIGTERM: lets the runner drain; resolves when it ended, rejects where that was not in order. */
+  /** SIGTERM: drains the runner. Resolves when it has ended. Rejects if it ended with an error. */
   drain(): Promise<void>;
 }
 
@@ -20,15 +20,15 @@ export interface TestNodeOptions {
   /** The master key of secrets. */
   secretsKey?: string | undefined;
   egressDeny?: readonly string[];
-  /** More of the command line. */
+  /** Further arguments of the command line. */
   nodeArguments?: readonly string[];
-  /** Called, before the node is killed or stopped, with the pid of each process that it has started. */
+  /** Called before the node is killed or stopped, with the pid of each process that it has started. */
   onEnding(pid: number): void;
 }
 
 const main = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
 
-/** Starts `narun node` and resolves when it takes work. Nobody restarts it. */
+/** Starts `narun node` and resolves when it takes work. It is not restarted. */
 export async function startTestNode({
   name,
   natsUrl,
@@ -46,7 +46,7 @@ export async function startTestNode({
       ...egressDeny.flatMap((rule) => ["--egress-deny", rule]),
       ...nodeArguments,
     ],
-    // The test runner's own flags are not the node's.
+    // The node does not inherit the test runner's flags.
     {
       execArgv: [],
       env: { ...process.env, NARUN_SECRETS_KEY: secretsKey },
@@ -87,7 +87,7 @@ function pidOf({ pid }: ChildProcess): number {
   return pid;
 }
 
-/** The processes that a process has started: proc_pid_task_children(5). Other systems than Linux do not tell it so simply. */
+/** The children of a process (proc_pid_task_children(5)). Other systems than Linux have no simple way. */
 function childrenOf(pid: number): number[] {
   if (process.platform !== "linux") return [];
   const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();

@@ -1,17 +1,17 @@
-/** The functions of a page: its code blocks are files, named in their first line (`// hello/index.ts`, `# hello/narun.yaml`). */
+/** The functions of a page. Its code blocks are files, named in their first line (`// hello/index.ts`, `# hello/narun.yaml`). */
 import { parse } from "yaml";
 import type { Source } from "./function-source.ts";
 
 export interface PageFunction {
   files: Exclude<Source, string>;
-  /** What its narun.yaml says. */
+  /** The contents of its narun.yaml. */
   config: Record<string, unknown>;
 }
 
 const BLOCK = /^```(\w+)\n([\s\S]*?)^```$/gm;
 const FILE = /^(?:\/\/|#) ([\w-]+)\/([\w.-]+)/;
 
-/** By their names. Every block of TypeScript and YAML has to be a file of one. */
+/** The functions by name. Every block of TypeScript and YAML must be a file of one function. */
 export function functionsOf(page: string): Map<string, PageFunction> {
   const functions = new Map<string, PageFunction>();
   for (const [, language, code = ""] of page.matchAll(BLOCK)) {

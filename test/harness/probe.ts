@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { World } from "./world.ts";
 
-/** A handler whose answer is what `body`, an async function of `(env, request)`, returns, as JSON; the error where it throws. */
+/** A handler that runs `body`, an async function of `(env, request)`, and answers with its result as JSON, or with its error. */
 export const probe = (body: string) => `
   const run = async (env: any, request: Request) => { ${body} };
   export default async (request: Request, env: unknown) => {
@@ -19,7 +19,7 @@ export type RunProbe = (
   config?: Record<string, unknown>,
 ) => Promise<unknown>;
 
-/** Pushes a function with bindings for each probe, calls it through the gateway, and gives what it returned. */
+/** Pushes a function with bindings for each probe, calls it through the gateway, and returns its result. */
 export function createProbes(world: World): RunProbe {
   let count = 0;
   return async (body, bindings, config = {}) => {

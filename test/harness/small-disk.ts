@@ -4,14 +4,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A file system of its own that can be filled. */
+/** A small file system that can be filled. */
 export interface SmallDisk extends AsyncDisposable {
   readonly dir: string;
-  /** Fills it to the last byte; the function that is returned makes room again. */
+  /** Fills the file system to the last byte. The returned function makes room again. */
   fill(): () => void;
 }
 
-/** Whether this process may mount one: as root outside of most containers. */
+/** Whether this process may mount a file system, as root outside of most containers can. */
 export async function canMountDisk(): Promise<boolean> {
   const disk = await mountSmallDisk(1).catch(() => undefined);
   await disk?.[Symbol.asyncDispose]();

@@ -2,15 +2,15 @@ import { eventually } from "./eventually.ts";
 
 /** Clients that send one request after the other until they are stopped. */
 export interface Traffic<T> {
-  /** What they got, in the order in which it came. */
+  /** The answers in the order of their arrival. */
   readonly answers: readonly T[];
   /** Resolves when `count` more requests were answered. */
   more(count: number): Promise<void>;
-  /** Resolves with all answers when the last request was answered; rejects where one could not be sent. */
+  /** Resolves with all answers after the last one. Rejects if a request could not be sent. */
   stop(): Promise<readonly T[]>;
 }
 
-/** However slow the machine is: what takes so long has come to a stop. */
+/** How long the traffic may stand still before it counts as stopped, on any slow machine. */
 const STALLED_MS = 60_000;
 
 export function startTraffic<T>(send: () => Promise<T>, { clients = 8 } = {}): Traffic<T> {
@@ -20,7 +20,7 @@ export function startTraffic<T>(send: () => Promise<T>, { clients = 8 } = {}): T
     while (!isStopped) answers.push(await send());
   });
   const all = Promise.all(running);
-  // It is looked at when the traffic stops.
+  // A failure is reported by `stop`.
   all.catch(() => undefined);
   return {
     answers,

@@ -1,11 +1,11 @@
-/** A function that tells what became of its streams, and clients of it. */
+/** A function that reports the fate of its streams, and clients of it. */
 import { once } from "node:events";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { expect } from "vitest";
 import { eventually } from "./eventually.ts";
 import type { World } from "./world.ts";
 
-/** What a handler saw of its requests, by the query's `n`. */
+/** The handler's observations of its requests, by the query's `n`. */
 export interface Seen {
   aborted: string[];
   cancelled: string[];
@@ -15,8 +15,8 @@ export interface Seen {
 }
 
 /**
- * `/events` streams for ever, `/upload` reads its body, `/unread` waits and never looks at it, `/late` answers with a
- * stream when it is told to, though nobody waits any more.
+ * `/events` streams for ever. `/upload` reads its body. `/unread` waits and never reads its body. `/late` answers with a stream
+ * on command, after its client has disconnected.
  */
 export const watched = `
   const seen = { aborted: [], abortedAt: [], cancelled: [], failed: [] };
@@ -62,7 +62,7 @@ export async function seen(world: World, name = "fn"): Promise<Seen> {
   return JSON.parse((await world.call(`/${name}/seen`)).text) as Seen;
 }
 
-/** An answer that has begun. */
+/** An answer whose head has arrived. */
 export async function open(
   world: World,
   path: string,
@@ -95,7 +95,7 @@ export async function begun(
   return { ...opened, texts };
 }
 
-/** Nothing of any request is left: not at the instance, not at the gateway. */
+/** Resolves when neither the instance nor the gateway has an open request. */
 export async function nothingIsLeft(world: World, name = "fn"): Promise<void> {
   await eventually(async () => {
     expect(world.gateway.counts().get(name)).toBeUndefined();

@@ -1,6 +1,6 @@
 /**
- * A whole narun for a test: a real nats-server, gateways in this process, node-runners in processes of their own, so
- * that each can be killed. It ends in the order of `narun up`, and fails where a process of it is left.
+ * A whole narun for a test: a real nats-server, gateways in this process, node-runners in processes of their own, so that each
+ * can be killed. It ends in the order of `narun up`, and fails if one of its processes is left.
  */
 import { pino } from "pino";
 import { inject } from "vitest";
@@ -19,58 +19,58 @@ import { startTestNode, type TestNode } from "./node-process.ts";
 export interface WorldOptions {
   /** How many node-runners: `node-0`, `node-1`, … Default 1. */
   nodes?: number;
-  /** Also a node-runner that is started again when it dies, as `narun up` has it. */
+  /** Also starts a node-runner that is restarted when it dies, as in `narun up`. */
   supervised?: boolean;
-  /** The address of a server that runs already. Default: the world has one of its own. */
+  /** The address of a running server. Default: the world starts a server of its own. */
   natsUrl?: string;
-  /** Nodes and gateways reach NATS by a link that the test can break. */
+  /** Nodes and gateways reach NATS through a link that the test can break. */
   isLinked?: boolean;
-  /** For the first gateway: bounds of the hold, static routes. */
+  /** Options of the first gateway: bounds of the hold, static routes. */
   gateway?: Partial<Pick<GatewayOptions, "hold" | "config" | "defaultTimeoutMs">>;
-  /** What the nodes deny functions. */
+  /** The addresses that the nodes deny to functions. */
   egressDeny?: readonly string[];
-  /** More of the command line of `narun node`. */
+  /** Further arguments of `narun node`. */
   nodeArguments?: readonly string[];
   /** The master key of secrets, for the nodes. */
   secretsKey?: string;
-  /** Where the nodes keep bundles. Default: one folder for the whole test run. */
+  /** The folder in which nodes keep bundles. Default: one folder for the whole test run. */
   cacheDir?: string;
 }
 
-/** An answer, read whole. */
+/** An answer with its whole body. */
 export interface Answer {
   status: number;
   headers: Headers;
   text: string;
-  /** Of the error catalogue, where the answer is a problem. */
+  /** The code of the error catalogue, if the answer is a problem. */
   code: string | undefined;
-  /** What is said of this occurrence. */
+  /** The detail of this occurrence. */
   detail: string | undefined;
 }
 
 export interface World extends Events, AsyncDisposable {
   readonly nats: TestNats;
-  /** Throws where the world is not linked. */
+  /** Throws if the world is not linked. */
   readonly link: Link;
   /** The test's own connection. */
   readonly connection: Nats;
   readonly gateway: Gateway;
   readonly nodes: readonly TestNode[];
-  /** Of the supervised node-runner; changes with every start. */
+  /** The pid of the supervised node-runner. It changes with every start. */
   supervisedPid(): number | undefined;
   startNode(name: string): Promise<TestNode>;
   /** Another gateway, with a connection of its own. */
   startGateway(options?: WorldOptions["gateway"]): Promise<Gateway>;
-  /** Builds and pushes, as `narun push` does. `config` is more of `narun.yaml`. */
+  /** Builds and pushes like `narun push`. `config` is added to `narun.yaml`. */
   push(name: string, source: Source, config?: Record<string, unknown>): Promise<PushResult>;
   /** An address of the first gateway. */
   url(path: string): string;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** As fetch, with the body read. */
+  /** Like `fetch`, with the whole body. */
   call(path: string, init?: RequestInit): Promise<Answer>;
   /** The stored log lines of a function. */
   logs(name: string): Promise<LogLine[]>;
-  /** The instances that run, as `narun ps` shows them: of one function, or all. */
+  /** The running instances as in `narun ps`: of one function, or all. */
   ps(name?: string): Promise<RunningInstance[]>;
 }
 
@@ -115,7 +115,7 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
     nodes.push(node);
     return node;
   };
-  // All at once: one after the other they would drain one after the other, too.
+  // All at once, so that they do not drain one after the other.
   closers.defer(async () => void (await Promise.all(nodes.map((node) => node.drain()))));
   const log = pino({ level: process.env.NARUN_TEST_LOG ?? "silent" });
   const startSupervised = async () => {
@@ -166,7 +166,7 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
   };
 }
 
-/** A server that the test has started: it looks after it. */
+/** A server that the test itself starts and ends. */
 function others(url: string): TestNats {
   const refuse = () => {
     throw new Error("the nats-server is not this world's");

@@ -1,4 +1,4 @@
-/** Ways out of sandboxes that share a realm, an object or a stack with their host: there is none of these here. */
+/** Escapes from sandboxes that share a realm, an object or a stack with their host. Isolates share none of these. */
 import { describeHostile, nothing } from "./world.ts";
 
 await describeHostile("an escape by way of", [

@@ -1,4 +1,4 @@
-/** Time, memory and stack, used up in places where nobody expects it. */
+/** Time, memory and stack, exhausted in unexpected places. */
 import { describeHostile, nothing } from "./world.ts";
 
 const cpu = { status: 504, code: "CPU_LIMIT" };
@@ -7,7 +7,7 @@ const loop = `for (;;);`;
 
 /** A module whose function `f` loops for ever. */
 const LOOPING_WASM = `new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,7,5,1,1,102,0,0,10,9,1,7,0,3,64,12,0,11,11])`;
-/** Its own memory, which it does not export, grows by 8 MiB at a time and is written to. */
+/** A module that grows its own memory, which it does not export, by 8 MiB at a time, and writes to it. */
 const GROWING_WASM = `new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,5,3,1,0,1,7,5,1,1,102,0,0,10,27,1,25,0,3,64,65,128,1,64,0,26,65,0,65,1,63,0,65,16,116,252,11,0,12,0,11,11])`;
 
 await describeHostile("a function that", [
@@ -51,7 +51,7 @@ await describeHostile("a function that", [
     tries: "loops in a listener that hears of its client's deadline",
     body: `ctx.signal.addEventListener("abort", () => { ${loop} }); await new Promise(() => {});`,
     ends: { status: 504, code: "DEADLINE_EXCEEDED" },
-    // The loop, which nobody waits for, takes no core from the cases that follow.
+    // Bounds the loop after its request has ended: it must take no core from the following cases.
     limits: { timeoutMs: 500, cpuMs: 1_000 },
   },
   {
@@ -144,7 +144,7 @@ await describeHostile("a function that", [
   {
     tries: "catches every refusal of memory, and goes on",
     body: `const kept = []; for (;;) try { kept.push(new Uint8Array(1 << 20).fill(1)); } catch {}`,
-    // A refusal that is met by V8's own few bytes ends the isolate.
+    // A refusal of V8's own few bytes ends the isolate.
     ends: [cpu, memory],
     limits: { cpuMs: 1_000 },
   },

@@ -1,9 +1,9 @@
-/** More than its host can take: of messages, calls, timers, streams, sockets and log lines; and messages that are forged. */
+/** More messages, calls, timers, streams, sockets and log lines than the host takes, and forged messages. */
 import { describeHostile, nothing } from "./world.ts";
 
 const cpu = { status: 504, code: "CPU_LIMIT" };
 const memory = { status: 502, code: "MEMORY_LIMIT" };
-/** What is on its way holds memory, too: which of the two limits is met first depends on who is faster. */
+/** Data under way holds memory as well. The speed of both sides decides which of the two limits is met first. */
 const either = [cpu, memory];
 
 await describeHostile("a flood of", [

@@ -1,4 +1,4 @@
-/** Everything that the platform may have captured, replaced by the function, which is then served by what is left. */
+/** The function replaces everything that the platform may have captured. The rest of the platform then serves it. */
 import { describeHostile, type Hostile, nothing } from "./world.ts";
 
 const replaced: [what: string, code: string][] = [
@@ -57,7 +57,7 @@ const replaced: [what: string, code: string][] = [
   ],
 ];
 
-/** It throws after it did so: whatever is left of the platform must tell its host so, or the deadline does. */
+/** The function throws after the replacement. The platform must report the failure, or the deadline ends the request. */
 const throwing = replaced.map(
   ([what, code]): Hostile => ({
     tries: `${what}; then it throws`,
@@ -66,7 +66,7 @@ const throwing = replaced.map(
   }),
 );
 
-/** It answers after it did so: its own answer may come or not, and not for anybody else. */
+/** The function answers after the replacement. Its own answer may be lost, but must not reach another client. */
 const recording = [
   {
     tries: "Array.prototype[Symbol.iterator], to put other messages in the place of those to the host",

@@ -1,7 +1,7 @@
 /**
- * What user code can get hold of: every object that leads on from the global object, from what the handler is given, and
- * from what the platform's functions return, throw, reject with and pass to callbacks. All of it has to be the isolate's
- * own: prototypes that end in its own Object.prototype, functions of its own Function, and no name of Node or isolated-vm.
+ * The objects that user code can reach: from the global object, from the handler's arguments, and from the results, errors
+ * and callback arguments of the platform's functions. All of them must belong to the isolate: prototypes that end in its own
+ * Object.prototype, functions of its own Function, and no name of Node or isolated-vm.
  */
 import { afterAll, expect, it } from "vitest";
 import { startWorld } from "../harness/world.ts";
@@ -9,7 +9,7 @@ import { startWorld } from "../harness/world.ts";
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
 
-/** Runs in the isolate. */
+/** The part that runs in the isolate. */
 const WALKER = `
   const FOREIGN = /^(process|require|Buffer|ivm|isolated_vm|Isolate|Context|Reference|ExternalCopy|Callback|NativeModule|InspectorSession|Script|Session|__narun\\w*)$/;
   const functionPrototypes = new Set([() => {}, async () => {}, function* () {}, async function* () {}].map((one) => Object.getPrototypeOf(one)));
@@ -62,7 +62,7 @@ const WALKER = `
   /** Functions that would end the request, or fill the log. */
   const LEFT_OUT = /reportError|queueMicrotask|console|dispatchEvent|__define|sort|copyWithin|fill|padEnd|padStart|repeat|\\.(close|setInterval)$/;
   const pending = [];
-  /** Calls everything with arguments that nobody expects, and looks at what comes of it. */
+  /** Calls everything with unexpected arguments, and collects the results. */
   const provoke = (functions) => {
     const strange = [undefined, {}, Symbol("s"), -1, "text", new Uint8Array(2), () => {}];
     for (const [value, path] of functions) {
@@ -81,7 +81,7 @@ const WALKER = `
   };
 `;
 
-/** Walks once. */
+/** Walks once through all reachable objects. */
 const SOURCE = `
   ${WALKER}
   const collect = (label) => function (...values) { add(this, label + " this"); values.forEach((value, at) => add(value, label + " " + at)); };
@@ -164,11 +164,11 @@ it("is all of the isolate's own", { timeout: 60_000 }, async () => {
   await world.push("sees", SOURCE, config);
   const { objects, functions, found, names } = await walk("/walks");
   expect(found).toEqual([]);
-  // It has walked: the language alone has more than that.
+  // The walk has visited more objects than the language alone has.
   expect(objects).toBeGreaterThan(5_000);
   expect(functions).toBeGreaterThan(1_200);
   expect(names.filter((name: string) => /narun|ivm|process|require/i.test(name))).toEqual([]);
-  // It would see them.
+  // The walk finds planted objects.
   const planted = await walk("/sees?planted");
   expect(planted.found).toContainEqual("globalThis.process: a name of Node or isolated-vm");
   expect(planted.found).toContainEqual(expect.stringMatching(/^globalThis\.elsewhere: its prototypes end/));

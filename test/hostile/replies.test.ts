@@ -1,4 +1,4 @@
-/** What a handler may answer, throw or leave undone so that whoever reads it gets into trouble. */
+/** Answers, errors and omissions of a handler that could harm the reader of its answer. */
 import { broken, describeHostile, nothing } from "./world.ts";
 
 const loop = `for (;;);`;

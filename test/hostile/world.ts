@@ -9,25 +9,25 @@ export interface Ending {
   text?: string;
 }
 
-/** A function that means harm. */
+/** A hostile function. */
 export interface Hostile {
-  /** What it tries, in one sentence. */
+  /** The attempt, in one sentence. */
   tries: string;
-  /** The body of its handler, run when it is asked to be bad; or with `module`, what is before the handler, too. */
+  /** The body of its handler, run on the query `?bad`. With `module`, the code before the handler runs as well. */
   body: string;
   /** Top-level code. */
   module?: string;
-  /** How its request ends; one of several where two limits are met at about the same time. */
+  /** The end of its request. Several, if two limits are met at about the same time. */
   ends: Ending | readonly Ending[];
   limits?: Record<string, number>;
-  /** What its log says of it. */
+  /** The expected line of its log. */
   log?: RegExp;
   init?: RequestInit;
 }
 
 /**
- * Tells whether a value is from outside of the isolate: a global object, or a constructor of functions, that is not the
- * isolate's own. `gained` ends the request well if so, which no test expects.
+ * Tells whether a value comes from outside of the isolate: a global object, or a constructor of functions, that is not the
+ * isolate's own. In that case `gained` ends the request successfully, which no test expects.
  */
 const PRELUDE = `
   const own = globalThis;
@@ -57,15 +57,15 @@ const sourceOf = ({ body, module = "" }: Hostile) => `
 /** An answer that broke off after its head. */
 export const broken = { status: 0, code: undefined, text: "" };
 
-/** The answer of one whose attempt came to nothing. */
+/** The answer to an attempt without effect. */
 export const nothing = { status: 500, code: "HANDLER_THREW" };
 
 const endingsOf = ({ ends }: Hostile): readonly Ending[] => [ends].flat();
 
-/** More time than anything here takes, on however slow a machine. */
+/** More time than any case takes on a slow machine. */
 const LONG_MS = 120_000;
 
-/** Where it is not time that ends it, a busy machine must not. */
+/** Only a case about time may end by a limit of time, also on a busy machine. */
 const limitsOf = (hostile: Hostile) => ({
   cpuMs: endingsOf(hostile).some(({ code }) => code === "CPU_LIMIT") ? 300 : LONG_MS,
   memoryMb: 32,
@@ -73,7 +73,7 @@ const limitsOf = (hostile: Hostile) => ({
   ...hostile.limits,
 });
 
-/** Runs each function in the same host process as a neighbour, which has to be answered all the time. */
+/** Runs each function in the same host process as a neighbour, which must be answered all the time. */
 export async function describeHostile(kind: string, cases: readonly Hostile[]): Promise<void> {
   const world = await startWorld();
   afterAll(() => world[Symbol.asyncDispose]());
@@ -89,11 +89,11 @@ async function endsAsItShould(world: World, name: string, hostile: Hostile): Pro
   const { log, init } = hostile;
   await world.push(name, sourceOf(hostile), { limits: limitsOf(hostile) });
   expect(await world.call("/neighbour")).toMatchObject({ status: 200, text: "well" });
-  // Its time runs when it is bad: not while its instance starts.
+  // The first call starts the instance, so that its start does not count for the bad request.
   expect(await world.call(`/${name}`)).toMatchObject({ status: 200, text: "good" });
   const pid = world.hostPid("neighbour");
   const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
-  // Where the head was out already, the answer breaks off.
+  // If the head was already sent, the answer breaks off.
   const answer = await world.call(`/${name}?bad`, init).catch(() => broken);
   await traffic.more(2);
   for (const { status, text } of await traffic.stop()) expect([status, text]).toEqual([200, "well"]);
@@ -106,7 +106,7 @@ async function endsAsItShould(world: World, name: string, hostile: Hostile): Pro
       expect(messages).toContainEqual(expect.stringMatching(log));
     });
   }
-  // The process, and with it the neighbour, has come through it.
+  // The process and the neighbour have survived.
   expect(world.hostPid("neighbour")).toBe(pid);
   expect(await world.call("/neighbour")).toMatchObject({ status: 200, text: "well" });
 }

@@ -1,4 +1,4 @@
-/** A Hono app as authors write it: routers, middleware, cookies, tokens, streams, errors. */
+/** A Hono app in the style of authors: routers, middleware, cookies, tokens, streams, errors. */
 import { afterAll, describe, expect, it } from "vitest";
 import { startWorld } from "../harness/world.ts";
 

@@ -29,7 +29,7 @@ describe("react-dom/server", () => {
       import { Component, createContext, Suspense, use, useContext, useId, useMemo, useState, type ReactNode } from "react";
       const Theme = createContext("light");
       const released = Promise.withResolvers<string>();
-      /** What the slow part waits for: another request gives it. */
+      /** The data of the slow part, which another request releases. */
       export const release = () => { released.resolve("loaded"); return "released"; };
       function Slow({ data }: { data: Promise<string> }) {
         return <p className={useContext(Theme)}>{use(data)}</p>;
@@ -64,7 +64,7 @@ describe("react-dom/server", () => {
       }
     `,
   };
-  // React's own way to write JSX, as its packages have it.
+  // React's own transform of JSX, as in its packages.
   const entry = { ...files, "tsconfig.json": '{ "compilerOptions": { "jsx": "react-jsx" } }' };
 
   it("streams a page: what is ready first, what was waited for behind it", async () => {

@@ -1,4 +1,4 @@
-/** Libraries that sign: they use the whole of Web Cryptography, and run unmodified. */
+/** Libraries that sign. They use the whole of Web Cryptography, and run unmodified. */
 import { createHash, createHmac } from "node:crypto";
 import { afterAll, describe, expect, it } from "vitest";
 import { startWorld } from "../harness/world.ts";

@@ -1,4 +1,4 @@
-/** Clients that do not stop: each sends one request after the other until it is told to, whatever comes back. */
+/** Clients that send one request after the other until they are stopped, after any answer. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SLEEPERS } from "./functions.ts";
@@ -9,19 +9,19 @@ import type { Random } from "./random.ts";
 export interface ClientsOptions {
   http: string;
   random: Random;
-  /** Versions of the function `versioned` that may answer now. */
+  /** The versions of the function `versioned` that may answer now. */
   versions: ReadonlySet<number>;
   onExchange(exchange: Exchange): void;
 }
 
 export interface Clients {
-  /** Resolves when the last answer has come. */
+  /** Resolves after the last answer. */
   stop(): Promise<void>;
 }
 
 const ECHO_CLIENTS = 6;
 const STORE_CLIENTS = 3;
-/** Sizes about the bounds where a body becomes a stream, and far from them. */
+/** Sizes near the bounds at which a body becomes a stream, and far from them. */
 const SIZES = [0, 1, 100, 4_095, 5_000, 65_536, 65_537, 300_000] as const;
 
 export function startClients({ http, random, versions, onExchange }: ClientsOptions): Clients {
@@ -44,7 +44,7 @@ export function startClients({ http, random, versions, onExchange }: ClientsOpti
     ...SLEEPERS.map((name) =>
       until(async () => {
         await echo(`${http}/${name}`, random, send);
-        // Around its second of idleness, so that requests meet it falling asleep.
+        // About the function's idle time, so that requests arrive while it falls asleep.
         await sleep(random.pick([0, 900, 1_000, 1_050, 1_100, 2_000]));
       }),
     ),
@@ -87,7 +87,7 @@ async function echo(url: string, random: Random, send: Send): Promise<void> {
   });
 }
 
-/** Writes one object and reads it, one after the other: a read has the last write that succeeded, or one since that failed. */
+/** Writes and reads one object in turns. A read must return the last successful write, or a later failed one. */
 function createKeeper(url: string, random: Random, send: Send): () => Promise<void> {
   let possible: Buffer[] = [];
   return async () => {

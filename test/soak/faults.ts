@@ -1,4 +1,4 @@
-/** Kills by a seed: a host, the node-runner or nats-server, one after the other, with time between to come back. */
+/** Kills by a seed: a host, the node-runner or nats-server, in turn, with time to recover between. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault } from "./ledger.ts";
 import { rolesOf } from "./processes.ts";
@@ -8,7 +8,7 @@ const KINDS = ["host", "host", "runner", "nats-server"] as const;
 const SHORTEST_PAUSE_MS = 6_000;
 const LONGEST_PAUSE_MS = 12_000;
 
-/** Kills until `signal` aborts. */
+/** Kills processes until `signal` aborts. */
 export async function injectFaults(
   pid: number,
   random: Random,
@@ -25,7 +25,7 @@ export async function injectFaults(
   }
 }
 
-/** Whether the time passed without an abort. */
+/** True if the time passed without an abort. */
 export function passes(ms: number, signal: AbortSignal): Promise<boolean> {
   return sleep(ms, true, { signal }).catch(() => false);
 }

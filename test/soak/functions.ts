@@ -1,11 +1,11 @@
-/** The functions that the soak deploys, written as source folders. */
+/** The functions that the soak deploys, as source folders. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** The longest that any request may take, as each function's `limits.timeoutMs` says. */
+/** Upper bound of the time of any request, the `limits.timeoutMs` of each function. */
 export const TIMEOUT_MS = 15_000;
 
-/** Where functions say which request begins: `<id> <a new UUID for each beginning>`. */
+/** The subject on which functions report the beginning of a request: `<id> <a new UUID for each beginning>`. */
 export const BEGUN_SUBJECT = "soak.begun";
 
 export const SLEEPERS = ["sleeper-0", "sleeper-1", "sleeper-2", "sleeper-3"] as const;
@@ -13,7 +13,7 @@ export const SLEEPERS = ["sleeper-0", "sleeper-1", "sleeper-2", "sleeper-3"] as 
 const limits = `limits: { timeoutMs: ${TIMEOUT_MS} }\n`;
 const begun = `bindings: [{ name: BEGUN, publish: [${BEGUN_SUBJECT}] }]\n`;
 
-/** Answers with what was sent, under the id of the request; a POST says first that it begins. */
+/** Answers with the received body, under the id of the request. A POST first reports its beginning. */
 const echo = `
   export default async (request, env) => {
     const id = request.headers.get("x-soak-id");
@@ -39,7 +39,7 @@ const store = `
 
 const versionSource = (version: number) => `export default () => new Response("version ${version}");\n`;
 
-/** Writes all of them under `root`; resolves with their folders. */
+/** Writes all functions under `root`. Resolves with their folders. */
 export async function writeFunctions(root: string): Promise<string[]> {
   return await Promise.all([
     writeFunction(root, "echo", echo, limits + begun),

@@ -8,21 +8,21 @@ export interface Call {
   method: "GET" | "POST" | "PUT";
   id: string;
   body?: Buffer;
-  /** Why the answer is not the right one; undefined where it is. */
+  /** Why the answer is wrong. Undefined for a right answer. */
   check(status: number, body: Buffer): string | undefined;
 }
 
-/** Beyond the function's own limit: what comes later counts as a hang. */
+/** How long after the function's own limit an answer may arrive. A later one counts as a hang. */
 const MARGIN_MS = 5_000;
 
-/** A body of at most so much is kept by the gateway until its request has begun; a longer one streams and cannot come again. */
+/** Upper bound of a body that the gateway keeps until its request has begun. A longer body streams and cannot be sent again. */
 const KEPT_BODY_BYTES = 64 * 1_024;
 
 export interface HttpClient extends Disposable {
   send(call: Call): Promise<Outcome>;
 }
 
-/** Keep-alive connections, as many as there are requests at once. */
+/** Keep-alive connections, one for each open request. */
 export function createHttpClient(): HttpClient {
   const agent = new Agent({ keepAlive: true });
   return { send: (call) => exchange(agent, call), [Symbol.dispose]: () => agent.destroy() };
@@ -65,7 +65,7 @@ function problemCode(body: Buffer): string | undefined {
     const { code } = JSON.parse(body.toString()) as { code?: string };
     return code;
   } catch {
-    // It is no problem document: the check judges it.
+    // The body is no problem document. The check judges it.
     return undefined;
   }
 }

@@ -1,22 +1,22 @@
 /**
- * What the soak saw, and the verdict over it.
+ * The record of the soak, and the verdict over it.
  *
- * I1  A body is wrong where it is neither what was asked for nor a stated failure. None is allowed.
- * I2  A request hangs where nothing came within its deadline and a margin. None is allowed.
- * I3  A failure is avoidable where the request was idempotent and nothing of its answer had come, or where it was sent so
- *     long after the last fault that the fault cannot have met it. None is allowed.
- * I4  A request that is not idempotent begins once at the most.
+ * I1  A body is wrong if it is neither the requested body nor a stated failure. None is allowed.
+ * I2  A request hangs if no answer came within its deadline and a margin. None is allowed.
+ * I3  A failure is avoidable if the request was idempotent and no part of its answer had arrived, or if it was sent too long
+ *     after the last fault to be affected. None is allowed.
+ * I4  A request that is not idempotent begins at most once.
  */
 
 export type Outcome =
   | { kind: "right" }
   | { kind: "wrong"; why: string }
   | { kind: "hung" }
-  /** `began`: a part of the answer had come, or a part of a body that nobody keeps had been sent. */
+  /** `began`: a part of the answer had arrived, or a part of a body that is not kept had been sent. */
   | { kind: "failed"; status?: number; code: string; began: boolean };
 
 export interface Exchange {
-  /** For people: method and path. */
+  /** Method and path, for messages. */
   what: string;
   id: string;
   isIdempotent: boolean;
@@ -30,22 +30,22 @@ export interface Fault {
   atMs: number;
 }
 
-/** How long after a kill a request may still meet what was killed, before its death is known everywhere. */
+/** How long after a kill a request may still reach the killed process, before its death is known everywhere. */
 export const FAULT_REACH_MS = 1_000;
 
 export interface Verdict {
   requests: number;
   right: number;
-  /** Met by a fault, not idempotent or partly answered. */
+  /** Failed by a fault, and not idempotent or partly answered. */
   unavoidable: number;
   wrong: Exchange[];
   hung: Exchange[];
   avoidable: Exchange[];
-  /** Ids of requests that began more than once though they may begin once only. */
+  /** Ids of requests that began more than once, although they may begin only once. */
   twice: string[];
 }
 
-/** Pure: what the exchanges, the faults and the beginnings that functions reported come to. */
+/** Decides the verdict from the exchanges, the faults and the beginnings that functions reported. Pure. */
 export function decideVerdict(
   exchanges: readonly Exchange[],
   faults: readonly Fault[],

@@ -1,10 +1,10 @@
 /**
  * A long run against `narun up`, with everything at once: `npm run soak -- [--minutes N] [--seed N] [--no-faults]`.
  *
- * Clients that never stop send GETs and POSTs with checked bodies, read and write objects in parallel, and call functions that
- * fall asleep; one function is pushed again and again; hosts, the node-runner and nats-server are killed (SIGKILL) by a seed
- * that is printed. It ends with 1 where a body was wrong, a request hung, a failure was avoidable, a POST began twice, or
- * a process holds more than before. `ledger.ts` says what these words mean.
+ * Clients send GETs and POSTs with checked bodies without a pause, read and write objects in parallel, and call functions that
+ * fall asleep. One function is pushed again and again. Hosts, the node-runner and nats-server are killed (SIGKILL) by a
+ * printed seed. The run exits with 1 if a body was wrong, a request hung, a failure was avoidable, a POST began twice, or a
+ * process holds more than before. `ledger.ts` defines these terms.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -35,11 +35,11 @@ if (!(minutes > 0) || !Number.isInteger(seed)) {
   process.exit(2);
 }
 
-/** How long the load runs without faults before holdings are taken, and again after the last fault. */
+/** How long the load runs without faults before holdings are measured. */
 const CALM_LOAD_MS = Math.min(30_000, minutes * 15_000);
-/** The same after the last fault: functions that were in hosts which died go back together within a minute. */
+/** How long the load runs after the last fault: functions from dead hosts return to a common host within a minute. */
 const CALM_AFTER_FAULTS_MS = Math.max(CALM_LOAD_MS, 75_000);
-/** From the last request until idle instances have ended and memory was collected. */
+/** How long after the last request idle instances end and memory is collected. */
 const SETTLE_MS = 15_000;
 const PUSH_EVERY_MS = 5_000;
 
@@ -47,7 +47,7 @@ const folder = await mkdtemp(join(tmpdir(), "narun-soak-"));
 const folders = await writeFunctions(folder);
 await using system = await startSystem(folders);
 const nats = await connectNats({ url: system.nats, name: "soak" });
-/** Beginnings of each request: a message that NATS brings twice has the same one. */
+/** The beginnings of each request. A message that NATS delivers twice has one beginning. */
 const beginnings = new Map<string, Set<string>>();
 nats.subscribe(BEGUN_SUBJECT, (message) => {
   const [id = "", beginning = ""] = message.text().split(" ");
@@ -72,7 +72,7 @@ async function settledHoldings() {
   return holdingsOf(system.pid);
 }
 
-/** Pushes the next version again and again; what was live may still answer while a push is under way. */
+/** Pushes the next version again and again. The previous version may still answer while a push is under way. */
 async function pushVersions(signal: AbortSignal): Promise<void> {
   for (let version = 1; await passes(PUSH_EVERY_MS, signal); version += 1) {
     const before = [...versions];
@@ -80,7 +80,7 @@ async function pushVersions(signal: AbortSignal): Promise<void> {
     const pushed = await writeVersion(folder, version)
       .then((path) => timeCli(["push", path], system.nats))
       .catch(() => undefined);
-    // A push that failed may have gone live all the same.
+    // A failed push may have gone live.
     if (pushed !== undefined) for (const old of before) versions.delete(old);
   }
 }

@@ -1,4 +1,4 @@
-/** The processes of a `narun up` by what they are, and what each of them holds. Linux only: it reads /proc. */
+/** The processes of a `narun up` by role, and the resources that each of them holds. Linux only: it reads /proc. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { ownMemory } from "../../bench/processes.ts";
@@ -11,7 +11,7 @@ export interface Holdings {
   descriptors: number;
 }
 
-/** The process ids of each role; `narun up` itself is the gateway. */
+/** The process ids of each role. `narun up` itself is the gateway. */
 export function rolesOf(pid: number): Record<Role, number[]> {
   const roles: Record<Role, number[]> = { gateway: [pid], runner: [], host: [], "nats-server": [] };
   for (const { pid: child } of descendantsOf(pid)) {
@@ -31,7 +31,7 @@ function roleOf(pid: number): Role | undefined {
 }
 
 /**
- * The most that one process of each role holds. After kills there may be several hosts for some minutes: functions whose
+ * The maximum that one process of each role holds. After kills there may be several hosts for some minutes: functions whose
  * host died twice are kept apart.
  */
 export function holdingsOf(pid: number): Record<Role, Holdings> {

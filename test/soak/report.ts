@@ -2,21 +2,21 @@ import { type Exchange, FAULT_REACH_MS, type Fault, type Verdict } from "./ledge
 import type { Holdings } from "./processes.ts";
 
 const MIB = 1_024 * 1_024;
-/** How much more a process may hold at the end. */
+/** Upper bound of the growth of a process's memory. */
 const GROWTH = 1.15;
-/** Descriptors come and go by a few: idle connections, a file that is just read. */
+/** Upper bound of additional descriptors: idle connections, or a file that is being read. */
 const SPARE_DESCRIPTORS = 5;
 const MOST_SHOWN = 10;
 
 const startedAt = performance.now();
 
-/** One line, with the seconds since the start. */
+/** Prints one line with the seconds since the start. */
 export function say(line: string): void {
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1).padStart(7);
   process.stdout.write(`${seconds} s  ${line}\n`);
 }
 
-/** Says of the first of each kind what came when. */
+/** Prints the first exchanges of each kind, with the times of their events. */
 export function printExchanges({ wrong, hung, avoidable }: Verdict, faults: readonly Fault[]): void {
   for (const [title, list] of Object.entries({ wrong, hung, avoidable })) {
     for (const exchange of list.slice(0, MOST_SHOWN)) say(`${title}: ${describe(exchange, faults)}`);
@@ -33,7 +33,7 @@ function describe({ what, id, sentAt, endedAt, outcome }: Exchange, faults: read
   return `${what} ${id}: ${JSON.stringify(outcome)}, ${(endedAt - sentAt).toFixed(0)} ms, ${since}`;
 }
 
-/** Prints the counts; resolves to whether all is well. */
+/** Prints the counts. Returns whether all is well. */
 export function printVerdict(verdict: Verdict): boolean {
   const { requests, right, unavoidable, wrong, hung, avoidable, twice } = verdict;
   say(
@@ -45,7 +45,7 @@ export function printVerdict(verdict: Verdict): boolean {
   return [wrong, hung, avoidable, twice].every(({ length }) => length === 0);
 }
 
-/** Prints what each role held before and after; returns whether all of them are back, but for `growth`. */
+/** Prints the holdings of each role before and after. Returns whether all are back, except for `growth`. */
 export function printHoldings<R extends string>(
   before: Record<R, Holdings>,
   after: Record<R, Holdings>,

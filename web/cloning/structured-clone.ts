@@ -114,7 +114,7 @@ class Cloning {
   /** The copy of a part that is needed at once. */
   #whole(part: unknown): unknown {
     const copy = this.copy(part);
-    if (copy instanceof Later) throw failure("What is transferred cannot be a part of this");
+    if (copy instanceof Later) throw failure("A transferred object cannot be a part of this value");
     return copy;
   }
 

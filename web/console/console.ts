@@ -10,7 +10,7 @@ import { elapsedMs } from "../performance/clock.ts";
 import { currentOwner } from "../start/owner.ts";
 import { toSequence } from "../webidl/webidl.ts";
 import { formatValues, inspect } from "./format.ts";
-import { orReason } from "./library-hooks.ts";
+import { textOrReason } from "./library-hooks.ts";
 import { logLine } from "./log-line.ts";
 import { formatTable } from "./table.ts";
 
@@ -29,9 +29,9 @@ const captureStackTrace = Error.captureStackTrace;
 function print(level: string, text: () => string): void {
   logLine(level, () => {
     const depth = depths.get(currentOwner());
-    if (depth === undefined) return orReason(text);
+    if (depth === undefined) return textOrReason(text);
     const indent = INDENT.repeat(depth);
-    return indent + orReason(text).replaceAll("\n", `\n${indent}`);
+    return indent + textOrReason(text).replaceAll("\n", `\n${indent}`);
   });
 }
 

@@ -3,8 +3,8 @@ import type * as Library from "node-inspect-extracted";
 import { AskFor, PLATFORM_FILE } from "../host/boundary.ts";
 import { askHost } from "../host/host-link.ts";
 import { withoutLargeLists } from "./large-arrays.ts";
-import { libraryHooks, orReason, trapFree } from "./library-hooks.ts";
-import { behindProxies } from "./proxies.ts";
+import { libraryHooks, textOrReason, withoutProxies } from "./library-hooks.ts";
+import { proxyTargetOf } from "./proxies.ts";
 
 type CommonJs = (module: { exports: unknown }, exports: unknown, hooks: unknown) => void;
 
@@ -42,7 +42,7 @@ export function formatValues(values: readonly unknown[]): string {
   } catch {
     // A format (`%s`, `%d`, `%j`) ran code of a value, which failed.
     return values
-      .map((value) => (typeof value === "string" ? value : orReason(() => inspect(value))))
+      .map((value) => (typeof value === "string" ? value : textOrReason(() => inspect(value))))
       .join(" ");
   }
 }
@@ -56,13 +56,13 @@ function forFormat(values: readonly unknown[]): readonly unknown[] {
     const conversion = conversions[at - 1];
     if (conversion === "%j") return asJson(value);
     const isShown = conversion === undefined || conversion === "%o" || conversion === "%O";
-    return isShown ? value : behindProxies(value);
+    return isShown ? value : proxyTargetOf(value);
   });
 }
 
 /** A value with the same JSON, without any proxy inside. */
 function asJson(given: unknown): unknown {
-  const value = trapFree(given);
+  const value = withoutProxies(given);
   if (typeof value !== "object" || value === null) return value;
   // Each object has one copy: JSON finds circles by identity.
   const copies = new Map<object, object>();
@@ -77,9 +77,9 @@ function asJson(given: unknown): unknown {
 
 /** Replaces parts in their parent: JSON reads the `toJSON` of a part before it asks for anything else. */
 function withTrapFreeParts(whole: object): object {
-  const parts = Object.entries(whole).map(([name, part]) => [name, part, trapFree(part)] as const);
+  const parts = Object.entries(whole).map(([name, part]) => [name, part, withoutProxies(part)] as const);
   if (parts.every(([, part, free]) => part === free)) return whole;
-  if (Array.isArray(whole)) return Array.from(whole, trapFree);
+  if (Array.isArray(whole)) return Array.from(whole, withoutProxies);
   return Object.fromEntries(parts.map(([name, , free]) => [name, free]));
 }
 

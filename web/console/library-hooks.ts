@@ -5,7 +5,7 @@
  * I1  Showing a value runs no trap of a proxy.
  */
 import { getterOf } from "../webidl/buffer-source.ts";
-import { behindProxies, inheritsFromProxy, isProxy, proxyDetails } from "./proxies.ts";
+import { inheritsFromProxy, isProxy, proxyDetails, proxyTargetOf } from "./proxies.ts";
 
 /** The library's state during one call of `inspect`. */
 interface Context {
@@ -91,7 +91,7 @@ export const libraryHooks = {
   showObject(context: Context, value: object, show: (value: object) => string): string {
     const { indentationLvl, currentDepth } = context;
     const depth = context.seen.length;
-    return orReason(
+    return textOrReason(
       () => temporalText(value) ?? show(withoutTraps(value)),
       () => {
         context.seen.length = depth;
@@ -102,8 +102,8 @@ export const libraryHooks = {
 };
 
 /** The target of a value's proxies. If that inherits from a proxy: a copy of its own properties. */
-export function trapFree(value: unknown): unknown {
-  const found = behindProxies(value);
+export function withoutProxies(value: unknown): unknown {
+  const found = proxyTargetOf(value);
   const isObject = (typeof found === "object" && found !== null) || typeof found === "function";
   return isObject ? withoutTraps(found) : found;
 }
@@ -112,7 +112,7 @@ const standIns = new WeakMap<object, object>();
 
 /** The value itself. If it inherits from a proxy: a copy of its own properties (I1). */
 function withoutTraps(value: object): object {
-  const found = behindProxies(value) as object | null;
+  const found = proxyTargetOf(value) as object | null;
   if (found === null || !inheritsFromProxy(found)) return value;
   // Each object has one stand-in: the library finds circles by identity.
   const standIn = standIns.get(found) ?? ownPartOf(found);
@@ -138,13 +138,13 @@ function sameKindAs(value: object): object {
 }
 
 /** Runs a function that may run user code (`toString`, a getter). If it fails, returns the reason as text. */
-export function orReason(show: () => string, onFailure: () => void = () => undefined): string {
+export function textOrReason(show: () => string, onFailure: () => void = () => undefined): string {
   try {
     return show();
   } catch (error) {
     onFailure();
     try {
-      return `(cannot be shown: ${messageOf(behindProxies(error))})`;
+      return `(cannot be shown: ${messageOf(proxyTargetOf(error))})`;
     } catch {
       return "(cannot be shown)";
     }
@@ -153,6 +153,6 @@ export function orReason(show: () => string, onFailure: () => void = () => undef
 
 function messageOf(error: unknown): string {
   const isObject = typeof error === "object" && error !== null;
-  if (isObject && inheritsFromProxy(error)) return "it throws what inherits from a proxy";
+  if (isObject && inheritsFromProxy(error)) return "the thrown value inherits from a proxy";
   return error instanceof Error ? error.message : String(error);
 }

@@ -62,10 +62,10 @@ export function proxyDetails(value: object, isWhole = true): [unknown, unknown] 
 }
 
 /** The target of a value's proxies, null if one of them was revoked. A value that is no proxy is returned itself. */
-export function behindProxies(value: unknown): unknown {
+export function proxyTargetOf(value: unknown): unknown {
   if (!isUsed || value === null || (typeof value !== "object" && typeof value !== "function")) return value;
   const found = detailsOf(value);
-  return found === undefined ? value : behindProxies(found.target);
+  return found === undefined ? value : proxyTargetOf(found.target);
 }
 
 /** Whether reading a property or the constructor's name would run a trap, although the value is no proxy itself. */

@@ -1,8 +1,8 @@
 /** `console.table`: rows and columns in a box of lines. */
 import { PLATFORM_FILE } from "../host/boundary.ts";
 import { inspect } from "./format.ts";
-import { orReason } from "./library-hooks.ts";
-import { behindProxies } from "./proxies.ts";
+import { textOrReason } from "./library-hooks.ts";
+import { proxyTargetOf } from "./proxies.ts";
 
 /** Upper bounds of a table that a person can read. */
 const MAX_ROWS = 1_000;
@@ -15,11 +15,11 @@ type Row = Map<string, string>;
 
 /** The table, or undefined for a value without rows. `properties` names the only columns that are shown. */
 export function formatTable(given: unknown, properties: readonly string[] | undefined): string | undefined {
-  const data = behindProxies(given);
+  const data = proxyTargetOf(given);
   if (typeof data !== "object" || data === null) return undefined;
   const { indexName, entries } = rowsOf(data);
   const rows = entries.slice(0, MAX_ROWS).map(([index, given, key]): Row => {
-    const value = behindProxies(given);
+    const value = proxyTargetOf(given);
     const row: Row = new Map([[indexName, index]]);
     if (key !== undefined) row.set("Key", key);
     if (typeof value !== "object" || value === null) return properties ? row : row.set(VALUES, cell(value));
@@ -56,7 +56,7 @@ function rowsOf(data: object): { indexName: string; entries: [string, unknown, s
 
 /** A getter that throws replaces its own cell alone. */
 function property(value: object, name: string): string {
-  return orReason(() => cell((value as Record<string, unknown>)[name]));
+  return textOrReason(() => cell((value as Record<string, unknown>)[name]));
 }
 
 function cell(value: unknown): string {

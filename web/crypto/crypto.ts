@@ -8,13 +8,14 @@ import { type SubtleCrypto, subtle } from "./subtle-crypto.ts";
 /** Upper bound of the bytes in one call (Web Cryptography, `getRandomValues`). */
 const MAX_BYTES = 65_536;
 
-const SECRET = Symbol();
+/** The key with which the platform makes the only object. User code has no key. */
+const CONSTRUCTOR_KEY = Symbol("constructor key");
 
 export class Crypto {
   readonly #subtle: SubtleCrypto;
 
   constructor(...given: unknown[]) {
-    if (given[0] !== SECRET) throw new TypeError("Illegal constructor");
+    if (given[0] !== CONSTRUCTOR_KEY) throw new TypeError("Illegal constructor");
     this.#subtle = subtle;
   }
 
@@ -50,4 +51,4 @@ export class Crypto {
 
 asInterface("Crypto", Crypto);
 
-export const crypto = new Crypto(SECRET);
+export const crypto = new Crypto(CONSTRUCTOR_KEY);

@@ -12,7 +12,8 @@ import { KEY_FORMATS, KEY_USAGES } from "./key-terms.ts";
 import { isObject, normalizeAlgorithm, toAlgorithmIdentifier } from "./normalize.ts";
 import { supports } from "./supports.ts";
 
-const SECRET = Symbol();
+/** The key with which the platform makes the only object. User code has no key. */
+const CONSTRUCTOR_KEY = Symbol("constructor key");
 
 /*
  * All methods are asynchronous: an operation that returns a promise throws nothing. The arguments are read before the
@@ -22,7 +23,7 @@ export class SubtleCrypto {
   readonly #isReal = true;
 
   constructor(...given: unknown[]) {
-    if (given[0] !== SECRET) throw new TypeError("Illegal constructor");
+    if (given[0] !== CONSTRUCTOR_KEY) throw new TypeError("Illegal constructor");
   }
 
   static supports(operation: unknown, algorithm: unknown, lengthOrAlgorithm: unknown = null): boolean {
@@ -251,7 +252,7 @@ export class SubtleCrypto {
 
 asInterface("SubtleCrypto", SubtleCrypto);
 
-export const subtle = new SubtleCrypto(SECRET);
+export const subtle = new SubtleCrypto(CONSTRUCTOR_KEY);
 
 function cipher(
   operation: "encrypt" | "decrypt" | "sign",

@@ -8,7 +8,7 @@ import { defineEventHandlers } from "./event-handlers.ts";
 import { abortStateOf, dispatchTrusted, EventTarget, hasListeners, setAbortState } from "./event-target.ts";
 
 /** The key with which the platform makes a signal. User code has no key. */
-const MAKER = Symbol("maker");
+const CONSTRUCTOR_KEY = Symbol("constructor key");
 
 /** Throws for a value that is not a signal. */
 function stateOf(value: unknown): AbortState {
@@ -22,8 +22,8 @@ export class AbortSignal extends EventTarget {
   /** Defined below the class, like all event handlers. */
   declare onabort: unknown;
 
-  constructor(maker: unknown = undefined, isDependent = false) {
-    if (maker !== MAKER) throw new TypeError("Illegal constructor");
+  constructor(constructorKey: unknown = undefined, isDependent = false) {
+    if (constructorKey !== CONSTRUCTOR_KEY) throw new TypeError("Illegal constructor");
     super();
     const fire = () => {
       if (hasListeners(this, "abort")) dispatchTrusted(this, new Event("abort"));
@@ -32,7 +32,7 @@ export class AbortSignal extends EventTarget {
   }
 
   static abort(reason: unknown = undefined): AbortSignal {
-    const signal = new AbortSignal(MAKER);
+    const signal = new AbortSignal(CONSTRUCTOR_KEY);
     stateOf(signal).abort(reasonOf(reason));
     return signal;
   }
@@ -40,7 +40,7 @@ export class AbortSignal extends EventTarget {
   static timeout(milliseconds: unknown): AbortSignal {
     requireArguments(arguments.length, 1, "AbortSignal.timeout");
     const delayMs = conversions["unsigned long long"](milliseconds, { enforceRange: true });
-    const signal = new AbortSignal(MAKER, true);
+    const signal = new AbortSignal(CONSTRUCTOR_KEY, true);
     const deadline = new AbortState(false, () => undefined);
     stateOf(signal).follow(deadline);
     startDeadline(delayMs, deadline);
@@ -50,7 +50,7 @@ export class AbortSignal extends EventTarget {
   static any(signals: unknown): AbortSignal {
     requireArguments(arguments.length, 1, "AbortSignal.any");
     const sources = [...toSequence(signals, "AbortSignal.any: the argument")].map(stateOf);
-    const signal = new AbortSignal(MAKER, true);
+    const signal = new AbortSignal(CONSTRUCTOR_KEY, true);
     const state = stateOf(signal);
     const aborted = sources.find((source) => source.isAborted);
     if (aborted !== undefined) state.abort(aborted.reason);
@@ -96,7 +96,7 @@ showFields(AbortController, "AbortController", ({ signal }) => ({ signal }));
 
 /** A signal without a controller, for aborts by the platform. */
 export function createAbortSignal(): AbortSignal {
-  return new AbortSignal(MAKER);
+  return new AbortSignal(CONSTRUCTOR_KEY);
 }
 
 /** Aborts a signal, by default with an `AbortError`. */

@@ -120,7 +120,7 @@ interface End {
 }
 
 /** The key with which the platform makes a port. User code has no key. */
-const MAKER = Symbol("maker");
+const CONSTRUCTOR_KEY = Symbol("constructor key");
 
 let endOf: (port: MessagePort) => End | undefined;
 let setEnd: (port: MessagePort, end: End | undefined) => void;
@@ -135,8 +135,8 @@ export class MessagePort extends EventTarget {
   declare onmessageerror: unknown;
   declare onclose: unknown;
 
-  constructor(maker: unknown = undefined) {
-    if (maker !== MAKER) throw new TypeError("Illegal constructor");
+  constructor(constructorKey: unknown = undefined) {
+    if (constructorKey !== CONSTRUCTOR_KEY) throw new TypeError("Illegal constructor");
     super();
   }
 
@@ -196,7 +196,7 @@ registerCloneRule<MessagePort>(MessagePort.prototype, {
     endOf(port) === undefined ? "A port that was closed or transferred cannot be transferred" : undefined,
   transfer: (port) => {
     const end = endOf(port);
-    const successor = new MessagePort(MAKER);
+    const successor = new MessagePort(CONSTRUCTOR_KEY);
     setEnd(port, undefined);
     if (end !== undefined) end.isStarted = false;
     setEnd(successor, end);
@@ -206,8 +206,8 @@ registerCloneRule<MessagePort>(MessagePort.prototype, {
 
 /** `MessageChannel` of HTML. */
 export class MessageChannel {
-  readonly #port1 = new MessagePort(MAKER);
-  readonly #port2 = new MessagePort(MAKER);
+  readonly #port1 = new MessagePort(CONSTRUCTOR_KEY);
+  readonly #port2 = new MessagePort(CONSTRUCTOR_KEY);
 
   constructor() {
     const one: End = { other: undefined, port: undefined, waiting: [], isStarted: false };

@@ -1,14 +1,14 @@
 import { asInterface } from "../webidl/webidl.ts";
 
 /** The key with which the platform makes the only object. User code has no key. */
-const MAKER = Symbol("maker");
+const CONSTRUCTOR_KEY = Symbol("constructor key");
 
 /** The members of `Navigator` that apply to a server. Libraries recognise the platform by the user agent. */
 export class Navigator {
   readonly #userAgent = "narun";
 
-  constructor(maker: unknown = undefined) {
-    if (maker !== MAKER) throw new TypeError("Illegal constructor");
+  constructor(constructorKey: unknown = undefined) {
+    if (constructorKey !== CONSTRUCTOR_KEY) throw new TypeError("Illegal constructor");
   }
 
   get userAgent(): string {
@@ -18,4 +18,4 @@ export class Navigator {
 
 asInterface("Navigator", Navigator);
 
-export const navigator = new Navigator(MAKER);
+export const navigator = new Navigator(CONSTRUCTOR_KEY);

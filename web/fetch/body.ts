@@ -11,7 +11,7 @@ import { standIn } from "../console/inspection.ts";
 import { decodeUtf8, encodeUtf8 } from "../encoding/encoding.ts";
 import { type Blob, blobPieces, createBlob, isBlob, joinPieces, pieceSource } from "../file/blob.ts";
 import { type ByteSource, inboundStream } from "../host/inbound-stream.ts";
-import { isDisturbed, ReadableStream, takeOver, teeStream } from "../streams/streams.ts";
+import { isDisturbed, lockAndDisturb, ReadableStream, teeStream } from "../streams/streams.ts";
 import { cloneChunks, ReaderSource, readAll } from "./reader-source.ts";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -52,7 +52,7 @@ export class Body {
     if (this.#stream !== undefined) return this.#stream;
     const content = this.#content ?? "";
     this.#stream = inboundStream(this.#isUsed ? pieceSource([]) : sourceOf(content));
-    if (this.#isUsed) takeOver(this.#stream);
+    if (this.#isUsed) lockAndDisturb(this.#stream);
     else origins.set(this.#stream, content);
     return this.#stream;
   }
@@ -118,7 +118,7 @@ export class Body {
     this.#content = undefined;
     if (stream === undefined) return content ?? "";
     if (content === undefined) return new ReaderSource(stream);
-    takeOver(stream);
+    lockAndDisturb(stream);
     return content;
   }
 

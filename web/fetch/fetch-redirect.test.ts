@@ -147,7 +147,7 @@ describe("redirects", () => {
   });
 
   it.each([
-    ["http://[nonsense", "no URL"],
+    ["http://[nonsense", "an invalid URL"],
     ["file:///etc/passwd", "a file: URL"],
     ["data:,x", "a data: URL"],
     ["http://user:secret@127.0.0.1:1/", "a login"],

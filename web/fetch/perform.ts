@@ -114,7 +114,7 @@ async function checked(
   const matches = await callHost("fetch.matches", integrity, bytes).result.catch((error: unknown) => {
     throw failed(error instanceof HostFailure ? error.message : "its body could not be checked");
   });
-  if (matches !== true) throw failed(`the body from ${url.origin} is not what \`integrity\` says`);
+  if (matches !== true) throw failed(`the body from ${url.origin} does not match \`integrity\``);
   return bytes;
 }
 

@@ -19,7 +19,7 @@ export class ReaderSource implements ByteSource {
       const { done, value } = await this.#reader.read();
       if (done) return undefined;
       if (!(value instanceof Uint8Array)) {
-        const error = new TypeError("A body's stream gave something else than a Uint8Array");
+        const error = new TypeError("A chunk of the body's stream is not a Uint8Array");
         this.#reader.cancel(error).catch(() => undefined);
         throw error;
       }

@@ -21,7 +21,7 @@ export function isRedirect(status: number): boolean {
 /** The next step after a redirect (Fetch, "HTTP-redirect fetch"), or the reason for its refusal. */
 export function followRedirect(step: FetchStep, status: number, location: string): FetchStep | string {
   const url = parseLocation(location, step.url);
-  if (url === undefined) return `${step.url.origin} redirects to what is no URL`;
+  if (url === undefined) return `${step.url.origin} redirects to an invalid URL`;
   if (url.protocol !== "http:" && url.protocol !== "https:")
     return `${step.url.origin} redirects to a ${url.protocol} URL`;
   const isSameOrigin = url.origin === step.url.origin;

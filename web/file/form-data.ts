@@ -103,8 +103,7 @@ function toEntry(
   requireArguments(given, 2, where);
   const name = toUSVString(rawName);
   if (!isBlob(value)) {
-    if (given > 2)
-      throw new TypeError(`${where}: parameter 2 is not a Blob, and only those have a file name.`);
+    if (given > 2) throw new TypeError(`${where}: parameter 2 is not a Blob: only a Blob has a file name.`);
     return [name, toUSVString(value)];
   }
   if (filename !== undefined) return [name, renameBlob(value, toUSVString(filename))];

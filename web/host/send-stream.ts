@@ -24,7 +24,7 @@ export function sendStream(
   trailers: () => string | undefined = () => undefined,
 ): number {
   const outbound = openOutbound();
-  outbound.cancelled.then(() => source.cancel("nobody reads it any more"));
+  outbound.cancelled.then(() => source.cancel("the receiver has cancelled the stream"));
   const pump = async () => {
     // Nothing is read before there is credit: a lazy stream is made for a reader.
     for (await outbound.ready(); outbound.isOpen; await outbound.ready()) {

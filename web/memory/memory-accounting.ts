@@ -35,7 +35,7 @@ const ballasts = new WeakMap<object, Ballast>();
 const ballastOf = ballasts.get.bind(ballasts);
 const setBallast = ballasts.set.bind(ballasts);
 /** The ballast of memory whose release V8 does not report. It counts until the isolate ends. */
-const forEver: Ballast = { bytes: 0, last: undefined };
+const permanentBallast: Ballast = { bytes: 0, last: undefined };
 
 /** Throws a RangeError without enough room. */
 function add(ballast: Ballast, bytes: number): void {
@@ -169,7 +169,7 @@ function accountWasm(namespace: Namespace): void {
       watched.first = { memory: new NativeWeakRef(one), next: watched.first };
     }
     if (found === pages.length) return made;
-    for (let at = 0; at < pages.length; at++) add(forEver, (pages[at] as number) * PAGE_BYTES);
+    for (let at = 0; at < pages.length; at++) add(permanentBallast, (pages[at] as number) * PAGE_BYTES);
     return made;
   });
   replace(namespace, "Memory", memory);

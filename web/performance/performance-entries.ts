@@ -6,7 +6,7 @@ import { asInterface, conversions, requireArguments, toDictionary, toDOMString }
 import { elapsedMs } from "./clock.ts";
 
 /** The key with which the platform makes an entry. User code has no key: it can only make marks. */
-export const MAKER = Symbol("maker");
+export const CONSTRUCTOR_KEY = Symbol("constructor key");
 
 /** `PerformanceEntry`. */
 export class PerformanceEntry {
@@ -15,8 +15,8 @@ export class PerformanceEntry {
   #startTime: number;
   #duration: number;
 
-  constructor(maker: unknown = undefined, name = "", entryType = "", startTime = 0, duration = 0) {
-    if (maker !== MAKER) throw new TypeError("Illegal constructor");
+  constructor(constructorKey: unknown = undefined, name = "", entryType = "", startTime = 0, duration = 0) {
+    if (constructorKey !== CONSTRUCTOR_KEY) throw new TypeError("Illegal constructor");
     this.#name = name;
     this.#entryType = entryType;
     this.#startTime = startTime;
@@ -59,7 +59,7 @@ export class PerformanceMark extends PerformanceEntry {
     const { detail, startTime } = toDictionary(markOptions, "PerformanceMark: the options");
     const start = startTime === undefined ? elapsedMs() : conversions.double(startTime);
     if (start < 0) throw new TypeError("PerformanceMark: startTime is negative");
-    super(MAKER, name, "mark", start);
+    super(CONSTRUCTOR_KEY, name, "mark", start);
     this.#detail = clonedDetail(detail);
   }
 
@@ -76,8 +76,14 @@ export class PerformanceMark extends PerformanceEntry {
 export class PerformanceMeasure extends PerformanceEntry {
   #detail: unknown;
 
-  constructor(maker: unknown = undefined, name = "", startTime = 0, duration = 0, detail: unknown = null) {
-    super(maker, name, "measure", startTime, duration);
+  constructor(
+    constructorKey: unknown = undefined,
+    name = "",
+    startTime = 0,
+    duration = 0,
+    detail: unknown = null,
+  ) {
+    super(constructorKey, name, "measure", startTime, duration);
     this.#detail = clonedDetail(detail);
   }
 

@@ -1,7 +1,7 @@
 import { reportException } from "../dom/dispatch.ts";
 import { DOMException } from "../dom/dom-exception.ts";
 import { asInterface, requireArguments, toDictionary, toDOMString, toSequence } from "../webidl/webidl.ts";
-import { MAKER, type PerformanceEntry } from "./performance-entries.ts";
+import { CONSTRUCTOR_KEY, type PerformanceEntry } from "./performance-entries.ts";
 import {
   entriesOf,
   observeTimeline,
@@ -17,8 +17,8 @@ const SUPPORTED = Object.freeze(["mark", "measure"]);
 export class PerformanceObserverEntryList {
   readonly #entries: readonly PerformanceEntry[];
 
-  constructor(maker: unknown = undefined, entries: readonly PerformanceEntry[] = []) {
-    if (maker !== MAKER) throw new TypeError("Illegal constructor");
+  constructor(constructorKey: unknown = undefined, entries: readonly PerformanceEntry[] = []) {
+    if (constructorKey !== CONSTRUCTOR_KEY) throw new TypeError("Illegal constructor");
     this.#entries = entries.toSorted((a, b) => a.startTime - b.startTime);
   }
 
@@ -111,7 +111,7 @@ export class PerformanceObserver {
   #deliver(): void {
     const entries = this.takeRecords();
     if (entries.length === 0) return;
-    const list = new PerformanceObserverEntryList(MAKER, entries);
+    const list = new PerformanceObserverEntryList(CONSTRUCTOR_KEY, entries);
     try {
       Reflect.apply(this.#callback, this, [list, this, { droppedEntriesCount: 0 }]);
     } catch (error) {

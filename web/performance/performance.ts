@@ -9,7 +9,12 @@ import {
   toDOMString,
 } from "../webidl/webidl.ts";
 import { elapsedMs, timeOrigin } from "./clock.ts";
-import { MAKER, type PerformanceEntry, PerformanceMark, PerformanceMeasure } from "./performance-entries.ts";
+import {
+  CONSTRUCTOR_KEY,
+  type PerformanceEntry,
+  PerformanceMark,
+  PerformanceMeasure,
+} from "./performance-entries.ts";
 import { addEntry, clearEntries, entriesOf, latestMark } from "./performance-timeline.ts";
 
 let isPerformance: (value: unknown) => boolean;
@@ -18,8 +23,8 @@ let isPerformance: (value: unknown) => boolean;
 export class Performance extends EventTarget {
   readonly #isOne = true;
 
-  constructor(maker: unknown = undefined) {
-    if (maker !== MAKER) throw new TypeError("Illegal constructor");
+  constructor(constructorKey: unknown = undefined) {
+    if (constructorKey !== CONSTRUCTOR_KEY) throw new TypeError("Illegal constructor");
     super();
   }
 
@@ -59,7 +64,7 @@ export class Performance extends EventTarget {
     requireArguments(arguments.length, 1, "Performance.measure");
     const name = toDOMString(measureName);
     const { start, end, detail } = spanOf(startOrMeasureOptions, endMark);
-    const measure = new PerformanceMeasure(MAKER, name, start, end - start, detail);
+    const measure = new PerformanceMeasure(CONSTRUCTOR_KEY, name, start, end - start, detail);
     addEntry(measure);
     return measure;
   }
@@ -151,4 +156,4 @@ function timeOfMark(name: unknown): number {
   throw new DOMException(`Performance.measure: there is no mark ${JSON.stringify(text)}`, "SyntaxError");
 }
 
-export const performance = new Performance(MAKER);
+export const performance = new Performance(CONSTRUCTOR_KEY);

@@ -88,7 +88,7 @@ export function teeStream(stream: ReadableStream): [ReadableStream, ReadableStre
 }
 
 /** Locks an unread stream for code that reads its bytes in another way. */
-export function takeOver(stream: ReadableStream): void {
+export function lockAndDisturb(stream: ReadableStream): void {
   Reflect.apply(getReader, stream, []);
   (stream as unknown as { _disturbed: boolean })._disturbed = true;
 }

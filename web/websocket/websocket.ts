@@ -37,7 +37,7 @@ export interface SocketSink {
 }
 
 const State = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
-const MAKER = Symbol("maker");
+const CONSTRUCTOR_KEY = Symbol("constructor key");
 
 /** RFC 6455, section 7.1.5: the close had no code. */
 const NO_STATUS = 1005;
@@ -75,8 +75,8 @@ export class WebSocket extends EventTarget {
   /** Set when this end belongs to the client. Arrivals go there. */
   #client: SocketSink | undefined;
 
-  constructor(maker: unknown = undefined) {
-    if (maker !== MAKER)
+  constructor(constructorKey: unknown = undefined) {
+    if (constructorKey !== CONSTRUCTOR_KEY)
       throw new DOMException(
         "WebSocket: a function makes no connections of its own; new WebSocketPair() answers with one",
         "NotSupportedError",
@@ -224,8 +224,8 @@ export class WebSocketPair {
   readonly 1: WebSocket;
 
   constructor() {
-    this[0] = new WebSocket(MAKER);
-    this[1] = new WebSocket(MAKER);
+    this[0] = new WebSocket(CONSTRUCTOR_KEY);
+    this[1] = new WebSocket(CONSTRUCTOR_KEY);
     joinSockets(this[0], this[1]);
   }
 }
