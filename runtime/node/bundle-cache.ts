@@ -5,8 +5,10 @@
  * I2  A damaged file on disk is deleted and fetched again.
  * I3  The folder stays under its bound: what was used longest ago goes first.
  */
+
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { MIB } from "../../contracts/index.ts";
 import { sha256Hex } from "../../machine/index.ts";
 import type { ContentStore } from "../../nats/index.ts";
 
@@ -23,8 +25,6 @@ export interface BundleCacheOptions {
   /** Default 64 MiB. */
   maxMemoryBytes?: number;
 }
-
-const MIB = 1024 * 1024;
 
 export async function openBundleCache(options: BundleCacheOptions): Promise<BundleCache> {
   const { folder, store, maxDiskBytes = 512 * MIB, maxMemoryBytes = 64 * MIB } = options;

@@ -7,6 +7,8 @@
  * I2  What lies there as garbage does not count: an isolate that seems nearly full is asked for the room that is to be left. V8
  *     collects before it says that there is none.
  */
+import { MIB } from "../../../contracts/index.ts";
+
 export interface Fullness {
   /** A request is over. */
   look(): void;
@@ -22,7 +24,6 @@ export interface FullnessOptions {
 }
 
 const PAUSE_MS = 250;
-const MIB = 1024 * 1024;
 /** The part of its memory that an isolate is to have left. */
 const LEFT = 0.1;
 

@@ -10,6 +10,7 @@
  * I3  The entries of an isolate run, and end, in the order in which they were begun.
  * I4  Nothing ticks while nothing is at work.
  */
+import { MIB } from "../../../contracts/index.ts";
 import { type CpuMeter, createCpuMeter, type Worker } from "./cpu-meter.ts";
 
 export interface Watchdog {
@@ -58,7 +59,6 @@ export const createBlindWatchdog = (): Watchdog => ({
 const TICK_MS = 20;
 /** The ends of entries before it may be about to be heard: ticks, not time, as on a busy machine both of them come late. */
 const LATE_TICKS = 2;
-const MIB = 1024 * 1024;
 /** What the process may grow by besides what the isolates at work may have: garbage, buffers on their way. */
 const SLACK_BYTES = 128 * MIB;
 /** V8 holds twice of what is in use while it collects. */
