@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { errnoOf } from "./errno.ts";
+import { sendSignal } from "./send-signal.ts";
 
 /** One process for ever, even when its pid is given to another later. */
 export const ProcessIdentitySchema = z.object({
@@ -81,13 +82,5 @@ function hasProcess(pid: number): boolean {
   } catch (error) {
     // It is there, and somebody else's.
     return errnoOf(error) === "EPERM";
-  }
-}
-
-function sendSignal(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (errnoOf(error) !== "ESRCH") throw error;
   }
 }

@@ -11,7 +11,7 @@
  * I4  Only the owner changes `narun.lock`; a dead owner never comes back, as pids count with their start time.
  */
 import { createHash } from "node:crypto";
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { NarunError, parseJson } from "../contracts/index.ts";
@@ -22,6 +22,8 @@ import {
   isRunning,
   makeOwnFolder,
   ProcessIdentitySchema,
+  temporaryOf,
+  writeWholeSync,
 } from "../machine/index.ts";
 
 export interface DataLock {
@@ -61,7 +63,7 @@ export async function lockDataDir(dataDir: string): Promise<DataLock> {
     // Released, the file is the next owner's.
     if (!isHeld) return;
     record = next;
-    replaceFile(place, next);
+    writeWholeSync(place, JSON.stringify(next));
   };
   // It stays noted until it is gone: if this process is killed here, too, the next one finds it.
   if (record.nats !== undefined) {
@@ -103,7 +105,7 @@ function acquire(place: string): LockRecord {
       rmSync(linkedAt, { force: true });
       continue;
     }
-    replaceFile(place, record);
+    writeWholeSync(place, JSON.stringify(record));
     removeSuccessors(place);
     return record;
   }
@@ -154,16 +156,6 @@ function linkFile(path: string, record: LockRecord): boolean {
   } finally {
     rmSync(temporary, { force: true });
   }
-}
-
-function replaceFile(path: string, record: LockRecord): void {
-  const temporary = temporaryOf(path);
-  writeFileSync(temporary, JSON.stringify(record));
-  renameSync(temporary, path);
-}
-
-function temporaryOf(path: string): string {
-  return `${path}.${crypto.randomUUID()}.tmp`;
 }
 
 /** Removes what dead owners left beside the lock. A process that is about to link one more finds by I3 that it lost. */

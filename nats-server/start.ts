@@ -2,8 +2,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
-import { NarunError } from "../contracts/index.ts";
-import { errnoOf } from "../machine/index.ts";
+import { listen } from "../machine/index.ts";
 import { formatServerConfig } from "./config.ts";
 import { createFullDiskWatch } from "./full-disk.ts";
 import { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
@@ -100,23 +99,10 @@ export async function startNatsServer(options: StartServerOptions): Promise<Nats
   };
 }
 
-/** Errors: ADDRESS_IN_USE. Asked of the system, as the server itself tells it in words only. */
+/** Error: ADDRESS_IN_USE. The server itself reports a taken port in a line of its log only. */
 async function requireFreeAddress(host: string, port: number): Promise<void> {
   if (port === 0) return;
   const probe = createServer();
-  const error = await new Promise<Error | undefined>((settle) => {
-    probe.once("error", settle);
-    probe.listen({ host, port }, () => probe.close(() => settle(undefined)));
-  });
-  if (errnoOf(error) === "EADDRINUSE") {
-    throw new NarunError(
-      "ADDRESS_IN_USE",
-      {
-        detail: `${host}:${port} for nats-server; choose another with --nats-port (0 picks a free one)`,
-        host,
-        port,
-      },
-      { cause: error },
-    );
-  }
+  await listen(probe, { host, port }, "--nats-port");
+  await new Promise((resolve) => probe.close(resolve));
 }

@@ -3,9 +3,9 @@
  * nothing in it but what the host is made of, read-only. The network stays: the host needs NATS, and `fetch` the rest.
  * What a flaw in V8 and Node's permission model would let out finds no files, no other processes and no privileges.
  */
-import { spawn } from "node:child_process";
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { runProgram } from "../../machine/index.ts";
 
 /** What programs need of the system: the loader's libraries, name resolution, certificates. Each where it is there. */
 const SYSTEM_FILES = [
@@ -91,22 +91,9 @@ export async function probeBubblewrap(searchPath = process.env.PATH ?? ""): Prom
   return reason === undefined ? { path } : { path: undefined, reason };
 }
 
-function tryRun(path: string): Promise<string | undefined> {
+async function tryRun(path: string): Promise<string | undefined> {
   const [, ...values] = wrapBriefly(path, [process.execPath, "--version"]);
-  const child = spawn(path, values, {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: {},
-    timeout: PROBE_MS,
-    killSignal: "SIGKILL",
-  });
-  let words = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    words += chunk.toString();
-  });
-  return new Promise((resolve) => {
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) =>
-      resolve(code === 0 ? undefined : words.trim().split("\n")[0] || `bwrap ended with ${signal ?? code}`),
-    );
-  });
+  const result = await runProgram(path, values, { env: {}, timeoutMs: PROBE_MS });
+  if (result.outcome === "ok") return undefined;
+  return result.stderr.trim().split("\n")[0] || `bwrap ${result.reason}`;
 }

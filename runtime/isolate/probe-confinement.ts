@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { runProgram } from "../../machine/index.ts";
 import { type BubblewrapProbe, probeBubblewrap, wrapBriefly } from "./bubblewrap.ts";
 import { HOST_ENVIRONMENT, nodeOptions } from "./spawn-host.ts";
 
@@ -37,26 +37,7 @@ export async function probeConfinement(): Promise<Confinement> {
   const command = [process.execPath, ...nodeOptions([]), "--eval", SCRIPT];
   const [program = "", ...values] =
     bubblewrap.path === undefined ? command : wrapBriefly(bubblewrap.path, command);
-  const child = spawn(program, values, {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: HOST_ENVIRONMENT,
-    timeout: PROBE_MS,
-    killSignal: "SIGKILL",
-  });
-  let output = "";
-  let words = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    words += chunk.toString();
-  });
-  const failure = await new Promise<string | undefined>((resolve) => {
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) => {
-      resolve(code === 0 ? undefined : words.trim().split("\n")[0] || `it ended with ${signal ?? code}`);
-    });
-  });
-  if (failure !== undefined) return { bubblewrap, allowed: [], failure };
-  return { bubblewrap, allowed: JSON.parse(output) as string[] };
+  const result = await runProgram(program, values, { env: HOST_ENVIRONMENT, timeoutMs: PROBE_MS });
+  if (result.outcome === "ok") return { bubblewrap, allowed: JSON.parse(result.stdout) as string[] };
+  return { bubblewrap, allowed: [], failure: result.stderr.trim().split("\n")[0] || result.reason };
 }

@@ -6,10 +6,10 @@
  * I3  The folder stays under its bound: what was used longest ago goes first.
  */
 
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { MIB } from "../../contracts/index.ts";
-import { sha256Hex } from "../../machine/index.ts";
+import { sha256Hex, writeWhole } from "../../machine/index.ts";
 import type { ContentStore } from "../../nats/index.ts";
 
 export interface BundleCache {
@@ -54,9 +54,7 @@ export async function openBundleCache(options: BundleCacheOptions): Promise<Bund
   };
 
   const keep = async (sha256: string, bytes: Uint8Array): Promise<void> => {
-    const temporary = join(folder, `${sha256}.${process.pid}`);
-    await writeFile(temporary, bytes, { mode: 0o600 });
-    await rename(temporary, join(folder, sha256));
+    await writeWhole(join(folder, sha256), bytes);
     await disk.note(bytes.byteLength);
   };
 
