@@ -8,7 +8,7 @@ enableCompileCache();
 process.stdout.on("error", endWhereNobodyReads);
 process.stderr.on("error", endWhereNobodyReads);
 const { run } = await import("./program.ts");
-const exitCode = await run(process.argv.slice(2));
+const exitCode = await run(process.argv.slice(2), process.env);
 // All is done and closed. A socket that the NATS library still dials would keep the process for many seconds.
 process.stdout.write("", () => process.exit(exitCode));
 

@@ -1,70 +1,79 @@
 import { Command, CommanderError } from "commander";
 import { NarunError } from "../contracts/index.ts";
-import { addNatsOptions } from "./nats-login.ts";
-import { exitCodeOf, reportError } from "./report-error.ts";
+import { addCommand, addOptions, type ParsedLine } from "./command/commander.ts";
+import { type AnyCommand, commonOptions, outputOf, type ResolvedLine } from "./command/define-command.ts";
+import { commandNames, loadCommands } from "./commands.ts";
+import { outputOptions } from "./options/common.ts";
+import { mergeOptions } from "./options/merge.ts";
+import { type Environment, type Flags, resolveOptions } from "./options/resolve.ts";
+import { createOutput } from "./output/output.ts";
+import { exitCodeOf, reportError } from "./output/report-error.ts";
 import { version } from "./version.ts";
 
-type AddCommand = (program: Command) => void;
-
-/** The commands in the order of the help. A command's module is loaded only where it is meant: all of them take twice as long. */
-const COMMANDS: Record<string, () => Promise<AddCommand>> = {
-  up: async () => (await import("./commands/up.ts")).addUpCommand,
-  dev: async () => (await import("./commands/dev.ts")).addDevCommand,
-  init: async () => (await import("./commands/init.ts")).addInitCommand,
-  build: async () => (await import("./commands/build.ts")).addBuildCommand,
-  types: async () => (await import("./commands/types.ts")).addTypesCommand,
-  push: async () => (await import("./commands/push.ts")).addPushCommand,
-  rollback: async () => (await import("./commands/rollback.ts")).addRollbackCommand,
-  rm: async () => (await import("./commands/rm.ts")).addRmCommand,
-  ls: async () => (await import("./commands/ls.ts")).addLsCommand,
-  ps: async () => (await import("./commands/ps.ts")).addPsCommand,
-  revisions: async () => (await import("./commands/revisions.ts")).addRevisionsCommand,
-  nodes: async () => (await import("./commands/nodes.ts")).addNodesCommand,
-  invoke: async () => (await import("./commands/invoke.ts")).addInvokeCommand,
-  secret: async () => (await import("./commands/secret.ts")).addSecretCommand,
-  logs: async () => (await import("./commands/logs.ts")).addLogsCommand,
-  gateway: async () => (await import("./commands/gateway.ts")).addGatewayCommand,
-  node: async () => (await import("./commands/node.ts")).addNodeCommand,
-  doctor: async () => (await import("./commands/doctor.ts")).addDoctorCommand,
-};
-
-/** Runs the command line; resolves with the exit code: 0 ok, 1 failed, 2 not used like this. */
-export async function run(args: readonly string[]): Promise<number> {
+/** Runs the command line; resolves with the exit code: 0 for success, 1 for a failure, 2 for a wrong use. */
+export async function run(args: readonly string[], environment: Environment): Promise<number> {
   const meant = meantCommands(args);
   try {
-    const program = await createProgram(meant);
+    const program = await createProgram(meant, (command, line) =>
+      command.start({
+        ...line,
+        environment,
+        resolve: (inner) => resolveLine(inner, line.flags, environment),
+      }),
+    );
     await program.parseAsync(args, { from: "user" });
     return typeof process.exitCode === "number" ? process.exitCode : 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError && isHelp(thrown)) return thrown.exitCode === 0 ? 0 : 2;
     const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
     const help = meant.length === 1 ? `narun ${meant[0]} --help` : "narun --help";
-    reportError(error, { isJson: args.includes("--json"), help });
+    const flags = args.includes("--json") ? { json: [] } : {};
+    const output = createOutput(outputOf(await resolveOptions(outputOptions, flags, environment)));
+    reportError(error, { output, help });
     return exitCodeOf(error);
   }
 }
 
-/** The commands whose names are among the arguments; all of them where none is: for the help, and the nearest of a wrong name. */
-function meantCommands(args: readonly string[]): string[] {
-  const names = Object.keys(COMMANDS);
-  const meant = names.filter((name) => args.includes(name));
-  return meant.length === 0 ? names : meant;
+/** The commands whose names are among the arguments, else all: for the help, and for the nearest name of a wrong one. */
+function meantCommands(args: readonly string[]): readonly string[] {
+  const meant = commandNames.filter((name) => args.includes(name));
+  return meant.length === 0 ? commandNames : meant;
 }
 
-async function createProgram(names: readonly string[]): Promise<Command> {
-  const program = addNatsOptions(new Command("narun"))
+async function createProgram(
+  names: readonly string[],
+  onParsed: (command: AnyCommand, line: ParsedLine) => Promise<void>,
+): Promise<Command> {
+  const program = addOptions(new Command("narun"), commonOptions)
     .description("Self-hosted, scale-to-zero functions on NATS")
     .version(version)
-    .option("--json", "write JSON")
-    .option("--quiet", "write results only")
     .configureHelp({ showGlobalOptions: true })
-    // What is wrong is reported below, like every other error.
+    // `run` reports every error, commander's too.
     .configureOutput({ outputError: () => undefined })
     .exitOverride()
     .addHelpText("after", "\nA first function:\n  $ narun init hello && cd hello && narun dev");
-  const added = await Promise.all(names.map((name) => COMMANDS[name]?.()));
-  for (const add of added) add?.(program);
+  for (const command of await loadCommands(names)) addCommand(program, command, onParsed);
   return program;
+}
+
+/** Resolves a command line without running it. The outer flags are the common ones that `narun config` was given. */
+async function resolveLine(
+  line: readonly string[],
+  outer: Flags,
+  environment: Environment,
+): Promise<ResolvedLine> {
+  if (line.length === 0) {
+    const declared = mergeOptions([...(await loadCommands()).map(({ options }) => options), commonOptions]);
+    return { declared, settings: await resolveOptions(declared, outer, environment) };
+  }
+  const resolved = Promise.withResolvers<ResolvedLine>();
+  const program = await createProgram(meantCommands(line), async ({ options }, { flags }) => {
+    const declared = { ...options, ...commonOptions };
+    const settings = await resolveOptions(declared, { ...outer, ...flags }, environment);
+    resolved.resolve({ declared, settings });
+  });
+  await program.parseAsync(line, { from: "user" });
+  return resolved.promise;
 }
 
 /** Help that was asked for, or that is shown because no command was named. */

@@ -1,6 +1,9 @@
+export { type FunctionSummary, listFunctions } from "./functions.ts";
 export { describeUrl, findGatewayUrl, functionUrl } from "./gateway-url.ts";
 export { findRunningInstances, type RunningInstance } from "./instances.ts";
-export { findNodes, type KnownNode, takesWork } from "./nodes.ts";
+export { requireKnownName } from "./known-name.ts";
+export { requireLogs } from "./logs.ts";
+export { findNodes, listNodes, type NodeSummary, takesWork } from "./nodes.ts";
 export { type PushOptions, type PushProgress, type PushResult, pushBuild } from "./push.ts";
 export {
   listRevisions,
@@ -9,5 +12,7 @@ export {
   removeFunction,
   rollback,
 } from "./revisions.ts";
+export { listSecrets, removeSecret, setSecret } from "./secrets.ts";
 export { describeShadowed, findShadowedBeside, shadowedRoutesOf } from "./shadowed-routes.ts";
+export { findRefusingStreams } from "./storage.ts";
 export type { WhyUntried } from "./trial.ts";

@@ -17,8 +17,43 @@ export async function findNodes(nats: Nats): Promise<KnownNode[]> {
   return nodes.sort((a, b) => a.state.node_id.localeCompare(b.state.node_id));
 }
 
+/** A node as `narun nodes` lists it. */
+export interface NodeSummary {
+  node: string;
+  state: NodeState["status"] | "lost";
+  os: string | null;
+  arch: string | null;
+  modes: readonly Mode[];
+  instances: number;
+  labels: Readonly<Record<string, string>>;
+  /** ISO 8601. */
+  lastSeen: string;
+  version: string | undefined;
+}
+
+/** The nodes of `findNodes`, for a list. */
+export async function listNodes(nats: Nats): Promise<NodeSummary[]> {
+  return (await findNodes(nats)).map(summaryOf);
+}
+
 /** Whether a node takes new work: any, or that of a mode. */
 export function takesWork({ state, isLost }: KnownNode, mode?: Mode): boolean {
   if (isLost || state.status !== "running") return false;
   return mode === undefined || (state.capacity?.modes.includes(mode) ?? false);
+}
+
+function summaryOf({ state, isLost }: KnownNode): NodeSummary {
+  const { node_id, status, os, arch, managed_instances, labels, last_seen, version, capacity } = state;
+  return {
+    node: node_id,
+    state: isLost ? "lost" : status,
+    os: os ?? null,
+    arch: arch ?? null,
+    modes: capacity?.modes ?? [],
+    // The hosts of a lost node start nothing more, and end within seconds.
+    instances: isLost ? 0 : managed_instances.length,
+    labels,
+    lastSeen: last_seen,
+    version,
+  };
 }

@@ -20,11 +20,10 @@ import { type RequestOptions, type RequestParts, requestOnce } from "./request.t
 import { createRequester, type PendingReply } from "./requester.ts";
 import { parseServers } from "./server-addresses.ts";
 import { isRecentServer } from "./server-version.ts";
-import { type NatsTransport, resolveTransport } from "./transport/choose.ts";
 import { connectOwn } from "./transport/own.ts";
 import { connectPlain } from "./transport/plain.ts";
 import type { FrameSink } from "./transport/splitter.ts";
-import type { Wire, WireWriter } from "./transport/wire.ts";
+import type { NatsTransport, Wire, WireWriter } from "./transport/wire.ts";
 import { createWorld, findWorldId, type World } from "./world.ts";
 
 export interface NatsOptions {
@@ -49,7 +48,7 @@ export interface NatsOptions {
   worldId?: string;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
   connectTimeoutMs?: number;
-  /** Default: the transport that `NARUN_NATS_TRANSPORT` names. All connections of a process have the same one. */
+  /** All connections of a process have the same one. Default `own`. */
   transport?: NatsTransport;
 }
 
@@ -124,12 +123,11 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 3_000;
 
 /**
  * Connects to NATS. Errors: NATS_UNREACHABLE, when no server answers in time; NATS_LOGIN_REFUSED; NATS_TLS_FAILED;
- * NATS_TOO_OLD, below 2.14; USAGE, where the address, the login or the transport cannot be read.
+ * NATS_TOO_OLD, below 2.14; USAGE, where the address or the login cannot be read.
  */
 export async function connectNats(options: NatsOptions): Promise<Nats> {
   const { url, servers, isTls, login: loginOfUrl } = parseServers(options.url ?? DEFAULT_URL);
-  const transport = options.transport ?? resolveTransport();
-  const { login = {}, onHandlerError = throwLater } = options;
+  const { login = {}, transport = "own", onHandlerError = throwLater } = options;
   const readLogin = typeof login === "function" ? login : followLogin(combine(login, loginOfUrl));
   const refusals = createRefusals((error) => connectFailure(url, error, readLogin()), options.onRefused);
   const delay = new ReconnectDelay();

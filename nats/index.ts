@@ -38,7 +38,7 @@ export {
   openSpecs,
   specOfManifest,
 } from "./stores.ts";
-export type { NatsTransport } from "./transport/choose.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";
+export type { NatsTransport } from "./transport/wire.ts";
 export { createTurns } from "./turns.ts";

@@ -3,7 +3,7 @@ import type { FunctionConfig, GoneReason } from "../contracts/index.ts";
 import type { Backoff } from "../machine/index.ts";
 import type { LoginTexts, NatsTransport } from "../nats/index.ts";
 
-/** Everything that is needed to start one instance. */
+/** Everything that a host needs to start one instance. */
 export interface StartOrder {
   instance: string;
   revision: string;

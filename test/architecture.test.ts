@@ -64,7 +64,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "prom-client": ["gateway/metrics.ts"],
   "@grpc/grpc-js": ["gateway/grpc.ts"],
   commander: ["cli/"],
-  picocolors: ["cli/output.ts"],
+  picocolors: ["cli/output/output.ts"],
 };
 
 const MAX_LINES = 400;
@@ -124,6 +124,14 @@ describe("architecture", () => {
     const wrong = ownImports.filter(
       ({ from, target, isFile }) =>
         partOf(from) === "web" && (isFile ? partOf(target) !== "web" : target.startsWith("node:")),
+    );
+    expect(wrong.map(describeImport)).toEqual([]);
+  });
+
+  it("keeps the life of an instance free of the mode that runs its code", () => {
+    const wrong = ownImports.filter(
+      ({ from, target }) =>
+        from.startsWith("runtime/instance/") && /^(?:web|runtime\/(?:isolate|node))\//.test(target),
     );
     expect(wrong.map(describeImport)).toEqual([]);
   });

@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { renderReference } from "../cli/command/reference.ts";
+import { loadCommands } from "../cli/commands.ts";
 import { narun } from "../cli/testing/narun.ts";
 import {
   errorEntry,
@@ -31,17 +33,17 @@ const pages = [
 ];
 
 /** The commands in the form of `narun --help`. */
-const commands = readdirSync(join(root, "cli/commands"))
-  .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
-  .flatMap((name) =>
-    [...read(`cli/commands/${name}`).matchAll(/\.command\("([a-z]+)([^"]*)"\)/g)].map(
-      ([, command = "", args = ""]) => `${command}${args}`,
-    ),
-  );
+const commands = (await loadCommands()).map(({ usage }) => usage);
 
 describe("docs/errors.md", () => {
   it("is what `npm run docs` writes", () => {
     expect(read("docs/errors.md")).toBe(renderErrors());
+  });
+});
+
+describe("docs/cli.md", () => {
+  it("is what `npm run docs` writes", async () => {
+    expect(read("docs/cli.md")).toBe(await renderReference());
   });
 });
 
@@ -182,7 +184,7 @@ describe("the pages", () => {
       codeOf(read(page))
         .flatMap((code) => code.split("\n"))
         .flatMap((line) => {
-          const [, name = "", rest = ""] = /^(?:npx )?narun ([a-z]+)([^#]*)/.exec(line) ?? [];
+          const [, name = "", rest = ""] = /^(?:npx )?narun (?:config )?([a-z]+)([^#]*)/.exec(line) ?? [];
           return [...rest.matchAll(/ (--?[a-z][a-z-]*)/g)].map(([, option = ""]) => ({ page, name, option }));
         }),
     );

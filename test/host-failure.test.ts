@@ -8,7 +8,7 @@ afterAll(() => world[Symbol.asyncDispose]());
 
 const slow = gated(`request.method + " " + (await request.text())`);
 
-/** Kills the host once the instance has taken \`count\` requests. */
+/** Kills the host once the instance has taken `count` requests. */
 async function killHostOf(name: string, count: number): Promise<void> {
   await eventually(async () => expect(await world.ps(name)).toMatchObject([{ inFlight: count }]));
   process.kill(world.hostPid(name), "SIGKILL");

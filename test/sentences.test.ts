@@ -1,4 +1,4 @@
-/** Plain English, counted: a comment or a page names its subject. */
+/** Counts sentences that do not name their subject, in comments and pages. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -74,7 +74,7 @@ function listFiles(folder: string, ending: string): string[] {
 function commentsOf(file: string): Sentence[] {
   const source = readFileSync(join(root, file), "utf8");
   const comments = source.matchAll(
-    /\/\*\*?([\s\S]*?)\*\/|(?:^|(?<=[\s;,{(]))\/\/ (.*(?:\n[ \t]*\/\/ .*)*)/gm,
+    /(?:^|(?<=[\s;,{(]))(?:\/\*\*?([\s\S]*?)\*\/|\/\/ (.*(?:\n[ \t]*\/\/ .*)*))/gm,
   );
   return [...comments].flatMap((match) => {
     const text = (match[1] ?? match[2] ?? "").replace(/^[ \t]*(?:\*|\/\/) ?/gm, "");

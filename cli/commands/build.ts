@@ -1,30 +1,27 @@
-import type { Command } from "commander";
 import { type Build, buildFunction, formatBytes } from "../../builder/index.ts";
 import { shortRevision } from "../../contracts/index.ts";
-import { showWarnings } from "../build-warnings.ts";
-import { addExamples } from "../examples.ts";
-import { forEachFunction } from "../function-folders.ts";
-import { createOutput, type Output } from "../output.ts";
-import type { CommonOptions } from "../session.ts";
+import { defineCommand } from "../command/define-command.ts";
+import { forEachFunction } from "../functions/function-folders.ts";
+import { showWarnings } from "../output/build-warnings.ts";
+import type { Output } from "../output/output.ts";
 
-export function addBuildCommand(program: Command): void {
-  const command = program
-    .command("build [dir]")
-    .description("bundle the function (or every function) in a folder")
-    .action(async (dir: string | undefined, _options: object, command: Command) => {
-      const output = createOutput(command.optsWithGlobals<CommonOptions>());
-      await forEachFunction(dir, output, async (folder) => {
-        const progress = output.progress("building");
-        const build = await buildFunction(folder).finally(() => progress.end());
-        if (output.isJson) output.json(summaryOf(build));
-        else showBuild(output, build);
-      });
-    });
-  addExamples(command, [
+export const buildCommand = defineCommand({
+  usage: "build [dir]",
+  says: "bundle the function (or every function) in a folder",
+  options: {},
+  examples: [
     ["narun build", "the function in this folder"],
     ["narun build functions --json", "every function below functions, one line each"],
-  ]);
-}
+  ],
+  async run({ dir }, { output }) {
+    await forEachFunction(dir, output, async (folder) => {
+      const progress = output.progress("building");
+      const build = await buildFunction(folder).finally(() => progress.end());
+      if (output.isJson) output.json(summaryOf(build));
+      else showBuild(output, build);
+    });
+  },
+});
 
 function summaryOf({ config, revision, bundle, sourceMap, elapsedMs, heaviest, warnings }: Build) {
   return {

@@ -1,44 +1,41 @@
-import type { Command } from "commander";
 import { watchFolders } from "../../builder/index.ts";
 import { openSecrets, readLogs } from "../../nats/index.ts";
-import { addExamples } from "../examples.ts";
-import { requireFunctions } from "../function-folders.ts";
-import { foldersByName, splitInspect } from "../inspect-option.ts";
-import { createLogView } from "../log-view.ts";
-import type { Output } from "../output.ts";
+import { defineCommand } from "../command/define-command.ts";
+import { foldersByName } from "../functions/debugging.ts";
+import { requireFunctions } from "../functions/function-folders.ts";
+import { createWatchedFunctions } from "../functions/watched-functions.ts";
+import { inspect, splitInspect } from "../options/inspect.ts";
+import { createLogView } from "../output/log-view.ts";
+import type { Output } from "../output/output.ts";
 import { untilStopped } from "../until-stopped.ts";
-import { createWatchedFunctions } from "../watched-functions.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
-import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
+import { addressesOf, resolveWorld, showAddresses, worldOptions } from "../world/world-options.ts";
 
-export function addDevCommand(program: Command): void {
-  const command = addWorldOptions(program.command("dev [dir]"))
-    .description("run everything, and push again whenever a source file is saved")
-    .option(
-      "--inspect [address]",
-      "HOST:PORT where debuggers attach to the functions (default: 127.0.0.1:9229); limits are raised meanwhile",
-    )
-    .action(async (argument: string | undefined, flags: { inspect?: string | boolean }, command: Command) => {
-      const { signal, stopped } = untilStopped();
-      const options = resolveWorld(command, signal);
-      const nodeArguments = [...options.nodeArguments, "--close-replaced-sockets"];
-      const { address, dir } = splitInspect(flags.inspect, argument);
-      try {
-        const folders = await requireFunctions(dir ?? ".");
-        const inspect = address && { ...address, folders: await foldersByName(folders) };
-        const watched = { ...options, nodeArguments, ...(inspect === undefined ? {} : { inspect }) };
-        await runWatched(watched, { dir: dir ?? ".", folders }, stopped);
-      } catch (error) {
-        // Whoever stops it, even while it starts, has what they want.
-        if (!signal.aborted) throw error;
-      }
-    });
-  addExamples(command, [
+export const devCommand = defineCommand({
+  usage: "dev [dir]",
+  says: "run everything, and push again whenever a source file is saved",
+  options: { ...worldOptions, inspect },
+  examples: [
     ["narun dev", "the function in this folder"],
     ["narun dev functions", "every function below functions"],
     ["narun dev --inspect", "breakpoints: chrome://inspect, or an editor attached to port 9229"],
-  ]);
-}
+  ],
+  async run(args, context) {
+    const { signal, stopped } = untilStopped();
+    const options = resolveWorld(context, signal);
+    const nodeArguments = [...options.nodeArguments, "--close-replaced-sockets"];
+    const { address, dir = "." } = splitInspect(context.options.inspect, args.dir);
+    try {
+      const folders = await requireFunctions(dir);
+      const inspect = address && { ...address, folders: await foldersByName(folders) };
+      const watched = { ...options, nodeArguments, ...(inspect === undefined ? {} : { inspect }) };
+      await runWatched(watched, { dir, folders }, stopped);
+    } catch (error) {
+      // The user stopped it, perhaps while it started: no error.
+      if (!signal.aborted) throw error;
+    }
+  },
+});
 
 /** Where the functions are: the folder that was named, and the functions in it at the start. */
 interface Place {

@@ -1,14 +1,18 @@
-import type { Command } from "commander";
-import { capabilitiesOf, errorEntry, isNarunError, messageOf } from "../../contracts/index.ts";
-import { findGatewayUrl, findNodes, takesWork } from "../../control/index.ts";
-import { connectNats, findStuckStreams, type Nats, openSpecs } from "../../nats/index.ts";
+import { errorEntry, isNarunError, messageOf } from "../../contracts/index.ts";
+import {
+  findGatewayUrl,
+  findNodes,
+  findRefusingStreams,
+  listFunctions,
+  takesWork,
+} from "../../control/index.ts";
+import type { Nats } from "../../nats/index.ts";
 import { findNatsServer } from "../../nats-server/index.ts";
 import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
-import { addExamples } from "../examples.ts";
-import { resolveNats } from "../nats-login.ts";
-import { createOutput, type Output } from "../output.ts";
-import type { CommonOptions } from "../session.ts";
-import { listFunctions } from "./ls.ts";
+import { defineCommand } from "../command/define-command.ts";
+import type { Environment } from "../options/resolve.ts";
+import { natsServer } from "../options/storage.ts";
+import type { Output } from "../output/output.ts";
 
 interface Check {
   check: string;
@@ -20,33 +24,31 @@ interface Check {
   fix?: string;
 }
 
-export function addDoctorCommand(program: Command): void {
-  const command = program
-    .command("doctor")
-    .description("look at what narun needs on this machine, and what of it is there")
-    .action(async (_options: object, command: Command) => {
-      const options = command.optsWithGlobals<CommonOptions>();
-      const output = createOutput(options);
-      const progress = output.progress("looking");
-      const checks = (
-        await Promise.all([
-          checkNode(),
-          checkSandbox(),
-          checkConfinement(),
-          checkServer(),
-          checkSystem(options),
-        ])
-      ).flat();
-      progress.end();
-      if (checks.some(({ ok }) => !ok)) process.exitCode = 1;
-      if (output.isJson) output.json(checks);
-      else showChecks(output, checks);
-    });
-  addExamples(command, [
+export const doctorCommand = defineCommand({
+  usage: "doctor",
+  says: "check this machine and the system for everything that narun needs",
+  options: { natsServer },
+  examples: [
     ["narun doctor", "exits 1 where something is missing"],
-    ["narun doctor --nats nats://nats.internal", "of another system"],
-  ]);
-}
+    ["narun doctor --nats nats://nats.internal", "checks another system"],
+  ],
+  async run(_args, { options, output, environment, connect }) {
+    const progress = output.progress("looking");
+    const checks = (
+      await Promise.all([
+        checkNode(),
+        checkSandbox(),
+        checkConfinement(),
+        checkServer(options.natsServer, environment),
+        checkSystem(connect),
+      ])
+    ).flat();
+    progress.end();
+    if (checks.some(({ ok }) => !ok)) process.exitCode = 1;
+    if (output.isJson) output.json(checks);
+    else showChecks(output, checks);
+  },
+});
 
 function showChecks(output: Output, checks: Check[]): void {
   const { dim, green, red } = output.colours;
@@ -106,36 +108,31 @@ async function checkConfinement(): Promise<Check[]> {
   ];
 }
 
-async function checkServer(): Promise<Check> {
+async function checkServer(path: string | undefined, environment: Environment): Promise<Check> {
   const check = "nats-server 2.14 or newer";
   try {
-    const { path, version } = await findNatsServer({ fetchers: [] });
+    const { path, version } = await findNatsServer({ fetchers: [], env: environment });
     return { check, ok: true, found: `${version} at ${path}` };
   } catch (error) {
-    // One that was named is used or none; where none was named, one is fetched.
-    if (process.env.NARUN_NATS_SERVER) {
+    // `narun up` uses no other binary than the named one, and fetches one where none is named.
+    if (path !== undefined) {
       return { check, ok: false, found: messageOf(error), fix: "Correct NARUN_NATS_SERVER, or unset it." };
     }
     return { check, ok: true, found: "none yet; `narun up` fetches one" };
   }
 }
 
-async function checkSystem(options: CommonOptions): Promise<Check[]> {
+async function checkSystem(connect: () => Promise<Nats>): Promise<Check[]> {
   const check = "NATS answers";
   try {
-    const nats = await connectNats({ ...resolveNats(options), name: "narun doctor" });
-    try {
-      const found = { check, ok: true, found: `${nats.serverVersion} at ${nats.url}` };
-      return [
-        found,
-        await checkGateway(nats),
-        await checkNodes(nats),
-        await checkFunctions(nats),
-        await checkStorage(nats),
-      ];
-    } finally {
-      await nats.close();
-    }
+    const nats = await connect();
+    return [
+      { check, ok: true, found: `${nats.serverVersion} at ${nats.url}` },
+      await checkGateway(nats),
+      await checkNodes(nats),
+      await checkFunctions(nats),
+      await checkStorage(nats),
+    ];
   } catch (error) {
     if (!isNarunError(error)) throw error;
     return [{ check, ok: false, found: error.message, fix: errorEntry(error.code).solve }];
@@ -179,24 +176,13 @@ async function checkNodes(nats: Nats): Promise<Check> {
 
 /** Whether the streams of narun and of the functions take writes: those that met a full disk do not. */
 async function checkStorage(nats: Nats): Promise<Check> {
-  const stuck = await findStuckStreams(nats, await declaredStreams(nats));
+  const stuck = await findRefusingStreams(nats);
   return {
     check: "NATS stores what is written",
     ok: stuck.length === 0,
     found: stuck.map(({ stream, reason }) => `${stream}: ${reason}`).join("; ") || "no stream refuses writes",
     fix: "Make room on the disk of nats-server, then restart the server: these streams refuse writes until then. `narun up` restarts its own by itself.",
   };
-}
-
-/** The streams of the buckets that functions declare. */
-async function declaredStreams(nats: Nats): Promise<string[]> {
-  const specs = await (await openSpecs(nats)).list();
-  return specs.flatMap((read) => {
-    if (!read.ok || read.value.kind !== "function") return [];
-    return capabilitiesOf(read.value.spec).flatMap((one) =>
-      one.kind === "kv" ? [`KV_${one.bucket}`] : one.kind === "objects" ? [`OBJ_${one.bucket}`] : [],
-    );
-  });
 }
 
 async function checkFunctions(nats: Nats): Promise<Check> {

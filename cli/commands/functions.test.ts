@@ -31,7 +31,7 @@ beforeAll(async () => {
   });
   up = startNarun(["up", ...FREE_PORTS, "--data-dir", folder.path("data"), "--json"], {
     cwd: folder.dir,
-    limitMs: 120_000,
+    limitMs: 600_000,
   });
   const [line] = await up.shows(/^\{"http".*\}$/m);
   ({ nats, http } = z.object({ nats: z.string(), http: z.string() }).parse(JSON.parse(line)));

@@ -1,24 +1,26 @@
-import type { Command } from "commander";
 import { initFunction } from "../../builder/index.ts";
-import { addExamples } from "../examples.ts";
-import { createOutput } from "../output.ts";
-import type { CommonOptions } from "../session.ts";
+import { defineCommand } from "../command/define-command.ts";
+import { asText, value } from "../options/option.ts";
 
-export function addInitCommand(program: Command): void {
-  const command = program
-    .command("init [dir]")
-    .description("write a new function from a template")
-    .option("--name <name>", "its name (default: the folder's)")
-    .action(async (dir: string | undefined, options: { name?: string }, command: Command) => {
-      const output = createOutput(command.optsWithGlobals<CommonOptions>());
-      const folder = dir ?? ".";
-      const { name, files } = await initFunction(folder, options);
-      if (output.isJson) return output.json({ name, dir: folder, files });
-      for (const file of files) output.line(`created ${file}`);
-      output.note(`\nRun it:\n  ${folder === "." ? "" : `cd ${folder} && `}narun dev`);
-    });
-  addExamples(command, [
+const name = value({
+  flag: "--name <name>",
+  help: "the function's name",
+  fallbackHelp: "the folder's",
+  parse: asText,
+});
+
+export const initCommand = defineCommand({
+  usage: "init [dir]",
+  says: "write a new function from a template",
+  options: { name },
+  examples: [
     ["narun init hello", "makes the folder hello"],
     ["narun init --name hello", "in this folder"],
-  ]);
-}
+  ],
+  async run({ dir = "." }, { options, output }) {
+    const { name, files } = await initFunction(dir, options.name === undefined ? {} : { name: options.name });
+    if (output.isJson) return output.json({ name, dir, files });
+    for (const file of files) output.line(`created ${file}`);
+    output.note(`\nRun it:\n  ${dir === "." ? "" : `cd ${dir} && `}narun dev`);
+  },
+});

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
-import type { Command } from "commander";
 import {
   type DecodedReply,
   decodeReply,
@@ -18,6 +17,7 @@ import {
   NO_FIELDS,
   solveOf,
 } from "../../contracts/index.ts";
+import { requireKnownName } from "../../control/index.ts";
 import {
   callService,
   createPeers,
@@ -26,18 +26,11 @@ import {
   type ServiceReply,
   type StreamParts,
 } from "../../streams/index.ts";
-import { addExamples } from "../examples.ts";
-import { requireKnownName } from "../known-name.ts";
-import { collect } from "../option-values.ts";
-import type { Output } from "../output.ts";
-import { withNats } from "../session.ts";
-
-interface InvokeOptions {
-  data?: string;
-  header?: string[];
-  path?: string;
-  method?: string;
-}
+import { defineCommand } from "../command/define-command.ts";
+import { asText, type GivenText, list, value } from "../options/option.ts";
+import type { Values } from "../options/resolve.ts";
+import { wrongUse, wrongValue } from "../options/values.ts";
+import type { Output } from "../output/output.ts";
 
 interface Call {
   method: string;
@@ -51,55 +44,68 @@ type AnsweredCall = Exclude<ServiceReply, { kind: "failed" }>;
 /** The longest that a function may take to answer (`limits.timeoutMs`), and a little. */
 const MAX_WAIT_MS = 3_605_000;
 
-export function addInvokeCommand(program: Command): void {
-  const command = program
-    .command("invoke <name>")
-    .description("call a function over NATS")
-    .option("-d, --data <data>", "the body: text, @file, or - for standard input")
-    .option(
-      "-H, --header <field>",
-      "a header field, like 'Accept: text/html'; may be given more than once",
-      collect,
-    )
-    .option("--path <path>", "path and query (default: /<name>)")
-    .option("-X, --method <method>", "default: POST with data, GET without")
-    .action(async (name: string, options: InvokeOptions, command: Command) => {
-      const request = await resolveCall(name, options);
-      await withNats(command, async (nats, output) => {
-        await requireKnownName(nats, name);
-        const progress = output.progress(`waiting for ${name}`);
-        const parts = { nats, peers: createPeers(nats), presence: createStreamPresence(nats) };
-        try {
-          const reply = await call(parts, name, request).finally(() => progress.end());
-          await showReply(output, name, reply);
-        } finally {
-          parts.presence.close();
-          parts.peers.close();
-        }
-      });
-    });
-  addExamples(command, [
+const invokeOptions = {
+  data: value({
+    flag: "-d, --data <data>",
+    help: "the body: text, @file, or - for standard input",
+    parse: asText,
+  }),
+  header: list({
+    flag: "-H, --header <field>",
+    help: "a header field, like 'Accept: text/html'; may be given more than once",
+    parse: (texts) => texts.map(parseField),
+  }),
+  path: value({ flag: "--path <path>", help: "path and query", fallbackHelp: "/NAME", parse: asText }),
+  method: value({
+    flag: "-X, --method <method>",
+    help: "the method",
+    fallbackHelp: "POST with data, GET without",
+    parse: parseMethod,
+  }),
+};
+
+export const invokeCommand = defineCommand({
+  usage: "invoke <name>",
+  says: "call a function over NATS",
+  options: invokeOptions,
+  examples: [
     ["narun invoke hello --path '/hello?name=Ada'", ""],
     ["narun invoke echo --data @picture.png > copy.png", "the body of a file; the answer as it is"],
     ["narun invoke hello -H 'Accept-Language: de'", "with a header field"],
     ["narun invoke ticks", "a stream: each part as it comes"],
     [`echo '{"a":1}' | narun invoke echo --data - --json`, "status, header fields and body as JSON"],
-  ]);
-}
+  ],
+  async run({ name }, { options, output, connect }) {
+    const request = await resolveCall(name, options);
+    const nats = await connect();
+    await requireKnownName(nats, name);
+    const progress = output.progress(`waiting for ${name}`);
+    const parts = { nats, peers: createPeers(nats), presence: createStreamPresence(nats) };
+    try {
+      const reply = await call(parts, name, request).finally(() => progress.end());
+      await showReply(output, name, reply);
+    } finally {
+      parts.presence.close();
+      parts.peers.close();
+    }
+  },
+});
 
 async function resolveCall(
   name: string,
-  { data, header = [], path = `/${name}`, method }: InvokeOptions,
+  { data, header, path = `/${name}`, method }: Values<typeof invokeOptions>,
 ): Promise<Call> {
-  if (method !== undefined && !/^[A-Za-z]+$/.test(method)) {
-    throw new NarunError("USAGE", { detail: `--method takes a word, not ${JSON.stringify(method)}` });
-  }
   return {
-    method: (method ?? (data === undefined ? "GET" : "POST")).toUpperCase(),
+    method: method ?? (data === undefined ? "GET" : "POST"),
     path: path.startsWith("/") ? path : `/${path}`,
-    fields: header.map(parseField),
+    fields: header,
     body: data === undefined ? Buffer.alloc(0) : await readData(data),
   };
+}
+
+function parseMethod(given: GivenText): string {
+  if (/^[A-Za-z]+$/.test(given.text)) return given.text.toUpperCase();
+  throw wrongValue(given, "a word");
 }
 
 /** `Name: value`, as curl takes it. Error: USAGE. */
@@ -107,12 +113,8 @@ function parseField(text: string): [string, string] {
   const colon = text.indexOf(":");
   const name = text.slice(0, Math.max(0, colon));
   const value = text.slice(colon + 1).trim();
-  if (!isHeaderSafe(name, value)) {
-    throw new NarunError("USAGE", { detail: `--header takes 'NAME: VALUE', not ${JSON.stringify(text)}` });
-  }
-  if (isReservedHeader(name)) {
-    throw new NarunError("USAGE", { detail: `--header: ${name} is one of narun's or NATS' own names` });
-  }
+  if (!isHeaderSafe(name, value)) throw wrongUse(`--header takes 'NAME: VALUE', not ${JSON.stringify(text)}`);
+  if (isReservedHeader(name)) throw wrongUse(`--header: ${name} is one of narun's or NATS' own names`);
   return [name, value];
 }
 

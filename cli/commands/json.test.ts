@@ -119,6 +119,7 @@ test.each([
   ["init", "init functions/fresh"],
   ["revisions", "revisions hello"],
   ["doctor", "doctor"],
+  ["config", "config up"],
   ["invoke", "invoke hello"],
   ["invoke", "invoke odd"],
   ["invoke", "invoke odd -X POST"],
@@ -148,7 +149,10 @@ test("rollback and rm", async () => {
 
 test("gateway and node", async () => {
   const options = { cwd: folder.dir, env: { NARUN_NATS_URL: addresses.nats }, limitMs: 120_000 };
-  await using gateway = startNarun(["gateway", "--http", "127.0.0.1:0", "--json"], options);
+  await using gateway = startNarun(
+    ["gateway", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--json"],
+    options,
+  );
   await using node = startNarun(["node", "--name", "other", "--label", "zone=a", "--json"], options);
   const [first] = await gateway.shows(/^\{"http".*\}$/m);
   expectDocumented("gateway", JSON.parse(first));

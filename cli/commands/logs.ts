@@ -1,61 +1,45 @@
-import type { Command } from "commander";
-import { ensureLogHistory, type Nats, readLogs } from "../../nats/index.ts";
-import { addExamples } from "../examples.ts";
-import { requireKnownName } from "../known-name.ts";
-import { createLogView } from "../log-view.ts";
-import { parseDuration } from "../option-values.ts";
-import type { Output } from "../output.ts";
-import { withNats } from "../session.ts";
+import { requireLogs } from "../../control/index.ts";
+import { ensureLogHistory, readLogs } from "../../nats/index.ts";
+import { defineCommand } from "../command/define-command.ts";
+import { toggle, value } from "../options/option.ts";
+import { parseDuration } from "../options/values.ts";
+import { createLogView } from "../output/log-view.ts";
 import { untilStopped } from "../until-stopped.ts";
 
-interface LogsOptions {
-  follow?: boolean;
-  since: string;
-}
+const follow = toggle({ flag: "-f, --follow", help: "go on with new lines as they come" });
 
-export function addLogsCommand(program: Command): void {
-  const command = program
-    .command("logs [name]")
-    .description("show what functions print, and why they fail")
-    .option("-f, --follow", "go on with the lines that come")
-    .option("--since <duration>", "how far back: 30s, 10m, 2h, 1d", "1h")
-    .action(async (name: string | undefined, options: LogsOptions, command: Command) => {
-      const sinceMs = parseDuration(options.since, "--since");
-      await withNats(command, (nats, output) => showLogs(nats, output, name, options, sinceMs));
-    });
-  addExamples(command, [
-    ["narun logs hello -f", "the last hour, then whatever comes"],
+const since = value({
+  flag: "--since <duration>",
+  help: "how far back: 30s, 10m, 2h, 1d",
+  fallback: "1h",
+  parse: (given) => ({ text: given.text, ms: parseDuration(given) }),
+});
+
+export const logsCommand = defineCommand({
+  usage: "logs [name]",
+  says: "show what functions print, and why they fail",
+  options: { follow, since },
+  examples: [
+    ["narun logs hello -f", "the last hour, then new lines as they come"],
     ["narun logs --since 10m --json", "of all functions, one JSON object a line"],
-  ]);
-}
-
-async function showLogs(
-  nats: Nats,
-  output: Output,
-  name: string | undefined,
-  { follow = false, since: asked }: LogsOptions,
-  sinceMs: number,
-): Promise<void> {
-  const since = new Date(Date.now() - sinceMs);
-  const app = name === undefined ? {} : { app: name };
-  await ensureLogHistory(nats);
-  const { signal } = untilStopped();
-  const view = createLogView(output, { withNames: name === undefined });
-  let count = 0;
-  // To follow what nothing will ever write is a mistake that shows only now; the logs of what was removed are kept.
-  if (follow && name !== undefined) await requireLogs(nats, name);
-  for await (const line of readLogs(nats, { ...app, since, follow, signal })) {
-    count += 1;
-    if (output.isJson) output.json(line);
-    else view.show(line);
-  }
-  if (count > 0 || follow) return;
-  if (name !== undefined) await requireLogs(nats, name);
-  output.note(`Nothing was logged in the last ${asked}.`);
-}
-
-/** Ends with FUNCTION_NOT_FOUND where a name has no logs, and nothing of that name is there to write some. */
-async function requireLogs(nats: Nats, name: string): Promise<void> {
-  for await (const _line of readLogs(nats, { app: name })) return;
-  await requireKnownName(nats, name);
-}
+  ],
+  async run({ name }, { options: { follow, since }, output, connect }) {
+    const nats = await connect();
+    const from = new Date(Date.now() - since.ms);
+    const app = name === undefined ? {} : { app: name };
+    await ensureLogHistory(nats);
+    const { signal } = untilStopped();
+    const view = createLogView(output, { withNames: name === undefined });
+    let count = 0;
+    // A name that nothing can ever log under is a mistake. The kept logs of a removed function are not.
+    if (follow && name !== undefined) await requireLogs(nats, name);
+    for await (const line of readLogs(nats, { ...app, since: from, follow, signal })) {
+      count += 1;
+      if (output.isJson) output.json(line);
+      else view.show(line);
+    }
+    if (count > 0 || follow) return;
+    if (name !== undefined) await requireLogs(nats, name);
+    output.note(`Nothing was logged in the last ${since.text}.`);
+  },
+});

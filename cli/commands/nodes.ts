@@ -1,60 +1,41 @@
-import type { Command } from "commander";
-import { findNodes, type KnownNode } from "../../control/index.ts";
-import { addExamples } from "../examples.ts";
-import { formatAge } from "../format-time.ts";
-import { withNats } from "../session.ts";
+import { listNodes } from "../../control/index.ts";
+import { defineCommand } from "../command/define-command.ts";
+import { formatAge } from "../output/format-time.ts";
 
-export function addNodesCommand(program: Command): void {
-  const command = program
-    .command("nodes")
-    .description("list the nodes that run functions")
-    .action((_options: object, command: Command) =>
-      withNats(command, async (nats, output) => {
-        const nodes = (await findNodes(nats)).map(rowOf);
-        if (output.isJson) return output.json(nodes);
-        if (nodes.length === 0) return output.note("No node runs. `narun node` starts one.");
-        output.table(
-          [
-            { title: "NODE", value: (row) => row.node, colour: output.colours.bold },
-            {
-              title: "STATE",
-              value: (row) => row.state,
-              colour: (text, row) => (row.state === "lost" ? output.colours.red(text) : text),
-            },
-            { title: "OS", value: (row) => [row.os, row.arch].filter(Boolean).join("/") || "-" },
-            { title: "MODES", value: (row) => row.modes.join(",") || "-", isExtra: true },
-            { title: "INSTANCES", value: (row) => String(row.instances), align: "right" },
-            {
-              title: "LABELS",
-              value: (row) =>
-                Object.entries(row.labels)
-                  .map(([key, value]) => `${key}=${value}`)
-                  .join(",") || "-",
-            },
-            { title: "SEEN", value: (row) => `${formatAge(row.lastSeen)} ago`, align: "right" },
-          ],
-          nodes,
-        );
-      }),
-    );
-  addExamples(command, [
+export const nodesCommand = defineCommand({
+  usage: "nodes",
+  says: "list the nodes that run functions",
+  options: {},
+  examples: [
     ["narun nodes", "states, modes, instances, labels"],
     ["narun nodes --json", "for scripts"],
-  ]);
-}
-
-function rowOf({ state, isLost }: KnownNode) {
-  const { node_id, status, os, arch, managed_instances, labels, last_seen, version, capacity } = state;
-  return {
-    node: node_id,
-    state: isLost ? "lost" : status,
-    os: os ?? null,
-    arch: arch ?? null,
-    modes: capacity?.modes ?? [],
-    // Its hosts start nothing any more, and end within seconds.
-    instances: isLost ? 0 : managed_instances.length,
-    labels,
-    lastSeen: last_seen,
-    version,
-  };
-}
+  ],
+  async run(_args, { output, connect }) {
+    const nats = await connect();
+    const nodes = await listNodes(nats);
+    if (output.isJson) return output.json(nodes);
+    if (nodes.length === 0) return output.note("No node runs. `narun node` starts one.");
+    output.table(
+      [
+        { title: "NODE", value: (row) => row.node, colour: output.colours.bold },
+        {
+          title: "STATE",
+          value: (row) => row.state,
+          colour: (text, row) => (row.state === "lost" ? output.colours.red(text) : text),
+        },
+        { title: "OS", value: (row) => [row.os, row.arch].filter(Boolean).join("/") || "-" },
+        { title: "MODES", value: (row) => row.modes.join(",") || "-", isExtra: true },
+        { title: "INSTANCES", value: (row) => String(row.instances), align: "right" },
+        {
+          title: "LABELS",
+          value: (row) =>
+            Object.entries(row.labels)
+              .map(([key, value]) => `${key}=${value}`)
+              .join(",") || "-",
+        },
+        { title: "SEEN", value: (row) => `${formatAge(row.lastSeen)} ago`, align: "right" },
+      ],
+      nodes,
+    );
+  },
+});

@@ -1,4 +1,3 @@
-import type { Command } from "commander";
 import { type Build, buildFunction } from "../../builder/index.ts";
 import { type Mode, shortRevision } from "../../contracts/index.ts";
 import {
@@ -12,29 +11,28 @@ import {
   type WhyUntried,
 } from "../../control/index.ts";
 import type { Nats } from "../../nats/index.ts";
-import { showWarnings } from "../build-warnings.ts";
-import { addExamples } from "../examples.ts";
-import { forEachFunction } from "../function-folders.ts";
-import type { Output } from "../output.ts";
-import { withNats } from "../session.ts";
+import { defineCommand } from "../command/define-command.ts";
+import { forEachFunction } from "../functions/function-folders.ts";
+import { showWarnings } from "../output/build-warnings.ts";
+import { describeLive, describeReplacing } from "../output/live-state.ts";
+import type { Output } from "../output/output.ts";
 
-export function addPushCommand(program: Command): void {
-  const command = program
-    .command("push [dir]")
-    .description("build, store and make live the function (or every function) in a folder")
-    .action((dir: string | undefined, _options: object, command: Command) =>
-      withNats(command, async (nats, output) => {
-        const finding = findGatewayUrl(nats);
-        await forEachFunction(dir, output, async (folder) => {
-          await pushFolder(nats, output, await buildFunction(folder), await finding);
-        });
-      }),
-    );
-  addExamples(command, [
+export const pushCommand = defineCommand({
+  usage: "push [dir]",
+  says: "build, store and make live the function (or every function) in a folder",
+  options: {},
+  examples: [
     ["narun push", "the function in this folder"],
     ["narun push hello --nats nats://nats.internal", "on another system"],
-  ]);
-}
+  ],
+  async run({ dir }, { output, connect }) {
+    const nats = await connect();
+    const finding = findGatewayUrl(nats);
+    await forEachFunction(dir, output, async (folder) => {
+      await pushFolder(nats, output, await buildFunction(folder), await finding);
+    });
+  },
+});
 
 async function pushFolder(
   nats: Nats,
@@ -68,16 +66,6 @@ async function pushFolder(
       `The binding ${binding} is of the service ${service}, which has no spec: its calls fail unless something else answers under that name.`,
     );
   }
-}
-
-/** What a push or a rollback has come to, in a word. */
-export function describeLive({ colours }: Output, answering: boolean): string {
-  return answering ? colours.green("live") : colours.yellow("going live");
-}
-
-/** What to know where it is not more than going live. */
-export function describeReplacing(name: string): string {
-  return `Not every gateway answers with it yet: the revision before does until an instance of this one is ready. \`narun ps\` shows the instances, \`narun logs ${name}\` why one does not start.`;
 }
 
 function describeUntried(why: WhyUntried, mode: Mode): string {

@@ -1,18 +1,14 @@
-import type { Command } from "commander";
 import { removeFunction } from "../../control/index.ts";
-import { addExamples } from "../examples.ts";
-import { withNats } from "../session.ts";
+import { defineCommand } from "../command/define-command.ts";
 
-export function addRmCommand(program: Command): void {
-  const command = program
-    .command("rm <name>")
-    .description("remove a function with all its revisions")
-    .action((name: string, _options: object, command: Command) =>
-      withNats(command, async (nats, output) => {
-        await removeFunction(nats, name);
-        if (output.isJson) return output.json({ name, removed: true });
-        output.line(`${output.colours.bold(name)}  removed`);
-      }),
-    );
-  addExamples(command, [["narun rm hello", "running instances finish what they have"]]);
-}
+export const rmCommand = defineCommand({
+  usage: "rm <name>",
+  says: "remove a function with all its revisions",
+  options: {},
+  examples: [["narun rm hello", "running instances finish what they have"]],
+  async run({ name }, { output, connect }) {
+    await removeFunction(await connect(), name);
+    if (output.isJson) return output.json({ name, removed: true });
+    output.line(`${output.colours.bold(name)}  removed`);
+  },
+});

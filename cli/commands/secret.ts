@@ -2,107 +2,71 @@ import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import type { Command } from "commander";
-import { NarunError, nearest, SecretNameSchema } from "../../contracts/index.ts";
-import { type Nats, openSecrets } from "../../nats/index.ts";
-import { addExamples } from "../examples.ts";
-import { formatAge } from "../format-time.ts";
-import type { Output } from "../output.ts";
+import { NarunError, SecretNameSchema } from "../../contracts/index.ts";
+import { listSecrets, removeSecret, setSecret } from "../../control/index.ts";
+import type { Nats } from "../../nats/index.ts";
+import { defineCommand } from "../command/define-command.ts";
+import { asText, value } from "../options/option.ts";
+import { dataDir, type SecretsKeySource, secretsKey } from "../options/storage.ts";
+import { oneOf, wrongUse } from "../options/values.ts";
+import { formatAge } from "../output/format-time.ts";
+import type { Output } from "../output/output.ts";
 import { resolveSecretsKey, SECRETS_KEY_FILE } from "../secrets-key.ts";
-import { withNats } from "../session.ts";
+
+const ACTIONS = ["set", "ls", "rm"] as const;
+
+const description = value({ flag: "--description <text>", help: "what the secret is for", parse: asText });
+
+export const secretCommand = defineCommand({
+  usage: "secret <action> [name]",
+  says: "set (value from stdin), ls or rm the secrets of functions",
+  options: { dataDir, secretsKey, description },
+  examples: [
+    ["narun secret set api-key < key.txt", "one line feed at the end is no part of the value"],
+    ["narun secret ls", "names, never values"],
+  ],
+  async run(args, { options, output, connect }) {
+    const action = oneOf(ACTIONS)({ text: args.action, source: { kind: "flag", name: "narun secret" } });
+    if (action === "ls") return list(await connect(), output);
+    const name = parseSecretName(action, args.name);
+    const nats = await connect();
+    return action === "set" ? set(nats, output, name, options) : remove(nats, output, name);
+  },
+});
+
+function parseSecretName(action: string, name: string | undefined): string {
+  if (name === undefined) throw wrongUse(`narun secret ${action} needs a name`);
+  const parsed = SecretNameSchema.safeParse(name);
+  if (parsed.success) return parsed.data;
+  throw wrongUse(parsed.error.issues[0]?.message ?? "");
+}
 
 interface SecretOptions {
   dataDir: string;
-  secretsKey?: string;
-  description?: string;
+  secretsKey: SecretsKeySource | undefined;
+  description: string | undefined;
 }
 
-const ACTIONS = ["set", "ls", "rm"];
-
-export function addSecretCommand(program: Command): void {
-  const command = program
-    .command("secret <action> [name]")
-    .description("set (value from stdin), ls or rm the secrets of functions")
-    .option("--data-dir <dir>", "of `narun up`, which keeps the key there", ".narun/data")
-    .option("--secrets-key <file>", "the key's file (NARUN_SECRETS_KEY: the key itself)")
-    .option("--description <text>", "what the secret is for")
-    .action((action: string, name: string | undefined, options: SecretOptions, command: Command) => {
-      const work = workOf(action, name, options);
-      return withNats(command, work);
-    });
-  addExamples(command, [
-    ["narun secret set api-key < key.txt", "one line feed at the end is no part of the value"],
-    ["narun secret ls", "names, never values"],
-  ]);
-}
-
-type Work = (nats: Nats, output: Output) => Promise<void>;
-
-function workOf(action: string, name: string | undefined, options: SecretOptions): Work {
-  if (action === "ls") return listSecrets;
-  if (action !== "set" && action !== "rm") {
-    const meant = nearest(action, ACTIONS);
-    const advice = meant === undefined ? `one of ${ACTIONS.join(", ")}` : `did you mean "${meant}"?`;
-    throw new NarunError("USAGE", { detail: `narun secret knows no ${JSON.stringify(action)}; ${advice}` });
-  }
-  const parsed = SecretNameSchema.safeParse(name);
-  if (!parsed.success) {
-    const detail =
-      name === undefined ? `narun secret ${action} needs a name` : parsed.error.issues[0]?.message;
-    throw new NarunError("USAGE", detail === undefined ? {} : { detail });
-  }
-  return (nats, output) =>
-    action === "set"
-      ? setSecret(nats, output, parsed.data, options)
-      : removeSecret(nats, output, parsed.data);
-}
-
-async function setSecret(nats: Nats, output: Output, name: string, options: SecretOptions): Promise<void> {
+async function set(nats: Nats, output: Output, name: string, options: SecretOptions): Promise<void> {
   const fallbackFile = join(options.dataDir, SECRETS_KEY_FILE);
-  const key = await resolveSecretsKey({ file: options.secretsKey, fallbackFile });
+  const key = await resolveSecretsKey(options.secretsKey, fallbackFile);
   if (key === undefined)
     throw new NarunError("SECRETS_KEY_MISSING", { detail: `${fallbackFile} is not there` });
   const value = await readValue(name);
-  const secrets = await openSecrets(nats);
-  const before = await secrets.get(name);
-  const now = new Date().toISOString();
-  const known = before?.ok === true ? before.value : undefined;
-  const description = options.description ?? known?.description;
-  await secrets.put(name, {
-    name,
-    ...key.seal(name, value),
-    ...(description === undefined ? {} : { description }),
-    created_at: known?.created_at ?? now,
-    updated_at: now,
-  });
-  if (output.isJson) return output.json({ name, created: before === undefined });
-  output.line(`${output.colours.bold(name)}  ${before === undefined ? "set" : "changed"}`);
-  if (before !== undefined) output.note("Instances that run keep the value that they started with.");
+  const result = await setSecret(nats, key, { name, value, description: options.description });
+  if (output.isJson) return output.json(result);
+  output.line(`${output.colours.bold(name)}  ${result.created ? "set" : "changed"}`);
+  if (!result.created) output.note("Instances that run keep the value that they started with.");
 }
 
-async function removeSecret(nats: Nats, output: Output, name: string): Promise<void> {
-  const secrets = await openSecrets(nats);
-  if ((await secrets.get(name)) === undefined) {
-    const meant = nearest(
-      name,
-      (await secrets.list()).map(({ key }) => key),
-    );
-    const advice = meant === undefined ? "" : `; did you mean "${meant}"?`;
-    throw new NarunError("SECRET_MISSING", { detail: `${JSON.stringify(name)}${advice}` });
-  }
-  await secrets.delete(name);
+async function remove(nats: Nats, output: Output, name: string): Promise<void> {
+  await removeSecret(nats, name);
   if (output.isJson) return output.json({ name, removed: true });
   output.line(`${output.colours.bold(name)}  removed`);
 }
 
-async function listSecrets(nats: Nats, output: Output): Promise<void> {
-  const rows = (await (await openSecrets(nats)).list())
-    .map((read) => ({
-      name: read.key,
-      description: (read.ok ? read.value.description : undefined) ?? null,
-      updatedAt: read.ok ? read.value.updated_at : read.createdAt.toISOString(),
-    }))
-    .sort((a, b) => a.name.localeCompare(b.name));
+async function list(nats: Nats, output: Output): Promise<void> {
+  const rows = await listSecrets(nats);
   if (output.isJson) return output.json(rows);
   if (rows.length === 0) return output.note("No secrets yet. `narun secret set NAME` makes one.");
   output.table(

@@ -6,7 +6,7 @@ import { connectNats, type Nats } from "../../nats/index.ts";
 import { countConsumers } from "../../test/harness/consumers.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats } from "../../test/harness/nats.ts";
-import { PUSHES_AT_A_TIME } from "../push-all.ts";
+import { PUSHES_AT_A_TIME } from "../functions/push-all.ts";
 import { startNarun } from "../testing/narun.ts";
 import { answering, createWorkFolder } from "../testing/work-folder.ts";
 

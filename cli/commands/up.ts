@@ -1,36 +1,37 @@
-import type { Command } from "commander";
 import { findFunctions } from "../../builder/index.ts";
-import { showWarnings } from "../build-warnings.ts";
-import { addExamples } from "../examples.ts";
-import type { Output } from "../output.ts";
-import { type PushOutcome, pushAll, startBuilds } from "../push-all.ts";
-import { explainFailure, failureOf } from "../report-error.ts";
+import { listFunctions } from "../../control/index.ts";
+import { defineCommand } from "../command/define-command.ts";
+import { type PushOutcome, pushAll, startBuilds } from "../functions/push-all.ts";
+import { showWarnings } from "../output/build-warnings.ts";
+import { showFunctions } from "../output/function-table.ts";
+import type { Output } from "../output/output.ts";
+import { explainFailure, failureOf } from "../output/report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
-import { addressesOf, addWorldOptions, resolveWorld, showAddresses } from "../world/world-options.ts";
+import { addressesOf, resolveWorld, showAddresses, worldOptions } from "../world/world-options.ts";
 import { boundYoungGeneration } from "../young-generation.ts";
-import { listFunctions, showFunctions } from "./ls.ts";
 
-export function addUpCommand(program: Command): void {
-  const command = addWorldOptions(program.command("up [dir...]"))
-    .description("run everything on this machine, and push the functions found under the folders")
-    .action(async (dirs: string[], _options: object, command: Command) => {
-      const { signal, stopped } = untilStopped();
-      const options = resolveWorld(command, signal);
-      try {
-        const folders = (await Promise.all(dirs.map((dir) => findFunctions(dir)))).flat();
-        await runWorld(options, [...new Set(folders)], stopped);
-      } catch (error) {
-        // Whoever stops a start has what they want.
-        if (!signal.aborted) throw error;
-      }
-    });
-  addExamples(command, [
+export const upCommand = defineCommand({
+  usage: "up [dir...]",
+  says: "run everything on this machine, and push the functions found under the folders",
+  options: worldOptions,
+  examples: [
     ["narun up functions", "nats-server, gateway, node-runner, and every function below functions"],
     ["narun up --http 0.0.0.0:80 --data-dir /var/lib/narun", "open to the network, data kept apart"],
     ["narun up --http 127.0.0.1:0 --metrics 127.0.0.1:0 --nats-port 0 --json", "for scripts: free ports"],
-  ]);
-}
+  ],
+  async run({ dir: dirs }, context) {
+    const { signal, stopped } = untilStopped();
+    const options = resolveWorld(context, signal);
+    try {
+      const folders = (await Promise.all(dirs.map((dir) => findFunctions(dir)))).flat();
+      await runWorld(options, [...new Set(folders)], stopped);
+    } catch (error) {
+      // The user stopped the start: no error.
+      if (!signal.aborted) throw error;
+    }
+  },
+});
 
 async function runWorld(options: WorldOptions, folders: string[], stopped: Promise<void>): Promise<void> {
   const { output, signal } = options;

@@ -108,7 +108,7 @@ export const FREE_PORTS = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", 
 
 /** The test runner's environment without what it, or a person, has set for others. */
 function environment(env: Record<string, string>): NodeJS.ProcessEnv {
-  const isOthers = (name: string) => /^(NODE_OPTIONS|NARUN_LOG_LEVEL|(NARUN_)?NATS_.*)$/.test(name);
+  const isOthers = (name: string) => /^(NODE_OPTIONS|NARUN_.*|NATS_.*)$/.test(name);
   const rest = Object.fromEntries(Object.entries(process.env).filter(([name]) => !isOthers(name)));
   return { ...rest, NARUN_NATS_SERVER: inject("natsServer"), ...env };
 }

@@ -8,8 +8,9 @@ import type { Logger } from "pino";
 import { NarunError } from "../../contracts/index.ts";
 import { createBackoff, sendSignal } from "../../machine/index.ts";
 import type { NatsLogin } from "../../nats/index.ts";
-import type { InspectOptions } from "../inspect-option.ts";
-import { handOn } from "../nats-login.ts";
+import type { InspectOptions } from "../functions/debugging.ts";
+import { handOn } from "../options/nats-access.ts";
+import type { Environment } from "../options/resolve.ts";
 
 export interface NodeProcess {
   readonly pid: number | undefined;
@@ -28,10 +29,10 @@ export interface NodeProcessOptions {
   cacheDir: string;
   /** Where the key of secrets is, unless the environment has it. */
   secretsKeyFile?: string;
-  /** Default: what the environment says. */
-  egressDeny?: readonly string[];
   /** More arguments of `narun node`. */
   nodeArguments?: readonly string[];
+  /** The environment, without a login to NATS. */
+  environment: Environment;
   /** Where debuggers may attach. Default: nowhere. */
   inspect?: InspectOptions;
   logLevel: string;
@@ -122,14 +123,13 @@ function forkNode({
   login = {},
   cacheDir,
   secretsKeyFile,
-  egressDeny = [],
   nodeArguments = [],
+  environment,
   inspect,
   logLevel,
 }: NodeProcessOptions): ChildProcess {
   const main = join(import.meta.dirname, "..", `main${extname(import.meta.filename)}`);
   const { args, env } = handOn(login);
-  const deny = egressDeny.flatMap((rule) => ["--egress-deny", rule]);
   const folders = [...(inspect?.folders ?? [])].flatMap(([name, folder]) => [
     "--inspect-folder",
     `${name}=${folder}`,
@@ -143,7 +143,6 @@ function forkNode({
       "--nats",
       natsUrl,
       ...args,
-      ...deny,
       ...nodeArguments,
       ...inspected,
       "--cache-dir",
@@ -152,7 +151,7 @@ function forkNode({
       "--log-level",
       logLevel,
     ],
-    { detached: true, env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "pipe", "ipc"] },
+    { detached: true, env: { ...environment, ...env }, stdio: ["ignore", "ignore", "pipe", "ipc"] },
   );
 }
 

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Gateway, startGateway } from "../../gateway/index.ts";
 import { sendSignal } from "../../machine/index.ts";
-import { connectNats, type Nats, type NatsLogin } from "../../nats/index.ts";
+import { connectNats, type Nats, type NatsLogin, type NatsTransport } from "../../nats/index.ts";
 import {
   findNatsServer,
   lockDataDir,
@@ -19,10 +19,11 @@ import {
   type ServerProgress,
   startNatsServer,
 } from "../../nats-server/index.ts";
-import type { InspectOptions } from "../inspect-option.ts";
+import type { InspectOptions } from "../functions/debugging.ts";
 import { logConnection } from "../log.ts";
-import type { Output, Progress } from "../output.ts";
-import { ensureSecretsKeyFile, SECRETS_KEY_FILE, secretsKeyVariable } from "../secrets-key.ts";
+import type { Environment } from "../options/resolve.ts";
+import type { Output, Progress } from "../output/output.ts";
+import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 
 export interface WorldOptions {
@@ -30,16 +31,21 @@ export interface WorldOptions {
   metrics: { host: string; port: number };
   /** A server that runs already; none is started then. */
   external?: { url: string; login: NatsLogin };
+  transport: NatsTransport;
   natsPort: number;
   dataDir: string;
-  /** Rules for the node's deny list, as they were given. */
-  egressDeny: readonly string[];
   /** How long the gateway goes on serving at the end. */
   lameDuckMs: number;
   /** Networks of proxies that the gateway trusts. */
   trustedProxies: readonly string[];
   /** More arguments of `narun node`. */
   nodeArguments: readonly string[];
+  /** The nats-server binary to use. Default: the one that is found, else fetched. */
+  natsServer?: string | undefined;
+  /** The data folder keeps the key of secrets, as no variable has it. */
+  hasOwnKey: boolean;
+  /** The environment of nats-server and of the node-runner. */
+  environment: Environment;
   /** Where debuggers may attach. Default: nowhere. */
   inspect?: InspectOptions;
   /** The pushes of the functions that are found at the start. */
@@ -97,7 +103,7 @@ async function startInOrder(
   const { dataDir, log, external, signal } = options;
   const lock = await lockDataDir(dataDir);
   endings.push(() => lock.release());
-  if (secretsKeyVariable() === undefined) await ensureSecretsKeyFile(join(dataDir, SECRETS_KEY_FILE));
+  if (options.hasOwnKey) await ensureSecretsKeyFile(join(dataDir, SECRETS_KEY_FILE));
   let url = external?.url;
   if (url === undefined) {
     const server = await startEmbedded(options, progress, (pid) => lock.recordNats(pid));
@@ -108,7 +114,13 @@ async function startInOrder(
   signal.throwIfAborted();
   progress.update("starting gateway and node-runner");
   const login = external?.login ?? {};
-  const nats = await connectNats({ url, login, name: "narun up", ...logConnection(log) });
+  const nats = await connectNats({
+    url,
+    login,
+    transport: options.transport,
+    name: "narun up",
+    ...logConnection(log),
+  });
   endings.push(() => nats.close());
   const [node, gateway] = await startParts(options, nats, { natsUrl: url, login });
   endings.push(endWithProcess(() => node.kill()));
@@ -125,9 +137,10 @@ async function startParts(
     http,
     metrics,
     dataDir,
-    egressDeny,
     trustedProxies,
     nodeArguments,
+    hasOwnKey,
+    environment,
     inspect,
     firstPushes,
     log,
@@ -140,9 +153,9 @@ async function startParts(
     startNodeProcess({
       ...access,
       cacheDir: join(dataDir, "cache"),
-      ...(secretsKeyVariable() === undefined ? { secretsKeyFile: join(dataDir, SECRETS_KEY_FILE) } : {}),
-      egressDeny,
+      ...(hasOwnKey ? { secretsKeyFile: join(dataDir, SECRETS_KEY_FILE) } : {}),
       nodeArguments,
+      environment,
       ...(inspect === undefined ? {} : { inspect }),
       logLevel: log.level,
       log,
@@ -164,11 +177,12 @@ async function startParts(
 }
 
 async function startEmbedded(
-  { natsPort, dataDir, log, signal }: WorldOptions,
+  { natsPort, dataDir, environment, log, signal }: WorldOptions,
   progress: Progress,
   onSpawn: (pid: number) => void,
 ): Promise<NatsServer> {
   const { path } = await findNatsServer({
+    env: environment,
     signal,
     onProgress: (step) => progress.update(describeProgress(step)),
   });

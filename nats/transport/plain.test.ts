@@ -4,7 +4,6 @@ import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
 import { connectNats, type Nats, type NatsOptions } from "../connection.ts";
 import { createHeaders } from "../headers.ts";
-import { resolveTransport } from "./choose.ts";
 
 let server: TestNats;
 beforeAll(async () => {
@@ -88,17 +87,4 @@ it("keeps what is published while the server is away, in order", async () => {
 it("says NATS_UNREACHABLE where no server listens", async () => {
   const failure = connect({ url: "nats://127.0.0.1:1" });
   await expect(failure).rejects.toMatchObject({ code: "NATS_UNREACHABLE" });
-});
-
-it.each([
-  [undefined, "own"],
-  ["", "own"],
-  ["own", "own"],
-  ["plain", "plain"],
-])("the variable %j means %s", (variable, transport) => {
-  expect(resolveTransport(variable ?? "")).toBe(transport);
-});
-
-it("refuses any other name", () => {
-  expect(() => resolveTransport("fast")).toThrow("NARUN_NATS_TRANSPORT");
 });

@@ -2,6 +2,9 @@ import type { connect as connectLibrary, MsgHdrs, NatsConnection, TlsOptions } f
 import type { Headers } from "../headers.ts";
 import type { FrameSink } from "./splitter.ts";
 
+/** `own`: own.ts with writer.ts and splitter.ts. `plain`: the client library alone. */
+export type NatsTransport = "own" | "plain";
+
 /** A message that leaves. */
 export interface Outgoing {
   subject: string;

@@ -1,15 +1,15 @@
 /**
  * Work that goes on after a request's answer (`ctx.waitUntil`).
  *
- * I1  It keeps the instance from being idle until it says that it is over, and for `limitMs` after its request at most:
- *     then `onLimit` says so, once.
+ * I1  The instance is not idle until the work has ended. `limitMs` after its request the work counts as ended: `onLimit` is
+ *     called once.
  */
 export interface BackgroundWork {
-  /** Of requests that are over. */
+  /** The number of requests that are over and have work that goes on. */
   readonly size: number;
   has(id: number): boolean;
   begin(id: number): void;
-  /** The request is over: what goes on has its time from now on. */
+  /** The request is over: the time limit of its work begins. */
   outlive(id: number): void;
   end(id: number): void;
   close(): void;

@@ -1,11 +1,10 @@
 /**
- * The log of one instance: what it prints, and what is said of it.
+ * The log of one instance: the lines that the function prints, and the lines that narun writes about it.
  *
- * I1  Lines are published in the order in which they were written, with the time at which they were: one whose places
- *     wait for the source map holds back those behind it.
- * I2  No line is lost within `limits.logBytesPerSecond`; those beyond are counted, and the count is told every second
- *     and at the end.
- * I3  What waits is bounded: it has passed the limit, and the source map comes within seconds or not at all.
+ * I1  Lines are published in the order in which they were written, each with its time. A line that waits for its source map
+ *     holds back the lines behind it.
+ * I2  No line is lost within `limits.logBytesPerSecond`. The lines beyond are counted (dropped-lines.ts).
+ * I3  The lines that wait are bounded: they passed the limit, and the source map comes within seconds or not at all.
  */
 import type { SourceMap } from "node:module";
 import {
@@ -16,33 +15,29 @@ import {
   subjects,
 } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
+import { createDroppedLines } from "./dropped-lines.ts";
 import { createLogBudget } from "./log-budget.ts";
-import { BUNDLE_FILE, mapStack, type SourceMaps } from "./source-maps.ts";
+import { BUNDLE_FILE, mapStack, OWN_PLACE, type SourceMaps } from "./source-maps.ts";
 
 export interface FunctionLog {
-  /** What the function prints or provokes: user input, under the limit. Stacks in it get the author's places. */
+  /** Writes a text that the function printed or caused: user input, under the limit. Its stacks are mapped. */
   write(level: unknown, text: unknown, requestId: string | undefined): void;
-  /** What has to be known whatever the function prints: why it does not run any more. */
+  /** Writes a line that no limit drops: the reason why the function does not run any more. */
   say(text: string, requestId: string | undefined): void;
-  /** The isolate has held back so many lines itself: user input. */
+  /** The sandbox dropped so many lines itself: user input. */
   dropped(count: unknown): void;
-  /** The instance ends: what is still to be told is. */
+  /** The instance ends: the count of dropped lines is written. */
   close(): void;
 }
 
-/** The most bytes of text in one line of the log; a longer one is split, each piece but the last marked with `…`. */
+/** Upper bound of the text of one line in bytes. A longer text is split; each piece but the last ends with `…`. */
 const MAX_LINE_BYTES = 64 * 1024;
 
-/** The most characters of a text: what is beyond is cut, and marked. */
+/** Upper bound of a text in characters. The rest is cut, and marked. */
 const MAX_TEXT_LENGTH = 1024 * 1024;
 
-/** What a line has besides its text, about. */
+/** The size of a line without its text, about. */
 const LINE_OVERHEAD_BYTES = 256;
-
-const NOTICE_MS = 1_000;
-
-/** A place in the bundle or in the platform: the one is mapped, the other left out. */
-const OWN_PLACE = /narun:(?:bundle|platform):/;
 
 export interface FunctionLogOptions {
   nats: Pick<Nats, "publish"> & { world: Pick<Nats["world"], "id"> };
@@ -61,82 +56,67 @@ interface Written {
 }
 
 /** Publishes log lines on `logs.<function>.<node>` (docs/wire.md). */
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createFunctionLog(options: FunctionLogOptions): FunctionLog {
-  const { nats, node, instance, revision, config, sourceMaps } = options;
-  const { logBytesPerSecond } = config.limits;
-  const subject = subjects.log(config.name, node);
+  const { logBytesPerSecond } = options.config.limits;
   const budget = createLogBudget(logBytesPerSecond);
-  const waiting: Written[] = [];
-  let droppedLines = 0;
-  let droppedBytes = 0;
-  /** The isolate has held back others, of which it told the number only. */
-  let hasUnmeasured = false;
-  let notice: NodeJS.Timeout | undefined;
-
-  const publish = ({ level, text, requestId, at }: Written) => {
-    for (const message of splitLine(text)) {
-      const line: LogLine = {
-        instance_id: instance,
-        app_name: config.name,
-        node_id: node,
-        stream: level === "error" || level === "warn" ? "stderr" : "stdout",
-        message,
-        timestamp: at.toISOString(),
-        level,
-        revision,
-        world: nats.world.id,
-        ...(requestId === undefined ? {} : { request_id: requestId }),
-      };
-      nats.publish(subject, JSON.stringify(line));
-    }
-  };
-  const publishMapped = (line: Written, map: SourceMap | undefined) =>
-    publish(OWN_PLACE.test(line.text) ? { ...line, text: mapStack(line.text, map) } : line);
-  const publishWaiting = async () => {
-    const map = await sourceMaps.load(revision);
-    for (const line of waiting.splice(0)) publishMapped(line, map);
-  };
-  const append = (line: Written) => {
-    const here = line.text.includes(BUNDLE_FILE) ? sourceMaps.loaded(revision) : { map: undefined };
-    if (waiting.length === 0 && here !== undefined) return publishMapped(line, here.map);
-    waiting.push(line);
-    if (waiting.length === 1) void publishWaiting();
-  };
-  const tellDropped = () => {
-    clearTimeout(notice);
-    notice = undefined;
-    if (droppedLines === 0) return;
-    const limit = `more than limits.logBytesPerSecond (${logBytesPerSecond} bytes)`;
-    const lines = `${droppedLines} log ${droppedLines === 1 ? "line" : "lines"}`;
-    const bytes = `${droppedBytes} bytes${hasUnmeasured ? " or more" : ""}`;
-    const text = `LOG_LIMIT: ${lines} of ${bytes} ${droppedLines === 1 ? "was" : "were"} dropped: ${limit}`;
-    droppedLines = 0;
-    droppedBytes = 0;
-    hasUnmeasured = false;
-    append({ level: "warn", text, requestId: undefined, at: new Date() });
-  };
-  const drop = (lines: number, bytes: number | undefined) => {
-    droppedLines += lines;
-    droppedBytes += bytes ?? 0;
-    hasUnmeasured ||= bytes === undefined;
-    notice ??= setTimeout(tellDropped, NOTICE_MS);
-  };
-
+  const append = createAppender(options);
+  const dropped = createDroppedLines(logBytesPerSecond, (text) =>
+    append({ level: "warn", text, requestId: undefined, at: new Date() }),
+  );
   return {
     write(level, text, requestId) {
       const known = LOG_LEVELS.find((candidate) => candidate === level) ?? "info";
       const own = cut(String(text));
       const bytes = Buffer.byteLength(own);
-      if (!budget.take(bytes + LINE_OVERHEAD_BYTES)) return drop(1, bytes);
+      if (!budget.take(bytes + LINE_OVERHEAD_BYTES)) return dropped.add(1, bytes);
       append({ level: known, text: own, requestId, at: new Date() });
     },
     say: (text, requestId) => append({ level: "error", text: cut(text), requestId, at: new Date() }),
     dropped(count) {
-      if (typeof count === "number" && count > 0 && Number.isSafeInteger(count)) drop(count, undefined);
+      if (typeof count === "number" && count > 0 && Number.isSafeInteger(count))
+        dropped.add(count, undefined);
     },
-    close: tellDropped,
+    close: dropped.tell,
   };
+}
+
+/** Publishes lines in order (I1), each as soon as its places can be mapped. */
+function createAppender(options: FunctionLogOptions): (line: Written) => void {
+  const { revision, sourceMaps } = options;
+  const waiting: Written[] = [];
+  const publishMapped = (line: Written, map: SourceMap | undefined) =>
+    publish(OWN_PLACE.test(line.text) ? { ...line, text: mapStack(line.text, map) } : line, options);
+  const publishWaiting = async () => {
+    const map = await sourceMaps.load(revision);
+    for (const line of waiting.splice(0)) publishMapped(line, map);
+  };
+  return (line) => {
+    const loaded = line.text.includes(BUNDLE_FILE) ? sourceMaps.loaded(revision) : { map: undefined };
+    if (waiting.length === 0 && loaded !== undefined) return publishMapped(line, loaded.map);
+    waiting.push(line);
+    if (waiting.length === 1) void publishWaiting();
+  };
+}
+
+function publish(
+  { level, text, requestId, at }: Written,
+  { nats, node, instance, revision, config }: FunctionLogOptions,
+): void {
+  for (const message of splitLine(text)) {
+    const line: LogLine = {
+      instance_id: instance,
+      app_name: config.name,
+      node_id: node,
+      stream: level === "error" || level === "warn" ? "stderr" : "stdout",
+      message,
+      timestamp: at.toISOString(),
+      level,
+      revision,
+      world: nats.world.id,
+      ...(requestId === undefined ? {} : { request_id: requestId }),
+    };
+    nats.publish(subjects.log(config.name, node), JSON.stringify(line));
+  }
 }
 
 function cut(text: string): string {

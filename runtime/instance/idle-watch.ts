@@ -1,12 +1,12 @@
 export interface IdleWatchOptions {
   idleMs: number;
-  /** Epoch milliseconds; undefined while there is something to do. */
+  /** Epoch milliseconds; undefined while requests are open. */
   idleSince(): number | undefined;
-  /** Called when nothing was done for so long, and after as long again where nothing came of it. */
+  /** Called after `idleMs` without requests, and again after each further `idleMs`. */
   onIdle(): void;
 }
 
-/** Says when nobody called for a while. The runner may keep the instance all the same (`scale.min`). */
+/** Reports that an instance is idle. The runner may keep the instance all the same (`scale.min`). */
 export function watchIdle({ idleMs, idleSince, onIdle }: IdleWatchOptions): () => void {
   let timer: NodeJS.Timeout | undefined;
   const lookAfter = (waitMs: number) => {

@@ -26,24 +26,28 @@ export interface InstanceServiceOptions {
 }
 
 export interface InstanceHandlers {
-  /** Refuses a request that cannot be read, that `isStranger`, or that comes when the instance takes none any more; says whether it did. */
+  /**
+   * Refuses a request that is unreadable, that belongs to another world (`isStranger`), or that comes after the instance
+   * stopped taking requests. Returns whether it refused.
+   */
   refuses(message: Message, done: (error?: string) => void, isStranger?: boolean): boolean;
   take: MicroEndpoint["handle"];
-  /** What the asker of a streamed request says later: `token` names the request. */
+  /** Takes a later message of the caller of a streamed request. `token` names the request. */
   control(token: string, message: Message): void;
   stats(): InstanceStats;
 }
 
 /**
- * Registers an instance as a NATS Micro service: anybody finds it under its function's name, gateways also by its own. By
- * the latter they ask for their requests, too: what is refused is not noted for that, as it never began.
+ * Registers an instance as a NATS Micro service: under its function's name for every client, under its own id for gateways.
+ * Gateways ask after requests that they sent to the id, so these are noted in the ledger. A refused request is not noted, as
+ * it never began.
  */
 export function registerInstance(
   { nats, ledger, node, instance, revision, config }: InstanceServiceOptions,
   { refuses, take, control, stats }: InstanceHandlers,
 ): Pick<MicroService, "drain" | "close" | "subscriptions"> {
   const note = ledger.guard(take);
-  // The function's own subject is the same in every world that hears of it. One who knows no worlds may mean any.
+  // The function's own subject is the same in all worlds. A client that names no world may mean any.
   const isStranger = ({ headers }: Message) =>
     (headerValue(headers, headerNames.world) ?? nats.world.id) !== nats.world.id;
   const { shared, direct } = endpointNames;

@@ -3,8 +3,8 @@
  *
  * I1  Every request that is taken gets exactly one answer (open-requests.ts).
  * I2  `ready` is announced after the code was started and the subscriptions are live on the server.
- * I3  A draining instance finishes the requests that it took, and those that the server had already sent to it. A condemned
- *     one (it broke a limit) refuses them with INSTANCE_DRAINING, which proves to the sender that they were not started.
+ * I3  A draining instance finishes all requests that the server has sent to it. A condemned instance (it broke a limit)
+ *     refuses the requests that still come with INSTANCE_DRAINING: that proves to the sender that they were not started.
  * I4  After `gone` nothing of the instance is left: no subscription, no timer, no sandbox.
  */
 import {
@@ -34,7 +34,7 @@ export interface InstanceOptions {
   instance: string;
   revision: string;
   config: FunctionConfig;
-  /** Without requests for `scale.idleSeconds`. */
+  /** No request came for `scale.idleSeconds`. */
   onIdle(): void;
   /** It is nearly full: another instance should take its place before a request pays for that. */
   onFull(): void;

@@ -1,13 +1,10 @@
-/**
- * A token bucket of bytes: what an instance may log. It fills by `limits.logBytesPerSecond`, up to what it may log at
- * once after it was silent.
- */
+/** The budget of bytes that an instance may log: a token bucket that `limits.logBytesPerSecond` fills. */
 export interface LogBudget {
-  /** Whether a line of so many bytes may be logged now. */
+  /** Takes the bytes of a line out of the budget. Returns whether there were as many. */
   take(bytes: number): boolean;
 }
 
-/** What may be logged at once, as the rate of so many seconds: a start that prints its configuration is no flood. */
+/** Upper bound of a burst, in seconds of the rate: a start that prints its configuration is no flood. */
 const LOG_BURST_SECONDS = 2;
 
 export function createLogBudget(bytesPerSecond: number, now: () => number = Date.now): LogBudget {
@@ -19,7 +16,7 @@ export function createLogBudget(bytesPerSecond: number, now: () => number = Date
       const at = now();
       available = Math.min(capacity, available + (Math.max(0, at - filledAt) / 1_000) * bytesPerSecond);
       filledAt = at;
-      // A single line may be larger than what fits: it passes when the bucket is full.
+      // A single line may be larger than the bucket. It passes when the bucket is full.
       if (available < Math.min(bytes, capacity)) return false;
       available -= bytes;
       return true;

@@ -44,7 +44,7 @@ export interface TakenMessage {
 
 type Phase =
   | { kind: "waiting"; for: Exclude<Awaited, "end of answer"> }
-  /** The handler said what the answer is; it is about to be sent. */
+  /** The handler has answered. The answer is about to be sent. */
   | { kind: "answered" }
   /** The body is still with the sandbox: the answer goes out as one message. */
   | { kind: "collecting"; body: BodySender; isEndless: boolean }
@@ -146,7 +146,7 @@ export class OpenRequest implements BodyOwner {
     this.#failWith("BAD_REPLY", "the response has a status or a header field that HTTP cannot carry");
   }
 
-  /** Takes the handler's word that there is no response. */
+  /** Takes the report that the handler has no response. */
   refuse(reason: RefusalReason, text: string) {
     if (!this.#accept()) return;
     if (reason === "method not allowed") return this.#finish(replyMethodNotAllowed(text));

@@ -64,7 +64,7 @@ export class OpenRequests implements Answers, RequestFacts {
     });
   }
 
-  /** The number of requests that are not over, and of those with background work. */
+  /** The number of requests that are open, or have background work. */
   get size(): number {
     return this.#open.size + this.#background.size;
   }
@@ -143,7 +143,7 @@ export class OpenRequests implements Answers, RequestFacts {
     this.#open.get(id)?.fail(code);
   }
 
-  /** Tells handlers that the instance drains: those whose answers stream, now or from now on; or all. */
+  /** Tells handlers that the instance drains: all, or the handlers whose answers stream now or later. */
   warn(whom: "streaming" | "all"): void {
     this.#isDraining = true;
     for (const request of this.#open.values()) if (request.isHeadOut || whom === "all") request.warn();

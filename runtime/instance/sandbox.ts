@@ -43,7 +43,7 @@ export interface StartFailure {
   stack?: string;
 }
 
-/** Why the answer to a request, or the rest of it, is not needed any more. */
+/** The reason why a request, or the rest of its answer, is not needed any more. */
 export type AbortReason =
   | "client gone"
   | "deadline"
@@ -58,7 +58,7 @@ export type AbortReason =
 export interface SandboxBodies {
   /** Opens the body of a request; `id` of the result is the body that the handler gets. */
   openRequest(id: number, receiver: RequestBodyReceiver): RequestBody;
-  /** Opens the body of an answer. `body` is user input: undefined where it is no stream, or one that is open. */
+  /** Opens the body of an answer. `body` is user input. Undefined where it is no stream, or is open already. */
   openResponse(id: number, body: unknown, receiver: ResponseBodyReceiver): ResponseBody | undefined;
   /** Cancels the body of an answer that is not used. */
   discard(id: number, body: unknown): void;
@@ -114,7 +114,7 @@ export interface SandboxOwner {
   replace(why: string): void;
 }
 
-/** Why a handler has no response. */
+/** The reason why a handler has no response. */
 export type RefusalReason =
   | "threw"
   | "no response"

@@ -16,7 +16,7 @@ import { readTrailers } from "./trailers.ts";
 export interface BodySender {
   /** The head was sent: the caller cannot get another answer. */
   readonly isHeadOut: boolean;
-  /** Ends the body here, as one that is not whole. */
+  /** Ends the body; the caller learns that it is not whole. */
   break(code: ErrorCode): void;
 }
 

@@ -1,32 +1,33 @@
 /**
- * Source maps of the revisions that run here, for stacks with the author's places.
+ * Source maps of the revisions that run here, for stacks with places in the author's files.
  *
- * I1  A map is asked of the runner when the first stack of its revision is shown, and parsed once.
- * I2  What is kept is bounded in number and in bytes; what was used last stays.
+ * I1  The runner is asked for a map when the first stack of its revision is shown. Each map is parsed once.
+ * I2  The maps that are kept are bounded in number and in bytes. The map that was used least recently goes first.
  */
 import { SourceMap } from "node:module";
-import { PLATFORM_FILE } from "../../web/index.ts";
 
-/** What stacks call a bundle; its source map turns the place into one of the author's files. */
+/** The name of a bundle in stacks. All files of narun itself are named `narun:NAME` there. */
 export const BUNDLE_FILE = "narun:bundle";
+
+/** Any place that an author does not know: it is mapped, or left out. */
+export const OWN_PLACE = /narun:[a-z]+:/;
 
 const BUNDLE_PLACE = new RegExp(`${BUNDLE_FILE}:(\\d+):(\\d+)`, "g");
 
 /**
- * A frame of the platform itself, which says nothing to an author, with the line end before it: a real one, or that of a
- * stack within a text that is quoted (JSON, a property that is shown; a long one is shown line by line, joined by `+`).
- * What follows the frame on its line belongs to the value around the error and stays: ` {` before own properties, `,` in
- * a list.
+ * A frame of narun itself, which tells an author nothing, with the line end before it. The line end is a real one, or the
+ * escaped one of a quoted stack (JSON, a property that is shown; a long text is shown line by line, joined by `+`). The text
+ * after the frame belongs to the value around the error and stays: ` {` before own properties, `,` in a list.
  */
 const LINE_END = String.raw`(?:^|\n|\\n(?:(['"\x60]) \+\n[^\S\n]*\1)?)`;
-const PLATFORM_FRAME = new RegExp(
-  String.raw`${LINE_END}[^\S\n]+at (?:(?!\\n)[^\n])*?${PLATFORM_FILE}:\d+:\d+\)?`,
+const OWN_FRAME = new RegExp(
+  String.raw`${LINE_END}[^\S\n]+at (?:(?!\\n)[^\n])*?narun:(?!bundle:)[a-z]+:\d+:\d+\)?`,
   "g",
 );
 
-/** A text in which the places in the bundle are replaced by those in the sources; without a map they stay. */
+/** Replaces the places in the bundle by places in the sources. Without a map they stay. */
 export function mapStack(stack: string, map: SourceMap | undefined): string {
-  const own = stack.replace(PLATFORM_FRAME, "");
+  const own = stack.replace(OWN_FRAME, "");
   if (map === undefined) return own;
   return own.replace(BUNDLE_PLACE, (place, line: string, column: string) => {
     const entry = map.findEntry(Number(line) - 1, Number(column) - 1);
@@ -35,10 +36,10 @@ export function mapStack(stack: string, map: SourceMap | undefined): string {
   });
 }
 
-/** Parsing holds the host's thread for some 20 ms per megabyte. */
+/** Upper bound of the size of a map: parsing holds the host's thread for some 20 ms per megabyte. */
 const MAX_MAP_BYTES = 32 * 1024 * 1024;
 
-/** A parsed source map; undefined where it cannot be read, which costs the pretty places and not the stack. */
+/** Parses a source map; undefined where it cannot be read: stacks then keep the places of the bundle. */
 export function parseSourceMap(bytes: Uint8Array): SourceMap | undefined {
   if (bytes.byteLength > MAX_MAP_BYTES) return undefined;
   try {
@@ -49,20 +50,20 @@ export function parseSourceMap(bytes: Uint8Array): SourceMap | undefined {
 }
 
 export interface SourceMaps {
-  /** The map of a revision, where it is here already. `map` is undefined where the revision has none that can be read. */
+  /** The map of a revision if it was loaded. `map` is undefined where the revision has no readable one. */
   loaded(revision: string): { map: SourceMap | undefined } | undefined;
-  /** The same, got from the runner where it is not here; undefined where it cannot be had now. */
+  /** Loads the map of a revision from the runner if needed; undefined where the runner cannot provide it now. */
   load(revision: string): Promise<SourceMap | undefined>;
-  /** A stack with the author's places, as soon as the map is there. */
+  /** Maps a stack to the author's places when the map is loaded. */
   map(revision: string, stack: string): Promise<string>;
   provide(revision: string, sourceMap: Uint8Array | undefined): void;
 }
 
-/** Maps are needed only while something fails or is printed with its place. Parsed, they have some ten times their bytes. */
+/** Upper bounds of the maps that are kept. A parsed map takes some ten times its bytes. */
 const MAX_KEPT = 16;
 const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 
-/** How long a stack waits for its map, before it is shown with the places of the bundle. */
+/** How long a stack waits for its map. After that it is shown with the places of the bundle. */
 const MAX_WAIT_MS = 5_000;
 
 interface Kept {
@@ -112,7 +113,7 @@ export function createSourceMaps(ask: (revision: string) => void): SourceMaps {
     load,
     map: async (revision, stack) => mapStack(stack, await load(revision)),
     provide(revision, sourceMap) {
-      // What could not be had now may be there the next time.
+      // The runner may have the map the next time.
       if (sourceMap === undefined) return settle(revision, undefined);
       const map = parseSourceMap(sourceMap);
       keep(revision, { map, bytes: map === undefined ? 0 : sourceMap.byteLength });

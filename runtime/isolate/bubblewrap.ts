@@ -1,13 +1,13 @@
 /**
- * bubblewrap around a host process: user, process, IPC and host name namespaces of its own, and a file system with
- * nothing in it but what the host is made of, read-only. The network stays: the host needs NATS, and `fetch` the rest.
- * What a flaw in V8 and Node's permission model would let out finds no files, no other processes and no privileges.
+ * bubblewrap around a host process: user, process, IPC and host name namespaces of its own, and a read-only file system with
+ * the host's own files alone. The network stays: the host needs NATS, and `fetch` needs the rest. An attacker who gets past V8
+ * and Node's permission model finds no files, no other processes and no privileges.
  */
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { runProgram } from "../../machine/index.ts";
 
-/** What programs need of the system: the loader's libraries, name resolution, certificates. Each where it is there. */
+/** The system's files that programs need: the loader's libraries, name resolution, certificates. Missing files are left out. */
 const SYSTEM_FILES = [
   "/usr/lib",
   "/usr/lib64",
@@ -33,8 +33,8 @@ const LIBRARY_FOLDERS = ["/lib", "/lib64", "/lib32"];
 const INFO_FD = "4";
 
 /**
- * The command inside bubblewrap. The terminal's Ctrl-C, which reaches the whole process group, must not end the wrapper:
- * ignored signals stay ignored through `exec`.
+ * The command inside bubblewrap. The terminal's Ctrl-C reaches the whole process group and must not end the wrapper, so the
+ * shell ignores it: ignored signals stay ignored through `exec`.
  */
 export function wrapCommand(
   bubblewrap: string,
@@ -45,7 +45,7 @@ export function wrapCommand(
   return ["/bin/sh", "-c", 'trap "" INT TERM HUP; exec "$0" "$@"', bubblewrap, ...values];
 }
 
-/** The same for a command that is waited for. */
+/** The same for a command that ends by itself. */
 export function wrapBriefly(bubblewrap: string, command: readonly string[]): string[] {
   return [bubblewrap, ...namespaces([]), "--", ...command];
 }
@@ -77,9 +77,10 @@ export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
 
 export type BubblewrapProbe = { path: string } | { path: undefined; reason: string };
 
+/** Upper bound of the time that the probe takes. */
 const PROBE_MS = 5_000;
 
-/** Whether bubblewrap is there, and this machine lets it make namespaces: tried with Node itself inside. */
+/** Whether bubblewrap is installed, and this machine lets it make namespaces. Runs Node in it to find out. */
 export async function probeBubblewrap(searchPath = process.env.PATH ?? ""): Promise<BubblewrapProbe> {
   if (process.platform !== "linux") return { path: undefined, reason: "bubblewrap is for Linux" };
   const path = searchPath

@@ -4,10 +4,10 @@ import { runProgram } from "../../machine/index.ts";
 /** How long loading the native package may take, on a loaded machine too. */
 const MAX_CHECK_MS = 60_000;
 
-/** Whether this machine can run isolates: undefined where it can, else the reason. The native package may be missing, or not fit this Node. */
+/** Undefined where this machine can run isolates, else the reason: the native package may be missing, or not fit this Node. */
 export async function checkIsolates(): Promise<string | undefined> {
   const engine = join(import.meta.dirname, `engine${extname(import.meta.filename)}`);
-  // In a process of its own, as an addon that does not fit may end the one that loads it.
+  // A native package that does not fit may end the process that loads it.
   const result = await runProgram(process.execPath, ["--no-node-snapshot", engine], {
     env: {},
     timeoutMs: MAX_CHECK_MS,

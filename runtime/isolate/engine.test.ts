@@ -122,7 +122,7 @@ describe("loading", () => {
 
 describe("the boundary", () => {
   it("leaves nothing of the host within reach", async () => {
-    // Walks everything that can be reached from the global object, errors and promises, by properties and prototypes.
+    // Walks every object that properties and prototypes of the global object, of errors and of promises lead to.
     const found = await callJson(`
       const suspicious = /isolated.?vm|^(ivm|process|require|Reference|ExternalCopy|Callback)$|__narun/i;
       const own = [function () {}, async function () {}, function* () {}, async function* () {}].map((f) => Reflect.getPrototypeOf(f));
@@ -156,7 +156,7 @@ describe("the boundary", () => {
       Object.prototype.status = 999; String.prototype.split = () => [];
       export default () => new Response("answered")`);
     const neighbour = await loadTestFunction("export default () => new Response('fine')");
-    // Whatever becomes of its own request.
+    // The outcome of its own request does not matter here.
     await enter(fn.sandbox);
     expect(await neighbour.call()).toMatchObject({ body: "fine" });
   });

@@ -1,13 +1,13 @@
 /**
- * The only importer of isolated-vm: sandboxes made from the platform's snapshot, and the calls into them.
+ * The only importer of isolated-vm. It makes sandboxes from the platform's snapshot, and enters them.
  *
  * I1  No handle of isolated-vm leaves this file, and none enters user code (see web/host/boundary.ts).
  * I2  Every entry is asynchronous and under the CPU limit: user code never runs on the host's own thread.
- * I3  A sandbox that hit its memory limit is disposed by V8 itself. One that V8 lost control of (`onCatastrophe`) is
- *     never entered again: its thread is put to sleep, and only the end of the process frees what it has.
- * I4  A module is loaded when its top level is over, awaits included. isolated-vm returns at the first of them, so an
- *     entry module of ours imports it and says when its own turn has come.
- * I5  After `dispose` nothing gets into a sandbox, and nothing out of it: one with an inspector's session goes on to exist.
+ * I3  V8 itself disposes of a sandbox that hits its memory limit. A sandbox that V8 loses control of (`onCatastrophe`) is never
+ *     entered again: its thread sleeps, and only the end of the process frees its memory.
+ * I4  A module is loaded when its top level is over, awaits included. isolated-vm returns at the first await, so an entry module
+ *     of ours imports the function's module and reports when its own turn comes.
+ * I5  After `dispose` no message gets into a sandbox or out of it. A sandbox with an inspector's session goes on to exist.
  */
 import { randomBytes } from "node:crypto";
 import { domainToASCII } from "node:url";
@@ -27,22 +27,22 @@ import { readInspectLibrary } from "./image/inspect-library.ts";
 import { createInspectorChannel, type InspectorChannel } from "./inspector/inspector-channel.ts";
 import { answerCryptoSupport } from "./operations/crypto/supports.ts";
 
-/** How an entry into a sandbox ended, seen from the outside. */
+/** How an entry into a sandbox ended. */
 export type EntryOutcome =
-  /** `answer`: what it returned (EnterOp.request); user input. */
+  /** `answer`: the value that the entry returned (EnterOp.request). It is user input. */
   | { kind: "ok"; answer?: unknown }
-  /** `stack`: where it was, innermost first; empty where V8 does not say. */
+  /** `stack`: the frames, innermost first; empty where V8 does not report them. */
   | { kind: "cpu-limit"; stack: string }
   | { kind: "memory-limit" }
   | { kind: "disposed" }
-  /** Something threw, or rejected, where nobody caught it. */
+  /** An exception, or the rejection of a promise, that no code caught. */
   | { kind: "uncaught"; stack: string };
 
 export type LoadOutcome = EntryOutcome | { kind: "no-handler"; reason: string };
 
 export interface LoadOrder {
   code: string;
-  /** What stacks call the bundle. */
+  /** The bundle's name in stacks. */
   fileName: string;
   env: EnvPlan;
   cpuMs: number;
@@ -52,38 +52,38 @@ export interface LoadOrder {
 export type EnterMessage = Parameters<Enter>;
 
 export interface Sandbox {
-  /** Evaluates the function's module; a top-level await is waited for. */
+  /** Evaluates the function's module, its top-level awaits included. */
   load(order: LoadOrder): Promise<LoadOutcome>;
   enter(timeoutMs: number, ...message: EnterMessage): Promise<EntryOutcome>;
-  /** Bytes that V8 puts down to it, garbage included; undefined where it is gone. */
+  /** The bytes that V8 counts for the sandbox, garbage included; undefined where it is gone. */
   usedBytes(): Promise<number | undefined>;
-  /** CPU time that it has used since it was made, in milliseconds. */
+  /** The CPU time of the sandbox since it was made, in milliseconds. */
   cpuMs(): number;
-  /** V8's inspector, where the engine was made to have one. */
+  /** V8's inspector, where the engine's isolates are inspected. */
   readonly inspector: InspectorChannel | undefined;
   dispose(): void;
 }
 
-/** What only conformance tests do with a sandbox: their files are classic scripts that share one global scope. */
+/** A sandbox for conformance tests, whose files are classic scripts that share one global scope. */
 export interface ScriptSandbox extends Sandbox {
   evaluateScript(code: string, fileName: string, cpuMs: number): Promise<EntryOutcome>;
-  /** Puts a function of the host on the global object; it is called synchronously, with data. */
+  /** Puts a function of the host on the global object. Scripts call it synchronously, with data. */
   expose(name: string, callback: (...values: unknown[]) => unknown): Promise<void>;
 }
 
-/** Takes what an isolate posts; all of it is user input. */
+/** Takes the posts of an isolate. All values are user input. */
 export type OnPost = (op: unknown, a: unknown, b: unknown, c: unknown, d: unknown) => void;
 
 export interface Engine<Made extends Sandbox = Sandbox> {
   create(memoryMb: number, onPost: OnPost): Promise<Made>;
 }
 
-/** The most entropy that one question may ask for: one call of `getRandomValues`. */
+/** Upper bound of the entropy for one question: that of one call of `getRandomValues`. */
 const MAX_ENTROPY_BYTES = 65_536;
 
 /**
- * Builds the snapshot that `createEngine` takes: the platform's script, already evaluated. `warmUp` runs beside it, in a
- * context that is thrown away: what it calls is in the snapshot compiled.
+ * Builds the snapshot that `createEngine` takes: the platform's script, already evaluated. `warmUp` runs in a second context,
+ * which is thrown away. The functions that it calls are compiled in the snapshot.
  */
 export function createSnapshot(script: string, fileName: string, warmUp: string): Uint8Array {
   return new Uint8Array(ivm.Isolate.createSnapshot([{ code: script, filename: fileName }], warmUp).copy());
@@ -92,7 +92,7 @@ export function createSnapshot(script: string, fileName: string, warmUp: string)
 /** Takes the platform's `load` before any user code runs, so that none can see it. */
 const LOAD_MODULE = `export const load = globalThis.${LOAD_GLOBAL}; delete globalThis.${LOAD_GLOBAL};`;
 
-/** Its own turn comes when the top level of the function's module is over. */
+/** The last statement runs when the top level of the function's module is over. */
 const ENTRY_MODULE = `import { load } from "load"; import * as exports from "function"; load(exports);`;
 
 const NANOS_PER_MS = 1_000_000;
@@ -108,22 +108,22 @@ interface Parts {
   context: ivm.Context;
   enter: ivm.Reference<Enter>;
   expect: ivm.Reference<(envJson: string) => void>;
-  /** What the platform's boot gave: what is rarely needed is fetched from it when it is. */
+  /** The result of the platform's boot. Functions that are rarely needed are fetched from it at their first use. */
   boundary: ivm.Reference<Boundary>;
   entry: ivm.Module;
   loadModule: ivm.Module;
-  /** How evaluating the function's module ended. */
+  /** The outcome of the module's evaluation. */
   loading: PromiseWithResolvers<LoadOutcome>;
   inspector: InspectorChannel | undefined;
-  /** Nothing that it posts is heard any more. */
+  /** Ignores all posts from now on. */
   silence(): void;
 }
 
-/** `sandbox`: the one that V8 has lost control of; undefined while it is still being made. */
+/** `sandbox`: the sandbox out of V8's control; undefined while it is still being made. */
 type OnCatastrophe = (message: string, sandbox: Sandbox | undefined) => void;
 
 export interface EngineOptions {
-  /** Whether debuggers may attach to the isolates. It costs memory and time; never in production. */
+  /** Whether debuggers may attach to the isolates. It costs memory and time, and is not for production. */
   isInspected?: boolean;
 }
 
@@ -135,7 +135,7 @@ export function createEngine(
   return createEngineOf(createSandbox, snapshotBytes, onCatastrophe, options);
 }
 
-/** For conformance tests only: its sandboxes let host functions and scripts in, which no function's may (I1). */
+/** For conformance tests only: scripts and functions of the host get into these sandboxes, against I1. */
 export function createScriptEngine(
   snapshotBytes: Uint8Array,
   onCatastrophe: OnCatastrophe,
@@ -159,7 +159,7 @@ function createEngineOf<Made extends Sandbox>(
         snapshot,
         memoryLimit: memoryMb,
         onCatastrophicError(message) {
-          // A module that is being evaluated will not say so itself any more.
+          // A module whose evaluation is cut off cannot report its end itself.
           loading.resolve({ kind: "cpu-limit", stack: "" });
           onCatastrophe(message, made);
         },
@@ -228,7 +228,7 @@ function createSandbox(parts: Parts): Sandbox {
     }
     return { kind: "uncaught", stack: `Uncaught ${String(error)}` };
   };
-  /** Asks user code whether it sees to a rejection that nobody handled. */
+  /** Asks user code whether it handles a rejection by its event handlers. */
   const settleRejection = async (
     outcome: EntryOutcome,
     error: unknown,
@@ -274,7 +274,7 @@ function createSandbox(parts: Parts): Sandbox {
         return isDisposedByUs ? { kind: "disposed" } : { kind: "ok", answer };
       } catch (error) {
         const outcome = outcomeOf(error);
-        // While the module is still being evaluated this is its end: what it awaited at the top level has failed.
+        // While the module is being evaluated this is its end: a promise that its top level awaits has failed.
         loading.resolve(outcome);
         return outcome.kind === "uncaught" ? settleRejection(outcome, error, timeoutMs, message) : outcome;
       }
@@ -289,7 +289,7 @@ function createSandbox(parts: Parts): Sandbox {
     dispose() {
       isDisposedByUs = true;
       if (inspector?.close() === false && !isolate.isDisposed) {
-        // It goes on to exist (I5): whoever waits for it to load hears the same as of one that does not.
+        // The isolate goes on to exist (I5). A load that waits is answered as that of a disposed isolate.
         parts.silence();
         loading.resolve({ kind: "disposed" });
       } else if (!isolate.isDisposed) isolate.dispose();
@@ -297,7 +297,7 @@ function createSandbox(parts: Parts): Sandbox {
   };
 }
 
-/** Primitives cross as they are, the buffers of a message itself are handed over, everything else is copied. */
+/** Primitives cross as they are, the message's own buffers are transferred, all other values are copied. */
 function transferable(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   return value instanceof ArrayBuffer
@@ -322,10 +322,10 @@ function framesOf(error: Error): string {
   return stackOf(error).split("\n").slice(1).join("\n");
 }
 
-/** All that isolated-vm says of an object that is no error. */
+/** isolated-vm's message for a thrown object that is no error. */
 const NO_ERROR = /^Error: An object was thrown from supplied code within isolated-vm, but [^\n]*/;
 
-/** The part of a stack that is the function's own: isolated-vm appends the host's frames behind its boundary mark. */
+/** The function's own part of a stack: isolated-vm appends the host's frames behind its boundary mark. */
 function stackOf(error: unknown): string {
   const text = String((error instanceof Error ? error.stack : undefined) ?? error);
   const stack = text.replace(NO_ERROR, "Error: what was thrown is an object, and no Error");

@@ -4,7 +4,7 @@ import type { DrainOrder, StartOrder, StartOutcome, TrialOrder, TrialOutcome } f
 
 /**
  * The messages between a node-runner and its isolate host process, over Node's IPC channel with structured clones.
- * The process' NATS login comes this way too: not in its arguments or environment, which others on the machine can see.
+ * The process' NATS login comes this way too: other users of the machine can see arguments and environment.
  */
 export type ToHost =
   | {
@@ -14,14 +14,14 @@ export type ToHost =
       worldId: string;
       transport: NatsTransport;
       snapshot: Uint8Array;
-      /** Isolates that are kept ready. */
+      /** The number of isolates that are kept ready. */
       prepared: number;
-      /** What no function may reach: rules of egress. */
+      /** The node's deny list: rules of egress. */
       egressDeny: readonly string[];
       /** Whether debuggers may attach to the isolates. */
       isInspected: boolean;
     }
-  /** The login as it is now. */
+  /** The present login. */
   | { type: "login"; login: LoginTexts }
   | ({ type: "start" } & StartOrder)
   | ({ type: "trial"; id: number } & TrialOrder)
@@ -33,31 +33,31 @@ export type ToHost =
 
 export type FromHost =
   | { type: "up" }
-  /** It connects to NATS: the next attempt is to have the login of then. */
+  /** The process connects to NATS, and needs the present login for it. */
   | { type: "need-login" }
   | { type: "ready" }
   | { type: "failed"; message: string }
-  /** How much memory the process has, now and then. */
+  /** The memory of the process, at intervals. */
   | { type: "usage"; rssBytes: number; instances: number; largestMb: number }
   /**
-   * The process takes nothing new, drains what runs, and ends: V8 has lost control of an isolate. `guilty`: the function,
-   * where it is known.
+   * V8 has lost control of an isolate: the process takes nothing new, drains its instances, and ends. `guilty`: the isolate's
+   * function, where it is known.
    */
   | { type: "retiring"; guilty: string | undefined; reason: string }
-  /** The last word of such a process. */
+  /** The last message of a process that retires. */
   | { type: "ended" }
-  /** What handles a message of this subject threw; the process goes on. */
-  /** NATS refuses its login, or something that it does. */
+  /** NATS refuses the login, or an operation. */
   | { type: "refused"; code: ErrorCode; message: string }
+  /** The handler of a message on this subject threw. The process goes on. */
   | { type: "handler-failed"; subject: string; message: string }
   | { type: "started"; instance: string; outcome: StartOutcome }
   | { type: "tried"; id: number; outcome: TrialOutcome }
   | { type: "idle"; instance: string }
-  /** The instance is nearly full: another is to take its place. */
+  /** The instance is nearly full: another one is to take its place. */
   | { type: "full"; instance: string }
   /** The instance hit a limit: it takes nothing new, and is gone soon. */
   | { type: "condemned"; instance: string }
   | { type: "gone"; instance: string; reason: GoneReason; code?: string }
-  /** What V8's inspector says. */
+  /** A message of V8's inspector. */
   | { type: "inspected"; instance: string; message: string }
   | { type: "need-source-map"; revision: string };

@@ -15,7 +15,7 @@ const cacheDir = inject("nodeCache");
 const config = FunctionConfigSchema.parse({ name: "hello", routes: [] });
 const bundle = Buffer.from(`export default () => new Response("hello");`);
 
-/** A host that says what becomes of its instances, and what it logs from warnings on. */
+/** A host, the ends of its instances, and its log from warnings on. */
 async function startHost(url: string, maxMemoryMb: number, program?: HostProgram) {
   const gone: [string, string][] = [];
   const logged: string[] = [];
@@ -46,10 +46,10 @@ async function startHost(url: string, maxMemoryMb: number, program?: HostProgram
   return { host, gone, logged };
 }
 
-it("ends without a word where it is closed while its process starts", async () => {
+it("ends without a log line where it is closed while its process starts", async () => {
   const folder = await mkdtemp(join(tmpdir(), "narun-host-"));
   try {
-    // It is up when it has been told to stop: what it is given to begin with would meet a process that has ended.
+    // The process is up only after its order to stop: an `init` would meet its end.
     const file = join(folder, "late.mjs");
     await writeFile(
       file,
@@ -71,9 +71,9 @@ it("ends without a word where it is closed while its process starts", async () =
   }
 });
 
-it("replaces a process that holds too much memory: what is new goes to the next, what runs is drained", async () => {
+it("replaces a process that holds too much memory: new instances start in the next one, running ones drain", async () => {
   await using nats = await startTestNats();
-  // Less than any process has, with what its functions may have.
+  // Less than the memory of any process, the allowance for its functions included.
   const { host, gone } = await startHost(nats.url, -config.limits.memoryMb);
   const start = (instance: string) => host.start({ instance, revision: "1", config, secrets: {}, bundle });
   try {
@@ -107,7 +107,7 @@ it("gives an order that waits for a process that dies to the next one", async ()
 
 it("answers an order that waits for the next process when it is closed", async () => {
   const { host } = await startHost("nats://127.0.0.1:1", 1_000);
-  // Where there is no NATS every process ends before it is ready, and the pauses grow.
+  // Without NATS every process ends before it is ready, and the pauses grow.
   const order = host.trial({ config, secrets: {}, bundle, sourceMap: new Uint8Array() });
   const first = host.pid;
   await eventually(() => expect(host.pid).not.toBe(first));

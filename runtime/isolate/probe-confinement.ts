@@ -2,19 +2,19 @@ import { runProgram } from "../../machine/index.ts";
 import { type BubblewrapProbe, probeBubblewrap, wrapBriefly } from "./bubblewrap.ts";
 import { HOST_ENVIRONMENT, nodeOptions } from "./spawn-host.ts";
 
-/** What a process can do that was started as host processes are. */
+/** The permissions of a process that is started as a host. */
 export interface Confinement {
   bubblewrap: BubblewrapProbe;
-  /** What it is allowed all the same: nothing, where all is well. */
+  /** Permissions that a host must not have. Empty where the confinement works. */
   allowed: string[];
-  /** Why it could not be tried. */
+  /** The reason where the probe did not run. */
   failure?: string;
 }
 
-/** `PWD` is bubblewrap's. */
+/** The variables that a host has. bubblewrap sets `PWD`. */
 const OWN_VARIABLES = ["PWD", ...Object.keys(HOST_ENVIRONMENT)];
 
-/** Runs in the confined process, and says what it may do. */
+/** Runs in the confined process, and prints its permissions. */
 const SCRIPT = `
   const may = process.permission;
   const allowed = [];
@@ -31,7 +31,7 @@ const SCRIPT = `
 
 const PROBE_MS = 10_000;
 
-/** Tries what confines host processes on this machine: Node's permission model, and bubblewrap where it works. */
+/** Probes the confinement of host processes on this machine: Node's permission model, and bubblewrap where it works. */
 export async function probeConfinement(): Promise<Confinement> {
   const bubblewrap = await probeBubblewrap();
   const command = [process.execPath, ...nodeOptions([]), "--eval", SCRIPT];

@@ -2,7 +2,7 @@ import { type Ceiling, NarunError } from "../../contracts/index.ts";
 import { probeBubblewrap, type SandboxChoice } from "./bubblewrap.ts";
 import type { HostSandbox } from "./spawn-host.ts";
 
-/** What the hosts of a node run in. Error: USAGE, where what was asked for does not work on this machine. */
+/** The confinement of the hosts of a node. Error: USAGE, where the chosen one does not work on this machine. */
 export async function resolveSandbox(choice: SandboxChoice, ceiling: Ceiling): Promise<HostSandbox> {
   const { memoryMb: maxMemoryMb } = ceiling;
   if (choice === "none") return { bubblewrap: undefined, maxMemoryMb };

@@ -1,6 +1,7 @@
 /**
- * Starts the process of an isolate host: no environment but what its C library reads, no arguments, Node's permission model with reading of its own
- * program only; and where bubblewrap works, in namespaces of its own with nothing else mounted.
+ * Starts the process of an isolate host. Its environment has only variables of the C library, it has no arguments, and Node's
+ * permission model lets it read its own program only. Where bubblewrap works the process has namespaces of its own, with nothing
+ * else mounted.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -10,18 +11,19 @@ import type { HostProgram } from "./image/host-program.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
 import { MACHINE_STATE_FILE } from "./machine-state-file.ts";
 
-/** What a host process runs in besides Node's permission model: the path of bubblewrap's program, where it is used. */
+/** The confinement of a host process besides Node's permission model. */
 export interface HostSandbox {
+  /** The path of bubblewrap's program, where it is used. */
   bubblewrap: string | undefined;
-  /** The most memory that an isolate may have, where the node bounds it. */
+  /** Upper bound of an isolate's memory, where the node has one. */
   maxMemoryMb: number | undefined;
 }
 
 export interface SpawnedHost {
-  /** Of the host itself, whatever it is wrapped in. */
+  /** The process id of the host itself, not of its wrapper. */
   readonly pid: number | undefined;
   send(message: ToHost): void;
-  /** Ends it at once. */
+  /** Ends the process at once. */
   kill(): void;
 }
 
@@ -32,7 +34,7 @@ interface HostParts {
 
 interface HostHandlers {
   onMessage(message: FromHost): void;
-  /** What it writes on standard error. */
+  /** The process wrote to its standard error. */
   onText(text: string): void;
   onError(error: Error): void;
   onEnd(exitCode: number | null, signal: string | null): void;
@@ -57,14 +59,14 @@ export function spawnHost({ program, sandbox }: HostParts, handlers: HostHandler
   let exit: [number | null, string | null] | undefined;
   let hasEnded = false;
   const endWhenGone = () => {
-    // A wrapper that somebody ended is not the host: that one is gone when its channel is.
+    // A wrapper may end before the host. The host is gone when its channel is closed.
     if (exit === undefined || child.connected || hasEnded) return;
     hasEnded = true;
     handlers.onEnd(...exit);
   };
   child.on("error", (error) => {
     handlers.onError(error);
-    // One that could not even be started ends without an exit.
+    // A process that could not be started ends without an `exit` event.
     if (child.pid !== undefined) return;
     hasEnded = true;
     handlers.onEnd(null, null);
@@ -97,7 +99,7 @@ function killProcess(pid: number): void {
   }
 }
 
-/** bubblewrap says who the first process in its namespace is; the host is that one's child. */
+/** bubblewrap reports the first process of its namespace. The host is the child of that process. */
 function followInnerPid(child: ChildProcess): () => number | undefined {
   let first: number | undefined;
   let host: number | undefined;
@@ -124,29 +126,29 @@ function childOf(pid: number): number | undefined {
 }
 
 /**
- * How glibc keeps memory; other C libraries ignore it. With its defaults each of a host's many threads gets an arena of
- * its own, and 64 KB chunks of streams leave holes in them: 40 MB of free memory that the system does not get back. Fewer
- * arenas, and a heap that is trimmed at every chance, would cost small requests a tenth of their time.
+ * Settings of glibc's allocator; other C libraries ignore them. With the defaults each of a host's many threads gets an arena of
+ * its own, and 64 KB chunks of streams leave holes in them: 40 MB of free memory that the system does not get back. Fewer arenas
+ * than these, and a heap that is trimmed at every chance, would cost small requests a tenth of their time.
  */
 export const HOST_ENVIRONMENT: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: "4",
   MALLOC_MMAP_THRESHOLD_: "32768",
   MALLOC_TRIM_THRESHOLD_: "4194304",
-  // A function sees the same zone on every node, whatever the machine's is: Date and Intl read this one.
+  // Date and Intl read this zone: functions see the same one on every node.
   TZ: "UTC",
 };
 
-/** Pages of a WebAssembly memory. */
+/** The number of pages of a WebAssembly memory in a MB. */
 const PAGES_PER_MB = 16;
 
-/** The options of Node that a host runs with. */
+/** Node's options for a host. */
 export function nodeOptions(readable: readonly string[], maxMemoryMb?: number): string[] {
   return [
     "--no-node-snapshot",
-    // With it V8 drops the interrupt checks of some loops, and then no limit ends them: memory grew to gigabytes.
+    // Unrolling removes the interrupt checks of some loops, and then no limit ends them: memory grew to gigabytes.
     "--no-turboshaft-loop-unrolling",
-    // What is young is nearly all dead, here and in the isolates. Collected often it takes 50 MB less, and by one thread less
-    // time than it takes to wake others.
+    // Nearly all young objects are garbage, here and in the isolates. A small young generation takes 50 MB less, and one thread
+    // collects it in less time than waking others takes.
     "--max-semi-space-size=1",
     "--no-parallel-scavenge",
     ...(maxMemoryMb === undefined ? [] : [`--wasm-max-mem-pages=${maxMemoryMb * PAGES_PER_MB}`]),
@@ -154,7 +156,7 @@ export function nodeOptions(readable: readonly string[], maxMemoryMb?: number): 
     "--permission",
     "--allow-addons",
     "--allow-net",
-    // What a function fetches may be signed by the organisation that runs the machine.
+    // Functions may fetch from servers whose certificates the machine's own organisation has signed.
     "--use-system-ca",
     `--allow-fs-read=${MACHINE_STATE_FILE}`,
     ...readable.map((folder) => `--allow-fs-read=${folder}`),

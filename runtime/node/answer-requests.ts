@@ -7,11 +7,11 @@ export interface AnswerOptions<T, R> {
   subject: string;
   schema: z.ZodType<T>;
   answer(request: T): Promise<R> | R;
-  /** What is replied where the request cannot be read, or answering it fails. */
+  /** The reply to a request that cannot be read, or whose answer fails. */
   refuse(code: ErrorCode, reason: string): R;
 }
 
-/** Answers JSON requests of one kind on one subject; every request gets a reply, whatever happens. */
+/** Answers JSON requests of one kind on one subject. Every request gets a reply, also where its answer fails. */
 export function answerRequests<T, R>({
   nats,
   subject,

@@ -33,7 +33,7 @@ async function stored(text: string) {
   return { bytes, sha256 };
 }
 
-/** A store that is away: what is still answered comes from the node itself. */
+/** A store that is away: an answer comes from the node itself. */
 const absent: ContentStore = {
   has: () => Promise.reject(new Error("away")),
   put: () => Promise.reject(new Error("away")),

@@ -1,9 +1,9 @@
 /**
  * The bundles and source maps that a node keeps: in memory, on disk, or out of the object store.
  *
- * I1  Bytes are handed out only after their SHA-256 was found to be the one asked for, wherever they came from.
+ * I1  Bytes are handed out only after their SHA-256 was compared with the requested one, from every source.
  * I2  A damaged file on disk is deleted and fetched again.
- * I3  The folder stays under its bound: what was used longest ago goes first.
+ * I3  The folder stays under its bound: the least recently used files go first.
  */
 
 import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
@@ -39,7 +39,7 @@ export async function openBundleCache(options: BundleCacheOptions): Promise<Bund
     if (bytes === undefined) return undefined;
     if (sha256Hex(bytes) === sha256) {
       const now = new Date();
-      // Only the order of eviction depends on it.
+      // Only the order of eviction depends on the time of use.
       await utimes(file, now, now).catch(() => undefined);
       return bytes;
     }
@@ -76,7 +76,7 @@ export async function openBundleCache(options: BundleCacheOptions): Promise<Bund
   };
 }
 
-/** Least recently used bytes, bounded. A map keeps the order of insertion: what is used moves to its end. */
+/** Least recently used bytes, bounded. A map keeps the order of insertion: used bytes move to its end. */
 function createMemory(maxBytes: number) {
   const entries = new Map<string, Uint8Array>();
   let total = 0;
@@ -101,10 +101,10 @@ function createMemory(maxBytes: number) {
   };
 }
 
-/** Upper bound of what is written before the folder is read again, as a part of its bound: another runner may write to it too. */
+/** Upper bound of the bytes written before the folder is read again, as a part of its bound: another runner may write to it too. */
 const UNSEEN_PART = 1 / 16;
 
-/** Keeps a folder under its bound. Each reading costs as much as the folder has files, so that one serves many of them. */
+/** Keeps a folder under its bound. Reading the folder costs time for each of its files, so one reading serves many writes. */
 function createDiskBound(folder: string, maxBytes: number) {
   let room = 0;
   return {

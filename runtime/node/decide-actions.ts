@@ -1,11 +1,11 @@
 import type { GoneReason } from "../../contracts/index.ts";
 
-/** What the decision needs to know of a local instance. */
+/** The facts of a local instance that the decision depends on. */
 export interface InstanceFacts {
   id: string;
-  /** The spec that it was started from: changes with the revision and with every other key. */
+  /** The spec that it was started from. Every change of a key, the revision included, makes another generation. */
   generation: string;
-  /** Of the host that it is in (suspicion.ts). */
+  /** The group of its host (groups.ts). */
   group: string;
   phase: "starting" | "ready" | "draining";
 }
@@ -22,8 +22,8 @@ export interface Actions {
 }
 
 /**
- * What a node does about one function. New instances become ready first, then the old ones drain, so that an update, and
- * a move to another host, loses nothing; a function without instances stays asleep until somebody asks for it, beyond its share of `scale.min`.
+ * A node's actions for one function. New instances become ready before the old ones drain, so that an update, and a move to
+ * another host, loses no request. Beyond its share of `scale.min` a function without instances stays asleep until a demand.
  */
 export function decideActions({ desired, instances }: DecisionInput): Actions {
   const present = instances.filter(({ phase }) => phase !== "draining");

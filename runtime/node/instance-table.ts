@@ -7,22 +7,11 @@
  * I1  An instance is in the table exactly while a part of it may run or be starting.
  * I2  Every end of an instance (by its host, by a crash, by a failed start) is published once.
  */
-import { type FunctionSpec, type GoneReason, isErrorCode, type Mode } from "../../contracts/index.ts";
+import { type FunctionSpec, type GoneReason, isErrorCode } from "../../contracts/index.ts";
 import type { InstanceEvents, StartOutcome } from "../host.ts";
 import type { Hosts } from "./hosts.ts";
+import type { LocalInstance } from "./local-instance.ts";
 import { type StartParts, startInstance } from "./start-instance.ts";
-
-export interface LocalInstance {
-  id: string;
-  function: string;
-  revision: string;
-  generation: string;
-  mode: Mode;
-  /** The group of the host that it is in (groups.ts). */
-  group: string;
-  concurrency: number;
-  phase: "starting" | "ready" | "draining";
-}
 
 export interface Problem {
   function: string;

@@ -9,19 +9,19 @@ export interface LeftoverOptions {
   desired: Pick<DesiredState, "names" | "get">;
   log: Logger;
   signal: AbortSignal;
-  /** Default: an hour, the age at which chunks count as left. */
+  /** How often stores are purged. Default: an hour, the age at which chunks count as left. */
   everyMs?: number;
-  /** How old what is purged is. Default: an hour. */
+  /** How old chunks are that are purged. Default: an hour. */
   leftAfterMs?: number;
 }
 
 const HOUR_MS = 3_600_000;
-/** How long after the start the first look is: the start has enough to do. */
+/** How long after the start the first purge waits: the start needs the time for itself. */
 const FIRST_MS = 30_000;
 
 /**
- * Purges what killed writers left in the object stores of the functions and in narun's own, from time to time until `signal`
- * ends it. Each node does it: the second one finds nothing.
+ * Purges the chunks that killed writers left in the object stores of the functions and in narun's own, again and again until
+ * the signal aborts. Each node does so: the second one finds nothing.
  */
 export async function keepPurgingLeftovers(options: LeftoverOptions): Promise<void> {
   const { signal, everyMs = HOUR_MS } = options;
@@ -38,7 +38,7 @@ async function purgeOne({ nats, log, signal, leftAfterMs }: LeftoverOptions, buc
     const purged = await purgeLeftovers(nats, bucket, leftAfterMs === undefined ? {} : { leftAfterMs });
     if (purged > 0) log.info({ bucket, purged }, "chunks of objects that were never whole are purged");
   } catch (error) {
-    // The next look finds them, too.
+    // The next purge finds the chunks, too.
     log.debug({ bucket, error: messageOf(error) }, "an object store was not looked through");
   }
 }

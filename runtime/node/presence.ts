@@ -10,7 +10,7 @@ import {
   subjects,
 } from "../../contracts/index.ts";
 import { type ClaimingState, claimNode, type Nats, type NodeClaim, type TypedKv } from "../../nats/index.ts";
-import type { LocalInstance } from "./instance-table.ts";
+import type { LocalInstance } from "./local-instance.ts";
 
 /** A node's signs of life: a fast heartbeat for gateways and peers, a slow one in the store for people and old tools. */
 export interface Presence {

@@ -2,7 +2,8 @@ import { heartbeat, rankNodes } from "../../contracts/index.ts";
 import type { LiveNodes } from "../../nats/index.ts";
 import { decideActions, decideShare } from "./decide-actions.ts";
 import type { DesiredFunction, DesiredState } from "./desired-state.ts";
-import type { InstanceTable, LocalInstance } from "./instance-table.ts";
+import type { InstanceTable } from "./instance-table.ts";
+import type { LocalInstance } from "./local-instance.ts";
 import type { Modes } from "./modes.ts";
 import { StartRetries } from "./start-retries.ts";
 

@@ -2,7 +2,7 @@ import { BoundedMap, type Manifest, NarunError, revisionKey } from "../../contra
 import type { TypedKv } from "../../nats/index.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 
-/** The revisions that a node runs, by name: their manifests are immutable and kept once read. */
+/** The revisions that a node runs, by name. Manifests are immutable: each is read once and kept. */
 export interface Revisions {
   /** Errors: REVISION_NOT_FOUND, OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
   load(name: string, revision: string): Promise<{ manifest: Manifest; bundle: Uint8Array }>;
@@ -32,7 +32,7 @@ export function createRevisions(store: TypedKv<Manifest>, cache: BundleCache): R
     },
     async sourceMap(revision) {
       const manifest = manifests.get(revision);
-      // A stack without the author's places is better than none.
+      // A stack without the author's lines is better than none.
       return manifest === undefined ? undefined : cache.get(manifest.sourceMap.sha256).catch(() => undefined);
     },
   };

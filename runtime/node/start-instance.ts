@@ -7,7 +7,7 @@ import {
 } from "../../contracts/index.ts";
 import type { StartOutcome } from "../host.ts";
 import type { FunctionSecrets } from "./function-secrets.ts";
-import type { LocalInstance } from "./instance-table.ts";
+import type { LocalInstance } from "./local-instance.ts";
 import type { Modes } from "./modes.ts";
 import type { Revisions } from "./revisions.ts";
 import type { StatusPublisher } from "./status.ts";

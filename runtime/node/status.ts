@@ -7,7 +7,7 @@ import {
 } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
 
-/** What the runner says of its instances: status events for people and old tools, announcements for the gateways. */
+/** Publishes the facts of instances: status events for people and old tools, announcements for gateways. */
 export interface StatusPublisher {
   status(
     app: string,
@@ -16,7 +16,7 @@ export interface StatusPublisher {
     facts?: { pid?: number; error?: string },
   ): void;
   announce(announcement: Announcement): void;
-  /** Writes into a function's log what its author has to know and no host could say. */
+  /** Writes a line for the author into a function's log, about an event that no host can report. */
   log(level: LogLevel, about: { function: string; id: string; revision: string }, message: string): void;
 }
 

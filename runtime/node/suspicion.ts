@@ -127,7 +127,7 @@ export class Suspicion {
     this.#held.set(name, { generation, group, search: undefined, untilMs });
   }
 
-  /** A host died with a function in quarantine in it, or with one that goes there now (I3). */
+  /** A host died with a function in it that is in quarantine, or goes there now (I3). */
   #quarantineDied(trust: string, suspect: Suspect, nowMs: number): void {
     const { name, generation } = suspect;
     const before = this.#quarantineDeaths.get(name);

@@ -1,7 +1,7 @@
 /**
  * A host process whose runner dies within one turn of its loop, and that sends a message before Node has reported the closed
  * channel: `node orphaned-host.ts FILE`. The first process is the runner; it forks itself as the host and is killed.
- * The host writes to FILE how it went on.
+ * The host writes its further course to FILE.
  */
 import { fork } from "node:child_process";
 import { writeFileSync } from "node:fs";

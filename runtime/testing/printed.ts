@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { loadTestFunction } from "./sandbox.ts";
 
-/** What a piece of a handler prints, as `level text`. */
+/** The lines that a piece of a handler prints, as `level text`. */
 export async function printed(code: string): Promise<string[]> {
   const fn = await loadTestFunction(`export default async () => { ${code}; return new Response() }`);
   const answer = await fn.call();

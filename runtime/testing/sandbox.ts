@@ -11,10 +11,10 @@ import type { HostOperations } from "../isolate/process/host-calls.ts";
 import { createIsolateLink, type IsolateLink } from "../isolate/process/isolate-link.ts";
 import { joinHeaderBlock } from "./header-block.ts";
 
-/** A number is the id of an outbound stream, see `readStream`. */
+/** A number is the id of an outbound stream (`readStream`). */
 type ArrivedBody = string | ArrayBuffer | number | undefined;
 
-/** What a function answered in a real isolate. */
+/** The answer of a function in a real isolate. */
 export type Answer =
   | { kind: "response"; status: number; headers: [string, string][]; body: ArrivedBody }
   | { kind: "failure"; why: keyof typeof FailureKind; text: string };
@@ -23,7 +23,7 @@ export interface TestFunction {
   readonly sandbox: Sandbox;
   readonly link: IsolateLink;
   readonly logs: { level: string; text: string; request: number }[];
-  /** The whole of a body, streams included; throws where it breaks. */
+  /** A whole body, streams included. Throws where a stream breaks. */
   read(body: ArrivedBody): Promise<Uint8Array>;
   call(request?: {
     method?: string;
@@ -128,7 +128,7 @@ function isPlan(env: Record<string, string> | EnvPlan): env is EnvPlan {
   return typeof env.values === "object";
 }
 
-/** The JSON that a handler answered. */
+/** The JSON in a handler's answer. */
 export async function callJson(
   code: string,
   request?: Parameters<TestFunction["call"]>[0],

@@ -1,4 +1,4 @@
-/** Libraries that need little more than the language: they run unmodified, called over HTTP. */
+/** Libraries that need little more than the language run unmodified, called over HTTP. */
 import { afterAll, describe, expect, it } from "vitest";
 import { startWorld } from "../harness/world.ts";
 

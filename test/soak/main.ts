@@ -17,9 +17,9 @@ import { startClients } from "./clients.ts";
 import { injectFaults, passes } from "./faults.ts";
 import { BEGUN_SUBJECT, writeFunctions, writeVersion } from "./functions.ts";
 import { decideVerdict, type Exchange, type Fault } from "./ledger.ts";
-import { holdingsOf } from "./processes.ts";
+import { type Holdings, holdingsOf, type Role } from "./processes.ts";
 import { createRandom } from "./random.ts";
-import { printExchanges, printHoldings, printVerdict, say } from "./report.ts";
+import { holdsNoMore, printExchanges, printHoldings, printVerdict, say } from "./report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -41,6 +41,8 @@ const CALM_LOAD_MS = Math.min(30_000, minutes * 15_000);
 const CALM_AFTER_FAULTS_MS = Math.max(CALM_LOAD_MS, 75_000);
 /** How long after the last request idle instances end and memory is collected. */
 const SETTLE_MS = 15_000;
+/** Upper bound of the wait for memory: the runtime of Go collects an idle server every two minutes. */
+const LONGEST_SETTLE_MS = 300_000;
 const PUSH_EVERY_MS = 5_000;
 
 const folder = await mkdtemp(join(tmpdir(), "narun-soak-"));
@@ -70,6 +72,16 @@ async function loadFor(ms: number): Promise<void> {
 async function settledHoldings() {
   await sleep(SETTLE_MS);
   return holdingsOf(system.pid);
+}
+
+/** Resolves with the holdings when no role holds more than `before`, or with the last ones after `LONGEST_SETTLE_MS`. */
+async function holdingsOnceBack(before: Record<Role, Holdings>): Promise<Record<Role, Holdings>> {
+  const endsAt = performance.now() + LONGEST_SETTLE_MS;
+  for (;;) {
+    const now = await settledHoldings();
+    const areBack = Object.entries(before).every(([role, one]) => holdsNoMore(one, now[role as Role]));
+    if (areBack || performance.now() > endsAt) return now;
+  }
 }
 
 /** Pushes the next version again and again. The previous version may still answer while a push is under way. */
@@ -102,7 +114,7 @@ const disturbing = Promise.all([
 await Promise.all([loadFor(minutes * 60_000), sleep(minutes * 60_000).then(() => ending.abort())]);
 await disturbing;
 await loadFor(values["no-faults"] ? CALM_LOAD_MS : CALM_AFTER_FAULTS_MS);
-const after = await settledHoldings();
+const after = await holdingsOnceBack(before);
 
 const begun = new Map([...beginnings].map(([id, { size }]) => [id, size]));
 const verdict = decideVerdict(exchanges, faults, begun);

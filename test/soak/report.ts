@@ -45,6 +45,14 @@ export function printVerdict(verdict: Verdict): boolean {
   return [wrong, hung, avoidable, twice].every(({ length }) => length === 0);
 }
 
+/** Whether a process is back at its memory and descriptors, except for `growth`. */
+export function holdsNoMore(before: Holdings, after: Holdings, growth = GROWTH): boolean {
+  return (
+    after.memoryBytes <= before.memoryBytes * growth &&
+    after.descriptors <= before.descriptors * growth + SPARE_DESCRIPTORS
+  );
+}
+
 /** Prints the holdings of each role before and after. Returns whether all are back, except for `growth`. */
 export function printHoldings<R extends string>(
   before: Record<R, Holdings>,
@@ -54,9 +62,7 @@ export function printHoldings<R extends string>(
   const roles = Object.keys(before) as R[];
   return roles
     .map((role) => {
-      const isBack =
-        after[role].memoryBytes <= before[role].memoryBytes * growth &&
-        after[role].descriptors <= before[role].descriptors * growth + SPARE_DESCRIPTORS;
+      const isBack = holdsNoMore(before[role], after[role], growth);
       const memory = [before, after]
         .map((holdings) => (holdings[role].memoryBytes / MIB).toFixed(1))
         .join(" → ");

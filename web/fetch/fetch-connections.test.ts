@@ -259,7 +259,11 @@ describe("connections", () => {
          return seen;`,
         server.origin,
       ),
-    ).toEqual(["x", expect.stringContaining("was dropped: nobody read it, and others waited"), false]);
+    ).toEqual([
+      "x",
+      expect.stringContaining("was dropped: it was not read, and other requests waited"),
+      false,
+    ]);
   });
 
   it("that the server closed just now are no failure of a request that may be sent again", async () => {

@@ -1,9 +1,9 @@
 /**
- * What is made of narun's own sources once, and then read from the cache folder.
+ * Files that are made of narun's own sources once, and then read from the cache folder.
  *
- * I1  A file is there whole, or not at all; one that is damaged is made anew.
- * I2  Whoever uses a file dates it anew. One that nobody has used for `UNUSED_MS` goes: it was made of sources that are
- *     not there any more. A process that would have used it once more all the same makes it anew, or puts it back.
+ * I1  A file is there whole, or not at all. A damaged file is made again.
+ * I2  Each use renews a file's date. A file without a use for `UNUSED_MS` is removed: its sources are gone by then. A process
+ *     that needs it all the same makes it again, or puts it back.
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, utimesSync } from "node:fs";
@@ -16,14 +16,14 @@ import { writeWhole } from "../../../machine/index.ts";
 export const SOURCE_EXTENSION = extname(import.meta.filename);
 
 /**
- * The bytes of a file that is kept, or made anew where there is none or it is damaged. A first line with the digest of
- * the rest is in front of them, a comment to whoever reads the file as a script.
+ * The bytes of a kept file. A file that is missing or damaged is made again. On disk a first line with the digest of the rest
+ * stands before the bytes; to a reader of scripts it is a comment.
  */
 export async function keepBuilt(file: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
   const kept = await readFile(file).catch(() => undefined);
-  const intact = kept === undefined ? undefined : unseal(kept);
+  const intact = kept === undefined ? undefined : withoutDigest(kept);
   if (intact !== undefined) {
-    dateAnew(file);
+    touchFile(file);
     await removeUnused(dirname(file));
     return intact;
   }
@@ -31,26 +31,26 @@ export async function keepBuilt(file: string, make: () => Promise<Uint8Array>): 
   const made = await make();
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   // Another runner may be making the same file at this moment.
-  await writeWhole(file, seal(made));
+  await writeWhole(file, withDigest(made));
   await removeUnused(dirname(file));
   return made;
 }
 
-/** Says that a kept file is in use. */
-export function dateAnew(file: string): void {
+/** Renews the date of a kept file that is in use. */
+export function touchFile(file: string): void {
   const now = new Date();
   try {
     utimesSync(file, now, now);
   } catch {
-    // It was removed just now, or is another user's: whoever misses it makes it anew.
+    // The file was removed just now, or belongs to another user: a process that misses it makes it again.
   }
 }
 
 const UNUSED_MS = 30 * 86_400_000;
-/** A fingerprint and an ending; behind it the process that had begun to write it. */
+/** A fingerprint and an ending; for an unfinished file also the id of its writer. */
 const KEPT_NAME = /^[0-9a-f]{32}\.[a-z]+(?:\.\d+)?$/;
 
-/** Removes what other processes may be removing, too. */
+/** Removes unused files. Other processes may be removing the same ones. */
 async function removeUnused(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   const before = Date.now() - UNUSED_MS;
@@ -64,24 +64,24 @@ async function removeUnused(folder: string): Promise<void> {
   }
 }
 
-export function seal(content: Uint8Array): Buffer {
-  return Buffer.concat([sealOf(content), content]);
+export function withDigest(content: Uint8Array): Buffer {
+  return Buffer.concat([digestLineOf(content), content]);
 }
 
-const SEAL_BYTES = sealOf(new Uint8Array()).byteLength;
+const DIGEST_LINE_BYTES = digestLineOf(new Uint8Array()).byteLength;
 
-function sealOf(content: Uint8Array): Buffer {
+function digestLineOf(content: Uint8Array): Buffer {
   return Buffer.from(`//${createHash("sha256").update(content).digest("hex")}\n`);
 }
 
-function unseal(file: Uint8Array): Uint8Array | undefined {
-  const content = file.subarray(SEAL_BYTES);
-  return sealOf(content).equals(file.subarray(0, SEAL_BYTES)) ? content : undefined;
+function withoutDigest(file: Uint8Array): Uint8Array | undefined {
+  const content = file.subarray(DIGEST_LINE_BYTES);
+  return digestLineOf(content).equals(file.subarray(0, DIGEST_LINE_BYTES)) ? content : undefined;
 }
 
 /**
- * A name for what is made of the sources in these folders: another one as soon as a source, the version of any package
- * that narun is installed with, Node or one of the `settings` changes. Tests are no sources.
+ * A name for files that are made of the sources in these folders. It changes with every source, with the version of every
+ * package that narun is installed with, with Node and with the `settings`. Tests are no sources.
  */
 export async function fingerprintOf(
   folders: readonly string[],
@@ -111,7 +111,7 @@ interface PackageFile {
   dependencies?: Record<string, string>;
 }
 
-/** Every package that npm put beside narun for it, with its version: those that it names, and those that these name. */
+/** All packages that narun depends on, direct or not, each with its installed version. */
 function versionsOfPackages(): string[] {
   const found = new Map<string, string>();
   const visit = (file: string) => {
@@ -130,7 +130,7 @@ function versionsOfPackages(): string[] {
   return [...found.values()].sort();
 }
 
-/** The nearest one that names what narun needs: that of the compiled files only says that they are modules. */
+/** The nearest package.json with dependencies. The one beside the compiled files has none. */
 function ownPackageFile(): string {
   for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
     const file = join(folder, "package.json");

@@ -4,15 +4,15 @@ import { dirname, join } from "node:path";
 
 const require = createRequire(import.meta.url);
 
-/** Where the package whose decoders the platform has keeps the tables of the multi-byte encodings. */
+/** The file with the tables of the multi-byte encodings, in the package of the platform's decoders. */
 export function encodingTablesFile(): string {
   const folder = dirname(require.resolve("@exodus/bytes/multi-byte.js"));
   return realpathSync(join(folder, "fallback", "multi-byte.encodings.json"));
 }
 
 /**
- * The tables of the multi-byte encodings as JSON, 150 KB. Read each time: an isolate asks once, if ever, and the file is
- * in the system's cache.
+ * The tables of the multi-byte encodings as JSON, 150 KB. They are read each time: an isolate asks once at most, and the file
+ * is in the system's cache.
  */
 export function readEncodingTables(): string {
   return readFileSync(encodingTablesFile(), "utf8");

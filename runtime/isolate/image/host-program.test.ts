@@ -16,7 +16,7 @@ beforeEach(async () => {
 
 afterEach(() => rm(cache, { recursive: true, force: true }));
 
-/** Starts the program as hosts are; it ends as there is no channel to a runner. */
+/** Starts the program as a host. It ends by itself without a channel to a runner. */
 const start = ({ file, readable }: HostProgram) =>
   run(process.execPath, [...nodeOptions(readable), file], { env: {}, timeout: 20_000 });
 
@@ -27,7 +27,7 @@ it("is one file that runs with nothing else to read but isolated-vm", async () =
   await expect(start({ ...program, readable: withoutNativeCode })).rejects.toThrow();
 });
 
-it("dates its file anew when a host starts, so that it is not taken for one that nobody uses", async () => {
+it("renews the date of its file when a host starts, so that the file does not count as unused", async () => {
   const program = await loadHostProgram(cache);
   const long = new Date(Date.now() - 40 * 86_400_000);
   await utimes(program.file, long, long);

@@ -1,6 +1,6 @@
 /**
- * The program of an isolate host as one file: the host's own modules and its packages, bundled. Loaded as it is in the
- * repository or the package, file by file, a host takes 45 MB more memory, and must be able to read all these folders.
+ * The program of an isolate host as one file: the host's own modules and its packages, bundled. A host that loads its modules
+ * file by file takes 45 MB more memory, and must be able to read all their folders.
  */
 import { existsSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { OnLoadResult } from "esbuild";
-import { dateAnew, fingerprintOf, keepBuilt, SOURCE_EXTENSION, seal } from "./built-file.ts";
+import { fingerprintOf, keepBuilt, SOURCE_EXTENSION, touchFile, withDigest } from "./built-file.ts";
 import { encodingTablesFile } from "./encoding-tables.ts";
 import { inspectLibraryFile } from "./inspect-library.ts";
 
@@ -16,7 +16,7 @@ export interface HostProgram {
   readonly file: string;
   /** All that a host must be able to read: files and folders. */
   readonly readable: readonly string[];
-  /** Before it is used once more: puts the file back where somebody has emptied the cache folder meanwhile. */
+  /** Puts the file back where the cache folder was emptied meanwhile. To be called before each use. */
   restore(): void;
 }
 
@@ -24,9 +24,9 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 const require = createRequire(import.meta.url);
 
 /** The parts of narun that the program is made of. */
-const PARTS = ["contracts", "nats", "runtime"];
+const PARTS = ["contracts", "machine", "nats", "runtime", "streams", "web"];
 
-/** The host program, out of the cache folder, or made anew where what it is made of has changed; that takes some 300 ms. */
+/** The host program, out of the cache folder. Where its sources have changed it is bundled again, which takes some 300 ms. */
 export async function loadHostProgram(cacheDir: string): Promise<HostProgram> {
   const isolatedVm = realpathSync(require.resolve("isolated-vm"));
   const files = { tables: encodingTablesFile(), inspect: inspectLibraryFile() };
@@ -41,20 +41,20 @@ export async function loadHostProgram(cacheDir: string): Promise<HostProgram> {
     file,
     readable: [file, ...Object.values(files), ...foldersOfIsolatedVm(isolatedVm)],
     restore() {
-      if (existsSync(file)) return dateAnew(file);
+      if (existsSync(file)) return touchFile(file);
       mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-      writeFileSync(file, seal(program), { mode: 0o600 });
+      writeFileSync(file, withDigest(program), { mode: 0o600 });
     },
   };
 }
 
-/** isolated-vm finds its native code by a package of its own, which looks for the first file to know the C library. */
+/** isolated-vm finds its native code by another package, which looks for the first of these files to know the C library. */
 function foldersOfIsolatedVm(isolatedVm: string): string[] {
   const loader = createRequire(isolatedVm).resolve("node-gyp-build");
   return ["/etc/alpine-release", dirname(isolatedVm), dirname(realpathSync(loader))];
 }
 
-/** What the host reads when an isolate asks for it. */
+/** Files that the host reads when an isolate asks for them. */
 interface DataFiles {
   tables: string;
   inspect: string;
@@ -70,9 +70,9 @@ async function bundleHost(isolatedVm: string, files: DataFiles): Promise<Uint8Ar
     format: "esm",
     target: "esnext",
     platform: "node",
-    // narun is started in any folder.
+    // The folder in which narun is started does not matter.
     absWorkingDir: root,
-    // The packages that are not modules require Node's own ones.
+    // CommonJS packages require Node's own modules.
     banner: {
       js: 'import { createRequire as createRequireOfHost } from "node:module"; const require = createRequireOfHost(import.meta.url);',
     },
@@ -93,11 +93,22 @@ async function bundleHost(isolatedVm: string, files: DataFiles): Promise<Uint8Ar
       },
     ],
     legalComments: "none",
+    metafile: true,
   });
+  requireParts(Object.keys(result.metafile.inputs));
   return result.outputFiles[0]?.contents ?? new Uint8Array();
 }
 
-/** In place of a module that looks for its package: the bundle is not beside that. */
+/** A part that is not in `PARTS` would not be in the fingerprint: a change of it would leave an old program in use. */
+function requireParts(inputs: readonly string[]): void {
+  const isPackage = (path: string) => path.includes("node_modules/");
+  const missing = inputs.find(
+    (path) => !isPackage(path) && !PARTS.some((part) => path.startsWith(`${part}/`)),
+  );
+  if (missing !== undefined) throw new Error(`the host program has ${missing}, of a part that PARTS lacks`);
+}
+
+/** Replaces a module that looks for its package beside itself: the bundle stands elsewhere. */
 function readerOf(name: string, file: string): OnLoadResult {
   const contents = `import { readFileSync } from "node:fs";
     export const ${name} = () => readFileSync(${JSON.stringify(file)}, "utf8");`;

@@ -9,8 +9,8 @@ export function inspectLibraryFile(): string {
 }
 
 /**
- * The library lacks what only V8 can tell, and lets an error of one value end the whole line. These edits have it ask the
- * platform (`hooks`, web/console/library-hooks.ts); a test finds them all in the version that is installed.
+ * The library cannot look into V8, and the error of one value ends its whole line. These edits make it ask the platform
+ * (`hooks`, web/console/library-hooks.ts). A test finds the place of each edit in the installed version.
  */
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: it is the library's text.
 const EDITS: readonly [library: string, ours: string][] = [
@@ -20,24 +20,24 @@ const EDITS: readonly [library: string, ours: string][] = [
     'return t.stylize("null","null");return hooks.showObject(t,e,e=>showUnguarded(t,e,o,i))}function showUnguarded(t,e,o,i){let l=e,s=0,c=je',
   ],
   ["isSymbolObject:R}},302", "isSymbolObject:R,...hooks.types}},302"],
-  // It shows every promise as one that is pending.
+  // The library shows every promise as pending.
   ['t.stylize("<pending>","special")', 't.stylize("<state unknown>","special")'],
-  // The name of a class in a namespace, as the version of Node that narun runs with shows it.
+  // The name of a class in a namespace, as narun's version of Node shows it.
   [
     'let o=`${t}${r} `;if(""!==e){',
     'let o=`${t}${r} `;if(""!==e&&t===e.slice(e.lastIndexOf(".")+1))return`${e}${r} `;if(""!==e){',
   ],
-  // A proxy's own way of being shown is called on what stands behind it: on the proxy it would run traps.
+  // A proxy's custom inspection is called on its target: on the proxy it would run traps.
   ["c=je(e=c,!1),s+=1}while(void 0!==c)}if", "c=je(e=c,!1),s+=1}while(void 0!==c);l=e}if"],
 ];
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: it is the library's text.
 
-/** Its source. Read each time: an isolate asks once, if ever, and the file is in the system's cache. */
+/** The library's source. It is read each time: an isolate asks once at most, and the file is in the system's cache. */
 export function readInspectLibrary(): string {
   return editLibrary(readFileSync(inspectLibraryFile(), "utf8"), () => undefined);
 }
 
-/** `onMissing` hears of what is not in the source: printing goes on without it. */
+/** `onMissing` is called for an edit whose place is not in the source: printing goes on without that edit. */
 export function editLibrary(source: string, onMissing: (library: string) => void): string {
   return EDITS.reduce((text, [library, ours]) => {
     if (!text.includes(library)) onMissing(library);

@@ -1,10 +1,10 @@
 /**
- * Modules of the platform that are made when one of their functions is first called, not in the snapshot: an isolate that
- * never does costs only their text. Their objects and closures weigh five times that, half of it twice, as isolated-vm
- * makes a second context in each isolate.
+ * Lazy modules of the platform are evaluated at the first call of one of their functions, not in the snapshot. An isolate that
+ * never calls one holds only its text. The objects and closures of a module weigh five times its text, half of them twice, as
+ * isolated-vm makes a second context in each isolate.
  *
- * I1  Such a module exports functions only, whose `length` nobody looks at.
- * I2  What nothing but one of them imports goes into it; everything else it shares with the rest of the platform.
+ * I1  A lazy module exports functions only. No caller reads their `length`.
+ * I2  A file that only one lazy module imports goes into that module. All other files are shared with the rest of the platform.
  */
 import { join, resolve } from "node:path";
 import type { BuildOptions, Plugin, PluginBuild } from "esbuild";
@@ -32,7 +32,7 @@ export function lazyModules(platformFolder: string): Plugin {
   return {
     name: "lazy-modules",
     setup(build) {
-      /** Where each of what went into one of them went. */
+      /** The lazy module of each file that went into one. */
       const homes = new Map<string, string>();
       const options = optionsFor(build);
       const sharing = findShared(build, options, files);
@@ -58,7 +58,7 @@ export function lazyModules(platformFolder: string): Plugin {
 
 type Options = BuildOptions & { write: false; metafile: true };
 
-/** As the platform is bundled, but for this plugin, and left legible. */
+/** The options of the platform's bundle, without this plugin and without minifying. */
 function optionsFor({ initialOptions }: PluginBuild): Options {
   const plugins = initialOptions.plugins?.filter(({ name }) => name !== "lazy-modules") ?? [];
   return {
@@ -72,7 +72,7 @@ function optionsFor({ initialOptions }: PluginBuild): Options {
   };
 }
 
-/** The files of the platform that are in the snapshot anyway. */
+/** The files of the platform that the snapshot has without the lazy modules. */
 async function findShared(
   { esbuild, initialOptions }: PluginBuild,
   options: Options,
@@ -94,7 +94,7 @@ async function findShared(
   return new Set(filesIn(options, metafile));
 }
 
-/** What is in the one output, as absolute paths. */
+/** The files of the only output, as absolute paths. */
 function filesIn(
   { absWorkingDir = "" }: Options,
   { outputs }: { outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }> },
@@ -106,7 +106,7 @@ function filesIn(
   );
 }
 
-/** Imports of these stay imports. */
+/** Leaves imports of these files as they are. */
 function leaveOut(files: ReadonlySet<string>): Plugin {
   const seen = Symbol("seen");
   return {
@@ -128,7 +128,7 @@ function leaveOut(files: ReadonlySet<string>): Plugin {
 const IMPORT = /^import\s[^;]*;$/gm;
 const EXPORTS = /^export \{([^}]*)\};\s*$/m;
 
-/** Its imports stay what they are; everything else is the body of a function. */
+/** Keeps the imports of a module, and makes the rest of it the body of a function. */
 function makeLazy(code: string, path: string): string {
   const exports = (EXPORTS.exec(code)?.[1] ?? "")
     .split(",")

@@ -1,4 +1,4 @@
-/** A process of its own that turns a script (standard input) into a V8 snapshot (standard output). */
+/** A program that turns a script (standard input) into a V8 snapshot (standard output). */
 import { text } from "node:stream/consumers";
 import { PLATFORM_FILE } from "../../../web/index.ts";
 import { createSnapshot } from "../engine.ts";

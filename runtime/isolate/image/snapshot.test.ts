@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadSnapshot } from "./snapshot.ts";
 
-/** Each isolate has everything in it once, and half of it twice: with much more, one takes beyond 3 MiB. */
+/** Upper bound of the snapshot. Each isolate has its content once, and half of it twice: a larger snapshot takes an isolate beyond 3 MiB. */
 const MOST_BYTES = 1160 * 1024;
 
 describe("loadSnapshot", () => {

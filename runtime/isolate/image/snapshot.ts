@@ -10,13 +10,13 @@ import { WARM_UP } from "./warm-up.ts";
 const platformFolder = fileURLToPath(new URL("../../../web/", import.meta.url));
 
 /**
- * The snapshot of the web platform that isolates start from, out of the cache folder, or made anew where the
- * platform's sources, its packages or Node have changed. Making it takes some 300 ms, reading it 1 ms. V8 would end the
- * process over a damaged one.
+ * The snapshot of the web platform that isolates start from, out of the cache folder. Where the platform's sources, its packages
+ * or Node have changed it is made again. Making it takes some 300 ms, reading it 1 ms. V8 would end the process over a damaged
+ * snapshot.
  */
 export async function loadSnapshot(cacheDir: string): Promise<Uint8Array> {
   const settings = [WARM_UP];
-  // How it is bundled.
+  // The files that say how the platform is bundled.
   for (const name of ["snapshot", "lazy-modules"])
     settings.push(await readFile(join(import.meta.dirname, `${name}${SOURCE_EXTENSION}`), "utf8"));
   const fingerprint = await fingerprintOf([platformFolder], settings);
@@ -36,15 +36,15 @@ export async function bundlePlatform(): Promise<string> {
     platform: "neutral",
     mainFields: ["module", "main"],
     conditions: ["import"],
-    // Aliases are looked for from here: narun is started in any folder.
+    // Aliases are resolved from here: the folder in which narun is started does not matter.
     absWorkingDir: platformFolder,
     alias: {
       tr46: join(platformFolder, `url/idna${SOURCE_EXTENSION}`),
-      // whatwg-url loads all encodings, which only a document's own would need.
+      // whatwg-url loads all encodings, for documents that are not in UTF-8.
       "@exodus/bytes/encoding.js": join(platformFolder, `url/percent-encode${SOURCE_EXTENSION}`),
       "@exodus/bytes/whatwg.js": join(platformFolder, `url/percent-encode${SOURCE_EXTENSION}`),
     },
-    // Libraries that take TextEncoder for granted get the platform's own: V8 alone has none.
+    // V8 alone has no TextEncoder: libraries get the platform's own.
     inject: [join(platformFolder, `encoding/encoding${SOURCE_EXTENSION}`)],
     plugins: [
       lazyModules(platformFolder),
@@ -59,7 +59,7 @@ export async function bundlePlatform(): Promise<string> {
         },
       },
       {
-        // The tables of the multi-byte encodings are asked of the host, by the few who need them.
+        // Isolates that need the tables of the multi-byte encodings ask the host for them.
         name: "encoding-tables",
         setup({ onResolve }) {
           const path = join(platformFolder, `encoding/encoding-tables${SOURCE_EXTENSION}`);
@@ -68,16 +68,16 @@ export async function bundlePlatform(): Promise<string> {
       },
     ],
     legalComments: "none",
-    // Each isolate keeps the text: minified, an isolate takes 1.1 MB less. What programs see of the names of functions
-    // is set where they are installed (asInterface, globals.ts) or is the name of a property.
+    // Each isolate keeps the text: minified, an isolate takes 1.1 MB less. The names of functions that programs see are set
+    // where the functions are installed (asInterface, globals.ts), or are names of properties.
     minify: true,
   });
   return result.outputFiles[0]?.text ?? "";
 }
 
 /**
- * V8 makes a snapshot only in a process without one of Node's own, and a failure in it ends the process: a process of
- * its own does it.
+ * V8 makes a snapshot only in a process that did not start from Node's own snapshot, and a failure ends that process. So a
+ * process of its own does it.
  */
 function makeSnapshot(script: string): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {

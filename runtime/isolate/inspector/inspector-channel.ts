@@ -1,30 +1,30 @@
 /**
- * V8's inspector of one isolate: messages of the Chrome DevTools Protocol, both ways. Only `narun dev --inspect` makes
- * isolates that have one.
+ * V8's inspector of one isolate: messages of the Chrome DevTools Protocol, in both directions. Only isolates of
+ * `narun dev --inspect` have one.
  *
- * I1  There is one session at most in an isolate's whole life. It is opened while nothing else runs in the isolate: V8
- *     wants its lock held by the opening thread, which isolated-vm sees to only within a synchronous call.
- * I2  A session never ends, and neither does its isolate: isolated-vm may free a session after the isolate that it is of,
- *     which crashes the process. Both stay until the process ends. Where V8 disposes of an isolate by itself (out of
- *     memory) its session is left alone: isolated-vm waits for itself there, and whoever touched it would wait, too.
- * I3  What the inspector evaluates may leave promises; they settle only when the isolate is entered, so it is.
- * I4  Every message is taken. One that comes just when the isolate is about to pause does not wake it (isolated-vm
- *     checks before it waits); while an answer is missing, another message knocks again.
+ * I1  An isolate has one session at most in its whole life. The session is opened while no code runs in the isolate: the opening
+ *     thread must hold V8's lock, and isolated-vm takes the lock only within a synchronous call.
+ * I2  A session and its isolate live until the process ends: isolated-vm may free a session after its isolate, which crashes the
+ *     process. Where V8 disposes of an isolate by itself (out of memory) the session is not touched any more: isolated-vm waits
+ *     for itself there, and a caller would wait with it.
+ * I3  An evaluation by the inspector may leave promises. They settle only when the isolate is entered, so it is entered.
+ * I4  Every message is taken. A message that comes just before the isolate pauses does not wake it (isolated-vm checks before it
+ *     waits). While an answer is missing, further messages knock.
  */
 import ivm from "isolated-vm";
 
 export interface InspectorChannel {
-  /** Opens the session. Isolates that no debugger is to find do without, and can be disposed. */
+  /** Opens the session. An isolate without a session can be disposed, and no debugger finds it. */
   open(): void;
-  /** A message for V8. It is taken while the isolate runs, and while it stands at a breakpoint. */
+  /** Sends V8 a message. V8 takes it while the isolate runs, and at a breakpoint. */
   send(message: string): void;
-  /** Takes V8's messages from now on. */
+  /** Passes V8's messages on from now on. */
   listen(onMessage: ((message: string) => void) | undefined): void;
-  /** Says nothing more. False: there is a session, and the isolate has to stay as long as the process. */
+  /** Passes no more messages on. False where the isolate has a session, and has to stay as long as the process. */
   close(): boolean;
 }
 
-/** Isolates with their sessions, which garbage collection would end, too. */
+/** Isolates with their sessions, kept from garbage collection (I2). */
 const kept = new Map<ivm.Isolate, { context: ivm.Context; session: ivm.InspectorSession }>();
 
 const EVALUATES = new Set([
@@ -34,9 +34,11 @@ const EVALUATES = new Set([
   "Runtime.runScript",
 ]);
 
-/** The cheapest method; debuggers do not see its answer. */
+/** The id of a knock. Debuggers do not see its answer. */
 const KNOCK_ID = -1_000;
+/** The cheapest method. */
 const KNOCK = JSON.stringify({ id: KNOCK_ID, method: "Runtime.getIsolateId" });
+/** How long after a message without an answer the first knock follows, and the longest pause between two. */
 const FIRST_KNOCK_MS = 10;
 const LAST_KNOCK_MS = 1_000;
 
@@ -88,7 +90,7 @@ export function createInspectorChannel(
     },
     close() {
       listener = undefined;
-      // What the debugger said last may be what wakes the isolate: it is still knocked for.
+      // The debugger's last message may have to wake the isolate: the knocks for it go on.
       return session === undefined;
     },
   };

@@ -1,17 +1,17 @@
 /**
- * What is changed in messages of the Chrome DevTools Protocol between a debugger and V8: a debugger gets the author's
- * files from the source map, does not stop in the platform when it steps, and sees one context.
+ * Changes of messages of the Chrome DevTools Protocol between a debugger and V8. A debugger gets the author's files from the
+ * source map, does not stop in the platform when it steps, and sees one context.
  *
- * I1  A debugger's messages have ids from 0 on; negative ones are ours, and it never sees their answers.
- * I2  Every `paused` that a debugger sees is followed by the `resumed` of that pause, and no other.
+ * I1  The ids of a debugger's messages begin at 0. Negative ids are ours, and the debugger never sees their answers.
+ * I2  A debugger sees exactly one `resumed` for each `paused`.
  */
 import { PLATFORM_FILE } from "../../../web/index.ts";
 import { BUNDLE_FILE } from "../../instance/source-maps.ts";
 
-/** isolated-vm's own context, in which nothing of a function runs. */
+/** The name of isolated-vm's own context, in which no function runs. */
 const EMPTY_CONTEXT = "default";
 
-/** What V8 is told when the debugger has gone, so that the function goes on as if there had been none. */
+/** Messages to V8 when the debugger has gone: the function goes on as without a debugger. */
 export const GOODBYE: readonly string[] = ["Debugger", "Profiler", "HeapProfiler", "Runtime"].map(
   (domain, index) => JSON.stringify({ id: -1 - index, method: `${domain}.disable` }),
 );
@@ -25,18 +25,18 @@ interface ProtocolMessage {
 }
 
 export interface InspectorDialect {
-  /** A debugger's message on its way to V8; undefined where it is none. */
+  /** A debugger's message on its way to V8; undefined where the text is no message. */
   fromDebugger(text: string): string | undefined;
-  /** V8's message on its way to the debugger; undefined where that need not see it. */
+  /** V8's message on its way to the debugger; undefined where the debugger must not see it. */
   fromIsolate(text: string): string | undefined;
 }
 
 export interface DialectOptions {
-  /** How the function's context is called. */
+  /** The name of the function's context. */
   name: string;
   /** The source map of the bundle as a URL. */
   sourceMapUrl: string | undefined;
-  /** Sends V8 a message besides the debugger's. */
+  /** Sends V8 a message of our own. */
   send(message: string): void;
 }
 
@@ -44,7 +44,7 @@ export function createInspectorDialect({ name, sourceMapUrl, send }: DialectOpti
   let context: unknown;
   /** The platform itself, and the modules that load a function. */
   const platformScripts = new Set<unknown>();
-  // V8 says `resumed` for the step that leaves the platform; the debugger has heard it for its own already.
+  // V8 reports `resumed` for the step that leaves the platform. The debugger has seen the `resumed` of its own step.
   let hidesResumed = false;
 
   const changed = (message: ProtocolMessage): ProtocolMessage | undefined => {
@@ -63,7 +63,7 @@ export function createInspectorDialect({ name, sourceMapUrl, send }: DialectOpti
           ? { ...message, params: { ...params, sourceMapURL: sourceMapUrl } }
           : message;
       case "Debugger.paused":
-        // The platform comes from a snapshot: V8's own lists of files to step over do not apply to it.
+        // V8's list of files to step over does not apply to code out of a snapshot, such as the platform.
         if (params.reason !== "step" || !platformScripts.has(topScript(params.callFrames))) return message;
         hidesResumed = true;
         send(STEP_OUT);
@@ -86,7 +86,7 @@ export function createInspectorDialect({ name, sourceMapUrl, send }: DialectOpti
       if (message === undefined) return undefined;
       const { method, params = {} } = message;
       if (method !== "Runtime.evaluate" || "contextId" in params || "uniqueContextId" in params) return text;
-      // Without a context V8 would look for a default one, which an isolate has not.
+      // Without a context V8 looks for a default context, which an isolate does not have.
       return JSON.stringify({ ...message, params: { ...params, contextId: context } });
     },
   };
@@ -108,8 +108,8 @@ function parseMessage(text: string): ProtocolMessage | undefined {
 }
 
 /**
- * A source map as a URL, in which the author's files have the places where debuggers and editors find them; undefined
- * where it is none.
+ * A source map as a URL. In it the author's files have the paths at which debuggers and editors find them. Undefined where the
+ * bytes are no source map.
  */
 export function sourceMapUrl(sourceMap: Uint8Array, folderUrl: string): string | undefined {
   const map = parseMap(sourceMap);

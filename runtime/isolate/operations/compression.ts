@@ -1,13 +1,13 @@
 /**
- * What is behind an isolate's CompressionStreams and DecompressionStreams: coders of zlib, moved on step by step.
+ * The host's side of an isolate's CompressionStreams and DecompressionStreams: coders of zlib, each advanced step by step.
  *
- * I1  Nothing goes on by itself: a step takes and gives a bounded number of bytes. What else the input stands for stays
- *     compressed until the next step asks for it, so that a decompression bomb fills nothing here.
+ * I1  A coder works only within a step, which takes and gives a bounded number of bytes. The rest of the output stays compressed
+ *     until the next step, so that a decompression bomb fills no memory here.
  * I2  A coder does one step at a time, in the isolate's lane (lanes.ts): all functions of the host share zlib's threads. The
  *     request that asks for a step is charged with its CPU time.
- * I3  The coders of an isolate weigh at most `MAX_WEIGHT`. Beyond that the one gives way that has been idle longest of
- *     those whose request is over; where there is none, a new one is refused.
- * I4  A coder is gone at its end, when it fails, and when the isolate closes it or leaves amid a step.
+ * I3  The coders of an isolate weigh at most `MAX_WEIGHT` together. A new coder beyond that replaces the coder that is idle for
+ *     the longest time and whose request is over. Where there is none, the new coder is refused.
+ * I4  A coder goes at its end, when it fails, and when the isolate closes it or leaves amid a step.
  */
 import type { Transform } from "node:stream";
 import {
@@ -27,21 +27,21 @@ import { type Measure, unmeasured } from "../process/cpu-meter.ts";
 import { type CallContext, CallError, type HostOperations } from "../process/host-calls.ts";
 import { type Lane, poolLanes } from "./lanes.ts";
 
-/** More than one message of the platform has (web/compression/coder.ts). */
+/** Upper bound of a step's input. Messages of the platform are smaller (web/compression/coder.ts). */
 const MAX_INPUT_BYTES = 256 * 1024;
 
-/** A step stops after so much; it may have passed it by one of zlib's chunks. */
+/** Upper bound of a step's output, up to one chunk of zlib more. */
 const OUTPUT_BYTES = 128 * 1024;
 
-/** In coders of 300 KB, which is what one of zlib's takes at most. */
+/** Upper bound of the weight of an isolate's coders. The unit is 300 KB, the most that a coder of deflate takes. */
 const MAX_WEIGHT = 64;
 
-/** Those of brotli have windows of up to 16 MB. */
+/** The weight of a coder of brotli, whose window has up to 16 MB. */
 const BROTLI_WEIGHT = 16;
 
 const STRICT = { rejectGarbageAfterEnd: true };
 
-/** Quality and window as servers use them while they answer: by default it would take a second for a megabyte. */
+/** Quality and window as servers use them for answers. With the defaults a megabyte would take a second. */
 const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 5, [constants.BROTLI_PARAM_LGWIN]: 19 } };
 
 const FORMATS: Readonly<Record<string, { weight: number; create(): Transform }>> = {
@@ -58,13 +58,13 @@ const FORMATS: Readonly<Record<string, { weight: number; create(): Transform }>>
 interface Coder {
   readonly steps: Steps;
   readonly weight: number;
-  /** Of the step that opened it. */
+  /** The context of the step that opened the coder. */
   readonly context: CallContext;
   isRunning: boolean;
 }
 
 export interface CompressionOptions {
-  /** Default: one of its own. */
+  /** Default: a lane of its own. */
   lane?: Lane;
   /** Charges requests with the CPU time. Default: nothing is charged. */
   measure?: Measure | undefined;
@@ -74,7 +74,7 @@ export function createCompressionOperations({
   lane = poolLanes.open(),
   measure = unmeasured,
 }: CompressionOptions = {}): HostOperations {
-  /** The one that has been idle longest comes first. */
+  /** The coder that is idle for the longest time comes first. */
   const coders = new Map<number, Coder>();
 
   const close = (id: number) => {
@@ -121,17 +121,18 @@ export function createCompressionOperations({
   };
 
   return {
-    /** (coder's id, input, whether it is the last, at the first step what to do) → { output, isMore } */
+    /** (coder's id, input, whether it is the last one, for the first step the format) → { output, isMore } */
     "compression.step": async ([id, input, isLast, kind], context) => {
       if (typeof id !== "number" || !(input instanceof ArrayBuffer) || input.byteLength > MAX_INPUT_BYTES)
-        throw new CallError("TypeError", "that is no step");
-      if (typeof kind === "string" && coders.has(id)) throw new CallError("TypeError", "it is open already");
+        throw new CallError("TypeError", "these are not the arguments of a step");
+      if (typeof kind === "string" && coders.has(id))
+        throw new CallError("TypeError", "the stream is open already");
       const coder = typeof kind === "string" ? open(kind, context) : coders.get(id);
       if (coder === undefined)
-        throw new CallError("AbortError", "the stream is not open: it was over, or gave way to others");
-      if (coder.isRunning) throw new CallError("TypeError", "it is amid a step");
+        throw new CallError("AbortError", "the stream is not open: it had ended, or gave way to others");
+      if (coder.isRunning) throw new CallError("TypeError", "the stream is amid a step");
       coder.isRunning = true;
-      // Behind all others: it is the one that was used last.
+      // The coder that was used last comes last.
       coders.delete(id);
       coders.set(id, coder);
       const leave = () => close(id);
@@ -153,12 +154,12 @@ export function createCompressionOperations({
 const closed = () => new CallError("AbortError", "the stream was closed");
 
 interface Steps {
-  /** Rejects where the input is malformed, truncated or goes on after its end; what came out before that comes first. */
+  /** Rejects where the input is malformed, truncated or goes on after its end. Output before the fault comes first. */
   run(input: Uint8Array, isLast: boolean): Promise<{ output: ArrayBuffer; isMore: boolean }>;
   close(): void;
 }
 
-/** A stream of zlib, made to wait for the next step whenever it has given enough. */
+/** A stream of zlib that pauses between steps. */
 function createSteps(engine: Transform): Steps {
   let output: Buffer[] = [];
   let bytes = 0;

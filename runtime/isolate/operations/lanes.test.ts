@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { createLanes, type Lane } from "./lanes.ts";
 
 const forever = new AbortController().signal;
-/** Everything that can happen without anybody's doing has happened. */
+/** Resolves when all work that can start has started. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Work that says in `log` when it begins, and goes on until it is told to end. */
+/** Work that writes its start into `log`, and goes on until the test ends it. */
 function begin(log: string[], lane: Lane, name: string, signal = forever) {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const result = lane.run(() => {

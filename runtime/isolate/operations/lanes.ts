@@ -1,15 +1,15 @@
 /**
- * Who may use the threads of libuv's pool for cryptography and compression, and when.
+ * The order in which isolates use the threads of libuv's pool for cryptography and compression.
  *
- * The pool is one for the whole process, it takes work in the order of its arrival, and nothing in it can be stopped: one
- * function that asks for a thousand key derivations would make every other one wait, for DNS too.
+ * The whole process has one pool. It takes work in the order of its arrival, and no work in it can be stopped: a function that asks
+ * for a thousand key derivations would make all others wait, also for DNS.
  *
- * I1  At most `threads` pieces of work run at a time, one less than the pool has: one is always free for the others.
- * I2  An isolate has at most `perLane` of them, and isolates take turns: what one has queued delays no other.
- * I3  An isolate's own work starts in the order in which it came.
+ * I1  At most `threads` pieces of work run at a time, one less than the pool has threads: one is always free for other work.
+ * I2  An isolate has at most `perLane` of them, and isolates take turns: the queue of one isolate delays no other.
+ * I3  An isolate's own work starts in the order of its arrival.
  */
 export interface Lane {
-  /** Does the work when it is its turn; rejects with the signal's reason where that comes first. */
+  /** Does the work in its turn. Rejects with the signal's reason where it aborts before. */
   run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
@@ -30,7 +30,7 @@ interface LaneState {
 
 export function createLanes({ threads, perLane }: LanesOptions): Lanes {
   let running = 0;
-  /** The lanes with work that waits, those whose turn is next first. */
+  /** The lanes with waiting work, in the order of their turns. */
   let turns: LaneState[] = [];
 
   const next = () => {
@@ -80,8 +80,8 @@ export function createLanes({ threads, perLane }: LanesOptions): Lanes {
   };
 }
 
-/** libuv's pool has four, unless the environment says otherwise. */
+/** The number of threads in libuv's pool, unless the environment sets another. */
 const POOL_THREADS = 4;
 
-/** The pool is the process's, so its order is too. */
+/** The lanes of this process' pool. */
 export const poolLanes = createLanes({ threads: POOL_THREADS - 1, perLane: 2 });

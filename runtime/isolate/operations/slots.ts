@@ -1,7 +1,7 @@
-/** A bound on how much is done at a time: who finds no slot free waits for one, in order. */
+/** An upper bound of the work at a time. Work that finds no free slot waits, in the order of its arrival. */
 export interface Slots {
   readonly free: number;
-  /** Resolves with how to give the slot back; rejects with the signal's reason when it aborts before. */
+  /** Resolves with the function that gives the slot back. Rejects with the signal's reason where it aborts before. */
   take(signal: AbortSignal): Promise<() => void>;
 }
 

@@ -1,15 +1,15 @@
 /**
- * How many requests a request makes of its own: `limits.subrequests`.
+ * Counts the requests that a request makes of its own: `limits.subrequests`.
  *
- * I1  What a request did counts for it even after its end, as its work may go on. What belongs to no request, or to one
- *     that began after its end, shares a budget of its own: as many, each minute.
- * I2  The owner is user input: a function that lies about it gets no more than its requests together have.
+ * I1  A request keeps its count after its end, as its work may go on. Work of no request, or of a request that makes its first one
+ *     after its end, shares a budget of the same size, renewed each minute.
+ * I2  The owner is user input: a function that forges it gets no more than its requests have together.
  */
 import { BoundedMap, type FunctionConfig } from "../../../contracts/index.ts";
 import { type CallContext, CallError } from "../process/host-calls.ts";
 
 export interface Subrequests {
-  /** Counts one more. Throws a CallError `SUBREQUEST_LIMIT` where it is one too many. */
+  /** Counts one request. Throws a CallError `SUBREQUEST_LIMIT` beyond the limit. */
   count(context: Pick<CallContext, "owner" | "request">): void;
 }
 
@@ -20,7 +20,7 @@ export interface SubrequestsOptions {
 }
 
 const MINUTE_MS = 60_000;
-/** Requests whose counts are kept; more than one instance can have open. */
+/** Upper bound of the requests whose counts are kept. An instance cannot have as many open. */
 const MAX_KEPT = 20_000;
 
 export function createSubrequests({ config, log, nowMs = Date.now }: SubrequestsOptions): Subrequests {

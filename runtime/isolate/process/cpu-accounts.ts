@@ -1,37 +1,37 @@
 /**
- * The CPU time of each request, and what is left of it.
+ * The CPU time that each request has used and may use. The owner of an entry is the request that it is made for.
  *
- * I1  A request may use `cpuMs` in all its entries together, and as much again for every `BYTES_PER_BUDGET` of bodies that
- *     pass for it: moving a gigabyte takes time that an endless loop must not get.
- * I2  What nobody's request asked for (a module's own timers), or one that is over, has `cpuMs` for each entry.
- * I3  An entry's time is what the isolate's clock moved on since the last charge: entries run one after the other, and
- *     where several end before this hears of it, the first one pays for all.
- * I4  A request that was ended because it had used up its time gets no more, whatever of it is still under way.
- * I5  What the host computes for a request (cryptography, compression) counts as if the isolate had.
- * I6  The isolate's clock hangs on the wall. What it says counts in full until the share of it that was CPU time is known.
+ * I1  A request may use `cpuMs` in all its entries together, and as much again for every `BYTES_PER_BUDGET` of its bodies:
+ *     moving a gigabyte takes time that an endless loop must not get.
+ * I2  An entry without an open request (a module's own timers, a request that is over) may use `cpuMs`.
+ * I3  An entry is charged with the advance of the isolate's clock since the last charge. Entries run one after the other.
+ *     Where several end before the next charge, the first one pays for all.
+ * I4  A request that was ended for its CPU time gets no more: its late timers and results do not run.
+ * I5  The host's own work for a request (cryptography, compression) counts as the isolate's.
+ * I6  The isolate's clock measures wall time. It counts in full until the share of CPU time in it is known.
  */
 export interface CpuAccounts {
-  /** A request begins. What is not open, or no longer, has `cpuMs` for each entry. */
+  /** Opens the account of a request. */
   open(owner: number): void;
-  /** Milliseconds that the next entry on behalf of a request may take; 0: it has used up all. */
+  /** Milliseconds that the next entry of a request may take; 0: the request has used up its time. */
   allowance(owner: number): number;
-  /** Milliseconds that a request may use, and has used; of what is not open, those of an entry. */
+  /** Milliseconds that a request may use, and has used; without an open request the milliseconds of one entry. */
   balance(owner: number): { budgetMs: number; usedMs: number };
-  /** The entry that runs has run until now: the isolate's clock, in milliseconds. */
+  /** Charges the entry that runs. `clockMs`: the isolate's clock now. */
   charge(owner: number, clockMs: number): void;
-  /** What was charged and is not settled yet, in milliseconds. */
+  /** Milliseconds that were charged and are not settled yet. */
   readonly unsettledMs: number;
-  /** Only this share of what was charged since the last time was CPU time. */
+  /** Reduces the charges since the last settlement to this share of them, the CPU time. */
   settle(share: number): void;
   /** Another entry runs now. */
   beginStretch(): void;
-  /** What the entry that runs has been charged with, in milliseconds. */
+  /** Milliseconds that the entry that runs was charged with. */
   readonly stretchMs: number;
-  /** The host has worked for a request, for so much CPU time. */
+  /** Charges a request for work of the host. */
   spend(owner: number, ms: number): void;
-  /** A request was ended for its time: there is none left for it. */
+  /** A request was ended for its CPU time: it gets no more. */
   exhaust(owner: number): void;
-  /** Bytes of a body went by. */
+  /** Adds bytes of a body to the budget of a request. */
   extend(owner: number, bytes: number): void;
   forget(owner: number): void;
 }
@@ -41,14 +41,15 @@ interface Account {
   bytes: number;
 }
 
+/** The bytes of bodies that add `cpuMs` to the budget of a request. */
 const BYTES_PER_BUDGET = 16 * 1024 * 1024;
-/** What they had under way is dropped at once: only the last ones can still ask for anything. */
+/** Upper bound of the exhausted requests that are kept. Their calls and timers are dropped at once, so only late ones come. */
 const MAX_EXHAUSTED = 1_000;
 
 export function createCpuAccounts(cpuMs: number): CpuAccounts {
   const accounts = new Map<number, Account>();
   const exhausted = new Set<number>();
-  /** By owner: what was charged and is not settled yet. */
+  /** Charges that are not settled yet, by owner. */
   const unsettled = new Map<number, number>();
   let unsettledMs = 0;
   let unsettledStretchMs = 0;

@@ -1,17 +1,16 @@
 /**
- * The entries into one isolate: on whose behalf, in what order, and the CPU time that they may take.
+ * The entries into one isolate: their owners, their order, and their CPU time. The owner of an entry is the request that it
+ * is made for; 0: none.
  *
- * I1  V8 has at most `MAX_ENTERING` entries of an isolate at a time, and `MAX_OF_OWNER` on behalf of one request. What it has
- *     been handed cannot be taken back, and has the time that its owner had left then; of what waits here it is counted
- *     when its turn comes.
- * I2  Entries of one request begin in the order in which they were asked for. Requests whose entries wait take turns: a
- *     client that floods its WebSocket with messages, or a handler with timers, is kept waiting by itself.
- * I3  Those that are asked for one right after the other, as the requests that one read brings, begin together: so the
- *     isolate's thread is woken once for all of them. Those that waited begin in turns of the event loop: a flood of them
- *     leaves everybody else in the process theirs.
- * I4  What a request that has used up its time still asked for (a timer, a result) does not enter.
- * I5  The limit is one of CPU time, which the watchdog sees to. V8's own clock hangs on the wall: it is set so far off that
- *     only an entry ends by it that the watchdog was told of, or that hardly got any of the machine's time (`isStarved`).
+ * I1  V8 has at most `MAX_ENTERING` entries of an isolate at a time, and `MAX_OF_OWNER` of one owner. An entry that V8 has
+ *     cannot be taken back. Its time is the time that its owner had left when it was handed over.
+ * I2  Entries of one owner begin in the order of their requests. Owners whose entries wait take turns: a client that floods
+ *     its WebSocket, or a handler that floods its timers, only delays itself.
+ * I3  Entries that are requested within one turn of the event loop begin together, so that the isolate's thread wakes once
+ *     for all of them. Entries that had to wait begin in later turns, so that a flood leaves turns to the rest of the process.
+ * I4  A late timer or result of a request that has used up its time does not enter.
+ * I5  The limit is one of CPU time, and the watchdog enforces it. V8's own limit is one of wall time. It is set so high that it
+ *     ends an entry only after the watchdog has reported it, or on a machine that gave it hardly any CPU time (`isStarved`).
  */
 import type { Limits } from "../../../contracts/index.ts";
 import { EnterOp, MAX_ENTERING } from "../../../web/index.ts";
@@ -24,15 +23,15 @@ import type { Watchdog, Watched } from "./watchdog.ts";
 export interface EntriesOptions {
   limits: Pick<Limits, "cpuMs" | "memoryMb">;
   watchdog: Watchdog;
-  /** An entry returned something: user input. */
+  /** An entry returned a value: user input. */
   onAnswer(answer: unknown, owner: number): void;
-  /** An entry has ended, and not well. */
+  /** An entry failed. */
   onEnd(outcome: EntryOutcome, owner: number, usage: EntryUsage): void;
-  /** A request has used up its time in many stretches. */
+  /** A request has used up its time in many entries. */
   onOverdrawn(owner: number, usedMs: number, budgetMs: number): void;
   /** The entry that runs goes on after its time. */
   onLate(owner: number, usage: EntryUsage): void;
-  /** The process has grown by so many bytes while the isolate was at work. */
+  /** The process has grown by so many bytes while the isolate ran. */
   onGrowth(bytes: number): void;
 }
 
@@ -41,35 +40,36 @@ interface Entry {
   begin(): void;
 }
 
-/** What an entry has taken. */
+/** The resources that an entry has used. */
 export interface EntryUsage {
-  /** How long it ran, on the wall. */
+  /** Wall time that it ran. */
   ranMs: number;
-  /** CPU time that it took itself. */
+  /** CPU time of this entry alone. */
   stretchMs: number;
-  /** The CPU time that its request may use, and has used by now as far as that is known. */
+  /** The CPU time that its request may use, and has used as far as it is known. */
   budgetMs: number;
   usedMs: number;
-  /** What the process has grown by meanwhile, where that is known. */
+  /** The growth of the process meanwhile, where it is known. */
   grownBytes: number | undefined;
-  /** It has CPU time left. */
+  /** It has CPU time left: the machine was too busy to give it. */
   isStarved: boolean;
 }
 
-/** Enough for the isolate to have something to go on with while the host hears of what it has done. */
+/** Upper bound of the entries of one owner that V8 has. The isolate needs some, to work on while the host learns of the last. */
 const MAX_OF_OWNER = 8;
 
-/** What is left to a request may be a moment: a short stretch ends the request alone. */
+/** Lower bound of the time of an entry. A request with less left ends by its sum of entries, which spares the instance. */
 const SHORTEST_STRETCH_MS = 25;
 
 /**
- * How far off V8's clock is set, in times of what an entry may take: the machine may become busy at any time, and what else
- * is at work in the isolate waits for so long behind an endless loop.
+ * V8's limit of wall time, as a multiple of the CPU time that an entry may take. The machine may become busy at any time; the
+ * other requests of the isolate wait for so long behind an endless loop.
  */
 const WALL_FACTOR = 3;
+/** Lower bound of V8's limit of wall time. */
 const LEAST_WALL_MS = 500;
 
-/** How long an entry may run on the wall that may take so much CPU time, where it gets such a share of the machine. */
+/** The limit of wall time for an entry with so much CPU time, at an expected share of the CPU. */
 function wallOf(allowedMs: number, share: number): number {
   return Math.ceil(Math.max(LEAST_WALL_MS, allowedMs * WALL_FACTOR) / share);
 }
@@ -80,13 +80,13 @@ export class Entries {
   readonly #watched: Watched;
   readonly #meter: CpuMeter;
   readonly #shortestMs: number;
-  /** Whose entries are under way, in their order. */
+  /** The owners of the entries that V8 has, in order. The first entry runs. */
   readonly #entering: number[] = [];
-  /** Asked for within what the host is at now. */
+  /** Entries that were requested in the current turn of the event loop. */
   #asked: Entry[] = [];
-  /** The requests that have not entered yet, or of whose entry nothing was heard yet. */
+  /** Requests whose first entry has not ended. */
   readonly #unbegun = new Set<number>();
-  /** There is no room for them yet. */
+  /** Entries that V8 has no room for yet. */
   readonly #waiting = new Turns<Entry>();
   #isLettingIn = false;
   #isLoading = false;
@@ -110,7 +110,7 @@ export class Entries {
     });
   }
 
-  /** What the isolate does, for the meter. */
+  /** The isolate as a worker of the meter. */
   readonly #worker: Worker = {
     ranMs: () => {
       this.#charge(this.#owner);
@@ -124,9 +124,9 @@ export class Entries {
     if (this.#sandbox !== undefined) this.#cpu.charge(owner, this.#sandbox.cpuMs());
   }
 
-  /** What is left to a request, by the CPU time that it got. */
+  /** The CPU time that a request has left. */
   #leftTo(owner: number): number {
-    // By the clock on the wall there is none left: now it matters what of that was CPU time.
+    // By wall time none is left: only a sample tells the CPU time in it.
     if (this.#cpu.allowance(owner) === 0) this.#meter.sample();
     return this.#cpu.allowance(owner);
   }
@@ -143,12 +143,12 @@ export class Entries {
     return { ...balance, ranMs, grownBytes, stretchMs, isStarved: this.#hasTime };
   }
 
-  /** Whose entry runs. */
+  /** The owner of the entry that runs. */
   get #owner(): number {
     return this.#entering[0] ?? 0;
   }
 
-  /** The requests that no handler has seen, where the isolate runs nothing any more. */
+  /** Requests that no handler has seen. Only meaningful after the isolate has stopped running. */
   get unbegun(): readonly number[] {
     return [...this.#unbegun];
   }
@@ -161,7 +161,7 @@ export class Entries {
     this.#sandbox = sandbox;
   }
 
-  /** Evaluates the function's module under the eyes of the watchdog. */
+  /** Evaluates the function's module while the watchdog watches. */
   async load<T>(evaluate: () => Promise<T>): Promise<T> {
     this.#isLoading = true;
     this.#charge(0);
@@ -173,7 +173,7 @@ export class Entries {
     return loaded;
   }
 
-  /** Enters the isolate on behalf of a request; 0: nobody's. Resolves when that is over. */
+  /** Enters the isolate. Resolves when the entry has ended. */
   enter(owner: number, ...message: EnterMessage): Promise<void> {
     if (message[0] === EnterOp.request) this.#unbegun.add(owner);
     return new Promise((resolve) => {
@@ -214,7 +214,7 @@ export class Entries {
     this.#options.onEnd(outcome, owner, usage);
   }
 
-  /** What the entry has taken that has just ended. */
+  /** The usage of the entry that has just ended. */
   #usageAtEnd(): EntryUsage {
     this.#meter.sample();
     return this.#usage();
@@ -245,13 +245,13 @@ export class Entries {
     this.#options.onOverdrawn(owner, usedMs, budgetMs);
   }
 
-  /** The entry that runs is not waited for any longer. */
+  /** Stops waiting for the entry that runs. */
   giveUp(): void {
     this.#isGivenUp = true;
     this.#whenOver();
   }
 
-  /** Resolves when the entry is over that runs, when it is given up, or after so long. */
+  /** Resolves when the entry that runs has ended, when it is given up, or after the time. */
   async over(timeoutMs: number): Promise<void> {
     if (!this.isUnderWay || this.#isGivenUp) return;
     await new Promise<void>((resolve) => {
@@ -263,24 +263,24 @@ export class Entries {
     });
   }
 
-  /** A request begins. */
+  /** Opens the account of a request. */
   open(id: number): void {
     this.#cpu.open(id);
   }
 
-  /** Bytes of a request's body went by. */
+  /** Adds bytes of a body to the CPU time of a request. */
   extend(id: number, bytes: number): void {
     this.#cpu.extend(id, bytes);
   }
 
-  /** Has the host do something for a request. */
+  /** Does work of the host for a request, and charges the request. */
   readonly measure: Measure = (id, where, work) =>
     this.#meter.measure(where, work, (ms) => {
       this.#cpu.spend(id, ms);
       this.#look(id);
     });
 
-  /** A request is ended as it has used up its time. */
+  /** A request was ended for its CPU time: it gets no more. */
   exhaust(id: number): void {
     this.#cpu.exhaust(id);
   }

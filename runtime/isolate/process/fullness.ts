@@ -1,30 +1,31 @@
 /**
- * Finds out, after answers, that an isolate is nearly full: the next request, however small, would pay for what those before it
- * have left there.
+ * Detects that an isolate is nearly full. The memory that earlier requests left there would otherwise fail the next one,
+ * however small.
  *
- * I1  It looks when a request is over, `PAUSE_MS` after the last look at the earliest: a look costs the isolate's thread a tenth
- *     of a millisecond.
- * I2  What lies there as garbage does not count: an isolate that seems nearly full is asked for the room that is to be left. V8
- *     collects before it says that there is none.
+ * I1  The memory is measured when a request is over, and at most once in `PAUSE_MS`: each measurement costs the isolate's
+ *     thread a tenth of a millisecond.
+ * I2  Garbage does not count. An isolate that seems nearly full is asked for the room that has to be left: V8 collects its
+ *     garbage before it refuses.
  */
 import { MIB } from "../../../contracts/index.ts";
 
 export interface Fullness {
-  /** A request is over. */
+  /** Measures after a request is over, now or after the pause. */
   look(): void;
   close(): void;
 }
 
 export interface FullnessOptions {
   memoryMb: number;
-  /** Bytes that V8 puts down to the isolate, garbage included; undefined where the isolate is gone. */
+  /** Bytes that V8 counts for the isolate, garbage included; undefined after its end. */
   usedBytes(): Promise<number | undefined>;
-  /** Asks the isolate for so much room. Where there is none, it says so (PostOp.nearlyFull). */
+  /** Asks the isolate for so much room. The isolate posts `PostOp.nearlyFull` where it has less. */
   probe(bytes: number): void;
 }
 
+/** How long the next measurement waits after the last one. */
 const PAUSE_MS = 250;
-/** The part of its memory that an isolate is to have left. */
+/** The part of its memory that an isolate has to have left. */
 const LEFT = 0.1;
 
 export function createFullness({ memoryMb, usedBytes, probe }: FullnessOptions): Fullness {

@@ -1,20 +1,20 @@
 /**
- * What an isolate may ask its host to do that takes time: by name, with data, answered once.
+ * The calls of an isolate to its host: operations that take time, by name, with data.
  *
- * I1  Every call is answered once; one that was cancelled is not, and its signal is aborted.
+ * I1  Every call is answered once. A cancelled call is not answered, and its signal is aborted.
  * I2  A call is user input throughout: each operation checks all of its arguments itself.
  * I3  At most `MAX_OPEN_CALLS` are open at a time.
  */
 import { type Data, EnterOp } from "../../../web/index.ts";
 import type { IsolateStreams } from "./isolate-streams.ts";
 
-/** What an operation has besides its arguments. */
+/** The second argument of an operation. */
 export interface CallContext {
-  /** The request on whose behalf it is called; 0: nobody's. */
+  /** The request that the call is made for; 0: none. */
   owner: number;
-  /** That request, while it is open, and when its answer is waited for no more, by `performance.now()`. */
+  /** That request while it is open: its id for the client, and the end of its time by `performance.now()`. */
   readonly request: { id: string; endsAtMs: number } | undefined;
-  /** Aborted when the isolate cancels the call, or ends. */
+  /** Aborts when the isolate cancels the call, or ends. */
   signal: AbortSignal;
   streams: IsolateStreams;
 }
@@ -24,7 +24,7 @@ export type HostOperation = (values: readonly unknown[], context: CallContext) =
 /** Operations by `<service>.<operation>`. */
 export type HostOperations = Readonly<Record<string, HostOperation>>;
 
-/** An operation's failure as the isolate may know it; of any other error it only hears that there was one. */
+/** An operation's failure that the isolate gets to see. The message of any other error stays with the host. */
 export class CallError extends Error {
   constructor(name: string, message: string) {
     super(message);
@@ -33,20 +33,20 @@ export class CallError extends Error {
 }
 
 export interface HostCalls {
-  /** All of it is user input. */
+  /** All arguments are user input. */
   call(id: unknown, name: unknown, values: unknown, owner: unknown): void;
   cancel(id: unknown): void;
-  /** The isolate is gone. */
+  /** Cancels all calls: the isolate has ended. */
   close(): void;
 }
 
 export interface HostCallsOptions {
   operations: HostOperations;
   streams: IsolateStreams;
-  /** The open request of an id; default: none is known. */
+  /** The open request of an id. Default: none. */
   requestOf?: ((owner: number) => CallContext["request"]) | undefined;
   enter(owner: number, op: number, id: number, errorName: string | undefined, value: Data): void;
-  /** An operation failed in a way that it does not tell the isolate. */
+  /** An operation failed with an error that the isolate does not get to see. */
   onError(name: string, error: unknown): void;
 }
 

@@ -1,6 +1,4 @@
-/**
- * What every sandbox needs from its host, whatever it is used for: timers, calls, streams.
- */
+/** Timers, calls and streams of one isolate: the services of the host that every use of an isolate needs. */
 import { type Data, PostOp } from "../../../web/index.ts";
 import type { EnterMessage, OnPost } from "../engine.ts";
 import { createHostCalls, type HostCallsOptions, type HostOperations } from "./host-calls.ts";
@@ -9,20 +7,20 @@ import { createIsolateTimers } from "./isolate-timers.ts";
 
 export interface IsolateLink {
   readonly streams: IsolateStreams;
-  /** Takes what is about timers, calls and streams; false: it is about something else. All of it is user input. */
+  /** Takes a message of the isolate: user input. Returns false for messages about anything but timers, calls and streams. */
   receive(...message: Parameters<OnPost>): boolean;
-  /** The sandbox is gone, or goes. */
+  /** Ends all timers, calls and streams. */
   close(): void;
 }
 
 export interface IsolateLinkOptions {
-  /** Enters the sandbox on behalf of a request (0: nobody's). */
+  /** Enters the isolate on behalf of a request (0: of none). */
   enter(owner: number, ...message: EnterMessage): void;
   operations: HostOperations;
   /** `limits.timers`. Default 10,000. */
   maxTimers?: number;
   requestOf?: HostCallsOptions["requestOf"];
-  /** The isolate's platform does what it never does by itself. */
+  /** The isolate broke its protocol: its platform was tampered with. */
   onViolation(what: string): void;
   onCallError(name: string, error: unknown): void;
 }

@@ -1,14 +1,14 @@
 import { EnterOp } from "../../../web/index.ts";
 
-/** The timers that an isolate asked for; the host keeps them, as an isolate has no clock of its own. */
+/** The timers of an isolate. The host keeps them, as an isolate has no event loop of its own. */
 export interface IsolateTimers {
   set(id: number, delayMs: number, owner: number): void;
   clear(id: number): void;
-  /** Ends all of them: none fires after this. */
+  /** Clears all timers: none fires after this. */
   close(): void;
 }
 
-/** The platform refuses more of user code's than `limits.timers`; it has a few of its own. */
+/** Upper bound of the platform's own timers. The platform itself bounds the timers of user code by `limits.timers`. */
 const PLATFORM_TIMERS = 10;
 
 export function createIsolateTimers(
@@ -19,7 +19,7 @@ export function createIsolateTimers(
   let isClosed = false;
   return {
     set(id, delayMs, owner) {
-      // An isolate that asks for more has tampered with its platform.
+      // Only a platform that was tampered with asks for more.
       if (isClosed || (timers.size >= maxTimers + PLATFORM_TIMERS && !timers.has(id))) return;
       timers.get(id)?.();
       const fire = () => {

@@ -37,14 +37,12 @@ describe("the message of a limit", () => {
 
   it("names the CPU time that bodies have added", () => {
     expect(messages.overdrawn(912, 900)).toBe(
-      "its stretches took 912 ms together; limits.cpuMs is 300 ms, and 900 ms with what its bodies add",
+      "its stretches took 912 ms together; limits.cpuMs is 300 ms, and 900 ms with the time that its bodies add",
     );
   });
 
   it("shows no figure of an isolate that is not a number", () => {
     for (const figure of [undefined, "40", Number.NaN, -1])
-      expect(messages.wasmGrown(figure)).toMatch(
-        /^its WebAssembly memories have grown beyond what it may have; /,
-      );
+      expect(messages.wasmGrown(figure)).toMatch(/^its WebAssembly memories have grown beyond its limit; /);
   });
 });

@@ -8,7 +8,8 @@ const megabytes = (bytes: number) => `${Math.round(bytes / MIB)} MB`;
 export function limitMessages({ cpuMs, memoryMb }: Pick<Limits, "cpuMs" | "memoryMb">) {
   const memoryLimit = `limits.memoryMb is ${memoryMb} MB`;
   const cpuLimit = (budgetMs: number) => {
-    const raised = budgetMs > cpuMs ? `, and ${milliseconds(budgetMs)} with what its bodies add` : "";
+    const raised =
+      budgetMs > cpuMs ? `, and ${milliseconds(budgetMs)} with the time that its bodies add` : "";
     return `limits.cpuMs is ${cpuMs} ms${raised}`;
   };
   const under = (stack: string) => (stack === "" ? "" : `\n${stack}`);
@@ -29,12 +30,11 @@ export function limitMessages({ cpuMs, memoryMb }: Pick<Limits, "cpuMs" | "memor
       return `it used more than ${memoryMb} MB${grown}; ${memoryLimit}`;
     },
     allocationRefused: (stack: string) =>
-      `an allocation was refused with which it would have used more than ${memoryMb} MB; ${memoryLimit}${under(stack)}`,
+      `an allocation was refused, as it would have used more than ${memoryMb} MB; ${memoryLimit}${under(stack)}`,
     nearlyFull: () =>
-      `it is replaced: what requests have left in it takes more than nine tenths of its memory, WebAssembly's included; ${memoryLimit}`,
+      `it is replaced: requests have left nine tenths of its memory or more in use, WebAssembly's included; ${memoryLimit}`,
     wasmGrown: (bytes: unknown) => {
-      const grown =
-        typeof bytes === "number" && bytes > 0 ? `to ${megabytes(bytes)}` : "beyond what it may have";
+      const grown = typeof bytes === "number" && bytes > 0 ? `to ${megabytes(bytes)}` : "beyond its limit";
       return `its WebAssembly memories have grown ${grown}; ${memoryLimit}`;
     },
     processGrown: (bytes: number) => `the process grew by ${megabytes(bytes)} while it ran; ${memoryLimit}`,

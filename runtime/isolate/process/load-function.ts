@@ -5,7 +5,7 @@ import { BUNDLE_FILE } from "../../instance/source-maps.ts";
 import type { LoadOutcome, Sandbox } from "../engine.ts";
 import { planEnv } from "../operations/bindings/plan-env.ts";
 
-/** Evaluates a function's bundle in a sandbox; undefined where it is ready to handle requests. */
+/** Evaluates a function's bundle in an isolate; returns undefined when it can handle requests. */
 export async function loadFunction(
   sandbox: Sandbox,
   {

@@ -2,7 +2,7 @@
  * The isolate host process: runs the instances of one trust group. It has no environment, no file system beyond its own
  * code, no child processes; it gets its NATS login over IPC and reaches nothing but NATS.
  *
- * When the runner dies the IPC channel closes: the host drains what runs and ends, so that no orphan is left.
+ * When the runner dies the IPC channel closes: the host drains its instances and ends, so that no orphan is left.
  */
 import type { GoneReason } from "../../../contracts/index.ts";
 import { messageOf, orphans } from "../../../contracts/index.ts";
@@ -48,14 +48,14 @@ interface Inhabitant {
 }
 
 const instances = new Map<string, Inhabitant>();
-/** The functions that the isolates are of. */
+/** The names of the functions that the isolates run. */
 const owners = new WeakMap<Isolate, string>();
 /** The largest `limits.memoryMb` of a function that ran here. */
 let largestMb = 0;
 const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
-/** Starts that are under way. */
+/** Starts that have not ended. */
 const starts = new Set<Promise<void>>();
-/** How it logs in to NATS, by the runner's last word. */
+/** The login at NATS that the runner sent last. */
 let login: LoginTexts = {};
 let running: Running | undefined;
 let stopping: Promise<void> | undefined;
@@ -69,7 +69,7 @@ process.on("disconnect", () => void stop(orphans.graceMs));
 // The terminal's Ctrl-C reaches the whole process group: the runner decides when its hosts end.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
-// It would open Node's inspector, were that not off, and end the process as it is.
+// By default the signal ends the process, as Node's inspector is off.
 process.on("SIGUSR1", () => undefined);
 send({ type: "up" });
 
@@ -134,14 +134,14 @@ async function initialise({
     presence: createStreamPresence(connection),
     ledger: new Ledger(connection),
     pool: createPool({ engine, size: prepared }),
-    // At a breakpoint an entry may take for ever.
+    // At a breakpoint an entry may stay for hours.
     watchdog: isInspected ? createBlindWatchdog() : createWatchdog(),
     egressDeny,
     isInspected,
   };
 }
 
-/** One function's failure to start, whatever it is, ends no other: only `init` may end the process. */
+/** Any failure of a start is one function's own. Only a failure of `init` ends the process. */
 const failed = (error: unknown) =>
   ({ ok: false, code: "INSTANCE_DRAINING", message: messageOf(error) }) as const;
 const refused = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
@@ -203,12 +203,12 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   if (goneEarly !== undefined) send(goneEarly);
 }
 
-/** How long what is at work may go on in a host that retires. */
+/** How long requests may go on in a host that retires. */
 const RETIRE_GRACE_MS = 30_000;
 
 /**
- * V8 has lost control of an isolate. Its thread sleeps and what it has is lost until the process ends, but the others
- * are whole: they finish what they took while the runner starts another host.
+ * V8 has lost control of an isolate. Its thread sleeps and its memory is lost until the process ends. The other isolates are
+ * whole: they finish their requests while the runner starts another host.
  */
 function retire(reason: string, sandbox: Isolate | undefined, graceMs = RETIRE_GRACE_MS): void {
   const guilty = sandbox && owners.get(sandbox);
@@ -216,23 +216,24 @@ function retire(reason: string, sandbox: Isolate | undefined, graceMs = RETIRE_G
   void stop(graceMs);
 }
 
-/** One that goes on takes more memory all the time: what the others are at has little time. */
+/** How long requests may go on beside an isolate that cannot be ended: it takes more and more memory. */
 const RUNAWAY_GRACE_MS = 2_000;
 
+/** How long the host waits between two reports of its memory. */
 const USAGE_MS = 5_000;
 
 function sendUsage(): void {
   send({ type: "usage", rssBytes: process.memoryUsage.rss(), instances: instances.size, largestMb });
 }
 
-/** Stops once, however often it is told to. */
+/** Stops the host. A second stop joins the first. */
 function stop(graceMs: number): Promise<void> {
   stopping ??= stopOnce(graceMs);
   return stopping;
 }
 
 async function stopOnce(graceMs: number): Promise<void> {
-  // What is starting becomes an instance first, and is drained with the others.
+  // A start ends first: its instance is drained with the others.
   await Promise.allSettled(starts);
   await Promise.all(
     [...instances.values()].map(({ life }) =>

@@ -1,6 +1,6 @@
 import type { Engine, OnPost, Sandbox } from "../engine.ts";
 
-/** Isolates that wait, platform loaded, for a function. */
+/** Isolates with the platform loaded, ready for a function. */
 export interface Pool {
   take(memoryMb: number, onPost: OnPost): Promise<Sandbox>;
   close(): void;
@@ -8,14 +8,14 @@ export interface Pool {
 
 export interface PoolOptions {
   engine: Engine;
-  /** How many are kept ready. */
+  /** The number of isolates that are kept ready. */
   size: number;
 }
 
-/** The memory limit of the isolates that are kept: the default of `limits.memoryMb`. Another one is made when asked for. */
+/** The memory limit of the isolates that are kept: the default of `limits.memoryMb`. Any other size is created on demand. */
 const KEPT_MEMORY_MB = 128;
 
-/** Making an isolate holds the process' thread for some 5 ms: the pool is refilled after the start that emptied it. */
+/** How long a refill waits. Creating an isolate holds the thread for some 5 ms, which a start should not pay for. */
 const REFILL_DELAY_MS = 20;
 
 interface Prepared {
@@ -41,7 +41,7 @@ export function createPool({ engine, size }: PoolOptions): Pool {
   const refill = () => {
     if (timer !== undefined || isClosed || ready.length >= size) return;
     timer = setTimeout(async () => {
-      // One that cannot be made now is made when it is asked for, and whoever asks is told why it cannot.
+      // After a failure here the next `take` tries again and reports the error.
       const prepared = await prepare().catch(() => undefined);
       timer = undefined;
       if (prepared === undefined) return;

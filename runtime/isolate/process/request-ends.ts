@@ -1,15 +1,15 @@
-/** When requests are over, their work in the background included: for what was begun on their behalf. */
+/** Signals the ends of requests, background work included, to operations that run on their behalf. */
 export interface RequestEnds {
   /** Aborts when the request is over. */
   signalOf(id: number): AbortSignal;
   /** The request is over. */
   end(id: number): void;
-  /** All are. */
+  /** All requests are over. */
   close(): void;
 }
 
 export function createRequestEnds(): RequestEnds {
-  // Only requests that somebody asked for: most have nothing that ends with them.
+  // Created on demand: most requests have no operation that ends with them.
   const controllers = new Map<number, AbortController>();
   return {
     signalOf(id) {

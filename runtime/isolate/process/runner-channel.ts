@@ -8,7 +8,7 @@
  */
 import type { FromHost } from "../ipc.ts";
 
-/** Sends a message to the runner; resolves when it has left the process, or cannot. Never rejects. */
+/** Sends a message to the runner. Resolves when the message has left the process, or cannot be sent. Never rejects. */
 export function send(message: FromHost): Promise<void> {
   return new Promise((resolve) => {
     if (!process.connected || process.send === undefined) resolve();
@@ -17,7 +17,7 @@ export function send(message: FromHost): Promise<void> {
   });
 }
 
-/** Ends this process without a further turn. */
+/** Ends this process before the next turn of its event loop. */
 export function endAtOnce(): void {
   process.kill(process.pid, "SIGKILL");
 }

@@ -9,13 +9,13 @@ import type { Pool } from "./pool.ts";
 interface TrialParts {
   pool: Pool;
   operations: HostOperations;
-  /** Says whose the sandbox is. */
+  /** The sandbox belongs to the bundle's function from now on. */
   adopted(sandbox: Sandbox): void;
 }
 
 /**
- * Evaluates a bundle once in an isolate that is thrown away: whether its top level runs, and exports a handler. Timers
- * and calls work, as its top level may await one; what it prints has nowhere to go.
+ * Evaluates a bundle once in an isolate that is disposed afterwards: its top level must run and export a handler. Timers and
+ * calls work, as the top level may await them. Its log lines are dropped.
  */
 export async function tryBundle(
   { pool, operations, adopted }: TrialParts,

@@ -3,7 +3,7 @@ import { createRandom } from "../../../test/soak/random.ts";
 import { Turns } from "./turns.ts";
 
 const SEEDS = Array.from({ length: 100 }, (_, seed) => seed);
-/** Whose each of many things is, by a seed. */
+/** The owners of many items, by a seed. */
 const ownersOf = (seed: number) => {
   const random = createRandom(seed);
   return Array.from({ length: random.between(0, 200) }, () => random.between(0, 4));

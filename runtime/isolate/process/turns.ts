@@ -1,11 +1,11 @@
 /**
- * What waits, by whose it is.
+ * A queue in which owners take turns.
  *
- * I1  Each owner's own comes out in the order in which it was put in.
- * I2  Owners take turns: between two of one owner's comes one of every other that waits and may go on.
+ * I1  The items of one owner come out in the order in which they were put in.
+ * I2  Between two items of one owner comes one item of every other owner that waits and may go on.
  */
 export class Turns<T extends { owner: number }> {
-  /** The owner whose turn it is comes first. */
+  /** Items by owner. The first owner is next. */
   readonly #waiting = new Map<number, T[]>();
 
   get isEmpty(): boolean {
@@ -18,7 +18,7 @@ export class Turns<T extends { owner: number }> {
     else own.push(item);
   }
 
-  /** Takes the next one out, of an owner that `mayGoOn`; undefined where there is none. */
+  /** Takes the next item of an owner that `mayGoOn`; undefined where there is none. */
   take(mayGoOn: (owner: number) => boolean): T | undefined {
     for (const [owner, own] of this.#waiting) {
       if (!mayGoOn(owner)) continue;

@@ -1,14 +1,14 @@
 /**
- * Watches the isolates that are at work, for what V8 does not end by itself.
+ * Watches running isolates for excesses that V8 does not end by itself.
  *
- * I1  An entry that goes on after its CPU time was up is told as late, once. V8 ends an entry by a clock on the wall, which
- *     is set for a machine that is busy (entries.ts), and it ends some of its own functions not at all (`BigInt`
- *     arithmetic, `new Array(2 ** 32 - 1).reverse()`): the engine gives those up 5 s later.
- * I2  The memory of the whole process is looked at while an entry runs for longer than a tick: some of what an isolate can
- *     take (a WebAssembly memory that grows, `Intl` objects) V8 puts down to nobody. Where it grows by more than those
- *     at work together may have, the one that has been at work for longest is told, and the others if that was not all.
- * I3  The entries of an isolate run, and end, in the order in which they were begun.
- * I4  Nothing ticks while nothing is at work.
+ * I1  An entry that goes on after its CPU time was up is reported as late, once. V8 ends an entry by wall time, and that limit
+ *     is set for a busy machine (entries.ts). Some of V8's own functions it cannot end at all (`BigInt` arithmetic,
+ *     `new Array(2 ** 32 - 1).reverse()`): the engine gives them up 5 s later.
+ * I2  The memory of the whole process is measured while an entry runs for longer than a tick, as V8 counts some memory for no
+ *     isolate (a WebAssembly memory that grows, `Intl` objects). Growth beyond the limits of all running isolates together
+ *     is reported to the isolate that has run for longest. The next one follows if the growth goes on.
+ * I3  The entries of an isolate run, and end, in the order in which they began.
+ * I4  No timer runs while no isolate does.
  */
 import { MIB } from "../../../contracts/index.ts";
 import { type CpuMeter, createCpuMeter, type Worker } from "./cpu-meter.ts";
@@ -20,26 +20,26 @@ export interface Watchdog {
 
 export interface WatchOptions {
   memoryMb: number;
-  /** Counts what the isolate is at. */
+  /** The isolate, for the meter. */
   worker: Worker;
-  /** Whether the entry that runs has used up its CPU time, as far as that is settled. */
+  /** True: the entry that runs has used up its CPU time, as far as it is settled. */
   isOverdue(): boolean;
   onLate(): void;
-  /** The process has grown by so many bytes since the isolate began the entry that it is at. */
+  /** The process has grown by so many bytes since the current entry of the isolate began. */
   onGrowth(bytes: number): void;
 }
 
-/** One isolate. */
+/** One isolate that is watched. */
 export interface Watched {
-  /** An entry is asked for. */
+  /** An entry begins, or waits behind others of the isolate. */
   begin(): void;
-  /** How long the entry that runs has been at it, in milliseconds. */
+  /** Milliseconds that the current entry has run. */
   readonly ranMs: number;
-  /** What the process has grown by meanwhile, where that was looked at. */
+  /** The growth of the process meanwhile, where it was measured. */
   readonly grownBytes: number | undefined;
-  /** The entry that was begun first of those that have not ended is over. */
+  /** The oldest entry that is under way has ended. */
   end(): void;
-  /** The isolate is gone. */
+  /** The isolate has ended. */
   close(): void;
 }
 
@@ -50,33 +50,24 @@ export interface WatchdogOptions {
 }
 
 const nothing = () => undefined;
-/** Sees nothing. */
+/** A watchdog that reports nothing. */
 export const createBlindWatchdog = (): Watchdog => ({
   watch: () => ({ begin: nothing, ranMs: 0, grownBytes: undefined, end: nothing, close: nothing }),
   meter: createCpuMeter(),
 });
 
+/** How long the watchdog waits between two looks. */
 const TICK_MS = 20;
-/** The ends of entries before it may be about to be heard: ticks, not time, as on a busy machine both of them come late. */
+/**
+ * Ticks before an entry counts as late, as the end of an entry may be about to arrive. Ticks, not time: on a busy machine
+ * both come late.
+ */
 const LATE_TICKS = 2;
-/** What the process may grow by besides what the isolates at work may have: garbage, buffers on their way. */
+/** The growth of the process that no isolate is blamed for: garbage, buffers on their way. */
 const SLACK_BYTES = 128 * MIB;
-/** V8 holds twice of what is in use while it collects. */
+/** V8 holds twice the memory in use while it collects garbage. */
 const MEMORY_FACTOR = 2;
 
-interface Work extends WatchOptions {
-  /** How many entries are under way. */
-  entries: number;
-  since: number;
-  rssBefore: number | undefined;
-  rssLatest: number | undefined;
-  /** Since its time was up. */
-  lateTicks: number;
-  isToldLate: boolean;
-  isTold: boolean;
-}
-
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
 export function createWatchdog({
   meter = createCpuMeter(),
   now = () => performance.now(),
@@ -84,93 +75,119 @@ export function createWatchdog({
 }: WatchdogOptions = {}): Watchdog {
   const atWork = new Set<Work>();
   let timer: NodeJS.Timeout | undefined;
-
   const tick = () => {
     const at = now();
     meter.sample();
     const long = [...atWork].filter(({ since }) => at - since >= TICK_MS);
-    for (const work of long) lookAtTime(work);
-    if (long.length > 0) lookAtMemory(long);
-    if (atWork.size === 0 && meter.isIdle) stop();
-  };
-  const lookAtTime = (work: Work) => {
-    if (!work.isOverdue()) return;
-    work.lateTicks += 1;
-    if (work.isToldLate || work.lateTicks < LATE_TICKS) return;
-    work.isToldLate = true;
-    work.onLate();
-  };
-  const lookAtMemory = (long: Work[]) => {
-    const bytes = rss();
-    for (const work of long) {
-      work.rssBefore ??= bytes;
-      work.rssLatest = bytes;
-    }
-    const grown = bytes - Math.min(...long.map(({ rssBefore = bytes }) => rssBefore));
-    const allowed = long.reduce((sum, { memoryMb }) => sum + memoryMb * MEMORY_FACTOR * MIB, SLACK_BYTES);
-    if (grown <= allowed) return;
-    const suspect = long
-      .filter(({ isTold }) => !isTold)
-      .reduce<Work | undefined>(
-        (first, work) => (first && first.since <= work.since ? first : work),
-        undefined,
-      );
-    if (suspect === undefined) return;
-    suspect.isTold = true;
-    suspect.onGrowth(bytes - (suspect.rssBefore ?? bytes));
-  };
-  const stop = () => {
+    for (const work of long) work.checkTime();
+    if (long.length > 0) checkMemory(long, rss());
+    if (atWork.size > 0 || !meter.isIdle) return;
     clearInterval(timer);
     timer = undefined;
   };
-  const rest = (work: Work) => {
-    work.since = now();
-    work.rssBefore = undefined;
-    work.rssLatest = undefined;
-    work.lateTicks = 0;
-    work.isToldLate = false;
-  };
-
   return {
     meter,
-    watch(options) {
-      const work: Work = {
-        ...options,
-        entries: 0,
-        since: 0,
-        rssBefore: undefined,
-        rssLatest: undefined,
-        lateTicks: 0,
-        isToldLate: false,
-        isTold: false,
-      };
-      return {
-        begin() {
-          work.entries += 1;
-          if (work.entries > 1) return;
-          rest(work);
-          meter.begin(work.worker);
+    watch: (options) =>
+      new Work(options, {
+        now,
+        onBegin(work) {
+          meter.begin(options.worker);
           atWork.add(work);
           timer ??= setInterval(tick, TICK_MS);
         },
-        get ranMs() {
-          return now() - work.since;
-        },
-        get grownBytes() {
-          const { rssBefore, rssLatest } = work;
-          if (rssBefore === undefined || rssLatest === undefined) return undefined;
-          return rssLatest > rssBefore ? rssLatest - rssBefore : undefined;
-        },
-        end() {
-          work.entries = Math.max(0, work.entries - 1);
-          rest(work);
-          if (work.entries === 0) atWork.delete(work);
-        },
-        close() {
-          work.entries = 0;
-          atWork.delete(work);
-        },
-      };
-    },
+        onEnd: (work) => void atWork.delete(work),
+      }),
   };
+}
+
+interface WorkEvents {
+  now(): number;
+  onBegin(work: Work): void;
+  onEnd(work: Work): void;
+}
+
+/** One isolate and the entry that it runs. */
+class Work implements Watched {
+  readonly options: WatchOptions;
+  readonly #events: WorkEvents;
+  /** The start of the entry that runs. */
+  since = 0;
+  rssBefore: number | undefined;
+  rssLatest: number | undefined;
+  /** Its growth was reported. */
+  isBlamed = false;
+  /** The number of entries under way. */
+  #entries = 0;
+  /** Ticks since the entry's time was up. */
+  #lateTicks = 0;
+  #isLate = false;
+
+  constructor(options: WatchOptions, events: WorkEvents) {
+    this.options = options;
+    this.#events = events;
+  }
+
+  get ranMs(): number {
+    return this.#events.now() - this.since;
+  }
+
+  get grownBytes(): number | undefined {
+    const { rssBefore, rssLatest } = this;
+    if (rssBefore === undefined || rssLatest === undefined) return undefined;
+    return rssLatest > rssBefore ? rssLatest - rssBefore : undefined;
+  }
+
+  begin(): void {
+    this.#entries += 1;
+    if (this.#entries > 1) return;
+    this.#startEntry();
+    this.#events.onBegin(this);
+  }
+
+  end(): void {
+    this.#entries = Math.max(0, this.#entries - 1);
+    this.#startEntry();
+    if (this.#entries === 0) this.#events.onEnd(this);
+  }
+
+  close(): void {
+    this.#entries = 0;
+    this.#events.onEnd(this);
+  }
+
+  checkTime(): void {
+    if (!this.options.isOverdue()) return;
+    this.#lateTicks += 1;
+    if (this.#isLate || this.#lateTicks < LATE_TICKS) return;
+    this.#isLate = true;
+    this.options.onLate();
+  }
+
+  #startEntry(): void {
+    this.since = this.#events.now();
+    this.rssBefore = undefined;
+    this.rssLatest = undefined;
+    this.#lateTicks = 0;
+    this.#isLate = false;
+  }
+}
+
+/** Reports the growth of the process to the isolate that has run for longest, and was not told before. */
+function checkMemory(long: readonly Work[], bytes: number): void {
+  for (const work of long) {
+    work.rssBefore ??= bytes;
+    work.rssLatest = bytes;
+  }
+  const grown = bytes - Math.min(...long.map(({ rssBefore = bytes }) => rssBefore));
+  const memoryMb = long.reduce((sum, { options }) => sum + options.memoryMb, 0);
+  if (grown <= SLACK_BYTES + memoryMb * MEMORY_FACTOR * MIB) return;
+  const suspect = long
+    .filter(({ isBlamed }) => !isBlamed)
+    .reduce<Work | undefined>(
+      (first, work) => (first && first.since <= work.since ? first : work),
+      undefined,
+    );
+  if (suspect === undefined) return;
+  suspect.isBlamed = true;
+  suspect.options.onGrowth(bytes - (suspect.rssBefore ?? bytes));
 }

@@ -1,6 +1,6 @@
 /**
- * What an isolate may say in a call for cryptography. All of it is user input: nothing reaches Node's own code that was
- * not put together here, of strings, integers, buffers and keys.
+ * The arguments of an isolate's calls for cryptography. They are user input: Node's own code gets only values that are built here
+ * anew, of strings, integers, buffers and keys.
  */
 import { types } from "node:util";
 import { KEY_FORMATS, KEY_USAGES } from "../../../../web/index.ts";
@@ -54,14 +54,15 @@ const USAGES: readonly string[] = KEY_USAGES;
 const JWK_TEXTS = "alg crv d dp dq e k kty n p priv pub q qi use x y".split(" ");
 const OTHER_PRIME_TEXTS = ["d", "r", "t"];
 
+/** Upper bound of the length of a name or another short text. */
 const MAX_TEXT_LENGTH = 64;
 const MAX_UINT32 = 0xffff_ffff;
-/** No usage twice, no further prime beyond what an RSA key can have. */
+/** Upper bound of the length of a list. Usages and the primes of an RSA key are fewer. */
 const MAX_LIST_LENGTH = 32;
 
 /**
- * The material of one key. The largest that there is, an RSA key of 16,384 bits as JWK, has 13,000 characters; secrets to
- * derive keys from may be longer.
+ * Upper bound of the material of one key. The largest kind of key, RSA of 16,384 bits as JWK, has 13,000 characters; secrets that
+ * keys are derived from may be longer.
  */
 export const MAX_KEY_BYTES = 64 * 1024;
 
@@ -87,7 +88,7 @@ export function readUsages(value: unknown): string[] {
   return [...new Set(usages as string[])];
 }
 
-/** The parameters of an algorithm; `maxBytes` is for each of its buffers. */
+/** The parameters of an algorithm. `maxBytes` is the upper bound of each buffer. */
 export function readAlgorithm(
   value: unknown,
   keys: Pick<KeyTable, "get">,
@@ -124,7 +125,7 @@ function readMember(
   }
 }
 
-/** A JSON Web Key, and how many characters of key material it has. */
+/** A JSON Web Key, and the number of characters of its key material. */
 export function readJwk(value: unknown): { jwk: Record<string, unknown>; materialBytes: number } {
   const source = readRecord(value);
   const jwk: Record<string, unknown> = {};

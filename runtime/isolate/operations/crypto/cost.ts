@@ -1,25 +1,26 @@
 /**
- * What a single call may cost. The host's threads do the work, where no limit of the isolate holds and nothing can be
- * stopped once it has begun: what would take long or much memory is refused before.
+ * Bounds of the cost of one call. The host's threads do the work: no limit of the isolate holds there, and no work can be stopped
+ * once it has begun. A call that would take much time or memory is refused before.
  */
 import { CallError } from "../../process/host-calls.ts";
 import type { AlgorithmArgument } from "./arguments.ts";
 
-/** PBKDF2: iterations for each block of output. Six times what OWASP asks for, about a second with the slowest hash. */
+/** Upper bound of PBKDF2's iterations for all blocks of output: six times OWASP's recommendation, about a second with the slowest hash. */
 const MAX_ITERATIONS = 4_000_000;
-/** Argon2: KiB of memory, of which RFC 9106 asks 64 MiB where memory is scarce, and passes over all of it. */
+/** Upper bound of Argon2's memory in KiB: the 64 MiB that RFC 9106 recommends where memory is scarce. */
 const MAX_ARGON2_MEMORY = 64 * 1024;
+/** Upper bound of Argon2's memory times passes. */
 const MAX_ARGON2_WORK = 16 * MAX_ARGON2_MEMORY;
 const MAX_ARGON2_PARALLELISM = 64;
-/** RSA: finding primes of twice the length takes ten times as long. */
+/** Upper bound of a generated RSA modulus: finding primes of twice the length takes ten times as long. */
 const MAX_GENERATED_MODULUS_BITS = 4_096;
-/** Bits of a key, of what is derived, and of the output of a hash that has no length of its own. */
+/** Upper bound of the bits of a key, of a derivation, and of a hash whose length the caller chooses. */
 const MAX_OUTPUT_BITS = 128 * 1024 * 8;
 
-/** A derived HMAC key has the block size of its hash, which is at most that of SHA3-256. */
+/** Upper bound of the length of a derived HMAC key without a length: the block size of SHA3-256. */
 const MAX_BLOCK_BITS = 1_088;
 
-/** For keys that are made and for hashes. */
+/** The check for generated and imported keys, and for hashes. */
 export function checkCost(algorithm: AlgorithmArgument): void {
   const { modulusLength, length, outputLength } = algorithm;
   if (Number(modulusLength) > MAX_GENERATED_MODULUS_BITS)
@@ -27,7 +28,7 @@ export function checkCost(algorithm: AlgorithmArgument): void {
   for (const bits of [length, outputLength]) checkBits(bits);
 }
 
-/** For what is derived: so many bits, or what a key of an algorithm needs. */
+/** The check for derivations. `output` is a number of bits, or the algorithm of the derived key. */
 export function checkDerivationCost(
   algorithm: AlgorithmArgument,
   output: number | AlgorithmArgument | null,

@@ -10,11 +10,12 @@ const NAMES = [
   "SyntaxError",
 ];
 
+/** Upper bound of the length of a message. */
 const MAX_MESSAGE_LENGTH = 200;
 
 /**
- * What the isolate hears of a failure. Node's own words are passed on where they are of the standard's kinds: they speak
- * of the arguments. Everything else, OpenSSL's errors among it, could speak of the host.
+ * The error that an isolate gets for a failure. Node's messages of the standard's errors are about the arguments, and are passed
+ * on. All others, OpenSSL's included, could tell of the host.
  */
 export function toCallError(error: unknown): CallError {
   if (error instanceof CallError) return error;

@@ -1,5 +1,5 @@
 /**
- * The keys of one isolate: the isolate knows them by number only.
+ * The keys of one isolate, which knows them by number only.
  *
  * I1  A number is never given twice, so that a late release cannot hit another key.
  * I2  Keys and the bytes of their material are bounded: they are the host's memory.
@@ -8,9 +8,9 @@ import { CallError } from "../../process/host-calls.ts";
 
 type CryptoKey = import("node:crypto").webcrypto.CryptoKey;
 
-/** A handful of keys for each request under way is far less; one that nobody refers to is released. */
+/** Upper bound of the keys of an isolate. A few keys for each open request are far less, and unreferenced keys are released. */
 const MAX_KEYS = 10_000;
-/** Passwords and secrets to derive keys from may be long; a key as such has at most some kilobytes. */
+/** Upper bound of the material of all keys. A key has some kilobytes at most; passwords and secrets may be longer. */
 const MAX_MATERIAL_BYTES = 16 * 1024 * 1024;
 
 export interface KeyTable {

@@ -34,7 +34,7 @@ export function answerCryptoSupport(argument: unknown): string {
 
 const standIn = new Map<string, CryptoKey>();
 
-/** Keys that are of the kind of those which the isolate describes: a question has no key table behind it. */
+/** Stand-ins for keys: a question describes the kind of a key, and has no key table. */
 const standIns = {
   get(description: unknown): CryptoKey {
     const { type, name, curve } = (description ?? {}) as Record<string, unknown>;

@@ -7,12 +7,12 @@ import {
   createZstdDecompress,
 } from "node:zlib";
 
-/** More layers than anybody means. */
+/** Upper bound of the layers of codings. Servers use one, rarely two. */
 const MAX_CODINGS = 5;
 
 /**
- * The body as it was before its content codings (RFC 9110, section 8.4.1), decoded no faster than it is read; undefined
- * where there is none, or one that is not known: then it stays as it is. Destroying it destroys the body.
+ * A body without its content codings (RFC 9110, section 8.4.1), decoded no faster than it is read. Undefined where it has no
+ * coding, or an unknown one: the body stays coded then. Destroying the result destroys the body.
  */
 export function decodeContent(body: Readable, contentEncoding: string | undefined): Readable | undefined {
   const codings = (contentEncoding ?? "")
@@ -37,13 +37,13 @@ const DECODERS: Record<string, CreateDecoder> = {
   "x-gzip": () => createGunzip(),
   br: () => createBrotliDecompress(),
   zstd: () => createZstdDecompress(),
-  // Some servers mean the raw format by it, against RFC 9110; zlib's own header begins with method 8.
+  // Some servers send the raw format, against RFC 9110. zlib's own header begins with method 8.
   deflate: ([first = 0]) => ((first & 0x0f) === 8 ? createInflate() : createInflateRaw()),
 };
 
 /**
- * A decoder that begins with the first bytes: a response may name a coding and have no body at all, and only the first
- * byte tells the two formats of `deflate` apart.
+ * A decoder that is created at the first bytes: a response may name a coding and have no body, and only the first byte tells the
+ * two formats of `deflate` apart.
  */
 class Decoder extends Transform {
   readonly #create: CreateDecoder;

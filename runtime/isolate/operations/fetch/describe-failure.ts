@@ -1,16 +1,16 @@
 import { CONNECT_TIMEOUT_MS, MAX_HEADER_BYTES, SILENCE_TIMEOUT_MS } from "./http-client.ts";
 
-/** A failure as the function may know it: what, where and why, and nothing of the host's own. */
+/** A failure in terms that a function may see: no detail of the host. */
 export interface Failure {
   /** A code of narun's catalogue, of the system, or of undici. */
   code: string;
   message: string;
 }
 
-/** Undefined: it is no failure of an exchange, but a fault of ours. */
+/** Undefined where the error is no failure of an exchange, but a fault of ours. */
 export function describeFailure(error: unknown, url: URL): Failure | undefined {
   const { name, message, ...root } = rootOf(error);
-  // undici's parser has no code for bytes that are no HTTP at all.
+  // undici's parser has no code for bytes that are not HTTP.
   const code = root.code ?? (name === "HTTPParserError" ? "HPE_INVALID" : undefined);
   if (typeof code !== "string") return undefined;
   if (code === "EGRESS_REFUSED") return { code, message: `${code}: ${message}` };
@@ -46,7 +46,8 @@ const TEXTS: Record<string, string> = {
   UND_ERR_BODY_TIMEOUT: `WHERE was silent for ${SILENCE_TIMEOUT_MS / SECOND_MS} s within the body`,
   UND_ERR_HEADERS_OVERFLOW: `WHERE answered with more than ${MAX_HEADER_BYTES} bytes of header fields`,
   UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: "the request's body has not the length that its content-length says",
-  UNREAD_BODY: "the body from WHERE was dropped: nobody read it, and others waited for its connection",
+  UNREAD_BODY:
+    "the body from WHERE was dropped: it was not read, and other requests waited for its connection",
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "the body from WHERE has not the length that its content-length says",
 };
 
@@ -54,7 +55,7 @@ function fill(text: string, url: URL, code: string): string {
   return `${text.replace("WHERE", url.origin).replace("HOST", url.hostname)} (${code})`;
 }
 
-/** Where each of a name's addresses failed there is an error for each: the first says as much as all. */
+/** An AggregateError has an error for each address of a name. The first one is enough. */
 function rootOf(error: unknown): { code: unknown; name: string; message: string } {
   if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
   if (!(error instanceof Error)) return { code: undefined, name: "", message: String(error) };

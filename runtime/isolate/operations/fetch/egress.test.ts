@@ -60,7 +60,7 @@ describe("without rules", () => {
     ["3fff::1", "reserved"],
     ["100::1", "reserved"],
     ["4000::1", "reserved"],
-    // IPv4 addresses in IPv6 clothes.
+    // IPv4 addresses in forms of IPv6.
     ["::ffff:127.0.0.1", "loopback"],
     ["::ffff:7f00:1", "loopback"],
     ["::ffff:10.0.0.1", "private"],

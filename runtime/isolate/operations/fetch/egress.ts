@@ -1,12 +1,12 @@
 /**
- * Whether a function may connect somewhere: decided for the name and port of a URL, and for each address that the name
- * has, before a connection is made to exactly that address.
+ * Decides whether a function may connect: by the name and port of a URL, and by each address of the name, before a connection is
+ * made to exactly that address.
  *
  * I1  The node's deny list wins over everything.
- * I2  What no rule names is reachable where it is public: an address of the global unicast space that is set aside for
- *     nothing else (IANA's registries of special-purpose addresses, RFC 6890).
- * I3  An IPv6 address that stands for an IPv4 address (mapped, NAT64) is judged as that one. Of the other kinds that
- *     contain one (6to4, Teredo, compatible) none is public.
+ * I2  An address that no rule names is reachable where it is public: in the global unicast space, and in no registry of
+ *     special-purpose addresses (IANA, RFC 6890).
+ * I3  An IPv6 address that stands for an IPv4 address (mapped, NAT64) is judged as the IPv4 address. Other IPv6 addresses that
+ *     contain an IPv4 address (6to4, Teredo, compatible) are not public.
  */
 import { BlockList, isIP } from "node:net";
 import { type EgressRule, nameOfHost, parseEgressRule } from "../../../../contracts/index.ts";
@@ -18,9 +18,9 @@ export interface EgressTarget {
 }
 
 export interface Egress {
-  /** Why nobody may connect to this address as the target's; undefined where one may. */
+  /** The reason against a connection to this address of the target; undefined where the connection is allowed. */
   refusal(target: EgressTarget, address: string): string | undefined;
-  /** Why nobody may connect to a name, whatever its addresses; undefined where these decide. */
+  /** The reason against a connection to the target's name; undefined where its addresses decide. */
   refusalOfName(target: EgressTarget): string | undefined;
 }
 
@@ -64,7 +64,7 @@ interface Address {
 interface Matcher {
   /** The rule that names the target. */
   name(target: EgressTarget): string | undefined;
-  /** The rule with one of the addresses. */
+  /** The rule that covers one of the addresses. */
   address(target: EgressTarget, addresses: readonly Address[]): string | undefined;
 }
 
@@ -137,7 +137,7 @@ const KINDS_V6: readonly [string, BlockList][] = [
 
 const GLOBAL_UNICAST = v6(["2000::", 3]);
 
-/** What keeps an address from being public; undefined where it is. */
+/** The kind of an address that is not public; undefined where the address is public. */
 function kindOf(judged: readonly Address[]): string | undefined {
   for (const { address, family } of judged) {
     const kinds = family === "ipv4" ? KINDS_V4 : KINDS_V6;
@@ -154,11 +154,11 @@ const MAPPED = v6(["::ffff:0:0", 96]);
 const NAT64 = v6(["64:ff9b::", 96]);
 
 /**
- * An address in the forms by which it is judged, and the IPv4 addresses that lie in it without being it (a node's deny
- * list concerns them too). Undefined where it is no address.
+ * The forms of an address by which it is judged, and the IPv4 addresses that it contains (a node's deny list applies to them,
+ * too). Undefined where the text is no address.
  */
 function formsOf(text: string): { judged: Address[]; contained: Address[] } | undefined {
-  // A zone says through which interface: it changes nothing of what the address is.
+  // A zone names the interface, and does not change the address.
   const address = text.replace(/%.*$/, "");
   const family = isIP(address);
   if (family === 0) return undefined;
@@ -167,7 +167,7 @@ function formsOf(text: string): { judged: Address[]; contained: Address[] } | un
   const groups = groupsOf(address);
   const last = ipv4Of(groups[6], groups[7]);
   if (MAPPED.check(address, "ipv6")) return { judged: [last], contained: [] };
-  // The IPv4 address is the destination; the IPv6 address is only what the network there calls it.
+  // The IPv4 address is the destination; the IPv6 address is a name for it in the local network.
   if (NAT64.check(address, "ipv6")) return { judged: [last], contained: [own] };
   const teredoClient = ipv4Of(~(groups[6] ?? 0) & 0xffff, ~(groups[7] ?? 0) & 0xffff);
   const contained =
@@ -181,7 +181,7 @@ function formsOf(text: string): { judged: Address[]; contained: Address[] } | un
   return { judged: [own], contained };
 }
 
-/** The eight groups of an IPv6 address, by way of the URL parser's one notation for each. */
+/** The eight groups of an IPv6 address. The URL parser brings each address into one notation first. */
 function groupsOf(address: string): number[] {
   const text = new URL(`http://[${address}]/`).hostname.slice(1, -1);
   const [head = "", tail] = text.split("::");

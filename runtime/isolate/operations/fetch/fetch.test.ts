@@ -9,7 +9,7 @@ import { createFetch } from "./fetch.ts";
 
 const limits = { subrequests: 1_000 } as Parameters<typeof createSubrequests>[0]["config"]["limits"];
 const subrequests = createSubrequests({ config: { limits }, log: () => undefined });
-/** How often the rules of what may be reached were read. */
+/** How often the rules of egress were read. */
 let rulesRead = 0;
 const operations = createFetch({
   config: {
@@ -40,7 +40,7 @@ afterAll(() => {
   server.closeAllConnections();
 });
 
-/** Posts of an isolate that is not the platform's own. */
+/** A call with arguments that the platform itself never sends. */
 async function send(...values: unknown[]): Promise<unknown> {
   const streams = createIsolateStreams({ enter: () => undefined, onViolation: () => undefined });
   const context: CallContext = {
@@ -151,9 +151,9 @@ describe("sub-requests", () => {
       ...[true, true, true],
       "SUBREQUEST_LIMIT",
     ]);
-    // After its end it has what it had left.
+    // After its end the request keeps the rest of its budget.
     expect([tryCount(2), tryCount(2)]).toEqual([true, "SUBREQUEST_LIMIT"]);
-    // Nobody's, and of a request that was never seen.
+    // Work of no request, and of an unknown one.
     expect([tryCount(0), tryCount(7), tryCount(0), tryCount(8)]).toEqual([
       ...[true, true],
       ...["SUBREQUEST_LIMIT", "SUBREQUEST_LIMIT"],

@@ -1,10 +1,10 @@
 /**
- * HTTP to elsewhere, for one instance: undici's client behind the rules of egress.
+ * The HTTP client of one instance: undici's, behind the rules of egress.
  *
- * I1  Every connection is made by `connectorFor`, to an address that egress allowed for this name and port: there is no
- *     second look-up in between, and no way around it (proxies of the environment are not read).
- * I2  Connections are kept alive for the next exchange with the same origin, and are one instance's own: rules differ
- *     between functions, and a function cannot take connections from another.
+ * I1  `connectorFor` makes every connection, to an address that egress allowed for this name and port. There is no second look-up
+ *     in between, and no way around it (proxies of the environment are not read).
+ * I2  Connections are kept alive for the next exchange with the same origin, and belong to one instance: the rules differ between
+ *     functions, and a function cannot take connections from another.
  * I3  An exchange that is aborted, or whose body is destroyed, closes its connection.
  */
 import { promises as dns, type LookupAddress, type LookupOptions } from "node:dns";
@@ -18,7 +18,7 @@ export type Lookup = (name: string, options: LookupOptions) => Promise<LookupAdd
 
 export interface HttpClientOptions {
   egress: Egress;
-  /** Default: the system's, hosts file included. */
+  /** Default: the system's look-up, hosts file included. */
   lookup?: Lookup;
 }
 
@@ -34,7 +34,7 @@ export interface HttpRequest {
 export interface HttpResponse {
   status: number;
   statusText: string;
-  /** In the order in which they came; values are bytes as ISO-8859-1. */
+  /** In the order of the response. Values are bytes as ISO-8859-1. */
   headers: [name: string, value: string][];
   body: Readable;
   /** Whether all of the body is here. */
@@ -52,15 +52,17 @@ class EgressRefused extends Error {
   readonly code = "EGRESS_REFUSED";
 }
 
+/** How long making a connection may take. */
 export const CONNECT_TIMEOUT_MS = 10_000;
-/** No sign of a response, or of the next bytes of a body that is being read. undici's own default. */
+/** How long a server may be silent before the response, and between the bytes of a body that is read. undici's default. */
 export const SILENCE_TIMEOUT_MS = 300_000;
+/** Upper bound of a response's header fields. */
 export const MAX_HEADER_BYTES = 64 * 1024;
-/** How long a connection waits for its next exchange, where the server says longer. */
+/** Upper bound of the time that a connection is kept for its next exchange. The server may ask for less. */
 const MAX_IDLE_MS = 60_000;
-/** With so many open none is kept for later. */
+/** Upper bound of the open connections of an instance at which a connection is kept for later. */
 const MAX_KEPT_CONNECTIONS = 100;
-/** The system's look-up holds one of the process' few threads, which all functions share. */
+/** Upper bound of the look-ups at a time: each holds one of the process' few threads, which all functions share. */
 const MAX_LOOKUPS = 2;
 
 export function createHttpClient({ egress, lookup = lookUp }: HttpClientOptions): HttpClient {
@@ -75,7 +77,7 @@ export function createHttpClient({ egress, lookup = lookUp }: HttpClientOptions)
   const connectorFor = (target: EgressTarget): buildConnector.connector => {
     const connect = buildConnector({
       timeout: CONNECT_TIMEOUT_MS,
-      // HTTP/2 would put exchanges that bound each other on one connection, and is little tried in undici.
+      // HTTP/2 would put exchanges that hold each other up on one connection, and undici's is little tested.
       allowH2: false,
       lookup: checkedLookup(egress, target, boundedLookup),
     } as buildConnector.BuildOptions);
@@ -84,7 +86,7 @@ export function createHttpClient({ egress, lookup = lookUp }: HttpClientOptions)
         isIP(target.host) === 0 ? egress.refusalOfName(target) : egress.refusal(target, target.host);
       if (refusal !== undefined) return queueMicrotask(() => callback(new EgressRefused(refusal), null));
       connect(options, (...outcome) => {
-        // With an error there is none, whatever the types say.
+        // With an error there is no socket, against the types.
         const socket: Socket | null | undefined = outcome[1];
         if (socket) {
           sockets.add(socket);
@@ -133,7 +135,7 @@ function lookUp(name: string, options: LookupOptions): Promise<LookupAddress[]> 
   return dns.lookup(name, { ...options, all: true });
 }
 
-/** Only addresses that may be connected to get out of it (I1). */
+/** A look-up that returns only addresses that egress allows (I1). */
 function checkedLookup(egress: Egress, target: EgressTarget, lookup: Lookup): LookupFunction {
   return (name, options, callback) => {
     lookup(name, options).then(
@@ -161,7 +163,7 @@ function noAddress(name: string): Error {
   return Object.assign(new Error(`${name} has no address`), { code: "ENOTFOUND" });
 }
 
-/** One request and its response, as undici tells of it. */
+/** One request and its response, as undici's handler. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #signal: AbortSignal;
   readonly #response = Promise.withResolvers<HttpResponse>();
@@ -195,11 +197,11 @@ class Exchange implements Dispatcher.DispatchHandler {
       highWaterMark: 64 * 1024,
       read: () => controller.resume(),
       destroy: (error, done) => {
-        if (!this.#isComplete) controller.abort(error ?? new Error("nobody wants the rest of the body"));
+        if (!this.#isComplete) controller.abort(error ?? new Error("the rest of the body is not wanted"));
         done(error);
       },
     });
-    // Whoever reads it hears of an error; where nobody does it must not end the process.
+    // A reader has its own handler. Without a reader an error must not end the process.
     body.on("error", () => undefined);
     this.#body = body;
     this.#response.resolve({

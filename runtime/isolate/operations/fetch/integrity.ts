@@ -4,7 +4,7 @@ import { webcrypto } from "node:crypto";
 const ALGORITHMS = ["SHA-256", "SHA-384", "SHA-512"];
 const METADATA = /^sha(256|384|512)-([A-Za-z0-9+/_-]+={0,2})(?:\?[\x21-\x7e]*)?$/;
 
-/** Whether bytes are what an `integrity` says: one of its hashes of the strongest algorithm. One that says nothing fits all. */
+/** Whether bytes match one of an `integrity`'s hashes of the strongest algorithm. An `integrity` without a hash matches all bytes. */
 export async function matchesIntegrity(integrity: string, bytes: ArrayBuffer): Promise<boolean> {
   const hashes = integrity.split(/[\t\n\f\r ]+/).flatMap((text) => {
     const [, bits = "", hash = ""] = METADATA.exec(text) ?? [];

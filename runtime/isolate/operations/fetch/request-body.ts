@@ -4,11 +4,11 @@ import { WINDOW_BYTES } from "../../../../streams/index.ts";
 import type { IsolateStreams } from "../../process/isolate-streams.ts";
 
 /**
- * What the isolate sends under an id of its own, as a stream of Node's; undefined where the id is none. The isolate is
- * granted nothing before it is read, and hears of its end: whoever destroys it does not want the rest.
+ * A stream that the isolate sends, as a stream of Node's; undefined where the id is no stream of the isolate. The isolate gets no
+ * credit before the first read. Destroying the stream cancels the rest of it in the isolate.
  */
 export function readFromIsolate(streams: IsolateStreams, owner: number, id: unknown): Readable | undefined {
-  /** Granted, and not here yet. */
+  /** Bytes that were granted and have not come yet. */
   let underWay = 0;
   const waiting = new ByteQueue();
   let isWanted = false;
@@ -50,7 +50,7 @@ export function readFromIsolate(streams: IsolateStreams, owner: number, id: unkn
   return outbound && body;
 }
 
-/** The function's own stream failed: it knows why. */
+/** The function's own stream failed. The function has the reason itself. */
 class RequestBodyBroke extends Error {
   readonly code = "UND_ERR_REQUEST_BODY";
 }

@@ -1,4 +1,4 @@
-/** What an isolate says of a request that it wants sent. All of it is user input. */
+/** The head of a request that an isolate sends. All of it is user input. */
 import { isHopByHopHeader } from "../../../../contracts/index.ts";
 import { fieldsToSend } from "../../../instance/header-block.ts";
 import { CallError } from "../../process/host-calls.ts";
@@ -18,8 +18,7 @@ const REFUSED_METHOD = /^(connect|trace|track)$/i;
 const NOT_A_VALUE = /[\0-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/;
 
 /**
- * Ports of services that take a line of HTTP for one of their own commands, or let themselves be talked into it (Fetch,
- * "port blocking").
+ * Ports of services that may take a line of HTTP for one of their own commands (Fetch, "port blocking").
  */
 const BLOCKED_PORTS = new Set(
   (
@@ -31,7 +30,7 @@ const BLOCKED_PORTS = new Set(
     .map(Number),
 );
 
-/** Fields that the connection has for itself: what a function sets of them is left out. */
+/** Fields of the connection itself. A function's values for them are left out. */
 const isOfConnection = (name: string) => isHopByHopHeader(name) || name === "host" || name === "expect";
 
 const DEFAULTS: readonly [string, string][] = [
@@ -41,8 +40,8 @@ const DEFAULTS: readonly [string, string][] = [
 ];
 
 /**
- * Throws a CallError where it cannot be sent. `isStream`: the body's length is not known here; it is what the platform
- * says of it, or else what the function does.
+ * Throws a CallError where the request cannot be sent. `isStream`: the platform knows the length of the body, or else
+ * the function declares.
  */
 export function parseRequestHead(
   method: unknown,
@@ -70,7 +69,7 @@ export function parseRequestHead(
     headers.push(["content-length", String(length)]);
   const has = (name: string) => headers.some(([other]) => other === name);
   for (const field of DEFAULTS) if (!has(field[0])) headers.push(field);
-  // Parts of a coded body are of no use (Fetch, "HTTP-network-or-cache fetch").
+  // A part of a coded body cannot be decoded (Fetch, "HTTP-network-or-cache fetch").
   if (!has("accept-encoding"))
     headers.push(["accept-encoding", has("range") ? "identity" : "gzip, deflate, br"]);
   return { method, url, headers };
@@ -78,10 +77,10 @@ export function parseRequestHead(
 
 function parseUrl(text: unknown): URL {
   if (typeof text !== "string" || text.length > MAX_URL_LENGTH || !URL.canParse(text))
-    throw new CallError("TypeError", "the URL is none, or too long");
+    throw new CallError("TypeError", "the URL is invalid, or too long");
   const url = new URL(text);
   if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw new CallError("TypeError", `there is no fetching of ${url.protocol} URLs`);
+    throw new CallError("TypeError", `URLs with ${url.protocol} cannot be fetched`);
   const port = url.port === "" ? undefined : Number(url.port);
   if (port !== undefined && BLOCKED_PORTS.has(port))
     throw new CallError("TypeError", `port ${port} is blocked, as it belongs to another protocol than HTTP`);

@@ -16,7 +16,7 @@ it("ends a body whose reader is quicker than the turn in which it began", async 
   body.push(null);
 
   const { id } = sendBodyToIsolate(streams, { owner: 0, body, describe: String });
-  // The isolate runs in a thread of its own: what it grants may come before the turn is over.
+  // The isolate runs in a thread of its own: its credit may come before the turn is over.
   streams.credit(id, 256 * 1024);
   for (let i = 0; i < 5; i++) await nextTurn();
 

@@ -2,15 +2,15 @@ import type { Readable } from "node:stream";
 import type { IsolateStreams } from "../../process/isolate-streams.ts";
 
 /**
- * Bytes that the isolate gets before it asks for any: a short body that nobody ever reads then lies in the isolate's own
- * memory, and its connection is free.
+ * How many bytes the isolate gets without credit. A short body that the function never reads lies in the isolate's own memory then,
+ * and its connection is free.
  */
 export const FIRST_BYTES = 64 * 1024;
 
 export interface SentBody {
   /** The stream's id in the isolate. */
   readonly id: number;
-  /** Whether the isolate has asked for any of it. */
+  /** Whether the isolate has granted any credit for it. */
   readonly isRead: boolean;
 }
 
@@ -20,7 +20,7 @@ export interface SendBodyOptions {
   describe(error: unknown): string;
 }
 
-/** Sends a body to the isolate, no faster than it reads. What the isolate does not want any more is destroyed. */
+/** Sends a body to the isolate, no faster than it reads. A body that the isolate cancels is destroyed. */
 export function sendBodyToIsolate(
   streams: IsolateStreams,
   { owner, body, describe }: SendBodyOptions,
@@ -37,17 +37,17 @@ export function sendBodyToIsolate(
     onCancel: () => void body.destroy(),
   });
   const pump = () => {
-    // The isolate may ask for more before its answer's stretch is over: a read now could swallow the end.
+    // Credit may come before the listeners below are there: a read now could swallow the end.
     if (!isStarted) return;
     while (credit > 0) {
       const chunk: Uint8Array | null = body.read();
       if (chunk === null) return;
-      // One chunk may be over the credit; the next one waits until it is paid back.
+      // One chunk may exceed the credit. The next chunk waits until the credit is positive again.
       credit -= chunk.byteLength;
       inbound.push(new Uint8Array(chunk).buffer);
     }
   };
-  // The isolate hears of the stream by the answer to its call, which goes out when this stretch is over.
+  // The answer to its call tells the isolate of the stream. The answer goes out after this turn.
   setImmediate(() => {
     if (body.errored !== null) return inbound.end(describe(body.errored));
     isStarted = true;

@@ -1,0 +1,52 @@
+/** Options of the places where narun keeps files, and of the key that its secrets are sealed with. */
+import { asText, type GivenText, value } from "./option.ts";
+import { parsePort } from "./values.ts";
+
+export const dataDir = value({
+  flag: "--data-dir <dir>",
+  help: "the folder of `narun up`: NATS' data, the key of secrets, caches",
+  fallback: ".narun/data",
+  parse: asText,
+});
+
+export const cacheDir = value({
+  flag: "--cache-dir <dir>",
+  help: "where bundles are kept",
+  fallbackHelp: "the user's cache folder",
+  parse: asText,
+});
+
+export const natsPort = value({
+  flag: "--nats-port <port>",
+  help: "port of the embedded nats-server",
+  fallback: "4222",
+  parse: parsePort,
+});
+
+export const natsServer = value({
+  variables: ["NARUN_NATS_SERVER"],
+  help: "the nats-server binary to use",
+  fallbackHelp: "one in PATH or in the user's cache folder, else a fetched one",
+  parse: asText,
+});
+
+/** The key of secrets: a file of a flag, or the key itself of a variable. */
+export type SecretsKeySource = { file: string } | { text: string; variable: string };
+
+const keyDescription = {
+  // The original toolkit has the second name.
+  variables: ["NARUN_SECRETS_KEY", "NARUN_MASTER_KEY"],
+  variableHelp: "the key itself",
+  show: () => "(hidden)",
+  parse: ({ text, source }: GivenText): SecretsKeySource =>
+    source.kind === "variable" ? { text, variable: source.name } : { file: text },
+};
+
+export const secretsKey = value({
+  ...keyDescription,
+  flag: "--secrets-key <file>",
+  help: "the key of secrets, in a file",
+});
+
+/** For commands that keep the key in their data folder where no variable has it. */
+export const secretsKeyVariable = value({ ...keyDescription, help: "the key of secrets, base64" });

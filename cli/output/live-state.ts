@@ -1,0 +1,11 @@
+import type { Output } from "./output.ts";
+
+/** The state after a push or a rollback, in one or two words. */
+export function describeLive({ colours }: Output, answering: boolean): string {
+  return answering ? colours.green("live") : colours.yellow("going live");
+}
+
+/** The explanation of "going live". */
+export function describeReplacing(name: string): string {
+  return `Not every gateway answers with it yet: the revision before does until an instance of this one is ready. \`narun ps\` shows the instances, \`narun logs ${name}\` why one does not start.`;
+}

@@ -1,0 +1,44 @@
+import type { LogLine } from "../../contracts/index.ts";
+import { formatTime } from "./format-time.ts";
+import type { Output } from "./output.ts";
+
+/** Shows log lines in columns: time, function, level, request, message. */
+export interface LogView {
+  show(line: LogLine): void;
+}
+
+/** Longer names move their line's columns. */
+const MAX_NAME_WIDTH = 24;
+const ID_WIDTH = 8;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const RESET = "\x1b[0m";
+
+/** `withNames`: lines of several functions are mixed. */
+export function createLogView(output: Output, { withNames }: { withNames: boolean }): LogView {
+  const { bold, dim, red, yellow, isColorSupported } = output.colours;
+  // Who else will log is not known: the column grows.
+  let nameWidth = 0;
+  const name = (own: string) => {
+    if (!withNames) return "";
+    nameWidth = Math.max(nameWidth, Math.min(own.length, MAX_NAME_WIDTH));
+    return `${bold(own.padEnd(nameWidth))} `;
+  };
+  return {
+    show(line) {
+      const level = line.level ?? (line.stream === "stderr" ? "error" : "info");
+      const colour = level === "error" ? red : level === "warn" ? yellow : (text: string) => text;
+      const id = dim(shortRequestId(line.request_id).padEnd(ID_WIDTH));
+      // A colour that the function began and did not end is not the next line's.
+      const isStyled = isColorSupported && line.message.includes("\x1b[");
+      const message = `${line.message}${isStyled ? RESET : ""}`;
+      const head = `${dim(formatTime(line.timestamp))} ${name(line.app_name)}${colour(level.padEnd(5))} ${id} `;
+      output.line(`${head}${colour(message)}`);
+    },
+  };
+}
+
+/** Of the gateway's own ids the first digits tell requests apart, of a client's rather the end. */
+function shortRequestId(id = "-"): string {
+  if (UUID.test(id)) return id.slice(0, ID_WIDTH);
+  return id.length <= ID_WIDTH ? id : `…${id.slice(1 - ID_WIDTH)}`;
+}

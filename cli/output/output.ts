@@ -1,0 +1,102 @@
+import { createColors } from "picocolors";
+import { type Spinner, startSpinner } from "./spinner.ts";
+import { type Column, formatTable } from "./table.ts";
+import { controlFreeJson, keepColours, withoutColours } from "./terminal-text.ts";
+
+export interface OutputOptions {
+  json?: boolean;
+  quiet?: boolean;
+  /** Whether a terminal gets colours. Default: true. */
+  hasColours?: boolean;
+}
+
+/**
+ * Where a command writes: results to standard output, everything else to standard error. The only place of the project
+ * that does. Of what is text nothing controls the terminal, except by colours (terminal-text.ts).
+ */
+export interface Output {
+  readonly isJson: boolean;
+  readonly colours: ReturnType<typeof createColors>;
+  line(text?: string): void;
+  /** Bytes as they are: the body of a response. */
+  bytes(data: Uint8Array): void;
+  /** A piece of such a body; resolves when whoever reads has taken it. */
+  piece(data: Uint8Array): Promise<void>;
+  json(value: unknown): void;
+  table<T>(columns: Column<T>[], rows: readonly T[]): void;
+  /** A remark for people, not part of the result; silent with --quiet and --json. */
+  note(text: string): void;
+  error(text: string): void;
+  /** Shows that something takes its time: a spinner on a terminal, nothing elsewhere. */
+  progress(text: string): Progress;
+}
+
+export interface Progress {
+  update(text: string): void;
+  /** Takes it away again. To be called before anything else is written. */
+  end(): void;
+}
+
+/** What takes less is not worth a spinner. */
+const SPINNER_DELAY_MS = 300;
+
+export function createOutput({ json = false, quiet = false, hasColours = true }: OutputOptions = {}): Output {
+  const { isTTY } = process.stdout;
+  const colours = createColors(isTTY === true && hasColours);
+  const harmless = colours.isColorSupported ? keepColours : withoutColours;
+  const out = (text: string) => process.stdout.write(harmless(text));
+  // Standard error may be a file where standard output is a terminal.
+  const isErrorTTY = process.stderr.isTTY;
+  const harmlessError = isErrorTTY && hasColours ? keepColours : withoutColours;
+  const err = (text: string) => void process.stderr.write(`${harmlessError(text)}\n`);
+  const isSilent = json || quiet;
+  return {
+    isJson: json,
+    colours,
+    line: (text = "") => void out(`${text}\n`),
+    bytes: (data) => {
+      process.stdout.write(data);
+      // A prompt begins on a line of its own.
+      if (isTTY && data.length > 0 && data.at(-1) !== NEWLINE) out("\n");
+    },
+    piece: (data) => new Promise((resolve) => process.stdout.write(data, () => resolve())),
+    json: (value) => void out(`${controlFreeJson(JSON.stringify(value))}\n`),
+    table: (columns, rows) =>
+      void out(
+        formatTable(columns, rows, {
+          title: colours.dim,
+          hasHead: !quiet,
+          ...(isTTY ? { width: process.stdout.columns } : {}),
+        }),
+      ),
+    note: (text) => {
+      if (!isSilent) err(text);
+    },
+    error: err,
+    progress: (text) => (isSilent || !isErrorTTY ? silentProgress : startProgress(text, colours.cyan)),
+  };
+}
+
+const NEWLINE = 10;
+
+const silentProgress: Progress = { update: () => undefined, end: () => undefined };
+
+function startProgress(text: string, colour: (text: string) => string): Progress {
+  let spinner: Spinner | undefined;
+  let latest = text;
+  const timer = setTimeout(() => {
+    spinner = startSpinner(process.stderr, latest, colour);
+  }, SPINNER_DELAY_MS);
+  timer.unref();
+  return {
+    update(next) {
+      latest = next;
+      spinner?.update(next);
+    },
+    end() {
+      clearTimeout(timer);
+      spinner?.clear();
+      spinner = undefined;
+    },
+  };
+}

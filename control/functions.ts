@@ -1,0 +1,82 @@
+import { messageOf, type ShadowedRoute, type Spec } from "../contracts/index.ts";
+import { type KvRead, type Nats, openSpecs } from "../nats/index.ts";
+import { findGatewayUrl, functionUrl } from "./gateway-url.ts";
+import { findRunningInstances, type RunningInstance } from "./instances.ts";
+import { findNodes, type KnownNode, takesWork } from "./nodes.ts";
+import { shadowedRoutesOf } from "./shadowed-routes.ts";
+
+/** A function or a service, and its state. */
+export interface FunctionSummary {
+  name: string;
+  mode: string | null;
+  revision: string | null;
+  /** Null without a route, and where no gateway runs. */
+  url: string | null;
+  instances: number;
+  /**
+   * - `running`: an instance is ready or drains;
+   * - `asleep`: the next request starts an instance;
+   * - `no node`: no node runs functions of this mode;
+   * - `invalid`: the spec cannot be read, and the last good one is in force;
+   * - `failing`: a node could not start the live revision;
+   * - `external`: a service of another program.
+   */
+  state: "running" | "asleep" | "no node" | "invalid" | "failing" | "external";
+  error?: string;
+  /** The function's routes that another function answers. */
+  shadowedRoutes?: ShadowedRoute[];
+}
+
+/** All functions and services, by their names. */
+export async function listFunctions(nats: Nats): Promise<FunctionSummary[]> {
+  const [specs, running, gatewayUrl, nodes] = await Promise.all([
+    openSpecs(nats).then((store) => store.list()),
+    findRunningInstances(nats),
+    findGatewayUrl(nats),
+    findNodes(nats),
+  ]);
+  const shadowed = shadowedRoutesOf(specs);
+  return specs
+    .map((read): FunctionSummary => {
+      const row = rowOf(
+        read,
+        running.filter(({ function: name }) => name === read.key),
+        gatewayUrl,
+        nodes,
+      );
+      const shadowedRoutes = shadowed.get(read.key);
+      return shadowedRoutes === undefined ? row : { ...row, shadowedRoutes };
+    })
+    .sort((a, b) => a.name.localeCompare(b.name));
+}
+
+function rowOf(
+  read: KvRead<Spec>,
+  running: RunningInstance[],
+  gatewayUrl: string | undefined,
+  nodes: KnownNode[],
+): FunctionSummary {
+  const common = { name: read.key, instances: running.length };
+  if (!read.ok) {
+    // The running instances belong to the last good spec.
+    const [last] = running;
+    const lastGood = { mode: last?.mode ?? null, revision: last?.revision ?? null, url: null };
+    return { ...common, ...lastGood, state: "invalid", error: messageOf(read.error) };
+  }
+  if (read.value.kind === "service") {
+    return { ...common, mode: read.value.spec.mode, revision: null, url: null, state: "external" };
+  }
+  const { mode, revision, routes } = read.value.spec;
+  const url = functionUrl(gatewayUrl, routes);
+  const here = { ...common, mode, revision, url };
+  if (!nodes.some((node) => takesWork(node, mode))) return { ...here, state: "no node" };
+  const error = findProblem(nodes, read.key, revision);
+  if (error !== undefined) return { ...here, state: "failing", error };
+  return { ...here, state: running.length > 0 ? "running" : "asleep" };
+}
+
+/** The error with which a node failed to start a revision. */
+function findProblem(nodes: KnownNode[], name: string, revision: string): string | undefined {
+  const problems = nodes.flatMap(({ state, isLost }) => (isLost ? [] : state.problems));
+  return problems.findLast((problem) => problem.function === name && problem.revision === revision)?.error;
+}

@@ -1,0 +1,14 @@
+import type { Mode } from "../../contracts/index.ts";
+
+/** An instance that runs on this node, or is starting or draining here. */
+export interface LocalInstance {
+  id: string;
+  function: string;
+  revision: string;
+  generation: string;
+  mode: Mode;
+  /** The group of the host that it is in (groups.ts). */
+  group: string;
+  concurrency: number;
+  phase: "starting" | "ready" | "draining";
+}
