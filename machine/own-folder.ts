@@ -1,4 +1,7 @@
-/** Folders in which narun keeps what it makes: data, keys, builds. Git does not see them, whatever the author thought of. */
+/**
+ * Folders for the files that narun makes: data, keys, builds. Git does not see them, also without a .gitignore of the
+ * author.
+ */
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 

@@ -8,7 +8,7 @@ import { sendSignal } from "./send-signal.ts";
 /** One process for ever, even when its pid is given to another later. */
 export const ProcessIdentitySchema = z.object({
   pid: z.int().positive(),
-  /** When it started, in whatever form the system tells it; null where it does not. */
+  /** Its start time in the system's own form; null where the system does not tell it. */
   startTime: z.string().nullable(),
 });
 export type ProcessIdentity = z.infer<typeof ProcessIdentitySchema>;
@@ -18,7 +18,9 @@ export function identifyProcess(pid: number): ProcessIdentity {
   return { pid, startTime: lookUp(pid)?.startTime ?? null };
 }
 
-/** Whether exactly this process still runs. One that ended and was not yet collected by its parent does not. */
+/**
+ * Whether exactly this process still runs. A process that ended, and that its parent has not collected yet, does not.
+ */
 export function isRunning({ pid, startTime }: ProcessIdentity): boolean {
   if (!hasProcess(pid)) return false;
   const found = lookUp(pid);
@@ -41,7 +43,7 @@ export async function endProcess(identity: ProcessIdentity, graceMs: number): Pr
   }
 }
 
-/** Somebody else's child tells nobody else of its end: it has to be looked at. */
+/** Another parent's child does not report its end: it has to be polled. */
 const POLL_MS = 10;
 
 interface Looked {
@@ -49,7 +51,7 @@ interface Looked {
   isZombie: boolean;
 }
 
-/** What the system tells of a process; undefined where there is none. */
+/** The system's facts about a process; undefined where there is none. */
 function lookUp(pid: number): Looked | undefined {
   if (process.platform === "linux") return lookUpInProc(pid);
   if (process.platform === "win32") return { startTime: null, isZombie: false };
@@ -80,7 +82,7 @@ function hasProcess(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // It is there, and somebody else's.
+    // The process exists, and belongs to another user.
     return errnoOf(error) === "EPERM";
   }
 }

@@ -5,7 +5,7 @@ export interface ProgramOptions {
   env?: NodeJS.ProcessEnv;
   /** Ends the program with SIGKILL. */
   signal?: AbortSignal | undefined;
-  /** How long the program may take. One that takes longer is ended with SIGKILL and has failed. */
+  /** How long the program may take. A program that takes longer is ended with SIGKILL and has failed. */
   timeoutMs: number;
 }
 

@@ -1,13 +1,14 @@
 /**
  * One narun for a data folder.
  *
- * The lock is a file that names its owner. An owner that was killed leaves it behind; whoever comes next takes it over.
- * Two may try that at once, and a plain "remove the old, write mine" lets one remove what the other just wrote. So:
+ * The lock is a file that names its owner. A killed owner leaves it behind, and the next process takes it over. Two
+ * processes may try that at once, and a plain "remove the old, write mine" lets one remove the other's new record.
+ * So:
  *
- * I1  Every record has an id of its own. The lock's owner is found by going from `narun.lock` to the successor of each
- *     record, `narun.lock.<id>`, to the last one.
+ * I1  Every record has an id of its own. The lock's owner is found by going from `narun.lock` to the successor of
+ *     each record, `narun.lock.<id>`, to the last one.
  * I2  Records appear whole and where none was, by `link`: only one process can become the successor of a dead owner.
- * I3  Whoever linked a record owns the lock only if it is found by I1 afterwards. Then it moves to `narun.lock`.
+ * I3  A process that linked a record owns the lock only if I1 leads to it afterwards. Then it moves to `narun.lock`.
  * I4  Only the owner changes `narun.lock`; a dead owner never comes back, as pids count with their start time.
  */
 import { createHash } from "node:crypto";
@@ -101,7 +102,7 @@ function acquire(place: string): LockRecord {
     const linkedAt = last === undefined ? place : successorOf(place, last.id);
     if (!linkFile(linkedAt, record)) continue;
     if (findOwner(place)?.id !== record.id) {
-      // Somebody was faster, and has moved its record since.
+      // Another process was faster, and has moved its record since.
       rmSync(linkedAt, { force: true });
       continue;
     }
@@ -117,7 +118,7 @@ interface FoundRecord {
   record: LockRecord | undefined;
 }
 
-/** The last record of the chain (I1); undefined where nobody holds or held the lock. */
+/** The last record of the chain (I1); undefined where the lock has never had an owner. */
 function findOwner(place: string): FoundRecord | undefined {
   let last: FoundRecord | undefined;
   for (let next = readRecord(place); next !== undefined; next = readRecord(successorOf(place, next.id))) {

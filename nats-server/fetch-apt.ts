@@ -19,9 +19,9 @@ const DOWNLOAD_TIMEOUT_MS = 120_000;
 const TOOL_TIMEOUT_MS = 30_000;
 
 /**
- * Fetches the `nats-server` package of the newest suite that the machine's own apt mirror carries, and unpacks it into
- * `scratchDir`. apt runs with a private state, so nothing of the system changes. Whatever fails is told as a reason;
- * rejects only where `signal` was aborted.
+ * Fetches the `nats-server` package of the newest suite that the machine's own apt mirror carries, and unpacks it
+ * into `scratchDir`. apt runs with a private state, so nothing of the system changes. A failure is a reason; rejects
+ * only when `signal` is aborted.
  */
 export async function fetchApt(options: FetchOptions): Promise<Fetched> {
   const { signal } = options;

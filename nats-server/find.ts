@@ -43,8 +43,8 @@ const FETCHERS: readonly ServerFetcher[] = [
 
 /**
  * Finds a nats-server of at least 2.14: the option, `NARUN_NATS_SERVER`, `PATH`, the user's cache folder; or else
- * fetches one into that folder. Several processes may do so at once. Errors: NATS_TOO_OLD, where the one that was
- * named is too old; NATS_SERVER_NOT_FOUND, which lists every attempt with its reason.
+ * fetches one into that folder. Several processes may do so at once. Errors: NATS_TOO_OLD, where the named binary is
+ * too old; NATS_SERVER_NOT_FOUND, which lists every attempt with its reason.
  */
 export async function findNatsServer(options: FindServerOptions = {}): Promise<FoundServer> {
   const { signal, env = process.env } = options;
@@ -82,7 +82,7 @@ export async function findNatsServer(options: FindServerOptions = {}): Promise<F
   });
 }
 
-/** The folder in which narun keeps what can be fetched again. */
+/** The folder for files that can be fetched again. */
 export function userCacheDir(env: NodeJS.ProcessEnv = process.env): string {
   // Relative paths are to be ignored, says the XDG base directory specification.
   if (env.XDG_CACHE_HOME !== undefined && isAbsolute(env.XDG_CACHE_HOME)) {
@@ -105,7 +105,7 @@ function namedServer(path: string | undefined, env: NodeJS.ProcessEnv): NamedSer
   return fromEnv === undefined || fromEnv === "" ? undefined : { path: fromEnv, source: "environment" };
 }
 
-/** Whoever names a binary wants that one: another instead would be a surprise. */
+/** A named binary is the only candidate: another one in its place would be a surprise. */
 async function useNamed(
   { path, source }: NamedServer,
   signal: AbortSignal | undefined,
@@ -136,7 +136,7 @@ async function isExecutable(path: string): Promise<boolean> {
   );
 }
 
-/** Fetches into a temporary folder, then moves the binary to its place in one step, so that nobody runs half of one. */
+/** Fetches into a temporary folder, then moves the binary to its place in one step: no process runs half of one. */
 async function fetchInto(
   place: string,
   fetch: ServerFetcher["fetch"],

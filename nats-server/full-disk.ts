@@ -1,11 +1,11 @@
 /**
  * Brings a nats-server back whose disk was full.
  *
- * A stream that was written to while the disk had no room refuses every write from then on, until the server is restarted,
- * however much room there is later (seen of 2.15.1).
+ * A stream that was written to while the disk had no room refuses every write from then on, until the server is
+ * restarted, however much room there is later (seen of 2.15.1).
  *
  * I1  The server is restarted when it has said that there was no room, and there is room.
- * I2  Where restarts do not help, for example as a quota is what is exceeded, each waits longer than the one before.
+ * I2  Where restarts do not help, for example because a quota is exceeded, each waits longer than the one before.
  */
 import { statfs } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";

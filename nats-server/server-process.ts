@@ -85,7 +85,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
 const LAST_WORDS = 5;
 const LAST_WORDS_TIMEOUT_MS = 200;
 
-/** Passes on what the server says, and keeps the last lines of it. */
+/** Passes the server's lines on, and keeps the last ones. */
 function collectWords(child: ChildProcess, { log, onLine }: ServerProcessOptions): string[] {
   const words: string[] = [];
   if (child.stderr === null) return words;

@@ -73,10 +73,10 @@ export async function startNatsServer(options: StartServerOptions): Promise<Nats
   };
 
   await requireFreeAddress(host, port);
-  // What killed servers left: a pid that comes again would find a port of theirs.
+  // Files that killed servers left: a server with the same pid would find a port of theirs.
   await rm(processOptions.portsDir, { recursive: true, force: true });
   const first = await startOn(port, signal ?? closing.signal).catch(async (error: unknown) => {
-    // Somebody else may have taken it just now.
+    // Another program may have taken it just now.
     await requireFreeAddress(host, port);
     throw error;
   });

@@ -52,7 +52,7 @@ test("says NATS_UNREACHABLE where nothing listens, without the login in the addr
 });
 
 test("says NATS_TOO_OLD of a server below 2.14", async () => {
-  // What an old server says of itself is all that counts, so this one says nothing else.
+  // Only the INFO of an old server counts, so this one sends nothing else.
   const old = createServer((socket) => {
     socket.write(`INFO ${JSON.stringify({ version: "2.10.29", headers: true, max_payload: 1_048_576 })}\r\n`);
     socket.on("data", (chunk) => {

@@ -33,7 +33,9 @@ export interface DiscoverOptions {
   quietMs?: number;
 }
 
-/** Every NATS Micro service that answers `$SRV.PING`, started by narun or not; those of another world are left out. */
+/**
+ * Every NATS Micro service that answers `$SRV.PING`, started by narun or not; services of another world are left out.
+ */
 export function discoverServices(nats: Nats, options: DiscoverOptions = {}): Promise<DiscoveredService[]> {
   return gather(nats, "PING", ServiceSchema, options);
 }
@@ -66,7 +68,7 @@ function gather<T extends DiscoveredService>(
     const limit = setTimeout(finish, maxWaitMs);
     let quiet: NodeJS.Timeout | undefined;
     const hear = (message: Message) => {
-      // Nobody is there to answer at all.
+      // No service answers at all.
       if (message.status === NO_RESPONDERS_STATUS) return finish();
       const parsed = parseJson(message.text(), schema);
       if (parsed !== undefined && isOurs(nats, parsed)) found.push(parsed);

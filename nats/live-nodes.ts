@@ -68,7 +68,7 @@ export function followNodes({ nats, onAppeared, onLost }: LiveNodesOptions): Liv
   const timer = setInterval(check, CHECK_INTERVAL_MS);
   const forget = nats.onState((state) => {
     if (state !== "connected") return;
-    // What was said while NATS was away was said to nobody: everyone has the full time again.
+    // No heartbeat arrived while NATS was away: every node has the full time again.
     const nowMs = performance.now();
     for (const record of records.values()) record.heardAtMs = nowMs;
   });

@@ -88,7 +88,10 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
   }
 }
 
-/** The number of the first line since then. Readers begin by number, so that one who lost its consumer goes on where it was. */
+/**
+ * The number of the first line since then. Readers begin by number: a reader that lost its consumer goes on at its
+ * place.
+ */
 async function findFirstSince(nats: Nats, since: Date): Promise<number> {
   const manager = await jetstreamManager(nats.connection);
   const { state } = await manager.streams.info(stores.logs.stream);

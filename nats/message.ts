@@ -4,7 +4,7 @@ import { NO_RESPONDERS_STATUS } from "./jetstream-errors.ts";
 import type { Outbox } from "./outbox.ts";
 import type { World } from "./world.ts";
 
-/** A message that came, with its headers read only where somebody asks for them. */
+/** A message that came. Its headers are parsed at the first access. */
 export interface Message {
   readonly subject: string;
   readonly data: Uint8Array;
@@ -15,7 +15,7 @@ export interface Message {
    */
   readonly isReadable: boolean;
   readonly reply: string | undefined;
-  /** NATS' own status of a reply: 503 says that nobody subscribes to the subject. */
+  /** NATS' own status of a reply: 503 says that the subject has no subscription. */
   readonly status: number;
   text(): string;
   respond(data: Uint8Array | string, headers?: Headers): void;

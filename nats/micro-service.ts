@@ -36,7 +36,7 @@ export interface MicroServiceOptions {
 
 export interface MicroService {
   readonly id: string;
-  /** Of its endpoints and its discovery. */
+  /** The subscriptions of its endpoints and of its discovery. */
   readonly subscriptions: readonly Subscription[];
   drain(): Promise<void>;
   close(): void;

@@ -1,8 +1,8 @@
 /**
- * Tells apart why JetStream does not do what it is asked: there is none, or it is not available now. The client library
- * says "jetstream is not enabled" for both, as NATS has one answer for a subject that nobody serves.
+ * Tells apart why JetStream fails: there is none, or it is not available now. The client library says "jetstream is
+ * not enabled" for both, as NATS has one answer for a subject without subscribers.
  *
- * I1  What was proven not to be done is tried again for a while: a cluster elects a leader within seconds.
+ * I1  Work that is proven not to be done is tried again for a while: a cluster elects a leader within seconds.
  * I2  What got no answer may have been done: it is tried again only where that does no harm.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -89,7 +89,7 @@ function problemOf(error: JetStreamApiError): Problem | undefined {
 
 const ASK_TIMEOUT_MS = 2_000;
 
-/** Why nobody serves a subject of JetStream: every server that has it answers for the account. */
+/** Why a subject of JetStream has no responders: every server with JetStream answers for the account. */
 async function findWhyNobody(nats: Pick<JetStreamUser, "connection">): Promise<Problem> {
   try {
     const reply = await nats.connection.request("$JS.API.INFO", "", { timeout: ASK_TIMEOUT_MS });

@@ -22,7 +22,7 @@ const { stream } = stores.logs;
 
 async function add(config: Partial<StreamConfig> & { name: string }): Promise<void> {
   const { streams } = await jetstreamManager(nats.connection);
-  // Whoever connects has made the bucket of specs already.
+  // A connection has made the bucket of specs already.
   if (config.name === `KV_${stores.configs.bucket}`) await streams.delete(config.name);
   await streams.add(config);
 }

@@ -1,12 +1,12 @@
 /**
- * The streams that narun keeps its things in, as they are found: what an operator changed stays as it is where it serves,
- * and is named where it does not.
+ * Streams that narun uses as it finds them: an operator's change stays where narun can work with it, and is named
+ * where it cannot.
  */
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import { NarunError } from "../contracts/index.ts";
 import { hasJetStreamCode, JetStreamCode } from "./jetstream-errors.ts";
 
-/** What narun relies on in a stream. */
+/** The configuration that narun needs of a stream. */
 export interface StreamNeeds {
   stream: string;
   /** The stream stores all of them. */
@@ -33,7 +33,7 @@ export async function openOwnStream<T>(
   return opened;
 }
 
-/** The first field that narun cannot work with: what it is, what it has to be, and how it becomes that. */
+/** The first field that narun cannot work with: its value, the value that is needed, and how to change it. */
 function findMisfit(config: StreamConfig, { stream, subjects, flags = [] }: StreamNeeds): string | undefined {
   const edit = (option: string) => `\`nats stream edit ${stream} ${option}\``;
   const anew = `it cannot be changed: \`nats stream rm ${stream}\`, and narun makes it anew`;

@@ -7,7 +7,9 @@ export interface RequestOptions {
   headers?: Headers;
 }
 
-/** A request that got no answer. `no-responders`: nobody subscribes, so nobody has seen it. */
+/**
+ * A request that got no answer. `no-responders`: the subject has no subscription, so no handler has seen the request.
+ */
 export class NoReplyError extends Error {
   override readonly name = "NoReplyError";
   readonly reason: "no-responders" | "timeout" | "disconnected";

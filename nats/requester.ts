@@ -3,7 +3,7 @@ import type { NarunError } from "../contracts/index.ts";
 import type { Headers } from "./headers.ts";
 import { type Message, type MessageParts, toMessage } from "./message.ts";
 
-/** A request under way. Whoever sent it releases it: after the reply, or when it no longer waits. */
+/** A request under way. Its sender releases it: after the reply, or when it no longer waits. */
 export interface PendingReply {
   /** Where its replies come: no other request has the same. */
   readonly subject: string;

@@ -22,8 +22,8 @@ const OWN_STREAMS = [
 ];
 
 /**
- * Those of narun's own streams, and of more, that refuse writes because a write failed once, as the disk was full. Nothing is
- * written to find out, as that would make a sound stream such a one: a purge of what is not there fails in the same way.
+ * The streams, narun's own and `more`, that refuse writes because a write failed once, as the disk was full. A write
+ * to find out would put a sound stream into the same state: a purge of nothing fails in the same way.
  */
 export async function findStuckStreams(nats: Nats, more: readonly string[] = []): Promise<StuckStream[]> {
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });

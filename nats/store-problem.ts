@@ -13,7 +13,7 @@ import { refusalOf } from "./permissions.ts";
 const AWAY = [ClosedConnectionError, ConnectionError, DrainingConnectionError, RequestError, TimeoutError];
 
 /**
- * What an error of a store says of it: NATS does not permit it to this login, it does not answer now, or it has no room
+ * The cause of a store's error: NATS does not permit it to this login, it does not answer now, or it has no room
  * left. Undefined: something else.
  */
 export function storeProblem(error: unknown): "refused" | "away" | "full" | undefined {

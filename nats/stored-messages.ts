@@ -1,6 +1,6 @@
 /**
- * Reads what a stream has stored, without a consumer: the server allows a thousand of these on a stream, and keeps one that
- * nobody deletes for minutes.
+ * Reads the messages of a stream without a consumer: the server allows a thousand consumers on a stream, and keeps an
+ * abandoned one for minutes.
  *
  * I1  A batch is bounded in messages and in bytes; the next one is asked for when the one before was read.
  * I2  A message is read whole or not at all: a batch that breaks off throws.
@@ -54,7 +54,7 @@ interface Batch {
 }
 
 /**
- * One batch; undefined where nobody serves direct reads of the stream. An own request, as the client library keeps a
+ * One batch; undefined where the stream has no direct reads. An own request, as the client library keeps a
  * subscription for each of its batches for ever, and waits for ever where one breaks off.
  */
 function readBatch({ nats, stream, filter }: ReadStoredOptions, from: number): Promise<Batch | undefined> {
@@ -105,7 +105,7 @@ function nextOf(end: Msg, messages: readonly StoredMessage[]): number | undefine
   return last === undefined || pending === 0 ? undefined : last.seq + 1;
 }
 
-/** For a stream that somebody made without direct reads. Throws where there is no such stream. */
+/** For a stream that was made without direct reads. Throws where there is no such stream. */
 async function* readOneByOne(
   { manager, stream, filter }: ReadStoredOptions,
   from: number,

@@ -75,7 +75,7 @@ const specCodec: KvCodec<Spec> = {
   encode({ kind, spec }) {
     if (kind !== "function") throw new TypeError("services of the original toolkit are read only");
     const text = formatSpec(spec);
-    // A spec that nobody reads is not written.
+    // A spec that would be unreadable is not written.
     const reading = readYamlDocument(text);
     if (!reading.ok) throw new NarunError("SPEC_INVALID", { detail: `${spec.name}: ${reading.issue}` });
     return text;

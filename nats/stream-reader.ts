@@ -1,11 +1,15 @@
 /**
- * A consumer for one reader, who follows a stream or reads headers only. The server allows a thousand consumers on a stream:
+ * A consumer for one reader, who follows a stream or reads headers only. The server allows a thousand consumers on a
+ * stream:
  *
- * I1  A reader is deleted when its owner disposes of it, and already when its signal aborts: the connection may close then.
- * I2  A reader whose process died is deleted by the server soon. The client library's own would stay for five minutes.
- * I3  A reader that is gone at the server (deleted by hand, its node dead) shows within seconds, as an error of the batch.
- * I4  A reader is lost once its connection was away and is back, as the server may be another one. Its batches end then, and
- *     one that is being opened fails at once: a request that was under way would wait for its whole time.
+ * I1  A reader is deleted when its owner disposes of it, and already when its signal aborts: the connection may close
+ *     then.
+ * I2  A reader whose process died is deleted by the server soon. The client library's own would stay for five
+ *     minutes.
+ * I3  A reader that is gone at the server (deleted by hand, its node dead) shows within seconds, as an error of the
+ *     batch.
+ * I4  A reader is lost once its connection was away and is back, as the server may be another one. Its batches end
+ *     then, and a reader that is being opened fails at once: a request under way would wait for its whole time.
  * I5  A message that was delivered and did not arrive ends the reader: the server does not send it again.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -48,7 +52,9 @@ export interface StreamReader {
 
 const NANOS_PER_MS = 1_000_000;
 
-/** How long the server keeps a consumer that nobody asks. Shorter than any pause that narun makes between two batches. */
+/**
+ * How long the server keeps a consumer without requests. Shorter than any pause that narun makes between two batches.
+ */
 const KEPT_MS = 30_000;
 
 /** Two missed beats say that the reader is gone. */
@@ -56,7 +62,7 @@ const BEAT_MS = 1_000;
 
 const BATCH_HEADERS = 256;
 
-/** What a message of the server may have besides its payload. */
+/** Room for the fields of a message besides its payload. */
 const SLACK_BYTES = 64 * 1024;
 
 /** How often, and with which growing pause, room is waited for: five seconds in all. */

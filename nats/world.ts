@@ -1,10 +1,11 @@
 /**
- * The world that a connection belongs to: all that share one store of specs. Several worlds may hear each other, as where a
- * leaf node's server has a JetStream of its own: core NATS goes through, what is stored stays apart.
+ * The world that a connection belongs to: all that share one store of specs. Several worlds may hear each other, as
+ * where a leaf node's server has a JetStream of its own: core NATS is shared, stored messages are not.
  *
- * I1  Subjects of narun's own have the world's id on the wire, behind their first token: a world hears nothing of another's.
- * I2  The id is made of the creation time of the bucket `app-configs`, in nanoseconds, which its server keeps: all who see
- *     the same bucket have the same id, and nobody has to write it down first.
+ * I1  Subjects of narun's own have the world's id on the wire, behind their first token: a world hears nothing of
+ *     another's.
+ * I2  The id is made of the creation time of the bucket `app-configs`, in nanoseconds. Its server keeps that time, so
+ *     all users of a bucket have the same id, and no process has to write it down first.
  */
 import { createHash } from "node:crypto";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
@@ -25,7 +26,7 @@ export interface World {
 
 const OWN = "narun.";
 
-/** Of an id, or of the reason why there is none. */
+/** Makes a world from its id, or from the reason why there is none. */
 export function createWorld(found: string | Error): World {
   if (typeof found !== "string") return unknownWorld(found);
   const prefix = `${OWN}${found}.`;
@@ -36,7 +37,7 @@ export function createWorld(found: string | Error): World {
   };
 }
 
-/** Who cannot see the store may use NATS, and nothing of narun's. */
+/** A login that cannot see the store may use NATS, but no subject of narun's. */
 function unknownWorld(reason: Error): World {
   return {
     id: "",

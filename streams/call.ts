@@ -11,7 +11,7 @@ import { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgo
 import type { Peers } from "./peers.ts";
 import type { StreamPresence } from "./presence.ts";
 
-/** What a process needs to stream with others. */
+/** The parts that a process shares between its streams. */
 export interface StreamParts {
   nats: Nats;
   peers: Peers;
@@ -21,18 +21,18 @@ export interface StreamParts {
 export interface ServiceCall {
   service: string;
   headers: Headers;
-  /** What the first message carries of the body. */
+  /** The beginning of the body, in the first message. */
   first: Uint8Array;
-  /** What follows it. */
+  /** The rest of the body. */
   rest?: RemainingBody | undefined;
   timeoutMs: number;
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the caller no longer waits for the answer. */
   signal: AbortSignal;
 }
 
 export type ServiceReply =
   | { kind: "whole"; message: Message }
-  /** The message is the head. Whoever does not read the body to its end calls `cancel`. */
+  /** The message is the head. A caller that does not read the body to its end calls `cancel`. */
   | { kind: "stream"; message: Message; body: ResponseBody; cancel(): void }
   /** `detail`: for operators, not for callers. */
   | { kind: "failed"; code: ErrorCode; detail?: string };
@@ -78,7 +78,7 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
     if (!message.headers?.has(headerNames.stream)) return settle({ kind: "whole", message });
     settle({ kind: "stream", message, ...openAnswer(parts, exchange, message, end) });
   };
-  // "No responders" proves that nobody has seen the request: without a gateway an instance may be there.
+  // "No responders" proves that no gateway has seen the request. An instance may still be there.
   const onNobody = () => {
     pending.release();
     if (rest !== undefined) return fail("NO_CONSUMER");
@@ -102,7 +102,7 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
   return promise;
 }
 
-/** Whoever it reached has not begun it: it drains, or is of another world. */
+/** The receiver has not begun the call: it drains, or is of another world. */
 function isRefusal({ headers }: Message): boolean {
   return headerValue(headers, headerNames.error) === ("INSTANCE_DRAINING" satisfies ErrorCode);
 }

@@ -81,7 +81,7 @@ export class CreditWindow {
 export interface Piece {
   /** The gate puts the rest in its place when a part has left. */
   bytes: Uint8Array;
-  /** What each part costs beside its bytes. */
+  /** The cost of each part beside its bytes. */
   readonly overheadBytes: number;
 }
 

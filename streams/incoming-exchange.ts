@@ -1,8 +1,9 @@
 /**
- * The answering side of one exchange: what its asker says after the request, and what is said back in frames.
+ * The answering side of one exchange: it receives the asker's frames after the request, and sends its answer in
+ * frames.
  *
- * I1  It hears of its asker's end once: by a cancel, because the asker fell silent (peers.ts), or because the connection
- *     was away and frames may be lost.
+ * I1  It hears of its asker's end once: by a cancel, because the asker fell silent (peers.ts), or because the
+ *     connection was away and frames may be lost.
  * I2  After `close` nothing is said and nothing is heard.
  * I3  Most requests stream nothing: only an exchange that does looks after its asker.
  */
@@ -77,7 +78,7 @@ export class IncomingExchange {
     return this.#receiver;
   }
 
-  /** Says the response's head; the body is written to what is returned. */
+  /** Sends the response's head; returns the sender for the body. */
   beginResponse(head: Headers, from: Omit<StreamSenderOptions, "link">): StreamSender {
     this.#follow();
     head.set(headerNames.stream, [this.token]);
@@ -87,7 +88,7 @@ export class IncomingExchange {
     return this.#sender;
   }
 
-  /** Takes what the asker says. */
+  /** Takes a message of the asker. */
   receive(control: Message): void {
     if (this.#isClosed) return;
     const frame = frameOf(control);

@@ -2,12 +2,13 @@
  * The asking side of one exchange: the request's body, where that is more than the message that began it, and the
  * response's body back (docs/wire.md, "Streams").
  *
- * I1  The rest of a body is sent when the answering side first grants credit, which says that it took the request. Until then
- *     nothing of it is read, and the request may go elsewhere.
+ * I1  The rest of a body is sent when the answering side first grants credit, which says that it took the request.
+ *     Until then nothing of it is read, and the request may go elsewhere.
  * I2  What comes before its receiver is there (it follows its head at once) waits; nothing of it is lost.
- * I3  After `close`, `cancel` or `breakOff` nothing is sent, and nothing that comes is heard. The body's source hears that
- *     nobody wants what is left of it.
- * I4  Whoever answers with a stream, or takes one, looks after its asker: that says that it is there as long as either lasts.
+ * I3  After `close`, `cancel` or `breakOff` nothing is sent, and nothing that comes is heard. The body's source is
+ *     cancelled.
+ * I4  The answering side of a stream watches for its asker's heartbeats. The asker sends them while the request's
+ *     body or the response streams.
  */
 import { type Frame, headerNames, subjects } from "../contracts/index.ts";
 import type { Message, Nats } from "../nats/index.ts";
@@ -24,7 +25,7 @@ import { StreamSender } from "./sender.ts";
 export interface RemainingBody {
   /** Sends it to its end, as fast as there is credit. Returns what to call when there is more of that. */
   pipe(sender: StreamSender): (bytes: number) => void;
-  /** Nobody wants what is left of it, be it all. It may be told more than once, and when nothing is left. */
+  /** Cancels the rest of the body. It may be told more than once, and when nothing is left. */
   cancel(): void;
 }
 
@@ -33,14 +34,14 @@ export interface ResponseBody {
   /** Begins it: nothing comes before. */
   open(
     to: Pick<StreamReceiverOptions, "onData" | "onEnd">,
-    /** What may come at once. Default: a window's worth. */
+    /** Bytes that may come at once. Default: a window's worth. */
     creditBytes?: number,
   ): void;
-  /** There is room for so many more bytes: for whoever counts them himself, in place of `consumed`. */
+  /** There is room for so many more bytes. A reader that counts its own credit calls this in place of `consumed`. */
   grant(bytes: number): void;
   /**
-   * Begins a WebSocket in its place; what its client says is written to `sender`. Its receiver may hear of something before
-   * this returns.
+   * Begins a WebSocket in its place; the messages of its client are written to `sender`. Its receiver may hear of
+   * something before this returns.
    */
   openSocket(connect: (sender: StreamSender) => SocketReceiver): void;
   /** Bytes have gone on: there is room for as many more. */
@@ -58,10 +59,10 @@ export interface SocketReceiver {
 export interface OutgoingExchangeOptions {
   nats: Nats;
   presence: StreamPresence;
-  /** Who answers: an instance's id. Undefined: it says so itself, with its first message. */
+  /** The instance that answers. Undefined: it says so itself, with its first message. */
   answerer?: string;
   rest: RemainingBody | undefined;
-  /** All of the body has left, or nobody wants more of it. */
+  /** All of the body has left, or the rest was cancelled. */
   onRestOver?(): void;
 }
 
@@ -83,7 +84,7 @@ export class OutgoingExchange {
   #sender: StreamSender | undefined;
   #onCredit: ((bytes: number) => void) | undefined;
   #receiver: StreamReceiver | undefined;
-  /** What came between the answer's head and `open`. */
+  /** Frames that came between the answer's head and `open`. */
   readonly #early: { frame: Frame; message: Message }[] = [];
   #broken: string | undefined;
   #endPresence: (() => void) | undefined;
@@ -116,7 +117,7 @@ export class OutgoingExchange {
     return this.#pace?.behindMs ?? 0;
   }
 
-  /** Takes what the answering side says beside its reply. */
+  /** Takes a frame of the answering side; the reply itself comes by other ways. */
   receive(frame: Frame, message: Message): void {
     if (this.#isOver) return;
     this.meet(message);
@@ -180,8 +181,8 @@ export class OutgoingExchange {
   }
 
   /**
-   * The answering side is gone, or frames were lost: the response, if one has begun, is broken. An answering side that is
-   * there after all hears that nobody waits.
+   * The answering side is gone, or frames were lost: the response, if one has begun, is broken. An answering side
+   * that still lives hears of the cancel.
    */
   breakOff(code: string): void {
     this.cancel(code);
@@ -217,7 +218,7 @@ export class OutgoingExchange {
     this.#sender = new StreamSender({
       link: this.#link,
       onCredit: (bytes) => this.#onCredit?.(bytes),
-      // The handler did not want the rest; what it answers is another matter.
+      // The handler cancelled the rest of its request. Its answer goes on.
       onCancel: () => {
         rest.cancel();
         this.#onRestOver?.();

@@ -1,9 +1,9 @@
 /**
  * Bodies that come slowly and wait in the gateway until they are whole: they have no place at an instance yet.
  *
- * I1  Number and bytes of them never pass the limits, those of one service and those of all together.
- * I2  Where there is no room the slowest give way: an eighth of those that are behind their pace is ended with BODY_TOO_SLOW.
- *     Where none is behind, whoever asks for room is refused with HOLD_QUEUE_FULL.
+ * I1  Their number and bytes never pass the limits of one service and of all services.
+ * I2  Without room the slowest give way: an eighth of the bodies behind their pace is ended with BODY_TOO_SLOW. If
+ *     none is behind, the newcomer is refused with HOLD_QUEUE_FULL.
  */
 import type { ErrorCode } from "../../contracts/index.ts";
 import type { HoldLimits } from "../../dispatch/index.ts";

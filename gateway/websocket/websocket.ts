@@ -24,8 +24,8 @@ export interface Upgrade {
   readonly incoming: IncomingMessage;
   readonly socket: Socket;
   /**
-   * Takes the connection from HTTP: its end is no longer the end of a request. Gives what the client sent after its
-   * request.
+   * Takes the connection from HTTP: its end is no longer the end of a request. Returns the bytes that the client sent
+   * after its request.
    */
   release(): Buffer;
 }
@@ -35,7 +35,7 @@ export interface WebSockets {
   accept(upgrade: Upgrade, headers: readonly string[], body: ResponseBody, cancel: () => void): void;
   /** Closes all of them in order: their clients connect again, elsewhere. */
   drain(): void;
-  /** Cuts what is still open. */
+  /** Cuts the sockets that are still open. */
   close(): void;
 }
 
@@ -68,7 +68,7 @@ export function createWebSockets(): WebSockets {
     // One read may bring ten thousand tiny messages: other clients have their turns between them.
     allowSynchronousEvents: false,
     WebSocket: ClientSocket,
-    // The function chooses among what its client offers.
+    // The function chooses one of the client's protocols.
     handleProtocols: (_offered, incoming) =>
       fieldOf(answers.get(incoming) ?? [], "sec-websocket-protocol") ?? false,
   });
@@ -86,7 +86,7 @@ export function createWebSockets(): WebSockets {
   const alive = new WeakSet<WebSocket>();
   const pings = setInterval(() => {
     for (const client of server.clients) {
-      // The answer of one that waits for its function is not read.
+      // A client that waits for its function is not read: its answer would stay unread.
       if (client.isPaused) continue;
       if (!alive.has(client)) client.terminate();
       alive.delete(client);
@@ -139,7 +139,7 @@ function connect(client: WebSocket, body: ResponseBody, cancel: () => void): voi
     });
     return {
       onMessage(kind, bytes, hasMore) {
-        // Of a client that is gone, too: the instance would wait for ever to say its last.
+        // Also for a client that is gone: without credit the instance could never send its close.
         client.send(bytes, { binary: kind === "binary", fin: !hasMore }, () =>
           body.consumed(bytes.byteLength + SOCKET_FRAME_OVERHEAD_BYTES),
         );

@@ -2,7 +2,7 @@
  * Follows a bucket's keys for a reader who may be slow.
  *
  * I1  A batch is asked for when the one before was read: what waits here is one batch, bounded in bytes.
- * I2  The only state is the last sequence that was passed on. Whatever goes wrong (the server restarts, the consumer is
+ * I2  The only state is the last sequence that was passed on. After any failure (the server restarts, the consumer is
  *     gone) the next round begins behind it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -31,7 +31,7 @@ export async function* watchByteKv(
   const bucket = await open();
   const { state } = await bucket.manager.streams.info(bucket.stream);
   let last = withPresent ? 0 : state.last_seq;
-  // Markers of what was deleted before are no news.
+  // Markers of earlier deletions are no news.
   let presentUpTo = state.last_seq;
   while (!signal.aborted && nats.state !== "closed") {
     try {
@@ -53,7 +53,7 @@ export async function* watchByteKv(
   }
 }
 
-/** What comes after a sequence, until its reader is lost. */
+/** The messages after a sequence, until the reader is lost. */
 async function* readRound(
   nats: Nats,
   { manager, stream, prefix: subjectPrefix, info }: OpenBucket,

@@ -49,15 +49,15 @@ export interface TypedKv<T> {
   delete(key: string, revision?: number): Promise<void>;
   /**
    * Calls back with every entry, then with every change, until `signal` ends it. When NATS was away, all that changed
-   * meanwhile comes after it is back, nothing twice. Of changes of one key that follow each other at once, only the last
-   * is certain to come. An entry that vanishes by its TTL is not told while the watch runs: whoever has such a bucket
-   * looks at the age of its values. Resolves once the present entries were handed over, or when `signal` ended it
-   * before; rejects where the bucket cannot be read at the start.
+   * meanwhile comes after it is back, nothing twice. Where several changes of one key follow each other at once, only
+   * the last is certain to come. An entry that vanishes by its TTL is not reported while the watch runs: a reader of
+   * such a bucket checks the age of its values. Resolves once the present entries were handed over, or when `signal`
+   * ended it before; rejects where the bucket cannot be read at the start.
    */
   watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** Opens a bucket, creating it where it is missing. Errors: those of needsJetStream, STREAM_UNFIT. */
+/** Opens a bucket, creating it where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */
 export async function openKv<T>(
   nats: Nats,
   options: KvBucketOptions,

@@ -1,10 +1,10 @@
 /**
- * What a process knows of the requests that were sent to it, for the gateways that ask after theirs (docs/wire.md,
- * "Asking after requests"). A connection that breaks takes requests and replies with it, and neither side hears of that.
+ * The ledger of a process: the requests that were sent to it, for gateways that ask after them (docs/wire.md, "Asking
+ * after requests"). A connection that breaks takes requests and replies with it, and neither side hears of that.
  *
  * I1  A request of which it says `new` did not come, and is not begun here if it comes after all.
- * I2  A reply is kept where it may get lost: NATS is away or just back, or the request took so long that its asker may have
- *     been away meanwhile.
+ * I2  A reply is kept where it may get lost: NATS is away or just back, or the request took so long that its asker
+ *     may have been away meanwhile.
  * I3  A reply that begins a stream is never sent again: the stream may be over.
  * I4  A request whose asker does not number its requests is not noted.
  */
@@ -138,7 +138,7 @@ export class Ledger {
 /** Other clients name their requests by random texts, which are longer. */
 const MAX_DIGITS = 9;
 
-/** A requester's prefix and its number for the request; NaN for what no requester made. */
+/** A requester's prefix and its number for the request; NaN for an id of another client. */
 function parseId(id: string): { asker: string; number: number } {
   const at = id.lastIndexOf(".") + 1;
   const number = id.length - at > MAX_DIGITS ? Number.NaN : Number.parseInt(id.slice(at), 36);

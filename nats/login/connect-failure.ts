@@ -18,7 +18,7 @@ export function connectFailure(url: string, error: unknown, login: LoginTexts): 
   return new NarunError("NATS_UNREACHABLE", { detail }, cause);
 }
 
-/** Upper bound of what is told between two reconnects: subjects may be any number. */
+/** Upper bound of refusals that are reported between two reconnects: there may be any number of subjects. */
 const MAX_TOLD = 100;
 
 /** Tells each reason for which the server refuses the connection, or a subject, once until it is back. */

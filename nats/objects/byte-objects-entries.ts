@@ -27,7 +27,7 @@ export async function findObject(store: OpenStore, name: string): Promise<Stored
   return info === undefined || isNoObject(info) ? undefined : info;
 }
 
-/** Whether the entry, found under a subject, is the one that its name leads to. */
+/** Whether the entry that was found under a subject is the entry of the name. */
 export async function isReachable(store: OpenStore, subject: string, name: string): Promise<boolean> {
   const present = infoSubject(store.bucket, name);
   if (subject === present) return true;
@@ -86,7 +86,7 @@ async function publishEntry({ client, bucket }: OpenStore, info: StoredInfo): Pr
 }
 
 async function entryAt({ manager, bucket }: OpenStore, subject: string): Promise<StoredInfo | undefined> {
-  // Answered by the stream's leader, so that what was just written is seen.
+  // The stream's leader answers, so that the latest writes are seen.
   const message = await manager.streams.getMessage(`OBJ_${bucket}`, { last_by_subj: subject });
   return message?.json<StoredInfo>();
 }

@@ -1,9 +1,9 @@
 /**
  * An object store as functions use it: any text as name, bodies of any size that are streamed.
  *
- * I1  The store is made when it is first used, and again where somebody deleted it meanwhile.
+ * I1  The store is made at its first use, and again after it was deleted.
  * I2  A body that is read whole has the digest that was noted when it was written; any other breaks.
- * I3  An object appears when all of it is stored; one that breaks off leaves what was there before.
+ * I3  An object appears when all of it is stored; a write that breaks off leaves the former object.
  */
 import { createHash } from "node:crypto";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
@@ -33,7 +33,10 @@ export interface ByteObjects {
   list(options: { prefix: string; limit: number; after: number }): Promise<ObjectPage>;
 }
 
-/** An object store of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream; of writes STORE_LIMIT. */
+/**
+ * An object store of functions. Nothing is opened before it is used. Errors of all methods: see needsJetStream; of
+ * writes also STORE_LIMIT.
+ */
 export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds = {}): ByteObjects {
   const { maxBytes = Number.POSITIVE_INFINITY } = options;
   const room = createStoreRoom(bucket, `OBJ_${bucket}`, maxBytes);
@@ -102,7 +105,7 @@ async function* readBody({ manager, bucket }: OpenStore, info: StoredInfo): Asyn
   const next = async (sequence: number) => {
     const query = { seq: sequence, next_by_subj: chunkSubject(bucket, nuid) };
     const direct = await manager.direct.getMessage(`OBJ_${bucket}`, query as never).catch(() => null);
-    // The leader has what a replica may not have yet.
+    // A replica may be behind its leader.
     return direct ?? manager.streams.getMessage(`OBJ_${bucket}`, query);
   };
   let coming = chunks > 0 ? next(1) : undefined;
@@ -112,7 +115,7 @@ async function* readBody({ manager, bucket }: OpenStore, info: StoredInfo): Asyn
       throw new NarunError("OBJECT_NOT_FOUND", { detail: "it was replaced or deleted while it was read" });
     }
     coming = count < chunks ? next(chunk.seq + 1) : undefined;
-    // Nobody waits for it where the reader leaves now.
+    // It stays without a reader where this one leaves now.
     coming?.catch(() => undefined);
     hash.update(chunk.data);
     yield chunk.data;

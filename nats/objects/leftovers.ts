@@ -1,10 +1,10 @@
 /**
  * Chunks in an object store that are no object's: of a writer that was killed, or whose last purge failed.
  *
- * I1  Chunks that may be a write's that goes on are left alone: a writer whose body is silent for half of that time breaks
- *     the write off (byte-objects-write.ts).
- * I2  The chunks are listed before the entries, so that those of a write that ends meanwhile are found to be an object's.
- * I3  Where an entry cannot be read nothing is purged: it may be the one that has the chunks.
+ * I1  Chunks that may be a write's that goes on are left alone: a writer whose body is silent for half of that time
+ *     breaks the write off (byte-objects-write.ts).
+ * I2  The chunks are listed before the entries: a write that ends in between is found to be an object.
+ * I3  Where an entry cannot be read nothing is purged: the chunks may be that entry's.
  */
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { z } from "zod";
@@ -14,7 +14,7 @@ import { isStreamMissing } from "../jetstream-errors.ts";
 import { readStored } from "../stored-messages.ts";
 import { chunkSubject } from "./object-names.ts";
 
-/** How old the last chunk is of what counts as left. */
+/** How old the last chunk of a leftover is. */
 export const LEFT_AFTER_MS = 3_600_000;
 
 const EntrySchema = z.looseObject({ nuid: z.string().optional() });

@@ -1,4 +1,4 @@
-/** Who takes the data frames that come on a connection (splitter.ts): each subject's are shown to one. */
+/** The sinks of a connection's data frames (splitter.ts): each subject has one. */
 import type { FrameSink } from "./splitter.ts";
 
 export class DataFrames {

@@ -1,6 +1,6 @@
 /**
- * The client library's transport, but for what it reads: into memory of its own, and data frames are taken out of it.
- * It writes only by the lane of its socket (lane.ts), as narun's own messages do.
+ * The client library's transport with a reader of narun's own: it reads into memory of its own, and takes data frames
+ * out. It writes only by the lane of its socket (lane.ts), as narun's own messages do.
  */
 import { createConnection, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";

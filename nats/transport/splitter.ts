@@ -1,9 +1,9 @@
 /**
- * Takes the data frames of streams (docs/wire.md, "Streams") out of what a NATS server sends, and leaves the rest to the
- * client library. The library puts each message together in memory of its own; a frame's bytes go on as they come, from
- * the memory that they were read into.
+ * Takes the data frames of streams (docs/wire.md, "Streams") out of the bytes of a NATS server, and leaves the rest
+ * to the client library. The library puts each message together in memory of its own; a frame's bytes go on as they
+ * come, from the memory that they were read into.
  *
- * I1  Every byte that is not of a data frame somebody takes reaches the library, in order, in memory of its own.
+ * I1  Every byte outside the data frames of a sink reaches the library, in order, in memory of its own.
  * I2  The data frames of a subject are shown in order. They may overtake other messages: a stream's sender sends none
  *     before it got credit, and its end has a number of its own.
  * I3  Where the bytes are cut makes no difference.
@@ -11,7 +11,7 @@
 import { DATA_FRAME_PREFIX } from "../../contracts/index.ts";
 import { type Lease, OWNED } from "./read-buffers.ts";
 
-/** Who takes the data frames that come on one subject. */
+/** The receiver of the data frames on one subject. */
 export interface FrameSink {
   /** A frame begins. False: its bytes are not wanted. */
   beginData(seq: number): boolean;
@@ -38,9 +38,9 @@ export class FrameSplitter {
   readonly #options: SplitterOptions;
   /** The beginning of a line, or of a frame's header, whose rest has not come. */
   #begun: Buffer | undefined;
-  /** Of a message for the library. */
+  /** Bytes that are left of a message for the library. */
   #passLeft = 0;
-  /** Of a frame; its line end is not counted. */
+  /** Bytes that are left of a frame; its line end is not counted. */
   #dataLeft = 0;
   #lineEndLeft = 0;
   #sink: FrameSink | undefined;
@@ -55,7 +55,7 @@ export class FrameSplitter {
     const lease = isWhole ? readLease : OWNED;
     this.#begun = undefined;
     let at = 0;
-    // What is before it has been handed on.
+    // Bytes before this place have been handed on.
     let from = 0;
     while (at < bytes.byteLength) {
       if (this.#passLeft > 0) {

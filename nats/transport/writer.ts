@@ -51,7 +51,7 @@ export class Writer implements WireWriter {
   }
 }
 
-/** What there is of the library's connection, and its types do not show. */
+/** The fields of the library's connection that its types do not show. */
 interface Protocol {
   /** The server has let it in. */
   readonly connected: boolean;

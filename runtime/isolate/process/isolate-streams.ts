@@ -3,9 +3,9 @@
  *
  * I1  An isolate that posts more than it was granted, or grants more than a window, has tampered with its platform:
  *     `onViolation` is called. Chunks without bytes, which no credit bounds, are dropped.
- * I2  A stream that has carried much gets a ring: memory that is shared with the isolate, in which its chunks lie one after
- *     the other, round and round. The host grants no more than is free in it, and only passes its bytes on. User code never
- *     sees the ring, and could change no bytes but those of its own stream.
+ * I2  A stream that has carried much gets a ring: memory that is shared with the isolate, in which its chunks lie one
+ *     after the other, round and round. The host grants no more than is free in it, and only passes its bytes on.
+ *     User code never sees the ring, and could change only bytes of its own stream.
  * I3  Every stream's other end hears of its end once: by the end, by a cancel, or by `close`.
  */
 import { CreditWindow } from "../../../streams/index.ts";
