@@ -8,9 +8,7 @@ export interface Address {
   port: number;
 }
 
-/**
- * Listens, and resolves with the base URL. `option` is the name by which a person chose the address. Error: ADDRESS_IN_USE.
- */
+/** Listens, and resolves with the base URL. `option` is the flag that chooses the address. Error: ADDRESS_IN_USE. */
 export async function listen(server: Server, { host, port }: Address, option: string): Promise<string> {
   const listening = Promise.withResolvers<void>();
   server.once("error", listening.reject);

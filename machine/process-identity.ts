@@ -5,7 +5,7 @@ import { z } from "zod";
 import { errnoOf } from "./errno.ts";
 import { sendSignal } from "./send-signal.ts";
 
-/** One process for ever, even when its pid is given to another later. */
+/** One process, also after its pid was given to another one. */
 export const ProcessIdentitySchema = z.object({
   pid: z.int().positive(),
   /** Its start time in the system's own form; null where the system does not tell it. */
@@ -30,7 +30,7 @@ export function isRunning({ pid, startTime }: ProcessIdentity): boolean {
 
 /**
  * Ends exactly this process and no other that has its pid by now: SIGTERM, and SIGKILL after `graceMs`. Resolves when
- * it is gone. Nothing happens where its start time is not known, as it could be another.
+ * it is gone. Does nothing without its start time: the process could be another one.
  */
 export async function endProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
   if (identity.startTime === null) return;

@@ -30,11 +30,11 @@ import {
 export interface DataLock {
   readonly dir: string;
   /**
-   * Notes the nats-server that runs on the folder, so that the next owner can end it if this one is killed. Done when it
-   * returns: the time in which a server runs unnoted is as short as can be.
+   * Notes the nats-server of the folder, so that the next owner can end it if this one is killed. The note is written
+   * before this returns: the time in which a server runs without one is as short as possible.
    */
   recordNats(pid: number): void;
-  /** Gives the folder free. To be called after the nats-server was closed. */
+  /** Releases the folder. Call it after the nats-server was closed. */
   release(): void;
 }
 
@@ -66,7 +66,7 @@ export async function lockDataDir(dataDir: string): Promise<DataLock> {
     record = next;
     writeWholeSync(place, JSON.stringify(next));
   };
-  // It stays noted until it is gone: if this process is killed here, too, the next one finds it.
+  // The server stays noted until it is gone: if this process is killed here, too, the next one finds it.
   if (record.nats !== undefined) {
     await endProcess(record.nats, ORPHAN_GRACE_MS);
     const { nats: _ended, ...rest } = record;

@@ -11,9 +11,9 @@ import { checkServer } from "./version.ts";
 const RELEASE_VERSION = "2.15.1";
 const RELEASES_URL = "https://github.com/nats-io/nats-server/releases/download";
 
-/** Short, so that a machine without a way out goes on to the next source at once. */
+/** How long a connection may take. Short: a machine without Internet goes on to the next source at once. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A download that brings nothing for so long has stalled. */
+/** How long a download may bring nothing before it has stalled. */
 const STALL_TIMEOUT_MS = 15_000;
 const UNPACK_TIMEOUT_MS = 60_000;
 

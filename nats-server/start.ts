@@ -13,7 +13,7 @@ export interface StartServerOptions {
   binary: string;
   /** Default `127.0.0.1`: only this machine. */
   host?: string;
-  /** 0, the default, picks a free one, which is kept over restarts. */
+  /** 0, the default, picks a free port, which is kept over restarts. */
   port?: number;
   /** Everything of the server is kept below `nats/` in this folder. The caller holds its lock (`lockDataDir`). */
   dataDir: string;
@@ -42,7 +42,7 @@ const DEFAULT_MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
 
 /**
  * Starts a nats-server with JetStream and resolves when it takes connections. A server that dies is restarted on the
- * same port with the same store. Errors: ADDRESS_IN_USE; NATS_SERVER_FAILED with the server's last words.
+ * same port with the same store. Errors: ADDRESS_IN_USE; NATS_SERVER_FAILED with the server's last lines.
  */
 export async function startNatsServer(options: StartServerOptions): Promise<NatsServer> {
   const { binary, log, onSpawn, host = DEFAULT_HOST, port = 0, signal } = options;

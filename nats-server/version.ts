@@ -9,7 +9,7 @@ export type ServerCheck =
 
 const VERSION_TIMEOUT_MS = 10_000;
 
-/** Asks a binary for its version. Rejects only where `signal` was aborted. */
+/** Asks a binary for its version. Rejects only when `signal` is aborted. */
 export async function checkServer(path: string, signal?: AbortSignal): Promise<ServerCheck> {
   const result = await runProgram(path, ["--version"], { signal, timeoutMs: VERSION_TIMEOUT_MS });
   if (result.outcome === "failed") return { outcome: "unusable", reason: result.reason };

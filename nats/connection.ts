@@ -44,7 +44,7 @@ export interface NatsOptions {
    * it is back.
    */
   onRefused?: (error: NarunError) => void;
-  /** The id of the world, for a process that has been told. Default: it is looked up. */
+  /** The id of the world, for a process that knows it. Default: it is looked up. */
   worldId?: string;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
   connectTimeoutMs?: number;
@@ -52,7 +52,7 @@ export interface NatsOptions {
   transport?: NatsTransport;
 }
 
-/** A subscription that the server does not permit gets nothing: `Nats.confirm` tells. */
+/** A subscription that the server does not permit gets nothing: `Nats.confirm` reports it. */
 export interface Subscription {
   /** Takes nothing more, at once; messages that the server already sent are dropped. */
   unsubscribe(): void;
@@ -68,7 +68,7 @@ export interface SubscribeOptions {
 
 /** A connection to NATS that reconnects for ever. The only way by which the parts of narun reach NATS. */
 export interface Nats {
-  /** The address of the server that it is, or last was, connected to. */
+  /** The address of the server of the current, or the last, connection. */
   readonly url: string;
   readonly state: ConnectionState;
   readonly serverVersion: string;
@@ -97,8 +97,8 @@ export interface Nats {
     onRefused?: (error: NarunError) => void,
   ): PendingReply;
   /**
-   * Sends bytes of a stream at once: they stay as they are until they have left. While NATS is away they are dropped: the
-   * stream breaks when it is back.
+   * Sends bytes of a stream at once. The bytes stay as they are until they have left. While NATS is away the bytes
+   * are dropped: the stream breaks when it is back.
    */
   sendData(subject: string, seq: number, bytes: Uint8Array, onSent?: () => void): void;
   /**

@@ -29,7 +29,7 @@ export interface DiscoverOptions {
   name?: string;
   /** How long answers may take altogether. Default 500 ms. */
   maxWaitMs?: number;
-  /** After how much silence since the last answer it ends. Default 100 ms. */
+  /** How long the discovery waits after the last answer. Default 100 ms. */
   quietMs?: number;
 }
 
@@ -45,7 +45,7 @@ export function discoverStats(nats: Nats, options: DiscoverOptions = {}): Promis
   return gather(nats, "STATS", StatsSchema, options);
 }
 
-/** A service that says nothing of a world counts as ours. */
+/** A service without a world counts as ours. */
 function isOurs(nats: Nats, { metadata }: DiscoveredService): boolean {
   return (metadata?.[WORLD_KEY] ?? nats.world.id) === nats.world.id;
 }

@@ -41,7 +41,7 @@ export function isWithoutRoom(error: unknown): boolean {
   return hasJetStreamCode(error, JetStreamCode.noResources, JetStreamCode.noStorage);
 }
 
-/** HTTP status of an error of JetStream that is over by itself. */
+/** HTTP status of a JetStream error that passes by itself. */
 export const UNAVAILABLE_STATUS = 503;
 
 /** NATS' status of a reply where no subscription has the subject. */

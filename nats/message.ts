@@ -10,7 +10,7 @@ export interface Message {
   readonly data: Uint8Array;
   readonly headers: Headers | undefined;
   /**
-   * Whether there is no fault in the header fields. Other clients can send a name that is none, as one with a space: then
+   * Whether all header fields can be read. Other clients can send an invalid name, as one with a space: then
    * `headers` is undefined.
    */
   readonly isReadable: boolean;

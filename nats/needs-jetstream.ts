@@ -3,7 +3,7 @@
  * not enabled" for both, as NATS has one answer for a subject without subscribers.
  *
  * I1  Work that is proven not to be done is tried again for a while: a cluster elects a leader within seconds.
- * I2  What got no answer may have been done: it is tried again only where that does no harm.
+ * I2  Work without an answer may have been done: it is tried again only where that does no harm.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { JetStreamApiError } from "@nats-io/jetstream";
@@ -19,7 +19,7 @@ interface JetStreamUser {
 }
 
 export interface JetStreamUse {
-  /** Whether it may be done twice. Default true: it opens, or reads. */
+  /** Whether the work may be done twice. Default true: it opens, or reads. */
   mayRepeat?: boolean;
 }
 
@@ -97,7 +97,7 @@ async function findWhyNobody(nats: Pick<JetStreamUser, "connection">): Promise<P
     return NOT_ENABLED.includes(error?.err_code ?? 0) ? "none" : "away";
   } catch (error) {
     const isNobody = error instanceof RequestError && error.isNoResponders();
-    // A server that has just begun says that it has JetStream before it serves it.
+    // A server that has just started announces JetStream before it serves it.
     const { jetstream } = (nats.connection.info ?? {}) as { jetstream?: boolean };
     return isNobody && jetstream !== true ? "none" : "away";
   }

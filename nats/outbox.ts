@@ -31,7 +31,7 @@ export interface OutboxOptions {
   connection: NatsConnection;
   writer: WireWriter;
   isAway(): boolean;
-  /** Told of a message that could not be sent after all. */
+  /** Called for a message that could not be sent after all. */
   onError(error: unknown, subject: string): void;
 }
 
@@ -59,7 +59,7 @@ function bytesOf(data: Uint8Array | string): number {
   return typeof data === "string" ? Buffer.byteLength(data) : data.byteLength;
 }
 
-/** Whether it is one word, which cannot begin a message of its own. */
+/** Whether the text is one word: it cannot begin a message of its own. */
 function isSubject(subject: string): boolean {
   return subject !== "" && !/[\s\0]/.test(subject);
 }

@@ -9,13 +9,13 @@ import { hasJetStreamCode, JetStreamCode } from "./jetstream-errors.ts";
 /** The configuration that narun needs of a stream. */
 export interface StreamNeeds {
   stream: string;
-  /** The stream stores all of them. */
+  /** The stream stores all of these. */
   subjects: readonly string[];
-  /** Also these are true. */
+  /** Flags that have to be set. */
   flags?: readonly ("allow_direct" | "allow_rollup_hdrs")[];
 }
 
-/** Opens a stream that `open` uses as it is, or makes where it is missing. Error: STREAM_UNFIT. */
+/** Opens a stream: `open` uses it as it is, or makes it where it is missing. Error: STREAM_UNFIT. */
 export async function openOwnStream<T>(
   manager: JetStreamManager,
   needs: StreamNeeds,
@@ -57,7 +57,7 @@ function findMisfit(config: StreamConfig, { stream, subjects, flags = [] }: Stre
 
 const OPTIONS = { allow_direct: "--allow-direct", allow_rollup_hdrs: "--allow-rollup" } as const;
 
-/** Whether a pattern of subjects has all that a second one has. */
+/** Whether a pattern of subjects covers a second one. */
 function covers(pattern: string, subject: string): boolean {
   const [wide, narrow] = [pattern.split("."), subject.split(".")];
   for (const [index, token] of wide.entries()) {

@@ -26,8 +26,9 @@ export class ReconnectDelay {
 }
 
 /**
- * How long after one attempt to reconnect the next comes: fast at first, as a restarted server is back in some ten
- * milliseconds, then once every 2 s. `random`, from 0 to 1, spreads a fleet so that it does not come back in one instant.
+ * How long after one attempt to reconnect the next one comes: fast at first, as a restarted server is back within
+ * some ten milliseconds, then once every 2 s. `random`, from 0 to 1, spreads a fleet so that it does not come back in
+ * one instant.
  */
 export function decideReconnectDelayMs(attempts: number, random: number): number {
   return Math.min(MAX_MS, FIRST_MS * 2 ** Math.min(attempts, 10)) * (0.5 + random / 2);

@@ -30,7 +30,10 @@ export interface RequestParts extends Requester {
   onClosed(listener: () => void): () => void;
 }
 
-/** One reply, by our own inbox: the client library's waits for ever for a reply whose header fields it cannot read. */
+/**
+ * One reply, by our own inbox: the client library's inbox waits for ever for a reply with header fields that it
+ * cannot read.
+ */
 export function requestOnce(
   { send, isClosed, onClosed }: RequestParts,
   { subject, data, timeoutMs, headers = createHeaders() }: OneRequest,

@@ -5,7 +5,7 @@ import { type Message, type MessageParts, toMessage } from "./message.ts";
 
 /** A request under way. Its sender releases it: after the reply, or when it no longer waits. */
 export interface PendingReply {
-  /** Where its replies come: no other request has the same. */
+  /** The subject of its replies: no other request has the same. */
   readonly subject: string;
   release(): void;
 }
@@ -13,7 +13,7 @@ export interface PendingReply {
 export interface RequesterOptions {
   connection: NatsConnection;
   parts: MessageParts;
-  /** Has a listener told of every subject that the server does not permit. */
+  /** Adds a listener for every subject that the server does not permit. */
   onRefused(listener: (refusal: NarunError) => void): void;
   onHandlerError(error: unknown, subject: string): void;
 }

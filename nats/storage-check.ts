@@ -7,7 +7,7 @@ import { refusalOf } from "./permissions.ts";
 /** A stream that refuses every write. */
 export interface StuckStream {
   stream: string;
-  /** The server's words. */
+  /** The server's error text. */
   reason: string;
 }
 
@@ -33,7 +33,7 @@ export async function findStuckStreams(nats: Nats, more: readonly string[] = [])
         await manager.streams.purge(stream, { filter: NOTHING });
         return undefined;
       } catch (error) {
-        // A login that may not purge knows nothing of the streams.
+        // A login that may not purge cannot learn the state of the streams.
         if (refusalOf(error) !== undefined) return undefined;
         if (!(error instanceof JetStreamApiError)) throw error;
         return isStreamMissing(error) ? undefined : { stream, reason: error.message };

@@ -3,8 +3,8 @@
  * account's storage, and it is one bound for all writers.
  *
  * I1  A writer asks for the bucket's size once for a slice of bytes, so that most writes ask nothing.
- * I2  What others write meanwhile counts from the next slice on: a bucket is over its bound by a slice of each writer
- *     at most.
+ * I2  Bytes of other writers count from the next slice on: a bucket is over its bound by at most a slice of each
+ *     writer.
  */
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { NarunError } from "../contracts/index.ts";
@@ -36,7 +36,7 @@ export function createStoreRoom(bucket: string, stream: string, maxBytes: number
         });
         const left = await asking;
         if (bytes > left) throw overLimit(bucket, maxBytes - left, maxBytes);
-        // More than a slice is all of it.
+        // A larger write takes a slice of its own size.
         if (bytes > SLICE_BYTES) break;
       }
       room -= bytes;

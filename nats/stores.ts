@@ -25,7 +25,7 @@ export interface StoreOptions {
   replicas?: number;
 }
 
-/** The desired state: name → spec. Reads what other toolkits wrote too; writes functions only. */
+/** The desired state: name → spec. Reads entries of other toolkits too; writes functions only. */
 export function openSpecs(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Spec>> {
   return openKv(nats, { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) }, specCodec);
 }

@@ -42,9 +42,9 @@ export interface ReaderOptions {
 export interface StreamReader {
   /** Messages that there were when it was opened. */
   readonly pending: number;
-  /** The connection has been away: the owner opens another one. */
+  /** The connection has been away: the owner opens another reader. */
   readonly isLost: boolean;
-  /** The messages that come until `waitMs` are over, or the batch has as many messages or bytes as may wait here. */
+  /** The messages within `waitMs`, or until the batch has its upper bound of messages or bytes. */
   batch(options: { waitMs: number }): AsyncGenerator<JsMsg, void>;
   /** Deletes the consumer; resolves when it is gone, or cannot be reached. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -65,7 +65,7 @@ const BATCH_HEADERS = 256;
 /** Room for the fields of a message besides its payload. */
 const SLACK_BYTES = 64 * 1024;
 
-/** How often, and with which growing pause, room is waited for: five seconds in all. */
+/** How often, and with which growing pause, a reader waits for room: five seconds in all. */
 const ROOM_ATTEMPTS = 10;
 const ROOM_DELAY_MS = 100;
 
@@ -82,7 +82,7 @@ export async function openReader(options: ReaderOptions): Promise<StreamReader> 
   const { name, num_pending: pending } = info;
   const end = signal === undefined ? lost.signal : AbortSignal.any([signal, lost.signal]);
   const leave = () => {
-    // A server that is away forgets it by itself.
+    // A server that is away deletes the consumer by itself.
     if (nats.state === "connected") nats.connection.publish(`$JS.API.CONSUMER.DELETE.${stream}.${name}`);
   };
   signal?.addEventListener("abort", leave, { once: true });
@@ -113,7 +113,7 @@ export async function openReader(options: ReaderOptions): Promise<StreamReader> 
           yield message;
         }
       } catch (error) {
-        // A bound of bytes that is reached counts as an error, too. Where it is another, the next batch brings nothing else.
+        // A reached bound of bytes counts as an error, too. After another error the next batch brings nothing.
         if (!hasCome) throw error;
       } finally {
         end.removeEventListener("abort", stop);

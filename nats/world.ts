@@ -1,6 +1,6 @@
 /**
- * The world that a connection belongs to: all that share one store of specs. Several worlds may hear each other, as
- * where a leaf node's server has a JetStream of its own: core NATS is shared, stored messages are not.
+ * The world of a connection: all connections to one store of specs. Several worlds may hear each other, as where a
+ * leaf node's server has a JetStream of its own: core NATS is shared, stored messages are not.
  *
  * I1  Subjects of narun's own have the world's id on the wire, behind their first token: a world hears nothing of
  *     another's.
@@ -20,7 +20,7 @@ export interface World {
   readonly id: string;
   /** A subject as it is on the wire. Throws the reason where the world is not known and the subject is narun's own. */
   toWire(subject: string): string;
-  /** A subject that came by the wire. */
+  /** A subject of narun from its form on the wire. */
   fromWire(subject: string): string;
 }
 

@@ -62,7 +62,7 @@ export function callService(parts: StreamParts, call: ServiceCall): Promise<Serv
   const end = () => {
     pending.release();
     exchange.close();
-    // Where it was never asked for, too.
+    // Also where the answering side never asked for it.
     rest?.cancel();
   };
   const cancel = (code: ErrorCode) => {

@@ -8,7 +8,7 @@ import { PEER_HEARTBEAT_MS, PEER_LOST_MS, subjects } from "../contracts/index.ts
 import type { Nats, Subscription } from "../nats/index.ts";
 
 export interface Peers {
-  /** Calls back when the peer is lost; returns what ends that. */
+  /** Calls back when the peer is lost; returns the function that ends it. */
   follow(peer: string, onLost: () => void): () => void;
   close(): void;
 }

@@ -10,7 +10,7 @@ export interface StreamPresence {
   readonly peer: string;
   /** A token for one more exchange. */
   nextToken(): string;
-  /** A stream begins; returns what says that it ended. */
+  /** A stream begins; returns the function that ends it. */
   begin(): () => void;
   close(): void;
 }

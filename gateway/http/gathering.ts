@@ -10,14 +10,14 @@ import type { HoldLimits } from "../../dispatch/index.ts";
 import { Pace } from "../../streams/index.ts";
 
 export interface Gathering {
-  /** A body begins to wait. `refuse` is called at most once, when it may not go on; it has left then. */
+  /** A body begins to wait. `refuse` is called at most once, after the body has left. */
   join(service: string, refuse: (code: ErrorCode) => void): GatheredBody;
 }
 
 export interface GatheredBody {
-  /** More of it came. */
+  /** More bytes came. */
   add(bytes: number): void;
-  /** It is whole, or gone. */
+  /** The body is whole, or gone. */
   leave(): void;
 }
 
@@ -54,7 +54,7 @@ export function createGathering(limits: HoldLimits): Gathering {
     leave(entry);
     entry.refuse(code);
   };
-  /** Sees to it that the crowd keeps its limits; false where `asking` had to go for that. */
+  /** Keeps the crowd within its limits; false where `asking` had to leave for that. */
   const makeRoom = (crowd: Crowd, maxRequests: number, maxBytes: number, asking: Entry) => {
     while (crowd.entries.size > maxRequests || crowd.bytes > maxBytes) {
       const slow = slowestFirst(crowd.entries);

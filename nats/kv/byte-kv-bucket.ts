@@ -17,7 +17,7 @@ export const OPERATION = "KV-Operation";
 /** The header of the server's marker for a key whose time was over. */
 const MARKER_REASON = "Nats-Marker-Reason";
 
-/** Whether a key's last message says that it is gone. */
+/** Whether a key's last message is a marker of its end. */
 export function isMarker(headers: MsgHdrs | undefined): boolean {
   return headers !== undefined && (headers.has(OPERATION) || headers.has(MARKER_REASON));
 }

@@ -1,7 +1,7 @@
 /**
  * Follows a bucket's keys for a reader who may be slow.
  *
- * I1  A batch is asked for when the one before was read: what waits here is one batch, bounded in bytes.
+ * I1  The next batch is requested after the last one was read: at most one batch waits here, bounded in bytes.
  * I2  The only state is the last sequence that was passed on. After any failure (the server restarts, the consumer is
  *     gone) the next round begins behind it.
  */
@@ -27,7 +27,7 @@ export async function* watchByteKv(
   open: () => Promise<OpenBucket>,
   { prefix, withPresent, signal }: WatchOptions,
 ): AsyncGenerator<ByteKvChange, void> {
-  // The first opening may fail, and then the caller hears of it.
+  // The first opening may fail, and then the caller gets the error.
   const bucket = await open();
   const { state } = await bucket.manager.streams.info(bucket.stream);
   let last = withPresent ? 0 : state.last_seq;

@@ -21,7 +21,7 @@ import { headersOfDelete, headersOfTtl, leastTtlSeconds, MARKER_SECONDS } from "
 import { watchByteKv } from "./byte-kv-watch.ts";
 import { encodeKvKey } from "./kv-keys.ts";
 
-/** How a write ended that may end in more than one way. */
+/** The outcome of a write. */
 export type KvWrite =
   | { ok: true; revision: number }
   /** Another write came in between. */
@@ -59,7 +59,7 @@ export interface ByteKv {
   list(options: { prefix: string; limit: number; after: number }): Promise<KvPage>;
   /**
    * The entries that there are, where `withPresent`, then every change, until `signal` ends it. At most one message
-   * is read ahead of the iterator. Of several changes of one key meanwhile only the last may come.
+   * is read ahead of the iterator. Several changes of one key meanwhile may come as the last one only.
    */
   watch(options: {
     prefix: string;
@@ -102,7 +102,7 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
     });
     return opening;
   };
-  /** Does something with the bucket; where it has been deleted since it was opened, with a new one (I1). */
+  /** Works with the bucket; with a new one where it was deleted since it was opened (I1). */
   const using = async <T>(work: (bucket: OpenBucket) => Promise<T>): Promise<T> => {
     const isFirst = opening === undefined;
     try {

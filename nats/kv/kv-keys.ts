@@ -38,7 +38,7 @@ export function decodeKvKey(encoded: string): string | undefined {
   return encodeKvKey(key) === encoded ? key : undefined;
 }
 
-/** Filters, as JetStream takes them, under which all keys lie that begin with a prefix. It may let others pass. */
+/** Filters, in JetStream's form, that match all keys with a prefix. They may match other keys, too. */
 export function kvPrefixFilters(prefix: string): string[] {
   const encoded = encodeKvKey(`${prefix}_`).slice(0, -1);
   // Up to the last dot that parts tokens in every key with this prefix.

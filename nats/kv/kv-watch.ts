@@ -8,7 +8,7 @@
  * I2  After a new beginning, a key that was seen and is no longer there is passed on as deleted, also when its delete
  *     marker is gone, or the bucket was made anew. That is why it does not resume after the last revision that was
  *     seen.
- * I3  The first reading may fail, and then the caller hears of it. Later ones are tried again.
+ * I3  The first reading may fail, and then the caller gets the error. Later ones are tried again.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamManager, JsMsg } from "@nats-io/jetstream";

@@ -13,7 +13,7 @@ import { watchKv } from "./kv-watch.ts";
 /** Default upper bound of a value that is read. */
 const MAX_VALUE_BYTES = 1024 * 1024;
 
-/** Upper bound of the reason that is told of a value: a parser may find fault with each of its parts. */
+/** Upper bound of the reason for an invalid value: a parser may find fault with each of its parts. */
 const MAX_REASON_CHARACTERS = 2_000;
 
 /**
@@ -30,7 +30,7 @@ export interface KvCodec<T> {
 export interface KvBucketOptions {
   bucket: string;
   history?: number;
-  /** Entries vanish so long after they were written. */
+  /** How long entries stay after they were written. */
   ttlMs?: number;
   replicas?: number;
 }
@@ -38,7 +38,7 @@ export interface KvBucketOptions {
 /** A KV bucket whose values are parsed when they are read. Error of its methods: NATS_JETSTREAM_UNAVAILABLE. */
 export interface TypedKv<T> {
   get(key: string): Promise<KvRead<T> | undefined>;
-  /** Every key, or those under a filter, in the order in which they were last written. */
+  /** Every key, or the keys under a filter, in the order of their last writes. */
   list(filter?: string): Promise<KvRead<T>[]>;
   put(key: string, value: T): Promise<number>;
   /** Writes a key that must not exist; undefined where it does. */
@@ -48,11 +48,11 @@ export interface TypedKv<T> {
   /** Only where it is still at `revision`, if one is given. */
   delete(key: string, revision?: number): Promise<void>;
   /**
-   * Calls back with every entry, then with every change, until `signal` ends it. When NATS was away, all that changed
-   * meanwhile comes after it is back, nothing twice. Where several changes of one key follow each other at once, only
-   * the last is certain to come. An entry that vanishes by its TTL is not reported while the watch runs: a reader of
-   * such a bucket checks the age of its values. Resolves once the present entries were handed over, or when `signal`
-   * ended it before; rejects where the bucket cannot be read at the start.
+   * Calls back with every entry, then with every change, until `signal` ends it. After NATS was away, all changes of
+   * that time come, none twice. Where several changes of one key follow each other at once, only the last is certain
+   * to come. An entry that vanishes by its TTL is not reported while the watch runs: a reader of such a bucket checks
+   * the age of its values. Resolves once the present entries were handed over, or when `signal` ended it before;
+   * rejects where the bucket cannot be read at the start.
    */
   watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
 }

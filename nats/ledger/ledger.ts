@@ -1,8 +1,8 @@
 /**
- * The ledger of a process: the requests that were sent to it, for gateways that ask after them (docs/wire.md, "Asking
- * after requests"). A connection that breaks takes requests and replies with it, and neither side hears of that.
+ * The ledger of a process: its requests, for gateways that ask after them (docs/wire.md, "Asking after requests"). A
+ * connection that breaks takes requests and replies with it, and neither side learns of that.
  *
- * I1  A request of which it says `new` did not come, and is not begun here if it comes after all.
+ * I1  A request that the ledger calls `new` did not come, and is not begun here if it comes later.
  * I2  A reply is kept where it may get lost: NATS is away or just back, or the request took so long that its asker
  *     may have been away meanwhile.
  * I3  A reply that begins a stream is never sent again: the stream may be over.
@@ -23,11 +23,14 @@ import { NotedNumbers } from "./noted-numbers.ts";
 
 /** How long after a reconnect replies are kept: the asker's own connection takes up to 2 s to come back. */
 const SETTLING_MS = 5_000;
-/** From which duration on a request's reply is kept in any case: the first try to reconnect comes so long after a break. */
+/**
+ * Lower bound of a request's duration after which its reply is always kept: the first reconnect comes so long after a
+ * break.
+ */
 const LONG_REQUEST_MS = 25;
-/** How many askers' requests are noted. */
+/** Upper bound of the askers whose requests are noted. */
 const MAX_ASKERS = 64;
-/** How many requests are remembered that were said not to have come. */
+/** Upper bound of the requests that were called `new`, and are remembered. */
 const MAX_CALLED_OFF = 10_000;
 
 type Handle = (message: Message, done: (error?: string) => void) => void;
@@ -103,7 +106,7 @@ export class Ledger {
     return this.#callOff(id) ? "new" : "over";
   }
 
-  /** Sees to it that a request that did not come is never begun; false where it may have come. */
+  /** Prevents a request that did not come from being begun later; false where it may have come. */
   #callOff(id: string): boolean {
     if (this.#calledOff.has(id)) return true;
     const { asker, number } = parseId(id);

@@ -54,7 +54,7 @@ function readLogin(login: NatsLogin): LoginTexts {
     if (value === undefined) continue;
     texts[part] = typeof value === "string" ? value : readPart(part, value.file);
   }
-  // Both are read here so that a file of another kind is told at once.
+  // Both are read here: a file of another kind is an error at once.
   if (texts.creds !== undefined) answerOf({ creds: texts.creds }, "");
   else if (texts.nkey !== undefined) seedOf(texts.nkey);
   return texts;

@@ -35,7 +35,7 @@ export async function isReachable(store: OpenStore, subject: string, name: strin
   return (await entryAt(store, present))?.name !== name;
 }
 
-/** Makes the entry the one of its name, at once for all readers, and drops the chunks of the one before. */
+/** Puts the entry in force at once for all readers, and drops the chunks of the former one. */
 export async function writeEntry(store: OpenStore, info: StoredInfo): Promise<void> {
   const { present, former } = await entriesAt(store, info.name);
   if (present !== undefined && present.name !== info.name) await moveFormer(store, present);
@@ -56,7 +56,7 @@ export function purge({ manager, bucket }: OpenStore, filter: string): Promise<u
   return manager.streams.purge(`OBJ_${bucket}`, { filter });
 }
 
-/** The entry under a name's present subject, which may be another name's, and the name's own under its former subject. */
+/** The new entry is in force: leftovers of the former one only take room. */
 async function entriesAt(
   store: OpenStore,
   name: string,
@@ -69,7 +69,7 @@ async function entriesAt(
   return { present, former: former?.name === name ? former : undefined };
 }
 
-/** Gives an object that lies under its former subject its present one. */
+/** Moves an object from its former subject to its present one. */
 async function moveFormer(store: OpenStore, info: StoredInfo): Promise<void> {
   if (isNoObject(info)) return;
   const { present } = await entriesAt(store, info.name);

@@ -2,7 +2,7 @@
  * An object store as functions use it: any text as name, bodies of any size that are streamed.
  *
  * I1  The store is made at its first use, and again after it was deleted.
- * I2  A body that is read whole has the digest that was noted when it was written; any other breaks.
+ * I2  A body that is read whole has the digest of its write; a body with another digest breaks.
  * I3  An object appears when all of it is stored; a write that breaks off leaves the former object.
  */
 import { createHash } from "node:crypto";
@@ -23,9 +23,12 @@ import type { ObjectFacts, ObjectPage, OpenStore, PutObjectOptions } from "./ope
 
 export interface ByteObjects {
   info(name: string): Promise<ObjectFacts | undefined>;
-  /** The bytes of one version; undefined where it is not the name's any more. Errors while it is read: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
+  /**
+   * The bytes of one version; undefined where the name has another version by now. Errors while it is read:
+   * OBJECT_NOT_FOUND, DIGEST_MISMATCH.
+   */
   read(name: string, version: string): Promise<AsyncGenerator<Uint8Array, void> | undefined>;
-  /** Where it breaks off, by its body or by `signal`, nothing of it stays. */
+  /** A write that breaks off, by its body or by `signal`, leaves nothing. */
   put(name: string, body: AsyncIterable<Uint8Array>, options?: PutObjectOptions): Promise<ObjectFacts>;
   /** No error where it is not there. */
   delete(name: string): Promise<void>;

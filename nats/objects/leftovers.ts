@@ -1,8 +1,8 @@
 /**
- * Chunks in an object store that are no object's: of a writer that was killed, or whose last purge failed.
+ * Leftovers: chunks in an object store without an object, as their writer was killed or its last purge failed.
  *
- * I1  Chunks that may be a write's that goes on are left alone: a writer whose body is silent for half of that time
- *     breaks the write off (byte-objects-write.ts).
+ * I1  Chunks of a write that may go on are left alone: a writer whose body is silent for half of `LEFT_AFTER_MS`
+ *     breaks off (byte-objects-write.ts).
  * I2  The chunks are listed before the entries: a write that ends in between is found to be an object.
  * I3  Where an entry cannot be read nothing is purged: the chunks may be that entry's.
  */
@@ -19,7 +19,7 @@ export const LEFT_AFTER_MS = 3_600_000;
 
 const EntrySchema = z.looseObject({ nuid: z.string().optional() });
 
-/** Purges them; the number of objects that they were to be. A store that is not there has none. */
+/** Purges leftovers; returns the number of unfinished objects. A missing store has none. */
 export async function purgeLeftovers(
   nats: Nats,
   bucket: string,

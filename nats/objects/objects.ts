@@ -67,8 +67,8 @@ export async function openContentStore(nats: Nats, name: string, replicas = 1): 
 }
 
 /**
- * The chunks of an object, one after the other. Our own instead of the client library's, because that one waits for
- * ever where chunks are missing: damaged, or deleted while they are read. A missing chunk shows in the digest.
+ * The chunks of an object, one after the other. Our own instead of the client library's, which waits for ever where
+ * chunks are missing: damaged, or deleted while they are read. A missing chunk shows in the digest.
  */
 async function readChunks(
   manager: JetStreamManager,

@@ -11,17 +11,14 @@
 import type { Socket } from "node:net";
 
 const LINE_END = "\r\n";
-/** Upper bound of a payload that is copied: up to here that is cheaper than a write of its own. */
+/** Upper bound of a payload that is copied: a small copy is cheaper than a write of its own. */
 const MAX_COPIED_BYTES = 4 * 1024;
 /** Upper bound of bytes that wait for the turn to end. */
 const MAX_WAITING_BYTES = 64 * 1024;
 
 export class Lane {
   readonly #socket: Socket;
-  /**
-   * Text that the socket has not got yet, a character a byte. Everything else that was given is in the socket, before
-   * it.
-   */
+  /** Text that the socket has not got yet, a character a byte. All earlier text is in the socket, before it. */
   #text = "";
   #isCorked = false;
   #waitingBytes = 0;

@@ -52,7 +52,7 @@ class FrameTransport extends NodeTransport {
   #address: Address | undefined;
   #frames: DataFrames | undefined;
   #onSocketError: (error: Error) => void = () => undefined;
-  /** The connection that reads into `#buffers`: plain TCP. The library sees to one with TLS. */
+  /** The connection that reads into `#buffers`: plain TCP. A connection with TLS is the library's. */
   #own: Socket | undefined;
   readonly #splitter = new FrameSplitter({
     sinkOf: (subject) => this.#frames?.sinkOf(subject),
@@ -66,7 +66,7 @@ class FrameTransport extends NodeTransport {
   /** The socket that `#lane` is of: TLS puts another one in its place. */
   #laneSocket: Socket | undefined;
 
-  /** By which everything leaves; undefined where there is no socket. */
+  /** All writes leave by it; undefined where there is no socket. */
   get lane(): Lane | undefined {
     // The library's types do not say that it takes the socket away at the end.
     const socket = this.socket as Socket | undefined;
@@ -77,7 +77,7 @@ class FrameTransport extends NodeTransport {
     return this.#lane;
   }
 
-  /** The library sends by this alone: whole commands. */
+  /** The library sends whole commands, by this method alone. */
   override _send(frame: Uint8Array): Promise<void> {
     const { lane } = this;
     if (this.isClosed || lane === undefined) return Promise.resolve();
@@ -139,7 +139,7 @@ class FrameTransport extends NodeTransport {
   }
 
   override startTLS(): Promise<TLSSocket> {
-    // The name that the certificate has to be for: Node takes `localhost` for an address of numbers otherwise.
+    // The name in the server's certificate: Node takes `localhost` for an address of numbers otherwise.
     this.options = {
       ...this.options,
       tls: { ...this.options.tls, host: this.#address?.hostname } as TlsOptions,

@@ -8,7 +8,7 @@
 
 /** Bytes that are valid during the call that shows them, and as long as their memory is held. */
 export interface Lease {
-  /** Returns what lets go of it again; undefined where too much is held already: copy the bytes then. */
+  /** Returns the function that lets go; undefined where too much is held already: copy the bytes then. */
   hold(): (() => void) | undefined;
 }
 
@@ -17,11 +17,11 @@ export const OWNED: Lease = { hold: () => () => undefined };
 
 const READ_BYTES = 256 * 1024;
 const MAX_HELD = 16;
-/** Kept for reuse; what more there was goes. */
+/** Upper bound of buffers that are kept for reuse. */
 const MAX_SPARE = 2;
 
 class ReadBuffer implements Lease {
-  // No memory is touched before something is read into it.
+  // The memory is not touched before the first read.
   readonly bytes = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #owner: ReadBuffers;
   holders = 0;

@@ -4,9 +4,9 @@
  * come, from the memory that they were read into.
  *
  * I1  Every byte outside the data frames of a sink reaches the library, in order, in memory of its own.
- * I2  The data frames of a subject are shown in order. They may overtake other messages: a stream's sender sends none
- *     before it got credit, and its end has a number of its own.
- * I3  Where the bytes are cut makes no difference.
+ * I2  The data frames of a subject are shown in order. They may overtake other messages: a sender has no data frame
+ *     before its first credit, and its end has a number of its own.
+ * I3  Cuts between reads make no difference.
  */
 import { DATA_FRAME_PREFIX } from "../../contracts/index.ts";
 import { type Lease, OWNED } from "./read-buffers.ts";
@@ -21,7 +21,7 @@ export interface FrameSink {
 
 export interface SplitterOptions {
   sinkOf(subject: string): FrameSink | undefined;
-  /** For the library. */
+  /** Takes the bytes for the library. */
   pass(bytes: Uint8Array): void;
 }
 
@@ -31,7 +31,7 @@ const H = "H".charCodeAt(0);
 const M = "M".charCodeAt(0);
 
 const FRAME_HEADER = Buffer.from(`NATS/1.0\r\n${DATA_FRAME_PREFIX}`, "latin1");
-/** More digits than a frame's number has, and the empty line after it. */
+/** Upper bound of a data frame's header: more digits than a number has, and the empty line. */
 const MAX_FRAME_HEADER_BYTES = FRAME_HEADER.byteLength + 24;
 
 export class FrameSplitter {
@@ -96,7 +96,7 @@ export class FrameSplitter {
     return at + size + lineEnd;
   }
 
-  /** Reads a line at its beginning: where what follows it begins; undefined where it is not all there. */
+  /** Reads a line at its beginning; returns the start of its content, undefined where the line is not complete. */
   #beginMessage(bytes: Buffer, at: number): number | undefined {
     const lineEnd = bytes.indexOf(LF, at);
     if (lineEnd === -1) return undefined;

@@ -40,6 +40,6 @@ export interface WireWriter {
 export interface WireOptions extends NonNullable<Parameters<typeof connectLibrary>[0]> {
   /** Undefined where the server decides about TLS. The own transport asks at each connect, as certificates are renewed. */
   readTls(): TlsOptions | undefined;
-  /** Told why a socket broke: the library says only that no connection came about in time. */
+  /** Called with the reason why a socket broke: the library says only that no connection came about in time. */
   onSocketError(error: Error): void;
 }

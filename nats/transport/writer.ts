@@ -1,9 +1,10 @@
 /**
- * Writes messages in NATS' own protocol (docs.nats.io, "Client Protocol"), past the client library: that makes several
- * pieces of memory for each message, and one more for all of them.
+ * Writes messages in NATS' own protocol (docs.nats.io, "Client Protocol"), past the client library, which makes
+ * several pieces of memory for each message, and one more for all of them.
  *
- * I1  Messages take their place in the connection's lane in the order in which they are written, each after everything
- *     that the library had to say by then: a subscription is there before the message that is answered on it.
+ * I1  Messages take their place in the connection's lane in the order in which they are written, each after
+ *     everything that the library had to say by then: a subscription is there before the message that is answered on
+ *     it.
  * I2  A message goes to the lane whole (lane.ts).
  */
 import type { NatsConnection } from "@nats-io/transport-node";
@@ -53,10 +54,10 @@ export class Writer implements WireWriter {
 
 /** The fields of the library's connection that its types do not show. */
 interface Protocol {
-  /** The server has let it in. */
+  /** The server has accepted the login. */
   readonly connected: boolean;
   readonly transport: { readonly lane: Lane | undefined };
-  /** Says now what would be said at the end of the turn. */
+  /** Sends the commands now that wait for the end of the turn. */
   flushPending(): void;
 }
 

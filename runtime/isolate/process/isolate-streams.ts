@@ -43,7 +43,7 @@ export interface OutboundReceiver {
 }
 
 export interface IsolateStreams {
-  /** `owner`: the request on whose behalf the bytes come. */
+  /** `owner`: the request that the bytes belong to. */
   openInbound(owner: number, receiver: InboundReceiver): Inbound;
   /** `id` is the isolate's choice: user input. Undefined where it is no id, or the id of an open stream. */
   openOutbound(id: unknown, owner: number, receiver: OutboundReceiver): Outbound | undefined;
@@ -54,7 +54,7 @@ export interface IsolateStreams {
   end(id: unknown, why: unknown, trailers?: unknown): void;
   credit(id: unknown, bytes: unknown): void;
   cancel(id: unknown): void;
-  /** The isolate is gone: every other end is told. */
+  /** The isolate is gone: the other end of each stream is told. */
   close(): void;
 }
 
