@@ -41,10 +41,7 @@ export function createFullDiskWatch({ dir, restart, log, signal }: FullDiskOptio
   let lastAtMs = Number.NEGATIVE_INFINITY;
 
   const bringBack = async () => {
-    log.warn(
-      { dir },
-      "the disk of nats-server is full: what is written is refused until there is room again",
-    );
+    log.warn({ dir }, "the disk of nats-server is full: writes are refused until there is room again");
     while (!(await hasRoom(dir))) await sleep(LOOK_MS, undefined, { signal });
     log.warn(
       { dir },

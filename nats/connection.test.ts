@@ -32,7 +32,7 @@ test("answers a request with data and headers", async () => {
   await nats.close();
 });
 
-test("tells a request that nobody took from one that nobody answered", async () => {
+test("tells a request without a subscriber from a request without an answer", async () => {
   const nats = await connect();
   nats.subscribe("silent", () => undefined);
   await expect(nats.request("nobody", "", { timeoutMs: 5_000 })).rejects.toMatchObject({

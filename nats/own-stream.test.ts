@@ -88,7 +88,7 @@ test("a stream that has the subjects under another name is named", async () => {
   await add({ name: "all-logs", subjects: ["logs.>"] });
   await expect(ensureLogHistory(nats)).rejects.toMatchObject({
     code: "STREAM_UNFIT",
-    fields: { detail: expect.stringMatching(/its subjects logs\.> are those of all-logs already/) },
+    fields: { detail: expect.stringMatching(/its subjects logs\.> belong to all-logs already/) },
   });
 });
 

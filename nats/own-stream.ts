@@ -74,7 +74,7 @@ async function refuseOverlap(manager: JetStreamManager, { stream, subjects }: St
   for (const subject of subjects) for await (const name of manager.streams.names(subject)) others.add(name);
   const taken = [...others].join(", ");
   throw unfit(
-    `stream ${stream}: its subjects ${subjects.join(", ")} are those of ${taken} already; take them out there (\`nats stream edit ${[...others][0]} --subjects …\`)`,
+    `stream ${stream}: its subjects ${subjects.join(", ")} belong to ${taken} already; remove them there (\`nats stream edit ${[...others][0]} --subjects …\`)`,
     stream,
   );
 }

@@ -80,7 +80,7 @@ test("a request to a subject that is not permitted is refused at once, and no ot
   ).toHaveLength(1);
 });
 
-test("a subscription that is not permitted is told to those who confirm it", async () => {
+test("confirm rejects for a subscription that is not permitted", async () => {
   await using world = await startWith('subscribe: { deny: "secret.>" }');
   const { nats } = world;
   const open = nats.subscribe("open", () => undefined);

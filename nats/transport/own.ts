@@ -164,7 +164,7 @@ class FrameTransport extends NodeTransport {
       if (text === "") return;
       try {
         const json = INFO.exec(text)?.[1];
-        if (json === undefined) throw new Error("what answers there is no NATS server");
+        if (json === undefined) throw new Error("the program at this address is no NATS server");
         resolve(JSON.parse(json));
       } catch (error) {
         reject(error);

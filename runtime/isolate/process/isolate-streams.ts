@@ -120,7 +120,7 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
       const outbound = outbounds.get(Number(id));
       if (outbound === undefined || outbound.take(value)) return;
       outbounds.delete(Number(id));
-      outbound.end("the isolate sent what it was not granted");
+      outbound.end("the isolate sent bytes that it was not granted");
       onViolation("it sent stream data that it was not granted");
     },
     end(id, why, trailers) {
