@@ -1,6 +1,6 @@
 /**
- * Makes what is published: JavaScript and declarations in `dist/`. Node strips types from the repository's files, but
- * not from those of a package. Called by `npm pack` and `npm publish`.
+ * Makes the published files: JavaScript and declarations in `dist/`. Node strips types in the repository, but not in an
+ * installed package. `npm pack` and `npm publish` call it.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -18,9 +18,9 @@ execFileSync(
     stdio: "inherit",
   },
 );
-// Declarations that were written as such are not the compiler's to write.
+// The compiler does not copy declaration files.
 cpSync(join(root, "functions", "sdk", "modules.d.ts"), join(dist, "functions", "sdk", "modules.d.ts"));
 cpSync(join(root, "builder", "templates"), join(dist, "builder", "templates"), { recursive: true });
 const { name, version, type } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-// Code finds its version and its module type in the package.json nearest to it, in the repository and here.
+// The nearest package.json gives the code its version and its module type, in the repository and in `dist/`.
 writeFileSync(join(dist, "package.json"), `${JSON.stringify({ name, version, type }, null, 2)}\n`);

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// JavaScript that every Node since 14 parses: it finds a Node that runs the rest, or says in one line that there is none.
+// Plain JavaScript for every Node since 14. It finds a Node that runs the rest, or reports in one line that none exists.
 const { existsSync, mkdirSync } = require("node:fs");
 const { spawn } = require("node:child_process");
 const { enableCompileCache } = require("node:module");
@@ -9,11 +9,11 @@ const { dirname, isAbsolute, join, resolve } = require("node:path");
 const { pathToFileURL } = require("node:url");
 
 const OLDEST_NODE = 24;
-/** The variable that names the descriptor of a pipe which closes when the parent dies, however it does. */
+/** The variable with the descriptor of a pipe from the parent. The pipe closes when the parent dies. */
 const LIFELINE = "NARUN_LIFELINE";
-// Node has resolved symbolic links: this is narun's own folder, also where npm linked the command into another.
+// narun's own folder. Node has resolved the symbolic link that npm may have made for the command.
 const root = resolve(__dirname, "..");
-// The repository has the sources, the package what was made of them.
+// The repository has the sources, the package their compiled form.
 const candidates = [join(root, "cli", "main.ts"), join(root, "dist", "cli", "main.js")];
 const main = candidates.find((file) => existsSync(file)) || candidates[0];
 
@@ -40,7 +40,7 @@ if (Number(process.versions.node.split(".")[0]) >= OLDEST_NODE) {
   }
 }
 
-/** Everybody on the machine sees the command line of a process (ps): a login in the address of NATS goes from there. */
+/** Removes a login in the address of NATS from the command line, which every user of the machine sees (ps). */
 function hideLogins() {
   const given = process.argv.slice(2);
   const shown = given.map((arg, index) => {
@@ -51,30 +51,30 @@ function hideLogins() {
 }
 
 /**
- * Keeps what type stripping and the compiler did for the next start, and for the processes that this one starts: it
- * halves the time of every command, and the type stripper alone takes 17 MB. Where it cannot be kept nothing is lost.
+ * Caches the results of type stripping and compilation for later starts, and for the processes that this one starts. The
+ * cache halves the time of every command, and the type stripper alone takes 17 MB.
  */
 function keepCompiled() {
   const { env, platform } = process;
-  // Node does it by itself then.
+  // Node itself enables the cache then.
   if (env.NODE_COMPILE_CACHE) return;
   const home = platform === "darwin" ? ["Library", "Caches"] : [".cache"];
-  // Relative paths are to be ignored, says the XDG base directory specification.
+  // The XDG base directory specification tells programs to ignore relative paths.
   const isGiven = env.XDG_CACHE_HOME !== undefined && isAbsolute(env.XDG_CACHE_HOME);
   const caches = isGiven ? env.XDG_CACHE_HOME : join(env.HOME || homedir(), ...home);
   const narun = join(caches, "narun");
   const folder = join(narun, "compiled");
   try {
-    // One by one: Node never comes back from making folders below one that denies their being, as /proc does.
+    // Each folder by its own call: a recursive mkdir of Node never returns below a folder like /proc.
     for (const path of [caches, narun, folder]) if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
     enableCompileCache(folder);
     env.NODE_COMPILE_CACHE = folder;
   } catch {
-    // All there is to lose is time.
+    // Without the cache a command works, but slower.
   }
 }
 
-/** The Node that `npm install` put beside narun, for machines whose own is older. */
+/** The Node that `npm install` put beside narun, for machines with an older one. */
 function findPinnedNode() {
   for (let folder = root; ; folder = dirname(folder)) {
     const candidate = join(folder, "node_modules", "node", "bin", "node");
@@ -88,7 +88,7 @@ function runWith(node) {
     stdio: ["inherit", "inherit", "inherit", "pipe"],
     env: { ...process.env, [LIFELINE]: "3" },
   });
-  // A terminal has sent its signal to the child as well, which counts both as one.
+  // A terminal signals the child as well. The child counts both signals as one.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => fail(`${node} does not run: ${error.message}`));
   child.on("exit", (code) => {
@@ -96,10 +96,10 @@ function runWith(node) {
   });
 }
 
-/** Where an older Node has started this process: ends it as SIGTERM does, as soon as that one is no more. */
+/** Ends this process like SIGTERM when the older Node that started it dies. */
 function endWithParent() {
   const fd = process.env[LIFELINE];
-  // What this process starts has other parents.
+  // The variable must not reach the processes that this one starts.
   delete process.env[LIFELINE];
   if (fd === undefined) return;
   const lifeline = new Socket({ fd: Number(fd) });

@@ -12,7 +12,7 @@ import { eventually } from "../test/harness/eventually.ts";
 
 const bin = join(import.meta.dirname, "narun.cjs");
 
-/** A Node below 24 of this machine, where there is one. */
+/** A Node below 24 on this machine, if any. */
 function findOldNode(): string | undefined {
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/bin", "/usr/local/bin"];
   return folders
@@ -24,14 +24,14 @@ function findOldNode(): string | undefined {
     });
 }
 
-/** Makes a Node say that it is an old one, for machines that have none. */
+/** Lets a Node report an old version, for machines without an old Node. */
 const PRETENDING =
   'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.9.0" } });\n';
 
 interface OldNode {
   name: string;
   command: string;
-  /** What comes before the script; `folder` has the file `old.cjs`. */
+  /** Arguments before the script. `folder` has the file `old.cjs`. */
   args(folder: string): string[];
 }
 
@@ -88,7 +88,7 @@ const linuxTest = test.runIf(process.platform === "linux");
 
 linuxTest("a login in the address of NATS leaves the command line", async () => {
   await using folder = await createWorkFolder({ "old.cjs": PRETENDING });
-  // It says nothing, so that the command waits for it.
+  // The server stays silent, so that the command waits.
   const silent = createServer().listen(0, "127.0.0.1");
   await once(silent, "listening");
   const host = `127.0.0.1:${(silent.address() as AddressInfo).port}`;

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 
-/** A folder, then each one above it. */
+/** A folder, then each of its parent folders. */
 export function* ancestorsOf(folder: string): Generator<string> {
   for (let current = folder; ; current = dirname(current)) {
     yield current;

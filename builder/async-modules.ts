@@ -1,7 +1,7 @@
 /**
- * Modules that await at their top level, where the bundler evaluates them later than at the start: it wraps them in
- * functions, `var init_a = __esm({ async "a.js"() { … } })`. In two places it does not wait for these; esbuild 0.28 says
- * nothing, and what they export is undefined.
+ * Modules that await at their top level and are evaluated later than at the start. The bundler wraps them in functions,
+ * `var init_a = __esm({ async "a.js"() { … } })`. esbuild 0.28 does not wait for these functions in two places, without a
+ * warning, and the exports of such a module are undefined there.
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -11,7 +11,7 @@ import { type BundleFacts, type BundleMessage, type BundlePlace, createMessage }
 const WRAPPER = /(?<![\w$])(init_[\w$]+)\s*=\s*__esm\(\{\s*async\s*"((?:[^"\\]|\\.)*)"\(/g;
 const CALL = /(?<=[;{}]\s*)(init_[\w$]+)\(\)(?=\s*[;}])/g;
 
-/** `export * from "./a.js"` becomes `init_a();`, also where `await init_a();` is meant. */
+/** Finds the missing `await`s: esbuild prints `export * from "./a.js"` as `init_a();` and not as `await init_a();`. */
 export function findMissingAwaits(code: string): Edit[] {
   const wrappers = new Set([...code.matchAll(WRAPPER)].map(([, name]) => name));
   if (wrappers.size === 0) return [];
@@ -20,7 +20,7 @@ export function findMissingAwaits(code: string): Edit[] {
   );
 }
 
-/** Errors for each `require()` of such a module, as Node has it: nothing can wait there. */
+/** An error for each `require()` of such a module, as in Node: `require()` cannot wait. */
 export function findAsyncRequires(
   { inputs, outputs }: BundleFacts,
   { dir, bundleFile, code }: { dir: string; bundleFile: string; code: string },
@@ -29,7 +29,7 @@ export function findAsyncRequires(
     [...code.matchAll(WRAPPER)].map(([, , path = ""]) => path.replace(/\\(.)/g, "$1")),
   );
   if (awaiting.size === 0) return [];
-  /** The module that awaits by itself: it imports none that does. */
+  /** The module with the `await`: it imports no such module. */
   const causeOf = (path: string, seen = new Set<string>()): string => {
     seen.add(path);
     const next = inputs[path]?.imports.find(
@@ -64,7 +64,7 @@ function createError({ dir, file, original, path, cause }: AsyncRequire): Bundle
   });
 }
 
-/** The bundler tells who requires what, not where. */
+/** The place of a `require()`. The bundler reports the two modules only. */
 function findRequire(dir: string, file: string, original: string): BundlePlace | null {
   const text = readFileSync(resolve(dir, file), "utf8");
   const match = new RegExp(`\\brequire\\s*\\(\\s*(["'\`])${RegExp.escape(original)}\\1`).exec(text);

@@ -5,14 +5,14 @@ import type { BundleMessage } from "./bundle-message.ts";
 import { type BundledFile, findImportChains } from "./bundler.ts";
 import type { LoadedFunction } from "./function-folder.ts";
 
-/** The places that are shown with their lines of source. */
+/** Upper bound of the places that are shown with their lines of source. */
 const SHOWN_PLACES = 5;
-/** Those that have a line of their own at all. */
+/** Upper bound of the places that are shown at all, one line each. */
 const LISTED_PLACES = 50;
 
 /**
- * The error of a source that does not bundle: NODE_BUILTIN_IN_ISOLATE with the chain of imports, where nothing but
- * modules of Node stands in the way, else BUILD_FAILED. `fields.issues` has each place.
+ * The error of a source that does not bundle. NODE_BUILTIN_IN_ISOLATE with the chain of imports, if modules of Node are the
+ * only obstacle, else BUILD_FAILED. `fields.issues` has each place.
  */
 export async function createBuildError(
   fn: LoadedFunction,
@@ -34,7 +34,7 @@ export async function createBuildError(
   const { dir, entry, settings } = fn;
   const source = { dir, entry, settings, mode: "isolate", isMinified: true } as const;
   const chains = await findImportChains(source, imports);
-  // A package that is made for Node imports its modules in dozens of places: people need the first few.
+  // A package for Node imports its modules in dozens of places. The first few are enough.
   const places = issues
     .slice(0, SHOWN_PLACES)
     .map(({ file, line, column, frame }, index) =>
@@ -48,12 +48,12 @@ export async function createBuildError(
   });
 }
 
-/** `more`: how many there are besides. */
+/** `more`: the number of places that are left out. */
 function listPlaces(places: readonly string[], more: number): string {
   return [...places, more > 0 ? `… and ${more} more places` : ""].filter(Boolean).join("\n\n");
 }
 
-/** Whether a function has something to answer with, by the names of its entry's exports. */
+/** Refuses a function without a handler, by the names of its entry's exports. Error: NO_HANDLER. */
 export function hasHandler(exports: readonly string[]): boolean {
   return exports.includes("default") || HTTP_METHODS.some((method) => exports.includes(method));
 }
@@ -79,7 +79,7 @@ export function createTooLargeError(
   });
 }
 
-/** A size as people read it: `12.3 KiB`. */
+/** A size for a person: `12.3 KiB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1_024) return `${bytes} B`;
   const kib = bytes / 1_024;

@@ -5,24 +5,24 @@ import { nearest } from "../contracts/index.ts";
 import type { BundleMessage } from "./bundle-message.ts";
 import { displayPath } from "./function-folder.ts";
 
-/** One thing that is wrong, or doubtful, at one place of the source. */
+/** An error or a warning at one place of the source. */
 export interface BuildIssue {
-  /** As people read it: relative to the working folder, if it lies below. */
+  /** Relative to the working folder if it lies below, else absolute. */
   file: string;
   /** 1-based. */
   line: number;
   /** 1-based, in characters. */
   column: number;
   message: string;
-  /** The line with a caret under the place; empty where the issue has no place, which line and column 1 stand for. */
+  /** The line with a caret under the place. Empty for an issue without a place, which has line and column 1. */
   frame: string;
-  /** The module that is imported at the place, where one is. */
+  /** The module that is imported at the place, if any. */
   module?: string;
-  /** How to fix it, where that can be told. */
+  /** The remedy, if one is known. */
   hint?: string;
 }
 
-/** Turns what the bundler says into an issue. `dir` is the function's folder, to which its paths are relative. */
+/** The issue of a message of the bundler. `dir` is the function's folder: the message's paths are relative to it. */
 export function createIssue(message: BundleMessage, dir: string): BuildIssue {
   const { location } = message;
   const text = TEXTS[message.id] ?? message.text;
@@ -31,7 +31,7 @@ export function createIssue(message: BundleMessage, dir: string): BuildIssue {
   if (location === null) {
     return { file: displayPath(dir), line: 1, column: 1, message: text, frame: "", ...fix };
   }
-  // The bundler counts bytes, people count characters.
+  // The bundler counts bytes, an issue characters.
   const column = charactersOf(location.lineText, location.column);
   const width = charactersOf(location.lineText, location.column + location.length) - column;
   const module = importedAt(message);
@@ -46,19 +46,19 @@ export function createIssue(message: BundleMessage, dir: string): BuildIssue {
   };
 }
 
-/** An issue as text: where and what, the code frame, the hint. */
+/** An issue as text: place and message, the code frame, the hint. */
 export function formatIssue({ file, line, column, message, frame, hint }: BuildIssue): string {
   const place = frame === "" ? file : `${file}:${line}:${column}`;
   return [`${place}: ${message}`, frame, hint].filter(Boolean).join("\n");
 }
 
-/** The same in one line, without the frame. */
+/** An issue in one line, without the frame. */
 export function summarizeIssue({ file, line, column, message, frame, hint }: BuildIssue): string {
   const place = frame === "" ? file : `${file}:${line}:${column}`;
   return `${place}: ${message}${hint === undefined ? "" : ` (${hint.replaceAll("\n", "; ")})`}`;
 }
 
-/** What is imported at the place of a message, if that is the name of a module. */
+/** The module that is imported at the place of a message, if any. */
 export function importedAt({ location }: BundleMessage): string | undefined {
   if (location === null) return undefined;
   const bytes = Buffer.from(location.lineText);
@@ -66,7 +66,7 @@ export function importedAt({ location }: BundleMessage): string | undefined {
   return /^(["'`])(.+)\1$/.exec(text)?.[2];
 }
 
-/** The most characters of a line that a frame shows, as a line of a minified package may be a megabyte long. */
+/** Upper bound of the characters of a line in a frame. A line of a minified package may be a megabyte long. */
 const FRAME_WIDTH = 100;
 
 function createFrame(lineText: string, line: number, column: number, width: number): string {
@@ -82,7 +82,7 @@ function charactersOf(text: string, bytes: number): number {
   return Buffer.from(text).subarray(0, bytes).toString().length;
 }
 
-/** What some messages mean for a function. */
+/** The meaning of some messages for a function, by their ids. */
 const TEXTS: Record<string, string> = {
   "unsupported-dynamic-import": "import() of a computed name fails at run time: the bundle is one module",
   "unsupported-require-call": "require() of a computed name fails at run time: the bundle is one module",
@@ -94,10 +94,10 @@ const NO_LOADER_HINT =
 /** `cloudflare:workers`, `bun:sqlite`, `jsr:@std/path`, `https://esm.sh/x`. */
 const HAS_SCHEME = /^[a-z][a-z0-9+.-]*:/i;
 const SCHEME_HINT =
-  "a function is made of its own files and of packages of npm: modules of other platforms, and of URLs, are not there";
+  "a function consists of its own files and of npm packages: modules of other platforms, and of URLs, are not available";
 
 const ALIAS_HINT =
-  "it is neither a file (`./…`) nor a package; shorter names for folders come from `paths` in a tsconfig.json beside the source";
+  "it is neither a file (`./…`) nor a package; `paths` defines short names for folders in a tsconfig.json beside the source";
 
 const PACKAGE_NAME = /^(@[a-z0-9-~][\w.~-]*\/)?[a-z0-9-~][\w.~-]*/;
 
@@ -118,7 +118,7 @@ function hintFor(message: BundleMessage, dir: string): string | undefined {
   if (isUnresolved && packageName !== undefined && !isInstalled(packageName, dirname(importer))) {
     return `npm install ${packageName}`;
   }
-  // A bundle has nothing outside it: to leave an import to the run time, as esbuild offers, helps nobody.
+  // esbuild advises to mark the import as external. An isolate has no modules outside the bundle.
   const notes = message.notes
     .map(({ text }) => text)
     .filter((text) => text !== "" && !text.startsWith("You can mark the path"));
@@ -126,7 +126,7 @@ function hintFor(message: BundleMessage, dir: string): string | undefined {
   return isUnresolved ? ALIAS_HINT : undefined;
 }
 
-/** What is there in place of a file of the function's own. */
+/** The message for a missing file of the function, with the nearest existing name. */
 function missingFileHint(path: string): string {
   const folder = dirname(path);
   const entries = existsSync(folder) ? readdirSync(folder) : undefined;

@@ -10,34 +10,33 @@ import { writeEnvTypes } from "./env-types.ts";
 import { type LoadedFunction, loadFunction } from "./function-folder.ts";
 import { findUncalledHandlers } from "./uncalled-handlers.ts";
 
-/** A function, ready to be pushed. */
+/** A function that is ready for a push. */
 export interface Build {
   config: FunctionConfig;
   manifest: Manifest;
-  /** SHA-256 of the manifest. Equal source and configuration give the same one on every machine. */
+  /** SHA-256 of the manifest. Equal source and configuration give the same digest on every machine. */
   revision: string;
-  /** One ES module; minified, unless it is for a debugger. */
+  /** One ES module, minified unless it is for a debugger. */
   bundle: Uint8Array;
-  /** Its source map; paths are relative to the function's folder. */
+  /** The bundle's source map. Its paths are relative to the function's folder. */
   sourceMap: Uint8Array;
   elapsedMs: number;
-  /** What weighs most in the bundle, the heaviest first; at most ten. */
+  /** The largest files in the bundle, at most ten, the largest first. */
   heaviest: BundledFile[];
-  /** Every source file that was read, absolute. */
+  /** The absolute paths of all source files that were read. */
   inputs: string[];
-  /** What is doubtful, though it builds. */
+  /** Doubts about a function that builds. */
   warnings: BuildIssue[];
 }
 
-/** How to build. */
 export interface BuildOptions {
   /** Also writes `.narun/build/<name>/{bundle.js,bundle.js.map,manifest.json}` in the function's folder. Default true. */
   write?: boolean;
 }
 
 /**
- * Builds a function from its folder. Errors: those of loadFunction; BUILD_FAILED and NODE_BUILTIN_IN_ISOLATE with each
- * place as text and in `fields.issues`; NO_HANDLER; BUNDLE_TOO_LARGE.
+ * Builds a function from its folder. Errors: the errors of `loadFunction`; BUILD_FAILED and NODE_BUILTIN_IN_ISOLATE with
+ * each place as text and in `fields.issues`; NO_HANDLER; BUNDLE_TOO_LARGE.
  */
 export async function buildFunction(
   target: string | LoadedFunction,
@@ -50,7 +49,7 @@ export async function buildFunction(
   return { ...build, elapsedMs: performance.now() - startedAt };
 }
 
-/** Builds with a bundler that may have done it before. */
+/** Builds with a bundler, which keeps parsed files from its earlier builds. */
 export async function buildWith(
   bundler: Bundler,
   fn: LoadedFunction,
@@ -86,14 +85,14 @@ export async function buildWith(
   };
 }
 
-/** The same code under another configuration: another revision. */
+/** The same code under another configuration, which makes another revision. */
 export function reconfigure(build: Build, changes: Partial<FunctionConfig>): Build {
   const config = { ...build.config, ...changes };
   const manifest = { ...build.manifest, config };
   return { ...build, config, manifest, revision: sha256Hex(canonicalJson(manifest)) };
 }
 
-/** What of a function decides how it is bundled. */
+/** The settings of a function that the bundler needs. */
 export function sourceOf({ dir, entry, settings, config }: LoadedFunction, isMinified = true) {
   return { dir, entry, settings, mode: config.mode === "node" ? "node" : "isolate", isMinified } as const;
 }

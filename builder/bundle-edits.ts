@@ -1,17 +1,17 @@
-/** Changes the code of a bundle after the bundler, and its source map with it. */
+/** Edits the code of a bundle and keeps its source map in step. */
 
-/** None may contain a line break. */
+/** A replacement on one line. Neither text may contain a line break. */
 export interface Edit {
-  /** Where, in UTF-16 units from the beginning of the code. */
+  /** The offset in UTF-16 units from the beginning of the code. */
   at: number;
-  /** How many units go. */
+  /** The number of removed units. */
   removed: number;
   inserted: string;
 }
 
 type Placed = Edit & { line: number; column: number };
 
-/** `edits` in the order of their places. */
+/** Applies edits, which are in the order of their offsets. */
 export function editBundle(
   code: string,
   mappings: string,
@@ -41,8 +41,8 @@ function place(code: string, edits: readonly Edit[]): Placed[] {
 }
 
 /**
- * Moves what stands behind an edit on its line. Columns of a line are differences between neighbours, so
- * that only the first one behind an edit is written anew.
+ * Moves the segments behind an edit on its line. The columns of a line are differences between neighbours, so only the first
+ * segment behind an edit is written anew.
  */
 function shiftMappings(mappings: string, edits: readonly Placed[]): string {
   const byLine = Map.groupBy(edits, ({ line }) => line);

@@ -1,15 +1,15 @@
 import type * as esbuild from "esbuild";
 
-/** What the bundler, or narun in its way, says about one place of the source. */
+/** A message of the bundler about one place of the source, or of narun in the same form. */
 export type BundleMessage = esbuild.Message;
 
-/** A place of the source; lines from 1, columns from 0 in bytes. */
+/** A place of the source. Lines count from 1, columns from 0 in bytes. */
 export type BundlePlace = esbuild.Location;
 
-/** The files of a bundle, and what each imports. */
+/** The files of a bundle, and the imports of each. */
 export type BundleFacts = esbuild.Metafile;
 
-/** What is doubtful, or wrong, though the bundler takes it. `hint` says how to fix it. */
+/** A message about code that the bundler accepts. `hint` is the remedy. */
 export function createMessage(
   id: string,
   { text, hint, location = null }: { text: string; hint: string; location?: BundlePlace | null },

@@ -1,4 +1,4 @@
-/** How esbuild is told to bundle a function: what each kind of file becomes, and which build of a package is taken. */
+/** The options of esbuild for a function: the loader of each kind of file, and the choice among a package's builds. */
 import type * as esbuild from "esbuild";
 import type { BuildSettings } from "../contracts/index.ts";
 import type { LoadedFunction } from "./function-folder.ts";
@@ -6,14 +6,14 @@ import { wasmModules } from "./wasm-modules.ts";
 
 export type BundleSource = Pick<LoadedFunction, "dir" | "entry" | "settings"> & {
   mode: "isolate" | "node";
-  /** False: for debuggers, in which every variable and line of the source is to be found. */
+  /** False: for debuggers, which then find every variable and line of the source. */
   isMinified: boolean;
 };
 
 /** The name of the bundle in esbuild's results. */
 export const BUNDLE_FILE = "bundle.js";
 
-/** What imports of these are, by the ending of the file's name; docs/modules.md and functions/sdk/modules.d.ts list them. */
+/** The loaders by the ending of a file's name. docs/modules.md and functions/sdk/modules.d.ts list them. */
 export const TEXT = ["txt", "html", "htm", "md", "css", "sql", "csv", "xml", "svg", "graphql", "gql"];
 export const BYTES = [
   ...["bin", "dat", "pdf", "zip", "gz"],
@@ -24,21 +24,21 @@ export const BYTES = [
 export function bundleOptions({ dir, entry, settings, mode, isMinified }: BundleSource) {
   return {
     ...commonOptions,
-    // Identifiers stay: stacks and `console` show the author's names, and loading a bundle takes no longer with them.
-    // `minifySyntax` drops the names of class and function expressions, and spares 1 to 4 % of a bundle. A name that a
-    // bundle has twice gets a number; `keepNames` restores it at run time, at a cost for every function that is made.
+    // Identifiers stay: stacks and `console` show the author's names, and a bundle loads as fast with them.
+    // `minifySyntax` would drop the names of class and function expressions and save 1 to 4 % of a bundle. A name that
+    // occurs twice in a bundle gets a number; `keepNames` restores it at run time, at a cost for every function object.
     minifyWhitespace: isMinified,
     keepNames: settings.keepNames,
     ...(mode === "node" ? nodeOptions : isolateOptions),
     ...resolutionOf(settings, mode),
     absWorkingDir: dir,
     entryPoints: [`./${entry}`],
-    // Nothing is written there: it makes the paths in the source map relative to the function's folder.
+    // esbuild writes no file here. The folder makes the paths in the source map relative to the function's folder.
     outfile: BUNDLE_FILE,
   } satisfies esbuild.BuildOptions;
 }
 
-/** esbuild leaves imports of URLs for the run time; nothing is there then that could load them. */
+/** Refuses imports of URLs. esbuild leaves them to the run time, and an isolate cannot load them. */
 const noUrls: esbuild.Plugin = {
   name: "no-urls",
   setup(build) {
@@ -54,15 +54,15 @@ const commonOptions = {
   metafile: true,
   logLevel: "silent",
   format: "esm",
-  // As every newer tool does; a tsconfig.json beside the source says otherwise where it has to.
+  // The default of newer tools. A tsconfig.json beside the source may set another one.
   jsx: "automatic",
-  // What V8 understands in the oldest Node that runs narun.
+  // The language of V8 in the oldest Node that runs narun.
   target: "node24",
   treeShaking: true,
   charset: "utf8",
   sourcemap: "external",
   sourcesContent: true,
-  // They would name paths in the bundle, which differ by where it is built.
+  // Comments with paths would make the bundle depend on the machine that builds it.
   legalComments: "none",
   loader: {
     ...Object.fromEntries(TEXT.map((ending) => [`.${ending}`, "text" as const])),
@@ -73,19 +73,19 @@ const commonOptions = {
 
 const NODE_ENV = { "process.env.NODE_ENV": '"production"' };
 
-/** As other isolate platforms do it: packages that have a build for them have it under these conditions. */
+/** The conditions of other isolate platforms: packages have their builds for isolates under them. */
 const isolateOptions = {
   platform: "browser",
   mainFields: ["browser", "module", "main"],
-  // Which of them counts is for the package to say, by the order in which it lists them.
+  // The package decides among them by the order of its list.
   conditions: ["workerd", "worker", "browser"],
-  // A bundle has no place of its own; what only reads it, as a base of URLs, needs a URL all the same.
+  // A bundle has no address. Code that reads it as a base of URLs still needs a URL.
   define: { ...NODE_ENV, "import.meta.url": '"file:///bundle.js"' },
-  // An isolate has nothing to import or require from at run time: the author hears of it now.
+  // An isolate cannot import or require at run time, so these are errors of the build.
   logOverride: { "unsupported-dynamic-import": "warning", "unsupported-require-call": "warning" },
 } as const satisfies esbuild.BuildOptions;
 
-/** The platform `browser` has its condition in any case; without it the field `browser` replaces no files either. */
+/** With the platform `browser` the condition `browser` always counts, and the field `browser` replaces files. */
 function resolutionOf({ conditions, mainFields }: BuildSettings, mode: BundleSource["mode"]) {
   const isNeutral = mode === "isolate" && conditions !== undefined && !conditions.includes("browser");
   return {
@@ -95,7 +95,7 @@ function resolutionOf({ conditions, mainFields }: BuildSettings, mode: BundleSou
   };
 }
 
-/** CommonJS packages call `require` for modules of Node, which an ES module lacks. */
+/** CommonJS packages call `require` for modules of Node. An ES module has no `require`. */
 const nodeOptions = {
   platform: "node",
   mainFields: ["module", "main"],

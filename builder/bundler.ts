@@ -1,4 +1,4 @@
-/** Runs esbuild: from an entry file to one ES module with its source map. */
+/** Runs esbuild: an entry file becomes one ES module with a source map. */
 import { builtinModules } from "node:module";
 import { dirname, resolve } from "node:path";
 import * as esbuild from "esbuild";
@@ -14,7 +14,7 @@ import type { Lookup, Reading } from "./watched-names.ts";
 export interface BundledFile {
   /** Relative to the function's folder. */
   path: string;
-  /** What it weighs in the bundle; 0 where all of it was shaken off. */
+  /** The file's bytes in the bundle. 0 if tree shaking removed all of it. */
   bytes: number;
 }
 
@@ -30,11 +30,11 @@ export interface Bundle {
 type BundleResult = ({ ok: true } & Bundle) | { ok: false; messages: BundleMessage[] };
 
 export interface Bundler {
-  /** Bundles what is on disk now; what did not change since the last time is not parsed again. */
+  /** Bundles the files as they are on disk. Unchanged files are not parsed again. */
   bundle(): Promise<BundleResult>;
-  /** The files of the last bundle that came about, absolute; the entry alone before there was one. */
+  /** The absolute paths of the files in the last successful bundle; before the first one the entry alone. */
   readonly inputs: readonly string[];
-  /** What the last call has read and looked for, whether a bundle came about or not. */
+  /** The files that the last call read, and the paths at which it looked for files. Also set after a failure. */
   lastReading(): Promise<Reading>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -66,7 +66,7 @@ export async function createBundler(source: BundleSource): Promise<Bundler> {
 
 type Result = esbuild.BuildResult<ReturnType<typeof bundleOptions>>;
 
-/** What the bundler takes, and what fails at run time all the same. */
+/** Errors in code that the bundler accepts and that fails at run time. */
 async function findErrors({ dir }: BundleSource, result: Result): Promise<BundleMessage[]> {
   const place = { dir, bundleFile: BUNDLE_FILE };
   const code = textOf(result, ".js");
@@ -90,14 +90,14 @@ function readingOf({ dir }: BundleSource, { inputs }: esbuild.Metafile): Reading
   return { files, lookups };
 }
 
-/** The file of an input, which may be switched off by its package's package.json, or imported with attributes. */
+/** The file of an input. Its name in esbuild's results may have a mark: disabled by its package, or import attributes. */
 function fileOf(path: string): string {
   return wasmFileOf(path.replace(/^\(disabled\):/, "").replace(/ with \{ [^{}]* \}$/, ""));
 }
 
 /**
- * Bundles once more to record what is read and looked for, as a bundle that failed tells nothing about its files. Every
- * build could be recorded so; that doubles the time of one with hundreds of modules.
+ * Bundles once more to record the files that are read and looked for, because a failed bundle reports no files. Recording
+ * every build would double the time of a build with hundreds of modules.
  */
 async function recordReading(source: BundleSource): Promise<Reading> {
   const files = new Set([resolve(source.dir, source.entry)]);
@@ -117,7 +117,7 @@ async function recordReading(source: BundleSource): Promise<Reading> {
   return { files: [...files], lookups };
 }
 
-/** An import of a module of Node: by which file, and which module. */
+/** An import of a module of Node: the importing file, and the module. */
 export interface BuiltinImport {
   importer: string;
   builtin: string;
@@ -125,8 +125,8 @@ export interface BuiltinImport {
 
 /**
  * The shortest chains of imports from the entry to modules of Node: files relative to the function's folder, then the
- * module. Bundles once more with all such modules left out, as a bundle that failed tells nothing about its files; where
- * the source does not build for other reasons either, a chain is the importer and the module.
+ * module. Bundles once more without these modules, because a failed bundle reports no files. If the source has other errors
+ * too, a chain is the importer and the module.
  */
 export async function findImportChains(
   source: BundleSource,

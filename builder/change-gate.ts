@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** A save is several events; no more of them for so long is taken for its end. */
+/** How long a folder must be quiet before a build. One save causes several events. */
 const QUIET_MS = 10;
 
-/** Something that changes without a pause is built nevertheless. */
+/** Upper bound of the wait for a quiet folder. */
 const MAX_WAIT_MS = 100;
 
 export interface ChangeGate {
   notify(): void;
-  /** Resolves when there was a change since the last call and it has come to rest, or when the signal aborts. */
+  /** Resolves after a change since the last call, once the folders are quiet, or when the signal aborts. */
   passChange(): Promise<void>;
 }
 
-/** Makes one change of the many events that an editor causes. */
+/** Joins the many events of an editor into one change. */
 export function createChangeGate(signal: AbortSignal): ChangeGate {
   let changed = Promise.withResolvers<void>();
   let firstAt: number | undefined;

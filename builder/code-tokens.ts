@@ -1,20 +1,20 @@
 /**
- * Reads JavaScript token by token, as far as it takes to know which braces enclose which names: a template is one token,
- * whatever it has inside. Made for the bundler's own output, which is valid and prints no `/` that could be read both ways.
+ * Reads JavaScript token by token, precisely enough to match braces and names. A template with its contents is one token.
+ * The input is the bundler's output: it is valid, and a `/` in it is never ambiguous.
  */
 
 export interface Token {
   text: string;
-  /** Where it begins in the code. */
+  /** The offset of its beginning in the code. */
   at: number;
 }
 
-// Strings are read in runs, as one may have megabytes.
+// Strings are read in runs, because a string may have megabytes.
 const TOKEN =
   /\s+|\/\/.*|\/\*[\s\S]*?\*\/|"[^"\\]*(?:\\[\s\S][^"\\]*)*"|'[^'\\]*(?:\\[\s\S][^'\\]*)*'|#?[\p{ID_Start}$_][\p{ID_Continue}$]*|\.?\d[\w.]*|=>|\.\.\.|[\s\S]/uy;
 const REGULAR_EXPRESSION = /\/(?:\[(?:[^\]\\\n]|\\.)*\]|[^/\\[\n]|\\.)+\/\w*/uy;
 const BLANK = /^(?:\s|\/[/*])/;
-/** A `/` behind one of these divides. */
+/** A `/` behind one of these tokens is a division. */
 const ENDS_VALUE = /^(?:[)\]}]|["'`]|[\p{ID_Start}$_\d.])/u;
 const WORDS_BEFORE_VALUE = new Set([
   "return",
@@ -28,7 +28,7 @@ const WORDS_BEFORE_VALUE = new Set([
   "new",
 ]);
 
-/** The tokens of code from a place on, without blanks and comments. */
+/** The tokens of code from an offset on, without blanks and comments. */
 export function* tokensFrom(code: string, from: number): Generator<Token> {
   let at = from;
   let previous = "";
@@ -63,7 +63,7 @@ function endOfTemplate(code: string, from: number): number {
   return code.length;
 }
 
-/** The place of the brace that closes the one at a place. */
+/** The index of the closing brace for the opening brace at an index. */
 function endOfBraces(code: string, from: number): number {
   let depth = 0;
   for (const { text, at } of tokensFrom(code, from)) {

@@ -1,6 +1,6 @@
 /**
- * The bundler takes types away, one file at a time, and knows nothing of them: `emitDecoratorMetadata` of a tsconfig.json
- * has no effect. Libraries that find out by it what to inject or to validate fail at the first request, or do nothing.
+ * The bundler strips types file by file and cannot resolve them, so `emitDecoratorMetadata` of a tsconfig.json has no effect.
+ * Libraries that inject or validate by this metadata fail at the first request, or do nothing.
  */
 import { dirname, resolve } from "node:path";
 import { type BundleMessage, createMessage } from "./bundle-message.ts";
@@ -25,7 +25,7 @@ export function findMissingMetadata(bundle: BundledCode, dir: string): BundleMes
     .map((location) => createMessage("decorator-metadata", { text: TEXT, hint: HINT, location }));
 }
 
-/** How the bundler prints a class with decorators; packages that were compiled before have other names. */
+/** The bundler's form of a class with decorators. Compiled packages have other names. */
 const DECORATED = /(?<![\w$])__decorate(?:Class\(\[|Element\()/g;
 
 function wantsMetadata(file: string): boolean {

@@ -6,8 +6,8 @@ const HINT =
   "where the function needs it, take another build of the package: `build: { conditions: [worker], mainFields: [module, main] }` in narun.yaml";
 
 /**
- * Warnings for each file in a bundle that a package's field `browser` makes empty: it is `false` there. That it does so
- * with modules of Node is common, and nothing else would be there.
+ * A warning for each file of a bundle that a package's field `browser` empties with `false`. Modules of Node are left out:
+ * packages commonly empty these, and an isolate has none.
  */
 export function findDisabledModules({ inputs, outputs }: BundleFacts, bundleFile: string): BundleMessage[] {
   const used = Object.entries(outputs[bundleFile]?.inputs ?? {}).filter(
@@ -16,7 +16,7 @@ export function findDisabledModules({ inputs, outputs }: BundleFacts, bundleFile
   return Object.keys(inputs).flatMap((path) => {
     const file = path.slice(DISABLED.length);
     if (!path.startsWith(DISABLED) || isBuiltin(file)) return [];
-    // The file itself may be gone: its exports are undefined, which the bundler writes in their place.
+    // The outputs may lack the file, because esbuild inlines its undefined exports. Its importers are in the outputs.
     const importers = used
       .map(([from]) => from)
       .filter((from) => inputs[from]?.imports.some((one) => one.path === path));

@@ -2,11 +2,11 @@ import { type FSWatcher, type Stats, statSync, watch } from "node:fs";
 import { basename, join, sep } from "node:path";
 import { EVERY_NAME, type WatchedNames } from "./watched-names.ts";
 
-/** Tells of changes of names in folders. Folders, not files: editors replace a file by renaming another over it. */
+/** Watches names in folders. It watches folders and not files, because editors replace a file by a rename. */
 export interface FolderWatch {
   /**
-   * Watches these names in these folders and nothing else, as far as the folders exist. True where one of them was not
-   * watched until now, or was removed and made anew: what changed there before is not told.
+   * Watches exactly these names in the existing ones of these folders. True if a folder is watched only from now on, because
+   * it is new here or was removed and made again. Earlier changes in such a folder went unseen.
    */
   watchOnly(names: WatchedNames): boolean;
   [Symbol.dispose](): void;
@@ -17,10 +17,10 @@ interface Watched {
   inode: number;
 }
 
-/** A folder that cannot be read, or that goes in this moment, has nothing that could be watched. */
+/** A folder that cannot be read, or that vanishes at this moment, cannot be watched. */
 const UNWATCHABLE = new Set(["ENOENT", "ENOTDIR", "EACCES", "EPERM"]);
 
-/** `onChange` is called for every change, often several times for one. */
+/** `onChange` is called for every change, often several times for one change. */
 export function createFolderWatch(onChange: () => void): FolderWatch {
   const watched = new Map<string, Watched>();
   let wanted: WatchedNames = new Map();
@@ -28,7 +28,7 @@ export function createFolderWatch(onChange: () => void): FolderWatch {
     watched.get(folder)?.watcher.close();
     watched.delete(folder);
   };
-  /** Another folder may have the name now, and even the inode: the watch of the one before stays silent. */
+  /** A new folder may have the same name, and even the same inode. The watch of the former folder stays silent then. */
   const forgetBelow = (path: string) => {
     for (const folder of watched.keys()) {
       if (folder === path || folder.startsWith(path + sep)) forget(folder);
@@ -37,13 +37,13 @@ export function createFolderWatch(onChange: () => void): FolderWatch {
 
   const start = (folder: string, { ino }: Stats) => {
     const watcher = watch(folder, (event, file) => {
-      // The end of the folder itself comes under its own name.
+      // The removal of the folder itself is reported under its own name.
       const isOwnEnd = file === null || (event === "rename" && file === basename(folder));
       if (isOwnEnd) forgetBelow(folder);
       else if (event === "rename") forgetBelow(join(folder, file));
       if (isOwnEnd || isWanted(folder, file)) onChange();
     });
-    // A folder that vanished is no error: the build says what is missing.
+    // A vanished folder is no error here: the build reports the missing file.
     watcher.on("error", () => {
       forget(folder);
       onChange();
@@ -81,7 +81,7 @@ export function createFolderWatch(onChange: () => void): FolderWatch {
   };
 }
 
-/** What editors and narun itself write beside the sources. */
+/** Files that editors and narun itself write beside the sources. */
 function isNoise(file: string): boolean {
   return file.startsWith(".") || file.endsWith("~");
 }

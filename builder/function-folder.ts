@@ -13,29 +13,29 @@ import {
   type YamlIssue,
 } from "../contracts/index.ts";
 
-/** A function as its author wrote it: where it is, and what it says about itself, defaults applied. */
+/** A function in its author's form: its folder, and its narun.yaml with the defaults applied. */
 export interface LoadedFunction {
   /** Absolute, symbolic links resolved. */
   dir: string;
   /** The entry file, relative to `dir`. */
   entry: string;
-  /** How it wants to be bundled. */
+  /** The settings of `build` in narun.yaml. */
   settings: BuildSettings;
   config: FunctionConfig;
 }
 
-/** What a folder is asked for when narun.yaml names no entry, the likeliest first. */
+/** The entries to look for if narun.yaml names none, in this order. */
 const ENTRY_NAMES = ["index.ts", "index.tsx", "index.mts", "index.js", "index.jsx", "index.mjs"];
 const ENTRIES = ["", "src/"].flatMap((folder) => ENTRY_NAMES.map((file) => folder + file));
 
 const CONFIG_FILE = "narun.yaml";
 
-/** The files of which one makes a folder a function: in it, or an entry in its `src`. */
+/** A folder with one of these files is a function. An entry may also be in its `src`. */
 export const namesOfFunctions: ReadonlySet<string> = new Set([CONFIG_FILE, ...ENTRY_NAMES]);
 
 /**
- * Reads a function's folder. A folder without narun.yaml is valid. Errors: CONFIG_INVALID with every issue (`fields.issues`),
- * each by file, line, key and the nearest valid key; ENTRY_NOT_FOUND with what was looked for.
+ * Reads a function's folder. A folder without narun.yaml is valid. Errors: CONFIG_INVALID with every issue (`fields.issues`)
+ * by file, line, key and the nearest valid key; ENTRY_NOT_FOUND with the paths that were tried.
  */
 export async function loadFunction(dir: string): Promise<LoadedFunction> {
   const folder = await resolveFolder(dir);
@@ -46,7 +46,7 @@ export async function loadFunction(dir: string): Promise<LoadedFunction> {
   return { dir: folder, entry, settings, config: { ...rest, name, routes: routes ?? defaultRoutes(name) } };
 }
 
-/** The absolute path of a function's folder, symbolic links resolved. Errors: ENTRY_NOT_FOUND, where there is none. */
+/** The absolute path of a function's folder, symbolic links resolved. Error: ENTRY_NOT_FOUND, for a missing folder. */
 export async function resolveFolder(dir: string): Promise<string> {
   return realpath(dir).catch((error: unknown) => {
     throw new NarunError("ENTRY_NOT_FOUND", { detail: `${dir} is no folder` }, { cause: error });
@@ -54,8 +54,8 @@ export async function resolveFolder(dir: string): Promise<string> {
 }
 
 /**
- * The functions at a place: the folder itself if it is one (it has a narun.yaml or an entry file), else each of its direct
- * subfolders that is one, by name. Absolute paths. Errors: ENTRY_NOT_FOUND, where there is no such folder.
+ * The absolute paths of the functions in a folder: the folder itself if it is a function (it has a narun.yaml or an entry
+ * file), else its direct subfolders that are functions, by name. Error: ENTRY_NOT_FOUND, for a missing folder.
  */
 export async function findFunctions(dir: string): Promise<string[]> {
   const root = resolve(dir);
@@ -67,7 +67,7 @@ export async function findFunctions(dir: string): Promise<string[]> {
   return folders.filter((_, index) => found[index]);
 }
 
-/** The folders in a folder that may be functions, by name. */
+/** The subfolders that may be functions, by name. */
 export async function foldersIn(root: string): Promise<string[]> {
   const children = await readdir(root, { withFileTypes: true });
   return children
@@ -76,7 +76,7 @@ export async function foldersIn(root: string): Promise<string[]> {
     .sort();
 }
 
-/** A path as people read it: relative to where they are, if it lies below, else absolute. */
+/** A path for a person: relative to the working folder if it lies below, else absolute. */
 export function displayPath(path: string): string {
   const fromHere = relative(process.cwd(), path);
   return fromHere === "" || fromHere.startsWith("..") ? path : fromHere;
@@ -102,7 +102,7 @@ async function readConfigFile(folder: string): Promise<FunctionFile> {
 }
 
 function formatIssue(file: string, { line, key, message }: YamlIssue): string {
-  // An unknown key is named by its message already.
+  // The message of an unknown key has its name.
   const subject = key === "" || message.startsWith("unknown key") ? "" : `${key}: `;
   return `${file}:${line}: ${subject}${message}`;
 }

@@ -4,7 +4,7 @@ import { basename, join, resolve } from "node:path";
 import { NAME_PATTERN, NarunError } from "../contracts/index.ts";
 import { displayPath } from "./function-folder.ts";
 
-/** Template → file. The template is not called .gitignore, as npm leaves such files out of a package. */
+/** Template → file. The template has another name than .gitignore, because npm leaves such files out of a package. */
 const FILES = [
   ["index.ts", "index.ts"],
   ["narun.yaml", "narun.yaml"],
@@ -12,9 +12,8 @@ const FILES = [
 ] as const;
 
 /**
- * Writes a new function into a folder, which is made where it is missing. Nothing that exists is overwritten. Returns the
- * files, as people read them. `name` defaults to the folder's. Errors: USAGE, where a file exists already or the name is
- * not valid.
+ * Writes a new function into a folder, and makes the folder if needed. Existing files are not overwritten. Returns the paths
+ * for a person. `name` defaults to the folder's name. Error: USAGE, for an existing file or an invalid name.
  */
 export async function initFunction(
   dir: string,

@@ -1,21 +1,21 @@
-/** Finds the members of what an expression makes: an object, a class, or what a call makes of its arguments. */
+/** Finds the members of an expression's value: of an object, of a class, or of the result of a call. */
 import { type Token, tokensFrom } from "./code-tokens.ts";
 
 export interface Member {
   name: string;
-  /** Where its name stands in the code. */
+  /** The offset of its name in the code. */
   at: number;
-  /** Written as a name alone, as in `{ fetch }`: what has that name may be no function. */
+  /** A shorthand, as in `{ fetch }`. The value may be no function. */
   isShorthand: boolean;
 }
 
-/** An object or a class that stands in an expression. An argument may be anything that the called function wants. */
+/** An object or a class in an expression. `isArgument`: the called function decides about its use. */
 export interface MemberGroup {
   members: Member[];
   isArgument: boolean;
 }
 
-/** A name of which the expression makes use: a variable, a class, a base class, or what is spread. */
+/** A name in the expression: a variable, a class, a base class, or a spread value. */
 export interface UsedName {
   name: string;
   isArgument: boolean;
@@ -33,23 +33,23 @@ type Frame =
 
 const CLOSERS = new Set(["}", ")", "]"]);
 const PREFIXES = new Set(["async", "get", "set", "static", "*"]);
-/** What a member that is no function begins with. */
+/** The beginnings of values that are no functions. */
 const LITERAL = /^(?:["'`\d{[\-/!]|(?:true|false|null|void|undefined)$)/;
 const NAME = /^[\p{ID_Start}$_]/u;
 const KEYWORDS = new Set(["new", "extends", "async", "await", "class"]);
 
-/** Whether what stands at a place can be a function. */
+/** Whether the value at an index can be a function. */
 export function canBeFunction(code: string, from: number): boolean {
   const [first] = tokensFrom(code, from);
   return first !== undefined && !LITERAL.test(first.text);
 }
 
-/** Reads the expression at a place. A function has no members: what it has inside is its own. */
+/** Reads the expression at an index. A function counts as a value without members. */
 export function membersAt(code: string, from: number): Found {
   const found: Found = { groups: [], names: [] };
   const frames: Frame[] = [];
   const before = { text: "", isClass: false, isNew: false };
-  // What it returns has the members of its first argument, too.
+  // The result of the call has the members of its first argument, too.
   const isAssign = code.startsWith("Object.assign(", from);
   for (const token of tokensFrom(code, from)) {
     const { text } = token;
@@ -80,7 +80,7 @@ export function membersAt(code: string, from: number): Found {
   return found;
 }
 
-/** No member of another (`a.b`), and not what is called (`f()`, but for `new F()`). */
+/** Whether a name is a value of its own: no member (`a.b`), and no called function (`f()`), except in `new F()`. */
 function isOwnName(code: string, { text, at }: Token, before: string): boolean {
   if (!NAME.test(text) || before === "." || KEYWORDS.has(text)) return false;
   const next = /^\s*(.)/u.exec(code.slice(at + text.length, at + text.length + 100))?.[1];

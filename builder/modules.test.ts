@@ -1,4 +1,4 @@
-/** What a function may import, and what it gets. */
+/** The imports of a function, and their values. */
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import type { NarunError } from "../contracts/index.ts";

@@ -1,16 +1,17 @@
 /**
- * Makes a bundle the same wherever its packages are installed: how far above the function's folder they are differs by
- * machine, and must not change the digest. esbuild names such files in the source map, and CommonJS modules in the code.
+ * Makes a bundle independent of the place of its packages. The distance between node_modules and the function's folder
+ * differs by machine and must not change the digest. esbuild writes these paths into the source map, and into the code
+ * for CommonJS modules.
  */
 
 import type { Edit } from "./bundle-edits.ts";
 
-/** `__commonJS({"../../node_modules/…"(`, `__esm({async"../…"(`: the way to the packages is what goes. */
+/** `__commonJS({"../../node_modules/…"(`, `__esm({async"../…"(`: the path to the packages is removed. */
 const WAY_IN_CODE =
   /(?<=\(\{\s*(?:async\s*)?"(?:\(disabled\):)?)(?:\.\.\/)+(?:[^"\n]*?\/)?(?=node_modules\/[^"\n]*"\()/g;
 const WAY_IN_MAP = /^(?:\.\.\/)+(?:.*?\/)?(?=node_modules\/)/;
 
-/** What to change in the code. */
+/** The edits of the code. */
 export function findWays(code: string): Edit[] {
   return [...code.matchAll(WAY_IN_CODE)].map(({ index, 0: { length } }) => ({
     at: index,
@@ -19,7 +20,7 @@ export function findWays(code: string): Edit[] {
   }));
 }
 
-/** The name that a source has in the map. */
+/** The name of a source in the map. */
 export function placeIndependentSource(source: string): string {
   return source.replace(WAY_IN_MAP, "");
 }

@@ -7,10 +7,10 @@ export interface BundledCode {
   sourceMap: Uint8Array;
 }
 
-/** Finds the source of a place in a bundle's text: of `name`, which begins there or soon behind. */
+/** Finds the source of an offset in a bundle: the place of `name`, which begins at the offset or soon behind. */
 export type FindSource = (at: number, name: string) => BundleMessage["location"];
 
-/** Null is the answer where the bundler has written the code itself. */
+/** Returns null for code that the bundler itself wrote. */
 export function createSourceFinder(code: string, sourceMap: Uint8Array): FindSource {
   const payload = JSON.parse(Buffer.from(sourceMap).toString());
   const map = new SourceMap(payload);
@@ -21,7 +21,7 @@ export function createSourceFinder(code: string, sourceMap: Uint8Array): FindSou
     const { originalSource: file, originalLine: line, originalColumn: character } = entry;
     const source: string = payload.sourcesContent[payload.sources.indexOf(file)] ?? "";
     const lineText = source.split("\n")[line] ?? "";
-    // A declaration is mapped to its beginning.
+    // The map has the beginning of a declaration.
     const own = lineText.indexOf(name, character);
     const column = Buffer.byteLength(lineText.slice(0, own === -1 ? character : own));
     return { file, namespace: "file", line: line + 1, column, length: name.length, lineText, suggestion: "" };

@@ -1,21 +1,21 @@
-/** What the bundler reads of tsconfig.json besides the file itself: the files that it extends, and where `paths` lead. */
+/** The files that the bundler reads because of a tsconfig.json: the files that it extends, and the targets of `paths`. */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { ancestorsOf } from "./ancestors.ts";
 
 export interface Tsconfig {
-  /** Every path at which this file, or one that it extends, is or would be found. */
+  /** The paths of this file and of the files that it extends, also of missing ones. */
   lookedAt: readonly string[];
-  /** The packages of which a file is extended, and the folder that names each. */
+  /** The packages with an extended file, and the folder that names each. */
   packages: readonly { from: string; module: string }[];
   /** The paths at which a module is looked for by `paths` and `baseUrl`, without an ending. */
   targetsOf(module: string): string[];
 }
 
-/** The bundler takes the first one that is there. */
+/** The bundler takes the first existing file. */
 export const TSCONFIG_FILES = ["tsconfig.json", "jsconfig.json"];
 
-/** The file that counts for the sources in a folder: its own, or the nearest above it. */
+/** The tsconfig.json for the sources in a folder: its own, or the nearest above it. */
 export function findTsconfig(folder: string): string | undefined {
   for (const above of ancestorsOf(folder)) {
     for (const name of TSCONFIG_FILES) if (existsSync(join(above, name))) return join(above, name);
@@ -23,7 +23,7 @@ export function findTsconfig(folder: string): string | undefined {
   return undefined;
 }
 
-/** Reads a file and all that it extends. A file that is missing or broken has nothing to add: the build says so. */
+/** Reads a file and the files that it extends. A missing or broken file adds nothing; the build reports it. */
 export function readTsconfig(file: string): Tsconfig {
   const lookedAt = new Set<string>();
   const packages: { from: string; module: string }[] = [];
@@ -46,7 +46,7 @@ export function readTsconfig(file: string): Tsconfig {
   };
 }
 
-/** The value of a compiler option that counts: the file's own, or else that of the last file that it extends and that has one. */
+/** The effective value of a compiler option: the file's own, else the value of the last extended file that sets it. */
 export function compilerOption(file: string, option: string, seen = new Set<string>()): unknown {
   if (seen.has(file)) return undefined;
   seen.add(file);
@@ -59,7 +59,7 @@ export function compilerOption(file: string, option: string, seen = new Set<stri
     .find((value) => value !== undefined);
 }
 
-/** Parses JSON as TypeScript has it, with comments and commas at the end; undefined where it is none. */
+/** Parses TypeScript's JSON, with comments and trailing commas. Undefined for other text. */
 export function parseJsonc(text: string): unknown {
   const strict = text
     .replace(/^\uFEFF/, "")
@@ -75,7 +75,7 @@ export function parseJsonc(text: string): unknown {
 interface Alias {
   pattern: string;
   targets: string[];
-  /** The folder to which the targets are relative. */
+  /** The base folder of the targets. */
   base: string;
 }
 
@@ -113,7 +113,7 @@ function isPath(name: string): boolean {
   return /^\.{1,2}(?:\/|$)/.test(name) || isAbsolute(name);
 }
 
-/** Where an extended file may be; of a package's the first folder that has it decides. */
+/** The possible paths of an extended file. For a package the nearest folder that has it decides. */
 function candidatesOf(folder: string, name: string): string[] {
   if (isPath(name)) return [resolve(folder, name), `${resolve(folder, name)}.json`];
   for (const above of ancestorsOf(folder)) {

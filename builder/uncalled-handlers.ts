@@ -1,6 +1,6 @@
 /**
- * Finds handlers that other platforms call and narun does not: a function that has one builds, goes live, and its handler
- * never runs. They are read from the bundle, in which every name at the top level is there once.
+ * Finds handlers that other platforms call and narun does not. A function with such a handler builds and goes live, and the
+ * handler never runs. The bundle is searched, because names at its top level are unique.
  */
 import { type BundleMessage, createMessage } from "./bundle-message.ts";
 import { canBeFunction, type Member, membersAt } from "./members.ts";
@@ -12,7 +12,7 @@ const UNCALLED = new Set(["scheduled", "queue", "email", "tail", "trace", "messa
 const HINT =
   "narun calls `fetch` of the default export, a default function, or the exported functions GET, POST and so on: let a request do this work, or remove the handler";
 
-/** A warning for each of them, at its place in the source. `name` is the function's. */
+/** A warning for each uncalled handler, at its place in the source. `name` is the function's. */
 export function findUncalledHandlers(bundle: BundledCode, name: string): BundleMessage[] {
   const code = Buffer.from(bundle.code).toString();
   const exported = exportsOf(code);
@@ -33,7 +33,7 @@ export function findUncalledHandlers(bundle: BundledCode, name: string): BundleM
   );
 }
 
-/** What the bundle exports, and the names that it has for that inside. */
+/** The exports of the bundle, and their names inside it. */
 function exportsOf(code: string): Map<string, string> {
   const list = /export\s*\{([^{}]*)\};?\s*$/.exec(code)?.[1] ?? "";
   return new Map(
@@ -44,7 +44,7 @@ function exportsOf(code: string): Map<string, string> {
   );
 }
 
-/** Members of what is exported by default that nothing calls. */
+/** The members of the default export that nothing calls. */
 function membersOfDefault(code: string, local: string | undefined): Member[] {
   const start = local === undefined ? /export default /.exec(code) : undefined;
   const at = local === undefined ? start && start.index + start[0].length : declarationOf(code, local);
@@ -55,7 +55,7 @@ function membersOfDefault(code: string, local: string | undefined): Member[] {
 interface Reading {
   isArgument: boolean;
   seen: Set<number>;
-  /** The name that the value has, of which members may be set later. */
+  /** The name of the value. Later statements may set members of it. */
   name?: string;
 }
 
@@ -64,7 +64,7 @@ function readValue(code: string, at: number, { isArgument, seen, name }: Reading
   seen.add(at);
   const { groups, names } = membersAt(code, at);
   const own = groups.flatMap((group) => {
-    // Of what a call is given, only an object with fetch is taken for handlers.
+    // An argument of a call counts as handlers only if it has a fetch.
     const isPassed = isArgument || group.isArgument;
     return isPassed && !group.members.some((member) => member.name === "fetch") ? [] : group.members;
   });
@@ -128,7 +128,7 @@ function isFunction(code: string, local: string): boolean {
   return at !== undefined && canBeFunction(code, at);
 }
 
-/** Where the value of a name at the top level begins: behind its `=`, or at `class` or `function`. */
+/** The index of the value of a top-level name: behind its `=`, or at `class` or `function`. */
 function declarationOf(code: string, name: string): number | undefined {
   const before = `(?<![\\w$.])`;
   const own = `${RegExp.escape(name)}(?![\\w$])`;

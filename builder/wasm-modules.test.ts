@@ -1,4 +1,4 @@
-/** WebAssembly as a module that exports what the file does, and imports what the file needs. */
+/** WebAssembly files as modules, with the exports and imports of the file. */
 import { expect, test } from "vitest";
 import type { NarunError } from "../contracts/index.ts";
 import { buildFunction } from "./build.ts";

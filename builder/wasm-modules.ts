@@ -1,13 +1,13 @@
 /**
- * A file of WebAssembly as three modules, of which a bundle has what is used:
+ * A WebAssembly file as three modules, of which a bundle contains the used ones:
  *
- * - `a.wasm?module` has as default export the WebAssembly.Module, as on other worker platforms;
- * - `a.wasm?instance` is an instance: it exports what the file exports, and imports what the file imports, as bundlers and
- *   Node have it. Code that wasm-bindgen makes for bundlers needs it;
- * - `a.wasm` is both, for `import` statements. For `import()` and `require`, of which nobody knows what they use, it is the
- *   module alone, so that no instance is made that nobody needs.
+ * - `a.wasm?module` has the WebAssembly.Module as default export, as on other worker platforms;
+ * - `a.wasm?instance` is an instance, as in bundlers and Node: its exports and imports are the file's. The code of
+ *   wasm-bindgen for bundlers needs it;
+ * - `a.wasm` is both, for `import` statements. For `import()` and `require` it is the module alone: their use of it is
+ *   unknown, and an instance would be made in vain.
  *
- * Each is evaluated with the module that imports it: at the start for a static import, at its first use behind `import()`.
+ * Each is evaluated with its importer: at the start for a static import, at the first use behind `import()`.
  */
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
@@ -28,7 +28,7 @@ export const wasmModules: esbuild.Plugin = {
       const resolved = await build.resolve(file, { importer, kind, namespace, resolveDir, pluginData: OWN });
       if (resolved.errors.length > 0 || resolved.external) return resolved;
       const suffix = ownSuffix ?? (kind === "import-statement" ? "" : MODULE);
-      // An instance that nothing is used of is not made.
+      // An unused instance is not made.
       return { path: resolved.path, suffix, sideEffects: suffix === MODULE };
     });
     build.onLoad({ filter: /\.wasm$/ }, async ({ path, suffix, with: attributes }) => {
@@ -39,12 +39,12 @@ export const wasmModules: esbuild.Plugin = {
   },
 };
 
-/** The file that a name in esbuild's results stands for. */
+/** The file behind a name in esbuild's results. */
 export function wasmFileOf(path: string): string {
   return path.replace(/(?<=\.wasm)\?(?:module|instance)$/, "");
 }
 
-/** An error for each instance in a bundle of which an import leads nowhere. */
+/** An error for each instance in a bundle with an import that does not resolve. */
 export async function findUnmadeInstances(
   { inputs, outputs }: BundleFacts,
   { dir, bundleFile }: { dir: string; bundleFile: string },
@@ -90,7 +90,7 @@ async function instanceOf(build: esbuild.PluginBuild, path: string, surface: Sur
       return (await build.resolve(name, options)).errors.length === 0 ? [name] : [];
     }),
   );
-  // What is missing is an error only where the instance is used: findUnmadeInstances.
+  // A missing import is an error only if the instance is used: findUnmadeInstances.
   const imports = resolved.flat();
   const { exports } = surface;
   return [
@@ -102,13 +102,13 @@ async function instanceOf(build: esbuild.PluginBuild, path: string, surface: Sur
   ].join("\n");
 }
 
-/** The modules that a file imports from, and the names that it exports. */
+/** The modules that a WebAssembly file imports from, and the names that it exports. */
 interface Surface {
   imports: string[];
   exports: string[];
 }
 
-/** Node's own; its types come with those of browsers only. */
+/** Node's global. Its types are only in the library of browsers. */
 const { WebAssembly: wasm } = globalThis as unknown as {
   WebAssembly: {
     compile(bytes: Uint8Array): Promise<object>;
@@ -116,14 +116,14 @@ const { WebAssembly: wasm } = globalThis as unknown as {
   };
 };
 
-/** A file that is no WebAssembly has neither: it fails where it is compiled, with V8's own words. */
+/** An invalid file has neither. Its compilation fails later, with V8's message. */
 async function readSurface(path: string): Promise<Surface> {
   const module = await wasm.compile(await readFile(path)).catch(() => undefined);
   if (module === undefined) return { imports: [], exports: [] };
   const exports = wasm.Module.exports(module).map(({ name }) => name);
   return {
     imports: [...new Set(wasm.Module.imports(module).map((one) => one.module))],
-    // This name is the module's own.
+    // The module itself has this name.
     exports: exports.filter((name) => name !== "default"),
   };
 }

@@ -1,4 +1,4 @@
-/** Tells of functions that appear in a folder of functions, for `narun dev`. */
+/** Watches a folder for new functions, for `narun dev`. */
 import { join, resolve } from "node:path";
 import { createChangeGate } from "./change-gate.ts";
 import { createFolderWatch } from "./folder-watch.ts";
@@ -6,8 +6,8 @@ import { findFunctions, foldersIn, namesOfFunctions } from "./function-folder.ts
 import { EVERY_NAME, type WatchedNames } from "./watched-names.ts";
 
 /**
- * Calls `onFolder` with the folder of each function below `dir` that was not there before, until the signal aborts.
- * `known`: the folders that need not be told. A folder that is a function itself has none below it.
+ * Calls `onFolder` with the folder of each new function below `dir`, until the signal aborts. `known`: the folders that are
+ * not new. A folder that is a function itself contains no others.
  */
 export async function watchFolders(
   dir: string,
@@ -20,7 +20,7 @@ export async function watchFolders(
   using watch = createFolderWatch(gate.notify);
   const told = new Set(known);
   while (!signal.aborted) {
-    // A folder that was not watched until now may have got a file before it was.
+    // A folder that is watched only from now on may have got a file before.
     let found: string[];
     do found = await findFunctions(root).catch(() => []);
     while (watch.watchOnly(await namesBelow(root)));
@@ -33,7 +33,7 @@ export async function watchFolders(
   }
 }
 
-/** The names that make a folder a function. */
+/** The names of files that make a folder a function. */
 async function namesBelow(root: string): Promise<WatchedNames> {
   const names = new Map<string, ReadonlySet<string>>([[root, new Set([EVERY_NAME])]]);
   for (const folder of await foldersIn(root).catch(() => [])) {

@@ -1,12 +1,12 @@
 /**
  * Builds a function again whenever its source changes, for `narun dev`.
  *
- * I1  One build at a time, and none while `onBuild` is under way; changes that come meanwhile make one more build.
- * I2  A build is reported only if all that it read, and every path at which it looked for a file, was watched while it
- *     read: no change goes unseen. watched-names.ts says what that is.
- * I3  A failed build ends nothing: what the last good one has read stays watched, beside what the failed one has.
+ * I1  One build at a time, and none while `onBuild` runs. Changes meanwhile cause one more build.
+ * I2  A build is reported only if its files, and all paths at which it looked for files, were watched while it read.
+ *     Therefore no change goes unseen. watched-names.ts has the rules.
+ * I3  A failed build keeps the watch alive. The files of the last good build stay watched beside its own.
  *
- * The bundler's own watch mode is not used, as it polls: seconds may pass before it sees a change.
+ * The bundler's watch mode polls, and may see a change seconds later.
  */
 import { resolve } from "node:path";
 import { isNarunError, messageOf } from "../contracts/index.ts";
@@ -17,25 +17,25 @@ import { createFolderWatch } from "./folder-watch.ts";
 import { type LoadedFunction, loadFunction, resolveFolder } from "./function-folder.ts";
 import { type Reading, watchedNames } from "./watched-names.ts";
 
-/** Who hears of builds, and until when. */
+/** The receivers of builds, and the end of the watch. */
 export interface WatchOptions {
-  /** Called with every build that differs from the one before. While its promise is pending nothing is built. */
+  /** Called with every build that differs from the previous one. No build starts before its promise has settled. */
   onBuild(build: Build): void | Promise<void>;
-  /** Called when the function does not build, and with whatever `onBuild` throws. The same build error is told once. */
+  /** Called with the error of a build, and with errors of `onBuild`. A repeated build error is reported once. */
   onError(error: unknown): void | Promise<void>;
-  /** An event `retry` at it has a build that `onBuild` threw at handed over again. */
+  /** Its event `retry` repeats `onBuild` for a build whose `onBuild` failed. */
   retries?: EventTarget;
   signal: AbortSignal;
-  /** False: bundles for debuggers. Default true. */
+  /** False: bundles for debuggers. Default: true. */
   isMinified?: boolean;
 }
 
 type Outcome = { ok: true; build: Build } | { ok: false; error: unknown };
 
 /**
- * Builds at once, then after every change of a source file or of narun.yaml, within tens of milliseconds. Resolves when
- * `signal` has ended it and nothing is left behind. Errors of the function go to `onError`; only ENTRY_NOT_FOUND, where there
- * is no such folder at the start, ends the watch.
+ * Builds at once, then within tens of milliseconds after every change of a source file or of narun.yaml. Resolves after
+ * `signal` aborted and all watches are closed. Errors of the function go to `onError`. Error: ENTRY_NOT_FOUND, for a missing
+ * folder at the start.
  */
 export async function watchFunction(
   dir: string,
@@ -49,7 +49,7 @@ export async function watchFunction(
   let lastGood: Reading = { files: [], lookups: [] };
   let reported: string | undefined;
 
-  /** Builds until all that was read was watched meanwhile (I2). */
+  /** Builds until every file was watched while it was read (I2). */
   const buildWatched = async (): Promise<Outcome> => {
     for (;;) {
       const outcome = await builder.build();
@@ -73,7 +73,7 @@ export async function watchFunction(
       if (!outcome.ok) await onError(outcome.error);
       else {
         await Promise.try(onBuild, outcome.build).catch((error: unknown) => {
-          // What could not be used is tried again at the next save, changed or not.
+          // The next save hands over the build again, even if it is the same.
           reported = undefined;
           return onError(error);
         });
@@ -83,7 +83,7 @@ export async function watchFunction(
   }
 }
 
-/** Keeps the bundler while entry and mode stay what they are: what did not change is not parsed again. */
+/** Keeps the bundler while entry and mode stay the same: it does not parse unchanged files again. */
 function createRebuilder(dir: string, isMinified: boolean) {
   let current: { key: string; bundler: Bundler } | undefined;
 
@@ -98,7 +98,7 @@ function createRebuilder(dir: string, isMinified: boolean) {
   };
 
   return {
-    /** What the last build has read and looked for. */
+    /** The files that the last build read, and the paths at which it looked for files. */
     async lastReading(outcome: Outcome): Promise<Reading> {
       const entries = outcome.ok ? [] : entriesOf(dir, outcome.error);
       const { files, lookups } = (await current?.bundler.lastReading()) ?? { files: [], lookups: [] };
@@ -118,7 +118,7 @@ function createRebuilder(dir: string, isMinified: boolean) {
   };
 }
 
-/** Where an entry was looked for, in vain. */
+/** The paths at which no entry was found. */
 function entriesOf(dir: string, error: unknown): string[] {
   if (!isNarunError(error, "ENTRY_NOT_FOUND")) return [];
   const lookedFor = error.fields.lookedFor as string[] | undefined;

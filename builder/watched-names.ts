@@ -1,36 +1,36 @@
 /**
- * The names to watch, so that no change of a build's result goes unseen: of every file that the bundler has read, and of
- * every path at which it has looked for one.
+ * The names to watch, so that no change of a build's result goes unseen: the files that the bundler has read, and the paths
+ * at which it has looked for files.
  *
- * I1  A path is watched by its name in its folder, by the folder's name in the folder above, and so on: a folder that
- *     vanishes and comes back, and a file that appears in a folder that is not there yet, are both changes of a name.
- * I2  Installed packages are watched by the file that a package manager writes when an installation ends. Their own files
- *     come and go while one is under way. A package that is a link to a folder elsewhere is source.
+ * I1  A path is watched by its name in its folder, by the folder's name in the folder above, and so on. A folder that
+ *     vanishes and comes back, and a file that appears in a new folder, are both changes of a name.
+ * I2  Installed packages are watched by the file that a package manager writes at the end of an installation. Their own
+ *     files come and go during an installation. A package that is a link to a folder elsewhere counts as source.
  */
 import { lstatSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { ancestorsOf } from "./ancestors.ts";
 import { findTsconfig, parseJsonc, readTsconfig, TSCONFIG_FILES, type Tsconfig } from "./tsconfig.ts";
 
-/** What a build has read and looked for. Paths are absolute. */
+/** The files that a build read, and the paths at which it looked for files. Paths are absolute. */
 export interface Reading {
   files: readonly string[];
   lookups: readonly Lookup[];
 }
 
-/** An import: the folder of the file that has it, and what is imported, as it is written. */
+/** An import: the folder of the importing file, and the specifier. */
 export interface Lookup {
   from: string;
   module: string;
 }
 
-/** Folders, and the names in each that matter. */
+/** Folders, and the watched names in each. */
 export type WatchedNames = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Stands for every name of a folder. */
 export const EVERY_NAME = "*";
 
-/** Written by npm, pnpm and Yarn in node_modules when all packages are in their places. */
+/** npm, pnpm and Yarn write these files in node_modules at the end of an installation. */
 const INSTALLATION_FILES = [".package-lock.json", ".modules.yaml", ".yarn-integrity", ".yarn-state.yml"];
 
 /** `root` is the function's folder. */
@@ -51,7 +51,7 @@ export function watchedNames(root: string, { files, lookups }: Reading): Watched
     add(folder, EVERY_NAME);
     addPath(folder);
   };
-  /** A module without its ending: files of any ending, and a folder, may be meant. */
+  /** A module without its ending: a file with any ending, or a folder. */
   const addModule = (path: string) => {
     addPath(path);
     if (!isInstalled(root, dirname(path))) addFolder(dirname(path));
@@ -59,7 +59,7 @@ export function watchedNames(root: string, { files, lookups }: Reading): Watched
 
   const addSource = (file: string) => {
     addFolder(dirname(file));
-    // A template in an import() takes each file that fits, also of a folder that has none yet.
+    // A template in an import() matches files, also future ones of an empty folder.
     for (const folder of ancestorsOf(dirname(file))) {
       if (!isBelow(root, folder)) break;
       addFolder(folder);
@@ -120,7 +120,7 @@ function isBelow(root: string, path: string): boolean {
   return path === root || path.startsWith(root + sep);
 }
 
-/** What is at a path; a file counts as a folder. */
+/** The kind of a path. A file counts as a folder. */
 function typeOf(path: string): "folder" | "link" | undefined {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
@@ -149,14 +149,14 @@ function readPackageFile(folder: string): PackageFile {
   }
 }
 
-/** Whether a package's own file says what a module is that one of its files imports. */
+/** Whether the package.json of a package maps a module that one of its files imports. */
 function isOfPackage(folder: string, module: string): boolean {
   if (module.startsWith("#")) return true;
   const { name } = readPackageFile(folder);
   return typeof name === "string" && (module === name || module.startsWith(`${name}/`));
 }
 
-/** The paths to which a package's own file leads; of a pattern, the folder that its fixed part names. */
+/** The targets in a package.json. For a pattern, the folder that its fixed part names. */
 function targetsOf(folder: string): string[] {
   const { exports, imports, main, module, browser } = readPackageFile(folder);
   const texts = [exports, imports, main, module, browser].flatMap(textsIn);

@@ -2,18 +2,18 @@ import { enableCompileCache } from "node:module";
 import { holdYoungGeneration } from "./young-generation.ts";
 
 holdYoungGeneration();
-// Keeps what type stripping and the compiler did for the next start: it halves the time of every command. `bin/narun.cjs`
-// has done so already, in the user's own cache folder; this is for whoever starts this file.
+// Caches the results of type stripping and compilation, which halves the time of every command. `bin/narun.cjs` has enabled
+// the cache already, in the user's own cache folder. This call serves direct starts of this file.
 enableCompileCache();
-process.stdout.on("error", endWhereNobodyReads);
-process.stderr.on("error", endWhereNobodyReads);
+process.stdout.on("error", endAtClosedPipe);
+process.stderr.on("error", endAtClosedPipe);
 const { run } = await import("./program.ts");
 const exitCode = await run(process.argv.slice(2), process.env);
-// All is done and closed. A socket that the NATS library still dials would keep the process for many seconds.
+// The command is done. A socket that the NATS library still dials would keep the process alive for many seconds.
 process.stdout.write("", () => process.exit(exitCode));
 
-/** `narun logs -f | head`: a command ends as if it was asked to, and narun up drains. */
-function endWhereNobodyReads(error: NodeJS.ErrnoException): void {
+/** A closed pipe (`narun logs -f | head`) ends a command like SIGTERM, so that `narun up` drains. */
+function endAtClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE") throw error;
   process.kill(process.pid, "SIGTERM");
 }

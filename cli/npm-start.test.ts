@@ -29,7 +29,7 @@ test("`npm start` runs the examples; a signal to npm alone drains everything", a
     child.stdout.on("data", (chunk: Buffer) => {
       stdout += chunk.toString();
     });
-    // Nothing is built or cached yet, and every example is pushed: a busy machine takes its time.
+    // The first start builds and pushes every example, which takes long on a busy machine.
     const [, url = ""] = await eventually(
       () => {
         const match = /^ {2}curl (http:\S+)$/m.exec(stdout);

@@ -34,7 +34,7 @@ export async function run(args: readonly string[], environment: Environment): Pr
   }
 }
 
-/** The commands whose names are among the arguments, else all: for the help, and for the nearest name of a wrong one. */
+/** The commands whose names are among the arguments. Without one all of them: for the help, and for the nearest name. */
 function meantCommands(args: readonly string[]): readonly string[] {
   const meant = commandNames.filter((name) => args.includes(name));
   return meant.length === 0 ? commandNames : meant;
@@ -56,7 +56,7 @@ async function createProgram(
   return program;
 }
 
-/** Resolves a command line without running it. The outer flags are the common ones that `narun config` was given. */
+/** Resolves a command line without running it. `outer` has the common flags of `narun config` itself. */
 async function resolveLine(
   line: readonly string[],
   outer: Flags,
@@ -76,7 +76,7 @@ async function resolveLine(
   return resolved.promise;
 }
 
-/** Help that was asked for, or that is shown because no command was named. */
+/** Whether the help or the version was shown, on request or for want of a command. */
 function isHelp({ code }: CommanderError): boolean {
   return code.startsWith("commander.help") || code === "commander.version";
 }

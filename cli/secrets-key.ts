@@ -6,7 +6,7 @@ import { generateSecretsKey, parseSecretsKey, type SecretsKey } from "../nats/in
 import type { SecretsKeySource } from "./options/storage.ts";
 import { wrongUse } from "./options/values.ts";
 
-/** Where `narun up` keeps its master key, below its data folder. */
+/** The file of the master key in the data folder of `narun up`. */
 export const SECRETS_KEY_FILE = "secrets.key";
 
 /**

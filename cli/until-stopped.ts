@@ -1,7 +1,7 @@
-/** npm and the `narun` command pass on a signal that the terminal has sent to the whole group already. */
+/** How long a second signal counts as the first. The terminal signals the whole group, and npm passes the signal on. */
 const SAME_SIGNAL_MS = 500;
 
-/** Resolves and aborts at the first SIGINT, SIGTERM or SIGHUP; a second one, a moment later, ends the process at once. */
+/** Resolves and aborts at the first SIGINT, SIGTERM or SIGHUP. A later second signal ends the process at once. */
 export function untilStopped(): { signal: AbortSignal; stopped: Promise<void> } {
   const controller = new AbortController();
   let firstAt: number | undefined;

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 
-/** Makes garbage of which some lives for a while; prints how large the young generation became. */
+/** Makes garbage, some of it long-lived, and prints the largest size of the young generation. */
 const SCRIPT = `
   import { getHeapSpaceStatistics } from "node:v8";
   const { boundYoungGeneration } = await import(process.argv[1]);

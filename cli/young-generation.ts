@@ -1,18 +1,18 @@
 import { PerformanceObserver } from "node:perf_hooks";
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
-/** V8 grows the young generation by doubling it, and has done so once or twice more when this is heard of. */
+/** Size of the young generation at which its growth stops. V8 doubles it, once or twice more before the observer runs. */
 const STOP_AT_BYTES = 4 * 1024 * 1024;
 
-/** Keeps V8's young generation at its first size, 1 MB: a start makes much garbage, once. */
+/** Keeps V8's young generation at its first size, 1 MB. A start makes much garbage, but only once. */
 export function holdYoungGeneration(): void {
   setFlagsFromString("--semi-space-growth-factor=1");
 }
 
 /**
- * Lets V8's young generation grow, to about half of what it would be (16 MB, times three). What is young is nearly all dead
- * here: more room for it is more memory, 30 MB while a body streams. Less, and it is collected so often that small requests
- * take a tenth longer.
+ * Lets V8's young generation grow to about half of its usual size (three times 16 MB). Nearly all young objects are garbage
+ * here, so the full size would only cost memory: 30 MB while a body streams. With a smaller size collections are so frequent
+ * that small requests take a tenth longer.
  */
 export function boundYoungGeneration(): void {
   setFlagsFromString("--semi-space-growth-factor=2");

@@ -27,7 +27,6 @@ export * from "./secret.ts";
 export * from "./shadowed-routes.ts";
 export * from "./spec.ts";
 export * from "./stores.ts";
-export * from "./stream.ts";
 export * from "./subjects.ts";
 export * from "./units.ts";
 export * from "./wire/index.ts";

@@ -5,7 +5,7 @@ import { GATEWAY_SERVICE, type GatewayStats, subjects } from "../contracts/index
 import { type Nats, openSpecs, registerMicroService } from "../nats/index.ts";
 import { pushBuild } from "./push.ts";
 
-/** A gateway as far as a push sees it. Resolves `asked` when it was asked what it has taken in. */
+/** A gateway as far as a push sees it. Resolves `asked` at a request for its statistics. */
 function startSlowGateway(nats: Nats) {
   const asked = Promise.withResolvers<void>();
   let specs = 0;

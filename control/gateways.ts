@@ -2,41 +2,41 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GATEWAY_SERVICE, type GatewayStats, GatewayStatsSchema, type Manifest } from "../contracts/index.ts";
 import { type DiscoveredStats, discoverStats, type Nats } from "../nats/index.ts";
 
-/** What has been made live. */
+/** A revision that was made live. */
 export interface Written {
   name: string;
-  /** The revision of the specs' bucket that says so. */
+  /** The revision of the specs' bucket after the write. */
   revision: number;
-  /** How long an instance of it may take to start. */
+  /** How long an instance may take to start. */
   startMs: number;
 }
 
 export interface WaitOptions {
   /** Ends the wait. */
   signal?: AbortSignal | undefined;
-  /** Called once, where the revision before still answers. */
+  /** Called once, if the previous revision still answers. */
   onReplacing?: (() => void) | undefined;
-  /** Only looks. */
+  /** False: one look, no wait. Default: true. */
   isPatient?: boolean;
 }
 
-/** Longer than a gateway that runs needs for a change; one that hangs must not hold up a push. */
+/** How long a push waits for gateways to read the change. A running gateway needs less, and a hanging one must not block. */
 const MAX_INTAKE_MS = 1_000;
-/** Beyond what the start itself may take: the node's way to it, the word that it is ready. */
+/** How long a start may take beyond `startMs`: the demand to the node, and the announcement. */
 const START_MARGIN_MS = 2_000;
-/** A start that takes longer is not waited for. */
+/** Upper bound of the wait for a start. */
 const MAX_REPLACE_MS = 15_000;
 const POLL_MS = 10;
 
-/** What was written, of a manifest. */
+/** The written revision of a manifest. */
 export function writtenOf({ config }: Pick<Manifest, "config">, revision: number): Written {
   return { name: config.name, revision, startMs: config.limits.startMs };
 }
 
 /**
- * Resolves when every gateway answers the next request with what was written: it has taken it in, and an instance of it is
- * ready, or none of another revision is. Each of the two is waited for only so long, as the gateways follow by themselves:
- * false says that one of them had not come so far by then. Where no gateway runs there is nothing to wait for.
+ * Resolves with true when every gateway answers the next request with the written revision: the gateway has read the spec,
+ * and an instance of the revision is ready or no other revision has an instance. Resolves with false after a bounded wait;
+ * the gateways follow later by themselves. Without a gateway it resolves at once.
  */
 export async function waitForGateways(
   nats: Nats,
@@ -48,7 +48,7 @@ export async function waitForGateways(
   let isReplacing = false;
   for (;;) {
     const asked = discoverStats(nats, { name: GATEWAY_SERVICE, maxWaitMs: 250, quietMs: 20 });
-    // NATS that is away by now undoes nothing of what was written.
+    // The write stands, also if NATS is unreachable from now on.
     const gateways = (await asked.catch(() => [])).map(statsOf);
     const isTakenIn = gateways.every((stats) => stats === undefined || stats.specs >= revision);
     const isInForce = isTakenIn && !gateways.some((stats) => stats?.outdated.includes(name));
@@ -60,7 +60,7 @@ export async function waitForGateways(
   }
 }
 
-/** Undefined: a gateway of another version, which does not tell. */
+/** Undefined for a gateway of another version, whose statistics have another form. */
 function statsOf({ endpoints }: DiscoveredStats): GatewayStats | undefined {
   return GatewayStatsSchema.safeParse(endpoints?.[0]?.data).data;
 }

@@ -1,7 +1,7 @@
 import { InstanceMetadataSchema, InstanceStatsSchema } from "../contracts/index.ts";
 import { discoverStats, type Nats } from "../nats/index.ts";
 
-/** An instance that runs, as `$SRV.STATS` tells of it. */
+/** A running instance, from its answer to `$SRV.STATS`. */
 export interface RunningInstance {
   function: string;
   instance: string;
@@ -10,13 +10,13 @@ export interface RunningInstance {
   mode: string;
   state: "ready" | "draining";
   inFlight: number;
-  /** Taken since it started. */
+  /** Requests since the start. */
   requests: number;
   /** ISO 8601. */
   startedAt: string;
 }
 
-/** Asks every instance of narun's for its statistics; consumers that narun did not start are not among them. */
+/** Asks every instance for its statistics. Consumers that narun did not start are left out. */
 export async function findRunningInstances(nats: Nats): Promise<RunningInstance[]> {
   const services = await discoverStats(nats);
   return services

@@ -1,7 +1,7 @@
 import type { Mode, NodeState } from "../contracts/index.ts";
 import { isNodeAlive, type Nats, openNodeStates } from "../nats/index.ts";
 
-/** A node as the store has it, and whether its runner lives. */
+/** The stored state of a node, and whether its runner is dead. */
 export interface KnownNode {
   state: NodeState;
   isLost: boolean;
@@ -36,7 +36,7 @@ export async function listNodes(nats: Nats): Promise<NodeSummary[]> {
   return (await findNodes(nats)).map(summaryOf);
 }
 
-/** Whether a node takes new work: any, or that of a mode. */
+/** Whether a node takes new work, of the mode if one is given. */
 export function takesWork({ state, isLost }: KnownNode, mode?: Mode): boolean {
   if (isLost || state.status !== "running") return false;
   return mode === undefined || (state.capacity?.modes.includes(mode) ?? false);

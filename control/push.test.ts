@@ -133,7 +133,7 @@ test("of two pushes that begin at the same state one wins", async () => {
   });
   const winner = builds[results.findIndex(({ status }) => status === "fulfilled")];
   expect(await liveRevision(nats, "race")).toBe(winner?.revision);
-  // What lost leaves nothing behind.
+  // The losing revision was deleted.
   expect(await (await openRevisions(nats)).list("race.*")).toHaveLength(2);
 });
 

@@ -1,9 +1,9 @@
 /**
  * Makes a build live.
  *
- * I1  The files are stored before the revision, the revision before the spec: a spec never names what is not there.
- * I2  The spec moves once, by a compare-and-set against what was read at the start.
- * I3  A revision that did not go live leaves nothing behind, unless it was there before.
+ * I1  The files are stored before the revision, the revision before the spec: a spec never names a missing revision or file.
+ * I2  The spec moves once, by a compare-and-set against the spec at the start.
+ * I3  A revision that did not go live is deleted again, unless it was stored before.
  */
 
 import type { Build } from "../builder/index.ts";
@@ -29,44 +29,43 @@ import {
 } from "./trial.ts";
 
 /**
- * What a push is about to do: store a file (its size in bytes), have a node try the build, or wait until an instance of it
- * answers in place of the revision before.
+ * The next step of a push: a file is stored (its size in bytes), a node tries the build, or an instance of it replaces the
+ * previous revision.
  */
 export type PushProgress =
   | { step: "upload"; file: "bundle" | "sourceMap"; bytes: number }
   | { step: "trial"; node: string }
   | { step: "replace" };
 
-/** How to push. */
 export interface PushOptions {
-  /** Ends the push between two steps, and while a node tries the build; nothing goes live after it. */
+  /** Ends the push between two steps and during the trial. Nothing goes live afterwards. */
   signal?: AbortSignal;
   onProgress?: (progress: PushProgress) => void;
 }
 
-/** What a push did. */
+/** The outcome of a push. */
 export interface PushResult {
   name: string;
   revision: string;
-  /** The very same was live already: nothing was changed, except that damaged files were stored anew. */
+  /** The same revision was live before. Nothing changed, except that damaged files were stored anew. */
   unchanged: boolean;
-  /** A node has evaluated it during this push. False with `unchanged: false` says that no node was there to do it. */
+  /** A node evaluated it during this push. False together with `unchanged: false`: no node was available. */
   tried: boolean;
   /**
-   * Every gateway answers the next request with it. False: one of them had not come so far when the push stopped waiting,
-   * and the revision before still answers there.
+   * Every gateway answers the next request with it. False: on a gateway the previous revision still answered when the push
+   * stopped waiting.
    */
   answering: boolean;
-  /** Set where a push that changed something was not tried. */
+  /** Set if the push changed something and no node tried it. */
   whyUntried?: WhyUntried;
-  /** The service bindings whose service has no spec: calls of them fail unless something else answers under that name. */
+  /** Service bindings whose service has no spec. Their calls fail unless another program answers under that name. */
   missingServices: { binding: string; service: string }[];
 }
 
 /**
- * Stores what is lacking, has a node try the build, and makes it live. Errors: TRIAL_FAILED with `fields.node`, `reason` and
- * the source-mapped `stack`, the old revision stays live; PUSH_CONFLICT, where somebody else moved the function in between or
- * a service has its name; NATS_UNREACHABLE.
+ * Stores the missing files, has a node try the build, and makes it live. Errors: TRIAL_FAILED with `fields.node`, `reason`
+ * and the source-mapped `stack`, and the old revision stays live; PUSH_CONFLICT, if another push moved the function
+ * meanwhile or a service has its name; NATS_UNREACHABLE.
  */
 export async function pushBuild(nats: Nats, build: Build, options: PushOptions = {}): Promise<PushResult> {
   const { manifest, revision, config } = build;
@@ -94,27 +93,27 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   try {
     const tried = await tryBuild(nats, registry, build, options);
     options.signal?.throwIfAborted();
-    // An old revision that is pushed again is the newest from now on: a rollback goes to what was live before it.
+    // A repeated push makes an old revision the newest, so that a rollback goes to the revision that was live before.
     if (!isNew) await registry.revisions.put(key, manifest);
     const written = await moveSpec(registry, base, manifest, revision);
     const answering = await waitForGateways(nats, writtenOf(manifest, written), {
       signal: options.signal,
       onReplacing: () => options.onProgress?.({ step: "replace" }),
     });
-    // It is live: what cannot be tidied now is tidied by the next push.
+    // The revision is live. The next push prunes again after a failure here.
     await pruneRevisions(registry, name, revision).catch(() => undefined);
     const result = { name, revision, unchanged: false, answering, missingServices };
     return tried.outcome === "ok"
       ? { ...result, tried: true }
       : { ...result, tried: false, whyUntried: tried.why };
   } catch (error) {
-    // Where this fails too, the first error is the one to tell; the next removal collects what stays.
+    // The first error is reported, also if the deletion fails too. The next removal deletes the rest.
     if (isNew) await discard(registry, build).catch(() => undefined);
     throw error;
   }
 }
 
-/** What a node answers where the store, not the function, is at fault. */
+/** Codes of a failed trial that blame the store and not the function. */
 const STORAGE_DAMAGE = new Set(["DIGEST_MISMATCH", "OBJECT_NOT_FOUND"]);
 
 async function tryBuild(
@@ -135,7 +134,7 @@ async function tryBuild(
   return result;
 }
 
-/** What has no spec yet may be pushed later, and need not be narun's own: this is worth a word, and no error. */
+/** A missing spec is no error: the service may be pushed later, or be another program. */
 async function findMissingServices(
   { specs }: Registry,
   { config }: Build,
@@ -162,7 +161,7 @@ async function upload(
   }
 }
 
-/** Reads back what is live and stores anew what is lost or damaged: the advice for both is to push again. */
+/** Reads the live files back and stores lost or damaged ones anew. The advice for both faults is to push again. */
 async function repair({ binaries, revisions }: Registry, build: Build): Promise<void> {
   for (const { sha256, bytes } of filesOf(build)) {
     try {

@@ -1,4 +1,4 @@
-/** What is stored about functions: the specs, the revisions and their files, and the rules that keep them consistent. */
+/** The stores of functions: specs, revisions and their files, and the rules that keep them consistent. */
 import {
   canonicalJson,
   createFunctionNotFound,
@@ -27,7 +27,7 @@ export interface Registry {
   binaries: ContentStore;
 }
 
-/** A revision that is stored, with the place in the order in which revisions were pushed. */
+/** A stored revision. `order` grows with each push. */
 export interface StoredRevision {
   revision: string;
   manifest: Manifest;
@@ -44,12 +44,12 @@ export async function openRegistry(nats: Nats): Promise<Registry> {
   return { specs, revisions, binaries };
 }
 
-/** What is stored under a name; nothing under what cannot be one. */
+/** The spec under a name. Undefined for a text that is no valid name. */
 export async function readSpec({ specs }: Registry, name: string): Promise<KvRead<Spec> | undefined> {
   return NAME_PATTERN.test(name) ? specs.get(name) : undefined;
 }
 
-/** The spec of a function that is live, if what is stored under its name is one. */
+/** The spec of a live function. Undefined for a service, and for a spec that cannot be read. */
 export function liveSpec(read: KvRead<Spec> | undefined): FunctionSpec | undefined {
   return read?.ok && read.value.kind === "function" ? read.value.spec : undefined;
 }
@@ -59,13 +59,13 @@ export function isService(read: KvRead<Spec> | undefined): boolean {
   return read?.ok === true && read.value.kind === "service";
 }
 
-/** Whether the spec already is what pushing a revision would make it. */
+/** Whether a push of the revision would leave the spec as it is. */
 export function isLive(read: KvRead<Spec> | undefined, manifest: Manifest, revision: string): boolean {
   const spec = liveSpec(read);
   return spec !== undefined && canonicalJson(spec) === canonicalJson(specOfManifest(manifest, revision));
 }
 
-/** The revisions of a function, the one that was pushed last first. Those that cannot be read are left out. */
+/** The revisions of a function, the latest push first. Unreadable revisions are left out. */
 export async function storedRevisions(registry: Registry, name: string): Promise<StoredRevision[]> {
   const reads = NAME_PATTERN.test(name) ? await registry.revisions.list(revisionKey(name, "*")) : [];
   return reads
@@ -85,8 +85,8 @@ export async function storedRevisions(registry: Registry, name: string): Promise
 }
 
 /**
- * Makes a revision live, if the spec still is what was read. Returns the revision of the bucket that says so. Errors:
- * PUSH_CONFLICT.
+ * Makes a revision live, if the spec has not changed since it was read. Returns the revision of the bucket after the write.
+ * Error: PUSH_CONFLICT.
  */
 export async function moveSpec(
   { specs }: Registry,
@@ -101,7 +101,7 @@ export async function moveSpec(
   if (written !== undefined) return written;
 
   const now = await specs.get(name);
-  // Somebody else did the very same.
+  // Another push wrote the same spec.
   if (now !== undefined && isLive(now, manifest, revision)) return now.revision;
   const live = liveSpec(now);
   throw new NarunError("PUSH_CONFLICT", {
@@ -114,10 +114,10 @@ export async function moveSpec(
   });
 }
 
-/** How many revisions of a function are kept: enough to roll back over a day of work, and a bound for `narun dev`. */
+/** Upper bound of the kept revisions of a function: enough for a rollback over a day of work, and a bound for `narun dev`. */
 export const KEPT_REVISIONS = 20;
 
-/** Deletes the oldest revisions of a function beyond those that are kept, never the live one, and their files. */
+/** Deletes the oldest revisions beyond the bound, and their files. The live revision always stays. */
 export async function pruneRevisions(registry: Registry, name: string, live: string): Promise<void> {
   const stored = await storedRevisions(registry, name);
   const old = stored.slice(KEPT_REVISIONS).filter(({ revision }) => revision !== live);
@@ -129,7 +129,7 @@ export async function pruneRevisions(registry: Registry, name: string, live: str
   );
 }
 
-/** Deletes those files of a manifest that no stored revision refers to. Does nothing where a revision cannot be read. */
+/** Deletes the files of manifests that no stored revision refers to. Deletes nothing if a revision cannot be read. */
 export async function collectFiles({ revisions, binaries }: Registry, manifests: readonly Manifest[]) {
   const stored = await revisions.list();
   const kept = new Set<string>();
@@ -141,7 +141,7 @@ export async function collectFiles({ revisions, binaries }: Registry, manifests:
   for (const sha256 of unused) await binaries.delete(sha256);
 }
 
-/** FUNCTION_NOT_FOUND, with the nearest name that there is. */
+/** FUNCTION_NOT_FOUND with the nearest existing name. */
 export async function createNotFoundError({ specs }: Registry, name: string): Promise<NarunError> {
   return createFunctionNotFound(
     name,

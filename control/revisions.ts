@@ -14,7 +14,7 @@ import {
 } from "./registry.ts";
 import { createTrialError, tryRevision } from "./trial.ts";
 
-/** A revision of a function, as it is listed. */
+/** A revision of a function in a list. */
 export interface RevisionSummary {
   revision: string;
   /** Whether it is the live one. */
@@ -25,17 +25,17 @@ export interface RevisionSummary {
   size: number;
 }
 
-/** What a rollback did. */
+/** The outcome of a rollback. */
 export interface RollbackResult {
   name: string;
   revision: string;
-  /** What was live before; nothing where the spec could not be read. */
+  /** The revision that was live before. Absent if the spec could not be read. */
   from?: string;
-  /** As of a push: every gateway answers the next request with it. */
+  /** As in a push: every gateway answers the next request with it. */
   answering: boolean;
 }
 
-/** The stored revisions of a function, the one that was pushed last first. Errors: FUNCTION_NOT_FOUND with the nearest name. */
+/** The stored revisions of a function, the latest push first. Error: FUNCTION_NOT_FOUND with the nearest name. */
 export async function listRevisions(nats: Nats, name: string): Promise<RevisionSummary[]> {
   const registry = await openRegistry(nats);
   const stored = await storedRevisions(registry, name);
@@ -53,8 +53,8 @@ export async function listRevisions(nats: Nats, name: string): Promise<RevisionS
 }
 
 /**
- * Makes an earlier revision live again, code and configuration: `to`, a revision or the first digits of one (at least
- * four), else the one that was pushed before the live one. A node tries it first. Errors: FUNCTION_NOT_FOUND,
+ * Makes an earlier revision live again, code and configuration. `to` is a revision or at least four of its first digits.
+ * Default: the revision that was pushed before the live one. A node tries it first. Errors: FUNCTION_NOT_FOUND,
  * REVISION_NOT_FOUND, TRIAL_FAILED, PUSH_CONFLICT.
  */
 export async function rollback(nats: Nats, name: string, to?: string): Promise<RollbackResult> {
@@ -76,7 +76,7 @@ export async function rollback(nats: Nats, name: string, to?: string): Promise<R
 }
 
 /**
- * Removes a function: its spec, its revisions, and those files that no other revision shares. Its instances drain. Errors:
+ * Removes a function: its spec, its revisions, and the files that no other revision shares. Its instances drain. Error:
  * FUNCTION_NOT_FOUND.
  */
 export async function removeFunction(
@@ -89,7 +89,7 @@ export async function removeFunction(
   if (isService(spec) || (spec === undefined && stored.length === 0)) {
     throw await createNotFoundError(registry, name);
   }
-  // The spec first: what is half removed must not run.
+  // The spec goes first: a half removed function must not run.
   await registry.specs.delete(name);
   for (const { revision } of stored) await registry.revisions.delete(revisionKey(name, revision));
   await collectFiles(
@@ -99,7 +99,7 @@ export async function removeFunction(
   return { name, revisions: stored.map(({ revision }) => revision) };
 }
 
-/** The revision that was pushed last before the live one; the newest of all, where it is not known what is live. */
+/** The latest push before the live revision, else the newest revision of all if the live one is unknown. */
 function decidePrevious(stored: readonly StoredRevision[], live: FunctionSpec | undefined): StoredRevision {
   const at = stored.findIndex(({ revision }) => revision === live?.revision);
   const previous = stored[at + 1];
@@ -109,7 +109,7 @@ function decidePrevious(stored: readonly StoredRevision[], live: FunctionSpec | 
 
 const MIN_PREFIX = 4;
 
-/** The one revision that starts with the given digits. */
+/** The revision whose id begins with the digits. Error: REVISION_NOT_FOUND, also for several. */
 export function decideByPrefix(stored: readonly StoredRevision[], prefix: string): StoredRevision {
   const wanted = prefix.toLowerCase();
   if (wanted.length < MIN_PREFIX) {

@@ -16,7 +16,7 @@ export interface NewSecret {
   description?: string | undefined;
 }
 
-/** Stores a secret, sealed with the key. Instances that run keep the value that they started with. */
+/** Stores a secret, sealed with the key. Running instances keep the value of their start. */
 export async function setSecret(
   nats: Nats,
   key: SecretsKey,

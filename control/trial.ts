@@ -9,7 +9,7 @@ import {
 } from "../contracts/index.ts";
 import { type Nats, NoReplyError, openNodeStates } from "../nats/index.ts";
 
-/** Why nothing has tried a revision: no node runs, none that runs has its mode, or none of those took it. */
+/** Why no node tried a revision: no node runs, no node has its mode, or no node accepted the trial. */
 export type WhyUntried = "no-node" | "no-node-of-mode" | "not-taken";
 
 export type TrialResult =
@@ -23,15 +23,15 @@ export interface TrialOptions {
   onNode?: (node: string) => void;
 }
 
-/** Longer than any trial takes: a module that loops is ended by the node itself. */
+/** How long a node may take to answer. It ends a looping module earlier by itself. */
 const TRIAL_TIMEOUT_MS = 15_000;
 
-/** Refusals that say nothing about the function: another node may take it. */
+/** Refusals that do not blame the function: another node may accept it. */
 const REFUSALS = new Set(["MODE_UNSUPPORTED", "NODE_FULL", "NODE_STOPPING"]);
 
 /**
- * Has a revision evaluated once, by the first node that takes it, in the order in which the function's instances will be
- * placed: what the trial leaves in that node's cache is there for the first request. Errors: NATS_UNREACHABLE.
+ * Has a revision evaluated once by a node. Nodes are asked in the order in which they get the function's instances, so that
+ * the bundle is in the cache of the node that gets the first request. Error: NATS_UNREACHABLE.
  */
 export async function tryRevision(
   nats: Nats,
@@ -66,7 +66,7 @@ export function createTrialError({ node, code, message, stack }: TrialResult & {
   });
 }
 
-/** The nodes to ask, and why the revision stays untried where none of them takes it. */
+/** The nodes to ask, and why the revision stays untried if all of them refuse. */
 async function findNodes(
   nats: Nats,
   name: string,
@@ -100,7 +100,7 @@ async function ask(
   }
 }
 
-/** Gives up waiting when the signal aborts; the answer that comes later is nobody's. */
+/** Stops waiting when the signal aborts. A later answer is dropped. */
 function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   const { promise: aborted, reject } = Promise.withResolvers<never>();

@@ -1,11 +1,11 @@
 /**
- * Asks instances for requests that have been under way for a while (docs/wire.md, "Asking after requests"): when a
- * connection breaks, the instance's, this gateway's or one between servers, requests and replies are lost without a word.
+ * Asks instances for requests that have been under way for a while (docs/wire.md, "Asking after requests"). A break of any
+ * connection (the instance's, this gateway's, one between servers) loses requests and replies without notice.
  *
- * I1  An instance has one inquiry at a time, and one every `TICK_MS` while requests of a tick or more are under way there.
- * I2  When NATS was away, all that is under way is asked for at once.
- * I3  An instance that NATS has no subscriber for is asked again; after `ABSENT_MS` its requests are given up.
- * I4  An instance that does not answer is left alone: older ones know no inquiries, and the deadlines end the wait.
+ * I1  An instance has one inquiry at a time. It is asked every `TICK_MS` while requests of a tick or more are under way there.
+ * I2  When NATS was away, all requests under way are asked for at once.
+ * I3  An instance without a subscriber is asked again. After `ABSENT_MS` its requests are given up.
+ * I4  An instance that does not answer is not asked again: older instances know no inquiries. Deadlines end the wait.
  */
 import {
   type Inquiry,
@@ -17,9 +17,9 @@ import {
 } from "../contracts/index.ts";
 import { type Nats, NoReplyError } from "../nats/index.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { Instance } from "./instances.ts";
+import type { Instance } from "./instance.ts";
 import type { Flight } from "./job.ts";
-import type { Word } from "./next-step.ts";
+import type { Evidence } from "./next-step.ts";
 
 export interface Inquiries {
   /** NATS is back. */
@@ -33,34 +33,34 @@ export interface InquiriesOptions {
 }
 
 const TICK_MS = 500;
-/** How long an instance may be without a connection: one that breaks is back within 2 s (nats/connection.ts). */
+/** How long an instance may be without a connection. A broken connection is back within 2 s (nats/connection.ts). */
 const ABSENT_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 2_000;
 
-/** The answer's head was lost where the state is `streaming`: the body waits for credit, and nobody grants any. */
-const WORDS: Readonly<Record<Flight["kind"], Partial<Record<RequestState, Word>>>> = {
+/** The evidence in an instance's states. `streaming` without a head: the head was lost, and the body waits for credit. */
+const EVIDENCE: Readonly<Record<Flight["kind"], Partial<Record<RequestState, Evidence>>>> = {
   "in-flight": { new: "not-begun", over: "over", streaming: "over" },
   streaming: { new: "over", over: "over" },
 };
 
 interface Asked {
   isUnderWay: boolean;
-  /** Since when NATS has had no subscriber. */
+  /** When NATS was first found without a subscriber, by `performance.now()`. */
   absentSinceMs: number | undefined;
 }
 
 export function createInquiries({ nats, dispatcher }: InquiriesOptions): Inquiries {
   let asked = new Map<Instance, Asked>();
-  /** The flights of the last look: those among them have been under way for a tick. */
+  /** The flights of the last tick. */
   let known = new Set<Flight>();
 
   const hear = (flights: readonly Flight[], states: readonly RequestState[]) => {
-    const words = Map.groupBy(flights, ({ kind }, at) => WORDS[kind][states[at] ?? "running"]);
-    for (const [word, concerned] of words) {
-      if (word === undefined) continue;
-      // One that was answered or sent elsewhere meanwhile is another flight.
-      const are = new Set(concerned);
-      dispatcher.hear(word, (flight) => are.has(flight));
+    const heard = Map.groupBy(flights, ({ kind }, at) => EVIDENCE[kind][states[at] ?? "running"]);
+    for (const [evidence, concerned] of heard) {
+      if (evidence === undefined) continue;
+      // A request that was answered or sent elsewhere meanwhile is another flight.
+      const members = new Set(concerned);
+      dispatcher.hear(evidence, (flight) => members.has(flight));
     }
   };
   const noteAbsence = (instance: Instance, state: Asked) => {
@@ -80,7 +80,7 @@ export function createInquiries({ nats, dispatcher }: InquiriesOptions): Inquiri
       state.absentSinceMs = undefined;
       hear(flights, parseJson(reply.text(), InquiryReplySchema)?.states ?? []);
     } catch (error) {
-      // After a break of this gateway's connection the count begins anew (I2). A subject that NATS does not permit is no
+      // After a break of this gateway's connection the count begins again (I2). A subject that NATS does not permit is no
       // absence (I4).
       const isAbsent = error instanceof NoReplyError && error.reason === "no-responders";
       if (isAbsent && asked.get(instance) === state) noteAbsence(instance, state);

@@ -1,9 +1,9 @@
-import { headerNames } from "../contracts/index.ts";
-import { headerValue, isNoResponders, type Message } from "../nats/index.ts";
+import { headerNames, headerValue } from "../contracts/index.ts";
+import { isNoResponders, type Message } from "../nats/index.ts";
 
 /**
- * What a reply means for the request. The first two prove that nobody has begun to handle it; a `stream` is an answer
- * whose body follows in frames, a `frame` is about the body of the request or of such an answer.
+ * The meaning of a reply for its request. The first two prove that no handler began the request. A `stream` is an answer whose
+ * body follows in frames. A `frame` belongs to the body of the request or of such an answer.
  */
 export type ReplyVerdict = "no-responders" | "draining" | "answer" | "stream" | "frame" | "unreadable";
 

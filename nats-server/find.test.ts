@@ -24,7 +24,7 @@ async function folderWith(version: string): Promise<string> {
   return folder;
 }
 
-const find = (options: FindServerOptions = {}) =>
+const find = (options: Partial<FindServerOptions> = {}) =>
   findNatsServer({ cacheDir: join(dir, "cache"), env: {}, fetchers: [], ...options });
 
 /** Brings the real binary, as a fetch from elsewhere would. */
@@ -43,22 +43,20 @@ const fetchNothing: ServerFetcher = {
   fetch: async () => ({ outcome: "failed", reason: "it is a holiday" }),
 };
 
-test("takes the named one, by option before environment", async () => {
-  const found = await find({ path: real, env: { NARUN_NATS_SERVER: "/none" } });
-  expect(found).toMatchObject({ path: real, source: "option" });
-  expect(await find({ env: { NARUN_NATS_SERVER: real } })).toMatchObject({
-    path: real,
-    source: "environment",
-  });
+test("takes the named one before those on the PATH", async () => {
+  const env = { PATH: await folderWith("2.99.0") };
+  const found = await find({ named: { path: real, by: "NARUN_NATS_SERVER" }, env });
+  expect(found).toMatchObject({ path: real, source: "named" });
 });
 
 test("refuses a named one that is missing or too old, instead of taking another", async () => {
   const env = { PATH: await folderWith("2.99.0") };
-  const path = join(dir, "none");
-  await expect(find({ path, env })).rejects.toMatchObject({ code: "NATS_SERVER_NOT_FOUND" });
+  const by = "NARUN_NATS_SERVER";
+  const missing = { path: join(dir, "none"), by };
+  await expect(find({ named: missing, env })).rejects.toMatchObject({ code: "NATS_SERVER_NOT_FOUND" });
   const old = join(await folderWith("2.10.1"), "nats-server");
-  await expect(find({ path: old, env })).rejects.toMatchObject({ code: "NATS_TOO_OLD" });
-  const failure = await find({ env: { ...env, NARUN_NATS_SERVER: old } }).catch((error: unknown) => error);
+  const failure = await find({ named: { path: old, by }, env }).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: "NATS_TOO_OLD" });
   expect(String(failure)).toContain("2.10.1");
   expect(String(failure)).toContain("NARUN_NATS_SERVER");
 });

@@ -8,17 +8,23 @@ import { fetchRelease } from "./fetch-release.ts";
 import type { Fetched, FetchOptions, ServerProgress, ServerSource } from "./server-source.ts";
 import { checkServer } from "./version.ts";
 
+export interface NamedServer {
+  path: string;
+  /** As `NARUN_NATS_SERVER`. */
+  by: string;
+}
+
 export interface FindServerOptions {
-  /** This binary and no other. */
-  path?: string | undefined;
+  /** This binary and no other, and the setting that names it, for errors. */
+  named?: NamedServer | undefined;
   /** Where a fetched binary is kept. Default: `narun` in the user's cache folder. */
   cacheDir?: string | undefined;
   /** Ends a search or a fetch; the promise rejects with its reason. */
   signal?: AbortSignal | undefined;
   /** Called while a binary is fetched, often. */
   onProgress?: ((progress: ServerProgress) => void) | undefined;
-  /** Default: the process' own. `NARUN_NATS_SERVER`, `PATH` and `XDG_CACHE_HOME` are read. */
-  env?: NodeJS.ProcessEnv;
+  /** `PATH`, `XDG_CACHE_HOME` and `HOME` say where binaries and caches are. */
+  env: Readonly<NodeJS.ProcessEnv>;
   /** Where a binary is fetched from, in this order. Default: the official release, then the machine's apt mirror. */
   fetchers?: readonly ServerFetcher[];
 }
@@ -42,13 +48,12 @@ const FETCHERS: readonly ServerFetcher[] = [
 ];
 
 /**
- * Finds a nats-server of at least 2.14: the option, `NARUN_NATS_SERVER`, `PATH`, the user's cache folder; or else
- * fetches one into that folder. Several processes may do so at once. Errors: NATS_TOO_OLD, where the named binary is
- * too old; NATS_SERVER_NOT_FOUND, which lists every attempt with its reason.
+ * Finds a nats-server of at least 2.14: the named one, `PATH`, the user's cache folder; or else fetches one into that
+ * folder. Several processes may do so at once. Errors: NATS_TOO_OLD, where the named binary is too old;
+ * NATS_SERVER_NOT_FOUND, which lists every attempt with its reason.
  */
-export async function findNatsServer(options: FindServerOptions = {}): Promise<FoundServer> {
-  const { signal, env = process.env } = options;
-  const named = namedServer(options.path, env);
+export async function findNatsServer(options: FindServerOptions): Promise<FoundServer> {
+  const { named, signal, env } = options;
   if (named !== undefined) return useNamed(named, signal);
 
   const attempts: string[] = [];
@@ -83,7 +88,7 @@ export async function findNatsServer(options: FindServerOptions = {}): Promise<F
 }
 
 /** The folder for files that can be fetched again. */
-export function userCacheDir(env: NodeJS.ProcessEnv = process.env): string {
+export function userCacheDir(env: Readonly<NodeJS.ProcessEnv>): string {
   // Relative paths are to be ignored, says the XDG base directory specification.
   if (env.XDG_CACHE_HOME !== undefined && isAbsolute(env.XDG_CACHE_HOME)) {
     return join(env.XDG_CACHE_HOME, "narun");
@@ -94,27 +99,13 @@ export function userCacheDir(env: NodeJS.ProcessEnv = process.env): string {
     : join(home, ".cache", "narun");
 }
 
-interface NamedServer {
-  path: string;
-  source: "option" | "environment";
-}
-
-function namedServer(path: string | undefined, env: NodeJS.ProcessEnv): NamedServer | undefined {
-  if (path !== undefined) return { path, source: "option" };
-  const fromEnv = env.NARUN_NATS_SERVER;
-  return fromEnv === undefined || fromEnv === "" ? undefined : { path: fromEnv, source: "environment" };
-}
-
 /** A named binary is the only candidate: another one in its place would be a surprise. */
-async function useNamed(
-  { path, source }: NamedServer,
-  signal: AbortSignal | undefined,
-): Promise<FoundServer> {
+async function useNamed({ path, by }: NamedServer, signal: AbortSignal | undefined): Promise<FoundServer> {
   const check = await checkServer(path, signal);
-  const where = source === "environment" ? `${path} (from NARUN_NATS_SERVER)` : path;
+  const where = `${path} (from ${by})`;
   switch (check.outcome) {
     case "usable":
-      return { path, version: check.version, source };
+      return { path, version: check.version, source: "named" };
     case "too-old":
       throw new NarunError("NATS_TOO_OLD", { detail: `found ${check.version} in ${where}` });
     case "unusable":
@@ -122,7 +113,7 @@ async function useNamed(
   }
 }
 
-function searchPath(env: NodeJS.ProcessEnv): string[] {
+function searchPath(env: Readonly<NodeJS.ProcessEnv>): string[] {
   return (env.PATH ?? "")
     .split(delimiter)
     .filter((folder) => isAbsolute(folder))

@@ -1,4 +1,4 @@
 export { lockDataDir } from "./data-lock.ts";
-export { findNatsServer, userCacheDir } from "./find.ts";
+export { findNatsServer, type NamedServer, userCacheDir } from "./find.ts";
 export type { ServerProgress } from "./server-source.ts";
 export { type NatsServer, startNatsServer } from "./start.ts";

@@ -1,5 +1,5 @@
 /** Where a nats-server binary came from. */
-export type ServerSource = "option" | "environment" | "path" | "cache" | "release" | "apt";
+export type ServerSource = "named" | "path" | "cache" | "release" | "apt";
 
 /** A step of fetching nats-server. The byte counts are known for the release archive only. */
 export interface ServerProgress {

@@ -1,7 +1,7 @@
 export type { Host, HostEvents, HostParts, InstanceEvents, StartHost } from "./host.ts";
-export { SANDBOX_CHOICES, type SandboxChoice } from "./isolate/bubblewrap.ts";
+export type { SandboxChoice } from "./isolate/bubblewrap.ts";
 export { checkIsolates } from "./isolate/check-isolates.ts";
-export { createScriptEngine, type EntryOutcome, type ScriptSandbox } from "./isolate/engine.ts";
+export { createScriptEngine, type EntryOutcome, type ScriptIsolate } from "./isolate/engine.ts";
 export { loadSnapshot } from "./isolate/image/snapshot.ts";
 export { type Isolates, type IsolatesOptions, prepareIsolates } from "./isolate/isolates.ts";
 export { createOperations } from "./isolate/operations/operations.ts";

@@ -1,5 +1,5 @@
 /**
- * The receiving side of a stream (contracts/stream.ts, I1 to I3).
+ * The receiving side of a stream (contracts/wire/stream.ts, I1 to I3).
  *
  * I1  `onData` gets every byte once and in order; a gap breaks the stream, and cancels it at its sender.
  * I2  `onEnd` is called once, and nothing after it.

@@ -1,5 +1,5 @@
 /**
- * The sending side of a stream (contracts/stream.ts, I1 to I3).
+ * The sending side of a stream (contracts/wire/stream.ts, I1 to I3).
  *
  * I1  `write` never sends beyond the credit. Bytes without credit wait here, and `onCredit` reports new credit.
  * I2  Frames carry consecutive numbers; a body's bytes leave in the order in which they were written.

@@ -5,7 +5,7 @@ import { probeConfinement } from "../runtime/index.ts";
 import { eventually } from "./harness/eventually.ts";
 import { startWorld } from "./harness/world.ts";
 
-const { bubblewrap, allowed, failure } = await probeConfinement();
+const { bubblewrap, allowed, failure } = await probeConfinement(process.env.PATH);
 
 describe("a process that is confined as hosts are", () => {
   it("may do nothing of what Node's permission model keeps back", () => {

@@ -1,4 +1,4 @@
-/** Answers every request. `env` is what narun.yaml says under `env:`. */
+/** Answers every request. `env` has the values under `env:` in narun.yaml. */
 export default {
   async fetch(request: Request, env: { GREETING: string }): Promise<Response> {
     const { searchParams } = new URL(request.url);

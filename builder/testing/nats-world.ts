@@ -27,7 +27,7 @@ export async function startNatsWorld(): Promise<NatsWorld> {
   };
 }
 
-/** Says that there is a node that runs functions. */
+/** Announces a node that runs functions. */
 export async function announceNode(
   nats: Nats,
   node: string,
@@ -49,7 +49,7 @@ export async function announceNode(
   });
 }
 
-/** A node as far as a push sees it: it is announced, and answers trials by the contract. Its trials are recorded. */
+/** A node from the view of a push: it is announced and answers trials by the contract. It records its trials. */
 export async function startTrialNode(
   nats: Nats,
   node: string,
@@ -66,7 +66,7 @@ export async function startTrialNode(
   return trials;
 }
 
-/** What a node does with the storage when it tries a revision: it reads the manifest, the bundle and the map. */
+/** The storage accesses of a node in a trial: it reads the manifest, the bundle and the map. */
 export async function readAsNode(nats: Nats, trial: Trial): Promise<Manifest> {
   const stored = await (await openRevisions(nats)).get(`${trial.function}.${trial.revision}`);
   if (!stored?.ok) throw new Error("no such revision");

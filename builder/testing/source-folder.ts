@@ -5,12 +5,12 @@ import { type Build, buildFunction } from "../build.ts";
 
 export interface SourceFolder extends AsyncDisposable {
   readonly dir: string;
-  /** Writes a file whole, in one step: nobody sees it half written. */
+  /** Writes a file in one step, so that readers never see half of it. */
   write(file: string, content: string | Uint8Array): Promise<void>;
   path(file: string): string;
 }
 
-/** A function's folder that lasts as long as its test. Its own name is `name`, below a folder that nothing else uses. */
+/** The folder of a function, for one test. Its name is `name`, in a folder of its own. */
 export async function createSourceFolder(
   files: Record<string, string | Uint8Array>,
   name = "hello",
@@ -40,7 +40,7 @@ export async function buildOf(name: string, text = "hello", config = ""): Promis
     "index.ts": `export default () => new Response(${JSON.stringify(`${name} ${text}`)});`,
     "narun.yaml": `name: ${name}\n${config}`,
   });
-  // Awaited here, as the folder goes with this function.
+  // Awaited here: the folder is removed at the end of this function.
   return await buildFunction(folder.dir, { write: false });
 }
 
@@ -49,7 +49,7 @@ export async function evaluate({ bundle }: Pick<Build, "bundle">): Promise<Recor
   return import(`data:text/javascript;base64,${Buffer.from(bundle).toString("base64")}`);
 }
 
-/** What a promise rejects with. */
+/** The rejection reason of a promise. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
     () => {

@@ -5,7 +5,7 @@ import type { SourceFolder } from "./source-folder.ts";
 
 type Event = { build: Build } | { error: unknown };
 
-/** Watches a folder and hands over what is reported, one event after the other. */
+/** Watches a folder and hands over the reports, one after the other. */
 export function startWatch(
   folder: SourceFolder,
   onBuild: (build: Build) => void | Promise<void> = () => undefined,
@@ -39,7 +39,7 @@ export function startWatch(
       if ("error" in event) throw event.error;
       return Buffer.from(event.build.bundle).toString();
     },
-    /** Passes what is reported before a bundle has a text; a save may be several builds, of which some fail. */
+    /** Skips reports until a bundle has a text. One save may cause several builds, and some of them fail. */
     async codeWith(text: string): Promise<string> {
       for (;;) {
         const event = await next();

@@ -6,14 +6,21 @@ import type { Option, Options } from "../options/option.ts";
 import { flagName } from "../options/resolve.ts";
 import { type AnyCommand, commonOptions } from "./define-command.ts";
 
+const INTRODUCTION = [
+  `A flag wins over an environment variable, a variable over a file of settings (\`--config\`), a file over the
+default. An empty variable counts as absent. One error names all wrong settings. \`narun config\` prints the
+settings of a command line with their sources, and hides secrets.`,
+  `A variable \`NARUN_…\` that no option reads is named on standard error, with the nearest variable, unless
+\`--json\` or \`--quiet\` is given.`,
+];
+
 /** The text of docs/cli.md. */
 export async function renderReference(): Promise<string> {
   const commands = await loadCommands();
   return `${[
     "# Command line",
     "<!-- Written by `npm run docs` from cli/commands/ and cli/options/. Change it there. -->",
-    "A flag wins over an environment variable, a variable over a file of settings (`--config`), a file over the default. An empty variable counts as absent. Several wrong settings are reported at once. `narun config` prints the settings of a command line with their sources, and hides secrets.",
-    "A variable `NARUN_…` that no option reads is named on standard error, with the nearest variable; not with `--json` and `--quiet`.",
+    ...INTRODUCTION,
     "## Every command",
     optionTable(commonOptions),
     ...commands.flatMap(renderCommand),

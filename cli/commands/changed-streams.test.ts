@@ -1,4 +1,4 @@
-/** Streams of narun's that an operator has made in another way. */
+/** Streams of narun with a changed configuration. */
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, expect, test } from "vitest";
 import { connectNats } from "../../nats/index.ts";

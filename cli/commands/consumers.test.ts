@@ -1,4 +1,4 @@
-/** The consumers that commands and parts leave at the server, of which a stream may have a thousand. */
+/** The consumers that commands and parts leave at the server. A stream may have a thousand of them. */
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { connectNats } from "../../nats/index.ts";

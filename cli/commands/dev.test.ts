@@ -135,7 +135,7 @@ test("a failure has its function and its fix; before anything was live, nothing 
   await dev.shows(/failed {2}hello: The new revision does not start.*api-key.*narun secret set/);
   await folder.write("hello/index.ts", "nonsense is not TypeScript\n");
   await dev.shows(/failed {2}hello: The function does not build[\s\S]*\nCorrect the named place/);
-  expect(dev.stderr).not.toContain("What was live before");
+  expect(dev.stderr).not.toContain("The previous revision still answers");
 });
 
 test("a function whose folder is new goes live, and one that waits for a secret when it is set", async () => {

@@ -37,7 +37,7 @@ export const devCommand = defineCommand({
   },
 });
 
-/** Where the functions are: the folder that was named, and the functions in it at the start. */
+/** The watched folder, and the functions in it at the start. */
 interface Place {
   dir: string;
   folders: string[];
@@ -57,7 +57,7 @@ async function runWatched(
     output.note(output.colours.dim("Every save goes live; Ctrl-C stops everything.\n"));
     const watched = createWatchedFunctions(world, options, (folder) => pushes.end(folder));
     const secrets = await openSecrets(world.nats);
-    // Before anything is pushed, so that no secret that is set goes unseen.
+    // The watch starts before the first push, so that no new secret goes unseen.
     await secrets.watch(() => watched.retry(), signal);
     const failed = Promise.withResolvers<never>();
     const add = (folder: string) => void watched.add(folder).catch(failed.reject);
@@ -70,7 +70,7 @@ async function runWatched(
   }
 }
 
-/** Resolves when the first push of every folder is through, or has failed. */
+/** `all` resolves when the first push of every folder has ended, successful or not. */
 function createFirstPushes(folders: string[]): { all: Promise<void>; end(folder: string): void } {
   const open = new Set(folders);
   const { promise, resolve } = Promise.withResolvers<void>();

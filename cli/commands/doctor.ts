@@ -7,7 +7,7 @@ import {
   takesWork,
 } from "../../control/index.ts";
 import type { Nats } from "../../nats/index.ts";
-import { findNatsServer } from "../../nats-server/index.ts";
+import { findNatsServer, type NamedServer } from "../../nats-server/index.ts";
 import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import type { Environment } from "../options/resolve.ts";
@@ -18,9 +18,9 @@ interface Check {
   check: string;
   ok: boolean;
   found: string;
-  /** Set where narun does well without it: whether it is there. */
+  /** Only for an optional layer: whether it is in force. */
   inForce?: boolean;
-  /** How to put it right, where it is not. */
+  /** The remedy for a failed check. */
   fix?: string;
 }
 
@@ -38,7 +38,7 @@ export const doctorCommand = defineCommand({
       await Promise.all([
         checkNode(),
         checkSandbox(),
-        checkConfinement(),
+        checkConfinement(environment),
         checkServer(options.natsServer, environment),
         checkSystem(connect),
       ])
@@ -79,16 +79,16 @@ async function checkSandbox(): Promise<Check> {
   return { check: "isolates (isolated-vm)", ok: reason === undefined, found: reason ?? "it loads", fix };
 }
 
-/** What host processes are kept from on this machine. */
-async function checkConfinement(): Promise<Check[]> {
-  const { bubblewrap, allowed, failure } = await probeConfinement();
+/** The confinement of host processes on this machine. */
+async function checkConfinement(environment: Environment): Promise<Check[]> {
+  const { bubblewrap, allowed, failure } = await probeConfinement(environment.PATH);
   const kept = "no files, no child processes, no worker threads, no inspector, an empty environment";
   return [
     {
       check: "hosts: permission model",
       ok: failure === undefined && allowed.length === 0,
       found: failure ?? (allowed.length === 0 ? kept : `still allowed: ${allowed.join(", ")}`),
-      fix: "Use a Node whose permission model keeps these back: 24 or newer.",
+      fix: "Use Node 24 or newer, whose permission model denies these.",
     },
     {
       check: "hosts: bubblewrap",
@@ -108,15 +108,15 @@ async function checkConfinement(): Promise<Check[]> {
   ];
 }
 
-async function checkServer(path: string | undefined, environment: Environment): Promise<Check> {
+async function checkServer(named: NamedServer | undefined, environment: Environment): Promise<Check> {
   const check = "nats-server 2.14 or newer";
   try {
-    const { path, version } = await findNatsServer({ fetchers: [], env: environment });
+    const { path, version } = await findNatsServer({ named, fetchers: [], env: environment });
     return { check, ok: true, found: `${version} at ${path}` };
   } catch (error) {
     // `narun up` uses no other binary than the named one, and fetches one where none is named.
-    if (path !== undefined) {
-      return { check, ok: false, found: messageOf(error), fix: "Correct NARUN_NATS_SERVER, or unset it." };
+    if (named !== undefined) {
+      return { check, ok: false, found: messageOf(error), fix: `Correct ${named.by}, or unset it.` };
     }
     return { check, ok: true, found: "none yet; `narun up` fetches one" };
   }
@@ -139,7 +139,7 @@ async function checkSystem(connect: () => Promise<Nats>): Promise<Check[]> {
   }
 }
 
-/** How long a gateway's answer may take. */
+/** How long a gateway may take to answer. */
 const GATEWAY_WAIT_MS = 2_000;
 
 async function checkGateway(nats: Nats): Promise<Check> {
@@ -159,7 +159,7 @@ async function checkGateway(nats: Nats): Promise<Check> {
       check,
       ok: false,
       found: `${url} does not answer from here`,
-      fix: "It may listen on another machine's own address only: look at its --http.",
+      fix: "It may listen on an address of another machine only: see its --http.",
     }),
   );
 }
@@ -174,14 +174,14 @@ async function checkNodes(nats: Nats): Promise<Check> {
   };
 }
 
-/** Whether the streams of narun and of the functions take writes: those that met a full disk do not. */
+/** Whether the streams of narun and of the functions accept writes. After a full disk they refuse them. */
 async function checkStorage(nats: Nats): Promise<Check> {
   const stuck = await findRefusingStreams(nats);
   return {
     check: "NATS stores what is written",
     ok: stuck.length === 0,
     found: stuck.map(({ stream, reason }) => `${stream}: ${reason}`).join("; ") || "no stream refuses writes",
-    fix: "Make room on the disk of nats-server, then restart the server: these streams refuse writes until then. `narun up` restarts its own by itself.",
+    fix: "Make room on the disk of nats-server, then restart the server: these streams refuse writes until then. `narun up` restarts its own server by itself.",
   };
 }
 

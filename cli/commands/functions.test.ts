@@ -43,11 +43,11 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-/** A command on this world, in the folder of the functions. The address comes by the environment, as people set it. */
+/** A command on this world, in the folder of the functions. A variable has the address of NATS. */
 const run = (args: string[], options: NarunOptions = {}): Promise<Ended> =>
   narun(args, { cwd: folder.dir, ...options, env: { NARUN_NATS_URL: nats, ...options.env } });
 
-/** What a command prints, where all went well. Nothing is meant for a terminal. */
+/** The output of a successful command, without control sequences. */
 async function output(args: string[], options: NarunOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await run(args, options);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -59,7 +59,7 @@ async function json(args: string[], options: NarunOptions = {}): Promise<unknown
   return JSON.parse(await output([...args, "--json"], options));
 }
 
-/** A failure that is told in one line. */
+/** The message of a failed command, in one line. */
 async function failure(args: string[], code = 1): Promise<string> {
   const ended = await run(args);
   expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code, stdout: "" });
@@ -150,7 +150,7 @@ describe("push, list, roll back, remove", () => {
     const { code, stdout, stderr } = await run(["push", "hello"]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toMatch(
-      /^narun: The new revision does not start; what was live before stays live: TypeError: .*'handler'\)\n +at index\.ts:2:\d+\n/,
+      /^narun: The new revision does not start; the live revision stays live: TypeError: .*'handler'\)\n +at index\.ts:2:\d+\n/,
     );
     expect(await (await fetch(first.url)).text()).toBe("two\n");
 

@@ -35,7 +35,7 @@ async function startDev(cwd: string): Promise<{ dev: Narun; url: string; inspect
   return { dev, url, inspector };
 }
 
-/** The function's instance is kept while it is inspected: nobody has to call it first. */
+/** The instance of an inspected function runs without a request. */
 const targetOf = (inspector: string, except?: string): Promise<Target> =>
   eventually(async () => {
     const targets = (await (await fetch(`${inspector}/json/list`)).json()) as Target[];
@@ -102,7 +102,7 @@ test("a debugger stops at a breakpoint in the author's file, looks and goes on",
   expect(await evaluated(later)).toMatchObject({ value: "later" });
   await expect(debug.send("Runtime.nonsense")).rejects.toThrow("wasn't found");
 
-  // One debugger at a time; when it has gone the function goes on without it, even from a breakpoint.
+  // One debugger at a time. When it leaves, the function continues, even from a breakpoint.
   await expect(attachDebugger(target.webSocketDebuggerUrl)).rejects.toThrow("409");
   const left = fetch(`${url}?value=1`);
   await debug.event("Debugger.paused");
@@ -151,7 +151,7 @@ export default () => {
   for (const [version, isPaused] of [false, true, false, true].entries()) {
     const { debug, answer, frame } = await pauseAt(target, 3, url);
     await using _debug = debug;
-    // Nothing of the source was optimized away.
+    // No part of the source was optimized away.
     const looked = await debug.send("Debugger.evaluateOnCallFrame", {
       callFrameId: frame.callFrameId,
       expression: "[greeting, message]",

@@ -41,7 +41,7 @@ interface Call {
 
 type AnsweredCall = Exclude<ServiceReply, { kind: "failed" }>;
 
-/** The longest that a function may take to answer (`limits.timeoutMs`), and a little. */
+/** How long to wait for an answer: the upper bound of `limits.timeoutMs`, and a margin. */
 const MAX_WAIT_MS = 3_605_000;
 
 const invokeOptions = {
@@ -181,7 +181,7 @@ async function showReply(output: Output, name: string, reply: AnsweredCall): Pro
     const facts = { status, headers: publicHeaders(reply.message.headers), ...bodyOf(Buffer.concat(chunks)) };
     output.json(code === undefined ? facts : { ...facts, code });
   } else if (code !== undefined) {
-    // narun's own answer says nothing that this line does not.
+    // The body of narun's own errors has no more than this line.
     output.error(`narun: ${status} ${code}: ${errorEntry(code).title}. ${solveOf(code, name)}`);
   } else {
     if (status >= 400) output.note(`status ${status}`);
@@ -198,7 +198,7 @@ function statusOf(reply: DecodedReply): number {
   return (reply.kind === "service-error" ? reply.status : undefined) ?? errorEntry(code).status ?? 500;
 }
 
-/** Reads an answer's body, no faster than it is taken. Throws where it broke. */
+/** Reads an answer's body at the pace of `take`. Error: STREAM_BROKEN, or the code of the break. */
 function readBody(reply: AnsweredCall, take: (bytes: Uint8Array) => Promise<void>): Promise<void> {
   if (reply.kind === "whole") return take(reply.message.data);
   const { body } = reply;

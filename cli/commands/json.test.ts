@@ -29,7 +29,7 @@ function keysOf(section: string): Key[] {
   });
 }
 
-/** The paths to all that is no object and no array. */
+/** The paths to all values except objects and arrays. */
 function pathsOf(value: unknown, path = ""): string[] {
   if (Array.isArray(value)) return value.flatMap((one) => pathsOf(one, path === "" ? "" : `${path}[]`));
   if (typeof value !== "object" || value === null) return [path];
@@ -92,7 +92,7 @@ const run = (command: string, input = "") =>
     limitMs: 120_000,
   });
 
-/** What a command prints, one value a line. */
+/** The output of a command, one value a line. */
 async function json(command: string, input = ""): Promise<unknown> {
   const { stdout } = await run(command, input);
   return stdout
@@ -170,7 +170,7 @@ test("dev", async () => {
     limitMs: 120_000,
   });
   await eventually(() => expect(dev.stdout.trim().split("\n")).toHaveLength(5), { timeoutMs: 60_000 });
-  // Of two that have one route the second push tells.
+  // The second push of two functions with the same route reports it.
   await other.write("functions/hello/index.ts", HELLO.replace("hi", "ho"));
   await eventually(() => expect(dev.stdout.trim().split("\n")).toHaveLength(6), { timeoutMs: 60_000 });
   const [first, ...lines] = dev.stdout

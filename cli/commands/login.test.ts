@@ -1,4 +1,4 @@
-/** Commands, gateway, nodes and their hosts with a nats-server that wants a login. */
+/** Commands, gateway, nodes and their hosts with a nats-server that requires a login. */
 import { readFileSync } from "node:fs";
 import { nkeys } from "@nats-io/transport-node";
 import { describe, expect, test, vi } from "vitest";
@@ -10,7 +10,7 @@ import { answering, createWorkFolder } from "../testing/work-folder.ts";
 const PORTS = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
 const LOUD = ["--log-level", "trace"];
 
-/** Gateway, node and hosts of each test begin one after the other: on a busy machine that takes its time. */
+/** How long a test may take. It starts gateway, node and hosts one after the other. */
 const LIMIT_MS = 120_000;
 vi.setConfig({ testTimeout: LIMIT_MS });
 const start = (args: readonly string[], options: NarunOptions = {}) =>
@@ -18,7 +18,7 @@ const start = (args: readonly string[], options: NarunOptions = {}) =>
 
 const CALLED = "export default () => { console.log('one call'); return new Response('hi'); };\n";
 
-/** The command lines of what it has started, where the system shows them as files. */
+/** The command lines of a command and its descendants, on Linux. */
 function commandLines({ descendants, child }: Narun): string[] {
   if (process.platform !== "linux") return [];
   const pids = [child.pid, ...descendants().map(({ pid }) => pid)];
@@ -61,7 +61,7 @@ test("user and password of the environment serve every command, and are shown no
 
   const lines = [...commandLines(gateway), ...commandLines(node)];
   expect(lines.length).toBeGreaterThanOrEqual(process.platform === "linux" ? 3 : 0);
-  // The server knows another password from now on: those that are there are sent away, and log that.
+  // The server has another password from now on. It disconnects its clients, and they log that.
   await server.reload('authorization { user: "ann", password: "another" }');
   await node.shows(/refused/);
   await gateway.shows(/refused/);
@@ -92,7 +92,7 @@ test("narun up hands the address's login on to its node, not by the command line
   await using folder = await createWorkFolder({ "hello/index.ts": answering("hi") });
   await using up = start(
     ["up", folder.path("hello"), "--json", ...LOUD, ...FREE_PORTS, "--data-dir", folder.path("data")],
-    // A login for another server that somebody's shell has is not mixed with that of the address.
+    // The login in the address is not mixed with a login for another server in the environment.
     { env: { NARUN_NATS_URL: `nats://ann:s3cret-word@${server.host}`, NATS_TOKEN: "another" } },
   );
   const { http } = JSON.parse((await up.shows(/^\{"http.*\}$/m))[0]);

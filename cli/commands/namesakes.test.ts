@@ -1,4 +1,4 @@
-/** Two folders of one name: neither is pushed, by no command. */
+/** Two folders with the same function name: no command pushes either. */
 import { expect, test } from "vitest";
 import { eventually } from "../../test/harness/eventually.ts";
 import { FREE_PORTS, type Narun, narun, startNarun } from "../testing/narun.ts";

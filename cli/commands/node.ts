@@ -51,6 +51,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       prepareIsolates({
         ceiling,
         sandbox,
+        searchPath: environment.PATH,
         ...(hostMemoryMb === undefined ? {} : { hostMemoryMb }),
         cacheDir,
         inspect: inspect && { ...inspect, folders },

@@ -1,4 +1,4 @@
-/** What the commands show of nodes that have died, or are of another kind. */
+/** The commands' view of dead nodes, and of nodes of another kind. */
 import { jetstream } from "@nats-io/jetstream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectNats, type Nats, openNodeStates } from "../../nats/index.ts";
@@ -18,7 +18,7 @@ afterAll(async () => {
   await server.close();
 });
 
-/** An entry in the store of nodes, as something else than narun writes it. */
+/** An entry of another program in the store of nodes. */
 async function write(node: string, entry: Record<string, unknown>): Promise<void> {
   await openNodeStates(nats);
   const now = new Date().toISOString();

@@ -1,4 +1,4 @@
-/** Gateway and node-runner as processes of their own, on somebody else's nats-server. */
+/** Gateway and node-runner as processes of their own, with a nats-server of the user. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -27,7 +27,7 @@ test("a push without a node says that nothing has tried it; gateway and node the
   const at = ["--nats", server.url];
   const { code, stdout, stderr } = await narun(["push", folder.path("hello"), ...at]);
   expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/ live {2}no gateway runs\n$/) });
-  expect(stderr).toBe("No node is running: nothing has tried this revision yet.\n");
+  expect(stderr).toBe("No node is running: this revision is untried.\n");
   expect(JSON.parse((await narun(["push", folder.path("hello"), "--json", ...at])).stdout)).toMatchObject({
     url: null,
     unchanged: true,
@@ -66,7 +66,7 @@ test("a push without a node says that nothing has tried it; gateway and node the
   const native = await narun(["push", folder.path("native"), ...at]);
   expect(native.code).toBe(0);
   expect(native.stderr).toBe(
-    `No node runs functions of mode node (\`narun nodes\` shows what each runs): nothing has tried this revision yet.
+    `No node runs functions of mode node (\`narun nodes\` shows what each runs): this revision is untried.
 The binding USERS is of the service user, which has no spec: its calls fail unless something else answers under that name.
 `,
   );

@@ -57,7 +57,7 @@ async function pushFolder(
   output.line(`${bold(name)}  ${shortRevision(revision)}  ${state}  ${url ?? dim(describeUrl(url, routes))}`);
   showWarnings(output, build.warnings);
   if (whyUntried !== undefined) {
-    output.note(`${describeUntried(whyUntried, mode)}: nothing has tried this revision yet.`);
+    output.note(`${describeUntried(whyUntried, mode)}: this revision is untried.`);
   }
   if (!answering) output.note(describeReplacing(name));
   for (const shadowed of shadowedRoutes) output.note(output.colours.yellow(describeShadowed(shadowed)));

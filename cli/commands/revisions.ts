@@ -8,7 +8,7 @@ export const revisionsCommand = defineCommand({
   usage: "revisions <name>",
   says: "list the revisions of a function, newest first",
   options: {},
-  examples: [["narun revisions hello", "the first is what was pushed last"]],
+  examples: [["narun revisions hello", "the latest push is the first row"]],
   async run({ name }, { output, connect }) {
     const nats = await connect();
     const revisions = await listRevisions(nats, name);

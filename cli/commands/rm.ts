@@ -5,7 +5,7 @@ export const rmCommand = defineCommand({
   usage: "rm <name>",
   says: "remove a function with all its revisions",
   options: {},
-  examples: [["narun rm hello", "running instances finish what they have"]],
+  examples: [["narun rm hello", "running instances finish their requests"]],
   async run({ name }, { output, connect }) {
     await removeFunction(await connect(), name);
     if (output.isJson) return output.json({ name, removed: true });

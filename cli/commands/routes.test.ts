@@ -1,4 +1,4 @@
-/** What commands say of routes: shared ones, none, prefixes. */
+/** The commands' view of routes: shared routes, no route, prefixes. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { FREE_PORTS, type Narun, narun, startNarun } from "../testing/narun.ts";

@@ -15,7 +15,7 @@ import { resolveSecretsKey, SECRETS_KEY_FILE } from "../secrets-key.ts";
 
 const ACTIONS = ["set", "ls", "rm"] as const;
 
-const description = value({ flag: "--description <text>", help: "what the secret is for", parse: asText });
+const description = value({ flag: "--description <text>", help: "the purpose of the secret", parse: asText });
 
 export const secretCommand = defineCommand({
   usage: "secret <action> [name]",
@@ -56,7 +56,7 @@ async function set(nats: Nats, output: Output, name: string, options: SecretOpti
   const result = await setSecret(nats, key, { name, value, description: options.description });
   if (output.isJson) return output.json(result);
   output.line(`${output.colours.bold(name)}  ${result.created ? "set" : "changed"}`);
-  if (!result.created) output.note("Instances that run keep the value that they started with.");
+  if (!result.created) output.note("Running instances keep the value of their start.");
 }
 
 async function remove(nats: Nats, output: Output, name: string): Promise<void> {
@@ -79,7 +79,7 @@ async function list(nats: Nats, output: Output): Promise<void> {
   );
 }
 
-/** The value, never as an argument: those are in the shell's history, and in the list of processes. */
+/** Reads the value. It is no argument, because the shell's history and the process list show arguments. */
 async function readValue(name: string): Promise<string> {
   const value = process.stdin.isTTY ? await askValue(name) : readUtf8(await buffer(process.stdin));
   const trimmed = value.replace(/\r?\n$/, "");
@@ -87,7 +87,7 @@ async function readValue(name: string): Promise<string> {
   return trimmed;
 }
 
-/** Without the byte order mark that some editors write. Bytes that are no text would be damaged on their way to `env`. */
+/** Drops the byte order mark of some editors. Refuses other bytes than UTF-8, which `env` could not carry unchanged. */
 function readUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -97,7 +97,7 @@ function readUtf8(bytes: Uint8Array): string {
   }
 }
 
-/** Asks at the terminal, which does not show what is typed. */
+/** Asks at the terminal without an echo. */
 async function askValue(name: string): Promise<string> {
   process.stderr.write(`value of ${name}: `);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });

@@ -1,4 +1,4 @@
-/** A nats-server whose disk is full, and has room again. */
+/** A nats-server with a full disk, which gets room again. */
 import { pino } from "pino";
 import { expect, inject, test } from "vitest";
 import { connectNats, openSpecs } from "../../nats/index.ts";
@@ -7,7 +7,7 @@ import { eventually } from "../../test/harness/eventually.ts";
 import { canMountDisk, mountSmallDisk } from "../../test/harness/small-disk.ts";
 import { narun, startNarun } from "../testing/narun.ts";
 
-/** The gateway looks again after some seconds; a restarted server is found again after some more. */
+/** How long the gateway may take to check again and to reconnect. */
 const SLOW = { timeoutMs: 30_000 };
 
 test.runIf(await canMountDisk())(

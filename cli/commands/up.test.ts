@@ -10,7 +10,7 @@ import { answering, createWorkFolder, type WorkFolder } from "../testing/work-fo
 const startUp = (folder: WorkFolder, ...args: string[]): Narun =>
   startNarun(["up", ...FREE_PORTS, "--data-dir", folder.path("data"), ...args], { cwd: folder.dir });
 
-/** Where a stack leads into narun or Node, not into a function. */
+/** A stack frame of narun or Node. */
 const NARUNS_OWN_STACK = /node:internal|file:\/\//;
 
 interface Ready {
@@ -25,7 +25,7 @@ async function ready(up: Narun): Promise<Ready> {
   return JSON.parse(line);
 }
 
-/** Ends it in order, and checks that nothing is left: no process, no lock. */
+/** Stops it in order, and checks that no process and no lock remain. */
 async function stop(up: Narun, folder: WorkFolder, signal: NodeJS.Signals): Promise<void> {
   const started = up.descendants();
   // nats-server, the node-runner, its host.
@@ -63,11 +63,11 @@ test("prints addresses, functions and a curl line that works; SIGINT leaves noth
   expect(await (await fetch(url)).text()).toBe("hi");
   const [, metrics = ""] = /^metrics {2}(\S+)$/m.exec(output) ?? [];
   expect(await (await fetch(metrics)).text()).toContain("http_gateway_requests_total");
-  // The two others are shown with what is wrong, and where.
+  // The other two are shown with their faults and places.
   expect(first.stderr).toMatch(/failed {2}functions\/broken: .*index\.ts:1:\d+: /);
   expect(first.stderr).toContain("1 | export default () => new Response(;");
   expect(first.stderr).toMatch(/failed {2}throwing: .*not today\n +at .*index\.ts:1/);
-  // Nothing of it is meant for a terminal.
+  // The output has no control sequences.
   expect(output + first.stderr).not.toContain("\x1b");
   await stop(first, folder, "SIGINT");
 
@@ -118,7 +118,7 @@ test("tells scripts its addresses and what failed in one line, when everything i
 
 test("finishes the requests under way before it ends", async () => {
   await using folder = await createWorkFolder({
-    // Long enough to be seen under way on a busy machine, and shorter than the grace.
+    // Long enough to overlap with the drain on a busy machine, and shorter than the grace.
     "slow/index.ts":
       "export default async () => { await new Promise((r) => setTimeout(r, 5_000)); return new Response('done'); };\n",
   });
@@ -162,7 +162,7 @@ test("ends event streams that heed a signal, and is done when they are", async (
   up.kill("SIGINT");
   for (const stream of streams) expect(await stream.text()).toBe("data: first\n\ndata: last\n\n");
   expect((await up.ended).code).toBe(0);
-  // A drain that nobody heeds takes 30 s.
+  // A drain with an unfinished request takes 30 s.
   expect(performance.now() - startedAt).toBeLessThan(15_000);
 });
 
@@ -264,7 +264,7 @@ test("a second Ctrl-C ends everything at once, though a request is under way", a
   void up.ended.then(({ code }) => {
     exitCode = code;
   });
-  // The first asks it to stop; what follows within half a second counts as the same.
+  // Signals within half a second of the first count as the same.
   await eventually(() => {
     up.kill("SIGINT");
     expect(exitCode).toBe(1);

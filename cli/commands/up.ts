@@ -51,7 +51,7 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
     boundYoungGeneration();
     await stopped;
   } finally {
-    output.note("stopping: finishing what is under way (once more ends it at once) …");
+    output.note("stopping: open requests are finished (a second Ctrl-C ends them at once) …");
     await world.close();
   }
 }

@@ -1,4 +1,4 @@
-/** The warnings of a build, and the failures of several functions, are told by every command that builds. */
+/** Every command that builds reports the warnings, and the failures of several functions. */
 import { expect, test } from "vitest";
 import { FREE_PORTS, narun, startNarun } from "../testing/narun.ts";
 import { createWorkFolder } from "../testing/work-folder.ts";

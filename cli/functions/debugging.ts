@@ -6,7 +6,7 @@ const DEBUG_LIMITS = { timeoutMs: 3_600_000, waitUntilMs: 900_000 };
 /** Lower bound of `cpuMs` under a debugger. A pause takes no CPU time, looking at values does. */
 const MIN_DEBUG_CPU_MS = 10_000;
 
-/** Where debuggers may attach, and to what. */
+/** The address for debuggers, and the inspected functions. */
 export interface InspectOptions {
   host: string;
   port: number;

@@ -4,14 +4,14 @@ import type { Output } from "../output/output.ts";
 import { explainFailure, failureOf } from "../output/report-error.ts";
 import { findNamesakes } from "./namesakes.ts";
 
-/** The functions at a place. Error: ENTRY_NOT_FOUND, also where there is none. */
+/** The functions in a folder. Error: ENTRY_NOT_FOUND, also for a folder without functions. */
 export async function requireFunctions(dir: string): Promise<string[]> {
   const folders = await findFunctions(dir);
   if (folders.length > 0) return folders;
   throw new NarunError("ENTRY_NOT_FOUND", { detail: `neither ${dir} nor a folder in it is a function` });
 }
 
-/** Works on the functions at a place, one after the other. One that fails keeps no other from its turn; it is shown, and the command fails. */
+/** Works on the functions in a folder one after the other. Failures are shown at once, and the command fails at the end. */
 export async function forEachFunction(
   dir: string | undefined,
   output: Output,

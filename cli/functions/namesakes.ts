@@ -1,7 +1,7 @@
 import { displayPath, loadFunction } from "../../builder/index.ts";
 import { NarunError } from "../../contracts/index.ts";
 
-/** The name of each folder's function. One whose narun.yaml is wrong has none: it is told of when it is built. */
+/** The function's name by folder. A folder with a wrong narun.yaml is left out; its build reports the error. */
 export async function namesOf(folders: readonly string[]): Promise<Map<string, string>> {
   const loaded = await Promise.all(
     [...new Set(folders)].map(async (folder) => {
@@ -12,10 +12,7 @@ export async function namesOf(folders: readonly string[]): Promise<Map<string, s
   return new Map(loaded.flat());
 }
 
-/**
- * NAME_TWICE, by folder, for those whose function has the name of another folder's. Each would replace the other: none of
- * them is to be pushed.
- */
+/** NAME_TWICE by folder, for folders whose functions have the same name. A push of one would replace the other. */
 export async function findNamesakes(folders: readonly string[]): Promise<Map<string, NarunError>> {
   const byName = Map.groupBy(await namesOf(folders), ([, name]) => name);
   return new Map(

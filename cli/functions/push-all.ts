@@ -1,7 +1,4 @@
-/**
- * Builds and pushes many functions: neither all of their builds nor all of their pushes are there at a time, however many
- * functions there are.
- */
+/** Builds and pushes many functions. The number of simultaneous builds and pushes is bounded. */
 import { type Build, type BuildIssue, buildFunction, displayPath } from "../../builder/index.ts";
 import { pushBuild } from "../../control/index.ts";
 import { createTurns, type Nats } from "../../nats/index.ts";
@@ -9,28 +6,28 @@ import { findNamesakes } from "./namesakes.ts";
 
 /** A function that could not be built or pushed. */
 export interface PushFailure {
-  /** Its name, or its folder where that is not known. */
+  /** The name, or the folder of a function with an unknown name. */
   function: string;
   error: unknown;
 }
 
-/** Many pushes: the functions that failed, and every warning of those that were built. */
+/** The failed functions, and the warnings of all builds. */
 export interface PushOutcome {
   failures: PushFailure[];
   warnings: (BuildIssue & { function: string })[];
 }
 
-/** The function's build. Most are made only now. */
+/** Returns the function's build. Most builds start at this call. */
 export type StartBuild = () => Promise<Build | PushFailure>;
 
-/** Upper bound of the functions that are built and pushed at a time: more of them are in each other's way. */
+/** Upper bound of simultaneous builds and pushes. More would slow each other down. */
 export const PUSHES_AT_A_TIME = 4;
 
-/** Upper bound of the functions that are built before somebody asks. */
+/** Upper bound of the builds that start before their turn. */
 export const BUILT_AHEAD = 16;
 
 /**
- * One build for each folder. The first few begin at once, the others when they are asked for. Folders of functions with one
+ * One build for each folder. The first few start at once, the others at their turn. Folders whose functions have the same
  * name fail with NAME_TWICE.
  */
 export async function startBuilds(
@@ -49,7 +46,7 @@ export async function startBuilds(
   });
 }
 
-/** Pushes builds, some at a time. One function that does not build or start keeps no other from running. */
+/** Pushes builds, a few at a time. A function that does not build or start does not affect the others. */
 export async function pushAll(
   nats: Nats,
   builds: readonly StartBuild[],
@@ -70,7 +67,7 @@ export async function pushAll(
   const outcomes = await Promise.all(
     builds.map((startBuild) =>
       turns.run(async () => {
-        // A stop in the middle is not kept waiting by functions that are still to come.
+        // A stop skips the functions that are not pushed yet.
         if (signal.aborted) return undefined;
         const failure = await push(await startBuild());
         pushed += 1;

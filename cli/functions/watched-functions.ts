@@ -1,6 +1,6 @@
 /**
- * The functions that `narun dev` watches. Each goes live by the same way as with `narun push`; what fails leaves the
- * revision before running, and is tried again at the next save, or when something else that it waits for has changed.
+ * The functions that `narun dev` watches. Each goes live as with `narun push`. A failed push leaves the previous revision
+ * running, and is repeated at the next save, and when a missing secret or name becomes available.
  */
 import { type Build, displayPath, watchFunction } from "../../builder/index.ts";
 import { isNarunError, shortRevision } from "../../contracts/index.ts";
@@ -20,13 +20,13 @@ import { forDebugging } from "./debugging.ts";
 import { findNamesakes, namesOf } from "./namesakes.ts";
 
 export interface WatchedFunctions {
-  /** Watches one more folder until the signal aborts. One that is watched already is left alone. */
+  /** Watches one more folder until the signal aborts. Ignores a folder that is watched already. */
   add(folder: string): Promise<void>;
-  /** Has what failed pushed again. */
+  /** Pushes the failed functions again. */
   retry(): void;
 }
 
-/** `onTried` is called whenever a folder went live, or failed to. */
+/** `onTried` is called after each push of a folder, successful or not. */
 export function createWatchedFunctions(
   world: World,
   options: WorldOptions,
@@ -34,16 +34,16 @@ export function createWatchedFunctions(
 ): WatchedFunctions {
   const { output, signal } = options;
   const { bold, dim, red, yellow } = output.colours;
-  // What others share keeps its own limits.
+  // Functions on a server of the user keep their limits.
   const isDebugged = options.inspect !== undefined && options.external === undefined;
   const retries = new EventTarget();
-  /** The folders, and the name that each had when it was last read. */
+  /** The folders, and the last known name of each function. */
   const names = new Map<string, string | undefined>();
-  /** What each build was warned of the last time: a save need not repeat it. */
+  /** The last warnings of each build. Repeated warnings are not shown again. */
   const warned = new Map<string, string>();
   const retry = () => void retries.dispatchEvent(new Event("retry"));
 
-  /** A name that is free again is what the other folder of this name waits for. */
+  /** Retries the failed pushes when a name becomes free: another folder may wait for it. */
   const noteName = (folder: string, name: string | undefined) => {
     const before = names.get(folder);
     names.set(folder, name);
@@ -80,11 +80,11 @@ export function createWatchedFunctions(
     if (isNarunError(error, "ENTRY_NOT_FOUND")) noteName(folder, undefined);
     if (output.isJson) return output.json({ folder, error: failureOf(error) });
     const name = (await namesOf([folder])).get(folder) ?? names.get(folder);
-    const after = (await isLive(name)) ? `\n${dim("What was live before goes on answering.")}` : "";
+    const after = (await isLive(name)) ? `\n${dim("The previous revision still answers.")}` : "";
     output.error(`${red("failed")}  ${name ?? displayPath(folder)}: ${explainFailure(error)}${after}`);
   };
 
-  /** False also where NATS does not say. */
+  /** False also without an answer of NATS. */
   const isLive = async (name: string | undefined): Promise<boolean> => {
     if (name === undefined) return false;
     const spec = await openSpecs(world.nats)

@@ -1,8 +1,8 @@
 import type { Option, Options } from "./option.ts";
 
 /**
- * The options of several commands. An option with different defaults has no default here, but names them in words. Of
- * options that read the same variables, the first is kept.
+ * The options of several commands. An option with different defaults has no default here, but names them in words. The first
+ * of several options with the same variables is kept.
  */
 export function mergeOptions(all: readonly Options[]): Options {
   const byName = Map.groupBy(

@@ -27,7 +27,7 @@ export const natsServer = value({
   variables: ["NARUN_NATS_SERVER"],
   help: "the nats-server binary to use",
   fallbackHelp: "one in PATH or in the user's cache folder, else a fetched one",
-  parse: asText,
+  parse: ({ text, source }) => ({ path: text, by: source.name }),
 });
 
 /** The key of secrets: a file of a flag, or the key itself of a variable. */

@@ -1,10 +1,10 @@
 import type { BuildIssue } from "../../builder/index.ts";
 import type { Output } from "./output.ts";
 
-/** The most that are shown; `narun build --json` has them all. */
+/** Upper bound of the shown warnings. `narun build --json` has all of them. */
 const SHOWN = 5;
 
-/** What is doubtful about a build, for people. Not with `--quiet`. */
+/** Writes the warnings of a build for a person. `--quiet` suppresses them. */
 export function showWarnings({ colours, note }: Output, warnings: readonly BuildIssue[]): void {
   for (const { file, line, message, hint, frame } of warnings.slice(0, SHOWN)) {
     note(colours.yellow(`  ${frame === "" ? file : `${file}:${line}`}: ${message}`));

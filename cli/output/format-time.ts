@@ -5,14 +5,14 @@ const STEPS: readonly [unit: string, ms: number][] = [
   ["s", 1_000],
 ];
 
-/** How long ago a moment (ISO 8601) was, in its largest unit: `3d`, `12m`, `0s`. */
+/** The age of a moment (ISO 8601) in its largest unit: `3d`, `12m`, `0s`. */
 export function formatAge(since: string, nowMs: number = Date.now()): string {
   const elapsedMs = Math.max(0, nowMs - Date.parse(since));
   const [unit, ms] = STEPS.find(([, size]) => elapsedMs >= size) ?? ["s", 1_000];
   return Number.isNaN(elapsedMs) ? "-" : `${Math.floor(elapsedMs / ms)}${unit}`;
 }
 
-/** A moment (ISO 8601) as the clock on the wall shows it, to the millisecond; with its date where that is another day. */
+/** A moment (ISO 8601) in local time, to the millisecond, with its date if that is not today. */
 export function formatTime(moment: string, nowMs: number = Date.now()): string {
   const at = new Date(moment);
   if (Number.isNaN(at.getTime())) return "-";

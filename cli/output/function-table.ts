@@ -2,7 +2,7 @@ import { shortRevision } from "../../contracts/index.ts";
 import { describeShadowed, type FunctionSummary } from "../../control/index.ts";
 import type { Output } from "./output.ts";
 
-/** The table of functions, then the errors of functions that fail and the routes that another function answers. */
+/** Writes the table of functions, then the errors of failing ones, then the shadowed routes. */
 export function showFunctions(output: Output, rows: FunctionSummary[]): void {
   const { bold, dim, green, red, yellow } = output.colours;
   const colourOf = {

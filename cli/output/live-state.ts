@@ -7,5 +7,5 @@ export function describeLive({ colours }: Output, answering: boolean): string {
 
 /** The explanation of "going live". */
 export function describeReplacing(name: string): string {
-  return `Not every gateway answers with it yet: the revision before does until an instance of this one is ready. \`narun ps\` shows the instances, \`narun logs ${name}\` why one does not start.`;
+  return `Some gateways still answer with the previous revision, until an instance of this one is ready. \`narun ps\` shows the instances, \`narun logs ${name}\` why one does not start.`;
 }

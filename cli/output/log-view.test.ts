@@ -29,7 +29,7 @@ const LINE: LogLine = {
   level: "info",
   timestamp: "2000-01-01T12:00:00.000Z",
 };
-/** What is written of these lines, without the time. */
+/** The output for these lines, without the time. */
 function shown(lines: Partial<LogLine>[], { isTTY = false, withNames = false } = {}): string[] {
   Object.assign(process.stdout, { isTTY });
   const view = createLogView(createOutput(), { withNames });

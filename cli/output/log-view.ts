@@ -7,16 +7,16 @@ export interface LogView {
   show(line: LogLine): void;
 }
 
-/** Longer names move their line's columns. */
+/** Upper bound of the width of the name column. A longer name shifts the columns of its line. */
 const MAX_NAME_WIDTH = 24;
 const ID_WIDTH = 8;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const RESET = "\x1b[0m";
 
-/** `withNames`: lines of several functions are mixed. */
+/** `withNames`: each line has the function's name. */
 export function createLogView(output: Output, { withNames }: { withNames: boolean }): LogView {
   const { bold, dim, red, yellow, isColorSupported } = output.colours;
-  // Who else will log is not known: the column grows.
+  // The column grows: the names of later lines are unknown.
   let nameWidth = 0;
   const name = (own: string) => {
     if (!withNames) return "";
@@ -28,7 +28,7 @@ export function createLogView(output: Output, { withNames }: { withNames: boolea
       const level = line.level ?? (line.stream === "stderr" ? "error" : "info");
       const colour = level === "error" ? red : level === "warn" ? yellow : (text: string) => text;
       const id = dim(shortRequestId(line.request_id).padEnd(ID_WIDTH));
-      // A colour that the function began and did not end is not the next line's.
+      // A colour that the function left open must not reach the next line.
       const isStyled = isColorSupported && line.message.includes("\x1b[");
       const message = `${line.message}${isStyled ? RESET : ""}`;
       const head = `${dim(formatTime(line.timestamp))} ${name(line.app_name)}${colour(level.padEnd(5))} ${id} `;
@@ -37,7 +37,7 @@ export function createLogView(output: Output, { withNames }: { withNames: boolea
   };
 }
 
-/** Of the gateway's own ids the first digits tell requests apart, of a client's rather the end. */
+/** The first digits distinguish the ids of the gateway, the last ones the ids of clients. */
 function shortRequestId(id = "-"): string {
   if (UUID.test(id)) return id.slice(0, ID_WIDTH);
   return id.length <= ID_WIDTH ? id : `…${id.slice(1 - ID_WIDTH)}`;

@@ -21,7 +21,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** An output whose two streams are terminals, or not. */
+/** An output whose two streams are terminals or pipes. */
 function outputOn(terminals: { stdout: boolean; stderr: boolean }, options: OutputOptions = {}) {
   Object.assign(process.stdout, { isTTY: terminals.stdout });
   Object.assign(process.stderr, { isTTY: terminals.stderr });

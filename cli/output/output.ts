@@ -11,33 +11,33 @@ export interface OutputOptions {
 }
 
 /**
- * Where a command writes: results to standard output, everything else to standard error. The only place of the project
- * that does. Of what is text nothing controls the terminal, except by colours (terminal-text.ts).
+ * The output of a command: results on standard output, everything else on standard error. No other file of the project
+ * writes there. Texts cannot control the terminal, except by colours (terminal-text.ts).
  */
 export interface Output {
   readonly isJson: boolean;
   readonly colours: ReturnType<typeof createColors>;
   line(text?: string): void;
-  /** Bytes as they are: the body of a response. */
+  /** Unchanged bytes: the body of a response. */
   bytes(data: Uint8Array): void;
-  /** A piece of such a body; resolves when whoever reads has taken it. */
+  /** A piece of a body. Resolves when the reader has taken it. */
   piece(data: Uint8Array): Promise<void>;
   json(value: unknown): void;
   table<T>(columns: Column<T>[], rows: readonly T[]): void;
-  /** A remark for people, not part of the result; silent with --quiet and --json. */
+  /** A remark that is no part of the result. Silent with --quiet and --json. */
   note(text: string): void;
   error(text: string): void;
-  /** Shows that something takes its time: a spinner on a terminal, nothing elsewhere. */
+  /** Shows a wait: a spinner on a terminal, nothing elsewhere. */
   progress(text: string): Progress;
 }
 
 export interface Progress {
   update(text: string): void;
-  /** Takes it away again. To be called before anything else is written. */
+  /** Erases the spinner. Call it before other output. */
   end(): void;
 }
 
-/** What takes less is not worth a spinner. */
+/** How long a wait lasts before it shows a spinner. */
 const SPINNER_DELAY_MS = 300;
 
 export function createOutput({ json = false, quiet = false, hasColours = true }: OutputOptions = {}): Output {
@@ -45,7 +45,7 @@ export function createOutput({ json = false, quiet = false, hasColours = true }:
   const colours = createColors(isTTY === true && hasColours);
   const harmless = colours.isColorSupported ? keepColours : withoutColours;
   const out = (text: string) => process.stdout.write(harmless(text));
-  // Standard error may be a file where standard output is a terminal.
+  // Standard error may be a file while standard output is a terminal.
   const isErrorTTY = process.stderr.isTTY;
   const harmlessError = isErrorTTY && hasColours ? keepColours : withoutColours;
   const err = (text: string) => void process.stderr.write(`${harmlessError(text)}\n`);
@@ -56,7 +56,7 @@ export function createOutput({ json = false, quiet = false, hasColours = true }:
     line: (text = "") => void out(`${text}\n`),
     bytes: (data) => {
       process.stdout.write(data);
-      // A prompt begins on a line of its own.
+      // The shell's prompt needs a line of its own.
       if (isTTY && data.length > 0 && data.at(-1) !== NEWLINE) out("\n");
     },
     piece: (data) => new Promise((resolve) => process.stdout.write(data, () => resolve())),

@@ -7,41 +7,41 @@ export interface ReportOptions {
   help: string;
 }
 
-/** Says on standard error what failed, why, and how to fix it. A stack only where narun itself is at fault. */
+/** Writes the failure, its cause and its remedy to standard error. Only a fault of narun itself has a stack. */
 export function reportError(error: unknown, { output, help }: ReportOptions): void {
   const text = output.isJson ? JSON.stringify({ error: failureOf(error) }) : explain(error, help);
   output.error(text);
 }
 
-/** 0 is for what went well: 2 where the command is not used like this, 1 for everything else. */
+/** The exit code of a failed command: 2 for a wrong use, 1 for any other failure. */
 export function exitCodeOf(error: unknown): number {
   return isNarunError(error, "USAGE") ? 2 : 1;
 }
 
-/** A failure for people: its message, and the author's own places in the source where they are known. */
+/** A failure for a person: its message, and the known places in the author's source. */
 export function describeFailure(error: unknown): string {
   const message = messageOf(error);
   const stack = error instanceof NarunError ? error.fields.stack : undefined;
   if (typeof stack !== "string") return message;
   const [first = "", ...places] = stack.split("\n");
-  // What was thrown is the first line of its stack, and often the end of the message already.
+  // The first line of a stack is the thrown error, and the message often ends with it.
   return [message, ...(message.endsWith(first) ? [] : [first]), ...places].join("\n");
 }
 
-/** A failure for people, with the way to mend it. */
+/** A failure for a person, with its remedy. */
 export function explainFailure(error: unknown): string {
   const what = describeFailure(error);
   return error instanceof NarunError ? withFix(what, solveOf(error)) : what;
 }
 
-/** A failure for programs. */
+/** A failure for a program. */
 export function failureOf(error: unknown): { code: string; message: string; solve?: string } {
   const message = messageOf(error);
   if (!(error instanceof NarunError)) return { code: "INTERNAL", message };
   return { code: error.code, message, solve: solveOf(error) };
 }
 
-/** What failed a trial knows best how it is mended, except for an error of the function's own, which is shown. */
+/** The remedy. A failed trial has the remedy of its reason, unless the function itself threw: then the error is shown. */
 function solveOf({ code, fields: { reason } }: NarunError): string {
   const isKnown = code === "TRIAL_FAILED" && isErrorCode(reason) && reason !== "FUNCTION_START_FAILED";
   return errorEntry(isKnown ? reason : code).solve;
@@ -55,7 +55,7 @@ function explain(error: unknown, help: string): string {
   return withFix(`narun: ${describeFailure(error)}`, fix);
 }
 
-/** One line, unless the failure itself has several. */
+/** Appends the remedy: on the same line, or on a new one if the failure has several lines. */
 function withFix(what: string, fix: string): string {
   if (what.includes("\n")) return `${what}\n${fix}`;
   return `${what}${/[.?!]$/.test(what) ? "" : "."} ${fix}`;

@@ -1,7 +1,7 @@
-/** One line of a terminal that moves while something is under way. It leaves the terminal's input alone: Ctrl-C stays a signal. */
+/** An animated line on a terminal during a wait. It does not touch the terminal's input, so Ctrl-C stays a signal. */
 export interface Spinner {
   update(text: string): void;
-  /** Takes the line away. */
+  /** Erases the line. */
   clear(): void;
 }
 
@@ -11,7 +11,7 @@ const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
 const CLEAR_LINE = "\r\x1b[2K";
 
-/** `colour` is what the moving sign is given in. */
+/** `colour` paints the moving sign. */
 export function startSpinner(
   terminal: NodeJS.WriteStream,
   text: string,
@@ -23,7 +23,7 @@ export function startSpinner(
   const draw = () => {
     const seconds = Math.floor((performance.now() - startedAt) / 1_000);
     const line = seconds < 1 ? latest : `${latest} (${seconds} s)`;
-    // A line that wraps could not be taken away again.
+    // A wrapped line could not be erased.
     const shown = [...line].slice(0, Math.max(1, (terminal.columns ?? 80) - 3)).join("");
     terminal.write(`${HIDE_CURSOR}${CLEAR_LINE}${colour(FRAMES[frame++ % FRAMES.length] ?? "")} ${shown}`);
   };
@@ -33,7 +33,7 @@ export function startSpinner(
     terminal.write(CLEAR_LINE + SHOW_CURSOR);
   };
   const timer = setInterval(draw, FRAME_MS);
-  // A spinner keeps no process alive, and none leaves a terminal without its cursor.
+  // The timer does not keep the process alive, and an exit shows the cursor again.
   timer.unref();
   process.on("exit", clear);
   draw();

@@ -1,10 +1,10 @@
 export interface Column<T> {
   title: string;
   value(row: T): string;
-  /** Numbers read better from the right. */
+  /** For numbers. Default: left. */
   align?: "right";
   colour?(text: string, row: T): string;
-  /** Left out where the terminal is too narrow for all columns; the last one of these first. */
+  /** May be left out on a narrow terminal. The last of these columns goes first. */
   isExtra?: boolean;
 }
 
@@ -12,17 +12,17 @@ export interface TableForm {
   title(text: string): string;
   /** Default: true. */
   hasHead?: boolean;
-  /** Of the terminal, in characters. Default: as wide as it comes. */
+  /** The terminal's width in characters. Default: unbounded. */
   width?: number;
 }
 
 const GAP = "  ";
-/** A last column that has less is not broken into lines: nobody could read it. */
+/** Lower bound of the width of a wrapped last column. */
 const NARROWEST = 20;
 
 /**
- * Columns padded to their widest cell, two spaces between. Where they are wider than the terminal, extra columns are left
- * out; if that is not enough, the last column goes on in the lines below.
+ * Columns padded to their widest cell, with two spaces between. A table that is wider than the terminal loses its extra
+ * columns. If it still is too wide, its last column wraps.
  */
 export function formatTable<T>(columns: readonly Column<T>[], rows: readonly T[], form: TableForm): string {
   const { width = Number.POSITIVE_INFINITY, hasHead = true } = form;
@@ -72,7 +72,7 @@ function pad<T>(text: string, width: number, column: Column<T> | undefined, isLa
   return isLast ? text : text.padEnd(width);
 }
 
-/** Lines of at most so many characters, broken between words; a longer word has a line of its own. */
+/** Breaks a text between words into lines of at most `room` characters. A longer word has its own line. */
 function wrap(text: string, room: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {

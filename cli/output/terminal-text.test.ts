@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { controlFreeJson, keepColours, withoutColours } from "./terminal-text.ts";
 
-/** What a terminal would obey, and how it is shown. */
+/** Control sequences, and their harmless form. */
 const HARMFUL: [what: string, text: string, shown: string, plain: string][] = [
   ["a title", "\x1b]0;owned\x07x", "\\x1b]0;owned\\x07x", "x"],
   ["the clipboard", "\x1b]52;c;cm0=\x1b\\x", "\\x1b]52;c;cm0=\\x1b\\x", "x"],
@@ -53,7 +53,7 @@ test("many beginnings without an end take no time", () => {
     keepColours(text);
     withoutColours(text);
     const { user } = process.cpuUsage(startedAt);
-    // Squared it would be minutes.
+    // A quadratic scan would take minutes.
     expect({ part, isQuick: user < 5_000_000 }).toEqual({ part, isQuick: true });
   }
 });

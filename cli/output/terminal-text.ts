@@ -1,24 +1,24 @@
 /**
- * Texts for a terminal that others wrote in part: functions, by their logs and what they throw, and whoever may write
- * into the stores. A terminal obeys what it reads: it would move its cursor over other lines, change its title, set the
- * clipboard. So no control character but line feed and tab gets there as it is, except in colours that are known.
+ * Makes texts of others harmless for a terminal: logs and errors of functions, and values of the stores. A terminal executes
+ * control sequences: they move its cursor over other lines, change its title, set the clipboard. So no control character but
+ * line feed and tab passes unchanged, except in known colours.
  */
 
-/** For a terminal with colours: they stay, all else that would control it is shown (`\x1b]0;`). */
+/** For a terminal with colours. Colours stay, other control characters are shown as text (`\x1b]0;`). */
 export function keepColours(text: string): string {
   if (!CONTROL.test(text)) return text;
   const shown = text.replaceAll("\r\n", "\n").split(STYLE);
-  // The odd pieces are what matched.
+  // The pieces with odd indexes are the matches of STYLE.
   return shown.map((piece, n) => (n % 2 === 1 && isColour(piece) ? piece : show(piece))).join("");
 }
 
-/** For files, pipes and terminals without colours: sequences are left out, other control characters shown. */
+/** For files, pipes and terminals without colours. Sequences are removed, other control characters shown as text. */
 export function withoutColours(text: string): string {
   if (!CONTROL.test(text)) return text;
   return show(text.replaceAll("\r\n", "\n").replace(SEQUENCE, ""));
 }
 
-/** JSON has none of the older control characters; those from 0x7f on are as valid in it as any other. */
+/** Escapes the control characters from 0x7f on. JSON itself escapes the lower ones only. */
 export function controlFreeJson(json: string): string {
   return json.replace(OTHER_CONTROLS, (one) => `\\u${hex(one, 4)}`);
 }
@@ -29,15 +29,15 @@ const OTHER_CONTROLS = /[\u007f-\u009f]/g;
 
 const ESC = "\u001b";
 const CSI = `(?:${ESC}\\[|\u009b)`;
-// Strings for the terminal (OSC, DCS, SOS, PM, APC), with whichever of their ends. None of a control's own class is in
-// them, as a text of many beginnings without an end would otherwise be read to its end for each.
+// Strings for the terminal (OSC, DCS, SOS, PM, APC) with any of their terminators. The body excludes control characters:
+// otherwise a text with many beginnings and no end would be scanned to its end for each beginning.
 const STRING = `(?:${ESC}[\\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007${ESC}\u0080-\u009f]*(?:\u0007|${ESC}\\\\|\u009c)`;
 /** ECMA-48, sections 5.4 and 5.6; ECMA-35, section 13. */
 const SEQUENCE = new RegExp(`${CSI}[0-?]*[ -/]*[@-~]|${STRING}|${ESC}[ -/]*[0-Z\\\\^-~]`, "g");
-/** Select graphic rendition, as everybody writes it. */
+/** Select graphic rendition, in its usual form. */
 const STYLE = new RegExp(`(${ESC}\\[[0-9;]{0,64}m)`, "g");
 
-/** Reset, bold, dim, italic, underlined, inverse, colours, and the ends of these; nothing that hides a text, or blinks. */
+/** Reset, bold, dim, italic, underlined, inverse, colours, and their ends. Styles that hide text or blink are excluded. */
 const PLAIN_STYLES = /^(?:[0-4]|7|9|2[1-79]|[34][0-79]|9[0-7]|10[0-7])?$/;
 const BYTE = /^\d{1,3}$/;
 

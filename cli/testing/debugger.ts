@@ -5,14 +5,14 @@ import { eventually } from "../../test/harness/eventually.ts";
 
 export interface ProtocolEvent {
   method: string;
-  // What it has differs by method.
+  // The fields differ by method.
   params: Record<string, never>;
 }
 
 export interface Debugger extends AsyncDisposable {
   /** Resolves with the result of a method; rejects with V8's error. */
   send(method: string, params?: object): Promise<Record<string, never>>;
-  /** The first event of a method that fits and was not given before. */
+  /** The first matching event of a method that was not returned before. */
   event(method: string, fits?: (params: never) => boolean): Promise<Record<string, never>>;
   /** Closed by the other side, or by this one: with the code. */
   readonly closed: Promise<number>;

@@ -10,14 +10,14 @@ import { descendantsOf, endAll } from "./processes.ts";
 export interface NarunOptions {
   cwd?: string;
   env?: Record<string, string>;
-  /** Standard input; closed at once where there is none. */
+  /** Standard input. Default: empty. */
   input?: string | Uint8Array;
-  /** After so long it is killed, whatever becomes of its test. Default 25,000 ms. */
+  /** How long the process may run before it is killed. Default: 25,000 ms. */
   limitMs?: number;
 }
 
 export interface Ended {
-  /** Null where a signal ended it. */
+  /** Null after a signal. */
   code: number | null;
   stdout: string;
   stderr: string;
@@ -27,9 +27,9 @@ export interface Narun extends AsyncDisposable {
   readonly child: ChildProcess;
   readonly stdout: string;
   readonly stderr: string;
-  /** Resolves with the match as soon as the output has it; rejects where the process ends before. */
+  /** Resolves with the match as soon as the output has it. Rejects if the process ends before. */
   shows(pattern: RegExp): Promise<RegExpExecArray>;
-  /** Everything that it started, and what these started. */
+  /** The processes that it started, and their descendants. */
   descendants(): ProcessIdentity[];
   kill(signal: NodeJS.Signals): void;
   ended: Promise<Ended>;
@@ -37,7 +37,7 @@ export interface Narun extends AsyncDisposable {
 
 const main = join(import.meta.dirname, "..", "main.ts");
 
-/** Starts a command. When it is disposed nothing of it is left. */
+/** Starts a command. Disposal kills it and its descendants. */
 export function startNarun(
   args: readonly string[],
   { cwd, env = {}, input, limitMs = 25_000 }: NarunOptions = {},
@@ -72,7 +72,7 @@ export function startNarun(
     },
     shows: (pattern) =>
       Promise.race([
-        // On a machine with much to do a start takes long: it may, as long as the process may live.
+        // A start on a busy machine takes long. The process' own limit bounds the wait.
         eventually(
           () => {
             const match = pattern.exec(`${stdout}\n${stderr}`);
@@ -103,10 +103,10 @@ export async function narun(args: readonly string[], options: NarunOptions = {})
   return await running.ended;
 }
 
-/** Options of a world that meets no other on the machine. */
+/** Options for free ports, so that several worlds run on the machine. */
 export const FREE_PORTS = ["--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--nats-port", "0"];
 
-/** The test runner's environment without what it, or a person, has set for others. */
+/** The test runner's environment without variables for Node, NATS and narun. */
 function environment(env: Record<string, string>): NodeJS.ProcessEnv {
   const isOthers = (name: string) => /^(NODE_OPTIONS|NARUN_.*|NATS_.*)$/.test(name);
   const rest = Object.fromEntries(Object.entries(process.env).filter(([name]) => !isOthers(name)));

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { identifyProcess, isRunning, type ProcessIdentity } from "../../machine/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 
-/** What a process has started, and what that has started, as long as each runs. */
+/** The running descendants of a process. */
 export function descendantsOf(pid: number): ProcessIdentity[] {
   const all = processes();
   const found = [pid];
@@ -20,7 +20,7 @@ export function processesWith(text: string): ProcessIdentity[] {
     .filter(isRunning);
 }
 
-/** Resolves when none of them runs any more. */
+/** Resolves when all of the processes have ended. */
 export async function allEnded(identities: readonly ProcessIdentity[], timeoutMs = 10_000): Promise<void> {
   await eventually(
     () => {
@@ -31,7 +31,7 @@ export async function allEnded(identities: readonly ProcessIdentity[], timeoutMs
   );
 }
 
-/** Kills what still runs of them. */
+/** Kills the processes that still run. */
 export async function endAll(identities: readonly ProcessIdentity[]): Promise<void> {
   for (const identity of identities) {
     if (isRunning(identity)) process.kill(identity.pid, "SIGKILL");

@@ -1,6 +1,6 @@
 /**
- * A node-runner in a process of its own, kept running. It has its own session, so that the terminal's Ctrl-C does not
- * reach it: whoever started it ends it in its order. When that one dies, the IPC channel closes and the runner drains.
+ * A node-runner in a process of its own, which is restarted when it dies. It has its own session, so that the terminal's
+ * Ctrl-C does not reach it: the parent ends it in order. If the parent dies, the IPC channel closes and the runner drains.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { extname, join } from "node:path";
@@ -14,37 +14,37 @@ import type { Environment } from "../options/resolve.ts";
 
 export interface NodeProcess {
   readonly pid: number | undefined;
-  /** Where debuggers attach: `HOST:PORT`. */
+  /** The address for debuggers: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
   /** Lets the runner drain and ends it. */
   close(): Promise<void>;
-  /** Ends the runner and its hosts at once, with all that they are at. */
+  /** Kills the runner and its hosts. Their requests are lost. */
   kill(): void;
 }
 
 export interface NodeProcessOptions {
   natsUrl: string;
-  /** How it logs in to NATS. */
+  /** The login to NATS. */
   login?: NatsLogin;
   cacheDir: string;
-  /** Where the key of secrets is, unless the environment has it. */
+  /** The file with the key of secrets. Default: the environment has the key. */
   secretsKeyFile?: string;
   /** More arguments of `narun node`. */
   nodeArguments?: readonly string[];
   /** The environment, without a login to NATS. */
   environment: Environment;
-  /** Where debuggers may attach. Default: nowhere. */
+  /** The address for debuggers. Default: none. */
   inspect?: InspectOptions;
   logLevel: string;
   log: Logger;
-  /** Ends a start that is under way; the promise rejects with its reason. */
+  /** Cancels a start. The promise rejects with its reason. */
   signal?: AbortSignal;
 }
 
-/** Longer than a node's own drain may take. */
+/** How long the runner may take to end before it is killed. Longer than its drain. */
 const KILL_AFTER_MS = 40_000;
 
-/** Starts a node-runner and resolves when it takes work. A runner that dies later is started again. Error: NODE_RUNNER_FAILED. */
+/** Starts a node-runner and resolves when it takes work. A runner that dies later is restarted. Error: NODE_RUNNER_FAILED. */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
   const { log, signal } = options;
   const backoff = createBackoff({ firstMs: 200, maxMs: 10_000, forgetAfterMs: 60_000 });
@@ -65,7 +65,7 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
       first.resolve();
     });
     started.stderr?.on("data", (chunk: Buffer) => {
-      // Before it is ready its last words are the reason why it is not; afterwards they are its log.
+      // The output of a runner that never became ready has the reason. Later output is its log.
       if (isReady) process.stderr.write(chunk);
       else words += chunk.toString();
     });
@@ -155,7 +155,7 @@ function forkNode({
   );
 }
 
-/** The runner leads a group of its own (it was started detached), in which its hosts are. */
+/** Kills the runner with its hosts: they share a process group, which the detached runner leads. */
 function killGroup(pid: number | undefined): void {
   if (pid !== undefined) sendSignal(-pid, "SIGKILL");
 }

@@ -1,11 +1,11 @@
 /**
- * Everything on one machine: nats-server, gateway, node-runner. It ends in this order, so that nothing is lost:
- *   1. the gateway takes nothing new and finishes what it has, while there is still somebody to answer it. Functions whose
- *      answers stream hear of it, as these may have no end of their own;
+ * All parts on one machine: nats-server, gateway, node-runner. They end in this order, so that no request is lost:
+ *   1. the gateway accepts nothing new and finishes its requests, while instances still run. It tells functions with
+ *      streaming answers, which may have no end of their own;
  *   2. the node-runner drains its instances;
  *   3. the connection closes, nats-server stops;
- *   4. the data folder is given free.
- * Where this process ends before that (a second Ctrl-C, a fault), the runner and nats-server are ended with it.
+ *   4. the lock of the data folder is released.
+ * If this process ends earlier (a second Ctrl-C, a fault), the runner and nats-server end with it.
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -15,6 +15,7 @@ import { connectNats, type Nats, type NatsLogin, type NatsTransport } from "../.
 import {
   findNatsServer,
   lockDataDir,
+  type NamedServer,
   type NatsServer,
   type ServerProgress,
   startNatsServer,
@@ -29,26 +30,26 @@ import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 export interface WorldOptions {
   http: { host: string; port: number };
   metrics: { host: string; port: number };
-  /** A server that runs already; none is started then. */
+  /** A running server of the user. Default: an embedded server is started. */
   external?: { url: string; login: NatsLogin };
   transport: NatsTransport;
   natsPort: number;
   dataDir: string;
-  /** How long the gateway goes on serving at the end. */
+  /** How long the stopped gateway still serves. */
   lameDuckMs: number;
   /** Networks of proxies that the gateway trusts. */
   trustedProxies: readonly string[];
   /** More arguments of `narun node`. */
   nodeArguments: readonly string[];
-  /** The nats-server binary to use. Default: the one that is found, else fetched. */
-  natsServer?: string | undefined;
-  /** The data folder keeps the key of secrets, as no variable has it. */
+  /** The nats-server binary to use. Default: one in PATH or in the cache folder, else a fetched one. */
+  natsServer?: NamedServer | undefined;
+  /** Whether the key of secrets is in the data folder. False: a variable has it. */
   hasOwnKey: boolean;
   /** The environment of nats-server and of the node-runner. */
   environment: Environment;
-  /** Where debuggers may attach. Default: nowhere. */
+  /** The address for debuggers. Default: none. */
   inspect?: InspectOptions;
-  /** The pushes of the functions that are found at the start. */
+  /** Settles when the pushes of the first functions have ended. */
   firstPushes?: Promise<unknown>;
   output: Output;
   log: Logger;
@@ -59,7 +60,7 @@ export interface World {
   readonly nats: Nats;
   readonly natsUrl: string;
   readonly gateway: Gateway;
-  /** Where debuggers attach: `HOST:PORT`. */
+  /** The address for debuggers: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
   close(): Promise<void>;
 }
@@ -67,8 +68,8 @@ export interface World {
 const DRAIN_GRACE_MS = 30_000;
 
 /**
- * Starts the world. What was started ends again where a later part fails, or where the signal aborts meanwhile. Errors:
- * DATA_DIR_LOCKED, ADDRESS_IN_USE and those of the parts.
+ * Starts the world. If a part fails or the signal aborts meanwhile, the started parts end again. Errors: DATA_DIR_LOCKED,
+ * ADDRESS_IN_USE and the errors of the parts.
  */
 export async function startWorld(options: WorldOptions): Promise<World> {
   const progress = options.output.progress("starting");
@@ -76,7 +77,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const close = async () => {
     const errors: unknown[] = [];
     for (const end of endings.splice(0).reverse()) {
-      // One part that ends badly keeps no other from ending.
+      // A part that fails to end must not keep the others.
       try {
         await end();
       } catch (error) {
@@ -131,7 +132,7 @@ async function startInOrder(
   return { nats, natsUrl: url, gateway, inspectAddress: node.inspectAddress };
 }
 
-/** Gateway and node-runner start side by side; where one fails the other ends. */
+/** Starts gateway and node-runner side by side. If one fails the other ends. */
 async function startParts(
   {
     http,
@@ -177,11 +178,12 @@ async function startParts(
 }
 
 async function startEmbedded(
-  { natsPort, dataDir, environment, log, signal }: WorldOptions,
+  { natsServer, natsPort, dataDir, environment, log, signal }: WorldOptions,
   progress: Progress,
   onSpawn: (pid: number) => void,
 ): Promise<NatsServer> {
   const { path } = await findNatsServer({
+    named: natsServer,
     env: environment,
     signal,
     onProgress: (step) => progress.update(describeProgress(step)),
@@ -190,7 +192,7 @@ async function startEmbedded(
   return startNatsServer({ binary: path, port: natsPort, dataDir, log, onSpawn, signal });
 }
 
-/** Has something ended when this process ends unforeseen; the function that is returned calls it off. */
+/** Calls `end` when this process exits. The returned function cancels the call. */
 function endWithProcess(end: () => void): () => void {
   process.once("exit", end);
   return () => process.off("exit", end);

@@ -23,7 +23,9 @@ const FORBIDDEN_IN_HTTP = /[^\t\u0020-\u007e\u0080-\u00ff]/;
 /** `bytes`: a value is not plain ASCII, and `encodeValues` has to follow. `refused`: a field cannot be sent. */
 export type Appended = "plain" | "bytes" | "refused";
 
-/** Appends fields to the headers of a message, in canonical case. `omitted`: lower-case names of fields that are left out. */
+/**
+ * Appends fields to the headers of a message, in canonical case. `omitted`: lower-case names of fields that are left out.
+ */
 export function appendFields(headers: Headers, fields: FieldList, omitted: ReadonlySet<string>): Appended {
   let appended: Appended = "plain";
   let connection = "";

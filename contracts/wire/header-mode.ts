@@ -144,7 +144,7 @@ function hopsOf(text: string | undefined): number {
   return text !== undefined && /^\d{1,3}$/.test(text) ? Number(text) : 0;
 }
 
-/** The headers of a request that is passed on: its own, and the defaults of those that it lacks. */
+/** The headers of a request that is passed on. Missing headers get their defaults. */
 export function completeRequest(
   message: WireMessage,
   service: string,
@@ -195,7 +195,7 @@ export function encodeError(code: ErrorCode, limit: number | undefined): Headers
   ]);
 }
 
-/** What a reply says. */
+/** The meaning of a reply. */
 export type DecodedReply =
   | ({ kind: "response"; status: number } & ReadFields)
   /** narun's own error. `limit`: the value of the limit that was met. */

@@ -125,7 +125,9 @@ function restOf(
   };
 }
 
-/** Passes bytes on as fast as they are granted. The bytes that wait are put together, and the window pays for few of them. */
+/**
+ * Passes bytes on as fast as they are granted. The bytes that wait are put together, and the window pays for few of them.
+ */
 function createPassage(sender: StreamSender, window: CreditWindow) {
   const waiting = new ByteQueue();
   let atEnd: (() => void) | undefined;

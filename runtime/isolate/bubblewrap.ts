@@ -72,29 +72,23 @@ function libraryFolder(path: string): string[] {
     : ["--ro-bind", path, path];
 }
 
-export const SANDBOX_CHOICES = ["auto", "bubblewrap", "none"] as const;
-export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
+/** `auto`: bubblewrap where it works on this machine. */
+export type SandboxChoice = "auto" | "bubblewrap" | "none";
 
 export type BubblewrapProbe = { path: string } | { path: undefined; reason: string };
 
 /** Upper bound of the time that the probe takes. */
 const PROBE_MS = 5_000;
 
-/** Whether bubblewrap is installed, and this machine lets it make namespaces. Runs Node in it to find out. */
-export async function probeBubblewrap(searchPath = process.env.PATH ?? ""): Promise<BubblewrapProbe> {
+/** Whether `searchPath` has bubblewrap, and this machine lets it make namespaces. Runs Node in it to find out. */
+export async function probeBubblewrap(searchPath = ""): Promise<BubblewrapProbe> {
   if (process.platform !== "linux") return { path: undefined, reason: "bubblewrap is for Linux" };
   const path = searchPath
     .split(delimiter)
     .map((folder) => join(folder, "bwrap"))
     .find((file) => existsSync(file));
   if (path === undefined) return { path, reason: "bubblewrap (bwrap) is not on the PATH" };
-  const reason = await tryRun(path);
-  return reason === undefined ? { path } : { path: undefined, reason };
-}
-
-async function tryRun(path: string): Promise<string | undefined> {
   const [, ...values] = wrapBriefly(path, [process.execPath, "--version"]);
   const result = await runProgram(path, values, { env: {}, timeoutMs: PROBE_MS });
-  if (result.outcome === "ok") return undefined;
-  return result.stderr.trim().split("\n")[0] || `bwrap ${result.reason}`;
+  return result.outcome === "ok" ? { path } : { path: undefined, reason: result.reason };
 }

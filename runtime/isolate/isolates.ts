@@ -12,6 +12,8 @@ export interface IsolatesOptions {
   cacheDir: string;
   /** Whether host processes run in bubblewrap: default `auto`, where it works. */
   sandbox?: SandboxChoice;
+  /** `PATH`: the folders in which bubblewrap is looked for. Default: none. */
+  searchPath?: string | undefined;
   /** Upper bounds of the functions' limits. Default: none. */
   ceiling?: Ceiling;
   /** Upper bound of a host process' memory besides the memory of its functions; a process above it is replaced. Default 1,024. */
@@ -40,7 +42,7 @@ const DEFAULT_HOST_MEMORY_MB = 1_024;
 export async function prepareIsolates(options: IsolatesOptions): Promise<Isolates> {
   const { cacheDir, inspect, ceiling = {}, hostMemoryMb = DEFAULT_HOST_MEMORY_MB } = options;
   const [sandbox, snapshot, program] = await Promise.all([
-    resolveSandbox(options.sandbox ?? "auto", ceiling),
+    resolveSandbox(options.sandbox ?? "auto", ceiling, options.searchPath),
     loadSnapshot(cacheDir),
     loadHostProgram(cacheDir),
   ]);

@@ -29,15 +29,16 @@ const SCRIPT = `
   console.log(JSON.stringify(allowed));
 `;
 
+/** Upper bound of the time that the probe takes. */
 const PROBE_MS = 10_000;
 
 /** Probes the confinement of host processes on this machine: Node's permission model, and bubblewrap where it works. */
-export async function probeConfinement(): Promise<Confinement> {
-  const bubblewrap = await probeBubblewrap();
+export async function probeConfinement(searchPath?: string): Promise<Confinement> {
+  const bubblewrap = await probeBubblewrap(searchPath);
   const command = [process.execPath, ...nodeOptions([]), "--eval", SCRIPT];
   const [program = "", ...values] =
     bubblewrap.path === undefined ? command : wrapBriefly(bubblewrap.path, command);
   const result = await runProgram(program, values, { env: HOST_ENVIRONMENT, timeoutMs: PROBE_MS });
-  if (result.outcome === "ok") return { bubblewrap, allowed: JSON.parse(result.stdout) as string[] };
-  return { bubblewrap, allowed: [], failure: result.stderr.trim().split("\n")[0] || result.reason };
+  if (result.outcome === "failed") return { bubblewrap, allowed: [], failure: result.reason };
+  return { bubblewrap, allowed: JSON.parse(result.stdout) as string[] };
 }

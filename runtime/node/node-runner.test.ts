@@ -96,7 +96,7 @@ async function ask(nats: Nats, subject: string, request: object): Promise<unknow
 describe("a node-runner", () => {
   it("announces each mode that it has hosts of, tries its revisions and starts its instances", async () => {
     const { startHost, starts, trials } = createTrivialMode();
-    const isolates = await prepareIsolates({ cacheDir: inject("nodeCache") });
+    const isolates = await prepareIsolates({ cacheDir: inject("nodeCache"), searchPath: process.env.PATH });
     await using runner = await startRunner({ isolate: isolates.startHost, node: startHost });
     await eventually(() => expect([...runner.modes]).toEqual(["isolate", "node"]));
 

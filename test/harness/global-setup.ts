@@ -15,7 +15,9 @@ declare module "vitest" {
 
 /** Finds a nats-server once for all test files, or fetches it into the user's cache folder. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { path } = await findNatsServer();
+  const { NARUN_NATS_SERVER } = process.env;
+  const named = NARUN_NATS_SERVER ? { path: NARUN_NATS_SERVER, by: "NARUN_NATS_SERVER" } : undefined;
+  const { path } = await findNatsServer({ named, env: process.env });
   project.provide("natsServer", path);
   const nodeCache = await mkdtemp(join(tmpdir(), "narun-test-cache-"));
   project.provide("nodeCache", nodeCache);

@@ -20,7 +20,7 @@ import type {
   SandboxSockets,
   SandboxStart,
 } from "../../instance/sandbox.ts";
-import type { Sandbox as Isolate, OnPost } from "../engine.ts";
+import type { Isolate, OnPost } from "../engine.ts";
 import { createOperations } from "../operations/operations.ts";
 import { closeCodeOf, closeReasonOf } from "./close-frame.ts";
 import { Enforcement } from "./enforcement.ts";
@@ -213,7 +213,7 @@ export class IsolateSandbox implements Sandbox {
   };
 }
 
-/** A kind that is none counts as an exception. */
+/** An unknown kind counts as an exception. */
 function refusalOf(kind: unknown): RefusalReason {
   if (kind === FailureKind.methodNotAllowed) return "method not allowed";
   return kind === FailureKind.noResponse ? "no response" : "threw";

@@ -17,7 +17,7 @@ import type { TrialOutcome } from "../../host.ts";
 import type { Instance } from "../../instance/instance.ts";
 import { createSourceMaps } from "../../instance/source-maps.ts";
 import { startInstance } from "../../instance/start-instance.ts";
-import { createEngine, type Sandbox as Isolate } from "../engine.ts";
+import { createEngine, type Isolate } from "../engine.ts";
 import type { InspectorChannel } from "../inspector/inspector-channel.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
 import { createOperations } from "../operations/operations.ts";
@@ -152,7 +152,7 @@ async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOu
     {
       ...running,
       operations: createOperations({ ...running, config: order.config, log: () => undefined }),
-      adopted: (sandbox) => owners.set(sandbox, order.config.name),
+      adopted: (isolate) => owners.set(isolate, order.config.name),
     },
     order,
   ).catch(failed);
@@ -210,8 +210,8 @@ const RETIRE_GRACE_MS = 30_000;
  * V8 has lost control of an isolate. Its thread sleeps and its memory is lost until the process ends. The other isolates are
  * whole: they finish their requests while the runner starts another host.
  */
-function retire(reason: string, sandbox: Isolate | undefined, graceMs = RETIRE_GRACE_MS): void {
-  const guilty = sandbox && owners.get(sandbox);
+function retire(reason: string, isolate: Isolate | undefined, graceMs = RETIRE_GRACE_MS): void {
+  const guilty = isolate && owners.get(isolate);
   send({ type: "retiring", guilty, reason });
   void stop(graceMs);
 }
