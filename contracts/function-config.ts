@@ -2,6 +2,7 @@ import { z } from "zod";
 import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings/index.ts";
 import { EgressSchema } from "./egress.ts";
 import { NameSchema } from "./names.ts";
+import { MIB } from "./units.ts";
 
 /** The HTTP methods that a route may list. */
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -28,8 +29,6 @@ const ScaleSchema = z
     idleSeconds: z.number().min(0.1).max(86_400).default(60),
   })
   .refine(({ min, max }) => min <= max, { message: "min is over max", path: ["min"] });
-
-const MIB = 1024 * 1024;
 
 export const LimitsSchema = z.strictObject({
   memoryMb: z.int().min(8).max(4_096).default(128),

@@ -4,7 +4,7 @@
  * I1  A departed id stays departed: ids are not reused.
  * I2  A wait ends once: with the instance ready, with its departure, or by its signal.
  */
-import type { GoneReason } from "../contracts/index.ts";
+import { BoundedMap, type GoneReason } from "../contracts/index.ts";
 
 export interface Departure {
   reason: GoneReason;
@@ -19,7 +19,7 @@ export type StartResult = "ready" | Departure;
 const MAX_DEPARTED = 10_000;
 
 export class Departures {
-  readonly #departed = new Map<string, Departure>();
+  readonly #departed = new BoundedMap<string, Departure>(MAX_DEPARTED);
   readonly #waiting = new Map<string, Set<(result: StartResult) => void>>();
 
   has(id: string): boolean {
@@ -28,7 +28,6 @@ export class Departures {
 
   add(id: string, departure: Departure): void {
     this.#departed.set(id, departure);
-    if (this.#departed.size > MAX_DEPARTED) this.#departed.delete(this.#departed.keys().next().value ?? "");
     this.#resolve(id, departure);
   }
 

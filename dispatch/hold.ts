@@ -8,6 +8,8 @@
  * I3  `readmit` always succeeds: a request that was admitted once is never refused for lack of room.
  * I4  A request is in at most one queue, and leaves it by `remove` alone.
  */
+import { MIB } from "../contracts/index.ts";
+
 export interface HoldLimits {
   /** Requests that wait for one service. Default 1,000. */
   maxRequestsPerService: number;
@@ -18,8 +20,6 @@ export interface HoldLimits {
   /** Bytes of the requests that wait in all. Default 256 MiB. */
   maxBytes: number;
 }
-
-const MIB = 1024 * 1024;
 
 export const defaultHoldLimits: HoldLimits = {
   maxRequestsPerService: 1_000,

@@ -7,7 +7,7 @@
  * I2  The time of I1 does not run while NATS is away: no instance can be heard meanwhile.
  */
 import { createHeaders, orphans, subjects } from "../contracts/index.ts";
-import type { Nats, PendingReply } from "../nats/index.ts";
+import { isNoResponders, type Nats, type PendingReply } from "../nats/index.ts";
 
 export interface Orphans {
   /** An instance's runner no longer speaks for it. */
@@ -18,7 +18,6 @@ export interface Orphans {
 }
 
 const ASK_INTERVAL_MS = 500;
-const NO_RESPONDERS = 503;
 /** A token that no exchange has: the instance ignores the message. */
 const NO_TOKEN = "0";
 
@@ -46,7 +45,7 @@ export function createOrphans(nats: Nats, onOver: (instance: string) => void): O
       new Uint8Array(),
       createHeaders([]),
       (reply) => {
-        if (reply.status === NO_RESPONDERS) end(instance);
+        if (isNoResponders(reply)) end(instance);
       },
     );
   };

@@ -1,5 +1,5 @@
 import { headerNames, headerValue } from "../contracts/index.ts";
-import type { Message } from "../nats/index.ts";
+import { isNoResponders, type Message } from "../nats/index.ts";
 
 /**
  * The meaning of a reply for its request. The first two prove that no handler began the request. A `stream` is an answer whose
@@ -7,11 +7,9 @@ import type { Message } from "../nats/index.ts";
  */
 export type ReplyVerdict = "no-responders" | "draining" | "answer" | "stream" | "frame" | "unreadable";
 
-const NO_RESPONDERS = 503;
-
 export function readVerdict(message: Message): ReplyVerdict {
   if (!message.isReadable) return "unreadable";
-  if (message.status === NO_RESPONDERS && message.data.length === 0) return "no-responders";
+  if (isNoResponders(message)) return "no-responders";
   if (headerValue(message.headers, headerNames.error) === "INSTANCE_DRAINING") return "draining";
   if (message.headers?.has(headerNames.frame)) return "frame";
   return message.headers?.has(headerNames.stream) ? "stream" : "answer";

@@ -7,8 +7,14 @@
  * I3  A stream ends with its call: when it is cancelled, the gateway falls silent, or NATS was away.
  */
 import { type ErrorCode, headerNames, isRepeatable, type NarunError, subjects } from "../contracts/index.ts";
-import type { Message, Nats, PendingReply } from "../nats/index.ts";
-import { type Headers, headerValue } from "../nats/index.ts";
+import {
+  type Headers,
+  headerValue,
+  isNoResponders,
+  type Message,
+  type Nats,
+  type PendingReply,
+} from "../nats/index.ts";
 import { frameOf } from "./nats-link.ts";
 import type { OpenCall, OpenCalls } from "./open-calls.ts";
 import { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
@@ -42,7 +48,6 @@ export type ServiceReply =
   /** `detail`: for operators, not for callers. */
   | { kind: "failed"; code: ErrorCode; detail?: string };
 
-const NO_RESPONDERS = 503;
 /** Upper bound of how often a call is sent that may run twice. */
 const MAX_SENDS = 3;
 
@@ -129,7 +134,7 @@ class Call implements OpenCall {
     const frame = frameOf(message);
     if (!message.isReadable) this.#fail("BAD_REPLY");
     else if (frame !== undefined) this.#exchange.receive(frame, message);
-    else if (isNobody(message)) this.#askInstances();
+    else if (isNoResponders(message)) this.#askInstances();
     else if (message.headers?.has(headerNames.stream)) {
       const answer = openAnswer(this.#parts, this.#exchange, message, () => this.#end());
       this.#settle({ kind: "stream", message, ...answer });
@@ -151,7 +156,7 @@ class Call implements OpenCall {
     headers.set(headerNames.world, [nats.world.id]);
     const onReply = (message: Message) => {
       if (!message.isReadable) this.#fail("BAD_REPLY");
-      else if (isNobody(message) || isRefusal(message)) this.#fail("NO_CONSUMER");
+      else if (isNoResponders(message) || isRefusal(message)) this.#fail("NO_CONSUMER");
       else this.#settle({ kind: "whole", message });
     };
     this.#pending = nats.send(service, first, headers, onReply, (refusal) => this.#onRefused(refusal));
@@ -190,10 +195,6 @@ class Call implements OpenCall {
 /** The instance has not begun the call: it drains, or is of another world. */
 function isRefusal({ headers }: Message): boolean {
   return headerValue(headers, headerNames.error) === ("INSTANCE_DRAINING" satisfies ErrorCode);
-}
-
-function isNobody({ status, data }: Message): boolean {
-  return status === NO_RESPONDERS && data.length === 0;
 }
 
 function openAnswer(

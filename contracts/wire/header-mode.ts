@@ -6,6 +6,7 @@
  * I3  Every header of a message is optional, and may have been written by any client of NATS.
  */
 import { type ErrorCode, errorEntry, isErrorCode } from "../error-catalogue.ts";
+import { SWITCHING_PROTOCOLS } from "../http-status.ts";
 import {
   appendFields,
   encodeValues,
@@ -169,7 +170,7 @@ const DEFAULT_STATUS = 200;
 
 /** Whether a response can have a status. 101 answers a request for a WebSocket. */
 export function isResponseStatus(status: unknown): status is number {
-  return typeof status === "number" && (status === 101 || (status >= 200 && status <= 599));
+  return typeof status === "number" && (status === SWITCHING_PROTOCOLS || (status >= 200 && status <= 599));
 }
 
 /** The headers of a response's message; undefined where a field cannot be sent. */

@@ -1,9 +1,12 @@
-import { type DecodedReply, decodeReply, type FieldReading } from "../../contracts/index.ts";
+import {
+  type DecodedReply,
+  decodeReply,
+  type FieldReading,
+  SWITCHING_PROTOCOLS,
+} from "../../contracts/index.ts";
 import type { Message } from "../../nats/index.ts";
 import { type Destination, failureResponse, type GatewayResponse } from "./gateway-response.ts";
 import type { StreamHead } from "./stream-response.ts";
-
-const SWITCHING_PROTOCOLS = 101;
 
 /** The gateway writes these two fields for every answer. */
 const READING: FieldReading = { names: "as-sent", omitted: new Set(["content-length", "x-request-id"]) };

@@ -10,6 +10,7 @@ import {
   type Headers,
   isRepeatable,
   MAX_FRAME_BYTES,
+  SWITCHING_PROTOCOLS,
 } from "../../contracts/index.ts";
 import type { Dispatcher, Outcome } from "../../dispatch/index.ts";
 import type { Nats } from "../../nats/index.ts";
@@ -143,8 +144,6 @@ function dispatch(
   outgoing.once("close", cancel);
   return { outcome: promise, cancel };
 }
-
-const SWITCHING_PROTOCOLS = 101;
 
 function writeStreamed(
   options: ServeOptions,

@@ -7,14 +7,13 @@ import {
 } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { createHeaders } from "../headers.ts";
-import type { Message } from "../message.ts";
+import { isNoResponders, type Message } from "../message.ts";
 import { NoReplyError } from "../request.ts";
 
 /** How long the one answer to an inquiry may take. */
 const ANSWER_TIMEOUT_MS = 2_000;
 /** How long the answers of several may take. */
 const GATHER_MS = 500;
-const NO_RESPONDERS = 503;
 
 const questionOf = (requests: readonly string[]) =>
   JSON.stringify({ requests: [...requests] } satisfies Inquiry);
@@ -42,8 +41,7 @@ export async function askAll(
   const { promise, resolve, reject } = Promise.withResolvers<readonly RequestState[]>();
   let states: readonly RequestState[] | undefined;
   const onReply = (reply: Message) => {
-    if (reply.status === NO_RESPONDERS && reply.data.length === 0)
-      return reject(new NoReplyError("no-responders", subject));
+    if (isNoResponders(reply)) return reject(new NoReplyError("no-responders", subject));
     const heard = statesIn(reply);
     const before = states;
     states = requests.map((_, at) => {

@@ -234,6 +234,7 @@ class Runner implements NodeRunner {
       parts: {
         node,
         worldId: nats.world.id,
+        transport: nats.transport,
         egressDeny,
         sourceMapOf: (revision) => revisions.sourceMap(revision),
         log,

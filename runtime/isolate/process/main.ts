@@ -108,6 +108,7 @@ async function initialise({
   node,
   nats,
   worldId,
+  transport,
   snapshot,
   prepared,
   egressDeny,
@@ -117,6 +118,7 @@ async function initialise({
   const connection = await connectNats({
     url: nats.url,
     worldId,
+    transport,
     login: () => {
       send({ type: "need-login" });
       return login;

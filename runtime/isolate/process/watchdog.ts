@@ -10,6 +10,7 @@
  * I3  The entries of an isolate run, and end, in the order in which they began.
  * I4  No timer runs while no isolate does.
  */
+import { MIB } from "../../../contracts/index.ts";
 import { type CpuMeter, createCpuMeter, type Worker } from "./cpu-meter.ts";
 
 export interface Watchdog {
@@ -62,7 +63,6 @@ const TICK_MS = 20;
  * both come late.
  */
 const LATE_TICKS = 2;
-const MIB = 1024 * 1024;
 /** The growth of the process that counts for no isolate: garbage, buffers on their way. */
 const SLACK_BYTES = 128 * MIB;
 /** V8 holds twice the memory in use while it collects garbage. */
