@@ -1,9 +1,8 @@
 /**
- * Bytes that wait for somebody, in their order.
+ * A queue of bytes that wait for their reader, in their order.
  *
- * I1  Small pieces that wait are put together: each on its own would take a hundred times its size, and credit counts
- *     bytes.
- * I2  A piece that finds nothing waiting stays as it is, and so does every large one.
+ * I1  Small pieces that wait are joined: each on its own would take a hundred times its size, and credit counts bytes.
+ * I2  A piece that comes to an empty queue stays as it is, and so does every large piece.
  */
 export class ByteQueue {
   #parts: Uint8Array[] = [];
@@ -13,7 +12,7 @@ export class ByteQueue {
     return this.#byteLength;
   }
 
-  /** Hands the bytes over. */
+  /** Appends bytes. The queue owns them from then on. */
   push(bytes: Uint8Array): void {
     if (bytes.byteLength === 0) return;
     this.#byteLength += bytes.byteLength;
@@ -22,14 +21,14 @@ export class ByteQueue {
     else this.#parts[this.#parts.length - 1] = Buffer.concat([last, bytes]);
   }
 
-  /** The bytes that have waited longest, some or all of them. */
+  /** Takes the oldest bytes, some or all of them. */
   shift(): Uint8Array | undefined {
     const part = this.#parts.shift();
     if (part !== undefined) this.#byteLength -= part.byteLength;
     return part;
   }
 
-  /** Takes all of them, in one piece. */
+  /** Takes all bytes, in one piece. */
   concat(): Uint8Array {
     const whole = Buffer.concat(this.#parts);
     this.#parts = [];
@@ -38,5 +37,8 @@ export class ByteQueue {
   }
 }
 
-/** Joining copies what is there: up to here that is less than what a piece costs anyway. */
+/**
+ * Upper bound of a piece that is joined. Joining copies the piece; below this size the copy costs less than the piece
+ * itself.
+ */
 const MAX_JOINED_BYTES = 1024;

@@ -1,6 +1,6 @@
 /**
- * The ceiling of a node: what its operator allows a function at most, whatever the function's `limits` say. It has the
- * limits that a node enforces; those of the gateway and of the builder (`maxBodyBytes`, `maxBundleBytes`) are not the node's.
+ * The ceiling of a node: the operator's upper bounds of the functions' `limits`. It has the limits that a node enforces. The
+ * gateway enforces `maxBodyBytes`, the builder `maxBundleBytes`.
  */
 import { type Limits, LimitsSchema } from "./function-config.ts";
 import { nearest } from "./nearest.ts";
@@ -14,7 +14,7 @@ const CEILING_KEYS = Object.keys(LimitsSchema.shape).filter(
   (key) => !(NOT_THE_NODES as readonly string[]).includes(key),
 ) as CeilingKey[];
 
-/** Parses one `key=value`; a string says what is wrong with it. */
+/** Parses one `key=value`. A string tells the fault. */
 export function parseCeiling(text: string): { key: CeilingKey; value: number } | string {
   const [name = "", ...rest] = text.split("=");
   const key = CEILING_KEYS.find((known) => known === name.trim());

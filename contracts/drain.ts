@@ -1,9 +1,9 @@
-/** What streams hears of a drain after so long: the answers that end by themselves are not disturbed. */
+/** How long after the start of a drain streaming answers are told of it. Shorter answers end by themselves. */
 const NOTICE_MS = 500;
-/** Whatever else is under way hears of it when so much of the grace is over. */
+/** The part of the grace after which all other requests are told of the drain. */
 const WARNING_AT = 0.8;
 
-/** Calls `warn` when those who are to hear of a drain should. The function that is returned calls off what is left of it. */
+/** Calls `warn` when requests are to be told of a drain. The returned function cancels the calls that are still to come. */
 export function warnOfDrain(graceMs: number, warn: (whom: "streaming" | "all") => void): () => void {
   const notice = setTimeout(warn, Math.min(NOTICE_MS, graceMs * WARNING_AT), "streaming");
   const warning = setTimeout(warn, graceMs * WARNING_AT, "all");

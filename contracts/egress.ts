@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 /**
- * The grammar of egress rules: of `egress` in narun.yaml, which allows a function to reach what is not public, and of
- * a node's deny list, which refuses whatever a function allows itself.
+ * The grammar of egress rules. `egress` in narun.yaml allows a function addresses that are not public. A node's deny list
+ * refuses addresses, also those in a function's `egress`.
  *
  *     db.internal            a name, as the URL has it      db.internal:5432       on one port
  *     *.example.com          every name below it            *.example.com:443
@@ -23,8 +23,8 @@ export type EgressRule = {
 );
 
 /**
- * The metadata services of clouds: AWS (also for containers), Azure, Alibaba, Google, Oracle. They hand credentials of
- * the machine to whoever asks.
+ * The metadata services of clouds: AWS (also for containers), Azure, Alibaba, Google, Oracle. They hand
+ * credentials of the machine to every client.
  */
 export const METADATA_ADDRESSES: readonly string[] = [
   "169.254.169.254",
@@ -52,7 +52,7 @@ const EgressRuleSchema = z
 
 export const EgressSchema = z.array(EgressRuleSchema).max(MAX_RULES);
 
-/** The rule, or what is wrong with the text. */
+/** Parses a rule. A string tells the fault. */
 export function parseEgressRule(text: string): EgressRule | string {
   if (text.includes("://")) return `a rule has no scheme and no path: ${JSON.stringify(text)}`;
   const { host, portText } = splitPort(text);
@@ -69,7 +69,7 @@ export function parseEgressRule(text: string): EgressRule | string {
   return isBelow ? { text, port, kind: "below", suffix: `.${name}` } : { text, port, kind: "name", name };
 }
 
-/** The port is behind the last colon, except where that is one of a bare IPv6 address. */
+/** The port follows the last colon. The colons of a bare IPv6 address are no separators. */
 function splitPort(text: string): { host: string; portText: string | undefined } {
   const bracketed = /^\[([^\]]*)\](?::(\d+))?$/.exec(text);
   if (bracketed !== null) return { host: bracketed[1] ?? "", portText: bracketed[2] };
@@ -82,7 +82,7 @@ const isIpv6 = (text: string) => z.ipv6().safeParse(text).success;
 const isNetworkV4 = (text: string) => z.cidrv4().safeParse(text).success;
 const isNetworkV6 = (text: string) => z.cidrv6().safeParse(text).success;
 
-/** Of IPv4 or IPv6; an address is one of its own. */
+/** A network of IPv4 or IPv6. A single address is a network of one. */
 export interface Network {
   family: "ipv4" | "ipv6";
   address: string;
@@ -98,7 +98,7 @@ export function parseNetwork(host: string): Network | undefined {
   return isNetworkV6(host) ? { family: "ipv6", address, bits: Number(bits) } : undefined;
 }
 
-/** The name as URLs have it: lower-case, international ones in ASCII. An address in another notation is none. */
+/** The name as URLs have it: lower-case, international names in ASCII. Undefined for an address in another notation. */
 function canonicalName(text: string): string | undefined {
   if (!/^[^\s/?#@:[\]\\*%]+$/.test(text) || !URL.canParse(`http://${text}/`)) return undefined;
   const name = nameOfHost(new URL(`http://${text}/`).hostname);

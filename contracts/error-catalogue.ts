@@ -3,7 +3,7 @@ import { requestErrors } from "./request-errors.ts";
 import { toolErrors } from "./tool-errors.ts";
 
 /**
- * Every error that narun names: what it means, how to solve it, and how it is answered over HTTP. `docs/errors.md` is
+ * Every error that narun names: its meaning, its solution, and its answer over HTTP. `docs/errors.md` is
  * generated from this table. Codes are stable: programs branch on them, never on texts.
  */
 export const errorCatalogue = { ...requestErrors, ...toolErrors } as const;
@@ -19,7 +19,7 @@ export function errorEntry(code: ErrorCode): ErrorEntry {
   return errorCatalogue[code];
 }
 
-/** What the person who meets an error can do, with the function's name in the commands. */
+/** The solution of an error, with the function's name in the commands. */
 export function solveOf(code: ErrorCode, name: string): string {
   return errorEntry(code).solve.replace(
     /(`narun (?:logs|revisions)) NAME`/g,

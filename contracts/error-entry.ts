@@ -1,10 +1,10 @@
 import type { Limits } from "./function-config.ts";
 
-/** What narun knows of one error code (error-catalogue.ts). */
+/** The facts of one error code (error-catalogue.ts). */
 export interface ErrorEntry {
   /** One line, the same for every occurrence (RFC 9457 `title`). */
   title: string;
-  /** What the person who meets it can do. NAME stands for the function's. */
+  /** The advice for a person who meets the error. NAME stands for the function's name. */
   solve: string;
   /** The function's limit that was met. */
   limit?: keyof Limits;

@@ -8,7 +8,7 @@ export interface ErrorFields {
 
 /**
  * The one error class of narun. `code` is from the catalogue and decides status, retry and advice; `fields.detail`
- * says what happened this time; `cause` keeps what lay beneath.
+ * tells this occurrence; `cause` keeps the error that led to it.
  */
 export class NarunError extends Error {
   override readonly name = "NarunError";
@@ -27,7 +27,7 @@ export function isNarunError(error: unknown, code?: ErrorCode): error is NarunEr
   return error instanceof NarunError && (code === undefined || error.code === code);
 }
 
-/** The message of whatever was thrown. */
+/** The message of a thrown value of any type. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings.ts";
+import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings/index.ts";
 import { EgressSchema } from "./egress.ts";
 import { NameSchema } from "./names.ts";
+import { MIB } from "./units.ts";
 
 /** The HTTP methods that a route may list. */
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -19,7 +20,7 @@ export type Route = z.infer<typeof RouteSchema>;
 
 const ScaleSchema = z
   .strictObject({
-    /** Instances that are kept while nobody calls. */
+    /** Instances that are kept without any requests. */
     min: z.int().min(0).max(1_000).default(0),
     max: z.int().min(1).max(1_000).default(20),
     /** Requests that one instance handles at a time. */
@@ -29,8 +30,6 @@ const ScaleSchema = z
   })
   .refine(({ min, max }) => min <= max, { message: "min is over max", path: ["min"] });
 
-const MIB = 1024 * 1024;
-
 export const LimitsSchema = z.strictObject({
   memoryMb: z.int().min(8).max(4_096).default(128),
   /** CPU time of one request, in milliseconds; as much again for every 16 MiB of bodies. */
@@ -38,8 +37,8 @@ export const LimitsSchema = z.strictObject({
   /** How long a start may take until the module's top level is over, awaits included. */
   startMs: z.int().min(1).max(300_000).default(10_000),
   /**
-   * From the request's arrival at the gateway to the answer's head, hold included; for a body that streams, from when
-   * all of it has come.
+   * How long a request may take from its arrival at the gateway to the answer's head, hold included. For a body that
+   * streams the time begins when all of it has come.
    */
   timeoutMs: z.int().min(1).max(3_600_000).default(30_000),
   maxBodyBytes: z
@@ -59,13 +58,16 @@ export const LimitsSchema = z.strictObject({
   subrequests: z.int().min(0).max(1_000_000).default(1_000),
   /** Timers that an instance may have open. */
   timers: z.int().min(0).max(100_000).default(10_000),
-  /** What an instance may log in a second, on average; twice that at once. Lines count with 256 bytes more than their text. */
+  /**
+   * Bytes that an instance may log in a second, on average, and twice that at once. A line counts 256 bytes more than its
+   * text.
+   */
   logBytesPerSecond: z
     .int()
     .min(1_024)
     .max(8 * MIB)
     .default(MIB),
-  /** Bytes that a KV bucket or an object store has before writes of this function are refused. */
+  /** Bytes of a KV bucket or an object store above which writes of this function are refused. */
   maxStoreBytes: z
     .int()
     .min(0)
@@ -91,31 +93,31 @@ const FileSchema = z.strictObject({
   bindings: z.array(BindingSchema).max(100).default([]),
   scale: ScaleSchema.prefault({}),
   limits: LimitsSchema.prefault({}),
-  /** What `fetch` may reach besides the public internet: rules as in egress.ts. */
+  /** Addresses that `fetch` may reach besides the public internet: rules as in egress.ts. */
   egress: EgressSchema.default([]),
   /** Functions of one trust group share a sandbox process on a node. */
   trust: NameSchema.default("default"),
 });
 
-/** How the builder bundles. It leaves its mark in the bundle alone: the function's configuration does not have it. */
+/** Settings of the bundler. They shape the bundle, and are not part of the function's configuration. */
 const BuildSchema = z.strictObject({
-  /** What counts in the `exports` of packages, in no order. Default: of the builder, by the mode. */
+  /** Conditions in the `exports` of packages, in no order. Default: the builder's, by the mode. */
   conditions: z
     .array(z.string().regex(/^[\w.:-]+$/, "a condition is a name, such as worker or browser"))
     .max(20)
     .optional(),
-  /** The fields of a package.json without `exports` that name its entry, the first one first. Default: of the builder. */
+  /** Fields of a package.json without `exports` that name its entry, in order of preference. Default: the builder's. */
   mainFields: z
     .array(z.string().regex(/^[\w.:-]+$/, "a main field is a key of package.json, such as module or main"))
     .nonempty()
     .max(20)
     .optional(),
-  /** Functions and classes have their own `name` even where the bundle had to rename them. */
+  /** Functions and classes keep their `name` where the bundle renames them. */
   keepNames: z.boolean().default(false),
 });
 export type BuildSettings = z.infer<typeof BuildSchema>;
 
-/** What `narun.yaml` may say. Every key has a default except `name` and `entry`, which the builder finds in the folder. */
+/** The schema of `narun.yaml`. Every key has a default, but `name` and `entry`, which the builder finds in the folder. */
 export const FunctionFileSchema = FileSchema.extend({ build: BuildSchema.prefault({}) }).superRefine(
   refuseDoubleNames,
 );
@@ -127,7 +129,7 @@ export const FunctionConfigSchema = FileSchema.omit({ name: true, entry: true, r
   .superRefine(refuseDoubleNames);
 export type FunctionConfig = z.infer<typeof FunctionConfigSchema>;
 
-/** The routes of a function that names none: `/<name>` and everything below it. */
+/** The routes of a function without `routes`: `/<name>` and every path below it. */
 export function defaultRoutes(name: string): Route[] {
   return [{ path: `/${name}` }, { path: `/${name}/*` }];
 }

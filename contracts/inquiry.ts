@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** How many requests one inquiry may name. A subject of a reply has some thirty bytes. */
+/** Upper bound of the requests in one inquiry. The subject of a reply has some thirty bytes. */
 export const MAX_INQUIRED = 10_000;
 
 /**
@@ -13,11 +13,11 @@ export type Inquiry = z.infer<typeof InquirySchema>;
 /**
  * The state of one request at its instance.
  *
- * - `new`: it never came, and is not begun there if it comes after all.
+ * - `new`: it has not come. If it comes later, it is not begun.
  * - `running`: no part of the answer was sent yet.
  * - `streaming`: the answer's head was sent, the body follows.
- * - `repeated`: it was answered, and the same reply was sent once more before this word.
- * - `over`: it is not there, and may have run.
+ * - `repeated`: it was answered, and the same reply was sent again before this answer.
+ * - `over`: it is not under way, and may have run.
  */
 const RequestStateSchema = z.enum(["new", "running", "streaming", "repeated", "over"]);
 export type RequestState = z.infer<typeof RequestStateSchema>;

@@ -17,8 +17,8 @@ const Common = {
 };
 
 /**
- * What is announced of an instance on `narun.instance.<service>.<instance>`, in this order:
- * `starting`, then `ready` (its subscriptions are live), `draining` (it takes nothing new), `gone`.
+ * The announcements of an instance on `narun.instance.<service>.<instance>`, in this order: `starting`, `ready` (its
+ * subscriptions are live), `draining` (it takes no new requests), `gone`.
  */
 export const AnnouncementSchema = z.discriminatedUnion("state", [
   z.object({ ...Common, state: z.literal("starting") }),
@@ -42,7 +42,7 @@ export const AnnouncementSchema = z.discriminatedUnion("state", [
 export type Announcement = z.infer<typeof AnnouncementSchema>;
 export type ReadyAnnouncement = Extract<Announcement, { state: "ready" }>;
 
-/** Metadata of an instance's NATS Micro service: how a gateway that joins later learns of it, by `$SRV.PING`. */
+/** Metadata of an instance's NATS Micro service. A gateway that joins later reads it by `$SRV.PING`. */
 export const InstanceMetadataSchema = z.object({
   "narun.function": NameSchema,
   "narun.instance": z.string(),
@@ -53,7 +53,7 @@ export const InstanceMetadataSchema = z.object({
 });
 export type InstanceMetadata = z.input<typeof InstanceMetadataSchema>;
 
-/** What an endpoint's `data` in `$SRV.STATS` says of its instance. */
+/** The `data` of an endpoint in an instance's `$SRV.STATS`. */
 export const InstanceStatsSchema = z.object({
   state: z.enum(["ready", "draining"]),
   inFlight: z.int().min(0),

@@ -15,7 +15,7 @@ export const LogLineSchema = z.looseObject({
   level: z.enum(LOG_LEVELS).optional(),
   request_id: z.string().optional(),
   revision: z.string().optional(),
-  /** Of its world: the line's subject is heard in others, too. */
+  /** The id of its world. Other worlds hear the same subject. */
   world: z.string().optional(),
 });
 export type LogLine = z.infer<typeof LogLineSchema>;

@@ -1,4 +1,4 @@
-/** The candidate that is closest to `word` by edit distance, or undefined where none is close enough to be what was meant. */
+/** The candidate closest to `word` by edit distance; undefined where none is close enough for a misspelling. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;

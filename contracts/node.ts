@@ -3,7 +3,10 @@ import { MODES } from "./function-config.ts";
 
 const InstanceSummarySchema = z.looseObject({ id: z.string(), function: z.string(), revision: z.string() });
 
-/** What a node-runner writes into `node-runner-states` every 15 s and when it changes (compatible, ours adds labels and capacity). */
+/**
+ * The state of a node-runner in `node-runner-states`, written every 15 s and at each change (compatible; labels and capacity
+ * are narun's own).
+ */
 export const NodeStateSchema = z.looseObject({
   node_id: z.string(),
   /** ISO 8601. */
@@ -16,9 +19,9 @@ export const NodeStateSchema = z.looseObject({
   os: z.string().optional(),
   /** Go's name: `amd64`, `arm64`. */
   arch: z.string().optional(),
-  /** Of the runner that has the name: the heartbeat's. It answers on `narun.claim.<node>.<epoch>` as long as it lives. */
+  /** The epoch of the runner, as in its heartbeat. The runner answers on `narun.claim.<node>.<epoch>` while it lives. */
   epoch: z.string().optional(),
-  /** Where that runner is, for people. */
+  /** The machine of that runner, for people. */
   host: z.string().optional(),
   pid: z.int().optional(),
   labels: z.record(z.string(), z.string()).default({}),
@@ -32,7 +35,7 @@ export type NodeState = z.infer<typeof NodeStateSchema>;
 export const HeartbeatSchema = z.object({
   node: z.string(),
   state: z.enum(["running", "shutting_down"]),
-  /** Changes whenever the runner starts anew: the hosts of another epoch drain, and end. */
+  /** Changes at each start of the runner. Hosts of another epoch drain and end. */
   epoch: z.string(),
   modes: z.array(z.enum(MODES)),
   freeInstances: z.int(),
@@ -42,14 +45,14 @@ export type Heartbeat = z.infer<typeof HeartbeatSchema>;
 
 /** The hosts of a node-runner that has died. */
 export const orphans = {
-  /** How long they may finish what they took. */
+  /** How long they may finish their requests. */
   graceMs: 10_000,
-  /** How long others wait for their answers at most, from the moment in which they know of the runner's death. */
+  /** Upper bound of the time that gateways wait for their answers after they noticed the runner's death. */
   lostAfterMs: 12_000,
 } as const;
 
 export const heartbeat = {
   intervalMs: 1_000,
-  /** A node-runner that is silent for so long is dead. */
+  /** How long a node-runner may be silent. Then it counts as dead. */
   lostAfterMs: 3_500,
 } as const;

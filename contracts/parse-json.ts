@@ -6,17 +6,17 @@ const MAX_DEPTH = 64;
 /** Upper bound of its values, keys not counted. A node that runs 4,000 instances writes 16,000. */
 const MAX_VALUES = 40_000;
 
-/** What a JSON text says, by a schema. Undefined: it is something else, as anybody may publish on most subjects. */
+/** Parses a JSON text by a schema. Undefined where it does not fit: any client may publish on most subjects. */
 export function parseJson<T>(text: string, schema: z.ZodType<T>): T | undefined {
   try {
     return schema.safeParse(readJson(text)).data;
   } catch {
-    // No JSON at all, or more than is read.
+    // The text is no JSON, or over a bound.
     return undefined;
   }
 }
 
-/** What a JSON text says. Throws where it is no JSON, or over a bound: then the message says over which one. */
+/** Parses a JSON text. Throws where it is no JSON, or over a bound, which the message names. */
 export function readJson(text: string): unknown {
   if (text.length > MAX_CHARACTERS)
     throw new RangeError(`it has ${text.length} characters; at most ${MAX_CHARACTERS} are read`);
@@ -29,7 +29,7 @@ export function readJson(text: string): unknown {
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_LIST, CLOSE_LIST, OPEN_MAP, CLOSE_MAP] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** How deep it is nested, and how many values there are at most: one for each bracket and each comma. */
+/** The depth of a text, and an upper bound of its values: one for each bracket and each comma. */
 function measure(text: string): { depth: number; values: number } {
   let [depth, deepest, values] = [0, 0, 1];
   let isString = false;

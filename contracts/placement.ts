@@ -1,6 +1,6 @@
 /**
- * Rendezvous (highest random weight) hashing: every party that knows the same nodes computes the same order for a key,
- * without talking, and a node that joins or leaves moves only its own share (Thaler and Ravishankar, 1998).
+ * Rendezvous (highest random weight) hashing (Thaler and Ravishankar, 1998). All parties that know the same nodes compute the
+ * same order for a key, without a message. A node that joins or leaves moves only its own share.
  */
 export function rankNodes<T extends { node: string }>(key: string, nodes: Iterable<T>): T[] {
   return [...nodes]

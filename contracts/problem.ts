@@ -1,7 +1,7 @@
 import { type ErrorCode, errorEntry, solveOf } from "./error-catalogue.ts";
 import type { Limits } from "./function-config.ts";
 
-/** The body of an error answer (RFC 9457, `application/problem+json`). Nothing internal is ever in it. */
+/** The body of an error answer (RFC 9457, `application/problem+json`). It has nothing internal. */
 export interface Problem {
   /** Stable URN of the code. */
   type: string;
@@ -14,7 +14,7 @@ export interface Problem {
 
 export const PROBLEM_CONTENT_TYPE = "application/problem+json";
 
-/** Builds the problem of a code that has an HTTP status; a code without one is an internal matter and answers as INTERNAL. */
+/** Builds the problem of a code. A code without an HTTP status is an internal matter, and is answered as INTERNAL. */
 export function createProblem(code: ErrorCode, requestId: string, detail?: string): Problem {
   const { title, status } = errorEntry(code);
   if (status === undefined) return createProblem("INTERNAL", requestId);
@@ -28,19 +28,19 @@ export function createProblem(code: ErrorCode, requestId: string, detail?: strin
   };
 }
 
-/** Who failed a request. */
+/** The function or service that failed a request. */
 export interface Failed {
   name: string;
-  /** What narun does not run is a service: its limits and its log are not narun's. */
+  /** narun does not run a service, and knows neither its limits nor its log. */
   kind: "function" | "service";
   limits?: Limits | undefined;
-  /** The limit that was met, where it is known to be another than `limits` says: a node may allow less. */
+  /** The value of the limit that was met, where it differs from `limits`: a node may allow less. */
   limit?: number | undefined;
 }
 
 /**
- * The `detail` of a failure that is not the client's: who failed, the limit that was met, what can be done, where there is
- * more. All of it is narun's own words, the names and numbers of narun.yaml: nothing of what the function said.
+ * The `detail` of a failure that the client did not cause: the function or service, the limit that was met, the advice. It
+ * consists of narun's own texts and of names and numbers of narun.yaml. It has no text of the function.
  */
 export function explainFailure(code: ErrorCode, { name, kind, limits, limit }: Failed): string {
   const { limit: key, solve } = errorEntry(code);
@@ -53,7 +53,7 @@ export function explainFailure(code: ErrorCode, { name, kind, limits, limit }: F
   return `Function ${name}${met}. ${solveOf(code, name)}`;
 }
 
-/** Advice that is none for a service: it has no narun.yaml, and no log with narun. */
+/** Advice about narun.yaml and narun's logs. A service has neither. */
 const FOR_FUNCTIONS = /\blimits\.| NAME`/;
 
 function unitOf(key: string): string {

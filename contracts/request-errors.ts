@@ -2,11 +2,10 @@ import type { ErrorEntry } from "./error-entry.ts";
 
 /** Errors of requests, and of the work of a function for them. */
 export const requestErrors = {
-  // What a client of a function sees.
+  // Errors that a client of a function sees.
   BAD_REQUEST: {
     title: "The request cannot be understood",
-    solve:
-      "Send a well-formed HTTP request; over NATS, header fields whose names HTTP has: no space in them.",
+    solve: "Send a well-formed HTTP request. Over NATS, name header fields as HTTP does: without spaces.",
     status: 400,
   },
   REQUEST_TIMEOUT: {
@@ -16,7 +15,7 @@ export const requestErrors = {
   },
   HEADERS_TOO_LARGE: {
     title: "The header fields of the request are over the limit",
-    solve: "Send fewer or shorter ones: cookies are what most often grows. The limit is in `detail`.",
+    solve: "Send fewer or shorter ones: most often cookies have grown. The limit is in `detail`.",
     status: 431,
   },
   NO_ROUTE: {
@@ -57,19 +56,19 @@ export const requestErrors = {
   HANDLER_RETURNED_NO_RESPONSE: {
     title: "The function returned no Response",
     solve:
-      "Return a Response (or a promise of one) from the handler; `narun logs NAME` says what it returned.",
+      "Return a Response (or a promise of one) from the handler; `narun logs NAME` shows the returned value.",
     status: 500,
   },
   CONSUMER_DIED: {
     title: "The instance died while it handled the request",
     solve:
-      "Retry if the request may run twice. An idempotent method or an `Idempotency-Key` header lets narun retry. What is known of the reason is in `narun logs NAME`.",
+      "Retry if the request may run twice. An idempotent method or an `Idempotency-Key` header lets narun retry. The known reason is in `narun logs NAME`.",
     status: 502,
   },
   BAD_REPLY: {
-    title: "The consumer answered something that is no HTTP response",
+    title: "The consumer's answer is not an HTTP response",
     solve:
-      "Answer with valid header fields and an `X-Response-Status-Code` between 200 and 599; `narun logs NAME` says what was wrong.",
+      "Answer with valid header fields and an `X-Response-Status-Code` between 200 and 599; `narun logs NAME` shows the fault.",
     status: 502,
   },
   SERVICE_ERROR: {
@@ -80,23 +79,23 @@ export const requestErrors = {
   RESPONSE_TOO_LARGE: {
     title: "The response is over the limit",
     solve:
-      "Answer with less, or raise `limits.maxResponseBytes`; header fields have 256 KiB together, and for a caller that takes no streams nats-server's `max_payload` counts. Which of them it was is in `narun logs NAME`.",
+      "Answer with less, or raise `limits.maxResponseBytes`. Header fields have 256 KiB together. For a caller that takes no streams nats-server's `max_payload` counts. `narun logs NAME` names the limit that was met.",
     status: 502,
     limit: "maxResponseBytes",
   },
   MEMORY_LIMIT: {
     title: "The function used more memory than it may",
-    solve: "Use less, or raise `limits.memoryMb` in narun.yaml. More is in `narun logs NAME`.",
+    solve: "Use less, or raise `limits.memoryMb` in narun.yaml. Details are in `narun logs NAME`.",
     status: 502,
     limit: "memoryMb",
   },
   TIMER_LIMIT: {
     title: "The function has more open timers than it may",
-    solve: "Clear those that are not needed any more, or raise `limits.timers` in narun.yaml.",
+    solve: "Clear timers that are no longer needed, or raise `limits.timers` in narun.yaml.",
   },
   STREAM_BROKEN: {
     title: "A streamed body was lost on its way",
-    solve: "Retry if the request may run twice. NATS or one of the two sides was away meanwhile.",
+    solve: "Retry if the request may run twice. NATS or one of the two sides was away.",
     status: 502,
   },
   STREAM_LIMIT: {
@@ -115,7 +114,7 @@ export const requestErrors = {
   SOCKET_MESSAGE_TOO_LARGE: {
     title: "A message of a WebSocket is over the limit",
     solve:
-      "Send it in parts: each message is whole in memory wherever it passes, so no setting raises the limit. The WebSocket was closed with 1009.",
+      "Send it in parts: each message is whole in memory on its way, so no setting raises the limit. The WebSocket was closed with 1009.",
   },
   WAIT_UNTIL_LIMIT: {
     title: "Work of `ctx.waitUntil` went on for longer than it may",
@@ -127,7 +126,7 @@ export const requestErrors = {
   },
   CLIENT_GONE: {
     title: "The client did not wait for the answer",
-    solve: "Nothing: `request.signal` tells the handler, which may stop its work.",
+    solve: "No action is needed: `request.signal` tells the handler, which may stop its work.",
   },
   NO_CONSUMER: {
     title: "Nothing can run this function at the moment",
@@ -154,14 +153,14 @@ export const requestErrors = {
   },
   DEADLINE_EXCEEDED: {
     title: "The function did not answer in time",
-    solve: "Answer sooner, or raise `limits.timeoutMs` in narun.yaml. More is in `narun logs NAME`.",
+    solve: "Answer sooner, or raise `limits.timeoutMs` in narun.yaml. Details are in `narun logs NAME`.",
     status: 504,
     limit: "timeoutMs",
   },
   CPU_LIMIT: {
     title: "The function used more CPU time than it may",
     solve:
-      "Find the loop, or raise `limits.cpuMs` in narun.yaml. Where it was is in `narun logs NAME` as far as it is known.",
+      "Find the loop, or raise `limits.cpuMs` in narun.yaml. `narun logs NAME` shows the place where it is known.",
     status: 504,
     limit: "cpuMs",
   },
@@ -174,7 +173,7 @@ export const requestErrors = {
   SERVICE_LOOP: {
     title: "Functions call each other without end",
     solve:
-      "Look for a function that calls itself by its service bindings, by way of others or not. 16 calls deep is the most.",
+      "Look for a function that calls itself by its service bindings, directly or through others. Calls may be 16 deep.",
     status: 508,
   },
   INTERNAL: {
@@ -183,15 +182,16 @@ export const requestErrors = {
     status: 500,
   },
 
-  // What a function meets at work. They are in its log and in the error that `fetch` rejects with.
+  // Errors that a function meets at work. They are in its log, and in the error that `fetch` rejects with.
   EGRESS_REFUSED: {
     title: "The function may not connect to this address",
     solve:
-      "Only public addresses are reachable. List others under `egress` in narun.yaml; what the node's `--egress-deny` names stays refused.",
+      "Only public addresses are reachable. List others under `egress` in narun.yaml. Addresses in the node's `--egress-deny` stay refused.",
   },
   STORE_LIMIT: {
-    title: "The bucket has as many bytes as the function may let it have",
-    solve: "Delete what is not needed, give keys a TTL, or raise `limits.maxStoreBytes` in narun.yaml.",
+    title: "The bucket has reached the function's limit of bytes",
+    solve:
+      "Delete entries that are not needed, give keys a TTL, or raise `limits.maxStoreBytes` in narun.yaml.",
   },
   SUBREQUEST_LIMIT: {
     title: "The request made more requests of its own than it may",

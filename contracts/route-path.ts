@@ -1,6 +1,6 @@
 const ESCAPE = /%([0-9a-f]{2})/gi;
 
-/** The form in which paths are compared with routes: decoded, one character a byte, except for `%2F`, which is no separator. */
+/** The form in which paths are compared with routes: decoded, one character a byte. `%2F` stays, as it is no separator. */
 export function routingPath(rawPath: string): string {
   if (!rawPath.includes("%")) return rawPath;
   return rawPath.replace(ESCAPE, (_whole, hex: string) =>
@@ -10,7 +10,7 @@ export function routingPath(rawPath: string): string {
 
 /**
  * The form in which routes are compared with each other, and with paths. A client sends the bytes of a path, or their
- * percent-encoding; who writes a route may write the letters.
+ * percent-encoding. The author of a route may write the letters.
  */
 export function routeKey(path: string): string {
   return routingPath(Buffer.from(path, "utf8").toString("latin1"));

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { SecretNameSchema } from "./bindings.ts";
+import { SecretNameSchema } from "./bindings/index.ts";
 
 const Base64Schema = z.base64();
 
 /**
- * A secret as the bucket `narun-secrets` keeps it under its name (compatible): AES-256-GCM under the system's master key,
- * the name as associated data, so that no ciphertext can be passed off as another secret's.
+ * A secret as the bucket `narun-secrets` keeps it under its name (compatible): AES-256-GCM under the system's master key.
+ * The name is the associated data, so that a ciphertext is valid for its own name only.
  */
 export const StoredSecretSchema = z.object({
   name: SecretNameSchema,

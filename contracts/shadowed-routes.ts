@@ -4,9 +4,9 @@ import { routeKey } from "./route-path.ts";
 /** A route that another function answers in place of its own. */
 export interface ShadowedRoute {
   path: string;
-  /** The methods that never reach it; undefined: none of its requests does. */
+  /** The methods that never reach it; undefined: all methods. */
   methods?: string[];
-  /** The function that answers: of functions that share a route, the first by name. */
+  /** The function that answers: the first by name among the functions that share a route. */
   by: string;
 }
 
@@ -16,8 +16,8 @@ interface Routed {
 }
 
 /**
- * The routes of each function that another one answers, by the function's name. A gateway's own, static routes win over all
- * of them and are not seen here.
+ * The routes of each function that another function answers, by the function's name. The static routes of a gateway win over
+ * all of them, and are not considered here.
  */
 export function findShadowedRoutes(functions: Iterable<Routed>): Map<string, ShadowedRoute[]> {
   const shadowed = new Map<string, ShadowedRoute[]>();

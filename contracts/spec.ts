@@ -27,7 +27,7 @@ const ServiceSpecSchema = z.looseObject({
 });
 export type ServiceSpec = z.infer<typeof ServiceSpecSchema>;
 
-/** What a key of `app-configs` holds. */
+/** The value of a key in `app-configs`. */
 export type Spec = { kind: "function"; spec: FunctionSpec } | { kind: "service"; spec: ServiceSpec };
 
 const FUNCTION_MODES = new Set<unknown>(["isolate", "node"]);

@@ -5,15 +5,17 @@
 export const subjects = {
   /** Requests for one instance: the second endpoint of its service. */
   instanceRequests: (instance: string) => `narun.i.${instance}`,
-  /** What the asking side of an exchange says after its request: frames (see stream.ts). */
+  /** The frames that the asking side of an exchange sends after its request (see wire/stream.ts). */
   streamControl: (instance: string, token: string) => `narun.s.${instance}.${token}`,
   streamControlAll: (instance: string) => `narun.s.${instance}.>`,
   /** Request/reply: which requests are under way at an instance (inquiry.ts). Within `streamControlAll`. */
   inquiries: (instance: string) => `narun.s.${instance}.ask`,
-  /** The same to all gateways, as long as the asking side does not know which of them took its request. */
+  /** The same to all gateways, until the asking side knows which gateway took its request. */
   streamControlToAny: (token: string) => `narun.s.any.${token}`,
   streamControlToAnyAll: "narun.s.any.>",
-  /** A peer with open streams is alive, once a second. */
+  /** Request/reply: which calls are under way at the gateways. Each answers; within `streamControlToAnyAll`. */
+  inquiriesToGateways: "narun.s.any.ask",
+  /** Heartbeat of a peer with open streams, once a second. */
   peerHeartbeat: (peer: string) => `narun.peer.${peer}`,
   peerHeartbeatsAll: "narun.peer.*",
   /** Request/reply: start one instance of a function on a node (see demand.ts). */

@@ -2,7 +2,7 @@ import type { ErrorEntry } from "./error-entry.ts";
 
 /** Errors of building, pushing and running: of the command line and of nodes. */
 export const toolErrors = {
-  // What an author sees when building and pushing.
+  // Errors that an author sees when building and pushing.
   CONFIG_INVALID: {
     title: "narun.yaml is not valid",
     solve: "Correct the named line.",
@@ -18,7 +18,7 @@ export const toolErrors = {
   NODE_BUILTIN_IN_ISOLATE: {
     title: "The function needs a module of Node, which an isolate does not have",
     solve:
-      "Use a Web-standard package instead. Functions of `mode: node` need a node that runs them: `narun nodes` shows what each runs.",
+      "Use a Web-standard package instead. Functions of `mode: node` need a node that runs them: `narun nodes` shows the modes of each.",
   },
   NAME_TWICE: {
     title: "Two folders are functions of one name",
@@ -30,18 +30,18 @@ export const toolErrors = {
   },
   BUNDLE_TOO_LARGE: {
     title: "The bundle is over the limit",
-    solve: "Remove what weighs most (`narun build` lists it), or raise `limits.maxBundleBytes`.",
+    solve: "Remove the largest parts (`narun build` lists them), or raise `limits.maxBundleBytes`.",
   },
   PUSH_CONFLICT: {
-    title: "Somebody else changed this function at the same time",
+    title: "This function was changed by another push at the same time",
     solve: "Look at `narun revisions`, then push again.",
   },
   TRIAL_FAILED: {
-    title: "The new revision does not start; what was live before stays live",
+    title: "The new revision does not start; the live revision stays live",
     solve: "Correct the error that is shown.",
   },
 
-  // What an operator or a user of the command line sees.
+  // Errors that an operator or a user of the command line sees.
   USAGE: {
     title: "The command is not used like this",
     solve: "See `narun help`.",
@@ -60,7 +60,7 @@ export const toolErrors = {
       "Give the login that the server knows: in the address (nats://USER:PASSWORD@HOST), or by --user, --creds or --nkey (NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_CREDS, NATS_NKEY).",
   },
   NATS_TLS_FAILED: {
-    title: "No TLS connection to NATS came about",
+    title: "The TLS connection to NATS failed",
     solve:
       "Name the authority of the server's certificate with --tls-ca (NATS_CA), the client's own with --tls-cert and --tls-key (NATS_CERT, NATS_KEY), and the server by the name in its certificate.",
   },
@@ -75,18 +75,17 @@ export const toolErrors = {
     solve: "Use nats-server 2.14 or newer.",
   },
   NATS_NO_JETSTREAM: {
-    title: "NATS has no JetStream, in which narun keeps everything",
+    title: "NATS has no JetStream; narun stores everything there",
     solve: "Start nats-server with `-js`, and allow JetStream for the account.",
   },
   STREAM_UNFIT: {
     title: "A stream of NATS is not as narun needs it",
-    solve:
-      "Change the stream that `detail` names as it says. Whatever else was changed of narun's streams may stay.",
+    solve: "Change the stream that `detail` names as it says. Other changes to narun's streams may stay.",
   },
   NATS_JETSTREAM_UNAVAILABLE: {
     title: "JetStream is not available now",
     solve:
-      "Try again in some seconds: a cluster may be electing a leader. Else start the servers of the cluster that are away; `nats stream report` shows which streams they hold, and whether those have replicas.",
+      "Try again in some seconds: a cluster may be electing a leader. Else start the servers of the cluster that are away; `nats stream report` shows the streams that they hold, and the replicas.",
   },
   NATS_SERVER_NOT_FOUND: {
     title: "No nats-server could be found or fetched",
@@ -94,15 +93,15 @@ export const toolErrors = {
   },
   NATS_SERVER_FAILED: {
     title: "nats-server did not start",
-    solve: "Its own last words are shown; correct what they name.",
+    solve: "Its last output is shown; correct the fault that it names.",
   },
   NODE_RUNNER_FAILED: {
     title: "The node-runner did not start",
-    solve: "Its own last words are shown; correct what they name.",
+    solve: "Its last output is shown; correct the fault that it names.",
   },
   ADDRESS_IN_USE: {
     title: "The address is taken",
-    solve: "Stop what listens there, or choose another port (0 picks a free one).",
+    solve: "Stop the program that listens there, or choose another port (0 picks a free one).",
   },
   DATA_DIR_LOCKED: {
     title: "Another narun runs on this data folder",
@@ -121,8 +120,8 @@ export const toolErrors = {
     solve: "Push again, or roll back.",
   },
   DIGEST_MISMATCH: {
-    title: "Stored bytes are not what their digest says; they are not run",
-    solve: "Push again: it replaces what is damaged.",
+    title: "Stored bytes do not match their digest; they are not run",
+    solve: "Push again: a push replaces damaged files.",
   },
   OBJECT_NOT_FOUND: {
     title: "A stored file is missing",
@@ -131,7 +130,7 @@ export const toolErrors = {
 
   SECRET_MISSING: {
     title: "There is no such secret",
-    solve: "Set it with `narun secret set NAME`; `narun secret ls` lists those that there are.",
+    solve: "Set it with `narun secret set NAME`; `narun secret ls` lists the secrets.",
   },
   SECRET_UNREADABLE: {
     title: "A secret cannot be read",
@@ -143,10 +142,10 @@ export const toolErrors = {
       "Give it to the node, or to the command `narun secret set`: in NARUN_SECRETS_KEY (32 bytes, base64), or in a file that `--secrets-key` names.",
   },
 
-  // Why a node refuses or ends an instance.
+  // Reasons for which a node refuses or ends an instance.
   MODE_UNSUPPORTED: {
     title: "The node does not run functions of this mode",
-    solve: "Start a node-runner that does; `narun nodes` shows what each runs.",
+    solve: "Start a node-runner that does; `narun nodes` shows the modes of each.",
   },
   NODE_FULL: {
     title: "The node has no room for another instance",
@@ -161,13 +160,13 @@ export const toolErrors = {
     solve: "The gateway sends it elsewhere by itself.",
   },
   ISOLATE_TAMPERED: {
-    title: "The function's isolate did what the platform in it never does; the instance was ended",
+    title: "The function's isolate did something that narun's platform never does; the instance was ended",
     solve:
-      "Look in the function, and in its packages, for code that replaces what the language has built in; `narun logs NAME` says what it did.",
+      "Look in the function, and in its packages, for code that replaces built-ins of the language; `narun logs NAME` shows the violation.",
     status: 502,
   },
   HOST_CRASHED: {
     title: "The sandbox process died",
-    solve: "narun starts another; a function that does it again and again is in `narun logs NAME`.",
+    solve: "narun starts another. `narun logs NAME` names a function that causes it again and again.",
   },
 } as const satisfies Record<string, ErrorEntry>;

@@ -9,7 +9,7 @@ export interface YamlBounds {
   maxAliases: number;
 }
 
-/** Default bounds: of narun.yaml, and of what is stored in NATS. */
+/** Default bounds: of narun.yaml, and of texts in NATS' stores. */
 export const YAML_BOUNDS: YamlBounds = {
   maxBytes: 256 * 1024,
   maxTokens: 20_000,

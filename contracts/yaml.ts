@@ -4,7 +4,7 @@ import { messageOf } from "./errors.ts";
 import { nearest } from "./nearest.ts";
 import { readYamlDocument, type YamlBounds } from "./yaml-document.ts";
 
-/** One thing that is wrong in a YAML text: where (1-based), what, and how to fix it where that can be told. */
+/** One fault of a YAML text: its place (1-based), a message, and the fix where it is known. */
 export interface YamlIssue {
   line: number;
   /** The key that is concerned, dotted: `scale.min`. Empty for the document itself. */
@@ -15,7 +15,7 @@ export interface YamlIssue {
 export type YamlResult<T> = { ok: true; value: T } | { ok: false; issues: YamlIssue[] };
 
 /**
- * Parses a YAML text by a schema, or by the one that is chosen for what it says. Issues come together, each with its line; an
+ * Parses a YAML text by a schema, or by a schema that is chosen by the content. All issues are told, each with its line, and an
  * unknown key with the nearest known one. A text over a bound is one issue.
  */
 export function parseYaml<T>(
@@ -45,7 +45,7 @@ export function parseYaml<T>(
     : { ok: false, issues: issuesOf(document, lines, chosen, parsed.error) };
 }
 
-/** Upper bound of the issues that are told of one text. */
+/** Upper bound of the issues of one text. */
 const MAX_ISSUES = 50;
 
 /** A document without content is an empty one. Aliases that multiply each other are refused by the library. */

@@ -1,4 +1,4 @@
-/** Resolves when a signal is aborted: for waiting for it among other things. */
+/** Resolves when a signal is aborted. */
 export function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(undefined);

@@ -1,4 +1,4 @@
-/** Requests whose instance ends while they are on their way to it: what nobody has begun is never lost. */
+/** Requests whose instance ends while they are on their way to it. A request that no handler began is never lost. */
 import { describe, expect, it } from "vitest";
 import { call } from "../gateway/testing/http-client.ts";
 import { connectBySlowLink } from "../gateway/testing/slow-link.ts";
@@ -22,7 +22,7 @@ async function startSlowWorld() {
     link,
     node,
     first,
-    /** Resolves when the gateway has heard all that the node has said before. */
+    /** Resolves when the gateway has received all earlier messages of the node. */
     async heard() {
       node.nats.publish("test.mark", "");
       await heard.promise;

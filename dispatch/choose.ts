@@ -1,15 +1,15 @@
-/** What is asked of an instance to choose among several. */
+/** The facts by which an instance is chosen. */
 export interface Candidate {
   readonly revision: string;
-  /** Requests that it handles at a time. */
+  /** Upper bound of the requests that it handles at a time. */
   readonly concurrency: number;
   /** Requests that this gateway has under way there. */
   readonly inFlight: number;
 }
 
 /**
- * The power of two choices: of two random instances with room, the less loaded one. Instances of the live revision are
- * preferred; others serve only while none of it is ready. Undefined: every one that may serve is full.
+ * The power of two choices: picks two random instances with room, and returns the less loaded one. Instances of other
+ * revisions serve only while no instance of the live revision is ready. Undefined: all instances are full.
  */
 export function chooseInstance<T extends Candidate>(
   ready: readonly T[],
@@ -20,7 +20,7 @@ export function chooseInstance<T extends Candidate>(
   let first: T | undefined;
   let second: T | undefined;
   let seen = 0;
-  // Reservoir sampling of two, as this is the path of every request and a filtered copy would be garbage.
+  // Reservoir sampling of two: every request comes here, and a filtered copy would be garbage.
   for (const candidate of ready) {
     if (candidate.inFlight >= candidate.concurrency) continue;
     if (mustBeLive && candidate.revision !== liveRevision) continue;

@@ -17,7 +17,7 @@ const beat = (node: string, facts: Partial<Heartbeat> = {}): Heartbeat => ({
 });
 const names = (order: { node: string }[]) => order.map(({ node }) => node);
 
-/** Starts what is asked for, as a node-runner does. */
+/** Starts the demanded instance, as a node-runner does. */
 const obliging = (demand: Demand, node: PeerNode): DemandReply => {
   const instance = `${node.node}-1`;
   if (node.demands.length === 1)
@@ -108,7 +108,7 @@ describe("a demand", () => {
     await using world = await startGatewayWorld({ specs: [specOf("fn")] });
     const node = await world.startNode({
       onDemand(demand, peer) {
-        // The first start is forgotten, as by a runner that was restarted at once.
+        // The first start is lost, as with a runner that was restarted at once.
         const instance = `start-${peer.demands.length}`;
         if (peer.demands.length === 2) {
           void peer.start(demand.function, { revision: demand.revision, id: instance });

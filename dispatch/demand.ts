@@ -1,9 +1,9 @@
 /**
- * Gets an instance started for services whose requests are held, and looks for consumers that somebody else started.
+ * Has instances started for services whose requests are held, and looks for consumers that narun did not start.
  *
- * I1  One search for a service at a time: it runs as long as the service is starving, and asks one node at a time.
+ * I1  A service has one search at a time. The search runs while the service is starving, and asks one node at a time.
  * I2  A node that is starting an instance is asked first in the next round, so that a slow start is not doubled elsewhere.
- * I3  Every round ends within `ROUND_MS` and the next one asks again: a lost message strands nobody.
+ * I3  Every round ends within `ROUND_MS`, and the next round asks again. A lost message costs one round.
  * I4  News (a node appeared, a spec changed, NATS is back) begins a new round at once.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -32,17 +32,17 @@ export interface DemandOptions {
   specOf(service: string): FunctionSpec | undefined;
   /** Whether requests are held for a service and nothing can take them. */
   isStarving(service: string): boolean;
-  /** Somebody whom narun did not start answers for the service. */
+  /** A consumer that narun did not start answers for the service. */
   onForeign(service: string): void;
-  /** No instance will start: the live revision itself does not, or NATS lets this gateway ask no node. */
+  /** No instance will start: the live revision does not start, or NATS permits this gateway no demand. */
   onBroken(service: string, code: ErrorCode): void;
   log: Log;
 }
 
 export interface Demand {
-  /** Begins the search, where none is under way. It ends by itself when the service no longer starves. */
+  /** Begins a search unless one is under way. It ends when the service no longer starves. */
   wake(service: string): void;
-  /** Something changed that may help: every search, or that of one service, looks again now. */
+  /** A change may help: every search, or the search of one service, begins a new round now. */
   look(service?: string): void;
   close(): void;
 }
@@ -59,7 +59,7 @@ interface Search {
   round: AbortController;
   /** The node that is starting an instance (I2). */
   startingOn: string | undefined;
-  /** Nodes that did not answer: they are asked last. */
+  /** Nodes that did not answer. They are asked last. */
   readonly silent: Set<string>;
 }
 
@@ -76,7 +76,7 @@ export function createDemand(options: DemandOptions): Demand {
         search.round = new AbortController();
         const timer = setTimeout(() => search.round.abort(), ROUND_MS);
         await askNodes(options, search);
-        // Nobody to ask, or nobody who can: wait for the end of the round, or for news.
+        // No node is left to ask. The search waits for the end of the round, or for news.
         if (isStarving(service)) await aborted(search.round.signal);
         clearTimeout(timer);
       }
@@ -118,7 +118,7 @@ export function createDemand(options: DemandOptions): Demand {
   };
 }
 
-/** Asks one node after the other until one has an instance, or none is left, or the round is over. */
+/** Asks the nodes in turn, until one has an instance, all were asked, or the round is over. */
 async function askNodes(options: DemandOptions, search: Search): Promise<void> {
   const { nats, nodes, instances, specOf, isStarving, onBroken } = options;
   const { service, round } = search;
@@ -153,12 +153,12 @@ async function askNodes(options: DemandOptions, search: Search): Promise<void> {
   if (order.length > 0 && notPermitted === order.length) onBroken(service, "NATS_PERMISSIONS_VIOLATION");
 }
 
-/** The codes by which a node says that it is the function that does not start, as it would on every node. */
+/** The codes of a function that would not start on any other node either. */
 const BROKEN = new Set<string>(["FUNCTION_START_FAILED", "TRIAL_FAILED"] satisfies ErrorCode[]);
 
 /**
- * The order in which nodes are asked. All gateways rank alike, so that their demands meet on one node; what one of them
- * has seen for itself (a start under way, no room, no answer) comes before that.
+ * The order in which nodes are asked. All gateways rank alike, so that their demands meet on one node. A gateway's own
+ * observations (a start under way, no room, no answer) count before that rank.
  */
 export function decideOrder(
   service: string,
@@ -175,7 +175,7 @@ export function decideOrder(
   return rankNodes(service, eligible).sort((a, b) => classOf(a) - classOf(b));
 }
 
-/** A node's answer. Undefined: it gave none before the signal. */
+/** A node's answer; undefined where the signal was aborted before. */
 async function ask(
   { nats, log }: DemandOptions,
   node: string,
@@ -197,7 +197,7 @@ async function ask(
   }
 }
 
-/** Looks for consumers by `$SRV.PING`, as those that narun did not start announce themselves to nobody. */
+/** Looks for consumers by `$SRV.PING`: consumers that narun did not start send no announcements. */
 async function pingConsumers(
   { nats, instances, onForeign }: DemandOptions,
   service: string,
@@ -212,7 +212,7 @@ async function pingConsumers(
   }
 }
 
-/** Waits; false where `signal` was aborted before. */
+/** Waits. False: `signal` was aborted before the time was over. */
 function hasWaited(ms: number, signal: AbortSignal): Promise<boolean> {
   return sleep(ms, true, { signal }).catch(() => false);
 }

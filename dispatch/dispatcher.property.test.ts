@@ -6,7 +6,7 @@ import { REVISION, specOf, startGatewayWorld } from "../gateway/testing/world.ts
 
 const REQUESTS = 300;
 
-/** A small seeded generator (mulberry32): the same choices for the same seed, whatever order the network brings. */
+/** A small seeded generator (mulberry32): the same choices for the same seed, in every order of the network. */
 function createRandom(seed: number) {
   let state = seed;
   const next = () => {
@@ -19,7 +19,7 @@ function createRandom(seed: number) {
 }
 type Random = ReturnType<typeof createRandom>;
 
-/** Instances that come and go by chance, and what they have seen. */
+/** Instances that come and go by chance, with the requests that they took. */
 function createChurn(random: Random) {
   const present = new Set<PeerInstance>();
   const all: { instance: PeerInstance; concurrency: number }[] = [];
@@ -40,7 +40,7 @@ function createChurn(random: Random) {
     present.add(instance);
   };
 
-  /** One change to the world: somebody joins, drains, refuses before it drains, or dies. */
+  /** One change to the world: an instance joins, drains, refuses before it drains, or dies. */
   const step = async (node: PeerNode) => {
     const one = [...present][random.below(present.size)];
     const choice = random.below(5);
@@ -93,7 +93,7 @@ describe.each([1, 2, 3, 4, 5])("requests while instances join, drain and die (se
       const answer = answers[n];
       expect(answer?.headers["x-request-id"]).toBe(id);
       const isAnswered = answer?.status === 200;
-      // Nothing but a death in the middle of a request is ever seen outside.
+      // A client sees only the death of an instance in the middle of a request.
       if (!isAnswered) expect(answer?.text).toContain("CONSUMER_DIED");
       const ran = runs.get(id) ?? 0;
       expect(ran, `runs of ${method} ${id}`).toBeGreaterThanOrEqual(isAnswered ? 1 : 0);

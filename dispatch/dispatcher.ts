@@ -1,21 +1,22 @@
 /**
- * Brings every request to somebody who answers it.
+ * Brings every request to an instance, or to a consumer that narun did not start.
  *
- * A request is `held`, or `in-flight`, or `streaming`, or `done`. It goes from held to in-flight when something can take
- * it, back to held when it is proven that nobody began it or when it may be repeated, to streaming when its answer's head
- * came and the body follows, and to done once.
+ * A request is `held`, `in-flight`, `streaming` or `done`. It goes from held to in-flight when a target can take it. It goes
+ * back to held when it is proven that no handler began it, or when it may be repeated. It goes to streaming when the head of
+ * its answer came and the body follows. It goes to done once.
  *
- * I1  Every request is settled exactly once, unless it is cancelled: then never.
- * I2  A request that may not run twice is sent again only after proof that nobody began it (next-step.ts). One that may is
- *     sent at most three times without such proof.
- * I3  This gateway never has more requests under way at an instance than its concurrency, and each gives its place back once.
- *     A body that comes slowly keeps no place that somebody else waits for (places.ts).
- * I4  While a request of a service is held, new ones queue behind it; those that come back take their old place (hold.ts).
- * I5  While requests are held and nothing can take them, a search is under way (demand.ts), and a timer limits the hold.
- * I6  Nothing is sent while NATS is away: the client library would drop it. Holds then last until the deadline.
- * I7  A stream gives its place back when its head came: credit and the isolate's memory bound it, and most are idle most of
- *     the time. It breaks, and is never resumed, when the instance is lost or NATS was away: frames may be missing. The
- *     instance is told when its answer, or the rest of it, is not awaited any more.
+ * I1  Every request is settled exactly once. A request that is cancelled is not settled.
+ * I2  A request that may not run twice is sent again only after proof that no handler began it (next-step.ts). A request that
+ *     may run twice is sent at most three times without such proof.
+ * I3  This gateway never has more requests under way at an instance than its concurrency. Each request gives its place back
+ *     once. A body that comes slowly keeps no place that another request waits for (places.ts).
+ * I4  While a request of a service is held, new requests queue behind it. A request that comes back from an instance takes
+ *     its old place (hold.ts).
+ * I5  While requests are held without a target, a search is under way (demand.ts), and a timer limits the hold.
+ * I6  Nothing is sent while NATS is away: the client library would drop it. Holds last until the deadline meanwhile.
+ * I7  A stream gives its place back when its head came: credit and the isolate's memory bound it, and most streams are idle
+ *     most of the time. A stream breaks when the instance is lost or NATS was away, as frames may be missing. It is never
+ *     resumed. The instance is told when its answer, or the rest of it, is no longer awaited.
  */
 import {
   type ErrorCode,
@@ -26,9 +27,9 @@ import {
 } from "../contracts/index.ts";
 import type { Message, PendingReply } from "../nats/index.ts";
 import { frameOf, type OutgoingExchange } from "../streams/index.ts";
-import { chooseInstance } from "./choose.ts";
+import { findTarget } from "./find-target.ts";
 import { createHold, type Hold } from "./hold.ts";
-import type { Instance } from "./instances.ts";
+import type { Instance } from "./instance.ts";
 import {
   countJobs,
   createJob,
@@ -42,7 +43,7 @@ import {
   sendOf,
   type Target,
 } from "./job.ts";
-import { decideStep, type Word } from "./next-step.ts";
+import { decideStep, type Evidence } from "./next-step.ts";
 import { openExchange } from "./open-exchange.ts";
 import { createPlaces, type Places } from "./places.ts";
 import { readVerdict } from "./verdict.ts";
@@ -52,9 +53,9 @@ export class Dispatcher {
   readonly #hold: Hold<Job>;
   readonly #places: Places;
   readonly #active = new Set<Job>();
-  /** Services that somebody answers for whom narun did not start. */
+  /** Services with a consumer that narun did not start. */
   readonly #foreign = new Set<string>();
-  /** Since when a search is under way for a service. */
+  /** When the search for a service began, by `performance.now()`. */
   readonly #wokenAtMs = new Map<string, number>();
   readonly #idleWaiters = new Set<() => void>();
   #arrivals = 0;
@@ -69,7 +70,7 @@ export class Dispatcher {
     });
   }
 
-  /** Takes a request; returns what forgets it again. */
+  /** Takes a request. The returned function cancels it. */
   dispatch(request: DispatchRequest): () => void {
     const job: Job = createJob(request, this.#arrivals++, () => this.#onDeadline(job));
     this.#active.add(job);
@@ -79,7 +80,7 @@ export class Dispatcher {
     return () => this.#cancel(job);
   }
 
-  /** Whether requests are held for a service and nothing can take them. */
+  /** Whether requests of a service are held without a target. */
   isStarving(service: string): boolean {
     const { instances } = this.#options;
     return (
@@ -104,14 +105,14 @@ export class Dispatcher {
 
   /** No instance will start. */
   onBroken(service: string, code: ErrorCode): void {
-    // One that is ready, and merely full, takes them after all.
+    // An instance that is ready and full takes the requests later.
     if (!this.isStarving(service)) return;
     for (const job of this.#hold.all(service)) {
       if (job.phase.kind === "held") this.#fail(job, code);
     }
   }
 
-  /** NATS is back. What was under way may be lost, and who was there may not be back yet. */
+  /** NATS is back. Requests under way may be lost, and instances may not be back yet. */
   onReconnect(): void {
     this.#foreign.clear();
     this.hear("nats-was-away", () => true);
@@ -129,16 +130,17 @@ export class Dispatcher {
     return flightsOf(this.#active).map(({ flight }) => flight);
   }
 
-  /** Does with what is under way what a word that concerns it comes to (next-step.ts). */
-  hear(word: Word, concerns: (flight: Flight) => boolean): void {
-    const code = word === "nats-was-away" || word === "over" ? "STREAM_BROKEN" : "CONSUMER_DIED";
+  /** Takes the next step of the requests that evidence is about (next-step.ts). */
+  hear(evidence: Evidence, concerns: (flight: Flight) => boolean): void {
+    const code = evidence === "nats-was-away" || evidence === "over" ? "STREAM_BROKEN" : "CONSUMER_DIED";
     let mustAsk = false;
     for (const { job, flight } of flightsOf(this.#active)) {
       if (!concerns(flight)) continue;
-      const step = decideStep(word, sendOf(job));
+      const step = decideStep(evidence, sendOf(job));
       if (step === "ask") mustAsk = true;
       const isOver = step === "repeat" || step === "fail";
-      if (isOver && word !== "nats-was-away") this.#options.observer.replied(job.service, "consumer_died");
+      if (isOver && evidence !== "nats-was-away")
+        this.#options.observer.replied(job.service, "consumer_died");
       if (step === "repeat") this.#repeat(job);
       if (step === "elsewhere") this.#takeBack(job);
       if (step === "fail") this.#fail(job, code);
@@ -146,7 +148,7 @@ export class Dispatcher {
     if (mustAsk) void this.#ask(concerns);
   }
 
-  /** The requests that are here, by service. */
+  /** The number of requests, by service. */
   counts(): Map<string, { held: number; inFlight: number }> {
     return countJobs(this.#active);
   }
@@ -157,16 +159,16 @@ export class Dispatcher {
     return new Promise((resolve) => this.#idleWaiters.add(resolve));
   }
 
-  /** Has functions hear that the gateway drains: those whose answers stream, now or from now on; or all. */
+  /** Tells functions that the gateway drains. `streaming`: the functions whose answers stream, now or later. */
   warn(whom: "streaming" | "all"): void {
     this.#isDraining = true;
     for (const { flight } of flightsOf(this.#active))
       if (flight.kind === "streaming" || whom === "all") flight.exchange?.drain();
   }
 
-  /** Settles all that is left, as the gateway ends. */
+  /** Settles all requests, as the gateway ends. */
   abort(): void {
-    // The held ones first: a place that an ended request frees must not go to one of them.
+    // Held requests end first: they must not get the places that other requests free at their end.
     const isHeld = (job: Job) => job.phase.kind === "held";
     const jobs = [...this.#active];
     for (const job of jobs.filter(isHeld)) this.#fail(job, "GATEWAY_DRAINING");
@@ -176,18 +178,8 @@ export class Dispatcher {
     }
   }
 
-  /** Where a job could go now. */
   #targetOf(job: Job): Target | undefined {
-    const { nats, instances, specOf } = this.#options;
-    if (nats.state !== "connected") return undefined;
-    const ready = instances.ready(job.service);
-    const spec = specOf(job.service);
-    if (ready.length > 0) return chooseInstance(ready, spec?.revision);
-    // Others than our own instances take a body in one message only.
-    if (job.request.rest !== undefined) return undefined;
-    // Of a service without a spec nothing is known but its name: NATS says at once whether somebody is there.
-    const mayTry = spec === undefined && !job.hasTriedShared;
-    return mayTry || this.#foreign.has(job.service) ? "shared" : undefined;
+    return findTarget(this.#options, job, this.#foreign.has(job.service));
   }
 
   #send(job: Job, target: Target): void {
@@ -201,7 +193,7 @@ export class Dispatcher {
         data,
         headers,
         (message) => this.#onReply(job, message),
-        // NATS does not let this gateway ask, or hear: another try would not be heard either.
+        // NATS does not permit the request, or its reply. Another try would fail alike.
         ({ code }) => this.#fail(job, code),
       );
     } catch (error) {
@@ -216,8 +208,8 @@ export class Dispatcher {
   }
 
   /**
-   * Holds a job. `admit` keeps to the limits. `readmit` is for those that come back from an instance: they are few, as
-   * its concurrency bounds them, and were admitted before.
+   * Holds a job. `admit` keeps to the limits. `readmit` is for jobs that come back from an instance: they were admitted
+   * before, and are few, as the instance's concurrency bounds them.
    */
   #park(job: Job, entry: "admit" | "readmit"): void {
     if (entry === "readmit") this.#hold.readmit(job);
@@ -233,7 +225,7 @@ export class Dispatcher {
     return setTimeout(() => this.#onHoldOver(job), this.#options.holdMs);
   }
 
-  /** Sends what is held to whoever can take it; where nobody can, sees to it that somebody is looked for. */
+  /** Sends the held requests of a service to targets. Begins a search where there are none. */
   #pump(service: string): void {
     for (let job = this.#hold.first(service); job !== undefined; job = this.#hold.first(service)) {
       const target = this.#targetOf(job) ?? (this.#places.reclaim(service) ? this.#targetOf(job) : undefined);
@@ -270,7 +262,7 @@ export class Dispatcher {
   }
 
   async #ask(concerns: (flight: Flight) => boolean): Promise<void> {
-    // Where the connection breaks meanwhile NATS has said all that it will.
+    // NATS has nothing further to say where the connection breaks meanwhile.
     await this.#options.nats.flush().catch(() => undefined);
     this.hear("asked", concerns);
   }
@@ -292,11 +284,11 @@ export class Dispatcher {
   #fail(job: Job, code: ErrorCode): void {
     if (job.phase.kind === "streaming") {
       job.phase.exchange.breakOff(code);
-      // Where nobody has begun to read the answer, nobody heard of its end either.
+      // A body that was not opened yet does not report its end.
       this.#endStream(job);
       return;
     }
-    // An answer that comes all the same would wait for somebody to read it.
+    // The body of a late answer would wait for credit.
     if (job.phase.kind === "in-flight") job.phase.exchange?.cancel(code);
     this.#leave(job);
     this.#settle(job, { kind: "failed", code });
@@ -381,7 +373,7 @@ export class Dispatcher {
     this.#end(job);
   }
 
-  /** Nobody began it: whoever it was sent to gets nothing more, and it goes elsewhere. */
+  /** Proven not begun: the target gets no further requests, and the job is dispatched again. */
   #onRefused(job: Job, target: Target, verdict: "no-responders" | "draining"): void {
     const { instances } = this.#options;
     job.sends -= 1;
@@ -394,7 +386,7 @@ export class Dispatcher {
   }
 
   #onHoldOver(job: Job): void {
-    // While NATS is away nobody could have been found: the deadline alone limits the hold (I6).
+    // While NATS is away no target can be found: the deadline alone limits the hold (I6).
     if (job.phase.kind === "held" && this.#options.nats.state === "connected") this.#fail(job, "NO_CONSUMER");
   }
 

@@ -1,13 +1,15 @@
 /**
- * The requests that wait because nothing can take them yet.
+ * The requests that wait for a target.
  *
- * I1  A service's requests leave in the order of their arrival; one that comes back takes its old place. Those whose bodies
- *     are still coming are a lane of their own: where both lanes wait, one of it leaves after `WHOLE_TURNS` others, so that
- *     slow bodies do not stand before everybody else.
+ * I1  A service's requests leave in the order of their arrival. A request that comes back takes its old place. Requests
+ *     whose bodies are still coming have a lane of their own: while both lanes wait, one of them leaves after `WHOLE_TURNS`
+ *     others, so that slow bodies do not hold up the other requests.
  * I2  `admit` never lets the count or the bytes of a service, or of all together, pass their limits.
- * I3  `readmit` always succeeds: a request that was admitted once is never refused for want of room.
+ * I3  `readmit` always succeeds: a request that was admitted once is never refused for lack of room.
  * I4  A request is in at most one queue, and leaves it by `remove` alone.
  */
+import { MIB } from "../contracts/index.ts";
+
 export interface HoldLimits {
   /** Requests that wait for one service. Default 1,000. */
   maxRequestsPerService: number;
@@ -19,8 +21,6 @@ export interface HoldLimits {
   maxBytes: number;
 }
 
-const MIB = 1024 * 1024;
-
 export const defaultHoldLimits: HoldLimits = {
   maxRequestsPerService: 1_000,
   maxBytesPerService: 64 * MIB,
@@ -28,7 +28,7 @@ export const defaultHoldLimits: HoldLimits = {
   maxBytes: 256 * MIB,
 };
 
-/** What a queue needs to know of a request. `order` is unique and grows with arrival. */
+/** The facts of a request by which it is queued. `order` is unique and grows with arrival. */
 export interface Holdable {
   readonly service: string;
   readonly order: number;
@@ -37,7 +37,7 @@ export interface Holdable {
   readonly isStreamed: boolean;
 }
 
-/** How many whole requests leave for one whose body is still coming. */
+/** How many whole requests leave for each request whose body is still coming. */
 const WHOLE_TURNS = 8;
 
 export interface Hold<T extends Holdable> {
@@ -57,7 +57,7 @@ interface Queue<T> {
   whole: T[];
   streamed: T[];
   bytes: number;
-  /** How many whole ones have left since one of the other lane did. */
+  /** How many whole requests have left since the last one of the other lane. */
   turns: number;
 }
 
@@ -126,7 +126,7 @@ function laneOf<T extends Holdable>({ whole, streamed }: Queue<T>, { isStreamed 
   return isStreamed ? streamed : whole;
 }
 
-/** The first index whose request did not arrive before `order`. New requests go to the end, so that is looked at first. */
+/** The first index whose request did not arrive before `order`. The search begins at the end, as new requests go there. */
 function placeOf(requests: readonly Holdable[], order: number): number {
   let low = 0;
   let high = requests.length;

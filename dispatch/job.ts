@@ -1,9 +1,10 @@
-/** One request on its way through the dispatcher, what is asked of it, and what becomes of it. */
-import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
-import type { Headers, Message, Nats, PendingReply } from "../nats/index.ts";
+/** One request on its way through the dispatcher: its facts, its phases, its result. */
+import type { ErrorCode, FunctionSpec, Headers } from "../contracts/index.ts";
+import type { Message, Nats, PendingReply } from "../nats/index.ts";
 import type { OutgoingExchange, RemainingBody, ResponseBody, StreamPresence } from "../streams/index.ts";
 import type { HoldLimits } from "./hold.ts";
-import type { Instance, Instances } from "./instances.ts";
+import type { Instance } from "./instance.ts";
+import type { Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
 import type { Send } from "./next-step.ts";
 
@@ -11,12 +12,12 @@ export interface DispatchRequest {
   service: string;
   headers: Headers;
   data: Uint8Array;
-  /** Whether the answer may come as a stream, and what there is of the body besides `data`. */
+  /** Whether the answer may come as a stream. `rest`: the body beyond `data`. */
   streams: boolean;
   rest?: RemainingBody | undefined;
   /** Whether it may run twice. */
   isRepeatable: boolean;
-  /** When nobody waits for the answer any more, by `performance.now()`. */
+  /** The end of the wait for the answer, by `performance.now()`. */
   endsAtMs: number;
   settle(outcome: Outcome): void;
 }
@@ -28,7 +29,7 @@ export type Result =
   | { kind: "failed"; code: ErrorCode };
 export type Outcome = Result & { cold: ColdTiming | undefined };
 
-/** What a request waited for that could not be sent at once. */
+/** The times of a request that could not be sent at once. */
 export interface ColdTiming {
   heldMs: number;
   /** From the first demand to the instance. Undefined: none had to be started. */
@@ -44,11 +45,11 @@ export type NatsStatus =
   | "consumer_died"
   | "bad_reply";
 
-/** What the metrics hear of. */
+/** The events that metrics count. */
 export interface DispatchObserver {
   replied(service: string, status: NatsStatus): void;
   held(service: string, heldMs: number): void;
-  /** `phases`: how long its parts took, as the instance announced. */
+  /** `phases`: the times of its parts, as the instance announced them. */
   coldStart(service: string, startMs: number, phases: Readonly<Record<string, number>>): void;
   resent(service: string): void;
 }
@@ -57,27 +58,27 @@ export interface DispatcherOptions {
   nats: Nats;
   instances: Pick<Instances, "ready" | "markUnreachable" | "markDraining">;
   specOf(service: string): FunctionSpec | undefined;
-  /** Begins a search for somebody who takes a service's requests. */
+  /** Begins a search for an instance or a consumer of a service. */
   wake(service: string): void;
   limits: HoldLimits;
   presence: StreamPresence;
-  /** How long a request is held at most. */
+  /** Upper bound of the time that a request is held. */
   holdMs: number;
   observer: DispatchObserver;
   log: Log;
 }
 
-/** By an instance, or by whoever answers on the service's own subject. */
+/** An instance, or the service's own subject. */
 export type Target = Instance | "shared";
 
 export type Held = { kind: "held"; sinceMs: number; timer: NodeJS.Timeout };
-/** `exchange`: where both sides take streams. */
+/** `exchange`: undefined where one of the sides takes no streams. */
 export type InFlight = {
   kind: "in-flight";
   target: Target;
   pending: PendingReply;
   exchange: OutgoingExchange | undefined;
-  /** Its body comes slowly: its place is somebody else's until the body is whole (places.ts). */
+  /** Its body comes slowly. Another request has its place until the body is whole (places.ts). */
   isLent: boolean;
 };
 /** The answer's head has gone to the client, its body comes. */
@@ -93,21 +94,21 @@ export type Flight = InFlight | Streaming;
 export interface Job {
   readonly request: DispatchRequest;
   readonly service: string;
-  /** Of arrival. */
+  /** The order of arrival. */
   readonly order: number;
   readonly bytes: number;
   /** A part of its body is still to come. */
   readonly isStreamed: boolean;
   readonly deadlineTimer: NodeJS.Timeout;
   phase: { kind: "new" } | Held | InFlight | Streaming | { kind: "done" };
-  /** How often it was sent without proof that nobody began it. */
+  /** How often it was sent without proof that no handler began it. */
   sends: number;
-  /** NATS found nobody on the service's own subject. */
+  /** The service's own subject has no subscriber. */
   hasTriedShared: boolean;
   cold: ColdTiming | undefined;
 }
 
-/** What a held request costs beside its body: headers and bookkeeping, roughly. */
+/** Estimated memory of a held request besides its body: headers and bookkeeping. */
 const OVERHEAD_BYTES = 2_048;
 
 export function createJob(request: DispatchRequest, order: number, onDeadline: () => void): Job {
@@ -125,7 +126,7 @@ export function createJob(request: DispatchRequest, order: number, onDeadline: (
   };
 }
 
-/** How many of them are held, and under way, by service. */
+/** The number of jobs that are held, and of jobs under way, by service. */
 export function countJobs(jobs: Iterable<Job>): Map<string, { held: number; inFlight: number }> {
   const counts = new Map<string, { held: number; inFlight: number }>();
   for (const { service, phase } of jobs) {
@@ -136,7 +137,7 @@ export function countJobs(jobs: Iterable<Job>): Map<string, { held: number; inFl
   return counts;
 }
 
-/** The jobs among them that are under way. */
+/** The jobs that are under way. */
 export function flightsOf(jobs: Iterable<Job>): { job: Job; flight: Flight }[] {
   return [...jobs].flatMap((job) => {
     const { phase } = job;
@@ -146,7 +147,7 @@ export function flightsOf(jobs: Iterable<Job>): { job: Job; flight: Flight }[] {
 
 const MAX_SENDS = 3;
 
-/** What the next step of a request depends on that is under way. A stream is never resumed. */
+/** The facts that decide the next step of a request under way. A stream is never resumed. */
 export function sendOf({ request, sends, phase }: Job): Send {
   if (phase.kind === "streaming") return { mayRepeat: false, hasRest: true };
   const isSpent = phase.kind === "in-flight" && phase.exchange?.hasSentRest === true;

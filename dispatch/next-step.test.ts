@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import { decideStep } from "./next-step.ts";
 import { type Decide, exploreSends } from "./testing/send-model.ts";
 
-/** The ways to end that must not be, each with what led there. */
+/** The outcomes that must not be, each with its trace. */
 function faultsOf(decide: Decide, isRepeatable: boolean) {
   return exploreSends(decide, isRepeatable).filter(({ end, begun, wasDelivered, hasBroken }) => {
     if (!isRepeatable && begun > 1) return true;
     if (end === "stuck") return true;
-    // One that the break of a connection took may be lost with its instance, which alone could say that it never came.
+    // A request that a break took may be lost with its instance: only the instance could tell that it has not come.
     return end === "failed" && (isRepeatable || !(wasDelivered || hasBroken));
   });
 }
@@ -24,28 +24,28 @@ describe("in every order of events that NATS allows", () => {
 
   it.each<[string, Decide]>([
     [
-      "that is gone is taken at its word about what it has begun",
-      (word, send) => (word === "gone" ? decideStep("asked", send) : decideStep(word, send)),
+      "that is gone is believed about the requests that it began",
+      (evidence, send) => (evidence === "gone" ? decideStep("asked", send) : decideStep(evidence, send)),
     ],
     [
       "that is gone is believed to have begun nothing",
-      (word, send) => (word === "gone" ? "elsewhere" : decideStep(word, send)),
+      (evidence, send) => (evidence === "gone" ? "elsewhere" : decideStep(evidence, send)),
     ],
     [
       "that is gone is asked for by a connection that broke, and what it had is repeated,",
-      (word, send) => (word === "nats-was-away" ? "repeat" : decideStep(word, send)),
+      (evidence, send) => (evidence === "nats-was-away" ? "repeat" : decideStep(evidence, send)),
     ],
     [
       "that was asked, and has lost the answer, is believed to have begun nothing",
-      (word, send) => (word === "over" ? "elsewhere" : decideStep(word, send)),
+      (evidence, send) => (evidence === "over" ? "elsewhere" : decideStep(evidence, send)),
     ],
     [
       "that was asked, and has begun nothing, is waited for",
-      (word, send) => (word === "not-begun" ? "wait" : decideStep(word, send)),
+      (evidence, send) => (evidence === "not-begun" ? "wait" : decideStep(evidence, send)),
     ],
     [
       "that is gone is waited for though NATS knows nobody of its name any more",
-      (word, send) => (word === "absent" ? "wait" : decideStep(word, send)),
+      (evidence, send) => (evidence === "absent" ? "wait" : decideStep(evidence, send)),
     ],
   ])("a rule by which an instance %s is found out", (_, decide) => {
     expect(faultsOf(decide, false)).not.toEqual([]);

@@ -3,8 +3,8 @@ import { OutgoingExchange } from "../streams/index.ts";
 import type { DispatcherOptions, Job, Target } from "./job.ts";
 
 /**
- * Says in the request's headers how long its answer is waited for, and that streams are taken; of others than our own instances nobody knows. `onBodyOver` is
- * called when nothing of the request's body is left to be sent.
+ * Sets the headers that differ at each sending: the time that is left, the world, and the token of the exchange. A consumer
+ * that narun did not start may know no streams, and gets no token. `onBodyOver` is called when the body was sent.
  */
 export function openExchange(
   { nats, presence }: Pick<DispatcherOptions, "nats" | "presence">,

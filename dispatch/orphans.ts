@@ -1,25 +1,24 @@
 /**
- * Looks after the instances of a node-runner that no longer speaks for them: it is silent, or another one has taken its
- * place. Their hosts may live: they finish what they took, and say so themselves.
+ * The instances of a node-runner that is silent, or was replaced by another runner. Their hosts may live: they finish their
+ * requests, and announce their end themselves.
  *
- * I1  An instance is over as soon as NATS knows nobody of its name (its host is gone), and `orphans.lostAfterMs` after it was
- *     left at the latest: a machine that lost its power closes no connection.
- * I2  The time of I1 does not run while NATS is away: nobody can be heard meanwhile.
+ * I1  An instance is over when its subject has no subscriber (its host is gone), and `orphans.lostAfterMs` after its runner
+ *     was lost at the latest: a machine without power closes no connection.
+ * I2  The time of I1 does not run while NATS is away: no instance can be heard meanwhile.
  */
-import { orphans, subjects } from "../contracts/index.ts";
-import { createHeaders, type Nats, type PendingReply } from "../nats/index.ts";
+import { createHeaders, orphans, subjects } from "../contracts/index.ts";
+import { isNoResponders, type Nats, type PendingReply } from "../nats/index.ts";
 
 export interface Orphans {
   /** An instance's runner no longer speaks for it. */
   add(instance: string): void;
-  /** The instance is known to be there, or to be gone. */
+  /** The instance is ready again, or gone. */
   remove(instance: string): void;
   close(): void;
 }
 
 const ASK_INTERVAL_MS = 500;
-const NO_RESPONDERS = 503;
-/** No exchange has it as its token, so that the instance takes no notice. */
+/** A token that no exchange has: the instance ignores the message. */
 const NO_TOKEN = "0";
 
 export function createOrphans(nats: Nats, onOver: (instance: string) => void): Orphans {
@@ -46,7 +45,7 @@ export function createOrphans(nats: Nats, onOver: (instance: string) => void): O
       new Uint8Array(),
       createHeaders([]),
       (reply) => {
-        if (reply.status === NO_RESPONDERS) end(instance);
+        if (isNoResponders(reply)) end(instance);
       },
     );
   };

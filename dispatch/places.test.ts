@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Instance } from "./instances.ts";
+import type { Instance } from "./instance.ts";
 import type { InFlight, Job } from "./job.ts";
 import { createPlaces } from "./places.ts";
 

@@ -1,38 +1,38 @@
 /**
- * The places at the instances: as many requests as an instance's concurrency have one each.
+ * The places at the instances. An instance has as many places as its concurrency says, and a request takes one.
  *
- * I1  A request that is in flight has a place, or has lent it. It has none before and none afterwards.
+ * I1  A request that is in flight has a place, or has lent it. It has no place before and after.
  * I2  A body that is behind its pace lends its place as soon as another request waits for one, and not before. Its handler
  *     waits too, and needs nothing but memory.
- * I3  As many bodies as an instance has places, or `MIN_LENT`, lend their places at most. Beyond that the slower half of them
- *     is ended.
- * I4  A request that has lent its place takes one again when its body is over, be there one free or not: its handler goes on.
+ * I3  Upper bound of the bodies that lend their places is the number of places of the instance, or `MIN_LENT`. Beyond that the
+ *     slower half of them is ended.
+ * I4  A request that has lent its place takes one again when its body is over, even if none is free: its handler goes on.
  */
-import type { Instance } from "./instances.ts";
+import type { Instance } from "./instance.ts";
 import type { InFlight, Job } from "./job.ts";
 
 export interface Places {
   take(job: Job, flight: InFlight): void;
   giveBack(job: Job, flight: InFlight): void;
-  /** Nothing of the request's body is left to be sent. */
+  /** The request's body was sent. */
   onBodyOver(job: Job): void;
   /**
-   * Requests of the service wait for a place. True: a slow body has lent its own. False: none is slow enough yet; `onFree`
-   * is called when that may have changed.
+   * Requests of the service wait for a place. True: a slow body has lent its own. False: no body is slow enough yet, and
+   * `onFree` is called when that may have changed.
    */
   reclaim(service: string): boolean;
 }
 
 export interface PlacesOptions {
-  /** Too many bodies are slow: this request is to end. */
+  /** Too many bodies are slow: this request has to end. */
   onTooSlow(job: Job): void;
-  /** A place may be had by `reclaim`. */
+  /** `reclaim` may succeed now. */
   onFree(service: string): void;
 }
 
-/** How far a body may be behind before its place goes to somebody who waits. */
+/** How far a body may be behind its pace before its place goes to a waiting request. */
 const LEND_AFTER_MS = 250;
-/** How far it may be behind before it is ended, where too many are. */
+/** How far a body may be behind its pace before it is ended, where too many are slow. */
 const END_AFTER_MS = 1_000;
 const CHECK_MS = 100;
 const MIN_LENT = 8;
@@ -103,7 +103,7 @@ export function createPlaces({ onTooSlow, onFree }: PlacesOptions): Places {
   };
 }
 
-/** Those that are further behind. */
+/** The uploads that are further behind than `mostMs`, the slowest first. */
 function slowestFirst(uploads: readonly Upload[], mostMs: number): Upload[] {
   return uploads
     .map((upload) => ({ upload, behindMs: upload.flight.exchange?.behindMs ?? 0 }))

@@ -1,17 +1,15 @@
-import { headerNames } from "../contracts/index.ts";
-import { headerValue, type Message } from "../nats/index.ts";
+import { headerNames, headerValue } from "../contracts/index.ts";
+import { isNoResponders, type Message } from "../nats/index.ts";
 
 /**
- * What a reply means for the request. The first two prove that nobody has begun to handle it; a `stream` is an answer
- * whose body follows in frames, a `frame` is about the body of the request or of such an answer.
+ * The meaning of a reply for its request. The first two prove that no handler began the request. A `stream` is an answer whose
+ * body follows in frames. A `frame` belongs to the body of the request or of such an answer.
  */
 export type ReplyVerdict = "no-responders" | "draining" | "answer" | "stream" | "frame" | "unreadable";
 
-const NO_RESPONDERS = 503;
-
 export function readVerdict(message: Message): ReplyVerdict {
   if (!message.isReadable) return "unreadable";
-  if (message.status === NO_RESPONDERS && message.data.length === 0) return "no-responders";
+  if (isNoResponders(message)) return "no-responders";
   if (headerValue(message.headers, headerNames.error) === "INSTANCE_DRAINING") return "draining";
   if (message.headers?.has(headerNames.frame)) return "frame";
   return message.headers?.has(headerNames.stream) ? "stream" : "answer";

@@ -12,7 +12,7 @@ import {
 
 const CompatRouteSchema = z
   .strictObject({
-    /** Ends in `/`: everything below it. Otherwise this path alone. */
+    /** A path that ends in `/` stands for every path below it, another one for itself. */
     path: z.string().startsWith("/", "a path starts with /").optional(),
     /** Default: every method. */
     methods: z.array(z.string().transform((method) => method.toUpperCase())).default([]),
@@ -33,7 +33,7 @@ const CompatConfigSchema = z.strictObject({
   grpc_addr: z.string().optional(),
   metrics_addr: z.string().optional(),
   request_timeout_seconds: z.number().positive().max(3_600).optional(),
-  /** Not of the original: see `trustedProxies` of the gateway. */
+  /** Not in the original: see `trustedProxies` of the gateway. */
   trusted_proxies: z
     .array(
       z
@@ -48,8 +48,8 @@ const CompatConfigSchema = z.strictObject({
 export type CompatConfig = z.infer<typeof CompatConfigSchema>;
 
 /**
- * Reads a gateway's `config.yaml`. Error: GATEWAY_CONFIG_INVALID, with every wrong line at once, a misspelt key with
- * the nearest known one, or why the file cannot be read.
+ * Reads a gateway's `config.yaml`. Error: GATEWAY_CONFIG_INVALID, with every wrong line, a misspelt key with the nearest known
+ * one, or the reason why the file cannot be read.
  */
 export async function readGatewayConfig(path: string): Promise<CompatConfig> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {

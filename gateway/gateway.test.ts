@@ -192,7 +192,7 @@ describe("a gateway that drains", () => {
       const answer = await call(`${world.url}/fn`, { method: "POST", ...(agent && { agent }) });
       expect(answer).toMatchObject({ status: 200, text: "hello", headers: { connection: "close" } });
     }
-    // The last one that is open.
+    // The last open connection.
     other.destroy();
     await drained;
     await expect(call(world.url)).rejects.toMatchObject({ code: "ECONNREFUSED" });

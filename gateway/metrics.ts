@@ -3,23 +3,25 @@ import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { DispatchObserver } from "../dispatch/index.ts";
+import { type Address, listen } from "../machine/index.ts";
+import type { Door } from "./door.ts";
 
-/** The gateway's figures (Prometheus). Those under `http_gateway_*` and `gateway_*` are compatible, buckets included. */
+/** The gateway's metrics (Prometheus). `http_gateway_*` and `gateway_*` are compatible, buckets included. */
 export interface Metrics extends DispatchObserver {
-  /** `path` is the route's pattern, never what the client wrote. */
+  /** `path` is the route's pattern, never the client's path. */
   answered(method: string, path: string, status: number, durationMs: number): void;
   /** The exposition format and its content type. */
   render(): Promise<{ contentType: string; text: string }>;
 }
 
 export interface MetricsOptions {
-  /** The requests that are here, by service; asked when the figures are. */
+  /** The number of requests, by service. It is read when metrics are rendered. */
   counts(): Map<string, { held: number; inFlight: number }>;
 }
 
-/** Prometheus' own default buckets, in seconds: the original toolkit's. */
+/** Default buckets of Prometheus, in seconds, as the original toolkit has them. */
 const COMPAT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** A cold start of an isolate takes milliseconds, of a process longer. */
+/** Buckets of cold starts, in seconds: an isolate takes milliseconds, a process longer. */
 const START_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
 
 export function createMetrics({ counts }: MetricsOptions): Metrics {
@@ -94,7 +96,7 @@ export function createMetrics({ counts }: MetricsOptions): Metrics {
   };
 }
 
-/** A gauge by service that is read when it is asked for: the path of a request does not pay for it. */
+/** A gauge by service whose value is read when metrics are rendered: requests do not pay for it. */
 function registerGauge(
   registry: Registry,
   name: string,
@@ -113,16 +115,29 @@ function registerGauge(
   });
 }
 
-/** What the gateway says of itself. */
+/** The gateway's own health. */
 export interface Health {
   /** Whether it can serve requests now. */
   isHealthy(): boolean;
-  /** What keeps the rest of narun from working; undefined where nothing does. */
+  /** The problem that keeps the rest of narun from working; undefined where there is none. */
   findProblem(): Promise<string | undefined>;
 }
 
-/** Serves `/metrics`, `/healthz` and `/readyz`. */
-export function createMetricsServer(metrics: Metrics, { isHealthy, findProblem }: Health): Server {
+/** The door of operators: `/metrics`, `/healthz` and `/readyz`. It serves until the gateway is closed. */
+export function metricsDoor(address: Address, metrics: Metrics, health: Health): Door {
+  const server = createMetricsServer(metrics, health);
+  return {
+    name: "metrics",
+    listen: () => listen(server, address, "--metrics"),
+    drain: () => Promise.resolve(),
+    async close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+function createMetricsServer(metrics: Metrics, { isHealthy, findProblem }: Health): Server {
   const app = new Hono()
     .get("/metrics", async (c) => {
       const { contentType, text } = await metrics.render();

@@ -1,12 +1,12 @@
 import { messageOf } from "../contracts/index.ts";
 import { findStuckStreams, type Nats } from "../nats/index.ts";
 
-/** How long an answer counts: askers come often, and each look asks the server several times. */
+/** How long an answer is kept: callers come often, and each check asks the server several times. */
 const KEPT_MS = 5_000;
 
 /**
- * Says what keeps narun from being ready: undefined where nothing does. A gateway that is not ready for this reason still
- * answers requests: pushes, logs and what functions store are what fails.
+ * Finds the problem that keeps narun from being ready; undefined where there is none. A gateway that is not ready for this
+ * reason still answers requests. Pushes, logs and functions' writes to stores fail.
  */
 export function createReadiness(nats: Nats): () => Promise<string | undefined> {
   let kept: { problem: Promise<string | undefined>; atMs: number } | undefined;

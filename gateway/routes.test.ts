@@ -40,7 +40,7 @@ describe("the route table", () => {
     ["GET", "/users", "reader"],
     ["HEAD", "/users", "reader"],
     ["POST", "/users", "writer"],
-    // A shorter route that takes the method stands in.
+    // A shorter route that takes the method serves the request.
     ["DELETE", "/users", "site"],
     ["POST", "/shop/cart/1", "shop"],
     ["GET", "/%73hop", "shop"],

@@ -1,7 +1,7 @@
 import { type FunctionSpec, routeKey, routingPath } from "../contracts/index.ts";
 import type { CompatConfig } from "./config.ts";
 
-/** One way to a service. */
+/** One route to a service. */
 export interface RouteEntry {
   /** As it was written: the `path` label of the metrics. */
   pattern: string;
@@ -13,13 +13,13 @@ export interface RouteEntry {
 type RouteMatch =
   | { kind: "route"; route: RouteEntry }
   | { kind: "method-not-allowed"; pattern: string; allow: string[] }
-  /** `nearest`: the pattern of the route that takes the path's parent alone, or only what is below the path. */
+  /** `nearest`: the pattern of the route that takes only the parent of the path, or only paths below it. */
   | { kind: "none"; nearest: string | undefined };
 
 /**
- * The table of all routes, immutable: a change builds a new one. The longest path wins, an exact one before a prefix;
- * where two have the same path, a static route wins over a function's, then the service that is first by name.
- * A route that does not take the method leaves the request to a shorter one that does.
+ * The table of all routes. It is immutable: a change builds a new one. The longest path wins, an exact path before a prefix.
+ * Among equal paths a static route wins over a function's route, then the service that is first by name. A route that does not
+ * take the method leaves the request to a shorter route.
  */
 export interface RouteTable {
   /** `rawPath` as the client wrote it, percent-encoding kept. */

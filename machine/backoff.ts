@@ -1,11 +1,11 @@
 export interface BackoffOptions {
   firstMs: number;
   maxMs: number;
-  /** After so long without a failure the next one counts as the first again. */
+  /** How long without a failure the count lasts. After that the next failure is the first again. */
   forgetAfterMs: number;
 }
 
-/** Counts failures and says how long to wait before the next try: none after the first, then doubling. */
+/** Counts failures; returns how long to wait before the next try: no time after the first, then doubling. */
 export interface Backoff {
   fail(nowMs: number): number;
 }

@@ -12,3 +12,4 @@ export {
 export { lastLines, type ProgramResult, runProgram } from "./run-program.ts";
 export { sendSignal } from "./send-signal.ts";
 export { sha256Hex } from "./sha256.ts";
+export { temporaryOf, writeWhole, writeWholeSync } from "./whole-file.ts";

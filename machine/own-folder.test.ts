@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(repository, { recursive: true, force: true }));
 
-/** What `git add .` would take. */
+/** The files that `git add .` would take. */
 const seen = () =>
   execFileSync("git", ["status", "--porcelain", "--untracked-files=all"], { cwd: repository }).toString();
 

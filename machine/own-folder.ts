@@ -1,12 +1,15 @@
-/** Folders in which narun keeps what it makes: data, keys, builds. Git does not see them, whatever the author thought of. */
+/**
+ * Folders for the files that narun makes: data, keys, builds. Git does not see them, also without a .gitignore of the
+ * author.
+ */
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
 const OWN_NAME = ".narun";
 
 /**
- * Makes a folder with all above it. The `.narun` that it lies in gets a .gitignore of its own; elsewhere the folder itself
- * gets one if it is new or empty, as one with files may have the author's.
+ * Makes a folder and the folders above it. The `.narun` that it lies in gets a .gitignore of its own; elsewhere the
+ * folder itself gets one if it is new or empty, as one with files may have the author's.
  */
 export async function makeOwnFolder(path: string): Promise<void> {
   const folder = resolve(path);

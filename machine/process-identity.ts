@@ -3,11 +3,12 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { errnoOf } from "./errno.ts";
+import { sendSignal } from "./send-signal.ts";
 
-/** One process for ever, even when its pid is given to another later. */
+/** One process, also after its pid was given to another one. */
 export const ProcessIdentitySchema = z.object({
   pid: z.int().positive(),
-  /** When it started, in whatever form the system tells it; null where it does not. */
+  /** Its start time in the system's own form; null where the system does not tell it. */
   startTime: z.string().nullable(),
 });
 export type ProcessIdentity = z.infer<typeof ProcessIdentitySchema>;
@@ -17,7 +18,9 @@ export function identifyProcess(pid: number): ProcessIdentity {
   return { pid, startTime: lookUp(pid)?.startTime ?? null };
 }
 
-/** Whether exactly this process still runs. One that ended and was not yet collected by its parent does not. */
+/**
+ * Whether exactly this process still runs. A process that ended, and that its parent has not collected yet, does not.
+ */
 export function isRunning({ pid, startTime }: ProcessIdentity): boolean {
   if (!hasProcess(pid)) return false;
   const found = lookUp(pid);
@@ -27,7 +30,7 @@ export function isRunning({ pid, startTime }: ProcessIdentity): boolean {
 
 /**
  * Ends exactly this process and no other that has its pid by now: SIGTERM, and SIGKILL after `graceMs`. Resolves when
- * it is gone. Nothing happens where its start time is not known, as it could be another.
+ * it is gone. Does nothing without its start time: the process could be another one.
  */
 export async function endProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
   if (identity.startTime === null) return;
@@ -40,7 +43,7 @@ export async function endProcess(identity: ProcessIdentity, graceMs: number): Pr
   }
 }
 
-/** Somebody else's child tells nobody else of its end: it has to be looked at. */
+/** Another parent's child does not report its end: it has to be polled. */
 const POLL_MS = 10;
 
 interface Looked {
@@ -48,7 +51,7 @@ interface Looked {
   isZombie: boolean;
 }
 
-/** What the system tells of a process; undefined where there is none. */
+/** The system's facts about a process; undefined where there is none. */
 function lookUp(pid: number): Looked | undefined {
   if (process.platform === "linux") return lookUpInProc(pid);
   if (process.platform === "win32") return { startTime: null, isZombie: false };
@@ -79,15 +82,7 @@ function hasProcess(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // It is there, and somebody else's.
+    // The process exists, and belongs to another user.
     return errnoOf(error) === "EPERM";
-  }
-}
-
-function sendSignal(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (errnoOf(error) !== "ESRCH") throw error;
   }
 }

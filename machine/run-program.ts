@@ -5,14 +5,17 @@ export interface ProgramOptions {
   env?: NodeJS.ProcessEnv;
   /** Ends the program with SIGKILL. */
   signal?: AbortSignal | undefined;
-  /** After so long the program is ended and counts as failed. */
+  /** How long the program may take. A program that takes longer is ended with SIGKILL and has failed. */
   timeoutMs: number;
 }
 
-/** How a program ended. `failed` covers one that is not there, has a status other than 0, or took too long. */
-export type ProgramResult = { outcome: "ok"; stdout: string } | { outcome: "failed"; reason: string };
+/** How a program ended. `failed` covers a missing program, a status other than 0, and a program that took too long. */
+export type ProgramResult =
+  | { outcome: "ok"; stdout: string }
+  /** `reason`: its last lines, or how it ended. */
+  | { outcome: "failed"; reason: string; stderr: string };
 
-/** Runs a program to its end, without a shell. Rejects only where `signal` was aborted, with its reason. */
+/** Runs a program to its end, without a shell. Rejects only when `signal` is aborted, with its reason. */
 export async function runProgram(
   file: string,
   args: readonly string[],
@@ -38,20 +41,20 @@ export async function runProgram(
   const result = await new Promise<ProgramResult>((resolve) => {
     child.once("error", (error) => {
       const reason = limit.aborted ? `took longer than ${timeoutMs / 1_000} s` : error.message;
-      resolve({ outcome: "failed", reason });
+      resolve({ outcome: "failed", reason, stderr });
     });
     child.once("close", (status, killedBy) => {
       if (status === 0) return resolve({ outcome: "ok", stdout });
       const ending = killedBy === null ? `ended with status ${status}` : `was ended by ${killedBy}`;
       const said = lastLines(stderr || stdout);
-      resolve({ outcome: "failed", reason: said === "" ? ending : said });
+      resolve({ outcome: "failed", reason: said === "" ? ending : said, stderr });
     });
   });
   signal?.throwIfAborted();
   return result;
 }
 
-/** The last lines of what a program said, as one line. */
+/** The last lines of a program's output, as one line. */
 export function lastLines(text: string, count = 3): string {
   const lines = text
     .split("\n")

@@ -1,8 +1,10 @@
-/** Sends a signal to a process, or with a negative pid to a group; it is no error where it is gone. */
+import { errnoOf } from "./errno.ts";
+
+/** Sends a signal to a process, or with a negative pid to a group. A process that is gone is no error. */
 export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    if (errnoOf(error) !== "ESRCH") throw error;
   }
 }

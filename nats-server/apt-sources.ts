@@ -90,7 +90,7 @@ const DISTRIBUTIONS: Record<"debian" | "ubuntu", Distribution> = {
 
 function distributionOf(osRelease: Map<string, string>): Distribution | undefined {
   const ids = [osRelease.get("ID") ?? "", ...(osRelease.get("ID_LIKE") ?? "").split(" ")];
-  // Ubuntu is like Debian, so what is like Ubuntu names both.
+  // Ubuntu is like Debian, so a derivative of Ubuntu names both.
   if (ids.includes("ubuntu")) return DISTRIBUTIONS.ubuntu;
   return ids.includes("debian") ? DISTRIBUTIONS.debian : undefined;
 }

@@ -9,7 +9,10 @@ export interface ServerConfig {
   portsDir: string;
 }
 
-/** Far beyond what functions and logs need; the disk is the real limit. Unset, a full disk would lower it at every start. */
+/**
+ * Far above the needs of functions and logs; the disk is the real limit. Unset, a full disk would lower it at every
+ * start.
+ */
 const MAX_FILE_STORE = "100GB";
 
 /** The text of a nats-server configuration file. */

@@ -1,17 +1,18 @@
 /**
  * One narun for a data folder.
  *
- * The lock is a file that names its owner. An owner that was killed leaves it behind; whoever comes next takes it over.
- * Two may try that at once, and a plain "remove the old, write mine" lets one remove what the other just wrote. So:
+ * The lock is a file that names its owner. A killed owner leaves it behind, and the next process takes it over. Two
+ * processes may try that at once, and a plain "remove the old, write mine" lets one remove the other's new record.
+ * So:
  *
- * I1  Every record has an id of its own. The lock's owner is found by going from `narun.lock` to the successor of each
- *     record, `narun.lock.<id>`, to the last one.
+ * I1  Every record has an id of its own. The lock's owner is found by going from `narun.lock` to the successor of
+ *     each record, `narun.lock.<id>`, to the last one.
  * I2  Records appear whole and where none was, by `link`: only one process can become the successor of a dead owner.
- * I3  Whoever linked a record owns the lock only if it is found by I1 afterwards. Then it moves to `narun.lock`.
+ * I3  A process that linked a record owns the lock only if I1 leads to it afterwards. Then it moves to `narun.lock`.
  * I4  Only the owner changes `narun.lock`; a dead owner never comes back, as pids count with their start time.
  */
 import { createHash } from "node:crypto";
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { NarunError, parseJson } from "../contracts/index.ts";
@@ -22,16 +23,18 @@ import {
   isRunning,
   makeOwnFolder,
   ProcessIdentitySchema,
+  temporaryOf,
+  writeWholeSync,
 } from "../machine/index.ts";
 
 export interface DataLock {
   readonly dir: string;
   /**
-   * Notes the nats-server that runs on the folder, so that the next owner can end it if this one is killed. Done when it
-   * returns: the time in which a server runs unnoted is as short as can be.
+   * Notes the nats-server of the folder, so that the next owner can end it if this one is killed. The note is written
+   * before this returns: the time in which a server runs without one is as short as possible.
    */
   recordNats(pid: number): void;
-  /** Gives the folder free. To be called after the nats-server was closed. */
+  /** Releases the folder. Call it after the nats-server was closed. */
   release(): void;
 }
 
@@ -61,9 +64,9 @@ export async function lockDataDir(dataDir: string): Promise<DataLock> {
     // Released, the file is the next owner's.
     if (!isHeld) return;
     record = next;
-    replaceFile(place, next);
+    writeWholeSync(place, JSON.stringify(next));
   };
-  // It stays noted until it is gone: if this process is killed here, too, the next one finds it.
+  // The server stays noted until it is gone: if this process is killed here, too, the next one finds it.
   if (record.nats !== undefined) {
     await endProcess(record.nats, ORPHAN_GRACE_MS);
     const { nats: _ended, ...rest } = record;
@@ -99,11 +102,11 @@ function acquire(place: string): LockRecord {
     const linkedAt = last === undefined ? place : successorOf(place, last.id);
     if (!linkFile(linkedAt, record)) continue;
     if (findOwner(place)?.id !== record.id) {
-      // Somebody was faster, and has moved its record since.
+      // Another process was faster, and has moved its record since.
       rmSync(linkedAt, { force: true });
       continue;
     }
-    replaceFile(place, record);
+    writeWholeSync(place, JSON.stringify(record));
     removeSuccessors(place);
     return record;
   }
@@ -115,7 +118,7 @@ interface FoundRecord {
   record: LockRecord | undefined;
 }
 
-/** The last record of the chain (I1); undefined where nobody holds or held the lock. */
+/** The last record of the chain (I1); undefined where the lock has never had an owner. */
 function findOwner(place: string): FoundRecord | undefined {
   let last: FoundRecord | undefined;
   for (let next = readRecord(place); next !== undefined; next = readRecord(successorOf(place, next.id))) {
@@ -154,16 +157,6 @@ function linkFile(path: string, record: LockRecord): boolean {
   } finally {
     rmSync(temporary, { force: true });
   }
-}
-
-function replaceFile(path: string, record: LockRecord): void {
-  const temporary = temporaryOf(path);
-  writeFileSync(temporary, JSON.stringify(record));
-  renameSync(temporary, path);
-}
-
-function temporaryOf(path: string): string {
-  return `${path}.${crypto.randomUUID()}.tmp`;
 }
 
 /** Removes what dead owners left beside the lock. A process that is about to link one more finds by I3 that it lost. */

@@ -19,9 +19,9 @@ const DOWNLOAD_TIMEOUT_MS = 120_000;
 const TOOL_TIMEOUT_MS = 30_000;
 
 /**
- * Fetches the `nats-server` package of the newest suite that the machine's own apt mirror carries, and unpacks it into
- * `scratchDir`. apt runs with a private state, so nothing of the system changes. Whatever fails is told as a reason;
- * rejects only where `signal` was aborted.
+ * Fetches the `nats-server` package of the newest suite that the machine's own apt mirror carries, and unpacks it
+ * into `scratchDir`. apt runs with a private state, so nothing of the system changes. A failure is a reason; rejects
+ * only when `signal` is aborted.
  */
 export async function fetchApt(options: FetchOptions): Promise<Fetched> {
   const { signal } = options;
@@ -45,7 +45,7 @@ export async function fetchApt(options: FetchOptions): Promise<Fetched> {
   return { outcome: "failed", reason: reasons.join(" | ") };
 }
 
-/** The mirror that this machine's apt uses; undefined on other distributions, or where there is none. */
+/** The mirror of this machine's apt; undefined on other distributions, or where there is none. */
 export async function findAptMirror(): Promise<AptMirror | undefined> {
   const osRelease = parseOsRelease(await readIfPresent("/etc/os-release"));
   const parts = await readdir("/etc/apt/sources.list.d").catch(() => []);
@@ -100,7 +100,7 @@ async function checkUnpacked(root: string, signal: AbortSignal | undefined): Pro
     case "too-old":
       return { outcome: "failed", reason: `the package is ${check.version}` };
     case "unusable":
-      // Built for a newer libc, say.
+      // The binary may need a newer libc.
       return { outcome: "failed", reason: `the packaged binary: ${check.reason}` };
   }
 }

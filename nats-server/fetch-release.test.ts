@@ -75,7 +75,7 @@ test("downloads the archive with progress, checks and unpacks it", async () => {
   expect(progress.at(-1)).toEqual({ stage: "unpack" });
 });
 
-test("refuses an archive that is not what SHA256SUMS says", async () => {
+test("refuses an archive with another digest than in SHA256SUMS", async () => {
   sums = (name) => `${"0".repeat(64)}  ${name}\n`;
   const fetched = await fetchRelease({ scratchDir, releasesUrl });
   expect(fetched).toMatchObject({ outcome: "failed", reason: expect.stringContaining(sha256Hex(archive)) });

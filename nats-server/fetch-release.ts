@@ -11,9 +11,9 @@ import { checkServer } from "./version.ts";
 const RELEASE_VERSION = "2.15.1";
 const RELEASES_URL = "https://github.com/nats-io/nats-server/releases/download";
 
-/** Short, so that a machine without a way out goes on to the next source at once. */
+/** How long a connection may take. Short: a machine without Internet goes on to the next source at once. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A download that brings nothing for so long has stalled. */
+/** How long a download may bring nothing before it has stalled. */
 const STALL_TIMEOUT_MS = 15_000;
 const UNPACK_TIMEOUT_MS = 60_000;
 
@@ -28,7 +28,7 @@ export interface FetchReleaseOptions extends FetchOptions {
 
 /**
  * Fetches the official release archive, checks it against the SHA256SUMS of the same release, and unpacks it into
- * `scratchDir`. Whatever fails is told as a reason; rejects only where `signal` was aborted.
+ * `scratchDir`. A failure is a reason; rejects only when `signal` is aborted.
  */
 export async function fetchRelease(options: FetchReleaseOptions): Promise<Fetched> {
   const { scratchDir, signal, onProgress, releasesUrl = RELEASES_URL } = options;
@@ -145,7 +145,7 @@ async function openDownload(url: string, signal: AbortSignal | undefined): Promi
   }
 }
 
-/** What went wrong, with what lies beneath: `fetch` itself says no more than that it failed. */
+/** The reason of a failure, with its cause: `fetch` itself says no more than that it failed. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause === undefined ? messageOf(error) : `${messageOf(error)} (${messageOf(cause)})`;

@@ -61,7 +61,7 @@ test("refuses a named one that is missing or too old, instead of taking another"
   expect(String(failure)).toContain("NARUN_NATS_SERVER");
 });
 
-test("passes over those on the PATH that are too old or do not run", async () => {
+test("passes over binaries on the PATH that are too old or do not run", async () => {
   const broken = join(dir, "broken");
   await mkdir(broken);
   await writeFile(join(broken, "nats-server"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });

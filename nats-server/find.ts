@@ -49,8 +49,8 @@ const FETCHERS: readonly ServerFetcher[] = [
 
 /**
  * Finds a nats-server of at least 2.14: the named one, `PATH`, the user's cache folder; or else fetches one into that
- * folder. Several processes may do so at once. Errors: NATS_TOO_OLD, where the one that was
- * named is too old; NATS_SERVER_NOT_FOUND, which lists every attempt with its reason.
+ * folder. Several processes may do so at once. Errors: NATS_TOO_OLD, where the named binary is too old;
+ * NATS_SERVER_NOT_FOUND, which lists every attempt with its reason.
  */
 export async function findNatsServer(options: FindServerOptions): Promise<FoundServer> {
   const { named, signal, env } = options;
@@ -87,7 +87,7 @@ export async function findNatsServer(options: FindServerOptions): Promise<FoundS
   });
 }
 
-/** The folder in which narun keeps what can be fetched again. */
+/** The folder for files that can be fetched again. */
 export function userCacheDir(env: Readonly<NodeJS.ProcessEnv>): string {
   // Relative paths are to be ignored, says the XDG base directory specification.
   if (env.XDG_CACHE_HOME !== undefined && isAbsolute(env.XDG_CACHE_HOME)) {
@@ -99,7 +99,7 @@ export function userCacheDir(env: Readonly<NodeJS.ProcessEnv>): string {
     : join(home, ".cache", "narun");
 }
 
-/** Whoever names a binary wants that one: another instead would be a surprise. */
+/** A named binary is the only candidate: another one in its place would be a surprise. */
 async function useNamed({ path, by }: NamedServer, signal: AbortSignal | undefined): Promise<FoundServer> {
   const check = await checkServer(path, signal);
   const where = `${path} (from ${by})`;
@@ -127,7 +127,7 @@ async function isExecutable(path: string): Promise<boolean> {
   );
 }
 
-/** Fetches into a temporary folder, then moves the binary to its place in one step, so that nobody runs half of one. */
+/** Fetches into a temporary folder, then moves the binary to its place in one step: no process runs half of one. */
 async function fetchInto(
   place: string,
   fetch: ServerFetcher["fetch"],

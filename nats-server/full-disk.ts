@@ -1,11 +1,11 @@
 /**
  * Brings a nats-server back whose disk was full.
  *
- * A stream that was written to while the disk had no room refuses every write from then on, until the server is restarted,
- * however much room there is later (seen of 2.15.1).
+ * A stream that was written to while the disk had no room refuses every write from then on, until the server is
+ * restarted, however much room there is later (seen of 2.15.1).
  *
- * I1  The server is restarted when it has said that there was no room, and there is room.
- * I2  Where restarts do not help, for example as a quota is what is exceeded, each waits longer than the one before.
+ * I1  The server is restarted after it reported a full disk, when the disk has room.
+ * I2  Where restarts do not help, for example because a quota is exceeded, each waits longer than the one before.
  */
 import { statfs } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,15 +20,17 @@ export interface FullDiskOptions {
   signal: AbortSignal;
 }
 
-/** How the server says that it could not write. */
+/** The server's reports of a failed write. */
 const NO_ROOM = /no space left on device|disk quota exceeded|out of \w+ resources/i;
 
 const LOOK_MS = 1_000;
 const MAX_PAUSE_MS = 60_000;
-/** A server that had room for so long is sound: the next restart counts as the first again. */
+/**
+ * How long a restarted server has to have room before it is sound, and the next restart counts as the first again.
+ */
 const SOUND_AFTER_MS = 600_000;
 
-/** Room in which it is worth to go on: a part of a small disk, at most some megabytes. */
+/** Room that makes a restart worthwhile: a part of a small disk, at most some megabytes. */
 const ENOUGH_BYTES = 64 * 1024 * 1024;
 const ENOUGH_PART = 0.1;
 
@@ -39,10 +41,7 @@ export function createFullDiskWatch({ dir, restart, log, signal }: FullDiskOptio
   let lastAtMs = Number.NEGATIVE_INFINITY;
 
   const bringBack = async () => {
-    log.warn(
-      { dir },
-      "the disk of nats-server is full: what is written is refused until there is room again",
-    );
+    log.warn({ dir }, "the disk of nats-server is full: writes are refused until there is room again");
     while (!(await hasRoom(dir))) await sleep(LOOK_MS, undefined, { signal });
     log.warn(
       { dir },
@@ -67,7 +66,7 @@ export function createFullDiskWatch({ dir, restart, log, signal }: FullDiskOptio
   };
 }
 
-/** How long no further restart is thought of, after so many. */
+/** How long the next restart waits after so many. */
 export function decidePauseMs(restarts: number): number {
   return Math.min(MAX_PAUSE_MS, LOOK_MS * 2 ** (restarts - 1));
 }

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { errnoOf } from "../machine/index.ts";
 
-/** Short: a start takes some ten milliseconds, and each look costs far less than one. */
+/** How long one look takes at most: a start takes some ten milliseconds, and a look costs far less. */
 const POLL_MS = 5;
 
 const PortsSchema = z.object({ nats: z.array(z.string()).nonempty() });

@@ -11,7 +11,7 @@ export interface ServerProcess {
   readonly port: number;
   /** Settles when the process is gone, with how it ended. */
   readonly ended: Promise<string>;
-  /** SIGTERM, and SIGKILL where that does not help within `graceMs`. Resolves when the process is gone. */
+  /** Sends SIGTERM, and SIGKILL after `graceMs`. Resolves when the process is gone. */
   stop(graceMs: number): Promise<void>;
 }
 
@@ -27,7 +27,7 @@ export interface ServerProcessOptions {
   signal: AbortSignal;
 }
 
-/** A large store takes long to recover; a server that still works on it is not to be given up. */
+/** How long a start may take: a large store takes long to recover, and a server at work on it is not given up. */
 const START_TIMEOUT_MS = 120_000;
 /** How long a server that was given up may take to end. */
 const START_FAILED_GRACE_MS = 1_000;
@@ -38,13 +38,17 @@ const START_FAILED_GRACE_MS = 1_000;
  */
 const GC_PERCENT = "400";
 
-/** Starts one nats-server process and waits until it is ready. Errors: NATS_SERVER_FAILED with its last words. */
+/**
+ * Starts one nats-server process and waits until it is ready. Errors: NATS_SERVER_FAILED with the server's last
+ * lines.
+ */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const { binary, configFile, portsDir, onSpawn, signal } = options;
   const child = spawn(binary, ["-c", configFile], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { GOGC: GC_PERCENT, ...process.env },
-    // In a group of its own: a terminal's Ctrl-C is for narun, which still needs the server while it drains.
+    // The server has a process group of its own: a terminal's Ctrl-C is for narun, which needs the server while it
+    // drains.
     detached: true,
   });
   const words = collectWords(child, options);
@@ -85,7 +89,7 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
 const LAST_WORDS = 5;
 const LAST_WORDS_TIMEOUT_MS = 200;
 
-/** Passes on what the server says, and keeps the last lines of it. */
+/** Passes the server's lines on, and keeps the last ones. */
 function collectWords(child: ChildProcess, { log, onLine }: ServerProcessOptions): string[] {
   const words: string[] = [];
   if (child.stderr === null) return words;
@@ -106,7 +110,7 @@ function waitForEnd(child: ChildProcess): Promise<string> {
     child.once("error", (error) => resolve(messageOf(error)));
     child.once("exit", (status, signal) => {
       const how = signal === null ? `ended with status ${status}` : `was ended by ${signal}`;
-      // At `close` the last words are all there; where a child of it keeps the pipe open, that would never come.
+      // At `close` all last lines are there. A child of the server that keeps the pipe open delays `close` for ever.
       const limit = setTimeout(() => resolve(how), LAST_WORDS_TIMEOUT_MS);
       child.once("close", () => {
         clearTimeout(limit);

@@ -15,7 +15,7 @@ export interface FetchOptions {
   onProgress?: ((progress: ServerProgress) => void) | undefined;
 }
 
-/** How a fetch ended: a binary in the scratch folder that was run once, or why there is none. */
+/** The outcome of a fetch: a binary in the scratch folder that was run once, or the reason why there is none. */
 export type Fetched =
   | { outcome: "fetched"; path: string; version: string }
   | { outcome: "failed"; reason: string };

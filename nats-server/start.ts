@@ -2,8 +2,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
-import { NarunError } from "../contracts/index.ts";
-import { errnoOf } from "../machine/index.ts";
+import { listen } from "../machine/index.ts";
 import { formatServerConfig } from "./config.ts";
 import { createFullDiskWatch } from "./full-disk.ts";
 import { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
@@ -14,7 +13,7 @@ export interface StartServerOptions {
   binary: string;
   /** Default `127.0.0.1`: only this machine. */
   host?: string;
-  /** 0, the default, picks a free one, which is kept over restarts. */
+  /** 0, the default, picks a free port, which is kept over restarts. */
   port?: number;
   /** Everything of the server is kept below `nats/` in this folder. The caller holds its lock (`lockDataDir`). */
   dataDir: string;
@@ -43,7 +42,7 @@ const DEFAULT_MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
 
 /**
  * Starts a nats-server with JetStream and resolves when it takes connections. A server that dies is restarted on the
- * same port with the same store. Errors: ADDRESS_IN_USE; NATS_SERVER_FAILED with the server's last words.
+ * same port with the same store. Errors: ADDRESS_IN_USE; NATS_SERVER_FAILED with the server's last lines.
  */
 export async function startNatsServer(options: StartServerOptions): Promise<NatsServer> {
   const { binary, log, onSpawn, host = DEFAULT_HOST, port = 0, signal } = options;
@@ -74,10 +73,10 @@ export async function startNatsServer(options: StartServerOptions): Promise<Nats
   };
 
   await requireFreeAddress(host, port);
-  // What killed servers left: a pid that comes again would find a port of theirs.
+  // Files that killed servers left: a server with the same pid would find a port of theirs.
   await rm(processOptions.portsDir, { recursive: true, force: true });
   const first = await startOn(port, signal ?? closing.signal).catch(async (error: unknown) => {
-    // Somebody else may have taken it just now.
+    // Another program may have taken it just now.
     await requireFreeAddress(host, port);
     throw error;
   });
@@ -100,23 +99,10 @@ export async function startNatsServer(options: StartServerOptions): Promise<Nats
   };
 }
 
-/** Errors: ADDRESS_IN_USE. Asked of the system, as the server itself tells it in words only. */
+/** Error: ADDRESS_IN_USE. The server itself reports a taken port in a line of its log only. */
 async function requireFreeAddress(host: string, port: number): Promise<void> {
   if (port === 0) return;
   const probe = createServer();
-  const error = await new Promise<Error | undefined>((settle) => {
-    probe.once("error", settle);
-    probe.listen({ host, port }, () => probe.close(() => settle(undefined)));
-  });
-  if (errnoOf(error) === "EADDRINUSE") {
-    throw new NarunError(
-      "ADDRESS_IN_USE",
-      {
-        detail: `${host}:${port} for nats-server; choose another with --nats-port (0 picks a free one)`,
-        host,
-        port,
-      },
-      { cause: error },
-    );
-  }
+  await listen(probe, { host, port }, "--nats-port");
+  await new Promise((resolve) => probe.close(resolve));
 }

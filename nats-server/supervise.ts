@@ -2,7 +2,7 @@
  * Keeps one nats-server running.
  *
  * I1  There is at most one process at a time: the next is started after the last was seen to end.
- * I2  The first restart after a quiet time comes at once; one failure after another waits longer and longer.
+ * I2  The first restart after a quiet time comes at once; the pauses between further failures grow.
  * I3  After close() nothing is started any more, and close() resolves when the process is gone.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29,7 +29,7 @@ export interface Supervisor {
 
 /** How long a server may take to end by itself: it writes its state down first. */
 const STOP_GRACE_MS = 5_000;
-/** A server that ran for so long is sound: the next failure counts as the first again. */
+/** How long a server has to run before it is sound, and the next failure counts as the first again. */
 const SOUND_AFTER_MS = 10_000;
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5_000;
@@ -61,7 +61,7 @@ export function superviseServer({ first, restart, closing, log }: SuperviseOptio
       current = undefined;
       if (performance.now() - startedAt >= SOUND_AFTER_MS) failures = 0;
       current = await startAgain();
-      // close() came in the moment in which the new one became ready.
+      // close() came at the moment when the new server became ready.
       if (closing.signal.aborted) await current?.stop(STOP_GRACE_MS);
       else if (current !== undefined) log.info({ pid: current.pid }, "nats-server runs again");
     }

@@ -1,7 +1,7 @@
 import { runProgram } from "../machine/index.ts";
 import { isRecentServer } from "../nats/index.ts";
 
-/** What a file that should be a nats-server turned out to be. */
+/** The result of checking a file that should be a nats-server. */
 export type ServerCheck =
   | { outcome: "usable"; version: string }
   | { outcome: "too-old"; version: string }
@@ -9,7 +9,7 @@ export type ServerCheck =
 
 const VERSION_TIMEOUT_MS = 10_000;
 
-/** Asks a binary for its version. Rejects only where `signal` was aborted. */
+/** Asks a binary for its version. Rejects only when `signal` is aborted. */
 export async function checkServer(path: string, signal?: AbortSignal): Promise<ServerCheck> {
   const result = await runProgram(path, ["--version"], { signal, timeoutMs: VERSION_TIMEOUT_MS });
   if (result.outcome === "failed") return { outcome: "unusable", reason: result.reason };
@@ -18,7 +18,7 @@ export async function checkServer(path: string, signal?: AbortSignal): Promise<S
   return { outcome: isRecentServer(version) ? "usable" : "too-old", version };
 }
 
-/** The version in what `nats-server --version` prints: `nats-server: v2.14.0`. */
+/** The version in the output of `nats-server --version`: `nats-server: v2.14.0`. */
 export function parseServerVersion(text: string): string | undefined {
   return /\bv?(\d+\.\d+\.\d+\S*)/.exec(text)?.[1];
 }

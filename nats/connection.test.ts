@@ -3,9 +3,12 @@ import { createConnection, createServer } from "node:net";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
-import { type ConnectionState, connectNats, decideReconnectDelayMs, isRecentServer } from "./connection.ts";
+import { connectNats } from "./connection.ts";
+import type { ConnectionState } from "./connection-status.ts";
 import { createHeaders, headerValue } from "./headers.ts";
+import { decideReconnectDelayMs } from "./reconnect-delay.ts";
 import { NoReplyError } from "./request.ts";
+import { isRecentServer } from "./server-version.ts";
 
 let server: TestNats;
 beforeAll(async () => {
@@ -29,7 +32,7 @@ test("answers a request with data and headers", async () => {
   await nats.close();
 });
 
-test("tells a request that nobody took from one that nobody answered", async () => {
+test("tells a request without a subscriber from a request without an answer", async () => {
   const nats = await connect();
   nats.subscribe("silent", () => undefined);
   await expect(nats.request("nobody", "", { timeoutMs: 5_000 })).rejects.toMatchObject({
@@ -49,7 +52,7 @@ test("says NATS_UNREACHABLE where nothing listens, without the login in the addr
 });
 
 test("says NATS_TOO_OLD of a server below 2.14", async () => {
-  // What an old server says of itself is all that counts, so this one says nothing else.
+  // Only the INFO of an old server counts, so this one sends nothing else.
   const old = createServer((socket) => {
     socket.write(`INFO ${JSON.stringify({ version: "2.10.29", headers: true, max_payload: 1_048_576 })}\r\n`);
     socket.on("data", (chunk) => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseJson, WORLD_KEY } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
 import { createHeaders } from "./headers.ts";
+import { NO_RESPONDERS_STATUS } from "./jetstream-errors.ts";
 import type { Message } from "./message.ts";
 
 const ServiceSchema = z.looseObject({
@@ -28,11 +29,13 @@ export interface DiscoverOptions {
   name?: string;
   /** How long answers may take altogether. Default 500 ms. */
   maxWaitMs?: number;
-  /** After how much silence since the last answer it ends. Default 100 ms. */
+  /** How long the discovery waits after the last answer. Default 100 ms. */
   quietMs?: number;
 }
 
-/** Every NATS Micro service that answers `$SRV.PING`, started by narun or not; those of another world are left out. */
+/**
+ * Every NATS Micro service that answers `$SRV.PING`, started by narun or not; services of another world are left out.
+ */
 export function discoverServices(nats: Nats, options: DiscoverOptions = {}): Promise<DiscoveredService[]> {
   return gather(nats, "PING", ServiceSchema, options);
 }
@@ -42,7 +45,7 @@ export function discoverStats(nats: Nats, options: DiscoverOptions = {}): Promis
   return gather(nats, "STATS", StatsSchema, options);
 }
 
-/** A service that says nothing of a world counts as ours. */
+/** A service without a world counts as ours. */
 function isOurs(nats: Nats, { metadata }: DiscoveredService): boolean {
   return (metadata?.[WORLD_KEY] ?? nats.world.id) === nats.world.id;
 }
@@ -65,8 +68,8 @@ function gather<T extends DiscoveredService>(
     const limit = setTimeout(finish, maxWaitMs);
     let quiet: NodeJS.Timeout | undefined;
     const hear = (message: Message) => {
-      // Nobody is there to answer at all.
-      if (message.status === 503) return finish();
+      // No service answers at all.
+      if (message.status === NO_RESPONDERS_STATUS) return finish();
       const parsed = parseJson(message.text(), schema);
       if (parsed !== undefined && isOurs(nats, parsed)) found.push(parsed);
       clearTimeout(quiet);

@@ -7,7 +7,10 @@ function requireSafe(name: string, value: string): void {
   if (!isHeaderSafe(name, value)) throw new TypeError(`header ${JSON.stringify(name)} cannot be sent`);
 }
 
-/** As lines of a message, each with its line end. Throws a TypeError where a field would break the message apart. */
+/**
+ * Header fields as lines of a message, each with its line end. Throws a TypeError where a field would break the
+ * message apart.
+ */
 export function formatFields(headers: Headers): string {
   let lines = "";
   for (const [name, values] of headers) {
@@ -19,6 +22,7 @@ export function formatFields(headers: Headers): string {
   return lines;
 }
 
-export function fromMsgHeaders(headers: MsgHdrs | undefined): Headers | undefined {
-  return headers === undefined ? undefined : (headers as unknown as { headers: Headers }).headers;
+/** Reads the fields without a copy, by a field that the library's types do not show. */
+export function fromMsgHeaders(headers: MsgHdrs): Headers {
+  return (headers as unknown as { headers: Headers }).headers;
 }

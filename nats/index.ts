@@ -1,4 +1,4 @@
-export { connectNats, isRecentServer, type Nats, type NatsOptions, type Subscription } from "./connection.ts";
+export { connectNats, type Nats, type NatsOptions, type Subscription } from "./connection.ts";
 export {
   type DiscoveredService,
   type DiscoveredStats,
@@ -10,11 +10,18 @@ export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
 export { MAX_KEY_BYTES } from "./kv/kv-keys.ts";
 export type { KvChange, KvRead } from "./kv/kv-read.ts";
+export { askAll, askOne } from "./ledger/ask.ts";
+export {
+  ABSENT_MS,
+  createInquiries,
+  type InquiredState,
+  type Inquiries,
+} from "./ledger/inquiries.ts";
 export { Ledger } from "./ledger/ledger.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
-export type { Message } from "./message.ts";
+export { isNoResponders, type Message } from "./message.ts";
 export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";
 export { isNodeAlive } from "./node-alive.ts";
 export { type ClaimingState, claimNode, type NodeClaim } from "./node-claim.ts";
@@ -27,6 +34,7 @@ export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey } from "./secrets.ts";
 export { parseServers } from "./server-addresses.ts";
+export { isRecentServer } from "./server-version.ts";
 export { findStuckStreams } from "./storage-check.ts";
 export { storeProblem } from "./store-problem.ts";
 export {
@@ -39,4 +47,5 @@ export {
 } from "./stores.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";
+export type { NatsTransport } from "./transport/wire.ts";
 export { createTurns } from "./turns.ts";

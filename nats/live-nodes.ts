@@ -11,7 +11,7 @@ import type { Message } from "./message.ts";
 export interface LiveNodes {
   /** The nodes whose heartbeats are heard, in no order. */
   live(): Heartbeat[];
-  /** Takes note of a node that something else spoke of: it has to be heard from now on. */
+  /** Adds a node that another source named: its heartbeats have to come from now on. */
   expect(node: string): void;
   close(): void;
 }
@@ -20,12 +20,15 @@ export interface LiveNodesOptions {
   nats: Nats;
   /** A node is heard for the first time, again, with another epoch, or in another state. */
   onAppeared(node: string): void;
-  /** A node's runner is dead: nothing is heard of it, or another one has taken its place. Its hosts may live a little longer. */
+  /**
+   * A node's runner is dead: its heartbeats stopped, or another runner has taken its place. Its hosts may live a
+   * little longer.
+   */
   onLost(node: string, why: "silent" | "replaced"): void;
 }
 
 interface NodeRecord {
-  /** Undefined: it was spoken of, and not heard yet. */
+  /** Undefined: another source named the node, and no heartbeat came yet. */
   heartbeat: Heartbeat | undefined;
   heardAtMs: number;
 }
@@ -68,7 +71,7 @@ export function followNodes({ nats, onAppeared, onLost }: LiveNodesOptions): Liv
   const timer = setInterval(check, CHECK_INTERVAL_MS);
   const forget = nats.onState((state) => {
     if (state !== "connected") return;
-    // What was said while NATS was away was said to nobody: everyone has the full time again.
+    // No heartbeat arrived while NATS was away: every node has the full time again.
     const nowMs = performance.now();
     for (const record of records.values()) record.heardAtMs = nowMs;
   });

@@ -1,20 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  DiscardPolicy,
-  JetStreamApiError,
-  type JetStreamManager,
-  jetstreamManager,
-} from "@nats-io/jetstream";
+import { DiscardPolicy, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { type LogLine, LogLineSchema, parseJson, stores, subjects } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
+import { isStreamMissing } from "./jetstream-errors.ts";
 import { needsJetStream } from "./needs-jetstream.ts";
 import { openOwnStream, type StreamNeeds } from "./own-stream.ts";
 import { openReader } from "./stream-reader.ts";
 
 const NANOS_PER_MS = 1_000_000;
-
-/** JetStream's code for a stream that is not there. */
-const STREAM_NOT_FOUND = 10059;
 
 /** Creates the stream that keeps the log lines, where it is missing. Errors: NATS_NO_JETSTREAM, STREAM_UNFIT. */
 export async function ensureLogHistory(
@@ -45,7 +38,7 @@ async function isThere(manager: JetStreamManager, stream: string): Promise<boole
     await manager.streams.info(stream);
     return true;
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return false;
+    if (isStreamMissing(error)) return false;
     throw error;
   }
 }
@@ -95,7 +88,10 @@ export async function* readLogs(nats: Nats, options: ReadLogsOptions = {}): Asyn
   }
 }
 
-/** The number of the first line since then. Readers begin by number, so that one who lost its consumer goes on where it was. */
+/**
+ * The number of the first line since then. Readers begin by number: a reader that lost its consumer goes on at its
+ * place.
+ */
 async function findFirstSince(nats: Nats, since: Date): Promise<number> {
   const manager = await jetstreamManager(nats.connection);
   const { state } = await manager.streams.info(stores.logs.stream);

@@ -16,9 +16,9 @@ import type { Message } from "./message.ts";
 export interface MicroEndpoint {
   name: string;
   subject: string;
-  /** It takes requests of those, too, who know no world's id. */
+  /** It also takes requests of senders that know no world's id. */
   isOpen?: boolean;
-  /** Takes a request, and calls `done` once when it was answered, with the error's text where that was one. */
+  /** Takes a request, and calls `done` once when it was answered, with the text of an error. */
   handle(message: Message, done: (error?: string) => void): void;
 }
 
@@ -36,7 +36,7 @@ export interface MicroServiceOptions {
 
 export interface MicroService {
   readonly id: string;
-  /** Of its endpoints and its discovery. */
+  /** The subscriptions of its endpoints and of its discovery. */
   readonly subscriptions: readonly Subscription[];
   drain(): Promise<void>;
   close(): void;

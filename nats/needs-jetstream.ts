@@ -1,14 +1,15 @@
 /**
- * Tells apart why JetStream does not do what it is asked: there is none, or it is not available now. The client library
- * says "jetstream is not enabled" for both, as NATS has one answer for a subject that nobody serves.
+ * Tells apart why JetStream fails: there is none, or it is not available now. The client library says "jetstream is
+ * not enabled" for both, as NATS has one answer for a subject without subscribers.
  *
- * I1  What was proven not to be done is tried again for a while: a cluster elects a leader within seconds.
- * I2  What got no answer may have been done: it is tried again only where that does no harm.
+ * I1  Work that is proven not to be done is tried again for a while: a cluster elects a leader within seconds.
+ * I2  Work without an answer may have been done: it is tried again only where that does no harm.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { messageOf, NarunError } from "../contracts/index.ts";
+import { isWithoutRoom, JetStreamCode, UNAVAILABLE_STATUS } from "./jetstream-errors.ts";
 import { refusalOf } from "./permissions.ts";
 
 /** A connection to NATS, as far as JetStream needs it. */
@@ -18,7 +19,7 @@ interface JetStreamUser {
 }
 
 export interface JetStreamUse {
-  /** Whether it may be done twice. Default true: it opens, or reads. */
+  /** Whether the work may be done twice. Default true: it opens, or reads. */
   mayRepeat?: boolean;
 }
 
@@ -63,7 +64,7 @@ type Problem = "none" | "away" | "silent";
 async function findProblem(nats: JetStreamUser, error: unknown): Promise<Problem | undefined> {
   if (nats.state !== "connected") return undefined;
   if (error instanceof TimeoutError) return "silent";
-  if (error instanceof JetStreamApiError) return problemOfCode(error.code, error.status);
+  if (error instanceof JetStreamApiError) return problemOf(error);
   // The library does not export this class.
   const isWithout = error instanceof Error && error.name === "JetStreamNotEnabled";
   if (isWithout && error.cause instanceof JetStreamApiError) return "none";
@@ -71,30 +72,32 @@ async function findProblem(nats: JetStreamUser, error: unknown): Promise<Problem
   return isWithout || isNobody ? await findWhyNobody(nats) : undefined;
 }
 
-/** JetStream's codes: not enabled for the account, not enabled. */
-const NOT_ENABLED = new Set([10039, 10076]);
-/** No suitable peers for placement, not the leader; a stream, or a consumer, is offline. */
-const AWAY = new Set([10005, 10009, 10118, 10119]);
-/** No resources, no storage. */
-const FULL = new Set([10023, 10047]);
-const UNAVAILABLE = 503;
+const NOT_ENABLED: readonly number[] = [JetStreamCode.notEnabledForAccount, JetStreamCode.notEnabled];
+const AWAY: readonly number[] = [
+  JetStreamCode.noPeersForPlacement,
+  JetStreamCode.notLeader,
+  JetStreamCode.streamOffline,
+  JetStreamCode.consumerOffline,
+];
 
-function problemOfCode(code: number, status: number): Problem | undefined {
-  if (NOT_ENABLED.has(code)) return "none";
-  return AWAY.has(code) || (status === UNAVAILABLE && !FULL.has(code)) ? "away" : undefined;
+function problemOf(error: JetStreamApiError): Problem | undefined {
+  const { code, status } = error;
+  if (NOT_ENABLED.includes(code)) return "none";
+  const isAway = AWAY.includes(code) || (status === UNAVAILABLE_STATUS && !isWithoutRoom(error));
+  return isAway ? "away" : undefined;
 }
 
 const ASK_TIMEOUT_MS = 2_000;
 
-/** Why nobody serves a subject of JetStream: every server that has it answers for the account. */
+/** Why a subject of JetStream has no responders: every server with JetStream answers for the account. */
 async function findWhyNobody(nats: Pick<JetStreamUser, "connection">): Promise<Problem> {
   try {
     const reply = await nats.connection.request("$JS.API.INFO", "", { timeout: ASK_TIMEOUT_MS });
     const { error } = reply.json<{ error?: { err_code?: number } }>();
-    return NOT_ENABLED.has(error?.err_code ?? 0) ? "none" : "away";
+    return NOT_ENABLED.includes(error?.err_code ?? 0) ? "none" : "away";
   } catch (error) {
     const isNobody = error instanceof RequestError && error.isNoResponders();
-    // A server that has just begun says that it has JetStream before it serves it.
+    // A server that has just started announces JetStream before it serves it.
     const { jetstream } = (nats.connection.info ?? {}) as { jetstream?: boolean };
     return isNobody && jetstream !== true ? "none" : "away";
   }

@@ -3,8 +3,8 @@ import type { Nats } from "./connection.ts";
 import { NoReplyError } from "./request.ts";
 
 /**
- * Whether the runner that wrote a state is there. NATS says at once where a process has ended; one that is cut off, or
- * hangs, is dead when it was silent for as long as its heartbeats may be. Error: NoReplyError, while NATS is away.
+ * Whether the runner that wrote a state is there. NATS says at once that a process has ended. A process that hangs,
+ * or is cut off, counts as dead after the silence that its heartbeats allow. Error: NoReplyError, while NATS is away.
  */
 export async function isNodeAlive(nats: Nats, state: NodeState): Promise<boolean> {
   const { node_id: node, epoch, capacity } = state;

@@ -1,8 +1,9 @@
 /**
  * A node's name, which one node-runner has at a time.
  *
- * I1  The entry in the store is the claim: it is written only over nothing, over one's own, or over that of a runner that is dead.
- * I2  The holder answers for its claim before it writes it: a claim without an answer is a dead runner's.
+ * I1  The entry in the store is the claim. It is written only where there is none, over the own one, or over a dead
+ *     runner's.
+ * I2  The holder answers inquiries before it writes its claim: a claim without an answer is a dead runner's.
  */
 import { NarunError, type NodeState, subjects } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
@@ -16,7 +17,7 @@ export interface NodeClaim {
   release(): Promise<void>;
 }
 
-/** A state that says whose it is. */
+/** A state with the claim of its runner. */
 export type ClaimingState = NodeState & { epoch: string };
 
 /** Takes a node's name. Error: USAGE, where another runner has it. */
@@ -48,7 +49,7 @@ export async function claimNode(
     answering.unsubscribe();
     throw error;
   }
-  // One after the other: each write needs the revision of the one before.
+  // One write after the other: each needs the revision of the one before.
   let last: Promise<void> = Promise.resolve();
   return {
     write(state) {

@@ -1,14 +1,15 @@
 /**
- * Publishes in batches: what is published within one turn of the event loop leaves in one write. Under load a write for
- * each message would cost more than everything else together.
+ * Publishes in batches: messages of one turn of the event loop leave in one write. Under load a write for each
+ * message would cost more than everything else together.
  *
  * I1  Messages leave in the order in which they were published.
- * I2  What is published now has left before anything that calls `flush()` afterwards: requests, drains, closing.
- * I3  While the server is away nothing is lost: it waits here, up to a bound. The oldest goes first when there is too much.
+ * I2  A message leaves before anything that calls `flush()` after it: requests, drains, closing.
+ * I3  While the server is away nothing is lost: it waits here, up to a bound. The oldest goes first when there is too
+ *     much.
  */
 import type { NatsConnection } from "@nats-io/transport-node";
 import { formatFields, type Headers } from "./headers.ts";
-import type { Writer } from "./transport/writer.ts";
+import type { WireWriter } from "./transport/wire.ts";
 
 export interface Outbox {
   /**
@@ -28,9 +29,9 @@ export interface PublishOptions {
 
 export interface OutboxOptions {
   connection: NatsConnection;
-  writer: Writer;
+  writer: WireWriter;
   isAway(): boolean;
-  /** Told of a message that could not be sent after all. */
+  /** Called for a message that could not be sent after all. */
   onError(error: unknown, subject: string): void;
 }
 
@@ -42,10 +43,13 @@ interface Waiting {
   size: number;
 }
 
-/** What waits for a server that is away: the replies of a busy host over some seconds. */
+/** Upper bound of bytes that wait for a server that is away: the replies of a busy host over some seconds. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
-/** Those that wait for a reply lost their connection in the same moment: they get so long to subscribe again. */
+/**
+ * How long messages wait after a reconnect. Their receivers lost the connection at the same moment, and subscribe
+ * again meanwhile.
+ */
 const RESUME_DELAY_MS = 100;
 
 /** `NATS/1.0`, and the empty line behind the fields. */
@@ -55,7 +59,7 @@ function bytesOf(data: Uint8Array | string): number {
   return typeof data === "string" ? Buffer.byteLength(data) : data.byteLength;
 }
 
-/** Whether it is one word, which cannot begin a message of its own. */
+/** Whether the text is one word: it cannot begin a message of its own. */
 function isSubject(subject: string): boolean {
   return subject !== "" && !/[\s\0]/.test(subject);
 }

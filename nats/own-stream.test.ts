@@ -22,7 +22,7 @@ const { stream } = stores.logs;
 
 async function add(config: Partial<StreamConfig> & { name: string }): Promise<void> {
   const { streams } = await jetstreamManager(nats.connection);
-  // Whoever connects has made the bucket of specs already.
+  // A connection has made the bucket of specs already.
   if (config.name === `KV_${stores.configs.bucket}`) await streams.delete(config.name);
   await streams.add(config);
 }
@@ -88,7 +88,7 @@ test("a stream that has the subjects under another name is named", async () => {
   await add({ name: "all-logs", subjects: ["logs.>"] });
   await expect(ensureLogHistory(nats)).rejects.toMatchObject({
     code: "STREAM_UNFIT",
-    fields: { detail: expect.stringMatching(/its subjects logs\.> are those of all-logs already/) },
+    fields: { detail: expect.stringMatching(/its subjects logs\.> belong to all-logs already/) },
   });
 });
 

@@ -1,34 +1,30 @@
 /**
- * The streams that narun keeps its things in, as they are found: what an operator changed stays as it is where it serves,
- * and is named where it does not.
+ * Streams that narun uses as it finds them: an operator's change stays where narun can work with it, and is named
+ * where it cannot.
  */
-import { JetStreamApiError, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
+import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import { NarunError } from "../contracts/index.ts";
+import { hasJetStreamCode, JetStreamCode } from "./jetstream-errors.ts";
 
-/** What narun relies on in a stream. */
+/** The configuration that narun needs of a stream. */
 export interface StreamNeeds {
   stream: string;
-  /** The stream stores all of them. */
+  /** The stream stores all of these. */
   subjects: readonly string[];
-  /** Also these are true. */
+  /** Flags that have to be set. */
   flags?: readonly ("allow_direct" | "allow_rollup_hdrs")[];
 }
 
-/** JetStream's codes: the stream is there with another configuration; its subjects are another stream's. */
-const NAME_IN_USE = 10058;
-const SUBJECTS_OVERLAP = 10065;
-
-/** Opens a stream that `open` uses as it is, or makes where it is missing. Error: STREAM_UNFIT. */
+/** Opens a stream: `open` uses it as it is, or makes it where it is missing. Error: STREAM_UNFIT. */
 export async function openOwnStream<T>(
   manager: JetStreamManager,
   needs: StreamNeeds,
   open: () => Promise<T>,
 ): Promise<T> {
   const opened = await open().catch((error: unknown) => {
-    if (!(error instanceof JetStreamApiError)) throw error;
-    // Somebody else has made it at this moment, a little differently: it is used as it is.
-    if (error.code === NAME_IN_USE) return open();
-    if (error.code === SUBJECTS_OVERLAP) return refuseOverlap(manager, needs);
+    // Another process has made it at this moment with another configuration: it is used as it is.
+    if (hasJetStreamCode(error, JetStreamCode.streamNameInUse)) return open();
+    if (hasJetStreamCode(error, JetStreamCode.subjectsOverlap)) return refuseOverlap(manager, needs);
     throw error;
   });
   const { config } = await manager.streams.info(needs.stream);
@@ -37,7 +33,7 @@ export async function openOwnStream<T>(
   return opened;
 }
 
-/** The first field that narun cannot work with: what it is, what it has to be, and how it becomes that. */
+/** The first field that narun cannot work with: its value, the value that is needed, and how to change it. */
 function findMisfit(config: StreamConfig, { stream, subjects, flags = [] }: StreamNeeds): string | undefined {
   const edit = (option: string) => `\`nats stream edit ${stream} ${option}\``;
   const anew = `it cannot be changed: \`nats stream rm ${stream}\`, and narun makes it anew`;
@@ -61,7 +57,7 @@ function findMisfit(config: StreamConfig, { stream, subjects, flags = [] }: Stre
 
 const OPTIONS = { allow_direct: "--allow-direct", allow_rollup_hdrs: "--allow-rollup" } as const;
 
-/** Whether a pattern of subjects has all that a second one has. */
+/** Whether a pattern of subjects covers a second one. */
 function covers(pattern: string, subject: string): boolean {
   const [wide, narrow] = [pattern.split("."), subject.split(".")];
   for (const [index, token] of wide.entries()) {
@@ -78,7 +74,7 @@ async function refuseOverlap(manager: JetStreamManager, { stream, subjects }: St
   for (const subject of subjects) for await (const name of manager.streams.names(subject)) others.add(name);
   const taken = [...others].join(", ");
   throw unfit(
-    `stream ${stream}: its subjects ${subjects.join(", ")} are those of ${taken} already; take them out there (\`nats stream edit ${[...others][0]} --subjects …\`)`,
+    `stream ${stream}: its subjects ${subjects.join(", ")} belong to ${taken} already; remove them there (\`nats stream edit ${[...others][0]} --subjects …\`)`,
     stream,
   );
 }

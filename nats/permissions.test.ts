@@ -71,7 +71,7 @@ test("a request to a subject that is not permitted is refused at once, and no ot
   );
   expect(await refused.promise).toMatchObject(refusing('publish to "secret.two"'));
   expect(await replied.promise).toBe("here");
-  // What nobody waits for is told, too, and the same but once.
+  // Refusals without a waiting caller are reported, too, and each only once.
   for (const _ of [1, 2]) nats.publish("secret.three", "");
   await nats.flush();
   await expect(nats.request("secret.four", "", { timeoutMs: NEVER_MS })).rejects.toThrow();
@@ -80,7 +80,7 @@ test("a request to a subject that is not permitted is refused at once, and no ot
   ).toHaveLength(1);
 });
 
-test("a subscription that is not permitted is told to those who confirm it", async () => {
+test("confirm rejects for a subscription that is not permitted", async () => {
   await using world = await startWith('subscribe: { deny: "secret.>" }');
   const { nats } = world;
   const open = nats.subscribe("open", () => undefined);

@@ -10,7 +10,7 @@ export function refusalOf(error: unknown): NarunError | undefined {
   return undefined;
 }
 
-/** Hands what the server does not permit on to all who may wait for it in vain. */
+/** Hands the refusals of the server on to all parts that may wait for a reply in vain. */
 export function createPermissions() {
   const listeners = new Set<(refusal: NarunError) => void>();
   return {
@@ -25,6 +25,8 @@ export function createPermissions() {
     },
   };
 }
+
+export type Permissions = ReturnType<typeof createPermissions>;
 
 function explain(error: PermissionViolationError): NarunError {
   const { operation, subject, queue } = error;

@@ -1,5 +1,5 @@
 import { createHeaders, type Headers } from "./headers.ts";
-import type { Message } from "./message.ts";
+import { isNoResponders, type Message } from "./message.ts";
 import type { Requester } from "./requester.ts";
 
 export interface RequestOptions {
@@ -7,7 +7,9 @@ export interface RequestOptions {
   headers?: Headers;
 }
 
-/** A request that got no answer. `no-responders`: nobody subscribes, so nobody has seen it. */
+/**
+ * A request that got no answer. `no-responders`: the subject has no subscription, so no handler has seen the request.
+ */
 export class NoReplyError extends Error {
   override readonly name = "NoReplyError";
   readonly reason: "no-responders" | "timeout" | "disconnected";
@@ -22,24 +24,25 @@ interface OneRequest extends RequestOptions {
   data: Uint8Array | string;
 }
 
-interface Way extends Requester {
+export interface RequestParts extends Requester {
   isClosed(): boolean;
-  /** Returns what forgets the listener. */
+  /** Returns the function that forgets the listener. */
   onClosed(listener: () => void): () => void;
 }
 
-const NO_RESPONDERS = 503;
-
-/** One reply, by our own inbox: the client library's waits for ever for a reply whose header fields it cannot read. */
+/**
+ * One reply, by our own inbox: the client library's inbox waits for ever for a reply with header fields that it
+ * cannot read.
+ */
 export function requestOnce(
-  { send, isClosed, onClosed }: Way,
+  { send, isClosed, onClosed }: RequestParts,
   { subject, data, timeoutMs, headers = createHeaders() }: OneRequest,
 ): Promise<Message> {
   if (isClosed()) return Promise.reject(new NoReplyError("disconnected", subject));
   const { promise, resolve, reject } = Promise.withResolvers<Message>();
   const fail = (reason: NoReplyError["reason"]) => reject(new NoReplyError(reason, subject));
   const onReply = (reply: Message) => {
-    if (reply.status === NO_RESPONDERS && reply.data.length === 0) fail("no-responders");
+    if (isNoResponders(reply)) fail("no-responders");
     else resolve(reply);
   };
   let pending: ReturnType<typeof send>;

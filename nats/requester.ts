@@ -1,22 +1,19 @@
 import { createInbox, type NatsConnection } from "@nats-io/transport-node";
 import type { NarunError } from "../contracts/index.ts";
 import type { Headers } from "./headers.ts";
-import { type Message, toMessage } from "./message.ts";
-import type { Outbox } from "./outbox.ts";
-import type { World } from "./world.ts";
+import { type Message, type MessageParts, toMessage } from "./message.ts";
 
-/** A request under way. Whoever sent it releases it: after the reply, or when it no longer waits. */
+/** A request under way. Its sender releases it: after the reply, or when it no longer waits. */
 export interface PendingReply {
-  /** Where its replies come: no other request has the same. */
+  /** The subject of its replies: no other request has the same. */
   readonly subject: string;
   release(): void;
 }
 
 export interface RequesterOptions {
   connection: NatsConnection;
-  outbox: Outbox;
-  world: World;
-  /** Has a listener told of every subject that the server does not permit. */
+  parts: MessageParts;
+  /** Adds a listener for every subject that the server does not permit. */
   onRefused(listener: (refusal: NarunError) => void): void;
   onHandlerError(error: unknown, subject: string): void;
 }
@@ -31,7 +28,8 @@ interface Pending {
  * Requests over one inbox subscription, as the client library's own request, without its timer and error object for
  * each: the gateway has one deadline for a request, however often it is sent, and may want more than one reply.
  */
-export function createRequester({ connection, outbox, world, onRefused, onHandlerError }: RequesterOptions) {
+export function createRequester({ connection, parts, onRefused, onHandlerError }: RequesterOptions) {
+  const { outbox, world } = parts;
   const pending = new Map<string, Pending>();
   const prefix = `${createInbox()}.`;
   const inbox = `${prefix}*`;
@@ -67,7 +65,7 @@ export function createRequester({ connection, outbox, world, onRefused, onHandle
       callback: (error, message) => {
         if (error !== null) return;
         try {
-          pending.get(message.subject.slice(prefix.length))?.onReply(toMessage(message, outbox, world));
+          pending.get(message.subject.slice(prefix.length))?.onReply(toMessage(message, parts));
         } catch (thrown) {
           onHandlerError(thrown, message.subject);
         }

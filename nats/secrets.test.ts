@@ -13,7 +13,7 @@ const stored = (name: string, sealed: Pick<StoredSecret, "ciphertext" | "nonce">
   updated_at: "",
 });
 
-it("opens what it sealed, under the same name only", () => {
+it("opens its own secret, under the same name only", () => {
   const sealed = key.seal("api-key", "Grüße\n");
   expect(key.open("api-key", stored("api-key", sealed))).toBe("Grüße\n");
   expect(() => key.open("other", stored("other", sealed))).toThrow(/SECRET_UNREADABLE|cannot be read/);
@@ -33,7 +33,7 @@ function sealByOther(name: string, value: Uint8Array): StoredSecret {
   return stored(name, { ciphertext: ciphertext.toString("base64"), nonce: nonce.toString("base64") });
 }
 
-it("opens what other programs sealed in the same form", () => {
+it("opens secrets of other programs in the same form", () => {
   expect(key.open("theirs", sealByOther("theirs", Buffer.from("\ufeffvalue")))).toBe("\ufeffvalue");
 });
 
@@ -42,14 +42,14 @@ it("refuses a value that is no text, instead of damaging it", () => {
   expect(() => key.open("binary", sealed)).toThrow(/cannot be read/);
 });
 
-it("refuses what is damaged", () => {
+it("refuses damaged secrets", () => {
   const sealed = key.seal("a", "x");
   for (const damaged of [{ ciphertext: "" }, { nonce: "" }, { ciphertext: "AAAA" }]) {
     expect(() => key.open("a", stored("a", { ...sealed, ...damaged }))).toThrow(/cannot be read/);
   }
 });
 
-it("reads 32 bytes of base64 as a key, and shows it to nobody", () => {
+it("reads 32 bytes of base64 as a key, and no inspection shows it", () => {
   expect(parseSecretsKey(` ${text}\n`)).toBeDefined();
   expect(["", "short", Buffer.alloc(31).toString("base64"), "x".repeat(44)].map(parseSecretsKey)).toEqual([
     undefined,

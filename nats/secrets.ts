@@ -18,7 +18,7 @@ export function parseSecretsKey(text: string): SecretsKey | undefined {
   const trimmed = text.trim();
   const key = Buffer.from(trimmed, "base64");
   const isKey = key.byteLength === KEY_BYTES && /^[A-Za-z0-9+/_-]+=*$/.test(trimmed);
-  // In a closure: nothing that logs or inspects the object sees it.
+  // The key stays in a closure: no log or inspection of the object shows it.
   return isKey ? createSecretsKey(key) : undefined;
 }
 
@@ -47,7 +47,7 @@ function createSecretsKey(key: Buffer): SecretsKey {
         const value = Buffer.concat([decipher.update(sealed.subarray(0, end)), decipher.final()]);
         return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value);
       } catch (error) {
-        // The library's words say nothing of the value.
+        // The library's error text does not describe the value.
         throw new NarunError("SECRET_UNREADABLE", { detail: `${name}: ${messageOf(error)}` });
       }
     },

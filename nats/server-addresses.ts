@@ -16,8 +16,8 @@ export interface ServerAddresses {
 const ADDRESS = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:(.*)@)?([^@/?#\s]+)\/?$/i;
 
 /**
- * Reads one address or several, comma-separated: `nats://HOST:PORT`, `tls://…`, `USER:PASSWORD@HOST`, `TOKEN@HOST`. The
- * login of the first that has one is for all. Error: USAGE, which does not repeat what may be a password.
+ * Reads one address or several, comma-separated: `nats://HOST:PORT`, `tls://…`, `USER:PASSWORD@HOST`, `TOKEN@HOST`.
+ * The first login counts for all servers. Error: USAGE, without text that may be a password.
  */
 export function parseServers(text: string): ServerAddresses {
   let isTls = false;

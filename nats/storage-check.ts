@@ -1,18 +1,18 @@
 import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
 import { stores } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
+import { isStreamMissing } from "./jetstream-errors.ts";
 import { refusalOf } from "./permissions.ts";
 
 /** A stream that refuses every write. */
 export interface StuckStream {
   stream: string;
-  /** The server's words. */
+  /** The server's error text. */
   reason: string;
 }
 
 /** A subject that no stream has. */
 const NOTHING = "narun.nothing";
-const STREAM_NOT_FOUND = 10059;
 
 /** The streams that narun keeps its own things in. */
 const OWN_STREAMS = [
@@ -22,8 +22,8 @@ const OWN_STREAMS = [
 ];
 
 /**
- * Those of narun's own streams, and of more, that refuse writes because a write failed once, as the disk was full. Nothing is
- * written to find out, as that would make a sound stream such a one: a purge of what is not there fails in the same way.
+ * The streams, narun's own and `more`, that refuse writes because a write failed once, as the disk was full. A write
+ * to find out would put a sound stream into the same state: a purge of nothing fails in the same way.
  */
 export async function findStuckStreams(nats: Nats, more: readonly string[] = []): Promise<StuckStream[]> {
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
@@ -33,10 +33,10 @@ export async function findStuckStreams(nats: Nats, more: readonly string[] = [])
         await manager.streams.purge(stream, { filter: NOTHING });
         return undefined;
       } catch (error) {
-        // A login that may not purge knows nothing of the streams.
+        // A login that may not purge cannot learn the state of the streams.
         if (refusalOf(error) !== undefined) return undefined;
         if (!(error instanceof JetStreamApiError)) throw error;
-        return error.code === STREAM_NOT_FOUND ? undefined : { stream, reason: error.message };
+        return isStreamMissing(error) ? undefined : { stream, reason: error.message };
       }
     }),
   );

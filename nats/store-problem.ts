@@ -7,23 +7,20 @@ import {
   TimeoutError,
 } from "@nats-io/transport-node";
 import { isNarunError } from "../contracts/index.ts";
+import { hasJetStreamCode, isWithoutRoom, JetStreamCode, UNAVAILABLE_STATUS } from "./jetstream-errors.ts";
 import { refusalOf } from "./permissions.ts";
 
 const AWAY = [ClosedConnectionError, ConnectionError, DrainingConnectionError, RequestError, TimeoutError];
-const UNAVAILABLE = 503;
-
-/** JetStream's codes for "no room": of resources, of storage, of the stream itself. */
-const FULL = new Set([10023, 10047, 10077]);
 
 /**
- * What an error of a store says of it: NATS does not permit it to this login, it does not answer now, or it has no room
+ * The cause of a store's error: NATS does not permit it to this login, it does not answer now, or it has no room
  * left. Undefined: something else.
  */
 export function storeProblem(error: unknown): "refused" | "away" | "full" | undefined {
   if (refusalOf(error) !== undefined) return "refused";
   if (error instanceof JetStreamApiError) {
-    if (FULL.has(error.code)) return "full";
-    return error.status === UNAVAILABLE ? "away" : undefined;
+    if (isWithoutRoom(error) || hasJetStreamCode(error, JetStreamCode.streamFull)) return "full";
+    return error.status === UNAVAILABLE_STATUS ? "away" : undefined;
   }
   if (AWAY.some((kind) => error instanceof kind)) return "away";
   // The library does not export this class.

@@ -1,9 +1,10 @@
 /**
- * Bounds the bytes of a bucket at those who write to it. Not by the stream's own bound, which nats-server sets aside for it
- * out of what all streams may have, and which is one for all writers.
+ * Bounds the bytes of a bucket at its writers. Not by the stream's own bound: nats-server reserves it out of the
+ * account's storage, and it is one bound for all writers.
  *
- * I1  The bucket's size is asked for once for a slice of what is written, so that most writes ask nothing.
- * I2  What others write meanwhile counts from the next slice on: a bucket is over its bound by a slice of each writer at most.
+ * I1  A writer asks for the bucket's size once for a slice of bytes, so that most writes ask nothing.
+ * I2  Bytes of other writers count from the next slice on: a bucket is over its bound by at most a slice of each
+ *     writer.
  */
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { NarunError } from "../contracts/index.ts";
@@ -13,7 +14,7 @@ export interface StoreRoom {
   take(manager: JetStreamManager, bytes: number): Promise<void>;
 }
 
-/** Upper bound of what is written before the bucket's size is asked for again. */
+/** Upper bound of the bytes that are written before the bucket's size is asked for again. */
 const SLICE_BYTES = 16 * 1024 * 1024;
 
 export function createStoreRoom(bucket: string, stream: string, maxBytes: number): StoreRoom {
@@ -35,7 +36,7 @@ export function createStoreRoom(bucket: string, stream: string, maxBytes: number
         });
         const left = await asking;
         if (bytes > left) throw overLimit(bucket, maxBytes - left, maxBytes);
-        // More than a slice is all of it.
+        // A larger write takes a slice of its own size.
         if (bytes > SLICE_BYTES) break;
       }
       room -= bytes;

@@ -1,6 +1,6 @@
 /**
- * Reads what a stream has stored, without a consumer: the server allows a thousand of these on a stream, and keeps one that
- * nobody deletes for minutes.
+ * Reads the messages of a stream without a consumer: the server allows a thousand consumers on a stream, and keeps an
+ * abandoned one for minutes.
  *
  * I1  A batch is bounded in messages and in bytes; the next one is asked for when the one before was read.
  * I2  A message is read whole or not at all: a batch that breaks off throws.
@@ -8,6 +8,7 @@
 import { JetStreamError, type JetStreamManager } from "@nats-io/jetstream";
 import { createInbox, type Msg, type MsgHdrs, TimeoutError } from "@nats-io/transport-node";
 import type { Nats } from "./connection.ts";
+import { NO_RESPONDERS_STATUS } from "./jetstream-errors.ts";
 
 export interface StoredMessage {
   subject: string;
@@ -34,7 +35,6 @@ const SILENCE_MS = 5_000;
 
 const NO_RESULTS = 404;
 const END_OF_BATCH = 204;
-const NO_RESPONDERS = 503;
 
 /** Every stored message under a filter, in the stream's order. Older messages of a subject come before newer ones. */
 export async function* readStored(options: ReadStoredOptions): AsyncGenerator<StoredMessage, void> {
@@ -54,7 +54,7 @@ interface Batch {
 }
 
 /**
- * One batch; undefined where nobody serves direct reads of the stream. An own request, as the client library keeps a
+ * One batch; undefined where the stream has no direct reads. An own request, as the client library keeps a
  * subscription for each of its batches for ever, and waits for ever where one breaks off.
  */
 function readBatch({ nats, stream, filter }: ReadStoredOptions, from: number): Promise<Batch | undefined> {
@@ -69,7 +69,7 @@ function readBatch({ nats, stream, filter }: ReadStoredOptions, from: number): P
       silence.refresh();
     } else if (code === END_OF_BATCH) resolve({ messages, next: nextOf(message, messages) });
     else if (code === NO_RESULTS) resolve({ messages, next: undefined });
-    else if (code === NO_RESPONDERS) resolve(undefined);
+    else if (code === NO_RESPONDERS_STATUS) resolve(undefined);
     else reject(new JetStreamError(`${stream}: ${code} ${message.headers?.description ?? ""}`));
   };
   const silence = setTimeout(() => reject(new TimeoutError()), SILENCE_MS);
@@ -105,7 +105,7 @@ function nextOf(end: Msg, messages: readonly StoredMessage[]): number | undefine
   return last === undefined || pending === 0 ? undefined : last.seq + 1;
 }
 
-/** For a stream that somebody made without direct reads. Throws where there is no such stream. */
+/** For a stream that was made without direct reads. Throws where there is no such stream. */
 async function* readOneByOne(
   { manager, stream, filter }: ReadStoredOptions,
   from: number,

@@ -25,7 +25,7 @@ export interface StoreOptions {
   replicas?: number;
 }
 
-/** The desired state: name → spec. Reads what other toolkits wrote too; writes functions only. */
+/** The desired state: name → spec. Reads entries of other toolkits too; writes functions only. */
 export function openSpecs(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Spec>> {
   return openKv(nats, { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) }, specCodec);
 }
@@ -75,7 +75,7 @@ const specCodec: KvCodec<Spec> = {
   encode({ kind, spec }) {
     if (kind !== "function") throw new TypeError("services of the original toolkit are read only");
     const text = formatSpec(spec);
-    // A spec that nobody reads is not written.
+    // A spec that would be unreadable is not written.
     const reading = readYamlDocument(text);
     if (!reading.ok) throw new NarunError("SPEC_INVALID", { detail: `${spec.name}: ${reading.issue}` });
     return text;

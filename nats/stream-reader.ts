@@ -1,11 +1,15 @@
 /**
- * A consumer for one reader, who follows a stream or reads headers only. The server allows a thousand consumers on a stream:
+ * A consumer for one reader, who follows a stream or reads headers only. The server allows a thousand consumers on a
+ * stream:
  *
- * I1  A reader is deleted when its owner disposes of it, and already when its signal aborts: the connection may close then.
- * I2  A reader whose process died is deleted by the server soon. The client library's own would stay for five minutes.
- * I3  A reader that is gone at the server (deleted by hand, its node dead) shows within seconds, as an error of the batch.
- * I4  A reader is lost once its connection was away and is back, as the server may be another one. Its batches end then, and
- *     one that is being opened fails at once: a request that was under way would wait for its whole time.
+ * I1  A reader is deleted when its owner disposes of it, and already when its signal aborts: the connection may close
+ *     then.
+ * I2  A reader whose process died is deleted by the server soon. The client library's own would stay for five
+ *     minutes.
+ * I3  A reader that is gone at the server (deleted by hand, its node dead) shows within seconds, as an error of the
+ *     batch.
+ * I4  A reader is lost once its connection was away and is back, as the server may be another one. Its batches end
+ *     then, and a reader that is being opened fails at once: a request under way would wait for its whole time.
  * I5  A message that was delivered and did not arrive ends the reader: the server does not send it again.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,13 +19,13 @@ import {
   type ConsumerInfo,
   type ConsumerMessages,
   DeliverPolicy,
-  JetStreamApiError,
   JetStreamError,
   type JetStreamManager,
   type JsMsg,
   jetstream,
 } from "@nats-io/jetstream";
 import type { Nats } from "./connection.ts";
+import { hasJetStreamCode, JetStreamCode } from "./jetstream-errors.ts";
 
 export interface ReaderOptions {
   nats: Nats;
@@ -38,9 +42,9 @@ export interface ReaderOptions {
 export interface StreamReader {
   /** Messages that there were when it was opened. */
   readonly pending: number;
-  /** The connection has been away: the owner opens another one. */
+  /** The connection has been away: the owner opens another reader. */
   readonly isLost: boolean;
-  /** The messages that come until `waitMs` are over, or the batch has as many messages or bytes as may wait here. */
+  /** The messages within `waitMs`, or until the batch has its upper bound of messages or bytes. */
   batch(options: { waitMs: number }): AsyncGenerator<JsMsg, void>;
   /** Deletes the consumer; resolves when it is gone, or cannot be reached. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -48,7 +52,9 @@ export interface StreamReader {
 
 const NANOS_PER_MS = 1_000_000;
 
-/** How long the server keeps a consumer that nobody asks. Shorter than any pause that narun makes between two batches. */
+/**
+ * How long the server keeps a consumer without requests. Shorter than any pause that narun makes between two batches.
+ */
 const KEPT_MS = 30_000;
 
 /** Two missed beats say that the reader is gone. */
@@ -56,12 +62,10 @@ const BEAT_MS = 1_000;
 
 const BATCH_HEADERS = 256;
 
-/** What a message of the server may have besides its payload. */
+/** Room for the fields of a message besides its payload. */
 const SLACK_BYTES = 64 * 1024;
 
-/** JetStream's error code for a stream that has all the consumers that it may have. */
-const CONSUMERS_LIMIT = 10026;
-/** How often, and with which growing pause, room is waited for: five seconds in all. */
+/** How often, and with which growing pause, a reader waits for room: five seconds in all. */
 const ROOM_ATTEMPTS = 10;
 const ROOM_DELAY_MS = 100;
 
@@ -78,7 +82,7 @@ export async function openReader(options: ReaderOptions): Promise<StreamReader> 
   const { name, num_pending: pending } = info;
   const end = signal === undefined ? lost.signal : AbortSignal.any([signal, lost.signal]);
   const leave = () => {
-    // A server that is away forgets it by itself.
+    // A server that is away deletes the consumer by itself.
     if (nats.state === "connected") nats.connection.publish(`$JS.API.CONSUMER.DELETE.${stream}.${name}`);
   };
   signal?.addEventListener("abort", leave, { once: true });
@@ -109,7 +113,7 @@ export async function openReader(options: ReaderOptions): Promise<StreamReader> 
           yield message;
         }
       } catch (error) {
-        // A bound of bytes that is reached counts as an error, too. Where it is another, the next batch brings nothing else.
+        // A reached bound of bytes counts as an error, too. After another error the next batch brings nothing.
         if (!hasCome) throw error;
       } finally {
         end.removeEventListener("abort", stop);
@@ -154,7 +158,7 @@ async function addWhereRoom(
     try {
       return await manager.consumers.add(stream, config);
     } catch (error) {
-      const isFull = error instanceof JetStreamApiError && error.code === CONSUMERS_LIMIT;
+      const isFull = hasJetStreamCode(error, JetStreamCode.consumersLimit);
       if (!isFull || attempt === ROOM_ATTEMPTS) throw error;
       await sleep(ROOM_DELAY_MS * (attempt + Math.random()));
     }

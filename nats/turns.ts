@@ -14,7 +14,7 @@ export function createTurns(max: number): Turns {
         return await work();
       } finally {
         const next = waiting.shift();
-        // The turn is handed on, so that nobody comes in between.
+        // The turn is handed on: no other caller comes in between.
         if (next === undefined) running -= 1;
         else next();
       }

@@ -1,16 +1,18 @@
 /**
- * The world that a connection belongs to: all that share one store of specs. Several worlds may hear each other, as where a
- * leaf node's server has a JetStream of its own: core NATS goes through, what is stored stays apart.
+ * The world of a connection: all connections to one store of specs. Several worlds may hear each other, as where a
+ * leaf node's server has a JetStream of its own: core NATS is shared, stored messages are not.
  *
- * I1  Subjects of narun's own have the world's id on the wire, behind their first token: a world hears nothing of another's.
- * I2  The id is made of the creation time of the bucket `app-configs`, in nanoseconds, which its server keeps: all who see
- *     the same bucket have the same id, and nobody has to write it down first.
+ * I1  Subjects of narun's own have the world's id on the wire, behind their first token: a world hears nothing of
+ *     another's.
+ * I2  The id is made of the creation time of the bucket `app-configs`, in nanoseconds. Its server keeps that time, so
+ *     all users of a bucket have the same id, and no process has to write it down first.
  */
 import { createHash } from "node:crypto";
-import { JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { messageOf, stores } from "../contracts/index.ts";
+import { isStreamMissing } from "./jetstream-errors.ts";
 import { needsJetStream } from "./needs-jetstream.ts";
 
 export interface World {
@@ -18,13 +20,13 @@ export interface World {
   readonly id: string;
   /** A subject as it is on the wire. Throws the reason where the world is not known and the subject is narun's own. */
   toWire(subject: string): string;
-  /** A subject that came by the wire. */
+  /** A subject of narun from its form on the wire. */
   fromWire(subject: string): string;
 }
 
 const OWN = "narun.";
 
-/** Of an id, or of the reason why there is none. */
+/** Makes a world from its id, or from the reason why there is none. */
 export function createWorld(found: string | Error): World {
   if (typeof found !== "string") return unknownWorld(found);
   const prefix = `${OWN}${found}.`;
@@ -35,7 +37,7 @@ export function createWorld(found: string | Error): World {
   };
 }
 
-/** Who cannot see the store may use NATS, and nothing of narun's. */
+/** A login that cannot see the store may use NATS, but no subject of narun's. */
 function unknownWorld(reason: Error): World {
   return {
     id: "",
@@ -57,7 +59,7 @@ export async function findWorldId(connection: NatsConnection): Promise<string | 
     const look = async () => (await manager.streams.info(`KV_${bucket}`)).created;
     const created = await needsJetStream({ state: "connected", connection }, () =>
       look().catch(async (error: unknown) => {
-        if (!isMissing(error)) throw error;
+        if (!isStreamMissing(error)) throw error;
         await new Kvm(jetstream(connection)).create(bucket, { history });
         return look();
       }),
@@ -66,8 +68,4 @@ export async function findWorldId(connection: NatsConnection): Promise<string | 
   } catch (error) {
     return error instanceof Error ? error : new Error(messageOf(error));
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound;
 }

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { FunctionConfig, GoneReason } from "../contracts/index.ts";
 import type { Backoff } from "../machine/index.ts";
-import type { LoginTexts } from "../nats/index.ts";
+import type { LoginTexts, NatsTransport } from "../nats/index.ts";
 
 /** Everything that a host needs to start one instance. */
 export interface StartOrder {
@@ -75,6 +75,7 @@ export interface Host {
 export interface HostParts {
   node: string;
   worldId: string;
+  transport: NatsTransport;
   /** A trust group, a part of one, or a function in quarantine. */
   group: string;
   /** How the host connects. `login` is asked whenever it does. */

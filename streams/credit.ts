@@ -1,10 +1,10 @@
 /**
  * Credit: how many bytes a sender may have under way to its receiver.
  *
- * I1  A gate passes nothing on without credit, and no more bytes than it has. Only the overhead of the last part may be over
- *     the credit; the next part waits until that is paid back.
+ * I1  A gate passes nothing on without credit, and no more bytes than it has. Only the overhead of the last part may
+ *     be over the credit; the next part waits until that is paid back.
  * I2  A gate passes pieces on in the order in which they were written.
- * I3  A window grants the bytes of its size once, and after that no more than its reader has consumed.
+ * I3  A window grants its size once, and then only bytes that its reader has consumed.
  */
 
 /** How many bytes a sender may have under way by default: a body, messages of a WebSocket. */
@@ -81,7 +81,7 @@ export class CreditWindow {
 export interface Piece {
   /** The gate puts the rest in its place when a part has left. */
   bytes: Uint8Array;
-  /** What each part costs beside its bytes. */
+  /** The cost of each part beside its bytes. */
   readonly overheadBytes: number;
 }
 
@@ -132,7 +132,7 @@ export class CreditGate<P extends Piece> {
     this.#waitingBytes = 0;
   }
 
-  /** Counts each part before it is passed: `pass` may write, and may clear. */
+  /** Counts each part before it is passed on: `pass` may write to the gate, and may clear it. */
   #passOn(): void {
     for (let first = this.#waiting[0]; first !== undefined && this.#credit > 0; first = this.#waiting[0]) {
       const { bytes, overheadBytes } = first;

@@ -1,10 +1,11 @@
 /**
- * The answering side of one exchange: what its asker says after the request, and what is said back in frames.
+ * The answering side of one exchange: it receives the asker's frames after the request, and sends its answer in
+ * frames.
  *
- * I1  It hears of its asker's end once: by a cancel, because the asker fell silent (peers.ts), or because the connection
- *     was away and frames may be lost.
- * I2  After `close` nothing is said and nothing is heard.
- * I3  Most requests stream nothing: only an exchange that does looks after its asker.
+ * I1  It reports its asker's end once: after a cancel, after the asker fell silent (peers.ts), or after a break of
+ *     the connection, as frames may be lost.
+ * I2  After `close` it sends no frame and takes none.
+ * I3  Only an exchange that streams watches its asker: most requests do not.
  */
 import { headerNames, peerOfToken, subjects } from "../contracts/index.ts";
 import type { Message, Nats } from "../nats/index.ts";
@@ -22,11 +23,11 @@ export interface IncomingExchangeOptions {
   message: Message;
   /** The id by which the asker reaches this side. */
   answerer: string;
-  /** Whether the asker has to be told of it: it does not know it by the subject that it asked. */
+  /** Whether the asker needs the answerer's id: the subject of its request does not name it. */
   isStranger?: boolean;
   /** The asker no longer waits for the answer; `code` says why. */
   onGone(code: string): void;
-  /** The asker drains: an answer that can end had better do so. */
+  /** The asker drains: an answer that can end should do so. */
   onDrain?(): void;
 }
 
@@ -46,7 +47,7 @@ export class IncomingExchange {
   #hasMet = false;
   #isClosed = false;
 
-  /** The exchange that a request asks for; undefined where its asker knows no streams. */
+  /** The exchange of a request; undefined where its asker knows no streams. */
   static of(options: IncomingExchangeOptions): IncomingExchange | undefined {
     const { headers, reply } = options.message;
     const token = headerValue(headers, headerNames.stream);
@@ -68,7 +69,7 @@ export class IncomingExchange {
     this.#link = natsLink(nats, reply, (headers) => this.#introduce(headers));
   }
 
-  /** Takes the rest of the request's body; nothing comes before credit is granted. */
+  /** Takes the rest of the request's body. The first byte comes after the first credit. */
   receiveBody(to: Omit<StreamReceiverOptions, "link">): StreamReceiver {
     this.#follow();
     this.#receiver = new StreamReceiver({ ...to, link: this.#link });
@@ -77,7 +78,7 @@ export class IncomingExchange {
     return this.#receiver;
   }
 
-  /** Says the response's head; the body is written to what is returned. */
+  /** Sends the response's head; returns the sender for the body. */
   beginResponse(head: Headers, from: Omit<StreamSenderOptions, "link">): StreamSender {
     this.#follow();
     head.set(headerNames.stream, [this.token]);
@@ -87,7 +88,7 @@ export class IncomingExchange {
     return this.#sender;
   }
 
-  /** Takes what the asker says. */
+  /** Takes a message of the asker. */
   receive(control: Message): void {
     if (this.#isClosed) return;
     const frame = frameOf(control);
@@ -98,7 +99,7 @@ export class IncomingExchange {
     else this.#receiver?.receive(frame, control);
   }
 
-  /** Nothing more is said or heard; a body that did not end is cancelled. Returns whether there was such a one. */
+  /** Sends and takes nothing more; cancels a body that did not end. Returns whether a body was cancelled. */
   close(): boolean {
     this.#isClosed = true;
     this.#stopFollowing?.();
@@ -108,7 +109,7 @@ export class IncomingExchange {
     return true;
   }
 
-  /** Tells the asker in the first message who answers. */
+  /** Adds the answerer's id to the first message. */
   #introduce(headers: Headers): void {
     const { answerer, isStranger } = this.#options;
     if (isStranger === true && !this.#hasMet) headers.set(headerNames.answerer, [answerer]);

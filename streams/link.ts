@@ -13,7 +13,7 @@ export interface Link {
   send(frame: Frame, payload: Uint8Array | string, done?: () => void, trailers?: Headers): void;
 }
 
-/** What comes with a frame of the other side. */
+/** The content of a message with a frame. */
 export interface Arrived {
   readonly data: Uint8Array;
   /** The trailers of an `end`, and fields of the link's own. */

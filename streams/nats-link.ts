@@ -22,7 +22,7 @@ export function natsLink(
   };
 }
 
-/** The frame that a message is; undefined where it is none. */
+/** The frame of a message; undefined where the message is none. */
 export function frameOf(message: Message): Frame | undefined {
   const value = headerValue(message.headers, headerNames.frame);
   return value === undefined ? undefined : parseFrame(value);

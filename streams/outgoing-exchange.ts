@@ -1,13 +1,13 @@
 /**
- * The asking side of one exchange: the request's body, where that is more than the message that began it, and the
- * response's body back (docs/wire.md, "Streams").
+ * The asking side of one exchange: the rest of the request's body, and the response's body back (docs/wire.md,
+ * "Streams").
  *
- * I1  The rest of a body is sent when the answering side first grants credit, which says that it took the request. Until then
- *     nothing of it is read, and the request may go elsewhere.
- * I2  What comes before its receiver is there (it follows its head at once) waits; nothing of it is lost.
- * I3  After `close`, `cancel` or `breakOff` nothing is sent, and nothing that comes is heard. The body's source hears that
- *     nobody wants what is left of it.
- * I4  Whoever answers with a stream, or takes one, looks after its asker: that says that it is there as long as either lasts.
+ * I1  The rest of a body is sent after the first credit, by which the answering side says that it took the request.
+ *     Before that the rest is not read, and the request may go elsewhere.
+ * I2  Frames that come before their receiver exists wait for it: they may follow their head at once.
+ * I3  After `close`, `cancel` or `breakOff` no frame is sent, and none is taken. The body's source is cancelled.
+ * I4  The answering side of a stream watches for its asker's heartbeats. The asker sends them while the request's
+ *     body or the response streams.
  */
 import { type Frame, headerNames, subjects } from "../contracts/index.ts";
 import type { Message, Nats } from "../nats/index.ts";
@@ -20,30 +20,30 @@ import type { StreamPresence } from "./presence.ts";
 import { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
 import { StreamSender } from "./sender.ts";
 
-/** The part of a request's body that its first message does not carry. */
+/** The rest of a request's body after its first message. */
 export interface RemainingBody {
-  /** Sends it to its end, as fast as there is credit. Returns what to call when there is more of that. */
+  /** Sends the rest to its end, as fast as there is credit. Returns the function to call with further credit. */
   pipe(sender: StreamSender): (bytes: number) => void;
-  /** Nobody wants what is left of it, be it all. It may be told more than once, and when nothing is left. */
+  /** Cancels the rest of the body. Idempotent, also after the end. */
   cancel(): void;
 }
 
 /** The body of a response, while it comes. */
 export interface ResponseBody {
-  /** Begins it: nothing comes before. */
+  /** Begins the body: no byte comes before. */
   open(
     to: Pick<StreamReceiverOptions, "onData" | "onEnd">,
-    /** What may come at once. Default: a window's worth. */
+    /** Bytes that may come at once. Default: a window's worth. */
     creditBytes?: number,
   ): void;
-  /** There is room for so many more bytes: for whoever counts them himself, in place of `consumed`. */
+  /** There is room for so many more bytes. A reader that counts its own credit calls this in place of `consumed`. */
   grant(bytes: number): void;
   /**
-   * Begins a WebSocket in its place; what its client says is written to `sender`. Its receiver may hear of something before
-   * this returns.
+   * Begins a WebSocket in its place; the messages of its client are written to `sender`. The receiver may be called
+   * before this returns.
    */
   openSocket(connect: (sender: StreamSender) => SocketReceiver): void;
-  /** Bytes have gone on: there is room for as many more. */
+  /** Bytes were consumed: there is room for as many more. */
   consumed(bytes: number): void;
 }
 
@@ -58,10 +58,10 @@ export interface SocketReceiver {
 export interface OutgoingExchangeOptions {
   nats: Nats;
   presence: StreamPresence;
-  /** Who answers: an instance's id. Undefined: it says so itself, with its first message. */
+  /** The instance that answers. Undefined: its first message names it. */
   answerer?: string;
   rest: RemainingBody | undefined;
-  /** All of the body has left, or nobody wants more of it. */
+  /** All of the body has left, or the rest was cancelled. */
   onRestOver?(): void;
 }
 
@@ -83,7 +83,7 @@ export class OutgoingExchange {
   #sender: StreamSender | undefined;
   #onCredit: ((bytes: number) => void) | undefined;
   #receiver: StreamReceiver | undefined;
-  /** What came between the answer's head and `open`. */
+  /** Frames that came between the answer's head and `open`. */
   readonly #early: { frame: Frame; message: Message }[] = [];
   #broken: string | undefined;
   #endPresence: (() => void) | undefined;
@@ -101,12 +101,12 @@ export class OutgoingExchange {
     if (rest !== undefined) this.#endPresence = presence.begin();
   }
 
-  /** Learns from the answering side's first message who it is. */
+  /** Reads from the answering side's first message who it is. */
   meet({ headers }: Message): void {
     this.#answerer ??= headerValue(headers, headerNames.answerer);
   }
 
-  /** Whether a part of the body has left that cannot be read again. */
+  /** Whether bytes have left that cannot be read again. */
   get hasSentRest(): boolean {
     return this.#hasBegunRest;
   }
@@ -116,7 +116,7 @@ export class OutgoingExchange {
     return this.#pace?.behindMs ?? 0;
   }
 
-  /** Takes what the answering side says beside its reply. */
+  /** Takes a frame of the answering side; the reply itself comes by other ways. */
   receive(frame: Frame, message: Message): void {
     if (this.#isOver) return;
     this.meet(message);
@@ -128,7 +128,7 @@ export class OutgoingExchange {
     else this.#early.push({ frame, message });
   }
 
-  /** The answer is a stream, and this its head; `onOver` is called when it ended, however it did. */
+  /** The answer is a stream, and this its head; `onOver` is called at its end, of any kind. */
   openResponse(head: Message, onOver: () => void): ResponseBody {
     this.meet(head);
     this.#endPresence ??= this.#presence.begin();
@@ -170,18 +170,19 @@ export class OutgoingExchange {
     };
   }
 
-  /** The answer is no longer wanted: the answering side hears of it. */
+  /** Cancels the answer at the answering side. */
   cancel(code: string): void {
     if (this.#isOver) return;
-    // The answering side may have begun, and not said who it is: all that could be it hear this, and one knows the token.
+    // The answering side may have begun without a message so far. All candidates get this cancel, and one knows the
+    // token.
     const link = this.#reach() ?? natsLink(this.#nats, subjects.streamControlToAny(this.token));
     link.send({ kind: "cancel", code }, "");
     this.close();
   }
 
   /**
-   * The answering side is gone, or frames were lost: the response, if one has begun, is broken. An answering side that is
-   * there after all hears that nobody waits.
+   * The answering side is gone, or frames were lost: a response that has begun is broken. An answering side that
+   * still lives gets a cancel.
    */
   breakOff(code: string): void {
     this.cancel(code);
@@ -189,7 +190,7 @@ export class OutgoingExchange {
     this.#receiver?.breakOff(code);
   }
 
-  /** The answering side hears that this one drains. */
+  /** Tells the answering side that this one drains. */
   drain(): void {
     this.#link.send({ kind: "drain" }, "");
   }
@@ -217,7 +218,7 @@ export class OutgoingExchange {
     this.#sender = new StreamSender({
       link: this.#link,
       onCredit: (bytes) => this.#onCredit?.(bytes),
-      // The handler did not want the rest; what it answers is another matter.
+      // The handler cancelled the rest of its request. Its answer goes on.
       onCancel: () => {
         rest.cancel();
         this.#onRestOver?.();

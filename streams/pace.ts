@@ -1,12 +1,12 @@
-/** The pace below which a sender counts as slow, bytes each second: that of a poor mobile connection. */
+/** Lower bound of a sender's pace, bytes each second: a poor mobile connection. Below it a sender is slow. */
 const MIN_BYTES_PER_SECOND = 16 * 1024;
 
-/** How far the sender of a body is behind the pace that is expected of it. Only the time in which it is awaited counts. */
+/** How far the sender of a body is behind the lowest pace. Only the time counts in which its bytes are awaited. */
 export class Pace {
   #behindMs = 0;
   #awaitedSinceMs: number | undefined;
 
-  /** There is room for more, and nothing came yet. */
+  /** There is room for more bytes, and the wait for them begins. */
   await(): void {
     this.#awaitedSinceMs ??= performance.now();
   }

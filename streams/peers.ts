@@ -1,14 +1,14 @@
 /**
- * Whether the other ends of streams are still there: one that dies cannot cancel, or go on.
+ * Whether the other ends of streams are alive: a dead peer cannot cancel.
  *
- * I1  A peer that somebody follows and that is silent for `PEER_LOST_MS` is lost: each follower hears so once.
- * I2  Nothing is subscribed to and no timer runs while nobody follows anybody.
+ * I1  A followed peer that is silent for `PEER_LOST_MS` is lost: each follower is told once.
+ * I2  Without followers there is no subscription and no timer.
  */
 import { PEER_HEARTBEAT_MS, PEER_LOST_MS, subjects } from "../contracts/index.ts";
 import type { Nats, Subscription } from "../nats/index.ts";
 
 export interface Peers {
-  /** Calls back when the peer is lost; returns what ends that. */
+  /** Calls back when the peer is lost; returns the function that ends it. */
   follow(peer: string, onLost: () => void): () => void;
   close(): void;
 }
@@ -26,7 +26,7 @@ export function createPeers(nats: Nats): Peers {
   const look = () => {
     const nowMs = performance.now();
     for (const [peer, { lastSeenMs, followers }] of followed) {
-      // While NATS is away nobody can be heard: the reconnect ends what is open (incoming-exchange.ts).
+      // While NATS is away no peer can be heard: the reconnect ends the open streams (incoming-exchange.ts).
       if (nats.state !== "connected" || nowMs - lastSeenMs < PEER_LOST_MS) continue;
       followed.delete(peer);
       for (const onLost of followers) onLost();

@@ -2,7 +2,7 @@ import { PEER_HEARTBEAT_MS, streamToken, subjects } from "../contracts/index.ts"
 import type { Nats } from "../nats/index.ts";
 
 /**
- * Says that this asker is alive, to those who stream with it: once a second, while there is a stream. One that dies
+ * Tells the other ends of this asker's streams that it is alive: once a second, while there is a stream. A dead asker
  * cannot cancel its streams (peers.ts is the other side).
  */
 export interface StreamPresence {
@@ -10,7 +10,7 @@ export interface StreamPresence {
   readonly peer: string;
   /** A token for one more exchange. */
   nextToken(): string;
-  /** A stream begins; returns what says that it ended. */
+  /** A stream begins; returns the function that ends it. */
   begin(): () => void;
   close(): void;
 }

@@ -1,7 +1,7 @@
 /**
- * The receiving side of a stream (contracts/stream.ts, I1 to I3).
+ * The receiving side of a stream (contracts/wire/stream.ts, I1 to I3).
  *
- * I1  `onData` gets every byte once and in order; a gap breaks the stream, and its sender is told to stop.
+ * I1  `onData` gets every byte once and in order; a gap breaks the stream, and cancels it at its sender.
  * I2  `onEnd` is called once, and nothing after it.
  * I3  Its owner decides about credit: a window of its own (credit.ts), or the credit of the next reader.
  */
@@ -43,7 +43,7 @@ export class StreamReceiver implements FrameSink {
     if (!this.#isOver) this.#options.link.send({ kind: "credit", bytes }, "");
   }
 
-  /** Wants no more. Its owner knows: `onEnd` is not called. */
+  /** Cancels the stream. Its owner knows: `onEnd` is not called. */
   cancel(code: string): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -1,7 +1,7 @@
 /**
- * The sending side of a stream (contracts/stream.ts, I1 to I3).
+ * The sending side of a stream (contracts/wire/stream.ts, I1 to I3).
  *
- * I1  `write` never sends beyond the credit. Bytes without credit wait here, and `onCredit` tells when there is more.
+ * I1  `write` never sends beyond the credit. Bytes without credit wait here, and `onCredit` reports new credit.
  * I2  Frames carry consecutive numbers; a body's bytes leave in the order in which they were written.
  * I3  After `end`, `break` or the receiver's `cancel` nothing is sent.
  */
@@ -17,7 +17,7 @@ export interface StreamSenderOptions {
   onCredit?(bytes: number): void;
   /** The receiver wants no more. */
   onCancel(code: string): void;
-  /** All that was written has left, and the end with it. */
+  /** All bytes have left, and the end with them. */
   onEnded?(): void;
   /** Measures the source of the bytes. */
   pace?: Pace;
@@ -72,7 +72,7 @@ export class StreamSender {
     this.#endWith(String(code), reason, undefined);
   }
 
-  /** The body broke: says so at once. */
+  /** Sends that the body broke, at once. */
   break(code: string): void {
     if (this.abandon()) this.#options.link.send({ kind: "break", seq: this.#seq++, code }, "");
   }
@@ -83,7 +83,7 @@ export class StreamSender {
     this.#sendEnd();
   }
 
-  /** Sends nothing more, not even an end. Returns whether there was more to send. */
+  /** Sends nothing more, not even an end. Returns whether the stream had not ended. */
   abandon(): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;

@@ -122,7 +122,7 @@ describe("a handler that fails", () => {
       status: 504,
       code: "DEADLINE_EXCEEDED",
       detail:
-        "Function hangs, limits.timeoutMs 500 ms. Answer sooner, or raise `limits.timeoutMs` in narun.yaml. More is in `narun logs hangs`.",
+        "Function hangs, limits.timeoutMs 500 ms. Answer sooner, or raise `limits.timeoutMs` in narun.yaml. Details are in `narun logs hangs`.",
     });
     await logged("hangs", /^DEADLINE_EXCEEDED: no answer within \d+ ms \(limits\.timeoutMs is 500 ms[,)]/);
     expect(await world.call("/hangs/else")).toMatchObject({ status: 200, text: "answered" });

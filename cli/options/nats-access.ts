@@ -1,11 +1,19 @@
 /** The access to NATS out of its options. The first source that names an identity counts: flags, address, variables. */
-import { hasIdentity, type LoginPart, type NatsLogin, parseServers } from "../../nats/index.ts";
+import {
+  hasIdentity,
+  type LoginPart,
+  type NatsLogin,
+  type NatsTransport,
+  parseServers,
+} from "../../nats/index.ts";
 import { natsOptions } from "./nats.ts";
 import type { Setting, Settings } from "./resolve.ts";
 import { wrongUse } from "./values.ts";
 
 /** The parts of a login, in the order of the help. */
-const PARTS = Object.keys(natsOptions).filter((name): name is LoginPart => name !== "nats");
+const PARTS = Object.keys(natsOptions).filter(
+  (name): name is LoginPart => name !== "nats" && name !== "transport",
+);
 
 type NatsSettings = Settings<typeof natsOptions>;
 
@@ -13,6 +21,7 @@ export interface NatsAccess {
   /** Without a login. Default: that of `connectNats`. */
   url?: string;
   login: NatsLogin;
+  transport: NatsTransport;
 }
 
 /** Error: USAGE. */
@@ -23,7 +32,8 @@ export function resolveNats(settings: NatsSettings): NatsAccess {
   const tls = pick({ ca: ca.value, cert: cert.value, key: key.value });
   const identity =
     [identityOfFlags(settings), parsed?.login ?? {}].find(hasIdentity) ?? identityOfVariables(settings);
-  return { ...(parsed === undefined ? {} : { url: parsed.url }), login: { ...identity, ...tls } };
+  const url = parsed === undefined ? {} : { url: parsed.url };
+  return { ...url, login: { ...identity, ...tls }, transport: settings.transport.value };
 }
 
 /** A flag for the user or the password needs the other of the two, from a flag or a variable. */

@@ -3,11 +3,14 @@
  * names that NATS' own command line reads; the same name with `NARUN_` before it wins. No flag takes a password, as other
  * users of the machine see the arguments of a process.
  */
-import type { LoginPart } from "../../nats/index.ts";
+import type { LoginPart, NatsTransport } from "../../nats/index.ts";
 import { asText, type Given, type GivenText, type Option, value } from "./option.ts";
+import { oneOf } from "./values.ts";
 
 /** A secret or the name of its file, as `NatsLogin` has it. */
 type Secret = string | { file: string };
+
+const TRANSPORTS: readonly NatsTransport[] = ["own", "plain"];
 
 /** The options of every command that connects to NATS. */
 export const natsOptions = {
@@ -39,7 +42,13 @@ export const natsOptions = {
   ca: file("--tls-ca <file>", natsVariables("CA"), "certificates that check NATS' own"),
   cert: file("--tls-cert <file>", natsVariables("CERT"), "this client's certificate"),
   key: file("--tls-key <file>", natsVariables("KEY"), "its key"),
-} satisfies Record<"nats" | LoginPart, Option<unknown>>;
+  transport: value({
+    variables: ["NARUN_NATS_TRANSPORT"],
+    help: "own, or plain: the NATS client library alone",
+    fallback: "own",
+    parse: oneOf(TRANSPORTS),
+  }),
+} satisfies Record<"nats" | "transport" | LoginPart, Option<unknown>>;
 
 function natsVariables(name: string): string[] {
   return [`NARUN_NATS_${name}`, `NATS_${name}`];

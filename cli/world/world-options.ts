@@ -30,10 +30,11 @@ export function resolveWorld(
   { options, settings, environment, output }: CommandContext<typeof worldOptions>,
   signal: AbortSignal,
 ): WorldOptions {
-  const { url, login } = resolveNats(settings);
+  const { url, login, transport } = resolveNats(settings);
   return {
     ...options,
     ...(url === undefined ? {} : { external: { url, login } }),
+    transport,
     lameDuckMs: options.lameDuck,
     trustedProxies: options.trustedProxies ?? [],
     hasOwnKey: options.secretsKeyVariable === undefined,

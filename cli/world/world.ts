@@ -11,7 +11,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Gateway, startGateway } from "../../gateway/index.ts";
 import { sendSignal } from "../../machine/index.ts";
-import { connectNats, type Nats, type NatsLogin } from "../../nats/index.ts";
+import { connectNats, type Nats, type NatsLogin, type NatsTransport } from "../../nats/index.ts";
 import {
   findNatsServer,
   lockDataDir,
@@ -32,6 +32,7 @@ export interface WorldOptions {
   metrics: { host: string; port: number };
   /** A running server of the user. Default: an embedded server is started. */
   external?: { url: string; login: NatsLogin };
+  transport: NatsTransport;
   natsPort: number;
   dataDir: string;
   /** How long the stopped gateway still serves. */
@@ -114,7 +115,13 @@ async function startInOrder(
   signal.throwIfAborted();
   progress.update("starting gateway and node-runner");
   const login = external?.login ?? {};
-  const nats = await connectNats({ url, login, name: "narun up", ...logConnection(log) });
+  const nats = await connectNats({
+    url,
+    login,
+    transport: options.transport,
+    name: "narun up",
+    ...logConnection(log),
+  });
   endings.push(() => nats.close());
   const [node, gateway] = await startParts(options, nats, { natsUrl: url, login });
   endings.push(endWithProcess(() => node.kill()));

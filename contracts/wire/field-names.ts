@@ -1,4 +1,7 @@
-/** The names of header fields: their spelling, and how far they travel. Names repeat with every message, so they are read once. */
+/**
+ * The names of header fields: their spelling, and how far they travel. Names repeat with every message, so they are read
+ * once.
+ */
 import { isFieldName } from "./headers.ts";
 
 export interface FieldName {
@@ -61,11 +64,6 @@ export function fieldName(name: string): FieldName {
   const read = readName(name);
   if (known.size < MAX_CACHED_NAMES) known.set(name, read);
   return read;
-}
-
-/** A header name in canonical case: `x-request-id` → `X-Request-Id`. */
-export function canonicalHeaderName(name: string): string {
-  return fieldName(name).canonical;
 }
 
 function readName(name: string): FieldName {

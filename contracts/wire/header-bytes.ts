@@ -12,7 +12,7 @@ export interface WireValue {
 
 const NOT_ASCII = /[\u0080-\uffff]/;
 
-/** Whether a header value is the same on both sides: the usual case, worth asking first where every microsecond counts. */
+/** Whether a header value is the same on both sides. This is the usual case, and the cheapest test. */
 export function isAsciiValue(value: string): boolean {
   return !NOT_ASCII.test(value);
 }
@@ -22,7 +22,7 @@ export function toWireValue(latin1: string): WireValue {
   if (isAsciiValue(latin1)) return { value: latin1, isLatin1: false };
   const bytes = Buffer.from(latin1, "latin1");
   const text = bytes.toString("utf8");
-  // What is no UTF-8 decodes to replacement characters, which do not encode to the same bytes again.
+  // Bytes that are not UTF-8 decode to replacement characters, which encode to other bytes.
   return Buffer.from(text, "utf8").equals(bytes)
     ? { value: text, isLatin1: false }
     : { value: latin1, isLatin1: true };
@@ -30,7 +30,10 @@ export function toWireValue(latin1: string): WireValue {
 
 const NOT_LATIN1 = /[\u0100-\uffff]/;
 
-/** From NATS to HTTP (one character a byte). A value that cannot be ISO-8859-1 although it is listed as such is read as UTF-8. */
+/**
+ * From NATS to HTTP (one character a byte). A value that cannot be ISO-8859-1 although it is listed as such is read as
+ * UTF-8.
+ */
 export function fromWireValue(value: string, isLatin1: boolean): string {
   if (isAsciiValue(value)) return value;
   if (isLatin1 && !NOT_LATIN1.test(value)) return value;

@@ -55,7 +55,7 @@ function randomFields(random: Random, stays: readonly [string, ...string[]]): st
   });
 }
 
-/** The fields that travel, in lower case, those of one name together, the lines of `Cookie` in one. */
+/** The fields that travel: names in lower case, fields of one name together, one line of `Cookie`. */
 function travelling(fields: readonly string[], stays: readonly string[]): string[] {
   const pairs = Array.from({ length: fields.length / 2 }, (_, at) => {
     return [(fields[2 * at] ?? "").toLowerCase(), fields[2 * at + 1] ?? ""] as const;

@@ -6,18 +6,19 @@
  * I3  Every header of a message is optional, and may have been written by any client of NATS.
  */
 import { type ErrorCode, errorEntry, isErrorCode } from "../error-catalogue.ts";
+import { SWITCHING_PROTOCOLS } from "../http-status.ts";
 import {
   appendFields,
   encodeValues,
   type FieldList,
   type FieldReading,
+  isPlain,
   NO_FIELDS,
   type ReadFields,
   readFields,
 } from "./field-list.ts";
-import { isAsciiValue } from "./header-bytes.ts";
 import { headerNames } from "./header-names.ts";
-import { createHeaders, type Headers, headerValue, type WireMessage } from "./headers.ts";
+import { createHeaders, type Headers, headerValue, isLineSafe, type WireMessage } from "./headers.ts";
 import { decodePath, encodePath } from "./request-path.ts";
 
 /** An HTTP request, but for its body. */
@@ -65,7 +66,7 @@ const FROM_CLIENT = new Set([
 /** The length is the message's own. */
 const FROM_FUNCTION = new Set([...ANSWERED_BEFORE, "content-length"]);
 
-/** The headers of a request's message; undefined where a field cannot be sent. */
+/** The headers of a request's message; undefined where its target or a field cannot be sent. */
 export function encodeRequest(
   facts: RequestFacts,
   { timeoutMs, client }: RequestSending,
@@ -91,8 +92,9 @@ export function encodeRequest(
     headers.set(headerNames.deadline, [String(Date.now() + Math.round(timeoutMs))]);
   if (hops !== undefined) headers.set(headerNames.hops, [String(hops)]);
   if (facts.isUpgrade === true) headers.set(headerNames.upgrade, ["websocket"]);
-  const isPlain = isAsciiValue(path) && isAsciiValue(rawPath) && isAsciiValue(query) && isAsciiValue(host);
-  if (appended === "bytes" || !isPlain) encodeValues(headers);
+  const hasPlainTarget = isPlain(rawPath) && isPlain(path) && isPlain(query) && isPlain(host);
+  if (!hasPlainTarget && ![rawPath, query, host].every(isLineSafe)) return undefined;
+  if (appended === "bytes" || !hasPlainTarget) encodeValues(headers);
   return headers;
 }
 
@@ -143,7 +145,7 @@ function hopsOf(text: string | undefined): number {
   return text !== undefined && /^\d{1,3}$/.test(text) ? Number(text) : 0;
 }
 
-/** The headers of a request that is passed on: its own, and the defaults of those that it lacks. */
+/** The headers of a request that is passed on. Missing headers get their defaults. */
 export function completeRequest(
   message: WireMessage,
   service: string,
@@ -168,7 +170,7 @@ const DEFAULT_STATUS = 200;
 
 /** Whether a response can have a status. 101 answers a request for a WebSocket. */
 export function isResponseStatus(status: unknown): status is number {
-  return typeof status === "number" && (status === 101 || (status >= 200 && status <= 599));
+  return typeof status === "number" && (status === SWITCHING_PROTOCOLS || (status >= 200 && status <= 599));
 }
 
 /** The headers of a response's message; undefined where a field cannot be sent. */
@@ -194,7 +196,7 @@ export function encodeError(code: ErrorCode, limit: number | undefined): Headers
   ]);
 }
 
-/** What a reply says. */
+/** The meaning of a reply. */
 export type DecodedReply =
   | ({ kind: "response"; status: number } & ReadFields)
   /** narun's own error. `limit`: the value of the limit that was met. */

@@ -1,4 +1,6 @@
-/** The NATS headers of a request and a reply. `X-Original-*` and `X-Response-*` are compatible; `Narun-*` are narun's own. */
+/**
+ * The NATS headers of a request and a reply. `X-Original-*` and `X-Response-*` are compatible; `Narun-*` are narun's own.
+ */
 export const headerNames = {
   method: "X-Original-Method",
   /** The decoded path. Control characters stay percent-encoded, as a header cannot carry them. */

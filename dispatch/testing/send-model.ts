@@ -1,32 +1,32 @@
 /**
- * A small model of one request between a gateway, nats-server, an instance and its node-runner, in which every order of
- * events that NATS allows is tried. It uses the gateway's own decision (next-step.ts).
+ * A small model of one request between a gateway, nats-server, an instance and its node-runner. It tries every order of
+ * events that NATS allows, and uses the gateway's own decision (next-step.ts).
  *
- * The server takes what a connection says in its order, and says to a connection what it has for it in that order. It takes
- * from the connections by turns as it likes: here in every way. A process that dies has lost an end of what it was saying,
- * of any length. A connection that breaks loses an end of what was under way in both directions, and all that is said to it
- * until its client is back. What the server has got by it and not taken yet may come after what the next connection says.
- * The gateway's breaks once, and the host's. A host that drains when its connection breaks is left out: it answers for what
- * it has all the same, and says that it is gone.
+ * The server takes the messages of a connection in their order, and delivers to a connection in order. Between connections
+ * every order is tried. A process that dies loses the last messages that it sent, of any number. A connection that breaks
+ * loses the last messages under way in both directions, and all messages to it until its client is back. Messages that the
+ * server received on it, and did not take yet, may come after messages of the next connection. The gateway's connection breaks
+ * once, and the host's once. The model leaves out a host that drains when its connection breaks: it answers its requests and
+ * announces its end in any case.
  *
- * The gateway asks the instance for its request at any time, and at least when nothing else is left to happen: a timer.
+ * The gateway may ask the instance for its request at any time. By a timer it asks when nothing else can happen.
  */
-import type { Send, Step, Word } from "../next-step.ts";
+import type { Evidence, Send, Step } from "../next-step.ts";
 
-export type Decide = (word: Word, send: Send) => Step;
+export type Decide = (evidence: Evidence, send: Send) => Step;
 
 /** How a request ended. `stuck`: only its deadline ends it. */
 type End = "answered" | "failed" | "stuck";
 
 export interface Outcome {
   end: End;
-  /** How often a handler began it. */
+  /** How often a handler began the request. */
   begun: number;
-  /** NATS gave it to a subscriber, so that it may have begun for all that anybody can prove. */
+  /** NATS delivered it to a subscriber: no party can prove that it did not begin. */
   wasDelivered: boolean;
   /** A connection broke meanwhile. */
   hasBroken: boolean;
-  /** What happened, in order. */
+  /** The events, in order. */
   trace: string[];
 }
 
@@ -34,7 +34,7 @@ interface State {
   /** From the gateway to the server, and back. */
   toServer: string[];
   toGateway: string[];
-  /** What came by the gateway's connection that broke. */
+  /** Messages of the gateway's broken connection that the server did not take yet. */
   lateToServer: string[];
   /** From the server to the instance's host, and back. */
   toHost: string[];
@@ -46,9 +46,9 @@ interface State {
   isHostGone: boolean;
   instance: "ready" | "condemned" | "draining" | "drained" | "gone" | "dead";
   hasRequest: boolean;
-  /** It was begun here, be it answered by now. */
+  /** It was begun here. It may be answered by now. */
   hasTaken: boolean;
-  /** The instance has said that it did not come, and begins it no more. */
+  /** The instance has told that it did not come, and will not begin it. */
   isCalledOff: boolean;
   isRunnerDead: boolean;
   /** The gateway has heard that the node is silent. */
@@ -62,7 +62,7 @@ interface State {
   wasDelivered: boolean;
   begun: number;
   sends: number;
-  /** At the instance, on its way to another one that answers, or over. */
+  /** `under-way` to this instance, or its end. Another instance always answers. */
   request: "under-way" | End;
 }
 
@@ -104,7 +104,7 @@ export function exploreSends(decide: Decide, isRepeatable: boolean): Outcome[] {
     const { state, trace } = one;
     const changes = changesOf(state, decide, isRepeatable);
     const mishaps = [...endsOf(state), ...gatewayBreaks(state), ...hostBreaks(state)];
-    // Of those that a timer brings, the first one may come at any time, and the others when nothing else happens.
+    // The first question may come at any time. The timer brings further ones when nothing else can happen.
     if (changes.length === 0 || state.asks < 1) changes.push(...questions(state));
     if (changes.length === 0) {
       const { request, begun, wasDelivered } = state;
@@ -166,10 +166,10 @@ function serverChanges(state: State): Change[] {
   return changes;
 }
 
-/** The server's word where nobody subscribes. */
+/** The server's answer where a subject has no subscriber. */
 const NOBODY: Readonly<Record<string, string>> = { request: "no-responders", ask: "nobody-asked" };
 
-/** The server takes a message of the gateway's. */
+/** The server takes a message of the gateway. */
 function heard(asked: string, state: State): Change {
   if (asked === "ping") return ["the server answers the flush", toGateway(state, "asked")];
   if (!state.isSubscribed)
@@ -216,12 +216,12 @@ function statesTold(state: State): Change[] {
     { ...next, fromHost: [...next.fromHost, says] },
   ];
   if (state.hasRequest) return [told("running")];
-  // It has kept its reply, or has not.
+  // It has kept its reply, or has dropped it.
   if (state.hasTaken) return [told("answer"), told("over")];
   return [told("not-begun", { ...state, isCalledOff: true })];
 }
 
-/** How an instance's end begins. Nothing waits for it to happen. */
+/** The ways in which an instance's end begins. No other event waits for it. */
 function endsOf(state: State): Change[] {
   const changes: Change[] = [];
   const { instance, fromHost } = state;
@@ -236,7 +236,7 @@ function endsOf(state: State): Change[] {
   for (let kept = 0; kept <= fromHost.length; kept++) {
     const dead: State = { ...state, instance: "dead", hasRequest: false };
     const fromDead = [...fromHost.slice(0, kept), "end"];
-    // Where the runner is dead, too, the gateway asks NATS for the instance when the next one appears.
+    // Where the runner is dead as well, the gateway asks NATS for the instance when the next runner appears.
     if (!state.isRunnerDead)
       changes.push([`the host dies, ${kept} said`, { ...dead, fromHost: fromDead, fromRunner: ["gone"] }]);
     else changes.push([`the host dies, ${kept} said, alone`, { ...dead, fromHost: fromDead }]);
@@ -246,13 +246,13 @@ function endsOf(state: State): Change[] {
 
 function gatewayChanges(state: State, decide: Decide, isRepeatable: boolean): Change[] {
   const changes: Change[] = [];
-  const hear = (word: Word, now: State): State => {
+  const hear = (evidence: Evidence, now: State): State => {
     if (now.request !== "under-way") return now;
-    const step = decide(word, { mayRepeat: isRepeatable && now.sends < 3, hasRest: false });
+    const step = decide(evidence, { mayRepeat: isRepeatable && now.sends < 3, hasRest: false });
     switch (step) {
       case "elsewhere":
       case "repeat":
-        // Another instance answers: that one lives.
+        // Another instance, which lives, answers.
         return { ...now, request: "answered", begun: now.begun + 1 };
       case "ask":
         return { ...now, toServer: [...now.toServer, "ping"] };
@@ -271,7 +271,7 @@ function gatewayChanges(state: State, decide: Decide, isRepeatable: boolean): Ch
         "the gateway hears that nobody is there",
         state.isSubscribed || state.fromHost.includes("back") ? rest : hear("absent", rest),
       ]);
-    else if (got !== "answer") changes.push([`the gateway hears: ${got}`, hear(got as Word, rest)]);
+    else if (got !== "answer") changes.push([`the gateway hears: ${got}`, hear(got as Evidence, rest)]);
     else if (state.request === "under-way")
       changes.push(["the gateway has the answer", { ...rest, request: "answered" }]);
     else changes.push(["an answer comes too late", rest]);
@@ -284,7 +284,7 @@ function gatewayChanges(state: State, decide: Decide, isRepeatable: boolean): Ch
   if (state.request !== "under-way" || state.isGatewayAway) return changes;
   if (state.isRunnerDead && !state.isSilent)
     changes.push(["the node is silent", hear("silent", { ...state, isSilent: true })]);
-  // The gateway asks for the instance of a dead runner again and again, and NATS knows nobody of its name any more.
+  // The gateway asks for the instance of a dead runner repeatedly. Its subject has no subscriber any more.
   const isLeft = state.isHostGone || (state.instance === "gone" && state.fromHost.length === 0);
   if (state.isRunnerDead && isLeft && !state.toServer.includes("ping") && !state.toGateway.includes("asked"))
     changes.push(["NATS knows nobody of the instance's name", hear("gone", state)]);
@@ -293,7 +293,7 @@ function gatewayChanges(state: State, decide: Decide, isRepeatable: boolean): Ch
 
 const MAX_ASKS = 4;
 
-/** One at a time. */
+/** The gateway asks one question at a time. */
 function questions(state: State): Change[] {
   const { asks, request, isGatewayAway, toServer } = state;
   const isAsking = [...toServer, ...state.toHost].includes("ask");
@@ -301,7 +301,7 @@ function questions(state: State): Change[] {
   return [["the gateway asks the instance", { ...state, asks: asks + 1, toServer: [...toServer, "ask"] }]];
 }
 
-/** Nothing waits for a break to happen, either. */
+/** No other event waits for a break. */
 function gatewayBreaks(state: State): Change[] {
   if (state.hasBroken || state.request !== "under-way") return [];
   return ends(state.toServer).flatMap((sent) =>
@@ -334,7 +334,7 @@ function hostBreaks(state: State): Change[] {
   );
 }
 
-/** The list with its end lost, in every way. */
+/** The list without its end, for every length of the end. */
 function ends(list: string[]): string[][] {
   return Array.from({ length: list.length + 1 }, (_, kept) => list.slice(0, kept));
 }

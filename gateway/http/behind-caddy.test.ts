@@ -12,7 +12,7 @@ import type { Gateway } from "../gateway.ts";
 import { call } from "../testing/http-client.ts";
 import { REVISION, specOf, startGatewayWorld } from "../testing/world.ts";
 
-// Two addresses of one machine stand for two machines: only Linux has the second without being told.
+// Two addresses of one machine stand for two machines. Only Linux has the second address by default.
 const hasCaddy = process.platform === "linux" && spawnSync("caddy", ["version"]).status === 0;
 const why = hasCaddy ? "" : " (skipped: caddy is not on the PATH)";
 const HOSTS = ["127.0.0.1", "127.0.0.2"] as const;

@@ -1,12 +1,12 @@
 /**
  * Reads a request's body: whole where it is small, else its beginning, and the rest while it is sent on.
  *
- * I1  A body is never read beyond its limit. One whose announced length is over it is not read at all.
- * I2  Nothing more is read than there is credit to send on, but for one chunk.
- * I3  A body that nobody wants is read on and dropped: its client may look at the answer only when it has sent all of it.
- * I4  A body whose length is known is sent on when it is whole, or too large for one message: a slow one has no place at an
- *     instance meanwhile, and its memory is bounded (gathering.ts). One of unknown length is shown as it comes.
- * I5  A body that ends before its end (its client went away) is told as broken, never as whole.
+ * I1  A body is never read beyond its limit. A body whose announced length is over it is not read at all.
+ * I2  At most one chunk more is read than there is credit for.
+ * I3  An unwanted body is read on and dropped: its client may look at the answer only after it has sent all of it.
+ * I4  A body of known length is sent on when it is whole, or too large for one message: a slow one takes no place at
+ *     an instance meanwhile, and its memory is bounded (gathering.ts). A body of unknown length is shown as it comes.
+ * I5  A body that ends early (its client went away) is reported as broken, never as whole.
  */
 import { type IncomingMessage, maxHeaderSize, type ServerResponse } from "node:http";
 import { ByteQueue, type ErrorCode, isHopByHopHeader, isReservedHeader } from "../../contracts/index.ts";
@@ -16,7 +16,7 @@ import type { GatheredBody } from "./gathering.ts";
 
 export type Body =
   | { kind: "whole"; data: Uint8Array }
-  /** `first`: what has been read. */
+  /** `first`: the bytes that have been read. */
   | { kind: "stream"; first: Uint8Array; rest: RemainingBody }
   | { kind: "too-large" }
   /** It came too slowly, or there is no room for it. */
@@ -38,7 +38,7 @@ export interface ReadBodyOptions {
 
 const EMPTY = new Uint8Array();
 
-/** What the headers of a message may need: those of the client, twice (ISO-8859-1 as UTF-8), and the gateway's own. */
+/** Upper bound of the headers of a message: the client's, twice (ISO-8859-1 as UTF-8), and the gateway's own. */
 const HEAD_ROOM_BYTES = 2 * maxHeaderSize + 1_024;
 
 /** The largest body that one message carries besides its headers. */
@@ -55,7 +55,7 @@ export function readBody(
   if (!hasBody(incoming)) return Promise.resolve({ kind: "whole", data: EMPTY });
   if (Number(incoming.headers["content-length"] ?? 0) > maxBytes)
     return Promise.resolve({ kind: "too-large" });
-  // Only now: a client that asked first is told that its body is not wanted before it sends any of it.
+  // Not earlier: a client that asked first learns that its body is not wanted before it sends any of it.
   if (incoming.headers.expect !== undefined) outgoing.writeContinue();
   return new Promise((resolve) => {
     const chunks = new ByteQueue();
@@ -70,7 +70,7 @@ export function readBody(
       finish({ kind: "refused", code });
     };
     const onSlow = () => {
-      // Its client may wait for an answer to what it has sent.
+      // Its client may wait for an answer to the bytes that it has sent.
       if (maxWholeBytes < maxBytes && incoming.headers["content-length"] === undefined) return streamFrom();
       timer = setTimeout(refuse, options.maxWholeMs, "STREAM_LIMIT");
       gathered = options.gather(refuse);
@@ -103,7 +103,7 @@ function wholeOf(chunks: ByteQueue): Uint8Array {
   return chunks.byteLength === 0 ? first : Buffer.concat([first, chunks.concat()]);
 }
 
-/** How long a small body of unknown length is waited for, so that it travels in one message. */
+/** How long the gateway waits for a small body of unknown length, so that it travels in one message. */
 const MAX_WAIT_MS = 20;
 
 function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBodyOptions): RemainingBody {
@@ -128,12 +128,12 @@ function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBod
         finish();
         sender.end(trailersOf(incoming));
       };
-      // A body that had come whole before it was read has told its end already: there was nobody yet to hear it.
+      // A body that was whole before this has reported its end already.
       if (incoming.readableEnded) {
         sender.end(trailersOf(incoming));
         return () => undefined;
       }
-      // The end of its connection ends the whole request, which whoever reads this hears first.
+      // The end of the connection ends the whole request, and the request's owner hears of it first.
       const onClose = () => void finish();
       incoming.on("data", onData).on("end", onEnd).on("close", onClose);
       incoming.resume();
@@ -149,8 +149,8 @@ function restOf(incoming: IncomingMessage, alreadyRead: number, options: ReadBod
 }
 
 /**
- * Gives a chunk's memory back at once: Node makes memory for every chunk that it reads of a body, and V8 would collect it
- * late, when it has grown by much.
+ * Returns a chunk's memory at once: Node allocates memory for every chunk of a body, and V8 would collect it late,
+ * after it has grown by much.
  */
 function release({ buffer, byteLength }: Buffer): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
@@ -166,7 +166,7 @@ function trailersOf({ rawTrailers }: IncomingMessage): Headers {
   return createHeaders(fields);
 }
 
-/** Whether a request has a body that has to be waited for. */
+/** Whether a request has a body to wait for. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers["content-length"];
   return (length !== undefined && length !== "0") || headers["transfer-encoding"] !== undefined;

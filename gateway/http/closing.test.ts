@@ -1,4 +1,4 @@
-/** How the gateway closes connections: no answer is lost, and nothing is left of them. */
+/** How the gateway closes connections: no answer is lost, and no connection is left. */
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../../test/harness/eventually.ts";
@@ -53,7 +53,7 @@ describe("a request for a WebSocket that gets none", () => {
     using other = await connectRaw(world.url);
     other.socket.write(handshake("/waits"));
     await eventually(() => expect(inFlight()).toBe(1));
-    // It is not looked at before the function has answered, and does not hide the end.
+    // It is not read before the function has answered, and does not hide the end.
     other.socket.write("a little");
     other[Symbol.dispose]();
     await eventually(() => expect(inFlight()).toBe(0));
@@ -69,7 +69,7 @@ describe("a request for a WebSocket that gets none", () => {
 });
 
 describe("a client that still sends its body when it is answered", () => {
-  // A function sees a body of unknown length before all of it has come. Of a chunk only its size is sent first.
+  // A function sees a body of unknown length before all of it has come. At first only the size of a chunk is sent.
   it.each([
     ["/fn", "Transfer-Encoding: chunked\r\n\r\nea60\r\n", /^HTTP\/1\.1 200 (?s:.*)answered$/],
     ["/small", "Content-Length: 60000\r\n\r\n", /^HTTP\/1\.1 413 /],
@@ -78,7 +78,7 @@ describe("a client that still sends its body when it is answered", () => {
     const { socket } = client;
     socket.write(`POST ${path} HTTP/1.1\r\nHost: test\r\n${framing}`);
     expect(await client.ended).toMatch(answer);
-    // A connection that was closed both ways would be reset by the first of them.
+    // A connection that was closed in both directions would be reset by the first of them.
     for (let n = 0; n < 15; n++) await new Promise((resolve) => socket.write(Buffer.alloc(4_000), resolve));
     socket.end();
     expect(await once(socket, "close")).toEqual([false]);
@@ -101,7 +101,7 @@ describe("a client that still sends its body when it is answered", () => {
     };
     endless.socket.on("error", () => undefined);
     await flood();
-    // That of the silent client, of which nothing tells it.
+    // The gateway is not told of the silent client's end.
     await eventually(() => expect(openSockets()).toBeLessThanOrEqual(before + 1));
     expect(silent.socket.destroyed).toBe(false);
   });

@@ -1,25 +1,25 @@
 /**
  * One client's connection.
  *
- * I1  Its requests are served one after the other, in their order: one that changes something may not run beside another
+ * I1  Its requests are served one after the other, in their order. A request with side effects may not run beside another
  *     (RFC 9112, section 9.3.2), and answers that wait for an earlier one would take memory.
- * I2  A last thing is said behind the answers to all requests before it. Nothing that comes after is looked at.
+ * I2  A final answer is written after the answers to all earlier requests. Later input is not read.
  * I3  A client that has closed its direction gets its answers, unless it has gone (half-closed.ts).
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { probeHalfClosed } from "./half-closed.ts";
 
-/** A request, and what begins to serve it. */
+/** A request, and the function that begins to serve it. */
 interface Turn {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly begin: () => void;
 }
 
-/** How many requests may wait before no more is read. */
+/** Upper bound of the waiting requests above which the socket is not read. */
 const MAX_WAITING = 16;
-/** Upper bound of the requests that may wait: one read of the socket may bring more than 2,000 small ones. */
+/** Upper bound of the waiting requests: one read of the socket may bring more than 2,000 small ones. */
 const MAX_WAITING_AT_ALL = 1_000;
 
 export class Connection {
@@ -48,18 +48,17 @@ export class Connection {
     }
     this.#waiting.push(turn);
     if (this.#waiting.length > MAX_WAITING_AT_ALL) this.#socket.destroy();
-    // Node reads on at the end of each request that it parses: only what comes after this chunk can be kept off.
+    // Node resumes the socket at the end of each request that it parses. So the pause begins after this chunk.
     else if (this.#waiting.length === MAX_WAITING) setImmediate(() => this.#holdBack());
   }
 
   /**
-   * Calls `last` when all requests are answered that have come whole. One that has not is dropped: the rest of it cannot be
-   * read.
+   * Calls `last` when all whole requests are answered. An incomplete request is dropped: the rest of it cannot be read.
    */
   endWith(last: () => void): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    // At its client's end Node would close the connection behind the present answer.
+    // At the client's end Node would close the connection after the present answer.
     this.#socket.removeAllListeners("end");
     this.#watchEnd();
     this.#last = last;
@@ -72,7 +71,7 @@ export class Connection {
     else abandon(current.outgoing, this.#socket);
   }
 
-  /** As `endWith`, on a connection that Node has let go of: it tells responses no more when they may go on. */
+  /** As `endWith`, on a connection that Node has handed over. Node no longer tells responses when they may continue. */
   takeOver(last: () => void): void {
     this.#socket.on("drain", () => this.#current?.outgoing.emit("drain"));
     this.#socket.on("error", () => this.#socket.destroy());
@@ -115,7 +114,7 @@ export class Connection {
   }
 }
 
-/** Ends an exchange whose answer nobody will see, while its connection stays. */
+/** Ends an exchange whose answer cannot be read any more, while its connection stays. */
 function abandon(outgoing: ServerResponse, socket: Socket): void {
   outgoing.detachSocket(socket);
   outgoing.destroy();

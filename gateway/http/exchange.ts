@@ -1,4 +1,4 @@
-/** A request on its way through the gateway, and how it is answered. */
+/** A request on its way through the gateway, and its answer. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ColdTiming } from "../../dispatch/index.ts";
@@ -6,11 +6,11 @@ import type { Metrics } from "../metrics.ts";
 import type { Upgrade } from "../websocket/websocket.ts";
 import type { Destination, GatewayResponse } from "./gateway-response.ts";
 
-/** What every answer needs. */
+/** The options of all answers. */
 export interface AnswerOptions {
-  /** Whether connections are not kept any more, as others shall take what comes. */
+  /** Whether connections are closed after their answers, so that clients go to other gateways. */
   isLeaving(): boolean;
-  /** Whether nothing new is taken, either. */
+  /** Whether new requests are refused. */
   isDraining(): boolean;
   metrics: Metrics;
 }
@@ -59,8 +59,8 @@ function requestIdOf({ headers }: IncomingMessage): string {
 }
 
 /**
- * Answers an error. Of a body that is refused, or that its client may or may not send after it asked and got no
- * `100 Continue`, nobody knows where the next request begins: then the connection is closed.
+ * Answers an error. The beginning of the next request is unknown after a refused body, and after a body that waits for
+ * `100 Continue`: its client may send it or not. Then the connection is closed.
  */
 export function refuse(options: AnswerOptions, exchange: Exchange, response: GatewayResponse): void {
   const { incoming } = exchange;
@@ -72,7 +72,7 @@ export function refuse(options: AnswerOptions, exchange: Exchange, response: Gat
   closeAfter(options, exchange, response, undefined);
 }
 
-/** Answers, and ends the connection: what is left of the request's body is not read. */
+/** Answers, and ends the connection. The rest of the request's body is not read. */
 export function closeAfter(
   options: AnswerOptions,
   exchange: Exchange,
@@ -80,7 +80,7 @@ export function closeAfter(
   cold: ColdTiming | undefined,
 ): void {
   response.headers.push("Connection", "close");
-  // A client may look at the answer only when it has sent all of its body.
+  // A client may read the answer only after it has sent all of its body.
   exchange.incoming.resume();
   write(options, exchange, response, cold);
 }
@@ -95,7 +95,7 @@ export function write(
 ): void {
   headers.push("X-Request-Id", requestId);
   if (cold !== undefined) headers.push("Server-Timing", serverTiming(cold));
-  // A second `Connection` field would do no harm: both say the same.
+  // A second `Connection` field does no harm: both have the same value.
   if (isLeaving()) headers.push("Connection", "close");
   outgoing.writeHead(status, headers);
   outgoing.end(method === "HEAD" ? undefined : body);

@@ -18,7 +18,7 @@ describe("the client behind proxies", () => {
 
   it.each([
     ["198.51.100.7", "198.51.100.7"],
-    // The client's own words are on the left.
+    // The client's own addresses are on the left.
     ["1.1.1.1, 198.51.100.7", "198.51.100.7"],
     ["1.1.1.1,198.51.100.7, 10.0.0.2 ,10.9.9.9", "198.51.100.7"],
     ["10.1.1.1, 10.2.2.2", "10.1.1.1"],
@@ -26,7 +26,7 @@ describe("the client behind proxies", () => {
     ["[2001:db8::7]:4711", "2001:db8::7"],
     ["2001:db8::7, fd00::1", "2001:db8::7"],
     ["::ffff:10.0.0.9", "::ffff:10.0.0.9"],
-    // Of whom a proxy does not know it, nothing more is known than the proxy.
+    // A proxy that does not know its client is the last known address.
     ["1.1.1.1, unknown, 10.0.0.2", "10.0.0.2"],
     ["", PROXY],
     ["%00, 999.1.1.1, fe80::1%eth0", PROXY],

@@ -1,10 +1,10 @@
 /**
- * Who the client is, and what it asked for, where proxies stand between.
+ * The client, and the scheme and host that it asked for, behind proxies.
  *
- * I1  A field counts only as far as it was written by a proxy that the operator trusts: of a chain of proxies, each trusted
- *     one vouches for the one before it.
- * I2  A proxy that knows only the one form passes a client's own field of the other on. `X-Forwarded-*` is the form that all
- *     set: where there is one of these, `Forwarded` (RFC 7239) says nothing.
+ * I1  A field counts only as far as trusted proxies wrote it: in a chain of proxies each trusted proxy vouches for the one
+ *     before it.
+ * I2  A proxy that knows only one form passes on a client's field of the other form. All proxies set `X-Forwarded-*`: beside
+ *     one of these `Forwarded` (RFC 7239) does not count.
  */
 import { BlockList, isIP } from "node:net";
 import { type FieldList, fieldName, NarunError, parseNetwork } from "../../contracts/index.ts";
@@ -15,11 +15,11 @@ export type IsTrusted = (address: string) => boolean;
 export interface Client {
   address: string;
   scheme: "http" | "https";
-  /** Undefined: as the `Host` field says. */
+  /** Undefined: the `Host` field counts. */
   host: string | undefined;
 }
 
-/** The fields by which proxies tell, lower-case. */
+/** The fields of proxies about their clients, in lower case. */
 const FORWARDED_FIELDS: ReadonlySet<string> = new Set([
   "forwarded",
   "x-forwarded-for",
@@ -30,7 +30,7 @@ const FORWARDED_FIELDS: ReadonlySet<string> = new Set([
 /** The values of these fields, by lower-case name. Values of one name have commas between. */
 type ForwardedFields = ReadonlyMap<string, string>;
 
-/** From addresses and networks (CIDR). Error: USAGE. */
+/** Trusts the proxies in these addresses and networks (CIDR). Error: USAGE. */
 export function trustIn(networks: readonly string[]): IsTrusted {
   if (networks.length === 0) return () => false;
   const list = new BlockList();
@@ -61,7 +61,7 @@ export function clientOf(peer: string, rawHeaders: FieldList, isTrusted: IsTrust
   return client;
 }
 
-/** The words of the proxies; undefined where there are none. */
+/** The fields of the proxies; undefined where there are none. */
 function forwardedIn(rawHeaders: FieldList): ForwardedFields | undefined {
   let fields: Map<string, string> | undefined;
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -75,14 +75,14 @@ function forwardedIn(rawHeaders: FieldList): ForwardedFields | undefined {
   return fields;
 }
 
-/** One proxy's word about its client; undefined where it says nothing usable. */
+/** The facts from one proxy about its client; undefined where it tells nothing usable. */
 interface Hop {
   address: string | undefined;
   scheme: "http" | "https" | undefined;
   host: string | undefined;
 }
 
-/** The proxy that is nearest here spoke last. */
+/** The hops in the order of their fields: the nearest proxy is the last. */
 function hopsOf(fields: ForwardedFields): Hop[] {
   const [addresses, scheme, host] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"].map((name) =>
     fields.get(name)?.split(","),
@@ -118,7 +118,7 @@ function splitUnquoted(text: string, separator: string): string[] {
     if (character === '"') isQuoted = !isQuoted;
     if (character === separator && !isQuoted) parts.push("");
     else parts[parts.length - 1] += character;
-    // The next one stands for itself.
+    // The next character stands for itself.
     if (isQuoted && character === "\\") parts[parts.length - 1] += text[++index] ?? "";
   }
   return parts;
@@ -139,7 +139,7 @@ function addressOf(text: string): string | undefined {
 const SCHEMES: Readonly<Record<string, Hop["scheme"]>> = {
   http: "http",
   https: "https",
-  // As some proxies call a WebSocket's.
+  // The scheme of WebSockets with some proxies.
   ws: "http",
   wss: "https",
 };

@@ -8,7 +8,7 @@ import {
   type Problem,
 } from "../../contracts/index.ts";
 
-/** An answer, ready to be written: every field is valid, and the body's length is among them. */
+/** An answer, ready to be written: every field is valid, and the length of the body is set. */
 export interface GatewayResponse {
   status: number;
   /** Names and values alternating, one character a byte. */
@@ -17,7 +17,7 @@ export interface GatewayResponse {
   body: Uint8Array | undefined;
 }
 
-/** What `Retry-After` says, in seconds: about as long as a node needs to come back into view. */
+/** The value of `Retry-After`, in seconds: about the time after which a restarted node is known again. */
 const RETRY_AFTER_SECONDS = 2;
 
 /** The answer that is an error of the catalogue. `extra` are further header fields, names and values alternating. */
@@ -30,10 +30,10 @@ export function problemResponse(
   return responseOf(createProblem(code, requestId, detail), extra);
 }
 
-/** Where a request went. */
+/** The target of a request. */
 export interface Destination {
   service: string;
-  /** Of a function. */
+  /** Undefined for a service. */
   spec: FunctionSpec | undefined;
 }
 

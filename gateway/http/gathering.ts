@@ -1,23 +1,23 @@
 /**
  * Bodies that come slowly and wait in the gateway until they are whole: they have no place at an instance yet.
  *
- * I1  Number and bytes of them never pass the limits, those of one service and those of all together.
- * I2  Where there is no room the slowest give way: an eighth of those that are behind their pace is ended with BODY_TOO_SLOW.
- *     Where none is behind, whoever asks for room is refused with HOLD_QUEUE_FULL.
+ * I1  Their number and bytes never pass the limits of one service and of all services.
+ * I2  Without room the slowest give way: an eighth of the bodies behind their pace is ended with BODY_TOO_SLOW. If
+ *     none is behind, the newcomer is refused with HOLD_QUEUE_FULL.
  */
 import type { ErrorCode } from "../../contracts/index.ts";
 import type { HoldLimits } from "../../dispatch/index.ts";
 import { Pace } from "../../streams/index.ts";
 
 export interface Gathering {
-  /** A body begins to wait. `refuse` is called at most once, when it may not go on; it has left then. */
+  /** A body begins to wait. `refuse` is called at most once, after the body has left. */
   join(service: string, refuse: (code: ErrorCode) => void): GatheredBody;
 }
 
 export interface GatheredBody {
-  /** More of it came. */
+  /** More bytes came. */
   add(bytes: number): void;
-  /** It is whole, or gone. */
+  /** The body is whole, or gone. */
   leave(): void;
 }
 
@@ -54,7 +54,7 @@ export function createGathering(limits: HoldLimits): Gathering {
     leave(entry);
     entry.refuse(code);
   };
-  /** Sees to it that the crowd keeps its limits; false where `asking` had to go for that. */
+  /** Keeps the crowd within its limits; false where `asking` had to leave for that. */
   const makeRoom = (crowd: Crowd, maxRequests: number, maxBytes: number, asking: Entry) => {
     while (crowd.entries.size > maxRequests || crowd.bytes > maxBytes) {
       const slow = slowestFirst(crowd.entries);

@@ -1,29 +1,31 @@
 /**
- * Finds out whether a client is there that has closed its direction of the connection. One that waits for its answer and
- * one that has gone say the same, a FIN. Their systems differ when something is sent to them: that of a client that has
+ * Finds out whether a client that has closed its direction of the connection is still there. A client that waits for its
+ * answer and a client that is gone have both sent a FIN. Their systems differ at the next bytes: the system of a client that is
  * gone resets the connection, and the next write fails.
  *
- * I1  Nothing is sent that does not belong to the answer: before its head a byte of what each begins with, within its body
- *     a zero in front of the size of the next chunk (RFC 9112, section 7.1).
- * I2  An answer of which nothing can be sent ahead (its length is known, or the connection's end ends it) tells by its own
- *     bytes.
+ * I1  All bytes that are sent belong to the answer: before its head a byte of the beginning that all answers share, within its
+ *     body a zero before the size of the next chunk (RFC 9112, section 7.1).
+ * I2  An answer without such bytes (its length is known, or the end of the connection ends it) is probed by its own bytes.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 const BEGINNING = "HTTP/1.1 ";
 
-/** Before an answer has begun: most come sooner, and a simple client reads no further than to the first bytes. */
+/**
+ * How long the first probe waits before an answer has begun. Most answers come sooner, and a simple client may stop reading
+ * at the first bytes.
+ */
 const FIRST_MS = 500;
-/** The second byte fails where the first was answered by a reset. */
+/** How long the second probe waits: it fails where the first was answered by a reset. */
 const SECOND_MS = 20;
-/** By how much each pause is longer than the one before: nine bytes last for some minutes. */
+/** The factor between two pauses: nine bytes last for some minutes. */
 const GROWTH = 4;
 
-/** To be called when the client has closed its direction. `current` is the response that is due, if any. */
+/** Begins to probe a client that has closed its direction. `current` is the response that is due, if any. */
 export function probeHalfClosed(socket: Socket, current: () => ServerResponse | undefined): void {
   const write = socket.write;
-  /** How much of the beginning of the next answer has been sent. */
+  /** Number of bytes of the next answer that were sent ahead. */
   let ahead = 0;
   let sent = 0;
   socket.write = (data: string | Uint8Array, ...rest: unknown[]) => {

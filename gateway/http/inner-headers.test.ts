@@ -1,6 +1,8 @@
-/** What narun and NATS say among themselves stays there. */
+/** Header fields of narun and NATS never reach a client. */
+
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createHeaders, type Message } from "../../nats/index.ts";
+import { createHeaders } from "../../contracts/index.ts";
+import type { Message } from "../../nats/index.ts";
 import { connectRaw, handshake, statusesIn } from "../testing/raw-client.ts";
 import { type GatewayWorld, REVISION, specOf, startGatewayWorld } from "../testing/world.ts";
 

@@ -3,10 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** How often connections are counted. */
 const LOOK_MS = 50;
-/** A proxy that hears `Connection: close` opens its next connection a moment later. */
+/**
+ * How long no connection may be open before the wait ends. A proxy opens its next connection a moment after a `Connection:
+ * close`.
+ */
 const QUIET_MS = 1_000;
 
-/** Resolves after `forMs`; at once where no connection is open, or when none has been for a while. */
+/** Resolves after `forMs`, or earlier: when no connection has been open for a while, or none is open at the start. */
 export async function untilLeft(server: Server, forMs: number): Promise<void> {
   const startedMs = performance.now();
   let lastSeenMs = Number.NEGATIVE_INFINITY;

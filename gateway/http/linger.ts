@@ -1,28 +1,31 @@
 /**
- * Closes connections whose clients may still send. A connection that is closed while something comes is reset, and the
- * client's system throws away the answer that it has not read: so this side is closed first, what comes is read and
- * dropped, and the rest is closed when the client has closed its side, or its time is over (RFC 9112, section 9.6).
+ * Closes connections whose clients may still send. Closing a connection under incoming bytes resets it, and the client's
+ * system then drops the answer that its program has not read. So this side is closed first, and incoming bytes are read and
+ * dropped. The connection is closed when the client has closed its side, or its time is over (RFC 9112, section 9.6).
  */
 import type { Socket } from "node:net";
 
-/** Sends what was written, closes this side, and the other one when the client has, at the latest after 30 s. */
+/**
+ * Sends the written bytes and closes this side. Closes the connection when the client has closed its side, after 30 s at
+ * the latest.
+ */
 export type Linger = (socket: Socket) => void;
 
-/** Upper bounds for one client: of the whole, and of a pause, also while the gateway drains. */
+/** How long one client may linger in all, and how long it may pause, also while the gateway drains. */
 const LINGER_MS = 30_000;
 const IDLE_MS = 5_000;
 const DRAINING_IDLE_MS = 500;
 const MAX_BYTES = 256 * 1024 * 1024;
-/** Upper bound of connections that linger at a time: the oldest is closed for one more. */
+/** Upper bound of the connections that linger at a time. The oldest is closed for a further one. */
 const MAX_CONNECTIONS = 2_000;
-/** How often they are looked at. */
+/** How often lingering connections are checked. */
 const LOOK_MS = 500;
 
 interface Entry {
   readonly endsAtMs: number;
   readonly maxBytesRead: number;
   bytesRead: number;
-  /** When something came last, by `performance.now()`. */
+  /** The time of the last incoming bytes, by `performance.now()`. */
   activeAtMs: number;
 }
 
@@ -47,7 +50,7 @@ export function createLinger(isDraining: () => boolean): Linger {
   return (socket) => {
     if (socket.destroyed || entries.has(socket)) return;
     socket.end();
-    // Node's HTTP server starts the reading again on `resume`, and no longer once its parser is off.
+    // Node's HTTP server reads again at `resume`. Once its parser is detached it does not.
     if (socket.isPaused()) socket.once("resume", () => drop(socket)).resume();
     else drop(socket);
     const [oldest] = entries.keys();
@@ -65,7 +68,7 @@ export function createLinger(isDraining: () => boolean): Linger {
   };
 }
 
-/** Takes a connection from Node's parser, which would make requests of what comes. */
+/** Takes a connection from Node's parser, which would parse incoming bytes as requests. */
 function drop(socket: Socket): void {
   socket.removeAllListeners("data");
   socket.on("data", () => undefined);

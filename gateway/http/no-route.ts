@@ -2,7 +2,7 @@
 import { type GatewayResponse, problemResponse } from "./gateway-response.ts";
 import { asciiOf } from "./unreadable.ts";
 
-/** `nearest`: the route that all but takes it. */
+/** `nearest`: the route that almost takes the path. */
 export function noRouteResponse(
   rawPath: string,
   nearest: string | undefined,

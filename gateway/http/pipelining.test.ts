@@ -47,7 +47,7 @@ describe("requests on one connection", () => {
     using client = await connectRaw(world.url);
     client.socket.write(get("/slow?1") + get("/quick?2") + get("/slow?3") + get("/quick?4"));
     await isBegun("1");
-    // Another client's is not kept waiting.
+    // The request of another client does not wait.
     expect((await call(`${world.url}/quick?other`)).status).toBe(200);
     expect(begun).not.toContain("2");
     release();

@@ -1,14 +1,17 @@
-import { type DecodedReply, decodeReply, type FieldReading } from "../../contracts/index.ts";
+import {
+  type DecodedReply,
+  decodeReply,
+  type FieldReading,
+  SWITCHING_PROTOCOLS,
+} from "../../contracts/index.ts";
 import type { Message } from "../../nats/index.ts";
 import { type Destination, failureResponse, type GatewayResponse } from "./gateway-response.ts";
 import type { StreamHead } from "./stream-response.ts";
 
-const SWITCHING_PROTOCOLS = 101;
-
-/** The gateway writes these two for every answer. */
+/** The gateway writes these two fields for every answer. */
 const READING: FieldReading = { names: "as-sent", omitted: new Set(["content-length", "x-request-id"]) };
 
-/** The HTTP answer that a consumer's reply stands for. */
+/** The HTTP answer to a consumer's reply. */
 export function toResponse(
   message: Message,
   method: string,
@@ -53,7 +56,7 @@ function answerOf(
   return { status, headers: fields, body: data };
 }
 
-/** The length that GET would have had: the announced one, or that of a body that came although it was HEAD. */
+/** The length that GET would have had: the announced one, or that of a body that came in spite of HEAD. */
 function lengthOfHead(announced: string | undefined, data: Uint8Array): string | undefined {
   if (announced !== undefined && /^\d+$/.test(announced)) return announced;
   return data.length > 0 ? String(data.length) : undefined;

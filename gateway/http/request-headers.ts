@@ -5,8 +5,8 @@ import { clientOf, type IsTrusted } from "./forwarded.ts";
 import type { RequestTarget } from "./request-path.ts";
 
 /**
- * The headers of the message that carries a request; undefined where a field cannot be sent. `host`: as the request names
- * it. A trusted proxy's word about the client, the scheme and the host counts before that.
+ * The headers of a request's message; undefined where a field cannot be sent. `host`: the request's own. The fields of a
+ * trusted proxy about the client, the scheme and the host count before that.
  */
 export function requestHeaders(
   { incoming, method, requestId, upgrade }: Exchange,

@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 export type HostReading = { ok: true; host: string } | { ok: false; reason: string };
 
 /**
- * The host, empty where the client names none. That of an absolute target wins over the Host field. Not `ok`: the request
+ * The host; empty where the client names none. The host of an absolute target wins over the Host field. Not `ok`: the request
  * has to be refused.
  */
 export function readHost(

@@ -1,12 +1,14 @@
-/** A request target as the gateway needs it: the path as it was written, and the query without its question mark. */
+/** A request target: the path as it was written, and the query without its question mark. */
 export interface RequestTarget {
   rawPath: string;
   query: string;
-  /** Of the absolute form only. */
+  /** Set for the absolute form only. */
   host?: string;
 }
 
-/** Splits a request target, in origin form (`/a?b`) or absolute form (`http://host/a?b`). Undefined: it is neither, or no valid one. */
+/**
+ * Splits a request target in origin form (`/a?b`) or absolute form (`http://host/a?b`). Undefined: the target is not valid.
+ */
 export function parseTarget(target: string): RequestTarget | undefined {
   if (target.startsWith("/")) return splitOrigin(target);
   const [, host, rest = ""] = ABSOLUTE.exec(target) ?? [];
@@ -20,7 +22,7 @@ const ABSOLUTE = /^https?:\/\/([^/?#]+)(.*)$/i;
 function splitOrigin(origin: string): RequestTarget | undefined {
   const mark = origin.indexOf("?");
   const rawPath = mark === -1 ? origin : origin.slice(0, mark);
-  // A URL parser takes it for a slash: the handler would see another path than the one that was routed.
+  // A URL parser reads a backslash as a slash: the handler would see another path than the routed one.
   if (rawPath.includes("\\")) return undefined;
   return { rawPath, query: mark === -1 ? "" : origin.slice(mark + 1) };
 }

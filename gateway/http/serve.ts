@@ -1,7 +1,7 @@
 /**
- * Finds who takes a request, sends it there, and answers with what comes back.
+ * Routes a request, dispatches it, and writes the answer.
  *
- * I1  Every request is answered once, with its `x-request-id`, unless its client is gone: then its dispatch is cancelled.
+ * I1  Every request is answered once, with its `x-request-id`. The dispatch of a client that is gone is cancelled.
  * I2  A body is never read beyond its limit.
  */
 import {
@@ -10,6 +10,7 @@ import {
   type Headers,
   isRepeatable,
   MAX_FRAME_BYTES,
+  SWITCHING_PROTOCOLS,
 } from "../../contracts/index.ts";
 import type { Dispatcher, Outcome } from "../../dispatch/index.ts";
 import type { Nats } from "../../nats/index.ts";
@@ -96,7 +97,7 @@ export async function serve(options: ServeOptions, exchange: Exchange): Promise<
   cancel = dispatched.cancel;
   const outcome = await dispatched.outcome;
   if (outcome === undefined) return;
-  // A body that its handler left unread: where it ends, and the next request begins, is yet to come.
+  // The handler left the body unread, so the beginning of the next request is unknown.
   const isUnread = body.kind === "stream" && !incoming.readableEnded;
   if (outcome.kind === "stream") return writeStreamed(options, exchange, outcome, { isUnread, cancel });
   const response = responseOf(outcome, exchange);
@@ -105,14 +106,14 @@ export async function serve(options: ServeOptions, exchange: Exchange): Promise<
 }
 
 interface Dispatched {
-  /** Resolves with what became of the request; with undefined where its client is gone, or it was cancelled. */
+  /** Resolves with the outcome; with undefined where the client is gone, or the request was cancelled. */
   outcome: Promise<Outcome | undefined>;
   cancel(): void;
 }
 
 type TakenBody = Extract<Body, { kind: "whole" | "stream" }>;
 
-/** A streamed body may take its time: the instance begins to count when it has come (docs/limits.md). */
+/** The time of a streamed body comes on top: the instance begins to count when the body has come (docs/limits.md). */
 function timeoutOf({ specOf, defaultTimeoutMs }: ServeOptions, service: string, body: TakenBody): number {
   const limits = specOf(service)?.limits;
   const bodyMs = body.kind === "stream" ? (limits?.streamMs ?? 0) : 0;
@@ -144,8 +145,6 @@ function dispatch(
   return { outcome: promise, cancel };
 }
 
-const SWITCHING_PROTOCOLS = 101;
-
 function writeStreamed(
   options: ServeOptions,
   exchange: Exchange,
@@ -154,7 +153,7 @@ function writeStreamed(
 ): void {
   const { outgoing, method, requestId, pattern, startedMs, upgrade } = exchange;
   const read = toStreamHead(message);
-  // A function may say so of a request that did not ask: whoever reads the connection would lose its place in it.
+  // A function may answer 101 to a request that did not ask for it. The client could not parse the bytes that follow.
   const head = upgrade === undefined && read?.status === SWITCHING_PROTOCOLS ? undefined : read;
   if (upgrade !== undefined && head?.status === SWITCHING_PROTOCOLS) {
     head.headers.push("X-Request-Id", requestId);
@@ -190,11 +189,11 @@ interface BodyLimit {
   /** A larger body is streamed. */
   maxWholeBytes: number;
   maxWholeMs: number;
-  /** The setting that says so. */
+  /** The name of the setting. */
   name: string;
 }
 
-/** A function of ours takes streams; of a service without a spec nobody knows, so its bodies go in one message. */
+/** A function takes streams. A service without a spec may not, so its bodies go in one message. */
 function bodyLimit({ nats, specOf, defaultTimeoutMs }: ServeOptions, service: string): BodyLimit {
   const spec = specOf(service);
   if (spec !== undefined)

@@ -1,6 +1,6 @@
 /**
- * HTTP in. Header fields are read from and written to Node's own objects, as the Fetch API joins repeated ones and adds a
- * content type.
+ * The HTTP server. Header fields are read from and written to Node's own objects: the Fetch API joins repeated fields, and adds
+ * a content type.
  */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -21,8 +21,8 @@ export interface HttpOptions extends ServeOptions {
 }
 
 /**
- * Longer than proxies keep theirs (Caddy 2 min, nginx 1 min): a connection that is closed under a request that is on its
- * way loses it.
+ * How long an idle connection is kept. Proxies keep theirs for a shorter time (Caddy 2 min, nginx 1 min): a connection that is
+ * closed under a request on its way loses the request.
  */
 const KEEP_ALIVE_MS = 150_000;
 
@@ -33,7 +33,7 @@ export function createHttpServer(options: HttpOptions): Server {
     const connection = new Connection(socket);
     connections.set(socket, connection);
     socket.once("close", () => connections.delete(socket));
-    // By this method a connection is closed after its last answer, by Node as well.
+    // Node, too, closes a connection after its last answer by this method.
     socket.destroySoon = () => linger(socket);
     return connection;
   };
@@ -44,7 +44,7 @@ export function createHttpServer(options: HttpOptions): Server {
     outgoing.on("error", (error) => lose(options.log, socket, error));
     const begin = () => attempt(socket, () => serveOrFail(options, beginExchange(incoming, outgoing)));
     const connection = connectionOf(socket);
-    // Node loses what has come behind a wish for another protocol that is ignored: it may not seem to be taken.
+    // Node loses the bytes behind an ignored `Upgrade`. The close tells the client that they were not taken.
     if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
     connection.take({ incoming, outgoing, begin });
   };
@@ -52,7 +52,7 @@ export function createHttpServer(options: HttpOptions): Server {
   const server = createServer({
     // Node's own refusal has neither a body nor an id (serve.ts).
     requireHostHeader: false,
-    // HTTP allows to ignore the wish. Node would hand over a connection on which an earlier answer is due.
+    // HTTP allows to ignore an `Upgrade`. Node would hand over a connection on which an earlier answer is due.
     shouldUpgradeCallback: (incoming) =>
       isWebSocketRequest(incoming) && !connectionOf(incoming.socket).isBusy,
   });
@@ -60,7 +60,7 @@ export function createHttpServer(options: HttpOptions): Server {
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on("connection", open);
   server.on("request", receive);
-  // Node would tell every client to go on with its body; here its length is looked at before.
+  // Node would send `100 Continue` to every client. Here the announced length is checked before.
   server.on("checkContinue", receive);
   server.on("upgrade", (incoming, _stream, head) => {
     attempt(incoming.socket, () => serveUpgrade(options, incoming, incoming.socket, head));
@@ -70,27 +70,27 @@ export function createHttpServer(options: HttpOptions): Server {
   });
   server.on("clientError", (error, stream) => {
     const socket = stream as Socket;
-    // Every further piece of the same request comes here again.
+    // Every further piece of the same request causes the error again.
     if (socket.writableEnded) return;
     if (!isUnreadable(error)) socket.destroy();
     else connectionOf(socket).endWith(() => attempt(socket, () => answerUnreadable(error, socket)));
   });
-  // One connection that cannot be taken, as for want of file descriptors, is no reason to end.
-  // Before the server listens, `listen` reports the error.
+  // A connection that cannot be taken, for example for lack of file descriptors, does not end the gateway. Before the server
+  // listens, `listen` reports the error.
   server.on("error", (error) => {
     if (server.listening) options.log.warn({ error: messageOf(error) }, "a connection was not taken");
   });
-  // Node's own does not know connections that it has handed over.
+  // Node's own method does not know connections that it has handed over.
   server.closeAllConnections = () => {
     for (const socket of connections.keys()) socket.destroy();
   };
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  // Node's own limit of 5 min for a whole request is shorter than a large body may take; `limits.streamMs` bounds that.
+  // Node's own limit for a whole request, 5 min, is too short for large bodies. `limits.streamMs` bounds them.
   server.requestTimeout = 0;
   return server;
 }
 
-/** The last catch: a fault of the gateway's own costs the connection on which it came up, never the process. */
+/** The last catch: a fault of the gateway costs the connection on which it occurs, never the process. */
 async function attemptOn(log: Log, socket: Socket, run: () => unknown): Promise<void> {
   try {
     await run();
@@ -104,7 +104,7 @@ function lose(log: Log, socket: Socket, error: unknown): void {
   socket.destroy();
 }
 
-/** What should not happen is answered too, as long as nothing else was. */
+/** Answers a fault of the gateway with INTERNAL, unless an answer has begun. */
 async function serveOrFail(options: HttpOptions, exchange: Exchange): Promise<void> {
   try {
     await serve(options, exchange);
@@ -116,7 +116,7 @@ async function serveOrFail(options: HttpOptions, exchange: Exchange): Promise<vo
   }
 }
 
-/** What Node's parser cannot make a request of: there is no request to answer, only a socket. */
+/** Answers input that Node's parser cannot read: there is a socket, and no request. */
 function answerUnreadable(error: ParserError, socket: Socket): void {
   const requestId = randomUUID();
   writeLast(socket, requestId, unreadableResponse(error, requestId));

@@ -18,7 +18,7 @@ describe("a body of known length that comes slowly", () => {
       revision: REVISION,
       concurrency: 2,
       handler: ({ headers, data }): PeerReply | Promise<PeerReply> =>
-        // One whose body follows in frames would keep its place for ever.
+        // A request whose body follows in frames would keep its place for ever.
         headers?.has(headerNames.body) ? new Promise(() => undefined) : { data: String(data.length) },
     });
     const slow = await startMany(60, world.url, announce(1_000));

@@ -9,7 +9,7 @@ import { writeStream } from "./stream-response.ts";
 
 const BODY = Buffer.from("hello");
 
-/** A body whose sender dies after its data, before it has told the end. */
+/** A body whose sender dies after its data, before its end. */
 const broken: ResponseBody = {
   open({ onData, onEnd }) {
     onData(BODY, OWNED);
@@ -20,7 +20,7 @@ const broken: ResponseBody = {
   consumed: () => undefined,
 };
 
-/** A server that answers with the broken body, announced as so long, and a client with one connection. */
+/** A server that answers with the broken body, and a client with one connection. `length`: the announced one. */
 async function start(length: number | undefined) {
   const server = createServer((_incoming, outgoing) =>
     writeStream(outgoing, { status: 200, headers: [], length }, broken),

@@ -1,9 +1,9 @@
 /**
  * Writes an answer whose body comes in frames.
  *
- * I1  An answer ends as whole when it has as many bytes as were announced; without an announced length, when its body ended
- *     as whole. Otherwise its connection is cut, so that no client takes it for whole.
- * I2  What a slow reader has not taken is put together: many small pieces would take a hundred times their size.
+ * I1  An answer with an announced length is whole when it has as many bytes, another one when its body ended as whole.
+ *     Otherwise its connection is cut, so that no client takes the answer for whole.
+ * I2  Bytes that wait for a slow reader are joined: many small pieces would take a hundred times their size.
  * I3  Credit goes back when the operating system has taken the bytes: a slow reader slows the writer.
  */
 import type { ServerResponse } from "node:http";
@@ -15,7 +15,7 @@ export interface StreamHead {
   status: number;
   /** Names and values alternating, one character a byte. */
   headers: string[];
-  /** What the service announced. */
+  /** The length that the service announced. */
   length: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export function writeStream(outgoing: ServerResponse, head: StreamHead, body: Re
       const isLittle = bytes.byteLength < MIN_HELD_BYTES;
       if (waiting.byteLength > 0 || (isLittle && outgoing.writableNeedDrain))
         return waiting.push(Buffer.from(bytes));
-      // A copy of little is cheap, and does not keep the much around it.
+      // A copy of few bytes is cheap, and frees the large read buffer around them.
       const release = isLittle ? undefined : lease.hold();
       write(release === undefined ? Buffer.from(bytes) : bytes, release);
     },
@@ -60,7 +60,10 @@ export function writeStream(outgoing: ServerResponse, head: StreamHead, body: Re
   });
 }
 
-/** A client of HTTP/1.0 takes the end of the connection for the end of the body: only a reset tells it otherwise. */
+/**
+ * A client of HTTP/1.0 takes the end of the connection for the end of the body. Only a reset tells it that the body is not
+ * whole.
+ */
 function cut(outgoing: ServerResponse): void {
   if (outgoing.chunkedEncoding || outgoing.hasHeader("content-length")) outgoing.destroy();
   else outgoing.socket?.resetAndDestroy();

@@ -1,22 +1,22 @@
-/** Answers on a connection for which there is no response object: its request could not be read, or is no handshake. */
+/** Answers on a connection without a response object: its request could not be read, or is no handshake. */
 import { maxHeaderSize, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { type GatewayResponse, problemResponse } from "./gateway-response.ts";
 
-/** What Node's parser says of a request that it cannot read. */
+/** The error of Node's parser at a request that it cannot read. */
 export interface ParserError extends NodeJS.ErrnoException {
   reason?: string;
 }
 
-/** Whether an error is about what a client sent, and not about its connection. */
+/** Whether an error is about the bytes of a client, and not about its connection. */
 export function isUnreadable({ code = "" }: ParserError): boolean {
   return code.startsWith("HPE_") || code === REQUEST_TIMEOUT;
 }
 
-/** What Node says of a request whose header fields do not come. */
+/** Node's code for a request whose header fields do not come in time. */
 const REQUEST_TIMEOUT = "ERR_HTTP_REQUEST_TIMEOUT";
 
-/** The answer to what Node's parser cannot make a request of. */
+/** The answer to input that Node's parser cannot read. */
 export function unreadableResponse(error: ParserError, requestId: string): GatewayResponse {
   if (error.code === REQUEST_TIMEOUT) return problemResponse("REQUEST_TIMEOUT", requestId);
   return error.code === "HPE_HEADER_OVERFLOW"
@@ -24,14 +24,14 @@ export function unreadableResponse(error: ParserError, requestId: string): Gatew
     : problemResponse("BAD_REQUEST", requestId, asciiOf(error.reason ?? error.message));
 }
 
-/** What asked for a WebSocket, but is not the handshake of one (RFC 6455, section 4.2.1). */
+/** The answer to a request for a WebSocket that is not a valid handshake (RFC 6455, section 4.2.1). */
 export function noHandshakeResponse(reason: string, requestId: string): GatewayResponse {
-  // The versions that there are: whoever came with another may come again.
+  // The known versions. A client with another version may try again.
   const extra = ["Sec-WebSocket-Version", "13, 8"];
   return problemResponse("BAD_REQUEST", requestId, asciiOf(reason), extra);
 }
 
-/** Writes an answer that is the last of its connection, and closes that. */
+/** Writes the last answer of a connection, and closes the connection. */
 export function writeLast(
   socket: Socket,
   requestId: string,

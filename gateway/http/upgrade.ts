@@ -1,9 +1,9 @@
 /**
- * Requests for a WebSocket, whose connections Node hands over before they are answered.
+ * Requests for a WebSocket. Node hands their connections over before they are answered.
  *
- * I1  One is answered as any other request, until its function says 101.
- * I2  Its connection is read while it waits: the end of a connection is told only to who reads. A client that has closed
- *     its direction may still be there for an answer without a WebSocket.
+ * I1  Such a request is answered as any other request, until its function answers 101.
+ * I2  Its connection is read while it waits: Node reports the end of a connection only to a reader. A client that has closed
+ *     its direction may still wait for an answer without a WebSocket.
  */
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -11,7 +11,7 @@ import { beginExchange } from "./exchange.ts";
 import { probeHalfClosed } from "./half-closed.ts";
 import { type ServeOptions, serve } from "./serve.ts";
 
-/** Upper bound of what may come before the 101: a client has to wait for it (RFC 6455, section 4.1). */
+/** Upper bound of the bytes before the 101: a client has to wait for it (RFC 6455, section 4.1). */
 const MAX_EARLY_BYTES = 64 * 1024;
 
 export function serveUpgrade(
@@ -23,7 +23,7 @@ export function serveUpgrade(
   const outgoing = new ServerResponse(incoming);
   outgoing.assignSocket(socket);
   outgoing.shouldKeepAlive = false;
-  // Node has let go of the connection: nobody else tells of its end, or ends it.
+  // Node has handed the connection over. This listener alone reports its end.
   const onClose = () => void outgoing.emit("close");
   socket.once("close", onClose);
   const early = [head];

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { headerNames, subjects } from "../../contracts/index.ts";
-import { createHeaders, type Message } from "../../nats/index.ts";
+import { createHeaders, headerNames, subjects } from "../../contracts/index.ts";
+import type { Message } from "../../nats/index.ts";
 import type { PeerHandler } from "../testing/peer-node.ts";
 import { type GatewayWorld, REVISION, specOf, startGatewayWorld } from "../testing/world.ts";
 
@@ -74,7 +74,7 @@ describe("a request over NATS", () => {
   });
 
   it("fails as HTTP and as NATS Micro where nothing can run the function", async () => {
-    // Whose hold is so short that it may be over before anybody could join: nobody does.
+    // Its hold is too short for an instance to start. No node is there.
     await using empty = await startGatewayWorld({
       specs: [specOf("nobody")],
       gateway: { hold: { holdMs: 50 } },

@@ -12,7 +12,7 @@ import {
   timeLeftOf,
 } from "../../contracts/index.ts";
 import type { Dispatcher, Result } from "../../dispatch/index.ts";
-import type { Message, MicroEndpoint, Nats } from "../../nats/index.ts";
+import type { Ledger, Message, MicroEndpoint, Nats } from "../../nats/index.ts";
 import { maxMessageBody } from "../http/body.ts";
 import { type Destination, failureResponse } from "../http/gateway-response.ts";
 import type { Relay } from "./relay.ts";
@@ -21,15 +21,17 @@ export interface InvokeOptions {
   nats: Nats;
   dispatcher: Dispatcher;
   relay: Relay;
+  /** Notes the calls that are under way here, for their callers' inquiries. */
+  ledger: Ledger;
   specOf(service: string): FunctionSpec | undefined;
   /** For services without a spec. */
   defaultTimeoutMs: number;
 }
 
 /**
- * The NATS entry: a request to `narun.invoke.<service>` is dispatched, and held where the function sleeps, as an HTTP one
- * is. Its headers are those of the header mode, all of them optional; so are the reply's. A caller that takes streams gets
- * them (relay.ts). One endpoint is the world's own, the other for callers that know no worlds.
+ * Requests to `narun.invoke.<service>`. They are dispatched as HTTP requests are, and held where the function sleeps. Request
+ * and reply are in header mode; all headers are optional. A caller that takes streams gets them (relay.ts). One endpoint is the
+ * world's own, the other is for callers that know no worlds.
  */
 export function createInvokeEndpoints(options: InvokeOptions): MicroEndpoint[] {
   const invoked = {
@@ -37,7 +39,7 @@ export function createInvokeEndpoints(options: InvokeOptions): MicroEndpoint[] {
     handle: (message: Message, done: (error?: string) => void) => invoke(options, message, done),
   };
   return [
-    { ...invoked, name: "invoke" },
+    { ...invoked, name: "invoke", handle: options.ledger.guard(invoked.handle) },
     { ...invoked, name: "invoke-open", isOpen: true },
   ];
 }
@@ -65,7 +67,7 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
     return;
   }
   const maxBytes = spec?.limits.maxBodyBytes ?? Number.POSITIVE_INFINITY;
-  // With what is added to its headers here it has to fit into a message once more.
+  // It is sent again with more headers, and has to fit into one message.
   if (message.data.length > Math.min(maxBytes, maxMessageBody(options.nats))) {
     refuse("BODY_TOO_LARGE");
     return;
@@ -88,7 +90,7 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
   });
 }
 
-/** Whether the header fields can be read, and be sent once more: NATS' clients differ in the names that they take. */
+/** Whether the header fields can be read and sent again: clients of NATS differ in the names that they take. */
 function isPassable({ isReadable, headers = new Map() }: Message): boolean {
   if (!isReadable) return false;
   for (const [name, values] of headers) if (!values.every((value) => isHeaderSafe(name, value))) return false;
@@ -104,7 +106,9 @@ function timeoutOf(
   return Math.max(0, Math.min(timeLeftOf(headers) ?? mostMs, mostMs));
 }
 
-/** Passes a consumer's reply on as it is; an error of the gateway goes in both forms, HTTP's and NATS Micro's. Returns its text. */
+/**
+ * Passes a consumer's reply on. An error of the gateway has both forms, HTTP's and NATS Micro's. Returns the error's text.
+ */
 function reply(
   message: Message,
   outcome: Exclude<Result, { kind: "stream" }>,

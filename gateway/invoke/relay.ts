@@ -5,7 +5,7 @@
  * I2  Neither side is granted more than the other has taken.
  */
 import { ByteQueue, subjects } from "../../contracts/index.ts";
-import type { Headers, Message, Nats } from "../../nats/index.ts";
+import type { Headers, Ledger, Message, Nats } from "../../nats/index.ts";
 import {
   CreditWindow,
   IncomingExchange,
@@ -34,14 +34,23 @@ export interface RelayedCall {
   close(): void;
 }
 
-/** `id`: the gateway's, in the subjects of what its callers say. */
-export function createRelay({ nats, peers, id }: { nats: Nats; peers: Peers; id: string }): Relay {
+export interface RelayOptions {
+  nats: Nats;
+  peers: Peers;
+  /** Answers the inquiries of callers. */
+  ledger: Ledger;
+  /** The gateway's id, in the subjects of its callers' frames. */
+  id: string;
+}
+
+export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
   const calls = new Map<string, IncomingExchange>();
   const hear = (all: string, prefix: string) =>
     nats.subscribe(all, (message) => calls.get(message.subject.slice(prefix.length))?.receive(message));
   const subscriptions = [
     hear(subjects.streamControlAll(id), subjects.streamControl(id, "")),
     hear(subjects.streamControlToAnyAll, subjects.streamControlToAny("")),
+    nats.subscribe(subjects.inquiriesToGateways, (message) => ledger.answer(message)),
   ];
   return {
     open(message, onGone) {
@@ -125,7 +134,9 @@ function restOf(
   };
 }
 
-/** Passes bytes on as fast as they are granted. The bytes that wait are put together, and the window pays for few of them. */
+/**
+ * Passes bytes on as fast as they are granted. The bytes that wait are put together, and the window pays for few of them.
+ */
 function createPassage(sender: StreamSender, window: CreditWindow) {
   const waiting = new ByteQueue();
   let atEnd: (() => void) | undefined;

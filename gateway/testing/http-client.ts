@@ -5,7 +5,7 @@ export interface RawCall {
   /** Names and values alternating, one character a byte. */
   headers?: string[];
   body?: Uint8Array | string;
-  /** The request target as it goes over the wire. Default: that of the URL. */
+  /** The request target on the wire. Default: that of the URL. */
   path?: string;
   /** Default: a connection of its own. */
   agent?: Agent;

@@ -1,5 +1,6 @@
 import {
   type Announcement,
+  createHeaders,
   type Demand,
   type DemandReply,
   DemandSchema,
@@ -13,15 +14,16 @@ import {
 } from "../../contracts/index.ts";
 import {
   connectNats,
-  createHeaders,
   Ledger,
   type Message,
+  type MicroEndpoint,
   type MicroService,
   type Nats,
   registerMicroService,
+  type Subscription,
 } from "../../nats/index.ts";
 
-/** What a handler of a peer answers with: data and header fields. */
+/** The answer of a peer's handler. */
 export interface PeerReply {
   data?: Uint8Array | string;
   headers?: [string, string][];
@@ -33,15 +35,15 @@ export interface PeerInstance {
   /** Requests that were taken, in order. */
   readonly taken: Message[];
   readonly inFlight: number;
-  /** The most that were under way at one time. */
+  /** The highest number of requests that were under way at one time. */
   readonly mostInFlight: number;
   /** Announces draining, unsubscribes, finishes, announces gone. */
   drain(): Promise<void>;
-  /** Goes on being subscribed, and refuses what comes. */
+  /** Stays subscribed, and refuses all requests. */
   refuse(): void;
-  /** Dies: what it took is never answered. */
+  /** Dies: its requests are never answered. */
   crash(): void;
-  /** Dies without a word. */
+  /** Dies without an announcement. */
   vanish(): void;
 }
 
@@ -51,7 +53,7 @@ export interface PeerNodeOptions {
   freeInstances?: number;
   /** It lives, and answers no demand. */
   isDeaf?: boolean;
-  /** What a demand comes to. Default: refused. */
+  /** Answers a demand. Default: it is refused. */
   onDemand?: (demand: Demand, node: PeerNode) => DemandReply;
 }
 
@@ -60,21 +62,21 @@ export interface InstanceOptions {
   concurrency?: number;
   handler?: PeerHandler;
   id?: string;
-  /** It refuses everything from the first. */
+  /** It refuses all requests from the start. */
   isRefusing?: boolean;
 }
 
-/** A program that speaks a node's side of the contract over a NATS connection of its own: the gateway's counterpart in tests. */
+/** The node's side of the contract over a NATS connection of its own: the gateway's counterpart in tests. */
 export interface PeerNode extends AsyncDisposable {
   readonly nats: Nats;
   readonly node: string;
   readonly demands: Demand[];
-  /** Starts an instance; resolves when it is ready for all to see. */
+  /** Starts an instance; resolves when every gateway can see that it is ready. */
   start(service: string, options: InstanceOptions): Promise<PeerInstance>;
   announce(announcement: Announcement): void;
-  /** Its runner dies: no heartbeat, no answer to demands. Its instances finish what they took. */
+  /** Its runner dies: no heartbeat, no answer to demands. Its instances finish their requests. */
   orphan(): Promise<void>;
-  /** Stops the heartbeat and answers nothing more, as a machine does that lost its power. */
+  /** Stops the heartbeat and answers nothing more, like a machine without power. */
   die(): Promise<void>;
 }
 
@@ -105,7 +107,11 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
     nats,
     node,
     demands,
-    start: (service, instance) => startInstance(nats, node, service, instance),
+    async start(service, instance) {
+      const started = new Peer(nats, node, service, instance);
+      await started.announceReady();
+      return started;
+    },
     announce: (announcement) => announce(nats, announcement),
     async orphan() {
       clearInterval(timer);
@@ -132,98 +138,121 @@ function announce(nats: Nats, announcement: Announcement): void {
   nats.publish(subjects.announcement(service, instance), JSON.stringify(announcement));
 }
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
-async function startInstance(
-  nats: Nats,
-  node: string,
-  service: string,
-  {
-    revision,
-    concurrency = 10,
-    handler = hello,
-    id = crypto.randomUUID(),
-    isRefusing = false,
-  }: InstanceOptions,
-): Promise<PeerInstance> {
-  const state = { taken: [] as Message[], inFlight: 0, mostInFlight: 0, isDead: false, isRefusing };
-  const idle = new Set<() => void>();
-  const facts = { function: service, instance: id, node, revision };
+/** An instance of a peer node. */
+class Peer implements PeerInstance {
+  readonly id: string;
+  readonly taken: Message[] = [];
+  inFlight = 0;
+  mostInFlight = 0;
+  readonly #nats: Nats;
+  readonly #facts: { function: string; instance: string; node: string; revision: string };
+  readonly #handler: PeerHandler;
+  readonly #concurrency: number;
+  readonly #micro: MicroService;
+  readonly #control: Subscription;
+  #isRefusing: boolean;
+  #isDead = false;
+  #onIdle: () => void = () => undefined;
 
-  const handle = (message: Message, done: (error?: string) => void) => {
-    if (state.isDead) return;
-    if (state.isRefusing) {
+  constructor(nats: Nats, node: string, service: string, options: InstanceOptions) {
+    const { revision, concurrency = 10, handler = hello, id = crypto.randomUUID() } = options;
+    this.id = id;
+    this.#nats = nats;
+    this.#facts = { function: service, instance: id, node, revision };
+    this.#handler = handler;
+    this.#concurrency = concurrency;
+    this.#isRefusing = options.isRefusing ?? false;
+    const ledger = new Ledger(nats);
+    const handle: MicroEndpoint["handle"] = (message, done) => this.#handle(message, done);
+    this.#micro = registerMicroService(nats, {
+      name: service,
+      version: "1.0.0",
+      metadata: this.#metadata(),
+      endpoints: [
+        { name: endpointNames.shared, subject: service, handle },
+        { name: endpointNames.direct, subject: subjects.instanceRequests(id), handle: ledger.guard(handle) },
+      ],
+    });
+    this.#control = nats.subscribe(subjects.streamControlAll(id), (message) => {
+      if (message.subject === subjects.inquiries(id)) ledger.answer(message);
+    });
+  }
+
+  /** Resolves when every gateway can see that it is ready. */
+  async announceReady(): Promise<void> {
+    await this.#nats.flush();
+    this.#announce({ state: "ready", concurrency: this.#concurrency, phases: { evaluate: 1 } });
+    await this.#nats.flush();
+  }
+
+  async drain(): Promise<void> {
+    this.#announce({ state: "draining" });
+    await this.#micro.drain();
+    if (this.inFlight > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    this.#unsubscribe();
+    this.#announce({ state: "gone", reason: "idle" });
+    await this.#nats.flush();
+  }
+
+  refuse(): void {
+    this.#isRefusing = true;
+  }
+
+  crash(): void {
+    this.vanish();
+    this.#announce({ state: "gone", reason: "crashed" });
+  }
+
+  vanish(): void {
+    this.#isDead = true;
+    this.#unsubscribe();
+  }
+
+  #handle(message: Message, done: (error?: string) => void): void {
+    if (this.#isDead) return;
+    if (this.#isRefusing) {
       message.respond("", createHeaders([[headerNames.error, "INSTANCE_DRAINING"]]));
-      return done();
-    }
-    state.taken.push(message);
-    state.inFlight += 1;
-    state.mostInFlight = Math.max(state.mostInFlight, state.inFlight);
-    void (async () => {
-      const { data = "", headers = [] } = await handler(message);
-      state.inFlight -= 1;
-      if (state.isDead) return;
-      message.respond(data, createHeaders(headers));
       done();
-      if (state.inFlight === 0) for (const resolve of idle) resolve();
-    })();
-  };
+      return;
+    }
+    this.taken.push(message);
+    this.inFlight += 1;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+    void this.#answer(message, done);
+  }
 
-  const metadata = {
-    "narun.function": service,
-    "narun.instance": id,
-    "narun.node": node,
-    "narun.revision": revision,
-    "narun.mode": "isolate",
-    "narun.concurrency": String(concurrency),
-  } satisfies InstanceMetadata;
-  const ledger = new Ledger(nats);
-  const micro: MicroService = registerMicroService(nats, {
-    name: service,
-    version: "1.0.0",
-    metadata,
-    endpoints: [
-      { name: endpointNames.shared, subject: service, handle },
-      { name: endpointNames.direct, subject: subjects.instanceRequests(id), handle: ledger.guard(handle) },
-    ],
-  });
-  const control = nats.subscribe(subjects.streamControlAll(id), (message) => {
-    if (message.subject === subjects.inquiries(id)) ledger.answer(message);
-  });
-  await nats.flush();
-  announce(nats, { ...facts, state: "ready", concurrency, phases: { evaluate: 1 }, at: Date.now() });
-  await nats.flush();
+  async #answer(message: Message, done: (error?: string) => void): Promise<void> {
+    const { data = "", headers = [] } = await this.#handler(message);
+    this.inFlight -= 1;
+    if (this.#isDead) return;
+    message.respond(data, createHeaders(headers));
+    done();
+    if (this.inFlight === 0) this.#onIdle();
+  }
 
-  const gone = (reason: GoneReason) => announce(nats, { ...facts, state: "gone", reason, at: Date.now() });
-  const vanish = () => {
-    state.isDead = true;
-    micro.close();
-    control.unsubscribe();
-  };
-  return {
-    id,
-    taken: state.taken,
-    get inFlight() {
-      return state.inFlight;
-    },
-    get mostInFlight() {
-      return state.mostInFlight;
-    },
-    async drain() {
-      announce(nats, { ...facts, state: "draining", at: Date.now() });
-      await micro.drain();
-      if (state.inFlight > 0) await new Promise<void>((resolve) => idle.add(resolve));
-      micro.close();
-      control.unsubscribe();
-      gone("idle");
-      await nats.flush();
-    },
-    refuse() {
-      state.isRefusing = true;
-    },
-    crash() {
-      vanish();
-      gone("crashed");
-    },
-    vanish,
-  };
+  #unsubscribe(): void {
+    this.#micro.close();
+    this.#control.unsubscribe();
+  }
+
+  #announce(state: PeerState): void {
+    announce(this.#nats, { ...this.#facts, ...state, at: Date.now() });
+  }
+
+  #metadata() {
+    const { function: service, instance, node, revision } = this.#facts;
+    return {
+      "narun.function": service,
+      "narun.instance": instance,
+      "narun.node": node,
+      "narun.revision": revision,
+      "narun.mode": "isolate",
+      "narun.concurrency": String(this.#concurrency),
+    } satisfies InstanceMetadata;
+  }
 }
+
+type PeerState =
+  | { state: "ready"; concurrency: number; phases: { evaluate: number } }
+  | { state: "draining" }
+  | { state: "gone"; reason: GoneReason };

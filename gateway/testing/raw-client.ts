@@ -2,14 +2,14 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { eventually } from "../../test/harness/eventually.ts";
 
-/** A connection on which a test says what it likes. It stays open until the test closes it, whatever the other side does. */
+/** A connection on which a test writes bytes of its own. It stays open until the test closes it. */
 export interface RawClient extends Disposable {
   readonly socket: Socket;
-  /** What has come. */
+  /** The received text. */
   readonly text: string;
-  /** Resolves when that matches. */
+  /** Resolves when the received text matches. */
   has(pattern: RegExp): Promise<void>;
-  /** Resolves with all that came when the other side has closed its direction; rejects where it reset the connection. */
+  /** Resolves with the received text when the other side closes its direction; rejects at a reset of the connection. */
   readonly ended: Promise<string>;
 }
 
@@ -36,7 +36,7 @@ export async function connectRaw(url: string, { reads = true } = {}): Promise<Ra
   };
 }
 
-/** The status codes in what came over a connection, in order; for bodies that have no such line. */
+/** The status codes in a received text, in order. Bodies must have no status line. */
 export function statusesIn(text: string): number[] {
   return [...text.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status));
 }

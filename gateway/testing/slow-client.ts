@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
-/** A client that has sent the beginning of a request, and sends the rest when it is told to. */
+/** A client that has sent the beginning of a request. The test sends the rest. */
 export interface SlowClient {
-  /** Sends more, as it goes over the wire. */
+  /** Sends more bytes of the request. */
   send(text: string): void;
   /** Sends a chunk of a chunked body. */
   sendChunk(text: string): void;
-  /** What came back so far. */
+  /** The received text so far. */
   readonly received: string;
   /** Resolves with the first line of the answer. */
   statusLine(): Promise<string>;

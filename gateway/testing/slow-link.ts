@@ -1,12 +1,12 @@
 import { type AddressInfo, createServer, connect as dial, type Socket } from "node:net";
 import { connectNats, type Nats } from "../../nats/index.ts";
 
-/** A connection to NATS through a link whose way to the server a test can stop. */
+/** A connection to NATS whose direction to the server a test can stop. */
 export interface SlowLink extends AsyncDisposable {
   readonly nats: Nats;
-  /** What is sent from now on stays on its way; what the server says still comes. */
+  /** Messages to the server stay on their way from now on. The server's messages still come. */
   hold(): void;
-  /** Everything goes on. */
+  /** Delivers the messages to the server again. */
   release(): void;
 }
 

@@ -8,7 +8,7 @@ import { type PeerNode, type PeerNodeOptions, startPeerNode } from "./peer-node.
 export const REVISION = "a".repeat(64);
 export const OTHER_REVISION = "b".repeat(64);
 
-/** A nats-server, a gateway on it, and whatever peers a test starts; all end with it. */
+/** A nats-server, a gateway on it, and the peers that a test starts. All end with it. */
 export interface GatewayWorld extends AsyncDisposable {
   readonly server: TestNats;
   /** The test's own connection. */
@@ -19,7 +19,7 @@ export interface GatewayWorld extends AsyncDisposable {
   startGateway(options?: Partial<GatewayOptions>): Promise<Gateway>;
   startNode(options?: Partial<PeerNodeOptions>): Promise<PeerNode>;
   putSpec(spec: FunctionSpec): Promise<void>;
-  /** Writes what is no valid spec, or a service's of the original toolkit. */
+  /** Writes an invalid spec, or a service's spec of the original toolkit. */
   putRawSpec(name: string, yaml: string): Promise<void>;
   deleteSpec(name: string): Promise<void>;
 }
@@ -29,7 +29,7 @@ export interface WorldOptions {
   gateway?: Partial<GatewayOptions>;
 }
 
-/** A function's spec with defaults for all that a test does not care about. */
+/** A function's spec. `facts` replace the defaults. */
 export function specOf(name: string, facts: Record<string, unknown> = {}): FunctionSpec {
   return FunctionSpecSchema.parse({
     name,
@@ -80,13 +80,13 @@ export async function startGatewayWorld({
     startGateway: start,
     async startNode(options = {}) {
       const node = closers.use(await startPeerNode({ url: server.url, node: `node-${nodes++}`, ...options }));
-      // What the node has said is there before the answer to a flush: from now on every gateway knows it.
+      // The node's messages come before the answer to a flush: from now on every gateway knows the node.
       await Promise.all(ofGateways.map((connection) => connection.flush()));
       return node;
     },
     putSpec,
     async putRawSpec(name, yaml) {
-      // The typed store refuses what is not valid: a bucket's keys are subjects of its stream.
+      // The typed store refuses invalid values. A bucket's keys are subjects of its stream.
       nats.publish(`$KV.${stores.configs.bucket}.${name}`, yaml);
       await nats.flush();
     },

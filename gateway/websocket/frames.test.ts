@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { describe, expect, it } from "vitest";
-import { createHeaders } from "../../nats/index.ts";
+import { createHeaders } from "../../contracts/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { call } from "../testing/http-client.ts";
 import { REVISION, specOf, startGatewayWorld } from "../testing/world.ts";

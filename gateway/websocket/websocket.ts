@@ -2,9 +2,9 @@
  * WebSockets in: `ws` speaks with the client (RFC 6455), frames carry the messages to the instance and back.
  *
  * I1  A client gets its 101 only when the function answered so; until then it may be refused as any request is.
- * I2  A close goes on to the other side, with its code and reason; what breaks closes the client's end with a code that
- *     tells so.
- * I3  Neither side is read faster than the other takes it, and of one client one message in a turn of the event loop.
+ * I2  A close goes on to the other side, with its code and reason. A break closes the client's end with a code of its
+ *     own.
+ * I3  Neither side is read faster than the other takes it. Each client has one message in a turn of the event loop.
  */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
@@ -24,36 +24,41 @@ export interface Upgrade {
   readonly incoming: IncomingMessage;
   readonly socket: Socket;
   /**
-   * Takes the connection from HTTP: its end is no longer the end of a request. Gives what the client sent after its
-   * request.
+   * Takes the connection from HTTP: its end is no longer the end of a request. Returns the bytes that the client sent
+   * after its request.
    */
   release(): Buffer;
 }
 
 export interface WebSockets {
-  /** Answers with 101 and connects the client with its instance; `cancel` ends the exchange where the client is lost. */
+  /**
+   * Answers with 101 and connects the client with its instance; `cancel` ends the exchange when the client is lost.
+   */
   accept(upgrade: Upgrade, headers: readonly string[], body: ResponseBody, cancel: () => void): void;
-  /** Closes all of them in order: their clients connect again, elsewhere. */
+  /** Closes all sockets in order: their clients connect again, elsewhere. */
   drain(): void;
-  /** Cuts what is still open. */
+  /** Cuts the sockets that are still open. */
   close(): void;
 }
 
 /** RFC 6455, section 7.4.1, and the registry of codes. */
 const CloseCode = { goingAway: 1001, noStatus: 1005, abnormal: 1006, failed: 1011, restart: 1012 } as const;
 
-/** Clients that do not answer a ping until the next one are gone. */
+/** How long a client has to answer a ping before it counts as gone. */
 const PING_MS = 30_000;
-/** A client that does not answer a close is cut. */
+/** How long a client has to answer a close before it is cut. */
 const CLOSE_GRACE_MS = 5_000;
 
-/** Whether a request asks for a WebSocket. Every other upgrade is ignored, as HTTP allows; one with a body, too. */
+/**
+ * Whether a request asks for a WebSocket. Every other upgrade is ignored, as HTTP allows; an upgrade with a body,
+ * too.
+ */
 export function isWebSocketRequest(incoming: IncomingMessage): boolean {
   const { method, headers } = incoming;
   return method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && !hasBody(incoming);
 }
 
-/** `ws` closes by itself at a message that is too big, and says no reason. */
+/** `ws` closes by itself at a message that is too big, without a reason. */
 class ClientSocket extends WebSocket {
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason ?? (code === SOCKET_TOO_BIG.code ? SOCKET_TOO_BIG.reason : undefined));
@@ -68,7 +73,7 @@ export function createWebSockets(): WebSockets {
     // One read may bring ten thousand tiny messages: other clients have their turns between them.
     allowSynchronousEvents: false,
     WebSocket: ClientSocket,
-    // The function chooses among what its client offers.
+    // The function chooses one of the client's protocols.
     handleProtocols: (_offered, incoming) =>
       fieldOf(answers.get(incoming) ?? [], "sec-websocket-protocol") ?? false,
   });
@@ -86,7 +91,7 @@ export function createWebSockets(): WebSockets {
   const alive = new WeakSet<WebSocket>();
   const pings = setInterval(() => {
     for (const client of server.clients) {
-      // The answer of one that waits for its function is not read.
+      // A client that waits for its function is not read: its answer would stay unread.
       if (client.isPaused) continue;
       if (!alive.has(client)) client.terminate();
       alive.delete(client);
@@ -106,7 +111,7 @@ export function createWebSockets(): WebSockets {
         client.on("pong", () => alive.add(client));
         connect(client, body, cancel);
       });
-      // Refused by `ws`, with 400: the request was none for a WebSocket after all.
+      // `ws` refused it with 400: the request was not a valid one for a WebSocket.
       if (!isAccepted) cancel();
     },
     drain() {
@@ -131,7 +136,7 @@ function connect(client: WebSocket, body: ResponseBody, cancel: () => void): voi
       if (code === CloseCode.abnormal) cancel();
       else sender.close(code, reason.toString());
     });
-    // A close follows. That of a message that is too big is not the client's own: `ws` reads no further.
+    // A close event follows. The close of a message that is too big is not the client's own: `ws` reads no further.
     client.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") return;
       isTooBig = true;
@@ -139,7 +144,7 @@ function connect(client: WebSocket, body: ResponseBody, cancel: () => void): voi
     });
     return {
       onMessage(kind, bytes, hasMore) {
-        // Of a client that is gone, too: the instance would wait for ever to say its last.
+        // Also for a client that is gone: without credit the instance could never send its close.
         client.send(bytes, { binary: kind === "binary", fin: !hasMore }, () =>
           body.consumed(bytes.byteLength + SOCKET_FRAME_OVERHEAD_BYTES),
         );
@@ -164,7 +169,7 @@ function closeClient(client: WebSocket, end: StreamEnd): void {
 
 const MAX_REASON_BYTES = 123;
 
-/** Whether a close frame can say so; `ws` throws at any other. */
+/** Whether a close frame can carry the code and the reason; `ws` throws at any other. */
 function isSendable(code: number, reason: string): boolean {
   const isCode =
     (code >= 1000 &&

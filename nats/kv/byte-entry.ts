@@ -1,4 +1,4 @@
-/** What functions read from their buckets. */
+/** The values that functions read from their buckets. */
 
 export interface ByteEntry {
   bytes: Uint8Array;

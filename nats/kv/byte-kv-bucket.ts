@@ -6,7 +6,7 @@ export interface OpenBucket {
   client: JetStreamClient;
   manager: JetStreamManager;
   stream: string;
-  /** What every key's subject begins with. */
+  /** The beginning of every key's subject. */
   prefix: string;
   /** As it was when the bucket was opened. */
   info: StreamInfo;
@@ -14,10 +14,10 @@ export interface OpenBucket {
 
 /** The header of a deleted key's last message. */
 export const OPERATION = "KV-Operation";
-/** The header of what the server leaves where a key's time was over. */
+/** The header of the server's marker for a key whose time was over. */
 const MARKER_REASON = "Nats-Marker-Reason";
 
-/** Whether a key's last message says that it is gone. */
+/** Whether a key's last message is a marker of its end. */
 export function isMarker(headers: MsgHdrs | undefined): boolean {
   return headers !== undefined && (headers.has(OPERATION) || headers.has(MARKER_REASON));
 }

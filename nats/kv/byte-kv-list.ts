@@ -7,8 +7,8 @@ import { decodeKvKey, kvPrefixFilters } from "./kv-keys.ts";
 const WAIT_MS = 5_000;
 
 /**
- * One page of a bucket's keys, in the order in which they were last written: the stream's own, so that a page costs what it
- * holds and not what the bucket holds.
+ * One page of a bucket's keys, in the order of their last writes. That is the stream's own order, so a page costs its
+ * content and not the bucket's.
  */
 export async function listByteKv(
   nats: Nats,
@@ -22,7 +22,7 @@ export async function listByteKv(
     stream,
     filters: kvPrefixFilters(prefix).map((filter) => subjectPrefix + filter),
     headersOnly: true,
-    // Where older values are kept only this policy leaves them out; what was on earlier pages is passed over.
+    // Where older values are kept only this policy leaves them out; keys on earlier pages are passed over.
     from: keepsHistory ? "last-of-each" : after + 1,
   });
   const keys: KvPage["keys"] = [];

@@ -1,9 +1,9 @@
 /**
- * Keys that end, in buckets that narun made and in others.
+ * Keys with a TTL, in buckets of narun and of other programs.
  *
- * A server that leaves a marker where a key ended lets no key end before the marker would, unless the bucket keeps one value
- * of each key: it raises the TTL without a word. Where a bucket keeps older values, the one before an ended value is the key's
- * again: a value or a delete marker with an end replaces all of them.
+ * A server with markers lets no key end before its marker would, unless the bucket keeps one value of each key: it
+ * raises the TTL silently. Where a bucket keeps older values, the value before an expired one is current again: a
+ * value or a delete marker with a TTL replaces all of them.
  */
 import type { StreamConfig } from "@nats-io/jetstream";
 import { headers as createMsgHeaders, type MsgHdrs } from "@nats-io/transport-node";
@@ -14,7 +14,7 @@ const MESSAGE_TTL = "Nats-TTL";
 const ROLLUP = "Nats-Rollup";
 const NANOS = 1e9;
 
-/** How long a marker of a deleted key stays: watchers that were away so long do not hear of it any more. */
+/** How long the marker of a deleted key stays. Watchers that are away for longer do not see the deletion. */
 export const MARKER_SECONDS = 3_600;
 
 /** The least TTL that the bucket carries out, in seconds. */

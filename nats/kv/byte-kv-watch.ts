@@ -1,8 +1,8 @@
 /**
  * Follows a bucket's keys for a reader who may be slow.
  *
- * I1  A batch is asked for when the one before was read: what waits here is one batch, bounded in bytes.
- * I2  The only state is the last sequence that was passed on. Whatever goes wrong (the server restarts, the consumer is
+ * I1  The next batch is requested after the last one was read: at most one batch waits here, bounded in bytes.
+ * I2  The only state is the last sequence that was passed on. After any failure (the server restarts, the consumer is
  *     gone) the next round begins behind it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -27,11 +27,11 @@ export async function* watchByteKv(
   open: () => Promise<OpenBucket>,
   { prefix, withPresent, signal }: WatchOptions,
 ): AsyncGenerator<ByteKvChange, void> {
-  // The first opening may fail, and then the caller hears of it.
+  // The first opening may fail, and then the caller gets the error.
   const bucket = await open();
   const { state } = await bucket.manager.streams.info(bucket.stream);
   let last = withPresent ? 0 : state.last_seq;
-  // Markers of what was deleted before are no news.
+  // Markers of earlier deletions are no news.
   let presentUpTo = state.last_seq;
   while (!signal.aborted && nats.state !== "closed") {
     try {
@@ -53,7 +53,7 @@ export async function* watchByteKv(
   }
 }
 
-/** What comes after a sequence, until its reader is lost. */
+/** The messages after a sequence, until the reader is lost. */
 async function* readRound(
   nats: Nats,
   { manager, stream, prefix: subjectPrefix, info }: OpenBucket,

@@ -17,7 +17,7 @@ afterAll(async () => {
 
 let buckets = 0;
 const newBucket = (): ByteKv => openByteKv(nats, `bucket-${++buckets}`);
-/** A bucket that somebody else has made. */
+/** A bucket that another program has made. */
 async function foreignBucket(options: Partial<KvOptions>): Promise<ByteKv> {
   await new Kvm(nats.connection).create(`bucket-${++buckets}`, options);
   return openByteKv(nats, `bucket-${buckets}`);
@@ -197,7 +197,7 @@ describe("a watch", () => {
     const kv = newBucket();
     await put(kv, "a.1");
     await using watch = startWatch(kv, { prefix: "a.", withPresent: false });
-    // It says nothing of its beginning: what is written before that is not seen.
+    // It does not report its beginning: earlier writes are not seen.
     await eventually(async () => {
       await put(kv, "b", "a.2");
       expect(watch.changes).not.toHaveLength(0);

@@ -1,14 +1,15 @@
 /**
  * A KV bucket as functions use it: any text as key, bytes as values, an end of life for each key, compare-and-set.
  *
- * I1  The bucket is made when it is first used, and again where somebody deleted it meanwhile.
+ * I1  The bucket is made at its first use, and again after it was deleted.
  * I2  A key whose last message is a marker (deleted, or its time was over) is a key that is not there.
- * I3  What is written is at most what one message carries, with room for what the server adds when it is read.
+ * I3  A value has at most the bytes of one message, with room for the fields that the server adds when it is read.
  */
 import { JetStreamApiError, jetstream, jetstreamManager, type StoredMsg } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { type MsgHdrs, RequestError } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
+import { hasJetStreamCode, isConflict, isStreamMissing, JetStreamCode } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { storeProblem } from "../store-problem.ts";
 import { createStoreRoom } from "../store-room.ts";
@@ -20,10 +21,10 @@ import { headersOfDelete, headersOfTtl, leastTtlSeconds, MARKER_SECONDS } from "
 import { watchByteKv } from "./byte-kv-watch.ts";
 import { encodeKvKey } from "./kv-keys.ts";
 
-/** How a write ended that may end in more than one way. */
+/** The outcome of a write. */
 export type KvWrite =
   | { ok: true; revision: number }
-  /** Somebody else wrote in between. */
+  /** Another write came in between. */
   | { ok: false; why: "conflict" }
   /** The bucket was made without TTL for its messages. */
   | { ok: false; why: "no-ttl" }
@@ -32,7 +33,7 @@ export type KvWrite =
   /** The bucket, or the server's storage, has no room left. */
   | { ok: false; why: "full" };
 
-/** What a bucket is bounded by at those who write to it. */
+/** The bounds of a bucket or store, which its writers keep. */
 export interface StoreBounds {
   /** Bytes that the bucket has before a write is refused. Default: any number. */
   maxBytes?: number;
@@ -57,8 +58,8 @@ export interface ByteKv {
   /** Keys in the order in which they were last written, beginning behind `after`. */
   list(options: { prefix: string; limit: number; after: number }): Promise<KvPage>;
   /**
-   * The entries that there are, where `withPresent`, then every change, until `signal` ends it. Not more than one
-   * message's bytes are read ahead of whoever iterates; of changes of one key meanwhile only the last may come.
+   * The entries that there are, where `withPresent`, then every change, until `signal` ends it. At most one message
+   * is read ahead of the iterator. Several changes of one key meanwhile may come as the last one only.
    */
   watch(options: {
     prefix: string;
@@ -67,18 +68,16 @@ export interface ByteKv {
   }): AsyncGenerator<ByteKvChange, void>;
 }
 
-/** Room in a message for what the server adds when it is read again: names, sequence, time. */
+/** Room in a message for the fields that the server adds when it is read: names, sequence, time. */
 const OVERHEAD_BYTES = 4_096;
 
 /** Upper bound of the lists of one bucket that are under way: each has a consumer, and the server allows a thousand. */
 export const MAX_LISTS = 4;
 
-/** JetStream's error codes. */
-const WRONG_LAST_SEQUENCE = 10071;
-const TTL_DISABLED = 10166;
-const STREAM_NOT_FOUND = 10059;
-
-/** A bucket of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream; of puts STORE_LIMIT. */
+/**
+ * A bucket of functions. Nothing is opened before it is used. Errors of all methods: see needsJetStream; of puts also
+ * STORE_LIMIT.
+ */
 export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: StoreBounds = {}): ByteKv {
   const room = createStoreRoom(bucket, `KV_${bucket}`, bound ?? Number.POSITIVE_INFINITY);
   let opening: Promise<OpenBucket> | undefined;
@@ -91,7 +90,7 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
     await new Kvm(client)
       .create(bucket, { history: 1, markerTTL: MARKER_SECONDS * 1_000 })
       .catch((error: unknown) => {
-        // Somebody else makes it at this moment, a little differently.
+        // Another process makes it at this moment with another configuration.
         if (!(error instanceof JetStreamApiError)) throw error;
       });
     return { client, manager, stream, prefix: `$KV.${bucket}.`, info: await manager.streams.info(stream) };
@@ -103,7 +102,7 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
     });
     return opening;
   };
-  /** Does something with the bucket; where it has been deleted since it was opened, with a new one (I1). */
+  /** Works with the bucket; with a new one where it was deleted since it was opened (I1). */
   const using = async <T>(work: (bucket: OpenBucket) => Promise<T>): Promise<T> => {
     const isFirst = opening === undefined;
     try {
@@ -180,16 +179,16 @@ function readLast({ manager, stream, prefix, info }: OpenBucket, key: string): P
 
 function refusalOf(error: unknown): KvWrite {
   if (error instanceof JetStreamApiError) {
-    if (error.code === WRONG_LAST_SEQUENCE) return { ok: false, why: "conflict" };
-    if (error.code === TTL_DISABLED) return { ok: false, why: "no-ttl" };
+    if (isConflict(error)) return { ok: false, why: "conflict" };
+    if (hasJetStreamCode(error, JetStreamCode.ttlDisabled)) return { ok: false, why: "no-ttl" };
     if (storeProblem(error) === "full") return { ok: false, why: "full" };
   }
   throw error;
 }
 
-/** Whether the stream is not there: the API says so, or nobody answers for its subjects. */
+/** Whether the stream is missing: the API says so, or its subjects have no responders. */
 function isGone(error: unknown): boolean {
-  if (error instanceof JetStreamApiError) return error.code === STREAM_NOT_FOUND;
+  if (error instanceof JetStreamApiError) return isStreamMissing(error);
   if (error instanceof RequestError) return error.isNoResponders();
   // The library does not export this class.
   return error instanceof Error && error.name === "JetStreamNotEnabled";

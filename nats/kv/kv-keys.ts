@@ -1,7 +1,8 @@
 /**
- * Any text as a key of a KV bucket, and back. JetStream's keys have letters, digits, `-`, `_`, `/`, `=` and dots between
- * tokens that are not empty. `=` starts an escape here: `=3A` is a byte of the key's UTF-8. A dot is escaped where it would
- * leave a token empty: first, last, or after another dot. What other programs wrote under plain keys is read as it is.
+ * Any text as a key of a KV bucket, and back. JetStream's keys have letters, digits, `-`, `_`, `/`, `=` and dots
+ * between tokens that are not empty. `=` starts an escape here: `=3A` is a byte of the key's UTF-8. A dot is escaped
+ * where it would leave a token empty: first, last, or after another dot. Keys that other programs wrote as plain text
+ * are read as they are.
  */
 
 /** The longest key, in bytes of UTF-8: escaped it must fit into a subject. */
@@ -28,7 +29,7 @@ function escaped(character: string): string {
   return text;
 }
 
-/** The key that was encoded; undefined for what `encodeKvKey` never makes: some other program's key. */
+/** The key that was encoded; undefined for another program's key, which `encodeKvKey` never makes. */
 export function decodeKvKey(encoded: string): string | undefined {
   const key = Buffer.from(
     encoded.replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
@@ -37,7 +38,7 @@ export function decodeKvKey(encoded: string): string | undefined {
   return encodeKvKey(key) === encoded ? key : undefined;
 }
 
-/** Filters, as JetStream takes them, under which all keys lie that begin with a prefix. It may let others pass. */
+/** Filters, in JetStream's form, that match all keys with a prefix. They may match other keys, too. */
 export function kvPrefixFilters(prefix: string): string[] {
   const encoded = encodeKvKey(`${prefix}_`).slice(0, -1);
   // Up to the last dot that parts tokens in every key with this prefix.

@@ -1,15 +1,15 @@
-/** What narun reads from its own buckets. */
+/** The values that narun reads from its own buckets. */
 import type { NarunError } from "../../contracts/index.ts";
 
 export interface KvEntry<T> {
   key: string;
   value: T;
-  /** For `update`: the compare-and-set fails where somebody else wrote in between. */
+  /** For `update`: the compare-and-set fails where another write came in between. */
   revision: number;
   createdAt: Date;
 }
 
-/** What a key holds: a value, or something that is not one. */
+/** The content of a key: a value, or bytes that are no valid value. */
 export type KvRead<T> =
   | ({ ok: true } & KvEntry<T>)
   | { ok: false; key: string; revision: number; createdAt: Date; error: NarunError };

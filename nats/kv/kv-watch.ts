@@ -1,13 +1,14 @@
 /**
  * Watches a KV bucket for ever.
  *
- * A watch lives as long as its connection and its consumer. This one begins anew whenever one of them is lost, reads the
- * present entries again and passes on only what differs from what was seen:
+ * A watch lives as long as its connection and its consumer. This one begins anew when it loses either, reads the
+ * present entries again and passes on only the differences:
  *
  * I1  A key's entry is passed on once for each revision that is seen of it.
- * I2  After a new beginning, a key that was seen and is no longer there is passed on as deleted, also when its delete marker
- *     is gone, or the bucket was made anew. That is why it does not resume after the last revision that was seen.
- * I3  The first reading may fail, and then the caller hears of it. Later ones are tried again.
+ * I2  After a new beginning, a key that was seen and is no longer there is passed on as deleted, also when its delete
+ *     marker is gone, or the bucket was made anew. That is why it does not resume after the last revision that was
+ *     seen.
+ * I3  The first reading may fail, and then the caller gets the error. Later ones are tried again.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JetStreamManager, JsMsg } from "@nats-io/jetstream";
@@ -56,7 +57,10 @@ export async function watchKv<T>(options: KvWatchOptions<T>): Promise<void> {
   return initial.promise;
 }
 
-/** What was passed on of each key. The time tells apart equal revisions of a bucket that was made anew. */
+/**
+ * The revision of each key that was passed on last. The time tells apart equal revisions of a bucket that was made
+ * anew.
+ */
 type Seen = Map<string, { revision: number; createdAt: bigint }>;
 
 /** Reads the bucket and follows it until its reader is lost, or `signal` ends it. */
@@ -73,7 +77,7 @@ async function watchOnce<T>(
     from: "last-of-each",
     signal,
   });
-  // Those that are there and were not passed over yet; undefined once all of them were.
+  // Present entries that were not passed over yet; undefined once all of them were.
   let missing: Set<string> | undefined = new Set(seen.keys());
   const finishPresent = () => {
     for (const key of missing ?? []) {
@@ -101,7 +105,10 @@ function toRaw(key: string, { seq, time, data }: JsMsg): KvRaw {
   return { key, revision: seq, createdAt: time, data };
 }
 
-/** What a message changes; undefined where it was passed on before, or deletes what nobody was told of. */
+/**
+ * The change that a message makes; undefined where it was passed on before, or deletes a key that was never passed
+ * on.
+ */
 function noteChange(seen: Seen, key: string, message: JsMsg): "put" | "delete" | undefined {
   const known = seen.get(key);
   if (isMarker(message.headers)) return seen.delete(key) ? "delete" : undefined;

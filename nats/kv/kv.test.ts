@@ -45,7 +45,7 @@ async function openBucket(options: { ttlMs?: number } = {}): Promise<void> {
   kv = await openKv(nats, { bucket, ...options }, numbers);
 }
 
-/** Writes what the codec would refuse. */
+/** Writes bytes that the codec would refuse. */
 async function putText(key: string, text: string): Promise<void> {
   await (await new Kvm(jetstream(nats.connection)).open(bucket)).put(key, text);
 }

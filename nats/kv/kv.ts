@@ -1,7 +1,8 @@
-import { JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { messageOf, NarunError } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { isConflict } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
 import { type ReadStoredOptions, readStored, type StoredMessage } from "../stored-messages.ts";
@@ -12,7 +13,7 @@ import { watchKv } from "./kv-watch.ts";
 /** Default upper bound of a value that is read. */
 const MAX_VALUE_BYTES = 1024 * 1024;
 
-/** Upper bound of the reason that is told of a value: a parser may find fault with each of its parts. */
+/** Upper bound of the reason for an invalid value: a parser may find fault with each of its parts. */
 const MAX_REASON_CHARACTERS = 2_000;
 
 /**
@@ -29,7 +30,7 @@ export interface KvCodec<T> {
 export interface KvBucketOptions {
   bucket: string;
   history?: number;
-  /** Entries vanish so long after they were written. */
+  /** How long entries stay after they were written. */
   ttlMs?: number;
   replicas?: number;
 }
@@ -37,7 +38,7 @@ export interface KvBucketOptions {
 /** A KV bucket whose values are parsed when they are read. Error of its methods: NATS_JETSTREAM_UNAVAILABLE. */
 export interface TypedKv<T> {
   get(key: string): Promise<KvRead<T> | undefined>;
-  /** Every key, or those under a filter, in the order in which they were last written. */
+  /** Every key, or the keys under a filter, in the order of their last writes. */
   list(filter?: string): Promise<KvRead<T>[]>;
   put(key: string, value: T): Promise<number>;
   /** Writes a key that must not exist; undefined where it does. */
@@ -47,16 +48,16 @@ export interface TypedKv<T> {
   /** Only where it is still at `revision`, if one is given. */
   delete(key: string, revision?: number): Promise<void>;
   /**
-   * Calls back with every entry, then with every change, until `signal` ends it. When NATS was away, all that changed
-   * meanwhile comes after it is back, nothing twice. Of changes of one key that follow each other at once, only the last
-   * is certain to come. An entry that vanishes by its TTL is not told while the watch runs: whoever has such a bucket
-   * looks at the age of its values. Resolves once the present entries were handed over, or when `signal` ended it
-   * before; rejects where the bucket cannot be read at the start.
+   * Calls back with every entry, then with every change, until `signal` ends it. After NATS was away, all changes of
+   * that time come, none twice. Where several changes of one key follow each other at once, only the last is certain
+   * to come. An entry that vanishes by its TTL is not reported while the watch runs: a reader of such a bucket checks
+   * the age of its values. Resolves once the present entries were handed over, or when `signal` ended it before;
+   * rejects where the bucket cannot be read at the start.
    */
   watch(onChange: (change: KvChange<T>) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** Opens a bucket, creating it where it is missing. Errors: those of needsJetStream, STREAM_UNFIT. */
+/** Opens a bucket, creating it where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */
 export async function openKv<T>(
   nats: Nats,
   options: KvBucketOptions,
@@ -134,14 +135,11 @@ function toRaw({ subject, seq, time, data }: StoredMessage, prefix: string): KvR
   return { key: subject.slice(prefix.length), revision: seq, createdAt: time, data };
 }
 
-/** JetStream's error code for a compare-and-set that lost. */
-const WRONG_LAST_SEQUENCE = 10071;
-
 async function undefinedOnConflict<T>(write: Promise<T>): Promise<T | undefined> {
   try {
     return await write;
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE) return undefined;
+    if (isConflict(error)) return undefined;
     throw error;
   }
 }

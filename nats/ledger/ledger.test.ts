@@ -18,7 +18,7 @@ const asker = await connect("asker");
 const answerer = await connect("answerer");
 const NOTHING = new Uint8Array();
 
-/** Somebody who notes what comes on a subject, and never answers by himself. */
+/** A subscriber that notes the messages on a subject, and never answers by itself. */
 async function startAnswerer(subject: string) {
   const ledger = new Ledger(answerer);
   closers.defer(() => ledger.close());

@@ -1,14 +1,15 @@
 /**
- * What a process knows of the requests that were sent to it, for the gateways that ask after theirs (docs/wire.md,
- * "Asking after requests"). A connection that breaks takes requests and replies with it, and neither side hears of that.
+ * The ledger of a process: its requests, for gateways that ask after them (docs/wire.md, "Asking after requests"). A
+ * connection that breaks takes requests and replies with it, and neither side learns of that.
  *
- * I1  A request of which it says `new` did not come, and is not begun here if it comes after all.
- * I2  A reply is kept where it may get lost: NATS is away or just back, or the request took so long that its asker may have
- *     been away meanwhile.
+ * I1  A request that the ledger calls `new` did not come, and is not begun here if it comes later.
+ * I2  A reply is kept where it may get lost: NATS is away or just back, or the request took so long that its asker
+ *     may have been away meanwhile.
  * I3  A reply that begins a stream is never sent again: the stream may be over.
  * I4  A request whose asker does not number its requests is not noted.
  */
 import {
+  BoundedMap,
   headerNames,
   type InquiryReply,
   InquirySchema,
@@ -22,11 +23,14 @@ import { NotedNumbers } from "./noted-numbers.ts";
 
 /** How long after a reconnect replies are kept: the asker's own connection takes up to 2 s to come back. */
 const SETTLING_MS = 5_000;
-/** From which duration on a request's reply is kept in any case: the first try to reconnect comes so long after a break. */
+/**
+ * Lower bound of a request's duration after which its reply is always kept: the first reconnect comes so long after a
+ * break.
+ */
 const LONG_REQUEST_MS = 25;
-/** How many askers' requests are noted. */
+/** Upper bound of the askers whose requests are noted. */
 const MAX_ASKERS = 64;
-/** How many requests are remembered that were said not to have come. */
+/** Upper bound of the requests that were called `new`, and are remembered. */
 const MAX_CALLED_OFF = 10_000;
 
 type Handle = (message: Message, done: (error?: string) => void) => void;
@@ -40,9 +44,11 @@ interface Open {
 export class Ledger {
   readonly #nats: Nats;
   readonly #open = new Map<string, Open>();
-  readonly #over = new Map<string, NotedNumbers>();
+  readonly #over = new BoundedMap<string, NotedNumbers>(MAX_ASKERS, () => {
+    this.#hasForgottenAskers = true;
+  });
   readonly #kept = new KeptReplies();
-  readonly #calledOff = new Set<string>();
+  readonly #calledOff = new BoundedMap<string, true>(MAX_CALLED_OFF);
   readonly #stop: () => void;
   #backAtMs = Number.NEGATIVE_INFINITY;
   #hasForgottenAskers = false;
@@ -100,16 +106,14 @@ export class Ledger {
     return this.#callOff(id) ? "new" : "over";
   }
 
-  /** Sees to it that a request that did not come is never begun; false where it may have come. */
+  /** Prevents a request that did not come from being begun later; false where it may have come. */
   #callOff(id: string): boolean {
     if (this.#calledOff.has(id)) return true;
     const { asker, number } = parseId(id);
     const over = this.#over.get(asker);
     const mayHaveCome = over === undefined ? this.#hasForgottenAskers : over.mayInclude(number);
     if (Number.isNaN(number) || mayHaveCome) return false;
-    this.#calledOff.add(id);
-    if (this.#calledOff.size > MAX_CALLED_OFF)
-      this.#calledOff.delete(this.#calledOff.values().next().value ?? "");
+    this.#calledOff.set(id, true);
     return true;
   }
 
@@ -128,11 +132,6 @@ export class Ledger {
   #numbersOf(asker: string): NotedNumbers {
     const known = this.#over.get(asker);
     if (known !== undefined) return known;
-    const oldest = this.#over.size < MAX_ASKERS ? undefined : this.#over.keys().next().value;
-    if (oldest !== undefined) {
-      this.#over.delete(oldest);
-      this.#hasForgottenAskers = true;
-    }
     const numbers = new NotedNumbers();
     this.#over.set(asker, numbers);
     return numbers;
@@ -142,7 +141,7 @@ export class Ledger {
 /** Other clients name their requests by random texts, which are longer. */
 const MAX_DIGITS = 9;
 
-/** A requester's prefix and its number for the request; NaN for what no requester made. */
+/** A requester's prefix and its number for the request; NaN for an id of another client. */
 function parseId(id: string): { asker: string; number: number } {
   const at = id.lastIndexOf(".") + 1;
   const number = id.length - at > MAX_DIGITS ? Number.NaN : Number.parseInt(id.slice(at), 36);

@@ -1,8 +1,8 @@
 /**
  * The numbers of one asker's requests that are over: its requester counts them (requester.ts).
  *
- * I1  The last `MAX_NOTED` numbers are kept. `mayInclude` is false only for a number that was certainly never noted: one that
- *     is not among them, and above every one that was forgotten.
+ * I1  The last `MAX_NOTED` numbers are kept. `mayInclude` is false only for a number that was never noted: it is not
+ *     kept, and above every forgotten number.
  */
 
 const MAX_NOTED = 1_024;

@@ -18,10 +18,10 @@ export function connectFailure(url: string, error: unknown, login: LoginTexts): 
   return new NarunError("NATS_UNREACHABLE", { detail }, cause);
 }
 
-/** Upper bound of what is told between two reconnects: subjects may be any number. */
+/** Upper bound of refusals that are reported between two reconnects: there may be any number of subjects. */
 const MAX_TOLD = 100;
 
-/** Tells each reason for which the server refuses the connection, or a subject, once until it is back. */
+/** Reports each reason for which the server refuses the connection, or a subject, once until it is back. */
 export function createRefusals(
   explain: (error: Error) => NarunError,
   onRefused: (error: NarunError) => void = () => undefined,
@@ -50,7 +50,7 @@ function describeLogin(login: LoginTexts): string {
   return `the login was user ${JSON.stringify(login.user ?? "")} with a password`;
 }
 
-/** A server does not always say that a login is refused because its time is over. */
+/** A server does not always say that it refuses a login because it has expired. */
 function describeExpiry(creds: string): string {
   const expiry = expiryOf(creds);
   if (expiry === undefined) return "";

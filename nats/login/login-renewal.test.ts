@@ -32,7 +32,7 @@ test("a login that expires is told, and one that is renewed in its file serves w
     expect(code).toBe("NATS_LOGIN_REFUSED");
     expect(message).toMatch(/credentials file, which expire[sd] 20\d\d-/);
   }
-  // One that is half written is not taken.
+  // A half-written file is not taken.
   await writeFile(file, "-----BEGIN NATS USER JWT-----\n");
   await writeFile(file, accounts.creds());
   await eventually(() => expect(nats.state).toBe("connected"));

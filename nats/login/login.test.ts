@@ -5,7 +5,8 @@ import { nkeys } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeCertificate, startConfiguredNats } from "../../test/harness/configured-nats.ts";
 import { eventually } from "../../test/harness/eventually.ts";
-import { type ConnectionState, connectNats, type NatsOptions } from "../connection.ts";
+import { connectNats, type NatsOptions } from "../connection.ts";
+import type { ConnectionState } from "../connection-status.ts";
 
 let folder: string;
 beforeAll(async () => {

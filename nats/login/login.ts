@@ -1,8 +1,8 @@
 /**
  * How a connection logs in. A part of a login is a text, or the file that holds it.
  *
- * I1  Files are read at each connect, so that a login that is renewed needs no restart. One that cannot be read while
- *     NATS is away leaves the last login in force.
+ * I1  Files are read at each connect, so that a login that is renewed needs no restart. While NATS is away, a file
+ *     that cannot be read leaves the last login in force.
  * I2  A connection uses one method: a credentials file, else an nkey, else a token, else user and password.
  */
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { getSystemErrorMessage } from "node:util";
 import { type Auth, credsAuthenticator, nkeyAuthenticator, type TlsOptions } from "@nats-io/transport-node";
 import { messageOf, NarunError } from "../../contracts/index.ts";
 
-/** What a login may consist of, by the names that errors have for the files. */
+/** The parts of a login, with the names that errors have for their files. */
 const PARTS = {
   user: "user's file",
   password: "password file",
@@ -37,7 +37,7 @@ export function hasIdentity(login: NatsLogin): boolean {
   return METHODS.some((part) => login[part] !== undefined);
 }
 
-/** A login without who logs in: what it has for TLS. */
+/** The parts of a login for TLS. */
 export function withoutIdentity({ ca, cert, key }: NatsLogin): NatsLogin {
   return {
     ...(ca === undefined ? {} : { ca }),
@@ -54,7 +54,7 @@ function readLogin(login: NatsLogin): LoginTexts {
     if (value === undefined) continue;
     texts[part] = typeof value === "string" ? value : readPart(part, value.file);
   }
-  // Both are read here so that a file of another kind is told at once.
+  // Both are read here: a file of another kind is an error at once.
   if (texts.creds !== undefined) answerOf({ creds: texts.creds }, "");
   else if (texts.nkey !== undefined) seedOf(texts.nkey);
   return texts;
@@ -73,7 +73,7 @@ export function followLogin(login: NatsLogin): () => LoginTexts {
   };
 }
 
-/** What a server is told of who logs in. `nonce`: what it wants signed. */
+/** The answer to a server that asks for a login. `nonce`: the text that the server wants signed. */
 export function answerOf(texts: LoginTexts, nonce: string | undefined): Auth {
   const encode = (text: string) => new TextEncoder().encode(text);
   if (texts.creds !== undefined) {

@@ -27,7 +27,7 @@ export async function findObject(store: OpenStore, name: string): Promise<Stored
   return info === undefined || isNoObject(info) ? undefined : info;
 }
 
-/** Whether the entry, found under a subject, is the one that its name leads to. */
+/** Whether the entry that was found under a subject is the entry of the name. */
 export async function isReachable(store: OpenStore, subject: string, name: string): Promise<boolean> {
   const present = infoSubject(store.bucket, name);
   if (subject === present) return true;
@@ -35,7 +35,7 @@ export async function isReachable(store: OpenStore, subject: string, name: strin
   return (await entryAt(store, present))?.name !== name;
 }
 
-/** Makes the entry the one of its name, at once for all readers, and drops the chunks of the one before. */
+/** Puts the entry in force at once for all readers, and drops the chunks of the former one. */
 export async function writeEntry(store: OpenStore, info: StoredInfo): Promise<void> {
   const { present, former } = await entriesAt(store, info.name);
   if (present !== undefined && present.name !== info.name) await moveFormer(store, present);
@@ -56,7 +56,7 @@ export function purge({ manager, bucket }: OpenStore, filter: string): Promise<u
   return manager.streams.purge(`OBJ_${bucket}`, { filter });
 }
 
-/** The entry under a name's present subject, which may be another name's, and the name's own under its former subject. */
+/** The new entry is in force: leftovers of the former one only take room. */
 async function entriesAt(
   store: OpenStore,
   name: string,
@@ -69,7 +69,7 @@ async function entriesAt(
   return { present, former: former?.name === name ? former : undefined };
 }
 
-/** Gives an object that lies under its former subject its present one. */
+/** Moves an object from its former subject to its present one. */
 async function moveFormer(store: OpenStore, info: StoredInfo): Promise<void> {
   if (isNoObject(info)) return;
   const { present } = await entriesAt(store, info.name);
@@ -86,7 +86,7 @@ async function publishEntry({ client, bucket }: OpenStore, info: StoredInfo): Pr
 }
 
 async function entryAt({ manager, bucket }: OpenStore, subject: string): Promise<StoredInfo | undefined> {
-  // Answered by the stream's leader, so that what was just written is seen.
+  // The stream's leader answers, so that the latest writes are seen.
   const message = await manager.streams.getMessage(`OBJ_${bucket}`, { last_by_subj: subject });
   return message?.json<StoredInfo>();
 }

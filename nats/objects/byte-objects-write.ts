@@ -7,7 +7,9 @@ import type { OpenStore, PutObjectOptions } from "./open-store.ts";
 
 const CHUNK_BYTES = 128 * 1024;
 
-/** How long a body may be silent: longer, and its chunks would be taken for those of a writer that was killed. */
+/**
+ * How long a body may be silent. After a longer silence its chunks would be taken for leftovers of a killed writer.
+ */
 const MAX_SILENCE_MS = LEFT_AFTER_MS / 2;
 
 /** Stores an object in chunks, then the entry that makes them the object. Drops the chunks where it breaks off. */

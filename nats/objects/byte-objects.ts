@@ -1,15 +1,16 @@
 /**
  * An object store as functions use it: any text as name, bodies of any size that are streamed.
  *
- * I1  The store is made when it is first used, and again where somebody deleted it meanwhile.
- * I2  A body that is read whole has the digest that was noted when it was written; any other breaks.
- * I3  An object appears when all of it is stored; one that breaks off leaves what was there before.
+ * I1  The store is made at its first use, and again after it was deleted.
+ * I2  A body that is read whole has the digest of its write; a body with another digest breaks.
+ * I3  An object appears when all of it is stored; a write that breaks off leaves the former object.
  */
 import { createHash } from "node:crypto";
-import { JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
 import { NarunError } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { isStreamMissing } from "../jetstream-errors.ts";
 import { MAX_LISTS, type StoreBounds } from "../kv/byte-kv.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { createStoreRoom } from "../store-room.ts";
@@ -22,9 +23,12 @@ import type { ObjectFacts, ObjectPage, OpenStore, PutObjectOptions } from "./ope
 
 export interface ByteObjects {
   info(name: string): Promise<ObjectFacts | undefined>;
-  /** The bytes of one version; undefined where it is not the name's any more. Errors while it is read: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
+  /**
+   * The bytes of one version; undefined where the name has another version by now. Errors while it is read:
+   * OBJECT_NOT_FOUND, DIGEST_MISMATCH.
+   */
   read(name: string, version: string): Promise<AsyncGenerator<Uint8Array, void> | undefined>;
-  /** Where it breaks off, by its body or by `signal`, nothing of it stays. */
+  /** A write that breaks off, by its body or by `signal`, leaves nothing. */
   put(name: string, body: AsyncIterable<Uint8Array>, options?: PutObjectOptions): Promise<ObjectFacts>;
   /** No error where it is not there. */
   delete(name: string): Promise<void>;
@@ -32,9 +36,10 @@ export interface ByteObjects {
   list(options: { prefix: string; limit: number; after: number }): Promise<ObjectPage>;
 }
 
-const STREAM_NOT_FOUND = 10059;
-
-/** An object store of functions. Nothing is opened before it is used. Errors of all its methods: those of needsJetStream; of writes STORE_LIMIT. */
+/**
+ * An object store of functions. Nothing is opened before it is used. Errors of all methods: see needsJetStream; of
+ * writes also STORE_LIMIT.
+ */
 export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds = {}): ByteObjects {
   const { maxBytes = Number.POSITIVE_INFINITY } = options;
   const room = createStoreRoom(bucket, `OBJ_${bucket}`, maxBytes);
@@ -61,7 +66,7 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
     try {
       return await work(await opened());
     } catch (error) {
-      if (isFirst || !(error instanceof JetStreamApiError) || error.code !== STREAM_NOT_FOUND) throw error;
+      if (isFirst || !isStreamMissing(error)) throw error;
       opening = undefined;
       return work(await opened());
     }
@@ -103,7 +108,7 @@ async function* readBody({ manager, bucket }: OpenStore, info: StoredInfo): Asyn
   const next = async (sequence: number) => {
     const query = { seq: sequence, next_by_subj: chunkSubject(bucket, nuid) };
     const direct = await manager.direct.getMessage(`OBJ_${bucket}`, query as never).catch(() => null);
-    // The leader has what a replica may not have yet.
+    // A replica may be behind its leader.
     return direct ?? manager.streams.getMessage(`OBJ_${bucket}`, query);
   };
   let coming = chunks > 0 ? next(1) : undefined;
@@ -113,7 +118,7 @@ async function* readBody({ manager, bucket }: OpenStore, info: StoredInfo): Asyn
       throw new NarunError("OBJECT_NOT_FOUND", { detail: "it was replaced or deleted while it was read" });
     }
     coming = count < chunks ? next(chunk.seq + 1) : undefined;
-    // Nobody waits for it where the reader leaves now.
+    // It stays without a reader where this one leaves now.
     coming?.catch(() => undefined);
     hash.update(chunk.data);
     yield chunk.data;

@@ -1,25 +1,25 @@
 /**
- * Chunks in an object store that are no object's: of a writer that was killed, or whose last purge failed.
+ * Leftovers: chunks in an object store without an object, as their writer was killed or its last purge failed.
  *
- * I1  Chunks that may be a write's that goes on are left alone: a writer whose body is silent for half of that time breaks
- *     the write off (byte-objects-write.ts).
- * I2  The chunks are listed before the entries, so that those of a write that ends meanwhile are found to be an object's.
- * I3  Where an entry cannot be read nothing is purged: it may be the one that has the chunks.
+ * I1  Chunks of a write that may go on are left alone: a writer whose body is silent for half of `LEFT_AFTER_MS`
+ *     breaks off (byte-objects-write.ts).
+ * I2  The chunks are listed before the entries: a write that ends in between is found to be an object.
+ * I3  Where an entry cannot be read nothing is purged: the chunks may be that entry's.
  */
-import { JetStreamApiError, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { z } from "zod";
 import { parseJson } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { isStreamMissing } from "../jetstream-errors.ts";
 import { readStored } from "../stored-messages.ts";
 import { chunkSubject } from "./object-names.ts";
 
-/** How old the last chunk is of what counts as left. */
+/** How old the last chunk of a leftover is. */
 export const LEFT_AFTER_MS = 3_600_000;
 
-const STREAM_NOT_FOUND = 10059;
 const EntrySchema = z.looseObject({ nuid: z.string().optional() });
 
-/** Purges them; the number of objects that they were to be. A store that is not there has none. */
+/** Purges leftovers; returns the number of unfinished objects. A missing store has none. */
 export async function purgeLeftovers(
   nats: Nats,
   bucket: string,
@@ -59,7 +59,7 @@ async function infoOf(
     const ids = Object.keys(info.state.subjects ?? {}).map((subject) => subject.split(".").at(-1) ?? "");
     return { ids, nowMs: ts === undefined ? Date.now() : Date.parse(ts) };
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
+    if (isStreamMissing(error)) return undefined;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** Names of objects in the layout that NATS' own clients share, and what earlier versions of narun left. */
+/** Names of objects in the layout that NATS' own clients share, and entries of earlier versions of narun. */
 import { createHash } from "node:crypto";
 import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { type ObjectStore, Objm } from "@nats-io/obj";
@@ -153,7 +153,7 @@ describe("an object under its former subject", () => {
 
   it("makes room where that is another name's subject, and is kept", async () => {
     const { ours, former } = await newStore();
-    // The bytes of "Ã¤" in ISO-8859-1 are those of "ä" in UTF-8.
+    // "Ã¤" in ISO-8859-1 has the bytes of "ä" in UTF-8.
     await former.putBlob({ name: "Ã¤" }, Buffer.from("of two characters"));
     expect(await ours.info("ä")).toBeUndefined();
     await ours.put("ä", bodyOf("of one"));

@@ -10,17 +10,17 @@ import { openOwnStream, type StreamNeeds } from "../own-stream.ts";
 export interface ContentStore {
   has(sha256: string): Promise<boolean>;
   /**
-   * Stores bytes under their digest; true where they were written. What the store says it has is not written again,
-   * except with `replace`: for bytes that turned out damaged when they were read.
+   * Stores bytes under their digest; true where they were written. Bytes that the store has already are not written
+   * again, except with `replace`: for bytes that turned out damaged when they were read.
    */
   put(sha256: string, bytes: Uint8Array, options?: { replace?: boolean }): Promise<boolean>;
-  /** Reads bytes. Errors: OBJECT_NOT_FOUND; DIGEST_MISMATCH, where they are not what the digest says. */
+  /** Reads bytes. Errors: OBJECT_NOT_FOUND; DIGEST_MISMATCH, where the bytes have another digest. */
   get(sha256: string): Promise<Uint8Array>;
   /** Deletes bytes; it is no error where they are not there. */
   delete(sha256: string): Promise<void>;
 }
 
-/** Opens an object store, creating it where it is missing. Errors: those of needsJetStream, STREAM_UNFIT. */
+/** Opens an object store, creating it where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */
 export async function openContentStore(nats: Nats, name: string, replicas = 1): Promise<ContentStore> {
   const manager = await needsJetStream(nats, () => jetstreamManager(nats.connection));
   const subjects = [`$O.${name}.C.>`, `$O.${name}.M.>`];
@@ -67,8 +67,8 @@ export async function openContentStore(nats: Nats, name: string, replicas = 1): 
 }
 
 /**
- * The chunks of an object, one after the other. Our own instead of the client library's, because that one waits for ever
- * where chunks are missing: damaged, or deleted while they are read. What is missing shows in the digest.
+ * The chunks of an object, one after the other. Our own instead of the client library's, which waits for ever where
+ * chunks are missing: damaged, or deleted while they are read. A missing chunk shows in the digest.
  */
 async function readChunks(
   manager: JetStreamManager,
@@ -78,7 +78,7 @@ async function readChunks(
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for (let sequence = 1; chunks.length < count; ) {
-    // Answered by the stream's leader, so that what was just written is seen; a literal would not pass the library's types.
+    // The stream's leader answers, so that the latest writes are seen; a literal would not pass the library's types.
     const next = { seq: sequence, next_by_subj: subject };
     const chunk = await manager.streams.getMessage(stream, next);
     if (chunk === null) break;

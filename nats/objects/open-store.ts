@@ -25,7 +25,7 @@ export interface PutObjectOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What the parts of a store work with. */
+/** An open store, for its parts. */
 export interface OpenStore {
   client: JetStreamClient;
   manager: JetStreamManager;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { DataFrames } from "./data-frames.ts";
 
-it("shows the frames of a subject to whoever took it last, until that one leaves", () => {
+it("shows the frames of a subject to its last taker, until that one leaves", () => {
   const frames = new DataFrames();
   const [first, second] = [1, 2].map(() => ({ beginData: () => true, data: () => undefined }));
   if (first === undefined || second === undefined) return;

@@ -1,10 +1,10 @@
-/** Who takes the data frames that come on a connection (splitter.ts): each subject's are shown to one. */
+/** The sinks of a connection's data frames (splitter.ts): each subject has one. */
 import type { FrameSink } from "./splitter.ts";
 
 export class DataFrames {
   readonly #sinks = new Map<string, FrameSink>();
 
-  /** Shows the data frames that come on a subject to `sink` alone; returns what ends that. */
+  /** Shows the data frames that come on a subject to `sink` alone; returns the function that ends it. */
   take(subject: string, sink: FrameSink): () => void {
     this.#sinks.set(subject, sink);
     return () => {

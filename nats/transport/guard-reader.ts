@@ -1,13 +1,13 @@
 import type { NatsConnection } from "@nats-io/transport-node";
 
-/** What there is of the library's connection, and its types do not show. */
+/** The fields of the library's connection that its types do not show. */
 interface Protocol {
   processMsg(message: { readonly subject: Uint8Array }, data: Uint8Array): void;
 }
 
 /**
- * Keeps what is thrown at one message from ending the connection's reader, which never reads again: the library itself
- * throws in its callbacks at header fields that other clients can send.
+ * Keeps an error at one message from ending the connection's reader, which would never read again: the library throws
+ * in its callbacks at header fields that other clients can send.
  */
 export function guardReader(
   connection: NatsConnection,

@@ -41,7 +41,7 @@ async function repeat(isOver: () => boolean, step: (turn: number) => Promise<unk
   for (let turn = 0; !isOver(); turn++) await step(turn);
 }
 
-it("keeps every message whole, whoever writes at the same time", { timeout: 600_000 }, async () => {
+it("keeps every message whole, with several writers at the same time", { timeout: 600_000 }, async () => {
   const warnings: string[] = [];
   await using server = await startTestNats({ onWarning: (text) => void warnings.push(text) });
   const nats = await connectNats({ url: server.url, name: "all writers" });

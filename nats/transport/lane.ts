@@ -1,23 +1,24 @@
 /**
  * The order of everything that leaves on one socket: narun's own messages, and the commands of the client library.
  *
- * I1  A lane is the only writer of its socket: the transport hands it what the library sends, too.
- * I2  One call brings whole messages or commands. All of its bytes take their place before the call returns, so nothing
- *     lands inside a message.
- * I3  Bytes leave in the order of the calls, and `onSent` is called in that order, too: memory is reused round and round.
- * I4  What is given within one turn of the event loop leaves at once, unless it is much.
+ * I1  A lane is the only writer of its socket: the transport hands it the library's commands, too.
+ * I2  One call brings whole messages or commands. All of its bytes take their place before the call returns, so
+ *     nothing lands inside a message.
+ * I3  Bytes leave in the order of the calls, and `onSent` is called in that order, too: memory is reused round and
+ *     round.
+ * I4  Messages of one turn of the event loop leave together, unless they are many.
  */
 import type { Socket } from "node:net";
 
 const LINE_END = "\r\n";
-/** Upper bound of a payload that is copied: up to here that is cheaper than a write of its own. */
+/** Upper bound of a payload that is copied: a small copy is cheaper than a write of its own. */
 const MAX_COPIED_BYTES = 4 * 1024;
-/** Upper bound of what waits for the turn to end. */
+/** Upper bound of bytes that wait for the turn to end. */
 const MAX_WAITING_BYTES = 64 * 1024;
 
 export class Lane {
   readonly #socket: Socket;
-  /** What the socket has not got yet, a character a byte. Everything else that was given is in the socket, before it. */
+  /** Text that the socket has not got yet, a character a byte. All earlier text is in the socket, before it. */
   #text = "";
   #isCorked = false;
   #waitingBytes = 0;

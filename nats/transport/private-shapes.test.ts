@@ -1,6 +1,7 @@
 /**
- * Names each thing of the client library that narun touches and that its types do not promise: an update that moves one
- * fails here, with its name, rather than strangely elsewhere. What each is for stands in the file that it names.
+ * Names each thing of the client library that narun touches and that its types do not promise: an update that moves
+ * one fails here, with its name, rather than strangely elsewhere. The file that a group names says the purpose of
+ * each.
  */
 import { readFileSync } from "node:fs";
 import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
@@ -52,7 +53,7 @@ function methodsOf(object: object): string[] {
   return found;
 }
 
-describe("transport.ts needs", () => {
+describe("own.ts needs", () => {
   it.each(["NatsConnectionImpl", "setTransportFactory", "extractProtocolMessage"])(
     "%s of nats-base-client",
     (name) => expect(base).toHaveProperty(name, expect.any(Function)),
@@ -104,7 +105,7 @@ describe("transport.ts needs", () => {
   });
 });
 
-/** What a connection has, and its type does not show. */
+/** The fields of a connection that its type does not show. */
 function protocolOf({ connection }: Nats): Record<string, unknown> {
   return (connection as unknown as { protocol: Record<string, unknown> }).protocol;
 }

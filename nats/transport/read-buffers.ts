@@ -2,26 +2,26 @@
  * The memory that a connection reads into, over and over: a buffer for every read would be garbage as fast as bodies
  * pass, and collecting it cost more than passing them.
  *
- * I1  A buffer that somebody holds is not read into until all who hold it have let go.
- * I2  No more than `MAX_HELD` buffers are held: whoever asks beyond that has to copy.
+ * I1  A held buffer is not read into until its last holder lets go.
+ * I2  At most `MAX_HELD` buffers are held. Beyond that a reader has to copy.
  */
 
-/** Bytes that are valid during the call that shows them, and for as long as somebody holds the memory they are in. */
+/** Bytes that are valid during the call that shows them, and as long as their memory is held. */
 export interface Lease {
-  /** Returns what lets go of it again; undefined where too much is held already: copy the bytes then. */
+  /** Returns the function that lets go; undefined where too much is held already: copy the bytes then. */
   hold(): (() => void) | undefined;
 }
 
-/** Of bytes that nobody reuses. */
+/** The lease of bytes that are never reused. */
 export const OWNED: Lease = { hold: () => () => undefined };
 
 const READ_BYTES = 256 * 1024;
 const MAX_HELD = 16;
-/** Kept for reuse; what more there was goes. */
+/** Upper bound of buffers that are kept for reuse. */
 const MAX_SPARE = 2;
 
 class ReadBuffer implements Lease {
-  // No memory is touched before something is read into it.
+  // The memory is not touched before the first read.
   readonly bytes = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #owner: ReadBuffers;
   holders = 0;

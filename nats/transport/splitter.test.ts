@@ -20,7 +20,7 @@ function message(subject: string, header: string, payload: Buffer): Buffer {
 const dataFrame = (subject: string, seq: number, payload: Buffer) =>
   message(subject, `NATS/1.0\r\nNarun-Frame: data ${seq}\r\n\r\n`, payload);
 
-/** Feeds what a server sends, in pieces that are overwritten afterwards; `cut` says how large the next one is. */
+/** Feeds a server's bytes, in pieces that are overwritten afterwards; `cut` says how large the next one is. */
 function split(sent: Buffer, cut: () => number, isWanted = (_seq: number) => true) {
   const passed: Buffer[] = [];
   const frames = new Map<string, Buffer[]>();

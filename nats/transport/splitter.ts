@@ -1,17 +1,17 @@
 /**
- * Takes the data frames of streams (docs/wire.md, "Streams") out of what a NATS server sends, and leaves the rest to the
- * client library. The library puts each message together in memory of its own; a frame's bytes go on as they come, from
- * the memory that they were read into.
+ * Takes the data frames of streams (docs/wire.md, "Streams") out of the bytes of a NATS server, and leaves the rest
+ * to the client library. The library puts each message together in memory of its own; a frame's bytes go on as they
+ * come, from the memory that they were read into.
  *
- * I1  Every byte that is not of a data frame somebody takes reaches the library, in order, in memory of its own.
- * I2  The data frames of a subject are shown in order. They may overtake other messages: a stream's sender sends none
- *     before it got credit, and its end has a number of its own.
- * I3  Where the bytes are cut makes no difference.
+ * I1  Every byte outside the data frames of a sink reaches the library, in order, in memory of its own.
+ * I2  The data frames of a subject are shown in order. They may overtake other messages: a sender has no data frame
+ *     before its first credit, and its end has a number of its own.
+ * I3  Cuts between reads make no difference.
  */
 import { DATA_FRAME_PREFIX } from "../../contracts/index.ts";
 import { type Lease, OWNED } from "./read-buffers.ts";
 
-/** Who takes the data frames that come on one subject. */
+/** The receiver of the data frames on one subject. */
 export interface FrameSink {
   /** A frame begins. False: its bytes are not wanted. */
   beginData(seq: number): boolean;
@@ -21,7 +21,7 @@ export interface FrameSink {
 
 export interface SplitterOptions {
   sinkOf(subject: string): FrameSink | undefined;
-  /** For the library. */
+  /** Takes the bytes for the library. */
   pass(bytes: Uint8Array): void;
 }
 
@@ -31,16 +31,16 @@ const H = "H".charCodeAt(0);
 const M = "M".charCodeAt(0);
 
 const FRAME_HEADER = Buffer.from(`NATS/1.0\r\n${DATA_FRAME_PREFIX}`, "latin1");
-/** More digits than a frame's number has, and the empty line after it. */
+/** Upper bound of a data frame's header: more digits than a number has, and the empty line. */
 const MAX_FRAME_HEADER_BYTES = FRAME_HEADER.byteLength + 24;
 
 export class FrameSplitter {
   readonly #options: SplitterOptions;
   /** The beginning of a line, or of a frame's header, whose rest has not come. */
   #begun: Buffer | undefined;
-  /** Of a message for the library. */
+  /** Bytes that are left of a message for the library. */
   #passLeft = 0;
-  /** Of a frame; its line end is not counted. */
+  /** Bytes that are left of a frame; its line end is not counted. */
   #dataLeft = 0;
   #lineEndLeft = 0;
   #sink: FrameSink | undefined;
@@ -55,7 +55,7 @@ export class FrameSplitter {
     const lease = isWhole ? readLease : OWNED;
     this.#begun = undefined;
     let at = 0;
-    // What is before it has been handed on.
+    // Bytes before this place have been handed on.
     let from = 0;
     while (at < bytes.byteLength) {
       if (this.#passLeft > 0) {
@@ -96,7 +96,7 @@ export class FrameSplitter {
     return at + size + lineEnd;
   }
 
-  /** Reads a line at its beginning: where what follows it begins; undefined where it is not all there. */
+  /** Reads a line at its beginning; returns the start of its content, undefined where the line is not complete. */
   #beginMessage(bytes: Buffer, at: number): number | undefined {
     const lineEnd = bytes.indexOf(LF, at);
     if (lineEnd === -1) return undefined;

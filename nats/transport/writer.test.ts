@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { Lane } from "./lane.ts";
 import { Writer } from "./writer.ts";
 
-/** A writer, the far end of what it writes to, and a subscription that the library has not sent yet. */
+/** A writer, the far end of its socket, and a subscription that the library has not sent yet. */
 async function open(): Promise<{ lane: Lane; writer: Writer; near: Socket; far: Socket } & AsyncDisposable> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
@@ -60,7 +60,7 @@ describe("the writer", () => {
 
   it("keeps messages whole and in order, and says in that order that their memory is free", async () => {
     await using pair = await open();
-    // Nobody reads yet: much of it waits.
+    // The far end does not read yet: much of it waits.
     const sizes = Array.from({ length: 300 }, (_, at) => [10, 70_000, 4_096, 4_097, 0, 40_000][at % 6] ?? 0);
     const expected: Buffer[] = [];
     const sent: number[] = [];

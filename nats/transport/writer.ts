@@ -1,40 +1,31 @@
 /**
- * Writes messages in NATS' own protocol (docs.nats.io, "Client Protocol"), past the client library: that makes several
- * pieces of memory for each message, and one more for all of them.
+ * Writes messages in NATS' own protocol (docs.nats.io, "Client Protocol"), past the client library, which makes
+ * several pieces of memory for each message, and one more for all of them.
  *
- * I1  Messages take their place in the connection's lane in the order in which they are written, each after everything
- *     that the library had to say by then: a subscription is there before the message that is answered on it.
+ * I1  Messages take their place in the connection's lane in the order in which they are written, each after
+ *     everything that the library had to say by then: a subscription is there before the message that is answered on
+ *     it.
  * I2  A message goes to the lane whole (lane.ts).
  */
 import type { NatsConnection } from "@nats-io/transport-node";
+import { DATA_FRAME_PREFIX } from "../../contracts/index.ts";
 import { bytesAsText, type Lane } from "./lane.ts";
-
-export interface Outgoing {
-  subject: string;
-  reply?: string | undefined;
-  /** Header fields as lines, each with its line end (`formatFields`). Default: none. */
-  fields?: string;
-  /** It stays as it is until it has left, when `onSent` is called. */
-  payload: Uint8Array | string;
-  onSent?: (() => void) | undefined;
-}
+import type { Outgoing, WireWriter } from "./wire.ts";
 
 const VERSION = "NATS/1.0\r\n";
 const LINE_END = "\r\n";
 
-export class Writer {
+export class Writer implements WireWriter {
   readonly #protocol: Protocol;
 
   constructor(connection: NatsConnection) {
     this.#protocol = (connection as unknown as { protocol: Protocol }).protocol;
   }
 
-  /** Whether there is a server that has let this connection in. */
   get isOpen(): boolean {
     return this.#lane() !== undefined;
   }
 
-  /** What is written while there is no connection is dropped, and counts as sent. */
   write({ subject, reply, fields, payload, onSent }: Outgoing): void {
     const lane = this.#lane();
     if (lane === undefined) {
@@ -47,6 +38,10 @@ export class Writer {
     lane.message(headOf(to, fields, size), payload, onSent);
   }
 
+  writeData(subject: string, seq: number, payload: Uint8Array, onSent?: () => void): void {
+    this.write({ subject, fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
+  }
+
   flush(): void {
     this.#lane()?.flush();
   }
@@ -57,12 +52,12 @@ export class Writer {
   }
 }
 
-/** What there is of the library's connection, and its types do not show. */
+/** The fields of the library's connection that its types do not show. */
 interface Protocol {
-  /** The server has let it in. */
+  /** The server has accepted the login. */
   readonly connected: boolean;
   readonly transport: { readonly lane: Lane | undefined };
-  /** Says now what would be said at the end of the turn. */
+  /** Sends the commands now that wait for the end of the turn. */
   flushPending(): void;
 }
 

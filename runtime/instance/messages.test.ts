@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LimitsSchema } from "../../contracts/index.ts";
-import { createHeaders, type Message } from "../../nats/index.ts";
+import { createHeaders, LimitsSchema } from "../../contracts/index.ts";
+import type { Message } from "../../nats/index.ts";
 import { splitHeaderBlock } from "../../web/host/boundary.ts";
 import { joinHeaderBlock } from "../testing/header-block.ts";
 import { replyFromError, replyFromResponse } from "./reply-to-message.ts";

@@ -6,7 +6,7 @@
  * I3  The handler hears of each end that it did not cause (`abort`) before its streams are cut.
  * I4  A head that was sent is never followed by another answer: the body breaks instead, so that it does not look whole.
  */
-import type { ErrorCode, FunctionConfig } from "../../contracts/index.ts";
+import { type ErrorCode, type FunctionConfig, SWITCHING_PROTOCOLS } from "../../contracts/index.ts";
 import type { Message, Nats } from "../../nats/index.ts";
 import { type Awaited, decideDeadline, unansweredMessage } from "./deadline.ts";
 import type { Exchange } from "./exchange.ts";
@@ -61,7 +61,6 @@ const OVER: Phase = { kind: "over" };
 const MAX_HEADER_BYTES = 256 * 1024;
 const MAX_STACK_LENGTH = 64 * 1024;
 
-const SWITCHING_PROTOCOLS = 101;
 /** RFC 6455, section 7.4.1: the socket ended without a close frame. */
 export const CLOSED_ABNORMALLY = 1006;
 

@@ -18,7 +18,7 @@ export interface IncomingRequest {
   hops: number;
 }
 
-/** Reads a request to a service. `mostMs`: the upper bound of its time, whatever its sender says. */
+/** Reads a request to a service. `mostMs`: the upper bound of its time. */
 export function requestFromMessage(message: Message, service: string, mostMs: number): IncomingRequest {
   const { headers, data } = message;
   const { method, host, scheme, rawPath, query, fields, requestId, hops, isUpgrade } = decodeRequest(

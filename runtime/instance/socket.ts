@@ -1,12 +1,12 @@
 /**
  * A WebSocket between an isolate and its client: messages in frames, both ways, under credit.
  *
- * I1  A message has `MAX_SOCKET_MESSAGE_BYTES` at most, either way: a larger one closes the socket for both sides alike
- *     (1009), and is a line of the log.
+ * I1  A message has `MAX_SOCKET_MESSAGE_BYTES` at most, either way: a larger one closes the socket for both sides
+ *     alike (1009), and is a line of the log.
  * I2  The client is given credit again when the isolate has taken a message: a slow function slows its clients.
- * I3  The isolate may send again as much as has left for the client; until then its messages wait with the isolate. An
- *     isolate that sends more has tampered with its platform: the socket breaks.
- * I4  A side that did not begin the end is told of it once. Messages that wait for a client that has closed are dropped.
+ * I3  The isolate may send again as much as has left for the client; until then its messages wait with the isolate.
+ *     An isolate that sends more has tampered with its platform: the socket breaks.
+ * I4  A side that did not begin the end is told once. Messages that wait for a client that has closed are dropped.
  */
 import {
   MAX_SOCKET_MESSAGE_BYTES,

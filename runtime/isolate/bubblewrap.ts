@@ -3,9 +3,9 @@
  * the host's own files alone. The network stays: the host needs NATS, and `fetch` needs the rest. An attacker who gets past V8
  * and Node's permission model finds no files, no other processes and no privileges.
  */
-import { spawn } from "node:child_process";
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { runProgram } from "../../machine/index.ts";
 
 /** The system's files that programs need: the loader's libraries, name resolution, certificates. Missing files are left out. */
 const SYSTEM_FILES = [
@@ -88,26 +88,7 @@ export async function probeBubblewrap(searchPath = ""): Promise<BubblewrapProbe>
     .map((folder) => join(folder, "bwrap"))
     .find((file) => existsSync(file));
   if (path === undefined) return { path, reason: "bubblewrap (bwrap) is not on the PATH" };
-  const reason = await tryRun(path);
-  return reason === undefined ? { path } : { path: undefined, reason };
-}
-
-function tryRun(path: string): Promise<string | undefined> {
   const [, ...values] = wrapBriefly(path, [process.execPath, "--version"]);
-  const child = spawn(path, values, {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: {},
-    timeout: PROBE_MS,
-    killSignal: "SIGKILL",
-  });
-  let words = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    words += chunk.toString();
-  });
-  return new Promise((resolve) => {
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) =>
-      resolve(code === 0 ? undefined : words.trim().split("\n")[0] || `bwrap ended with ${signal ?? code}`),
-    );
-  });
+  const result = await runProgram(path, values, { env: {}, timeoutMs: PROBE_MS });
+  return result.outcome === "ok" ? { path } : { path: undefined, reason: result.reason };
 }

@@ -74,7 +74,7 @@ describe("loading", () => {
     ).toEqual({ kind: "ok" });
   });
 
-  it("waits for a timer that the top level awaits, and tells what fails after it", async () => {
+  it("waits for a timer that the top level awaits, and reports a failure after it", async () => {
     const later = (code: string) => `await new Promise((resolve) => setTimeout(resolve, 5)); ${code}`;
     const fn = await loadTestFunction(later("export default () => new Response('late')"));
     expect(await fn.call()).toMatchObject({ body: "late" });
@@ -83,7 +83,7 @@ describe("loading", () => {
     });
   });
 
-  it("tells what a module throws, with its place", async () => {
+  it("reports an exception of a module, with its place", async () => {
     expect((await load("\nthrow new Error('at the top')")).outcome).toEqual({
       kind: "uncaught",
       stack: expect.stringMatching(/^Error: at the top\n {4}at test:2:7$/),
@@ -103,7 +103,7 @@ describe("loading", () => {
     expect((await load(code)).outcome).toEqual({ kind: "no-handler", reason });
   });
 
-  it("tells a rejection that nobody handles, and goes on", async () => {
+  it("reports a rejection without a handler, and goes on", async () => {
     const { sandbox } = await load(
       "export default () => { Promise.reject(new Error('lost')); return new Response() }",
     );
@@ -111,7 +111,7 @@ describe("loading", () => {
     expect(await enter(sandbox)).toMatchObject({ kind: "uncaught" });
   });
 
-  it("tells in words of its own of a rejection with an object that is no error", async () => {
+  it("reports a rejection with an object that is no error in a message of its own", async () => {
     const { sandbox } = await load("export default () => { Promise.reject({}); return new Response() }");
     expect(await enter(sandbox)).toEqual({
       kind: "uncaught",
@@ -121,7 +121,7 @@ describe("loading", () => {
 });
 
 describe("the boundary", () => {
-  it("leaves nothing of the host within reach", async () => {
+  it("keeps every object of the host out of reach", async () => {
     // Walks every object that properties and prototypes of the global object, of errors and of promises lead to.
     const found = await callJson(`
       const suspicious = /isolated.?vm|^(ivm|process|require|Reference|ExternalCopy|Callback)$|__narun/i;

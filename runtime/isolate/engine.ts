@@ -1,13 +1,13 @@
 /**
- * The only importer of isolated-vm. It makes sandboxes from the platform's snapshot, and enters them.
+ * The only importer of isolated-vm. It makes isolates from the platform's snapshot, and enters them.
  *
  * I1  No handle of isolated-vm leaves this file, and none enters user code (see web/host/boundary.ts).
  * I2  Every entry is asynchronous and under the CPU limit: user code never runs on the host's own thread.
- * I3  V8 itself disposes of a sandbox that hits its memory limit. A sandbox that V8 loses control of (`onCatastrophe`) is never
+ * I3  V8 itself disposes of an isolate that hits its memory limit. An isolate that V8 loses control of (`onCatastrophe`) is never
  *     entered again: its thread sleeps, and only the end of the process frees its memory.
  * I4  A module is loaded when its top level is over, awaits included. isolated-vm returns at the first await, so an entry module
  *     of ours imports the function's module and reports when its own turn comes.
- * I5  After `dispose` no message gets into a sandbox or out of it. A sandbox with an inspector's session goes on to exist.
+ * I5  After `dispose` no message gets into an isolate or out of it. An isolate with an inspector's session goes on to exist.
  */
 import { randomBytes } from "node:crypto";
 import { domainToASCII } from "node:url";
@@ -27,7 +27,7 @@ import { readInspectLibrary } from "./image/inspect-library.ts";
 import { createInspectorChannel, type InspectorChannel } from "./inspector/inspector-channel.ts";
 import { answerCryptoSupport } from "./operations/crypto/supports.ts";
 
-/** How an entry into a sandbox ended. */
+/** How an entry into an isolate ended. */
 export type EntryOutcome =
   /** `answer`: the value that the entry returned (EnterOp.request). It is user input. */
   | { kind: "ok"; answer?: unknown }
@@ -51,21 +51,21 @@ export interface LoadOrder {
 /** A message into an isolate (web/host/boundary.ts). */
 export type EnterMessage = Parameters<Enter>;
 
-export interface Sandbox {
+export interface Isolate {
   /** Evaluates the function's module, its top-level awaits included. */
   load(order: LoadOrder): Promise<LoadOutcome>;
   enter(timeoutMs: number, ...message: EnterMessage): Promise<EntryOutcome>;
-  /** The bytes that V8 counts for the sandbox, garbage included; undefined where it is gone. */
+  /** The bytes that V8 counts for the isolate, garbage included; undefined where it is gone. */
   usedBytes(): Promise<number | undefined>;
-  /** The CPU time of the sandbox since it was made, in milliseconds. */
+  /** The CPU time of the isolate since it was made, in milliseconds. */
   cpuMs(): number;
   /** V8's inspector, where the engine's isolates are inspected. */
   readonly inspector: InspectorChannel | undefined;
   dispose(): void;
 }
 
-/** A sandbox for conformance tests, whose files are classic scripts that share one global scope. */
-export interface ScriptSandbox extends Sandbox {
+/** An isolate for conformance tests, whose files are classic scripts that share one global scope. */
+export interface ScriptIsolate extends Isolate {
   evaluateScript(code: string, fileName: string, cpuMs: number): Promise<EntryOutcome>;
   /** Puts a function of the host on the global object. Scripts call it synchronously, with data. */
   expose(name: string, callback: (...values: unknown[]) => unknown): Promise<void>;
@@ -74,7 +74,7 @@ export interface ScriptSandbox extends Sandbox {
 /** Takes the posts of an isolate. All values are user input. */
 export type OnPost = (op: unknown, a: unknown, b: unknown, c: unknown, d: unknown) => void;
 
-export interface Engine<Made extends Sandbox = Sandbox> {
+export interface Engine<Made extends Isolate = Isolate> {
   create(memoryMb: number, onPost: OnPost): Promise<Made>;
 }
 
@@ -119,8 +119,8 @@ interface Parts {
   silence(): void;
 }
 
-/** `sandbox`: the sandbox out of V8's control; undefined while it is still being made. */
-type OnCatastrophe = (message: string, sandbox: Sandbox | undefined) => void;
+/** `isolate`: the isolate out of V8's control; undefined while it is still being made. */
+type OnCatastrophe = (message: string, isolate: Isolate | undefined) => void;
 
 export interface EngineOptions {
   /** Whether debuggers may attach to the isolates. It costs memory and time, and is not for production. */
@@ -132,18 +132,18 @@ export function createEngine(
   onCatastrophe: OnCatastrophe,
   options: EngineOptions = {},
 ): Engine {
-  return createEngineOf(createSandbox, snapshotBytes, onCatastrophe, options);
+  return createEngineOf(createIsolate, snapshotBytes, onCatastrophe, options);
 }
 
-/** For conformance tests only: scripts and functions of the host get into these sandboxes, against I1. */
+/** For conformance tests only: scripts and functions of the host get into these isolates, against I1. */
 export function createScriptEngine(
   snapshotBytes: Uint8Array,
   onCatastrophe: OnCatastrophe,
-): Engine<ScriptSandbox> {
-  return createEngineOf(createScriptSandbox, snapshotBytes, onCatastrophe);
+): Engine<ScriptIsolate> {
+  return createEngineOf(createScriptIsolate, snapshotBytes, onCatastrophe);
 }
 
-function createEngineOf<Made extends Sandbox>(
+function createEngineOf<Made extends Isolate>(
   create: (parts: Parts) => Made,
   snapshotBytes: Uint8Array,
   onCatastrophe: OnCatastrophe,
@@ -194,10 +194,10 @@ function createEngineOf<Made extends Sandbox>(
   };
 }
 
-function createScriptSandbox(parts: Parts): ScriptSandbox {
+function createScriptIsolate(parts: Parts): ScriptIsolate {
   const { isolate, context } = parts;
   return {
-    ...createSandbox(parts),
+    ...createIsolate(parts),
     async evaluateScript(code, fileName, cpuMs) {
       try {
         const script = await isolate.compileScript(code, { filename: fileName });
@@ -215,7 +215,7 @@ function createScriptSandbox(parts: Parts): ScriptSandbox {
   };
 }
 
-function createSandbox(parts: Parts): Sandbox {
+function createIsolate(parts: Parts): Isolate {
   const { isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector } = parts;
   let isDisposedByUs = false;
   const outcomeOf = (error: unknown): EntryOutcome => {

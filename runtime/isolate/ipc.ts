@@ -1,5 +1,5 @@
 import type { ErrorCode, GoneReason } from "../../contracts/index.ts";
-import type { LoginTexts } from "../../nats/index.ts";
+import type { LoginTexts, NatsTransport } from "../../nats/index.ts";
 import type { DrainOrder, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
 
 /**
@@ -12,6 +12,7 @@ export type ToHost =
       node: string;
       nats: { url: string; login: LoginTexts };
       worldId: string;
+      transport: NatsTransport;
       snapshot: Uint8Array;
       /** The number of isolates that are kept ready. */
       prepared: number;

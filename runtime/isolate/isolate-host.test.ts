@@ -24,6 +24,7 @@ async function startHost(url: string, maxMemoryMb: number, program?: HostProgram
     group: "default",
     nats: { url },
     worldId: "w",
+    transport: "own",
     snapshot: await loadSnapshot(cacheDir),
     program: program ?? (await loadHostProgram(cacheDir)),
     sandbox: { bubblewrap: undefined, maxMemoryMb: undefined },

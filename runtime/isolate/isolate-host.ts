@@ -13,7 +13,9 @@
  * I4  A process retires where V8 lost control of an isolate in it, where it is old, and where it holds too much memory. It takes
  *     nothing new, its successor starts, and it finishes its requests.
  */
+
 import type { Logger } from "pino";
+import { MIB } from "../../contracts/index.ts";
 import type {
   DrainOrder,
   Host,
@@ -60,7 +62,6 @@ const MAX_AGE_MS = 24 * 3_600_000;
 const MIN_AGE_MS = 60_000;
 /** The memory of an idle instance, about. */
 const INSTANCE_MB = 4;
-const MIB = 1024 * 1024;
 
 const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
 
@@ -138,10 +139,10 @@ class ProcessSupervisor implements IsolateHost {
   }
 
   #startProcess(): HostProcess {
-    const { node, worldId, snapshot, egressDeny, prepared = DEFAULT_PREPARED } = this.#options;
+    const { node, worldId, transport, snapshot, egressDeny, prepared = DEFAULT_PREPARED } = this.#options;
     const { nats, program, sandbox, events, sourceMapOf, debug } = this.#options;
     const process: HostProcess = new HostProcess({
-      init: { node, worldId, snapshot, prepared, egressDeny, isInspected: debug !== undefined },
+      init: { node, worldId, transport, snapshot, prepared, egressDeny, isInspected: debug !== undefined },
       nats,
       program,
       sandbox,

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { runProgram } from "../../machine/index.ts";
 import { type BubblewrapProbe, probeBubblewrap, wrapBriefly } from "./bubblewrap.ts";
 import { HOST_ENVIRONMENT, nodeOptions } from "./spawn-host.ts";
 
@@ -29,6 +29,7 @@ const SCRIPT = `
   console.log(JSON.stringify(allowed));
 `;
 
+/** Upper bound of the time that the probe takes. */
 const PROBE_MS = 10_000;
 
 /** Probes the confinement of host processes on this machine: Node's permission model, and bubblewrap where it works. */
@@ -37,26 +38,7 @@ export async function probeConfinement(searchPath?: string): Promise<Confinement
   const command = [process.execPath, ...nodeOptions([]), "--eval", SCRIPT];
   const [program = "", ...values] =
     bubblewrap.path === undefined ? command : wrapBriefly(bubblewrap.path, command);
-  const child = spawn(program, values, {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: HOST_ENVIRONMENT,
-    timeout: PROBE_MS,
-    killSignal: "SIGKILL",
-  });
-  let output = "";
-  let words = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    words += chunk.toString();
-  });
-  const failure = await new Promise<string | undefined>((resolve) => {
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) => {
-      resolve(code === 0 ? undefined : words.trim().split("\n")[0] || `it ended with ${signal ?? code}`);
-    });
-  });
-  if (failure !== undefined) return { bubblewrap, allowed: [], failure };
-  return { bubblewrap, allowed: JSON.parse(output) as string[] };
+  const result = await runProgram(program, values, { env: HOST_ENVIRONMENT, timeoutMs: PROBE_MS });
+  if (result.outcome === "failed") return { bubblewrap, allowed: [], failure: result.reason };
+  return { bubblewrap, allowed: JSON.parse(result.stdout) as string[] };
 }

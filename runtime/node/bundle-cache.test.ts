@@ -75,7 +75,7 @@ describe("a node's bundles", () => {
     await mkdir(folder);
   });
 
-  it("stay under their bound: what was used longest ago goes", async () => {
+  it("stay under their bound: the least recently used goes first", async () => {
     const files = await Promise.all(["a", "b", "c"].map((letter) => stored(letter.repeat(100))));
     const cache = await openBundleCache({ folder, store, maxDiskBytes: 250 });
     for (const [index, { sha256 }] of files.slice(0, 2).entries()) {
@@ -86,7 +86,7 @@ describe("a node's bundles", () => {
     expect((await readdir(folder)).sort()).toEqual([files[1]?.sha256, files[2]?.sha256].sort());
   });
 
-  it("are not all looked at for each that comes, yet what others put beside them is seen in time", async () => {
+  it("are not all read for each new one, yet files of other runners are noticed in time", async () => {
     const files = await Promise.all(["d", "e", "f"].map((letter) => stored(letter.repeat(100))));
     const [first, second, third] = files.map(({ sha256 }) => sha256);
     const cache = await openBundleCache({ folder, store, maxDiskBytes: 2_400 });

@@ -5,9 +5,11 @@
  * I2  A damaged file on disk is deleted and fetched again.
  * I3  The folder stays under its bound: the least recently used files go first.
  */
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+
+import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { sha256Hex } from "../../machine/index.ts";
+import { MIB } from "../../contracts/index.ts";
+import { sha256Hex, writeWhole } from "../../machine/index.ts";
 import type { ContentStore } from "../../nats/index.ts";
 
 export interface BundleCache {
@@ -23,8 +25,6 @@ export interface BundleCacheOptions {
   /** Default 64 MiB. */
   maxMemoryBytes?: number;
 }
-
-const MIB = 1024 * 1024;
 
 export async function openBundleCache(options: BundleCacheOptions): Promise<BundleCache> {
   const { folder, store, maxDiskBytes = 512 * MIB, maxMemoryBytes = 64 * MIB } = options;
@@ -54,9 +54,7 @@ export async function openBundleCache(options: BundleCacheOptions): Promise<Bund
   };
 
   const keep = async (sha256: string, bytes: Uint8Array): Promise<void> => {
-    const temporary = join(folder, `${sha256}.${process.pid}`);
-    await writeFile(temporary, bytes, { mode: 0o600 });
-    await rename(temporary, join(folder, sha256));
+    await writeWhole(join(folder, sha256), bytes);
     await disk.note(bytes.byteLength);
   };
 

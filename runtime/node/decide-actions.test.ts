@@ -94,7 +94,7 @@ describe("decideShare", () => {
     }
   });
 
-  it("gives a node that nobody ranks nothing", () => {
+  it("gives nothing to a node that is not in the ranking", () => {
     expect(decideShare(5, rankNodes("hello", nodes), "n9")).toBe(0);
   });
 });

@@ -19,7 +19,7 @@ function setUp() {
 }
 
 describe("the hosts of a node", () => {
-  it("are one for each group, and the one of most functions is always kept", () => {
+  it("are one for each group, and the host of the group `default` is always kept", () => {
     const { hosts, started, ended } = setUp();
     hosts.of("default/a");
     hosts.of("default/a");
@@ -29,7 +29,7 @@ describe("the hosts of a node", () => {
     expect(ended).toEqual(["default/a"]);
   });
 
-  it("start a function that is alone, and crashes again, after a pause", async () => {
+  it("start a function in quarantine that crashes again after a pause", async () => {
     const { hosts, pass } = setUp();
     hosts.crashed("default");
     hosts.crashed("default");

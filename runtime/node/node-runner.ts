@@ -30,10 +30,10 @@ import { type HostLogin, hostLogin } from "./host-login.ts";
 import { InstanceTable } from "./instance-table.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
 import { Modes, type StartHosts } from "./modes.ts";
-import { type ClaimedName, claimName, type Presence, startPresence } from "./presence.ts";
+import { type ClaimedName, claimName, Presence } from "./presence.ts";
 import { Reconciler } from "./reconcile.ts";
 import { createRevisions, type Revisions } from "./revisions.ts";
-import { createStatusPublisher } from "./status.ts";
+import { createStatusPublisher, type StatusPublisher } from "./status.ts";
 import { answerTrials } from "./trials.ts";
 
 export interface NodeRunnerOptions {
@@ -136,8 +136,7 @@ class Runner implements NodeRunner {
   readonly #desired: DesiredState;
   readonly #nodes: LiveNodes;
   readonly #reconciler: Reconciler;
-  /** Undefined until the node shows that it is there. */
-  #presence: Presence | undefined;
+  readonly #presence: Presence;
   #subscriptions: Subscription[] = [];
 
   constructor(options: NodeRunnerOptions, stores: Stores) {
@@ -149,26 +148,7 @@ class Runner implements NodeRunner {
     const { node, nats, log } = options;
     const touchAll = () => this.#reconciler.touchAll();
     const publisher = createStatusPublisher(nats, node);
-    this.#modes = new Modes({
-      hosts: options.hosts,
-      parts: {
-        node,
-        worldId: nats.world.id,
-        egressDeny: options.egressDeny ?? METADATA_ADDRESSES,
-        sourceMapOf: (revision) => stores.revisions.sourceMap(revision),
-        log,
-      },
-      loginOf: (group) => hostLogin(options.hostNats, { group }),
-      events: {
-        onIdle: (id) => this.#drainIfSpare(id),
-        onFull: (id) => this.#instances.drain(id, "replaced"),
-        onCondemned: (id) => this.#instances.onCondemned(id),
-        onGone: (id, reason, code) => this.#instances.onGone(id, reason, code),
-      },
-      desired: (name) => this.#desired.get(name),
-      onMoved: touchAll,
-      publisher,
-    });
+    this.#modes = this.#createModes(publisher);
     this.#instances = new InstanceTable({
       node,
       graceMs: this.#graceMs,
@@ -180,7 +160,7 @@ class Runner implements NodeRunner {
       publisher,
       onChange: (name) => {
         this.#reconciler.touch(name);
-        this.#presence?.touch();
+        this.#presence.touch();
       },
       onCrash: (name, generation) => this.#reconciler.crashed(name, generation),
     });
@@ -201,6 +181,17 @@ class Runner implements NodeRunner {
       modes: this.#modes,
       nodes: this.#nodes,
     });
+    this.#presence = new Presence({
+      nats,
+      name: stores.name,
+      modes: this.#modes.names,
+      maxInstances: this.#maxInstances,
+      instances: () => this.#instances.all(),
+      problems: () => this.#instances.problems(),
+      onError: (error) =>
+        log.warn({ error: isNarunError(error) ? error.code : String(error) }, "node state not written"),
+      onTaken: this.#taken.resolve,
+    });
   }
 
   get node(): string {
@@ -215,38 +206,49 @@ class Runner implements NodeRunner {
     const { nats, node, log } = this.#options;
     const { signal } = this.#ending;
     await this.#desired.follow(signal);
-    const showing = this.#showPresence();
+    const showing = this.#presence.start();
     this.#subscriptions = this.#answer();
     await nats.confirm();
-    this.#presence = await showing;
+    await showing;
     this.#reconciler.touchAll();
     void keepPurgingLeftovers({ nats, desired: this.#desired, log, signal });
     log.info({ node }, "node-runner ready");
   }
 
   async drain({ graceMs = this.#graceMs }: { graceMs?: number } = {}): Promise<void> {
-    await this.#presence?.stopping(); // 1
+    await this.#presence.stopping(); // 1
     this.#ending.abort(); // 2
     this.#reconciler.close();
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#nodes.close();
     await this.#modes.close({ graceMs }); // 3
-    await this.#presence?.close(); // 4
+    await this.#presence.close(); // 4
     this.#options.log.info({ node: this.node }, "node-runner stopped");
   }
 
-  #showPresence(): Promise<Presence> {
-    const { nats, log } = this.#options;
-    return startPresence({
-      nats,
-      name: this.#stores.name,
-      modes: this.#modes.names,
-      maxInstances: this.#maxInstances,
-      instances: () => this.#instances.all(),
-      problems: () => this.#instances.problems(),
-      onError: (error) =>
-        log.warn({ error: isNarunError(error) ? error.code : String(error) }, "node state not written"),
-      onTaken: this.#taken.resolve,
+  #createModes(publisher: StatusPublisher): Modes {
+    const { node, nats, hosts, hostNats, egressDeny = METADATA_ADDRESSES, log } = this.#options;
+    const { revisions } = this.#stores;
+    return new Modes({
+      hosts,
+      parts: {
+        node,
+        worldId: nats.world.id,
+        transport: nats.transport,
+        egressDeny,
+        sourceMapOf: (revision) => revisions.sourceMap(revision),
+        log,
+      },
+      loginOf: (group) => hostLogin(hostNats, { group }),
+      events: {
+        onIdle: (id) => this.#drainIfSpare(id),
+        onFull: (id) => this.#instances.drain(id, "replaced"),
+        onCondemned: (id) => this.#instances.onCondemned(id),
+        onGone: (id, reason, code) => this.#instances.onGone(id, reason, code),
+      },
+      desired: (name) => this.#desired.get(name),
+      onMoved: () => this.#reconciler.touchAll(),
+      publisher,
     });
   }
 

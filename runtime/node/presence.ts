@@ -12,16 +12,6 @@ import {
 import { type ClaimingState, claimNode, type Nats, type NodeClaim, type TypedKv } from "../../nats/index.ts";
 import type { LocalInstance } from "./local-instance.ts";
 
-/** A node's signs of life: a fast heartbeat for gateways and peers, a slow one in the store for people and old tools. */
-export interface Presence {
-  /** Writes the entry in the store soon, after a change. */
-  touch(): void;
-  /** Says at once, on both ways, that the node takes nothing new. */
-  stopping(): Promise<void>;
-  /** Takes the node's entry out of the store. */
-  close(): Promise<void>;
-}
-
 export interface ClaimOptions {
   nats: Nats;
   states: TypedKv<NodeState>;
@@ -76,84 +66,114 @@ export async function claimName({ nats, states, node, version, labels }: ClaimOp
   return { claim: await claimNode(nats, states, facts), facts };
 }
 
-export async function startPresence(options: PresenceOptions): Promise<Presence> {
-  const { nats, modes, maxInstances, instances } = options;
-  const { claim, facts } = options.name;
-  const { node_id: node, epoch, labels } = facts;
-  let status: Heartbeat["state"] = "running";
-  let isTaken = false;
+/**
+ * A node's signs of life: a fast heartbeat for gateways and peers, a slow one in the store for people and old tools.
+ *
+ *     silent ── start ──▶ running ── stopping ──▶ shutting_down ── close ──▶ silent
+ *     any ── name taken by another runner ──▶ taken
+ */
+export class Presence {
+  readonly #options: PresenceOptions;
+  #phase: "silent" | "running" | "shutting_down" | "taken" = "silent";
+  #touched: NodeJS.Timeout | undefined;
+  /** Ends the heartbeats. */
+  #stop: () => void = () => undefined;
 
-  const beat = () => {
+  constructor(options: PresenceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Shows the node. The first heartbeat goes out before this function awaits anything: gateways would take an instance that is
+   * announced before its node's epoch is known for an instance of an earlier runner.
+   */
+  async start(): Promise<void> {
+    this.#phase = "running";
+    this.#beat();
+    const fast = setInterval(() => this.#beat(), heartbeat.intervalMs);
+    const slow = setInterval(() => void this.#write(), stores.nodes.heartbeatMs);
+    // While NATS was away another runner may have taken the name.
+    const forget = this.#options.nats.onState((state) => {
+      if (state === "connected") void this.#write();
+    });
+    this.#stop = () => {
+      forget();
+      clearInterval(fast);
+      clearInterval(slow);
+    };
+    await this.#writeState().catch((error: unknown) => {
+      this.#stop();
+      throw error;
+    });
+  }
+
+  /** Writes the entry in the store soon, after a change. */
+  touch(): void {
+    if (this.#phase !== "running") return;
+    this.#touched ??= setTimeout(() => {
+      this.#touched = undefined;
+      void this.#write();
+    }, TOUCH_DELAY_MS);
+  }
+
+  /** Announces at once, in both ways, that the node takes nothing new. */
+  async stopping(): Promise<void> {
+    clearTimeout(this.#touched);
+    if (this.#phase === "running") this.#phase = "shutting_down";
+    this.#beat();
+    await this.#write();
+  }
+
+  /** Takes the node's entry out of the store. */
+  async close(): Promise<void> {
+    this.#stop();
+    this.#phase = "silent";
+    await this.#options.name.claim.release().catch(this.#options.onError);
+  }
+
+  /** In the phase `taken` a heartbeat would make others take the name's new holder for dead. */
+  #beat(): void {
+    if (this.#phase !== "running" && this.#phase !== "shutting_down") return;
+    const { nats, modes, maxInstances, instances, name } = this.#options;
+    const { node_id: node, epoch, labels } = name.facts;
     const message: Heartbeat = {
       node,
-      state: status,
+      state: this.#phase,
       epoch,
       modes: [...modes],
       freeInstances: Math.max(0, maxInstances - instances().length),
       labels,
     };
-    // A heartbeat of this runner would make others take the name's new holder for dead.
-    if (!isTaken) nats.publish(subjects.heartbeat(node), JSON.stringify(message));
-  };
-  const writeState = async () => {
-    if (isTaken) return;
-    await claim.write({
-      ...facts,
+    nats.publish(subjects.heartbeat(node), JSON.stringify(message));
+  }
+
+  async #write(): Promise<void> {
+    await this.#writeState().catch((error: unknown) => this.#onError(error));
+  }
+
+  async #writeState(): Promise<void> {
+    if (this.#phase !== "running" && this.#phase !== "shutting_down") return;
+    const { modes, maxInstances, instances, problems, name } = this.#options;
+    await name.claim.write({
+      ...name.facts,
       last_seen: new Date().toISOString(),
-      managed_instances: instances().map(({ id, function: name, revision }) => ({
+      managed_instances: instances().map(({ id, function: of, revision }) => ({
         id,
-        function: name,
+        function: of,
         revision,
       })),
-      status,
-      problems: options.problems(),
+      status: this.#phase,
+      problems: problems(),
       capacity: { maxInstances, modes: [...modes] },
     });
-  };
-  const onError = (error: unknown) => {
-    if (!isNarunError(error) || error.code !== "USAGE") return options.onError(error);
-    if (isTaken) return;
-    isTaken = true;
-    options.onTaken(error);
-  };
-  const write = () => writeState().catch(onError);
+  }
 
-  // Before this function awaits anything: gateways would take an instance that is announced before its node's epoch is known
-  // for an instance of an earlier runner.
-  beat();
-  const fast = setInterval(beat, heartbeat.intervalMs);
-  const slow = setInterval(() => void write(), stores.nodes.heartbeatMs);
-  // While NATS was away another runner may have taken the name.
-  const forget = nats.onState((state) => {
-    if (state === "connected") void write();
-  });
-  let touched: NodeJS.Timeout | undefined;
-  const stop = () => {
-    forget();
-    clearInterval(fast);
-    clearInterval(slow);
-  };
-  await writeState().catch((error: unknown) => {
-    stop();
-    throw error;
-  });
-  return {
-    touch() {
-      if (status === "shutting_down") return;
-      touched ??= setTimeout(() => {
-        touched = undefined;
-        void write();
-      }, TOUCH_DELAY_MS);
-    },
-    async stopping() {
-      clearTimeout(touched);
-      status = "shutting_down";
-      beat();
-      await write();
-    },
-    async close() {
-      stop();
-      await claim.release().catch(options.onError);
-    },
-  };
+  #onError(error: unknown): void {
+    if (!isNarunError(error, "USAGE")) {
+      this.#options.onError(error);
+    } else if (this.#phase !== "taken") {
+      this.#phase = "taken";
+      this.#options.onTaken(error);
+    }
+  }
 }

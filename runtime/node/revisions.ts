@@ -1,4 +1,4 @@
-import { type Manifest, NarunError, revisionKey } from "../../contracts/index.ts";
+import { BoundedMap, type Manifest, NarunError, revisionKey } from "../../contracts/index.ts";
 import type { TypedKv } from "../../nats/index.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 
@@ -13,7 +13,7 @@ export interface Revisions {
 const MAX_KEPT_MANIFESTS = 1_000;
 
 export function createRevisions(store: TypedKv<Manifest>, cache: BundleCache): Revisions {
-  const manifests = new Map<string, Manifest>();
+  const manifests = new BoundedMap<string, Manifest>(MAX_KEPT_MANIFESTS);
 
   const manifestOf = async (name: string, revision: string): Promise<Manifest> => {
     const kept = manifests.get(revision);
@@ -21,8 +21,6 @@ export function createRevisions(store: TypedKv<Manifest>, cache: BundleCache): R
     const read = await store.get(revisionKey(name, revision));
     if (read === undefined) throw new NarunError("REVISION_NOT_FOUND", { detail: `${name} ${revision}` });
     if (!read.ok) throw read.error;
-    const oldest = manifests.keys().next().value;
-    if (manifests.size >= MAX_KEPT_MANIFESTS && oldest !== undefined) manifests.delete(oldest);
     manifests.set(revision, read.value);
     return read.value;
   };

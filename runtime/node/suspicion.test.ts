@@ -63,7 +63,7 @@ describe("suspicion", () => {
     for (const name of ["a", "d", "e"]) expect(suspicion.groupOf("default", name)).toBe("default");
   });
 
-  it("puts them together again after a minute in which their hosts lived", () => {
+  it("puts suspects together again after a minute in which their hosts lived", () => {
     const { suspicion, groups, kill, pass } = setUp(40);
     kill("default");
     kill("default");
@@ -96,7 +96,7 @@ describe("suspicion", () => {
     },
   );
 
-  it("finds several at a time", () => {
+  it("finds several functions at a time", () => {
     const { suspicion, aboard, pass, misbehave } = setUp(100);
     const guilty = ["f3", "f40", "f41", "f77"];
     for (let second = 0; second < 60; second++) {

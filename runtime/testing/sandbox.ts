@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { EnvPlan } from "../../web/bindings/env.ts";
 import { EnterOp, FailureKind, PostOp, splitAnswer, splitHeaderBlock } from "../../web/host/boundary.ts";
 import { BUNDLE_FILE } from "../instance/source-maps.ts";
-import { createEngine, type Engine, type Sandbox } from "../isolate/engine.ts";
+import { createEngine, type Engine, type Isolate } from "../isolate/engine.ts";
 import { loadSnapshot } from "../isolate/image/snapshot.ts";
 import { receiveFromIsolate } from "../isolate/operations/stream-adapters.ts";
 import type { HostOperations } from "../isolate/process/host-calls.ts";
@@ -20,7 +20,7 @@ export type Answer =
   | { kind: "failure"; why: keyof typeof FailureKind; text: string };
 
 export interface TestFunction {
-  readonly sandbox: Sandbox;
+  readonly sandbox: Isolate;
   readonly link: IsolateLink;
   readonly logs: { level: string; text: string; request: number }[];
   /** A whole body, streams included. Throws where a stream breaks. */
@@ -57,7 +57,7 @@ export async function loadTestFunction(
 ): Promise<TestFunction> {
   const answers = new Map<number, (answer: Answer) => void>();
   const logs: TestFunction["logs"] = [];
-  let sandbox: Sandbox | undefined;
+  let sandbox: Isolate | undefined;
   const link = createIsolateLink({
     enter: (_owner, ...message) => void sandbox?.enter(CPU_MS, ...message),
     operations,

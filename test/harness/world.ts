@@ -16,6 +16,9 @@ import { type Link, startLink } from "./link.ts";
 import { startTestNats, type TestNats } from "./nats.ts";
 import { startTestNode, type TestNode } from "./node-process.ts";
 
+/** The transport of every connection, as `narun` reads it. */
+const TRANSPORT = process.env.NARUN_NATS_TRANSPORT === "plain" ? "plain" : "own";
+
 export interface WorldOptions {
   /** How many node-runners: `node-0`, `node-1`, … Default 1. */
   nodes?: number;
@@ -91,7 +94,7 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
   const link = options.isLinked === true ? closers.use(await startLink(nats.port)) : undefined;
   const { url: natsUrl } = link ?? nats;
   const connect = async (name: string, url = natsUrl) => {
-    const connection = await connectNats({ url, name });
+    const connection = await connectNats({ url, name, transport: TRANSPORT });
     closers.defer(() => connection.close());
     return connection;
   };

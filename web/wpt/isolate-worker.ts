@@ -6,7 +6,7 @@ import {
   createScriptEngine,
   type EntryOutcome,
   loadSnapshot,
-  type ScriptSandbox,
+  type ScriptIsolate,
 } from "../../runtime/index.ts";
 import { PostOp } from "../index.ts";
 import type { Job } from "./messages.ts";
@@ -29,7 +29,7 @@ async function runTest(job: Job): Promise<void> {
   const report = createReport();
   // Upper bound of the CPU time of one entry: a test that never returns must not outlive its time limit by much.
   const cpuMs = 2 * job.wallMs;
-  let sandbox: ScriptSandbox | undefined;
+  let sandbox: ScriptIsolate | undefined;
   const settle = (outcome: EntryOutcome) => {
     if (outcome.kind === "uncaught") report.note(outcome.stack);
     else if (outcome.kind !== "ok" && outcome.kind !== "disposed") report.done("ERROR", outcome.kind);

@@ -30,7 +30,7 @@ describe("keepBuilt", () => {
     expect((await stat(join(folder, "kept", "file"))).mode & 0o777).toBe(0o600);
   });
 
-  it("makes a damaged one anew", async () => {
+  it("makes a damaged file again", async () => {
     const { load, times } = build();
     await load();
     const whole = await readFile(join(folder, "kept", "file"));
@@ -42,7 +42,7 @@ describe("keepBuilt", () => {
   });
 });
 
-describe("what is kept", () => {
+describe("a kept file", () => {
   const name = (digit: string, ending = "snapshot") => `${digit.repeat(32)}.${ending}`;
   const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
   const write = async (file: string, days: number) => {
@@ -51,7 +51,7 @@ describe("what is kept", () => {
   };
   const load = (file: string) => keepBuilt(join(folder, file), async () => Buffer.from("made"));
 
-  it("goes when nobody has used it for 30 days; nothing else does", async () => {
+  it("goes after 30 days without a use; no other file does", async () => {
     await write(name("a"), 31);
     await write(name("b"), 29);
     await write(`${name("c")}.4711`, 31);
@@ -60,7 +60,7 @@ describe("what is kept", () => {
     expect((await readdir(folder)).sort()).toEqual([name("b"), name("d"), "notes.txt"].sort());
   });
 
-  it("stays while it is used, whenever it was made", async () => {
+  it("stays while it is used, however old it is", async () => {
     await load(name("a"));
     await utimes(join(folder, name("a")), daysAgo(31), daysAgo(31));
     await load(name("a"));
@@ -76,7 +76,7 @@ describe("what is kept", () => {
 });
 
 describe("fingerprintOf", () => {
-  it("changes with a source, its name and a setting, and with nothing else", async () => {
+  it("changes only with a source, its name and a setting", async () => {
     const sources = join(folder, "sources");
     await mkdir(join(sources, "deep"), { recursive: true });
     const write = (name: string, text: string) => writeFile(join(sources, name), text);

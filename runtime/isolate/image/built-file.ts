@@ -7,9 +7,10 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, utimesSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
+import { writeWhole } from "../../../machine/index.ts";
 
 /** `.ts` in the repository, `.js` in the package: sources are beside each other in either. */
 export const SOURCE_EXTENSION = extname(import.meta.filename);
@@ -29,10 +30,8 @@ export async function keepBuilt(file: string, make: () => Promise<Uint8Array>): 
 
   const made = await make();
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  // Another runner may be making the same file: a whole file appears, or none.
-  const temporary = `${file}.${process.pid}`;
-  await writeFile(temporary, withDigest(made), { mode: 0o600 });
-  await rename(temporary, file);
+  // Another runner may be making the same file at this moment.
+  await writeWhole(file, withDigest(made));
   await removeUnused(dirname(file));
   return made;
 }

@@ -20,7 +20,7 @@ afterEach(() => rm(cache, { recursive: true, force: true }));
 const start = ({ file, readable }: HostProgram) =>
   run(process.execPath, [...nodeOptions(readable), file], { env: {}, timeout: 20_000 });
 
-it("is one file that runs with nothing else to read but isolated-vm", async () => {
+it("is one file, which reads only isolated-vm besides itself", async () => {
   const program = await loadHostProgram(cache);
   expect(await start(program)).toEqual({ stdout: "", stderr: "" });
   const withoutNativeCode = program.readable.filter((path) => !path.endsWith("isolated-vm"));

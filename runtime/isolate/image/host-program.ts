@@ -101,7 +101,8 @@ async function bundleHost(isolatedVm: string, files: DataFiles): Promise<Uint8Ar
 
 /** A part that is not in `PARTS` would not be in the fingerprint: a change of it would leave an old program in use. */
 function requireParts(inputs: readonly string[]): void {
-  const isPackage = (path: string) => path.includes("node_modules/");
+  // Paths are relative to the root. The packages of an installed narun stand beside it.
+  const isPackage = (path: string) => path.startsWith("../") || path.includes("node_modules/");
   const missing = inputs.find(
     (path) => !isPackage(path) && !PARTS.some((part) => path.startsWith(`${part}/`)),
   );

@@ -20,7 +20,7 @@ describe("loadSnapshot", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it("makes the snapshot in whatever folder narun was started, and keeps it", async () => {
+  it("makes the snapshot in any current folder, and keeps it", async () => {
     process.chdir(folder);
 
     const made = await loadSnapshot(join(folder, "cache"));

@@ -28,8 +28,8 @@ const paused = (scriptId: string, reason = "step") => ({
   params: { reason, callFrames: [{ location: { scriptId } }] },
 });
 
-describe("what a debugger hears", () => {
-  it("is the source map of the bundle, and of nothing else", () => {
+describe("the messages to a debugger", () => {
+  it("have the source map of the bundle, and of no other script", () => {
     const { toDebugger } = open();
     expect(toDebugger(parsed("1", "narun:bundle")).params.sourceMapURL).toBe("data:map");
     expect(toDebugger(parsed("2", "narun:platform")).params).not.toHaveProperty("sourceMapURL");
@@ -37,7 +37,7 @@ describe("what a debugger hears", () => {
     expect(without.toDebugger(parsed("1", "narun:bundle"))).toEqual(parsed("1", "narun:bundle"));
   });
 
-  it("is one context, under the function's name", () => {
+  it("name one context, as the function", () => {
     const { toDebugger, toIsolate } = open();
     const created = (id: number, name: string) => ({
       method: "Runtime.executionContextCreated",
@@ -51,13 +51,13 @@ describe("what a debugger hears", () => {
     expect(toIsolate(chosen)).toEqual(chosen);
   });
 
-  it("is no answer to what it has not asked", () => {
+  it("leave out answers to our own messages", () => {
     const { toDebugger } = open();
     expect(toDebugger({ id: -10, result: {} })).toBeUndefined();
     expect(toDebugger({ id: 0, result: {} })).toEqual({ id: 0, result: {} });
   });
 
-  it("is no stop in the platform while it steps, and one `resumed` for each of its own", () => {
+  it("leave out stops of steps in the platform, and have one `resumed` for each `paused`", () => {
     const { toDebugger, sent } = open();
     toDebugger(parsed("1", "narun:platform"));
     toDebugger(parsed("2", "narun:platform"));
@@ -77,8 +77,8 @@ describe("what a debugger hears", () => {
   });
 });
 
-describe("what V8 hears", () => {
-  it("is what a debugger says, where that is a message with an id of its own", () => {
+describe("the messages to V8", () => {
+  it("are those of the debugger that have an id of its own", () => {
     const { toIsolate } = open();
     const message = { id: 3, method: "Debugger.resume" };
     expect(toIsolate(message)).toEqual(message);
@@ -94,7 +94,7 @@ describe("what V8 hears", () => {
       expect(toIsolate(wrong)).toBeUndefined();
   });
 
-  it("is a goodbye when the debugger has gone", () => {
+  it("disable the inspector's domains when the debugger has gone", () => {
     const methods = GOODBYE.map((text) => JSON.parse(text));
     expect(methods.map(({ method }) => method)).toContain("Debugger.disable");
     expect(methods.every(({ id }) => id < 0)).toBe(true);
@@ -104,7 +104,7 @@ describe("what V8 hears", () => {
 describe("the URL of a source map", () => {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value));
 
-  it("names the author's files where they are", () => {
+  it("has the paths of the author's files", () => {
     const url = sourceMapUrl(
       encode({ version: 3, sources: ["index.ts", "../shared/a b.ts"] }),
       "file:///home/hello",
@@ -117,7 +117,7 @@ describe("the URL of a source map", () => {
     });
   });
 
-  it("is none where the map cannot be read", () => {
+  it("is undefined where the map cannot be read", () => {
     expect(sourceMapUrl(Buffer.from("{"), "file:///a")).toBeUndefined();
     expect(sourceMapUrl(encode({ sources: "x" }), "file:///a")).toBeUndefined();
     expect(sourceMapUrl(encode(null), "file:///a")).toBeUndefined();

@@ -8,12 +8,12 @@
  * I3  When a debugger or its instance goes, V8 forgets all breakpoints: a paused function goes on.
  */
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { WebSocketServer } from "ws";
-import { NarunError } from "../../../contracts/index.ts";
+import { listen } from "../../../machine/index.ts";
 import { AttachedDebugger, type InspectedInstance } from "./attached-debugger.ts";
 
 export interface InspectorServerOptions {
@@ -49,7 +49,9 @@ export async function startInspectorServer(options: InspectorServerOptions): Pro
   const attached = new Map<string, AttachedDebugger>();
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
   const server = createServer();
-  const address = await listen(server, options);
+  await listen(server, options, "--inspect");
+  const bound = server.address() as AddressInfo;
+  const address = `${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`;
 
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     const body = isAllowed(request)
@@ -136,20 +138,4 @@ function isAllowed({ headers }: IncomingMessage): boolean {
 
 function refuse(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-}
-
-async function listen(server: Server, { host, port }: InspectorServerOptions): Promise<string> {
-  const failed = Promise.withResolvers<never>();
-  server.once("error", (error: NodeJS.ErrnoException) =>
-    failed.reject(
-      error.code === "EADDRINUSE"
-        ? new NarunError("ADDRESS_IN_USE", { detail: `--inspect ${host}:${port}` }, { cause: error })
-        : error,
-    ),
-  );
-  const listening = once(server, "listening");
-  server.listen(port, host);
-  await Promise.race([listening, failed.promise]);
-  const bound = server.address() as AddressInfo;
-  return `${bound.family === "IPv6" ? `[${bound.address}]` : bound.address}:${bound.port}`;
 }

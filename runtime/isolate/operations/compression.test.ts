@@ -24,7 +24,7 @@ const step = (operations: HostOperations, values: unknown[], context: CallContex
 const bufferOf = (bytes: Uint8Array) => new Uint8Array(bytes).buffer;
 
 describe("compression", () => {
-  it("gives what a bomb becomes a bounded part at a time", async () => {
+  it("returns the output of a bomb in bounded parts", async () => {
     const operations = createCompressionOperations();
     const bomb = gzipSync(Buffer.alloc(8 * 1024 * 1024));
     let result = await step(operations, [1, bufferOf(bomb), true, "decompress:gzip"]);
@@ -77,7 +77,7 @@ describe("compression", () => {
     });
   });
 
-  it("takes the place of a coder that nobody finished, once its request is over", async () => {
+  it("replaces an unfinished coder once its request is over", async () => {
     const operations = createCompressionOperations();
     const contexts = Array.from({ length: 64 }, createContext);
     for (const [at, context] of contexts.entries())
@@ -91,7 +91,7 @@ describe("compression", () => {
     await expect(step(operations, [4, NOTHING, false])).resolves.toMatchObject({ isMore: false });
   });
 
-  it("forgets a coder when the isolate gives up the step that it is at", async () => {
+  it("forgets a coder when the isolate gives up its step", async () => {
     const operations = createCompressionOperations();
     const leaving = new AbortController();
     const input = bufferOf(Buffer.alloc(256 * 1024, "x"));

@@ -17,7 +17,7 @@ function begin(log: string[], lane: Lane, name: string, signal = forever) {
 }
 
 describe("createLanes", () => {
-  it("runs so much at a time and no more, in the order of its arrival", async () => {
+  it("runs a bounded number of works at a time, in the order of their arrival", async () => {
     const log: string[] = [];
     const lane = createLanes({ threads: 3, perLane: 2 }).open();
     const works = ["a", "b", "c", "d"].map((name) => begin(log, lane, name));
@@ -57,7 +57,7 @@ describe("createLanes", () => {
     expect(await second.result).toBe("b");
   });
 
-  it("forgets what waits when nobody wants it any more", async () => {
+  it("forgets waiting work whose signal aborts", async () => {
     const log: string[] = [];
     const lane = createLanes({ threads: 1, perLane: 1 }).open();
     const controller = new AbortController();

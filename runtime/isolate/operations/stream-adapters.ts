@@ -1,10 +1,10 @@
-/** An isolate's streams as what Node's own modules take and give. */
+/** An isolate's streams as iterables of Node's own kind. */
 import { ByteQueue } from "../../../contracts/index.ts";
 import { CreditGate, type Piece, WINDOW_BYTES } from "../../../streams/index.ts";
 import type { Inbound, IsolateStreams } from "../process/isolate-streams.ts";
 
 /**
- * Sends what an iterable gives (a Node stream, a web stream) to the isolate, no faster than it reads; returns the
+ * Sends the chunks of an iterable (a Node stream, a web stream) to the isolate, no faster than it reads; returns the
  * stream's id. `onOver` is called once, with the error where it broke.
  */
 export function sendToIsolate(
@@ -58,8 +58,8 @@ export function sendToIsolate(
 }
 
 /**
- * What the isolate sends under an id of its own, as an iterable; undefined where the id is none. Throws where it breaks, and
- * when `signal` ends it, whatever has come and was not read.
+ * A stream of the isolate, under an id of its choice, as an iterable; undefined where the id is none. Throws where it
+ * breaks, and when `signal` aborts it, also with unread chunks.
  */
 export function receiveFromIsolate(
   streams: IsolateStreams,

@@ -5,7 +5,7 @@
  *     after its end, shares a budget of the same size, renewed each minute.
  * I2  The owner is user input: a function that forges it gets no more than its requests have together.
  */
-import type { FunctionConfig } from "../../../contracts/index.ts";
+import { BoundedMap, type FunctionConfig } from "../../../contracts/index.ts";
 import { type CallContext, CallError } from "../process/host-calls.ts";
 
 export interface Subrequests {
@@ -25,7 +25,7 @@ const MAX_KEPT = 20_000;
 
 export function createSubrequests({ config, log, nowMs = Date.now }: SubrequestsOptions): Subrequests {
   const limit = config.limits.subrequests;
-  const counts = new Map<number, number>();
+  const counts = new BoundedMap<number, number>(MAX_KEPT);
   let others = { count: 0, sinceMs: nowMs() };
 
   const refuse = (whose: string, requestId: string | undefined, isFirst: boolean): never => {
@@ -44,7 +44,6 @@ export function createSubrequests({ config, log, nowMs = Date.now }: Subrequests
         return;
       }
       const count = (own ?? 0) + 1;
-      if (own === undefined && counts.size >= MAX_KEPT) counts.delete(counts.keys().next().value ?? 0);
       counts.set(owner, count);
       if (count > limit) refuse("the request", request?.id, count === limit + 1);
     },

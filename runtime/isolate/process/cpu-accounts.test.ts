@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { MIB } from "../../../contracts/index.ts";
 import { createCpuAccounts } from "./cpu-accounts.ts";
-
-const MIB = 1024 * 1024;
 
 describe("CPU accounts", () => {
   it("count the entries of a request together, and of each request alone", () => {

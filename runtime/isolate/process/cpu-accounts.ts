@@ -43,7 +43,7 @@ interface Account {
 
 /** The bytes of bodies that add `cpuMs` to the budget of a request. */
 const BYTES_PER_BUDGET = 16 * 1024 * 1024;
-/** Upper bound of the exhausted requests that are kept. Their calls and timers are dropped at once, so only late ones come. */
+/** Upper bound of the exhausted requests that are kept. Older ones have nothing left that could enter: it was dropped. */
 const MAX_EXHAUSTED = 1_000;
 
 export function createCpuAccounts(cpuMs: number): CpuAccounts {

@@ -61,7 +61,7 @@ export class Enforcement {
     entries.exhaust(id);
     requests.fail(id, "CPU_LIMIT");
     requests.endBackground(id);
-    // On behalf of no request: this one has no time left for them.
+    // These entries belong to no request: this request has no time left for them.
     void entries.enter(0, EnterOp.abort, id, AbortKind.deadline);
     void entries.enter(0, EnterOp.drop, id);
   }
@@ -77,7 +77,7 @@ export class Enforcement {
     this.#options.owner.condemn("CPU_LIMIT", id || undefined, undefined);
   }
 
-  /** The process grew by more than the isolates at work may take, while this one was at work. */
+  /** The process grew by more than the running isolates may take together, while this isolate ran. */
   outgrow(bytes: number) {
     const { entries, disposeIsolate, onRunaway } = this.#options;
     // The request is answered, and other functions of the host have their grace: only the wait for V8 ends.
@@ -108,7 +108,7 @@ export class Enforcement {
     this.#options.owner.replace(this.#messages.nearlyFull());
   }
 
-  /** An entry ended, and not well. */
+  /** An entry failed. */
   settle(outcome: EntryOutcome, ownerId: number, usage: EntryUsage) {
     // While the module is evaluated, `load` reports the outcome.
     if (this.#isStarting) return;
@@ -133,7 +133,7 @@ export class Enforcement {
     this.#logLoop(this.#messages.notInterrupted);
   }
 
-  /** V8 interrupted an entry, by its clock on the wall. */
+  /** V8 interrupted an entry by its limit of wall time. */
   #interrupted(id: number | undefined, usage: EntryUsage, stack: string): void {
     const { owner } = this.#options;
     if (this.#unloggedLoop !== undefined) this.#logLoop((late) => this.#messages.looped(late, stack));
@@ -156,7 +156,7 @@ export class Enforcement {
     this.#condemnForMemory(why);
   }
 
-  /** The isolate is lost: nothing else enters it. */
+  /** The isolate is lost. While the module is evaluated, `load` reports that. */
   #condemnForMemory(why: string): void {
     if (!this.#isStarting) this.#options.owner.condemn("MEMORY_LIMIT", undefined, why);
   }

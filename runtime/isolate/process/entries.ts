@@ -4,7 +4,7 @@
  *
  * I1  V8 has at most `MAX_ENTERING` entries of an isolate at a time, and `MAX_OF_OWNER` of one owner. An entry that V8 has
  *     cannot be taken back. Its time is the time that its owner had left when it was handed over.
- * I2  Entries of one owner begin in the order of their requests. Owners whose entries wait take turns: a client that floods
+ * I2  Entries of one owner begin in the order of the calls of `enter`. Owners whose entries wait take turns: a client that floods
  *     its WebSocket, or a handler that floods its timers, only delays itself.
  * I3  Entries that are requested within one turn of the event loop begin together, so that the isolate's thread wakes once
  *     for all of them. Entries that had to wait begin in later turns, so that a flood leaves turns to the rest of the process.
@@ -14,7 +14,7 @@
  */
 import type { Limits } from "../../../contracts/index.ts";
 import { EnterOp, MAX_ENTERING } from "../../../web/index.ts";
-import type { EnterMessage, EntryOutcome, Sandbox } from "../engine.ts";
+import type { EnterMessage, EntryOutcome, Isolate } from "../engine.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
 import type { CpuMeter, Measure, Worker } from "./cpu-meter.ts";
 import { Turns } from "./turns.ts";
@@ -63,7 +63,7 @@ const SHORTEST_STRETCH_MS = 25;
 
 /**
  * V8's limit of wall time, as a multiple of the CPU time that an entry may take. The machine may become busy at any time; the
- * other requests of the isolate wait for so long behind an endless loop.
+ * other requests of the isolate wait that long behind an endless loop.
  */
 const WALL_FACTOR = 3;
 /** Lower bound of V8's limit of wall time. */
@@ -92,7 +92,7 @@ export class Entries {
   #isLoading = false;
   #isClosed = false;
   #isGivenUp = false;
-  #sandbox: Sandbox | undefined;
+  #isolate: Isolate | undefined;
   #whenOver: () => void = () => undefined;
 
   constructor(options: EntriesOptions) {
@@ -121,7 +121,7 @@ export class Entries {
   };
 
   #charge(owner: number): void {
-    if (this.#sandbox !== undefined) this.#cpu.charge(owner, this.#sandbox.cpuMs());
+    if (this.#isolate !== undefined) this.#cpu.charge(owner, this.#isolate.cpuMs());
   }
 
   /** The CPU time that a request has left. */
@@ -157,8 +157,8 @@ export class Entries {
     return this.#entering.length > 0;
   }
 
-  into(sandbox: Sandbox): void {
-    this.#sandbox = sandbox;
+  into(isolate: Isolate): void {
+    this.#isolate = isolate;
   }
 
   /** Evaluates the function's module while the watchdog watches. */
@@ -192,15 +192,15 @@ export class Entries {
   }
 
   async #enterNow(owner: number, message: EnterMessage): Promise<void> {
-    const sandbox = this.#sandbox;
+    const isolate = this.#isolate;
     const allowedMs = this.#leftTo(owner);
-    if (sandbox === undefined || allowedMs === 0) return;
+    if (isolate === undefined || allowedMs === 0) return;
     const last = message.at(-1);
     if (last instanceof ArrayBuffer) this.#cpu.extend(owner, last.byteLength);
     if (this.#entering.push(owner) === 1) this.#cpu.beginStretch();
     this.#watched.begin();
     const wallMs = wallOf(Math.max(allowedMs, this.#shortestMs), this.#meter.share);
-    const outcome = await sandbox.enter(wallMs, ...message);
+    const outcome = await isolate.enter(wallMs, ...message);
     this.#unbegun.delete(owner);
     if (outcome.kind === "ok" && outcome.answer !== undefined) this.#options.onAnswer(outcome.answer, owner);
     this.#charge(owner);
@@ -251,7 +251,7 @@ export class Entries {
     this.#whenOver();
   }
 
-  /** Resolves when the entry that runs has ended, when it is given up, or after the time. */
+  /** Resolves when the entry that runs has ended, after `giveUp`, or after the time. */
   async over(timeoutMs: number): Promise<void> {
     if (!this.isUnderWay || this.#isGivenUp) return;
     await new Promise<void>((resolve) => {

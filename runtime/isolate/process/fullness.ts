@@ -7,6 +7,8 @@
  * I2  Garbage does not count. An isolate that seems nearly full is asked for the room that has to be left: V8 collects its
  *     garbage before it refuses.
  */
+import { MIB } from "../../../contracts/index.ts";
+
 export interface Fullness {
   /** Measures after a request is over, now or after the pause. */
   look(): void;
@@ -23,7 +25,6 @@ export interface FullnessOptions {
 
 /** How long the next measurement waits after the last one. */
 const PAUSE_MS = 250;
-const MIB = 1024 * 1024;
 /** The part of its memory that an isolate has to have left. */
 const LEFT = 0.1;
 

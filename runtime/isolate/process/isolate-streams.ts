@@ -3,9 +3,9 @@
  *
  * I1  An isolate that posts more than it was granted, or grants more than a window, has tampered with its platform:
  *     `onViolation` is called. Chunks without bytes, which no credit bounds, are dropped.
- * I2  A stream that has carried much gets a ring: memory that is shared with the isolate, in which its chunks lie one after
- *     the other, round and round. The host grants no more than is free in it, and only passes its bytes on. User code never
- *     sees the ring, and could change no bytes but those of its own stream.
+ * I2  A stream that has carried much gets a ring: memory that is shared with the isolate, in which its chunks lie one
+ *     after the other, round and round. The host grants no more than is free in it, and only passes its bytes on.
+ *     User code never sees the ring, and could change only bytes of its own stream.
  * I3  Every stream's other end hears of its end once: by the end, by a cancel, or by `close`.
  */
 import { CreditWindow } from "../../../streams/index.ts";
@@ -43,7 +43,7 @@ export interface OutboundReceiver {
 }
 
 export interface IsolateStreams {
-  /** `owner`: the request on whose behalf the bytes come. */
+  /** `owner`: the request that the bytes belong to. */
   openInbound(owner: number, receiver: InboundReceiver): Inbound;
   /** `id` is the isolate's choice: user input. Undefined where it is no id, or the id of an open stream. */
   openOutbound(id: unknown, owner: number, receiver: OutboundReceiver): Outbound | undefined;
@@ -54,7 +54,7 @@ export interface IsolateStreams {
   end(id: unknown, why: unknown, trailers?: unknown): void;
   credit(id: unknown, bytes: unknown): void;
   cancel(id: unknown): void;
-  /** The isolate is gone: every other end is told. */
+  /** The isolate is gone: the other end of each stream is told. */
   close(): void;
 }
 
@@ -120,7 +120,7 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
       const outbound = outbounds.get(Number(id));
       if (outbound === undefined || outbound.take(value)) return;
       outbounds.delete(Number(id));
-      outbound.end("the isolate sent what it was not granted");
+      outbound.end("the isolate sent bytes that it was not granted");
       onViolation("it sent stream data that it was not granted");
     },
     end(id, why, trailers) {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { MIB } from "../../../contracts/index.ts";
 import { limitMessages } from "./limit-messages.ts";
-
-const MIB = 1024 * 1024;
 
 describe("the message of a limit", () => {
   const messages = limitMessages({ cpuMs: 300, memoryMb: 32 });

@@ -1,7 +1,5 @@
-import type { Limits } from "../../../contracts/index.ts";
+import { type Limits, MIB } from "../../../contracts/index.ts";
 import type { EntryUsage } from "./entries.ts";
-
-const MIB = 1024 * 1024;
 
 const milliseconds = (ms: number) => `${Math.round(ms)} ms`;
 const megabytes = (bytes: number) => `${Math.round(bytes / MIB)} MB`;

@@ -2,12 +2,12 @@ import type { FunctionConfig } from "../../../contracts/index.ts";
 import type { StartOrder } from "../../host.ts";
 import type { StartFailure } from "../../instance/sandbox.ts";
 import { BUNDLE_FILE } from "../../instance/source-maps.ts";
-import type { LoadOutcome, Sandbox } from "../engine.ts";
+import type { Isolate, LoadOutcome } from "../engine.ts";
 import { planEnv } from "../operations/bindings/plan-env.ts";
 
 /** Evaluates a function's bundle in an isolate; returns undefined when it can handle requests. */
 export async function loadFunction(
-  sandbox: Sandbox,
+  isolate: Isolate,
   {
     config,
     bundle,
@@ -18,7 +18,7 @@ export async function loadFunction(
   const { startMs } = config.limits;
   const startedAt = performance.now();
   const timer = setTimeout(() => late.resolve("late"), startMs);
-  const loading = sandbox.load({
+  const loading = isolate.load({
     code: new TextDecoder().decode(bundle),
     fileName: BUNDLE_FILE,
     env: planEnv(config, secrets),
@@ -32,7 +32,7 @@ export async function loadFunction(
       message: `the module's top level was not done after ${Math.round(performance.now() - startedAt)} ms; limits.startMs is ${startMs} ms`,
     };
   }
-  return outcome.kind === "ok" ? undefined : describeFailure(outcome, config, sandbox.cpuMs());
+  return outcome.kind === "ok" ? undefined : describeFailure(outcome, config, isolate.cpuMs());
 }
 
 function describeFailure(

@@ -8,8 +8,10 @@ import type { GoneReason } from "../../../contracts/index.ts";
 import { messageOf, orphans } from "../../../contracts/index.ts";
 import { connectNats, Ledger, type LoginTexts, type Nats } from "../../../nats/index.ts";
 import {
+  createOpenCalls,
   createPeers,
   createStreamPresence,
+  type OpenCalls,
   type Peers,
   type StreamPresence,
 } from "../../../streams/index.ts";
@@ -17,9 +19,10 @@ import type { TrialOutcome } from "../../host.ts";
 import type { Instance } from "../../instance/instance.ts";
 import { createSourceMaps } from "../../instance/source-maps.ts";
 import { startInstance } from "../../instance/start-instance.ts";
-import { createEngine, type Sandbox as Isolate } from "../engine.ts";
+import { createEngine, type Isolate } from "../engine.ts";
 import type { InspectorChannel } from "../inspector/inspector-channel.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
+import { RateLimits } from "../operations/bindings/rate-limits.ts";
 import { createOperations } from "../operations/operations.ts";
 import { IsolateSandbox } from "./isolate-sandbox.ts";
 import { createPool, type Pool } from "./pool.ts";
@@ -34,6 +37,8 @@ interface Running {
   nats: Nats;
   peers: Peers;
   presence: StreamPresence;
+  calls: OpenCalls;
+  rateLimits: RateLimits;
   ledger: Ledger;
   pool: Pool;
   watchdog: Watchdog;
@@ -103,6 +108,7 @@ async function initialise({
   node,
   nats,
   worldId,
+  transport,
   snapshot,
   prepared,
   egressDeny,
@@ -112,6 +118,7 @@ async function initialise({
   const connection = await connectNats({
     url: nats.url,
     worldId,
+    transport,
     login: () => {
       send({ type: "need-login" });
       return login;
@@ -130,6 +137,8 @@ async function initialise({
     nats: connection,
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
+    calls: createOpenCalls(connection),
+    rateLimits: new RateLimits(),
     ledger: new Ledger(connection),
     pool: createPool({ engine, size: prepared }),
     // At a breakpoint an entry may stay for hours.
@@ -150,7 +159,7 @@ async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOu
     {
       ...running,
       operations: createOperations({ ...running, config: order.config, log: () => undefined }),
-      adopted: (sandbox) => owners.set(sandbox, order.config.name),
+      adopted: (isolate) => owners.set(isolate, order.config.name),
     },
     order,
   ).catch(failed);
@@ -208,8 +217,8 @@ const RETIRE_GRACE_MS = 30_000;
  * V8 has lost control of an isolate. Its thread sleeps and its memory is lost until the process ends. The other isolates are
  * whole: they finish their requests while the runner starts another host.
  */
-function retire(reason: string, sandbox: Isolate | undefined, graceMs = RETIRE_GRACE_MS): void {
-  const guilty = sandbox && owners.get(sandbox);
+function retire(reason: string, isolate: Isolate | undefined, graceMs = RETIRE_GRACE_MS): void {
+  const guilty = isolate && owners.get(isolate);
   send({ type: "retiring", guilty, reason });
   void stop(graceMs);
 }
@@ -241,6 +250,7 @@ async function stopOnce(graceMs: number): Promise<void> {
   running?.pool.close();
   running?.peers.close();
   running?.presence.close();
+  running?.calls.close();
   running?.ledger.close();
   await running?.nats.close();
   // The last message has to leave the process first.

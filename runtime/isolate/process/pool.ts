@@ -1,8 +1,8 @@
-import type { Engine, OnPost, Sandbox } from "../engine.ts";
+import type { Engine, Isolate, OnPost } from "../engine.ts";
 
 /** Isolates with the platform loaded, ready for a function. */
 export interface Pool {
-  take(memoryMb: number, onPost: OnPost): Promise<Sandbox>;
+  take(memoryMb: number, onPost: OnPost): Promise<Isolate>;
   close(): void;
 }
 
@@ -19,7 +19,7 @@ const KEPT_MEMORY_MB = 128;
 const REFILL_DELAY_MS = 20;
 
 interface Prepared {
-  sandbox: Sandbox;
+  isolate: Isolate;
   adopt(onPost: OnPost): void;
 }
 
@@ -30,9 +30,9 @@ export function createPool({ engine, size }: PoolOptions): Pool {
 
   const prepare = async (): Promise<Prepared> => {
     let owner: OnPost | undefined;
-    const sandbox = await engine.create(KEPT_MEMORY_MB, (...message) => owner?.(...message));
+    const isolate = await engine.create(KEPT_MEMORY_MB, (...message) => owner?.(...message));
     return {
-      sandbox,
+      isolate,
       adopt: (onPost) => {
         owner = onPost;
       },
@@ -45,7 +45,7 @@ export function createPool({ engine, size }: PoolOptions): Pool {
       const prepared = await prepare().catch(() => undefined);
       timer = undefined;
       if (prepared === undefined) return;
-      if (isClosed) prepared.sandbox.dispose();
+      if (isClosed) prepared.isolate.dispose();
       else ready.push(prepared);
       refill();
     }, REFILL_DELAY_MS);
@@ -58,12 +58,12 @@ export function createPool({ engine, size }: PoolOptions): Pool {
       const prepared = ready.pop() ?? (await prepare());
       refill();
       prepared.adopt(onPost);
-      return prepared.sandbox;
+      return prepared.isolate;
     },
     close() {
       isClosed = true;
       clearTimeout(timer);
-      for (const { sandbox } of ready.splice(0)) sandbox.dispose();
+      for (const { isolate } of ready.splice(0)) isolate.dispose();
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { TrialOrder, TrialOutcome } from "../../host.ts";
 import { mapStack, parseSourceMap } from "../../instance/source-maps.ts";
-import type { Sandbox } from "../engine.ts";
+import type { Isolate } from "../engine.ts";
 import type { HostOperations } from "./host-calls.ts";
 import { createIsolateLink } from "./isolate-link.ts";
 import { loadFunction } from "./load-function.ts";
@@ -9,8 +9,8 @@ import type { Pool } from "./pool.ts";
 interface TrialParts {
   pool: Pool;
   operations: HostOperations;
-  /** The sandbox belongs to the bundle's function from now on. */
-  adopted(sandbox: Sandbox): void;
+  /** The isolate belongs to the bundle's function from now on. */
+  adopted(isolate: Isolate): void;
 }
 
 /**
@@ -21,18 +21,18 @@ export async function tryBundle(
   { pool, operations, adopted }: TrialParts,
   { config, bundle, secrets, sourceMap }: TrialOrder,
 ): Promise<TrialOutcome> {
-  let sandbox: Sandbox | undefined;
+  let isolate: Isolate | undefined;
   const link = createIsolateLink({
-    enter: (_owner, ...message) => void sandbox?.enter(config.limits.cpuMs, ...message),
+    enter: (_owner, ...message) => void isolate?.enter(config.limits.cpuMs, ...message),
     operations,
     maxTimers: config.limits.timers,
-    onViolation: () => sandbox?.dispose(),
+    onViolation: () => isolate?.dispose(),
     onCallError: () => undefined,
   });
-  sandbox = await pool.take(config.limits.memoryMb, link.receive);
-  adopted(sandbox);
+  isolate = await pool.take(config.limits.memoryMb, link.receive);
+  adopted(isolate);
   try {
-    const failure = await loadFunction(sandbox, { config, bundle, secrets });
+    const failure = await loadFunction(isolate, { config, bundle, secrets });
     if (failure === undefined) return { ok: true };
     const { stack, ...rest } = failure;
     return {
@@ -42,6 +42,6 @@ export async function tryBundle(
     };
   } finally {
     link.close();
-    sandbox.dispose();
+    isolate.dispose();
   }
 }

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { MIB } from "../../../contracts/index.ts";
 import { createCpuMeter } from "./cpu-meter.ts";
 import { createWatchdog } from "./watchdog.ts";
-
-const MIB = 1024 * 1024;
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

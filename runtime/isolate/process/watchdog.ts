@@ -10,6 +10,7 @@
  * I3  The entries of an isolate run, and end, in the order in which they began.
  * I4  No timer runs while no isolate does.
  */
+import { MIB } from "../../../contracts/index.ts";
 import { type CpuMeter, createCpuMeter, type Worker } from "./cpu-meter.ts";
 
 export interface Watchdog {
@@ -62,8 +63,7 @@ const TICK_MS = 20;
  * both come late.
  */
 const LATE_TICKS = 2;
-const MIB = 1024 * 1024;
-/** The growth of the process that no isolate is blamed for: garbage, buffers on their way. */
+/** The growth of the process that counts for no isolate: garbage, buffers on their way. */
 const SLACK_BYTES = 128 * MIB;
 /** V8 holds twice the memory in use while it collects garbage. */
 const MEMORY_FACTOR = 2;
@@ -115,7 +115,7 @@ class Work implements Watched {
   rssBefore: number | undefined;
   rssLatest: number | undefined;
   /** Its growth was reported. */
-  isBlamed = false;
+  isReported = false;
   /** The number of entries under way. */
   #entries = 0;
   /** Ticks since the entry's time was up. */
@@ -182,12 +182,12 @@ function checkMemory(long: readonly Work[], bytes: number): void {
   const memoryMb = long.reduce((sum, { options }) => sum + options.memoryMb, 0);
   if (grown <= SLACK_BYTES + memoryMb * MEMORY_FACTOR * MIB) return;
   const suspect = long
-    .filter(({ isBlamed }) => !isBlamed)
+    .filter(({ isReported }) => !isReported)
     .reduce<Work | undefined>(
       (first, work) => (first && first.since <= work.since ? first : work),
       undefined,
     );
   if (suspect === undefined) return;
-  suspect.isBlamed = true;
+  suspect.isReported = true;
   suspect.options.onGrowth(bytes - (suspect.rssBefore ?? bytes));
 }

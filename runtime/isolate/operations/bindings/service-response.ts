@@ -1,4 +1,10 @@
-import { decodeReply, type ErrorCode, type FieldReading, NO_FIELDS } from "../../../../contracts/index.ts";
+import {
+  decodeReply,
+  type ErrorCode,
+  type FieldReading,
+  NO_FIELDS,
+  SWITCHING_PROTOCOLS,
+} from "../../../../contracts/index.ts";
 import type { Message } from "../../../../nats/index.ts";
 import type { Data } from "../../../../web/index.ts";
 import { blockOfFields } from "../../../instance/header-block.ts";
@@ -15,7 +21,6 @@ export interface ServiceAnswer {
 
 const READING: FieldReading = { names: "lower", omitted: NO_FIELDS };
 
-const SWITCHING_PROTOCOLS = 101;
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
 /** The response that a reply stands for. A call asks for no WebSocket, so a switch of protocols is none. */

@@ -23,7 +23,7 @@ const importSecret = async (operations: HostOperations, name: string, usages: st
   };
 
 describe("bounds of cryptography for an isolate", () => {
-  it("refuses what would take a thread for long, or much memory", async () => {
+  it("refuses calls that would take a thread for long, or much memory", async () => {
     const operations = createCryptoOperations();
     const pbkdf2 = await importSecret(operations, "PBKDF2", ["deriveBits", "deriveKey"]);
     const argon2 = await importSecret(operations, "Argon2id", ["deriveBits"]);
@@ -50,7 +50,7 @@ describe("bounds of cryptography for an isolate", () => {
     );
   });
 
-  it("takes what password hashing needs", async () => {
+  it("allows password hashing", async () => {
     const operations = createCryptoOperations();
     const pbkdf2 = await importSecret(operations, "PBKDF2", ["deriveBits"]);
     const derivation = { name: "PBKDF2", hash: "SHA-256", salt: bytes(16), iterations: 600_000 };
@@ -59,7 +59,7 @@ describe("bounds of cryptography for an isolate", () => {
     });
   });
 
-  it("keeps 10,000 keys for an isolate, and room comes with what is released", async () => {
+  it("keeps 10,000 keys for an isolate, and has room again after releases", async () => {
     const operations = createCryptoOperations();
     const make = () => importSecret(operations, "AES-GCM", ["encrypt"]);
     const keys = [];
@@ -71,7 +71,7 @@ describe("bounds of cryptography for an isolate", () => {
     expect(await call(operations, "exportKey", "raw", keys[0]?.id)).toMatch(/^InvalidAccessError/);
   });
 
-  it("bounds the bytes of keys, of inputs, and of all that is open", async () => {
+  it("bounds the bytes of keys, of inputs, and of all open calls", async () => {
     const operations = createCryptoOperations();
     const usages = ["deriveBits"];
     const large = () =>
@@ -89,7 +89,7 @@ describe("bounds of cryptography for an isolate", () => {
     expect(heavy.filter((answer) => typeof answer === "string")).toHaveLength(1);
   });
 
-  it("says for whom it works, and where", async () => {
+  it("charges the caller's request, with the kind of thread", async () => {
     const worked: [number, string][] = [];
     const measure: Measure = (owner, where, work) => {
       worked.push([owner, where]);
@@ -118,7 +118,7 @@ describe("arguments from an isolate", () => {
     );
   });
 
-  it("passes on what it knows, and nothing else", async () => {
+  it("passes on known members only", async () => {
     const operations = createCryptoOperations();
     for (const format of ["raw", "jwk", "constructor", ["raw"], {}])
       for (const algorithm of [

@@ -131,7 +131,7 @@ describe("the node's deny list", () => {
     );
   });
 
-  it("concerns one port where it names one", () => {
+  it("applies to one port where it names one", () => {
     const egress = createEgress({ allow: ["127.0.0.1"], deny: ["127.0.0.1:4222"] });
     expect(verdict(egress, "127.0.0.1", "127.0.0.1", 4222)).toContain("deny list");
     expect(verdict(egress, "127.0.0.1", "127.0.0.1", 8080)).toBeUndefined();

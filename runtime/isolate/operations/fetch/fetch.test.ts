@@ -53,7 +53,7 @@ async function send(...values: unknown[]): Promise<unknown> {
 }
 
 describe("fetch.send", () => {
-  it("reads the rules of what may be reached once for all exchanges", async () => {
+  it("reads the rules of egress once for all exchanges", async () => {
     for (let n = 0; n < 3; n++) await send("GET", url, "", undefined);
     expect(rulesRead).toBe(1);
   });
@@ -88,7 +88,7 @@ describe("fetch.send, of an isolate that has tampered with its platform", () => 
     expect(seen.length).toBe(before);
   });
 
-  it("leaves out what would change the connection, or lie about the body", async () => {
+  it("leaves out fields that would change the connection, or lie about the body", async () => {
     seen.length = 0;
     const block =
       "host\nevil.example\nConnection\nupgrade\nupgrade\nwebsocket\nTransfer-Encoding\nchunked\ncontent-length\n99\n" +
@@ -118,7 +118,7 @@ describe("fetch.send, of an isolate that has tampered with its platform", () => 
     expect(valuesOf("x-kept")).toEqual(["1", "2"]);
   });
 
-  it("refuses nonsense about integrity", async () => {
+  it("refuses invalid arguments of an integrity check", async () => {
     const context = { signal: new AbortController().signal } as CallContext;
     const matches = async (...values: unknown[]) => operations["fetch.matches"]?.(values, context);
     await expect(matches(1, new ArrayBuffer())).rejects.toBeInstanceOf(CallError);
@@ -130,7 +130,7 @@ describe("fetch.send, of an isolate that has tampered with its platform", () => 
 });
 
 describe("sub-requests", () => {
-  it("are counted for each request, and for what belongs to none by the minute", () => {
+  it("are counted for each request, and by the minute for work of no request", () => {
     let nowMs = 0;
     const lines: [string, string | undefined][] = [];
     const { count } = createSubrequests({

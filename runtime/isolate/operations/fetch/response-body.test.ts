@@ -5,7 +5,7 @@ import { EnterOp } from "../../../../web/host/boundary.ts";
 import { createIsolateStreams } from "../../process/isolate-streams.ts";
 import { sendBodyToIsolate } from "./response-body.ts";
 
-it("ends a body whose reader is quicker than the turn in which it began", async () => {
+it("ends a body whose reader is faster than the turn of its start", async () => {
   const entered: unknown[][] = [];
   const streams = createIsolateStreams({
     enter: (_owner, ...message) => entered.push(message),

@@ -1,10 +1,10 @@
 /**
- * The client library's transport, but for what it reads: into memory of its own, and data frames are taken out of it.
- * It writes only by the lane of its socket (lane.ts), as narun's own messages do.
+ * The client library's transport with a reader of narun's own: it reads into memory of its own, and takes data frames
+ * out. It writes only by the lane of its socket (lane.ts), as narun's own messages do.
  */
 import { createConnection, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { NatsConnection, NodeConnectionOptions, TlsOptions } from "@nats-io/transport-node";
+import type { NodeConnectionOptions, TlsOptions } from "@nats-io/transport-node";
 import {
   type ConnectionOptions,
   extractProtocolMessage,
@@ -13,18 +13,18 @@ import {
   setTransportFactory,
 } from "@nats-io/transport-node/lib/nats-base-client.js";
 import { NodeTransport, nodeResolveHost } from "@nats-io/transport-node/lib/node_transport.js";
-import type { DataFrames } from "./data-frames.ts";
+import { fromMsgHeaders } from "../headers.ts";
+import { DataFrames } from "./data-frames.ts";
+import { guardReader } from "./guard-reader.ts";
 import { Lane } from "./lane.ts";
 import { OWNED, ReadBuffers } from "./read-buffers.ts";
 import { FrameSplitter } from "./splitter.ts";
+import type { Wire, WireOptions } from "./wire.ts";
+import { Writer } from "./writer.ts";
 
-/** Options of the library, and who takes the connection's data frames: the library hands them on to each transport. */
-interface Options extends NodeConnectionOptions {
+/** The library hands its options on to each transport, and with them the takers of the connection's data frames. */
+interface Options extends WireOptions {
   frames: DataFrames;
-  /** Asked at each connect, as certificates are renewed; undefined where the server decides about TLS. */
-  readTls(): TlsOptions | undefined;
-  /** Told why a socket broke: the library says only that no connection came about in time. */
-  onSocketError(error: Error): void;
 }
 
 interface Address {
@@ -32,17 +32,27 @@ interface Address {
   port: number;
 }
 
-/** As the library's own `connect`. */
-export function connect(options: Options): Promise<NatsConnection> {
+/** Connects as the library's own `connect`, with a transport of ours. */
+export async function connectOwn(options: WireOptions): Promise<Wire> {
   setTransportFactory({ factory: () => new FrameTransport(), dnsResolveFn: nodeResolveHost });
-  return NatsConnectionImpl.connect(options as ConnectionOptions);
+  const frames = new DataFrames();
+  const connection = await NatsConnectionImpl.connect({ ...options, frames } as ConnectionOptions);
+  return {
+    connection,
+    open({ onError }) {
+      guardReader(connection, onError);
+      return new Writer(connection);
+    },
+    takeData: (subject, sink) => frames.take(subject, sink),
+    readHeaders: fromMsgHeaders,
+  };
 }
 
 class FrameTransport extends NodeTransport {
   #address: Address | undefined;
   #frames: DataFrames | undefined;
   #onSocketError: (error: Error) => void = () => undefined;
-  /** The connection that reads into `#buffers`: plain TCP. The library sees to one with TLS. */
+  /** The connection that reads into `#buffers`: plain TCP. A connection with TLS is the library's. */
   #own: Socket | undefined;
   readonly #splitter = new FrameSplitter({
     sinkOf: (subject) => this.#frames?.sinkOf(subject),
@@ -56,7 +66,7 @@ class FrameTransport extends NodeTransport {
   /** The socket that `#lane` is of: TLS puts another one in its place. */
   #laneSocket: Socket | undefined;
 
-  /** By which everything leaves; undefined where there is no socket. */
+  /** All writes leave by it; undefined where there is no socket. */
   get lane(): Lane | undefined {
     // The library's types do not say that it takes the socket away at the end.
     const socket = this.socket as Socket | undefined;
@@ -67,7 +77,7 @@ class FrameTransport extends NodeTransport {
     return this.#lane;
   }
 
-  /** The library sends by this alone: whole commands. */
+  /** The library sends whole commands, by this method alone. */
   override _send(frame: Uint8Array): Promise<void> {
     const { lane } = this;
     if (this.isClosed || lane === undefined) return Promise.resolve();
@@ -129,7 +139,7 @@ class FrameTransport extends NodeTransport {
   }
 
   override startTLS(): Promise<TLSSocket> {
-    // The name that the certificate has to be for: Node takes `localhost` for an address of numbers otherwise.
+    // The name in the server's certificate: Node takes `localhost` for an address of numbers otherwise.
     this.options = {
       ...this.options,
       tls: { ...this.options.tls, host: this.#address?.hostname } as TlsOptions,
@@ -154,7 +164,7 @@ class FrameTransport extends NodeTransport {
       if (text === "") return;
       try {
         const json = INFO.exec(text)?.[1];
-        if (json === undefined) throw new Error("what answers there is no NATS server");
+        if (json === undefined) throw new Error("the program at this address is no NATS server");
         resolve(JSON.parse(json));
       } catch (error) {
         reject(error);

@@ -1,0 +1,138 @@
+/**
+ * Dispatch put together: specs, nodes, instances and demand, which know the state of the system, and the dispatcher, which
+ * decides. Doors bring requests to it, and so can a queue or a schedule.
+ *
+ * I1  Its parts call one another. No part calls back before all parts are made.
+ */
+import type { FunctionSpec } from "../contracts/index.ts";
+import { followNodes, type Inquiries, type LiveNodes, type Nats } from "../nats/index.ts";
+import { createStreamPresence, type StreamPresence } from "../streams/index.ts";
+import { createDemand, type Demand } from "./demand.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
+import { createInstanceInquiries } from "./inquiries.ts";
+import { Instances } from "./instances.ts";
+import type { DispatchObserver } from "./job.ts";
+import type { Log } from "./log.ts";
+import { createSpecs, type Specs } from "./specs.ts";
+
+export interface DispatchOptions {
+  /** Stays its owner's: dispatch never closes it. */
+  nats: Nats;
+  /** Bounds of the held requests. `holdMs`: how long a request is held (default 15,000). */
+  hold?: Partial<HoldLimits> & { holdMs?: number };
+  observer: DispatchObserver;
+  /** Called after each change of the specs. */
+  onSpecs(): void;
+  log: Log;
+}
+
+const DEFAULT_HOLD_MS = 15_000;
+
+export class Dispatch {
+  readonly dispatcher: Dispatcher;
+  readonly specs: Specs;
+  readonly limits: HoldLimits;
+  /** Tells other processes that this one still takes part in its streams. */
+  readonly presence: StreamPresence;
+  readonly #nodes: LiveNodes;
+  readonly #instances: Instances;
+  readonly #demand: Demand;
+  readonly #inquiries: Inquiries;
+  readonly #following = new AbortController();
+  readonly #stopWatchingState: () => void;
+
+  constructor({ nats, hold = {}, observer, onSpecs, log }: DispatchOptions) {
+    const { holdMs = DEFAULT_HOLD_MS, ...limits } = hold;
+    this.limits = { ...defaultHoldLimits, ...limits };
+    this.specs = createSpecs({
+      nats,
+      log,
+      onChange: (name) => {
+        onSpecs();
+        this.#demand.look(name);
+      },
+    });
+    this.#nodes = followNodes({
+      nats,
+      onAppeared: () => this.#lookAgain(),
+      onLost: (node, why) => {
+        log.info({ node, why }, "a node-runner is lost");
+        this.#instances.leave(node, why);
+      },
+    });
+    this.#instances = new Instances({
+      nats,
+      log,
+      onNode: (node) => this.#nodes.expect(node),
+      onReady: (instance, announcement) => this.dispatcher.onReady(instance, announcement),
+      onSilent: (instance) => this.dispatcher.hear("silent", ({ target }) => target === instance),
+      onLost: (instance) => this.dispatcher.hear("gone", ({ target }) => target === instance),
+    });
+    this.#demand = createDemand({
+      nats,
+      nodes: this.#nodes,
+      instances: this.#instances,
+      specOf: this.specOf,
+      isStarving: (service) => this.dispatcher.isStarving(service),
+      onForeign: (service) => this.dispatcher.onForeign(service),
+      onBroken: (service, code) => this.dispatcher.onBroken(service, code),
+      log,
+    });
+    this.presence = createStreamPresence(nats);
+    this.dispatcher = new Dispatcher({
+      nats,
+      presence: this.presence,
+      instances: this.#instances,
+      specOf: this.specOf,
+      wake: this.#demand.wake,
+      limits: this.limits,
+      holdMs,
+      observer,
+      log,
+    });
+    this.#inquiries = createInstanceInquiries({ nats, dispatcher: this.dispatcher });
+    this.#stopWatchingState = nats.onState((state) => {
+      if (state === "connected") this.#onReconnect();
+    });
+  }
+
+  readonly specOf = (service: string): FunctionSpec | undefined => this.specs.get(service);
+
+  /** Begins to follow the specs, and asks which instances there are. Resolves when all specs were read. */
+  async start(): Promise<void> {
+    await this.specs.watch(this.#following.signal);
+    void this.#instances.discover();
+  }
+
+  /** The functions whose live revision has no ready instance, while another revision has one. */
+  outdated(): string[] {
+    return [...this.specs.all()].flatMap(({ name, revision }) => {
+      const ready = this.#instances.ready(name);
+      return ready.length > 0 && !ready.some((one) => one.revision === revision) ? [name] : [];
+    });
+  }
+
+  close(): void {
+    this.#following.abort();
+    this.#stopWatchingState();
+    this.#inquiries.close();
+    this.presence.close();
+    this.#demand.close();
+    this.#instances.close();
+    this.#nodes.close();
+  }
+
+  /** Instances of a node that was away for a while were given up, and may still run. */
+  #lookAgain(): void {
+    void this.#instances.discover();
+    this.#demand.look();
+  }
+
+  #onReconnect(): void {
+    void this.#instances.discover();
+    this.dispatcher.onReconnect();
+    this.#inquiries.onReconnect();
+    this.#demand.look();
+  }
+}

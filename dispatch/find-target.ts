@@ -1,0 +1,22 @@
+import { chooseInstance } from "./choose.ts";
+import type { DispatcherOptions, Job, Target } from "./job.ts";
+
+/**
+ * The target of a job; undefined while there is none. `isForeign`: a consumer that narun did not start answers for the
+ * service.
+ */
+export function findTarget(
+  { nats, instances, specOf }: Pick<DispatcherOptions, "nats" | "instances" | "specOf">,
+  { service, request, hasTriedShared }: Job,
+  isForeign: boolean,
+): Target | undefined {
+  if (nats.state !== "connected") return undefined;
+  const ready = instances.ready(service);
+  const spec = specOf(service);
+  if (ready.length > 0) return chooseInstance(ready, spec?.revision);
+  // A consumer that narun did not start takes a body in one message only.
+  if (request.rest !== undefined) return undefined;
+  // A service without a spec is known by its name only. NATS tells at once whether it has a subscriber.
+  const mayTry = spec === undefined && !hasTriedShared;
+  return mayTry || isForeign ? "shared" : undefined;
+}

@@ -1,0 +1,38 @@
+import { InstanceMetadataSchema } from "../contracts/index.ts";
+import type { DiscoveredService } from "../nats/index.ts";
+
+/** An instance as this gateway sees it. */
+export interface Instance {
+  readonly id: string;
+  readonly service: string;
+  readonly node: string;
+  readonly revision: string;
+  /** Upper bound of the requests that it handles at a time. */
+  readonly concurrency: number;
+  state: "ready" | "unreachable" | "draining";
+  /** The node has another runner now, which does not know it. */
+  isOrphan: boolean;
+  /** When it was found unreachable, by `performance.now()`. */
+  setAsideAtMs: number;
+  /** Requests that this gateway has under way there; the dispatcher counts. */
+  inFlight: number;
+}
+
+export type InstanceFacts = Pick<Instance, "id" | "service" | "node" | "revision" | "concurrency">;
+
+export function createInstance(facts: InstanceFacts): Instance {
+  return { ...facts, state: "ready", isOrphan: false, inFlight: 0, setAsideAtMs: 0 };
+}
+
+/** The instance behind a NATS Micro service; undefined where narun did not start it. */
+export function instanceFactsOf(service: DiscoveredService): InstanceFacts | undefined {
+  const parsed = InstanceMetadataSchema.safeParse(service.metadata ?? {});
+  if (!parsed.success) return undefined;
+  return {
+    id: parsed.data["narun.instance"],
+    service: parsed.data["narun.function"],
+    node: parsed.data["narun.node"],
+    revision: parsed.data["narun.revision"],
+    concurrency: parsed.data["narun.concurrency"],
+  };
+}

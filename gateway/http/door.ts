@@ -1,0 +1,71 @@
+import { Server as NetServer } from "node:net";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
+import { aborted } from "../../dispatch/index.ts";
+import { type Address, listen } from "../../machine/index.ts";
+import type { Door } from "../door.ts";
+import { createWebSockets } from "../websocket/websocket.ts";
+import { untilLeft } from "./lame-duck.ts";
+import { createHttpServer, type HttpOptions } from "./server.ts";
+
+export interface HttpDoorOptions extends Omit<HttpOptions, "webSockets" | "isLeaving" | "isDraining"> {
+  /** Port 0 picks a free one. */
+  address: Address;
+}
+
+/** How long the answers at the end of the grace may take to be written. */
+const LAST_ANSWERS_MS = 250;
+
+/**
+ * HTTP/1.1, and WebSockets by its upgrades.
+ *
+ * I1  A door that leaves or drains answers with `Connection: close`.
+ * I2  A connection that is kept alive stays open until dispatch is idle. Its requests are refused meanwhile.
+ */
+export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
+  const state = { isLeaving: false, isDraining: false };
+  const webSockets = createWebSockets();
+  const server = createHttpServer({
+    ...options,
+    webSockets,
+    isLeaving: () => state.isLeaving,
+    isDraining: () => state.isDraining,
+  });
+  let closed: Promise<void> | undefined;
+
+  /** Node's own `close` would also cut the idle connections, and with them requests that are on their way. */
+  const stopListening = () => {
+    closed = new Promise((resolve) => server.once("close", resolve));
+    NetServer.prototype.close.call(server);
+  };
+
+  return {
+    name: "http",
+    listen: () => listen(server, address, "--http"),
+    leave(forMs) {
+      state.isLeaving = true;
+      return untilLeft(server, forMs);
+    },
+    async drain({ graceMs }) {
+      state.isLeaving = true;
+      state.isDraining = true;
+      webSockets.drain();
+      const grace = aborted(AbortSignal.timeout(graceMs));
+      stopListening();
+      // Requests that have arrived are read, and refused, before their connections count as idle.
+      await turn();
+      await Promise.race([options.dispatcher.idle(), grace]);
+      // A request whose body is still being read is not in dispatch yet. Its connection is not idle.
+      server.closeIdleConnections();
+      await Promise.race([closed, grace]);
+    },
+    async close() {
+      if (closed !== undefined) {
+        server.closeIdleConnections();
+        await Promise.race([closed, sleep(LAST_ANSWERS_MS)]);
+      }
+      server.close();
+      server.closeAllConnections();
+      webSockets.close();
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/** Files that appear whole, or not at all: written beside their place, then renamed. */
+import { renameSync, writeFileSync } from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
+
+/** Replaces a file. It is for its owner only. */
+export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = temporaryOf(path);
+  try {
+    await writeFile(temporary, bytes, { mode: 0o600 });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** The same at once, for a lock. */
+export function writeWholeSync(path: string, text: string): void {
+  const temporary = temporaryOf(path);
+  writeFileSync(temporary, text);
+  renameSync(temporary, path);
+}
+
+/** A name beside the file that no other process uses. */
+export function temporaryOf(path: string): string {
+  return `${path}.${crypto.randomUUID()}.tmp`;
+}

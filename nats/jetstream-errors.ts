@@ -1,0 +1,48 @@
+/** JetStream's own error codes (nats-server, server/errors.json), and NATS' statuses of a reply. */
+import { JetStreamApiError } from "@nats-io/jetstream";
+
+export const JetStreamCode = {
+  noPeersForPlacement: 10005,
+  notLeader: 10009,
+  noResources: 10023,
+  consumersLimit: 10026,
+  notEnabledForAccount: 10039,
+  noStorage: 10047,
+  streamNameInUse: 10058,
+  streamNotFound: 10059,
+  subjectsOverlap: 10065,
+  wrongLastSequence: 10071,
+  notEnabled: 10076,
+  streamFull: 10077,
+  streamOffline: 10118,
+  consumerOffline: 10119,
+  ttlDisabled: 10166,
+} as const;
+
+export type JetStreamCode = (typeof JetStreamCode)[keyof typeof JetStreamCode];
+
+/** Whether JetStream answered with one of these codes. */
+export function hasJetStreamCode(error: unknown, ...codes: JetStreamCode[]): boolean {
+  return error instanceof JetStreamApiError && (codes as number[]).includes(error.code);
+}
+
+/** The stream does not exist: its bucket, store or log is missing. */
+export function isStreamMissing(error: unknown): boolean {
+  return hasJetStreamCode(error, JetStreamCode.streamNotFound);
+}
+
+/** A compare-and-set lost against another write. */
+export function isConflict(error: unknown): boolean {
+  return hasJetStreamCode(error, JetStreamCode.wrongLastSequence);
+}
+
+/** JetStream has no room: of resources, of storage. */
+export function isWithoutRoom(error: unknown): boolean {
+  return hasJetStreamCode(error, JetStreamCode.noResources, JetStreamCode.noStorage);
+}
+
+/** HTTP status of a JetStream error that passes by itself. */
+export const UNAVAILABLE_STATUS = 503;
+
+/** NATS' status of a reply where no subscription has the subject. */
+export const NO_RESPONDERS_STATUS = 503;
