@@ -101,7 +101,7 @@ test("what does not build or start is shown, the old code goes on answering, and
     "const settings = undefined as any;\nexport default settings.handler;\n",
   );
   await dev.shows(
-    /failed {2}hello: The new revision does not start.*'handler'\)\n +at index\.ts:2:\d+\nCorrect .*\nWhat was live/,
+    /failed {2}hello: The new revision does not start.*'handler'\)\n +at index\.ts:2:\d+\nCorrect .*\nThe previous revision/,
   );
   expect(await textOf(url)).toBe("one");
 
