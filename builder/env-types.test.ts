@@ -23,6 +23,7 @@ bindings:
   - { name: FILES, objects: files }
   - { name: USERS, service: users }
   - { name: EVENTS, publish: ["orders.>", "stock.*.changed", "done"] }
+  - { name: LIMIT, ratelimit: { limit: 10, periodSeconds: 60 } }
   - { name: KEY, secret: api-key }
 `;
 
@@ -89,6 +90,10 @@ describe("the types of env", () => {
          const wrong: KvBucket = env.FILES;
          // @ts-expect-error It is not declared.
          env.MISSING;
+         const { success }: { success: boolean } = await env.LIMIT.limit({ key: text });
+         if (!success) return new Response(null, { status: 429 });
+         // @ts-expect-error The period stands in narun.yaml.
+         await env.LIMIT.limit({ key: text, period: 10 });
          return env.USERS.fetch("/users/" + context.requestId, { method: "POST", body: text });
        };
        export default handler;`,
@@ -99,7 +104,7 @@ describe("the types of env", () => {
   });
 });
 
-/** Rejects with what the compiler says. */
+/** Rejects with the compiler's messages. */
 async function typeCheck(path: string): Promise<void> {
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const flags =

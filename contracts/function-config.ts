@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings.ts";
+import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings/index.ts";
 import { EgressSchema } from "./egress.ts";
 import { NameSchema } from "./names.ts";
 import { MIB } from "./units.ts";

@@ -1,4 +1,4 @@
-export * from "./bindings.ts";
+export * from "./bindings/index.ts";
 export * from "./bounded-map.ts";
 export * from "./byte-queue.ts";
 export * from "./ceiling.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { SecretNameSchema } from "./bindings.ts";
+import { SecretNameSchema } from "./bindings/index.ts";
 
 const Base64Schema = z.base64();
 

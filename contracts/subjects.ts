@@ -13,6 +13,8 @@ export const subjects = {
   /** The same to all gateways, until the asking side knows which gateway took its request. */
   streamControlToAny: (token: string) => `narun.s.any.${token}`,
   streamControlToAnyAll: "narun.s.any.>",
+  /** Request/reply: which calls are under way at the gateways. Each answers; within `streamControlToAnyAll`. */
+  inquiriesToGateways: "narun.s.any.ask",
   /** Heartbeat of a peer with open streams, once a second. */
   peerHeartbeat: (peer: string) => `narun.peer.${peer}`,
   peerHeartbeatsAll: "narun.peer.*",

@@ -5,12 +5,12 @@
  * I1  Its parts call one another. No part calls back before all parts are made.
  */
 import type { FunctionSpec } from "../contracts/index.ts";
-import { followNodes, type LiveNodes, type Nats } from "../nats/index.ts";
+import { followNodes, type Inquiries, type LiveNodes, type Nats } from "../nats/index.ts";
 import { createStreamPresence, type StreamPresence } from "../streams/index.ts";
 import { createDemand, type Demand } from "./demand.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
-import { createInquiries, type Inquiries } from "./inquiries.ts";
+import { createInstanceInquiries } from "./inquiries.ts";
 import { Instances } from "./instances.ts";
 import type { DispatchObserver } from "./job.ts";
 import type { Log } from "./log.ts";
@@ -91,7 +91,7 @@ export class Dispatch {
       observer,
       log,
     });
-    this.#inquiries = createInquiries({ nats, dispatcher: this.dispatcher });
+    this.#inquiries = createInstanceInquiries({ nats, dispatcher: this.dispatcher });
     this.#stopWatchingState = nats.onState((state) => {
       if (state === "connected") this.#onReconnect();
     });

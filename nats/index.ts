@@ -10,6 +10,13 @@ export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
 export { MAX_KEY_BYTES } from "./kv/kv-keys.ts";
 export type { KvChange, KvRead } from "./kv/kv-read.ts";
+export { askAll, askOne } from "./ledger/ask.ts";
+export {
+  ABSENT_MS,
+  createInquiries,
+  type InquiredState,
+  type Inquiries,
+} from "./ledger/inquiries.ts";
 export { Ledger } from "./ledger/ledger.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";

@@ -4,6 +4,7 @@ export { checkIsolates } from "./isolate/check-isolates.ts";
 export { createScriptEngine, type EntryOutcome, type ScriptIsolate } from "./isolate/engine.ts";
 export { loadSnapshot } from "./isolate/image/snapshot.ts";
 export { type Isolates, type IsolatesOptions, prepareIsolates } from "./isolate/isolates.ts";
+export { RateLimits } from "./isolate/operations/bindings/rate-limits.ts";
 export { createOperations } from "./isolate/operations/operations.ts";
 export { type Confinement, probeConfinement } from "./isolate/probe-confinement.ts";
 export type { HostOperations } from "./isolate/process/host-calls.ts";

@@ -2,26 +2,37 @@
  * One call to a function over NATS (`narun.invoke.<service>`), bodies streamed both ways where they are not small.
  *
  * I1  It settles once: with the reply, with the head of a streamed one, or with a code of the catalogue.
- * I2  A stream ends with its call: when it is cancelled, the gateway falls silent, or NATS was away.
+ * I2  Where its request or its reply is lost it is sent again, if it may run twice and has no streamed body; else it fails
+ *     (open-calls.ts).
+ * I3  A stream ends with its call: when it is cancelled, the gateway falls silent, or NATS was away.
  */
-import { type ErrorCode, headerNames, type NarunError, subjects } from "../contracts/index.ts";
-import { type Headers, headerValue, isNoResponders, type Message, type Nats } from "../nats/index.ts";
+import { type ErrorCode, headerNames, isRepeatable, type NarunError, subjects } from "../contracts/index.ts";
+import {
+  type Headers,
+  headerValue,
+  isNoResponders,
+  type Message,
+  type Nats,
+  type PendingReply,
+} from "../nats/index.ts";
 import { frameOf } from "./nats-link.ts";
+import type { OpenCall, OpenCalls } from "./open-calls.ts";
 import { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
 import type { Peers } from "./peers.ts";
 import type { StreamPresence } from "./presence.ts";
 
-/** The parts that a process shares between its streams. */
+/** The parts of a process that its streams and calls use. */
 export interface StreamParts {
   nats: Nats;
   peers: Peers;
   presence: StreamPresence;
+  calls: OpenCalls;
 }
 
 export interface ServiceCall {
   service: string;
   headers: Headers;
-  /** The beginning of the body, in the first message. */
+  /** The part of the body in the first message. */
   first: Uint8Array;
   /** The rest of the body. */
   rest?: RemainingBody | undefined;
@@ -37,72 +48,151 @@ export type ServiceReply =
   /** `detail`: for operators, not for callers. */
   | { kind: "failed"; code: ErrorCode; detail?: string };
 
-export function callService(parts: StreamParts, call: ServiceCall): Promise<ServiceReply> {
-  const { nats, presence } = parts;
-  const { service, headers, first, rest, timeoutMs, signal } = call;
-  const { promise, resolve } = Promise.withResolvers<ServiceReply>();
-  if (timeoutMs <= 0) {
-    rest?.cancel();
-    return Promise.resolve({ kind: "failed", code: "DEADLINE_EXCEEDED" });
-  }
-  const exchange = new OutgoingExchange({ nats, presence, rest });
-  headers.set(headerNames.stream, [exchange.token]);
-  if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
+/** Upper bound of how often a call is sent that may run twice. */
+const MAX_SENDS = 3;
 
-  const settle = (reply: ServiceReply) => {
-    clearTimeout(timer);
-    stopWatching();
-    signal.removeEventListener("abort", onAbort);
-    if (reply.kind !== "stream") end();
-    resolve(reply);
-  };
-  const fail = (code: ErrorCode) => settle({ kind: "failed", code });
-  const onRefused = ({ code, fields: { detail = "" } }: NarunError) =>
-    settle({ kind: "failed", code, detail });
-  const end = () => {
-    pending.release();
-    exchange.close();
-    // Also where the answering side never asked for it.
-    rest?.cancel();
-  };
-  const cancel = (code: ErrorCode) => {
-    exchange.cancel(code);
-    fail(code);
-  };
-  const onAbort = () => cancel("CLIENT_GONE");
-  const onReply = (message: Message) => {
-    if (!message.isReadable) return fail("BAD_REPLY");
-    const frame = frameOf(message);
-    if (frame !== undefined) return exchange.receive(frame, message);
-    if (isNoResponders(message)) return onNobody();
-    if (!message.headers?.has(headerNames.stream)) return settle({ kind: "whole", message });
-    settle({ kind: "stream", message, ...openAnswer(parts, exchange, message, end) });
-  };
-  // "No responders" proves that no gateway has seen the request. An instance may still be there.
-  const onNobody = () => {
-    pending.release();
-    if (rest !== undefined) return fail("NO_CONSUMER");
-    headers.delete(headerNames.stream);
-    headers.set(headerNames.world, [nats.world.id]);
-    const onWhole = (message: Message) => {
-      if (!message.isReadable) return fail("BAD_REPLY");
-      return isNoResponders(message) || isRefusal(message)
-        ? fail("NO_CONSUMER")
-        : settle({ kind: "whole", message });
-    };
-    pending = nats.send(service, first, headers, onWhole, onRefused);
-  };
-  const timer = setTimeout(() => cancel("DEADLINE_EXCEEDED"), timeoutMs);
-  // The gateway follows a streamed body, and gives the call up for the same reason.
-  const stopWatching = nats.onState((state) => {
-    if (state === "connected" && rest !== undefined) cancel("STREAM_BROKEN");
-  });
-  signal.addEventListener("abort", onAbort, { once: true });
-  let pending = nats.send(subjects.invoke(service), first, headers, onReply, onRefused);
-  return promise;
+export function callService(parts: StreamParts, call: ServiceCall): Promise<ServiceReply> {
+  if (call.timeoutMs > 0) return new Call(parts, call).promise;
+  call.rest?.cancel();
+  return Promise.resolve({ kind: "failed", code: "DEADLINE_EXCEEDED" });
 }
 
-/** The receiver has not begun the call: it drains, or is of another world. */
+class Call implements OpenCall {
+  readonly promise: Promise<ServiceReply>;
+  readonly #parts: StreamParts;
+  readonly #call: ServiceCall;
+  readonly #resolve: (reply: ServiceReply) => void;
+  readonly #timer: NodeJS.Timeout;
+  readonly #stopWatching: () => void;
+  readonly #stopFollowing: () => void;
+  readonly #onAbort = () => this.#cancel("CLIENT_GONE");
+  #exchange: OutgoingExchange;
+  #pending: PendingReply;
+  #sends = 1;
+
+  constructor(parts: StreamParts, call: ServiceCall) {
+    const { promise, resolve } = Promise.withResolvers<ServiceReply>();
+    this.promise = promise;
+    this.#resolve = resolve;
+    this.#parts = parts;
+    this.#call = call;
+    this.#timer = setTimeout(() => this.#cancel("DEADLINE_EXCEEDED"), call.timeoutMs);
+    // The gateway follows a streamed body, and gives the call up for the same reason.
+    this.#stopWatching = parts.nats.onState((state) => {
+      if (state === "connected" && call.rest !== undefined) this.#cancel("STREAM_BROKEN");
+    });
+    call.signal.addEventListener("abort", this.#onAbort, { once: true });
+    this.#exchange = this.#open();
+    this.#pending = this.#send();
+    this.#stopFollowing = parts.calls.follow(this);
+  }
+
+  get pending(): PendingReply {
+    return this.#pending;
+  }
+
+  get mayRepeat(): boolean {
+    const { headers, rest } = this.#call;
+    const method = headerValue(headers, headerNames.method) ?? "";
+    return rest === undefined && this.#sends < MAX_SENDS && isRepeatable(method, headers);
+  }
+
+  onLost(code: ErrorCode): void {
+    if (this.mayRepeat) this.#repeat();
+    else this.#cancel(code);
+  }
+
+  #repeat(): void {
+    this.#sends += 1;
+    this.#pending.release();
+    this.#exchange.cancel("STREAM_BROKEN");
+    this.#exchange = this.#open();
+    this.#pending = this.#send();
+  }
+
+  #open(): OutgoingExchange {
+    const { headers, rest } = this.#call;
+    const { nats, presence } = this.#parts;
+    const exchange = new OutgoingExchange({ nats, presence, rest });
+    headers.set(headerNames.stream, [exchange.token]);
+    if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
+    return exchange;
+  }
+
+  #send(): PendingReply {
+    const { service, first, headers } = this.#call;
+    return this.#parts.nats.send(
+      subjects.invoke(service),
+      first,
+      headers,
+      (message) => this.#onReply(message),
+      (refusal) => this.#onRefused(refusal),
+    );
+  }
+
+  #onReply(message: Message): void {
+    const frame = frameOf(message);
+    if (!message.isReadable) this.#fail("BAD_REPLY");
+    else if (frame !== undefined) this.#exchange.receive(frame, message);
+    else if (isNoResponders(message)) this.#askInstances();
+    else if (message.headers?.has(headerNames.stream)) {
+      const answer = openAnswer(this.#parts, this.#exchange, message, () => this.#end());
+      this.#settle({ kind: "stream", message, ...answer });
+    } else this.#settle({ kind: "whole", message });
+  }
+
+  /** "No responders" proves that no gateway has seen the request: an instance may be there all the same. */
+  #askInstances(): void {
+    const { service, first, headers, rest } = this.#call;
+    const { nats } = this.#parts;
+    this.#pending.release();
+    // Gateways know nothing about a request that went to an instance.
+    this.#stopFollowing();
+    if (rest !== undefined) {
+      this.#fail("NO_CONSUMER");
+      return;
+    }
+    headers.delete(headerNames.stream);
+    headers.set(headerNames.world, [nats.world.id]);
+    const onReply = (message: Message) => {
+      if (!message.isReadable) this.#fail("BAD_REPLY");
+      else if (isNoResponders(message) || isRefusal(message)) this.#fail("NO_CONSUMER");
+      else this.#settle({ kind: "whole", message });
+    };
+    this.#pending = nats.send(service, first, headers, onReply, (refusal) => this.#onRefused(refusal));
+  }
+
+  #onRefused({ code, fields: { detail = "" } }: NarunError): void {
+    this.#settle({ kind: "failed", code, detail });
+  }
+
+  #cancel(code: ErrorCode): void {
+    this.#exchange.cancel(code);
+    this.#fail(code);
+  }
+
+  #fail(code: ErrorCode): void {
+    this.#settle({ kind: "failed", code });
+  }
+
+  #settle(reply: ServiceReply): void {
+    clearTimeout(this.#timer);
+    this.#stopWatching();
+    this.#stopFollowing();
+    this.#call.signal.removeEventListener("abort", this.#onAbort);
+    if (reply.kind !== "stream") this.#end();
+    this.#resolve(reply);
+  }
+
+  #end(): void {
+    this.#pending.release();
+    this.#exchange.close();
+    // A body that no answerer asked for is cancelled, too.
+    this.#call.rest?.cancel();
+  }
+}
+
+/** The instance has not begun the call: it drains, or is of another world. */
 function isRefusal({ headers }: Message): boolean {
   return headerValue(headers, headerNames.error) === ("INSTANCE_DRAINING" satisfies ErrorCode);
 }

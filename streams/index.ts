@@ -9,6 +9,7 @@ export {
 } from "./credit.ts";
 export { IncomingExchange, type IncomingExchangeOptions } from "./incoming-exchange.ts";
 export { frameOf } from "./nats-link.ts";
+export { createOpenCalls, type OpenCalls } from "./open-calls.ts";
 export { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
 export { Pace } from "./pace.ts";
 export { createPeers, type Peers } from "./peers.ts";

@@ -153,7 +153,7 @@ describe("docs/narun-yaml.md", () => {
     const numbers = [...keys].filter(([, { type }]) => type === "integer" || type === "number");
     const documented = numbers.map(([key]) => [key, rows.get(key)?.defaultText, rows.get(key)?.bounds]);
     expect(documented).toEqual(
-      numbers.map(([key, schema]) => [key, String(schema.default), boundsOf(schema)]),
+      numbers.map(([key, schema]) => [key, String(schema.default ?? "required"), boundsOf(schema)]),
     );
   });
 

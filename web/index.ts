@@ -8,7 +8,7 @@
  * messages), `encoding/`, `fetch/`, `file/`, `memory/` (accounting, `FinalizationRegistry`, `WebAssembly`),
  * `performance/`, `streams/`, `url/`, `websocket/`. `wpt/` runs the conformance suite.
  */
-export type { BindingPlan } from "./bindings/binding-plan.ts";
+export type { BindingPlan } from "./bindings/create-binding.ts";
 export type { EnvPlan } from "./bindings/env.ts";
 export { encodeKvFrame } from "./bindings/kv-frames.ts";
 export { KEY_FORMATS, KEY_USAGES } from "./crypto/key-terms.ts";

@@ -18,7 +18,7 @@ export const configCommand = defineCommand({
     const shown = Object.entries(declared).filter(
       ([, { isHidden, variables }]) => !isHidden && (line.length > 0 || variables.length > 0),
     );
-    const rows = shown.map(([name, option]) => ({ ...rowOf(option, settings[name]), option }));
+    const rows = shown.map(([name, option]) => ({ option, ...rowOf(option, settings[name]) }));
     if (output.isJson) return output.json(rows.map((row) => ({ ...row, option: flagName(row.option) })));
     const { bold, dim } = output.colours;
     output.table(

@@ -20,6 +20,7 @@ import {
 import { requireKnownName } from "../../control/index.ts";
 import {
   callService,
+  createOpenCalls,
   createPeers,
   createStreamPresence,
   type RemainingBody,
@@ -80,11 +81,17 @@ export const invokeCommand = defineCommand({
     const nats = await connect();
     await requireKnownName(nats, name);
     const progress = output.progress(`waiting for ${name}`);
-    const parts = { nats, peers: createPeers(nats), presence: createStreamPresence(nats) };
+    const parts = {
+      nats,
+      peers: createPeers(nats),
+      presence: createStreamPresence(nats),
+      calls: createOpenCalls(nats),
+    };
     try {
       const reply = await call(parts, name, request).finally(() => progress.end());
       await showReply(output, name, reply);
     } finally {
+      parts.calls.close();
       parts.presence.close();
       parts.peers.close();
     }
@@ -142,7 +149,8 @@ async function call(
     fields: fields.flat(),
   } as const;
   const headers = encodeRequest(facts, {});
-  if (headers === undefined) throw new NarunError("USAGE", { detail: "a header field cannot be sent" });
+  if (headers === undefined)
+    throw new NarunError("USAGE", { detail: "the path or a header field has a line end or a zero byte" });
   const first = body.subarray(0, MAX_FRAME_BYTES);
   const rest = body.byteLength > first.byteLength ? restOf(body.subarray(first.byteLength)) : undefined;
   const signal = new AbortController().signal;

@@ -46,76 +46,109 @@ const KILL_AFTER_MS = 40_000;
 
 /** Starts a node-runner and resolves when it takes work. A runner that dies later is restarted. Error: NODE_RUNNER_FAILED. */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
-  const { log, signal } = options;
-  const backoff = createBackoff({ firstMs: 200, maxMs: 10_000, forgetAfterMs: 60_000 });
-  const first = Promise.withResolvers<void>();
-  let child: ChildProcess | undefined;
-  let restart: NodeJS.Timeout | undefined;
-  let inspectAddress: string | undefined;
-  let isReady = false;
-  let isClosing = false;
+  const node = new SupervisedNode(options);
+  try {
+    await node.untilReady();
+    return node;
+  } catch (error) {
+    await node.close();
+    throw error;
+  }
+}
 
-  const start = () => {
-    const started = forkNode(options);
-    child = started;
-    let words = "";
-    started.on("message", (message: { inspect?: string }) => {
-      isReady = true;
-      inspectAddress = message.inspect;
-      first.resolve();
-    });
-    started.stderr?.on("data", (chunk: Buffer) => {
-      // The output of a runner that never became ready has the reason. Later output is its log.
-      if (isReady) process.stderr.write(chunk);
-      else words += chunk.toString();
-    });
-    started.on("exit", (code, signalName) => {
-      child = undefined;
-      if (isClosing) return;
-      if (!isReady) {
-        const detail = words.trim().replace(/^narun: /, "") || `it ended with ${signalName ?? code}`;
-        first.reject(new NarunError("NODE_RUNNER_FAILED", { detail }));
-        return;
-      }
-      const waitMs = backoff.fail(Date.now());
-      log.warn({ code, signal: signalName, restartInMs: waitMs }, "node-runner died; it is restarted");
-      restart = setTimeout(start, waitMs);
-    });
-  };
-  const close = async () => {
-    isClosing = true;
-    clearTimeout(restart);
-    const ending = child;
-    if (ending === undefined) return;
-    const ended = new Promise((resolve) => ending.once("exit", resolve));
-    const timer = setTimeout(() => killGroup(ending.pid), KILL_AFTER_MS);
-    ending.kill("SIGTERM");
+type Phase =
+  /** The first runner, until it takes work. Its output has the reason if it fails. */
+  | { kind: "starting"; child: ChildProcess; output: string }
+  /** A later runner is in this phase from its fork on. Its output is its log. */
+  | { kind: "running"; child: ChildProcess }
+  | { kind: "pausing"; timer: NodeJS.Timeout }
+  | { kind: "closing"; child: ChildProcess; isSilent: boolean }
+  | { kind: "closed" };
+
+class SupervisedNode implements NodeProcess {
+  readonly #options: NodeProcessOptions;
+  readonly #backoff = createBackoff({ firstMs: 200, maxMs: 10_000, forgetAfterMs: 60_000 });
+  readonly #ready = Promise.withResolvers<void>();
+  #phase: Phase;
+  #inspectAddress: string | undefined;
+
+  constructor(options: NodeProcessOptions) {
+    this.#options = options;
+    this.#phase = { kind: "starting", child: this.#fork(), output: "" };
+  }
+
+  get pid(): number | undefined {
+    return "child" in this.#phase ? this.#phase.child.pid : undefined;
+  }
+
+  get inspectAddress(): string | undefined {
+    return this.#inspectAddress;
+  }
+
+  /** Resolves when the first runner takes work. Rejects when it ends before, and with the reason of the signal. */
+  async untilReady(): Promise<void> {
+    const { signal } = this.#options;
+    const giveUp = () => this.#ready.reject(signal?.reason);
+    signal?.addEventListener("abort", giveUp, { once: true });
+    if (signal?.aborted) giveUp();
+    await this.#ready.promise.finally(() => signal?.removeEventListener("abort", giveUp));
+  }
+
+  async close(): Promise<void> {
+    const phase = this.#phase;
+    if (phase.kind === "pausing") clearTimeout(phase.timer);
+    if (!("child" in phase)) {
+      this.#phase = { kind: "closed" };
+      return;
+    }
+    const { child } = phase;
+    this.#phase = { kind: "closing", child, isSilent: phase.kind === "starting" };
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    const timer = setTimeout(() => killGroup(child.pid), KILL_AFTER_MS);
+    child.kill("SIGTERM");
     await ended;
     clearTimeout(timer);
-  };
-
-  start();
-  const giveUp = () => first.reject(signal?.reason);
-  signal?.addEventListener("abort", giveUp, { once: true });
-  if (signal?.aborted) giveUp();
-  try {
-    await first.promise;
-  } catch (error) {
-    await close();
-    throw error;
-  } finally {
-    signal?.removeEventListener("abort", giveUp);
   }
-  return {
-    get pid() {
-      return child?.pid;
-    },
-    get inspectAddress() {
-      return inspectAddress;
-    },
-    close,
-    kill: () => killGroup(child?.pid),
-  };
+
+  kill(): void {
+    killGroup(this.pid);
+  }
+
+  #fork(): ChildProcess {
+    const child = forkNode(this.#options);
+    child.on("message", ({ inspect }: { inspect?: string }) => this.#onReady(child, inspect));
+    child.stderr?.on("data", (chunk: Buffer) => this.#onOutput(chunk));
+    child.on("exit", (code, signal) => this.#onExit(code, signal));
+    return child;
+  }
+
+  #onReady(child: ChildProcess, inspectAddress: string | undefined): void {
+    this.#inspectAddress = inspectAddress;
+    if (this.#phase.kind === "starting") this.#phase = { kind: "running", child };
+    this.#ready.resolve();
+  }
+
+  #onOutput(chunk: Buffer): void {
+    const phase = this.#phase;
+    if (phase.kind === "starting") phase.output += chunk.toString();
+    else if (phase.kind !== "closing" || !phase.isSilent) process.stderr.write(chunk);
+  }
+
+  #onExit(code: number | null, signal: NodeJS.Signals | null): void {
+    const phase = this.#phase;
+    this.#phase = { kind: "closed" };
+    if (phase.kind === "starting") {
+      const detail = phase.output.trim().replace(/^narun: /, "") || `it ended with ${signal ?? code}`;
+      this.#ready.reject(new NarunError("NODE_RUNNER_FAILED", { detail }));
+    } else if (phase.kind === "running") {
+      const waitMs = this.#backoff.fail(Date.now());
+      this.#options.log.warn({ code, signal, restartInMs: waitMs }, "node-runner died; it is restarted");
+      const timer = setTimeout(() => {
+        this.#phase = { kind: "running", child: this.#fork() };
+      }, waitMs);
+      this.#phase = { kind: "pausing", timer };
+    }
+  }
 }
 
 function forkNode({

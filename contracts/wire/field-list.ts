@@ -10,13 +10,19 @@ import { appendHeader, type Headers, isLineSafe } from "./headers.ts";
  */
 export type FieldList = readonly string[];
 
+/** No fields: to leave none out. */
 export const NO_FIELDS: ReadonlySet<string> = new Set();
 
 /** `; ` parts cookies in one line; no comma joins them (RFC 6265, section 5.4). */
 export const COOKIE_SEPARATOR = "; ";
 
-/** A value of tabs, spaces and visible ASCII is the same on both sides: the usual case, which one test tells. */
 const NOT_PLAIN = /[^\t\u0020-\u007e]/;
+
+/** Whether a value has only tabs, spaces and visible ASCII. Such a value is valid, and the same on both sides. */
+export function isPlain(value: string): boolean {
+  return !NOT_PLAIN.test(value);
+}
+
 /** Bytes beyond a tab, visible ASCII, a space and 0x80 to 0xff (RFC 9110, section 5.5). */
 const FORBIDDEN_IN_HTTP = /[^\t\u0020-\u007e\u0080-\u00ff]/;
 
@@ -35,7 +41,7 @@ export function appendFields(headers: Headers, fields: FieldList, omitted: Reado
     if (kind === "invalid") return "refused";
     if (kind === "connection") connection += `,${value}`;
     if (kind !== "travels" || omitted.has(lower)) continue;
-    if (NOT_PLAIN.test(value)) {
+    if (!isPlain(value)) {
       if (!isLineSafe(value)) return "refused";
       appended = "bytes";
     }
@@ -109,7 +115,7 @@ export function readFields(headers: Headers, { names, omitted }: FieldReading): 
     const written = names === "lower" ? lower : name;
     const isCookie = lower === "cookie" && values.length > 1;
     for (const value of isCookie ? [values.join(COOKIE_SEPARATOR)] : values) {
-      if (!NOT_PLAIN.test(value)) {
+      if (isPlain(value)) {
         fields.push(written, value);
         continue;
       }

@@ -68,6 +68,10 @@ describe("a request in header mode", () => {
     expect(encodeReply(200, fields)).toBeUndefined();
   });
 
+  it.each([{ rawPath: "/a\nb" }, { query: "a\rb" }, { host: "a\0b" }])("is refused with %j", (wrong) => {
+    expect(encodeRequest({ ...facts, ...wrong }, { client })).toBeUndefined();
+  });
+
   it("has the path decoded as far as a header carries it, and as it was written", () => {
     const headers = encodeRequest({ ...facts, rawPath: "/J%C3%BC/%0a/%ff%20" }, {});
     expect(read(headers).rawPath).toBe("/J%C3%BC/%0a/%ff%20");

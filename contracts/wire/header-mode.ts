@@ -12,13 +12,13 @@ import {
   encodeValues,
   type FieldList,
   type FieldReading,
+  isPlain,
   NO_FIELDS,
   type ReadFields,
   readFields,
 } from "./field-list.ts";
-import { isAsciiValue } from "./header-bytes.ts";
 import { headerNames } from "./header-names.ts";
-import { createHeaders, type Headers, headerValue, type WireMessage } from "./headers.ts";
+import { createHeaders, type Headers, headerValue, isLineSafe, type WireMessage } from "./headers.ts";
 import { decodePath, encodePath } from "./request-path.ts";
 
 /** An HTTP request, but for its body. */
@@ -66,7 +66,7 @@ const FROM_CLIENT = new Set([
 /** The length is the message's own. */
 const FROM_FUNCTION = new Set([...ANSWERED_BEFORE, "content-length"]);
 
-/** The headers of a request's message; undefined where a field cannot be sent. */
+/** The headers of a request's message; undefined where its target or a field cannot be sent. */
 export function encodeRequest(
   facts: RequestFacts,
   { timeoutMs, client }: RequestSending,
@@ -92,8 +92,9 @@ export function encodeRequest(
     headers.set(headerNames.deadline, [String(Date.now() + Math.round(timeoutMs))]);
   if (hops !== undefined) headers.set(headerNames.hops, [String(hops)]);
   if (facts.isUpgrade === true) headers.set(headerNames.upgrade, ["websocket"]);
-  const isPlain = isAsciiValue(path) && isAsciiValue(rawPath) && isAsciiValue(query) && isAsciiValue(host);
-  if (appended === "bytes" || !isPlain) encodeValues(headers);
+  const hasPlainTarget = isPlain(rawPath) && isPlain(path) && isPlain(query) && isPlain(host);
+  if (!hasPlainTarget && ![rawPath, query, host].every(isLineSafe)) return undefined;
+  if (appended === "bytes" || !hasPlainTarget) encodeValues(headers);
   return headers;
 }
 

@@ -1,9 +1,9 @@
-/** The types of bindings: what `env` has besides texts. `narun types` writes them into `narun-env.d.ts` for a function. */
+/** The types of bindings, the properties of `env` that are no texts. `narun types` writes them into `narun-env.d.ts`. */
 
-/** What a value in a store may be. Plain data (objects, arrays, numbers, booleans) is kept as JSON. */
+/** A value for a store. Plain data (objects, arrays, numbers, booleans) is stored as JSON. */
 export type StoredValue = Exclude<BindingValue, null>;
 
-/** What a message may be. Plain data (objects, arrays, numbers, booleans, null) is sent as JSON. */
+/** The data of a message. Plain data (objects, arrays, numbers, booleans, null) is sent as JSON. */
 export type BindingValue =
   | string
   | ArrayBuffer
@@ -22,7 +22,7 @@ interface ReadValue {
   bytes(): Uint8Array<ArrayBuffer>;
 }
 
-/** A key's value as it was read, with what compare-and-set needs. */
+/** The value of a key, with the revision for compare-and-set. */
 export interface KvEntry extends ReadValue {
   readonly key: string;
   /** Changes with every write of the key. For `ifRevision`. */
@@ -31,9 +31,9 @@ export interface KvEntry extends ReadValue {
 }
 
 export interface KvPutOptions {
-  /** The key ends by itself after so long, at least 1 s. Default: never. */
+  /** How long until the key expires, at least 1 s. Default: never. */
   ttlSeconds?: number;
-  /** Write only where the key is still at this revision; 0: only where it is not there. Error: `KvConflictError`. */
+  /** Writes only if the key still has this revision; 0: only if it does not exist. Error: `KvConflictError`. */
   ifRevision?: number;
 }
 
@@ -42,12 +42,12 @@ export type KvChange =
   | { readonly type: "delete"; readonly key: string; readonly revision: number };
 
 /**
- * A KV bucket (`kv:` in narun.yaml). Keys are any texts of 1 to 512 bytes. Errors, by their `name`: `KvConflictError`, where
- * a compare-and-set lost; `TypeError` and `RangeError` for arguments; `BindingError`, where the bucket does not answer or is
- * full.
+ * A KV bucket (`kv:` in narun.yaml). A key is any text of 1 to 512 bytes. Errors, by their `name`: `KvConflictError` for a
+ * lost compare-and-set, `TypeError` and `RangeError` for arguments, `BindingError` for a bucket that is full or does not
+ * answer.
  */
 export interface KvBucket {
-  /** The value as a text; null where the key is not there. */
+  /** The value as a text; null if the key does not exist. */
   get(key: string, type?: "text"): Promise<string | null>;
   get<T = unknown>(key: string, type: "json"): Promise<T | null>;
   get(key: string, type: "bytes"): Promise<Uint8Array<ArrayBuffer> | null>;
@@ -55,25 +55,25 @@ export interface KvBucket {
   get(key: string, type: "stream"): Promise<ReadableStream | null>;
   /** The value with its revision. */
   entry(key: string): Promise<KvEntry | null>;
-  /** Writes; resolves with the revision. A value is at most what one NATS message carries (`max_payload`). */
+  /** Writes; resolves with the revision. A value is at most as large as one NATS message (`max_payload`). */
   put(key: string, value: StoredValue, options?: KvPutOptions): Promise<number>;
-  /** Writes a key that is not there. Error: `KvConflictError`. */
+  /** Writes a key that does not exist. Error: `KvConflictError`. */
   create(key: string, value: StoredValue, options?: Pick<KvPutOptions, "ttlSeconds">): Promise<number>;
-  /** No error where it is not there. */
+  /** Deletes the key. A key that does not exist is no error. */
   delete(key: string, options?: Pick<KvPutOptions, "ifRevision">): Promise<void>;
   /**
-   * A page of keys in the order in which they were last written, 1,000 at most. A key that is written meanwhile moves to the
-   * end, and may come again.
+   * A page of at most 1,000 keys, in the order of their last writes. A key that is written meanwhile moves to the end, and
+   * may come again.
    */
   list(options?: { prefix?: string; limit?: number; cursor?: string | undefined }): Promise<{
     keys: { key: string; revision: number }[];
-    /** For the next page; missing after the last one. */
+    /** The cursor of the next page; missing on the last page. */
     cursor?: string;
   }>;
   /**
-   * What is there (unless `updatesOnly`), then every change as it happens, for as long as somebody iterates. A reader who is
-   * slow gets, of a key that changed several times, perhaps only the last. It ends with `signal`, and with the request on
-   * whose behalf it was begun (work of `ctx.waitUntil` included), or with `lifetime: "instance"` with the instance.
+   * The present entries (unless `updatesOnly`), then every change. If a key changes faster than the iterator is read, values
+   * in between may be left out. It ends with `signal`, and with the request that began it (its `ctx.waitUntil` included);
+   * with `lifetime: "instance"` it ends with the instance.
    */
   watch(options?: {
     prefix?: string;
@@ -83,19 +83,19 @@ export interface KvBucket {
   }): AsyncIterableIterator<KvChange>;
 }
 
-/** What is known of an object without its body. */
+/** The facts about an object. */
 export interface ObjectInfo {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
-  /** Of the body, hex. */
+  /** The digest of the body, hex. */
   readonly sha256: string;
   readonly modifiedAt: Date;
   readonly contentType: string | undefined;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** An object whose body can be read once. A body that is damaged, or replaced while it is read, breaks. */
+/** An object. Its body can be read once. A body that is damaged, or is replaced during the read, breaks. */
 export interface StoredObject extends ObjectInfo {
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
   text(): Promise<string>;
@@ -104,20 +104,20 @@ export interface StoredObject extends ObjectInfo {
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
-/** An object store (`objects:` in narun.yaml). Names are any texts of 1 to 512 bytes, bodies of any size are streamed. */
+/** An object store (`objects:` in narun.yaml). A name is any text of 1 to 512 bytes. Bodies of any size are streamed. */
 export interface ObjectBucket {
-  /** Null where it is not there. Nothing of a large body comes before it is read. */
+  /** Null if the object does not exist. A large body is fetched as it is read. */
   get(name: string): Promise<StoredObject | null>;
   head(name: string): Promise<ObjectInfo | null>;
-  /** Appears when all of it is stored. Where a stream breaks, what was there before stays. */
+  /** Stores an object, which appears when all of it is stored. If its stream breaks, the former object stays. */
   put(
     name: string,
     value: StoredValue,
     options?: { contentType?: string; metadata?: Readonly<Record<string, string>> },
   ): Promise<ObjectInfo>;
-  /** No error where it is not there. */
+  /** Deletes the object. An object that does not exist is no error. */
   delete(name: string): Promise<void>;
-  /** A page of objects in the order in which they were last written, 1,000 at most. */
+  /** A page of at most 1,000 objects, in the order of their last writes. */
   list(options?: { prefix?: string; limit?: number; cursor?: string | undefined }): Promise<{
     objects: ObjectInfo[];
     cursor?: string;
@@ -127,9 +127,9 @@ export interface ObjectBucket {
 /** Another function (`service:` in narun.yaml). */
 export interface Service {
   /**
-   * Calls it with no HTTP in between, and wakes it where it sleeps. A path alone will do as URL. What the platform cannot do
-   * comes as a response, as HTTP would have it: status, and `application/problem+json`. Redirects are not followed. It
-   * rejects with the signal's reason, and where the request itself is not valid.
+   * Calls the function without HTTP in between, and wakes it. The URL may be a path. A failure of the platform is a response
+   * with a status and `application/problem+json`, as over HTTP. Redirects are not followed. The promise rejects with the
+   * signal's reason, and for a request that is not valid.
    */
   fetch(input: Request | URL | string, init?: RequestInit): Promise<Response>;
 }
@@ -139,14 +139,20 @@ export interface NatsReply extends ReadValue {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The subjects that a function may publish to (`publish:` in narun.yaml). `S`: their texts. */
+/** The subjects to which a function may publish (`publish:` in narun.yaml). `S`: the type of their texts. */
 export interface Publisher<S extends string = string> {
-  /** Resolves when the message is on its way; NATS itself confirms nothing. */
+  /** Sends a message. Resolves when it is sent; NATS itself confirms nothing. */
   publish(subject: S, data?: BindingValue, headers?: Readonly<Record<string, string>>): Promise<void>;
-  /** Publishes and waits for one reply, 5 s unless `timeoutMs` says otherwise. Error: `BindingError`. */
+  /** Sends a request and waits for one reply: `timeoutMs`, by default 5 s. Error: `BindingError`. */
   request(
     subject: S,
     data?: BindingValue,
     options?: { timeoutMs?: number; headers?: Readonly<Record<string, string>> },
   ): Promise<NatsReply>;
+}
+
+/** A rate limit (`ratelimit:` in narun.yaml): a token bucket for each key, on each node. */
+export interface RateLimit {
+  /** Uses the key once. `success` is false if its limit is reached; such a call does not count. */
+  limit(options: { key: string }): Promise<{ success: boolean }>;
 }

@@ -1,5 +1,5 @@
 /**
- * What a function may import besides JavaScript and JSON, for the compiler. In one file of the function:
+ * The types of imports that are neither JavaScript nor JSON. In one file of the function:
  * `/// <reference types="narun/modules" />`, or in its tsconfig.json: `"types": ["narun/modules"]`.
  */
 declare module "*.txt" {

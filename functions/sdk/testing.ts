@@ -1,4 +1,4 @@
-/** Functions as they will run, for tests: `narun up` on free ports, with data of its own. */
+/** Functions for tests, in the environment of production: `narun up` on free ports, with data of its own. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** Functions that answer. To be closed, or declared by `await using`: their processes and their data go then. */
+/** Running functions. Close them, or declare them with `await using`: this ends their processes and deletes their data. */
 export interface RunningFunctions extends AsyncDisposable {
-  /** Where they answer, such as `http://127.0.0.1:40123`. */
+  /** The base URL, such as `http://127.0.0.1:40123`. */
   readonly url: string;
   /** The address of their nats-server, for `narun secret set`, `narun logs` and programs that read the buckets. */
   readonly nats: string;
@@ -19,24 +19,24 @@ export interface RunningFunctions extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What `narun up --json` prints when everything is up. */
+/** The output of `narun up --json` after the start. */
 interface Addresses {
   http: string;
   nats: string;
   failed: { function: string; code: string; message: string; solve?: string }[];
 }
 
-// The command lies beside the sources in the repository, and above what was made of them in the package.
+// The command, relative to the sources in the repository and to the compiled code in the package.
 const COMMANDS = ["../../bin/narun.cjs", "../../../bin/narun.cjs"];
 
 /**
- * Starts everything that functions need and pushes those under the folders. Rejects where one of them cannot be pushed,
- * with what is wrong and how to fix it. Buckets are empty: each call has a data folder of its own, which goes at the end.
+ * Starts narun and pushes the functions under the folders. If a push fails, it rejects with the fault and the remedy. Buckets
+ * are empty: each call has a data folder of its own, which is deleted at the end.
  */
 export async function startFunctions(...dirs: readonly string[]): Promise<RunningFunctions> {
   const dataDir = await mkdtemp(join(tmpdir(), "narun-functions-"));
   const child = spawn(process.execPath, [commandFile(), "up", ...dirs, ...optionsFor(dataDir)], {
-    // Through the last of them it hears of the end of this process, however that ends.
+    // Descriptor 3 closes at the end of this process, even after a kill, and the command ends with it.
     stdio: ["ignore", "pipe", "inherit", "pipe"],
     env: { ...process.env, NARUN_LIFELINE: "3" },
   });
@@ -49,7 +49,7 @@ export async function startFunctions(...dirs: readonly string[]): Promise<Runnin
   try {
     const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     const [line] = (await Promise.race([once(lines, "line"), ended.then(() => [])])) as [string?];
-    if (line === undefined) throw new Error("`narun up` ended before it was ready; what it says is above");
+    if (line === undefined) throw new Error("`narun up` ended before it was ready; its output is above");
     const { http: url, nats, failed } = JSON.parse(line) as Addresses;
     if (failed.length > 0) throw new Error(failed.map(textOf).join("\n"));
     return {

@@ -1,11 +1,11 @@
 /**
- * WebSockets of worker platforms, of which the types of neither browsers nor Node know. They are there for whoever imports
- * a type of this package.
+ * WebSockets of worker platforms. The types of browsers and of Node lack them. An import of any type of this package
+ * declares them.
  */
 
 /**
- * Two ends of one WebSocket. A handler answers with one of them, `new Response(null, { status: 101, webSocket: client })`,
- * which becomes the client's; it keeps the other and calls its `accept()`.
+ * The two ends of a WebSocket. A handler gives the first end to the client, by
+ * `new Response(null, { status: 101, webSocket: client })`. It keeps the second end and calls its `accept()`.
  */
 export interface WebSocketPair {
   readonly 0: WebSocket;
@@ -16,14 +16,14 @@ declare global {
   var WebSocketPair: new () => WebSocketPair;
 
   interface WebSocket {
-    /** Begins to hear. What came before arrives at once, so listeners are best added first. */
+    /** Begins to deliver messages. Add listeners first: earlier messages arrive at once. */
     accept(): void;
   }
 
   interface ResponseInit {
     /**
-     * With status 101: the client's end of a `WebSocketPair`. Node's types of `Response` do not look at this interface: with
-     * them, name the type (`const upgrade: ResponseInit = { status: 101, webSocket }`).
+     * With status 101: the client's end of a `WebSocketPair`. Node's types of `Response` do not use this interface; with them,
+     * name the type (`const upgrade: ResponseInit = { status: 101, webSocket }`).
      */
     webSocket?: WebSocket;
   }

@@ -1,12 +1,12 @@
 import { GATEWAY_SERVICE, type GatewayStats, messageOf, subjects } from "../../contracts/index.ts";
 import type { Log } from "../../dispatch/index.ts";
-import { type MicroService, registerMicroService } from "../../nats/index.ts";
+import { Ledger, type MicroService, registerMicroService } from "../../nats/index.ts";
 import { createPeers } from "../../streams/index.ts";
 import type { Addresses, Door } from "../door.ts";
 import { createInvokeEndpoints, type InvokeOptions } from "./invoke.ts";
 import { createRelay } from "./relay.ts";
 
-export interface InvokeDoorOptions extends Omit<InvokeOptions, "relay"> {
+export interface InvokeDoorOptions extends Omit<InvokeOptions, "relay" | "ledger"> {
   /** The gateway's id, in the subjects of its callers' frames. */
   peer: string;
   /** The addresses of the open doors. The gateway's service announces them. */
@@ -21,7 +21,8 @@ const VERSION = "1.0.0";
 export function invokeDoor({ peer, addresses, stats, log, ...options }: InvokeDoorOptions): Door {
   const { nats } = options;
   const peers = createPeers(nats);
-  const relay = createRelay({ nats, peers, id: peer });
+  const ledger = new Ledger(nats);
+  const relay = createRelay({ nats, peers, ledger, id: peer });
   let service: MicroService | undefined;
   return {
     name: "invoke",
@@ -31,7 +32,7 @@ export function invokeDoor({ peer, addresses, stats, log, ...options }: InvokeDo
         version: VERSION,
         description: "narun's gateway",
         metadata: Object.fromEntries([...addresses()].map(([name, address]) => [`narun.${name}`, address])),
-        endpoints: createInvokeEndpoints({ ...options, relay }),
+        endpoints: createInvokeEndpoints({ ...options, relay, ledger }),
         stats,
       });
       await nats.confirm();
@@ -45,6 +46,7 @@ export function invokeDoor({ peer, addresses, stats, log, ...options }: InvokeDo
     async close() {
       service?.close();
       relay.close();
+      ledger.close();
       peers.close();
     },
   };

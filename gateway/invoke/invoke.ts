@@ -12,7 +12,7 @@ import {
   timeLeftOf,
 } from "../../contracts/index.ts";
 import type { Dispatcher, Result } from "../../dispatch/index.ts";
-import type { Message, MicroEndpoint, Nats } from "../../nats/index.ts";
+import type { Ledger, Message, MicroEndpoint, Nats } from "../../nats/index.ts";
 import { maxMessageBody } from "../http/body.ts";
 import { type Destination, failureResponse } from "../http/gateway-response.ts";
 import type { Relay } from "./relay.ts";
@@ -21,6 +21,8 @@ export interface InvokeOptions {
   nats: Nats;
   dispatcher: Dispatcher;
   relay: Relay;
+  /** Notes the calls that are under way here, for their callers' inquiries. */
+  ledger: Ledger;
   specOf(service: string): FunctionSpec | undefined;
   /** For services without a spec. */
   defaultTimeoutMs: number;
@@ -37,7 +39,7 @@ export function createInvokeEndpoints(options: InvokeOptions): MicroEndpoint[] {
     handle: (message: Message, done: (error?: string) => void) => invoke(options, message, done),
   };
   return [
-    { ...invoked, name: "invoke" },
+    { ...invoked, name: "invoke", handle: options.ledger.guard(invoked.handle) },
     { ...invoked, name: "invoke-open", isOpen: true },
   ];
 }

@@ -1,11 +1,11 @@
 /**
- * Streams of callers over NATS: between their frames and the instance's.
+ * Streams of those who ask over NATS: between their frames and the instance's.
  *
  * I1  A caller's exchange is known by its token until its request is over, however it ended.
  * I2  Neither side is granted more than the other has taken.
  */
 import { ByteQueue, subjects } from "../../contracts/index.ts";
-import type { Headers, Message, Nats } from "../../nats/index.ts";
+import type { Headers, Ledger, Message, Nats } from "../../nats/index.ts";
 import {
   CreditWindow,
   IncomingExchange,
@@ -26,7 +26,7 @@ export interface Relay {
 }
 
 export interface RelayedCall {
-  /** The rest of the body, which the request's message does not carry. `onTooLarge`: it has passed `maxBytes`. */
+  /** What the request's message does not carry of its body. `onTooLarge`: it has passed `maxBytes`. */
   rest(alreadyRead: number, maxBytes: number, onTooLarge: () => void): RemainingBody | undefined;
   /** Passes a streamed answer on; `onOver` is called when it ended. */
   respond(head: Headers, body: ResponseBody, onOver: () => void): void;
@@ -34,19 +34,28 @@ export interface RelayedCall {
   close(): void;
 }
 
-/** `id`: the gateway's, in the subjects of its callers' frames. */
-export function createRelay({ nats, peers, id }: { nats: Nats; peers: Peers; id: string }): Relay {
+export interface RelayOptions {
+  nats: Nats;
+  peers: Peers;
+  /** Answers the inquiries of callers. */
+  ledger: Ledger;
+  /** The gateway's id, in the subjects of its callers' frames. */
+  id: string;
+}
+
+export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
   const calls = new Map<string, IncomingExchange>();
   const hear = (all: string, prefix: string) =>
     nats.subscribe(all, (message) => calls.get(message.subject.slice(prefix.length))?.receive(message));
   const subscriptions = [
     hear(subjects.streamControlAll(id), subjects.streamControl(id, "")),
     hear(subjects.streamControlToAnyAll, subjects.streamControlToAny("")),
+    nats.subscribe(subjects.inquiriesToGateways, (message) => ledger.answer(message)),
   ];
   return {
     open(message, onGone) {
       const exchange = IncomingExchange.of({ nats, peers, message, answerer: id, isStranger: true, onGone });
-      // A token that is in use stays with its first request; the second runs without streams.
+      // Whoever uses the token of another does not get to be heard in its place.
       if (exchange === undefined || calls.has(exchange.token)) return undefined;
       calls.set(exchange.token, exchange);
       return relayedCall(exchange, () => {

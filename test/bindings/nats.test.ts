@@ -249,6 +249,6 @@ describe("publish", () => {
        return said;`,
       bindings,
     );
-    expect(found).toEqual(["TypeError", "TypeError", "TypeError", '"orders.nobody": nobody listens']);
+    expect(found).toEqual(["TypeError", "TypeError", "TypeError", '"orders.nobody": no subscriber']);
   });
 });

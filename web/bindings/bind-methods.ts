@@ -1,6 +1,6 @@
 /**
- * Gives an object methods of its own that know it: `const { get } = env.KV` works, and so does a proxy or a copy of the
- * prototype chain, which would not have the private fields. None of them is listed or shown.
+ * Binds the methods of an object to it, as properties that are not enumerable. So `const { get } = env.KV` works. A proxy
+ * and a copy of the prototype chain work as well, though neither has the private fields.
  */
 export function bindMethods(object: object): void {
   const prototype: object = Object.getPrototypeOf(object);

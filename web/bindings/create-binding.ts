@@ -1,19 +1,32 @@
-import type { BindingPlan } from "./binding-plan.ts";
 import { KvBucket } from "./kv.ts";
 import { ObjectBucket } from "./objects.ts";
 import { Publisher } from "./publisher.ts";
+import { RateLimit } from "./rate-limit.ts";
 import { Service } from "./service.ts";
 
-/** What `env` has of a binding; none of it is made in functions without one (lazy-modules.ts). */
-export function createBinding({ name, kind, target }: BindingPlan): object {
-  switch (kind) {
-    case "kv":
-      return new KvBucket(name);
-    case "objects":
-      return new ObjectBucket(name);
-    case "service":
-      return new Service(name, target);
-    case "publish":
-      return new Publisher(name);
-  }
+/** The name of a binding's property in `env`. The host finds the binding by it. */
+interface Named {
+  name: string;
+}
+
+/** One line for each kind: how the object in `env` is made. */
+const constructors = {
+  kv: ({ name }: Named) => new KvBucket(name),
+  objects: ({ name }: Named) => new ObjectBucket(name),
+  service: ({ name, service }: Named & { service: string }) => new Service(name, service),
+  publish: ({ name }: Named) => new Publisher(name),
+  ratelimit: ({ name }: Named) => new RateLimit(name),
+};
+
+type Constructors = typeof constructors;
+
+/** A binding as the host describes it to the isolate. The host itself works with its own configuration alone. */
+export type BindingPlan = {
+  [K in keyof Constructors]: { kind: K } & Parameters<Constructors[K]>[0];
+}[keyof Constructors];
+
+/** Makes the object of a binding. Functions without bindings load none of these modules (lazy-modules.ts). */
+export function createBinding(plan: BindingPlan): object {
+  const create: (plan: never) => object = constructors[plan.kind];
+  return create(plan as never);
 }

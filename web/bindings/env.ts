@@ -1,17 +1,16 @@
-import type { BindingPlan } from "./binding-plan.ts";
-import { createBinding } from "./create-binding.ts";
+import { type BindingPlan, createBinding } from "./create-binding.ts";
 
-/** What the host says of a function's `env`: values, secrets among them, and what has an API of its own. */
+/** The host's description of a function's `env`: values, secrets included, and bindings with an API of their own. */
 export interface EnvPlan {
   values: Record<string, string>;
   bindings: readonly BindingPlan[];
-  /** `limits.timers`; default: what the platform allows. */
+  /** `limits.timers`. Default: the platform's own bound. */
   timers?: number;
 }
 
 export type Env = Readonly<Record<string, unknown>>;
 
-/** The `env` that handlers are given. A binding's object is made when it is first looked at. */
+/** Creates the `env` of the handlers. A binding's object is created at the first access to its property. */
 export function createEnv({ values, bindings }: EnvPlan): Env {
   const env: Record<string, unknown> = values;
   for (const plan of bindings) {

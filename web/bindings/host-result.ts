@@ -1,13 +1,13 @@
 import type { Data } from "../host/boundary.ts";
 import { callHost, HostFailure } from "../host/host-call.ts";
 
-/** What needs no name of its own to be told apart. */
+/** Errors of the host that become the isolate's own classes. Other errors are plain ones with a name. */
 const NATIVE = new Map<string, new (message: string) => Error>([
   ["TypeError", TypeError],
   ["RangeError", RangeError],
 ]);
 
-/** Calls a binding's operation; where it fails the error is one of the isolate's own, with the caller's stack. */
+/** Calls a binding's operation. A failure becomes an error of the isolate, with the caller's stack. */
 export async function callBinding(operation: string, ...values: Data[]): Promise<unknown> {
   try {
     return await callHost(operation, ...values).result;
@@ -16,7 +16,7 @@ export async function callBinding(operation: string, ...values: Data[]): Promise
   }
 }
 
-/** Errors of bindings are known by their names, which functions can compare without importing anything. */
+/** Creates the error of a failure. Functions tell errors of bindings apart by `name`, without an import. */
 export function toError({ name, message }: HostFailure): Error {
   const Native = NATIVE.get(name);
   if (Native !== undefined) return new Native(message);
@@ -25,7 +25,10 @@ export function toError({ name, message }: HostFailure): Error {
   return error;
 }
 
-/** Has something done when a signal aborts, whoever's object it is; at once where it has. Returns what forgets it. */
+/**
+ * Calls a listener when a signal aborts; at once if the signal is aborted already. The signal may be a library's object.
+ * Returns the function that removes the listener.
+ */
 export function onAbort(signal: unknown, listener: () => void): () => void {
   if (typeof signal !== "object" || signal === null) return () => undefined;
   const source = signal as Pick<AbortSignal, "aborted" | "addEventListener" | "removeEventListener">;

@@ -1,6 +1,7 @@
 /**
- * Changes of a KV bucket as bytes of a stream, each a frame: the length of the rest (4 bytes), the kind (1: put, 2:
- * delete), revision and time (8 bytes each, floating point), the key's length (2) and bytes, the value. All big-endian.
+ * Changes of a KV bucket as frames of a byte stream. A frame has the length of its rest (4 bytes), the kind (1: put, 2:
+ * delete), the revision and the time (8 bytes each, floating point), the key's length (2 bytes), the key and the value. All
+ * numbers are big-endian.
  */
 export interface KvFrame {
   kind: "put" | "delete";
@@ -27,7 +28,7 @@ export function encodeKvFrame({ kind, revision, at, key, value }: KvFrame): Uint
   return frame;
 }
 
-/** Takes a stream's chunks as they come, and gives the frames that are whole. */
+/** Creates a reader: it takes the next chunk of the stream, and returns the frames that are whole by then. */
 export function createKvFrameReader(): (chunk: Uint8Array) => KvFrame[] {
   let rest: Uint8Array = new Uint8Array();
   return (chunk) => {

@@ -1,11 +1,10 @@
 /**
  * The changes of a KV bucket, one by one.
  *
- * I1  Nothing is asked of the host before the first `next`.
- * I2  It ends once: by `return`, by its signal, by the stream's own end. Whoever waits in `next` then hears `done`; of a
- *     break it hears the error.
+ * I1  The host is not called before the first `next`.
+ * I2  A watch ends once: by `return`, by its signal, or by the stream's end. A pending `next` then resolves with `done`; a
+ *     stream that broke rejects it.
  */
-
 import { decodeUtf8 } from "../encoding/encoding.ts";
 import { type Inbound, openInbound } from "../host/inbound.ts";
 import { bindMethods } from "./bind-methods.ts";
@@ -15,9 +14,9 @@ import { type ReadValue, readValue } from "./values.ts";
 
 export interface KvWatchOptions {
   prefix?: string;
-  /** Leave out what is there already. Default: false. */
+  /** Leaves out the present entries. Default: false. */
   updatesOnly?: boolean;
-  /** How long it may last at most. Default: as the request on whose behalf it was begun. */
+  /** Upper bound of its life. Default: the request that began it. */
   lifetime?: "request" | "instance";
   signal?: AbortSignal;
 }
@@ -35,7 +34,7 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
   #opening: Promise<Inbound> | undefined;
   #forgetSignal: (() => void) | undefined;
   #isOver = false;
-  /** The `next` before: frames are handed out in the order in which they are asked for. */
+  /** The preceding `next`. Calls are served in their order. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(bucket: string, options: KvWatchOptions) {
@@ -96,7 +95,7 @@ export class KvWatch implements AsyncIterableIterator<KvChange> {
     this.#frames.length = 0;
     this.#forgetSignal?.();
     this.#ended.resolve(undefined);
-    // One that did not open has nothing to cancel.
+    // A watch that failed to open has no stream to cancel.
     this.#opening?.then(
       (inbound) => inbound.cancel(),
       () => undefined,

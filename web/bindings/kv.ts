@@ -1,3 +1,4 @@
+import type { ReadableStream } from "../streams/streams.ts";
 import { bindMethods } from "./bind-methods.ts";
 import { callBinding } from "./host-result.ts";
 import { KvWatch, type KvWatchOptions } from "./kv-watch.ts";
@@ -25,10 +26,10 @@ interface PutOptions {
   ifRevision?: number;
 }
 
-/** What may have been meant by a value that is none. */
+/** The hint for `null`, `undefined` and numbers that JSON does not have. */
 const NO_VALUE = 'delete(key) removes a key, "" is an empty value';
 
-/** `env`'s object of a KV bucket (functions/sdk: KvBucket). */
+/** The object of a KV bucket in `env` (functions/sdk: KvBucket). */
 export class KvBucket {
   readonly #name: string;
 
@@ -37,6 +38,11 @@ export class KvBucket {
     bindMethods(this);
   }
 
+  get(key: string, type?: "text"): Promise<string | null>;
+  get<T = unknown>(key: string, type: "json"): Promise<T | null>;
+  get(key: string, type: "bytes"): Promise<Uint8Array<ArrayBuffer> | null>;
+  get(key: string, type: "arrayBuffer"): Promise<ArrayBuffer | null>;
+  get(key: string, type: "stream"): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | null>;
   async get(key: string, type: KvType = "text", ...more: unknown[]): Promise<unknown> {
     requireText("KV.get", "key", key);
     if (typeof type === "object" && type !== null) requireNoMore("KV.get", "(key, type)", [type]);

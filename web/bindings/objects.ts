@@ -10,10 +10,10 @@ import { callBinding } from "./host-result.ts";
 import { readTexts, requireKnownOptions, requireNoMore, requireStorable, requireText } from "./options.ts";
 import { isBlobLike, streamOf, wholeValue } from "./values.ts";
 
-/** The content type is kept among the metadata, under this name. */
+/** The key of the content type in an object's metadata. */
 const CONTENT_TYPE = "content-type";
 
-/** A body up to this size goes with the call. */
+/** Upper bound of the size of a body that is sent in the call itself. */
 const INLINE_BYTES = 256 * 1024;
 
 type Facts = [
@@ -39,7 +39,7 @@ interface PutOptions {
   metadata?: Record<string, string>;
 }
 
-/** `env`'s object of an object store (functions/sdk: ObjectBucket). */
+/** The object of an object store in `env` (functions/sdk: ObjectBucket). */
 export class ObjectBucket {
   readonly #name: string;
 
@@ -83,7 +83,7 @@ export class ObjectBucket {
     try {
       return infoOf((await callBinding("objects.put", this.#name, name, body, pairs)) as Facts);
     } catch (error) {
-      // The host may have refused the call without a look at the stream.
+      // The host may have refused the call before it opened the stream.
       if (typeof body === "number") cancelOutbound(body);
       throw error;
     }
@@ -123,9 +123,9 @@ class StoredObject implements ObjectInfo {
   readonly modifiedAt: Date;
   readonly contentType: string | undefined;
   readonly metadata: Record<string, string>;
-  readonly body: ReadableStream<unknown>;
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
 
-  constructor(info: ObjectInfo, body: ReadableStream<unknown>) {
+  constructor(info: ObjectInfo, body: ReadableStream<Uint8Array<ArrayBuffer>>) {
     this.name = info.name;
     this.size = info.size;
     this.sha256 = info.sha256;
@@ -140,15 +140,15 @@ class StoredObject implements ObjectInfo {
     return this.#read().text();
   }
 
-  json(): Promise<unknown> {
-    return this.#read().json();
+  async json<T = unknown>(): Promise<T> {
+    return (await this.#read().json()) as T;
   }
 
   arrayBuffer(): Promise<ArrayBuffer> {
     return this.#read().arrayBuffer();
   }
 
-  async bytes(): Promise<Uint8Array> {
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(await this.arrayBuffer());
   }
 
@@ -168,8 +168,8 @@ function infoOf([name, size, sha256, modifiedAt, , pairs]: Facts): ObjectInfo {
   return { name, size, sha256, modifiedAt: new Date(modifiedAt), contentType, metadata };
 }
 
-/** The body of an object that is opened when somebody reads it. */
-function lazyStream(bucket: string, [name, , , , version]: Facts): ReadableStream<unknown> {
+/** The body of an object. The host opens it at the first read. */
+function lazyStream(bucket: string, [name, , , , version]: Facts): ReadableStream<Uint8Array<ArrayBuffer>> {
   let inbound: Inbound | undefined;
   return inboundStream({
     async read() {
@@ -177,10 +177,10 @@ function lazyStream(bucket: string, [name, , , , version]: Facts): ReadableStrea
       return inbound.read();
     },
     cancel: () => inbound?.cancel(),
-  }) as ReadableStream<unknown>;
+  }) as ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
-/** What goes with the call, or the id of the stream that is sent. */
+/** The value for the call: the body itself, or the id of the stream that carries it. */
 async function sendable(value: unknown): Promise<string | ArrayBuffer | number> {
   if (value instanceof ReadableStream) return sendStream(new ReaderSource(value));
   if (isBlobLike(value)) return sendStream(new ReaderSource(value.stream() as ReadableStream));

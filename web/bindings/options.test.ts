@@ -1,4 +1,4 @@
-/** No method of a binding ignores an argument without a word. */
+/** No method of a binding ignores an argument silently. */
 import { describe, expect, it } from "vitest";
 import { KvBucket } from "./kv.ts";
 import { ObjectBucket } from "./objects.ts";
@@ -9,7 +9,7 @@ const objects = new ObjectBucket("OBJECTS") as unknown as Methods;
 const publisher = new Publisher("EVENTS") as unknown as Methods;
 type Methods = Record<string, (...values: unknown[]) => unknown>;
 
-/** Calls with an argument that would be ignored, and how the error says what to write. */
+/** Calls with an argument that would be ignored, and the remedy in the message of the error. */
 const REFUSED: [target: Methods, method: string, values: unknown[], message: string | RegExp][] = [
   [kv, "get", [undefined], "KV.get: the key is a text and not undefined"],
   [kv, "get", [["a", "b"]], "KV.get: the key is a text and not an array; call it for each key"],

@@ -1,9 +1,9 @@
 /**
- * Checks of the arguments of bindings. An argument that a method would ignore is a TypeError that names the argument and says
- * what to write instead: most often it is the name that another platform has for something.
+ * Checks of the arguments of bindings. An argument that a method would ignore is a TypeError. Its message names the argument
+ * and the replacement: most often another platform has an option of that name.
  */
 
-/** How to write what other platforms' names ask for, by the method's call. */
+/** Replacements for options of other platforms, by method and option. */
 const FIXES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "KV.get": {
     type: 'write get(key, "json")',
@@ -19,6 +19,10 @@ const FIXES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     expiration: "write { ttlSeconds }, which counts from now",
     ifRevision:
       "create writes only a key that is not there; compare-and-set is put(key, value, { ifRevision })",
+  },
+  "RATELIMIT.limit": {
+    limit: "the limit stands in narun.yaml",
+    period: "the period stands in narun.yaml, as periodSeconds",
   },
   "OBJECTS.get": {
     range: "read `body` and cancel it when you have enough",
@@ -52,10 +56,10 @@ export function requireKnownOptions(method: string, options: unknown, known: rea
   }
 }
 
-/** Throws for arguments behind those that a method takes. `takes`: the method's call, as in its documentation. */
+/** Throws for surplus arguments. `takes`: the method's parameters, as in its documentation. */
 export function requireNoMore(method: string, takes: string, more: readonly unknown[]): void {
   const argument = more[0];
-  // A missing argument may be written out, as wrappers do that hand theirs on.
+  // Wrappers that pass their arguments on write out a missing argument as undefined.
   if (argument === undefined && more.length <= 1) return;
   const options = typeof argument === "object" && argument !== null ? Object.keys(argument) : [];
   const fixes = options.flatMap((key) => {
@@ -65,29 +69,34 @@ export function requireNoMore(method: string, takes: string, more: readonly unkn
   throw new TypeError(`${method} takes ${takes} and not ${kindOf(argument)} behind it${fixes.join("")}`);
 }
 
-/** Throws for a name that is no text: as `undefined` and `a,b` it would be the name of something else. */
-export function requireText(method: string, what: string, value: unknown): asserts value is string {
+/** Throws for a name that is no text. Converted to a text it would be another name, such as `undefined` or `a,b`. */
+export function requireText(method: string, label: string, value: unknown): asserts value is string {
   if (typeof value === "string") return;
-  const fix = Array.isArray(value) ? `; call it for each ${what}` : "";
-  throw new TypeError(`${method}: the ${what} is a text and not ${kindOf(value)}${fix}`);
+  const fix = Array.isArray(value) ? `; call it for each ${label}` : "";
+  throw new TypeError(`${method}: the ${label} is a text and not ${kindOf(value)}${fix}`);
 }
 
-/** Throws for a value that would be kept as the JSON `null`: what reads it takes it for one that is not there. */
+/** Throws for a value that JSON writes as `null`: a reader would take it for a missing value. */
 export function requireStorable(method: string, value: unknown, how: string): void {
   const isNoNumber = typeof value === "number" && !Number.isFinite(value);
   if (value !== null && value !== undefined && !isNoNumber) return;
   throw new TypeError(`${method}: ${String(value)} is no value: ${how}`);
 }
 
-/** Throws where an option that is there is none of `values`. */
-export function requireOneOf(method: string, what: string, value: unknown, values: readonly unknown[]): void {
+/** Throws for an option that is neither undefined nor one of `values`. */
+export function requireOneOf(
+  method: string,
+  label: string,
+  value: unknown,
+  values: readonly unknown[],
+): void {
   if (value === undefined || values.includes(value)) return;
   const list = values.map((one) => JSON.stringify(one)).join(", ");
   const given = typeof value === "string" ? JSON.stringify(value) : kindOf(value);
-  throw new TypeError(`${method}: ${what} is one of ${list}, not ${given}`);
+  throw new TypeError(`${method}: ${label} is one of ${list}, not ${given}`);
 }
 
-/** Throws for a signal that can never abort anything. */
+/** Throws for a signal that is no AbortSignal. */
 export function requireSignal(method: string, value: unknown): void {
   if (value === undefined || (typeof value === "object" && value !== null && "aborted" in value)) return;
   throw new TypeError(
@@ -95,23 +104,23 @@ export function requireSignal(method: string, value: unknown): void {
   );
 }
 
-/** Names and values alternating, of a plain object of texts: headers, metadata. */
-export function readTexts(method: string, what: string, record: unknown): string[] {
+/** Reads a plain object of texts (headers, metadata) into alternating names and values. */
+export function readTexts(method: string, label: string, record: unknown): string[] {
   const prototype = typeof record === "object" && record !== null ? Object.getPrototypeOf(record) : undefined;
   if (prototype !== null && prototype !== Object.prototype) {
     const isIterable = typeof record === "object" && record !== null && Symbol.iterator in record;
     const fix = isIterable && !Array.isArray(record) ? "; write Object.fromEntries(…)" : "";
-    throw new TypeError(`${method}: ${what} are an object of names and texts, not ${kindOf(record)}${fix}`);
+    throw new TypeError(`${method}: ${label} are an object of names and texts, not ${kindOf(record)}${fix}`);
   }
   return Object.entries(record as object).flatMap(([name, value]) => {
     if (["string", "number", "boolean", "bigint"].includes(typeof value)) return [name, `${value}`];
     throw new TypeError(
-      `${method}: ${what} are texts; ${JSON.stringify(name)} is ${kindOf(value)}: leave it out or write a text`,
+      `${method}: ${label} are texts; ${JSON.stringify(name)} is ${kindOf(value)}: leave it out or write a text`,
     );
   });
 }
 
-/** A value in the words of a message. */
+/** Describes the kind of a value for a message. */
 function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";

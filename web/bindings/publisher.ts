@@ -7,7 +7,7 @@ interface Reply extends ReadValue {
   headers: Record<string, string>;
 }
 
-/** `env`'s object for subjects of NATS (functions/sdk: Publisher). */
+/** The object for subjects of NATS in `env` (functions/sdk: Publisher). */
 export class Publisher {
   readonly #name: string;
 

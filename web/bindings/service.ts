@@ -7,16 +7,16 @@ import { URL } from "../url/url.ts";
 import { bindMethods } from "./bind-methods.ts";
 import { toError } from "./host-result.ts";
 
-/** `env`'s object of another function (functions/sdk: Service). Bodies stream both ways, as those of `fetch` do. */
+/** The object of another function in `env` (functions/sdk: Service). Bodies stream both ways, as in `fetch`. */
 export class Service {
   readonly #name: string;
-  /** What a path alone is relative to. */
+  /** The base of a URL that is only a path. */
   readonly #base: string;
 
   constructor(name: string, service: string) {
     this.#name = name;
     const host = service.toLowerCase().replaceAll("_", "-");
-    // Digits alone are an address of IPv4 to URLs, `xn--` begins a name of other letters: neither has to be a valid one.
+    // A URL parser reads digits alone as an IPv4 address, and `xn--` as Punycode. A function's name may be neither.
     const url = `http://${host}/`;
     this.#base = URL.canParse(url) && new URL(url).hostname === host ? url : "http://service/";
     bindMethods(this);

@@ -1,4 +1,4 @@
-/** What functions hand to bindings as a value, and how it is read again. */
+/** Values of bindings: how a value crosses to the host, and how it is read again. */
 import { decodeUtf8, encodeUtf8 } from "../encoding/encoding.ts";
 import { readAll } from "../fetch/reader-source.ts";
 import { Response } from "../fetch/response.ts";
@@ -8,7 +8,7 @@ import { cancelOutbound } from "../host/outbound.ts";
 import { sendStream } from "../host/send-stream.ts";
 import { ReadableStream } from "../streams/streams.ts";
 
-/** A whole value as it crosses: text, or bytes of its own. Streams and blobs are read; what is plain data becomes JSON. */
+/** Converts a value to a text, or to bytes of its own. Streams and blobs are read to their end; plain data becomes JSON. */
 export async function wholeValue(value: unknown): Promise<string | ArrayBuffer> {
   if (typeof value === "string") return value;
   if (value instanceof ArrayBuffer) return value.slice(0);
@@ -21,7 +21,7 @@ export async function wholeValue(value: unknown): Promise<string | ArrayBuffer> 
   return jsonOf(value);
 }
 
-/** A value on its way to the host: a long one as a stream, `[id, bytes]`, so that the host need not hold many of them. */
+/** A value on its way to the host. A long value is a stream, `[id, bytes]`, so that the host does not hold many of them. */
 export type Crossing = string | ArrayBuffer | [stream: number, bytes: number];
 
 const INLINE_BYTES = 256 * 1024;
@@ -34,7 +34,7 @@ export async function crossingValue(value: unknown): Promise<Crossing> {
   return [sendStream(onceSource(bytes)), bytes.byteLength];
 }
 
-/** Lets go of a value whose call failed: the host may not have looked at its stream. */
+/** Cancels the stream of a value whose call failed: the host may not have opened it. */
 export function dropCrossing(crossing: Crossing): void {
   if (Array.isArray(crossing)) cancelOutbound(crossing[0]);
 }
@@ -53,7 +53,7 @@ function onceSource(bytes: Uint8Array<ArrayBuffer>): ByteSource {
   };
 }
 
-/** Bytes from the host, which come whole or as a stream's id. */
+/** Reads bytes that the host sends whole, or as the id of a stream. */
 export async function arrivedBytes(arrived: ArrayBuffer | number): Promise<ArrayBuffer> {
   return typeof arrived === "number" ? (await readAll(openInbound(arrived))).buffer : arrived;
 }
@@ -80,28 +80,28 @@ function jsonOf(value: unknown): string {
   return text;
 }
 
-/** Bytes that came, as whoever asked wants them. */
+/** Received bytes, in the form that the function asks for. */
 export interface ReadValue {
   text(): string;
-  json(): unknown;
+  json<T = unknown>(): T;
   bytes(): Uint8Array<ArrayBuffer>;
 }
 
 export function readValue(buffer: ArrayBuffer): ReadValue {
   return {
     text: () => decodeUtf8(new Uint8Array(buffer)),
-    json: () => JSON.parse(decodeUtf8(new Uint8Array(buffer))),
+    json: <T>() => JSON.parse(decodeUtf8(new Uint8Array(buffer))) as T,
     bytes: () => new Uint8Array(buffer),
   };
 }
 
 /** Bytes as a stream of one chunk. */
-export function streamOf(bytes: Uint8Array): ReadableStream<unknown> {
+export function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array<ArrayBuffer>> {
   return new ReadableStream({
     type: "bytes",
     start(controller) {
       if (bytes.byteLength > 0) controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
       controller.close();
     },
-  }) as ReadableStream<unknown>;
+  }) as ReadableStream<Uint8Array<ArrayBuffer>>;
 }

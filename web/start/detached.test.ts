@@ -71,8 +71,8 @@ describe("bindings", () => {
       {
         values: {},
         bindings: [
-          { name: "KV", kind: "kv", target: "kv" },
-          { name: "OBJECTS", kind: "objects", target: "objects" },
+          { name: "KV", kind: "kv" },
+          { name: "OBJECTS", kind: "objects" },
         ],
       },
       {

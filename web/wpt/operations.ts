@@ -2,8 +2,8 @@
 import { FunctionConfigSchema } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import type { HostOperations } from "../../runtime/index.ts";
-import { createOperations } from "../../runtime/index.ts";
-import type { Peers, StreamPresence } from "../../streams/index.ts";
+import { createOperations, RateLimits } from "../../runtime/index.ts";
+import type { OpenCalls, Peers, StreamPresence } from "../../streams/index.ts";
 
 const config = FunctionConfigSchema.parse({
   name: "wpt",
@@ -20,7 +20,13 @@ const none: unknown = new Proxy(() => undefined, {
     throw new Error("tests of the platform have no NATS");
   },
 });
-const noNats = { nats: none as Nats, peers: none as Peers, presence: none as StreamPresence };
+const noNats = {
+  nats: none as Nats,
+  peers: none as Peers,
+  presence: none as StreamPresence,
+  calls: none as OpenCalls,
+  rateLimits: new RateLimits(),
+};
 
 export function createTestOperations(log: (text: string) => void): HostOperations {
   return createOperations({ ...noNats, config, egressDeny: [], log });

@@ -1,10 +1,10 @@
 import type { Handler } from "narun";
 import page from "./page.html";
 
-/** Who is in the room. Every instance has its own: narun.yaml sees to it that there is one. */
+/** The sockets in the room. Each instance has its own room, so narun.yaml keeps one instance alone. */
 const room = new Set<WebSocket>();
 
-/** A page, and a WebSocket that says to all in the room what one of them said. */
+/** Serves a page, and a WebSocket that repeats each message to all in the room. */
 export const GET: Handler = (request) => {
   if (request.headers.get("upgrade") !== "websocket") {
     return new Response(page, { headers: { "content-type": "text/html; charset=utf-8" } });

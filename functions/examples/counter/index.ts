@@ -1,7 +1,7 @@
 import type { Handler } from "narun";
 import type { Env } from "./narun-env.d.ts";
 
-/** How often each path was asked for. The counts are in a KV bucket, so they survive instances, nodes and pushes. */
+/** Counts the requests of each path, in a KV bucket: the counts survive instances, nodes and pushes. */
 const counter: Handler<Env> = async (request, env) => {
   const { pathname } = new URL(request.url);
   return Response.json({ path: pathname, count: await increment(env.COUNTS, pathname) });
@@ -9,7 +9,7 @@ const counter: Handler<Env> = async (request, env) => {
 
 export default counter;
 
-/** Compare-and-set: where another request wrote meanwhile, read again. */
+/** Compare-and-set: reads again if another request has written meanwhile. */
 async function increment(counts: Env["COUNTS"], key: string): Promise<number> {
   for (;;) {
     const entry = await counts.entry(key);

@@ -1,4 +1,4 @@
-// Written by `narun types` from narun.yaml. What is changed here is lost.
+// Written by `narun types` from narun.yaml. Changes to this file are lost.
 import type { KvBucket } from "narun";
 
 /** The `env` of the function counter. */

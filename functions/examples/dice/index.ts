@@ -29,7 +29,7 @@ function isSides(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 2 && Number(value) <= 1_000;
 }
 
-/** Every side equally often: a draw beyond the last whole multiple of `sides` is drawn again. */
+/** Gives every side equally often: it repeats a draw beyond the last whole multiple of `sides`. */
 function roll(sides: number): number {
   const limit = 2 ** 32 - (2 ** 32 % sides);
   for (;;) {

@@ -1,8 +1,8 @@
 import type { ModuleWorker } from "narun";
 
 /**
- * Sends back what came: a body byte for byte, under its own content type, and without one a description of the request
- * as JSON. Method, path and query are in the answer's headers either way.
+ * Sends the request back: a body byte for byte, with its content type, or a description of a request without a body as
+ * JSON. Method, path and query are in the answer's headers.
  */
 const worker: ModuleWorker = {
   async fetch(request) {

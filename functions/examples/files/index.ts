@@ -1,7 +1,7 @@
 import type { Handler } from "narun";
 import type { Env } from "./narun-env.d.ts";
 
-/** Keeps files of any size: they stream into the object store and out of it, and are never whole in memory. */
+/** Stores files of any size. They stream into the object store and out of it, and are never whole in memory. */
 export const PUT: Handler<Env> = async (request, env) => {
   const name = nameIn(request);
   if (name === "" || request.body === null)
@@ -11,7 +11,7 @@ export const PUT: Handler<Env> = async (request, env) => {
   return Response.json({ name, size, sha256 }, { status: 201 });
 };
 
-/** One file, or without a name the list of them. */
+/** Sends one file, or without a name the list of files. */
 export const GET: Handler<Env> = async (request, env) => {
   const name = nameIn(request);
   if (name === "") {

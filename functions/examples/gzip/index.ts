@@ -1,6 +1,6 @@
 import type { Handler } from "narun";
 
-/** Sends back what comes, compressed, while it still comes: `curl -T big.log http://…/gzip > big.log.gz`. */
+/** Sends the body back compressed, while it still arrives: `curl -T big.log http://…/gzip > big.log.gz`. */
 const gzip: Handler = ({ body }) =>
   body === null
     ? new Response("Send something: curl -T <file>\n", { status: 400 })

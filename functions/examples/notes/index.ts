@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { z } from "zod";
 import type { Env } from "./narun-env.d.ts";
 
-/** A JSON API of some routes: Hono sends each request to its handler, zod says what a note is, a KV bucket keeps them. */
+/** A JSON API with several routes: Hono routes the requests, zod has the schema of a note, a KV bucket stores the notes. */
 const Note = z.object({ text: z.string().min(1).max(1_000), done: z.boolean().default(false) });
 
 const app = new Hono<{ Bindings: Env }>().basePath("/notes");

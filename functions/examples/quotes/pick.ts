@@ -7,7 +7,7 @@ export interface Quote {
 
 export const quoteCount = quotes.length;
 
-/** The quote of a number, counted from 1. */
+/** Picks a quote by its number, counted from 1. */
 export function pickQuote(number: number): Quote | undefined {
   return quotes[number - 1];
 }

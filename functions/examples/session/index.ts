@@ -33,7 +33,7 @@ function login(name: string | null): Response {
   ]);
 }
 
-/** 303: the browser goes on with a GET. Each cookie is a header field of its own. */
+/** Redirects with 303, after which the browser sends a GET. Each cookie is a header field of its own. */
 function redirect(cookies: string[]): Response {
   const headers = new Headers({ location: "/session" });
   for (const cookie of cookies) headers.append("set-cookie", cookie);

@@ -1,6 +1,6 @@
 import type { Handler } from "narun";
 
-/** Server-sent events: `/ticks?count=5` tells the time each second, so often or for as long as somebody listens. */
+/** Server-sent events: `/ticks?count=5` sends the time each second, five times. Without `count` it has no end. */
 export const GET: Handler = (request) => {
   const count = Number(new URL(request.url).searchParams.get("count") ?? Number.POSITIVE_INFINITY);
   return new Response(ReadableStream.from(ticks(count, request.signal)), {
@@ -8,7 +8,7 @@ export const GET: Handler = (request) => {
   });
 };
 
-/** What is behind the last `yield` runs when the listener is gone, too. */
+/** Code behind the last `yield` runs after the listener has left, too. */
 async function* ticks(count: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
   for (let id = 1; id <= count && !signal.aborted; id++) {

@@ -3,6 +3,7 @@ import type { StreamParts } from "../../../streams/index.ts";
 import type { Measure } from "../process/cpu-meter.ts";
 import type { HostOperations } from "../process/host-calls.ts";
 import { createBindings } from "./bindings/create-bindings.ts";
+import type { RateLimits } from "./bindings/rate-limits.ts";
 import { createCompressionOperations } from "./compression.ts";
 import { createCryptoOperations } from "./crypto/operations.ts";
 import { createFetch } from "./fetch/fetch.ts";
@@ -10,6 +11,8 @@ import { poolLanes } from "./lanes.ts";
 import { createSubrequests, type Subrequests } from "./subrequests.ts";
 
 export interface OperationsOptions extends StreamParts {
+  /** The rate limits of the host process, for all its functions. */
+  rateLimits: RateLimits;
   config: FunctionConfig;
   /** The node's deny list: rules of egress. */
   egressDeny: readonly string[];
@@ -26,10 +29,16 @@ export interface OperationsOptions extends StreamParts {
 /** All operations that a function's isolate may call on its host. */
 export function createOperations(options: OperationsOptions): HostOperations {
   const { config, egressDeny, log, measure, endOf = () => undefined, hopsOf = () => 0 } = options;
-  const { nats, peers, presence } = options;
+  const { nats, peers, presence, calls, rateLimits } = options;
   const lane = poolLanes.open();
   const subrequests = createSubrequests({ config, log });
-  const bindings = createBindings({ streams: { nats, peers, presence }, config, endOf, hopsOf });
+  const bindings = createBindings({
+    streams: { nats, peers, presence, calls },
+    rateLimits,
+    config,
+    endOf,
+    hopsOf,
+  });
   return {
     ...createCompressionOperations({ lane, measure }),
     ...createCryptoOperations({ lane, measure, memoryMb: config.limits.memoryMb }),

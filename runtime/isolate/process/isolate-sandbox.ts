@@ -8,7 +8,7 @@
  */
 import { type FunctionConfig, messageOf } from "../../../contracts/index.ts";
 import type { Nats } from "../../../nats/index.ts";
-import type { Peers, StreamPresence } from "../../../streams/index.ts";
+import type { OpenCalls, Peers, StreamPresence } from "../../../streams/index.ts";
 import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../web/index.ts";
 import type { IncomingRequest } from "../../instance/request-from-message.ts";
 import type {
@@ -21,6 +21,7 @@ import type {
   SandboxStart,
 } from "../../instance/sandbox.ts";
 import type { Isolate, OnPost } from "../engine.ts";
+import type { RateLimits } from "../operations/bindings/rate-limits.ts";
 import { createOperations } from "../operations/operations.ts";
 import { closeCodeOf, closeReasonOf } from "./close-frame.ts";
 import { Enforcement } from "./enforcement.ts";
@@ -36,6 +37,8 @@ export interface IsolateSandboxOptions {
   nats: Nats;
   peers: Peers;
   presence: StreamPresence;
+  calls: OpenCalls;
+  rateLimits: RateLimits;
   pool: Pool;
   watchdog: Watchdog;
   egressDeny: readonly string[];
@@ -95,12 +98,12 @@ export class IsolateSandbox implements Sandbox {
   }
 
   #createLink(): IsolateLink {
-    const { nats, peers, presence, config, egressDeny } = this.#options;
+    const { nats, peers, presence, calls, rateLimits, config, egressDeny } = this.#options;
     const { log } = this.#owner;
     return createIsolateLink({
       enter: (id, ...message) => void this.#entries.enter(id, ...message),
       operations: createOperations({
-        ...{ nats, peers, presence, config, egressDeny },
+        ...{ nats, peers, presence, calls, rateLimits, config, egressDeny },
         endOf: (id) => (this.#owner.requests.isOver(id) ? undefined : this.#ends.signalOf(id)),
         hopsOf: (id) => this.#owner.requests.hopsOf(id),
         measure: this.#entries.measure,

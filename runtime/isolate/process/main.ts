@@ -8,8 +8,10 @@ import type { GoneReason } from "../../../contracts/index.ts";
 import { messageOf, orphans } from "../../../contracts/index.ts";
 import { connectNats, Ledger, type LoginTexts, type Nats } from "../../../nats/index.ts";
 import {
+  createOpenCalls,
   createPeers,
   createStreamPresence,
+  type OpenCalls,
   type Peers,
   type StreamPresence,
 } from "../../../streams/index.ts";
@@ -20,6 +22,7 @@ import { startInstance } from "../../instance/start-instance.ts";
 import { createEngine, type Isolate } from "../engine.ts";
 import type { InspectorChannel } from "../inspector/inspector-channel.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
+import { RateLimits } from "../operations/bindings/rate-limits.ts";
 import { createOperations } from "../operations/operations.ts";
 import { IsolateSandbox } from "./isolate-sandbox.ts";
 import { createPool, type Pool } from "./pool.ts";
@@ -34,6 +37,8 @@ interface Running {
   nats: Nats;
   peers: Peers;
   presence: StreamPresence;
+  calls: OpenCalls;
+  rateLimits: RateLimits;
   ledger: Ledger;
   pool: Pool;
   watchdog: Watchdog;
@@ -132,6 +137,8 @@ async function initialise({
     nats: connection,
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
+    calls: createOpenCalls(connection),
+    rateLimits: new RateLimits(),
     ledger: new Ledger(connection),
     pool: createPool({ engine, size: prepared }),
     // At a breakpoint an entry may stay for hours.
@@ -243,6 +250,7 @@ async function stopOnce(graceMs: number): Promise<void> {
   running?.pool.close();
   running?.peers.close();
   running?.presence.close();
+  running?.calls.close();
   running?.ledger.close();
   await running?.nats.close();
   // The last message has to leave the process first.

@@ -1,29 +1,29 @@
-import type { FunctionConfig } from "../../../../contracts/index.ts";
-import type { StreamParts } from "../../../../streams/index.ts";
+import type { Capability, FunctionConfig } from "../../../../contracts/index.ts";
 import type { HostOperations } from "../../process/host-calls.ts";
+import type { BindingContext } from "./binding-context.ts";
 import { createFindDeclared } from "./declared.ts";
 import { createKvOperations } from "./kv.ts";
 import { createObjectOperations } from "./objects.ts";
 import { createPublishOperations } from "./publish.ts";
+import { createRateLimitOperations } from "./ratelimit.ts";
 import { createServiceOperations } from "./service.ts";
 
-export interface BindingsOptions {
-  streams: StreamParts;
+/** One line for each kind: how the host's operations are made. */
+const operationsOf: Record<Capability["kind"], (context: BindingContext) => HostOperations> = {
+  kv: createKvOperations,
+  objects: createObjectOperations,
+  service: createServiceOperations,
+  publish: createPublishOperations,
+  ratelimit: createRateLimitOperations,
+};
+
+export interface BindingsOptions extends Omit<BindingContext, "name" | "declared" | "limits"> {
   config: FunctionConfig;
-  /** Aborts when a request is over. */
-  endOf(owner: number): AbortSignal | undefined;
-  hopsOf(owner: number): number;
 }
 
-/** What a function's isolate may ask on behalf of its bindings: nothing that its configuration does not declare. */
-export function createBindings({ streams, config, endOf, hopsOf }: BindingsOptions): HostOperations {
-  const { nats } = streams;
-  const { limits } = config;
-  const declared = createFindDeclared(config);
-  return {
-    ...createKvOperations({ nats, declared, limits, endOf }),
-    ...createObjectOperations({ nats, declared, limits, endOf }),
-    ...createPublishOperations(nats, declared),
-    ...createServiceOperations({ streams, declared, timeoutMs: limits.timeoutMs, endOf, hopsOf }),
-  };
+/** The operations of all bindings. Each refuses a binding that the function's configuration does not declare. */
+export function createBindings({ config, ...parts }: BindingsOptions): HostOperations {
+  const { name, limits } = config;
+  const context = { ...parts, name, limits, declared: createFindDeclared(config) };
+  return Object.assign({}, ...Object.values(operationsOf).map((create) => create(context)));
 }

@@ -6,7 +6,7 @@ import {
 } from "../../../../contracts/index.ts";
 import { CallError } from "../../process/host-calls.ts";
 
-/** Finds what a function declared, by the name that its isolate gives: user input. */
+/** Finds a declared binding by its kind and by the name that the isolate gives: user input. Throws CallError. */
 export type FindDeclared = <K extends Capability["kind"]>(
   kind: K,
   name: unknown,
@@ -16,7 +16,7 @@ export function createFindDeclared(config: FunctionConfig): FindDeclared {
   const declared = new Map(capabilitiesOf(config).map((capability) => [capability.name, capability]));
   return <K extends Capability["kind"]>(kind: K, name: unknown) => {
     const found = typeof name === "string" ? declared.get(name) : undefined;
-    // The schema refuses narun's own stores; a spec that came another way is refused here.
+    // The schema refuses narun's own stores. A spec that was stored by other means is refused here.
     const isReserved = found !== undefined && "bucket" in found && isReservedStore(found.bucket);
     if (found?.kind !== kind || isReserved) {
       throw new CallError("BindingError", `narun.yaml declares no such ${kind} binding`);

@@ -1,18 +1,20 @@
-/** What an isolate hands to its bindings' operations is user input: whatever it is, the host neither breaks nor tells. */
+/** Arguments of operations are user input: no argument breaks the host, or makes it reveal anything. */
 import { afterAll, expect, it } from "vitest";
 import { FunctionConfigSchema } from "../../../../contracts/index.ts";
 import { connectNats } from "../../../../nats/index.ts";
-import { createPeers, createStreamPresence } from "../../../../streams/index.ts";
+import { createOpenCalls, createPeers, createStreamPresence } from "../../../../streams/index.ts";
 import { startTestNats } from "../../../../test/harness/nats.ts";
 import { CallError } from "../../process/host-calls.ts";
 import { createIsolateStreams } from "../../process/isolate-streams.ts";
 import { createBindings } from "./create-bindings.ts";
+import { RateLimits } from "./rate-limits.ts";
 
 const server = await startTestNats();
 const nats = await connectNats({ url: server.url, name: "test" });
 afterAll(async () => {
   streams.peers.close();
   streams.presence.close();
+  streams.calls.close();
   await nats.close();
   await server.close();
 });
@@ -26,10 +28,22 @@ const config = FunctionConfigSchema.parse({
     { name: "FILES", objects: "bucket" },
     { name: "OTHER", service: "other" },
     { name: "EVENTS", publish: ["orders.*"] },
+    { name: "LIMIT", ratelimit: { limit: 3, periodSeconds: 60 } },
   ],
 });
-const streams = { nats, peers: createPeers(nats), presence: createStreamPresence(nats) };
-const operations = createBindings({ streams, config, endOf: () => undefined, hopsOf: () => 0 });
+const streams = {
+  nats,
+  peers: createPeers(nats),
+  presence: createStreamPresence(nats),
+  calls: createOpenCalls(nats),
+};
+const operations = createBindings({
+  streams,
+  rateLimits: new RateLimits(),
+  config,
+  endOf: () => undefined,
+  hopsOf: () => 0,
+});
 
 /** Arguments that are right, by operation. */
 const RIGHT: Record<string, unknown[]> = {
@@ -45,6 +59,7 @@ const RIGHT: Record<string, unknown[]> = {
   "objects.delete": ["FILES", "name"],
   "objects.list": ["FILES", "", undefined, undefined],
   "publish.publish": ["EVENTS", "orders.x", "data", []],
+  "ratelimit.limit": ["LIMIT", "key"],
   "service.fetch": ["OTHER", "GET", "http://other/", "", undefined],
   "publish.request": ["EVENTS", "orders.x", "data", [], 50],
 };
@@ -110,7 +125,7 @@ it.each([
   expect(await call(name, values)).toMatchObject({ name: "TypeError" });
 });
 
-/** What an operation fails with, as a call of an isolate that ends afterwards. */
+/** The error of an operation that an isolate calls before it ends. */
 async function call(name: string, values: readonly unknown[]): Promise<Error | undefined> {
   const ending = new AbortController();
   const streams = createIsolateStreams({ enter: () => undefined, onViolation: () => undefined });

@@ -1,27 +1,23 @@
-import type { Limits } from "../../../../contracts/index.ts";
-import { type ByteKv, type KvWrite, type Nats, openByteKv } from "../../../../nats/index.ts";
+import { type ByteKv, type KvWrite, openByteKv } from "../../../../nats/index.ts";
 import { encodeKvFrame } from "../../../../web/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { sendToIsolate } from "../stream-adapters.ts";
 import { readCursor, readKey, readPrefix, readWhole } from "./arguments.ts";
-import type { FindDeclared } from "./declared.ts";
+import type { BindingContext } from "./binding-context.ts";
 import { createLargeValues } from "./large-values.ts";
 import { naming } from "./store-failure.ts";
 
 const MAX_TTL_SECONDS = 10 * 365 * 24 * 3_600;
 const MAX_PAGE = 1_000;
-/** Watches that an instance may have open: each holds a consumer at the server. */
+/** Upper bound of the open watches of an instance. Each holds a consumer at the server. */
 const MAX_WATCHES = 100;
 
-export interface KvOptions {
-  nats: Nats;
-  declared: FindDeclared;
-  limits: Limits;
-  /** Aborts when a request is over. */
-  endOf(owner: number): AbortSignal | undefined;
-}
-
-export function createKvOperations({ nats, declared, limits, endOf }: KvOptions): HostOperations {
+export function createKvOperations({
+  streams: { nats },
+  declared,
+  limits,
+  endOf,
+}: BindingContext): HostOperations {
   const open = new Map<string, ByteKv>();
   const large = createLargeValues();
   let watches = 0;
@@ -48,7 +44,7 @@ export function createKvOperations({ nats, declared, limits, endOf }: KvOptions)
       const key = readKey(keyValue);
       const ttlSeconds = readWhole(ttl, { name: "ttlSeconds", min: 1, max: MAX_TTL_SECONDS });
       const ifRevision = readRevision(revision);
-      return large.accept(value, { maxBytes: kv.maxBytes, what: "A value" }, context, async (bytes) => {
+      return large.accept(value, { maxBytes: kv.maxBytes, label: "A value" }, context, async (bytes) => {
         const written = await naming(bucket, kv.put(key, bytes, { ttlSeconds, ifRevision }));
         return revisionOf(written, { bucket, key, ifRevision });
       });
@@ -105,7 +101,7 @@ async function* watchFrames(
   }
 }
 
-/** A generator that waits hears of `return` only at its next value: the signal ends it at once. */
+/** Ends a generator by its signal. A pending generator would notice `return` only at its next value. */
 function endedBy(
   source: AsyncGenerator<Uint8Array, void>,
   ending: AbortController,

@@ -1,29 +1,29 @@
 /**
- * Values of up to a message's size, both ways, of which an isolate may not fill the host's memory: thousands could be under
- * way at a time, and the isolate need not take what it asked for.
+ * Values of up to the size of a message, both ways. Without a bound an isolate could fill the host's memory: it can ask for
+ * thousands of values at a time, and never read them.
  *
  * I1  A value over `INLINE_BYTES` crosses as a stream, under credit.
- * I2  At most `MAX_LARGE` values that may be large are in the host at a time, for each instance; more wait.
+ * I2  An instance has at most `MAX_LARGE` values in the host that may be large. Further operations wait.
  */
 import { type CallContext, CallError } from "../../process/host-calls.ts";
 import { createSlots } from "../slots.ts";
 import { receiveFromIsolate, sendToIsolate } from "../stream-adapters.ts";
 
-/** What crosses whole, from either side. */
+/** Upper bound of the size of a value that crosses whole, from either side. */
 const INLINE_BYTES = 256 * 1024;
 const MAX_LARGE = 16;
 
 export interface LargeValues {
-  /** Reads something and hands its bytes to the isolate: whole, or as the id of a stream. `bytesOf`: undefined for none. */
+  /** Reads a value and delivers its bytes to the isolate: whole, or as the id of a stream. `bytesOf`: undefined for none. */
   deliver<T>(
     context: CallContext,
     read: () => Promise<T>,
     bytesOf: (found: T) => Uint8Array | undefined,
   ): Promise<{ found: T; value: ArrayBuffer | number | undefined }>;
-  /** Does something with bytes that the isolate handed over, whole or as a stream: user input. */
+  /** Calls `use` with the bytes of the isolate's value, which comes whole or as a stream: user input. */
   accept<T>(
     value: unknown,
-    limits: { maxBytes: number; what: string },
+    limits: { maxBytes: number; label: string },
     context: CallContext,
     use: (bytes: Uint8Array) => Promise<T> | T,
   ): Promise<T>;
@@ -39,7 +39,7 @@ export function createLargeValues(): LargeValues {
         const found = await read();
         const bytes = bytesOf(found);
         if (bytes === undefined) return { found, value: undefined };
-        // A copy: a message's bytes share their memory with its neighbours'.
+        // A copy, because a message's bytes share a buffer with other messages.
         if (bytes.byteLength <= INLINE_BYTES) return { found, value: new Uint8Array(bytes).buffer };
         isSent = true;
         return { found, value: sendToIsolate(streams, owner, inPieces(bytes), release) };
@@ -47,13 +47,13 @@ export function createLargeValues(): LargeValues {
         if (!isSent) release();
       }
     },
-    async accept(value, { maxBytes, what }, { streams, owner, signal }, use) {
+    async accept(value, { maxBytes, label }, { streams, owner, signal }, use) {
       const stream = streamOf(value);
-      if (stream === undefined) return use(readBytes(value, Math.min(maxBytes, MAX_INLINE_BYTES), what));
-      refuseOver(maxBytes, stream.size, what);
+      if (stream === undefined) return use(readBytes(value, Math.min(maxBytes, MAX_INLINE_BYTES), label));
+      refuseOver(maxBytes, stream.size, label);
       const release = await slots.take(signal);
       try {
-        return await use(await collect(receiveFromIsolate(streams, owner, stream.id), stream.size, what));
+        return await use(await collect(receiveFromIsolate(streams, owner, stream.id), stream.size, label));
       } finally {
         release();
       }
@@ -61,7 +61,7 @@ export function createLargeValues(): LargeValues {
   };
 }
 
-/** Above what a text of `INLINE_BYTES` characters may have. */
+/** Upper bound of the bytes of a text of `INLINE_BYTES` characters. */
 const MAX_INLINE_BYTES = 3 * INLINE_BYTES;
 const PIECE_BYTES = 64 * 1024;
 
@@ -78,7 +78,7 @@ function streamOf(value: unknown): { id: number; size: number } | undefined {
 async function collect(
   source: AsyncGenerator<Uint8Array, void, void> | undefined,
   size: number,
-  what: string,
+  label: string,
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let received = 0;
@@ -89,28 +89,28 @@ async function collect(
       chunks.push(chunk);
     }
   } catch {
-    throw new CallError("BindingError", `${what} broke off`);
+    throw new CallError("BindingError", `${label} broke off`);
   }
-  if (received !== size) throw new CallError("TypeError", `${what} is not as long as it was said to be`);
+  if (received !== size) throw new CallError("TypeError", `${label} does not have the announced length`);
   return Buffer.concat(chunks);
 }
 
-function readBytes(value: unknown, maxBytes: number, what: string): Uint8Array {
+function readBytes(value: unknown, maxBytes: number, label: string): Uint8Array {
   const bytes =
     typeof value === "string"
       ? Buffer.from(value)
       : value instanceof ArrayBuffer
         ? new Uint8Array(value)
         : undefined;
-  if (bytes === undefined) throw new CallError("TypeError", `${what} is a text or bytes`);
-  refuseOver(maxBytes, bytes.byteLength, what);
+  if (bytes === undefined) throw new CallError("TypeError", `${label} is a text or bytes`);
+  refuseOver(maxBytes, bytes.byteLength, label);
   return bytes;
 }
 
-function refuseOver(maxBytes: number, size: number, what: string): void {
+function refuseOver(maxBytes: number, size: number, label: string): void {
   if (size <= maxBytes) return;
   throw new CallError(
     "RangeError",
-    `${what} has at most ${maxBytes} bytes (nats-server's max_payload); this one has ${size}`,
+    `${label} has at most ${maxBytes} bytes (nats-server's max_payload); this one has ${size}`,
   );
 }

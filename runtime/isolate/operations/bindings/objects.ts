@@ -1,115 +1,149 @@
-import { isNarunError, type Limits } from "../../../../contracts/index.ts";
-import { type ByteObjects, type Nats, type ObjectFacts, openByteObjects } from "../../../../nats/index.ts";
+import { isNarunError } from "../../../../contracts/index.ts";
+import { type ByteObjects, type ObjectFacts, openByteObjects } from "../../../../nats/index.ts";
 import type { Data } from "../../../../web/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
 import { receiveFromIsolate, sendToIsolate } from "../stream-adapters.ts";
 import { readCursor, readKey, readPairs, readPrefix, readWhole } from "./arguments.ts";
-import type { FindDeclared } from "./declared.ts";
+import type { BindingContext } from "./binding-context.ts";
 import { naming } from "./store-failure.ts";
 
 const MAX_PAGE = 1_000;
 const MAX_METADATA_BYTES = 8 * 1024;
-/** Bodies up to this size come with the facts. */
+/** Upper bound of the size of a body that is sent along with the facts. */
 const INLINE_BYTES = 128 * 1024;
-/** Bodies that an instance may have open at a time, both ways. */
+/** Upper bound of the bodies that an instance has open at a time, both ways. */
 const MAX_BODIES = 500;
 
-export interface ObjectOptions {
-  nats: Nats;
-  declared: FindDeclared;
-  limits: Limits;
-  /** Aborts when a request is over. */
-  endOf(owner: number): AbortSignal | undefined;
+export function createObjectOperations(context: BindingContext): HostOperations {
+  const stores = new ObjectStores(context);
+  return {
+    "objects.head": async ([binding, name]) => stores.head(binding, readName(name)),
+    "objects.get": async ([binding, name]) => stores.get(binding, readName(name)),
+    "objects.read": async ([binding, name, version], call) =>
+      stores.read(binding, readName(name), typeof version === "string" ? version : "", call),
+    "objects.put": async ([binding, name, body, metadata], call) => {
+      const pairs = readPairs(metadata, { maxBytes: MAX_METADATA_BYTES, label: "metadata" });
+      return stores.put(binding, { name: readName(name), body, metadata: Object.fromEntries(pairs) }, call);
+    },
+    "objects.delete": async ([binding, name]) => stores.delete(binding, readName(name)),
+    "objects.list": async ([binding, prefix, limit, cursor]) =>
+      stores.list(binding, {
+        prefix: readPrefix(prefix),
+        limit: readWhole(limit, { name: "limit", min: 1, max: MAX_PAGE }) ?? MAX_PAGE,
+        after: readCursor(cursor),
+      }),
+  };
 }
 
-// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its steps share their state
-export function createObjectOperations({ nats, declared, limits, endOf }: ObjectOptions): HostOperations {
-  const open = new Map<string, ByteObjects>();
-  let bodies = 0;
+const readName = (value: unknown) => readKey(value, "A name");
 
-  const storeOf = (name: unknown): { bucket: string; store: ByteObjects } => {
-    const { bucket } = declared("objects", name);
-    const store = open.get(bucket) ?? openByteObjects(nats, bucket, { maxBytes: limits.maxStoreBytes });
-    open.set(bucket, store);
+/** The object stores of one instance. `binding`: its name in `env`, as the isolate gives it: user input. */
+class ObjectStores {
+  readonly #context: BindingContext;
+  readonly #open = new Map<string, ByteObjects>();
+  #bodies = 0;
+
+  constructor(context: BindingContext) {
+    this.#context = context;
+  }
+
+  async head(binding: unknown, name: string): Promise<Data> {
+    const { bucket, store } = this.#storeOf(binding);
+    const facts = await naming(bucket, store.info(name));
+    return facts && dataOf(facts);
+  }
+
+  async get(binding: unknown, name: string): Promise<Data> {
+    const { bucket, store } = this.#storeOf(binding);
+    const facts = await naming(bucket, store.info(name));
+    if (facts === undefined || facts.size > INLINE_BYTES) return facts && [dataOf(facts), undefined];
+    const chunks = await chunksOf(bucket, store, facts);
+    return [dataOf(facts), new Uint8Array(Buffer.concat(await Array.fromAsync(chunks))).buffer];
+  }
+
+  async read(
+    binding: unknown,
+    name: string,
+    version: string,
+    { owner, streams }: CallContext,
+  ): Promise<Data> {
+    const { bucket, store } = this.#storeOf(binding);
+    const chunks = await chunksOf(bucket, store, { name, version });
+    this.#countBody();
+    return sendToIsolate(streams, owner, chunks, () => {
+      this.#bodies -= 1;
+    });
+  }
+
+  async put(binding: unknown, { name, body, metadata }: NewObject, context: CallContext): Promise<Data> {
+    const { bucket, store } = this.#storeOf(binding);
+    this.#countBody();
+    const signal = this.#endOfWrite(context);
+    const source = bodyFrom(body, context, signal);
+    try {
+      return dataOf(await naming(bucket, store.put(name, source, { metadata, signal })));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new CallError("AbortError", `${JSON.stringify(name)} was not stored: its request is over`);
+    } finally {
+      this.#bodies -= 1;
+      await source.return();
+    }
+  }
+
+  async delete(binding: unknown, name: string): Promise<undefined> {
+    const { bucket, store } = this.#storeOf(binding);
+    await naming(bucket, store.delete(name));
+  }
+
+  async list(binding: unknown, page: { prefix: string; limit: number; after: number }): Promise<Data> {
+    const { bucket, store } = this.#storeOf(binding);
+    const { objects, next } = await naming(bucket, store.list(page));
+    return [objects.map(dataOf), next === undefined ? undefined : String(next)];
+  }
+
+  #storeOf(binding: unknown): { bucket: string; store: ByteObjects } {
+    const { declared, limits, streams } = this.#context;
+    const { bucket } = declared("objects", binding);
+    const store =
+      this.#open.get(bucket) ?? openByteObjects(streams.nats, bucket, { maxBytes: limits.maxStoreBytes });
+    this.#open.set(bucket, store);
     return { bucket, store };
-  };
-  const countBody = () => {
-    if (bodies >= MAX_BODIES) {
+  }
+
+  #countBody(): void {
+    if (this.#bodies >= MAX_BODIES) {
       throw new CallError("RangeError", `an instance has at most ${MAX_BODIES} objects open at a time`);
     }
-    bodies += 1;
-  };
-  /** Aborts when nobody waits for a write any more. Where it is no request's, it has the time of work in the background. */
-  const endOfWrite = ({ owner, signal }: CallContext) =>
-    AbortSignal.any([signal, endOf(owner) ?? AbortSignal.timeout(limits.waitUntilMs)]);
-  const readObject = async (bucket: string, store: ByteObjects, name: string, version: string) => {
-    const chunks = await naming(bucket, store.read(name, version));
-    if (chunks === undefined)
-      throw new CallError("BindingError", `${JSON.stringify(name)} was replaced or deleted`);
-    return told(chunks);
-  };
+    this.#bodies += 1;
+  }
 
-  return {
-    "objects.head": async ([binding, nameValue]) => {
-      const { bucket, store } = storeOf(binding);
-      const facts = await naming(bucket, store.info(readKey(nameValue, "A name")));
-      return facts && dataOf(facts);
-    },
-    "objects.get": async ([binding, nameValue]) => {
-      const { bucket, store } = storeOf(binding);
-      const name = readKey(nameValue, "A name");
-      const facts = await naming(bucket, store.info(name));
-      if (facts === undefined || facts.size > INLINE_BYTES) return facts && [dataOf(facts), undefined];
-      const chunks = await readObject(bucket, store, name, facts.version);
-      return [dataOf(facts), new Uint8Array(Buffer.concat(await Array.fromAsync(chunks))).buffer];
-    },
-    "objects.read": async ([binding, nameValue, version], { owner, streams }) => {
-      const { bucket, store } = storeOf(binding);
-      const chunks = await readObject(
-        bucket,
-        store,
-        readKey(nameValue, "A name"),
-        typeof version === "string" ? version : "",
-      );
-      countBody();
-      return sendToIsolate(streams, owner, chunks, () => {
-        bodies -= 1;
-      });
-    },
-    "objects.put": async ([binding, nameValue, body, metadataValue], context) => {
-      const { bucket, store } = storeOf(binding);
-      const name = readKey(nameValue, "A name");
-      const pairs = readPairs(metadataValue, { maxBytes: MAX_METADATA_BYTES, what: "metadata" });
-      countBody();
-      const signal = endOfWrite(context);
-      const source = bodyFrom(body, context, signal);
-      try {
-        const metadata = Object.fromEntries(pairs);
-        return dataOf(await naming(bucket, store.put(name, source, { metadata, signal })));
-      } catch (error) {
-        if (!signal.aborted) throw error;
-        throw new CallError("AbortError", `${JSON.stringify(name)} was not stored: its request is over`);
-      } finally {
-        bodies -= 1;
-        await source.return();
-      }
-    },
-    "objects.delete": async ([binding, nameValue]) => {
-      const { bucket, store } = storeOf(binding);
-      await naming(bucket, store.delete(readKey(nameValue, "A name")));
-      return undefined;
-    },
-    "objects.list": async ([binding, prefix, limitValue, cursor]) => {
-      const { bucket, store } = storeOf(binding);
-      const limit = readWhole(limitValue, { name: "limit", min: 1, max: MAX_PAGE }) ?? MAX_PAGE;
-      const after = readCursor(cursor);
-      const page = await naming(bucket, store.list({ prefix: readPrefix(prefix), limit, after }));
-      return [page.objects.map(dataOf), page.next === undefined ? undefined : String(page.next)];
-    },
-  };
+  /** The signal that ends a write with its request. A write without a request has the time of background work. */
+  #endOfWrite({ owner, signal }: CallContext): AbortSignal {
+    const { endOf, limits } = this.#context;
+    return AbortSignal.any([signal, endOf(owner) ?? AbortSignal.timeout(limits.waitUntilMs)]);
+  }
 }
 
-/** What the isolate hands over: bytes, a text, or the id of a stream of its own. */
+interface NewObject {
+  name: string;
+  /** Bytes, a text, or the id of a stream of the isolate: user input. */
+  body: unknown;
+  metadata: Record<string, string>;
+}
+
+async function chunksOf(
+  bucket: string,
+  store: ByteObjects,
+  { name, version }: Pick<ObjectFacts, "name" | "version">,
+): Promise<AsyncGenerator<Uint8Array, void>> {
+  const chunks = await naming(bucket, store.read(name, version));
+  if (chunks === undefined)
+    throw new CallError("BindingError", `${JSON.stringify(name)} was replaced or deleted`);
+  return readable(chunks);
+}
+
+/** The body of an object, as bytes. */
 async function* bodyFrom(
   body: unknown,
   { streams, owner }: CallContext,
@@ -128,15 +162,15 @@ async function* bodyFrom(
   }
 }
 
-/** What breaks while a body is read, as the isolate may know it. */
-async function* told(chunks: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Uint8Array, void> {
+/** Passes a body on, with errors that reveal nothing about the server. */
+async function* readable(chunks: AsyncGenerator<Uint8Array, void>): AsyncGenerator<Uint8Array, void> {
   try {
     yield* chunks;
   } catch (error) {
     if (isNarunError(error, "OBJECT_NOT_FOUND"))
       throw new Error("the object was replaced or deleted while it was read");
     if (isNarunError(error, "DIGEST_MISMATCH"))
-      throw new Error("the object is damaged: its digest is another");
+      throw new Error("the object is damaged: its digest does not match");
     throw new Error("the object could not be read to its end");
   }
 }

@@ -10,22 +10,21 @@ import {
   createHeaders,
   type Headers,
   isHeaderSafe,
-  type Nats,
   NoReplyError,
 } from "../../../../nats/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { readPairs, readWhole } from "./arguments.ts";
-import type { FindDeclared } from "./declared.ts";
+import type { BindingContext } from "./binding-context.ts";
 import { createLargeValues } from "./large-values.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 const MAX_TIMEOUT_MS = 300_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** JetStream's own header by which a stream tells what it has already: of use to whoever publishes. */
+/** The one header of NATS that functions may set: JetStream drops duplicates by it. */
 const ALLOWED = "nats-msg-id";
 
-export function createPublishOperations(nats: Nats, declared: FindDeclared): HostOperations {
+export function createPublishOperations({ streams: { nats }, declared }: BindingContext): HostOperations {
   const readSubject = (name: unknown, subject: unknown): string => {
     const { subjects } = declared("publish", name);
     if (typeof subject !== "string" || !subject.isWellFormed() || !isLiteralSubject(subject)) {
@@ -41,7 +40,7 @@ export function createPublishOperations(nats: Nats, declared: FindDeclared): Hos
     return subject;
   };
   const large = createLargeValues();
-  const limits = { maxBytes: nats.maxPayload - MAX_HEADER_BYTES, what: "A message" };
+  const limits = { maxBytes: nats.maxPayload - MAX_HEADER_BYTES, label: "A message" };
 
   return {
     "publish.publish": ([name, subjectValue, data, headerValues], context) => {
@@ -82,7 +81,7 @@ export function createPublishOperations(nats: Nats, declared: FindDeclared): Hos
             `${JSON.stringify(subject)}: NATS does not permit it to this node`,
           );
         if (!(error instanceof NoReplyError)) throw error;
-        const why = { "no-responders": "nobody listens", timeout: `no reply within ${timeoutMs} ms` };
+        const why = { "no-responders": "no subscriber", timeout: `no reply within ${timeoutMs} ms` };
         const reason = error.reason === "disconnected" ? "NATS is away" : why[error.reason];
         throw new CallError("BindingError", `${JSON.stringify(subject)}: ${reason}`);
       }
@@ -92,7 +91,7 @@ export function createPublishOperations(nats: Nats, declared: FindDeclared): Hos
 
 function readHeaders(value: unknown): Headers {
   const headers = createHeaders();
-  for (const [name, text] of readPairs(value, { maxBytes: MAX_HEADER_BYTES, what: "headers" })) {
+  for (const [name, text] of readPairs(value, { maxBytes: MAX_HEADER_BYTES, label: "headers" })) {
     if (!isHeaderSafe(name, text) || (isReservedHeader(name) && name.toLowerCase() !== ALLOWED)) {
       throw new CallError("TypeError", `The header ${JSON.stringify(name.slice(0, 100))} cannot be sent`);
     }

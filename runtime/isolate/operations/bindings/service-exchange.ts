@@ -8,7 +8,7 @@ import type { Outbound } from "../../process/isolate-streams.ts";
 export interface IsolateCall {
   service: string;
   headers: Headers;
-  /** What fits into the first message; a number is the id of the isolate's stream. */
+  /** A body that fits into the first message; a number is the id of the isolate's stream. */
   body: Uint8Array | number;
   timeoutMs: number;
 }
@@ -23,14 +23,14 @@ export async function callFromIsolate(
   parts: StreamParts,
   { body, ...call }: IsolateCall,
   context: CallContext,
-  /** Aborts when the request is over on whose behalf the call is made: what it still streams ends with it. */
+  /** Aborts when the calling request is over. Its streams then end. */
   over: AbortSignal | undefined,
 ): Promise<IsolateReply> {
   const first = typeof body === "number" ? new Uint8Array() : body;
   const rest = typeof body === "number" ? restOf(body, context) : undefined;
   const reply = await callService(parts, { ...call, first, rest, signal: context.signal });
   if (reply.kind !== "stream") return reply;
-  // What the isolate streams is taken as fast as the gateway grants, what comes as fast as the isolate does.
+  // The gateway grants the credit of the request's body, and the isolate that of the response's body.
   const inbound = context.streams.openInbound(context.owner, {
     onCredit: (bytes) => reply.body.grant(bytes),
     onCancel: () => end(),

@@ -1,8 +1,8 @@
 /**
- * Calls to other functions, with no HTTP in between: a request to `narun.invoke.<service>`, which a gateway holds and
- * wakes the function for. Where no gateway is there, to the instances themselves.
+ * Calls to other functions, without HTTP: a request to `narun.invoke.<service>`. A gateway holds it and wakes the function.
+ * Without a gateway the request goes to the instances themselves.
  *
- * What goes wrong on the way is answered as HTTP would answer it: with a problem, never with a rejection.
+ * A failure of the platform is a response with a problem, as over HTTP, and never a rejection.
  */
 import {
   createProblem,
@@ -12,25 +12,19 @@ import {
   messageBytes,
   PROBLEM_CONTENT_TYPE,
 } from "../../../../contracts/index.ts";
-import type { StreamParts } from "../../../../streams/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
-import type { FindDeclared } from "./declared.ts";
+import type { BindingContext } from "./binding-context.ts";
 import { callFromIsolate } from "./service-exchange.ts";
 import { messageHeaders, readCall } from "./service-request.ts";
 import { answerOf, type ServiceAnswer } from "./service-response.ts";
 
-export interface ServiceOptions {
-  streams: StreamParts;
-  declared: FindDeclared;
-  timeoutMs: number;
-  /** Aborts when a request is over. */
-  endOf(owner: number): AbortSignal | undefined;
-  /** How many functions have called each other up to the request on whose behalf a call is made. */
-  hopsOf(owner: number): number;
-}
-
-export function createServiceOperations(options: ServiceOptions): HostOperations {
-  const { streams, declared, timeoutMs, endOf, hopsOf } = options;
+export function createServiceOperations({
+  streams,
+  declared,
+  limits: { timeoutMs },
+  endOf,
+  hopsOf,
+}: BindingContext): HostOperations {
   return {
     "service.fetch": async ([name, ...values], context) => {
       const { service } = declared("service", name);

@@ -8,7 +8,7 @@ const WORDS = {
   full: "has no room left",
 } as const;
 
-/** Awaits what a store does. Of its problems the isolate hears in our words; nothing of the server's own. */
+/** Awaits an operation of a store. A problem becomes an error with our own text, which reveals nothing of the server's. */
 export async function naming<T>(bucket: string, work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { isLiteralSubject, isReservedStore, isReservedSubject, matchesSubject } from "./bindings.ts";
-import { FunctionConfigSchema, FunctionFileSchema } from "./function-config.ts";
-import { FunctionSpecSchema } from "./spec.ts";
+import { FunctionConfigSchema, FunctionFileSchema } from "../function-config.ts";
+import { FunctionSpecSchema } from "../spec.ts";
+import { isLiteralSubject, isReservedStore, isReservedSubject, matchesSubject } from "./index.ts";
 
 describe("a subject", () => {
   it.each([

@@ -1,0 +1,63 @@
+import {
+  type Inquiry,
+  type InquiryReply,
+  InquiryReplySchema,
+  parseJson,
+  type RequestState,
+} from "../../contracts/index.ts";
+import type { Nats } from "../connection.ts";
+import { createHeaders } from "../headers.ts";
+import { isNoResponders, type Message } from "../message.ts";
+import { NoReplyError } from "../request.ts";
+
+/** How long the one answer to an inquiry may take. */
+const ANSWER_TIMEOUT_MS = 2_000;
+/** How long the answers of several may take. */
+const GATHER_MS = 500;
+
+const questionOf = (requests: readonly string[]) =>
+  JSON.stringify({ requests: [...requests] } satisfies Inquiry);
+const statesIn = (reply: Message): InquiryReply["states"] =>
+  parseJson(reply.text(), InquiryReplySchema)?.states ?? [];
+
+/** Asks the one answerer that hears a subject for the states of requests. Throws NoReplyError. */
+export async function askOne(
+  nats: Nats,
+  subject: string,
+  requests: readonly string[],
+): Promise<readonly RequestState[]> {
+  return statesIn(await nats.request(subject, questionOf(requests), { timeoutMs: ANSWER_TIMEOUT_MS }));
+}
+
+/**
+ * Asks every answerer that hears a subject: at most one of them has a request, and the others say `new`. Throws
+ * NoReplyError.
+ */
+export async function askAll(
+  nats: Nats,
+  subject: string,
+  requests: readonly string[],
+): Promise<readonly RequestState[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly RequestState[]>();
+  let states: readonly RequestState[] | undefined;
+  const onReply = (reply: Message) => {
+    if (isNoResponders(reply)) return reject(new NoReplyError("no-responders", subject));
+    const heard = statesIn(reply);
+    const before = states;
+    states = requests.map((_, at) => {
+      const state = before?.[at] ?? "new";
+      return state === "new" ? (heard[at] ?? "new") : state;
+    });
+    if (!states.includes("new")) resolve(states);
+  };
+  const question = Buffer.from(questionOf(requests));
+  const pending = nats.send(subject, question, createHeaders(), onReply, reject);
+  const timer = setTimeout(() => {
+    if (states === undefined) reject(new NoReplyError("timeout", subject));
+    else resolve(states);
+  }, GATHER_MS);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    pending.release();
+  });
+}

@@ -1,0 +1,18 @@
+import type { Limits } from "../../../../contracts/index.ts";
+import type { StreamParts } from "../../../../streams/index.ts";
+import type { FindDeclared } from "./declared.ts";
+import type { RateLimits } from "./rate-limits.ts";
+
+/** The parts of a host that operations of bindings use, for one instance. */
+export interface BindingContext {
+  /** The name of the function. */
+  name: string;
+  streams: StreamParts;
+  rateLimits: RateLimits;
+  declared: FindDeclared;
+  limits: Limits;
+  /** The signal that aborts when a request is over; undefined for a request that is over already. */
+  endOf(owner: number): AbortSignal | undefined;
+  /** How many functions have called each other up to a request. */
+  hopsOf(owner: number): number;
+}
