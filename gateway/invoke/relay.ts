@@ -1,5 +1,5 @@
 /**
- * Streams of those who ask over NATS: between their frames and the instance's.
+ * Streams of callers over NATS: between their frames and the instance's.
  *
  * I1  A caller's exchange is known by its token until its request is over, however it ended.
  * I2  Neither side is granted more than the other has taken.
@@ -26,7 +26,7 @@ export interface Relay {
 }
 
 export interface RelayedCall {
-  /** What the request's message does not carry of its body. `onTooLarge`: it has passed `maxBytes`. */
+  /** The rest of the body, which the request's message does not carry. `onTooLarge`: it has passed `maxBytes`. */
   rest(alreadyRead: number, maxBytes: number, onTooLarge: () => void): RemainingBody | undefined;
   /** Passes a streamed answer on; `onOver` is called when it ended. */
   respond(head: Headers, body: ResponseBody, onOver: () => void): void;
@@ -55,7 +55,7 @@ export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
   return {
     open(message, onGone) {
       const exchange = IncomingExchange.of({ nats, peers, message, answerer: id, isStranger: true, onGone });
-      // Whoever uses the token of another does not get to be heard in its place.
+      // A token that is in use stays with its first request; the second runs without streams.
       if (exchange === undefined || calls.has(exchange.token)) return undefined;
       calls.set(exchange.token, exchange);
       return relayedCall(exchange, () => {

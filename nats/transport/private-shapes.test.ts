@@ -4,6 +4,7 @@
  * each.
  */
 import { readFileSync } from "node:fs";
+import { Socket } from "node:net";
 import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
 import { headers as createMsgHeaders } from "@nats-io/transport-node";
 import * as base from "@nats-io/transport-node/lib/nats-base-client.js";
@@ -80,6 +81,14 @@ describe("own.ts needs", () => {
     expect(yields).toEqual([]);
     for (const one of [signal, closedNotification])
       expect(one).toHaveProperty("resolve", expect.any(Function));
+  });
+
+  it.each([
+    ["socket", expect.any(Socket)],
+    ["options", expect.any(Object)],
+    ["isClosed", false],
+  ])("NodeTransport's %s, once it is connected", (name, value) => {
+    expect(protocolOf(nats).transport).toHaveProperty(name, value);
   });
 
   it("NodeTransport.send to go by _send alone", () => {
