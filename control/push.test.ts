@@ -301,8 +301,8 @@ async function writeRaw(nats: Nats, key: string, text: string): Promise<void> {
 }
 
 /** Takes a file's chunks away and leaves its entry, as a failing disk does. */
-async function loseChunks({ request }: Nats): Promise<void> {
-  const reply = await request(
+async function loseChunks(nats: Nats): Promise<void> {
+  const reply = await nats.request(
     "$JS.API.STREAM.PURGE.OBJ_app-binaries",
     JSON.stringify({ filter: "$O.app-binaries.C.>" }),
     {
