@@ -16,8 +16,6 @@ export function heading(text: string, out: NodeJS.WritableStream = process.stdou
   out.write(`\n${text}\n`);
 }
 
-export const inMs = (ms: number): string => inUnit(ms, "ms");
-
 /** A figure with its unit, in three or more digits. */
 export function inUnit(value: number, unit: string): string {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
