@@ -38,10 +38,11 @@ describe("a row", () => {
     expect(judgeBy({ atLeast: 1, of: "faulty" })).toMatchObject({ verdict: "missed", why: "3 errors" });
   });
 
-  it("fails the run by a missed target only", () => {
+  it("fails the run by a missed target or an error only", () => {
     const result = { name: "row", unit: "ms", figures };
     const [missed, skipped] = [judgeBy({ atMost: 1 }), judgeBy({ atMost: 1, of: "other" })];
     expect(hasMissed([{ ...result, targets: [skipped] }])).toBe(false);
     expect(hasMissed([{ ...result, targets: [skipped, missed] }])).toBe(true);
+    expect(hasMissed([{ ...result, targets: [], error: "no answer" }])).toBe(true);
   });
 });

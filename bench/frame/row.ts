@@ -39,6 +39,8 @@ export interface Result {
   unit: string;
   figures: Readonly<Record<string, Figure>>;
   targets: readonly Judged[];
+  /** Why nothing could be measured. A run with an error has missed. */
+  error?: string;
 }
 
 /** The system that the targets judge. */
@@ -77,5 +79,7 @@ export function judge(
 }
 
 export function hasMissed(results: readonly Result[]): boolean {
-  return results.some(({ targets }) => targets.some(({ verdict }) => verdict === "missed"));
+  return results.some(
+    ({ targets, error }) => error !== undefined || targets.some(({ verdict }) => verdict === "missed"),
+  );
 }

@@ -13,7 +13,8 @@ export function formatTable(results: readonly Result[]): string {
     .join("");
 }
 
-function linesOf({ name, unit, figures, targets }: Result): string[][] {
+function linesOf({ name, unit, figures, targets, error }: Result): string[][] {
+  if (error !== undefined) return [[name, "", "", "", `failed: ${error}`]];
   const ours = figures[OURS] === undefined ? "" : inUnit(figures[OURS].median, unit);
   if (targets.length === 0) return [[name, ours, "", "", "no target"]];
   return targets.map((target) => [
