@@ -90,10 +90,10 @@ describe("a request", () => {
     [`fetch("/relative")`, "TypeError", ""],
     [`fetch("http://u:p@127.0.0.1/")`, "TypeError", ""],
     [`fetch(origin, { method: "GET", body: "x" })`, "TypeError", ""],
-    [`fetch("file:///etc/passwd")`, "TypeError", "no fetching of file: URLs"],
-    [`fetch("about:blank")`, "TypeError", "no fetching of about: URLs"],
+    [`fetch("file:///etc/passwd")`, "TypeError", "file: URLs cannot be fetched"],
+    [`fetch("about:blank")`, "TypeError", "about: URLs cannot be fetched"],
     [`fetch("blob:http://x/1")`, "TypeError", "names nothing, or was revoked"],
-    [`fetch("ftp://127.0.0.1/")`, "TypeError", "no fetching of ftp: URLs"],
+    [`fetch("ftp://127.0.0.1/")`, "TypeError", "ftp: URLs cannot be fetched"],
     [`fetch("http://127.0.0.1:25/")`, "TypeError", "port 25 is blocked"],
   ])("%s rejects", async (call, name, message) => {
     const seen = await world.run(`return ${call}.then(() => "no", why)`, "http://127.0.0.1:9");

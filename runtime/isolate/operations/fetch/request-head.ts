@@ -80,7 +80,7 @@ function parseUrl(text: unknown): URL {
     throw new CallError("TypeError", "the URL is invalid, or too long");
   const url = new URL(text);
   if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw new CallError("TypeError", `URLs with ${url.protocol} cannot be fetched`);
+    throw new CallError("TypeError", `${url.protocol} URLs cannot be fetched`);
   const port = url.port === "" ? undefined : Number(url.port);
   if (port !== undefined && BLOCKED_PORTS.has(port))
     throw new CallError("TypeError", `port ${port} is blocked, as it belongs to another protocol than HTTP`);
