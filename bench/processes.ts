@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 
 const KIB = 1024;
 export const MIB = 1024 * KIB;
@@ -35,14 +36,11 @@ export function isAlive(pid: number): boolean {
   return existsSync(`/proc/${pid}`);
 }
 
-export type Role = "narun up" | "nats-server" | "node-runner" | "host" | "other";
-
-/** The role of a process in the `narun up` whose own process is `up`. */
-export function roleOf(pid: number, up: number): Role {
+/** The role of a process in the `narun up` whose own process is `up`, or the name of its program. */
+export function roleOf(pid: number, up: number): string {
   if (pid === up) return "narun up";
   const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  if (program.endsWith("nats-server")) return "nats-server";
-  if (program !== process.execPath) return "other";
+  if (program !== process.execPath) return basename(program);
   return args.includes("--permission") ? "host" : "node-runner";
 }
 
