@@ -171,6 +171,14 @@ test("a secret that is given in the place of its file is not shown", async () =>
     expect(code, option).not.toBe(0);
     expect(stderr).not.toContain(option === "--token-file" ? "'t0ken'" : seed);
   }
+  // A variable often ends in a line end.
+  for (const variable of ["NATS_NKEY", "NATS_CREDS"]) {
+    const env = { [variable]: `${seed}\n` };
+    const { stderr } = await narun(["ls", "--nats", "nats://127.0.0.1:1"], { env });
+    const { stdout } = await narun(["config", "ls"], { env });
+    expect(stderr + stdout).not.toContain(seed);
+    expect(stdout).toContain("(hidden)");
+  }
 });
 
 describe("a subject that NATS does not permit", () => {

@@ -7,6 +7,9 @@ import type { LoginPart, NatsTransport } from "../../nats/index.ts";
 import { asText, type Given, type GivenText, type Option, value } from "./option.ts";
 import { oneOf } from "./values.ts";
 
+/** A secret as `narun config` shows it. */
+const HIDDEN = "(hidden)";
+
 /** A secret or the name of its file, as `NatsLogin` has it. */
 type Secret = string | { file: string };
 
@@ -27,7 +30,7 @@ export const natsOptions = {
     variables: natsVariables("USER"),
     help: "user for NATS; its password is in the file below or in NATS_PASSWORD",
     // A variable without a password is a token.
-    show: (given) => (given.source.kind === "flag" ? given.texts.join() : "(hidden)"),
+    show: (given) => (given.source.kind === "flag" ? given.texts.join() : HIDDEN),
     parse: asText,
   }),
   password: secret(
@@ -61,7 +64,7 @@ function secret(flag: string, name: string, help: string, variableHelp: string) 
     variables: natsVariables(name),
     help,
     variableHelp,
-    show: (given) => (given.source.kind === "flag" ? given.texts.join() : "(hidden)"),
+    show: (given) => (given.source.kind === "flag" ? showFile(given) : HIDDEN),
     parse: ({ text, source }): Secret => (source.kind === "flag" ? fileOrText(text) : text),
   });
 }
@@ -72,16 +75,23 @@ function file(flag: string, variables: readonly string[], help: string) {
     flag,
     variables,
     help,
-    show: ({ texts }: Given) => (SECRET_ITSELF.test(texts.join()) ? "(hidden)" : texts.join()),
+    show: showFile,
     parse: ({ text }: GivenText): Secret => fileOrText(text),
   });
 }
 
-const SECRET_ITSELF = /^S[A-Z2-7]{57}$|-----BEGIN /;
+function showFile({ texts }: Given): string {
+  return texts.some(isSecret) ? HIDDEN : texts.join();
+}
 
 /** Takes the text of a seed or of a file where a file's name belongs: an error about a missing file would show the text. */
 function fileOrText(text: string): Secret {
-  return SECRET_ITSELF.test(text) ? text : { file: text };
+  return isSecret(text) ? text : { file: text };
+}
+
+/** Whether a text is a seed, a JWT, or a file's content: that has several lines. */
+function isSecret(text: string): boolean {
+  return /^S[A-Z2-7]{57}$|^eyJ[\w-]+\.[\w-]+\.|-----BEGIN |\n/.test(text.trim());
 }
 
 /** Addresses without their logins. */
