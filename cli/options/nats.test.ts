@@ -24,3 +24,23 @@ test.each(["/etc/narun/node.creds", "Seed.txt", "./S key", "eyJ.creds"])("%j is 
   expect(creds.value).toEqual({ file: text });
   expect(creds.given && natsOptions.creds.show(creds.given)).toBe(text);
 });
+
+test.each([
+  ["127.0.0.1:4222", "127.0.0.1:4222"],
+  ["nats://a:1, tls://[::1]:2", "nats://a:1, tls://[::1]:2"],
+  ["ann:s3cret@host:1", "***@host:1"],
+  ["nats://ann:s3/c@r%t:s3@host:1", "nats://***@host:1"],
+  ["nats://s3cret@a:1,tls://ann:s3cret@[::1]:2/", "nats://***@a:1,tls://***@[::1]:2/"],
+  ["nats://ann:s3cret@a:1,b:2", "nats://***@a:1,b:2"],
+  // The comma may belong to the password, so that no part of the text is known to be an address.
+  ["nats://ann:s3,cret@host:1", "(hidden)"],
+  ["nats://ann:42,s3cret@host:1", "(hidden)"],
+  ["nats://ann:p@s3,cret@host:1", "(hidden)"],
+  ["ann:s3,bob:cret@host", "(hidden)"],
+  ["nats://ann:s3cret@", "(hidden)"],
+  ["nats://ann@host:s3cret", "(hidden)"],
+  ["ws://ann:s3cret@host", "(hidden)"],
+])("the address %j is shown as %j", async (text, shown) => {
+  const { nats } = await resolveOptions(natsOptions, { nats: [text] }, {});
+  expect(nats.given && natsOptions.nats.show(nats.given)).toBe(shown);
+});

@@ -3,7 +3,7 @@
  * names that NATS' own command line reads; the same name with `NARUN_` before it wins. No flag takes a password, as other
  * users of the machine see the arguments of a process.
  */
-import type { LoginPart, NatsTransport } from "../../nats/index.ts";
+import { type LoginPart, type NatsTransport, parseServers } from "../../nats/index.ts";
 import { asText, type Given, type GivenText, type Option, value } from "./option.ts";
 import { oneOf } from "./values.ts";
 
@@ -94,7 +94,20 @@ function isSecret(text: string): boolean {
   return /^S[A-Z2-7]{57}$|^eyJ[\w-]+\.[\w-]+\.|-----BEGIN |\n/.test(text.trim());
 }
 
-/** Addresses without their logins. */
-function hideLogin(addresses: string): string {
-  return addresses.replace(/(^|,)(\s*[a-z]+:\/\/)?[^,]*@/gi, "$1$2***@");
+/** Addresses without their logins, and nothing of a text that is not known to be addresses. */
+function hideLogin(text: string): string {
+  const logins = text.slice(0, text.lastIndexOf("@") + 1).split(",");
+  // A password with a comma makes parts without a scheme or an @.
+  const isClear = logins.length === 1 || logins.every((one) => /^\s*[a-z]+:\/\/.+@/i.test(one));
+  if (text.includes("@") && !(isClear && isAddress(text))) return HIDDEN;
+  return text.replace(/(^|,)(\s*[a-z]+:\/\/)?[^,]*@/gi, "$1$2***@");
+}
+
+function isAddress(text: string): boolean {
+  try {
+    parseServers(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
