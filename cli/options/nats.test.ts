@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { natsOptions } from "./nats.ts";
-import { resolveOptions } from "./resolve.ts";
+import { flagArguments, resolveOptions } from "./resolve.ts";
 
 const SEED = `SU${"A".repeat(56)}`;
 const JWT = "eyJ0eXAiOiJKV1QifQ.eyJqdGkiOiIxIn0.c2ln";
@@ -24,6 +24,21 @@ test.each(["/etc/narun/node.creds", "Seed.txt", "./S key", "eyJ.creds"])("%j is 
   expect(creds.value).toEqual({ file: text });
   expect(creds.given && natsOptions.creds.show(creds.given)).toBe(text);
 });
+
+test.each(["password", "token", "nkey", "creds", "ca", "cert", "key"] as const)(
+  "an empty flag for the file of %s is none",
+  async (name) => {
+    const variable = natsOptions[name].variables.at(-1) ?? "";
+    const flags = { [name]: [""] };
+    expect((await resolveOptions(natsOptions, flags, {}))[name]).toEqual({
+      value: undefined,
+      given: undefined,
+    });
+    const settings = await resolveOptions(natsOptions, flags, { [variable]: "a" });
+    expect(settings[name].given?.source).toEqual({ kind: "variable", name: variable });
+    expect(flagArguments(natsOptions, settings)).toEqual([]);
+  },
+);
 
 test.each([
   ["127.0.0.1:4222", "127.0.0.1:4222"],

@@ -64,6 +64,7 @@ function secret(flag: string, name: string, help: string, variableHelp: string) 
     variables: natsVariables(name),
     help,
     variableHelp,
+    ignoresEmpty: true,
     show: (given) => (given.source.kind === "flag" ? showFile(given) : HIDDEN),
     parse: ({ text, source }): Secret => (source.kind === "flag" ? fileOrText(text) : text),
   });
@@ -75,6 +76,7 @@ function file(flag: string, variables: readonly string[], help: string) {
     flag,
     variables,
     help,
+    ignoresEmpty: true,
     show: showFile,
     parse: ({ text }: GivenText): Secret => fileOrText(text),
   });
