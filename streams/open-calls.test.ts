@@ -1,5 +1,5 @@
 import { afterAll, expect, it } from "vitest";
-import { createHeaders, headerNames, REQUEST_QUEUE, subjects } from "../contracts/index.ts";
+import { createHeaders, headerNames, InquirySchema, REQUEST_QUEUE, subjects } from "../contracts/index.ts";
 import { connectNats, Ledger, type Message } from "../nats/index.ts";
 import { startTestNats } from "../test/harness/nats.ts";
 import { callService } from "./call.ts";
@@ -83,6 +83,28 @@ it("a call waits while one of the gateways has it", async () => {
   expect(await reply).toMatchObject({ kind: "whole" });
   expect(gateway.taken).toHaveLength(1);
   await Promise.all([gateway.die(), other.die()]);
+});
+
+it("a call waits where another gateway cannot exclude it, and its own does not answer inquiries in time", async () => {
+  const holder = await connect("gateway");
+  const taken = Promise.withResolvers<Message>();
+  holder.subscribe(subjects.invoke("silent"), taken.resolve, { queue: REQUEST_QUEUE });
+  const other = await connect("gateway");
+  const askedTwice = Promise.withResolvers<void>();
+  let inquiries = 0;
+  other.subscribe(subjects.inquiriesToGateways, (message) => {
+    const { requests } = InquirySchema.parse(JSON.parse(message.text()));
+    message.respond(JSON.stringify({ states: requests.map(() => "over") }));
+    inquiries += 1;
+    if (inquiries === 2) askedTwice.resolve();
+  });
+  await Promise.all([holder.flush(), other.flush()]);
+  const reply = call("silent", "POST");
+  const message = await taken.promise;
+  await Promise.race([askedTwice.promise, reply]);
+  message.respond("the answer");
+  expect(await reply).toMatchObject({ kind: "whole" });
+  await Promise.all([holder.connection.close(), other.connection.close()]);
 });
 
 it("a call whose gateway died fails, whether another gateway is there or not", async () => {
