@@ -128,5 +128,40 @@ it("a call that may run twice is sent three times at most", async () => {
   expect(gateway.taken).toHaveLength(3);
   const numbers = gateway.taken.map(({ headers }) => headers?.get(headerNames.stream)?.[0]);
   expect(new Set(numbers).size).toBe(3);
+  const leftMs = gateway.taken.map(({ headers }) => Number(headers?.get(headerNames.timeout)?.[0]));
+  expect(leftMs[1]).toBeLessThan(leftMs[0] ?? 0);
+  expect(leftMs[2]).toBeLessThan(leftMs[1] ?? 0);
   await gateway.die();
+});
+
+it("the answers of two inquiries about one lost sending cause one further sending", async () => {
+  const gateway = await connect("gateway");
+  const ledger = new Ledger(gateway);
+  closers.defer(() => ledger.close());
+  const taken: Message[] = [];
+  const noted = ledger.guard((message) => taken.push(message));
+  let isFirst = true;
+  gateway.subscribe(
+    subjects.invoke("asked-twice"),
+    (message) => {
+      // The first sending is lost.
+      if (!isFirst) noted(message, () => undefined);
+      isFirst = false;
+    },
+    { queue: REQUEST_QUEUE },
+  );
+  const inquiries: Message[] = [];
+  gateway.subscribe(subjects.inquiriesToGateways, (message) => {
+    inquiries.push(message);
+    if (inquiries.length === 1) void nats.connection.reconnect();
+    else if (inquiries.length === 2) for (const inquiry of inquiries) ledger.answer(inquiry);
+    else {
+      ledger.answer(message);
+      taken[0]?.respond("the answer");
+    }
+  });
+  await gateway.flush();
+  expect(await call("asked-twice", "GET")).toMatchObject({ kind: "whole" });
+  expect(taken).toHaveLength(1);
+  await gateway.connection.close();
 });
