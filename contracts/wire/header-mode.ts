@@ -18,7 +18,7 @@ import {
   readFields,
 } from "./field-list.ts";
 import { headerNames } from "./header-names.ts";
-import { createHeaders, type Headers, headerValue, isLineSafe, type WireMessage } from "./headers.ts";
+import { createHeaders, type Headers, headerValue, isByteLine, type WireMessage } from "./headers.ts";
 import { decodePath, encodePath } from "./request-path.ts";
 
 /** An HTTP request, but for its body. */
@@ -87,14 +87,15 @@ export function encodeRequest(
   headers.set(headerNames.query, [query]);
   if (host !== "") headers.set(headerNames.host, [host]);
   headers.set(headerNames.rawPath, [rawPath]);
-  if (requestId !== undefined) headers.set(headerNames.requestId, [requestId]);
   if (timeoutMs !== undefined)
     headers.set(headerNames.deadline, [String(Date.now() + Math.round(timeoutMs))]);
   if (hops !== undefined) headers.set(headerNames.hops, [String(hops)]);
   if (facts.isUpgrade === true) headers.set(headerNames.upgrade, ["websocket"]);
   const hasPlainTarget = isPlain(rawPath) && isPlain(path) && isPlain(query) && isPlain(host);
-  if (!hasPlainTarget && ![rawPath, query, host].every(isLineSafe)) return undefined;
+  if (!hasPlainTarget && ![rawPath, query, host].every(isByteLine)) return undefined;
   if (appended === "bytes" || !hasPlainTarget) encodeValues(headers);
+  // The id is text, and no bytes of HTTP.
+  if (requestId !== undefined) headers.set(headerNames.requestId, [requestId]);
   return headers;
 }
 
