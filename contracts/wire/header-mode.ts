@@ -87,6 +87,7 @@ export function encodeRequest(
   headers.set(headerNames.query, [query]);
   if (host !== "") headers.set(headerNames.host, [host]);
   headers.set(headerNames.rawPath, [rawPath]);
+  if (requestId !== undefined) headers.set(headerNames.requestId, [requestId]);
   if (timeoutMs !== undefined)
     headers.set(headerNames.deadline, [String(Date.now() + Math.round(timeoutMs))]);
   if (hops !== undefined) headers.set(headerNames.hops, [String(hops)]);
@@ -94,8 +95,6 @@ export function encodeRequest(
   const hasPlainTarget = isPlain(rawPath) && isPlain(path) && isPlain(query) && isPlain(host);
   if (!hasPlainTarget && ![rawPath, query, host].every(isByteLine)) return undefined;
   if (appended === "bytes" || !hasPlainTarget) encodeValues(headers);
-  // The id is text, and no bytes of HTTP.
-  if (requestId !== undefined) headers.set(headerNames.requestId, [requestId]);
   return headers;
 }
 
@@ -125,13 +124,26 @@ export function decodeRequest(message: WireMessage, service: string): DecodedReq
     host: headerValue(headers, headerNames.host) ?? "",
     scheme: headerValue(headers, headerNames.forwardedProto) === "https" ? "https" : "http",
     fields: readFields(headers, REQUEST_FIELDS).fields,
-    requestId: headerValue(headers, headerNames.requestId),
+    requestId: requestIdOf(headers),
     hops: hopsOf(headerValue(headers, headerNames.hops)),
     isUpgrade: headerValue(headers, headerNames.upgrade) === "websocket",
   };
 }
 
 const NO_HEADERS: Headers = new Map();
+
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+/** Whether a client's id of its request is kept. Each header and each log line can carry such an id. */
+export function isRequestId(id: unknown): id is string {
+  return typeof id === "string" && REQUEST_ID.test(id);
+}
+
+/** The id that a message gives its request; undefined where none is kept. */
+export function requestIdOf(headers: Headers | undefined): string | undefined {
+  const id = headerValue(headers, headerNames.requestId);
+  return isRequestId(id) ? id : undefined;
+}
 
 function methodOf({ headers, data }: WireMessage): string {
   return headerValue(headers, headerNames.method) ?? (data.byteLength > 0 ? "POST" : "GET");
@@ -160,9 +172,9 @@ export function completeRequest(
     [headerNames.rawPath, path],
     [headerNames.query, ""],
     [headerNames.host, "localhost"],
-    [headerNames.requestId, requestId],
   ];
   for (const [name, value] of defaults) if (!headers.has(name)) headers.set(name, [value]);
+  headers.set(headerNames.requestId, [requestId]);
   headers.set(headerNames.deadline, [String(Date.now() + timeoutMs)]);
   return headers;
 }
