@@ -110,7 +110,7 @@ async function requireFreeAddress(host: string, port: number): Promise<void> {
   try {
     await listen(probe, { host, port }, "--nats-port");
   } catch (error) {
-    if (isNarunError(error)) throw error;
+    if (isNarunError(error, "ADDRESS_IN_USE")) throw error;
     return;
   }
   await new Promise((resolve) => probe.close(resolve));
