@@ -7,12 +7,17 @@ export function percentile(values: readonly number[], share: number): number {
 
 export const median = (values: readonly number[]): number => percentile(values, 0.5);
 
-export function print(name: string, value: string): void {
-  process.stdout.write(`${name.padEnd(58)} ${value}\n`);
+/** Writes one figure of the report. */
+export function print(name: string, value: string, out: NodeJS.WritableStream = process.stdout): void {
+  out.write(`${name.padEnd(58)} ${value}\n`);
 }
 
-export function heading(text: string): void {
-  process.stdout.write(`\n${text}\n`);
+export function heading(text: string, out: NodeJS.WritableStream = process.stdout): void {
+  out.write(`\n${text}\n`);
 }
 
-export const inMs = (ms: number): string => `${ms.toFixed(1)} ms`;
+/** A figure with its unit, in three or more digits. */
+export function inUnit(value: number, unit: string): string {
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toFixed(digits)} ${unit}`.trimEnd();
+}

@@ -2,15 +2,12 @@
  * Many functions in one `narun up`: the time of the start, the peak of resident memory, and the consumers that stay in the
  * server. `npm run bench:many -- 3000`.
  */
-import { readFileSync } from "node:fs";
 import { connectNats } from "../nats/index.ts";
 import { countConsumers } from "../test/harness/consumers.ts";
 import { heading, print } from "./figures.ts";
 import { writeFunctions } from "./functions.ts";
-import { childrenOf, peakMemory, residentMemory } from "./processes.ts";
+import { childrenOf, MIB, peakMemory, residentMemory, roleOf } from "./processes.ts";
 import { startSystem } from "./system.ts";
-
-const MIB = 1024 * 1024;
 
 const count = Number(process.argv[2] ?? 3_000);
 const names = Array.from({ length: count }, (_, index) => `f${index}`);
@@ -32,7 +29,7 @@ print("failed", `${system.failed.length} ${system.failed[0]?.message ?? ""}`);
 print("answers of a sample", `${answered} of ${sample.length}`);
 print("consumers", `${await consumersOf(system.nats)} (with no function: ${before})`);
 for (const pid of [system.pid, ...childrenOf(system.pid)])
-  print(roleOf(pid), `${mib(peakMemory(pid))} at its highest, now ${mib(residentMemory(pid))}`);
+  print(roleOf(pid, system.pid), `${mib(peakMemory(pid))} at its highest, now ${mib(residentMemory(pid))}`);
 
 function answering(text: string): string {
   return `export default () => new Response(${JSON.stringify(text)});\n`;
@@ -55,12 +52,4 @@ async function consumersOf(url: string): Promise<string> {
   } finally {
     await nats.close();
   }
-}
-
-function roleOf(pid: number): string {
-  const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  if (program.endsWith("nats-server")) return "nats-server";
-  if (pid === system.pid) return "narun up with the gateway";
-  if (program !== process.execPath) return program;
-  return args.includes("--permission") ? "host" : "node-runner";
 }

@@ -1,6 +1,11 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 
 const KIB = 1024;
+export const MIB = 1024 * KIB;
+
+/** Linux counts the CPU time of a process in ticks, 100 a second on every architecture that Node runs on. */
+const TICK_MS = 10;
 
 /** The private memory of a process in bytes, without pages that it shares with others. Linux only. */
 export function ownMemory(pid: number): number {
@@ -19,15 +24,37 @@ export function peakMemory(pid: number): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * KIB;
 }
 
+/** The CPU time of a process since its start, in milliseconds, with the time that the kernel worked for it. */
+export function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The name of the program, in parentheses, may have spaces. User and system time are the fields 12 and 13 after it.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
+export function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
+}
+
+/** The role of a process in the `narun up` whose own process is `up`, or the name of its program. */
+export function roleOf(pid: number, up: number): string {
+  if (pid === up) return "narun up";
+  const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  if (program !== process.execPath) return basename(program);
+  return args.includes("--permission") ? "host" : "node-runner";
+}
+
+/** The process of the node-runner of a `narun up`, which may be the process of the command itself. */
+export function runnerOf(up: number): number {
+  return childrenOf(up).find((pid) => roleOf(pid, up) === "node-runner") ?? up;
+}
+
 /**
  * The isolate host of a `narun up` with one trust group: the process that runs under Node's permission model. A sandbox
  * program around it has the same arguments.
  */
 export function hostOf(pid: number): number {
-  const found = childrenOf(pid).find((child) => {
-    const [program, ...args] = readFileSync(`/proc/${child}/cmdline`, "utf8").split("\0");
-    return program === process.execPath && args.includes("--permission");
-  });
+  const found = childrenOf(pid).find((child) => roleOf(child, pid) === "host");
   if (found === undefined) throw new Error(`process ${pid} has no isolate host`);
   return found;
 }

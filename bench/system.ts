@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 export interface System extends AsyncDisposable {
   readonly http: string;
   readonly nats: string;
-  /** The process of the gateway and the runner. */
+  /** The process of the command, which has the gateway in it. */
   readonly pid: number;
   /** Milliseconds from the start of the process to the line that reports it ready. */
   readonly readyMs: number;
@@ -50,14 +50,6 @@ export async function startSystem(folders: readonly string[], root = HERE): Prom
       await rm(dataDir, { recursive: true, force: true });
     },
   };
-}
-
-/** A plain `node:http` server in a process of its own, as a measure for comparison. */
-export async function startPlainServer(): Promise<{ http: string; pid: number } & AsyncDisposable> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("./plain-server.ts", import.meta.url))], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  return { http: await firstLine(child), pid: child.pid ?? 0, [Symbol.asyncDispose]: () => end(child) };
 }
 
 /**

@@ -39,7 +39,7 @@ const PARTS: Record<string, readonly string[]> = {
 
 /** Vendor → the only places that import it: a file, or a folder with a slash at its end. */
 const VENDORS: Record<string, readonly string[]> = {
-  "@nats-io/": ["nats/"],
+  "@nats-io/": ["nats/", "bench/peers/relay.ts"],
   yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
     "builder/bundler.ts",
@@ -58,7 +58,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "web-streams-polyfill": ["web/streams/streams.ts"],
   "node-inspect-extracted": ["web/console/format.ts", "runtime/isolate/image/inspect-library.ts"],
   undici: ["runtime/isolate/operations/fetch/http-client.ts"],
-  hono: ["gateway/metrics.ts", "functions/examples/"],
+  hono: ["gateway/metrics.ts", "functions/examples/", "bench/apps/"],
   "@hono/node-server": ["gateway/metrics.ts"],
   ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
   "prom-client": ["gateway/metrics.ts"],

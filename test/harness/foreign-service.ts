@@ -1,6 +1,6 @@
 /**
- * A consumer that narun did not start: a plain program of `@nats-io/services`. It is the only importer of that package, and
- * the only importer of NATS' own client outside of `nats/`: with narun's client it would not be foreign.
+ * A consumer that narun did not start: a plain program of `@nats-io/services`. It imports NATS' own client, as a program
+ * with narun's client would not be foreign.
  */
 import { Svcm } from "@nats-io/services";
 import { connect, headers } from "@nats-io/transport-node";

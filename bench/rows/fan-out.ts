@@ -1,11 +1,11 @@
 /** Server-sent events: many streams of one instance, and events to all of them. */
 import { Agent, get, type IncomingMessage, request } from "node:http";
-import { heading, inMs, median, percentile, print } from "./figures.ts";
-import { writeFunctions } from "./functions.ts";
-import { hostOf, residentMemory } from "./processes.ts";
-import { startSystem } from "./system.ts";
-
-const MIB = 1024 * 1024;
+import { median, percentile } from "../figures.ts";
+import type { Bench } from "../frame/bench.ts";
+import type { Row, Sample } from "../frame/row.ts";
+import { writeFunctions } from "../functions.ts";
+import { hostOf, MIB, residentMemory } from "../processes.ts";
+import { type System, startSystem } from "../system.ts";
 
 const FUNCTION = {
   name: "events",
@@ -34,27 +34,107 @@ export const POST = async (request: Request) => {
   config: "scale: { max: 1, concurrency: 10000 }\nlimits: { cpuMs: 10000 }\n",
 };
 
-export async function measureFanOut({ isQuick }: { isQuick: boolean }): Promise<void> {
-  const streams = isQuick ? 100 : 1_000;
-  const events = isQuick ? 5 : 20;
-  await using functions = await writeFunctions([FUNCTION]);
-  await using system = await startSystem([functions.folder]);
+const ROWS = {
+  p50: { name: "event to all streams, p50", unit: "ms", targets: [{ atMost: 10 }] },
+  p99: { name: "event to all streams, p99", unit: "ms", targets: [{ atMost: 30 }] },
+  last: { name: "event to all streams, with its request", unit: "ms", targets: [] },
+  gateway: { name: "event streams, gateway, resident", unit: "MiB", targets: [] },
+  host: { name: "event streams, host, resident", unit: "MiB", targets: [] },
+} satisfies Record<string, Row>;
+
+export async function measureFanOut(bench: Bench): Promise<void> {
+  const size = { streams: bench.size(1_000, 100), events: bench.size(20, 5) };
+  bench.heading(
+    `server-sent events, ${size.streams} open streams of one instance, ${bench.rounds} rounds of ${size.events} events to all`,
+  );
+  await using stack = new AsyncDisposableStack();
+  const functions = stack.use(await writeFunctions([FUNCTION]));
+  const fanOuts = new Map<string, FanOut>();
+  for (const [name, root] of Object.entries(bench.roots)) {
+    const system = stack.use(await startSystem([functions.folder], root));
+    fanOuts.set(name, stack.use(await openStreams(system, size.streams)));
+  }
+  const turns = new Map<string, Turn[]>([...fanOuts.keys()].map((name) => [name, []]));
+  for (let round = 0; round < bench.rounds; round++)
+    for (const [name, fanOut] of fanOuts) turns.get(name)?.push(await sendEvents(fanOut, size));
+  const samplesOf = (figure: (turn: Turn) => number): Record<string, Sample[]> =>
+    Object.fromEntries(
+      [...turns].map(([name, ofSystem]) => [
+        name,
+        ofSystem.map((turn) => ({ value: figure(turn), errors: turn.missing })),
+      ]),
+    );
+  bench.record(
+    ROWS.p50,
+    samplesOf(({ latencies }) => median(latencies)),
+  );
+  bench.record(
+    ROWS.p99,
+    samplesOf(({ latencies }) => percentile(latencies, 0.99)),
+  );
+  bench.record(
+    ROWS.last,
+    samplesOf(({ spans }) => median(spans)),
+  );
+  recordMemory(bench, fanOuts);
+}
+
+function recordMemory(bench: Bench, fanOuts: ReadonlyMap<string, FanOut>): void {
+  const samplesOf = (pidOf: (up: number) => number): Record<string, Sample[]> =>
+    Object.fromEntries(
+      [...fanOuts].map(([name, { system }]) => [name, [{ value: residentMemory(pidOf(system.pid)) / MIB }]]),
+    );
+  bench.record(
+    ROWS.gateway,
+    samplesOf((up) => up),
+  );
+  bench.record(ROWS.host, samplesOf(hostOf));
+}
+
+/** One round of events. */
+interface Turn {
+  /** From the write of an event to its arrival, in whole milliseconds. */
+  latencies: number[];
+  /** From the request that makes an event to the last arrival of the event, in milliseconds. */
+  spans: number[];
+  /** Number of events that did not arrive. */
+  missing: number;
+}
+
+interface FanOut extends Disposable {
+  system: System;
+  url: string;
+  arrivals: Arrivals;
+}
+
+async function openStreams(system: System, streams: number): Promise<FanOut> {
   const url = `${system.http}/events`;
   await post(url, "warm-up");
   const agent = new Agent({ maxSockets: Number.POSITIVE_INFINITY });
   const responses: IncomingMessage[] = [];
   const arrivals: Arrivals = { latencies: [], wanted: 0, reached: () => undefined };
-  const startedAt = performance.now();
   while (responses.length < streams) {
     // Opened in batches: the machine's queue of connections is not measured.
     const batch = Array.from({ length: Math.min(50, streams - responses.length) }, () => open(url, agent));
     responses.push(...(await Promise.all(batch)));
   }
-  const openedMs = performance.now() - startedAt;
   for (const response of responses) listen(response, arrivals);
+  return {
+    system,
+    url,
+    arrivals,
+    [Symbol.dispose]() {
+      for (const response of responses) response.destroy();
+      agent.destroy();
+    },
+  };
+}
 
-  heading(`server-sent events, ${streams} open streams of one instance, ${events} events to all`);
-  print("opening them", inMs(openedMs));
+async function sendEvents(
+  { url, arrivals }: FanOut,
+  { streams, events }: { streams: number; events: number },
+): Promise<Turn> {
+  arrivals.latencies = [];
   const spans: number[] = [];
   for (let event = 0; event < events; event++) {
     const sentAt = performance.now();
@@ -64,16 +144,7 @@ export async function measureFanOut({ isQuick }: { isQuick: boolean }): Promise<
     spans.push(performance.now() - sentAt);
   }
   const { latencies } = arrivals;
-  print("arrived", `${latencies.length} of ${streams * events}`);
-  print(
-    "from write to arrival (to the millisecond)",
-    `p50 ${inMs(median(latencies))}, p99 ${inMs(percentile(latencies, 0.99))}, most ${inMs(Math.max(...latencies))}`,
-  );
-  print("one event to all, its request included", `p50 ${inMs(median(spans))}`);
-  print("gateway and runner, resident", `${(residentMemory(system.pid) / MIB).toFixed(0)} MiB`);
-  print("host, resident", `${(residentMemory(hostOf(system.pid)) / MIB).toFixed(0)} MiB`);
-  for (const response of responses) response.destroy();
-  agent.destroy();
+  return { latencies, spans, missing: streams * events - latencies.length };
 }
 
 interface Arrivals {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { end, firstLine } from "./system.ts";
+import { end, firstLine } from "../system.ts";
 
 const CONFIG = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -14,6 +14,9 @@ const worker :Workerd.Worker = (
   compatibilityDate = "2026-01-01",
 );
 `;
+
+/** Why workerd takes no turn. */
+export const WORKERD_ABSENT = "the npm package `workerd` is not installed";
 
 /** workerd with one worker, on a free port. Undefined if it is not installed. */
 export async function startWorkerd(

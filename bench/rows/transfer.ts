@@ -1,12 +1,13 @@
 /** Large bodies: a function that streams them in 64 KiB chunks, beside a plain server and workerd with the same work. */
 import { Agent, request } from "node:http";
-import { heading, median, print } from "./figures.ts";
-import { writeFunctions } from "./functions.ts";
-import { hostOf, watchMemory } from "./processes.ts";
-import { startPlainServer, startSystem } from "./system.ts";
-import { startWorkerd } from "./workerd.ts";
+import type { Bench } from "../frame/bench.ts";
+import type { Row } from "../frame/row.ts";
+import { writeFunctions } from "../functions.ts";
+import { type Server, startPlainServer } from "../peers/servers.ts";
+import { startWorkerd, WORKERD_ABSENT } from "../peers/workerd.ts";
+import { hostOf, MIB, watchMemory } from "../processes.ts";
+import { startSystem } from "../system.ts";
 
-const MIB = 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
 
 const HANDLER = `
@@ -97,30 +98,48 @@ function sendBody(outgoing: ReturnType<typeof request>, bytes: number): void {
   fill();
 }
 
-export async function measureTransfers({ isQuick }: { isQuick: boolean }): Promise<void> {
-  const bytes = (isQuick ? 64 : 512) * MIB;
-  const rounds = isQuick ? 1 : 3;
-  await using functions = await writeFunctions([FUNCTION]);
-  await using system = await startSystem([functions.folder]);
-  await using plain = await startPlainServer();
-  await using workerd = await startWorkerd(`${HANDLER}\nexport default { fetch: handle };\n`);
-  // A first transfer compiles the code, so that no measured transfer pays for it.
-  const servers = { "node:http": plain, narun: system, ...(workerd === undefined ? {} : { workerd }) };
-  for (const { http } of Object.values(servers)) await download(http, 16 * MIB);
-  const host = hostOf(system.pid);
+const DIRECTIONS = [
+  { direction: "download", transfer: download, ofPlain: 0.6 },
+  { direction: "upload", transfer: upload, ofPlain: 0.35 },
+];
 
-  for (const [name, transfer] of Object.entries({ download, upload })) {
-    heading(`${name}, ${bytes / MIB} MiB in chunks of 64 KiB, one at a time, ${rounds} rounds in turns`);
-    const memory = watchMemory({ "gateway and runner": system.pid, host });
-    const speeds = new Map<string, number[]>();
-    for (let round = 0; round < rounds; round++)
-      for (const [server, { http }] of Object.entries(servers))
-        speeds.set(server, [...(speeds.get(server) ?? []), await transfer(http, bytes)]);
-    for (const [server, values] of speeds) print(server, `${median(values).toFixed(0)} MiB/s`);
-    const ratio = median(speeds.get("narun") ?? []) / median(speeds.get("node:http") ?? []);
-    print("narun / node:http", ratio.toFixed(3));
+export async function measureTransfers(bench: Bench): Promise<void> {
+  const mib = bench.size(512, 64);
+  await using stack = new AsyncDisposableStack();
+  const functions = stack.use(await writeFunctions([FUNCTION]));
+  const servers = new Map<string, Server>();
+  const system = stack.use(await startSystem([functions.folder]));
+  servers.set("narun", system);
+  const { beside } = bench.roots;
+  if (beside !== undefined) servers.set("beside", stack.use(await startSystem([functions.folder], beside)));
+  servers.set("node:http", stack.use(await startPlainServer()));
+  const workerd = await startWorkerd(`${HANDLER}\nexport default { fetch: handle };\n`);
+  if (workerd === undefined) bench.skipPeer("workerd", WORKERD_ABSENT);
+  else servers.set("workerd", stack.use(workerd));
+  // A first transfer compiles the code, so that no measured transfer pays for it.
+  for (const { http } of servers.values()) await download(http, 16 * MIB);
+
+  const processes = { gateway: system.pid, host: hostOf(system.pid) };
+  for (const { direction, transfer, ofPlain } of DIRECTIONS) {
+    bench.heading(`${direction}, ${mib} MiB in chunks of 64 KiB, one at a time, ${bench.rounds} rounds`);
+    const memory = watchMemory(processes);
+    const row: Row = {
+      name: `${direction} of ${mib} MiB`,
+      unit: "MiB/s",
+      targets: [
+        { atLeast: ofPlain, of: "node:http" },
+        { atLeast: 1, of: "workerd" },
+      ],
+    };
+    const measureAt = (http: string) => async () => ({ value: await transfer(http, mib * MIB) });
+    const systems = [...servers].map(([name, { http }]) => [name, measureAt(http)]);
+    await bench.takeTurns(row, Object.fromEntries(systems));
     for (const [process, most] of Object.entries(memory.stop()))
-      print(`${process}, most resident`, `${(most / MIB).toFixed(0)} MiB`);
+      recordMemory(bench, direction, process, most);
   }
-  if (workerd === undefined) print("workerd", "skipped: the npm package `workerd` is not installed");
+}
+
+function recordMemory(bench: Bench, direction: string, process: string, bytes: number): void {
+  const name = `${direction}, ${process}, most resident`;
+  bench.record({ name, unit: "MiB", targets: [{ atMost: 120 }] }, { narun: [{ value: bytes / MIB }] });
 }

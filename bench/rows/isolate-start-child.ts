@@ -3,9 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { median } from "./figures.ts";
-import { HELLO } from "./functions.ts";
-import { ownMemory } from "./processes.ts";
+import { median } from "../figures.ts";
+import { HELLO } from "../functions.ts";
+import { ownMemory } from "../processes.ts";
 
 /** The methods that the engine has in every version: the checkout may be an older one. */
 interface Sandbox {

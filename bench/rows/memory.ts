@@ -1,19 +1,19 @@
 /** The cost of one more idle function: the memory of its isolate, and of the host's data about it. */
 import { setTimeout as pause } from "node:timers/promises";
-import { heading, print } from "./figures.ts";
-import { HELLO, writeFunctions } from "./functions.ts";
-import { hostOf, ownMemory, residentMemory } from "./processes.ts";
-import { startSystem } from "./system.ts";
-
-const MIB = 1024 * 1024;
+import type { Bench } from "../frame/bench.ts";
+import type { Sample } from "../frame/row.ts";
+import { HELLO, writeFunctions } from "../functions.ts";
+import { hostOf, MIB, ownMemory, residentMemory } from "../processes.ts";
+import { startSystem } from "../system.ts";
 
 /** Functions that are started before the measurement: the host compiles code, and fills its pool of prepared isolates. */
 const FIRST = 10;
 /** Number of requests to one function, as many as to the others: the host's own memory for requests is not the isolates'. */
 const TURNS = 50;
 
-export async function measureMemory({ isQuick }: { isQuick: boolean }): Promise<void> {
-  const count = isQuick ? 10 : 50;
+export async function measureMemory(bench: Bench): Promise<void> {
+  const count = bench.size(50, 10);
+  const turns = bench.size(TURNS, 10);
   const names = Array.from({ length: FIRST + count }, (_, index) => `idle${index}`);
   await using functions = await writeFunctions(
     names.map((name) => ({ name, code: HELLO, config: "scale: { idleSeconds: 3600 }\n" })),
@@ -25,20 +25,19 @@ export async function measureMemory({ isQuick }: { isQuick: boolean }): Promise<
   };
   const further = names.slice(FIRST);
   const host = await renewHost(system.pid);
-  for (let turn = 0; turn < (TURNS * count) / FIRST; turn++)
+  for (let turn = 0; turn < (turns * count) / FIRST; turn++)
     for (const name of names.slice(0, FIRST)) await call(name);
   const before = await settled(host);
-  for (const name of further) await call(name);
-  const after = await settled(host);
+  const perIsolate = async () => ({ value: ((await settled(host)) - before) / count / MIB });
 
-  heading(`memory of a further idle isolate, ${count} of them in one host`);
-  print("after one request each", perIsolate(before, after, count));
-  for (let turn = 0; turn < TURNS; turn++) for (const name of further) await call(name);
-  print(
-    `after ${TURNS + 1} each, what the host grew by included`,
-    perIsolate(before, await settled(host), count),
-  );
-  print(`the host with all ${names.length}`, `${(residentMemory(host) / MIB).toFixed(0)} MiB resident`);
+  bench.heading(`memory of a further idle isolate, ${count} of them in one host`);
+  for (const name of further) await call(name);
+  const record = (name: string, sample: Sample) =>
+    bench.record({ name, unit: "MiB", targets: [] }, { narun: [sample] });
+  record("an idle isolate, after one request", await perIsolate());
+  for (let turn = 0; turn < turns; turn++) for (const name of further) await call(name);
+  record(`an idle isolate, after ${turns + 1}, with the host's growth`, await perIsolate());
+  record(`the host with ${names.length} isolates, resident`, { value: residentMemory(host) / MIB });
 }
 
 /**
@@ -63,9 +62,6 @@ async function renewHost(pid: number): Promise<number> {
   }
   throw new Error("the host did not come back");
 }
-
-const perIsolate = (before: number, after: number, count: number) =>
-  `${((after - before) / count / MIB).toFixed(2)} MiB`;
 
 /** The memory of an idle process, as soon as it no longer changes. */
 async function settled(pid: number): Promise<number> {

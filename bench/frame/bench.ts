@@ -1,0 +1,110 @@
+/** One run of the bench: the report of its progress, the turns of the systems, and the results of all rows. */
+import { heading, inUnit, print } from "../figures.ts";
+import { HERE } from "../system.ts";
+import { figureOf, judge, OURS, type Result, type Row, type Sample } from "./row.ts";
+
+/** The systems of one row. Each function makes one measurement. */
+export type Systems = Readonly<Record<string, () => Promise<Sample>>>;
+
+export interface BenchOptions {
+  /** Short rounds, and half the target. */
+  isQuick: boolean;
+  /** Another checkout of narun, which takes its turn. */
+  beside: string | undefined;
+  /** The stream that the progress is written to. */
+  out: NodeJS.WritableStream;
+}
+
+const ROUNDS = 5;
+const QUICK_ROUNDS = 2;
+
+/** Upper bound of a quick figure's distance to its target, as a factor. */
+const QUICK_SLACK = 2;
+
+export class Bench {
+  readonly isQuick: boolean;
+  readonly rounds: number;
+  /** The checkouts of narun that are measured: this one, and the one beside it. */
+  readonly roots: Readonly<Record<string, string>>;
+  readonly #results: Result[] = [];
+  readonly #absent = new Map<string, string>();
+  readonly #out: NodeJS.WritableStream;
+
+  constructor({ isQuick, beside, out }: BenchOptions) {
+    this.#out = out;
+    this.isQuick = isQuick;
+    this.rounds = isQuick ? QUICK_ROUNDS : ROUNDS;
+    this.roots = { [OURS]: HERE, ...(beside === undefined ? {} : { beside }) };
+    if (beside === undefined) this.#absent.set("beside", "no --beside FOLDER");
+  }
+
+  get results(): readonly Result[] {
+    return this.#results;
+  }
+
+  heading(text: string): void {
+    heading(text, this.#out);
+  }
+
+  print(name: string, value: string): void {
+    print(name, value, this.#out);
+  }
+
+  /** The full size of a measurement, or its size under `--quick`. */
+  size(full: number, quick: number): number {
+    return this.isQuick ? quick : full;
+  }
+
+  /** Notes why a peer takes no turn. Its targets are skipped for this reason. */
+  skipPeer(name: string, why: string): void {
+    this.#absent.set(name, why);
+  }
+
+  /** Measures the systems in turns, A B A B, and records the row. */
+  async takeTurns(row: Row, systems: Systems): Promise<void> {
+    const samples = new Map<string, Sample[]>(Object.keys(systems).map((name) => [name, []]));
+    for (let round = 0; round < this.rounds; round++)
+      for (const [name, measure] of Object.entries(systems)) samples.get(name)?.push(await measure());
+    this.record(row, Object.fromEntries(samples));
+  }
+
+  /** Records a row that is measured already. */
+  record(row: Row, samples: Readonly<Record<string, readonly Sample[]>>): void {
+    const figures = Object.fromEntries(
+      Object.entries(samples).map(([name, ofSystem]) => [name, figureOf(ofSystem)]),
+    );
+    const whyAbsent = (peer: string) => this.#absent.get(peer) ?? `${peer} was not measured`;
+    const slack = this.isQuick ? QUICK_SLACK : 1;
+    const targets = row.targets.map((target) => judge(figures, target, { slack, whyAbsent }));
+    this.#results.push({ name: row.name, unit: row.unit, figures, targets });
+    this.#report(row, figures);
+  }
+
+  /** Records a row that cannot be measured. */
+  skip(row: Row, why: string): void {
+    const targets = row.targets.map((target) => ({ ...target, verdict: "skipped" as const, why }));
+    this.#results.push({ name: row.name, unit: row.unit, figures: {}, targets });
+    this.print(row.name, `skipped: ${why}`);
+  }
+
+  /** Records that a section ended with an error. The run misses. */
+  fail(section: string, error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.#results.push({ name: section, unit: "", figures: {}, targets: [], error: why });
+    this.print(section, `failed: ${why}`);
+  }
+
+  #report({ name, unit }: Row, figures: Result["figures"]): void {
+    for (const [system, { median, spread, errors }] of Object.entries(figures)) {
+      const remarks = [
+        spread > 0 ? `spread ${Math.round(spread * 100)} %` : undefined,
+        errors > 0 ? `${errors} errors` : undefined,
+      ].filter((remark) => remark !== undefined);
+      this.print(`${name}: ${system}`, [inUnit(median, unit), ...remarks].join(", "));
+    }
+    const ours = figures[OURS];
+    if (ours === undefined) return;
+    for (const [peer, figure] of Object.entries(figures))
+      if (peer !== OURS) this.print(`${OURS} / ${peer}`, (ours.median / figure.median).toFixed(3));
+  }
+}

@@ -1,0 +1,85 @@
+/** A row of the report: its figures, its targets and the verdicts on them. No I/O. */
+import { median } from "../figures.ts";
+
+/** One measurement of one system. */
+export interface Sample {
+  value: number;
+  /** Default 0. A row with errors misses its targets. */
+  errors?: number;
+}
+
+/**
+ * A bound of the figure of narun. With `of`, the bound is a ratio to the figure of that peer in the same run; without it, a
+ * figure in the unit of the row.
+ */
+export type Target = ({ atLeast: number } | { atMost: number }) & { of?: string };
+
+export interface Row {
+  name: string;
+  /** The unit of the figures, like `requests/s`. */
+  unit: string;
+  targets: readonly Target[];
+}
+
+/** The figure of one system in one row. */
+export interface Figure {
+  median: number;
+  /** The difference of the highest and the lowest value, as a share of the median. */
+  spread: number;
+  errors: number;
+}
+
+export type Verdict = { verdict: "reached" | "missed"; why?: string } | { verdict: "skipped"; why: string };
+
+export type Judged = Target & Verdict & { ratio?: number };
+
+/** A row after its measurement. */
+export interface Result {
+  name: string;
+  unit: string;
+  figures: Readonly<Record<string, Figure>>;
+  targets: readonly Judged[];
+  /** Why nothing could be measured. A run with an error has missed. */
+  error?: string;
+}
+
+/** The system that the targets judge. */
+export const OURS = "narun";
+
+export function figureOf(samples: readonly Sample[]): Figure {
+  const values = samples.map(({ value }) => value);
+  const middle = median(values);
+  return {
+    median: middle,
+    spread: values.length === 0 ? 0 : (Math.max(...values) - Math.min(...values)) / middle,
+    errors: samples.reduce((sum, { errors = 0 }) => sum + errors, 0),
+  };
+}
+
+/**
+ * Compares the figure of narun with one target. `slack` widens the target: 2 takes half of a lower bound and twice an upper
+ * bound. `whyAbsent` gives the reason for a peer without a figure.
+ */
+export function judge(
+  figures: Readonly<Record<string, Figure>>,
+  target: Target,
+  { slack, whyAbsent }: { slack: number; whyAbsent: (peer: string) => string },
+): Judged {
+  const ours = figures[OURS];
+  if (ours === undefined) return { ...target, verdict: "skipped", why: whyAbsent(OURS) };
+  const peer = target.of === undefined ? undefined : figures[target.of];
+  if (target.of !== undefined && peer === undefined)
+    return { ...target, verdict: "skipped", why: whyAbsent(target.of) };
+  const ratio = peer === undefined ? ours.median : ours.median / peer.median;
+  const errors = ours.errors + (peer?.errors ?? 0);
+  const judged = { ...target, ...(peer === undefined ? {} : { ratio }) };
+  if (errors > 0) return { ...judged, verdict: "missed", why: `${errors} errors` };
+  const isReached = "atLeast" in target ? ratio >= target.atLeast / slack : ratio <= target.atMost * slack;
+  return { ...judged, verdict: isReached ? "reached" : "missed" };
+}
+
+export function hasMissed(results: readonly Result[]): boolean {
+  return results.some(
+    ({ targets, error }) => error !== undefined || targets.some(({ verdict }) => verdict === "missed"),
+  );
+}
