@@ -34,7 +34,7 @@ export function isFieldName(name: string): boolean {
 }
 
 /** Whether a value keeps to its line. */
-export function isLineSafe(value: string): boolean {
+function isLineSafe(value: string): boolean {
   return !FORBIDDEN_IN_VALUE.test(value);
 }
 

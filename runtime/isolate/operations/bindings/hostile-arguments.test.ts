@@ -128,7 +128,7 @@ it.each([
 it("service.fetch refuses a field with a character that is no byte", async () => {
   // The lowest byte of this character is a carriage return.
   const values = ["OTHER", "GET", "http://other/", "x-a\n\u010d\n", undefined];
-  expect(await call("service.fetch", values)).toMatchObject({ name: "TypeError" });
+  expect(await call("service.fetch", values)).toBeInstanceOf(CallError);
 });
 
 /** The error of an operation that an isolate calls before it ends. */
