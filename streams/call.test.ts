@@ -10,19 +10,25 @@ import { createStreamPresence } from "./presence.ts";
 const closers = new AsyncDisposableStack();
 afterAll(() => closers.disposeAsync());
 const server = closers.use(await startTestNats());
-const nats = await connectNats({ url: server.url, name: "caller" });
-closers.defer(() => nats.close());
-const parts = {
-  nats,
-  peers: createPeers(nats),
-  presence: createStreamPresence(nats),
-  calls: createOpenCalls(nats),
-};
-closers.defer(() => {
-  parts.calls.close();
-  parts.presence.close();
-  parts.peers.close();
-});
+
+async function startCaller() {
+  const nats = await connectNats({ url: server.url, name: "caller" });
+  closers.defer(() => nats.close());
+  const parts = {
+    nats,
+    peers: createPeers(nats),
+    presence: createStreamPresence(nats),
+    calls: createOpenCalls(nats),
+  };
+  closers.defer(() => {
+    parts.calls.close();
+    parts.presence.close();
+    parts.peers.close();
+  });
+  return parts;
+}
+const parts = await startCaller();
+const { nats } = parts;
 const post = (fields: [string, string][] = []) => createHeaders([[headerNames.method, "POST"], ...fields]);
 const call = (service: string, headers = post(), first = new Uint8Array()) =>
   callService(parts, { service, headers, first, timeoutMs: 60_000, signal: new AbortController().signal });
@@ -75,4 +81,21 @@ it("a request says at each sending how long its caller still waits", async () =>
     expect(leftMs).toBeGreaterThan(0);
     expect(leftMs).toBeLessThanOrEqual(60_000);
   }
+});
+
+it("a call on a connection that was closed ends at its deadline", async () => {
+  const closing = await startCaller();
+  const taken = Promise.withResolvers<Message>();
+  nats.subscribe(subjects.invoke("closed"), taken.resolve);
+  await nats.flush();
+  const reply = callService(closing, {
+    service: "closed",
+    headers: post(),
+    first: new Uint8Array(),
+    timeoutMs: 1_000,
+    signal: new AbortController().signal,
+  });
+  await taken.promise;
+  await closing.nats.close();
+  expect(await reply).toEqual({ kind: "failed", code: "DEADLINE_EXCEEDED" });
 });
