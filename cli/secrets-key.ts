@@ -20,7 +20,8 @@ export async function resolveSecretsKey(
   if (source === undefined) return fallbackFile === undefined ? undefined : readKeyFile(fallbackFile);
   if ("text" in source) return requireKey(source.text, source.variable);
   const key = await readKeyFile(source.file);
-  if (key === undefined) throw wrongUse(`--secrets-key: ${source.file} is not there`);
+  // The name is not shown: it may be the key itself, given where a file belongs.
+  if (key === undefined) throw wrongUse("--secrets-key: the file is not there");
   return key;
 }
 

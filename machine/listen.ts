@@ -1,5 +1,5 @@
 import type { AddressInfo, Server } from "node:net";
-import { NarunError } from "../contracts/index.ts";
+import { messageOf, NarunError } from "../contracts/index.ts";
 import { errnoOf } from "./errno.ts";
 
 export interface Address {
@@ -8,7 +8,13 @@ export interface Address {
   port: number;
 }
 
-/** Listens, and resolves with the base URL. `option` is the flag that chooses the address. Error: ADDRESS_IN_USE. */
+/** Errors of an address that this machine does not have, or that this user may not have. */
+const WRONG_ADDRESS = new Set(["EADDRNOTAVAIL", "EACCES", "ENOTFOUND", "EAI_AGAIN"]);
+
+/**
+ * Listens, and resolves with the base URL. `option` is the flag that chooses the address. Errors: ADDRESS_IN_USE; USAGE, where
+ * the address cannot be had.
+ */
 export async function listen(server: Server, { host, port }: Address, option: string): Promise<string> {
   const listening = Promise.withResolvers<void>();
   server.once("error", listening.reject);
@@ -16,7 +22,10 @@ export async function listen(server: Server, { host, port }: Address, option: st
   try {
     await listening.promise;
   } catch (error) {
-    if (errnoOf(error) !== "EADDRINUSE") throw error;
+    const errno = errnoOf(error) ?? "";
+    if (WRONG_ADDRESS.has(errno))
+      throw new NarunError("USAGE", { detail: `${option}: ${messageOf(error)}` }, { cause: error });
+    if (errno !== "EADDRINUSE") throw error;
     const detail = `${hostPort(host, port)} (${option})`;
     throw new NarunError("ADDRESS_IN_USE", { detail, host, port, option }, { cause: error });
   } finally {

@@ -104,6 +104,13 @@ test("says NATS_SERVER_FAILED of a binary that is not there", async () => {
   await expect(start({ binary: join(dir, "none") })).rejects.toMatchObject({ code: "NATS_SERVER_FAILED" });
 });
 
+test("says NATS_SERVER_FAILED with the server's reason of an address that this machine does not have", async () => {
+  // An address of documentation (RFC 5737).
+  const failure = await start({ host: "203.0.113.1", port: 4999 }).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: "NATS_SERVER_FAILED" });
+  expect(String(failure)).toContain("cannot assign requested address");
+});
+
 test("ends a start that is aborted, and leaves no process behind", async () => {
   const binary = await writeProgram("nats-server", "exec sleep 60");
   const aborting = new AbortController();

@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
+import { isNarunError } from "../contracts/index.ts";
 import { listen } from "../machine/index.ts";
 import { formatServerConfig } from "./config.ts";
 import { createFullDiskWatch } from "./full-disk.ts";
@@ -99,10 +100,18 @@ export async function startNatsServer(options: StartServerOptions): Promise<Nats
   };
 }
 
-/** Error: ADDRESS_IN_USE. The server itself reports a taken port in a line of its log only. */
+/**
+ * Error: ADDRESS_IN_USE. The server itself reports a taken port in a line of its log only. It ends with the reason where it
+ * cannot have the address at all.
+ */
 async function requireFreeAddress(host: string, port: number): Promise<void> {
   if (port === 0) return;
   const probe = createServer();
-  await listen(probe, { host, port }, "--nats-port");
+  try {
+    await listen(probe, { host, port }, "--nats-port");
+  } catch (error) {
+    if (isNarunError(error, "ADDRESS_IN_USE")) throw error;
+    return;
+  }
   await new Promise((resolve) => probe.close(resolve));
 }

@@ -2,7 +2,7 @@ import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
 import { NarunError } from "../contracts/index.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
 import type { Headers } from "./headers.ts";
-import { connectFailure, createRefusals } from "./login/connect-failure.ts";
+import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
 import {
   answerOf,
   followLogin,
@@ -136,7 +136,8 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   const wire = await (transport === "plain" ? connectPlain : connectOwn)({
     readTls: () => tlsOf(readLogin()) ?? (isTls ? {} : undefined),
     onSocketError: (error) => {
-      socketError = error;
+      // After a TLS alert the socket may report that it was reset as well: that says less.
+      if (socketError === undefined || !isTlsFailure(socketError)) socketError = error;
       if (isThere) refusals.note(error);
     },
     servers,

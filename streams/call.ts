@@ -6,7 +6,16 @@
  *     (open-calls.ts).
  * I3  A stream ends with its call: when it is cancelled, the gateway falls silent, or NATS was away.
  */
-import { type ErrorCode, headerNames, isRepeatable, type NarunError, subjects } from "../contracts/index.ts";
+import {
+  type ErrorCode,
+  headerNames,
+  isNarunError,
+  isRepeatable,
+  messageBytes,
+  NarunError,
+  setTimeLeft,
+  subjects,
+} from "../contracts/index.ts";
 import {
   type Headers,
   headerValue,
@@ -51,8 +60,15 @@ export type ServiceReply =
 /** Upper bound of how often a call is sent that may run twice. */
 const MAX_SENDS = 3;
 
+/** Rejects where the request can never be sent: a header field would break the message apart, or NATS was closed. */
 export function callService(parts: StreamParts, call: ServiceCall): Promise<ServiceReply> {
-  if (call.timeoutMs > 0) return new Call(parts, call).promise;
+  try {
+    if (call.timeoutMs > 0) return new Call(parts, call).promise;
+  } catch (error) {
+    call.rest?.cancel();
+    if (!isNarunError(error)) return Promise.reject(error);
+    return Promise.resolve({ kind: "failed", code: error.code });
+  }
   call.rest?.cancel();
   return Promise.resolve({ kind: "failed", code: "DEADLINE_EXCEEDED" });
 }
@@ -62,9 +78,11 @@ class Call implements OpenCall {
   readonly #parts: StreamParts;
   readonly #call: ServiceCall;
   readonly #resolve: (reply: ServiceReply) => void;
+  /** By `performance.now()`. */
+  readonly #endsAtMs: number;
   readonly #timer: NodeJS.Timeout;
   readonly #stopWatching: () => void;
-  readonly #stopFollowing: () => void;
+  #stopFollowing: () => void;
   readonly #onAbort = () => this.#cancel("CLIENT_GONE");
   #exchange: OutgoingExchange;
   #pending: PendingReply;
@@ -76,14 +94,21 @@ class Call implements OpenCall {
     this.#resolve = resolve;
     this.#parts = parts;
     this.#call = call;
+    this.#endsAtMs = performance.now() + call.timeoutMs;
+    this.#exchange = this.#open();
+    try {
+      this.#pending = this.#send();
+    } catch (error) {
+      this.#exchange.close();
+      throw error;
+    }
+    // A call that could not be sent has neither a timer nor listeners.
     this.#timer = setTimeout(() => this.#cancel("DEADLINE_EXCEEDED"), call.timeoutMs);
     // The gateway follows a streamed body, and gives the call up for the same reason.
     this.#stopWatching = parts.nats.onState((state) => {
       if (state === "connected" && call.rest !== undefined) this.#cancel("STREAM_BROKEN");
     });
     call.signal.addEventListener("abort", this.#onAbort, { once: true });
-    this.#exchange = this.#open();
-    this.#pending = this.#send();
     this.#stopFollowing = parts.calls.follow(this);
   }
 
@@ -98,16 +123,25 @@ class Call implements OpenCall {
   }
 
   onLost(code: ErrorCode): void {
-    if (this.mayRepeat) this.#repeat();
+    if (this.mayRepeat) this.#repeat(code);
     else this.#cancel(code);
   }
 
-  #repeat(): void {
+  #repeat(code: ErrorCode): void {
     this.#sends += 1;
     this.#pending.release();
+    // An inquiry about the earlier sending may still be answered.
+    this.#stopFollowing();
     this.#exchange.cancel("STREAM_BROKEN");
     this.#exchange = this.#open();
-    this.#pending = this.#send();
+    try {
+      this.#pending = this.#send();
+    } catch {
+      // NATS was closed meanwhile.
+      this.#fail(code);
+      return;
+    }
+    this.#stopFollowing = this.#parts.calls.follow(this);
   }
 
   #open(): OutgoingExchange {
@@ -119,9 +153,13 @@ class Call implements OpenCall {
     return exchange;
   }
 
+  /** Errors: BODY_TOO_LARGE; as `callService`. */
   #send(): PendingReply {
     const { service, first, headers } = this.#call;
-    return this.#parts.nats.send(
+    const { nats } = this.#parts;
+    setTimeLeft(headers, this.#endsAtMs);
+    if (messageBytes(headers, first) > nats.maxPayload) throw new NarunError("BODY_TOO_LARGE");
+    return nats.send(
       subjects.invoke(service),
       first,
       headers,
@@ -154,6 +192,7 @@ class Call implements OpenCall {
     }
     headers.delete(headerNames.stream);
     headers.set(headerNames.world, [nats.world.id]);
+    setTimeLeft(headers, this.#endsAtMs);
     const onReply = (message: Message) => {
       if (!message.isReadable) this.#fail("BAD_REPLY");
       else if (isNoResponders(message) || isRefusal(message)) this.#fail("NO_CONSUMER");

@@ -13,6 +13,8 @@ export function natsLink(
     send(frame, payload, done, trailers) {
       if (frame.kind === "data" && typeof payload !== "string")
         return nats.sendData(subject, frame.seq, payload, done);
+      // Timers and listeners may still end a stream of a closed connection.
+      if (nats.state === "closed") return;
       // The frame is set last: no trailer may say otherwise.
       const headers: Headers = new Map(trailers ?? []);
       headers.set(headerNames.frame, [formatFrame(frame)]);

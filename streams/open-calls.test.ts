@@ -1,5 +1,5 @@
 import { afterAll, expect, it } from "vitest";
-import { createHeaders, headerNames, REQUEST_QUEUE, subjects } from "../contracts/index.ts";
+import { createHeaders, headerNames, InquirySchema, REQUEST_QUEUE, subjects } from "../contracts/index.ts";
 import { connectNats, Ledger, type Message } from "../nats/index.ts";
 import { startTestNats } from "../test/harness/nats.ts";
 import { callService } from "./call.ts";
@@ -85,6 +85,28 @@ it("a call waits while one of the gateways has it", async () => {
   await Promise.all([gateway.die(), other.die()]);
 });
 
+it("a call waits where another gateway cannot exclude it, and its own does not answer inquiries in time", async () => {
+  const holder = await connect("gateway");
+  const taken = Promise.withResolvers<Message>();
+  holder.subscribe(subjects.invoke("silent"), taken.resolve, { queue: REQUEST_QUEUE });
+  const other = await connect("gateway");
+  const askedTwice = Promise.withResolvers<void>();
+  let inquiries = 0;
+  other.subscribe(subjects.inquiriesToGateways, (message) => {
+    const { requests } = InquirySchema.parse(JSON.parse(message.text()));
+    message.respond(JSON.stringify({ states: requests.map(() => "over") }));
+    inquiries += 1;
+    if (inquiries === 2) askedTwice.resolve();
+  });
+  await Promise.all([holder.flush(), other.flush()]);
+  const reply = call("silent", "POST");
+  const message = await taken.promise;
+  await Promise.race([askedTwice.promise, reply]);
+  message.respond("the answer");
+  expect(await reply).toMatchObject({ kind: "whole" });
+  await Promise.all([holder.connection.close(), other.connection.close()]);
+});
+
 it("a call whose gateway died fails, whether another gateway is there or not", async () => {
   const alone = await startGateway("died-alone");
   const reply = call("died-alone", "POST");
@@ -106,5 +128,40 @@ it("a call that may run twice is sent three times at most", async () => {
   expect(gateway.taken).toHaveLength(3);
   const numbers = gateway.taken.map(({ headers }) => headers?.get(headerNames.stream)?.[0]);
   expect(new Set(numbers).size).toBe(3);
+  const leftMs = gateway.taken.map(({ headers }) => Number(headers?.get(headerNames.timeout)?.[0]));
+  expect(leftMs[1]).toBeLessThan(leftMs[0] ?? 0);
+  expect(leftMs[2]).toBeLessThan(leftMs[1] ?? 0);
   await gateway.die();
+});
+
+it("the answers of two inquiries about one lost sending cause one further sending", async () => {
+  const gateway = await connect("gateway");
+  const ledger = new Ledger(gateway);
+  closers.defer(() => ledger.close());
+  const taken: Message[] = [];
+  const noted = ledger.guard((message) => taken.push(message));
+  let isFirst = true;
+  gateway.subscribe(
+    subjects.invoke("asked-twice"),
+    (message) => {
+      // The first sending is lost.
+      if (!isFirst) noted(message, () => undefined);
+      isFirst = false;
+    },
+    { queue: REQUEST_QUEUE },
+  );
+  const inquiries: Message[] = [];
+  gateway.subscribe(subjects.inquiriesToGateways, (message) => {
+    inquiries.push(message);
+    if (inquiries.length === 1) void nats.connection.reconnect();
+    else if (inquiries.length === 2) for (const inquiry of inquiries) ledger.answer(inquiry);
+    else {
+      ledger.answer(message);
+      taken[0]?.respond("the answer");
+    }
+  });
+  await gateway.flush();
+  expect(await call("asked-twice", "GET")).toMatchObject({ kind: "whole" });
+  expect(taken).toHaveLength(1);
+  await gateway.connection.close();
 });

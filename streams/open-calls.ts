@@ -3,8 +3,8 @@
  * reply was lost. A sender does not know which gateway took its call, so all gateways are asked.
  *
  * I1  A call waits while a gateway has it and has not answered it.
- * I2  A gateway without a connection may have a call that no other gateway has. So a call that may run only once is lost
- *     after `ABSENT_MS`, and a call that may run twice at once.
+ * I2  A gateway without a connection may have a call that no other gateway has (`new`, `over`). So a call that may run only
+ *     once is lost after `ABSENT_MS`, and a call that may run twice at once.
  */
 import { type ErrorCode, subjects } from "../contracts/index.ts";
 import {
@@ -31,7 +31,7 @@ export interface OpenCalls {
 
 interface Followed {
   readonly call: OpenCall;
-  /** Since when no gateway has it. */
+  /** Since when no gateway is known to have it. */
   missingSinceMs: number | undefined;
 }
 
@@ -71,13 +71,14 @@ export function createOpenCalls(nats: Nats): OpenCalls {
 /** The code with which a call is lost; undefined where its reply may still come. */
 function codeOf(state: InquiredState, followed: Followed): ErrorCode | undefined {
   if (state === "absent") return "CONSUMER_DIED";
-  if (state === "over" || state === "streaming") return "STREAM_BROKEN";
-  if (state !== "new") {
+  if (state === "streaming") return "STREAM_BROKEN";
+  if (state !== "new" && state !== "over") {
     followed.missingSinceMs = undefined;
     return undefined;
   }
   const nowMs = performance.now();
   followed.missingSinceMs ??= nowMs;
   const isLost = followed.call.mayRepeat || nowMs - followed.missingSinceMs >= ABSENT_MS;
-  return isLost ? "CONSUMER_DIED" : undefined;
+  if (!isLost) return undefined;
+  return state === "over" ? "STREAM_BROKEN" : "CONSUMER_DIED";
 }

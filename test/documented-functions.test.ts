@@ -12,8 +12,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { parse } from "yaml";
 import { writeEnvTypes } from "../builder/index.ts";
-import { FunctionConfigSchema, FunctionFileSchema } from "../contracts/index.ts";
-import { generateSecretsKey, openSecrets, parseSecretsKey } from "../nats/index.ts";
+import { FunctionConfigSchema, FunctionFileSchema, headerNames } from "../contracts/index.ts";
+import { generateSecretsKey, headerValue, openSecrets, parseSecretsKey } from "../nats/index.ts";
 import { eventually } from "./harness/eventually.ts";
 import { functionsOf } from "./harness/page-functions.ts";
 import { startWorld, type World } from "./harness/world.ts";
@@ -151,6 +151,9 @@ const tests: Record<string, () => Promise<void>> = {
     const statuses: number[] = [];
     for (let n = 0; n < 6; n++) statuses.push((await world.fetch("/limited")).status);
     expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
+    // A client of NATS has no address.
+    const { headers } = await world.connection.request("limited", "", { timeoutMs: 10_000 });
+    expect(headerValue(headers, headerNames.responseStatus)).toBe("200");
   },
 
   async pages() {

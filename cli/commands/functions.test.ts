@@ -257,6 +257,22 @@ describe("invoke", () => {
     await output(["rm", "fields"]);
   });
 
+  test("sends the UTF-8 of path, query and header fields, and the scheme that a field names", async () => {
+    await folder.write(
+      "told/index.ts",
+      `export default ({ headers, url }: Request) => {
+        const bytes = Uint8Array.from(headers.get("x-tag") ?? "", (letter) => letter.charCodeAt(0));
+        return new Response(url + "|" + new TextDecoder().decode(bytes));
+      };\n`,
+    );
+    await output(["push", "told"]);
+    const fields = ["-H", "X-Tag: č", "-H", "X-Forwarded-Proto: https", "-H", "Host: there.example"];
+    expect(await output(["invoke", "told", "--path", "/told/ž?q=č", ...fields])).toBe(
+      "https://there.example/told/%C5%BE?q=%C4%8D|č",
+    );
+    await output(["rm", "told"]);
+  });
+
   test("sends a text, a file or standard input, and gives back the bytes of the answer", async () => {
     await folder.write("body.txt", "from a file");
     expect(await output(["invoke", "echo", "--data", "text"])).toBe("text");

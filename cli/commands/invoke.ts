@@ -138,15 +138,15 @@ async function call(
   name: string,
   { method, path, fields, body }: Call,
 ): Promise<AnsweredCall> {
-  const [rawPath = "", ...query] = path.split("?");
-  const host = fields.findLast(([name]) => name.toLowerCase() === "host")?.[1] ?? "";
+  const [rawPath = "", ...query] = bytesOf(path).split("?");
+  const lastOf = (wanted: string) => fields.findLast(([name]) => name.toLowerCase() === wanted)?.[1] ?? "";
   const facts = {
     method,
     rawPath,
     query: query.join("?"),
-    host,
-    scheme: "http",
-    fields: fields.flat(),
+    host: bytesOf(lastOf("host")),
+    scheme: lastOf("x-forwarded-proto") === "https" ? "https" : "http",
+    fields: fields.flatMap(([name, value]) => [name, bytesOf(value)]),
   } as const;
   const headers = encodeRequest(facts, {});
   if (headers === undefined)
@@ -165,6 +165,11 @@ async function call(
   if (reply.kind !== "failed") return reply;
   const detail = reply.code === "NO_CONSUMER" ? "no gateway runs" : reply.detail;
   throw new NarunError(reply.code, detail === undefined ? {} : { detail });
+}
+
+/** The UTF-8 of a text, one character a byte: the form of header fields. */
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString("latin1");
 }
 
 function restOf(bytes: Uint8Array): RemainingBody {

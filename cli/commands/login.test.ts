@@ -164,12 +164,27 @@ test("token and nkey may be in files, options win over the environment", async (
   expect(await narun(["ls"], { env: { ...env, NATS_NKEY: folder.path("seed") } })).toMatchObject({ code: 0 });
 });
 
+test("an empty flag for a file leaves the login of the environment in force", async () => {
+  await using server = await startConfiguredNats('authorization { user: "ann", password: "s3cret-word" }');
+  const env = { NATS_URL: server.host, NATS_USER: "ann", NATS_PASSWORD: "s3cret-word" };
+  const flags = ["--creds", "", "--nkey", "", "--token-file", "", "--password-file", "", "--tls-ca", ""];
+  expect(await narun(["ls", ...flags], { env })).toMatchObject({ code: 0 });
+});
+
 test("a secret that is given in the place of its file is not shown", async () => {
   const seed = new TextDecoder().decode(nkeys.createUser().getSeed());
   for (const option of ["--token-file", "--nkey", "--creds"]) {
     const { code, stderr } = await narun(["ls", option, option === "--token-file" ? "t0ken" : seed]);
     expect(code, option).not.toBe(0);
     expect(stderr).not.toContain(option === "--token-file" ? "'t0ken'" : seed);
+  }
+  // A variable often ends in a line end.
+  for (const variable of ["NATS_NKEY", "NATS_CREDS"]) {
+    const env = { [variable]: `${seed}\n` };
+    const { stderr } = await narun(["ls", "--nats", "nats://127.0.0.1:1"], { env });
+    const { stdout } = await narun(["config", "ls"], { env });
+    expect(stderr + stdout).not.toContain(seed);
+    expect(stdout).toContain("(hidden)");
   }
 });
 

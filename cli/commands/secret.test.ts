@@ -109,6 +109,13 @@ test("the key may come by the environment, or by another file that nobody else r
   });
   const file = folder.path("other.key");
   await writeFile(file, key, { mode: 0o644 });
+  // The text may be the key itself.
+  const none = await secret(["set", "other", "--secrets-key", "czNjcmV0"], "x");
+  expect(none).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--secrets-key: the file is not there"),
+  });
+  expect(none.stderr).not.toContain("czNjcmV0");
   const open = await secret(["set", "other", "--secrets-key", file], "x");
   expect(open).toMatchObject({ code: 2, stderr: expect.stringContaining("chmod 600") });
   expect(open.stderr).not.toContain(key);

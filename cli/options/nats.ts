@@ -3,9 +3,12 @@
  * names that NATS' own command line reads; the same name with `NARUN_` before it wins. No flag takes a password, as other
  * users of the machine see the arguments of a process.
  */
-import type { LoginPart, NatsTransport } from "../../nats/index.ts";
+import { type LoginPart, type NatsTransport, parseServers } from "../../nats/index.ts";
 import { asText, type Given, type GivenText, type Option, value } from "./option.ts";
 import { oneOf } from "./values.ts";
+
+/** A secret as `narun config` shows it. */
+const HIDDEN = "(hidden)";
 
 /** A secret or the name of its file, as `NatsLogin` has it. */
 type Secret = string | { file: string };
@@ -27,7 +30,7 @@ export const natsOptions = {
     variables: natsVariables("USER"),
     help: "user for NATS; its password is in the file below or in NATS_PASSWORD",
     // A variable without a password is a token.
-    show: (given) => (given.source.kind === "flag" ? given.texts.join() : "(hidden)"),
+    show: (given) => (given.source.kind === "flag" ? given.texts.join() : HIDDEN),
     parse: asText,
   }),
   password: secret(
@@ -61,7 +64,8 @@ function secret(flag: string, name: string, help: string, variableHelp: string) 
     variables: natsVariables(name),
     help,
     variableHelp,
-    show: (given) => (given.source.kind === "flag" ? given.texts.join() : "(hidden)"),
+    ignoresEmpty: true,
+    show: (given) => (given.source.kind === "flag" ? showFile(given) : HIDDEN),
     parse: ({ text, source }): Secret => (source.kind === "flag" ? fileOrText(text) : text),
   });
 }
@@ -72,19 +76,40 @@ function file(flag: string, variables: readonly string[], help: string) {
     flag,
     variables,
     help,
-    show: ({ texts }: Given) => (SECRET_ITSELF.test(texts.join()) ? "(hidden)" : texts.join()),
+    ignoresEmpty: true,
+    show: showFile,
     parse: ({ text }: GivenText): Secret => fileOrText(text),
   });
 }
 
-const SECRET_ITSELF = /^S[A-Z2-7]{57}$|-----BEGIN /;
+function showFile({ texts }: Given): string {
+  return texts.some(isSecret) ? HIDDEN : texts.join();
+}
 
 /** Takes the text of a seed or of a file where a file's name belongs: an error about a missing file would show the text. */
 function fileOrText(text: string): Secret {
-  return SECRET_ITSELF.test(text) ? text : { file: text };
+  return isSecret(text) ? text : { file: text };
 }
 
-/** Addresses without their logins. */
-function hideLogin(addresses: string): string {
-  return addresses.replace(/(^|,)(\s*[a-z]+:\/\/)?[^,]*@/gi, "$1$2***@");
+/** Whether a text is a seed, a JWT, or a file's content: that has several lines. */
+function isSecret(text: string): boolean {
+  return /^S[A-Z2-7]{57}$|^eyJ[\w-]+\.[\w-]+\.|-----BEGIN |\n/.test(text.trim());
+}
+
+/** Addresses without their logins, and nothing of a text that is not known to be addresses. */
+function hideLogin(text: string): string {
+  const logins = text.slice(0, text.lastIndexOf("@") + 1).split(",");
+  // A password with a comma makes parts without a scheme or an @.
+  const isClear = logins.length === 1 || logins.every((one) => /^\s*[a-z]+:\/\/.+@/i.test(one));
+  if (text.includes("@") && !(isClear && isAddress(text))) return HIDDEN;
+  return text.replace(/(^|,)(\s*[a-z]+:\/\/)?[^,]*@/gi, "$1$2***@");
+}
+
+function isAddress(text: string): boolean {
+  try {
+    parseServers(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -38,6 +38,8 @@ export interface Option<Value> {
   readonly fallbackHelp?: string | undefined;
   /** The flag may be given more than once; a variable separates values with commas. */
   readonly isRepeatable: boolean;
+  /** An empty flag is absent, as an empty variable is. Default: an empty flag is a value. */
+  readonly ignoresEmpty?: boolean | undefined;
   /** Absent from help and docs. */
   readonly isHidden: boolean;
   /** The texts as `narun config` shows them. */
@@ -52,7 +54,10 @@ export interface Option<Value> {
 export type Options = Readonly<Record<string, Option<unknown>>>;
 
 type Description = Partial<
-  Pick<Option<unknown>, "flag" | "variables" | "variableHelp" | "fallbackHelp" | "isHidden" | "show">
+  Pick<
+    Option<unknown>,
+    "flag" | "variables" | "variableHelp" | "fallbackHelp" | "ignoresEmpty" | "isHidden" | "show"
+  >
 > & {
   help: string;
 };

@@ -90,7 +90,8 @@ interface Layers {
 function givenOf(name: string, option: Option<unknown>, layers: Layers): Given | undefined {
   const { flags, environment, file } = layers;
   const texts = flags[name];
-  if (texts !== undefined) return { texts, source: { kind: "flag", name: flagName(option) } };
+  const isAbsent = texts === undefined || (option.ignoresEmpty === true && texts.join("") === "");
+  if (!isAbsent) return { texts, source: { kind: "flag", name: flagName(option) } };
   const variable = option.variables.find((one) => (environment[one] ?? "") !== "");
   if (variable !== undefined) {
     const text = environment[variable] ?? "";

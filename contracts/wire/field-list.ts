@@ -2,7 +2,7 @@
 import { fieldName } from "./field-names.ts";
 import { fromWireValue, isAsciiValue, toWireValue } from "./header-bytes.ts";
 import { headerNames } from "./header-names.ts";
-import { appendHeader, type Headers, isLineSafe } from "./headers.ts";
+import { appendHeader, type Headers, isByteLine } from "./headers.ts";
 
 /**
  * Header fields of HTTP: names and values alternating, one character a byte. Node hands fields over in this form, and a
@@ -42,7 +42,7 @@ export function appendFields(headers: Headers, fields: FieldList, omitted: Reado
     if (kind === "connection") connection += `,${value}`;
     if (kind !== "travels" || omitted.has(lower)) continue;
     if (!isPlain(value)) {
-      if (!isLineSafe(value)) return "refused";
+      if (!isByteLine(value)) return "refused";
       appended = "bytes";
     }
     appendHeader(headers, canonical, value);

@@ -73,7 +73,7 @@ function readName(name: string): FieldName {
 }
 
 function kindOf(lower: string): FieldName["kind"] {
-  if (!isFieldName(lower)) return "invalid";
   if (lower === "connection") return "connection";
-  return isHopByHopHeader(lower) || isReservedHeader(lower) ? "stays" : "travels";
+  if (isHopByHopHeader(lower) || isReservedHeader(lower)) return "stays";
+  return isFieldName(lower) ? "travels" : "invalid";
 }

@@ -63,13 +63,31 @@ describe("a request in header mode", () => {
     ["an empty name", ["", "c"]],
     ["a value with a line feed", ["a", "b\nc"]],
     ["a value with a zero byte", ["a", "b\0c"]],
+    // The lowest byte of this character is a carriage return.
+    ["a value with a character that is no byte", ["a", "b\u010dc"]],
   ])("is refused with %s", (_what, fields) => {
     expect(encodeRequest({ ...facts, fields }, { client })).toBeUndefined();
     expect(encodeReply(200, fields)).toBeUndefined();
   });
 
-  it.each([{ rawPath: "/a\nb" }, { query: "a\rb" }, { host: "a\0b" }])("is refused with %j", (wrong) => {
+  it.each([
+    ...[{ rawPath: "/a\nb" }, { query: "a\rb" }, { host: "a\0b" }],
+    ...[{ rawPath: "/\u010d" }, { query: "\u010d" }, { host: "\u010d" }],
+  ])("is refused with %j", (wrong) => {
     expect(encodeRequest({ ...facts, ...wrong }, { client })).toBeUndefined();
+  });
+
+  it.each(["\u010d1", "two words", "", "x".repeat(129)])("has no id where its id is not kept: %j", (id) => {
+    expect(read(createHeaders([["Narun-Request-Id", id]])).requestId).toBeUndefined();
+  });
+
+  it("leaves out a reserved field though HTTP has no such name", () => {
+    const fields = ["Nats-Trace Id", "1", "Narun-\u010d", "2", "X-Kept", "3"];
+    const headers = encodeRequest({ ...facts, fields }, {});
+    expect(headers?.get("X-Kept")).toEqual(["3"]);
+    expect([...(headers?.keys() ?? [])].filter((name) => /Trace|\u010d/i.test(name))).toEqual([]);
+    const reply = createHeaders([["Nats-Trace Id", "1"]]);
+    expect(decodeReply({ headers: reply, data: NOTHING }, asSent)).toMatchObject({ isValid: true });
   });
 
   it("has the path decoded as far as a header carries it, and as it was written", () => {

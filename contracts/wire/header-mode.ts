@@ -18,7 +18,7 @@ import {
   readFields,
 } from "./field-list.ts";
 import { headerNames } from "./header-names.ts";
-import { createHeaders, type Headers, headerValue, isLineSafe, type WireMessage } from "./headers.ts";
+import { createHeaders, type Headers, headerValue, isByteLine, type WireMessage } from "./headers.ts";
 import { decodePath, encodePath } from "./request-path.ts";
 
 /** An HTTP request, but for its body. */
@@ -93,7 +93,7 @@ export function encodeRequest(
   if (hops !== undefined) headers.set(headerNames.hops, [String(hops)]);
   if (facts.isUpgrade === true) headers.set(headerNames.upgrade, ["websocket"]);
   const hasPlainTarget = isPlain(rawPath) && isPlain(path) && isPlain(query) && isPlain(host);
-  if (!hasPlainTarget && ![rawPath, query, host].every(isLineSafe)) return undefined;
+  if (!hasPlainTarget && ![rawPath, query, host].every(isByteLine)) return undefined;
   if (appended === "bytes" || !hasPlainTarget) encodeValues(headers);
   return headers;
 }
@@ -124,13 +124,26 @@ export function decodeRequest(message: WireMessage, service: string): DecodedReq
     host: headerValue(headers, headerNames.host) ?? "",
     scheme: headerValue(headers, headerNames.forwardedProto) === "https" ? "https" : "http",
     fields: readFields(headers, REQUEST_FIELDS).fields,
-    requestId: headerValue(headers, headerNames.requestId),
+    requestId: requestIdOf(headers),
     hops: hopsOf(headerValue(headers, headerNames.hops)),
     isUpgrade: headerValue(headers, headerNames.upgrade) === "websocket",
   };
 }
 
 const NO_HEADERS: Headers = new Map();
+
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
+/** Whether a client's id of its request is kept. Each header and each log line can carry such an id. */
+export function isRequestId(id: unknown): id is string {
+  return typeof id === "string" && REQUEST_ID.test(id);
+}
+
+/** The id that a message gives its request; undefined where none is kept. */
+export function requestIdOf(headers: Headers | undefined): string | undefined {
+  const id = headerValue(headers, headerNames.requestId);
+  return isRequestId(id) ? id : undefined;
+}
 
 function methodOf({ headers, data }: WireMessage): string {
   return headerValue(headers, headerNames.method) ?? (data.byteLength > 0 ? "POST" : "GET");
@@ -159,9 +172,9 @@ export function completeRequest(
     [headerNames.rawPath, path],
     [headerNames.query, ""],
     [headerNames.host, "localhost"],
-    [headerNames.requestId, requestId],
   ];
   for (const [name, value] of defaults) if (!headers.has(name)) headers.set(name, [value]);
+  headers.set(headerNames.requestId, [requestId]);
   headers.set(headerNames.deadline, [String(Date.now() + timeoutMs)]);
   return headers;
 }

@@ -26,6 +26,7 @@ export function headerValue(headers: Headers | undefined, name: string): string 
 
 const FORBIDDEN_IN_NAME = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/;
 const FORBIDDEN_IN_VALUE = /[\r\n\0]/;
+const NO_BYTE_OF_A_LINE = /[\r\n\0\u0100-\uffff]/;
 
 /** Whether a name is a token (RFC 9110, section 5.6.2). */
 export function isFieldName(name: string): boolean {
@@ -33,8 +34,13 @@ export function isFieldName(name: string): boolean {
 }
 
 /** Whether a value keeps to its line. */
-export function isLineSafe(value: string): boolean {
+function isLineSafe(value: string): boolean {
   return !FORBIDDEN_IN_VALUE.test(value);
+}
+
+/** Whether a value keeps to its line, and each of its characters is a byte. */
+export function isByteLine(value: string): boolean {
+  return !NO_BYTE_OF_A_LINE.test(value);
 }
 
 /** Whether a field can stand in the header block of a message without breaking it apart. */

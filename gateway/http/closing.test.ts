@@ -106,3 +106,26 @@ describe("a client that still sends its body when it is answered", () => {
     expect(silent.socket.destroyed).toBe(false);
   });
 });
+
+describe("a drain", () => {
+  it("answers a request that arrives on a kept connection as it begins, and tells its client to leave", async () => {
+    const gateway = await world.startGateway();
+    using client = await connectRaw(gateway.httpUrl);
+    using trigger = await connectRaw(gateway.httpUrl);
+    const request = "GET /fn HTTP/1.1\r\nHost: test\r\n\r\n";
+    client.socket.write(request);
+    await client.has(/answered/);
+    const drained = new Promise<void>((resolve, reject) => {
+      // Sockets are being read here, as where a signal begins the drain. The request is on its way.
+      trigger.socket.once("data", () => {
+        client.socket.write(request);
+        gateway.drain({ graceMs: 10_000 }).then(resolve, reject);
+      });
+    });
+    trigger.socket.write("GET /nowhere HTTP/1.1\r\nHost: test\r\n\r\n");
+    await drained;
+    const [, refusal = ""] = (await client.ended).split("answered");
+    expect(statusesIn(refusal)).toEqual([503]);
+    expect(refusal).toMatch(/^connection: close\r$/im);
+  });
+});

@@ -12,6 +12,9 @@ export interface HttpDoorOptions extends Omit<HttpOptions, "webSockets" | "isLea
   address: Address;
 }
 
+/** How long requests on idle connections are still read after dispatch is idle. */
+const LATE_REQUESTS_MS = 50;
+
 /** How long the answers at the end of the grace may take to be written. */
 const LAST_ANSWERS_MS = 250;
 
@@ -19,7 +22,8 @@ const LAST_ANSWERS_MS = 250;
  * HTTP/1.1, and WebSockets by its upgrades.
  *
  * I1  A door that leaves or drains answers with `Connection: close`.
- * I2  A connection that is kept alive stays open until dispatch is idle. Its requests are refused meanwhile.
+ * I2  A connection that is kept alive stays open until dispatch is idle, and `LATE_REQUESTS_MS` more. Its requests are
+ *     refused meanwhile.
  */
 export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
   const state = { isLeaving: false, isDraining: false };
@@ -51,9 +55,11 @@ export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
       webSockets.drain();
       const grace = aborted(AbortSignal.timeout(graceMs));
       stopListening();
-      // Requests that have arrived are read, and refused, before their connections count as idle.
-      await turn();
       await Promise.race([options.dispatcher.idle(), grace]);
+      // A request that is on its way would be lost with its connection. It is read, and refused.
+      await Promise.race([closed, sleep(LATE_REQUESTS_MS), grace]);
+      // A timer of a busy process may be due before the sockets are read.
+      await turn();
       // A request whose body is still being read is not in dispatch yet. Its connection is not idle.
       server.closeIdleConnections();
       await Promise.race([closed, grace]);

@@ -1,6 +1,7 @@
 /** A request on its way through the gateway, and its answer. */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { isRequestId } from "../../contracts/index.ts";
 import type { ColdTiming } from "../../dispatch/index.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Upgrade } from "../websocket/websocket.ts";
@@ -51,11 +52,9 @@ export function beginExchange(
   };
 }
 
-const REQUEST_ID = /^[\w.:-]{1,128}$/;
-
 function requestIdOf({ headers }: IncomingMessage): string {
   const given = headers["x-request-id"];
-  return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+  return isRequestId(given) ? given : randomUUID();
 }
 
 /**

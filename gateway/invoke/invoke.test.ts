@@ -84,5 +84,9 @@ describe("a request over NATS", () => {
     expect(reply.headers?.get("Nats-Service-Error-Code")).toEqual(["503"]);
     expect(reply.headers?.get("Narun-Error")).toEqual(["NO_CONSUMER"]);
     expect(JSON.parse(reply.text())).toMatchObject({ code: "NO_CONSUMER", status: 503 });
+    // The lowest byte of the first character is a carriage return.
+    const other = await invokeIn(empty, "nobody", "", [[headerNames.requestId, "\u010d1"]]);
+    expect(other.headers?.get("Narun-Error")).toEqual(["NO_CONSUMER"]);
+    expect(JSON.parse(other.text()).requestId).toMatch(/^[0-9a-f-]{36}$/);
   });
 });

@@ -8,6 +8,7 @@ import {
   headerValue,
   isHeaderSafe,
   isRepeatable,
+  requestIdOf,
   subjects,
   timeLeftOf,
 } from "../../contracts/index.ts";
@@ -57,7 +58,7 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
     done(error);
   };
   const timeoutMs = timeoutOf(message, spec, options);
-  const requestId = headerValue(message.headers, headerNames.requestId) ?? crypto.randomUUID();
+  const requestId = requestIdOf(message.headers) ?? crypto.randomUUID();
   const headers = completeRequest(message, service, { requestId, timeoutMs });
   const destination = { service, spec };
   const refuse = (code: ErrorCode) =>

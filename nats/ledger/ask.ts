@@ -15,6 +15,19 @@ const ANSWER_TIMEOUT_MS = 2_000;
 /** How long the answers of several may take. */
 const GATHER_MS = 500;
 
+/**
+ * The strongest state of several answers counts. `over` is weak: its answerer does not have the request, and cannot tell
+ * whether it did. Another one may have it.
+ */
+const STRENGTH: Readonly<Record<RequestState, number>> = {
+  new: 0,
+  over: 1,
+  streaming: 2,
+  repeated: 2,
+  running: 2,
+};
+const STRONGEST = 2;
+
 const questionOf = (requests: readonly string[]) =>
   JSON.stringify({ requests: [...requests] } satisfies Inquiry);
 const statesIn = (reply: Message): InquiryReply["states"] =>
@@ -30,8 +43,8 @@ export async function askOne(
 }
 
 /**
- * Asks every answerer that hears a subject: at most one of them has a request, and the others say `new`. Throws
- * NoReplyError.
+ * Asks every answerer that hears a subject. At most one of them has a request, and the others say `new` or `over`. A
+ * request that an answer does not tell of counts as running. Throws NoReplyError.
  */
 export async function askAll(
   nats: Nats,
@@ -45,10 +58,10 @@ export async function askAll(
     const heard = statesIn(reply);
     const before = states;
     states = requests.map((_, at) => {
-      const state = before?.[at] ?? "new";
-      return state === "new" ? (heard[at] ?? "new") : state;
+      const [state, next] = [before?.[at] ?? "new", heard[at] ?? "running"];
+      return STRENGTH[next] > STRENGTH[state] ? next : state;
     });
-    if (!states.includes("new")) resolve(states);
+    if (states.every((state) => STRENGTH[state] === STRONGEST)) resolve(states);
   };
   const question = Buffer.from(questionOf(requests));
   const pending = nats.send(subject, question, createHeaders(), onReply, reject);

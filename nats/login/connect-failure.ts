@@ -58,7 +58,7 @@ function describeExpiry(creds: string): string {
 }
 
 /** Node has a code for each way in which a certificate may be wrong. */
-function isTlsFailure(error: unknown): boolean {
+export function isTlsFailure(error: unknown): boolean {
   const { code = "" } = error as { code?: string };
   return (
     /CERT|TLS|SSL|SIGNATURE|HOSTNAME_MISMATCH/.test(code) || /\btls\b|certificate|PEM/i.test(messageOf(error))

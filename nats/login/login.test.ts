@@ -5,6 +5,7 @@ import { nkeys } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeCertificate, startConfiguredNats } from "../../test/harness/configured-nats.ts";
 import { eventually } from "../../test/harness/eventually.ts";
+import { createNatsAccounts } from "../../test/harness/nats-accounts.ts";
 import { connectNats, type NatsOptions } from "../connection.ts";
 import type { ConnectionState } from "../connection-status.ts";
 
@@ -77,6 +78,14 @@ describe("a login", () => {
     await server.reload(config(second));
     await eventually(() => expect(states).toEqual(["reconnecting", "connected"]));
     await nats.close();
+  });
+
+  it("may be the text of a credentials file, as a shell gives it: without its last line end", async () => {
+    const accounts = createNatsAccounts();
+    await using server = await startConfiguredNats(accounts.config);
+    const creds = accounts.creds();
+    for (const text of [creds, creds.trim(), `\n${creds}\n`])
+      expect(await visit({ url: server.host, login: { creds: text } })).toBe("passed");
   });
 
   it("that cannot be read is told with its file's kind", async () => {

@@ -78,7 +78,8 @@ export function answerOf(texts: LoginTexts, nonce: string | undefined): Auth {
   const encode = (text: string) => new TextEncoder().encode(text);
   if (texts.creds !== undefined) {
     try {
-      return credsAuthenticator(encode(texts.creds))(nonce);
+      // The client library wants a line end behind the last line, which a shell's variable lacks.
+      return credsAuthenticator(encode(`${texts.creds}\n`))(nonce);
     } catch (error) {
       throw new NarunError(
         "USAGE",

@@ -1,4 +1,4 @@
-import { afterAll, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import {
   type Announcement,
   FunctionConfigSchema,
@@ -47,8 +47,14 @@ interface Handling {
 
 let instances = 0;
 
+interface Starting {
+  start?: SandboxStart;
+  /** Called while the code starts. */
+  onStart?(owner: SandboxOwner): void;
+}
+
 /** Starts an instance whose code is `handle`. */
-async function start(handle: (handling: Handling) => void, start?: SandboxStart) {
+async function start(handle: (handling: Handling) => void, { start, onStart }: Starting = {}) {
   const number = instances++;
   const [name, instance] = [`fn${number}`, `i${number}`];
   const announcements: Announcement[] = [];
@@ -77,6 +83,7 @@ async function start(handle: (handling: Handling) => void, start?: SandboxStart)
       owner = created;
       const memory = new MemorySandbox({
         ...(start === undefined ? {} : { start }),
+        onStart: () => onStart?.(created),
         handle: (id, request) => handle({ id, request, sandbox: memory, requests: created.requests }),
       });
       sandbox = memory;
@@ -220,11 +227,37 @@ it("fails all open requests of a sandbox that broke a limit, and ends", async ()
 });
 
 it("leaves nothing of a start that failed but a line in its log", async () => {
-  const fn = await start(() => undefined, { ok: false, code: "NO_HANDLER", message: "nothing is exported" });
+  const fn = await start(() => undefined, {
+    start: { ok: false, code: "NO_HANDLER", message: "nothing is exported" },
+  });
   expect(fn.outcome).toEqual({ ok: false, code: "NO_HANDLER", message: "nothing is exported" });
   expect(fn.instance).toBeUndefined();
   expect(fn.sandbox.isDisposed).toBe(true);
   await expect(caller.request(fn.subject, "", TIMEOUT)).rejects.toThrow();
   await eventually(() => expect(fn.lines).toEqual(["NO_HANDLER: nothing is exported"]));
   expect(statesOf(fn)).toEqual([]);
+});
+
+describe("an instance that breaks a limit while it starts", () => {
+  it.each<[string, (owner: SandboxOwner) => void]>([
+    ["before it is registered", (owner) => owner.condemn("MEMORY_LIMIT", undefined, undefined)],
+    [
+      "before its subscriptions are live",
+      (owner) => {
+        // The server takes no subscription until the instance is condemned.
+        process.kill(server.pid, "SIGSTOP");
+        setImmediate(() => {
+          owner.condemn("MEMORY_LIMIT", undefined, undefined);
+          process.kill(server.pid, "SIGCONT");
+        });
+      },
+    ],
+  ])("%s is not announced ready, and leaves nothing", async (_, onStart) => {
+    const fn = await start(() => undefined, { onStart });
+    await eventually(() => expect(fn.told).toEqual(["condemned", ["gone", "crashed", "MEMORY_LIMIT"]]));
+    await eventually(() => expect(statesOf(fn)).toEqual(["draining", "gone"]));
+    expect(fn.sandbox.isDisposed).toBe(true);
+    await expect(caller.request(fn.subject, "", TIMEOUT)).rejects.toThrow();
+    expect(statesOf(fn)).toEqual(["draining", "gone"]);
+  });
 });

@@ -2,7 +2,8 @@
  * One instance of a function, in any mode: its code in a sandbox, behind a NATS Micro service.
  *
  * I1  Every request that is taken gets exactly one answer (open-requests.ts).
- * I2  `ready` is announced after the code was started and the subscriptions are live on the server.
+ * I2  `ready` is announced after the code was started and the subscriptions are live on the server, unless the instance
+ *     broke a limit meanwhile.
  * I3  A draining instance finishes all requests that the server has sent to it. A condemned instance (it broke a limit)
  *     refuses the requests that still come with INSTANCE_DRAINING: that proves to the sender that they were not started.
  * I4  After `gone` nothing of the instance is left: no subscription, no timer, no sandbox.
@@ -70,6 +71,7 @@ export class Instance implements SandboxOwner {
 
   /** Registers the service; resolves when its subscriptions are live on the server. */
   async open(): Promise<void> {
+    if (this.#phase !== "starting") return;
     const { nats, ledger, node, instance, revision, config } = this.#options;
     const about = { nats, ledger, node, instance, revision, config };
     this.#service = registerInstance(about, {
@@ -83,15 +85,18 @@ export class Instance implements SandboxOwner {
     });
     this.#phase = "ready";
     await nats.confirm(this.#service.subscriptions);
+  }
+
+  /** Announces the instance, and reports from now on when it is idle (I2). */
+  announceReady(phases: Record<string, number>): void {
+    if (this.#phase !== "ready") return;
+    const { concurrency, idleSeconds } = this.#options.config.scale;
     this.#stopIdleWatch = watchIdle({
-      idleMs: config.scale.idleSeconds * 1_000,
+      idleMs: idleSeconds * 1_000,
       idleSince: () => this.requests.idleSince,
       onIdle: () => this.#options.onIdle(),
     });
-  }
-
-  announceReady(phases: Record<string, number>): void {
-    this.#announce({ state: "ready", concurrency: this.#options.config.scale.concurrency, phases });
+    this.#announce({ state: "ready", concurrency, phases });
   }
 
   /** Takes nothing new, finishes the requests that it took within the grace, ends. Resolves when the instance is gone. */
@@ -132,7 +137,6 @@ export class Instance implements SandboxOwner {
 
   /** Ends an instance that never became ready. */
   abandon(): void {
-    this.#stopIdleWatch();
     this.#dispose();
   }
 

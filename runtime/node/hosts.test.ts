@@ -24,8 +24,8 @@ describe("the hosts of a node", () => {
     hosts.of("default/a");
     hosts.of("default/a");
     expect(started).toEqual(["default", "default/a"]);
-    hosts.release("default/a");
-    hosts.release("default");
+    hosts.of("default/b");
+    hosts.releaseUnused((group) => group === "default/b");
     expect(ended).toEqual(["default/a"]);
   });
 

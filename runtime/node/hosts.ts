@@ -1,7 +1,8 @@
 /**
  * The hosts of one mode on a node, by their groups (groups.ts).
  *
- * I1  A host ends when its group has no instance left. The host of the group `default` stays: most functions are in it.
+ * I1  A host ends when its group needs it no more (unused-hosts.ts). The host of the group `default` stays: most functions
+ *     are in it.
  * I2  A function in quarantine that hits a limit, or loses its host, again and again is started after growing pauses.
  */
 import { NarunError } from "../../contracts/index.ts";
@@ -16,8 +17,8 @@ export interface Hosts {
   of(group: string): Host;
   /** Runs `work` on a group's host, which does not end meanwhile. */
   use<T>(group: string, work: (host: Host) => Promise<T>): Promise<T>;
-  /** A group has no instance left: its host ends (I1). */
-  release(group: string): void;
+  /** Ends the hosts of the groups that do not need one (I1). */
+  releaseUnused(isNeeded: (group: string) => boolean): void;
   /** An instance of the group hit a limit, or lost its host. */
   crashed(group: string): void;
   /** Resolves when an instance may be started in the group. */
@@ -56,6 +57,12 @@ export function createHosts({ start, createBackoff, nowMs = Date.now }: HostsOpt
     hosts.set(group, host);
     return host;
   };
+  const release = (group: string) => {
+    void hosts.get(group)?.close({ graceMs: 0 });
+    hosts.delete(group);
+    // A later search names its halves anew.
+    if (isHalf(group)) backoffs.delete(group);
+  };
   return {
     of,
     async use(group, work) {
@@ -67,12 +74,11 @@ export function createHosts({ start, createBackoff, nowMs = Date.now }: HostsOpt
       }
     },
     find: (group) => hosts.get(group),
-    release(group) {
-      if (group === KEPT_GROUP || (uses.get(group) ?? 0) > 0) return;
-      void hosts.get(group)?.close({ graceMs: 0 });
-      hosts.delete(group);
-      // A later search names its halves anew.
-      if (isHalf(group)) backoffs.delete(group);
+    releaseUnused(isNeeded) {
+      for (const group of hosts.keys()) {
+        const isInUse = group === KEPT_GROUP || (uses.get(group) ?? 0) > 0;
+        if (!isInUse && !isNeeded(group)) release(group);
+      }
     },
     crashed(group) {
       if (!isQuarantine(group)) return;

@@ -103,12 +103,6 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onGo
     onChange(instance.function);
   }
 
-  /** Ends the host of a group without instances. */
-  releaseUnused({ mode, group }: Pick<LocalInstance, "mode" | "group">): void {
-    const isUsed = this.all().some((instance) => instance.mode === mode && instance.group === group);
-    if (!isUsed) this.#options.modes.find(mode)?.release(group);
-  }
-
   onCondemned(id: string): void {
     const instance = this.#table.get(id);
     if (instance === undefined) return;
@@ -162,7 +156,6 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onGo
 
   #remove(instance: LocalInstance): void {
     this.#table.delete(instance.id);
-    this.releaseUnused(instance);
     this.#options.onChange(instance.function);
   }
 

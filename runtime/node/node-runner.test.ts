@@ -12,7 +12,7 @@ import {
   type TrialReply,
   TrialReplySchema,
 } from "../../contracts/index.ts";
-import { pushBuild } from "../../control/index.ts";
+import { pushBuild, removeFunction } from "../../control/index.ts";
 import { connectNats, type Nats } from "../../nats/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { buildSource } from "../../test/harness/function-source.ts";
@@ -26,14 +26,19 @@ import { startNodeRunner } from "./node-runner.ts";
 function createTrivialMode() {
   const starts: StartOrder[] = [];
   const trials: TrialOrder[] = [];
-  const startHost: StartHost = ({ events }) => {
+  /** The starts and ends of hosts, by their groups. */
+  const hosts: string[] = [];
+  const idles: (() => void)[] = [];
+  const startHost: StartHost = ({ events, group }) => {
     const instances = new Set<string>();
+    hosts.push(`${group} starts`);
     const end = (instance: string) => instances.delete(instance) && events.onGone(instance, "shutdown");
     return {
       pidOf: () => undefined,
       start: async (order) => {
         starts.push(order);
         instances.add(order.instance);
+        idles.push(() => events.onIdle(order.instance));
         return { ok: true, phases: {} };
       },
       trial: async (order) => {
@@ -42,12 +47,20 @@ function createTrivialMode() {
       },
       drain: (instance) => void end(instance),
       close: async () => {
+        hosts.push(`${group} ends`);
         for (const instance of instances) end(instance);
       },
     };
   };
-  return { startHost, starts, trials };
+  /** All instances report that they are idle. */
+  const idle = () => {
+    for (const report of idles) report();
+  };
+  return { startHost, starts, trials, hosts, idle };
 }
+
+type TrivialMode = ReturnType<typeof createTrivialMode>;
+type Runner = Awaited<ReturnType<typeof startRunner>>;
 
 async function startRunner(hosts: StartHosts) {
   const closers = new AsyncDisposableStack();
@@ -77,6 +90,7 @@ async function startRunner(hosts: StartHosts) {
   closers.defer(() => runner.drain({ graceMs: 1_000 }));
   return {
     modes,
+    remove: (name: string) => removeFunction(nats, name),
     push: async (name: string, config: Record<string, unknown>) => {
       const build = await buildSource(name, `export default () => new Response("hello");`, config);
       return (await pushBuild(nats, build)).revision;
@@ -138,5 +152,43 @@ describe("a node-runner", () => {
     // The desired state is looked at for both: only the function whose mode is there is kept running.
     await runner.push("in-node", { mode: "node", scale: { min: 1 } });
     await eventually(() => expect(starts.map(({ config }) => config.name)).toEqual(["in-node"]));
+  });
+});
+
+describe("the host of a trust group", () => {
+  const config = { mode: "node", trust: "theirs" };
+  const bindings = [{ name: "LIMIT", ratelimit: { limit: 1, periodSeconds: 60 } }];
+  /** Starts an instance of a function, which is idle at once, and then another one. */
+  async function runTwice(runner: Runner, mode: TrivialMode, settings: object) {
+    const revision = await runner.push("fn", { ...config, ...settings });
+    mode.hosts.length = 0;
+    for (let run = 0; run < 2; run++) {
+      await eventually(async () =>
+        expect(await runner.demand("fn", revision)).toMatchObject({ outcome: "running" }),
+      );
+      mode.idle();
+    }
+    expect(mode.starts.length).toBe(2);
+  }
+
+  it("ends with its last instance", async () => {
+    const mode = createTrivialMode();
+    await using runner = await startRunner({ node: mode.startHost });
+    await runTwice(runner, mode, {});
+    const run = ["theirs starts", "theirs ends"];
+    await eventually(() => expect(mode.hosts).toEqual([...run, ...run]));
+  });
+
+  it.each<[string, (runner: Runner) => Promise<unknown>]>([
+    ["is removed", (runner) => runner.remove("fn")],
+    ["loses the limit", (runner) => runner.push("fn", config)],
+    ["changes its group", (runner) => runner.push("fn", { ...config, trust: "default", bindings })],
+  ])("keeps the counts of a function with a rate limit until it %s", async (_, change) => {
+    const mode = createTrivialMode();
+    await using runner = await startRunner({ node: mode.startHost });
+    await runTwice(runner, mode, { bindings });
+    expect(mode.hosts).toEqual(["theirs starts"]);
+    await change(runner);
+    await eventually(() => expect(mode.hosts).toEqual(["theirs starts", "theirs ends"]));
   });
 });

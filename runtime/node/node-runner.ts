@@ -35,6 +35,7 @@ import { Reconciler } from "./reconcile.ts";
 import { createRevisions, type Revisions } from "./revisions.ts";
 import { createStatusPublisher, type StatusPublisher } from "./status.ts";
 import { answerTrials } from "./trials.ts";
+import { releaseUnusedHosts } from "./unused-hosts.ts";
 
 export interface NodeRunnerOptions {
   /** The runner's own connection. The caller closes it. */
@@ -255,25 +256,23 @@ class Runner implements NodeRunner {
   #answer(): Subscription[] {
     const { nats, node } = this.#options;
     const { revisions, functionSecrets, cache } = this.#stores;
-    const [modes, instances, ceiling] = [this.#modes, this.#instances, this.#ceiling];
+    const parts = { desired: this.#desired, instances: this.#instances, modes: this.#modes };
     return [
       answerDemands({
         nats,
         node,
         maxInstances: this.#maxInstances,
-        desired: this.#desired,
-        instances,
-        modes,
+        ...parts,
       }),
       answerTrials({
         nats,
         node,
-        modes,
+        modes: this.#modes,
         revisions,
         functionSecrets,
         cache,
-        releaseUnused: (unused) => instances.releaseUnused(unused),
-        ceiling,
+        releaseUnused: () => releaseUnusedHosts(parts),
+        ceiling: this.#ceiling,
       }),
     ];
   }

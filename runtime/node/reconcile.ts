@@ -6,6 +6,7 @@ import type { InstanceTable } from "./instance-table.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import type { Modes } from "./modes.ts";
 import { StartRetries } from "./start-retries.ts";
+import { releaseUnusedHosts } from "./unused-hosts.ts";
 
 export interface ReconcilerOptions {
   node: string;
@@ -69,6 +70,7 @@ export class Reconciler {
     this.#touched.clear();
     if (this.#isClosed) return;
     for (const name of names) this.#reconcile(name);
+    releaseUnusedHosts(this.#options);
   }
 
   #reconcile(name: string): void {

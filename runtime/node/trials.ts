@@ -10,7 +10,6 @@ import type { Nats, Subscription } from "../../nats/index.ts";
 import { answerRequests } from "./answer-requests.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 import type { FunctionSecrets } from "./function-secrets.ts";
-import type { InstanceTable } from "./instance-table.ts";
 import type { Modes } from "./modes.ts";
 import type { Revisions } from "./revisions.ts";
 
@@ -21,8 +20,8 @@ export interface TrialOptions {
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
   cache: BundleCache;
-  /** Ends a group's host that has no instance. */
-  releaseUnused: InstanceTable["releaseUnused"];
+  /** Ends the hosts that no group needs. */
+  releaseUnused(): void;
   ceiling: Ceiling;
 }
 
@@ -42,12 +41,11 @@ async function answerTrial(options: TrialOptions, { function: name, revision }: 
   const { modes, revisions, functionSecrets, cache, releaseUnused, ceiling } = options;
   const { manifest, bundle } = await revisions.load(name, revision);
   const config = { ...manifest.config, limits: lowerLimits(manifest.config.limits, ceiling).limits };
-  const { mode } = config;
   const [hosts, group] = [modes.of(config), modes.groupOf(config)];
   const secrets = await functionSecrets.of(config);
   const sourceMap = await cache.get(manifest.sourceMap.sha256);
   const outcome = await hosts.use(group, (host) => host.trial({ config, secrets, bundle, sourceMap }));
-  releaseUnused({ mode, group });
+  releaseUnused();
   if (outcome.ok) return { outcome: "ok" };
   const { ok: _, ...failure } = outcome;
   return { outcome: "failed", ...failure };

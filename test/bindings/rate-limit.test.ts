@@ -34,6 +34,13 @@ it("counts on in the instances of the next revision, and apart for each function
   expect(await statuses("second", "a")).toEqual([200]);
 });
 
+it("counts on after its function slept, in a trust group of its own too", async () => {
+  await world.push("sleeper", limited, { bindings, trust: "own", scale: { idleSeconds: 1 } });
+  expect(await statuses("sleeper", "a", "a", "a", "a")).toEqual([200, 200, 200, 429]);
+  await world.announced("sleeper", "gone");
+  expect(await statuses("sleeper", "a", "b")).toEqual([429, 200]);
+});
+
 it("refuses a call without a key, and options that it does not have", async () => {
   const source = `export default async (request, env) => {
     const errors = [];

@@ -20,6 +20,7 @@ export interface MemorySandboxOptions {
   handle?(id: number, request: IncomingRequest): void;
   onSocketMessage?(id: number, data: string | ArrayBuffer): void;
   start?: SandboxStart;
+  onStart?(): void;
 }
 
 export class MemorySandbox implements Sandbox {
@@ -80,6 +81,7 @@ export class MemorySandbox implements Sandbox {
   };
 
   async start(): Promise<SandboxStart> {
+    this.#options.onStart?.();
     return this.#options.start ?? { ok: true, phases: { memory: 0 } };
   }
 

@@ -125,6 +125,12 @@ it.each([
   expect(await call(name, values)).toMatchObject({ name: "TypeError" });
 });
 
+it("service.fetch refuses a field with a character that is no byte", async () => {
+  // The lowest byte of this character is a carriage return.
+  const values = ["OTHER", "GET", "http://other/", "x-a\n\u010d\n", undefined];
+  expect(await call("service.fetch", values)).toBeInstanceOf(CallError);
+});
+
 /** The error of an operation that an isolate calls before it ends. */
 async function call(name: string, values: readonly unknown[]): Promise<Error | undefined> {
   const ending = new AbortController();

@@ -1,4 +1,4 @@
-import { encodeRequest, type Headers, setTimeLeft } from "../../../../contracts/index.ts";
+import { encodeRequest, type Headers } from "../../../../contracts/index.ts";
 import { fieldsOfBlock } from "../../../instance/header-block.ts";
 
 /** A request to another function, as the isolate hands it over. */
@@ -46,7 +46,5 @@ export function messageHeaders(
     requestId,
     hops,
   } as const;
-  const headers = encodeRequest(facts, { timeoutMs: endsAtMs - performance.now() });
-  if (headers !== undefined) setTimeLeft(headers, endsAtMs);
-  return headers;
+  return encodeRequest(facts, { timeoutMs: endsAtMs - performance.now() });
 }

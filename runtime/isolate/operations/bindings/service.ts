@@ -9,7 +9,6 @@ import {
   type ErrorCode,
   explainFailure,
   MAX_HOPS,
-  messageBytes,
   PROBLEM_CONTENT_TYPE,
 } from "../../../../contracts/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
@@ -42,8 +41,6 @@ export function createServiceOperations({
       if (headers === undefined)
         throw new CallError("TypeError", "The request has a field that cannot be sent");
       const { body, method } = call;
-      if (typeof body !== "number" && messageBytes(headers, body) > streams.nats.maxPayload)
-        return failed("BODY_TOO_LARGE");
       const reply = await callFromIsolate(
         streams,
         { service, headers, body, timeoutMs: endsAtMs - performance.now() },
