@@ -96,6 +96,12 @@ function atTheirPlace(root: string): Plugin {
         path: pathToFileURL(require.resolve(path)).href,
         external: true,
       }));
+      // Nothing happens when an own module is loaded, so that one without a used export is left out, with its packages.
+      onResolve({ filter: /^\.\.?\// }, ({ path, importer, kind }) =>
+        kind === "import-statement" && isOwn(root, importer)
+          ? { path: join(dirname(importer), path), sideEffects: false }
+          : undefined,
+      );
       onLoad({ filter: mainFileModule }, () => ({
         contents: `import { fileURLToPath } from "node:url";
           export const mainFile = fileURLToPath(new URL("./main.mjs", import.meta.url));`,
@@ -116,11 +122,17 @@ function isOwn(root: string, path: string): boolean {
   return path.startsWith(join(root, "/")) && !path.slice(root.length).includes("node_modules");
 }
 
-/** The files to compare at a start: the own ones, and for each package its package.json, which an update replaces. */
+/** The files to compare at a start: the own ones with this one, and for each package its package.json, which an update replaces. */
 function sourcesOf(root: string, inputs: readonly string[]): string[] {
   const compiler = createRequire(import.meta.url).resolve("esbuild/package.json");
   const paths = inputs.map((input) => resolve(root, input));
-  return [...new Set([compiler, ...paths.map((path) => (isOwn(root, path) ? path : packageFileOf(path)))])];
+  return [
+    ...new Set([
+      import.meta.filename,
+      compiler,
+      ...paths.map((path) => (isOwn(root, path) ? path : packageFileOf(path))),
+    ]),
+  ];
 }
 
 function packageFileOf(path: string): string {
