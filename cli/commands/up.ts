@@ -10,7 +10,7 @@ import { explainFailure, failureOf } from "../output/report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, resolveWorld, showAddresses, worldOptions } from "../world/world-options.ts";
-import { boundYoungGeneration } from "../young-generation.ts";
+import { boundYoungGeneration, releaseMemory } from "../young-generation.ts";
 
 export const upCommand = defineCommand({
   usage: "up [dir...]",
@@ -52,6 +52,7 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
       pushed.resolve();
     });
     if (!signal.aborted) await showWorld(output, world, outcome);
+    releaseMemory();
     boundYoungGeneration();
     await stopped;
   } finally {

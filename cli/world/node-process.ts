@@ -44,6 +44,16 @@ export interface NodeProcessOptions {
 /** How long the runner may take to end before it is killed. Longer than its drain. */
 const KILL_AFTER_MS = 40_000;
 
+/**
+ * Settings of glibc's allocator; other C libraries ignore them. A start leaves holes in the arenas of a process' threads, 9 MB
+ * of free memory that the system does not get back with the defaults.
+ */
+const ALLOCATOR: Environment = {
+  MALLOC_ARENA_MAX: "2",
+  MALLOC_MMAP_THRESHOLD_: "32768",
+  MALLOC_TRIM_THRESHOLD_: "65536",
+};
+
 /** Starts a node-runner and resolves when it takes work. A runner that dies later is restarted. Error: NODE_RUNNER_FAILED. */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
   const node = new SupervisedNode(options);
@@ -183,7 +193,11 @@ function forkNode({
       "--log-level",
       logLevel,
     ],
-    { detached: true, env: { ...environment, ...env }, stdio: ["ignore", "ignore", "pipe", "ipc"] },
+    {
+      detached: true,
+      env: { ...ALLOCATOR, ...environment, ...env },
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    },
   );
 }
 
