@@ -26,7 +26,7 @@ import {
   subjects,
 } from "../contracts/index.ts";
 import type { Message, PendingReply } from "../nats/index.ts";
-import { frameOf, type OutgoingExchange } from "../streams/index.ts";
+import { frameOf, type NatsAnswerer, type OutgoingExchange } from "../streams/index.ts";
 import { findTarget } from "./find-target.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instance.ts";
@@ -354,14 +354,15 @@ export class Dispatcher {
     this.#pump(job.service);
   }
 
-  #beginStream(job: Job, flight: InFlight, exchange: OutgoingExchange, message: Message): void {
+  #beginStream(job: Job, flight: InFlight, exchange: OutgoingExchange<NatsAnswerer>, message: Message): void {
     const { observer } = this.#options;
     const { target, pending } = flight;
     clearTimeout(job.deadlineTimer);
     this.#places.giveBack(job, flight);
     job.phase = { kind: "streaming", target, pending, exchange };
     observer.replied(job.service, "success");
-    const body = exchange.openResponse(message, () => this.#endStream(job));
+    exchange.channel.meet(message);
+    const body = exchange.openResponse(() => this.#endStream(job));
     job.request.settle({ kind: "stream", message, body, cold: job.cold });
     if (this.#isDraining) exchange.drain();
     this.#pump(job.service);

@@ -1,7 +1,13 @@
 /** One request on its way through the dispatcher: its facts, its phases, its result. */
 import type { ErrorCode, FunctionSpec, Headers } from "../contracts/index.ts";
 import type { Message, Nats, PendingReply } from "../nats/index.ts";
-import type { OutgoingExchange, RemainingBody, ResponseBody, StreamPresence } from "../streams/index.ts";
+import type {
+  NatsAnswerer,
+  OutgoingExchange,
+  RemainingBody,
+  ResponseBody,
+  StreamPresence,
+} from "../streams/index.ts";
 import type { HoldLimits } from "./hold.ts";
 import type { Instance } from "./instance.ts";
 import type { Instances } from "./instances.ts";
@@ -77,7 +83,7 @@ export type InFlight = {
   kind: "in-flight";
   target: Target;
   pending: PendingReply;
-  exchange: OutgoingExchange | undefined;
+  exchange: OutgoingExchange<NatsAnswerer> | undefined;
   /** Its body comes slowly. Another request has its place until the body is whole (places.ts). */
   isLent: boolean;
 };
@@ -86,7 +92,7 @@ export type Streaming = {
   kind: "streaming";
   target: Target;
   pending: PendingReply;
-  exchange: OutgoingExchange;
+  exchange: OutgoingExchange<NatsAnswerer>;
 };
 
 export type Flight = InFlight | Streaming;

@@ -1,5 +1,5 @@
 import { headerNames, setTimeLeft } from "../contracts/index.ts";
-import { OutgoingExchange } from "../streams/index.ts";
+import { NatsAnswerer, OutgoingExchange } from "../streams/index.ts";
 import type { DispatcherOptions, Job, Target } from "./job.ts";
 
 /**
@@ -11,7 +11,7 @@ export function openExchange(
   { request }: Job,
   target: Target,
   onBodyOver: () => void,
-): OutgoingExchange | undefined {
+): OutgoingExchange<NatsAnswerer> | undefined {
   const { headers, rest } = request;
   setTimeLeft(headers, request.endsAtMs);
   headers.delete(headerNames.stream);
@@ -20,13 +20,11 @@ export function openExchange(
   else headers.delete(headerNames.world);
   if (target === "shared" || !request.streams) return undefined;
   const exchange = new OutgoingExchange({
-    nats,
-    presence,
-    answerer: target.id,
+    channel: new NatsAnswerer({ nats, presence, answerer: target.id }),
     rest,
     onRestOver: onBodyOver,
   });
-  headers.set(headerNames.stream, [exchange.token]);
+  headers.set(headerNames.stream, [exchange.channel.token]);
   if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
   return exchange;
 }
