@@ -17,12 +17,17 @@ export {
   type InquiredState,
   type Inquiries,
 } from "./ledger/inquiries.ts";
-export { Ledger } from "./ledger/ledger.ts";
+export { Ledger, Noted } from "./ledger/ledger.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
 export { isNoResponders, type Message } from "./message.ts";
-export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";
+export {
+  type MicroEndpoint,
+  type MicroService,
+  RequestCounts,
+  registerMicroService,
+} from "./micro-service.ts";
 export { isNodeAlive } from "./node-alive.ts";
 export { type ClaimingState, claimNode, type NodeClaim } from "./node-claim.ts";
 export { type ByteObjects, openByteObjects } from "./objects/byte-objects.ts";

@@ -36,18 +36,36 @@ export interface MicroServiceOptions {
 
 export interface MicroService {
   readonly id: string;
+  /** The counts of an endpoint, for requests that come by another way than NATS. */
+  counts(endpoint: string): RequestCounts;
   /** The subscriptions of its endpoints and of its discovery. */
   readonly subscriptions: readonly Subscription[];
   drain(): Promise<void>;
   close(): void;
 }
 
-interface Counts {
-  requests: number;
-  answered: number;
-  errors: number;
-  lastError: string;
-  processingMs: number;
+/** Counts the requests of an endpoint (I1). */
+export class RequestCounts {
+  requests = 0;
+  answered = 0;
+  errors = 0;
+  lastError = "";
+  processingMs = 0;
+
+  /** A request was taken. Returns when, for `end`. */
+  begin(): number {
+    this.requests += 1;
+    return performance.now();
+  }
+
+  /** It was answered, with the text of an error. */
+  end(beganAtMs: number, error: string | undefined): void {
+    this.answered += 1;
+    this.processingMs += performance.now() - beganAtMs;
+    if (error === undefined) return;
+    this.errors += 1;
+    this.lastError = error;
+  }
 }
 
 const NANOS_PER_MS = 1_000_000;
@@ -60,7 +78,7 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
   const identity = { name: options.name, id, version: options.version, metadata };
   const description = options.description ?? "";
   const endpoints = options.endpoints.map((endpoint) => {
-    const counts: Counts = { requests: 0, answered: 0, errors: 0, lastError: "", processingMs: 0 };
+    const counts = new RequestCounts();
     const subscription = nats.subscribe(endpoint.subject, (message) => count(counts, endpoint, message), {
       queue: REQUEST_QUEUE,
       isOpen: endpoint.isOpen === true,
@@ -99,6 +117,11 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
 
   return {
     id,
+    counts(name) {
+      const found = endpoints.find(({ endpoint }) => endpoint.name === name);
+      if (found === undefined) throw new RangeError(`the service has no endpoint ${name}`);
+      return found.counts;
+    },
     subscriptions: [...endpoints.map(({ subscription }) => subscription), ...discovery],
     async drain() {
       await Promise.all(endpoints.map(({ subscription }) => subscription.drain()));
@@ -110,19 +133,12 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
   };
 }
 
-function count(counts: Counts, endpoint: MicroEndpoint, message: Message): void {
-  counts.requests += 1;
-  const startedAt = performance.now();
-  endpoint.handle(message, (error) => {
-    counts.answered += 1;
-    counts.processingMs += performance.now() - startedAt;
-    if (error === undefined) return;
-    counts.errors += 1;
-    counts.lastError = error;
-  });
+function count(counts: RequestCounts, endpoint: MicroEndpoint, message: Message): void {
+  const beganAtMs = counts.begin();
+  endpoint.handle(message, (error) => counts.end(beganAtMs, error));
 }
 
-function statsOf(endpoint: MicroEndpoint, counts: Counts, data: unknown) {
+function statsOf(endpoint: MicroEndpoint, counts: RequestCounts, data: unknown) {
   const nanos = Math.round(counts.processingMs * NANOS_PER_MS);
   return {
     name: endpoint.name,

@@ -17,6 +17,7 @@ import {
   type RequestState,
 } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import type { Headers } from "../headers.ts";
 import type { Message } from "../message.ts";
 import { KeptReplies } from "./kept-replies.ts";
 import { NotedNumbers } from "./noted-numbers.ts";
@@ -35,18 +36,50 @@ const MAX_CALLED_OFF = 10_000;
 
 type Handle = (message: Message, done: (error?: string) => void) => void;
 
-interface Open {
-  takenAtMs: number;
-  /** The answer, or its head, was sent. */
-  isAnswered: boolean;
+/** A reply as it would go out on NATS. */
+export interface LostReply {
+  data: Uint8Array | string;
+  headers: Headers | undefined;
+}
+
+/** The requests of one asker. */
+class Asker {
+  readonly open = new Map<number, Noted>();
+  readonly over = new NotedNumbers();
+}
+
+/** A request that the ledger has noted. */
+export class Noted {
+  readonly takenAtMs = performance.now();
+  isAnswered = false;
+  readonly #ledger: Ledger;
+  readonly #asker: Asker;
+  readonly #prefix: string;
+  readonly #number: number;
+
+  constructor(ledger: Ledger, asker: Asker, prefix: string, number: number) {
+    this.#ledger = ledger;
+    this.#asker = asker;
+    this.#prefix = prefix;
+    this.#number = number;
+    asker.open.set(number, this);
+  }
+
+  /** The answer, or its head, was sent. `lost`: a whole answer that did not reach its asker, who may ask for it. */
+  answered(lost: LostReply | undefined): void {
+    this.isAnswered = true;
+    if (lost !== undefined) this.#ledger.keep(this.#prefix + this.#number.toString(36), lost);
+  }
+
+  over(): void {
+    this.#asker.open.delete(this.#number);
+    this.#asker.over.note(this.#number);
+  }
 }
 
 export class Ledger {
   readonly #nats: Nats;
-  readonly #open = new Map<string, Open>();
-  readonly #over = new BoundedMap<string, NotedNumbers>(MAX_ASKERS, () => {
-    this.#hasForgottenAskers = true;
-  });
+  readonly #askers = new Map<string, Asker>();
   readonly #kept = new KeptReplies();
   readonly #calledOff = new BoundedMap<string, true>(MAX_CALLED_OFF);
   readonly #stop: () => void;
@@ -63,23 +96,32 @@ export class Ledger {
   /** Notes every request on its way to a handler, and its reply. */
   guard(handle: Handle): Handle {
     return (message, done) => {
-      const id = message.reply;
-      if (id === undefined) return handle(message, done);
-      if (this.#calledOff.size > 0 && this.#calledOff.has(id)) return done();
-      const open: Open = { takenAtMs: performance.now(), isAnswered: false };
-      this.#open.set(id, open);
+      const { asker, number } = parseId(message.reply ?? "");
+      if (Number.isNaN(number)) return handle(message, done);
+      const noted = this.note(asker, number);
+      if (noted === undefined) return done();
       const { respond } = message;
       message.respond = (data, headers) => {
         respond(data, headers);
-        open.isAnswered = true;
         const beginsStream = headers?.has(headerNames.stream) === true;
-        if (!beginsStream && this.#mayGetLost(open)) this.#kept.keep(id, data, headers);
+        noted.answered(!beginsStream && this.#mayGetLost(noted) ? { data, headers } : undefined);
       };
       handle(message, (error) => {
-        this.#close(id);
+        noted.over();
         done(error);
       });
     };
+  }
+
+  /** Notes a request by its asker's prefix and its number; undefined where it was called off, and must not begin. */
+  note(prefix: string, number: number): Noted | undefined {
+    if (this.#calledOff.size > 0 && this.#calledOff.has(prefix + number.toString(36))) return undefined;
+    return new Noted(this, this.#askers.get(prefix) ?? this.#addAsker(prefix), prefix, number);
+  }
+
+  /** Keeps a reply that may be lost. */
+  keep(id: string, { data, headers }: LostReply): void {
+    this.#kept.keep(id, data, headers);
   }
 
   /** Answers an inquiry. */
@@ -101,40 +143,40 @@ export class Ledger {
       this.#nats.publish(id, kept.data, kept.headers);
       return "repeated";
     }
-    const open = this.#open.get(id);
-    if (open !== undefined) return open.isAnswered ? "streaming" : "running";
-    return this.#callOff(id) ? "new" : "over";
+    const { asker, number } = parseId(id);
+    const noted = this.#askers.get(asker)?.open.get(number);
+    if (noted !== undefined) return noted.isAnswered ? "streaming" : "running";
+    return this.#callOff(id, asker, number) ? "new" : "over";
   }
 
   /** Prevents a request that did not come from being begun later; false where it may have come. */
-  #callOff(id: string): boolean {
+  #callOff(id: string, prefix: string, number: number): boolean {
     if (this.#calledOff.has(id)) return true;
-    const { asker, number } = parseId(id);
-    const over = this.#over.get(asker);
-    const mayHaveCome = over === undefined ? this.#hasForgottenAskers : over.mayInclude(number);
+    const asker = this.#askers.get(prefix);
+    const mayHaveCome = asker === undefined ? this.#hasForgottenAskers : asker.over.mayInclude(number);
     if (Number.isNaN(number) || mayHaveCome) return false;
     this.#calledOff.set(id, true);
     return true;
   }
 
-  #mayGetLost({ takenAtMs }: Open): boolean {
+  #mayGetLost({ takenAtMs }: Noted): boolean {
     if (this.#nats.state !== "connected") return true;
     const nowMs = performance.now();
     return nowMs - takenAtMs >= LONG_REQUEST_MS || nowMs - this.#backAtMs < SETTLING_MS;
   }
 
-  #close(id: string): void {
-    this.#open.delete(id);
-    const { asker, number } = parseId(id);
-    if (!Number.isNaN(number)) this.#numbersOf(asker).note(number);
-  }
-
-  #numbersOf(asker: string): NotedNumbers {
-    const known = this.#over.get(asker);
-    if (known !== undefined) return known;
-    const numbers = new NotedNumbers();
-    this.#over.set(asker, numbers);
-    return numbers;
+  /** The oldest asker without open requests is forgotten where there are too many. */
+  #addAsker(prefix: string): Asker {
+    if (this.#askers.size >= MAX_ASKERS) {
+      const [oldest] = this.#askers.entries().find(([, { open }]) => open.size === 0) ?? [];
+      if (oldest !== undefined) {
+        this.#askers.delete(oldest);
+        this.#hasForgottenAskers = true;
+      }
+    }
+    const asker = new Asker();
+    this.#askers.set(prefix, asker);
+    return asker;
   }
 }
 
