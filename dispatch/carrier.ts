@@ -2,9 +2,9 @@
  * A carrier takes requests to their targets and brings back what the targets say. Both carriers say the same: the one over
  * NATS (nats-carrier.ts), and the one over the socket of a host on the same machine.
  */
-import type { DecodedReply, ErrorCode, Frame, Headers } from "../contracts/index.ts";
-import type { Message, PendingReply } from "../nats/index.ts";
-import type { OutgoingExchange, ResponseBody } from "../streams/index.ts";
+import type { DecodedReply, ErrorCode, Headers } from "../contracts/index.ts";
+import type { PendingReply } from "../nats/index.ts";
+import type { OutgoingExchange } from "../streams/index.ts";
 
 /** The head of a request, in the form that its carrier needs. A form is made when a carrier asks for it, and once. */
 export interface RequestHead {
@@ -33,12 +33,8 @@ export interface Reply {
 export type Answer =
   | { readonly kind: "no-responders" | "draining" | "unreadable" }
   | { readonly kind: "reply"; readonly reply: Reply }
-  | {
-      readonly kind: "stream";
-      readonly reply: Reply;
-      open(exchange: OutgoingExchange, onOver: () => void): ResponseBody;
-    }
-  | { readonly kind: "frame"; readonly frame: Frame; readonly arrived: Message };
+  /** The head of an answer. Its body follows in the frames of the exchange. */
+  | { readonly kind: "stream"; readonly reply: Reply };
 
 /** A request that has left. */
 export interface Sending {
@@ -47,7 +43,7 @@ export interface Sending {
   readonly exchange: OutgoingExchange | undefined;
 }
 
-/** The events of the requests under way. `Job`: what the dispatcher knows of one. */
+/** The events of the requests under way, but for frames, which go to their exchanges. `Job`: what the dispatcher knows of one. */
 export interface CarrierEvents<Job> {
   onAnswer(job: Job, answer: Answer): void;
   /** The request, or its reply, is not permitted. Another try would fail alike. */

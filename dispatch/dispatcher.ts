@@ -20,7 +20,7 @@
  */
 import { type ErrorCode, messageOf, type ReadyAnnouncement } from "../contracts/index.ts";
 import type { OutgoingExchange } from "../streams/index.ts";
-import type { Answer, Sending } from "./carrier.ts";
+import type { Answer, Reply, Sending } from "./carrier.ts";
 import { findTarget } from "./find-target.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instance.ts";
@@ -312,15 +312,12 @@ export class Dispatcher {
   }
 
   #onAnswer(job: Job, answer: Answer): void {
-    const { phase } = job;
-    if (phase.kind !== "in-flight" && phase.kind !== "streaming") return;
-    if (answer.kind === "frame") phase.exchange?.receive(answer.frame, answer.arrived);
-    else if (phase.kind === "in-flight") this.#onResult(job, phase, answer);
+    if (job.phase.kind === "in-flight") this.#onResult(job, job.phase, answer);
   }
 
-  #onResult(job: Job, flight: InFlight, answer: Exclude<Answer, { kind: "frame" }>): void {
+  #onResult(job: Job, flight: InFlight, answer: Answer): void {
     if (answer.kind === "stream" && flight.exchange !== undefined) {
-      this.#beginStream(job, flight, flight.exchange, answer);
+      this.#beginStream(job, flight, flight.exchange, answer.reply);
       return;
     }
     const { target } = flight;
@@ -345,19 +342,14 @@ export class Dispatcher {
     this.#pump(job.service);
   }
 
-  #beginStream(
-    job: Job,
-    flight: InFlight,
-    exchange: OutgoingExchange,
-    { reply, open }: Extract<Answer, { kind: "stream" }>,
-  ): void {
+  #beginStream(job: Job, flight: InFlight, exchange: OutgoingExchange, reply: Reply): void {
     const { observer } = this.#options;
     const { target, pending } = flight;
     clearTimeout(job.deadlineTimer);
     this.#places.giveBack(job, flight);
     job.phase = { kind: "streaming", target, pending, exchange };
     observer.replied(job.service, "success");
-    const body = open(exchange, () => this.#endStream(job));
+    const body = exchange.openResponse(() => this.#endStream(job));
     job.request.settle({ kind: "stream", reply, body, cold: job.cold });
     if (this.#isDraining) exchange.drain();
     this.#pump(job.service);

@@ -11,7 +11,7 @@ import {
   subjects,
 } from "../contracts/index.ts";
 import { isNoResponders, type Message, type Nats } from "../nats/index.ts";
-import { frameOf, OutgoingExchange, type StreamPresence } from "../streams/index.ts";
+import { frameOf, NatsAnswerer, OutgoingExchange, type StreamPresence } from "../streams/index.ts";
 import type { Answer, CarrierEvents, Reply, Sending } from "./carrier.ts";
 import type { Job, Target } from "./job.ts";
 
@@ -34,8 +34,8 @@ export function createNatsCarrier({ nats, presence, events }: NatsCarrierOptions
       const exchange = openExchange({ nats, presence, events }, job, target, headers);
       const subject = target === "shared" ? job.service : subjects.instanceRequests(target.id);
       const onReply = (message: Message) => {
-        const answer = readAnswer(message, exchange !== undefined);
-        if (answer !== undefined) events.onAnswer(job, answer);
+        if (isFrame(message)) takeFrame(message, exchange);
+        else events.onAnswer(job, readAnswer(message, exchange));
       };
       try {
         const pending = nats.send(subject, request.data, headers, onReply, ({ code }) =>
@@ -59,7 +59,7 @@ function openExchange(
   job: Job,
   target: Target,
   headers: Headers,
-): OutgoingExchange | undefined {
+): OutgoingExchange<NatsAnswerer> | undefined {
   const { rest, streams, endsAtMs } = job.request;
   setTimeLeft(headers, endsAtMs);
   headers.delete(headerNames.stream);
@@ -68,13 +68,11 @@ function openExchange(
   else headers.delete(headerNames.world);
   if (target === "shared" || !streams) return undefined;
   const exchange = new OutgoingExchange({
-    nats,
-    presence,
-    answerer: target.id,
+    channel: new NatsAnswerer({ nats, presence, answerer: target.id }),
     rest,
     onRestOver: () => events.onBodyOver(job),
   });
-  headers.set(headerNames.stream, [exchange.token]);
+  headers.set(headerNames.stream, [exchange.channel.token]);
   if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
   return exchange;
 }
@@ -83,20 +81,27 @@ const NO_RESPONDERS: Answer = { kind: "no-responders" };
 const DRAINING: Answer = { kind: "draining" };
 const UNREADABLE: Answer = { kind: "unreadable" };
 
-/** `takesStreams`: the request has an exchange. Undefined: a frame that this version does not know. */
-export function readAnswer(message: Message, takesStreams: boolean): Answer | undefined {
+function isFrame({ isReadable, headers }: Message): boolean {
+  return isReadable && headers?.has(headerNames.frame) === true;
+}
+
+function takeFrame(message: Message, exchange: OutgoingExchange<NatsAnswerer> | undefined): void {
+  const frame = frameOf(message);
+  if (frame === undefined || exchange === undefined) return;
+  exchange.channel.meet(message);
+  exchange.receive(frame, message);
+}
+
+function readAnswer(message: Message, exchange: OutgoingExchange<NatsAnswerer> | undefined): Answer {
   if (!message.isReadable) return UNREADABLE;
   if (isNoResponders(message)) return NO_RESPONDERS;
   const { headers } = message;
   if (headerValue(headers, headerNames.error) === "INSTANCE_DRAINING") return DRAINING;
-  if (headers?.has(headerNames.frame)) {
-    const frame = frameOf(message);
-    return frame && { kind: "frame", frame, arrived: message };
-  }
   const reply = new MessageReply(message);
-  if (!headers?.has(headerNames.stream)) return { kind: "reply", reply };
-  if (!takesStreams) return UNREADABLE;
-  return { kind: "stream", reply, open: (exchange, onOver) => exchange.openResponse(message, onOver) };
+  if (headers?.has(headerNames.stream) !== true) return { kind: "reply", reply };
+  if (exchange === undefined) return UNREADABLE;
+  exchange.channel.meet(message);
+  return { kind: "stream", reply };
 }
 
 const READING: FieldReading = { names: "as-sent", omitted: new Set(["content-length", "x-request-id"]) };

@@ -42,6 +42,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "@nats-io/": ["nats/", "bench/peers/relay.ts"],
   yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
+    "machine/compiler.ts",
     "builder/bundler.ts",
     "builder/bundle-options.ts",
     "builder/bundle-message.ts",

@@ -1,34 +1,45 @@
 /** The exchange of one request with its caller (streams/incoming-exchange.ts), joined to the streams of the sandbox. */
 import type { Headers, Message } from "../../nats/index.ts";
-import type { StreamSender, StreamSenderOptions } from "../../streams/index.ts";
-import { IncomingExchange, type IncomingExchangeOptions } from "../../streams/index.ts";
+import {
+  frameOf,
+  IncomingExchange,
+  type IncomingExchangeOptions,
+  NatsAsker,
+  type NatsAskerOptions,
+  type StreamSender,
+  type StreamSenderOptions,
+} from "../../streams/index.ts";
 import type { RequestBody, SandboxBodies } from "./sandbox.ts";
 import { createSocket, type Socket, type SocketOptions } from "./socket.ts";
 
+export type ExchangeOptions = NatsAskerOptions & Omit<IncomingExchangeOptions, "channel">;
+
 export class Exchange {
+  readonly #asker: NatsAsker;
   readonly #incoming: IncomingExchange;
   #body: RequestBody | undefined;
 
   /** Undefined where the caller takes no streams. */
-  static of(options: IncomingExchangeOptions): Exchange | undefined {
-    const incoming = IncomingExchange.of(options);
-    return incoming && new Exchange(incoming);
+  static of(options: ExchangeOptions): Exchange | undefined {
+    const asker = NatsAsker.of(options);
+    return asker && new Exchange(asker, options);
   }
 
-  private constructor(incoming: IncomingExchange) {
-    this.#incoming = incoming;
+  private constructor(asker: NatsAsker, { onGone, onDrain }: ExchangeOptions) {
+    this.#asker = asker;
+    this.#incoming = new IncomingExchange({ channel: asker, onGone, ...(onDrain && { onDrain }) });
   }
 
   get token(): string {
-    return this.#incoming.token;
+    return this.#asker.token;
   }
 
   get hasStreamedBody(): boolean {
-    return this.#incoming.hasStreamedBody;
+    return this.#asker.hasStreamedBody;
   }
 
   get isUpgrade(): boolean {
-    return this.#incoming.isUpgrade;
+    return this.#asker.isUpgrade;
   }
 
   /**
@@ -73,16 +84,17 @@ export class Exchange {
 
   /** Sends the response's head; the body is written to the returned sender. */
   beginResponse(head: Headers, options: Omit<StreamSenderOptions, "link">): StreamSender {
-    return this.#incoming.beginResponse(head, options);
+    return this.#incoming.beginResponse(() => this.#asker.begin(head), options);
   }
 
   /** Answers with a WebSocket, and connects it. */
   openSocket(head: Headers, options: SocketOptions): Socket {
-    return createSocket({ ...options, exchange: this.#incoming, head });
+    return createSocket({ ...options, exchange: this.#incoming, sendHead: () => this.#asker.begin(head) });
   }
 
   receive(control: Message): void {
-    this.#incoming.receive(control);
+    const frame = frameOf(control);
+    if (frame !== undefined) this.#incoming.receive(frame, control);
   }
 
   close(): void {
