@@ -1,4 +1,4 @@
-export { connectNats, type Nats, type NatsOptions, type Subscription } from "./connection.ts";
+export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
   type DiscoveredStats,
@@ -45,6 +45,7 @@ export {
   openSpecs,
   specOfManifest,
 } from "./stores.ts";
+export type { Subscription } from "./subscriptions.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";
 export type { NatsTransport } from "./transport/wire.ts";

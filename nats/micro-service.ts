@@ -10,8 +10,9 @@
  * I3  discovery answers until close(), so that a draining instance can still be seen.
  */
 import { REQUEST_QUEUE, WORLD_KEY } from "../contracts/index.ts";
-import type { Nats, Subscription } from "./connection.ts";
+import type { Nats } from "./connection.ts";
 import type { Message } from "./message.ts";
+import type { Subscription } from "./subscriptions.ts";
 
 export interface MicroEndpoint {
   name: string;

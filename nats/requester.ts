@@ -7,10 +7,11 @@
  * I2  A number is used on one way only: over NATS, or over another one that its owner knows. Replies that come over NATS
  *     reach its owner in both cases, as an answerer may send a kept reply again (ledger.ts).
  */
-import { createInbox, type NatsConnection } from "@nats-io/transport-node";
+import { createInbox } from "@nats-io/transport-node";
 import type { NarunError } from "../contracts/index.ts";
 import type { Headers } from "./headers.ts";
-import { type Message, type MessageParts, toMessage } from "./message.ts";
+import type { Message, MessageParts } from "./message.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 /** A request under way. Its sender releases it: after the reply, or when it no longer waits. */
 export interface PendingReply {
@@ -22,8 +23,8 @@ export interface PendingReply {
 }
 
 export interface RequesterOptions {
-  connection: NatsConnection;
   parts: MessageParts;
+  subscriptions: Subscriptions;
   /** Adds a listener for every subject that the server does not permit. */
   onRefused(listener: (refusal: NarunError) => void): void;
   onHandlerError(error: unknown, subject: string): void;
@@ -124,18 +125,9 @@ export class Requester {
 
   #subscribe(): void {
     this.#isSubscribed = true;
-    const { connection, parts, onHandlerError } = this.#options;
-    connection.subscribe(`${this.prefix}*`, {
-      callback: (error, message) => {
-        if (error !== null) return;
-        const { subject } = message;
-        try {
-          const number = Number.parseInt(subject.slice(this.prefix.length), BASE);
-          this.#pending.get(number)?.onReply(toMessage(message, parts));
-        } catch (thrown) {
-          onHandlerError(thrown, subject);
-        }
-      },
+    this.#options.subscriptions.openInbox(`${this.prefix}*`, (text, from, to) => {
+      const number = numberIn(text, from + this.prefix.length, to);
+      return this.#pending.get(number)?.onReply;
     });
   }
 
@@ -162,4 +154,19 @@ export class Requester {
       }
     }
   }
+}
+
+const DIGIT_0 = 48;
+const LETTER_A = 97;
+
+/** The number at a place of a text, in base 36; NaN for anything else. A foreign client may send to the inbox. */
+function numberIn(text: string, from: number, to: number): number {
+  let number = from < to ? 0 : Number.NaN;
+  for (let at = from; at < to; at++) {
+    const code = text.charCodeAt(at);
+    const digit = code >= LETTER_A ? code - LETTER_A + 10 : code - DIGIT_0;
+    const isDigit = code >= LETTER_A ? digit < BASE : digit >= 0 && digit < 10;
+    number = isDigit ? number * BASE + digit : Number.NaN;
+  }
+  return number;
 }

@@ -68,7 +68,7 @@ export class Ledger {
       if (this.#calledOff.size > 0 && this.#calledOff.has(id)) return done();
       const open: Open = { takenAtMs: performance.now(), isAnswered: false };
       this.#open.set(id, open);
-      const { respond } = message;
+      const respond = message.respond.bind(message);
       message.respond = (data, headers) => {
         respond(data, headers);
         open.isAnswered = true;
