@@ -18,11 +18,17 @@ export {
   type Inquiries,
 } from "./ledger/inquiries.ts";
 export { Ledger } from "./ledger/ledger.ts";
+export type { NotedRequest } from "./ledger/noted-request.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
 export { isNoResponders, type Message } from "./message.ts";
-export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";
+export {
+  type MicroEndpoint,
+  type MicroService,
+  type RequestCounter,
+  registerMicroService,
+} from "./micro-service.ts";
 export { isNodeAlive } from "./node-alive.ts";
 export { type ClaimingState, claimNode, type NodeClaim } from "./node-claim.ts";
 export { type ByteObjects, openByteObjects } from "./objects/byte-objects.ts";

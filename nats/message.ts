@@ -19,8 +19,14 @@ export interface Message {
   readonly reply: string | undefined;
   /** NATS' own status of a reply: 503 says that the subject has no subscription. */
   readonly status: number;
+  /** Hears of each answer after it was sent. */
+  witness?: Witness | undefined;
   text(): string;
   respond(data: Uint8Array | string, headers?: Headers): void;
+}
+
+export interface Witness {
+  noteAnswer(data: Uint8Array | string, headers: Headers | undefined): void;
 }
 
 /** NATS' own reply to a request: no subscription has its subject, so no handler has seen it. */
@@ -39,6 +45,7 @@ const UTF8 = new TextDecoder();
 /** A message out of the bytes that the server sent (splitter.ts). */
 export class ReadMessage implements Message {
   readonly data: Uint8Array;
+  witness: Witness | undefined;
   readonly #parts: MessageParts;
   readonly #head: string;
   readonly #subjectFrom: number;
@@ -89,7 +96,9 @@ export class ReadMessage implements Message {
 
   respond(data: Uint8Array | string, headers?: Headers): void {
     const { reply } = this;
-    if (reply !== undefined) this.#parts.outbox.publish(reply, data, { headers });
+    if (reply === undefined) return;
+    this.#parts.outbox.publish(reply, data, { headers });
+    this.witness?.noteAnswer(data, headers);
   }
 
   get #hasBlock(): boolean {
@@ -104,6 +113,7 @@ export class ReadMessage implements Message {
 
 /** A message of the client library's own type. */
 export class LibraryMessage implements Message {
+  witness: Witness | undefined;
   readonly #message: Msg;
   readonly #parts: MessageParts;
   #headers: Headers | undefined;
@@ -150,7 +160,9 @@ export class LibraryMessage implements Message {
 
   respond(data: Uint8Array | string, headers?: Headers): void {
     const { reply } = this;
-    if (reply !== undefined) this.#parts.outbox.publish(reply, data, { headers });
+    if (reply === undefined) return;
+    this.#parts.outbox.publish(reply, data, { headers });
+    this.witness?.noteAnswer(data, headers);
   }
 
   #read(): MsgHdrs | undefined {

@@ -11,6 +11,7 @@ import { createInbox } from "@nats-io/transport-node";
 import type { NarunError } from "../contracts/index.ts";
 import type { Headers } from "./headers.ts";
 import type { Message, MessageParts } from "./message.ts";
+import { formatNumber, numberIn } from "./request-number.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 /** A request under way. Its sender releases it: after the reply, or when it no longer waits. */
@@ -34,8 +35,6 @@ export interface RequesterOptions {
 
 type OnReply = (message: Message) => void;
 type OnRefused = (refusal: NarunError) => void;
-
-const BASE = 36;
 
 class Pending implements PendingReply {
   readonly #prefix: string;
@@ -63,7 +62,7 @@ class Pending implements PendingReply {
   }
 
   get subject(): string {
-    return this.#prefix + this.number.toString(BASE);
+    return this.#prefix + formatNumber(this.number);
   }
 
   release(): void {
@@ -154,19 +153,4 @@ export class Requester {
       }
     }
   }
-}
-
-const DIGIT_0 = 48;
-const LETTER_A = 97;
-
-/** The number at a place of a text, in base 36; NaN for anything else. A foreign client may send to the inbox. */
-function numberIn(text: string, from: number, to: number): number {
-  let number = from < to ? 0 : Number.NaN;
-  for (let at = from; at < to; at++) {
-    const code = text.charCodeAt(at);
-    const digit = code >= LETTER_A ? code - LETTER_A + 10 : code - DIGIT_0;
-    const isDigit = code >= LETTER_A ? digit < BASE : digit >= 0 && digit < 10;
-    number = isDigit ? number * BASE + digit : Number.NaN;
-  }
-  return number;
 }
