@@ -1,4 +1,4 @@
-export { connectNats, type Nats, type NatsOptions, type Subscription } from "./connection.ts";
+export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
   type DiscoveredStats,
@@ -17,7 +17,8 @@ export {
   type InquiredState,
   type Inquiries,
 } from "./ledger/inquiries.ts";
-export { Ledger, Noted } from "./ledger/ledger.ts";
+export { Ledger } from "./ledger/ledger.ts";
+export type { NotedRequest } from "./ledger/noted-request.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
@@ -25,7 +26,7 @@ export { isNoResponders, type Message } from "./message.ts";
 export {
   type MicroEndpoint,
   type MicroService,
-  RequestCounts,
+  type RequestCounter,
   registerMicroService,
 } from "./micro-service.ts";
 export { isNodeAlive } from "./node-alive.ts";
@@ -50,6 +51,7 @@ export {
   openSpecs,
   specOfManifest,
 } from "./stores.ts";
+export type { Subscription } from "./subscriptions.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";
 export type { NatsTransport } from "./transport/wire.ts";

@@ -10,8 +10,9 @@
  * I3  discovery answers until close(), so that a draining instance can still be seen.
  */
 import { REQUEST_QUEUE, WORLD_KEY } from "../contracts/index.ts";
-import type { Nats, Subscription } from "./connection.ts";
+import type { Nats } from "./connection.ts";
 import type { Message } from "./message.ts";
+import type { Subscription } from "./subscriptions.ts";
 
 export interface MicroEndpoint {
   name: string;
@@ -36,35 +37,33 @@ export interface MicroServiceOptions {
 
 export interface MicroService {
   readonly id: string;
-  /** The counts of an endpoint, for requests that come by another way than NATS. */
-  counts(endpoint: string): RequestCounts;
   /** The subscriptions of its endpoints and of its discovery. */
   readonly subscriptions: readonly Subscription[];
+  /** The statistics of an endpoint, for requests that come another way than over NATS. Throws where there is none. */
+  counterOf(endpoint: string): RequestCounter;
   drain(): Promise<void>;
   close(): void;
 }
 
-/** Counts the requests of an endpoint (I1). */
-export class RequestCounts {
+/** Counts the requests of an endpoint. */
+export class RequestCounter {
   requests = 0;
   answered = 0;
   errors = 0;
   lastError = "";
   processingMs = 0;
 
-  /** A request was taken. Returns when, for `end`. */
-  begin(): number {
+  /** Counts a request. The returned function is called once when it was answered, with the text of an error. */
+  begin(): (error?: string) => void {
     this.requests += 1;
-    return performance.now();
-  }
-
-  /** It was answered, with the text of an error. */
-  end(beganAtMs: number, error: string | undefined): void {
-    this.answered += 1;
-    this.processingMs += performance.now() - beganAtMs;
-    if (error === undefined) return;
-    this.errors += 1;
-    this.lastError = error;
+    const startedAt = performance.now();
+    return (error) => {
+      this.answered += 1;
+      this.processingMs += performance.now() - startedAt;
+      if (error === undefined) return;
+      this.errors += 1;
+      this.lastError = error;
+    };
   }
 }
 
@@ -78,8 +77,9 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
   const identity = { name: options.name, id, version: options.version, metadata };
   const description = options.description ?? "";
   const endpoints = options.endpoints.map((endpoint) => {
-    const counts = new RequestCounts();
-    const subscription = nats.subscribe(endpoint.subject, (message) => count(counts, endpoint, message), {
+    const counts = new RequestCounter();
+    const handle = (message: Message) => endpoint.handle(message, counts.begin());
+    const subscription = nats.subscribe(endpoint.subject, handle, {
       queue: REQUEST_QUEUE,
       isOpen: endpoint.isOpen === true,
     });
@@ -117,12 +117,12 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
 
   return {
     id,
-    counts(name) {
+    subscriptions: [...endpoints.map(({ subscription }) => subscription), ...discovery],
+    counterOf(name) {
       const found = endpoints.find(({ endpoint }) => endpoint.name === name);
       if (found === undefined) throw new RangeError(`the service has no endpoint ${name}`);
       return found.counts;
     },
-    subscriptions: [...endpoints.map(({ subscription }) => subscription), ...discovery],
     async drain() {
       await Promise.all(endpoints.map(({ subscription }) => subscription.drain()));
     },
@@ -133,12 +133,7 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
   };
 }
 
-function count(counts: RequestCounts, endpoint: MicroEndpoint, message: Message): void {
-  const beganAtMs = counts.begin();
-  endpoint.handle(message, (error) => counts.end(beganAtMs, error));
-}
-
-function statsOf(endpoint: MicroEndpoint, counts: RequestCounts, data: unknown) {
+function statsOf(endpoint: MicroEndpoint, counts: RequestCounter, data: unknown) {
   const nanos = Math.round(counts.processingMs * NANOS_PER_MS);
   return {
     name: endpoint.name,

@@ -10,7 +10,6 @@
  */
 import {
   BoundedMap,
-  headerNames,
   type InquiryReply,
   InquirySchema,
   parseJson,
@@ -19,8 +18,10 @@ import {
 import type { Nats } from "../connection.ts";
 import type { Headers } from "../headers.ts";
 import type { Message } from "../message.ts";
+import { formatNumber, numberIn } from "../request-number.ts";
+import { Askers } from "./askers.ts";
 import { KeptReplies } from "./kept-replies.ts";
-import { NotedNumbers } from "./noted-numbers.ts";
+import { type Keeper, NotedRequest } from "./noted-request.ts";
 
 /** How long after a reconnect replies are kept: the asker's own connection takes up to 2 s to come back. */
 const SETTLING_MS = 5_000;
@@ -29,62 +30,18 @@ const SETTLING_MS = 5_000;
  * break.
  */
 const LONG_REQUEST_MS = 25;
-/** Upper bound of the askers whose requests are noted. */
-const MAX_ASKERS = 64;
 /** Upper bound of the requests that were called `new`, and are remembered. */
 const MAX_CALLED_OFF = 10_000;
 
 type Handle = (message: Message, done: (error?: string) => void) => void;
 
-/** A reply as it would go out on NATS. */
-export interface LostReply {
-  data: Uint8Array | string;
-  headers: Headers | undefined;
-}
-
-/** The requests of one asker. */
-class Asker {
-  readonly open = new Map<number, Noted>();
-  readonly over = new NotedNumbers();
-}
-
-/** A request that the ledger has noted. */
-export class Noted {
-  readonly takenAtMs = performance.now();
-  isAnswered = false;
-  readonly #ledger: Ledger;
-  readonly #asker: Asker;
-  readonly #prefix: string;
-  readonly #number: number;
-
-  constructor(ledger: Ledger, asker: Asker, prefix: string, number: number) {
-    this.#ledger = ledger;
-    this.#asker = asker;
-    this.#prefix = prefix;
-    this.#number = number;
-    asker.open.set(number, this);
-  }
-
-  /** The answer, or its head, was sent. `lost`: a whole answer that did not reach its asker, who may ask for it. */
-  answered(lost: LostReply | undefined): void {
-    this.isAnswered = true;
-    if (lost !== undefined) this.#ledger.keep(this.#prefix + this.#number.toString(36), lost);
-  }
-
-  over(): void {
-    this.#asker.open.delete(this.#number);
-    this.#asker.over.note(this.#number);
-  }
-}
-
-export class Ledger {
+export class Ledger implements Keeper {
   readonly #nats: Nats;
-  readonly #askers = new Map<string, Asker>();
+  readonly #askers = new Askers();
   readonly #kept = new KeptReplies();
   readonly #calledOff = new BoundedMap<string, true>(MAX_CALLED_OFF);
   readonly #stop: () => void;
   #backAtMs = Number.NEGATIVE_INFINITY;
-  #hasForgottenAskers = false;
 
   constructor(nats: Nats) {
     this.#nats = nats;
@@ -96,32 +53,28 @@ export class Ledger {
   /** Notes every request on its way to a handler, and its reply. */
   guard(handle: Handle): Handle {
     return (message, done) => {
-      const { asker, number } = parseId(message.reply ?? "");
+      const id = message.reply;
+      if (id === undefined) return handle(message, done);
+      const prefixLength = lengthOfPrefix(id);
+      const number = numberOf(id, prefixLength);
       if (Number.isNaN(number)) return handle(message, done);
-      const noted = this.note(asker, number);
-      if (noted === undefined) return done();
-      const { respond } = message;
-      message.respond = (data, headers) => {
-        respond(data, headers);
-        const beginsStream = headers?.has(headerNames.stream) === true;
-        noted.answered(!beginsStream && this.#mayGetLost(noted) ? { data, headers } : undefined);
-      };
+      if (this.#isCalledOff(id)) return done();
+      const noted = new NotedRequest(this, this.#askers.ofId(id, prefixLength), number);
+      message.witness = noted;
       handle(message, (error) => {
-        noted.over();
+        noted.end();
         done(error);
       });
     };
   }
 
-  /** Notes a request by its asker's prefix and its number; undefined where it was called off, and must not begin. */
-  note(prefix: string, number: number): Noted | undefined {
-    if (this.#calledOff.size > 0 && this.#calledOff.has(prefix + number.toString(36))) return undefined;
-    return new Noted(this, this.#askers.get(prefix) ?? this.#addAsker(prefix), prefix, number);
-  }
-
-  /** Keeps a reply that may be lost. */
-  keep(id: string, { data, headers }: LostReply): void {
-    this.#kept.keep(id, data, headers);
+  /**
+   * Notes a request that came another way than over NATS, by the reply prefix of its asker (`Nats.replyPrefix`) and its number.
+   * Undefined: it was called off, and is not to be begun.
+   */
+  note(prefix: string, number: number): NotedRequest | undefined {
+    if (this.#calledOff.size > 0 && this.#isCalledOff(prefix + formatNumber(number))) return undefined;
+    return new NotedRequest(this, this.#askers.of(prefix), number);
   }
 
   /** Answers an inquiry. */
@@ -132,9 +85,23 @@ export class Ledger {
     message.respond(JSON.stringify(reply));
   }
 
+  mayGetLost(takenAtMs: number): boolean {
+    if (this.#nats.state !== "connected") return true;
+    const nowMs = performance.now();
+    return nowMs - takenAtMs >= LONG_REQUEST_MS || nowMs - this.#backAtMs < SETTLING_MS;
+  }
+
+  keep(id: string, data: Uint8Array | string, headers: Headers | undefined): void {
+    this.#kept.keep(id, data, headers);
+  }
+
   close(): void {
     this.#stop();
     this.#kept.clear();
+  }
+
+  #isCalledOff(id: string): boolean {
+    return this.#calledOff.size > 0 && this.#calledOff.has(id);
   }
 
   #stateOf(id: string): RequestState {
@@ -143,49 +110,28 @@ export class Ledger {
       this.#nats.publish(id, kept.data, kept.headers);
       return "repeated";
     }
-    const { asker, number } = parseId(id);
-    const noted = this.#askers.get(asker)?.open.get(number);
-    if (noted !== undefined) return noted.isAnswered ? "streaming" : "running";
-    return this.#callOff(id, asker, number) ? "new" : "over";
-  }
-
-  /** Prevents a request that did not come from being begun later; false where it may have come. */
-  #callOff(id: string, prefix: string, number: number): boolean {
-    if (this.#calledOff.has(id)) return true;
-    const asker = this.#askers.get(prefix);
-    const mayHaveCome = asker === undefined ? this.#hasForgottenAskers : asker.over.mayInclude(number);
-    if (Number.isNaN(number) || mayHaveCome) return false;
+    const prefixLength = lengthOfPrefix(id);
+    const number = numberOf(id, prefixLength);
+    const asker = this.#askers.get(id.slice(0, prefixLength));
+    const open = asker?.open.get(number);
+    if (open !== undefined) return open.isAnswered ? "streaming" : "running";
+    if (this.#isCalledOff(id)) return "new";
+    const mayHaveCome = asker === undefined ? this.#askers.hasForgotten : asker.over.mayInclude(number);
+    if (Number.isNaN(number) || mayHaveCome) return "over";
+    // A request that did not come is not begun later.
     this.#calledOff.set(id, true);
-    return true;
-  }
-
-  #mayGetLost({ takenAtMs }: Noted): boolean {
-    if (this.#nats.state !== "connected") return true;
-    const nowMs = performance.now();
-    return nowMs - takenAtMs >= LONG_REQUEST_MS || nowMs - this.#backAtMs < SETTLING_MS;
-  }
-
-  /** The oldest asker without open requests is forgotten where there are too many. */
-  #addAsker(prefix: string): Asker {
-    if (this.#askers.size >= MAX_ASKERS) {
-      const [oldest] = this.#askers.entries().find(([, { open }]) => open.size === 0) ?? [];
-      if (oldest !== undefined) {
-        this.#askers.delete(oldest);
-        this.#hasForgottenAskers = true;
-      }
-    }
-    const asker = new Asker();
-    this.#askers.set(prefix, asker);
-    return asker;
+    return "new";
   }
 }
 
-/** Other clients name their requests by random texts, which are longer. */
+/** Upper bound of a number's digits. Other clients name their requests by random texts, which are longer. */
 const MAX_DIGITS = 9;
 
-/** A requester's prefix and its number for the request; NaN for an id of another client. */
-function parseId(id: string): { asker: string; number: number } {
-  const at = id.lastIndexOf(".") + 1;
-  const number = id.length - at > MAX_DIGITS ? Number.NaN : Number.parseInt(id.slice(at), 36);
-  return { asker: id.slice(0, at), number };
+function lengthOfPrefix(id: string): number {
+  return id.lastIndexOf(".") + 1;
+}
+
+/** The requester's number of a request; NaN for an id of another client. */
+function numberOf(id: string, prefixLength: number): number {
+  return id.length - prefixLength > MAX_DIGITS ? Number.NaN : numberIn(id, prefixLength, id.length);
 }

@@ -15,7 +15,7 @@ import {
   type MicroEndpoint,
   type MicroService,
   type Nats,
-  type RequestCounts,
+  type RequestCounter,
   registerMicroService,
 } from "../../nats/index.ts";
 
@@ -44,7 +44,7 @@ export interface InstanceHandlers {
 
 export interface InstanceService extends Pick<MicroService, "drain" | "close" | "subscriptions"> {
   /** Of the requests that gateways send to the instance itself. */
-  readonly counts: RequestCounts;
+  readonly counter: RequestCounter;
 }
 
 /**
@@ -96,7 +96,7 @@ export function registerInstance(
   });
   return {
     subscriptions: [...service.subscriptions, controls],
-    counts: service.counts(direct),
+    counter: service.counterOf(direct),
     drain: service.drain,
     close() {
       service.close();

@@ -100,8 +100,7 @@ export class Instance implements SandboxOwner {
       }),
     });
     this.#phase = "ready";
-    const { counts } = this.#service;
-    const books = { nats, ledger, counts };
+    const books = { nats, ledger, counter: this.#service.counter };
     if (place !== undefined)
       this.#leavePlace = place.register((request) => {
         const call = openLocalCall(request, books);

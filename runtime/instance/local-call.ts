@@ -11,7 +11,7 @@ import {
   requestFlags,
 } from "../../contracts/index.ts";
 import type { LocalRequest, RequestReceiver } from "../../local/index.ts";
-import { type Ledger, type Nats, type Noted, OWNED, type RequestCounts } from "../../nats/index.ts";
+import { type Ledger, type Nats, type NotedRequest, OWNED, type RequestCounter } from "../../nats/index.ts";
 import { type FramePort, SocketChannel } from "../../streams/index.ts";
 import { fieldsOfBlock } from "./header-block.ts";
 import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";
@@ -23,7 +23,7 @@ import type { IncomingRequest } from "./sandbox.ts";
 export interface LocalBooks {
   readonly nats: Pick<Nats, "maxPayload">;
   readonly ledger: Pick<Ledger, "note">;
-  readonly counts: RequestCounts;
+  readonly counter: RequestCounter;
 }
 
 /** Opens a request that came; undefined where it does not begin. */
@@ -45,20 +45,20 @@ const NO_BYTES = new Uint8Array(0);
 class LocalCall implements IncomingCall, RequestReceiver, FramePort {
   readonly #request: LocalRequest;
   readonly #head: RequestHead;
-  readonly #noted: Noted;
+  readonly #noted: NotedRequest;
   readonly #books: LocalBooks;
-  readonly #beganAtMs: number;
+  readonly #count: (error?: string) => void;
   #taker: FrameTaker | undefined;
   #channel: SocketChannel | undefined;
   #onEnd: (() => void) | undefined;
   #isOver = false;
 
-  constructor(request: LocalRequest, head: RequestHead, noted: Noted, books: LocalBooks) {
+  constructor(request: LocalRequest, head: RequestHead, noted: NotedRequest, books: LocalBooks) {
     this.#request = request;
     this.#head = head;
     this.#noted = noted;
     this.#books = books;
-    this.#beganAtMs = books.counts.begin();
+    this.#count = books.counter.begin();
     request.receiver = this;
   }
 
@@ -111,14 +111,15 @@ class LocalCall implements IncomingCall, RequestReceiver, FramePort {
 
   fail(code: ErrorCode, limit: number | undefined): void {
     const isSent = this.#request.fail(code, limit);
-    this.#noted.answered(isSent ? undefined : { data: "", headers: encodeError(code, limit) });
+    if (isSent && !this.#noted.mayGetLost) this.#noted.noteHead();
+    else this.#noted.noteAnswer("", encodeError(code, limit), true);
   }
 
   over(error: string | undefined): void {
     this.#isOver = true;
     this.#request.finish();
-    this.#noted.over();
-    this.#books.counts.end(this.#beganAtMs, error);
+    this.#noted.end();
+    this.#count(error);
   }
 
   onFrame(frame: Frame, payload: Uint8Array, trailers: string): void {
@@ -157,12 +158,12 @@ function ownBuffer(bytes: Uint8Array): ArrayBuffer {
 
 class LocalAnswer implements Answer {
   readonly #request: LocalRequest;
-  readonly #noted: Noted;
+  readonly #noted: NotedRequest;
   readonly #status: number;
   readonly #fields: ResponseBlock;
   #length = "";
 
-  constructor(request: LocalRequest, noted: Noted, status: number, fields: ResponseBlock) {
+  constructor(request: LocalRequest, noted: NotedRequest, status: number, fields: ResponseBlock) {
     this.#request = request;
     this.#noted = noted;
     this.#status = status;
@@ -184,13 +185,13 @@ class LocalAnswer implements Answer {
   send(body: Uint8Array | string): void {
     const { block } = this.#fields;
     const isSent = this.#request.respond(this.#status, block, body);
-    this.#noted.answered(
-      isSent ? undefined : { data: body, headers: encodeReply(this.#status, fieldsOfBlock(block)) },
-    );
+    // A message is made of an answer that may get lost alone.
+    if (isSent && !this.#noted.mayGetLost) this.#noted.noteHead();
+    else this.#noted.noteAnswer(body, encodeReply(this.#status, fieldsOfBlock(block)), true);
   }
 
   begin(): void {
     this.#request.begin(this.#status, this.#fields.block + this.#length);
-    this.#noted.answered(undefined);
+    this.#noted.noteHead();
   }
 }
