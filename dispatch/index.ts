@@ -1,4 +1,5 @@
 export { aborted } from "./aborted.ts";
+export type { Reply, RequestHead } from "./carrier.ts";
 export { Dispatch } from "./dispatch.ts";
 export type { Dispatcher } from "./dispatcher.ts";
 export type { HoldLimits } from "./hold.ts";

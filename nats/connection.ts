@@ -17,7 +17,7 @@ import { createOutbox, type Outbox } from "./outbox.ts";
 import { createPermissions, type Permissions, refusalOf } from "./permissions.ts";
 import { ReconnectDelay } from "./reconnect-delay.ts";
 import { type RequestOptions, type RequestParts, requestOnce } from "./request.ts";
-import { createRequester, type PendingReply } from "./requester.ts";
+import { type PendingReply, Requester } from "./requester.ts";
 import { parseServers } from "./server-addresses.ts";
 import { isRecentServer } from "./server-version.ts";
 import { connectOwn } from "./transport/own.ts";
@@ -91,11 +91,19 @@ export interface Nats {
    */
   send(
     subject: string,
-    data: Uint8Array,
+    data: Uint8Array | string,
     headers: Headers,
     onReply: (message: Message) => void,
     onRefused?: (error: NarunError) => void,
   ): PendingReply;
+  /**
+   * A number for a request that goes another way than over NATS; `send` gives the same request no number then. Its replies
+   * over NATS, as one that an answerer sends again, are called back until it is released. `onRefused`: the server does not
+   * permit the inbox, so that none will come.
+   */
+  reserve(onReply: (message: Message) => void, onRefused?: (error: NarunError) => void): PendingReply;
+  /** The subject of a request's replies is this prefix, and its number in base 36. It stays the same. */
+  readonly replyPrefix: string;
   /**
    * Sends bytes of a stream at once. The bytes stay as they are until they have left. While NATS is away the bytes
    * are dropped: the stream breaks when it is back.
@@ -191,6 +199,8 @@ class OpenConnection implements Nats {
   readonly serverVersion: string;
   readonly onRefused: Nats["onRefused"];
   readonly send: Nats["send"];
+  readonly reserve: Nats["reserve"];
+  readonly replyPrefix: string;
   readonly #wire: Wire;
   readonly #status: ConnectionStatus;
   readonly #writer: WireWriter;
@@ -219,7 +229,10 @@ class OpenConnection implements Nats {
     });
     this.#messageParts = { outbox: this.#outbox, world, readHeaders: wire.readHeaders };
     const parts = this.#messageParts;
-    this.send = createRequester({ connection, parts, onRefused: permissions.listen, onHandlerError }).send;
+    const requester = new Requester({ connection, parts, onRefused: permissions.listen, onHandlerError });
+    this.send = requester.send.bind(requester);
+    this.reserve = requester.reserve.bind(requester);
+    this.replyPrefix = requester.prefix;
     this.#requestParts = {
       send: this.send,
       isClosed: () => connection.isClosed(),

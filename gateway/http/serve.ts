@@ -130,7 +130,7 @@ function dispatch(
   if (outgoing.destroyed) return { outcome: Promise.resolve(undefined), cancel: () => undefined };
   const forget = dispatcher.dispatch({
     service,
-    headers,
+    head: { headers: () => headers },
     ...(body.kind === "whole" ? { data: body.data } : { data: body.first, rest: body.rest }),
     streams: true,
     isRepeatable: isRepeatable(method, headers),
@@ -148,11 +148,11 @@ function dispatch(
 function writeStreamed(
   options: ServeOptions,
   exchange: Exchange,
-  { message, body, cold }: Extract<Outcome, { kind: "stream" }>,
+  { reply, body, cold }: Extract<Outcome, { kind: "stream" }>,
   { isUnread, cancel }: { isUnread: boolean; cancel: () => void },
 ): void {
   const { outgoing, method, requestId, pattern, startedMs, upgrade } = exchange;
-  const read = toStreamHead(message);
+  const read = toStreamHead(reply);
   // A function may answer 101 to a request that did not ask for it. The client could not parse the bytes that follow.
   const head = upgrade === undefined && read?.status === SWITCHING_PROTOCOLS ? undefined : read;
   if (upgrade !== undefined && head?.status === SWITCHING_PROTOCOLS) {
@@ -180,7 +180,7 @@ function responseOf(
   { method, requestId, destination }: Exchange,
 ): GatewayResponse {
   return outcome.kind === "reply"
-    ? toResponse(outcome.message, method, requestId, destination)
+    ? toResponse(outcome.reply, method, requestId, destination)
     : failureResponse(outcome.code, requestId, destination);
 }
 

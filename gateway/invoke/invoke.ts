@@ -75,7 +75,7 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
   }
   cancel = options.dispatcher.dispatch({
     service,
-    headers,
+    head: { headers: () => headers },
     data: message.data,
     rest: call?.rest(message.data.length, maxBytes, () => {
       cancel();
@@ -86,7 +86,7 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
     endsAtMs: performance.now() + timeoutMs,
     settle(outcome) {
       if (outcome.kind !== "stream") return finish(reply(message, outcome, requestId, destination));
-      call?.respond(new Map(outcome.message.headers ?? []), outcome.body, () => finish());
+      call?.respond(outcome.reply.headers(), outcome.body, () => finish());
     },
   });
 }
@@ -117,8 +117,9 @@ function reply(
   destination: Destination,
 ): string | undefined {
   if (outcome.kind === "reply") {
-    message.respond(outcome.message.data, outcome.message.headers ?? new Map());
-    return headerValue(outcome.message.headers, headerNames.serviceError);
+    const headers = outcome.reply.headers();
+    message.respond(outcome.reply.data, headers);
+    return headerValue(headers, headerNames.serviceError);
   }
   const { code } = outcome;
   const { status, headers: fields, body } = failureResponse(code, requestId, destination);
