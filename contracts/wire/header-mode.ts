@@ -101,8 +101,8 @@ export function encodeRequest(
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
 
 /** Whether a request may run twice: by its method (RFC 9110, section 9.2.2), or because its client says how to tell. */
-export function isRepeatable(method: string, headers: Headers): boolean {
-  return IDEMPOTENT.has(method) || headers.has("Idempotency-Key");
+export function isRepeatable(method: string, hasIdempotencyKey: boolean): boolean {
+  return hasIdempotencyKey || IDEMPOTENT.has(method);
 }
 
 /** The fields of a request: names in lower case, as the isolate has them. */
