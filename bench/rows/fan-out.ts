@@ -1,8 +1,9 @@
 /** Server-sent events: many streams of one instance, and events to all of them. */
 import { Agent, get, type IncomingMessage, request } from "node:http";
 import { median, percentile } from "../figures.ts";
-import type { Bench } from "../frame/bench.ts";
-import type { Row, Sample } from "../frame/row.ts";
+import { type Bench, samplesOf } from "../frame/bench.ts";
+import type { Sample, Size } from "../frame/row.ts";
+import type { Section } from "../frame/section.ts";
 import { writeFunctions } from "../functions.ts";
 import { hostOf, MIB, residentMemory } from "../processes.ts";
 import { type System, startSystem } from "../system.ts";
@@ -34,16 +35,23 @@ export const POST = async (request: Request) => {
   config: "scale: { max: 1, concurrency: 10000 }\nlimits: { cpuMs: 10000 }\n",
 };
 
-const ROWS = {
-  p50: { name: "event to all streams, p50", unit: "ms", targets: [{ atMost: 10 }] },
-  p99: { name: "event to all streams, p99", unit: "ms", targets: [{ atMost: 30 }] },
-  last: { name: "event to all streams, with its request", unit: "ms", targets: [] },
-  gateway: { name: "event streams, gateway, resident", unit: "MiB", targets: [] },
-  host: { name: "event streams, host, resident", unit: "MiB", targets: [] },
-} satisfies Record<string, Row>;
+const streamsOf = (size: Size) => size(1_000, 100);
 
-export async function measureFanOut(bench: Bench): Promise<void> {
-  const size = { streams: bench.size(1_000, 100), events: bench.size(20, 5) };
+const rows = (size: Size) => {
+  const events = `event to ${streamsOf(size)} streams of one instance`;
+  return {
+    p50: { name: `${events}: write to arrival, p50`, unit: "ms", targets: [{ atMost: 10 }] },
+    p99: { name: `${events}: write to arrival, p99`, unit: "ms", targets: [{ atMost: 30 }] },
+    last: { name: `${events}: request to last arrival`, unit: "ms", targets: [] },
+    gateway: { name: `${events}: gateway, resident`, unit: "MiB", targets: [] },
+    host: { name: `${events}: host, resident`, unit: "MiB", targets: [] },
+  };
+};
+
+export const fanOut: Section = { rows, measure, needs: ["Linux"] };
+
+async function measure(bench: Bench): Promise<void> {
+  const size = { streams: streamsOf(bench.size), events: bench.size(20, 5) };
   bench.heading(
     `server-sent events, ${size.streams} open streams of one instance, ${bench.rounds} rounds of ${size.events} events to all`,
   );
@@ -51,44 +59,36 @@ export async function measureFanOut(bench: Bench): Promise<void> {
   const functions = stack.use(await writeFunctions([FUNCTION]));
   const fanOuts = new Map<string, FanOut>();
   for (const [name, root] of Object.entries(bench.roots)) {
-    const system = stack.use(await startSystem([functions.folder], root));
+    const system = stack.use(await startSystem([functions.folder], { root }));
     fanOuts.set(name, stack.use(await openStreams(system, size.streams)));
   }
-  const turns = new Map<string, Turn[]>([...fanOuts.keys()].map((name) => [name, []]));
-  for (let round = 0; round < bench.rounds; round++)
-    for (const [name, fanOut] of fanOuts) turns.get(name)?.push(await sendEvents(fanOut, size));
-  const samplesOf = (figure: (turn: Turn) => number): Record<string, Sample[]> =>
-    Object.fromEntries(
-      [...turns].map(([name, ofSystem]) => [
-        name,
-        ofSystem.map((turn) => ({ value: figure(turn), errors: turn.missing })),
-      ]),
-    );
+  const turns = await bench.inTurns(
+    Object.fromEntries([...fanOuts].map(([name, one]) => [name, () => sendEvents(one, size)])),
+  );
+  const samples = (figure: (turn: Turn) => number) =>
+    samplesOf(turns, (turn) => ({ value: figure(turn), errors: turn.missing }));
+  const { p50, p99, last, gateway, host } = rows(bench.size);
   bench.record(
-    ROWS.p50,
-    samplesOf(({ latencies }) => median(latencies)),
+    p50,
+    samples(({ latencies }) => median(latencies)),
   );
   bench.record(
-    ROWS.p99,
-    samplesOf(({ latencies }) => percentile(latencies, 0.99)),
+    p99,
+    samples(({ latencies }) => percentile(latencies, 0.99)),
   );
   bench.record(
-    ROWS.last,
-    samplesOf(({ spans }) => median(spans)),
+    last,
+    samples(({ spans }) => median(spans)),
   );
-  recordMemory(bench, fanOuts);
-}
-
-function recordMemory(bench: Bench, fanOuts: ReadonlyMap<string, FanOut>): void {
-  const samplesOf = (pidOf: (up: number) => number): Record<string, Sample[]> =>
+  const memory = (pidOf: (up: number) => number): Record<string, Sample[]> =>
     Object.fromEntries(
       [...fanOuts].map(([name, { system }]) => [name, [{ value: residentMemory(pidOf(system.pid)) / MIB }]]),
     );
   bench.record(
-    ROWS.gateway,
-    samplesOf((up) => up),
+    gateway,
+    memory((up) => up),
   );
-  bench.record(ROWS.host, samplesOf(hostOf));
+  bench.record(host, memory(hostOf));
 }
 
 /** One round of events. */

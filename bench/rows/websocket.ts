@@ -1,7 +1,8 @@
 /** WebSockets whose messages come back: each socket has one message on its way. */
 import { once } from "node:events";
 import type { Bench } from "../frame/bench.ts";
-import type { Row, Sample } from "../frame/row.ts";
+import type { Sample } from "../frame/row.ts";
+import type { Section } from "../frame/section.ts";
 import { writeFunctions } from "../functions.ts";
 import { startWorkerd, WORKERD_ABSENT } from "../peers/workerd.ts";
 import { startSystem } from "../system.ts";
@@ -25,25 +26,29 @@ const FUNCTION = {
   config: "",
 };
 
-const ROW: Row = {
-  name: "WebSocket echo of 64 bytes",
-  unit: "messages/s",
-  targets: [{ atLeast: 1, of: "workerd" }],
-};
+const rows = () => ({
+  echo: {
+    name: "WebSocket echo of 64 bytes, 32 sockets",
+    unit: "messages/s",
+    targets: [{ atLeast: 1, of: "workerd" }],
+  },
+});
 
-export async function measureWebSockets(bench: Bench): Promise<void> {
+export const websocket: Section = { rows, measure, needs: [] };
+
+async function measure(bench: Bench): Promise<void> {
   const seconds = bench.size(4, 0.4);
   bench.heading(`WebSocket echo, ${SOCKETS} sockets, ${bench.rounds} rounds of ${seconds} s in turns`);
   await using stack = new AsyncDisposableStack();
   const functions = stack.use(await writeFunctions([FUNCTION]));
   const servers = new Map<string, { http: string }>();
   for (const [name, root] of Object.entries(bench.roots))
-    servers.set(name, stack.use(await startSystem([functions.folder], root)));
+    servers.set(name, stack.use(await startSystem([functions.folder], { root })));
   const workerd = await startWorkerd(`${HANDLER}\nexport default { fetch: handle };\n`);
   if (workerd === undefined) bench.skipPeer("workerd", WORKERD_ABSENT);
   else servers.set("workerd", stack.use(workerd));
   const systems = [...servers].map(([name, { http }]) => [name, () => echo(http, seconds)]);
-  await bench.takeTurns(ROW, Object.fromEntries(systems));
+  await bench.takeTurns(rows().echo, Object.fromEntries(systems));
 }
 
 async function echo(http: string, seconds: number): Promise<Sample> {

@@ -1,45 +1,22 @@
 /** The exchange of one request with its caller (streams/incoming-exchange.ts), joined to the streams of the sandbox. */
-import type { Headers, Message } from "../../nats/index.ts";
+import type { Frame } from "../../contracts/index.ts";
 import {
-  frameOf,
+  type Arrived,
   IncomingExchange,
   type IncomingExchangeOptions,
-  NatsAsker,
-  type NatsAskerOptions,
   type StreamSender,
   type StreamSenderOptions,
 } from "../../streams/index.ts";
+import type { Answer } from "./incoming-call.ts";
 import type { RequestBody, SandboxBodies } from "./sandbox.ts";
 import { createSocket, type Socket, type SocketOptions } from "./socket.ts";
 
-export type ExchangeOptions = NatsAskerOptions & Omit<IncomingExchangeOptions, "channel">;
-
 export class Exchange {
-  readonly #asker: NatsAsker;
   readonly #incoming: IncomingExchange;
   #body: RequestBody | undefined;
 
-  /** Undefined where the caller takes no streams. */
-  static of(options: ExchangeOptions): Exchange | undefined {
-    const asker = NatsAsker.of(options);
-    return asker && new Exchange(asker, options);
-  }
-
-  private constructor(asker: NatsAsker, { onGone, onDrain }: ExchangeOptions) {
-    this.#asker = asker;
-    this.#incoming = new IncomingExchange({ channel: asker, onGone, ...(onDrain && { onDrain }) });
-  }
-
-  get token(): string {
-    return this.#asker.token;
-  }
-
-  get hasStreamedBody(): boolean {
-    return this.#asker.hasStreamedBody;
-  }
-
-  get isUpgrade(): boolean {
-    return this.#asker.isUpgrade;
+  constructor(options: IncomingExchangeOptions) {
+    this.#incoming = new IncomingExchange(options);
   }
 
   /**
@@ -82,19 +59,18 @@ export class Exchange {
     };
   }
 
-  /** Sends the response's head; the body is written to the returned sender. */
-  beginResponse(head: Headers, options: Omit<StreamSenderOptions, "link">): StreamSender {
-    return this.#incoming.beginResponse(() => this.#asker.begin(head), options);
+  /** Sends the answer's head; the body is written to the returned sender. */
+  beginResponse(answer: Answer, options: Omit<StreamSenderOptions, "link">): StreamSender {
+    return this.#incoming.beginResponse(() => answer.begin(), options);
   }
 
   /** Answers with a WebSocket, and connects it. */
-  openSocket(head: Headers, options: SocketOptions): Socket {
-    return createSocket({ ...options, exchange: this.#incoming, sendHead: () => this.#asker.begin(head) });
+  openSocket(answer: Answer, options: SocketOptions): Socket {
+    return createSocket({ ...options, exchange: this.#incoming, sendHead: () => answer.begin() });
   }
 
-  receive(control: Message): void {
-    const frame = frameOf(control);
-    if (frame !== undefined) this.#incoming.receive(frame, control);
+  receive(frame: Frame, arrived: Arrived): void {
+    this.#incoming.receive(frame, arrived);
   }
 
   close(): void {

@@ -18,8 +18,7 @@ import {
 } from "../../streams/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats } from "../../test/harness/nats.ts";
-import type { IncomingRequest } from "./request-from-message.ts";
-import type { SandboxOwner, SandboxStart } from "./sandbox.ts";
+import type { IncomingRequest, SandboxOwner, SandboxStart } from "./sandbox.ts";
 import { createSourceMaps } from "./source-maps.ts";
 import { startInstance } from "./start-instance.ts";
 import { MemorySandbox } from "./testing/memory-sandbox.ts";
