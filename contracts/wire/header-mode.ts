@@ -59,7 +59,7 @@ export interface RequestSending {
 /** `X-Original-Host` says the host; `Expect` was answered where the request came in. */
 const ANSWERED_BEFORE = ["host", "expect"];
 /** The gateway tells of the client. A client's own fields about that do not travel. */
-const FROM_CLIENT = new Set([
+export const FROM_CLIENT: ReadonlySet<string> = new Set([
   ...ANSWERED_BEFORE,
   ...["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"],
 ]);
