@@ -64,7 +64,7 @@ const VENDORS: Record<string, readonly string[]> = {
   hono: ["gateway/metrics.ts", "functions/examples/", "bench/apps/"],
   "@hono/node-server": ["gateway/metrics.ts"],
   ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
-  "prom-client": ["gateway/metrics.ts"],
+  "prom-client": ["gateway/metrics.ts", "gateway/counted.ts"],
   "@grpc/grpc-js": ["gateway/grpc.ts"],
   commander: ["cli/"],
   picocolors: ["cli/output/output.ts"],
