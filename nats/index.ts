@@ -18,7 +18,6 @@ export {
   type Inquiries,
 } from "./ledger/inquiries.ts";
 export { Ledger } from "./ledger/ledger.ts";
-export type { NotedRequest } from "./ledger/noted-request.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
