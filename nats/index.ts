@@ -25,7 +25,6 @@ export { isNoResponders, type Message } from "./message.ts";
 export {
   type MicroEndpoint,
   type MicroService,
-  type RequestCounter,
   registerMicroService,
 } from "./micro-service.ts";
 export { isNodeAlive } from "./node-alive.ts";
