@@ -1,7 +1,8 @@
 /** Runs esbuild: an entry file becomes one ES module with a source map. */
 import { builtinModules } from "node:module";
 import { dirname, resolve } from "node:path";
-import * as esbuild from "esbuild";
+import type * as esbuild from "esbuild";
+import { holdCompiler } from "../machine/index.ts";
 import { findAsyncRequires, findMissingAwaits } from "./async-modules.ts";
 import { editBundle } from "./bundle-edits.ts";
 import type { BundleMessage } from "./bundle-message.ts";
@@ -40,7 +41,12 @@ export interface Bundler {
 }
 
 export async function createBundler(source: BundleSource): Promise<Bundler> {
-  const context = await esbuild.context(bundleOptions(source));
+  const compiler = holdCompiler();
+  const { context: createContext } = await compiler.load();
+  const context = await createContext(bundleOptions(source)).catch((error: unknown) => {
+    compiler[Symbol.dispose]();
+    throw error;
+  });
   let inputs = [resolve(source.dir, source.entry)];
   let reading: Reading | undefined;
   return {
@@ -60,7 +66,10 @@ export async function createBundler(source: BundleSource): Promise<Bundler> {
         return { ok: false, messages: messagesOf(error) };
       }
     },
-    [Symbol.asyncDispose]: () => context.dispose(),
+    async [Symbol.asyncDispose]() {
+      await context.dispose();
+      compiler[Symbol.dispose]();
+    },
   };
 }
 
@@ -113,7 +122,9 @@ async function recordReading(source: BundleSource): Promise<Reading> {
     },
   };
   const options = bundleOptions(source);
-  await esbuild.build({ ...options, plugins: [recorder, ...options.plugins] }).catch(() => undefined);
+  using compiler = holdCompiler();
+  const { build } = await compiler.load();
+  await build({ ...options, plugins: [recorder, ...options.plugins] }).catch(() => undefined);
   return { files: [...files], lookups };
 }
 
@@ -133,7 +144,9 @@ export async function findImportChains(
   wanted: readonly BuiltinImport[],
 ): Promise<string[][]> {
   const options = { ...bundleOptions(source), external: ["node:*", ...builtinModules] };
-  const result = await esbuild.build(options).catch(() => undefined);
+  using compiler = holdCompiler();
+  const { build } = await compiler.load();
+  const result = await build(options).catch(() => undefined);
   const inputs = result?.metafile.inputs ?? {};
   const chains = new Map([[source.entry, [source.entry]]]);
   for (const [file, chain] of chains) {

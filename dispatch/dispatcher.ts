@@ -18,21 +18,16 @@
  *     most of the time. A stream breaks when the instance is lost or NATS was away, as frames may be missing. It is never
  *     resumed. The instance is told when its answer, or the rest of it, is no longer awaited.
  */
-import {
-  type ErrorCode,
-  isServiceError,
-  messageOf,
-  type ReadyAnnouncement,
-  subjects,
-} from "../contracts/index.ts";
-import type { Message, PendingReply } from "../nats/index.ts";
-import { frameOf, type OutgoingExchange } from "../streams/index.ts";
+import { type ErrorCode, messageOf, type ReadyAnnouncement } from "../contracts/index.ts";
+import type { OutgoingExchange } from "../streams/index.ts";
+import type { Answer, Reply, Sending } from "./carrier.ts";
 import { findTarget } from "./find-target.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instance.ts";
 import {
   countJobs,
   createJob,
+  type Dispatched,
   type DispatcherOptions,
   type DispatchRequest,
   type Flight,
@@ -43,13 +38,13 @@ import {
   sendOf,
   type Target,
 } from "./job.ts";
+import { createNatsCarrier, type NatsCarrier } from "./nats-carrier.ts";
 import { decideStep, type Evidence } from "./next-step.ts";
-import { openExchange } from "./open-exchange.ts";
 import { createPlaces, type Places } from "./places.ts";
-import { readVerdict } from "./verdict.ts";
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #carrier: NatsCarrier;
   readonly #hold: Hold<Job>;
   readonly #places: Places;
   readonly #active = new Set<Job>();
@@ -63,6 +58,15 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#carrier = createNatsCarrier({
+      nats: options.nats,
+      presence: options.presence,
+      events: {
+        onAnswer: (job, answer) => this.#onAnswer(job, answer),
+        onNotPermitted: (job, code) => this.#fail(job, code),
+        onBodyOver: (job) => this.#places.onBodyOver(job),
+      },
+    });
     this.#hold = createHold<Job>(options.limits);
     this.#places = createPlaces({
       onTooSlow: (job) => this.#fail(job, "BODY_TOO_SLOW"),
@@ -70,14 +74,14 @@ export class Dispatcher {
     });
   }
 
-  /** Takes a request. The returned function cancels it. */
-  dispatch(request: DispatchRequest): () => void {
+  /** Takes a request. */
+  dispatch(request: DispatchRequest): Dispatched {
     const job: Job = createJob(request, this.#arrivals++, () => this.#onDeadline(job));
     this.#active.add(job);
     const target = this.#hold.count(job.service) === 0 ? this.#targetOf(job) : undefined;
     if (target === undefined) this.#park(job, "admit");
     else this.#send(job, target);
-    return () => this.#cancel(job);
+    return job;
   }
 
   /** Whether requests of a service are held without a target. */
@@ -183,25 +187,15 @@ export class Dispatcher {
   }
 
   #send(job: Job, target: Target): void {
-    const { headers, data } = job.request;
-    const subject = target === "shared" ? job.service : subjects.instanceRequests(target.id);
-    const exchange = openExchange(this.#options, job, target, () => this.#places.onBodyOver(job));
-    let pending: PendingReply;
+    let sending: Sending;
     try {
-      pending = this.#options.nats.send(
-        subject,
-        data,
-        headers,
-        (message) => this.#onReply(job, message),
-        // NATS does not permit the request, or its reply. Another try would fail alike.
-        ({ code }) => this.#fail(job, code),
-      );
+      sending = this.#carrier.send(job, target);
     } catch (error) {
-      exchange?.close();
       this.#options.log.error({ service: job.service, error: messageOf(error) }, "a request cannot be sent");
       this.#settle(job, { kind: "failed", code: "INTERNAL" });
       return;
     }
+    const { pending, exchange } = sending;
     job.sends += 1;
     job.phase = { kind: "in-flight", target, pending, exchange, isLent: false };
     this.#places.take(job, job.phase);
@@ -295,9 +289,10 @@ export class Dispatcher {
     this.#pump(job.service);
   }
 
-  #cancel(job: Job): void {
-    if (!this.#active.has(job)) return;
+  /** The request no longer waits for its answer, or for the rest of it. Nothing where it is over. */
+  cancel(job: Dispatched): void {
     const { phase } = job;
+    if (phase.kind === "done") return;
     if (phase.kind === "in-flight" || phase.kind === "streaming") phase.exchange?.cancel("CLIENT_GONE");
     this.#leave(job);
     this.#end(job);
@@ -318,51 +313,46 @@ export class Dispatcher {
     this.#idleWaiters.clear();
   }
 
-  #onReply(job: Job, message: Message): void {
-    const { phase } = job;
-    if (phase.kind !== "in-flight" && phase.kind !== "streaming") return;
-    const verdict = readVerdict(message);
-    if (verdict === "frame") {
-      const frame = frameOf(message);
-      if (frame !== undefined) phase.exchange?.receive(frame, message);
+  #onAnswer(job: Job, answer: Answer): void {
+    if (job.phase.kind === "in-flight") this.#onResult(job, job.phase, answer);
+  }
+
+  #onResult(job: Job, flight: InFlight, answer: Answer): void {
+    if (answer.kind === "stream" && flight.exchange !== undefined) {
+      this.#beginStream(job, flight, flight.exchange, answer.reply);
       return;
     }
-    if (phase.kind === "streaming") return;
-    if (verdict === "stream" && phase.exchange !== undefined) {
-      this.#beginStream(job, phase, phase.exchange, message);
-      return;
-    }
-    const { target } = phase;
+    const { target } = flight;
     const { observer } = this.#options;
     this.#leave(job);
-    switch (verdict) {
+    switch (answer.kind) {
       case "no-responders":
       case "draining":
-        observer.replied(job.service, verdict === "draining" ? "draining" : "no_responders");
-        this.#onRefused(job, target, verdict);
+        observer.replied(job.service, answer.kind === "draining" ? "draining" : "no_responders");
+        this.#onRefused(job, target, answer.kind);
         return;
       case "stream":
       case "unreadable":
         observer.replied(job.service, "bad_reply");
         this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
         break;
-      case "answer":
-        observer.replied(job.service, isServiceError(message.headers) ? "error" : "success");
-        this.#settle(job, { kind: "reply", message });
+      case "reply":
+        observer.replied(job.service, answer.reply.isError ? "error" : "success");
+        this.#settle(job, { kind: "reply", reply: answer.reply });
         break;
     }
     this.#pump(job.service);
   }
 
-  #beginStream(job: Job, flight: InFlight, exchange: OutgoingExchange, message: Message): void {
+  #beginStream(job: Job, flight: InFlight, exchange: OutgoingExchange, reply: Reply): void {
     const { observer } = this.#options;
     const { target, pending } = flight;
     clearTimeout(job.deadlineTimer);
     this.#places.giveBack(job, flight);
     job.phase = { kind: "streaming", target, pending, exchange };
     observer.replied(job.service, "success");
-    const body = exchange.openResponse(message, () => this.#endStream(job));
-    job.request.settle({ kind: "stream", message, body, cold: job.cold });
+    const body = exchange.openResponse(() => this.#endStream(job));
+    job.request.settle({ kind: "stream", reply, body, cold: job.cold });
     if (this.#isDraining) exchange.drain();
     this.#pump(job.service);
   }

@@ -1,7 +1,8 @@
 /** One request on its way through the dispatcher: its facts, its phases, its result. */
-import type { ErrorCode, FunctionSpec, Headers } from "../contracts/index.ts";
-import type { Message, Nats, PendingReply } from "../nats/index.ts";
+import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
+import type { Nats, PendingReply } from "../nats/index.ts";
 import type { OutgoingExchange, RemainingBody, ResponseBody, StreamPresence } from "../streams/index.ts";
+import type { Reply, RequestHead } from "./carrier.ts";
 import type { HoldLimits } from "./hold.ts";
 import type { Instance } from "./instance.ts";
 import type { Instances } from "./instances.ts";
@@ -10,7 +11,7 @@ import type { Send } from "./next-step.ts";
 
 export interface DispatchRequest {
   service: string;
-  headers: Headers;
+  head: RequestHead;
   data: Uint8Array;
   /** Whether the answer may come as a stream. `rest`: the body beyond `data`. */
   streams: boolean;
@@ -23,9 +24,9 @@ export interface DispatchRequest {
 }
 
 export type Result =
-  | { kind: "reply"; message: Message }
-  /** The message is the answer's head. */
-  | { kind: "stream"; message: Message; body: ResponseBody }
+  | { kind: "reply"; reply: Reply }
+  /** The reply is the answer's head. */
+  | { kind: "stream"; reply: Reply; body: ResponseBody }
   | { kind: "failed"; code: ErrorCode };
 export type Outcome = Result & { cold: ColdTiming | undefined };
 
@@ -107,6 +108,9 @@ export interface Job {
   hasTriedShared: boolean;
   cold: ColdTiming | undefined;
 }
+
+/** A request in dispatch, for its door. */
+export type Dispatched = Job;
 
 /** Estimated memory of a held request besides its body: headers and bookkeeping. */
 const OVERHEAD_BYTES = 2_048;

@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
-  ...["contracts", "machine", "web", "nats", "nats-server", "streams", "functions/sdk"],
+  ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "functions/sdk"],
   ...["builder", "control", "dispatch", "gateway", "runtime", "cli", "test"],
 ];
 
@@ -20,14 +20,15 @@ const PARTS: Record<string, readonly string[]> = {
   web: [],
   nats: ["contracts", "machine"],
   "nats-server": ["contracts", "machine", "nats"],
-  streams: ["contracts", "nats"],
+  local: ["contracts", "machine"],
+  streams: ["contracts", "nats", "local"],
   "functions/sdk": ["contracts"],
   "functions/examples": ["functions/sdk"],
   builder: ["contracts", "machine"],
   control: ["contracts", "nats", "builder"],
-  dispatch: ["contracts", "nats", "streams"],
-  gateway: ["contracts", "machine", "nats", "streams", "dispatch"],
-  runtime: ["contracts", "machine", "nats", "streams", "web", "functions/sdk"],
+  dispatch: ["contracts", "nats", "local", "streams"],
+  gateway: ["contracts", "machine", "nats", "local", "streams", "dispatch"],
+  runtime: ["contracts", "machine", "nats", "local", "streams", "web", "functions/sdk"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams"],
     ...["builder", "control", "dispatch", "gateway", "runtime"],
@@ -42,6 +43,8 @@ const VENDORS: Record<string, readonly string[]> = {
   "@nats-io/": ["nats/", "bench/peers/relay.ts"],
   yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
+    "machine/compiler.ts",
+    "cli/built/build-files.ts",
     "builder/bundler.ts",
     "builder/bundle-options.ts",
     "builder/bundle-message.ts",
@@ -61,7 +64,7 @@ const VENDORS: Record<string, readonly string[]> = {
   hono: ["gateway/metrics.ts", "functions/examples/", "bench/apps/"],
   "@hono/node-server": ["gateway/metrics.ts"],
   ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
-  "prom-client": ["gateway/metrics.ts"],
+  "prom-client": ["gateway/metrics.ts", "gateway/counted.ts"],
   "@grpc/grpc-js": ["gateway/grpc.ts"],
   commander: ["cli/"],
   picocolors: ["cli/output/output.ts"],

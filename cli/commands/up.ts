@@ -1,5 +1,6 @@
 import { findFunctions } from "../../builder/index.ts";
 import { listFunctions } from "../../control/index.ts";
+import { holdCompiler } from "../../machine/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import { type PushOutcome, pushAll, startBuilds } from "../functions/push-all.ts";
 import { showWarnings } from "../output/build-warnings.ts";
@@ -35,6 +36,8 @@ export const upCommand = defineCommand({
 
 async function runWorld(options: WorldOptions, folders: string[], stopped: Promise<void>): Promise<void> {
   const { output, signal } = options;
+  // The compiler serves all builds, and its memory is free when they are done.
+  const compiler = holdCompiler();
   const building = startBuilds(folders);
   const pushed = Promise.withResolvers<void>();
   const world = await startWorld({ ...options, firstPushes: pushed.promise });
@@ -45,6 +48,7 @@ async function runWorld(options: WorldOptions, folders: string[], stopped: Promi
       progress.update(`pushing the functions: ${count} of ${builds.length}`);
     const outcome = await pushAll(world.nats, builds, { signal, onPushed }).finally(() => {
       progress.end();
+      compiler[Symbol.dispose]();
       pushed.resolve();
     });
     if (!signal.aborted) await showWorld(output, world, outcome);

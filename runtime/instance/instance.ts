@@ -11,6 +11,7 @@
 import {
   type Announcement,
   type ErrorCode,
+  encodeError,
   type FunctionConfig,
   type GoneReason,
   subjects,
@@ -22,8 +23,8 @@ import type { DrainOrder } from "../host.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
 import { registerInstance } from "./instance-service.ts";
+import { NatsCalls } from "./nats-call.ts";
 import { OpenRequests } from "./open-requests.ts";
-import { replyFromError } from "./reply-to-message.ts";
 import type { CreateSandbox, Sandbox, SandboxOwner } from "./sandbox.ts";
 
 export interface InstanceOptions {
@@ -62,22 +63,23 @@ export class Instance implements SandboxOwner {
   #ending: Promise<void> = Promise.resolve();
 
   constructor(options: InstanceOptions, log: FunctionLog, createSandbox: CreateSandbox) {
-    const { nats, peers, instance, config } = options;
+    const { config } = options;
     this.#options = options;
     this.log = log;
     this.sandbox = createSandbox(this);
-    this.requests = new OpenRequests({ nats, peers, instance, config, log, sandbox: this.sandbox });
+    this.requests = new OpenRequests({ config, log, sandbox: this.sandbox });
   }
 
   /** Registers the service; resolves when its subscriptions are live on the server. */
   async open(): Promise<void> {
     if (this.#phase !== "starting") return;
-    const { nats, ledger, node, instance, revision, config } = this.#options;
+    const { nats, peers, ledger, node, instance, revision, config } = this.#options;
     const about = { nats, ledger, node, instance, revision, config };
+    const calls = new NatsCalls({ nats, peers, instance });
     this.#service = registerInstance(about, {
       refuses: (...request) => this.#refuses(...request),
-      take: (message, done) => this.requests.take(message, done),
-      control: (token, message) => this.requests.control(token, message),
+      take: (message, done) => this.requests.take(calls.open(message, done)),
+      control: (token, message) => calls.control(token, message),
       stats: () => ({
         state: this.#phase === "ready" ? "ready" : "draining",
         inFlight: this.requests.size,
@@ -143,8 +145,7 @@ export class Instance implements SandboxOwner {
   #refuses(message: Message, done: (error?: string) => void, isStranger = false): boolean {
     const isOver = isStranger || this.#phase === "condemned" || this.#phase === "gone";
     if (!isOver && message.isReadable) return false;
-    const reply = replyFromError(isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST");
-    message.respond(reply.data, reply.headers);
+    message.respond("", encodeError(isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST", undefined));
     done(isOver ? undefined : "BAD_REQUEST");
     return true;
   }

@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { OnLoadResult } from "esbuild";
+import { holdCompiler } from "../../../machine/index.ts";
 import { fingerprintOf, keepBuilt, SOURCE_EXTENSION, touchFile, withDigest } from "./built-file.ts";
 import { encodingTablesFile } from "./encoding-tables.ts";
 import { inspectLibraryFile } from "./inspect-library.ts";
@@ -61,7 +62,8 @@ interface DataFiles {
 }
 
 async function bundleHost(isolatedVm: string, files: DataFiles): Promise<Uint8Array> {
-  const { build } = await import("esbuild");
+  using compiler = holdCompiler();
+  const { build } = await compiler.load();
   const own = (name: string) => join(import.meta.dirname, `${name}${SOURCE_EXTENSION}`);
   const result = await build({
     entryPoints: [own("../process/main")],

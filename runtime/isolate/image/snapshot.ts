@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../../contracts/index.ts";
+import { holdCompiler } from "../../../machine/index.ts";
 import { fingerprintOf, keepBuilt, SOURCE_EXTENSION } from "./built-file.ts";
 import { lazyModules } from "./lazy-modules.ts";
 import { WARM_UP } from "./warm-up.ts";
@@ -26,7 +27,8 @@ export async function loadSnapshot(cacheDir: string): Promise<Uint8Array> {
 
 /** The platform as one classic script. */
 export async function bundlePlatform(): Promise<string> {
-  const { build } = await import("esbuild");
+  using compiler = holdCompiler();
+  const { build } = await compiler.load();
   const result = await build({
     entryPoints: [join(platformFolder, `start/main${SOURCE_EXTENSION}`)],
     bundle: true,

@@ -10,9 +10,9 @@ import { type FunctionConfig, messageOf } from "../../../contracts/index.ts";
 import type { Nats } from "../../../nats/index.ts";
 import type { OpenCalls, Peers, StreamPresence } from "../../../streams/index.ts";
 import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../web/index.ts";
-import type { IncomingRequest } from "../../instance/request-from-message.ts";
 import type {
   AbortReason,
+  IncomingRequest,
   RefusalReason,
   Sandbox,
   SandboxBodies,
