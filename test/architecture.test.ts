@@ -44,6 +44,7 @@ const VENDORS: Record<string, readonly string[]> = {
   yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
     "machine/compiler.ts",
+    "cli/built/build-files.ts",
     "builder/bundler.ts",
     "builder/bundle-options.ts",
     "builder/bundle-message.ts",
