@@ -19,16 +19,8 @@ const main = candidates.find((file) => existsSync(file)) || candidates[0];
 
 hideLogins();
 if (Number(process.versions.node.split(".")[0]) >= OLDEST_NODE) {
-  keepCompiled();
   endWithParent();
-  import(pathToFileURL(main).href).catch((error) => {
-    const isIncomplete = error.code === "ERR_MODULE_NOT_FOUND";
-    fail(
-      isIncomplete
-        ? `parts of narun are missing; run npm install in ${root} (${error.message})`
-        : error.stack,
-    );
-  });
+  start();
 } else {
   const pinned = findPinnedNode();
   if (pinned === undefined) {
@@ -37,6 +29,22 @@ if (Number(process.versions.node.split(".")[0]) >= OLDEST_NODE) {
     );
   } else {
     runWith(pinned);
+  }
+}
+
+async function start() {
+  const caches = ownCaches();
+  if (caches !== undefined) keepCompiled(join(caches, "compiled"));
+  try {
+    const { findMain } = require("./built.cjs");
+    await import(pathToFileURL(await findMain(main, caches && join(caches, "built"))).href);
+  } catch (error) {
+    const isIncomplete = /^(?:ERR_)?MODULE_NOT_FOUND$/.test(error.code);
+    fail(
+      isIncomplete
+        ? `parts of narun are missing; run npm install in ${root} (${error.message.split("\n")[0]})`
+        : error.stack,
+    );
   }
 }
 
@@ -50,27 +58,38 @@ function hideLogins() {
   if (shown.join(" ") !== given.join(" ")) process.title = ["narun", ...shown].join(" ");
 }
 
-/**
- * Caches the results of type stripping and compilation for later starts, and for the processes that this one starts. The
- * cache halves the time of every command, and the type stripper alone takes 17 MB.
- */
-function keepCompiled() {
+/** narun's folder in the user's cache folder. Undefined where there can be none. */
+function ownCaches() {
   const { env, platform } = process;
-  // Node itself enables the cache then.
-  if (env.NODE_COMPILE_CACHE) return;
   const home = platform === "darwin" ? ["Library", "Caches"] : [".cache"];
   // The XDG base directory specification tells programs to ignore relative paths.
   const isGiven = env.XDG_CACHE_HOME !== undefined && isAbsolute(env.XDG_CACHE_HOME);
   const caches = isGiven ? env.XDG_CACHE_HOME : join(env.HOME || homedir(), ...home);
   const narun = join(caches, "narun");
-  const folder = join(narun, "compiled");
   try {
     // Each folder by its own call: a recursive mkdir of Node never returns below a folder like /proc.
-    for (const path of [caches, narun, folder]) if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
+    for (const path of [caches, narun]) if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
+    return narun;
+  } catch {
+    // Without caches a command works, but slower.
+    return undefined;
+  }
+}
+
+/**
+ * Caches the results of type stripping and compilation for later starts, and for the processes that this one starts. The
+ * cache halves the time of every command, and the type stripper alone takes 17 MB.
+ */
+function keepCompiled(folder) {
+  const { env } = process;
+  // Node itself enables the cache then.
+  if (env.NODE_COMPILE_CACHE) return;
+  try {
+    if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
     enableCompileCache(folder);
     env.NODE_COMPILE_CACHE = folder;
   } catch {
-    // Without the cache a command works, but slower.
+    // A cache folder that cannot be written.
   }
 }
 

@@ -7,7 +7,8 @@ import { type BuildIssue, createIssue } from "./build-issue.ts";
 import { type Bundle, type BundledFile, type Bundler, createBundler } from "./bundler.ts";
 import { findMissingMetadata } from "./decorator-metadata.ts";
 import { writeEnvTypes } from "./env-types.ts";
-import { type LoadedFunction, loadFunction } from "./function-folder.ts";
+import { type LoadedFunction, loadFunction, resolveFolder } from "./function-folder.ts";
+import { buildsFolder, findKeptBuild, keepBuild } from "./kept-build.ts";
 import { findUncalledHandlers } from "./uncalled-handlers.ts";
 
 /** A function that is ready for a push. */
@@ -35,18 +36,23 @@ export interface BuildOptions {
 }
 
 /**
- * Builds a function from its folder. Errors: the errors of `loadFunction`; BUILD_FAILED and NODE_BUILTIN_IN_ISOLATE with
+ * Builds a function from its folder. The build of an earlier call is used again while nothing has changed. Errors: the errors of `loadFunction`; BUILD_FAILED and NODE_BUILTIN_IN_ISOLATE with
  * each place as text and in `fields.issues`; NO_HANDLER; BUNDLE_TOO_LARGE.
  */
 export async function buildFunction(
   target: string | LoadedFunction,
   options: BuildOptions = {},
 ): Promise<Build> {
-  const startedAt = performance.now();
+  const startedAt = Date.now();
+  const startedMs = performance.now();
+  const isKept = typeof target === "string" && options.write !== false;
+  const kept = isKept ? await findKeptBuild(await resolveFolder(target)) : undefined;
+  if (kept !== undefined) return kept;
   const fn = typeof target === "string" ? await loadFunction(target) : target;
   await using bundler = await createBundler(sourceOf(fn));
   const build = await buildWith(bundler, fn, options);
-  return { ...build, elapsedMs: performance.now() - startedAt };
+  if (isKept) await keepBuild(fn.dir, build, await bundler.lastReading(), startedAt);
+  return { ...build, elapsedMs: performance.now() - startedMs };
 }
 
 /** Builds with a bundler, which keeps parsed files from its earlier builds. */
@@ -111,7 +117,7 @@ async function writeBuild(
   manifest: Manifest,
   { code, sourceMap }: Bundle,
 ): Promise<void> {
-  const folder = join(fn.dir, ".narun", "build", fn.config.name);
+  const folder = join(buildsFolder(fn.dir), fn.config.name);
   await makeOwnFolder(folder);
   await Promise.all([
     writeFile(join(folder, "bundle.js"), code),

@@ -4,7 +4,7 @@ import { type EnvProperty, envPropertiesOf, type FunctionConfig, secretsOf } fro
 import { displayPath, type LoadedFunction } from "./function-folder.ts";
 
 /** The file with the type of a function's `env`, beside its narun.yaml. */
-const ENV_TYPES_FILE = "narun-env.d.ts";
+export const ENV_TYPES_FILE = "narun-env.d.ts";
 
 /** The result of `writeEnvTypes`; with `check` the result that writing would have. */
 export interface EnvTypesResult {

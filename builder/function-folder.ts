@@ -28,7 +28,7 @@ export interface LoadedFunction {
 const ENTRY_NAMES = ["index.ts", "index.tsx", "index.mts", "index.js", "index.jsx", "index.mjs"];
 const ENTRIES = ["", "src/"].flatMap((folder) => ENTRY_NAMES.map((file) => folder + file));
 
-const CONFIG_FILE = "narun.yaml";
+export const CONFIG_FILE = "narun.yaml";
 
 /** A folder with one of these files is a function. An entry may also be in its `src`. */
 export const namesOfFunctions: ReadonlySet<string> = new Set([CONFIG_FILE, ...ENTRY_NAMES]);

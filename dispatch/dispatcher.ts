@@ -27,6 +27,7 @@ import type { Instance } from "./instance.ts";
 import {
   countJobs,
   createJob,
+  type Dispatched,
   type DispatcherOptions,
   type DispatchRequest,
   type Flight,
@@ -73,14 +74,14 @@ export class Dispatcher {
     });
   }
 
-  /** Takes a request. The returned function cancels it. */
-  dispatch(request: DispatchRequest): () => void {
+  /** Takes a request. */
+  dispatch(request: DispatchRequest): Dispatched {
     const job: Job = createJob(request, this.#arrivals++, () => this.#onDeadline(job));
     this.#active.add(job);
     const target = this.#hold.count(job.service) === 0 ? this.#targetOf(job) : undefined;
     if (target === undefined) this.#park(job, "admit");
     else this.#send(job, target);
-    return () => this.#cancel(job);
+    return job;
   }
 
   /** Whether requests of a service are held without a target. */
@@ -288,9 +289,10 @@ export class Dispatcher {
     this.#pump(job.service);
   }
 
-  #cancel(job: Job): void {
-    if (!this.#active.has(job)) return;
+  /** The request no longer waits for its answer, or for the rest of it. Nothing where it is over. */
+  cancel(job: Dispatched): void {
     const { phase } = job;
+    if (phase.kind === "done") return;
     if (phase.kind === "in-flight" || phase.kind === "streaming") phase.exchange?.cancel("CLIENT_GONE");
     this.#leave(job);
     this.#end(job);

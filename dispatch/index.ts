@@ -3,5 +3,12 @@ export type { Reply, RequestHead } from "./carrier.ts";
 export { Dispatch } from "./dispatch.ts";
 export type { Dispatcher } from "./dispatcher.ts";
 export type { HoldLimits } from "./hold.ts";
-export type { ColdTiming, DispatchObserver, Outcome, Result } from "./job.ts";
+export type {
+  ColdTiming,
+  Dispatched,
+  DispatchObserver,
+  DispatchRequest,
+  Outcome,
+  Result,
+} from "./job.ts";
 export type { Log } from "./log.ts";

@@ -109,6 +109,9 @@ export interface Job {
   cold: ColdTiming | undefined;
 }
 
+/** A request in dispatch, for its door. */
+export type Dispatched = Job;
+
 /** Estimated memory of a held request besides its body: headers and bookkeeping. */
 const OVERHEAD_BYTES = 2_048;
 

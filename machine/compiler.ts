@@ -6,10 +6,10 @@
  */
 import type * as Esbuild from "esbuild";
 
-export type Compiler = typeof Esbuild;
+type Compiler = typeof Esbuild;
 
 /** A use of the compiler. Its child process ends when the last hold is released. */
-export interface CompilerHold extends Disposable {
+interface CompilerHold extends Disposable {
   /** Loads the package at the first call. */
   load(): Promise<Compiler>;
 }

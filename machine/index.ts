@@ -1,5 +1,5 @@
 export { type Backoff, createBackoff } from "./backoff.ts";
-export { type Compiler, type CompilerHold, holdCompiler } from "./compiler.ts";
+export { holdCompiler } from "./compiler.ts";
 export { errnoOf } from "./errno.ts";
 export { type Address, listen } from "./listen.ts";
 export { makeOwnFolder } from "./own-folder.ts";

@@ -12,14 +12,15 @@ import {
   tlsOf,
   withoutIdentity,
 } from "./login/login.ts";
-import { type Message, type MessageParts, toMessage } from "./message.ts";
+import type { Message } from "./message.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import { createPermissions, type Permissions, refusalOf } from "./permissions.ts";
+import { createPermissions, type Permissions } from "./permissions.ts";
 import { ReconnectDelay } from "./reconnect-delay.ts";
 import { type RequestOptions, type RequestParts, requestOnce } from "./request.ts";
 import { type PendingReply, Requester } from "./requester.ts";
 import { parseServers } from "./server-addresses.ts";
 import { isRecentServer } from "./server-version.ts";
+import { type Subscription, Subscriptions } from "./subscriptions.ts";
 import { connectOwn } from "./transport/own.ts";
 import { connectPlain } from "./transport/plain.ts";
 import type { FrameSink } from "./transport/splitter.ts";
@@ -50,14 +51,6 @@ export interface NatsOptions {
   connectTimeoutMs?: number;
   /** All connections of a process have the same one. Default `own`. */
   transport?: NatsTransport;
-}
-
-/** A subscription that the server does not permit gets nothing: `Nats.confirm` reports it. */
-export interface Subscription {
-  /** Takes nothing more, at once; messages that the server already sent are dropped. */
-  unsubscribe(): void;
-  /** Takes nothing more from the server; resolves when all messages that it already sent have been handed over. */
-  drain(): Promise<void>;
 }
 
 export interface SubscribeOptions {
@@ -205,11 +198,8 @@ class OpenConnection implements Nats {
   readonly #status: ConnectionStatus;
   readonly #writer: WireWriter;
   readonly #outbox: Outbox;
-  readonly #messageParts: MessageParts;
+  readonly #subscriptions: Subscriptions;
   readonly #requestParts: RequestParts;
-  readonly #onHandlerError: (error: unknown, subject: string) => void;
-  /** Subscriptions that the server does not permit. */
-  readonly #refused = new Map<Subscription, NarunError>();
 
   constructor({ wire, transport, world, status, permissions, onHandlerError }: OpenConnectionOptions) {
     const { connection } = wire;
@@ -220,16 +210,20 @@ class OpenConnection implements Nats {
     this.onRefused = permissions.listen;
     this.#wire = wire;
     this.#status = status;
-    this.#onHandlerError = onHandlerError;
     const isAway = () => status.state === "reconnecting";
     this.#writer = wire.open({ isAway, onError: onHandlerError });
     this.#outbox = createOutbox({ connection, writer: this.#writer, isAway, onError: onHandlerError });
     status.listen((state) => {
       if (state === "connected") this.#outbox.resume();
     });
-    this.#messageParts = { outbox: this.#outbox, world, readHeaders: wire.readHeaders };
-    const parts = this.#messageParts;
-    const requester = new Requester({ connection, parts, onRefused: permissions.listen, onHandlerError });
+    const parts = { outbox: this.#outbox, world };
+    this.#subscriptions = new Subscriptions({ wire, parts, onHandlerError });
+    const requester = new Requester({
+      parts,
+      subscriptions: this.#subscriptions,
+      onRefused: permissions.listen,
+      onHandlerError,
+    });
     this.send = requester.send.bind(requester);
     this.reserve = requester.reserve.bind(requester);
     this.replyPrefix = requester.prefix;
@@ -265,36 +259,8 @@ class OpenConnection implements Nats {
     handle: (message: Message) => void,
     { queue, isOpen = false }: SubscribeOptions = {},
   ): Subscription {
-    const subscription = this.connection.subscribe(isOpen ? subject : this.world.toWire(subject), {
-      ...(queue === undefined ? {} : { queue }),
-      callback: (error, message) => {
-        if (error !== null) {
-          // The library reports its own closing this way, too; the state listener tells of it.
-          const refusal = refusalOf(error);
-          if (refusal !== undefined) this.#refused.set(opened, refusal);
-          return;
-        }
-        try {
-          handle(toMessage(message, this.#messageParts));
-        } catch (thrown) {
-          this.#onHandlerError(thrown, subject);
-        }
-      },
-    });
-    const opened: Subscription = {
-      unsubscribe: () => {
-        this.#refused.delete(opened);
-        subscription.unsubscribe();
-      },
-      drain: () => {
-        this.#refused.delete(opened);
-        this.#outbox.flush();
-        // A subscription of a closed connection has nothing left to hand over.
-        const isOver = subscription.isClosed() || this.connection.isClosed();
-        return isOver ? Promise.resolve() : subscription.drain();
-      },
-    };
-    return opened;
+    const wire = isOpen ? subject : this.world.toWire(subject);
+    return this.#subscriptions.open(wire, queue, handle);
   }
 
   request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Message> {
@@ -316,10 +282,7 @@ class OpenConnection implements Nats {
 
   async confirm(subscriptions?: Iterable<Subscription>): Promise<void> {
     await this.flush();
-    for (const subscription of subscriptions ?? this.#refused.keys()) {
-      const refusal = this.#refused.get(subscription);
-      if (refusal !== undefined) throw refusal;
-    }
+    this.#subscriptions.confirm(subscriptions);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,3 @@
-import type { MsgHdrs } from "@nats-io/transport-node";
 import { type Headers, isHeaderSafe } from "../contracts/index.ts";
 
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "../contracts/index.ts";
@@ -20,9 +19,4 @@ export function formatFields(headers: Headers): string {
     }
   }
   return lines;
-}
-
-/** Reads the fields without a copy, by a field that the library's types do not show. */
-export function fromMsgHeaders(headers: MsgHdrs): Headers {
-  return (headers as unknown as { headers: Headers }).headers;
 }

@@ -1,6 +1,6 @@
-import type { Nats } from "./connection.ts";
 import { createHeaders, type Headers } from "./headers.ts";
 import { isNoResponders, type Message } from "./message.ts";
+import type { Requester } from "./requester.ts";
 
 export interface RequestOptions {
   timeoutMs: number;
@@ -24,7 +24,7 @@ interface OneRequest extends RequestOptions {
   data: Uint8Array | string;
 }
 
-export interface RequestParts extends Pick<Nats, "send"> {
+export interface RequestParts extends Pick<Requester, "send"> {
   isClosed(): boolean;
   /** Returns the function that forgets the listener. */
   onClosed(listener: () => void): () => void;

@@ -1,10 +1,10 @@
 import { afterAll, expect, it } from "vitest";
 import { startTestNats } from "../test/harness/nats.ts";
 import { connectNats } from "./connection.ts";
-import { fromMsgHeaders } from "./headers.ts";
 import type { Message } from "./message.ts";
 import { createOutbox } from "./outbox.ts";
 import { Requester } from "./requester.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import { Writer } from "./transport/writer.ts";
 import { createWorld } from "./world.ts";
 
@@ -14,6 +14,7 @@ const server = closers.use(await startTestNats());
 const nats = await connectNats({ url: server.url, name: "requester" });
 closers.defer(() => nats.close());
 const NOTHING = new Uint8Array();
+const onEnd = () => () => undefined;
 
 it("gives one row of numbers to requests over NATS and to others, and hears replies to both", async () => {
   const heard: string[] = [];
@@ -37,17 +38,16 @@ it("gives one row of numbers to requests over NATS and to others, and hears repl
 
 it("begins again at 0 after the last number of 32 bits, and leaves out a number that is under way", async () => {
   const { connection } = nats;
-  const wire = { writer: new Writer(connection), isAway: () => false, onError: () => undefined };
+  const onError = () => undefined;
+  const outbox = createOutbox({ connection, writer: new Writer(connection), isAway: () => false, onError });
+  const parts = { outbox, world: createWorld("0") };
+  const wire = { connection, open: () => new Writer(connection), takeMessages: onEnd, takeData: onEnd };
   const requester = new Requester({
-    connection,
-    parts: {
-      outbox: createOutbox({ connection, ...wire }),
-      world: createWorld("0"),
-      readHeaders: fromMsgHeaders,
-    },
+    parts,
+    subscriptions: new Subscriptions({ wire, parts, onHandlerError: onError }),
     firstNumber: 2 ** 32 - 2,
     onRefused: () => undefined,
-    onHandlerError: () => undefined,
+    onHandlerError: onError,
   });
   const take = () => requester.send("requester.nobody", NOTHING, new Map(), () => undefined);
   const [last, , zero] = [take(), take(), take()];

@@ -7,10 +7,12 @@
  * I2  A number is used on one way only: over NATS, or over another one that its owner knows. Replies that come over NATS
  *     reach its owner in both cases, as an answerer may send a kept reply again (ledger.ts).
  */
-import { createInbox, type NatsConnection } from "@nats-io/transport-node";
+import { createInbox } from "@nats-io/transport-node";
 import type { NarunError } from "../contracts/index.ts";
 import type { Headers } from "./headers.ts";
-import { type Message, type MessageParts, toMessage } from "./message.ts";
+import type { Message, MessageParts } from "./message.ts";
+import { formatNumber, numberIn } from "./request-number.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 /** A request under way. Its sender releases it: after the reply, or when it no longer waits. */
 export interface PendingReply {
@@ -22,8 +24,8 @@ export interface PendingReply {
 }
 
 export interface RequesterOptions {
-  connection: NatsConnection;
   parts: MessageParts;
+  subscriptions: Subscriptions;
   /** Adds a listener for every subject that the server does not permit. */
   onRefused(listener: (refusal: NarunError) => void): void;
   onHandlerError(error: unknown, subject: string): void;
@@ -33,8 +35,6 @@ export interface RequesterOptions {
 
 type OnReply = (message: Message) => void;
 type OnRefused = (refusal: NarunError) => void;
-
-const BASE = 36;
 
 class Pending implements PendingReply {
   readonly #prefix: string;
@@ -62,7 +62,7 @@ class Pending implements PendingReply {
   }
 
   get subject(): string {
-    return this.#prefix + this.number.toString(BASE);
+    return this.#prefix + formatNumber(this.number);
   }
 
   release(): void {
@@ -124,18 +124,9 @@ export class Requester {
 
   #subscribe(): void {
     this.#isSubscribed = true;
-    const { connection, parts, onHandlerError } = this.#options;
-    connection.subscribe(`${this.prefix}*`, {
-      callback: (error, message) => {
-        if (error !== null) return;
-        const { subject } = message;
-        try {
-          const number = Number.parseInt(subject.slice(this.prefix.length), BASE);
-          this.#pending.get(number)?.onReply(toMessage(message, parts));
-        } catch (thrown) {
-          onHandlerError(thrown, subject);
-        }
-      },
+    this.#options.subscriptions.openInbox(`${this.prefix}*`, (text, from, to) => {
+      const number = numberIn(text, from + this.prefix.length, to);
+      return this.#pending.get(number)?.onReply;
     });
   }
 

@@ -119,7 +119,9 @@ class Call implements OpenCall {
   get mayRepeat(): boolean {
     const { headers, rest } = this.#call;
     const method = headerValue(headers, headerNames.method) ?? "";
-    return rest === undefined && this.#sends < MAX_SENDS && isRepeatable(method, headers);
+    return (
+      rest === undefined && this.#sends < MAX_SENDS && isRepeatable(method, headers.has("Idempotency-Key"))
+    );
   }
 
   onLost(code: ErrorCode): void {

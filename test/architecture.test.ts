@@ -44,6 +44,7 @@ const VENDORS: Record<string, readonly string[]> = {
   yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
     "machine/compiler.ts",
+    "cli/built/build-files.ts",
     "builder/bundler.ts",
     "builder/bundle-options.ts",
     "builder/bundle-message.ts",
@@ -63,7 +64,7 @@ const VENDORS: Record<string, readonly string[]> = {
   hono: ["gateway/metrics.ts", "functions/examples/", "bench/apps/"],
   "@hono/node-server": ["gateway/metrics.ts"],
   ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
-  "prom-client": ["gateway/metrics.ts"],
+  "prom-client": ["gateway/metrics.ts", "gateway/counted.ts"],
   "@grpc/grpc-js": ["gateway/grpc.ts"],
   commander: ["cli/"],
   picocolors: ["cli/output/output.ts"],

@@ -18,6 +18,9 @@ export interface BenchOptions {
   out: NodeJS.WritableStream;
 }
 
+/** Why the checkout beside takes no turn. */
+export const NO_BESIDE = "no --beside FOLDER";
+
 const ROUNDS = 5;
 const QUICK_ROUNDS = 2;
 
@@ -40,7 +43,7 @@ export class Bench {
     this.rounds = isQuick ? QUICK_ROUNDS : ROUNDS;
     this.size = (full, quick) => (isQuick ? quick : full);
     this.roots = { [OURS]: HERE, ...(beside === undefined ? {} : { beside }) };
-    if (beside === undefined) this.#absent.set("beside", "no --beside FOLDER");
+    if (beside === undefined) this.#absent.set("beside", NO_BESIDE);
   }
 
   get results(): readonly Result[] {

@@ -1,13 +1,13 @@
 /** Many functions of one system: the push of all, and requests to many that sleep, at once. */
 import type { Agent } from "node:http";
-import { type Bench, samplesOf } from "../frame/bench.ts";
-import type { Sample, Size } from "../frame/row.ts";
+import { type Bench, NO_BESIDE, samplesOf } from "../frame/bench.ts";
+import { OURS, type Sample, type Size } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
 import { type ManyFunctions, writeMany } from "../functions.ts";
 import { MIB, peakMemory, runnerOf } from "../processes.ts";
 import { callCold, createAgent, timeRequest } from "../requests.ts";
 import { type SleepWatch, watchSleep } from "../sleep-watch.ts";
-import { type System, startSystem } from "../system.ts";
+import { HERE, type System, startSystem } from "../system.ts";
 
 const countOf = (size: Size) => size(300, 30);
 
@@ -42,6 +42,13 @@ async function measure(bench: Bench): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const functions = stack.use(await writeMany(count));
   bench.heading(`${count} functions in one narun up, ${bench.rounds} rounds`);
+  if (bench.isQuick && bench.roots.beside === undefined) {
+    // The other rows have no peer: one push is enough.
+    const { runnerBytes } = await timePush(functions.folder, HERE);
+    bench.record(memory, { [OURS]: [{ value: runnerBytes / MIB }] });
+    for (const row of [ready, third, all]) bench.skip(row, NO_BESIDE);
+    return;
+  }
   const pushing = Object.entries(bench.roots).map(([name, root]) => [
     name,
     () => timePush(functions.folder, root),

@@ -36,8 +36,8 @@ async function measure(bench: Bench): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const many = stack.use(await writeMany(count, IDLE_SECONDS));
   const one = stack.use(await writeMany(1, IDLE_SECONDS));
-  const crowded = stack.use(await startSystem([many.folder]));
   const alone = stack.use(await startSystem([one.folder]));
+  const crowded = stack.use(await startSystem([many.folder]));
   const startedAt = performance.now();
   const failures = await startAll(crowded, many.names);
   bench.print(`start of ${count}`, inUnit((performance.now() - startedAt) / 1_000, "s"));

@@ -3,11 +3,11 @@
  * Ctrl-C does not reach it: the parent ends it in order. If the parent dies, the IPC channel closes and the runner drains.
  */
 import { type ChildProcess, fork } from "node:child_process";
-import { extname, join } from "node:path";
 import type { Logger } from "pino";
 import { NarunError } from "../../contracts/index.ts";
 import { createBackoff, sendSignal } from "../../machine/index.ts";
 import type { NatsLogin } from "../../nats/index.ts";
+import { mainFile } from "../built/main-file.ts";
 import type { InspectOptions } from "../functions/debugging.ts";
 import { handOn } from "../options/nats-access.ts";
 import type { Environment } from "../options/resolve.ts";
@@ -161,7 +161,6 @@ function forkNode({
   inspect,
   logLevel,
 }: NodeProcessOptions): ChildProcess {
-  const main = join(import.meta.dirname, "..", `main${extname(import.meta.filename)}`);
   const { args, env } = handOn(login);
   const folders = [...(inspect?.folders ?? [])].flatMap(([name, folder]) => [
     "--inspect-folder",
@@ -169,7 +168,7 @@ function forkNode({
   ]);
   const inspected = inspect === undefined ? [] : ["--inspect", `${inspect.host}:${inspect.port}`, ...folders];
   return fork(
-    main,
+    mainFile,
     [
       "node",
       "--quiet",

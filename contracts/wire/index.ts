@@ -15,6 +15,8 @@ export * from "./header-bytes.ts";
 export * from "./header-mode.ts";
 export * from "./header-names.ts";
 export * from "./headers.ts";
+export * from "./request-text.ts";
+export * from "./response-block.ts";
 export * from "./socket-address.ts";
 export * from "./socket-batch.ts";
 export * from "./socket-frames.ts";

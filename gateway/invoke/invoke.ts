@@ -12,7 +12,7 @@ import {
   subjects,
   timeLeftOf,
 } from "../../contracts/index.ts";
-import type { Dispatcher, Result } from "../../dispatch/index.ts";
+import type { Dispatched, Dispatcher, Result } from "../../dispatch/index.ts";
 import type { Ledger, Message, MicroEndpoint, Nats } from "../../nats/index.ts";
 import { maxMessageBody } from "../http/body.ts";
 import { type Destination, failureResponse } from "../http/gateway-response.ts";
@@ -48,7 +48,8 @@ export function createInvokeEndpoints(options: InvokeOptions): MicroEndpoint[] {
 function invoke(options: InvokeOptions, message: Message, done: (error?: string) => void): void {
   const service = message.subject.slice(subjects.invoke("").length);
   const spec = options.specOf(service);
-  let cancel: () => void = () => undefined;
+  let dispatched: Dispatched | undefined;
+  const cancel = () => dispatched && options.dispatcher.cancel(dispatched);
   const call = options.relay.open(message, () => {
     cancel();
     finish("CLIENT_GONE");
@@ -73,7 +74,7 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
     refuse("BODY_TOO_LARGE");
     return;
   }
-  cancel = options.dispatcher.dispatch({
+  dispatched = options.dispatcher.dispatch({
     service,
     head: { headers: () => headers },
     data: message.data,
@@ -82,7 +83,10 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
       refuse("BODY_TOO_LARGE");
     }),
     streams: call !== undefined,
-    isRepeatable: isRepeatable(headerValue(headers, headerNames.method) ?? "", headers),
+    isRepeatable: isRepeatable(
+      headerValue(headers, headerNames.method) ?? "",
+      headers.has("Idempotency-Key"),
+    ),
     endsAtMs: performance.now() + timeoutMs,
     settle(outcome) {
       if (outcome.kind !== "stream") return finish(reply(message, outcome, requestId, destination));

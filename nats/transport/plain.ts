@@ -18,8 +18,8 @@ export async function connectPlain({ readTls, onSocketError: _, ...options }: Wi
     connection,
     open: ({ isAway, onError }) => new PlainWriter(connection, isAway, onError),
     // Frames go the way of all messages: their exchange reads them.
+    takeMessages: () => () => undefined,
     takeData: () => () => undefined,
-    readHeaders: (headers) => new Map(headers),
   };
 }
 

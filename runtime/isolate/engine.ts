@@ -178,10 +178,13 @@ function createEngineOf<Made extends Isolate>(
         [post, ask, isInspected],
         { result: { reference: true } },
       )) as Parts["boundary"];
-      const enter = (await boundary.get("enter", { reference: true })) as Parts["enter"];
-      const expect = (await boundary.get("expect", { reference: true })) as Parts["expect"];
-      const entry = await isolate.compileModule(ENTRY_MODULE, { filename: PLATFORM_FILE });
-      const loadModule = await isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE });
+      // All four in one turn of the isolate's thread.
+      const [enter, expect, entry, loadModule] = await Promise.all([
+        boundary.get("enter", { reference: true }) as Promise<Parts["enter"]>,
+        boundary.get("expect", { reference: true }) as Promise<Parts["expect"]>,
+        isolate.compileModule(ENTRY_MODULE, { filename: PLATFORM_FILE }),
+        isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE }),
+      ]);
       const runMicrotasks = () => void enter.apply(undefined, [0, 0]).catch(() => undefined);
       const inspector = isInspected ? createInspectorChannel(isolate, context, runMicrotasks) : undefined;
       const silence = () => {
@@ -253,8 +256,8 @@ function createIsolate(parts: Parts): Isolate {
   return {
     async load({ code, fileName, env, cpuMs }) {
       try {
-        const module = await isolate.compileModule(code, { filename: fileName });
-        await expect.apply(undefined, [JSON.stringify(env)]);
+        const expecting = expect.apply(undefined, [JSON.stringify(env)]);
+        const [module] = await Promise.all([isolate.compileModule(code, { filename: fileName }), expecting]);
         await entry.instantiate(context, (specifier, referrer) => {
           if (referrer === entry) return specifier === "load" ? loadModule : module;
           throw new Error(`cannot import ${JSON.stringify(specifier)}: the bundle is one module`);

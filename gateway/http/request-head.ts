@@ -1,18 +1,19 @@
 import type { IncomingMessage } from "node:http";
-import { encodeRequest, type Headers } from "../../contracts/index.ts";
+import { encodeRequest } from "../../contracts/index.ts";
+import type { RequestHead } from "../../dispatch/index.ts";
 import type { Exchange } from "./exchange.ts";
 import { clientOf, type IsTrusted } from "./forwarded.ts";
 import type { RequestTarget } from "./request-path.ts";
 
 /**
- * The headers of a request's message; undefined where a field cannot be sent. `host`: the request's own. The fields of a
+ * The head of a request; undefined where a field cannot be sent. `host`: the request's own. The fields of a
  * trusted proxy about the client, the scheme and the host count before that.
  */
-export function requestHeaders(
+export function requestHead(
   { incoming, method, requestId, upgrade }: Exchange,
   { rawPath, query }: RequestTarget,
   { host, isTrusted, timeoutMs }: { host: string; isTrusted: IsTrusted; timeoutMs: number },
-): Headers | undefined {
+): RequestHead | undefined {
   const { socket, rawHeaders } = incoming;
   const client = clientOf(socket.remoteAddress ?? "", rawHeaders, isTrusted);
   const facts = {
@@ -26,7 +27,8 @@ export function requestHeaders(
     isUpgrade: upgrade !== undefined,
   };
   const { address } = client;
-  return encodeRequest(facts, { timeoutMs, client: { address, remoteAddress: peerOf(incoming) } });
+  const headers = encodeRequest(facts, { timeoutMs, client: { address, remoteAddress: peerOf(incoming) } });
+  return headers && { headers: () => headers };
 }
 
 /** `127.0.0.1:45326`, `[::1]:45326` */
