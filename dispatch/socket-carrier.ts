@@ -142,7 +142,7 @@ class SocketSending implements Sending, ReplyReceiver {
         send: (frame, payload, done, trailers) =>
           this.#link.frame(this.number, frame, payload, done, trailers),
         // The carrier tells of the end (`onBroken`).
-        onEnd: () => () => undefined,
+        follow: () => () => undefined,
       }),
       rest: this.#job.request.rest,
       onRestOver: () => this.#events.onBodyOver(this.#job),
