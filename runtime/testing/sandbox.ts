@@ -31,7 +31,7 @@ export interface TestFunction {
     url?: string;
     headers?: [string, string][];
     /** A number is the id of a stream that was opened on `link.streams`. */
-    body?: Uint8Array | number;
+    body?: Uint8Array | string | number;
   }): Promise<Answer>;
 }
 

@@ -31,7 +31,6 @@ import { createIsolateLink, type IsolateLink } from "./isolate-link.ts";
 import { loadFunction } from "./load-function.ts";
 import type { Pool } from "./pool.ts";
 import { createRequestEnds } from "./request-ends.ts";
-import { textOf } from "./text-of.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 export interface IsolateSandboxOptions {
@@ -152,8 +151,7 @@ export class IsolateSandbox implements Sandbox {
 
   begin(id: number, { method, url, headerBlock, body, requestId, deadline }: IncomingRequest): void {
     this.#entries.open(id);
-    const content = body instanceof ArrayBuffer ? (textOf(body) ?? body) : body;
-    this.#entries.enter(id, EnterOp.request, id, method, url, headerBlock, content, requestId, deadline);
+    this.#entries.enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
   }
 
   abort(id: number, reason: AbortReason): void {
