@@ -69,6 +69,8 @@ function optionsFor(root: string, main: string, outdir: string) {
     sourcemap: "linked",
     sourcesContent: false,
     legalComments: "none",
+    minifyWhitespace: true,
+    minifySyntax: true,
     logLevel: "silent",
     metafile: true,
     absWorkingDir: root,
@@ -83,6 +85,8 @@ function optionsFor(root: string, main: string, outdir: string) {
 
 /** Packages that stay at their place: they have programs or native code beside them. */
 const UNBUNDLED = /^(?:esbuild|isolated-vm)$/;
+/** The namespace of Node's modules that the bundle reads as values. */
+const BUILTIN = "builtin";
 const OWN_PLACE = /(?<!["'`])\bimport\.meta\.(dirname|filename|url)\b/g;
 
 /** Own modules find files beside themselves. In the bundle they stand elsewhere, so that they get their place as a value. */
@@ -96,6 +100,19 @@ function atTheirPlace(root: string): Plugin {
         path: pathToFileURL(require.resolve(path)).href,
         external: true,
       }));
+      onResolve({ filter: /^(?:node:)?https?$/ }, ({ path, kind }) =>
+        kind === "import-statement" ? { path: path.replace("node:", ""), namespace: BUILTIN } : undefined,
+      );
+      onLoad({ filter: /.*/, namespace: BUILTIN }, ({ path }) => ({
+        contents: `module.exports = process.getBuiltinModule("node:${path}");`,
+        loader: "js",
+      }));
+      // Nothing happens when an own module is loaded, so that one without a used export is left out, with its packages.
+      onResolve({ filter: /^\.\.?\// }, ({ path, importer, kind }) =>
+        kind === "import-statement" && isOwn(root, importer)
+          ? { path: join(dirname(importer), path), sideEffects: false }
+          : undefined,
+      );
       onLoad({ filter: mainFileModule }, () => ({
         contents: `import { fileURLToPath } from "node:url";
           export const mainFile = fileURLToPath(new URL("./main.mjs", import.meta.url));`,
@@ -105,7 +122,8 @@ function atTheirPlace(root: string): Plugin {
         if (!isOwn(root, path)) return undefined;
         const text = readFileSync(path, "utf8");
         const place = { dirname: dirname(path), filename: path, url: pathToFileURL(path).href };
-        const contents = text.replace(OWN_PLACE, (_, key: keyof typeof place) => JSON.stringify(place[key]));
+        const zod = path.endsWith("cli/main.ts") ? `import { config as configureZod } from "zod"; import { en } from "zod/locales"; configureZod(en());` : "";
+        const contents = zod + text.replace('import { z } from "zod"', 'import * as z from "zod"').replace(OWN_PLACE, (_, key: keyof typeof place) => JSON.stringify(place[key]));
         return { contents, loader: path.endsWith(".ts") ? "ts" : "js" };
       });
     },
@@ -116,11 +134,18 @@ function isOwn(root: string, path: string): boolean {
   return path.startsWith(join(root, "/")) && !path.slice(root.length).includes("node_modules");
 }
 
-/** The files to compare at a start: the own ones, and for each package its package.json, which an update replaces. */
+/** The files to compare at a start: the own ones with this one, and for each package its package.json, which an update replaces. */
 function sourcesOf(root: string, inputs: readonly string[]): string[] {
   const compiler = createRequire(import.meta.url).resolve("esbuild/package.json");
-  const paths = inputs.map((input) => resolve(root, input));
-  return [...new Set([compiler, ...paths.map((path) => (isOwn(root, path) ? path : packageFileOf(path)))])];
+  const files = inputs.filter((input) => !input.startsWith(`${BUILTIN}:`));
+  const paths = files.map((input) => resolve(root, input));
+  return [
+    ...new Set([
+      import.meta.filename,
+      compiler,
+      ...paths.map((path) => (isOwn(root, path) ? path : packageFileOf(path))),
+    ]),
+  ];
 }
 
 function packageFileOf(path: string): string {

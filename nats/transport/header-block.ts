@@ -3,6 +3,7 @@
  * each name with all earlier ones, and makes a list of them for that.
  */
 import type { Headers } from "../headers.ts";
+import { textOf } from "./byte-text.ts";
 
 export interface HeaderBlock {
   /** NATS' own status; 0 where the block has none. */
@@ -45,11 +46,6 @@ export function readHeaderBlock(block: string): HeaderBlock | undefined {
     else values.push(value);
   }
   return { status, headers };
-}
-
-/** The text of UTF-8, which comes a character a byte. */
-export function textOf(bytes: string): string {
-  return Buffer.byteLength(bytes) === bytes.length ? bytes : Buffer.from(bytes, "latin1").toString();
 }
 
 function endOfLine(text: string, from: number): number {

@@ -1,5 +1,6 @@
 import { decodeRequest, timeLeftOf } from "../../contracts/index.ts";
 import type { Message } from "../../nats/index.ts";
+import { bodyOf } from "./body-of.ts";
 import { blockOfFields } from "./header-block.ts";
 import { isHost, urlOf } from "./request-url.ts";
 import type { IncomingRequest } from "./sandbox.ts";
@@ -20,8 +21,7 @@ export function requestFromMessage(message: Message, service: string, mostMs: nu
     method,
     url: urlOf({ scheme, host, rawPath, query }, service),
     headerBlock: blockOfFields(fields),
-    // Not `slice()`: the data may be a Buffer, whose slices share memory with the neighbouring messages.
-    body: data.byteLength > 0 ? new Uint8Array(data).buffer : undefined,
+    body: bodyOf(data),
     hops,
     timeoutMs,
     deadline: Date.now() + timeoutMs,
