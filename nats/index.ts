@@ -18,6 +18,7 @@ export {
   type Inquiries,
 } from "./ledger/inquiries.ts";
 export { Ledger } from "./ledger/ledger.ts";
+export type { NotedRequest } from "./ledger/noted-request.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
@@ -25,6 +26,7 @@ export { isNoResponders, type Message } from "./message.ts";
 export {
   type MicroEndpoint,
   type MicroService,
+  type RequestCounter,
   registerMicroService,
 } from "./micro-service.ts";
 export { isNodeAlive } from "./node-alive.ts";
