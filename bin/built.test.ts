@@ -58,7 +58,7 @@ test("stacks name places in the sources", async () => {
   await using narun = await createNarun();
   await narun.write(
     "narun/cli/main.ts",
-    `import { fail } from "./text.ts";\nconst own: string = "failed";\ntry { fail(own); } catch (error) { console.log((error as Error).stack); }`,
+    `import { fail } from "./text.ts"; import { readableStack } from "./built/readable-stacks.ts";\nconst own: string = "failed";\ntry { fail(own); } catch (error) { console.log(readableStack((error as Error).stack ?? "")); }`,
   );
   await narun.write(
     "narun/cli/text.ts",

@@ -9,7 +9,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, extname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { BuildOptions, Plugin } from "esbuild";
 import { holdCompiler, writeWholeSync } from "../../machine/index.ts";
@@ -89,17 +89,9 @@ const UNBUNDLED = /^(?:esbuild|isolated-vm)$/;
 const BUILTIN = "builtin";
 const OWN_PLACE = /(?<!["'`])\bimport\.meta\.(dirname|filename|url)\b/g;
 
-/**
- * The beginning of the built main file: the messages that zod's whole package sets, and stacks. It is before the first line, so
- * that places in the file stay.
- */
-const beginningOf = (main: string) =>
-  [
-    'import { config as configureZod } from "zod";',
-    'import { en } from "zod/locales";',
-    `import { makeStacksReadable } from "./built/readable-stacks${extname(main)}";`,
-    "configureZod(en()); makeStacksReadable();",
-  ].join(" ");
+/** The beginning of the built main file sets the messages of zod, as its whole package does. */
+const SETS_MESSAGES =
+  'import { config as configureZod } from "zod"; import { en } from "zod/locales"; configureZod(en());';
 
 /** Own modules find files beside themselves. In the bundle they stand elsewhere, so that they get their place as a value. */
 function atTheirPlace(root: string, main: string): Plugin {
@@ -139,7 +131,7 @@ function atTheirPlace(root: string, main: string): Plugin {
           .replace(/^import \{ z \} from "zod"/m, 'import * as z from "zod"')
           .replace(OWN_PLACE, (_, key: keyof typeof place) => JSON.stringify(place[key]));
         return {
-          contents: path === main ? beginningOf(main) + code : code,
+          contents: path === main ? SETS_MESSAGES + code : code,
           loader: path.endsWith(".ts") ? "ts" : "js",
         };
       });
