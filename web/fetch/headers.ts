@@ -235,14 +235,14 @@ function pairsOfRecord(init: object): [string, string][] {
   const pairs: [string, string][] = [];
   for (const key of Reflect.ownKeys(init)) {
     // Asks an object the same as a descriptor would, and makes none.
-    if (!Reflect.apply(propertyIsEnumerable, init, [key])) continue;
+    if (!Reflect.apply(isOwnEnumerable, init, [key])) continue;
     const name = toByteString(key);
     pairs.push([name, toByteString((init as Record<string, unknown>)[name])]);
   }
   return pairs;
 }
 
-const { propertyIsEnumerable } = Object.prototype;
+const { propertyIsEnumerable: isOwnEnumerable } = Object.prototype;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 function checkName(name: string): string {
