@@ -1,7 +1,7 @@
 /**
- * The only importer of isolated-vm. It makes isolates from the platform's snapshot, and enters them.
+ * Isolates from the platform's snapshot, by isolated-vm: their parts (isolate-maker.ts makes the isolates), and the calls into them.
  *
- * I1  No handle of isolated-vm leaves this file, and none enters user code (see web/host/boundary.ts).
+ * I1  No handle of isolated-vm leaves this folder, and none enters user code (see web/host/boundary.ts).
  * I2  Every entry is asynchronous and under the CPU limit: user code never runs on the host's own thread.
  * I3  V8 itself disposes of an isolate that hits its memory limit. An isolate that V8 loses control of (`onCatastrophe`) is never
  *     entered again: its thread sleeps, and only the end of the process frees its memory.
@@ -25,6 +25,8 @@ import {
 import { readEncodingTables } from "./image/encoding-tables.ts";
 import { readInspectLibrary } from "./image/inspect-library.ts";
 import { createInspectorChannel, type InspectorChannel } from "./inspector/inspector-channel.ts";
+import { createIsolateMaker } from "./isolate-maker.ts";
+import { type Calls, createLostIsolates, unwatchedCalls } from "./lost-isolates.ts";
 import { answerCryptoSupport } from "./operations/crypto/supports.ts";
 
 /** How an entry into an isolate ended. */
@@ -97,6 +99,9 @@ const ENTRY_MODULE = `import { load } from "load"; import * as exports from "fun
 
 const NANOS_PER_MS = 1_000_000;
 
+/** How long V8 may take to compile a module. */
+const COMPILE_MS = 10_000;
+
 interface Boundary {
   enter: Enter;
   expect: (envJson: string) => void;
@@ -115,6 +120,8 @@ interface Parts {
   /** The outcome of the module's evaluation. */
   loading: PromiseWithResolvers<LoadOutcome>;
   inspector: InspectorChannel | undefined;
+  /** All calls into the isolate that may run user code. */
+  calls: Calls;
   /** Ignores all posts from now on. */
   silence(): void;
 }
@@ -150,21 +157,22 @@ function createEngineOf<Made extends Isolate>(
   { isInspected = false }: EngineOptions = {},
 ): Engine<Made> {
   const snapshot = new ivm.ExternalCopy(new Uint8Array(snapshotBytes).buffer);
+  // At a breakpoint a call may stay for hours. The inspector of an isolate belongs to the thread that makes it.
+  const own = isInspected ? undefined : { maker: createIsolateMaker(snapshot), watch: createLostIsolates() };
   return {
     async create(memoryMb, onPost) {
       let made: Made | undefined;
       let isSilent = false;
       const loading = Promise.withResolvers<LoadOutcome>();
-      const isolate = new ivm.Isolate({
-        snapshot,
-        memoryLimit: memoryMb,
-        onCatastrophicError(message) {
-          // A module whose evaluation is cut off cannot report its end itself.
-          loading.resolve({ kind: "cpu-limit", stack: "" });
-          onCatastrophe(message, made);
-        },
-        inspector: isInspected,
-      });
+      const onLost = (message: string) => {
+        // A module whose evaluation is cut off cannot report its end itself.
+        loading.resolve({ kind: "cpu-limit", stack: "" });
+        onCatastrophe(message, made);
+      };
+      const isolate =
+        (await own?.maker.make(memoryMb)) ??
+        new ivm.Isolate({ snapshot, memoryLimit: memoryMb, onCatastrophicError: onLost, inspector: true });
+      const calls = own?.watch.open(() => onLost("a call does not end")) ?? unwatchedCalls;
       const context = await isolate.createContext({ inspector: isInspected });
       const receive: OnPost = (op, a, b, c, d) => {
         if (isSilent) return;
@@ -191,7 +199,7 @@ function createEngineOf<Made extends Isolate>(
         isSilent = true;
       };
       const parts = { isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector };
-      made = create({ ...parts, silence });
+      made = create({ ...parts, calls, silence });
       return made;
     },
   };
@@ -219,7 +227,7 @@ function createScriptIsolate(parts: Parts): ScriptIsolate {
 }
 
 function createIsolate(parts: Parts): Isolate {
-  const { isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector } = parts;
+  const { isolate, enter, boundary, loading, inspector, calls } = parts;
   let isDisposedByUs = false;
   const outcomeOf = (error: unknown): EntryOutcome => {
     if (isDisposedByUs) return { kind: "disposed" };
@@ -246,7 +254,7 @@ function createIsolate(parts: Parts): Isolate {
         Boundary["rejected"]
       >;
       const values: [string, boolean, number] = [reason as string, !isPrimitive, requestId];
-      const isSeenTo = await rejected.apply(undefined, values, { timeout: cpuMs });
+      const isSeenTo = await calls.watch(cpuMs, rejected.apply(undefined, values, { timeout: cpuMs }));
       return isSeenTo === true ? { kind: "ok" } : outcome;
     } catch (failure) {
       const second = outcomeOf(failure);
@@ -254,22 +262,10 @@ function createIsolate(parts: Parts): Isolate {
     }
   };
   return {
-    async load({ code, fileName, env, cpuMs }) {
-      try {
-        const expecting = expect.apply(undefined, [JSON.stringify(env)]);
-        const [module] = await Promise.all([isolate.compileModule(code, { filename: fileName }), expecting]);
-        await entry.instantiate(context, (specifier, referrer) => {
-          if (referrer === entry) return specifier === "load" ? loadModule : module;
-          throw new Error(`cannot import ${JSON.stringify(specifier)}: the bundle is one module`);
-        });
-        await Promise.race([entry.evaluate({ timeout: cpuMs }), loading.promise]);
-        return await loading.promise;
-      } catch (error) {
-        return outcomeOf(error);
-      }
-    },
+    load: (order) => evaluate(parts, order).catch(outcomeOf),
     async enter(timeoutMs, ...message) {
       if (isDisposedByUs) return { kind: "disposed" };
+      calls.begin(timeoutMs);
       try {
         const answer: unknown = await enter.apply(undefined, message.map(transferable) as never, {
           timeout: timeoutMs,
@@ -280,6 +276,8 @@ function createIsolate(parts: Parts): Isolate {
         // While the module is being evaluated this is its end: a promise that its top level awaits has failed.
         loading.resolve(outcome);
         return outcome.kind === "uncaught" ? settleRejection(outcome, error, timeoutMs, message) : outcome;
+      } finally {
+        calls.end();
       }
     },
     async usedBytes() {
@@ -291,6 +289,7 @@ function createIsolate(parts: Parts): Isolate {
     inspector,
     dispose() {
       isDisposedByUs = true;
+      calls.close();
       if (inspector?.close() === false && !isolate.isDisposed) {
         // The isolate goes on to exist (I5). A load that waits is answered as that of a disposed isolate.
         parts.silence();
@@ -298,6 +297,22 @@ function createIsolate(parts: Parts): Isolate {
       } else if (!isolate.isDisposed) isolate.dispose();
     },
   };
+}
+
+/** Compiles and evaluates a function's module. */
+async function evaluate(
+  { isolate, context, expect, entry, loadModule, loading, calls }: Parts,
+  { code, fileName, env, cpuMs }: LoadOrder,
+): Promise<LoadOutcome> {
+  const expecting = expect.apply(undefined, [JSON.stringify(env)]);
+  const compiling = isolate.compileModule(code, { filename: fileName });
+  const [module] = await calls.watch(COMPILE_MS, Promise.all([compiling, expecting]));
+  await entry.instantiate(context, (specifier, referrer) => {
+    if (referrer === entry) return specifier === "load" ? loadModule : module;
+    throw new Error(`cannot import ${JSON.stringify(specifier)}: the bundle is one module`);
+  });
+  await Promise.race([calls.watch(cpuMs, entry.evaluate({ timeout: cpuMs })), loading.promise]);
+  return loading.promise;
 }
 
 /** Primitives cross as they are, the message's own buffers are transferred, all other values are copied. */
