@@ -7,9 +7,15 @@ import type { PendingReply } from "../nats/index.ts";
 import type { OutgoingExchange } from "../streams/index.ts";
 
 /** The head of a request, in the form that its carrier needs. A form is made when a carrier asks for it, and once. */
-export interface RequestHead {
+export interface SendableHead {
   /** As header fields of a message. Each sending adds its own. */
   headers(): Headers;
+  /** As one text (`formatRequestHead`). Undefined: a text cannot carry it. */
+  text(): string | undefined;
+  /** How many functions have called each other up to this request. */
+  readonly hops: number;
+  /** Whether its client asks for a WebSocket. */
+  readonly isUpgrade: boolean;
 }
 
 /** A target's answer, or the head of an answer whose body follows in frames. */
@@ -36,9 +42,10 @@ export type Answer =
   /** The head of an answer. Its body follows in the frames of the exchange. */
   | { readonly kind: "stream"; readonly reply: Reply };
 
-/** A request that has left. */
-export interface Sending {
-  readonly pending: PendingReply;
+/** A request that has left. `release` also ends its exchange. */
+export interface Sending extends PendingReply {
+  /** Whether its reply comes over NATS: a break of that connection may lose it. */
+  readonly isOverNats: boolean;
   /** Undefined where one of the sides takes no streams. */
   readonly exchange: OutgoingExchange | undefined;
 }
@@ -50,4 +57,6 @@ export interface CarrierEvents<Job> {
   onNotPermitted(job: Job, code: ErrorCode): void;
   /** All of the request's body has left, or the rest was cancelled. */
   onBodyOver(job: Job): void;
+  /** The connection broke on which it was sent: its reply comes over NATS, or not at all. */
+  onBroken(job: Job): void;
 }

@@ -1,6 +1,6 @@
 export { aborted } from "./aborted.ts";
-export type { Reply, RequestHead } from "./carrier.ts";
-export { Dispatch } from "./dispatch.ts";
+export type { Reply, SendableHead } from "./carrier.ts";
+export { Dispatch, type ShortPath } from "./dispatch.ts";
 export type { Dispatcher } from "./dispatcher.ts";
 export type { HoldLimits } from "./hold.ts";
 export type {

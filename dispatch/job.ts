@@ -1,8 +1,8 @@
 /** One request on its way through the dispatcher: its facts, its phases, its result. */
 import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
-import type { Nats, PendingReply } from "../nats/index.ts";
+import type { Nats } from "../nats/index.ts";
 import type { OutgoingExchange, RemainingBody, ResponseBody, StreamPresence } from "../streams/index.ts";
-import type { Reply, RequestHead } from "./carrier.ts";
+import type { Reply, SendableHead, Sending } from "./carrier.ts";
 import type { HoldLimits } from "./hold.ts";
 import type { Instance } from "./instance.ts";
 import type { Instances } from "./instances.ts";
@@ -11,7 +11,7 @@ import type { Send } from "./next-step.ts";
 
 export interface DispatchRequest {
   service: string;
-  head: RequestHead;
+  head: SendableHead;
   data: Uint8Array;
   /** Whether the answer may come as a stream. `rest`: the body beyond `data`. */
   streams: boolean;
@@ -61,6 +61,8 @@ export interface DispatcherOptions {
   specOf(service: string): FunctionSpec | undefined;
   /** Begins a search for an instance or a consumer of a service. */
   wake(service: string): void;
+  /** Asks instances soon for the requests that are under way. */
+  inquire(): void;
   limits: HoldLimits;
   presence: StreamPresence;
   /** Upper bound of the time that a request is held. */
@@ -73,12 +75,10 @@ export interface DispatcherOptions {
 export type Target = Instance | "shared";
 
 export type Held = { kind: "held"; sinceMs: number; timer: NodeJS.Timeout };
-/** `exchange`: undefined where one of the sides takes no streams. */
 export type InFlight = {
   kind: "in-flight";
   target: Target;
-  pending: PendingReply;
-  exchange: OutgoingExchange | undefined;
+  sending: Sending;
   /** Its body comes slowly. Another request has its place until the body is whole (places.ts). */
   isLent: boolean;
 };
@@ -86,7 +86,7 @@ export type InFlight = {
 export type Streaming = {
   kind: "streaming";
   target: Target;
-  pending: PendingReply;
+  sending: Sending;
   exchange: OutgoingExchange;
 };
 
@@ -154,9 +154,7 @@ const MAX_SENDS = 3;
 /** The facts that decide the next step of a request under way. A stream is never resumed. */
 export function sendOf({ request, sends, phase }: Job): Send {
   if (phase.kind === "streaming") return { mayRepeat: false, hasRest: true };
-  const isSpent = phase.kind === "in-flight" && phase.exchange?.hasSentRest === true;
-  return {
-    mayRepeat: request.isRepeatable && !isSpent && sends < MAX_SENDS,
-    hasRest: request.rest !== undefined,
-  };
+  const hasRest = request.rest !== undefined;
+  const isSpent = hasRest && phase.kind === "in-flight" && phase.sending.exchange?.hasSentRest === true;
+  return { mayRepeat: request.isRepeatable && !isSpent && sends < MAX_SENDS, hasRest };
 }

@@ -10,7 +10,7 @@ import {
   setTimeLeft,
   subjects,
 } from "../contracts/index.ts";
-import { isNoResponders, type Message, type Nats } from "../nats/index.ts";
+import { isNoResponders, type Message, type Nats, type PendingReply } from "../nats/index.ts";
 import { frameOf, NatsAnswerer, OutgoingExchange, type StreamPresence } from "../streams/index.ts";
 import type { Answer, CarrierEvents, Reply, Sending } from "./carrier.ts";
 import type { Job, Target } from "./job.ts";
@@ -41,13 +41,37 @@ export function createNatsCarrier({ nats, presence, events }: NatsCarrierOptions
         const pending = nats.send(subject, request.data, headers, onReply, ({ code }) =>
           events.onNotPermitted(job, code),
         );
-        return { pending, exchange };
+        return new NatsSending(pending, exchange);
       } catch (error) {
         exchange?.close();
         throw error;
       }
     },
   };
+}
+
+class NatsSending implements Sending {
+  readonly isOverNats = true;
+  readonly exchange: OutgoingExchange | undefined;
+  readonly #pending: PendingReply;
+
+  constructor(pending: PendingReply, exchange: OutgoingExchange | undefined) {
+    this.#pending = pending;
+    this.exchange = exchange;
+  }
+
+  get number(): number {
+    return this.#pending.number;
+  }
+
+  get subject(): string {
+    return this.#pending.subject;
+  }
+
+  release(): void {
+    this.#pending.release();
+    this.exchange?.close();
+  }
 }
 
 /**
@@ -78,8 +102,8 @@ function openExchange(
 }
 
 const NO_RESPONDERS: Answer = { kind: "no-responders" };
-const DRAINING: Answer = { kind: "draining" };
-const UNREADABLE: Answer = { kind: "unreadable" };
+export const DRAINING: Answer = { kind: "draining" };
+export const UNREADABLE: Answer = { kind: "unreadable" };
 
 function isFrame({ isReadable, headers }: Message): boolean {
   return isReadable && headers?.has(headerNames.frame) === true;
@@ -90,6 +114,11 @@ function takeFrame(message: Message, exchange: OutgoingExchange<NatsAnswerer> | 
   if (frame === undefined || exchange === undefined) return;
   exchange.channel.meet(message);
   exchange.receive(frame, message);
+}
+
+/** Reads a message for a request without an exchange over NATS; undefined for a frame. */
+export function readMessage(message: Message): Answer | undefined {
+  return isFrame(message) ? undefined : readAnswer(message, undefined);
 }
 
 function readAnswer(message: Message, exchange: OutgoingExchange<NatsAnswerer> | undefined): Answer {

@@ -1,6 +1,4 @@
-import { createServer, type Server } from "node:http";
-import { getRequestListener } from "@hono/node-server";
-import { Hono } from "hono";
+import { createServer, type RequestListener, type Server } from "node:http";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { DispatchObserver } from "../dispatch/index.ts";
 import { type Address, listen } from "../machine/index.ts";
@@ -116,16 +114,11 @@ export function metricsDoor(address: Address, metrics: Metrics, health: Health):
   };
 }
 
-function createMetricsServer(metrics: Metrics, { isHealthy, findProblem }: Health): Server {
-  const app = new Hono()
-    .get("/metrics", async (c) => {
-      const { contentType, text } = await metrics.render();
-      return c.body(text, 200, { "Content-Type": contentType });
-    })
-    .get("/healthz", (c) => (isHealthy() ? c.text("ok\n") : c.text("unavailable\n", 503)))
-    .get("/readyz", async (c) => {
-      const problem = isHealthy() ? await findProblem() : "unavailable";
-      return problem === undefined ? c.text("ok\n") : c.text(`${problem}\n`, 503);
-    });
-  return createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+/** The pages are loaded at the first request: Hono and the web classes of Node that it extends take 10 MB. */
+function createMetricsServer(metrics: Metrics, health: Health): Server {
+  let loading: Promise<RequestListener> | undefined;
+  return createServer((request, response) => {
+    loading ??= import("./metrics-pages.ts").then(({ createPages }) => createPages(metrics, health));
+    void loading.then((listener) => listener(request, response));
+  });
 }

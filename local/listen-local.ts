@@ -57,14 +57,19 @@ export async function listenLocal(options: ListenLocalOptions): Promise<LocalSer
     const connection = serve(socket, options, instances, () => connections.delete(connection));
     connections.add(connection);
   });
-  await unlink(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw error;
+  const listen = async () => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    server.once("error", reject);
+    server.listen({ path }, resolve);
+    await promise;
+    server.off("error", reject);
+  };
+  // A host may not remove files: it has a folder of its own, and finds none.
+  await listen().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EADDRINUSE") throw error;
+    await unlink(path);
+    await listen();
   });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
-  server.listen({ path }, resolve);
-  await promise;
-  server.off("error", reject);
   server.on("error", (error) => options.warn({ error, path }, "the socket of the host failed"));
   return {
     register(instance, take) {

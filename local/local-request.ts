@@ -63,6 +63,11 @@ export class LocalRequest {
     this.body = body;
   }
 
+  /** The beginning of the ids of its gateway's requests. */
+  get prefix(): string {
+    return this.#peer.hello.prefix;
+  }
+
   /** The id of the request: the subject of its replies over NATS. */
   get id(): string {
     return this.#peer.hello.prefix + this.number.toString(36);

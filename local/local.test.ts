@@ -189,6 +189,23 @@ describe("the connection to a host", () => {
     expect(warnings).toEqual([]);
   });
 
+  it("is opened again at once, however often it broke before", async () => {
+    let connections = 0;
+    await using _host = await lyingHost((socket) => {
+      connections += 1;
+      send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: MACHINE })));
+      onFrames(socket, (type) => type === socketFrames.request && socket.destroy());
+    });
+    const link = await held();
+    for (let round = 1; round <= 12; round++) {
+      await eventually(() => expect(link.isOpen).toBe(true));
+      const replies = recordReplies();
+      link.request(round, request, replies);
+      expect(await replies.over).toEqual([["end"]]);
+      expect(connections).toBe(round);
+    }
+  });
+
   it("is not used where another machine answers", async () => {
     const asked = Promise.withResolvers<void>();
     await using _host = await lyingHost((socket) => {

@@ -1,3 +1,4 @@
+import { emitWarning } from "node:process";
 import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
 import { NarunError } from "../contracts/index.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
@@ -21,10 +22,9 @@ import { type PendingReply, Requester } from "./requester.ts";
 import { parseServers } from "./server-addresses.ts";
 import { isRecentServer } from "./server-version.ts";
 import { type Subscription, Subscriptions } from "./subscriptions.ts";
-import { connectOwn } from "./transport/own.ts";
-import { connectPlain } from "./transport/plain.ts";
+import { openWire } from "./transport/open-wire.ts";
 import type { FrameSink } from "./transport/splitter.ts";
-import type { NatsTransport, Wire, WireWriter } from "./transport/wire.ts";
+import type { NatsTransport, Wire, WireOptions, WireWriter } from "./transport/wire.ts";
 import { createWorld, findWorldId, type World } from "./world.ts";
 
 export interface NatsOptions {
@@ -49,8 +49,12 @@ export interface NatsOptions {
   worldId?: string;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
   connectTimeoutMs?: number;
-  /** All connections of a process have the same one. Default `own`. */
+  /**
+   * All connections of a process have the same one. Default `own`. Where the installed client library is another one than `own`
+   * was written for, the connection is `plain`, and `onWarning` gets the reason. Default: a warning of the process.
+   */
   transport?: NatsTransport;
+  onWarning?: (text: string) => void;
 }
 
 export interface SubscribeOptions {
@@ -128,13 +132,14 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 3_000;
  */
 export async function connectNats(options: NatsOptions): Promise<Nats> {
   const { url, servers, isTls, login: loginOfUrl } = parseServers(options.url ?? DEFAULT_URL);
-  const { login = {}, transport = "own", onHandlerError = throwLater } = options;
+  const { login = {}, onHandlerError = throwLater } = options;
   const readLogin = typeof login === "function" ? login : followLogin(combine(login, loginOfUrl));
   const refusals = createRefusals((error) => connectFailure(url, error, readLogin()), options.onRefused);
   const delay = new ReconnectDelay();
   let socketError: Error | undefined;
   let isThere = false;
-  const wire = await (transport === "plain" ? connectPlain : connectOwn)({
+  const choice = { wanted: options.transport ?? "own", onWarning: options.onWarning ?? emitWarning };
+  const settings: WireOptions = {
     readTls: () => tlsOf(readLogin()) ?? (isTls ? {} : undefined),
     onSocketError: (error) => {
       // After a TLS alert the socket may report that it was reset as well: that says less.
@@ -153,7 +158,8 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     maxPingOut: 2,
     noAsyncTraces: true,
     authenticator: (nonce) => answerOf(readLogin(), nonce),
-  }).catch((error: unknown) => {
+  };
+  const { wire, transport } = await openWire(settings, choice).catch((error: unknown) => {
     throw connectFailure(url, error instanceof TimeoutError ? (socketError ?? error) : error, readLogin());
   });
   isThere = true;

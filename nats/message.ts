@@ -2,7 +2,8 @@ import type { Msg, MsgHdrs } from "@nats-io/transport-node";
 import type { Headers } from "./headers.ts";
 import { NO_RESPONDERS_STATUS } from "./jetstream-errors.ts";
 import type { Outbox } from "./outbox.ts";
-import { type HeaderBlock, readHeaderBlock, textOf } from "./transport/header-block.ts";
+import { textOf } from "./transport/byte-text.ts";
+import { type HeaderBlock, readHeaderBlock } from "./transport/header-block.ts";
 import type { MessageLine } from "./transport/message-line.ts";
 import type { World } from "./world.ts";
 
@@ -97,7 +98,7 @@ export class ReadMessage implements Message {
   respond(data: Uint8Array | string, headers?: Headers): void {
     const { reply } = this;
     if (reply === undefined) return;
-    this.#parts.outbox.publish(reply, data, { headers });
+    this.#parts.outbox.respond(reply, data, headers);
     this.witness?.noteAnswer(data, headers);
   }
 
@@ -106,7 +107,7 @@ export class ReadMessage implements Message {
   }
 
   #read(): HeaderBlock | null {
-    if (this.#block === undefined) this.#block = readHeaderBlock(this.#head.slice(this.#blockFrom)) ?? null;
+    if (this.#block === undefined) this.#block = readHeaderBlock(this.#head, this.#blockFrom) ?? null;
     return this.#block;
   }
 }
@@ -161,7 +162,7 @@ export class LibraryMessage implements Message {
   respond(data: Uint8Array | string, headers?: Headers): void {
     const { reply } = this;
     if (reply === undefined) return;
-    this.#parts.outbox.publish(reply, data, { headers });
+    this.#parts.outbox.respond(reply, data, headers);
     this.witness?.noteAnswer(data, headers);
   }
 

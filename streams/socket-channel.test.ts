@@ -7,7 +7,7 @@ function open() {
   const listeners = new Set<() => void>();
   const channel = new SocketChannel({
     send: () => undefined,
-    onEnd: (listener) => {
+    follow: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },

@@ -12,7 +12,7 @@ export interface FramePort {
   /** As `Link.send`. `trailers`: a block of header fields, `name\nvalue\n…`. */
   send(frame: Frame, payload: Uint8Array | string, done: (() => void) | undefined, trailers: string): void;
   /** Calls back at the end of the connection; returns the function that ends it. */
-  onEnd(listener: () => void): () => void;
+  follow(listener: () => void): () => void;
 }
 
 /** A frame as a connection brings it. */
@@ -44,7 +44,7 @@ export class SocketChannel implements AskerChannel, AnswererChannel {
   }
 
   follow(onGone: (code: string) => void): () => void {
-    return this.#port.onEnd(() => onGone("CLIENT_GONE"));
+    return this.#port.follow(() => onGone("CLIENT_GONE"));
   }
 
   /** The connection itself shows that this side is alive. */

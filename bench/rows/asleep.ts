@@ -12,7 +12,7 @@ import { watchSleep } from "../sleep-watch.ts";
 import { makeDataDirs, startSystem } from "../system.ts";
 
 const fewOf = (size: Size) => size(100, 20);
-const manyOf = (size: Size) => size(3_000, 120);
+const manyOf = (size: Size) => size(3_000, 60);
 
 const NONE = "no function";
 const FEW = "few functions";
@@ -92,7 +92,7 @@ const CONNECTIONS = 32;
 async function measureRequests(bench: Bench, dirOf: (count: number) => string): Promise<void> {
   const { warm, cold } = rows(bench.size);
   const seconds = bench.size(4, 0.4);
-  const starts = bench.size(40, 10);
+  const starts = bench.size(40, 6);
   await using stack = new AsyncDisposableStack();
   const agent = stack.use(createAgent());
   const open = async (count: number) => {

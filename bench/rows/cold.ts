@@ -39,7 +39,7 @@ export const cold: Section = { rows, measure, needs: [] };
 type ColdStart = () => Promise<number>;
 
 async function measure(bench: Bench): Promise<void> {
-  const each = bench.size(60, 20);
+  const each = bench.size(60, 12);
   bench.heading(`${each * bench.rounds} cold requests, the bundle on the node, ${bench.rounds} rounds`);
   const names = Array.from({ length: FUNCTIONS }, (_, index) => `cold${index}`);
   await using stack = new AsyncDisposableStack();

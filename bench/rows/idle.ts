@@ -32,10 +32,10 @@ async function measure(bench: Bench): Promise<void> {
     processes.set(name, () => [pid, ...childrenOf(pid)]);
   }
   // The work of the start is over.
-  await pause(bench.size(30_000, 4_000));
+  await pause(bench.size(30_000, 3_000));
   const each = (measureAll: (pids: number[]) => Promise<Sample>) =>
     Object.fromEntries([...processes].map(([name, list]) => [name, () => measureAll(list())]));
-  const spanMs = bench.size(10_000, 2_000);
+  const spanMs = bench.size(10_000, 1_500);
   await bench.takeTurns(
     memory,
     each(async (pids) => ({ value: sum(pids.map(residentMemory)) / MIB })),

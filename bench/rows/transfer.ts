@@ -99,7 +99,7 @@ function sendBody(outgoing: ReturnType<typeof request>, bytes: number): void {
   fill();
 }
 
-const mibOf = (size: Size) => size(512, 64);
+const mibOf = (size: Size) => size(512, 48);
 
 const rows = (size: Size) => {
   const ofDirection = (direction: string, ofPlain: number) => {

@@ -9,7 +9,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join, resolve } from "node:path";
+import { dirname, extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { BuildOptions, Plugin } from "esbuild";
 import { holdCompiler, writeWholeSync } from "../../machine/index.ts";
@@ -69,6 +69,8 @@ function optionsFor(root: string, main: string, outdir: string) {
     sourcemap: "linked",
     sourcesContent: false,
     legalComments: "none",
+    // Half of the size. The names of functions stay, and stacks have the places in the sources.
+    minifyWhitespace: true,
     logLevel: "silent",
     metafile: true,
     absWorkingDir: root,
@@ -77,16 +79,30 @@ function optionsFor(root: string, main: string, outdir: string) {
     banner: {
       js: `import { createRequire as createRequireOfBuilt } from "node:module"; const require = createRequireOfBuilt(${JSON.stringify(main)});`,
     },
-    plugins: [atTheirPlace(root)],
+    plugins: [atTheirPlace(root, main)],
   } as const satisfies BuildOptions;
 }
 
 /** Packages that stay at their place: they have programs or native code beside them. */
 const UNBUNDLED = /^(?:esbuild|isolated-vm)$/;
+/** The namespace of Node's modules that the bundle reads as values. */
+const BUILTIN = "builtin";
 const OWN_PLACE = /(?<!["'`])\bimport\.meta\.(dirname|filename|url)\b/g;
 
+/**
+ * The beginning of the built main file: the messages that zod's whole package sets, and stacks. It is before the first line, so
+ * that places in the file stay.
+ */
+const beginningOf = (main: string) =>
+  [
+    'import { config as configureZod } from "zod";',
+    'import { en } from "zod/locales";',
+    `import { makeStacksReadable } from "./built/readable-stacks${extname(main)}";`,
+    "configureZod(en()); makeStacksReadable();",
+  ].join(" ");
+
 /** Own modules find files beside themselves. In the bundle they stand elsewhere, so that they get their place as a value. */
-function atTheirPlace(root: string): Plugin {
+function atTheirPlace(root: string, main: string): Plugin {
   const require = createRequire(import.meta.url);
   const mainFileModule = /[\\/]cli[\\/]built[\\/]main-file\.[jt]s$/;
   return {
@@ -96,6 +112,19 @@ function atTheirPlace(root: string): Plugin {
         path: pathToFileURL(require.resolve(path)).href,
         external: true,
       }));
+      onResolve({ filter: /^(?:node:)?https?$/ }, ({ path, kind }) =>
+        kind === "import-statement" ? { path: path.replace("node:", ""), namespace: BUILTIN } : undefined,
+      );
+      onLoad({ filter: /.*/, namespace: BUILTIN }, ({ path }) => ({
+        contents: `module.exports = process.getBuiltinModule("node:${path}");`,
+        loader: "js",
+      }));
+      // Nothing happens when an own module is loaded, so that one without a used export is left out, with its packages.
+      onResolve({ filter: /^\.\.?\// }, ({ path, importer, kind }) =>
+        kind === "import-statement" && isOwn(root, importer)
+          ? { path: join(dirname(importer), path), sideEffects: false }
+          : undefined,
+      );
       onLoad({ filter: mainFileModule }, () => ({
         contents: `import { fileURLToPath } from "node:url";
           export const mainFile = fileURLToPath(new URL("./main.mjs", import.meta.url));`,
@@ -105,8 +134,14 @@ function atTheirPlace(root: string): Plugin {
         if (!isOwn(root, path)) return undefined;
         const text = readFileSync(path, "utf8");
         const place = { dirname: dirname(path), filename: path, url: pathToFileURL(path).href };
-        const contents = text.replace(OWN_PLACE, (_, key: keyof typeof place) => JSON.stringify(place[key]));
-        return { contents, loader: path.endsWith(".ts") ? "ts" : "js" };
+        const code = text
+          // esbuild leaves out the unused parts of a package only where each part is imported itself.
+          .replace(/^import \{ z \} from "zod"/m, 'import * as z from "zod"')
+          .replace(OWN_PLACE, (_, key: keyof typeof place) => JSON.stringify(place[key]));
+        return {
+          contents: path === main ? beginningOf(main) + code : code,
+          loader: path.endsWith(".ts") ? "ts" : "js",
+        };
       });
     },
   };
@@ -116,11 +151,18 @@ function isOwn(root: string, path: string): boolean {
   return path.startsWith(join(root, "/")) && !path.slice(root.length).includes("node_modules");
 }
 
-/** The files to compare at a start: the own ones, and for each package its package.json, which an update replaces. */
+/** The files to compare at a start: the own ones with this one, and for each package its package.json, which an update replaces. */
 function sourcesOf(root: string, inputs: readonly string[]): string[] {
   const compiler = createRequire(import.meta.url).resolve("esbuild/package.json");
-  const paths = inputs.map((input) => resolve(root, input));
-  return [...new Set([compiler, ...paths.map((path) => (isOwn(root, path) ? path : packageFileOf(path)))])];
+  const files = inputs.filter((input) => !input.startsWith(`${BUILTIN}:`));
+  const paths = files.map((input) => resolve(root, input));
+  return [
+    ...new Set([
+      import.meta.filename,
+      compiler,
+      ...paths.map((path) => (isOwn(root, path) ? path : packageFileOf(path))),
+    ]),
+  ];
 }
 
 function packageFileOf(path: string): string {

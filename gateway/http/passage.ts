@@ -19,7 +19,7 @@ import type {
   DispatchRequest,
   Log,
   Outcome,
-  RequestHead,
+  SendableHead,
 } from "../../dispatch/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import type { RemainingBody } from "../../streams/index.ts";
@@ -60,7 +60,7 @@ export class Passage implements DispatchRequest {
   readonly service: string;
   readonly streams = true;
   readonly isRepeatable: boolean;
-  head: RequestHead = NO_HEAD;
+  head: SendableHead = NO_HEAD;
   data: Uint8Array = NO_BYTES;
   rest: RemainingBody | undefined;
   endsAtMs = 0;
@@ -151,12 +151,16 @@ export class Passage implements DispatchRequest {
     // The time of a streamed body comes on top: the instance begins to count when the body has come (docs/limits.md).
     const bodyMs = this.rest === undefined ? 0 : (limits?.streamMs ?? 0);
     const timeoutMs = bodyMs + (limits?.timeoutMs ?? defaultTimeoutMs);
-    const facts = { host: this.#host, isTrusted, timeoutMs };
-    const head = requestHead(exchange, this.#target, facts);
+    this.endsAtMs = performance.now() + timeoutMs;
+    const head = requestHead(exchange, this.#target, {
+      host: this.#host,
+      isTrusted,
+      endsAtMs: this.endsAtMs,
+      form: dispatcher.hasSocket(this.service) ? "text" : "headers",
+    });
     if (head === undefined) this.#close(problemResponse("BAD_REQUEST", exchange.requestId));
     if (head === undefined || exchange.outgoing.destroyed) return;
     this.head = head;
-    this.endsAtMs = performance.now() + timeoutMs;
     exchange.passage = this;
     this.#dispatched = dispatcher.dispatch(this);
   }
@@ -194,7 +198,7 @@ export class Passage implements DispatchRequest {
 }
 
 const NO_BYTES = new Uint8Array();
-const NO_HEAD: RequestHead = { headers: () => new Map() };
+const NO_HEAD: SendableHead = { headers: () => new Map(), text: () => "", hops: 0, isUpgrade: false };
 
 /** Answers a fault of the gateway with INTERNAL. An answer that has begun is cut with its connection. */
 export function fail(options: ServeOptions, exchange: Exchange, error: unknown): void {

@@ -16,6 +16,7 @@ import type { Dispatched, Dispatcher, Result } from "../../dispatch/index.ts";
 import type { Ledger, Message, MicroEndpoint, Nats } from "../../nats/index.ts";
 import { maxMessageBody } from "../http/body.ts";
 import { type Destination, failureResponse } from "../http/gateway-response.ts";
+import { messageHead } from "./message-head.ts";
 import type { Relay } from "./relay.ts";
 
 export interface InvokeOptions {
@@ -76,7 +77,7 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
   }
   dispatched = options.dispatcher.dispatch({
     service,
-    head: { headers: () => headers },
+    head: messageHead(headers, message.data, service),
     data: message.data,
     rest: call?.rest(message.data.length, maxBytes, () => {
       cancel();

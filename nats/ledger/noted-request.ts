@@ -46,11 +46,11 @@ export class NotedRequest implements Witness {
     return this.#keeper.mayGetLost(this.#takenAtMs);
   }
 
-  /** An answer was sent: it is kept where it may get lost, unless it begins a stream. */
-  noteAnswer(data: Uint8Array | string, headers: Headers | undefined): void {
+  /** An answer was sent: it is kept where it was lost, or may get lost, unless it begins a stream. */
+  noteAnswer(data: Uint8Array | string, headers: Headers | undefined, isLost = false): void {
     this.#isAnswered = true;
     const beginsStream = headers?.has(headerNames.stream) === true;
-    if (beginsStream || !this.mayGetLost) return;
+    if (beginsStream || !(isLost || this.mayGetLost)) return;
     this.#keeper.keep(this.#asker.prefix + formatNumber(this.#number), data, headers);
   }
 

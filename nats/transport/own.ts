@@ -12,9 +12,10 @@ import {
   type ServerInfo,
   setTransportFactory,
 } from "@nats-io/transport-node/lib/nats-base-client.js";
-import { NodeTransport, nodeResolveHost } from "@nats-io/transport-node/lib/node_transport.js";
+import { NodeTransport, nodeResolveHost, VERSION } from "@nats-io/transport-node/lib/node_transport.js";
 import { guardReader } from "./guard-reader.ts";
 import { Lane } from "./lane.ts";
+import { findDifference } from "./library-version.ts";
 import { OWNED, ReadBuffers } from "./read-buffers.ts";
 import { Receivers } from "./receivers.ts";
 import { Splitter } from "./splitter.ts";
@@ -29,6 +30,20 @@ interface Options extends WireOptions {
 interface Address {
   hostname: string;
   port: number;
+}
+
+/** The reason why this transport cannot be used with the installed library; undefined where it can. */
+export function findProblem(): string | undefined {
+  return findDifference({
+    version: VERSION,
+    transport: NodeTransport.prototype,
+    functions: {
+      connect: NatsConnectionImpl?.connect,
+      setTransportFactory,
+      extractProtocolMessage,
+      nodeResolveHost,
+    },
+  });
 }
 
 /** Connects as the library's own `connect`, with a transport of ours. */

@@ -4,7 +4,7 @@ import type { FrameSink, Taker } from "./splitter.ts";
 /** `own`: own.ts with writer.ts and splitter.ts. `plain`: the client library alone. */
 export type NatsTransport = "own" | "plain";
 
-/** A message that leaves. */
+/** A message that leaves. Texts are UTF-8 with a character a byte (byte-text.ts). */
 export interface Outgoing {
   subject: string;
   reply?: string | undefined;
@@ -32,8 +32,8 @@ export interface Wire {
 export interface WireWriter {
   /** The connection has a server that takes messages. */
   readonly isOpen: boolean;
-  /** Without a server the message is dropped, and counts as sent. */
-  write(message: Outgoing): void;
+  /** Returns whether there is a server. Without one the message is dropped, and counts as sent. */
+  write(message: Outgoing): boolean;
   /** Sends a data frame of a stream. */
   writeData(subject: string, seq: number, payload: Uint8Array, onSent?: () => void): void;
   flush(): void;

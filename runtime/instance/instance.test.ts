@@ -160,7 +160,7 @@ it("lives over any sandbox: it is ready, answers, streams both ways, drains and 
     if (typeof request.body === "number") {
       void sandbox.read(request.body).then((bytes) => requests.respond(id, 200, "", `read ${bytes}`));
     } else if (request.method === "POST") {
-      requests.respond(id, 201, "x-mode\nmemory\n", `${Buffer.from(request.body ?? new ArrayBuffer())}!`);
+      requests.respond(id, 201, "x-mode\nmemory\n", `${request.body ?? ""}!`);
     } else if (held.length < 2) held.push(handling);
     // Requests that the server sent before it heard of the drain.
     else requests.respond(id, 200, "", undefined);

@@ -5,7 +5,8 @@
  * I2  `ready` is announced after the code was started and the subscriptions are live on the server, unless the instance
  *     broke a limit meanwhile.
  * I3  A draining instance finishes all requests that the server has sent to it. A condemned instance (it broke a limit)
- *     refuses the requests that still come with INSTANCE_DRAINING: that proves to the sender that they were not started.
+ *     refuses the requests that still come with INSTANCE_DRAINING: that proves to the sender that they were not started. So
+ *     does the socket of the host for an instance of either kind.
  * I4  After `gone` nothing of the instance is left: no subscription, no timer, no sandbox.
  */
 import {
@@ -14,15 +15,18 @@ import {
   encodeError,
   type FunctionConfig,
   type GoneReason,
+  type SocketAddress,
   subjects,
   warnOfDrain,
 } from "../../contracts/index.ts";
+import type { TakeRequest } from "../../local/index.ts";
 import type { Ledger, Message, Nats } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
 import type { DrainOrder } from "../host.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
 import { registerInstance } from "./instance-service.ts";
+import { openLocalCall } from "./local-call.ts";
 import { NatsCalls } from "./nats-call.ts";
 import { OpenRequests } from "./open-requests.ts";
 import type { CreateSandbox, Sandbox, SandboxOwner } from "./sandbox.ts";
@@ -36,6 +40,8 @@ export interface InstanceOptions {
   instance: string;
   revision: string;
   config: FunctionConfig;
+  /** The instance's place at the socket of its host. Undefined: it is reached over NATS only. */
+  place?: SocketPlace | undefined;
   /** No request came for `scale.idleSeconds`. */
   onIdle(): void;
   /** It is nearly full: another instance should take its place before a request pays for that. */
@@ -43,6 +49,13 @@ export interface InstanceOptions {
   /** It broke a limit: it takes nothing new. */
   onCondemned(): void;
   onGone(reason: GoneReason, code?: ErrorCode): void;
+}
+
+/** Where gateways of the same machine reach an instance (local/). */
+export interface SocketPlace {
+  readonly address: SocketAddress;
+  /** Requests go to `take` from now on; returns the function that ends that. */
+  register(take: TakeRequest): () => void;
 }
 
 type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
@@ -60,6 +73,7 @@ export class Instance implements SandboxOwner {
   #phase: Phase = "starting";
   #service: ReturnType<typeof registerInstance> | undefined;
   #stopIdleWatch: () => void = () => undefined;
+  #leavePlace: () => void = () => undefined;
   #ending: Promise<void> = Promise.resolve();
 
   constructor(options: InstanceOptions, log: FunctionLog, createSandbox: CreateSandbox) {
@@ -73,8 +87,8 @@ export class Instance implements SandboxOwner {
   /** Registers the service; resolves when its subscriptions are live on the server. */
   async open(): Promise<void> {
     if (this.#phase !== "starting") return;
-    const { nats, peers, ledger, node, instance, revision, config } = this.#options;
-    const about = { nats, ledger, node, instance, revision, config };
+    const { nats, peers, ledger, node, instance, revision, config, place } = this.#options;
+    const about = { nats, ledger, node, instance, revision, config, socket: place?.address };
     const calls = new NatsCalls({ nats, peers, instance });
     this.#service = registerInstance(about, {
       refuses: (...request) => this.#refuses(...request),
@@ -86,6 +100,12 @@ export class Instance implements SandboxOwner {
       }),
     });
     this.#phase = "ready";
+    const books = { nats, ledger, counter: this.#service.counter };
+    if (place !== undefined)
+      this.#leavePlace = place.register((request) => {
+        const call = openLocalCall(request, books);
+        if (call !== undefined) this.requests.take(call);
+      });
     await nats.confirm(this.#service.subscriptions);
   }
 
@@ -98,13 +118,15 @@ export class Instance implements SandboxOwner {
       idleSince: () => this.requests.idleSince,
       onIdle: () => this.#options.onIdle(),
     });
-    this.#announce({ state: "ready", concurrency, phases });
+    const socket = this.#options.place?.address;
+    this.#announce({ state: "ready", concurrency, phases, ...(socket === undefined ? {} : { socket }) });
   }
 
   /** Takes nothing new, finishes the requests that it took within the grace, ends. Resolves when the instance is gone. */
   drain({ reason, graceMs, closesSockets }: DrainOrder): Promise<void> {
     if (this.#phase === "ready") {
       this.#phase = "draining";
+      this.#leavePlace();
       this.#announce({ state: "draining" });
       this.#ending = this.#end(reason, graceMs);
       if (closesSockets) this.requests.failAll("CONSUMER_DIED", "sockets");
@@ -125,6 +147,7 @@ export class Instance implements SandboxOwner {
     if (this.#phase === "condemned") return;
     const isEnding = this.#phase === "draining";
     this.#phase = "condemned";
+    this.#leavePlace();
     if (isEnding) return;
     this.#announce({ state: "draining" });
     this.#options.onCondemned();
@@ -166,6 +189,7 @@ export class Instance implements SandboxOwner {
 
   #dispose(): void {
     this.#phase = "gone";
+    this.#leavePlace();
     this.#service?.close();
     this.sandbox.dispose();
     this.log.close();

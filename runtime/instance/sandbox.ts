@@ -34,8 +34,8 @@ export interface IncomingRequest {
   method: string;
   url: string;
   headerBlock: string;
-  /** A number is the id of a stream. */
-  body: ArrayBuffer | number | undefined;
+  /** The bytes; the text that they are in UTF-8 (body-of.ts); or the id of a stream. */
+  body: string | ArrayBuffer | number | undefined;
   /** How long its sender waits for the answer. */
   timeoutMs: number;
   /** The end of that time, as functions may see it: epoch milliseconds by this machine's clock. */

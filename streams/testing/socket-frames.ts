@@ -29,7 +29,7 @@ export function framesOver(socket: Socket, arrived: (frame: ArrivedFrame) => voi
       sizes.writeUInt32LE(4 + head.byteLength, 4);
       socket.write(Buffer.concat([sizes, head, body]), () => done?.());
     },
-    onEnd(listener) {
+    follow(listener) {
       socket.once("close", listener);
       return () => socket.off("close", listener);
     },
