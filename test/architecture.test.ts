@@ -53,7 +53,11 @@ const VENDORS: Record<string, readonly string[]> = {
     "runtime/isolate/image/lazy-modules.ts",
     "runtime/isolate/image/snapshot.ts",
   ],
-  "isolated-vm": ["runtime/isolate/engine.ts", "runtime/isolate/inspector/inspector-channel.ts"],
+  "isolated-vm": [
+    "runtime/isolate/engine.ts",
+    "runtime/isolate/isolate-maker.ts",
+    "runtime/isolate/inspector/inspector-channel.ts",
+  ],
   "whatwg-url": ["web/url/url.ts", "web/url/url-parser.ts", "web/url/plain-url.ts"],
   "webidl-conversions": ["web/webidl/webidl.ts"],
   "whatwg-mimetype": ["web/file/mime-type.ts"],

@@ -1,7 +1,7 @@
 /**
- * The only importer of isolated-vm. It makes isolates from the platform's snapshot, and enters them.
+ * Isolates from the platform's snapshot, by isolated-vm: their parts (isolate-maker.ts makes the isolates), and the calls into them.
  *
- * I1  No handle of isolated-vm leaves this file, and none enters user code (see web/host/boundary.ts).
+ * I1  No handle of isolated-vm leaves this folder, and none enters user code (see web/host/boundary.ts).
  * I2  Every entry is asynchronous and under the CPU limit: user code never runs on the host's own thread.
  * I3  V8 itself disposes of an isolate that hits its memory limit. An isolate that V8 loses control of (`onCatastrophe`) is never
  *     entered again: its thread sleeps, and only the end of the process frees its memory.
@@ -9,13 +9,10 @@
  *     of ours imports the function's module and reports when its own turn comes.
  * I5  After `dispose` no message gets into an isolate or out of it. An isolate with an inspector's session goes on to exist.
  */
-import { randomBytes } from "node:crypto";
-import { domainToASCII } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import ivm from "isolated-vm";
 import type { EnvPlan } from "../../web/index.ts";
 import {
-  AskFor,
   BATCH_MS,
   BOOT_GLOBAL,
   type Boundary,
@@ -29,10 +26,10 @@ import {
   placeOf,
   RECEIVED,
 } from "../../web/index.ts";
-import { readEncodingTables } from "./image/encoding-tables.ts";
-import { readInspectLibrary } from "./image/inspect-library.ts";
+import { answerQuestion } from "./answer-question.ts";
 import { createInspectorChannel, type InspectorChannel } from "./inspector/inspector-channel.ts";
-import { answerCryptoSupport } from "./operations/crypto/supports.ts";
+import { createIsolateMaker } from "./isolate-maker.ts";
+import { type Calls, createLostIsolates, unwatchedCalls } from "./lost-isolates.ts";
 
 /** How an entry into an isolate ended. */
 export type EntryOutcome =
@@ -91,9 +88,6 @@ export interface Engine<Made extends Isolate = Isolate> {
   create(memoryMb: number, onPost: OnPost): Promise<Made>;
 }
 
-/** Upper bound of the entropy for one question: that of one call of `getRandomValues`. */
-const MAX_ENTROPY_BYTES = 65_536;
-
 /**
  * Builds the snapshot that `createEngine` takes: the platform's script, already evaluated. `warmUp` runs in a second context,
  * which is thrown away. The functions that it calls are compiled in the snapshot.
@@ -118,6 +112,9 @@ const ENTRY_MODULE = `import { load } from "load"; import * as exports from "fun
 
 const NANOS_PER_MS = 1_000_000;
 
+/** How long V8 may take to compile a module. */
+const COMPILE_MS = 10_000;
+
 interface Parts {
   isolate: ivm.Isolate;
   context: ivm.Context;
@@ -130,6 +127,8 @@ interface Parts {
   /** The outcome of the module's evaluation. */
   loading: PromiseWithResolvers<LoadOutcome>;
   inspector: InspectorChannel | undefined;
+  /** All calls into the isolate that may run user code. */
+  watched: Calls;
   /** The numbers of entries that the isolate notes (web/host/batch.ts). */
   progress: Float64Array;
   /** Ignores all posts from now on. */
@@ -167,21 +166,22 @@ function createEngineOf<Made extends Isolate>(
   { isInspected = false }: EngineOptions = {},
 ): Engine<Made> {
   const snapshot = new ivm.ExternalCopy(new Uint8Array(snapshotBytes).buffer);
+  // At a breakpoint a call may stay for hours. The inspector of an isolate belongs to the thread that makes it.
+  const own = isInspected ? undefined : { maker: createIsolateMaker(snapshot), watch: createLostIsolates() };
   return {
     async create(memoryMb, onPost) {
       let made: Made | undefined;
       let isSilent = false;
       const loading = Promise.withResolvers<LoadOutcome>();
-      const isolate = new ivm.Isolate({
-        snapshot,
-        memoryLimit: memoryMb,
-        onCatastrophicError(message) {
-          // A module whose evaluation is cut off cannot report its end itself.
-          loading.resolve({ kind: "cpu-limit", stack: "" });
-          onCatastrophe(message, made);
-        },
-        inspector: isInspected,
-      });
+      const onLost = (message: string) => {
+        // A module whose evaluation is cut off cannot report its end itself.
+        loading.resolve({ kind: "cpu-limit", stack: "" });
+        onCatastrophe(message, made);
+      };
+      const isolate =
+        (await own?.maker.make(memoryMb)) ??
+        new ivm.Isolate({ snapshot, memoryLimit: memoryMb, onCatastrophicError: onLost, inspector: true });
+      const watched = own?.watch.open(() => onLost("a call does not end")) ?? unwatchedCalls;
       const context = await isolate.createContext({ inspector: isInspected });
       const receive: OnPost = (op, a, b, c, d) => {
         if (isSilent) return;
@@ -211,7 +211,7 @@ function createEngineOf<Made extends Isolate>(
         isSilent = true;
       };
       const parts = { isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector };
-      made = create({ ...parts, progress, silence });
+      made = create({ ...parts, watched, progress, silence });
       return made;
     },
   };
@@ -239,7 +239,7 @@ function createScriptIsolate(parts: Parts): ScriptIsolate {
 }
 
 function createIsolate(parts: Parts): Isolate {
-  const { isolate, context, expect, entry, loadModule, loading, inspector } = parts;
+  const { isolate, loading, inspector } = parts;
   let isDisposedByUs = false;
   const outcomeOf = (error: unknown): EntryOutcome => {
     if (isDisposedByUs) return { kind: "disposed" };
@@ -253,20 +253,7 @@ function createIsolate(parts: Parts): Isolate {
   };
   const caller = createCaller(parts, outcomeOf);
   return {
-    async load({ code, fileName, env, cpuMs }) {
-      try {
-        const expecting = expect.apply(undefined, [JSON.stringify(env)]);
-        const [module] = await Promise.all([isolate.compileModule(code, { filename: fileName }), expecting]);
-        await entry.instantiate(context, (specifier, referrer) => {
-          if (referrer === entry) return specifier === "load" ? loadModule : module;
-          throw new Error(`cannot import ${JSON.stringify(specifier)}: the bundle is one module`);
-        });
-        await Promise.race([entry.evaluate({ timeout: cpuMs }), loading.promise]);
-        return await loading.promise;
-      } catch (error) {
-        return outcomeOf(error);
-      }
-    },
+    load: (order) => evaluate(parts, order).catch(outcomeOf),
     enter(timeoutMs, ...message) {
       return this.enterAll(timeoutMs, [message]);
     },
@@ -287,6 +274,7 @@ function createIsolate(parts: Parts): Isolate {
     inspector,
     dispose() {
       isDisposedByUs = true;
+      parts.watched.close();
       if (inspector?.close() === false && !isolate.isDisposed) {
         // The isolate goes on to exist (I5). A load that waits is answered as that of a disposed isolate.
         parts.silence();
@@ -296,9 +284,25 @@ function createIsolate(parts: Parts): Isolate {
   };
 }
 
+/** Compiles and evaluates a function's module. */
+async function evaluate(
+  { isolate, context, expect, entry, loadModule, loading, watched }: Parts,
+  { code, fileName, env, cpuMs }: LoadOrder,
+): Promise<LoadOutcome> {
+  const expecting = expect.apply(undefined, [JSON.stringify(env)]);
+  const compiling = isolate.compileModule(code, { filename: fileName });
+  const [module] = await watched.watch(COMPILE_MS, Promise.all([compiling, expecting]));
+  await entry.instantiate(context, (specifier, referrer) => {
+    if (referrer === entry) return specifier === "load" ? loadModule : module;
+    throw new Error(`cannot import ${JSON.stringify(specifier)}: the bundle is one module`);
+  });
+  await Promise.race([watched.watch(cpuMs, entry.evaluate({ timeout: cpuMs })), loading.promise]);
+  return loading.promise;
+}
+
 /** Calls the platform's `enter`. Calls end in the order in which they were made. */
 function createCaller(
-  { boundary, enter, loading, progress }: Parts,
+  { boundary, enter, loading, progress, watched }: Parts,
   outcomeOf: (error: unknown) => EntryOutcome,
 ): Pick<Isolate, "enterAll" | "lastOf"> {
   let calls = 0;
@@ -317,7 +321,7 @@ function createCaller(
       const called = (await boundary.get(name, { reference: true })) as ivm.Reference<
         (...values: readonly unknown[]) => unknown
       >;
-      return called.apply(undefined, [...values], { timeout: cpuMs });
+      return watched.watch(cpuMs, called.apply(undefined, [...values], { timeout: cpuMs }));
     };
     try {
       await rare("lost", []);
@@ -337,6 +341,7 @@ function createCaller(
       calls += 1;
       const first = handed + 1;
       handed += messages.length;
+      watched.begin(timeoutMs);
       try {
         const { text, extras } = packMessages(messages);
         const values = [calls, first, BATCH_MS, text, ...extras.map(transferable)] as never;
@@ -350,6 +355,8 @@ function createCaller(
         if (outcome.kind !== "uncaught" && outcome.kind !== "cpu-limit") return outcome;
         recovering = recover(outcome, error, timeoutMs, recovering);
         return recovering;
+      } finally {
+        watched.end();
       }
     },
     lastOf: (call) => progress[placeOf(call)] ?? 0,
@@ -362,18 +369,6 @@ function transferable(value: unknown): unknown {
   return value instanceof ArrayBuffer
     ? new ivm.ExternalCopy(value, { transferOut: true }).copyInto({ release: true, transferIn: true })
     : new ivm.ExternalCopy(value).copyInto({ release: true });
-}
-
-function answerQuestion(what: unknown, argument: unknown): string | ArrayBuffer {
-  if (what === AskFor.entropy && typeof argument === "number") {
-    const bytes = randomBytes(Math.min(MAX_ENTROPY_BYTES, Math.max(0, Math.trunc(argument))));
-    return new Uint8Array(bytes).buffer;
-  }
-  if (what === AskFor.asciiDomain && typeof argument === "string") return domainToASCII(argument);
-  if (what === AskFor.encodingTables) return readEncodingTables();
-  if (what === AskFor.inspectLibrary) return readInspectLibrary();
-  if (what === AskFor.cryptoSupport) return answerCryptoSupport(argument);
-  return "";
 }
 
 /** The frames of a stack, without its first line. */

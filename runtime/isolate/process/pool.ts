@@ -1,6 +1,5 @@
 /**
- * Isolates with the platform loaded, made ahead of their functions. Making one holds the host's own thread for 3 ms, in which V8
- * reads the snapshot, and another thread for 2 ms.
+ * Isolates with the platform loaded, made ahead of their functions. Making one takes 5 ms on other threads.
  *
  * I1  Starts get isolates in the order in which they ask.
  * I2  An isolate in the making is nobody's: a start that finds none ready takes the next one that is made.
@@ -31,8 +30,8 @@ const KEPT_MEMORY_MB = 128;
 /** How long the pause before each isolate is that no start waits for: a start that took one is answered meanwhile. */
 const PAUSE_MS = 8;
 
-/** Upper bound of the isolates in the making: one is read from the snapshot while others boot. */
-const MAX_MAKING = 3;
+/** Upper bound of the isolates in the making: some are read from the snapshot while others boot. */
+const MAX_MAKING = 8;
 
 /** Default of `maxSize`: 80 MiB for the first half minute after a burst. */
 const MAX_SIZE = 32;
