@@ -23,3 +23,15 @@ export async function writeFunctions(
   }
   return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }
+
+export interface ManyFunctions extends AsyncDisposable {
+  folder: string;
+  names: readonly string[];
+}
+
+/** Writes functions that say hello. `idleSeconds`: how long an instance waits for its next request. */
+export async function writeMany(count: number, idleSeconds = 0.1): Promise<ManyFunctions> {
+  const names = Array.from({ length: count }, (_, index) => `many${index}`);
+  const config = `scale: { idleSeconds: ${idleSeconds} }\n`;
+  return { ...(await writeFunctions(names.map((name) => ({ name, code: HELLO, config })))), names };
+}

@@ -9,35 +9,10 @@ import { parseArgs } from "node:util";
 import { inUnit } from "./figures.ts";
 import { Bench } from "./frame/bench.ts";
 import { hasMissed } from "./frame/row.ts";
+import type { Need, Section } from "./frame/section.ts";
 import { formatTable } from "./frame/table.ts";
-import { measureApp } from "./rows/app.ts";
-import { measureBurst } from "./rows/burst.ts";
-import { measureColdStarts } from "./rows/cold.ts";
-import { measureCrowd } from "./rows/crowd.ts";
-import { measureFanOut } from "./rows/fan-out.ts";
-import { measureIdle } from "./rows/idle.ts";
-import { measureIsolateStart } from "./rows/isolate-start.ts";
-import { measureMemory } from "./rows/memory.ts";
-import { measureTransfers } from "./rows/transfer.ts";
-import { measureWarm } from "./rows/warm.ts";
-import { measureWebSockets } from "./rows/websocket.ts";
-
-const SECTIONS: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
-  cold: measureColdStarts,
-  crowd: measureCrowd,
-  burst: measureBurst,
-  warm: measureWarm,
-  app: measureApp,
-  websocket: measureWebSockets,
-  "fan-out": measureFanOut,
-  transfer: measureTransfers,
-  idle: measureIdle,
-  isolates: measureIsolateStart,
-  memory: measureMemory,
-};
-
-/** Sections that read the memory of processes, which only Linux provides. */
-const LINUX_ONLY = new Set(["crowd", "fan-out", "transfer", "idle", "isolates", "memory"]);
+import { hasWrk, WRK_ABSENT } from "./load.ts";
+import { rowsOf, SECTIONS } from "./sections.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -53,23 +28,40 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+/** Why a need is not met. */
+const unmet = new Map<Need, string>();
+if (process.platform !== "linux") unmet.set("Linux", "it reads /proc, which is Linux's");
+if (!hasWrk()) unmet.set("wrk", WRK_ABSENT);
+
 const bench = new Bench({
   isQuick: values.quick,
   beside: values.beside === undefined ? undefined : resolve(values.beside),
   // The JSON is all that stdout gets.
   out: values.json ? process.stderr : process.stdout,
 });
-for (const [name, measure] of Object.entries(SECTIONS)) {
-  if (positionals.length > 0 && !positionals.includes(name)) continue;
-  if (LINUX_ONLY.has(name) && process.platform !== "linux") {
-    bench.skip({ name, unit: "", targets: [] }, "it reads /proc, which is Linux's");
-    continue;
-  }
-  const startedAt = performance.now();
-  await measure(bench).catch((error: unknown) => bench.fail(name, error));
-  bench.print(`section ${name}, all of it`, inUnit((performance.now() - startedAt) / 1_000, "s"));
-}
+const startedAt = performance.now();
+for (const [name, section] of Object.entries(SECTIONS)) if (isChosen(name, section)) await run(name, section);
+bench.print("the whole run", secondsSince(startedAt));
 process.stdout.write(
   values.json ? `${JSON.stringify(bench.results, undefined, 2)}\n` : `\n${formatTable(bench.results)}`,
 );
 process.exitCode = hasMissed(bench.results) ? 1 : 0;
+
+function isChosen(name: string, { isUnguarded = false }: Section): boolean {
+  return positionals.length > 0 ? positionals.includes(name) : !(bench.isQuick && isUnguarded);
+}
+
+async function run(name: string, section: Section): Promise<void> {
+  const [why] = section.needs.map((need) => unmet.get(need)).filter((reason) => reason !== undefined);
+  if (why !== undefined) {
+    for (const row of rowsOf(section, bench.size)) bench.skip(row, why);
+    return;
+  }
+  const sectionStartedAt = performance.now();
+  await section.measure(bench).catch((error: unknown) => bench.fail(name, error));
+  bench.print(`section ${name}, all of it`, secondsSince(sectionStartedAt));
+}
+
+function secondsSince(sinceMs: number): string {
+  return inUnit((performance.now() - sinceMs) / 1_000, "s");
+}

@@ -31,14 +31,29 @@ const FREE_PORTS = [
   "0",
 ];
 
-/** Starts `narun up` with folders of functions. `root`: the checkout of narun. Default: this one. */
-export async function startSystem(folders: readonly string[], root = HERE): Promise<System> {
-  const dataDir = await mkdtemp(join(tmpdir(), "narun-bench-"));
+export interface SystemOptions {
+  /** The checkout of narun. Default: this one. */
+  root?: string;
+  /** Further variables of the environment. */
+  env?: Readonly<Record<string, string>>;
+  /** A data folder that stays. Default: a new one, which is deleted at the end. */
+  dataDir?: string;
+}
+
+/** The environment of a system whose gateway and hosts speak over NATS alone. A checkout that has no other way ignores it. */
+export const NATS_ONLY = { NARUN_SHORT_PATH: "off" };
+
+/** Starts `narun up` with folders of functions. */
+export async function startSystem(
+  folders: readonly string[],
+  { root = HERE, env = {}, dataDir: kept }: SystemOptions = {},
+): Promise<System> {
+  const dataDir = kept ?? (await mkdtemp(join(tmpdir(), "narun-bench-")));
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
     [join(root, "bin/narun.cjs"), "up", ...folders, ...FREE_PORTS, "--data-dir", dataDir, "--json"],
-    { stdio: ["ignore", "pipe", "inherit"] },
+    { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } },
   );
   const addresses = JSON.parse(await firstLine(child)) as Pick<System, "http" | "nats" | "failed">;
   return {
@@ -47,8 +62,17 @@ export async function startSystem(folders: readonly string[], root = HERE): Prom
     readyMs: performance.now() - startedAt,
     async [Symbol.asyncDispose]() {
       await end(child);
-      await rm(dataDir, { recursive: true, force: true });
+      if (kept === undefined) await rm(dataDir, { recursive: true, force: true });
     },
+  };
+}
+
+/** Data folders that several starts of a system share. They are deleted when it is disposed. */
+export async function makeDataDirs(): Promise<{ of(name: string): string } & AsyncDisposable> {
+  const folder = await mkdtemp(join(tmpdir(), "narun-bench-data-"));
+  return {
+    of: (name) => join(folder, name),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
@@ -66,13 +90,21 @@ export async function timeCli(args: string[], natsUrl: string, root = HERE): Pro
   return performance.now() - startedAt;
 }
 
+/** How long a process may take to its first line. A `narun up` pushes its functions before. */
+const FIRST_LINE_MS = 15 * 60_000;
+
+/** Kills a process that takes too long. */
 export function firstLine(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    if (child.stdout === null) return reject(new Error("the process has no output"));
-    createInterface({ input: child.stdout }).once("line", resolve);
-    child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`the process ended with ${code}`)));
-  });
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  if (child.stdout === null) throw new Error("the process has no output");
+  const timer = setTimeout(() => {
+    child.kill("SIGKILL");
+    reject(new Error(`the process wrote no line for ${FIRST_LINE_MS} ms`));
+  }, FIRST_LINE_MS);
+  createInterface({ input: child.stdout }).once("line", resolve);
+  child.once("error", reject);
+  child.once("exit", (code) => reject(new Error(`the process ended with ${code}`)));
+  return promise.finally(() => clearTimeout(timer));
 }
 
 /** How long a process may take to end before it is killed. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { NameSchema } from "./names.ts";
+import { SocketAddressSchema } from "./wire/socket-address.ts";
 
 const GONE_REASONS = ["idle", "replaced", "removed", "shutdown", "failed", "crashed"] as const;
 /**
@@ -27,6 +28,8 @@ export const AnnouncementSchema = z.discriminatedUnion("state", [
     state: z.literal("ready"),
     /** Requests that it handles at a time. */
     concurrency: z.int().min(1),
+    /** Its address on its own machine. Undefined: it has none that this version understands. */
+    socket: SocketAddressSchema.optional().catch(undefined),
     /** How long the start took, in milliseconds, by phase. */
     phases: z.record(z.string(), z.number()).default({}),
   }),
@@ -50,6 +53,8 @@ export const InstanceMetadataSchema = z.object({
   "narun.revision": z.string(),
   "narun.mode": z.string(),
   "narun.concurrency": z.coerce.number().int().min(1),
+  /** See `formatSocketAddress`. */
+  "narun.socket": z.string().optional(),
 });
 export type InstanceMetadata = z.input<typeof InstanceMetadataSchema>;
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { parseSpec } from "./spec.ts";
+import { z } from "zod";
+import { type FunctionSpec, formatSpec, parseSpec } from "./spec.ts";
+import { parseYaml } from "./yaml.ts";
 
 describe("an entry of app-configs", () => {
   it.each(["", "mode:\n", 'mode: ""\n', "mode: exec\n"])(
@@ -24,6 +26,34 @@ describe("an entry of app-configs", () => {
       issues: expect.arrayContaining([
         { line: 4, key: "revison", message: expect.stringContaining('did you mean "revision"?') },
       ]),
+    });
+  });
+
+  const text = `name: fn\nmode: isolate\nroutes:\n  - path: /fn\nenv:\n  - name: TEXT\n    value: "# { no: yaml }"\nrevision: ${"a".repeat(64)}\n`;
+
+  it("is written as JSON, which readers of YAML read alike", () => {
+    const parsed = parseSpec(text);
+    if (!parsed.ok || parsed.value.kind !== "function") throw new Error("the text is a function");
+    const { spec } = parsed.value;
+    const written = formatSpec(spec);
+    expect(JSON.parse(written)).toEqual(spec);
+    expect(parseYaml(written, z.unknown())).toEqual({ ok: true, value: spec });
+    expect(parseSpec(written)).toEqual(parsed);
+  });
+
+  it("is told where JSON has a fault, by its line", () => {
+    const spec = { name: "fn", mode: "isolate", routes: [], revison: "a".repeat(64) };
+    expect(parseSpec(formatSpec(spec as unknown as FunctionSpec))).toMatchObject({
+      ok: false,
+      issues: expect.arrayContaining([{ line: 5, key: "revison", message: expect.any(String) }]),
+    });
+    expect(parseSpec('{"name": "fn"')).toMatchObject({ ok: false });
+  });
+
+  it("may be a service of the original toolkit in JSON", () => {
+    expect(parseSpec('{"name": "users", "command": "./users"}')).toMatchObject({
+      ok: true,
+      value: { kind: "service", spec: { name: "users", mode: "exec" } },
     });
   });
 });

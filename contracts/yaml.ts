@@ -1,4 +1,4 @@
-import { type Document, isMap, isNode, type LineCounter, stringify } from "yaml";
+import { type Document, isMap, isNode, type LineCounter } from "yaml";
 import type { z } from "zod";
 import { messageOf } from "./errors.ts";
 import { nearest } from "./nearest.ts";
@@ -78,10 +78,6 @@ function issuesOf(document: Document, lines: LineCounter, schema: z.ZodType, err
     });
   });
   return issues.slice(0, MAX_ISSUES);
-}
-
-export function formatYaml(value: unknown): string {
-  return stringify(value);
 }
 
 /** Issues as people read them, one a line: `line 3: scale.min: …`. */

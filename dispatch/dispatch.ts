@@ -5,6 +5,7 @@
  * I1  Its parts call one another. No part calls back before all parts are made.
  */
 import type { FunctionSpec } from "../contracts/index.ts";
+import { createHostLinks, type HostLinks } from "../local/index.ts";
 import { followNodes, type Inquiries, type LiveNodes, type Nats } from "../nats/index.ts";
 import { createStreamPresence, type StreamPresence } from "../streams/index.ts";
 import { createDemand, type Demand } from "./demand.ts";
@@ -21,11 +22,16 @@ export interface DispatchOptions {
   nats: Nats;
   /** Bounds of the held requests. `holdMs`: how long a request is held (default 15,000). */
   hold?: Partial<HoldLimits> & { holdMs?: number };
+  /** Whether requests go by the sockets of hosts on the same machine. Default `auto`: where they can. */
+  shortPath?: ShortPath;
   observer: DispatchObserver;
   /** Called after each change of the specs. */
   onSpecs(): void;
   log: Log;
 }
+
+/** `auto`: by the socket of a host where it can be opened, else over NATS. `off`: over NATS. */
+export type ShortPath = "auto" | "off";
 
 const DEFAULT_HOLD_MS = 15_000;
 
@@ -39,10 +45,12 @@ export class Dispatch {
   readonly #instances: Instances;
   readonly #demand: Demand;
   readonly #inquiries: Inquiries;
+  readonly #links: HostLinks | undefined;
   readonly #following = new AbortController();
+  #inquiring: NodeJS.Immediate | undefined;
   readonly #stopWatchingState: () => void;
 
-  constructor({ nats, hold = {}, observer, onSpecs, log }: DispatchOptions) {
+  constructor({ nats, hold = {}, shortPath = "auto", observer, onSpecs, log }: DispatchOptions) {
     const { holdMs = DEFAULT_HOLD_MS, ...limits } = hold;
     this.limits = { ...defaultHoldLimits, ...limits };
     this.specs = createSpecs({
@@ -61,8 +69,11 @@ export class Dispatch {
         this.#instances.leave(node, why);
       },
     });
+    this.presence = createStreamPresence(nats);
+    this.#links = shortPath === "off" ? undefined : openLinks(nats, this.presence, log);
     this.#instances = new Instances({
       nats,
+      links: this.#links,
       log,
       onNode: (node) => this.#nodes.expect(node),
       onReady: (instance, announcement) => this.dispatcher.onReady(instance, announcement),
@@ -79,13 +90,13 @@ export class Dispatch {
       onBroken: (service, code) => this.dispatcher.onBroken(service, code),
       log,
     });
-    this.presence = createStreamPresence(nats);
     this.dispatcher = new Dispatcher({
       nats,
       presence: this.presence,
       instances: this.#instances,
       specOf: this.specOf,
       wake: this.#demand.wake,
+      inquire: () => this.#inquireSoon(),
       limits: this.limits,
       holdMs,
       observer,
@@ -116,11 +127,21 @@ export class Dispatch {
   close(): void {
     this.#following.abort();
     this.#stopWatchingState();
+    clearImmediate(this.#inquiring);
     this.#inquiries.close();
     this.presence.close();
     this.#demand.close();
     this.#instances.close();
+    this.#links?.close();
     this.#nodes.close();
+  }
+
+  /** A broken connection to a host is reported for each of its requests. All are asked for together. */
+  #inquireSoon(): void {
+    this.#inquiring ??= setImmediate(() => {
+      this.#inquiring = undefined;
+      this.#inquiries.askNow();
+    });
   }
 
   /** Instances of a node that was away for a while were given up, and may still run. */
@@ -135,4 +156,13 @@ export class Dispatch {
     this.#inquiries.onReconnect();
     this.#demand.look();
   }
+}
+
+function openLinks(nats: Nats, { peer }: StreamPresence, log: Log): HostLinks {
+  return createHostLinks({
+    world: nats.world.id,
+    prefix: nats.replyPrefix,
+    peer,
+    warn: (fields, message) => log.warn(fields, message),
+  });
 }

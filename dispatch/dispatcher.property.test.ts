@@ -53,7 +53,13 @@ function createChurn(random: Random) {
   return { start, step, all, leaving };
 }
 
-describe.each([1, 2, 3, 4, 5])("requests while instances join, drain and die (seed %i)", (seed) => {
+const RUNS = [1, 2, 3, 4, 5].flatMap((seed) => [
+  { seed, carrier: "NATS" },
+  { seed, carrier: "a socket" },
+]);
+
+describe.each(RUNS)("requests while instances join, drain and die (over $carrier, seed $seed)", (run) => {
+  const { seed, carrier } = run;
   it("are each answered once, and run at most once where they may not run twice", async () => {
     const random = createRandom(seed);
     const churn = createChurn(random);
@@ -62,6 +68,7 @@ describe.each([1, 2, 3, 4, 5])("requests while instances join, drain and die (se
       gateway: { metrics: { host: "127.0.0.1", port: 0 } },
     });
     const node = await world.startNode({
+      hasSocket: carrier === "a socket",
       onDemand(_demand, peer) {
         const id = crypto.randomUUID();
         void churn.start(peer, { id });

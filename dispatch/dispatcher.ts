@@ -18,21 +18,18 @@
  *     most of the time. A stream breaks when the instance is lost or NATS was away, as frames may be missing. It is never
  *     resumed. The instance is told when its answer, or the rest of it, is no longer awaited.
  */
-import {
-  type ErrorCode,
-  isServiceError,
-  messageOf,
-  type ReadyAnnouncement,
-  subjects,
-} from "../contracts/index.ts";
-import type { Message, PendingReply } from "../nats/index.ts";
-import { frameOf, type OutgoingExchange } from "../streams/index.ts";
+import { setImmediate as turn } from "node:timers/promises";
+import { type ErrorCode, messageOf, type ReadyAnnouncement } from "../contracts/index.ts";
+import type { OutgoingExchange } from "../streams/index.ts";
+import type { Answer, Reply, Sending } from "./carrier.ts";
+import { type Carriers, createCarriers } from "./carriers.ts";
 import { findTarget } from "./find-target.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instance.ts";
 import {
   countJobs,
   createJob,
+  type Dispatched,
   type DispatcherOptions,
   type DispatchRequest,
   type Flight,
@@ -43,13 +40,12 @@ import {
   sendOf,
   type Target,
 } from "./job.ts";
-import { decideStep, type Evidence } from "./next-step.ts";
-import { openExchange } from "./open-exchange.ts";
+import { codeOf, decideStep, type Evidence, type Step } from "./next-step.ts";
 import { createPlaces, type Places } from "./places.ts";
-import { readVerdict } from "./verdict.ts";
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #carriers: Carriers;
   readonly #hold: Hold<Job>;
   readonly #places: Places;
   readonly #active = new Set<Job>();
@@ -63,6 +59,17 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    const { nats, presence, inquire } = options;
+    this.#carriers = createCarriers({
+      nats,
+      presence,
+      events: {
+        onAnswer: (job, answer) => this.#onAnswer(job, answer),
+        onNotPermitted: (job, code) => this.#fail(job, code),
+        onBodyOver: (job) => this.#places.onBodyOver(job),
+        onBroken: (job) => void (this.#step(job, "link-broken") === "wait" && inquire()),
+      },
+    });
     this.#hold = createHold<Job>(options.limits);
     this.#places = createPlaces({
       onTooSlow: (job) => this.#fail(job, "BODY_TOO_SLOW"),
@@ -70,14 +77,19 @@ export class Dispatcher {
     });
   }
 
-  /** Takes a request. The returned function cancels it. */
-  dispatch(request: DispatchRequest): () => void {
+  /** Takes a request. */
+  dispatch(request: DispatchRequest): Dispatched {
     const job: Job = createJob(request, this.#arrivals++, () => this.#onDeadline(job));
     this.#active.add(job);
     const target = this.#hold.count(job.service) === 0 ? this.#targetOf(job) : undefined;
     if (target === undefined) this.#park(job, "admit");
     else this.#send(job, target);
-    return () => this.#cancel(job);
+    return job;
+  }
+
+  /** Whether a request of a service probably leaves by a socket. */
+  hasSocket(service: string): boolean {
+    return this.#options.instances.ready(service)[0]?.socket?.link.isOpen === true;
   }
 
   /** Whether requests of a service are held without a target. */
@@ -115,7 +127,7 @@ export class Dispatcher {
   /** NATS is back. Requests under way may be lost, and instances may not be back yet. */
   onReconnect(): void {
     this.#foreign.clear();
-    this.hear("nats-was-away", () => true);
+    this.hear("nats-was-away", ({ sending }) => sending.isOverNats);
     for (const service of this.#hold.services()) {
       for (const job of this.#hold.all(service)) {
         if (job.phase.kind !== "held") continue;
@@ -132,20 +144,20 @@ export class Dispatcher {
 
   /** Takes the next step of the requests that evidence is about (next-step.ts). */
   hear(evidence: Evidence, concerns: (flight: Flight) => boolean): void {
-    const code = evidence === "nats-was-away" || evidence === "over" ? "STREAM_BROKEN" : "CONSUMER_DIED";
     let mustAsk = false;
-    for (const { job, flight } of flightsOf(this.#active)) {
-      if (!concerns(flight)) continue;
-      const step = decideStep(evidence, sendOf(job));
-      if (step === "ask") mustAsk = true;
-      const isOver = step === "repeat" || step === "fail";
-      if (isOver && evidence !== "nats-was-away")
-        this.#options.observer.replied(job.service, "consumer_died");
-      if (step === "repeat") this.#repeat(job);
-      if (step === "elsewhere") this.#takeBack(job);
-      if (step === "fail") this.#fail(job, code);
-    }
+    for (const { job, flight } of flightsOf(this.#active))
+      if (concerns(flight) && this.#step(job, evidence) === "ask") mustAsk = true;
     if (mustAsk) void this.#ask(concerns);
+  }
+
+  #step(job: Job, evidence: Evidence): Step {
+    const step = decideStep(evidence, sendOf(job));
+    const isOver = step === "repeat" || step === "fail";
+    if (isOver && evidence !== "nats-was-away") this.#options.observer.replied(job.service, "consumer_died");
+    if (step === "repeat") this.#repeat(job);
+    if (step === "elsewhere") this.#takeBack(job);
+    if (step === "fail") this.#fail(job, codeOf(evidence));
+    return step;
   }
 
   /** The number of requests, by service. */
@@ -163,7 +175,7 @@ export class Dispatcher {
   warn(whom: "streaming" | "all"): void {
     this.#isDraining = true;
     for (const { flight } of flightsOf(this.#active))
-      if (flight.kind === "streaming" || whom === "all") flight.exchange?.drain();
+      if (flight.kind === "streaming" || whom === "all") flight.sending.exchange?.drain();
   }
 
   /** Settles all requests, as the gateway ends. */
@@ -183,28 +195,18 @@ export class Dispatcher {
   }
 
   #send(job: Job, target: Target): void {
-    const { headers, data } = job.request;
-    const subject = target === "shared" ? job.service : subjects.instanceRequests(target.id);
-    const exchange = openExchange(this.#options, job, target, () => this.#places.onBodyOver(job));
-    let pending: PendingReply;
+    let sending: Sending;
     try {
-      pending = this.#options.nats.send(
-        subject,
-        data,
-        headers,
-        (message) => this.#onReply(job, message),
-        // NATS does not permit the request, or its reply. Another try would fail alike.
-        ({ code }) => this.#fail(job, code),
-      );
+      sending = this.#carriers.send(job, target);
     } catch (error) {
-      exchange?.close();
       this.#options.log.error({ service: job.service, error: messageOf(error) }, "a request cannot be sent");
       this.#settle(job, { kind: "failed", code: "INTERNAL" });
       return;
     }
     job.sends += 1;
-    job.phase = { kind: "in-flight", target, pending, exchange, isLent: false };
-    this.#places.take(job, job.phase);
+    const flight: InFlight = { kind: "in-flight", target, sending, isLent: false };
+    job.phase = flight;
+    this.#places.take(job, flight);
   }
 
   /**
@@ -244,8 +246,7 @@ export class Dispatcher {
   #leave(job: Job, next?: Target): void {
     const { phase, service } = job;
     if (phase.kind === "in-flight" || phase.kind === "streaming") {
-      phase.pending.release();
-      phase.exchange?.close();
+      phase.sending.release();
       if (phase.kind === "in-flight") this.#places.giveBack(job, phase);
     } else if (phase.kind === "held") {
       clearTimeout(phase.timer);
@@ -264,6 +265,9 @@ export class Dispatcher {
   async #ask(concerns: (flight: Flight) => boolean): Promise<void> {
     // NATS has nothing further to say where the connection breaks meanwhile.
     await this.#options.nats.flush().catch(() => undefined);
+    // The sockets of its time are read by then.
+    await turn();
+    await turn();
     this.hear("asked", concerns);
   }
 
@@ -275,7 +279,7 @@ export class Dispatcher {
 
   #repeat(job: Job): void {
     this.#options.observer.resent(job.service);
-    if (job.phase.kind === "in-flight") job.phase.exchange?.cancel("STREAM_BROKEN");
+    if (job.phase.kind === "in-flight") job.phase.sending.exchange?.cancel("STREAM_BROKEN");
     this.#leave(job);
     this.#park(job, "readmit");
   }
@@ -289,16 +293,18 @@ export class Dispatcher {
       return;
     }
     // The body of a late answer would wait for credit.
-    if (job.phase.kind === "in-flight") job.phase.exchange?.cancel(code);
+    if (job.phase.kind === "in-flight") job.phase.sending.exchange?.cancel(code);
     this.#leave(job);
     this.#settle(job, { kind: "failed", code });
     this.#pump(job.service);
   }
 
-  #cancel(job: Job): void {
-    if (!this.#active.has(job)) return;
+  /** The request no longer waits for its answer, or for the rest of it. Nothing where it is over. */
+  cancel(job: Dispatched): void {
     const { phase } = job;
-    if (phase.kind === "in-flight" || phase.kind === "streaming") phase.exchange?.cancel("CLIENT_GONE");
+    if (phase.kind === "done") return;
+    if (phase.kind === "in-flight" || phase.kind === "streaming")
+      phase.sending.exchange?.cancel("CLIENT_GONE");
     this.#leave(job);
     this.#end(job);
     this.#pump(job.service);
@@ -318,51 +324,47 @@ export class Dispatcher {
     this.#idleWaiters.clear();
   }
 
-  #onReply(job: Job, message: Message): void {
-    const { phase } = job;
-    if (phase.kind !== "in-flight" && phase.kind !== "streaming") return;
-    const verdict = readVerdict(message);
-    if (verdict === "frame") {
-      const frame = frameOf(message);
-      if (frame !== undefined) phase.exchange?.receive(frame, message);
+  #onAnswer(job: Job, answer: Answer): void {
+    if (job.phase.kind === "in-flight") this.#onResult(job, job.phase, answer);
+  }
+
+  #onResult(job: Job, flight: InFlight, answer: Answer): void {
+    const exchange = answer.kind === "stream" ? flight.sending.exchange : undefined;
+    if (answer.kind === "stream" && exchange !== undefined) {
+      this.#beginStream(job, flight, exchange, answer.reply);
       return;
     }
-    if (phase.kind === "streaming") return;
-    if (verdict === "stream" && phase.exchange !== undefined) {
-      this.#beginStream(job, phase, phase.exchange, message);
-      return;
-    }
-    const { target } = phase;
+    const { target } = flight;
     const { observer } = this.#options;
     this.#leave(job);
-    switch (verdict) {
+    switch (answer.kind) {
       case "no-responders":
       case "draining":
-        observer.replied(job.service, verdict === "draining" ? "draining" : "no_responders");
-        this.#onRefused(job, target, verdict);
+        observer.replied(job.service, answer.kind === "draining" ? "draining" : "no_responders");
+        this.#onRefused(job, target, answer.kind);
         return;
       case "stream":
       case "unreadable":
         observer.replied(job.service, "bad_reply");
         this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
         break;
-      case "answer":
-        observer.replied(job.service, isServiceError(message.headers) ? "error" : "success");
-        this.#settle(job, { kind: "reply", message });
+      case "reply":
+        observer.replied(job.service, answer.reply.isError ? "error" : "success");
+        this.#settle(job, { kind: "reply", reply: answer.reply });
         break;
     }
     this.#pump(job.service);
   }
 
-  #beginStream(job: Job, flight: InFlight, exchange: OutgoingExchange, message: Message): void {
+  #beginStream(job: Job, flight: InFlight, exchange: OutgoingExchange, reply: Reply): void {
     const { observer } = this.#options;
-    const { target, pending } = flight;
+    const { target, sending } = flight;
     clearTimeout(job.deadlineTimer);
     this.#places.giveBack(job, flight);
-    job.phase = { kind: "streaming", target, pending, exchange };
+    job.phase = { kind: "streaming", target, sending, exchange };
     observer.replied(job.service, "success");
-    const body = exchange.openResponse(message, () => this.#endStream(job));
-    job.request.settle({ kind: "stream", message, body, cold: job.cold });
+    const body = exchange.openResponse(() => this.#endStream(job));
+    job.request.settle({ kind: "stream", reply, body, cold: job.cold });
     if (this.#isDraining) exchange.drain();
     this.#pump(job.service);
   }

@@ -1,6 +1,14 @@
 export { aborted } from "./aborted.ts";
-export { Dispatch } from "./dispatch.ts";
+export type { Reply, SendableHead } from "./carrier.ts";
+export { Dispatch, type ShortPath } from "./dispatch.ts";
 export type { Dispatcher } from "./dispatcher.ts";
 export type { HoldLimits } from "./hold.ts";
-export type { ColdTiming, DispatchObserver, Outcome, Result } from "./job.ts";
+export type {
+  ColdTiming,
+  Dispatched,
+  DispatchObserver,
+  DispatchRequest,
+  Outcome,
+  Result,
+} from "./job.ts";
 export type { Log } from "./log.ts";

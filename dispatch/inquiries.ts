@@ -22,7 +22,7 @@ export function createInstanceInquiries({ nats, dispatcher }: InstanceInquiriesO
     nats,
     flights: () => dispatcher.flights(),
     answererOf: ({ target }) => (target === "shared" ? undefined : target),
-    pendingOf: ({ pending }) => pending,
+    pendingOf: ({ sending }) => sending,
     ask: (instance, requests) => askOne(nats, subjects.inquiries(instance.id), requests),
     hear(state, flights) {
       for (const [evidence, concerned] of Map.groupBy(flights, ({ kind }) => EVIDENCE[kind][state])) {

@@ -1,4 +1,5 @@
-import { InstanceMetadataSchema } from "../contracts/index.ts";
+import { InstanceMetadataSchema, parseSocketAddress, type SocketAddress } from "../contracts/index.ts";
+import type { HostLink } from "../local/index.ts";
 import type { DiscoveredService } from "../nats/index.ts";
 
 /** An instance as this gateway sees it. */
@@ -9,6 +10,8 @@ export interface Instance {
   readonly revision: string;
   /** Upper bound of the requests that it handles at a time. */
   readonly concurrency: number;
+  /** Its address on its own machine, and the connection to its host. Undefined: it is reached over NATS only. */
+  socket: InstanceSocket | undefined;
   state: "ready" | "unreachable" | "draining";
   /** The node has another runner now, which does not know it. */
   isOrphan: boolean;
@@ -18,10 +21,24 @@ export interface Instance {
   inFlight: number;
 }
 
-export type InstanceFacts = Pick<Instance, "id" | "service" | "node" | "revision" | "concurrency">;
+/** How an instance is reached on its own machine. */
+export interface InstanceSocket {
+  readonly address: SocketAddress;
+  /** Its number in its host process. */
+  readonly number: number;
+  readonly link: HostLink;
+}
 
-export function createInstance(facts: InstanceFacts): Instance {
-  return { ...facts, state: "ready", isOrphan: false, inFlight: 0, setAsideAtMs: 0 };
+export interface InstanceFacts
+  extends Pick<Instance, "id" | "service" | "node" | "revision" | "concurrency"> {
+  socket?: SocketAddress | undefined;
+}
+
+export function createInstance({ id, service, node, revision, concurrency }: InstanceFacts): Instance {
+  return {
+    ...{ id, service, node, revision, concurrency },
+    ...{ socket: undefined, state: "ready", isOrphan: false, inFlight: 0, setAsideAtMs: 0 },
+  };
 }
 
 /** The instance behind a NATS Micro service; undefined where narun did not start it. */
@@ -34,5 +51,6 @@ export function instanceFactsOf(service: DiscoveredService): InstanceFacts | und
     node: parsed.data["narun.node"],
     revision: parsed.data["narun.revision"],
     concurrency: parsed.data["narun.concurrency"],
+    socket: parseSocketAddress(parsed.data["narun.socket"] ?? ""),
   };
 }

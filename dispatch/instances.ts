@@ -14,8 +14,10 @@ import {
   messageOf,
   parseJson,
   type ReadyAnnouncement,
+  type SocketAddress,
   subjects,
 } from "../contracts/index.ts";
+import type { HostLinks } from "../local/index.ts";
 import { discoverServices, type Message, type Nats, type Subscription } from "../nats/index.ts";
 import { type Departure, Departures, type StartResult } from "./departures.ts";
 import { createInstance, type Instance, type InstanceFacts, instanceFactsOf } from "./instance.ts";
@@ -24,6 +26,8 @@ import { createOrphans, type Orphans } from "./orphans.ts";
 
 export interface InstancesOptions {
   nats: Nats;
+  /** The connections to hosts of this machine. Undefined: all instances are reached over NATS. */
+  links: HostLinks | undefined;
   log: Log;
   /** An instance can take requests. `announcement`: it said so itself, just now. */
   onReady(instance: Instance, announcement: ReadyAnnouncement | undefined): void;
@@ -130,8 +134,8 @@ export class Instances {
       case "starting":
         return;
       case "ready": {
-        const { concurrency } = announcement;
-        this.#markReady({ id, service, node, revision, concurrency }, true, announcement);
+        const { concurrency, socket } = announcement;
+        this.#markReady({ id, service, node, revision, concurrency, socket }, true, announcement);
         break;
       }
       case "draining":
@@ -157,6 +161,7 @@ export class Instances {
       }
     }
     const instance = known ?? createInstance(facts);
+    this.#connect(instance, facts.socket);
     this.#byId.set(instance.id, instance);
     instance.isOrphan = false;
     this.#setState(instance, "ready");
@@ -164,6 +169,13 @@ export class Instances {
     this.#options.onNode(instance.node);
     this.#departures.arrive(instance.id);
     this.#options.onReady(instance, announcement);
+  }
+
+  /** A gateway on another machine cannot open the socket, and uses NATS. */
+  #connect(instance: Instance, address: SocketAddress | undefined): void {
+    const { links } = this.#options;
+    if (links === undefined || address === undefined || instance.socket !== undefined) return;
+    instance.socket = { address, number: address.number, link: links.hold(address) };
   }
 
   /**
@@ -187,6 +199,7 @@ export class Instances {
     this.#orphans.remove(id);
     this.#setState(instance, "draining");
     this.#options.onLost(instance);
+    if (instance.socket !== undefined) this.#options.links?.drop(instance.socket.address);
   }
 
   #setState(instance: Instance, state: Instance["state"]): void {

@@ -1,7 +1,8 @@
 /** One request on its way through the dispatcher: its facts, its phases, its result. */
-import type { ErrorCode, FunctionSpec, Headers } from "../contracts/index.ts";
-import type { Message, Nats, PendingReply } from "../nats/index.ts";
+import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
+import type { Nats } from "../nats/index.ts";
 import type { OutgoingExchange, RemainingBody, ResponseBody, StreamPresence } from "../streams/index.ts";
+import type { Reply, SendableHead, Sending } from "./carrier.ts";
 import type { HoldLimits } from "./hold.ts";
 import type { Instance } from "./instance.ts";
 import type { Instances } from "./instances.ts";
@@ -10,7 +11,7 @@ import type { Send } from "./next-step.ts";
 
 export interface DispatchRequest {
   service: string;
-  headers: Headers;
+  head: SendableHead;
   data: Uint8Array;
   /** Whether the answer may come as a stream. `rest`: the body beyond `data`. */
   streams: boolean;
@@ -23,9 +24,9 @@ export interface DispatchRequest {
 }
 
 export type Result =
-  | { kind: "reply"; message: Message }
-  /** The message is the answer's head. */
-  | { kind: "stream"; message: Message; body: ResponseBody }
+  | { kind: "reply"; reply: Reply }
+  /** The reply is the answer's head. */
+  | { kind: "stream"; reply: Reply; body: ResponseBody }
   | { kind: "failed"; code: ErrorCode };
 export type Outcome = Result & { cold: ColdTiming | undefined };
 
@@ -60,6 +61,8 @@ export interface DispatcherOptions {
   specOf(service: string): FunctionSpec | undefined;
   /** Begins a search for an instance or a consumer of a service. */
   wake(service: string): void;
+  /** Asks instances soon for the requests that are under way. */
+  inquire(): void;
   limits: HoldLimits;
   presence: StreamPresence;
   /** Upper bound of the time that a request is held. */
@@ -72,12 +75,10 @@ export interface DispatcherOptions {
 export type Target = Instance | "shared";
 
 export type Held = { kind: "held"; sinceMs: number; timer: NodeJS.Timeout };
-/** `exchange`: undefined where one of the sides takes no streams. */
 export type InFlight = {
   kind: "in-flight";
   target: Target;
-  pending: PendingReply;
-  exchange: OutgoingExchange | undefined;
+  sending: Sending;
   /** Its body comes slowly. Another request has its place until the body is whole (places.ts). */
   isLent: boolean;
 };
@@ -85,7 +86,7 @@ export type InFlight = {
 export type Streaming = {
   kind: "streaming";
   target: Target;
-  pending: PendingReply;
+  sending: Sending;
   exchange: OutgoingExchange;
 };
 
@@ -107,6 +108,9 @@ export interface Job {
   hasTriedShared: boolean;
   cold: ColdTiming | undefined;
 }
+
+/** A request in dispatch, for its door. */
+export type Dispatched = Job;
 
 /** Estimated memory of a held request besides its body: headers and bookkeeping. */
 const OVERHEAD_BYTES = 2_048;
@@ -150,9 +154,7 @@ const MAX_SENDS = 3;
 /** The facts that decide the next step of a request under way. A stream is never resumed. */
 export function sendOf({ request, sends, phase }: Job): Send {
   if (phase.kind === "streaming") return { mayRepeat: false, hasRest: true };
-  const isSpent = phase.kind === "in-flight" && phase.exchange?.hasSentRest === true;
-  return {
-    mayRepeat: request.isRepeatable && !isSpent && sends < MAX_SENDS,
-    hasRest: request.rest !== undefined,
-  };
+  const hasRest = request.rest !== undefined;
+  const isSpent = hasRest && phase.kind === "in-flight" && phase.sending.exchange?.hasSentRest === true;
+  return { mayRepeat: request.isRepeatable && !isSpent && sends < MAX_SENDS, hasRest };
 }

@@ -8,6 +8,8 @@
  * and has delivered every reply that it had by then.
  */
 
+import type { ErrorCode } from "../contracts/index.ts";
+
 /** Evidence about a request, or about its target. */
 export type Evidence =
   /** The subject has no subscriber. */
@@ -26,6 +28,8 @@ export type Evidence =
   | "over"
   /** The instance has had no subscriber for longer than a connection takes to come back. */
   | "absent"
+  /** The connection to its host broke on which it was sent. Its reply may be sent again over NATS. */
+  | "link-broken"
   /** The connection to NATS broke, and is back. Earlier messages may be lost in both directions. */
   | "nats-was-away";
 
@@ -56,8 +60,15 @@ export function decideStep(evidence: Evidence, { mayRepeat, hasRest }: Send): St
       return mayRepeat ? "repeat" : "fail";
     case "silent":
       return mayRepeat ? "repeat" : "wait";
+    case "link-broken":
     case "nats-was-away":
       if (mayRepeat) return "repeat";
       return hasRest ? "fail" : "wait";
   }
+}
+
+/** The code of a request that ends by evidence. */
+export function codeOf(evidence: Evidence): ErrorCode {
+  const isBreak = evidence === "nats-was-away" || evidence === "link-broken" || evidence === "over";
+  return isBreak ? "STREAM_BROKEN" : "CONSUMER_DIED";
 }

@@ -13,7 +13,12 @@ function placesFor(count: number) {
   const jobs = Array.from({ length: count }, (_, order) => {
     const exchange = { behindMs: 0 };
     const job = { service: "fn", order, request: { rest: {} } } as unknown as Job;
-    const flight = { kind: "in-flight", target: instance, exchange, isLent: false } as unknown as InFlight;
+    const flight = {
+      kind: "in-flight",
+      target: instance,
+      sending: { exchange },
+      isLent: false,
+    } as unknown as InFlight;
     return { job, flight, exchange };
   });
   const places = createPlaces({

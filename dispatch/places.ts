@@ -106,7 +106,7 @@ export function createPlaces({ onTooSlow, onFree }: PlacesOptions): Places {
 /** The uploads that are further behind than `mostMs`, the slowest first. */
 function slowestFirst(uploads: readonly Upload[], mostMs: number): Upload[] {
   return uploads
-    .map((upload) => ({ upload, behindMs: upload.flight.exchange?.behindMs ?? 0 }))
+    .map((upload) => ({ upload, behindMs: upload.flight.sending.exchange?.behindMs ?? 0 }))
     .filter(({ behindMs }) => behindMs > mostMs)
     .sort((one, other) => other.behindMs - one.behindMs)
     .map(({ upload }) => upload);

@@ -79,7 +79,7 @@ describe("the doors of a gateway", () => {
     await doors.listen();
     dispatcher.dispatch({
       service: "asleep",
-      headers: new Map(),
+      head: { headers: () => new Map(), text: () => undefined, hops: 0, isUpgrade: false },
       data: new Uint8Array(),
       streams: false,
       isRepeatable: true,

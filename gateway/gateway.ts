@@ -11,7 +11,7 @@
  * 4  The doors are closed.
  * 5  The subscriptions, watches and timers end. The owner of the NATS connection closes it.
  */
-import type { HoldLimits, Log } from "../dispatch/index.ts";
+import type { HoldLimits, Log, ShortPath } from "../dispatch/index.ts";
 import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
 import type { Nats } from "../nats/index.ts";
@@ -37,6 +37,8 @@ export interface GatewayOptions {
   config?: CompatConfig;
   /** Bounds of the held requests. `holdMs`: how long a request is held (default 15,000). */
   hold?: Partial<HoldLimits> & { holdMs?: number };
+  /** Whether requests go by the sockets of hosts on the same machine (default `auto`: where they can), or over NATS only. */
+  shortPath?: ShortPath;
   /** From arrival to answer, for services without a spec. Default: the config's `request_timeout_seconds`, else 30,000. */
   defaultTimeoutMs?: number;
   /**
@@ -84,6 +86,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       table = undefined;
     },
     ...(options.hold && { hold: options.hold }),
+    ...(options.shortPath && { shortPath: options.shortPath }),
   });
   const state = { isLeaving: false };
   const doors: Doors = new Doors(

@@ -1,2 +1,3 @@
+export type { ShortPath } from "../dispatch/index.ts";
 export { type CompatConfig, readGatewayConfig } from "./config.ts";
 export { type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";

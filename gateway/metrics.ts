@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { DispatchObserver } from "../dispatch/index.ts";
 import { type Address, listen } from "../machine/index.ts";
+import { registerAnswers, registerReplies } from "./counted.ts";
 import type { Door } from "./door.ts";
 
 /** The gateway's metrics (Prometheus). `http_gateway_*` and `gateway_*` are compatible, buckets included. */
@@ -17,33 +18,14 @@ export interface MetricsOptions {
   counts(): Map<string, { held: number; inFlight: number }>;
 }
 
-/** Default buckets of Prometheus, in seconds, as the original toolkit has them. */
-const COMPAT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Buckets of cold starts, in seconds: an isolate takes milliseconds, a process longer. */
 const START_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
 
 export function createMetrics({ counts }: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const requests = new Counter({
-    name: "http_gateway_requests_total",
-    help: "HTTP requests that were answered.",
-    labelNames: ["method", "path", "status_code"],
-    registers,
-  });
-  const durations = new Histogram({
-    name: "http_gateway_request_duration_seconds",
-    help: "From the arrival of an HTTP request to its answer.",
-    labelNames: ["method", "path"],
-    buckets: COMPAT_BUCKETS,
-    registers,
-  });
-  const natsRequests = new Counter({
-    name: "gateway_nats_requests_total",
-    help: "Requests that were sent over NATS, by what became of them.",
-    labelNames: ["subject", "status"],
-    registers,
-  });
+  const answers = registerAnswers(registry);
+  const replies = registerReplies(registry);
   const holds = new Histogram({
     name: "narun_gateway_hold_seconds",
     help: "How long requests were held until something could take them, or they were given up.",
@@ -78,11 +60,8 @@ export function createMetrics({ counts }: MetricsOptions): Metrics {
   });
 
   return {
-    answered(method, path, status, durationMs) {
-      requests.inc({ method, path, status_code: status });
-      durations.observe({ method, path }, durationMs / 1_000);
-    },
-    replied: (service, status) => natsRequests.inc({ subject: service, status }),
+    answered: answers.add,
+    replied: replies.add,
     held: (service, heldMs) => holds.observe({ service }, heldMs / 1_000),
     coldStart(service, startMs, phases) {
       starts.inc({ service });

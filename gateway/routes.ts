@@ -10,7 +10,7 @@ export interface RouteEntry {
   methods: ReadonlySet<string> | undefined;
 }
 
-type RouteMatch =
+export type RouteMatch =
   | { kind: "route"; route: RouteEntry }
   | { kind: "method-not-allowed"; pattern: string; allow: string[] }
   /** `nearest`: the pattern of the route that takes only the parent of the path, or only paths below it. */

@@ -1,3 +1,4 @@
+import { emitWarning } from "node:process";
 import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
 import { NarunError } from "../contracts/index.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
@@ -12,18 +13,18 @@ import {
   tlsOf,
   withoutIdentity,
 } from "./login/login.ts";
-import { type Message, type MessageParts, toMessage } from "./message.ts";
+import type { Message } from "./message.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
-import { createPermissions, type Permissions, refusalOf } from "./permissions.ts";
+import { createPermissions, type Permissions } from "./permissions.ts";
 import { ReconnectDelay } from "./reconnect-delay.ts";
 import { type RequestOptions, type RequestParts, requestOnce } from "./request.ts";
-import { createRequester, type PendingReply } from "./requester.ts";
+import { type PendingReply, Requester } from "./requester.ts";
 import { parseServers } from "./server-addresses.ts";
 import { isRecentServer } from "./server-version.ts";
-import { connectOwn } from "./transport/own.ts";
-import { connectPlain } from "./transport/plain.ts";
+import { type Subscription, Subscriptions } from "./subscriptions.ts";
+import { openWire } from "./transport/open-wire.ts";
 import type { FrameSink } from "./transport/splitter.ts";
-import type { NatsTransport, Wire, WireWriter } from "./transport/wire.ts";
+import type { NatsTransport, Wire, WireOptions, WireWriter } from "./transport/wire.ts";
 import { createWorld, findWorldId, type World } from "./world.ts";
 
 export interface NatsOptions {
@@ -48,16 +49,12 @@ export interface NatsOptions {
   worldId?: string;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
   connectTimeoutMs?: number;
-  /** All connections of a process have the same one. Default `own`. */
+  /**
+   * All connections of a process have the same one. Default `own`. Where the installed client library is another one than `own`
+   * was written for, the connection is `plain`, and `onWarning` gets the reason. Default: a warning of the process.
+   */
   transport?: NatsTransport;
-}
-
-/** A subscription that the server does not permit gets nothing: `Nats.confirm` reports it. */
-export interface Subscription {
-  /** Takes nothing more, at once; messages that the server already sent are dropped. */
-  unsubscribe(): void;
-  /** Takes nothing more from the server; resolves when all messages that it already sent have been handed over. */
-  drain(): Promise<void>;
+  onWarning?: (text: string) => void;
 }
 
 export interface SubscribeOptions {
@@ -91,11 +88,19 @@ export interface Nats {
    */
   send(
     subject: string,
-    data: Uint8Array,
+    data: Uint8Array | string,
     headers: Headers,
     onReply: (message: Message) => void,
     onRefused?: (error: NarunError) => void,
   ): PendingReply;
+  /**
+   * A number for a request that goes another way than over NATS; `send` gives the same request no number then. Its replies
+   * over NATS, as one that an answerer sends again, are called back until it is released. `onRefused`: the server does not
+   * permit the inbox, so that none will come.
+   */
+  reserve(onReply: (message: Message) => void, onRefused?: (error: NarunError) => void): PendingReply;
+  /** The subject of a request's replies is this prefix, and its number in base 36. It stays the same. */
+  readonly replyPrefix: string;
   /**
    * Sends bytes of a stream at once. The bytes stay as they are until they have left. While NATS is away the bytes
    * are dropped: the stream breaks when it is back.
@@ -127,13 +132,14 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 3_000;
  */
 export async function connectNats(options: NatsOptions): Promise<Nats> {
   const { url, servers, isTls, login: loginOfUrl } = parseServers(options.url ?? DEFAULT_URL);
-  const { login = {}, transport = "own", onHandlerError = throwLater } = options;
+  const { login = {}, onHandlerError = throwLater } = options;
   const readLogin = typeof login === "function" ? login : followLogin(combine(login, loginOfUrl));
   const refusals = createRefusals((error) => connectFailure(url, error, readLogin()), options.onRefused);
   const delay = new ReconnectDelay();
   let socketError: Error | undefined;
   let isThere = false;
-  const wire = await (transport === "plain" ? connectPlain : connectOwn)({
+  const choice = { wanted: options.transport ?? "own", onWarning: options.onWarning ?? emitWarning };
+  const settings: WireOptions = {
     readTls: () => tlsOf(readLogin()) ?? (isTls ? {} : undefined),
     onSocketError: (error) => {
       // After a TLS alert the socket may report that it was reset as well: that says less.
@@ -152,7 +158,8 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     maxPingOut: 2,
     noAsyncTraces: true,
     authenticator: (nonce) => answerOf(readLogin(), nonce),
-  }).catch((error: unknown) => {
+  };
+  const { wire, transport } = await openWire(settings, choice).catch((error: unknown) => {
     throw connectFailure(url, error instanceof TimeoutError ? (socketError ?? error) : error, readLogin());
   });
   isThere = true;
@@ -191,15 +198,14 @@ class OpenConnection implements Nats {
   readonly serverVersion: string;
   readonly onRefused: Nats["onRefused"];
   readonly send: Nats["send"];
+  readonly reserve: Nats["reserve"];
+  readonly replyPrefix: string;
   readonly #wire: Wire;
   readonly #status: ConnectionStatus;
   readonly #writer: WireWriter;
   readonly #outbox: Outbox;
-  readonly #messageParts: MessageParts;
+  readonly #subscriptions: Subscriptions;
   readonly #requestParts: RequestParts;
-  readonly #onHandlerError: (error: unknown, subject: string) => void;
-  /** Subscriptions that the server does not permit. */
-  readonly #refused = new Map<Subscription, NarunError>();
 
   constructor({ wire, transport, world, status, permissions, onHandlerError }: OpenConnectionOptions) {
     const { connection } = wire;
@@ -210,16 +216,23 @@ class OpenConnection implements Nats {
     this.onRefused = permissions.listen;
     this.#wire = wire;
     this.#status = status;
-    this.#onHandlerError = onHandlerError;
     const isAway = () => status.state === "reconnecting";
     this.#writer = wire.open({ isAway, onError: onHandlerError });
     this.#outbox = createOutbox({ connection, writer: this.#writer, isAway, onError: onHandlerError });
     status.listen((state) => {
       if (state === "connected") this.#outbox.resume();
     });
-    this.#messageParts = { outbox: this.#outbox, world, readHeaders: wire.readHeaders };
-    const parts = this.#messageParts;
-    this.send = createRequester({ connection, parts, onRefused: permissions.listen, onHandlerError }).send;
+    const parts = { outbox: this.#outbox, world };
+    this.#subscriptions = new Subscriptions({ wire, parts, onHandlerError });
+    const requester = new Requester({
+      parts,
+      subscriptions: this.#subscriptions,
+      onRefused: permissions.listen,
+      onHandlerError,
+    });
+    this.send = requester.send.bind(requester);
+    this.reserve = requester.reserve.bind(requester);
+    this.replyPrefix = requester.prefix;
     this.#requestParts = {
       send: this.send,
       isClosed: () => connection.isClosed(),
@@ -252,36 +265,8 @@ class OpenConnection implements Nats {
     handle: (message: Message) => void,
     { queue, isOpen = false }: SubscribeOptions = {},
   ): Subscription {
-    const subscription = this.connection.subscribe(isOpen ? subject : this.world.toWire(subject), {
-      ...(queue === undefined ? {} : { queue }),
-      callback: (error, message) => {
-        if (error !== null) {
-          // The library reports its own closing this way, too; the state listener tells of it.
-          const refusal = refusalOf(error);
-          if (refusal !== undefined) this.#refused.set(opened, refusal);
-          return;
-        }
-        try {
-          handle(toMessage(message, this.#messageParts));
-        } catch (thrown) {
-          this.#onHandlerError(thrown, subject);
-        }
-      },
-    });
-    const opened: Subscription = {
-      unsubscribe: () => {
-        this.#refused.delete(opened);
-        subscription.unsubscribe();
-      },
-      drain: () => {
-        this.#refused.delete(opened);
-        this.#outbox.flush();
-        // A subscription of a closed connection has nothing left to hand over.
-        const isOver = subscription.isClosed() || this.connection.isClosed();
-        return isOver ? Promise.resolve() : subscription.drain();
-      },
-    };
-    return opened;
+    const wire = isOpen ? subject : this.world.toWire(subject);
+    return this.#subscriptions.open(wire, queue, handle);
   }
 
   request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Message> {
@@ -303,10 +288,7 @@ class OpenConnection implements Nats {
 
   async confirm(subscriptions?: Iterable<Subscription>): Promise<void> {
     await this.flush();
-    for (const subscription of subscriptions ?? this.#refused.keys()) {
-      const refusal = this.#refused.get(subscription);
-      if (refusal !== undefined) throw refusal;
-    }
+    this.#subscriptions.confirm(subscriptions);
   }
 
   async close(): Promise<void> {

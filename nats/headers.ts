@@ -1,11 +1,12 @@
-import type { MsgHdrs } from "@nats-io/transport-node";
 import { type Headers, isHeaderSafe } from "../contracts/index.ts";
 
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "../contracts/index.ts";
 
-function requireSafe(name: string, value: string): void {
-  if (!isHeaderSafe(name, value)) throw new TypeError(`header ${JSON.stringify(name)} cannot be sent`);
-}
+/** Names that were found valid. A cache, not state: the same name is always read alike. */
+const validNames = new Set<string>();
+const BREAKS_LINE = /[\r\n\0]/;
+/** Upper bound of the cache: clients choose the names. */
+const MAX_CACHED_NAMES = 1_000;
 
 /**
  * Header fields as lines of a message, each with its line end. Throws a TypeError where a field would break the
@@ -14,15 +15,13 @@ function requireSafe(name: string, value: string): void {
 export function formatFields(headers: Headers): string {
   let lines = "";
   for (const [name, values] of headers) {
+    const isKnown = validNames.has(name);
     for (const value of values) {
-      requireSafe(name, value);
+      if (isKnown ? BREAKS_LINE.test(value) : !isHeaderSafe(name, value))
+        throw new TypeError(`header ${JSON.stringify(name)} cannot be sent`);
       lines += `${name}: ${value}\r\n`;
     }
+    if (!isKnown && values.length > 0 && validNames.size < MAX_CACHED_NAMES) validNames.add(name);
   }
   return lines;
-}
-
-/** Reads the fields without a copy, by a field that the library's types do not show. */
-export function fromMsgHeaders(headers: MsgHdrs): Headers {
-  return (headers as unknown as { headers: Headers }).headers;
 }

@@ -1,4 +1,4 @@
-export { connectNats, type Nats, type NatsOptions, type Subscription } from "./connection.ts";
+export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
   type DiscoveredStats,
@@ -18,11 +18,17 @@ export {
   type Inquiries,
 } from "./ledger/inquiries.ts";
 export { Ledger } from "./ledger/ledger.ts";
+export type { NotedRequest } from "./ledger/noted-request.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
 export { isNoResponders, type Message } from "./message.ts";
-export { type MicroEndpoint, type MicroService, registerMicroService } from "./micro-service.ts";
+export {
+  type MicroEndpoint,
+  type MicroService,
+  type RequestCounter,
+  registerMicroService,
+} from "./micro-service.ts";
 export { isNodeAlive } from "./node-alive.ts";
 export { type ClaimingState, claimNode, type NodeClaim } from "./node-claim.ts";
 export { type ByteObjects, openByteObjects } from "./objects/byte-objects.ts";
@@ -45,6 +51,7 @@ export {
   openSpecs,
   specOfManifest,
 } from "./stores.ts";
+export type { Subscription } from "./subscriptions.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";
 export type { NatsTransport } from "./transport/wire.ts";

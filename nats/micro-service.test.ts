@@ -89,6 +89,20 @@ test("counts requests, asynchronous errors and the time until the answer", async
   service.close();
 });
 
+test("counts requests that come another way with those over NATS", async () => {
+  const service = await register("both-ways", answer);
+  const counter = service.counterOf("handler");
+  const [first, second] = [counter.begin(), counter.begin()];
+  await caller.request("both-ways", "", { timeoutMs: 2_000 });
+  first();
+  second("it broke");
+  expect(await ask("$SRV.STATS.both-ways")).toMatchObject({
+    endpoints: [{ num_requests: 3, num_errors: 1, last_error: "it broke" }],
+  });
+  expect(() => service.counterOf("other")).toThrow(RangeError);
+  service.close();
+});
+
 test("says how long a request took on average, over those that were answered", async () => {
   let open: (() => void) | undefined;
   const service = await register("average", (message, done) => {

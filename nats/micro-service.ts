@@ -10,8 +10,9 @@
  * I3  discovery answers until close(), so that a draining instance can still be seen.
  */
 import { REQUEST_QUEUE, WORLD_KEY } from "../contracts/index.ts";
-import type { Nats, Subscription } from "./connection.ts";
+import type { Nats } from "./connection.ts";
 import type { Message } from "./message.ts";
+import type { Subscription } from "./subscriptions.ts";
 
 export interface MicroEndpoint {
   name: string;
@@ -38,16 +39,32 @@ export interface MicroService {
   readonly id: string;
   /** The subscriptions of its endpoints and of its discovery. */
   readonly subscriptions: readonly Subscription[];
+  /** The statistics of an endpoint, for requests that come another way than over NATS. Throws where there is none. */
+  counterOf(endpoint: string): RequestCounter;
   drain(): Promise<void>;
   close(): void;
 }
 
-interface Counts {
-  requests: number;
-  answered: number;
-  errors: number;
-  lastError: string;
-  processingMs: number;
+/** Counts the requests of an endpoint. */
+export class RequestCounter {
+  requests = 0;
+  answered = 0;
+  errors = 0;
+  lastError = "";
+  processingMs = 0;
+
+  /** Counts a request. The returned function is called once when it was answered, with the text of an error. */
+  begin(): (error?: string) => void {
+    this.requests += 1;
+    const startedAt = performance.now();
+    return (error) => {
+      this.answered += 1;
+      this.processingMs += performance.now() - startedAt;
+      if (error === undefined) return;
+      this.errors += 1;
+      this.lastError = error;
+    };
+  }
 }
 
 const NANOS_PER_MS = 1_000_000;
@@ -60,8 +77,9 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
   const identity = { name: options.name, id, version: options.version, metadata };
   const description = options.description ?? "";
   const endpoints = options.endpoints.map((endpoint) => {
-    const counts: Counts = { requests: 0, answered: 0, errors: 0, lastError: "", processingMs: 0 };
-    const subscription = nats.subscribe(endpoint.subject, (message) => count(counts, endpoint, message), {
+    const counts = new RequestCounter();
+    const handle = (message: Message) => endpoint.handle(message, counts.begin());
+    const subscription = nats.subscribe(endpoint.subject, handle, {
       queue: REQUEST_QUEUE,
       isOpen: endpoint.isOpen === true,
     });
@@ -100,6 +118,11 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
   return {
     id,
     subscriptions: [...endpoints.map(({ subscription }) => subscription), ...discovery],
+    counterOf(name) {
+      const found = endpoints.find(({ endpoint }) => endpoint.name === name);
+      if (found === undefined) throw new RangeError(`the service has no endpoint ${name}`);
+      return found.counts;
+    },
     async drain() {
       await Promise.all(endpoints.map(({ subscription }) => subscription.drain()));
     },
@@ -110,19 +133,7 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
   };
 }
 
-function count(counts: Counts, endpoint: MicroEndpoint, message: Message): void {
-  counts.requests += 1;
-  const startedAt = performance.now();
-  endpoint.handle(message, (error) => {
-    counts.answered += 1;
-    counts.processingMs += performance.now() - startedAt;
-    if (error === undefined) return;
-    counts.errors += 1;
-    counts.lastError = error;
-  });
-}
-
-function statsOf(endpoint: MicroEndpoint, counts: Counts, data: unknown) {
+function statsOf(endpoint: MicroEndpoint, counts: RequestCounter, data: unknown) {
   const nanos = Math.round(counts.processingMs * NANOS_PER_MS);
   return {
     name: endpoint.name,

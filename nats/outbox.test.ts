@@ -64,5 +64,26 @@ it("refuses at once what can never be sent", async () => {
   expect(() => nats.publish("a", "ü".repeat(nats.maxPayload / 2 + 1))).toThrow("max_payload");
   for (const subject of ["", "a b", "a\r\nPUB b 1\r\nx", "a\t", "a\0"])
     expect(() => nats.publish(subject, "x")).toThrow("no subject");
-  expect(() => nats.publish("a", "x", new Map([["Name", ["a\r\nB: c"]]]))).toThrow("cannot be sent");
+  for (const value of ["a", "a\r\nB: c", "a\r\nB: c"]) {
+    const publish = () => nats.publish("a", "x", new Map([["Name", [value]]]));
+    if (value === "a") publish();
+    else expect(publish).toThrow("cannot be sent");
+  }
+  // A name without a value is not sent, and not read.
+  nats.publish("a", "x", new Map([["no name", []]]));
+  expect(() => nats.publish("a", "x", new Map([["no name", ["a"]]]))).toThrow("cannot be sent");
+});
+
+it("carries words that are not ASCII, in the subject, the fields and the data", async () => {
+  const heard: unknown[] = [];
+  nats.subscribe("grüße.*", (message) => {
+    const { subject, headers } = message;
+    heard.push([subject, headers, message.text()]);
+    message.respond("zurück 🙂", new Map([["Word", ["日本"]]]));
+  });
+  await nats.flush();
+  const headers = new Map([["Word", ["日本", "plain"]]]);
+  const reply = await nats.request("grüße.东", "tschüß", { timeoutMs: 5_000, headers });
+  expect(heard).toEqual([["grüße.东", headers, "tschüß"]]);
+  expect([reply.text(), reply.headers]).toEqual(["zurück 🙂", new Map([["Word", ["日本"]]])]);
 });

@@ -1,15 +1,16 @@
 /**
- * Publishes in batches: messages of one turn of the event loop leave in one write. Under load a write for each
- * message would cost more than everything else together.
+ * Publishes messages, and keeps them while the server is away.
  *
- * I1  Messages leave in the order in which they were published.
+ * I1  Messages leave in the order in which they were published. Those of one turn of the event loop leave in one write
+ *     (lane.ts).
  * I2  A message leaves before anything that calls `flush()` after it: requests, drains, closing.
  * I3  While the server is away nothing is lost: it waits here, up to a bound. The oldest goes first when there is too
  *     much.
  */
 import type { NatsConnection } from "@nats-io/transport-node";
 import { formatFields, type Headers } from "./headers.ts";
-import type { WireWriter } from "./transport/wire.ts";
+import { bytesAsText } from "./transport/byte-text.ts";
+import type { Outgoing, WireWriter } from "./transport/wire.ts";
 
 export interface Outbox {
   /**
@@ -17,12 +18,15 @@ export interface Outbox {
    * subject or header field would break the message apart.
    */
   publish(subject: string, data: Uint8Array | string, options?: PublishOptions): void;
+  /** As `publish`, to the reply subject of a message, which the server has read already. */
+  respond(reply: string, data: Uint8Array | string, headers: Headers | undefined): void;
   flush(): void;
   /** The server is back. */
   resume(): void;
 }
 
 export interface PublishOptions {
+  /** Of the connection's own making. */
   reply?: string;
   headers?: Headers | undefined;
 }
@@ -33,14 +37,6 @@ export interface OutboxOptions {
   isAway(): boolean;
   /** Called for a message that could not be sent after all. */
   onError(error: unknown, subject: string): void;
-}
-
-interface Waiting {
-  subject: string;
-  payload: Uint8Array | string;
-  reply: string | undefined;
-  fields: string;
-  size: number;
 }
 
 /** Upper bound of bytes that wait for a server that is away: the replies of a busy host over some seconds. */
@@ -55,17 +51,19 @@ const RESUME_DELAY_MS = 100;
 /** `NATS/1.0`, and the empty line behind the fields. */
 const HEADER_FRAME_BYTES = 12;
 
-function bytesOf(data: Uint8Array | string): number {
-  return typeof data === "string" ? Buffer.byteLength(data) : data.byteLength;
-}
+/** Anything but visible ASCII: most subjects have none. */
+const UNUSUAL_IN_SUBJECT = /[^!-~]/;
 
-/** Whether the text is one word: it cannot begin a message of its own. */
-function isSubject(subject: string): boolean {
-  return subject !== "" && !/[\s\0]/.test(subject);
+/** A subject as it is sent. Throws where it is not one word: it could begin a message of its own. */
+function checkedSubject(subject: string): string {
+  if (subject !== "" && !UNUSUAL_IN_SUBJECT.test(subject)) return subject;
+  if (subject === "" || /[\s\0]/.test(subject))
+    throw new TypeError(`${JSON.stringify(subject)} is no subject: it is empty, or has white space`);
+  return bytesAsText(subject);
 }
 
 export function createOutbox({ connection, writer, isAway, onError }: OutboxOptions): Outbox {
-  let waiting: Waiting[] = [];
+  let waiting: { message: Outgoing; size: number }[] = [];
   let waitingBytes = 0;
   let resuming: NodeJS.Timeout | undefined;
 
@@ -76,7 +74,7 @@ export function createOutbox({ connection, writer, isAway, onError }: OutboxOpti
     const batch = waiting;
     waiting = [];
     waitingBytes = 0;
-    for (const message of batch) writer.write(message);
+    for (const { message } of batch) writer.write(message);
     writer.flush();
   };
   const flushSoon = () => {
@@ -85,24 +83,32 @@ export function createOutbox({ connection, writer, isAway, onError }: OutboxOpti
   const dropOldest = () => {
     const oldest = waiting.shift();
     waitingBytes -= oldest?.size ?? 0;
-    onError(new Error("NATS was away for too long: a message was dropped"), oldest?.subject ?? "");
+    onError(new Error("NATS was away for too long: a message was dropped"), oldest?.message.subject ?? "");
   };
 
+  const send = (message: Outgoing, headers: Headers | undefined) => {
+    const { subject, payload } = message;
+    if (connection.isClosed()) throw new Error(`${subject}: the connection is closed`);
+    const fields = headers === undefined ? "" : bytesAsText(formatFields(headers));
+    const size = payload.length + (fields === "" ? 0 : fields.length + HEADER_FRAME_BYTES);
+    const limit = connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    if (size > limit) throw new RangeError(`${subject}: ${size} bytes are over max_payload (${limit})`);
+    message.fields = fields;
+    const mayLeave = waiting.length === 0 && resuming === undefined && !isAway();
+    if (mayLeave && writer.write(message)) return;
+    waiting.push({ message, size });
+    waitingBytes += size;
+    if (waiting.length === 1) setImmediate(flushSoon);
+    while (waitingBytes > MAX_HELD_BYTES && !writer.isOpen) dropOldest();
+  };
+  const payloadOf = (data: Uint8Array | string) => (typeof data === "string" ? bytesAsText(data) : data);
+
   return {
-    publish(subject, payload, { reply, headers } = {}) {
-      if (connection.isClosed()) throw new Error(`${subject}: the connection is closed`);
-      if (!isSubject(subject) || (reply !== undefined && !isSubject(reply)))
-        throw new TypeError(
-          `${JSON.stringify(reply ?? subject)} is no subject: it is empty, or has white space`,
-        );
-      const limit = connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
-      const fields = headers === undefined ? "" : formatFields(headers);
-      const size = bytesOf(payload) + (fields === "" ? 0 : bytesOf(fields) + HEADER_FRAME_BYTES);
-      if (size > limit) throw new RangeError(`${subject}: ${size} bytes are over max_payload (${limit})`);
-      waiting.push({ subject, payload, reply, fields, size });
-      waitingBytes += size;
-      if (waiting.length === 1) setImmediate(flushSoon);
-      while (waitingBytes > MAX_HELD_BYTES && !writer.isOpen) dropOldest();
+    publish(subject, data, { reply, headers } = {}) {
+      send({ subject: checkedSubject(subject), reply, payload: payloadOf(data) }, headers);
+    },
+    respond(reply, data, headers) {
+      send({ subject: bytesAsText(reply), payload: payloadOf(data) }, headers);
     },
     flush,
     resume() {

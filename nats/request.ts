@@ -24,7 +24,7 @@ interface OneRequest extends RequestOptions {
   data: Uint8Array | string;
 }
 
-export interface RequestParts extends Requester {
+export interface RequestParts extends Pick<Requester, "send"> {
   isClosed(): boolean;
   /** Returns the function that forgets the listener. */
   onClosed(listener: () => void): () => void;

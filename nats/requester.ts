@@ -1,100 +1,156 @@
-import { createInbox, type NatsConnection } from "@nats-io/transport-node";
+/**
+ * Requests over one inbox subscription, as the client library's own request, without its timer and error object for
+ * each: the gateway has one deadline for a request, however often it is sent, and may want more than one reply.
+ *
+ * I1  No two requests under way have the same number. The numbers go up to 2^32 - 1 and begin again at 0, so that an
+ *     unsigned integer of 32 bits carries one.
+ * I2  A number is used on one way only: over NATS, or over another one that its owner knows. Replies that come over NATS
+ *     reach its owner in both cases, as an answerer may send a kept reply again (ledger.ts).
+ */
+import { createInbox } from "@nats-io/transport-node";
 import type { NarunError } from "../contracts/index.ts";
 import type { Headers } from "./headers.ts";
-import { type Message, type MessageParts, toMessage } from "./message.ts";
+import type { Message, MessageParts } from "./message.ts";
+import { formatNumber, numberIn } from "./request-number.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 /** A request under way. Its sender releases it: after the reply, or when it no longer waits. */
 export interface PendingReply {
+  /** An unsigned integer of 32 bits: the end of the subject of its replies, in base 36. */
+  readonly number: number;
   /** The subject of its replies: no other request has the same. */
   readonly subject: string;
   release(): void;
 }
 
 export interface RequesterOptions {
-  connection: NatsConnection;
   parts: MessageParts;
+  subscriptions: Subscriptions;
   /** Adds a listener for every subject that the server does not permit. */
   onRefused(listener: (refusal: NarunError) => void): void;
   onHandlerError(error: unknown, subject: string): void;
+  /** The number of the first request. Default: 0. */
+  firstNumber?: number;
 }
 
-interface Pending {
-  subject: string;
-  onReply(message: Message): void;
-  onRefused(refusal: NarunError): void;
+type OnReply = (message: Message) => void;
+type OnRefused = (refusal: NarunError) => void;
+
+class Pending implements PendingReply {
+  readonly #prefix: string;
+  readonly #table: Map<number, Pending>;
+  readonly number: number;
+  readonly onReply: OnReply;
+  readonly onRefused: OnRefused;
+  /** The subject of the request, as it is on the wire; undefined where it goes another way. */
+  readonly sentTo: string | undefined;
+
+  constructor(
+    prefix: string,
+    table: Map<number, Pending>,
+    number: number,
+    onReply: OnReply,
+    onRefused: OnRefused,
+    sentTo: string | undefined,
+  ) {
+    this.#prefix = prefix;
+    this.#table = table;
+    this.number = number;
+    this.onReply = onReply;
+    this.onRefused = onRefused;
+    this.sentTo = sentTo;
+  }
+
+  get subject(): string {
+    return this.#prefix + formatNumber(this.number);
+  }
+
+  release(): void {
+    // The number may be another request's by now.
+    if (this.#table.get(this.number) === this) this.#table.delete(this.number);
+  }
 }
 
-/**
- * Requests over one inbox subscription, as the client library's own request, without its timer and error object for
- * each: the gateway has one deadline for a request, however often it is sent, and may want more than one reply.
- */
-export function createRequester({ connection, parts, onRefused, onHandlerError }: RequesterOptions) {
-  const { outbox, world } = parts;
-  const pending = new Map<string, Pending>();
-  const prefix = `${createInbox()}.`;
-  const inbox = `${prefix}*`;
-  let next = 0;
-  let isSubscribed = false;
+export class Requester {
+  /** The subject of a request's replies is this prefix, and its number in base 36. */
+  readonly prefix = `${createInbox()}.`;
+  readonly #options: RequesterOptions;
+  readonly #pending = new Map<number, Pending>();
+  #next: number;
+  #isSubscribed = false;
 
-  const refuse = (requests: Iterable<[string, Pending]>, refusal: NarunError) => {
-    for (const [token, request] of requests) {
-      if (!pending.delete(token)) continue;
-      try {
-        request.onRefused(refusal);
-      } catch (thrown) {
-        onHandlerError(thrown, request.subject);
-      }
+  constructor(options: RequesterOptions) {
+    this.#options = options;
+    this.#next = options.firstNumber ?? 0;
+    options.onRefused((refusal) => this.#onRefused(refusal));
+  }
+
+  send(
+    subject: string,
+    data: Uint8Array | string,
+    headers: Headers,
+    onReply: OnReply,
+    onRefused: OnRefused = () => undefined,
+  ): PendingReply {
+    const { outbox, world } = this.#options.parts;
+    const wire = world.toWire(subject);
+    const pending = this.#add(onReply, onRefused, wire);
+    try {
+      outbox.publish(wire, data, { reply: pending.subject, headers });
+    } catch (error) {
+      pending.release();
+      throw error;
     }
-  };
-  onRefused((refusal) => {
+    return pending;
+  }
+
+  /**
+   * A number for a request that goes another way than over NATS. `onReply`: a reply came over NATS all the same.
+   * `onRefused`: the server does not permit the inbox, so that none will come.
+   */
+  reserve(onReply: OnReply, onRefused: OnRefused = () => undefined): PendingReply {
+    return this.#add(onReply, onRefused, undefined);
+  }
+
+  #add(onReply: OnReply, onRefused: OnRefused, sentTo: string | undefined): Pending {
+    if (!this.#isSubscribed) this.#subscribe();
+    while (this.#pending.has(this.#next)) this.#next = (this.#next + 1) >>> 0;
+    const number = this.#next;
+    this.#next = (number + 1) >>> 0;
+    const pending = new Pending(this.prefix, this.#pending, number, onReply, onRefused, sentTo);
+    this.#pending.set(number, pending);
+    return pending;
+  }
+
+  #subscribe(): void {
+    this.#isSubscribed = true;
+    this.#options.subscriptions.openInbox(`${this.prefix}*`, (text, from, to) => {
+      const number = numberIn(text, from + this.prefix.length, to);
+      return this.#pending.get(number)?.onReply;
+    });
+  }
+
+  #onRefused(refusal: NarunError): void {
     const { operation, subject } = refusal.fields;
     if (operation === "publish") {
       // Each refusal is of one message; earlier ones were let through.
-      const newest = [...pending].findLast(([, request]) => request.subject === subject);
-      if (newest !== undefined) refuse([newest], refusal);
-    } else if (subject === inbox) {
+      const newest = [...this.#pending.values()].findLast(({ sentTo }) => sentTo === subject);
+      if (newest !== undefined) this.#refuse([newest], refusal);
+    } else if (subject === `${this.prefix}*`) {
       // The next request tries again: permissions may change.
-      isSubscribed = false;
-      refuse([...pending], refusal);
+      this.#isSubscribed = false;
+      this.#refuse([...this.#pending.values()], refusal);
     }
-  });
+  }
 
-  const subscribe = () => {
-    isSubscribed = true;
-    connection.subscribe(inbox, {
-      callback: (error, message) => {
-        if (error !== null) return;
-        try {
-          pending.get(message.subject.slice(prefix.length))?.onReply(toMessage(message, parts));
-        } catch (thrown) {
-          onHandlerError(thrown, message.subject);
-        }
-      },
-    });
-  };
-
-  return {
-    send(
-      subject: string,
-      data: Uint8Array | string,
-      headers: Headers,
-      onReply: Pending["onReply"],
-      onRefused: Pending["onRefused"] = () => undefined,
-    ): PendingReply {
-      if (!isSubscribed) subscribe();
-      const token = (next++).toString(36);
-      const inbox = prefix + token;
-      const wire = world.toWire(subject);
-      pending.set(token, { subject: wire, onReply, onRefused });
+  #refuse(requests: readonly Pending[], refusal: NarunError): void {
+    for (const request of requests) {
+      if (!this.#pending.delete(request.number)) continue;
       try {
-        outbox.publish(wire, data, { reply: inbox, headers });
-      } catch (error) {
-        pending.delete(token);
-        throw error;
+        request.onRefused(refusal);
+      } catch (thrown) {
+        this.#options.onHandlerError(thrown, request.sentTo ?? this.prefix);
       }
-      return { subject: inbox, release: () => pending.delete(token) };
-    },
-  };
+    }
+  }
 }
-
-export type Requester = ReturnType<typeof createRequester>;

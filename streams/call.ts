@@ -24,7 +24,7 @@ import {
   type Nats,
   type PendingReply,
 } from "../nats/index.ts";
-import { frameOf } from "./nats-link.ts";
+import { frameOf, NatsAnswerer } from "./nats-channel.ts";
 import type { OpenCall, OpenCalls } from "./open-calls.ts";
 import { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
 import type { Peers } from "./peers.ts";
@@ -84,7 +84,7 @@ class Call implements OpenCall {
   readonly #stopWatching: () => void;
   #stopFollowing: () => void;
   readonly #onAbort = () => this.#cancel("CLIENT_GONE");
-  #exchange: OutgoingExchange;
+  #exchange: OutgoingExchange<NatsAnswerer>;
   #pending: PendingReply;
   #sends = 1;
 
@@ -119,7 +119,9 @@ class Call implements OpenCall {
   get mayRepeat(): boolean {
     const { headers, rest } = this.#call;
     const method = headerValue(headers, headerNames.method) ?? "";
-    return rest === undefined && this.#sends < MAX_SENDS && isRepeatable(method, headers);
+    return (
+      rest === undefined && this.#sends < MAX_SENDS && isRepeatable(method, headers.has("Idempotency-Key"))
+    );
   }
 
   onLost(code: ErrorCode): void {
@@ -144,11 +146,10 @@ class Call implements OpenCall {
     this.#stopFollowing = this.#parts.calls.follow(this);
   }
 
-  #open(): OutgoingExchange {
+  #open(): OutgoingExchange<NatsAnswerer> {
     const { headers, rest } = this.#call;
-    const { nats, presence } = this.#parts;
-    const exchange = new OutgoingExchange({ nats, presence, rest });
-    headers.set(headerNames.stream, [exchange.token]);
+    const exchange = new OutgoingExchange({ channel: new NatsAnswerer(this.#parts), rest });
+    headers.set(headerNames.stream, [exchange.channel.token]);
     if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
     return exchange;
   }
@@ -171,8 +172,10 @@ class Call implements OpenCall {
   #onReply(message: Message): void {
     const frame = frameOf(message);
     if (!message.isReadable) this.#fail("BAD_REPLY");
-    else if (frame !== undefined) this.#exchange.receive(frame, message);
-    else if (isNoResponders(message)) this.#askInstances();
+    else if (frame !== undefined) {
+      this.#exchange.channel.meet(message);
+      this.#exchange.receive(frame, message);
+    } else if (isNoResponders(message)) this.#askInstances();
     else if (message.headers?.has(headerNames.stream)) {
       const answer = openAnswer(this.#parts, this.#exchange, message, () => this.#end());
       this.#settle({ kind: "stream", message, ...answer });
@@ -238,7 +241,7 @@ function isRefusal({ headers }: Message): boolean {
 
 function openAnswer(
   { nats, peers }: StreamParts,
-  exchange: OutgoingExchange,
+  exchange: OutgoingExchange<NatsAnswerer>,
   head: Message,
   end: () => void,
 ): { body: ResponseBody; cancel(): void } {
@@ -247,7 +250,8 @@ function openAnswer(
     stopWatching();
     end();
   };
-  const body = exchange.openResponse(head, over);
+  exchange.channel.meet(head);
+  const body = exchange.openResponse(over);
   const answerer = headerValue(head.headers, headerNames.answerer) ?? "";
   const stopFollowing = peers.follow(answerer, () => exchange.breakOff("CONSUMER_DIED"));
   const stopWatching = nats.onState((state) => {

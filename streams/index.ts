@@ -1,4 +1,5 @@
 export { callService, type ServiceReply, type StreamParts } from "./call.ts";
+export type { AnswererChannel, AskerChannel } from "./channel.ts";
 export {
   CreditGate,
   CreditWindow,
@@ -8,7 +9,8 @@ export {
   WINDOW_BYTES,
 } from "./credit.ts";
 export { IncomingExchange, type IncomingExchangeOptions } from "./incoming-exchange.ts";
-export { frameOf } from "./nats-link.ts";
+export type { Arrived } from "./link.ts";
+export { frameOf, NatsAnswerer, NatsAsker, type NatsAskerOptions } from "./nats-channel.ts";
 export { createOpenCalls, type OpenCalls } from "./open-calls.ts";
 export { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
 export { Pace } from "./pace.ts";
@@ -16,3 +18,4 @@ export { createPeers, type Peers } from "./peers.ts";
 export { createStreamPresence, type StreamPresence } from "./presence.ts";
 export { type StreamEnd, StreamReceiver } from "./receiver.ts";
 export { StreamSender, type StreamSenderOptions } from "./sender.ts";
+export { type ArrivedFrame, type FramePort, SocketChannel } from "./socket-channel.ts";

@@ -2,7 +2,8 @@ import type { Frame } from "../contracts/index.ts";
 import type { Headers } from "../nats/index.ts";
 
 /**
- * How one side of a stream reaches the other: over NATS (nats-link.ts). A link keeps the order of its frames. It may lose
+ * How one side of a stream reaches the other: over NATS (nats-channel.ts), or over a
+ * connection of this machine (socket-channel.ts). A link keeps the order of its frames. It may lose
  * one: each side counts them.
  */
 export interface Link {

@@ -1,14 +1,16 @@
-/** Each kind of link carries whole streams: within a process, and over a real NATS with two connections. */
+/** Each kind of link carries whole streams: in a process, over a real NATS with two connections, and over a socket. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { connectNats, type Nats } from "../nats/connection.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
 import { CreditWindow } from "./credit.ts";
 import type { Link } from "./link.ts";
-import { frameOf, natsLink } from "./nats-link.ts";
+import { frameOf, natsLink } from "./nats-channel.ts";
 import { StreamReceiver } from "./receiver.ts";
 import { StreamSender } from "./sender.ts";
+import { SocketChannel } from "./socket-channel.ts";
 import { type Arrival, MemoryLink } from "./testing/memory-link.ts";
 import { recordEnds } from "./testing/record-ends.ts";
+import { connectedPair, framesOver } from "./testing/socket-frames.ts";
 
 let server: TestNats;
 let sending: Nats;
@@ -18,7 +20,9 @@ beforeAll(async () => {
   sending = await connectNats({ url: server.url, name: "sending" });
   receiving = await connectNats({ url: server.url, name: "receiving" });
 });
+const closers: (() => void)[] = [];
 afterAll(async () => {
+  for (const close of closers) close();
   await sending.close();
   await receiving.close();
   await server.close();
@@ -51,6 +55,27 @@ const overNats: Connect = async (toReceiver, toSender, receiver) => {
   });
   await Promise.all([sending.flush(), receiving.flush()]);
   return { up: natsLink(sending, `${name}.up`), down: natsLink(receiving, `${name}.down`) };
+};
+
+const overSocket: Connect = async (toReceiver, toSender, receiver) => {
+  const { ends, close } = await connectedPair();
+  closers.push(close);
+  const [near, far] = ends;
+  const up: SocketChannel = new SocketChannel(
+    framesOver(near, (frame) =>
+      up.receive(frame, { receive: (kind, rest) => toSender({ frame: kind, ...rest }) }),
+    ),
+  );
+  const down: SocketChannel = new SocketChannel(
+    framesOver(far, (frame) =>
+      down.receive(frame, { receive: (kind, rest) => toReceiver({ frame: kind, ...rest }) }),
+    ),
+  );
+  down.takeData({
+    beginData: (seq) => receiver().beginData(seq),
+    data: (bytes, lease) => receiver().data(bytes, lease),
+  });
+  return { up: up.link, down: down.link };
 };
 
 async function openStream(connect: Connect, windowBytes: number) {
@@ -94,6 +119,7 @@ async function openStream(connect: Connect, windowBytes: number) {
 describe.each([
   ["in memory", inMemory],
   ["over NATS", overNats],
+  ["over a socket", overSocket],
 ])("a link %s", (_name, connect) => {
   it.each([100, 70_000, 1_000_000])("brings a body whole with a window of %i bytes", async (windowBytes) => {
     const body = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 31) % 251));

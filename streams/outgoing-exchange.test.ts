@@ -1,9 +1,10 @@
 import { expect, it } from "vitest";
 import type { Nats } from "../nats/connection.ts";
-import type { Message } from "../nats/message.ts";
-import { OutgoingExchange, type OutgoingExchangeOptions } from "./outgoing-exchange.ts";
+import { NatsAnswerer } from "./nats-channel.ts";
+import type { RemainingBody } from "./outgoing-exchange.ts";
+import { OutgoingExchange } from "./outgoing-exchange.ts";
 
-function ask(options: Partial<OutgoingExchangeOptions>) {
+function ask(rest: RemainingBody | undefined) {
   let open = 0;
   const presence = {
     peer: "peer",
@@ -18,11 +19,8 @@ function ask(options: Partial<OutgoingExchangeOptions>) {
   };
   const nats = { publish: () => undefined } as unknown as Nats;
   const exchange = new OutgoingExchange({
-    nats,
-    answerer: "instance",
-    presence,
-    rest: undefined,
-    ...options,
+    channel: new NatsAnswerer({ nats, answerer: "instance", presence }),
+    rest,
   });
   return { exchange, isPresent: () => open > 0 };
 }
@@ -30,7 +28,7 @@ function ask(options: Partial<OutgoingExchangeOptions>) {
 const rest = { pipe: () => () => undefined, cancel: () => undefined };
 
 it("says that it is alive while a body is on its way up, before anything of it is wanted", () => {
-  const { exchange, isPresent } = ask({ rest });
+  const { exchange, isPresent } = ask(rest);
   expect(isPresent()).toBe(true);
   exchange.close();
   expect(isPresent()).toBe(false);
@@ -39,9 +37,9 @@ it("says that it is alive while a body is on its way up, before anything of it i
 it.each(["close", "cancel", "breakOff"] as const)(
   "says that it is alive while an answer streams, until %s",
   (end) => {
-    const { exchange, isPresent } = ask({});
+    const { exchange, isPresent } = ask(undefined);
     expect(isPresent()).toBe(false);
-    exchange.openResponse({ subject: "inbox" } as Message, () => undefined);
+    exchange.openResponse(() => undefined);
     expect(isPresent()).toBe(true);
     exchange[end]("STREAM_BROKEN");
     expect(isPresent()).toBe(false);

@@ -6,17 +6,14 @@
  *     Before that the rest is not read, and the request may go elsewhere.
  * I2  Frames that come before their receiver exists wait for it: they may follow their head at once.
  * I3  After `close`, `cancel` or `breakOff` no frame is sent, and none is taken. The body's source is cancelled.
- * I4  The answering side of a stream watches for its asker's heartbeats. The asker sends them while the request's
- *     body or the response streams.
+ * I4  The answering side of a stream follows its asker. The asker shows that it is alive while the request's body or the
+ *     response streams.
  */
-import { type Frame, headerNames, subjects } from "../contracts/index.ts";
-import type { Message, Nats } from "../nats/index.ts";
-import { headerValue } from "../nats/index.ts";
+import type { Frame } from "../contracts/index.ts";
+import type { AnswererChannel } from "./channel.ts";
 import { CreditWindow, RESPONSE_WINDOW_BYTES, WINDOW_BYTES } from "./credit.ts";
-import type { Link } from "./link.ts";
-import { natsLink } from "./nats-link.ts";
+import type { Arrived, Link } from "./link.ts";
 import { Pace } from "./pace.ts";
-import type { StreamPresence } from "./presence.ts";
 import { type StreamEnd, StreamReceiver, type StreamReceiverOptions } from "./receiver.ts";
 import { StreamSender } from "./sender.ts";
 
@@ -55,55 +52,40 @@ export interface SocketReceiver {
   onEnd(end: StreamEnd): void;
 }
 
-export interface OutgoingExchangeOptions {
-  nats: Nats;
-  presence: StreamPresence;
-  /** The instance that answers. Undefined: its first message names it. */
-  answerer?: string;
+export interface OutgoingExchangeOptions<Way extends AnswererChannel> {
+  channel: Way;
   rest: RemainingBody | undefined;
   /** All of the body has left, or the rest was cancelled. */
   onRestOver?(): void;
 }
 
-export class OutgoingExchange {
-  readonly token: string;
-  readonly #nats: Nats;
-  readonly #presence: StreamPresence;
-  /** Sends nothing after the end (I3), nor before it is known who answers. */
+export class OutgoingExchange<Way extends AnswererChannel = AnswererChannel> {
+  readonly channel: Way;
+  /** Sends nothing after the end (I3). */
   readonly #link: Link = {
     send: (frame, payload, done, trailers) => {
-      if (!this.#isOver) this.#reach()?.send(frame, payload, done, trailers);
+      if (!this.#isOver) this.channel.link.send(frame, payload, done, trailers);
     },
   };
-  #answererLink: Link | undefined;
   readonly #rest: RemainingBody | undefined;
   readonly #onRestOver: (() => void) | undefined;
   #pace: Pace | undefined;
-  #answerer: string | undefined;
   #sender: StreamSender | undefined;
   #onCredit: ((bytes: number) => void) | undefined;
   #receiver: StreamReceiver | undefined;
   /** Frames that came between the answer's head and `open`. */
-  readonly #early: { frame: Frame; message: Message }[] = [];
+  readonly #early: { frame: Frame; arrived: Arrived }[] = [];
   #broken: string | undefined;
-  #endPresence: (() => void) | undefined;
+  #endAttending: (() => void) | undefined;
   #endTaking: (() => void) | undefined;
   #hasBegunRest = false;
   #isOver = false;
 
-  constructor({ nats, presence, answerer, rest, onRestOver }: OutgoingExchangeOptions) {
-    this.token = presence.nextToken();
-    this.#nats = nats;
-    this.#presence = presence;
+  constructor({ channel, rest, onRestOver }: OutgoingExchangeOptions<Way>) {
+    this.channel = channel;
     this.#rest = rest;
     this.#onRestOver = onRestOver;
-    this.#answerer = answerer;
-    if (rest !== undefined) this.#endPresence = presence.begin();
-  }
-
-  /** Reads from the answering side's first message who it is. */
-  meet({ headers }: Message): void {
-    this.#answerer ??= headerValue(headers, headerNames.answerer);
+    if (rest !== undefined) this.#endAttending = channel.attend();
   }
 
   /** Whether bytes have left that cannot be read again. */
@@ -117,21 +99,19 @@ export class OutgoingExchange {
   }
 
   /** Takes a frame of the answering side; the reply itself comes by other ways. */
-  receive(frame: Frame, message: Message): void {
+  receive(frame: Frame, arrived: Arrived): void {
     if (this.#isOver) return;
-    this.meet(message);
     if (frame.kind === "drain") return;
     if (frame.kind === "credit") this.#beginRest();
     const isForSender = frame.kind === "credit" || frame.kind === "cancel";
     if (isForSender && this.#sender !== undefined) this.#sender.receive(frame);
-    else if (!isForSender && this.#receiver !== undefined) this.#receiver.receive(frame, message);
-    else this.#early.push({ frame, message });
+    else if (!isForSender && this.#receiver !== undefined) this.#receiver.receive(frame, arrived);
+    else this.#early.push({ frame, arrived });
   }
 
-  /** The answer is a stream, and this its head; `onOver` is called at its end, of any kind. */
-  openResponse(head: Message, onOver: () => void): ResponseBody {
-    this.meet(head);
-    this.#endPresence ??= this.#presence.begin();
+  /** The answer is a stream, and its head came; `onOver` is called at its end, of any kind. */
+  openResponse(onOver: () => void): ResponseBody {
+    this.#endAttending ??= this.channel.attend();
     let receiver: StreamReceiver | undefined;
     const window = new CreditWindow(RESPONSE_WINDOW_BYTES, (bytes) => receiver?.grant(bytes));
     const begin = (
@@ -147,9 +127,9 @@ export class OutgoingExchange {
         },
       });
       this.#receiver = receiver;
-      this.#endTaking = this.#nats.takeData(head.subject, receiver);
+      this.#endTaking = this.channel.takeData(receiver);
       if (creditBytes > 0) window.grant(creditBytes);
-      for (const { frame, message } of this.#early.splice(0)) this.receive(frame, message);
+      for (const { frame, arrived } of this.#early.splice(0)) this.receive(frame, arrived);
       if (this.#broken !== undefined) receiver.breakOff(this.#broken);
     };
     return {
@@ -172,11 +152,7 @@ export class OutgoingExchange {
 
   /** Cancels the answer at the answering side. */
   cancel(code: string): void {
-    if (this.#isOver) return;
-    // The answering side may have begun without a message so far. All candidates get this cancel, and one knows the
-    // token.
-    const link = this.#reach() ?? natsLink(this.#nats, subjects.streamControlToAny(this.token));
-    link.send({ kind: "cancel", code }, "");
+    this.#link.send({ kind: "cancel", code }, "");
     this.close();
   }
 
@@ -198,16 +174,9 @@ export class OutgoingExchange {
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#endPresence?.();
+    this.#endAttending?.();
     this.#endTaking?.();
     if (this.#sender?.abandon() && this.#hasBegunRest) this.#rest?.cancel();
-  }
-
-  /** The link to the answering side; undefined until it is known. */
-  #reach(): Link | undefined {
-    if (this.#answerer === undefined) return undefined;
-    this.#answererLink ??= natsLink(this.#nats, subjects.streamControl(this.#answerer, this.token));
-    return this.#answererLink;
   }
 
   #beginRest(): void {

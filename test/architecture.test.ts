@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
-  ...["contracts", "machine", "web", "nats", "nats-server", "streams", "functions/sdk"],
+  ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "functions/sdk"],
   ...["builder", "control", "dispatch", "gateway", "runtime", "cli", "test"],
 ];
 
@@ -20,14 +20,15 @@ const PARTS: Record<string, readonly string[]> = {
   web: [],
   nats: ["contracts", "machine"],
   "nats-server": ["contracts", "machine", "nats"],
-  streams: ["contracts", "nats"],
+  local: ["contracts", "machine"],
+  streams: ["contracts", "nats", "local"],
   "functions/sdk": ["contracts"],
   "functions/examples": ["functions/sdk"],
   builder: ["contracts", "machine"],
   control: ["contracts", "nats", "builder"],
-  dispatch: ["contracts", "nats", "streams"],
-  gateway: ["contracts", "machine", "nats", "streams", "dispatch"],
-  runtime: ["contracts", "machine", "nats", "streams", "web", "functions/sdk"],
+  dispatch: ["contracts", "nats", "local", "streams"],
+  gateway: ["contracts", "machine", "nats", "local", "streams", "dispatch"],
+  runtime: ["contracts", "machine", "nats", "local", "streams", "web", "functions/sdk"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams"],
     ...["builder", "control", "dispatch", "gateway", "runtime"],
@@ -52,7 +53,11 @@ const VENDORS: Record<string, readonly string[]> = {
     "runtime/isolate/image/lazy-modules.ts",
     "runtime/isolate/image/snapshot.ts",
   ],
-  "isolated-vm": ["runtime/isolate/engine.ts", "runtime/isolate/inspector/inspector-channel.ts"],
+  "isolated-vm": [
+    "runtime/isolate/engine.ts",
+    "runtime/isolate/isolate-maker.ts",
+    "runtime/isolate/inspector/inspector-channel.ts",
+  ],
   "whatwg-url": ["web/url/url.ts", "web/url/url-parser.ts", "web/url/plain-url.ts"],
   "webidl-conversions": ["web/webidl/webidl.ts"],
   "whatwg-mimetype": ["web/file/mime-type.ts"],
@@ -63,7 +68,7 @@ const VENDORS: Record<string, readonly string[]> = {
   hono: ["gateway/metrics-pages.ts", "functions/examples/", "bench/apps/"],
   "@hono/node-server": ["gateway/metrics-pages.ts"],
   ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
-  "prom-client": ["gateway/metrics.ts"],
+  "prom-client": ["gateway/metrics.ts", "gateway/counted.ts"],
   "@grpc/grpc-js": ["gateway/grpc.ts"],
   commander: ["cli/"],
   picocolors: ["cli/output/output.ts"],

@@ -1,5 +1,7 @@
 /** Host processes in bubblewrap, on machines where bubblewrap works. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { probeConfinement } from "../runtime/index.ts";
 import { eventually } from "./harness/eventually.ts";
@@ -32,6 +34,10 @@ describe.skipIf(bubblewrap.path === undefined)(`a host in bubblewrap${why}`, asy
     const folders = readdirSync(`/proc/${pid}/root`);
     for (const name of ["home", "var", "boot", "sbin"]) expect(folders).not.toContain(name);
     expect(readdirSync(`/proc/${pid}/root/etc`)).not.toContain("passwd");
+    // The folder of its own socket, and no other host's.
+    const temporary = `/proc/${pid}/root${realpathSync(tmpdir())}`;
+    const runFolders = readdirSync(temporary).filter((name) => name.startsWith("narun-run-"));
+    expect(runFolders.map((name) => readdirSync(join(temporary, name)))).toEqual([[expect.any(String)]]);
   });
 
   it("is one process, which a kill ends, and another takes over", async () => {

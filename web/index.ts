@@ -13,18 +13,28 @@ export type { EnvPlan } from "./bindings/env.ts";
 export { encodeKvFrame } from "./bindings/kv-frames.ts";
 export { KEY_FORMATS, KEY_USAGES } from "./crypto/key-terms.ts";
 export {
+  type Answer,
+  BATCH_MS,
+  type Boundary,
+  MAX_CALLS,
+  PROGRESS_LENGTH,
+  packMessages,
+  placeOf,
+  RECEIVED,
+  splitAnswers,
+} from "./host/batch.ts";
+export {
   AbortKind,
   AskFor,
   BOOT_GLOBAL,
   type Data,
-  type Enter,
+  type EnterMessage,
   EnterOp,
   FailureKind,
   LOAD_GLOBAL,
-  MAX_ENTERING,
+  MICROTASKS_GLOBAL,
   PLATFORM_FILE,
   PostOp,
-  splitAnswer,
   splitHeaderBlock,
 } from "./host/boundary.ts";
 export { isSendableCloseCode } from "./websocket/close-code.ts";

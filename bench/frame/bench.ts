@@ -1,10 +1,13 @@
 /** One run of the bench: the report of its progress, the turns of the systems, and the results of all rows. */
 import { heading, inUnit, print } from "../figures.ts";
 import { HERE } from "../system.ts";
-import { figureOf, judge, OURS, type Result, type Row, type Sample } from "./row.ts";
+import { figureOf, judge, OURS, type Result, type Row, type Sample, type Size } from "./row.ts";
 
 /** The systems of one row. Each function makes one measurement. */
-export type Systems = Readonly<Record<string, () => Promise<Sample>>>;
+export type Systems<Measured = Sample> = Readonly<Record<string, () => Promise<Measured>>>;
+
+/** The measurements of each system, in the order of the rounds. */
+export type Turns<Measured> = ReadonlyMap<string, readonly Measured[]>;
 
 export interface BenchOptions {
   /** Short rounds, and half the target. */
@@ -15,6 +18,9 @@ export interface BenchOptions {
   out: NodeJS.WritableStream;
 }
 
+/** Why the checkout beside takes no turn. */
+export const NO_BESIDE = "no --beside FOLDER";
+
 const ROUNDS = 5;
 const QUICK_ROUNDS = 2;
 
@@ -24,6 +30,7 @@ const QUICK_SLACK = 2;
 export class Bench {
   readonly isQuick: boolean;
   readonly rounds: number;
+  readonly size: Size;
   /** The checkouts of narun that are measured: this one, and the one beside it. */
   readonly roots: Readonly<Record<string, string>>;
   readonly #results: Result[] = [];
@@ -34,8 +41,9 @@ export class Bench {
     this.#out = out;
     this.isQuick = isQuick;
     this.rounds = isQuick ? QUICK_ROUNDS : ROUNDS;
+    this.size = (full, quick) => (isQuick ? quick : full);
     this.roots = { [OURS]: HERE, ...(beside === undefined ? {} : { beside }) };
-    if (beside === undefined) this.#absent.set("beside", "no --beside FOLDER");
+    if (beside === undefined) this.#absent.set("beside", NO_BESIDE);
   }
 
   get results(): readonly Result[] {
@@ -50,22 +58,22 @@ export class Bench {
     print(name, value, this.#out);
   }
 
-  /** The full size of a measurement, or its size under `--quick`. */
-  size(full: number, quick: number): number {
-    return this.isQuick ? quick : full;
-  }
-
   /** Notes why a peer takes no turn. Its targets are skipped for this reason. */
   skipPeer(name: string, why: string): void {
     this.#absent.set(name, why);
   }
 
-  /** Measures the systems in turns, A B A B, and records the row. */
-  async takeTurns(row: Row, systems: Systems): Promise<void> {
-    const samples = new Map<string, Sample[]>(Object.keys(systems).map((name) => [name, []]));
+  /** Measures the systems in turns, A B A B. */
+  async inTurns<Measured>(systems: Systems<Measured>): Promise<Turns<Measured>> {
+    const turns = new Map<string, Measured[]>(Object.keys(systems).map((name) => [name, []]));
     for (let round = 0; round < this.rounds; round++)
-      for (const [name, measure] of Object.entries(systems)) samples.get(name)?.push(await measure());
-    this.record(row, Object.fromEntries(samples));
+      for (const [name, measure] of Object.entries(systems)) turns.get(name)?.push(await measure());
+    return turns;
+  }
+
+  /** Measures the systems in turns, and records the row. */
+  async takeTurns(row: Row, systems: Systems): Promise<void> {
+    this.record(row, Object.fromEntries(await this.inTurns(systems)));
   }
 
   /** Records a row that is measured already. */
@@ -107,4 +115,12 @@ export class Bench {
     for (const [peer, figure] of Object.entries(figures))
       if (peer !== OURS) this.print(`${OURS} / ${peer}`, (ours.median / figure.median).toFixed(3));
   }
+}
+
+/** One figure of each measurement, by system. */
+export function samplesOf<Measured>(
+  turns: Turns<Measured>,
+  figure: (measured: Measured) => Sample,
+): Record<string, Sample[]> {
+  return Object.fromEntries([...turns].map(([name, measured]) => [name, measured.map(figure)]));
 }

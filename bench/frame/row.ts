@@ -1,6 +1,9 @@
 /** A row of the report: its figures, its targets and the verdicts on them. No I/O. */
 import { median } from "../figures.ts";
 
+/** The full size of a measurement, or its size under `--quick`. */
+export type Size = (full: number, quick: number) => number;
+
 /** One measurement of one system. */
 export interface Sample {
   value: number;
@@ -51,7 +54,7 @@ export function figureOf(samples: readonly Sample[]): Figure {
   const middle = median(values);
   return {
     median: middle,
-    spread: values.length === 0 ? 0 : (Math.max(...values) - Math.min(...values)) / middle,
+    spread: middle === 0 || values.length === 0 ? 0 : (Math.max(...values) - Math.min(...values)) / middle,
     errors: samples.reduce((sum, { errors = 0 }) => sum + errors, 0),
   };
 }

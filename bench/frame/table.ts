@@ -26,9 +26,9 @@ function linesOf({ name, unit, figures, targets, error }: Result): string[][] {
   ]);
 }
 
-function formatTarget(target: Target, unit: string): string {
+export function formatTarget(target: Target, unit: string): string {
   const [sign, bound] = "atLeast" in target ? ["≥", target.atLeast] : ["≤", target.atMost];
-  return target.of === undefined ? `${sign} ${inUnit(bound, unit)}` : `${sign} ${bound} × ${target.of}`;
+  return `${sign} ${bound} ${target.of === undefined ? unit : `× ${target.of}`}`.trimEnd();
 }
 
 function ratioOf({ ratio }: Judged): string {

@@ -5,6 +5,7 @@ import { end, firstLine } from "../system.ts";
 
 export interface Server extends AsyncDisposable {
   readonly http: string;
+  readonly pids: readonly number[];
 }
 
 const RELAY = new URL("./relay.ts", import.meta.url);
@@ -20,6 +21,7 @@ export async function startRelay(natsUrl: string): Promise<Server> {
   const front = await startScript(RELAY, "front", natsUrl);
   return {
     http: front.http,
+    pids: [...front.pids, ...service.pids],
     async [Symbol.asyncDispose]() {
       await front[Symbol.asyncDispose]();
       await service[Symbol.asyncDispose]();
@@ -32,5 +34,9 @@ async function startScript(file: URL, ...args: string[]): Promise<Server> {
   const child = spawn(process.execPath, [fileURLToPath(file), ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  return { http: await firstLine(child), [Symbol.asyncDispose]: () => end(child) };
+  return {
+    http: await firstLine(child),
+    pids: [child.pid ?? 0],
+    [Symbol.asyncDispose]: () => end(child),
+  };
 }

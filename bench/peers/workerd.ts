@@ -22,23 +22,44 @@ export const WORKERD_ABSENT = "the npm package `workerd` is not installed";
 export async function startWorkerd(
   worker: string,
 ): Promise<({ http: string; pid: number } & AsyncDisposable) | undefined> {
+  const prepared = await prepareWorkerd(worker);
+  if (prepared === undefined) return undefined;
+  const server = await prepared.start();
+  return {
+    ...server,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await prepared[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export interface PreparedWorkerd extends AsyncDisposable {
+  /** Starts a process. It listens, but its worker may not have run yet. */
+  start(): Promise<{ http: string; pid: number } & AsyncDisposable>;
+}
+
+/** The files of a worker, for any number of processes. Undefined if workerd is not installed. */
+export async function prepareWorkerd(worker: string): Promise<PreparedWorkerd | undefined> {
   const program = await findProgram();
   if (program === undefined) return undefined;
   const folder = await mkdtemp(join(tmpdir(), "narun-bench-workerd-"));
   await writeFile(join(folder, "config.capnp"), CONFIG);
   await writeFile(join(folder, "worker.js"), worker);
-  const child = spawn(program, ["serve", "config.capnp", "--control-fd=1"], {
-    cwd: folder,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const { port } = JSON.parse(await firstLine(child)) as { port: number };
   return {
-    http: `http://127.0.0.1:${port}`,
-    pid: child.pid ?? 0,
-    async [Symbol.asyncDispose]() {
-      await end(child);
-      await rm(folder, { recursive: true, force: true });
+    async start() {
+      const child = spawn(program, ["serve", "config.capnp", "--control-fd=1"], {
+        cwd: folder,
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const { port } = JSON.parse(await firstLine(child)) as { port: number };
+      return {
+        http: `http://127.0.0.1:${port}`,
+        pid: child.pid ?? 0,
+        [Symbol.asyncDispose]: () => end(child),
+      };
     },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
 }
 

@@ -1,7 +1,8 @@
 /** Requests that arrive at once at one function without an instance. */
 import type { Agent } from "node:http";
 import type { Bench } from "../frame/bench.ts";
-import type { Row, Sample } from "../frame/row.ts";
+import { OURS, type Sample, type Size } from "../frame/row.ts";
+import type { Section } from "../frame/section.ts";
 import { HELLO, writeFunctions } from "../functions.ts";
 import { callCold, createAgent, timeRequest } from "../requests.ts";
 import { type SleepWatch, watchSleep } from "../sleep-watch.ts";
@@ -11,6 +12,18 @@ import { startSystem } from "../system.ts";
 const WARM_TIMES = 3;
 const BOUND = `one cold + ${WARM_TIMES} × all warm`;
 
+const countOf = (size: Size) => size(500, 100);
+
+const rows = (size: Size) => ({
+  last: {
+    name: `0 to ${countOf(size)} requests at once, last answer`,
+    unit: "ms",
+    targets: [{ atMost: 1, of: BOUND }],
+  },
+});
+
+export const burst: Section = { rows, measure, needs: [] };
+
 interface Burst {
   url: string;
   name: string;
@@ -19,8 +32,8 @@ interface Burst {
   watch: SleepWatch;
 }
 
-export async function measureBurst(bench: Bench): Promise<void> {
-  const count = bench.size(500, 100);
+async function measure(bench: Bench): Promise<void> {
+  const count = countOf(bench.size);
   const name = "burst";
   await using functions = await writeFunctions([
     { name, code: HELLO, config: "scale: { idleSeconds: 0.1 }\n" },
@@ -30,19 +43,14 @@ export async function measureBurst(bench: Bench): Promise<void> {
   const agent = stack.use(createAgent());
   const systems: Record<string, () => Promise<Sample>> = {};
   for (const [system, root] of Object.entries(bench.roots)) {
-    const { http, nats } = stack.use(await startSystem([functions.folder], root));
-    const burst = { url: `${http}/${name}`, name, count, agent, watch: stack.use(await watchSleep(nats)) };
+    const { http, nats } = stack.use(await startSystem([functions.folder], { root }));
+    const one = { url: `${http}/${name}`, name, count, agent, watch: stack.use(await watchSleep(nats)) };
     // The first requests bring the bundle to the node, and open the connections.
-    await timeAll(burst);
-    systems[system] = () => timeBurst(burst);
-    if (root === bench.roots.narun) systems[BOUND] = () => timeBound(burst);
+    await timeAll(one);
+    systems[system] = () => timeBurst(one);
+    if (system === OURS) systems[BOUND] = () => timeBound(one);
   }
-  const row: Row = {
-    name: `0 to ${count} requests at once, last answer`,
-    unit: "ms",
-    targets: [{ atMost: 1, of: BOUND }],
-  };
-  await bench.takeTurns(row, systems);
+  await bench.takeTurns(rows(bench.size).last, systems);
 }
 
 async function timeBurst(burst: Burst): Promise<Sample> {

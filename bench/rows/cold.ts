@@ -1,86 +1,109 @@
-/** The start of a system, a push, and requests to functions without an instance. */
-import { fileURLToPath } from "node:url";
-import { percentile } from "../figures.ts";
-import type { Bench } from "../frame/bench.ts";
-import type { Row, Sample } from "../frame/row.ts";
+/** Requests to functions without an instance, beside the start of a workerd process with the same handler. */
+import type { Agent } from "node:http";
+import { median, percentile } from "../figures.ts";
+import { type Bench, samplesOf, type Turns } from "../frame/bench.ts";
+import type { Section } from "../frame/section.ts";
 import { HELLO, writeFunctions } from "../functions.ts";
+import { type PreparedWorkerd, prepareWorkerd, WORKERD_ABSENT } from "../peers/workerd.ts";
 import { callCold, createAgent, timeRequest } from "../requests.ts";
 import { type SleepWatch, watchSleep } from "../sleep-watch.ts";
-import { type System, startSystem, timeCli } from "../system.ts";
+import { startSystem } from "../system.ts";
 
 /** Number of functions that take turns. The others fall asleep while one is called. */
 const FUNCTIONS = 8;
 
-const hello = fileURLToPath(new URL("../../functions/examples/hello", import.meta.url));
+const WORKER = `
+const headers = { "Content-Type": "text/plain;charset=UTF-8" };
+export default { fetch: () => new Response("Hello, world!", { headers }) };
+`;
 
-const ROWS = {
-  ready: { name: "narun up, start to ready", unit: "ms", targets: [{ atMost: 1_000 }] },
-  push: { name: "narun push of the hello function", unit: "ms", targets: [{ atMost: 200 }] },
-  p50: { name: "cold request, p50", unit: "ms", targets: [] },
-  p99: { name: "cold request, p99", unit: "ms", targets: [] },
-} satisfies Record<string, Row>;
+const rows = () => ({
+  p50: {
+    name: "cold request, p50 (workerd: start of a process until it answers)",
+    unit: "ms",
+    targets: [
+      { atMost: 0.1, of: "workerd" },
+      { atMost: 0.6, of: "beside" },
+    ],
+  },
+  p99: {
+    name: "cold request, p99 (workerd: start of a process until it answers)",
+    unit: "ms",
+    targets: [{ atMost: 0.4, of: "workerd" }],
+  },
+});
 
-/** The checkout of the command is the system's own, as another one may write data that the system cannot read. */
-interface Started {
-  root: string;
-  system: System;
-  watch: SleepWatch;
-}
+export const cold: Section = { rows, measure, needs: [] };
 
-export async function measureColdStarts(bench: Bench): Promise<void> {
-  const starts = bench.size(200, 40);
-  bench.heading(`start, push and ${starts} cold requests, the bundle on the node, ${bench.rounds} rounds`);
+/** Makes one cold start. Resolves with its time in milliseconds. */
+type ColdStart = () => Promise<number>;
+
+async function measure(bench: Bench): Promise<void> {
+  const each = bench.size(60, 12);
+  bench.heading(`${each * bench.rounds} cold requests, the bundle on the node, ${bench.rounds} rounds`);
   const names = Array.from({ length: FUNCTIONS }, (_, index) => `cold${index}`);
-  await using functions = await writeFunctions(
-    names.map((name) => ({ name, code: HELLO, config: "scale: { idleSeconds: 0.1 }\n" })),
-  );
-  const folders = [hello, functions.folder];
-  const starting = Object.entries(bench.roots).map(([name, root]) => [name, () => timeReady(folders, root)]);
-  await bench.takeTurns(ROWS.ready, Object.fromEntries(starting));
-
   await using stack = new AsyncDisposableStack();
-  const started = new Map<string, Started>();
+  const functions = stack.use(
+    await writeFunctions(
+      names.map((name) => ({ name, code: HELLO, config: "scale: { idleSeconds: 0.1 }\n" })),
+    ),
+  );
+  const agent = stack.use(createAgent());
+  const starts = new Map<string, ColdStart>();
   for (const [name, root] of Object.entries(bench.roots)) {
-    const system = stack.use(await startSystem(folders, root));
-    started.set(name, { root, system, watch: stack.use(await watchSleep(system.nats)) });
+    const { http, nats } = stack.use(await startSystem([functions.folder], { root }));
+    const urls = names.map((of) => ({ name: of, url: `${http}/${of}` }));
+    // The first requests bring the bundles to the node.
+    for (const { url } of urls) await timeRequest(agent, url);
+    starts.set(name, coldRequests(agent, stack.use(await watchSleep(nats)), urls));
   }
-  const pushing = [...started].map(([name, system]) => [name, () => timePush(system)]);
-  await bench.takeTurns(ROWS.push, Object.fromEntries(pushing));
-
-  const latencies = await timeInTurns(started, names, { rounds: bench.rounds, starts });
-  const sampleAll = (share: number): Record<string, Sample[]> =>
-    Object.fromEntries(
-      [...latencies].map(([name, values]) => [name, [{ value: percentile(values, share) }]]),
-    );
-  bench.record(ROWS.p50, sampleAll(0.5));
-  bench.record(ROWS.p99, sampleAll(0.99));
+  const workerd = await prepareWorkerd(WORKER);
+  if (workerd === undefined) bench.skipPeer("workerd", WORKERD_ABSENT);
+  else starts.set("workerd", processStarts(stack.use(workerd)));
+  record(bench, await bench.inTurns(roundsOf(starts, each)));
 }
 
-async function timeInTurns(
-  started: ReadonlyMap<string, Started>,
-  names: readonly string[],
-  { rounds, starts }: { rounds: number; starts: number },
-): Promise<Map<string, number[]>> {
-  using agent = createAgent();
-  // The first requests bring the bundles to the nodes.
-  for (const { system } of started.values())
-    for (const name of names) await timeRequest(agent, `${system.http}/${name}`);
-  const latencies = new Map<string, number[]>([...started.keys()].map((name) => [name, []]));
-  for (let round = 0; round < rounds; round++)
-    for (const [of, { system, watch }] of started)
-      for (let start = 0; start < starts / rounds; start++) {
-        const name = names[start % names.length] ?? "";
-        await watch.asleep(name);
-        latencies.get(of)?.push(await callCold(agent, `${system.http}/${name}`));
-      }
-  return latencies;
+function roundsOf(starts: ReadonlyMap<string, ColdStart>, each: number) {
+  const repeat = async (start: ColdStart) => {
+    const latencies: number[] = [];
+    for (let count = 0; count < each; count++) latencies.push(await start());
+    return latencies;
+  };
+  return Object.fromEntries([...starts].map(([name, start]) => [name, () => repeat(start)]));
 }
 
-async function timeReady(folders: readonly string[], root: string): Promise<Sample> {
-  await using system = await startSystem(folders, root);
-  return { value: system.readyMs };
+function record(bench: Bench, turns: Turns<readonly number[]>): void {
+  const { p50, p99 } = rows();
+  bench.record(
+    p50,
+    samplesOf(turns, (latencies) => ({ value: median(latencies) })),
+  );
+  // One round is too short for this share.
+  const all = [...turns].map(([name, rounds]) => [name, [{ value: percentile(rounds.flat(), 0.99) }]]);
+  bench.record(p99, Object.fromEntries(all));
 }
 
-async function timePush({ root, system }: Started): Promise<Sample> {
-  return { value: await timeCli(["push", hello], system.nats, root) };
+function coldRequests(
+  agent: Agent,
+  watch: SleepWatch,
+  urls: readonly { name: string; url: string }[],
+): ColdStart {
+  let turn = 0;
+  return async () => {
+    const next = urls[turn++ % urls.length];
+    if (next === undefined) throw new Error("no function");
+    await watch.asleep(next.name);
+    return callCold(agent, next.url);
+  };
+}
+
+/** The agent is a new one, as connections to an ended process are of no use. */
+function processStarts(workerd: PreparedWorkerd): ColdStart {
+  return async () => {
+    using agent = createAgent();
+    const startedAt = performance.now();
+    await using server = await workerd.start();
+    await timeRequest(agent, server.http);
+    return performance.now() - startedAt;
+  };
 }

@@ -1,8 +1,10 @@
 /** Server-sent events: many streams of one instance, and events to all of them. */
-import { Agent, get, type IncomingMessage, request } from "node:http";
+import { Agent, request } from "node:http";
+import { type EventStreams, openEventStreams } from "../event-streams.ts";
 import { median, percentile } from "../figures.ts";
-import type { Bench } from "../frame/bench.ts";
-import type { Row, Sample } from "../frame/row.ts";
+import { type Bench, samplesOf } from "../frame/bench.ts";
+import type { Sample, Size } from "../frame/row.ts";
+import type { Section } from "../frame/section.ts";
 import { writeFunctions } from "../functions.ts";
 import { hostOf, MIB, residentMemory } from "../processes.ts";
 import { type System, startSystem } from "../system.ts";
@@ -34,16 +36,23 @@ export const POST = async (request: Request) => {
   config: "scale: { max: 1, concurrency: 10000 }\nlimits: { cpuMs: 10000 }\n",
 };
 
-const ROWS = {
-  p50: { name: "event to all streams, p50", unit: "ms", targets: [{ atMost: 10 }] },
-  p99: { name: "event to all streams, p99", unit: "ms", targets: [{ atMost: 30 }] },
-  last: { name: "event to all streams, with its request", unit: "ms", targets: [] },
-  gateway: { name: "event streams, gateway, resident", unit: "MiB", targets: [] },
-  host: { name: "event streams, host, resident", unit: "MiB", targets: [] },
-} satisfies Record<string, Row>;
+const streamsOf = (size: Size) => size(1_000, 100);
 
-export async function measureFanOut(bench: Bench): Promise<void> {
-  const size = { streams: bench.size(1_000, 100), events: bench.size(20, 5) };
+const rows = (size: Size) => {
+  const events = `event to ${streamsOf(size)} streams of one instance`;
+  return {
+    p50: { name: `${events}: write to arrival, p50`, unit: "ms", targets: [{ atMost: 10 }] },
+    p99: { name: `${events}: write to arrival, p99`, unit: "ms", targets: [{ atMost: 30 }] },
+    last: { name: `${events}: request to last arrival`, unit: "ms", targets: [] },
+    gateway: { name: `${events}: gateway, resident`, unit: "MiB", targets: [] },
+    host: { name: `${events}: host, resident`, unit: "MiB", targets: [] },
+  };
+};
+
+export const fanOut: Section = { rows, measure, needs: ["Linux"] };
+
+async function measure(bench: Bench): Promise<void> {
+  const size = { streams: streamsOf(bench.size), events: bench.size(20, 5) };
   bench.heading(
     `server-sent events, ${size.streams} open streams of one instance, ${bench.rounds} rounds of ${size.events} events to all`,
   );
@@ -51,44 +60,38 @@ export async function measureFanOut(bench: Bench): Promise<void> {
   const functions = stack.use(await writeFunctions([FUNCTION]));
   const fanOuts = new Map<string, FanOut>();
   for (const [name, root] of Object.entries(bench.roots)) {
-    const system = stack.use(await startSystem([functions.folder], root));
-    fanOuts.set(name, stack.use(await openStreams(system, size.streams)));
+    const system = stack.use(await startSystem([functions.folder], { root }));
+    fanOuts.set(name, stack.use(await openFanOut(system, size.streams)));
   }
-  const turns = new Map<string, Turn[]>([...fanOuts.keys()].map((name) => [name, []]));
-  for (let round = 0; round < bench.rounds; round++)
-    for (const [name, fanOut] of fanOuts) turns.get(name)?.push(await sendEvents(fanOut, size));
-  const samplesOf = (figure: (turn: Turn) => number): Record<string, Sample[]> =>
-    Object.fromEntries(
-      [...turns].map(([name, ofSystem]) => [
-        name,
-        ofSystem.map((turn) => ({ value: figure(turn), errors: turn.missing })),
-      ]),
-    );
+  // The first events compile the code, so that no measured event pays for it.
+  for (const one of fanOuts.values()) await sendEvents(one, size);
+  const turns = await bench.inTurns(
+    Object.fromEntries([...fanOuts].map(([name, one]) => [name, () => sendEvents(one, size)])),
+  );
+  const samples = (figure: (turn: Turn) => number) =>
+    samplesOf(turns, (turn) => ({ value: figure(turn), errors: turn.missing }));
+  const { p50, p99, last, gateway, host } = rows(bench.size);
   bench.record(
-    ROWS.p50,
-    samplesOf(({ latencies }) => median(latencies)),
+    p50,
+    samples(({ latencies }) => median(latencies)),
   );
   bench.record(
-    ROWS.p99,
-    samplesOf(({ latencies }) => percentile(latencies, 0.99)),
+    p99,
+    samples(({ latencies }) => percentile(latencies, 0.99)),
   );
   bench.record(
-    ROWS.last,
-    samplesOf(({ spans }) => median(spans)),
+    last,
+    samples(({ spans }) => median(spans)),
   );
-  recordMemory(bench, fanOuts);
-}
-
-function recordMemory(bench: Bench, fanOuts: ReadonlyMap<string, FanOut>): void {
-  const samplesOf = (pidOf: (up: number) => number): Record<string, Sample[]> =>
+  const memory = (pidOf: (up: number) => number): Record<string, Sample[]> =>
     Object.fromEntries(
       [...fanOuts].map(([name, { system }]) => [name, [{ value: residentMemory(pidOf(system.pid)) / MIB }]]),
     );
   bench.record(
-    ROWS.gateway,
-    samplesOf((up) => up),
+    gateway,
+    memory((up) => up),
   );
-  bench.record(ROWS.host, samplesOf(hostOf));
+  bench.record(host, memory(hostOf));
 }
 
 /** One round of events. */
@@ -103,98 +106,46 @@ interface Turn {
 
 interface FanOut extends Disposable {
   system: System;
+  agent: Agent;
   url: string;
-  arrivals: Arrivals;
+  streams: EventStreams;
 }
 
-async function openStreams(system: System, streams: number): Promise<FanOut> {
+async function openFanOut(system: System, count: number): Promise<FanOut> {
   const url = `${system.http}/events`;
-  await post(url, "warm-up");
-  const agent = new Agent({ maxSockets: Number.POSITIVE_INFINITY });
-  const responses: IncomingMessage[] = [];
-  const arrivals: Arrivals = { latencies: [], wanted: 0, reached: () => undefined };
-  while (responses.length < streams) {
-    // Opened in batches: the machine's queue of connections is not measured.
-    const batch = Array.from({ length: Math.min(50, streams - responses.length) }, () => open(url, agent));
-    responses.push(...(await Promise.all(batch)));
-  }
-  for (const response of responses) listen(response, arrivals);
+  const agent = new Agent({ keepAlive: true });
+  await post(agent, url, "warm-up");
+  const streams = await openEventStreams(url, count);
   return {
-    system,
-    url,
-    arrivals,
+    ...{ system, agent, url, streams },
     [Symbol.dispose]() {
-      for (const response of responses) response.destroy();
+      streams[Symbol.dispose]();
       agent.destroy();
     },
   };
 }
 
-async function sendEvents(
-  { url, arrivals }: FanOut,
-  { streams, events }: { streams: number; events: number },
-): Promise<Turn> {
-  arrivals.latencies = [];
-  const spans: number[] = [];
-  for (let event = 0; event < events; event++) {
+async function sendEvents({ agent, url, streams }: FanOut, size: { events: number }): Promise<Turn> {
+  const turn: Turn = { latencies: [], spans: [], missing: 0 };
+  for (let event = 0; event < size.events; event++) {
     const sentAt = performance.now();
-    const all = waitFor(arrivals, streams * (event + 1));
-    await post(url, String(event));
-    await all;
-    spans.push(performance.now() - sentAt);
+    const arriving = streams.nextEvent();
+    await post(agent, url, String(event));
+    const { writtenAt, arrivals, missing } = await arriving;
+    turn.spans.push(performance.now() - sentAt);
+    turn.latencies.push(...arrivals.map((arrivedAt) => arrivedAt - writtenAt));
+    turn.missing += missing;
   }
-  const { latencies } = arrivals;
-  return { latencies, spans, missing: streams * events - latencies.length };
+  return turn;
 }
 
-interface Arrivals {
-  latencies: number[];
-  wanted: number;
-  reached: () => void;
-}
-
-/** Upper bound of the time of an event on its way to the last stream. */
+/** How long the request that makes an event may take. */
 const LIMIT_MS = 20_000;
 
-function waitFor(arrivals: Arrivals, count: number): Promise<void> {
-  return new Promise((resolve) => {
-    // A later event is missing in the report.
-    const timer = setTimeout(resolve, LIMIT_MS);
-    arrivals.wanted = count;
-    arrivals.reached = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-  });
-}
-
-function listen(response: IncomingMessage, arrivals: Arrivals): void {
-  let text = "";
-  response.on("data", (chunk: Buffer) => {
-    const nowMs = Date.now();
-    const parts = (text + chunk.toString()).split("\n\n");
-    text = parts.pop() ?? "";
-    for (const part of parts) {
-      arrivals.latencies.push(nowMs - Number(/^data: (\d+)$/m.exec(part)?.[1]));
-      if (arrivals.latencies.length === arrivals.wanted) arrivals.reached();
-    }
-  });
-  // The end of the benchmark destroys the responses.
-  response.on("error", () => undefined);
-}
-
-function open(url: string, agent: Agent): Promise<IncomingMessage> {
+function post(agent: Agent, url: string, body: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    get(url, { agent, signal: AbortSignal.timeout(120_000) }, (response) => {
-      if (response.statusCode === 200) resolve(response);
-      else reject(new Error(`${url}: status ${response.statusCode}`));
-    }).on("error", reject);
-  });
-}
-
-function post(url: string, body: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method: "POST", signal: AbortSignal.timeout(LIMIT_MS) }, (response) => {
+    const signal = AbortSignal.timeout(LIMIT_MS);
+    const outgoing = request(url, { method: "POST", agent, signal }, (response) => {
       response.resume();
       response.on("end", () =>
         response.statusCode === 200 ? resolve() : reject(new Error(`${url}: status ${response.statusCode}`)),

@@ -1,40 +1,51 @@
 /** A system whose functions all sleep: its memory and its CPU time. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Bench } from "../frame/bench.ts";
-import type { Row, Sample } from "../frame/row.ts";
-import { HELLO, writeFunctions } from "../functions.ts";
-import { childrenOf, cpuMs, isAlive, MIB, residentMemory } from "../processes.ts";
+import type { Sample, Size } from "../frame/row.ts";
+import type { Section } from "../frame/section.ts";
+import { writeMany } from "../functions.ts";
+import { childrenOf, cpuMs, isAlive, MIB, residentMemory, sharedOutMemory, sum } from "../processes.ts";
 import { startSystem } from "../system.ts";
 
-const ROWS = {
-  memory: { name: "idle, resident in all processes", unit: "MiB", targets: [{ atMost: 220 }] },
-  cpu: { name: "idle, CPU time", unit: "% of a core", targets: [{ atMost: 0.5 }] },
-} satisfies Record<string, Row>;
+const countOf = (size: Size) => size(100, 20);
 
-export async function measureIdle(bench: Bench): Promise<void> {
-  const count = bench.size(100, 20);
-  const names = Array.from({ length: count }, (_, index) => `idle${index}`);
-  await using functions = await writeFunctions(
-    names.map((name) => ({ name, code: HELLO, config: "scale: { idleSeconds: 0.1 }\n" })),
-  );
+const rows = (size: Size) => {
+  const idleWith = `idle, ${countOf(size)} sleeping functions`;
+  return {
+    memory: { name: `${idleWith}: resident in all processes`, unit: "MiB", targets: [{ atMost: 220 }] },
+    once: { name: `${idleWith}: the same, shared pages once`, unit: "MiB", targets: [] },
+    cpu: { name: `${idleWith}: CPU time`, unit: "% of a core", targets: [{ atMost: 0.5 }] },
+  };
+};
+
+export const idle: Section = { rows, measure, needs: ["Linux"] };
+
+async function measure(bench: Bench): Promise<void> {
+  const { memory, once, cpu } = rows(bench.size);
+  const count = countOf(bench.size);
+  await using functions = await writeMany(count);
   bench.heading(`narun up with ${count} sleeping functions, nothing to do`);
   await using stack = new AsyncDisposableStack();
   const processes = new Map<string, () => number[]>();
   for (const [name, root] of Object.entries(bench.roots)) {
-    const { pid } = stack.use(await startSystem([functions.folder], root));
+    const { pid } = stack.use(await startSystem([functions.folder], { root }));
     processes.set(name, () => [pid, ...childrenOf(pid)]);
   }
   // The work of the start is over.
-  await pause(bench.size(30_000, 2_000));
-  const each = (measure: (pids: number[]) => Promise<Sample>) =>
-    Object.fromEntries([...processes].map(([name, list]) => [name, () => measure(list())]));
-  const spanMs = bench.size(10_000, 1_000);
+  await pause(bench.size(30_000, 3_000));
+  const each = (measureAll: (pids: number[]) => Promise<Sample>) =>
+    Object.fromEntries([...processes].map(([name, list]) => [name, () => measureAll(list())]));
+  const spanMs = bench.size(10_000, 1_500);
   await bench.takeTurns(
-    ROWS.memory,
+    memory,
     each(async (pids) => ({ value: sum(pids.map(residentMemory)) / MIB })),
   );
   await bench.takeTurns(
-    ROWS.cpu,
+    once,
+    each(async (pids) => ({ value: sum(pids.map(sharedOutMemory)) / MIB })),
+  );
+  await bench.takeTurns(
+    cpu,
     each((pids) => cpuShare(pids, spanMs)),
   );
 }
@@ -48,8 +59,4 @@ async function cpuShare(pids: readonly number[], spanMs: number): Promise<Sample
     .filter(([pid]) => isAlive(pid))
     .map(([pid, usedBefore]) => cpuMs(pid) - usedBefore);
   return { value: (sum(usedMs) / (performance.now() - startedAt)) * 100 };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

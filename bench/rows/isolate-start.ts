@@ -1,8 +1,9 @@
 /** An isolate's creation, its function's start and its first requests, without NATS. This checkout is measured beside another. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Bench } from "../frame/bench.ts";
-import type { Sample } from "../frame/row.ts";
+import { type Bench, samplesOf } from "../frame/bench.ts";
+import type { Row } from "../frame/row.ts";
+import type { Section } from "../frame/section.ts";
 import { end, firstLine } from "../system.ts";
 
 /**
@@ -19,31 +20,34 @@ interface Figures {
   secondMs: number;
 }
 
-const ROWS: readonly { name: string; unit: string; figure: (figures: Figures) => number }[] = [
-  { name: "an isolate, creation", unit: "ms", figure: ({ createMs }) => createMs },
-  {
-    name: "an isolate, load and first request",
-    unit: "ms",
-    figure: ({ loadMs, firstMs }) => loadMs + firstMs,
-  },
-  { name: "an isolate, second request", unit: "ms", figure: ({ secondMs }) => secondMs },
-  { name: "an isolate, memory after 2 requests", unit: "KiB", figure: ({ memoryKiB }) => memoryKiB },
-  { name: "an isolate, memory after 51 requests", unit: "KiB", figure: ({ laterKiB }) => laterKiB },
-  { name: "the snapshot of the platform", unit: "KiB", figure: ({ snapshotKiB }) => snapshotKiB },
-];
+const rows = () => ({
+  create: { name: "an isolate, creation", unit: "ms", targets: [] },
+  first: { name: "an isolate, load and first request", unit: "ms", targets: [] },
+  second: { name: "an isolate, second request", unit: "ms", targets: [] },
+  memory: { name: "an isolate, memory after 2 requests", unit: "KiB", targets: [] },
+  later: { name: "an isolate, memory after 51 requests", unit: "KiB", targets: [] },
+  snapshot: { name: "the snapshot of the platform", unit: "KiB", targets: [] },
+});
 
-export async function measureIsolateStart(bench: Bench): Promise<void> {
+export const isolates: Section = { rows, measure, needs: ["Linux"], isUnguarded: true };
+
+async function measure(bench: Bench): Promise<void> {
   bench.heading(`isolates in an engine of their own, ${bench.rounds} rounds of 30 in turns: medians`);
-  const measured = new Map<string, Figures[]>(Object.keys(bench.roots).map((name) => [name, []]));
-  for (let round = 0; round < bench.rounds; round++)
-    for (const [name, root] of Object.entries(bench.roots)) measured.get(name)?.push(await run(root));
-  for (const { name, unit, figure } of ROWS) {
-    const samples = [...measured].map(([system, values]): [string, Sample[]] => [
-      system,
-      values.map((figures) => ({ value: figure(figures) })),
-    ]);
-    bench.record({ name, unit, targets: [] }, Object.fromEntries(samples));
-  }
+  const turns = await bench.inTurns(
+    Object.fromEntries(Object.entries(bench.roots).map(([name, root]) => [name, () => run(root)])),
+  );
+  const record = (row: Row, figure: (figures: Figures) => number) =>
+    bench.record(
+      row,
+      samplesOf(turns, (figures) => ({ value: figure(figures) })),
+    );
+  const { create, first, second, memory, later, snapshot } = rows();
+  record(create, ({ createMs }) => createMs);
+  record(first, ({ loadMs, firstMs }) => loadMs + firstMs);
+  record(second, ({ secondMs }) => secondMs);
+  record(memory, ({ memoryKiB }) => memoryKiB);
+  record(later, ({ laterKiB }) => laterKiB);
+  record(snapshot, ({ snapshotKiB }) => snapshotKiB);
 }
 
 const FLAGS = ["--no-node-snapshot", "--no-turboshaft-loop-unrolling", "--expose-gc"];

@@ -1,7 +1,8 @@
 /** The cost of one more idle function: the memory of its isolate, and of the host's data about it. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Bench } from "../frame/bench.ts";
-import type { Sample } from "../frame/row.ts";
+import { OURS, type Row, type Sample, type Size } from "../frame/row.ts";
+import type { Section } from "../frame/section.ts";
 import { HELLO, writeFunctions } from "../functions.ts";
 import { hostOf, MIB, ownMemory, residentMemory } from "../processes.ts";
 import { startSystem } from "../system.ts";
@@ -11,9 +12,23 @@ const FIRST = 10;
 /** Number of requests to one function, as many as to the others: the host's own memory for requests is not the isolates'. */
 const TURNS = 50;
 
-export async function measureMemory(bench: Bench): Promise<void> {
-  const count = bench.size(50, 10);
-  const turns = bench.size(TURNS, 10);
+const countOf = (size: Size) => size(50, 10);
+const turnsOf = (size: Size) => size(TURNS, 10);
+
+const rows = (size: Size) => {
+  const row = (name: string) => ({ name, unit: "MiB", targets: [] });
+  return {
+    first: row("an idle isolate, after one request"),
+    later: row(`an idle isolate, after ${turnsOf(size) + 1}, with the host's growth`),
+    host: row(`the host with ${FIRST + countOf(size)} isolates, resident`),
+  };
+};
+
+export const memory: Section = { rows, measure, needs: ["Linux"], isUnguarded: true };
+
+async function measure(bench: Bench): Promise<void> {
+  const count = countOf(bench.size);
+  const turns = turnsOf(bench.size);
   const names = Array.from({ length: FIRST + count }, (_, index) => `idle${index}`);
   await using functions = await writeFunctions(
     names.map((name) => ({ name, code: HELLO, config: "scale: { idleSeconds: 3600 }\n" })),
@@ -32,12 +47,12 @@ export async function measureMemory(bench: Bench): Promise<void> {
 
   bench.heading(`memory of a further idle isolate, ${count} of them in one host`);
   for (const name of further) await call(name);
-  const record = (name: string, sample: Sample) =>
-    bench.record({ name, unit: "MiB", targets: [] }, { narun: [sample] });
-  record("an idle isolate, after one request", await perIsolate());
+  const { first, later, host: all } = rows(bench.size);
+  const record = (row: Row, sample: Sample) => bench.record(row, { [OURS]: [sample] });
+  record(first, await perIsolate());
   for (let turn = 0; turn < turns; turn++) for (const name of further) await call(name);
-  record(`an idle isolate, after ${turns + 1}, with the host's growth`, await perIsolate());
-  record(`the host with ${names.length} isolates, resident`, { value: residentMemory(host) / MIB });
+  record(later, await perIsolate());
+  record(all, { value: residentMemory(host) / MIB });
 }
 
 /**

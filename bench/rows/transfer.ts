@@ -1,9 +1,10 @@
 /** Large bodies: a function that streams them in 64 KiB chunks, beside a plain server and workerd with the same work. */
 import { Agent, request } from "node:http";
 import type { Bench } from "../frame/bench.ts";
-import type { Row } from "../frame/row.ts";
+import { OURS, type Size } from "../frame/row.ts";
+import type { Section } from "../frame/section.ts";
 import { writeFunctions } from "../functions.ts";
-import { type Server, startPlainServer } from "../peers/servers.ts";
+import { startPlainServer } from "../peers/servers.ts";
 import { startWorkerd, WORKERD_ABSENT } from "../peers/workerd.ts";
 import { hostOf, MIB, watchMemory } from "../processes.ts";
 import { startSystem } from "../system.ts";
@@ -98,20 +99,46 @@ function sendBody(outgoing: ReturnType<typeof request>, bytes: number): void {
   fill();
 }
 
-const DIRECTIONS = [
-  { direction: "download", transfer: download, ofPlain: 0.6 },
-  { direction: "upload", transfer: upload, ofPlain: 0.35 },
-];
+const mibOf = (size: Size) => size(512, 48);
 
-export async function measureTransfers(bench: Bench): Promise<void> {
-  const mib = bench.size(512, 64);
+const rows = (size: Size) => {
+  const ofDirection = (direction: string, ofPlain: number) => {
+    const name = `${direction} of ${mibOf(size)} MiB`;
+    const memory = (process: string) => ({
+      name: `${name}: ${process}, most resident`,
+      unit: "MiB",
+      targets: [{ atMost: 120 }],
+    });
+    const targets = [
+      { atLeast: ofPlain, of: "node:http" },
+      { atLeast: 1, of: "workerd" },
+    ];
+    return { speed: { name, unit: "MiB/s", targets }, gateway: memory("gateway"), host: memory("host") };
+  };
+  return { down: ofDirection("download", 0.6), up: ofDirection("upload", 0.35) };
+};
+
+export const transfer: Section = {
+  rows(size) {
+    const { down, up } = rows(size);
+    return {
+      ...{ down: down.speed, downGateway: down.gateway, downHost: down.host },
+      ...{ up: up.speed, upGateway: up.gateway, upHost: up.host },
+    };
+  },
+  measure,
+  needs: ["Linux"],
+};
+
+async function measure(bench: Bench): Promise<void> {
+  const mib = mibOf(bench.size);
   await using stack = new AsyncDisposableStack();
   const functions = stack.use(await writeFunctions([FUNCTION]));
-  const servers = new Map<string, Server>();
+  const servers = new Map<string, { http: string }>();
   const system = stack.use(await startSystem([functions.folder]));
-  servers.set("narun", system);
-  const { beside } = bench.roots;
-  if (beside !== undefined) servers.set("beside", stack.use(await startSystem([functions.folder], beside)));
+  servers.set(OURS, system);
+  const { beside: root } = bench.roots;
+  if (root !== undefined) servers.set("beside", stack.use(await startSystem([functions.folder], { root })));
   servers.set("node:http", stack.use(await startPlainServer()));
   const workerd = await startWorkerd(`${HANDLER}\nexport default { fetch: handle };\n`);
   if (workerd === undefined) bench.skipPeer("workerd", WORKERD_ABSENT);
@@ -119,27 +146,19 @@ export async function measureTransfers(bench: Bench): Promise<void> {
   // A first transfer compiles the code, so that no measured transfer pays for it.
   for (const { http } of servers.values()) await download(http, 16 * MIB);
 
+  const { down, up } = rows(bench.size);
   const processes = { gateway: system.pid, host: hostOf(system.pid) };
-  for (const { direction, transfer, ofPlain } of DIRECTIONS) {
-    bench.heading(`${direction}, ${mib} MiB in chunks of 64 KiB, one at a time, ${bench.rounds} rounds`);
+  for (const { row, exchangeWith } of [
+    { row: down, exchangeWith: download },
+    { row: up, exchangeWith: upload },
+  ]) {
+    bench.heading(`${row.speed.name} in chunks of 64 KiB, one at a time, ${bench.rounds} rounds`);
     const memory = watchMemory(processes);
-    const row: Row = {
-      name: `${direction} of ${mib} MiB`,
-      unit: "MiB/s",
-      targets: [
-        { atLeast: ofPlain, of: "node:http" },
-        { atLeast: 1, of: "workerd" },
-      ],
-    };
-    const measureAt = (http: string) => async () => ({ value: await transfer(http, mib * MIB) });
+    const measureAt = (http: string) => async () => ({ value: await exchangeWith(http, mib * MIB) });
     const systems = [...servers].map(([name, { http }]) => [name, measureAt(http)]);
-    await bench.takeTurns(row, Object.fromEntries(systems));
-    for (const [process, most] of Object.entries(memory.stop()))
-      recordMemory(bench, direction, process, most);
+    await bench.takeTurns(row.speed, Object.fromEntries(systems));
+    const { gateway, host } = memory.stop();
+    bench.record(row.gateway, { [OURS]: [{ value: gateway / MIB }] });
+    bench.record(row.host, { [OURS]: [{ value: host / MIB }] });
   }
-}
-
-function recordMemory(bench: Bench, direction: string, process: string, bytes: number): void {
-  const name = `${direction}, ${process}, most resident`;
-  bench.record({ name, unit: "MiB", targets: [{ atMost: 120 }] }, { narun: [{ value: bytes / MIB }] });
 }

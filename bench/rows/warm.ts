@@ -1,113 +1,130 @@
-/** Small requests to instances that run: a text, JSON, and one request after the other. */
-import { fileURLToPath } from "node:url";
-import type { Bench, Systems } from "../frame/bench.ts";
-import type { Row } from "../frame/row.ts";
-import { writeFunctions } from "../functions.ts";
-import { type LoadOptions, load } from "../load.ts";
-import { type Server, startPlainServer, startRelay } from "../peers/servers.ts";
-import { startWorkerd, WORKERD_ABSENT } from "../peers/workerd.ts";
-import { startSystem } from "../system.ts";
+/** Small requests to instances that run: a text, JSON, and one request after the other. Also the CPU time that each takes. */
+import { type Bench, samplesOf, type Turns } from "../frame/bench.ts";
+import { OURS, type Sample } from "../frame/row.ts";
+import type { Section } from "../frame/section.ts";
+import { sum } from "../processes.ts";
+import {
+  type LoadKind,
+  loads,
+  type Measured,
+  OVER_NATS,
+  PLAIN,
+  type Servers,
+  startServers,
+  warmUpAll,
+} from "./warm-servers.ts";
 
 const CONNECTIONS = 32;
 
-const hello = fileURLToPath(new URL("../../functions/examples/hello", import.meta.url));
-
-/** Answers 20 bytes of JSON with 100 bytes of JSON and two header fields. */
-const JSON_HANDLER = `
-async function handle(request) {
-  const { id } = await request.json();
-  const headers = { "Content-Type": "application/json", "X-Request-Id": request.headers.get("x-request-id") };
-  return new Response(JSON.stringify({ id, text: "x".repeat(55), isValid: true }), { headers });
-}
-`;
-
-const JSON_FUNCTION = {
-  name: "json",
-  code: `// @ts-nocheck\n${JSON_HANDLER}\nexport const POST = handle;\n`,
-  config: "",
-};
-
-const WORKER = `${JSON_HANDLER}
-const headers = { "Content-Type": "text/plain;charset=UTF-8" };
-export default {
-  fetch: (request) => request.method === "POST" ? handle(request) : new Response("Hello, world!", { headers }),
-};
-`;
-
-interface LoadKind {
-  path: string;
-  options: Omit<LoadOptions, "url" | "seconds">;
-  figure: "requestsPerSecond" | "p50Ms";
-}
-
-const GET_HELLO: LoadKind = {
-  path: "/hello",
-  options: { connections: CONNECTIONS },
-  figure: "requestsPerSecond",
-};
+const GET_HELLO: LoadKind = { path: "/hello", connections: CONNECTIONS };
 const POST_JSON: LoadKind = {
   path: "/json",
-  options: {
-    connections: CONNECTIONS,
-    body: JSON.stringify({ id: 1_234_567_890_123 }),
-    headers: { "Content-Type": "application/json", "X-Request-Id": "4bf92f3577b34da6" },
-  },
-  figure: "requestsPerSecond",
+  connections: CONNECTIONS,
+  body: JSON.stringify({ id: 1_234_567_890_123 }),
+  headers: { "Content-Type": "application/json", "X-Request-Id": "4bf92f3577b34da6" },
 };
-const ONE_BY_ONE: LoadKind = { path: "/hello", options: { connections: 1 }, figure: "p50Ms" };
+const ONE_BY_ONE: LoadKind = { path: "/hello", connections: 1 };
 
-const OVER_NATS = [
-  { atLeast: 1, of: "workerd" },
-  { atLeast: 0.9, of: "relay" },
-] as const;
-const SHORT_PATH = [{ atLeast: 2, of: "workerd" }] as const;
+const rows = () => {
+  const oneMachine = (name: string) => ({
+    name: `${name}, one machine`,
+    unit: "requests/s",
+    targets: [{ atLeast: 2, of: "workerd" }],
+  });
+  const overNats = (name: string) => ({
+    name: `${name}, over NATS`,
+    unit: "requests/s",
+    targets: [
+      { atLeast: 1, of: "workerd" },
+      { atLeast: 0.9, of: "relay" },
+    ],
+  });
+  const cpu = (name: string) => ({ name: `${name}: CPU time of a request`, unit: "µs", targets: [] });
+  return {
+    hello: oneMachine("GET hello"),
+    p99: { name: "GET hello, one machine, p99", unit: "ms", targets: [{ atMost: 1, of: "workerd" }] },
+    helloOverNats: overNats("GET hello"),
+    helloCpu: cpu("GET hello, one machine"),
+    helloOverNatsCpu: cpu("GET hello, over NATS"),
+    json: oneMachine("POST JSON"),
+    jsonOverNats: overNats("POST JSON"),
+    jsonCpu: cpu("POST JSON, one machine"),
+    jsonOverNatsCpu: cpu("POST JSON, over NATS"),
+    single: {
+      name: "one connection, p50, one machine",
+      unit: "ms",
+      targets: [{ atMost: 1, of: "workerd" }],
+    },
+    singleOverNats: {
+      name: "one connection, p50, over NATS",
+      unit: "ms",
+      targets: [{ atMost: 1.3, of: "relay" }],
+    },
+  };
+};
 
-const ROWS = {
-  hello: { name: "GET hello, over NATS", unit: "requests/s", targets: OVER_NATS },
-  json: { name: "POST JSON, over NATS", unit: "requests/s", targets: OVER_NATS },
-  single: { name: "one connection, p50, over NATS", unit: "ms", targets: [{ atMost: 1.3, of: "relay" }] },
-} satisfies Record<string, Row>;
+export const warm: Section = { rows, measure, needs: ["Linux", "wrk"] };
 
-/** Rows of a gateway and an instance on one machine, without NATS between them. */
-const SHORT_ROWS: readonly Row[] = [
-  { name: "GET hello, one machine", unit: "requests/s", targets: SHORT_PATH },
-  { name: "POST JSON, one machine", unit: "requests/s", targets: SHORT_PATH },
-  { name: "one connection, p50, one machine", unit: "ms", targets: [{ atMost: 1, of: "workerd" }] },
-];
-
-export async function measureWarm(bench: Bench): Promise<void> {
+async function measure(bench: Bench): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const servers = await startServers(bench, stack);
-  const plain = stack.use(await startPlainServer());
+  const { [PLAIN]: plain, ...peers } = servers;
   const seconds = bench.size(4, 0.4);
-  const turns = (kind: LoadKind, all: ReadonlyMap<string, Server>) => loadInTurns(kind, all, seconds);
+  const row = rows();
+  const measureAll = (kind: LoadKind, of: Servers) => bench.inTurns(loads(kind, of, seconds));
+  const measureWarm = async (kind: LoadKind, of: Servers) => {
+    await warmUpAll(kind, of);
+    return measureAll(kind, of);
+  };
 
   bench.heading(`warm requests, ${CONNECTIONS} connections, ${bench.rounds} rounds of ${seconds} s in turns`);
-  await bench.takeTurns(ROWS.hello, turns(GET_HELLO, new Map([...servers, ["node:http", plain]])));
-  await bench.takeTurns(ROWS.json, turns(POST_JSON, servers));
+  const hello = await measureWarm(GET_HELLO, servers);
+  bench.record(row.hello, samplesOf(onOneMachine(hello), rate));
+  bench.record(
+    row.p99,
+    samplesOf(onOneMachine(hello), ({ p99Ms, errors }) => ({ value: p99Ms, errors })),
+  );
+  bench.record(row.helloOverNats, samplesOf(overNats(hello), rate));
+  bench.record(row.helloCpu, cpuSamples(onOneMachine(hello)));
+  bench.record(row.helloOverNatsCpu, cpuSamples(overNats(hello)));
+  const json = await measureWarm(POST_JSON, peers);
+  bench.record(row.json, samplesOf(onOneMachine(json), rate));
+  bench.record(row.jsonOverNats, samplesOf(overNats(json), rate));
+  bench.record(row.jsonCpu, cpuSamples(onOneMachine(json)));
+  bench.record(row.jsonOverNatsCpu, cpuSamples(overNats(json)));
+
   bench.heading(`one connection, ${bench.rounds} rounds of ${seconds} s in turns`);
-  await bench.takeTurns(ROWS.single, turns(ONE_BY_ONE, servers));
-  for (const row of SHORT_ROWS) bench.skip(row, "no short path yet");
+  const single = await measureAll(ONE_BY_ONE, peers);
+  bench.record(row.single, samplesOf(onOneMachine(single), p50));
+  bench.record(row.singleOverNats, samplesOf(overNats(single), p50));
 }
 
-async function startServers(bench: Bench, stack: AsyncDisposableStack): Promise<Map<string, Server>> {
-  const functions = stack.use(await writeFunctions([JSON_FUNCTION]));
-  const servers = new Map<string, Server>();
-  for (const [name, root] of Object.entries(bench.roots))
-    servers.set(name, stack.use(await startSystem([hello, functions.folder], root)));
-  // The relay has the nats-server of a narun without functions, which is like the measured one.
-  const empty = stack.use(await startSystem([]));
-  servers.set("relay", stack.use(await startRelay(empty.nats)));
-  const workerd = await startWorkerd(WORKER);
-  if (workerd === undefined) bench.skipPeer("workerd", WORKERD_ABSENT);
-  else servers.set("workerd", stack.use(workerd));
-  return servers;
+const rate = ({ requestsPerSecond, errors }: Measured): Sample => ({ value: requestsPerSecond, errors });
+const p50 = ({ p50Ms, errors }: Measured): Sample => ({ value: p50Ms, errors });
+
+/** Without the systems that go over NATS. */
+function onOneMachine(turns: Turns<Measured>): Turns<Measured> {
+  return new Map([...turns].filter(([name]) => name !== OVER_NATS && name !== "relay"));
 }
 
-function loadInTurns(kind: LoadKind, servers: ReadonlyMap<string, Server>, seconds: number): Systems {
-  const measureAt = (http: string) => async () => {
-    const result = await load({ ...kind.options, url: `${http}${kind.path}`, seconds });
-    return { value: result[kind.figure], errors: result.errors };
-  };
-  return Object.fromEntries([...servers].map(([name, { http }]) => [name, measureAt(http)]));
+/** The system over NATS takes the name that the targets judge. The checkout beside has no other way. */
+function overNats(turns: Turns<Measured>): Turns<Measured> {
+  const others = [...turns].filter(([name]) => ![OURS, OVER_NATS, PLAIN].includes(name));
+  return new Map([[OURS, turns.get(OVER_NATS) ?? []], ...others]);
+}
+
+/** Microseconds of CPU for each request, by process. The load maker is apart. */
+function cpuSamples(turns: Turns<Measured>): Record<string, Sample[]> {
+  const ours = turns.get(OURS) ?? [];
+  const roles = new Set(ours.flatMap(({ cpuOf }) => [...cpuOf.keys()]));
+  const perRequest = (ms: number, { requests }: Measured) => ({ value: (ms * 1_000) / requests });
+  const byRole = [...roles]
+    .map((role) => ({ role, samples: ours.map((one) => perRequest(one.cpuOf.get(role) ?? 0, one)) }))
+    .filter(({ samples }) => samples.some(({ value }) => value > 0))
+    .map(({ role, samples }) => [role, samples]);
+  const maker = ours.map((one) => perRequest(one.cpuMs, one));
+  const peers = [...turns]
+    .filter(([name]) => name !== OURS)
+    .map(([name, measured]) => [name, measured.map((one) => perRequest(sum([...one.cpuOf.values()]), one))]);
+  return Object.fromEntries([...byRole, ["wrk", maker], ...peers]);
 }

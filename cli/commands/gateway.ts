@@ -6,6 +6,7 @@ import { http, lameDuck, metrics, trustedProxies } from "../options/listen.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { type FileTexts, value } from "../options/option.ts";
+import { shortPath } from "../options/short-path.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { boundYoungGeneration } from "../young-generation.ts";
 
@@ -22,13 +23,21 @@ const config = value({
 export const gatewayCommand = defineCommand({
   usage: "gateway",
   says: "run only a gateway",
-  options: { config, http, metrics, trustedProxies, lameDuck: lameDuck("5s"), logLevel: logLevel("info") },
+  options: {
+    config,
+    http,
+    metrics,
+    trustedProxies,
+    lameDuck: lameDuck("5s"),
+    shortPath,
+    logLevel: logLevel("info"),
+  },
   examples: [
     ["narun gateway --nats nats://nats.internal --http 0.0.0.0:8080", "as many as you like"],
     ["narun gateway --config config.yaml", "with static routes"],
   ],
   async run(_args, { options, settings, output }) {
-    const { config, http, metrics, trustedProxies = [] } = options;
+    const { config, http, metrics, shortPath, trustedProxies = [] } = options;
     const log = createLog(options.logLevel);
     const { stopped } = untilStopped();
     const nats = await connectNats({
@@ -43,6 +52,7 @@ export const gatewayCommand = defineCommand({
         http,
         metrics,
         trustedProxies,
+        shortPath,
         ...(config && { config }),
       });
       const { httpUrl, metricsUrl } = gateway;

@@ -7,6 +7,7 @@ import { createLog, logConnection } from "../log.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { devNode, egressDeny, label, machineName, nodeBounds, nodeName } from "../options/node.ts";
+import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
 import { resolveSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
@@ -19,6 +20,7 @@ const nodeOptions = {
   egressDeny,
   cacheDir,
   secretsKey,
+  shortPath,
   logLevel: logLevel("info"),
   ...devNode,
 };
@@ -44,6 +46,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const { ceiling, sandbox, hostMemoryMb, inspect, inspectFolder } = options;
   const cacheDir = options.cacheDir ?? join(userCacheDir(environment), "node");
   const folders = new Map(Object.entries(inspectFolder));
+  const sockets = { shortPath: options.shortPath === "auto" };
   const connecting = connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
     const [nats, isolates] = await Promise.all([
@@ -55,6 +58,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
         ...(hostMemoryMb === undefined ? {} : { hostMemoryMb }),
         cacheDir,
         inspect: inspect && { ...inspect, folders },
+        ...sockets,
       }),
     ]);
     const runner = await startNodeRunner({

@@ -7,13 +7,14 @@ import { natsOptions } from "./nats.ts";
 import { egressDeny, nodeBounds } from "./node.ts";
 import type { Option } from "./option.ts";
 import type { Environment } from "./resolve.ts";
+import { shortPath } from "./short-path.ts";
 import { natsServer, secretsKey } from "./storage.ts";
 
 const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...Object.values(natsOptions),
   ...Object.values(outputOptions),
   ...Object.values(nodeBounds),
-  ...[egressDeny, trustedProxies, logLevel("info"), natsServer, secretsKey],
+  ...[egressDeny, trustedProxies, shortPath, logLevel("info"), natsServer, secretsKey],
 ];
 
 /** Every variable that an option reads. A command loads its own options only, so this list stands apart. */

@@ -5,6 +5,7 @@ import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { egressDeny, nodeBounds } from "../options/node.ts";
 import { flagArguments } from "../options/resolve.ts";
+import { shortPath } from "../options/short-path.ts";
 import { dataDir, natsPort, natsServer, secretsKeyVariable } from "../options/storage.ts";
 import type { Output } from "../output/output.ts";
 import type { World, WorldOptions } from "./world.ts";
@@ -19,6 +20,7 @@ export const worldOptions = {
   egressDeny,
   trustedProxies,
   lameDuck: lameDuck("0s"),
+  shortPath,
   dataDir,
   logLevel: logLevel("warn"),
   natsServer,
@@ -39,7 +41,7 @@ export function resolveWorld(
     trustedProxies: options.trustedProxies ?? [],
     hasOwnKey: options.secretsKeyVariable === undefined,
     // The node reads the variables itself.
-    nodeArguments: flagArguments({ ...nodeBounds, egressDeny }, settings),
+    nodeArguments: flagArguments({ ...nodeBounds, egressDeny, shortPath }, settings),
     environment,
     output,
     log: createLog(options.logLevel),

@@ -9,7 +9,7 @@
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { type Gateway, startGateway } from "../../gateway/index.ts";
+import { type Gateway, type ShortPath, startGateway } from "../../gateway/index.ts";
 import { sendSignal } from "../../machine/index.ts";
 import { connectNats, type Nats, type NatsLogin, type NatsTransport } from "../../nats/index.ts";
 import {
@@ -35,6 +35,7 @@ export interface WorldOptions {
   transport: NatsTransport;
   natsPort: number;
   dataDir: string;
+  shortPath: ShortPath;
   /** How long the stopped gateway still serves. */
   lameDuckMs: number;
   /** Networks of proxies that the gateway trusts. */
@@ -139,6 +140,7 @@ async function startParts(
     metrics,
     dataDir,
     trustedProxies,
+    shortPath,
     nodeArguments,
     hasOwnKey,
     environment,
@@ -167,6 +169,7 @@ async function startParts(
       http,
       metrics,
       trustedProxies,
+      shortPath,
       log,
       ...(firstPushes === undefined ? {} : { firstPushes }),
     }),

@@ -24,7 +24,7 @@ export function isPlain(value: string): boolean {
 }
 
 /** Bytes beyond a tab, visible ASCII, a space and 0x80 to 0xff (RFC 9110, section 5.5). */
-const FORBIDDEN_IN_HTTP = /[^\t\u0020-\u007e\u0080-\u00ff]/;
+export const FORBIDDEN_IN_HTTP = /[^\t\u0020-\u007e\u0080-\u00ff]/;
 
 /** `bytes`: a value is not plain ASCII, and `encodeValues` has to follow. `refused`: a field cannot be sent. */
 export type Appended = "plain" | "bytes" | "refused";

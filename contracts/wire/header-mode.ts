@@ -59,7 +59,7 @@ export interface RequestSending {
 /** `X-Original-Host` says the host; `Expect` was answered where the request came in. */
 const ANSWERED_BEFORE = ["host", "expect"];
 /** The gateway tells of the client. A client's own fields about that do not travel. */
-const FROM_CLIENT = new Set([
+export const FROM_CLIENT: ReadonlySet<string> = new Set([
   ...ANSWERED_BEFORE,
   ...["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"],
 ]);
@@ -101,8 +101,8 @@ export function encodeRequest(
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
 
 /** Whether a request may run twice: by its method (RFC 9110, section 9.2.2), or because its client says how to tell. */
-export function isRepeatable(method: string, headers: Headers): boolean {
-  return IDEMPOTENT.has(method) || headers.has("Idempotency-Key");
+export function isRepeatable(method: string, hasIdempotencyKey: boolean): boolean {
+  return hasIdempotencyKey || IDEMPOTENT.has(method);
 }
 
 /** The fields of a request: names in lower case, as the isolate has them. */

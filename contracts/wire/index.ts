@@ -4,6 +4,7 @@
  *
  * - `header-mode.ts`: one NATS message with header fields, the form of today.
  * - `stream.ts`: frames, for bodies that do not fit into one message.
+ * - `socket-*.ts`: both over a socket between processes of one machine.
  *
  * Binary HTTP (RFC 9292) and gRPC are further files beside it. A form uses the same facts: `RequestFacts`, `ReplyFacts`, and
  * fields as a `FieldList`.
@@ -14,6 +15,14 @@ export * from "./header-bytes.ts";
 export * from "./header-mode.ts";
 export * from "./header-names.ts";
 export * from "./headers.ts";
+export * from "./request-text.ts";
+export * from "./response-block.ts";
+export * from "./socket-address.ts";
+export * from "./socket-batch.ts";
+export * from "./socket-frames.ts";
+export * from "./socket-head.ts";
+export * from "./socket-hello.ts";
+export * from "./socket-splitter.ts";
 export * from "./stream.ts";
 export * from "./time-left.ts";
 export * from "./trailers.ts";

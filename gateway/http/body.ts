@@ -46,55 +46,64 @@ export function maxMessageBody({ maxPayload }: Pick<Nats, "maxPayload">): number
   return maxPayload - HEAD_ROOM_BYTES;
 }
 
+/** Reads the body of a request that has one. `onBody` is called once. */
 export function readBody(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   options: ReadBodyOptions,
-): Promise<Body> {
+  onBody: (body: Body) => void,
+): void {
   const { maxBytes, maxWholeBytes } = options;
-  if (!hasBody(incoming)) return Promise.resolve({ kind: "whole", data: EMPTY });
-  if (Number(incoming.headers["content-length"] ?? 0) > maxBytes)
-    return Promise.resolve({ kind: "too-large" });
+  if (Number(incoming.headers["content-length"] ?? 0) > maxBytes) {
+    onBody({ kind: "too-large" });
+    return;
+  }
   // Not earlier: a client that asked first learns that its body is not wanted before it sends any of it.
   if (incoming.headers.expect !== undefined) outgoing.writeContinue();
-  return new Promise((resolve) => {
-    const chunks = new ByteQueue();
-    let size = 0;
-    let gathered: GatheredBody | undefined;
-    const streamFrom = () => {
-      incoming.pause();
-      finish({ kind: "stream", first: wholeOf(chunks), rest: restOf(incoming, size, options) });
-    };
-    const refuse = (code: ErrorCode) => {
-      incoming.pause();
-      finish({ kind: "refused", code });
-    };
-    const onSlow = () => {
-      // Its client may wait for an answer to the bytes that it has sent.
-      if (maxWholeBytes < maxBytes && incoming.headers["content-length"] === undefined) return streamFrom();
-      timer = setTimeout(refuse, options.maxWholeMs, "STREAM_LIMIT");
-      gathered = options.gather(refuse);
-      gathered.add(size);
-    };
-    let timer = setTimeout(onSlow, MAX_WAIT_MS);
-    const finish = (body: Body) => {
-      clearTimeout(timer);
-      gathered?.leave();
-      incoming.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose);
-      resolve(body);
-    };
-    const onData = (chunk: Buffer) => {
-      size += chunk.length;
-      chunks.push(chunk);
-      if (size <= maxBytes && size <= maxWholeBytes) return gathered?.add(chunk.length);
-      if (size <= maxBytes) return streamFrom();
-      incoming.pause();
-      finish({ kind: "too-large" });
-    };
-    const onEnd = () => finish({ kind: "whole", data: wholeOf(chunks) });
-    const onClose = () => finish({ kind: "gone" });
-    incoming.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
-  });
+  const chunks = new ByteQueue();
+  let size = 0;
+  let isOver = false;
+  let gathered: GatheredBody | undefined;
+  const streamFrom = () => {
+    leave();
+    finish({ kind: "stream", first: wholeOf(chunks), rest: restOf(incoming, size, options) });
+  };
+  const refuse = (code: ErrorCode) => {
+    leave();
+    finish({ kind: "refused", code });
+  };
+  const onSlow = () => {
+    // Its client may wait for an answer to the bytes that it has sent.
+    if (maxWholeBytes < maxBytes && incoming.headers["content-length"] === undefined) return streamFrom();
+    timer = setTimeout(refuse, options.maxWholeMs, "STREAM_LIMIT");
+    gathered = options.gather(refuse);
+    gathered.add(size);
+  };
+  let timer = setTimeout(onSlow, MAX_WAIT_MS);
+  const finish = (body: Body) => {
+    if (isOver) return;
+    isOver = true;
+    clearTimeout(timer);
+    gathered?.leave();
+    onBody(body);
+  };
+  /** The body is not at its end: others may listen for the rest. */
+  const leave = () => {
+    incoming.pause();
+    incoming.off("data", onData).off("end", onEnd).off("close", onClose);
+  };
+  const onData = (chunk: Buffer) => {
+    size += chunk.length;
+    chunks.push(chunk);
+    if (size <= maxBytes && size <= maxWholeBytes) return gathered?.add(chunk.length);
+    if (size <= maxBytes) return streamFrom();
+    leave();
+    finish({ kind: "too-large" });
+  };
+  const onEnd = () => finish({ kind: "whole", data: wholeOf(chunks) });
+  // Without a listener for it, Node reports no error, but the close only.
+  const onClose = () => finish({ kind: "gone" });
+  incoming.on("data", onData).on("end", onEnd).on("close", onClose);
 }
 
 /** Without a copy where it is one piece. */

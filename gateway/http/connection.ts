@@ -6,15 +6,29 @@
  * I2  A final answer is written after the answers to all earlier requests. Later input is not read.
  * I3  A client that has closed its direction gets its answers, unless it has gone (half-closed.ts).
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { probeHalfClosed } from "./half-closed.ts";
 
-/** A request, and the function that begins to serve it. */
+/** A response that knows its connection. So all responses have the same listeners, and none of its own. */
+export class ConnectionResponse extends ServerResponse {
+  owner: Connection | undefined;
+  /** Set when its request is served. Told once when the answer is written, or its client is gone. */
+  exchange: { onOver(): void } | undefined;
+  isOver = false;
+}
+
+export interface ConnectionOptions {
+  /** Begins to serve a request. */
+  serve(incoming: IncomingMessage, outgoing: ConnectionResponse): void;
+  /** A response failed. */
+  onError(error: Error, socket: Socket): void;
+}
+
+/** A request that waits for its turn. */
 interface Turn {
   readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
-  readonly begin: () => void;
+  readonly outgoing: ConnectionResponse;
 }
 
 /** Upper bound of the waiting requests above which the socket is not read. */
@@ -24,29 +38,34 @@ const MAX_WAITING_AT_ALL = 1_000;
 
 export class Connection {
   readonly #socket: Socket;
-  #current: Turn | undefined;
+  readonly #options: ConnectionOptions;
+  #incoming: IncomingMessage | undefined;
+  #outgoing: ConnectionResponse | undefined;
   #waiting: Turn[] = [];
   #last: (() => void) | undefined;
   #isOver = false;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
+    this.#options = options;
     this.#watchEnd();
   }
 
   /** Whether a request is being served. */
   get isBusy(): boolean {
-    return this.#current !== undefined;
+    return this.#outgoing !== undefined;
   }
 
-  /** Calls `begin` when the requests before this one are answered. */
-  take(turn: Turn): void {
+  /** Serves a request when the requests before this one are answered. */
+  take(incoming: IncomingMessage, outgoing: ConnectionResponse): void {
+    outgoing.owner = this;
+    outgoing.on("error", onResponseError);
     if (this.#isOver) return;
-    if (this.#current === undefined) {
-      this.#begin(turn);
+    if (this.#outgoing === undefined) {
+      this.#begin(incoming, outgoing);
       return;
     }
-    this.#waiting.push(turn);
+    this.#waiting.push({ incoming, outgoing });
     if (this.#waiting.length > MAX_WAITING_AT_ALL) this.#socket.destroy();
     // Node resumes the socket at the end of each request that it parses. So the pause begins after this chunk.
     else if (this.#waiting.length === MAX_WAITING) setImmediate(() => this.#holdBack());
@@ -64,16 +83,16 @@ export class Connection {
     this.#last = last;
     const newest = this.#waiting.at(-1);
     if (newest?.incoming.complete === false) this.#waiting.pop();
-    const current = this.#current;
-    if (current === undefined) this.#next();
-    else if (current.incoming.complete) return;
-    else if (current.outgoing.headersSent) this.#socket.destroy();
-    else abandon(current.outgoing, this.#socket);
+    const outgoing = this.#outgoing;
+    if (outgoing === undefined) this.#next();
+    else if (this.#incoming?.complete === true) return;
+    else if (outgoing.headersSent) this.#socket.destroy();
+    else abandon(outgoing, this.#socket);
   }
 
   /** As `endWith`, on a connection that Node has handed over. Node no longer tells responses when they may continue. */
   takeOver(last: () => void): void {
-    this.#socket.on("drain", () => this.#current?.outgoing.emit("drain"));
+    this.#socket.on("drain", () => this.#outgoing?.emit("drain"));
     this.#socket.on("error", () => this.#socket.destroy());
     this.#socket.resume();
     this.endWith(last);
@@ -81,18 +100,30 @@ export class Connection {
 
   #watchEnd(): void {
     this.#socket.once("end", () => {
-      if (this.isBusy) probeHalfClosed(this.#socket, () => this.#current?.outgoing);
+      if (this.isBusy) probeHalfClosed(this.#socket, () => this.#outgoing);
     });
   }
 
-  #begin(turn: Turn): void {
-    this.#current = turn;
-    turn.outgoing.once("close", () => this.#next());
-    turn.begin();
+  /** A response is written, or its client is gone. */
+  onOver(outgoing: ConnectionResponse): void {
+    outgoing.exchange?.onOver();
+    if (outgoing === this.#outgoing) this.#next();
+  }
+
+  onError(error: Error): void {
+    this.#options.onError(error, this.#socket);
+  }
+
+  #begin(incoming: IncomingMessage, outgoing: ConnectionResponse): void {
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+    outgoing.on("close", onResponseClose);
+    this.#options.serve(incoming, outgoing);
   }
 
   #next(): void {
-    this.#current = undefined;
+    this.#incoming = undefined;
+    this.#outgoing = undefined;
     if (this.#socket.destroyed || this.#socket.writableEnded) {
       this.#isOver = true;
       this.#waiting = [];
@@ -101,7 +132,7 @@ export class Connection {
     const next = this.#waiting.shift();
     if (this.#waiting.length === MAX_WAITING - 1) this.#socket.resume();
     if (next !== undefined) {
-      this.#begin(next);
+      this.#begin(next.incoming, next.outgoing);
       return;
     }
     const last = this.#last;
@@ -112,6 +143,16 @@ export class Connection {
   #holdBack(): void {
     if (this.#waiting.length >= MAX_WAITING) this.#socket.pause();
   }
+}
+
+function onResponseClose(this: ConnectionResponse): void {
+  if (this.isOver) return;
+  this.isOver = true;
+  this.owner?.onOver(this);
+}
+
+function onResponseError(this: ConnectionResponse, error: Error): void {
+  this.owner?.onError(error);
 }
 
 /** Ends an exchange whose answer cannot be read any more, while its connection stays. */

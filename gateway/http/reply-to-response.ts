@@ -1,39 +1,31 @@
-import {
-  type DecodedReply,
-  decodeReply,
-  type FieldReading,
-  SWITCHING_PROTOCOLS,
-} from "../../contracts/index.ts";
-import type { Message } from "../../nats/index.ts";
+import { type DecodedReply, SWITCHING_PROTOCOLS } from "../../contracts/index.ts";
+import type { Reply } from "../../dispatch/index.ts";
 import { type Destination, failureResponse, type GatewayResponse } from "./gateway-response.ts";
 import type { StreamHead } from "./stream-response.ts";
 
-/** The gateway writes these two fields for every answer. */
-const READING: FieldReading = { names: "as-sent", omitted: new Set(["content-length", "x-request-id"]) };
-
 /** The HTTP answer to a consumer's reply. */
 export function toResponse(
-  message: Message,
+  reply: Reply,
   method: string,
   requestId: string,
   destination: Destination,
 ): GatewayResponse {
-  const reply = decodeReply(message, READING);
-  switch (reply.kind) {
+  const read = reply.read();
+  switch (read.kind) {
     case "failed":
-      return failureResponse(reply.code, requestId, destination, { limit: reply.limit });
+      return failureResponse(read.code, requestId, destination, { limit: read.limit });
     case "service-error":
-      return failureResponse("SERVICE_ERROR", requestId, destination, { status: reply.status });
+      return failureResponse("SERVICE_ERROR", requestId, destination, { status: read.status });
     case "response":
-      return answerOf(reply, message.data, method) ?? failureResponse("BAD_REPLY", requestId, destination);
+      return answerOf(read, reply.data, method) ?? failureResponse("BAD_REPLY", requestId, destination);
   }
 }
 
 /** The head of an answer whose body follows in frames; undefined where HTTP cannot carry it. */
-export function toStreamHead(message: Message): StreamHead | undefined {
-  const reply = decodeReply(message, READING);
-  if (reply.kind !== "response" || !reply.isValid) return undefined;
-  const { status, fields, announcedLength } = reply;
+export function toStreamHead(reply: Reply): StreamHead | undefined {
+  const read = reply.read();
+  if (read.kind !== "response" || !read.isValid) return undefined;
+  const { status, fields, announcedLength } = read;
   const length =
     announcedLength !== undefined && /^\d{1,15}$/.test(announcedLength) ? Number(announcedLength) : undefined;
   return { status, headers: fields, length };

@@ -3,16 +3,17 @@
  * a content type.
  */
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { messageOf } from "../../contracts/index.ts";
 import type { Log } from "../../dispatch/index.ts";
 import { isWebSocketRequest } from "../websocket/websocket.ts";
-import { Connection } from "./connection.ts";
-import { beginExchange, closeAfter, type Exchange } from "./exchange.ts";
+import { Connection, type ConnectionOptions, ConnectionResponse } from "./connection.ts";
+import { Exchange } from "./exchange.ts";
 import { problemResponse } from "./gateway-response.ts";
 import { createLinger } from "./linger.ts";
-import { type ServeOptions, serve } from "./serve.ts";
+import type { ServeOptions } from "./passage.ts";
+import { serve } from "./serve.ts";
 import { isUnreadable, type ParserError, unreadableResponse, writeLast } from "./unreadable.ts";
 import { serveUpgrade } from "./upgrade.ts";
 
@@ -29,8 +30,16 @@ const KEEP_ALIVE_MS = 150_000;
 export function createHttpServer(options: HttpOptions): Server {
   const linger = createLinger(options.isDraining);
   const connections = new Map<Socket, Connection>();
+  const ofConnections: ConnectionOptions = {
+    serve: (incoming, outgoing) => {
+      const exchange = new Exchange(incoming, outgoing);
+      outgoing.exchange = exchange;
+      serve(options, exchange);
+    },
+    onError: (error, socket) => lose(options.log, socket, error),
+  };
   const open = (socket: Socket) => {
-    const connection = new Connection(socket);
+    const connection = new Connection(socket, ofConnections);
     connections.set(socket, connection);
     socket.once("close", () => connections.delete(socket));
     // Node, too, closes a connection after its last answer by this method.
@@ -38,18 +47,15 @@ export function createHttpServer(options: HttpOptions): Server {
     return connection;
   };
   const connectionOf = (socket: Socket) => connections.get(socket) ?? open(socket);
-  const attempt = (socket: Socket, run: () => unknown) => void attemptOn(options.log, socket, run);
-  const receive = (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const { socket } = incoming;
-    outgoing.on("error", (error) => lose(options.log, socket, error));
-    const begin = () => attempt(socket, () => serveOrFail(options, beginExchange(incoming, outgoing)));
-    const connection = connectionOf(socket);
+  const attempt = (socket: Socket, run: () => unknown) => attemptOn(options.log, socket, run);
+  const receive = (incoming: IncomingMessage, outgoing: ConnectionResponse) => {
     // Node loses the bytes behind an ignored `Upgrade`. The close tells the client that they were not taken.
     if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
-    connection.take({ incoming, outgoing, begin });
+    connectionOf(incoming.socket).take(incoming, outgoing);
   };
 
   const server = createServer({
+    ServerResponse: ConnectionResponse,
     // Node's own refusal has neither a body nor an id (serve.ts).
     requireHostHeader: false,
     // HTTP allows to ignore an `Upgrade`. Node would hand over a connection on which an earlier answer is due.
@@ -91,9 +97,9 @@ export function createHttpServer(options: HttpOptions): Server {
 }
 
 /** The last catch: a fault of the gateway costs the connection on which it occurs, never the process. */
-async function attemptOn(log: Log, socket: Socket, run: () => unknown): Promise<void> {
+function attemptOn(log: Log, socket: Socket, run: () => unknown): void {
   try {
-    await run();
+    run();
   } catch (error) {
     lose(log, socket, error);
   }
@@ -102,18 +108,6 @@ async function attemptOn(log: Log, socket: Socket, run: () => unknown): Promise<
 function lose(log: Log, socket: Socket, error: unknown): void {
   if (!socket.destroyed) log.error({ code: "INTERNAL", error: messageOf(error) }, "a connection is lost");
   socket.destroy();
-}
-
-/** Answers a fault of the gateway with INTERNAL, unless an answer has begun. */
-async function serveOrFail(options: HttpOptions, exchange: Exchange): Promise<void> {
-  try {
-    await serve(options, exchange);
-  } catch (error) {
-    const { outgoing, requestId } = exchange;
-    if (outgoing.headersSent) throw error;
-    options.log.error({ requestId, error: messageOf(error) }, "a request failed in the gateway");
-    closeAfter(options, exchange, problemResponse("INTERNAL", requestId), undefined);
-  }
 }
 
 /** Answers input that Node's parser cannot read: there is a socket, and no request. */

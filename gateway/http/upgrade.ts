@@ -7,9 +7,10 @@
  */
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { beginExchange } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import { probeHalfClosed } from "./half-closed.ts";
-import { type ServeOptions, serve } from "./serve.ts";
+import type { ServeOptions } from "./passage.ts";
+import { serve } from "./serve.ts";
 
 /** Upper bound of the bytes before the 101: a client has to wait for it (RFC 6455, section 4.1). */
 const MAX_EARLY_BYTES = 64 * 1024;
@@ -19,7 +20,7 @@ export function serveUpgrade(
   incoming: IncomingMessage,
   socket: Socket,
   head: Buffer,
-): Promise<void> {
+): void {
   const outgoing = new ServerResponse(incoming);
   outgoing.assignSocket(socket);
   outgoing.shouldKeepAlive = false;
@@ -42,5 +43,7 @@ export function serveUpgrade(
     outgoing.detachSocket(socket);
     return Buffer.concat(early, size);
   };
-  return serve(options, beginExchange(incoming, outgoing, { incoming, socket, release }));
+  const exchange = new Exchange(incoming, outgoing, { incoming, socket, release });
+  outgoing.once("close", () => exchange.onOver());
+  serve(options, exchange);
 }

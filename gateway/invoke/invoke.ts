@@ -12,10 +12,11 @@ import {
   subjects,
   timeLeftOf,
 } from "../../contracts/index.ts";
-import type { Dispatcher, Result } from "../../dispatch/index.ts";
+import type { Dispatched, Dispatcher, Result } from "../../dispatch/index.ts";
 import type { Ledger, Message, MicroEndpoint, Nats } from "../../nats/index.ts";
 import { maxMessageBody } from "../http/body.ts";
 import { type Destination, failureResponse } from "../http/gateway-response.ts";
+import { messageHead } from "./message-head.ts";
 import type { Relay } from "./relay.ts";
 
 export interface InvokeOptions {
@@ -48,7 +49,8 @@ export function createInvokeEndpoints(options: InvokeOptions): MicroEndpoint[] {
 function invoke(options: InvokeOptions, message: Message, done: (error?: string) => void): void {
   const service = message.subject.slice(subjects.invoke("").length);
   const spec = options.specOf(service);
-  let cancel: () => void = () => undefined;
+  let dispatched: Dispatched | undefined;
+  const cancel = () => dispatched && options.dispatcher.cancel(dispatched);
   const call = options.relay.open(message, () => {
     cancel();
     finish("CLIENT_GONE");
@@ -73,20 +75,23 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
     refuse("BODY_TOO_LARGE");
     return;
   }
-  cancel = options.dispatcher.dispatch({
+  dispatched = options.dispatcher.dispatch({
     service,
-    headers,
+    head: messageHead(headers, message.data, service),
     data: message.data,
     rest: call?.rest(message.data.length, maxBytes, () => {
       cancel();
       refuse("BODY_TOO_LARGE");
     }),
     streams: call !== undefined,
-    isRepeatable: isRepeatable(headerValue(headers, headerNames.method) ?? "", headers),
+    isRepeatable: isRepeatable(
+      headerValue(headers, headerNames.method) ?? "",
+      headers.has("Idempotency-Key"),
+    ),
     endsAtMs: performance.now() + timeoutMs,
     settle(outcome) {
       if (outcome.kind !== "stream") return finish(reply(message, outcome, requestId, destination));
-      call?.respond(new Map(outcome.message.headers ?? []), outcome.body, () => finish());
+      call?.respond(outcome.reply.headers(), outcome.body, () => finish());
     },
   });
 }
@@ -117,8 +122,9 @@ function reply(
   destination: Destination,
 ): string | undefined {
   if (outcome.kind === "reply") {
-    message.respond(outcome.message.data, outcome.message.headers ?? new Map());
-    return headerValue(outcome.message.headers, headerNames.serviceError);
+    const headers = outcome.reply.headers();
+    message.respond(outcome.reply.data, headers);
+    return headerValue(headers, headerNames.serviceError);
   }
   const { code } = outcome;
   const { status, headers: fields, body } = failureResponse(code, requestId, destination);

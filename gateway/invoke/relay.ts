@@ -8,8 +8,10 @@ import { ByteQueue, subjects } from "../../contracts/index.ts";
 import type { Headers, Ledger, Message, Nats } from "../../nats/index.ts";
 import {
   CreditWindow,
+  frameOf,
   IncomingExchange,
   MAX_WAITING_BYTES,
+  NatsAsker,
   type Peers,
   RESPONSE_WINDOW_BYTES,
   type RemainingBody,
@@ -46,7 +48,10 @@ export interface RelayOptions {
 export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
   const calls = new Map<string, IncomingExchange>();
   const hear = (all: string, prefix: string) =>
-    nats.subscribe(all, (message) => calls.get(message.subject.slice(prefix.length))?.receive(message));
+    nats.subscribe(all, (message) => {
+      const frame = frameOf(message);
+      if (frame !== undefined) calls.get(message.subject.slice(prefix.length))?.receive(frame, message);
+    });
   const subscriptions = [
     hear(subjects.streamControlAll(id), subjects.streamControl(id, "")),
     hear(subjects.streamControlToAnyAll, subjects.streamControlToAny("")),
@@ -54,12 +59,13 @@ export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
   ];
   return {
     open(message, onGone) {
-      const exchange = IncomingExchange.of({ nats, peers, message, answerer: id, isStranger: true, onGone });
+      const asker = NatsAsker.of({ nats, peers, message, answerer: id, isStranger: true });
       // A token that is in use stays with its first request; the second runs without streams.
-      if (exchange === undefined || calls.has(exchange.token)) return undefined;
-      calls.set(exchange.token, exchange);
-      return relayedCall(exchange, () => {
-        calls.delete(exchange.token);
+      if (asker === undefined || calls.has(asker.token)) return undefined;
+      const exchange = new IncomingExchange({ channel: asker, onGone });
+      calls.set(asker.token, exchange);
+      return relayedCall(asker, exchange, () => {
+        calls.delete(asker.token);
         exchange.close();
       });
     },
@@ -69,12 +75,12 @@ export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
   };
 }
 
-function relayedCall(exchange: IncomingExchange, close: () => void): RelayedCall {
+function relayedCall(asker: NatsAsker, exchange: IncomingExchange, close: () => void): RelayedCall {
   return {
     rest: (alreadyRead, maxBytes, onTooLarge) =>
-      exchange.hasStreamedBody ? restOf(exchange, alreadyRead, maxBytes, onTooLarge) : undefined,
+      asker.hasStreamedBody ? restOf(exchange, alreadyRead, maxBytes, onTooLarge) : undefined,
     respond(head, body, onOver) {
-      const sender = exchange.beginResponse(head, {
+      const sender = exchange.beginResponse(() => asker.begin(head), {
         onCredit: () => passage.pump(),
         // The exchange ends with its caller, see `onGone`.
         onCancel: () => undefined,

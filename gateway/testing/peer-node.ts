@@ -5,11 +5,13 @@ import {
   type DemandReply,
   DemandSchema,
   endpointNames,
+  formatSocketAddress,
   type GoneReason,
   type Heartbeat,
   headerNames,
   heartbeat,
   type InstanceMetadata,
+  type SocketAddress,
   subjects,
 } from "../../contracts/index.ts";
 import {
@@ -22,6 +24,8 @@ import {
   registerMicroService,
   type Subscription,
 } from "../../nats/index.ts";
+
+import { openPeerSocket, type PeerSocket } from "./peer-socket.ts";
 
 /** The answer of a peer's handler. */
 export interface PeerReply {
@@ -51,6 +55,8 @@ export interface PeerNodeOptions {
   url: string;
   node: string;
   freeInstances?: number;
+  /** Its instances are reached by a socket, too. Default: over NATS only. */
+  hasSocket?: boolean;
   /** It lives, and answers no demand. */
   isDeaf?: boolean;
   /** Answers a demand. Default: it is refused. */
@@ -98,9 +104,11 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
     };
     nats.publish(subjects.heartbeat(node), JSON.stringify(message));
   };
+  const socket = options.hasSocket === true ? await openPeerSocket(nats) : undefined;
   const timer = setInterval(beat, heartbeat.intervalMs);
   const die = async () => {
     clearInterval(timer);
+    await socket?.[Symbol.asyncDispose]();
     await nats.close();
   };
   const peer: PeerNode = {
@@ -108,7 +116,7 @@ export async function startPeerNode(options: PeerNodeOptions): Promise<PeerNode>
     node,
     demands,
     async start(service, instance) {
-      const started = new Peer(nats, node, service, instance);
+      const started = new Peer(nats, node, service, instance, socket);
       await started.announceReady();
       return started;
     },
@@ -150,11 +158,13 @@ class Peer implements PeerInstance {
   readonly #concurrency: number;
   readonly #micro: MicroService;
   readonly #control: Subscription;
+  readonly #address: SocketAddress | undefined;
+  readonly #leaveSocket: (() => void) | undefined;
   #isRefusing: boolean;
   #isDead = false;
   #onIdle: () => void = () => undefined;
 
-  constructor(nats: Nats, node: string, service: string, options: InstanceOptions) {
+  constructor(nats: Nats, node: string, service: string, options: InstanceOptions, socket?: PeerSocket) {
     const { revision, concurrency = 10, handler = hello, id = crypto.randomUUID() } = options;
     this.id = id;
     this.#nats = nats;
@@ -164,13 +174,17 @@ class Peer implements PeerInstance {
     this.#isRefusing = options.isRefusing ?? false;
     const ledger = new Ledger(nats);
     const handle: MicroEndpoint["handle"] = (message, done) => this.#handle(message, done);
+    const guarded = ledger.guard(handle);
+    const local = socket?.register((message) => guarded(message, () => undefined));
+    this.#address = local?.address;
+    this.#leaveSocket = local?.unregister;
     this.#micro = registerMicroService(nats, {
       name: service,
       version: "1.0.0",
       metadata: this.#metadata(),
       endpoints: [
         { name: endpointNames.shared, subject: service, handle },
-        { name: endpointNames.direct, subject: subjects.instanceRequests(id), handle: ledger.guard(handle) },
+        { name: endpointNames.direct, subject: subjects.instanceRequests(id), handle: guarded },
       ],
     });
     this.#control = nats.subscribe(subjects.streamControlAll(id), (message) => {
@@ -181,7 +195,12 @@ class Peer implements PeerInstance {
   /** Resolves when every gateway can see that it is ready. */
   async announceReady(): Promise<void> {
     await this.#nats.flush();
-    this.#announce({ state: "ready", concurrency: this.#concurrency, phases: { evaluate: 1 } });
+    this.#announce({
+      state: "ready",
+      concurrency: this.#concurrency,
+      phases: { evaluate: 1 },
+      ...(this.#address && { socket: this.#address }),
+    });
     await this.#nats.flush();
   }
 
@@ -231,6 +250,7 @@ class Peer implements PeerInstance {
   }
 
   #unsubscribe(): void {
+    this.#leaveSocket?.();
     this.#micro.close();
     this.#control.unsubscribe();
   }
@@ -248,11 +268,12 @@ class Peer implements PeerInstance {
       "narun.revision": revision,
       "narun.mode": "isolate",
       "narun.concurrency": String(this.#concurrency),
+      ...(this.#address && { "narun.socket": formatSocketAddress(this.#address) }),
     } satisfies InstanceMetadata;
   }
 }
 
 type PeerState =
-  | { state: "ready"; concurrency: number; phases: { evaluate: number } }
+  | { state: "ready"; concurrency: number; phases: { evaluate: number }; socket?: SocketAddress }
   | { state: "draining" }
   | { state: "gone"; reason: GoneReason };

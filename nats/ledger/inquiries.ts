@@ -31,6 +31,8 @@ export interface InquiriesOptions<Flight, Answerer> {
 export interface Inquiries {
   /** NATS is back. */
   onReconnect(): void;
+  /** A connection beside NATS broke: asks for all requests that are under way. */
+  askNow(): void;
   close(): void;
 }
 
@@ -93,6 +95,7 @@ export function createInquiries<Flight, Answerer>(options: InquiriesOptions<Flig
       asked = new Map();
       look(() => true);
     },
+    askNow: () => look(() => true),
     close: () => clearInterval(timer),
   };
 }

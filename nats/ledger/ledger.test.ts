@@ -1,5 +1,6 @@
 import { afterAll, expect, it } from "vitest";
 import { InquiryReplySchema } from "../../contracts/index.ts";
+import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats } from "../../test/harness/nats.ts";
 import { connectNats } from "../connection.ts";
 import { createHeaders } from "../headers.ts";
@@ -90,4 +91,38 @@ it("is not certain of a request that is older than those that it has forgotten",
   for (const { done } of taken) done();
   const fresh = lose();
   expect(await ask(lost, fresh)).toEqual(["over", "new"]);
+});
+
+it("notes requests that come another way under the same ids, and sends their answers again over NATS", async () => {
+  const ledger = new Ledger(answerer);
+  closers.defer(() => ledger.close());
+  answerer.subscribe("ask.another-way", (message) => ledger.answer(message));
+  await answerer.flush();
+  const heard: string[] = [];
+  const reserve = () => asker.reserve((reply) => void heard.push(reply.text()));
+  const [running, streaming, answered, over, lost] = [reserve(), reserve(), reserve(), reserve(), reserve()];
+  const note = ({ number }: { number: number }) => ledger.note(asker.replyPrefix, number);
+  note(running);
+  note(streaming)?.noteHead();
+  const kept = note(answered);
+  await eventually(() => expect(kept?.mayGetLost).toBe(true));
+  kept?.noteAnswer("the answer", undefined);
+  kept?.end();
+  note(over)?.end();
+  const requests = [running, streaming, answered, over, lost].map(({ subject }) => subject);
+  const reply = await asker.request("ask.another-way", JSON.stringify({ requests }), { timeoutMs: 5_000 });
+  const { states } = InquiryReplySchema.parse(JSON.parse(reply.text()));
+  expect(states).toEqual(["running", "streaming", "repeated", "over", "new"]);
+  expect(heard).toEqual(["the answer"]);
+  // It was called off.
+  expect(note(lost)).toBeUndefined();
+});
+
+it("does not note a request of a client that does not number its own", async () => {
+  const { taken, ask } = await startAnswerer("unnumbered");
+  const replies = ["_INBOX.abc.0123456789", "_INBOX.abc.01", "_INBOX.abc.A", "word", "_INBOX.abc.1"];
+  for (const reply of replies) asker.connection.publish("unnumbered", NOTHING, { reply });
+  const states = await ask(...replies.map((subject) => ({ subject })));
+  expect(taken).toHaveLength(replies.length);
+  expect(states).toEqual(["over", "over", "over", "running", "running"]);
 });

@@ -10,16 +10,18 @@
  */
 import {
   BoundedMap,
-  headerNames,
   type InquiryReply,
   InquirySchema,
   parseJson,
   type RequestState,
 } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import type { Headers } from "../headers.ts";
 import type { Message } from "../message.ts";
+import { formatNumber, numberIn } from "../request-number.ts";
+import { Askers } from "./askers.ts";
 import { KeptReplies } from "./kept-replies.ts";
-import { NotedNumbers } from "./noted-numbers.ts";
+import { type Keeper, NotedRequest } from "./noted-request.ts";
 
 /** How long after a reconnect replies are kept: the asker's own connection takes up to 2 s to come back. */
 const SETTLING_MS = 5_000;
@@ -28,30 +30,18 @@ const SETTLING_MS = 5_000;
  * break.
  */
 const LONG_REQUEST_MS = 25;
-/** Upper bound of the askers whose requests are noted. */
-const MAX_ASKERS = 64;
 /** Upper bound of the requests that were called `new`, and are remembered. */
 const MAX_CALLED_OFF = 10_000;
 
 type Handle = (message: Message, done: (error?: string) => void) => void;
 
-interface Open {
-  takenAtMs: number;
-  /** The answer, or its head, was sent. */
-  isAnswered: boolean;
-}
-
-export class Ledger {
+export class Ledger implements Keeper {
   readonly #nats: Nats;
-  readonly #open = new Map<string, Open>();
-  readonly #over = new BoundedMap<string, NotedNumbers>(MAX_ASKERS, () => {
-    this.#hasForgottenAskers = true;
-  });
+  readonly #askers = new Askers();
   readonly #kept = new KeptReplies();
   readonly #calledOff = new BoundedMap<string, true>(MAX_CALLED_OFF);
   readonly #stop: () => void;
   #backAtMs = Number.NEGATIVE_INFINITY;
-  #hasForgottenAskers = false;
 
   constructor(nats: Nats) {
     this.#nats = nats;
@@ -65,21 +55,26 @@ export class Ledger {
     return (message, done) => {
       const id = message.reply;
       if (id === undefined) return handle(message, done);
-      if (this.#calledOff.size > 0 && this.#calledOff.has(id)) return done();
-      const open: Open = { takenAtMs: performance.now(), isAnswered: false };
-      this.#open.set(id, open);
-      const { respond } = message;
-      message.respond = (data, headers) => {
-        respond(data, headers);
-        open.isAnswered = true;
-        const beginsStream = headers?.has(headerNames.stream) === true;
-        if (!beginsStream && this.#mayGetLost(open)) this.#kept.keep(id, data, headers);
-      };
+      const prefixLength = lengthOfPrefix(id);
+      const number = numberOf(id, prefixLength);
+      if (Number.isNaN(number)) return handle(message, done);
+      if (this.#isCalledOff(id)) return done();
+      const noted = new NotedRequest(this, this.#askers.ofId(id, prefixLength), number);
+      message.witness = noted;
       handle(message, (error) => {
-        this.#close(id);
+        noted.end();
         done(error);
       });
     };
+  }
+
+  /**
+   * Notes a request that came another way than over NATS, by the reply prefix of its asker (`Nats.replyPrefix`) and its number.
+   * Undefined: it was called off, and is not to be begun.
+   */
+  note(prefix: string, number: number): NotedRequest | undefined {
+    if (this.#calledOff.size > 0 && this.#isCalledOff(prefix + formatNumber(number))) return undefined;
+    return new NotedRequest(this, this.#askers.of(prefix), number);
   }
 
   /** Answers an inquiry. */
@@ -90,9 +85,23 @@ export class Ledger {
     message.respond(JSON.stringify(reply));
   }
 
+  mayGetLost(takenAtMs: number): boolean {
+    if (this.#nats.state !== "connected") return true;
+    const nowMs = performance.now();
+    return nowMs - takenAtMs >= LONG_REQUEST_MS || nowMs - this.#backAtMs < SETTLING_MS;
+  }
+
+  keep(id: string, data: Uint8Array | string, headers: Headers | undefined): void {
+    this.#kept.keep(id, data, headers);
+  }
+
   close(): void {
     this.#stop();
     this.#kept.clear();
+  }
+
+  #isCalledOff(id: string): boolean {
+    return this.#calledOff.size > 0 && this.#calledOff.has(id);
   }
 
   #stateOf(id: string): RequestState {
@@ -101,49 +110,28 @@ export class Ledger {
       this.#nats.publish(id, kept.data, kept.headers);
       return "repeated";
     }
-    const open = this.#open.get(id);
+    const prefixLength = lengthOfPrefix(id);
+    const number = numberOf(id, prefixLength);
+    const asker = this.#askers.get(id.slice(0, prefixLength));
+    const open = asker?.open.get(number);
     if (open !== undefined) return open.isAnswered ? "streaming" : "running";
-    return this.#callOff(id) ? "new" : "over";
-  }
-
-  /** Prevents a request that did not come from being begun later; false where it may have come. */
-  #callOff(id: string): boolean {
-    if (this.#calledOff.has(id)) return true;
-    const { asker, number } = parseId(id);
-    const over = this.#over.get(asker);
-    const mayHaveCome = over === undefined ? this.#hasForgottenAskers : over.mayInclude(number);
-    if (Number.isNaN(number) || mayHaveCome) return false;
+    if (this.#isCalledOff(id)) return "new";
+    const mayHaveCome = asker === undefined ? this.#askers.hasForgotten : asker.over.mayInclude(number);
+    if (Number.isNaN(number) || mayHaveCome) return "over";
+    // A request that did not come is not begun later.
     this.#calledOff.set(id, true);
-    return true;
-  }
-
-  #mayGetLost({ takenAtMs }: Open): boolean {
-    if (this.#nats.state !== "connected") return true;
-    const nowMs = performance.now();
-    return nowMs - takenAtMs >= LONG_REQUEST_MS || nowMs - this.#backAtMs < SETTLING_MS;
-  }
-
-  #close(id: string): void {
-    this.#open.delete(id);
-    const { asker, number } = parseId(id);
-    if (!Number.isNaN(number)) this.#numbersOf(asker).note(number);
-  }
-
-  #numbersOf(asker: string): NotedNumbers {
-    const known = this.#over.get(asker);
-    if (known !== undefined) return known;
-    const numbers = new NotedNumbers();
-    this.#over.set(asker, numbers);
-    return numbers;
+    return "new";
   }
 }
 
-/** Other clients name their requests by random texts, which are longer. */
+/** Upper bound of a number's digits. Other clients name their requests by random texts, which are longer. */
 const MAX_DIGITS = 9;
 
-/** A requester's prefix and its number for the request; NaN for an id of another client. */
-function parseId(id: string): { asker: string; number: number } {
-  const at = id.lastIndexOf(".") + 1;
-  const number = id.length - at > MAX_DIGITS ? Number.NaN : Number.parseInt(id.slice(at), 36);
-  return { asker: id.slice(0, at), number };
+function lengthOfPrefix(id: string): number {
+  return id.lastIndexOf(".") + 1;
+}
+
+/** The requester's number of a request; NaN for an id of another client. */
+function numberOf(id: string, prefixLength: number): number {
+  return id.length - prefixLength > MAX_DIGITS ? Number.NaN : numberIn(id, prefixLength, id.length);
 }

@@ -32,13 +32,13 @@ export class Lane {
   }
 
   /**
-   * A message: its line and header block, a character a byte, and its payload. The payload stays as it is until it has
-   * left, when `onSent` is called.
+   * A message: its line and header block, and its payload. Texts have a character a byte. The payload stays as it is until it
+   * has left, when `onSent` is called.
    */
   message(head: string, payload: Uint8Array | string, onSent?: () => void): void {
     this.#cork();
     this.#text += head;
-    if (typeof payload === "string") this.#text += bytesAsText(payload);
+    if (typeof payload === "string") this.#text += payload;
     else if (payload.byteLength <= MAX_COPIED_BYTES && onSent === undefined) this.#text += latin1(payload);
     else {
       this.#passText();
@@ -78,11 +78,9 @@ export class Lane {
   }
 }
 
-/** UTF-8, a character a byte. */
-export function bytesAsText(text: string): string {
-  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text).toString("latin1");
-}
-
-function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+function latin1(payload: Uint8Array): string {
+  const { buffer, byteOffset, byteLength } = payload;
+  if (byteLength === 0) return "";
+  const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(buffer, byteOffset, byteLength);
+  return bytes.toString("latin1");
 }

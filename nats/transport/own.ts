@@ -1,6 +1,6 @@
 /**
- * The client library's transport with a reader of narun's own: it reads into memory of its own, and takes data frames
- * out. It writes only by the lane of its socket (lane.ts), as narun's own messages do.
+ * The client library's transport with a reader of narun's own: it reads into memory of its own, and takes narun's
+ * messages and data frames out. It writes only by the lane of its socket (lane.ts), as narun's own messages do.
  */
 import { createConnection, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -12,19 +12,19 @@ import {
   type ServerInfo,
   setTransportFactory,
 } from "@nats-io/transport-node/lib/nats-base-client.js";
-import { NodeTransport, nodeResolveHost } from "@nats-io/transport-node/lib/node_transport.js";
-import { fromMsgHeaders } from "../headers.ts";
-import { DataFrames } from "./data-frames.ts";
+import { NodeTransport, nodeResolveHost, VERSION } from "@nats-io/transport-node/lib/node_transport.js";
 import { guardReader } from "./guard-reader.ts";
 import { Lane } from "./lane.ts";
+import { findDifference } from "./library-version.ts";
 import { OWNED, ReadBuffers } from "./read-buffers.ts";
-import { FrameSplitter } from "./splitter.ts";
+import { Receivers } from "./receivers.ts";
+import { Splitter } from "./splitter.ts";
 import type { Wire, WireOptions } from "./wire.ts";
 import { Writer } from "./writer.ts";
 
-/** The library hands its options on to each transport, and with them the takers of the connection's data frames. */
+/** The library hands its options on to each transport, and with them the receivers of the connection. */
 interface Options extends WireOptions {
-  frames: DataFrames;
+  receivers: Receivers;
 }
 
 interface Address {
@@ -32,30 +32,45 @@ interface Address {
   port: number;
 }
 
+/** The reason why this transport cannot be used with the installed library; undefined where it can. */
+export function findProblem(): string | undefined {
+  return findDifference({
+    version: VERSION,
+    transport: NodeTransport.prototype,
+    functions: {
+      connect: NatsConnectionImpl?.connect,
+      setTransportFactory,
+      extractProtocolMessage,
+      nodeResolveHost,
+    },
+  });
+}
+
 /** Connects as the library's own `connect`, with a transport of ours. */
 export async function connectOwn(options: WireOptions): Promise<Wire> {
-  setTransportFactory({ factory: () => new FrameTransport(), dnsResolveFn: nodeResolveHost });
-  const frames = new DataFrames();
-  const connection = await NatsConnectionImpl.connect({ ...options, frames } as ConnectionOptions);
+  setTransportFactory({ factory: () => new OwnTransport(), dnsResolveFn: nodeResolveHost });
+  const receivers = new Receivers();
+  const connection = await NatsConnectionImpl.connect({ ...options, receivers } as ConnectionOptions);
   return {
     connection,
     open({ onError }) {
       guardReader(connection, onError);
       return new Writer(connection);
     },
-    takeData: (subject, sink) => frames.take(subject, sink),
-    readHeaders: fromMsgHeaders,
+    takeMessages: (sid, taker) => receivers.takeMessages(sid, taker),
+    takeData: (subject, sink) => receivers.takeData(subject, sink),
   };
 }
 
-class FrameTransport extends NodeTransport {
+class OwnTransport extends NodeTransport {
   #address: Address | undefined;
-  #frames: DataFrames | undefined;
+  #receivers: Receivers | undefined;
   #onSocketError: (error: Error) => void = () => undefined;
   /** The connection that reads into `#buffers`: plain TCP. A connection with TLS is the library's. */
   #own: Socket | undefined;
-  readonly #splitter = new FrameSplitter({
-    sinkOf: (subject) => this.#frames?.sinkOf(subject),
+  readonly #splitter = new Splitter({
+    takerOf: (sid) => this.#receivers?.takerOf(sid),
+    sinkOf: (subject) => this.#receivers?.sinkOf(subject),
     pass: (bytes) => {
       this.yields.push(bytes);
       this.#onPass();
@@ -91,9 +106,9 @@ class FrameTransport extends NodeTransport {
     options: NodeConnectionOptions,
   ): Promise<void> {
     this.#address = address;
-    const { frames, readTls, onSocketError } = options as Options;
+    const { receivers, readTls, onSocketError } = options as Options;
     this.#onSocketError = onSocketError;
-    this.#frames = frames;
+    this.#receivers = receivers;
     const tls = readTls();
     await super.connect(address, tls === undefined ? options : { ...options, tls });
   }

@@ -39,7 +39,7 @@ it("carries header fields both ways", async () => {
     ["Empty", ""],
     ["Text", "grün"],
   ];
-  nats.subscribe("fields", ({ respond, headers }) => respond("", headers));
+  nats.subscribe("fields", (message) => message.respond("", message.headers));
   await nats.flush();
   const { headers } = await nats.request("fields", "", {
     timeoutMs: 5_000,
@@ -57,7 +57,9 @@ it("carries header fields both ways", async () => {
 it("sends data frames as messages, of bytes that may change afterwards", async () => {
   const nats = await connect();
   const frames: [string | undefined, string][] = [];
-  nats.subscribe("frames", ({ headers, text }) => frames.push([headers?.get("Narun-Frame")?.[0], text()]));
+  nats.subscribe("frames", (message) =>
+    frames.push([message.headers?.get("Narun-Frame")?.[0], message.text()]),
+  );
   await nats.flush();
   const bytes = Buffer.from("abc");
   nats.sendData("frames", 0, bytes, () => bytes.fill("!"));

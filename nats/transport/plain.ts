@@ -9,6 +9,7 @@ import {
   type NatsConnection,
 } from "@nats-io/transport-node";
 import { DATA_FRAME_PREFIX } from "../../contracts/index.ts";
+import { bytesAsText, textOf } from "./byte-text.ts";
 import type { Outgoing, Wire, WireOptions, WireWriter } from "./wire.ts";
 
 export async function connectPlain({ readTls, onSocketError: _, ...options }: WireOptions): Promise<Wire> {
@@ -18,8 +19,8 @@ export async function connectPlain({ readTls, onSocketError: _, ...options }: Wi
     connection,
     open: ({ isAway, onError }) => new PlainWriter(connection, isAway, onError),
     // Frames go the way of all messages: their exchange reads them.
+    takeMessages: () => () => undefined,
     takeData: () => () => undefined,
-    readHeaders: (headers) => new Map(headers),
   };
 }
 
@@ -42,12 +43,14 @@ class PlainWriter implements WireWriter {
     return !this.#connection.isClosed() && !this.#isAway();
   }
 
-  write({ subject, reply, fields, payload, onSent }: Outgoing): void {
-    if (this.isOpen) {
+  write({ subject, reply, fields, payload, onSent }: Outgoing): boolean {
+    const { isOpen } = this;
+    if (isOpen) {
       try {
-        this.#connection.publish(subject, payload, {
-          ...(reply === undefined ? {} : { reply }),
-          ...(fields === undefined || fields === "" ? {} : { headers: readFields(fields) }),
+        const data = typeof payload === "string" ? textOf(payload) : payload;
+        this.#connection.publish(textOf(subject), data, {
+          ...(reply === undefined ? {} : { reply: textOf(reply) }),
+          ...(fields === undefined || fields === "" ? {} : { headers: readFields(textOf(fields)) }),
         });
       } catch (error) {
         // A connection that drains takes nothing more.
@@ -55,12 +58,13 @@ class PlainWriter implements WireWriter {
       }
     }
     onSent?.();
+    return isOpen;
   }
 
   /** The library keeps a payload until it sends it, and does not say when: it gets a copy. */
   writeData(subject: string, seq: number, payload: Uint8Array, onSent?: () => void): void {
     const fields = `${DATA_FRAME_PREFIX}${seq}\r\n`;
-    this.write({ subject, fields, payload: Buffer.from(payload) });
+    this.write({ subject: bytesAsText(subject), fields, payload: Buffer.from(payload) });
     if (onSent !== undefined) setImmediate(onSent);
   }
 

@@ -6,7 +6,6 @@
 import { readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
-import { headers as createMsgHeaders } from "@nats-io/transport-node";
 import * as base from "@nats-io/transport-node/lib/nats-base-client.js";
 import { NodeTransport, nodeResolveHost } from "@nats-io/transport-node/lib/node_transport.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -108,9 +107,9 @@ describe("own.ts needs", () => {
   it("the options of connect to reach the transport as they are, and ours to be the transport of a connection", () => {
     const { options, transport } = protocolOf(nats) as { options: object; transport: { options: object } };
     expect(options).toHaveProperty("readTls", expect.any(Function));
-    expect(options).toHaveProperty("frames");
+    expect(options).toHaveProperty("receivers");
     expect(transport).toHaveProperty("lane.isOpen", true);
-    expect(transport.options).toHaveProperty("frames");
+    expect(transport.options).toHaveProperty("receivers");
   });
 });
 
@@ -139,7 +138,7 @@ describe("writer.ts needs", () => {
 });
 
 describe("guard-reader.ts needs", () => {
-  it("every message to go through the protocol's processMsg, with its subject as bytes", async () => {
+  it("every message of a subscription of its own to go through the protocol's processMsg, with its subject as bytes", async () => {
     const protocol = protocolOf(nats) as {
       processMsg(message: { subject: Uint8Array }, data: Uint8Array): void;
     };
@@ -149,19 +148,24 @@ describe("guard-reader.ts needs", () => {
       seen.resolve(Buffer.from(message.subject).toString());
       process(message, data);
     };
-    nats.subscribe("shapes.seen", () => undefined);
+    nats.connection.subscribe("shapes.seen", { callback: () => undefined });
     nats.publish("shapes.seen", "");
     expect(await seen.promise).toBe("shapes.seen");
     protocol.processMsg = process;
   });
 });
 
-describe("headers.ts needs", () => {
-  it("MsgHdrs to keep its fields in a map of lists, under their names as they are", () => {
-    const headers = createMsgHeaders();
-    headers.append("x-Some", "1");
-    headers.append("x-Some", "2");
-    expect((headers as unknown as { headers: unknown }).headers).toEqual(new Map([["x-Some", ["1", "2"]]]));
+describe("subscriptions.ts needs", () => {
+  it("a subscription to keep the number under which the server sends its messages, also after a break", async () => {
+    const subscription = nats.connection.subscribe("shapes.number", { callback: () => undefined });
+    const { subscriptions } = protocolOf(nats) as { subscriptions: { get(sid: number): unknown } };
+    const number = subscription.getID();
+    expect(subscriptions.get(number)).toBe(subscription);
+    const isBack = Promise.withResolvers<void>();
+    nats.onState((state) => state === "connected" && isBack.resolve());
+    await server.kill9();
+    await isBack.promise;
+    expect([subscription.getID(), subscriptions.get(number)]).toEqual([number, subscription]);
   });
 });
 

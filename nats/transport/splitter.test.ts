@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { OWNED } from "./read-buffers.ts";
-import { FrameSplitter } from "./splitter.ts";
+import { Splitter, type Taker } from "./splitter.ts";
 
 /** Numbers from 0 to 1, the same ones for the same seed. */
 function randomFrom(seed: number): () => number {
@@ -11,9 +11,9 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-function message(subject: string, header: string, payload: Buffer): Buffer {
+function message(subject: string, header: string, payload: Buffer, numbers = "7"): Buffer {
   const sizes = header === "" ? payload.byteLength : `${header.length} ${header.length + payload.byteLength}`;
-  const line = `${header === "" ? "MSG" : "HMSG"} ${subject} 7 ${sizes}\r\n`;
+  const line = `${header === "" ? "MSG" : "HMSG"} ${subject} ${numbers} ${sizes}\r\n`;
   return Buffer.concat([Buffer.from(line + header, "latin1"), payload, Buffer.from("\r\n")]);
 }
 
@@ -24,7 +24,16 @@ const dataFrame = (subject: string, seq: number, payload: Buffer) =>
 function split(sent: Buffer, cut: () => number, isWanted = (_seq: number) => true) {
   const passed: Buffer[] = [];
   const frames = new Map<string, Buffer[]>();
-  const splitter = new FrameSplitter({
+  const taken: string[][] = [];
+  const takerOf = (sid: number): Taker | undefined => {
+    if (sid < 100) return undefined;
+    return (head, { subjectFrom, subjectTo, replyFrom, replyTo, end }, data) => {
+      const texts = [head.slice(subjectFrom, subjectTo), head.slice(replyFrom, replyTo), head.slice(end)];
+      taken.push([String(sid), ...texts, Buffer.from(data).toString()]);
+    };
+  };
+  const splitter = new Splitter({
+    takerOf,
     sinkOf(subject) {
       if (!subject.startsWith("stream.")) return undefined;
       return {
@@ -49,16 +58,17 @@ function split(sent: Buffer, cut: () => number, isWanted = (_seq: number) => tru
     splitter.feed(read, OWNED);
     read.fill(0x21);
   }
-  return { passed: Buffer.concat(passed), frames };
+  return { passed: Buffer.concat(passed), frames, taken };
 }
 
 describe("the splitter", () => {
-  it("takes the data frames of known streams out, whatever else comes and wherever it is cut", () => {
+  it("takes messages and the data frames of known streams out, whatever else comes and wherever it is cut", () => {
     for (let seed = 1; seed <= 300; seed++) {
       const random = randomFrom(seed);
       const sent: Buffer[] = [];
       const others: Buffer[] = [];
       const expected = new Map<string, Buffer[]>();
+      const expectedMessages: string[][] = [];
       const add = (other: Buffer) => {
         sent.push(other);
         others.push(other);
@@ -69,12 +79,19 @@ describe("the splitter", () => {
         const payload = Buffer.from(
           text.repeat(Math.ceil(random() * 40)).slice(0, Math.floor(random() * 2_000)),
         );
-        const kind = Math.floor(random() * 6);
+        const kind = Math.floor(random() * 8);
         if (kind === 0) add(Buffer.from(random() < 0.5 ? "PING\r\n" : "+OK\r\n"));
         else if (kind === 1) add(message("stream.1", "", payload));
         else if (kind === 2) add(message("stream.1", "NATS/1.0\r\nNarun-Frame: end 3\r\n\r\n", payload));
         else if (kind === 3) add(dataFrame("unknown", 3, payload));
-        else {
+        else if (kind >= 6) {
+          const sid = String(100 + Math.floor(random() * 1_000));
+          const reply = random() < 0.5 ? "" : `_INBOX.${"r".repeat(random() * 30)}.${at}`;
+          const header = kind === 6 ? "" : `NATS/1.0\r\nA: ${"b".repeat(random() * 300)}\r\n\r\n`;
+          const subject = `subject.${at}`;
+          sent.push(message(subject, header, payload, reply === "" ? sid : `${sid} ${reply}`));
+          expectedMessages.push([sid, subject, reply, header, String(payload)]);
+        } else {
           const subject = `stream.${Math.floor(random() * 3)}`;
           const own = expected.get(subject) ?? [];
           sent.push(dataFrame(subject, own.length, payload));
@@ -82,7 +99,8 @@ describe("the splitter", () => {
         }
       }
       const most = 1 + Math.floor(random() * 3_000);
-      const { passed, frames } = split(Buffer.concat(sent), () => 1 + Math.floor(random() * most));
+      const { passed, frames, taken } = split(Buffer.concat(sent), () => 1 + Math.floor(random() * most));
+      expect(taken).toEqual(expectedMessages);
       expect(passed.equals(Buffer.concat(others))).toBe(true);
       expect([...frames.keys()].sort()).toEqual([...expected.keys()].sort());
       for (const [subject, payloads] of expected)
@@ -106,5 +124,65 @@ describe("the splitter", () => {
     const { passed, frames } = split(sent, () => 9);
     expect(passed.equals(sent)).toBe(true);
     expect(frames.size).toBe(0);
+  });
+
+  it("makes no difference between the places of one cut, or of all", () => {
+    const header = "NATS/1.0 503\r\nA: b\r\n\r\n";
+    const sent = Buffer.concat([
+      Buffer.from("+OK\r\n"),
+      message("a", header, Buffer.from("first"), "100 reply.to"),
+      dataFrame("stream.0", 0, Buffer.from("frame")),
+      message("lost", "", Buffer.from("for the library")),
+      message("b.c", "", Buffer.alloc(0), "123456"),
+      message("d", header, Buffer.alloc(0), "101"),
+      Buffer.from("PING\r\n"),
+    ]);
+    const shown = (cut: () => number) => {
+      const { passed, frames, taken } = split(sent, cut);
+      return { passed: String(passed), frame: String(frames.get("stream.0")?.[0]), taken };
+    };
+    const whole = shown(() => sent.byteLength);
+    expect(whole).toEqual({
+      passed: `+OK\r\n${message("lost", "", Buffer.from("for the library"))}PING\r\n`,
+      frame: "frame",
+      taken: [
+        ["100", "a", "reply.to", header, "first"],
+        ["123456", "b.c", "", "", ""],
+        ["101", "d", "", header, ""],
+      ],
+    });
+    for (let at = 1; at < sent.byteLength; at++) {
+      let isFirst = true;
+      const cut = () => {
+        const size = isFirst ? at : sent.byteLength;
+        isFirst = false;
+        return size;
+      };
+      expect(shown(cut)).toEqual(whole);
+    }
+    expect(shown(() => 1)).toEqual(whole);
+  });
+
+  it("shows messages in the order of the server, between data frames, too", () => {
+    const shown: string[] = [];
+    const sink = {
+      beginData: (seq: number) => shown.push(`frame ${seq}`) > 0,
+      data: () => undefined,
+    };
+    const splitter = new Splitter({
+      takerOf: (sid) => () => void shown.push(`message ${sid}`),
+      sinkOf: () => sink,
+      pass: (bytes) => void shown.push(String(bytes).trim()),
+    });
+    const nothing = Buffer.alloc(0);
+    const sent = [
+      message("a", "", nothing, "2"),
+      dataFrame("s", 1, Buffer.from("x")),
+      message("b", "", nothing, "1"),
+      dataFrame("s", 2, nothing),
+      message("a", "", nothing, "2"),
+    ];
+    splitter.feed(Buffer.concat(sent), OWNED);
+    expect(shown).toEqual(["message 2", "frame 1", "message 1", "frame 2", "message 2"]);
   });
 });

@@ -1,11 +1,10 @@
-import type { connect as connectLibrary, MsgHdrs, NatsConnection, TlsOptions } from "@nats-io/transport-node";
-import type { Headers } from "../headers.ts";
-import type { FrameSink } from "./splitter.ts";
+import type { connect as connectLibrary, NatsConnection, TlsOptions } from "@nats-io/transport-node";
+import type { FrameSink, Taker } from "./splitter.ts";
 
 /** `own`: own.ts with writer.ts and splitter.ts. `plain`: the client library alone. */
 export type NatsTransport = "own" | "plain";
 
-/** A message that leaves. */
+/** A message that leaves. Texts are UTF-8 with a character a byte (byte-text.ts). */
 export interface Outgoing {
   subject: string;
   reply?: string | undefined;
@@ -21,16 +20,20 @@ export interface Wire {
   readonly connection: NatsConnection;
   /** `isAway`: the connection has no server. `onError`: a message could not be handed over. */
   open(options: { isAway(): boolean; onError(error: unknown, subject: string): void }): WireWriter;
+  /**
+   * Shows the messages of a subscription to `taker` in place of its callback, by the number that the library gave it; returns
+   * the function that ends it. On the plain transport the callback gets them.
+   */
+  takeMessages(sid: number, taker: Taker): () => void;
   /** Shows the data frames that come on a subject, which is subscribed to, to `sink`; returns the function that ends it. */
   takeData(subject: string, sink: FrameSink): () => void;
-  readHeaders(headers: MsgHdrs): Headers;
 }
 
 export interface WireWriter {
   /** The connection has a server that takes messages. */
   readonly isOpen: boolean;
-  /** Without a server the message is dropped, and counts as sent. */
-  write(message: Outgoing): void;
+  /** Returns whether there is a server. Without one the message is dropped, and counts as sent. */
+  write(message: Outgoing): boolean;
   /** Sends a data frame of a stream. */
   writeData(subject: string, seq: number, payload: Uint8Array, onSent?: () => void): void;
   flush(): void;

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
+import { bytesAsText } from "./byte-text.ts";
 import { Lane } from "./lane.ts";
 import { Writer } from "./writer.ts";
 
@@ -49,7 +50,7 @@ describe("the writer", () => {
     await using pair = await open();
     pair.writer.write({ subject: "a.b", payload: "plain" });
     pair.writer.write({ subject: "a.b", reply: "in.box", payload: new Uint8Array([0, 255, 13, 10]) });
-    pair.writer.write({ subject: "a", fields: "Name: wört\r\n", payload: "日本" });
+    pair.writer.write({ subject: "a", fields: bytesAsText("Name: wört\r\n"), payload: bytesAsText("日本") });
     const expected = Buffer.concat([
       Buffer.from("SUB a 1\r\nPUB a.b 5\r\nplain\r\nPUB a.b in.box 4\r\n"),
       Buffer.from([0, 255, 13, 10]),
@@ -92,7 +93,7 @@ describe("the writer", () => {
 
   it("writes a subject that is not ASCII as UTF-8", async () => {
     await using pair = await open();
-    pair.writer.write({ subject: "grüße", payload: "" });
+    pair.writer.write({ subject: bytesAsText("grüße"), payload: "" });
     const expected = "SUB a 1\r\nPUB grüße 0\r\n\r\n";
     expect((await read(pair.far, Buffer.byteLength(expected))).toString()).toBe(expected);
   });

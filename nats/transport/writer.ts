@@ -9,7 +9,8 @@
  */
 import type { NatsConnection } from "@nats-io/transport-node";
 import { DATA_FRAME_PREFIX } from "../../contracts/index.ts";
-import { bytesAsText, type Lane } from "./lane.ts";
+import { bytesAsText } from "./byte-text.ts";
+import type { Lane } from "./lane.ts";
 import type { Outgoing, WireWriter } from "./wire.ts";
 
 const VERSION = "NATS/1.0\r\n";
@@ -26,20 +27,20 @@ export class Writer implements WireWriter {
     return this.#lane() !== undefined;
   }
 
-  write({ subject, reply, fields, payload, onSent }: Outgoing): void {
+  write({ subject, reply, fields, payload, onSent }: Outgoing): boolean {
     const lane = this.#lane();
     if (lane === undefined) {
       onSent?.();
-      return;
+      return false;
     }
     this.#protocol.flushPending();
     const to = reply === undefined ? subject : `${subject} ${reply}`;
-    const size = typeof payload === "string" ? Buffer.byteLength(payload) : payload.byteLength;
-    lane.message(headOf(to, fields, size), payload, onSent);
+    lane.message(headOf(to, fields, payload.length), payload, onSent);
+    return true;
   }
 
   writeData(subject: string, seq: number, payload: Uint8Array, onSent?: () => void): void {
-    this.write({ subject, fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
+    this.write({ subject: bytesAsText(subject), fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
   }
 
   flush(): void {
@@ -63,7 +64,7 @@ interface Protocol {
 
 /** A message's line, and its header block where it has fields: a character a byte. */
 function headOf(to: string, fields: string | undefined, size: number): string {
-  if (fields === undefined || fields === "") return `PUB ${bytesAsText(to)} ${size}\r\n`;
-  const block = bytesAsText(`${VERSION}${fields}${LINE_END}`);
-  return `HPUB ${bytesAsText(to)} ${block.length} ${block.length + size}\r\n${block}`;
+  if (fields === undefined || fields === "") return `PUB ${to} ${size}\r\n`;
+  const blockSize = VERSION.length + fields.length + LINE_END.length;
+  return `HPUB ${to} ${blockSize} ${blockSize + size}\r\n${VERSION}${fields}${LINE_END}`;
 }

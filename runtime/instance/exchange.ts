@@ -1,7 +1,13 @@
 /** The exchange of one request with its caller (streams/incoming-exchange.ts), joined to the streams of the sandbox. */
-import type { Headers, Message } from "../../nats/index.ts";
-import type { StreamSender, StreamSenderOptions } from "../../streams/index.ts";
-import { IncomingExchange, type IncomingExchangeOptions } from "../../streams/index.ts";
+import type { Frame } from "../../contracts/index.ts";
+import {
+  type Arrived,
+  IncomingExchange,
+  type IncomingExchangeOptions,
+  type StreamSender,
+  type StreamSenderOptions,
+} from "../../streams/index.ts";
+import type { Answer } from "./incoming-call.ts";
 import type { RequestBody, SandboxBodies } from "./sandbox.ts";
 import { createSocket, type Socket, type SocketOptions } from "./socket.ts";
 
@@ -9,26 +15,8 @@ export class Exchange {
   readonly #incoming: IncomingExchange;
   #body: RequestBody | undefined;
 
-  /** Undefined where the caller takes no streams. */
-  static of(options: IncomingExchangeOptions): Exchange | undefined {
-    const incoming = IncomingExchange.of(options);
-    return incoming && new Exchange(incoming);
-  }
-
-  private constructor(incoming: IncomingExchange) {
-    this.#incoming = incoming;
-  }
-
-  get token(): string {
-    return this.#incoming.token;
-  }
-
-  get hasStreamedBody(): boolean {
-    return this.#incoming.hasStreamedBody;
-  }
-
-  get isUpgrade(): boolean {
-    return this.#incoming.isUpgrade;
+  constructor(options: IncomingExchangeOptions) {
+    this.#incoming = new IncomingExchange(options);
   }
 
   /**
@@ -71,18 +59,18 @@ export class Exchange {
     };
   }
 
-  /** Sends the response's head; the body is written to the returned sender. */
-  beginResponse(head: Headers, options: Omit<StreamSenderOptions, "link">): StreamSender {
-    return this.#incoming.beginResponse(head, options);
+  /** Sends the answer's head; the body is written to the returned sender. */
+  beginResponse(answer: Answer, options: Omit<StreamSenderOptions, "link">): StreamSender {
+    return this.#incoming.beginResponse(() => answer.begin(), options);
   }
 
   /** Answers with a WebSocket, and connects it. */
-  openSocket(head: Headers, options: SocketOptions): Socket {
-    return createSocket({ ...options, exchange: this.#incoming, head });
+  openSocket(answer: Answer, options: SocketOptions): Socket {
+    return createSocket({ ...options, exchange: this.#incoming, sendHead: () => answer.begin() });
   }
 
-  receive(control: Message): void {
-    this.#incoming.receive(control);
+  receive(frame: Frame, arrived: Arrived): void {
+    this.#incoming.receive(frame, arrived);
   }
 
   close(): void {

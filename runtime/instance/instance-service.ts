@@ -1,8 +1,10 @@
 import {
   endpointNames,
   type FunctionConfig,
+  formatSocketAddress,
   headerNames,
   type InstanceStats,
+  type SocketAddress,
   serviceVersion,
   subjects,
 } from "../../contracts/index.ts";
@@ -13,6 +15,7 @@ import {
   type MicroEndpoint,
   type MicroService,
   type Nats,
+  type RequestCounter,
   registerMicroService,
 } from "../../nats/index.ts";
 
@@ -23,6 +26,8 @@ export interface InstanceServiceOptions {
   instance: string;
   revision: string;
   config: FunctionConfig;
+  /** Undefined: it is reached over NATS only. */
+  socket: SocketAddress | undefined;
 }
 
 export interface InstanceHandlers {
@@ -37,15 +42,20 @@ export interface InstanceHandlers {
   stats(): InstanceStats;
 }
 
+export interface InstanceService extends Pick<MicroService, "drain" | "close" | "subscriptions"> {
+  /** Of the requests that gateways send to the instance itself. */
+  readonly counter: RequestCounter;
+}
+
 /**
  * Registers an instance as a NATS Micro service: under its function's name for every client, under its own id for gateways.
  * Gateways ask after requests that they sent to the id, so these are noted in the ledger. A refused request is not noted, as
  * it never began.
  */
 export function registerInstance(
-  { nats, ledger, node, instance, revision, config }: InstanceServiceOptions,
+  { nats, ledger, node, instance, revision, config, socket }: InstanceServiceOptions,
   { refuses, take, control, stats }: InstanceHandlers,
-): Pick<MicroService, "drain" | "close" | "subscriptions"> {
+): InstanceService {
   const note = ledger.guard(take);
   // The function's own subject is the same in all worlds. A client that names no world may mean any.
   const isStranger = ({ headers }: Message) =>
@@ -62,6 +72,7 @@ export function registerInstance(
       "narun.revision": revision,
       "narun.mode": config.mode,
       "narun.concurrency": String(config.scale.concurrency),
+      ...(socket === undefined ? {} : { "narun.socket": formatSocketAddress(socket) }),
     },
     endpoints: [
       {
@@ -85,6 +96,7 @@ export function registerInstance(
   });
   return {
     subscriptions: [...service.subscriptions, controls],
+    counter: service.counterOf(direct),
     drain: service.drain,
     close() {
       service.close();

@@ -11,14 +11,14 @@ import {
   createPeers,
   createStreamPresence,
   frameOf,
+  NatsAnswerer,
   OutgoingExchange,
   type RemainingBody,
   type ResponseBody,
 } from "../../streams/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats } from "../../test/harness/nats.ts";
-import type { IncomingRequest } from "./request-from-message.ts";
-import type { SandboxOwner, SandboxStart } from "./sandbox.ts";
+import type { IncomingRequest, SandboxOwner, SandboxStart } from "./sandbox.ts";
 import { createSourceMaps } from "./source-maps.ts";
 import { startInstance } from "./start-instance.ts";
 import { MemorySandbox } from "./testing/memory-sandbox.ts";
@@ -110,12 +110,10 @@ function ask(instance: { subject: string; id: string }, rest?: RemainingBody) {
   const { promise, resolve } = Promise.withResolvers<{ head: Message; body: ResponseBody }>();
   const callerPresence = createStreamPresence(caller);
   const exchange = new OutgoingExchange({
-    nats: caller,
-    presence: callerPresence,
-    answerer: instance.id,
+    channel: new NatsAnswerer({ nats: caller, presence: callerPresence, answerer: instance.id }),
     rest,
   });
-  const headers = createHeaders([[headerNames.stream, exchange.token]]);
+  const headers = createHeaders([[headerNames.stream, exchange.channel.token]]);
   if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
   const over = () => {
     pending.release();
@@ -124,8 +122,9 @@ function ask(instance: { subject: string; id: string }, rest?: RemainingBody) {
   };
   const pending = caller.send(instance.subject, new Uint8Array(), headers, (message) => {
     const frame = frameOf(message);
+    exchange.channel.meet(message);
     if (frame !== undefined) exchange.receive(frame, message);
-    else resolve({ head: message, body: exchange.openResponse(message, over) });
+    else resolve({ head: message, body: exchange.openResponse(over) });
   });
   return promise;
 }
@@ -161,7 +160,7 @@ it("lives over any sandbox: it is ready, answers, streams both ways, drains and 
     if (typeof request.body === "number") {
       void sandbox.read(request.body).then((bytes) => requests.respond(id, 200, "", `read ${bytes}`));
     } else if (request.method === "POST") {
-      requests.respond(id, 201, "x-mode\nmemory\n", `${Buffer.from(request.body ?? new ArrayBuffer())}!`);
+      requests.respond(id, 201, "x-mode\nmemory\n", `${request.body ?? ""}!`);
     } else if (held.length < 2) held.push(handling);
     // Requests that the server sent before it heard of the drain.
     else requests.respond(id, 200, "", undefined);

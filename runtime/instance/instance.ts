@@ -5,25 +5,30 @@
  * I2  `ready` is announced after the code was started and the subscriptions are live on the server, unless the instance
  *     broke a limit meanwhile.
  * I3  A draining instance finishes all requests that the server has sent to it. A condemned instance (it broke a limit)
- *     refuses the requests that still come with INSTANCE_DRAINING: that proves to the sender that they were not started.
+ *     refuses the requests that still come with INSTANCE_DRAINING: that proves to the sender that they were not started. So
+ *     does the socket of the host for an instance of either kind.
  * I4  After `gone` nothing of the instance is left: no subscription, no timer, no sandbox.
  */
 import {
   type Announcement,
   type ErrorCode,
+  encodeError,
   type FunctionConfig,
   type GoneReason,
+  type SocketAddress,
   subjects,
   warnOfDrain,
 } from "../../contracts/index.ts";
+import type { TakeRequest } from "../../local/index.ts";
 import type { Ledger, Message, Nats } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
 import type { DrainOrder } from "../host.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
 import { registerInstance } from "./instance-service.ts";
+import { openLocalCall } from "./local-call.ts";
+import { NatsCalls } from "./nats-call.ts";
 import { OpenRequests } from "./open-requests.ts";
-import { replyFromError } from "./reply-to-message.ts";
 import type { CreateSandbox, Sandbox, SandboxOwner } from "./sandbox.ts";
 
 export interface InstanceOptions {
@@ -35,6 +40,8 @@ export interface InstanceOptions {
   instance: string;
   revision: string;
   config: FunctionConfig;
+  /** The instance's place at the socket of its host. Undefined: it is reached over NATS only. */
+  place?: SocketPlace | undefined;
   /** No request came for `scale.idleSeconds`. */
   onIdle(): void;
   /** It is nearly full: another instance should take its place before a request pays for that. */
@@ -42,6 +49,13 @@ export interface InstanceOptions {
   /** It broke a limit: it takes nothing new. */
   onCondemned(): void;
   onGone(reason: GoneReason, code?: ErrorCode): void;
+}
+
+/** Where gateways of the same machine reach an instance (local/). */
+export interface SocketPlace {
+  readonly address: SocketAddress;
+  /** Requests go to `take` from now on; returns the function that ends that. */
+  register(take: TakeRequest): () => void;
 }
 
 type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
@@ -59,31 +73,39 @@ export class Instance implements SandboxOwner {
   #phase: Phase = "starting";
   #service: ReturnType<typeof registerInstance> | undefined;
   #stopIdleWatch: () => void = () => undefined;
+  #leavePlace: () => void = () => undefined;
   #ending: Promise<void> = Promise.resolve();
 
   constructor(options: InstanceOptions, log: FunctionLog, createSandbox: CreateSandbox) {
-    const { nats, peers, instance, config } = options;
+    const { config } = options;
     this.#options = options;
     this.log = log;
     this.sandbox = createSandbox(this);
-    this.requests = new OpenRequests({ nats, peers, instance, config, log, sandbox: this.sandbox });
+    this.requests = new OpenRequests({ config, log, sandbox: this.sandbox });
   }
 
   /** Registers the service; resolves when its subscriptions are live on the server. */
   async open(): Promise<void> {
     if (this.#phase !== "starting") return;
-    const { nats, ledger, node, instance, revision, config } = this.#options;
-    const about = { nats, ledger, node, instance, revision, config };
+    const { nats, peers, ledger, node, instance, revision, config, place } = this.#options;
+    const about = { nats, ledger, node, instance, revision, config, socket: place?.address };
+    const calls = new NatsCalls({ nats, peers, instance });
     this.#service = registerInstance(about, {
       refuses: (...request) => this.#refuses(...request),
-      take: (message, done) => this.requests.take(message, done),
-      control: (token, message) => this.requests.control(token, message),
+      take: (message, done) => this.requests.take(calls.open(message, done)),
+      control: (token, message) => calls.control(token, message),
       stats: () => ({
         state: this.#phase === "ready" ? "ready" : "draining",
         inFlight: this.requests.size,
       }),
     });
     this.#phase = "ready";
+    const books = { nats, ledger, counter: this.#service.counter };
+    if (place !== undefined)
+      this.#leavePlace = place.register((request) => {
+        const call = openLocalCall(request, books);
+        if (call !== undefined) this.requests.take(call);
+      });
     await nats.confirm(this.#service.subscriptions);
   }
 
@@ -96,13 +118,15 @@ export class Instance implements SandboxOwner {
       idleSince: () => this.requests.idleSince,
       onIdle: () => this.#options.onIdle(),
     });
-    this.#announce({ state: "ready", concurrency, phases });
+    const socket = this.#options.place?.address;
+    this.#announce({ state: "ready", concurrency, phases, ...(socket === undefined ? {} : { socket }) });
   }
 
   /** Takes nothing new, finishes the requests that it took within the grace, ends. Resolves when the instance is gone. */
   drain({ reason, graceMs, closesSockets }: DrainOrder): Promise<void> {
     if (this.#phase === "ready") {
       this.#phase = "draining";
+      this.#leavePlace();
       this.#announce({ state: "draining" });
       this.#ending = this.#end(reason, graceMs);
       if (closesSockets) this.requests.failAll("CONSUMER_DIED", "sockets");
@@ -123,6 +147,7 @@ export class Instance implements SandboxOwner {
     if (this.#phase === "condemned") return;
     const isEnding = this.#phase === "draining";
     this.#phase = "condemned";
+    this.#leavePlace();
     if (isEnding) return;
     this.#announce({ state: "draining" });
     this.#options.onCondemned();
@@ -143,8 +168,7 @@ export class Instance implements SandboxOwner {
   #refuses(message: Message, done: (error?: string) => void, isStranger = false): boolean {
     const isOver = isStranger || this.#phase === "condemned" || this.#phase === "gone";
     if (!isOver && message.isReadable) return false;
-    const reply = replyFromError(isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST");
-    message.respond(reply.data, reply.headers);
+    message.respond("", encodeError(isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST", undefined));
     done(isOver ? undefined : "BAD_REQUEST");
     return true;
   }
@@ -165,6 +189,7 @@ export class Instance implements SandboxOwner {
 
   #dispose(): void {
     this.#phase = "gone";
+    this.#leavePlace();
     this.#service?.close();
     this.sandbox.dispose();
     this.log.close();

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { createHeaders, LimitsSchema } from "../../contracts/index.ts";
-import type { Message } from "../../nats/index.ts";
+import { createHeaders, errorEntry } from "../../contracts/index.ts";
+import type { Message, Nats } from "../../nats/index.ts";
+import type { Peers } from "../../streams/index.ts";
 import { splitHeaderBlock } from "../../web/host/boundary.ts";
 import { joinHeaderBlock } from "../testing/header-block.ts";
-import { replyFromError, replyFromResponse } from "./reply-to-message.ts";
+import type { Answer, IncomingCall } from "./incoming-call.ts";
+import { NatsCalls } from "./nats-call.ts";
 import { requestFromMessage } from "./request-from-message.ts";
 
 function message(headers: [string, string][] | undefined, data = ""): Message {
@@ -145,6 +147,20 @@ describe("a request from a message", () => {
   });
 });
 
+/** The answer of a call to a function's own answer, or to an error; undefined where HTTP cannot carry it. */
+function answerOf(act: (call: IncomingCall) => Answer | undefined): Map<string, string[]> | undefined {
+  let sent: Map<string, string[]> | undefined;
+  const incoming = {
+    ...message([]),
+    respond(_data: unknown, headers = createHeaders()) {
+      sent = headers;
+    },
+  };
+  const parts = { nats: { maxPayload: 1_000_000 } as Nats, peers: {} as Peers, instance: "i" };
+  act(new NatsCalls(parts).open(incoming, () => undefined))?.send("");
+  return sent;
+}
+
 describe("a reply from a response", () => {
   it("has the status and the fields, repeated ones repeated", () => {
     const block = joinHeaderBlock([
@@ -153,7 +169,7 @@ describe("a reply from a response", () => {
       ["x-text", "Ã©"],
       ["x-bytes", "\xff"],
     ]);
-    expect([...(replyFromResponse(201, block, "made")?.headers ?? [])]).toEqual([
+    expect([...(answerOf((call) => call.answer(201, block)) ?? [])]).toEqual([
       ["X-Response-Status-Code", ["201"]],
       ["Set-Cookie", ["a=1", "b=2"]],
       ["X-Text", ["é"]],
@@ -168,32 +184,29 @@ describe("a reply from a response", () => {
       ["nats-service-error-code", "500"],
       ["connection", "close"],
     ]);
-    expect([...(replyFromResponse(200, block, undefined)?.headers.keys() ?? [])]).toEqual([
+    expect([...(answerOf((call) => call.answer(200, block))?.keys() ?? [])]).toEqual([
       "X-Response-Status-Code",
     ]);
   });
 
   it.each([
-    ["a status that is none", 99, "", undefined],
-    ["a status that is no number", "200", "", undefined],
-    ["a name with a space", 200, "a b\nc\n", undefined],
-    ["a value with a carriage return", 200, "a\nb\rc\n", undefined],
-    ["a body that is neither text nor bytes", 200, "", 5],
-  ])("is refused with %s", (_what, status, block, body) => {
-    expect(replyFromResponse(status, block, body)).toBeUndefined();
+    ["a name with a space", "a b\nc\n"],
+    ["a value with a carriage return", "a\nb\rc\n"],
+  ])("is refused with %s", (_what, block) => {
+    expect(answerOf((call) => call.answer(200, block))).toBeUndefined();
   });
 
-  it("says an error by its code, with nothing of the function", () => {
-    expect([...replyFromError("HANDLER_THREW").headers]).toEqual([
-      ["Narun-Error", ["HANDLER_THREW"]],
-      ["Nats-Service-Error-Code", ["500"]],
-      ["Nats-Service-Error", ["The function failed"]],
+  it("says an error by its code, with nothing of the function, and the limit that was met", () => {
+    const failed = (limit: number | undefined) =>
+      answerOf((call) => {
+        call.fail("CPU_LIMIT", limit);
+        return undefined;
+      });
+    expect([...(failed(undefined) ?? [])]).toEqual([
+      ["Narun-Error", ["CPU_LIMIT"]],
+      ["Nats-Service-Error-Code", ["504"]],
+      ["Nats-Service-Error", [errorEntry("CPU_LIMIT").title]],
     ]);
-  });
-
-  it("says the limit that was met, as it is in force here", () => {
-    const limits = LimitsSchema.parse({ cpuMs: 70 });
-    expect(replyFromError("CPU_LIMIT", limits).headers.get("Narun-Limit")).toEqual(["70"]);
-    expect(replyFromError("HANDLER_THREW", limits).headers.get("Narun-Limit")).toBeUndefined();
+    expect(failed(70)?.get("Narun-Limit")).toEqual(["70"]);
   });
 });

@@ -6,40 +6,39 @@
  * I3  The handler hears of each end that it did not cause (`abort`) before its streams are cut.
  * I4  A head that was sent is never followed by another answer: the body breaks instead, so that it does not look whole.
  */
-import { type ErrorCode, type FunctionConfig, SWITCHING_PROTOCOLS } from "../../contracts/index.ts";
-import type { Message, Nats } from "../../nats/index.ts";
-import { type Awaited, decideDeadline, unansweredMessage } from "./deadline.ts";
-import type { Exchange } from "./exchange.ts";
-import type { FunctionLog } from "./function-logs.ts";
 import {
-  isEventStream,
-  type Reply,
-  replyFromError,
-  replyFromResponse,
-  replyMethodNotAllowed,
-} from "./reply-to-message.ts";
-import type { IncomingRequest } from "./request-from-message.ts";
-import type { RefusalReason, ResponseBody, ResponseBodyReceiver, Sandbox } from "./sandbox.ts";
-import { type BodyOwner, type BodySender, sendBody } from "./send-body.ts";
+  type ErrorCode,
+  errorEntry,
+  type Frame,
+  type FunctionConfig,
+  isResponseStatus,
+  SWITCHING_PROTOCOLS,
+} from "../../contracts/index.ts";
+import type { Arrived } from "../../streams/index.ts";
+import { type Awaited, decideDeadline, unansweredMessage } from "./deadline.ts";
+import type { Deadlines, Timed } from "./deadlines.ts";
+import { Exchange } from "./exchange.ts";
+import type { FunctionLog } from "./function-logs.ts";
+import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";
+import type {
+  IncomingRequest,
+  RefusalReason,
+  ResponseBody,
+  ResponseBodyReceiver,
+  Sandbox,
+} from "./sandbox.ts";
+import { type BodyOwner, type BodySender, type Content, sendBody } from "./send-body.ts";
 import type { Socket } from "./socket.ts";
 
 /** The parts that all requests of an instance share. */
 export interface RequestParts {
-  readonly nats: Nats;
   readonly config: Pick<FunctionConfig, "limits">;
   readonly log: FunctionLog;
   readonly sandbox: Sandbox;
+  readonly deadlines: Deadlines;
   /** The instance drains: an answer that begins to stream is warned at once. */
   readonly isDraining: boolean;
-  onOver(request: OpenRequest, error: ErrorCode | undefined): void;
-}
-
-export interface TakenMessage {
-  message: Message;
-  /** Undefined where the caller takes no streams. */
-  exchange: Exchange | undefined;
-  /** Settles the request's count at the NATS Micro service. */
-  done: (error?: string) => void;
+  onOver(request: OpenRequest): void;
 }
 
 type Phase =
@@ -64,25 +63,24 @@ const MAX_STACK_LENGTH = 64 * 1024;
 /** RFC 6455, section 7.4.1: the socket ended without a close frame. */
 export const CLOSED_ABNORMALLY = 1006;
 
-export class OpenRequest implements BodyOwner {
+export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   readonly id: number;
   readonly requestId: string;
   readonly method: string;
   readonly timeoutMs: number;
   readonly hops: number;
   readonly takenAtMs = performance.now();
-  readonly message: Message;
-  readonly exchange: Exchange | undefined;
-  readonly done: TakenMessage["done"];
+  readonly #call: IncomingCall;
   readonly #parts: RequestParts;
+  #exchange: Exchange | undefined;
   #phase: Phase = WAITING_FOR_ANSWER;
-  #timer: NodeJS.Timeout;
+  #endsAtMs: number;
 
   constructor(
     parts: RequestParts,
     id: number,
     { requestId, method, timeoutMs, hops }: IncomingRequest,
-    { message, exchange, done }: TakenMessage,
+    call: IncomingCall,
   ) {
     this.#parts = parts;
     this.id = id;
@@ -90,14 +88,15 @@ export class OpenRequest implements BodyOwner {
     this.method = method;
     this.timeoutMs = timeoutMs;
     this.hops = hops;
-    this.message = message;
-    this.exchange = exchange;
-    this.done = done;
-    this.#timer = this.#startTimer();
+    this.#call = call;
+    const { limits } = parts.config;
+    this.#endsAtMs = this.takenAtMs + decideDeadline("answer", this, limits, this.takenAtMs);
+    parts.deadlines.expect(this.#endsAtMs);
+    call.listen(this);
   }
 
-  get nats(): Nats {
-    return this.#parts.nats;
+  get endsAtMs(): number {
+    return this.#endsAtMs;
   }
 
   get limits(): FunctionConfig["limits"] {
@@ -113,18 +112,41 @@ export class OpenRequest implements BodyOwner {
     return this.#phase.kind === "streaming" || this.#phase.kind === "socket";
   }
 
+  get maxAnswerBytes(): number {
+    return this.#call.maxAnswerBytes;
+  }
+
   /** Hands the request to the sandbox. */
   begin(incoming: IncomingRequest) {
     const { sandbox } = this.#parts;
-    const { exchange, id } = this;
-    if (exchange?.hasStreamedBody !== true) return sandbox.begin(id, incoming);
-    const body = exchange.openBody(sandbox.bodies, id, this.message.data, {
+    const { id } = this;
+    const exchange = this.#call.hasStreamedBody ? this.openExchange() : undefined;
+    if (exchange === undefined) return sandbox.begin(id, incoming);
+    const body = exchange.openBody(sandbox.bodies, id, this.#call.data, {
       onAwaited: () => this.#waitFor("request body"),
       onDone: () => this.#waitFor("answer to body"),
     });
     incoming.body = body.id;
     sandbox.begin(id, incoming);
     body.begin();
+  }
+
+  openExchange(): Exchange | undefined {
+    const { channel } = this.#call;
+    if (channel === undefined) return undefined;
+    this.#exchange ??= new Exchange({
+      channel,
+      onGone: (code) => this.gone(code),
+      onDrain: () => this.warn(),
+    });
+    return this.#exchange;
+  }
+
+  /** Takes a frame of the caller. */
+  receive(frame: Frame, arrived: Arrived): void {
+    if (this.#exchange !== undefined) this.#exchange.receive(frame, arrived);
+    else if (frame.kind === "cancel") this.gone(frame.code);
+    else if (frame.kind === "drain") this.warn();
   }
 
   /** Takes the handler's response: user input. */
@@ -138,10 +160,10 @@ export class OpenRequest implements BodyOwner {
       const why = `header fields of ${blockSize} bytes; ${MAX_HEADER_BYTES} is the most`;
       return this.#failWith("RESPONSE_TOO_LARGE", why);
     }
-    const content = typeof body === "number" ? undefined : body;
-    const reply =
-      status === SWITCHING_PROTOCOLS ? undefined : replyFromResponse(status, headerBlock, content);
-    if (reply !== undefined) return this.#send(reply, body);
+    const content = contentOf(body);
+    const answer =
+      content === undefined || status === SWITCHING_PROTOCOLS ? undefined : this.#answer(status, headerBlock);
+    if (answer !== undefined && content !== undefined) return this.#send(answer, content);
     bodies.discard(this.id, body);
     this.#failWith("BAD_REPLY", "the response has a status or a header field that HTTP cannot carry");
   }
@@ -149,7 +171,7 @@ export class OpenRequest implements BodyOwner {
   /** Takes the report that the handler has no response. */
   refuse(reason: RefusalReason, text: string) {
     if (!this.#accept()) return;
-    if (reason === "method not allowed") return this.#finish(replyMethodNotAllowed(text));
+    if (reason === "method not allowed") return this.#refuseMethod(text);
     if (reason === "no response") return this.#failWith("HANDLER_RETURNED_NO_RESPONSE", text);
     this.fail("HANDLER_THREW");
     this.#parts.log.write("error", text.slice(0, MAX_STACK_LENGTH), this.requestId);
@@ -158,19 +180,20 @@ export class OpenRequest implements BodyOwner {
   /** Takes the handler's answer that is a WebSocket. The header block is user input. */
   upgrade(headerBlock: unknown) {
     const { sockets } = this.#parts.sandbox;
-    const { exchange, id } = this;
+    const { id } = this;
     if (!this.#accept()) {
       if (!this.isSocket) sockets.close(id, CLOSED_ABNORMALLY, "", false);
       return;
     }
-    const reply = replyFromResponse(SWITCHING_PROTOCOLS, headerBlock, undefined);
-    if (reply === undefined || exchange?.isUpgrade !== true) {
+    const answer = this.#answer(SWITCHING_PROTOCOLS, headerBlock);
+    const exchange = this.#call.isUpgrade ? this.openExchange() : undefined;
+    if (answer === undefined || exchange === undefined) {
       sockets.close(id, CLOSED_ABNORMALLY, "", false);
       const why =
         "a WebSocket is the answer to a request that did not ask for one, or its header fields are not valid";
       return this.#failWith("BAD_REPLY", why);
     }
-    const socket = exchange.openSocket(reply.headers, {
+    const socket = exchange.openSocket(answer, {
       onMessage: (data) => sockets.message(id, data),
       onCredit: (bytes) => sockets.grant(id, bytes),
       onClose: (...how) => sockets.close(id, ...how),
@@ -191,8 +214,8 @@ export class OpenRequest implements BodyOwner {
 
   fail(code: ErrorCode): void {
     const body = bodyOf(this.#phase);
-    if (this.isHeadOut) this.#close(code);
-    else this.#finish(replyFromError(code, this.limits), code);
+    if (!this.isHeadOut) this.#failCall(code);
+    this.#close(code);
     body?.break(code);
   }
 
@@ -233,20 +256,38 @@ export class OpenRequest implements BodyOwner {
     return true;
   }
 
-  #send(reply: Reply, body: unknown) {
-    const sent = sendBody(this, reply, body);
-    if (sent.kind === "message") return this.#finish(sent.reply);
+  /** Undefined where HTTP cannot carry the answer. */
+  #answer(status: unknown, headerBlock: unknown): Answer | undefined {
+    if (!isResponseStatus(status) || typeof headerBlock !== "string") return undefined;
+    return this.#call.answer(status, headerBlock);
+  }
+
+  #send(answer: Answer, content: Content) {
+    const sent = sendBody(this, answer, content);
+    if (sent.kind === "whole") return this.#finish(answer, sent.body);
     if (sent.kind === "refused") return this.#failWith(sent.code, sent.why);
-    const phase = { body: sent.body, isEndless: isEventStream(reply.headers) };
+    const phase = { body: sent.body, isEndless: isEventStream(answer) };
     if (sent.body.isHeadOut) this.#stream({ kind: "streaming", ...phase });
     else this.#phase = { kind: "collecting", ...phase };
+  }
+
+  /** Answers a method that the function has no export for (RFC 9110, section 15.5.6). */
+  #refuseMethod(allow: string): void {
+    const answer = this.#answer(405, `allow\n${/^[A-Z, ]*$/.test(allow) ? allow : ""}\n`);
+    if (answer !== undefined) this.#finish(answer, "");
+  }
+
+  #failCall(code: ErrorCode): void {
+    if (this.#phase.kind === "over") return;
+    const { limit } = errorEntry(code);
+    this.#call.fail(code, limit === undefined ? undefined : this.limits[limit]);
   }
 
   #stream(phase: Extract<Phase, { kind: "streaming" | "socket" }>) {
     // The caller may be gone while the head is sent.
     if (this.#phase.kind === "over") return bodyOf(phase).break("CLIENT_GONE");
     this.#phase = phase;
-    this.#restartTimer();
+    this.#setDeadline();
     if (this.#parts.isDraining) this.warn();
   }
 
@@ -254,20 +295,16 @@ export class OpenRequest implements BodyOwner {
     // After the answer the rest of the request's body has no time limit of its own.
     if (this.#phase.kind !== "waiting") return;
     this.#phase = { kind: "waiting", for: event };
-    this.#restartTimer();
+    this.#setDeadline();
   }
 
-  #startTimer(): NodeJS.Timeout {
-    const waitMs = decideDeadline(awaitedIn(this.#phase), this, this.limits, performance.now());
-    return setTimeout(() => this.#onDeadline(), waitMs);
+  #setDeadline(): void {
+    const nowMs = performance.now();
+    this.#endsAtMs = nowMs + decideDeadline(awaitedIn(this.#phase), this, this.limits, nowMs);
+    this.#parts.deadlines.expect(this.#endsAtMs);
   }
 
-  #restartTimer(): void {
-    clearTimeout(this.#timer);
-    this.#timer = this.#startTimer();
-  }
-
-  #onDeadline() {
+  onDeadline() {
     const { timeoutMs, streamMs } = this.limits;
     switch (awaitedIn(this.#phase)) {
       case "answer":
@@ -299,19 +336,31 @@ export class OpenRequest implements BodyOwner {
     this.fail(code);
   }
 
-  #finish(reply: Reply, error?: ErrorCode): void {
+  #finish(answer: Answer, body: Uint8Array | string): void {
     if (this.#phase.kind === "over") return;
-    this.message.respond(reply.data, reply.headers);
-    this.#close(error);
+    answer.send(body);
+    this.#close(undefined);
   }
 
   #close(error: ErrorCode | undefined): void {
     if (this.#phase.kind === "over") return;
     this.#phase = OVER;
-    clearTimeout(this.#timer);
-    this.exchange?.close();
-    this.#parts.onOver(this, error);
+    this.#exchange?.close();
+    this.#parts.onOver(this);
+    this.#call.over(error === undefined ? undefined : `${error}: ${errorEntry(error).title}`);
   }
+}
+
+/** The body of an answer: user input. Undefined where it is neither a text, nor bytes, nor a stream. */
+function contentOf(body: unknown): Content | undefined {
+  if (body === undefined) return "";
+  if (typeof body === "string" || typeof body === "number") return body;
+  return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined;
+}
+
+/** Whether an answer is a stream of server-sent events (HTML, section 9.2). */
+function isEventStream(answer: Answer): boolean {
+  return /^\s*text\/event-stream\s*(?:;|$)/i.test(answer.field("content-type") ?? "");
 }
 
 /** The body that a phase sends. A socket is one. */

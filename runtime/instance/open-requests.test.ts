@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { FunctionConfigSchema, formatFrame, headerNames } from "../../contracts/index.ts";
 import { createHeaders, type Message, type Nats } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
+import { NatsCalls } from "./nats-call.ts";
 import { OpenRequests } from "./open-requests.ts";
 import { MemorySandbox } from "./testing/memory-sandbox.ts";
 
@@ -31,10 +32,8 @@ function setUp() {
     limits: { timeoutMs: 1_000, streamMs: 5_000, waitUntilMs: 500 },
   });
   const sandbox = new MemorySandbox();
+  const calls = new NatsCalls({ nats, peers, instance: "instance" });
   const requests = new OpenRequests({
-    nats,
-    peers,
-    instance: "instance",
     config,
     log: { write: () => undefined, say: () => undefined, dropped: () => undefined, close: () => undefined },
     sandbox,
@@ -73,12 +72,12 @@ function setUp() {
             headers?.get(headerNames.error)?.[0] ?? headers?.get(headerNames.responseStatus)?.[0] ?? "",
           ),
       };
-      requests.take(message, (error) => ends.push(error));
+      requests.take(calls.open(message, (error) => ends.push(error)));
       return { id: sandbox.lastId, token };
     },
     say(token: string, frame: string) {
       const headers = createHeaders([[headerNames.frame, frame]]);
-      requests.control(token, { headers, data: new Uint8Array() } as unknown as Message);
+      calls.control(token, { headers, data: new Uint8Array() } as unknown as Message);
     },
   };
 }
@@ -156,6 +155,17 @@ describe("the requests of an instance", () => {
     world.requests.respond(twice.id, 200, "", 4);
     expect(world.sandbox.cancelled).toEqual([1, 2, 4]);
     world.requests.failAll("CONSUMER_DIED");
+  });
+
+  it.each([
+    ["a status that is none", 99, "", undefined],
+    ["a status that is no number", "200", "", undefined],
+    ["a block that is no text", 200, 5, undefined],
+    ["a body that is neither text, nor bytes, nor a stream", 200, "", {}],
+  ])("are not answered by %s", (_what, status, block, body) => {
+    const world = setUp();
+    world.requests.respond(world.open("plain").id, status, block, body);
+    expect(world.answers).toEqual(["BAD_REPLY"]);
   });
 
   it("never switch protocols but for a WebSocket", () => {

@@ -6,23 +6,17 @@
  * I2  A report about a request that is not open, or was answered, is ignored. A stream or socket that comes with it is
  *     cancelled, so that its source does not wait for ever.
  * I3  Background work (`ctx.waitUntil`) keeps the instance busy, and never the answer, for its time limit at most.
- * I4  A token that is in use stays with its first request; the second one runs without streams.
  */
-import { type ErrorCode, errorEntry, type FunctionConfig } from "../../contracts/index.ts";
-import type { Message, Nats } from "../../nats/index.ts";
-import type { Peers } from "../../streams/index.ts";
+import type { ErrorCode, FunctionConfig } from "../../contracts/index.ts";
 import { type BackgroundWork, createBackgroundWork } from "./background-work.ts";
-import { Exchange } from "./exchange.ts";
+import { Deadlines } from "./deadlines.ts";
 import { FinishedIds } from "./finished-ids.ts";
 import type { FunctionLog } from "./function-logs.ts";
+import type { IncomingCall } from "./incoming-call.ts";
 import { CLOSED_ABNORMALLY, OpenRequest, type RequestParts } from "./open-request.ts";
-import { requestFromMessage } from "./request-from-message.ts";
 import type { Answers, RefusalReason, RequestFacts, Sandbox } from "./sandbox.ts";
 
 export interface OpenRequestsOptions {
-  nats: Nats;
-  peers: Peers;
-  instance: string;
   config: Pick<FunctionConfig, "name" | "limits">;
   log: FunctionLog;
   sandbox: Sandbox;
@@ -33,8 +27,8 @@ export class OpenRequests implements Answers, RequestFacts {
   readonly #parts: RequestParts;
   readonly #background: BackgroundWork;
   readonly #open = new Map<number, OpenRequest>();
-  readonly #byToken = new Map<string, OpenRequest>();
   readonly #finished = new FinishedIds();
+  readonly #deadlines = new Deadlines(() => this.#open.values());
   #nextId = 1;
   #lastHops = 0;
   #isDraining = false;
@@ -42,18 +36,18 @@ export class OpenRequests implements Answers, RequestFacts {
   #whenEmpty: (() => void) | undefined;
 
   constructor(options: OpenRequestsOptions) {
-    const { nats, config, log, sandbox } = options;
+    const { config, log, sandbox } = options;
     this.#options = options;
     const isDraining = () => this.#isDraining;
     this.#parts = {
-      nats,
       config,
       log,
       sandbox,
+      deadlines: this.#deadlines,
       get isDraining() {
         return isDraining();
       },
-      onOver: (request, error) => this.#forget(request, error),
+      onOver: (request) => this.#forget(request),
     };
     this.#background = createBackgroundWork(config.limits.waitUntilMs, {
       onOver: (id) => {
@@ -74,37 +68,16 @@ export class OpenRequests implements Answers, RequestFacts {
     return this.size === 0 ? this.#lastBusyAt : undefined;
   }
 
-  /** Takes a request and begins its handler. `done` is called once, when the request is over. */
-  take(message: Message, done: (error?: string) => void): void {
+  /** Takes a request and begins its handler. */
+  take(call: IncomingCall): void {
     const { config } = this.#options;
     const { timeoutMs, streamMs } = config.limits;
     const id = this.#nextId++;
-    const exchange = this.#openExchange(id, message);
-    const mostMs = timeoutMs + (exchange?.hasStreamedBody === true ? streamMs : 0);
-    const incoming = requestFromMessage(message, config.name, mostMs);
-    const request = new OpenRequest(this.#parts, id, incoming, { message, exchange, done });
+    const incoming = call.read(config.name, timeoutMs + (call.hasStreamedBody ? streamMs : 0));
+    const request = new OpenRequest(this.#parts, id, incoming, call);
     this.#lastHops = request.hops;
     this.#open.set(id, request);
-    if (exchange !== undefined) this.#byToken.set(exchange.token, request);
     request.begin(incoming);
-  }
-
-  #openExchange(id: number, message: Message): Exchange | undefined {
-    const { nats, peers, instance } = this.#options;
-    const exchange = Exchange.of({
-      nats,
-      peers,
-      message,
-      answerer: instance,
-      onGone: (code) => this.#open.get(id)?.gone(code),
-      onDrain: () => this.#open.get(id)?.warn(),
-    });
-    return exchange !== undefined && this.#byToken.has(exchange.token) ? undefined : exchange;
-  }
-
-  /** Takes a later message of the caller. `token` names the request. */
-  control(token: string, message: Message): void {
-    this.#byToken.get(token)?.exchange?.receive(message);
   }
 
   respond(id: number, status: unknown, headerBlock: unknown, body: unknown): void {
@@ -152,7 +125,9 @@ export class OpenRequests implements Answers, RequestFacts {
   failAll(code: ErrorCode, whom: "all" | "sockets" = "all"): void {
     for (const request of [...this.#open.values()])
       if (whom === "all" || request.isSocket) request.fail(code);
-    if (whom === "all") this.#background.close();
+    if (whom !== "all") return;
+    this.#background.close();
+    this.#deadlines.close();
   }
 
   requestIdOf(id: number | undefined): string | undefined {
@@ -182,14 +157,11 @@ export class OpenRequests implements Answers, RequestFacts {
     clearTimeout(limit);
   }
 
-  #forget(request: OpenRequest, error: ErrorCode | undefined): void {
-    const { id, exchange, requestId } = request;
+  #forget({ id, requestId }: OpenRequest): void {
     this.#open.delete(id);
-    if (exchange !== undefined) this.#byToken.delete(exchange.token);
     this.#finished.add(id, requestId);
     if (this.#background.has(id)) this.#background.outlive(id);
     else this.#options.sandbox.forget(id);
-    request.done(error === undefined ? undefined : `${error}: ${errorEntry(error).title}`);
     this.#checkIdle();
   }
 
@@ -201,7 +173,8 @@ export class OpenRequests implements Answers, RequestFacts {
   }
 
   #checkIdle(): void {
+    if (this.size > 0) return;
     this.#lastBusyAt = Date.now();
-    if (this.size === 0) this.#whenEmpty?.();
+    this.#whenEmpty?.();
   }
 }

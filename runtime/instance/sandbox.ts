@@ -11,7 +11,6 @@
  */
 import type { ErrorCode } from "../../contracts/index.ts";
 import type { FunctionLog } from "./function-logs.ts";
-import type { IncomingRequest } from "./request-from-message.ts";
 
 /** The code of one instance: its module, and the requests that it handles. */
 export interface Sandbox {
@@ -27,6 +26,22 @@ export interface Sandbox {
   /** Resolves when a handler that ran into a limit was stopped, or cannot be stopped. Other requests wait behind it. */
   settle(): Promise<void>;
   dispose(): void;
+}
+
+/** A request as it enters a sandbox. */
+export interface IncomingRequest {
+  requestId: string;
+  method: string;
+  url: string;
+  headerBlock: string;
+  /** The bytes; the text that they are in UTF-8 (body-of.ts); or the id of a stream. */
+  body: string | ArrayBuffer | number | undefined;
+  /** How long its sender waits for the answer. */
+  timeoutMs: number;
+  /** The end of that time, as functions may see it: epoch milliseconds by this machine's clock. */
+  deadline: number;
+  /** How many functions have called each other up to this request. */
+  hops: number;
 }
 
 /** Creates the sandbox of one instance. */

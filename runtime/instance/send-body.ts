@@ -6,9 +6,8 @@
  * I2  A stream that broke is reported as broken. `bodySent` is called when every byte was sent.
  */
 import { ByteQueue, type ErrorCode, type FunctionConfig, MAX_FRAME_BYTES } from "../../contracts/index.ts";
-import { headerValue, type Message, type Nats } from "../../nats/index.ts";
 import type { Exchange } from "./exchange.ts";
-import { type Reply, replySize } from "./reply-to-message.ts";
+import type { Answer } from "./incoming-call.ts";
 import type { ResponseBody, ResponseBodyReceiver } from "./sandbox.ts";
 import { readTrailers } from "./trailers.ts";
 
@@ -20,19 +19,22 @@ export interface BodySender {
   break(code: ErrorCode): void;
 }
 
+/** The body of an answer: all of it, or the number of a stream. */
+export type Content = Uint8Array | string | number;
+
 export type Sent =
-  /** The answer is one message. */
-  | { kind: "message"; reply: Reply }
+  /** The answer goes out whole, with this body. */
+  | { kind: "whole"; body: Uint8Array | string }
   | { kind: "streams"; body: BodySender }
   | { kind: "refused"; code: ErrorCode; why: string };
 
 /** The request that a body answers. */
 export interface BodyOwner {
-  readonly nats: Nats;
   readonly limits: FunctionConfig["limits"];
-  readonly message: Message;
-  readonly exchange: Exchange | undefined;
   readonly method: string;
+  readonly maxAnswerBytes: number;
+  /** Undefined where the caller takes one message only. */
+  openExchange(): Exchange | undefined;
   openBody(body: unknown, receiver: ResponseBodyReceiver): ResponseBody | undefined;
   /** Every byte was sent. */
   bodySent(): void;
@@ -41,33 +43,42 @@ export interface BodyOwner {
   gone(code: string): void;
 }
 
-/** `reply`: the head, and the body where it is no stream. `body`: as the sandbox reported it; a number is a stream. */
-export function sendBody(request: BodyOwner, reply: Reply, body: unknown): Sent {
-  const { exchange, method, limits, nats } = request;
-  if (typeof body === "number") {
-    if (method === "HEAD") return withoutBody(request, reply, body);
-    if (exchange === undefined) return collect(request, reply, body);
-    return stream(request, exchange, reply, body);
+/** Upper bound of the bytes of one UTF-16 unit in UTF-8. */
+const MAX_UNIT_BYTES = 3;
+
+export function sendBody(request: BodyOwner, answer: Answer, content: Content): Sent {
+  if (typeof content === "number") {
+    if (request.method === "HEAD") return withoutBody(request, content);
+    const exchange = request.openExchange();
+    return exchange === undefined
+      ? collect(request, answer, content)
+      : stream(request, exchange, answer, content);
   }
-  const bytes = typeof reply.data === "string" ? Buffer.byteLength(reply.data) : reply.data.byteLength;
-  if (bytes > limits.maxResponseBytes) return tooLarge(bytes, limits.maxResponseBytes);
-  if (exchange !== undefined && bytes > MAX_FRAME_BYTES && method !== "HEAD")
-    return sendWhole(request, exchange, reply);
-  const size = replySize(reply);
-  if (size <= nats.maxPayload) return { kind: "message", reply };
-  const why = `${size} bytes; one message carries ${nats.maxPayload}`;
+  const { maxResponseBytes } = request.limits;
+  const { maxAnswerBytes, method } = request;
+  const most = typeof content === "string" ? content.length * MAX_UNIT_BYTES : content.byteLength;
+  const isSmall = most <= MAX_FRAME_BYTES && most <= maxResponseBytes;
+  const bytes = isSmall || typeof content !== "string" ? most : Buffer.byteLength(content);
+  if (bytes > maxResponseBytes) return tooLarge(bytes, maxResponseBytes);
+  if (bytes > MAX_FRAME_BYTES && method !== "HEAD") {
+    const exchange = request.openExchange();
+    if (exchange !== undefined) return sendWhole(request, exchange, answer, content);
+  }
+  const size = answer.size(bytes);
+  if (size <= maxAnswerBytes) return { kind: "whole", body: content };
+  const why = `${size} bytes; one message carries ${maxAnswerBytes}`;
   return { kind: "refused", code: "RESPONSE_TOO_LARGE", why };
 }
 
 /** Answers HEAD: the body is cancelled before it makes a byte. */
-function withoutBody(request: BodyOwner, reply: Reply, body: number): Sent {
+function withoutBody(request: BodyOwner, body: number): Sent {
   request.openBody(body, { onChunk: () => undefined, onEnd: () => undefined })?.cancel();
-  return { kind: "message", reply };
+  return { kind: "whole", body: "" };
 }
 
 const NO_STREAM: Sent = { kind: "refused", code: "BAD_REPLY", why: "the body is no stream" };
 
-function stream(request: BodyOwner, exchange: Exchange, reply: Reply, id: number): Sent {
+function stream(request: BodyOwner, exchange: Exchange, answer: Answer, id: number): Sent {
   const { maxResponseBytes } = request.limits;
   let sentBytes = 0;
   const body = request.openBody(id, {
@@ -81,14 +92,14 @@ function stream(request: BodyOwner, exchange: Exchange, reply: Reply, id: number
     },
     onEnd(why, trailers) {
       if (why !== undefined) return request.bodyBroke("HANDLER_THREW", why);
-      const announced = announcedLength(reply);
+      const announced = announcedLength(answer);
       if (announced === undefined || announced === sentBytes) return sender.end(readTrailers(trailers));
       const mismatch = `the body has ${sentBytes} bytes; its Content-Length says ${announced}`;
       request.bodyBroke("BAD_REPLY", mismatch);
     },
   });
   if (body === undefined) return NO_STREAM;
-  const sender = exchange.beginResponse(reply.headers, {
+  const sender = exchange.beginResponse(answer, {
     onCredit: (bytes) => body.grant(bytes),
     onCancel: (code) => request.gone(code),
     onEnded: () => request.bodySent(),
@@ -105,16 +116,21 @@ function stream(request: BodyOwner, exchange: Exchange, reply: Reply, id: number
   };
 }
 
-function announcedLength({ headers }: Reply): number | undefined {
-  const text = headerValue(headers, "Content-Length");
+function announcedLength(answer: Answer): number | undefined {
+  const text = answer.field("content-length");
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 /** Sends a whole body that is too large for one message. */
-function sendWhole(request: BodyOwner, exchange: Exchange, reply: Reply): Sent {
-  const bytes = typeof reply.data === "string" ? Buffer.from(reply.data) : reply.data;
-  reply.headers.set("Content-Length", [String(bytes.byteLength)]);
-  const sender = exchange.beginResponse(reply.headers, {
+function sendWhole(
+  request: BodyOwner,
+  exchange: Exchange,
+  answer: Answer,
+  content: Uint8Array | string,
+): Sent {
+  const bytes = typeof content === "string" ? Buffer.from(content) : content;
+  answer.setLength(bytes.byteLength);
+  const sender = exchange.beginResponse(answer, {
     onCancel: (code) => request.gone(code),
     onEnded: () => request.bodySent(),
   });
@@ -124,10 +140,9 @@ function sendWhole(request: BodyOwner, exchange: Exchange, reply: Reply): Sent {
 }
 
 /** Collects the body for a caller that takes one message only. */
-function collect(request: BodyOwner, reply: Reply, id: number): Sent {
-  const { nats, limits, message } = request;
+function collect(request: BodyOwner, answer: Answer, id: number): Sent {
   const chunks = new ByteQueue();
-  const room = Math.min(nats.maxPayload - replySize(reply), limits.maxResponseBytes);
+  const room = Math.min(request.maxAnswerBytes - answer.size(0), request.limits.maxResponseBytes);
   const body = request.openBody(id, {
     onChunk(bytes) {
       chunks.push(bytes);
@@ -138,7 +153,7 @@ function collect(request: BodyOwner, reply: Reply, id: number): Sent {
     },
     onEnd(why) {
       if (why !== undefined) return request.bodyBroke("HANDLER_THREW", why);
-      message.respond(chunks.concat(), reply.headers);
+      answer.send(chunks.concat());
       request.bodySent();
     },
   });

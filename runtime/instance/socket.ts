@@ -13,7 +13,6 @@ import {
   SOCKET_FRAME_OVERHEAD_BYTES,
   SOCKET_TOO_BIG,
 } from "../../contracts/index.ts";
-import type { Headers } from "../../nats/index.ts";
 import {
   CreditWindow,
   type IncomingExchange,
@@ -54,13 +53,13 @@ const CloseCode = { noStatus: 1005, abnormal: 1006 } as const;
 /** Cost of a message beside its bytes; the isolate counts the same. */
 const MESSAGE_OVERHEAD_BYTES = 64;
 
-/** Answers with `head`, and connects the isolate with the client. */
+/** Answers by `sendHead`, and connects the isolate with the client. */
 export function createSocket({
   exchange,
-  head,
+  sendHead,
   ...options
-}: SocketOptions & { exchange: IncomingExchange; head: Headers }): Socket {
-  return new OpenSocket(exchange, head, options);
+}: SocketOptions & { exchange: IncomingExchange; sendHead: () => void }): Socket {
+  return new OpenSocket(exchange, sendHead, options);
 }
 
 class OpenSocket implements Socket {
@@ -76,9 +75,9 @@ class OpenSocket implements Socket {
   #hasClosed = false;
   #hasToldClose = false;
 
-  constructor(exchange: IncomingExchange, head: Headers, options: SocketOptions) {
+  constructor(exchange: IncomingExchange, sendHead: () => void, options: SocketOptions) {
     this.#options = options;
-    this.#sender = exchange.beginResponse(head, {
+    this.#sender = exchange.beginResponse(sendHead, {
       onCredit: () => this.#payBack(),
       // A cancel of the asker ends the exchange, see `onGone`.
       onCancel: () => undefined,

@@ -1,6 +1,6 @@
 /**
  * bubblewrap around a host process: user, process, IPC and host name namespaces of its own, and a read-only file system with
- * the host's own files alone. The network stays: the host needs NATS, and `fetch` needs the rest. An attacker who gets past V8
+ * the host's own files alone; the host writes into the folder of its socket only. The network stays: the host needs NATS, and `fetch` needs the rest. An attacker who gets past V8
  * and Node's permission model finds no files, no other processes and no privileges.
  */
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
@@ -33,15 +33,17 @@ const LIBRARY_FOLDERS = ["/lib", "/lib64", "/lib32"];
 const INFO_FD = "4";
 
 /**
- * The command inside bubblewrap. The terminal's Ctrl-C reaches the whole process group and must not end the wrapper, so the
+ * The command inside bubblewrap. `socketFolder` is the one folder that it may write into. The terminal's Ctrl-C reaches the whole process group and must not end the wrapper, so the
  * shell ignores it: ignored signals stay ignored through `exec`.
  */
 export function wrapCommand(
   bubblewrap: string,
   command: readonly string[],
   readable: readonly string[],
+  socketFolder?: string,
 ): string[] {
-  const values = [...namespaces(readable), "--info-fd", INFO_FD, "--", ...command];
+  const folder = socketFolder === undefined ? [] : ["--bind", socketFolder, socketFolder];
+  const values = [...namespaces(readable), ...folder, "--info-fd", INFO_FD, "--", ...command];
   return ["/bin/sh", "-c", 'trap "" INT TERM HUP; exec "$0" "$@"', bubblewrap, ...values];
 }
 

@@ -1,7 +1,7 @@
 /**
- * The only importer of isolated-vm. It makes isolates from the platform's snapshot, and enters them.
+ * Isolates from the platform's snapshot, by isolated-vm: their parts (isolate-maker.ts makes the isolates), and the calls into them.
  *
- * I1  No handle of isolated-vm leaves this file, and none enters user code (see web/host/boundary.ts).
+ * I1  No handle of isolated-vm leaves this folder, and none enters user code (see web/host/boundary.ts).
  * I2  Every entry is asynchronous and under the CPU limit: user code never runs on the host's own thread.
  * I3  V8 itself disposes of an isolate that hits its memory limit. An isolate that V8 loses control of (`onCatastrophe`) is never
  *     entered again: its thread sleeps, and only the end of the process frees its memory.
@@ -9,28 +9,32 @@
  *     of ours imports the function's module and reports when its own turn comes.
  * I5  After `dispose` no message gets into an isolate or out of it. An isolate with an inspector's session goes on to exist.
  */
-import { randomBytes } from "node:crypto";
-import { domainToASCII } from "node:url";
+import { setFlagsFromString } from "node:v8";
 import ivm from "isolated-vm";
 import type { EnvPlan } from "../../web/index.ts";
 import {
-  AskFor,
+  BATCH_MS,
   BOOT_GLOBAL,
-  type Enter,
-  EnterOp,
+  type Boundary,
+  type EnterMessage,
   LOAD_GLOBAL,
+  MICROTASKS_GLOBAL,
   PLATFORM_FILE,
   PostOp,
+  PROGRESS_LENGTH,
+  packMessages,
+  placeOf,
+  RECEIVED,
 } from "../../web/index.ts";
-import { readEncodingTables } from "./image/encoding-tables.ts";
-import { readInspectLibrary } from "./image/inspect-library.ts";
+import { answerQuestion } from "./answer-question.ts";
 import { createInspectorChannel, type InspectorChannel } from "./inspector/inspector-channel.ts";
-import { answerCryptoSupport } from "./operations/crypto/supports.ts";
+import { createIsolateMaker } from "./isolate-maker.ts";
+import { type Calls, createLostIsolates, unwatchedCalls } from "./lost-isolates.ts";
 
 /** How an entry into an isolate ended. */
 export type EntryOutcome =
-  /** `answer`: the value that the entry returned (EnterOp.request). It is user input. */
-  | { kind: "ok"; answer?: unknown }
+  /** `answers`: those that existed at its end (`splitAnswers`). User input. Undefined: nothing begins in the isolate any more. */
+  | { kind: "ok"; answers?: unknown }
   /** `stack`: the frames, innermost first; empty where V8 does not report them. */
   | { kind: "cpu-limit"; stack: string }
   | { kind: "memory-limit" }
@@ -48,13 +52,19 @@ export interface LoadOrder {
   cpuMs: number;
 }
 
-/** A message into an isolate (web/host/boundary.ts). */
-export type EnterMessage = Parameters<Enter>;
+export type { EnterMessage };
 
 export interface Isolate {
   /** Evaluates the function's module, its top-level awaits included. */
   load(order: LoadOrder): Promise<LoadOutcome>;
+  /** Runs messages one after the other, and first the ones that an earlier call has left (web/host/batch.ts). */
+  enterAll(timeoutMs: number, messages: readonly EnterMessage[]): Promise<EntryOutcome>;
+  /** Runs one message. */
   enter(timeoutMs: number, ...message: EnterMessage): Promise<EntryOutcome>;
+  /** The number of the last entry that a call of `enterAll` has begun. Entries and calls are numbered from 1. */
+  lastOf(call: number): number;
+  /** The number of the last entry that has arrived in the isolate. */
+  readonly received: number;
   /** The bytes that V8 counts for the isolate, garbage included; undefined where it is gone. */
   usedBytes(): Promise<number | undefined>;
   /** The CPU time of the isolate since it was made, in milliseconds. */
@@ -78,16 +88,21 @@ export interface Engine<Made extends Isolate = Isolate> {
   create(memoryMb: number, onPost: OnPost): Promise<Made>;
 }
 
-/** Upper bound of the entropy for one question: that of one call of `getRandomValues`. */
-const MAX_ENTROPY_BYTES = 65_536;
-
 /**
  * Builds the snapshot that `createEngine` takes: the platform's script, already evaluated. `warmUp` runs in a second context,
  * which is thrown away. The functions that it calls are compiled in the snapshot.
  */
 export function createSnapshot(script: string, fileName: string, warmUp: string): Uint8Array {
-  return new Uint8Array(ivm.Isolate.createSnapshot([{ code: script, filename: fileName }], warmUp).copy());
+  setFlagsFromString("--allow-natives-syntax");
+  const scripts = [RUN_MICROTASKS, script].map((code) => ({ code, filename: fileName }));
+  return new Uint8Array(ivm.Isolate.createSnapshot(scripts, warmUp).copy());
 }
+
+/**
+ * V8 parses the syntax of its own functions in the process that makes the snapshot only. The warm-up compiles the function, and
+ * V8 never discards the compiled code of an async function: it could not compile it again.
+ */
+const RUN_MICROTASKS = `globalThis.${MICROTASKS_GLOBAL} = async () => { %PerformMicrotaskCheckpoint(); };`;
 
 /** Takes the platform's `load` before any user code runs, so that none can see it. */
 const LOAD_MODULE = `export const load = globalThis.${LOAD_GLOBAL}; delete globalThis.${LOAD_GLOBAL};`;
@@ -97,17 +112,14 @@ const ENTRY_MODULE = `import { load } from "load"; import * as exports from "fun
 
 const NANOS_PER_MS = 1_000_000;
 
-interface Boundary {
-  enter: Enter;
-  expect: (envJson: string) => void;
-  rejected: (reason: unknown, isStack: boolean, requestId: number) => boolean;
-}
+/** How long V8 may take to compile a module. */
+const COMPILE_MS = 10_000;
 
 interface Parts {
   isolate: ivm.Isolate;
   context: ivm.Context;
-  enter: ivm.Reference<Enter>;
-  expect: ivm.Reference<(envJson: string) => void>;
+  enter: ivm.Reference<Boundary["enter"]>;
+  expect: ivm.Reference<Boundary["expect"]>;
   /** The result of the platform's boot. Functions that are rarely needed are fetched from it at their first use. */
   boundary: ivm.Reference<Boundary>;
   entry: ivm.Module;
@@ -115,6 +127,10 @@ interface Parts {
   /** The outcome of the module's evaluation. */
   loading: PromiseWithResolvers<LoadOutcome>;
   inspector: InspectorChannel | undefined;
+  /** All calls into the isolate that may run user code. */
+  watched: Calls;
+  /** The numbers of entries that the isolate notes (web/host/batch.ts). */
+  progress: Float64Array;
   /** Ignores all posts from now on. */
   silence(): void;
 }
@@ -150,21 +166,22 @@ function createEngineOf<Made extends Isolate>(
   { isInspected = false }: EngineOptions = {},
 ): Engine<Made> {
   const snapshot = new ivm.ExternalCopy(new Uint8Array(snapshotBytes).buffer);
+  // At a breakpoint a call may stay for hours. The inspector of an isolate belongs to the thread that makes it.
+  const own = isInspected ? undefined : { maker: createIsolateMaker(snapshot), watch: createLostIsolates() };
   return {
     async create(memoryMb, onPost) {
       let made: Made | undefined;
       let isSilent = false;
       const loading = Promise.withResolvers<LoadOutcome>();
-      const isolate = new ivm.Isolate({
-        snapshot,
-        memoryLimit: memoryMb,
-        onCatastrophicError(message) {
-          // A module whose evaluation is cut off cannot report its end itself.
-          loading.resolve({ kind: "cpu-limit", stack: "" });
-          onCatastrophe(message, made);
-        },
-        inspector: isInspected,
-      });
+      const onLost = (message: string) => {
+        // A module whose evaluation is cut off cannot report its end itself.
+        loading.resolve({ kind: "cpu-limit", stack: "" });
+        onCatastrophe(message, made);
+      };
+      const isolate =
+        (await own?.maker.make(memoryMb)) ??
+        new ivm.Isolate({ snapshot, memoryLimit: memoryMb, onCatastrophicError: onLost, inspector: true });
+      const watched = own?.watch.open(() => onLost("a call does not end")) ?? unwatchedCalls;
       const context = await isolate.createContext({ inspector: isInspected });
       const receive: OnPost = (op, a, b, c, d) => {
         if (isSilent) return;
@@ -173,22 +190,28 @@ function createEngineOf<Made extends Isolate>(
       };
       const post = new ivm.Callback(receive, { ignored: true });
       const ask = new ivm.Callback(answerQuestion, { sync: true });
+      const progress = new Float64Array(
+        new SharedArrayBuffer(PROGRESS_LENGTH * Float64Array.BYTES_PER_ELEMENT),
+      );
       const boundary = (await context.evalClosure(
-        `const boot = globalThis.${BOOT_GLOBAL}; delete globalThis.${BOOT_GLOBAL}; return boot($0, $1, $2);`,
-        [post, ask, isInspected],
+        `const boot = globalThis.${BOOT_GLOBAL}; delete globalThis.${BOOT_GLOBAL}; return boot($0, $1, $2, $3);`,
+        [post, ask, isInspected, new ivm.ExternalCopy(progress.buffer).copyInto({ release: true })],
         { result: { reference: true } },
       )) as Parts["boundary"];
-      const enter = (await boundary.get("enter", { reference: true })) as Parts["enter"];
-      const expect = (await boundary.get("expect", { reference: true })) as Parts["expect"];
-      const entry = await isolate.compileModule(ENTRY_MODULE, { filename: PLATFORM_FILE });
-      const loadModule = await isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE });
-      const runMicrotasks = () => void enter.apply(undefined, [0, 0]).catch(() => undefined);
+      // All four in one turn of the isolate's thread.
+      const [enter, expect, entry, loadModule] = await Promise.all([
+        boundary.get("enter", { reference: true }) as Promise<Parts["enter"]>,
+        boundary.get("expect", { reference: true }) as Promise<Parts["expect"]>,
+        isolate.compileModule(ENTRY_MODULE, { filename: PLATFORM_FILE }),
+        isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE }),
+      ]);
+      const runMicrotasks = () => void enter.apply(undefined, [0, 0, 0, "[]"]).catch(() => undefined);
       const inspector = isInspected ? createInspectorChannel(isolate, context, runMicrotasks) : undefined;
       const silence = () => {
         isSilent = true;
       };
       const parts = { isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector };
-      made = create({ ...parts, silence });
+      made = create({ ...parts, watched, progress, silence });
       return made;
     },
   };
@@ -216,7 +239,7 @@ function createScriptIsolate(parts: Parts): ScriptIsolate {
 }
 
 function createIsolate(parts: Parts): Isolate {
-  const { isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector } = parts;
+  const { isolate, loading, inspector } = parts;
   let isDisposedByUs = false;
   const outcomeOf = (error: unknown): EntryOutcome => {
     if (isDisposedByUs) return { kind: "disposed" };
@@ -228,56 +251,19 @@ function createIsolate(parts: Parts): Isolate {
     }
     return { kind: "uncaught", stack: `Uncaught ${String(error)}` };
   };
-  /** Asks user code whether it handles a rejection by its event handlers. */
-  const settleRejection = async (
-    outcome: EntryOutcome,
-    error: unknown,
-    cpuMs: number,
-    [op, id]: EnterMessage,
-  ): Promise<EntryOutcome> => {
-    const requestId = op === EnterOp.request ? id : 0;
-    const isPrimitive = typeof error !== "object" || error === null;
-    const reason = isPrimitive || outcome.kind !== "uncaught" ? error : outcome.stack;
-    try {
-      const rejected = (await boundary.get("rejected", { reference: true })) as ivm.Reference<
-        Boundary["rejected"]
-      >;
-      const values: [string, boolean, number] = [reason as string, !isPrimitive, requestId];
-      const isSeenTo = await rejected.apply(undefined, values, { timeout: cpuMs });
-      return isSeenTo === true ? { kind: "ok" } : outcome;
-    } catch (failure) {
-      const second = outcomeOf(failure);
-      return second.kind === "uncaught" ? outcome : second;
-    }
-  };
+  const caller = createCaller(parts, outcomeOf);
   return {
-    async load({ code, fileName, env, cpuMs }) {
-      try {
-        const module = await isolate.compileModule(code, { filename: fileName });
-        await expect.apply(undefined, [JSON.stringify(env)]);
-        await entry.instantiate(context, (specifier, referrer) => {
-          if (referrer === entry) return specifier === "load" ? loadModule : module;
-          throw new Error(`cannot import ${JSON.stringify(specifier)}: the bundle is one module`);
-        });
-        await Promise.race([entry.evaluate({ timeout: cpuMs }), loading.promise]);
-        return await loading.promise;
-      } catch (error) {
-        return outcomeOf(error);
-      }
+    load: (order) => evaluate(parts, order).catch(outcomeOf),
+    enter(timeoutMs, ...message) {
+      return this.enterAll(timeoutMs, [message]);
     },
-    async enter(timeoutMs, ...message) {
-      if (isDisposedByUs) return { kind: "disposed" };
-      try {
-        const answer: unknown = await enter.apply(undefined, message.map(transferable) as never, {
-          timeout: timeoutMs,
-        });
-        return isDisposedByUs ? { kind: "disposed" } : { kind: "ok", answer };
-      } catch (error) {
-        const outcome = outcomeOf(error);
-        // While the module is being evaluated this is its end: a promise that its top level awaits has failed.
-        loading.resolve(outcome);
-        return outcome.kind === "uncaught" ? settleRejection(outcome, error, timeoutMs, message) : outcome;
-      }
+    async enterAll(timeoutMs, messages) {
+      const outcome = isDisposedByUs ? undefined : await caller.enterAll(timeoutMs, messages);
+      return outcome === undefined || isDisposedByUs ? { kind: "disposed" } : outcome;
+    },
+    lastOf: caller.lastOf,
+    get received() {
+      return parts.progress[RECEIVED] ?? 0;
     },
     async usedBytes() {
       if (isDisposedByUs || isolate.isDisposed) return undefined;
@@ -288,6 +274,7 @@ function createIsolate(parts: Parts): Isolate {
     inspector,
     dispose() {
       isDisposedByUs = true;
+      parts.watched.close();
       if (inspector?.close() === false && !isolate.isDisposed) {
         // The isolate goes on to exist (I5). A load that waits is answered as that of a disposed isolate.
         parts.silence();
@@ -297,24 +284,91 @@ function createIsolate(parts: Parts): Isolate {
   };
 }
 
+/** Compiles and evaluates a function's module. */
+async function evaluate(
+  { isolate, context, expect, entry, loadModule, loading, watched }: Parts,
+  { code, fileName, env, cpuMs }: LoadOrder,
+): Promise<LoadOutcome> {
+  const expecting = expect.apply(undefined, [JSON.stringify(env)]);
+  const compiling = isolate.compileModule(code, { filename: fileName });
+  const [module] = await watched.watch(COMPILE_MS, Promise.all([compiling, expecting]));
+  await entry.instantiate(context, (specifier, referrer) => {
+    if (referrer === entry) return specifier === "load" ? loadModule : module;
+    throw new Error(`cannot import ${JSON.stringify(specifier)}: the bundle is one module`);
+  });
+  await Promise.race([watched.watch(cpuMs, entry.evaluate({ timeout: cpuMs })), loading.promise]);
+  return loading.promise;
+}
+
+/** Calls the platform's `enter`. Calls end in the order in which they were made. */
+function createCaller(
+  { boundary, enter, loading, progress, watched }: Parts,
+  outcomeOf: (error: unknown) => EntryOutcome,
+): Pick<Isolate, "enterAll" | "lastOf"> {
+  let calls = 0;
+  let handed = 0;
+  /** The recovery from the last failed call. */
+  let recovering: Promise<EntryOutcome> | undefined;
+  /** The result of a call did not arrive: the platform posts its answers, and user code may handle a rejection. */
+  const recover = async (
+    outcome: EntryOutcome,
+    error: unknown,
+    cpuMs: number,
+    earlier: Promise<unknown> | undefined,
+  ): Promise<EntryOutcome> => {
+    await earlier;
+    const rare = async (name: "rejected" | "lost", values: readonly (string | boolean)[]) => {
+      const called = (await boundary.get(name, { reference: true })) as ivm.Reference<
+        (...values: readonly unknown[]) => unknown
+      >;
+      return watched.watch(cpuMs, called.apply(undefined, [...values], { timeout: cpuMs }));
+    };
+    try {
+      await rare("lost", []);
+      if (outcome.kind !== "uncaught") return outcome;
+      const isPrimitive = typeof error !== "object" || error === null;
+      const reason = isPrimitive ? (error as string) : outcome.stack;
+      return (await rare("rejected", [reason, !isPrimitive])) === true
+        ? { kind: "ok", answers: "" }
+        : outcome;
+    } catch (failure) {
+      const second = outcomeOf(failure);
+      return second.kind === "uncaught" ? outcome : second;
+    }
+  };
+  return {
+    async enterAll(timeoutMs, messages) {
+      calls += 1;
+      const first = handed + 1;
+      handed += messages.length;
+      watched.begin(timeoutMs);
+      try {
+        const { text, extras } = packMessages(messages);
+        const values = [calls, first, BATCH_MS, text, ...extras.map(transferable)] as never;
+        const answers: unknown = await enter.apply(undefined, values, { timeout: timeoutMs });
+        if (recovering !== undefined) await recovering;
+        return { kind: "ok", answers };
+      } catch (error) {
+        const outcome = outcomeOf(error);
+        // While the module is being evaluated this is its end: a promise that its top level awaits has failed.
+        loading.resolve(outcome);
+        if (outcome.kind !== "uncaught" && outcome.kind !== "cpu-limit") return outcome;
+        recovering = recover(outcome, error, timeoutMs, recovering);
+        return recovering;
+      } finally {
+        watched.end();
+      }
+    },
+    lastOf: (call) => progress[placeOf(call)] ?? 0,
+  };
+}
+
 /** Primitives cross as they are, the message's own buffers are transferred, all other values are copied. */
 function transferable(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   return value instanceof ArrayBuffer
     ? new ivm.ExternalCopy(value, { transferOut: true }).copyInto({ release: true, transferIn: true })
     : new ivm.ExternalCopy(value).copyInto({ release: true });
-}
-
-function answerQuestion(what: unknown, argument: unknown): string | ArrayBuffer {
-  if (what === AskFor.entropy && typeof argument === "number") {
-    const bytes = randomBytes(Math.min(MAX_ENTROPY_BYTES, Math.max(0, Math.trunc(argument))));
-    return new Uint8Array(bytes).buffer;
-  }
-  if (what === AskFor.asciiDomain && typeof argument === "string") return domainToASCII(argument);
-  if (what === AskFor.encodingTables) return readEncodingTables();
-  if (what === AskFor.inspectLibrary) return readInspectLibrary();
-  if (what === AskFor.cryptoSupport) return answerCryptoSupport(argument);
-  return "";
 }
 
 /** The frames of a stack, without its first line. */

@@ -22,9 +22,10 @@ import type {
 import type { HostProgram } from "./image/host-program.ts";
 import type { InspectorServer } from "./inspector/inspector-server.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
+import type { HostSocket } from "./run-folder.ts";
 import { type HostSandbox, type SpawnedHost, spawnHost } from "./spawn-host.ts";
 
-type Init = Omit<Extract<ToHost, { type: "init" }>, "type" | "nats">;
+type Init = Omit<Extract<ToHost, { type: "init" }>, "type" | "nats" | "socket">;
 
 /** The side of the inspector that host processes use. */
 export type HostDebug = Pick<InspectorServer, "add" | "remove" | "receive">;
@@ -34,6 +35,8 @@ export interface HostProcessOptions {
   nats: { url: string; login?: () => LoginTexts };
   program: HostProgram;
   sandbox: HostSandbox;
+  /** Where it listens. The folder is removed at its end. */
+  socket: HostSocket | undefined;
   events: InstanceEvents;
   sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
   /** Undefined: debuggers may not attach. */
@@ -176,6 +179,9 @@ export class HostProcess {
       case "failed":
         log.error({ pid, error: message.message }, "host failed");
         break;
+      case "warned":
+        log.warn({ pid, ...message.fields }, message.message);
+        break;
       case "handler-failed":
         log.error({ pid, subject: message.subject, error: message.message }, "a message was not handled");
         break;
@@ -232,8 +238,9 @@ export class HostProcess {
   #onUp(): void {
     // A process that stops would end in the middle of its preparations.
     if (this.#phase === "stopping") return;
-    const { init, nats } = this.#options;
-    this.#send({ type: "init", ...init, nats: { url: nats.url, login: this.#login() } });
+    const { init, nats, socket } = this.#options;
+    const listens = socket && { machine: socket.machine, path: socket.path };
+    this.#send({ type: "init", ...init, socket: listens, nats: { url: nats.url, login: this.#login() } });
   }
 
   #login(): LoginTexts {
@@ -274,6 +281,7 @@ export class HostProcess {
 
   #end(exitCode: number | null, signal: string | null): void {
     this.#phase = "ended";
+    void this.#options.socket?.remove();
     const pending = [...this.#starts.values(), ...this.#trials.values()];
     const aboard = [...new Set([...this.#instances.values(), ...pending.map(({ name }) => name)])];
     const lost = [...this.#instances.keys()];

@@ -12,6 +12,8 @@ export type ToHost =
       node: string;
       nats: { url: string; login: LoginTexts };
       worldId: string;
+      /** Where the host listens for gateways of its machine. Undefined: nowhere. */
+      socket: { machine: string; path: string } | undefined;
       transport: NatsTransport;
       snapshot: Uint8Array;
       /** The number of isolates that are kept ready. */
@@ -37,6 +39,7 @@ export type FromHost =
   | { type: "need-login" }
   | { type: "ready" }
   | { type: "failed"; message: string }
+  | { type: "warned"; fields: object; message: string }
   /** The memory of the process, at intervals. */
   | { type: "usage"; rssBytes: number; instances: number; largestMb: number }
   /**

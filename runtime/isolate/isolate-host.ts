@@ -27,12 +27,15 @@ import type {
 } from "../host.ts";
 import { type HostDebug, type HostEnd, HostProcess, type Usage } from "./host-process.ts";
 import type { HostProgram } from "./image/host-program.ts";
+import type { RunFolder } from "./run-folder.ts";
 import type { HostSandbox } from "./spawn-host.ts";
 
 export interface IsolateHostOptions extends HostParts {
   snapshot: Uint8Array;
   program: HostProgram;
   sandbox: HostSandbox;
+  /** The folder of the hosts' sockets. Default: hosts have none, and gateways reach them over NATS. */
+  runFolder?: RunFolder | undefined;
   /** Isolates that are kept ready. Default 3: a burst over more functions pays 5 ms for each further one. */
   prepared?: number;
   /** Upper bound of a process' memory besides the memory of its instances. A process above it retires. */
@@ -140,12 +143,13 @@ class ProcessSupervisor implements IsolateHost {
 
   #startProcess(): HostProcess {
     const { node, worldId, transport, snapshot, egressDeny, prepared = DEFAULT_PREPARED } = this.#options;
-    const { nats, program, sandbox, events, sourceMapOf, debug } = this.#options;
+    const { nats, program, sandbox, runFolder, events, sourceMapOf, debug } = this.#options;
     const process: HostProcess = new HostProcess({
       init: { node, worldId, transport, snapshot, prepared, egressDeny, isInspected: debug !== undefined },
       nats,
       program,
       sandbox,
+      socket: runFolder?.open(),
       events,
       sourceMapOf,
       debug,

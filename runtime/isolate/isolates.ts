@@ -6,6 +6,7 @@ import { loadSnapshot } from "./image/snapshot.ts";
 import { startInspectorServer } from "./inspector/inspector-server.ts";
 import { startIsolateHost } from "./isolate-host.ts";
 import { resolveSandbox } from "./resolve-sandbox.ts";
+import { makeRunFolder } from "./run-folder.ts";
 
 export interface IsolatesOptions {
   /** The folder of the platform's snapshot and the hosts' program. Both are made here where they are not there yet. */
@@ -14,6 +15,8 @@ export interface IsolatesOptions {
   sandbox?: SandboxChoice;
   /** `PATH`: the folders in which bubblewrap is looked for. Default: none. */
   searchPath?: string | undefined;
+  /** Whether hosts listen on sockets for the gateways of their machine. Default true; without, requests go over NATS. */
+  shortPath?: boolean;
   /** Upper bounds of the functions' limits. Default: none. */
   ceiling?: Ceiling;
   /** Upper bound of a host process' memory besides the memory of its functions; a process above it is replaced. Default 1,024. */
@@ -28,7 +31,7 @@ export interface Isolates {
   readonly startHost: StartHost;
   /** The address for debuggers: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
-  /** Lets debuggers attach no more. The hosts end with their node-runner. */
+  /** Lets debuggers attach no more, and removes the folder of the sockets. The hosts end with their node-runner. */
   close(): Promise<void>;
 }
 
@@ -40,17 +43,26 @@ const DEFAULT_HOST_MEMORY_MB = 1_024;
  * where the sandbox does not work here; ADDRESS_IN_USE, for debuggers.
  */
 export async function prepareIsolates(options: IsolatesOptions): Promise<Isolates> {
-  const { cacheDir, inspect, ceiling = {}, hostMemoryMb = DEFAULT_HOST_MEMORY_MB } = options;
-  const [sandbox, snapshot, program] = await Promise.all([
+  const {
+    cacheDir,
+    inspect,
+    ceiling = {},
+    hostMemoryMb = DEFAULT_HOST_MEMORY_MB,
+    shortPath = true,
+  } = options;
+  const [sandbox, snapshot, program, runFolder] = await Promise.all([
     resolveSandbox(options.sandbox ?? "auto", ceiling, options.searchPath),
     loadSnapshot(cacheDir),
     loadHostProgram(cacheDir),
+    shortPath ? makeRunFolder() : undefined,
   ]);
   const debug = inspect === undefined ? undefined : await startInspectorServer(inspect);
   return {
     startHost: (parts) =>
-      startIsolateHost({ ...parts, sandbox, snapshot, program, debug, maxMemoryMb: hostMemoryMb }),
+      startIsolateHost({ ...parts, sandbox, snapshot, program, runFolder, debug, maxMemoryMb: hostMemoryMb }),
     inspectAddress: debug?.address,
-    close: async () => debug?.close(),
+    async close() {
+      await Promise.all([debug?.close(), runFolder?.close()]);
+    },
   };
 }

@@ -10,6 +10,7 @@ import { wrapCommand } from "./bubblewrap.ts";
 import type { HostProgram } from "./image/host-program.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
 import { MACHINE_STATE_FILE } from "./machine-state-file.ts";
+import type { HostSocket } from "./run-folder.ts";
 
 /** The confinement of a host process besides Node's permission model. */
 export interface HostSandbox {
@@ -30,6 +31,8 @@ export interface SpawnedHost {
 interface HostParts {
   program: HostProgram;
   sandbox: HostSandbox;
+  /** Undefined: it has none. Node's permission model counts a socket as network. */
+  socket: HostSocket | undefined;
 }
 
 interface HostHandlers {
@@ -40,12 +43,12 @@ interface HostHandlers {
   onEnd(exitCode: number | null, signal: string | null): void;
 }
 
-export function spawnHost({ program, sandbox }: HostParts, handlers: HostHandlers): SpawnedHost {
+export function spawnHost({ program, sandbox, socket }: HostParts, handlers: HostHandlers): SpawnedHost {
   program.restore();
   const { bubblewrap, maxMemoryMb } = sandbox;
   const command = [process.execPath, ...nodeOptions(program.readable, maxMemoryMb), program.file];
   const [first = "", ...values] =
-    bubblewrap === undefined ? command : wrapCommand(bubblewrap, command, program.readable);
+    bubblewrap === undefined ? command : wrapCommand(bubblewrap, command, program.readable, socket?.folder);
   const child = spawn(first, values, {
     env: HOST_ENVIRONMENT,
     serialization: "advanced",

@@ -37,7 +37,7 @@ async function answerDemand(options: DemandOptions, demand: Demand): Promise<Dem
   if (ready !== undefined) return { outcome: "running", instance: ready.id, concurrency: ready.concurrency };
   const starting = current.find(({ phase }) => phase === "starting");
   if (starting !== undefined) return { outcome: "starting", instance: starting.id };
-  if (instances.all().length >= maxInstances) return refuse("NODE_FULL", `it runs ${maxInstances} instances`);
+  if (instances.size >= maxInstances) return refuse("NODE_FULL", `it runs ${maxInstances} instances`);
   return { outcome: "starting", instance: instances.start(wanted.spec, wanted.generation).instance.id };
 }
 

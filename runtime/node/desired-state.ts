@@ -1,5 +1,11 @@
 import type { Logger } from "pino";
-import { canonicalJson, type FunctionSpec, messageOf, type Spec } from "../../contracts/index.ts";
+import {
+  canonicalJson,
+  createSharedParts,
+  type FunctionSpec,
+  messageOf,
+  type Spec,
+} from "../../contracts/index.ts";
 import { sha256Hex } from "../../machine/index.ts";
 import type { KvChange, TypedKv } from "../../nats/index.ts";
 
@@ -28,6 +34,7 @@ export interface DesiredStateOptions {
 
 export function createDesiredState({ specs, log, onChange }: DesiredStateOptions): DesiredState {
   const functions = new Map<string, DesiredFunction>();
+  const shareParts = createSharedParts();
 
   const apply = (change: KvChange<Spec>): void => {
     if (change.kind === "delete") {
@@ -43,7 +50,10 @@ export function createDesiredState({ specs, log, onChange }: DesiredStateOptions
     }
     // Services of the original toolkit belong to other runners.
     if (read.value.kind !== "function") functions.delete(read.key);
-    else functions.set(read.key, { spec: read.value.spec, generation: generationOf(read.value.spec) });
+    else {
+      const spec = shareParts(read.value.spec);
+      functions.set(read.key, { spec, generation: generationOf(spec) });
+    }
     onChange(read.key, functions.get(read.key)?.generation);
   };
 

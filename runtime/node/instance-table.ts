@@ -39,6 +39,7 @@ const NOT_THE_FUNCTION = new Map<string, GoneReason>([
 export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onGone"> {
   readonly #options: InstanceTableOptions;
   readonly #table = new Map<string, LocalInstance>();
+  readonly #byFunction = new Map<string, readonly LocalInstance[]>();
   readonly #problems = new Map<string, Problem>();
   /** Instances whose crash was reported before their end. */
   readonly #condemned = new Set<string>();
@@ -55,8 +56,13 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onGo
     return [...this.#table.values()];
   }
 
-  of(name: string): LocalInstance[] {
-    return this.all().filter((instance) => instance.function === name);
+  of(name: string): readonly LocalInstance[] {
+    return this.#byFunction.get(name) ?? [];
+  }
+
+  /** The number of all instances. */
+  get size(): number {
+    return this.#table.size;
   }
 
   /** The functions whose last start failed. */
@@ -83,6 +89,7 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onGo
       phase: "starting",
     };
     this.#table.set(instance.id, instance);
+    this.#byFunction.set(instance.function, [...this.of(instance.function), instance]);
     publisher.status(instance.function, instance.id, "starting");
     publisher.announce({ ...this.#announcementOf(instance), state: "starting" });
     const outcome = startInstance(this.#options, instance, spec).then((result) => {
@@ -156,6 +163,9 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onGo
 
   #remove(instance: LocalInstance): void {
     this.#table.delete(instance.id);
+    const others = this.of(instance.function).filter((other) => other !== instance);
+    if (others.length > 0) this.#byFunction.set(instance.function, others);
+    else this.#byFunction.delete(instance.function);
     this.#options.onChange(instance.function);
   }
 

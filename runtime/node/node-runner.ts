@@ -53,7 +53,7 @@ export interface NodeRunnerOptions {
   labels?: Record<string, string>;
   /** The master key of secrets; without it functions that have secrets do not start here. */
   secretsKey?: SecretsKey | undefined;
-  /** Default 500. */
+  /** Default 1,000: 3 GiB, where each of them has answered a request. */
   maxInstances?: number;
   /** Rules of egress that no function's own `egress` overrides. Default: the metadata services of clouds are refused. */
   egressDeny?: readonly string[];
@@ -78,7 +78,7 @@ export interface NodeRunner {
 }
 
 /** Default of `maxInstances`. */
-const DEFAULT_MAX_INSTANCES = 500;
+const DEFAULT_MAX_INSTANCES = 1_000;
 /** Default of `drainGraceMs`. */
 const DEFAULT_GRACE_MS = 30_000;
 

@@ -2,7 +2,8 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { EnvPlan } from "../../web/bindings/env.ts";
-import { EnterOp, FailureKind, PostOp, splitAnswer, splitHeaderBlock } from "../../web/host/boundary.ts";
+import { splitAnswers } from "../../web/host/batch.ts";
+import { EnterOp, FailureKind, PostOp, splitHeaderBlock } from "../../web/host/boundary.ts";
 import { BUNDLE_FILE } from "../instance/source-maps.ts";
 import { createEngine, type Engine, type Isolate } from "../isolate/engine.ts";
 import { loadSnapshot } from "../isolate/image/snapshot.ts";
@@ -30,7 +31,7 @@ export interface TestFunction {
     url?: string;
     headers?: [string, string][];
     /** A number is the id of a stream that was opened on `link.streams`. */
-    body?: Uint8Array | number;
+    body?: Uint8Array | string | number;
   }): Promise<Answer>;
 }
 
@@ -58,8 +59,15 @@ export async function loadTestFunction(
   const answers = new Map<number, (answer: Answer) => void>();
   const logs: TestFunction["logs"] = [];
   let sandbox: Isolate | undefined;
+  const takeAnswers = (result: unknown) =>
+    splitAnswers(result, ({ id, status, headerBlock, body }) => {
+      answers.get(id)?.({ kind: "response", status, headers: splitHeaderBlock(headerBlock), body });
+    });
   const link = createIsolateLink({
-    enter: (_owner, ...message) => void sandbox?.enter(CPU_MS, ...message),
+    enter: (_owner, ...message) =>
+      void sandbox
+        ?.enter(CPU_MS, ...message)
+        .then((outcome) => outcome.kind === "ok" && takeAnswers(outcome.answers)),
     operations,
     onViolation: (what) => logs.push({ level: "violation", text: what, request: 0 }),
     onCallError: (name, error) => logs.push({ level: "call-error", text: `${name}: ${error}`, request: 0 }),
@@ -112,12 +120,7 @@ export async function loadTestFunction(
         `r${id}`,
         0,
       );
-      const atOnce = entered.kind === "ok" ? splitAnswer(entered.answer) : undefined;
-      if (atOnce !== undefined) {
-        const { status, headerBlock, body: arrived } = atOnce;
-        const headers = splitHeaderBlock(headerBlock);
-        return { kind: "response", status, headers, body: arrived };
-      }
+      if (entered.kind === "ok") takeAnswers(entered.answers);
       if (entered.kind !== "ok") throw Object.assign(new Error(`entry ended: ${entered.kind}`), { entered });
       return answer;
     },

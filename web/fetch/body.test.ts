@@ -262,6 +262,33 @@ describe("a body from the host", () => {
   });
 });
 
+describe("a small body from the host that entered as text", () => {
+  const TEXT = '{"a":"é😀"}';
+  it.each([
+    "return new Response(request.body)",
+    "return new Response(await request.arrayBuffer())",
+    "return new Response(await request.bytes())",
+    "return new Response(await request.blob())",
+    "return new Response(await request.text())",
+    "return new Response(JSON.stringify(await request.json()))",
+    "return new Response(request.body.pipeThrough(new TransformStream()))",
+    "const copy = request.clone(); await request.text(); return new Response(await copy.arrayBuffer())",
+    "const parts = []; for await (const part of request.body) parts.push(part); return new Response(new Blob(parts))",
+    "return new Response([request.bodyUsed, request.body instanceof ReadableStream, await request.text(), request.bodyUsed].join())",
+  ])("is the same as its bytes: %s", async (code) => {
+    const fn = await loadTestFunction(`export default async (request) => { ${code} }`);
+    const [text, bytes] = await Promise.all(
+      [TEXT, new TextEncoder().encode(TEXT)].map(async (body) => {
+        const answer = await fn.call({ method: "POST", body });
+        if (answer.kind !== "response") throw new Error(answer.text);
+        return [answer.headers, Buffer.from(await fn.read(answer.body)).toString()];
+      }),
+    );
+    expect(text).toEqual(bytes);
+    expect(text?.[1]).toContain(TEXT);
+  });
+});
+
 describe("an answer", () => {
   it.each([
     ["was read", "const r = new Response('x'); await r.text(); return r", "already been read"],

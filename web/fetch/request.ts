@@ -60,9 +60,16 @@ export let createRequest: (
   method: string,
   url: string,
   headerBlock: string,
-  body: ArrayBuffer | ByteSource | undefined,
-  makeSignal?: () => AbortSignal,
+  body: string | ArrayBuffer | ByteSource | undefined,
+  signalSource?: Omit<SignalSource, "isFollowed">,
 ) => Request;
+
+/** Makes a signal on demand. */
+interface SignalSource {
+  get(): AbortSignal;
+  /** Default: the signal is the request's own. */
+  readonly isFollowed?: boolean;
+}
 
 const INCOMING_SETTINGS: RequestSettings = { ...DEFAULT_SETTINGS, redirect: "manual" };
 /** The key with which the platform makes a request of trusted parts. */
@@ -80,8 +87,7 @@ export class Request {
   #headers: Headers | undefined;
   #body: Body | undefined;
   #settings = INCOMING_SETTINGS;
-  /** The source of the signal. `isOwn`: the source is the request's own signal. */
-  #signalSource: { get(): AbortSignal; isOwn: boolean } | undefined;
+  #signalSource: SignalSource | undefined;
   #signal: AbortSignal | undefined;
   #blob: Blob | undefined;
 
@@ -165,11 +171,10 @@ export class Request {
 
   get signal(): AbortSignal {
     const source = this.#signalSource;
-    this.#signal ??= source?.isOwn
-      ? source.get()
-      : source === undefined
-        ? createAbortSignal()
-        : createDependentSignal([source.get()]);
+    if (this.#signal === undefined) {
+      if (source === undefined) this.#signal = createAbortSignal();
+      else this.#signal = source.isFollowed ? createDependentSignal([source.get()]) : source.get();
+    }
     return this.#signal;
   }
 
@@ -188,7 +193,7 @@ export class Request {
     copy.#body = this.#body?.clone();
     copy.#settings = this.#settings;
     copy.#blob = this.#blob;
-    copy.#signalSource = { get: () => this.signal, isOwn: false };
+    copy.#signalSource = { get: () => this.signal, isFollowed: true };
     return copy;
   }
 
@@ -223,14 +228,14 @@ export class Request {
       blob: request.#blob,
       signal: request.#signal ?? request.#signalSource?.get(),
     });
-    createRequest = (method, url, headerBlock, body, makeSignal) => {
+    createRequest = (method, url, headerBlock, body, signalSource) => {
       const request = new Request(INCOMING as never);
       request.#method = method;
       request.#url = url;
       request.#headerBlock = headerBlock;
       if (body !== undefined)
         request.#body = new Body(body instanceof ArrayBuffer ? new Uint8Array(body) : body);
-      if (makeSignal !== undefined) request.#signalSource = { get: makeSignal, isOwn: true };
+      request.#signalSource = signalSource;
       return request;
     };
     defineBodyMixin(Request, {
@@ -276,8 +281,11 @@ function settingsFor(
   return all;
 }
 
-function signalSourceOf(source: Request | undefined, given: AbortSignal | null | undefined) {
+function signalSourceOf(
+  source: Request | undefined,
+  given: AbortSignal | null | undefined,
+): SignalSource | undefined {
   if (given === null) return undefined;
-  if (given !== undefined) return { get: () => given, isOwn: false };
-  return source === undefined ? undefined : { get: () => source.signal, isOwn: false };
+  if (given !== undefined) return { get: () => given, isFollowed: true };
+  return source === undefined ? undefined : { get: () => source.signal, isFollowed: true };
 }

@@ -1,14 +1,16 @@
 /**
  * The boundary between a host process and an isolate: messages in both directions.
  *
- * Host to isolate: `enter(op, ...)`. Isolate to host: `post(op, ...)`, which never waits, and `ask(what, ...)`, which waits.
+ * Host to isolate: `enter`, with any number of messages (batch.ts). Isolate to host: `post(op, ...)`, which never waits, and
+ * `ask(what, ...)`, which waits.
  * `ask` is for the few values that only the host has and that an API must return at once (entropy, IDNA tables). Work that
- * takes time is a call: `post(call)` to the host, `enter(result)` back.
+ * takes time is a call: `post(call)` to the host, `EnterOp.result` back.
  *
  * I1  Only data crosses, always as copies: strings, numbers, booleans, undefined, ArrayBuffers, and plain arrays and
  *     objects of these that the platform itself built. No handle of isolated-vm, no object of the host and no error
  *     object is reachable from user code: `post` and `ask` live in closures. One thing is shared: the window of a stream,
- *     memory that its chunks are copied into. Only the platform knows it, and only the host reads it.
+ *     memory that its chunks are copied into. Only the platform knows it, and only the host reads it. So is the
+ *     counter of entries (batch.ts).
  * I2  Every entry into an isolate runs under the function's CPU limit: handler, timer, microtask and all others.
  * I3  The host chooses the ids of requests and of inbound streams. The isolate chooses the ids of timers, calls and
  *     outbound streams. Neither side trusts the other's ids: an unknown or finished id is ignored.
@@ -22,9 +24,8 @@
 /** Host to isolate. */
 export const EnterOp = {
   /**
-   * (request id, method, url, header block, body, narun request id, deadline in epoch ms). The body: undefined, an
-   * ArrayBuffer, or the id of an inbound stream. The entry returns the answer (`joinAnswer`) if it exists at the entry's end
-   * and its body is text or empty: a message of its own would cost a fifth of a small request.
+   * (request id, method, url, header block, body, narun request id, deadline in epoch ms). The body: undefined, a text, an
+   * ArrayBuffer, or the id of an inbound stream.
    */
   request: 1,
   /** (timer id): the timer is due. */
@@ -149,16 +150,8 @@ export type Data =
   | Data[]
   | { [key: string]: Data };
 
-export type Enter = (
-  op: number,
-  id: number,
-  a?: unknown,
-  b?: unknown,
-  c?: unknown,
-  d?: unknown,
-  e?: unknown,
-  f?: unknown,
-) => unknown;
+/** A message into the isolate: `EnterOp`, an id, and the values of the operation. */
+export type EnterMessage = readonly [op: number, id: number, ...values: unknown[]];
 export type Post = (op: number, a?: unknown, b?: unknown, c?: unknown, d?: unknown) => void;
 export type Ask = (what: number, argument: unknown) => unknown;
 
@@ -168,33 +161,11 @@ export const BOOT_GLOBAL = "__narunBoot";
 /** The global that holds the platform's `load`. The entry module reads and deletes it before user code runs. */
 export const LOAD_GLOBAL = "__narunLoad";
 
+/** The global that holds V8's function that runs all microtasks (engine.ts). It is deleted while the snapshot is made. */
+export const MICROTASKS_GLOBAL = "__narunMicrotasks";
+
 /** The file name of the platform in stacks. */
 export const PLATFORM_FILE = "narun:platform";
-
-/** Upper bound of the entries that V8 has of one isolate at a time. */
-export const MAX_ENTERING = 64;
-
-/** An answer as one string, the cheapest value to cross. */
-export function joinAnswer(status: number, headerBlock: string, body: string | undefined): string {
-  return `${status} ${headerBlock.length} ${headerBlock}${body ?? ""}`;
-}
-
-/** Undefined for a value that is no answer. */
-export function splitAnswer(
-  answer: unknown,
-): { status: number; headerBlock: string; body: string } | undefined {
-  if (typeof answer !== "string") return undefined;
-  const sizeAt = answer.indexOf(" ") + 1;
-  const blockAt = answer.indexOf(" ", sizeAt) + 1;
-  const size = Number(answer.slice(sizeAt, blockAt));
-  if (sizeAt === 0 || blockAt === 0 || !Number.isSafeInteger(size) || size < 0) return undefined;
-  const bodyAt = blockAt + size;
-  return {
-    status: Number(answer.slice(0, sizeAt)),
-    headerBlock: answer.slice(blockAt, bodyAt),
-    body: answer.slice(bodyAt),
-  };
-}
 
 /**
  * Parses header fields, which cross as one string, `name\nvalue\n…`. Names and values cannot contain a line feed, and one

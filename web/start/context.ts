@@ -26,9 +26,9 @@ export class Serving {
   #reason: { ofRequest: DOMException | undefined; ofContext: DOMException } | undefined;
   #trailers: Headers | undefined;
   #background = 0;
-  readonly #onBackgroundOver: () => void;
+  readonly #onBackgroundOver: (serving: Serving) => void;
 
-  constructor(id: number, requestId: string, deadline: number, onBackgroundOver: () => void) {
+  constructor(id: number, requestId: string, deadline: number, onBackgroundOver: (serving: Serving) => void) {
     this.id = id;
     this.#onBackgroundOver = onBackgroundOver;
     this.context = new Context(this, requestId, deadline);
@@ -48,10 +48,11 @@ export class Serving {
     return this.isAnswered && !this.isStreaming && this.#background === 0;
   }
 
-  readonly requestSignal = (): AbortSignal => {
+  /** The signal of the request (`SignalSource`). */
+  get(): AbortSignal {
     this.#requestSignal ??= signalOf(this.#reason?.ofRequest);
     return this.#requestSignal;
-  };
+  }
 
   get contextSignal(): AbortSignal {
     this.#contextSignal ??= signalOf(this.#reason?.ofContext);
@@ -82,7 +83,7 @@ export class Serving {
     this.#background -= 1;
     if (this.#background > 0) return;
     postToHost(PostOp.backgroundDone, this.id);
-    this.#onBackgroundOver();
+    this.#onBackgroundOver(this);
   }
 }
 

@@ -8,10 +8,11 @@ import { printToDebugger } from "../console/console.ts";
 import { refillLogBudget } from "../console/log-line.ts";
 import { rejectedUnhandled } from "../dom/rejections.ts";
 import { findNativeBase64 } from "../encoding/base64.ts";
+import { type Boundary, type Enter, unpackValue } from "../host/batch.ts";
 import {
   type Ask,
   BOOT_GLOBAL,
-  type Enter,
+  type EnterMessage,
   EnterOp,
   LOAD_GLOBAL,
   type Post,
@@ -25,10 +26,11 @@ import { accountMemory, hasRoomFor, measuredBytes, measureMemories } from "../me
 import { installWebAssembly } from "../memory/wasm.ts";
 import { startClock } from "../performance/clock.ts";
 import { closeFromClient, grantToClient, messageFromClient } from "../websocket/client-sockets.ts";
+import { noteEntries, postLost, runEntries } from "./entries.ts";
 import { installGlobals } from "./globals.ts";
 import { resolveHandler } from "./handler.ts";
 import { setOwner } from "./owner.ts";
-import { abortRequest, postReturned, serveRequest, useHandler } from "./serve.ts";
+import { abortRequest, type IncomingRequest, serveRequest, useHandler } from "./serve.ts";
 import { closeSnapshotGaps } from "./snapshot-gaps.ts";
 import { dropTimersOf, fireTimer, limitTimers } from "./timers.ts";
 
@@ -50,41 +52,51 @@ function expect(envJson: string): void {
   Object.defineProperty(globalThis, LOAD_GLOBAL, { configurable: true, value: load });
 }
 
-const enter: Enter = (op, id, ...rest) => {
-  refillLogBudget();
-  setOwner(0);
-  if (!isWithinMemory()) return undefined;
-  switch (op) {
+const enter: Enter = (call, first, limitMs, pack, ...extras) =>
+  runEntries(call, first, limitMs, pack, extras, isWithinMemory, dispatch);
+
+function dispatch(message: EnterMessage, extras: readonly unknown[]): unknown {
+  const value = (index: number) => unpackValue(message, index + 2, extras);
+  const id = message[1];
+  switch (message[0]) {
     case EnterOp.request:
-      return serveRequest(id, rest);
+      return serveRequest({
+        id,
+        method: value(0) as string,
+        url: value(1) as string,
+        headerBlock: value(2) as string,
+        body: value(3) as IncomingRequest["body"],
+        requestId: value(4) as string,
+        deadline: value(5) as number,
+      });
     case EnterOp.timer:
       return fireTimer(id);
     case EnterOp.result:
-      return settleCall(id, rest[0], rest[1]);
+      return settleCall(id, value(0), value(1));
     case EnterOp.chunk:
-      return pushInbound(id, rest[0]);
+      return pushInbound(id, value(0));
     case EnterOp.end:
-      return endInbound(id, rest[0]);
+      return endInbound(id, value(0));
     case EnterOp.credit:
-      return grantOutbound(id, rest[0], rest[1]);
+      return grantOutbound(id, value(0), value(1));
     case EnterOp.cancel:
       return cancelOutbound(id);
     case EnterOp.abort:
-      return abortRequest(id, rest[0]);
+      return abortRequest(id, value(0));
     case EnterOp.socketMessage:
-      return messageFromClient(id, rest[0]);
+      return messageFromClient(id, value(0));
     case EnterOp.socketClose:
-      return closeFromClient(id, rest[0], rest[1], rest[2]);
+      return closeFromClient(id, value(0), value(1), value(2));
     case EnterOp.socketCredit:
-      return grantToClient(id, rest[0]);
+      return grantToClient(id, value(0));
     case EnterOp.drop:
       dropTimersOf(id);
       return dropCallsOf(id);
     case EnterOp.probe:
-      if (!hasRoomFor(Number(rest[0]))) postToHost(PostOp.nearlyFull);
-      return undefined;
+      if (!hasRoomFor(Number(value(0)))) postToHost(PostOp.nearlyFull);
   }
-};
+  return undefined;
+}
 
 let isOverMemory = false;
 
@@ -104,24 +116,24 @@ function isWithinMemory(): boolean {
   }
 }
 
-/** A promise without a handler was rejected in the entry of a request, or of 0. True if user code prevented the log line. */
-function rejected(reason: unknown, isStack: boolean, requestId: number): boolean {
+/** A promise without a handler was rejected. True if user code prevented the log line. */
+function rejected(reason: unknown, isStack: boolean): boolean {
   refillLogBudget();
   setOwner(0);
-  postReturned(requestId);
   return rejectedUnhandled(reason, isStack);
 }
 
 Object.defineProperty(globalThis, BOOT_GLOBAL, {
   configurable: true,
-  value: (post: Post, ask: Ask, isInspected: boolean) => {
+  value: (post: Post, ask: Ask, isInspected: boolean, progress: SharedArrayBuffer): Boundary => {
     if (isInspected) printToDebugger();
+    noteEntries(progress);
     connectHost({ post, ask });
     startClock();
     findNativeBase64();
     accountMemory();
     installWebAssembly();
-    return { enter, expect, rejected };
+    return { enter, expect, rejected, lost: postLost };
   },
 });
 

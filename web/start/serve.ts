@@ -11,14 +11,15 @@
 import { errorText } from "../console/error-text.ts";
 import { createRequest } from "../fetch/request.ts";
 import { responseParts } from "../fetch/response.ts";
-import { AbortKind, FailureKind, joinAnswer, MAX_ENTERING, PostOp, splitAnswer } from "../host/boundary.ts";
+import { AbortKind, FailureKind, PostOp } from "../host/boundary.ts";
 import { postToHost } from "../host/host-link.ts";
-import { type Inbound, openInbound } from "../host/inbound.ts";
+import { openInbound } from "../host/inbound.ts";
 import type { ByteSource } from "../host/inbound-stream.ts";
 import { sendStream } from "../host/send-stream.ts";
 import { openClientSocket } from "../websocket/client-sockets.ts";
 import type { WebSocket } from "../websocket/websocket.ts";
 import { Serving } from "./context.ts";
+import { answerText } from "./entries.ts";
 import { describe, type Handle, MethodNotAllowed } from "./handler.ts";
 import { setOwner } from "./owner.ts";
 
@@ -31,35 +32,35 @@ export function useHandler(handler: Handle): void {
   handle = handler;
 }
 
-/**
- * `message`: the arguments of `EnterOp.request` after the id. Returns an answer that exists at once (`EnterOp.request`). Any
- * other answer is posted.
- */
-export function serveRequest(id: number, message: readonly unknown[]): string | undefined {
-  const [method, url, headerBlock, body, requestId, deadline] = message;
+/** The values of `EnterOp.request`. */
+export interface IncomingRequest {
+  readonly id: number;
+  readonly method: string;
+  readonly url: string;
+  readonly headerBlock: string;
+  /** A number is the id of an inbound stream. */
+  readonly body: string | ArrayBuffer | number | undefined;
+  readonly requestId: string;
+  readonly deadline: number;
+}
+
+export function serveRequest(incoming: IncomingRequest): void {
+  const { id, method, url, headerBlock, body } = incoming;
   setOwner(id);
-  const serving = new Serving(id, requestId as string, deadline as number, () => closeIfOver(serving));
+  const serving = new Serving(id, incoming.requestId, incoming.deadline, closeIfOver);
   open.set(id, serving);
   try {
-    const request = createRequest(
-      method as string,
-      url as string,
-      headerBlock as string,
-      bodyOf(body),
-      serving.requestSignal,
-    );
+    const content = typeof body === "number" ? openInbound(body) : body;
+    const request = createRequest(method, url, headerBlock, content, serving);
     const result = handle?.(request, serving.context);
     if (isThenable(result)) {
       Promise.resolve(result).then(
         (value) => answer(serving, value),
         (error) => fail(serving, error),
       );
-      return undefined;
-    }
-    return answer(serving, result, true);
+    } else answer(serving, result);
   } catch (error) {
     fail(serving, error);
-    return undefined;
   }
 }
 
@@ -77,54 +78,21 @@ function closeIfOver(serving: Serving): void {
   if (serving.isOver) open.delete(serving.id);
 }
 
-function bodyOf(body: unknown): Inbound | ArrayBuffer | undefined {
-  return typeof body === "number" ? openInbound(body) : (body as ArrayBuffer | undefined);
-}
-
-function answer(serving: Serving, value: unknown, isAtOnce = false): string | undefined {
+function answer(serving: Serving, value: unknown): void {
   const { id } = serving;
-  let atOnce: string | undefined;
   serving.isAnswered = true;
   try {
     const parts = responseParts(value);
     if (parts === undefined)
       postToHost(PostOp.failure, id, FailureKind.noResponse, `it returned ${describe(value)}`);
     else if (parts.webSocket !== undefined) answerWithSocket(serving, parts.webSocket, parts.headerBlock);
-    else if (isAtOnce && isSmall(parts.body)) {
-      atOnce = joinAnswer(parts.status, parts.headerBlock, parts.body);
-      keep(id, atOnce);
-    } else postToHost(PostOp.response, id, parts.status, parts.headerBlock, sendable(serving, parts.body));
+    else if (parts.body === undefined || typeof parts.body === "string")
+      answerText(id, parts.status, parts.headerBlock, parts.body);
+    else postToHost(PostOp.response, id, parts.status, parts.headerBlock, sendable(serving, parts.body));
   } catch (error) {
     postToHost(PostOp.failure, id, kindOf(error), errorText(error));
   }
   closeIfOver(serving);
-  return atOnce;
-}
-
-function isSmall(body: unknown): body is string | undefined {
-  return body === undefined || (typeof body === "string" && body.length <= MAX_RETURNED_LENGTH);
-}
-
-/** Upper bound of the length of a returned answer, as it is kept for a while. A longer answer is posted. */
-const MAX_RETURNED_LENGTH = 4 * 1024;
-
-/** The last returned answers in a ring, as many as there can be open entries. */
-const kept: { id: number; answer: string }[] = [];
-let keptAt = 0;
-
-function keep(id: number, answer: string): void {
-  kept[keptAt] = { id, answer };
-  keptAt = (keptAt + 1) % MAX_ENTERING;
-}
-
-/** The entry of a request ended with the error of an unhandled promise, so its returned answer did not arrive. */
-export function postReturned(id: number): void {
-  for (let at = 0; at < kept.length; at++) {
-    const answer = kept[at]?.id === id ? splitAnswer(kept[at]?.answer) : undefined;
-    if (answer === undefined) continue;
-    postToHost(PostOp.response, id, answer.status, answer.headerBlock, answer.body);
-    return;
-  }
 }
 
 function answerWithSocket(serving: Serving, socket: WebSocket, headerBlock: string): void {
@@ -136,11 +104,7 @@ function answerWithSocket(serving: Serving, socket: WebSocket, headerBlock: stri
   postToHost(PostOp.upgrade, serving.id, headerBlock);
 }
 
-function sendable(
-  serving: Serving,
-  body: string | Uint8Array | ByteSource | undefined,
-): string | ArrayBuffer | number | undefined {
-  if (body === undefined || typeof body === "string") return body;
+function sendable(serving: Serving, body: Uint8Array | ByteSource): ArrayBuffer | number {
   if (!(body instanceof Uint8Array)) {
     serving.isStreaming = true;
     const onOver = () => {

@@ -1,7 +1,7 @@
 /** The smallest mode there is: the code is a function of the test, in the test's own process. */
-import type { IncomingRequest } from "../request-from-message.ts";
 import type {
   AbortReason,
+  IncomingRequest,
   RequestBodyReceiver,
   ResponseBodyReceiver,
   Sandbox,

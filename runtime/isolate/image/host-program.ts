@@ -25,7 +25,7 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 const require = createRequire(import.meta.url);
 
 /** The parts of narun that the program is made of. */
-const PARTS = ["contracts", "machine", "nats", "runtime", "streams", "web"];
+const PARTS = ["contracts", "local", "machine", "nats", "runtime", "streams", "web"];
 
 /** The host program, out of the cache folder. Where its sources have changed it is bundled again, which takes some 300 ms. */
 export async function loadHostProgram(cacheDir: string): Promise<HostProgram> {

@@ -11,12 +11,12 @@ const REQUESTS = 2;
 export const WARM_UP = `{
   const post = () => undefined;
   const ask = (what, argument) => (what === ${AskFor.entropy} ? new ArrayBuffer(argument) : "");
-  const { enter, expect } = globalThis.${BOOT_GLOBAL}(post, ask, false);
+  const { enter, expect } = globalThis.${BOOT_GLOBAL}(post, ask, false, new ArrayBuffer(24));
   expect(JSON.stringify({ values: {}, bindings: [] }));
   globalThis.${LOAD_GLOBAL}({ default: async () => new Response("Hello, world!") });
   const headers = "host\\nlocalhost\\naccept\\n*/*";
   for (let id = 1; id <= ${REQUESTS}; id++)
-    enter(${EnterOp.request}, id, "GET", "http://localhost/", headers, undefined, "warm-up", Date.now() + 1e6);
+    enter(id, id, 1e3, JSON.stringify([[${EnterOp.request}, id, "GET", "http://localhost/", headers, [], "warm-up", 1e15]]));
   const { pathname, searchParams } = new URL("http://localhost/path?name=value");
   searchParams.get(pathname);
 }`;

@@ -62,8 +62,8 @@ export class Enforcement {
     requests.fail(id, "CPU_LIMIT");
     requests.endBackground(id);
     // These entries belong to no request: this request has no time left for them.
-    void entries.enter(0, EnterOp.abort, id, AbortKind.deadline);
-    void entries.enter(0, EnterOp.drop, id);
+    entries.enter(0, EnterOp.abort, id, AbortKind.deadline);
+    entries.enter(0, EnterOp.drop, id);
   }
 
   /** An entry goes on after its time. */

@@ -2,29 +2,35 @@
  * The entries into one isolate: their owners, their order, and their CPU time. The owner of an entry is the request that it
  * is made for; 0: none.
  *
- * I1  V8 has at most `MAX_ENTERING` entries of an isolate at a time, and `MAX_OF_OWNER` of one owner. An entry that V8 has
- *     cannot be taken back. Its time is the time that its owner had left when it was handed over.
+ * I1  The isolate has at most `MAX_HANDED` entries at a time, by at most `MAX_CALLS` calls, and `MAX_OF_OWNER` of one owner where
+ *     it has that many. An entry that was handed over cannot be taken back. V8's limit for a call is made for the entry whose
+ *     owner has the most time left.
  * I2  Entries of one owner begin in the order of the calls of `enter`. Owners whose entries wait take turns: a client that floods
  *     its WebSocket, or a handler that floods its timers, only delays itself.
- * I3  Entries that are requested within one turn of the event loop begin together, so that the isolate's thread wakes once
- *     for all of them. Entries that had to wait begin in later turns, so that a flood leaves turns to the rest of the process.
+ * I3  Entries that are requested within one turn of the event loop are handed over by one call. Entries that had to wait are
+ *     handed over in later turns, so that a flood leaves turns to the rest of the process.
  * I4  A late timer or result of a request that has used up its time does not enter.
  * I5  The limit is one of CPU time, and the watchdog enforces it. V8's own limit is one of wall time. It is set so high that it
  *     ends an entry only after the watchdog has reported it, or on a machine that gave it hardly any CPU time (`isStarved`).
+ * I6  Entries run in the order in which they were handed over. The isolate notes the last one that each call has begun
+ *     (web/host/batch.ts): so the one that runs is known at any time, and the isolate may leave entries to the next call.
+ * I7  V8 reports one rejected promise without a handler for each call, and not whose it is. So a call gets one entry until
+ *     `TRIED_ENTRIES` have left no such promise, and in an isolate where one did, for ever. A report of several entries has no owner.
  */
 import type { Limits } from "../../../contracts/index.ts";
-import { EnterOp, MAX_ENTERING } from "../../../web/index.ts";
+import { EnterOp, MAX_CALLS } from "../../../web/index.ts";
 import type { EnterMessage, EntryOutcome, Isolate } from "../engine.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
 import type { CpuMeter, Measure, Worker } from "./cpu-meter.ts";
+import { HandedEntries } from "./handed-entries.ts";
 import { Turns } from "./turns.ts";
 import type { Watchdog, Watched } from "./watchdog.ts";
 
 export interface EntriesOptions {
   limits: Pick<Limits, "cpuMs" | "memoryMb">;
   watchdog: Watchdog;
-  /** An entry returned a value: user input. */
-  onAnswer(answer: unknown, owner: number): void;
+  /** A call returned answers (`splitAnswers`): user input. */
+  onAnswers(answers: unknown): void;
   /** An entry failed. */
   onEnd(outcome: EntryOutcome, owner: number, usage: EntryUsage): void;
   /** A request has used up its time in many entries. */
@@ -36,8 +42,10 @@ export interface EntriesOptions {
 }
 
 interface Entry {
-  owner: number;
-  begin(): void;
+  readonly owner: number;
+  readonly message: EnterMessage;
+  /** It has ended, or will not begin. */
+  readonly onOver: (() => void) | undefined;
 }
 
 /** The resources that an entry has used. */
@@ -55,8 +63,14 @@ export interface EntryUsage {
   isStarved: boolean;
 }
 
-/** Upper bound of the entries of one owner that V8 has. The isolate needs some, to work on while the host learns of the last. */
+/** Upper bound of the entries that an isolate has. */
+const MAX_HANDED = 64;
+
+/** Upper bound of the entries of one owner among them. */
 const MAX_OF_OWNER = 8;
+
+/** The number of entries after which an isolate may get several by one call. */
+const TRIED_ENTRIES = 32;
 
 /** Lower bound of the time of an entry. A request with less left ends by its sum of entries, which spares the instance. */
 const SHORTEST_STRETCH_MS = 25;
@@ -74,17 +88,29 @@ function wallOf(allowedMs: number, share: number): number {
   return Math.ceil(Math.max(LEAST_WALL_MS, allowedMs * WALL_FACTOR) / share);
 }
 
+/** No owner. */
+const NONE: readonly number[] = [0];
+
+/** Whether entries that were handed over may still begin. */
+function goesOn(outcome: EntryOutcome): boolean {
+  if (outcome.kind === "ok") return outcome.answers !== undefined;
+  return outcome.kind === "uncaught" || outcome.kind === "cpu-limit";
+}
+
 export class Entries {
   readonly #options: EntriesOptions;
   readonly #cpu: CpuAccounts;
   readonly #watched: Watched;
   readonly #meter: CpuMeter;
   readonly #shortestMs: number;
-  /** The owners of the entries that V8 has, in order. The first entry runs. */
-  readonly #entering: number[] = [];
+  readonly #handed = new HandedEntries<Entry>((call) => this.#isolate?.lastOf(call) ?? 0);
+  /** The number of the entry that ran at the last charge. */
+  #charged = 0;
   /** Entries that were requested in the current turn of the event loop. */
   #asked: Entry[] = [];
-  /** Requests whose first entry has not ended. */
+  /** The number of entries that get a call of their own (I7). */
+  #oneByOne = TRIED_ENTRIES;
+  /** Requests that may not have begun. */
   readonly #unbegun = new Set<number>();
   /** Entries that V8 has no room for yet. */
   readonly #waiting = new Turns<Entry>();
@@ -113,15 +139,21 @@ export class Entries {
   /** The isolate as a worker of the meter. */
   readonly #worker: Worker = {
     ranMs: () => {
-      this.#charge(this.#owner);
+      this.#charge();
       return this.#cpu.unsettledMs;
     },
     settle: (share) => this.#cpu.settle(share),
-    isOver: () => this.#isClosed || (!this.#isLoading && this.#entering.length === 0),
+    isOver: () => this.#isClosed || (!this.#isLoading && !this.isUnderWay),
   };
 
-  #charge(owner: number): void {
-    if (this.#isolate !== undefined) this.#cpu.charge(owner, this.#isolate.cpuMs());
+  /** Charges the entries that have run since the last charge. */
+  #charge(): void {
+    if (this.#isolate === undefined) return;
+    const { running } = this.#handed;
+    if (running !== this.#charged) this.#cpu.beginStretch();
+    const owners = this.#handed.ownersFrom(this.#charged);
+    this.#charged = running;
+    this.#cpu.charge(owners.length === 0 ? NONE : owners, this.#isolate.cpuMs());
   }
 
   /** The CPU time that a request has left. */
@@ -145,16 +177,21 @@ export class Entries {
 
   /** The owner of the entry that runs. */
   get #owner(): number {
-    return this.#entering[0] ?? 0;
+    return this.#handed.owner;
   }
 
   /** Requests that no handler has seen. Only meaningful after the isolate has stopped running. */
   get unbegun(): readonly number[] {
+    for (const entry of this.#handed.begun) this.#noteBegun(entry);
     return [...this.#unbegun];
   }
 
+  #noteBegun(entry: Entry): void {
+    if (entry.message[0] === EnterOp.request) this.#unbegun.delete(entry.owner);
+  }
+
   get isUnderWay(): boolean {
-    return this.#entering.length > 0;
+    return this.#handed.callsUnderWay > 0;
   }
 
   into(isolate: Isolate): void {
@@ -164,7 +201,7 @@ export class Entries {
   /** Evaluates the function's module while the watchdog watches. */
   async load<T>(evaluate: () => Promise<T>): Promise<T> {
     this.#isLoading = true;
-    this.#charge(0);
+    this.#charge();
     this.#cpu.beginStretch();
     this.#watched.begin();
     const loaded = await evaluate();
@@ -173,45 +210,88 @@ export class Entries {
     return loaded;
   }
 
-  /** Enters the isolate. Resolves when the entry has ended. */
-  enter(owner: number, ...message: EnterMessage): Promise<void> {
-    if (message[0] === EnterOp.request) this.#unbegun.add(owner);
-    return new Promise((resolve) => {
-      this.#asked.push({ owner, begin: () => resolve(this.#enterNow(owner, message)) });
-      if (this.#asked.length === 1) queueMicrotask(() => this.#beginAsked());
-    });
+  /** Enters the isolate. */
+  enter(owner: number, ...message: EnterMessage): void {
+    this.#ask({ owner, message, onOver: undefined });
   }
 
-  #beginAsked(): void {
+  /** Enters the isolate. Resolves when the entry has ended, or will not begin. */
+  entered(owner: number, ...message: EnterMessage): Promise<void> {
+    return new Promise((resolve) => this.#ask({ owner, message, onOver: resolve }));
+  }
+
+  #ask(entry: Entry): void {
+    if (entry.message[0] === EnterOp.request) this.#unbegun.add(entry.owner);
+    if (this.#asked.push(entry) === 1) queueMicrotask(() => this.#handAsked());
+  }
+
+  #handAsked(): void {
     const asked = this.#asked;
     this.#asked = [];
+    const batch: EnterMessage[] = [];
     for (const entry of asked) {
-      if (this.#waiting.isEmpty && this.#hasRoomFor(entry.owner)) entry.begin();
+      if (this.#waiting.isEmpty && this.#hasRoomFor(entry.owner, batch.length)) this.#add(entry, batch);
       else this.#waiting.put(entry);
     }
+    this.#hand(batch);
   }
 
-  async #enterNow(owner: number, message: EnterMessage): Promise<void> {
-    const isolate = this.#isolate;
-    const allowedMs = this.#leftTo(owner);
-    if (isolate === undefined || allowedMs === 0) return;
+  /** Adds an entry to the messages of the next call. */
+  #add(entry: Entry, batch: EnterMessage[]): void {
+    const { owner, message, onOver } = entry;
+    if (this.#isolate === undefined || this.#leftTo(owner) === 0) {
+      onOver?.();
+      return;
+    }
     const last = message.at(-1);
     if (last instanceof ArrayBuffer) this.#cpu.extend(owner, last.byteLength);
-    if (this.#entering.push(owner) === 1) this.#cpu.beginStretch();
+    this.#handed.add(entry);
+    batch.push(message);
+  }
+
+  #hand(batch: readonly EnterMessage[]): void {
+    if (batch.length > 0 && this.#isolate !== undefined) void this.#call(this.#isolate, batch);
+  }
+
+  /** Lets the isolate run the messages, and the ones that it has left. */
+  async #call(isolate: Isolate, batch: readonly EnterMessage[]): Promise<void> {
+    this.#handed.beginCall();
     this.#watched.begin();
-    const wallMs = wallOf(Math.max(allowedMs, this.#shortestMs), this.#meter.share);
-    const outcome = await isolate.enter(wallMs, ...message);
-    this.#unbegun.delete(owner);
-    if (outcome.kind === "ok" && outcome.answer !== undefined) this.#options.onAnswer(outcome.answer, owner);
-    this.#charge(owner);
+    const outcome = await isolate.enterAll(this.#wallMs(), batch);
+    if (outcome.kind === "ok" && outcome.answers !== "") this.#options.onAnswers(outcome.answers);
+    this.#charge();
     const usage = outcome.kind === "ok" ? undefined : this.#usageAtEnd();
+    const last = this.#owner;
     this.#watched.end();
-    this.#entering.shift();
+    const ended = this.#handed.endCall();
     this.#cpu.beginStretch();
+    for (const entry of ended) this.#noteBegun(entry);
+    this.#oneByOne = Math.max(0, this.#oneByOne - ended.length);
+    const mayGoOn = goesOn(outcome) && (batch.length > 0 || ended.length > 0);
+    const dropped = mayGoOn ? this.#goOn(isolate) : this.#handed.drop();
+    for (const { onOver } of [...ended, ...dropped]) onOver?.();
     if (!this.#waiting.isEmpty) this.#letIn();
     this.#whenOver();
-    if (usage === undefined) return this.#look(owner);
-    this.#options.onEnd(outcome, owner, usage);
+    if (usage === undefined) return this.#lookAt(ended);
+    const isRejection = outcome.kind === "uncaught";
+    if (isRejection) this.#oneByOne = Number.POSITIVE_INFINITY;
+    const isAnyones = isRejection && ended.some(({ owner }) => owner !== last);
+    this.#options.onEnd(outcome, isAnyones ? 0 : last, usage);
+  }
+
+  /** Runs the entries that the isolate has left. Returns the ones that it never received. */
+  #goOn(isolate: Isolate): readonly Entry[] {
+    if (this.isUnderWay || this.#handed.count === 0) return [];
+    if (isolate.received <= this.#handed.running) return this.#handed.drop();
+    void this.#call(isolate, []);
+    return [];
+  }
+
+  /** V8's limit of wall time for a call. */
+  #wallMs(): number {
+    let mostMs = this.#shortestMs;
+    for (const { owner } of this.#handed) mostMs = Math.max(mostMs, this.#cpu.allowance(owner));
+    return wallOf(mostMs, this.#meter.share);
   }
 
   /** The usage of the entry that has just ended. */
@@ -225,18 +305,27 @@ export class Entries {
     this.#isLettingIn = true;
     setImmediate(() => {
       this.#isLettingIn = false;
-      const next = () => this.#waiting.take((owner) => this.#hasRoomFor(owner));
-      for (let entry = next(); entry !== undefined; entry = next()) entry.begin();
+      const batch: EnterMessage[] = [];
+      const next = () => this.#waiting.take((owner) => this.#hasRoomFor(owner, batch.length));
+      for (let entry = next(); entry !== undefined; entry = next()) this.#add(entry, batch);
+      this.#hand(batch);
     });
   }
 
-  #hasRoomFor(owner: number): boolean {
-    const count = this.#entering.length;
-    if (count < MAX_OF_OWNER) return true;
-    if (count >= MAX_ENTERING) return false;
-    let own = 0;
-    for (const other of this.#entering) if (other === owner) own += 1;
-    return own < MAX_OF_OWNER;
+  /** `count`: the entries that the next call has already. */
+  #hasRoomFor(owner: number, count: number): boolean {
+    if (this.#handed.callsUnderWay >= MAX_CALLS || (this.#oneByOne > 0 && count > 0)) return false;
+    const handed = this.#handed.count;
+    if (handed < MAX_OF_OWNER) return true;
+    return handed < MAX_HANDED && this.#handed.countOf(owner) < MAX_OF_OWNER;
+  }
+
+  #lookAt(ended: readonly Entry[]): void {
+    let before = 0;
+    for (const { owner } of ended) {
+      if (owner !== before) this.#look(owner);
+      before = owner;
+    }
   }
 
   #look(owner: number): void {

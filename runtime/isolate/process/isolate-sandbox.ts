@@ -9,10 +9,10 @@
 import { type FunctionConfig, messageOf } from "../../../contracts/index.ts";
 import type { Nats } from "../../../nats/index.ts";
 import type { OpenCalls, Peers, StreamPresence } from "../../../streams/index.ts";
-import { AbortKind, EnterOp, FailureKind, PostOp, splitAnswer } from "../../../web/index.ts";
-import type { IncomingRequest } from "../../instance/request-from-message.ts";
+import { AbortKind, type Answer, EnterOp, FailureKind, PostOp, splitAnswers } from "../../../web/index.ts";
 import type {
   AbortReason,
+  IncomingRequest,
   RefusalReason,
   Sandbox,
   SandboxBodies,
@@ -76,7 +76,7 @@ export class IsolateSandbox implements Sandbox {
     this.#entries = new Entries({
       limits,
       watchdog: options.watchdog,
-      onAnswer: (answer, id) => this.#onAnswer(answer, id),
+      onAnswers: (answers) => splitAnswers(answers, this.#onAnswer),
       onEnd: (...end) => this.#enforcement.settle(...end),
       onOverdrawn: (...usage) => this.#enforcement.overdraw(...usage),
       onLate: (id, usage) => this.#enforcement.late(id, usage),
@@ -92,7 +92,7 @@ export class IsolateSandbox implements Sandbox {
     this.#fullness = createFullness({
       memoryMb: limits.memoryMb,
       usedBytes: async () => this.#isolate?.usedBytes(),
-      probe: (bytes) => void this.#entries.enter(0, EnterOp.probe, 0, bytes),
+      probe: (bytes) => this.#entries.enter(0, EnterOp.probe, 0, bytes),
     });
     this.#link = this.#createLink();
   }
@@ -101,7 +101,7 @@ export class IsolateSandbox implements Sandbox {
     const { nats, peers, presence, calls, rateLimits, config, egressDeny } = this.#options;
     const { log } = this.#owner;
     return createIsolateLink({
-      enter: (id, ...message) => void this.#entries.enter(id, ...message),
+      enter: (id, ...message) => this.#entries.enter(id, ...message),
       operations: createOperations({
         ...{ nats, peers, presence, calls, rateLimits, config, egressDeny },
         endOf: (id) => (this.#owner.requests.isOver(id) ? undefined : this.#ends.signalOf(id)),
@@ -130,9 +130,9 @@ export class IsolateSandbox implements Sandbox {
   };
 
   readonly sockets: SandboxSockets = {
-    message: (id, data) => this.#entries.enter(id, EnterOp.socketMessage, id, data),
-    grant: (id, bytes) => void this.#entries.enter(id, EnterOp.socketCredit, id, bytes),
-    close: (id, ...how) => void this.#entries.enter(id, EnterOp.socketClose, id, ...how),
+    message: (id, data) => this.#entries.entered(id, EnterOp.socketMessage, id, data),
+    grant: (id, bytes) => this.#entries.enter(id, EnterOp.socketCredit, id, bytes),
+    close: (id, ...how) => this.#entries.enter(id, EnterOp.socketClose, id, ...how),
   };
 
   /** Takes an isolate and evaluates the function's module in it. */
@@ -151,11 +151,11 @@ export class IsolateSandbox implements Sandbox {
 
   begin(id: number, { method, url, headerBlock, body, requestId, deadline }: IncomingRequest): void {
     this.#entries.open(id);
-    void this.#entries.enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
+    this.#entries.enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
   }
 
   abort(id: number, reason: AbortReason): void {
-    void this.#entries.enter(id, EnterOp.abort, id, ABORT_KINDS[reason]);
+    this.#entries.enter(id, EnterOp.abort, id, ABORT_KINDS[reason]);
   }
 
   forget(id: number): void {
@@ -176,12 +176,9 @@ export class IsolateSandbox implements Sandbox {
     this.#isolate?.dispose();
   }
 
-  /** An entry returned the answer of its request: user input. */
-  #onAnswer(returned: unknown, id: number): void {
-    const answer = splitAnswer(returned);
-    if (answer === undefined) return;
-    this.#owner.requests.respond(id, answer.status, answer.headerBlock, answer.body);
-  }
+  /** User input. */
+  readonly #onAnswer = ({ id, status, headerBlock, body }: Answer) =>
+    this.#owner.requests.respond(id, status, headerBlock, body);
 
   readonly #onPost: OnPost = (op, a, b, c, d) => {
     const { requests, log } = this.#owner;

@@ -6,6 +6,7 @@
  */
 import type { GoneReason } from "../../../contracts/index.ts";
 import { messageOf, orphans } from "../../../contracts/index.ts";
+import { type LocalServer, listenLocal } from "../../../local/index.ts";
 import { connectNats, Ledger, type LoginTexts, type Nats } from "../../../nats/index.ts";
 import {
   createOpenCalls,
@@ -16,7 +17,7 @@ import {
   type StreamPresence,
 } from "../../../streams/index.ts";
 import type { TrialOutcome } from "../../host.ts";
-import type { Instance } from "../../instance/instance.ts";
+import type { Instance, SocketPlace } from "../../instance/instance.ts";
 import { createSourceMaps } from "../../instance/source-maps.ts";
 import { startInstance } from "../../instance/start-instance.ts";
 import { createEngine, type Isolate } from "../engine.ts";
@@ -40,10 +41,19 @@ interface Running {
   calls: OpenCalls;
   rateLimits: RateLimits;
   ledger: Ledger;
+  /** The socket for gateways of this machine; undefined where there is none. */
+  door: Door | undefined;
   pool: Pool;
   watchdog: Watchdog;
   egressDeny: readonly string[];
   isInspected: boolean;
+}
+
+/** The socket of the process. */
+interface Door {
+  readonly server: LocalServer;
+  readonly machine: string;
+  readonly path: string;
 }
 
 /** One instance, and V8's inspector of its isolate where debuggers may attach. */
@@ -55,6 +65,8 @@ interface Inhabitant {
 const instances = new Map<string, Inhabitant>();
 /** The names of the functions that the isolates run. */
 const owners = new WeakMap<Isolate, string>();
+/** The instances are numbered for the socket. No number comes twice. */
+let nextNumber = 0;
 /** The largest `limits.memoryMb` of a function that ran here. */
 let largestMb = 0;
 const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
@@ -108,6 +120,7 @@ async function initialise({
   node,
   nats,
   worldId,
+  socket,
   transport,
   snapshot,
   prepared,
@@ -115,6 +128,7 @@ async function initialise({
   isInspected,
 }: Extract<ToHost, { type: "init" }>): Promise<Running> {
   login = nats.login;
+  const opening = socket && openDoor(socket, worldId);
   const connection = await connectNats({
     url: nats.url,
     worldId,
@@ -140,12 +154,33 @@ async function initialise({
     calls: createOpenCalls(connection),
     rateLimits: new RateLimits(),
     ledger: new Ledger(connection),
+    door: await opening,
     pool: createPool({ engine, size: prepared }),
     // At a breakpoint an entry may stay for hours.
     watchdog: isInspected ? createBlindWatchdog() : createWatchdog(),
     egressDeny,
     isInspected,
   };
+}
+
+/** Undefined where the system refuses it: gateways come over NATS then. */
+async function openDoor(
+  { machine, path }: { machine: string; path: string },
+  world: string,
+): Promise<Door | undefined> {
+  const warn = (fields: object, message: string) => void send({ type: "warned", fields, message });
+  try {
+    return { server: await listenLocal({ path, machine, world, warn }), machine, path };
+  } catch (error) {
+    warn({ path, error: messageOf(error) }, "the host cannot listen on its socket: requests go over NATS");
+    return undefined;
+  }
+}
+
+/** The place of the next instance at the socket. */
+function nextPlace({ server, machine, path }: Door): SocketPlace {
+  const number = nextNumber++;
+  return { address: { machine, path, number }, register: (take) => server.register(number, take) };
 }
 
 /** Any failure of a start is one function's own. Only a failure of `init` ends the process. */
@@ -174,7 +209,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   let goneEarly: Extract<FromHost, { type: "gone" }> | undefined;
   let isStarted = false;
   let inspector: InspectorChannel | undefined;
-  const { node, nats, peers, ledger } = running;
+  const { node, nats, peers, ledger, door } = running;
   const parts = {
     ...running,
     ...order,
@@ -189,6 +224,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   const started = await startInstance(
     {
       ...{ node, nats, peers, ledger, sourceMaps, ...order },
+      place: door && nextPlace(door),
       onIdle: () => send({ type: "idle", instance }),
       onFull: () => send({ type: "full", instance }),
       onCondemned: () => send({ type: "condemned", instance }),
@@ -247,6 +283,7 @@ async function stopOnce(graceMs: number): Promise<void> {
       life.drain({ reason: "shutdown", graceMs, closesSockets: false }),
     ),
   );
+  await running?.door?.server.close();
   running?.pool.close();
   running?.peers.close();
   running?.presence.close();

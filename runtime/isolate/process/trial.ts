@@ -29,7 +29,7 @@ export async function tryBundle(
     onViolation: () => isolate?.dispose(),
     onCallError: () => undefined,
   });
-  isolate = await pool.take(config.limits.memoryMb, link.receive);
+  isolate = await pool.take(config.limits.memoryMb, link.receive, { isTrial: true });
   adopted(isolate);
   try {
     const failure = await loadFunction(isolate, { config, bundle, secrets });

@@ -1,0 +1,38 @@
+/** The sections of the bench, in the order of a run. */
+import type { Row, Size } from "./frame/row.ts";
+import type { Section } from "./frame/section.ts";
+import { app } from "./rows/app.ts";
+import { asleep } from "./rows/asleep.ts";
+import { burst } from "./rows/burst.ts";
+import { cold } from "./rows/cold.ts";
+import { crowd } from "./rows/crowd.ts";
+import { fanOut } from "./rows/fan-out.ts";
+import { idle } from "./rows/idle.ts";
+import { isolates } from "./rows/isolate-start.ts";
+import { live } from "./rows/live.ts";
+import { memory } from "./rows/memory.ts";
+import { start } from "./rows/start.ts";
+import { transfer } from "./rows/transfer.ts";
+import { warm } from "./rows/warm.ts";
+import { websocket } from "./rows/websocket.ts";
+
+export const SECTIONS: Readonly<Record<string, Section>> = {
+  warm,
+  app,
+  cold,
+  crowd,
+  burst,
+  live,
+  asleep,
+  idle,
+  transfer,
+  "fan-out": fanOut,
+  websocket,
+  start,
+  isolates,
+  memory,
+};
+
+export function rowsOf(section: Section, size: Size): readonly Row[] {
+  return Object.values(section.rows(size));
+}

@@ -1,0 +1,62 @@
+/**
+ * A carrier takes requests to their targets and brings back what the targets say. Both carriers say the same: the one over
+ * NATS (nats-carrier.ts), and the one over the socket of a host on the same machine.
+ */
+import type { DecodedReply, ErrorCode, Headers } from "../contracts/index.ts";
+import type { PendingReply } from "../nats/index.ts";
+import type { OutgoingExchange } from "../streams/index.ts";
+
+/** The head of a request, in the form that its carrier needs. A form is made when a carrier asks for it, and once. */
+export interface SendableHead {
+  /** As header fields of a message. Each sending adds its own. */
+  headers(): Headers;
+  /** As one text (`formatRequestHead`). Undefined: a text cannot carry it. */
+  text(): string | undefined;
+  /** How many functions have called each other up to this request. */
+  readonly hops: number;
+  /** Whether its client asks for a WebSocket. */
+  readonly isUpgrade: boolean;
+}
+
+/** A target's answer, or the head of an answer whose body follows in frames. */
+export interface Reply {
+  readonly data: Uint8Array;
+  /** Whether it is an error of the target. */
+  readonly isError: boolean;
+  /**
+   * Its meaning, in the words of HTTP. The fields are without `Content-Length` and `X-Request-Id`, which the door of HTTP
+   * writes itself.
+   */
+  read(): DecodedReply;
+  /** As header fields of a message. */
+  headers(): Headers;
+}
+
+/**
+ * The meaning of what came. `no-responders` and `draining` prove that no handler began the request. `unreadable`: HTTP and
+ * narun have no such answer.
+ */
+export type Answer =
+  | { readonly kind: "no-responders" | "draining" | "unreadable" }
+  | { readonly kind: "reply"; readonly reply: Reply }
+  /** The head of an answer. Its body follows in the frames of the exchange. */
+  | { readonly kind: "stream"; readonly reply: Reply };
+
+/** A request that has left. `release` also ends its exchange. */
+export interface Sending extends PendingReply {
+  /** Whether its reply comes over NATS: a break of that connection may lose it. */
+  readonly isOverNats: boolean;
+  /** Undefined where one of the sides takes no streams. */
+  readonly exchange: OutgoingExchange | undefined;
+}
+
+/** The events of the requests under way, but for frames, which go to their exchanges. `Job`: what the dispatcher knows of one. */
+export interface CarrierEvents<Job> {
+  onAnswer(job: Job, answer: Answer): void;
+  /** The request, or its reply, is not permitted. Another try would fail alike. */
+  onNotPermitted(job: Job, code: ErrorCode): void;
+  /** All of the request's body has left, or the rest was cancelled. */
+  onBodyOver(job: Job): void;
+  /** The connection broke on which it was sent: its reply comes over NATS, or not at all. */
+  onBroken(job: Job): void;
+}

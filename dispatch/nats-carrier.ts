@@ -1,0 +1,160 @@
+/** The carrier over NATS: a request is one message, and so is its reply (docs/wire.md, "HTTP over NATS"). */
+import {
+  type DecodedReply,
+  decodeReply,
+  type FieldReading,
+  type Headers,
+  headerNames,
+  headerValue,
+  isServiceError,
+  setTimeLeft,
+  subjects,
+} from "../contracts/index.ts";
+import { isNoResponders, type Message, type Nats, type PendingReply } from "../nats/index.ts";
+import { frameOf, NatsAnswerer, OutgoingExchange, type StreamPresence } from "../streams/index.ts";
+import type { Answer, CarrierEvents, Reply, Sending } from "./carrier.ts";
+import type { Job, Target } from "./job.ts";
+
+export interface NatsCarrierOptions {
+  nats: Nats;
+  presence: StreamPresence;
+  events: CarrierEvents<Job>;
+}
+
+export interface NatsCarrier {
+  /** Throws where NATS can never take the message. */
+  send(job: Job, target: Target): Sending;
+}
+
+export function createNatsCarrier({ nats, presence, events }: NatsCarrierOptions): NatsCarrier {
+  return {
+    send(job, target) {
+      const { request } = job;
+      const headers = request.head.headers();
+      const exchange = openExchange({ nats, presence, events }, job, target, headers);
+      const subject = target === "shared" ? job.service : subjects.instanceRequests(target.id);
+      const onReply = (message: Message) => {
+        if (isFrame(message)) takeFrame(message, exchange);
+        else events.onAnswer(job, readAnswer(message, exchange));
+      };
+      try {
+        const pending = nats.send(subject, request.data, headers, onReply, ({ code }) =>
+          events.onNotPermitted(job, code),
+        );
+        return new NatsSending(pending, exchange);
+      } catch (error) {
+        exchange?.close();
+        throw error;
+      }
+    },
+  };
+}
+
+class NatsSending implements Sending {
+  readonly isOverNats = true;
+  readonly exchange: OutgoingExchange | undefined;
+  readonly #pending: PendingReply;
+
+  constructor(pending: PendingReply, exchange: OutgoingExchange | undefined) {
+    this.#pending = pending;
+    this.exchange = exchange;
+  }
+
+  get number(): number {
+    return this.#pending.number;
+  }
+
+  get subject(): string {
+    return this.#pending.subject;
+  }
+
+  release(): void {
+    this.#pending.release();
+    this.exchange?.close();
+  }
+}
+
+/**
+ * Sets the headers that differ at each sending: the time that is left, the world, and the token of the exchange. A consumer
+ * that narun did not start may know no streams, and gets no token.
+ */
+function openExchange(
+  { nats, presence, events }: NatsCarrierOptions,
+  job: Job,
+  target: Target,
+  headers: Headers,
+): OutgoingExchange<NatsAnswerer> | undefined {
+  const { rest, streams, endsAtMs } = job.request;
+  setTimeLeft(headers, endsAtMs);
+  headers.delete(headerNames.stream);
+  headers.delete(headerNames.body);
+  if (target === "shared") headers.set(headerNames.world, [nats.world.id]);
+  else headers.delete(headerNames.world);
+  if (target === "shared" || !streams) return undefined;
+  const exchange = new OutgoingExchange({
+    channel: new NatsAnswerer({ nats, presence, answerer: target.id }),
+    rest,
+    onRestOver: () => events.onBodyOver(job),
+  });
+  headers.set(headerNames.stream, [exchange.channel.token]);
+  if (rest !== undefined) headers.set(headerNames.body, ["stream"]);
+  return exchange;
+}
+
+const NO_RESPONDERS: Answer = { kind: "no-responders" };
+export const DRAINING: Answer = { kind: "draining" };
+export const UNREADABLE: Answer = { kind: "unreadable" };
+
+function isFrame({ isReadable, headers }: Message): boolean {
+  return isReadable && headers?.has(headerNames.frame) === true;
+}
+
+function takeFrame(message: Message, exchange: OutgoingExchange<NatsAnswerer> | undefined): void {
+  const frame = frameOf(message);
+  if (frame === undefined || exchange === undefined) return;
+  exchange.channel.meet(message);
+  exchange.receive(frame, message);
+}
+
+/** Reads a message for a request without an exchange over NATS; undefined for a frame. */
+export function readMessage(message: Message): Answer | undefined {
+  return isFrame(message) ? undefined : readAnswer(message, undefined);
+}
+
+function readAnswer(message: Message, exchange: OutgoingExchange<NatsAnswerer> | undefined): Answer {
+  if (!message.isReadable) return UNREADABLE;
+  if (isNoResponders(message)) return NO_RESPONDERS;
+  const { headers } = message;
+  if (headerValue(headers, headerNames.error) === "INSTANCE_DRAINING") return DRAINING;
+  const reply = new MessageReply(message);
+  if (headers?.has(headerNames.stream) !== true) return { kind: "reply", reply };
+  if (exchange === undefined) return UNREADABLE;
+  exchange.channel.meet(message);
+  return { kind: "stream", reply };
+}
+
+const READING: FieldReading = { names: "as-sent", omitted: new Set(["content-length", "x-request-id"]) };
+
+class MessageReply implements Reply {
+  readonly #message: Message;
+
+  constructor(message: Message) {
+    this.#message = message;
+  }
+
+  get data(): Uint8Array {
+    return this.#message.data;
+  }
+
+  get isError(): boolean {
+    return isServiceError(this.#message.headers);
+  }
+
+  read(): DecodedReply {
+    return decodeReply(this.#message, READING);
+  }
+
+  headers(): Headers {
+    return new Map(this.#message.headers ?? []);
+  }
+}

@@ -1,0 +1,13 @@
+import { decodeRequest, type Headers, requestTextOf } from "../../contracts/index.ts";
+import type { SendableHead } from "../../dispatch/index.ts";
+
+/** The head of a request that came as a message. `headers`: all of them, also those that its sender left out. */
+export function messageHead(headers: Headers, data: Uint8Array, service: string): SendableHead {
+  const { hops, isUpgrade } = decodeRequest({ headers, data }, service);
+  return {
+    headers: () => headers,
+    text: () => requestTextOf({ headers, data }, service),
+    hops,
+    isUpgrade,
+  };
+}

@@ -1,0 +1,169 @@
+/**
+ * One connection that carries frames, as gateway and host both use it.
+ *
+ * I1  All frames of one turn of the event loop leave in one write, at the end of the turn.
+ * I2  Bytes that the other side wrote before it ended are read before the end is told.
+ * I3  The end is told once, after the last frame.
+ */
+import { Socket } from "node:net";
+import { FrameBatch, FrameSplitter, type TakeFrame } from "../contracts/index.ts";
+
+export interface FrameConnectionHandlers {
+  take: TakeFrame;
+  /** All frames of one read were taken. */
+  onRead?(): void;
+  /** `take` threw, which it should not: the connection goes on with the next frame. */
+  onError(error: unknown): void;
+  /** A batch was handed to the operating system. */
+  onSent?(): void;
+  /** Bytes have left. */
+  onLeft?(): void;
+  /** `reason`: for operators. `isViolation`: the other side broke a rule. */
+  onEnd(reason: string, isViolation: boolean): void;
+}
+
+export class FrameConnection {
+  readonly batch = new FrameBatch();
+  readonly splitter: FrameSplitter;
+  readonly #handlers: FrameConnectionHandlers;
+  readonly #socket: Socket;
+  readonly #flushSoon = () => this.#flush();
+  #dones: (() => void)[] = [];
+  #isScheduled = false;
+  #isEnded = false;
+  #violation = false;
+  #reason = "it was closed";
+
+  /** Connects to a path. */
+  static open(path: string, handlers: FrameConnectionHandlers, onConnect: () => void): FrameConnection {
+    const socket: Socket = new LateSocket({
+      onread: { buffer: () => connection.splitter.room(), callback: (bytes) => connection.#filled(bytes) },
+    });
+    const connection = new FrameConnection(socket, handlers);
+    socket.connect({ path }, onConnect);
+    return connection;
+  }
+
+  /** Takes over an accepted connection. */
+  static accept(socket: Socket, handlers: FrameConnectionHandlers): FrameConnection {
+    const connection = new FrameConnection(socket, handlers);
+    socket.on("data", (bytes: Buffer) => {
+      if (connection.#isEnded) return;
+      if (!connection.splitter.push(bytes)) connection.violate("it sent a frame that breaks the rules");
+      handlers.onRead?.();
+    });
+    return connection;
+  }
+
+  private constructor(socket: Socket, handlers: FrameConnectionHandlers) {
+    this.#socket = socket;
+    this.#handlers = handlers;
+    this.splitter = new FrameSplitter((type, number, bytes, start, end) => {
+      try {
+        return handlers.take(type, number, bytes, start, end);
+      } catch (error) {
+        handlers.onError(error);
+        return true;
+      }
+    });
+    socket.on("error", (error) => {
+      this.#reason = error.message;
+    });
+    // Without waiting for the own bytes: the other side may never read them.
+    socket.on("end", () => this.close("the other side ended it"));
+    socket.on("close", () => this.#end());
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Bytes that have not left yet. */
+  get unsentBytes(): number {
+    return this.batch.waitingBytes + this.batch.takenBytes;
+  }
+
+  /** To be called after a frame was written to the batch. `done` is called when it has left. */
+  send(done?: () => void): void {
+    if (done !== undefined) this.#dones.push(done);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#flushSoon);
+  }
+
+  /** Stops reading; the other side is held up. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Ends the connection, as the other side broke a rule. */
+  violate(reason: string): void {
+    if (this.#isEnded) return;
+    this.#violation = true;
+    this.close(reason);
+  }
+
+  /** Ends the connection at once. */
+  close(reason: string): void {
+    if (this.#isEnded) return;
+    this.#reason = reason;
+    this.#socket.destroy();
+    this.#end();
+  }
+
+  /** Ends the connection when all frames have left. */
+  finish(): void {
+    this.#flush();
+    this.#socket.end();
+  }
+
+  #filled(bytes: number): boolean {
+    if (this.#isEnded) return false;
+    if (!this.splitter.filled(bytes)) this.violate("it sent a frame that breaks the rules");
+    this.#handlers.onRead?.();
+    return true;
+  }
+
+  #flush(): void {
+    this.#isScheduled = false;
+    const { batch } = this;
+    const bytes = batch.waitingBytes;
+    if (this.#isEnded || bytes === 0) return;
+    const pieces = batch.take();
+    const dones = this.#dones;
+    if (dones.length > 0) this.#dones = [];
+    const last = pieces.length - 1;
+    const socket = this.#socket;
+    if (last > 0) socket.cork();
+    for (let at = 0; at < last; at++) socket.write(pieces[at] ?? "");
+    socket.write(pieces[last] ?? "", () => {
+      batch.left(bytes);
+      for (const done of dones) done();
+      this.#handlers.onLeft?.();
+    });
+    if (last > 0) socket.uncork();
+    this.#handlers.onSent?.();
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#handlers.onEnd(this.#reason, this.#violation);
+  }
+}
+
+/**
+ * A socket that is still read after a write has failed. The other side has ended then, and all bytes that it wrote are there:
+ * one more round of the event loop reads them.
+ */
+class LateSocket extends Socket {
+  override destroy(error?: Error & { syscall?: string }): this {
+    if (error?.syscall !== "write") return super.destroy(error);
+    setImmediate(() => setImmediate(() => super.destroy(error)));
+    return this;
+  }
+}

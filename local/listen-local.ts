@@ -1,0 +1,193 @@
+/**
+ * The socket of a host process, for the gateways of its machine.
+ *
+ * I1  A request is handed over once the hello of its gateway was accepted, to the instance that it names. An unknown instance
+ *     is draining for its caller: the request has not begun.
+ * I2  A gateway that does not read its answers is not read either, beyond `MAX_UNSENT_BYTES`.
+ */
+import { unlink } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import {
+  GatewayHelloSchema,
+  MAX_HELLO_BYTES,
+  parseFrame,
+  parseJson,
+  readRequestFrame,
+  readStreamFrame,
+  SOCKET_VERSION,
+  socketFrames,
+} from "../contracts/index.ts";
+import { FrameConnection } from "./frame-connection.ts";
+import { type LocalPeer, LocalRequest } from "./local-request.ts";
+
+export interface ListenLocalOptions {
+  /** The path of the socket. Its folder is there, and only its owner may enter it. A file at the path is removed. */
+  path: string;
+  /** The id of the machine. */
+  machine: string;
+  /** The id of the world. Gateways of others are not served. */
+  world: string;
+  /** All requests of one read were handed over. */
+  onRead?(): void;
+  warn(fields: object, message: string): void;
+}
+
+/** Takes a request for an instance. */
+export type TakeRequest = (request: LocalRequest) => void;
+
+export interface LocalServer {
+  /** Requests with the number go to `take` from now on. Returns the function that ends that. */
+  register(instance: number, take: TakeRequest): () => void;
+  /** Ends the socket and its connections when all answers have left. */
+  close(): Promise<void>;
+}
+
+/** Upper bound of the bytes that wait for a gateway that does not read, before it is read no more. */
+const MAX_UNSENT_BYTES = 1024 * 1024;
+/** How long gateways may take to read the last answers. */
+const CLOSE_MS = 1_000;
+const NO_BYTES = new Uint8Array(0);
+
+/** Listens on a path. Rejects where the operating system refuses it. */
+export async function listenLocal(options: ListenLocalOptions): Promise<LocalServer> {
+  const { path } = options;
+  const instances = new Map<number, TakeRequest>();
+  const connections = new Set<FrameConnection>();
+  const server = createServer((socket) => {
+    const connection = serve(socket, options, instances, () => connections.delete(connection));
+    connections.add(connection);
+  });
+  const listen = async () => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    server.once("error", reject);
+    server.listen({ path }, resolve);
+    await promise;
+    server.off("error", reject);
+  };
+  // A host may not remove files: it has a folder of its own, and finds none.
+  await listen().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EADDRINUSE") throw error;
+    await unlink(path);
+    await listen();
+  });
+  server.on("error", (error) => options.warn({ error, path }, "the socket of the host failed"));
+  return {
+    register(instance, take) {
+      instances.set(instance, take);
+      return () => {
+        if (instances.get(instance) === take) instances.delete(instance);
+      };
+    },
+    async close() {
+      const over = Promise.withResolvers<void>();
+      server.close(() => over.resolve());
+      for (const connection of connections) connection.finish();
+      const limit = setTimeout(() => {
+        for (const connection of connections) connection.close("the host ends");
+      }, CLOSE_MS);
+      await over.promise;
+      clearTimeout(limit);
+    },
+  };
+}
+
+function serve(
+  socket: Socket,
+  options: ListenLocalOptions,
+  instances: ReadonlyMap<number, TakeRequest>,
+  onOver: () => void,
+): FrameConnection {
+  const requests = new Map<number, LocalRequest>();
+  let peer: LocalPeer | undefined;
+  let isPaused = false;
+  const hold = () => {
+    const isFull = connection.unsentBytes > MAX_UNSENT_BYTES;
+    if (isFull === isPaused) return;
+    isPaused = isFull;
+    if (isFull) connection.pause();
+    else connection.resume();
+  };
+  const connection = FrameConnection.accept(socket, {
+    take(type, number, bytes, start, end) {
+      if (peer === undefined) {
+        peer = greet(connection, requests, options, type, bytes, start, end);
+        return peer !== undefined;
+      }
+      if (type === socketFrames.request) return takeRequest(peer, instances, number, bytes, start, end);
+      return type === socketFrames.stream && takeFrame(peer, number, bytes, start, end);
+    },
+    onRead() {
+      options.onRead?.();
+      hold();
+    },
+    onSent: hold,
+    onLeft: hold,
+    onError: (error) => options.warn({ error }, "a request over the socket failed"),
+    onEnd(reason, isViolation) {
+      onOver();
+      if (isViolation) options.warn({ reason }, "a connection to the host's socket was ended");
+      const open = [...requests.values()];
+      requests.clear();
+      for (const { receiver } of open) receiver?.onEnd();
+    },
+  });
+  return connection;
+}
+
+function greet(
+  connection: FrameConnection,
+  requests: Map<number, LocalRequest>,
+  { machine, world }: ListenLocalOptions,
+  type: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): LocalPeer | undefined {
+  if (type !== socketFrames.hello || end - start > MAX_HELLO_BYTES) return undefined;
+  const hello = parseJson(bytes.toString("utf8", start, end), GatewayHelloSchema);
+  if (hello === undefined) return undefined;
+  if (hello.machine !== machine || hello.world !== world) {
+    connection.close("the gateway looks for another host");
+    return undefined;
+  }
+  connection.batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine }));
+  connection.send();
+  return { hello, connection, requests };
+}
+
+function takeRequest(
+  peer: LocalPeer,
+  instances: ReadonlyMap<number, TakeRequest>,
+  number: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): boolean {
+  const { connection, requests } = peer;
+  const frame = readRequestFrame(bytes, start, end);
+  if (frame === undefined || requests.has(number)) return false;
+  const { instance, flags, hops, timeoutMs, head } = frame;
+  const body = connection.splitter.keep(frame.bodyStart, end);
+  const request = new LocalRequest(peer, number, instance, flags, hops, timeoutMs, head, body);
+  const take = instances.get(instance);
+  if (take === undefined) return request.fail("INSTANCE_DRAINING");
+  requests.set(number, request);
+  take(request);
+  return true;
+}
+
+function takeFrame(
+  { connection, requests }: LocalPeer,
+  number: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): boolean {
+  const stream = readStreamFrame(bytes, start, end);
+  const frame = stream && parseFrame(stream.text);
+  if (stream === undefined || frame === undefined) return false;
+  const receiver = requests.get(number)?.receiver;
+  const payload = receiver && connection.splitter.keep(stream.payloadStart, end);
+  receiver?.onFrame(frame, payload ?? NO_BYTES, stream.trailers);
+  return true;
+}

@@ -1,0 +1,133 @@
+import {
+  type ErrorCode,
+  type Frame,
+  type FrameBody,
+  formatFrame,
+  type GatewayHello,
+} from "../contracts/index.ts";
+import type { FrameConnection } from "./frame-connection.ts";
+
+/** Hears about a request after its beginning. Bytes that it gets are its own. */
+export interface RequestReceiver {
+  /** A frame of the gateway. `trailers`: a block, or empty. */
+  onFrame(frame: Frame, payload: Uint8Array, trailers: string): void;
+  /** The connection broke. Answers no longer reach the gateway here. */
+  onEnd(): void;
+}
+
+/** The gateway at the other end of a connection. */
+export interface LocalPeer {
+  readonly hello: GatewayHello;
+  readonly connection: FrameConnection;
+  /** The requests under way. */
+  readonly requests: Map<number, LocalRequest>;
+}
+
+/**
+ * A request that came over a socket. It is over with `respond` or `fail`; after `begin` with `finish`. Each of the answers
+ * returns whether the connection is there; where it is not, nothing was sent.
+ */
+export class LocalRequest {
+  /** Set it in the call that hands the request over: the next frame may have come with it. */
+  receiver: RequestReceiver | undefined;
+  readonly number: number;
+  /** The number of the instance. */
+  readonly instance: number;
+  /** Bits of `requestFlags`. */
+  readonly flags: number;
+  readonly hops: number;
+  readonly timeoutMs: number;
+  /** See `readRequestHead`. */
+  readonly head: string;
+  /** The body, or its beginning. The bytes are the request's own. */
+  readonly body: Uint8Array | undefined;
+  readonly #peer: LocalPeer;
+
+  constructor(
+    peer: LocalPeer,
+    number: number,
+    instance: number,
+    flags: number,
+    hops: number,
+    timeoutMs: number,
+    head: string,
+    body: Uint8Array | undefined,
+  ) {
+    this.#peer = peer;
+    this.number = number;
+    this.instance = instance;
+    this.flags = flags;
+    this.hops = hops;
+    this.timeoutMs = timeoutMs;
+    this.head = head;
+    this.body = body;
+  }
+
+  /** The beginning of the ids of its gateway's requests. */
+  get prefix(): string {
+    return this.#peer.hello.prefix;
+  }
+
+  /** The id of the request: the subject of its replies over NATS. */
+  get id(): string {
+    return this.#peer.hello.prefix + this.number.toString(36);
+  }
+
+  /** The name under which the gateway says over NATS that it is alive. */
+  get peer(): string {
+    return this.#peer.hello.peer;
+  }
+
+  get isConnected(): boolean {
+    return !this.#peer.connection.isEnded;
+  }
+
+  /**
+   * Answers with a whole response. A large body stays as it is until it has left. Throws, and sends nothing, where the block
+   * has a character that is no byte, or a part fits into no frame.
+   */
+  respond(status: number, block: string, body: FrameBody): boolean {
+    const { connection, requests } = this.#peer;
+    if (connection.isEnded) return false;
+    connection.batch.response(this.number, status, block, body);
+    requests.delete(this.number);
+    connection.send();
+    return true;
+  }
+
+  /** Sends the head of a streamed response. Errors: as `respond`. */
+  begin(status: number, block: string): boolean {
+    const { connection } = this.#peer;
+    if (connection.isEnded) return false;
+    connection.batch.head(this.number, status, block);
+    connection.send();
+    return true;
+  }
+
+  /** Answers with an error of the catalogue. `limit`: the value of the limit that was met. */
+  fail(code: ErrorCode, limit?: number): boolean {
+    const { connection, requests } = this.#peer;
+    if (connection.isEnded) return false;
+    connection.batch.error(this.number, code, limit);
+    requests.delete(this.number);
+    connection.send();
+    return true;
+  }
+
+  /**
+   * Sends a frame of a stream. A large payload stays as it is until it has left, when `done` is called. `trailers`: a block.
+   * Errors: as `respond`.
+   */
+  frame(frame: Frame, payload: FrameBody, done?: () => void, trailers = ""): boolean {
+    const { connection } = this.#peer;
+    if (connection.isEnded) return false;
+    connection.batch.stream(this.number, formatFrame(frame), trailers, payload);
+    connection.send(done);
+    return true;
+  }
+
+  /** The stream of the answer is over: later frames of the gateway are left out. */
+  finish(): void {
+    this.#peer.requests.delete(this.number);
+  }
+}

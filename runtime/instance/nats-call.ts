@@ -1,0 +1,142 @@
+/** Requests that come as messages of NATS: under the instance's own subject, and under its function's name. */
+import {
+  type ErrorCode,
+  encodeError,
+  encodeReply,
+  type Headers,
+  headerValue,
+  messageBytes,
+} from "../../contracts/index.ts";
+import type { Message, Nats } from "../../nats/index.ts";
+import { frameOf, NatsAsker, type Peers } from "../../streams/index.ts";
+import { fieldsOfBlock } from "./header-block.ts";
+import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";
+import { requestFromMessage } from "./request-from-message.ts";
+import type { IncomingRequest } from "./sandbox.ts";
+
+export interface NatsCallsOptions {
+  nats: Nats;
+  peers: Peers;
+  instance: string;
+}
+
+/** Settles a request's count at the NATS Micro service. */
+type Done = (error?: string) => void;
+
+/**
+ * The open requests of an instance that came over NATS, by the tokens that their later messages name. A token that is in use stays
+ * with its first request; the second one runs without streams.
+ */
+export class NatsCalls {
+  readonly #options: NatsCallsOptions;
+  readonly #byToken = new Map<string, NatsCall>();
+
+  constructor(options: NatsCallsOptions) {
+    this.#options = options;
+  }
+
+  /** A request that came. `done` is called once, when it is over. */
+  open(message: Message, done: Done): IncomingCall {
+    const { nats, peers, instance } = this.#options;
+    const asker = NatsAsker.of({ nats, peers, message, answerer: instance });
+    if (asker === undefined || this.#byToken.has(asker.token))
+      return new NatsCall(nats, message, undefined, done);
+    const { token } = asker;
+    const call = new NatsCall(nats, message, asker, (error) => {
+      this.#byToken.delete(token);
+      done(error);
+    });
+    this.#byToken.set(token, call);
+    return call;
+  }
+
+  /** Takes a later message of a caller. */
+  control(token: string, message: Message): void {
+    this.#byToken.get(token)?.receive(message);
+  }
+}
+
+class NatsCall implements IncomingCall {
+  readonly over: Done;
+  readonly channel: NatsAsker | undefined;
+  readonly #nats: Nats;
+  readonly #message: Message;
+  #taker: FrameTaker | undefined;
+
+  constructor(nats: Nats, message: Message, asker: NatsAsker | undefined, done: Done) {
+    this.#nats = nats;
+    this.#message = message;
+    this.channel = asker;
+    this.over = done;
+  }
+
+  get hasStreamedBody(): boolean {
+    return this.channel?.hasStreamedBody === true;
+  }
+
+  get isUpgrade(): boolean {
+    return this.channel?.isUpgrade === true;
+  }
+
+  get data(): Uint8Array {
+    return this.#message.data;
+  }
+
+  get maxAnswerBytes(): number {
+    return this.#nats.maxPayload;
+  }
+
+  read(service: string, mostMs: number): IncomingRequest {
+    return requestFromMessage(this.#message, service, mostMs);
+  }
+
+  listen(taker: FrameTaker): void {
+    this.#taker = taker;
+  }
+
+  receive(message: Message): void {
+    const frame = frameOf(message);
+    if (frame !== undefined) this.#taker?.receive(frame, message);
+  }
+
+  answer(status: number, headerBlock: string): Answer | undefined {
+    const headers = encodeReply(status, fieldsOfBlock(headerBlock));
+    return headers && new NatsAnswer(this.#message, this.channel, headers);
+  }
+
+  fail(code: ErrorCode, limit: number | undefined): void {
+    this.#message.respond("", encodeError(code, limit));
+  }
+}
+
+class NatsAnswer implements Answer {
+  readonly #message: Message;
+  readonly #asker: NatsAsker | undefined;
+  readonly #headers: Headers;
+
+  constructor(message: Message, asker: NatsAsker | undefined, headers: Headers) {
+    this.#message = message;
+    this.#asker = asker;
+    this.#headers = headers;
+  }
+
+  field(name: "content-type" | "content-length"): string | undefined {
+    return headerValue(this.#headers, name === "content-type" ? "Content-Type" : "Content-Length");
+  }
+
+  setLength(bytes: number): void {
+    this.#headers.set("Content-Length", [String(bytes)]);
+  }
+
+  size(bodyBytes: number): number {
+    return messageBytes(this.#headers, "") + bodyBytes;
+  }
+
+  send(body: Uint8Array | string): void {
+    this.#message.respond(body, this.#headers);
+  }
+
+  begin(): void {
+    this.#asker?.begin(this.#headers);
+  }
+}

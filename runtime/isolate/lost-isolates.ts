@@ -1,0 +1,116 @@
+/**
+ * Notices isolates that V8 has lost control of: a call into them does not end. isolated-vm puts their thread to sleep, 5 s after
+ * the call's time was up, or as soon as V8 has no memory left. It tells nobody (isolate-maker.ts, I2).
+ *
+ * I1  An isolate is lost when none of its calls has ended for the longest time of one, and `GRACE_TICKS` more.
+ * I2  Time is counted in ticks of a timer: none passes while the whole process stands still.
+ */
+export interface LostIsolates {
+  open(onLost: () => void): Calls;
+}
+
+/** The calls into one isolate. They run, and end, in the order in which they were made. */
+export interface Calls {
+  /** A call begins. `timeoutMs`: its own limit. */
+  begin(timeoutMs: number): void;
+  end(): void;
+  /** Watches a whole call. */
+  watch<T>(timeoutMs: number, call: Promise<T>): Promise<T>;
+  /** No call is made any more. The ones under way are watched to their end. */
+  close(): void;
+}
+
+const nothing = () => undefined;
+/** The calls into an isolate that nobody watches. */
+export const unwatchedCalls: Calls = {
+  begin: nothing,
+  end: nothing,
+  watch: (_timeoutMs, call) => call,
+  close: nothing,
+};
+
+export interface LostIsolatesOptions {
+  /** Default a second. */
+  tickMs?: number;
+}
+
+const TICK_MS = 1_000;
+/** How long isolated-vm tries to end a call whose time is up, and a tick. */
+const GRACE_TICKS = 6;
+
+export function createLostIsolates({ tickMs = TICK_MS }: LostIsolatesOptions = {}): LostIsolates {
+  const open = new Set<WatchedCalls>();
+  let now = 0;
+  setInterval(() => {
+    now += 1;
+    for (const calls of open) calls.check();
+  }, tickMs).unref();
+  return {
+    open(onLost) {
+      const calls: WatchedCalls = new WatchedCalls({
+        now: () => now,
+        tickMs,
+        onLost,
+        onOver: () => open.delete(calls),
+      });
+      open.add(calls);
+      return calls;
+    },
+  };
+}
+
+interface WatchedCallsOptions {
+  now(): number;
+  tickMs: number;
+  onLost(): void;
+  onOver(): void;
+}
+
+class WatchedCalls implements Calls {
+  readonly #options: WatchedCallsOptions;
+  #underWay = 0;
+  /** The tick in which the call that runs has begun. */
+  #since = 0;
+  #longestMs = 0;
+  #isClosed = false;
+
+  constructor(options: WatchedCallsOptions) {
+    this.#options = options;
+  }
+
+  begin(timeoutMs: number): void {
+    if (this.#underWay === 0) {
+      this.#since = this.#options.now();
+      this.#longestMs = 0;
+    }
+    this.#underWay += 1;
+    if (timeoutMs > this.#longestMs) this.#longestMs = timeoutMs;
+  }
+
+  end(): void {
+    this.#underWay -= 1;
+    this.#since = this.#options.now();
+    if (this.#isClosed) this.close();
+  }
+
+  async watch<T>(timeoutMs: number, call: Promise<T>): Promise<T> {
+    this.begin(timeoutMs);
+    try {
+      return await call;
+    } finally {
+      this.end();
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    if (this.#underWay === 0) this.#options.onOver();
+  }
+
+  check(): void {
+    const { now, tickMs, onLost, onOver } = this.#options;
+    if (this.#underWay === 0 || now() - this.#since <= this.#longestMs / tickMs + GRACE_TICKS) return;
+    onOver();
+    onLost();
+  }
+}

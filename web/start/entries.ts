@@ -1,0 +1,130 @@
+/**
+ * The entries into the isolate (batch.ts), and the answers that the calls return.
+ *
+ * I1  Microtasks run by V8's own function, which no script can call: it is compiled into the snapshot only. So all that an
+ *     entry can do without the host is done under its owner (owner.ts).
+ * I2  Code that V8 interrupts takes its entry with it, and no other: messages and answers outlive the call.
+ */
+import { refillLogBudget } from "../console/log-line.ts";
+import { type Answer, joinAnswer, placeOf, RECEIVED, splitAnswers } from "../host/batch.ts";
+import { type EnterMessage, MICROTASKS_GLOBAL, PostOp } from "../host/boundary.ts";
+import { postToHost } from "../host/host-link.ts";
+import { setOwner } from "./owner.ts";
+
+type Dispatch = (message: EnterMessage, extras: readonly unknown[]) => unknown;
+
+const { parse } = JSON;
+const { now } = Date;
+const globals = globalThis as unknown as Record<string, () => void>;
+const runMicrotasks = globals[MICROTASKS_GLOBAL] as () => void;
+Reflect.deleteProperty(globalThis, MICROTASKS_GLOBAL);
+
+/** Messages that have not run: those of one call behind those of another. */
+interface Waiting {
+  readonly messages: readonly EnterMessage[];
+  readonly extras: readonly unknown[];
+  readonly firstNumber: number;
+  /** The index of the next message. */
+  at: number;
+  next: Waiting | undefined;
+}
+
+let first: Waiting | undefined;
+let last: Waiting | undefined;
+/** `Progress`, in memory that the host reads. */
+let progress: Float64Array<SharedArrayBuffer> | undefined;
+
+export function noteEntries(memory: SharedArrayBuffer): void {
+  progress = new Float64Array(memory);
+}
+
+function note(place: number, number: number): void {
+  if (progress !== undefined) progress[place] = number;
+}
+
+/** Runs messages for as long as the call may take. Returns the answers; undefined where no entry may begin. */
+export function runEntries(
+  call: number,
+  firstNumber: number,
+  limitMs: number,
+  pack: string,
+  extras: readonly unknown[],
+  mayBegin: () => boolean,
+  dispatch: Dispatch,
+): string | undefined {
+  const messages = parse(pack) as EnterMessage[];
+  put({ messages, extras, firstNumber, at: 0, next: undefined });
+  const startedAt = now();
+  isGathering = true;
+  for (let waiting = first; waiting !== undefined; waiting = first) {
+    refillLogBudget();
+    setOwner(0);
+    if (!mayBegin()) {
+      postPending();
+      return undefined;
+    }
+    note(placeOf(call), waiting.firstNumber + waiting.at);
+    const message = waiting.messages[waiting.at] as EnterMessage;
+    waiting.at += 1;
+    if (waiting.at === waiting.messages.length) first = waiting.next;
+    dispatch(message, waiting.extras);
+    runMicrotasks();
+    if (now() - startedAt >= limitMs) break;
+  }
+  isGathering = false;
+  return takeAnswers();
+}
+
+function put(waiting: Waiting): void {
+  const { length } = waiting.messages;
+  if (length === 0) return;
+  note(RECEIVED, waiting.firstNumber + length - 1);
+  if (first === undefined) first = waiting;
+  else if (last !== undefined) last.next = waiting;
+  last = waiting;
+}
+
+/** Upper bound of the length of an answer that a call returns, and of all of them together. */
+const MAX_ANSWER_LENGTH = 4 * 1024;
+const MAX_ANSWERS_LENGTH = 64 * 1024;
+
+let isGathering = false;
+/** The answers that exist, of calls that have not returned. */
+let answers = "";
+/** The results of the last two calls, as the host has up to two under way: one of them may not arrive. */
+let returned = "";
+let returnedBefore = "";
+
+/** Answers a request with a text, or with no body. */
+export function answerText(id: number, status: number, headerBlock: string, body: string | undefined): void {
+  const text = body ?? "";
+  const length = headerBlock.length + text.length;
+  if (isGathering && length <= MAX_ANSWER_LENGTH && answers.length + length <= MAX_ANSWERS_LENGTH)
+    answers += joinAnswer(id, status, headerBlock, text);
+  else postToHost(PostOp.response, id, status, headerBlock, body);
+}
+
+function takeAnswers(): string {
+  returnedBefore = returned;
+  returned = answers;
+  answers = "";
+  return returned;
+}
+
+/** The result of a call did not arrive: its answers are posted. The host ignores the ones that it has. */
+export function postLost(): void {
+  setOwner(0);
+  splitAnswers(returnedBefore, post);
+  splitAnswers(returned, post);
+  postPending();
+}
+
+function postPending(): void {
+  const pending = answers;
+  answers = "";
+  splitAnswers(pending, post);
+}
+
+function post({ id, status, headerBlock, body }: Answer): void {
+  postToHost(PostOp.response, id, status, headerBlock, body);
+}
