@@ -14,7 +14,7 @@ import type { LocalRequest, RequestReceiver } from "../../local/index.ts";
 import type { Lease, Ledger, Nats, NotedRequest, RequestCounter } from "../../nats/index.ts";
 import { type FramePort, SocketChannel } from "../../streams/index.ts";
 import { bodyOf } from "./body-of.ts";
-import { fieldsOfBlock } from "./header-block.ts";
+import { blockOfRequest, fieldsOfBlock } from "./header-block.ts";
 import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";
 import { urlOf } from "./request-url.ts";
 import { type ResponseBlock, readResponseBlock } from "./response-block.ts";
@@ -89,13 +89,13 @@ class LocalCall implements IncomingCall, RequestReceiver, FramePort {
 
   read(service: string, mostMs: number): IncomingRequest {
     const { body, hops } = this.#request;
-    const { method, requestId, block } = this.#head;
+    const { method, host, requestId, block } = this.#head;
     const timeoutMs = Math.min(this.#request.timeoutMs, mostMs);
     return {
       requestId: isRequestId(requestId) ? requestId : crypto.randomUUID(),
       method,
       url: urlOf(this.#head, service),
-      headerBlock: block,
+      headerBlock: blockOfRequest(block, host, this.isUpgrade),
       body: body && bodyOf(body),
       hops,
       timeoutMs,
