@@ -46,7 +46,6 @@ export interface LocalServer {
 const MAX_UNSENT_BYTES = 1024 * 1024;
 /** How long gateways may take to read the last answers. */
 const CLOSE_MS = 1_000;
-const NO_BYTES = new Uint8Array(0);
 
 /** Listens on a path. Rejects where the operating system refuses it. */
 export async function listenLocal(options: ListenLocalOptions): Promise<LocalServer> {
@@ -163,11 +162,11 @@ function takeRequest(
   start: number,
   end: number,
 ): boolean {
-  const { connection, requests } = peer;
+  const { requests } = peer;
   const frame = readRequestFrame(bytes, start, end);
   if (frame === undefined || requests.has(number)) return false;
   const { instance, flags, hops, timeoutMs, head } = frame;
-  const body = connection.splitter.keep(frame.bodyStart, end);
+  const body = frame.bodyStart === end ? undefined : bytes.subarray(frame.bodyStart, end);
   const request = new LocalRequest(peer, number, instance, flags, hops, timeoutMs, head, body);
   const take = instances.get(instance);
   if (take === undefined) return request.fail("INSTANCE_DRAINING");
@@ -177,7 +176,7 @@ function takeRequest(
 }
 
 function takeFrame(
-  { connection, requests }: LocalPeer,
+  { requests }: LocalPeer,
   number: number,
   bytes: Buffer,
   start: number,
@@ -187,7 +186,6 @@ function takeFrame(
   const frame = stream && parseFrame(stream.text);
   if (stream === undefined || frame === undefined) return false;
   const receiver = requests.get(number)?.receiver;
-  const payload = receiver && connection.splitter.keep(stream.payloadStart, end);
-  receiver?.onFrame(frame, payload ?? NO_BYTES, stream.trailers);
+  receiver?.onFrame(frame, bytes.subarray(stream.payloadStart, end), stream.trailers);
   return true;
 }

@@ -7,7 +7,7 @@ import {
 } from "../contracts/index.ts";
 import type { FrameConnection } from "./frame-connection.ts";
 
-/** Hears about a request after its beginning. Bytes that it gets are its own. */
+/** Hears about a request after its beginning. Bytes that it gets are valid during the call. */
 export interface RequestReceiver {
   /** A frame of the gateway. `trailers`: a block, or empty. */
   onFrame(frame: Frame, payload: Uint8Array, trailers: string): void;
@@ -39,7 +39,7 @@ export class LocalRequest {
   readonly timeoutMs: number;
   /** See `readRequestHead`. */
   readonly head: string;
-  /** The body, or its beginning. The bytes are the request's own. */
+  /** The body, or its beginning: valid during the call that hands the request over. */
   readonly body: Uint8Array | undefined;
   readonly #peer: LocalPeer;
 

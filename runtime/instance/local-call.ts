@@ -11,8 +11,9 @@ import {
   requestFlags,
 } from "../../contracts/index.ts";
 import type { LocalRequest, RequestReceiver } from "../../local/index.ts";
-import { type Ledger, type Nats, type NotedRequest, OWNED, type RequestCounter } from "../../nats/index.ts";
+import type { Lease, Ledger, Nats, NotedRequest, RequestCounter } from "../../nats/index.ts";
 import { type FramePort, SocketChannel } from "../../streams/index.ts";
+import { bodyOf } from "./body-of.ts";
 import { blockOfRequest, fieldsOfBlock } from "./header-block.ts";
 import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";
 import { urlOf } from "./request-url.ts";
@@ -41,6 +42,8 @@ export function openLocalCall(request: LocalRequest, books: LocalBooks): Incomin
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** Bytes are valid during the call. */
+const BRIEF: Lease = { hold: () => undefined };
 
 class LocalCall implements IncomingCall, RequestReceiver, FramePort {
   readonly #request: LocalRequest;
@@ -93,7 +96,7 @@ class LocalCall implements IncomingCall, RequestReceiver, FramePort {
       method,
       url: urlOf(this.#head, service),
       headerBlock: blockOfRequest(block, host, this.isUpgrade),
-      body: body === undefined ? undefined : ownBuffer(body),
+      body: body && bodyOf(body),
       hops,
       timeoutMs,
       deadline: Date.now() + timeoutMs,
@@ -125,8 +128,9 @@ class LocalCall implements IncomingCall, RequestReceiver, FramePort {
   onFrame(frame: Frame, payload: Uint8Array, trailers: string): void {
     if (this.#taker === undefined || this.#isOver) return;
     if (this.#channel !== undefined)
-      this.#channel.receive({ frame, payload, trailers, lease: OWNED }, this.#taker);
-    else this.#taker.receive(frame, { data: payload, headers: undefined });
+      this.#channel.receive({ frame, payload, trailers, lease: BRIEF }, this.#taker);
+    // Without an exchange only a cancel and a drain have a meaning.
+    else this.#taker.receive(frame, { data: NO_BYTES, headers: undefined });
   }
 
   send(frame: Frame, payload: Uint8Array | string, done: (() => void) | undefined, trailers: string): void {
@@ -148,13 +152,6 @@ class LocalCall implements IncomingCall, RequestReceiver, FramePort {
 
 const UPGRADE = requestFlags.streams | requestFlags.upgrade;
 const STREAMED_BODY = requestFlags.streams | requestFlags.streamedBody;
-
-/** The bytes are the request's own. A view on larger memory is copied. */
-function ownBuffer(bytes: Uint8Array): ArrayBuffer {
-  const { buffer, byteLength } = bytes;
-  const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
-  return isWhole ? buffer : new Uint8Array(bytes).buffer;
-}
 
 class LocalAnswer implements Answer {
   readonly #request: LocalRequest;
