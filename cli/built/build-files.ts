@@ -122,8 +122,14 @@ function atTheirPlace(root: string): Plugin {
         if (!isOwn(root, path)) return undefined;
         const text = readFileSync(path, "utf8");
         const place = { dirname: dirname(path), filename: path, url: pathToFileURL(path).href };
-        const zod = path.endsWith("cli/main.ts") ? `import { config as configureZod } from "zod"; import { en } from "zod/locales"; configureZod(en());` : "";
-        const contents = zod + text.replace('import { z } from "zod"', 'import * as z from "zod"').replace(OWN_PLACE, (_, key: keyof typeof place) => JSON.stringify(place[key]));
+        const zod = path.endsWith("cli/main.ts")
+          ? `import { config as configureZod } from "zod"; import { en } from "zod/locales"; configureZod(en());`
+          : "";
+        const contents =
+          zod +
+          text
+            .replace('import { z } from "zod"', 'import * as z from "zod"')
+            .replace(OWN_PLACE, (_, key: keyof typeof place) => JSON.stringify(place[key]));
         return { contents, loader: path.endsWith(".ts") ? "ts" : "js" };
       });
     },
