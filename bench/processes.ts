@@ -9,42 +9,46 @@ const TICK_MS = 10;
 
 /** The private memory of a process in bytes, without pages that it shares with others. Linux only. */
 export function ownMemory(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  const rollup = readProc(pid, "smaps_rollup");
   const privatePages = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)];
   return privatePages.reduce((sum, [, size]) => sum + Number(size) * KIB, 0);
 }
 
 /** The resident memory of a process in bytes, with shared pages. */
 export function residentMemory(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * KIB;
+  return sizeIn(readProc(pid, "status"), "VmRSS");
 }
 
 /** The resident memory of a process in bytes, where each shared page counts its part for each process that has it. */
 export function sharedOutMemory(pid: number): number {
-  return Number(/^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1]) * KIB;
+  return sizeIn(readProc(pid, "smaps_rollup"), "Pss");
 }
 
 /** The peak of a process's resident memory in bytes. */
 export function peakMemory(pid: number): number {
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * KIB;
+  return sizeIn(readProc(pid, "status"), "VmHWM");
 }
 
 /** The CPU time of a process since its start, in milliseconds, with the time that the kernel worked for it. */
 export function cpuMs(pid: number): number {
-  const fields = statOf(pid);
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  const [user = 0, system = 0] = statOf(pid).slice(OWN_AT);
+  return (Number(user) + Number(system)) * TICK_MS;
 }
 
 /** The CPU time of this process's children that have ended, in milliseconds. Zero outside of Linux. */
 export function childrenCpuMs(): number {
   if (process.platform !== "linux") return 0;
-  const fields = statOf("self");
-  return (Number(fields[13]) + Number(fields[14])) * TICK_MS;
+  const [user = 0, system = 0] = statOf("self").slice(CHILDREN_AT);
+  return (Number(user) + Number(system)) * TICK_MS;
 }
 
-/** The fields after the program's name. They begin with the state; the time of the process has the indexes 11 and 12. */
+/** The places of the user time, with the system time after it: of the process, and of its children that have ended. */
+const OWN_AT = 11;
+const CHILDREN_AT = 13;
+
+/** The fields after the program's name. They begin with the state. */
 function statOf(pid: number | "self"): string[] {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const stat = readProc(pid, "stat");
   // The name is in parentheses and may have spaces.
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
@@ -70,7 +74,7 @@ export function isAlive(pid: number): boolean {
 /** The role of a process in the `narun up` whose own process is `up`, which has the gateway, or the name of its program. */
 export function roleOf(pid: number, up: number): string {
   if (pid === up) return "gateway";
-  const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  const [program = "", ...args] = readProc(pid, "cmdline").split("\0");
   // The program from npm has its platform in its name.
   if (basename(program).startsWith("nats-server")) return "nats-server";
   if (program !== process.execPath) return basename(program);
@@ -94,10 +98,38 @@ export function hostOf(pid: number): number {
 
 /** The children of a process, each followed by its own children. */
 export function childrenOf(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+  const children = threadsOf(pid).flatMap((thread) =>
+    readProc(pid, `task/${thread}/children`).split(" ").filter(Boolean).map(Number),
   );
   return children.flatMap((child) => [child, ...childrenOf(child)]);
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch (error) {
+    return unlessGone(error, []);
+  }
+}
+
+/** A file of a process, or an empty text if the process has ended: all its figures are zero. */
+function readProc(pid: number | "self", file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch (error) {
+    return unlessGone(error, "");
+  }
+}
+
+function unlessGone<T>(error: unknown, none: T): T {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT" || code === "ESRCH") return none;
+  throw error;
+}
+
+/** The size in bytes that a line of a status file has, like `VmRSS: 100 kB`. */
+function sizeIn(status: string, name: string): number {
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? 0) * KIB;
 }
 
 /** Samples the memory of processes. `stop` returns the peak of each, in bytes. */

@@ -90,13 +90,21 @@ export async function timeCli(args: string[], natsUrl: string, root = HERE): Pro
   return performance.now() - startedAt;
 }
 
+/** How long a process may take to its first line. A `narun up` pushes its functions before. */
+const FIRST_LINE_MS = 15 * 60_000;
+
+/** Kills a process that takes too long. */
 export function firstLine(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    if (child.stdout === null) return reject(new Error("the process has no output"));
-    createInterface({ input: child.stdout }).once("line", resolve);
-    child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`the process ended with ${code}`)));
-  });
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  if (child.stdout === null) throw new Error("the process has no output");
+  const timer = setTimeout(() => {
+    child.kill("SIGKILL");
+    reject(new Error(`the process wrote no line for ${FIRST_LINE_MS} ms`));
+  }, FIRST_LINE_MS);
+  createInterface({ input: child.stdout }).once("line", resolve);
+  child.once("error", reject);
+  child.once("exit", (code) => reject(new Error(`the process ended with ${code}`)));
+  return promise.finally(() => clearTimeout(timer));
 }
 
 /** How long a process may take to end before it is killed. */

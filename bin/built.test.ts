@@ -54,6 +54,22 @@ test("starts run built files until a source changes, whose change the next start
   expect(await narun.start()).toBe("other 2 built cli");
 });
 
+test("stacks name places in the sources", async () => {
+  await using narun = await createNarun();
+  await narun.write(
+    "narun/cli/main.ts",
+    `import { fail } from "./text.ts"; import { readableStack } from "./built/readable-stacks.ts";\nconst own: string = "failed";\ntry { fail(own); } catch (error) { console.log(readableStack((error as Error).stack ?? "")); }`,
+  );
+  await narun.write(
+    "narun/cli/text.ts",
+    `interface Erased {\n  text: string;\n}\nexport function fail(text: string): never {\n  throw new TypeError(text);\n}`,
+  );
+  const stack = await narun.start();
+  expect(stack).toMatch(
+    /^TypeError: failed\n {4}at fail \(file:\S+cli\/text\.ts:5:\d+\)\n {4}at file:\S+cli\/main\.ts:3:\d+/,
+  );
+});
+
 test("several first starts do not disturb each other", async () => {
   await using narun = await createNarun();
   const starts = await Promise.all(Array.from({ length: 4 }, () => narun.start()));

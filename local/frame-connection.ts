@@ -69,6 +69,8 @@ export class FrameConnection {
     socket.on("error", (error) => {
       this.#reason = error.message;
     });
+    // Without waiting for the own bytes: the other side may never read them.
+    socket.on("end", () => this.close("the other side ended it"));
     socket.on("close", () => this.#end());
   }
 

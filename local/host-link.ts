@@ -62,6 +62,9 @@ export interface HostLinkOptions {
 
 /** How long a host may take for its hello. */
 const HELLO_MS = 5_000;
+/** How long after the end of a working connection it is opened again. */
+const REOPEN_MS = 50;
+/** The pauses after a connection that could not be opened, or whose host broke a rule. */
 const RETRY = { firstMs: 100, maxMs: 30_000, forgetAfterMs: 60_000 };
 /** Upper bound of the bytes that wait for a host that does not read. Beyond it, requests go another way. */
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
@@ -167,6 +170,7 @@ export class HostLink {
 
   #onEnd(reason: string, isViolation: boolean): void {
     clearTimeout(this.#timer);
+    const hasWorked = this.#isGreeted && !isViolation;
     this.#connection = undefined;
     this.#isGreeted = false;
     this.#released = new ReleasedNumbers();
@@ -175,8 +179,10 @@ export class HostLink {
       const { path } = this.#options;
       this.#options.warn({ path, reason }, "a host broke the rules of its socket: requests go over NATS");
     }
-    if (!this.#isRetired)
-      this.#timer = setTimeout(() => this.#open(), this.#backoff.fail(performance.now())).unref();
+    if (!this.#isRetired) {
+      const pauseMs = hasWorked ? REOPEN_MS : this.#backoff.fail(performance.now());
+      this.#timer = setTimeout(() => this.#open(), pauseMs).unref();
+    }
     const receivers = [...this.#receivers.values()];
     this.#receivers.clear();
     this.#streamed.clear();

@@ -107,7 +107,7 @@ export class ReadMessage implements Message {
   }
 
   #read(): HeaderBlock | null {
-    if (this.#block === undefined) this.#block = readHeaderBlock(this.#head.slice(this.#blockFrom)) ?? null;
+    if (this.#block === undefined) this.#block = readHeaderBlock(this.#head, this.#blockFrom) ?? null;
     return this.#block;
   }
 }

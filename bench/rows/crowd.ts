@@ -40,19 +40,15 @@ async function measure(bench: Bench): Promise<void> {
   const { memory, ready, third, all } = rows(bench.size);
   const count = countOf(bench.size);
   await using stack = new AsyncDisposableStack();
-  const functions = stack.use(await writeMany(count));
   bench.heading(`${count} functions in one narun up, ${bench.rounds} rounds`);
   if (bench.isQuick && bench.roots.beside === undefined) {
     // The other rows have no peer: one push is enough.
-    const { runnerBytes } = await timePush(functions.folder, HERE);
+    const { runnerBytes } = await timePush(count, HERE);
     bench.record(memory, { [OURS]: [{ value: runnerBytes / MIB }] });
     for (const row of [ready, third, all]) bench.skip(row, NO_BESIDE);
     return;
   }
-  const pushing = Object.entries(bench.roots).map(([name, root]) => [
-    name,
-    () => timePush(functions.folder, root),
-  ]);
+  const pushing = Object.entries(bench.roots).map(([name, root]) => [name, () => timePush(count, root)]);
   const pushes = await bench.inTurns<Push>(Object.fromEntries(pushing));
   bench.record(
     memory,
@@ -62,6 +58,7 @@ async function measure(bench: Bench): Promise<void> {
     ready,
     samplesOf(pushes, ({ readyMs }) => ({ value: readyMs })),
   );
+  const functions = stack.use(await writeMany(count));
   const agent = stack.use(createAgent());
   const crowds: [string, Crowd][] = [];
   for (const [name, root] of Object.entries(bench.roots)) {
@@ -82,8 +79,10 @@ interface Push {
   runnerBytes: number;
 }
 
-async function timePush(folder: string, root: string): Promise<Push> {
-  await using system = await startWhole(folder, root);
+/** The functions are new files: a folder that was pushed before may keep its builds. */
+async function timePush(count: number, root: string): Promise<Push> {
+  await using functions = await writeMany(count);
+  await using system = await startWhole(functions.folder, root);
   return { readyMs: system.readyMs, runnerBytes: peakMemory(runnerOf(system.pid)) };
 }
 

@@ -85,7 +85,9 @@ export function loads(kind: LoadKind, servers: Servers, seconds: number): System
       const { path, ...options } = kind;
       const before = cpu();
       const result = await load({ ...options, url: `${http}${path}`, seconds });
-      const cpuOf = new Map([...cpu()].map(([role, ms]) => [role, ms - (before.get(role) ?? 0)]));
+      const cpuOf = new Map(
+        [...cpu()].map(([role, ms]) => [role, Math.max(0, ms - (before.get(role) ?? 0))]),
+      );
       return { ...result, cpuOf };
     };
   return Object.fromEntries(Object.entries(servers).map(([name, server]) => [name, measureAt(server)]));

@@ -1,4 +1,5 @@
 import { errorEntry, isErrorCode, isNarunError, messageOf, NarunError } from "../../contracts/index.ts";
+import { readableStack } from "../built/readable-stacks.ts";
 import type { Output } from "./output.ts";
 
 export interface ReportOptions {
@@ -49,7 +50,7 @@ function solveOf({ code, fields: { reason } }: NarunError): string {
 
 function explain(error: unknown, help: string): string {
   if (!(error instanceof NarunError)) {
-    return `narun failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+    return `narun failed: ${error instanceof Error ? readableStack(error.stack ?? error.message) : String(error)}`;
   }
   const fix = error.code === "USAGE" ? `See \`${help}\`.` : solveOf(error);
   return withFix(`narun: ${describeFailure(error)}`, fix);

@@ -53,13 +53,14 @@ describe("a header block", () => {
       if (random(4) === 0) block[random(block.byteLength)] = 0x80 + random(0x80);
       const expected = readByLibrary(block);
       if (expected === undefined) unreadable += 1;
-      expect(readHeaderBlock(block.toString("latin1"))).toEqual(expected);
+      const before = ["", "HMSG a 1 2 3\r\n", "HMSG \xc3\xbc 1 2 3\r\n"][random(3)] ?? "";
+      expect(readHeaderBlock(before + block.toString("latin1"), before.length)).toEqual(expected);
     }
     expect(unreadable).toBeGreaterThan(100);
     expect(unreadable).toBeLessThan(19_000);
   });
 
   it("has NATS' own status, and no fields", () => {
-    expect(readHeaderBlock("NATS/1.0 503\r\n\r\n")).toEqual({ status: 503, headers: new Map() });
+    expect(readHeaderBlock("NATS/1.0 503\r\n\r\n", 0)).toEqual({ status: 503, headers: new Map() });
   });
 });

@@ -3,6 +3,7 @@
  * between, which neither a name nor a value can contain.
  */
 import { COOKIE_SEPARATOR, type FieldList } from "../../contracts/index.ts";
+import { isHost } from "./request-url.ts";
 
 /** An incomplete field at the end, as user code may have posted it, is left out by the readers of field lists. */
 export function fieldsOfBlock(block: string): FieldList {
@@ -28,4 +29,10 @@ export function fieldsToSend(block: string): [name: string, value: string][] {
     }
   }
   return fields;
+}
+
+/** The fields of a request that its carrier has by other means: its host, and a hop-by-hop field that handlers look at all the same. */
+export function blockOfRequest(block: string, host: string, isUpgrade: boolean): string {
+  const withHost = isHost(host) ? `${block}host\n${host}\n` : block;
+  return isUpgrade ? `${withHost}upgrade\nwebsocket\n` : withHost;
 }

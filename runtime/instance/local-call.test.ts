@@ -149,7 +149,7 @@ function send({ flags = requestFlags.streams, body, ...head }: Sending = {}) {
           requestId: "q1",
           remoteAddress: "",
         },
-        ...{ block: "host\nh\nx-a\n1\n", ...head },
+        ...{ block: "x-a\n1\n", ...head },
       }),
       body: body === undefined ? undefined : Buffer.from(body),
     },
@@ -188,17 +188,19 @@ it("comes to its handler as it was sent, and its answer to the gateway; the stat
   expect(await send().over).toEqual(["HANDLER_THREW", undefined]);
   expect(seen[0]).toMatchObject({
     url: "http://h/b?q=1",
-    headerBlock: "host\nh\nx-a\n1\n",
+    headerBlock: "x-a\n1\nhost\nh\n",
     requestId: "q1",
     hops: 1,
   });
+  await send({ flags: requestFlags.streams | requestFlags.upgrade, host: "" }).over;
+  expect(seen[2]?.headerBlock).toBe("x-a\n1\nupgrade\nwebsocket\n");
   expect(Buffer.from(seen[0]?.body as ArrayBuffer).toString()).toBe("body");
   expect(seen[1]?.body).toBeUndefined();
   const stats = await caller.request("$SRV.STATS.whole", "", { timeoutMs: 5_000 });
   const { endpoints } = JSON.parse(stats.text());
   expect(endpoints[1]).toMatchObject({
-    num_requests: 2,
-    num_errors: 1,
+    num_requests: 3,
+    num_errors: 2,
     last_error: expect.stringMatching("HANDLER_THREW"),
   });
   expect([await stateOf("whole", post.number), await stateOf("whole", 999)]).toEqual([

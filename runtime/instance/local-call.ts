@@ -13,7 +13,7 @@ import {
 import type { LocalRequest, RequestReceiver } from "../../local/index.ts";
 import { type Ledger, type Nats, type NotedRequest, OWNED, type RequestCounter } from "../../nats/index.ts";
 import { type FramePort, SocketChannel } from "../../streams/index.ts";
-import { fieldsOfBlock } from "./header-block.ts";
+import { blockOfRequest, fieldsOfBlock } from "./header-block.ts";
 import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";
 import { urlOf } from "./request-url.ts";
 import { type ResponseBlock, readResponseBlock } from "./response-block.ts";
@@ -86,13 +86,13 @@ class LocalCall implements IncomingCall, RequestReceiver, FramePort {
 
   read(service: string, mostMs: number): IncomingRequest {
     const { body, hops } = this.#request;
-    const { method, requestId, block } = this.#head;
+    const { method, host, requestId, block } = this.#head;
     const timeoutMs = Math.min(this.#request.timeoutMs, mostMs);
     return {
       requestId: isRequestId(requestId) ? requestId : crypto.randomUUID(),
       method,
       url: urlOf(this.#head, service),
-      headerBlock: block,
+      headerBlock: blockOfRequest(block, host, this.isUpgrade),
       body: body === undefined ? undefined : ownBuffer(body),
       hops,
       timeoutMs,

@@ -16,6 +16,7 @@ import {
 } from "../../contracts/index.ts";
 import type { Arrived } from "../../streams/index.ts";
 import { type Awaited, decideDeadline, unansweredMessage } from "./deadline.ts";
+import type { Deadlines, Timed } from "./deadlines.ts";
 import { Exchange } from "./exchange.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";
@@ -34,6 +35,7 @@ export interface RequestParts {
   readonly config: Pick<FunctionConfig, "limits">;
   readonly log: FunctionLog;
   readonly sandbox: Sandbox;
+  readonly deadlines: Deadlines;
   /** The instance drains: an answer that begins to stream is warned at once. */
   readonly isDraining: boolean;
   onOver(request: OpenRequest): void;
@@ -61,7 +63,7 @@ const MAX_STACK_LENGTH = 64 * 1024;
 /** RFC 6455, section 7.4.1: the socket ended without a close frame. */
 export const CLOSED_ABNORMALLY = 1006;
 
-export class OpenRequest implements BodyOwner, FrameTaker {
+export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   readonly id: number;
   readonly requestId: string;
   readonly method: string;
@@ -72,7 +74,7 @@ export class OpenRequest implements BodyOwner, FrameTaker {
   readonly #parts: RequestParts;
   #exchange: Exchange | undefined;
   #phase: Phase = WAITING_FOR_ANSWER;
-  #timer: NodeJS.Timeout;
+  #endsAtMs: number;
 
   constructor(
     parts: RequestParts,
@@ -87,8 +89,14 @@ export class OpenRequest implements BodyOwner, FrameTaker {
     this.timeoutMs = timeoutMs;
     this.hops = hops;
     this.#call = call;
-    this.#timer = this.#startTimer();
+    const { limits } = parts.config;
+    this.#endsAtMs = this.takenAtMs + decideDeadline("answer", this, limits, this.takenAtMs);
+    parts.deadlines.expect(this.#endsAtMs);
     call.listen(this);
+  }
+
+  get endsAtMs(): number {
+    return this.#endsAtMs;
   }
 
   get limits(): FunctionConfig["limits"] {
@@ -279,7 +287,7 @@ export class OpenRequest implements BodyOwner, FrameTaker {
     // The caller may be gone while the head is sent.
     if (this.#phase.kind === "over") return bodyOf(phase).break("CLIENT_GONE");
     this.#phase = phase;
-    this.#restartTimer();
+    this.#setDeadline();
     if (this.#parts.isDraining) this.warn();
   }
 
@@ -287,20 +295,16 @@ export class OpenRequest implements BodyOwner, FrameTaker {
     // After the answer the rest of the request's body has no time limit of its own.
     if (this.#phase.kind !== "waiting") return;
     this.#phase = { kind: "waiting", for: event };
-    this.#restartTimer();
+    this.#setDeadline();
   }
 
-  #startTimer(): NodeJS.Timeout {
-    const waitMs = decideDeadline(awaitedIn(this.#phase), this, this.limits, performance.now());
-    return setTimeout(() => this.#onDeadline(), waitMs);
+  #setDeadline(): void {
+    const nowMs = performance.now();
+    this.#endsAtMs = nowMs + decideDeadline(awaitedIn(this.#phase), this, this.limits, nowMs);
+    this.#parts.deadlines.expect(this.#endsAtMs);
   }
 
-  #restartTimer(): void {
-    clearTimeout(this.#timer);
-    this.#timer = this.#startTimer();
-  }
-
-  #onDeadline() {
+  onDeadline() {
     const { timeoutMs, streamMs } = this.limits;
     switch (awaitedIn(this.#phase)) {
       case "answer":
@@ -341,7 +345,6 @@ export class OpenRequest implements BodyOwner, FrameTaker {
   #close(error: ErrorCode | undefined): void {
     if (this.#phase.kind === "over") return;
     this.#phase = OVER;
-    clearTimeout(this.#timer);
     this.#exchange?.close();
     this.#parts.onOver(this);
     this.#call.over(error === undefined ? undefined : `${error}: ${errorEntry(error).title}`);

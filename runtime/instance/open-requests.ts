@@ -9,6 +9,7 @@
  */
 import type { ErrorCode, FunctionConfig } from "../../contracts/index.ts";
 import { type BackgroundWork, createBackgroundWork } from "./background-work.ts";
+import { Deadlines } from "./deadlines.ts";
 import { FinishedIds } from "./finished-ids.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import type { IncomingCall } from "./incoming-call.ts";
@@ -27,6 +28,7 @@ export class OpenRequests implements Answers, RequestFacts {
   readonly #background: BackgroundWork;
   readonly #open = new Map<number, OpenRequest>();
   readonly #finished = new FinishedIds();
+  readonly #deadlines = new Deadlines(() => this.#open.values());
   #nextId = 1;
   #lastHops = 0;
   #isDraining = false;
@@ -41,6 +43,7 @@ export class OpenRequests implements Answers, RequestFacts {
       config,
       log,
       sandbox,
+      deadlines: this.#deadlines,
       get isDraining() {
         return isDraining();
       },
@@ -122,7 +125,9 @@ export class OpenRequests implements Answers, RequestFacts {
   failAll(code: ErrorCode, whom: "all" | "sockets" = "all"): void {
     for (const request of [...this.#open.values()])
       if (whom === "all" || request.isSocket) request.fail(code);
-    if (whom === "all") this.#background.close();
+    if (whom !== "all") return;
+    this.#background.close();
+    this.#deadlines.close();
   }
 
   requestIdOf(id: number | undefined): string | undefined {
@@ -168,7 +173,8 @@ export class OpenRequests implements Answers, RequestFacts {
   }
 
   #checkIdle(): void {
+    if (this.size > 0) return;
     this.#lastBusyAt = Date.now();
-    if (this.size === 0) this.#whenEmpty?.();
+    this.#whenEmpty?.();
   }
 }

@@ -1,8 +1,8 @@
 import { decodeRequest, timeLeftOf } from "../../contracts/index.ts";
 import type { Message } from "../../nats/index.ts";
 import { bodyOf } from "./body-of.ts";
-import { blockOfFields } from "./header-block.ts";
-import { isHost, urlOf } from "./request-url.ts";
+import { blockOfFields, blockOfRequest } from "./header-block.ts";
+import { urlOf } from "./request-url.ts";
 import type { IncomingRequest } from "./sandbox.ts";
 
 /** Reads a request to a service. `mostMs`: the upper bound of its time. */
@@ -12,15 +12,12 @@ export function requestFromMessage(message: Message, service: string, mostMs: nu
     message,
     service,
   );
-  if (isHost(host)) fields.push("host", host);
-  // A hop-by-hop field that handlers look at all the same.
-  if (isUpgrade) fields.push("upgrade", "websocket");
   const timeoutMs = Math.max(0, Math.min(timeLeftOf(headers) ?? mostMs, mostMs));
   return {
     requestId: requestId ?? crypto.randomUUID(),
     method,
     url: urlOf({ scheme, host, rawPath, query }, service),
-    headerBlock: blockOfFields(fields),
+    headerBlock: blockOfRequest(blockOfFields(fields), host, isUpgrade),
     body: bodyOf(data),
     hops,
     timeoutMs,

@@ -25,21 +25,24 @@ const REQUEST = { instance: 0, flags: 3, hops: 0, timeoutMs: 1_000, head: "GET\n
 
 export interface FrameRun {
   seed: number;
-  count: number;
+  /** The first script. Default: 0. */
+  from?: number;
+  /** The number after that of the last script. */
+  to: number;
   onPlayed?(id: number): void;
 }
 
 /** Plays scripts of a seed. Rejects at the first broken rule, with the script's number. */
-export async function playFrames({ seed, count, onPlayed }: FrameRun): Promise<void> {
+export async function playFrames({ seed, from = 0, to, onPlayed }: FrameRun): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "narun-"));
   let lastNumber = 0;
   const nextNumber = () => ++lastNumber;
   const honest = await startHonestHost(await socketIn(folder, "honest"), MACHINE, nextNumber);
-  let next = 0;
+  let next = from;
   let isOver = false;
   const player = async (index: number) => {
     const path = await socketIn(folder, String(index));
-    while (next < count && !isOver) {
+    while (next < to && !isOver) {
       const id = next++;
       await playOne({ path, seed, id, nextNumber, foreign: honest.underWay() });
       if (id % 50 === 0) await honest.answerAll();
@@ -92,7 +95,8 @@ async function playOne({ path, seed, id, nextNumber, foreign }: Turn): Promise<v
     await Promise.race([host.over, once(limit, "abort")]);
     await Promise.race([Promise.all(sent.map(({ over }) => over)), once(limit, "abort")]);
     const faults = [...replies.flatMap((receiver) => receiver.faults), ...bugs];
-    if (limit.aborted) faults.push("it did not end in time");
+    if (limit.aborted)
+      faults.push(`it did not end in time: ${link.size} requests wait, its host ${host.state}`);
     if (faults.length > 0) throw new Error(faults.map(String).join("; "), { cause: faults[0] });
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);

@@ -10,6 +10,6 @@ const SEED = 1;
 
 it(`survives ${COUNT} lying hosts by seed ${SEED}`, { timeout: 120_000 }, async () => {
   let played = 0;
-  await playFrames({ seed: SEED, count: COUNT, onPlayed: () => (played += 1) });
+  await playFrames({ seed: SEED, to: COUNT, onPlayed: () => (played += 1) });
   expect(played).toBe(COUNT);
 });

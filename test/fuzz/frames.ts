@@ -25,7 +25,7 @@ let mostBytes = 0;
 try {
   await playFrames({
     seed,
-    count,
+    to: count,
     onPlayed(id) {
       if (id % 1_000 === 0) mostBytes = Math.max(mostBytes, process.memoryUsage.rss());
       if (id % 20_000 === 0) say(`host ${id}, ${Math.round(mostBytes / 1024 / 1024)} MiB at most`);

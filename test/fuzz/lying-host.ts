@@ -7,6 +7,8 @@ export interface LyingHost {
   /** Resolves when the connection is over. */
   readonly over: Promise<void>;
   readonly isOver: boolean;
+  /** For messages. */
+  readonly state: string;
   close(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ export async function startLyingHost(
   const over = Promise.withResolvers<void>();
   let first: Socket | undefined;
   let isOver = false;
+  let left = requests;
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
     if (first !== undefined) {
@@ -33,7 +36,6 @@ export async function startLyingHost(
       isOver = true;
       over.resolve();
     });
-    let left = requests;
     const splitter = new FrameSplitter((type) => {
       if (type === socketFrames.request) left -= 1;
       if (type === socketFrames.request && left === 0 && !script.isEarly) void play(socket, script);
@@ -48,6 +50,9 @@ export async function startLyingHost(
     over: over.promise,
     get isOver() {
       return isOver;
+    },
+    get state() {
+      return `is ${first === undefined ? "not connected" : first.readyState}, and expects ${left} requests`;
     },
     close() {
       first?.destroy();

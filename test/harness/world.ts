@@ -19,6 +19,9 @@ import { startTestNode, type TestNode } from "./node-process.ts";
 /** The transport of every connection, as `narun` reads it. */
 const TRANSPORT = process.env.NARUN_NATS_TRANSPORT === "plain" ? "plain" : "own";
 
+/** The way of requests to hosts of this machine, as `narun` reads it. */
+const SHORT_PATH = process.env.NARUN_SHORT_PATH === "off" ? "off" : "auto";
+
 export interface WorldOptions {
   /** How many node-runners: `node-0`, `node-1`, … Default 1. */
   nodes?: number;
@@ -26,10 +29,10 @@ export interface WorldOptions {
   supervised?: boolean;
   /** The address of a running server. Default: the world starts a server of its own. */
   natsUrl?: string;
-  /** Nodes and gateways reach NATS through a link that the test can break. */
+  /** Nodes and gateways reach NATS through a link that the test can break. Requests go over NATS by default. */
   isLinked?: boolean;
   /** Options of the first gateway: bounds of the hold, static routes. */
-  gateway?: Partial<Pick<GatewayOptions, "hold" | "config" | "defaultTimeoutMs">>;
+  gateway?: Partial<Pick<GatewayOptions, "hold" | "config" | "defaultTimeoutMs" | "shortPath">>;
   /** The addresses that the nodes deny to functions. */
   egressDeny?: readonly string[];
   /** Further arguments of `narun node`. */
@@ -137,6 +140,7 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
       nats: await connect("gateway"),
       http: { host: "127.0.0.1", port: 0 },
       log,
+      shortPath: options.isLinked === true ? "off" : SHORT_PATH,
       ...gatewayOptions,
     });
     closers.defer(() => started.close());

@@ -32,7 +32,7 @@ export function defineBodyMixin<T extends object>(
   Interface: { readonly prototype: T },
   { bodyOf, contentTypeOf }: BodyAccess<T>,
 ): void {
-  const read = async (self: T) => (await bodyOf(self)?.read()) ?? "";
+  const read = (self: T) => bodyOf(self)?.read() ?? "";
   const members: BodyMembers & ThisType<T> = {
     get body() {
       return (bodyOf(this)?.stream ?? null) as ReadableStream<Uint8Array> | null;

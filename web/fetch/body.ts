@@ -95,8 +95,8 @@ export class Body {
   }
 
   /** The whole content: bytes that belong to the caller, or the text that the body was made of. */
-  async read(): Promise<string | Bytes> {
-    const content = await this.#readWhole();
+  read(): string | Bytes | Promise<Bytes> {
+    const content = this.#readWhole();
     return isBlob(content) ? joinPieces(blobPieces(content)) : content;
   }
 
@@ -105,7 +105,8 @@ export class Body {
     return createBlob(isBlob(content) ? blobPieces(content) : [toBytes(content)], type);
   }
 
-  async #readWhole(): Promise<string | Bytes | Blob> {
+  /** A promise for content that has to arrive only: most bodies are small, and have. */
+  #readWhole(): string | Bytes | Blob | Promise<Bytes> {
     const content = this.#take();
     return isStored(content) ? content : readAll(content);
   }

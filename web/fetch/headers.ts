@@ -234,13 +234,15 @@ function pairsOfSequence(init: object, iterator: () => Iterator<unknown>): [stri
 function pairsOfRecord(init: object): [string, string][] {
   const pairs: [string, string][] = [];
   for (const key of Reflect.ownKeys(init)) {
-    if (!Reflect.getOwnPropertyDescriptor(init, key)?.enumerable) continue;
+    // Asks an object the same as a descriptor would, and makes none.
+    if (!Reflect.apply(isOwnEnumerable, init, [key])) continue;
     const name = toByteString(key);
     pairs.push([name, toByteString((init as Record<string, unknown>)[name])]);
   }
   return pairs;
 }
 
+const { propertyIsEnumerable: isOwnEnumerable } = Object.prototype;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 function checkName(name: string): string {
@@ -248,8 +250,12 @@ function checkName(name: string): string {
   return name.toLowerCase();
 }
 
+/** A value without white space at its ends, and without characters that need a look. Most values are such. */
+const PLAIN_VALUE = /^[!-~](?:[ -~]*[!-~])?$/;
+
 /** `ByteString` has already refused characters over U+00FF. */
 function checkValue(value: string): string {
+  if (PLAIN_VALUE.test(value)) return value;
   const text = trimHttpWhitespace(value);
   if (/[\0\r\n]/.test(text))
     throw new TypeError(`Headers: ${JSON.stringify(text)} has a character that no header carries.`);

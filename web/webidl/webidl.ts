@@ -14,7 +14,10 @@ export function toUSVString(value: unknown, context = "The value"): string {
   return toDOMString(value, context).toWellFormed();
 }
 
+const WIDE = /[^\0-\xff]/;
+
 export function toByteString(value: unknown, context = "The value"): string {
+  if (typeof value === "string" && !WIDE.test(value)) return value;
   return conversions.ByteString(value, { context });
 }
 
