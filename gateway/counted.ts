@@ -100,7 +100,7 @@ class CountedHistogram extends Histogram {
   /** The registry, and `get`, ask for the values by this method, which the types of prom-client leave out. */
   async getForPromString() {
     const values = this.#all().flatMap((one) => valuesOf(DURATION, one));
-    return { name: DURATION, help: DURATION_HELP, type: "histogram", values };
+    return { name: DURATION, help: DURATION_HELP, type: "histogram", values, aggregator: "sum" };
   }
 }
 

@@ -22,7 +22,8 @@ import { httpDoor } from "./http/door.ts";
 import { type IsTrusted, trustIn } from "./http/forwarded.ts";
 import { createGathering } from "./http/gathering.ts";
 import { invokeDoor } from "./invoke/door.ts";
-import { createMetrics, type Metrics, metricsDoor } from "./metrics.ts";
+import { createMetrics, type Metrics, type MetricValues } from "./metrics.ts";
+import { metricsDoor } from "./metrics-door.ts";
 import { createReadiness } from "./readiness.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 
@@ -51,6 +52,8 @@ export interface GatewayOptions {
    * Default: no pushes.
    */
   firstPushes?: Promise<unknown>;
+  /** The metrics of the gateway's other processes. They are added to its own. Default: none. */
+  otherMetrics?: () => Promise<readonly MetricValues[]>;
   log: Log;
 }
 
@@ -60,6 +63,8 @@ export interface Gateway {
   readonly metricsUrl: string | undefined;
   /** The number of requests, by service: held without a consumer, or in flight at one. */
   counts(): Map<string, { held: number; inFlight: number }>;
+  /** Its metrics, for a process that adds them to its own. */
+  metricValues(): Promise<MetricValues>;
   /**
    * Tells for `lameDuckMs` that it leaves (default 0; shorter where no connection is open). Then it takes no new requests,
    * finishes its open ones within `graceMs`, and closes.
@@ -77,7 +82,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const isTrusted = trustIn(options.trustedProxies ?? config?.trusted_proxies ?? []);
   warnOfGrpcRoutes(config, log);
   let table: RouteTable | undefined;
-  const metrics = createMetrics({ counts: () => dispatch.dispatcher.counts() });
+  const metrics = createMetrics({
+    counts: () => dispatch.dispatcher.counts(),
+    others: options.otherMetrics,
+  });
   const dispatch = new Dispatch({
     nats,
     log,
@@ -124,6 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     httpUrl: http,
     metricsUrl,
     counts: () => dispatch.dispatcher.counts(),
+    metricValues: metrics.values,
     drain: ({ graceMs, lameDuckMs = 0 }) => (drained ??= drain(graceMs, lameDuckMs)),
     close: () => (drained ??= drain(0, 0)),
   };

@@ -1,7 +1,8 @@
 import type { RequestListener } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
-import type { Health, Metrics } from "./metrics.ts";
+import type { Health } from "./health.ts";
+import type { Metrics } from "./metrics.ts";
 
 /** Answers `/metrics`, `/healthz` and `/readyz`. */
 export function createPages(metrics: Metrics, { isHealthy, findProblem }: Health): RequestListener {

@@ -1,6 +1,32 @@
 import { expect, it } from "vitest";
 import { createMetrics } from "./metrics.ts";
 
+it("adds the metrics of other processes", async () => {
+  const one = createMetrics({ counts: () => new Map([["fn", { held: 1, inFlight: 2 }]]) });
+  const other = createMetrics({
+    counts: () => new Map([["fn", { held: 10, inFlight: 20 }]]),
+    others: async () => [JSON.parse(JSON.stringify(await one.values()))],
+  });
+  for (const metrics of [one, other]) {
+    metrics.answered("GET", "/fn", 200, 7);
+    metrics.replied("fn", "success");
+    metrics.held("fn", 3);
+  }
+  const { text } = await other.render();
+  expect(text.split("\n")).toEqual(
+    expect.arrayContaining([
+      'http_gateway_requests_total{method="GET",path="/fn",status_code="200"} 2',
+      'http_gateway_request_duration_seconds_bucket{le="0.005",method="GET",path="/fn"} 0',
+      'http_gateway_request_duration_seconds_bucket{le="0.01",method="GET",path="/fn"} 2',
+      'http_gateway_request_duration_seconds_count{method="GET",path="/fn"} 2',
+      'gateway_nats_requests_total{subject="fn",status="success"} 2',
+      'narun_gateway_held{service="fn"} 11',
+      'narun_gateway_in_flight{service="fn"} 22',
+      'narun_gateway_hold_seconds_count{service="fn"} 2',
+    ]),
+  );
+});
+
 it("counts answers by status, and their durations in cumulative buckets", async () => {
   const metrics = createMetrics({ counts: () => new Map() });
   for (const ms of [5, 5.1, 60, 12_000]) metrics.answered("GET", "/fn/*", ms > 10_000 ? 504 : 200, ms);

@@ -1,9 +1,6 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { DispatchObserver } from "../dispatch/index.ts";
-import { type Address, listen } from "../machine/index.ts";
 import { registerAnswers, registerReplies } from "./counted.ts";
-import type { Door } from "./door.ts";
 
 /** The gateway's metrics (Prometheus). `http_gateway_*` and `gateway_*` are compatible, buckets included. */
 export interface Metrics extends DispatchObserver {
@@ -11,17 +8,24 @@ export interface Metrics extends DispatchObserver {
   answered(method: string, path: string, status: number, durationMs: number): void;
   /** The exposition format and its content type. */
   render(): Promise<{ contentType: string; text: string }>;
+  /** The values as data, for another process that adds them to its own. */
+  values(): Promise<MetricValues>;
 }
+
+/** The metrics of one process, as its registry gives them. */
+export type MetricValues = object[];
 
 export interface MetricsOptions {
   /** The number of requests, by service. It is read when metrics are rendered. */
   counts(): Map<string, { held: number; inFlight: number }>;
+  /** The metrics of the other processes of this gateway, which are added when metrics are rendered. Default: none. */
+  others?: (() => Promise<readonly MetricValues[]>) | undefined;
 }
 
 /** Buckets of cold starts, in seconds: an isolate takes milliseconds, a process longer. */
 const START_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
 
-export function createMetrics({ counts }: MetricsOptions): Metrics {
+export function createMetrics({ counts, others }: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const answers = registerAnswers(registry);
@@ -69,7 +73,15 @@ export function createMetrics({ counts }: MetricsOptions): Metrics {
       for (const [phase, ms] of Object.entries(phases)) startPhases.observe({ phase }, ms / 1_000);
     },
     resent: (service) => resends.inc({ service }),
-    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    async render() {
+      const all = others === undefined ? [] : await others();
+      const sum =
+        all.length === 0
+          ? registry
+          : AggregatorRegistry.aggregate([await registry.getMetricsAsJSON(), ...all]);
+      return { contentType: registry.contentType, text: await sum.metrics() };
+    },
+    values: () => registry.getMetricsAsJSON(),
   };
 }
 
@@ -89,36 +101,5 @@ function registerGauge(
       gauge.reset();
       collect((service, value) => gauge.set({ service }, value));
     },
-  });
-}
-
-/** The gateway's own health. */
-export interface Health {
-  /** Whether it can serve requests now. */
-  isHealthy(): boolean;
-  /** The problem that keeps the rest of narun from working; undefined where there is none. */
-  findProblem(): Promise<string | undefined>;
-}
-
-/** The door of operators: `/metrics`, `/healthz` and `/readyz`. It serves until the gateway is closed. */
-export function metricsDoor(address: Address, metrics: Metrics, health: Health): Door {
-  const server = createMetricsServer(metrics, health);
-  return {
-    name: "metrics",
-    listen: () => listen(server, address, "--metrics"),
-    drain: () => Promise.resolve(),
-    async close() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
-}
-
-/** The pages are loaded at the first request: Hono and the web classes of Node that it extends take 10 MB. */
-function createMetricsServer(metrics: Metrics, health: Health): Server {
-  let loading: Promise<RequestListener> | undefined;
-  return createServer((request, response) => {
-    loading ??= import("./metrics-pages.ts").then(({ createPages }) => createPages(metrics, health));
-    void loading.then((listener) => listener(request, response));
   });
 }

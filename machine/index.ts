@@ -1,7 +1,7 @@
 export { type Backoff, createBackoff } from "./backoff.ts";
 export { holdCompiler } from "./compiler.ts";
 export { errnoOf } from "./errno.ts";
-export { type Address, listen } from "./listen.ts";
+export { type Address, claimShared, listen } from "./listen.ts";
 export { makeOwnFolder } from "./own-folder.ts";
 export {
   endProcess,

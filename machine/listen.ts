@@ -1,4 +1,4 @@
-import type { AddressInfo, Server } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { messageOf, NarunError } from "../contracts/index.ts";
 import { errnoOf } from "./errno.ts";
 
@@ -6,6 +6,8 @@ export interface Address {
   host: string;
   /** 0 picks a free one. */
   port: number;
+  /** Other processes listen there as well, and the operating system divides the connections. Default: no. */
+  isShared?: boolean;
 }
 
 /** Errors of an address that this machine does not have, or that this user may not have. */
@@ -15,10 +17,14 @@ const WRONG_ADDRESS = new Set(["EADDRNOTAVAIL", "EACCES", "ENOTFOUND", "EAI_AGAI
  * Listens, and resolves with the base URL. `option` is the flag that chooses the address. Errors: ADDRESS_IN_USE; USAGE, where
  * the address cannot be had.
  */
-export async function listen(server: Server, { host, port }: Address, option: string): Promise<string> {
+export async function listen(
+  server: Server,
+  { host, port, isShared = false }: Address,
+  option: string,
+): Promise<string> {
   const listening = Promise.withResolvers<void>();
   server.once("error", listening.reject);
-  server.listen(port, host, listening.resolve);
+  server.listen({ port, host, reusePort: isShared }, listening.resolve);
   try {
     await listening.promise;
   } catch (error) {
@@ -32,6 +38,18 @@ export async function listen(server: Server, { host, port }: Address, option: st
     server.off("error", listening.reject);
   }
   return `http://${hostPort(host, (server.address() as AddressInfo).port)}`;
+}
+
+/**
+ * Chooses the address that several processes are going to share. A process that shares an address does not see that another
+ * program has it, so that is tried here. Errors: as `listen`.
+ */
+export async function claimShared(address: Address, option: string): Promise<Address> {
+  const server = createServer();
+  await listen(server, address, option);
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return { host: address.host, port, isShared: true };
 }
 
 function hostPort(host: string, port: number): string {

@@ -1,13 +1,17 @@
-import { type CompatConfig, readGatewayConfig, startGateway } from "../../gateway/index.ts";
+import { type CompatConfig, type Gateway, readGatewayConfig, startGateway } from "../../gateway/index.ts";
+import { claimShared } from "../../machine/index.ts";
 import { connectNats } from "../../nats/index.ts";
-import { defineCommand } from "../command/define-command.ts";
+import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import { http, lameDuck, metrics, trustedProxies } from "../options/listen.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { type FileTexts, value } from "../options/option.ts";
+import { flagArguments } from "../options/resolve.ts";
 import { shortPath } from "../options/short-path.ts";
+import { ofGateway, workers } from "../options/workers.ts";
 import { untilStopped } from "../until-stopped.ts";
+import { GatewayWorkers } from "../world/gateway-workers.ts";
 import { boundYoungGeneration } from "../young-generation.ts";
 
 /** How long a stopped gateway may take to finish the requests that it has. */
@@ -20,52 +24,72 @@ const config = value({
   texts: textsOf,
 });
 
+const gatewayOptions = {
+  config,
+  http,
+  metrics,
+  workers,
+  trustedProxies,
+  lameDuck: lameDuck("5s"),
+  shortPath,
+  logLevel: logLevel("info"),
+  ofGateway,
+};
+
 export const gatewayCommand = defineCommand({
   usage: "gateway",
   says: "run only a gateway",
-  options: {
-    config,
-    http,
-    metrics,
-    trustedProxies,
-    lameDuck: lameDuck("5s"),
-    shortPath,
-    logLevel: logLevel("info"),
-  },
+  options: gatewayOptions,
   examples: [
     ["narun gateway --nats nats://nats.internal --http 0.0.0.0:8080", "as many as you like"],
     ["narun gateway --config config.yaml", "with static routes"],
   ],
-  async run(_args, { options, settings, output }) {
-    const { config, http, metrics, shortPath, trustedProxies = [] } = options;
-    const log = createLog(options.logLevel);
-    const { stopped } = untilStopped();
-    const nats = await connectNats({
-      ...resolveNats(settings),
-      name: "narun gateway",
-      ...logConnection(log),
-    });
-    try {
-      const gateway = await startGateway({
-        nats,
-        log,
-        http,
-        metrics,
-        trustedProxies,
-        shortPath,
-        ...(config && { config }),
-      });
-      const { httpUrl, metricsUrl } = gateway;
-      if (output.isJson) output.json({ http: httpUrl, metrics: metricsUrl ?? null, nats: nats.url });
-      else output.line(`http     ${httpUrl}\nmetrics  ${metricsUrl}/metrics\nnats     ${nats.url}`);
-      boundYoungGeneration();
-      await stopped;
-      await gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs: options.lameDuck });
-    } finally {
-      await nats.close();
-    }
-  },
+  run: (_args, context) => runGateway(context),
 });
+
+async function runGateway(context: CommandContext<typeof gatewayOptions>): Promise<void> {
+  const { options, settings, output } = context;
+  const { config, http, metrics, ofGateway, shortPath, trustedProxies = [], lameDuck: lameDuckMs } = options;
+  const log = createLog(options.logLevel);
+  const { stopped } = untilStopped();
+  const access = resolveNats(settings);
+  const nats = await connectNats({ ...access, name: "narun gateway", ...logConnection(log) });
+  const further = ofGateway ? 0 : options.workers - 1;
+  try {
+    const address = further > 0 ? await claimShared(http, "--http") : { ...http, isShared: ofGateway };
+    const workers = new GatewayWorkers({
+      ...{ count: further, http: address, natsUrl: access.url ?? nats.url, login: access.login },
+      ...{ shortPath, trustedProxies, lameDuckMs, log },
+      gatewayArguments: flagArguments({ config: gatewayOptions.config }, settings),
+      environment: context.environment,
+    });
+    const gateway = await startGateway({
+      ...{ nats, log, http: address, trustedProxies, shortPath },
+      ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),
+      ...(config && { config }),
+    });
+    const ended = ofGateway ? untilEnded(gateway) : stopped;
+    await Promise.race([workers.start(), ended]);
+    const { httpUrl, metricsUrl } = gateway;
+    if (output.isJson) output.json({ http: httpUrl, metrics: metricsUrl ?? null, nats: nats.url });
+    else output.line(`http     ${httpUrl}\nmetrics  ${metricsUrl}/metrics\nnats     ${nats.url}`);
+    boundYoungGeneration();
+    await Promise.race([ended, stopped]);
+    await Promise.all([gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs }), workers.close()]);
+  } finally {
+    await nats.close();
+  }
+}
+
+/** Serves the gateway that started this process. Resolves when that one closes the channel. */
+function untilEnded(gateway: Gateway): Promise<void> {
+  process.on("message", async () => {
+    const metrics = await gateway.metricValues();
+    if (process.connected) process.send?.({ metrics });
+  });
+  process.send?.({ ready: true });
+  return new Promise((resolve) => process.once("disconnect", resolve));
+}
 
 /** The options that a config.yaml sets. */
 function textsOf(config: CompatConfig | undefined): FileTexts {

@@ -3,6 +3,7 @@ import { listFunctions } from "../../control/index.ts";
 import { holdCompiler } from "../../machine/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import { type PushOutcome, pushAll, startBuilds } from "../functions/push-all.ts";
+import { workers } from "../options/workers.ts";
 import { showWarnings } from "../output/build-warnings.ts";
 import { showFunctions } from "../output/function-table.ts";
 import type { Output } from "../output/output.ts";
@@ -15,7 +16,7 @@ import { boundYoungGeneration, releaseMemory } from "../young-generation.ts";
 export const upCommand = defineCommand({
   usage: "up [dir...]",
   says: "run everything on this machine, and push the functions found under the folders",
-  options: worldOptions,
+  options: { ...worldOptions, workers },
   examples: [
     ["narun up functions", "nats-server, gateway, node-runner, and every function below functions"],
     ["narun up --http 0.0.0.0:80 --data-dir /var/lib/narun", "open to the network, data kept apart"],
@@ -23,7 +24,7 @@ export const upCommand = defineCommand({
   ],
   async run({ dir: dirs }, context) {
     const { signal, stopped } = untilStopped();
-    const options = resolveWorld(context, signal);
+    const options = { ...resolveWorld(context, signal), workers: context.options.workers };
     try {
       const folders = (await Promise.all(dirs.map((dir) => findFunctions(dir)))).flat();
       await runWorld(options, [...new Set(folders)], stopped);

@@ -9,12 +9,13 @@ import type { Option } from "./option.ts";
 import type { Environment } from "./resolve.ts";
 import { shortPath } from "./short-path.ts";
 import { natsServer, secretsKey } from "./storage.ts";
+import { workers } from "./workers.ts";
 
 const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...Object.values(natsOptions),
   ...Object.values(outputOptions),
   ...Object.values(nodeBounds),
-  ...[egressDeny, trustedProxies, shortPath, logLevel("info"), natsServer, secretsKey],
+  ...[egressDeny, trustedProxies, shortPath, workers, logLevel("info"), natsServer, secretsKey],
 ];
 
 /** Every variable that an option reads. A command loads its own options only, so this list stands apart. */

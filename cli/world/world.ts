@@ -7,10 +7,11 @@
  *   4. the lock of the data folder is released.
  * If this process ends earlier (a second Ctrl-C, a fault), the runner and nats-server end with it.
  */
+import { once } from "node:events";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { type Gateway, type ShortPath, startGateway } from "../../gateway/index.ts";
-import { sendSignal } from "../../machine/index.ts";
+import { type Gateway, type MetricValues, type ShortPath, startGateway } from "../../gateway/index.ts";
+import { claimShared, sendSignal } from "../../machine/index.ts";
 import { connectNats, type Nats, type NatsLogin, type NatsTransport } from "../../nats/index.ts";
 import {
   findNatsServer,
@@ -25,6 +26,7 @@ import { logConnection } from "../log.ts";
 import type { Environment } from "../options/resolve.ts";
 import type { Output, Progress } from "../output/output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
+import { GatewayWorkers } from "./gateway-workers.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 
 export interface WorldOptions {
@@ -35,6 +37,8 @@ export interface WorldOptions {
   transport: NatsTransport;
   natsPort: number;
   dataDir: string;
+  /** The number of the gateway's processes, this one among them. Default: 1. */
+  workers?: number;
   shortPath: ShortPath;
   /** How long the stopped gateway still serves. */
   lameDuckMs: number;
@@ -124,13 +128,31 @@ async function startInOrder(
     ...logConnection(log),
   });
   endings.push(() => nats.close());
-  const [node, gateway] = await startParts(options, nats, { natsUrl: url, login });
+  const { workers: processes = 1 } = options;
+  const address = processes > 1 ? await claimShared(options.http, "--http") : options.http;
+  const workers = new GatewayWorkers({
+    ...{ count: processes - 1, http: address, natsUrl: url, login, environment: options.environment },
+    ...{ shortPath: options.shortPath, trustedProxies: options.trustedProxies },
+    ...{ lameDuckMs: options.lameDuckMs, log },
+  });
+  const [node, gateway] = await startParts({ ...options, http: address }, nats, { natsUrl: url, login }, () =>
+    workers.metrics(),
+  );
   endings.push(endWithProcess(() => node.kill()));
   endings.push(() => node.close());
-  endings.push(() => gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs: options.lameDuckMs }));
+  const drained = { graceMs: DRAIN_GRACE_MS, lameDuckMs: options.lameDuckMs };
+  endings.push(async () => void (await Promise.all([gateway.drain(drained), workers.close()])));
+  await startWorkers(workers, options);
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();
   return { nats, natsUrl: url, gateway, inspectAddress: node.inspectAddress };
+}
+
+/** Starts the gateway's other processes. With first pushes they follow those: this process alone knows of them. */
+async function startWorkers(workers: GatewayWorkers, { firstPushes, signal }: WorldOptions): Promise<void> {
+  const start = () => workers.start();
+  if (firstPushes !== undefined) void firstPushes.then(start, start);
+  else await Promise.race([start(), once(signal, "abort")]);
 }
 
 /** Starts gateway and node-runner side by side. If one fails the other ends. */
@@ -151,6 +173,7 @@ async function startParts(
   }: WorldOptions,
   nats: Nats,
   access: { natsUrl: string; login: NatsLogin },
+  otherMetrics: () => Promise<MetricValues[]>,
 ): Promise<[NodeProcess, Gateway]> {
   const [node, gateway] = await Promise.allSettled([
     startNodeProcess({
@@ -170,6 +193,7 @@ async function startParts(
       metrics,
       trustedProxies,
       shortPath,
+      otherMetrics,
       log,
       ...(firstPushes === undefined ? {} : { firstPushes }),
     }),
