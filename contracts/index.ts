@@ -19,6 +19,7 @@ export * from "./manifest.ts";
 export * from "./names.ts";
 export * from "./nearest.ts";
 export * from "./node.ts";
+export * from "./number-table.ts";
 export * from "./parse-json.ts";
 export * from "./placement.ts";
 export * from "./problem.ts";

@@ -19,7 +19,7 @@
  *     resumed. The instance is told when its answer, or the rest of it, is no longer awaited.
  */
 import { setImmediate as turn } from "node:timers/promises";
-import { type ErrorCode, messageOf, type ReadyAnnouncement } from "../contracts/index.ts";
+import { type ErrorCode, messageOf, NumberTable, type ReadyAnnouncement } from "../contracts/index.ts";
 import type { OutgoingExchange } from "../streams/index.ts";
 import type { Answer, Reply, Sending } from "./carrier.ts";
 import { type Carriers, createCarriers } from "./carriers.ts";
@@ -48,7 +48,7 @@ export class Dispatcher {
   readonly #carriers: Carriers;
   readonly #hold: Hold<Job>;
   readonly #places: Places;
-  readonly #active = new Set<Job>();
+  readonly #active = new NumberTable<Job>();
   /** Services with a consumer that narun did not start. */
   readonly #foreign = new Set<string>();
   /** When the search for a service began, by `performance.now()`. */
@@ -80,7 +80,7 @@ export class Dispatcher {
   /** Takes a request. */
   dispatch(request: DispatchRequest): Dispatched {
     const job: Job = createJob(request, this.#arrivals++, () => this.#onDeadline(job));
-    this.#active.add(job);
+    this.#active.set(job.order, job);
     const target = this.#hold.count(job.service) === 0 ? this.#targetOf(job) : undefined;
     if (target === undefined) this.#park(job, "admit");
     else this.#send(job, target);
@@ -139,13 +139,13 @@ export class Dispatcher {
   }
 
   flights(): Flight[] {
-    return flightsOf(this.#active).map(({ flight }) => flight);
+    return flightsOf(this.#active.values()).map(({ flight }) => flight);
   }
 
   /** Takes the next step of the requests that evidence is about (next-step.ts). */
   hear(evidence: Evidence, concerns: (flight: Flight) => boolean): void {
     let mustAsk = false;
-    for (const { job, flight } of flightsOf(this.#active))
+    for (const { job, flight } of flightsOf(this.#active.values()))
       if (concerns(flight) && this.#step(job, evidence) === "ask") mustAsk = true;
     if (mustAsk) void this.#ask(concerns);
   }
@@ -162,7 +162,7 @@ export class Dispatcher {
 
   /** The number of requests, by service. */
   counts(): Map<string, { held: number; inFlight: number }> {
-    return countJobs(this.#active);
+    return countJobs(this.#active.values());
   }
 
   /** Resolves when no request is left. */
@@ -174,7 +174,7 @@ export class Dispatcher {
   /** Tells functions that the gateway drains. `streaming`: the functions whose answers stream, now or later. */
   warn(whom: "streaming" | "all"): void {
     this.#isDraining = true;
-    for (const { flight } of flightsOf(this.#active))
+    for (const { flight } of flightsOf(this.#active.values()))
       if (flight.kind === "streaming" || whom === "all") flight.sending.exchange?.drain();
   }
 
@@ -182,10 +182,10 @@ export class Dispatcher {
   abort(): void {
     // Held requests end first: they must not get the places that other requests free at their end.
     const isHeld = (job: Job) => job.phase.kind === "held";
-    const jobs = [...this.#active];
+    const jobs = this.#active.values();
     for (const job of jobs.filter(isHeld)) this.#fail(job, "GATEWAY_DRAINING");
     for (const job of jobs) {
-      if (!this.#active.has(job)) continue;
+      if (!this.#active.has(job.order)) continue;
       this.#fail(job, job.phase.kind === "streaming" ? "GATEWAY_DRAINING" : "DEADLINE_EXCEEDED");
     }
   }
@@ -318,7 +318,7 @@ export class Dispatcher {
   #end(job: Job): void {
     clearTimeout(job.deadlineTimer);
     job.phase = { kind: "done" };
-    this.#active.delete(job);
+    this.#active.delete(job.order);
     if (this.#active.size > 0) return;
     for (const resolve of this.#idleWaiters) resolve();
     this.#idleWaiters.clear();

@@ -15,6 +15,7 @@ import {
   HostHelloSchema,
   isErrorCode,
   MAX_HELLO_BYTES,
+  NumberTable,
   parseFrame,
   parseJson,
   readErrorFrame,
@@ -73,7 +74,7 @@ const NO_BYTES = new Uint8Array(0);
 export class HostLink {
   readonly #options: HostLinkOptions;
   readonly #backoff: Backoff = createBackoff(RETRY);
-  readonly #receivers = new Map<number, ReplyReceiver>();
+  readonly #receivers = new NumberTable<ReplyReceiver>();
   /** The requests whose body is streamed: their host may send frames beside the answer. */
   readonly #streamed = new Set<number>();
   #released = new ReleasedNumbers();
@@ -183,7 +184,7 @@ export class HostLink {
       const pauseMs = hasWorked ? REOPEN_MS : this.#backoff.fail(performance.now());
       this.#timer = setTimeout(() => this.#open(), pauseMs).unref();
     }
-    const receivers = [...this.#receivers.values()];
+    const receivers = this.#receivers.values();
     this.#receivers.clear();
     this.#streamed.clear();
     for (const receiver of receivers) receiver.onEnd();

@@ -10,6 +10,7 @@ import { createServer, type Socket } from "node:net";
 import {
   GatewayHelloSchema,
   MAX_HELLO_BYTES,
+  NumberTable,
   parseFrame,
   parseJson,
   readRequestFrame,
@@ -96,7 +97,7 @@ function serve(
   instances: ReadonlyMap<number, TakeRequest>,
   onOver: () => void,
 ): FrameConnection {
-  const requests = new Map<number, LocalRequest>();
+  const requests = new NumberTable<LocalRequest>();
   let peer: LocalPeer | undefined;
   let isPaused = false;
   const hold = () => {
@@ -125,7 +126,7 @@ function serve(
     onEnd(reason, isViolation) {
       onOver();
       if (isViolation) options.warn({ reason }, "a connection to the host's socket was ended");
-      const open = [...requests.values()];
+      const open = requests.values();
       requests.clear();
       for (const { receiver } of open) receiver?.onEnd();
     },
@@ -135,7 +136,7 @@ function serve(
 
 function greet(
   connection: FrameConnection,
-  requests: Map<number, LocalRequest>,
+  requests: NumberTable<LocalRequest>,
   { machine, world }: ListenLocalOptions,
   type: number,
   bytes: Buffer,

@@ -4,6 +4,7 @@ import {
   type FrameBody,
   formatFrame,
   type GatewayHello,
+  type NumberTable,
 } from "../contracts/index.ts";
 import type { FrameConnection } from "./frame-connection.ts";
 
@@ -20,7 +21,7 @@ export interface LocalPeer {
   readonly hello: GatewayHello;
   readonly connection: FrameConnection;
   /** The requests under way. */
-  readonly requests: Map<number, LocalRequest>;
+  readonly requests: NumberTable<LocalRequest>;
 }
 
 /**

@@ -8,7 +8,7 @@
  *     reach its owner in both cases, as an answerer may send a kept reply again (ledger.ts).
  */
 import { createInbox } from "@nats-io/transport-node";
-import type { NarunError } from "../contracts/index.ts";
+import { type NarunError, NumberTable } from "../contracts/index.ts";
 import type { Headers } from "./headers.ts";
 import type { Message, MessageParts } from "./message.ts";
 import { formatNumber, numberIn } from "./request-number.ts";
@@ -38,7 +38,7 @@ type OnRefused = (refusal: NarunError) => void;
 
 class Pending implements PendingReply {
   readonly #prefix: string;
-  readonly #table: Map<number, Pending>;
+  readonly #table: NumberTable<Pending>;
   readonly number: number;
   readonly onReply: OnReply;
   readonly onRefused: OnRefused;
@@ -47,7 +47,7 @@ class Pending implements PendingReply {
 
   constructor(
     prefix: string,
-    table: Map<number, Pending>,
+    table: NumberTable<Pending>,
     number: number,
     onReply: OnReply,
     onRefused: OnRefused,
@@ -75,7 +75,7 @@ export class Requester {
   /** The subject of a request's replies is this prefix, and its number in base 36. */
   readonly prefix = `${createInbox()}.`;
   readonly #options: RequesterOptions;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new NumberTable<Pending>();
   #next: number;
   #isSubscribed = false;
 

@@ -4,6 +4,7 @@
  * I1  An asker with a request under way is not forgotten. Of the others, the one goes first that was not heard of for
  *     longest.
  */
+import { NumberTable } from "../../contracts/index.ts";
 import { NotedNumbers } from "./noted-numbers.ts";
 import type { Asker } from "./noted-request.ts";
 
@@ -33,7 +34,7 @@ export class Askers {
   }
 
   of(prefix: string): Asker {
-    const asker = this.#askers.get(prefix) ?? { prefix, open: new Map(), over: new NotedNumbers() };
+    const asker = this.#askers.get(prefix) ?? { prefix, open: new NumberTable(), over: new NotedNumbers() };
     // The order of the map is the order in which askers were last heard of.
     this.#askers.delete(prefix);
     this.#askers.set(prefix, asker);

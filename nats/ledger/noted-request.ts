@@ -1,4 +1,4 @@
-import { headerNames } from "../../contracts/index.ts";
+import { headerNames, type NumberTable } from "../../contracts/index.ts";
 import type { Headers } from "../headers.ts";
 import type { Witness } from "../message.ts";
 import { formatNumber } from "../request-number.ts";
@@ -9,7 +9,7 @@ export interface Asker {
   /** The subject of a request's replies is this prefix, and the request's number in base 36. */
   readonly prefix: string;
   /** Its requests under way, by number. */
-  readonly open: Map<number, NotedRequest>;
+  readonly open: NumberTable<NotedRequest>;
   /** The numbers of those that are over. */
   readonly over: NotedNumbers;
 }

@@ -7,7 +7,7 @@
  *     cancelled, so that its source does not wait for ever.
  * I3  Background work (`ctx.waitUntil`) keeps the instance busy, and never the answer, for its time limit at most.
  */
-import type { ErrorCode, FunctionConfig } from "../../contracts/index.ts";
+import { type ErrorCode, type FunctionConfig, NumberTable } from "../../contracts/index.ts";
 import { type BackgroundWork, createBackgroundWork } from "./background-work.ts";
 import { Deadlines } from "./deadlines.ts";
 import { FinishedIds } from "./finished-ids.ts";
@@ -26,7 +26,7 @@ export class OpenRequests implements Answers, RequestFacts {
   readonly #options: OpenRequestsOptions;
   readonly #parts: RequestParts;
   readonly #background: BackgroundWork;
-  readonly #open = new Map<number, OpenRequest>();
+  readonly #open = new NumberTable<OpenRequest>();
   readonly #finished = new FinishedIds();
   readonly #deadlines = new Deadlines(() => this.#open.values());
   #nextId = 1;
@@ -123,8 +123,7 @@ export class OpenRequests implements Answers, RequestFacts {
   }
 
   failAll(code: ErrorCode, whom: "all" | "sockets" = "all"): void {
-    for (const request of [...this.#open.values()])
-      if (whom === "all" || request.isSocket) request.fail(code);
+    for (const request of this.#open.values()) if (whom === "all" || request.isSocket) request.fail(code);
     if (whom !== "all") return;
     this.#background.close();
     this.#deadlines.close();

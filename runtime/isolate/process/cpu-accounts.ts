@@ -11,6 +11,7 @@
  * I5  The host's own work for a request (cryptography, compression) counts as the isolate's.
  * I6  The isolate's clock measures wall time. It counts in full until the share of CPU time in it is known.
  */
+import { NumberTable } from "../../../contracts/index.ts";
 import { BATCH_MS } from "../../../web/index.ts";
 
 export interface CpuAccounts {
@@ -51,7 +52,7 @@ const BYTES_PER_BUDGET = 16 * 1024 * 1024;
 const MAX_EXHAUSTED = 1_000;
 
 export function createCpuAccounts(cpuMs: number): CpuAccounts {
-  const accounts = new Map<number, Account>();
+  const accounts = new NumberTable<Account>();
   const exhausted = new Set<number>();
   /** The accounts with charges that are not settled yet. */
   const unsettled: Account[] = [];
