@@ -3,7 +3,7 @@ import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 /** Size of the young generation at which its growth stops. V8 doubles it, once or twice more before the observer runs. */
-const STOP_AT_BYTES = 4 * 1024 * 1024;
+const STOP_AT_BYTES = 16 * 1024 * 1024;
 
 /** Keeps V8's young generation at its first size, 1 MB. A start makes much garbage, but only once. */
 export function holdYoungGeneration(): void {
