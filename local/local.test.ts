@@ -203,7 +203,7 @@ describe("the connection to a host", () => {
     });
     const link = await held();
     for (let round = 1; round <= 12; round++) {
-      await eventually(() => expect(link.isOpen).toBe(true));
+      await eventually(() => expect(link.isOpen).toBe(true), SLOW);
       const replies = recordReplies();
       link.request(round, request, replies);
       expect(await replies.over).toEqual([["end"]]);
