@@ -28,7 +28,8 @@ export class FrameConnection {
   readonly #handlers: FrameConnectionHandlers;
   readonly #socket: Socket;
   readonly #flushSoon = () => this.#flush();
-  #dones: (() => void)[] = [];
+  /** Of the frames in the batch that is being written. */
+  #dones: (() => void)[] | undefined;
   #isScheduled = false;
   #isEnded = false;
   #violation = false;
@@ -85,7 +86,10 @@ export class FrameConnection {
 
   /** To be called after a frame was written to the batch. `done` is called when it has left. */
   send(done?: () => void): void {
-    if (done !== undefined) this.#dones.push(done);
+    if (done !== undefined) {
+      this.#dones ??= [];
+      this.#dones.push(done);
+    }
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(this.#flushSoon);
@@ -135,14 +139,16 @@ export class FrameConnection {
     if (this.#isEnded || bytes === 0) return;
     const pieces = batch.take();
     const dones = this.#dones;
-    if (dones.length > 0) this.#dones = [];
+    this.#dones = undefined;
     const last = pieces.length - 1;
     const socket = this.#socket;
     if (last > 0) socket.cork();
     for (let at = 0; at < last; at++) socket.write(pieces[at] ?? "");
-    socket.write(pieces[last] ?? "", () => {
+    socket.write(pieces[last] ?? "", (error) => {
       batch.left(bytes);
-      for (const done of dones) done();
+      // Payloads that have not left are given up with their connection.
+      if (error) return;
+      if (dones !== undefined) for (const done of dones) done();
       this.#handlers.onLeft?.();
     });
     if (last > 0) socket.uncork();

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FrameBatch, FrameSplitter, requestFlags, SOCKET_VERSION, socketFrames } from "../contracts/index.ts";
 import { eventually } from "../test/harness/eventually.ts";
@@ -224,6 +225,28 @@ describe("the connection to a host", () => {
     link.request(1, request, recordReplies());
     link.request(2, { ...request, body: new Uint8Array(4_000_000) }, replies);
     expect(await replies.over).toEqual([["end"]]);
+  });
+
+  it("tells once that a payload has left, and not before", async () => {
+    const host = Promise.withResolvers<Socket>();
+    await using _host = await lyingHost((socket) => {
+      send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: MACHINE })));
+      socket.pause();
+      host.resolve(socket);
+    });
+    const link = await held();
+    link.request(1, { ...request, body: new Uint8Array(4_000_000) }, recordReplies());
+    await turn();
+    let left = 0;
+    link.frame(1, { kind: "data", seq: 0 }, new Uint8Array(65_536), () => (left += 1));
+    await turn();
+    expect(left).toBe(0);
+    let cameBytes = 0;
+    (await host.promise).on("data", (bytes: Buffer) => (cameBytes += bytes.length)).resume();
+    await eventually(() => expect(cameBytes).toBeGreaterThan(4_065_536));
+    await eventually(() => expect(left).toBe(1));
+    await turn();
+    expect(left).toBe(1);
   });
 
   it("is not used where another machine answers", async () => {
