@@ -3,32 +3,14 @@ import { join } from "node:path";
 import { canonicalJson, type FunctionConfig, type Manifest } from "../contracts/index.ts";
 import { makeOwnFolder, sha256Hex } from "../machine/index.ts";
 import { createBuildError, createNoHandlerError, createTooLargeError, hasHandler } from "./build-error.ts";
-import { type BuildIssue, createIssue } from "./build-issue.ts";
-import { type Bundle, type BundledFile, type Bundler, createBundler } from "./bundler.ts";
+import { createIssue } from "./build-issue.ts";
+import type { Build } from "./build-result.ts";
+import { type Bundle, type Bundler, createBundler } from "./bundler.ts";
 import { findMissingMetadata } from "./decorator-metadata.ts";
 import { writeEnvTypes } from "./env-types.ts";
 import { type LoadedFunction, loadFunction, resolveFolder } from "./function-folder.ts";
 import { buildsFolder, findKeptBuild, keepBuild } from "./kept-build.ts";
 import { findUncalledHandlers } from "./uncalled-handlers.ts";
-
-/** A function that is ready for a push. */
-export interface Build {
-  config: FunctionConfig;
-  manifest: Manifest;
-  /** SHA-256 of the manifest. Equal source and configuration give the same digest on every machine. */
-  revision: string;
-  /** One ES module, minified unless it is for a debugger. */
-  bundle: Uint8Array;
-  /** The bundle's source map. Its paths are relative to the function's folder. */
-  sourceMap: Uint8Array;
-  elapsedMs: number;
-  /** The largest files in the bundle, at most ten, the largest first. */
-  heaviest: BundledFile[];
-  /** The absolute paths of all source files that were read. */
-  inputs: string[];
-  /** Doubts about a function that builds. */
-  warnings: BuildIssue[];
-}
 
 export interface BuildOptions {
   /** Also writes `.narun/build/<name>/{bundle.js,bundle.js.map,manifest.json}` in the function's folder. Default true. */

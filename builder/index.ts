@@ -1,6 +1,7 @@
-export { type Build, type BuildOptions, buildFunction, reconfigure } from "./build.ts";
+export { type BuildOptions, buildFunction, reconfigure } from "./build.ts";
 export { formatBytes } from "./build-error.ts";
 export type { BuildIssue } from "./build-issue.ts";
+export type { Build } from "./build-result.ts";
 export type { BundledFile } from "./bundler.ts";
 export { type EnvTypesResult, writeEnvTypes } from "./env-types.ts";
 export { displayPath, findFunctions, type LoadedFunction, loadFunction } from "./function-folder.ts";

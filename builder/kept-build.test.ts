@@ -2,7 +2,8 @@ import { mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { eventually } from "../test/harness/eventually.ts";
-import { type Build, buildFunction } from "./build.ts";
+import { buildFunction } from "./build.ts";
+import type { Build } from "./build-result.ts";
 import { createSourceFolder, type SourceFolder } from "./testing/source-folder.ts";
 
 const SOURCES = {

@@ -12,7 +12,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { canonicalJson, type Manifest } from "../contracts/index.ts";
 import { sha256Hex, writeWhole } from "../machine/index.ts";
-import type { Build } from "./build.ts";
+import type { Build } from "./build-result.ts";
 import { ENV_TYPES_FILE } from "./env-types.ts";
 import { CONFIG_FILE } from "./function-folder.ts";
 import { EVERY_NAME, type Reading, watchedNames } from "./watched-names.ts";

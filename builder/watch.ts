@@ -10,7 +10,8 @@
  */
 import { resolve } from "node:path";
 import { isNarunError, messageOf } from "../contracts/index.ts";
-import { type Build, buildWith, sourceOf } from "./build.ts";
+import { buildWith, sourceOf } from "./build.ts";
+import type { Build } from "./build-result.ts";
 import { type Bundler, createBundler } from "./bundler.ts";
 import { createChangeGate } from "./change-gate.ts";
 import { createFolderWatch } from "./folder-watch.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Build } from "../builder/build.ts";
+import type { Build } from "../builder/index.ts";
 import { readAsNode, startNatsWorld, startTrialNode } from "../builder/testing/nats-world.ts";
 import { buildOf } from "../builder/testing/source-folder.ts";
 import { type Nats, openBinaries, openRevisions, openSpecs } from "../nats/index.ts";

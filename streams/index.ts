@@ -1,5 +1,5 @@
 export { callService, type ServiceReply, type StreamParts } from "./call.ts";
-export type { AnswererChannel, AskerChannel } from "./channel.ts";
+export type { AskerChannel } from "./channel.ts";
 export {
   CreditGate,
   CreditWindow,
@@ -10,7 +10,7 @@ export {
 } from "./credit.ts";
 export { IncomingExchange, type IncomingExchangeOptions } from "./incoming-exchange.ts";
 export type { Arrived } from "./link.ts";
-export { frameOf, NatsAnswerer, NatsAsker, type NatsAskerOptions } from "./nats-channel.ts";
+export { frameOf, NatsAnswerer, NatsAsker } from "./nats-channel.ts";
 export { createOpenCalls, type OpenCalls } from "./open-calls.ts";
 export { OutgoingExchange, type RemainingBody, type ResponseBody } from "./outgoing-exchange.ts";
 export { Pace } from "./pace.ts";
@@ -18,4 +18,4 @@ export { createPeers, type Peers } from "./peers.ts";
 export { createStreamPresence, type StreamPresence } from "./presence.ts";
 export { type StreamEnd, StreamReceiver } from "./receiver.ts";
 export { StreamSender, type StreamSenderOptions } from "./sender.ts";
-export { type ArrivedFrame, type FramePort, SocketChannel } from "./socket-channel.ts";
+export { type FramePort, SocketChannel } from "./socket-channel.ts";

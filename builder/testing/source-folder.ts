@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { type Build, buildFunction } from "../build.ts";
+import { buildFunction } from "../build.ts";
+import type { Build } from "../build-result.ts";
 
 export interface SourceFolder extends AsyncDisposable {
   readonly dir: string;

@@ -1,5 +1,5 @@
 import type { NarunError } from "../../contracts/index.ts";
-import type { Build } from "../build.ts";
+import type { Build } from "../build-result.ts";
 import { watchFunction } from "../watch.ts";
 import type { SourceFolder } from "./source-folder.ts";
 

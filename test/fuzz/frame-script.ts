@@ -31,7 +31,7 @@ type Write = (batch: FrameBatch, random: Random, numbers: Numbers) => void;
 const MAX_FRAMES = 8;
 
 /** Every answer of a lying host has this beginning: its connection may carry no other. */
-export const LIE = "lie";
+const LIE = "lie";
 
 export function createFrameScript(random: Random, machine: string, numbers: Numbers): FrameScript {
   const names: string[] = [];

@@ -20,6 +20,8 @@ export class Serving {
   readonly context: Context;
   /** The answer was posted. Its body may still stream. */
   isAnswered = false;
+  /** Its index among the open requests; undefined where it is not one of them. */
+  place: number | undefined;
   isStreaming = false;
   #requestSignal: AbortSignal | undefined;
   #contextSignal: AbortSignal | undefined;

@@ -66,7 +66,7 @@ export function runEntries(
     note(placeOf(call), waiting.firstNumber + waiting.at);
     const message = waiting.messages[waiting.at] as EnterMessage;
     waiting.at += 1;
-    if (waiting.at === waiting.messages.length) first = waiting.next;
+    if (waiting.at === waiting.messages.length) leave(waiting);
     dispatch(message, waiting.extras);
     runMicrotasks();
     if (now() - startedAt >= limitMs) break;
@@ -82,6 +82,13 @@ function put(waiting: Waiting): void {
   if (first === undefined) first = waiting;
   else if (last !== undefined) last.next = waiting;
   last = waiting;
+}
+
+/** A link to the next one would keep that from V8's collector. */
+function leave(waiting: Waiting): void {
+  first = waiting.next;
+  waiting.next = undefined;
+  if (first === undefined) last = undefined;
 }
 
 /** Upper bound of the length of an answer that a call returns, and of all of them together. */

@@ -25,8 +25,26 @@ import { setOwner } from "./owner.ts";
 
 let handle: Handle | undefined;
 
-/** The open requests: without an answer, with a streaming answer, or with work in the background. */
-const open = new Map<number, Serving>();
+/**
+ * The open requests: without an answer, with a streaming answer, or with work in the background. The old tables of a map would
+ * keep all of them from V8's collector (contracts/number-table.ts).
+ */
+const open: Serving[] = [];
+
+function put(serving: Serving): void {
+  serving.place = open.length;
+  open.push(serving);
+}
+
+function remove(serving: Serving): void {
+  const { place } = serving;
+  if (place === undefined) return;
+  serving.place = undefined;
+  const last = open.pop();
+  if (last === undefined || last === serving) return;
+  last.place = place;
+  open[place] = last;
+}
 
 export function useHandler(handler: Handle): void {
   handle = handler;
@@ -48,12 +66,12 @@ export function serveRequest(incoming: IncomingRequest): void {
   const { id, method, url, headerBlock, body } = incoming;
   setOwner(id);
   const serving = new Serving(id, incoming.requestId, incoming.deadline, closeIfOver);
-  open.set(id, serving);
   try {
     const content = typeof body === "number" ? openInbound(body) : body;
     const request = createRequest(method, url, headerBlock, content, serving);
     const result = handle?.(request, serving.context);
     if (isThenable(result)) {
+      put(serving);
       Promise.resolve(result).then(
         (value) => answer(serving, value),
         (error) => fail(serving, error),
@@ -62,20 +80,22 @@ export function serveRequest(incoming: IncomingRequest): void {
   } catch (error) {
     fail(serving, error);
   }
+  // No other entry begins before.
+  if (!serving.isOver && serving.place === undefined) put(serving);
 }
 
 /** The answer, or its rest, is no longer awaited. */
 export function abortRequest(id: number, kind: unknown): void {
-  const serving = open.get(id);
+  const serving = open.find((one) => one.id === id);
   if (serving === undefined) return;
   setOwner(id);
   serving.abort(kind);
   // The handler may never finish.
-  if (kind !== AbortKind.drain && kind !== AbortKind.drainEndless) open.delete(id);
+  if (kind !== AbortKind.drain && kind !== AbortKind.drainEndless) remove(serving);
 }
 
 function closeIfOver(serving: Serving): void {
-  if (serving.isOver) open.delete(serving.id);
+  if (serving.isOver) remove(serving);
 }
 
 function answer(serving: Serving, value: unknown): void {
