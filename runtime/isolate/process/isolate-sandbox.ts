@@ -132,7 +132,7 @@ export class IsolateSandbox implements Sandbox {
   };
 
   readonly sockets: SandboxSockets = {
-    message: (id, data) => this.#entries.entered(id, EnterOp.socketMessage, id, data),
+    message: (id, data, onTaken) => this.#entries.enterThen(onTaken, id, EnterOp.socketMessage, id, data),
     grant: (id, bytes) => this.#entries.enter(id, EnterOp.socketCredit, id, bytes),
     close: (id, ...how) => this.#entries.enter(id, EnterOp.socketClose, id, ...how),
   };
