@@ -112,7 +112,10 @@ const ENTRY_MODULE = `import { load } from "load"; import * as exports from "fun
 
 const NANOS_PER_MS = 1_000_000;
 
-/** Upper bound of the young generation of each isolate, as there may be a thousand. V8 reads the flag for each new heap: that of this process stays as it is. */
+/**
+ * Upper bound of the young generation of each isolate, as there may be a thousand. V8 reads the flag for each new heap: that of
+ * this process stays as it is.
+ */
 const YOUNG_MB = 1;
 
 /** How long V8 may take to compile a module. */
