@@ -17,7 +17,7 @@
  * I7  V8 reports one rejected promise without a handler for each call, and not whose it is. So a call gets one entry until
  *     `TRIED_ENTRIES` have left no such promise, and in an isolate where one did, for ever. A report of several entries has no owner.
  */
-import type { Limits } from "../../../contracts/index.ts";
+import { type Limits, NumberTable } from "../../../contracts/index.ts";
 import { EnterOp, MAX_CALLS } from "../../../web/index.ts";
 import type { EnterMessage, EntryOutcome, Isolate } from "../engine.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
@@ -111,7 +111,7 @@ export class Entries {
   /** The number of entries that get a call of their own (I7). */
   #oneByOne = TRIED_ENTRIES;
   /** Requests that may not have begun. */
-  readonly #unbegun = new Set<number>();
+  readonly #unbegun = new NumberTable<true>();
   /** Entries that V8 has no room for yet. */
   readonly #waiting = new Turns<Entry>();
   #isLettingIn = false;
@@ -183,7 +183,7 @@ export class Entries {
   /** Requests that no handler has seen. Only meaningful after the isolate has stopped running. */
   get unbegun(): readonly number[] {
     for (const entry of this.#handed.begun) this.#noteBegun(entry);
-    return [...this.#unbegun];
+    return this.#unbegun.entries().map(([owner]) => owner);
   }
 
   #noteBegun(entry: Entry): void {
@@ -221,7 +221,7 @@ export class Entries {
   }
 
   #ask(entry: Entry): void {
-    if (entry.message[0] === EnterOp.request) this.#unbegun.add(entry.owner);
+    if (entry.message[0] === EnterOp.request) this.#unbegun.set(entry.owner, true);
     if (this.#asked.push(entry) === 1) queueMicrotask(() => this.#handAsked());
   }
 
