@@ -218,9 +218,9 @@ export class Entries {
     this.#ask({ owner, message, onOver: undefined });
   }
 
-  /** Enters the isolate. Resolves when the entry has ended, or will not begin. */
-  entered(owner: number, ...message: EnterMessage): Promise<void> {
-    return new Promise((resolve) => this.#ask({ owner, message, onOver: resolve }));
+  /** Enters the isolate. `onOver` is called when the entry has ended, or will not begin. */
+  enterThen(onOver: () => void, owner: number, ...message: EnterMessage): void {
+    this.#ask({ owner, message, onOver });
   }
 
   #ask(entry: Entry): void {
