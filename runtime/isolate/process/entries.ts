@@ -15,7 +15,8 @@
  * I6  Entries run in the order in which they were handed over. The isolate notes the last one that each call has begun
  *     (web/host/batch.ts): so the one that runs is known at any time, and the isolate may leave entries to the next call.
  * I7  V8 reports one rejected promise without a handler for each call, and not whose it is. So a call gets one entry until
- *     `TRIED_ENTRIES` have left no such promise, and in an isolate where one did, for ever. A report of several entries has no owner.
+ *     `TRIED_ENTRIES` have left no such promise, and in an isolate where one did, for ever. A report of several entries has no owner,
+ *     and names all of theirs.
  */
 import { type Limits, NumberTable } from "../../../contracts/index.ts";
 import { EnterOp, MAX_CALLS } from "../../../web/index.ts";
@@ -33,6 +34,8 @@ export interface EntriesOptions {
   onAnswers(answers: unknown): void;
   /** An entry failed. */
   onEnd(outcome: EntryOutcome, owner: number, usage: EntryUsage): void;
+  /** An entry of one of these owners failed, and it is not known which (I7). */
+  onFailureOfOne(stack: string, owners: readonly number[]): void;
   /** A request has used up its time in many entries. */
   onOverdrawn(owner: number, usedMs: number, budgetMs: number): void;
   /** The entry that runs goes on after its time. */
@@ -273,10 +276,11 @@ export class Entries {
     if (!this.#waiting.isEmpty) this.#letIn();
     this.#whenOver();
     if (usage === undefined) return this.#lookAt(ended);
-    const isRejection = outcome.kind === "uncaught";
-    if (isRejection) this.#oneByOne = Number.POSITIVE_INFINITY;
-    const isAnyones = isRejection && ended.some(({ owner }) => owner !== last);
-    this.#options.onEnd(outcome, isAnyones ? 0 : last, usage);
+    if (outcome.kind !== "uncaught") return this.#options.onEnd(outcome, last, usage);
+    this.#oneByOne = Number.POSITIVE_INFINITY;
+    const owners = new Set(ended.map(({ owner }) => owner));
+    if (owners.size > 1) this.#options.onFailureOfOne(outcome.stack, [...owners]);
+    else this.#options.onEnd(outcome, last, usage);
   }
 
   /** Runs the entries that the isolate has left. Returns the ones that it never received. */
