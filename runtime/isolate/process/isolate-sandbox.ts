@@ -80,6 +80,7 @@ export class IsolateSandbox implements Sandbox {
       watchdog: options.watchdog,
       onAnswers: (answers) => splitAnswers(answers, this.#onAnswer),
       onEnd: (...end) => this.#enforcement.settle(...end),
+      onFailureOfOne: (...failure) => this.#enforcement.settleOneOf(...failure),
       onOverdrawn: (...usage) => this.#enforcement.overdraw(...usage),
       onLate: (id, usage) => this.#enforcement.late(id, usage),
       onGrowth: (bytes) => this.#enforcement.outgrow(bytes),
