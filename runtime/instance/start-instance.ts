@@ -27,17 +27,16 @@ export async function startInstance(
   }
   const startedAt = performance.now();
   try {
-    instance.open();
-    const phases = { ...started.phases, register: performance.now() - startedAt };
-    instance.announceReady(phases);
-    await instance.confirm();
-    return { outcome: { ok: true, phases }, instance };
+    await instance.open();
   } catch (error) {
-    // NATS went away just now, or does not permit the subjects.
+    // NATS went away just now, or does not permit the subjects: no gateway has heard of this instance.
     instance.abandon();
     const code = isNarunError(error, "NATS_PERMISSIONS_VIOLATION") ? error.code : "INSTANCE_DRAINING";
     return { outcome: { ok: false, code, message: messageOf(error) } };
   }
+  const phases = { ...started.phases, register: performance.now() - startedAt };
+  instance.announceReady(phases);
+  return { outcome: { ok: true, phases }, instance };
 }
 
 /** The failure with the author's places. */
