@@ -8,6 +8,11 @@
 import { Socket } from "node:net";
 import { FrameBatch, FrameSplitter, type TakeFrame } from "../contracts/index.ts";
 
+/** How long bytes stay: `hold` returns the function that lets go of them; undefined where they have to be copied. */
+export interface FrameLease {
+  hold(): (() => void) | undefined;
+}
+
 export interface FrameConnectionHandlers {
   take: TakeFrame;
   /** All frames of one read were taken. */

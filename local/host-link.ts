@@ -25,13 +25,8 @@ import {
   socketFrames,
 } from "../contracts/index.ts";
 import { type Backoff, createBackoff } from "../machine/index.ts";
-import { FrameConnection } from "./frame-connection.ts";
+import { FrameConnection, type FrameLease } from "./frame-connection.ts";
 import { ReleasedNumbers } from "./released-numbers.ts";
-
-/** How long bytes stay: `hold` returns the function that lets go of them; undefined where they have to be copied. */
-export interface FrameLease {
-  hold(): (() => void) | undefined;
-}
 
 /** Hears the replies to one request. The body of a whole response is its own. */
 export interface ReplyReceiver {

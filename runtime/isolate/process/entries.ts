@@ -18,7 +18,7 @@
  *     `TRIED_ENTRIES` have left no such promise, and in an isolate where one did, for ever. A report of several entries has no owner,
  *     and names all of theirs.
  */
-import type { Limits } from "../../../contracts/index.ts";
+import { type Limits, NumberTable } from "../../../contracts/index.ts";
 import { EnterOp, MAX_CALLS } from "../../../web/index.ts";
 import type { EnterMessage, EntryOutcome, Isolate } from "../engine.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
@@ -114,7 +114,7 @@ export class Entries {
   /** The number of entries that get a call of their own (I7). */
   #oneByOne = TRIED_ENTRIES;
   /** Requests that may not have begun. */
-  readonly #unbegun = new Set<number>();
+  readonly #unbegun = new NumberTable<true>();
   /** Entries that V8 has no room for yet. */
   readonly #waiting = new Turns<Entry>();
   #isLettingIn = false;
@@ -186,7 +186,7 @@ export class Entries {
   /** Requests that no handler has seen. Only meaningful after the isolate has stopped running. */
   get unbegun(): readonly number[] {
     for (const entry of this.#handed.begun) this.#noteBegun(entry);
-    return [...this.#unbegun];
+    return this.#unbegun.entries().map(([owner]) => owner);
   }
 
   #noteBegun(entry: Entry): void {
@@ -224,7 +224,7 @@ export class Entries {
   }
 
   #ask(entry: Entry): void {
-    if (entry.message[0] === EnterOp.request) this.#unbegun.add(entry.owner);
+    if (entry.message[0] === EnterOp.request) this.#unbegun.set(entry.owner, true);
     if (this.#asked.push(entry) === 1) queueMicrotask(() => this.#handAsked());
   }
 
