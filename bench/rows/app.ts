@@ -5,7 +5,7 @@ import { buildFunction } from "../../builder/index.ts";
 import type { Bench } from "../frame/bench.ts";
 import type { Sample } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
-import { type LoadOptions, load, warmUp } from "../load.ts";
+import { type LoadOptions, load } from "../load.ts";
 import { startWorkerd, WORKERD_ABSENT } from "../peers/workerd.ts";
 import { startSystem } from "../system.ts";
 
@@ -29,7 +29,7 @@ const REQUEST = {
 } satisfies Partial<LoadOptions>;
 
 async function measure(bench: Bench): Promise<void> {
-  const seconds = bench.size(4, 0.4);
+  const seconds = bench.loadSeconds;
   bench.heading(
     `an app of 20 routes, ${REQUEST.connections} connections, ${bench.rounds} rounds of ${seconds} s`,
   );
@@ -44,7 +44,7 @@ async function measure(bench: Bench): Promise<void> {
   const urlOf = (http: string) => `${http}/orders/carts/7/items`;
   for (const { http } of servers.values()) {
     await seed(http);
-    await warmUp({ ...REQUEST, url: urlOf(http) });
+    await load({ ...REQUEST, url: urlOf(http), seconds: bench.warmUpSeconds });
   }
   const measureAt = (http: string) => async (): Promise<Sample> => {
     const result = await load({ ...REQUEST, url: urlOf(http), seconds });

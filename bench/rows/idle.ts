@@ -36,11 +36,10 @@ async function measure(bench: Bench): Promise<void> {
     const { pid } = stack.use(await startSystem([functions.folder], { root }));
     processes.set(name, () => [pid, ...childrenOf(pid)]);
   }
-  // The work of the start is over: V8 collects what it left for some seconds more.
-  await pause(bench.size(30_000, 12_000));
+  // The work of the start is over. V8 collects what it has left for some 20 s more.
+  await pause(bench.size(25_000, 2_000));
   const each = (measureAll: (pids: number[]) => Promise<Sample>) =>
     Object.fromEntries([...processes].map(([name, list]) => [name, () => measureAll(list())]));
-  const spanMs = bench.size(6_000, 2_000);
   await bench.takeTurns(
     memory,
     each(async (pids) => ({ value: residentOnce(pids) / MIB })),
@@ -49,16 +48,16 @@ async function measure(bench: Bench): Promise<void> {
     added,
     each(async (pids) => ({ value: sum(pids.map(residentMemory)) / MIB })),
   );
-  await bench.takeTurns(
-    cpu,
-    each((pids) => cpuShare(pids, spanMs)),
-  );
+  if (bench.isQuick) bench.skip(cpu, "the work of the start is not over after so short a time");
+  else await bench.takeTurns(cpu, each(cpuShare));
 }
 
-async function cpuShare(pids: readonly number[], spanMs: number): Promise<Sample> {
+const SPAN_MS = 5_000;
+
+async function cpuShare(pids: readonly number[]): Promise<Sample> {
   const before = new Map(pids.map((pid) => [pid, threadsMs(pid)]));
   const startedAt = performance.now();
-  await pause(spanMs);
+  await pause(SPAN_MS);
   // A process that has ended in the meantime counts no further time.
   const usedMs = [...before]
     .filter(([pid]) => isAlive(pid))
