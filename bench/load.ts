@@ -43,14 +43,6 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   }
 }
 
-/** How long a server has load before it is measured. */
-const WARM_UP_SECONDS = 1;
-
-/** Load whose figures are not wanted: the server compiles the code that it uses often. */
-export async function warmUp(options: Omit<LoadOptions, "seconds">): Promise<void> {
-  await load({ ...options, seconds: WARM_UP_SECONDS });
-}
-
 async function runWrk({ connections, seconds, url }: LoadOptions, script: string): Promise<string> {
   const span = `${Math.ceil(seconds)}s`;
   const args = ["-t", "1", "-c", String(connections), "-d", span, "--latency", "-s", script, url];

@@ -58,7 +58,7 @@ async function run(name: string, section: Section): Promise<void> {
     return;
   }
   const sectionStartedAt = performance.now();
-  await section.measure(bench).catch((error: unknown) => bench.fail(name, error));
+  await bench.section(name, section.measure);
   bench.print(`section ${name}, all of it`, secondsSince(sectionStartedAt));
 }
 

@@ -19,11 +19,6 @@ export function residentMemory(pid: number): number {
   return sizeIn(readProc(pid, "status"), "VmRSS");
 }
 
-/** The resident memory of a process in bytes, where each shared page counts its part for each process that has it. */
-export function sharedOutMemory(pid: number): number {
-  return sizeIn(readProc(pid, "smaps_rollup"), "Pss");
-}
-
 /** The peak of a process's resident memory in bytes. */
 export function peakMemory(pid: number): number {
   return sizeIn(readProc(pid, "status"), "VmHWM");
@@ -34,6 +29,14 @@ export function cpuMs(pid: number): number {
   const [user = 0, system = 0] = statOf(pid).slice(OWN_AT);
   return (Number(user) + Number(system)) * TICK_MS;
 }
+
+/** The CPU time of the threads of a process that run, in milliseconds: to the nanosecond, but without threads that have ended. */
+export function threadsMs(pid: number): number {
+  const ofThread = (thread: string) => Number(readProc(pid, `task/${thread}/schedstat`).split(" ")[0]);
+  return sum(threadsOf(pid).map(ofThread)) / NS_PER_MS;
+}
+
+const NS_PER_MS = 1_000_000;
 
 /** The CPU time of this process's children that have ended, in milliseconds. Zero outside of Linux. */
 export function childrenCpuMs(): number {
@@ -121,7 +124,7 @@ function readProc(pid: number | "self", file: string): string {
   }
 }
 
-function unlessGone<T>(error: unknown, none: T): T {
+export function unlessGone<T>(error: unknown, none: T): T {
   const { code } = error as NodeJS.ErrnoException;
   if (code === "ENOENT" || code === "ESRCH") return none;
   throw error;

@@ -46,6 +46,38 @@ describe("a run of the bench", () => {
     expect(bench.results.map(({ targets }) => targets[0]?.verdict)).toEqual(["reached", "missed"]);
   });
 
+  it("measures a section a second time if a quick measurement misses, and a row misses if both do", async () => {
+    for (const isQuick of [true, false]) {
+      const bench = createBench(isQuick);
+      const figures = [
+        { noisy: 100, slow: 100, late: 1 },
+        { noisy: 1, slow: 100, late: 100 },
+      ].values();
+      await bench.section("section", async () => {
+        const { value: measured = {} } = figures.next();
+        for (const [name, value] of Object.entries<number>(measured))
+          bench.record({ ...row, name, targets: [{ atMost: 10 }] }, { narun: [{ value }] });
+      });
+      const verdicts = bench.results.map(({ name, targets }) => `${name} ${targets[0]?.verdict}`);
+      expect(verdicts).toEqual(
+        isQuick
+          ? ["noisy reached", "slow missed", "late reached"]
+          : ["noisy missed", "slow missed", "late reached"],
+      );
+    }
+  });
+
+  it("misses with a section that ends with an error each time", async () => {
+    const bench = createBench(true);
+    let measured = 0;
+    await bench.section("section", async () => {
+      measured += 1;
+      throw new Error("no answer");
+    });
+    expect(measured).toBe(2);
+    expect(bench.results).toMatchObject([{ name: "section", error: "no answer" }]);
+  });
+
   it("has a line for each target of a row, also of one that failed or was skipped", () => {
     const bench = createBench(false);
     bench.record(row, { narun: [{ value: 8 }], beside: [{ value: 16 }] });

@@ -1,7 +1,17 @@
 /** One run of the bench: the report of its progress, the turns of the systems, and the results of all rows. */
 import { heading, inUnit, print } from "../figures.ts";
 import { HERE } from "../system.ts";
-import { figureOf, judge, OURS, type Result, type Row, type Sample, type Size } from "./row.ts";
+import {
+  betterOf,
+  figureOf,
+  hasMissed,
+  judge,
+  OURS,
+  type Result,
+  type Row,
+  type Sample,
+  type Size,
+} from "./row.ts";
 
 /** The systems of one row. Each function makes one measurement. */
 export type Systems<Measured = Sample> = Readonly<Record<string, () => Promise<Measured>>>;
@@ -24,12 +34,20 @@ export const NO_BESIDE = "no --beside FOLDER";
 const ROUNDS = 5;
 const QUICK_ROUNDS = 2;
 
+/** The rounds of measurements that take minutes. */
+const LONG_ROUNDS = 3;
+const QUICK_LONG_ROUNDS = 1;
+
 /** Upper bound of a quick figure's distance to its target, as a factor. */
 const QUICK_SLACK = 2;
 
 export class Bench {
   readonly isQuick: boolean;
   readonly rounds: number;
+  readonly longRounds: number;
+  /** How long a server has load in each round, and before the first round: the server compiles the code that it uses often. */
+  readonly loadSeconds: number;
+  readonly warmUpSeconds: number;
   readonly size: Size;
   /** The checkouts of narun that are measured: this one, and the one beside it. */
   readonly roots: Readonly<Record<string, string>>;
@@ -41,6 +59,9 @@ export class Bench {
     this.#out = out;
     this.isQuick = isQuick;
     this.rounds = isQuick ? QUICK_ROUNDS : ROUNDS;
+    this.longRounds = isQuick ? QUICK_LONG_ROUNDS : LONG_ROUNDS;
+    this.loadSeconds = isQuick ? 0.4 : 2;
+    this.warmUpSeconds = isQuick ? 1 : 3;
     this.size = (full, quick) => (isQuick ? quick : full);
     this.roots = { [OURS]: HERE, ...(beside === undefined ? {} : { beside }) };
     if (beside === undefined) this.#absent.set("beside", NO_BESIDE);
@@ -64,9 +85,9 @@ export class Bench {
   }
 
   /** Measures the systems in turns, A B A B. */
-  async inTurns<Measured>(systems: Systems<Measured>): Promise<Turns<Measured>> {
+  async inTurns<Measured>(systems: Systems<Measured>, rounds = this.rounds): Promise<Turns<Measured>> {
     const turns = new Map<string, Measured[]>(Object.keys(systems).map((name) => [name, []]));
-    for (let round = 0; round < this.rounds; round++)
+    for (let round = 0; round < rounds; round++)
       for (const [name, measure] of Object.entries(systems)) turns.get(name)?.push(await measure());
     return turns;
   }
@@ -86,6 +107,21 @@ export class Bench {
     const targets = row.targets.map((target) => judge(figures, target, { slack, whyAbsent }));
     this.#results.push({ name: row.name, unit: row.unit, figures, targets });
     this.#report(row, figures);
+  }
+
+  /** Measures a section, and a second time if a quick measurement misses: a row misses if both do. */
+  async section(name: string, measure: (bench: Bench) => Promise<void>): Promise<void> {
+    const first = await this.#measured(name, measure);
+    const isRepeated = this.isQuick && hasMissed(first);
+    if (isRepeated) this.print(name, "once more, as a row missed");
+    this.#results.push(...(isRepeated ? betterOf(first, await this.#measured(name, measure)) : first));
+  }
+
+  /** The results of one measurement, which are not yet those of the run. */
+  async #measured(name: string, measure: (bench: Bench) => Promise<void>): Promise<Result[]> {
+    const before = this.#results.length;
+    await measure(this).catch((error: unknown) => this.fail(name, error));
+    return this.#results.splice(before);
   }
 
   /** Records a row that cannot be measured. */

@@ -81,6 +81,14 @@ export function judge(
   return { ...judged, verdict: isReached ? "reached" : "missed" };
 }
 
+/** The results of a second measurement, but of a row that misses in it alone those of the first. */
+export function betterOf(first: readonly Result[], second: readonly Result[]): Result[] {
+  const reached = new Map(
+    first.filter((result) => !hasMissed([result])).map((result) => [result.name, result]),
+  );
+  return second.map((result) => (hasMissed([result]) ? (reached.get(result.name) ?? result) : result));
+}
+
 export function hasMissed(results: readonly Result[]): boolean {
   return results.some(
     ({ targets, error }) => error !== undefined || targets.some(({ verdict }) => verdict === "missed"),

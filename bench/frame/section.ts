@@ -10,6 +10,6 @@ export interface Section {
   rows(size: Size): Readonly<Record<string, Row>>;
   measure(bench: Bench): Promise<void>;
   needs: readonly Need[];
-  /** It has no targets. `--quick` measures it only by its name. */
+  /** It has no targets, or a few short rounds cannot judge them. `--quick` measures it only by its name. */
   isUnguarded?: boolean;
 }

@@ -5,7 +5,7 @@ import { buildFunction } from "../../builder/index.ts";
 import type { Bench } from "../frame/bench.ts";
 import { OURS, type Sample } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
-import { type LoadOptions, load, warmUp } from "../load.ts";
+import { type LoadOptions, load } from "../load.ts";
 import { startWorkerd, WORKERD_ABSENT } from "../peers/workerd.ts";
 import { startSystem } from "../system.ts";
 
@@ -43,7 +43,7 @@ async function measure(bench: Bench): Promise<void> {
   const measureAt = async (http: string, name: string) => {
     await seed(`${http}/${name}`);
     const url = `${http}/${name}/carts/7/items`;
-    await warmUp({ ...REQUEST, url });
+    await load({ ...REQUEST, url, seconds: bench.warmUpSeconds });
     return async (): Promise<Sample> => {
       const result = await load({ ...REQUEST, url, seconds });
       return { value: result.requestsPerSecond, errors: result.errors };

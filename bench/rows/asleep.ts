@@ -5,7 +5,7 @@ import { type Bench, samplesOf } from "../frame/bench.ts";
 import { OURS, type Sample, type Size } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
 import { writeMany } from "../functions.ts";
-import { load, warmUp } from "../load.ts";
+import { load } from "../load.ts";
 import { KIB, processesOf, residentMemory, sum } from "../processes.ts";
 import { callCold, createAgent, timeRequest } from "../requests.ts";
 import { watchSleep } from "../sleep-watch.ts";
@@ -32,7 +32,7 @@ const rows = (size: Size) => {
   };
 };
 
-export const asleep: Section = { rows, measure, needs: ["Linux", "wrk"] };
+export const asleep: Section = { rows, measure, needs: ["Linux", "wrk"], isUnguarded: true };
 
 async function measure(bench: Bench): Promise<void> {
   const many = manyOf(bench.size);
@@ -55,19 +55,22 @@ async function deploy(count: number, dataDir: string): Promise<void> {
 
 async function measureStarts(bench: Bench, dirOf: (count: number) => string): Promise<void> {
   const [few, many] = [fewOf(bench.size), manyOf(bench.size)];
-  const settleMs = bench.size(10_000, 0);
+  const settleMs = bench.size(8_000, 0);
   const startWith = (count: number) => async () => {
     await using system = await startSystem([], { dataDir: dirOf(count) });
-    // The work of the start is over.
-    await pause(settleMs);
+    // The work of the start is over. The memory without a function is not asked for.
+    if (count > 0) await pause(settleMs);
     return { readyMs: system.readyMs, bytes: memoryOf(system.pid) };
   };
   const { memory, ready } = rows(bench.size);
-  const turns = await bench.inTurns({
-    [NONE]: startWith(0),
-    ...(bench.isQuick ? {} : { [FEW]: startWith(few) }),
-    [OURS]: startWith(many),
-  });
+  const turns = await bench.inTurns(
+    {
+      [NONE]: startWith(0),
+      ...(bench.isQuick ? {} : { [FEW]: startWith(few) }),
+      [OURS]: startWith(many),
+    },
+    bench.longRounds,
+  );
   const [ofFew = [], ofMany = []] = [turns.get(FEW), turns.get(OURS)];
   const perFunction = ofMany.map(({ bytes }, round) => ({
     value: (bytes - (ofFew[round]?.bytes ?? Number.NaN)) / (many - few) / KIB,
@@ -91,8 +94,8 @@ const CONNECTIONS = 32;
 
 async function measureRequests(bench: Bench, dirOf: (count: number) => string): Promise<void> {
   const { warm, cold } = rows(bench.size);
-  const seconds = bench.size(4, 0.4);
-  const starts = bench.size(40, 6);
+  const seconds = bench.loadSeconds;
+  const starts = bench.size(20, 6);
   await using stack = new AsyncDisposableStack();
   const agent = stack.use(createAgent());
   const open = async (count: number) => {
@@ -102,7 +105,7 @@ async function measureRequests(bench: Bench, dirOf: (count: number) => string): 
     const url = `${http}/${name}`;
     // The first request brings the bundle to the node.
     await timeRequest(agent, url);
-    await warmUp({ url, connections: CONNECTIONS });
+    await load({ url, connections: CONNECTIONS, seconds: bench.warmUpSeconds });
     return {
       async warm(): Promise<Sample> {
         const result = await load({ url, connections: CONNECTIONS, seconds });

@@ -49,7 +49,7 @@ async function measure(bench: Bench): Promise<void> {
     return;
   }
   const pushing = Object.entries(bench.roots).map(([name, root]) => [name, () => timePush(count, root)]);
-  const pushes = await bench.inTurns<Push>(Object.fromEntries(pushing));
+  const pushes = await bench.inTurns<Push>(Object.fromEntries(pushing), bench.longRounds);
   bench.record(
     memory,
     samplesOf(pushes, ({ runnerBytes }) => ({ value: runnerBytes / MIB })),

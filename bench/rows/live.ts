@@ -4,7 +4,7 @@ import type { Bench } from "../frame/bench.ts";
 import { OURS, type Sample, type Size } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
 import { writeMany } from "../functions.ts";
-import { load, warmUp } from "../load.ts";
+import { load } from "../load.ts";
 import { MIB, processesOf, residentMemory, sum } from "../processes.ts";
 import { createAgent, timeRequest } from "../requests.ts";
 import { type System, startSystem } from "../system.ts";
@@ -45,7 +45,7 @@ async function measure(bench: Bench): Promise<void> {
   const hosts = processesOf(crowded.pid).get("host") ?? [];
   bench.record(memory, { [OURS]: [{ value: sum(hosts.map(residentMemory)) / count / MIB }] });
 
-  const seconds = bench.size(4, 0.4);
+  const seconds = bench.loadSeconds;
   const loadOf =
     ({ http }: System, paths: readonly string[]) =>
     async (): Promise<Sample> => {
@@ -54,7 +54,8 @@ async function measure(bench: Bench): Promise<void> {
     };
   const [path, ...others] = many.names.map((name) => `/${name}`);
   if (path === undefined) throw new Error("no function");
-  for (const { http } of [crowded, alone]) await warmUp({ url: `${http}${path}`, connections: CONNECTIONS });
+  for (const { http } of [crowded, alone])
+    await load({ url: `${http}${path}`, connections: CONNECTIONS, seconds: bench.warmUpSeconds });
   await bench.takeTurns(warm, { [OURS]: loadOf(crowded, [path]), [ONE]: loadOf(alone, [path]) });
   await bench.takeTurns(each, { [OURS]: loadOf(crowded, [path, ...others]) });
 }

@@ -1,7 +1,7 @@
 /** The systems that answer small requests, and the load on each with the CPU time of its processes. */
 import type { Bench, Systems } from "../frame/bench.ts";
 import { HELLO, writeFunctions } from "../functions.ts";
-import { type LoadOptions, type LoadResult, load, warmUp } from "../load.ts";
+import { type LoadOptions, type LoadResult, load } from "../load.ts";
 import { startPlainServer, startRelay } from "../peers/servers.ts";
 import { startWorkerd, WORKERD_ABSENT } from "../peers/workerd.ts";
 import { cpuByRole, cpuMs, processesOf, sum } from "../processes.ts";
@@ -62,8 +62,11 @@ export async function startServers(bench: Bench, stack: AsyncDisposableStack): P
   const relay = stack.use(await startRelay(overNats.nats));
   const natsServer = processesOf(overNats.pid).get("nats-server") ?? [];
   servers.relay = peer(relay.http, [...relay.pids, ...natsServer]);
-  const plain = stack.use(await startPlainServer());
-  servers[PLAIN] = peer(plain.http, plain.pids);
+  // No target judges it, so that the quick form has no time for it.
+  if (!bench.isQuick) {
+    const plain = stack.use(await startPlainServer());
+    servers[PLAIN] = peer(plain.http, plain.pids);
+  }
   const workerd = await startWorkerd(WORKER);
   if (workerd === undefined) bench.skipPeer("workerd", WORKERD_ABSENT);
   else servers.workerd = peer(stack.use(workerd).http, [workerd.pid]);
@@ -74,8 +77,13 @@ function peer(http: string, pids: readonly number[]): Measurable {
   return { http, cpu: () => new Map([["all", sum(pids.map(cpuMs))]]) };
 }
 
-export async function warmUpAll({ path, ...options }: LoadKind, servers: Servers): Promise<void> {
-  for (const { http } of Object.values(servers)) await warmUp({ ...options, url: `${http}${path}` });
+/** Load whose figures are not wanted. */
+export async function warmUpAll(
+  { path, ...options }: LoadKind,
+  servers: Servers,
+  seconds: number,
+): Promise<void> {
+  for (const { http } of Object.values(servers)) await load({ ...options, url: `${http}${path}`, seconds });
 }
 
 export function loads(kind: LoadKind, servers: Servers, seconds: number): Systems<Measured> {

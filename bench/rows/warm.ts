@@ -69,11 +69,11 @@ async function measure(bench: Bench): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const servers = await startServers(bench, stack);
   const { [PLAIN]: plain, ...peers } = servers;
-  const seconds = bench.size(4, 0.4);
+  const seconds = bench.loadSeconds;
   const row = rows();
   const measureAll = (kind: LoadKind, of: Servers) => bench.inTurns(loads(kind, of, seconds));
   const measureWarm = async (kind: LoadKind, of: Servers) => {
-    await warmUpAll(kind, of);
+    await warmUpAll(kind, of, bench.warmUpSeconds);
     return measureAll(kind, of);
   };
 

@@ -38,7 +38,7 @@ const rows = () => ({
 export const websocket: Section = { rows, measure, needs: [] };
 
 async function measure(bench: Bench): Promise<void> {
-  const seconds = bench.size(4, 0.4);
+  const seconds = bench.loadSeconds;
   bench.heading(`WebSocket echo, ${SOCKETS} sockets, ${bench.rounds} rounds of ${seconds} s in turns`);
   await using stack = new AsyncDisposableStack();
   const functions = stack.use(await writeFunctions([FUNCTION]));
@@ -48,13 +48,10 @@ async function measure(bench: Bench): Promise<void> {
   const workerd = await startWorkerd(`${HANDLER}\nexport default { fetch: handle };\n`);
   if (workerd === undefined) bench.skipPeer("workerd", WORKERD_ABSENT);
   else servers.set("workerd", stack.use(workerd));
-  for (const { http } of servers.values()) await echo(http, WARM_UP_SECONDS);
+  for (const { http } of servers.values()) await echo(http, bench.warmUpSeconds);
   const systems = [...servers].map(([name, { http }]) => [name, () => echo(http, seconds)]);
   await bench.takeTurns(rows().echo, Object.fromEntries(systems));
 }
-
-/** How long the sockets echo before they are counted: the servers compile the code that they use often. */
-const WARM_UP_SECONDS = 1;
 
 async function echo(http: string, seconds: number): Promise<Sample> {
   const sockets = await Promise.all(
