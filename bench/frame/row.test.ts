@@ -30,6 +30,12 @@ describe("a row", () => {
     expect(judgeBy(target, slack)).toMatchObject({ verdict });
   });
 
+  it("takes how far a figure is behind into the quick form alone", () => {
+    const target: Target = { atLeast: 2.6, of: "peer", behind: 1.5 };
+    expect([1, 2].map((slack) => judgeBy(target, slack).verdict)).toEqual(["missed", "reached"]);
+    expect(judgeBy({ ...target, behind: 1 }, 2).verdict).toBe("missed");
+  });
+
   it("skips a target whose peer is absent, with the reason", () => {
     expect(judgeBy({ atLeast: 1, of: "other" })).toMatchObject({ verdict: "skipped", why: "no other" });
   });
