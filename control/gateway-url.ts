@@ -1,10 +1,16 @@
 import { GATEWAY_SERVICE } from "../contracts/index.ts";
-import { discoverServices, type Nats } from "../nats/index.ts";
+import { type DiscoveredService, discoverServices, type Nats } from "../nats/index.ts";
 
 /** The base URL of a running gateway, if any. */
 export async function findGatewayUrl(nats: Nats): Promise<string | undefined> {
-  const gateways = await discoverServices(nats, { name: GATEWAY_SERVICE, maxWaitMs: 300, quietMs: 30 });
-  return gateways.map(({ metadata }) => metadata?.["narun.http"]).find((url) => url !== undefined);
+  const urlOf = ({ metadata }: DiscoveredService) => metadata?.["narun.http"];
+  const gateways = await discoverServices(nats, {
+    name: GATEWAY_SERVICE,
+    maxWaitMs: 300,
+    quietMs: 30,
+    isEnough: (gateway) => urlOf(gateway) !== undefined,
+  });
+  return gateways.map(urlOf).find((url) => url !== undefined);
 }
 
 /** The URL of a function: its first route at a gateway, without the `*`. Null without a gateway or a route. */

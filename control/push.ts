@@ -96,12 +96,13 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     // A repeated push makes an old revision the newest, so that a rollback goes to the revision that was live before.
     if (!isNew) await registry.revisions.put(key, manifest);
     const written = await moveSpec(registry, base, manifest, revision);
+    // The revision is live. The next push prunes again after a failure here.
+    const pruning = pruneRevisions(registry, name, revision).catch(() => undefined);
     const answering = await waitForGateways(nats, writtenOf(manifest, written), {
       signal: options.signal,
       onReplacing: () => options.onProgress?.({ step: "replace" }),
     });
-    // The revision is live. The next push prunes again after a failure here.
-    await pruneRevisions(registry, name, revision).catch(() => undefined);
+    await pruning;
     const result = { name, revision, unchanged: false, answering, missingServices };
     return tried.outcome === "ok"
       ? { ...result, tried: true }
@@ -153,24 +154,26 @@ async function upload(
   build: Build,
   { replace = false, signal, onProgress }: PushOptions & { replace?: boolean },
 ): Promise<void> {
-  for (const { file, sha256, bytes } of filesOf(build)) {
-    signal?.throwIfAborted();
-    if (!replace && (await binaries.has(sha256))) continue;
-    onProgress?.({ step: "upload", file, bytes: bytes.byteLength });
-    await binaries.put(sha256, bytes, { replace });
-  }
+  signal?.throwIfAborted();
+  const files = filesOf(build);
+  const stored = await Promise.all(files.map(({ sha256 }) => !replace && binaries.has(sha256)));
+  const missing = files.filter((_, index) => stored[index] !== true);
+  signal?.throwIfAborted();
+  for (const { file, bytes } of missing) onProgress?.({ step: "upload", file, bytes: bytes.byteLength });
+  await Promise.all(missing.map(({ sha256, bytes }) => binaries.put(sha256, bytes, { replace })));
 }
 
 /** Reads the live files back and stores lost or damaged ones anew. The advice for both faults is to push again. */
 async function repair({ binaries, revisions }: Registry, build: Build): Promise<void> {
-  for (const { sha256, bytes } of filesOf(build)) {
+  const repairFile = async ({ sha256, bytes }: { sha256: string; bytes: Uint8Array }) => {
     try {
       await binaries.get(sha256);
     } catch (error) {
       if (!isNarunError(error) || !STORAGE_DAMAGE.has(error.code)) throw error;
       await binaries.put(sha256, bytes, { replace: true });
     }
-  }
+  };
+  await Promise.all(filesOf(build).map(repairFile));
   await revisions.create(revisionKey(build.config.name, build.revision), build.manifest);
 }
 

@@ -17,7 +17,7 @@ import {
   requestFlags,
 } from "../contracts/index.ts";
 import type { HostLink, ReplyReceiver } from "../local/index.ts";
-import { type Message, type Nats, OWNED, type PendingReply } from "../nats/index.ts";
+import type { Lease, Message, Nats, PendingReply } from "../nats/index.ts";
 import { OutgoingExchange, SocketChannel } from "../streams/index.ts";
 import type { CarrierEvents, Reply, Sending } from "./carrier.ts";
 import type { InstanceSocket } from "./instance.ts";
@@ -126,9 +126,9 @@ class SocketSending implements Sending, ReplyReceiver {
     else this.#events.onAnswer(this.#job, { kind: "reply", reply: new SocketError(code, limit) });
   }
 
-  onFrame(frame: Frame, payload: Uint8Array, trailers: string): void {
+  onFrame(frame: Frame, payload: Uint8Array, trailers: string, lease: Lease): void {
     const exchange = this.exchange;
-    exchange?.channel.receive({ frame, payload, trailers, lease: OWNED }, exchange);
+    exchange?.channel.receive({ frame, payload, trailers, lease }, exchange);
   }
 
   onEnd(): void {

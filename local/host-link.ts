@@ -25,10 +25,10 @@ import {
   socketFrames,
 } from "../contracts/index.ts";
 import { type Backoff, createBackoff } from "../machine/index.ts";
-import { FrameConnection } from "./frame-connection.ts";
+import { FrameConnection, type FrameLease } from "./frame-connection.ts";
 import { ReleasedNumbers } from "./released-numbers.ts";
 
-/** Hears the replies to one request. Bytes that it gets are its own. */
+/** Hears the replies to one request. The body of a whole response is its own. */
 export interface ReplyReceiver {
   /** The whole response. The request is over. */
   onResponse(status: number, block: string, body: Uint8Array | undefined): void;
@@ -36,8 +36,8 @@ export interface ReplyReceiver {
   onHead(status: number, block: string): void;
   /** An error of the catalogue. The request is over. */
   onError(code: ErrorCode, limit: number | undefined): void;
-  /** A frame of a stream. `trailers`: a block, or empty. */
-  onFrame(frame: Frame, payload: Uint8Array, trailers: string): void;
+  /** A frame of a stream. The payload is valid during the call, and while it is held. `trailers`: a block, or empty. */
+  onFrame(frame: Frame, payload: Uint8Array, trailers: string, lease: FrameLease): void;
   /** The connection broke: nothing more will come. */
   onEnd(): void;
 }
@@ -234,8 +234,9 @@ export class HostLink {
         const stream = readStreamFrame(bytes, start, end);
         const frame = stream && parseFrame(stream.text);
         if (stream === undefined || frame === undefined) return false;
-        const payload = receiver && connection.splitter.keep(stream.payloadStart, end);
-        receiver?.onFrame(frame, payload ?? NO_BYTES, stream.trailers);
+        const { payloadStart, trailers } = stream;
+        const payload = payloadStart === end ? NO_BYTES : bytes.subarray(payloadStart, end);
+        receiver?.onFrame(frame, payload, trailers, connection.splitter.lease);
         break;
       }
       default:

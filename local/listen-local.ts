@@ -177,7 +177,7 @@ function takeRequest(
 }
 
 function takeFrame(
-  { requests }: LocalPeer,
+  { requests, connection }: LocalPeer,
   number: number,
   bytes: Buffer,
   start: number,
@@ -187,6 +187,7 @@ function takeFrame(
   const frame = stream && parseFrame(stream.text);
   if (stream === undefined || frame === undefined) return false;
   const receiver = requests.get(number)?.receiver;
-  receiver?.onFrame(frame, bytes.subarray(stream.payloadStart, end), stream.trailers);
+  const { payloadStart, trailers } = stream;
+  receiver?.onFrame(frame, bytes.subarray(payloadStart, end), trailers, connection.splitter.lease);
   return true;
 }

@@ -6,12 +6,12 @@ import {
   type GatewayHello,
   type NumberTable,
 } from "../contracts/index.ts";
-import type { FrameConnection } from "./frame-connection.ts";
+import type { FrameConnection, FrameLease } from "./frame-connection.ts";
 
-/** Hears about a request after its beginning. Bytes that it gets are valid during the call. */
+/** Hears about a request after its beginning. */
 export interface RequestReceiver {
-  /** A frame of the gateway. `trailers`: a block, or empty. */
-  onFrame(frame: Frame, payload: Uint8Array, trailers: string): void;
+  /** A frame of the gateway. The payload is valid during the call, and while it is held. `trailers`: a block, or empty. */
+  onFrame(frame: Frame, payload: Uint8Array, trailers: string, lease: FrameLease): void;
   /** The connection broke. Answers no longer reach the gateway here. */
   onEnd(): void;
 }

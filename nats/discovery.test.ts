@@ -50,3 +50,17 @@ test("passes over answers that are no service's", async () => {
   odd.unsubscribe();
   service.close();
 });
+
+test("ends with a service that is enough", async () => {
+  const services = [register("one"), register("one")];
+  await nats.flush();
+  const begunAt = performance.now();
+  const found = await discoverServices(nats, {
+    name: "one",
+    ...{ maxWaitMs: 20_000, quietMs: 20_000 },
+    isEnough: ({ id }) => services.some((service) => service.id === id),
+  });
+  expect(found).toHaveLength(1);
+  expect(performance.now() - begunAt).toBeLessThan(10_000);
+  for (const service of services) service.close();
+});

@@ -31,6 +31,8 @@ export interface DiscoverOptions {
   maxWaitMs?: number;
   /** How long the discovery waits after the last answer. Default 100 ms. */
   quietMs?: number;
+  /** The discovery ends with a service that is enough. Default: none is. */
+  isEnough?(service: DiscoveredService): boolean;
 }
 
 /**
@@ -54,7 +56,7 @@ function gather<T extends DiscoveredService>(
   nats: Nats,
   verb: "PING" | "STATS",
   schema: z.ZodType<T>,
-  { name, maxWaitMs = 500, quietMs = 100 }: DiscoverOptions,
+  { name, maxWaitMs = 500, quietMs = 100, isEnough = () => false }: DiscoverOptions,
 ): Promise<T[]> {
   const subject = name === undefined ? `$SRV.${verb}` : `$SRV.${verb}.${name}`;
   return new Promise((resolve, reject) => {
@@ -71,7 +73,10 @@ function gather<T extends DiscoveredService>(
       // No service answers at all.
       if (message.status === NO_RESPONDERS_STATUS) return finish();
       const parsed = parseJson(message.text(), schema);
-      if (parsed !== undefined && isOurs(nats, parsed)) found.push(parsed);
+      if (parsed !== undefined && isOurs(nats, parsed)) {
+        found.push(parsed);
+        if (isEnough(parsed)) return finish();
+      }
       clearTimeout(quiet);
       quiet = setTimeout(finish, quietMs);
     };

@@ -115,6 +115,14 @@ export class CreditGate<P extends Piece> {
 
   /** Sends a piece, or keeps it until there is credit. */
   write(piece: P): void {
+    const { bytes, overheadBytes } = piece;
+    const size = bytes.byteLength;
+    // Most pieces need not wait.
+    if (this.isOpen && size <= this.#credit && size <= this.#maxPartBytes) {
+      this.#credit -= size + overheadBytes;
+      this.#pass(piece, bytes, true);
+      return;
+    }
     this.#waiting.push(piece);
     this.#waitingBytes += piece.bytes.byteLength + piece.overheadBytes;
     this.#passOn();

@@ -45,7 +45,7 @@ export interface ResponseBody {
 }
 
 export interface SocketReceiver {
-  /** A message for the client, or a fragment of one. */
+  /** A message for the client, or a fragment of one: valid during the call. */
   onMessage(kind: "text" | "binary", bytes: Uint8Array, hasMore: boolean): void;
   /** The instance has room for more. */
   onCredit(): void;

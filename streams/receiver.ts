@@ -20,7 +20,7 @@ export interface StreamReceiverOptions {
   link: Link;
   /** The bytes are valid during the call, and for as long as their memory is held. */
   onData(bytes: Uint8Array, lease: Lease): void;
-  /** A message of a WebSocket, or a fragment of one. Default: there are none, and one breaks the stream. */
+  /** A message of a WebSocket, or a fragment of one: valid during the call. Default: there are none, and one breaks the stream. */
   onMessage?(kind: "text" | "binary", bytes: Uint8Array, hasMore: boolean): void;
   onEnd(end: StreamEnd): void;
 }

@@ -62,8 +62,9 @@ export class SocketChannel implements AskerChannel, AnswererChannel {
       if (sink.beginData(frame.seq)) sink.data(payload, lease);
       return;
     }
-    // Messages, and frames that come before their receiver, are kept.
-    const isOwn = lease === OWNED || payload.byteLength === 0;
+    // Messages are their receiver's during the call. Frames that come before their receiver are kept.
+    const isMessage = frame.kind === "text" || frame.kind === "binary";
+    const isOwn = lease === OWNED || payload.byteLength === 0 || (isMessage && sink !== undefined);
     exchange.receive(frame, {
       data: isOwn ? payload : new Uint8Array(payload),
       headers: trailers === "" ? undefined : headersOf(trailers),

@@ -103,9 +103,36 @@ describe("a handler that fails", () => {
     expect(answers.map(({ text }) => text).sort()).toEqual(
       Array.from({ length: 20 }, (_, at) => `answer ${at + 1}`).sort(),
     );
+    const ids = answers.map(({ headers }) => headers.get("x-request-id"));
     await eventually(async () => {
-      const texts = (await world.logs("leaves")).map(({ message }) => message);
-      expect(texts.filter((text) => text.includes("Error: left ")).length).toBe(20);
+      const lines = (await world.logs("leaves")).filter(({ message }) => message.includes("Error: left "));
+      expect(lines.map(({ request_id }) => request_id).sort()).toEqual(ids.sort());
+    });
+  });
+
+  it("leaves rejections after many good answers: the log names their requests", async () => {
+    await world.push(
+      "leaves-late",
+      `export default (request: Request) => {
+         if (request.method === "POST") Promise.reject(new Error("left late"));
+         return new Response("answer");
+       };`,
+    );
+    const callMany = async (count: number, method: string) => {
+      const calls = Array.from({ length: count }, () => world.call("/leaves-late", { method }));
+      return (await Promise.all(calls)).map(({ headers }) => headers.get("x-request-id") ?? "none");
+    };
+    const left = async () =>
+      (await world.logs("leaves-late")).filter(({ message }) => message.includes("Error: left late"));
+    await callMany(64, "GET");
+    const first = await callMany(10, "POST");
+    await eventually(async () => expect(await left()).not.toEqual([]));
+    for (const { message, request_id } of await left())
+      expect(first.some((id) => id === request_id || message.includes(id))).toBe(true);
+    const later = await callMany(10, "POST");
+    await eventually(async () => {
+      const ids = (await left()).map(({ request_id }) => request_id);
+      expect(ids.filter((id) => id && later.includes(id)).sort()).toEqual(later.sort());
     });
   });
 

@@ -66,7 +66,11 @@ describe("a node-runner that is killed", () => {
   });
 
   it("and is supervised: it comes back by itself, and requests wait for it", async () => {
-    await using world = await startWorld({ nodes: 0, supervised: true });
+    await using world = await startWorld({
+      nodes: 0,
+      supervised: true,
+      gateway: { hold: { holdMs: 60_000 } },
+    });
     await world.push("fn", slow);
     await world.call("/fn");
     const pid = world.supervisedPid();
@@ -104,10 +108,14 @@ async function startHeldServer() {
 describe("a node-runner that is killed, and started again", () => {
   it("costs none of the requests that its hosts still answer, whatever their method", async () => {
     await using held = await startHeldServer();
-    await using world = await startWorld({ nodes: 0, supervised: true });
+    await using world = await startWorld({
+      nodes: 0,
+      supervised: true,
+      gateway: { hold: { holdMs: 60_000 } },
+    });
     const source = `export default async (request) => {
       if (new URL(request.url).search !== "") return new Response("at once");
-      return new Response(request.method + (await (await fetch("http://127.0.0.1:${held.port}/")).text()));
+      return new Response(request.method + (await (await fetch("http://127.0.0.1:${held.port}/" + request.method)).text()));
     };`;
     await world.push("fn", source, { egress: [`127.0.0.1:${held.port}`] });
     await world.call("/fn?warm");
@@ -126,7 +134,8 @@ describe("a node-runner that is killed, and started again", () => {
       "200 POST!",
       "200 GET!",
     ]);
-    expect(held.waiting).toHaveLength(3);
+    // A GET may run twice: a busy machine starts the next runner later than gateways bear the silence of a node.
+    expect(held.waiting.filter(({ req }) => req.url === "/POST")).toHaveLength(2);
   });
 });
 

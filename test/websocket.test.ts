@@ -38,6 +38,25 @@ beforeAll(async () => {
     { scale: { concurrency: 2 } },
   );
   await world.push(
+    "mixed",
+    `export default () => {
+       const { 0: client, 1: server } = new WebSocketPair();
+       server.accept();
+       const send = (n) => {
+         if (n % 7 === 3) server.send(new Uint8Array([n >> 8, n & 255]));
+         else server.send(String(n).padEnd(n % 11 === 5 ? 9_000 : 1));
+       };
+       let next = 0;
+       server.addEventListener("message", ({ data }) => {
+         for (let count = 0; count < 20; count++) send(next++);
+         if (data === "fail") Promise.reject(new Error("on purpose"));
+         if (data === "throw") throw new Error("on purpose");
+         if (data === "close") server.close(4000, "done");
+       });
+       return new Response(null, { status: 101, webSocket: client });
+     }`,
+  );
+  await world.push(
     "closing",
     `let last = null;
      export default (request) => {
@@ -106,6 +125,20 @@ describe("a WebSocket", () => {
     await eventually(() => expect(came).toHaveLength(2_000));
     expect(came.every((value, at) => value === at)).toBe(true);
     socket.close();
+  });
+
+  it("keeps the order of texts, bytes and large messages, also where code fails, and repeats none", async () => {
+    const socket = await connect("/mixed");
+    const came: number[] = [];
+    socket.on("message", (data: Buffer, isBinary) =>
+      came.push(isBinary ? data.readUInt16BE() : Number(data.toString())),
+    );
+    const closed = once(socket, "close");
+    for (let round = 0; round < 60; round++)
+      socket.send(round % 5 === 2 ? "fail" : round % 7 === 3 ? "throw" : "go");
+    socket.send("close");
+    expect(await closed).toMatchObject([4000, {}]);
+    expect(came).toEqual(Array.from({ length: 61 * 20 }, (_, at) => at));
   });
 
   it("is closed by the function, with its code and reason", async () => {

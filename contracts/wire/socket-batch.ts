@@ -94,7 +94,7 @@ export class FrameBatch {
 
   /** `text`: see `formatFrame`. `trailers`: a block, or empty. Errors: as `response`. */
   stream(number: number, text: string, trailers: string, payload: FrameBody): void {
-    checkText(trailers);
+    if (trailers !== "") checkText(trailers);
     const start = this.#open(5 + text.length + trailers.length + roomFor(payload, MAX_FRAME_BYTES));
     const slab = this.#slab;
     let at = slab.writeUInt8(text.length, this.#at);

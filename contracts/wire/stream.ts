@@ -59,8 +59,12 @@ const NUMBER = /^\d{1,15}$/;
 
 /** Parses the value of `Narun-Frame`; undefined where this version knows no such frame. */
 export function parseFrame(value: string): Frame | undefined {
-  const [kind, first = "", second = "", ...rest] = value.split(" ");
-  if (rest.length > 0) return undefined;
+  const firstAt = value.indexOf(" ") + 1;
+  const secondAt = firstAt === 0 ? 0 : value.indexOf(" ", firstAt) + 1;
+  const kind = firstAt === 0 ? value : value.slice(0, firstAt - 1);
+  const first = firstAt === 0 ? "" : value.slice(firstAt, secondAt === 0 ? undefined : secondAt - 1);
+  const second = secondAt === 0 ? "" : value.slice(secondAt);
+  if (second.includes(" ")) return undefined;
   if (kind === "cancel") return { kind, code: first };
   if (kind === "drain") return { kind };
   if (!NUMBER.test(first)) return undefined;

@@ -30,6 +30,18 @@ export interface KvEntry extends ReadValue {
   readonly createdAt: Date;
 }
 
+export interface KvReadOptions {
+  /**
+   * How old the answer may be, in seconds, at least 1. A value, or its absence, that this instance has read within that time
+   * is answered from its memory. Its own writes by the same binding are seen at once; those of others, and the end of a key's
+   * `ttlSeconds`, as late as that. Default: every read asks the bucket.
+   */
+  cacheTtl?: number;
+}
+
+/** The type of a value, alone or with further options. */
+export type KvGetOptions<T extends string> = T | ({ type: T } & KvReadOptions);
+
 export interface KvPutOptions {
   /** How long until the key expires, at least 1 s. Default: never. */
   ttlSeconds?: number;
@@ -48,13 +60,13 @@ export type KvChange =
  */
 export interface KvBucket {
   /** The value as a text; null if the key does not exist. */
-  get(key: string, type?: "text"): Promise<string | null>;
-  get<T = unknown>(key: string, type: "json"): Promise<T | null>;
-  get(key: string, type: "bytes"): Promise<Uint8Array<ArrayBuffer> | null>;
-  get(key: string, type: "arrayBuffer"): Promise<ArrayBuffer | null>;
-  get(key: string, type: "stream"): Promise<ReadableStream | null>;
+  get(key: string, options?: KvGetOptions<"text"> | KvReadOptions): Promise<string | null>;
+  get<T = unknown>(key: string, options: KvGetOptions<"json">): Promise<T | null>;
+  get(key: string, options: KvGetOptions<"bytes">): Promise<Uint8Array<ArrayBuffer> | null>;
+  get(key: string, options: KvGetOptions<"arrayBuffer">): Promise<ArrayBuffer | null>;
+  get(key: string, options: KvGetOptions<"stream">): Promise<ReadableStream | null>;
   /** The value with its revision. */
-  entry(key: string): Promise<KvEntry | null>;
+  entry(key: string, options?: KvReadOptions): Promise<KvEntry | null>;
   /** Writes; resolves with the revision. A value is at most as large as one NATS message (`max_payload`). */
   put(key: string, value: StoredValue, options?: KvPutOptions): Promise<number>;
   /** Writes a key that does not exist. Error: `KvConflictError`. */

@@ -58,6 +58,8 @@ export function createHttpServer(options: HttpOptions): Server {
     ServerResponse: ConnectionResponse,
     // Node's own refusal has neither a body nor an id (serve.ts).
     requireHostHeader: false,
+    // A request without a body then costs no events of a stream.
+    optimizeEmptyRequests: true,
     // HTTP allows to ignore an `Upgrade`. Node would hand over a connection on which an earlier answer is due.
     shouldUpgradeCallback: (incoming) =>
       isWebSocketRequest(incoming) && !connectionOf(incoming.socket).isBusy,

@@ -15,7 +15,7 @@ export interface OpenBucket {
 /** The header of a deleted key's last message. */
 export const OPERATION = "KV-Operation";
 /** The header of the server's marker for a key whose time was over. */
-const MARKER_REASON = "Nats-Marker-Reason";
+export const MARKER_REASON = "Nats-Marker-Reason";
 
 /** Whether a key's last message is a marker of its end. */
 export function isMarker(headers: MsgHdrs | undefined): boolean {

@@ -1,6 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm, type KvOptions } from "@nats-io/kv";
 import { afterAll, describe, expect, it } from "vitest";
+import { startConfiguredNats } from "../../test/harness/configured-nats.ts";
 import { countConsumers } from "../../test/harness/consumers.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats } from "../../test/harness/nats.ts";
@@ -214,6 +215,48 @@ describe("a watch", () => {
     await eventually(() => put(kv, "after"));
     await watch.has((changes) => expect(changes.at(-1)?.key).toBe("after"));
     expect(watch.changes.filter(({ key }) => key === "before")).toHaveLength(1);
+  });
+});
+
+describe("a direct read", () => {
+  it("has the revision of the server, whatever fields the writer gave the message", async () => {
+    const kv = newBucket();
+    await put(kv, "a");
+    const headers = new Map([["Nats-Sequence", ["99"]]]);
+    await nats.request(`$KV.bucket-${buckets}.a`, "forged", { timeoutMs: 2_000, headers });
+    expect(await kv.get("a")).toMatchObject({ revision: 2, bytes: Buffer.from("forged") });
+  });
+
+  it("finds the bucket that was deleted since", async () => {
+    const kv = newBucket();
+    await put(kv, "a");
+    expect(await kv.get("a")).toBeDefined();
+    await nats.request(`$JS.API.STREAM.DELETE.KV_bucket-${buckets}`, "", { timeoutMs: 2_000 });
+    expect(await kv.get("a")).toBeUndefined();
+    await put(kv, "a");
+    expect(await kv.get("a")).toMatchObject({ revision: 1 });
+  });
+
+  it("is not permitted to every login, which the error says", async () => {
+    await using closed = await startConfiguredNats(
+      `authorization { users: [{ user: "ann", password: "word", permissions: { publish: { deny: "$JS.API.DIRECT.GET.>" } } }] }`,
+    );
+    const other = await connectNats({
+      url: `ann:word@${closed.host}`,
+      name: "test",
+      onRefused: () => undefined,
+    });
+    const kv = openByteKv(other, "refused");
+    await put(kv, "a");
+    await expect(kv.get("a")).rejects.toThrow(/Permissions Violation for Publish/);
+    await other.close();
+  });
+
+  it("is none where the bucket has none", async () => {
+    const kv = await foreignBucket({ allow_direct: false });
+    await put(kv, "a");
+    expect(text((await kv.get("a"))?.bytes)).toBe("value of a");
+    expect(await kv.get("b")).toBeUndefined();
   });
 });
 

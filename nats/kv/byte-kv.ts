@@ -19,6 +19,7 @@ import { isMarker, type OpenBucket } from "./byte-kv-bucket.ts";
 import { listByteKv } from "./byte-kv-list.ts";
 import { headersOfDelete, headersOfTtl, leastTtlSeconds, MARKER_SECONDS } from "./byte-kv-ttl.ts";
 import { watchByteKv } from "./byte-kv-watch.ts";
+import { readDirect } from "./direct-get.ts";
 import { encodeKvKey } from "./kv-keys.ts";
 
 /** The outcome of a write. */
@@ -81,6 +82,8 @@ export const MAX_LISTS = 4;
 export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: StoreBounds = {}): ByteKv {
   const room = createStoreRoom(bucket, `KV_${bucket}`, bound ?? Number.POSITIVE_INFINITY);
   let opening: Promise<OpenBucket> | undefined;
+  /** The bucket, if its values may be read directly. */
+  let direct: OpenBucket | undefined;
   const lists = createTurns(MAX_LISTS);
 
   const open = async (): Promise<OpenBucket> => {
@@ -93,7 +96,10 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
         // Another process makes it at this moment with another configuration.
         if (!(error instanceof JetStreamApiError)) throw error;
       });
-    return { client, manager, stream, prefix: `$KV.${bucket}.`, info: await manager.streams.info(stream) };
+    const info = await manager.streams.info(stream);
+    const opened = { client, manager, stream, prefix: `$KV.${bucket}.`, info };
+    direct = info.config.allow_direct === true ? opened : undefined;
+    return opened;
   };
   const opened = () => {
     opening ??= needsJetStream(nats, open).catch((error: unknown) => {
@@ -114,16 +120,25 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
     }
   };
 
+  const getByLibrary = (key: string) =>
+    using(async (bucket): Promise<ByteEntry | undefined> => {
+      const message = await readLast(bucket, key);
+      if (message === null || isMarker(message.header)) return undefined;
+      return { bytes: message.data, revision: message.seq, createdAt: message.time };
+    });
+
   return {
     get maxBytes() {
       return nats.maxPayload - OVERHEAD_BYTES;
     },
-    get: (key) =>
-      using(async (bucket) => {
-        const message = await readLast(bucket, key);
-        if (message === null || isMarker(message.header)) return undefined;
-        return { bytes: message.data, revision: message.seq, createdAt: message.time };
-      }),
+    async get(key) {
+      if (direct === undefined || nats.connection.isClosed()) return getByLibrary(key);
+      const read = await readDirect(nats, {
+        stream: direct.stream,
+        subject: direct.prefix + encodeKvKey(key),
+      });
+      return read === "unclear" ? getByLibrary(key) : read.found;
+    },
     put: (key, value, { ttlSeconds, ifRevision } = {}) =>
       using(async (bucket) => {
         const { config } = bucket.info;

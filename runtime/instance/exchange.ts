@@ -8,6 +8,7 @@ import {
   type StreamSenderOptions,
 } from "../../streams/index.ts";
 import type { Answer } from "./incoming-call.ts";
+import { JoinedChunks } from "./joined-chunks.ts";
 import type { RequestBody, SandboxBodies } from "./sandbox.ts";
 import { createSocket, type Socket, type SocketOptions } from "./socket.ts";
 
@@ -42,9 +43,11 @@ export class Exchange {
         onDone();
       },
     });
+    const chunks = new JoinedChunks((bytes) => body.push(bytes));
     const receiver = this.#incoming.receiveBody({
-      onData: (bytes) => body.push(ownBuffer(bytes)),
+      onData: (bytes, lease) => chunks.push(bytes, lease),
       onEnd(end) {
+        chunks.flush();
         const isWhole = end.kind === "whole";
         body.end(isWhole ? undefined : `the request's body broke (${end.code})`);
         if (isWhole) onDone();

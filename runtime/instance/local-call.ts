@@ -42,8 +42,6 @@ export function openLocalCall(request: LocalRequest, books: LocalBooks): Incomin
 }
 
 const NO_BYTES = new Uint8Array(0);
-/** Bytes are valid during the call. */
-const BRIEF: Lease = { hold: () => undefined };
 
 class LocalCall implements IncomingCall, RequestReceiver, FramePort {
   readonly #request: LocalRequest;
@@ -125,10 +123,9 @@ class LocalCall implements IncomingCall, RequestReceiver, FramePort {
     this.#count(error);
   }
 
-  onFrame(frame: Frame, payload: Uint8Array, trailers: string): void {
+  onFrame(frame: Frame, payload: Uint8Array, trailers: string, lease: Lease): void {
     if (this.#taker === undefined || this.#isOver) return;
-    if (this.#channel !== undefined)
-      this.#channel.receive({ frame, payload, trailers, lease: BRIEF }, this.#taker);
+    if (this.#channel !== undefined) this.#channel.receive({ frame, payload, trailers, lease }, this.#taker);
     // Without an exchange only a cancel and a drain have a meaning.
     else this.#taker.receive(frame, { data: NO_BYTES, headers: undefined });
   }

@@ -194,7 +194,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
       return this.#failWith("BAD_REPLY", why);
     }
     const socket = exchange.openSocket(answer, {
-      onMessage: (data) => sockets.message(id, data),
+      onMessage: (data, onTaken) => sockets.message(id, data, onTaken),
       onCredit: (bytes) => sockets.grant(id, bytes),
       onClose: (...how) => sockets.close(id, ...how),
       onOver: () => this.#close(undefined),

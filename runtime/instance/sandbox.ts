@@ -109,8 +109,8 @@ export interface ResponseBodyReceiver {
 
 /** The WebSockets that requests were answered with, by the request's id. */
 export interface SandboxSockets {
-  /** Delivers a message of the client; resolves when the code has taken it. */
-  message(id: number, data: string | ArrayBuffer): Promise<void>;
+  /** Delivers a message of the client. `onTaken` is called when the code has taken it, or will not. */
+  message(id: number, data: string | ArrayBuffer, onTaken: () => void): void;
   /** The code may send so many more bytes. */
   grant(id: number, bytes: number): void;
   close(id: number, code: number, reason: string, wasClean: boolean): void;

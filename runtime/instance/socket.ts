@@ -33,8 +33,8 @@ export interface Socket {
 }
 
 export interface SocketOptions {
-  /** Resolves when the isolate has taken the message. */
-  onMessage(data: string | ArrayBuffer): Promise<void>;
+  /** `onTaken`: to be called when the isolate has taken the message. */
+  onMessage(data: string | ArrayBuffer, onTaken: () => void): void;
   /** The isolate may send so much more. */
   onCredit(bytes: number): void;
   /** The client has closed, or is gone. */
@@ -128,7 +128,6 @@ class OpenSocket implements Socket {
   }
 
   #takeFragment(kind: "text" | "binary", bytes: Uint8Array, hasMore: boolean): void {
-    this.#fragments.push(bytes);
     this.#size += bytes.byteLength;
     if (this.#size > MAX_SOCKET_MESSAGE_BYTES) {
       this.#endTooBig(`the client sent a message of ${this.#size} bytes or more`);
@@ -136,14 +135,21 @@ class OpenSocket implements Socket {
     }
     const consumed = () => this.#clientWindow.consumed(bytes.byteLength + SOCKET_FRAME_OVERHEAD_BYTES);
     if (hasMore) {
+      this.#fragments.push(new Uint8Array(bytes));
       consumed();
       return;
     }
-    const whole = Buffer.concat(this.#fragments, this.#size);
-    this.#fragments = [];
+    this.#options.onMessage(dataOf(kind, this.#join(bytes)), consumed);
+  }
+
+  /** The whole message, whose last fragment has come. */
+  #join(last: Uint8Array): Uint8Array {
+    const fragments = this.#fragments;
+    const size = this.#size;
     this.#size = 0;
-    const data = kind === "text" ? whole.toString() : new Uint8Array(whole).buffer;
-    void this.#options.onMessage(data).then(consumed);
+    if (fragments.length === 0) return last;
+    this.#fragments = [];
+    return Buffer.concat([...fragments, last], size);
   }
 
   #onClientEnd(end: StreamEnd): void {
@@ -192,4 +198,11 @@ class OpenSocket implements Socket {
   #payBack(): void {
     if (this.#sender.waitingBytes === 0) this.#isolateWindow.settle();
   }
+}
+
+function dataOf(kind: "text" | "binary", bytes: Uint8Array): string | ArrayBuffer {
+  const { buffer, byteOffset, byteLength } = bytes;
+  return kind === "text"
+    ? Buffer.from(buffer, byteOffset, byteLength).toString()
+    : new Uint8Array(bytes).buffer;
 }

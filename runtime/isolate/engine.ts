@@ -112,6 +112,12 @@ const ENTRY_MODULE = `import { load } from "load"; import * as exports from "fun
 
 const NANOS_PER_MS = 1_000_000;
 
+/**
+ * Upper bound of the young generation of each isolate, as there may be a thousand. V8 reads the flag for each new heap: that of
+ * this process stays as it is.
+ */
+const YOUNG_MB = 1;
+
 /** How long V8 may take to compile a module. */
 const COMPILE_MS = 10_000;
 
@@ -165,6 +171,7 @@ function createEngineOf<Made extends Isolate>(
   onCatastrophe: OnCatastrophe,
   { isInspected = false }: EngineOptions = {},
 ): Engine<Made> {
+  setFlagsFromString(`--max-semi-space-size=${YOUNG_MB}`);
   const snapshot = new ivm.ExternalCopy(new Uint8Array(snapshotBytes).buffer);
   // At a breakpoint a call may stay for hours. The inspector of an isolate belongs to the thread that makes it.
   const own = isInspected ? undefined : { maker: createIsolateMaker(snapshot), watch: createLostIsolates() };

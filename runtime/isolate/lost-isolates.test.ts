@@ -3,8 +3,17 @@ import { createLostIsolates } from "./lost-isolates.ts";
 
 const never = new Promise<never>(() => undefined);
 
+/** A process whose threads run all the time. */
+const busy = (() => {
+  let usedMs = 0;
+  return () => {
+    usedMs += 100;
+    return usedMs;
+  };
+})();
+
 it("reports an isolate whose call does not end, once, and no other", async () => {
-  const watch = createLostIsolates({ tickMs: 2 });
+  const watch = createLostIsolates({ tickMs: 2, usedMs: busy });
   const reported: string[] = [];
   const last = Promise.withResolvers<void>();
   const open = (name: string, then: () => void = () => undefined) =>
@@ -29,17 +38,39 @@ it("reports an isolate whose call does not end, once, and no other", async () =>
 });
 
 it("counts the time of a call from the end of the one before", async () => {
-  const watch = createLostIsolates({ tickMs: 2 });
+  const watch = createLostIsolates({ tickMs: 2, usedMs: busy });
   const lost = Promise.withResolvers<void>();
   let isLost = false;
-  const busy = watch.open(() => {
+  const moving = watch.open(() => {
     isLost = true;
   });
   void watch.open(lost.resolve).watch(1, never);
   const turns = Array.from({ length: 40 }, () => new Promise<void>((resolve) => setTimeout(resolve, 2)));
   void (async () => {
-    for (const turn of turns) await busy.watch(1, turn);
+    for (const turn of turns) await moving.watch(1, turn);
   })();
   await lost.promise;
+  expect(isLost).toBe(false);
+});
+
+it("reports an isolate long before its time is up where no thread runs", async () => {
+  const lost = Promise.withResolvers<void>();
+  void createLostIsolates({ tickMs: 2, usedMs: () => 0 })
+    .open(lost.resolve)
+    .watch(1_000_000, never);
+  await lost.promise;
+});
+
+it("leaves an isolate alone that waits for a thread of its own, among others that run", async () => {
+  const watch = createLostIsolates({ tickMs: 2, usedMs: busy });
+  const last = Promise.withResolvers<void>();
+  let isLost = false;
+  void watch
+    .open(() => {
+      isLost = true;
+    })
+    .watch(1_000_000, never);
+  void watch.open(last.resolve).watch(50, never);
+  await last.promise;
   expect(isLost).toBe(false);
 });

@@ -3,8 +3,12 @@
  * the call's time was up, or as soon as V8 has no memory left. It tells nobody (isolate-maker.ts, I2).
  *
  * I1  An isolate is lost when none of its calls has ended for the longest time of one, and `GRACE_TICKS` more.
- * I2  Time is counted in ticks of a timer: none passes while the whole process stands still.
+ * I2  It is lost long before where no thread but the main one has run for `STILL_TICKS`: a thread that wants to run gets some
+ *     of the CPU in that time, also on a crowded machine. Where other isolates are at work, I1 decides.
+ * I3  Time is counted in ticks of a timer: none passes while the whole process stands still.
  */
+import { usedOffMainMs } from "./cpu-time.ts";
+
 export interface LostIsolates {
   open(onLost: () => void): Calls;
 }
@@ -32,23 +36,39 @@ export const unwatchedCalls: Calls = {
 export interface LostIsolatesOptions {
   /** Default a second. */
   tickMs?: number;
+  /** Milliseconds of CPU time that the process has used, without the main thread. */
+  usedMs?: () => number;
 }
 
 const TICK_MS = 1_000;
 /** How long isolated-vm tries to end a call whose time is up, and a tick. */
 const GRACE_TICKS = 6;
+/** The first of them may follow a pause of the whole process at once. */
+const STILL_TICKS = 2;
+/** Upper bound of the CPU time in a tick in which no isolate has run: less than the system gives to a thread at a time. */
+const STILL_MS = 2;
 
-export function createLostIsolates({ tickMs = TICK_MS }: LostIsolatesOptions = {}): LostIsolates {
+export function createLostIsolates({
+  tickMs = TICK_MS,
+  usedMs = usedOffMainMs,
+}: LostIsolatesOptions = {}): LostIsolates {
   const open = new Set<WatchedCalls>();
   let now = 0;
+  /** The last tick in which a thread has run. */
+  let moved = 0;
+  let lastUsedMs = usedMs();
   setInterval(() => {
     now += 1;
+    const used = usedMs();
+    if (used - lastUsedMs > STILL_MS) moved = now;
+    lastUsedMs = used;
     for (const calls of open) calls.check();
   }, tickMs).unref();
   return {
     open(onLost) {
       const calls: WatchedCalls = new WatchedCalls({
         now: () => now,
+        moved: () => moved,
         tickMs,
         onLost,
         onOver: () => open.delete(calls),
@@ -61,6 +81,7 @@ export function createLostIsolates({ tickMs = TICK_MS }: LostIsolatesOptions = {
 
 interface WatchedCallsOptions {
   now(): number;
+  moved(): number;
   tickMs: number;
   onLost(): void;
   onOver(): void;
@@ -108,9 +129,19 @@ class WatchedCalls implements Calls {
   }
 
   check(): void {
-    const { now, tickMs, onLost, onOver } = this.#options;
-    if (this.#underWay === 0 || now() - this.#since <= this.#longestMs / tickMs + GRACE_TICKS) return;
-    onOver();
-    onLost();
+    if (this.#underWay === 0 || !(this.#isStill || this.#isOverdue)) return;
+    this.#options.onOver();
+    this.#options.onLost();
+  }
+
+  get #isOverdue(): boolean {
+    const { now, tickMs } = this.#options;
+    return now() - this.#since > this.#longestMs / tickMs + GRACE_TICKS;
+  }
+
+  /** No thread has run in whole ticks of the call. */
+  get #isStill(): boolean {
+    const { now, moved } = this.#options;
+    return now() - Math.max(moved(), this.#since + 1) >= STILL_TICKS;
   }
 }

@@ -29,6 +29,46 @@ describe("kv", () => {
     expect(found).toEqual(["Grüße", { a: [1, null] }, [0, 255], "streamed", "", null, 2]);
   });
 
+  it("answers a read with cacheTtl from memory, and knows of its own writes at once", async () => {
+    const found = await run(
+      `const { CACHE: mine, OTHER: other } = env;
+       const long = { cacheTtl: 3600 };
+       const all = [];
+       await mine.put("kept", "[1]");
+       all.push(await mine.get("kept", long), await mine.get("kept-none", long), (await mine.entry("kept", long)).json());
+       await other.put("kept", "[2]");
+       await other.put("kept-none", "there");
+       all.push(await mine.get("kept", long), await mine.get("kept-none", long), await mine.get("kept"));
+       const bytes = await mine.get("kept", { type: "bytes", ...long });
+       bytes.fill(0);
+       all.push(await mine.get("kept", { type: "json", ...long }), (await mine.get("kept", { type: "arrayBuffer", ...long })).byteLength);
+       all.push(await new Response(await mine.get("kept", { type: "stream", ...long })).text());
+       await mine.put("kept", "[3]");
+       all.push(await mine.get("kept", long));
+       await mine.delete("kept");
+       all.push(await mine.get("kept", long), await mine.entry("kept", long));
+       return all;`,
+      [...bindings, { name: "OTHER", kv: "cache" }],
+    );
+    expect(found).toEqual(["[1]", null, [1], "[1]", null, "[2]", [1], 3, "[1]", "[3]", null, null]);
+  });
+
+  it("reads anew once a kept value is as old as cacheTtl", async () => {
+    const found = await run(
+      `const { CACHE: mine, OTHER: other } = env;
+       await mine.put("aging", "1");
+       const first = await mine.get("aging", { cacheTtl: 1 });
+       await other.put("aging", "2");
+       for (;;) {
+         const next = await mine.get("aging", { cacheTtl: 1 });
+         if (next !== first) return [first, next, await mine.get("aging", { cacheTtl: 3600 })];
+         await new Promise((resolve) => setTimeout(resolve, 50));
+       }`,
+      [...bindings, { name: "OTHER", kv: "cache" }],
+    );
+    expect(found).toEqual(["1", "2", "2"]);
+  });
+
   it("refuses options that it does not have, and names those that it has", async () => {
     const found = await run(
       `const kv = env.CACHE;

@@ -51,6 +51,7 @@ describe("the object of a binding", () => {
   });
 
   it("takes the options of its interface: one that it ignored would be no error of types", () => {
+    expectTypeOf<OptionKeys<KvBucket, "entry", 1>>().toEqualTypeOf<OptionKeys<sdk.KvBucket, "entry", 1>>();
     expectTypeOf<OptionKeys<KvBucket, "put", 2>>().toEqualTypeOf<OptionKeys<sdk.KvBucket, "put", 2>>();
     expectTypeOf<OptionKeys<KvBucket, "create", 2>>().toEqualTypeOf<OptionKeys<sdk.KvBucket, "create", 2>>();
     expectTypeOf<OptionKeys<KvBucket, "delete", 1>>().toEqualTypeOf<OptionKeys<sdk.KvBucket, "delete", 1>>();

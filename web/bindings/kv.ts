@@ -1,8 +1,11 @@
+import { timeStamp } from "../performance/clock.ts";
 import type { ReadableStream } from "../streams/streams.ts";
 import { bindMethods } from "./bind-methods.ts";
 import { callBinding } from "./host-result.ts";
+import { type Arrived, KvCache, KvValue } from "./kv-cache.ts";
 import { KvWatch, type KvWatchOptions } from "./kv-watch.ts";
 import {
+  requireCacheTtl,
   requireKnownOptions,
   requireNoMore,
   requireOneOf,
@@ -10,7 +13,7 @@ import {
   requireStorable,
   requireText,
 } from "./options.ts";
-import { arrivedBytes, crossingValue, dropCrossing, type ReadValue, readValue, streamOf } from "./values.ts";
+import { arrivedBytes, crossingValue, dropCrossing, type ReadValue, streamOf } from "./values.ts";
 
 const TYPES = ["text", "json", "bytes", "arrayBuffer", "stream"] as const;
 type KvType = (typeof TYPES)[number];
@@ -20,6 +23,17 @@ interface KvEntry extends ReadValue {
   revision: number;
   createdAt: Date;
 }
+
+interface ReadOptions {
+  cacheTtl?: number;
+}
+
+interface GetOptions extends ReadOptions {
+  type?: KvType;
+}
+
+/** The type of the value alone, or with further options. */
+type How<T extends KvType> = T | (ReadOptions & { type: T });
 
 interface PutOptions {
   ttlSeconds?: number;
@@ -32,40 +46,63 @@ const NO_VALUE = 'delete(key) removes a key, "" is an empty value';
 /** The object of a KV bucket in `env` (functions/sdk: KvBucket). */
 export class KvBucket {
   readonly #name: string;
+  /** Made by the first read that may be answered out of it. */
+  #cache: KvCache | undefined;
 
   constructor(name: string) {
     this.#name = name;
     bindMethods(this);
   }
 
-  get(key: string, type?: "text"): Promise<string | null>;
-  get<T = unknown>(key: string, type: "json"): Promise<T | null>;
-  get(key: string, type: "bytes"): Promise<Uint8Array<ArrayBuffer> | null>;
-  get(key: string, type: "arrayBuffer"): Promise<ArrayBuffer | null>;
-  get(key: string, type: "stream"): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | null>;
-  async get(key: string, type: KvType = "text", ...more: unknown[]): Promise<unknown> {
+  get(key: string, how?: How<"text"> | ReadOptions): Promise<string | null>;
+  get<T = unknown>(key: string, how: How<"json">): Promise<T | null>;
+  get(key: string, how: How<"bytes">): Promise<Uint8Array<ArrayBuffer> | null>;
+  get(key: string, how: How<"arrayBuffer">): Promise<ArrayBuffer | null>;
+  get(key: string, how: How<"stream">): Promise<ReadableStream<Uint8Array<ArrayBuffer>> | null>;
+  async get(key: string, how: KvType | GetOptions = "text", ...more: unknown[]): Promise<unknown> {
     requireText("KV.get", "key", key);
-    if (typeof type === "object" && type !== null) requireNoMore("KV.get", "(key, type)", [type]);
+    const { type = "text", cacheTtl } = isOptions(how) ? how : { type: how, cacheTtl: undefined };
+    if (isOptions(how)) requireKnownOptions("KV.get", how, ["type", "cacheTtl"]);
     requireOneOf("KV.get", "the type", type, TYPES);
-    requireNoMore("KV.get", "(key, type)", more);
-    const entry = await this.#read(key);
-    return entry === null ? null : valueAs(entry, type);
+    requireCacheTtl("KV.get", cacheTtl);
+    requireNoMore("KV.get", "(key, type) or (key, { type, cacheTtl })", more);
+    const kept = this.#find(key, cacheTtl);
+    const value = kept === undefined ? await this.#read(key, cacheTtl) : kept.value;
+    return value === undefined ? null : valueAs(value, type);
   }
 
-  async entry(key: string, ...more: unknown[]): Promise<KvEntry | null> {
+  async entry(key: string, options: ReadOptions = {}, ...more: unknown[]): Promise<KvEntry | null> {
     requireText("KV.entry", "key", key);
-    requireNoMore("KV.entry", "(key)", more);
-    return this.#read(key);
+    requireKnownOptions("KV.entry", options, ["cacheTtl"]);
+    requireCacheTtl("KV.entry", options.cacheTtl);
+    requireNoMore("KV.entry", "(key, options)", more);
+    const kept = this.#find(key, options.cacheTtl);
+    const value = kept === undefined ? await this.#read(key, options.cacheTtl) : kept.value;
+    return value === undefined ? null : entryOf(key, value);
   }
 
-  async #read(key: string): Promise<KvEntry | null> {
+  #find(key: string, cacheTtl: number | undefined): { value: KvValue | undefined } | undefined {
+    return cacheTtl === undefined ? undefined : this.#cache?.find(key, cacheTtl * 1_000, timeStamp());
+  }
+
+  /** Reads a value, and keeps it for later reads if `cacheTtl` says that there are some. */
+  async #read(key: string, cacheTtl: number | undefined): Promise<KvValue | undefined> {
+    if (cacheTtl === undefined) {
+      const arrived = await this.#ask(key);
+      return arrived && new KvValue(arrived, { isShared: false });
+    }
+    this.#cache ??= new KvCache();
+    const reading = this.#cache.begin(key, timeStamp());
+    return this.#cache.end(reading, await this.#ask(key));
+  }
+
+  async #ask(key: string): Promise<Arrived | undefined> {
     const found = (await callBinding("kv.get", this.#name, key)) as
       | [revision: number, createdAt: number, value: ArrayBuffer | number]
       | undefined;
-    if (found === undefined) return null;
+    if (found === undefined) return undefined;
     const [revision, createdAt, value] = found;
-    const bytes = await arrivedBytes(value);
-    return { key, revision, createdAt: new Date(createdAt), ...readValue(bytes) };
+    return { revision, createdAt, bytes: typeof value === "number" ? await arrivedBytes(value) : value };
   }
 
   async put(key: string, value: unknown, options: PutOptions = {}, ...more: unknown[]): Promise<number> {
@@ -91,11 +128,14 @@ export class KvBucket {
 
   async #write(key: string, value: unknown, { ttlSeconds, ifRevision }: PutOptions): Promise<number> {
     const crossing = await crossingValue(value);
+    this.#cache?.forget(key);
     try {
       return (await callBinding("kv.put", this.#name, key, crossing, ttlSeconds, ifRevision)) as number;
     } catch (error) {
       dropCrossing(crossing);
       throw error;
+    } finally {
+      this.#cache?.forget(key);
     }
   }
 
@@ -103,7 +143,12 @@ export class KvBucket {
     requireText("KV.delete", "key", key);
     requireKnownOptions("KV.delete", options, ["ifRevision"]);
     requireNoMore("KV.delete", "(key, options)", more);
-    await callBinding("kv.delete", this.#name, key, options.ifRevision);
+    this.#cache?.forget(key);
+    try {
+      await callBinding("kv.delete", this.#name, key, options.ifRevision);
+    } finally {
+      this.#cache?.forget(key);
+    }
   }
 
   async list(
@@ -137,17 +182,32 @@ export class KvBucket {
   }
 }
 
-function valueAs(entry: KvEntry, type: KvType): unknown {
+function isOptions(how: KvType | GetOptions): how is GetOptions {
+  return typeof how === "object" && how !== null;
+}
+
+function entryOf(key: string, value: KvValue): KvEntry {
+  return {
+    key,
+    revision: value.revision,
+    createdAt: new Date(value.createdAt),
+    text: () => value.text(),
+    json: () => value.json(),
+    bytes: () => value.bytes(),
+  };
+}
+
+function valueAs(value: KvValue, type: KvType): unknown {
   switch (type) {
     case "text":
-      return entry.text();
+      return value.text();
     case "json":
-      return entry.json();
+      return value.json();
     case "bytes":
-      return entry.bytes();
+      return value.bytes();
     case "arrayBuffer":
-      return entry.bytes().buffer;
+      return value.bytes().buffer;
     case "stream":
-      return streamOf(entry.bytes());
+      return streamOf(value.bytes());
   }
 }

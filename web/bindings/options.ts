@@ -6,8 +6,11 @@
 /** Replacements for options of other platforms, by method and option. */
 const FIXES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "KV.get": {
-    type: 'write get(key, "json")',
-    cacheTtl: "nothing is cached here: leave it out",
+    type: 'write get(key, "json") or get(key, { type })',
+    cacheTtl: "write get(key, { type, cacheTtl })",
+  },
+  "KV.entry": {
+    type: "the entry has text(), json() and bytes()",
   },
   "KV.put": {
     expirationTtl: "write { ttlSeconds }",
@@ -94,6 +97,19 @@ export function requireOneOf(
   const list = values.map((one) => JSON.stringify(one)).join(", ");
   const given = typeof value === "string" ? JSON.stringify(value) : kindOf(value);
   throw new TypeError(`${method}: ${label} is one of ${list}, not ${given}`);
+}
+
+/** Upper bound of `cacheTtl`: ten years. */
+const MAX_CACHE_SECONDS = 315_360_000;
+
+/** Throws for a time that a cached value may not have. */
+export function requireCacheTtl(method: string, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof value === "number" && value >= 1 && value <= MAX_CACHE_SECONDS) return;
+  const given = typeof value === "number" ? String(value) : kindOf(value);
+  throw new TypeError(
+    `${method}: cacheTtl is a number of seconds from 1 to ${MAX_CACHE_SECONDS}, and not ${given}; without it a read asks the bucket`,
+  );
 }
 
 /** Throws for a signal that is no AbortSignal. */

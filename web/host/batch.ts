@@ -8,8 +8,10 @@
  * I3  Entries are numbered from 1. The isolate notes the last entry that each call has begun, and the last one that it has
  *     received, in memory that it shares with the host. So the host knows which entry runs, which entries have not begun when the
  *     isolate dies, and which did not arrive, as there was no room for them.
- * I4  The result has the answers that exist at the call's end and are small texts: a post for each would cost as much as all
- *     else. Other answers are posted. A result that does not arrive is posted, too (`Boundary.lost`).
+ * I4  The result has the answers, and the messages of WebSockets, that exist at the call's end and are small texts: a post for
+ *     each would cost as much as all else. Others are posted. A result that does not arrive is posted, too (`Boundary.lost`).
+ * I5  Messages are numbered, and come in the order of their numbers. A message that is posted follows all earlier ones, which are
+ *     posted again where their result may not have arrived. The host ignores the numbers that it has had.
  */
 import type { EnterMessage } from "./boundary.ts";
 
@@ -86,6 +88,7 @@ export function unpackValue(message: readonly unknown[], at: number, extras: rea
 /** An answer in the result of a batch. */
 export interface Answer {
   id: number;
+  /** Negative: the body is a message of the request's WebSocket, with this number (I5). */
   status: number;
   headerBlock: string;
   body: string;

@@ -91,7 +91,7 @@ export const PostOp = {
   dropped: 15,
   /** (request id, header block): the answer is a WebSocket (status 101). */
   upgrade: 16,
-  /** (request id, string | ArrayBuffer): a message for its client. */
+  /** (request id, string | ArrayBuffer, number of the message): a message for its client (batch.ts, I5). */
   socketMessage: 17,
   /** (request id, code, reason): the function closes the socket. */
   socketClose: 18,

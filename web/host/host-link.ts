@@ -55,15 +55,16 @@ function sizeOf(value: unknown, depth: number): number {
   if (typeof value === "string") return value.length;
   if (typeof value !== "object" || value === null) return 8;
   if (depth > MAX_DEPTH) return MAX_UNHEARD_BYTES;
+  let size = 64;
+  // Arrays are told apart first: the values of every call are one, and the error of a getter costs 10 µs.
+  if (isArray(value)) {
+    for (let at = 0; at < value.length; at++) size += sizeOf(value[at], depth + 1);
+    return size;
+  }
   try {
     return apply(byteLength, value, []);
   } catch {
     // Not a buffer.
-  }
-  let size = 64;
-  if (isArray(value)) {
-    for (let at = 0; at < value.length; at++) size += sizeOf(value[at], depth + 1);
-    return size;
   }
   const names = keys(value);
   for (let at = 0; at < names.length; at++) {

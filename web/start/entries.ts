@@ -102,13 +102,39 @@ let answers = "";
 let returned = "";
 let returnedBefore = "";
 
+function mayGather(length: number): boolean {
+  return isGathering && length <= MAX_ANSWER_LENGTH && answers.length + length <= MAX_ANSWERS_LENGTH;
+}
+
 /** Answers a request with a text, or with no body. */
 export function answerText(id: number, status: number, headerBlock: string, body: string | undefined): void {
   const text = body ?? "";
-  const length = headerBlock.length + text.length;
-  if (isGathering && length <= MAX_ANSWER_LENGTH && answers.length + length <= MAX_ANSWERS_LENGTH)
-    answers += joinAnswer(id, status, headerBlock, text);
+  if (mayGather(headerBlock.length + text.length)) answers += joinAnswer(id, status, headerBlock, text);
   else postToHost(PostOp.response, id, status, headerBlock, body);
+}
+
+/** The number of the last message of a WebSocket. */
+let messages = 0;
+
+/** Sends a message of a WebSocket to the host. */
+export function sendMessage(id: number, data: string | ArrayBuffer): void {
+  messages += 1;
+  if (typeof data === "string" && mayGather(data.length)) {
+    answers += joinAnswer(id, -messages, "", data);
+    return;
+  }
+  const number = messages;
+  postGathered();
+  postToHost(PostOp.socketMessage, id, data, number);
+}
+
+/** Posts all that the host may not have. */
+export function postGathered(): void {
+  const earlier = [returnedBefore, returned];
+  returnedBefore = "";
+  returned = "";
+  for (const result of earlier) splitAnswers(result, post);
+  postPending();
 }
 
 function takeAnswers(): string {
@@ -121,9 +147,7 @@ function takeAnswers(): string {
 /** The result of a call did not arrive: its answers are posted. The host ignores the ones that it has. */
 export function postLost(): void {
   setOwner(0);
-  splitAnswers(returnedBefore, post);
-  splitAnswers(returned, post);
-  postPending();
+  postGathered();
 }
 
 function postPending(): void {
@@ -133,5 +157,6 @@ function postPending(): void {
 }
 
 function post({ id, status, headerBlock, body }: Answer): void {
-  postToHost(PostOp.response, id, status, headerBlock, body);
+  if (status < 0) postToHost(PostOp.socketMessage, id, body, -status);
+  else postToHost(PostOp.response, id, status, headerBlock, body);
 }

@@ -7,6 +7,7 @@
  */
 import { PostOp } from "../host/boundary.ts";
 import { postToHost } from "../host/host-link.ts";
+import { postGathered, sendMessage } from "../start/entries.ts";
 import { setOwner } from "../start/owner.ts";
 import { attachSocket, type SocketData, type SocketPeer, type WebSocket } from "./websocket.ts";
 
@@ -88,11 +89,12 @@ function pump(id: number, client: ClientSocket): void {
     client.waitingBytes -= size;
     // One message may exceed the credit. The next one waits until the excess is paid back.
     client.credit -= size;
-    postToHost(PostOp.socketMessage, id, data);
+    sendMessage(id, data);
   }
   const { closing } = client;
   if (!client.isKnown || closing === undefined || client.waiting.length > 0 || client.isClosePosted) return;
   client.isClosePosted = true;
+  postGathered();
   postToHost(PostOp.socketClose, id, closing.code, closing.reason);
 }
 

@@ -1,7 +1,8 @@
 /** The same app for a platform without a KV bucket: a Map holds the entries. */
-import { app } from "../orders/app.ts";
+import { createApp } from "../orders/app.ts";
 
 const entries = new Map<string, string>();
+const app = createApp("/orders", { cacheTtl: 60 });
 
 const STORE = {
   get: async (key: string) => entries.get(key) ?? null,

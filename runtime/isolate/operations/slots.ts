@@ -1,6 +1,8 @@
 /** An upper bound of the work at a time. Work that finds no free slot waits, in the order of its arrival. */
 export interface Slots {
   readonly free: number;
+  /** The function that gives a free slot back; undefined if there is none. */
+  tryTake(): (() => void) | undefined;
   /** Resolves with the function that gives the slot back. Rejects with the signal's reason where it aborts before. */
   take(signal: AbortSignal): Promise<() => void>;
 }
@@ -18,16 +20,20 @@ export function createSlots(count: number): Slots {
       else next();
     };
   };
+  const tryTake = () => {
+    if (free === 0) return undefined;
+    free -= 1;
+    return releaser();
+  };
   return {
     get free() {
       return free;
     },
+    tryTake,
     async take(signal) {
       signal.throwIfAborted();
-      if (free > 0) {
-        free -= 1;
-        return releaser();
-      }
+      const release = tryTake();
+      if (release !== undefined) return release;
       return new Promise((resolve, reject) => {
         const settle = () => {
           waiting.delete(begin);

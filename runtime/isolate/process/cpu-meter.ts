@@ -12,6 +12,7 @@
 
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { cpuMs, usedOffMainMs } from "../cpu-time.ts";
 import { MACHINE_STATE_FILE } from "../machine-state-file.ts";
 
 export interface CpuMeter {
@@ -67,7 +68,7 @@ const CROWD_MS = 250;
 const LEAST_SHARE = 0.05;
 
 export function createCpuMeter({
-  usedMs = () => cpuMs(process.cpuUsage()) - cpuMs(process.threadCpuUsage()),
+  usedMs = usedOffMainMs,
   mainMs = () => cpuMs(process.threadCpuUsage()),
   now = () => performance.now(),
   crowd = readCrowd,
@@ -179,12 +180,6 @@ async function measurePool<T>(
 /** The share of CPU time in wall time. */
 export function shareOf(usedMs: number, ranMs: number): number {
   return ranMs > 0 ? Math.min(1, Math.max(0, usedMs) / ranMs) : 1;
-}
-
-const MICROS_PER_MS = 1_000;
-
-function cpuMs({ user, system }: NodeJS.CpuUsage): number {
-  return (user + system) / MICROS_PER_MS;
 }
 
 const CORES = availableParallelism();

@@ -127,6 +127,15 @@ export class Enforcement {
     }
   }
 
+  /** An entry of one of these owners left a rejection. Other rejections among these entries are lost. */
+  settleOneOf(stack: string, owners: readonly number[]): void {
+    if (this.#isStarting) return;
+    const { log, requests } = this.#options.owner;
+    const ids = owners.flatMap((id) => requests.requestIdOf(id || undefined) ?? []);
+    const place = `(in one of the requests ${ids.join(", ")}, which ran together: only the first is seen)`;
+    log.write("error", ids.length === 0 ? stack : `${stack}\n${place}`, undefined);
+  }
+
   /** Resolves when an entry that goes on after its time has ended and is logged. */
   async whenLoopEnds(): Promise<void> {
     if (this.#unloggedLoop !== undefined) await this.#options.entries.over(LOOP_END_MS);

@@ -14,6 +14,7 @@ async function start(code: string, limits = LIMITS) {
   const answers = new Map<number, string>();
   const logs: [number, string][] = [];
   const ends: [EntryOutcome["kind"], number][] = [];
+  const failuresOfOne: (readonly number[])[] = [];
   const overdrawn: number[] = [];
   const changed = new Set<() => void>();
   const note = () => {
@@ -28,6 +29,10 @@ async function start(code: string, limits = LIMITS) {
     },
     onEnd: ({ kind }, owner) => {
       ends.push([kind, owner]);
+      note();
+    },
+    onFailureOfOne: (_stack, owners) => {
+      failuresOfOne.push(owners);
       note();
     },
     onOverdrawn: (owner) => {
@@ -70,7 +75,7 @@ async function start(code: string, limits = LIMITS) {
   const answered = (ids: readonly number[]) => until(() => ids.every((id) => answers.has(id)));
   await answered(ask("", TRIED));
   return {
-    ...{ answers, logs, ends, overdrawn, entries, ask, until, answered },
+    ...{ answers, logs, ends, failuresOfOne, overdrawn, entries, ask, until, answered },
     [Symbol.dispose]() {
       entries.close();
       isolate.dispose();
@@ -149,12 +154,12 @@ it("a rejection without a handler costs no answer, and later ones are told for t
     };`);
   const ids = [...fn.ask("", 5), ...fn.ask("reject"), ...fn.ask("", 5)];
   await fn.answered(ids);
-  await fn.until(() => fn.ends.length === 1);
-  expect(fn.ends).toEqual([["uncaught", 0]]);
+  await fn.until(() => fn.failuresOfOne.length === 1);
+  expect(fn.failuresOfOne).toEqual([ids]);
   const later = fn.ask("reject", 10);
   await fn.answered(later);
-  await fn.until(() => fn.ends.length === 11);
-  expect(fn.ends.slice(1)).toEqual(later.map((id) => ["uncaught", id]));
+  await fn.until(() => fn.ends.length === 10);
+  expect(fn.ends).toEqual(later.map((id) => ["uncaught", id]));
 });
 
 it("requests that have not begun are known when the isolate runs out of memory", {

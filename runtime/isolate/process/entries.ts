@@ -15,9 +15,10 @@
  * I6  Entries run in the order in which they were handed over. The isolate notes the last one that each call has begun
  *     (web/host/batch.ts): so the one that runs is known at any time, and the isolate may leave entries to the next call.
  * I7  V8 reports one rejected promise without a handler for each call, and not whose it is. So a call gets one entry until
- *     `TRIED_ENTRIES` have left no such promise, and in an isolate where one did, for ever. A report of several entries has no owner.
+ *     `TRIED_ENTRIES` have left no such promise, and in an isolate where one did, for ever. A report of several entries has no owner,
+ *     and names all of theirs.
  */
-import type { Limits } from "../../../contracts/index.ts";
+import { type Limits, NumberTable } from "../../../contracts/index.ts";
 import { EnterOp, MAX_CALLS } from "../../../web/index.ts";
 import type { EnterMessage, EntryOutcome, Isolate } from "../engine.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
@@ -33,6 +34,8 @@ export interface EntriesOptions {
   onAnswers(answers: unknown): void;
   /** An entry failed. */
   onEnd(outcome: EntryOutcome, owner: number, usage: EntryUsage): void;
+  /** An entry of one of these owners failed, and it is not known which (I7). */
+  onFailureOfOne(stack: string, owners: readonly number[]): void;
   /** A request has used up its time in many entries. */
   onOverdrawn(owner: number, usedMs: number, budgetMs: number): void;
   /** The entry that runs goes on after its time. */
@@ -111,7 +114,7 @@ export class Entries {
   /** The number of entries that get a call of their own (I7). */
   #oneByOne = TRIED_ENTRIES;
   /** Requests that may not have begun. */
-  readonly #unbegun = new Set<number>();
+  readonly #unbegun = new NumberTable<true>();
   /** Entries that V8 has no room for yet. */
   readonly #waiting = new Turns<Entry>();
   #isLettingIn = false;
@@ -183,7 +186,7 @@ export class Entries {
   /** Requests that no handler has seen. Only meaningful after the isolate has stopped running. */
   get unbegun(): readonly number[] {
     for (const entry of this.#handed.begun) this.#noteBegun(entry);
-    return [...this.#unbegun];
+    return this.#unbegun.entries().map(([owner]) => owner);
   }
 
   #noteBegun(entry: Entry): void {
@@ -215,13 +218,13 @@ export class Entries {
     this.#ask({ owner, message, onOver: undefined });
   }
 
-  /** Enters the isolate. Resolves when the entry has ended, or will not begin. */
-  entered(owner: number, ...message: EnterMessage): Promise<void> {
-    return new Promise((resolve) => this.#ask({ owner, message, onOver: resolve }));
+  /** Enters the isolate. `onOver` is called when the entry has ended, or will not begin. */
+  enterThen(onOver: () => void, owner: number, ...message: EnterMessage): void {
+    this.#ask({ owner, message, onOver });
   }
 
   #ask(entry: Entry): void {
-    if (entry.message[0] === EnterOp.request) this.#unbegun.add(entry.owner);
+    if (entry.message[0] === EnterOp.request) this.#unbegun.set(entry.owner, true);
     if (this.#asked.push(entry) === 1) queueMicrotask(() => this.#handAsked());
   }
 
@@ -273,10 +276,11 @@ export class Entries {
     if (!this.#waiting.isEmpty) this.#letIn();
     this.#whenOver();
     if (usage === undefined) return this.#lookAt(ended);
-    const isRejection = outcome.kind === "uncaught";
-    if (isRejection) this.#oneByOne = Number.POSITIVE_INFINITY;
-    const isAnyones = isRejection && ended.some(({ owner }) => owner !== last);
-    this.#options.onEnd(outcome, isAnyones ? 0 : last, usage);
+    if (outcome.kind !== "uncaught") return this.#options.onEnd(outcome, last, usage);
+    this.#oneByOne = Number.POSITIVE_INFINITY;
+    const owners = new Set(ended.map(({ owner }) => owner));
+    if (owners.size > 1) this.#options.onFailureOfOne(outcome.stack, [...owners]);
+    else this.#options.onEnd(outcome, last, usage);
   }
 
   /** Runs the entries that the isolate has left. Returns the ones that it never received. */

@@ -11,12 +11,12 @@ import type { IsolateStreams } from "./isolate-streams.ts";
 /** The second argument of an operation. */
 export interface CallContext {
   /** The request that the call is made for; 0: none. */
-  owner: number;
+  readonly owner: number;
   /** That request while it is open: its id for the client, and the end of its time by `performance.now()`. */
   readonly request: { id: string; endsAtMs: number } | undefined;
   /** Aborts when the isolate cancels the call, or ends. */
-  signal: AbortSignal;
-  streams: IsolateStreams;
+  readonly signal: AbortSignal;
+  readonly streams: IsolateStreams;
 }
 
 export type HostOperation = (values: readonly unknown[], context: CallContext) => Promise<Data> | Data;
@@ -52,6 +52,36 @@ export interface HostCallsOptions {
 
 const MAX_OPEN_CALLS = 1_000;
 
+/** The context of a call. Its signal is made at the first use: most operations end without one. */
+class OpenCall implements CallContext {
+  readonly owner: number;
+  readonly streams: IsolateStreams;
+  readonly #requestOf: HostCallsOptions["requestOf"];
+  #controller: AbortController | undefined;
+  #isAborted = false;
+
+  constructor(owner: number, streams: IsolateStreams, requestOf: HostCallsOptions["requestOf"]) {
+    this.owner = owner;
+    this.streams = streams;
+    this.#requestOf = requestOf;
+  }
+
+  get request(): CallContext["request"] {
+    return this.#requestOf?.(this.owner);
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isAborted) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#isAborted = true;
+    this.#controller?.abort();
+  }
+}
+
 export function createHostCalls({
   operations,
   streams,
@@ -59,7 +89,7 @@ export function createHostCalls({
   enter,
   onError,
 }: HostCallsOptions): HostCalls {
-  const open = new Map<number, AbortController>();
+  const open = new Map<number, OpenCall>();
 
   const run = async (name: string, values: readonly unknown[], context: CallContext) => {
     const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
@@ -75,16 +105,8 @@ export function createHostCalls({
         const message = `more than ${MAX_OPEN_CALLS} calls to the host are open`;
         return enter(ownerId, EnterOp.result, id, "QuotaExceededError", message);
       }
-      const controller = new AbortController();
-      open.set(id, controller);
-      const context: CallContext = {
-        owner: ownerId,
-        get request() {
-          return requestOf?.(ownerId);
-        },
-        signal: controller.signal,
-        streams,
-      };
+      const context = new OpenCall(ownerId, streams, requestOf);
+      open.set(id, context);
       run(String(name), Array.isArray(values) ? values : [], context).then(
         (value) => {
           if (open.delete(id)) enter(ownerId, EnterOp.result, id, undefined, value);
@@ -99,14 +121,14 @@ export function createHostCalls({
       );
     },
     cancel(id) {
-      const controller = open.get(Number(id));
+      const call = open.get(Number(id));
       open.delete(Number(id));
-      controller?.abort();
+      call?.abort();
     },
     close() {
-      const controllers = [...open.values()];
+      const calls = [...open.values()];
       open.clear();
-      for (const controller of controllers) controller.abort();
+      for (const call of calls) call.abort();
     },
   };
 }

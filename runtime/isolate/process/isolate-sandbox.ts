@@ -68,6 +68,8 @@ export class IsolateSandbox implements Sandbox {
   readonly #fullness: Fullness;
   readonly #ends = createRequestEnds();
   #isolate: Isolate | undefined;
+  /** The number of the last message of a WebSocket. */
+  #lastMessage = 0;
 
   constructor(options: IsolateSandboxOptions, owner: SandboxOwner) {
     const { limits } = options.config;
@@ -78,6 +80,7 @@ export class IsolateSandbox implements Sandbox {
       watchdog: options.watchdog,
       onAnswers: (answers) => splitAnswers(answers, this.#onAnswer),
       onEnd: (...end) => this.#enforcement.settle(...end),
+      onFailureOfOne: (...failure) => this.#enforcement.settleOneOf(...failure),
       onOverdrawn: (...usage) => this.#enforcement.overdraw(...usage),
       onLate: (id, usage) => this.#enforcement.late(id, usage),
       onGrowth: (bytes) => this.#enforcement.outgrow(bytes),
@@ -130,7 +133,7 @@ export class IsolateSandbox implements Sandbox {
   };
 
   readonly sockets: SandboxSockets = {
-    message: (id, data) => this.#entries.entered(id, EnterOp.socketMessage, id, data),
+    message: (id, data, onTaken) => this.#entries.enterThen(onTaken, id, EnterOp.socketMessage, id, data),
     grant: (id, bytes) => this.#entries.enter(id, EnterOp.socketCredit, id, bytes),
     close: (id, ...how) => this.#entries.enter(id, EnterOp.socketClose, id, ...how),
   };
@@ -178,7 +181,16 @@ export class IsolateSandbox implements Sandbox {
 
   /** User input. */
   readonly #onAnswer = ({ id, status, headerBlock, body }: Answer) =>
-    this.#owner.requests.respond(id, status, headerBlock, body);
+    status < 0
+      ? this.#takeMessage(id, body, -status)
+      : this.#owner.requests.respond(id, status, headerBlock, body);
+
+  /** A message that came before has come again (web/host/batch.ts, I5). */
+  #takeMessage(id: number, data: string | ArrayBuffer, number: number): void {
+    if (!(number > this.#lastMessage)) return;
+    this.#lastMessage = number;
+    this.#owner.requests.socketMessage(id, data);
+  }
 
   readonly #onPost: OnPost = (op, a, b, c, d) => {
     const { requests, log } = this.#owner;
@@ -195,7 +207,7 @@ export class IsolateSandbox implements Sandbox {
       case PostOp.upgrade:
         return requests.upgrade(Number(a), b);
       case PostOp.socketMessage:
-        if (typeof b === "string" || b instanceof ArrayBuffer) requests.socketMessage(Number(a), b);
+        if (typeof b === "string" || b instanceof ArrayBuffer) this.#takeMessage(Number(a), b, Number(c));
         return;
       case PostOp.socketClose:
         return requests.socketClose(Number(a), closeCodeOf(b), closeReasonOf(c));

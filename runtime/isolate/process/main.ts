@@ -4,6 +4,7 @@
  *
  * When the runner dies the IPC channel closes: the host drains its instances and ends, so that no orphan is left.
  */
+import { randomInt } from "node:crypto";
 import type { GoneReason } from "../../../contracts/index.ts";
 import { messageOf, orphans } from "../../../contracts/index.ts";
 import { type LocalServer, listenLocal } from "../../../local/index.ts";
@@ -65,8 +66,8 @@ interface Inhabitant {
 const instances = new Map<string, Inhabitant>();
 /** The names of the functions that the isolates run. */
 const owners = new WeakMap<Isolate, string>();
-/** The instances are numbered for the socket. No number comes twice. */
-let nextNumber = 0;
+/** The instances' numbers at the socket. They are random, as a host that lies in its announcement could aim at others. */
+const numbers = new Set<number>();
 /** The largest `limits.memoryMb` of a function that ran here. */
 let largestMb = 0;
 const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
@@ -177,9 +178,13 @@ async function openDoor(
   }
 }
 
+const NUMBERS = 2 ** 32;
+
 /** The place of the next instance at the socket. */
 function nextPlace({ server, machine, path }: Door): SocketPlace {
-  const number = nextNumber++;
+  let number = randomInt(NUMBERS);
+  while (numbers.has(number)) number = randomInt(NUMBERS);
+  numbers.add(number);
   return { address: { machine, path, number }, register: (take) => server.register(number, take) };
 }
 

@@ -78,6 +78,7 @@ export function createWatchdog({
   const tick = () => {
     const at = now();
     meter.sample();
+    for (const work of atWork) if (!work.isAtWork) atWork.delete(work);
     const long = [...atWork].filter(({ since }) => at - since >= TICK_MS);
     for (const work of long) work.checkTime();
     if (long.length > 0) checkMemory(long, rss());
@@ -92,10 +93,11 @@ export function createWatchdog({
         now,
         onBegin(work) {
           meter.begin(options.worker);
+          // Until the next tick: a set that changes with each entry leaves tables behind that V8 takes for old.
           atWork.add(work);
           timer ??= setInterval(tick, TICK_MS);
         },
-        onEnd: (work) => void atWork.delete(work),
+        onClose: (work) => void atWork.delete(work),
       }),
   };
 }
@@ -103,7 +105,7 @@ export function createWatchdog({
 interface WorkEvents {
   now(): number;
   onBegin(work: Work): void;
-  onEnd(work: Work): void;
+  onClose(work: Work): void;
 }
 
 /** One isolate and the entry that it runs. */
@@ -137,6 +139,10 @@ class Work implements Watched {
     return rssLatest > rssBefore ? rssLatest - rssBefore : undefined;
   }
 
+  get isAtWork(): boolean {
+    return this.#entries > 0;
+  }
+
   begin(): void {
     this.#entries += 1;
     if (this.#entries > 1) return;
@@ -147,12 +153,11 @@ class Work implements Watched {
   end(): void {
     this.#entries = Math.max(0, this.#entries - 1);
     this.#startEntry();
-    if (this.#entries === 0) this.#events.onEnd(this);
   }
 
   close(): void {
     this.#entries = 0;
-    this.#events.onEnd(this);
+    this.#events.onClose(this);
   }
 
   checkTime(): void {

@@ -19,7 +19,7 @@ export function createKvOperations({
   endOf,
 }: BindingContext): HostOperations {
   const open = new Map<string, ByteKv>();
-  const large = createLargeValues();
+  const large = createLargeValues(nats.maxPayload);
   let watches = 0;
 
   const bucketOf = (name: unknown): { bucket: string; kv: ByteKv } => {

@@ -3,7 +3,8 @@
  * thousands of values at a time, and never read them.
  *
  * I1  A value over `INLINE_BYTES` crosses as a stream, under credit.
- * I2  An instance has at most `MAX_LARGE` values in the host that may be large. Further operations wait.
+ * I2  An instance has at most `MAX_LARGE` values in the host that may be large; fewer where a message may be longer than
+ *     1 MiB. Further operations wait.
  */
 import { type CallContext, CallError } from "../../process/host-calls.ts";
 import { createSlots } from "../slots.ts";
@@ -11,7 +12,10 @@ import { receiveFromIsolate, sendToIsolate } from "../stream-adapters.ts";
 
 /** Upper bound of the size of a value that crosses whole, from either side. */
 const INLINE_BYTES = 256 * 1024;
-const MAX_LARGE = 16;
+/** Upper bound of the bytes of the values of an instance that may be large. Fewer slots make the reads of a busy app wait. */
+const LARGE_BYTES = 64 * 1024 * 1024;
+const MAX_LARGE = 64;
+const LEAST_LARGE = 16;
 
 export interface LargeValues {
   /** Reads a value and delivers its bytes to the isolate: whole, or as the id of a stream. `bytesOf`: undefined for none. */
@@ -29,11 +33,14 @@ export interface LargeValues {
   ): Promise<T>;
 }
 
-export function createLargeValues(): LargeValues {
-  const slots = createSlots(MAX_LARGE);
+/** `maxPayload`: the most bytes that a value may have. */
+export function createLargeValues(maxPayload: number): LargeValues {
+  const count = Math.floor(LARGE_BYTES / Math.max(1, maxPayload));
+  const slots = createSlots(Math.min(MAX_LARGE, Math.max(LEAST_LARGE, count)));
   return {
-    async deliver({ streams, owner, signal }, read, bytesOf) {
-      const release = await slots.take(signal);
+    async deliver(context, read, bytesOf) {
+      const { streams, owner } = context;
+      const release = slots.tryTake() ?? (await slots.take(context.signal));
       let isSent = false;
       try {
         const found = await read();
@@ -47,11 +54,12 @@ export function createLargeValues(): LargeValues {
         if (!isSent) release();
       }
     },
-    async accept(value, { maxBytes, label }, { streams, owner, signal }, use) {
+    async accept(value, { maxBytes, label }, context, use) {
+      const { streams, owner } = context;
       const stream = streamOf(value);
       if (stream === undefined) return use(readBytes(value, Math.min(maxBytes, MAX_INLINE_BYTES), label));
       refuseOver(maxBytes, stream.size, label);
-      const release = await slots.take(signal);
+      const release = slots.tryTake() ?? (await slots.take(context.signal));
       try {
         return await use(await collect(receiveFromIsolate(streams, owner, stream.id), stream.size, label));
       } finally {

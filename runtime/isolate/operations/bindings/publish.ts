@@ -39,7 +39,7 @@ export function createPublishOperations({ streams: { nats }, declared }: Binding
     }
     return subject;
   };
-  const large = createLargeValues();
+  const large = createLargeValues(nats.maxPayload);
   const limits = { maxBytes: nats.maxPayload - MAX_HEADER_BYTES, label: "A message" };
 
   return {
