@@ -36,6 +36,7 @@ export class FrameConnection {
   readonly splitter: FrameSplitter;
   readonly #handlers: FrameConnectionHandlers;
   readonly #socket: Socket;
+  readonly #onAllLeft: (() => void)[] = [];
   readonly #flushSoon = () => {
     this.#isScheduled = false;
     this.#flush();
@@ -120,6 +121,14 @@ export class FrameConnection {
     setImmediate(this.#flushSoon);
   }
 
+  /** Resolves when no frame waits any more, or the connection has ended. */
+  allLeft(): Promise<void> {
+    if (this.#isEnded || this.unsentBytes === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onAllLeft.push(resolve);
+    });
+  }
+
   /** Stops reading; the other side is held up. */
   pause(): void {
     this.#socket.pause();
@@ -174,6 +183,7 @@ export class FrameConnection {
       // Payloads that have not left are given up with their connection.
       if (error) return;
       if (dones !== undefined) for (const done of dones) done();
+      if (this.unsentBytes === 0) this.#tellAllLeft();
       this.#handlers.onLeft?.();
     });
     if (last > 0) socket.uncork();
@@ -183,7 +193,12 @@ export class FrameConnection {
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#tellAllLeft();
     this.#handlers.onEnd(this.#reason, this.#violation);
+  }
+
+  #tellAllLeft(): void {
+    for (const resolve of this.#onAllLeft.splice(0)) resolve();
   }
 }
 

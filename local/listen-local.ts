@@ -39,6 +39,8 @@ export type TakeRequest = (request: LocalRequest) => void;
 export interface LocalServer {
   /** Requests with the number go to `take` from now on. Returns the function that ends that. */
   register(instance: number, take: TakeRequest): () => void;
+  /** Resolves when the answers that wait have left, or a gateway has not read them for a second. */
+  answersLeft(): Promise<void>;
   /** Ends the socket and its connections when all answers have left. */
   close(): Promise<void>;
 }
@@ -77,6 +79,12 @@ export async function listenLocal(options: ListenLocalOptions): Promise<LocalSer
       return () => {
         if (instances.get(instance) === take) instances.delete(instance);
       };
+    },
+    async answersLeft() {
+      const late = Promise.withResolvers<void>();
+      const limit = setTimeout(late.resolve, CLOSE_MS);
+      await Promise.race([Promise.all([...connections].map((one) => one.allLeft())), late.promise]);
+      clearTimeout(limit);
     },
     async close() {
       const over = Promise.withResolvers<void>();

@@ -274,6 +274,30 @@ describe("the connection to a host", () => {
     expect(bytes).toEqual([]);
   });
 
+  it("tells when its answers have left, and not before", async () => {
+    const host = await listen();
+    const answered = Promise.withResolvers<void>();
+    host.register(7, (came) => {
+      came.respond(200, "", Buffer.alloc(4_000_000));
+      answered.resolve();
+    });
+    await host.answersLeft();
+    const socket = connect(folder.path);
+    socket.pause();
+    send(socket, (batch) => batch.hello(JSON.stringify(GATEWAY_HELLO)));
+    send(socket, (batch) => batch.request(1, 7, 0, 0, 1_000, "GET\n", undefined));
+    await answered.promise;
+    let haveLeft = false;
+    const left = host.answersLeft().then(() => {
+      haveLeft = true;
+    });
+    await turn();
+    await turn();
+    expect(haveLeft).toBe(false);
+    socket.resume();
+    await left;
+  });
+
   it("holds up a gateway that does not read", async () => {
     let count = 0;
     (await listen()).register(7, (came) => {

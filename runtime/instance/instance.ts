@@ -56,6 +56,8 @@ export interface SocketPlace {
   readonly address: SocketAddress;
   /** Requests go to `take` from now on; returns the function that ends that. */
   register(take: TakeRequest): () => void;
+  /** Resolves when the answers that wait have left, or a gateway does not read them. */
+  answersLeft(): Promise<void>;
 }
 
 type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
@@ -183,6 +185,8 @@ export class Instance implements SandboxOwner {
     callOff();
     this.requests.failAll("CONSUMER_DIED");
     this.#dispose();
+    // Its answers on the socket come first: gateways give up a request without an answer when its instance is gone.
+    await this.#options.place?.answersLeft();
     this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });
     this.#options.onGone(reason, code);
   }

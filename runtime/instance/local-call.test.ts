@@ -93,6 +93,7 @@ async function startFunction(name: string, handle: (handling: Handling) => void,
       place: {
         address: { machine: MACHINE, path: join(folder, "s"), number: NUMBER },
         register: (take) => door.register(NUMBER, take),
+        answersLeft: () => door.answersLeft(),
       },
       sourceMaps: createSourceMaps(() => undefined),
       onIdle: () => undefined,

@@ -185,7 +185,11 @@ function nextPlace({ server, machine, path }: Door): SocketPlace {
   let number = randomInt(NUMBERS);
   while (numbers.has(number)) number = randomInt(NUMBERS);
   numbers.add(number);
-  return { address: { machine, path, number }, register: (take) => server.register(number, take) };
+  return {
+    address: { machine, path, number },
+    register: (take) => server.register(number, take),
+    answersLeft: () => server.answersLeft(),
+  };
 }
 
 /** Any failure of a start is one function's own. Only a failure of `init` ends the process. */
