@@ -78,6 +78,7 @@ export function createInquiries<Flight, Answerer>(options: InquiriesOptions<Flig
   };
   const look = (isDue: (flight: Flight) => boolean) => {
     const flights = options.flights();
+    if (flights.length === 0 && known.size === 0 && asked.size === 0) return;
     const byAnswerer = Map.groupBy(flights.filter(isDue), answererOf);
     known = new Set(flights);
     for (const answerer of asked.keys()) if (!byAnswerer.has(answerer)) asked.delete(answerer);
