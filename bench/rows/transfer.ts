@@ -111,7 +111,7 @@ const rows = (size: Size) => {
     });
     const targets = [
       { atLeast: ofPlain, of: "node:http" },
-      { atLeast: 1, of: "workerd" },
+      { atLeast: 1, of: "workerd", behind: 1.5 },
     ];
     return { speed: { name, unit: "MiB/s", targets }, gateway: memory("gateway"), host: memory("host") };
   };
