@@ -35,7 +35,7 @@ export class NumberTable<V> {
     return this.#keys[number & this.#mask] === number || (this.#others.size > 0 && this.#others.has(number));
   }
 
-  /** `number`: an integer from 0 to 2^32 - 1. */
+  /** `number`: a safe integer from 0 on. */
   set(number: number, value: V): void {
     const slot = number & this.#mask;
     const key = this.#keys[slot];
