@@ -8,7 +8,7 @@ import type { Evidence } from "./next-step.ts";
 
 export interface InstanceInquiriesOptions {
   nats: Nats;
-  dispatcher: Pick<Dispatcher, "flights" | "hear">;
+  dispatcher: Pick<Dispatcher, "flights" | "hear" | "hearLater">;
 }
 
 /** The evidence in an instance's states. `streaming` without a head: the head was lost, and the body waits for credit. */
@@ -28,7 +28,10 @@ export function createInstanceInquiries({ nats, dispatcher }: InstanceInquiriesO
       for (const [evidence, concerned] of Map.groupBy(flights, ({ kind }) => EVIDENCE[kind][state])) {
         if (evidence === undefined) continue;
         const members = new Set(concerned);
-        dispatcher.hear(evidence, (flight) => members.has(flight));
+        const concerns = (flight: Flight) => members.has(flight);
+        // An answer on its way by a socket may be later than these words over NATS.
+        if (evidence === "not-begun") dispatcher.hear(evidence, concerns);
+        else void dispatcher.hearLater(evidence, concerns);
       }
     },
   });

@@ -104,6 +104,14 @@ export class FrameBatch {
     this.#closeWith(start, socketFrames.stream, number, payload);
   }
 
+  ping(number: number): void {
+    this.#close(this.#open(0), socketFrames.ping, number, 0);
+  }
+
+  leave(): void {
+    this.#close(this.#open(0), socketFrames.leave, 0, 0);
+  }
+
   /** Takes all pieces for one write. Call `left` with their size when they have left. */
   take(): Uint8Array[] {
     this.#cut();
