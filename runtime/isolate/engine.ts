@@ -27,6 +27,7 @@ import {
   RECEIVED,
 } from "../../web/index.ts";
 import { answerQuestion } from "./answer-question.ts";
+import { callLimit } from "./call-limit.ts";
 import { createInspectorChannel, type InspectorChannel } from "./inspector/inspector-channel.ts";
 import { createIsolateMaker } from "./isolate-maker.ts";
 import { type Calls, createLostIsolates, unwatchedCalls } from "./lost-isolates.ts";
@@ -352,7 +353,7 @@ function createCaller(
       try {
         const { text, extras } = packMessages(messages);
         const values = [calls, first, BATCH_MS, text, ...extras.map(transferable)] as never;
-        const answers: unknown = await enter.apply(undefined, values, { timeout: timeoutMs });
+        const answers: unknown = await enter.apply(undefined, values, { timeout: callLimit(timeoutMs) });
         if (recovering !== undefined) await recovering;
         return { kind: "ok", answers };
       } catch (error) {
