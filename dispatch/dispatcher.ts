@@ -212,6 +212,7 @@ export class Dispatcher {
     job.sends += 1;
     const flight: InFlight = { kind: "in-flight", target, sending, isLent: false };
     job.phase = flight;
+    this.#options.begun();
     this.#places.take(job, flight);
   }
 
