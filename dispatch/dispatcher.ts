@@ -147,13 +147,13 @@ export class Dispatcher {
     let mustAsk = false;
     for (const { job, flight } of flightsOf(this.#active.values()))
       if (concerns(flight) && this.#step(job, evidence) === "ask") mustAsk = true;
-    if (mustAsk) void this.hearLater("asked", concerns);
+    if (mustAsk) void this.#ask(concerns);
   }
 
-  /** As `hear`, about the requests that are still under way when all answers of now have come. */
-  async hearLater(evidence: Evidence, concerns: (flight: Flight) => boolean): Promise<void> {
+  /** Hears of the requests that are still under way when all answers of now have come. */
+  async #ask(concerns: (flight: Flight) => boolean): Promise<void> {
     await flushLines(this.#options.nats, this.flights().filter(concerns));
-    this.hear(evidence, concerns);
+    this.hear("asked", concerns);
   }
 
   #step(job: Job, evidence: Evidence): Step {

@@ -8,7 +8,7 @@ import type { Evidence } from "./next-step.ts";
 
 export interface InstanceInquiriesOptions {
   nats: Nats;
-  dispatcher: Pick<Dispatcher, "flights" | "hear" | "hearLater">;
+  dispatcher: Pick<Dispatcher, "flights" | "hear">;
 }
 
 /** The evidence in an instance's states. `streaming` without a head: the head was lost, and the body waits for credit. */
@@ -21,17 +21,15 @@ export function createInstanceInquiries({ nats, dispatcher }: InstanceInquiriesO
   return createInquiries<Flight, Instance>({
     nats,
     flights: () => dispatcher.flights(),
-    answererOf: ({ target }) => (target === "shared" ? undefined : target),
+    // A socket loses nothing while it is whole. A host that is asked beside it calls off a request that comes by it.
+    answererOf: ({ target, sending }) => (target === "shared" || sending.line !== nats ? undefined : target),
     pendingOf: ({ sending }) => sending,
     ask: (instance, requests) => askOne(nats, subjects.inquiries(instance.id), requests),
     hear(state, flights) {
       for (const [evidence, concerned] of Map.groupBy(flights, ({ kind }) => EVIDENCE[kind][state])) {
         if (evidence === undefined) continue;
         const members = new Set(concerned);
-        const concerns = (flight: Flight) => members.has(flight);
-        // An answer on its way by a socket may be later than these words over NATS.
-        if (evidence === "not-begun") dispatcher.hear(evidence, concerns);
-        else void dispatcher.hearLater(evidence, concerns);
+        dispatcher.hear(evidence, (flight) => members.has(flight));
       }
     },
   });

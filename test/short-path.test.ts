@@ -78,6 +78,31 @@ describe("a request to a host of the same machine", () => {
   });
 });
 
+describe("a request that takes long", () => {
+  it("is asked for over NATS only after its socket broke", async () => {
+    await world.push("long", gated("calls"), { scale, limits });
+    const { link, call, post, warm } = await viaLink();
+    await warm("long");
+    const other = await world.startGateway({ shortPath: "off" });
+    expect((await fetch(`${other.httpUrl}/long?warm`)).status).toBe(200);
+    const askers: string[] = [];
+    const subscription = world.connection.subscribe("narun.s.*.ask", (message) => {
+      for (const id of JSON.parse(message.text()).requests) askers.push(id.replace(/\w+$/, ""));
+    });
+    await world.connection.flush();
+    const answers = [post("/long", "x")];
+    await eventually(async () => expect(await world.ps("long")).toMatchObject([{ inFlight: 1 }]));
+    answers.push(fetch(`${other.httpUrl}/long`, { method: "POST" }).then(readAnswer));
+    await eventually(() => expect(askers.length).toBeGreaterThan(2));
+    expect(new Set(askers).size).toBe(1);
+    link.cut();
+    await eventually(() => expect(new Set(askers).size).toBe(2));
+    await call("/long?open");
+    for (const answer of await Promise.all(answers)) expect(answer).toMatchObject({ status: 200, text: "2" });
+    subscription.unsubscribe();
+  });
+});
+
 describe("a request that reaches its host after its instance has gone", () => {
   it("is refused there and sent to the next one, though it may not run twice", async () => {
     const source = (revision: number) => counting.replace("++calls", `"of ${revision}: " + ++calls`);
