@@ -55,7 +55,7 @@ export async function listenLocal(options: ListenLocalOptions): Promise<LocalSer
   const { path } = options;
   const instances = new Map<number, TakeRequest>();
   const connections = new Set<FrameConnection>();
-  const server = createServer((socket) => {
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
     const connection = serve(socket, options, instances, () => connections.delete(connection));
     connections.add(connection);
   });
