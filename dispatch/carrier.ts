@@ -42,10 +42,16 @@ export type Answer =
   /** The head of an answer. Its body follows in the frames of the exchange. */
   | { readonly kind: "stream"; readonly reply: Reply };
 
+/** A connection: to NATS, or to a host. */
+export interface Line {
+  /** Resolves when all that the other side sent until now has come, and the end of every earlier request without a taker. */
+  flush(): Promise<void>;
+}
+
 /** A request that has left. `release` also ends its exchange. */
 export interface Sending extends PendingReply {
-  /** Whether its reply comes over NATS: a break of that connection may lose it. */
-  readonly isOverNats: boolean;
+  /** The connection that its reply comes on: a break of it may lose the reply. */
+  readonly line: Line;
   /** Undefined where one of the sides takes no streams. */
   readonly exchange: OutgoingExchange | undefined;
 }

@@ -96,6 +96,7 @@ export class Dispatch {
       instances: this.#instances,
       specOf: this.specOf,
       wake: this.#demand.wake,
+      begun: () => this.#inquiries.begin(),
       inquire: () => this.#inquireSoon(),
       limits: this.limits,
       holdMs,

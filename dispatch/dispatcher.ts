@@ -18,12 +18,12 @@
  *     most of the time. A stream breaks when the instance is lost or NATS was away, as frames may be missing. It is never
  *     resumed. The instance is told when its answer, or the rest of it, is no longer awaited.
  */
-import { setImmediate as turn } from "node:timers/promises";
 import { type ErrorCode, messageOf, NumberTable, type ReadyAnnouncement } from "../contracts/index.ts";
 import type { OutgoingExchange } from "../streams/index.ts";
 import type { Answer, Reply, Sending } from "./carrier.ts";
 import { type Carriers, createCarriers } from "./carriers.ts";
 import { findTarget } from "./find-target.ts";
+import { flushLines } from "./flush-lines.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instance.ts";
 import {
@@ -127,7 +127,7 @@ export class Dispatcher {
   /** NATS is back. Requests under way may be lost, and instances may not be back yet. */
   onReconnect(): void {
     this.#foreign.clear();
-    this.hear("nats-was-away", ({ sending }) => sending.isOverNats);
+    this.hear("nats-was-away", ({ sending }) => sending.line === this.#options.nats);
     for (const service of this.#hold.services()) {
       for (const job of this.#hold.all(service)) {
         if (job.phase.kind !== "held") continue;
@@ -148,6 +148,12 @@ export class Dispatcher {
     for (const { job, flight } of flightsOf(this.#active.values()))
       if (concerns(flight) && this.#step(job, evidence) === "ask") mustAsk = true;
     if (mustAsk) void this.#ask(concerns);
+  }
+
+  /** Hears of the requests that are still under way when all answers of now have come. */
+  async #ask(concerns: (flight: Flight) => boolean): Promise<void> {
+    await flushLines(this.#options.nats, this.flights().filter(concerns));
+    this.hear("asked", concerns);
   }
 
   #step(job: Job, evidence: Evidence): Step {
@@ -206,6 +212,7 @@ export class Dispatcher {
     job.sends += 1;
     const flight: InFlight = { kind: "in-flight", target, sending, isLent: false };
     job.phase = flight;
+    this.#options.begun();
     this.#places.take(job, flight);
   }
 
@@ -260,15 +267,6 @@ export class Dispatcher {
       };
       this.#options.observer.held(service, heldMs);
     }
-  }
-
-  async #ask(concerns: (flight: Flight) => boolean): Promise<void> {
-    // NATS has nothing further to say where the connection breaks meanwhile.
-    await this.#options.nats.flush().catch(() => undefined);
-    // The sockets of its time are read by then.
-    await turn();
-    await turn();
-    this.hear("asked", concerns);
   }
 
   #takeBack(job: Job): void {

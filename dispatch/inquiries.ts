@@ -21,7 +21,8 @@ export function createInstanceInquiries({ nats, dispatcher }: InstanceInquiriesO
   return createInquiries<Flight, Instance>({
     nats,
     flights: () => dispatcher.flights(),
-    answererOf: ({ target }) => (target === "shared" ? undefined : target),
+    // A socket loses nothing while it is whole. A host that is asked beside it calls off a request that comes by it.
+    answererOf: ({ target, sending }) => (target === "shared" || sending.line !== nats ? undefined : target),
     pendingOf: ({ sending }) => sending,
     ask: (instance, requests) => askOne(nats, subjects.inquiries(instance.id), requests),
     hear(state, flights) {

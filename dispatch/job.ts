@@ -61,6 +61,8 @@ export interface DispatcherOptions {
   specOf(service: string): FunctionSpec | undefined;
   /** Begins a search for an instance or a consumer of a service. */
   wake(service: string): void;
+  /** A request is under way to a target. */
+  begun(): void;
   /** Asks instances soon for the requests that are under way. */
   inquire(): void;
   limits: HoldLimits;

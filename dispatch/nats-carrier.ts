@@ -12,7 +12,7 @@ import {
 } from "../contracts/index.ts";
 import { isNoResponders, type Message, type Nats, type PendingReply } from "../nats/index.ts";
 import { frameOf, NatsAnswerer, OutgoingExchange, type StreamPresence } from "../streams/index.ts";
-import type { Answer, CarrierEvents, Reply, Sending } from "./carrier.ts";
+import type { Answer, CarrierEvents, Line, Reply, Sending } from "./carrier.ts";
 import type { Job, Target } from "./job.ts";
 
 export interface NatsCarrierOptions {
@@ -41,7 +41,7 @@ export function createNatsCarrier({ nats, presence, events }: NatsCarrierOptions
         const pending = nats.send(subject, request.data, headers, onReply, ({ code }) =>
           events.onNotPermitted(job, code),
         );
-        return new NatsSending(pending, exchange);
+        return new NatsSending(nats, pending, exchange);
       } catch (error) {
         exchange?.close();
         throw error;
@@ -51,11 +51,12 @@ export function createNatsCarrier({ nats, presence, events }: NatsCarrierOptions
 }
 
 class NatsSending implements Sending {
-  readonly isOverNats = true;
+  readonly line: Line;
   readonly exchange: OutgoingExchange | undefined;
   readonly #pending: PendingReply;
 
-  constructor(pending: PendingReply, exchange: OutgoingExchange | undefined) {
+  constructor(line: Line, pending: PendingReply, exchange: OutgoingExchange | undefined) {
+    this.line = line;
     this.#pending = pending;
     this.exchange = exchange;
   }

@@ -1,28 +1,35 @@
 import { describe, expect, it } from "vitest";
 import { decideStep } from "./next-step.ts";
-import { type Decide, exploreSends } from "./testing/send-model.ts";
+import { type Carrier, exploreSends, type Rule } from "./testing/send-model.ts";
 
-/** The outcomes that must not be, each with its trace. */
-function faultsOf(decide: Decide, isRepeatable: boolean) {
-  return exploreSends(decide, isRepeatable).filter(({ end, begun, wasDelivered, hasBroken }) => {
+/** The rule of the gateway. */
+const RULE: Rule = { decide: decideStep, pings: true, asksBesideSocket: false };
+
+/** The first outcome that must not be, with its trace. */
+function faultOf(rule: Rule, carrier: Carrier, isRepeatable: boolean) {
+  return exploreSends(rule, carrier, isRepeatable).find(({ end, begun, wasDelivered, hasBroken }) => {
     if (!isRepeatable && begun > 1) return true;
     if (end === "stuck") return true;
-    // A request that a break took may be lost with its instance: only the instance could tell that it has not come.
-    return end === "failed" && (isRepeatable || !(wasDelivered || hasBroken));
+    if (end === "answered") return false;
+    // A request that a break took may be lost with its instance: only the instance could tell that it has not come. A whole
+    // socket brings an answer or a refusal in any case.
+    const mayBeLost = hasBroken || (carrier === "nats" && wasDelivered);
+    return isRepeatable || !mayBeLost;
   });
 }
 
-describe("in every order of events that NATS allows", () => {
-  it("a request that may not run twice begins once at most, is lost only where it may have begun, and ends", () => {
-    expect(exploreSends(decideStep, false).length).toBeGreaterThan(4);
-    expect(faultsOf(decideStep, false)).toEqual([]);
+describe.each<Carrier>(["nats", "socket"])("a request by %s, in every order of events", (carrier) => {
+  it("begins once at most where it may not run twice, is lost only where it may have begun, and ends", () => {
+    expect(faultOf(RULE, carrier, false)).toBeUndefined();
   });
 
-  it("a request that may run twice is answered", () => {
-    expect(faultsOf(decideStep, true)).toEqual([]);
+  it("is answered where it may run twice", () => {
+    expect(faultOf(RULE, carrier, true)).toBeUndefined();
   });
+});
 
-  it.each<[string, Decide]>([
+describe("the model finds out a rule", () => {
+  it.each<[string, Rule["decide"]]>([
     [
       "that is gone is believed about the requests that it began",
       (evidence, send) => (evidence === "gone" ? decideStep("asked", send) : decideStep(evidence, send)),
@@ -47,7 +54,18 @@ describe("in every order of events that NATS allows", () => {
       "that is gone is waited for though NATS knows nobody of its name any more",
       (evidence, send) => (evidence === "absent" ? "wait" : decideStep(evidence, send)),
     ],
-  ])("a rule by which an instance %s is found out", (_, decide) => {
-    expect(faultsOf(decide, false)).not.toEqual([]);
+  ])("by which an instance %s", (_, decide) => {
+    expect(faultOf({ ...RULE, decide }, "nats", false)).toBeDefined();
+  });
+
+  it.each<[string, Partial<Rule>]>([
+    ["believes that an instance is gone before its host has answered a ping", { pings: false }],
+    ["asks over NATS for a request whose socket is whole", { asksBesideSocket: true }],
+    [
+      "sends a request again whose socket broke",
+      { decide: (evidence, send) => (evidence === "link-broken" ? "elsewhere" : decideStep(evidence, send)) },
+    ],
+  ])("that %s", (_, rule) => {
+    expect(faultOf({ ...RULE, ...rule }, "socket", false)).toBeDefined();
   });
 });

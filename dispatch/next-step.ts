@@ -3,9 +3,10 @@
  *
  * Two kinds of evidence prove that no handler began it: NATS' "no responders", and the reply `INSTANCE_DRAINING`. An
  * announcement proves nothing, as it comes on another connection. It may overtake the instance's reply, and NATS' own answer
- * to a request that is still on its way to the server. So a lost instance makes this gateway ask NATS (a flush). NATS answers
- * the messages of a connection in their order. After the flush NATS has told of every earlier request without a subscriber,
- * and has delivered every reply that it had by then.
+ * to a request that is still on its way to the server. So a lost instance makes this gateway ask (a flush): NATS, and before it
+ * the instance's host where the request went by its socket. Each answers the messages of a connection in their order. After
+ * the flush NATS has told of every earlier request without a subscriber, the host has refused every request for an instance
+ * that is gone, and every reply that they had by then has come.
  */
 
 import type { ErrorCode } from "../contracts/index.ts";
@@ -18,7 +19,7 @@ export type Evidence =
   | "draining"
   /** The instance is gone: by its announcement, as its subject has no subscriber, or as its time to finish is over. */
   | "gone"
-  /** NATS has answered a flush that was sent after `gone`. */
+  /** NATS, and the host of a request that went by its socket, have answered a flush that was sent after `gone`. */
   | "asked"
   /** The instance's node is silent. The instance may still run. */
   | "silent"

@@ -19,7 +19,7 @@ import {
 import type { HostLink, ReplyReceiver } from "../local/index.ts";
 import type { Lease, Message, Nats, PendingReply } from "../nats/index.ts";
 import { OutgoingExchange, SocketChannel } from "../streams/index.ts";
-import type { CarrierEvents, Reply, Sending } from "./carrier.ts";
+import type { CarrierEvents, Line, Reply, Sending } from "./carrier.ts";
 import type { InstanceSocket } from "./instance.ts";
 import type { Job } from "./job.ts";
 import { DRAINING, readMessage, UNREADABLE } from "./nats-carrier.ts";
@@ -74,7 +74,8 @@ function flagsOf({ request: { streams, rest, head } }: Job): number {
 
 /** A request on a connection. Most need no exchange: it is made when one is asked for. */
 class SocketSending implements Sending, ReplyReceiver {
-  isOverNats = false;
+  line: Line;
+  readonly #nats: Nats;
   readonly #events: CarrierEvents<Job>;
   readonly #job: Job;
   readonly #link: HostLink;
@@ -82,6 +83,8 @@ class SocketSending implements Sending, ReplyReceiver {
   #exchange: OutgoingExchange<SocketChannel> | undefined;
 
   constructor({ nats, events }: SocketCarrierOptions, job: Job, link: HostLink) {
+    this.line = link;
+    this.#nats = nats;
     this.#events = events;
     this.#job = job;
     this.#link = link;
@@ -132,7 +135,7 @@ class SocketSending implements Sending, ReplyReceiver {
   }
 
   onEnd(): void {
-    this.isOverNats = true;
+    this.line = this.#nats;
     this.#events.onBroken(this.#job);
   }
 

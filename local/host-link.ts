@@ -5,6 +5,7 @@
  * I2  A reply goes to the receiver that sent the request with its number on this connection. A host that sends any other reply,
  *     or a malformed frame, breaks the rules, and its connection ends.
  * I3  Each receiver hears the whole response, an error, or the end of the connection; never two of them.
+ * I4  A host that leaves has answered or refused every request of the connection when it ends it.
  */
 import {
   type ErrorCode,
@@ -67,6 +68,8 @@ const HELLO_MS = 5_000;
 const REOPEN_MS = 50;
 /** The pauses after a connection that could not be opened, or whose host broke a rule. */
 const RETRY = { firstMs: 100, maxMs: 30_000, forgetAfterMs: 60_000 };
+/** How long a host may take to answer a ping. A host that is stopped never does. */
+const PING_MS = 5_000;
 /** Upper bound of the bytes that wait for a host that does not read. Beyond it, requests go another way. */
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
 const NO_BYTES = new Uint8Array(0);
@@ -77,9 +80,13 @@ export class HostLink {
   readonly #receivers = new NumberTable<ReplyReceiver>();
   /** The requests whose body is streamed: their host may send frames beside the answer. */
   readonly #streamed = new Set<number>();
+  /** By their numbers, in their order. */
+  readonly #pings = new Map<number, () => void>();
+  #lastPing = 0;
   #released = new ReleasedNumbers();
   #connection: FrameConnection | undefined;
   #isGreeted = false;
+  #isLeft = false;
   #isRetired = false;
   #isWarned = false;
   #timer: NodeJS.Timeout | undefined;
@@ -91,7 +98,7 @@ export class HostLink {
 
   /** Whether a request can be sent now. */
   get isOpen(): boolean {
-    return this.#isGreeted && (this.#connection?.unsentBytes ?? 0) < MAX_UNSENT_BYTES;
+    return this.#isGreeted && !this.#isLeft && (this.#connection?.unsentBytes ?? 0) < MAX_UNSENT_BYTES;
   }
 
   /** How many requests are under way on it. */
@@ -127,6 +134,28 @@ export class HostLink {
     if (connection === undefined || !this.#receivers.has(number)) return;
     connection.batch.stream(number, formatFrame(frame), trailers, payload);
     connection.send(done);
+  }
+
+  /**
+   * Resolves when the host has taken or refused every request that was sent before, and all that it wrote until then was read;
+   * also when the connection ends, and after 5 s.
+   */
+  flush(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined || !this.#isGreeted) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, PING_MS).unref();
+    const number = ++this.#lastPing;
+    this.#pings.set(number, () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    // A host that leaves ends the connection soon.
+    if (!this.#isLeft) {
+      connection.batch.ping(number);
+      connection.send();
+    }
+    return promise;
   }
 
   /** The receiver hears no more: it gave the request up, or its stream is over. Nothing where the request is over. */
@@ -174,6 +203,7 @@ export class HostLink {
     const hasWorked = this.#isGreeted && !isViolation;
     this.#connection = undefined;
     this.#isGreeted = false;
+    this.#isLeft = false;
     this.#released = new ReleasedNumbers();
     if (isViolation && !this.#isWarned) {
       this.#isWarned = true;
@@ -188,6 +218,9 @@ export class HostLink {
     this.#receivers.clear();
     this.#streamed.clear();
     for (const receiver of receivers) receiver.onEnd();
+    const pings = [...this.#pings.values()];
+    this.#pings.clear();
+    for (const resolve of pings) resolve();
   }
 
   /** Returns false where the frame breaks a rule. */
@@ -239,6 +272,10 @@ export class HostLink {
         receiver?.onFrame(frame, payload, trailers, connection.splitter.lease);
         break;
       }
+      case socketFrames.ping:
+        return start === end && this.#onPing(number);
+      case socketFrames.leave:
+        return start === end && this.#onLeave(connection);
       default:
         return false;
     }
@@ -248,6 +285,22 @@ export class HostLink {
   #finish(number: number): void {
     this.#receivers.delete(number);
     if (this.#streamed.size > 0 && this.#streamed.delete(number)) this.#released.add(number);
+  }
+
+  #onPing(number: number): boolean {
+    const [first] = this.#pings;
+    if (first?.[0] !== number) return false;
+    this.#pings.delete(number);
+    first[1]();
+    return true;
+  }
+
+  #onLeave(connection: FrameConnection): boolean {
+    if (this.#isLeft) return false;
+    this.#isLeft = true;
+    connection.batch.leave();
+    connection.send();
+    return true;
   }
 
   #closeIfIdle(): void {

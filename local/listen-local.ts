@@ -3,7 +3,8 @@
  *
  * I1  A request is handed over once the hello of its gateway was accepted, to the instance that it names. An unknown instance
  *     is draining for its caller: the request has not begun.
- * I2  A gateway that does not read its answers is not read either, beyond `MAX_UNSENT_BYTES`.
+ * I2  At its end it tells the gateways, and answers or refuses all that they sent before they heard of it.
+ * I3  A gateway that does not read its answers is not read either, beyond `MAX_UNSENT_BYTES`.
  */
 import { unlink } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
@@ -41,23 +42,23 @@ export interface LocalServer {
   register(instance: number, take: TakeRequest): () => void;
   /** Resolves when the answers that wait have left, or a gateway has not read them for a second. */
   answersLeft(): Promise<void>;
-  /** Ends the socket and its connections when all answers have left. */
+  /** Ends the socket and its connections when every request that came was answered, and all answers have left. */
   close(): Promise<void>;
 }
 
 /** Upper bound of the bytes that wait for a gateway that does not read, before it is read no more. */
 const MAX_UNSENT_BYTES = 1024 * 1024;
-/** How long gateways may take to read the last answers. */
+/** How long gateways may take to answer a `leave`, and to read the last answers. */
 const CLOSE_MS = 1_000;
 
 /** Listens on a path. Rejects where the operating system refuses it. */
 export async function listenLocal(options: ListenLocalOptions): Promise<LocalServer> {
   const { path } = options;
   const instances = new Map<number, TakeRequest>();
-  const connections = new Set<FrameConnection>();
+  const connections = new Set<ServedConnection>();
   const server = createServer({ pauseOnConnect: true }, (socket) => {
-    const connection = serve(socket, options, instances, () => connections.delete(connection));
-    connections.add(connection);
+    const served = serve(socket, options, instances, () => connections.delete(served));
+    connections.add(served);
   });
   const listen = async () => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -83,15 +84,18 @@ export async function listenLocal(options: ListenLocalOptions): Promise<LocalSer
     async answersLeft() {
       const late = Promise.withResolvers<void>();
       const limit = setTimeout(late.resolve, CLOSE_MS);
-      await Promise.race([Promise.all([...connections].map((one) => one.allLeft())), late.promise]);
+      await Promise.race([
+        Promise.all([...connections].map(({ connection }) => connection.allLeft())),
+        late.promise,
+      ]);
       clearTimeout(limit);
     },
     async close() {
       const over = Promise.withResolvers<void>();
       server.close(() => over.resolve());
-      for (const connection of connections) connection.finish();
+      for (const served of connections) served.leave();
       const limit = setTimeout(() => {
-        for (const connection of connections) connection.close("the host ends");
+        for (const { connection } of connections) connection.close("the host ends");
       }, CLOSE_MS);
       await over.promise;
       clearTimeout(limit);
@@ -99,15 +103,22 @@ export async function listenLocal(options: ListenLocalOptions): Promise<LocalSer
   };
 }
 
+interface ServedConnection {
+  readonly connection: FrameConnection;
+  /** Tells the gateway that the host leaves. The gateway's answer ends the connection. */
+  leave(): void;
+}
+
 function serve(
   socket: Socket,
   options: ListenLocalOptions,
   instances: ReadonlyMap<number, TakeRequest>,
   onOver: () => void,
-): FrameConnection {
+): ServedConnection {
   const requests = new NumberTable<LocalRequest>();
   let peer: LocalPeer | undefined;
   let isPaused = false;
+  let isLeaving = false;
   const hold = () => {
     const isFull = connection.unsentBytes > MAX_UNSENT_BYTES;
     if (isFull === isPaused) return;
@@ -121,8 +132,18 @@ function serve(
         peer = greet(connection, requests, options, type, bytes, start, end);
         return peer !== undefined;
       }
-      if (type === socketFrames.request) return takeRequest(peer, instances, number, bytes, start, end);
-      return type === socketFrames.stream && takeFrame(peer, number, bytes, start, end);
+      switch (type) {
+        case socketFrames.request:
+          return takeRequest(peer, instances, number, bytes, start, end);
+        case socketFrames.stream:
+          return takeFrame(peer, number, bytes, start, end);
+        case socketFrames.ping:
+          return start === end && sendBack(connection, number);
+        case socketFrames.leave:
+          return start === end && isLeaving && finish(connection);
+        default:
+          return false;
+      }
     },
     onRead() {
       options.onRead?.();
@@ -139,7 +160,28 @@ function serve(
       for (const { receiver } of open) receiver?.onEnd();
     },
   });
-  return connection;
+  return {
+    connection,
+    leave() {
+      isLeaving = true;
+      if (peer === undefined) connection.finish();
+      else {
+        connection.batch.leave();
+        connection.send();
+      }
+    },
+  };
+}
+
+function sendBack(connection: FrameConnection, ping: number): boolean {
+  connection.batch.ping(ping);
+  connection.send();
+  return true;
+}
+
+function finish(connection: FrameConnection): boolean {
+  connection.finish();
+  return true;
 }
 
 function greet(

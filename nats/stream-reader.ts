@@ -7,7 +7,7 @@
  * I2  A reader whose process died is deleted by the server soon. The client library's own would stay for five
  *     minutes.
  * I3  A reader that is gone at the server (deleted by hand, its node dead) shows within seconds, as an error of the
- *     batch.
+ *     batch: after two beats.
  * I4  A reader is lost once its connection was away and is back, as the server may be another one. Its batches end
  *     then, and a reader that is being opened fails at once: a request under way would wait for its whole time.
  * I5  A message that was delivered and did not arrive ends the reader: the server does not send it again.
@@ -44,8 +44,11 @@ export interface StreamReader {
   readonly pending: number;
   /** The connection has been away: the owner opens another reader. */
   readonly isLost: boolean;
-  /** The messages within `waitMs`, or until the batch has its upper bound of messages or bytes. */
-  batch(options: { waitMs: number }): AsyncGenerator<JsMsg, void>;
+  /**
+   * The messages within `waitMs`, or until the batch has its upper bound of messages or bytes. The server shows every `beatMs`
+   * that the reader is there: each beat wakes this process and the server.
+   */
+  batch(options: { waitMs: number; beatMs?: number }): AsyncGenerator<JsMsg, void>;
   /** Deletes the consumer; resolves when it is gone, or cannot be reached. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -94,7 +97,7 @@ export async function openReader(options: ReaderOptions): Promise<StreamReader> 
     get isLost() {
       return lost.signal.aborted;
     },
-    async *batch({ waitMs }) {
+    async *batch({ waitMs, beatMs = BEAT_MS }) {
       // One message that is larger than the bound would never come.
       const bounds = headersOnly
         ? { max_messages: BATCH_HEADERS }
@@ -104,7 +107,7 @@ export async function openReader(options: ReaderOptions): Promise<StreamReader> 
       const stop = () => messages?.stop();
       end.addEventListener("abort", stop, { once: true });
       try {
-        messages = await consumer.fetch({ ...bounds, expires: waitMs, idle_heartbeat: BEAT_MS });
+        messages = await consumer.fetch({ ...bounds, expires: waitMs, idle_heartbeat: beatMs });
         if (end.aborted) stop();
         for await (const message of messages) {
           hasCome = message.info.deliverySequence === delivered + 1;

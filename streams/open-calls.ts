@@ -59,6 +59,7 @@ export function createOpenCalls(nats: Nats): OpenCalls {
     follow(call) {
       const followed: Followed = { call, missingSinceMs: undefined };
       open.add(followed);
+      inquiries.begin();
       return () => open.delete(followed);
     },
     close() {

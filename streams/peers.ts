@@ -3,6 +3,7 @@
  *
  * I1  A followed peer that is silent for `PEER_LOST_MS` is lost: each follower is told once.
  * I2  Without followers there is no subscription and no timer.
+ * I3  Silence counts only while this process can hear: not while its own thread stood still.
  */
 import { PEER_HEARTBEAT_MS, PEER_LOST_MS, subjects } from "../contracts/index.ts";
 import type { Nats, Subscription } from "../nats/index.ts";
@@ -23,8 +24,14 @@ export function createPeers(nats: Nats): Peers {
   let subscription: Subscription | undefined;
   let timer: NodeJS.Timeout | undefined;
 
+  let lookedAtMs = 0;
+
   const look = () => {
     const nowMs = performance.now();
+    const elapsedMs = nowMs - lookedAtMs;
+    lookedAtMs = nowMs;
+    // A late timer means that heartbeats, too, may still lie unread in the socket.
+    if (elapsedMs > 2 * PEER_HEARTBEAT_MS) for (const peer of followed.values()) peer.lastSeenMs += elapsedMs;
     for (const [peer, { lastSeenMs, followers }] of followed) {
       // While NATS is away no peer can be heard: the reconnect ends the open streams (incoming-exchange.ts).
       if (nats.state !== "connected" || nowMs - lastSeenMs < PEER_LOST_MS) continue;
@@ -39,6 +46,7 @@ export function createPeers(nats: Nats): Peers {
       const peer = followed.get(subject.slice(subjects.peerHeartbeat("").length));
       if (peer !== undefined) peer.lastSeenMs = performance.now();
     });
+    lookedAtMs = performance.now();
     timer = setInterval(look, PEER_HEARTBEAT_MS);
   };
   const rest = () => {

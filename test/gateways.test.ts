@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { subjects } from "../contracts/index.ts";
 import { eventually } from "./harness/eventually.ts";
+import { gated } from "./harness/gated.ts";
 import { startTraffic } from "./harness/traffic.ts";
 import { readAnswer, startWorld, type World } from "./harness/world.ts";
 
@@ -51,13 +52,16 @@ describe("a gateway that drains", () => {
   it("finishes what it has and refuses what is new, while the other goes on", async () => {
     await using world = await startWorld();
     const second = await world.startGateway();
-    const slow = `export default () => new Promise((done) => setTimeout(() => done(new Response("ok")), 300));`;
-    await world.push("fn", slow);
-    await world.call("/fn");
-    const traffic = startTraffic(async () => readAnswer(await fetch(`${second.httpUrl}/fn`)), { clients: 2 });
+    await world.push("fn", gated(`"ok"`));
+    await world.call("/fn?warm");
+    const other = async (query: string) => readAnswer(await fetch(`${second.httpUrl}/fn${query}`));
+    const traffic = startTraffic(() => other("?quick"), { clients: 2 });
     const held = Promise.all(Array.from({ length: 5 }, () => world.call("/fn")));
     await eventually(() => expect(world.gateway.counts().get("fn")).toMatchObject({ inFlight: 5 }));
-    await world.gateway.drain({ graceMs: 5_000 });
+    const drained = world.gateway.drain({ graceMs: 30_000 });
+    await traffic.more(10);
+    expect(await other("?open")).toMatchObject({ status: 200 });
+    await drained;
     for (const { status, text } of await held) expect([status, text]).toEqual([200, "ok"]);
     for (const { status } of await traffic.stop()) expect(status).toBe(200);
   });

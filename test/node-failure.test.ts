@@ -1,22 +1,9 @@
-import { once } from "node:events";
-import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { openNodeStates } from "../nats/index.ts";
 import { eventually } from "./harness/eventually.ts";
+import { startHeldServer } from "./harness/held-server.ts";
 import { startTraffic } from "./harness/traffic.ts";
 import { startWorld, type World } from "./harness/world.ts";
-
-const slowBy = (ms: number) => `
-  export default async (request: Request) => {
-    await new Promise((resolve) => setTimeout(resolve, ${ms}));
-    return new Response(request.method);
-  };
-`;
-const slow = slowBy(300);
-
-const inFlight = (world: World, name: string, count: number) =>
-  eventually(async () => expect(await world.ps(name)).toMatchObject([{ inFlight: count }]));
 
 /** The node that runs a function's only instance. */
 async function nodeOf(world: World, name: string) {
@@ -28,14 +15,16 @@ async function nodeOf(world: World, name: string) {
 
 describe("a node-runner that is killed", () => {
   it("in the middle of requests: they are answered, and another node takes over", async () => {
+    await using held = await startHeldServer();
     await using world = await startWorld({ nodes: 2 });
-    await world.push("fn", slow);
-    await world.call("/fn");
+    await world.push("fn", held.source, held.config);
+    await world.call("/fn?warm");
     const victim = await nodeOf(world, "fn");
     const requests = Promise.all(Array.from({ length: 10 }, () => world.call("/fn")));
-    await inFlight(world, "fn", 10);
+    await eventually(() => expect(held.waiting).toHaveLength(10));
     await victim.kill9();
-    for (const { status } of await requests) expect(status).toBe(200);
+    held.open();
+    for (const answer of await requests) expect(answer).toMatchObject({ status: 200 });
     expect(await world.call("/fn")).toMatchObject({ status: 200, text: "GET" });
     await eventually(async () => {
       const [survivor, ...more] = await world.ps("fn");
@@ -45,19 +34,20 @@ describe("a node-runner that is killed", () => {
   });
 
   it("together with its host, as when the machine lost its power: the rest is answered by the other node", async () => {
+    await using held = await startHeldServer();
     await using world = await startWorld({ nodes: 2 });
-    // Slow, so that all requests are open when the power is lost.
-    await world.push("fn", slowBy(1_000));
-    await world.call("/fn");
+    await world.push("fn", held.source, held.config);
+    await world.call("/fn?warm");
     const victim = await nodeOf(world, "fn");
     const requests = Promise.all([
       ...Array.from({ length: 5 }, () => world.call("/fn")),
       world.call("/fn", { method: "POST" }),
     ]);
-    await inFlight(world, "fn", 6);
+    await eventually(() => expect(held.waiting).toHaveLength(6));
     process.kill(world.hostPid("fn"), "SIGSTOP");
     await victim.kill9();
     process.kill(world.hostPid("fn"), "SIGKILL");
+    held.open();
     const answers = await requests;
     expect(answers.slice(0, 5).map(({ status }) => status)).toEqual(Array(5).fill(200));
     expect(answers[5]).toMatchObject({ status: 502, code: "CONSUMER_DIED" });
@@ -66,19 +56,21 @@ describe("a node-runner that is killed", () => {
   });
 
   it("and is supervised: it comes back by itself, and requests wait for it", async () => {
+    await using held = await startHeldServer();
     await using world = await startWorld({
       nodes: 0,
       supervised: true,
       gateway: { hold: { holdMs: 60_000 } },
     });
-    await world.push("fn", slow);
-    await world.call("/fn");
+    await world.push("fn", held.source, held.config);
+    await world.call("/fn?warm");
     const pid = world.supervisedPid();
     if (pid === undefined) throw new Error("the node-runner runs");
     const requests = Promise.all(Array.from({ length: 5 }, () => world.call("/fn")));
-    await inFlight(world, "fn", 5);
+    await eventually(() => expect(held.waiting).toHaveLength(5));
     process.kill(pid, "SIGKILL");
-    for (const { status } of await requests) expect(status).toBe(200);
+    held.open();
+    for (const answer of await requests) expect(answer).toMatchObject({ status: 200 });
     expect(await world.call("/fn")).toMatchObject({ status: 200 });
     const after = await eventually(() => {
       expect(world.supervisedPid()).not.toBe(pid);
@@ -89,22 +81,6 @@ describe("a node-runner that is killed", () => {
   });
 });
 
-/** A server that answers on command, and its waiting responses. */
-async function startHeldServer() {
-  const waiting: ServerResponse[] = [];
-  const server = createServer((_, response) => void waiting.push(response)).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  return {
-    port,
-    waiting,
-    async [Symbol.asyncDispose]() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
-}
-
 describe("a node-runner that is killed, and started again", () => {
   it("costs none of the requests that its hosts still answer, whatever their method", async () => {
     await using held = await startHeldServer();
@@ -113,11 +89,7 @@ describe("a node-runner that is killed, and started again", () => {
       supervised: true,
       gateway: { hold: { holdMs: 60_000 } },
     });
-    const source = `export default async (request) => {
-      if (new URL(request.url).search !== "") return new Response("at once");
-      return new Response(request.method + (await (await fetch("http://127.0.0.1:${held.port}/" + request.method)).text()));
-    };`;
-    await world.push("fn", source, { egress: [`127.0.0.1:${held.port}`] });
+    await world.push("fn", held.source, held.config);
     await world.call("/fn?warm");
     const methods = ["POST", "POST", "GET"];
     const requests = Promise.all(methods.map((method) => world.call("/fn", { method })));
@@ -128,11 +100,11 @@ describe("a node-runner that is killed, and started again", () => {
     await world.announced("fn", "draining");
     // The next runner answers: the gateway already knows it.
     expect(await world.call("/fn?next")).toMatchObject({ status: 200 });
-    for (const response of held.waiting) response.end("!");
+    held.open();
     expect((await requests).map(({ status, text }) => `${status} ${text}`)).toEqual([
-      "200 POST!",
-      "200 POST!",
-      "200 GET!",
+      "200 POST",
+      "200 POST",
+      "200 GET",
     ]);
     // A GET may run twice: a busy machine starts the next runner later than gateways bear the silence of a node.
     expect(held.waiting.filter(({ req }) => req.url === "/POST")).toHaveLength(2);

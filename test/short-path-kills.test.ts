@@ -7,6 +7,7 @@ import { headerNames, subjects } from "../contracts/index.ts";
 import { createHeaders, headerValue } from "../nats/index.ts";
 import { eventually } from "./harness/eventually.ts";
 import { openGateUntil } from "./harness/gated.ts";
+import { startHeldServer } from "./harness/held-server.ts";
 import { startSocketLink } from "./harness/socket-link.ts";
 import { begun, seen, watched } from "./harness/watched-streams.ts";
 import { readAnswer, startWorld } from "./harness/world.ts";
@@ -104,18 +105,17 @@ it("the gateway dies: streams of its clients end, requests run to their end, and
 });
 
 it("the runner dies: requests under way are answered, once", async () => {
-  const slow = `export default async (request) => {
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    return new Response(request.method + new URL(request.url).search);
-  };`;
-  await world.push("orphan", slow, { scale, limits });
+  await using held = await startHeldServer();
+  await world.push("orphan", held.source, { scale, limits, ...held.config });
   await world.call("/orphan?warm");
-  const post = (id: number) => world.call(`/orphan?${id}`, { method: "POST" });
+  const post = (id: number) => world.call("/orphan", { method: "POST", body: String(id) });
   const answers = Promise.all(Array.from({ length: 20 }, (_, id) => post(id)));
-  await eventually(async () => expect(await world.ps("orphan")).toMatchObject([{ inFlight: 20 }]));
+  await eventually(() => expect(held.waiting).toHaveLength(20));
   await world.nodes[0]?.kill9();
+  held.open();
   for (const [id, answer] of (await answers).entries())
-    expect(answer).toMatchObject({ status: 200, text: `POST?${id}` });
+    expect(answer).toMatchObject({ status: 200, text: `POST${id}` });
+  expect(held.waiting).toHaveLength(20);
 });
 
 async function startGatewayProcess(): Promise<{ process: ChildProcess; url: string }> {

@@ -39,7 +39,7 @@ async function viaLink() {
   /** The gateway has found the instance, and its connection to the host. */
   const warm = (name: string) =>
     eventually(async () => expect((await call(`/${name}?warm`)).status).toBe(200));
-  return { link, base: gateway.httpUrl, call, post, warm };
+  return { gateway, link, base: gateway.httpUrl, call, post, warm };
 }
 
 const counting = `let calls = 0; export default async (request) => {
@@ -75,6 +75,49 @@ describe("a request to a host of the same machine", () => {
     expect(await (await fetch(`${other.httpUrl}/ways`)).text()).toBe("10");
     await eventually(() => expect(overNats).toHaveLength(1));
     subscription.unsubscribe();
+  });
+});
+
+describe("a request that takes long", () => {
+  it("is asked for over NATS only after its socket broke", async () => {
+    await world.push("long", gated("calls"), { scale, limits });
+    const { link, call, post, warm } = await viaLink();
+    await warm("long");
+    const other = await world.startGateway({ shortPath: "off" });
+    expect((await fetch(`${other.httpUrl}/long?warm`)).status).toBe(200);
+    const askers: string[] = [];
+    const subscription = world.connection.subscribe("narun.s.*.ask", (message) => {
+      for (const id of JSON.parse(message.text()).requests) askers.push(id.replace(/\w+$/, ""));
+    });
+    await world.connection.flush();
+    const answers = [post("/long", "x")];
+    await eventually(async () => expect(await world.ps("long")).toMatchObject([{ inFlight: 1 }]));
+    answers.push(fetch(`${other.httpUrl}/long`, { method: "POST" }).then(readAnswer));
+    await eventually(() => expect(askers.length).toBeGreaterThan(2));
+    expect(new Set(askers).size).toBe(1);
+    link.cut();
+    await eventually(() => expect(new Set(askers).size).toBe(2));
+    await call("/long?open");
+    for (const answer of await Promise.all(answers)) expect(answer).toMatchObject({ status: 200, text: "2" });
+    subscription.unsubscribe();
+  });
+});
+
+describe("a request that reaches its host after its instance has gone", () => {
+  it("is refused there and sent to the next one, though it may not run twice", async () => {
+    const source = (revision: number) => counting.replace("++calls", `"of ${revision}: " + ++calls`);
+    await world.push("late", source(1), { scale, limits });
+    const { gateway, link, post, warm } = await viaLink();
+    await warm("late");
+    link.stall("to-host");
+    const answer = post("/late", "x");
+    await eventually(() => expect(gateway.counts().get("late")).toEqual({ held: 0, inFlight: 1 }));
+    await world.push("late", source(2), { scale, limits });
+    await world.call("/late");
+    expect(await world.announced("late", "gone")).toMatchObject({ reason: "replaced" });
+    for (let round = 0; round < 5; round++) await world.connection.flush();
+    link.resume("to-host");
+    expect(await answer).toMatchObject({ status: 200, text: "of 2: 1 x" });
   });
 });
 

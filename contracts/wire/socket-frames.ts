@@ -9,7 +9,7 @@ import { MAX_FRAME_BYTES } from "./stream.ts";
 
 export const SOCKET_VERSION = 1;
 
-/** The types of frames. `hello` is the first frame of each side. Only gateways send `request`, only hosts the last three. */
+/** The types of frames. `hello` is the first frame of each side. Gateways alone send `request`, hosts alone the answers. */
 export const socketFrames = {
   hello: 0,
   request: 1,
@@ -21,6 +21,10 @@ export const socketFrames = {
   head: 4,
   /** An error of the catalogue. */
   error: 5,
+  /** Sent back as it came. By then every earlier request was taken or refused. */
+  ping: 6,
+  /** Of a host: it takes nothing new. Of a gateway, as its answer: the last frame that it sends. */
+  leave: 7,
 } as const;
 export type SocketFrameType = (typeof socketFrames)[keyof typeof socketFrames];
 

@@ -30,6 +30,8 @@ export interface KvWatchOptions<T> {
 
 const RETRY_MS = 250;
 const BATCH_WAIT_MS = 30_000;
+/** A watch waits for most of its life. Two missed beats, 4 s, say that its consumer is gone. */
+const FOLLOW_BEAT_MS = 2_000;
 
 /** Resolves once the present entries were handed over, or `signal` ended the watch. Rejects as I3 says. */
 export async function watchKv<T>(options: KvWatchOptions<T>): Promise<void> {
@@ -89,7 +91,8 @@ async function watchOnce<T>(
   };
   if (reader.pending === 0) finishPresent();
   while (!signal.aborted && !reader.isLost) {
-    for await (const message of reader.batch({ waitMs: BATCH_WAIT_MS })) {
+    const beat = missing === undefined ? { beatMs: FOLLOW_BEAT_MS } : {};
+    for await (const message of reader.batch({ waitMs: BATCH_WAIT_MS, ...beat })) {
       if (signal.aborted || reader.isLost) break;
       const key = message.subject.slice(prefix.length);
       missing?.delete(key);

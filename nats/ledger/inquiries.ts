@@ -3,6 +3,7 @@
  * connection (the asker's, the answerer's, one between servers) loses requests and replies without notice.
  *
  * I1  An answerer has one inquiry at a time. It is asked every `TICK_MS` while requests of a tick or more are under way there.
+ *     Without requests under way there is no tick: it would wake a process at rest.
  * I2  When NATS was away, all requests under way are asked for at once.
  * I3  An answerer without a subscriber is asked again. After `ABSENT_MS` its requests are `absent`.
  * I4  An inquiry without an answer has no effect: older answerers know no inquiries. Deadlines end the wait.
@@ -29,6 +30,8 @@ export interface InquiriesOptions<Flight, Answerer> {
 }
 
 export interface Inquiries {
+  /** A request is under way: the ticks begin, unless they run. */
+  begin(): void;
   /** NATS is back. */
   onReconnect(): void;
   /** A connection beside NATS broke: asks for all requests that are under way. */
@@ -76,9 +79,14 @@ export function createInquiries<Flight, Answerer>(options: InquiriesOptions<Flig
       state.isUnderWay = false;
     }
   };
+  let timer: NodeJS.Timeout | undefined;
+  const rest = () => {
+    clearInterval(timer);
+    timer = undefined;
+  };
   const look = (isDue: (flight: Flight) => boolean) => {
     const flights = options.flights();
-    if (flights.length === 0 && known.size === 0 && asked.size === 0) return;
+    if (flights.length === 0) rest();
     const byAnswerer = Map.groupBy(flights.filter(isDue), answererOf);
     known = new Set(flights);
     for (const answerer of asked.keys()) if (!byAnswerer.has(answerer)) asked.delete(answerer);
@@ -90,13 +98,19 @@ export function createInquiries<Flight, Answerer>(options: InquiriesOptions<Flig
       if (!state.isUnderWay) void ask(answerer, due.slice(0, MAX_INQUIRED), state);
     }
   };
-  const timer = setInterval(() => look((flight) => known.has(flight)), TICK_MS);
+  const begin = () => {
+    known = new Set(options.flights());
+    timer = setInterval(() => look((flight) => known.has(flight)), TICK_MS);
+  };
   return {
+    begin() {
+      if (timer === undefined) begin();
+    },
     onReconnect() {
       asked = new Map();
       look(() => true);
     },
     askNow: () => look(() => true),
-    close: () => clearInterval(timer),
+    close: rest,
   };
 }

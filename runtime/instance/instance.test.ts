@@ -6,7 +6,14 @@ import {
   type LogLine,
   subjects,
 } from "../../contracts/index.ts";
-import { connectNats, createHeaders, headerValue, Ledger, type Message } from "../../nats/index.ts";
+import {
+  connectNats,
+  createHeaders,
+  headerValue,
+  Ledger,
+  type Message,
+  type Nats,
+} from "../../nats/index.ts";
 import {
   createPeers,
   createStreamPresence,
@@ -16,6 +23,7 @@ import {
   type RemainingBody,
   type ResponseBody,
 } from "../../streams/index.ts";
+import { startConfiguredNats } from "../../test/harness/configured-nats.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats } from "../../test/harness/nats.ts";
 import type { IncomingRequest, SandboxOwner, SandboxStart } from "./sandbox.ts";
@@ -51,10 +59,15 @@ interface Starting {
   start?: SandboxStart;
   /** Called while the code starts. */
   onStart?(owner: SandboxOwner): void;
+  /** The connection of the host. */
+  through?: Nats;
 }
 
 /** Starts an instance whose code is `handle`. */
-async function start(handle: (handling: Handling) => void, { start, onStart }: Starting = {}) {
+async function start(
+  handle: (handling: Handling) => void,
+  { start, onStart, through = nats }: Starting = {},
+) {
   const number = instances++;
   const [name, instance] = [`fn${number}`, `i${number}`];
   const announcements: Announcement[] = [];
@@ -71,7 +84,7 @@ async function start(handle: (handling: Handling) => void, { start, onStart }: S
   let owner: SandboxOwner | undefined;
   const started = await startInstance(
     {
-      ...{ nats, peers, ledger, instance, node: "node", revision: "0".repeat(64) },
+      ...{ nats: through, peers, ledger, instance, node: "node", revision: "0".repeat(64) },
       config: FunctionConfigSchema.parse({ name, routes: [] }),
       sourceMaps: createSourceMaps(() => undefined),
       onIdle: () => told.push("idle"),
@@ -238,10 +251,20 @@ it("leaves nothing of a start that failed but a line in its log", async () => {
 });
 
 describe("an instance that breaks a limit while it starts", () => {
-  it.each<[string, (owner: SandboxOwner) => void]>([
-    ["before it is registered", (owner) => owner.condemn("MEMORY_LIMIT", undefined, undefined)],
-    [
-      "before its subscriptions are live",
+  const afterIt = async (onStart: (owner: SandboxOwner) => void, states: Announcement["state"][]) => {
+    const fn = await start(() => undefined, { onStart });
+    await eventually(() => expect(fn.told).toEqual(["condemned", ["gone", "crashed", "MEMORY_LIMIT"]]));
+    await eventually(() => expect(statesOf(fn)).toEqual(states));
+    expect(fn.sandbox.isDisposed).toBe(true);
+    await expect(caller.request(fn.subject, "", TIMEOUT)).rejects.toThrow();
+    expect(statesOf(fn)).toEqual(states);
+  };
+
+  it("before it is registered is not announced ready, and leaves nothing", () =>
+    afterIt((owner) => owner.condemn("MEMORY_LIMIT", undefined, undefined), ["draining", "gone"]));
+
+  it("before its subscriptions are live leaves nothing", () =>
+    afterIt(
       (owner) => {
         // The server takes no subscription until the instance is condemned.
         process.kill(server.pid, "SIGSTOP");
@@ -250,13 +273,34 @@ describe("an instance that breaks a limit while it starts", () => {
           process.kill(server.pid, "SIGCONT");
         });
       },
-    ],
-  ])("%s is not announced ready, and leaves nothing", async (_, onStart) => {
-    const fn = await start(() => undefined, { onStart });
-    await eventually(() => expect(fn.told).toEqual(["condemned", ["gone", "crashed", "MEMORY_LIMIT"]]));
-    await eventually(() => expect(statesOf(fn)).toEqual(["draining", "gone"]));
-    expect(fn.sandbox.isDisposed).toBe(true);
-    await expect(caller.request(fn.subject, "", TIMEOUT)).rejects.toThrow();
-    expect(statesOf(fn)).toEqual(["draining", "gone"]);
+      ["ready", "draining", "gone"],
+    ));
+});
+
+it("is live on the server when it is heard to be ready", async () => {
+  const answers: Promise<Message>[] = [];
+  caller.subscribe(subjects.announcementsAll, (message) => {
+    const { state, instance } = JSON.parse(message.text()) as Announcement;
+    if (state === "ready") answers.push(caller.request(subjects.instanceRequests(instance), "", TIMEOUT));
   });
+  await caller.flush();
+  for (let count = 1; count <= 20; count++) {
+    await start(({ id, requests }) => requests.respond(id, 200, "", undefined));
+    await eventually(() => expect(answers).toHaveLength(count));
+  }
+  for (const answer of await Promise.all(answers))
+    expect(headerValue(answer.headers, headerNames.responseStatus)).toBe("200");
+});
+
+it("fails a start whose subscriptions the server refuses, and leaves nothing", async () => {
+  const deny = `subscribe: { deny: "${nats.world.toWire(subjects.instanceRequests("*")).replace(nats.world.id, "*")}" }`;
+  await using strict = await startConfiguredNats(
+    `authorization { users: [{ user: "ann", password: "word", permissions: { ${deny} } }] }`,
+  );
+  const through = await connectNats({ url: `ann:word@${strict.host}`, name: "test" });
+  const fn = await start(() => undefined, { through });
+  expect(fn.outcome).toMatchObject({ ok: false, code: "NATS_PERMISSIONS_VIOLATION" });
+  expect(fn.instance).toBeUndefined();
+  expect(fn.sandbox.isDisposed).toBe(true);
+  await through.close();
 });

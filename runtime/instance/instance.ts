@@ -2,8 +2,9 @@
  * One instance of a function, in any mode: its code in a sandbox, behind a NATS Micro service.
  *
  * I1  Every request that is taken gets exactly one answer (open-requests.ts).
- * I2  `ready` is announced after the code was started and the subscriptions are live on the server, unless the instance
- *     broke a limit meanwhile.
+ * I2  `ready` is announced after the code was started, unless the instance broke a limit meanwhile. It leaves behind the
+ *     subscriptions on the same connection: they are live on the server before it arrives anywhere. A server that refuses them
+ *     says so later. The start has failed then, and its runner announces that the instance is gone.
  * I3  A draining instance finishes all requests that the server has sent to it. A condemned instance (it broke a limit)
  *     refuses the requests that still come with INSTANCE_DRAINING: that proves to the sender that they were not started. So
  *     does the socket of the host for an instance of either kind.
@@ -86,8 +87,8 @@ export class Instance implements SandboxOwner {
     this.requests = new OpenRequests({ config, log, sandbox: this.sandbox });
   }
 
-  /** Registers the service; resolves when its subscriptions are live on the server. */
-  async open(): Promise<void> {
+  /** Registers the service. `confirm` tells whether the server took its subscriptions. */
+  open(): void {
     if (this.#phase !== "starting") return;
     const { nats, peers, ledger, node, instance, revision, config, place } = this.#options;
     const about = { nats, ledger, node, instance, revision, config, socket: place?.address };
@@ -108,7 +109,11 @@ export class Instance implements SandboxOwner {
         const call = openLocalCall(request, books);
         if (call !== undefined) this.requests.take(call);
       });
-    await nats.confirm(this.#service.subscriptions);
+  }
+
+  /** Resolves when the subscriptions are live on the server. */
+  async confirm(): Promise<void> {
+    if (this.#service !== undefined) await this.#options.nats.confirm(this.#service.subscriptions);
   }
 
   /** Announces the instance, and reports from now on when it is idle (I2). */
@@ -162,8 +167,10 @@ export class Instance implements SandboxOwner {
     this.#options.onFull();
   }
 
-  /** Ends an instance that never became ready. */
+  /** Ends an instance whose start failed. Requests that came by the socket meanwhile fail with it. */
   abandon(): void {
+    this.#stopIdleWatch();
+    this.requests.failAll("CONSUMER_DIED");
     this.#dispose();
   }
 

@@ -27,16 +27,17 @@ export async function startInstance(
   }
   const startedAt = performance.now();
   try {
-    await instance.open();
+    instance.open();
+    const phases = { ...started.phases, register: performance.now() - startedAt };
+    instance.announceReady(phases);
+    await instance.confirm();
+    return { outcome: { ok: true, phases }, instance };
   } catch (error) {
-    // NATS went away just now, or does not permit the subjects: no gateway has heard of this instance.
+    // NATS went away just now, or does not permit the subjects.
     instance.abandon();
     const code = isNarunError(error, "NATS_PERMISSIONS_VIOLATION") ? error.code : "INSTANCE_DRAINING";
     return { outcome: { ok: false, code, message: messageOf(error) } };
   }
-  const phases = { ...started.phases, register: performance.now() - startedAt };
-  instance.announceReady(phases);
-  return { outcome: { ok: true, phases }, instance };
 }
 
 /** The failure with the author's places. */

@@ -27,6 +27,7 @@ import {
   RECEIVED,
 } from "../../web/index.ts";
 import { answerQuestion } from "./answer-question.ts";
+import { callLimit } from "./call-limit.ts";
 import { createInspectorChannel, type InspectorChannel } from "./inspector/inspector-channel.ts";
 import { createIsolateMaker } from "./isolate-maker.ts";
 import { type Calls, createLostIsolates, unwatchedCalls } from "./lost-isolates.ts";
@@ -85,7 +86,8 @@ export interface ScriptIsolate extends Isolate {
 export type OnPost = (op: unknown, a: unknown, b: unknown, c: unknown, d: unknown) => void;
 
 export interface Engine<Made extends Isolate = Isolate> {
-  create(memoryMb: number, onPost: OnPost): Promise<Made>;
+  /** `isAhead`: no start waits for it. Default false. */
+  create(memoryMb: number, onPost: OnPost, options?: { isAhead?: boolean }): Promise<Made>;
 }
 
 /**
@@ -176,7 +178,7 @@ function createEngineOf<Made extends Isolate>(
   // At a breakpoint a call may stay for hours. The inspector of an isolate belongs to the thread that makes it.
   const own = isInspected ? undefined : { maker: createIsolateMaker(snapshot), watch: createLostIsolates() };
   return {
-    async create(memoryMb, onPost) {
+    async create(memoryMb, onPost, { isAhead = false } = {}) {
       let made: Made | undefined;
       let isSilent = false;
       const loading = Promise.withResolvers<LoadOutcome>();
@@ -186,7 +188,7 @@ function createEngineOf<Made extends Isolate>(
         onCatastrophe(message, made);
       };
       const isolate =
-        (await own?.maker.make(memoryMb)) ??
+        (await own?.maker.make(memoryMb, isAhead)) ??
         new ivm.Isolate({ snapshot, memoryLimit: memoryMb, onCatastrophicError: onLost, inspector: true });
       const watched = own?.watch.open(() => onLost("a call does not end")) ?? unwatchedCalls;
       const context = await isolate.createContext({ inspector: isInspected });
@@ -352,7 +354,7 @@ function createCaller(
       try {
         const { text, extras } = packMessages(messages);
         const values = [calls, first, BATCH_MS, text, ...extras.map(transferable)] as never;
-        const answers: unknown = await enter.apply(undefined, values, { timeout: timeoutMs });
+        const answers: unknown = await enter.apply(undefined, values, { timeout: callLimit(timeoutMs) });
         if (recovering !== undefined) await recovering;
         return { kind: "ok", answers };
       } catch (error) {

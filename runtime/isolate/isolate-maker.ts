@@ -6,17 +6,20 @@
  * I2  A maker is disposed of before any of its isolates is handed out. isolated-vm reports an isolate that V8 loses control of to
  *     the isolate that made it, and would crash there, outside of any context. It drops a report to an isolate that is gone; the
  *     lost isolate's thread sleeps all the same (lost-isolates.ts notices).
- * I3  A maker costs 1.3 ms. It makes several isolates where several are wanted.
+ * I3  A maker costs 1.3 ms. It makes several isolates where several are wanted. Isolates that a start waits for are shared among
+ *     as many makers as there are cores, others come from one.
  */
 import { availableParallelism } from "node:os";
 import ivm from "isolated-vm";
 
 export interface IsolateMaker {
-  make(memoryMb: number): Promise<ivm.Isolate>;
+  /** `isAhead`: no start waits for it. */
+  make(memoryMb: number, isAhead: boolean): Promise<ivm.Isolate>;
 }
 
 interface Wanted {
   memoryMb: number;
+  isAhead: boolean;
   made: PromiseWithResolvers<ivm.Isolate>;
 }
 
@@ -48,7 +51,10 @@ export function createIsolateMaker(snapshot: ivm.ExternalCopy<ArrayBuffer>): Iso
   const work = async () => {
     working += 1;
     while (waiting.length > 0) {
-      const batch = waiting.splice(0, Math.min(MAX_MADE, Math.ceil(waiting.length / makers)));
+      const share = waiting.every(({ isAhead }) => isAhead)
+        ? waiting.length
+        : Math.ceil(waiting.length / makers);
+      const batch = waiting.splice(0, Math.min(MAX_MADE, share));
       try {
         const made = await makeAll(root, snapshot, batch);
         for (const [index, { made: wanted }] of batch.entries()) wanted.resolve(made[index] as ivm.Isolate);
@@ -59,9 +65,9 @@ export function createIsolateMaker(snapshot: ivm.ExternalCopy<ArrayBuffer>): Iso
     working -= 1;
   };
   return {
-    make(memoryMb) {
+    make(memoryMb, isAhead) {
       const made = Promise.withResolvers<ivm.Isolate>();
-      waiting.push({ memoryMb, made });
+      waiting.push({ memoryMb, isAhead, made });
       // Isolates that are asked for in one turn share makers.
       if (working < makers) queueMicrotask(() => waiting.length > 0 && working < makers && void work());
       return made.promise;

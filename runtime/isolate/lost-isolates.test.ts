@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { createLostIsolates } from "./lost-isolates.ts";
 
 const never = new Promise<never>(() => undefined);
@@ -11,6 +11,10 @@ const busy = (() => {
     return usedMs;
   };
 })();
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 it("reports an isolate whose call does not end, once, and no other", async () => {
   const watch = createLostIsolates({ tickMs: 2, usedMs: busy });
@@ -73,4 +77,18 @@ it("leaves an isolate alone that waits for a thread of its own, among others tha
   void watch.open(last.resolve).watch(50, never);
   await last.promise;
   expect(isLost).toBe(false);
+});
+
+it("ticks only while a call is under way", () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  const calls = createLostIsolates({ tickMs: 1_000, usedMs: busy }).open(() => undefined);
+  expect(vi.getTimerCount()).toBe(0);
+  calls.begin(1_000);
+  vi.advanceTimersByTime(2_000);
+  expect(vi.getTimerCount()).toBe(1);
+  calls.end();
+  vi.advanceTimersByTime(1_000);
+  expect(vi.getTimerCount()).toBe(0);
+  calls.begin(1_000);
+  expect(vi.getTimerCount()).toBe(1);
 });

@@ -5,7 +5,8 @@
  * I1  An isolate is lost when none of its calls has ended for the longest time of one, and `GRACE_TICKS` more.
  * I2  It is lost long before where no thread but the main one has run for `STILL_TICKS`: a thread that wants to run gets some
  *     of the CPU in that time, also on a crowded machine. Where other isolates are at work, I1 decides.
- * I3  Time is counted in ticks of a timer: none passes while the whole process stands still.
+ * I3  Time is counted in ticks of a timer: none passes while the whole process stands still, or no call is under way. A process
+ *     at rest is not woken.
  */
 import { usedOffMainMs } from "./cpu-time.ts";
 
@@ -57,19 +58,28 @@ export function createLostIsolates({
   /** The last tick in which a thread has run. */
   let moved = 0;
   let lastUsedMs = usedMs();
-  setInterval(() => {
+  let timer: NodeJS.Timeout | undefined;
+  const tick = () => {
     now += 1;
     const used = usedMs();
     if (used - lastUsedMs > STILL_MS) moved = now;
     lastUsedMs = used;
-    for (const calls of open) calls.check();
-  }, tickMs).unref();
+    let isAtRest = true;
+    for (const calls of open) if (calls.check()) isAtRest = false;
+    if (!isAtRest) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+  const watch = () => {
+    timer ??= setInterval(tick, tickMs).unref();
+  };
   return {
     open(onLost) {
       const calls: WatchedCalls = new WatchedCalls({
         now: () => now,
         moved: () => moved,
         tickMs,
+        onBusy: watch,
         onLost,
         onOver: () => open.delete(calls),
       });
@@ -83,6 +93,8 @@ interface WatchedCallsOptions {
   now(): number;
   moved(): number;
   tickMs: number;
+  /** A call is under way, and none was before. */
+  onBusy(): void;
   onLost(): void;
   onOver(): void;
 }
@@ -103,6 +115,7 @@ class WatchedCalls implements Calls {
     if (this.#underWay === 0) {
       this.#since = this.#options.now();
       this.#longestMs = 0;
+      this.#options.onBusy();
     }
     this.#underWay += 1;
     if (timeoutMs > this.#longestMs) this.#longestMs = timeoutMs;
@@ -128,10 +141,13 @@ class WatchedCalls implements Calls {
     if (this.#underWay === 0) this.#options.onOver();
   }
 
-  check(): void {
-    if (this.#underWay === 0 || !(this.#isStill || this.#isOverdue)) return;
+  /** Whether a call is under way in an isolate that is not lost. */
+  check(): boolean {
+    if (this.#underWay === 0) return false;
+    if (!this.#isStill && !this.#isOverdue) return true;
     this.#options.onOver();
     this.#options.onLost();
+    return false;
   }
 
   get #isOverdue(): boolean {

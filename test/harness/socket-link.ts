@@ -12,6 +12,8 @@ export interface SocketLink extends AsyncDisposable {
   lost(text: string): Promise<void>;
   /** Reads nothing more in one direction, so that the sender's buffers fill. */
   stall(direction: Direction): void;
+  /** Reads on. */
+  resume(direction: Direction): void;
   /** Breaks all connections, on both sides. Later ones pass on everything. */
   cut(): void;
 }
@@ -78,6 +80,9 @@ export async function startSocketLink(path: string): Promise<SocketLink> {
     },
     stall(direction) {
       for (const { gateway, host } of pairs) (direction === "to-host" ? gateway : host).pause();
+    },
+    resume(direction) {
+      for (const { gateway, host } of pairs) (direction === "to-host" ? gateway : host).resume();
     },
     cut() {
       left["to-host"] = left["to-gateway"] = Infinity;

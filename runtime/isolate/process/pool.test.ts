@@ -16,13 +16,18 @@ afterEach(() => {
   for (const isolate of taken.splice(0)) isolate.dispose();
 });
 
-/** A pool of real isolates. `alive` counts those that were made and not disposed of. */
+/** A pool of real isolates. `alive` counts those that were made and not disposed of; `asked` has the calls for one ahead of starts. */
 async function start(options: Omit<PoolOptions, "engine">) {
   const engine = await testEngine();
   let alive = 0;
+  let making = 0;
+  const asked: number[] = [];
   const counting: Engine = {
     async create(...parts) {
+      making += 1;
+      if (parts[2]?.isAhead === true) asked.push(making);
       const made = await engine.create(...parts);
+      making -= 1;
       alive += 1;
       const dispose = () => {
         alive -= 1;
@@ -38,7 +43,7 @@ async function start(options: Omit<PoolOptions, "engine">) {
     taken.push(isolate);
     return isolate;
   };
-  return { take, ready: () => alive - taken.length };
+  return { take, ready: () => alive - taken.length, asked };
 }
 
 it("keeps isolates ready, and makes another for each that is taken", async () => {
@@ -46,6 +51,16 @@ it("keeps isolates ready, and makes another for each that is taken", async () =>
   await eventually(() => expect(ready()).toBe(2));
   await take();
   await eventually(() => expect(ready()).toBe(2));
+});
+
+it("makes those that it keeps ready together", async () => {
+  const { take, ready, asked } = await start({ size: 3, shrinkMs: NEVER_MS });
+  await eventually(() => expect(ready()).toBe(3));
+  expect(asked.splice(0)).toEqual([1, 2, 3]);
+  await take();
+  await take();
+  await eventually(() => expect(ready()).toBe(3));
+  expect(asked).toEqual([1, 2]);
 });
 
 it("keeps more ready after starts that had to wait, up to its bound", async () => {

@@ -4,7 +4,8 @@
  * I1  Starts get isolates in the order in which they ask.
  * I2  An isolate in the making is nobody's: a start that finds none ready takes the next one that is made.
  * I3  The number that is kept ready grows with each start that has to wait, and shrinks with time.
- * I4  While no start waits, isolates are made one by one, with pauses for the starts under way.
+ * I4  Isolates that no start waits for are made together, as one maker serves several, and after a pause, in which the starts
+ *     under way are answered. The pause is long while more than half of them are ready.
  */
 import type { Engine, Isolate, OnPost } from "../engine.ts";
 
@@ -27,8 +28,10 @@ export interface PoolOptions {
 /** The memory limit of the isolates that are kept: the default of `limits.memoryMb`. Any other size is created on demand. */
 const KEPT_MEMORY_MB = 128;
 
-/** How long the pause before each isolate is that no start waits for: a start that took one is answered meanwhile. */
-const PAUSE_MS = 8;
+/** How long the pause is where few are ready: a start that took one is answered meanwhile. */
+const SHORT_PAUSE_MS = 5;
+/** How long the pause is where most are ready: further starts may come, and their isolates are made by the same maker. */
+const LONG_PAUSE_MS = 60;
 
 /** Upper bound of the isolates in the making: some are read from the snapshot while others boot. */
 const MAX_MAKING = 8;
@@ -57,7 +60,8 @@ class ReadyIsolates implements Pool {
   /** The number of isolates to keep ready. */
   #wanted: number;
   #making = 0;
-  #refilling: NodeJS.Timeout | undefined;
+  /** The pause before the next isolates are made, and its end. */
+  #pause: { timer: NodeJS.Timeout; endsAtMs: number } | undefined;
   #shrinking: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -80,7 +84,7 @@ class ReadyIsolates implements Pool {
 
   close(): void {
     this.#isClosed = true;
-    clearTimeout(this.#refilling);
+    clearTimeout(this.#pause?.timer);
     clearInterval(this.#shrinking);
     for (const { isolate } of this.#ready.splice(0)) isolate.dispose();
   }
@@ -97,23 +101,33 @@ class ReadyIsolates implements Pool {
   }
 
   #makeForStarts(): void {
-    while (this.#making < Math.min(this.#waiting.length, MAX_MAKING)) void this.#make();
+    while (this.#making < Math.min(this.#waiting.length, MAX_MAKING)) void this.#make(false);
   }
 
-  /** Makes one that is to be kept ready, after a pause. */
+  /** Makes those that are to be kept ready, after a pause (I4). */
   #refillLater(): void {
-    if (this.#refilling !== undefined || this.#isClosed) return;
-    if (this.#making + this.#ready.length >= this.#wanted + this.#waiting.length) return;
-    this.#refilling = setTimeout(() => {
-      this.#refilling = undefined;
-      if (this.#making === 0) void this.#make();
-    }, PAUSE_MS);
+    if (this.#isClosed || this.#making > 0 || this.#missing() <= 0) return;
+    const pauseMs = this.#ready.length > this.#wanted / 2 ? LONG_PAUSE_MS : SHORT_PAUSE_MS;
+    const endsAtMs = performance.now() + pauseMs;
+    if (this.#pause !== undefined && this.#pause.endsAtMs <= endsAtMs) return;
+    clearTimeout(this.#pause?.timer);
+    this.#pause = { timer: setTimeout(() => this.#refill(), pauseMs), endsAtMs };
   }
 
-  async #make(): Promise<void> {
+  #refill(): void {
+    this.#pause = undefined;
+    if (this.#making > 0) return;
+    for (let missing = Math.min(this.#missing(), MAX_MAKING); missing > 0; missing--) void this.#make(true);
+  }
+
+  #missing(): number {
+    return this.#wanted + this.#waiting.length - this.#ready.length - this.#making;
+  }
+
+  async #make(isAhead: boolean): Promise<void> {
     this.#making += 1;
     try {
-      this.#place(await this.#prepare());
+      this.#place(await this.#prepare(isAhead));
     } catch (error) {
       // Without a start that waits the next one tries again, and reports the error.
       this.#waiting.shift()?.reject(error);
@@ -125,9 +139,10 @@ class ReadyIsolates implements Pool {
     this.#refillLater();
   }
 
-  async #prepare(): Promise<Prepared> {
+  async #prepare(isAhead: boolean): Promise<Prepared> {
     let owner: OnPost | undefined;
-    const isolate = await this.#engine.create(KEPT_MEMORY_MB, (...message) => owner?.(...message));
+    const receive: OnPost = (...message) => owner?.(...message);
+    const isolate = await this.#engine.create(KEPT_MEMORY_MB, receive, { isAhead });
     return {
       isolate,
       adopt: (onPost) => {
