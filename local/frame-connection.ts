@@ -6,7 +6,7 @@
  * I2  Bytes that the other side wrote before it ended are read before the end is told.
  * I3  The end is told once, after the last frame.
  */
-import { Socket } from "node:net";
+import { type OnReadOpts, Socket, type SocketConstructorOpts } from "node:net";
 import { FrameBatch, FrameSplitter, type TakeFrame } from "../contracts/index.ts";
 
 /** How long bytes stay: `hold` returns the function that lets go of them; undefined where they have to be copied. */
@@ -52,33 +52,22 @@ export class FrameConnection {
 
   /** Connects to a path. */
   static open(path: string, handlers: FrameConnectionHandlers, onConnect: () => void): FrameConnection {
-    const socket: Socket = new LateSocket({
-      onread: { buffer: () => connection.splitter.room(), callback: (bytes) => connection.#filled(bytes) },
-    });
-    const connection = new FrameConnection(socket, handlers, MAX_GATHERED);
-    socket.connect({ path }, onConnect);
+    const connection = new FrameConnection((onread) => new LateSocket({ onread }), handlers, MAX_GATHERED);
+    connection.#socket.connect({ path }, onConnect);
     return connection;
   }
 
-  /** Takes over an accepted connection. */
-  static accept(socket: Socket, handlers: FrameConnectionHandlers): FrameConnection {
-    const connection = new FrameConnection(socket, handlers);
-    socket.on("data", (bytes: Buffer) => {
-      if (connection.#isEnded) return;
-      if (!connection.splitter.push(bytes)) connection.violate("it sent a frame that breaks the rules");
-      release(bytes);
-      handlers.onRead?.();
-    });
-    return connection;
+  /** Takes over an accepted connection, which is paused. */
+  static accept(accepted: Socket, handlers: FrameConnectionHandlers): FrameConnection {
+    return new FrameConnection((onread) => withOwnMemory(accepted, onread), handlers);
   }
 
   private constructor(
-    socket: Socket,
+    openSocket: (onread: OnReadOpts) => Socket,
     handlers: FrameConnectionHandlers,
     maxGathered = Number.POSITIVE_INFINITY,
   ) {
     this.#maxGathered = maxGathered;
-    this.#socket = socket;
     this.#handlers = handlers;
     this.splitter = new FrameSplitter((type, number, bytes, start, end) => {
       try {
@@ -88,6 +77,11 @@ export class FrameConnection {
         return true;
       }
     });
+    const socket = openSocket({
+      buffer: () => this.splitter.room(),
+      callback: (bytes) => this.#filled(bytes),
+    });
+    this.#socket = socket;
     socket.on("error", (error) => {
       this.#reason = error.message;
     });
@@ -202,13 +196,19 @@ export class FrameConnection {
   }
 }
 
-/** Reads of fewer bytes are left to V8's collector. */
-const MIN_RELEASED_BYTES = 16 * 1024;
-
-/** Returns the memory of a read at once: Node allocates it for every read, and V8 collects it late. */
-function release({ buffer, byteLength }: Buffer): void {
-  if (byteLength < MIN_RELEASED_BYTES || !(buffer instanceof ArrayBuffer)) return;
-  if (buffer.byteLength === byteLength) buffer.transfer(0);
+/**
+ * An accepted socket that is read into memory of its owner. Node offers that to sockets that connect only, and allocates 64 KiB
+ * for each read of the others: the system maps and clears that memory each time. The socket moves to another object by its
+ * handle, as Node does it for sockets from other processes.
+ */
+function withOwnMemory(accepted: Socket, onread: OnReadOpts): Socket {
+  const from = accepted as Socket & { _handle: object | null };
+  const options = { handle: from._handle, onread, readable: true, writable: true };
+  from._handle = null;
+  const socket = new Socket(options as SocketConstructorOpts);
+  // The server counts the accepted object.
+  socket.once("close", () => accepted.destroy());
+  return socket;
 }
 
 /**

@@ -56,7 +56,7 @@ export async function listenLocal(options: ListenLocalOptions): Promise<LocalSer
   const { path } = options;
   const instances = new Map<number, TakeRequest>();
   const connections = new Set<ServedConnection>();
-  const server = createServer((socket) => {
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
     const served = serve(socket, options, instances, () => connections.delete(served));
     connections.add(served);
   });

@@ -31,6 +31,8 @@ export {
   type EnterMessage,
   EnterOp,
   FailureKind,
+  INBOUND_CREDIT_BYTES,
+  INBOUND_WINDOW_BYTES,
   LOAD_GLOBAL,
   MICROTASKS_GLOBAL,
   PLATFORM_FILE,

@@ -43,7 +43,7 @@ export class Exchange {
         onDone();
       },
     });
-    const chunks = new JoinedChunks((bytes) => body.push(bytes));
+    const chunks = new JoinedChunks(body);
     const receiver = this.#incoming.receiveBody({
       onData: (bytes, lease) => chunks.push(bytes, lease),
       onEnd(end) {

@@ -7,6 +7,7 @@
  */
 import { MAX_FRAME_BYTES } from "../../contracts/index.ts";
 import type { Lease } from "../../nats/index.ts";
+import type { RequestBody } from "./sandbox.ts";
 
 const MAX_JOINED_BYTES = MAX_FRAME_BYTES;
 
@@ -16,25 +17,33 @@ interface Chunk {
 }
 
 export class JoinedChunks {
-  readonly #take: (bytes: ArrayBuffer) => void;
+  readonly #body: Omit<RequestBody, "id" | "end">;
+  /** The chunks that the body could not copy at once. */
   #chunks: Chunk[] = [];
   #size = 0;
+  #isScheduled = false;
 
-  /** `take` gets memory of its own. */
-  constructor(take: (bytes: ArrayBuffer) => void) {
-    this.#take = take;
+  constructor(body: Omit<RequestBody, "id" | "end">) {
+    this.#body = body;
   }
 
   push(bytes: Uint8Array, lease: Lease): void {
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      setImmediate(() => this.flush());
+    }
+    if (this.#chunks.length === 0 && this.#body.copy(bytes)) return;
     const letGo = lease.hold();
     this.#chunks.push({ bytes: letGo === undefined ? new Uint8Array(bytes) : bytes, letGo });
     this.#size += bytes.byteLength;
-    if (this.#chunks.length === 1) setImmediate(() => this.flush());
   }
 
   /** Hands over all chunks now. */
   flush(): void {
+    this.#isScheduled = false;
+    this.#body.flush();
     const chunks = this.#chunks;
+    if (chunks.length === 0) return;
     let left = this.#size;
     this.#chunks = [];
     this.#size = 0;
@@ -47,7 +56,7 @@ export class JoinedChunks {
         at += part.byteLength;
         from += part.byteLength;
         if (at < joined.byteLength) continue;
-        this.#take(joined.buffer);
+        this.#body.push(joined.buffer);
         left -= at;
         at = 0;
         joined = new Uint8Array(Math.min(left, MAX_JOINED_BYTES));

@@ -83,6 +83,10 @@ export interface RequestBody {
   readonly id: number;
   /** Takes the buffer over: it is detached afterwards. */
   push(bytes: ArrayBuffer): void;
+  /** Copies the bytes, for the next `flush`. Returns false where there is no memory for them: push them then. */
+  copy(bytes: Uint8Array): boolean;
+  /** Hands over the copied bytes. */
+  flush(): void;
   /** `why`: the body broke. */
   end(why?: string): void;
 }

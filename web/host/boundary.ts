@@ -32,7 +32,11 @@ export const EnterOp = {
   timer: 2,
   /** (call id, undefined | error name, value | error message): a call has ended. */
   result: 3,
-  /** (inbound stream id, ArrayBuffer): more bytes, within the credit. */
+  /**
+   * (inbound stream id, ArrayBuffer | number of bytes in the window, undefined | window): more bytes, within the credit. The
+   * window is a SharedArrayBuffer of `INBOUND_WINDOW_BYTES`. From then on bytes may lie in it, one behind the other, round and
+   * round.
+   */
   chunk: 4,
   /** (inbound stream id, undefined | why it broke): the stream is over. */
   end: 5,
@@ -56,6 +60,11 @@ export const EnterOp = {
   /** (0, bytes): asks whether there is room for the bytes. `PostOp.nearlyFull` if there is none. */
   probe: 13,
 } as const;
+
+/** How many bytes the reader of an inbound stream grants at first. From then on it grants the bytes that it has read. */
+export const INBOUND_CREDIT_BYTES = 256 * 1024;
+/** The size of an inbound window: bytes that came with the message that began a stream have no credit. */
+export const INBOUND_WINDOW_BYTES = INBOUND_CREDIT_BYTES + 128 * 1024;
 
 /** Isolate to host. */
 export const PostOp = {

@@ -1,25 +1,45 @@
 /**
  * Streams from the host: the body of a request, of a fetched response, or an object.
  *
- * I1  The granted and unread bytes never exceed `WINDOW_BYTES`.
+ * I1  The granted and unread bytes never exceed `INBOUND_CREDIT_BYTES`.
  * I2  Nothing is granted before the first read: an unread body stays in the host.
  * I3  One read at a time. After the end, a break or `cancel` there are no more bytes.
+ * I4  Bytes in the window are copied when they are read. Until then they are known by their place: user code may have changed
+ *     any method and any getter, and would get the window from one.
  */
 
 import { currentOwner, setOwner } from "../start/owner.ts";
-import { PostOp } from "./boundary.ts";
+import { INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, PostOp } from "./boundary.ts";
 import { postToHost } from "./host-link.ts";
 
-/** Upper bound of the bytes under way to the isolate, for each stream. */
-const WINDOW_BYTES = 256 * 1024;
-
 const MAX_JOINED_BYTES = 1024;
+/**
+ * Upper bound of the bytes that one read takes out of the window. glibc maps larger memory and unmaps it each time
+ * (runtime/isolate/spawn-host.ts), which took a sixth of a host's time in uploads.
+ */
+const MAX_CHUNK_BYTES = 24 * 1024;
+
+const { min } = Math;
+const Bytes = Uint8Array;
+
+/** The place of bytes in the window. */
+class Place {
+  readonly at: number;
+  readonly byteLength: number;
+
+  constructor(at: number, byteLength: number) {
+    this.at = at;
+    this.byteLength = byteLength;
+  }
+}
 
 export class Inbound {
   readonly isGivenAway = true;
   readonly #id: number;
   readonly #owner = currentOwner();
-  readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
+  readonly #chunks: (Uint8Array<ArrayBuffer> | Place)[] = [];
+  #window: SharedArrayBuffer | undefined;
+  #windowAt = 0;
   #granted = 0;
   /** Bytes read since the last grant. */
   #consumed = 0;
@@ -36,14 +56,15 @@ export class Inbound {
   read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const chunk = this.#chunks.shift();
     if (chunk !== undefined) {
-      this.#consume(chunk.byteLength);
-      return Promise.resolve(chunk);
+      const own = this.#own(chunk);
+      this.#consume(own.byteLength);
+      return Promise.resolve(own);
     }
     if (this.#broken !== undefined) return Promise.reject(new TypeError(this.#broken));
     if (this.#isOver) return Promise.resolve(undefined);
     if (this.#granted === 0) {
-      this.#granted = WINDOW_BYTES;
-      postToHost(PostOp.credit, this.#id, WINDOW_BYTES);
+      this.#granted = INBOUND_CREDIT_BYTES;
+      postToHost(PostOp.credit, this.#id, INBOUND_CREDIT_BYTES);
     }
     this.#reader = Promise.withResolvers();
     return this.#reader.promise;
@@ -66,7 +87,7 @@ export class Inbound {
     if (this.#broken !== undefined) listener(this.#broken);
   }
 
-  push(bytes: Uint8Array<ArrayBuffer>): void {
+  push(bytes: Uint8Array<ArrayBuffer> | Place): void {
     if (this.#isOver) return;
     setOwner(this.#owner);
     const reader = this.#reader;
@@ -75,8 +96,21 @@ export class Inbound {
       return;
     }
     this.#reader = undefined;
-    this.#consume(bytes.byteLength);
-    reader.resolve(bytes);
+    const own = this.#own(bytes);
+    this.#consume(own.byteLength);
+    reader.resolve(own);
+  }
+
+  /** So many more bytes are in the window. */
+  pushShared(bytes: number, window: unknown): void {
+    if (window !== undefined) this.#window = window as SharedArrayBuffer;
+    for (let left = bytes; left > 0; ) {
+      const at = this.#windowAt;
+      const byteLength = min(left, INBOUND_WINDOW_BYTES - at, MAX_CHUNK_BYTES);
+      this.#windowAt = (at + byteLength) % INBOUND_WINDOW_BYTES;
+      left -= byteLength;
+      this.push(new Place(at, byteLength));
+    }
   }
 
   end(why: string | undefined): void {
@@ -91,22 +125,28 @@ export class Inbound {
   }
 
   /** Small unread chunks are joined: each alone would take a hundred times its size. */
-  #wait(bytes: Uint8Array<ArrayBuffer>): void {
+  #wait(bytes: Uint8Array<ArrayBuffer> | Place): void {
     const at = this.#chunks.length - 1;
     const last = this.#chunks[at];
     if (last === undefined || last.byteLength + bytes.byteLength > MAX_JOINED_BYTES) {
       this.#chunks.push(bytes);
       return;
     }
-    const joined = new Uint8Array(last.byteLength + bytes.byteLength);
-    joined.set(last);
-    joined.set(bytes, last.byteLength);
+    const joined = new Bytes(last.byteLength + bytes.byteLength);
+    joined.set(this.#own(last));
+    joined.set(this.#own(bytes), last.byteLength);
     this.#chunks[at] = joined;
+  }
+
+  /** Bytes of the window as a copy. */
+  #own(bytes: Uint8Array<ArrayBuffer> | Place): Uint8Array<ArrayBuffer> {
+    if (!(bytes instanceof Place)) return bytes;
+    return new Bytes(new Bytes(this.#window as SharedArrayBuffer, bytes.at, bytes.byteLength));
   }
 
   #consume(bytes: number): void {
     this.#consumed += bytes;
-    if (this.#isOver || this.#consumed < WINDOW_BYTES / 2) return;
+    if (this.#isOver || this.#consumed < INBOUND_CREDIT_BYTES / 2) return;
     postToHost(PostOp.credit, this.#id, this.#consumed);
     this.#consumed = 0;
   }
@@ -126,8 +166,9 @@ export function openInbound(id: number): Inbound {
   return inbound;
 }
 
-export function pushInbound(id: number, bytes: unknown): void {
-  if (bytes instanceof ArrayBuffer) open.get(id)?.push(new Uint8Array(bytes));
+export function pushInbound(id: number, bytes: unknown, window: unknown): void {
+  if (typeof bytes === "number") open.get(id)?.pushShared(bytes, window);
+  else if (bytes instanceof ArrayBuffer) open.get(id)?.push(new Bytes(bytes));
 }
 
 export function endInbound(id: number, why: unknown): void {

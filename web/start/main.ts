@@ -74,7 +74,7 @@ function dispatch(message: EnterMessage, extras: readonly unknown[]): unknown {
     case EnterOp.result:
       return settleCall(id, value(0), value(1));
     case EnterOp.chunk:
-      return pushInbound(id, value(0));
+      return pushInbound(id, value(0), value(1));
     case EnterOp.end:
       return endInbound(id, value(0));
     case EnterOp.credit:

@@ -47,6 +47,8 @@ export class MemorySandbox implements Sandbox {
       this.#arriving.set(bodyId, body);
       return {
         id: bodyId,
+        copy: () => false,
+        flush: () => undefined,
         push: (bytes) => void body.chunks.push(Buffer.from(bytes)),
         end: (why) => {
           if (this.#arriving.delete(bodyId)) body.end.resolve(why);

@@ -91,6 +91,13 @@ function wallOf(allowedMs: number, share: number): number {
   return Math.ceil(Math.max(LEAST_WALL_MS, allowedMs * WALL_FACTOR) / share);
 }
 
+/** Bytes of a body that a message brings, in itself or in the window of a stream. */
+function bodyBytesOf(message: EnterMessage): number {
+  const last = message.at(-1);
+  if (last instanceof ArrayBuffer) return last.byteLength;
+  return message[0] === EnterOp.chunk ? Number(message[2]) : 0;
+}
+
 /** No owner. */
 const NONE: readonly number[] = [0];
 
@@ -246,8 +253,8 @@ export class Entries {
       onOver?.();
       return;
     }
-    const last = message.at(-1);
-    if (last instanceof ArrayBuffer) this.#cpu.extend(owner, last.byteLength);
+    const bytes = bodyBytesOf(message);
+    if (bytes > 0) this.#cpu.extend(owner, bytes);
     this.#handed.add(entry);
     batch.push(message);
   }

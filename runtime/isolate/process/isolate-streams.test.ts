@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { EnterOp } from "../../../web/host/boundary.ts";
+import { EnterOp, INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES } from "../../../web/host/boundary.ts";
 import { createIsolateStreams } from "./isolate-streams.ts";
 
 function setUp() {
@@ -179,4 +179,23 @@ it("bytes of a window are taken only where there is one", () => {
     ?.grant(9);
   streams.chunk(7, 5);
   expect([chunks, violations.length]).toEqual([[], 1]);
+});
+
+it("bytes to an isolate have a place in the ring only where it has read as many", () => {
+  const { streams } = setUp();
+  const inbound = streams.openInbound(1, { onCredit: () => undefined, onCancel: () => undefined });
+  const bytes = new Uint8Array(65_536);
+  const copied = () => {
+    let count = 0;
+    while (count < 100 && inbound.copy(bytes)) count += 1;
+    return count;
+  };
+  streams.credit(inbound.id, INBOUND_CREDIT_BYTES);
+  expect(copied()).toBe(0);
+  for (let n = 0; n < 4; n++) inbound.push(new ArrayBuffer(65_536));
+  expect(copied()).toBe((INBOUND_WINDOW_BYTES - INBOUND_CREDIT_BYTES) / 65_536);
+  streams.credit(inbound.id, 131_072);
+  expect(copied()).toBe(2);
+  inbound.end();
+  streams.credit(inbound.id, 131_072);
 });

@@ -3,19 +3,24 @@
  *
  * I1  An isolate that posts more than it was granted, or grants more than a window, has tampered with its platform:
  *     `onViolation` is called. Chunks without bytes, which no credit bounds, are dropped.
- * I2  A stream that has carried much gets a ring: memory that is shared with the isolate, in which its chunks lie one
- *     after the other, round and round. The host grants no more than is free in it, and only passes its bytes on.
- *     User code never sees the ring, and could change only bytes of its own stream.
+ * I2  A stream that has carried much gets a ring (ring.ts): memory that is shared with the isolate. The sender's credit never
+ *     exceeds the free part of it. The host only passes the bytes of a ring on. User code never sees the ring, and could change
+ *     only bytes of its own stream.
  * I3  Every stream's other end hears of its end once: by the end, by a cancel, or by `close`.
  */
 import { CreditWindow } from "../../../streams/index.ts";
-import { EnterOp } from "../../../web/index.ts";
+import { EnterOp, INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES } from "../../../web/index.ts";
+import { InboundRing, OutboundRing } from "./ring.ts";
 
 /** A stream to the isolate. Its owner pushes bytes within the credit. */
 export interface Inbound {
   readonly id: number;
   /** Hands the bytes over: the buffer is gone afterwards. */
   push(bytes: ArrayBuffer): void;
+  /** Copies the bytes into the ring, for the next `flush`. Returns false where they have no place in it: push them then. */
+  copy(bytes: Uint8Array): boolean;
+  /** Tells the isolate of the copied bytes. */
+  flush(): void;
   /** `why`: it broke. */
   end(why?: string): void;
 }
@@ -87,19 +92,9 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
     openInbound(owner, receiver) {
       lastId += 1;
       const id = lastId;
-      const inbound: OpenInbound = { credit: 0, receiver };
+      const inbound = new OpenInbound({ id, owner, receiver, enter, onOver: () => inbounds.delete(id) });
       inbounds.set(id, inbound);
-      return {
-        id,
-        push(bytes) {
-          if (!inbounds.has(id)) return;
-          inbound.credit -= bytes.byteLength;
-          enter(owner, EnterOp.chunk, id, bytes);
-        },
-        end(why) {
-          if (inbounds.delete(id)) enter(owner, EnterOp.end, id, why);
-        },
-      };
+      return inbound;
     },
     openOutbound(id, owner, receiver) {
       if (typeof id !== "number" || outbounds.has(id)) return undefined;
@@ -133,15 +128,11 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
     credit(id, bytes) {
       const inbound = inbounds.get(Number(id));
       if (inbound === undefined || !Number.isSafeInteger(bytes) || Number(bytes) <= 0) return;
-      if (inbound.credit + Number(bytes) > MAX_CREDIT_BYTES) {
-        return onViolation("it granted a stream more than its window");
-      }
-      inbound.credit += Number(bytes);
-      inbound.receiver.onCredit(Number(bytes));
+      if (!inbound.grant(Number(bytes))) onViolation("it granted a stream more than its window");
     },
     cancel(id) {
       const inbound = inbounds.get(Number(id));
-      if (inbounds.delete(Number(id))) inbound?.receiver.onCancel();
+      if (inbounds.delete(Number(id))) inbound?.cancel();
     },
     close() {
       const open = [...outbounds.values()];
@@ -149,15 +140,98 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
       outbounds.clear();
       inbounds.clear();
       for (const outbound of open) outbound.end("the instance ended");
-      for (const { receiver } of cancelled) receiver.onCancel();
+      for (const inbound of cancelled) inbound.cancel();
     },
   };
 }
 
-interface OpenInbound {
-  /** Granted and not pushed yet. Negative where bytes came with the message that began the stream. */
-  credit: number;
+interface OpenInboundOptions {
+  id: number;
+  owner: number;
   receiver: InboundReceiver;
+  enter: Enter;
+  onOver(): void;
+}
+
+class OpenInbound implements Inbound {
+  readonly #options: OpenInboundOptions;
+  /** Granted and not sent yet. Negative where bytes came with the message that began the stream. */
+  #credit = 0;
+  #carriedBytes = 0;
+  #ring: InboundRing | undefined;
+  #isRingKnown = false;
+  /** Bytes in the ring that the isolate was not told of. */
+  #untoldBytes = 0;
+  #isOver = false;
+
+  constructor(options: OpenInboundOptions) {
+    this.#options = options;
+  }
+
+  get id(): number {
+    return this.#options.id;
+  }
+
+  push(bytes: ArrayBuffer): void {
+    if (this.#isOver) return;
+    this.flush();
+    this.#count(bytes.byteLength);
+    const { enter, owner, id } = this.#options;
+    enter(owner, EnterOp.chunk, id, bytes);
+  }
+
+  copy(bytes: Uint8Array): boolean {
+    const size = bytes.byteLength;
+    if (this.#isOver) return true;
+    if (this.#carriedBytes < MIN_CARRIED_BYTES || size > this.#freeBytes) return false;
+    this.#ring ??= new InboundRing(INBOUND_WINDOW_BYTES);
+    this.#ring.put(bytes);
+    this.#count(size);
+    this.#untoldBytes += size;
+    return true;
+  }
+
+  flush(): void {
+    const bytes = this.#untoldBytes;
+    if (bytes === 0 || this.#isOver) return;
+    this.#untoldBytes = 0;
+    const { enter, owner, id } = this.#options;
+    if (this.#isRingKnown) enter(owner, EnterOp.chunk, id, bytes);
+    else enter(owner, EnterOp.chunk, id, bytes, this.#ring?.memory);
+    this.#isRingKnown = true;
+  }
+
+  end(why?: string): void {
+    if (this.#isOver) return;
+    this.flush();
+    this.#isOver = true;
+    const { enter, owner, id, onOver } = this.#options;
+    onOver();
+    enter(owner, EnterOp.end, id, why);
+  }
+
+  /** Returns false where the isolate grants more than it may. */
+  grant(bytes: number): boolean {
+    if (this.#credit + bytes > MAX_CREDIT_BYTES) return false;
+    this.#credit += bytes;
+    this.#options.receiver.onCredit(bytes);
+    return true;
+  }
+
+  cancel(): void {
+    this.#isOver = true;
+    this.#options.receiver.onCancel();
+  }
+
+  /** The free part of the ring. The isolate has read all that it has granted beyond its first grant. */
+  get #freeBytes(): number {
+    return INBOUND_WINDOW_BYTES - INBOUND_CREDIT_BYTES + this.#credit;
+  }
+
+  #count(bytes: number): void {
+    this.#credit -= bytes;
+    this.#carriedBytes += bytes;
+  }
 }
 
 interface OpenOutboundOptions {
@@ -171,7 +245,7 @@ interface OpenOutboundOptions {
 class OpenOutbound implements Outbound {
   readonly #options: OpenOutboundOptions;
   readonly #credit: CreditWindow;
-  #ring: Ring | undefined;
+  #ring: OutboundRing | undefined;
   #carriedBytes = 0;
   #isOver = false;
 
@@ -236,45 +310,13 @@ class OpenOutbound implements Outbound {
       enter(owner, EnterOp.credit, id, bytes);
     } else {
       const memory = new SharedArrayBuffer(RING_BYTES);
-      this.#ring = new Ring(memory);
+      this.#ring = new OutboundRing(memory);
       enter(owner, EnterOp.credit, id, bytes, memory);
     }
   }
 
   #mayUseRing(): boolean {
     return this.#options.receiver.isBorrower === true && this.#carriedBytes >= MIN_CARRIED_BYTES;
-  }
-}
-
-/** Memory that an isolate writes its chunks into. No chunk crosses its end. */
-class Ring {
-  readonly #bytes: Uint8Array;
-  /** Where the next chunk lies. */
-  #at = 0;
-  #busyBytes = 0;
-
-  constructor(memory: SharedArrayBuffer) {
-    this.#bytes = new Uint8Array(memory);
-  }
-
-  /** Bytes that are not passed on yet. */
-  get busyBytes(): number {
-    return this.#busyBytes;
-  }
-
-  /** The next bytes; undefined where so many are not in it. */
-  look(size: number): Uint8Array | undefined {
-    if (!Number.isSafeInteger(size) || size < 0 || size > RING_BYTES - this.#at) return undefined;
-    return this.#bytes.subarray(this.#at, this.#at + size);
-  }
-
-  take(size: number): void {
-    this.#busyBytes += size;
-    this.#at = (this.#at + size) % RING_BYTES;
-  }
-
-  free(size: number): void {
-    this.#busyBytes -= size;
   }
 }
 
