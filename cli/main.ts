@@ -1,7 +1,11 @@
 import { enableCompileCache } from "node:module";
-import { holdYoungGeneration } from "./young-generation.ts";
+import { growYoungGeneration, holdYoungGeneration } from "./young-generation.ts";
 
-holdYoungGeneration();
+/** The commands that stay. Memory matters more to them than the time of their start. */
+const STAYING = ["up", "dev", "gateway", "node"];
+
+if (process.argv.slice(2).some((arg) => STAYING.includes(arg))) holdYoungGeneration();
+else growYoungGeneration();
 // Caches the results of type stripping and compilation, which halves the time of every command. `bin/narun.cjs` has enabled
 // the cache already, in the user's own cache folder. This call serves direct starts of this file.
 enableCompileCache();

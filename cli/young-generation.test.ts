@@ -47,3 +47,25 @@ it("the memory of a burst of work is given back", async () => {
   expect(after).toBeLessThan(before * 0.75);
   expect(isHidden).toBe(true);
 });
+
+/** Makes garbage, some of which stays, and prints how often it was collected. */
+const SHORT = `
+  import { PerformanceObserver } from "node:perf_hooks";
+  const { growYoungGeneration, holdYoungGeneration } = await import(process.argv[1]);
+  if (process.argv[2] === "grown") growYoungGeneration();
+  else holdYoungGeneration();
+  let collections = 0;
+  new PerformanceObserver((list) => (collections += list.getEntries().length)).observe({ entryTypes: ["gc"] });
+  const alive = Array.from({ length: 100_000 }, (_, at) => ({ at, text: "x" + at }));
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  console.log(collections, alive.length);
+`;
+
+it("a process that ends soon is hardly collected", async () => {
+  const file = fileURLToPath(new URL("./young-generation.ts", import.meta.url));
+  const count = async (kind: "grown" | "held") => {
+    const args = ["--input-type=module", "--eval", SHORT, file, kind];
+    return Number.parseInt((await promisify(execFile)(process.execPath, args)).stdout, 10);
+  };
+  expect(await count("grown")).toBeLessThan((await count("held")) / 2);
+});

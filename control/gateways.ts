@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GATEWAY_SERVICE, type GatewayStats, GatewayStatsSchema, type Manifest } from "../contracts/index.ts";
-import { type DiscoveredStats, discoverStats, type Nats } from "../nats/index.ts";
+import { type DiscoveredStats, discoverServices, discoverStats, type Nats } from "../nats/index.ts";
 
 /** A revision that was made live. */
 export interface Written {
@@ -16,6 +16,8 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined;
   /** Called once, if the previous revision still answers. */
   onReplacing?: (() => void) | undefined;
+  /** The ids of the running gateways: a look ends when all of them have answered. */
+  known?: readonly string[];
   /** False: one look, no wait. Default: true. */
   isPatient?: boolean;
 }
@@ -27,6 +29,14 @@ const START_MARGIN_MS = 2_000;
 /** Upper bound of the wait for a start. */
 const MAX_REPLACE_MS = 15_000;
 const POLL_MS = 10;
+/** How long a look waits for gateways in all, and after the last one where they are not known. */
+const LOOK = { maxWaitMs: 250, quietMs: 20 };
+
+/** The ids of the running gateways. One that starts later reads the specs as they are then. */
+export async function findGateways(nats: Nats): Promise<string[]> {
+  const gateways = await discoverServices(nats, { name: GATEWAY_SERVICE, ...LOOK });
+  return gateways.map(({ id }) => id);
+}
 
 /** The written revision of a manifest. */
 export function writtenOf({ config }: Pick<Manifest, "config">, revision: number): Written {
@@ -41,13 +51,13 @@ export function writtenOf({ config }: Pick<Manifest, "config">, revision: number
 export async function waitForGateways(
   nats: Nats,
   { name, revision, startMs }: Written,
-  { signal, onReplacing, isPatient = true }: WaitOptions = {},
+  { signal, onReplacing, known = [], isPatient = true }: WaitOptions = {},
 ): Promise<boolean> {
   const startedMs = performance.now();
   const replaceMs = Math.min(startMs + START_MARGIN_MS, MAX_REPLACE_MS);
   let isReplacing = false;
   for (;;) {
-    const asked = discoverStats(nats, { name: GATEWAY_SERVICE, maxWaitMs: 250, quietMs: 20 });
+    const asked = discoverStats(nats, { name: GATEWAY_SERVICE, ...LOOK, known });
     // The write stands, also if NATS is unreachable from now on.
     const gateways = (await asked.catch(() => [])).map(statsOf);
     const isTakenIn = gateways.every((stats) => stats === undefined || stats.specs >= revision);

@@ -9,7 +9,7 @@
 import type { Build } from "../builder/index.ts";
 import { capabilitiesOf, isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
-import { waitForGateways, writtenOf } from "./gateways.ts";
+import { findGateways, waitForGateways, writtenOf } from "./gateways.ts";
 import {
   collectFiles,
   isLive,
@@ -70,6 +70,8 @@ export interface PushResult {
 export async function pushBuild(nats: Nats, build: Build, options: PushOptions = {}): Promise<PushResult> {
   const { manifest, revision, config } = build;
   const { name } = config;
+  // A look after them may fail where the write that it follows stands.
+  const finding = findGateways(nats).catch(() => []);
   const registry = await openRegistry(nats);
   const base = await registry.specs.get(name);
   if (isService(base)) {
@@ -82,7 +84,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   if (isLive(base, manifest, revision)) {
     await repair(registry, build);
     const live = writtenOf(manifest, base?.revision ?? 0);
-    const answering = await waitForGateways(nats, live, { isPatient: false });
+    const answering = await waitForGateways(nats, live, { known: await finding, isPatient: false });
     return { name, revision, unchanged: true, tried: false, answering, missingServices };
   }
 
@@ -100,6 +102,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     const pruning = pruneRevisions(registry, name, revision).catch(() => undefined);
     const answering = await waitForGateways(nats, writtenOf(manifest, written), {
       signal: options.signal,
+      known: await finding,
       onReplacing: () => options.onProgress?.({ step: "replace" }),
     });
     await pruning;

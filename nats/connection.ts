@@ -1,4 +1,3 @@
-import { emitWarning } from "node:process";
 import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
 import { NarunError } from "../contracts/index.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
@@ -138,7 +137,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   const delay = new ReconnectDelay();
   let socketError: Error | undefined;
   let isThere = false;
-  const choice = { wanted: options.transport ?? "own", onWarning: options.onWarning ?? emitWarning };
+  const choice = { wanted: options.transport ?? "own", onWarning: options.onWarning ?? process.emitWarning };
   const settings: WireOptions = {
     readTls: () => tlsOf(readLogin()) ?? (isTls ? {} : undefined),
     onSocketError: (error) => {

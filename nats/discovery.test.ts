@@ -64,3 +64,12 @@ test("ends with a service that is enough", async () => {
   expect(performance.now() - begunAt).toBeLessThan(10_000);
   for (const service of services) service.close();
 });
+
+test("ends when all known services have answered", async () => {
+  const services = [await register("known"), await register("known")];
+  const known = services.map(({ id }) => id).sort();
+  const options = { name: "known", maxWaitMs: 20_000, quietMs: 20_000 };
+  const found = await discoverStats(nats, { ...options, known });
+  expect(found.map(({ id }) => id).sort()).toEqual(known);
+  for (const service of services) await service.close();
+});

@@ -33,6 +33,8 @@ export interface DiscoverOptions {
   quietMs?: number;
   /** The discovery ends with a service that is enough. Default: none is. */
   isEnough?(service: DiscoveredService): boolean;
+  /** The ids of services that are known. The discovery ends when all of them have answered. */
+  known?: readonly string[];
 }
 
 /**
@@ -56,11 +58,12 @@ function gather<T extends DiscoveredService>(
   nats: Nats,
   verb: "PING" | "STATS",
   schema: z.ZodType<T>,
-  { name, maxWaitMs = 500, quietMs = 100, isEnough = () => false }: DiscoverOptions,
+  { name, maxWaitMs = 500, quietMs = 100, isEnough = () => false, known = [] }: DiscoverOptions,
 ): Promise<T[]> {
   const subject = name === undefined ? `$SRV.${verb}` : `$SRV.${verb}.${name}`;
   return new Promise((resolve, reject) => {
     const found: T[] = [];
+    const awaited = new Set(known);
     const finish = () => {
       clearTimeout(limit);
       clearTimeout(quiet);
@@ -75,7 +78,8 @@ function gather<T extends DiscoveredService>(
       const parsed = parseJson(message.text(), schema);
       if (parsed !== undefined && isOurs(nats, parsed)) {
         found.push(parsed);
-        if (isEnough(parsed)) return finish();
+        const wasLast = awaited.delete(parsed.id) && awaited.size === 0;
+        if (wasLast || isEnough(parsed)) return finish();
       }
       clearTimeout(quiet);
       quiet = setTimeout(finish, quietMs);

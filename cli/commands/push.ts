@@ -12,7 +12,7 @@ import {
 } from "../../control/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import { defineCommand } from "../command/define-command.ts";
-import { forEachFunction } from "../functions/function-folders.ts";
+import { forEachFunction, requireFunctions } from "../functions/function-folders.ts";
 import { showWarnings } from "../output/build-warnings.ts";
 import { describeLive, describeReplacing } from "../output/live-state.ts";
 import type { Output } from "../output/output.ts";
@@ -26,13 +26,26 @@ export const pushCommand = defineCommand({
     ["narun push hello --nats nats://nats.internal", "on another system"],
   ],
   async run({ dir }, { output, connect }) {
+    const first = buildFirst(dir);
     const nats = await connect();
     const finding = findGatewayUrl(nats);
     await forEachFunction(dir, output, async (folder) => {
-      await pushFolder(nats, output, await buildFunction(folder), await finding);
+      const ahead = await first;
+      const build = ahead?.folder === folder ? ahead.build : await buildFunction(folder);
+      await pushFolder(nats, output, build, await finding);
     });
   },
 });
+
+/** Builds the first function, while NATS is dialled. An error is left for its turn: a second build has it again. */
+async function buildFirst(dir: string | undefined): Promise<{ folder: string; build: Build } | undefined> {
+  try {
+    const [folder] = await requireFunctions(dir ?? ".");
+    return folder === undefined ? undefined : { folder, build: await buildFunction(folder) };
+  } catch {
+    return undefined;
+  }
+}
 
 async function pushFolder(
   nats: Nats,

@@ -4,6 +4,7 @@
  * I1  Frames leave in the order in which they were written.
  * I2  A payload of `REFERENCE_BYTES` or more is not copied: it must stay as it is until it has left. Others are copied.
  * I3  Bytes that were taken and have not left are not written over.
+ * I4  A frame that throws leaves nothing behind: it counts when it is closed.
  */
 import {
   FRAME_HEADER_BYTES,
@@ -48,8 +49,7 @@ export class FrameBatch {
 
   hello(text: string): void {
     const start = this.#open(Buffer.byteLength(text));
-    this.#at += this.#slab.write(text, this.#at);
-    this.#close(start, socketFrames.hello, 0, 0);
+    this.#close(start + this.#slab.write(text, start), start, socketFrames.hello, 0, 0);
   }
 
   /** `head`: see `formatRequestHead`. Throws where the head has a character that is no byte, or a part is too large. */
@@ -65,13 +65,13 @@ export class FrameBatch {
     checkText(head);
     const start = this.#open(REQUEST_PREFIX_BYTES + head.length + roomFor(body));
     const slab = this.#slab;
-    let at = slab.writeUInt32LE(instance, this.#at);
+    let at = slab.writeUInt32LE(instance, start);
     at = slab.writeUInt8(flags, at);
     at = slab.writeUInt8(hops, at);
     at = slab.writeUInt32LE(timeoutMs, at);
     at = slab.writeUInt32LE(head.length, at);
-    this.#at = at + slab.write(head, at, "latin1");
-    this.#closeWith(start, socketFrames.request, number, body);
+    at += slab.write(head, at, "latin1");
+    this.#closeWith(at, start, socketFrames.request, number, body);
   }
 
   /** Throws where the block has a character that is no byte, or a part is too large. */
@@ -87,9 +87,9 @@ export class FrameBatch {
   error(number: number, code: string, limit: number | undefined): void {
     const start = this.#open(9 + code.length);
     const slab = this.#slab;
-    const at = slab.writeUInt8(code.length, this.#at);
-    this.#at = slab.writeDoubleLE(limit ?? Number.NaN, at + slab.write(code, at, "latin1"));
-    this.#close(start, socketFrames.error, number, 0);
+    let at = slab.writeUInt8(code.length, start);
+    at = slab.writeDoubleLE(limit ?? Number.NaN, at + slab.write(code, at, "latin1"));
+    this.#close(at, start, socketFrames.error, number, 0);
   }
 
   /** `text`: see `formatFrame`. `trailers`: a block, or empty. Errors: as `response`. */
@@ -97,19 +97,21 @@ export class FrameBatch {
     if (trailers !== "") checkText(trailers);
     const start = this.#open(5 + text.length + trailers.length + roomFor(payload, MAX_FRAME_BYTES));
     const slab = this.#slab;
-    let at = slab.writeUInt8(text.length, this.#at);
+    let at = slab.writeUInt8(text.length, start);
     at += slab.write(text, at, "latin1");
     at = slab.writeUInt32LE(trailers.length, at);
-    this.#at = trailers === "" ? at : at + slab.write(trailers, at, "latin1");
-    this.#closeWith(start, socketFrames.stream, number, payload);
+    if (trailers !== "") at += slab.write(trailers, at, "latin1");
+    this.#closeWith(at, start, socketFrames.stream, number, payload);
   }
 
   ping(number: number): void {
-    this.#close(this.#open(0), socketFrames.ping, number, 0);
+    const start = this.#open(0);
+    this.#close(start, start, socketFrames.ping, number, 0);
   }
 
   leave(): void {
-    this.#close(this.#open(0), socketFrames.leave, 0, 0);
+    const start = this.#open(0);
+    this.#close(start, start, socketFrames.leave, 0, 0);
   }
 
   /** Takes all pieces for one write. Call `left` with their size when they have left. */
@@ -130,13 +132,13 @@ export class FrameBatch {
     checkText(block);
     const start = this.#open(RESPONSE_PREFIX_BYTES + block.length + roomFor(body));
     const slab = this.#slab;
-    let at = slab.writeUInt16LE(status, this.#at);
+    let at = slab.writeUInt16LE(status, start);
     at = slab.writeUInt32LE(block.length, at);
-    this.#at = at + slab.write(block, at, "latin1");
-    this.#closeWith(start, type, number, body);
+    at += slab.write(block, at, "latin1");
+    this.#closeWith(at, start, type, number, body);
   }
 
-  /** Makes room for a frame; returns where it starts. */
+  /** Makes room for a frame; returns where its content starts. */
   #open(contentBytes: number): number {
     if (this.#takenBytes === 0 && this.#pieces.length === 0 && this.#from === this.#at)
       this.#from = this.#at = 0;
@@ -146,35 +148,34 @@ export class FrameBatch {
       this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
       this.#from = this.#at = 0;
     }
-    const start = this.#at;
-    this.#at += FRAME_HEADER_BYTES;
-    return start;
+    return this.#at + FRAME_HEADER_BYTES;
   }
 
-  #closeWith(start: number, type: SocketFrameType, number: number, body: FrameBody): void {
-    if (body === undefined) this.#close(start, type, number, 0);
-    else if (typeof body === "string") {
-      this.#at += this.#slab.write(body, this.#at);
-      this.#close(start, type, number, 0);
-    } else if (body.byteLength < REFERENCE_BYTES) {
-      this.#slab.set(body, this.#at);
-      this.#at += body.byteLength;
-      this.#close(start, type, number, 0);
+  /** Closes a frame by its body. `at`: the end of its content so far. */
+  #closeWith(at: number, start: number, type: SocketFrameType, number: number, body: FrameBody): void {
+    if (body === undefined) this.#close(at, start, type, number, 0);
+    else if (typeof body === "string") this.#close(at + this.#slab.write(body, at), start, type, number, 0);
+    else if (body.byteLength < REFERENCE_BYTES) {
+      this.#slab.set(body, at);
+      this.#close(at + body.byteLength, start, type, number, 0);
     } else {
-      this.#close(start, type, number, body.byteLength);
+      this.#close(at, start, type, number, body.byteLength);
       this.#cut();
       this.#pieces.push(body);
       this.#pieceBytes += body.byteLength;
     }
   }
 
-  #close(start: number, type: SocketFrameType, number: number, referredBytes: number): void {
+  /** Writes the header of a frame whose content is in the slab from `start` to `end`. */
+  #close(end: number, start: number, type: SocketFrameType, number: number, referredBytes: number): void {
     const slab = this.#slab;
     const low = number >>> 0;
-    slab.writeUInt32LE(this.#at - start - 4 + referredBytes, start);
-    slab.writeUInt8(type, start + 4);
-    slab.writeUInt32LE(low, start + 5);
-    slab.writeUInt16LE((number - low) / TWO_POW_32, start + 9);
+    const at = start - FRAME_HEADER_BYTES;
+    slab.writeUInt32LE(end - at - 4 + referredBytes, at);
+    slab.writeUInt8(type, at + 4);
+    slab.writeUInt32LE(low, at + 5);
+    slab.writeUInt16LE((number - low) / TWO_POW_32, at + 9);
+    this.#at = end;
   }
 
   /** Ends the piece in the making. */

@@ -212,6 +212,18 @@ describe("frames on a socket", () => {
     expect(batch.waitingBytes).toBe(0);
   });
 
+  it("leave nothing of a frame behind whose numbers have no room", () => {
+    const batch = new FrameBatch();
+    batch.error(1, "CPU_LIMIT", 5);
+    expect(() => batch.request(2, 1, 0, 256, 0, "GET\n", undefined)).toThrow(RangeError);
+    expect(() => batch.request(2, 2 ** 32, 0, 0, 0, "GET\n", undefined)).toThrow(RangeError);
+    expect(() => batch.response(2, 65_536, "", "")).toThrow(RangeError);
+    expect(() => batch.stream(2, "x".repeat(256), "", undefined)).toThrow(RangeError);
+    expect(() => batch.error(2, "x".repeat(256), undefined)).toThrow(RangeError);
+    batch.error(3, "CPU_LIMIT", 5);
+    expect(split(batch.take())).toMatchObject({ frames: [{ number: 1 }, { number: 3 }], isValid: true });
+  });
+
   it("end the reading where a length is out of bounds", () => {
     const { bytes } = written([(batch) => ({ done: batch.error(1, "CPU_LIMIT", 1) })]);
     for (const length of [0, 6, MAX_SOCKET_FRAME_BYTES + 1, 2 ** 32 - 1]) {

@@ -9,6 +9,7 @@ import {
 } from "../../contracts/index.ts";
 import type { Message, Nats } from "../../nats/index.ts";
 import { frameOf, NatsAsker, type Peers } from "../../streams/index.ts";
+import { CallsByToken, type Named } from "./calls-by-token.ts";
 import { fieldsOfBlock } from "./header-block.ts";
 import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";
 import { requestFromMessage } from "./request-from-message.ts";
@@ -29,7 +30,7 @@ type Done = (error?: string) => void;
  */
 export class NatsCalls {
   readonly #options: NatsCallsOptions;
-  readonly #byToken = new Map<string, NatsCall>();
+  readonly #byToken = new CallsByToken<NatsCall>();
 
   constructor(options: NatsCallsOptions) {
     this.#options = options;
@@ -39,14 +40,14 @@ export class NatsCalls {
   open(message: Message, done: Done): IncomingCall {
     const { nats, peers, instance } = this.#options;
     const asker = NatsAsker.of({ nats, peers, message, answerer: instance });
-    if (asker === undefined || this.#byToken.has(asker.token))
+    if (asker === undefined || this.#byToken.get(asker.token) !== undefined)
       return new NatsCall(nats, message, undefined, done);
     const { token } = asker;
     const call = new NatsCall(nats, message, asker, (error) => {
       this.#byToken.delete(token);
       done(error);
     });
-    this.#byToken.set(token, call);
+    this.#byToken.add(token, call);
     return call;
   }
 
@@ -56,7 +57,7 @@ export class NatsCalls {
   }
 }
 
-class NatsCall implements IncomingCall {
+class NatsCall implements IncomingCall, Named {
   readonly over: Done;
   readonly channel: NatsAsker | undefined;
   readonly #nats: Nats;
@@ -68,6 +69,10 @@ class NatsCall implements IncomingCall {
     this.#message = message;
     this.channel = asker;
     this.over = done;
+  }
+
+  get token(): string | undefined {
+    return this.channel?.token;
   }
 
   get hasStreamedBody(): boolean {
