@@ -27,6 +27,8 @@ export interface GatewayWorld extends AsyncDisposable {
 export interface WorldOptions {
   specs?: FunctionSpec[];
   gateway?: Partial<GatewayOptions>;
+  /** The program of its nats-server. Default: that of the test run. */
+  natsServer?: string | undefined;
 }
 
 /** A function's spec. `facts` replace the defaults. */
@@ -42,9 +44,10 @@ export function specOf(name: string, facts: Record<string, unknown> = {}): Funct
 export async function startGatewayWorld({
   specs = [],
   gateway = {},
+  natsServer,
 }: WorldOptions = {}): Promise<GatewayWorld> {
   const closers = new AsyncDisposableStack();
-  const server = closers.use(await startTestNats());
+  const server = closers.use(await startTestNats({ binary: natsServer }));
   const connect = async (name: string) => {
     const nats = await connectNats({ url: server.url, name });
     closers.defer(() => nats.close());

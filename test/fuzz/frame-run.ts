@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { createHostLinks } from "../../local/index.ts";
 import { createRandom } from "../soak/random.ts";
+import { startClock } from "./clock.ts";
 import { createFrameScript } from "./frame-script.ts";
 import { startHonestHost } from "./honest-host.ts";
 import { startLyingHost } from "./lying-host.ts";
@@ -19,8 +20,6 @@ import { StrictReplies } from "./strict-replies.ts";
 
 /** How many lying hosts are there at a time. */
 const HOSTS = 16;
-/** How many seconds a script may take. A machine that stands still for a while makes one tick of them. */
-const LIMIT_TICKS = 20;
 const MACHINE = "0".repeat(32);
 const REQUEST = { instance: 0, flags: 3, hops: 0, timeoutMs: 1_000, head: "GET\n", body: undefined };
 
@@ -58,16 +57,6 @@ export async function playFrames({ seed, from = 0, to, onPlayed }: FrameRun): Pr
     await honest.close();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function startClock(): Disposable & { limit: AbortSignal } {
-  const over = new AbortController();
-  let ticks = 0;
-  const timer = setInterval(() => {
-    ticks += 1;
-    if (ticks === LIMIT_TICKS) over.abort();
-  }, 1_000);
-  return { limit: over.signal, [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 async function socketIn(folder: string, name: string): Promise<string> {

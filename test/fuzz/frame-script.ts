@@ -13,17 +13,28 @@ export interface Numbers {
   foreign: readonly [number, ...number[]];
 }
 
-export interface FrameScript {
-  /** The first bytes: the hello of the host. */
-  greeting: Buffer;
-  /** Whether the rest is written with the greeting: before any request has come. */
-  isEarly: boolean;
-  /** The rest, divided into the pieces that are written. */
+/** The beginning of a connection. */
+export interface Greeting {
+  /** The hello of the host. */
+  bytes: Buffer;
+  /** It is no hello that a gateway accepts. */
+  isStrange: boolean;
+}
+
+/** The bytes behind a greeting. */
+export interface Frames {
+  /** As they are written. */
   pieces: Buffer[];
   /** Whether the pieces leave in different turns of the event loop. */
   isSlow: boolean;
   /** The names of the parts, for messages. */
   names: string[];
+}
+
+export interface FrameScript extends Frames {
+  greeting: Buffer;
+  /** Whether the frames are written with the greeting: before any request has come. */
+  isEarly: boolean;
 }
 
 type Write = (batch: FrameBatch, random: Random, numbers: Numbers) => void;
@@ -34,6 +45,17 @@ const MAX_FRAMES = 8;
 const LIE = "lie";
 
 export function createFrameScript(random: Random, machine: string, numbers: Numbers): FrameScript {
+  const { bytes: greeting, isStrange } = createGreeting(random, machine);
+  const isEarly = isStrange || random.between(0, 9) === 0;
+  return { greeting, isEarly, ...createFrames(random, numbers) };
+}
+
+export function createGreeting(random: Random, machine: string): Greeting {
+  const isStrange = random.between(0, 9) === 0;
+  return { bytes: isStrange ? random.pick(GREETINGS)(random) : hello(machine), isStrange };
+}
+
+export function createFrames(random: Random, numbers: Numbers): Frames {
   const names: string[] = [];
   const parts = Array.from({ length: random.between(0, MAX_FRAMES) }, () => {
     const [name, write] = random.pick(FRAMES);
@@ -42,17 +64,9 @@ export function createFrameScript(random: Random, machine: string, numbers: Numb
     const bytes = framesOf((batch) => write(batch, random, numbers));
     return change === undefined ? bytes : change[1](bytes, random);
   });
-  const isStranger = random.between(0, 9) === 0;
-  const greeting = isStranger ? random.pick(GREETINGS)(random) : hello(machine);
   const all = Buffer.concat(parts);
   const bytes = random.between(0, 4) === 0 ? all.subarray(0, random.between(0, all.length)) : all;
-  return {
-    greeting,
-    isEarly: isStranger || random.between(0, 9) === 0,
-    pieces: cut(random, bytes),
-    isSlow: random.between(0, 3) === 0,
-    names,
-  };
+  return { pieces: cut(random, bytes), isSlow: random.between(0, 3) === 0, names };
 }
 
 function framesOf(write: (batch: FrameBatch) => void): Buffer {
@@ -94,7 +108,14 @@ const blockOf = (random: Random) =>
     "\n\n",
     "x\n\xff\0\n",
     `x\n${"v".repeat(20_000)}\n`,
+    "content-length\n3\n",
+    "content-length\n99999\n",
+    "transfer-encoding\nchunked\n",
+    "connection\nupgrade\nupgrade\nwebsocket\n",
+    "set-cookie\na=b\nset-cookie\nc=d\n",
+    "x-a\nb\r\n\r\nHTTP/1.1 200 OK\n",
   ]);
+const statusOf = (random: Random) => random.pick([200, 200, 200, 101, 204, 304, 404, 500]);
 const bodyOf = (random: Random) =>
   random.pick([undefined, LIE, LIE + "x".repeat(random.between(0, 40_000)), Buffer.from(LIE)]);
 
@@ -126,9 +147,10 @@ const NO_TEXTS = [
 const FRAMES: readonly [[string, Write], ...[string, Write][]] = [
   [
     "response",
-    (batch, random, all) => batch.response(own(random, all), 200, blockOf(random), bodyOf(random)),
+    (batch, random, all) =>
+      batch.response(own(random, all), statusOf(random), blockOf(random), bodyOf(random)),
   ],
-  ["head", (batch, random, all) => batch.head(own(random, all), 200, blockOf(random))],
+  ["head", (batch, random, all) => batch.head(own(random, all), statusOf(random), blockOf(random))],
   [
     "error",
     (batch, random, all) => batch.error(own(random, all), "CPU_LIMIT", random.pick([undefined, 50, -1, 0.5])),
@@ -158,6 +180,8 @@ const FRAMES: readonly [[string, Write], ...[string, Write][]] = [
   ],
   ["request", (batch, random, all) => batch.request(own(random, all), 7, 1, 0, 1_000, "GET\n", undefined)],
   ["hello", (batch) => batch.hello("{}")],
+  ["ping", (batch, random) => batch.ping(random.between(0, 3))],
+  ["leave", (batch) => batch.leave()],
 ];
 
 type Change = (bytes: Buffer, random: Random) => Buffer;
@@ -177,7 +201,7 @@ const CHANGES: readonly [[string, Change], ...[string, Change][]] = [
     (bytes, random) => setLength(bytes, Math.max(0, bytes.length - 4 + random.between(-3, 3))),
   ],
   ["unknown type", (bytes, random) => setType(bytes, random.between(Object.keys(socketFrames).length, 255))],
-  ["any type", (bytes, random) => setType(bytes, random.between(0, 5))],
+  ["any type", (bytes, random) => setType(bytes, random.between(0, Object.keys(socketFrames).length - 1))],
   ["shortened", (bytes, random) => bytes.subarray(0, random.between(0, bytes.length))],
   ["twice", (bytes) => Buffer.concat([bytes, bytes])],
   ["noise before", (bytes, random) => Buffer.concat([random.bytes(random.between(1, 20)), bytes])],

@@ -1,7 +1,7 @@
 import { createServer, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { FrameSplitter, socketFrames } from "../../contracts/index.ts";
-import type { FrameScript } from "./frame-script.ts";
+import type { FrameScript, Frames } from "./frame-script.ts";
 
 export interface LyingHost {
   /** Resolves when the connection is over. */
@@ -61,11 +61,16 @@ export async function startLyingHost(
   };
 }
 
-async function play(socket: Socket, { pieces, isSlow }: FrameScript): Promise<void> {
+/** Writes frames, and ends the connection. */
+async function play(socket: Socket, frames: Frames): Promise<void> {
+  await write(socket, frames);
+  socket.end();
+}
+
+export async function write(socket: Socket, { pieces, isSlow }: Frames): Promise<void> {
   for (const piece of pieces) {
     if (socket.destroyed) return;
     socket.write(piece);
     if (isSlow) await turn();
   }
-  socket.end();
 }

@@ -2,7 +2,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { inject } from "vitest";
 import { startNatsServer } from "../../nats-server/index.ts";
 import { eventually } from "./eventually.ts";
 
@@ -20,14 +19,16 @@ export interface TestNats extends AsyncDisposable {
 export interface TestNatsOptions {
   /** Called with every warning and error of the server's log. */
   onWarning?: (text: string) => void;
+  /** Its program. Default: that of the test run. */
+  binary?: string | undefined;
 }
 
-export async function startTestNats({ onWarning }: TestNatsOptions = {}): Promise<TestNats> {
+export async function startTestNats({ onWarning, binary }: TestNatsOptions = {}): Promise<TestNats> {
   const log = pino({ level: "silent" });
   if (onWarning !== undefined) log.warn = ({ nats }: { nats?: string }) => onWarning(nats ?? "");
   const dataDir = await mkdtemp(join(tmpdir(), "narun-test-nats-"));
   const server = await startNatsServer({
-    binary: inject("natsServer"),
+    binary: binary ?? (await programOfRun()),
     dataDir,
     log,
   });
@@ -55,4 +56,10 @@ export async function startTestNats({ onWarning }: TestNatsOptions = {}): Promis
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+async function programOfRun(): Promise<string> {
+  // A process of its own, such as a fuzz in its long form, cannot even load vitest.
+  const { inject } = await import("vitest");
+  return inject("natsServer");
 }
