@@ -44,7 +44,7 @@ const held = async () => {
   await eventually(() => expect(link.isOpen).toBe(true));
   return link;
 };
-const GATEWAY_HELLO = { version: SOCKET_VERSION, machine: MACHINE, world: "w", prefix: "x", peer: "p" };
+const GATEWAY_HELLO = { version: SOCKET_VERSION, machine: MACHINE, world: "w", prefix: "x.", peer: "p" };
 /** A gigabyte of answers. */
 const SLOW = { timeoutMs: 60_000 };
 const request = { instance: 7, flags: 1, hops: 2, timeoutMs: 30_000, head: "GET\n", body: undefined };
@@ -264,6 +264,9 @@ describe("the connection to a host", () => {
     ["another world", { world: "other" }],
     ["another machine", { machine: "f".repeat(32) }],
     ["another version", { version: SOCKET_VERSION + 1 }],
+    ["a prefix of two words", { prefix: "_INBOX x." }],
+    ["a prefix of many subjects", { prefix: "_INBOX.>." }],
+    ["a prefix without an end", { prefix: "_INBOX.x" }],
   ])("is not served where the gateway says %s", async (_what, other) => {
     await listen();
     const socket = connect(folder.path);
