@@ -172,7 +172,7 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
     }),
     invokeDoor({
       ...common,
-      peer: presence.peer,
+      presence,
       addresses,
       stats: () => ({ specs: specs.revision(), outdated: dispatch.outdated() }),
     }),

@@ -10,6 +10,7 @@ import { type FileTexts, value } from "../options/option.ts";
 import { flagArguments } from "../options/resolve.ts";
 import { shortPath } from "../options/short-path.ts";
 import { ofGateway, workers } from "../options/workers.ts";
+import { tellParent, untilOrphaned } from "../parent-channel.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { GatewayWorkers } from "../world/gateway-workers.ts";
 import { boundYoungGeneration } from "../young-generation.ts";
@@ -83,12 +84,9 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
 
 /** Serves the gateway that started this process. Resolves when that one closes the channel. */
 function untilEnded(gateway: Gateway): Promise<void> {
-  process.on("message", async () => {
-    const metrics = await gateway.metricValues();
-    if (process.connected) process.send?.({ metrics });
-  });
-  process.send?.({ ready: true });
-  return new Promise((resolve) => process.once("disconnect", resolve));
+  process.on("message", async () => tellParent({ metrics: await gateway.metricValues() }));
+  tellParent({ ready: true });
+  return untilOrphaned();
 }
 
 /** The options that a config.yaml sets. */

@@ -9,6 +9,7 @@ import { resolveNats } from "../options/nats-access.ts";
 import { devNode, egressDeny, label, machineName, nodeBounds, nodeName } from "../options/node.ts";
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
+import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
 import { resolveSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
@@ -76,11 +77,10 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       log,
     });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
-    process.send?.({ ready: true, node, inspect: isolates.inspectAddress });
+    tellParent({ ready: true, node, inspect: isolates.inspectAddress });
     if (output.isJson) output.json({ node, nats: nats.url });
-    else if (process.send === undefined) output.line(`node     ${node}\nnats     ${nats.url}`);
-    const disconnected = new Promise<void>((resolve) => process.on("disconnect", resolve));
-    const error = await Promise.race([stopped, disconnected, runner.taken]);
+    else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}`);
+    const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
     await isolates.close();
     if (error !== undefined) throw error;

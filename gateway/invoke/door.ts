@@ -1,14 +1,14 @@
 import { GATEWAY_SERVICE, type GatewayStats, messageOf, subjects } from "../../contracts/index.ts";
 import type { Log } from "../../dispatch/index.ts";
 import { Ledger, type MicroService, registerMicroService } from "../../nats/index.ts";
-import { createPeers } from "../../streams/index.ts";
+import { createPeers, type StreamPresence } from "../../streams/index.ts";
 import type { Addresses, Door } from "../door.ts";
 import { createInvokeEndpoints, type InvokeOptions } from "./invoke.ts";
 import { createRelay } from "./relay.ts";
 
 export interface InvokeDoorOptions extends Omit<InvokeOptions, "relay" | "ledger"> {
-  /** The gateway's id, in the subjects of its callers' frames. */
-  peer: string;
+  /** Tells callers that the gateway is alive. */
+  presence: StreamPresence;
   /** The addresses of the open doors. The gateway's service announces them. */
   addresses(): Addresses;
   stats(): GatewayStats;
@@ -18,11 +18,11 @@ export interface InvokeDoorOptions extends Omit<InvokeOptions, "relay" | "ledger
 const VERSION = "1.0.0";
 
 /** Requests over NATS. The gateway is discovered by the service of this door, until the door is closed. */
-export function invokeDoor({ peer, addresses, stats, log, ...options }: InvokeDoorOptions): Door {
+export function invokeDoor({ presence, addresses, stats, log, ...options }: InvokeDoorOptions): Door {
   const { nats } = options;
   const peers = createPeers(nats);
   const ledger = new Ledger(nats);
-  const relay = createRelay({ nats, peers, ledger, id: peer });
+  const relay = createRelay({ nats, peers, presence, ledger });
   let service: MicroService | undefined;
   return {
     name: "invoke",

@@ -3,6 +3,7 @@
  *
  * I1  A caller's exchange is known by its token until its request is over, however it ended.
  * I2  Neither side is granted more than the other has taken.
+ * I3  The caller of a streamed answer hears that this gateway is alive, whichever way leads to the instance.
  */
 import { ByteQueue, subjects } from "../../contracts/index.ts";
 import type { Headers, Ledger, Message, Nats } from "../../nats/index.ts";
@@ -16,6 +17,7 @@ import {
   RESPONSE_WINDOW_BYTES,
   type RemainingBody,
   type ResponseBody,
+  type StreamPresence,
   type StreamReceiver,
   type StreamSender,
   WINDOW_BYTES,
@@ -39,13 +41,14 @@ export interface RelayedCall {
 export interface RelayOptions {
   nats: Nats;
   peers: Peers;
+  /** The gateway's own: its id is in the subjects of its callers' frames. */
+  presence: StreamPresence;
   /** Answers the inquiries of callers. */
   ledger: Ledger;
-  /** The gateway's id, in the subjects of its callers' frames. */
-  id: string;
 }
 
-export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
+export function createRelay({ nats, peers, presence, ledger }: RelayOptions): Relay {
+  const id = presence.peer;
   const calls = new Map<string, IncomingExchange>();
   const hear = (all: string, prefix: string) =>
     nats.subscribe(all, (message) => {
@@ -64,9 +67,16 @@ export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
       if (asker === undefined || calls.has(asker.token)) return undefined;
       const exchange = new IncomingExchange({ channel: asker, onGone });
       calls.set(asker.token, exchange);
-      return relayedCall(asker, exchange, () => {
-        calls.delete(asker.token);
-        exchange.close();
+      let endAttending: (() => void) | undefined;
+      return relayedCall(asker, exchange, {
+        onRespond() {
+          endAttending = presence.begin();
+        },
+        close() {
+          endAttending?.();
+          calls.delete(asker.token);
+          exchange.close();
+        },
       });
     },
     close() {
@@ -75,11 +85,22 @@ export function createRelay({ nats, peers, ledger, id }: RelayOptions): Relay {
   };
 }
 
-function relayedCall(asker: NatsAsker, exchange: IncomingExchange, close: () => void): RelayedCall {
+interface CallEvents {
+  /** A streamed answer begins. */
+  onRespond(): void;
+  close(): void;
+}
+
+function relayedCall(
+  asker: NatsAsker,
+  exchange: IncomingExchange,
+  { onRespond, close }: CallEvents,
+): RelayedCall {
   return {
     rest: (alreadyRead, maxBytes, onTooLarge) =>
       asker.hasStreamedBody ? restOf(exchange, alreadyRead, maxBytes, onTooLarge) : undefined,
     respond(head, body, onOver) {
+      onRespond();
       const sender = exchange.beginResponse(() => asker.begin(head), {
         onCredit: () => passage.pump(),
         // The exchange ends with its caller, see `onGone`.

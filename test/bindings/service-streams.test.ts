@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { PEER_HEARTBEAT_MS, PEER_LOST_MS, subjects } from "../../contracts/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld } from "../harness/world.ts";
 
@@ -68,6 +69,38 @@ describe("a call to another function", () => {
       { bindings: [{ name: "TICKS", service: "ticks" }] },
     );
     expect(JSON.parse((await world.call("/reader")).text)).toEqual(["tick", "tick", "tick"]);
+  });
+
+  it("goes on after a pause that is longer than a gateway may be silent", async () => {
+    await using world = await startWorld();
+    await world.push(
+      "pauses",
+      `let controller;
+       export default (request) => {
+         const { pathname } = new URL(request.url);
+         if (pathname.endsWith("/open")) return new Response(String(controller !== undefined));
+         if (pathname.endsWith("/end")) { controller.close(); return new Response(); }
+         return new Response(new ReadableStream({ start(c) { controller = c; c.enqueue(new TextEncoder().encode("whole")); } }));
+       }`,
+    );
+    await world.push(
+      "front",
+      `export default async (request, env) => new Response(await (await env.PAUSES.fetch("/pauses")).text())`,
+      { bindings: [{ name: "PAUSES", service: "pauses" }] },
+    );
+    const beats = new Map<string, number>();
+    world.connection.subscribe(subjects.peerHeartbeatsAll, ({ subject }) => {
+      beats.set(subject, (beats.get(subject) ?? 0) + 1);
+    });
+    await world.connection.flush();
+    const answer = world.call("/front");
+    await eventually(async () => expect((await world.call("/pauses/open")).text).toBe("true"));
+    // The calling function and the gateway hear each other.
+    const enough = PEER_LOST_MS / PEER_HEARTBEAT_MS + 2;
+    const areEnough = () => expect([...beats.values()].filter((count) => count >= enough)).toHaveLength(2);
+    await eventually(areEnough, { timeoutMs: 20_000 });
+    await world.call("/pauses/end");
+    expect(await answer).toMatchObject({ status: 200, text: "whole" });
   });
 
   it("hears of an answer that broke, and tells the other function when it wants no more", async () => {
