@@ -264,9 +264,6 @@ describe("the connection to a host", () => {
     ["another world", { world: "other" }],
     ["another machine", { machine: "f".repeat(32) }],
     ["another version", { version: SOCKET_VERSION + 1 }],
-    ["a prefix of two words", { prefix: "_INBOX x." }],
-    ["a prefix of many subjects", { prefix: "_INBOX.>." }],
-    ["a prefix without an end", { prefix: "_INBOX.x" }],
   ])("is not served where the gateway says %s", async (_what, other) => {
     await listen();
     const socket = connect(folder.path);
