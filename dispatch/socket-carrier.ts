@@ -4,6 +4,8 @@
  * I1  A request has a number of the requester, as one over NATS has. So an instance can be asked after it over NATS, and a
  *     reply that could not leave by the socket is sent again over NATS.
  * I2  A request whose connection broke may have begun. It is a flight over NATS from then on (next-step.ts).
+ * I3  An answer that begins with a head ends with its frames. A host that says another answer behind the head has broken it off:
+ *     the connection expects no more of the request then.
  */
 import {
   type DecodedReply,
@@ -81,6 +83,7 @@ class SocketSending implements Sending, ReplyReceiver {
   readonly #link: HostLink;
   readonly #pending: PendingReply;
   #exchange: OutgoingExchange<SocketChannel> | undefined;
+  #hasHead = false;
 
   constructor({ nats, events }: SocketCarrierOptions, job: Job, link: HostLink) {
     this.line = link;
@@ -113,19 +116,20 @@ class SocketSending implements Sending, ReplyReceiver {
   }
 
   onResponse(status: number, block: string, body: Uint8Array | undefined): void {
-    this.#events.onAnswer(this.#job, {
-      kind: "reply",
-      reply: new SocketReply(status, block, body ?? NO_BYTES),
-    });
+    const reply = new SocketReply(status, block, body ?? NO_BYTES);
+    if (this.#hasHead) this.onEnd();
+    else this.#events.onAnswer(this.#job, { kind: "reply", reply });
   }
 
   onHead(status: number, block: string): void {
+    this.#hasHead = true;
     const reply = new SocketReply(status, block, NO_BYTES);
     this.#events.onAnswer(this.#job, this.#job.request.streams ? { kind: "stream", reply } : UNREADABLE);
   }
 
   onError(code: ErrorCode, limit: number | undefined): void {
-    if (code === "INSTANCE_DRAINING") this.#events.onAnswer(this.#job, DRAINING);
+    if (this.#hasHead) this.onEnd();
+    else if (code === "INSTANCE_DRAINING") this.#events.onAnswer(this.#job, DRAINING);
     else this.#events.onAnswer(this.#job, { kind: "reply", reply: new SocketError(code, limit) });
   }
 

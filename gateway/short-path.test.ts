@@ -89,6 +89,21 @@ const hello: Take = (request) =>
   void request.respond(200, "content-type\ntext/plain\nset-cookie\na=1\nset-cookie\nb=2\n", "hello");
 
 describe("a request to an instance of the same machine", () => {
+  it.each<[string, (request: LocalRequest) => void]>([
+    ["an error", (request) => void request.fail("CPU_LIMIT")],
+    ["a refusal", (request) => void request.fail("INSTANCE_DRAINING")],
+    ["a whole answer", (request) => void request.respond(200, "", "more")],
+  ])("breaks off where %s follows the head of its answer", async (_what, go) => {
+    await using host = await startHost((request) => {
+      if (!request.head.includes("\nbegun\n")) return hello(request);
+      request.begin(200, "");
+      go(request);
+    });
+    await host.isUsed();
+    await expect(call(`${host.url}?begun`)).rejects.toThrow("aborted");
+    await eventually(() => expect(host.world.gateway.counts().size).toBe(0));
+  });
+
   it("goes by its socket, and so does the answer", async () => {
     let head = "";
     await using host = await startHost((request) => {

@@ -44,7 +44,7 @@ const held = async () => {
   await eventually(() => expect(link.isOpen).toBe(true));
   return link;
 };
-const GATEWAY_HELLO = { version: SOCKET_VERSION, machine: MACHINE, world: "w", prefix: "x", peer: "p" };
+const GATEWAY_HELLO = { version: SOCKET_VERSION, machine: MACHINE, world: "w", prefix: "x.", peer: "p" };
 /** A gigabyte of answers. */
 const SLOW = { timeoutMs: 60_000 };
 const request = { instance: 7, flags: 1, hops: 2, timeoutMs: 30_000, head: "GET\n", body: undefined };

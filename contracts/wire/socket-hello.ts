@@ -6,6 +6,8 @@ import { SOCKET_VERSION } from "./socket-frames.ts";
 export const MAX_HELLO_BYTES = 4096;
 
 const Text = z.string().min(1).max(256);
+/** Visible ASCII up to a dot, without the wildcards of NATS: a host sends to subjects that begin so. */
+const PREFIX = /^[!-)+-=?-~]+\.$/;
 
 /** The hello of a gateway. */
 export const GatewayHelloSchema = z.object({
@@ -15,7 +17,7 @@ export const GatewayHelloSchema = z.object({
   /** The id of its world. */
   world: z.string().max(256),
   /** A request's id is this prefix and the request's number in base 36: the subject of its replies over NATS. */
-  prefix: Text,
+  prefix: Text.regex(PREFIX),
   /** The name under which it says over NATS that it is alive. */
   peer: Text,
 });

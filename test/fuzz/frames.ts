@@ -47,3 +47,5 @@ try {
   say(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
 }
+// A run that failed leaves hosts and connections behind.
+process.exit();
