@@ -103,6 +103,26 @@ describe("a call to another function", () => {
     expect(await answer).toMatchObject({ status: 200, text: "whole" });
   });
 
+  it.each([
+    ["ends", "controller.close()", "whole"],
+    ["breaks", `controller.error(new Error("early"))`, "TypeError: the answer's body broke (HANDLER_THREW)"],
+  ])("hears of a body that %s with its head", async (_, end, heard) => {
+    await using world = await startWorld();
+    await world.push(
+      "other",
+      `export default () => new Response(new ReadableStream({ start(controller) { ${end}; } }))`,
+    );
+    await world.push(
+      "front",
+      `export default async (request, env) => {
+         const answer = await env.OTHER.fetch("/");
+         return new Response(await answer.bytes().then(() => "whole", (error) => String(error)));
+       }`,
+      { bindings: [{ name: "OTHER", service: "other" }] },
+    );
+    for (let round = 0; round < 10; round++) expect((await world.call("/front")).text).toBe(heard);
+  });
+
   it("hears of an answer that broke, and tells the other function when it wants no more", async () => {
     await using world = await startWorld();
     await world.push(

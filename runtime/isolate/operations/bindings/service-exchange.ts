@@ -35,7 +35,9 @@ export async function callFromIsolate(
     onCredit: (bytes) => reply.body.grant(bytes),
     onCancel: () => end(),
   });
+  let isOver = false;
   const end = () => {
+    isOver = true;
     over?.removeEventListener("abort", onOver);
     reply.cancel();
   };
@@ -44,16 +46,21 @@ export async function callFromIsolate(
     inbound.end("the request is over");
   };
   over?.addEventListener("abort", onOver, { once: true });
-  reply.body.open(
-    {
-      onData: (bytes) => inbound.push(new Uint8Array(bytes).buffer),
-      onEnd(how) {
-        over?.removeEventListener("abort", onOver);
-        inbound.end(how.kind === "whole" ? undefined : `the answer's body broke (${how.code})`);
+  const open = () =>
+    reply.body.open(
+      {
+        onData: (bytes) => inbound.push(new Uint8Array(bytes).buffer),
+        onEnd(how) {
+          over?.removeEventListener("abort", onOver);
+          inbound.end(how.kind === "whole" ? undefined : `the answer's body broke (${how.code})`);
+        },
       },
-    },
-    0,
-  );
+      0,
+    );
+  // The body may have ended with its head. The reply tells the isolate of the stream, and goes out in this turn.
+  setImmediate(() => {
+    if (!isOver) open();
+  });
   return { kind: "stream", message: reply.message, stream: inbound.id };
 }
 
