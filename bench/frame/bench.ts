@@ -68,7 +68,7 @@ export class Bench {
     this.rounds = isQuick ? QUICK_ROUNDS : ROUNDS;
     this.longRounds = isQuick ? QUICK_LONG_ROUNDS : LONG_ROUNDS;
     this.loadSeconds = isQuick ? 0.4 : 2;
-    this.warmUpSeconds = isQuick ? 1 : 3;
+    this.warmUpSeconds = isQuick ? 0.6 : 3;
     this.size = (full, quick) => (isQuick ? quick : full);
     this.roots = { [OURS]: HERE, ...(beside === undefined ? {} : { beside }) };
     if (beside === undefined) this.#absent.set("beside", NO_BESIDE);

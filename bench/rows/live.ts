@@ -57,7 +57,9 @@ async function measure(bench: Bench): Promise<void> {
   if (path === undefined) throw new Error("no function");
   for (const { http } of [crowded, alone])
     await load({ url: `${http}${path}`, connections: CONNECTIONS, seconds: bench.warmUpSeconds });
-  await bench.takeTurns(warm, { [OURS]: loadOf(crowded, [path]), [ONE]: loadOf(alone, [path]) });
+  await bench.part("requests to one of them", () =>
+    bench.takeTurns(warm, { [OURS]: loadOf(crowded, [path]), [ONE]: loadOf(alone, [path]) }),
+  );
   if (bench.isQuick) bench.skip(each, NO_TARGET);
   else await bench.takeTurns(each, { [OURS]: loadOf(crowded, [path, ...others]) });
 }
