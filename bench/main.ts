@@ -41,6 +41,7 @@ const bench = new Bench({
 });
 const startedAt = performance.now();
 for (const [name, section] of Object.entries(SECTIONS)) if (isChosen(name, section)) await run(name, section);
+await bench.atEnd.disposeAsync();
 bench.print("the whole run", secondsSince(startedAt));
 process.stdout.write(
   values.json ? `${JSON.stringify(bench.results, undefined, 2)}\n` : `\n${formatTable(bench.results)}`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { type FunctionSpec, formatSpec, parseSpec } from "./spec.ts";
+import { formatSpec, parseSpec } from "./spec.ts";
 import { parseYaml } from "./yaml.ts";
 
 describe("an entry of app-configs", () => {
@@ -37,13 +37,14 @@ describe("an entry of app-configs", () => {
     const { spec } = parsed.value;
     const written = formatSpec(spec);
     expect(JSON.parse(written)).toEqual(spec);
+    expect(written.trimEnd().split("\n")).toHaveLength(1);
     expect(parseYaml(written, z.unknown())).toEqual({ ok: true, value: spec });
     expect(parseSpec(written)).toEqual(parsed);
   });
 
   it("is told where JSON has a fault, by its line", () => {
     const spec = { name: "fn", mode: "isolate", routes: [], revison: "a".repeat(64) };
-    expect(parseSpec(formatSpec(spec as unknown as FunctionSpec))).toMatchObject({
+    expect(parseSpec(JSON.stringify(spec, undefined, 2))).toMatchObject({
       ok: false,
       issues: expect.arrayContaining([{ line: 5, key: "revison", message: expect.any(String) }]),
     });

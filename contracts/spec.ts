@@ -53,7 +53,7 @@ function modeOf(value: unknown): unknown {
   return typeof value === "object" && value !== null && "mode" in value ? value.mode : undefined;
 }
 
-/** Writes an entry as JSON. Readers that know only YAML read it all the same. */
+/** Writes an entry as JSON on one line, as nats-server keeps it in memory. Readers that know only YAML read it all the same. */
 export function formatSpec(spec: FunctionSpec): string {
-  return `${JSON.stringify(spec, undefined, 2)}\n`;
+  return `${JSON.stringify(spec)}\n`;
 }

@@ -46,6 +46,25 @@ describe("a run of the bench", () => {
     expect(bench.results.map(({ targets }) => targets[0]?.verdict)).toEqual(["reached", "missed"]);
   });
 
+  it("measures a part of a section a second time alone", async () => {
+    const bench = createBench(true);
+    const figures = { first: [1, 1].values(), second: [100, 100].values() };
+    const times = { first: 0, second: 0 };
+    await bench.section("section", async () => {
+      for (const name of ["first", "second"] as const)
+        await bench.part(name, async () => {
+          times[name] += 1;
+          const { value = 0 } = figures[name].next();
+          bench.record({ ...row, name, targets: [{ atMost: 10 }] }, { narun: [{ value }] });
+        });
+    });
+    expect(times).toEqual({ first: 1, second: 2 });
+    expect(bench.results.map(({ name, targets }) => [name, targets[0]?.verdict])).toEqual([
+      ["first", "reached"],
+      ["second", "missed"],
+    ]);
+  });
+
   it("measures a section a second time if a quick measurement misses, and a row misses if both do", async () => {
     for (const isQuick of [true, false]) {
       const bench = createBench(isQuick);

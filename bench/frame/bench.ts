@@ -31,6 +31,9 @@ export interface BenchOptions {
 /** Why the checkout beside takes no turn. */
 export const NO_BESIDE = "no --beside FOLDER";
 
+/** Why a row without a target is not measured by `--quick`, where that takes time of its own. */
+export const NO_TARGET = "it has no target";
+
 const ROUNDS = 5;
 const QUICK_ROUNDS = 2;
 
@@ -51,7 +54,11 @@ export class Bench {
   readonly size: Size;
   /** The checkouts of narun that are measured: this one, and the one beside it. */
   readonly roots: Readonly<Record<string, string>>;
+  /** What sections leave for later ones. The owner of the bench disposes of it. */
+  readonly atEnd = new AsyncDisposableStack();
   readonly #results: Result[] = [];
+  /** Results that are not measured again. */
+  readonly #final = new WeakSet<Result>();
   readonly #absent = new Map<string, string>();
   readonly #out: NodeJS.WritableStream;
 
@@ -61,7 +68,7 @@ export class Bench {
     this.rounds = isQuick ? QUICK_ROUNDS : ROUNDS;
     this.longRounds = isQuick ? QUICK_LONG_ROUNDS : LONG_ROUNDS;
     this.loadSeconds = isQuick ? 0.4 : 2;
-    this.warmUpSeconds = isQuick ? 1 : 3;
+    this.warmUpSeconds = isQuick ? 0.6 : 3;
     this.size = (full, quick) => (isQuick ? quick : full);
     this.roots = { [OURS]: HERE, ...(beside === undefined ? {} : { beside }) };
     if (beside === undefined) this.#absent.set("beside", NO_BESIDE);
@@ -93,8 +100,8 @@ export class Bench {
   }
 
   /** Measures the systems in turns, and records the row. */
-  async takeTurns(row: Row, systems: Systems): Promise<void> {
-    this.record(row, Object.fromEntries(await this.inTurns(systems)));
+  async takeTurns(row: Row, systems: Systems, rounds = this.rounds): Promise<void> {
+    this.record(row, Object.fromEntries(await this.inTurns(systems, rounds)));
   }
 
   /** Records a row that is measured already. */
@@ -111,16 +118,23 @@ export class Bench {
 
   /** Measures a section, and a second time if a quick measurement misses: a row misses if both do. */
   async section(name: string, measure: (bench: Bench) => Promise<void>): Promise<void> {
+    await this.part(name, () => measure(this));
+  }
+
+  /** As `section`, for rows that a section measures together: the second time has the systems of the first. */
+  async part(name: string, measure: () => Promise<void>): Promise<void> {
     const first = await this.#measured(name, measure);
-    const isRepeated = this.isQuick && hasMissed(first);
+    const isRepeated = this.isQuick && hasMissed(first.filter((result) => !this.#final.has(result)));
     if (isRepeated) this.print(name, "once more, as a row missed");
-    this.#results.push(...(isRepeated ? betterOf(first, await this.#measured(name, measure)) : first));
+    const results = isRepeated ? betterOf(first, await this.#measured(name, measure)) : first;
+    for (const result of results) this.#final.add(result);
+    this.#results.push(...results);
   }
 
   /** The results of one measurement, which are not yet those of the run. */
-  async #measured(name: string, measure: (bench: Bench) => Promise<void>): Promise<Result[]> {
+  async #measured(name: string, measure: () => Promise<void>): Promise<Result[]> {
     const before = this.#results.length;
-    await measure(this).catch((error: unknown) => this.fail(name, error));
+    await measure().catch((error: unknown) => this.fail(name, error));
     return this.#results.splice(before);
   }
 

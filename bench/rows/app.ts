@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildFunction } from "../../builder/index.ts";
-import type { Bench } from "../frame/bench.ts";
+import { type Bench, NO_TARGET } from "../frame/bench.ts";
 import { OURS, type Sample } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
 import { type LoadOptions, load } from "../load.ts";
@@ -52,11 +52,14 @@ async function measure(bench: Bench): Promise<void> {
   const cached: Record<string, () => Promise<Sample>> = {};
   const always: Record<string, () => Promise<Sample>> = {};
   for (const [name, root] of Object.entries(bench.roots)) {
+    const isOurs = name === OURS;
+    const isStrongMeasured = !(isOurs && bench.isQuick);
     // A checkout beside this one may have no `cacheTtl`.
-    const folders = name === OURS ? [orders, strong] : [strong];
+    const folders = [...(isOurs ? [orders] : []), ...(isStrongMeasured ? [strong] : [])];
     const { http } = stack.use(await startSystem(folders, { root }));
-    always[name] = await measureAt(http, "orders-strong");
-    cached[name] = name === OURS ? await measureAt(http, "orders") : always[name];
+    if (isStrongMeasured) always[name] = await measureAt(http, "orders-strong");
+    const ofCached = isOurs ? await measureAt(http, "orders") : always[name];
+    if (ofCached !== undefined) cached[name] = ofCached;
   }
   const { bundle } = await buildFunction(inMemory, { write: false });
   const workerd = await startWorkerd(new TextDecoder().decode(bundle));
@@ -66,7 +69,8 @@ async function measure(bench: Bench): Promise<void> {
     always.workerd = cached.workerd;
   }
   await bench.takeTurns(rows().app, cached);
-  await bench.takeTurns(rows().strong, always);
+  if (bench.isQuick) bench.skip(rows().strong, NO_TARGET);
+  else await bench.takeTurns(rows().strong, always);
 }
 
 /** Writes the entries that the measured requests read. */

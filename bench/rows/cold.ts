@@ -53,9 +53,11 @@ async function measure(bench: Bench): Promise<void> {
   for (const [name, root] of Object.entries(bench.roots)) {
     const { http, nats } = stack.use(await startSystem([functions.folder], { root }));
     const urls = names.map((of) => ({ name: of, url: `${http}/${of}` }));
+    // The watch knows the instances that start after it.
+    const watch = stack.use(await watchSleep(nats));
     // The first requests bring the bundles to the node.
     for (const { url } of urls) await timeRequest(agent, url);
-    starts.set(name, coldRequests(agent, stack.use(await watchSleep(nats)), urls));
+    starts.set(name, coldRequests(agent, watch, urls));
   }
   const workerd = await prepareWorkerd(WORKER);
   if (workerd === undefined) bench.skipPeer("workerd", WORKERD_ABSENT);

@@ -1,18 +1,20 @@
 /** Many functions of one system: the push of all, and requests to many that sleep, at once. */
 import type { Agent } from "node:http";
 import { type Bench, NO_BESIDE, samplesOf } from "../frame/bench.ts";
-import { OURS, type Sample, type Size } from "../frame/row.ts";
+import { OURS, type Sample } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
 import { type ManyFunctions, writeMany } from "../functions.ts";
-import { MIB, peakMemory, runnerOf } from "../processes.ts";
+import { MIB } from "../processes.ts";
+import { keepPushed, pushMany, startWhole } from "../pushed-many.ts";
 import { callCold, createAgent, timeRequest } from "../requests.ts";
 import { type SleepWatch, watchSleep } from "../sleep-watch.ts";
-import { HERE, type System, startSystem } from "../system.ts";
+import type { System } from "../system.ts";
+import { LIVE_SECONDS } from "./live.ts";
 
-const countOf = (size: Size) => size(300, 30);
+const COUNT = 300;
 
-const rows = (size: Size) => {
-  const count = countOf(size);
+const rows = () => {
+  const count = COUNT;
   const atOnce = (number: number) => ({
     name: `${number} cold functions at once, last answer`,
     unit: "ms",
@@ -37,14 +39,15 @@ const rows = (size: Size) => {
 export const crowd: Section = { rows, measure, needs: ["Linux"] };
 
 async function measure(bench: Bench): Promise<void> {
-  const { memory, ready, third, all } = rows(bench.size);
-  const count = countOf(bench.size);
+  const { memory, ready, third, all } = rows();
+  const count = COUNT;
   await using stack = new AsyncDisposableStack();
   bench.heading(`${count} functions in one narun up, ${bench.rounds} rounds`);
   if (bench.isQuick && bench.roots.beside === undefined) {
-    // The other rows have no peer: one push is enough.
-    const { runnerBytes } = await timePush(count, HERE);
-    bench.record(memory, { [OURS]: [{ value: runnerBytes / MIB }] });
+    // The other rows have no peer: one push is enough. The section `live` uses it again.
+    const pushed = await pushMany(count, { idleSeconds: LIVE_SECONDS });
+    keepPushed(bench, pushed);
+    bench.record(memory, { [OURS]: [{ value: pushed.runnerBytes / MIB }] });
     for (const row of [ready, third, all]) bench.skip(row, NO_BESIDE);
     return;
   }
@@ -62,7 +65,7 @@ async function measure(bench: Bench): Promise<void> {
   const agent = stack.use(createAgent());
   const crowds: [string, Crowd][] = [];
   for (const [name, root] of Object.entries(bench.roots)) {
-    const system = stack.use(await startWhole(functions.folder, root));
+    const system = stack.use(await startWhole(functions.folder, { root }));
     const watch = stack.use(await watchSleep(system.nats));
     // The first requests bring the bundles to the node.
     for (const of of functions.names) await timeRequest(agent, `${system.http}/${of}`);
@@ -79,20 +82,10 @@ interface Push {
   runnerBytes: number;
 }
 
-/** The functions are new files: a folder that was pushed before may keep its builds. */
 async function timePush(count: number, root: string): Promise<Push> {
-  await using functions = await writeMany(count);
-  await using system = await startWhole(functions.folder, root);
-  return { readyMs: system.readyMs, runnerBytes: peakMemory(runnerOf(system.pid)) };
-}
-
-/** Rejects if a function did not start. */
-async function startWhole(folder: string, root: string): Promise<System> {
-  const system = await startSystem([folder], { root });
-  const [failed] = system.failed;
-  if (failed === undefined) return system;
-  await system[Symbol.asyncDispose]();
-  throw new Error(`${failed.function}: ${failed.message}`);
+  await using pushed = await pushMany(count, { root });
+  const { readyMs, runnerBytes } = pushed;
+  return { readyMs, runnerBytes };
 }
 
 interface Crowd {

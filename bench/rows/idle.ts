@@ -1,6 +1,6 @@
 /** A system whose functions all sleep: its memory and its CPU time. */
 import { setTimeout as pause } from "node:timers/promises";
-import type { Bench } from "../frame/bench.ts";
+import { type Bench, NO_TARGET } from "../frame/bench.ts";
 import type { Sample, Size } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
 import { writeMany } from "../functions.ts";
@@ -37,17 +37,20 @@ async function measure(bench: Bench): Promise<void> {
     processes.set(name, () => [pid, ...childrenOf(pid)]);
   }
   // The work of the start is over. V8 collects what it has left for some 20 s more.
-  await pause(bench.size(25_000, 2_000));
+  await pause(bench.size(25_000, 1_000));
   const each = (measureAll: (pids: number[]) => Promise<Sample>) =>
     Object.fromEntries([...processes].map(([name, list]) => [name, () => measureAll(list())]));
   await bench.takeTurns(
     memory,
     each(async (pids) => ({ value: residentOnce(pids) / MIB })),
+    bench.size(bench.rounds, 1),
   );
-  await bench.takeTurns(
-    added,
-    each(async (pids) => ({ value: sum(pids.map(residentMemory)) / MIB })),
-  );
+  if (bench.isQuick) bench.skip(added, NO_TARGET);
+  else
+    await bench.takeTurns(
+      added,
+      each(async (pids) => ({ value: sum(pids.map(residentMemory)) / MIB })),
+    );
   if (bench.isQuick) bench.skip(cpu, "the work of the start is not over after so short a time");
   else await bench.takeTurns(cpu, each(cpuShare));
 }

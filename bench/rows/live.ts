@@ -1,11 +1,12 @@
 /** Many instances that all run: their start, their memory, and the rate of requests beside a system with one. */
 import { inUnit } from "../figures.ts";
-import type { Bench } from "../frame/bench.ts";
+import { type Bench, NO_TARGET } from "../frame/bench.ts";
 import { OURS, type Sample, type Size } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
 import { writeMany } from "../functions.ts";
 import { load } from "../load.ts";
 import { MIB, processesOf, residentMemory, sum } from "../processes.ts";
+import { keptPush, pushMany } from "../pushed-many.ts";
 import { createAgent, timeRequest } from "../requests.ts";
 import { type System, startSystem } from "../system.ts";
 
@@ -15,7 +16,7 @@ const ONE = "one isolate";
 const CONNECTIONS = 32;
 
 /** How long an instance waits for its next request: longer than the section. */
-const IDLE_SECONDS = 3_600;
+export const LIVE_SECONDS = 3_600;
 
 const rows = (size: Size) => {
   const live = `${countOf(size)} live isolates`;
@@ -34,10 +35,10 @@ async function measure(bench: Bench): Promise<void> {
   const count = countOf(bench.size);
   bench.heading(`${count} live isolates of one node`);
   await using stack = new AsyncDisposableStack();
-  const many = stack.use(await writeMany(count, IDLE_SECONDS));
-  const one = stack.use(await writeMany(1, IDLE_SECONDS));
+  const many = keptPush(bench, count) ?? stack.use(await pushMany(count, { idleSeconds: LIVE_SECONDS }));
+  const one = stack.use(await writeMany(1, LIVE_SECONDS));
   const alone = stack.use(await startSystem([one.folder]));
-  const crowded = stack.use(await startSystem([many.folder]));
+  const crowded = stack.use(await startSystem([], { dataDir: many.dataDir }));
   const startedAt = performance.now();
   const failures = await startAll(crowded, many.names);
   bench.print(`start of ${count}`, inUnit((performance.now() - startedAt) / 1_000, "s"));
@@ -56,8 +57,11 @@ async function measure(bench: Bench): Promise<void> {
   if (path === undefined) throw new Error("no function");
   for (const { http } of [crowded, alone])
     await load({ url: `${http}${path}`, connections: CONNECTIONS, seconds: bench.warmUpSeconds });
-  await bench.takeTurns(warm, { [OURS]: loadOf(crowded, [path]), [ONE]: loadOf(alone, [path]) });
-  await bench.takeTurns(each, { [OURS]: loadOf(crowded, [path, ...others]) });
+  await bench.part("requests to one of them", () =>
+    bench.takeTurns(warm, { [OURS]: loadOf(crowded, [path]), [ONE]: loadOf(alone, [path]) }),
+  );
+  if (bench.isQuick) bench.skip(each, NO_TARGET);
+  else await bench.takeTurns(each, { [OURS]: loadOf(crowded, [path, ...others]) });
 }
 
 /** Number of requests at a time while the instances start. */

@@ -72,30 +72,34 @@ async function measure(bench: Bench): Promise<void> {
   const seconds = bench.loadSeconds;
   const row = rows();
   const measureAll = (kind: LoadKind, of: Servers) => bench.inTurns(loads(kind, of, seconds));
-  const measureWarm = async (kind: LoadKind, of: Servers) => {
-    await warmUpAll(kind, of, bench.warmUpSeconds);
-    return measureAll(kind, of);
-  };
 
   bench.heading(`warm requests, ${CONNECTIONS} connections, ${bench.rounds} rounds of ${seconds} s in turns`);
-  const hello = await measureWarm(GET_HELLO, servers);
-  bench.record(row.hello, samplesOf(onOneMachine(hello), rate));
-  const p99 = samplesOf(onOneMachine(hello), ({ p99Ms, errors }) => ({ value: p99Ms, errors }));
-  if (bench.isQuick) bench.skip(row.p99, "one collection of V8 is a hundredth of so short a round");
-  else bench.record(row.p99, p99);
-  bench.record(row.helloOverNats, samplesOf(overNats(hello), rate));
-  bench.record(row.helloCpu, cpuSamples(onOneMachine(hello)));
-  bench.record(row.helloOverNatsCpu, cpuSamples(overNats(hello)));
-  const json = await measureWarm(POST_JSON, peers);
-  bench.record(row.json, samplesOf(onOneMachine(json), rate));
-  bench.record(row.jsonOverNats, samplesOf(overNats(json), rate));
-  bench.record(row.jsonCpu, cpuSamples(onOneMachine(json)));
-  bench.record(row.jsonOverNatsCpu, cpuSamples(overNats(json)));
+  await warmUpAll(GET_HELLO, servers, bench.warmUpSeconds);
+  await bench.part("GET hello", async () => {
+    const hello = await measureAll(GET_HELLO, servers);
+    bench.record(row.hello, samplesOf(onOneMachine(hello), rate));
+    const p99 = samplesOf(onOneMachine(hello), ({ p99Ms, errors }) => ({ value: p99Ms, errors }));
+    if (bench.isQuick) bench.skip(row.p99, "one collection of V8 is a hundredth of so short a round");
+    else bench.record(row.p99, p99);
+    bench.record(row.helloOverNats, samplesOf(overNats(hello), rate));
+    bench.record(row.helloCpu, cpuSamples(onOneMachine(hello)));
+    bench.record(row.helloOverNatsCpu, cpuSamples(overNats(hello)));
+  });
+  await warmUpAll(POST_JSON, peers, bench.warmUpSeconds);
+  await bench.part("POST JSON", async () => {
+    const json = await measureAll(POST_JSON, peers);
+    bench.record(row.json, samplesOf(onOneMachine(json), rate));
+    bench.record(row.jsonOverNats, samplesOf(overNats(json), rate));
+    bench.record(row.jsonCpu, cpuSamples(onOneMachine(json)));
+    bench.record(row.jsonOverNatsCpu, cpuSamples(overNats(json)));
+  });
 
   bench.heading(`one connection, ${bench.rounds} rounds of ${seconds} s in turns`);
-  const single = await measureAll(ONE_BY_ONE, peers);
-  bench.record(row.single, samplesOf(onOneMachine(single), p50));
-  bench.record(row.singleOverNats, samplesOf(overNats(single), p50));
+  await bench.part("one connection", async () => {
+    const single = await measureAll(ONE_BY_ONE, peers);
+    bench.record(row.single, samplesOf(onOneMachine(single), p50));
+    bench.record(row.singleOverNats, samplesOf(overNats(single), p50));
+  });
 }
 
 const rate = ({ requestsPerSecond, errors }: Measured): Sample => ({ value: requestsPerSecond, errors });

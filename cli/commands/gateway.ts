@@ -13,7 +13,7 @@ import { ofGateway, workers } from "../options/workers.ts";
 import { tellParent, untilOrphaned } from "../parent-channel.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { GatewayWorkers } from "../world/gateway-workers.ts";
-import { boundYoungGeneration } from "../young-generation.ts";
+import { boundYoungGeneration, releaseMemory } from "../young-generation.ts";
 
 /** How long a stopped gateway may take to finish the requests that it has. */
 const DRAIN_GRACE_MS = 30_000;
@@ -74,6 +74,7 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
     const { httpUrl, metricsUrl } = gateway;
     if (output.isJson) output.json({ http: httpUrl, metrics: metricsUrl ?? null, nats: nats.url });
     else output.line(`http     ${httpUrl}\nmetrics  ${metricsUrl}/metrics\nnats     ${nats.url}`);
+    releaseMemory();
     boundYoungGeneration();
     await Promise.race([ended, stopped]);
     await Promise.all([gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs }), workers.close()]);

@@ -13,6 +13,10 @@ import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
 import { resolveSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
+import { releaseMemory } from "../young-generation.ts";
+
+/** How long after its start a node-runner has heard the other nodes, and looked at every function again. */
+const SETTLED_MS = 2_000;
 
 const nodeOptions = {
   ...nodeBounds,
@@ -80,6 +84,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     tellParent({ ready: true, node, inspect: isolates.inspectAddress });
     if (output.isJson) output.json({ node, nats: nats.url });
     else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}`);
+    setTimeout(releaseMemory, SETTLED_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
     await isolates.close();
