@@ -7,7 +7,7 @@
  * I1  An instance is in the table exactly while a part of it may run or be starting.
  * I2  Every end of an instance (by its host, by a crash, by a failed start) is published once.
  */
-import { type FunctionSpec, type GoneReason, isErrorCode } from "../../contracts/index.ts";
+import { type ErrorCode, type FunctionSpec, type GoneReason, isErrorCode } from "../../contracts/index.ts";
 import type { InstanceEvents, StartOutcome } from "../host.ts";
 import type { Hosts } from "./hosts.ts";
 import type { LocalInstance } from "./local-instance.ts";
@@ -34,7 +34,11 @@ const NOT_THE_FUNCTION = new Map<string, GoneReason>([
   ["HOST_CRASHED", "crashed"],
   ["NODE_STOPPING", "shutdown"],
   ["INSTANCE_DRAINING", "shutdown"],
-]);
+  // The node could not read the function: its stores were away, or its disk failed.
+  ["NATS_JETSTREAM_UNAVAILABLE", "shutdown"],
+  ["NATS_NO_JETSTREAM", "shutdown"],
+  ["INTERNAL", "shutdown"],
+] satisfies [ErrorCode, GoneReason][]);
 
 export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onGone"> {
   readonly #options: InstanceTableOptions;
