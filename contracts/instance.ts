@@ -4,7 +4,8 @@ import { SocketAddressSchema } from "./wire/socket-address.ts";
 
 const GONE_REASONS = ["idle", "replaced", "removed", "shutdown", "failed", "crashed"] as const;
 /**
- * `failed`: it never became ready. `crashed`: it was ready, and hit a limit (the code says which) or lost its host.
+ * `failed`: it never became ready, by the function itself. `shutdown`: its host or node stops, or could not read the function.
+ * `crashed`: it was ready, and hit a limit (the code says which) or lost its host.
  */
 export type GoneReason = (typeof GONE_REASONS)[number];
 
@@ -38,7 +39,7 @@ export const AnnouncementSchema = z.discriminatedUnion("state", [
     ...Common,
     state: z.literal("gone"),
     reason: z.enum(GONE_REASONS),
-    /** For `failed` and `crashed`: a code of the error catalogue. */
+    /** For a failed start and `crashed`: a code of the error catalogue. */
     code: z.string().optional(),
   }),
 ]);

@@ -42,6 +42,8 @@ export interface InstanceEvents {
   onFull(instance: string): void;
   /** The instance hit a limit: it takes nothing new, and `onGone` follows. */
   onCondemned(instance: string): void;
+  /** The instance's sandbox is being replaced: it takes nothing new, finishes its requests, and `onGone` follows. */
+  onLeaving(instance: string): void;
   /** The instance ended; also after `drain`. The host has announced the end, except where the host itself died. */
   onGone(instance: string, reason: GoneReason, code?: string): void;
 }

@@ -4,6 +4,7 @@ import { nkeys } from "@nats-io/transport-node";
 import { describe, expect, test, vi } from "vitest";
 import { makeCertificate, startConfiguredNats } from "../../test/harness/configured-nats.ts";
 import { eventually } from "../../test/harness/eventually.ts";
+import { startHeldServer } from "../../test/harness/held-server.ts";
 import { FREE_PORTS, type Narun, type NarunOptions, narun, startNarun } from "../testing/narun.ts";
 import { answering, createWorkFolder } from "../testing/work-folder.ts";
 
@@ -251,10 +252,15 @@ describe("a subject that NATS does not permit", () => {
 
   test("costs no request, where the gateway may not ask for those under way", async () => {
     await using server = await startConfiguredNats(users('publish: { deny: "narun.*.s.>" }'));
-    const slow = `export default async () => { await new Promise((go) => setTimeout(go, 2_000)); return new Response("slow"); }`;
-    await using folder = await createWorkFolder({ "f/index.ts": slow });
+    await using held = await startHeldServer();
+    await using folder = await createWorkFolder({
+      "f/index.ts": held.source,
+      "f/narun.yaml": JSON.stringify(held.config),
+    });
     const [all, some] = [`all:word@${server.host}`, `some:word@${server.host}`];
-    await using gateway = start(["gateway", "--json", ...PORTS, "--nats", some]);
+    // A gateway asks for the requests that it sent over NATS.
+    const env = { NARUN_SHORT_PATH: "off" };
+    await using gateway = start(["gateway", "--json", ...PORTS, "--nats", some], { env });
     const { http } = JSON.parse((await gateway.shows(/^\{"http.*\}$/m))[0]);
     await using node = start([
       "node",
@@ -262,7 +268,10 @@ describe("a subject that NATS does not permit", () => {
     ]);
     await node.shows(/^\{"node".*\}$/m);
     expect(await narun(["push", folder.path("f"), "--nats", all])).toMatchObject({ code: 0 });
-    expect(await (await fetch(`${http}/f`)).text()).toBe("slow");
+    const answer = fetch(`${http}/f`);
+    await gateway.shows(/may not publish to \\"narun\.\w+\.s\./);
+    held.open();
+    expect(await (await answer).text()).toBe("GET");
   });
 
   test("ends the wait for a function that sleeps, where no node may be asked", async () => {

@@ -197,8 +197,8 @@ function createEngineOf<Made extends Isolate>(
         if (op !== PostOp.loaded) onPost(op, a, b, c, d);
         else loading.resolve(a === "" ? { kind: "ok" } : { kind: "no-handler", reason: String(a) });
       };
-      const post = new ivm.Callback(receive, { ignored: true });
-      const ask = new ivm.Callback(answerQuestion, { sync: true });
+      const post = new ivm.Callback(watched.calledBack(receive), { ignored: true });
+      const ask = new ivm.Callback(watched.calledBack(answerQuestion), { sync: true });
       const progress = new Float64Array(
         new SharedArrayBuffer(PROGRESS_LENGTH * Float64Array.BYTES_PER_ELEMENT),
       );

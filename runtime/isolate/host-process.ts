@@ -118,6 +118,11 @@ export class HostProcess {
     return performance.now() - this.#startedAt;
   }
 
+  /** The instances that run or start in it. */
+  get instances(): string[] {
+    return [...this.#instances.keys(), ...this.#starts.keys()];
+  }
+
   has(instance: string): boolean {
     return this.#instances.has(instance) || this.#starts.has(instance);
   }

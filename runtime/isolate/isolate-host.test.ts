@@ -36,6 +36,7 @@ async function startHost(url: string, maxMemoryMb: number, program?: HostProgram
       onIdle: () => undefined,
       onFull: () => undefined,
       onCondemned: () => undefined,
+      onLeaving: (instance) => gone.push([instance, "leaving"]),
       onGone: (instance, reason) => gone.push([instance, reason]),
       onGuilty: () => undefined,
       onDied: (instances) => gone.push(["died", instances.join()]),
@@ -80,7 +81,14 @@ it("replaces a process that holds too much memory: new instances start in the ne
     expect(await start("one")).toMatchObject({ ok: true });
     const first = host.pid;
     expect(host.pidOf("one")).toBe(first);
-    await eventually(() => expect(gone).toEqual([["one", "shutdown"]]), { timeoutMs: 15_000 });
+    await eventually(
+      () =>
+        expect(gone).toEqual([
+          ["one", "leaving"],
+          ["one", "shutdown"],
+        ]),
+      { timeoutMs: 15_000 },
+    );
     expect(await start("two")).toMatchObject({ ok: true });
     expect(host.pidOf("two")).not.toBe(first);
     expect(host.pidOf("one")).toBe(undefined);

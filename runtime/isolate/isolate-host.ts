@@ -189,6 +189,7 @@ class ProcessSupervisor implements IsolateHost {
     this.#leaving.add(process);
     if (wasCurrent) this.#startAfter(pauseMs);
     void process.stop(RETIRE_GRACE_MS);
+    for (const instance of process.instances) this.#options.events.onLeaving(instance);
   }
 
   #onExit(process: HostProcess, { exitCode, signal, lost, aboard }: HostEnd): void {

@@ -57,6 +57,23 @@ it("counts the time of a call from the end of the one before", async () => {
   expect(isLost).toBe(false);
 });
 
+it("leaves an isolate alone that asks or posts, however long its call takes", () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  let isLost = false;
+  const calls = createLostIsolates({ tickMs: 1_000, usedMs: busy }).open(() => {
+    isLost = true;
+  });
+  const ask = calls.calledBack((question: string) => `${question}: the answer`);
+  calls.begin(1_000);
+  for (let tick = 0; tick < 100; tick++) {
+    vi.advanceTimersByTime(1_000);
+    expect(ask("a question")).toBe("a question: the answer");
+  }
+  expect(isLost).toBe(false);
+  vi.advanceTimersByTime(20_000);
+  expect(isLost).toBe(true);
+});
+
 it("reports an isolate long before its time is up where no thread runs", async () => {
   const lost = Promise.withResolvers<void>();
   void createLostIsolates({ tickMs: 2, usedMs: () => 0 })

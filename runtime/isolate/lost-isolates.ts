@@ -2,7 +2,9 @@
  * Notices isolates that V8 has lost control of: a call into them does not end. isolated-vm puts their thread to sleep, 5 s after
  * the call's time was up, or as soon as V8 has no memory left. It tells nobody (isolate-maker.ts, I2).
  *
- * I1  An isolate is lost when none of its calls has ended for the longest time of one, and `GRACE_TICKS` more.
+ * I1  An isolate is lost when none of its calls has ended for the longest time of one, and `GRACE_TICKS` more, and it has not
+ *     called back in that time. V8's limit of a call does not run while the isolate waits for an answer of the host: on a busy machine
+ *     an endless loop of questions takes many times its limit.
  * I2  It is lost long before where no thread but the main one has run for `STILL_TICKS`: a thread that wants to run gets some
  *     of the CPU in that time, also on a crowded machine. Where other isolates are at work, I1 decides.
  * I3  Time is counted in ticks of a timer: none passes while the whole process stands still, or no call is under way. A process
@@ -19,6 +21,8 @@ export interface Calls {
   /** A call begins. `timeoutMs`: its own limit. */
   begin(timeoutMs: number): void;
   end(): void;
+  /** A function that the isolate calls: each of its calls shows that the isolate's thread runs. */
+  calledBack<V extends unknown[], R>(take: (...values: V) => R): (...values: V) => R;
   /** Watches a whole call. */
   watch<T>(timeoutMs: number, call: Promise<T>): Promise<T>;
   /** No call is made any more. The ones under way are watched to their end. */
@@ -30,6 +34,7 @@ const nothing = () => undefined;
 export const unwatchedCalls: Calls = {
   begin: nothing,
   end: nothing,
+  calledBack: (take) => take,
   watch: (_timeoutMs, call) => call,
   close: nothing,
 };
@@ -102,7 +107,7 @@ interface WatchedCallsOptions {
 class WatchedCalls implements Calls {
   readonly #options: WatchedCallsOptions;
   #underWay = 0;
-  /** The tick in which the call that runs has begun. */
+  /** The tick in which the call that runs has begun, or the isolate has called back. */
   #since = 0;
   #longestMs = 0;
   #isClosed = false;
@@ -125,6 +130,13 @@ class WatchedCalls implements Calls {
     this.#underWay -= 1;
     this.#since = this.#options.now();
     if (this.#isClosed) this.close();
+  }
+
+  calledBack<V extends unknown[], R>(take: (...values: V) => R): (...values: V) => R {
+    return (...values) => {
+      this.#since = this.#options.now();
+      return take(...values);
+    };
   }
 
   async watch<T>(timeoutMs: number, call: Promise<T>): Promise<T> {

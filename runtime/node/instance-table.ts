@@ -1,13 +1,13 @@
 /**
  * The instances of a node, from the moment one is asked for until it is gone.
  *
- *     starting ── started ──▶ ready ── drain, condemned ──▶ draining ── gone ──▶ not in the table
+ *     starting ── started ──▶ ready ── drain, condemned, leaving ──▶ draining ── gone ──▶ not in the table
  *     starting ── start failed ──▶ not in the table
  *
  * I1  An instance is in the table exactly while a part of it may run or be starting.
  * I2  Every end of an instance (by its host, by a crash, by a failed start) is published once.
  */
-import { type FunctionSpec, type GoneReason, isErrorCode } from "../../contracts/index.ts";
+import { type ErrorCode, type FunctionSpec, type GoneReason, isErrorCode } from "../../contracts/index.ts";
 import type { InstanceEvents, StartOutcome } from "../host.ts";
 import type { Hosts } from "./hosts.ts";
 import type { LocalInstance } from "./local-instance.ts";
@@ -34,9 +34,13 @@ const NOT_THE_FUNCTION = new Map<string, GoneReason>([
   ["HOST_CRASHED", "crashed"],
   ["NODE_STOPPING", "shutdown"],
   ["INSTANCE_DRAINING", "shutdown"],
-]);
+  // The node could not read the function: its stores were away, or its disk failed.
+  ["NATS_JETSTREAM_UNAVAILABLE", "shutdown"],
+  ["NATS_NO_JETSTREAM", "shutdown"],
+  ["INTERNAL", "shutdown"],
+] satisfies [ErrorCode, GoneReason][]);
 
-export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onGone"> {
+export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLeaving" | "onGone"> {
   readonly #options: InstanceTableOptions;
   readonly #table = new Map<string, LocalInstance>();
   readonly #byFunction = new Map<string, readonly LocalInstance[]>();
@@ -119,6 +123,15 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onGo
     this.#options.onChange(instance.function);
   }
 
+  /** Another instance is to take its place, as requests that it has may take long. */
+  onLeaving(id: string): void {
+    const instance = this.#table.get(id);
+    if (instance === undefined || instance.phase === "draining") return;
+    instance.phase = "draining";
+    this.#options.publisher.status(instance.function, id, "stopping");
+    this.#options.onChange(instance.function);
+  }
+
   onGone(id: string, reason: GoneReason, code?: string): void {
     const instance = this.#table.get(id);
     if (instance === undefined) return;
@@ -139,7 +152,7 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onGo
       return;
     }
     const { publisher, onChange } = this.#options;
-    instance.phase = this.#condemned.has(instance.id) ? "draining" : "ready";
+    if (instance.phase === "starting") instance.phase = "ready";
     this.#problems.delete(instance.function);
     const pid = this.#hostsOf(instance)?.find(instance.group)?.pidOf(instance.id);
     publisher.status(instance.function, instance.id, "running", pid === undefined ? {} : { pid });

@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { describe, expect, inject, it } from "vitest";
 import {
+  type Announcement,
+  AnnouncementSchema,
   type DemandReply,
   DemandReplySchema,
   HeartbeatSchema,
+  NarunError,
   subjects,
   type TrialReply,
   TrialReplySchema,
@@ -77,6 +80,10 @@ async function startRunner(hosts: StartHosts) {
   nats.subscribe(subjects.heartbeat("n"), (message) => {
     for (const mode of HeartbeatSchema.parse(JSON.parse(message.text())).modes) modes.add(mode);
   });
+  const announced: Announcement[] = [];
+  nats.subscribe(subjects.announcementsAll, (message) => {
+    announced.push(AnnouncementSchema.parse(JSON.parse(message.text())));
+  });
   await nats.flush();
   const runner = await startNodeRunner({
     nats: await connect("node"),
@@ -90,6 +97,7 @@ async function startRunner(hosts: StartHosts) {
   closers.defer(() => runner.drain({ graceMs: 1_000 }));
   return {
     modes,
+    announced,
     remove: (name: string) => removeFunction(nats, name),
     push: async (name: string, config: Record<string, unknown>) => {
       const build = await buildSource(name, `export default () => new Response("hello");`, config);
@@ -152,6 +160,27 @@ describe("a node-runner", () => {
     // The desired state is looked at for both: only the function whose mode is there is kept running.
     await runner.push("in-node", { mode: "node", scale: { min: 1 } });
     await eventually(() => expect(starts.map(({ config }) => config.name)).toEqual(["in-node"]));
+  });
+});
+
+describe("a failed start", () => {
+  it.each([
+    ["because a store is away", new NarunError("NATS_JETSTREAM_UNAVAILABLE"), "shutdown"],
+    ["because there is no store", new NarunError("NATS_NO_JETSTREAM"), "shutdown"],
+    ["for a reason that is not known", new Error("ENOSPC: no space left on device"), "shutdown"],
+    ["because a secret is missing", new NarunError("SECRET_MISSING"), "failed"],
+  ])("%s: whether it is the function's own fault is announced", async (_, error, reason) => {
+    const mode = createTrivialMode();
+    const startHost: StartHost = (parts) => ({
+      ...mode.startHost(parts),
+      start: () => Promise.reject(error),
+    });
+    await using runner = await startRunner({ node: startHost });
+    const revision = await runner.push("fn", { mode: "node" });
+    expect(await runner.demand("fn", revision)).toMatchObject({ outcome: "starting" });
+    await eventually(() =>
+      expect(runner.announced).toContainEqual(expect.objectContaining({ state: "gone", reason })),
+    );
   });
 });
 

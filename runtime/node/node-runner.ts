@@ -245,6 +245,7 @@ class Runner implements NodeRunner {
         onIdle: (id) => this.#drainIfSpare(id),
         onFull: (id) => this.#instances.drain(id, "replaced"),
         onCondemned: (id) => this.#instances.onCondemned(id),
+        onLeaving: (id) => this.#instances.onLeaving(id),
         onGone: (id, reason, code) => this.#instances.onGone(id, reason, code),
       },
       desired: (name) => this.#desired.get(name),
