@@ -8,7 +8,7 @@ const toEcho = { bindings: [{ name: "ECHO", service: "echo" }], limits: { maxBod
 const echo = "export default (request) => new Response(request.body)";
 
 describe("a call to another function", () => {
-  it("streams bodies larger than any message, both ways at once", async () => {
+  it("streams bodies larger than any message, both ways at once", { timeout: 120_000 }, async () => {
     await using world = await startWorld();
     await world.push("echo", echo, { limits: toEcho.limits });
     await world.push("front", "export default (request, env) => env.ECHO.fetch(request)", toEcho);
