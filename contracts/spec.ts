@@ -7,6 +7,9 @@ import { parseYaml, type YamlResult } from "./yaml.ts";
 /** The desired state of a function: its configuration and the revision that is live. */
 export const FunctionSpecSchema = FunctionConfigSchema.safeExtend({
   revision: RevisionSchema,
+  /** The keys by which runners of the original toolkit find a program's file. */
+  tag: z.string().optional(),
+  binary_object: z.string().optional(),
 });
 export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;
 
@@ -33,6 +36,12 @@ export type Spec = { kind: "function"; spec: FunctionSpec } | { kind: "service";
 
 const FUNCTION_MODES = new Set<unknown>(["isolate", "node"]);
 
+/** A function of ours. A program of ours has a revision; a program of the original toolkit has none. */
+function isFunction(value: unknown): boolean {
+  if (FUNCTION_MODES.has(modeOf(value))) return true;
+  return modeOf(value) === "exec" && typeof value === "object" && value !== null && "revision" in value;
+}
+
 const FunctionEntrySchema = FunctionSpecSchema.transform((spec): Spec => ({ kind: "function", spec }));
 const ServiceEntrySchema = ServiceSpecSchema.transform((spec): Spec => ({ kind: "service", spec }));
 
@@ -44,9 +53,7 @@ const ServiceEntrySchema = ServiceSpecSchema.transform((spec): Spec => ({ kind: 
 export function parseSpec(text: string): YamlResult<Spec> {
   const spec = text.startsWith("{") ? parseJson(text, FunctionEntrySchema) : undefined;
   if (spec !== undefined) return { ok: true, value: spec };
-  return parseYaml(text, (value) =>
-    FUNCTION_MODES.has(modeOf(value)) ? FunctionEntrySchema : ServiceEntrySchema,
-  );
+  return parseYaml(text, (value) => (isFunction(value) ? FunctionEntrySchema : ServiceEntrySchema));
 }
 
 function modeOf(value: unknown): unknown {

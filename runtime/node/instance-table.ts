@@ -8,7 +8,7 @@
  * I2  Every end of an instance (by its host, by a crash, by a failed start) is published once.
  */
 import { type ErrorCode, type FunctionSpec, type GoneReason, isErrorCode } from "../../contracts/index.ts";
-import type { InstanceEvents, StartOutcome } from "../host.ts";
+import type { EndFacts, InstanceEvents, StartOutcome } from "../host.ts";
 import type { Hosts } from "./hosts.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import { type StartParts, startInstance } from "./start-instance.ts";
@@ -132,13 +132,17 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
     this.#options.onChange(instance.function);
   }
 
-  onGone(id: string, reason: GoneReason, code?: string): void {
+  onGone(id: string, reason: GoneReason, code?: string, { exitCode, why }: EndFacts = {}): void {
     const instance = this.#table.get(id);
     if (instance === undefined) return;
     const { publisher } = this.#options;
     if (!this.#condemned.delete(id) && reason === "crashed") this.#crashed(instance);
     const status = reason === "crashed" || reason === "failed" ? reason : "stopped";
-    publisher.status(instance.function, id, status, isErrorCode(code) ? { error: code } : {});
+    const error = why ?? (isErrorCode(code) ? code : undefined);
+    publisher.status(instance.function, id, status, {
+      ...(exitCode === undefined ? {} : { exit_code: exitCode }),
+      ...(error === undefined ? {} : { error }),
+    });
     // A host that died could not announce the end.
     if (code === "HOST_CRASHED")
       publisher.announce({ ...this.#announcementOf(instance), state: "gone", reason, code });
@@ -159,13 +163,14 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
     onChange(instance.function);
   }
 
-  #publishFailure(instance: LocalInstance, { code, message }: { code: string; message: string }): void {
+  #publishFailure(instance: LocalInstance, { code, message, facts }: StartOutcome & { ok: false }): void {
     const { publisher } = this.#options;
     const { function: name, revision, generation } = instance;
     const error = `${code}: ${message}`;
     const reason = NOT_THE_FUNCTION.get(code) ?? "failed";
     if (reason === "failed") this.#problems.set(name, { function: name, revision, generation, error });
-    publisher.status(name, instance.id, reason === "crashed" ? "crashed" : "failed", { error });
+    const exit = facts?.exitCode === undefined ? {} : { exit_code: facts.exitCode };
+    publisher.status(name, instance.id, reason === "crashed" ? "crashed" : "failed", { error, ...exit });
     publisher.announce({ ...this.#announcementOf(instance), state: "gone", reason, code });
   }
 
