@@ -7,7 +7,8 @@ import { MIB } from "./units.ts";
 /** The HTTP methods that a route may list. */
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
-const RouteSchema = z.strictObject({
+/** A path of the gateway, and the methods that it takes there. */
+export const RouteSchema = z.strictObject({
   /** `/exact`, or `/prefix/*` for everything below it. */
   path: z
     .string()
@@ -18,7 +19,8 @@ const RouteSchema = z.strictObject({
 });
 export type Route = z.infer<typeof RouteSchema>;
 
-const ScaleSchema = z
+/** How many instances a function has. */
+export const ScaleSchema = z
   .strictObject({
     /** Instances that are kept without any requests. */
     min: z.int().min(0).max(1_000).default(0),

@@ -25,6 +25,7 @@ export * from "./placement.ts";
 export * from "./problem.ts";
 export * from "./route-path.ts";
 export * from "./secret.ts";
+export * from "./service-spec.ts";
 export * from "./shadowed-routes.ts";
 export * from "./shared-parts.ts";
 export * from "./spec.ts";
