@@ -23,6 +23,7 @@ export * from "./number-table.ts";
 export * from "./parse-json.ts";
 export * from "./placement.ts";
 export * from "./problem.ts";
+export * from "./programs/index.ts";
 export * from "./route-path.ts";
 export * from "./secret.ts";
 export * from "./service-spec.ts";

@@ -32,6 +32,15 @@ export const toolErrors = {
     title: "The bundle is over the limit",
     solve: "Remove the largest parts (`narun build` lists them), or raise `limits.maxBundleBytes`.",
   },
+  SERVICE_FILE_INVALID: {
+    title: "The spec of the service is not valid",
+    solve: "Correct the named line of the file that `-config` names.",
+  },
+  PROGRAM_INVALID: {
+    title: "No node can run this file",
+    solve:
+      "Build the program for the systems of the nodes (`narun nodes` shows them), or give a script whose first line begins with #!.",
+  },
   PUSH_CONFLICT: {
     title: "This function was changed by another push at the same time",
     solve: "Look at `narun revisions`, then push again.",
