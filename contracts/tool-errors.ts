@@ -36,10 +36,10 @@ export const toolErrors = {
     title: "The spec of the service is not valid",
     solve: "Correct the named line of the file that `-config` names.",
   },
-  PROGRAM_INVALID: {
-    title: "No node can run this file",
+  PROGRAM_UNFIT: {
+    title: "The program's file cannot be started",
     solve:
-      "Build the program for the systems of the nodes (`narun nodes` shows them), or give a script whose first line begins with #!.",
+      "Give a native binary for the nodes' system and processor (`narun nodes` shows them), or a script whose first line begins with `#!`.",
   },
   PUSH_CONFLICT: {
     title: "This function was changed by another push at the same time",

@@ -4,7 +4,7 @@ import { jetstream } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { Objm } from "@nats-io/obj";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { elf, universal } from "../../contracts/programs/testing/headers.ts";
+import { elf, universal } from "../../contracts/executables/testing/headers.ts";
 import { connectNats, type Nats } from "../../nats/index.ts";
 import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
 import { narun } from "../testing/narun.ts";

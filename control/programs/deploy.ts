@@ -60,7 +60,7 @@ export interface DeployResult {
 
 /**
  * Stores the files under the names and with the metadata of the original toolkit, then the spec, so that every version of
- * its runner takes it. Errors: PROGRAM_INVALID; SERVICE_FILE_INVALID without a tag; PUSH_CONFLICT, where a function has the
+ * its runner takes it. Errors: PROGRAM_UNFIT; SERVICE_FILE_INVALID without a tag; PUSH_CONFLICT, where a function has the
  * name or another deployment came in between.
  */
 export async function deployProgram(nats: Nats, options: DeployOptions): Promise<DeployResult> {
@@ -83,7 +83,7 @@ export async function deployProgram(nats: Nats, options: DeployOptions): Promise
   const uploaded = await uploadAll(store, { ...options, tag, files });
   const binaries = await withStored(store, name, tag, uploaded);
   if (binaries.length === 0 && spec.binary_object === undefined)
-    throw new NarunError("PROGRAM_INVALID", {
+    throw new NarunError("PROGRAM_UNFIT", {
       detail: `${name}: no file is given, and none of ${tag} is stored`,
     });
 
@@ -106,7 +106,7 @@ interface PlannedFile {
   program: Program;
 }
 
-/** The file of each platform. Error: PROGRAM_INVALID, where two files are for one platform. */
+/** The file of each platform. Error: PROGRAM_UNFIT, where two files are for one platform. */
 function planFiles(programs: readonly Program[], nodes: readonly KnownNode[]): PlannedFile[] {
   const known = nodes.flatMap(({ state: { os, arch } }) =>
     os === undefined || arch === undefined ? [] : [{ os, arch }],

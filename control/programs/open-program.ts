@@ -2,18 +2,18 @@ import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import {
+  EXECUTABLE_HEAD_BYTES,
+  type Executable,
   messageOf,
   NarunError,
-  PROGRAM_HEAD_BYTES,
-  type ProgramFile,
-  readProgramFile,
+  readExecutable,
 } from "../../contracts/index.ts";
 
 /** A program's file on this machine. */
 export interface Program {
   /** Its base name. */
   file: string;
-  form: ProgramFile;
+  form: Executable;
   size: number;
   /** Hex. */
   sha256: string;
@@ -21,7 +21,7 @@ export interface Program {
   read(): AsyncIterable<Uint8Array>;
 }
 
-/** Looks at a file: its form, size and digest. Error: PROGRAM_INVALID, where no runner could start it. */
+/** Looks at a file: its form, size and digest. Error: PROGRAM_UNFIT, where no runner could start it. */
 export async function openProgram(path: string): Promise<Program> {
   const handle = await open(path).catch((error: unknown) => {
     throw invalid(path, messageOf(error), error);
@@ -32,11 +32,11 @@ export async function openProgram(path: string): Promise<Program> {
     const head: Uint8Array[] = [];
     let size = 0;
     for await (const chunk of handle.createReadStream({ autoClose: false }) as AsyncIterable<Buffer>) {
-      if (size < PROGRAM_HEAD_BYTES) head.push(chunk);
+      if (size < EXECUTABLE_HEAD_BYTES) head.push(chunk);
       hash.update(chunk);
       size += chunk.byteLength;
     }
-    const reading = readProgramFile(Buffer.concat(head).subarray(0, PROGRAM_HEAD_BYTES), size);
+    const reading = readExecutable(Buffer.concat(head).subarray(0, EXECUTABLE_HEAD_BYTES), size);
     if (!reading.ok) throw invalid(path, reading.reason);
     return {
       file: basename(path),
@@ -56,7 +56,7 @@ async function* bytesOf(path: string): AsyncGenerator<Uint8Array, void> {
   yield* handle.createReadStream() as AsyncIterable<Buffer>;
 }
 
-/** PROGRAM_INVALID, with the file's path. */
+/** PROGRAM_UNFIT, with the file's path. */
 export function invalid(path: string, reason: string, cause?: unknown): NarunError {
-  return new NarunError("PROGRAM_INVALID", { detail: `${path}: ${reason}` }, { cause });
+  return new NarunError("PROGRAM_UNFIT", { detail: `${path}: ${reason}` }, { cause });
 }

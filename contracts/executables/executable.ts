@@ -7,22 +7,22 @@ import type { Platform } from "./platform.ts";
 import { readShebang } from "./shebang.ts";
 
 /** The form of a program's file. */
-export type ProgramFile =
+export type Executable =
   | { kind: "native"; format: "ELF" | "Mach-O" | "PE"; platforms: Platform[] }
   /** `argument`: all that follows the interpreter on the first line. */
   | { kind: "script"; interpreter: string; argument?: string };
 
 /** The result of a look at a file: its form, or the reason why no runner can start it. */
-type ProgramReading = { ok: true; file: ProgramFile } | { ok: false; reason: string };
+type ExecutableReading = { ok: true; file: Executable } | { ok: false; reason: string };
 
 /** How many first bytes of a file are enough to know its form. */
-export const PROGRAM_HEAD_BYTES = 64 * 1024;
+export const EXECUTABLE_HEAD_BYTES = 64 * 1024;
 
 /**
- * Reads the form of a file from its first bytes (`PROGRAM_HEAD_BYTES`, or all where it is shorter). `size` is the size of
+ * Reads the form of a file from its first bytes (`EXECUTABLE_HEAD_BYTES`, or all where it is shorter). `size` is the size of
  * the whole file. Formats: ELF, Mach-O with universal binaries, PE, and scripts that begin with `#!`.
  */
-export function readProgramFile(head: Uint8Array, size: number): ProgramReading {
+export function readExecutable(head: Uint8Array, size: number): ExecutableReading {
   try {
     return { ok: true, file: readForm(head, size) };
   } catch (error) {
@@ -31,7 +31,7 @@ export function readProgramFile(head: Uint8Array, size: number): ProgramReading 
   }
 }
 
-function readForm(head: Uint8Array, size: number): ProgramFile {
+function readForm(head: Uint8Array, size: number): Executable {
   if (size === 0) throw new FormatFault("the file is empty");
   const native = readElf(head, size) ?? readMachO(head, size) ?? readPe(head);
   if (native !== undefined) return { kind: "native", ...native };

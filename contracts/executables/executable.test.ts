@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createRandom } from "../../test/soak/random.ts";
-import { PROGRAM_HEAD_BYTES, readProgramFile } from "./program-file.ts";
+import { EXECUTABLE_HEAD_BYTES, readExecutable } from "./executable.ts";
 import { elf, machO, pe, universal } from "./testing/headers.ts";
 
-const read = (bytes: Uint8Array) => readProgramFile(bytes, bytes.byteLength);
+const read = (bytes: Uint8Array) => readExecutable(bytes, bytes.byteLength);
 const platformsOf = (bytes: Uint8Array) => {
   const reading = read(bytes);
   if (!reading.ok) throw new Error(reading.reason);
@@ -49,8 +49,8 @@ describe("a program's file", () => {
   });
 
   it("is read off a real program", () => {
-    const head = readFileSync(process.execPath).subarray(0, PROGRAM_HEAD_BYTES);
-    expect(readProgramFile(head, statSync(process.execPath).size)).toMatchObject({
+    const head = readFileSync(process.execPath).subarray(0, EXECUTABLE_HEAD_BYTES);
+    expect(readExecutable(head, statSync(process.execPath).size)).toMatchObject({
       ok: true,
       file: { kind: "native" },
     });
@@ -113,7 +113,7 @@ describe("a program's file", () => {
         bytes[random.between(0, bytes.byteLength - 1)] = random.between(0, 255);
       }
       const head = bytes.subarray(0, random.between(0, bytes.byteLength));
-      const reading = readProgramFile(head, random.between(head.byteLength, 2 ** 40));
+      const reading = readExecutable(head, random.between(head.byteLength, 2 ** 40));
       if (!reading.ok) expect(reading.reason).not.toBe("");
       else if (reading.file.kind === "native") expect(reading.file.platforms.length).toBeGreaterThan(0);
       else expect(reading.file.interpreter).toMatch(/^\//);
