@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings/index.ts";
 import { EgressSchema } from "./egress.ts";
-import { NameSchema } from "./names.ts";
+import { GrpcServiceSchema, NameSchema } from "./names.ts";
 import { MIB } from "./units.ts";
 
 /** The HTTP methods that a route may list. */
@@ -91,6 +91,11 @@ const FileSchema = z.strictObject({
   entry: z.string().min(1).optional(),
   mode: z.enum(["isolate", "node"]).default("isolate"),
   routes: z.array(RouteSchema).optional(),
+  /**
+   * The gRPC services that it implements. Absent: none. The builder adds those of `grpc(…)`; a handler that reads and writes
+   * frames itself names them here.
+   */
+  grpc: z.array(GrpcServiceSchema).nonempty().max(100).optional(),
   env: z.array(EnvSchema).default([]),
   bindings: z.array(BindingSchema).max(100).default([]),
   scale: ScaleSchema.prefault({}),
