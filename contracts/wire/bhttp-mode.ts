@@ -22,13 +22,6 @@ import { type DecodedRequest, isRequestId, type RequestFacts, requestIdOf } from
 import { headerNames } from "./header-names.ts";
 import { type Headers, headerValue } from "./headers.ts";
 
-/** How requests to a service travel. */
-export const WIRES = ["header", "bhttp"] as const;
-export type Wire = (typeof WIRES)[number];
-
-/** The key in the metadata of a NATS Micro service that names its wire. */
-export const WIRE_METADATA = "narun.wire";
-
 /** The content type of a message in this mode, as the original toolkit writes it. */
 export const BHTTP_CONTENT_TYPE = "application/bhttp";
 

@@ -29,3 +29,4 @@ export * from "./socket-splitter.ts";
 export * from "./stream.ts";
 export * from "./time-left.ts";
 export * from "./trailers.ts";
+export * from "./wire.ts";
