@@ -167,6 +167,8 @@ export const toolErrors = {
   INSTANCE_DRAINING: {
     title: "The instance takes no new requests; this one was not started",
     solve: "The gateway sends it elsewhere by itself.",
+    status: 503,
+    retryable: true,
   },
   ISOLATE_TAMPERED: {
     title: "The function's isolate did something that narun's platform never does; the instance was ended",
