@@ -58,8 +58,8 @@ describe("an answer whose instance dies before it told the end", () => {
   });
 });
 
-it.each([[undefined], [200_011]])("chunks of all sizes arrive in order, announced: %s", async (length) => {
-  const sizes = [1, 100_000, 2, 0, 3, 100_000, 4, 0, 1];
+it.each([[undefined], [130_011]])("chunks of all sizes arrive in order, announced: %s", async (length) => {
+  const sizes = [1, 30_000, 2, 0, 3, 100_000, 4, 0, 1];
   const chunks = sizes.map((size, at) => Buffer.alloc(size, String(at)));
   const body = bodyOf(({ onData, onEnd }) => {
     const [first, ...others] = chunks;
