@@ -56,6 +56,8 @@ export const InstanceMetadataSchema = z.object({
   "narun.concurrency": z.coerce.number().int().min(1),
   /** See `formatSocketAddress`. */
   "narun.socket": z.string().optional(),
+  /** The gRPC services that it implements: full names, separated by commas. A service that narun did not start may have it, too. */
+  grpc: z.string().optional(),
 });
 export type InstanceMetadata = z.input<typeof InstanceMetadataSchema>;
 

@@ -22,6 +22,8 @@ export const ManifestSchema = z.strictObject({
   sourceMap: FileSchema,
   /** The form of a program's file. */
   program: ProgramFileFactsSchema.optional(),
+  /** A `google.protobuf.FileDescriptorSet` of its gRPC services, with every file that it imports. Absent: none is known. */
+  descriptors: FileSchema.optional(),
 });
 export type Manifest = z.infer<typeof ManifestSchema>;
 

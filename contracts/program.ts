@@ -86,11 +86,7 @@ export const ProgramFileFactsSchema = z.strictObject({
 });
 export type ProgramFileFacts = z.infer<typeof ProgramFileFactsSchema>;
 
-/** The name of a program's file in `app-binaries`, as the original toolkit names it. */
-export function programObjectName(
-  name: string,
-  tag: string,
-  { os, arch }: { os: string; arch: string },
-): string {
-  return `${name}-${tag}-${os}-${arch}`;
+/** The platform in the name of a program's file. A script is stored for the system that most nodes have. */
+export function platformOf({ os, arch }: ProgramFileFacts): { os: string; arch: string } {
+  return os === "any" ? { os: "linux", arch: "amd64" } : { os, arch };
 }

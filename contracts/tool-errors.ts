@@ -32,10 +32,14 @@ export const toolErrors = {
     title: "The bundle is over the limit",
     solve: "Remove the largest parts (`narun build` lists them), or raise `limits.maxBundleBytes`.",
   },
+  SERVICE_FILE_INVALID: {
+    title: "The spec of the service is not valid",
+    solve: "Correct the named line of the file that `-config` names.",
+  },
   PROGRAM_UNFIT: {
     title: "The program's file cannot be started",
     solve:
-      "`command` names a native binary for the node's system and processor, or a script whose first line begins with `#!`.",
+      "Give a native binary for the nodes' system and processor (`narun nodes` shows them), or a script whose first line begins with `#!`.",
   },
   PROGRAM_NOT_STARTED: {
     title: "The system could not start the program",
@@ -180,6 +184,8 @@ export const toolErrors = {
   INSTANCE_DRAINING: {
     title: "The instance takes no new requests; this one was not started",
     solve: "The gateway sends it elsewhere by itself.",
+    status: 503,
+    retryable: true,
   },
   ISOLATE_TAMPERED: {
     title: "The function's isolate did something that narun's platform never does; the instance was ended",

@@ -1,4 +1,5 @@
 import {
+  binaryObjectName,
   canonicalJson,
   type FunctionSpec,
   formatSpec,
@@ -9,7 +10,7 @@ import {
   type NodeState,
   NodeStateSchema,
   parseSpec,
-  programObjectName,
+  platformOf,
   readJson,
   readYamlDocument,
   type Spec,
@@ -27,7 +28,7 @@ export interface StoreOptions {
   replicas?: number;
 }
 
-/** The desired state: name → spec. Reads entries of other toolkits too; writes functions only. */
+/** The desired state: name → spec. Functions, and services of the original toolkit. */
 export function openSpecs(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Spec>> {
   return openKv(nats, { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) }, specCodec);
 }
@@ -74,8 +75,7 @@ const specCodec: KvCodec<Spec> = {
       throw new NarunError("SPEC_INVALID", { detail: `${key}: its name is ${JSON.stringify(name)}` });
     return parsed.value;
   },
-  encode({ kind, spec }) {
-    if (kind !== "function") throw new TypeError("services of the original toolkit are read only");
+  encode({ spec }) {
     const text = formatSpec(spec);
     // A spec that would be unreadable is not written.
     const reading = readYamlDocument(text);
@@ -104,5 +104,5 @@ export function specOfManifest(manifest: Manifest, revision: string): FunctionSp
   const { config, program } = manifest;
   if (program === undefined) return { ...config, revision };
   const tag = shortRevision(revision);
-  return { ...config, revision, tag, binary_object: programObjectName(config.name, tag, program) };
+  return { ...config, revision, tag, binary_object: binaryObjectName(config.name, tag, platformOf(program)) };
 }
