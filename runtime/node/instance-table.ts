@@ -79,8 +79,15 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
     if (this.#problems.get(name)?.generation !== generation) this.#problems.delete(name);
   }
 
-  /** Starts an instance. It is in the table at once. Error: MODE_UNSUPPORTED. */
-  start(spec: FunctionSpec, generation: string): { instance: LocalInstance; outcome: Promise<StartOutcome> } {
+  /**
+   * Starts an instance. It is in the table at once. `restarts`: how many deaths and failed starts it follows. Error:
+   * MODE_UNSUPPORTED.
+   */
+  start(
+    spec: FunctionSpec,
+    generation: string,
+    restarts = 0,
+  ): { instance: LocalInstance; outcome: Promise<StartOutcome> } {
     const { modes, publisher } = this.#options;
     const instance: LocalInstance = {
       id: crypto.randomUUID().replaceAll("-", "").slice(0, 20),
@@ -94,7 +101,8 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
     };
     this.#table.set(instance.id, instance);
     this.#byFunction.set(instance.function, [...this.of(instance.function), instance]);
-    publisher.status(instance.function, instance.id, "starting");
+    const facts = restarts === 0 ? {} : { error: `Restarting (${restarts})` };
+    publisher.status(instance.function, instance.id, "starting", facts);
     publisher.announce({ ...this.#announcementOf(instance), state: "starting" });
     const outcome = startInstance(this.#options, instance, spec).then((result) => {
       if (this.#table.has(instance.id)) this.#onStarted(instance, result);

@@ -10,7 +10,7 @@ import { killMarked } from "./processes-of.ts";
 
 export interface ChildOptions {
   /** The command line: a launcher's, and the program's behind it. */
-  command: readonly [string, ...string[]];
+  command: readonly string[];
   cwd: string;
   env: Record<string, string>;
   runId: string;
@@ -32,7 +32,7 @@ export interface Child {
 
 /** Starts a program. Rejects with the system's error where it cannot. */
 export async function startChild({ command, cwd, env, runId }: ChildOptions): Promise<Child> {
-  const [file, ...args] = command;
+  const [file = "", ...args] = command;
   const child = spawn(file, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   const { pid } = child;

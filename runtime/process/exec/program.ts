@@ -27,7 +27,7 @@ import { watchIdle } from "../../instance/idle-watch.ts";
 import { type Child, type ChildEnd, startChild } from "./child.ts";
 import { environmentOf } from "./environment.ts";
 import { makeInstanceFolder } from "./instance-folder.ts";
-import { missingInterpreter } from "./launch.ts";
+import { launchersOf, missingInterpreter } from "./launch.ts";
 import { readLines } from "./output-lines.ts";
 import { findMarked } from "./processes-of.ts";
 import { subjectsOf } from "./program-subjects.ts";
@@ -177,7 +177,8 @@ export class Program {
       natsUser: door?.user ?? "",
       natsPassword: door?.password ?? "",
     });
-    const command = [`${root}/${basename(fileOf(config))}`, ...(config.args ?? [])] as const;
+    const file = `${root}/${basename(fileOf(config))}`;
+    const command = [...launchersOf(searchPath), file, ...(config.args ?? [])];
     return startChild({ command, cwd: root, env, runId: this.#runId });
   }
 
