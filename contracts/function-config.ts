@@ -7,7 +7,7 @@ import { MIB } from "./units.ts";
 /** The HTTP methods that a route may list. */
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
-const RouteSchema = z.strictObject({
+export const RouteSchema = z.strictObject({
   /** `/exact`, or `/prefix/*` for everything below it. */
   path: z
     .string()
