@@ -104,7 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       metrics,
       isTrusted,
       // Built at the first request after a change, so that a thousand changes at the start build one table.
-      routes: () => (table ??= createRouteTable(dispatch.specs.all(), config)),
+      routes: () => (table ??= createRouteTable(dispatch.specs.all(), config, dispatch.consumers.all())),
       isHealthy: () => nats.state === "connected" && !state.isLeaving,
       addresses: () => doors.addresses,
     }),
