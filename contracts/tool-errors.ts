@@ -72,6 +72,10 @@ export const toolErrors = {
     title: "The command is not used like this",
     solve: "See `narun help`.",
   },
+  NAME_TAKEN: {
+    title: "The name belongs to another service",
+    solve: "Choose another name, or remove the other service: `narun rm NAME` removes a function.",
+  },
   GATEWAY_CONFIG_INVALID: {
     title: "The gateway's configuration is not valid",
     solve: "Correct the named lines of the file that `--config` names.",
