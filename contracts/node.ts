@@ -13,7 +13,10 @@ export const NodeStateSchema = z.looseObject({
   last_seen: z.string(),
   version: z.string(),
   start_time: z.string(),
+  /** `<function>-<index>` (compatible). Early nodes of narun write objects. */
   managed_instances: z.array(z.union([z.string(), InstanceSummarySchema])),
+  /** The same instances, with narun's own facts. */
+  instances: z.array(InstanceSummarySchema).optional(),
   status: z.enum(["running", "shutting_down"]),
   /** Go's name: `linux`, `darwin`. Early runners of the original toolkit write neither this nor `arch`. */
   os: z.string().optional(),

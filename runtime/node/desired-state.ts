@@ -1,16 +1,11 @@
 import type { Logger } from "pino";
-import {
-  canonicalJson,
-  createSharedParts,
-  type FunctionSpec,
-  messageOf,
-  type Spec,
-} from "../../contracts/index.ts";
+import { canonicalJson, createSharedParts, messageOf, type Spec } from "../../contracts/index.ts";
 import { sha256Hex } from "../../machine/index.ts";
 import type { KvChange, TypedKv } from "../../nats/index.ts";
+import { programOfService, type RunnableSpec } from "./service-programs.ts";
 
 export interface DesiredFunction {
-  spec: FunctionSpec;
+  spec: RunnableSpec;
   /** Changes whenever anything in the spec does. */
   generation: string;
 }
@@ -28,11 +23,13 @@ export interface DesiredState {
 export interface DesiredStateOptions {
   specs: TypedKv<Spec>;
   log: Logger;
+  /** The node whose services of the original toolkit run here, too. Default: none do. */
+  node?: string;
   /** `generation` is undefined where the function is gone. */
   onChange(name: string, generation: string | undefined): void;
 }
 
-export function createDesiredState({ specs, log, onChange }: DesiredStateOptions): DesiredState {
+export function createDesiredState({ specs, log, node, onChange }: DesiredStateOptions): DesiredState {
   const functions = new Map<string, DesiredFunction>();
   const shareParts = createSharedParts();
 
@@ -48,13 +45,16 @@ export function createDesiredState({ specs, log, onChange }: DesiredStateOptions
       log.error({ function: read.key, error }, "invalid spec; the last valid one stays in force");
       return;
     }
-    // Services of the original toolkit belong to other runners.
-    if (read.value.kind !== "function") functions.delete(read.key);
-    else {
-      const spec = shareParts(read.value.spec);
-      functions.set(read.key, { spec, generation: generationOf(spec) });
-    }
+    const spec = runnableOf(read.value);
+    if (spec === undefined) functions.delete(read.key);
+    else functions.set(read.key, { spec, generation: generationOf(spec) });
     onChange(read.key, functions.get(read.key)?.generation);
+  };
+
+  /** Most services of the original toolkit belong to other runners. */
+  const runnableOf = (value: Spec): RunnableSpec | undefined => {
+    if (value.kind === "function") return shareParts(value.spec);
+    return node === undefined ? undefined : programOfService(value.spec, node);
   };
 
   return {
@@ -69,6 +69,6 @@ export function createDesiredState({ specs, log, onChange }: DesiredStateOptions
   };
 }
 
-function generationOf(spec: FunctionSpec): string {
+function generationOf(spec: RunnableSpec): string {
   return sha256Hex(canonicalJson(spec)).slice(0, 16);
 }

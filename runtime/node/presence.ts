@@ -155,10 +155,9 @@ export class Presence {
     await name.claim.write({
       ...name.facts,
       last_seen: new Date().toISOString(),
-      managed_instances: instances().map(({ id, function: of, revision }) => ({
-        id,
-        function: of,
-        revision,
+      managed_instances: instances().map(({ function: of, index }) => `${of}-${index}`),
+      instances: instances().map(({ id, index, function: of, revision }) => ({
+        ...{ id, index, function: of, revision },
       })),
       status: this.#phase,
       problems: problems(),
