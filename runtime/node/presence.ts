@@ -4,6 +4,7 @@ import {
   heartbeat,
   isNarunError,
   type Mode,
+  managedInstance,
   type NarunError,
   type NodeState,
   stores,
@@ -157,11 +158,8 @@ export class Presence {
     await name.claim.write({
       ...name.facts,
       last_seen: new Date().toISOString(),
-      managed_instances: instances().map(({ id, function: of, revision }) => ({
-        id,
-        function: of,
-        revision,
-      })),
+      managed_instances: instances().map(managedInstance),
+      instances: instances().map(({ id, function: of, revision }) => ({ id, function: of, revision })),
       status: this.#phase,
       problems: problems(),
       capacity: { maxInstances, modes: [...modes] },
