@@ -6,6 +6,7 @@ import {
   heartbeat,
   isNarunError,
   type Mode,
+  managedInstance,
   type NarunError,
   type NodeState,
   stores,
@@ -155,11 +156,8 @@ export class Presence {
     await name.claim.write({
       ...name.facts,
       last_seen: new Date().toISOString(),
-      managed_instances: instances().map(({ id, function: of, revision }) => ({
-        id,
-        function: of,
-        revision,
-      })),
+      managed_instances: instances().map(managedInstance),
+      instances: instances().map(({ id, function: of, revision }) => ({ id, function: of, revision })),
       status: this.#phase,
       problems: problems(),
       capacity: { maxInstances, modes: [...modes] },
