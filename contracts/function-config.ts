@@ -1,14 +1,15 @@
 import { z } from "zod";
 import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings/index.ts";
 import { EgressSchema } from "./egress.ts";
-import { NameSchema } from "./names.ts";
+import { GrpcServiceSchema, NameSchema } from "./names.ts";
 import { MIB } from "./units.ts";
 import { WIRES, type Wire } from "./wire/wire.ts";
 
 /** The HTTP methods that a route may list. */
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
-const RouteSchema = z.strictObject({
+/** A path of the gateway, and the methods that it takes there. */
+export const RouteSchema = z.strictObject({
   /** `/exact`, or `/prefix/*` for everything below it. */
   path: z
     .string()
@@ -21,7 +22,8 @@ const RouteSchema = z.strictObject({
 });
 export type Route = z.infer<typeof RouteSchema>;
 
-const ScaleSchema = z
+/** How many instances a function has. */
+export const ScaleSchema = z
   .strictObject({
     /** Instances that are kept without any requests. */
     min: z.int().min(0).max(1_000).default(0),
@@ -92,6 +94,11 @@ const FileSchema = z.strictObject({
   entry: z.string().min(1).optional(),
   mode: z.enum(["isolate", "node"]).default("isolate"),
   routes: z.array(RouteSchema).optional(),
+  /**
+   * The gRPC services that it implements. Absent: none. The builder adds those of `grpc(…)`; a handler that reads and writes
+   * frames itself names them here.
+   */
+  grpc: z.array(GrpcServiceSchema).nonempty().max(100).optional(),
   env: z.array(EnvSchema).default([]),
   bindings: z.array(BindingSchema).max(100).default([]),
   scale: ScaleSchema.prefault({}),

@@ -32,6 +32,15 @@ export const toolErrors = {
     title: "The bundle is over the limit",
     solve: "Remove the largest parts (`narun build` lists them), or raise `limits.maxBundleBytes`.",
   },
+  SERVICE_FILE_INVALID: {
+    title: "The spec of the service is not valid",
+    solve: "Correct the named line of the file that `-config` names.",
+  },
+  PROGRAM_UNFIT: {
+    title: "The program's file cannot be started",
+    solve:
+      "Give a native binary for the nodes' system and processor (`narun nodes` shows them), or a script whose first line begins with `#!`.",
+  },
   PUSH_CONFLICT: {
     title: "This function was changed by another push at the same time",
     solve: "Look at `narun revisions`, then push again.",
@@ -45,6 +54,10 @@ export const toolErrors = {
   USAGE: {
     title: "The command is not used like this",
     solve: "See `narun help`.",
+  },
+  NAME_TAKEN: {
+    title: "The name belongs to another service",
+    solve: "Choose another name, or remove the other service: `narun rm NAME` removes a function.",
   },
   GATEWAY_CONFIG_INVALID: {
     title: "The gateway's configuration is not valid",

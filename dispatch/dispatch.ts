@@ -8,6 +8,7 @@ import { type FunctionSpec, type Wire, wireOf } from "../contracts/index.ts";
 import { createHostLinks, type HostLinks } from "../local/index.ts";
 import { followNodes, type Inquiries, type LiveNodes, type Nats } from "../nats/index.ts";
 import { createStreamPresence, type StreamPresence } from "../streams/index.ts";
+import { type Consumers, createConsumers } from "./consumers.ts";
 import { createDemand, type Demand } from "./demand.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
@@ -28,7 +29,7 @@ export interface DispatchOptions {
   /** The wires that the configuration names, by service. Default: none. */
   wires?: ReadonlyMap<string, Wire>;
   observer: DispatchObserver;
-  /** Called after each change of the specs. */
+  /** Called after each change of the specs, and of the consumers' routes. */
   onSpecs(): void;
   log: Log;
 }
@@ -41,6 +42,8 @@ const DEFAULT_HOLD_MS = 15_000;
 export class Dispatch {
   readonly dispatcher: Dispatcher;
   readonly specs: Specs;
+  /** The consumers that are not deployed. */
+  readonly consumers: Consumers;
   readonly limits: HoldLimits;
   /** Tells other processes that this one still takes part in its streams. */
   readonly presence: StreamPresence;
@@ -65,6 +68,7 @@ export class Dispatch {
         this.#demand.look(name);
       },
     });
+    this.consumers = createConsumers(onSpecs);
     this.#nodes = followNodes({
       nats,
       onAppeared: () => this.#lookAgain(),
@@ -82,7 +86,11 @@ export class Dispatch {
       onNode: (node) => this.#nodes.expect(node),
       onReady: (instance, announcement) => this.dispatcher.onReady(instance, announcement),
       onSilent: (instance) => this.dispatcher.hear("silent", ({ target }) => target === instance),
-      onLost: (instance) => this.dispatcher.hear("gone", ({ target }) => target === instance),
+      onLost: (instance) => {
+        this.consumers.remove(instance.service, instance.id);
+        this.dispatcher.hear("gone", ({ target }) => target === instance);
+      },
+      onRoutes: ({ service, id }, routes) => this.consumers.add(service, id, routes),
     });
     this.#demand = createDemand({
       nats,
@@ -144,6 +152,7 @@ export class Dispatch {
     this.presence.close();
     this.#demand.close();
     this.#instances.close();
+    this.consumers.close();
     this.#links?.close();
     this.#nodes.close();
   }

@@ -26,7 +26,7 @@ import type { DrainOrder } from "../host.ts";
 import { failMessage } from "./failed-message.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
-import { registerInstance } from "./instance-service.ts";
+import { type ConsumerIdentity, registerInstance } from "./instance-service.ts";
 import { openLocalCall } from "./local-call.ts";
 import { NatsCalls } from "./nats-call.ts";
 import { OpenRequests } from "./open-requests.ts";
@@ -43,6 +43,8 @@ export interface InstanceOptions {
   config: FunctionConfig;
   /** The instance's place at the socket of its host. Undefined: it is reached over NATS only. */
   place?: SocketPlace | undefined;
+  /** It is a consumer that is not deployed. Undefined: an instance of a function. */
+  consumer?: ConsumerIdentity | undefined;
   /** No request came for `scale.idleSeconds`. */
   onIdle(): void;
   /** It is nearly full: another instance should take its place before a request pays for that. */
@@ -90,8 +92,8 @@ export class Instance implements SandboxOwner {
   /** Registers the service. `confirm` tells whether the server took its subscriptions. */
   open(): void {
     if (this.#phase !== "starting") return;
-    const { nats, peers, ledger, node, instance, revision, config, place } = this.#options;
-    const about = { nats, ledger, node, instance, revision, config, socket: place?.address };
+    const { nats, peers, ledger, node, instance, revision, config, place, consumer } = this.#options;
+    const about = { nats, ledger, node, instance, revision, config, socket: place?.address, consumer };
     const calls = new NatsCalls({ nats, peers, instance, config });
     this.#service = registerInstance(about, {
       refuses: (...request) => this.#refuses(...request),
@@ -129,7 +131,12 @@ export class Instance implements SandboxOwner {
       onIdle: () => this.#options.onIdle(),
     });
     const socket = this.#options.place?.address;
-    this.#announce({ state: "ready", concurrency, phases, ...(socket === undefined ? {} : { socket }) });
+    const { routes } = this.#options.config;
+    this.#announce({
+      ...{ state: "ready", concurrency, phases },
+      ...(socket === undefined ? {} : { socket }),
+      ...(this.#options.consumer === undefined ? {} : { routes }),
+    });
   }
 
   /** Takes nothing new, finishes the requests that it took within the grace, ends. Resolves when the instance is gone. */
