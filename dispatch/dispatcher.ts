@@ -18,14 +18,9 @@
  *     most of the time. A stream breaks when the instance is lost or NATS was away, as frames may be missing. It is never
  *     resumed. The instance is told when its answer, or the rest of it, is no longer awaited.
  */
-import {
-  type ErrorCode,
-  isNarunError,
-  messageOf,
-  NumberTable,
-  type ReadyAnnouncement,
-} from "../contracts/index.ts";
+import { type ErrorCode, isNarunError, messageOf, type ReadyAnnouncement } from "../contracts/index.ts";
 import type { OutgoingExchange } from "../streams/index.ts";
+import { ActiveJobs } from "./active-jobs.ts";
 import type { Answer, Reply, Sending } from "./carrier.ts";
 import { type Carriers, createCarriers } from "./carriers.ts";
 import { findTarget } from "./find-target.ts";
@@ -33,13 +28,11 @@ import { flushLines } from "./flush-lines.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instance.ts";
 import {
-  countJobs,
   createJob,
   type Dispatched,
   type DispatcherOptions,
   type DispatchRequest,
   type Flight,
-  flightsOf,
   type InFlight,
   type Job,
   type Result,
@@ -50,16 +43,15 @@ import { codeOf, decideStep, type Evidence, type Step } from "./next-step.ts";
 import { createPlaces, type Places } from "./places.ts";
 
 export class Dispatcher {
+  readonly active = new ActiveJobs();
   readonly #options: DispatcherOptions;
   readonly #carriers: Carriers;
   readonly #hold: Hold<Job>;
   readonly #places: Places;
-  readonly #active = new NumberTable<Job>();
   /** Services with a consumer that narun did not start. */
   readonly #foreign = new Set<string>();
   /** When the search for a service began, by `performance.now()`. */
   readonly #wokenAtMs = new Map<string, number>();
-  readonly #idleWaiters = new Set<() => void>();
   #arrivals = 0;
   #isDraining = false;
 
@@ -87,7 +79,7 @@ export class Dispatcher {
   /** Takes a request. */
   dispatch(request: DispatchRequest): Dispatched {
     const job: Job = createJob(request, this.#arrivals++, () => this.#onDeadline(job));
-    this.#active.set(job.order, job);
+    this.active.add(job);
     const target = this.#hold.count(job.service) === 0 ? this.#targetOf(job) : undefined;
     if (target === undefined) this.#park(job, "admit");
     else this.#send(job, target);
@@ -151,21 +143,18 @@ export class Dispatcher {
     }
   }
 
-  flights(): Flight[] {
-    return flightsOf(this.#active.values()).map(({ flight }) => flight);
-  }
-
   /** Takes the next step of the requests that evidence is about (next-step.ts). */
   hear(evidence: Evidence, concerns: (flight: Flight) => boolean): void {
     let mustAsk = false;
-    for (const { job, flight } of flightsOf(this.#active.values()))
+    for (const { job, flight } of this.active.inFlight())
       if (concerns(flight) && this.#step(job, evidence) === "ask") mustAsk = true;
     if (mustAsk) void this.#ask(concerns);
   }
 
   /** Hears of the requests that are still under way when all answers of now have come. */
   async #ask(concerns: (flight: Flight) => boolean): Promise<void> {
-    await flushLines(this.#options.nats, this.flights().filter(concerns));
+    const flights = this.active.inFlight().map(({ flight }) => flight);
+    await flushLines(this.#options.nats, flights.filter(concerns));
     this.hear("asked", concerns);
   }
 
@@ -179,21 +168,15 @@ export class Dispatcher {
     return step;
   }
 
-  /** The number of requests, by service. */
-  counts(): Map<string, { held: number; inFlight: number }> {
-    return countJobs(this.#active.values());
-  }
-
   /** Resolves when no request is left. */
   idle(): Promise<void> {
-    if (this.#active.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.add(resolve));
+    return this.active.idle();
   }
 
   /** Tells functions that the gateway drains. `streaming`: the functions whose answers stream, now or later. */
   warn(whom: "streaming" | "all"): void {
     this.#isDraining = true;
-    for (const { flight } of flightsOf(this.#active.values()))
+    for (const { flight } of this.active.inFlight())
       if (flight.kind === "streaming" || whom === "all") flight.sending.exchange?.drain();
   }
 
@@ -201,10 +184,10 @@ export class Dispatcher {
   abort(): void {
     // Held requests end first: they must not get the places that other requests free at their end.
     const isHeld = (job: Job) => job.phase.kind === "held";
-    const jobs = this.#active.values();
+    const jobs = this.active.list();
     for (const job of jobs.filter(isHeld)) this.#fail(job, "GATEWAY_DRAINING");
     for (const job of jobs) {
-      if (!this.#active.has(job.order)) continue;
+      if (!this.active.has(job)) continue;
       this.#fail(job, job.phase.kind === "streaming" ? "GATEWAY_DRAINING" : "DEADLINE_EXCEEDED");
     }
   }
@@ -333,10 +316,7 @@ export class Dispatcher {
   #end(job: Job): void {
     clearTimeout(job.deadlineTimer);
     job.phase = { kind: "done" };
-    this.#active.delete(job.order);
-    if (this.#active.size > 0) return;
-    for (const resolve of this.#idleWaiters) resolve();
-    this.#idleWaiters.clear();
+    this.active.remove(job);
   }
 
   #onAnswer(job: Job, answer: Answer): void {

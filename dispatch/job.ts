@@ -134,25 +134,6 @@ export function createJob(request: DispatchRequest, order: number, onDeadline: (
   };
 }
 
-/** The number of jobs that are held, and of jobs under way, by service. */
-export function countJobs(jobs: Iterable<Job>): Map<string, { held: number; inFlight: number }> {
-  const counts = new Map<string, { held: number; inFlight: number }>();
-  for (const { service, phase } of jobs) {
-    const count = counts.get(service) ?? { held: 0, inFlight: 0 };
-    count[phase.kind === "held" ? "held" : "inFlight"] += 1;
-    counts.set(service, count);
-  }
-  return counts;
-}
-
-/** The jobs that are under way. */
-export function flightsOf(jobs: Iterable<Job>): { job: Job; flight: Flight }[] {
-  return [...jobs].flatMap((job) => {
-    const { phase } = job;
-    return phase.kind === "in-flight" || phase.kind === "streaming" ? [{ job, flight: phase }] : [];
-  });
-}
-
 const MAX_SENDS = 3;
 
 /** The facts that decide the next step of a request under way. A stream is never resumed. */
