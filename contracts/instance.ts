@@ -69,6 +69,8 @@ export const InstanceMetadataSchema = z.object({
   "narun.concurrency": z.coerce.number().int().min(1),
   /** See `formatSocketAddress`. */
   "narun.socket": z.string().optional(),
+  /** The gRPC services that it implements: full names, separated by commas. A service that narun did not start may have it, too. */
+  grpc: z.string().optional(),
   /** The routes of a consumer that is not deployed, as JSON. */
   "narun.routes": z.string().optional(),
 });

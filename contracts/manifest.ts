@@ -19,6 +19,8 @@ export const ManifestSchema = z.strictObject({
   bundle: FileSchema,
   /** Its external source map. */
   sourceMap: FileSchema,
+  /** A `google.protobuf.FileDescriptorSet` of its gRPC services, with every file that it imports. Absent: none is known. */
+  descriptors: FileSchema.optional(),
 });
 export type Manifest = z.infer<typeof ManifestSchema>;
 

@@ -1,7 +1,8 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { FunctionConfigSchema } from "./function-config.ts";
-import { NameSchema, RevisionSchema } from "./names.ts";
+import { RevisionSchema } from "./names.ts";
 import { parseJson } from "./parse-json.ts";
+import { ServiceFileSchema, type ServiceSpec, ServiceSpecSchema, TEXT_KEYS } from "./service-spec.ts";
 import { parseYaml, type YamlResult } from "./yaml.ts";
 
 /** The desired state of a function: its configuration and the revision that is live. */
@@ -9,24 +10,6 @@ export const FunctionSpecSchema = FunctionConfigSchema.safeExtend({
   revision: RevisionSchema,
 });
 export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;
-
-/**
- * A service of the original toolkit (compatible ServiceSpec): any program that registers itself as a NATS Micro
- * service. Its keys are read leniently, as other versions write more of them; an empty mode means `exec`.
- */
-const ServiceSpecSchema = z.looseObject({
-  name: NameSchema,
-  mode: z
-    .enum(["", "exec", "landlock", "jail"])
-    .nullish()
-    .transform((mode) => mode || "exec"),
-  tag: z.string().optional(),
-  binary_object: z.string().optional(),
-  command: z.string().optional(),
-  args: z.array(z.string()).default([]),
-  nodes: z.array(z.looseObject({ name: z.string(), replicas: z.int().min(0).default(1) })).default([]),
-});
-export type ServiceSpec = z.infer<typeof ServiceSpecSchema>;
 
 /** The value of a key in `app-configs`. */
 export type Spec = { kind: "function"; spec: FunctionSpec } | { kind: "service"; spec: ServiceSpec };
@@ -44,9 +27,17 @@ const ServiceEntrySchema = ServiceSpecSchema.transform((spec): Spec => ({ kind: 
 export function parseSpec(text: string): YamlResult<Spec> {
   const spec = text.startsWith("{") ? parseJson(text, FunctionEntrySchema) : undefined;
   if (spec !== undefined) return { ok: true, value: spec };
-  return parseYaml(text, (value) =>
-    FUNCTION_MODES.has(modeOf(value)) ? FunctionEntrySchema : ServiceEntrySchema,
+  return parseYaml(
+    text,
+    (value) => (FUNCTION_MODES.has(modeOf(value)) ? FunctionEntrySchema : ServiceEntrySchema),
+    undefined,
+    (value) => (FUNCTION_MODES.has(modeOf(value)) ? undefined : TEXT_KEYS),
   );
+}
+
+/** Parses the spec of a service as its author wrote it. A key that is nearly a known one is refused, with the known one. */
+export function parseServiceFile(text: string): YamlResult<ServiceSpec> {
+  return parseYaml(text, ServiceFileSchema, undefined, () => TEXT_KEYS);
 }
 
 function modeOf(value: unknown): unknown {
@@ -54,6 +45,6 @@ function modeOf(value: unknown): unknown {
 }
 
 /** Writes an entry as JSON on one line, as nats-server keeps it in memory. Readers that know only YAML read it all the same. */
-export function formatSpec(spec: FunctionSpec): string {
+export function formatSpec(spec: FunctionSpec | ServiceSpec): string {
   return `${JSON.stringify(spec)}\n`;
 }

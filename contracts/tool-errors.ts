@@ -32,6 +32,15 @@ export const toolErrors = {
     title: "The bundle is over the limit",
     solve: "Remove the largest parts (`narun build` lists them), or raise `limits.maxBundleBytes`.",
   },
+  SERVICE_FILE_INVALID: {
+    title: "The spec of the service is not valid",
+    solve: "Correct the named line of the file that `-config` names.",
+  },
+  PROGRAM_UNFIT: {
+    title: "The program's file cannot be started",
+    solve:
+      "Give a native binary for the nodes' system and processor (`narun nodes` shows them), or a script whose first line begins with `#!`.",
+  },
   PUSH_CONFLICT: {
     title: "This function was changed by another push at the same time",
     solve: "Look at `narun revisions`, then push again.",
@@ -167,6 +176,8 @@ export const toolErrors = {
   INSTANCE_DRAINING: {
     title: "The instance takes no new requests; this one was not started",
     solve: "The gateway sends it elsewhere by itself.",
+    status: 503,
+    retryable: true,
   },
   ISOLATE_TAMPERED: {
     title: "The function's isolate did something that narun's platform never does; the instance was ended",

@@ -4,6 +4,8 @@ export { findRunningInstances, type RunningInstance } from "./instances.ts";
 export { requireKnownName } from "./known-name.ts";
 export { requireLogs } from "./logs.ts";
 export { findNodes, listNodes, type NodeSummary, takesWork } from "./nodes.ts";
+export { type DeployOptions, type DeployResult, deployProgram } from "./programs/deploy.ts";
+export { openProgram, type Program } from "./programs/open-program.ts";
 export { type PushOptions, type PushProgress, type PushResult, pushBuild } from "./push.ts";
 export {
   listRevisions,

@@ -4,7 +4,7 @@
  *
  * I1  Its parts call one another. No part calls back before all parts are made.
  */
-import type { FunctionSpec } from "../contracts/index.ts";
+import { type FunctionSpec, type Wire, wireOf } from "../contracts/index.ts";
 import { createHostLinks, type HostLinks } from "../local/index.ts";
 import { followNodes, type Inquiries, type LiveNodes, type Nats } from "../nats/index.ts";
 import { createStreamPresence, type StreamPresence } from "../streams/index.ts";
@@ -17,6 +17,7 @@ import { Instances } from "./instances.ts";
 import type { DispatchObserver } from "./job.ts";
 import type { Log } from "./log.ts";
 import { createSpecs, type Specs } from "./specs.ts";
+import { Wires } from "./wires.ts";
 
 export interface DispatchOptions {
   /** Stays its owner's: dispatch never closes it. */
@@ -25,6 +26,8 @@ export interface DispatchOptions {
   hold?: Partial<HoldLimits> & { holdMs?: number };
   /** Whether requests go by the sockets of hosts on the same machine. Default `auto`: where they can. */
   shortPath?: ShortPath;
+  /** The wires that the configuration names, by service. Default: none. */
+  wires?: ReadonlyMap<string, Wire>;
   observer: DispatchObserver;
   /** Called after each change of the specs, and of the consumers' routes. */
   onSpecs(): void;
@@ -53,7 +56,8 @@ export class Dispatch {
   #inquiring: NodeJS.Immediate | undefined;
   readonly #stopWatchingState: () => void;
 
-  constructor({ nats, hold = {}, shortPath = "auto", observer, onSpecs, log }: DispatchOptions) {
+  constructor(options: DispatchOptions) {
+    const { nats, hold = {}, shortPath = "auto", observer, onSpecs, log } = options;
     const { holdMs = DEFAULT_HOLD_MS, ...limits } = hold;
     this.limits = { ...defaultHoldLimits, ...limits };
     this.specs = createSpecs({
@@ -98,8 +102,15 @@ export class Dispatch {
       onBroken: (service, code) => this.dispatcher.onBroken(service, code),
       log,
     });
+    const wires = new Wires({
+      nats,
+      configured: (service) => options.wires?.get(service) ?? wireOf(this.specOf(service)),
+      onKnown: (service) => this.dispatcher.onWire(service),
+      log,
+    });
     this.dispatcher = new Dispatcher({
       nats,
+      wires,
       presence: this.presence,
       instances: this.#instances,
       specOf: this.specOf,

@@ -18,7 +18,13 @@
  *     most of the time. A stream breaks when the instance is lost or NATS was away, as frames may be missing. It is never
  *     resumed. The instance is told when its answer, or the rest of it, is no longer awaited.
  */
-import { type ErrorCode, messageOf, NumberTable, type ReadyAnnouncement } from "../contracts/index.ts";
+import {
+  type ErrorCode,
+  isNarunError,
+  messageOf,
+  NumberTable,
+  type ReadyAnnouncement,
+} from "../contracts/index.ts";
 import type { OutgoingExchange } from "../streams/index.ts";
 import type { Answer, Reply, Sending } from "./carrier.ts";
 import { type Carriers, createCarriers } from "./carriers.ts";
@@ -59,10 +65,11 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    const { nats, presence, inquire } = options;
+    const { nats, presence, wires, inquire } = options;
     this.#carriers = createCarriers({
       nats,
       presence,
+      wires,
       events: {
         onAnswer: (job, answer) => this.#onAnswer(job, answer),
         onNotPermitted: (job, code) => this.#fail(job, code),
@@ -115,6 +122,11 @@ export class Dispatcher {
     this.#pump(service);
   }
 
+  /** The wire of a service is known: requests that waited for that can be sent. */
+  onWire(service: string): void {
+    this.#pump(service);
+  }
+
   /** No instance will start. */
   onBroken(service: string, code: ErrorCode): void {
     // An instance that is ready and full takes the requests later.
@@ -127,6 +139,7 @@ export class Dispatcher {
   /** NATS is back. Requests under way may be lost, and instances may not be back yet. */
   onReconnect(): void {
     this.#foreign.clear();
+    this.#options.wires.forget();
     this.hear("nats-was-away", ({ sending }) => sending.line === this.#options.nats);
     for (const service of this.#hold.services()) {
       for (const job of this.#hold.all(service)) {
@@ -205,8 +218,12 @@ export class Dispatcher {
     try {
       sending = this.#carriers.send(job, target);
     } catch (error) {
-      this.#options.log.error({ service: job.service, error: messageOf(error) }, "a request cannot be sent");
-      this.#settle(job, { kind: "failed", code: "INTERNAL" });
+      if (!isNarunError(error))
+        this.#options.log.error(
+          { service: job.service, error: messageOf(error) },
+          "a request cannot be sent",
+        );
+      this.#settle(job, { kind: "failed", code: isNarunError(error) ? error.code : "INTERNAL" });
       return;
     }
     job.sends += 1;
@@ -341,6 +358,10 @@ export class Dispatcher {
         observer.replied(job.service, answer.kind === "draining" ? "draining" : "no_responders");
         this.#onRefused(job, target, answer.kind);
         return;
+      case "wants-bhttp":
+        job.sends -= 1;
+        this.#park(job, "readmit");
+        return;
       case "stream":
       case "unreadable":
         observer.replied(job.service, "bad_reply");
@@ -379,6 +400,7 @@ export class Dispatcher {
     job.sends -= 1;
     if (target === "shared") {
       this.#foreign.delete(job.service);
+      this.#options.wires.forget(job.service);
       job.hasTriedShared = true;
     } else if (verdict === "draining") instances.markDraining(target);
     else instances.markUnreachable(target);

@@ -8,6 +8,7 @@ import type { Instance } from "./instance.ts";
 import type { Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
 import type { Send } from "./next-step.ts";
+import type { Wires } from "./wires.ts";
 
 export interface DispatchRequest {
   service: string;
@@ -67,6 +68,7 @@ export interface DispatcherOptions {
   inquire(): void;
   limits: HoldLimits;
   presence: StreamPresence;
+  wires: Pick<Wires, "of" | "now" | "learn" | "forget">;
   /** Upper bound of the time that a request is held. */
   holdMs: number;
   observer: DispatchObserver;

@@ -15,7 +15,7 @@ import type { HoldLimits, Log, ShortPath } from "../dispatch/index.ts";
 import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
 import type { Nats } from "../nats/index.ts";
-import type { CompatConfig } from "./config.ts";
+import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
 import { httpDoor } from "./http/door.ts";
@@ -89,6 +89,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const dispatch = new Dispatch({
     nats,
     log,
+    wires: wiresOf(config?.routes ?? []),
     observer: metrics,
     onSpecs() {
       table = undefined;

@@ -25,7 +25,7 @@ export interface StoreOptions {
   replicas?: number;
 }
 
-/** The desired state: name → spec. Reads entries of other toolkits too; writes functions only. */
+/** The desired state: name → spec. Functions, and services of the original toolkit. */
 export function openSpecs(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Spec>> {
   return openKv(nats, { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) }, specCodec);
 }
@@ -72,8 +72,7 @@ const specCodec: KvCodec<Spec> = {
       throw new NarunError("SPEC_INVALID", { detail: `${key}: its name is ${JSON.stringify(name)}` });
     return parsed.value;
   },
-  encode({ kind, spec }) {
-    if (kind !== "function") throw new TypeError("services of the original toolkit are read only");
+  encode({ spec }) {
     const text = formatSpec(spec);
     // A spec that would be unreadable is not written.
     const reading = readYamlDocument(text);

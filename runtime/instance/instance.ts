@@ -13,7 +13,6 @@
 import {
   type Announcement,
   type ErrorCode,
-  encodeError,
   type FunctionConfig,
   type GoneReason,
   type SocketAddress,
@@ -24,6 +23,7 @@ import type { TakeRequest } from "../../local/index.ts";
 import type { Ledger, Message, Nats } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
 import type { DrainOrder } from "../host.ts";
+import { failMessage } from "./failed-message.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
 import { type ConsumerIdentity, registerInstance } from "./instance-service.ts";
@@ -94,10 +94,13 @@ export class Instance implements SandboxOwner {
     if (this.#phase !== "starting") return;
     const { nats, peers, ledger, node, instance, revision, config, place, consumer } = this.#options;
     const about = { nats, ledger, node, instance, revision, config, socket: place?.address, consumer };
-    const calls = new NatsCalls({ nats, peers, instance });
+    const calls = new NatsCalls({ nats, peers, instance, config });
     this.#service = registerInstance(about, {
       refuses: (...request) => this.#refuses(...request),
-      take: (message, done) => this.requests.take(calls.open(message, done)),
+      take: (message, done) => {
+        const call = calls.open(message, done);
+        if (call !== undefined) this.requests.take(call);
+      },
       control: (token, message) => calls.control(token, message),
       stats: () => ({
         state: this.#phase === "ready" ? "ready" : "draining",
@@ -184,7 +187,7 @@ export class Instance implements SandboxOwner {
   #refuses(message: Message, done: (error?: string) => void, isStranger = false): boolean {
     const isOver = isStranger || this.#phase === "condemned" || this.#phase === "gone";
     if (!isOver && message.isReadable) return false;
-    message.respond("", encodeError(isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST", undefined));
+    failMessage(message, this.#options.config, { code: isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST" });
     done(isOver ? undefined : "BAD_REQUEST");
     return true;
   }
