@@ -1,5 +1,6 @@
 import {
   canonicalJson,
+  createSpecReader,
   type FunctionSpec,
   formatSpec,
   formatYamlIssues,
@@ -8,7 +9,6 @@ import {
   NarunError,
   type NodeState,
   NodeStateSchema,
-  parseSpec,
   readJson,
   readYamlDocument,
   type Spec,
@@ -27,7 +27,11 @@ export interface StoreOptions {
 
 /** The desired state: name → spec. Reads entries of other toolkits too; writes functions only. */
 export function openSpecs(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Spec>> {
-  return openKv(nats, { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) }, specCodec);
+  return openKv(
+    nats,
+    { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) },
+    createSpecCodec(),
+  );
 }
 
 /** The manifests of all revisions: `<name>.<revision>` → manifest. */
@@ -59,9 +63,9 @@ export function openBinaries(nats: Nats, { replicas }: StoreOptions = {}): Promi
   return openContentStore(nats, stores.binaries.objects, replicas);
 }
 
-const specCodec: KvCodec<Spec> = {
+const createSpecCodec = (parse = createSpecReader()): KvCodec<Spec> => ({
   decode(text, key) {
-    const parsed = parseSpec(text);
+    const parsed = parse(text);
     if (!parsed.ok) {
       throw new NarunError("SPEC_INVALID", {
         detail: `${key}: ${formatYamlIssues(parsed.issues).replaceAll("\n", "; ")}`,
@@ -80,7 +84,7 @@ const specCodec: KvCodec<Spec> = {
     if (!reading.ok) throw new NarunError("SPEC_INVALID", { detail: `${spec.name}: ${reading.issue}` });
     return text;
   },
-};
+});
 
 const manifestCodec: KvCodec<Manifest> = {
   decode: (text) => ManifestSchema.parse(readJson(text)),
