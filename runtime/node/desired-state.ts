@@ -1,12 +1,12 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
-import { canonicalJson, createSharedParts, messageOf, type Spec } from "../../contracts/index.ts";
-import { sha256Hex } from "../../machine/index.ts";
+import { messageOf, type Spec } from "../../contracts/index.ts";
 import type { KvChange, TypedKv } from "../../nats/index.ts";
 import { programOfService, type RunnableSpec } from "./service-programs.ts";
 
 export interface DesiredFunction {
   spec: RunnableSpec;
-  /** Changes whenever anything in the spec does. */
+  /** Another one whenever anything in the spec has changed. It has a meaning in this process alone. */
   generation: string;
 }
 
@@ -31,7 +31,7 @@ export interface DesiredStateOptions {
 
 export function createDesiredState({ specs, log, node, onChange }: DesiredStateOptions): DesiredState {
   const functions = new Map<string, DesiredFunction>();
-  const shareParts = createSharedParts();
+  let generations = 0;
 
   const apply = (change: KvChange<Spec>): void => {
     if (change.kind === "delete") {
@@ -47,13 +47,16 @@ export function createDesiredState({ specs, log, node, onChange }: DesiredStateO
     }
     const spec = runnableOf(read.value);
     if (spec === undefined) functions.delete(read.key);
-    else functions.set(read.key, { spec, generation: generationOf(spec) });
+    else if (!isDeepStrictEqual(functions.get(read.key)?.spec, spec)) {
+      generations += 1;
+      functions.set(read.key, { spec, generation: String(generations) });
+    }
     onChange(read.key, functions.get(read.key)?.generation);
   };
 
   /** Most services of the original toolkit belong to other runners. */
   const runnableOf = (value: Spec): RunnableSpec | undefined => {
-    if (value.kind === "function") return shareParts(value.spec);
+    if (value.kind === "function") return value.spec;
     return node === undefined ? undefined : programOfService(value.spec, node);
   };
 
@@ -67,8 +70,4 @@ export function createDesiredState({ specs, log, node, onChange }: DesiredStateO
       return functions.get(name);
     },
   };
-}
-
-function generationOf(spec: RunnableSpec): string {
-  return sha256Hex(canonicalJson(spec)).slice(0, 16);
 }

@@ -6,6 +6,7 @@ import {
   heartbeat,
   isNarunError,
   type Mode,
+  managedInstance,
   type NarunError,
   type NodeState,
   stores,
@@ -155,7 +156,7 @@ export class Presence {
     await name.claim.write({
       ...name.facts,
       last_seen: new Date().toISOString(),
-      managed_instances: instances().map(({ function: of, index }) => `${of}-${index}`),
+      managed_instances: instances().map(managedInstance),
       instances: instances().map(({ id, index, function: of, revision }) => ({
         ...{ id, index, function: of, revision },
       })),
