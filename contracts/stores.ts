@@ -10,6 +10,8 @@ export const stores = {
   secrets: { bucket: "narun-secrets", history: 1 },
   /** Bundles, source maps and binaries, by their own SHA-256. */
   binaries: { objects: "app-binaries" },
+  /** Files of programs, by their logical names (compatible). */
+  files: { objects: "narun-files" },
   /** History of the log lines, for `narun logs --since`. */
   logs: { stream: "narun-logs", maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 256 * 1024 * 1024 },
 } as const;

@@ -31,7 +31,8 @@ export interface NatsCarrier {
 }
 
 export function createNatsCarrier({ nats, presence, wires, events }: NatsCarrierOptions): NatsCarrier {
-  const sendShared = (job: Job, headers: Headers) => {
+  /** A consumer whose request and answer are one message each: a program, or one that narun did not start. */
+  const sendWhole = (job: Job, subject: string, headers: Headers) => {
     const { service, request } = job;
     const isBhttp = wires.now(service) === "bhttp";
     const message = isBhttp ? bhttpMessage(headers, request.data, service) : { headers, data: request.data };
@@ -40,7 +41,7 @@ export function createNatsCarrier({ nats, presence, wires, events }: NatsCarrier
       return wantsBhttp(reply) && wires.learn(service, "bhttp") ? WANTS_BHTTP : readAnswer(reply, undefined);
     };
     const pending = nats.send(
-      service,
+      subject,
       message.data,
       message.headers,
       (reply) => void (isFrame(reply) || events.onAnswer(job, read(reply))),
@@ -53,8 +54,9 @@ export function createNatsCarrier({ nats, presence, wires, events }: NatsCarrier
       const { request } = job;
       const headers = request.head.headers();
       const exchange = openExchange({ nats, presence, wires, events }, job, target, headers);
-      if (target === "shared") return sendShared(job, headers);
+      if (target === "shared") return sendWhole(job, job.service, headers);
       const subject = subjects.instanceRequests(target.id);
+      if (target.isProgram) return sendWhole(job, subject, headers);
       const onReply = (message: Message) => {
         if (isFrame(message)) takeFrame(message, exchange);
         else events.onAnswer(job, readAnswer(message, exchange));
@@ -113,7 +115,7 @@ function openExchange(
   headers.delete(headerNames.body);
   if (target === "shared") headers.set(headerNames.world, [nats.world.id]);
   else headers.delete(headerNames.world);
-  if (target === "shared" || !streams) return undefined;
+  if (target === "shared" || target.isProgram || !streams) return undefined;
   const exchange = new OutgoingExchange({
     channel: new NatsAnswerer({ nats, presence, answerer: target.id }),
     rest,
