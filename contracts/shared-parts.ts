@@ -8,7 +8,7 @@ const MAX_PARTS = 1_000;
  * Returns a function that makes specs small: their equal parts are one object. Most functions have the same limits and no
  * bindings, and a process keeps the specs of thousands that sleep. No reader changes a spec.
  */
-export function createSharedParts(): <S extends FunctionConfig>(spec: S) => S {
+export function createSharedParts(): <T extends FunctionConfig>(spec: T) => T {
   const parts = new BoundedMap<string, unknown>(MAX_PARTS);
   const share = <T>(part: T): T => {
     const text = JSON.stringify(part);
