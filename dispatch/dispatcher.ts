@@ -18,7 +18,7 @@
  *     most of the time. A stream breaks when the instance is lost or NATS was away, as frames may be missing. It is never
  *     resumed. The instance is told when its answer, or the rest of it, is no longer awaited.
  */
-import { type ErrorCode, isNarunError, messageOf, type ReadyAnnouncement } from "../contracts/index.ts";
+import type { ErrorCode, ReadyAnnouncement } from "../contracts/index.ts";
 import type { OutgoingExchange } from "../streams/index.ts";
 import { ActiveJobs } from "./active-jobs.ts";
 import type { Answer, Reply, Sending } from "./carrier.ts";
@@ -36,8 +36,10 @@ import {
   type InFlight,
   type Job,
   type Result,
+  refusals,
   sendOf,
   type Target,
+  unsendableCode,
 } from "./job.ts";
 import { codeOf, decideStep, type Evidence, type Step } from "./next-step.ts";
 import { createPlaces, type Places } from "./places.ts";
@@ -201,12 +203,7 @@ export class Dispatcher {
     try {
       sending = this.#carriers.send(job, target);
     } catch (error) {
-      if (!isNarunError(error))
-        this.#options.log.error(
-          { service: job.service, error: messageOf(error) },
-          "a request cannot be sent",
-        );
-      this.#settle(job, { kind: "failed", code: isNarunError(error) ? error.code : "INTERNAL" });
+      this.#settle(job, { kind: "failed", code: unsendableCode(this.#options.log, job, error) });
       return;
     }
     job.sends += 1;
@@ -329,28 +326,18 @@ export class Dispatcher {
       this.#beginStream(job, flight, exchange, answer.reply);
       return;
     }
-    const { target } = flight;
     const { observer } = this.#options;
     this.#leave(job);
-    switch (answer.kind) {
-      case "no-responders":
-      case "draining":
-        observer.replied(job.service, answer.kind === "draining" ? "draining" : "no_responders");
-        this.#onRefused(job, target, answer.kind);
-        return;
-      case "wants-bhttp":
-        job.sends -= 1;
-        this.#park(job, "readmit");
-        return;
-      case "stream":
-      case "unreadable":
-        observer.replied(job.service, "bad_reply");
-        this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
-        break;
-      case "reply":
-        observer.replied(job.service, answer.reply.isError ? "error" : "success");
-        this.#settle(job, { kind: "reply", reply: answer.reply });
-        break;
+    if (answer.kind === "reply") {
+      observer.replied(job.service, answer.reply.isError ? "error" : "success");
+      this.#settle(job, { kind: "reply", reply: answer.reply });
+    } else if (answer.kind === "stream" || answer.kind === "unreadable") {
+      observer.replied(job.service, "bad_reply");
+      this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
+    } else {
+      observer.replied(job.service, refusals[answer.kind]);
+      this.#onRefused(job, flight.target, answer.kind);
+      return;
     }
     this.#pump(job.service);
   }
@@ -375,16 +362,17 @@ export class Dispatcher {
   }
 
   /** Proven not begun: the target gets no further requests, and the job is dispatched again. */
-  #onRefused(job: Job, target: Target, verdict: "no-responders" | "draining"): void {
+  #onRefused(job: Job, target: Target, verdict: keyof typeof refusals): void {
     const { instances } = this.#options;
     job.sends -= 1;
-    if (target === "shared") {
+    const isTried = target === "shared" && verdict !== "wants-bhttp";
+    if (isTried) {
       this.#foreign.delete(job.service);
       this.#options.wires.forget(job.service);
       job.hasTriedShared = true;
-    } else if (verdict === "draining") instances.markDraining(target);
-    else instances.markUnreachable(target);
-    this.#park(job, target === "shared" ? "admit" : "readmit");
+    } else if (verdict === "draining" && target !== "shared") instances.markDraining(target);
+    else if (target !== "shared") instances.markUnreachable(target);
+    this.#park(job, isTried ? "admit" : "readmit");
   }
 
   #onHoldOver(job: Job): void {

@@ -1,5 +1,5 @@
 /** One request on its way through the dispatcher: its facts, its phases, its result. */
-import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
+import { type ErrorCode, type FunctionSpec, isNarunError, messageOf } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
 import type { OutgoingExchange, RemainingBody, ResponseBody, StreamPresence } from "../streams/index.ts";
 import type { Reply, SendableHead, Sending } from "./carrier.ts";
@@ -46,6 +46,13 @@ export type NatsStatus =
   | "timeout"
   | "consumer_died"
   | "bad_reply";
+
+/** Answers that prove that no handler began the request, and how they count. */
+export const refusals = {
+  "no-responders": "no_responders",
+  draining: "draining",
+  "wants-bhttp": "error",
+} as const satisfies Record<string, NatsStatus>;
 
 /** The events that metrics count. */
 export interface DispatchObserver {
@@ -142,4 +149,11 @@ export function sendOf({ request, sends, phase }: Job): Send {
   const hasRest = request.rest !== undefined;
   const isSpent = hasRest && phase.kind === "in-flight" && phase.sending.exchange?.hasSentRest === true;
   return { mayRepeat: request.isRepeatable && !isSpent && sends < MAX_SENDS, hasRest };
+}
+
+/** The code of a request that no carrier could send: the reason that the carrier gives, or a fault that is logged. */
+export function unsendableCode(log: Log, { service }: Job, error: unknown): ErrorCode {
+  if (isNarunError(error)) return error.code;
+  log.error({ service, error: messageOf(error) }, "a request cannot be sent");
+  return "INTERNAL";
 }
