@@ -83,7 +83,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   warnOfGrpcRoutes(config, log);
   let table: RouteTable | undefined;
   const metrics = createMetrics({
-    counts: () => dispatch.dispatcher.counts(),
+    counts: () => dispatch.dispatcher.active.counts(),
     others: options.otherMetrics,
   });
   const dispatch = new Dispatch({
@@ -132,7 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     httpUrl: http,
     metricsUrl,
-    counts: () => dispatch.dispatcher.counts(),
+    counts: () => dispatch.dispatcher.active.counts(),
     metricValues: metrics.values,
     drain: ({ graceMs, lameDuckMs = 0 }) => (drained ??= drain(graceMs, lameDuckMs)),
     close: () => (drained ??= drain(0, 0)),

@@ -1,5 +1,7 @@
 import {
+  binaryObjectName,
   canonicalJson,
+  createSpecReader,
   type FunctionSpec,
   formatSpec,
   formatYamlIssues,
@@ -8,12 +10,13 @@ import {
   NarunError,
   type NodeState,
   NodeStateSchema,
-  parseSpec,
+  platformOf,
   readJson,
   readYamlDocument,
   type Spec,
   type StoredSecret,
   StoredSecretSchema,
+  shortRevision,
   stores,
 } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
@@ -27,7 +30,11 @@ export interface StoreOptions {
 
 /** The desired state: name → spec. Functions, and services of the original toolkit. */
 export function openSpecs(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Spec>> {
-  return openKv(nats, { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) }, specCodec);
+  return openKv(
+    nats,
+    { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) },
+    createSpecCodec(),
+  );
 }
 
 /** The manifests of all revisions: `<name>.<revision>` → manifest. */
@@ -59,9 +66,9 @@ export function openBinaries(nats: Nats, { replicas }: StoreOptions = {}): Promi
   return openContentStore(nats, stores.binaries.objects, replicas);
 }
 
-const specCodec: KvCodec<Spec> = {
+const createSpecCodec = (parse = createSpecReader()): KvCodec<Spec> => ({
   decode(text, key) {
-    const parsed = parseSpec(text);
+    const parsed = parse(text);
     if (!parsed.ok) {
       throw new NarunError("SPEC_INVALID", {
         detail: `${key}: ${formatYamlIssues(parsed.issues).replaceAll("\n", "; ")}`,
@@ -79,7 +86,7 @@ const specCodec: KvCodec<Spec> = {
     if (!reading.ok) throw new NarunError("SPEC_INVALID", { detail: `${spec.name}: ${reading.issue}` });
     return text;
   },
-};
+});
 
 const manifestCodec: KvCodec<Manifest> = {
   decode: (text) => ManifestSchema.parse(readJson(text)),
@@ -98,5 +105,8 @@ const nodeStateCodec: KvCodec<NodeState> = {
 
 /** The spec that makes a revision live: the manifest's configuration and the revision's name. */
 export function specOfManifest(manifest: Manifest, revision: string): FunctionSpec {
-  return { ...manifest.config, revision };
+  const { config, program } = manifest;
+  if (program === undefined) return { ...config, revision };
+  const tag = shortRevision(revision);
+  return { ...config, revision, tag, binary_object: binaryObjectName(config.name, tag, platformOf(program)) };
 }

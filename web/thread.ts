@@ -1,6 +1,6 @@
 /**
  * The parts of the platform for a thread of Node, which has Node's own classes: the boundary to the host, and the objects of
- * `env`. The program of the thread has other modules in place of those that make classes of the platform
+ * `env`. The program of the thread has stand-ins for the modules of the platform's own classes
  * (runtime/process/node/node-programs.ts).
  */
 export { bindMethods } from "./bindings/bind-methods.ts";

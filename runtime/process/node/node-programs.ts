@@ -20,7 +20,7 @@ import { MACHINE_STATE_FILE } from "../../isolate/machine-state-file.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** Modules of the platform, and those that stand in for them in a thread of Node (thread/platform/). */
+/** Modules of the platform, and their stand-ins in a thread of Node (thread/platform/). */
 const STAND_INS: Readonly<Record<string, string>> = {
   "web/start/owner": "owner",
   "web/streams/streams": "streams",

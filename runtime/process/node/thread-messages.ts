@@ -1,5 +1,6 @@
 /**
- * The messages between the thread of an instance and the thread of its code, beside those of isolates (web/host/boundary.ts).
+ * The messages between the thread of an instance and the thread of its code. The rest are the messages of isolates
+ * (web/host/boundary.ts).
  * All that the code's thread posts is user input.
  */
 import type { EnvPlan } from "../../../web/index.ts";

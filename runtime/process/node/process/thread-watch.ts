@@ -24,7 +24,7 @@ export interface ThreadWatch {
 }
 
 const INTERVAL_MS = 100;
-/** Memory of the process beside the code's: the buffers of the instance's thread, and what V8 has freed and not given back. */
+/** Memory of the process beside the code's: buffers of the instance's thread, and free memory of V8. */
 const MARGIN_MB = 128;
 
 export function watchThread(options: ThreadWatchOptions): ThreadWatch {

@@ -4,8 +4,8 @@
  *
  * I1  The bundle is a module of its own address, `narun:bundle`. It is in no file.
  * I2  An error that nothing catches is a line of the log, as in an isolate. The thread goes on.
- * I3  The thread gives up what it may not need before any code of the function runs: files, and threads of its own. Node grants a
- *     thread its working folder, and a thread of a thread everything (26.10).
+ * I3  Before any code of the function runs, the thread gives up its permissions for files and further threads. Node (26.10) grants a
+ *     thread the working folder, and a thread of a thread everything.
  * I4  Every ping is answered by the event loop: a loop of the function is noticed by its silence.
  */
 import { registerHooks } from "node:module";

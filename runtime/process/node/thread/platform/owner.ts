@@ -5,7 +5,7 @@ const requests = new AsyncLocalStorage<number>();
 
 export const currentOwner = (): number => requests.getStore() ?? 0;
 
-/** What a message starts belongs to the code that waits for it. */
+/** Nothing: the code that waits for a message continues in its own context. */
 export function setOwner(_id: number): void {
   // The context of a promise is that of the code that awaits it.
 }
