@@ -11,6 +11,9 @@
  */
 export * from "./field-list.ts";
 export * from "./field-names.ts";
+export * from "./grpc-frames.ts";
+export * from "./grpc-status.ts";
+export * from "./grpc-timeout.ts";
 export * from "./header-bytes.ts";
 export * from "./header-mode.ts";
 export * from "./header-names.ts";
