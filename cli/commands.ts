@@ -11,6 +11,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   build: async () => (await import("./commands/build.ts")).buildCommand,
   types: async () => (await import("./commands/types.ts")).typesCommand,
   push: async () => (await import("./commands/push.ts")).pushCommand,
+  deploy: async () => (await import("./commands/deploy.ts")).deployCommand,
   rollback: async () => (await import("./commands/rollback.ts")).rollbackCommand,
   rm: async () => (await import("./commands/rm.ts")).rmCommand,
   ls: async () => (await import("./commands/ls.ts")).lsCommand,

@@ -15,7 +15,7 @@ import type { HoldLimits, Log, ShortPath } from "../dispatch/index.ts";
 import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
 import type { Nats } from "../nats/index.ts";
-import type { CompatConfig } from "./config.ts";
+import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
 import { grpcDoor } from "./grpc/door.ts";
@@ -93,12 +93,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let table: RouteTable | undefined;
   let grpcTable: GrpcRoutes | undefined;
   const metrics = createMetrics({
-    counts: () => dispatch.dispatcher.counts(),
+    counts: () => dispatch.dispatcher.active.counts(),
     others: options.otherMetrics,
   });
   const dispatch = new Dispatch({
     nats,
     log,
+    wires: wiresOf(config?.routes ?? []),
     observer: metrics,
     onSpecs() {
       table = undefined;
@@ -114,7 +115,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       metrics,
       isTrusted,
       // Built at the first request after a change, so that a thousand changes at the start build one table.
-      routes: () => (table ??= createRouteTable(dispatch.specs.all(), config)),
+      routes: () => (table ??= createRouteTable(dispatch.specs.all(), config, dispatch.consumers.all())),
       grpcRoutes: () => (grpcTable ??= createGrpcRoutes(dispatch.specs.all(), config)),
       isHealthy: () => nats.state === "connected" && !state.isLeaving,
       addresses: () => doors.addresses,
@@ -144,7 +145,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     httpUrl: http,
     grpcAddress: grpc,
     metricsUrl,
-    counts: () => dispatch.dispatcher.counts(),
+    counts: () => dispatch.dispatcher.active.counts(),
     metricValues: metrics.values,
     drain: ({ graceMs, lameDuckMs = 0 }) => (drained ??= drain(graceMs, lameDuckMs)),
     close: () => (drained ??= drain(0, 0)),

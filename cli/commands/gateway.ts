@@ -116,6 +116,7 @@ function untilEnded(gateway: Gateway): Promise<void> {
 function textsOf(config: CompatConfig | undefined): FileTexts {
   return {
     nats: config?.nats_url,
+    nkey: config?.nkey_seed_file,
     http: withHost(config?.server_addr),
     grpc: withHost(config?.grpc_addr),
     metrics: withHost(config?.metrics_addr),

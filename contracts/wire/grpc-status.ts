@@ -2,8 +2,7 @@
  * The status of a gRPC call: its codes, their names, and the codes of errors that have other numbers (docs/wire.md, "gRPC over
  * NATS").
  */
-import type { ErrorCode } from "../error-catalogue.ts";
-import type { requestErrors } from "../request-errors.ts";
+import { type ErrorCode, errorEntry } from "../error-catalogue.ts";
 
 export const grpcCodes = {
   OK: 0,
@@ -51,49 +50,38 @@ export function parseGrpcStatus(text: string): GrpcCode | undefined {
   return isGrpcCode(code) ? code : grpcCodes.UNKNOWN;
 }
 
-/** The codes of errors that requests end with. */
-const OF_REQUEST_ERRORS: Record<keyof typeof requestErrors, GrpcCodeName> = {
-  BAD_REQUEST: "INVALID_ARGUMENT",
-  REQUEST_TIMEOUT: "UNAVAILABLE",
-  HEADERS_TOO_LARGE: "RESOURCE_EXHAUSTED",
+/** The codes of errors whose HTTP status does not tell enough. */
+const OF_ERRORS: Partial<Record<ErrorCode, GrpcCodeName>> = {
   NO_ROUTE: "UNIMPLEMENTED",
-  FIRST_PUSHES: "UNAVAILABLE",
-  METHOD_NOT_ALLOWED: "UNIMPLEMENTED",
-  BODY_TOO_LARGE: "RESOURCE_EXHAUSTED",
-  HOLD_QUEUE_FULL: "UNAVAILABLE",
   HANDLER_THREW: "UNKNOWN",
-  HANDLER_RETURNED_NO_RESPONSE: "INTERNAL",
-  CONSUMER_DIED: "UNAVAILABLE",
   BAD_REPLY: "INTERNAL",
   SERVICE_ERROR: "UNKNOWN",
   RESPONSE_TOO_LARGE: "RESOURCE_EXHAUSTED",
   MEMORY_LIMIT: "RESOURCE_EXHAUSTED",
-  TIMER_LIMIT: "RESOURCE_EXHAUSTED",
-  STREAM_BROKEN: "UNAVAILABLE",
-  STREAM_LIMIT: "DEADLINE_EXCEEDED",
-  BODY_TOO_SLOW: "UNAVAILABLE",
-  SOCKET_MESSAGE_TOO_LARGE: "RESOURCE_EXHAUSTED",
-  WAIT_UNTIL_LIMIT: "INTERNAL",
-  LOG_LIMIT: "INTERNAL",
-  CLIENT_GONE: "CANCELLED",
-  NO_CONSUMER: "UNAVAILABLE",
-  FUNCTION_START_FAILED: "UNAVAILABLE",
-  START_LIMIT: "UNAVAILABLE",
-  GATEWAY_DRAINING: "UNAVAILABLE",
-  DEADLINE_EXCEEDED: "DEADLINE_EXCEEDED",
   CPU_LIMIT: "RESOURCE_EXHAUSTED",
-  MACHINE_BUSY: "UNAVAILABLE",
-  SERVICE_LOOP: "INTERNAL",
-  INTERNAL: "INTERNAL",
+  STREAM_LIMIT: "DEADLINE_EXCEEDED",
+  CLIENT_GONE: "CANCELLED",
   EGRESS_REFUSED: "PERMISSION_DENIED",
-  STORE_LIMIT: "RESOURCE_EXHAUSTED",
-  SUBREQUEST_LIMIT: "RESOURCE_EXHAUSTED",
 };
 
-/** The gRPC code of an error of the catalogue. An error of a tool or a part is INTERNAL to a caller. */
+/** The codes of the other errors that a gateway answers with, by their HTTP status. */
+const OF_ERROR_STATUS: Readonly<Record<number, GrpcCodeName>> = {
+  400: "INVALID_ARGUMENT",
+  404: "NOT_FOUND",
+  405: "UNIMPLEMENTED",
+  408: "UNAVAILABLE",
+  413: "RESOURCE_EXHAUSTED",
+  414: "INVALID_ARGUMENT",
+  429: "UNAVAILABLE",
+  431: "RESOURCE_EXHAUSTED",
+  502: "UNAVAILABLE",
+  503: "UNAVAILABLE",
+  504: "DEADLINE_EXCEEDED",
+};
+
+/** The gRPC code of an error of the catalogue: never OK. An error that no caller is answered with is INTERNAL. */
 export function grpcCodeOf(code: ErrorCode): GrpcCode {
-  const names: Partial<Record<ErrorCode, GrpcCodeName>> = OF_REQUEST_ERRORS;
-  return grpcCodes[names[code] ?? "INTERNAL"];
+  return grpcCodes[OF_ERRORS[code] ?? OF_ERROR_STATUS[errorEntry(code).status ?? 500] ?? "INTERNAL"];
 }
 
 /** gRPC's own table for answers of HTTP servers that know no gRPC (its doc/http-grpc-status-mapping.md). */

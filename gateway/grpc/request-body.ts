@@ -23,7 +23,7 @@ export interface ReadCallOptions {
   maxBytes: number;
   /** A body is whole in memory up to this size. */
   maxWholeBytes: number;
-  /** Default: whatever has come after a moment is sent on. */
+  /** Default: the messages that have come after a moment are sent on. */
   mustBeWhole?: boolean;
   onBody(body: CallBody): void;
   /** Nothing more is reported after it. */
