@@ -15,6 +15,7 @@ export * from "./bhttp-mode.ts";
 export * from "./field-list.ts";
 export * from "./field-names.ts";
 export * from "./grpc-frames.ts";
+export * from "./grpc-message.ts";
 export * from "./grpc-status.ts";
 export * from "./grpc-timeout.ts";
 export * from "./header-bytes.ts";

@@ -5,8 +5,13 @@
  * I2  After the end nothing is written. A stream whose client is gone takes no status.
  * I3  A client that still sends when its call has ended is told to stop (RST_STREAM with NO_ERROR).
  */
-import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import { type FieldList, fieldName, type GrpcCode } from "../../contracts/index.ts";
+import {
+  constants,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+  type ServerStreamResponseOptions,
+} from "node:http2";
+import { type FieldList, fieldName, type GrpcCode, grpcCodes } from "../../contracts/index.ts";
 import { fieldsOf, type GrpcStatus } from "./status.ts";
 
 export interface AnswerOptions {
@@ -34,8 +39,8 @@ export class Answer {
   /** Sends the initial metadata: names and values alternating. */
   begin(fields: FieldList): void {
     if (this.#phase !== "new" || this.isOver) return;
-    this.#phase = "begun";
-    this.#stream.respond(this.#head(fields), { waitForTrailers: true });
+    if (this.#respond(fields, { waitForTrailers: true })) this.#phase = "begun";
+    else this.end({ code: grpcCodes.INTERNAL, message: "the initial metadata cannot be sent" });
   }
 
   /** Sends bytes of messages. `done` is called when the operating system has taken them, and also when they are lost. */
@@ -51,20 +56,33 @@ export class Answer {
   /** Sends a last piece, if any, and the status. A call without initial metadata gets all in one block of headers. */
   end(status: GrpcStatus, bytes?: Uint8Array): void {
     if (this.isOver) return;
-    const stream = this.#stream;
     const isTrailersOnly = this.#phase === "new";
     this.#phase = "ended";
-    if (isTrailersOnly) stream.respond(this.#head(fieldsOf(status)), { endStream: true });
-    else {
-      stream.once("wantTrailers", () => {
+    this.#options.onOver(status.code);
+    if (isTrailersOnly) this.#endAtOnce(status);
+    else this.#endWithTrailers(status, bytes);
+  }
+
+  #endAtOnce(status: GrpcStatus): void {
+    const { code, message } = status;
+    const isSent = this.#respond(fieldsOf(status), { endStream: true });
+    if (isSent || this.#respond(fieldsOf({ code, message }), { endStream: true })) this.#stopClient();
+    else this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+
+  #endWithTrailers(status: GrpcStatus, bytes: Uint8Array | undefined): void {
+    const stream = this.#stream;
+    stream.once("wantTrailers", () => {
+      try {
         stream.sendTrailers(toHeaders(fieldsOf(status)));
         this.#stopClient();
-      });
-      if (bytes === undefined) stream.end();
-      else stream.end(bytes);
-    }
-    this.#options.onOver(status.code);
-    if (isTrailersOnly) this.#stopClient();
+      } catch {
+        // HTTP/2 forbids a field of the function.
+        stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+      }
+    });
+    if (bytes === undefined) stream.end();
+    else stream.end(bytes);
   }
 
   /** The client went away, or the answer cannot be whole: nothing more is sent. */
@@ -75,13 +93,19 @@ export class Answer {
     this.#options.onOver(undefined);
   }
 
-  #head(fields: FieldList): OutgoingHttpHeaders {
+  /** Returns false where HTTP/2 forbids a field: one that must be single is repeated, for example. */
+  #respond(fields: FieldList, options: ServerStreamResponseOptions): boolean {
     const { contentType, requestId } = this.#options;
     const headers = toHeaders(fields);
     headers[":status"] = 200;
     headers["content-type"] = contentType;
     headers["x-request-id"] = requestId;
-    return headers;
+    try {
+      this.#stream.respond(headers, options);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #stopClient(): void {

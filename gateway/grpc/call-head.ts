@@ -11,6 +11,8 @@ export interface CallHead {
   contentType: string;
   /** How long the client waits; undefined where it does not say. */
   timeoutMs: number | undefined;
+  /** `grpc-encoding` */
+  encoding: string;
   /** Whether messages may be compressed. */
   mayCompress: boolean;
 }
@@ -41,13 +43,14 @@ export function readCallHead(headers: IncomingHttpHeaders): CallHead | NoCall {
   const timeoutMs = typeof timeout === "string" ? parseGrpcTimeout(timeout) : undefined;
   if (timeout !== undefined && timeoutMs === undefined)
     return { kind: "malformed", message: "grpc-timeout has at most eight digits and a unit of HMSmun" };
-  const encoding = headers["grpc-encoding"];
+  const encoding = String(headers["grpc-encoding"] ?? "identity");
   return {
     path,
     service,
     contentType,
     timeoutMs: timeoutMs === undefined || timeoutMs > MAX_TIMEOUT_MS ? undefined : timeoutMs,
-    mayCompress: encoding !== undefined && encoding !== "identity",
+    encoding,
+    mayCompress: encoding !== "identity",
   };
 }
 

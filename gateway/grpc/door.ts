@@ -3,10 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { aborted } from "../../dispatch/index.ts";
 import { type Address, listen } from "../../machine/index.ts";
 import type { Door } from "../door.ts";
+import { createLearnedServices } from "./learned.ts";
 import { type ServeOptions, serve } from "./serve.ts";
 import { createGrpcServer, type ServerTls } from "./server.ts";
 
-export interface GrpcDoorOptions extends Omit<ServeOptions, "isDraining"> {
+export interface GrpcDoorOptions extends Omit<ServeOptions, "isDraining" | "learned"> {
   /** Port 0 picks a free one. */
   address: Address;
   /** Default: HTTP/2 without TLS (h2c). */
@@ -24,10 +25,11 @@ const LAST_STATUSES_MS = 250;
  */
 export function grpcDoor({ address, tls, ...options }: GrpcDoorOptions): Door {
   const state = { isDraining: false };
+  const learned = createLearnedServices(options);
   const { server, goAway, destroy, connections } = createGrpcServer({
     tls,
     log: options.log,
-    serve: (call) => serve({ ...options, isDraining: () => state.isDraining }, call),
+    serve: (call) => serve({ ...options, learned, isDraining: () => state.isDraining }, call),
   });
   let closed: Promise<void> | undefined;
   const stopListening = () => {

@@ -3,19 +3,25 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { type FunctionSpec, type GrpcCode, goNameOf, grpcCodes } from "../../contracts/index.ts";
 import type { Dispatcher, Log, SendableHead } from "../../dispatch/index.ts";
+import type { Nats } from "../../nats/index.ts";
+import { maxMessageBody } from "../http/body.ts";
 import { clientOf, type IsTrusted } from "../http/forwarded.ts";
 import { clientHead, peerOf } from "../http/request-head.ts";
 import type { Metrics } from "../metrics.ts";
 import { Answer } from "./answer.ts";
-import { Call, type CallParts } from "./call.ts";
+import { Call } from "./call.ts";
 import { type CallHead, isCall, type NoCall, readCallHead } from "./call-head.ts";
+import type { LearnedServices } from "./learned.ts";
+import { MessageCall } from "./message-call.ts";
 import type { GrpcRoutes } from "./routes.ts";
 import type { IncomingCall } from "./server.ts";
 import { type GrpcStatus, statusOf } from "./status.ts";
 
 export interface ServeOptions {
+  nats: Nats;
   dispatcher: Dispatcher;
   routes(): GrpcRoutes;
+  learned: LearnedServices;
   specOf(service: string): FunctionSpec | undefined;
   /** Whether routes are still to come: functions are being pushed. */
   isFilling(): boolean;
@@ -37,31 +43,53 @@ export function serve(options: ServeOptions, incoming: IncomingCall): void {
     answerHttp(incoming.stream, head);
     return;
   }
-  const service = isCall(head) ? options.routes().find(head.service) : undefined;
-  const answer = openAnswer(options, incoming, head, service !== undefined);
-  if (!isCall(head)) answer.end(noCallStatus(head));
-  else if (options.isDraining()) answer.end(statusOf("GATEWAY_DRAINING"));
-  else if (service === undefined) answer.end(noServiceStatus(options, head.service));
-  else beginCall(options, incoming, { service, head, answer });
+  if (!isCall(head) || options.isDraining()) {
+    const answer = openAnswer(options, incoming, head, false);
+    answer.end(isCall(head) ? statusOf("GATEWAY_DRAINING") : noCallStatus(head));
+    return;
+  }
+  const service = serviceOf(options, head);
+  const looking = service === undefined ? options.learned.look() : undefined;
+  if (looking === undefined) beginCall(options, incoming, head, service);
+  else
+    void looking.then(() =>
+      incoming.guard(() => beginCall(options, incoming, head, serviceOf(options, head))),
+    );
+}
+
+function serviceOf({ routes, learned }: ServeOptions, { service }: CallHead): string | undefined {
+  return routes().find(service) ?? learned.find(service);
 }
 
 function beginCall(
   options: ServeOptions,
   incoming: IncomingCall,
-  { service, head, answer }: Pick<CallParts, "service" | "head" | "answer">,
+  head: CallHead,
+  service: string | undefined,
 ): void {
-  const { dispatcher, specOf, defaultTimeoutMs, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
-  new Call({
-    dispatcher,
-    service,
-    spec: specOf(service),
-    defaultTimeoutMs,
-    maxMessageBytes,
-    stream: incoming.stream,
-    head,
-    answer,
-    requestHead: (endsAtMs) => requestHead(options, incoming, head, { service, endsAtMs }),
-  }).begin();
+  const { stream, rawHeaders, requestId } = incoming;
+  if (stream.closed) return;
+  const answer = openAnswer(options, incoming, head, service !== undefined);
+  if (service === undefined) {
+    answer.end(noServiceStatus(options, head.service));
+    return;
+  }
+  const { dispatcher, defaultTimeoutMs, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
+  const spec = options.specOf(service);
+  const parts = { dispatcher, service, spec, defaultTimeoutMs, maxMessageBytes, stream, head, answer };
+  // A service that narun did not start takes calls as messages.
+  if (spec !== undefined || dispatcher.hasInstance(service))
+    new Call({
+      ...parts,
+      requestHead: (endsAtMs) => requestHead(options, incoming, head, { service, endsAtMs }),
+    }).begin();
+  else
+    new MessageCall({
+      ...parts,
+      metadata: withoutPseudo(rawHeaders),
+      requestId,
+      maxPayloadBytes: maxMessageBody(options.nats),
+    }).begin();
 }
 
 /** The head of the request to a function. The fields of a trusted proxy about the client count. */

@@ -28,6 +28,8 @@ export interface IncomingCall {
   /** Names and values alternating, as they came. */
   rawHeaders: string[];
   requestId: string;
+  /** Runs a step of the call. A fault costs the call, never the process. */
+  guard(step: () => void): void;
 }
 
 export interface ServerOptions {
@@ -47,7 +49,7 @@ const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
 /** How many calls a client may reset at once, and each second. */
 const RESET_BURST = 1_000;
 const RESETS_PER_SECOND = 200;
-/** How long a connection may be without any traffic. Clients connect again at their next call. */
+/** How long a connection may be without a call. Clients connect again at their next call. */
 const IDLE_MS = 300_000;
 /** How often an idle connection is asked whether its client is still there. */
 const PING_MS = 60_000;
@@ -92,12 +94,15 @@ export function createGrpcServer({ tls, serve, log }: ServerOptions): GrpcServer
       stream.on("error", () => undefined);
       const given = headers["x-request-id"];
       const requestId = isRequestId(given) ? given : randomUUID();
-      try {
-        serve({ stream, headers, rawHeaders, requestId });
-      } catch (error) {
-        log.error({ requestId, error: messageOf(error) }, "a call failed in the gateway");
-        stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-      }
+      const guard = (step: () => void) => {
+        try {
+          step();
+        } catch (error) {
+          log.error({ requestId, error: messageOf(error) }, "a call failed in the gateway");
+          stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+        }
+      };
+      guard(() => serve({ stream, headers, rawHeaders, requestId, guard }));
     },
   );
   // A fault of a client's connection costs the connection, and ends its calls.
@@ -119,22 +124,26 @@ export function createGrpcServer({ tls, serve, log }: ServerOptions): GrpcServer
   };
 }
 
+/** Ends a connection whose client is gone, or that has had no call for a while. */
 function keepSession(session: ServerHttp2Session): void {
   session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
   let open = 0;
+  let busyAtMs = performance.now();
   session.on("stream", (stream: ServerHttp2Stream) => {
     open += 1;
     stream.once("close", () => {
       open -= 1;
+      busyAtMs = performance.now();
     });
-  });
-  session.setTimeout(IDLE_MS, () => {
-    if (open === 0) session.close();
   });
   const timer = setInterval(() => {
     if (session.destroyed || session.closed) return;
-    const answered = setTimeout(() => session.destroy(), PING_MS / 2).unref();
-    session.ping(() => clearTimeout(answered));
+    if (open === 0 && performance.now() - busyAtMs > IDLE_MS) {
+      session.close();
+      return;
+    }
+    const unanswered = setTimeout(() => session.destroy(), PING_MS / 2).unref();
+    session.ping(() => clearTimeout(unanswered));
   }, PING_MS).unref();
   session.once("close", () => clearInterval(timer));
 }
