@@ -76,6 +76,11 @@ export const toolErrors = {
     title: "The name belongs to another service",
     solve: "Choose another name, or remove the other service: `narun rm NAME` removes a function.",
   },
+  PROGRAM_FAILED: {
+    title: "The program could not be started",
+    solve:
+      "Its output has the reason. `narun run` needs an HTTP server that listens on the port in its variable `PORT`.",
+  },
   GATEWAY_CONFIG_INVALID: {
     title: "The gateway's configuration is not valid",
     solve: "Correct the named lines of the file that `--config` names.",

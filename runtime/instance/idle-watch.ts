@@ -2,8 +2,8 @@ export interface IdleWatchOptions {
   idleMs: number;
   /** Epoch milliseconds; undefined while requests are open. */
   idleSince(): number | undefined;
-  /** Whether other instances of the process are starting: clients wait for them, and ending this one takes their cores. */
-  areStarting(): boolean;
+  /** Default: no. Whether other instances of the process are starting: clients wait for them, and ending this one takes their cores. */
+  areStarting?(): boolean;
   /** Called after `idleMs` without requests, and again after each further `idleMs`. */
   onIdle(): void;
 }
@@ -21,7 +21,7 @@ export function watchIdle({ idleMs, idleSince, areStarting, onIdle }: IdleWatchO
       const since = idleSince();
       const restMs = since === undefined ? idleMs : idleMs - (Date.now() - since);
       if (restMs > 0) return lookAfter(restMs);
-      if (restMs > -MAX_WAIT_MS && areStarting()) return lookAfter(LOOK_AGAIN_MS);
+      if (restMs > -MAX_WAIT_MS && areStarting?.() === true) return lookAfter(LOOK_AGAIN_MS);
       onIdle();
       lookAfter(idleMs);
     }, waitMs);
