@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { canonicalJson, type FunctionConfig, type Manifest } from "../contracts/index.ts";
+import { canonicalJson, defaultRoutes, type FunctionConfig, type Manifest } from "../contracts/index.ts";
 import { makeOwnFolder, sha256Hex } from "../machine/index.ts";
 import { createBuildError, createNoHandlerError, createTooLargeError, hasHandler } from "./build-error.ts";
 import { createIssue } from "./build-issue.ts";
@@ -9,7 +9,8 @@ import { type Bundle, type Bundler, createBundler } from "./bundler.ts";
 import { findMissingMetadata } from "./decorator-metadata.ts";
 import { writeEnvTypes } from "./env-types.ts";
 import { type LoadedFunction, loadFunction, resolveFolder } from "./function-folder.ts";
-import { buildsFolder, findKeptBuild, keepBuild } from "./kept-build.ts";
+import { buildsFolder, DESCRIPTORS_FILE, findKeptBuild, keepBuild } from "./kept-build.ts";
+import type { UsedServices } from "./proto/used-services.ts";
 import { findUncalledHandlers } from "./uncalled-handlers.ts";
 
 export interface BuildOptions {
@@ -51,17 +52,20 @@ export async function buildWith(
   if (result.code.byteLength > fn.config.limits.maxBundleBytes) {
     throw createTooLargeError(fn, result.code.byteLength, heaviest);
   }
-  const manifest = createManifest(fn.config, result);
+  const config = withServices(fn.config, result.services);
+  const manifest = createManifest(config, result);
   if (write) {
     await writeBuild(fn, manifest, result);
     await writeEnvTypes(fn, { onlyPresent: true });
   }
+  const { services } = result;
   return {
-    config: fn.config,
+    config,
     manifest,
     revision: sha256Hex(canonicalJson(manifest)),
     bundle: result.code,
     sourceMap: result.sourceMap,
+    ...(services === undefined ? {} : { descriptors: services.descriptors }),
     elapsedMs: performance.now() - startedAt,
     heaviest,
     inputs: [...bundler.inputs],
@@ -85,19 +89,29 @@ export function sourceOf({ dir, entry, settings, config }: LoadedFunction, isMin
   return { dir, entry, settings, mode: config.mode === "node" ? "node" : "isolate", isMinified } as const;
 }
 
-function createManifest(config: FunctionConfig, { code, sourceMap }: Bundle): Manifest {
+/** Names the services that the bundle implements, and adds their paths where narun.yaml names no routes. */
+function withServices(config: FunctionConfig, services: UsedServices | undefined): FunctionConfig {
+  if (services === undefined) return config;
+  const hasOwnRoutes = canonicalJson(config.routes) !== canonicalJson(defaultRoutes(config.name));
+  const routes = hasOwnRoutes ? config.routes : [...config.routes, ...services.routes];
+  return { ...config, grpc: config.grpc ?? services.names, routes };
+}
+
+function createManifest(config: FunctionConfig, { code, sourceMap, services }: Bundle): Manifest {
+  const fileOf = (bytes: Uint8Array) => ({ sha256: sha256Hex(bytes), size: bytes.byteLength });
   return {
     format: 1,
     config,
-    bundle: { sha256: sha256Hex(code), size: code.byteLength },
-    sourceMap: { sha256: sha256Hex(sourceMap), size: sourceMap.byteLength },
+    bundle: fileOf(code),
+    sourceMap: fileOf(sourceMap),
+    ...(services === undefined ? {} : { descriptors: fileOf(services.descriptors) }),
   };
 }
 
 async function writeBuild(
   fn: LoadedFunction,
   manifest: Manifest,
-  { code, sourceMap }: Bundle,
+  { code, sourceMap, services }: Bundle,
 ): Promise<void> {
   const folder = join(buildsFolder(fn.dir), fn.config.name);
   await makeOwnFolder(folder);
@@ -105,5 +119,6 @@ async function writeBuild(
     writeFile(join(folder, "bundle.js"), code),
     writeFile(join(folder, "bundle.js.map"), sourceMap),
     writeFile(join(folder, "manifest.json"), canonicalJson(manifest)),
+    ...(services === undefined ? [] : [writeFile(join(folder, DESCRIPTORS_FILE), services.descriptors)]),
   ]);
 }

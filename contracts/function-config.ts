@@ -84,11 +84,18 @@ export type Limits = z.infer<typeof LimitsSchema>;
 export const MODES = ["isolate", "node", "exec"] as const;
 export type Mode = (typeof MODES)[number];
 
+const GrpcServiceSchema = z
+  .string()
+  .max(255)
+  .regex(/^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/, "a gRPC service is a full name, such as pkg.Greeter");
+
 const FileSchema = z.strictObject({
   name: NameSchema.optional(),
   entry: z.string().min(1).optional(),
   mode: z.enum(["isolate", "node"]).default("isolate"),
   routes: z.array(RouteSchema).optional(),
+  /** The full names of the gRPC services that the function implements. Default: those that its bundle has. */
+  grpc: z.array(GrpcServiceSchema).max(100).optional(),
   env: z.array(EnvSchema).default([]),
   bindings: z.array(BindingSchema).max(100).default([]),
   scale: ScaleSchema.prefault({}),

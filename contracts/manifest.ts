@@ -19,6 +19,8 @@ export const ManifestSchema = z.strictObject({
   bundle: FileSchema,
   /** Its external source map. */
   sourceMap: FileSchema,
+  /** The descriptors of its gRPC services: a `google.protobuf.FileDescriptorSet`. */
+  descriptors: FileSchema.optional(),
 });
 export type Manifest = z.infer<typeof ManifestSchema>;
 
