@@ -8,8 +8,9 @@ import type { Build } from "./build-result.ts";
 import { type Bundle, type Bundler, createBundler } from "./bundler.ts";
 import { findMissingMetadata } from "./decorator-metadata.ts";
 import { writeEnvTypes } from "./env-types.ts";
-import { type LoadedFunction, loadFunction, resolveFolder } from "./function-folder.ts";
+import { isProgram, type LoadedFunction, load, resolveFolder } from "./function-folder.ts";
 import { buildsFolder, DESCRIPTORS_FILE, findKeptBuild, keepBuild } from "./kept-build.ts";
+import { buildProgram } from "./program.ts";
 import type { UsedServices } from "./proto/used-services.ts";
 import { findUncalledHandlers } from "./uncalled-handlers.ts";
 
@@ -31,7 +32,8 @@ export async function buildFunction(
   const isKept = typeof target === "string" && options.write !== false;
   const kept = isKept ? await findKeptBuild(await resolveFolder(target)) : undefined;
   if (kept !== undefined) return kept;
-  const fn = typeof target === "string" ? await loadFunction(target) : target;
+  const fn = typeof target === "string" ? await load(target) : target;
+  if (isProgram(fn)) return buildProgram(fn);
   await using bundler = await createBundler(sourceOf(fn));
   const build = await buildWith(bundler, fn, options);
   if (isKept) await keepBuild(fn.dir, build, await bundler.lastReading(), startedAt);
@@ -94,7 +96,8 @@ function withServices(config: FunctionConfig, services: UsedServices | undefined
   if (services === undefined) return config;
   const hasOwnRoutes = canonicalJson(config.routes) !== canonicalJson(defaultRoutes(config.name));
   const routes = hasOwnRoutes ? config.routes : [...config.routes, ...services.routes];
-  return { ...config, grpc: config.grpc ?? services.names, routes };
+  const grpc = [...new Set([...(config.grpc ?? []), ...services.names])].sort();
+  return { ...config, grpc: grpc as FunctionConfig["grpc"], routes };
 }
 
 function createManifest(config: FunctionConfig, { code, sourceMap, services }: Bundle): Manifest {

@@ -4,8 +4,8 @@ import { narun } from "./testing/narun.ts";
 import { answering, createWorkFolder } from "./testing/work-folder.ts";
 
 const COMMANDS = [
-  ...["up", "dev", "init", "build", "push", "rollback", "rm", "ls", "ps", "revisions", "nodes"],
-  ...["invoke", "logs", "gateway", "node", "doctor", "types", "secret", "config"],
+  ...["up", "dev", "init", "build", "push", "deploy", "rollback", "rm", "ls", "ps", "revisions", "nodes"],
+  ...["invoke", "logs", "gateway", "node", "doctor", "types", "secret", "config", "run"],
 ];
 
 describe("help", () => {
@@ -101,6 +101,7 @@ describe("where NATS does not answer", () => {
     ["rm", "x"],
     ["invoke", "x"],
     ["push", "functions/examples/hello"],
+    ["deploy", "--name", "x", "--tag", "v1", process.execPath],
     ["gateway", "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0"],
     ["node"],
   ].map((args) => ({ args }));

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { NarunError } from "../contracts/index.ts";
 import { addCommand, addOptions, type ParsedLine } from "./command/commander.ts";
 import { type AnyCommand, commonOptions, outputOf, type ResolvedLine } from "./command/define-command.ts";
+import { acceptSingleDashes } from "./command/single-dash.ts";
 import { commandNames, loadCommands } from "./commands.ts";
 import { outputOptions } from "./options/common.ts";
 import { mergeOptions } from "./options/merge.ts";
@@ -21,7 +22,7 @@ export async function run(args: readonly string[], environment: Environment): Pr
         resolve: (inner) => resolveLine(inner, line.flags, environment),
       }),
     );
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(await withTwoDashes(args), { from: "user" });
     return typeof process.exitCode === "number" ? process.exitCode : 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError && isHelp(thrown)) return thrown.exitCode === 0 ? 0 : 2;
@@ -38,6 +39,14 @@ export async function run(args: readonly string[], environment: Environment): Pr
 function meantCommands(args: readonly string[]): readonly string[] {
   const meant = commandNames.filter((name) => args.includes(name));
   return meant.length === 0 ? commandNames : meant;
+}
+
+/** The arguments, with two dashes before the long flags of a command that takes them with one. */
+async function withTwoDashes(args: readonly string[]): Promise<readonly string[]> {
+  const name = args.find((arg) => commandNames.includes(arg));
+  const [command] = name === undefined ? [] : await loadCommands([name]);
+  if (command?.takesSingleDashes !== true) return args;
+  return acceptSingleDashes(args, { ...commonOptions, ...command.options });
 }
 
 async function createProgram(

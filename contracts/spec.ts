@@ -1,37 +1,29 @@
 import { z } from "zod";
 import { FunctionConfigSchema } from "./function-config.ts";
-import { NameSchema, RevisionSchema } from "./names.ts";
+import { RevisionSchema } from "./names.ts";
 import { parseJson } from "./parse-json.ts";
+import { ServiceFileSchema, type ServiceSpec, ServiceSpecSchema, TEXT_KEYS } from "./service-spec.ts";
 import { parseYaml, type YamlResult } from "./yaml.ts";
 
 /** The desired state of a function: its configuration and the revision that is live. */
 export const FunctionSpecSchema = FunctionConfigSchema.safeExtend({
   revision: RevisionSchema,
-});
-export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;
-
-/**
- * A service of the original toolkit (compatible ServiceSpec): any program that registers itself as a NATS Micro
- * service. Its keys are read leniently, as other versions write more of them; an empty mode means `exec`.
- */
-const ServiceSpecSchema = z.looseObject({
-  name: NameSchema,
-  mode: z
-    .enum(["", "exec", "landlock", "jail"])
-    .nullish()
-    .transform((mode) => mode || "exec"),
+  /** The keys by which runners of the original toolkit find a program's file. */
   tag: z.string().optional(),
   binary_object: z.string().optional(),
-  command: z.string().optional(),
-  args: z.array(z.string()).default([]),
-  nodes: z.array(z.looseObject({ name: z.string(), replicas: z.int().min(0).default(1) })).default([]),
 });
-export type ServiceSpec = z.infer<typeof ServiceSpecSchema>;
+export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;
 
 /** The value of a key in `app-configs`. */
 export type Spec = { kind: "function"; spec: FunctionSpec } | { kind: "service"; spec: ServiceSpec };
 
 const FUNCTION_MODES = new Set<unknown>(["isolate", "node"]);
+
+/** A function of ours. A program of ours has a revision; a program of the original toolkit has none. */
+function isFunction(value: unknown): boolean {
+  if (FUNCTION_MODES.has(modeOf(value))) return true;
+  return modeOf(value) === "exec" && typeof value === "object" && value !== null && "revision" in value;
+}
 
 const FunctionEntrySchema = FunctionSpecSchema.transform((spec): Spec => ({ kind: "function", spec }));
 const ServiceEntrySchema = ServiceSpecSchema.transform((spec): Spec => ({ kind: "service", spec }));
@@ -44,9 +36,17 @@ const ServiceEntrySchema = ServiceSpecSchema.transform((spec): Spec => ({ kind: 
 export function parseSpec(text: string): YamlResult<Spec> {
   const spec = text.startsWith("{") ? parseJson(text, FunctionEntrySchema) : undefined;
   if (spec !== undefined) return { ok: true, value: spec };
-  return parseYaml(text, (value) =>
-    FUNCTION_MODES.has(modeOf(value)) ? FunctionEntrySchema : ServiceEntrySchema,
+  return parseYaml(
+    text,
+    (value) => (isFunction(value) ? FunctionEntrySchema : ServiceEntrySchema),
+    undefined,
+    (value) => (isFunction(value) ? undefined : TEXT_KEYS),
   );
+}
+
+/** Parses the spec of a service as its author wrote it. A key that is nearly a known one is refused, with the known one. */
+export function parseServiceFile(text: string): YamlResult<ServiceSpec> {
+  return parseYaml(text, ServiceFileSchema, undefined, () => TEXT_KEYS);
 }
 
 function modeOf(value: unknown): unknown {
@@ -54,6 +54,6 @@ function modeOf(value: unknown): unknown {
 }
 
 /** Writes an entry as JSON on one line, as nats-server keeps it in memory. Readers that know only YAML read it all the same. */
-export function formatSpec(spec: FunctionSpec): string {
+export function formatSpec(spec: FunctionSpec | ServiceSpec): string {
   return `${JSON.stringify(spec)}\n`;
 }

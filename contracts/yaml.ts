@@ -1,4 +1,4 @@
-import { type Document, isMap, isNode, type LineCounter } from "yaml";
+import { type Document, isMap, isNode, isPair, type LineCounter, visit } from "yaml";
 import type { z } from "zod";
 import { messageOf } from "./errors.ts";
 import { nearest } from "./nearest.ts";
@@ -15,6 +15,12 @@ export interface YamlIssue {
 export type YamlResult<T> = { ok: true; value: T } | { ok: false; issues: YamlIssue[] };
 
 /**
+ * The keys of a document whose numbers, and the numbers in their lists, stay the texts that they are written as: `1.10`.
+ * Undefined: none.
+ */
+export type TextKeysOf = (value: unknown) => ReadonlySet<string> | undefined;
+
+/**
  * Parses a YAML text by a schema, or by a schema that is chosen by the content. All issues are told, each with its line, and an
  * unknown key with the nearest known one. A text over a bound is one issue.
  */
@@ -22,6 +28,7 @@ export function parseYaml<T>(
   text: string,
   schema: z.ZodType<T> | ((value: unknown) => z.ZodType<T>),
   bounds?: YamlBounds,
+  textKeys?: TextKeysOf,
 ): YamlResult<T> {
   const reading = readYamlDocument(text, bounds);
   if (!reading.ok) return { ok: false, issues: [{ line: 1, key: "", message: reading.issue }] };
@@ -36,7 +43,12 @@ export function parseYaml<T>(
       })),
     };
   }
-  const value = contentOf(document);
+  let value = contentOf(document);
+  const keys = value.ok ? textKeys?.(value.value) : undefined;
+  if (keys !== undefined) {
+    keepTexts(document, keys);
+    value = contentOf(document);
+  }
   if (!value.ok) return { ok: false, issues: [{ line: 1, key: "", message: value.issue }] };
   const chosen = typeof schema === "function" ? schema(value.value) : schema;
   const parsed = chosen.safeParse(value.value);
@@ -47,6 +59,16 @@ export function parseYaml<T>(
 
 /** Upper bound of the issues of one text. */
 const MAX_ISSUES = 50;
+
+function keepTexts(document: Document, keys: ReadonlySet<string>): void {
+  visit(document, {
+    Scalar(key, node, path) {
+      if (key === "key" || node.value === null || typeof node.value === "string") return;
+      const pair = path.findLast(isPair);
+      if (node.source !== undefined && keys.has(String(pair?.key))) node.value = node.source;
+    },
+  });
+}
 
 /** A document without content is an empty one. Aliases that multiply each other are refused by the library. */
 function contentOf(document: Document): { ok: true; value: unknown } | { ok: false; issue: string } {

@@ -1,6 +1,7 @@
 import { type FunctionSpec, NarunError, revisionKey, shortRevision } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
 import { waitForGateways, writtenOf } from "./gateways.ts";
+import { removeProgram } from "./programs/remove.ts";
 import {
   collectFiles,
   createNotFoundError,
@@ -76,19 +77,18 @@ export async function rollback(nats: Nats, name: string, to?: string): Promise<R
 }
 
 /**
- * Removes a function: its spec, its revisions, and the files that no other revision shares. Its instances drain. Error:
- * FUNCTION_NOT_FOUND.
+ * Removes a function: its spec, its revisions, and the files that no other revision shares. Its instances drain. A service
+ * loses its spec and its programs. Error: FUNCTION_NOT_FOUND.
  */
 export async function removeFunction(
   nats: Nats,
   name: string,
-): Promise<{ name: string; revisions: string[] }> {
+): Promise<{ name: string; revisions: string[]; binaries: string[] }> {
   const registry = await openRegistry(nats);
   const stored = await storedRevisions(registry, name);
   const spec = await readSpec(registry, name);
-  if (isService(spec) || (spec === undefined && stored.length === 0)) {
-    throw await createNotFoundError(registry, name);
-  }
+  if (spec !== undefined && isService(spec)) return { revisions: [], ...(await removeProgram(nats, spec)) };
+  if (spec === undefined && stored.length === 0) throw await createNotFoundError(registry, name);
   // The spec goes first: a half removed function must not run.
   await registry.specs.delete(name);
   for (const { revision } of stored) await registry.revisions.delete(revisionKey(name, revision));
@@ -96,7 +96,7 @@ export async function removeFunction(
     registry,
     stored.map(({ manifest }) => manifest),
   );
-  return { name, revisions: stored.map(({ revision }) => revision) };
+  return { name, revisions: stored.map(({ revision }) => revision), binaries: [] };
 }
 
 /** The latest push before the live revision, else the newest revision of all if the live one is unknown. */

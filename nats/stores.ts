@@ -1,4 +1,5 @@
 import {
+  binaryObjectName,
   canonicalJson,
   type FunctionSpec,
   formatSpec,
@@ -9,11 +10,13 @@ import {
   type NodeState,
   NodeStateSchema,
   parseSpec,
+  platformOf,
   readJson,
   readYamlDocument,
   type Spec,
   type StoredSecret,
   StoredSecretSchema,
+  shortRevision,
   stores,
 } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
@@ -25,7 +28,7 @@ export interface StoreOptions {
   replicas?: number;
 }
 
-/** The desired state: name → spec. Reads entries of other toolkits too; writes functions only. */
+/** The desired state: name → spec. Functions, and services of the original toolkit. */
 export function openSpecs(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Spec>> {
   return openKv(nats, { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) }, specCodec);
 }
@@ -72,8 +75,7 @@ const specCodec: KvCodec<Spec> = {
       throw new NarunError("SPEC_INVALID", { detail: `${key}: its name is ${JSON.stringify(name)}` });
     return parsed.value;
   },
-  encode({ kind, spec }) {
-    if (kind !== "function") throw new TypeError("services of the original toolkit are read only");
+  encode({ spec }) {
     const text = formatSpec(spec);
     // A spec that would be unreadable is not written.
     const reading = readYamlDocument(text);
@@ -99,5 +101,8 @@ const nodeStateCodec: KvCodec<NodeState> = {
 
 /** The spec that makes a revision live: the manifest's configuration and the revision's name. */
 export function specOfManifest(manifest: Manifest, revision: string): FunctionSpec {
-  return { ...manifest.config, revision };
+  const { config, program } = manifest;
+  if (program === undefined) return { ...config, revision };
+  const tag = shortRevision(revision);
+  return { ...config, revision, tag, binary_object: binaryObjectName(config.name, tag, platformOf(program)) };
 }

@@ -29,6 +29,8 @@ export interface CommandDefinition<Usage extends string, Declared extends Option
   examples: readonly Example[];
   /** Options that the command does not declare are arguments. */
   takesUnknownOptions?: boolean;
+  /** Long flags may have one dash, as in the original toolkit: `-config`. */
+  takesSingleDashes?: boolean;
   run(args: ArgumentsOf<Usage>, context: CommandContext<Declared>): Promise<void> | void;
 }
 
@@ -59,6 +61,7 @@ export interface AnyCommand {
   readonly options: Options;
   readonly examples: readonly Example[];
   readonly takesUnknownOptions: boolean;
+  readonly takesSingleDashes: boolean;
   start(start: CommandStart): Promise<void>;
 }
 
@@ -73,12 +76,13 @@ export interface CommandStart {
 export function defineCommand<const Usage extends string, const Declared extends Options>(
   definition: CommandDefinition<Usage, Declared>,
 ): AnyCommand {
-  const { usage, options, takesUnknownOptions = false } = definition;
+  const { usage, options, takesUnknownOptions = false, takesSingleDashes = false } = definition;
   const [name = ""] = usage.split(" ");
   return {
     ...definition,
     name,
     takesUnknownOptions,
+    takesSingleDashes,
     async start({ args, flags, environment, resolve }) {
       const declared = { ...commonOptions, ...options };
       const settings = await resolveOptions(declared, flags, environment);

@@ -140,6 +140,12 @@ test("secret", async () => {
   expectDocumented("secret rm", await json("secret rm key"));
 });
 
+test("deploy", async () => {
+  await folder.write("hello.sh", "#!/bin/sh\n");
+  expectDocumented("deploy", await json("deploy -name sh -tag v1 -node nowhere hello.sh"));
+  await json("rm sh");
+});
+
 test("rollback and rm", async () => {
   await folder.write("functions/two/index.ts", "export default () => new Response('2');\n");
   expectDocumented("push", [await json("push functions/two"), await json("push functions/hello")]);

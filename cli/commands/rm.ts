@@ -3,7 +3,7 @@ import { defineCommand } from "../command/define-command.ts";
 
 export const rmCommand = defineCommand({
   usage: "rm <name>",
-  says: "remove a function with all its revisions",
+  says: "remove a function or a service with all its revisions and files",
   options: {},
   examples: [["narun rm hello", "running instances finish their requests"]],
   async run({ name }, { output, connect }) {

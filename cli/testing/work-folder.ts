@@ -5,14 +5,14 @@ import { dirname, join } from "node:path";
 export interface WorkFolder extends AsyncDisposable {
   readonly dir: string;
   path(file: string): string;
-  write(file: string, text: string): Promise<void>;
+  write(file: string, text: string | Uint8Array): Promise<void>;
 }
 
 /** A folder for a test, with files in it. */
 export async function createWorkFolder(files: Record<string, string> = {}): Promise<WorkFolder> {
   const dir = await realpath(await mkdtemp(join(tmpdir(), "narun-cli-")));
   const path = (file: string) => join(dir, file);
-  const write = async (file: string, text: string) => {
+  const write = async (file: string, text: string | Uint8Array) => {
     await mkdir(dirname(path(file)), { recursive: true });
     await writeFile(path(file), text);
   };

@@ -1,7 +1,10 @@
 /**
- * The types of a function, and `grpc`. Types leave no trace in the bundle, and neither does `grpc` where it is not imported.
- * `Request` and `Response` are the platform's own.
+/**
+ * The types of a function, and of `serve` for programs of one's own; and `grpc`. Types leave no trace in a bundle, and neither does
+ * `grpc` where it is not imported. `Request` and `Response` are the platform's own.
  */
+
+import type { ServedApp, ServedConsumer, ServedHandler, ServeOptions, UpgradedWebSocket } from "./serve.ts";
 
 export type {
   BindingValue,
@@ -20,11 +23,37 @@ export type {
   StoredObject,
   StoredValue,
 } from "./bindings.ts";
+export type { Context } from "./context.ts";
 export type { GrpcContext, GrpcProtocol } from "./grpc/call.ts";
 export type { GrpcCodeName } from "./grpc/codes.ts";
 export { type GrpcFunction, type GrpcOptions, grpc } from "./grpc/grpc.ts";
 export { type GrpcDetail, GrpcError, type GrpcErrorOptions } from "./grpc/grpc-error.ts";
 export type { GrpcHandler, GrpcHandlers } from "./grpc/handlers.ts";
 export { Metadata } from "./grpc/metadata.ts";
-export type { Context, Env, Handler, ModuleWorker } from "./handler.ts";
+export type { Env, Handler, ModuleWorker } from "./handler.ts";
+export type {
+  NatsAccess,
+  ServedApp,
+  ServedConsumer,
+  ServedHandler,
+  ServeOptions,
+  UpgradedWebSocket,
+} from "./serve.ts";
 export type { WebSocketPair } from "./web-sockets.ts";
+
+/**
+ * Serves requests to a service by a handler of this Node process, which is not deployed. Resolves when requests can come. Errors:
+ * a TypeError for wrong options; those of a connection to NATS; NAME_TAKEN, where a function has the name. A function cannot call
+ * it: the build says that `narun` has no such export.
+ */
+export declare function serve(handler: ServedHandler, options: ServeOptions): Promise<ServedConsumer>;
+export declare function serve(app: ServedApp, options: ServeOptions): Promise<ServedConsumer>;
+
+/**
+ * Answers a request with a WebSocket, in a process of `serve`. `headers`: further fields of the answer, such as
+ * `sec-websocket-protocol`. Throws a TypeError where the request asks for none.
+ */
+export declare function upgradeWebSocket(
+  request: Request,
+  options?: { headers?: ConstructorParameters<typeof Headers>[0] },
+): UpgradedWebSocket;

@@ -1,6 +1,7 @@
 /** One call: its context, and the handler's answers as bytes. */
 import type { DescMessage, DescMethod, Message, MessageInitShape } from "@bufbuild/protobuf";
-import type { Context, Env } from "../handler.ts";
+import type { Context } from "../context.ts";
+import type { Env } from "../handler.ts";
 import { GrpcError, isGrpcError } from "./grpc-error.ts";
 import type { Codec, MessageCodec } from "./message-codec.ts";
 import { Metadata } from "./metadata.ts";

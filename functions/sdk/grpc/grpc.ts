@@ -1,6 +1,7 @@
 /** `grpc(service, handlers)`: a handler that speaks gRPC, gRPC-Web, Connect, and HTTP by `google.api.http`. */
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import type { Context, Env, Handler } from "../handler.ts";
+import type { Context } from "../context.ts";
+import type { Env, Handler } from "../handler.ts";
 import { type AnyHandler, Call, type GrpcProtocol, type Method } from "./call.ts";
 import {
   type ConnectForm,
