@@ -11,6 +11,7 @@ import { writeEnvTypes } from "./env-types.ts";
 import { isProgram, type LoadedFunction, load, resolveFolder } from "./function-folder.ts";
 import { buildsFolder, DESCRIPTORS_FILE, findKeptBuild, keepBuild } from "./kept-build.ts";
 import { buildProgram } from "./program.ts";
+import { writeProtoTypes } from "./proto/proto-types.ts";
 import type { UsedServices } from "./proto/used-services.ts";
 import { findUncalledHandlers } from "./uncalled-handlers.ts";
 
@@ -54,13 +55,14 @@ export async function buildWith(
   if (result.code.byteLength > fn.config.limits.maxBundleBytes) {
     throw createTooLargeError(fn, result.code.byteLength, heaviest);
   }
-  const config = withServices(fn.config, result.services);
+  const { services } = result;
+  const config = withServices(fn.config, services);
   const manifest = createManifest(config, result);
   if (write) {
     await writeBuild(fn, manifest, result);
     await writeEnvTypes(fn, { onlyPresent: true });
+    if (services !== undefined) await writeProtoTypes(fn, { onlyPresent: true });
   }
-  const { services } = result;
   return {
     config,
     manifest,

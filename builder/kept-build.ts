@@ -161,9 +161,13 @@ function linkedBy(link: string): string {
 /** Without the files that editors and narun itself write beside the sources. */
 function namesIn(folder: string): string[] {
   return entriesIn(folder)
-    .filter(({ name }) => !name.startsWith(".") && !name.endsWith("~") && name !== ENV_TYPES_FILE)
+    .filter(({ name }) => !name.startsWith(".") && !name.endsWith("~") && !isWrittenType(name))
     .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
     .sort();
+}
+
+function isWrittenType(name: string): boolean {
+  return name === ENV_TYPES_FILE || name.endsWith(".d.proto.ts");
 }
 
 function entriesIn(folder: string): Dirent[] {

@@ -30,8 +30,8 @@ export function parseProto(source: ProtoSource): ParsedFile {
     hasPackage ||= isPackage;
     parseStatement(file);
   }
-  const { imports, options, references, places } = file;
-  return { source, descriptor, imports, options, references, places };
+  const { imports, options, references, places, comments } = file;
+  return { source, descriptor, imports, options, references, places, comments };
 }
 
 function parseSyntax({ reader, descriptor }: ParseScope): void {

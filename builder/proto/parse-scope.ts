@@ -13,6 +13,7 @@ export class ParseScope {
   readonly options: WrittenOption[] = [];
   readonly references: TypeReference[] = [];
   readonly places = new Map<object, Token>();
+  readonly comments = new Map<object, string>();
 
   constructor(source: ProtoSource, descriptor: FileDescriptorProto) {
     this.reader = new TokenReader(source);
@@ -30,6 +31,8 @@ export class ParseScope {
   /** Remembers where a part of the descriptor stands. */
   note(part: object, token: Token): void {
     this.places.set(part, token);
+    const comment = this.reader.takeComment();
+    if (comment !== undefined) this.comments.set(part, comment);
   }
 
   /** `option name = value;` */

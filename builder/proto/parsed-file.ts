@@ -72,6 +72,8 @@ export interface ParsedFile {
   readonly references: readonly TypeReference[];
   /** Where the parts of the descriptor stand: their names. */
   readonly places: ReadonlyMap<object, Token>;
+  /** The comments before the parts of the descriptor. */
+  readonly comments: ReadonlyMap<object, string>;
 }
 
 /** A file of a closure: of the author, or one that the library of Protobuf has. */

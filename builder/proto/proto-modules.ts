@@ -15,7 +15,8 @@ import { type CompiledProto, compileEmbedded, compileProto } from "./compile.ts"
 import { mainModule, RUNTIME_MODULE, serviceModule, typesModule } from "./generate-module.ts";
 import { GOOGLE_PROTOS } from "./google-protos.ts";
 import { HttpRuleError, httpRulesOf } from "./http-rules.ts";
-import { ProtoError, type ProtoPlace } from "./proto-error.ts";
+import { ProtoError } from "./proto-error.ts";
+import { issueOf } from "./proto-message.ts";
 import { GOOGLE_NAMESPACE, SERVICE_SUFFIX, TYPES_SUFFIX } from "./proto-paths.ts";
 
 /** The library for authors in narun's own package: its source in the repository, its compiled form when installed. */
@@ -81,8 +82,7 @@ export const protoModules: esbuild.Plugin = {
           watchFiles: [...proto.paths],
         };
       } catch (error) {
-        if (error instanceof ProtoError)
-          return { errors: [messageOf(error.place, error.message, error.hint, root)] };
+        if (error instanceof ProtoError) return { errors: [issueOf(error, root)] };
         throw error;
       }
     };
@@ -114,22 +114,4 @@ function modulePathOf({ files }: CompiledProto, { name }: DescFile): string {
   return file !== undefined && "parsed" in file
     ? (file.parsed.source.path ?? `${name}.proto`)
     : `${name}.proto`;
-}
-
-function messageOf(place: ProtoPlace, text: string, hint: string, root: string): esbuild.PartialMessage {
-  const { source, line, column, length } = place;
-  const lineText = source.text.split("\n")[line - 1] ?? "";
-  const bytes = (characters: number) => Buffer.byteLength(lineText.slice(0, characters));
-  return {
-    text,
-    location: {
-      file: source.path ?? join(root, source.name),
-      namespace: "file",
-      line,
-      column: bytes(column),
-      length: Buffer.byteLength(lineText.slice(column, column + length)),
-      lineText,
-    },
-    notes: [{ text: hint }],
-  };
 }

@@ -6,6 +6,7 @@ export class TokenReader {
   readonly source: ProtoSource;
   readonly #tokens: readonly Token[];
   #at = 0;
+  #comment: string | undefined;
 
   constructor(source: ProtoSource) {
     this.source = source;
@@ -19,7 +20,16 @@ export class TokenReader {
   take(): Token {
     const { next } = this;
     if (next.kind !== "end") this.#at += 1;
+    if (/^[;{}]$/.test(next.text)) this.#comment = undefined;
+    else this.#comment = next.comment ?? this.#comment;
     return next;
+  }
+
+  /** The comment before the statement that is being read. It is told once. */
+  takeComment(): string | undefined {
+    const comment = this.#comment;
+    this.#comment = undefined;
+    return comment;
   }
 
   is(text: string): boolean {
