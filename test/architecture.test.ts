@@ -70,7 +70,6 @@ const VENDORS: Record<string, readonly string[]> = {
   "@hono/node-server": ["gateway/metrics-pages.ts"],
   ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
   "prom-client": ["gateway/metrics.ts", "gateway/counted.ts", "runtime/serve/metrics.ts"],
-  "@grpc/grpc-js": ["gateway/grpc.ts"],
   "@bufbuild/protobuf": ["builder/proto/", "functions/sdk/grpc/", "gateway/grpc/"],
   commander: ["cli/"],
   picocolors: ["cli/output/output.ts"],

@@ -1,17 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
-import {
-  canonicalJson,
-  createSharedParts,
-  type FunctionSpec,
-  messageOf,
-  type Spec,
-} from "../../contracts/index.ts";
-import { sha256Hex } from "../../machine/index.ts";
+import { type FunctionSpec, messageOf, type Spec } from "../../contracts/index.ts";
 import type { KvChange, TypedKv } from "../../nats/index.ts";
 
 export interface DesiredFunction {
   spec: FunctionSpec;
-  /** Changes whenever anything in the spec does. */
+  /** Another one whenever anything in the spec has changed. It has a meaning in this process alone. */
   generation: string;
 }
 
@@ -34,7 +28,7 @@ export interface DesiredStateOptions {
 
 export function createDesiredState({ specs, log, onChange }: DesiredStateOptions): DesiredState {
   const functions = new Map<string, DesiredFunction>();
-  const shareParts = createSharedParts();
+  let generations = 0;
 
   const apply = (change: KvChange<Spec>): void => {
     if (change.kind === "delete") {
@@ -51,8 +45,12 @@ export function createDesiredState({ specs, log, onChange }: DesiredStateOptions
     // Services of the original toolkit belong to other runners.
     if (read.value.kind !== "function") functions.delete(read.key);
     else {
-      const spec = shareParts(read.value.spec);
-      functions.set(read.key, { spec, generation: generationOf(spec) });
+      const { spec } = read.value;
+      const present = functions.get(read.key);
+      if (!isDeepStrictEqual(present?.spec, spec)) {
+        generations += 1;
+        functions.set(read.key, { spec, generation: String(generations) });
+      }
     }
     onChange(read.key, functions.get(read.key)?.generation);
   };
@@ -67,8 +65,4 @@ export function createDesiredState({ specs, log, onChange }: DesiredStateOptions
       return functions.get(name);
     },
   };
-}
-
-function generationOf(spec: FunctionSpec): string {
-  return sha256Hex(canonicalJson(spec)).slice(0, 16);
 }

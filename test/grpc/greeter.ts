@@ -46,7 +46,7 @@ export default grpc(Greeter, {
       });
     }
     if (message.name === "secret") throw new Error("a secret of the function");
-    if (message.name === "wrong") return { message: 4 };
+    if (message.name === "wrong") return { number: "no number" };
     ctx.responseHeaders.set("x-early", ctx.metadata.get("x-in") ?? "none");
     ctx.responseTrailers.set("x-late-bin", new Uint8Array([0, 255]));
     return { message: "Hello " + message.name, number: 9007199254740993n };
