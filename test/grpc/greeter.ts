@@ -45,6 +45,9 @@ export default grpc(Greeter, {
         metadata: { "x-hint": "later" },
       });
     }
+    if (message.name === "slow") {
+      return new Promise((_, reject) => ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason)));
+    }
     if (message.name === "secret") throw new Error("a secret of the function");
     if (message.name === "wrong") return { number: "no number" };
     ctx.responseHeaders.set("x-early", ctx.metadata.get("x-in") ?? "none");
