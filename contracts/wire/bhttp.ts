@@ -112,7 +112,7 @@ function readBody(reader: BhttpReader, framing: BhttpFraming) {
   };
 }
 
-const NO_CONTENT = new Uint8Array();
+const NO_CONTENT = Buffer.alloc(0);
 
 function readContent(reader: BhttpReader, framing: BhttpFraming): Uint8Array {
   if (reader.isAtEnd) return NO_CONTENT;
