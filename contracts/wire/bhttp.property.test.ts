@@ -100,7 +100,7 @@ describe.each([1, 2])("with the seed %i", (seed) => {
         read += 1;
         expect(readBhttpResponse(writeBhttpResponse(response.message) ?? Buffer.alloc(0))).toEqual(response);
       }
-      // The forms above the codec take whatever it takes.
+      // The mode above the codec takes the same bytes.
       decodeBhttpRequest(bytes, undefined);
       decodeBhttpReply(bytes, { names: "lower", omitted: new Set() });
     }
@@ -167,6 +167,6 @@ it("takes time in proportion to the bytes of a message, whatever it claims", () 
   const startedMs = performance.now();
   expect(decodeBhttpRequest(tiny, undefined)).toMatchObject({ ok: true });
   expect(decodeBhttpRequest(chunks, undefined)).toMatchObject({ ok: true });
-  // Some tens of milliseconds; a reader that copied what it has for each piece would take minutes.
+  // Some tens of milliseconds. A copy for each piece would take minutes.
   expect(performance.now() - startedMs).toBeLessThan(10_000);
 });
