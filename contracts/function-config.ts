@@ -2,6 +2,7 @@ import { z } from "zod";
 import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings/index.ts";
 import { EgressSchema } from "./egress.ts";
 import { GrpcServiceSchema, NameSchema } from "./names.ts";
+import { PROGRAM_KEYS } from "./program.ts";
 import { MIB } from "./units.ts";
 import { WIRES, type Wire } from "./wire/wire.ts";
 
@@ -92,7 +93,7 @@ export type Mode = (typeof MODES)[number];
 const FileSchema = z.strictObject({
   name: NameSchema.optional(),
   entry: z.string().min(1).optional(),
-  mode: z.enum(["isolate", "node"]).default("isolate"),
+  mode: z.enum(MODES).default("isolate"),
   routes: z.array(RouteSchema).optional(),
   /**
    * The gRPC services that it implements. Absent: none. The builder adds those of `grpc(…)`; a handler that reads and writes
@@ -133,9 +134,22 @@ export const FunctionFileSchema = FileSchema.extend({ build: BuildSchema.prefaul
   .superRefine(refuseTwoWires);
 export type FunctionFile = z.infer<typeof FunctionFileSchema>;
 
+/** The schema of `narun.yaml` with `mode: exec`. */
+export const ProgramFileSchema = FileSchema.omit({ entry: true })
+  .extend({
+    ...PROGRAM_KEYS,
+    mode: z.literal("exec"),
+    command: z.string().min(1),
+    /** A command line that makes the program, run by `sh` in the folder. */
+    build: z.string().min(1).optional(),
+  })
+  .superRefine(refuseDoubleNames)
+  .superRefine(refuseTwoWires);
+export type ProgramFile = z.infer<typeof ProgramFileSchema>;
+
 /** A function's whole configuration, defaults applied: part of its manifest and of its spec. */
 export const FunctionConfigSchema = FileSchema.omit({ name: true, entry: true, routes: true })
-  .extend({ name: NameSchema, routes: z.array(RouteSchema) })
+  .extend({ name: NameSchema, routes: z.array(RouteSchema), ...PROGRAM_KEYS })
   .superRefine(refuseDoubleNames);
 export type FunctionConfig = z.infer<typeof FunctionConfigSchema>;
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { MODES } from "./function-config.ts";
 
 const InstanceSummarySchema = z.looseObject({ id: z.string(), function: z.string(), revision: z.string() });
+type InstanceSummary = z.infer<typeof InstanceSummarySchema>;
 
 /**
  * The state of a node-runner in `node-runner-states`, written every 15 s and at each change (compatible; labels and capacity
@@ -13,12 +14,29 @@ export const NodeStateSchema = z.looseObject({
   last_seen: z.string(),
   version: z.string(),
   start_time: z.string(),
-  managed_instances: z.array(z.union([z.string(), InstanceSummarySchema])),
+  /**
+   * `<app>-<index>`: the app is everything before the last `-`. narun's own are `<function>-<instance>`. Earlier versions of
+   * narun wrote objects, which the original toolkit's tools cannot read.
+   */
+  managed_instances: z
+    .array(z.union([z.string(), InstanceSummarySchema]))
+    .nullish()
+    .transform((instances) => instances ?? []),
+  /** The instances of a runner of narun. */
+  instances: z.array(InstanceSummarySchema).optional(),
   status: z.enum(["running", "shutting_down"]),
   /** Go's name: `linux`, `darwin`. Early runners of the original toolkit write neither this nor `arch`. */
-  os: z.string().optional(),
+  os: z
+    .string()
+    .nullish()
+    .transform((os) => os || undefined)
+    .optional(),
   /** Go's name: `amd64`, `arm64`. */
-  arch: z.string().optional(),
+  arch: z
+    .string()
+    .nullish()
+    .transform((arch) => arch || undefined)
+    .optional(),
   /** The epoch of the runner, as in its heartbeat. The runner answers on `narun.claim.<node>.<epoch>` while it lives. */
   epoch: z.string().optional(),
   /** The machine of that runner, for people. */
@@ -30,6 +48,27 @@ export const NodeStateSchema = z.looseObject({
   capacity: z.looseObject({ maxInstances: z.int(), modes: z.array(z.enum(MODES)) }).optional(),
 });
 export type NodeState = z.infer<typeof NodeStateSchema>;
+
+/** The name of an instance in `managed_instances`. */
+export function managedInstance({ id, function: app }: Pick<InstanceSummary, "id" | "function">): string {
+  return id.startsWith(`${app}-`) ? id : `${app}-${id}`;
+}
+
+/** The instances of a node, of whatever runner. A runner of the original toolkit does not tell their revisions. */
+export function instancesOf(
+  state: NodeState,
+): (Pick<InstanceSummary, "id" | "function"> & { revision?: string })[] {
+  if (state.instances !== undefined) return state.instances;
+  return state.managed_instances.map((instance) =>
+    typeof instance === "string" ? { id: instance, function: appOfInstance(instance) } : instance,
+  );
+}
+
+/** The app of an instance's name: everything before the last `-`. */
+function appOfInstance(name: string): string {
+  const end = name.lastIndexOf("-");
+  return end === -1 ? name : name.slice(0, end);
+}
 
 /** The fast heartbeat of a node, on `narun.node.<node>` once a second. */
 export const HeartbeatSchema = z.object({

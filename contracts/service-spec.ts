@@ -5,9 +5,15 @@ import { nearest } from "./nearest.ts";
 
 /** A text, where Go reads any scalar as one. */
 const TextSchema = z.union([z.string(), z.number(), z.boolean()]).transform(String);
-const OptionalText = TextSchema.nullish().transform((text) => text || undefined);
+const OptionalText = TextSchema.nullish()
+  .transform((text) => text || undefined)
+  .optional();
 /** A number, where Go's zero means that the key is absent. */
-const OptionalAmount = (schema: z.ZodNumber) => schema.nullish().transform((number) => number || undefined);
+const OptionalAmount = (schema: z.ZodNumber) =>
+  schema
+    .nullish()
+    .transform((number) => number || undefined)
+    .optional();
 const Flag = z.boolean().nullish();
 const listOf = <Item extends z.ZodType>(item: Item) =>
   z

@@ -3,6 +3,7 @@ import { type KvRead, type Nats, openSpecs } from "../nats/index.ts";
 import { findGatewayUrl, functionUrl } from "./gateway-url.ts";
 import { findRunningInstances, type RunningInstance } from "./instances.ts";
 import { findNodes, type KnownNode, takesWork } from "./nodes.ts";
+import { type ServicePlace, summariseService } from "./services.ts";
 import { shadowedRoutesOf } from "./shadowed-routes.ts";
 
 /** A function or a service, and its state. */
@@ -23,6 +24,10 @@ export interface FunctionSummary {
    */
   state: "running" | "asleep" | "no node" | "invalid" | "failing" | "external";
   error?: string;
+  /** A service's: the version of its files. */
+  tag?: string;
+  /** A service's: the nodes that its spec names. */
+  nodes?: ServicePlace[];
   /** The function's routes that another function answers. */
   shadowedRoutes?: ShadowedRoute[];
 }
@@ -64,7 +69,7 @@ function rowOf(
     return { ...common, ...lastGood, state: "invalid", error: messageOf(read.error) };
   }
   if (read.value.kind === "service") {
-    return { ...common, mode: read.value.spec.mode, revision: null, url: null, state: "external" };
+    return { name: read.key, ...summariseService(read.value.spec, nodes) };
   }
   const { mode, revision, routes } = read.value.spec;
   const url = functionUrl(gatewayUrl, routes);

@@ -2,6 +2,7 @@ export { type FunctionSummary, listFunctions } from "./functions.ts";
 export { describeUrl, findGatewayUrl, functionUrl } from "./gateway-url.ts";
 export { findRunningInstances, type RunningInstance } from "./instances.ts";
 export { requireKnownName } from "./known-name.ts";
+export { listInstances } from "./list-instances.ts";
 export { requireLogs } from "./logs.ts";
 export { findNodes, listNodes, type NodeSummary, takesWork } from "./nodes.ts";
 export { type DeployOptions, type DeployResult, deployProgram } from "./programs/deploy.ts";

@@ -38,5 +38,10 @@ export async function findRunningInstances(nats: Nats): Promise<RunningInstance[
         },
       ];
     })
-    .sort((a, b) => a.function.localeCompare(b.function) || a.startedAt.localeCompare(b.startedAt));
+    .sort(byFunction);
+}
+
+/** The order of lists of instances. */
+export function byFunction(a: RunningInstance, b: RunningInstance): number {
+  return a.function.localeCompare(b.function) || a.startedAt.localeCompare(b.startedAt);
 }

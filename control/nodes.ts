@@ -49,7 +49,8 @@ function summaryOf({ state, isLost }: KnownNode): NodeSummary {
     state: isLost ? "lost" : status,
     os: os ?? null,
     arch: arch ?? null,
-    modes: capacity?.modes ?? [],
+    // A runner of the original toolkit, which writes none, runs programs.
+    modes: capacity?.modes ?? ["exec"],
     // The hosts of a lost node start nothing more, and end within seconds.
     instances: isLost ? 0 : managed_instances.length,
     labels,

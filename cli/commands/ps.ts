@@ -1,5 +1,5 @@
 import { shortRevision } from "../../contracts/index.ts";
-import { findRunningInstances } from "../../control/index.ts";
+import { listInstances } from "../../control/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import { formatAge } from "../output/format-time.ts";
 
@@ -13,7 +13,7 @@ export const psCommand = defineCommand({
   ],
   async run(_args, { output, connect }) {
     const nats = await connect();
-    const instances = await findRunningInstances(nats);
+    const instances = await listInstances(nats);
     if (output.isJson) return output.json(instances);
     if (instances.length === 0) return output.note("Nothing runs: every function is asleep.");
     output.table(
@@ -21,7 +21,7 @@ export const psCommand = defineCommand({
         { title: "FUNCTION", value: (row) => row.function, colour: output.colours.bold },
         { title: "INSTANCE", value: (row) => row.instance },
         { title: "NODE", value: (row) => row.node },
-        { title: "REVISION", value: (row) => shortRevision(row.revision), isExtra: true },
+        { title: "REVISION", value: (row) => shortRevision(row.revision) || "-", isExtra: true },
         { title: "MODE", value: (row) => row.mode, isExtra: true },
         { title: "STATE", value: (row) => row.state },
         { title: "IN FLIGHT", value: (row) => String(row.inFlight), align: "right" },

@@ -17,8 +17,8 @@ export function showFunctions(output: Output, rows: FunctionSummary[]): void {
     [
       { title: "FUNCTION", value: (row) => row.name, colour: bold },
       { title: "MODE", value: (row) => row.mode ?? "-", isExtra: true },
-      { title: "REVISION", value: (row) => (row.revision === null ? "-" : shortRevision(row.revision)) },
-      { title: "INSTANCES", value: (row) => String(row.instances), align: "right" },
+      { title: "REVISION", value: versionOf },
+      { title: "INSTANCES", value: instancesOf, align: "right" },
       { title: "STATE", value: (row) => row.state, colour: (text, row) => colourOf[row.state](text) },
       { title: "URL", value: (row) => row.url ?? "-" },
     ],
@@ -27,4 +27,14 @@ export function showFunctions(output: Output, rows: FunctionSummary[]): void {
   for (const { name, error } of rows) if (error !== undefined) output.line(red(`${name}: ${error}`));
   for (const { name, shadowedRoutes = [] } of rows)
     for (const route of shadowedRoutes) output.line(yellow(describeShadowed({ function: name, ...route })));
+}
+
+function versionOf({ revision, tag }: FunctionSummary): string {
+  return revision === null ? (tag ?? "-") : shortRevision(revision);
+}
+
+/** The instances; of a service with nodes also how many its spec asks for. */
+function instancesOf({ instances, nodes }: FunctionSummary): string {
+  if (nodes === undefined) return String(instances);
+  return `${instances}/${nodes.reduce((sum, { replicas }) => sum + replicas, 0)}`;
 }

@@ -45,6 +45,8 @@ export interface InstanceOptions {
   place?: SocketPlace | undefined;
   /** It is a consumer that is not deployed. Undefined: an instance of a function. */
   consumer?: ConsumerIdentity | undefined;
+  /** Whether other instances of the process are starting. Default: it has none. */
+  areStarting?(): boolean;
   /** No request came for `scale.idleSeconds`. */
   onIdle(): void;
   /** It is nearly full: another instance should take its place before a request pays for that. */
@@ -128,6 +130,7 @@ export class Instance implements SandboxOwner {
     this.#stopIdleWatch = watchIdle({
       idleMs: idleSeconds * 1_000,
       idleSince: () => this.requests.idleSince,
+      areStarting: () => this.#options.areStarting?.() === true,
       onIdle: () => this.#options.onIdle(),
     });
     const socket = this.#options.place?.address;

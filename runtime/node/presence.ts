@@ -1,9 +1,12 @@
 import os from "node:os";
 import {
+  goArch,
+  goOs,
   type Heartbeat,
   heartbeat,
   isNarunError,
   type Mode,
+  managedInstance,
   type NarunError,
   type NodeState,
   stores,
@@ -41,10 +44,6 @@ export interface PresenceOptions {
 /** How long after a change the entry is written: changes come in bursts, and one write takes them all. */
 const TOUCH_DELAY_MS = 100;
 
-/** Go's names of operating systems and processors, where they differ from Node's. */
-const GO_OS: Record<string, string> = { win32: "windows" };
-const GO_ARCH: Record<string, string> = { x64: "amd64", ia32: "386" };
-
 /** Takes the node's name. No gateway asks this node for anything before its presence starts. Error: USAGE, where another runner has the name. */
 export async function claimName({ nats, states, node, version, labels }: ClaimOptions): Promise<ClaimedName> {
   const now = new Date().toISOString();
@@ -55,8 +54,8 @@ export async function claimName({ nats, states, node, version, labels }: ClaimOp
     start_time: now,
     managed_instances: [],
     status: "running",
-    os: GO_OS[process.platform] ?? process.platform,
-    arch: GO_ARCH[os.arch()] ?? os.arch(),
+    os: goOs(process.platform),
+    arch: goArch(os.arch()),
     epoch: crypto.randomUUID(),
     host: os.hostname(),
     pid: process.pid,
@@ -157,11 +156,8 @@ export class Presence {
     await name.claim.write({
       ...name.facts,
       last_seen: new Date().toISOString(),
-      managed_instances: instances().map(({ id, function: of, revision }) => ({
-        id,
-        function: of,
-        revision,
-      })),
+      managed_instances: instances().map(managedInstance),
+      instances: instances().map(({ id, function: of, revision }) => ({ id, function: of, revision })),
       status: this.#phase,
       problems: problems(),
       capacity: { maxInstances, modes: [...modes] },

@@ -8,10 +8,18 @@
  */
 import { NarunError } from "../../contracts/index.ts";
 import type { ServedApp, ServedConsumer, ServedHandler, ServeOptions } from "../../functions/sdk/index.ts";
-import { connectNats, ensureLogHistory, Ledger, type Nats, openSpecs } from "../../nats/index.ts";
+import {
+  connectNats,
+  ensureLogHistory,
+  Ledger,
+  type Nats,
+  type NatsTransport,
+  openSpecs,
+} from "../../nats/index.ts";
 import { createPeers } from "../../streams/index.ts";
 import { errorText } from "../handler/error-text.ts";
 import { type Handle, HandlerSandbox, type HandlerSandboxOptions } from "../handler/handler-sandbox.ts";
+import type { FunctionLog } from "../instance/function-logs.ts";
 import type { Instance } from "../instance/instance.ts";
 import { createSourceMaps } from "../instance/source-maps.ts";
 import { startInstance } from "../instance/start-instance.ts";
@@ -30,12 +38,20 @@ const DEFAULT_GRACE_MS = 30_000;
 export function serve(handler: ServedHandler, options: ServeOptions): Promise<ServedConsumer>;
 export function serve(app: ServedApp, options: ServeOptions): Promise<ServedConsumer>;
 export async function serve(handler: ServedApp, options: ServeOptions): Promise<ServedConsumer> {
-  return serveAs("serve", handler, options);
+  return serveAs({ mode: "serve" }, handler, options);
 }
 
-/** `mode`: how people see the consumer in `narun ps`. */
+/** The facts of a consumer that its user does not choose. */
+export interface ConsumerKind {
+  /** As people see it in `narun ps`. */
+  mode: "serve" | "run";
+  transport?: NatsTransport;
+  /** Gets the log of the instance, once. */
+  onLog?: (log: FunctionLog) => void;
+}
+
 export async function serveAs(
-  mode: "serve" | "run",
+  kind: ConsumerKind,
   handler: ServedApp,
   options: ServeOptions,
 ): Promise<ServedConsumer> {
@@ -46,7 +62,7 @@ export async function serveAs(
   const metricsUrl = options.metrics === undefined ? undefined : await metrics.listen(options.metrics);
   try {
     const consumer = new Consumer(
-      { ...resolved, mode, handle: metrics.measure(call), metrics, metricsUrl },
+      { ...resolved, kind, handle: metrics.measure(call), metrics, metricsUrl },
       options,
     );
     await consumer.start();
@@ -66,7 +82,7 @@ function handlerOf(handler: ServedApp, env: unknown): Handle {
 }
 
 interface ConsumerParts extends ResolvedConsumer {
-  mode: string;
+  kind: ConsumerKind;
   handle: Handle;
   metrics: ConsumerMetrics;
   metricsUrl: string | undefined;
@@ -126,7 +142,9 @@ class Consumer implements ServedConsumer {
 
   async #connect(): Promise<Nats> {
     const warn = this.#options.onWarning ?? ((message: string) => process.emitWarning(message, "narun"));
+    const { transport } = this.#parts.kind;
     const nats = await connectNats({
+      ...(transport === undefined ? {} : { transport }),
       ...resolveAccess(this.#options.nats, process.env.NATS_URL),
       name: `narun consumer ${this.service}`,
       onRefused: ({ code, message }) => warn(`${code}: ${message}`),
@@ -139,7 +157,7 @@ class Consumer implements ServedConsumer {
   }
 
   async #register(nats: Nats): Promise<void> {
-    const { config, version, description, metadata, mode } = this.#parts;
+    const { config, version, description, metadata, kind } = this.#parts;
     const node = consumerNode();
     const peers = createPeers(nats);
     this.#stack.defer(() => peers.close());
@@ -151,13 +169,16 @@ class Consumer implements ServedConsumer {
       {
         ...{ nats, node, peers, ledger, config, instance: this.instance, revision: version },
         sourceMaps: createSourceMaps(() => undefined),
-        consumer: { version, description, metadata, mode },
+        consumer: { version, description, metadata, mode: kind.mode },
         onIdle: () => undefined,
         onFull: () => undefined,
         onCondemned: () => undefined,
         onGone: () => undefined,
       },
-      (owner) => new HandlerSandbox(this.#sandboxOptions(), owner),
+      (owner) => {
+        kind.onLog?.(owner.log);
+        return new HandlerSandbox(this.#sandboxOptions(), owner);
+      },
     );
     this.#life = started.instance;
     if (!started.outcome.ok) {

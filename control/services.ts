@@ -1,0 +1,55 @@
+import { instancesOf, type ServiceSpec } from "../contracts/index.ts";
+import type { KnownNode } from "./nodes.ts";
+
+/** A node that a service's spec names, and the instances that it has there. */
+export interface ServicePlace {
+  name: string;
+  /** How many the spec asks for. */
+  replicas: number;
+  instances: number;
+}
+
+/** The state of a service, as far as runners tell. */
+export interface ServiceSummary {
+  mode: string;
+  revision: null;
+  url: null;
+  instances: number;
+  state: "running" | "no node" | "external";
+  tag?: string;
+  nodes?: ServicePlace[];
+}
+
+/** A service as `narun ls` lists it: its runners tell what runs. */
+export function summariseService(spec: ServiceSpec, nodes: readonly KnownNode[]): ServiceSummary {
+  const counts = countInstances(spec.name, nodes);
+  const places = spec.nodes.map(
+    ({ name, replicas }): ServicePlace => ({ name, replicas, instances: counts.get(name) ?? 0 }),
+  );
+  const instances = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  return {
+    mode: spec.mode,
+    revision: null,
+    url: null,
+    instances,
+    state: stateOf(spec, instances, nodes),
+    ...(spec.tag === undefined ? {} : { tag: spec.tag }),
+    ...(places.length === 0 ? {} : { nodes: places }),
+  };
+}
+
+function stateOf(spec: ServiceSpec, instances: number, nodes: readonly KnownNode[]): ServiceSummary["state"] {
+  if (instances > 0) return "running";
+  const isThere = (name: string) => nodes.some(({ state, isLost }) => !isLost && state.node_id === name);
+  // Without a list of nodes, and until a runner tells of its instances, another program may answer.
+  return spec.nodes.length === 0 || spec.nodes.some(({ name }) => isThere(name)) ? "external" : "no node";
+}
+
+function countInstances(app: string, nodes: readonly KnownNode[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { state, isLost } of nodes) {
+    const own = isLost ? [] : instancesOf(state).filter((instance) => instance.function === app);
+    if (own.length > 0) counts.set(state.node_id, own.length);
+  }
+  return counts;
+}
