@@ -1,3 +1,4 @@
+export { addFile, listFiles, removeFile } from "./files.ts";
 export { type FunctionSummary, listFunctions } from "./functions.ts";
 export { describeUrl, findGatewayUrl, functionUrl } from "./gateway-url.ts";
 export { findRunningInstances, type RunningInstance } from "./instances.ts";
@@ -15,6 +16,7 @@ export {
   removeFunction,
   rollback,
 } from "./revisions.ts";
+export { type RotationResult, rotateSecretsKey } from "./rotate-secrets-key.ts";
 export { listSecrets, removeSecret, setSecret } from "./secrets.ts";
 export { describeShadowed, findShadowedBeside, shadowedRoutesOf } from "./shadowed-routes.ts";
 export { findRefusingStreams } from "./storage.ts";

@@ -138,6 +138,13 @@ test("secret", async () => {
   expectDocumented("secret set", await json("secret set key", "value"));
   expectDocumented("secret ls", await json("secret ls"));
   expectDocumented("secret rm", await json("secret rm key"));
+  expectDocumented("secret rotate-key", await json("secret rotate-key"));
+});
+
+test("files", async () => {
+  expectDocumented("files add", await json("files add functions/two/narun.yaml"));
+  expectDocumented("files ls", await json("files ls"));
+  expectDocumented("files rm", await json("files rm narun.yaml"));
 });
 
 test("deploy", async () => {

@@ -8,10 +8,11 @@ import {
 } from "../../contracts/index.ts";
 import { sha256Hex } from "../../machine/index.ts";
 import type { KvChange, TypedKv } from "../../nats/index.ts";
+import type { Dependencies } from "./dependencies.ts";
 
 export interface DesiredFunction {
   spec: FunctionSpec;
-  /** Changes whenever anything in the spec does. */
+  /** Changes whenever anything in the spec does, and when a secret or file that it uses does. */
   generation: string;
 }
 
@@ -21,20 +22,31 @@ export interface DesiredState {
   names(): string[];
   /** Resolves when every spec is known; changes follow until the signal aborts. */
   follow(signal: AbortSignal): Promise<void>;
+  /** Secrets or files changed. */
+  reconsider(): void;
   /** Reads one entry at once: a gateway has seen a change that the watch has not brought yet. */
   refresh(name: string): Promise<DesiredFunction | undefined>;
 }
 
 export interface DesiredStateOptions {
   specs: TypedKv<Spec>;
+  dependencies: Dependencies;
   log: Logger;
   /** `generation` is undefined where the function is gone. */
   onChange(name: string, generation: string | undefined): void;
 }
 
-export function createDesiredState({ specs, log, onChange }: DesiredStateOptions): DesiredState {
+export function createDesiredState(options: DesiredStateOptions): DesiredState {
+  const { specs, dependencies, log, onChange } = options;
   const functions = new Map<string, DesiredFunction>();
   const shareParts = createSharedParts();
+
+  /** A function whose secrets are not known yet would be started, and replaced at once. */
+  const tell = (name: string): void => {
+    const now = () => onChange(name, functions.get(name)?.generation);
+    if (dependencies.isReady) now();
+    else void dependencies.ready().then(now);
+  };
 
   const apply = (change: KvChange<Spec>): void => {
     if (change.kind === "delete") {
@@ -52,15 +64,27 @@ export function createDesiredState({ specs, log, onChange }: DesiredStateOptions
     if (read.value.kind !== "function") functions.delete(read.key);
     else {
       const spec = shareParts(read.value.spec);
-      functions.set(read.key, { spec, generation: generationOf(spec) });
+      functions.set(read.key, { spec, generation: generationOf(spec, dependencies) });
     }
-    onChange(read.key, functions.get(read.key)?.generation);
+    tell(read.key);
   };
 
   return {
     get: (name) => functions.get(name),
     names: () => [...functions.keys()],
-    follow: async (signal) => void (await specs.watch(apply, signal)),
+    async follow(signal) {
+      dependencies.start(signal);
+      await specs.watch(apply, signal);
+      await dependencies.ready();
+    },
+    reconsider() {
+      for (const [name, { spec, generation }] of functions) {
+        const now = generationOf(spec, dependencies);
+        if (now === generation) continue;
+        functions.set(name, { spec, generation: now });
+        onChange(name, now);
+      }
+    },
     async refresh(name) {
       const read = await specs.get(name);
       apply(read === undefined ? { kind: "delete", key: name } : { kind: "put", read });
@@ -69,6 +93,6 @@ export function createDesiredState({ specs, log, onChange }: DesiredStateOptions
   };
 }
 
-function generationOf(spec: FunctionSpec): string {
-  return sha256Hex(canonicalJson(spec)).slice(0, 16);
+function generationOf(spec: FunctionSpec, dependencies: Dependencies): string {
+  return sha256Hex(canonicalJson(spec) + dependencies.versionsOf(spec)).slice(0, 16);
 }
