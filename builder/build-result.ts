@@ -8,9 +8,9 @@ export interface Build {
   manifest: Manifest;
   /** SHA-256 of the manifest. Equal source and configuration give the same digest on every machine. */
   revision: string;
-  /** One ES module, minified unless it is for a debugger. */
+  /** One ES module, minified unless it is for a debugger; or a program's file. */
   bundle: Uint8Array;
-  /** The bundle's source map. Its paths are relative to the function's folder. */
+  /** The bundle's source map. Its paths are relative to the function's folder. That of a program is empty. */
   sourceMap: Uint8Array;
   elapsedMs: number;
   /** The largest files in the bundle, at most ten, the largest first. */

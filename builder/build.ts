@@ -8,8 +8,9 @@ import type { Build } from "./build-result.ts";
 import { type Bundle, type Bundler, createBundler } from "./bundler.ts";
 import { findMissingMetadata } from "./decorator-metadata.ts";
 import { writeEnvTypes } from "./env-types.ts";
-import { type LoadedFunction, loadFunction, resolveFolder } from "./function-folder.ts";
+import { isProgram, type LoadedFunction, load, resolveFolder } from "./function-folder.ts";
 import { buildsFolder, findKeptBuild, keepBuild } from "./kept-build.ts";
+import { buildProgram } from "./program.ts";
 import { findUncalledHandlers } from "./uncalled-handlers.ts";
 
 export interface BuildOptions {
@@ -30,7 +31,8 @@ export async function buildFunction(
   const isKept = typeof target === "string" && options.write !== false;
   const kept = isKept ? await findKeptBuild(await resolveFolder(target)) : undefined;
   if (kept !== undefined) return kept;
-  const fn = typeof target === "string" ? await loadFunction(target) : target;
+  const fn = typeof target === "string" ? await load(target) : target;
+  if (isProgram(fn)) return buildProgram(fn);
   await using bundler = await createBundler(sourceOf(fn));
   const build = await buildWith(bundler, fn, options);
   if (isKept) await keepBuild(fn.dir, build, await bundler.lastReading(), startedAt);

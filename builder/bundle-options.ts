@@ -77,23 +77,27 @@ const NODE_ENV = { "process.env.NODE_ENV": '"production"' };
 const isolateOptions = {
   platform: "browser",
   mainFields: ["browser", "module", "main"],
-  // The package decides among them by the order of its list.
-  conditions: ["workerd", "worker", "browser"],
   // A bundle has no address. Code that reads it as a base of URLs still needs a URL.
   define: { ...NODE_ENV, "import.meta.url": '"file:///bundle.js"' },
   // An isolate cannot import or require at run time, so these are errors of the build.
   logOverride: { "unsupported-dynamic-import": "warning", "unsupported-require-call": "warning" },
 } as const satisfies esbuild.BuildOptions;
 
+/** Under this condition `narun` is the types and helpers for functions, without the parts of a server. */
+const FUNCTION_CONDITION = "narun-function";
+
 /** With the platform `browser` the condition `browser` always counts, and the field `browser` replaces files. */
 function resolutionOf({ conditions, mainFields }: BuildSettings, mode: BundleSource["mode"]) {
   const isNeutral = mode === "isolate" && conditions !== undefined && !conditions.includes("browser");
   return {
     ...(isNeutral ? ({ platform: "neutral" } as const) : {}),
-    ...(conditions === undefined ? {} : { conditions }),
+    conditions: [...(conditions ?? defaultConditions[mode]), FUNCTION_CONDITION],
     ...(mainFields === undefined ? {} : { mainFields }),
   };
 }
+
+/** The package decides among them by the order of its list. */
+const defaultConditions = { isolate: ["workerd", "worker", "browser"], node: ["module"] } as const;
 
 /** CommonJS packages call `require` for modules of Node. An ES module has no `require`. */
 const nodeOptions = {

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
-import { basename, join, relative, resolve } from "node:path";
+import { basename, isAbsolute, join, normalize, relative, resolve } from "node:path";
 import {
   type BuildSettings,
   defaultRoutes,
@@ -9,6 +9,8 @@ import {
   FunctionFileSchema,
   NAME_PATTERN,
   NarunError,
+  type ProgramFile,
+  ProgramFileSchema,
   parseYaml,
   type YamlIssue,
 } from "../contracts/index.ts";
@@ -21,6 +23,17 @@ export interface LoadedFunction {
   entry: string;
   /** The settings of `build` in narun.yaml. */
   settings: BuildSettings;
+  config: FunctionConfig;
+}
+
+/** A program (`mode: exec`) in its author's form. */
+export interface LoadedProgram {
+  /** Absolute, symbolic links resolved. */
+  dir: string;
+  /** The program's file, relative to `dir`. */
+  file: string;
+  /** The command line that makes it. */
+  build: string | undefined;
   config: FunctionConfig;
 }
 
@@ -38,8 +51,37 @@ export const namesOfFunctions: ReadonlySet<string> = new Set([CONFIG_FILE, ...EN
  * by file, line, key and the nearest valid key; ENTRY_NOT_FOUND with the paths that were tried.
  */
 export async function loadFunction(dir: string): Promise<LoadedFunction> {
+  const loaded = await load(dir);
+  if (!isProgram(loaded)) return loaded;
+  throw new NarunError("CONFIG_INVALID", {
+    detail: `${displayPath(join(loaded.dir, CONFIG_FILE))}: mode exec is a program: it has no module of a function`,
+  });
+}
+
+export function isProgram(loaded: LoadedFunction | LoadedProgram): loaded is LoadedProgram {
+  return "file" in loaded;
+}
+
+/** Reads the folder of a function or a program. Errors as `loadFunction`. */
+export async function load(dir: string): Promise<LoadedFunction | LoadedProgram> {
   const folder = await resolveFolder(dir);
   const file = await readConfigFile(folder);
+  if (file.mode === "exec" && "command" in file) return programOf(folder, file);
+  return functionOf(folder, file as FunctionFile);
+}
+
+function programOf(folder: string, { name: ownName, routes, build, ...rest }: ProgramFile): LoadedProgram {
+  const name = ownName ?? nameOfFolder(folder);
+  const file = normalize(rest.command);
+  if (isAbsolute(file) || file.startsWith("..")) {
+    throw new NarunError("CONFIG_INVALID", {
+      detail: `${displayPath(join(folder, CONFIG_FILE))}: command: ${rest.command} is not below the folder; a script names its interpreter on its first line`,
+    });
+  }
+  return { dir: folder, file, build, config: { ...rest, name, routes: routes ?? defaultRoutes(name) } };
+}
+
+async function functionOf(folder: string, file: FunctionFile): Promise<LoadedFunction> {
   const { name: ownName, entry: ownEntry, routes, build: settings, ...rest } = file;
   const name = ownName ?? nameOfFolder(folder);
   const entry = await findEntry(folder, ownEntry);
@@ -82,7 +124,7 @@ export function displayPath(path: string): string {
   return fromHere === "" || fromHere.startsWith("..") ? path : fromHere;
 }
 
-async function readConfigFile(folder: string): Promise<FunctionFile> {
+async function readConfigFile(folder: string): Promise<FunctionFile | ProgramFile> {
   const path = join(folder, CONFIG_FILE);
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return Buffer.alloc(0);
@@ -93,12 +135,18 @@ async function readConfigFile(folder: string): Promise<FunctionFile> {
       detail: `${displayPath(path)} is no text in UTF-8: save it in this encoding`,
     });
   }
-  const parsed = parseYaml(bytes.toString(), FunctionFileSchema);
+  const parsed = parseYaml<FunctionFile | ProgramFile>(bytes.toString(), (value) =>
+    isOfProgram(value) ? ProgramFileSchema : FunctionFileSchema,
+  );
   if (parsed.ok) return parsed.value;
   throw new NarunError("CONFIG_INVALID", {
     detail: parsed.issues.map((issue) => formatIssue(displayPath(path), issue)).join("\n"),
     issues: parsed.issues.map((issue) => ({ file: displayPath(path), ...issue })),
   });
+}
+
+function isOfProgram(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "mode" in value && value.mode === "exec";
 }
 
 function formatIssue(file: string, { line, key, message }: YamlIssue): string {

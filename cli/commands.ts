@@ -20,6 +20,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   nodes: async () => (await import("./commands/nodes.ts")).nodesCommand,
   invoke: async () => (await import("./commands/invoke.ts")).invokeCommand,
   files: async () => (await import("./commands/files.ts")).filesCommand,
+  run: async () => (await import("./commands/run.ts")).runCommand,
   secret: async () => (await import("./commands/secret.ts")).secretCommand,
   logs: async () => (await import("./commands/logs.ts")).logsCommand,
   gateway: async () => (await import("./commands/gateway.ts")).gatewayCommand,

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings/index.ts";
 import { EgressSchema } from "./egress.ts";
-import { NameSchema } from "./names.ts";
+import { GrpcServiceSchema, NameSchema } from "./names.ts";
+import { PROGRAM_KEYS } from "./program.ts";
 import { MIB } from "./units.ts";
+import { WIRES, type Wire } from "./wire/wire.ts";
 
 /** The HTTP methods that a route may list. */
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -16,6 +18,8 @@ export const RouteSchema = z.strictObject({
     .refine((path) => !path.endsWith("*") || path.endsWith("/*"), "a prefix ends in /*"),
   /** Default: every method. */
   methods: z.array(z.enum(HTTP_METHODS)).nonempty().optional(),
+  /** How requests travel to a program that narun does not answer for. Default: as its metadata says, else header mode. */
+  wire: z.enum(WIRES).optional(),
 });
 export type Route = z.infer<typeof RouteSchema>;
 
@@ -89,8 +93,13 @@ export type Mode = (typeof MODES)[number];
 const FileSchema = z.strictObject({
   name: NameSchema.optional(),
   entry: z.string().min(1).optional(),
-  mode: z.enum(["isolate", "node"]).default("isolate"),
+  mode: z.enum(MODES).default("isolate"),
   routes: z.array(RouteSchema).optional(),
+  /**
+   * The gRPC services that it implements. Absent: none. The builder adds those of `grpc(…)`; a handler that reads and writes
+   * frames itself names them here.
+   */
+  grpc: z.array(GrpcServiceSchema).nonempty().max(100).optional(),
   env: z.array(EnvSchema).default([]),
   bindings: z.array(BindingSchema).max(100).default([]),
   scale: ScaleSchema.prefault({}),
@@ -120,16 +129,48 @@ const BuildSchema = z.strictObject({
 export type BuildSettings = z.infer<typeof BuildSchema>;
 
 /** The schema of `narun.yaml`. Every key has a default, but `name` and `entry`, which the builder finds in the folder. */
-export const FunctionFileSchema = FileSchema.extend({ build: BuildSchema.prefault({}) }).superRefine(
-  refuseDoubleNames,
-);
+export const FunctionFileSchema = FileSchema.extend({ build: BuildSchema.prefault({}) })
+  .superRefine(refuseDoubleNames)
+  .superRefine(refuseTwoWires);
 export type FunctionFile = z.infer<typeof FunctionFileSchema>;
+
+/** The schema of `narun.yaml` with `mode: exec`. */
+export const ProgramFileSchema = FileSchema.omit({ entry: true })
+  .extend({
+    ...PROGRAM_KEYS,
+    mode: z.literal("exec"),
+    command: z.string().min(1),
+    /** A command line that makes the program, run by `sh` in the folder. */
+    build: z.string().min(1).optional(),
+  })
+  .superRefine(refuseDoubleNames)
+  .superRefine(refuseTwoWires);
+export type ProgramFile = z.infer<typeof ProgramFileSchema>;
 
 /** A function's whole configuration, defaults applied: part of its manifest and of its spec. */
 export const FunctionConfigSchema = FileSchema.omit({ name: true, entry: true, routes: true })
-  .extend({ name: NameSchema, routes: z.array(RouteSchema) })
+  .extend({ name: NameSchema, routes: z.array(RouteSchema), ...PROGRAM_KEYS })
   .superRefine(refuseDoubleNames);
 export type FunctionConfig = z.infer<typeof FunctionConfigSchema>;
+
+/** The wire that the routes of a function name; undefined where they name none. */
+export function wireOf(config: Pick<FunctionConfig, "routes"> | undefined): Wire | undefined {
+  return config?.routes.find(({ wire }) => wire !== undefined)?.wire;
+}
+
+/** Routes lead to one service, which has one wire. */
+function refuseTwoWires(
+  { routes = [] }: { routes?: readonly Route[] | undefined },
+  context: z.RefinementCtx,
+): void {
+  const at = routes.findIndex(({ wire }) => wire !== undefined && wire !== wireOf({ routes: [...routes] }));
+  if (at === -1) return;
+  context.addIssue({
+    code: "custom",
+    message: "all routes lead to one program, which has one wire",
+    path: ["routes", at, "wire"],
+  });
+}
 
 /** The routes of a function without `routes`: `/<name>` and every path below it. */
 export function defaultRoutes(name: string): Route[] {

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { type Route, RouteSchema } from "./function-config.ts";
 import { NameSchema } from "./names.ts";
+import { parseJson } from "./parse-json.ts";
 import { SocketAddressSchema } from "./wire/socket-address.ts";
 
 const GONE_REASONS = ["idle", "replaced", "removed", "shutdown", "failed", "crashed"] as const;
@@ -18,6 +20,15 @@ const Common = {
   at: z.number(),
 };
 
+/** Upper bound of the routes that a consumer brings. */
+const MAX_CONSUMER_ROUTES = 100;
+const ConsumerRoutesSchema = z.array(RouteSchema).max(MAX_CONSUMER_ROUTES);
+
+/** The routes in a consumer's metadata; undefined where it has none that can be read. */
+export function parseConsumerRoutes(text: string | undefined): Route[] | undefined {
+  return text === undefined ? undefined : parseJson(text, ConsumerRoutesSchema);
+}
+
 /**
  * The announcements of an instance on `narun.instance.<service>.<instance>`, in this order: `starting`, `ready` (its
  * subscriptions are live), `draining` (it takes no new requests), `gone`.
@@ -31,6 +42,8 @@ export const AnnouncementSchema = z.discriminatedUnion("state", [
     concurrency: z.int().min(1),
     /** Its address on its own machine. Undefined: it has none that this version understands. */
     socket: SocketAddressSchema.optional().catch(undefined),
+    /** The routes of a consumer that is not deployed. A function's routes are in its spec. */
+    routes: ConsumerRoutesSchema.optional().catch(undefined),
     /** How long the start took, in milliseconds, by phase. */
     phases: z.record(z.string(), z.number()).default({}),
   }),
@@ -56,6 +69,10 @@ export const InstanceMetadataSchema = z.object({
   "narun.concurrency": z.coerce.number().int().min(1),
   /** See `formatSocketAddress`. */
   "narun.socket": z.string().optional(),
+  /** The gRPC services that it implements: full names, separated by commas. A service that narun did not start may have it, too. */
+  grpc: z.string().optional(),
+  /** The routes of a consumer that is not deployed, as JSON. */
+  "narun.routes": z.string().optional(),
 });
 export type InstanceMetadata = z.input<typeof InstanceMetadataSchema>;
 

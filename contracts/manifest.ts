@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FunctionConfigSchema } from "./function-config.ts";
+import { ProgramFileFactsSchema } from "./program.ts";
 
 const FileSchema = z.strictObject({
   /** SHA-256 of the file's bytes, hex. */
@@ -15,10 +16,14 @@ export const ManifestSchema = z.strictObject({
   /** Raised when the meaning of this record changes. */
   format: z.literal(1),
   config: FunctionConfigSchema,
-  /** One ES module. */
+  /** One ES module, or a program's file. */
   bundle: FileSchema,
-  /** Its external source map. */
+  /** The module's external source map. That of a program is empty. */
   sourceMap: FileSchema,
+  /** The form of a program's file. */
+  program: ProgramFileFactsSchema.optional(),
+  /** A `google.protobuf.FileDescriptorSet` of its gRPC services, with every file that it imports. Absent: none is known. */
+  descriptors: FileSchema.optional(),
 });
 export type Manifest = z.infer<typeof ManifestSchema>;
 

@@ -25,3 +25,9 @@ export function serviceVersion(revision: string): string {
 
 /** In the metadata of a NATS Micro service: the id of its world. Services that narun did not start have none. */
 export const WORLD_KEY = "narun.world";
+
+/** The full name of a gRPC service: `package.Service`. */
+export const GrpcServiceSchema = z
+  .string()
+  .max(255)
+  .regex(/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/, "a gRPC service is named as in its .proto: package.Service");

@@ -14,6 +14,9 @@ export interface Problem {
 
 export const PROBLEM_CONTENT_TYPE = "application/problem+json";
 
+/** The value of `Retry-After`, in seconds: about the time after which a restarted node is known again. */
+export const RETRY_AFTER_SECONDS = 2;
+
 /** Builds the problem of a code. A code without an HTTP status is an internal matter, and is answered as INTERNAL. */
 export function createProblem(code: ErrorCode, requestId: string, detail?: string): Problem {
   const { title, status } = errorEntry(code);

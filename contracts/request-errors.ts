@@ -18,6 +18,11 @@ export const requestErrors = {
     solve: "Send fewer or shorter ones: most often cookies have grown. The limit is in `detail`.",
     status: 431,
   },
+  TARGET_TOO_LONG: {
+    title: "The path of the request is over the limit of its service",
+    solve: "Send a shorter path or query: a service in BHTTP mode takes 4,096 bytes of both together.",
+    status: 414,
+  },
   NO_ROUTE: {
     title: "No function has this path",
     solve: "Look up the paths with `narun ls`, or push the function.",

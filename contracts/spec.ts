@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { FunctionConfigSchema } from "./function-config.ts";
 import { RevisionSchema } from "./names.ts";
 import { parseJson } from "./parse-json.ts";
@@ -8,6 +8,9 @@ import { parseYaml, type YamlResult } from "./yaml.ts";
 /** The desired state of a function: its configuration and the revision that is live. */
 export const FunctionSpecSchema = FunctionConfigSchema.safeExtend({
   revision: RevisionSchema,
+  /** The keys by which runners of the original toolkit find a program's file. */
+  tag: z.string().optional(),
+  binary_object: z.string().optional(),
 });
 export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;
 
@@ -15,6 +18,12 @@ export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;
 export type Spec = { kind: "function"; spec: FunctionSpec } | { kind: "service"; spec: ServiceSpec };
 
 const FUNCTION_MODES = new Set<unknown>(["isolate", "node"]);
+
+/** A function of ours. A program of ours has a revision; a program of the original toolkit has none. */
+function isFunction(value: unknown): boolean {
+  if (FUNCTION_MODES.has(modeOf(value))) return true;
+  return modeOf(value) === "exec" && typeof value === "object" && value !== null && "revision" in value;
+}
 
 const FunctionEntrySchema = FunctionSpecSchema.transform((spec): Spec => ({ kind: "function", spec }));
 const ServiceEntrySchema = ServiceSpecSchema.transform((spec): Spec => ({ kind: "service", spec }));
@@ -29,9 +38,9 @@ export function parseSpec(text: string): YamlResult<Spec> {
   if (spec !== undefined) return { ok: true, value: spec };
   return parseYaml(
     text,
-    (value) => (FUNCTION_MODES.has(modeOf(value)) ? FunctionEntrySchema : ServiceEntrySchema),
+    (value) => (isFunction(value) ? FunctionEntrySchema : ServiceEntrySchema),
     undefined,
-    (value) => (FUNCTION_MODES.has(modeOf(value)) ? undefined : TEXT_KEYS),
+    (value) => (isFunction(value) ? undefined : TEXT_KEYS),
   );
 }
 

@@ -41,6 +41,23 @@ export const toolErrors = {
     solve:
       "Give a native binary for the nodes' system and processor (`narun nodes` shows them), or a script whose first line begins with `#!`.",
   },
+  PROGRAM_NOT_STARTED: {
+    title: "The system could not start the program",
+    solve: "Install what `detail` names on the node: most often it is a script's interpreter.",
+  },
+  PROGRAM_ENDED: {
+    title: "The program ended by itself",
+    solve: "Its last lines are in `narun logs NAME`; `detail` has its exit code or signal.",
+  },
+  PROGRAM_NOT_REGISTERED: {
+    title: "The program did not register its service in time",
+    solve:
+      "Connect to the address in NATS_URL and register a NATS Micro service of the function's name, with an endpoint on the subject of that name; `limits.startMs` bounds the time.",
+  },
+  NODE_CANNOT_CONFINE: {
+    title: "The node cannot enforce a limit that the program's spec demands",
+    solve: "Run it on a node that can (`narun doctor` on each tells), or take the key out of narun.yaml.",
+  },
   PUSH_CONFLICT: {
     title: "This function was changed by another push at the same time",
     solve: "Look at `narun revisions`, then push again.",
@@ -54,6 +71,15 @@ export const toolErrors = {
   USAGE: {
     title: "The command is not used like this",
     solve: "See `narun help`.",
+  },
+  NAME_TAKEN: {
+    title: "The name belongs to another service",
+    solve: "Choose another name, or remove the other service: `narun rm NAME` removes a function.",
+  },
+  PROGRAM_FAILED: {
+    title: "The program could not be started",
+    solve:
+      "Its output has the reason. `narun run` needs an HTTP server that listens on the port in its variable `PORT`.",
   },
   GATEWAY_CONFIG_INVALID: {
     title: "The gateway's configuration is not valid",
@@ -171,6 +197,8 @@ export const toolErrors = {
   INSTANCE_DRAINING: {
     title: "The instance takes no new requests; this one was not started",
     solve: "The gateway sends it elsewhere by itself.",
+    status: 503,
+    retryable: true,
   },
   ISOLATE_TAMPERED: {
     title: "The function's isolate did something that narun's platform never does; the instance was ended",

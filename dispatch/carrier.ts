@@ -34,10 +34,10 @@ export interface Reply {
 
 /**
  * The meaning of what came. `no-responders` and `draining` prove that no handler began the request. `unreadable`: HTTP and
- * narun have no such answer.
+ * narun have no such answer. `wants-bhttp`: the consumer takes only binary HTTP, and refused the request before its handler.
  */
 export type Answer =
-  | { readonly kind: "no-responders" | "draining" | "unreadable" }
+  | { readonly kind: "no-responders" | "draining" | "unreadable" | "wants-bhttp" }
   | { readonly kind: "reply"; readonly reply: Reply }
   /** The head of an answer. Its body follows in the frames of the exchange. */
   | { readonly kind: "stream"; readonly reply: Reply };

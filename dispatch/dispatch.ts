@@ -4,10 +4,11 @@
  *
  * I1  Its parts call one another. No part calls back before all parts are made.
  */
-import type { FunctionSpec } from "../contracts/index.ts";
+import { type FunctionSpec, type Wire, wireOf } from "../contracts/index.ts";
 import { createHostLinks, type HostLinks } from "../local/index.ts";
 import { followNodes, type Inquiries, type LiveNodes, type Nats } from "../nats/index.ts";
 import { createStreamPresence, type StreamPresence } from "../streams/index.ts";
+import { type Consumers, createConsumers } from "./consumers.ts";
 import { createDemand, type Demand } from "./demand.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { defaultHoldLimits, type HoldLimits } from "./hold.ts";
@@ -16,6 +17,7 @@ import { Instances } from "./instances.ts";
 import type { DispatchObserver } from "./job.ts";
 import type { Log } from "./log.ts";
 import { createSpecs, type Specs } from "./specs.ts";
+import { Wires } from "./wires.ts";
 
 export interface DispatchOptions {
   /** Stays its owner's: dispatch never closes it. */
@@ -24,8 +26,10 @@ export interface DispatchOptions {
   hold?: Partial<HoldLimits> & { holdMs?: number };
   /** Whether requests go by the sockets of hosts on the same machine. Default `auto`: where they can. */
   shortPath?: ShortPath;
+  /** The wires that the configuration names, by service. Default: none. */
+  wires?: ReadonlyMap<string, Wire>;
   observer: DispatchObserver;
-  /** Called after each change of the specs. */
+  /** Called after each change of the specs, and of the consumers' routes. */
   onSpecs(): void;
   log: Log;
 }
@@ -38,6 +42,8 @@ const DEFAULT_HOLD_MS = 15_000;
 export class Dispatch {
   readonly dispatcher: Dispatcher;
   readonly specs: Specs;
+  /** The consumers that are not deployed. */
+  readonly consumers: Consumers;
   readonly limits: HoldLimits;
   /** Tells other processes that this one still takes part in its streams. */
   readonly presence: StreamPresence;
@@ -50,7 +56,8 @@ export class Dispatch {
   #inquiring: NodeJS.Immediate | undefined;
   readonly #stopWatchingState: () => void;
 
-  constructor({ nats, hold = {}, shortPath = "auto", observer, onSpecs, log }: DispatchOptions) {
+  constructor(options: DispatchOptions) {
+    const { nats, hold = {}, shortPath = "auto", observer, onSpecs, log } = options;
     const { holdMs = DEFAULT_HOLD_MS, ...limits } = hold;
     this.limits = { ...defaultHoldLimits, ...limits };
     this.specs = createSpecs({
@@ -61,6 +68,7 @@ export class Dispatch {
         this.#demand.look(name);
       },
     });
+    this.consumers = createConsumers(onSpecs);
     this.#nodes = followNodes({
       nats,
       onAppeared: () => this.#lookAgain(),
@@ -78,7 +86,11 @@ export class Dispatch {
       onNode: (node) => this.#nodes.expect(node),
       onReady: (instance, announcement) => this.dispatcher.onReady(instance, announcement),
       onSilent: (instance) => this.dispatcher.hear("silent", ({ target }) => target === instance),
-      onLost: (instance) => this.dispatcher.hear("gone", ({ target }) => target === instance),
+      onLost: (instance) => {
+        this.consumers.remove(instance.service, instance.id);
+        this.dispatcher.hear("gone", ({ target }) => target === instance);
+      },
+      onRoutes: ({ service, id }, routes) => this.consumers.add(service, id, routes),
     });
     this.#demand = createDemand({
       nats,
@@ -90,8 +102,15 @@ export class Dispatch {
       onBroken: (service, code) => this.dispatcher.onBroken(service, code),
       log,
     });
+    const wires = new Wires({
+      nats,
+      configured: (service) => options.wires?.get(service) ?? wireOf(this.specOf(service)),
+      onKnown: (service) => this.dispatcher.onWire(service),
+      log,
+    });
     this.dispatcher = new Dispatcher({
       nats,
+      wires,
       presence: this.presence,
       instances: this.#instances,
       specOf: this.specOf,
@@ -133,6 +152,7 @@ export class Dispatch {
     this.presence.close();
     this.#demand.close();
     this.#instances.close();
+    this.consumers.close();
     this.#links?.close();
     this.#nodes.close();
   }

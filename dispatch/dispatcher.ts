@@ -18,8 +18,9 @@
  *     most of the time. A stream breaks when the instance is lost or NATS was away, as frames may be missing. It is never
  *     resumed. The instance is told when its answer, or the rest of it, is no longer awaited.
  */
-import { type ErrorCode, messageOf, NumberTable, type ReadyAnnouncement } from "../contracts/index.ts";
+import type { ErrorCode, ReadyAnnouncement } from "../contracts/index.ts";
 import type { OutgoingExchange } from "../streams/index.ts";
+import { ActiveJobs } from "./active-jobs.ts";
 import type { Answer, Reply, Sending } from "./carrier.ts";
 import { type Carriers, createCarriers } from "./carriers.ts";
 import { findTarget } from "./find-target.ts";
@@ -27,42 +28,42 @@ import { flushLines } from "./flush-lines.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instance.ts";
 import {
-  countJobs,
   createJob,
   type Dispatched,
   type DispatcherOptions,
   type DispatchRequest,
   type Flight,
-  flightsOf,
   type InFlight,
   type Job,
   type Result,
+  refusals,
   sendOf,
   type Target,
+  unsendableCode,
 } from "./job.ts";
 import { codeOf, decideStep, type Evidence, type Step } from "./next-step.ts";
 import { createPlaces, type Places } from "./places.ts";
 
 export class Dispatcher {
+  readonly active = new ActiveJobs();
   readonly #options: DispatcherOptions;
   readonly #carriers: Carriers;
   readonly #hold: Hold<Job>;
   readonly #places: Places;
-  readonly #active = new NumberTable<Job>();
   /** Services with a consumer that narun did not start. */
   readonly #foreign = new Set<string>();
   /** When the search for a service began, by `performance.now()`. */
   readonly #wokenAtMs = new Map<string, number>();
-  readonly #idleWaiters = new Set<() => void>();
   #arrivals = 0;
   #isDraining = false;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    const { nats, presence, inquire } = options;
+    const { nats, presence, wires, inquire } = options;
     this.#carriers = createCarriers({
       nats,
       presence,
+      wires,
       events: {
         onAnswer: (job, answer) => this.#onAnswer(job, answer),
         onNotPermitted: (job, code) => this.#fail(job, code),
@@ -80,7 +81,7 @@ export class Dispatcher {
   /** Takes a request. */
   dispatch(request: DispatchRequest): Dispatched {
     const job: Job = createJob(request, this.#arrivals++, () => this.#onDeadline(job));
-    this.#active.set(job.order, job);
+    this.active.add(job);
     const target = this.#hold.count(job.service) === 0 ? this.#targetOf(job) : undefined;
     if (target === undefined) this.#park(job, "admit");
     else this.#send(job, target);
@@ -115,6 +116,11 @@ export class Dispatcher {
     this.#pump(service);
   }
 
+  /** The wire of a service is known: requests that waited for that can be sent. */
+  onWire(service: string): void {
+    this.#pump(service);
+  }
+
   /** No instance will start. */
   onBroken(service: string, code: ErrorCode): void {
     // An instance that is ready and full takes the requests later.
@@ -127,6 +133,7 @@ export class Dispatcher {
   /** NATS is back. Requests under way may be lost, and instances may not be back yet. */
   onReconnect(): void {
     this.#foreign.clear();
+    this.#options.wires.forget();
     this.hear("nats-was-away", ({ sending }) => sending.line === this.#options.nats);
     for (const service of this.#hold.services()) {
       for (const job of this.#hold.all(service)) {
@@ -138,21 +145,18 @@ export class Dispatcher {
     }
   }
 
-  flights(): Flight[] {
-    return flightsOf(this.#active.values()).map(({ flight }) => flight);
-  }
-
   /** Takes the next step of the requests that evidence is about (next-step.ts). */
   hear(evidence: Evidence, concerns: (flight: Flight) => boolean): void {
     let mustAsk = false;
-    for (const { job, flight } of flightsOf(this.#active.values()))
+    for (const { job, flight } of this.active.inFlight())
       if (concerns(flight) && this.#step(job, evidence) === "ask") mustAsk = true;
     if (mustAsk) void this.#ask(concerns);
   }
 
   /** Hears of the requests that are still under way when all answers of now have come. */
   async #ask(concerns: (flight: Flight) => boolean): Promise<void> {
-    await flushLines(this.#options.nats, this.flights().filter(concerns));
+    const flights = this.active.inFlight().map(({ flight }) => flight);
+    await flushLines(this.#options.nats, flights.filter(concerns));
     this.hear("asked", concerns);
   }
 
@@ -166,21 +170,15 @@ export class Dispatcher {
     return step;
   }
 
-  /** The number of requests, by service. */
-  counts(): Map<string, { held: number; inFlight: number }> {
-    return countJobs(this.#active.values());
-  }
-
   /** Resolves when no request is left. */
   idle(): Promise<void> {
-    if (this.#active.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.add(resolve));
+    return this.active.idle();
   }
 
   /** Tells functions that the gateway drains. `streaming`: the functions whose answers stream, now or later. */
   warn(whom: "streaming" | "all"): void {
     this.#isDraining = true;
-    for (const { flight } of flightsOf(this.#active.values()))
+    for (const { flight } of this.active.inFlight())
       if (flight.kind === "streaming" || whom === "all") flight.sending.exchange?.drain();
   }
 
@@ -188,10 +186,10 @@ export class Dispatcher {
   abort(): void {
     // Held requests end first: they must not get the places that other requests free at their end.
     const isHeld = (job: Job) => job.phase.kind === "held";
-    const jobs = this.#active.values();
+    const jobs = this.active.list();
     for (const job of jobs.filter(isHeld)) this.#fail(job, "GATEWAY_DRAINING");
     for (const job of jobs) {
-      if (!this.#active.has(job.order)) continue;
+      if (!this.active.has(job)) continue;
       this.#fail(job, job.phase.kind === "streaming" ? "GATEWAY_DRAINING" : "DEADLINE_EXCEEDED");
     }
   }
@@ -205,8 +203,7 @@ export class Dispatcher {
     try {
       sending = this.#carriers.send(job, target);
     } catch (error) {
-      this.#options.log.error({ service: job.service, error: messageOf(error) }, "a request cannot be sent");
-      this.#settle(job, { kind: "failed", code: "INTERNAL" });
+      this.#settle(job, { kind: "failed", code: unsendableCode(this.#options.log, job, error) });
       return;
     }
     job.sends += 1;
@@ -316,10 +313,7 @@ export class Dispatcher {
   #end(job: Job): void {
     clearTimeout(job.deadlineTimer);
     job.phase = { kind: "done" };
-    this.#active.delete(job.order);
-    if (this.#active.size > 0) return;
-    for (const resolve of this.#idleWaiters) resolve();
-    this.#idleWaiters.clear();
+    this.active.remove(job);
   }
 
   #onAnswer(job: Job, answer: Answer): void {
@@ -332,24 +326,18 @@ export class Dispatcher {
       this.#beginStream(job, flight, exchange, answer.reply);
       return;
     }
-    const { target } = flight;
     const { observer } = this.#options;
     this.#leave(job);
-    switch (answer.kind) {
-      case "no-responders":
-      case "draining":
-        observer.replied(job.service, answer.kind === "draining" ? "draining" : "no_responders");
-        this.#onRefused(job, target, answer.kind);
-        return;
-      case "stream":
-      case "unreadable":
-        observer.replied(job.service, "bad_reply");
-        this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
-        break;
-      case "reply":
-        observer.replied(job.service, answer.reply.isError ? "error" : "success");
-        this.#settle(job, { kind: "reply", reply: answer.reply });
-        break;
+    if (answer.kind === "reply") {
+      observer.replied(job.service, answer.reply.isError ? "error" : "success");
+      this.#settle(job, { kind: "reply", reply: answer.reply });
+    } else if (answer.kind === "stream" || answer.kind === "unreadable") {
+      observer.replied(job.service, "bad_reply");
+      this.#settle(job, { kind: "failed", code: "BAD_REPLY" });
+    } else {
+      observer.replied(job.service, refusals[answer.kind]);
+      this.#onRefused(job, flight.target, answer.kind);
+      return;
     }
     this.#pump(job.service);
   }
@@ -374,15 +362,17 @@ export class Dispatcher {
   }
 
   /** Proven not begun: the target gets no further requests, and the job is dispatched again. */
-  #onRefused(job: Job, target: Target, verdict: "no-responders" | "draining"): void {
+  #onRefused(job: Job, target: Target, verdict: keyof typeof refusals): void {
     const { instances } = this.#options;
     job.sends -= 1;
-    if (target === "shared") {
+    const isTried = target === "shared" && verdict !== "wants-bhttp";
+    if (isTried) {
       this.#foreign.delete(job.service);
+      this.#options.wires.forget(job.service);
       job.hasTriedShared = true;
-    } else if (verdict === "draining") instances.markDraining(target);
-    else instances.markUnreachable(target);
-    this.#park(job, target === "shared" ? "admit" : "readmit");
+    } else if (verdict === "draining" && target !== "shared") instances.markDraining(target);
+    else if (target !== "shared") instances.markUnreachable(target);
+    this.#park(job, isTried ? "admit" : "readmit");
   }
 
   #onHoldOver(job: Job): void {

@@ -6,7 +6,7 @@ import type { DispatcherOptions, Job, Target } from "./job.ts";
  * service.
  */
 export function findTarget(
-  { nats, instances, specOf }: Pick<DispatcherOptions, "nats" | "instances" | "specOf">,
+  { nats, instances, specOf, wires }: Pick<DispatcherOptions, "nats" | "instances" | "specOf" | "wires">,
   { service, request, hasTriedShared }: Job,
   isForeign: boolean,
 ): Target | undefined {
@@ -18,5 +18,7 @@ export function findTarget(
   if (request.rest !== undefined) return undefined;
   // A service without a spec is known by its name only. NATS tells at once whether it has a subscriber.
   const mayTry = spec === undefined && !hasTriedShared;
-  return mayTry || isForeign ? "shared" : undefined;
+  if (!mayTry && !isForeign) return undefined;
+  // Its wire is asked for before its first request.
+  return wires.of(service) === undefined ? undefined : "shared";
 }

@@ -8,7 +8,7 @@ import type { Evidence } from "./next-step.ts";
 
 export interface InstanceInquiriesOptions {
   nats: Nats;
-  dispatcher: Pick<Dispatcher, "flights" | "hear">;
+  dispatcher: Pick<Dispatcher, "active" | "hear">;
 }
 
 /** The evidence in an instance's states. `streaming` without a head: the head was lost, and the body waits for credit. */
@@ -20,7 +20,7 @@ const EVIDENCE: Readonly<Record<Flight["kind"], Partial<Record<InquiredState, Ev
 export function createInstanceInquiries({ nats, dispatcher }: InstanceInquiriesOptions): Inquiries {
   return createInquiries<Flight, Instance>({
     nats,
-    flights: () => dispatcher.flights(),
+    flights: () => dispatcher.active.inFlight().map(({ flight }) => flight),
     // A socket loses nothing while it is whole. A host that is asked beside it calls off a request that comes by it.
     answererOf: ({ target, sending }) => (target === "shared" || sending.line !== nats ? undefined : target),
     pendingOf: ({ sending }) => sending,

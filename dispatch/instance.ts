@@ -1,4 +1,10 @@
-import { InstanceMetadataSchema, parseSocketAddress, type SocketAddress } from "../contracts/index.ts";
+import {
+  InstanceMetadataSchema,
+  parseConsumerRoutes,
+  parseSocketAddress,
+  type Route,
+  type SocketAddress,
+} from "../contracts/index.ts";
 import type { HostLink } from "../local/index.ts";
 import type { DiscoveredService } from "../nats/index.ts";
 
@@ -32,6 +38,8 @@ export interface InstanceSocket {
 export interface InstanceFacts
   extends Pick<Instance, "id" | "service" | "node" | "revision" | "concurrency"> {
   socket?: SocketAddress | undefined;
+  /** The routes of a consumer that is not deployed. */
+  routes?: readonly Route[] | undefined;
 }
 
 export function createInstance({ id, service, node, revision, concurrency }: InstanceFacts): Instance {
@@ -52,5 +60,6 @@ export function instanceFactsOf(service: DiscoveredService): InstanceFacts | und
     revision: parsed.data["narun.revision"],
     concurrency: parsed.data["narun.concurrency"],
     socket: parseSocketAddress(parsed.data["narun.socket"] ?? ""),
+    routes: parseConsumerRoutes(parsed.data["narun.routes"]),
   };
 }

@@ -14,6 +14,7 @@ import {
   messageOf,
   parseJson,
   type ReadyAnnouncement,
+  type Route,
   type SocketAddress,
   subjects,
 } from "../contracts/index.ts";
@@ -36,6 +37,8 @@ export interface InstancesOptions {
   onLost(instance: Instance): void;
   /** An instance runs on this node. */
   onNode(node: string): void;
+  /** A consumer that is not deployed is ready, with these routes. */
+  onRoutes(instance: Instance, routes: readonly Route[]): void;
 }
 
 const NONE: readonly Instance[] = [];
@@ -134,8 +137,8 @@ export class Instances {
       case "starting":
         return;
       case "ready": {
-        const { concurrency, socket } = announcement;
-        this.#markReady({ id, service, node, revision, concurrency, socket }, true, announcement);
+        const { concurrency, socket, routes } = announcement;
+        this.#markReady({ id, service, node, revision, concurrency, socket, routes }, true, announcement);
         break;
       }
       case "draining":
@@ -168,6 +171,7 @@ export class Instances {
     this.#orphans.remove(instance.id);
     this.#options.onNode(instance.node);
     this.#departures.arrive(instance.id);
+    if (facts.routes !== undefined) this.#options.onRoutes(instance, facts.routes);
     this.#options.onReady(instance, announcement);
   }
 

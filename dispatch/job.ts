@@ -1,5 +1,5 @@
 /** One request on its way through the dispatcher: its facts, its phases, its result. */
-import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
+import { type ErrorCode, type FunctionSpec, isNarunError, messageOf } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
 import type { OutgoingExchange, RemainingBody, ResponseBody, StreamPresence } from "../streams/index.ts";
 import type { Reply, SendableHead, Sending } from "./carrier.ts";
@@ -8,6 +8,7 @@ import type { Instance } from "./instance.ts";
 import type { Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
 import type { Send } from "./next-step.ts";
+import type { Wires } from "./wires.ts";
 
 export interface DispatchRequest {
   service: string;
@@ -46,6 +47,13 @@ export type NatsStatus =
   | "consumer_died"
   | "bad_reply";
 
+/** Answers that prove that no handler began the request, and how they count. */
+export const refusals = {
+  "no-responders": "no_responders",
+  draining: "draining",
+  "wants-bhttp": "error",
+} as const satisfies Record<string, NatsStatus>;
+
 /** The events that metrics count. */
 export interface DispatchObserver {
   replied(service: string, status: NatsStatus): void;
@@ -67,6 +75,7 @@ export interface DispatcherOptions {
   inquire(): void;
   limits: HoldLimits;
   presence: StreamPresence;
+  wires: Pick<Wires, "of" | "now" | "learn" | "forget">;
   /** Upper bound of the time that a request is held. */
   holdMs: number;
   observer: DispatchObserver;
@@ -132,25 +141,6 @@ export function createJob(request: DispatchRequest, order: number, onDeadline: (
   };
 }
 
-/** The number of jobs that are held, and of jobs under way, by service. */
-export function countJobs(jobs: Iterable<Job>): Map<string, { held: number; inFlight: number }> {
-  const counts = new Map<string, { held: number; inFlight: number }>();
-  for (const { service, phase } of jobs) {
-    const count = counts.get(service) ?? { held: 0, inFlight: 0 };
-    count[phase.kind === "held" ? "held" : "inFlight"] += 1;
-    counts.set(service, count);
-  }
-  return counts;
-}
-
-/** The jobs that are under way. */
-export function flightsOf(jobs: Iterable<Job>): { job: Job; flight: Flight }[] {
-  return [...jobs].flatMap((job) => {
-    const { phase } = job;
-    return phase.kind === "in-flight" || phase.kind === "streaming" ? [{ job, flight: phase }] : [];
-  });
-}
-
 const MAX_SENDS = 3;
 
 /** The facts that decide the next step of a request under way. A stream is never resumed. */
@@ -159,4 +149,11 @@ export function sendOf({ request, sends, phase }: Job): Send {
   const hasRest = request.rest !== undefined;
   const isSpent = hasRest && phase.kind === "in-flight" && phase.sending.exchange?.hasSentRest === true;
   return { mayRepeat: request.isRepeatable && !isSpent && sends < MAX_SENDS, hasRest };
+}
+
+/** The code of a request that no carrier could send: the reason that the carrier gives, or a fault that is logged. */
+export function unsendableCode(log: Log, { service }: Job, error: unknown): ErrorCode {
+  if (isNarunError(error)) return error.code;
+  log.error({ service, error: messageOf(error) }, "a request cannot be sent");
+  return "INTERNAL";
 }

@@ -12,12 +12,16 @@ import {
 } from "../contracts/index.ts";
 import { isNoResponders, type Message, type Nats, type PendingReply } from "../nats/index.ts";
 import { frameOf, NatsAnswerer, OutgoingExchange, type StreamPresence } from "../streams/index.ts";
+import { bhttpMessage, readBhttpAnswer, wantsBhttp } from "./bhttp-message.ts";
 import type { Answer, CarrierEvents, Line, Reply, Sending } from "./carrier.ts";
 import type { Job, Target } from "./job.ts";
+import type { Wires } from "./wires.ts";
 
 export interface NatsCarrierOptions {
   nats: Nats;
   presence: StreamPresence;
+  /** How requests to a service's own subject travel. */
+  wires: Pick<Wires, "now" | "learn">;
   events: CarrierEvents<Job>;
 }
 
@@ -26,13 +30,31 @@ export interface NatsCarrier {
   send(job: Job, target: Target): Sending;
 }
 
-export function createNatsCarrier({ nats, presence, events }: NatsCarrierOptions): NatsCarrier {
+export function createNatsCarrier({ nats, presence, wires, events }: NatsCarrierOptions): NatsCarrier {
+  const sendShared = (job: Job, headers: Headers) => {
+    const { service, request } = job;
+    const isBhttp = wires.now(service) === "bhttp";
+    const message = isBhttp ? bhttpMessage(headers, request.data, service) : { headers, data: request.data };
+    const read = (reply: Message) => {
+      if (isBhttp) return readBhttpAnswer(reply);
+      return wantsBhttp(reply) && wires.learn(service, "bhttp") ? WANTS_BHTTP : readAnswer(reply, undefined);
+    };
+    const pending = nats.send(
+      service,
+      message.data,
+      message.headers,
+      (reply) => void (isFrame(reply) || events.onAnswer(job, read(reply))),
+      ({ code }) => events.onNotPermitted(job, code),
+    );
+    return new NatsSending(nats, pending, undefined);
+  };
   return {
     send(job, target) {
       const { request } = job;
       const headers = request.head.headers();
-      const exchange = openExchange({ nats, presence, events }, job, target, headers);
-      const subject = target === "shared" ? job.service : subjects.instanceRequests(target.id);
+      const exchange = openExchange({ nats, presence, wires, events }, job, target, headers);
+      if (target === "shared") return sendShared(job, headers);
+      const subject = subjects.instanceRequests(target.id);
       const onReply = (message: Message) => {
         if (isFrame(message)) takeFrame(message, exchange);
         else events.onAnswer(job, readAnswer(message, exchange));
@@ -121,6 +143,8 @@ function takeFrame(message: Message, exchange: OutgoingExchange<NatsAnswerer> | 
 export function readMessage(message: Message): Answer | undefined {
   return isFrame(message) ? undefined : readAnswer(message, undefined);
 }
+
+const WANTS_BHTTP: Answer = { kind: "wants-bhttp" };
 
 function readAnswer(message: Message, exchange: OutgoingExchange<NatsAnswerer> | undefined): Answer {
   if (!message.isReadable) return UNREADABLE;

@@ -7,6 +7,8 @@ import {
   NarunError,
   parseNetwork,
   parseYaml,
+  WIRES,
+  type Wire,
   YAML_BOUNDS,
 } from "../contracts/index.ts";
 
@@ -19,16 +21,43 @@ const CompatRouteSchema = z
     /** A gRPC service, `package.Service`, in place of a path. */
     grpc: z.string().min(1).optional(),
     service: NameSchema,
+    /** How requests travel to the service. Default: as its metadata says, else in header mode. */
+    wire: z.enum(WIRES).optional(),
   })
   .refine(({ path, grpc }) => (path === undefined) !== (grpc === undefined), {
     message: "a route has either `path` or `grpc`",
+  })
+  .refine(({ grpc, wire }) => grpc === undefined || wire === undefined, {
+    message: "`wire` is for routes of HTTP: a `grpc` route has none",
+    path: ["wire"],
   });
+type CompatRoute = z.infer<typeof CompatRouteSchema>;
+
+/** A service has one wire, which one of its routes may name. */
+function refuseTwoWires(routes: readonly CompatRoute[], context: z.RefinementCtx): void {
+  const wires = wiresOf(routes);
+  for (const [at, { service, wire }] of routes.entries()) {
+    if (wire === undefined || wire === wires.get(service)) continue;
+    const message = `another route says that ${service} takes ${wires.get(service)}`;
+    context.addIssue({ code: "custom", message, path: [at, "wire"] });
+  }
+}
+
+/** The wires that routes name, by service. */
+export function wiresOf(routes: readonly CompatRoute[]): Map<string, Wire> {
+  const wires = new Map<string, Wire>();
+  for (const { service, wire } of routes)
+    if (wire !== undefined && !wires.has(service)) wires.set(service, wire);
+  return wires;
+}
 
 /** Upper bounds of a config.yaml: some ten thousand routes. */
 const CONFIG_BOUNDS = { ...YAML_BOUNDS, maxBytes: 4 * 1024 * 1024, maxTokens: 400_000 };
 
 const CompatConfigSchema = z.strictObject({
   nats_url: z.string().optional(),
+  /** A file with the seed of an nkey, by which the gateway logs in to NATS. */
+  nkey_seed_file: z.string().min(1).optional(),
   server_addr: z.string().optional(),
   grpc_addr: z.string().optional(),
   metrics_addr: z.string().optional(),
@@ -41,7 +70,7 @@ const CompatConfigSchema = z.strictObject({
         .refine((text) => parseNetwork(text) !== undefined, "an address or a network: 10.0.0.0/8, ::1"),
     )
     .optional(),
-  routes: z.array(CompatRouteSchema).default([]),
+  routes: z.array(CompatRouteSchema).superRefine(refuseTwoWires).default([]),
 });
 
 /** The gateway's `config.yaml` of the original toolkit: addresses, and static routes to services by name. */

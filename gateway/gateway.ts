@@ -15,7 +15,7 @@ import type { HoldLimits, Log, ShortPath } from "../dispatch/index.ts";
 import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
 import type { Nats } from "../nats/index.ts";
-import type { CompatConfig } from "./config.ts";
+import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
 import { httpDoor } from "./http/door.ts";
@@ -83,12 +83,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   warnOfGrpcRoutes(config, log);
   let table: RouteTable | undefined;
   const metrics = createMetrics({
-    counts: () => dispatch.dispatcher.counts(),
+    counts: () => dispatch.dispatcher.active.counts(),
     others: options.otherMetrics,
   });
   const dispatch = new Dispatch({
     nats,
     log,
+    wires: wiresOf(config?.routes ?? []),
     observer: metrics,
     onSpecs() {
       table = undefined;
@@ -103,7 +104,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       metrics,
       isTrusted,
       // Built at the first request after a change, so that a thousand changes at the start build one table.
-      routes: () => (table ??= createRouteTable(dispatch.specs.all(), config)),
+      routes: () => (table ??= createRouteTable(dispatch.specs.all(), config, dispatch.consumers.all())),
       isHealthy: () => nats.state === "connected" && !state.isLeaving,
       addresses: () => doors.addresses,
     }),
@@ -131,7 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     httpUrl: http,
     metricsUrl,
-    counts: () => dispatch.dispatcher.counts(),
+    counts: () => dispatch.dispatcher.active.counts(),
     metricValues: metrics.values,
     drain: ({ graceMs, lameDuckMs = 0 }) => (drained ??= drain(graceMs, lameDuckMs)),
     close: () => (drained ??= drain(0, 0)),

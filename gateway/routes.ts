@@ -1,4 +1,4 @@
-import { type FunctionSpec, routeKey, routingPath } from "../contracts/index.ts";
+import { type FunctionSpec, type Route, routeKey, routingPath } from "../contracts/index.ts";
 import type { CompatConfig } from "./config.ts";
 
 /** One route to a service. */
@@ -18,22 +18,33 @@ export type RouteMatch =
 
 /**
  * The table of all routes. It is immutable: a change builds a new one. The longest path wins, an exact path before a prefix.
- * Among equal paths a static route wins over a function's route, then the service that is first by name. A route that does not
- * take the method leaves the request to a shorter route.
+ * Among equal paths a static route wins over a function's route, that over the route of a consumer that is not deployed, then the
+ * service that is first by name. A route that does not take the method leaves the request to a shorter route.
  */
 export interface RouteTable {
   /** `rawPath` as the client wrote it, percent-encoding kept. */
   match(method: string, rawPath: string): RouteMatch;
 }
 
-export function createRouteTable(specs: Iterable<FunctionSpec>, config?: CompatConfig): RouteTable {
+/** A service that brings its routes. */
+type Routed = Pick<FunctionSpec, "name"> & { readonly routes: readonly Route[] };
+
+/** `consumers`: they are not deployed. One with the name of a function has no routes: its name is taken. */
+export function createRouteTable(
+  specs: Iterable<Routed>,
+  config?: CompatConfig,
+  consumers: Iterable<Routed> = [],
+): RouteTable {
   const exact = new Map<string, RouteEntry[]>();
   const prefixes = new Map<string, RouteEntry[]>();
   for (const { path, methods, service } of config?.routes ?? []) {
     if (path === undefined) continue;
     add(path.endsWith("/") ? prefixes : exact, path, entry(path, service, methods));
   }
-  for (const { name, routes } of [...specs].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  const functions = [...specs].sort(byName);
+  const names = new Set(functions.map(({ name }) => name));
+  const others = [...consumers].filter(({ name }) => !names.has(name)).sort(byName);
+  for (const { name, routes } of [...functions, ...others]) {
     for (const { path, methods } of routes) {
       if (path.endsWith("/*")) add(prefixes, path.slice(0, -1), entry(path, name, methods));
       else add(exact, path, entry(path, name, methods));
@@ -51,6 +62,10 @@ export function createRouteTable(specs: Iterable<FunctionSpec>, config?: CompatC
       return { kind: "method-not-allowed", pattern: first.pattern, allow: allowedBy(passedOver) };
     },
   };
+}
+
+function byName(a: Routed, b: Routed): number {
+  return a.name < b.name ? -1 : 1;
 }
 
 function entry(pattern: string, service: string, methods: readonly string[] | undefined): RouteEntry {

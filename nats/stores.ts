@@ -1,4 +1,5 @@
 import {
+  binaryObjectName,
   canonicalJson,
   type FunctionSpec,
   formatSpec,
@@ -9,11 +10,13 @@ import {
   type NodeState,
   NodeStateSchema,
   parseSpec,
+  platformOf,
   readJson,
   readYamlDocument,
   type Spec,
   type StoredSecret,
   StoredSecretSchema,
+  shortRevision,
   stores,
 } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
@@ -98,5 +101,8 @@ const nodeStateCodec: KvCodec<NodeState> = {
 
 /** The spec that makes a revision live: the manifest's configuration and the revision's name. */
 export function specOfManifest(manifest: Manifest, revision: string): FunctionSpec {
-  return { ...manifest.config, revision };
+  const { config, program } = manifest;
+  if (program === undefined) return { ...config, revision };
+  const tag = shortRevision(revision);
+  return { ...config, revision, tag, binary_object: binaryObjectName(config.name, tag, platformOf(program)) };
 }

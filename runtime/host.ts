@@ -16,7 +16,7 @@ export interface StartOrder {
 /** How a start ended. `phases` are milliseconds by phase. */
 export type StartOutcome =
   | { ok: true; phases: Record<string, number> }
-  | { ok: false; code: string; message: string; stack?: string };
+  | { ok: false; code: string; message: string; stack?: string; facts?: EndFacts };
 
 export interface DrainOrder {
   reason: GoneReason;
@@ -45,7 +45,15 @@ export interface InstanceEvents {
   /** The instance's sandbox is being replaced: it takes nothing new, finishes its requests, and `onGone` follows. */
   onLeaving(instance: string): void;
   /** The instance ended; also after `drain`. The host has announced the end, except where the host itself died. */
-  onGone(instance: string, reason: GoneReason, code?: string): void;
+  onGone(instance: string, reason: GoneReason, code?: string, facts?: EndFacts): void;
+}
+
+/** The end of an instance that was a process of its own, for status events. */
+export interface EndFacts {
+  /** -1: by a signal. */
+  exitCode?: number;
+  /** One line for people. */
+  why?: string;
 }
 
 /** All reports of a host. */

@@ -68,20 +68,21 @@ const VENDORS: Record<string, readonly string[]> = {
   hono: ["gateway/metrics-pages.ts", "functions/examples/", "bench/apps/"],
   "@hono/node-server": ["gateway/metrics-pages.ts"],
   ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
-  "prom-client": ["gateway/metrics.ts", "gateway/counted.ts"],
+  "prom-client": ["gateway/metrics.ts", "gateway/counted.ts", "runtime/serve/metrics.ts"],
   "@grpc/grpc-js": ["gateway/grpc.ts"],
   commander: ["cli/"],
   picocolors: ["cli/output/output.ts"],
 };
 
 /**
- * The files that read variables of the environment; the command line hands all others their values. Beside it, a script for
- * a confined process looks for variables, and the conformance runner has a variable of its own. A child process that
+ * The files that read variables of the environment; the command line hands all others their values. Beside it, `serve` in a
+ * program of the user's has a default address, a script for a confined process looks for variables, and the conformance runner has a variable of its own. A child process that
  * inherits the environment (`...process.env`) reads none.
  */
 const ENVIRONMENT_READERS = [
   "cli/main.ts",
   "runtime/isolate/probe-confinement.ts",
+  "runtime/serve/serve.ts",
   "web/wpt/isolate-worker.ts",
 ];
 const READS_ENVIRONMENT = /(?<!\.\.\.|")\bprocess\.env\b/;

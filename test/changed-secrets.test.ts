@@ -36,7 +36,7 @@ it("replaces the instances that use it, while every request is answered", async 
     }
   })();
   await set("second");
-  await eventually(() => expect(seen.at(-1)).toBe("200 second"));
+  await eventually(() => expect(seen.at(-1)).toBe("200 second"), { timeoutMs: 30_000 });
   isOver = true;
   await calling;
   expect(seen.filter((answer) => answer !== "200 first" && answer !== "200 second")).toEqual([]);

@@ -74,9 +74,43 @@ describe("the package, installed", () => {
     expect(stdout).toBe("Hello, Ada!\n\nECONNREFUSED\n");
   });
 
+  it("serves from a program of one's own, and keeps the server out of functions", async () => {
+    const program = `
+      import { spawn } from "node:child_process";
+      import { serve } from "narun";
+      const narun = spawn(process.execPath, ["node_modules/narun/bin/narun.cjs", "up", "helps", "--json", "--data-dir", "data",
+        "--http", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--nats-port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+      narun.stdout.once("data", async (line) => {
+        const { http, nats, failed } = JSON.parse(line);
+        const consumer = await serve((request) => new Response("served " + request.url.slice(-5)), { service: "mine", nats });
+        let text = "";
+        while (!text.startsWith("served")) text = await (await fetch(http + "/mine/there")).text();
+        await consumer.close();
+        narun.once("exit", (code) => console.log(JSON.stringify([text, failed, code])));
+        narun.kill("SIGTERM");
+      });`;
+    await mkdir(join(folder, "helps"), { recursive: true });
+    const helps = `import * as narun from "narun";
+      import type { Handler } from "narun";
+      export const GET: Handler = () => Response.json(Object.keys(narun));`;
+    await writeFile(join(folder, "helps", "index.ts"), helps);
+    for (const mode of ["isolate", "node"]) {
+      await writeFile(join(folder, "helps", "narun.yaml"), `mode: ${mode}\n`);
+      const { size } = JSON.parse((await narun("build", "helps", "--json")).stdout);
+      expect(size).toBeLessThan(2_000);
+    }
+    await writeFile(join(folder, "helps", "narun.yaml"), "mode: isolate\n");
+    const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", program], {
+      cwd: folder,
+      env: { ...process.env, NARUN_NATS_SERVER: inject("natsServer"), NODE_OPTIONS: "" },
+    });
+    expect(JSON.parse(stdout)).toEqual(["served there", [], 0]);
+  });
+
   it("has the types for authors and the parts for programs", async () => {
     const source = `/// <reference types="narun/modules" />
-      import type { Context, Handler } from "narun";
+      import { type Context, type Handler, serve, type ServedConsumer } from "narun";
+      import { upgradeWebSocket } from "narun/serve";
       import page from "./page.md";
       import logo from "./logo.png";
       import { startFunctions } from "narun/testing";
@@ -92,6 +126,10 @@ describe("the package, installed", () => {
         return new Response(null, upgrade);
       };
       export const texts: [string, number] = [page, logo.byteLength];
+      export const served: Promise<ServedConsumer> = serve((_request, _env, context) => new Response(context.requestId), {
+        service: "mine",
+      });
+      export const app: unknown = serve({ fetch: (request: Request) => upgradeWebSocket(request).response }, { service: "mine" });
       export const all: unknown[] = [handler, startFunctions, buildFunction, startGateway, startNodeRunner];`;
     await writeFile(join(folder, "check.ts"), source);
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");

@@ -94,6 +94,7 @@ function untilEnded(gateway: Gateway): Promise<void> {
 function textsOf(config: CompatConfig | undefined): FileTexts {
   return {
     nats: config?.nats_url,
+    nkey: config?.nkey_seed_file,
     http: withHost(config?.server_addr),
     metrics: withHost(config?.metrics_addr),
     trustedProxies: config?.trusted_proxies?.join(","),

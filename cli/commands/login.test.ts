@@ -165,6 +165,37 @@ test("token and nkey may be in files, options win over the environment", async (
   expect(await narun(["ls"], { env: { ...env, NATS_NKEY: folder.path("seed") } })).toMatchObject({ code: 0 });
 });
 
+test("the gateway logs in with the nkey that its config.yaml names, and a flag wins over it", async () => {
+  const user = nkeys.createUser();
+  const seed = new TextDecoder().decode(user.getSeed());
+  await using server = await startConfiguredNats(
+    `authorization { users: [{ nkey: ${user.getPublicKey()} }] }`,
+  );
+  await using folder = await createWorkFolder({ seed: `${seed}\n` });
+  const config = async (name: string) => {
+    await folder.write(
+      "config.yaml",
+      `nats_url: nats://${server.host}\nnkey_seed_file: ${name}\nroutes: []\n`,
+    );
+    return ["gateway", "--json", "--config", folder.path("config.yaml"), ...PORTS];
+  };
+  {
+    await using gateway = start(await config(folder.path("seed")));
+    await gateway.shows(/"http":"http:/);
+  }
+  {
+    await using gateway = start([...(await config("/nowhere")), "--nkey", folder.path("seed")]);
+    await gateway.shows(/"http":"http:/);
+  }
+  const other = new TextDecoder().decode(nkeys.createUser().getSeed());
+  await folder.write("other", other);
+  const refused = await narun(await config(folder.path("other")));
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("NATS refused the login") });
+  const missing = await narun(await config(folder.path("none")));
+  expect(missing.code).not.toBe(0);
+  expect(missing.stderr).toContain(folder.path("none"));
+});
+
 test("an empty flag for a file leaves the login of the environment in force", async () => {
   await using server = await startConfiguredNats('authorization { user: "ann", password: "s3cret-word" }');
   const env = { NATS_URL: server.host, NATS_USER: "ann", NATS_PASSWORD: "s3cret-word" };

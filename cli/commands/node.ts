@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
-import { prepareIsolates, startNodeRunner } from "../../runtime/index.ts";
+import { prepareExec, prepareIsolates, startNodeRunner } from "../../runtime/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import { logLevel } from "../options/log-level.ts";
@@ -54,7 +54,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const sockets = { shortPath: options.shortPath === "auto" };
   const connecting = connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
-    const [nats, isolates] = await Promise.all([
+    const [nats, isolates, exec] = await Promise.all([
       connecting,
       prepareIsolates({
         ceiling,
@@ -65,11 +65,12 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
         inspect: inspect && { ...inspect, folders },
         ...sockets,
       }),
+      prepareExec({ cacheDir, node, searchPath: environment.PATH }),
     ]);
     const runner = await startNodeRunner({
       nats,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
-      hosts: { isolate: isolates.startHost },
+      hosts: { isolate: isolates.startHost, exec: exec.startHost },
       node,
       version,
       cacheDir,

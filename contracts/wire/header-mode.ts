@@ -7,6 +7,7 @@
  */
 import { type ErrorCode, errorEntry, isErrorCode } from "../error-catalogue.ts";
 import { SWITCHING_PROTOCOLS } from "../http-status.ts";
+import { PROBLEM_CONTENT_TYPE, type Problem, RETRY_AFTER_SECONDS } from "../problem.ts";
 import {
   appendFields,
   encodeValues,
@@ -114,12 +115,16 @@ export interface DecodedRequest extends RequestFacts {
   isUpgrade: boolean;
 }
 
-/** Reads a request to a service. A plain message with data is a POST, one without a GET, to the path `/<service>`. */
+/**
+ * Reads a request to a service. A plain message with data is a POST, one without a GET, to the path `/<service>`. Header mode
+ * of the original toolkit has defaults of its own: POST, and the path `/`.
+ */
 export function decodeRequest(message: WireMessage, service: string): DecodedRequest {
   const { headers = NO_HEADERS } = message;
+  const isOriginal = isOfOriginal(headers);
   return {
-    method: methodOf(message),
-    rawPath: headerValue(headers, headerNames.rawPath) ?? encodedPathOf(headers, service),
+    method: isOriginal ? (headerValue(headers, headerNames.method) ?? "POST") : methodOf(message),
+    rawPath: headerValue(headers, headerNames.rawPath) ?? encodedPathOf(headers, isOriginal ? "" : service),
     query: headerValue(headers, headerNames.query) ?? "",
     host: headerValue(headers, headerNames.host) ?? "",
     scheme: headerValue(headers, headerNames.forwardedProto) === "https" ? "https" : "http",
@@ -131,6 +136,13 @@ export function decodeRequest(message: WireMessage, service: string): DecodedReq
 }
 
 const NO_HEADERS: Headers = new Map();
+
+/** Whether a request names parts of itself, and its sender is no part of narun, which names all of them. */
+function isOfOriginal(headers: Headers): boolean {
+  if (headers.has(headerNames.rawPath)) return false;
+  const { method, path, query, host } = headerNames;
+  return [method, path, query, host].some((name) => headers.has(name));
+}
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 
@@ -204,10 +216,40 @@ export function encodeError(code: ErrorCode, limit: number | undefined): Headers
   return createHeaders([
     [headerNames.error, code],
     ...(limit === undefined ? [] : [[headerNames.limit, String(limit)] as const]),
+    [headerNames.responseStatus, String(status)],
     [headerNames.serviceErrorCode, String(status)],
     [headerNames.serviceError, title],
   ]);
 }
+
+/**
+ * An error's message for a sender that is no part of narun: its gateway hands all fields and the data on to its client, and reads
+ * only the status. A client of NATS Micro reads the error.
+ */
+export function encodePlainError(problem: Problem): { headers: Headers; data: string } {
+  const { status, title, code } = problem;
+  const headers = createHeaders([
+    [headerNames.responseStatus, String(status)],
+    [headerNames.serviceErrorCode, String(status)],
+    [headerNames.serviceError, title],
+    ["Content-Type", PROBLEM_CONTENT_TYPE],
+    ...(errorEntry(code).retryable === true ? [["Retry-After", String(RETRY_AFTER_SECONDS)] as const] : []),
+  ]);
+  return { headers, data: JSON.stringify(problem) };
+}
+
+/** Whether the sender of a request is a part of narun. */
+export function isFromNarun(headers: Headers | undefined): boolean {
+  return headers !== undefined && OF_NARUN.some((name) => headers.has(name));
+}
+
+const OF_NARUN = [
+  headerNames.requestId,
+  headerNames.world,
+  headerNames.timeout,
+  headerNames.deadline,
+  headerNames.stream,
+];
 
 /** The meaning of a reply. */
 export type DecodedReply =

@@ -2,13 +2,16 @@
  * The wire between processes: how HTTP travels in messages. Each form of it is one file, with both directions of both
  * messages (docs/wire.md).
  *
- * - `header-mode.ts`: one NATS message with header fields, the form of today.
+ * - `header-mode.ts`: one NATS message with header fields, the form between parts of narun.
+ * - `bhttp-mode.ts`: one NATS message whose data is binary HTTP (`bhttp.ts`), as later versions of the original toolkit write it.
  * - `stream.ts`: frames, for bodies that do not fit into one message.
  * - `socket-*.ts`: both over a socket between processes of one machine.
  *
- * Binary HTTP (RFC 9292) and gRPC are further files beside it. A form uses the same facts: `RequestFacts`, `ReplyFacts`, and
+ * gRPC is a further file beside it. A form uses the same facts: `RequestFacts`, `ReplyFacts`, and
  * fields as a `FieldList`.
  */
+export * from "./bhttp.ts";
+export * from "./bhttp-mode.ts";
 export * from "./field-list.ts";
 export * from "./field-names.ts";
 export * from "./header-bytes.ts";
@@ -26,3 +29,4 @@ export * from "./socket-splitter.ts";
 export * from "./stream.ts";
 export * from "./time-left.ts";
 export * from "./trailers.ts";
+export * from "./wire.ts";

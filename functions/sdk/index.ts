@@ -1,37 +1,13 @@
 /**
- * The types of a function. The module has no code: `import type { Handler } from "narun"` leaves no trace in the bundle.
+ * The types of a function, and of `serve` for programs of one's own. The module has no code: `import type { Handler } from "narun"` leaves no trace in the bundle.
  * `Request` and `Response` are the platform's own.
  */
 
+import type { Context } from "./context.ts";
+import type { ServedApp, ServedConsumer, ServedHandler, ServeOptions, UpgradedWebSocket } from "./serve.ts";
+
 /** An `env` of plain values. `narun types` writes one with bindings: `import type { Env } from "./narun-env.d.ts"`. */
 export type Env = Readonly<Record<string, string>>;
-
-/** The context of one request: `ctx`, the third argument of a handler. */
-export interface Context {
-  /** The id in the answer's `x-request-id` and in the log lines of the request. */
-  readonly requestId: string;
-  /**
-   * The time by which the answer has to begin, in epoch milliseconds (`limits.timeoutMs`). A body that streams may go on
-   * (`limits.streamMs`).
-   */
-  readonly deadline: number;
-  /**
-   * Aborted with `request.signal`, when the client has left or the time is over, and also in a drain of the instance or the
-   * gateway: after half a second if the answer streams, else when little of the drain's time is left.
-   */
-  readonly signal: AbortSignal;
-  /**
-   * Header fields that follow a streamed body (HTTP trailers), in visible ASCII. They may be set until the body ends. Fields
-   * about the body itself (`content-length`, `content-type`, …) are left out. An answer has no trailers if its body is no
-   * stream, if it has a `content-length`, or if the client speaks HTTP/1.0.
-   */
-  readonly trailers: Headers;
-  /**
-   * Keeps the instance for work after the answer, for `limits.waitUntilMs` at most. The client does not wait for the work. A
-   * rejection is a line of the log.
-   */
-  waitUntil(work: Promise<unknown>): void;
-}
 
 /**
  * Answers a request. The default export may be a handler. An export with the name of a method (`export const GET: Handler`)
@@ -60,4 +36,30 @@ export type {
   StoredObject,
   StoredValue,
 } from "./bindings.ts";
+export type { Context } from "./context.ts";
+export type {
+  NatsAccess,
+  ServedApp,
+  ServedConsumer,
+  ServedHandler,
+  ServeOptions,
+  UpgradedWebSocket,
+} from "./serve.ts";
 export type { WebSocketPair } from "./web-sockets.ts";
+
+/**
+ * Serves requests to a service by a handler of this Node process, which is not deployed. Resolves when requests can come. Errors:
+ * a TypeError for wrong options; those of a connection to NATS; NAME_TAKEN, where a function has the name. A function cannot call
+ * it: the build says that `narun` has no such export.
+ */
+export declare function serve(handler: ServedHandler, options: ServeOptions): Promise<ServedConsumer>;
+export declare function serve(app: ServedApp, options: ServeOptions): Promise<ServedConsumer>;
+
+/**
+ * Answers a request with a WebSocket, in a process of `serve`. `headers`: further fields of the answer, such as
+ * `sec-websocket-protocol`. Throws a TypeError where the request asks for none.
+ */
+export declare function upgradeWebSocket(
+  request: Request,
+  options?: { headers?: ConstructorParameters<typeof Headers>[0] },
+): UpgradedWebSocket;

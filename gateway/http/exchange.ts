@@ -6,6 +6,7 @@ import type { ColdTiming } from "../../dispatch/index.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Upgrade } from "../websocket/websocket.ts";
 import type { Destination, GatewayResponse } from "./gateway-response.ts";
+import { latin1Of } from "./latin1-of.ts";
 
 /** The options of all answers. */
 export interface AnswerOptions {
@@ -103,11 +104,6 @@ export function write(
 
 /** Upper bound of a body that Node writes with its head in one piece. It joins texts only; larger ones cost more than a piece. */
 const MAX_JOINED_BYTES = 4 * 1024;
-
-/** One character a byte. */
-function latin1Of({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
-}
 
 /** W3C Server Timing, durations in milliseconds. */
 export function serverTiming({ heldMs, startMs }: ColdTiming): string {

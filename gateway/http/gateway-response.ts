@@ -6,6 +6,7 @@ import {
   type FunctionSpec,
   PROBLEM_CONTENT_TYPE,
   type Problem,
+  RETRY_AFTER_SECONDS,
 } from "../../contracts/index.ts";
 
 /** An answer, ready to be written: every field is valid, and the length of the body is set. */
@@ -16,9 +17,6 @@ export interface GatewayResponse {
   /** Undefined: the answer has no body. */
   body: Uint8Array | undefined;
 }
-
-/** The value of `Retry-After`, in seconds: about the time after which a restarted node is known again. */
-const RETRY_AFTER_SECONDS = 2;
 
 /** The answer that is an error of the catalogue. `extra` are further header fields, names and values alternating. */
 export function problemResponse(

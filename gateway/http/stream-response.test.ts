@@ -9,21 +9,23 @@ import { writeStream } from "./stream-response.ts";
 
 const BODY = Buffer.from("hello");
 
-/** A body whose sender dies after its data, before its end. */
-const broken: ResponseBody = {
-  open({ onData, onEnd }) {
-    onData(BODY, OWNED);
-    setImmediate(() => onEnd({ kind: "broken", code: "CONSUMER_DIED" }));
-  },
+const bodyOf = (open: ResponseBody["open"]): ResponseBody => ({
+  open,
   grant: () => undefined,
   openSocket: () => undefined,
   consumed: () => undefined,
-};
+});
 
-/** A server that answers with the broken body, and a client with one connection. `length`: the announced one. */
-async function start(length: number | undefined) {
+/** A body whose sender dies after its data, before its end. */
+const broken = bodyOf(({ onData, onEnd }) => {
+  onData(BODY, OWNED);
+  setImmediate(() => onEnd({ kind: "broken", code: "CONSUMER_DIED" }));
+});
+
+/** A server that answers with the body, and a client with one connection. `length`: the announced one. */
+async function start(length: number | undefined, body = broken) {
   const server = createServer((_incoming, outgoing) =>
-    writeStream(outgoing, { status: 200, headers: [], length }, broken),
+    writeStream(outgoing, { status: 200, headers: [], length }, body),
   ).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -54,4 +56,19 @@ describe("an answer whose instance dies before it told the end", () => {
     using client = await start(length);
     await expect(client.get()).rejects.toMatchObject({ code: "ECONNRESET" });
   });
+});
+
+it.each([[undefined], [130_011]])("chunks of all sizes arrive in order, announced: %s", async (length) => {
+  const sizes = [1, 30_000, 2, 0, 3, 100_000, 4, 0, 1];
+  const chunks = sizes.map((size, at) => Buffer.alloc(size, String(at)));
+  const body = bodyOf(({ onData, onEnd }) => {
+    const [first, ...others] = chunks;
+    if (first !== undefined) onData(first, OWNED);
+    setImmediate(() => {
+      for (const chunk of others) onData(chunk, OWNED);
+      onEnd({ kind: "whole", trailers: new Map(), code: "", reason: "" });
+    });
+  });
+  using client = await start(length, body);
+  expect((await client.get()).body === Buffer.concat(chunks).toString()).toBe(true);
 });

@@ -5,10 +5,13 @@
  *     Otherwise its connection is cut, so that no client takes the answer for whole.
  * I2  Bytes that wait for a slow reader are joined: many small pieces would take a hundred times their size.
  * I3  Credit goes back when the operating system has taken the bytes: a slow reader slows the writer.
+ * I4  A chunk of few bytes is written to the connection as one piece where nothing waits in it. Node would write its length, its
+ *     bytes and its end as four pieces, which takes twice the time.
  */
 import type { ServerResponse } from "node:http";
 import { ByteQueue, decodeTrailers } from "../../contracts/index.ts";
 import type { ResponseBody, StreamEnd } from "../../streams/index.ts";
+import { latin1Of } from "./latin1-of.ts";
 
 /** The head of an answer, without a length of the gateway's own. */
 export interface StreamHead {
@@ -34,6 +37,17 @@ export function writeStream(outgoing: ServerResponse, head: StreamHead, body: Re
       if (error === null || error === undefined) body.consumed(bytes.byteLength);
     });
   };
+  const writeLittle = (bytes: Uint8Array) => {
+    const { socket } = outgoing;
+    // Without a socket the answer waits for the one before it on its connection. An empty chunk would end it.
+    if (!socket?.writable || outgoing.writableLength > 0 || bytes.byteLength === 0)
+      return write(Buffer.from(bytes));
+    const text = latin1Of(bytes);
+    const chunk = outgoing.chunkedEncoding ? `${text.length.toString(16)}\r\n${text}\r\n` : text;
+    socket.write(chunk, "latin1", (error) => {
+      if (error === null || error === undefined) body.consumed(text.length);
+    });
+  };
   const writeWaiting = () => {
     for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) write(part);
   };
@@ -46,7 +60,8 @@ export function writeStream(outgoing: ServerResponse, head: StreamHead, body: Re
       if (waiting.byteLength > 0 || (isLittle && outgoing.writableNeedDrain))
         return waiting.push(Buffer.from(bytes));
       // A copy of few bytes is cheap, and frees the large read buffer around them.
-      const release = isLittle ? undefined : lease.hold();
+      if (isLittle) return writeLittle(bytes);
+      const release = lease.hold();
       write(release === undefined ? Buffer.from(bytes) : bytes, release);
     },
     onEnd(how) {

@@ -21,7 +21,7 @@ import { BUNDLE_FILE, mapStack, OWN_PLACE, type SourceMaps } from "./source-maps
 
 export interface FunctionLog {
   /** Writes a text that the function printed or caused: user input, under the limit. Its stacks are mapped. */
-  write(level: unknown, text: unknown, requestId: string | undefined): void;
+  write(level: unknown, text: unknown, requestId: string | undefined, stream?: LogLine["stream"]): void;
   /** Writes a line that no limit drops: the reason why the function does not run any more. */
   say(text: string, requestId: string | undefined): void;
   /** The sandbox dropped so many lines itself: user input. */
@@ -53,6 +53,8 @@ interface Written {
   text: string;
   requestId: string | undefined;
   at: Date;
+  /** Default: by the level. */
+  stream?: LogLine["stream"] | undefined;
 }
 
 /** Publishes log lines on `logs.<function>.<node>` (docs/wire.md). */
@@ -64,12 +66,12 @@ export function createFunctionLog(options: FunctionLogOptions): FunctionLog {
     append({ level: "warn", text, requestId: undefined, at: new Date() }),
   );
   return {
-    write(level, text, requestId) {
+    write(level, text, requestId, stream) {
       const known = LOG_LEVELS.find((candidate) => candidate === level) ?? "info";
       const own = cut(String(text));
       const bytes = Buffer.byteLength(own);
       if (!budget.take(bytes + LINE_OVERHEAD_BYTES)) return dropped.add(1, bytes);
-      append({ level: known, text: own, requestId, at: new Date() });
+      append({ level: known, text: own, requestId, at: new Date(), stream });
     },
     say: (text, requestId) => append({ level: "error", text: cut(text), requestId, at: new Date() }),
     dropped(count) {
@@ -99,7 +101,7 @@ function createAppender(options: FunctionLogOptions): (line: Written) => void {
 }
 
 function publish(
-  { level, text, requestId, at }: Written,
+  { level, text, requestId, at, stream }: Written,
   { nats, node, instance, revision, config }: FunctionLogOptions,
 ): void {
   for (const message of splitLine(text)) {
@@ -107,7 +109,7 @@ function publish(
       instance_id: instance,
       app_name: config.name,
       node_id: node,
-      stream: level === "error" || level === "warn" ? "stderr" : "stdout",
+      stream: stream ?? (level === "error" || level === "warn" ? "stderr" : "stdout"),
       message,
       timestamp: at.toISOString(),
       level,

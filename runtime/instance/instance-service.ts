@@ -28,6 +28,18 @@ export interface InstanceServiceOptions {
   config: FunctionConfig;
   /** Undefined: it is reached over NATS only. */
   socket: SocketAddress | undefined;
+  /** Undefined for a function. */
+  consumer?: ConsumerIdentity | undefined;
+}
+
+/** How a consumer that is not deployed presents itself. It has no spec, so its routes are its own to tell. */
+export interface ConsumerIdentity {
+  /** Semver. */
+  version: string;
+  description: string;
+  metadata: Readonly<Record<string, string>>;
+  /** In place of a mode, for people: `serve`, `run`. */
+  mode: string;
 }
 
 export interface InstanceHandlers {
@@ -53,7 +65,7 @@ export interface InstanceService extends Pick<MicroService, "drain" | "close" | 
  * it never began.
  */
 export function registerInstance(
-  { nats, ledger, node, instance, revision, config, socket }: InstanceServiceOptions,
+  { nats, ledger, node, instance, revision, config, socket, consumer }: InstanceServiceOptions,
   { refuses, take, control, stats }: InstanceHandlers,
 ): InstanceService {
   const note = ledger.guard(take);
@@ -63,16 +75,18 @@ export function registerInstance(
   const { shared, direct } = endpointNames;
   const service = registerMicroService(nats, {
     name: config.name,
-    version: serviceVersion(revision),
-    description: `function ${config.name}`,
+    version: consumer?.version ?? serviceVersion(revision),
+    description: consumer?.description ?? `function ${config.name}`,
     metadata: {
+      ...consumer?.metadata,
       "narun.function": config.name,
       "narun.instance": instance,
       "narun.node": node,
       "narun.revision": revision,
-      "narun.mode": config.mode,
+      "narun.mode": consumer?.mode ?? config.mode,
       "narun.concurrency": String(config.scale.concurrency),
       ...(socket === undefined ? {} : { "narun.socket": formatSocketAddress(socket) }),
+      ...(consumer === undefined ? {} : { "narun.routes": JSON.stringify(config.routes) }),
     },
     endpoints: [
       {

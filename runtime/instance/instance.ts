@@ -13,7 +13,6 @@
 import {
   type Announcement,
   type ErrorCode,
-  encodeError,
   type FunctionConfig,
   type GoneReason,
   type SocketAddress,
@@ -24,9 +23,10 @@ import type { TakeRequest } from "../../local/index.ts";
 import type { Ledger, Message, Nats } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
 import type { DrainOrder } from "../host.ts";
+import { failMessage } from "./failed-message.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
-import { registerInstance } from "./instance-service.ts";
+import { type ConsumerIdentity, registerInstance } from "./instance-service.ts";
 import { openLocalCall } from "./local-call.ts";
 import { NatsCalls } from "./nats-call.ts";
 import { OpenRequests } from "./open-requests.ts";
@@ -43,6 +43,10 @@ export interface InstanceOptions {
   config: FunctionConfig;
   /** The instance's place at the socket of its host. Undefined: it is reached over NATS only. */
   place?: SocketPlace | undefined;
+  /** It is a consumer that is not deployed. Undefined: an instance of a function. */
+  consumer?: ConsumerIdentity | undefined;
+  /** Whether other instances of the process are starting. Default: it has none. */
+  areStarting?(): boolean;
   /** No request came for `scale.idleSeconds`. */
   onIdle(): void;
   /** It is nearly full: another instance should take its place before a request pays for that. */
@@ -90,12 +94,15 @@ export class Instance implements SandboxOwner {
   /** Registers the service. `confirm` tells whether the server took its subscriptions. */
   open(): void {
     if (this.#phase !== "starting") return;
-    const { nats, peers, ledger, node, instance, revision, config, place } = this.#options;
-    const about = { nats, ledger, node, instance, revision, config, socket: place?.address };
-    const calls = new NatsCalls({ nats, peers, instance });
+    const { nats, peers, ledger, node, instance, revision, config, place, consumer } = this.#options;
+    const about = { nats, ledger, node, instance, revision, config, socket: place?.address, consumer };
+    const calls = new NatsCalls({ nats, peers, instance, config });
     this.#service = registerInstance(about, {
       refuses: (...request) => this.#refuses(...request),
-      take: (message, done) => this.requests.take(calls.open(message, done)),
+      take: (message, done) => {
+        const call = calls.open(message, done);
+        if (call !== undefined) this.requests.take(call);
+      },
       control: (token, message) => calls.control(token, message),
       stats: () => ({
         state: this.#phase === "ready" ? "ready" : "draining",
@@ -123,10 +130,16 @@ export class Instance implements SandboxOwner {
     this.#stopIdleWatch = watchIdle({
       idleMs: idleSeconds * 1_000,
       idleSince: () => this.requests.idleSince,
+      areStarting: () => this.#options.areStarting?.() === true,
       onIdle: () => this.#options.onIdle(),
     });
     const socket = this.#options.place?.address;
-    this.#announce({ state: "ready", concurrency, phases, ...(socket === undefined ? {} : { socket }) });
+    const { routes } = this.#options.config;
+    this.#announce({
+      ...{ state: "ready", concurrency, phases },
+      ...(socket === undefined ? {} : { socket }),
+      ...(this.#options.consumer === undefined ? {} : { routes }),
+    });
   }
 
   /** Takes nothing new, finishes the requests that it took within the grace, ends. Resolves when the instance is gone. */
@@ -177,7 +190,7 @@ export class Instance implements SandboxOwner {
   #refuses(message: Message, done: (error?: string) => void, isStranger = false): boolean {
     const isOver = isStranger || this.#phase === "condemned" || this.#phase === "gone";
     if (!isOver && message.isReadable) return false;
-    message.respond("", encodeError(isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST", undefined));
+    failMessage(message, this.#options.config, { code: isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST" });
     done(isOver ? undefined : "BAD_REQUEST");
     return true;
   }

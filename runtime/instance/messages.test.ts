@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createHeaders, errorEntry } from "../../contracts/index.ts";
+import { createHeaders, errorEntry, FunctionConfigSchema, subjects } from "../../contracts/index.ts";
 import type { Message, Nats } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
 import { splitHeaderBlock } from "../../web/host/boundary.ts";
@@ -152,12 +152,15 @@ function answerOf(act: (call: IncomingCall) => Answer | undefined): Map<string, 
   let sent: Map<string, string[]> | undefined;
   const incoming = {
     ...message([]),
+    subject: subjects.instanceRequests("i"),
     respond(_data: unknown, headers = createHeaders()) {
       sent = headers;
     },
   };
-  const parts = { nats: { maxPayload: 1_000_000 } as Nats, peers: {} as Peers, instance: "i" };
-  act(new NatsCalls(parts).open(incoming, () => undefined))?.send("");
+  const config = FunctionConfigSchema.parse({ name: "hello", routes: [] });
+  const parts = { nats: { maxPayload: 1_000_000 } as Nats, peers: {} as Peers, instance: "i", config };
+  const call = new NatsCalls(parts).open(incoming, () => undefined);
+  if (call !== undefined) act(call)?.send("");
   return sent;
 }
 
@@ -204,6 +207,7 @@ describe("a reply from a response", () => {
       });
     expect([...(failed(undefined) ?? [])]).toEqual([
       ["Narun-Error", ["CPU_LIMIT"]],
+      ["X-Response-Status-Code", ["504"]],
       ["Nats-Service-Error-Code", ["504"]],
       ["Nats-Service-Error", [errorEntry("CPU_LIMIT").title]],
     ]);

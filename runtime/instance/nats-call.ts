@@ -1,15 +1,18 @@
 /** Requests that come as messages of NATS: under the instance's own subject, and under its function's name. */
 import {
+  decodeBhttpRequest,
   type ErrorCode,
-  encodeError,
   encodeReply,
+  type FunctionConfig,
   type Headers,
   headerValue,
   messageBytes,
 } from "../../contracts/index.ts";
 import type { Message, Nats } from "../../nats/index.ts";
 import { frameOf, NatsAsker, type Peers } from "../../streams/index.ts";
+import { BhttpCall } from "./bhttp-call.ts";
 import { CallsByToken, type Named } from "./calls-by-token.ts";
+import { failMessage, formOfReply } from "./failed-message.ts";
 import { fieldsOfBlock } from "./header-block.ts";
 import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";
 import { requestFromMessage } from "./request-from-message.ts";
@@ -19,6 +22,7 @@ export interface NatsCallsOptions {
   nats: Nats;
   peers: Peers;
   instance: string;
+  config: Pick<FunctionConfig, "name" | "limits">;
 }
 
 /** Settles a request's count at the NATS Micro service. */
@@ -36,19 +40,32 @@ export class NatsCalls {
     this.#options = options;
   }
 
-  /** A request that came. `done` is called once, when it is over. */
-  open(message: Message, done: Done): IncomingCall {
-    const { nats, peers, instance } = this.#options;
+  /** A request that came; undefined where it is none, and was refused. `done` is called once, when it is over. */
+  open(message: Message, done: Done): IncomingCall | undefined {
+    const { nats, peers, instance, config } = this.#options;
+    if (formOfReply(message, config.name) === "bhttp") return this.#openBhttp(message, done);
     const asker = NatsAsker.of({ nats, peers, message, answerer: instance });
     if (asker === undefined || this.#byToken.get(asker.token) !== undefined)
-      return new NatsCall(nats, message, undefined, done);
+      return new NatsCall(this.#options, message, undefined, done);
     const { token } = asker;
-    const call = new NatsCall(nats, message, asker, (error) => {
+    const call = new NatsCall(this.#options, message, asker, (error) => {
       this.#byToken.delete(token);
       done(error);
     });
     this.#byToken.add(token, call);
     return call;
+  }
+
+  #openBhttp(message: Message, done: Done): IncomingCall | undefined {
+    const { nats, config } = this.#options;
+    const read = decodeBhttpRequest(message.data, message.headers);
+    if (read.ok) return new BhttpCall({ nats, config, message, request: read.message, over: done });
+    failMessage(message, config, {
+      code: "BAD_REQUEST",
+      detail: `The message is no request in binary HTTP: ${read.why}`,
+    });
+    done("BAD_REQUEST");
+    return undefined;
   }
 
   /** Takes a later message of a caller. */
@@ -60,12 +77,13 @@ export class NatsCalls {
 class NatsCall implements IncomingCall, Named {
   readonly over: Done;
   readonly channel: NatsAsker | undefined;
-  readonly #nats: Nats;
+  readonly #options: NatsCallsOptions;
   readonly #message: Message;
+  #requestId: string | undefined;
   #taker: FrameTaker | undefined;
 
-  constructor(nats: Nats, message: Message, asker: NatsAsker | undefined, done: Done) {
-    this.#nats = nats;
+  constructor(options: NatsCallsOptions, message: Message, asker: NatsAsker | undefined, done: Done) {
+    this.#options = options;
     this.#message = message;
     this.channel = asker;
     this.over = done;
@@ -88,11 +106,13 @@ class NatsCall implements IncomingCall, Named {
   }
 
   get maxAnswerBytes(): number {
-    return this.#nats.maxPayload;
+    return this.#options.nats.maxPayload;
   }
 
   read(service: string, mostMs: number): IncomingRequest {
-    return requestFromMessage(this.#message, service, mostMs);
+    const request = requestFromMessage(this.#message, service, mostMs);
+    this.#requestId = request.requestId;
+    return request;
   }
 
   listen(taker: FrameTaker): void {
@@ -110,7 +130,8 @@ class NatsCall implements IncomingCall, Named {
   }
 
   fail(code: ErrorCode, limit: number | undefined): void {
-    this.#message.respond("", encodeError(code, limit));
+    const requestId = this.#requestId;
+    failMessage(this.#message, this.#options.config, { code, limit, requestId });
   }
 }
 

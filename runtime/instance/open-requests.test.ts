@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { FunctionConfigSchema, formatFrame, headerNames } from "../../contracts/index.ts";
+import { FunctionConfigSchema, formatFrame, headerNames, subjects } from "../../contracts/index.ts";
 import { createHeaders, type Message, type Nats } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
 import { NatsCalls } from "./nats-call.ts";
@@ -32,7 +32,7 @@ function setUp() {
     limits: { timeoutMs: 1_000, streamMs: 5_000, waitUntilMs: 500 },
   });
   const sandbox = new MemorySandbox();
-  const calls = new NatsCalls({ nats, peers, instance: "instance" });
+  const calls = new NatsCalls({ nats, peers, instance: "instance", config });
   const requests = new OpenRequests({
     config,
     log: { write: () => undefined, say: () => undefined, dropped: () => undefined, close: () => undefined },
@@ -60,7 +60,7 @@ function setUp() {
       if (how === "upload") fields.push([headerNames.body, "stream"]);
       if (how === "upgrade") fields.push([headerNames.upgrade, "websocket"]);
       const message: Message = {
-        subject: "fn",
+        subject: subjects.instanceRequests("instance"),
         data: new Uint8Array(),
         headers: createHeaders(fields),
         reply: "inbox",
@@ -72,7 +72,8 @@ function setUp() {
             headers?.get(headerNames.error)?.[0] ?? headers?.get(headerNames.responseStatus)?.[0] ?? "",
           ),
       };
-      requests.take(calls.open(message, (error) => ends.push(error)));
+      const call = calls.open(message, (error) => ends.push(error));
+      if (call !== undefined) requests.take(call);
       return { id: sandbox.lastId, token };
     },
     say(token: string, frame: string) {

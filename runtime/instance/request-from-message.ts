@@ -1,4 +1,4 @@
-import { decodeRequest, timeLeftOf } from "../../contracts/index.ts";
+import { type DecodedRequest, decodeRequest, timeLeftOf } from "../../contracts/index.ts";
 import type { Message } from "../../nats/index.ts";
 import { bodyOf } from "./body-of.ts";
 import { blockOfFields, blockOfRequest } from "./header-block.ts";
@@ -7,11 +7,16 @@ import type { IncomingRequest } from "./sandbox.ts";
 
 /** Reads a request to a service. `mostMs`: the upper bound of its time. */
 export function requestFromMessage(message: Message, service: string, mostMs: number): IncomingRequest {
-  const { headers, data } = message;
-  const { method, host, scheme, rawPath, query, fields, requestId, hops, isUpgrade } = decodeRequest(
-    message,
-    service,
-  );
+  return incomingRequest(decodeRequest(message, service), message, service, mostMs);
+}
+
+/** The request that a message carries, as a sandbox takes it. `data`: its body. */
+export function incomingRequest(
+  { method, host, scheme, rawPath, query, fields, requestId, hops, isUpgrade }: DecodedRequest,
+  { headers, data }: Pick<Message, "headers" | "data">,
+  service: string,
+  mostMs: number,
+): IncomingRequest {
   const timeoutMs = Math.max(0, Math.min(timeLeftOf(headers) ?? mostMs, mostMs));
   return {
     requestId: requestId ?? crypto.randomUUID(),

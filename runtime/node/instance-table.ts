@@ -8,7 +8,7 @@
  * I2  Every end of an instance (by its host, by a crash, by a failed start) is published once.
  */
 import { type ErrorCode, type FunctionSpec, type GoneReason, isErrorCode } from "../../contracts/index.ts";
-import type { InstanceEvents, StartOutcome } from "../host.ts";
+import type { EndFacts, InstanceEvents, StartOutcome } from "../host.ts";
 import type { Hosts } from "./hosts.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import { type StartParts, startInstance } from "./start-instance.ts";
@@ -79,8 +79,15 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
     if (this.#problems.get(name)?.generation !== generation) this.#problems.delete(name);
   }
 
-  /** Starts an instance. It is in the table at once. Error: MODE_UNSUPPORTED. */
-  start(spec: FunctionSpec, generation: string): { instance: LocalInstance; outcome: Promise<StartOutcome> } {
+  /**
+   * Starts an instance. It is in the table at once. `restarts`: how many deaths and failed starts it follows. Error:
+   * MODE_UNSUPPORTED.
+   */
+  start(
+    spec: FunctionSpec,
+    generation: string,
+    restarts = 0,
+  ): { instance: LocalInstance; outcome: Promise<StartOutcome> } {
     const { modes, publisher } = this.#options;
     const instance: LocalInstance = {
       id: crypto.randomUUID().replaceAll("-", "").slice(0, 20),
@@ -94,7 +101,8 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
     };
     this.#table.set(instance.id, instance);
     this.#byFunction.set(instance.function, [...this.of(instance.function), instance]);
-    publisher.status(instance.function, instance.id, "starting");
+    const facts = restarts === 0 ? {} : { error: `Restarting (${restarts})` };
+    publisher.status(instance.function, instance.id, "starting", facts);
     publisher.announce({ ...this.#announcementOf(instance), state: "starting" });
     const outcome = startInstance(this.#options, instance, spec).then((result) => {
       if (this.#table.has(instance.id)) this.#onStarted(instance, result);
@@ -132,13 +140,17 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
     this.#options.onChange(instance.function);
   }
 
-  onGone(id: string, reason: GoneReason, code?: string): void {
+  onGone(id: string, reason: GoneReason, code?: string, { exitCode, why }: EndFacts = {}): void {
     const instance = this.#table.get(id);
     if (instance === undefined) return;
     const { publisher } = this.#options;
     if (!this.#condemned.delete(id) && reason === "crashed") this.#crashed(instance);
     const status = reason === "crashed" || reason === "failed" ? reason : "stopped";
-    publisher.status(instance.function, id, status, isErrorCode(code) ? { error: code } : {});
+    const error = why ?? (isErrorCode(code) ? code : undefined);
+    publisher.status(instance.function, id, status, {
+      ...(exitCode === undefined ? {} : { exit_code: exitCode }),
+      ...(error === undefined ? {} : { error }),
+    });
     // A host that died could not announce the end.
     if (code === "HOST_CRASHED")
       publisher.announce({ ...this.#announcementOf(instance), state: "gone", reason, code });
@@ -159,13 +171,14 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
     onChange(instance.function);
   }
 
-  #publishFailure(instance: LocalInstance, { code, message }: { code: string; message: string }): void {
+  #publishFailure(instance: LocalInstance, { code, message, facts }: StartOutcome & { ok: false }): void {
     const { publisher } = this.#options;
     const { function: name, revision, generation } = instance;
     const error = `${code}: ${message}`;
     const reason = NOT_THE_FUNCTION.get(code) ?? "failed";
     if (reason === "failed") this.#problems.set(name, { function: name, revision, generation, error });
-    publisher.status(name, instance.id, reason === "crashed" ? "crashed" : "failed", { error });
+    const exit = facts?.exitCode === undefined ? {} : { exit_code: facts.exitCode };
+    publisher.status(name, instance.id, reason === "crashed" ? "crashed" : "failed", { error, ...exit });
     publisher.announce({ ...this.#announcementOf(instance), state: "gone", reason, code });
   }
 

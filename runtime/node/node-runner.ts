@@ -248,7 +248,7 @@ class Runner implements NodeRunner {
         onFull: (id) => this.#instances.drain(id, "replaced"),
         onCondemned: (id) => this.#instances.onCondemned(id),
         onLeaving: (id) => this.#instances.onLeaving(id),
-        onGone: (id, reason, code) => this.#instances.onGone(id, reason, code),
+        onGone: (id, reason, code, facts) => this.#instances.onGone(id, reason, code, facts),
       },
       desired: (name) => this.#desired.get(name),
       onMoved: () => this.#reconciler.touchAll(),

@@ -1,5 +1,7 @@
 import os from "node:os";
 import {
+  goArch,
+  goOs,
   type Heartbeat,
   heartbeat,
   isNarunError,
@@ -42,10 +44,6 @@ export interface PresenceOptions {
 /** How long after a change the entry is written: changes come in bursts, and one write takes them all. */
 const TOUCH_DELAY_MS = 100;
 
-/** Go's names of operating systems and processors, where they differ from Node's. */
-const GO_OS: Record<string, string> = { win32: "windows" };
-const GO_ARCH: Record<string, string> = { x64: "amd64", ia32: "386" };
-
 /** Takes the node's name. No gateway asks this node for anything before its presence starts. Error: USAGE, where another runner has the name. */
 export async function claimName({ nats, states, node, version, labels }: ClaimOptions): Promise<ClaimedName> {
   const now = new Date().toISOString();
@@ -56,8 +54,8 @@ export async function claimName({ nats, states, node, version, labels }: ClaimOp
     start_time: now,
     managed_instances: [],
     status: "running",
-    os: GO_OS[process.platform] ?? process.platform,
-    arch: GO_ARCH[os.arch()] ?? os.arch(),
+    os: goOs(process.platform),
+    arch: goArch(os.arch()),
     epoch: crypto.randomUUID(),
     host: os.hostname(),
     pid: process.pid,

@@ -89,7 +89,8 @@ export class Reconciler {
 
   #start({ spec, generation }: DesiredFunction, count: number): void {
     for (let started = 0; started < count; started++) {
-      const { outcome } = this.#options.instances.start(spec, generation);
+      const restarts = this.#retries.countOf(spec.name, generation);
+      const { outcome } = this.#options.instances.start(spec, generation, restarts);
       // A start that succeeds leaves the pauses as they are: an instance that dies at once must not be started without end.
       void outcome.then(({ ok }) => {
         if (!ok) this.crashed(spec.name, generation);
@@ -105,9 +106,11 @@ export class Reconciler {
   }
 
   #shareOf(wanted: DesiredFunction | undefined): number {
-    if (wanted === undefined || !this.#hasHeardNodes) return 0;
+    if (wanted === undefined) return 0;
     const { node, nodes } = this.#options;
-    const { name, mode, scale } = wanted.spec;
+    const { name, mode, scale, nodes: targets } = wanted.spec;
+    if (targets !== undefined) return targets.find((target) => target.name === node)?.replicas ?? 0;
+    if (!this.#hasHeardNodes) return 0;
     const able = nodes.live().filter(({ state, modes }) => state === "running" && modes.includes(mode));
     return decideShare(scale.min, rankNodes(name, able), node);
   }

@@ -2,9 +2,17 @@ import { type Backoff, createBackoff } from "../../machine/index.ts";
 
 /** How long after a failed start the next one begins, besides the growing pause. */
 const FIRST_PAUSE_MS = 250;
+/** Upper bound of the random part of a pause, as a part of it. */
+const JITTER = 0.25;
+
+/** How long a function runs without a death until it counts as stable. */
+const FORGET_AFTER_MS = 600_000;
 
 interface Retry {
   generation: string;
+  /** How many pauses there were since the function changed, or was stable. */
+  count: number;
+  lastAtMs: number;
   backoff: Backoff;
   timer: NodeJS.Timeout | undefined;
 }
@@ -31,13 +39,23 @@ export class StartRetries {
     const known = this.#retries.get(name);
     clearTimeout(known?.timer);
     const backoff = known?.generation === generation ? known.backoff : createStartBackoff();
-    const retry: Retry = { generation, backoff, timer: undefined };
-    const pauseMs = FIRST_PAUSE_MS + backoff.fail(Date.now());
+    const isStable = known === undefined || Date.now() - known.lastAtMs > FORGET_AFTER_MS;
+    const count = isStable || known.generation !== generation ? 1 : known.count + 1;
+    const retry: Retry = { generation, backoff, timer: undefined, count, lastAtMs: Date.now() };
+    // Many instances that died at one moment do not start at one moment.
+    const pauseMs = (FIRST_PAUSE_MS + backoff.fail(Date.now())) * (1 + Math.random() * JITTER);
     retry.timer = setTimeout(() => {
       retry.timer = undefined;
       this.#retry(name);
     }, pauseMs);
     this.#retries.set(name, retry);
+  }
+
+  /** How many starts followed a death or a failed start; 0 for a function that is stable. */
+  countOf(name: string, generation: string): number {
+    const known = this.#retries.get(name);
+    if (known?.generation !== generation || Date.now() - known.lastAtMs > FORGET_AFTER_MS) return 0;
+    return known.count;
   }
 
   /** The function is gone. */
@@ -52,5 +70,5 @@ export class StartRetries {
 }
 
 function createStartBackoff(): Backoff {
-  return createBackoff({ firstMs: 500, maxMs: 60_000, forgetAfterMs: 600_000 });
+  return createBackoff({ firstMs: 500, maxMs: 60_000, forgetAfterMs: FORGET_AFTER_MS });
 }

@@ -13,7 +13,7 @@ export interface StatusPublisher {
     app: string,
     instance: string,
     status: StatusEvent["status"],
-    facts?: { pid?: number; error?: string },
+    facts?: { pid?: number; exit_code?: number; error?: string },
   ): void;
   announce(announcement: Announcement): void;
   /** Writes a line for the author into a function's log, about an event that no host can report. */

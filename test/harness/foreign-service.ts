@@ -50,3 +50,65 @@ export async function startForeignService({
     [Symbol.asyncDispose]: () => connection.close(),
   };
 }
+
+export interface BinaryServiceOptions {
+  url: string;
+  name: string;
+  /** Metadata of the service. Default: none, as the original toolkit writes. */
+  metadata?: Record<string, string>;
+  /** The whole answer, in binary HTTP, or the code of an error of NATS Micro without data. Default: 201 with the body `made`. */
+  answer?: Uint8Array | number;
+}
+
+export interface BinaryService extends AsyncDisposable {
+  /** The requests that it could read: their bytes, and the names of their headers of NATS. */
+  readonly taken: { data: Uint8Array; headers: string[] }[];
+  /** How many it could not read. */
+  readonly refused: { count: number };
+}
+
+/** `01`: a response of known length. 201, `set-cookie: a=1` and `b=2`, the body `made`. */
+const MADE = Buffer.from(
+  "0140c9" +
+    "1e" +
+    "0a7365742d636f6f6b6965" +
+    "03613d31" +
+    "0a7365742d636f6f6b6965" +
+    "03623d32" +
+    "04" +
+    "6d616465",
+  "hex",
+);
+
+/**
+ * A consumer of the original toolkit's later versions, as its facts say: it takes only binary HTTP, answers without a header of
+ * NATS, and refuses what it cannot read with an error of NATS Micro, without data.
+ */
+export async function startBinaryService({
+  url,
+  name,
+  metadata,
+  answer = MADE,
+}: BinaryServiceOptions): Promise<BinaryService> {
+  const connection = await connect({ servers: url, name });
+  const taken: BinaryService["taken"] = [];
+  const refused = { count: 0 };
+  const services = new Svcm(connection as unknown as ConstructorParameters<typeof Svcm>[0]);
+  const service = await services.add({ name, version: "0.1.0", ...(metadata && { metadata }) });
+  service.addEndpoint("handler", {
+    subject: name,
+    handler(error, message) {
+      if (error !== null) return;
+      if (message.data[0] !== 0 && message.data[0] !== 2) {
+        refused.count += 1;
+        message.respondError(400, "Failed to decode BHTTP request");
+        return;
+      }
+      taken.push({ data: message.data.slice(), headers: [...(message.headers?.keys() ?? [])] });
+      if (typeof answer === "number") message.respondError(answer, "Failed to encode response");
+      else message.respond(answer);
+    },
+  });
+  await connection.flush();
+  return { taken, refused, [Symbol.asyncDispose]: () => connection.close() };
+}

@@ -108,6 +108,11 @@ export const PostOp = {
   overMemory: 19,
   /** There is less room than `EnterOp.probe` asked for. */
   nearlyFull: 20,
+  /**
+   * (numbers behind one another as a text: an outbound stream id and a number of bytes for each chunk, ArrayBuffer): chunks of many
+   * streams, one behind the other, each within the credit of its stream.
+   */
+  chunks: 21,
 } as const;
 
 /** Why a handler produced no response. */

@@ -7,6 +7,7 @@
 
 import { currentOwner, setOwner } from "../start/owner.ts";
 import { PostOp } from "./boundary.ts";
+import { gatherChunk, postChunks } from "./gathered-chunks.ts";
 import { postToHost } from "./host-link.ts";
 
 /** Upper bound of the bytes in one chunk (docs/wire.md, "Streams"). */
@@ -68,6 +69,7 @@ export class Outbound {
   end(trailers?: string): void {
     if (this.#isOver) return;
     this.#finish();
+    postChunks();
     postToHost(PostOp.end, this.id, undefined, trailers);
   }
 
@@ -75,6 +77,7 @@ export class Outbound {
   fail(why: string): void {
     if (this.#isOver) return;
     this.#finish();
+    postChunks();
     postToHost(PostOp.end, this.id, why);
   }
 
@@ -98,12 +101,15 @@ export class Outbound {
     const window = this.#window;
     const taken = window === undefined ? size : min(size, window.byteLength - this.#windowAt);
     this.#credit -= taken;
+    const part = taken === bytes.byteLength ? bytes : bytes.subarray(0, taken);
+    if (window === undefined && gatherChunk(this.id, part, taken)) return taken;
+    postChunks();
     if (window === undefined) {
-      postToHost(PostOp.chunk, this.id, bufferOf(bytes.subarray(0, taken)));
+      postToHost(PostOp.chunk, this.id, bufferOf(part));
       return taken;
     }
     // Called by `apply`: a method that user code has changed would get the window.
-    apply(set, window, [taken === bytes.byteLength ? bytes : bytes.subarray(0, taken), this.#windowAt]);
+    apply(set, window, [part, this.#windowAt]);
     this.#windowAt = (this.#windowAt + taken) % window.byteLength;
     postToHost(PostOp.chunk, this.id, taken);
     return taken;

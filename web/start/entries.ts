@@ -8,6 +8,7 @@
 import { refillLogBudget } from "../console/log-line.ts";
 import { type Answer, joinAnswer, placeOf, RECEIVED, splitAnswers } from "../host/batch.ts";
 import { type EnterMessage, MICROTASKS_GLOBAL, PostOp } from "../host/boundary.ts";
+import { postChunks } from "../host/gathered-chunks.ts";
 import { postToHost } from "../host/host-link.ts";
 import { setOwner } from "./owner.ts";
 
@@ -72,6 +73,7 @@ export function runEntries(
     if (now() - startedAt >= limitMs) break;
   }
   isGathering = false;
+  postChunks();
   return takeAnswers();
 }
 
@@ -148,6 +150,7 @@ function takeAnswers(): string {
 export function postLost(): void {
   setOwner(0);
   postGathered();
+  postChunks();
 }
 
 function postPending(): void {

@@ -65,6 +65,9 @@ export function createIsolateLink({
         case PostOp.chunk:
           streams.chunk(a, b);
           return true;
+        case PostOp.chunks:
+          streams.chunks(a, b);
+          return true;
         case PostOp.end:
           streams.end(a, b, c);
           return true;

@@ -47,6 +47,49 @@ it("chunks without bytes go nowhere", () => {
   expect([chunks, violations]).toEqual([[3], []]);
 });
 
+it("chunks of many streams in one message go to their streams, and one that lies breaks its own", () => {
+  const { streams, violations } = setUp();
+  const texts = new Map<number, string>();
+  const ends: number[] = [];
+  const open = (id: number) =>
+    streams
+      .openOutbound(id, 1, {
+        onChunk: (bytes) => void texts.set(id, `${texts.get(id) ?? ""}${Buffer.from(bytes)}`),
+        onEnd: () => void ends.push(id),
+      })
+      ?.grant(100);
+  for (const id of [1, 2, 3, 4]) open(id);
+  const bytes = new TextEncoder().encode("abcdef").buffer;
+  streams.chunks("1 2 9 1 2 1 1 2", bytes);
+  expect(texts).toEqual(
+    new Map([
+      [1, "abef"],
+      [2, "d"],
+    ]),
+  );
+  for (const index of [undefined, {}, "", "x", "1", 7]) streams.chunks(index, bytes);
+  streams.chunks("1 1", "no buffer");
+  expect([violations, ends]).toEqual([[], []]);
+  streams.chunks("2 7 1 1", bytes);
+  streams.chunks("3 -1", bytes);
+  streams.chunks("4 NaN 1 1", bytes);
+  expect(ends).toEqual([2, 3, 4]);
+  expect([violations.length, texts.get(1)]).toEqual([3, "abefaa"]);
+});
+
+it("a chunk of a common message is the receiver's own unless it borrows", () => {
+  const { streams } = setUp();
+  const sizes: number[] = [];
+  const onChunk = (bytes: Uint8Array) => void sizes.push(bytes.buffer.byteLength);
+  for (const [id, isBorrower] of [
+    [1, true],
+    [2, false],
+  ] as const)
+    streams.openOutbound(id, 1, { isBorrower, onChunk, onEnd: () => undefined })?.grant(100);
+  streams.chunks("1 3 2 3", new ArrayBuffer(6));
+  expect(sizes).toEqual([6, 3]);
+});
+
 it("a stream that was told of and never opened is cancelled, one that is open is not", () => {
   const { streams, entered } = setUp();
   streams.openOutbound(1, 1, { onChunk: () => undefined, onEnd: () => undefined });

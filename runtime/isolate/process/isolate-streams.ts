@@ -56,6 +56,8 @@ export interface IsolateStreams {
   discard(id: unknown, owner: number): void;
   /** The isolate's posts about its streams. All of it is user input. */
   chunk(id: unknown, bytes: unknown): void;
+  /** Chunks of many streams (`PostOp.chunks`). */
+  chunks(index: unknown, bytes: unknown): void;
   end(id: unknown, why: unknown, trailers?: unknown): void;
   credit(id: unknown, bytes: unknown): void;
   cancel(id: unknown): void;
@@ -88,6 +90,14 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
   const outbounds = new Map<number, OpenOutbound>();
   let lastId = 0;
 
+  const take = (id: number, chunk: Uint8Array | number | undefined) => {
+    const outbound = outbounds.get(id);
+    if (outbound === undefined || outbound.take(chunk)) return;
+    outbounds.delete(id);
+    outbound.end("the isolate sent bytes that it was not granted");
+    onViolation("it sent stream data that it was not granted");
+  };
+
   return {
     openInbound(owner, receiver) {
       lastId += 1;
@@ -112,11 +122,18 @@ export function createIsolateStreams({ enter, onViolation }: IsolateStreamsOptio
       if (typeof id === "number" && !outbounds.has(id)) enter(owner, EnterOp.cancel, id);
     },
     chunk(id, value) {
-      const outbound = outbounds.get(Number(id));
-      if (outbound === undefined || outbound.take(value)) return;
-      outbounds.delete(Number(id));
-      outbound.end("the isolate sent bytes that it was not granted");
-      onViolation("it sent stream data that it was not granted");
+      take(Number(id), typeof value === "number" ? value : bytesOf(value));
+    },
+    chunks(index, bytes) {
+      if (typeof index !== "string" || !(bytes instanceof ArrayBuffer)) return;
+      let at = 0;
+      const numbers = index.split(" ");
+      for (let next = 0; next + 1 < numbers.length; next += 2) {
+        const size = Number(numbers[next + 1]);
+        const isWithin = Number.isSafeInteger(size) && size >= 0 && size <= bytes.byteLength - at;
+        take(Number(numbers[next]), isWithin ? new Uint8Array(bytes, at, size) : undefined);
+        at += isWithin ? size : 0;
+      }
     },
     end(id, why, trailers) {
       const outbound = outbounds.get(Number(id));
@@ -274,16 +291,17 @@ class OpenOutbound implements Outbound {
   }
 
   /** Takes a chunk, or the number of bytes that the isolate has put into the ring. False where it was not granted. */
-  take(value: unknown): boolean {
+  take(value: Uint8Array | number | undefined): boolean {
     const ring = typeof value === "number" ? this.#ring : undefined;
-    const bytes = typeof value === "number" ? ring?.look(value) : bytesOf(value);
+    const bytes = typeof value === "number" ? ring?.look(value) : value;
     if (bytes === undefined || bytes.byteLength > this.#credit.available) return false;
     const size = bytes.byteLength;
     if (size === 0) return true;
     this.#credit.received(size);
     this.#carriedBytes += size;
     if (ring === undefined) {
-      this.#options.receiver.onChunk(bytes, nothing);
+      const isOwn = this.#options.receiver.isBorrower === true || size === bytes.buffer.byteLength;
+      this.#options.receiver.onChunk(isOwn ? bytes : bytes.slice(), nothing);
       this.#grantOwed();
       return true;
     }

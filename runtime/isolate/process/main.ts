@@ -234,6 +234,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     {
       ...{ node, nats, peers, ledger, sourceMaps, ...order },
       place: door && nextPlace(door),
+      areStarting: () => starts.size > 0,
       onIdle: () => send({ type: "idle", instance }),
       onFull: () => send({ type: "full", instance }),
       onCondemned: () => send({ type: "condemned", instance }),

@@ -1,0 +1,129 @@
+/**
+ * The programs of one group on a node: the adapter of `mode: exec`.
+ *
+ * I1  Every instance is in the table from its order until it is gone, and reported gone once.
+ */
+import { connectNats, type Nats } from "../../../nats/index.ts";
+import type {
+  DrainOrder,
+  Host,
+  HostParts,
+  StartOrder,
+  StartOutcome,
+  TrialOrder,
+  TrialOutcome,
+} from "../../host.ts";
+import { Program } from "./program.ts";
+
+export interface ExecHostOptions {
+  parts: HostParts;
+  /** The folder of all programs of the node. */
+  folder: string;
+  searchPath: string;
+}
+
+const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
+
+/** Upper bound of the time that a trial may take: its asker waits 15 s. */
+const TRIAL_MS = 12_000;
+
+interface Entry {
+  name: string;
+  index: number;
+  program: Program;
+}
+
+export class ExecHost implements Host {
+  readonly #options: ExecHostOptions;
+  readonly #entries = new Map<string, Entry>();
+  #connecting: Promise<Nats> | undefined;
+  #isClosed = false;
+
+  constructor(options: ExecHostOptions) {
+    this.#options = options;
+  }
+
+  pidOf(instance: string): number | undefined {
+    return this.#entries.get(instance)?.program.pid;
+  }
+
+  async start({ instance, revision, config, secrets, bundle }: StartOrder): Promise<StartOutcome> {
+    if (this.#isClosed) return STOPPING;
+    const { parts, folder, searchPath } = this.#options;
+    const { events } = parts;
+    const nats = await this.#connect();
+    const index = this.#freeIndex(config.name);
+    const program = new Program({
+      ...{ parts, nats, instance, revision, config, secrets, index, folder, searchPath },
+      bytes: bundle,
+      isTrial: false,
+      onIdle: () => events.onIdle(instance),
+      onGone: (reason, code, facts) => {
+        this.#entries.delete(instance);
+        events.onGone(instance, reason, code, facts);
+      },
+    });
+    this.#entries.set(instance, { name: config.name, index, program });
+    const outcome = await program.start();
+    if (!outcome.ok) this.#entries.delete(instance);
+    return outcome;
+  }
+
+  /** Starts the program once, without requests, and ends it. */
+  async trial({ config, secrets, bundle }: TrialOrder): Promise<TrialOutcome> {
+    if (this.#isClosed) return STOPPING;
+    const { parts, folder, searchPath } = this.#options;
+    const startMs = Math.min(config.limits.startMs, TRIAL_MS);
+    const program = new Program({
+      ...{ parts, secrets, folder, searchPath },
+      nats: await this.#connect(),
+      instance: `trial-${crypto.randomUUID().slice(0, 8)}`,
+      revision: "",
+      config: { ...config, limits: { ...config.limits, startMs } },
+      bytes: bundle,
+      index: 0,
+      isTrial: true,
+      onIdle: () => undefined,
+      onGone: () => undefined,
+    });
+    const outcome = await program.start();
+    if (outcome.ok) await program.abandon();
+    return outcome.ok ? { ok: true } : outcome;
+  }
+
+  drain(instance: string, order: DrainOrder): void {
+    void this.#entries.get(instance)?.program.drain(order);
+  }
+
+  async close({ graceMs }: { graceMs: number }): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(
+      [...this.#entries.values()].map(({ program }) => program.end({ reason: "shutdown", graceMs })),
+    );
+    await (await this.#connecting?.catch(() => undefined))?.close();
+  }
+
+  /** The lowest number that no other instance of the function has here. */
+  #freeIndex(name: string): number {
+    const taken = new Set(
+      [...this.#entries.values()].flatMap((one) => (one.name === name ? [one.index] : [])),
+    );
+    let index = 0;
+    while (taken.has(index)) index += 1;
+    return index;
+  }
+
+  #connect(): Promise<Nats> {
+    const { node, nats, worldId, transport, group } = this.#options.parts;
+    this.#connecting ??= connectNats({
+      ...nats,
+      name: `narun exec ${node}/${group}`,
+      worldId,
+      transport,
+    }).catch((error: unknown) => {
+      this.#connecting = undefined;
+      throw error;
+    });
+    return this.#connecting;
+  }
+}

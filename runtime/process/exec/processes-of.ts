@@ -1,0 +1,63 @@
+/**
+ * The processes of a program, by the mark in their environment: children that left its group, and leftovers of a node-runner
+ * that was killed, are found, too. Linux only; elsewhere the group is all that is known.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { sendSignal } from "../../../machine/index.ts";
+
+/** The marks are variables of `environmentOf`. */
+export type Mark = { NARUN_RUN_ID: string } | { NARUN_INSTANCE_ROOT: string };
+
+/** The pids of the processes that have a mark. A root matches all folders below it. */
+export function findMarked(mark: Mark): number[] {
+  const [name, value] = Object.entries(mark)[0] ?? ["", ""];
+  const isRoot = name === "NARUN_INSTANCE_ROOT";
+  return listPids().filter((pid) =>
+    environmentOf(pid).some((entry) => {
+      if (!entry.startsWith(`${name}=`)) return false;
+      const found = entry.slice(name.length + 1);
+      return isRoot ? found.startsWith(`${value}/`) : found === value;
+    }),
+  );
+}
+
+/** Kills all processes with a mark. A process that forks meanwhile is caught in the next round. */
+export function killMarked(mark: Mark): number {
+  let killed = 0;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const pids = findMarked(mark).filter((pid) => pid !== process.pid);
+    if (pids.length === 0) return killed;
+    killed += round === 0 ? pids.length : 0;
+    for (const pid of pids) trySignal(pid);
+  }
+  return killed;
+}
+
+const MAX_ROUNDS = 50;
+
+function trySignal(pid: number): void {
+  try {
+    sendSignal(pid, "SIGKILL");
+  } catch {
+    // It belongs to another user.
+  }
+}
+
+function listPids(): number[] {
+  try {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** A process that has ended, and waits for its parent, has no environment. */
+function environmentOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "latin1").split("\0");
+  } catch {
+    return [];
+  }
+}

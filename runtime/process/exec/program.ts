@@ -1,0 +1,300 @@
+/**
+ * One running program: its folder, its door to NATS, its processes.
+ *
+ *     starting ── registered ──▶ ready ── drain ──▶ draining ── ended ──▶ gone
+ *     starting ── ended, or too slow ──▶ gone         ready ── ended ──▶ gone (crashed)
+ *
+ * I1  `ready` is announced when the program has answered for its service and the server has its subscriptions.
+ * I2  A draining program gets nothing new, and is asked to end when it has answered all requests.
+ * I3  After `gone` nothing of it is left: no process, no door, no folder.
+ */
+import { rm } from "node:fs/promises";
+import { basename } from "node:path";
+import {
+  type Announcement,
+  type ErrorCode,
+  type FunctionConfig,
+  type GoneReason,
+  type LogLevel,
+  messageOf,
+  subjects,
+  WORLD_KEY,
+} from "../../../contracts/index.ts";
+import { createGuestRules, type Door, type Nats, openDoor, type Registration } from "../../../nats/index.ts";
+import type { DrainOrder, EndFacts, HostParts, StartOutcome } from "../../host.ts";
+import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
+import { watchIdle } from "../../instance/idle-watch.ts";
+import { type Child, type ChildEnd, startChild } from "./child.ts";
+import { environmentOf } from "./environment.ts";
+import { makeInstanceFolder } from "./instance-folder.ts";
+import { launchersOf, missingInterpreter } from "./launch.ts";
+import { readLines } from "./output-lines.ts";
+import { findMarked } from "./processes-of.ts";
+import { subjectsOf } from "./program-subjects.ts";
+
+export interface ProgramOptions {
+  parts: Pick<HostParts, "node" | "nats">;
+  nats: Nats;
+  instance: string;
+  revision: string;
+  config: FunctionConfig;
+  secrets: Readonly<Record<string, string>>;
+  /** Its file. */
+  bytes: Uint8Array;
+  index: number;
+  /** The folder of all programs of the node. */
+  folder: string;
+  searchPath: string;
+  /** It takes no requests, and is announced to no gateway. */
+  isTrial: boolean;
+  onIdle(): void;
+  onGone(reason: GoneReason, code: ErrorCode | undefined, facts: EndFacts): void;
+}
+
+type Phase = "starting" | "ready" | "draining" | "gone";
+
+/** How long a program may take to end after it was asked. */
+const STOP_GRACE_MS = 10_000;
+
+export class Program {
+  readonly #options: ProgramOptions;
+  readonly #log: FunctionLog;
+  readonly #registered = Promise.withResolvers<Registration>();
+  readonly #runId = crypto.randomUUID();
+  readonly #lastLines: string[] = [];
+  #phase: Phase = "starting";
+  #door: Door | undefined;
+  #child: Child | undefined;
+  #root: string | undefined;
+  #stopIdleWatch: () => void = () => undefined;
+  #drained: Promise<void> = Promise.resolve();
+
+  constructor(options: ProgramOptions) {
+    this.#options = options;
+    const { nats, parts, config, instance, revision } = options;
+    const sourceMaps = { loaded: () => ({ map: undefined }), load: async () => undefined };
+    this.#log = createFunctionLog({ nats, node: parts.node, config, instance, revision, sourceMaps });
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  async start(): Promise<StartOutcome> {
+    const phases: Record<string, number> = {};
+    const startedAt = performance.now();
+    const note = (phase: string) => {
+      phases[phase] = performance.now() - startedAt - Object.values(phases).reduce((sum, ms) => sum + ms, 0);
+    };
+    try {
+      await this.#prepare();
+      note("prepare");
+      this.#child = await this.#spawn();
+      note("spawn");
+    } catch (error) {
+      return this.#fail("PROGRAM_NOT_STARTED", messageOf(error));
+    }
+    const child = this.#child;
+    const output = this.#readOutput(child);
+    // Its last lines tell why it ended.
+    const ended = child.ended.then(async (end) => {
+      await Promise.race([output, new Promise((resolve) => setTimeout(resolve, LAST_LINES_MS))]);
+      return end;
+    });
+    void ended.then((end) => this.#onEnded(end));
+    const failure = await this.#untilRegistered(ended);
+    if (failure !== undefined) return this.#fail(failure.code, failure.message, failure.facts);
+    note("register");
+    this.#becomeReady(phases);
+    return { ok: true, phases };
+  }
+
+  /** Takes nothing new, answers its requests, ends. */
+  drain(order: Pick<DrainOrder, "reason" | "graceMs">): Promise<void> {
+    if (this.#phase === "ready") this.#drained = this.#drain(order);
+    return this.#drained;
+  }
+
+  async #drain({ reason, graceMs }: Pick<DrainOrder, "reason" | "graceMs">): Promise<void> {
+    this.#phase = "draining";
+    this.#stopIdleWatch();
+    const endsAtMs = performance.now() + graceMs;
+    this.#announce({ state: "draining" });
+    await this.#door?.drain();
+    await this.#door?.requests.empty(graceMs);
+    const leftMs = Math.max(0, endsAtMs - performance.now());
+    await this.#child?.stop(Math.min(STOP_GRACE_MS, Math.max(MIN_STOP_MS, leftMs)));
+    await this.#dispose();
+    this.#announce({ state: "gone", reason });
+    this.#options.onGone(reason, undefined, {});
+  }
+
+  /** Ends it in any phase. */
+  async end(order: Pick<DrainOrder, "reason" | "graceMs">): Promise<void> {
+    if (this.#phase === "starting") await this.#child?.stop(MIN_STOP_MS);
+    else if (this.#phase === "draining") await this.#drained;
+    else await this.drain(order);
+  }
+
+  /** Ends a program that is not ready yet, or a trial. */
+  async abandon(): Promise<void> {
+    this.#phase = "gone";
+    await this.#child?.stop(MIN_STOP_MS);
+    await this.#dispose();
+  }
+
+  async #prepare(): Promise<void> {
+    const { folder, instance, bytes, config, searchPath, isTrial, nats, parts } = this.#options;
+    const missing = missingInterpreter(bytes, searchPath);
+    if (missing !== undefined) throw new Error(`its interpreter ${missing} is not on node ${parts.node}`);
+    this.#root = await makeInstanceFolder({ folder, instance, bytes, file: fileOf(config) });
+    this.#door = await openDoor({
+      ...parts.nats,
+      name: `${config.name}/${instance}`,
+      service: config.name,
+      direct: isTrial ? undefined : nats.world.toWire(subjects.instanceRequests(instance)),
+      rules: createGuestRules({ service: config.name, ...subjectsOf(config) }),
+      metadata: this.#metadata(),
+      timeoutMs: config.limits.timeoutMs,
+      stats: () => ({
+        state: this.#phase === "ready" ? "ready" : "draining",
+        inFlight: this.#door?.requests.inFlight ?? 0,
+      }),
+      pids: () => this.#pids(),
+      onRegistered: (registration) => this.#registered.resolve(registration),
+      onRefused: (what) => this.#log.write("warn", `NATS refused the program a subject: ${what}`, undefined),
+    });
+  }
+
+  async #spawn(): Promise<Child> {
+    const { config, secrets, instance, revision, index, parts, searchPath } = this.#options;
+    const [root = "", door] = [this.#root, this.#door];
+    const env = environmentOf({
+      ...{ config, secrets, instance, revision, index, root, searchPath },
+      runId: this.#runId,
+      node: parts.node,
+      natsUrl: door?.url ?? "",
+      natsUser: door?.user ?? "",
+      natsPassword: door?.password ?? "",
+    });
+    const file = `${root}/${basename(fileOf(config))}`;
+    const command = [...launchersOf(searchPath), file, ...(config.args ?? [])];
+    return startChild({ command, cwd: root, env, runId: this.#runId });
+  }
+
+  *#pids(): Iterable<number> {
+    if (this.pid !== undefined) yield this.pid;
+    yield* findMarked({ NARUN_RUN_ID: this.#runId });
+  }
+
+  #readOutput({ stdout, stderr }: Child): Promise<unknown> {
+    const note = (level: LogLevel, stream: "stdout" | "stderr") => (line: string) => {
+      this.#log.write(level, line, undefined, stream);
+      if (this.#phase !== "starting") return;
+      this.#lastLines.push(line);
+      if (this.#lastLines.length > MAX_LAST_LINES) this.#lastLines.shift();
+    };
+    return Promise.all([
+      readLines(stdout, note("info", "stdout")),
+      readLines(stderr, note("warn", "stderr")),
+    ]);
+  }
+
+  /** Resolves with the reason why the program is not ready. */
+  async #untilRegistered(
+    ended: Promise<ChildEnd>,
+  ): Promise<{ code: ErrorCode; message: string; facts?: EndFacts } | undefined> {
+    const { startMs } = this.#options.config.limits;
+    const { promise: late, resolve } = Promise.withResolvers<"late">();
+    const timer = setTimeout(resolve, startMs, "late");
+    const first = await Promise.race([this.#registered.promise, ended, late]);
+    clearTimeout(timer);
+    if (first === "late") {
+      const message = `${this.#options.config.name} did not answer for its service within ${startMs} ms (limits.startMs)`;
+      return { code: "PROGRAM_NOT_REGISTERED", message };
+    }
+    if (!("exitCode" in first)) return undefined;
+    const end = first as ChildEnd;
+    return {
+      code: "PROGRAM_ENDED",
+      message: `it ${describeEnd(end)} before it was ready`,
+      facts: factsOf(end),
+    };
+  }
+
+  #becomeReady(phases: Record<string, number>): void {
+    this.#phase = "ready";
+    if (this.#options.isTrial) return;
+    const { concurrency, idleSeconds } = this.#options.config.scale;
+    const { requests } = this.#door ?? {};
+    this.#stopIdleWatch = watchIdle({
+      idleMs: idleSeconds * 1_000,
+      idleSince: () => requests?.idleSince,
+      onIdle: () => this.#options.onIdle(),
+    });
+    this.#announce({ state: "ready", concurrency, phases });
+  }
+
+  async #onEnded(end: ChildEnd): Promise<void> {
+    if (this.#phase !== "ready") return;
+    this.#phase = "gone";
+    this.#log.say(`PROGRAM_ENDED: it ${describeEnd(end)}`, undefined);
+    await this.#dispose();
+    if (!this.#options.isTrial) this.#announce({ state: "gone", reason: "crashed", code: "PROGRAM_ENDED" });
+    this.#options.onGone("crashed", "PROGRAM_ENDED", factsOf(end));
+  }
+
+  async #fail(code: ErrorCode, message: string, facts: EndFacts = {}): Promise<StartOutcome> {
+    this.#phase = "gone";
+    this.#log.say(`${code}: ${message}`, undefined);
+    await this.abandon();
+    const said = this.#lastLines.join("\n");
+    return { ok: false, code, message, facts, ...(said === "" ? {} : { stack: `${message}\n${said}` }) };
+  }
+
+  async #dispose(): Promise<void> {
+    this.#phase = "gone";
+    this.#stopIdleWatch();
+    this.#door?.close();
+    this.#log.close();
+    if (this.#root !== undefined)
+      await rm(this.#root, { recursive: true, force: true }).catch(() => undefined);
+  }
+
+  #metadata(): Record<string, string> {
+    const { nats, parts, config, instance, revision } = this.#options;
+    return {
+      "narun.function": config.name,
+      "narun.instance": instance,
+      "narun.node": parts.node,
+      "narun.revision": revision,
+      "narun.mode": config.mode,
+      "narun.concurrency": String(config.scale.concurrency),
+      [WORLD_KEY]: nats.world.id,
+    };
+  }
+
+  #announce(state: Partial<Announcement>): void {
+    const { nats, parts, instance, revision, config } = this.#options;
+    const common = { function: config.name, instance, node: parts.node, revision, at: Date.now() };
+    nats.publish(subjects.announcement(config.name, instance), JSON.stringify({ ...common, ...state }));
+  }
+}
+
+/** How many lines that a program printed before it failed are told. */
+const MAX_LAST_LINES = 20;
+/** How long the last output of a program that has ended may take. */
+const LAST_LINES_MS = 500;
+/** How long a program may take to end, where less is left of the grace. */
+const MIN_STOP_MS = 1_000;
+
+/** The name of its file. */
+const fileOf = ({ command }: FunctionConfig) => command ?? "program";
+
+function describeEnd({ exitCode, signal }: ChildEnd): string {
+  return signal === null ? `ended with exit code ${exitCode}` : `was ended by ${signal}`;
+}
+
+function factsOf(end: ChildEnd): EndFacts {
+  return { exitCode: end.exitCode ?? -1, why: describeEnd(end) };
+}

@@ -1,0 +1,11 @@
+/** Consumers that are not deployed: `narun/serve`. */
+export type {
+  NatsAccess,
+  ServedApp,
+  ServedConsumer,
+  ServedHandler,
+  ServeOptions,
+  UpgradedWebSocket,
+} from "../../functions/sdk/index.ts";
+export { upgradeWebSocket } from "../handler/upgrade.ts";
+export { serve } from "./serve.ts";
