@@ -104,11 +104,6 @@ function versionOfSecret(
 function usesOf(spec: FunctionSpec): { kind: Kind; name: string }[] {
   return [
     ...secretsOf(spec).map(({ secret }) => ({ kind: "secret" as const, name: secret })),
-    ...mountsOf(spec).map(({ source }) => ({ kind: "file" as const, name: source.objectStore })),
+    ...(spec.mounts ?? []).map(({ source }) => ({ kind: "file" as const, name: source.objectStore })),
   ];
-}
-
-/** Programs mount files; functions of other modes do not. */
-function mountsOf(spec: FunctionSpec): readonly { source: { objectStore: string } }[] {
-  return "mounts" in spec && Array.isArray(spec.mounts) ? spec.mounts : [];
 }

@@ -1,17 +1,12 @@
 import type { Logger } from "pino";
-import {
-  canonicalJson,
-  createSharedParts,
-  type FunctionSpec,
-  messageOf,
-  type Spec,
-} from "../../contracts/index.ts";
+import { canonicalJson, createSharedParts, messageOf, type Spec } from "../../contracts/index.ts";
 import { sha256Hex } from "../../machine/index.ts";
 import type { KvChange, TypedKv } from "../../nats/index.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { programOfService, type RunnableSpec } from "./service-programs.ts";
 
 export interface DesiredFunction {
-  spec: FunctionSpec;
+  spec: RunnableSpec;
   /** Changes whenever anything in the spec does, and when a secret or file that it uses does. */
   generation: string;
 }
@@ -32,12 +27,14 @@ export interface DesiredStateOptions {
   specs: TypedKv<Spec>;
   dependencies: Dependencies;
   log: Logger;
+  /** The node whose services of the original toolkit run here, too. Default: none do. */
+  node?: string;
   /** `generation` is undefined where the function is gone. */
   onChange(name: string, generation: string | undefined): void;
 }
 
 export function createDesiredState(options: DesiredStateOptions): DesiredState {
-  const { specs, dependencies, log, onChange } = options;
+  const { specs, dependencies, log, node, onChange } = options;
   const functions = new Map<string, DesiredFunction>();
   const shareParts = createSharedParts();
 
@@ -60,13 +57,16 @@ export function createDesiredState(options: DesiredStateOptions): DesiredState {
       log.error({ function: read.key, error }, "invalid spec; the last valid one stays in force");
       return;
     }
-    // Services of the original toolkit belong to other runners.
-    if (read.value.kind !== "function") functions.delete(read.key);
-    else {
-      const spec = shareParts(read.value.spec);
-      functions.set(read.key, { spec, generation: generationOf(spec, dependencies) });
-    }
+    const spec = runnableOf(read.value);
+    if (spec === undefined) functions.delete(read.key);
+    else functions.set(read.key, { spec, generation: generationOf(spec, dependencies) });
     tell(read.key);
+  };
+
+  /** Most services of the original toolkit belong to other runners. */
+  const runnableOf = (value: Spec): RunnableSpec | undefined => {
+    if (value.kind === "function") return shareParts(value.spec);
+    return node === undefined ? undefined : programOfService(value.spec, node);
   };
 
   return {
@@ -93,6 +93,6 @@ export function createDesiredState(options: DesiredStateOptions): DesiredState {
   };
 }
 
-function generationOf(spec: FunctionSpec, dependencies: Dependencies): string {
+function generationOf(spec: RunnableSpec, dependencies: Dependencies): string {
   return sha256Hex(canonicalJson(spec) + dependencies.versionsOf(spec)).slice(0, 16);
 }

@@ -27,15 +27,9 @@ const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopp
 /** Upper bound of the time that a trial may take: its asker waits 15 s. */
 const TRIAL_MS = 12_000;
 
-interface Entry {
-  name: string;
-  index: number;
-  program: Program;
-}
-
 export class ExecHost implements Host {
   readonly #options: ExecHostOptions;
-  readonly #entries = new Map<string, Entry>();
+  readonly #programs = new Map<string, Program>();
   #connecting: Promise<Nats> | undefined;
   #isClosed = false;
 
@@ -44,28 +38,28 @@ export class ExecHost implements Host {
   }
 
   pidOf(instance: string): number | undefined {
-    return this.#entries.get(instance)?.program.pid;
+    return this.#programs.get(instance)?.pid;
   }
 
-  async start({ instance, revision, config, secrets, bundle }: StartOrder): Promise<StartOutcome> {
+  async start(order: StartOrder): Promise<StartOutcome> {
     if (this.#isClosed) return STOPPING;
     const { parts, folder, searchPath } = this.#options;
     const { events } = parts;
+    const { instance, revision, config, secrets, bundle, index = 0, isService = false } = order;
     const nats = await this.#connect();
-    const index = this.#freeIndex(config.name);
     const program = new Program({
       ...{ parts, nats, instance, revision, config, secrets, index, folder, searchPath },
       bytes: bundle,
-      isTrial: false,
+      kind: isService ? "service" : "function",
       onIdle: () => events.onIdle(instance),
       onGone: (reason, code, facts) => {
-        this.#entries.delete(instance);
+        this.#programs.delete(instance);
         events.onGone(instance, reason, code, facts);
       },
     });
-    this.#entries.set(instance, { name: config.name, index, program });
+    this.#programs.set(instance, program);
     const outcome = await program.start();
-    if (!outcome.ok) this.#entries.delete(instance);
+    if (!outcome.ok) this.#programs.delete(instance);
     return outcome;
   }
 
@@ -82,7 +76,7 @@ export class ExecHost implements Host {
       config: { ...config, limits: { ...config.limits, startMs } },
       bytes: bundle,
       index: 0,
-      isTrial: true,
+      kind: "trial",
       onIdle: () => undefined,
       onGone: () => undefined,
     });
@@ -92,25 +86,15 @@ export class ExecHost implements Host {
   }
 
   drain(instance: string, order: DrainOrder): void {
-    void this.#entries.get(instance)?.program.drain(order);
+    void this.#programs.get(instance)?.drain(order);
   }
 
   async close({ graceMs }: { graceMs: number }): Promise<void> {
     this.#isClosed = true;
     await Promise.all(
-      [...this.#entries.values()].map(({ program }) => program.end({ reason: "shutdown", graceMs })),
+      [...this.#programs.values()].map((program) => program.end({ reason: "shutdown", graceMs })),
     );
     await (await this.#connecting?.catch(() => undefined))?.close();
-  }
-
-  /** The lowest number that no other instance of the function has here. */
-  #freeIndex(name: string): number {
-    const taken = new Set(
-      [...this.#entries.values()].flatMap((one) => (one.name === name ? [one.index] : [])),
-    );
-    let index = 0;
-    while (taken.has(index)) index += 1;
-    return index;
   }
 
   #connect(): Promise<Nats> {

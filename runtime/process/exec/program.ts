@@ -20,7 +20,14 @@ import {
   subjects,
   WORLD_KEY,
 } from "../../../contracts/index.ts";
-import { createGuestRules, type Door, type Nats, openDoor, type Registration } from "../../../nats/index.ts";
+import {
+  createGuestRules,
+  type Door,
+  type Nats,
+  openDoor,
+  openRules,
+  type Registration,
+} from "../../../nats/index.ts";
 import type { DrainOrder, EndFacts, HostParts, StartOutcome } from "../../host.ts";
 import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";
@@ -45,8 +52,11 @@ export interface ProgramOptions {
   /** The folder of all programs of the node. */
   folder: string;
   searchPath: string;
-  /** It takes no requests, and is announced to no gateway. */
-  isTrial: boolean;
+  /**
+   * A `function` is ready when it has registered. A `service` of the original toolkit runs when it has started, and registers
+   * if it likes to. A `trial` takes no requests, and is announced to no gateway.
+   */
+  kind: "function" | "service" | "trial";
   onIdle(): void;
   onGone(reason: GoneReason, code: ErrorCode | undefined, facts: EndFacts): void;
 }
@@ -102,10 +112,12 @@ export class Program {
       return end;
     });
     void ended.then((end) => this.#onEnded(end));
+    if (this.#options.kind === "service") return this.#beginService(phases);
     const failure = await this.#untilRegistered(ended);
     if (failure !== undefined) return this.#fail(failure.code, failure.message, failure.facts);
     note("register");
-    this.#becomeReady(phases);
+    this.#phase = "ready";
+    if (this.#options.kind === "function") this.#announceReady(phases);
     return { ok: true, phases };
   }
 
@@ -144,7 +156,7 @@ export class Program {
   }
 
   async #prepare(): Promise<void> {
-    const { folder, instance, bytes, config, searchPath, isTrial, nats, parts } = this.#options;
+    const { folder, instance, bytes, config, searchPath, kind, nats, parts } = this.#options;
     const missing = missingInterpreter(bytes, searchPath);
     if (missing !== undefined) throw new Error(`its interpreter ${missing} is not on node ${parts.node}`);
     this.#root = await makeInstanceFolder({ folder, instance, bytes, file: fileOf(config) });
@@ -152,8 +164,9 @@ export class Program {
       ...parts.nats,
       name: `${config.name}/${instance}`,
       service: config.name,
-      direct: isTrial ? undefined : nats.world.toWire(subjects.instanceRequests(instance)),
-      rules: createGuestRules({ service: config.name, ...subjectsOf(config) }),
+      direct: kind === "trial" ? undefined : nats.world.toWire(subjects.instanceRequests(instance)),
+      rules:
+        kind === "service" ? openRules : createGuestRules({ service: config.name, ...subjectsOf(config) }),
       metadata: this.#metadata(),
       timeoutMs: config.limits.timeoutMs,
       stats: () => ({
@@ -222,9 +235,14 @@ export class Program {
     };
   }
 
-  #becomeReady(phases: Record<string, number>): void {
+  /** Gateways hear of it when it registers. */
+  #beginService(phases: Record<string, number>): StartOutcome {
     this.#phase = "ready";
-    if (this.#options.isTrial) return;
+    void this.#registered.promise.then(() => this.#phase === "ready" && this.#announceReady(phases));
+    return { ok: true, phases };
+  }
+
+  #announceReady(phases: Record<string, number>): void {
     const { concurrency, idleSeconds } = this.#options.config.scale;
     const { requests } = this.#door ?? {};
     this.#stopIdleWatch = watchIdle({
@@ -240,7 +258,8 @@ export class Program {
     this.#phase = "gone";
     this.#log.say(`PROGRAM_ENDED: it ${describeEnd(end)}`, undefined);
     await this.#dispose();
-    if (!this.#options.isTrial) this.#announce({ state: "gone", reason: "crashed", code: "PROGRAM_ENDED" });
+    if (this.#options.kind !== "trial")
+      this.#announce({ state: "gone", reason: "crashed", code: "PROGRAM_ENDED" });
     this.#options.onGone("crashed", "PROGRAM_ENDED", factsOf(end));
   }
 
