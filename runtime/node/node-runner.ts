@@ -24,6 +24,7 @@ import {
 } from "../../nats/index.ts";
 import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
+import { createDependencies } from "./dependencies.ts";
 import { createDesiredState, type DesiredState } from "./desired-state.ts";
 import { createFunctionSecrets, type FunctionSecrets } from "./function-secrets.ts";
 import { type HostLogin, hostLogin } from "./host-login.ts";
@@ -173,6 +174,7 @@ class Runner implements NodeRunner {
     });
     this.#desired = createDesiredState({
       specs: stores.specs,
+      dependencies: createDependencies({ nats, log, onChange: () => this.#desired.reconsider() }),
       node,
       log,
       onChange: (name, generation) => {
