@@ -19,6 +19,8 @@ export interface RunningInstance {
   requests: number;
   /** ISO 8601. */
   startedAt: string;
+  /** The limits of a program that are in force, and how. */
+  limits?: string[];
 }
 
 /** Asks every instance for its statistics. Consumers that narun did not start are left out. */
@@ -41,6 +43,7 @@ export function readInstances(services: readonly DiscoveredStats[]): RunningInst
     .flatMap(({ metadata, started, endpoints }): RunningInstance[] => {
       const parsed = InstanceMetadataSchema.safeParse(metadata);
       if (!parsed.success) return [];
+      const limits = parsed.data["narun.limits"];
       const stats = InstanceStatsSchema.safeParse(endpoints?.[0]?.data);
       return [
         {
@@ -53,6 +56,7 @@ export function readInstances(services: readonly DiscoveredStats[]): RunningInst
           inFlight: stats.success ? stats.data.inFlight : 0,
           requests: (endpoints ?? []).reduce((sum, { num_requests }) => sum + num_requests, 0),
           startedAt: started,
+          ...(limits === undefined ? {} : { limits: limits.split("; ") }),
         },
       ];
     })

@@ -49,6 +49,7 @@ const VENDORS: Record<string, readonly string[]> = {
     "builder/bundler.ts",
     "builder/bundle-options.ts",
     "builder/bundle-message.ts",
+    "builder/proto/proto-modules.ts",
     "builder/wasm-modules.ts",
     "runtime/isolate/image/host-program.ts",
     "runtime/isolate/image/lazy-modules.ts",
@@ -71,7 +72,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "@hono/node-server": ["gateway/metrics-pages.ts"],
   ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
   "prom-client": ["gateway/metrics.ts", "gateway/counted.ts", "runtime/serve/metrics.ts"],
-  "@grpc/grpc-js": ["gateway/grpc.ts"],
+  "@bufbuild/protobuf": ["builder/proto/", "functions/sdk/grpc/", "gateway/grpc/"],
   commander: ["cli/"],
   picocolors: ["cli/output/output.ts"],
 };

@@ -10,7 +10,7 @@ import { devNode, egressDeny, label, machineName, nodeBounds, nodeName } from ".
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
-import { resolveSecretsKey } from "../secrets-key.ts";
+import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
 import { releaseMemory } from "../young-generation.ts";
@@ -49,7 +49,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const { options, settings, environment, output } = context;
   const log = createLog(options.logLevel);
   const node = options.nodeName ?? machineName();
-  const secrets = await resolveSecretsKey(options.secretsKey);
+  const secrets = await followSecretsKey(options.secretsKey);
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
   const { ceiling, sandbox, hostMemoryMb, inspect, inspectFolder } = options;
