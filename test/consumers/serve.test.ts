@@ -6,7 +6,9 @@ import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { afterAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
+import { readBhttpResponse, writeBhttpRequest } from "../../contracts/wire/bhttp.ts";
 import { listFunctions } from "../../control/index.ts";
+import { createHeaders } from "../../nats/index.ts";
 import { type ServeOptions, serve, upgradeWebSocket } from "../../runtime/serve/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld } from "../harness/world.ts";
@@ -99,6 +101,19 @@ describe("a consumer", () => {
     const reply = await world.connection.request("plain", "data", { timeoutMs: 2_000 });
     expect(reply.text()).toBe("POST it");
     expect(reply.headers?.get("X-Response-Status-Code")).toEqual(["200"]);
+  });
+
+  it("answers in binary HTTP where it is asked so", async () => {
+    await using _consumer = await serve((request) => new Response(`${request.method} it`), here("binary"));
+    const headers = createHeaders([["Content-Type", "application/bhttp"]]);
+    const path = { method: "PUT", scheme: "https", authority: "a.test", path: "/binary" };
+    const rest = { framing: "known", fields: [], content: Buffer.from("x"), trailers: [] } as const;
+    const data = writeBhttpRequest({ ...path, ...rest }) ?? Buffer.alloc(0);
+    const reply = await world.connection.request("binary", data, { timeoutMs: 2_000, headers });
+    const read = readBhttpResponse(reply.data);
+    expect(read).toMatchObject({ ok: true, message: { status: 200 } });
+    expect(read.ok && Buffer.from(read.message.content).toString()).toBe("PUT it");
+    expect(reply.headers?.get("X-Response-Status-Code")).toBeUndefined();
   });
 
   it("has no more handlers under way than its concurrency, whoever asks", async () => {

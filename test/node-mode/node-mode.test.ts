@@ -54,6 +54,7 @@ describe("a function in Node", () => {
       `import { readFileSync, writeFileSync, readdirSync } from "node:fs";
        import { execSync } from "node:child_process";
        import inspector from "node:inspector";
+       import { setPriority } from "node:os";
        import { Worker } from "node:worker_threads";
        const codeOf = (work) => { try { work(); return "done"; } catch (error) { return error.code; } };
        export default () => Response.json([
@@ -63,6 +64,8 @@ describe("a function in Node", () => {
          codeOf(() => execSync("id")),
          codeOf(() => new inspector.Session().connectToMainThread()),
          codeOf(() => new Worker("0", { eval: true })),
+         codeOf(() => process.kill(process.ppid, 0)),
+         codeOf(() => setPriority(process.ppid, 19)),
          Object.keys(process.env),
          typeof process.send,
        ]);`,
