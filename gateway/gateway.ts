@@ -1,8 +1,8 @@
 /**
  * Puts the gateway together, and takes it apart in this order:
  *
- * 0  For `lameDuckMs` it serves as before, and tells that it leaves: `/healthz` is 503, answers have `Connection: close`.
- *    Proxies go to other gateways meanwhile, so that none of their requests is refused (lame-duck.ts).
+ * 0  For `lameDuckMs` it serves as before, and tells that it leaves: `/healthz` is 503, answers have `Connection: close`, and
+ *    a Caddy that it keeps in step is told, where that does not look at `/healthz`. Proxies go to other gateways meanwhile, so that none of their requests is refused (lame-duck.ts).
  * 1  Requests on connections that are kept alive get 503 GATEWAY_DRAINING and `Connection: close`. New connections and new
  *    requests over NATS are no longer taken.
  * 2  Requests in flight and held requests are finished, within `graceMs`. Functions whose answers stream are told soon
@@ -15,6 +15,7 @@ import type { HoldLimits, Log, ShortPath } from "../dispatch/index.ts";
 import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
 import type { Nats } from "../nats/index.ts";
+import { CaddySync } from "./caddy/caddy-sync.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
@@ -52,6 +53,8 @@ export interface GatewayOptions {
    * Default: no pushes.
    */
   firstPushes?: Promise<unknown>;
+  /** The admin API of a Caddy that is kept in step: it serves the functions' `hosts`. Default: none. */
+  caddy?: URL;
   /** The metrics of the gateway's other processes. They are added to its own. Default: none. */
   otherMetrics?: () => Promise<readonly MetricValues[]>;
   log: Log;
@@ -93,11 +96,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     observer: metrics,
     onSpecs() {
       table = undefined;
+      caddy?.changed();
     },
     ...(options.hold && { hold: options.hold }),
     ...(options.shortPath && { shortPath: options.shortPath }),
   });
   const state = { isLeaving: false };
+  let caddy: CaddySync | undefined;
   const doors: Doors = new Doors(
     createDoors(options, {
       dispatch,
@@ -106,7 +111,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       // Built at the first request after a change, so that a thousand changes at the start build one table.
       routes: () => (table ??= createRouteTable(dispatch.specs.all(), config, dispatch.consumers.all())),
       isHealthy: () => nats.state === "connected" && !state.isLeaving,
-      addresses: () => doors.addresses,
+      addresses: () =>
+        new Map(options.caddy ? [...doors.addresses, ["caddy", options.caddy.origin]] : doors.addresses),
     }),
     dispatch.dispatcher,
   );
@@ -120,12 +126,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const { http = "", metrics: metricsUrl } = Object.fromEntries(doors.addresses);
   log.info({ http, metrics: metricsUrl }, "the gateway takes requests");
+  if (options.caddy !== undefined) {
+    const addresses = () => doors.addresses;
+    const specs = () => dispatch.specs.all();
+    caddy = new CaddySync({ admin: options.caddy, nats, addresses, specs, log });
+  }
 
   let drained: Promise<void> | undefined;
   const drain = async (graceMs: number, lameDuckMs: number) => {
+    await caddy?.beginLeaving();
     state.isLeaving = true;
     if (lameDuckMs > 0) await doors.leave(lameDuckMs);
     await doors.drain(graceMs);
+    await caddy?.leave();
     dispatch.close();
     log.info("the gateway is closed");
   };

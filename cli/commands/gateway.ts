@@ -1,9 +1,10 @@
+import { isIP } from "node:net";
 import { type CompatConfig, type Gateway, readGatewayConfig, startGateway } from "../../gateway/index.ts";
 import { claimShared } from "../../machine/index.ts";
 import { connectNats } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
-import { http, lameDuck, metrics, trustedProxies } from "../options/listen.ts";
+import { caddy, http, lameDuck, metrics, trustedProxies } from "../options/listen.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { type FileTexts, value } from "../options/option.ts";
@@ -31,6 +32,7 @@ const gatewayOptions = {
   metrics,
   workers,
   trustedProxies,
+  caddy,
   lameDuck: lameDuck("5s"),
   shortPath,
   logLevel: logLevel("info"),
@@ -44,13 +46,15 @@ export const gatewayCommand = defineCommand({
   examples: [
     ["narun gateway --nats nats://nats.internal --http 0.0.0.0:8080", "as many as you like"],
     ["narun gateway --config config.yaml", "with static routes"],
+    ["narun gateway --caddy http://127.0.0.1:2019", "the functions' hosts, by a Caddy that runs"],
   ],
   run: (_args, context) => runGateway(context),
 });
 
 async function runGateway(context: CommandContext<typeof gatewayOptions>): Promise<void> {
   const { options, settings, output } = context;
-  const { config, http, metrics, ofGateway, shortPath, trustedProxies = [], lameDuck: lameDuckMs } = options;
+  const { config, http, metrics, ofGateway, shortPath, caddy, lameDuck: lameDuckMs } = options;
+  const trustedProxies = [...(options.trustedProxies ?? []), ...addressesOf(caddy)];
   const log = createLog(options.logLevel);
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
@@ -68,6 +72,7 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
       ...{ nats, log, http: address, trustedProxies, shortPath },
       ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),
       ...(config && { config }),
+      ...(caddy && !ofGateway && { caddy }),
     });
     const ended = ofGateway ? untilEnded(gateway) : stopped;
     await Promise.race([workers.start(), ended]);
@@ -81,6 +86,14 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
   } finally {
     await nats.close();
   }
+}
+
+/** A Caddy whose admin API is on this machine sends its requests from here. */
+function addressesOf(caddy: URL | undefined): string[] {
+  if (caddy === undefined) return [];
+  const host = caddy.hostname.replace(/^\[(.*)\]$/, "$1");
+  if (host === "localhost" || host === "127.0.0.1" || host === "::1") return ["127.0.0.1", "::1"];
+  return isIP(host) === 0 ? [] : [host];
 }
 
 /** Serves the gateway that started this process. Resolves when that one closes the channel. */

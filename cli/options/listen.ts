@@ -1,6 +1,6 @@
 /** Options of the gateway, alone or in a world. */
 import { value } from "./option.ts";
-import { parseAddress, parseDuration, parseNetworks } from "./values.ts";
+import { parseAddress, parseDuration, parseHttpUrl, parseNetworks } from "./values.ts";
 
 export const http = value({
   flag: "--http <address>",
@@ -31,6 +31,14 @@ export const trustedProxies = value({
   help: "addresses and networks (CIDR), separated by commas, of proxies whose X-Forwarded-* and Forwarded count",
   fallbackHelp: "none",
   parse: parseNetworks,
+});
+
+export const caddy = value({
+  flag: "--caddy <url>",
+  variables: ["NARUN_CADDY"],
+  help: "admin API of a running Caddy that serves the functions' `hosts`; it is kept in step",
+  fallbackHelp: "none",
+  parse: parseHttpUrl,
 });
 
 export const lameDuck = (fallback: string) =>
