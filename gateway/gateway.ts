@@ -22,6 +22,7 @@ import { Doors } from "./doors.ts";
 import { httpDoor } from "./http/door.ts";
 import { type IsTrusted, trustIn } from "./http/forwarded.ts";
 import { createGathering } from "./http/gathering.ts";
+import { Mount } from "./http/mount.ts";
 import { invokeDoor } from "./invoke/door.ts";
 import { createMetrics, type Metrics, type MetricValues } from "./metrics.ts";
 import { metricsDoor } from "./metrics-door.ts";
@@ -31,8 +32,8 @@ import { createRouteTable, type RouteTable } from "./routes.ts";
 export interface GatewayOptions {
   /** The gateway never closes it. */
   nats: Nats;
-  /** The address of HTTP. Port 0 picks a free one. */
-  http: Address;
+  /** The address of HTTP; port 0 picks a free one. Or the mount that takes the requests of an application. */
+  http: Address | Mount;
   /** The address of `/metrics`, `/healthz` and `/readyz`. Default: none. */
   metrics?: Address;
   /** The original toolkit's configuration. Its routes are served beside the functions' routes. */
@@ -173,17 +174,19 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const ofMetrics =
     options.metrics &&
     metricsDoor(options.metrics, metrics, { isHealthy, findProblem: createReadiness(nats) });
+  const ofHttp = {
+    ...common,
+    gathering: createGathering(limits),
+    routes,
+    isFilling: untilSettled(options.firstPushes),
+    metrics,
+    isTrusted,
+  };
   return [
     ...(ofMetrics === undefined ? [] : [ofMetrics]),
-    httpDoor({
-      ...common,
-      address: options.http,
-      gathering: createGathering(limits),
-      routes,
-      isFilling: untilSettled(options.firstPushes),
-      metrics,
-      isTrusted,
-    }),
+    options.http instanceof Mount
+      ? options.http.door(ofHttp)
+      : httpDoor({ ...ofHttp, address: options.http }),
     invokeDoor({
       ...common,
       presence,
