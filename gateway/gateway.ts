@@ -19,6 +19,9 @@ import { CaddySync } from "./caddy/caddy-sync.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
+import { grpcDoor } from "./grpc/door.ts";
+import { createGrpcRoutes, type GrpcRoutes } from "./grpc/routes.ts";
+import type { ServerTls } from "./grpc/server.ts";
 import { httpDoor } from "./http/door.ts";
 import { type IsTrusted, trustIn } from "./http/forwarded.ts";
 import { createGathering } from "./http/gathering.ts";
@@ -34,6 +37,10 @@ export interface GatewayOptions {
   nats: Nats;
   /** The address of HTTP; port 0 picks a free one. Or the mount that takes the requests of an application. */
   http: Address | Mount;
+  /** The address of gRPC. Port 0 picks a free one. Default: none. */
+  grpc?: Address | undefined;
+  /** The certificate and the key of gRPC, as PEM. Default: HTTP/2 without TLS. */
+  grpcTls?: ServerTls;
   /** The address of `/metrics`, `/healthz` and `/readyz`. Default: none. */
   metrics?: Address;
   /** The original toolkit's configuration. Its routes are served beside the functions' routes. */
@@ -64,6 +71,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Base URL, without a slash at the end. */
   readonly httpUrl: string;
+  /** `HOST:PORT`, as clients of gRPC name their target. */
+  readonly grpcAddress: string | undefined;
   readonly metricsUrl: string | undefined;
   /** The number of requests, by service: held without a consumer, or in flight at one. */
   counts(): Map<string, { held: number; inFlight: number }>;
@@ -84,8 +93,9 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { nats, log, config } = options;
   const isTrusted = trustIn(options.trustedProxies ?? config?.trusted_proxies ?? []);
-  warnOfGrpcRoutes(config, log);
+  warnOfGrpcRoutes(options);
   let table: RouteTable | undefined;
+  let grpcTable: GrpcRoutes | undefined;
   const metrics = createMetrics({
     counts: () => dispatch.dispatcher.active.counts(),
     others: options.otherMetrics,
@@ -97,6 +107,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     observer: metrics,
     onSpecs() {
       table = undefined;
+      grpcTable = undefined;
       caddy?.changed();
     },
     ...(options.hold && { hold: options.hold }),
@@ -111,6 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       isTrusted,
       // Built at the first request after a change, so that a thousand changes at the start build one table.
       routes: () => (table ??= createRouteTable(dispatch.specs.all(), config, dispatch.consumers.all())),
+      grpcRoutes: () => (grpcTable ??= createGrpcRoutes(dispatch.specs.all(), config)),
       isHealthy: () => nats.state === "connected" && !state.isLeaving,
       addresses: () =>
         new Map(options.caddy ? [...doors.addresses, ["caddy", options.caddy.origin]] : doors.addresses),
@@ -125,13 +137,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     dispatch.close();
     throw error;
   }
-  const { http = "", metrics: metricsUrl } = Object.fromEntries(doors.addresses);
-  log.info({ http, metrics: metricsUrl }, "the gateway takes requests");
-  if (options.caddy !== undefined) {
-    const addresses = () => doors.addresses;
-    const specs = () => dispatch.specs.all();
-    caddy = new CaddySync({ admin: options.caddy, nats, addresses, specs, log });
-  }
+  const { http = "", grpc, metrics: metricsUrl } = Object.fromEntries(doors.addresses);
+  log.info({ http, grpc, metrics: metricsUrl }, "the gateway takes requests");
+  caddy = followCaddy(options, doors, dispatch);
 
   let drained: Promise<void> | undefined;
   const drain = async (graceMs: number, lameDuckMs: number) => {
@@ -145,6 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   return {
     httpUrl: http,
+    grpcAddress: grpc,
     metricsUrl,
     counts: () => dispatch.dispatcher.active.counts(),
     metricValues: metrics.values,
@@ -153,11 +162,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+function followCaddy({ caddy: admin, nats, log }: GatewayOptions, doors: Doors, { specs }: Dispatch) {
+  if (admin === undefined) return undefined;
+  return new CaddySync({ admin, nats, log, addresses: () => doors.addresses, specs: () => specs.all() });
+}
+
 interface DoorParts {
   dispatch: Dispatch;
   metrics: Metrics;
   isTrusted: IsTrusted;
   routes(): RouteTable;
+  grpcRoutes(): GrpcRoutes;
   isHealthy(): boolean;
   addresses(): Addresses;
 }
@@ -165,7 +180,7 @@ interface DoorParts {
 /** The doors in the order in which they open. The service of the last door announces the others. */
 function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const { nats, log, config } = options;
-  const { dispatch, metrics, isTrusted, routes, isHealthy, addresses } = parts;
+  const { dispatch, metrics, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
   const { dispatcher, specs, specOf, limits, presence } = dispatch;
   const configured = config?.request_timeout_seconds;
   const defaultTimeoutMs =
@@ -174,16 +189,14 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const ofMetrics =
     options.metrics &&
     metricsDoor(options.metrics, metrics, { isHealthy, findProblem: createReadiness(nats) });
-  const ofHttp = {
-    ...common,
-    gathering: createGathering(limits),
-    routes,
-    isFilling: untilSettled(options.firstPushes),
-    metrics,
-    isTrusted,
-  };
+  const isFilling = untilSettled(options.firstPushes);
+  const ofHttp = { ...common, gathering: createGathering(limits), routes, isFilling, metrics, isTrusted };
+  const { grpc: address, grpcTls: tls } = options;
+  const ofGrpc =
+    address && grpcDoor({ ...common, address, tls, routes: grpcRoutes, isFilling, metrics, isTrusted });
   return [
     ...(ofMetrics === undefined ? [] : [ofMetrics]),
+    ...(ofGrpc === undefined ? [] : [ofGrpc]),
     options.http instanceof Mount
       ? options.http.door(ofHttp)
       : httpDoor({ ...ofHttp, address: options.http }),
@@ -206,11 +219,11 @@ function untilSettled(promise: Promise<unknown> | undefined): () => boolean {
   return () => isPending;
 }
 
-function warnOfGrpcRoutes(config: CompatConfig | undefined, log: Log): void {
+function warnOfGrpcRoutes({ grpc: address, config, log }: GatewayOptions): void {
   const services = (config?.routes ?? []).flatMap(({ grpc }) => grpc ?? []);
-  if (services.length === 0) return;
+  if (address !== undefined || services.length === 0) return;
   log.warn(
     { services },
-    "this build has no gRPC listener: the `grpc` routes of the configuration are not served",
+    "no address for gRPC is given: the `grpc` routes of the configuration are not served",
   );
 }

@@ -11,6 +11,7 @@ import { NarunError } from "../../contracts/index.ts";
 import { aborted } from "../../dispatch/index.ts";
 import type { Door } from "../door.ts";
 import { createWebSockets } from "../websocket/websocket.ts";
+import { createEndings } from "./endings.ts";
 import { Exchange } from "./exchange.ts";
 import { parseTarget } from "./request-path.ts";
 import { serve } from "./serve.ts";
@@ -18,7 +19,7 @@ import type { HttpOptions } from "./server.ts";
 import { serveUpgrade } from "./upgrade.ts";
 
 /** The options of HTTP, but for those of its own connections. */
-export type MountOptions = Omit<HttpOptions, "webSockets" | "isLeaving" | "isDraining">;
+export type MountOptions = Omit<HttpOptions, "webSockets" | "endings" | "isLeaving" | "isDraining">;
 
 /** The client of a request, where its server knows one. */
 export interface ClientOfRequest {
@@ -37,6 +38,7 @@ export class Mount {
     this.#options = {
       ...options,
       webSockets,
+      endings: createEndings(),
       isTrusted: (address) => address === IN_MEMORY || options.isTrusted(address),
       // The connections are the application's: it closes them itself.
       isLeaving: () => false,
