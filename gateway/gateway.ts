@@ -177,7 +177,12 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const isFilling = untilSettled(options.firstPushes);
   const { grpc: address, grpcTls: tls } = options;
   const ofGrpc =
-    address && grpcDoor({ ...common, address, tls, routes: grpcRoutes, isFilling, metrics, isTrusted });
+    address &&
+    grpcDoor({
+      ...common,
+      ...{ address, tls, routes: grpcRoutes, isFilling, metrics, isTrusted, isHealthy },
+      canServe: (service) => dispatch.canServe(service),
+    });
   return [
     ...(ofMetrics === undefined ? [] : [ofMetrics]),
     ...(ofGrpc === undefined ? [] : [ofGrpc]),
