@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
-import { type FunctionSpec, messageOf, type Spec } from "../../contracts/index.ts";
+import { messageOf, type Spec } from "../../contracts/index.ts";
 import type { KvChange, TypedKv } from "../../nats/index.ts";
+import { programOfService, type RunnableSpec } from "./service-programs.ts";
 
 export interface DesiredFunction {
-  spec: FunctionSpec;
+  spec: RunnableSpec;
   /** Another one whenever anything in the spec has changed. It has a meaning in this process alone. */
   generation: string;
 }
@@ -22,11 +23,13 @@ export interface DesiredState {
 export interface DesiredStateOptions {
   specs: TypedKv<Spec>;
   log: Logger;
+  /** The node whose services of the original toolkit run here, too. Default: none do. */
+  node?: string;
   /** `generation` is undefined where the function is gone. */
   onChange(name: string, generation: string | undefined): void;
 }
 
-export function createDesiredState({ specs, log, onChange }: DesiredStateOptions): DesiredState {
+export function createDesiredState({ specs, log, node, onChange }: DesiredStateOptions): DesiredState {
   const functions = new Map<string, DesiredFunction>();
   let generations = 0;
 
@@ -42,17 +45,19 @@ export function createDesiredState({ specs, log, onChange }: DesiredStateOptions
       log.error({ function: read.key, error }, "invalid spec; the last valid one stays in force");
       return;
     }
-    // Services of the original toolkit belong to other runners.
-    if (read.value.kind !== "function") functions.delete(read.key);
-    else {
-      const { spec } = read.value;
-      const present = functions.get(read.key);
-      if (!isDeepStrictEqual(present?.spec, spec)) {
-        generations += 1;
-        functions.set(read.key, { spec, generation: String(generations) });
-      }
+    const spec = runnableOf(read.value);
+    if (spec === undefined) functions.delete(read.key);
+    else if (!isDeepStrictEqual(functions.get(read.key)?.spec, spec)) {
+      generations += 1;
+      functions.set(read.key, { spec, generation: String(generations) });
     }
     onChange(read.key, functions.get(read.key)?.generation);
+  };
+
+  /** Most services of the original toolkit belong to other runners. */
+  const runnableOf = (value: Spec): RunnableSpec | undefined => {
+    if (value.kind === "function") return value.spec;
+    return node === undefined ? undefined : programOfService(value.spec, node);
   };
 
   return {

@@ -31,6 +31,7 @@ import { InstanceTable } from "./instance-table.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
 import { Modes, type StartHosts } from "./modes.ts";
 import { type ClaimedName, claimName, Presence } from "./presence.ts";
+import { createProgramFiles } from "./program-files.ts";
 import { Reconciler } from "./reconcile.ts";
 import { createRevisions, type Revisions } from "./revisions.ts";
 import { createStatusPublisher, type StatusPublisher } from "./status.ts";
@@ -158,6 +159,7 @@ class Runner implements NodeRunner {
       modes: this.#modes,
       revisions: stores.revisions,
       functionSecrets: stores.functionSecrets,
+      programFiles: createProgramFiles(nats, stores.cache),
       publisher,
       onChange: (name) => {
         this.#reconciler.touch(name);
@@ -167,6 +169,7 @@ class Runner implements NodeRunner {
     });
     this.#desired = createDesiredState({
       specs: stores.specs,
+      node,
       log,
       onChange: (name, generation) => {
         this.#instances.forgive(name, generation);

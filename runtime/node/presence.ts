@@ -157,7 +157,9 @@ export class Presence {
       ...name.facts,
       last_seen: new Date().toISOString(),
       managed_instances: instances().map(managedInstance),
-      instances: instances().map(({ id, function: of, revision }) => ({ id, function: of, revision })),
+      instances: instances().map(({ id, index, function: of, revision }) => ({
+        ...{ id, index, function: of, revision },
+      })),
       status: this.#phase,
       problems: problems(),
       capacity: { maxInstances, modes: [...modes] },

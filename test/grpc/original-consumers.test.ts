@@ -1,8 +1,8 @@
 /** Calls of gRPC to consumers of the original toolkit, and to other services that narun did not start. */
 import { Metadata, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startGrpcService } from "../harness/grpc-service.ts";
 import { eventually } from "../harness/eventually.ts";
+import { startGrpcService } from "../harness/grpc-service.ts";
 import { startWorld, type World } from "../harness/world.ts";
 import { rawClient } from "./raw-functions.ts";
 
@@ -52,7 +52,9 @@ describe("a unary call", () => {
     metadata.add("x-many", "a");
     metadata.add("x-many", "b");
     metadata.add("x-raw-bin", Buffer.from([0, 255]));
-    const { code, messages, initial, trailing } = await hello(["Ann"], metadata, { deadline: Date.now() + 20_000 });
+    const { code, messages, initial, trailing } = await hello(["Ann"], metadata, {
+      deadline: Date.now() + 20_000,
+    });
     expect({ code, messages }).toEqual({ code: status.OK, messages: ["hello Ann"] });
     expect(initial?.get("x-head").join(", ")).toBe("1, 2");
     expect(trailing?.get("x-tail")).toEqual(["3"]);
