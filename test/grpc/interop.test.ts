@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { startWorld, type World } from "../harness/world.ts";
-import { interopSource } from "./interop-function.ts";
+import { interopSource } from "./interop-service.ts";
 
 const CLIENT = join(
   process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"),
@@ -24,7 +24,7 @@ describe.skipIf(!existsSync(CLIENT))("grpc-go's interop client", () => {
   let world: World;
   beforeAll(async () => {
     world = await startWorld();
-    await world.push("interop", interopSource, { grpc: ["grpc.testing.TestService"], routes: [] });
+    await world.push("interop", interopSource);
   }, 60_000);
   afterAll(() => world[Symbol.asyncDispose]());
 

@@ -24,7 +24,8 @@ afterAll(async () => {
 });
 
 /** A message of one text in the field 1. */
-const asking = (service: string) => (service === "" ? "" : `\n${String.fromCharCode(service.length)}${service}`);
+const asking = (service: string) =>
+  service === "" ? "" : `\n${String.fromCharCode(service.length)}${service}`;
 const SERVING = "\b\u0001";
 const NOT_SERVING = "\b\u0002";
 const SERVICE_UNKNOWN = "\b\u0003";
@@ -42,7 +43,10 @@ describe("grpc.health.v1.Health", () => {
   });
 
   it("tells a watcher of each change, and that its gateway leaves", async () => {
-    await using second = { gateway: await world.startGateway(), [Symbol.asyncDispose]: async () => undefined };
+    await using second = {
+      gateway: await world.startGateway(),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
     using watcher = rawClient(second.gateway.grpcAddress ?? "");
     const next = (call: ReturnType<typeof watcher.open>) =>
       new Promise<string>((resolve) => call.once("data", resolve));
@@ -77,12 +81,16 @@ describe.skipIf(!existsSync(GRPCURL))("grpcurl", () => {
   });
 
   it("describes and calls a service by its descriptors alone", async () => {
-    expect(await grpcurl(address(), "describe", "grpc.health.v1.HealthCheckRequest")).toContain("string service = 1;");
+    expect(await grpcurl(address(), "describe", "grpc.health.v1.HealthCheckRequest")).toContain(
+      "string service = 1;",
+    );
     const called = await grpcurl("-d", '{"service":"pkg.Raw"}', address(), "grpc.health.v1.Health/Check");
     expect(JSON.parse(called)).toEqual({ status: "SERVING" });
   });
 
   it("says that a service has no descriptors", async () => {
-    await expect(grpcurl(address(), "describe", "pkg.Raw")).rejects.toThrow(/no descriptor of pkg\.Raw|not found/i);
+    await expect(grpcurl(address(), "describe", "pkg.Raw")).rejects.toThrow(
+      /no descriptor of pkg\.Raw|not found/i,
+    );
   });
 });
