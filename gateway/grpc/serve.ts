@@ -1,5 +1,5 @@
 /** Takes a call: finds the function or service behind it. Every call has one status, and is counted once. */
-import { constants, type ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { type FunctionSpec, type GrpcCode, goNameOf, grpcCodes } from "../../contracts/index.ts";
 import type { Dispatcher, Log, SendableHead } from "../../dispatch/index.ts";
@@ -8,7 +8,7 @@ import { maxMessageBody } from "../http/body.ts";
 import { clientOf, type IsTrusted } from "../http/forwarded.ts";
 import { clientHead, peerOf } from "../http/request-head.ts";
 import type { Metrics } from "../metrics.ts";
-import { Answer } from "./answer.ts";
+import { Answer, stopClient } from "./answer.ts";
 import { Call } from "./call.ts";
 import { type CallHead, isCall, type NoCall, readCallHead } from "./call-head.ts";
 import type { LearnedServices } from "./learned.ts";
@@ -154,7 +154,7 @@ function withoutPseudo(fields: string[]): string[] {
 
 function answerHttp(stream: ServerHttp2Stream, { status, allow }: Extract<NoCall, { kind: "http" }>): void {
   stream.respond({ ":status": status, ...(allow === undefined ? {} : { allow }) }, { endStream: true });
-  stream.close(constants.NGHTTP2_NO_ERROR);
+  stopClient(stream);
 }
 
 function noCallStatus(head: Exclude<NoCall, { kind: "http" }>): GrpcStatus {
