@@ -163,6 +163,10 @@ export const toolErrors = {
     solve: "Push again.",
   },
 
+  FILE_MISSING: {
+    title: "There is no file of this name",
+    solve: "`narun files ls` lists the files; `narun files add` stores one.",
+  },
   SECRET_MISSING: {
     title: "There is no such secret",
     solve: "Set it with `narun secret set NAME`; `narun secret ls` lists the secrets.",

@@ -6,6 +6,10 @@ import type { LoginTexts, NatsTransport } from "../nats/index.ts";
 /** Everything that a host needs to start one instance. */
 export interface StartOrder {
   instance: string;
+  /** Which of its function's instances on this node it is. Default 0. */
+  index?: number;
+  /** It is a service of the original toolkit: it may use all of NATS, and need not register at all. */
+  isService?: boolean;
   revision: string;
   config: FunctionConfig;
   /** The values of its secrets, by their names in `env`. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
-import { prepareExec, prepareIsolates, startNodeRunner } from "../../runtime/index.ts";
+import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "../../runtime/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import { logLevel } from "../options/log-level.ts";
@@ -10,7 +10,7 @@ import { devNode, egressDeny, label, machineName, nodeBounds, nodeName } from ".
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
-import { resolveSecretsKey } from "../secrets-key.ts";
+import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
 import { releaseMemory } from "../young-generation.ts";
@@ -30,6 +30,10 @@ const nodeOptions = {
   ...devNode,
 };
 
+/** The first version in which a thread can give up permissions (runtime/process/node/thread/main.ts). */
+const NODE_OF_THREADS = 26;
+const canConfineThreads = Number(process.versions.node.split(".")[0]) >= NODE_OF_THREADS;
+
 export const nodeCommand = defineCommand({
   usage: "node",
   says: "run only a node-runner",
@@ -45,13 +49,14 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const { options, settings, environment, output } = context;
   const log = createLog(options.logLevel);
   const node = options.nodeName ?? machineName();
-  const secrets = await resolveSecretsKey(options.secretsKey);
+  const secrets = await followSecretsKey(options.secretsKey);
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
   const { ceiling, sandbox, hostMemoryMb, inspect, inspectFolder } = options;
   const cacheDir = options.cacheDir ?? join(userCacheDir(environment), "node");
   const folders = new Map(Object.entries(inspectFolder));
   const sockets = { shortPath: options.shortPath === "auto" };
+  const nodeMode = prepareNodeMode({ ceiling, sandbox, searchPath: environment.PATH, cacheDir, ...sockets });
   const connecting = connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
     const [nats, isolates, exec] = await Promise.all([
@@ -70,7 +75,11 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     const runner = await startNodeRunner({
       nats,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
-      hosts: { isolate: isolates.startHost, exec: exec.startHost },
+      hosts: {
+        isolate: isolates.startHost,
+        exec: exec.startHost,
+        ...(canConfineThreads ? { node: nodeMode.startHost } : {}),
+      },
       node,
       version,
       cacheDir,
@@ -88,7 +97,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     setTimeout(releaseMemory, SETTLED_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
-    await isolates.close();
+    await Promise.all([isolates.close(), nodeMode.close()]);
     if (error !== undefined) throw error;
   } finally {
     await (await connecting).close();

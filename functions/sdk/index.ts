@@ -43,7 +43,7 @@ export type { WebSocketPair } from "./web-sockets.ts";
 
 /**
  * Serves requests to a service by a handler of this Node process, which is not deployed. Resolves when requests can come. Errors:
- * a TypeError for wrong options; those of a connection to NATS; NAME_TAKEN, where a function has the name. A function cannot call
+ * a TypeError for wrong options; NATS_UNREACHABLE, NATS_LOGIN_REFUSED; NAME_TAKEN, where a function has the name. A function cannot call
  * it: the build says that `narun` has no such export.
  */
 export declare function serve(handler: ServedHandler, options: ServeOptions): Promise<ServedConsumer>;

@@ -8,13 +8,14 @@
 
 import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { MIB } from "../../contracts/index.ts";
+import { MIB, NarunError } from "../../contracts/index.ts";
 import { sha256Hex, writeWhole } from "../../machine/index.ts";
 import type { ContentStore } from "../../nats/index.ts";
 
 export interface BundleCache {
   /** Errors: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
-  get(sha256: string): Promise<Uint8Array>;
+  /** `fetch` gets bytes that are not in the store under their digest. */
+  get(sha256: string, fetch?: () => Promise<Uint8Array>): Promise<Uint8Array>;
 }
 
 export interface BundleCacheOptions {
@@ -47,8 +48,8 @@ export async function openBundleCache(options: BundleCacheOptions): Promise<Bund
     return undefined;
   };
 
-  const fetchOnce = async (sha256: string): Promise<Uint8Array> => {
-    const bytes = (await fromDisk(sha256)) ?? (await download(sha256));
+  const fetchOnce = async (sha256: string, fetch: () => Promise<Uint8Array>): Promise<Uint8Array> => {
+    const bytes = (await fromDisk(sha256)) ?? (await download(sha256, fetch));
     memory.put(sha256, bytes);
     return bytes;
   };
@@ -58,18 +59,22 @@ export async function openBundleCache(options: BundleCacheOptions): Promise<Bund
     await disk.note(bytes.byteLength);
   };
 
-  const download = async (sha256: string): Promise<Uint8Array> => {
-    const bytes = await store.get(sha256);
+  const download = async (sha256: string, fetch: () => Promise<Uint8Array>): Promise<Uint8Array> => {
+    const bytes = await fetch();
+    const actual = sha256Hex(bytes);
+    if (actual !== sha256)
+      throw new NarunError("DIGEST_MISMATCH", { detail: `expected ${sha256}, found ${actual}`, sha256 });
     // A full disk costs the copy, not the start: the bytes are here.
     await keep(sha256, bytes).catch(() => undefined);
     return bytes;
   };
 
   return {
-    async get(sha256) {
+    async get(sha256, fetch = () => store.get(sha256)) {
       const kept = memory.get(sha256);
       if (kept !== undefined) return kept;
-      const underWay = fetching.get(sha256) ?? fetchOnce(sha256).finally(() => fetching.delete(sha256));
+      const underWay =
+        fetching.get(sha256) ?? fetchOnce(sha256, fetch).finally(() => fetching.delete(sha256));
       fetching.set(sha256, underWay);
       return underWay;
     },

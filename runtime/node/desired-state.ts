@@ -1,12 +1,22 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
-import { type FunctionSpec, messageOf, type Spec } from "../../contracts/index.ts";
+import { messageOf, type Spec } from "../../contracts/index.ts";
 import type { KvChange, TypedKv } from "../../nats/index.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { programOfService, type RunnableSpec } from "./service-programs.ts";
 
 export interface DesiredFunction {
-  spec: FunctionSpec;
-  /** Another one whenever anything in the spec has changed. It has a meaning in this process alone. */
+  spec: RunnableSpec;
+  /**
+   * Another one whenever anything in the spec has changed, and when a secret or file that it uses has. It has a meaning in this
+   * process alone.
+   */
   generation: string;
+}
+
+interface KnownFunction extends DesiredFunction {
+  /** The versions of its secrets and files, of which the spec has the names. */
+  versions: string;
 }
 
 /** The functions that should run, from `app-configs`. An invalid spec changes nothing: the last valid one stays in force. */
@@ -15,20 +25,43 @@ export interface DesiredState {
   names(): string[];
   /** Resolves when every spec is known; changes follow until the signal aborts. */
   follow(signal: AbortSignal): Promise<void>;
+  /** Secrets or files changed. */
+  reconsider(): void;
   /** Reads one entry at once: a gateway has seen a change that the watch has not brought yet. */
   refresh(name: string): Promise<DesiredFunction | undefined>;
 }
 
 export interface DesiredStateOptions {
   specs: TypedKv<Spec>;
+  dependencies: Dependencies;
   log: Logger;
+  /** The node whose services of the original toolkit run here, too. Default: none do. */
+  node?: string;
   /** `generation` is undefined where the function is gone. */
   onChange(name: string, generation: string | undefined): void;
 }
 
-export function createDesiredState({ specs, log, onChange }: DesiredStateOptions): DesiredState {
-  const functions = new Map<string, DesiredFunction>();
+export function createDesiredState(options: DesiredStateOptions): DesiredState {
+  const { specs, dependencies, log, node, onChange } = options;
+  const functions = new Map<string, KnownFunction>();
   let generations = 0;
+
+  /** A function whose secrets are not known yet would be started, and replaced at once. */
+  const tell = (name: string): void => {
+    const now = () => onChange(name, functions.get(name)?.generation);
+    if (dependencies.isReady) now();
+    else void dependencies.ready().then(now);
+  };
+
+  /** Returns whether anything is new. */
+  const set = (name: string, spec: RunnableSpec): boolean => {
+    const known = functions.get(name);
+    const versions = dependencies.versionsOf(spec);
+    if (known?.versions === versions && isDeepStrictEqual(known.spec, spec)) return false;
+    generations += 1;
+    functions.set(name, { spec, versions, generation: String(generations) });
+    return true;
+  };
 
   const apply = (change: KvChange<Spec>): void => {
     if (change.kind === "delete") {
@@ -42,23 +75,30 @@ export function createDesiredState({ specs, log, onChange }: DesiredStateOptions
       log.error({ function: read.key, error }, "invalid spec; the last valid one stays in force");
       return;
     }
-    // Services of the original toolkit belong to other runners.
-    if (read.value.kind !== "function") functions.delete(read.key);
-    else {
-      const { spec } = read.value;
-      const present = functions.get(read.key);
-      if (!isDeepStrictEqual(present?.spec, spec)) {
-        generations += 1;
-        functions.set(read.key, { spec, generation: String(generations) });
-      }
-    }
-    onChange(read.key, functions.get(read.key)?.generation);
+    const spec = runnableOf(read.value);
+    if (spec === undefined) functions.delete(read.key);
+    else set(read.key, spec);
+    tell(read.key);
+  };
+
+  /** Most services of the original toolkit belong to other runners. */
+  const runnableOf = (value: Spec): RunnableSpec | undefined => {
+    if (value.kind === "function") return value.spec;
+    return node === undefined ? undefined : programOfService(value.spec, node);
   };
 
   return {
     get: (name) => functions.get(name),
     names: () => [...functions.keys()],
-    follow: async (signal) => void (await specs.watch(apply, signal)),
+    async follow(signal) {
+      dependencies.start(signal);
+      await specs.watch(apply, signal);
+      await dependencies.ready();
+    },
+    reconsider() {
+      for (const [name, { spec }] of [...functions])
+        if (set(name, spec)) onChange(name, functions.get(name)?.generation);
+    },
     async refresh(name) {
       const read = await specs.get(name);
       apply(read === undefined ? { kind: "delete", key: name } : { kind: "put", read });

@@ -7,10 +7,11 @@
  * I1  An instance is in the table exactly while a part of it may run or be starting.
  * I2  Every end of an instance (by its host, by a crash, by a failed start) is published once.
  */
-import { type ErrorCode, type FunctionSpec, type GoneReason, isErrorCode } from "../../contracts/index.ts";
+import { type ErrorCode, type GoneReason, isErrorCode } from "../../contracts/index.ts";
 import type { EndFacts, InstanceEvents, StartOutcome } from "../host.ts";
 import type { Hosts } from "./hosts.ts";
 import type { LocalInstance } from "./local-instance.ts";
+import type { RunnableSpec } from "./service-programs.ts";
 import { type StartParts, startInstance } from "./start-instance.ts";
 
 export interface Problem {
@@ -84,13 +85,14 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
    * MODE_UNSUPPORTED.
    */
   start(
-    spec: FunctionSpec,
+    spec: RunnableSpec,
     generation: string,
     restarts = 0,
   ): { instance: LocalInstance; outcome: Promise<StartOutcome> } {
     const { modes, publisher } = this.#options;
     const instance: LocalInstance = {
       id: crypto.randomUUID().replaceAll("-", "").slice(0, 20),
+      index: this.#freeIndex(spec.name),
       function: spec.name,
       revision: spec.revision,
       generation,
@@ -185,6 +187,13 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
   #crashed(instance: LocalInstance): void {
     this.#hostsOf(instance)?.crashed(instance.group);
     this.#options.onCrash(instance.function, instance.generation);
+  }
+
+  #freeIndex(name: string): number {
+    const taken = new Set(this.of(name).map(({ index }) => index));
+    let index = 0;
+    while (taken.has(index)) index += 1;
+    return index;
   }
 
   #remove(instance: LocalInstance): void {

@@ -24,6 +24,7 @@ import {
 } from "../../nats/index.ts";
 import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
+import { createDependencies } from "./dependencies.ts";
 import { createDesiredState, type DesiredState } from "./desired-state.ts";
 import { createFunctionSecrets, type FunctionSecrets } from "./function-secrets.ts";
 import { type HostLogin, hostLogin } from "./host-login.ts";
@@ -31,6 +32,7 @@ import { InstanceTable } from "./instance-table.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
 import { Modes, type StartHosts } from "./modes.ts";
 import { type ClaimedName, claimName, Presence } from "./presence.ts";
+import { createProgramFiles } from "./program-files.ts";
 import { Reconciler } from "./reconcile.ts";
 import { createRevisions, type Revisions } from "./revisions.ts";
 import { createStatusPublisher, type StatusPublisher } from "./status.ts";
@@ -158,6 +160,7 @@ class Runner implements NodeRunner {
       modes: this.#modes,
       revisions: stores.revisions,
       functionSecrets: stores.functionSecrets,
+      programFiles: createProgramFiles(nats, stores.cache),
       publisher,
       onChange: (name) => {
         this.#reconciler.touch(name);
@@ -167,6 +170,8 @@ class Runner implements NodeRunner {
     });
     this.#desired = createDesiredState({
       specs: stores.specs,
+      dependencies: createDependencies({ nats, log, onChange: () => this.#desired.reconsider() }),
+      node,
       log,
       onChange: (name, generation) => {
         this.#instances.forgive(name, generation);

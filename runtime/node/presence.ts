@@ -6,7 +6,6 @@ import {
   heartbeat,
   isNarunError,
   type Mode,
-  managedInstance,
   type NarunError,
   type NodeState,
   stores,
@@ -156,8 +155,10 @@ export class Presence {
     await name.claim.write({
       ...name.facts,
       last_seen: new Date().toISOString(),
-      managed_instances: instances().map(managedInstance),
-      instances: instances().map(({ id, function: of, revision }) => ({ id, function: of, revision })),
+      managed_instances: instances().map(({ function: of, index }) => `${of}-${index}`),
+      instances: instances().map(({ id, index, function: of, revision }) => ({
+        ...{ id, index, function: of, revision },
+      })),
       status: this.#phase,
       problems: problems(),
       capacity: { maxInstances, modes: [...modes] },

@@ -9,13 +9,16 @@ import type { StartOutcome } from "../host.ts";
 import type { FunctionSecrets } from "./function-secrets.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import type { Modes } from "./modes.ts";
+import type { ProgramFiles } from "./program-files.ts";
 import type { Revisions } from "./revisions.ts";
+import type { RunnableSpec } from "./service-programs.ts";
 import type { StatusPublisher } from "./status.ts";
 
 export interface StartParts {
   modes: Modes;
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
+  programFiles: ProgramFiles;
   /** The operator's upper bounds. */
   ceiling: Ceiling;
   publisher: StatusPublisher;
@@ -25,17 +28,21 @@ export interface StartParts {
 export async function startInstance(
   parts: StartParts,
   instance: LocalInstance,
-  spec: FunctionSpec,
+  spec: RunnableSpec,
 ): Promise<StartOutcome> {
   const { modes, revisions, functionSecrets, publisher } = parts;
   try {
-    const { bundle } = await revisions.load(spec.name, spec.revision);
-    const { revision, ...rest } = spec;
-    const config = { ...rest, limits: lower(parts, instance, spec) };
+    const { revision, service, ...rest } = spec;
+    const { bundle, ...names } =
+      service === undefined
+        ? { bundle: (await revisions.load(spec.name, revision)).bundle }
+        : await parts.programFiles.load(service);
+    const config = { ...rest, ...names, limits: lower(parts, instance, spec) };
     const secrets = await functionSecrets.of(config);
     const hosts = modes.of(spec);
     await hosts.pause(instance.group);
-    return await hosts.of(instance.group).start({ instance: instance.id, revision, config, secrets, bundle });
+    const order = { instance: instance.id, index: instance.index, revision, config, secrets, bundle };
+    return await hosts.of(instance.group).start({ ...order, ...(service && { isService: true }) });
   } catch (error) {
     const code = isNarunError(error) ? error.code : "INTERNAL";
     const message = messageOf(error);

@@ -19,12 +19,8 @@ const MAX_JOINED_BYTES = 1024;
  */
 const MAX_CHUNK_BYTES = 24 * 1024;
 
-/** An element of a list has 8 bytes. */
-const BALLAST_SHIFT = 5;
-
 const { min } = Math;
 const Bytes = Uint8Array;
-const List = Array;
 
 /** The place of bytes in the window. */
 class Place {
@@ -145,7 +141,6 @@ export class Inbound {
   /** Bytes of the window as a copy. */
   #own(bytes: Uint8Array<ArrayBuffer> | Place): Uint8Array<ArrayBuffer> {
     if (!(bytes instanceof Place)) return bytes;
-    makeBallast(bytes.byteLength);
     return new Bytes(new Bytes(this.#window as SharedArrayBuffer, bytes.at, bytes.byteLength));
   }
 
@@ -160,16 +155,6 @@ export class Inbound {
     this.#isOver = true;
     open.delete(this.#id);
   }
-}
-
-/**
- * V8 collects young objects when they fill their space. It does not count the memory behind them: a chunk is some 200 bytes to it.
- * An object of a quarter of a chunk's size, which is garbage at once, makes it collect after a few MiB of chunks.
- */
-const ballast: { last: unknown[] } = { last: [] };
-
-function makeBallast(bytes: number): void {
-  ballast.last = new List(bytes >>> BALLAST_SHIFT);
 }
 
 const open = new Map<number, Inbound>();

@@ -13,6 +13,7 @@ import type {
   TrialOrder,
   TrialOutcome,
 } from "../../host.ts";
+import type { Means } from "./confinement.ts";
 import { Program } from "./program.ts";
 
 export interface ExecHostOptions {
@@ -20,6 +21,8 @@ export interface ExecHostOptions {
   /** The folder of all programs of the node. */
   folder: string;
   searchPath: string;
+  /** The machine's means to enforce limits; looked for once. */
+  findMeans(): Promise<Means>;
 }
 
 const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
@@ -27,15 +30,9 @@ const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopp
 /** Upper bound of the time that a trial may take: its asker waits 15 s. */
 const TRIAL_MS = 12_000;
 
-interface Entry {
-  name: string;
-  index: number;
-  program: Program;
-}
-
 export class ExecHost implements Host {
   readonly #options: ExecHostOptions;
-  readonly #entries = new Map<string, Entry>();
+  readonly #programs = new Map<string, Program>();
   #connecting: Promise<Nats> | undefined;
   #isClosed = false;
 
@@ -44,45 +41,47 @@ export class ExecHost implements Host {
   }
 
   pidOf(instance: string): number | undefined {
-    return this.#entries.get(instance)?.program.pid;
+    return this.#programs.get(instance)?.pid;
   }
 
-  async start({ instance, revision, config, secrets, bundle }: StartOrder): Promise<StartOutcome> {
+  async start(order: StartOrder): Promise<StartOutcome> {
     if (this.#isClosed) return STOPPING;
-    const { parts, folder, searchPath } = this.#options;
+    const { parts, folder, searchPath, findMeans } = this.#options;
     const { events } = parts;
+    const { instance, revision, config, secrets, bundle, index = 0, isService = false } = order;
     const nats = await this.#connect();
-    const index = this.#freeIndex(config.name);
     const program = new Program({
       ...{ parts, nats, instance, revision, config, secrets, index, folder, searchPath },
+      means: await findMeans(),
       bytes: bundle,
-      isTrial: false,
+      kind: isService ? "service" : "function",
       onIdle: () => events.onIdle(instance),
       onGone: (reason, code, facts) => {
-        this.#entries.delete(instance);
+        this.#programs.delete(instance);
         events.onGone(instance, reason, code, facts);
       },
     });
-    this.#entries.set(instance, { name: config.name, index, program });
+    this.#programs.set(instance, program);
     const outcome = await program.start();
-    if (!outcome.ok) this.#entries.delete(instance);
+    if (!outcome.ok) this.#programs.delete(instance);
     return outcome;
   }
 
   /** Starts the program once, without requests, and ends it. */
   async trial({ config, secrets, bundle }: TrialOrder): Promise<TrialOutcome> {
     if (this.#isClosed) return STOPPING;
-    const { parts, folder, searchPath } = this.#options;
+    const { parts, folder, searchPath, findMeans } = this.#options;
     const startMs = Math.min(config.limits.startMs, TRIAL_MS);
     const program = new Program({
       ...{ parts, secrets, folder, searchPath },
       nats: await this.#connect(),
+      means: await findMeans(),
       instance: `trial-${crypto.randomUUID().slice(0, 8)}`,
       revision: "",
       config: { ...config, limits: { ...config.limits, startMs } },
       bytes: bundle,
       index: 0,
-      isTrial: true,
+      kind: "trial",
       onIdle: () => undefined,
       onGone: () => undefined,
     });
@@ -92,25 +91,15 @@ export class ExecHost implements Host {
   }
 
   drain(instance: string, order: DrainOrder): void {
-    void this.#entries.get(instance)?.program.drain(order);
+    void this.#programs.get(instance)?.drain(order);
   }
 
   async close({ graceMs }: { graceMs: number }): Promise<void> {
     this.#isClosed = true;
     await Promise.all(
-      [...this.#entries.values()].map(({ program }) => program.end({ reason: "shutdown", graceMs })),
+      [...this.#programs.values()].map((program) => program.end({ reason: "shutdown", graceMs })),
     );
     await (await this.#connecting?.catch(() => undefined))?.close();
-  }
-
-  /** The lowest number that no other instance of the function has here. */
-  #freeIndex(name: string): number {
-    const taken = new Set(
-      [...this.#entries.values()].flatMap((one) => (one.name === name ? [one.index] : [])),
-    );
-    let index = 0;
-    while (taken.has(index)) index += 1;
-    return index;
   }
 
   #connect(): Promise<Nats> {

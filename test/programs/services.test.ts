@@ -1,0 +1,80 @@
+/** Services of the original toolkit: nodes run those that name them, and show them as the original does. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { parseServiceFile, type ServiceSpec } from "../../contracts/index.ts";
+import { deployProgram, listFunctions, openProgram, removeFunction } from "../../control/index.ts";
+import { openNodeStates } from "../../nats/index.ts";
+import { eventually } from "../harness/eventually.ts";
+import { programSource } from "../harness/program.ts";
+import { startWorld } from "../harness/world.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "narun-services-"));
+const world = await startWorld({
+  gateway: { config: { routes: [{ path: "/users", service: "users" }] } as never },
+});
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function specOf(yaml: object): ServiceSpec {
+  const parsed = parseServiceFile(JSON.stringify(yaml));
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.issues));
+  return parsed.value;
+}
+
+async function deploy(yaml: { name: string; [key: string]: unknown }, text: string) {
+  const file = join(folder, `${yaml.name}.mjs`);
+  writeFileSync(file, text, { mode: 0o755 });
+  return deployProgram(world.connection, { spec: specOf(yaml), programs: [await openProgram(file)] });
+}
+
+it("run on the nodes that their specs name, as many as they say, without a request", async () => {
+  await deploy(
+    {
+      name: "users",
+      tag: "v1",
+      nodes: [{ name: "node-0", replicas: 2 }],
+      env: [{ name: "A", value: "b" }],
+      args: ["--x"],
+    },
+    programSource({ act: `answer(JSON.stringify({ env: process.env, args: process.argv.slice(2) }))` }),
+  );
+  await world.announced("users", "ready", 2);
+  const states = await openNodeStates(world.connection);
+  await eventually(async () => {
+    const read = await states.get("node-0");
+    const one = expect.stringMatching(/^users-\w+$/);
+    expect(read?.ok && read.value.managed_instances).toEqual([one, one]);
+  });
+  const { status, text } = await world.call("/users");
+  expect(status).toBe(200);
+  expect(JSON.parse(text)).toMatchObject({ env: { A: "b", NARUN_APP_NAME: "users" }, args: ["--x"] });
+  expect(await listFunctions(world.connection)).toMatchObject([
+    { name: "users", mode: "exec", instances: 2 },
+  ]);
+  await removeFunction(world.connection, "users");
+  await world.announced("users", "gone", 2);
+});
+
+it("of other nodes are left alone", async () => {
+  await deploy({ name: "elsewhere", tag: "v1", nodes: [{ name: "other" }] }, programSource());
+  await deploy({ name: "here", tag: "v1", nodes: [{ name: "node-0" }] }, programSource());
+  await world.announced("here", "ready");
+  expect(world.statuses("elsewhere")).toEqual([]);
+});
+
+it("need not register: they run when they have started", async () => {
+  await deploy(
+    { name: "worker", tag: "v1", nodes: [{ name: "node-0" }] },
+    "#!/bin/sh\necho at work\nexec sleep 300\n",
+  );
+  await eventually(async () => {
+    expect(world.statuses("worker").at(-1)).toMatchObject({ status: "running", pid: expect.any(Number) });
+    expect((await world.logs("worker")).map(({ message, stream }) => [message, stream])).toEqual([
+      ["at work", "stdout"],
+    ]);
+  });
+});
