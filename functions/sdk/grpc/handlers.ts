@@ -22,7 +22,10 @@ export type GrpcHandler<M extends DescMethod, E = Env> = M["methodKind"] extends
       ? (messages: Inputs<M["input"]>, context: GrpcContext<E>) => Later<MessageInitShape<M["output"]>>
       : (messages: Inputs<M["input"]>, context: GrpcContext<E>) => Outputs<M["output"]>;
 
-/** The handlers of a service by the names of its methods, in camel case. A method without one is UNIMPLEMENTED. */
-export type GrpcHandlers<S extends DescService, E = Env> = {
-  [Name in keyof S["method"]]?: GrpcHandler<S["method"][Name], E>;
-};
+/**
+ * The handlers of a service by the names of its methods, in camel case. A method without one is UNIMPLEMENTED. The types of a
+ * service that is known at run time only are open.
+ */
+export type GrpcHandlers<S extends DescService, E = Env> = string extends keyof S["method"]
+  ? Readonly<Record<string, (input: never, context: GrpcContext<E>) => unknown>>
+  : { [Name in keyof S["method"]]?: GrpcHandler<S["method"][Name], E> };
