@@ -84,13 +84,19 @@ export const InstanceStatsSchema = z.object({
 export type InstanceStats = z.infer<typeof InstanceStatsSchema>;
 
 /** A status event on `status.<app>.<node>` (compatible). */
-export interface StatusEvent {
-  instance_id: string;
-  node_id: string;
-  status: "starting" | "running" | "stopping" | "stopped" | "failed" | "crashed";
-  pid?: number;
-  exit_code?: number;
-  error?: string;
+export const StatusEventSchema = z.looseObject({
+  instance_id: z.string(),
+  node_id: z.string(),
+  status: z.enum(["starting", "running", "stopping", "stopped", "failed", "crashed"]),
+  /** While it runs or stops. */
+  pid: z.int().optional(),
+  /** -1: a signal ended it. */
+  exit_code: z.int().optional(),
+  /** Text for people: a reason, or the number of a restart. */
+  error: z.string().optional(),
   /** ISO 8601. */
-  time: string;
-}
+  time: z.string(),
+  /** The id of its world. Other worlds hear the same subject. */
+  world: z.string().optional(),
+});
+export type StatusEvent = z.infer<typeof StatusEventSchema>;

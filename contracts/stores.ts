@@ -12,7 +12,7 @@ export const stores = {
   binaries: { objects: "app-binaries" },
   /** Files that programs mount: name → file. */
   files: { objects: "narun-files" },
-  /** History of the log lines, for `narun logs --since`. */
+  /** History of the log lines and of the status events, for `narun logs --since`. */
   logs: { stream: "narun-logs", maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 256 * 1024 * 1024 },
 } as const;
 

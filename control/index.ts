@@ -4,6 +4,7 @@ export { describeUrl, findGatewayUrl, functionUrl } from "./gateway-url.ts";
 export { findRunningInstances, type RunningInstance } from "./instances.ts";
 export { requireKnownName } from "./known-name.ts";
 export { listInstances } from "./list-instances.ts";
+export { describeStatus, levelOfStatus, matchesFilter } from "./log-filter.ts";
 export { requireLogs } from "./logs.ts";
 export { findNodes, listNodes, type NodeSummary, takesWork } from "./nodes.ts";
 export { type DeployOptions, type DeployResult, deployProgram } from "./programs/deploy.ts";

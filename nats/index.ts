@@ -23,7 +23,7 @@ export {
 export { Ledger } from "./ledger/ledger.ts";
 export type { NotedRequest } from "./ledger/noted-request.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
-export { ensureLogHistory, readLogs } from "./log-history.ts";
+export { ensureLogHistory, type HistoryEntry, readEvents, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
 export { isNoResponders, type Message } from "./message.ts";
 export {

@@ -131,7 +131,7 @@ test.each([
 test("logs", async () => {
   await json("invoke hello");
   await eventually(async () => expect((await run("logs hello")).stdout).toContain("http://"));
-  expectDocumented("logs", await json("logs hello"));
+  expectDocumented("logs", await json("logs hello --status"));
 });
 
 test("secret", async () => {

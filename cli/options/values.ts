@@ -38,6 +38,17 @@ export function parseDuration(given: GivenText): number {
   return Number(match[1]) * (UNIT_MS[match[2] ?? ""] ?? 0);
 }
 
+/** A moment: how long ago (`10m`), or a time in ISO 8601. */
+export function parseMoment(given: GivenText): Date {
+  if (/^\d{4}-/.test(given.text)) {
+    const moment = new Date(given.text);
+    if (!Number.isNaN(moment.getTime())) return moment;
+  } else if (/^\d+(?:\.\d+)?[a-z]+$/.test(given.text)) {
+    return new Date(Date.now() - parseDuration(given));
+  }
+  throw wrongValue(given, "a duration like 30s, 10m or 2h, or a time like 2026-01-31T12:00:00Z");
+}
+
 /** `key=value` pairs. */
 export function parsePairs(pairs: readonly string[], source: Source): Record<string, string> {
   return Object.fromEntries(
