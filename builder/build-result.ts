@@ -12,6 +12,8 @@ export interface Build {
   bundle: Uint8Array;
   /** The bundle's source map. Its paths are relative to the function's folder. That of a program is empty. */
   sourceMap: Uint8Array;
+  /** A `google.protobuf.FileDescriptorSet` of the services that the function implements, if any. */
+  descriptors?: Uint8Array;
   elapsedMs: number;
   /** The largest files in the bundle, at most ten, the largest first. */
   heaviest: BundledFile[];

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { canonicalJson, type FunctionConfig, type Manifest } from "../contracts/index.ts";
+import { canonicalJson, defaultRoutes, type FunctionConfig, type Manifest } from "../contracts/index.ts";
 import { makeOwnFolder, sha256Hex } from "../machine/index.ts";
 import { createBuildError, createNoHandlerError, createTooLargeError, hasHandler } from "./build-error.ts";
 import { createIssue } from "./build-issue.ts";
@@ -9,8 +9,10 @@ import { type Bundle, type Bundler, createBundler } from "./bundler.ts";
 import { findMissingMetadata } from "./decorator-metadata.ts";
 import { writeEnvTypes } from "./env-types.ts";
 import { isProgram, type LoadedFunction, load, resolveFolder } from "./function-folder.ts";
-import { buildsFolder, findKeptBuild, keepBuild } from "./kept-build.ts";
+import { buildsFolder, DESCRIPTORS_FILE, findKeptBuild, keepBuild } from "./kept-build.ts";
 import { buildProgram } from "./program.ts";
+import { writeProtoTypes } from "./proto/proto-types.ts";
+import type { UsedServices } from "./proto/used-services.ts";
 import { findUncalledHandlers } from "./uncalled-handlers.ts";
 
 export interface BuildOptions {
@@ -53,17 +55,21 @@ export async function buildWith(
   if (result.code.byteLength > fn.config.limits.maxBundleBytes) {
     throw createTooLargeError(fn, result.code.byteLength, heaviest);
   }
-  const manifest = createManifest(fn.config, result);
+  const { services } = result;
+  const config = withServices(fn.config, services);
+  const manifest = createManifest(config, result);
   if (write) {
     await writeBuild(fn, manifest, result);
     await writeEnvTypes(fn, { onlyPresent: true });
+    if (services !== undefined) await writeProtoTypes(fn, { onlyPresent: true });
   }
   return {
-    config: fn.config,
+    config,
     manifest,
     revision: sha256Hex(canonicalJson(manifest)),
     bundle: result.code,
     sourceMap: result.sourceMap,
+    ...(services === undefined ? {} : { descriptors: services.descriptors }),
     elapsedMs: performance.now() - startedAt,
     heaviest,
     inputs: [...bundler.inputs],
@@ -87,19 +93,30 @@ export function sourceOf({ dir, entry, settings, config }: LoadedFunction, isMin
   return { dir, entry, settings, mode: config.mode === "node" ? "node" : "isolate", isMinified } as const;
 }
 
-function createManifest(config: FunctionConfig, { code, sourceMap }: Bundle): Manifest {
+/** Names the services that the bundle implements, and adds their paths where narun.yaml names no routes. */
+function withServices(config: FunctionConfig, services: UsedServices | undefined): FunctionConfig {
+  if (services === undefined) return config;
+  const hasOwnRoutes = canonicalJson(config.routes) !== canonicalJson(defaultRoutes(config.name));
+  const routes = hasOwnRoutes ? config.routes : [...config.routes, ...services.routes];
+  const grpc = [...new Set([...(config.grpc ?? []), ...services.names])].sort();
+  return { ...config, grpc: grpc as FunctionConfig["grpc"], routes };
+}
+
+function createManifest(config: FunctionConfig, { code, sourceMap, services }: Bundle): Manifest {
+  const fileOf = (bytes: Uint8Array) => ({ sha256: sha256Hex(bytes), size: bytes.byteLength });
   return {
     format: 1,
     config,
-    bundle: { sha256: sha256Hex(code), size: code.byteLength },
-    sourceMap: { sha256: sha256Hex(sourceMap), size: sourceMap.byteLength },
+    bundle: fileOf(code),
+    sourceMap: fileOf(sourceMap),
+    ...(services === undefined ? {} : { descriptors: fileOf(services.descriptors) }),
   };
 }
 
 async function writeBuild(
   fn: LoadedFunction,
   manifest: Manifest,
-  { code, sourceMap }: Bundle,
+  { code, sourceMap, services }: Bundle,
 ): Promise<void> {
   const folder = join(buildsFolder(fn.dir), fn.config.name);
   await makeOwnFolder(folder);
@@ -107,5 +124,6 @@ async function writeBuild(
     writeFile(join(folder, "bundle.js"), code),
     writeFile(join(folder, "bundle.js.map"), sourceMap),
     writeFile(join(folder, "manifest.json"), canonicalJson(manifest)),
+    ...(services === undefined ? [] : [writeFile(join(folder, DESCRIPTORS_FILE), services.descriptors)]),
   ]);
 }

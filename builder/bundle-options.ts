@@ -2,6 +2,7 @@
 import type * as esbuild from "esbuild";
 import type { BuildSettings } from "../contracts/index.ts";
 import type { LoadedFunction } from "./function-folder.ts";
+import { protoModules, sdkModules } from "./proto/proto-modules.ts";
 import { wasmModules } from "./wasm-modules.ts";
 
 export type BundleSource = Pick<LoadedFunction, "dir" | "entry" | "settings"> & {
@@ -68,7 +69,7 @@ const commonOptions = {
     ...Object.fromEntries(TEXT.map((ending) => [`.${ending}`, "text" as const])),
     ...Object.fromEntries(BYTES.map((ending) => [`.${ending}`, "binary" as const])),
   },
-  plugins: [wasmModules, noUrls],
+  plugins: [wasmModules, protoModules, sdkModules, noUrls],
 } as const satisfies esbuild.BuildOptions;
 
 const NODE_ENV = { "process.env.NODE_ENV": '"production"' };

@@ -1,6 +1,6 @@
 /** Runs esbuild: an entry file becomes one ES module with a source map. */
 import { builtinModules } from "node:module";
-import { dirname, resolve } from "node:path";
+import { dirname, relative, resolve, sep } from "node:path";
 import type * as esbuild from "esbuild";
 import { holdCompiler } from "../machine/index.ts";
 import { findAsyncRequires, findMissingAwaits } from "./async-modules.ts";
@@ -9,6 +9,9 @@ import type { BundleMessage } from "./bundle-message.ts";
 import { BUNDLE_FILE, type BundleSource, bundleOptions } from "./bundle-options.ts";
 import { findDisabledModules } from "./disabled-modules.ts";
 import { findWays, placeIndependentSource } from "./place-independent.ts";
+import { SDK_FOLDER } from "./proto/proto-modules.ts";
+import { GOOGLE_NAMESPACE, protoFileOf } from "./proto/proto-paths.ts";
+import { findServices, type UsedServices } from "./proto/used-services.ts";
 import { findUnmadeInstances, wasmFileOf } from "./wasm-modules.ts";
 import type { Lookup, Reading } from "./watched-names.ts";
 
@@ -26,6 +29,8 @@ export interface Bundle {
   exports: string[];
   files: BundledFile[];
   warnings: BundleMessage[];
+  /** The services of `.proto` files that it has. */
+  services: UsedServices | undefined;
 }
 
 type BundleResult = ({ ok: true } & Bundle) | { ok: false; messages: BundleMessage[] };
@@ -61,7 +66,12 @@ export async function createBundler(source: BundleSource): Promise<Bundler> {
         reading = readingOf(source, result.metafile);
         inputs = [...reading.files];
         const messages = await findErrors(source, result);
-        return messages.length > 0 ? { ok: false, messages } : resultOf(result);
+        if (messages.length > 0) return { ok: false, messages };
+        return resultOf(
+          result,
+          source.dir,
+          await findServices(result.metafile, { dir: source.dir, bundleFile: BUNDLE_FILE }),
+        );
       } catch (error) {
         return { ok: false, messages: messagesOf(error) };
       }
@@ -90,7 +100,8 @@ function textOf({ outputFiles }: Result, ending: ".js" | ".js.map"): string {
 }
 
 function readingOf({ dir }: BundleSource, { inputs }: esbuild.Metafile): Reading {
-  const files = [...new Set(Object.keys(inputs).map((path) => resolve(dir, fileOf(path))))];
+  const own = Object.keys(inputs).filter((path) => !path.startsWith(`${GOOGLE_NAMESPACE}:`));
+  const files = [...new Set(own.map((path) => resolve(dir, fileOf(path))))];
   const lookups = Object.entries(inputs).flatMap(([path, { imports }]) =>
     imports.flatMap(({ original }): Lookup[] =>
       original === undefined ? [] : [{ from: dirname(resolve(dir, path)), module: original }],
@@ -101,7 +112,7 @@ function readingOf({ dir }: BundleSource, { inputs }: esbuild.Metafile): Reading
 
 /** The file of an input. Its name in esbuild's results may have a mark: disabled by its package, or import attributes. */
 function fileOf(path: string): string {
-  return wasmFileOf(path.replace(/^\(disabled\):/, "").replace(/ with \{ [^{}]* \}$/, ""));
+  return protoFileOf(wasmFileOf(path.replace(/^\(disabled\):/, "").replace(/ with \{ [^{}]* \}$/, "")));
 }
 
 /**
@@ -157,13 +168,14 @@ export async function findImportChains(
   return wanted.map(({ importer, builtin }) => [...(chains.get(importer) ?? [importer]), builtin]);
 }
 
-function resultOf(result: Result): Bundle & { ok: true } {
+function resultOf(result: Result, dir: string, services: UsedServices | undefined): Bundle & { ok: true } {
   const output = result.metafile.outputs[BUNDLE_FILE];
   const map = JSON.parse(textOf(result, ".js.map")) as { sources: string[]; mappings: string };
   const original = textOf(result, ".js");
   const edits = [...findWays(original), ...findMissingAwaits(original)].sort((a, b) => a.at - b.at);
   const { code, mappings } = editBundle(original, map.mappings, edits);
-  const sources = map.sources.map(placeIndependentSource);
+  const sdk = relative(dir, SDK_FOLDER).split(sep).join("/");
+  const sources = map.sources.map((path) => placeIndependentSource(path, sdk));
   return {
     ok: true,
     code: Buffer.from(code),
@@ -174,6 +186,7 @@ function resultOf(result: Result): Bundle & { ok: true } {
       bytes: output?.inputs[path]?.bytesInOutput ?? 0,
     })),
     warnings: [...result.warnings, ...findDisabledModules(result.metafile, BUNDLE_FILE)],
+    services,
   };
 }
 

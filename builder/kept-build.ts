@@ -35,6 +35,9 @@ interface Kept {
 /** The clock of a file system lags behind the system's by a tick of the kernel. */
 const CLOCK_LAG_MS = 20;
 
+/** The descriptors of a function's services, beside its bundle. */
+export const DESCRIPTORS_FILE = "descriptors.binpb";
+
 /** The folder of a function's builds. */
 export function buildsFolder(dir: string): string {
   return join(dir, ".narun", "build");
@@ -49,14 +52,18 @@ export async function findKeptBuild(dir: string): Promise<Build | undefined> {
     const [manifestText = "", bundle, sourceMap] = await readBuild(dir, kept.name);
     const manifest = JSON.parse(manifestText.toString()) as Manifest;
     const { name, revision, heaviest, inputs, warnings } = kept;
+    const descriptors =
+      manifest.descriptors && (await readFile(join(buildsFolder(dir), kept.name, DESCRIPTORS_FILE)));
     const isWhole =
       sha256Hex(canonicalJson(manifest)) === revision &&
       sha256Hex(bundle) === manifest.bundle.sha256 &&
-      sha256Hex(sourceMap) === manifest.sourceMap.sha256;
+      sha256Hex(sourceMap) === manifest.sourceMap.sha256 &&
+      (descriptors === undefined || sha256Hex(descriptors) === manifest.descriptors?.sha256);
     if (!isWhole || manifest.config.name !== name) return undefined;
     const elapsedMs = performance.now() - startedAt;
     const { config } = manifest;
-    return { config, manifest, revision, bundle, sourceMap, elapsedMs, heaviest, inputs, warnings };
+    const files = { bundle, sourceMap, ...(descriptors === undefined ? {} : { descriptors }) };
+    return { config, manifest, revision, ...files, elapsedMs, heaviest, inputs, warnings };
   } catch {
     // Nothing is kept, or its file is damaged or of another narun.
     return undefined;
@@ -154,9 +161,13 @@ function linkedBy(link: string): string {
 /** Without the files that editors and narun itself write beside the sources. */
 function namesIn(folder: string): string[] {
   return entriesIn(folder)
-    .filter(({ name }) => !name.startsWith(".") && !name.endsWith("~") && name !== ENV_TYPES_FILE)
+    .filter(({ name }) => !name.startsWith(".") && !name.endsWith("~") && !isWrittenType(name))
     .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
     .sort();
+}
+
+function isWrittenType(name: string): boolean {
+  return name === ENV_TYPES_FILE || name.endsWith(".d.proto.ts");
 }
 
 function entriesIn(folder: string): Dirent[] {
@@ -167,11 +178,14 @@ function entriesIn(folder: string): Dirent[] {
   }
 }
 
-/** The files that decide what a build is: narun's builder and contracts, and the compiler. */
+/** The files that decide what a build is: narun's builder, contracts and library for authors, and what they are made with. */
 function ownFiles(): string[] {
+  const root = join(import.meta.dirname, "..");
+  const parts = [import.meta.dirname, join(root, "contracts"), join(root, "functions", "sdk")];
   own ??= [
     createRequire(import.meta.url).resolve("esbuild/package.json"),
-    ...[import.meta.dirname, join(import.meta.dirname, "..", "contracts")].flatMap((folder) =>
+    createRequire(import.meta.url).resolve("@bufbuild/protobuf"),
+    ...parts.flatMap((folder) =>
       readdirSync(folder, { recursive: true, encoding: "utf8" })
         .filter((name) => /(?<!\.test)\.[jt]s$/.test(name) && !/^(?:testing|templates)[\\/]/.test(name))
         .map((name) => join(folder, name)),

@@ -20,7 +20,8 @@ export function findWays(code: string): Edit[] {
   }));
 }
 
-/** The name of a source in the map. */
-export function placeIndependentSource(source: string): string {
+/** The name of a source in the map. `sdk`: the way from the function's folder to narun's own library for authors. */
+export function placeIndependentSource(source: string, sdk: string): string {
+  if (source.startsWith(`${sdk}/`)) return `narun${source.slice(sdk.length)}`;
   return source.replace(WAY_IN_MAP, "");
 }

@@ -22,7 +22,7 @@ describe("help", () => {
     expect(stdout).toContain(`Usage: narun ${command}`);
     expect(stdout).toMatch(new RegExp(`Examples:\n( {2}\\$ .*narun ${command}.*\n( {6}\\w.*\n)?)+$`));
     expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
-    expect(stdout).not.toMatch(/default: \[|--grpc/);
+    expect(stdout).not.toMatch(/default: \[/);
     for (const option of ["--nats <url>", "--creds <file>", "--json", "--quiet", "--help"]) {
       expect(stdout).toContain(option);
     }

@@ -67,6 +67,8 @@ export const InstanceMetadataSchema = z.object({
   "narun.revision": z.string(),
   "narun.mode": z.string(),
   "narun.concurrency": z.coerce.number().int().min(1),
+  /** The limits of a program that are in force, and how: texts between `; `. */
+  "narun.limits": z.string().optional(),
   /** See `formatSocketAddress`. */
   "narun.socket": z.string().optional(),
   /** The gRPC services that it implements: full names, separated by commas. A service that narun did not start may have it, too. */

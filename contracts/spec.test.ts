@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { formatSpec, parseSpec } from "./spec.ts";
+import { createSpecReader, FunctionSpecSchema, formatSpec, parseSpec } from "./spec.ts";
 import { parseYaml } from "./yaml.ts";
 
 describe("an entry of app-configs", () => {
@@ -56,5 +56,49 @@ describe("an entry of app-configs", () => {
       ok: true,
       value: { kind: "service", spec: { name: "users", mode: "exec" } },
     });
+  });
+});
+
+describe("a reader of many specs", () => {
+  const specOf = (name: string, limit = 5) =>
+    formatSpec(
+      FunctionSpecSchema.parse({
+        ...{ name, mode: "isolate", routes: [{ path: `/${name}` }], revision: "a".repeat(64) },
+        ...{ scale: { max: limit }, env: [{ name: "A", value: ',"name":"x"' }] },
+        bindings: [{ name: "KV", kv: "b" }],
+      }),
+    );
+
+  it("reads each as if it were alone, and equal ones share their parts", () => {
+    const read = createSpecReader();
+    const texts = ["a", "b", "c"].flatMap((name) => [specOf(name), specOf(name, 6)]);
+    for (const text of texts) expect(read(text)).toEqual(parseSpec(text));
+    const [one, other] = [read(specOf("d")), read(specOf("e"))];
+    if (!one.ok || !other.ok || one.value.kind !== "function" || other.value.kind !== "function")
+      throw new Error("both are functions");
+    expect(one.value.spec.limits).toBe(other.value.spec.limits);
+  });
+
+  it("reads what others write, and finds each fault, behind a text that it knows", () => {
+    const read = createSpecReader();
+    const text = specOf("a");
+    read(text);
+    const { name, routes, revision, ...rest } = JSON.parse(text);
+    for (const other of [
+      JSON.stringify({ name, routes, revision, ...rest }),
+      JSON.stringify({ ...rest, revision, name, routes }),
+      text.replace('"name":"a"', '"name":"no name"'),
+      text.replace("/a", "a"),
+      text.replace('"revision"', '"revison"'),
+      text.replace('"revision"', '"more":1,"revision"'),
+      text.replace(/,"revision":"a+"/, ""),
+      `${text.trimEnd()}}`,
+      text.slice(0, -3),
+      `${text}${text}`,
+      `${JSON.stringify({ a: rest }).slice(0, -1)},"name":"a","routes":[],"revision":"${revision}"}`,
+      "name: users\ncommand: ./users\n",
+      "",
+    ])
+      expect(read(other)).toEqual(parseSpec(other));
   });
 });

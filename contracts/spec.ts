@@ -1,8 +1,10 @@
 import { z } from "zod";
+import { BoundedMap } from "./bounded-map.ts";
 import { FunctionConfigSchema } from "./function-config.ts";
 import { RevisionSchema } from "./names.ts";
 import { parseJson } from "./parse-json.ts";
 import { ServiceFileSchema, type ServiceSpec, ServiceSpecSchema, TEXT_KEYS } from "./service-spec.ts";
+import { createSharedParts } from "./shared-parts.ts";
 import { parseYaml, type YamlResult } from "./yaml.ts";
 
 /** The desired state of a function: its configuration and the revision that is live. */
@@ -20,7 +22,7 @@ export type Spec = { kind: "function"; spec: FunctionSpec } | { kind: "service";
 const FUNCTION_MODES = new Set<unknown>(["isolate", "node"]);
 
 /** A function of ours. A program of ours has a revision; a program of the original toolkit has none. */
-function isFunction(value: unknown): boolean {
+function isFunction(value: unknown): value is FunctionSpec {
   if (FUNCTION_MODES.has(modeOf(value))) return true;
   return modeOf(value) === "exec" && typeof value === "object" && value !== null && "revision" in value;
 }
@@ -53,7 +55,48 @@ function modeOf(value: unknown): unknown {
   return typeof value === "object" && value !== null && "mode" in value ? value.mode : undefined;
 }
 
+/** The keys in which each function differs from the others. */
+const { name, routes, revision } = FunctionSpecSchema.shape;
+const OwnSchema = z.strictObject({ name, routes, revision });
+type Own = z.infer<typeof OwnSchema>;
+
+/** Upper bound of the configurations that a reader remembers. */
+const MAX_KNOWN = 1_000;
+
+/** The text between the keys that functions share and their own ones, as `formatSpec` writes it. */
+const OWN_KEYS = ',"name":';
+
+/**
+ * Returns a function that parses as `parseSpec` does, for entries by the thousand: most of them have the same text but for their
+ * own keys. The rest of a text is checked when it is seen first, and its value belongs to all specs that have it.
+ */
+export function createSpecReader(): typeof parseSpec {
+  const known = new BoundedMap<string, Omit<FunctionSpec, keyof Own>>(MAX_KNOWN);
+  const shareParts = createSharedParts();
+  return (text) => {
+    const at = text.lastIndexOf(OWN_KEYS);
+    // Keys that are not the last ones of a text, and are behind this point, are no JSON.
+    const own = at === -1 ? undefined : parseJson(`{${text.slice(at + 1)}`, OwnSchema);
+    const rest = text.slice(0, at);
+    const shared = own && known.get(rest);
+    if (own !== undefined && shared !== undefined)
+      return { ok: true, value: { kind: "function", spec: { ...shared, ...own } } };
+    const parsed = parseSpec(text);
+    if (!parsed.ok || parsed.value.kind !== "function") return parsed;
+    const spec = shareParts(parsed.value.spec);
+    if (own !== undefined) {
+      const { name: _name, routes: _routes, revision: _revision, ...others } = spec;
+      known.set(rest, others);
+    }
+    return { ok: true, value: { kind: "function", spec } };
+  };
+}
+
 /** Writes an entry as JSON on one line, as nats-server keeps it in memory. Readers that know only YAML read it all the same. */
 export function formatSpec(spec: FunctionSpec | ServiceSpec): string {
-  return `${JSON.stringify(spec)}\n`;
+  return `${JSON.stringify(isFunction(spec) ? withOwnKeysLast(spec) : spec)}\n`;
+}
+
+function withOwnKeysLast({ name, routes, revision, ...shared }: FunctionSpec): FunctionSpec {
+  return { ...shared, name, routes, revision };
 }

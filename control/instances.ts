@@ -14,6 +14,8 @@ export interface RunningInstance {
   requests: number;
   /** ISO 8601. */
   startedAt: string;
+  /** The limits of a program that are in force, and how. */
+  limits?: string[];
 }
 
 /** Asks every instance for its statistics. Consumers that narun did not start are left out. */
@@ -23,6 +25,7 @@ export async function findRunningInstances(nats: Nats): Promise<RunningInstance[
     .flatMap(({ metadata, started, endpoints }): RunningInstance[] => {
       const parsed = InstanceMetadataSchema.safeParse(metadata);
       if (!parsed.success) return [];
+      const limits = parsed.data["narun.limits"];
       const stats = InstanceStatsSchema.safeParse(endpoints?.[0]?.data);
       return [
         {
@@ -35,6 +38,7 @@ export async function findRunningInstances(nats: Nats): Promise<RunningInstance[
           inFlight: stats.success ? stats.data.inFlight : 0,
           requests: (endpoints ?? []).reduce((sum, { num_requests }) => sum + num_requests, 0),
           startedAt: started,
+          ...(limits === undefined ? {} : { limits: limits.split("; ") }),
         },
       ];
     })

@@ -33,7 +33,7 @@ import {
  * previous revision.
  */
 export type PushProgress =
-  | { step: "upload"; file: "bundle" | "sourceMap"; bytes: number }
+  | { step: "upload"; file: "bundle" | "sourceMap" | "descriptors"; bytes: number }
   | { step: "trial"; node: string }
   | { step: "replace" };
 
@@ -187,9 +187,17 @@ async function discard(registry: Registry, { config, revision, manifest }: Build
   await collectFiles(registry, [manifest]);
 }
 
-function filesOf({ manifest, bundle, sourceMap }: Build) {
-  return [
+interface BuildFile {
+  file: "bundle" | "sourceMap" | "descriptors";
+  sha256: string;
+  bytes: Uint8Array;
+}
+
+function filesOf({ manifest, bundle, sourceMap, descriptors }: Build): BuildFile[] {
+  const files: BuildFile[] = [
     { file: "bundle", sha256: manifest.bundle.sha256, bytes: bundle },
     { file: "sourceMap", sha256: manifest.sourceMap.sha256, bytes: sourceMap },
-  ] as const;
+  ];
+  if (descriptors === undefined || manifest.descriptors === undefined) return files;
+  return [...files, { file: "descriptors", sha256: manifest.descriptors.sha256, bytes: descriptors }];
 }

@@ -149,6 +149,6 @@ export async function createNotFoundError({ specs }: Registry, name: string): Pr
   );
 }
 
-function filesOf({ bundle, sourceMap }: Manifest): string[] {
-  return [bundle.sha256, sourceMap.sha256];
+function filesOf({ bundle, sourceMap, descriptors }: Manifest): string[] {
+  return [bundle.sha256, sourceMap.sha256, ...(descriptors === undefined ? [] : [descriptors.sha256])];
 }

@@ -1,7 +1,7 @@
 /**
  * The consumers that are not deployed, by their services: they have no spec, and bring their routes themselves.
  *
- * I1  The routes of a service are those of its instance that became ready last.
+ * I1  The instance that became ready last gives its service the routes.
  * I2  A service keeps its routes for `KEPT_MS` after its last instance: requests are held while it is restarted.
  */
 import type { Route } from "../contracts/index.ts";

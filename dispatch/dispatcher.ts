@@ -93,6 +93,11 @@ export class Dispatcher {
     return this.#options.instances.ready(service)[0]?.socket?.link.isOpen === true;
   }
 
+  /** Whether an instance of a service is ready. */
+  hasInstance(service: string): boolean {
+    return this.#options.instances.ready(service).length > 0;
+  }
+
   /** Whether requests of a service are held without a target. */
   isStarving(service: string): boolean {
     const { instances } = this.#options;

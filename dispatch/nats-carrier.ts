@@ -33,11 +33,15 @@ export interface NatsCarrier {
 export function createNatsCarrier({ nats, presence, wires, events }: NatsCarrierOptions): NatsCarrier {
   const sendShared = (job: Job, headers: Headers) => {
     const { service, request } = job;
-    const isBhttp = wires.now(service) === "bhttp";
+    // A call of gRPC has one form, whichever form HTTP has.
+    const isCall = headers.has(headerNames.grpcMethod);
+    const isBhttp = !isCall && wires.now(service) === "bhttp";
     const message = isBhttp ? bhttpMessage(headers, request.data, service) : { headers, data: request.data };
     const read = (reply: Message) => {
       if (isBhttp) return readBhttpAnswer(reply);
-      return wantsBhttp(reply) && wires.learn(service, "bhttp") ? WANTS_BHTTP : readAnswer(reply, undefined);
+      return !isCall && wantsBhttp(reply) && wires.learn(service, "bhttp")
+        ? WANTS_BHTTP
+        : readAnswer(reply, undefined);
     };
     const pending = nats.send(
       service,

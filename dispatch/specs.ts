@@ -1,4 +1,4 @@
-import { createSharedParts, type FunctionSpec, type Spec } from "../contracts/index.ts";
+import type { FunctionSpec, Spec } from "../contracts/index.ts";
 import { type KvChange, type Nats, openSpecs } from "../nats/index.ts";
 import type { Log } from "./log.ts";
 
@@ -20,7 +20,6 @@ export interface SpecsOptions {
 
 export function createSpecs({ nats, log, onChange }: SpecsOptions): Specs {
   const specs = new Map<string, FunctionSpec>();
-  const shareParts = createSharedParts();
   let revision = 0;
 
   const apply = (change: KvChange<Spec>) => {
@@ -33,7 +32,7 @@ export function createSpecs({ nats, log, onChange }: SpecsOptions): Specs {
     const name = change.kind === "put" ? change.read.key : change.key;
     // A service of the original toolkit may have taken over the name: routes to those are static ones.
     if (change.kind === "put" && change.read.ok && change.read.value.kind === "function") {
-      specs.set(name, shareParts(change.read.value.spec));
+      specs.set(name, change.read.value.spec);
     } else specs.delete(name);
     onChange(name);
   };

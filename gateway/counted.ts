@@ -7,47 +7,56 @@ import { Counter, Histogram, type Registry } from "prom-client";
 /** Default buckets of Prometheus, in seconds, as the original toolkit has them. */
 const COMPAT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-const DURATION = "http_gateway_request_duration_seconds";
-const DURATION_HELP = "From the arrival of an HTTP request to its answer.";
+/** A pair of metrics: a counter of answers, and a histogram of how long they took. */
+export interface AnswerMetrics {
+  requests: { name: string; help: string };
+  durations: { name: string; help: string };
+  /** The name of the label with an answer's status. */
+  statusLabel: string;
+  /** The further labels of answers, which are counted by two keys. */
+  labelNames: readonly string[];
+  labelsOf(first: string, second: string): Record<string, string>;
+}
 
-/** The answers to one method on one route. */
+/** The answers with one pair of keys. */
 interface AnswerCount {
-  readonly method: string;
-  readonly path: string;
+  readonly labels: Record<string, string>;
   /** The number of answers, by status. */
-  readonly byStatus: Map<number, number>;
+  readonly byStatus: Map<number | string, number>;
   /** The number of durations in each bucket, without those in the buckets before it. */
   readonly buckets: number[];
   sumSeconds: number;
   count: number;
 }
 
-/** The answers by route, method and status, and their durations. */
-export function registerAnswers(registry: Registry) {
-  const byPath = new Map<string, Map<string, AnswerCount>>();
-  const all = () => [...byPath.values()].flatMap((byMethod) => [...byMethod.values()]);
-  const begin = (method: string, path: string) => {
+/** The answers by their keys and status, and their durations. */
+export function registerAnswers(registry: Registry, metrics: AnswerMetrics) {
+  const { labelNames, statusLabel, labelsOf } = metrics;
+  const byFirst = new Map<string, Map<string, AnswerCount>>();
+  const all = () => [...byFirst.values()].flatMap((bySecond) => [...bySecond.values()]);
+  const begin = (first: string, second: string) => {
+    const labels = labelsOf(first, second);
     const buckets = COMPAT_BUCKETS.map(() => 0);
-    const one: AnswerCount = { method, path, byStatus: new Map(), buckets, sumSeconds: 0, count: 0 };
-    const byMethod = byPath.get(path) ?? new Map<string, AnswerCount>();
-    byPath.set(path, byMethod.set(method, one));
+    const one: AnswerCount = { labels, byStatus: new Map(), buckets, sumSeconds: 0, count: 0 };
+    const bySecond = byFirst.get(first) ?? new Map<string, AnswerCount>();
+    byFirst.set(first, bySecond.set(second, one));
     return one;
   };
   const requests: Counter = new Counter({
-    name: "http_gateway_requests_total",
-    help: "HTTP requests that were answered.",
-    labelNames: ["method", "path", "status_code"],
+    ...metrics.requests,
+    labelNames: [...labelNames, statusLabel],
     registers: [registry],
     collect() {
       requests.reset();
-      for (const { method, path, byStatus } of all())
-        for (const [status, count] of byStatus) requests.inc({ method, path, status_code: status }, count);
+      for (const { labels, byStatus } of all())
+        for (const [status, count] of byStatus) requests.inc({ ...labels, [statusLabel]: status }, count);
     },
   });
-  registry.registerMetric(new CountedHistogram(all));
+  registry.registerMetric(new CountedHistogram(metrics, all));
   return {
-    add(method: string, path: string, status: number, durationMs: number): void {
-      const one = byPath.get(path)?.get(method) ?? begin(method, path);
+    has: (first: string, second: string) => byFirst.get(first)?.has(second) === true,
+    add(first: string, second: string, status: number | string, durationMs: number): void {
+      const one = byFirst.get(first)?.get(second) ?? begin(first, second);
       one.byStatus.set(status, (one.byStatus.get(status) ?? 0) + 1);
       const seconds = durationMs / 1_000;
       one.sumSeconds += seconds;
@@ -84,28 +93,23 @@ export function registerReplies(registry: Registry) {
 
 /** A histogram that prom-client renders, and that is counted elsewhere. */
 class CountedHistogram extends Histogram {
+  readonly #about: AnswerMetrics["durations"];
   readonly #all: () => AnswerCount[];
 
-  constructor(all: () => AnswerCount[]) {
-    super({
-      name: DURATION,
-      help: DURATION_HELP,
-      labelNames: ["method", "path"],
-      buckets: COMPAT_BUCKETS,
-      registers: [],
-    });
+  constructor({ durations, labelNames }: AnswerMetrics, all: () => AnswerCount[]) {
+    super({ ...durations, labelNames: [...labelNames], buckets: COMPAT_BUCKETS, registers: [] });
+    this.#about = durations;
     this.#all = all;
   }
 
   /** The registry, and `get`, ask for the values by this method, which the types of prom-client leave out. */
   async getForPromString() {
-    const values = this.#all().flatMap((one) => valuesOf(DURATION, one));
-    return { name: DURATION, help: DURATION_HELP, type: "histogram", values, aggregator: "sum" };
+    const values = this.#all().flatMap((one) => valuesOf(this.#about.name, one));
+    return { ...this.#about, type: "histogram", values, aggregator: "sum" };
   }
 }
 
-function valuesOf(name: string, { method, path, buckets, sumSeconds, count }: AnswerCount) {
-  const sharedLabels = { method, path };
+function valuesOf(name: string, { labels: sharedLabels, buckets, sumSeconds, count }: AnswerCount) {
   let below = 0;
   const values = COMPAT_BUCKETS.map((le, at) => {
     below += buckets[at] ?? 0;

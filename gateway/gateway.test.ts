@@ -95,11 +95,11 @@ describe("the gateway", () => {
     ]);
   });
 
-  it("says once that it does not serve gRPC routes", async () => {
+  it("says once that it does not serve gRPC routes without an address for them", async () => {
     const lines: string[] = [];
     const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });
     const config = { routes: [{ grpc: "pkg.Svc", methods: [], service: "rpc" }] };
-    await using _world = await startGatewayWorld({ gateway: { log, config } });
+    await using _world = await startGatewayWorld({ gateway: { log, config, grpc: undefined } });
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ services: ["pkg.Svc"] }]);
   });
 

@@ -18,6 +18,9 @@ import type { Nats } from "../nats/index.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
+import { grpcDoor } from "./grpc/door.ts";
+import { createGrpcRoutes, type GrpcRoutes } from "./grpc/routes.ts";
+import type { ServerTls } from "./grpc/server.ts";
 import { httpDoor } from "./http/door.ts";
 import { type IsTrusted, trustIn } from "./http/forwarded.ts";
 import { createGathering } from "./http/gathering.ts";
@@ -32,6 +35,10 @@ export interface GatewayOptions {
   nats: Nats;
   /** The address of HTTP. Port 0 picks a free one. */
   http: Address;
+  /** The address of gRPC. Port 0 picks a free one. Default: none. */
+  grpc?: Address | undefined;
+  /** The certificate and the key of gRPC, as PEM. Default: HTTP/2 without TLS. */
+  grpcTls?: ServerTls;
   /** The address of `/metrics`, `/healthz` and `/readyz`. Default: none. */
   metrics?: Address;
   /** The original toolkit's configuration. Its routes are served beside the functions' routes. */
@@ -60,6 +67,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Base URL, without a slash at the end. */
   readonly httpUrl: string;
+  /** `HOST:PORT`, as clients of gRPC name their target. */
+  readonly grpcAddress: string | undefined;
   readonly metricsUrl: string | undefined;
   /** The number of requests, by service: held without a consumer, or in flight at one. */
   counts(): Map<string, { held: number; inFlight: number }>;
@@ -80,8 +89,9 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { nats, log, config } = options;
   const isTrusted = trustIn(options.trustedProxies ?? config?.trusted_proxies ?? []);
-  warnOfGrpcRoutes(config, log);
+  warnOfGrpcRoutes(options);
   let table: RouteTable | undefined;
+  let grpcTable: GrpcRoutes | undefined;
   const metrics = createMetrics({
     counts: () => dispatch.dispatcher.active.counts(),
     others: options.otherMetrics,
@@ -93,6 +103,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     observer: metrics,
     onSpecs() {
       table = undefined;
+      grpcTable = undefined;
     },
     ...(options.hold && { hold: options.hold }),
     ...(options.shortPath && { shortPath: options.shortPath }),
@@ -105,6 +116,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       isTrusted,
       // Built at the first request after a change, so that a thousand changes at the start build one table.
       routes: () => (table ??= createRouteTable(dispatch.specs.all(), config, dispatch.consumers.all())),
+      grpcRoutes: () => (grpcTable ??= createGrpcRoutes(dispatch.specs.all(), config)),
       isHealthy: () => nats.state === "connected" && !state.isLeaving,
       addresses: () => doors.addresses,
     }),
@@ -118,8 +130,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     dispatch.close();
     throw error;
   }
-  const { http = "", metrics: metricsUrl } = Object.fromEntries(doors.addresses);
-  log.info({ http, metrics: metricsUrl }, "the gateway takes requests");
+  const { http = "", grpc, metrics: metricsUrl } = Object.fromEntries(doors.addresses);
+  log.info({ http, grpc, metrics: metricsUrl }, "the gateway takes requests");
 
   let drained: Promise<void> | undefined;
   const drain = async (graceMs: number, lameDuckMs: number) => {
@@ -131,6 +143,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   return {
     httpUrl: http,
+    grpcAddress: grpc,
     metricsUrl,
     counts: () => dispatch.dispatcher.active.counts(),
     metricValues: metrics.values,
@@ -144,6 +157,7 @@ interface DoorParts {
   metrics: Metrics;
   isTrusted: IsTrusted;
   routes(): RouteTable;
+  grpcRoutes(): GrpcRoutes;
   isHealthy(): boolean;
   addresses(): Addresses;
 }
@@ -151,7 +165,7 @@ interface DoorParts {
 /** The doors in the order in which they open. The service of the last door announces the others. */
 function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const { nats, log, config } = options;
-  const { dispatch, metrics, isTrusted, routes, isHealthy, addresses } = parts;
+  const { dispatch, metrics, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
   const { dispatcher, specs, specOf, limits, presence } = dispatch;
   const configured = config?.request_timeout_seconds;
   const defaultTimeoutMs =
@@ -160,14 +174,19 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const ofMetrics =
     options.metrics &&
     metricsDoor(options.metrics, metrics, { isHealthy, findProblem: createReadiness(nats) });
+  const isFilling = untilSettled(options.firstPushes);
+  const { grpc: address, grpcTls: tls } = options;
+  const ofGrpc =
+    address && grpcDoor({ ...common, address, tls, routes: grpcRoutes, isFilling, metrics, isTrusted });
   return [
     ...(ofMetrics === undefined ? [] : [ofMetrics]),
+    ...(ofGrpc === undefined ? [] : [ofGrpc]),
     httpDoor({
       ...common,
       address: options.http,
       gathering: createGathering(limits),
       routes,
-      isFilling: untilSettled(options.firstPushes),
+      isFilling,
       metrics,
       isTrusted,
     }),
@@ -190,11 +209,11 @@ function untilSettled(promise: Promise<unknown> | undefined): () => boolean {
   return () => isPending;
 }
 
-function warnOfGrpcRoutes(config: CompatConfig | undefined, log: Log): void {
+function warnOfGrpcRoutes({ grpc: address, config, log }: GatewayOptions): void {
   const services = (config?.routes ?? []).flatMap(({ grpc }) => grpc ?? []);
-  if (services.length === 0) return;
+  if (address !== undefined || services.length === 0) return;
   log.warn(
     { services },
-    "this build has no gRPC listener: the `grpc` routes of the configuration are not served",
+    "no address for gRPC is given: the `grpc` routes of the configuration are not served",
   );
 }

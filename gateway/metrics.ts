@@ -1,11 +1,13 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { DispatchObserver } from "../dispatch/index.ts";
-import { registerAnswers, registerReplies } from "./counted.ts";
+import { type AnswerMetrics, registerAnswers, registerReplies } from "./counted.ts";
 
 /** The gateway's metrics (Prometheus). `http_gateway_*` and `gateway_*` are compatible, buckets included. */
 export interface Metrics extends DispatchObserver {
   /** `path` is the route's pattern, never the client's path. */
   answered(method: string, path: string, status: number, durationMs: number): void;
+  /** A call of gRPC. `service`: empty where none takes the call. `path`: as the client named it. `code`: as Go names it. */
+  called(service: string, path: string, code: string, durationMs: number): void;
   /** The exposition format and its content type. */
   render(): Promise<{ contentType: string; text: string }>;
   /** The values as data, for another process that adds them to its own. */
@@ -25,10 +27,33 @@ export interface MetricsOptions {
 /** Buckets of cold starts, in seconds: an isolate takes milliseconds, a process longer. */
 const START_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15];
 
+const HTTP_ANSWERS: AnswerMetrics = {
+  requests: { name: "http_gateway_requests_total", help: "HTTP requests that were answered." },
+  durations: {
+    name: "http_gateway_request_duration_seconds",
+    help: "From the arrival of an HTTP request to its answer.",
+  },
+  statusLabel: "status_code",
+  labelNames: ["method", "path"],
+  labelsOf: (method, path) => ({ method, path }),
+};
+
+const GRPC_CALLS: AnswerMetrics = {
+  requests: { name: "grpc_gateway_requests_total", help: "gRPC calls that have ended." },
+  durations: {
+    name: "grpc_gateway_request_duration_seconds",
+    help: "From the arrival of a gRPC call to its status.",
+  },
+  statusLabel: "grpc_code",
+  labelNames: ["grpc_method"],
+  labelsOf: (_service, path) => ({ grpc_method: path }),
+};
+
 export function createMetrics({ counts, others }: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const answers = registerAnswers(registry);
+  const answers = registerAnswers(registry, HTTP_ANSWERS);
+  const calls = registerCalls(registry);
   const replies = registerReplies(registry);
   const holds = new Histogram({
     name: "narun_gateway_hold_seconds",
@@ -65,6 +90,7 @@ export function createMetrics({ counts, others }: MetricsOptions): Metrics {
 
   return {
     answered: answers.add,
+    called: calls,
     replied: replies.add,
     held: (service, heldMs) => holds.observe({ service }, heldMs / 1_000),
     coldStart(service, startMs, phases) {
@@ -82,6 +108,27 @@ export function createMetrics({ counts, others }: MetricsOptions): Metrics {
       return { contentType: registry.contentType, text: await sum.metrics() };
     },
     values: () => registry.getMetricsAsJSON(),
+  };
+}
+
+/** Upper bound of the methods with a label of their own. */
+const MAX_METHODS = 1_000;
+
+/**
+ * The calls of gRPC by method. The gateway knows no methods, and clients choose the names: a method has its own label when a
+ * service has answered as if it had the method.
+ */
+function registerCalls(registry: Registry): Metrics["called"] {
+  const calls = registerAnswers(registry, GRPC_CALLS);
+  let methods = 0;
+  return (service, path, code, durationMs) => {
+    let label = path;
+    if (!calls.has(service, path)) {
+      if (service === "") label = "unmatched";
+      else if (code === "Unimplemented" || methods >= MAX_METHODS) label = `/${service}/unknown`;
+      else methods += 1;
+    }
+    calls.add(service, label, code, durationMs);
   };
 }
 

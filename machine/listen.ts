@@ -8,6 +8,8 @@ export interface Address {
   port: number;
   /** Other processes listen there as well, and the operating system divides the connections. Default: no. */
   isShared?: boolean;
+  /** Where another program has the port, a free one is taken. Default: that is an error. */
+  isPreferred?: boolean;
 }
 
 /** Errors of an address that this machine does not have, or that this user may not have. */
@@ -19,7 +21,7 @@ const WRONG_ADDRESS = new Set(["EADDRNOTAVAIL", "EACCES", "ENOTFOUND", "EAI_AGAI
  */
 export async function listen(
   server: Server,
-  { host, port, isShared = false }: Address,
+  { host, port, isShared = false, isPreferred = false }: Address,
   option: string,
 ): Promise<string> {
   const listening = Promise.withResolvers<void>();
@@ -32,6 +34,7 @@ export async function listen(
     if (WRONG_ADDRESS.has(errno))
       throw new NarunError("USAGE", { detail: `${option}: ${messageOf(error)}` }, { cause: error });
     if (errno !== "EADDRINUSE") throw error;
+    if (isPreferred) return listen(server, { host, port: 0, isShared }, option);
     const detail = `${hostPort(host, port)} (${option})`;
     throw new NarunError("ADDRESS_IN_USE", { detail, host, port, option }, { cause: error });
   } finally {

@@ -1,6 +1,7 @@
 import {
   binaryObjectName,
   canonicalJson,
+  createSpecReader,
   type FunctionSpec,
   formatSpec,
   formatYamlIssues,
@@ -9,7 +10,6 @@ import {
   NarunError,
   type NodeState,
   NodeStateSchema,
-  parseSpec,
   platformOf,
   readJson,
   readYamlDocument,
@@ -30,7 +30,11 @@ export interface StoreOptions {
 
 /** The desired state: name → spec. Functions, and services of the original toolkit. */
 export function openSpecs(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Spec>> {
-  return openKv(nats, { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) }, specCodec);
+  return openKv(
+    nats,
+    { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) },
+    createSpecCodec(),
+  );
 }
 
 /** The manifests of all revisions: `<name>.<revision>` → manifest. */
@@ -62,9 +66,9 @@ export function openBinaries(nats: Nats, { replicas }: StoreOptions = {}): Promi
   return openContentStore(nats, stores.binaries.objects, replicas);
 }
 
-const specCodec: KvCodec<Spec> = {
+const createSpecCodec = (parse = createSpecReader()): KvCodec<Spec> => ({
   decode(text, key) {
-    const parsed = parseSpec(text);
+    const parsed = parse(text);
     if (!parsed.ok) {
       throw new NarunError("SPEC_INVALID", {
         detail: `${key}: ${formatYamlIssues(parsed.issues).replaceAll("\n", "; ")}`,
@@ -82,7 +86,7 @@ const specCodec: KvCodec<Spec> = {
     if (!reading.ok) throw new NarunError("SPEC_INVALID", { detail: `${spec.name}: ${reading.issue}` });
     return text;
   },
-};
+});
 
 const manifestCodec: KvCodec<Manifest> = {
   decode: (text) => ManifestSchema.parse(readJson(text)),

@@ -22,7 +22,7 @@ export const devCommand = defineCommand({
   ],
   async run(args, context) {
     const { signal, stopped } = untilStopped();
-    const options = resolveWorld(context, signal);
+    const options = await resolveWorld(context, signal);
     const nodeArguments = [...options.nodeArguments, "--close-replaced-sockets"];
     const { address, dir = "." } = splitInspect(context.options.inspect, args.dir);
     try {

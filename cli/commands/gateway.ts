@@ -1,9 +1,19 @@
 import { type CompatConfig, type Gateway, readGatewayConfig, startGateway } from "../../gateway/index.ts";
-import { claimShared } from "../../machine/index.ts";
+import { type Address, claimShared } from "../../machine/index.ts";
 import { connectNats } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
-import { http, lameDuck, metrics, trustedProxies } from "../options/listen.ts";
+import {
+  grpc,
+  grpcAddress,
+  grpcCert,
+  grpcKey,
+  http,
+  lameDuck,
+  metrics,
+  readGrpcTls,
+  trustedProxies,
+} from "../options/listen.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { type FileTexts, value } from "../options/option.ts";
@@ -28,6 +38,9 @@ const config = value({
 const gatewayOptions = {
   config,
   http,
+  grpc,
+  grpcCert,
+  grpcKey,
   metrics,
   workers,
   trustedProxies,
@@ -50,30 +63,39 @@ export const gatewayCommand = defineCommand({
 
 async function runGateway(context: CommandContext<typeof gatewayOptions>): Promise<void> {
   const { options, settings, output } = context;
-  const { config, http, metrics, ofGateway, shortPath, trustedProxies = [], lameDuck: lameDuckMs } = options;
+  const { http, metrics, ofGateway, shortPath, trustedProxies = [], lameDuck: lameDuckMs } = options;
   const log = createLog(options.logLevel);
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
   const nats = await connectNats({ ...access, name: "narun gateway", ...logConnection(log) });
   const further = ofGateway ? 0 : options.workers - 1;
+  const grpcTls = await readGrpcTls(options.grpcCert, options.grpcKey);
+  const claim = (address: Address, option: string) =>
+    further > 0 ? claimShared(address, option) : { ...address, isShared: ofGateway };
   try {
-    const address = further > 0 ? await claimShared(http, "--http") : { ...http, isShared: ofGateway };
+    const address = await claim(http, "--http");
+    const grpc = await claim(grpcAddress(options.grpc, http), "--grpc");
     const workers = new GatewayWorkers({
-      ...{ count: further, http: address, natsUrl: access.url ?? nats.url, login: access.login },
+      ...{ count: further, http: address, grpc, natsUrl: access.url ?? nats.url, login: access.login },
       ...{ shortPath, trustedProxies, lameDuckMs, log },
-      gatewayArguments: flagArguments({ config: gatewayOptions.config }, settings),
+      gatewayArguments: flagArguments({ config, grpcCert, grpcKey }, settings),
       environment: context.environment,
     });
     const gateway = await startGateway({
-      ...{ nats, log, http: address, trustedProxies, shortPath },
+      ...{ nats, log, http: address, grpc, trustedProxies, shortPath },
+      ...(grpcTls && { grpcTls }),
       ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),
-      ...(config && { config }),
+      ...(options.config && { config: options.config }),
     });
     const ended = ofGateway ? untilEnded(gateway) : stopped;
     await Promise.race([workers.start(), ended]);
-    const { httpUrl, metricsUrl } = gateway;
-    if (output.isJson) output.json({ http: httpUrl, metrics: metricsUrl ?? null, nats: nats.url });
-    else output.line(`http     ${httpUrl}\nmetrics  ${metricsUrl}/metrics\nnats     ${nats.url}`);
+    const { httpUrl, grpcAddress: grpcTarget = null, metricsUrl = null } = gateway;
+    const { url } = nats;
+    if (output.isJson) output.json({ http: httpUrl, grpc: grpcTarget, metrics: metricsUrl, nats: url });
+    else
+      output.line(
+        `http     ${httpUrl}\ngrpc     ${grpcTarget}\nmetrics  ${metricsUrl}/metrics\nnats     ${url}`,
+      );
     releaseMemory();
     boundYoungGeneration();
     await Promise.race([ended, stopped]);
@@ -96,6 +118,7 @@ function textsOf(config: CompatConfig | undefined): FileTexts {
     nats: config?.nats_url,
     nkey: config?.nkey_seed_file,
     http: withHost(config?.server_addr),
+    grpc: withHost(config?.grpc_addr),
     metrics: withHost(config?.metrics_addr),
     trustedProxies: config?.trusted_proxies?.join(","),
   };

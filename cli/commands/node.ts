@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
-import { prepareExec, prepareIsolates, startNodeRunner } from "../../runtime/index.ts";
+import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "../../runtime/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import { logLevel } from "../options/log-level.ts";
@@ -30,6 +30,10 @@ const nodeOptions = {
   ...devNode,
 };
 
+/** The first version in which a thread can give up permissions (runtime/process/node/thread/main.ts). */
+const NODE_OF_THREADS = 26;
+const canConfineThreads = Number(process.versions.node.split(".")[0]) >= NODE_OF_THREADS;
+
 export const nodeCommand = defineCommand({
   usage: "node",
   says: "run only a node-runner",
@@ -52,6 +56,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const cacheDir = options.cacheDir ?? join(userCacheDir(environment), "node");
   const folders = new Map(Object.entries(inspectFolder));
   const sockets = { shortPath: options.shortPath === "auto" };
+  const nodeMode = prepareNodeMode({ ceiling, sandbox, searchPath: environment.PATH, cacheDir, ...sockets });
   const connecting = connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
     const [nats, isolates, exec] = await Promise.all([
@@ -70,7 +75,11 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     const runner = await startNodeRunner({
       nats,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
-      hosts: { isolate: isolates.startHost, exec: exec.startHost },
+      hosts: {
+        isolate: isolates.startHost,
+        exec: exec.startHost,
+        ...(canConfineThreads ? { node: nodeMode.startHost } : {}),
+      },
       node,
       version,
       cacheDir,
@@ -88,7 +97,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     setTimeout(releaseMemory, SETTLED_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
-    await isolates.close();
+    await Promise.all([isolates.close(), nodeMode.close()]);
     if (error !== undefined) throw error;
   } finally {
     await (await connecting).close();

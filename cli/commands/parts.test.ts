@@ -99,7 +99,9 @@ describe("narun gateway", () => {
       "--log-level",
       "warn",
     ]);
-    const [, http] = await gateway.shows(/^http {5}(\S+)\nmetrics {2}\S+\nnats {5}nats:\S+$/m);
+    const [, http] = await gateway.shows(
+      /^http {5}(\S+)\ngrpc {5}127\.0\.0\.1:\d+\nmetrics {2}\S+\nnats {5}nats:\S+$/m,
+    );
     expect(
       await fetch(`${http}/static`, { method: "OPTIONS", signal: AbortSignal.timeout(200) }).catch(
         () => "held",

@@ -1,13 +1,13 @@
-import { loadFunction, writeEnvTypes } from "../../builder/index.ts";
+import { loadFunction, writeEnvTypes, writeProtoTypes } from "../../builder/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import { forEachFunction } from "../functions/function-folders.ts";
 import { toggle } from "../options/option.ts";
 
-const check = toggle({ flag: "--check", help: "write nothing; fail where a file differs from narun.yaml" });
+const check = toggle({ flag: "--check", help: "write nothing; fail where a file differs from its source" });
 
 export const typesCommand = defineCommand({
   usage: "types [dir]",
-  says: "write the type of env for the function (or every function) in a folder: narun-env.d.ts",
+  says: "write types for the function (or every function) in a folder: narun-env.d.ts, and one file for each .proto",
   options: { check },
   examples: [
     ["narun types", 'then: import type { Env } from "./narun-env.d.ts"'],
@@ -15,13 +15,19 @@ export const typesCommand = defineCommand({
   ],
   async run({ dir }, { options: { check }, output }) {
     await forEachFunction(dir, output, async (folder) => {
-      const result = await writeEnvTypes(await loadFunction(folder), { check });
-      const { file, changed, missing } = result;
-      if (check && changed) process.exitCode = 1;
-      if (output.isJson) return output.json(result);
+      const fn = await loadFunction(folder);
+      const results = [await writeEnvTypes(fn, { check }), ...(await writeProtoTypes(fn, { check }))];
+      if (check && results.some(({ changed }) => changed)) process.exitCode = 1;
       const writing = ["narun types", ...(dir === undefined ? [] : [dir])].join(" ");
-      const found = `${missing ? "not there yet" : "out of date"}; \`${writing}\` writes it`;
-      output.line(`${file}  ${changed ? (check ? found : "written") : "up to date"}`);
+      for (const result of results) {
+        const { file, changed, missing } = result;
+        if (output.isJson) {
+          output.json(result);
+          continue;
+        }
+        const found = `${missing ? "not there yet" : "out of date"}; \`${writing}\` writes it`;
+        output.line(`${file}  ${changed ? (check ? found : "written") : "up to date"}`);
+      }
     });
   },
 });

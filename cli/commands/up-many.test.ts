@@ -13,7 +13,7 @@ import { answering, createWorkFolder } from "../testing/work-folder.ts";
 const FUNCTIONS = 60;
 const ReadySchema = z.object({ http: z.string(), failed: z.array(z.unknown()) });
 
-test("sixty functions come up, four at a time; all answer, and no consumer is left", async () => {
+test("sixty functions come up, a few at a time; all answer, and no consumer is left", async () => {
   const names = Array.from({ length: FUNCTIONS }, (_, index) => `f${index}`);
   await using folder = await createWorkFolder(
     Object.fromEntries(names.map((name) => [`functions/${name}/index.ts`, answering(name)])),

@@ -54,7 +54,7 @@ test("prints addresses, functions and a curl line that works; SIGINT leaves noth
 
   const output = first.stdout;
   expect(output).toMatch(
-    /^http {5}http:\/\/127\.0\.0\.1:\d+\nmetrics {2}http:\S+\nnats {5}nats:\S+\n\nFUNCTION /,
+    /^http {5}http:\/\/127\.0\.0\.1:\d+\ngrpc {5}127\.0\.0\.1:\d+\nmetrics {2}http:\S+\nnats {5}nats:\S+\n\nFUNCTION /,
   );
   expect(output).toMatch(/^hello {5}isolate {2}[0-9a-f]{12} +0 {2}asleep {2}http:\S+\/hello$/m);
   expect(output).toMatch(/^other .*\/other$/m);
@@ -98,7 +98,7 @@ test("tells scripts its addresses and what failed in one line, when everything i
   const addresses = await ready(up);
   expect(addresses).toEqual({
     http: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-    grpc: null,
+    grpc: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
     metrics: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
     nats: expect.stringMatching(/^nats:\/\/127\.0\.0\.1:\d+$/),
     failed: [

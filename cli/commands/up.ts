@@ -24,7 +24,7 @@ export const upCommand = defineCommand({
   ],
   async run({ dir: dirs }, context) {
     const { signal, stopped } = untilStopped();
-    const options = { ...resolveWorld(context, signal), workers: context.options.workers };
+    const options = { ...(await resolveWorld(context, signal)), workers: context.options.workers };
     try {
       const folders = (await Promise.all(dirs.map((dir) => findFunctions(dir)))).flat();
       await runWorld(options, [...new Set(folders)], stopped);

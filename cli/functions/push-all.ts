@@ -21,7 +21,7 @@ export interface PushOutcome {
 export type StartBuild = () => Promise<Build | PushFailure>;
 
 /** Upper bound of simultaneous builds and pushes. More would slow each other down. */
-export const PUSHES_AT_A_TIME = 4;
+export const PUSHES_AT_A_TIME = 8;
 
 /** Upper bound of the builds that start before their turn. */
 export const BUILT_AHEAD = 16;

@@ -1,6 +1,8 @@
 /** Options of the gateway, alone or in a world. */
-import { value } from "./option.ts";
-import { parseAddress, parseDuration, parseNetworks } from "./values.ts";
+import { readFile } from "node:fs/promises";
+import { messageOf } from "../../contracts/index.ts";
+import { asText, value } from "./option.ts";
+import { type Address, parseAddress, parseDuration, parseNetworks, wrongUse } from "./values.ts";
 
 export const http = value({
   flag: "--http <address>",
@@ -16,14 +18,46 @@ export const metrics = value({
   parse: parseAddress,
 });
 
-/** Accepted for the original toolkit's command lines; this version serves no gRPC. */
 export const grpc = value({
   flag: "--grpc <address>",
-  help: "HOST:PORT for gRPC",
+  help: "HOST:PORT for gRPC; the default gives way to another program, and to port 0 of --http",
   fallback: "127.0.0.1:8081",
-  isHidden: true,
-  parse: parseAddress,
+  parse: (given) => ({ ...parseAddress(given), isPreferred: given.source.kind === "default" }),
 });
+
+/** The address of gRPC. Its default follows `--http`: a script that asks for a free port there gets one here, too. */
+export function grpcAddress(grpc: GrpcAddress, http: Address): GrpcAddress {
+  return grpc.isPreferred && http.port === 0 ? { ...grpc, port: 0 } : grpc;
+}
+
+export interface GrpcAddress extends Address {
+  /** It is the default: a free port does as well. */
+  isPreferred: boolean;
+}
+
+/** The certificate and the key of gRPC. */
+export const grpcCert = value({
+  flag: "--grpc-cert <file>",
+  help: "certificate of the gRPC address, PEM; with it and its key gRPC is served with TLS",
+  fallbackHelp: "no TLS",
+  parse: asText,
+});
+
+export const grpcKey = value({ flag: "--grpc-key <file>", help: "its key", parse: asText });
+
+/** Reads the files. Error: USAGE. */
+export async function readGrpcTls(
+  cert: string | undefined,
+  key: string | undefined,
+): Promise<{ cert: Buffer; key: Buffer } | undefined> {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) throw wrongUse("--grpc-cert and --grpc-key need each other");
+  const read = (option: string, path: string) =>
+    readFile(path).catch((error: unknown) => {
+      throw wrongUse(`${option}: ${messageOf(error)}`);
+    });
+  return { cert: await read("--grpc-cert", cert), key: await read("--grpc-key", key) };
+}
 
 export const trustedProxies = value({
   flag: "--trusted-proxies <networks>",

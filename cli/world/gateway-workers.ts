@@ -14,8 +14,9 @@ import type { Environment } from "../options/resolve.ts";
 export interface GatewayWorkersOptions {
   /** How many, beside this process. */
   count: number;
-  /** The shared address. */
+  /** The shared addresses. */
   http: Address;
+  grpc: Address;
   natsUrl: string;
   login: NatsLogin;
   shortPath: ShortPath;
@@ -126,12 +127,21 @@ class Worker {
 }
 
 function forkGateway(options: GatewayWorkersOptions): ChildProcess {
-  const { http, natsUrl, login, shortPath, trustedProxies, lameDuckMs, gatewayArguments = [] } = options;
+  const {
+    http,
+    grpc,
+    natsUrl,
+    login,
+    shortPath,
+    trustedProxies,
+    lameDuckMs,
+    gatewayArguments = [],
+  } = options;
   const { args, env } = handOn(login);
-  const host = http.host.includes(":") ? `[${http.host}]` : http.host;
   const list = [
     ...["gateway", "--quiet", "--of-gateway", "--workers", "1", "--nats", natsUrl, ...args],
-    ...["--http", `${host}:${http.port}`, "--short-path", shortPath, "--lame-duck", `${lameDuckMs}ms`],
+    ...["--http", textOf(http), "--grpc", textOf(grpc)],
+    ...["--short-path", shortPath, "--lame-duck", `${lameDuckMs}ms`],
     ...(trustedProxies.length === 0 ? [] : ["--trusted-proxies", trustedProxies.join(",")]),
     ...["--log-level", options.log.level, ...gatewayArguments],
   ];
@@ -141,4 +151,8 @@ function forkGateway(options: GatewayWorkersOptions): ChildProcess {
     env: { ...options.environment, ...env },
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
+}
+
+function textOf({ host, port }: Address): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

@@ -1,6 +1,16 @@
 import type { CommandContext } from "../command/define-command.ts";
 import { createLog } from "../log.ts";
-import { grpc, http, lameDuck, metrics, trustedProxies } from "../options/listen.ts";
+import {
+  grpc,
+  grpcAddress,
+  grpcCert,
+  grpcKey,
+  http,
+  lameDuck,
+  metrics,
+  readGrpcTls,
+  trustedProxies,
+} from "../options/listen.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { egressDeny, nodeBounds } from "../options/node.ts";
@@ -15,6 +25,8 @@ export const worldOptions = {
   ...nodeBounds,
   http,
   grpc,
+  grpcCert,
+  grpcKey,
   metrics,
   natsPort,
   egressDeny,
@@ -28,18 +40,21 @@ export const worldOptions = {
 };
 
 /** Error: USAGE. */
-export function resolveWorld(
+export async function resolveWorld(
   { options, settings, environment, output }: CommandContext<typeof worldOptions>,
   signal: AbortSignal,
-): WorldOptions {
+): Promise<WorldOptions> {
   const { url, login, transport } = resolveNats(settings);
   return {
     ...options,
     ...(url === undefined ? {} : { external: { url, login } }),
     transport,
+    grpc: grpcAddress(options.grpc, options.http),
+    grpcTls: await readGrpcTls(options.grpcCert, options.grpcKey),
     lameDuckMs: options.lameDuck,
     trustedProxies: options.trustedProxies ?? [],
     hasOwnKey: options.secretsKeyVariable === undefined,
+    gatewayArguments: flagArguments({ grpcCert, grpcKey }, settings),
     // The node reads the variables itself.
     nodeArguments: flagArguments({ ...nodeBounds, egressDeny, shortPath }, settings),
     environment,
@@ -53,7 +68,7 @@ export function resolveWorld(
 export function addressesOf(world: World) {
   return {
     http: world.gateway.httpUrl,
-    grpc: null,
+    grpc: world.gateway.grpcAddress ?? null,
     metrics: world.gateway.metricsUrl ?? null,
     nats: world.natsUrl,
     ...(world.inspectAddress === undefined ? {} : { inspect: world.inspectAddress }),
@@ -63,6 +78,7 @@ export function addressesOf(world: World) {
 export function showAddresses(output: Output, world: World): void {
   const { dim } = output.colours;
   output.line(`${dim("http   ")}  ${world.gateway.httpUrl}`);
+  output.line(`${dim("grpc   ")}  ${world.gateway.grpcAddress}`);
   output.line(`${dim("metrics")}  ${world.gateway.metricsUrl}/metrics`);
   output.line(`${dim("nats   ")}  ${world.natsUrl}`);
   if (world.inspectAddress !== undefined)

@@ -11,7 +11,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Gateway, type MetricValues, type ShortPath, startGateway } from "../../gateway/index.ts";
-import { claimShared, sendSignal } from "../../machine/index.ts";
+import { type Address, claimShared, sendSignal } from "../../machine/index.ts";
 import { connectNats, type Nats, type NatsLogin, type NatsTransport } from "../../nats/index.ts";
 import {
   findNatsServer,
@@ -31,6 +31,8 @@ import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 
 export interface WorldOptions {
   http: { host: string; port: number };
+  grpc: Address;
+  grpcTls: { cert: Buffer; key: Buffer } | undefined;
   metrics: { host: string; port: number };
   /** A running server of the user. Default: an embedded server is started. */
   external?: { url: string; login: NatsLogin };
@@ -44,6 +46,8 @@ export interface WorldOptions {
   lameDuckMs: number;
   /** Networks of proxies that the gateway trusts. */
   trustedProxies: readonly string[];
+  /** More arguments of the gateway's further processes. */
+  gatewayArguments: readonly string[];
   /** More arguments of `narun node`. */
   nodeArguments: readonly string[];
   /** The nats-server binary to use. Default: one in PATH or in the cache folder, else a fetched one. */
@@ -129,13 +133,16 @@ async function startInOrder(
   });
   endings.push(() => nats.close());
   const { workers: processes = 1 } = options;
-  const address = processes > 1 ? await claimShared(options.http, "--http") : options.http;
+  const claim = (address: Address, option: string) =>
+    processes > 1 ? claimShared(address, option) : address;
+  const http = await claim(options.http, "--http");
+  const grpc = await claim(options.grpc, "--grpc");
   const workers = new GatewayWorkers({
-    ...{ count: processes - 1, http: address, natsUrl: url, login, environment: options.environment },
+    ...{ count: processes - 1, http, grpc, natsUrl: url, login, environment: options.environment },
     ...{ shortPath: options.shortPath, trustedProxies: options.trustedProxies },
-    ...{ lameDuckMs: options.lameDuckMs, log },
+    ...{ lameDuckMs: options.lameDuckMs, gatewayArguments: options.gatewayArguments, log },
   });
-  const [node, gateway] = await startParts({ ...options, http: address }, nats, { natsUrl: url, login }, () =>
+  const [node, gateway] = await startParts({ ...options, http, grpc }, nats, { natsUrl: url, login }, () =>
     workers.metrics(),
   );
   endings.push(endWithProcess(() => node.kill()));
@@ -159,6 +166,8 @@ async function startWorkers(workers: GatewayWorkers, { firstPushes, signal }: Wo
 async function startParts(
   {
     http,
+    grpc,
+    grpcTls,
     metrics,
     dataDir,
     trustedProxies,
@@ -190,6 +199,8 @@ async function startParts(
     startGateway({
       nats,
       http,
+      grpc,
+      ...(grpcTls && { grpcTls }),
       metrics,
       trustedProxies,
       shortPath,

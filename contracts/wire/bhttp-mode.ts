@@ -1,6 +1,6 @@
 /**
  * BHTTP mode: a whole request and its whole reply as data of NATS messages (docs/wire.md, "Binary HTTP over NATS"). The facts
- * are those of header mode, so that a request can be sent in either.
+ * are the same as in header mode: a request can be sent in either mode.
  *
  * I1  A field that is narun's or NATS' own, or belongs to one connection, neither goes into a message nor comes out of one.
  * I2  A message has no `content-length` that its content contradicts.

@@ -5,8 +5,8 @@
  * I1  A message is read as a whole or not at all: `ok` is false for every message that the RFC calls invalid.
  * I2  Empty content and empty trailers may be missing at the end. So may a whole empty field section behind control data
  *     (section 3.8). Zeros may follow; other bytes may not.
- * I3  Reading takes time and memory in proportion to the message, whatever lengths it claims.
- * I4  Both directions keep the bounds of the original toolkit's codec, so that each side reads what the other writes.
+ * I3  Reading takes time and memory in proportion to the message. A claimed length allocates nothing.
+ * I4  Both directions keep the bounds of the original toolkit's codec, so that each side reads the other's messages.
  */
 import { BhttpReader, BhttpWriter, InvalidBhttp } from "./bhttp-bytes.ts";
 import type { FieldList } from "./field-list.ts";
@@ -112,7 +112,7 @@ function readBody(reader: BhttpReader, framing: BhttpFraming) {
   };
 }
 
-const NO_CONTENT = new Uint8Array();
+const NO_CONTENT = Buffer.alloc(0);
 
 function readContent(reader: BhttpReader, framing: BhttpFraming): Uint8Array {
   if (reader.isAtEnd) return NO_CONTENT;

@@ -9,6 +9,10 @@ export const headerNames = {
   query: "X-Original-Query",
   host: "X-Original-Host",
   remoteAddress: "X-Original-RemoteAddr",
+  /** On a unary call of gRPC as one message: `/pkg.Svc/Method` (grpc-message.ts). Compatible. */
+  grpcMethod: "X-Original-Grpc-Method",
+  /** Beside it, how long its client still waits, as in `grpc-timeout`. */
+  grpcTimeout: "Grpc-Timeout",
   forwardedFor: "X-Forwarded-For",
   forwardedProto: "X-Forwarded-Proto",
   forwardedHost: "X-Forwarded-Host",

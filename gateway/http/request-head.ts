@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import {
   type ClientFacts,
   encodeRequest,
@@ -40,7 +40,16 @@ export function requestHead(
   const isUpgrade = upgrade !== undefined;
   const fields = rawHeaders;
   const facts = { method, rawPath, query, host: forwardedHost, scheme, fields, requestId, isUpgrade };
-  const head = new ClientHead(facts, { address, remoteAddress: peerOf(incoming) }, endsAtMs);
+  return clientHead(facts, { address, remoteAddress: peerOf(socket) }, { endsAtMs, form });
+}
+
+/** The head of a request in the form that is asked for; undefined where it cannot be sent. */
+export function clientHead(
+  facts: RequestFacts,
+  client: ClientFacts,
+  { endsAtMs, form }: Pick<RequestHeadOptions, "endsAtMs" | "form">,
+): SendableHead | undefined {
+  const head = new ClientHead(facts, client, endsAtMs);
   return head.make(form) ? head : undefined;
 }
 
@@ -86,6 +95,9 @@ class ClientHead implements SendableHead {
 }
 
 /** `127.0.0.1:45326`, `[::1]:45326` */
-function peerOf({ socket: { remoteAddress = "", remotePort = 0 } }: IncomingMessage): string {
+export function peerOf({
+  remoteAddress = "",
+  remotePort = 0,
+}: Partial<Pick<Socket, "remoteAddress" | "remotePort">>): string {
   return remoteAddress.includes(":") ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
 }

@@ -67,6 +67,7 @@ export async function startGatewayWorld({
     const started = await startGateway({
       nats: connection,
       http: { host: "127.0.0.1", port: 0 },
+      grpc: { host: "127.0.0.1", port: 0 },
       log: pino({ level: process.env.NARUN_TEST_LOG ?? "silent" }),
       ...options,
     });

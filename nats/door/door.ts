@@ -17,6 +17,8 @@ export interface DoorOptions
       GuestConnectionOptions,
       "name" | "service" | "direct" | "rules" | "metadata" | "stats" | "onRefused"
     > {
+  /** A socket in a folder that no other program can enter: who connects there needs no password. Default: none. */
+  socketPath?: string | undefined;
   /** How long a request may be open. */
   timeoutMs: number;
   /** The processes of the program, which need no password. Not every client reads a password out of an address. */
@@ -49,7 +51,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   const password = randomBytes(PASSWORD_BYTES).toString("base64url");
   const connections = new Set<GuestConnection>();
   let isClosed = false;
-  const welcome = async (program: Socket) => {
+  const welcome = async (program: Socket, isKnown: boolean) => {
     program.setNoDelay(true);
     program.on("error", () => undefined);
     // A server that is away: the program's client tries again.
@@ -63,19 +65,23 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
       ...options,
       requests,
       admits: (givenUser, givenPassword) =>
+        isKnown ||
         (givenUser === user && isSame(givenPassword, password)) ||
         (givenUser === undefined && isHeldBy(options.pids(), program.remotePort ?? 0, port)),
     });
     connections.add(connection);
     program.once("close", () => connections.delete(connection));
   };
-  const server = createServer((program) => {
-    if (connections.size >= MAX_CONNECTIONS) program.destroy();
-    else void welcome(program);
-  });
-  server.listen(0, "127.0.0.1");
+  const serve = (isKnown: boolean) =>
+    createServer((program) => {
+      if (connections.size >= MAX_CONNECTIONS) program.destroy();
+      else void welcome(program, isKnown);
+    });
+  const server = serve(false).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
+  const inside = options.socketPath === undefined ? undefined : serve(true).listen(options.socketPath);
+  if (inside !== undefined) await once(inside, "listening");
   return {
     url: `nats://${canFindOwners ? "" : `${encodeURIComponent(user)}:${password}@`}127.0.0.1:${port}`,
     user,
@@ -85,6 +91,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     close() {
       isClosed = true;
       server.close();
+      inside?.close();
       for (const connection of connections) connection.close();
     },
   };

@@ -1,8 +1,8 @@
 /**
  * The body of a request as a web stream.
  *
- * I1  Its sender gets credit when the handler begins to read, and again as the handler reads. A body that nobody reads is not
- *     sent, but for its beginning.
+ * I1  Its sender gets credit when the handler begins to read, and again as the handler reads. Only the
+ *     beginning of an unread body is sent.
  * I2  A body that broke fails the reader, and never looks whole.
  */
 import { CreditWindow, WINDOW_BYTES } from "../../streams/index.ts";

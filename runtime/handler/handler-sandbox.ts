@@ -44,6 +44,7 @@ interface Open {
   /** The request waits for its turn. */
   waiting: IncomingRequest | undefined;
   body: ArrivingBody | undefined;
+  stream: ReadableStream | undefined;
   hasTurn: boolean;
 }
 
@@ -106,6 +107,18 @@ export class HandlerSandbox implements Sandbox {
     },
   };
 
+  /** Gives the body of an answer away; undefined where it was opened already. */
+  takeBody(body: number): BegunBody | undefined {
+    const begun = this.#begun.get(body);
+    this.#begun.delete(body);
+    return begun;
+  }
+
+  /** The fields after the body of a streamed answer. */
+  trailersOf(id: number): string | undefined {
+    return this.#open.get(id)?.serving.trailerBlock;
+  }
+
   async start(): Promise<SandboxStart> {
     const beganAt = performance.now();
     const loaded = await this.#options.load();
@@ -114,7 +127,8 @@ export class HandlerSandbox implements Sandbox {
     return { ok: true, phases: { load: performance.now() - beganAt } };
   }
 
-  begin(id: number, request: IncomingRequest): void {
+  /** `stream`: the body, where it did not come by `bodies.openRequest`. */
+  begin(id: number, request: IncomingRequest, stream?: ReadableStream): void {
     const { requests, log } = this.#owner;
     const { requestId, deadline } = request;
     const serving = new Serving(
@@ -130,7 +144,7 @@ export class HandlerSandbox implements Sandbox {
     );
     const body = typeof request.body === "number" ? this.#arriving.get(request.body) : undefined;
     if (body !== undefined) this.#arriving.delete(body.id);
-    const open: Open = { serving, waiting: request, body, hasTurn: false };
+    const open: Open = { serving, waiting: request, body, stream: stream ?? body?.stream, hasTurn: false };
     this.#open.set(id, open);
     this.#waiting.push(open);
     this.#next();
@@ -200,7 +214,7 @@ export class HandlerSandbox implements Sandbox {
   async #run(open: Open, incoming: IncomingRequest): Promise<void> {
     const { serving } = open;
     try {
-      const request = requestOf(incoming, open.body?.stream, serving.signal);
+      const request = requestOf(incoming, open.stream, serving.signal);
       if (typeof request === "string") return this.#fail(serving, request);
       const value = await this.#handle?.(request, serving.context);
       const parts = responseParts(value);
@@ -250,7 +264,7 @@ export class HandlerSandbox implements Sandbox {
     const isMethod = error instanceof MethodNotAllowed;
     if (isMethod) requests.refuse(id, "method not allowed", error.allow);
     // The error of a handler that was aborted is the abort.
-    else if (!requests.isOver(id)) {
+    else if (this.#open.has(id)) {
       this.#options.onError?.(error, requestId);
       requests.refuse(id, "threw", errorText(error));
     }

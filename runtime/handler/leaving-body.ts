@@ -60,7 +60,7 @@ export class LeavingBody implements ResponseBody {
     this.#isPumping = true;
     try {
       while (this.#credit > 0 && !this.#isOver) {
-        const chunk = await this.#next();
+        const chunk = await nextChunk(this.#body);
         if (this.#isOver) return;
         if (chunk === undefined) return this.#end(undefined);
         this.#credit -= chunk.byteLength;
@@ -71,17 +71,6 @@ export class LeavingBody implements ResponseBody {
     } finally {
       this.#isPumping = false;
     }
-  }
-
-  /** The next chunk; undefined at the end. Throws where the stream broke. */
-  async #next(): Promise<Uint8Array | undefined> {
-    const body = this.#body;
-    const early = body.first.shift();
-    if (early !== undefined) return early;
-    const reading = body.reading ?? body.reader.read();
-    body.reading = undefined;
-    const { done, value } = await reading;
-    return done ? undefined : bytesOf(value);
   }
 
   #end(why: string | undefined): void {
@@ -98,6 +87,16 @@ export class LeavingBody implements ResponseBody {
     this.#isOver = true;
     this.#onOver();
   }
+}
+
+/** The next chunk of a body; undefined at its end. Throws where the stream broke. */
+export async function nextChunk(body: BegunBody): Promise<Uint8Array | undefined> {
+  const early = body.first.shift();
+  if (early !== undefined) return early;
+  const reading = body.reading ?? body.reader.read();
+  body.reading = undefined;
+  const { done, value } = await reading;
+  return done ? undefined : bytesOf(value);
 }
 
 /** Error: TypeError, for a chunk that is not bytes. */

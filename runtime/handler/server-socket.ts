@@ -5,8 +5,6 @@
  * I2  Messages to the client wait here without credit: a slow client fills memory that `bufferedAmount` shows.
  * I3  `close` comes once: after the client's close, or after the client has answered the handler's.
  */
-import { isSendableCloseCode } from "../../web/index.ts";
-
 /** The side of the instance. */
 export interface SocketLine {
   message(data: string | ArrayBuffer): void;
@@ -152,6 +150,11 @@ export class ServerSocket extends EventTarget {
     if (handler !== null) this.addEventListener(event.type, handler as never, { once: true });
     this.dispatchEvent(event);
   }
+}
+
+/** RFC 6455, section 7.4.2. */
+function isSendableCloseCode(code: number): boolean {
+  return code === 1000 || (code >= 3000 && code <= 4999);
 }
 
 function sizeOf(data: string | ArrayBuffer): number {

@@ -11,6 +11,7 @@
  */
 import { setFlagsFromString } from "node:v8";
 import ivm from "isolated-vm";
+import { createTurns } from "../../nats/index.ts";
 import type { EnvPlan } from "../../web/index.ts";
 import {
   BATCH_MS,
@@ -28,6 +29,7 @@ import {
 } from "../../web/index.ts";
 import { answerQuestion } from "./answer-question.ts";
 import { callLimit } from "./call-limit.ts";
+import { framesOf, stackOf } from "./error-stacks.ts";
 import { createInspectorChannel, type InspectorChannel } from "./inspector/inspector-channel.ts";
 import { createIsolateMaker } from "./isolate-maker.ts";
 import { type Calls, createLostIsolates, unwatchedCalls } from "./lost-isolates.ts";
@@ -175,6 +177,8 @@ function createEngineOf<Made extends Isolate>(
 ): Engine<Made> {
   setFlagsFromString(`--max-semi-space-size=${YOUNG_MB}`);
   const snapshot = new ivm.ExternalCopy(new Uint8Array(snapshotBytes).buffer);
+  // Spare isolates boot one after the other: starts have the other cores.
+  const spares = createTurns(1);
   // At a breakpoint a call may stay for hours. The inspector of an isolate belongs to the thread that makes it.
   const own = isInspected ? undefined : { maker: createIsolateMaker(snapshot), watch: createLostIsolates() };
   return {
@@ -191,37 +195,40 @@ function createEngineOf<Made extends Isolate>(
         (await own?.maker.make(memoryMb, isAhead)) ??
         new ivm.Isolate({ snapshot, memoryLimit: memoryMb, onCatastrophicError: onLost, inspector: true });
       const watched = own?.watch.open(() => onLost("a call does not end")) ?? unwatchedCalls;
-      const context = await isolate.createContext({ inspector: isInspected });
-      const receive: OnPost = (op, a, b, c, d) => {
-        if (isSilent) return;
-        if (op !== PostOp.loaded) onPost(op, a, b, c, d);
-        else loading.resolve(a === "" ? { kind: "ok" } : { kind: "no-handler", reason: String(a) });
+      const boot = async (): Promise<Made> => {
+        const context = await isolate.createContext({ inspector: isInspected });
+        const receive: OnPost = (op, a, b, c, d) => {
+          if (isSilent) return;
+          if (op !== PostOp.loaded) onPost(op, a, b, c, d);
+          else loading.resolve(a === "" ? { kind: "ok" } : { kind: "no-handler", reason: String(a) });
+        };
+        const post = new ivm.Callback(watched.calledBack(receive), { ignored: true });
+        const ask = new ivm.Callback(watched.calledBack(answerQuestion), { sync: true });
+        const progress = new Float64Array(
+          new SharedArrayBuffer(PROGRESS_LENGTH * Float64Array.BYTES_PER_ELEMENT),
+        );
+        const boundary = (await context.evalClosure(
+          `const boot = globalThis.${BOOT_GLOBAL}; delete globalThis.${BOOT_GLOBAL}; return boot($0, $1, $2, $3);`,
+          [post, ask, isInspected, new ivm.ExternalCopy(progress.buffer).copyInto({ release: true })],
+          { result: { reference: true } },
+        )) as Parts["boundary"];
+        // All four in one turn of the isolate's thread.
+        const [enter, expect, entry, loadModule] = await Promise.all([
+          boundary.get("enter", { reference: true }) as Promise<Parts["enter"]>,
+          boundary.get("expect", { reference: true }) as Promise<Parts["expect"]>,
+          isolate.compileModule(ENTRY_MODULE, { filename: PLATFORM_FILE }),
+          isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE }),
+        ]);
+        const runMicrotasks = () => void enter.apply(undefined, [0, 0, 0, "[]"]).catch(() => undefined);
+        const inspector = isInspected ? createInspectorChannel(isolate, context, runMicrotasks) : undefined;
+        const silence = () => {
+          isSilent = true;
+        };
+        const parts = { isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector };
+        made = create({ ...parts, watched, progress, silence });
+        return made;
       };
-      const post = new ivm.Callback(watched.calledBack(receive), { ignored: true });
-      const ask = new ivm.Callback(watched.calledBack(answerQuestion), { sync: true });
-      const progress = new Float64Array(
-        new SharedArrayBuffer(PROGRESS_LENGTH * Float64Array.BYTES_PER_ELEMENT),
-      );
-      const boundary = (await context.evalClosure(
-        `const boot = globalThis.${BOOT_GLOBAL}; delete globalThis.${BOOT_GLOBAL}; return boot($0, $1, $2, $3);`,
-        [post, ask, isInspected, new ivm.ExternalCopy(progress.buffer).copyInto({ release: true })],
-        { result: { reference: true } },
-      )) as Parts["boundary"];
-      // All four in one turn of the isolate's thread.
-      const [enter, expect, entry, loadModule] = await Promise.all([
-        boundary.get("enter", { reference: true }) as Promise<Parts["enter"]>,
-        boundary.get("expect", { reference: true }) as Promise<Parts["expect"]>,
-        isolate.compileModule(ENTRY_MODULE, { filename: PLATFORM_FILE }),
-        isolate.compileModule(LOAD_MODULE, { filename: PLATFORM_FILE }),
-      ]);
-      const runMicrotasks = () => void enter.apply(undefined, [0, 0, 0, "[]"]).catch(() => undefined);
-      const inspector = isInspected ? createInspectorChannel(isolate, context, runMicrotasks) : undefined;
-      const silence = () => {
-        isSilent = true;
-      };
-      const parts = { isolate, context, enter, expect, boundary, entry, loadModule, loading, inspector };
-      made = create({ ...parts, watched, progress, silence });
-      return made;
+      return isAhead ? spares.run(boot) : boot();
     },
   };
 }
@@ -378,20 +385,4 @@ function transferable(value: unknown): unknown {
   return value instanceof ArrayBuffer
     ? new ivm.ExternalCopy(value, { transferOut: true }).copyInto({ release: true, transferIn: true })
     : new ivm.ExternalCopy(value).copyInto({ release: true });
-}
-
-/** The frames of a stack, without its first line. */
-function framesOf(error: Error): string {
-  return stackOf(error).split("\n").slice(1).join("\n");
-}
-
-/** isolated-vm's message for a thrown object that is no error. */
-const NO_ERROR = /^Error: An object was thrown from supplied code within isolated-vm, but [^\n]*/;
-
-/** The function's own part of a stack: isolated-vm appends the host's frames behind its boundary mark. */
-function stackOf(error: unknown): string {
-  const text = String((error instanceof Error ? error.stack : undefined) ?? error);
-  const stack = text.replace(NO_ERROR, "Error: what was thrown is an object, and no Error");
-  const boundary = stack.indexOf("\n    at (<isolated-vm boundary>)");
-  return boundary === -1 ? stack : stack.slice(0, boundary);
 }

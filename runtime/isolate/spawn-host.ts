@@ -46,7 +46,8 @@ interface HostHandlers {
 export function spawnHost({ program, sandbox, socket }: HostParts, handlers: HostHandlers): SpawnedHost {
   program.restore();
   const { bubblewrap, maxMemoryMb } = sandbox;
-  const command = [process.execPath, ...nodeOptions(program.readable, maxMemoryMb), program.file];
+  const options = program.options ?? nodeOptions(program.readable, maxMemoryMb);
+  const command = [process.execPath, ...options, program.file, ...(program.arguments ?? [])];
   const [first = "", ...values] =
     bubblewrap === undefined ? command : wrapCommand(bubblewrap, command, program.readable, socket?.folder);
   const child = spawn(first, values, {

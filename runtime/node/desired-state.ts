@@ -1,13 +1,18 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
-import { canonicalJson, createSharedParts, messageOf, type Spec } from "../../contracts/index.ts";
-import { sha256Hex } from "../../machine/index.ts";
+import { messageOf, type Spec } from "../../contracts/index.ts";
 import type { KvChange, TypedKv } from "../../nats/index.ts";
 import type { Dependencies } from "./dependencies.ts";
 import { programOfService, type RunnableSpec } from "./service-programs.ts";
 
 export interface DesiredFunction {
   spec: RunnableSpec;
-  /** Changes whenever anything in the spec does, and when a secret or file that it uses does. */
+  /** The versions of the secrets and files that it uses. */
+  versions: string;
+  /**
+   * Another one whenever anything in the spec has changed, or a secret or file that it uses. It has a meaning in this process
+   * alone.
+   */
   generation: string;
 }
 
@@ -36,13 +41,23 @@ export interface DesiredStateOptions {
 export function createDesiredState(options: DesiredStateOptions): DesiredState {
   const { specs, dependencies, log, node, onChange } = options;
   const functions = new Map<string, DesiredFunction>();
-  const shareParts = createSharedParts();
+  let generations = 0;
 
   /** A function whose secrets are not known yet would be started, and replaced at once. */
   const tell = (name: string): void => {
     const now = () => onChange(name, functions.get(name)?.generation);
     if (dependencies.isReady) now();
     else void dependencies.ready().then(now);
+  };
+
+  /** Whether the function is another one than before. */
+  const note = (name: string, spec: RunnableSpec): boolean => {
+    const versions = dependencies.versionsOf(spec);
+    const before = functions.get(name);
+    if (before?.versions === versions && isDeepStrictEqual(before.spec, spec)) return false;
+    generations += 1;
+    functions.set(name, { spec, versions, generation: String(generations) });
+    return true;
   };
 
   const apply = (change: KvChange<Spec>): void => {
@@ -59,13 +74,13 @@ export function createDesiredState(options: DesiredStateOptions): DesiredState {
     }
     const spec = runnableOf(read.value);
     if (spec === undefined) functions.delete(read.key);
-    else functions.set(read.key, { spec, generation: generationOf(spec, dependencies) });
+    else note(read.key, spec);
     tell(read.key);
   };
 
   /** Most services of the original toolkit belong to other runners. */
   const runnableOf = (value: Spec): RunnableSpec | undefined => {
-    if (value.kind === "function") return shareParts(value.spec);
+    if (value.kind === "function") return value.spec;
     return node === undefined ? undefined : programOfService(value.spec, node);
   };
 
@@ -78,11 +93,8 @@ export function createDesiredState(options: DesiredStateOptions): DesiredState {
       await dependencies.ready();
     },
     reconsider() {
-      for (const [name, { spec, generation }] of functions) {
-        const now = generationOf(spec, dependencies);
-        if (now === generation) continue;
-        functions.set(name, { spec, generation: now });
-        onChange(name, now);
+      for (const [name, { spec }] of functions) {
+        if (note(name, spec)) onChange(name, functions.get(name)?.generation);
       }
     },
     async refresh(name) {
@@ -91,8 +103,4 @@ export function createDesiredState(options: DesiredStateOptions): DesiredState {
       return functions.get(name);
     },
   };
-}
-
-function generationOf(spec: RunnableSpec, dependencies: Dependencies): string {
-  return sha256Hex(canonicalJson(spec) + dependencies.versionsOf(spec)).slice(0, 16);
 }

@@ -3,7 +3,7 @@
  *
  * I1  Bodies stream both ways: each side is read as fast as the other takes it.
  * I2  A request that may not run twice goes over a connection of its own: a server may close a kept one just as the request
- *     is sent, and nobody knows whether it was read.
+ *     is sent. It may have read the request or not.
  * I3  A WebSocket is connected to the server before its client hears of it.
  */
 import { Agent, type ClientRequest, type IncomingMessage, request as sendRequest } from "node:http";

@@ -41,7 +41,7 @@ const STOP_GRACE_MS = 10_000;
 /** Upper bound of the lines that are kept until the consumer has a log. */
 const MAX_EARLY_LINES = 1_000;
 
-/** Starts a program, and serves when it accepts connections. Errors: PROGRAM_FAILED; those of `serve`. */
+/** Starts a program, and serves when it accepts connections. Errors: PROGRAM_FAILED, and the errors of `serve`. */
 export async function runAsService(options: RunOptions): Promise<RunningProgram> {
   const { command, env, startMs, onWarning, transport, ...rest } = options;
   const { port = await findFreePort(), ...consumerOptions } = rest;

@@ -2,7 +2,7 @@
  * A handler in the user's own process as a consumer: a NATS Micro service with the life of an instance.
  *
  * It ends in this order, so that no request is lost:
- *   1. it announces that it drains: gateways send nothing more, and what the server has sent is handed over;
+ *   1. it announces that it drains: gateways send nothing more, and all that the server has sent is handed over;
  *   2. the requests that it took are finished, within the grace;
  *   3. it is gone: its heartbeat ends, and the connection closes.
  */

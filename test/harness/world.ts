@@ -139,6 +139,7 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
     const started = await startGateway({
       nats: await connect("gateway"),
       http: { host: "127.0.0.1", port: 0 },
+      grpc: { host: "127.0.0.1", port: 0 },
       log,
       shortPath: options.isLinked === true ? "off" : SHORT_PATH,
       ...gatewayOptions,

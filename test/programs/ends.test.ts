@@ -80,7 +80,7 @@ it("is killed with all its processes where it ignores the wish that it ends", as
     timeoutMs: 20_000,
   });
   expect((await world.logs("ignorant")).map(({ message }) => message)).toContain("no");
-  expect(world.statuses("ignorant").at(-1)).toMatchObject({ status: "stopped" });
+  await eventually(() => expect(world.statuses("ignorant").at(-1)).toMatchObject({ status: "stopped" }));
 });
 
 it("ends with its node-runner, and the next runner ends the processes that are left", async () => {

@@ -19,7 +19,7 @@ function openGranted(): Outbound {
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-/** What the posts brought to each stream: its bytes as text, and `.` for its end. */
+/** The bytes that the posts brought to each stream, as text, and `.` for its end. */
 function arrived(): Map<number, string> {
   const texts = new Map<number, string>();
   const add = (id: number, text: string) => texts.set(id, (texts.get(id) ?? "") + text);

@@ -17,6 +17,10 @@ export interface HostProgram {
   readonly file: string;
   /** All that a host must be able to read: files and folders. */
   readonly readable: readonly string[];
+  /** Node's options in place of those of isolate hosts. */
+  readonly options?: readonly string[];
+  /** The arguments of the program. Default: none. */
+  readonly arguments?: readonly string[];
   /** Puts the file back where the cache folder was emptied meanwhile. To be called before each use. */
   restore(): void;
 }
@@ -25,14 +29,23 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 const require = createRequire(import.meta.url);
 
 /** The parts of narun that the program is made of. */
-const PARTS = ["contracts", "local", "machine", "nats", "runtime", "streams", "web"];
+export const PROGRAM_PARTS = [
+  "contracts",
+  "functions/sdk",
+  "local",
+  "machine",
+  "nats",
+  "runtime",
+  "streams",
+  "web",
+];
 
 /** The host program, out of the cache folder. Where its sources have changed it is bundled again, which takes some 300 ms. */
 export async function loadHostProgram(cacheDir: string): Promise<HostProgram> {
   const isolatedVm = realpathSync(require.resolve("isolated-vm"));
   const files = { tables: encodingTablesFile(), inspect: inspectLibraryFile() };
   const fingerprint = await fingerprintOf(
-    PARTS.map((part) => join(root, part)),
+    PROGRAM_PARTS.map((part) => join(root, part)),
     [isolatedVm, ...Object.values(files)],
   );
   const path = join(cacheDir, "host", `${fingerprint}.mjs`);
@@ -101,14 +114,15 @@ async function bundleHost(isolatedVm: string, files: DataFiles): Promise<Uint8Ar
   return result.outputFiles[0]?.contents ?? new Uint8Array();
 }
 
-/** A part that is not in `PARTS` would not be in the fingerprint: a change of it would leave an old program in use. */
-function requireParts(inputs: readonly string[]): void {
+/** A part that is not in `PROGRAM_PARTS` would not be in the fingerprint: a change of it would leave an old program in use. */
+export function requireParts(inputs: readonly string[]): void {
   // Paths are relative to the root. The packages of an installed narun stand beside it.
   const isPackage = (path: string) => path.startsWith("../") || path.includes("node_modules/");
   const missing = inputs.find(
-    (path) => !isPackage(path) && !PARTS.some((part) => path.startsWith(`${part}/`)),
+    (path) => !isPackage(path) && !PROGRAM_PARTS.some((part) => path.startsWith(`${part}/`)),
   );
-  if (missing !== undefined) throw new Error(`the host program has ${missing}, of a part that PARTS lacks`);
+  if (missing !== undefined)
+    throw new Error(`the program has ${missing}, of a part that PROGRAM_PARTS lacks`);
 }
 
 /** Replaces a module that looks for its package beside itself: the bundle stands elsewhere. */

@@ -8,7 +8,7 @@ import { createCompressionOperations } from "./compression.ts";
 import { createCryptoOperations } from "./crypto/operations.ts";
 import { createFetch } from "./fetch/fetch.ts";
 import { poolLanes } from "./lanes.ts";
-import { createSubrequests, type Subrequests } from "./subrequests.ts";
+import { countCalls, createSubrequests } from "./subrequests.ts";
 
 export interface OperationsOptions extends StreamParts {
   /** The rate limits of the host process, for all its functions. */
@@ -44,18 +44,5 @@ export function createOperations(options: OperationsOptions): HostOperations {
     ...createCryptoOperations({ lane, measure, memoryMb: config.limits.memoryMb }),
     ...countCalls(bindings, subrequests),
     ...createFetch({ config, egressDeny, log, subrequests }),
-  };
-}
-
-/** A call to another function counts as a sub-request, as one by `fetch` does. */
-function countCalls(bindings: HostOperations, subrequests: Subrequests): HostOperations {
-  const { "service.fetch": call, ...others } = bindings;
-  if (call === undefined) return others;
-  return {
-    ...others,
-    "service.fetch": (values, context) => {
-      subrequests.count(context);
-      return call(values, context);
-    },
   };
 }

@@ -6,7 +6,7 @@
  * I2  The owner is user input: a function that forges it gets no more than its requests have together.
  */
 import { BoundedMap, type FunctionConfig } from "../../../contracts/index.ts";
-import { type CallContext, CallError } from "../process/host-calls.ts";
+import { type CallContext, CallError, type HostOperations } from "../process/host-calls.ts";
 
 export interface Subrequests {
   /** Counts one request. Throws a CallError `SUBREQUEST_LIMIT` beyond the limit. */
@@ -46,6 +46,19 @@ export function createSubrequests({ config, log, nowMs = Date.now }: Subrequests
       const count = (own ?? 0) + 1;
       counts.set(owner, count);
       if (count > limit) refuse("the request", request?.id, count === limit + 1);
+    },
+  };
+}
+
+/** A call to another function counts as a sub-request, as one by `fetch` does. */
+export function countCalls(bindings: HostOperations, subrequests: Subrequests): HostOperations {
+  const { "service.fetch": call, ...others } = bindings;
+  if (call === undefined) return others;
+  return {
+    ...others,
+    "service.fetch": (values, context) => {
+      subrequests.count(context);
+      return call(values, context);
     },
   };
 }

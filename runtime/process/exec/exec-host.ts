@@ -13,6 +13,7 @@ import type {
   TrialOrder,
   TrialOutcome,
 } from "../../host.ts";
+import type { Means } from "./confinement.ts";
 import { Program } from "./program.ts";
 
 export interface ExecHostOptions {
@@ -20,6 +21,8 @@ export interface ExecHostOptions {
   /** The folder of all programs of the node. */
   folder: string;
   searchPath: string;
+  /** The machine's means to enforce limits; looked for once. */
+  findMeans(): Promise<Means>;
 }
 
 const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
@@ -43,12 +46,13 @@ export class ExecHost implements Host {
 
   async start(order: StartOrder): Promise<StartOutcome> {
     if (this.#isClosed) return STOPPING;
-    const { parts, folder, searchPath } = this.#options;
+    const { parts, folder, searchPath, findMeans } = this.#options;
     const { events } = parts;
     const { instance, revision, config, secrets, bundle, index = 0, isService = false } = order;
     const nats = await this.#connect();
     const program = new Program({
       ...{ parts, nats, instance, revision, config, secrets, index, folder, searchPath },
+      means: await findMeans(),
       bytes: bundle,
       kind: isService ? "service" : "function",
       onIdle: () => events.onIdle(instance),
@@ -66,11 +70,12 @@ export class ExecHost implements Host {
   /** Starts the program once, without requests, and ends it. */
   async trial({ config, secrets, bundle }: TrialOrder): Promise<TrialOutcome> {
     if (this.#isClosed) return STOPPING;
-    const { parts, folder, searchPath } = this.#options;
+    const { parts, folder, searchPath, findMeans } = this.#options;
     const startMs = Math.min(config.limits.startMs, TRIAL_MS);
     const program = new Program({
       ...{ parts, secrets, folder, searchPath },
       nats: await this.#connect(),
+      means: await findMeans(),
       instance: `trial-${crypto.randomUUID().slice(0, 8)}`,
       revision: "",
       config: { ...config, limits: { ...config.limits, startMs } },

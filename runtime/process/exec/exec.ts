@@ -1,6 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { StartHost } from "../../host.ts";
+import { probeBubblewrap } from "../../isolate/bubblewrap.ts";
+import { findCgroup, findLaunchers, type Means } from "./confinement.ts";
 import { ExecHost } from "./exec-host.ts";
 import { killMarked } from "./processes-of.ts";
 
@@ -23,7 +25,18 @@ const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 /** Prepares the mode `exec`. Programs that an earlier runner of this node left behind, as it was killed, are ended. */
 export async function prepareExec({ cacheDir, node, searchPath = SYSTEM_PATH }: ExecOptions): Promise<Exec> {
   const folder = join(cacheDir, "programs", node);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o711 });
   killMarked({ NARUN_INSTANCE_ROOT: folder });
-  return { startHost: (parts) => new ExecHost({ parts, folder, searchPath }) };
+  let means: Promise<Means> | undefined;
+  const findMeans = () => (means ??= look(searchPath));
+  return { startHost: (parts) => new ExecHost({ parts, folder, searchPath, findMeans }) };
+}
+
+async function look(searchPath: string): Promise<Means> {
+  const probe = await probeBubblewrap(searchPath);
+  return {
+    ...findLaunchers(searchPath),
+    cgroup: findCgroup(),
+    bubblewrap: probe.path === undefined ? probe.reason : { path: probe.path },
+  };
 }

@@ -2,14 +2,6 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 
-/**
- * The launchers before a program: it ends with its node-runner, also where that is killed.
- */
-export function launchersOf(searchPath: string): string[] {
-  const setpriv = process.platform === "linux" ? findProgram("setpriv", searchPath) : undefined;
-  return setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL", "--"];
-}
-
 /** The path of a program by its name; undefined where it is not there. */
 export function findProgram(name: string, searchPath: string): string | undefined {
   const candidates = isAbsolute(name)

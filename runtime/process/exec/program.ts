@@ -9,14 +9,16 @@
  * I3  After `gone` nothing of it is left: no process, no door, no folder.
  */
 import { rm } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import {
   type Announcement,
   type ErrorCode,
   type FunctionConfig,
   type GoneReason,
+  isNarunError,
   type LogLevel,
   messageOf,
+  NarunError,
   subjects,
   WORLD_KEY,
 } from "../../../contracts/index.ts";
@@ -32,12 +34,22 @@ import type { DrainOrder, EndFacts, HostParts, StartOutcome } from "../../host.t
 import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";
 import { type Child, type ChildEnd, startChild } from "./child.ts";
+import {
+  type Confined,
+  confine,
+  DOOR_SOCKET,
+  enterCgroup,
+  idsOf,
+  leaveCgroup,
+  type Means,
+} from "./confinement.ts";
 import { environmentOf } from "./environment.ts";
 import { makeInstanceFolder } from "./instance-folder.ts";
-import { launchersOf, missingInterpreter } from "./launch.ts";
+import { missingInterpreter } from "./launch.ts";
 import { readLines } from "./output-lines.ts";
 import { findMarked } from "./processes-of.ts";
 import { subjectsOf } from "./program-subjects.ts";
+import { RELAY_PORT } from "./relay.ts";
 
 export interface ProgramOptions {
   parts: Pick<HostParts, "node" | "nats">;
@@ -52,6 +64,7 @@ export interface ProgramOptions {
   /** The folder of all programs of the node. */
   folder: string;
   searchPath: string;
+  means: Means;
   /**
    * A `function` is ready when it has registered. A `service` of the original toolkit runs when it has started, and registers
    * if it likes to. A `trial` takes no requests, and is announced to no gateway.
@@ -76,6 +89,7 @@ export class Program {
   #door: Door | undefined;
   #child: Child | undefined;
   #root: string | undefined;
+  #confined: Confined | undefined;
   #stopIdleWatch: () => void = () => undefined;
   #drained: Promise<void> = Promise.resolve();
 
@@ -102,6 +116,7 @@ export class Program {
       this.#child = await this.#spawn();
       note("spawn");
     } catch (error) {
+      if (isNarunError(error)) return this.#fail(error.code, error.fields.detail ?? error.message);
       return this.#fail("PROGRAM_NOT_STARTED", messageOf(error));
     }
     const child = this.#child;
@@ -156,10 +171,16 @@ export class Program {
   }
 
   async #prepare(): Promise<void> {
-    const { folder, instance, bytes, config, searchPath, kind, nats, parts } = this.#options;
+    const { folder, instance, bytes, config, searchPath, kind, nats, parts, means } = this.#options;
+    const confined = confine({ config, means, root: join(folder, instance), instance });
+    if (typeof confined === "string") throw new NarunError("NODE_CANNOT_CONFINE", { detail: confined });
+    this.#confined = confined;
     const missing = missingInterpreter(bytes, searchPath);
     if (missing !== undefined) throw new Error(`its interpreter ${missing} is not on node ${parts.node}`);
-    this.#root = await makeInstanceFolder({ folder, instance, bytes, file: fileOf(config) });
+    this.#root = await makeInstanceFolder({
+      ...{ folder, instance, bytes, file: fileOf(config) },
+      owner: config.user === undefined || !means.isRoot ? undefined : idsOf(config.user),
+    });
     this.#door = await openDoor({
       ...parts.nats,
       name: `${config.name}/${instance}`,
@@ -168,6 +189,7 @@ export class Program {
       rules:
         kind === "service" ? openRules : createGuestRules({ service: config.name, ...subjectsOf(config) }),
       metadata: this.#metadata(),
+      socketPath: config.network === false ? join(this.#root, DOOR_SOCKET) : undefined,
       timeoutMs: config.limits.timeoutMs,
       stats: () => ({
         state: this.#phase === "ready" ? "ready" : "draining",
@@ -186,13 +208,16 @@ export class Program {
       ...{ config, secrets, instance, revision, index, root, searchPath },
       runId: this.#runId,
       node: parts.node,
-      natsUrl: door?.url ?? "",
+      natsUrl: config.network === false ? `nats://127.0.0.1:${RELAY_PORT}` : (door?.url ?? ""),
       natsUser: door?.user ?? "",
       natsPassword: door?.password ?? "",
     });
     const file = `${root}/${basename(fileOf(config))}`;
-    const command = [...launchersOf(searchPath), file, ...(config.args ?? [])];
-    return startChild({ command, cwd: root, env, runId: this.#runId });
+    const { launchers = [], cgroup } = this.#confined ?? {};
+    const command = [...launchers, file, ...(config.args ?? [])];
+    const child = await startChild({ command, cwd: root, env, runId: this.#runId });
+    if (cgroup !== undefined) enterCgroup(cgroup, child.pid, config);
+    return child;
   }
 
   *#pids(): Iterable<number> {
@@ -228,6 +253,9 @@ export class Program {
     }
     if (!("exitCode" in first)) return undefined;
     const end = first as ChildEnd;
+    const launcher = this.#lastLines.find((line) => LAUNCHER_FAILED.test(line));
+    if (launcher !== undefined && (end.exitCode === 126 || end.exitCode === 127 || end.exitCode === 1))
+      return { code: "PROGRAM_NOT_STARTED", message: launcher, facts: factsOf(end) };
     return {
       code: "PROGRAM_ENDED",
       message: `it ${describeEnd(end)} before it was ready`,
@@ -276,11 +304,13 @@ export class Program {
     this.#stopIdleWatch();
     this.#door?.close();
     this.#log.close();
+    if (this.#confined?.cgroup !== undefined) leaveCgroup(this.#confined.cgroup);
     if (this.#root !== undefined)
       await rm(this.#root, { recursive: true, force: true }).catch(() => undefined);
   }
 
   #metadata(): Record<string, string> {
+    const { inForce = [] } = this.#confined ?? {};
     const { nats, parts, config, instance, revision } = this.#options;
     return {
       "narun.function": config.name,
@@ -289,6 +319,7 @@ export class Program {
       "narun.revision": revision,
       "narun.mode": config.mode,
       "narun.concurrency": String(config.scale.concurrency),
+      ...(inForce.length === 0 ? {} : { "narun.limits": inForce.join("; ") }),
       [WORLD_KEY]: nats.world.id,
     };
   }
@@ -300,6 +331,8 @@ export class Program {
   }
 }
 
+/** The words of a launcher that could not start the program. */
+const LAUNCHER_FAILED = /^(?:setpriv|prlimit|bwrap): /;
 /** How many lines that a program printed before it failed are told. */
 const MAX_LAST_LINES = 20;
 /** How long the last output of a program that has ended may take. */

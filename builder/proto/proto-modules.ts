@@ -1,0 +1,117 @@
+/**
+ * `.proto` files as modules of a bundle:
+ *
+ * - `a.proto` has all exports of the file;
+ * - `a.proto?types` has its messages, enums and extensions;
+ * - `a.proto?service=Name` is one service.
+ *
+ * The files that narun itself has (`google/rpc/status.proto`) are modules of the same forms in a namespace of their own.
+ */
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createFileRegistry, type DescFile } from "@bufbuild/protobuf";
+import type * as esbuild from "esbuild";
+import { type CompiledProto, compileEmbedded, compileProto } from "./compile.ts";
+import { mainModule, RUNTIME_MODULE, serviceModule, typesModule } from "./generate-module.ts";
+import { GOOGLE_PROTOS } from "./google-protos.ts";
+import { HttpRuleError, httpRulesOf } from "./http-rules.ts";
+import { ProtoError } from "./proto-error.ts";
+import { issueOf } from "./proto-message.ts";
+import { GOOGLE_NAMESPACE, SERVICE_SUFFIX, TYPES_SUFFIX } from "./proto-paths.ts";
+
+/** The library for authors in narun's own package: its source in the repository, its compiled form when installed. */
+export const SDK_FOLDER = resolve(fileURLToPath(new URL("../../functions/sdk", import.meta.url)));
+const ENDING = import.meta.url.endsWith(".ts") ? "ts" : "js";
+const SDK_MODULES: Record<string, string> = {
+  narun: join(SDK_FOLDER, `index.${ENDING}`),
+  "narun/protobuf": join(SDK_FOLDER, "grpc", `protobuf.${ENDING}`),
+  [RUNTIME_MODULE]: join(SDK_FOLDER, "grpc", `service-runtime.${ENDING}`),
+};
+
+/** Resolves `narun`, whether the function's project has it installed or not, so that it fits the builder. */
+export const sdkModules: esbuild.Plugin = {
+  name: "sdk-modules",
+  setup(build) {
+    build.onResolve({ filter: /^narun(?:\/protobuf|:grpc)?$/ }, ({ path }) => {
+      const file = SDK_MODULES[path];
+      return file === undefined ? undefined : { path: file, sideEffects: false };
+    });
+  },
+};
+
+export const protoModules: esbuild.Plugin = {
+  name: "proto-modules",
+  setup(build) {
+    const root = build.initialOptions.absWorkingDir ?? process.cwd();
+    let compiled = new Map<string, Promise<CompiledProto>>();
+    build.onStart(() => {
+      compiled = new Map();
+    });
+    const compile = (path: string, namespace: string) => {
+      const known =
+        compiled.get(path) ??
+        (namespace === GOOGLE_NAMESPACE ? compileEmbedded(path) : compileProto(path, { root }));
+      compiled.set(path, known);
+      return known;
+    };
+    build.onResolve(
+      { filter: /\.proto(?:\?types|\?service=\w+)?$/ },
+      ({ path, importer, namespace, resolveDir }) => {
+        const [, file = path, suffix = ""] = /^(.*\.proto)(\?.*)?$/s.exec(path) ?? [];
+        if (Object.hasOwn(GOOGLE_PROTOS, file))
+          return { path: file, namespace: GOOGLE_NAMESPACE, suffix, sideEffects: false };
+        if (namespace === GOOGLE_NAMESPACE) return { path: importer, namespace, suffix, sideEffects: false };
+        // esbuild itself tells of a missing file, and finds those in packages.
+        if (!/^(?:\.{0,2}\/)/.test(file)) return undefined;
+        return { path: resolve(resolveDir, file), suffix, sideEffects: false };
+      },
+    );
+    build.onLoad({ filter: /\.proto$/ }, ({ path, suffix }) => load(path, suffix, "file"));
+    build.onLoad({ filter: /\.proto$/, namespace: GOOGLE_NAMESPACE }, ({ path, suffix }) =>
+      load(path, suffix, GOOGLE_NAMESPACE),
+    );
+
+    const load = async (path: string, suffix: string, namespace: string): Promise<esbuild.OnLoadResult> => {
+      try {
+        const proto = await compile(path, namespace);
+        const contents = sourceOf(proto, path, suffix);
+        return {
+          contents,
+          loader: "js",
+          resolveDir: namespace === "file" ? dirname(path) : root,
+          watchFiles: [...proto.paths],
+        };
+      } catch (error) {
+        if (error instanceof ProtoError) return { errors: [issueOf(error, root)] };
+        throw error;
+      }
+    };
+  },
+};
+
+function sourceOf(proto: CompiledProto, path: string, suffix: string): string {
+  const registry = createFileRegistry(proto.set);
+  const file = registry.getFile(proto.parsed.source.name) as DescFile;
+  if (suffix === "") return mainModule(file, path + TYPES_SUFFIX, (name) => path + SERVICE_SUFFIX + name);
+  if (suffix === TYPES_SUFFIX) {
+    return typesModule(file, { moduleOf: (other) => modulePathOf(proto, other) + TYPES_SUFFIX });
+  }
+  const service = file.services.find(({ name }) => suffix === SERVICE_SUFFIX + name);
+  if (service === undefined) throw new Error(`${path} has no ${suffix}`);
+  try {
+    return serviceModule(service, path + TYPES_SUFFIX, httpRulesOf(service, registry));
+  } catch (error) {
+    if (!(error instanceof HttpRuleError)) throw error;
+    const place = proto.parsed.places.get(error.method.proto);
+    if (place === undefined) throw error;
+    throw new ProtoError(place, error.message, error.hint);
+  }
+}
+
+/** A file of the closure as a path, or as its name where narun has it. */
+function modulePathOf({ files }: CompiledProto, { name }: DescFile): string {
+  const file = files.get(`${name}.proto`);
+  return file !== undefined && "parsed" in file
+    ? (file.parsed.source.path ?? `${name}.proto`)
+    : `${name}.proto`;
+}

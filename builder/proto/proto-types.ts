@@ -1,0 +1,81 @@
+/** Writes the declarations of the `.proto` files of a function, which an editor and `tsc` read: `hello.d.proto.ts`. */
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { createFileRegistry, type DescFile } from "@bufbuild/protobuf";
+import { NarunError } from "../../contracts/index.ts";
+import { createIssue, formatIssue } from "../build-issue.ts";
+import { displayPath, type LoadedFunction } from "../function-folder.ts";
+import { compileProto } from "./compile.ts";
+import { renderTypes } from "./generate-types.ts";
+import { ProtoError } from "./proto-error.ts";
+import { issueOf } from "./proto-message.ts";
+import { wellKnownExport } from "./well-known.ts";
+
+/** The outcome for one file. */
+export interface ProtoTypesResult {
+  /** The path of the declarations, for display. */
+  file: string;
+  changed: boolean;
+  missing: boolean;
+}
+
+/** `hello.proto` → `hello.d.proto.ts`: the name that TypeScript looks for with `allowArbitraryExtensions`. */
+export function typesFileOf(proto: string): string {
+  return join(dirname(proto), `${basename(proto, ".proto")}.d.proto.ts`);
+}
+
+/**
+ * Writes the declarations of every `.proto` file below a function's folder. Files that are up to date are not written again.
+ * `check`: write nothing. `onlyPresent`: update files that exist, and create none. Error: BUILD_FAILED, for a file with a fault.
+ */
+export async function writeProtoTypes(
+  { dir }: Pick<LoadedFunction, "dir">,
+  { check = false, onlyPresent = false }: { check?: boolean; onlyPresent?: boolean } = {},
+): Promise<ProtoTypesResult[]> {
+  const results: ProtoTypesResult[] = [];
+  for (const path of await findProtos(dir)) {
+    const file = typesFileOf(path);
+    const present = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
+      throw error;
+    });
+    if (onlyPresent && present === undefined) continue;
+    const text = await typesFor(path, dir);
+    const changed = present !== text;
+    if (changed && !check) await writeFile(file, text);
+    results.push({ file: displayPath(file), changed, missing: present === undefined });
+  }
+  return results;
+}
+
+async function findProtos(dir: string): Promise<string[]> {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".proto"))
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .filter((path) => !/(?:^|[\\/])(?:node_modules|\.[^\\/]+)[\\/]/.test(relative(dir, path)))
+    .sort();
+}
+
+async function typesFor(path: string, dir: string): Promise<string> {
+  try {
+    const { set, parsed, files } = await compileProto(path, { root: dir });
+    const file = createFileRegistry(set).getFile(parsed.source.name) as DescFile;
+    const specifierOf = ({ name }: DescFile): string | undefined => {
+      if (wellKnownExport(`${name}.proto`) !== undefined) return "narun/protobuf";
+      const imported = files.get(`${name}.proto`);
+      const target = imported !== undefined && "parsed" in imported ? imported.parsed.source.path : undefined;
+      return target === undefined ? undefined : specifierBetween(dirname(path), target);
+    };
+    return renderTypes({ file, parsed, specifierOf });
+  } catch (error) {
+    if (!(error instanceof ProtoError)) throw error;
+    const issue = createIssue(issueOf(error, dir), dir);
+    throw new NarunError("BUILD_FAILED", { detail: formatIssue(issue), issues: [issue] });
+  }
+}
+
+function specifierBetween(folder: string, target: string): string {
+  const way = relative(folder, target).split(sep).join("/");
+  return way.startsWith(".") ? way : `./${way}`;
+}

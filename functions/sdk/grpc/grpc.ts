@@ -1,0 +1,251 @@
+/** `grpc(service, handlers)`: a handler that speaks gRPC, gRPC-Web, Connect, and HTTP by `google.api.http`. */
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { Context } from "../context.ts";
+import type { Env, Handler } from "../handler.ts";
+import { type AnyHandler, Call, type GrpcProtocol, type Method } from "./call.ts";
+import {
+  type ConnectForm,
+  connectFormOf,
+  connectGetFormOf,
+  connectTimeoutMs,
+  serveConnect,
+  unaryRefusal,
+} from "./connect-protocol.ts";
+import { GrpcError } from "./grpc-error.ts";
+import { type GrpcForm, grpcFormOf, grpcTimeoutMs, refusal, serveGrpc } from "./grpc-protocol.ts";
+import type { GrpcHandlers } from "./handlers.ts";
+import { MessageCodec } from "./message-codec.ts";
+import { type RestMatch, restOf } from "./rest-router.ts";
+
+export interface GrpcOptions {
+  /** Upper bound of a message, uncompressed. Default 16 MiB, as the gateway's. */
+  maxMessageBytes?: number;
+}
+
+/** Services as a module worker: `export default grpc(…)`. */
+export interface GrpcFunction<E = Env> {
+  /** The full names of the services. */
+  readonly services: readonly string[];
+  fetch(request: Request, env: E, context: Context): Promise<Response>;
+  /** The same with a further service. */
+  with<S extends DescService>(
+    service: S,
+    handlers: GrpcHandlers<S, E>,
+    options?: GrpcOptions,
+  ): GrpcFunction<E>;
+  /** The same with a handler for requests that call no method: a page, a health check. */
+  otherwise(handler: Handler<E>): GrpcFunction<E>;
+}
+
+const MAX_MESSAGE_BYTES = 16 * 1_024 * 1_024;
+
+/**
+ * A function that implements a service of a `.proto` file. A method without a handler answers UNIMPLEMENTED. Error: TypeError,
+ * for a handler that is no method of the service.
+ */
+export function grpc<S extends DescService, E = Env>(
+  service: S,
+  handlers: GrpcHandlers<S, E>,
+  options: GrpcOptions = {},
+): GrpcFunction<E> {
+  return createFunction<E>(
+    [implement(service, handlers as Record<string, AnyHandler | undefined>, options)],
+    undefined,
+  );
+}
+
+/** A service with its handlers. */
+interface Implementation {
+  readonly service: DescService;
+  readonly methods: ReadonlyMap<string, Method>;
+}
+
+function createFunction<E>(
+  implementations: readonly Implementation[],
+  fallback: Handler<E> | undefined,
+): GrpcFunction<E> {
+  const router = new Router(implementations, fallback as Handler<unknown> | undefined);
+  return {
+    services: implementations.map(({ service }) => service.typeName),
+    fetch: (request, env, context) => router.serve(request, env, context),
+    with: (service, handlers, options = {}) =>
+      createFunction<E>(
+        [...implementations, implement(service, handlers as Record<string, AnyHandler | undefined>, options)],
+        fallback,
+      ),
+    otherwise: (handler) => createFunction<E>(implementations, handler),
+  };
+}
+
+function implement(
+  service: DescService,
+  handlers: Record<string, AnyHandler | undefined>,
+  { maxMessageBytes = MAX_MESSAGE_BYTES }: GrpcOptions,
+): Implementation {
+  if (typeof service !== "object" || service === null || service.kind !== "service") {
+    throw new TypeError("grpc(service, handlers): the service is an export of a .proto file");
+  }
+  const codec = new MessageCodec(service.file);
+  const methods = new Map<string, Method>();
+  for (const desc of service.methods) {
+    const path = `/${service.typeName}/${desc.name}`;
+    const own = handlers[desc.localName];
+    const handler =
+      own === undefined ? undefined : (checkedHandler(own, desc, path).bind(handlers) as AnyHandler);
+    methods.set(path, { path, desc, codec, handler, maxMessageBytes });
+  }
+  refuseStrangers(service, handlers);
+  return { service, methods };
+}
+
+function checkedHandler(handler: unknown, { localName }: DescMethod, path: string): AnyHandler {
+  if (typeof handler === "function") return handler as AnyHandler;
+  throw new TypeError(`the handler ${localName} of ${path} is ${typeof handler}, not a function`);
+}
+
+function refuseStrangers({ typeName, methods }: DescService, handlers: object): void {
+  const known = new Set(methods.map(({ localName }) => localName));
+  // A class' own members are its prototype's, and may be private parts of it.
+  const stranger = Object.keys(handlers).find(
+    (name) => !known.has(name) && typeof (handlers as Record<string, unknown>)[name] === "function",
+  );
+  if (stranger === undefined) return;
+  throw new TypeError(`${typeName} has no method ${stranger}; it has ${[...known].join(", ") || "none"}`);
+}
+
+class Router {
+  readonly #methods = new Map<string, Method>();
+  readonly #services: readonly DescService[];
+  readonly #fallback: Handler<unknown> | undefined;
+
+  constructor(implementations: readonly Implementation[], fallback: Handler<unknown> | undefined) {
+    this.#services = implementations.map(({ service }) => service);
+    this.#fallback = fallback;
+    for (const { service, methods } of implementations) {
+      for (const [path, method] of methods) {
+        if (this.#methods.has(path)) throw new TypeError(`${service.typeName} is implemented twice`);
+        this.#methods.set(path, method);
+      }
+    }
+  }
+
+  async serve(request: Request, env: unknown, context: Context): Promise<Response> {
+    const { path, query } = placeOf(request.url);
+    const contentType = request.headers.get("content-type") ?? "";
+    const form = request.method === "POST" ? grpcFormOf(contentType) : undefined;
+    const method = this.#methodAt(path);
+    if (form !== undefined) return serveGrpcAt(form, method ?? rpcPathOf(path), { request, env, context });
+    const connect = connectForm(request, contentType, query);
+    if (method !== undefined && connect !== undefined) {
+      return this.#serveConnect(connect, method, { request, env, context });
+    }
+    const rest = this.#restAt(request.method, path);
+    if (rest !== undefined && "match" in rest) {
+      return rest.match.serve(callOf("rest", rest.target, { request, env, context }), query);
+    }
+    if (this.#fallback !== undefined) return this.#fallback(request, env, context);
+    if (rest !== undefined) return methodNotAllowed(rest.verbs);
+    return method === undefined ? notFound(path, this.#services) : wrongRequest(request.method);
+  }
+
+  /** The method of a path. Clients may put a prefix before it. */
+  #methodAt(path: string): Method | undefined {
+    return this.#methods.get(path) ?? this.#methods.get(rpcPathOf(path));
+  }
+
+  #serveConnect(form: ConnectForm, method: Method, facts: RequestFacts): Promise<Response> | Response {
+    const call = callOf("connect", method, facts);
+    // A GET may run from anywhere, and twice.
+    const isSafe = method.desc.idempotency === NO_SIDE_EFFECTS;
+    if (form.query === undefined || isSafe) return serveConnect(call, form);
+    const error = new GrpcError("UNIMPLEMENTED", `${method.path} has side effects: call it by POST`);
+    return unaryRefusal(error, call);
+  }
+
+  #restAt(
+    verb: string,
+    path: string,
+  ): { match: RestMatch; target: Method } | { verbs: readonly string[] } | undefined {
+    const verbs: string[] = [];
+    for (const service of this.#services) {
+      const found = restOf(service)?.match(verb, path);
+      if (found === undefined) continue;
+      if ("serve" in found) {
+        const name = service.methods.find(({ localName }) => localName === found.method)?.name ?? "";
+        const target = this.#methods.get(`/${service.typeName}/${name}`);
+        if (target !== undefined) return { match: found, target };
+      } else verbs.push(...found);
+    }
+    return verbs.length === 0 ? undefined : { verbs };
+  }
+}
+
+/** `MethodOptions.IdempotencyLevel`. */
+const NO_SIDE_EFFECTS = 1;
+
+interface RequestFacts {
+  request: Request;
+  env: unknown;
+  context: Context;
+}
+
+function callOf(protocol: GrpcProtocol, method: Method, { request, env, context }: RequestFacts): Call {
+  const { headers } = request;
+  const timeoutMs = protocol.startsWith("grpc")
+    ? grpcTimeoutMs(headers.get("grpc-timeout"))
+    : connectTimeoutMs(headers.get("connect-timeout-ms"));
+  return new Call({ request, env, context, method, protocol, timeoutMs });
+}
+
+function serveGrpcAt(
+  form: GrpcForm,
+  method: Method | string,
+  facts: RequestFacts,
+): Promise<Response> | Response {
+  if (typeof method === "string") {
+    return refusal(new GrpcError("UNIMPLEMENTED", `the function has no method ${method}`), form);
+  }
+  return serveGrpc(callOf(form.isWeb ? "grpc-web" : "grpc", method, facts), form);
+}
+
+function connectForm(request: Request, contentType: string, query: string): ConnectForm | undefined {
+  if (request.method === "POST") return connectFormOf(contentType);
+  if (request.method !== "GET" || !query.includes("message=")) return undefined;
+  return connectGetFormOf(new URLSearchParams(query));
+}
+
+/** The path and the query of a URL. A parsed URL would cost more than the rest of the routing. */
+function placeOf(url: string): { path: string; query: string } {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const mark = url.indexOf("?", start);
+  return mark < 0
+    ? { path: url.slice(start), query: "" }
+    : { path: url.slice(start, mark), query: url.slice(mark + 1) };
+}
+
+/** The last two segments: `/pkg.Service/Method`. */
+function rpcPathOf(path: string): string {
+  return path.slice(Math.max(0, path.lastIndexOf("/", path.lastIndexOf("/") - 1)));
+}
+
+function notFound(path: string, services: readonly DescService[]): Response {
+  const error = {
+    code: "unimplemented",
+    message: `${path} is no method of ${services.map(({ typeName }) => typeName).join(", ")}`,
+  };
+  return Response.json(error, { status: 404 });
+}
+
+function methodNotAllowed(verbs: readonly string[]): Response {
+  return new Response(null, { status: 405, headers: { allow: [...new Set(verbs)].join(", ") } });
+}
+
+/** A method's path, and neither a verb nor a content type of a protocol. */
+function wrongRequest(verb: string): Response {
+  if (verb !== "POST") return methodNotAllowed(["POST"]);
+  const types = ["json", "proto", "connect+json", "connect+proto", "grpc", "grpc-web"];
+  return new Response(null, {
+    status: 415,
+    headers: { "accept-post": types.map((type) => `application/${type}`).join(", ") },
+  });
+}

@@ -1,0 +1,153 @@
+/** Takes a call: finds the function or service behind it. Every call has one status, and is counted once. */
+import { constants, type ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import { type FunctionSpec, type GrpcCode, goNameOf, grpcCodes } from "../../contracts/index.ts";
+import type { Dispatcher, Log, SendableHead } from "../../dispatch/index.ts";
+import type { Nats } from "../../nats/index.ts";
+import { maxMessageBody } from "../http/body.ts";
+import { clientOf, type IsTrusted } from "../http/forwarded.ts";
+import { clientHead, peerOf } from "../http/request-head.ts";
+import type { Metrics } from "../metrics.ts";
+import { Answer } from "./answer.ts";
+import { Call } from "./call.ts";
+import { type CallHead, isCall, type NoCall, readCallHead } from "./call-head.ts";
+import type { LearnedServices } from "./learned.ts";
+import { MessageCall } from "./message-call.ts";
+import type { GrpcRoutes } from "./routes.ts";
+import type { IncomingCall } from "./server.ts";
+import { type GrpcStatus, statusOf } from "./status.ts";
+
+export interface ServeOptions {
+  nats: Nats;
+  dispatcher: Dispatcher;
+  routes(): GrpcRoutes;
+  learned: LearnedServices;
+  specOf(service: string): FunctionSpec | undefined;
+  /** Whether routes are still to come: functions are being pushed. */
+  isFilling(): boolean;
+  isDraining(): boolean;
+  isTrusted: IsTrusted;
+  /** For services without a spec. */
+  defaultTimeoutMs: number;
+  /** Upper bound of one message. Default: 16 MiB. */
+  maxMessageBytes?: number;
+  metrics: Metrics;
+  log: Log;
+}
+
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+export function serve(options: ServeOptions, incoming: IncomingCall): void {
+  const head = readCallHead(incoming.headers);
+  if (!isCall(head) && head.kind === "http") {
+    answerHttp(incoming.stream, head);
+    return;
+  }
+  if (!isCall(head) || options.isDraining()) {
+    const answer = openAnswer(options, incoming, head, false);
+    answer.end(isCall(head) ? statusOf("GATEWAY_DRAINING") : noCallStatus(head));
+    return;
+  }
+  const service = serviceOf(options, head);
+  const looking = service === undefined ? options.learned.look() : undefined;
+  if (looking === undefined) beginCall(options, incoming, head, service);
+  else
+    void looking.then(() =>
+      incoming.guard(() => beginCall(options, incoming, head, serviceOf(options, head))),
+    );
+}
+
+function serviceOf({ routes, learned }: ServeOptions, { service }: CallHead): string | undefined {
+  return routes().find(service) ?? learned.find(service);
+}
+
+function beginCall(
+  options: ServeOptions,
+  incoming: IncomingCall,
+  head: CallHead,
+  service: string | undefined,
+): void {
+  const { stream, rawHeaders, requestId } = incoming;
+  if (stream.closed) return;
+  const answer = openAnswer(options, incoming, head, service !== undefined);
+  if (service === undefined) {
+    answer.end(noServiceStatus(options, head.service));
+    return;
+  }
+  const { dispatcher, defaultTimeoutMs, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
+  const spec = options.specOf(service);
+  const parts = { dispatcher, service, spec, defaultTimeoutMs, maxMessageBytes, stream, head, answer };
+  // A service that narun did not start takes calls as messages.
+  if (spec !== undefined || dispatcher.hasInstance(service))
+    new Call({
+      ...parts,
+      requestHead: (endsAtMs) => requestHead(options, incoming, head, { service, endsAtMs }),
+    }).begin();
+  else
+    new MessageCall({
+      ...parts,
+      metadata: withoutPseudo(rawHeaders),
+      requestId,
+      maxPayloadBytes: maxMessageBody(options.nats),
+    }).begin();
+}
+
+/** The head of the request to a function. The fields of a trusted proxy about the client count. */
+function requestHead(
+  { dispatcher, isTrusted }: ServeOptions,
+  { stream, requestId, rawHeaders, headers }: IncomingCall,
+  { path: rawPath }: CallHead,
+  { service, endsAtMs }: { service: string; endsAtMs: number },
+): SendableHead | undefined {
+  const socket: Partial<Socket> = stream.session?.socket ?? {};
+  const fields = withoutPseudo(rawHeaders);
+  const authority = headers[":authority"] ?? headers.host ?? "";
+  const { address, scheme, host = authority } = clientOf(socket.remoteAddress ?? "", fields, isTrusted);
+  return clientHead(
+    { method: "POST", rawPath, query: "", host, scheme, fields, requestId },
+    { address, remoteAddress: peerOf(socket) },
+    { endsAtMs, form: dispatcher.hasSocket(service) ? "text" : "headers" },
+  );
+}
+
+function openAnswer(
+  options: ServeOptions,
+  { stream, requestId }: IncomingCall,
+  head: CallHead | NoCall,
+  isRouted: boolean,
+): Answer {
+  const startedMs = performance.now();
+  const [path, contentType] = isCall(head) ? [head.path, head.contentType] : ["", "application/grpc"];
+  const service = isCall(head) && isRouted ? head.service : "";
+  return new Answer(stream, {
+    contentType,
+    requestId,
+    onOver(code: GrpcCode = grpcCodes.CANCELLED) {
+      const ms = performance.now() - startedMs;
+      options.metrics.called(service, path, goNameOf(code), ms);
+      options.log.debug({ requestId, method: path, code: goNameOf(code), ms }, "a call is over");
+    },
+  });
+}
+
+/** Pseudo-fields of HTTP/2 come first, and begin with a colon. */
+function withoutPseudo(fields: string[]): string[] {
+  let at = 0;
+  while (fields[at]?.startsWith(":") === true) at += 2;
+  return fields.slice(at);
+}
+
+function answerHttp(stream: ServerHttp2Stream, { status, allow }: Extract<NoCall, { kind: "http" }>): void {
+  stream.respond({ ":status": status, ...(allow === undefined ? {} : { allow }) }, { endStream: true });
+  stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+function noCallStatus(head: Exclude<NoCall, { kind: "http" }>): GrpcStatus {
+  const code = head.kind === "unimplemented" ? grpcCodes.UNIMPLEMENTED : grpcCodes.INTERNAL;
+  return { code, message: head.message };
+}
+
+function noServiceStatus({ isFilling }: ServeOptions, service: string): GrpcStatus {
+  if (isFilling()) return statusOf("FIRST_PUSHES");
+  return { code: grpcCodes.UNIMPLEMENTED, message: `no function implements the service ${service}` };
+}

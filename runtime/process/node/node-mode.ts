@@ -1,0 +1,51 @@
+import type { Ceiling } from "../../../contracts/index.ts";
+import type { StartHost } from "../../host.ts";
+import type { SandboxChoice } from "../../isolate/bubblewrap.ts";
+import { resolveSandbox } from "../../isolate/resolve-sandbox.ts";
+import { makeRunFolder } from "../../isolate/run-folder.ts";
+import { type NodeProcessParts, startNodeHost } from "./node-host.ts";
+import { loadNodeProgram } from "./node-programs.ts";
+
+export interface NodeModeOptions {
+  /** The folder of the programs. They are made here where they are not there yet. */
+  cacheDir: string;
+  /** Whether processes run in bubblewrap: default `auto`, where it works. */
+  sandbox?: SandboxChoice;
+  /** `PATH`: the folders in which bubblewrap is looked for. Default: none. */
+  searchPath?: string | undefined;
+  /** Whether processes listen on sockets for the gateways of their machine. Default true. */
+  shortPath?: boolean;
+  /** Upper bounds of the functions' limits. Default: none. */
+  ceiling?: Ceiling;
+}
+
+/** The mode `node` of a node-runner. */
+export interface NodeMode {
+  /** For `hosts.node` of the node-runner. */
+  readonly startHost: StartHost;
+  /** Removes the folder of the sockets. The processes end with their node-runner. */
+  close(): Promise<void>;
+}
+
+/** Prepares the mode `node`. Nothing is made before the first function needs it: most nodes have none. */
+export function prepareNodeMode(options: NodeModeOptions): NodeMode {
+  let loaded: Promise<NodeProcessParts> | undefined;
+  const load = () => (loaded ??= loadParts(options));
+  return {
+    startHost: (parts) => startNodeHost({ ...parts, load }),
+    async close() {
+      const parts = await loaded?.catch(() => undefined);
+      await parts?.runFolder?.close();
+    },
+  };
+}
+
+async function loadParts(options: NodeModeOptions): Promise<NodeProcessParts> {
+  const { cacheDir, sandbox: choice = "auto", ceiling = {}, searchPath, shortPath = true } = options;
+  const [sandbox, program, runFolder] = await Promise.all([
+    resolveSandbox(choice, ceiling, searchPath),
+    loadNodeProgram(cacheDir),
+    shortPath ? makeRunFolder() : undefined,
+  ]);
+  return { sandbox, program, runFolder };
+}

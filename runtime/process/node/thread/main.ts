@@ -1,0 +1,96 @@
+/**
+ * The thread of a function in the mode `node`: the bundle, its handler, and the objects of `env`. It speaks to the thread of its
+ * instance in the messages of isolates (web/host/boundary.ts), and has no login at NATS.
+ *
+ * I1  The bundle is a module of its own address, `narun:bundle`. It is in no file.
+ * I2  An error that nothing catches is a line of the log, as in an isolate. The thread goes on.
+ * I3  Before any code of the function runs, the thread gives up its permissions for files and further threads. Node (26.10) grants a
+ *     thread the working folder, and a thread of a thread everything.
+ * I4  Every ping is answered by the event loop: a loop of the function is noticed by its silence.
+ */
+import { registerHooks } from "node:module";
+import { parentPort, workerData } from "node:worker_threads";
+import {
+  connectHost,
+  createEnv,
+  type EnvPlan,
+  MethodNotAllowed,
+  PostOp,
+  resolveHandler,
+} from "../../../../web/thread.ts";
+import { errorText } from "../../../handler/error-text.ts";
+import { type Handle, HandlerSandbox } from "../../../handler/handler-sandbox.ts";
+import { MethodNotAllowed as NoSuchMethod } from "../../../handler/response-parts.ts";
+import { BUNDLE_FILE } from "../../../instance/source-maps.ts";
+import { ThreadOp, type ThreadStart } from "../thread-messages.ts";
+import { useConsole } from "./console.ts";
+import { installGlobals } from "./globals.ts";
+import { currentOwner, runFor } from "./platform/owner.ts";
+import { receiveFor } from "./receive.ts";
+import { createThreadOwner } from "./thread-owner.ts";
+
+const { bundle, env } = workerData as ThreadStart;
+const port = parentPort;
+if (port === null) throw new Error("this program is a thread");
+
+dropPermissions();
+const post = (...message: unknown[]) => port.postMessage(message);
+connectHost({ post, ask: () => "" });
+const log = (level: string, text: string, request = currentOwner()) =>
+  post(PostOp.log, level, ownPlaces(text), request);
+useConsole(log);
+installGlobals();
+process.on("uncaughtException", (error) => log("error", errorText(error)));
+process.on("unhandledRejection", (error) =>
+  log("error", `a promise was rejected, and nothing handles it: ${errorText(error)}`),
+);
+
+registerHooks({
+  resolve: (specifier, context, next) =>
+    specifier === BUNDLE_FILE
+      ? { url: BUNDLE_FILE, shortCircuit: true, format: "module" }
+      : next(specifier, context),
+  load: (url, context, next) =>
+    url === BUNDLE_FILE ? { format: "module", shortCircuit: true, source: bundle } : next(url, context),
+});
+
+const owner = createThreadOwner({ post, ownPlaces, sandbox: () => sandbox });
+const sandbox: HandlerSandbox = new HandlerSandbox({ load, within: runFor }, owner);
+port.on("message", receiveFor(sandbox, post));
+const started = await sandbox.start().catch((error: unknown) => {
+  const stack = ownPlaces(errorText(error));
+  return {
+    ok: false,
+    code: "FUNCTION_START_FAILED",
+    message: stack.split("\n", 1)[0] ?? "it threw",
+    stack,
+  } as const;
+});
+post(ThreadOp.started, started);
+
+async function load(): Promise<Handle | { ok: false; code: "NO_HANDLER"; message: string }> {
+  const exports: Record<string, unknown> = await import(BUNDLE_FILE as string);
+  const handler = resolveHandler(exports, createEnv(env satisfies EnvPlan));
+  if (typeof handler === "string") return { ok: false, code: "NO_HANDLER", message: handler };
+  return (request, context) => {
+    try {
+      // The handler gets Node's own classes: the platform's types describe the same interfaces.
+      return handler(request as never, context as never);
+    } catch (error) {
+      throw error instanceof MethodNotAllowed ? new NoSuchMethod(error.allow) : error;
+    }
+  };
+}
+
+/** Error: where this version of Node cannot give permissions up. */
+function dropPermissions(): void {
+  const { permission } = process as { permission?: { drop?(scope: string): void } };
+  if (permission?.drop === undefined)
+    throw new Error("the mode node needs Node 26: it cannot confine a thread before");
+  for (const scope of ["fs", "worker", "child", "addon", "wasi", "inspector"]) permission.drop(scope);
+}
+
+/** The places of this program are narun's own, which no author knows (instance/source-maps.ts). */
+function ownPlaces(text: string): string {
+  return text.replaceAll(import.meta.url, "narun:thread");
+}
