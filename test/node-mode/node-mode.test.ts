@@ -1,10 +1,13 @@
 /** Functions in the mode `node`: bundles in a process of Node, with the handlers, bindings and life cycle of isolates. */
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, inject, it } from "vitest";
 import WebSocket from "ws";
+import { loadNodeProgram } from "../../runtime/process/node/node-programs.ts";
 import { eventually } from "../harness/eventually.ts";
 import type { Source } from "../harness/function-source.ts";
 import { startWorld } from "../harness/world.ts";
 
+// A trial has 15 s, and a busy machine takes long for the programs.
+await loadNodeProgram(inject("nodeCache"));
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
 
