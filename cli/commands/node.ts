@@ -30,6 +30,9 @@ const nodeOptions = {
   ...devNode,
 };
 
+/** How long after its start a node-runner makes the programs of the mode `node`: work at the start is over. */
+const WARM_UP_MS = 5_000;
+
 /** The first version in which a thread can give up permissions (runtime/process/node/thread/main.ts). */
 const NODE_OF_THREADS = 26;
 const canConfineThreads = Number(process.versions.node.split(".")[0]) >= NODE_OF_THREADS;
@@ -95,6 +98,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     if (output.isJson) output.json({ node, nats: nats.url });
     else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}`);
     setTimeout(releaseMemory, SETTLED_MS).unref();
+    if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
     await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
