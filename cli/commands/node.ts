@@ -10,7 +10,7 @@ import { devNode, egressDeny, label, machineName, nodeBounds, nodeName } from ".
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
-import { resolveSecretsKey } from "../secrets-key.ts";
+import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
 import { releaseMemory } from "../young-generation.ts";
@@ -49,7 +49,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const { options, settings, environment, output } = context;
   const log = createLog(options.logLevel);
   const node = options.nodeName ?? machineName();
-  const secrets = await resolveSecretsKey(options.secretsKey);
+  const secrets = await followSecretsKey(options.secretsKey);
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
   const { ceiling, sandbox, hostMemoryMb, inspect, inspectFolder } = options;
@@ -70,7 +70,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
         inspect: inspect && { ...inspect, folders },
         ...sockets,
       }),
-      prepareExec({ cacheDir, node, searchPath: environment.PATH }),
+      prepareExec({ cacheDir, searchPath: environment.PATH }),
     ]);
     const runner = await startNodeRunner({
       nats,
@@ -97,7 +97,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     setTimeout(releaseMemory, SETTLED_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
-    await Promise.all([isolates.close(), nodeMode.close()]);
+    await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
     if (error !== undefined) throw error;
   } finally {
     await (await connecting).close();

@@ -2,12 +2,21 @@ import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { messageOf, type Spec } from "../../contracts/index.ts";
 import type { KvChange, TypedKv } from "../../nats/index.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { programOfService, type RunnableSpec } from "./service-programs.ts";
 
 export interface DesiredFunction {
   spec: RunnableSpec;
-  /** Another one whenever anything in the spec has changed. It has a meaning in this process alone. */
+  /**
+   * Another one whenever anything in the spec has changed, and when a secret or file that it uses has. It has a meaning in this
+   * process alone.
+   */
   generation: string;
+}
+
+interface KnownFunction extends DesiredFunction {
+  /** The versions of its secrets and files, of which the spec has the names. */
+  versions: string;
 }
 
 /** The functions that should run, from `app-configs`. An invalid spec changes nothing: the last valid one stays in force. */
@@ -16,12 +25,15 @@ export interface DesiredState {
   names(): string[];
   /** Resolves when every spec is known; changes follow until the signal aborts. */
   follow(signal: AbortSignal): Promise<void>;
+  /** Secrets or files changed. */
+  reconsider(): void;
   /** Reads one entry at once: a gateway has seen a change that the watch has not brought yet. */
   refresh(name: string): Promise<DesiredFunction | undefined>;
 }
 
 export interface DesiredStateOptions {
   specs: TypedKv<Spec>;
+  dependencies: Dependencies;
   log: Logger;
   /** The node whose services of the original toolkit run here, too. Default: none do. */
   node?: string;
@@ -29,9 +41,27 @@ export interface DesiredStateOptions {
   onChange(name: string, generation: string | undefined): void;
 }
 
-export function createDesiredState({ specs, log, node, onChange }: DesiredStateOptions): DesiredState {
-  const functions = new Map<string, DesiredFunction>();
+export function createDesiredState(options: DesiredStateOptions): DesiredState {
+  const { specs, dependencies, log, node, onChange } = options;
+  const functions = new Map<string, KnownFunction>();
   let generations = 0;
+
+  /** A function whose secrets are not known yet would be started, and replaced at once. */
+  const tell = (name: string): void => {
+    const now = () => onChange(name, functions.get(name)?.generation);
+    if (dependencies.isReady) now();
+    else void dependencies.ready().then(now);
+  };
+
+  /** Returns whether anything is new. */
+  const set = (name: string, spec: RunnableSpec): boolean => {
+    const known = functions.get(name);
+    const versions = dependencies.versionsOf(spec);
+    if (known?.versions === versions && isDeepStrictEqual(known.spec, spec)) return false;
+    generations += 1;
+    functions.set(name, { spec, versions, generation: String(generations) });
+    return true;
+  };
 
   const apply = (change: KvChange<Spec>): void => {
     if (change.kind === "delete") {
@@ -47,11 +77,8 @@ export function createDesiredState({ specs, log, node, onChange }: DesiredStateO
     }
     const spec = runnableOf(read.value);
     if (spec === undefined) functions.delete(read.key);
-    else if (!isDeepStrictEqual(functions.get(read.key)?.spec, spec)) {
-      generations += 1;
-      functions.set(read.key, { spec, generation: String(generations) });
-    }
-    onChange(read.key, functions.get(read.key)?.generation);
+    else set(read.key, spec);
+    tell(read.key);
   };
 
   /** Most services of the original toolkit belong to other runners. */
@@ -63,7 +90,15 @@ export function createDesiredState({ specs, log, node, onChange }: DesiredStateO
   return {
     get: (name) => functions.get(name),
     names: () => [...functions.keys()],
-    follow: async (signal) => void (await specs.watch(apply, signal)),
+    async follow(signal) {
+      dependencies.start(signal);
+      await specs.watch(apply, signal);
+      await dependencies.ready();
+    },
+    reconsider() {
+      for (const [name, { spec }] of [...functions])
+        if (set(name, spec)) onChange(name, functions.get(name)?.generation);
+    },
     async refresh(name) {
       const read = await specs.get(name);
       apply(read === undefined ? { kind: "delete", key: name } : { kind: "put", read });

@@ -29,6 +29,7 @@ export function createStatusPublisher(nats: Nats, node: string): StatusPublisher
         status,
         ...facts,
         time: new Date().toISOString(),
+        world: nats.world.id,
       };
       nats.publish(subjects.status(app, node), JSON.stringify(event));
     },

@@ -33,7 +33,18 @@ export interface WorldOptions {
   isLinked?: boolean;
   /** Options of the first gateway: bounds of the hold, static routes. */
   gateway?: Partial<
-    Pick<GatewayOptions, "hold" | "config" | "defaultTimeoutMs" | "shortPath" | "metrics" | "grpcTls">
+    Pick<
+      GatewayOptions,
+      | "hold"
+      | "config"
+      | "defaultTimeoutMs"
+      | "shortPath"
+      | "caddy"
+      | "trustedProxies"
+      | "http"
+      | "metrics"
+      | "grpcTls"
+    >
   >;
   /** The addresses that the nodes deny to functions. */
   egressDeny?: readonly string[];
