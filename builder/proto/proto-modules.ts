@@ -58,7 +58,9 @@ export const sdkModules: esbuild.Plugin = {
   setup(build) {
     build.onResolve({ filter: /^narun(?:\/protobuf|:grpc|:well-known)?$/ }, ({ path }) => {
       const file = SDK_MODULES[path];
-      return file === undefined ? undefined : { path: file, sideEffects: false };
+      // A module that re-exports a library is kept: without it esbuild does not evaluate the library's late parts.
+      const isPassed = path === "narun/protobuf" || path === WELL_KNOWN_MODULE;
+      return file === undefined ? undefined : { path: file, sideEffects: isPassed };
     });
     build.onResolve({ filter: /^@bufbuild\/protobuf$/ }, ({ importer }) =>
       EARLY_MODULES.has(importer) ? { path: "protobuf", namespace: CORE, sideEffects: false } : undefined,
