@@ -149,7 +149,7 @@ export function upstreamsIn(route: unknown): Upstream[] {
 /** Whether Caddy takes a gateway out of a route by itself, as soon as its `/healthz` says that it leaves. */
 export function checksHealth(route: unknown): boolean {
   return listIn(route, "handle").some((handler) => {
-    const { health_checks: checks } = handler as { health_checks?: { active?: unknown } };
+    const checks = (handler as { health_checks?: { active?: unknown } | null } | null)?.health_checks;
     return checks?.active !== undefined;
   });
 }
