@@ -42,7 +42,7 @@ export async function freePort(): Promise<number> {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-/** `routes`: those of somebody else. */
+/** `routes`: routes of another owner. */
 export async function startCaddy(program: string, routes: readonly unknown[] = []): Promise<Caddy> {
   const folder = await mkdtemp(join(tmpdir(), "narun-caddy-"));
   const [port, adminPort] = [await freePort(), await freePort()];
@@ -108,7 +108,7 @@ export function configOf(port: number, adminPort: number, routes: readonly unkno
   };
 }
 
-/** By `node:http`: newer versions refuse `fetch` (real origins). */
+/** By `node:http`: newer versions refuse `fetch` which names its origin. */
 async function fetchText(
   url: URL,
   { method = "GET", body }: { method?: string; body?: string } = {},
