@@ -193,7 +193,12 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const ofHttp = { ...common, gathering: createGathering(limits), routes, isFilling, metrics, isTrusted };
   const { grpc: address, grpcTls: tls } = options;
   const ofGrpc =
-    address && grpcDoor({ ...common, address, tls, routes: grpcRoutes, isFilling, metrics, isTrusted });
+    address &&
+    grpcDoor({
+      ...common,
+      ...{ address, tls, routes: grpcRoutes, isFilling, metrics, isTrusted, isHealthy },
+      canServe: (service) => dispatch.canServe(service),
+    });
   return [
     ...(ofMetrics === undefined ? [] : [ofMetrics]),
     ...(ofGrpc === undefined ? [] : [ofGrpc]),

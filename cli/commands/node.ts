@@ -70,7 +70,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
         inspect: inspect && { ...inspect, folders },
         ...sockets,
       }),
-      prepareExec({ cacheDir, node, searchPath: environment.PATH }),
+      prepareExec({ cacheDir, searchPath: environment.PATH }),
     ]);
     const runner = await startNodeRunner({
       nats,
@@ -97,7 +97,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     setTimeout(releaseMemory, SETTLED_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
-    await Promise.all([isolates.close(), nodeMode.close()]);
+    await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
     if (error !== undefined) throw error;
   } finally {
     await (await connecting).close();

@@ -31,6 +31,7 @@ import { type HostLogin, hostLogin } from "./host-login.ts";
 import { InstanceTable } from "./instance-table.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
 import { Modes, type StartHosts } from "./modes.ts";
+import { createMountedFiles, type MountedFiles } from "./mounted-files.ts";
 import { type ClaimedName, claimName, Presence } from "./presence.ts";
 import { createProgramFiles } from "./program-files.ts";
 import { Reconciler } from "./reconcile.ts";
@@ -97,6 +98,7 @@ interface Stores {
   cache: BundleCache;
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
+  mountedFiles: MountedFiles;
   name: ClaimedName;
 }
 
@@ -121,6 +123,7 @@ async function openStores({
     cache,
     revisions: createRevisions(manifests, cache),
     functionSecrets: createFunctionSecrets(nats, node, secretsKey),
+    mountedFiles: createMountedFiles(nats, cache),
     name: await claimName({ nats, states, node, version, labels }),
   };
 }
@@ -161,6 +164,7 @@ class Runner implements NodeRunner {
       revisions: stores.revisions,
       functionSecrets: stores.functionSecrets,
       programFiles: createProgramFiles(nats, stores.cache),
+      mountedFiles: stores.mountedFiles,
       publisher,
       onChange: (name) => {
         this.#reconciler.touch(name);
@@ -276,6 +280,7 @@ class Runner implements NodeRunner {
         modes: this.#modes,
         revisions,
         functionSecrets,
+        mountedFiles: this.#stores.mountedFiles,
         cache,
         releaseUnused: () => releaseUnusedHosts(parts),
         ceiling: this.#ceiling,

@@ -35,7 +35,15 @@ export interface WorldOptions {
   gateway?: Partial<
     Pick<
       GatewayOptions,
-      "hold" | "config" | "defaultTimeoutMs" | "shortPath" | "caddy" | "trustedProxies" | "http" | "metrics"
+      | "hold"
+      | "config"
+      | "defaultTimeoutMs"
+      | "shortPath"
+      | "caddy"
+      | "trustedProxies"
+      | "http"
+      | "metrics"
+      | "grpcTls"
     >
   >;
   /** The addresses that the nodes deny to functions. */
