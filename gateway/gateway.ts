@@ -27,6 +27,7 @@ import { createGathering } from "./http/gathering.ts";
 import { invokeDoor } from "./invoke/door.ts";
 import { createMetrics, type Metrics, type MetricValues } from "./metrics.ts";
 import { metricsDoor } from "./metrics-door.ts";
+import type { NodePages } from "./metrics-pages.ts";
 import { createReadiness } from "./readiness.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 
@@ -61,6 +62,8 @@ export interface GatewayOptions {
   firstPushes?: Promise<unknown>;
   /** The metrics of the gateway's other processes. They are added to its own. Default: none. */
   otherMetrics?: () => Promise<readonly MetricValues[]>;
+  /** The pages of a node-runner beside the gateway. Its metrics are added to the gateway's own. Default: none. */
+  nodePages?: NodePages;
   log: Log;
 }
 
@@ -173,7 +176,12 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const common = { nats, dispatcher, specOf, defaultTimeoutMs, log };
   const ofMetrics =
     options.metrics &&
-    metricsDoor(options.metrics, metrics, { isHealthy, findProblem: createReadiness(nats) });
+    metricsDoor(
+      options.metrics,
+      metrics,
+      { isHealthy, findProblem: createReadiness(nats) },
+      options.nodePages,
+    );
   const isFilling = untilSettled(options.firstPushes);
   const { grpc: address, grpcTls: tls } = options;
   const ofGrpc =
