@@ -42,6 +42,8 @@ export const AnnouncementSchema = z.discriminatedUnion("state", [
     concurrency: z.int().min(1),
     /** Its address on its own machine. Undefined: it has none that this version understands. */
     socket: SocketAddressSchema.optional().catch(undefined),
+    /** It is a program with a plain client of NATS: a request and its answer are one message each. */
+    isProgram: z.boolean().optional(),
     /** The routes of a consumer that is not deployed. A function's routes are in its spec. */
     routes: ConsumerRoutesSchema.optional().catch(undefined),
     /** How long the start took, in milliseconds, by phase. */

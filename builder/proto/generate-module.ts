@@ -1,6 +1,6 @@
 /**
  * The modules that stand for a `.proto` file in a bundle. Types and services are modules of their own, so that a bundle has a
- * service only where it is used: from that the builder knows what a function implements.
+ * service only where it is used. The builder learns from the bundle which services a function implements.
  */
 import {
   clone,
@@ -127,7 +127,7 @@ function usedFiles(file: DescFile): DescFile[] {
   return [...used].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The descriptor in base64, without what the run-time does not read: custom options, and names that follow from others. */
+/** The descriptor in base64, without custom options and names that follow from others: the run-time does not read them. */
 function embedded({ proto }: DescFile, used: readonly DescFile[]): string {
   const slim = clone(FileDescriptorProtoSchema, proto);
   slim.dependency = used.map(({ name }) => `${name}.proto`);

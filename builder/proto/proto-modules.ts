@@ -7,7 +7,7 @@
  *
  * The files that narun itself has (`google/rpc/status.proto`) are modules of the same forms in a namespace of their own.
  */
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createFileRegistry, type DescFile } from "@bufbuild/protobuf";
 import type * as esbuild from "esbuild";
@@ -66,7 +66,7 @@ export const protoModules: esbuild.Plugin = {
         return { path: resolve(resolveDir, file), suffix, sideEffects: false };
       },
     );
-    build.onLoad({ filter: /\.proto$/ }, ({ path, suffix }) => load(path, suffix, "file"));
+    build.onLoad({ filter: /\.proto$/, namespace: "file" }, ({ path, suffix }) => load(path, suffix, "file"));
     build.onLoad({ filter: /\.proto$/, namespace: GOOGLE_NAMESPACE }, ({ path, suffix }) =>
       load(path, suffix, GOOGLE_NAMESPACE),
     );
@@ -90,16 +90,20 @@ export const protoModules: esbuild.Plugin = {
 };
 
 function sourceOf(proto: CompiledProto, path: string, suffix: string): string {
+  // Relative specifiers: the source map has the module's text, which must not depend on the place of the folder.
+  const own = `./${basename(path)}`;
   const registry = createFileRegistry(proto.set);
   const file = registry.getFile(proto.parsed.source.name) as DescFile;
-  if (suffix === "") return mainModule(file, path + TYPES_SUFFIX, (name) => path + SERVICE_SUFFIX + name);
+  if (suffix === "") return mainModule(file, own + TYPES_SUFFIX, (name) => own + SERVICE_SUFFIX + name);
   if (suffix === TYPES_SUFFIX) {
-    return typesModule(file, { moduleOf: (other) => modulePathOf(proto, other) + TYPES_SUFFIX });
+    return typesModule(file, {
+      moduleOf: (other) => specifierOf(proto, other, dirname(path)) + TYPES_SUFFIX,
+    });
   }
   const service = file.services.find(({ name }) => suffix === SERVICE_SUFFIX + name);
   if (service === undefined) throw new Error(`${path} has no ${suffix}`);
   try {
-    return serviceModule(service, path + TYPES_SUFFIX, httpRulesOf(service, registry));
+    return serviceModule(service, own + TYPES_SUFFIX, httpRulesOf(service, registry));
   } catch (error) {
     if (!(error instanceof HttpRuleError)) throw error;
     const place = proto.parsed.places.get(error.method.proto);
@@ -108,10 +112,11 @@ function sourceOf(proto: CompiledProto, path: string, suffix: string): string {
   }
 }
 
-/** A file of the closure as a path, or as its name where narun has it. */
-function modulePathOf({ files }: CompiledProto, { name }: DescFile): string {
+/** A file of the closure as it is imported from a folder: by its way, or by its name where narun has it. */
+function specifierOf({ files }: CompiledProto, { name }: DescFile, folder: string): string {
   const file = files.get(`${name}.proto`);
-  return file !== undefined && "parsed" in file
-    ? (file.parsed.source.path ?? `${name}.proto`)
-    : `${name}.proto`;
+  const path = file !== undefined && "parsed" in file ? file.parsed.source.path : undefined;
+  if (path === undefined) return `${name}.proto`;
+  const way = relative(folder, path).split(sep).join("/");
+  return way.startsWith(".") ? way : `./${way}`;
 }

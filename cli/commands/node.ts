@@ -79,7 +79,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
         inspect: inspect && { ...inspect, folders },
         ...sockets,
       }),
-      prepareExec({ cacheDir, node, searchPath: environment.PATH }),
+      prepareExec({ cacheDir, searchPath: environment.PATH }),
     ]);
     const runner = await startNodeRunner({
       nats,
@@ -108,7 +108,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     setTimeout(releaseMemory, SETTLED_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
-    await Promise.all([isolates.close(), nodeMode.close()]);
+    await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
     if (error !== undefined) throw error;
   } finally {
     await (await connecting).close();

@@ -35,6 +35,7 @@ import { discoverTargets } from "./metrics/discovery.ts";
 import { type MetricsServer, startMetricsServer } from "./metrics/metrics-server.ts";
 import { NodeMetrics } from "./metrics/node-metrics.ts";
 import { Modes, type StartHosts } from "./modes.ts";
+import { createMountedFiles, type MountedFiles } from "./mounted-files.ts";
 import { type ClaimedName, claimName, Presence } from "./presence.ts";
 import { createProgramFiles } from "./program-files.ts";
 import { Reconciler } from "./reconcile.ts";
@@ -105,6 +106,7 @@ interface Stores {
   cache: BundleCache;
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
+  mountedFiles: MountedFiles;
   name: ClaimedName;
 }
 
@@ -129,6 +131,7 @@ async function openStores({
     cache,
     revisions: createRevisions(manifests, cache),
     functionSecrets: createFunctionSecrets(nats, node, secretsKey),
+    mountedFiles: createMountedFiles(nats, cache),
     name: await claimName({ nats, states, node, version, labels }),
   };
 }
@@ -178,6 +181,7 @@ class Runner implements NodeRunner {
       revisions: stores.revisions,
       functionSecrets: stores.functionSecrets,
       programFiles: createProgramFiles(nats, stores.cache),
+      mountedFiles: stores.mountedFiles,
       publisher,
       onChange: (name) => {
         this.#reconciler.touch(name);
@@ -308,6 +312,7 @@ class Runner implements NodeRunner {
         modes: this.#modes,
         revisions,
         functionSecrets,
+        mountedFiles: this.#stores.mountedFiles,
         cache,
         releaseUnused: () => releaseUnusedHosts(parts),
         ceiling: this.#ceiling,

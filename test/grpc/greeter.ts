@@ -1,5 +1,5 @@
 /** A function with one service, for tests: each kind of method, and paths of HTTP. */
-export const greeterProto = `syntax = "proto3";
+const greeterProto = `syntax = "proto3";
 package hello.v1;
 
 import "google/api/annotations.proto";
@@ -33,7 +33,7 @@ service Greeter {
 }
 `;
 
-export const greeterSource = `
+const greeterSource = `
 import { grpc, GrpcError } from "narun";
 import { Greeter, HelloRequestSchema } from "./hello.proto";
 

@@ -54,7 +54,7 @@ interface Outcome {
 
 type Fields = MessageInitShape<DescMessage>;
 
-/** Sends the messages, or the ones that `talk` sends for replies. */
+/** Sends the messages; `talk` sends further messages for replies. */
 function call(
   path: string,
   messages: Fields[],

@@ -23,18 +23,14 @@ export interface GrpcOptions {
 }
 
 /** Services as a module worker: `export default grpc(…)`. */
-export interface GrpcFunction<E = Env> {
+export interface GrpcFunction {
   /** The full names of the services. */
   readonly services: readonly string[];
-  fetch(request: Request, env: E, context: Context): Promise<Response>;
+  fetch(request: Request, env: unknown, context: Context): Promise<Response>;
   /** The same with a further service. */
-  with<S extends DescService>(
-    service: S,
-    handlers: GrpcHandlers<S, E>,
-    options?: GrpcOptions,
-  ): GrpcFunction<E>;
+  with<S extends DescService>(service: S, handlers: GrpcHandlers<S>, options?: GrpcOptions): GrpcFunction;
   /** The same with a handler for requests that call no method: a page, a health check. */
-  otherwise(handler: Handler<E>): GrpcFunction<E>;
+  otherwise<E = Env>(handler: Handler<E>): GrpcFunction;
 }
 
 const MAX_MESSAGE_BYTES = 16 * 1_024 * 1_024;
@@ -43,12 +39,12 @@ const MAX_MESSAGE_BYTES = 16 * 1_024 * 1_024;
  * A function that implements a service of a `.proto` file. A method without a handler answers UNIMPLEMENTED. Error: TypeError,
  * for a handler that is no method of the service.
  */
-export function grpc<S extends DescService, E = Env>(
+export function grpc<S extends DescService>(
   service: S,
-  handlers: GrpcHandlers<S, E>,
+  handlers: GrpcHandlers<S>,
   options: GrpcOptions = {},
-): GrpcFunction<E> {
-  return createFunction<E>(
+): GrpcFunction {
+  return createFunction(
     [implement(service, handlers as Record<string, AnyHandler | undefined>, options)],
     undefined,
   );
@@ -60,20 +56,20 @@ interface Implementation {
   readonly methods: ReadonlyMap<string, Method>;
 }
 
-function createFunction<E>(
+function createFunction(
   implementations: readonly Implementation[],
-  fallback: Handler<E> | undefined,
-): GrpcFunction<E> {
-  const router = new Router(implementations, fallback as Handler<unknown> | undefined);
+  fallback: Handler<unknown> | undefined,
+): GrpcFunction {
+  const router = new Router(implementations, fallback);
   return {
     services: implementations.map(({ service }) => service.typeName),
     fetch: (request, env, context) => router.serve(request, env, context),
     with: (service, handlers, options = {}) =>
-      createFunction<E>(
+      createFunction(
         [...implementations, implement(service, handlers as Record<string, AnyHandler | undefined>, options)],
         fallback,
       ),
-    otherwise: (handler) => createFunction<E>(implementations, handler),
+    otherwise: (handler) => createFunction(implementations, handler as Handler<unknown>),
   };
 }
 

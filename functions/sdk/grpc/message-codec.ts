@@ -21,11 +21,11 @@ export function binaryOf(schema: DescMessage, value: MessageInitShape<DescMessag
   return toBinary(schema, messageOf(schema, value));
 }
 
-export function messageOf(schema: DescMessage, value: MessageInitShape<DescMessage>): Message {
+function messageOf(schema: DescMessage, value: MessageInitShape<DescMessage>): Message {
   return isMessage(value, schema) ? value : create(schema, value);
 }
 
-/** Reads and writes the messages of a service in one of its two forms. Types in `google.protobuf.Any` are those of its files. */
+/** Reads and writes the messages of a service in one of its two forms. `google.protobuf.Any` may have the types of its files. */
 export class MessageCodec {
   readonly #file: DescFile;
   #registry: Registry | undefined;

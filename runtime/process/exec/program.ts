@@ -30,7 +30,7 @@ import {
   openRules,
   type Registration,
 } from "../../../nats/index.ts";
-import type { DrainOrder, EndFacts, HostParts, StartOutcome } from "../../host.ts";
+import type { DrainOrder, EndFacts, HostParts, MountedFile, StartOutcome } from "../../host.ts";
 import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";
 import { type Child, type ChildEnd, startChild } from "./child.ts";
@@ -45,7 +45,7 @@ import {
 } from "./confinement.ts";
 import { environmentOf } from "./environment.ts";
 import { makeInstanceFolder } from "./instance-folder.ts";
-import { missingInterpreter } from "./launch.ts";
+import { missingInterpreter, unfitFor } from "./launch.ts";
 import { readLines } from "./output-lines.ts";
 import { findMarked } from "./processes-of.ts";
 import { subjectsOf } from "./program-subjects.ts";
@@ -60,6 +60,8 @@ export interface ProgramOptions {
   secrets: Readonly<Record<string, string>>;
   /** Its file. */
   bytes: Uint8Array;
+  /** The files of its `mounts`. */
+  files?: readonly MountedFile[] | undefined;
   index: number;
   /** The folder of all programs of the node. */
   folder: string;
@@ -171,14 +173,16 @@ export class Program {
   }
 
   async #prepare(): Promise<void> {
-    const { folder, instance, bytes, config, searchPath, kind, nats, parts, means } = this.#options;
+    const { folder, instance, bytes, config, searchPath, kind, nats, parts, means, files } = this.#options;
     const confined = confine({ config, means, root: join(folder, instance), instance });
     if (typeof confined === "string") throw new NarunError("NODE_CANNOT_CONFINE", { detail: confined });
     this.#confined = confined;
+    const unfit = unfitFor(bytes, parts.node);
+    if (unfit !== undefined) throw new NarunError("PROGRAM_UNFIT", { detail: unfit });
     const missing = missingInterpreter(bytes, searchPath);
     if (missing !== undefined) throw new Error(`its interpreter ${missing} is not on node ${parts.node}`);
     this.#root = await makeInstanceFolder({
-      ...{ folder, instance, bytes, file: fileOf(config) },
+      ...{ folder, instance, bytes, file: fileOf(config), files },
       owner: config.user === undefined || !means.isRoot ? undefined : idsOf(config.user),
     });
     this.#door = await openDoor({
@@ -278,7 +282,7 @@ export class Program {
       idleSince: () => requests?.idleSince,
       onIdle: () => this.#options.onIdle(),
     });
-    this.#announce({ state: "ready", concurrency, phases });
+    this.#announce({ state: "ready", concurrency, phases, isProgram: true });
   }
 
   async #onEnded(end: ChildEnd): Promise<void> {
