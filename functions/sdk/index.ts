@@ -57,7 +57,7 @@ export declare function serve(app: ServedApp, options: ServeOptions): Promise<Se
  */
 export declare function serveGrpc<S extends Parameters<typeof implementGrpc>[0]>(
   service: S,
-  handlers: GrpcHandlers<S, unknown>,
+  handlers: GrpcHandlers<S>,
   options: ServeOptions,
 ): Promise<ServedConsumer>;
 

@@ -7,16 +7,13 @@ import { programOfService, type RunnableSpec } from "./service-programs.ts";
 
 export interface DesiredFunction {
   spec: RunnableSpec;
+  /** The versions of the secrets and files that it uses. */
+  versions: string;
   /**
-   * Another one whenever anything in the spec has changed, and when a secret or file that it uses has. It has a meaning in this
-   * process alone.
+   * Another one whenever anything in the spec has changed, or a secret or file that it uses. It has a meaning in this process
+   * alone.
    */
   generation: string;
-}
-
-interface KnownFunction extends DesiredFunction {
-  /** The versions of its secrets and files, of which the spec has the names. */
-  versions: string;
 }
 
 /** The functions that should run, from `app-configs`. An invalid spec changes nothing: the last valid one stays in force. */
@@ -43,7 +40,7 @@ export interface DesiredStateOptions {
 
 export function createDesiredState(options: DesiredStateOptions): DesiredState {
   const { specs, dependencies, log, node, onChange } = options;
-  const functions = new Map<string, KnownFunction>();
+  const functions = new Map<string, DesiredFunction>();
   let generations = 0;
 
   /** A function whose secrets are not known yet would be started, and replaced at once. */
@@ -53,11 +50,11 @@ export function createDesiredState(options: DesiredStateOptions): DesiredState {
     else void dependencies.ready().then(now);
   };
 
-  /** Returns whether anything is new. */
-  const set = (name: string, spec: RunnableSpec): boolean => {
-    const known = functions.get(name);
+  /** Whether the function is another one than before. */
+  const note = (name: string, spec: RunnableSpec): boolean => {
     const versions = dependencies.versionsOf(spec);
-    if (known?.versions === versions && isDeepStrictEqual(known.spec, spec)) return false;
+    const before = functions.get(name);
+    if (before?.versions === versions && isDeepStrictEqual(before.spec, spec)) return false;
     generations += 1;
     functions.set(name, { spec, versions, generation: String(generations) });
     return true;
@@ -77,7 +74,7 @@ export function createDesiredState(options: DesiredStateOptions): DesiredState {
     }
     const spec = runnableOf(read.value);
     if (spec === undefined) functions.delete(read.key);
-    else set(read.key, spec);
+    else note(read.key, spec);
     tell(read.key);
   };
 
@@ -96,8 +93,9 @@ export function createDesiredState(options: DesiredStateOptions): DesiredState {
       await dependencies.ready();
     },
     reconsider() {
-      for (const [name, { spec }] of [...functions])
-        if (set(name, spec)) onChange(name, functions.get(name)?.generation);
+      for (const [name, { spec }] of functions) {
+        if (note(name, spec)) onChange(name, functions.get(name)?.generation);
+      }
     },
     async refresh(name) {
       const read = await specs.get(name);

@@ -55,12 +55,12 @@ export async function serve(handler: ServedApp, options: ServeOptions): Promise<
  */
 export async function serveGrpc<S extends Parameters<typeof implementGrpc>[0]>(
   service: S,
-  handlers: GrpcHandlers<S, unknown>,
+  handlers: GrpcHandlers<S>,
   options: ServeOptions,
 ): Promise<ServedConsumer> {
   // Loaded late: most programs need no Protobuf.
   const { grpc } = await import("../../functions/sdk/index.ts");
-  return serve(grpc<S, unknown>(service, handlers), options);
+  return serve(grpc(service, handlers), options);
 }
 
 /** The facts of a consumer that its user does not choose. */
