@@ -11,6 +11,7 @@ import { killMarked } from "./processes-of.ts";
 export interface ChildOptions {
   /** The command line: a launcher's, and the program's behind it. */
   command: readonly string[];
+  /** The folder of the program alone. */
   cwd: string;
   env: Record<string, string>;
   runId: string;
@@ -38,7 +39,7 @@ export async function startChild({ command, cwd, env, runId }: ChildOptions): Pr
   const { pid } = child;
   if (pid === undefined) throw new Error("a process that runs has a pid");
   const ended = endOf(child).then((end) => {
-    killAll(pid, runId);
+    killAll(pid, runId, cwd);
     return end;
   });
   return {
@@ -48,7 +49,7 @@ export async function startChild({ command, cwd, env, runId }: ChildOptions): Pr
     ended,
     async stop(graceMs) {
       signalGroup(pid, "SIGTERM");
-      const timer = setTimeout(() => killAll(pid, runId), graceMs);
+      const timer = setTimeout(() => killAll(pid, runId, cwd), graceMs);
       return ended.finally(() => clearTimeout(timer));
     },
   };
@@ -58,9 +59,9 @@ function endOf(child: ChildProcess): Promise<ChildEnd> {
   return new Promise((resolve) => child.once("exit", (exitCode, signal) => resolve({ exitCode, signal })));
 }
 
-function killAll(pid: number, runId: string): void {
+function killAll(pid: number, runId: string, folder: string): void {
   signalGroup(pid, "SIGKILL");
-  killMarked({ NARUN_RUN_ID: runId });
+  killMarked({ NARUN_RUN_ID: runId }, folder);
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
