@@ -1,9 +1,11 @@
+import { isIP } from "node:net";
 import { type CompatConfig, type Gateway, readGatewayConfig, startGateway } from "../../gateway/index.ts";
 import { type Address, claimShared } from "../../machine/index.ts";
 import { connectNats } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import {
+  caddy,
   grpc,
   grpcAddress,
   grpcCert,
@@ -44,6 +46,7 @@ const gatewayOptions = {
   metrics,
   workers,
   trustedProxies,
+  caddy,
   lameDuck: lameDuck("5s"),
   shortPath,
   logLevel: logLevel("info"),
@@ -57,13 +60,15 @@ export const gatewayCommand = defineCommand({
   examples: [
     ["narun gateway --nats nats://nats.internal --http 0.0.0.0:8080", "as many as you like"],
     ["narun gateway --config config.yaml", "with static routes"],
+    ["narun gateway --caddy http://127.0.0.1:2019", "the functions' hosts, by a Caddy that runs"],
   ],
   run: (_args, context) => runGateway(context),
 });
 
 async function runGateway(context: CommandContext<typeof gatewayOptions>): Promise<void> {
   const { options, settings, output } = context;
-  const { http, metrics, ofGateway, shortPath, trustedProxies = [], lameDuck: lameDuckMs } = options;
+  const { http, metrics, ofGateway, shortPath, caddy, lameDuck: lameDuckMs } = options;
+  const trustedProxies = [...(options.trustedProxies ?? []), ...addressesOf(caddy)];
   const log = createLog(options.logLevel);
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
@@ -86,6 +91,7 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
       ...(grpcTls && { grpcTls }),
       ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),
       ...(options.config && { config: options.config }),
+      ...(caddy && !ofGateway && { caddy }),
     });
     const ended = ofGateway ? untilEnded(gateway) : stopped;
     await Promise.race([workers.start(), ended]);
@@ -103,6 +109,14 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
   } finally {
     await nats.close();
   }
+}
+
+/** A Caddy whose admin API is on this machine sends its requests from here. */
+function addressesOf(caddy: URL | undefined): string[] {
+  if (caddy === undefined) return [];
+  const host = caddy.hostname.replace(/^\[(.*)\]$/, "$1");
+  if (host === "localhost" || host === "127.0.0.1" || host === "::1") return ["127.0.0.1", "::1"];
+  return isIP(host) === 0 ? [] : [host];
 }
 
 /** Serves the gateway that started this process. Resolves when that one closes the channel. */

@@ -29,6 +29,13 @@ export function parsePort(given: GivenText): number {
   throw wrongValue(given, "a number up to 65535");
 }
 
+/** The address of an HTTP server. */
+export function parseHttpUrl(given: GivenText): URL {
+  const url = URL.parse(given.text);
+  if (url?.protocol === "http:" && url.host !== "") return url;
+  throw wrongValue(given, "an address such as http://127.0.0.1:2019");
+}
+
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** A duration in milliseconds: `500ms`, `30s`, `10m`, `2h`, `7d`. */
