@@ -58,6 +58,7 @@ describe("a function in Node", () => {
        import { execSync } from "node:child_process";
        import inspector from "node:inspector";
        import { setPriority } from "node:os";
+       import sqlite, { backup, DatabaseSync } from "node:sqlite";
        import { Worker } from "node:worker_threads";
        const codeOf = (work) => { try { work(); return "done"; } catch (error) { return error.code; } };
        export default () => Response.json([
@@ -69,12 +70,16 @@ describe("a function in Node", () => {
          codeOf(() => new Worker("0", { eval: true })),
          codeOf(() => process.kill(process.ppid, 0)),
          codeOf(() => setPriority(process.ppid, 19)),
+         codeOf(() => new DatabaseSync(":memory:")),
+         codeOf(() => new sqlite.DatabaseSync(":memory:")),
+         codeOf(() => process.getBuiltinModule("node:sqlite").DatabaseSync(":memory:")),
+         codeOf(() => backup(undefined, "backup")),
          Object.keys(process.env),
          typeof process.send,
        ]);`,
     );
     const denied = "ERR_ACCESS_DENIED";
-    expect(await json("/confined")).toEqual([...Array.from({ length: 8 }, () => denied), [], "undefined"]);
+    expect(await json("/confined")).toEqual([...Array.from({ length: 12 }, () => denied), [], "undefined"]);
   });
 
   it("gains nothing by messages of its own to the thread of its instance", async () => {

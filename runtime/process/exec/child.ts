@@ -11,6 +11,7 @@ import { killMarked } from "./processes-of.ts";
 export interface ChildOptions {
   /** The command line: a launcher's, and the program's behind it. */
   command: readonly string[];
+  /** The folder of the program alone. */
   cwd: string;
   env: Record<string, string>;
   runId: string;
@@ -40,7 +41,7 @@ export async function startChild({ command, cwd, env, runId }: ChildOptions): Pr
   let hasEnded = false;
   const ended = endOf(child).then((end) => {
     hasEnded = true;
-    killAll(pid, runId);
+    killAll(pid, runId, cwd);
     return end;
   });
   return {
@@ -52,7 +53,7 @@ export async function startChild({ command, cwd, env, runId }: ChildOptions): Pr
       // Another program may have the number by now.
       if (hasEnded) return ended;
       signalGroup(pid, "SIGTERM");
-      const timer = setTimeout(() => killAll(pid, runId), graceMs);
+      const timer = setTimeout(() => killAll(pid, runId, cwd), graceMs);
       return ended.finally(() => clearTimeout(timer));
     },
   };
@@ -62,9 +63,9 @@ function endOf(child: ChildProcess): Promise<ChildEnd> {
   return new Promise((resolve) => child.once("exit", (exitCode, signal) => resolve({ exitCode, signal })));
 }
 
-function killAll(pid: number, runId: string): void {
+function killAll(pid: number, runId: string, folder: string): void {
   signalGroup(pid, "SIGKILL");
-  killMarked({ NARUN_RUN_ID: runId });
+  killMarked({ NARUN_RUN_ID: runId }, folder);
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {

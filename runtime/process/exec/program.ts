@@ -81,6 +81,8 @@ export interface ProgramOptions {
 
 type Phase = "starting" | "ready" | "draining" | "gone";
 
+export const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
+
 /** How long a program may take to end after it was asked. */
 const STOP_GRACE_MS = 10_000;
 
@@ -91,6 +93,8 @@ export class Program {
   readonly #runId = crypto.randomUUID();
   readonly #lastLines: string[] = [];
   #phase: Phase = "starting";
+  /** Its host ends while it starts. */
+  #isUnwanted = false;
   #door: Door | undefined;
   #child: Child | undefined;
   #root: string | undefined;
@@ -119,6 +123,7 @@ export class Program {
     try {
       await this.#prepare();
       note("prepare");
+      if (this.#isUnwanted) return this.#giveUp();
       this.#child = await this.#spawn();
       note("spawn");
     } catch (error) {
@@ -135,6 +140,7 @@ export class Program {
     void ended.then((end) => this.#onEnded(end));
     if (this.#options.kind === "service") return this.#beginService(phases);
     const failure = await this.#untilRegistered(ended);
+    if (this.#isUnwanted) return this.#giveUp();
     if (failure !== undefined) return this.#fail(failure.code, failure.message, failure.facts);
     note("register");
     this.#phase = "ready";
@@ -162,10 +168,12 @@ export class Program {
     this.#options.onGone(reason, undefined, {});
   }
 
-  /** Ends it in any phase. */
+  /** Ends it in any phase. A start that is under way ends with its outcome. */
   async end(order: Pick<DrainOrder, "reason" | "graceMs">): Promise<void> {
-    if (this.#phase === "starting") await this.#child?.stop(MIN_STOP_MS);
-    else if (this.#phase === "draining") await this.#drained;
+    if (this.#phase === "starting") {
+      this.#isUnwanted = true;
+      await this.#child?.stop(MIN_STOP_MS);
+    } else if (this.#phase === "draining") await this.#drained;
     else await this.drain(order);
   }
 
@@ -174,6 +182,11 @@ export class Program {
     this.#phase = "gone";
     await this.#child?.stop(MIN_STOP_MS);
     await this.#dispose();
+  }
+
+  async #giveUp(): Promise<StartOutcome> {
+    await this.abandon();
+    return STOPPING;
   }
 
   async #prepare(): Promise<void> {
