@@ -15,6 +15,7 @@ import type { HoldLimits, Log, ShortPath } from "../dispatch/index.ts";
 import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
 import type { Nats } from "../nats/index.ts";
+import type { Traces } from "../traces/index.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
@@ -29,6 +30,7 @@ import { createMetrics, type Metrics, type MetricValues } from "./metrics.ts";
 import { metricsDoor } from "./metrics-door.ts";
 import { createReadiness } from "./readiness.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
+import { GatewayTraces } from "./traces/gateway-traces.ts";
 
 export interface GatewayOptions {
   /** The gateway never closes it. */
@@ -61,6 +63,8 @@ export interface GatewayOptions {
   firstPushes?: Promise<unknown>;
   /** The metrics of the gateway's other processes. They are added to its own. Default: none. */
   otherMetrics?: () => Promise<readonly MetricValues[]>;
+  /** Where the spans of requests go, and which traces are recorded. Default: a client's trace goes through as it is. */
+  traces?: Traces | undefined;
   log: Log;
 }
 
@@ -96,11 +100,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     counts: () => dispatch.dispatcher.active.counts(),
     others: options.otherMetrics,
   });
+  const traces = options.traces && new GatewayTraces(options.traces);
   const dispatch = new Dispatch({
     nats,
     log,
     wires: wiresOf(config?.routes ?? []),
-    observer: metrics,
+    observer: traces?.observing(metrics) ?? metrics,
     onSpecs() {
       table = undefined;
       grpcTable = undefined;
@@ -113,6 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     createDoors(options, {
       dispatch,
       metrics,
+      traces,
       isTrusted,
       // Built at the first request after a change, so that a thousand changes at the start build one table.
       routes: () => (table ??= createRouteTable(dispatch.specs.all(), config, dispatch.consumers.all())),
@@ -155,6 +161,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 interface DoorParts {
   dispatch: Dispatch;
   metrics: Metrics;
+  traces: GatewayTraces | undefined;
   isTrusted: IsTrusted;
   routes(): RouteTable;
   grpcRoutes(): GrpcRoutes;
@@ -165,12 +172,12 @@ interface DoorParts {
 /** The doors in the order in which they open. The service of the last door announces the others. */
 function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const { nats, log, config } = options;
-  const { dispatch, metrics, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
+  const { dispatch, metrics, traces, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
   const { dispatcher, specs, specOf, limits, presence } = dispatch;
   const configured = config?.request_timeout_seconds;
   const defaultTimeoutMs =
     options.defaultTimeoutMs ?? (configured === undefined ? DEFAULT_TIMEOUT_MS : configured * 1_000);
-  const common = { nats, dispatcher, specOf, defaultTimeoutMs, log };
+  const common = { nats, dispatcher, specOf, defaultTimeoutMs, traces, log };
   const ofMetrics =
     options.metrics &&
     metricsDoor(options.metrics, metrics, { isHealthy, findProblem: createReadiness(nats) });

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
 import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "../../runtime/index.ts";
+import { startTraces } from "../../traces/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import { logLevel } from "../options/log-level.ts";
@@ -9,6 +10,7 @@ import { resolveNats } from "../options/nats-access.ts";
 import { devNode, egressDeny, label, machineName, nodeBounds, nodeName } from "../options/node.ts";
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
+import { traceOptions, tracesOf } from "../options/traces.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
 import { resolveSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
@@ -26,6 +28,7 @@ const nodeOptions = {
   cacheDir,
   secretsKey,
   shortPath,
+  ...traceOptions,
   logLevel: logLevel("info"),
   ...devNode,
 };
@@ -57,6 +60,13 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const folders = new Map(Object.entries(inspectFolder));
   const sockets = { shortPath: options.shortPath === "auto" };
   const nodeMode = prepareNodeMode({ ceiling, sandbox, searchPath: environment.PATH, cacheDir, ...sockets });
+  const exported = tracesOf(options);
+  const traces =
+    exported &&
+    (await startTraces(exported, {
+      attributes: { "service.instance.id": node, "service.version": version },
+      log,
+    }));
   const connecting = connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
     const [nats, isolates, exec] = await Promise.all([
@@ -88,6 +98,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       egressDeny: options.egressDeny,
       ceiling,
       closesReplacedSockets: options.closeReplacedSockets,
+      spans: traces,
       log,
     });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
@@ -97,7 +108,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     setTimeout(releaseMemory, SETTLED_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
-    await Promise.all([isolates.close(), nodeMode.close()]);
+    await Promise.all([isolates.close(), nodeMode.close(), traces?.close()]);
     if (error !== undefined) throw error;
   } finally {
     await (await connecting).close();

@@ -9,12 +9,14 @@ import type { Option } from "./option.ts";
 import type { Environment } from "./resolve.ts";
 import { shortPath } from "./short-path.ts";
 import { natsServer, secretsKey } from "./storage.ts";
+import { traceOptions } from "./traces.ts";
 import { workers } from "./workers.ts";
 
 const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...Object.values(natsOptions),
   ...Object.values(outputOptions),
   ...Object.values(nodeBounds),
+  ...Object.values(traceOptions),
   ...[egressDeny, trustedProxies, shortPath, workers, logLevel("info"), natsServer, secretsKey],
 ];
 

@@ -22,6 +22,7 @@ import {
   type SecretsKey,
   type Subscription,
 } from "../../nats/index.ts";
+import type { SpanSink } from "../../traces/index.ts";
 import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
 import { createDesiredState, type DesiredState } from "./desired-state.ts";
@@ -67,6 +68,8 @@ export interface NodeRunnerOptions {
    * they end with the grace.
    */
   closesReplacedSockets?: boolean;
+  /** Takes the spans of requests. Default: none are made. */
+  spans?: SpanSink | undefined;
   log: Logger;
 }
 
@@ -231,7 +234,7 @@ class Runner implements NodeRunner {
   }
 
   #createModes(publisher: StatusPublisher): Modes {
-    const { node, nats, hosts, hostNats, egressDeny = METADATA_ADDRESSES, log } = this.#options;
+    const { node, nats, hosts, hostNats, egressDeny = METADATA_ADDRESSES, spans, log } = this.#options;
     const { revisions } = this.#stores;
     return new Modes({
       hosts,
@@ -241,6 +244,7 @@ class Runner implements NodeRunner {
         transport: nats.transport,
         egressDeny,
         sourceMapOf: (revision) => revisions.sourceMap(revision),
+        spans,
         log,
       },
       loginOf: (group) => hostLogin(hostNats, { group }),
