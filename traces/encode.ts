@@ -1,5 +1,5 @@
 /**
- * Spans as `ExportTraceServiceRequest` of OTLP 1, in protobuf. The numbers are those of `opentelemetry/proto/trace/v1/trace.proto`
+ * Spans as `ExportTraceServiceRequest` of OTLP 1, in protobuf. The numbers stand in `opentelemetry/proto/trace/v1/trace.proto`
  * and its neighbours.
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";

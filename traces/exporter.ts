@@ -47,6 +47,11 @@ export class SpanExporter implements SpanSink {
     this.#url = `${options.url.replace(/\/+$/, "")}/v1/traces`;
   }
 
+  /** The number of spans that wait. */
+  get size(): number {
+    return this.#waiting.length;
+  }
+
   record(span: Span): void {
     if (this.#waiting.length >= MAX_WAITING || this.#isClosed) {
       this.#dropped += 1;

@@ -21,7 +21,7 @@ export interface Span {
   readonly startMs: number;
   readonly endMs: number;
   readonly attributes: Attributes;
-  /** What failed. Undefined: nothing. */
+  /** The failure: a code, or the name of an error. Undefined: there is none. */
   readonly error?: string | undefined;
   /** The program that the span is about: `service.name` of its resource. */
   readonly service: string;

@@ -12,7 +12,7 @@ export interface ClosableTraces extends Traces {
   close(): Promise<void>;
 }
 
-/** What a user says of traces. */
+/** The choices of a user. */
 export interface TracesOptions {
   /** The address of a collector of OTLP over HTTP, without `/v1/traces`. */
   url: string;

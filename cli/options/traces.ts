@@ -1,4 +1,4 @@
-/** Options of traces, for the gateway and the node-runner. Their variables are those of OpenTelemetry's own exporters. */
+/** Options of traces, for the gateway and the node-runner. OpenTelemetry's own exporters read the same variables. */
 import { SAMPLERS, type TracesOptions } from "../../traces/index.ts";
 import { type GivenText, value } from "./option.ts";
 import type { Values } from "./resolve.ts";

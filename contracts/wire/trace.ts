@@ -1,6 +1,6 @@
 /**
  * W3C Trace Context and Baggage: the fields by which a request belongs to a trace. They travel as any other field, in each form
- * of the wire. Everything here is a client's input: it is bounded, and what cannot be read counts as absent.
+ * of the wire. Everything here is a client's input: it is bounded, and a field that cannot be read counts as absent.
  */
 import type { FieldList } from "./field-list.ts";
 

@@ -46,7 +46,7 @@ export interface RequestTraceOptions {
 /** How a request ended. */
 export interface RequestEnd {
   attributes?: Attributes;
-  /** What failed. */
+  /** The failure: a code, or the status. */
   error?: string | undefined;
 }
 

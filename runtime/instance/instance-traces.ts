@@ -3,8 +3,8 @@
  * the node exports spans, the span of each request and of each call that it makes.
  *
  * I1  A request without a `traceparent` costs one look for it, and nothing is kept of it.
- * I2  A span is made where the node exports spans and the trace is recorded. Its place then is the one that the function finds
- *     in its request, and hands on.
+ * I2  A span is made where the node exports spans and the trace is recorded. The function then finds the
+ *     place of that span in its request, and hands it on.
  * I3  The trace of a request is kept until its background work is over, and its id longer, for late lines of the log.
  */
 import {

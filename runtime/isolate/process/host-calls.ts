@@ -17,7 +17,7 @@ export interface CallContext {
   readonly owner: number;
   /** That request while it is open: its id for the client, and the end of its time by `performance.now()`. */
   readonly request: { id: string; endsAtMs: number } | undefined;
-  /** The fields of the trace that the call belongs to, for those that it calls. */
+  /** The fields of the trace that the call belongs to, which it hands on. */
   readonly trace?: TraceFields | undefined;
   /** Aborts when the isolate cancels the call, or ends. */
   readonly signal: AbortSignal;
