@@ -117,7 +117,8 @@ export class ThreadSandbox implements Sandbox {
     const { config, secrets, bundle, threadFile } = this.#options;
     const { startMs, memoryMb } = config.limits;
     const env = planEnv(config, secrets);
-    const workerData: ThreadStart = { bundle, env };
+    const { traces } = this.#options.config;
+    const workerData: ThreadStart = { bundle, env, handsOnTraces: traces?.fetch !== false };
     const worker = new Worker(threadFile, {
       workerData,
       env: env.values,
