@@ -64,8 +64,9 @@ export class ExecHost implements Host {
     });
     this.#programs.set(instance, program);
     const outcome = await program.start();
-    if (!outcome.ok) this.#programs.delete(instance);
-    return outcome;
+    if (outcome.ok) return outcome;
+    this.#programs.delete(instance);
+    return this.#isClosed ? STOPPING : outcome;
   }
 
   /** Starts the program once, without requests, and ends it. */

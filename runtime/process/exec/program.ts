@@ -15,10 +15,12 @@ import {
   type ErrorCode,
   type FunctionConfig,
   type GoneReason,
+  InquirySchema,
   isNarunError,
   type LogLevel,
   messageOf,
   NarunError,
+  parseJson,
   subjects,
   WORLD_KEY,
 } from "../../../contracts/index.ts";
@@ -29,6 +31,7 @@ import {
   openDoor,
   openRules,
   type Registration,
+  type Subscription,
 } from "../../../nats/index.ts";
 import type { DrainOrder, EndFacts, HostParts, MountedFile, StartOutcome } from "../../host.ts";
 import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
@@ -93,6 +96,7 @@ export class Program {
   #root: string | undefined;
   #confined: Confined | undefined;
   #stopIdleWatch: () => void = () => undefined;
+  #inquiries: Subscription | undefined;
   #drained: Promise<void> = Promise.resolve();
 
   constructor(options: ProgramOptions) {
@@ -282,7 +286,20 @@ export class Program {
       idleSince: () => requests?.idleSince,
       onIdle: () => this.#options.onIdle(),
     });
+    this.#inquiries = this.#answerInquiries();
     this.#announce({ state: "ready", concurrency, phases, isProgram: true });
+  }
+
+  /** A gateway whose connection broke asks which of its requests are under way. A program cannot tell which it never got. */
+  #answerInquiries(): Subscription {
+    const { nats, instance } = this.#options;
+    return nats.subscribe(subjects.inquiries(instance), (message) => {
+      const inquiry = parseJson(message.text(), InquirySchema);
+      const states = inquiry?.requests.map((reply) =>
+        this.#door?.requests.has(reply) === true ? "running" : "over",
+      );
+      if (states !== undefined) message.respond(JSON.stringify({ states }));
+    });
   }
 
   async #onEnded(end: ChildEnd): Promise<void> {
@@ -306,6 +323,7 @@ export class Program {
   async #dispose(): Promise<void> {
     this.#phase = "gone";
     this.#stopIdleWatch();
+    this.#inquiries?.unsubscribe();
     this.#door?.close();
     this.#log.close();
     if (this.#confined?.cgroup !== undefined) leaveCgroup(this.#confined.cgroup);
