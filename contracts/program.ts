@@ -22,7 +22,6 @@ const MountSchema = z.strictObject({
     ),
   source: z.strictObject({ objectStore: z.string().min(1).max(255) }),
 });
-export type Mount = z.infer<typeof MountSchema>;
 
 /** Rights on a path: read, write, execute, create. */
 const PathModesSchema = z.strictObject({
@@ -79,10 +78,6 @@ export const PROGRAM_KEYS = {
   /** False: it reaches NATS and nothing else. */
   network: z.boolean().optional(),
 } as const;
-
-const ProgramSchema = z.object(PROGRAM_KEYS);
-/** The settings of a program. */
-export type ProgramSettings = z.infer<typeof ProgramSchema>;
 
 /** The form of a program's file: its platform by Go's names, `any` for a script. */
 export const ProgramFileFactsSchema = z.strictObject({
