@@ -183,7 +183,7 @@ describe.each(caddies)("$name", ({ program }) => {
     await eventually(async () => {
       const config = JSON.stringify(await caddy.config());
       expect(config).toContain(host);
-      expect(config).toContain("narun-grpc-127-0-0-2");
+      expect(config.match(/"narun-grpc-127-/g)).toHaveLength(2);
     });
     let sent = 0;
     const traffic = startTraffic(
