@@ -98,14 +98,11 @@ export async function startCaddy(program: string, routes: readonly unknown[] = [
 }
 
 export function configOf(port: number, adminPort: number, routes: readonly unknown[]) {
-  return {
-    admin: { listen: `127.0.0.1:${adminPort}` },
-    apps: {
-      http: {
-        servers: { main: { listen: [`127.0.0.1:${port}`], automatic_https: { disable: true }, routes } },
-      },
-    },
+  const main = {
+    ...{ listen: [`127.0.0.1:${port}`], protocols: ["h1", "h2", "h2c"], automatic_https: { disable: true } },
+    routes,
   };
+  return { admin: { listen: `127.0.0.1:${adminPort}` }, apps: { http: { servers: { main } } } };
 }
 
 /** By `node:http`: newer versions refuse `fetch` which names its origin. */
