@@ -10,7 +10,13 @@ import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { buildFunction, findFunctions, loadFunction, writeEnvTypes } from "../builder/index.ts";
+import {
+  buildFunction,
+  findFunctions,
+  loadFunction,
+  writeEnvTypes,
+  writeProtoTypes,
+} from "../builder/index.ts";
 import { pushBuild } from "../control/index.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
@@ -129,6 +135,20 @@ const tests: Record<string, () => Promise<void>> = {
     expect(await (await call("/fortune?n=0")).text()).toBe("A program that sleeps costs nothing.");
     expect((await call("/fortune?n=9")).status).toBe(404);
     expect((await world.ps("fortune"))[0]).toMatchObject({ mode: "exec", state: "ready" });
+  },
+
+  async greeter() {
+    expect(await json("/greetings/Ada?language=LANGUAGE_GERMAN")).toEqual({ text: "Guten Tag, Ada!" });
+    const method = "/examples.greeter.v1.Greeter/SayHello";
+    const headers = { "content-type": "application/json" };
+    expect(await json(method, { method: "POST", body: '{"name":"Ada"}', headers })).toEqual({
+      text: "Hello, Ada!",
+    });
+    const refused = await call(method, { method: "POST", body: "{}", headers });
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toEqual({ code: "invalid_argument", message: "a greeting needs a name" });
+    const files = await writeProtoTypes({ dir: join(EXAMPLES, "greeter") }, { check: true });
+    expect(files).toMatchObject([{ changed: false }]);
   },
 
   async gzip() {
