@@ -137,14 +137,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }),
     dispatch.dispatcher,
   );
-  try {
-    await dispatch.start();
-    await doors.listen();
-  } catch (error) {
-    await doors.close();
-    dispatch.close();
-    throw error;
-  }
+  await open(dispatch, doors);
   const { http = "", grpc, metrics: metricsUrl } = Object.fromEntries(doors.addresses);
   log.info({ http, grpc, metrics: metricsUrl }, "the gateway takes requests");
   caddy = followCaddy(options, doors, dispatch);
@@ -168,6 +161,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     drain: ({ graceMs, lameDuckMs = 0 }) => (drained ??= drain(graceMs, lameDuckMs)),
     close: () => (drained ??= drain(0, 0)),
   };
+}
+
+async function open(dispatch: Dispatch, doors: Doors): Promise<void> {
+  try {
+    await dispatch.start();
+    await doors.listen();
+  } catch (error) {
+    await doors.close();
+    dispatch.close();
+    throw error;
+  }
 }
 
 /** A table that is built when it is asked for, so that a thousand changes at the start build one. */
