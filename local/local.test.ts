@@ -6,7 +6,6 @@ import { FrameBatch, FrameSplitter, requestFlags, SOCKET_VERSION, socketFrames }
 import { eventually } from "../test/harness/eventually.ts";
 import {
   createHostLinks,
-  type HostLink,
   type HostLinks,
   type LocalRequest,
   type LocalServer,
@@ -127,35 +126,6 @@ describe("a request over a socket", () => {
     ]);
     link.release(1);
     expect(link.size).toBe(0);
-  });
-
-  it("that was given up may still be answered", async () => {
-    const came = Promise.withResolvers<LocalRequest>();
-    (await listen()).register(7, came.resolve);
-    const link = await held();
-    const replies = recordReplies();
-    link.request(1, request, replies);
-    const late = await came.promise;
-    link.frame(1, { kind: "cancel", code: "CLIENT_GONE" }, "");
-    link.release(1);
-    late.respond(200, "", "late");
-    await answered(link, 2);
-    expect(replies.events).toEqual([]);
-    expect(warnings).toEqual([]);
-  });
-
-  it("that was given up and failed may still have its body called off", async () => {
-    const came = Promise.withResolvers<LocalRequest>();
-    (await listen()).register(7, came.resolve);
-    const link = await held();
-    link.request(1, { ...request, flags: requestFlags.streams | requestFlags.streamedBody }, recordReplies());
-    const late = await came.promise;
-    link.release(1);
-    late.fail("DEADLINE_EXCEEDED");
-    late.frame({ kind: "cancel", code: "BODY_NOT_WANTED" }, "");
-    await answered(link, 2);
-    expect(warnings).toEqual([]);
-    expect(link.isOpen).toBe(true);
   });
 
   it("is not sent where it fits into no frame", async () => {
@@ -369,13 +339,6 @@ describe("a host that breaks the rules", () => {
     await eventually(() => expect(connections).toBe(2));
   });
 });
-
-/** Sends a request and awaits its answer: earlier frames of the host were read by then. */
-async function answered(link: HostLink, number: number): Promise<void> {
-  const replies = recordReplies();
-  link.request(number, { ...request, instance: 1_000 }, replies);
-  expect(await replies.over).toEqual([["error", "INSTANCE_DRAINING", undefined]]);
-}
 
 function receiverOf(onEnd: () => void): RequestReceiver {
   return { onFrame: () => undefined, onEnd };
