@@ -29,6 +29,7 @@ import { Mount } from "./http/mount.ts";
 import { invokeDoor } from "./invoke/door.ts";
 import { createMetrics, type Metrics, type MetricValues } from "./metrics.ts";
 import { metricsDoor } from "./metrics-door.ts";
+import type { NodePages } from "./metrics-pages.ts";
 import { createReadiness } from "./readiness.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 
@@ -65,6 +66,8 @@ export interface GatewayOptions {
   caddy?: URL;
   /** The metrics of the gateway's other processes. They are added to its own. Default: none. */
   otherMetrics?: () => Promise<readonly MetricValues[]>;
+  /** The pages of a node-runner beside the gateway. Its metrics are added to the gateway's own. Default: none. */
+  nodePages?: NodePages;
   log: Log;
 }
 
@@ -188,7 +191,12 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const common = { nats, dispatcher, specOf, defaultTimeoutMs, log };
   const ofMetrics =
     options.metrics &&
-    metricsDoor(options.metrics, metrics, { isHealthy, findProblem: createReadiness(nats) });
+    metricsDoor(
+      options.metrics,
+      metrics,
+      { isHealthy, findProblem: createReadiness(nats) },
+      options.nodePages,
+    );
   const isFilling = untilSettled(options.firstPushes);
   const ofHttp = { ...common, gathering: createGathering(limits), routes, isFilling, metrics, isTrusted };
   const { grpc: address, grpcTls: tls } = options;

@@ -6,7 +6,15 @@ import { type CommandContext, defineCommand } from "../command/define-command.ts
 import { createLog, logConnection } from "../log.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
-import { devNode, egressDeny, label, machineName, nodeBounds, nodeName } from "../options/node.ts";
+import {
+  devNode,
+  egressDeny,
+  label,
+  machineName,
+  nodeBounds,
+  nodeMetrics,
+  nodeName,
+} from "../options/node.ts";
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
@@ -26,9 +34,13 @@ const nodeOptions = {
   cacheDir,
   secretsKey,
   shortPath,
+  nodeMetrics,
   logLevel: logLevel("info"),
   ...devNode,
 };
+
+/** How long after its start a node-runner makes the programs of the mode `node`: work at the start is over. */
+const WARM_UP_MS = 5_000;
 
 /** The first version in which a thread can give up permissions (runtime/process/node/thread/main.ts). */
 const NODE_OF_THREADS = 26;
@@ -88,13 +100,16 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       egressDeny: options.egressDeny,
       ceiling,
       closesReplacedSockets: options.closeReplacedSockets,
+      metrics: options.nodeMetrics,
       log,
     });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
-    tellParent({ ready: true, node, inspect: isolates.inspectAddress });
-    if (output.isJson) output.json({ node, nats: nats.url });
-    else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}`);
+    const { metricsUrl: metrics } = runner;
+    tellParent({ ready: true, node, inspect: isolates.inspectAddress, metrics });
+    if (output.isJson) output.json({ node, nats: nats.url, metrics });
+    else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}\nmetrics  ${metrics}`);
     setTimeout(releaseMemory, SETTLED_MS).unref();
+    if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
     await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
