@@ -127,10 +127,10 @@ describe.each(caddies)("$name", ({ program }) => {
     await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
     socket.send("a");
     await eventually(() => expect(messages).toEqual(["echo a"]));
-    const changes = caddy.changes();
+    const changes = await caddy.changes();
     await world.push("late", 'export default () => new Response("late");', { hosts: [HOST] });
     await eventually(async () => expect((await ask("/late")).text).toBe("late"));
-    expect(caddy.changes()).toBeGreaterThan(changes);
+    expect(await caddy.changes()).toBeGreaterThan(changes);
     if (program !== "caddy") {
       socket.send("b");
       await eventually(() => expect([messages, isClosed]).toEqual([["echo a", "echo b"], false]));
@@ -163,12 +163,12 @@ describe.each(caddies)("$name", ({ program }) => {
       );
     };
     await eventually(isUsed);
-    const changes = caddy.changes();
+    const changes = await caddy.changes();
     await further.drain({ graceMs: 10_000, lameDuckMs: 10_000 });
     await traffic.more(100);
     expect(new Set(await traffic.stop())).toEqual(new Set(["200 awake"]));
     // A change would reset connections that come meanwhile.
-    expect(caddy.changes()).toBe(changes);
+    expect(await caddy.changes()).toBe(changes);
     await world.push("later", 'export default () => new Response("later");', { hosts: [HOST] });
     await eventually(async () => expect(JSON.stringify(await caddy.config())).not.toContain(host));
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { buildSource } from "../../test/harness/function-source.ts";
-import type { BuildIssue } from "../index.ts";
+import { type BuildIssue, buildFunction } from "../index.ts";
+import { createSourceFolder } from "../testing/source-folder.ts";
 
 const PROTO = `syntax = "proto3";
 package pkg;
@@ -41,6 +42,12 @@ describe("a function that imports a .proto file", () => {
   it("is the same revision wherever it lies", async () => {
     const [first, second] = [await buildSource("one", files), await buildSource("one", files)];
     expect(second.revision).toBe(first.revision);
+    await using folder = await createSourceFolder(
+      Object.fromEntries(Object.entries(files).map(([name, text]) => [`far/below/one/${name}`, text])),
+    );
+    const third = await buildFunction(folder.path("far/below/one"), { write: false });
+    expect(Buffer.from(third.bundle).toString()).toBe(Buffer.from(first.bundle).toString());
+    expect(third.manifest.sourceMap).toEqual(first.manifest.sourceMap);
   });
 
   it("has nothing of gRPC in its bundle where it imports none", async () => {

@@ -21,11 +21,13 @@ import {
   type ServerProgress,
   startNatsServer,
 } from "../../nats-server/index.ts";
+import { startTraces, type Traces, type TracesOptions } from "../../traces/index.ts";
 import type { InspectOptions } from "../functions/debugging.ts";
 import { logConnection } from "../log.ts";
 import type { Environment } from "../options/resolve.ts";
 import type { Output, Progress } from "../output/output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
+import { version } from "../version.ts";
 import { GatewayWorkers } from "./gateway-workers.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 
@@ -42,6 +44,8 @@ export interface WorldOptions {
   /** The number of the gateway's processes, this one among them. Default: 1. */
   workers?: number;
   shortPath: ShortPath;
+  /** Undefined: no spans are made. */
+  traces: TracesOptions | undefined;
   /** How long the stopped gateway still serves. */
   lameDuckMs: number;
   /** Networks of proxies that the gateway trusts. */
@@ -142,8 +146,16 @@ async function startInOrder(
     ...{ shortPath: options.shortPath, trustedProxies: options.trustedProxies },
     ...{ lameDuckMs: options.lameDuckMs, gatewayArguments: options.gatewayArguments, log },
   });
-  const [node, gateway] = await startParts({ ...options, http, grpc }, nats, { natsUrl: url, login }, () =>
-    workers.metrics(),
+  const traces =
+    options.traces &&
+    (await startTraces(options.traces, { attributes: { "service.version": version }, log }));
+  // After the gateway, which ends before.
+  endings.push(() => traces?.close());
+  const [node, gateway] = await startParts(
+    { ...options, http, grpc },
+    { nats, traces },
+    { natsUrl: url, login },
+    () => workers.metrics(),
   );
   endings.push(endWithProcess(() => node.kill()));
   endings.push(() => node.close());
@@ -180,7 +192,7 @@ async function startParts(
     log,
     signal,
   }: WorldOptions,
-  nats: Nats,
+  { nats, traces }: { nats: Nats; traces: Traces | undefined },
   access: { natsUrl: string; login: NatsLogin },
   otherMetrics: () => Promise<MetricValues[]>,
 ): Promise<[NodeProcess, Gateway]> {
@@ -210,6 +222,7 @@ async function startParts(
       shortPath,
       otherMetrics,
       nodePages: { read: (path) => readNodePage(started, path) },
+      traces,
       log,
       ...(firstPushes === undefined ? {} : { firstPushes }),
     }),

@@ -81,7 +81,7 @@ async function writeRoute(
   return conflicts;
 }
 
-/** The upstreams of all gateways, this one among them, without those that are dead for longer. */
+/** The upstreams of all gateways, this one among them. Upstreams that are dead for longer are left out. */
 async function gateways(
   route: unknown,
   { protocol, dial }: RouteFacts,

@@ -23,6 +23,7 @@ import {
   type SecretsKey,
   type Subscription,
 } from "../../nats/index.ts";
+import type { SpanSink } from "../../traces/index.ts";
 import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
 import { createDependencies } from "./dependencies.ts";
@@ -75,6 +76,8 @@ export interface NodeRunnerOptions {
   closesReplacedSockets?: boolean;
   /** The address of `/metrics` and `/discovery`. Default: none. */
   metrics?: Address;
+  /** Takes the spans of requests. Default: none are made. */
+  spans?: SpanSink | undefined;
   log: Logger;
 }
 
@@ -269,7 +272,7 @@ class Runner implements NodeRunner {
   }
 
   #createModes(publisher: StatusPublisher): Modes {
-    const { node, nats, hosts, hostNats, egressDeny = METADATA_ADDRESSES, log } = this.#options;
+    const { node, nats, hosts, hostNats, egressDeny = METADATA_ADDRESSES, spans, log } = this.#options;
     const { revisions } = this.#stores;
     return new Modes({
       hosts,
@@ -279,6 +282,7 @@ class Runner implements NodeRunner {
         transport: nats.transport,
         egressDeny,
         sourceMapOf: (revision) => revisions.sourceMap(revision),
+        spans,
         log,
       },
       loginOf: (group) => hostLogin(hostNats, { group }),

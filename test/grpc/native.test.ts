@@ -113,6 +113,11 @@ describe("a function that implements a service", () => {
     expect(trailing.get("x-late-bin")).toEqual([Buffer.from([0, 255])]);
   });
 
+  it("may use the library of Protobuf", async () => {
+    const { replies } = await greet("SayHello", [{ name: "library", at: { seconds: 5n } }]);
+    expect(replies).toMatchObject([{ message: '{"number":"5"}1970-01-01T00:00:05.000Z' }]);
+  });
+
   it("answers by a stream, takes one, and talks", async () => {
     const listened = await greet("Listen", [{ name: "a", count: 3 }]);
     expect(listened.replies.map(({ number }) => number)).toEqual([0n, 1n, 2n]);

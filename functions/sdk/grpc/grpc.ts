@@ -3,14 +3,7 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { Context } from "../context.ts";
 import type { Env, Handler } from "../handler.ts";
 import { type AnyHandler, Call, type GrpcProtocol, type Method } from "./call.ts";
-import {
-  type ConnectForm,
-  connectFormOf,
-  connectGetFormOf,
-  connectTimeoutMs,
-  serveConnect,
-  unaryRefusal,
-} from "./connect-protocol.ts";
+import { type ConnectForm, connectFormOf, connectGetFormOf, connectTimeoutMs } from "./connect-form.ts";
 import { GrpcError } from "./grpc-error.ts";
 import { type GrpcForm, grpcFormOf, grpcTimeoutMs, refusal, serveGrpc } from "./grpc-protocol.ts";
 import type { GrpcHandlers } from "./handlers.ts";
@@ -133,7 +126,8 @@ class Router {
     if (form !== undefined) return serveGrpcAt(form, method ?? rpcPathOf(path), { request, env, context });
     const connect = connectForm(request, contentType, query);
     if (method !== undefined && connect !== undefined) {
-      return this.#serveConnect(connect, method, { request, env, context });
+      const { serveConnect } = await import("./connect-protocol.ts");
+      return serveConnect(callOf("connect", method, { request, env, context }), connect);
     }
     const rest = this.#restAt(request.method, path);
     if (rest !== undefined && "match" in rest) {
@@ -147,15 +141,6 @@ class Router {
   /** The method of a path. Clients may put a prefix before it. */
   #methodAt(path: string): Method | undefined {
     return this.#methods.get(path) ?? this.#methods.get(rpcPathOf(path));
-  }
-
-  #serveConnect(form: ConnectForm, method: Method, facts: RequestFacts): Promise<Response> | Response {
-    const call = callOf("connect", method, facts);
-    // A GET may run from anywhere, and twice.
-    const isSafe = method.desc.idempotency === NO_SIDE_EFFECTS;
-    if (form.query === undefined || isSafe) return serveConnect(call, form);
-    const error = new GrpcError("UNIMPLEMENTED", `${method.path} has side effects: call it by POST`);
-    return unaryRefusal(error, call);
   }
 
   #restAt(
@@ -176,9 +161,6 @@ class Router {
   }
 }
 
-/** `MethodOptions.IdempotencyLevel`. */
-const NO_SIDE_EFFECTS = 1;
-
 interface RequestFacts {
   request: Request;
   env: unknown;
@@ -193,14 +175,11 @@ function callOf(protocol: GrpcProtocol, method: Method, { request, env, context 
   return new Call({ request, env, context, method, protocol, timeoutMs });
 }
 
-function serveGrpcAt(
-  form: GrpcForm,
-  method: Method | string,
-  facts: RequestFacts,
-): Promise<Response> | Response {
+async function serveGrpcAt(form: GrpcForm, method: Method | string, facts: RequestFacts): Promise<Response> {
   if (typeof method === "string") {
     return refusal(new GrpcError("UNIMPLEMENTED", `the function has no method ${method}`), form);
   }
+  if (form.codec === "json") (await import("./json-codec.ts")).useJson(method.codec);
   return serveGrpc(callOf(form.isWeb ? "grpc-web" : "grpc", method, facts), form);
 }
 
