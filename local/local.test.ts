@@ -1,8 +1,8 @@
 import { once } from "node:events";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FrameBatch, FrameSplitter, requestFlags, SOCKET_VERSION, socketFrames } from "../contracts/index.ts";
+import { type FrameBatch, requestFlags, SOCKET_VERSION, socketFrames } from "../contracts/index.ts";
 import { eventually } from "../test/harness/eventually.ts";
 import {
   createHostLinks,
@@ -14,6 +14,7 @@ import {
   type RequestReceiver,
 } from "./index.ts";
 import { recordReplies } from "./testing/record-replies.ts";
+import { onFrames, send, startScriptedHost } from "./testing/scripted-host.ts";
 import { MACHINE, makeSocketFolder, type SocketFolder } from "./testing/socket-folder.ts";
 
 let folder: SocketFolder;
@@ -210,7 +211,7 @@ describe("the connection to a host", () => {
 
   it("is opened again at once, however often it broke before", async () => {
     let connections = 0;
-    await using _host = await lyingHost((socket) => {
+    await using _host = await startScriptedHost(folder.path, (socket) => {
       connections += 1;
       send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: MACHINE })));
       onFrames(socket, (type) => type === socketFrames.request && socket.destroy());
@@ -226,7 +227,7 @@ describe("the connection to a host", () => {
   });
 
   it("ends also where the host has ended its side only, and reads nothing", async () => {
-    await using _host = await lyingHost((socket) => {
+    await using _host = await startScriptedHost(folder.path, (socket) => {
       send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: MACHINE })));
       onFrames(socket, (type) => {
         if (type !== socketFrames.request) return;
@@ -243,7 +244,7 @@ describe("the connection to a host", () => {
 
   it("tells once that a payload has left, and not before", async () => {
     const host = Promise.withResolvers<Socket>();
-    await using _host = await lyingHost((socket) => {
+    await using _host = await startScriptedHost(folder.path, (socket) => {
       send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: MACHINE })));
       socket.pause();
       host.resolve(socket);
@@ -265,7 +266,7 @@ describe("the connection to a host", () => {
 
   it("is not used where another machine answers", async () => {
     const asked = Promise.withResolvers<void>();
-    await using _host = await lyingHost((socket) => {
+    await using _host = await startScriptedHost(folder.path, (socket) => {
       send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: "other" })));
       socket.on("close", asked.resolve);
     });
@@ -353,7 +354,7 @@ describe("a host that breaks the rules", () => {
     ["greets twice", (batch) => batch.hello("{}")],
   ])("%s: its connection ends", async (_what, lie) => {
     let connections = 0;
-    await using _host = await lyingHost((socket) => {
+    await using _host = await startScriptedHost(folder.path, (socket) => {
       connections += 1;
       send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: MACHINE })));
       onFrames(socket, (type) => {
@@ -379,36 +380,4 @@ async function answered(link: HostLink, number: number): Promise<void> {
 
 function receiverOf(onEnd: () => void): RequestReceiver {
   return { onFrame: () => undefined, onEnd };
-}
-
-function send(socket: Socket, write: (batch: FrameBatch) => unknown): void {
-  const batch = new FrameBatch();
-  write(batch);
-  for (const piece of batch.take()) socket.write(piece);
-}
-
-function onFrames(socket: Socket, take: (type: number, number: number) => void): void {
-  const splitter = new FrameSplitter((type, number) => {
-    take(type, number);
-    return true;
-  });
-  socket.on("data", (bytes) => splitter.push(bytes as Buffer));
-}
-
-async function lyingHost(onConnection: (socket: Socket) => void): Promise<AsyncDisposable> {
-  const sockets = new Set<Socket>();
-  const host: Server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
-    socket.on("error", () => undefined);
-    socket.on("end", () => socket.end());
-    socket.resume();
-    onConnection(socket);
-  });
-  await new Promise<void>((resolve) => host.listen(folder.path, resolve));
-  return {
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => host.close(resolve));
-    },
-  };
 }
