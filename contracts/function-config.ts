@@ -119,6 +119,8 @@ const FileSchema = z.strictObject({
   limits: LimitsSchema.prefault({}),
   /** Addresses that `fetch` may reach besides the public internet: rules as in egress.ts. */
   egress: EgressSchema.default([]),
+  /** `fetch`: whether requests to other servers carry on the trace of their request. Default: they do. */
+  traces: z.strictObject({ fetch: z.boolean() }).optional(),
   /** Functions of one trust group share a sandbox process on a node. */
   trust: NameSchema.default("default"),
 });

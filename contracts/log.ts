@@ -3,7 +3,7 @@ import { z } from "zod";
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** A log line on `logs.<app>.<node>` (compatible; ours adds level, request_id and revision). */
+/** A log line on `logs.<app>.<node>` (compatible; ours adds level, request_id, trace_id and revision). */
 export const LogLineSchema = z.looseObject({
   instance_id: z.string(),
   app_name: z.string(),

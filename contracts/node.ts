@@ -49,7 +49,7 @@ export const NodeStateSchema = z.looseObject({
 });
 export type NodeState = z.infer<typeof NodeStateSchema>;
 
-/** The instances of a node, of whatever runner. A runner of the original toolkit does not tell their revisions. */
+/** The instances of a node, of narun's runner or of another one. A runner of the original toolkit does not tell their revisions. */
 export function instancesOf(
   state: NodeState,
 ): (Pick<InstanceSummary, "id" | "function"> & { revision?: string })[] {

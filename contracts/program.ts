@@ -22,7 +22,6 @@ const MountSchema = z.strictObject({
     ),
   source: z.strictObject({ objectStore: z.string().min(1).max(255) }),
 });
-export type Mount = z.infer<typeof MountSchema>;
 
 /** Rights on a path: read, write, execute, create. */
 const PathModesSchema = z.strictObject({
@@ -69,13 +68,16 @@ export const PROGRAM_KEYS = {
   fileMB: z.int().min(1).optional(),
   /** The paths that it may use. Default: all that its user may. */
   landlock: LandlockSchema.optional(),
+  /** The program's own metrics, for Prometheus: `/discovery` of the node names them. */
+  metrics: z
+    .strictObject({
+      port: z.int().min(1).max(65_535),
+      path: z.string().startsWith("/", "a path begins with /").default("/metrics"),
+    })
+    .optional(),
   /** False: it reaches NATS and nothing else. */
   network: z.boolean().optional(),
 } as const;
-
-const ProgramSchema = z.object(PROGRAM_KEYS);
-/** The settings of a program. */
-export type ProgramSettings = z.infer<typeof ProgramSchema>;
 
 /** The form of a program's file: its platform by Go's names, `any` for a script. */
 export const ProgramFileFactsSchema = z.strictObject({

@@ -15,6 +15,7 @@ import type { HoldLimits, Log, ShortPath } from "../dispatch/index.ts";
 import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
 import type { Nats } from "../nats/index.ts";
+import type { Traces } from "../traces/index.ts";
 import { CaddySync } from "./caddy/caddy-sync.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
@@ -29,8 +30,10 @@ import { Mount } from "./http/mount.ts";
 import { invokeDoor } from "./invoke/door.ts";
 import { createMetrics, type Metrics, type MetricValues } from "./metrics.ts";
 import { metricsDoor } from "./metrics-door.ts";
+import type { NodePages } from "./metrics-pages.ts";
 import { createReadiness } from "./readiness.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
+import { GatewayTraces } from "./traces/gateway-traces.ts";
 
 export interface GatewayOptions {
   /** The gateway never closes it. */
@@ -65,6 +68,10 @@ export interface GatewayOptions {
   caddy?: URL;
   /** The metrics of the gateway's other processes. They are added to its own. Default: none. */
   otherMetrics?: () => Promise<readonly MetricValues[]>;
+  /** The pages of a node-runner beside the gateway. Its metrics are added to the gateway's own. Default: none. */
+  nodePages?: NodePages;
+  /** Where the spans of requests go, and which traces are recorded. Default: a client's trace goes through as it is. */
+  traces?: Traces | undefined;
   log: Log;
 }
 
@@ -94,20 +101,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { nats, log, config } = options;
   const isTrusted = trustIn(options.trustedProxies ?? config?.trusted_proxies ?? []);
   warnOfGrpcRoutes(options);
-  let table: RouteTable | undefined;
-  let grpcTable: GrpcRoutes | undefined;
+  const routes = onDemand(() => createRouteTable(dispatch.specs.all(), config, dispatch.consumers.all()));
+  const grpcRoutes = onDemand(() => createGrpcRoutes(dispatch.specs.all(), config));
   const metrics = createMetrics({
     counts: () => dispatch.dispatcher.active.counts(),
     others: options.otherMetrics,
   });
+  const traces = options.traces && new GatewayTraces(options.traces);
   const dispatch = new Dispatch({
     nats,
     log,
     wires: wiresOf(config?.routes ?? []),
-    observer: metrics,
+    observer: traces?.observing(metrics) ?? metrics,
     onSpecs() {
-      table = undefined;
-      grpcTable = undefined;
+      routes.forget();
+      grpcRoutes.forget();
       caddy?.changed();
     },
     ...(options.hold && { hold: options.hold }),
@@ -119,10 +127,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     createDoors(options, {
       dispatch,
       metrics,
+      traces,
       isTrusted,
-      // Built at the first request after a change, so that a thousand changes at the start build one table.
-      routes: () => (table ??= createRouteTable(dispatch.specs.all(), config, dispatch.consumers.all())),
-      grpcRoutes: () => (grpcTable ??= createGrpcRoutes(dispatch.specs.all(), config)),
+      routes: routes.get,
+      grpcRoutes: grpcRoutes.get,
       isHealthy: () => nats.state === "connected" && !state.isLeaving,
       addresses: () =>
         new Map(options.caddy ? [...doors.addresses, ["caddy", options.caddy.origin]] : doors.addresses),
@@ -162,6 +170,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
+/** A table that is built when it is asked for, so that a thousand changes at the start build one. */
+function onDemand<Table>(build: () => Table): { get(): Table; forget(): void } {
+  let table: Table | undefined;
+  return {
+    get: () => (table ??= build()),
+    forget() {
+      table = undefined;
+    },
+  };
+}
+
 function followCaddy({ caddy: admin, nats, log }: GatewayOptions, doors: Doors, { specs }: Dispatch) {
   if (admin === undefined) return undefined;
   return new CaddySync({ admin, nats, log, addresses: () => doors.addresses, specs: () => specs.all() });
@@ -170,6 +189,7 @@ function followCaddy({ caddy: admin, nats, log }: GatewayOptions, doors: Doors, 
 interface DoorParts {
   dispatch: Dispatch;
   metrics: Metrics;
+  traces: GatewayTraces | undefined;
   isTrusted: IsTrusted;
   routes(): RouteTable;
   grpcRoutes(): GrpcRoutes;
@@ -180,15 +200,20 @@ interface DoorParts {
 /** The doors in the order in which they open. The service of the last door announces the others. */
 function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const { nats, log, config } = options;
-  const { dispatch, metrics, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
+  const { dispatch, metrics, traces, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
   const { dispatcher, specs, specOf, limits, presence } = dispatch;
   const configured = config?.request_timeout_seconds;
   const defaultTimeoutMs =
     options.defaultTimeoutMs ?? (configured === undefined ? DEFAULT_TIMEOUT_MS : configured * 1_000);
-  const common = { nats, dispatcher, specOf, defaultTimeoutMs, log };
+  const common = { nats, dispatcher, specOf, defaultTimeoutMs, traces, log };
   const ofMetrics =
     options.metrics &&
-    metricsDoor(options.metrics, metrics, { isHealthy, findProblem: createReadiness(nats) });
+    metricsDoor(
+      options.metrics,
+      metrics,
+      { isHealthy, findProblem: createReadiness(nats) },
+      options.nodePages,
+    );
   const isFilling = untilSettled(options.firstPushes);
   const ofHttp = { ...common, gathering: createGathering(limits), routes, isFilling, metrics, isTrusted };
   const { grpc: address, grpcTls: tls } = options;

@@ -161,8 +161,7 @@ export class HostLink {
   /** The receiver hears no more: it gave the request up, or its stream is over. Nothing where the request is over. */
   release(number: number): void {
     if (!this.#receivers.delete(number)) return;
-    this.#streamed.delete(number);
-    this.#released.add(number);
+    this.#released.add(number, this.#streamed.delete(number));
     this.#closeIfIdle();
   }
 
@@ -284,7 +283,7 @@ export class HostLink {
 
   #finish(number: number): void {
     this.#receivers.delete(number);
-    if (this.#streamed.size > 0 && this.#streamed.delete(number)) this.#released.add(number);
+    if (this.#streamed.size > 0 && this.#streamed.delete(number)) this.#released.add(number, true);
   }
 
   #onPing(number: number): boolean {

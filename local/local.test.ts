@@ -144,6 +144,20 @@ describe("a request over a socket", () => {
     expect(warnings).toEqual([]);
   });
 
+  it("that was given up and failed may still have its body called off", async () => {
+    const came = Promise.withResolvers<LocalRequest>();
+    (await listen()).register(7, came.resolve);
+    const link = await held();
+    link.request(1, { ...request, flags: requestFlags.streams | requestFlags.streamedBody }, recordReplies());
+    const late = await came.promise;
+    link.release(1);
+    late.fail("DEADLINE_EXCEEDED");
+    late.frame({ kind: "cancel", code: "BODY_NOT_WANTED" }, "");
+    await answered(link, 2);
+    expect(warnings).toEqual([]);
+    expect(link.isOpen).toBe(true);
+  });
+
   it("is not sent where it fits into no frame", async () => {
     await listen();
     const link = await held();

@@ -6,22 +6,25 @@ const MAX_RELEASED = 4096;
  * number below one that was forgotten is held against the host.
  */
 export class ReleasedNumbers {
-  readonly #numbers = new Set<number>();
+  /** `true` for a request whose body streams: its host may call the body off after the answer. */
+  readonly #numbers = new Map<number, boolean>();
   #floor = -1;
 
-  add(number: number): void {
-    this.#numbers.add(number);
+  add(number: number, hasStreamedBody: boolean): void {
+    this.#numbers.set(number, hasStreamedBody);
     if (this.#numbers.size <= MAX_RELEASED) return;
-    for (const oldest of this.#numbers) {
+    for (const oldest of this.#numbers.keys()) {
       this.#numbers.delete(oldest);
       this.#floor = Math.max(this.#floor, oldest);
       return;
     }
   }
 
-  /** Whether a frame for the number may still come. `isLast`: no other frame may follow it. */
-  expects(number: number, isLast: boolean): boolean {
-    const isKnown = isLast ? this.#numbers.delete(number) : this.#numbers.has(number);
-    return isKnown || number <= this.#floor;
+  /** Whether a frame for the number may still come. `isAnswer`: a whole answer, or an error. */
+  expects(number: number, isAnswer: boolean): boolean {
+    const hasStreamedBody = this.#numbers.get(number);
+    if (hasStreamedBody === undefined) return number <= this.#floor;
+    if (isAnswer && !hasStreamedBody) this.#numbers.delete(number);
+    return true;
   }
 }

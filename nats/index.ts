@@ -6,8 +6,8 @@ export {
   discoverStats,
 } from "./discovery.ts";
 export type { Registration } from "./door/discovery-answer.ts";
-export { type Door, type DoorOptions, openDoor } from "./door/door.ts";
-export { createGuestRules, type GuestRules, openRules } from "./door/guest-rules.ts";
+export { type Door, openDoor } from "./door/door.ts";
+export { createGuestRules, openRules } from "./door/guest-rules.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";

@@ -1,4 +1,4 @@
-/** A reader that passes from the history to what comes, beside a writer that never stops. */
+/** A reader that passes from the history to new lines, beside a writer that never stops. */
 import { setImmediate as turn } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, expect, test } from "vitest";

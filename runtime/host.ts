@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { FunctionConfig, GoneReason } from "../contracts/index.ts";
 import type { Backoff } from "../machine/index.ts";
 import type { LoginTexts, NatsTransport } from "../nats/index.ts";
+import type { SpanSink } from "../traces/index.ts";
 
 /** Everything that a host needs to start one instance. */
 export interface StartOrder {
@@ -111,6 +112,8 @@ export interface HostParts {
   events: HostEvents;
   /** The source map of a revision's bundle, for the stacks of errors. */
   sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
+  /** Takes the spans of requests. Undefined: none are made. */
+  spans?: SpanSink | undefined;
   log: Logger;
 }
 

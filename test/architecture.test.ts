@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
-  ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "functions/sdk"],
+  ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
   ...["builder", "control", "dispatch", "gateway", "runtime", "cli", "test"],
 ];
 
@@ -21,6 +21,7 @@ const PARTS: Record<string, readonly string[]> = {
   nats: ["contracts", "machine"],
   "nats-server": ["contracts", "machine", "nats"],
   local: ["contracts", "machine"],
+  traces: ["contracts"],
   streams: ["contracts", "nats", "local"],
   "functions/sdk": ["contracts"],
   "functions/examples": ["functions/sdk"],
@@ -28,10 +29,10 @@ const PARTS: Record<string, readonly string[]> = {
   builder: ["contracts", "machine"],
   control: ["contracts", "nats", "builder"],
   dispatch: ["contracts", "nats", "local", "streams"],
-  gateway: ["contracts", "machine", "nats", "local", "streams", "dispatch"],
-  runtime: ["contracts", "machine", "nats", "local", "streams", "web", "functions/sdk"],
+  gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
+  runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
   cli: [
-    ...["contracts", "machine", "nats", "nats-server", "streams"],
+    ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
     ...["builder", "control", "dispatch", "gateway", "runtime"],
   ],
   docs: ["contracts"],
@@ -72,7 +73,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "@hono/node-server": ["gateway/metrics-pages.ts"],
   ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
   "prom-client": ["gateway/metrics.ts", "gateway/counted.ts", "runtime/serve/metrics.ts"],
-  "@bufbuild/protobuf": ["builder/proto/", "functions/sdk/grpc/", "gateway/grpc/"],
+  "@bufbuild/protobuf": ["builder/proto/", "functions/sdk/grpc/", "gateway/grpc/", "traces/encode.ts"],
   commander: ["cli/"],
   picocolors: ["cli/output/output.ts"],
 };

@@ -1,8 +1,11 @@
 /** Functions behind a real Caddy that their gateways keep in step. */
+import { once } from "node:events";
 import { request } from "node:http";
+import { Client, credentials } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { call } from "../gateway/testing/http-client.ts";
+import { greeter } from "./grpc/greeter.ts";
 import { type Caddy, caddies, freePort, startCaddy } from "./harness/caddy.ts";
 import { eventually } from "./harness/eventually.ts";
 import { startTraffic } from "./harness/traffic.ts";
@@ -10,6 +13,9 @@ import { startWorld, type World } from "./harness/world.ts";
 
 const HOST = "pub.localhost";
 const MIB = 1024 * 1024;
+
+/** A message whose first field is a name. */
+const named = (name: string) => Buffer.concat([Buffer.from([0x0a, name.length]), Buffer.from(name)]);
 
 /** One instance, whose requests share its state. */
 const LIVE = `
@@ -127,10 +133,10 @@ describe.each(caddies)("$name", ({ program }) => {
     await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
     socket.send("a");
     await eventually(() => expect(messages).toEqual(["echo a"]));
-    const changes = caddy.changes();
+    const changes = await caddy.changes();
     await world.push("late", 'export default () => new Response("late");', { hosts: [HOST] });
     await eventually(async () => expect((await ask("/late")).text).toBe("late"));
-    expect(caddy.changes()).toBeGreaterThan(changes);
+    expect(await caddy.changes()).toBeGreaterThan(changes);
     if (program !== "caddy") {
       socket.send("b");
       await eventually(() => expect([messages, isClosed]).toEqual([["echo a", "echo b"], false]));
@@ -138,10 +144,47 @@ describe.each(caddies)("$name", ({ program }) => {
     socket.terminate();
   });
 
+  test("carries gRPC: unary, streams, and errors", async () => {
+    await world.push("greeter", greeter, { hosts: [HOST] });
+    await eventually(async () => expect(JSON.stringify(await caddy.config())).toContain("narun-grpc-routes"));
+    const client = new Client(`127.0.0.1:${caddy.port}`, credentials.createInsecure(), {
+      "grpc.default_authority": HOST,
+    });
+    const service = "/hello.v1.Greeter";
+    const asIs = (bytes: Buffer) => bytes;
+    const unary = (name: string) =>
+      new Promise<string>((resolve) => {
+        client.makeUnaryRequest(`${service}/SayHello`, asIs, asIs, named(name), (error, reply) =>
+          resolve(error === null ? String(reply) : `code ${error.code}`),
+        );
+      });
+    // A connection that comes while Caddy changes may be reset.
+    await eventually(async () => expect(await unary("Ada")).toContain("Hello Ada"));
+    await eventually(async () => expect(await unary("nobody")).toBe("code 5"));
+    // `count`, the second field: 3.
+    const three = Buffer.concat([named("x"), Buffer.from([0x10, 3])]);
+    const stream = client.makeServerStreamRequest(`${service}/Listen`, asIs, asIs, three);
+    expect((await Array.fromAsync(stream as AsyncIterable<Buffer>)).length).toBe(3);
+    const chat = client.makeBidiStreamRequest(`${service}/Chat`, asIs, asIs);
+    for (const name of ["one", "two"]) {
+      chat.write(named(name));
+      const [reply] = await once(chat, "data");
+      expect(String(reply)).toContain(`you said ${name}`);
+    }
+    chat.end();
+    await once(chat, "end");
+    client.close();
+  });
+
   test("loses nothing of a gateway that is drained under load", async () => {
     const further = await world.startGateway(gatewayAt("127.0.0.2"));
     const { host } = new URL(further.httpUrl);
-    await eventually(async () => expect(JSON.stringify(await caddy.config())).toContain(host));
+    // Two changes: its addresses of HTTP and of gRPC.
+    await eventually(async () => {
+      const config = JSON.stringify(await caddy.config());
+      expect(config).toContain(host);
+      expect(config.match(/"narun-grpc-127-/g)).toHaveLength(2);
+    });
     let sent = 0;
     const traffic = startTraffic(
       async () => {
@@ -163,12 +206,12 @@ describe.each(caddies)("$name", ({ program }) => {
       );
     };
     await eventually(isUsed);
-    const changes = caddy.changes();
+    const changes = await caddy.changes();
     await further.drain({ graceMs: 10_000, lameDuckMs: 10_000 });
     await traffic.more(100);
     expect(new Set(await traffic.stop())).toEqual(new Set(["200 awake"]));
     // A change would reset connections that come meanwhile.
-    expect(caddy.changes()).toBe(changes);
+    expect(await caddy.changes()).toBe(changes);
     await world.push("later", 'export default () => new Response("later");', { hosts: [HOST] });
     await eventually(async () => expect(JSON.stringify(await caddy.config())).not.toContain(host));
   });

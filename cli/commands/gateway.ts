@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { type CompatConfig, type Gateway, readGatewayConfig, startGateway } from "../../gateway/index.ts";
 import { type Address, claimShared } from "../../machine/index.ts";
 import { connectNats } from "../../nats/index.ts";
+import { startTraces } from "../../traces/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import {
@@ -21,9 +22,11 @@ import { resolveNats } from "../options/nats-access.ts";
 import { type FileTexts, value } from "../options/option.ts";
 import { flagArguments } from "../options/resolve.ts";
 import { shortPath } from "../options/short-path.ts";
+import { traceFlags, traceOptions, tracesOf } from "../options/traces.ts";
 import { ofGateway, workers } from "../options/workers.ts";
 import { tellParent, untilOrphaned } from "../parent-channel.ts";
 import { untilStopped } from "../until-stopped.ts";
+import { version } from "../version.ts";
 import { GatewayWorkers } from "../world/gateway-workers.ts";
 import { boundYoungGeneration, releaseMemory } from "../young-generation.ts";
 
@@ -49,6 +52,7 @@ const gatewayOptions = {
   caddy,
   lameDuck: lameDuck("5s"),
   shortPath,
+  ...traceOptions,
   logLevel: logLevel("info"),
   ofGateway,
 };
@@ -73,6 +77,9 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
   const nats = await connectNats({ ...access, name: "narun gateway", ...logConnection(log) });
+  const exported = tracesOf(options);
+  const traces =
+    exported && (await startTraces(exported, { attributes: { "service.version": version }, log }));
   const further = ofGateway ? 0 : options.workers - 1;
   const grpcTls = await readGrpcTls(options.grpcCert, options.grpcKey);
   const claim = (address: Address, option: string) =>
@@ -83,11 +90,11 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
     const workers = new GatewayWorkers({
       ...{ count: further, http: address, grpc, natsUrl: access.url ?? nats.url, login: access.login },
       ...{ shortPath, trustedProxies, lameDuckMs, log },
-      gatewayArguments: flagArguments({ config, grpcCert, grpcKey }, settings),
+      gatewayArguments: flagArguments({ config, grpcCert, grpcKey, ...traceFlags }, settings),
       environment: context.environment,
     });
     const gateway = await startGateway({
-      ...{ nats, log, http: address, grpc, trustedProxies, shortPath },
+      ...{ nats, log, http: address, grpc, trustedProxies, shortPath, traces },
       ...(grpcTls && { grpcTls }),
       ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),
       ...(options.config && { config: options.config }),
@@ -106,6 +113,7 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
     boundYoungGeneration();
     await Promise.race([ended, stopped]);
     await Promise.all([gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs }), workers.close()]);
+    await traces?.close();
   } finally {
     await nats.close();
   }

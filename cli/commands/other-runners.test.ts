@@ -1,4 +1,4 @@
-/** What narun's commands show of runners and services of the original toolkit. The test writes what they write. */
+/** Commands of narun beside runners and services of the original toolkit, whose part the test plays. */
 import { jetstream } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { afterAll, beforeAll, expect, test } from "vitest";

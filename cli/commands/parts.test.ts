@@ -58,16 +58,16 @@ test("a push without a node says that nothing has tried it; gateway and node the
   expect(JSON.parse((await node.shows(/^\{"node".*\}$/m))[0])).toMatchObject({ node: "n1" });
   expect(await (await fetch(`${http}/hello`)).text()).toBe("hi");
   expect(JSON.parse((await narun(["nodes", "--json", ...at])).stdout)).toMatchObject([
-    { node: "n1", modes: ["isolate"], labels: { zone: "a" } },
+    { node: "n1", modes: ["isolate", "exec", "node"], labels: { zone: "a" } },
   ]);
 
   await folder.write("native/index.ts", answering("hi"));
   await folder.write("native/narun.yaml", "mode: node\nbindings:\n  - { name: USERS, service: user }\n");
   const native = await narun(["push", folder.path("native"), ...at]);
   expect(native.code).toBe(0);
+  expect(await (await fetch(`${http}/native`)).text()).toBe("hi");
   expect(native.stderr).toBe(
-    `No node runs functions of mode node (\`narun nodes\` shows what each runs): this revision is untried.
-The binding USERS is of the service user, which has no spec: its calls fail unless something else answers under that name.
+    `The binding USERS is of the service user, which has no spec: its calls fail unless something else answers under that name.
 `,
   );
 

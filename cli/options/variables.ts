@@ -9,6 +9,7 @@ import type { Option } from "./option.ts";
 import type { Environment } from "./resolve.ts";
 import { shortPath } from "./short-path.ts";
 import { natsServer, secretsKey } from "./storage.ts";
+import { traceOptions } from "./traces.ts";
 import { workers } from "./workers.ts";
 
 const WITH_VARIABLES: readonly Option<unknown>[] = [
@@ -16,6 +17,7 @@ const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...Object.values(outputOptions),
   ...Object.values(nodeBounds),
   ...[egressDeny, trustedProxies, caddy, shortPath, workers, logLevel("info"), natsServer, secretsKey],
+  ...Object.values(traceOptions),
 ];
 
 /** Every variable that an option reads. A command loads its own options only, so this list stands apart. */

@@ -17,6 +17,7 @@ import { egressDeny, nodeBounds } from "../options/node.ts";
 import { flagArguments } from "../options/resolve.ts";
 import { shortPath } from "../options/short-path.ts";
 import { dataDir, natsPort, natsServer, secretsKeyVariable } from "../options/storage.ts";
+import { traceFlags, traceOptions, tracesOf } from "../options/traces.ts";
 import type { Output } from "../output/output.ts";
 import type { World, WorldOptions } from "./world.ts";
 
@@ -33,6 +34,7 @@ export const worldOptions = {
   trustedProxies,
   lameDuck: lameDuck("0s"),
   shortPath,
+  ...traceOptions,
   dataDir,
   logLevel: logLevel("warn"),
   natsServer,
@@ -52,11 +54,12 @@ export async function resolveWorld(
     grpc: grpcAddress(options.grpc, options.http),
     grpcTls: await readGrpcTls(options.grpcCert, options.grpcKey),
     lameDuckMs: options.lameDuck,
+    traces: tracesOf(options),
     trustedProxies: options.trustedProxies ?? [],
     hasOwnKey: options.secretsKeyVariable === undefined,
-    gatewayArguments: flagArguments({ grpcCert, grpcKey }, settings),
+    gatewayArguments: flagArguments({ grpcCert, grpcKey, ...traceFlags }, settings),
     // The node reads the variables itself.
-    nodeArguments: flagArguments({ ...nodeBounds, egressDeny, shortPath }, settings),
+    nodeArguments: flagArguments({ ...nodeBounds, egressDeny, shortPath, ...traceFlags }, settings),
     environment,
     output,
     log: createLog(options.logLevel),

@@ -21,11 +21,13 @@ import {
   type ServerProgress,
   startNatsServer,
 } from "../../nats-server/index.ts";
+import { startTraces, type Traces, type TracesOptions } from "../../traces/index.ts";
 import type { InspectOptions } from "../functions/debugging.ts";
 import { logConnection } from "../log.ts";
 import type { Environment } from "../options/resolve.ts";
 import type { Output, Progress } from "../output/output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
+import { version } from "../version.ts";
 import { GatewayWorkers } from "./gateway-workers.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 
@@ -42,6 +44,8 @@ export interface WorldOptions {
   /** The number of the gateway's processes, this one among them. Default: 1. */
   workers?: number;
   shortPath: ShortPath;
+  /** Undefined: no spans are made. */
+  traces: TracesOptions | undefined;
   /** How long the stopped gateway still serves. */
   lameDuckMs: number;
   /** Networks of proxies that the gateway trusts. */
@@ -142,8 +146,16 @@ async function startInOrder(
     ...{ shortPath: options.shortPath, trustedProxies: options.trustedProxies },
     ...{ lameDuckMs: options.lameDuckMs, gatewayArguments: options.gatewayArguments, log },
   });
-  const [node, gateway] = await startParts({ ...options, http, grpc }, nats, { natsUrl: url, login }, () =>
-    workers.metrics(),
+  const traces =
+    options.traces &&
+    (await startTraces(options.traces, { attributes: { "service.version": version }, log }));
+  // After the gateway, which ends before.
+  endings.push(() => traces?.close());
+  const [node, gateway] = await startParts(
+    { ...options, http, grpc },
+    { nats, traces },
+    { natsUrl: url, login },
+    () => workers.metrics(),
   );
   endings.push(endWithProcess(() => node.kill()));
   endings.push(() => node.close());
@@ -180,10 +192,11 @@ async function startParts(
     log,
     signal,
   }: WorldOptions,
-  nats: Nats,
+  { nats, traces }: { nats: Nats; traces: Traces | undefined },
   access: { natsUrl: string; login: NatsLogin },
   otherMetrics: () => Promise<MetricValues[]>,
 ): Promise<[NodeProcess, Gateway]> {
+  let started: NodeProcess | undefined;
   const [node, gateway] = await Promise.allSettled([
     startNodeProcess({
       ...access,
@@ -195,6 +208,9 @@ async function startParts(
       logLevel: log.level,
       log,
       signal,
+    }).then((process) => {
+      started = process;
+      return process;
     }),
     startGateway({
       nats,
@@ -205,6 +221,8 @@ async function startParts(
       trustedProxies,
       shortPath,
       otherMetrics,
+      nodePages: { read: (path) => readNodePage(started, path) },
+      traces,
       log,
       ...(firstPushes === undefined ? {} : { firstPushes }),
     }),
@@ -213,6 +231,22 @@ async function startParts(
   if (node.status === "fulfilled") await node.value.close();
   if (gateway.status === "fulfilled") await gateway.value.close();
   throw gateway.status === "rejected" ? gateway.reason : node.status === "rejected" ? node.reason : undefined;
+}
+
+/** How long the node-runner may take to answer a page. */
+const PAGE_TIMEOUT_MS = 3_000;
+
+/** A page of the node-runner. Undefined while it does not run. */
+async function readNodePage(node: NodeProcess | undefined, path: string): Promise<string | undefined> {
+  if (node?.metricsUrl === undefined) return undefined;
+  try {
+    const response = await fetch(`${node.metricsUrl}${path}`, {
+      signal: AbortSignal.timeout(PAGE_TIMEOUT_MS),
+    });
+    return response.ok ? await response.text() : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function startEmbedded(

@@ -33,5 +33,6 @@ export * from "./socket-hello.ts";
 export * from "./socket-splitter.ts";
 export * from "./stream.ts";
 export * from "./time-left.ts";
+export * from "./trace.ts";
 export * from "./trailers.ts";
 export * from "./wire.ts";

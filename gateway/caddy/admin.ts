@@ -1,5 +1,5 @@
 /**
- * The admin API of Caddy. Requests are made by `node:http`: newer versions refuse those of `fetch`, which name their origin.
+ * The admin API of Caddy. Requests are made by `node:http`: newer versions refuse `fetch`, which names its origin.
  */
 import { type IncomingMessage, request } from "node:http";
 
@@ -19,7 +19,7 @@ export class CaddyRefused extends Error {
     this.status = status;
   }
 
-  /** Somebody else has changed the part since it was read. */
+  /** The part has changed since it was read. */
   get isOutdated(): boolean {
     return this.status === 412;
   }

@@ -30,8 +30,9 @@ const ownRoutes = async (caddy: Caddy) => {
   return routes.filter((route) => String(route["@id"]).startsWith("narun-"));
 };
 
-const upstreams = async (caddy: Caddy) => {
-  const [route] = await ownRoutes(caddy);
+/** The addresses in the route of HTTP, or of gRPC. */
+const upstreams = async (caddy: Caddy, protocol = "http") => {
+  const route = (await ownRoutes(caddy)).find((one) => String(one["@id"]).startsWith(`narun-${protocol}-`));
   const [proxy] = (route?.handle ?? []) as { upstreams?: { dial: string }[] }[];
   return (proxy?.upstreams ?? []).map(({ dial }) => dial).sort();
 };
@@ -75,7 +76,8 @@ describe.each(caddies)("$name", ({ program }) => {
       gateway: { caddy: caddy.admin },
     });
     await eventually(async () => expect(await upstreams(caddy)).toEqual([dialOf(world.url)]));
-    const changes = caddy.changes();
+    await eventually(async () => expect(await upstreams(caddy, "grpc")).toHaveLength(1));
+    const changes = await caddy.changes();
     // Changes that Caddy has nothing to do with.
     await world.putSpec(published("hello", { grpc: ["pkg.Greeter"], limits: { timeoutMs: 1_000 } }));
     await world.putSpec(specOf("inner"));
@@ -83,7 +85,7 @@ describe.each(caddies)("$name", ({ program }) => {
     await eventually(async () =>
       expect(JSON.stringify(await ownRoutes(caddy))).toContain("marker.localhost"),
     );
-    expect(caddy.changes()).toBe(changes + 1);
+    expect(await caddy.changes()).toBe(changes + 1);
     await world.gateway.drain({ graceMs: 1_000 });
     expect(await caddy.config()).toEqual(before);
   });
@@ -99,7 +101,7 @@ describe.each(caddies)("$name", ({ program }) => {
     const left = dials.filter((dial) => dial !== dialOf(others[0]?.httpUrl ?? ""));
     expect(await upstreams(caddy)).toEqual(left);
     // A gateway that was killed has left its upstream.
-    const [route] = await ownRoutes(caddy);
+    const route = (await ownRoutes(caddy)).find((one) => String(one["@id"]).startsWith("narun-http-"));
     const [proxy] = (route?.handle ?? []) as { upstreams: unknown[] }[];
     proxy?.upstreams.push({ "@id": "narun-http-0123456789abcdef", dial: "127.0.0.1:9" });
     const { CaddyAdmin } = await import("./admin.ts");

@@ -34,10 +34,10 @@ const SETTLE_MS = 100;
 const CHECK_MS = 5_000;
 /** How long the end of a gateway waits for Caddy. */
 const LEAVE_MS = 5_000;
-/** How often a change is made again that met a change by somebody else. */
+/** How often a change is made again after another writer was faster. */
 const MAX_CLASHES = 8;
 
-/** What Caddy serves of this world. */
+/** How Caddy stands to the functions of this world. */
 export type CaddyState =
   | { kind: "starting" }
   | { kind: "in step"; conflicts: readonly Conflict[] }
@@ -111,7 +111,7 @@ export class CaddySync {
     }
   }
 
-  /** Makes a change, again where somebody else was faster, or where this version of Caddy lacks a key. */
+  /** Makes a change. It is made again where another writer was faster, or this version of Caddy lacks a key. */
   async #attempt<Result>(change: (facts: CaddyFacts) => Promise<Result>): Promise<Result> {
     for (let clashes = 0; ; ) {
       try {

@@ -2,12 +2,12 @@
  * The routes that a gateway keeps in Caddy: one for HTTP, one for gRPC. Pure.
  *
  * I1  Gateways of one world make the same route out of the same functions; only the upstreams differ, one for each gateway.
- * I2  A path that a route of somebody else has at the same host is left to it.
+ * I2  A path that another route has at the same host stays with that route.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { FunctionSpec } from "../../contracts/index.ts";
 
-/** A route as Caddy's JSON has it. Keys that narun does not write are somebody else's. */
+/** A route as Caddy's JSON has it. It may have keys that narun does not write. */
 export type CaddyRoute = { "@id"?: unknown; match?: unknown; handle?: unknown } & Record<string, unknown>;
 
 export type CaddyServer = { "@id"?: unknown; listen?: unknown; routes?: unknown } & Record<string, unknown>;
@@ -149,7 +149,7 @@ export function upstreamsIn(route: unknown): Upstream[] {
 /** Whether Caddy takes a gateway out of a route by itself, as soon as its `/healthz` says that it leaves. */
 export function checksHealth(route: unknown): boolean {
   return listIn(route, "handle").some((handler) => {
-    const { health_checks: checks } = handler as { health_checks?: { active?: unknown } };
+    const checks = (handler as { health_checks?: { active?: unknown } | null } | null)?.health_checks;
     return checks?.active !== undefined;
   });
 }
@@ -164,7 +164,7 @@ function plain(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 
-/** Where the routes go: the server of HTTPS, else the first one that is not only for plain HTTP. Undefined: a new one. */
+/** The server of the routes: that of HTTPS, else the first one with another port than 80. Undefined: a new one. */
 export function pickServer(servers: Record<string, CaddyServer>): string | undefined {
   const names = Object.keys(servers).sort();
   const listens = (name: string) => listIn(servers[name], "listen").map(String);

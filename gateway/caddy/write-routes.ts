@@ -65,7 +65,7 @@ async function writeRoute(
   const own = routeId(protocol, world);
   const servers = await admin.read("/config/apps/http/servers");
   const sites = sitesOf(specs, protocol === "http" ? httpPaths : grpcPaths);
-  const { sites: free, conflicts } = withoutConflicts(sites, otherRoutes(servers.value, own));
+  const { sites: free, conflicts } = withoutConflicts(sites, otherRoutes(servers.value, world));
   const found = await admin.read(`/id/${own}`);
   const routeWith = async (maxDeadMs: number) => {
     const upstreams = await gateways(found.value, { protocol, dial }, facts, maxDeadMs);
@@ -76,12 +76,12 @@ async function writeRoute(
   if (isSame(found.value, wanted)) return conflicts;
   const route = await routeWith(0);
   if (route === undefined) await admin.write("DELETE", `/id/${own}`, undefined, found.etag);
-  else if (found.value === undefined) await insert(admin, route);
+  else if (found.value === undefined) await insert(admin, route, routeId("grpc", world));
   else await admin.write("PATCH", `/id/${own}`, route, found.etag);
   return conflicts;
 }
 
-/** The upstreams of all gateways, this one among them, without those that are dead for longer. */
+/** The upstreams of all gateways, this one among them. Upstreams that are dead for longer are left out. */
 async function gateways(
   route: unknown,
   { protocol, dial }: RouteFacts,
@@ -95,16 +95,20 @@ async function gateways(
   return [...others, ...own].sort((a, b) => (a["@id"] < b["@id"] ? -1 : 1));
 }
 
-/** All routes of all servers, without the own one. */
-function otherRoutes(servers: unknown, own: string): unknown[] {
+/** All routes of all servers, without those of this world. */
+function otherRoutes(servers: unknown, world: string): unknown[] {
+  const own = new Set<unknown>(["http", "grpc"].map((protocol) => routeId(protocol, world)));
   if (typeof servers !== "object" || servers === null) return [];
   return Object.values(servers)
     .flatMap((server) => listIn(server, "routes"))
-    .filter((route) => (route as { "@id"?: unknown } | null)?.["@id"] !== own);
+    .filter((route) => !own.has((route as { "@id"?: unknown } | null)?.["@id"]));
 }
 
-/** Adds a route before all others, as it is for some paths of some hosts. */
-async function insert(admin: CaddyAdmin, route: unknown): Promise<void> {
+/**
+ * Adds a route before all others, as it is for some paths of some hosts. The route of gRPC comes first: it is for the requests of
+ * one content type.
+ */
+async function insert(admin: CaddyAdmin, route: unknown, grpcId: string): Promise<void> {
   const root = await admin.read("/config/");
   const servers = childOf(childOf(childOf(root.value, "apps"), "http"), "servers");
   const name = pickServer((servers ?? {}) as Record<string, CaddyServer>);
@@ -114,7 +118,10 @@ async function insert(admin: CaddyAdmin, route: unknown): Promise<void> {
     if (!Array.isArray(present)) await admin.write("PUT", routes, [route], root.etag);
     // An empty list has no first place.
     else if (present.length === 0) await admin.write("POST", routes, route, root.etag);
-    else await admin.write("PUT", `${routes}/0`, route, root.etag);
+    else {
+      const ofGrpc = present.findIndex((one) => (one as { "@id"?: unknown } | null)?.["@id"] === grpcId);
+      await admin.write("PUT", `${routes}/${ofGrpc + 1}`, route, root.etag);
+    }
     return;
   }
   const server = { "@id": SERVER_ID, listen: [":443"], routes: [route] };

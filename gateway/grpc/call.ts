@@ -28,6 +28,7 @@ import type {
 } from "../../dispatch/index.ts";
 import type { RemainingBody, ResponseBody, StreamEnd } from "../../streams/index.ts";
 import { serverTiming } from "../http/exchange.ts";
+import type { RequestTrace } from "../traces/request-trace.ts";
 import type { Answer } from "./answer.ts";
 import { AnswerBody } from "./answer-body.ts";
 import type { CallHead } from "./call-head.ts";
@@ -44,6 +45,8 @@ export interface CallParts {
   stream: ServerHttp2Stream;
   head: CallHead;
   answer: Answer;
+  /** Undefined: traces are off. */
+  trace: RequestTrace | undefined;
   /** Makes the head of the request; undefined where a field cannot be sent. */
   requestHead(endsAtMs: number): SendableHead | undefined;
 }
@@ -87,6 +90,7 @@ export class Call implements DispatchRequest {
   /** The answer. It is called by dispatch, once. */
   settle(outcome: Outcome): void {
     if (this.#isOver) return;
+    this.#parts.trace?.settled(this.service, outcome);
     const timing = outcome.cold === undefined ? [] : ["server-timing", serverTiming(outcome.cold)];
     switch (outcome.kind) {
       case "failed":
@@ -122,6 +126,7 @@ export class Call implements DispatchRequest {
       return;
     }
     this.head = requestHead;
+    this.#parts.trace?.dispatched();
     this.#dispatched = dispatcher.dispatch(this);
   }
 

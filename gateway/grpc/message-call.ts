@@ -82,6 +82,7 @@ export class MessageCall implements DispatchRequest {
   settle(outcome: Outcome): void {
     this.#dispatched = undefined;
     if (this.#isOver) return;
+    this.#parts.trace?.settled(this.service, outcome);
     const timing = outcome.cold === undefined ? [] : ["server-timing", serverTiming(outcome.cold)];
     if (outcome.kind === "reply") this.#answer(outcome.reply, timing);
     else this.#finish(this.#failure(outcome.kind === "failed" ? outcome.code : "BAD_REPLY"));
@@ -109,6 +110,7 @@ export class MessageCall implements DispatchRequest {
       return;
     }
     this.data = data;
+    this.#parts.trace?.dispatched();
     const dispatched = this.#parts.dispatcher.dispatch(this);
     // It may have been settled at once.
     if (!this.#isOver) this.#dispatched = dispatched;

@@ -8,6 +8,9 @@ import { maxMessageBody } from "../http/body.ts";
 import { clientOf, type IsTrusted } from "../http/forwarded.ts";
 import { clientHead, peerOf } from "../http/request-head.ts";
 import type { Metrics } from "../metrics.ts";
+import type { GatewayTraces } from "../traces/gateway-traces.ts";
+import { describeGrpc, endGrpc } from "../traces/grpc-trace.ts";
+import type { RequestTrace } from "../traces/request-trace.ts";
 import { Answer, stopClient } from "./answer.ts";
 import { Call } from "./call.ts";
 import { type CallHead, isCall, type NoCall, readCallHead } from "./call-head.ts";
@@ -36,6 +39,8 @@ export interface ServeOptions {
   /** Upper bound of one message. Default: 16 MiB. */
   maxMessageBytes?: number;
   metrics: Metrics;
+  /** Undefined: traces are off. */
+  traces: GatewayTraces | undefined;
   log: Log;
 }
 
@@ -84,24 +89,28 @@ function beginCall(
 ): void {
   const { stream, rawHeaders, requestId } = incoming;
   if (stream.closed) return;
-  const answer = openAnswer(options, incoming, head, service !== undefined);
+  const fields = withoutPseudo(rawHeaders);
+  const trace = service === undefined ? undefined : options.traces?.begin(fields, performance.now());
+  if (trace !== undefined) describeGrpc(trace, head.path, service ?? "", requestId);
+  const answer = openAnswer(options, incoming, head, service !== undefined, trace);
   if (service === undefined) {
     answer.end(noServiceStatus(options, head.service));
     return;
   }
   const { dispatcher, defaultTimeoutMs, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
   const spec = options.specOf(service);
-  const parts = { dispatcher, service, spec, defaultTimeoutMs, maxMessageBytes, stream, head, answer };
+  const parts = { dispatcher, service, spec, defaultTimeoutMs, maxMessageBytes, stream, head, answer, trace };
   // A service that narun did not start takes calls as messages.
   if (spec !== undefined || dispatcher.hasInstance(service))
     new Call({
       ...parts,
-      requestHead: (endsAtMs) => requestHead(options, incoming, head, { service, endsAtMs }),
+      requestHead: (endsAtMs) =>
+        requestHead(options, incoming, head, { service, endsAtMs, fields: trace?.fields ?? fields }),
     }).begin();
   else
     new MessageCall({
       ...parts,
-      metadata: withoutPseudo(rawHeaders),
+      metadata: trace?.fields ?? fields,
       requestId,
       maxPayloadBytes: maxMessageBody(options.nats),
     }).begin();
@@ -110,12 +119,11 @@ function beginCall(
 /** The head of the request to a function. The fields of a trusted proxy about the client count. */
 function requestHead(
   { dispatcher, isTrusted }: ServeOptions,
-  { stream, requestId, rawHeaders, headers }: IncomingCall,
+  { stream, requestId, headers }: IncomingCall,
   { path: rawPath }: CallHead,
-  { service, endsAtMs }: { service: string; endsAtMs: number },
+  { service, endsAtMs, fields }: { service: string; endsAtMs: number; fields: readonly string[] },
 ): SendableHead | undefined {
   const socket: Partial<Socket> = stream.session?.socket ?? {};
-  const fields = withoutPseudo(rawHeaders);
   const authority = headers[":authority"] ?? headers.host ?? "";
   const { address, scheme, host = authority } = clientOf(socket.remoteAddress ?? "", fields, isTrusted);
   return clientHead(
@@ -130,6 +138,7 @@ function openAnswer(
   { stream, requestId }: IncomingCall,
   head: CallHead | NoCall,
   isRouted: boolean,
+  trace?: RequestTrace,
 ): Answer {
   const startedMs = performance.now();
   const [path, contentType] = isCall(head) ? [head.path, head.contentType] : ["", "application/grpc"];
@@ -139,6 +148,7 @@ function openAnswer(
     requestId,
     onOver(code: GrpcCode = grpcCodes.CANCELLED) {
       const ms = performance.now() - startedMs;
+      if (trace !== undefined) endGrpc(trace, code);
       options.metrics.called(service, path, goNameOf(code), ms);
       options.log.debug({ requestId, method: path, code: goNameOf(code), ms }, "a call is over");
     },

@@ -46,9 +46,12 @@ const MAX_METADATA_PAIRS = 256;
 /** How many bytes a client may send ahead: on one call, and on all calls of a connection. */
 const CALL_WINDOW_BYTES = 256 * 1024;
 const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
-/** How many calls a client may reset at once, and each second. */
-const RESET_BURST = 1_000;
-const RESETS_PER_SECOND = 200;
+/**
+ * How many calls a client may reset at once, and each second. Beyond it all calls of its connection end, and a proxy has the calls of
+ * many clients on one: deadlines and cancellations are no attack.
+ */
+const RESET_BURST = 10_000;
+const RESETS_PER_SECOND = 2_000;
 /** How long a connection may be without a call. Clients connect again at their next call. */
 const IDLE_MS = 300_000;
 /** How often an idle connection is asked whether its client is still there. */

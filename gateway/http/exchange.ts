@@ -4,6 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { isRequestId } from "../../contracts/index.ts";
 import type { ColdTiming } from "../../dispatch/index.ts";
 import type { Metrics } from "../metrics.ts";
+import { endHttp } from "../traces/http-trace.ts";
+import type { RequestTrace } from "../traces/request-trace.ts";
 import type { Upgrade } from "../websocket/websocket.ts";
 import type { Endings } from "./endings.ts";
 import type { Destination, GatewayResponse } from "./gateway-response.ts";
@@ -38,6 +40,8 @@ export class Exchange {
   destination = NOWHERE;
   /** Set while the request is in dispatch: it no longer waits for its answer. */
   passage: { cancel(): void } | undefined;
+  /** Set where traces are on, and the request goes to dispatch. */
+  trace: RequestTrace | undefined;
 
   constructor(incoming: IncomingMessage, outgoing: ServerResponse, upgrade?: Upgrade) {
     this.incoming = incoming;
@@ -50,6 +54,8 @@ export class Exchange {
   /** The answer is written, or the client is gone. */
   onOver(): void {
     this.passage?.cancel();
+    if (this.trace !== undefined)
+      endHttp(this.trace, this.outgoing.statusCode, this.outgoing.writableFinished);
   }
 }
 

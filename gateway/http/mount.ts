@@ -18,7 +18,7 @@ import { serve } from "./serve.ts";
 import type { HttpOptions } from "./server.ts";
 import { serveUpgrade } from "./upgrade.ts";
 
-/** The options of HTTP, but for those of its own connections. */
+/** The options of HTTP without a listener. */
 export type MountOptions = Omit<HttpOptions, "webSockets" | "endings" | "isLeaving" | "isDraining">;
 
 /** The client of a request, where its server knows one. */

@@ -24,6 +24,8 @@ import type {
 import type { Nats } from "../../nats/index.ts";
 import type { RemainingBody } from "../../streams/index.ts";
 import type { RouteTable } from "../routes.ts";
+import type { GatewayTraces } from "../traces/gateway-traces.ts";
+import { endHttp } from "../traces/http-trace.ts";
 import type { WebSockets } from "../websocket/websocket.ts";
 import { type Body, hasBody, maxMessageBody, readBody } from "./body.ts";
 import { type AnswerOptions, closeAfter, type Exchange, refuse, serverTiming, write } from "./exchange.ts";
@@ -52,6 +54,8 @@ export interface ServeOptions extends AnswerOptions {
   defaultTimeoutMs: number;
   webSockets: WebSockets;
   isTrusted: IsTrusted;
+  /** Undefined: traces are off. */
+  traces: GatewayTraces | undefined;
   log: Log;
 }
 
@@ -100,6 +104,7 @@ export class Passage implements DispatchRequest {
   settle(outcome: Outcome): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#exchange.trace?.settled(this.service, outcome);
     try {
       this.#answer(outcome);
     } catch (error) {
@@ -145,7 +150,7 @@ export class Passage implements DispatchRequest {
   }
 
   #dispatch(): void {
-    const { dispatcher, isTrusted, defaultTimeoutMs } = this.#options;
+    const { dispatcher, isTrusted, defaultTimeoutMs, traces } = this.#options;
     const exchange = this.#exchange;
     const limits = exchange.destination.spec?.limits;
     // The time of a streamed body comes on top: the instance begins to count when the body has come (docs/limits.md).
@@ -155,6 +160,7 @@ export class Passage implements DispatchRequest {
     const head = requestHead(exchange, this.#target, {
       host: this.#host,
       isTrusted,
+      traces,
       endsAtMs: this.endsAtMs,
       form: dispatcher.hasSocket(this.service) ? "text" : "headers",
     });
@@ -229,6 +235,7 @@ function writeStreamed(
   if (upgrade !== undefined && head?.status === SWITCHING_PROTOCOLS) {
     head.headers.push("X-Request-Id", requestId);
     options.webSockets.accept(upgrade, head.headers, body, cancel);
+    if (exchange.trace !== undefined) endHttp(exchange.trace, head.status, true);
     options.metrics.answered(method, pattern, head.status, performance.now() - startedMs);
     return;
   }

@@ -8,6 +8,8 @@ import {
   type RequestFacts,
 } from "../../contracts/index.ts";
 import type { SendableHead } from "../../dispatch/index.ts";
+import type { GatewayTraces } from "../traces/gateway-traces.ts";
+import { describeHttp } from "../traces/http-trace.ts";
 import type { Exchange } from "./exchange.ts";
 import { clientOf, type IsTrusted } from "./forwarded.ts";
 import type { RequestTarget } from "./request-path.ts";
@@ -20,6 +22,8 @@ export interface RequestHeadOptions {
   endsAtMs: number;
   /** The form that is made at once. The other one is made where a carrier asks for it. */
   form: "text" | "headers";
+  /** Undefined: traces are off, and a client's trace goes through as it is. */
+  traces: GatewayTraces | undefined;
 }
 
 /**
@@ -27,10 +31,11 @@ export interface RequestHeadOptions {
  * of a trusted proxy about the client, the scheme and the host count.
  */
 export function requestHead(
-  { incoming, method, requestId, upgrade }: Exchange,
+  exchange: Exchange,
   { rawPath, query }: RequestTarget,
-  { host, isTrusted, endsAtMs, form }: RequestHeadOptions,
+  { host, isTrusted, endsAtMs, form, traces }: RequestHeadOptions,
 ): SendableHead | undefined {
+  const { incoming, method, requestId, upgrade } = exchange;
   const { socket, rawHeaders } = incoming;
   const {
     address,
@@ -38,7 +43,17 @@ export function requestHead(
     host: forwardedHost = host,
   } = clientOf(socket.remoteAddress ?? "", rawHeaders, isTrusted);
   const isUpgrade = upgrade !== undefined;
-  const fields = rawHeaders;
+  let fields = rawHeaders;
+  if (traces !== undefined) {
+    const trace = traces.begin(rawHeaders, exchange.startedMs);
+    describeHttp(trace, {
+      ...{ method, scheme, requestId, route: exchange.pattern, path: rawPath, host: forwardedHost },
+      ...{ clientAddress: address, userAgent: incoming.headers["user-agent"] },
+      service: exchange.destination.service,
+    });
+    exchange.trace = trace;
+    fields = trace.fields;
+  }
   const facts = { method, rawPath, query, host: forwardedHost, scheme, fields, requestId, isUpgrade };
   return clientHead(facts, { address, remoteAddress: peerOf(socket) }, { endsAtMs, form });
 }

@@ -4,6 +4,7 @@ import {
   type ErrorCode,
   encodeReply,
   type FunctionSpec,
+  type Headers,
   headerNames,
   headerValue,
   isHeaderSafe,
@@ -11,11 +12,14 @@ import {
   requestIdOf,
   subjects,
   timeLeftOf,
+  traceNames,
 } from "../../contracts/index.ts";
 import type { Dispatched, Dispatcher, Result } from "../../dispatch/index.ts";
 import type { Ledger, Message, MicroEndpoint, Nats } from "../../nats/index.ts";
 import { maxMessageBody } from "../http/body.ts";
 import { type Destination, failureResponse } from "../http/gateway-response.ts";
+import type { GatewayTraces } from "../traces/gateway-traces.ts";
+import type { RequestTrace } from "../traces/request-trace.ts";
 import { messageHead } from "./message-head.ts";
 import type { Relay } from "./relay.ts";
 
@@ -28,6 +32,8 @@ export interface InvokeOptions {
   specOf(service: string): FunctionSpec | undefined;
   /** For services without a spec. */
   defaultTimeoutMs: number;
+  /** Undefined: traces are off. */
+  traces: GatewayTraces | undefined;
 }
 
 /**
@@ -56,6 +62,7 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
     finish("CLIENT_GONE");
   });
   const finish = (error?: string) => {
+    trace?.end({ error });
     call?.close();
     done(error);
   };
@@ -63,6 +70,7 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
   const requestId = requestIdOf(message.headers) ?? crypto.randomUUID();
   const headers = completeRequest(message, service, { requestId, timeoutMs });
   const destination = { service, spec };
+  const trace = beginTrace(options, headers, service, requestId);
   const refuse = (code: ErrorCode) =>
     finish(reply(message, { kind: "failed", code }, requestId, destination));
   if (!isPassable(message)) {
@@ -90,10 +98,27 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
     ),
     endsAtMs: performance.now() + timeoutMs,
     settle(outcome) {
+      trace?.settled(service, outcome);
       if (outcome.kind !== "stream") return finish(reply(message, outcome, requestId, destination));
       call?.respond(outcome.reply.headers(), outcome.body, () => finish());
     },
   });
+}
+
+/** Continues the trace of the caller. The function gets this call's place in it. */
+function beginTrace(
+  { traces }: InvokeOptions,
+  headers: Headers,
+  service: string,
+  requestId: string,
+): RequestTrace | undefined {
+  if (traces === undefined) return undefined;
+  const fields = [...headers].flatMap(([name, values]) => values.flatMap((value) => [name, value]));
+  const trace = traces.begin(fields, performance.now());
+  trace.describe(`invoke ${service}`, { "narun.function": service, "narun.request_id": requestId });
+  for (const name of headers.keys()) if (name.toLowerCase() === traceNames.parent) headers.delete(name);
+  headers.set("Traceparent", [trace.traceparent]);
+  return trace;
 }
 
 /** Whether the header fields can be read and sent again: clients of NATS differ in the names that they take. */

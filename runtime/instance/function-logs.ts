@@ -46,6 +46,8 @@ export interface FunctionLogOptions {
   instance: string;
   revision: string;
   sourceMaps: Pick<SourceMaps, "loaded" | "load">;
+  /** The trace that a request belongs to. Default: none. */
+  traceIdOf?(requestId: string): string | undefined;
 }
 
 interface Written {
@@ -102,8 +104,9 @@ function createAppender(options: FunctionLogOptions): (line: Written) => void {
 
 function publish(
   { level, text, requestId, at, stream }: Written,
-  { nats, node, instance, revision, config }: FunctionLogOptions,
+  { nats, node, instance, revision, config, traceIdOf }: FunctionLogOptions,
 ): void {
+  const traceId = requestId === undefined ? undefined : traceIdOf?.(requestId);
   for (const message of splitLine(text)) {
     const line: LogLine = {
       instance_id: instance,
@@ -116,6 +119,7 @@ function publish(
       revision,
       world: nats.world.id,
       ...(requestId === undefined ? {} : { request_id: requestId }),
+      ...(traceId === undefined ? {} : { trace_id: traceId }),
     };
     nats.publish(subjects.log(config.name, node), JSON.stringify(line));
   }

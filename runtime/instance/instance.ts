@@ -27,6 +27,7 @@ import { failMessage } from "./failed-message.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
 import { type ConsumerIdentity, registerInstance } from "./instance-service.ts";
+import type { InstanceTraces } from "./instance-traces.ts";
 import { openLocalCall } from "./local-call.ts";
 import { NatsCalls } from "./nats-call.ts";
 import { OpenRequests } from "./open-requests.ts";
@@ -38,6 +39,7 @@ export interface InstanceOptions {
   peers: Peers;
   /** Notes the requests that gateways send to this instance. */
   ledger: Ledger;
+  traces: InstanceTraces;
   instance: string;
   revision: string;
   config: FunctionConfig;
@@ -84,11 +86,11 @@ export class Instance implements SandboxOwner {
   #ending: Promise<void> = Promise.resolve();
 
   constructor(options: InstanceOptions, log: FunctionLog, createSandbox: CreateSandbox) {
-    const { config } = options;
+    const { config, traces } = options;
     this.#options = options;
     this.log = log;
     this.sandbox = createSandbox(this);
-    this.requests = new OpenRequests({ config, log, sandbox: this.sandbox });
+    this.requests = new OpenRequests({ config, log, sandbox: this.sandbox, traces });
   }
 
   /** Registers the service. `confirm` tells whether the server took its subscriptions. */

@@ -70,6 +70,10 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   readonly timeoutMs: number;
   readonly hops: number;
   readonly takenAtMs = performance.now();
+  /** The status of its answer, when there is one. */
+  status: number | undefined;
+  /** Why it failed, when it is over. */
+  failure: ErrorCode | undefined;
   readonly #call: IncomingCall;
   readonly #parts: RequestParts;
   #exchange: Exchange | undefined;
@@ -259,6 +263,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   /** Undefined where HTTP cannot carry the answer. */
   #answer(status: unknown, headerBlock: unknown): Answer | undefined {
     if (!isResponseStatus(status) || typeof headerBlock !== "string") return undefined;
+    this.status = status;
     return this.#call.answer(status, headerBlock);
   }
 
@@ -345,6 +350,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   #close(error: ErrorCode | undefined): void {
     if (this.#phase.kind === "over") return;
     this.#phase = OVER;
+    this.failure = error;
     this.#exchange?.close();
     this.#parts.onOver(this);
     this.#call.over(error === undefined ? undefined : `${error}: ${errorEntry(error).title}`);

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { FunctionConfigSchema, formatFrame, headerNames, subjects } from "../../contracts/index.ts";
 import { createHeaders, type Message, type Nats } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
+import { InstanceTraces } from "./instance-traces.ts";
 import { NatsCalls } from "./nats-call.ts";
 import { OpenRequests } from "./open-requests.ts";
 import { MemorySandbox } from "./testing/memory-sandbox.ts";
@@ -34,6 +35,7 @@ function setUp() {
   const sandbox = new MemorySandbox();
   const calls = new NatsCalls({ nats, peers, instance: "instance", config });
   const requests = new OpenRequests({
+    traces: new InstanceTraces({ service: "f", instance: "i", revision: "r", spans: undefined }),
     config,
     log: { write: () => undefined, say: () => undefined, dropped: () => undefined, close: () => undefined },
     sandbox,

@@ -13,6 +13,7 @@ import { Deadlines } from "./deadlines.ts";
 import { FinishedIds } from "./finished-ids.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import type { IncomingCall } from "./incoming-call.ts";
+import type { InstanceTraces } from "./instance-traces.ts";
 import { CLOSED_ABNORMALLY, OpenRequest, type RequestParts } from "./open-request.ts";
 import type { Answers, RefusalReason, RequestFacts, Sandbox } from "./sandbox.ts";
 
@@ -20,6 +21,7 @@ export interface OpenRequestsOptions {
   config: Pick<FunctionConfig, "name" | "limits">;
   log: FunctionLog;
   sandbox: Sandbox;
+  traces: InstanceTraces;
 }
 
 export class OpenRequests implements Answers, RequestFacts {
@@ -51,11 +53,15 @@ export class OpenRequests implements Answers, RequestFacts {
     };
     this.#background = createBackgroundWork(config.limits.waitUntilMs, {
       onOver: (id) => {
-        if (!this.#open.has(id)) sandbox.forget(id);
+        if (!this.#open.has(id)) this.#drop(id);
         this.#checkIdle();
       },
       onLimit: (id) => this.#onBackgroundLimit(id),
     });
+  }
+
+  get traces(): InstanceTraces {
+    return this.#options.traces;
   }
 
   /** The number of requests that are open, or have background work. */
@@ -74,6 +80,7 @@ export class OpenRequests implements Answers, RequestFacts {
     const { timeoutMs, streamMs } = config.limits;
     const id = this.#nextId++;
     const incoming = call.read(config.name, timeoutMs + (call.hasStreamedBody ? streamMs : 0));
+    this.#options.traces.open(id, incoming);
     const request = new OpenRequest(this.#parts, id, incoming, call);
     this.#lastHops = request.hops;
     this.#open.set(id, request);
@@ -156,12 +163,18 @@ export class OpenRequests implements Answers, RequestFacts {
     clearTimeout(limit);
   }
 
-  #forget({ id, requestId }: OpenRequest): void {
+  #forget({ id, requestId, method, status, failure }: OpenRequest): void {
     this.#open.delete(id);
     this.#finished.add(id, requestId);
+    this.#options.traces.over(id, { method, status, error: failure });
     if (this.#background.has(id)) this.#background.outlive(id);
-    else this.#options.sandbox.forget(id);
+    else this.#drop(id);
     this.#checkIdle();
+  }
+
+  #drop(id: number): void {
+    this.#options.traces.forget(id);
+    this.#options.sandbox.forget(id);
   }
 
   #onBackgroundLimit(id: number): void {

@@ -11,6 +11,7 @@
  */
 import type { ErrorCode } from "../../contracts/index.ts";
 import type { FunctionLog } from "./function-logs.ts";
+import type { RequestTraces } from "./request-traces.ts";
 
 /** The code of one instance: its module, and the requests that it handles. */
 export interface Sandbox {
@@ -158,6 +159,8 @@ export interface Answers {
 
 /** Facts about requests, for work on their behalf. */
 export interface RequestFacts {
+  /** The traces that requests belong to. Undefined: none. */
+  readonly traces?: RequestTraces;
   /** The id that the client knows a request by, also for some time after its end. */
   requestIdOf(id: number | undefined): string | undefined;
   /** An open request: its id for the client, and the end of its time by `performance.now()`. */

@@ -1,12 +1,16 @@
 import { isNarunError, messageOf } from "../../contracts/index.ts";
+import type { SpanSink } from "../../traces/index.ts";
 import type { StartOutcome } from "../host.ts";
 import { createFunctionLog } from "./function-logs.ts";
 import { Instance, type InstanceOptions } from "./instance.ts";
+import { InstanceTraces } from "./instance-traces.ts";
 import type { CreateSandbox, StartFailure } from "./sandbox.ts";
 import type { SourceMaps } from "./source-maps.ts";
 
-export interface StartInstanceOptions extends InstanceOptions {
+export interface StartInstanceOptions extends Omit<InstanceOptions, "traces"> {
   sourceMaps: SourceMaps;
+  /** Takes the spans of requests. Default: none are made. */
+  spans?: SpanSink | undefined;
 }
 
 /** Starts an instance; after a failed start nothing of it is left. */
@@ -14,7 +18,10 @@ export async function startInstance(
   options: StartInstanceOptions,
   createSandbox: CreateSandbox,
 ): Promise<{ outcome: StartOutcome; instance?: Instance }> {
-  const instance = new Instance(options, createFunctionLog(options), createSandbox);
+  const { config, instance: id, revision, spans } = options;
+  const traces = new InstanceTraces({ service: config.name, instance: id, revision, spans });
+  const log = createFunctionLog({ ...options, traceIdOf: (requestId) => traces.traceIdOf(requestId) });
+  const instance = new Instance({ ...options, traces }, log, createSandbox);
   const started = await instance.sandbox.start().catch((error: unknown) => {
     instance.abandon();
     throw error;

@@ -11,6 +11,7 @@
 import type { Logger } from "pino";
 import { type ErrorCode, messageOf } from "../../contracts/index.ts";
 import type { LoginTexts } from "../../nats/index.ts";
+import type { SpanSink } from "../../traces/index.ts";
 import type {
   DrainOrder,
   InstanceEvents,
@@ -25,7 +26,7 @@ import type { FromHost, ToHost } from "./ipc.ts";
 import type { HostSocket } from "./run-folder.ts";
 import { type HostSandbox, type SpawnedHost, spawnHost } from "./spawn-host.ts";
 
-type Init = Omit<Extract<ToHost, { type: "init" }>, "type" | "nats" | "socket">;
+type Init = Omit<Extract<ToHost, { type: "init" }>, "type" | "nats" | "socket" | "isTraced">;
 
 /** The side of the inspector that host processes use. */
 export type HostDebug = Pick<InspectorServer, "add" | "remove" | "receive">;
@@ -39,6 +40,8 @@ export interface HostProcessOptions {
   socket: HostSocket | undefined;
   events: InstanceEvents;
   sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
+  /** Takes the spans of requests. Undefined: none are made. */
+  spans: SpanSink | undefined;
   /** Undefined: debuggers may not attach. */
   debug: HostDebug | undefined;
   onReady(): void;
@@ -206,6 +209,9 @@ export class HostProcess {
       case "retiring":
         onRetiring(message.guilty, message.reason);
         break;
+      case "spans":
+        for (const span of message.spans) this.#options.spans?.record(span);
+        break;
       case "ended":
         break;
       default:
@@ -243,9 +249,11 @@ export class HostProcess {
   #onUp(): void {
     // A process that stops would end in the middle of its preparations.
     if (this.#phase === "stopping") return;
-    const { init, nats, socket } = this.#options;
+    const { init, nats, socket, spans } = this.#options;
+    const isTraced = spans !== undefined;
     const listens = socket && { machine: socket.machine, path: socket.path };
-    this.#send({ type: "init", ...init, socket: listens, nats: { url: nats.url, login: this.#login() } });
+    const login = { url: nats.url, login: this.#login() };
+    this.#send({ type: "init", ...init, isTraced, socket: listens, nats: login });
   }
 
   #login(): LoginTexts {

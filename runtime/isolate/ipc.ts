@@ -1,5 +1,6 @@
 import type { ErrorCode, GoneReason } from "../../contracts/index.ts";
 import type { LoginTexts, NatsTransport } from "../../nats/index.ts";
+import type { Span } from "../../traces/index.ts";
 import type { DrainOrder, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
 
 /**
@@ -22,6 +23,8 @@ export type ToHost =
       egressDeny: readonly string[];
       /** Whether debuggers may attach to the isolates. */
       isInspected: boolean;
+      /** Whether the node exports spans. */
+      isTraced: boolean;
     }
   /** The present login. */
   | { type: "login"; login: LoginTexts }
@@ -63,4 +66,6 @@ export type FromHost =
   | { type: "gone"; instance: string; reason: GoneReason; code?: string }
   /** A message of V8's inspector. */
   | { type: "inspected"; instance: string; message: string }
-  | { type: "need-source-map"; revision: string };
+  | { type: "need-source-map"; revision: string }
+  /** Spans that have ended. */
+  | { type: "spans"; spans: readonly Span[] };

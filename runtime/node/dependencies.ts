@@ -12,7 +12,7 @@ import { type FunctionSpec, messageOf, secretsOf, stores } from "../../contracts
 import { type Nats, openSecrets, watchObjects } from "../../nats/index.ts";
 
 export interface Dependencies {
-  /** The versions of what a function uses, as one text. Empty for a function that uses nothing. */
+  /** The versions of a function's secrets and files, as one text. Empty for a function that uses nothing. */
   versionsOf(spec: FunctionSpec): string;
   /** Watches until the signal aborts. Call it before `versionsOf`. */
   start(signal: AbortSignal): void;

@@ -52,3 +52,19 @@ export function createStatusPublisher(nats: Nats, node: string): StatusPublisher
     },
   };
 }
+
+/** The same publisher. An observer learns of each status event before it goes out. */
+export function observeStatus(
+  publisher: StatusPublisher,
+  observer: {
+    onStatus(instance: string, event: Pick<StatusEvent, "status" | "pid" | "exit_code" | "error">): void;
+  },
+): StatusPublisher {
+  return {
+    ...publisher,
+    status(app, instance, status, facts = {}) {
+      observer.onStatus(instance, { status, ...facts });
+      publisher.status(app, instance, status, facts);
+    },
+  };
+}

@@ -44,6 +44,7 @@ export function resolveConsumer(
     routes: options.routes?.map(routeOf) ?? defaultRoutes(service),
     scale: concurrency === undefined ? {} : { concurrency },
     limits,
+    ...(grpcServices.length === 0 ? {} : { grpc: grpcServices }),
   });
   const issues = Object.keys(options).flatMap((key) =>
     OPTIONS.has(key) ? [] : [`there is no option ${key}`],

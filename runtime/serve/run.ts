@@ -57,11 +57,15 @@ export async function runAsService(options: RunOptions): Promise<RunningProgram>
       ...{ service: options.service, host, port },
       onError: (error, id) => onWarning(`request ${id}: the program did not answer: ${messageOf(error)}`),
     });
-    const consumer = await serveAs({ mode: "run", transport, onLog: lines.open }, proxy.handle, {
-      ...consumerOptions,
-      signals: false,
-      onWarning,
-    });
+    const consumer = await serveAs(
+      { mode: "run", transport, onLog: lines.open },
+      (request, _env, context) => proxy.handle(request, context),
+      {
+        ...consumerOptions,
+        signals: false,
+        onWarning,
+      },
+    );
     const end = (graceMs: number) => consumer.close({ graceMs }).finally(() => proxy.close());
     return {
       ...{ consumer, port, pid: program.pid },

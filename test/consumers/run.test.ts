@@ -1,6 +1,7 @@
 /** `narun run`: a plain HTTP server of any language behind NATS. */
 import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -23,6 +24,13 @@ const SERVER = `
     const path = request.url.replace(/^.plain/, "");
     if (path === "/end") process.exit(7);
     if (path === "/cookies") response.setHeader("set-cookie", ["a=1", "b=2"]);
+    if (path === "/cut") return request.socket.destroy();
+    if (path === "/trailers") {
+      response.writeHead(200, { trailer: "x-sum" });
+      response.write("summed");
+      response.addTrailers({ "x-sum": "7" });
+      return response.end();
+    }
     if (path === "/none") return response.writeHead(204).end();
     if (path === "/events") {
       response.writeHead(200, { "content-type": "text/event-stream" });
@@ -100,6 +108,24 @@ describe("a plain HTTP server behind NATS", () => {
     await eventually(() => expect(ends).toHaveLength(2));
     expect(messages).toEqual(["you said hello"]);
     expect(ends).toContainEqual([4_000, "elsewhere"]);
+  });
+
+  it("passes trailers on, and names the request that got no answer", async () => {
+    await using program = run("--service", "plain", "--", process.execPath, file);
+    await program.shows(/plain answers/);
+    await eventually(async () => expect(await world.call("/plain/a")).toMatchObject({ status: 200 }));
+    const trailers = await new Promise((resolve, reject) =>
+      request(world.url("/plain/trailers"), { headers: { te: "trailers" } }, (response) =>
+        response.resume().once("end", () => resolve(response.trailers)),
+      )
+        .once("error", reject)
+        .end(),
+    );
+    expect(trailers).toEqual({ "x-sum": "7" });
+    const cut = await world.call("/plain/cut", { method: "POST" });
+    expect(cut).toMatchObject({ status: 502, code: "CONSUMER_DIED" });
+    expect(JSON.parse(cut.text)).toMatchObject({ requestId: cut.headers.get("x-request-id") });
+    await program.shows(new RegExp(`request ${cut.headers.get("x-request-id")}: the program did not answer`));
   });
 
   it("ends with the program, and its exit code", async () => {

@@ -1,4 +1,6 @@
 /** Calls of gRPC to functions, by the client of grpc-js, through a whole narun. */
+import { once } from "node:events";
+import { connect, constants } from "node:http2";
 import { Metadata, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../harness/eventually.ts";
@@ -121,6 +123,34 @@ describe("the end of a call before its answer", () => {
     const { code } = await call("Sleep", ["x"], [], { deadline: Date.now() + 300 });
     expect(code).toBe(status.DEADLINE_EXCEEDED);
     await eventually(async () => expect(await lines()).toContain("the sleeper was cancelled"));
+  });
+
+  it("of thousands of calls leaves the other calls of the connection alone", async () => {
+    const session = connect(`http://${world.gateway.grpcAddress}`);
+    const open = (method: string) =>
+      session.request({
+        ":method": "POST",
+        ":path": `/pkg.Raw/${method}`,
+        "content-type": "application/grpc",
+        te: "trailers",
+      });
+    const chat = open("Chat");
+    const say = (word: string) =>
+      chat.write(Buffer.concat([Buffer.from([0, 0, 0, 0, word.length]), Buffer.from(word)]));
+    say("one");
+    await once(chat, "data");
+    for (let round = 0; round < 30; round++) {
+      const closed = Array.from({ length: 100 }, () => {
+        const cancelled = open("Echo");
+        cancelled.close(constants.NGHTTP2_CANCEL);
+        return once(cancelled, "close");
+      });
+      await Promise.all(closed);
+    }
+    say("two");
+    const [heard] = await once(chat, "data");
+    expect(String(heard)).toContain("you said two");
+    session.destroy();
   });
 
   it("by the client cancels the function", async () => {

@@ -3,10 +3,13 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Metadata, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../harness/eventually.ts";
 import { startWorld, type World } from "../harness/world.ts";
+import { greeter } from "./greeter.ts";
 import { rawClient, rawSource } from "./raw-functions.ts";
 
 const GRPCURL = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "narun/peers/grpcurl-v1.9.4");
@@ -16,6 +19,7 @@ let client: ReturnType<typeof rawClient>;
 beforeAll(async () => {
   world = await startWorld();
   await world.push("raw", rawSource, { grpc: ["pkg.Raw"], routes: [] });
+  await world.push("greeter", greeter);
   client = rawClient(world.gateway.grpcAddress ?? "");
 }, 60_000);
 afterAll(async () => {
@@ -43,25 +47,20 @@ describe("grpc.health.v1.Health", () => {
   });
 
   it("tells a watcher of each change, and that its gateway leaves", async () => {
-    await using second = {
-      gateway: await world.startGateway(),
-      [Symbol.asyncDispose]: async () => undefined,
-    };
-    using watcher = rawClient(second.gateway.grpcAddress ?? "");
-    const next = (call: ReturnType<typeof watcher.open>) =>
-      new Promise<string>((resolve) => call.once("data", resolve));
-    const unknown = watcher.open("/grpc.health.v1.Health/Watch", new Metadata());
-    const ended = watcher.collect(unknown);
-    const first = next(unknown);
-    unknown.write(asking("pkg.Late"));
-    expect(await first).toBe(SERVICE_UNKNOWN);
-    const second2 = next(unknown);
+    const gateway = await world.startGateway();
+    using watcher = rawClient(gateway.grpcAddress ?? "");
+    const watched = watcher.open("/grpc.health.v1.Health/Watch", new Metadata());
+    const ended = watcher.collect(watched);
+    const states: string[] = [];
+    watched.on("data", (state: string) => states.push(state));
+    watched.write(asking("pkg.Late"));
+    await eventually(() => expect(states).toEqual([SERVICE_UNKNOWN]));
     await world.push("late", rawSource, { grpc: ["pkg.Late"], routes: [] });
-    expect(await second2).toBe(SERVING);
-    const third = next(unknown);
-    const drained = second.gateway.drain({ graceMs: 10_000, lameDuckMs: 2_000 });
-    expect(await third).toBe(NOT_SERVING);
-    unknown.cancel();
+    // A gateway that has just started does not know its nodes yet.
+    await eventually(() => expect(states.at(-1)).toBe(SERVING));
+    const drained = gateway.drain({ graceMs: 10_000, lameDuckMs: 5_000 });
+    await eventually(() => expect(states.at(-1)).toBe(NOT_SERVING));
+    watched.cancel();
     await ended;
     await drained;
   });
@@ -88,9 +87,27 @@ describe.skipIf(!existsSync(GRPCURL))("grpcurl", () => {
     expect(JSON.parse(called)).toEqual({ status: "SERVING" });
   });
 
+  it("describes and calls a function that is built from a .proto file", async () => {
+    expect(await grpcurl(address(), "describe", "hello.v1.Greeter")).toContain("rpc SayHello");
+    const called = await grpcurl("-d", '{"name":"Ada"}', address(), "hello.v1.Greeter/SayHello");
+    expect(JSON.parse(called).message).toContain("Ada");
+    const streamed = await grpcurl("-d", '{"name":"Ada","count":3}', address(), "hello.v1.Greeter/Listen");
+    expect(streamed.match(/"message"/g)).toHaveLength(3);
+  });
+
   it("says that a service has no descriptors", async () => {
     await expect(grpcurl(address(), "describe", "pkg.Raw")).rejects.toThrow(
       /no descriptor of pkg\.Raw|not found/i,
     );
   });
+});
+
+const BUF = fileURLToPath(new URL("../../node_modules/.bin/buf", import.meta.url));
+
+it.skipIf(!existsSync(BUF))("buf curl calls a function by reflection", async () => {
+  const { stdout } = await promisify(execFile)(BUF, [
+    ...["curl", "--http2-prior-knowledge", "--protocol", "grpc", "-d", '{"name":"Ada"}'],
+    `http://${world.gateway.grpcAddress}/hello.v1.Greeter/SayHello`,
+  ]);
+  expect(JSON.parse(stdout).message).toContain("Ada");
 });

@@ -23,7 +23,7 @@ export interface Caddy extends AsyncDisposable {
   /** The port of its HTTP server; the host is the client's to name. */
   readonly port: number;
   /** How often its configuration was changed. */
-  changes(): number;
+  changes(): Promise<number>;
   /** A part of its configuration. */
   config(path?: string): Promise<unknown>;
   /** Replaces its whole configuration. */
@@ -42,7 +42,7 @@ export async function freePort(): Promise<number> {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-/** `routes`: those of somebody else. */
+/** `routes`: routes of another owner. */
 export async function startCaddy(program: string, routes: readonly unknown[] = []): Promise<Caddy> {
   const folder = await mkdtemp(join(tmpdir(), "narun-caddy-"));
   const [port, adminPort] = [await freePort(), await freePort()];
@@ -50,6 +50,7 @@ export async function startCaddy(program: string, routes: readonly unknown[] = [
   await writeFile(file, JSON.stringify(configOf(port, adminPort, routes)));
   const admin = new URL(`http://127.0.0.1:${adminPort}`);
   let log = "";
+  let looks = 0;
   const launch = async () => {
     const child = spawn(program, ["run", "--config", file], {
       env: { PATH: process.env.PATH, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
@@ -70,7 +71,15 @@ export async function startCaddy(program: string, routes: readonly unknown[] = [
   return {
     admin,
     port,
-    changes: () => log.match(/"method":\s*"(POST|PUT|PATCH|DELETE)"/g)?.length ?? 0,
+    async changes() {
+      // Its log comes later than its answers. This request is the last one in it.
+      const path = `/config/?look=${++looks}`;
+      await fetchText(new URL(path, admin));
+      await eventually(() => {
+        if (!log.includes(path)) throw new Error("the log of Caddy is not read yet");
+      });
+      return log.match(/"method":\s*"(POST|PUT|PATCH|DELETE)"/g)?.length ?? 0;
+    },
     config: async (path = "/config/") => JSON.parse((await fetchText(new URL(path, admin))) || "null"),
     async load(config) {
       const body = JSON.stringify(config);
@@ -89,17 +98,14 @@ export async function startCaddy(program: string, routes: readonly unknown[] = [
 }
 
 export function configOf(port: number, adminPort: number, routes: readonly unknown[]) {
-  return {
-    admin: { listen: `127.0.0.1:${adminPort}` },
-    apps: {
-      http: {
-        servers: { main: { listen: [`127.0.0.1:${port}`], automatic_https: { disable: true }, routes } },
-      },
-    },
+  const main = {
+    ...{ listen: [`127.0.0.1:${port}`], protocols: ["h1", "h2", "h2c"], automatic_https: { disable: true } },
+    routes,
   };
+  return { admin: { listen: `127.0.0.1:${adminPort}` }, apps: { http: { servers: { main } } } };
 }
 
-/** By `node:http`: newer versions refuse `fetch` (real origins). */
+/** By `node:http`: newer versions refuse `fetch` which names its origin. */
 async function fetchText(
   url: URL,
   { method = "GET", body }: { method?: string; body?: string } = {},

@@ -44,6 +44,7 @@ export interface WorldOptions {
       | "http"
       | "metrics"
       | "grpcTls"
+      | "traces"
     >
   >;
   /** The addresses that the nodes deny to functions. */

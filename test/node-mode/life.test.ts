@@ -1,9 +1,12 @@
 /** The life of a function in Node: limits, ends, drains, and processes that die. */
 import { readFileSync } from "node:fs";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, inject, it } from "vitest";
+import { loadNodeProgram } from "../../runtime/process/node/node-programs.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld } from "../harness/world.ts";
 
+// A trial has 15 s, and a busy machine takes long for the programs.
+await loadNodeProgram(inject("nodeCache"));
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
 

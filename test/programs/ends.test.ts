@@ -83,6 +83,18 @@ it("is killed with all its processes where it ignores the wish that it ends", as
   await eventually(() => expect(world.statuses("ignorant").at(-1)).toMatchObject({ status: "stopped" }));
 });
 
+it("leaves no child that cleared its environment, after a trial or a life", async () => {
+  const file = join(folder, "nameless");
+  const fork = `require("node:child_process").spawnSync("env", ["-i", "setsid", "/bin/sh", "-c", "/bin/sleep 300 & echo $! >> ${file}"], { stdio: "ignore" });`;
+  await push("nameless", programSource({ before: fork }));
+  const pids = () => readFileSync(file, "utf8").trim().split("\n").map(Number);
+  await eventually(() => expect(pids().map(isAlive)).toEqual([false]));
+  await world.call("/nameless");
+  expect(pids().map(isAlive)).toEqual([false, true]);
+  await removeFunction(world.connection, "nameless");
+  await eventually(() => expect(pids().map(isAlive)).toEqual([false, false]));
+});
+
 it("ends with its node-runner, and the next runner ends the processes that are left", async () => {
   const node = await world.startNode("mortal");
   const file = join(folder, "orphan");

@@ -37,6 +37,7 @@ export const PROGRAM_PARTS = [
   "nats",
   "runtime",
   "streams",
+  "traces",
   "web",
 ];
 

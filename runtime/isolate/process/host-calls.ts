@@ -5,7 +5,10 @@
  * I2  A call is user input throughout: each operation checks all of its arguments itself.
  * I3  At most `MAX_OPEN_CALLS` are open at a time.
  */
+import type { TraceFields } from "../../../contracts/index.ts";
 import { type Data, EnterOp } from "../../../web/index.ts";
+import type { CallTrace, RequestTraces } from "../../instance/request-traces.ts";
+import { endCall, isTracedCall } from "./call-spans.ts";
 import type { IsolateStreams } from "./isolate-streams.ts";
 
 /** The second argument of an operation. */
@@ -14,6 +17,8 @@ export interface CallContext {
   readonly owner: number;
   /** That request while it is open: its id for the client, and the end of its time by `performance.now()`. */
   readonly request: { id: string; endsAtMs: number } | undefined;
+  /** The fields of the trace that the call belongs to, which it hands on. */
+  readonly trace?: TraceFields | undefined;
   /** Aborts when the isolate cancels the call, or ends. */
   readonly signal: AbortSignal;
   readonly streams: IsolateStreams;
@@ -45,6 +50,8 @@ export interface HostCallsOptions {
   streams: IsolateStreams;
   /** The open request of an id. Default: none. */
   requestOf?: ((owner: number) => CallContext["request"]) | undefined;
+  /** The traces of requests. Default: calls belong to none. */
+  traces?: RequestTraces | undefined;
   enter(owner: number, op: number, id: number, errorName: string | undefined, value: Data): void;
   /** An operation failed with an error that the isolate does not get to see. */
   onError(name: string, error: unknown): void;
@@ -57,13 +64,21 @@ class OpenCall implements CallContext {
   readonly owner: number;
   readonly streams: IsolateStreams;
   readonly #requestOf: HostCallsOptions["requestOf"];
+  readonly #traces: RequestTraces | undefined;
+  /** Set where a span is made of the call. */
+  span: CallTrace | undefined;
   #controller: AbortController | undefined;
   #isAborted = false;
 
-  constructor(owner: number, streams: IsolateStreams, requestOf: HostCallsOptions["requestOf"]) {
+  constructor(owner: number, { streams, requestOf, traces }: HostCallsOptions) {
     this.owner = owner;
     this.streams = streams;
     this.#requestOf = requestOf;
+    this.#traces = traces;
+  }
+
+  get trace(): TraceFields | undefined {
+    return this.span?.fields ?? this.#traces?.of(this.owner);
   }
 
   get request(): CallContext["request"] {
@@ -82,13 +97,8 @@ class OpenCall implements CallContext {
   }
 }
 
-export function createHostCalls({
-  operations,
-  streams,
-  requestOf,
-  enter,
-  onError,
-}: HostCallsOptions): HostCalls {
+export function createHostCalls(options: HostCallsOptions): HostCalls {
+  const { operations, traces, enter, onError } = options;
   const open = new Map<number, OpenCall>();
 
   const run = async (name: string, values: readonly unknown[], context: CallContext) => {
@@ -105,9 +115,13 @@ export function createHostCalls({
         const message = `more than ${MAX_OPEN_CALLS} calls to the host are open`;
         return enter(ownerId, EnterOp.result, id, "QuotaExceededError", message);
       }
-      const context = new OpenCall(ownerId, streams, requestOf);
+      const context = new OpenCall(ownerId, options);
       open.set(id, context);
-      run(String(name), Array.isArray(values) ? values : [], context).then(
+      const list = Array.isArray(values) ? values : [];
+      if (traces !== undefined && isTracedCall(name)) context.span = traces.call(ownerId);
+      const running = run(String(name), list, context);
+      if (context.span !== undefined) endCall(context.span, String(name), list, running);
+      running.then(
         (value) => {
           if (open.delete(id)) enter(ownerId, EnterOp.result, id, undefined, value);
         },

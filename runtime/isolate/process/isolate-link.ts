@@ -20,6 +20,7 @@ export interface IsolateLinkOptions {
   /** `limits.timers`. Default 10,000. */
   maxTimers?: number;
   requestOf?: HostCallsOptions["requestOf"];
+  traces?: HostCallsOptions["traces"];
   /** The isolate broke its protocol: its platform was tampered with. */
   onViolation(what: string): void;
   onCallError(name: string, error: unknown): void;
@@ -32,6 +33,7 @@ export function createIsolateLink({
   operations,
   maxTimers = DEFAULT_MAX_TIMERS,
   requestOf,
+  traces,
   onViolation,
   onCallError,
 }: IsolateLinkOptions): IsolateLink {
@@ -41,6 +43,7 @@ export function createIsolateLink({
     operations,
     streams,
     requestOf,
+    traces,
     enter: (owner, op, id, errorName, value: Data) => enter(owner, op, id, errorName, value),
     onError: onCallError,
   });

@@ -114,6 +114,10 @@ export class IsolateSandbox implements Sandbox {
       }),
       maxTimers: config.limits.timers,
       requestOf: (id) => this.#owner.requests.find(id),
+      traces: {
+        of: (id) => this.#owner.requests.traces?.of(id),
+        call: (id) => this.#owner.requests.traces?.call(id),
+      },
       onViolation: (violation) => this.#owner.condemn("ISOLATE_TAMPERED", undefined, violation),
       onCallError: (name, error) => log.write("error", `${name} failed: ${messageOf(error)}`, undefined),
     });

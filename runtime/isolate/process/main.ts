@@ -29,6 +29,7 @@ import { createOperations } from "../operations/operations.ts";
 import { IsolateSandbox } from "./isolate-sandbox.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { endAtOnce, endAtOnceOnFault, send } from "./runner-channel.ts";
+import { createSpanChannel, type SpanChannel } from "./span-channel.ts";
 import { tryBundle } from "./trial.ts";
 import { createBlindWatchdog, createWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -48,6 +49,8 @@ interface Running {
   watchdog: Watchdog;
   egressDeny: readonly string[];
   isInspected: boolean;
+  /** Undefined: the node exports none. */
+  spans: SpanChannel | undefined;
 }
 
 /** The socket of the process. */
@@ -127,6 +130,7 @@ async function initialise({
   prepared,
   egressDeny,
   isInspected,
+  isTraced,
 }: Extract<ToHost, { type: "init" }>): Promise<Running> {
   login = nats.login;
   const opening = socket && openDoor(socket, worldId);
@@ -161,6 +165,7 @@ async function initialise({
     watchdog: isInspected ? createBlindWatchdog() : createWatchdog(),
     egressDeny,
     isInspected,
+    spans: isTraced ? createSpanChannel() : undefined,
   };
 }
 
@@ -218,7 +223,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   let goneEarly: Extract<FromHost, { type: "gone" }> | undefined;
   let isStarted = false;
   let inspector: InspectorChannel | undefined;
-  const { node, nats, peers, ledger, door } = running;
+  const { node, nats, peers, ledger, door, spans } = running;
   const parts = {
     ...running,
     ...order,
@@ -232,7 +237,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   };
   const started = await startInstance(
     {
-      ...{ node, nats, peers, ledger, sourceMaps, ...order },
+      ...{ node, nats, peers, ledger, sourceMaps, spans, ...order },
       place: door && nextPlace(door),
       areStarting: () => starts.size > 0,
       onIdle: () => send({ type: "idle", instance }),
@@ -300,6 +305,7 @@ async function stopOnce(graceMs: number): Promise<void> {
   running?.calls.close();
   running?.ledger.close();
   await running?.nats.close();
+  running?.spans?.flush();
   // The last message has to leave the process first.
   await send({ type: "ended" });
   endAtOnce();

@@ -11,6 +11,7 @@ import { killMarked } from "./processes-of.ts";
 export interface ChildOptions {
   /** The command line: a launcher's, and the program's behind it. */
   command: readonly string[];
+  /** The folder of the program alone. */
   cwd: string;
   env: Record<string, string>;
   runId: string;
@@ -37,8 +38,10 @@ export async function startChild({ command, cwd, env, runId }: ChildOptions): Pr
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   const { pid } = child;
   if (pid === undefined) throw new Error("a process that runs has a pid");
+  let hasEnded = false;
   const ended = endOf(child).then((end) => {
-    killAll(pid, runId);
+    hasEnded = true;
+    killAll(pid, runId, cwd);
     return end;
   });
   return {
@@ -47,8 +50,10 @@ export async function startChild({ command, cwd, env, runId }: ChildOptions): Pr
     stderr: child.stderr,
     ended,
     async stop(graceMs) {
+      // Another program may have the number by now.
+      if (hasEnded) return ended;
       signalGroup(pid, "SIGTERM");
-      const timer = setTimeout(() => killAll(pid, runId), graceMs);
+      const timer = setTimeout(() => killAll(pid, runId, cwd), graceMs);
       return ended.finally(() => clearTimeout(timer));
     },
   };
@@ -58,9 +63,9 @@ function endOf(child: ChildProcess): Promise<ChildEnd> {
   return new Promise((resolve) => child.once("exit", (exitCode, signal) => resolve({ exitCode, signal })));
 }
 
-function killAll(pid: number, runId: string): void {
+function killAll(pid: number, runId: string, folder: string): void {
   signalGroup(pid, "SIGKILL");
-  killMarked({ NARUN_RUN_ID: runId });
+  killMarked({ NARUN_RUN_ID: runId }, folder);
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {

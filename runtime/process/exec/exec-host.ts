@@ -2,6 +2,7 @@
  * The programs of one group on a node: the adapter of `mode: exec`.
  *
  * I1  Every instance is in the table from its order until it is gone, and reported gone once.
+ * I2  After its end no program of the host runs, and none is started: the end waits for the orders that are under way.
  */
 import { connectNats, type Nats } from "../../../nats/index.ts";
 import type {
@@ -14,7 +15,7 @@ import type {
   TrialOutcome,
 } from "../../host.ts";
 import type { Means } from "./confinement.ts";
-import { Program } from "./program.ts";
+import { Program, STOPPING } from "./program.ts";
 
 export interface ExecHostOptions {
   parts: HostParts;
@@ -25,14 +26,13 @@ export interface ExecHostOptions {
   findMeans(): Promise<Means>;
 }
 
-const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
-
 /** Upper bound of the time that a trial may take: its asker waits 15 s. */
 const TRIAL_MS = 12_000;
 
 export class ExecHost implements Host {
   readonly #options: ExecHostOptions;
   readonly #programs = new Map<string, Program>();
+  readonly #orders = new Set<Promise<unknown>>();
   #connecting: Promise<Nats> | undefined;
   #isClosed = false;
 
@@ -44,15 +44,19 @@ export class ExecHost implements Host {
     return this.#programs.get(instance)?.pid;
   }
 
-  async start(order: StartOrder): Promise<StartOutcome> {
+  start(order: StartOrder): Promise<StartOutcome> {
+    return this.#track(this.#start(order));
+  }
+
+  async #start(order: StartOrder): Promise<StartOutcome> {
     if (this.#isClosed) return STOPPING;
     const { parts, folder, searchPath, findMeans } = this.#options;
     const { events } = parts;
     const { instance, revision, config, secrets, bundle, files, index = 0, isService = false } = order;
-    const nats = await this.#connect();
+    const [nats, means] = [await this.#connect(), await findMeans()];
+    if (this.#isClosed) return STOPPING;
     const program = new Program({
-      ...{ parts, nats, instance, revision, config, secrets, index, folder, searchPath },
-      means: await findMeans(),
+      ...{ parts, nats, means, instance, revision, config, secrets, index, folder, searchPath },
       bytes: bundle,
       files,
       kind: isService ? "service" : "function",
@@ -64,20 +68,25 @@ export class ExecHost implements Host {
     });
     this.#programs.set(instance, program);
     const outcome = await program.start();
-    if (!outcome.ok) this.#programs.delete(instance);
-    return outcome;
+    if (outcome.ok) return outcome;
+    this.#programs.delete(instance);
+    return this.#isClosed ? STOPPING : outcome;
   }
 
   /** Starts the program once, without requests, and ends it. */
-  async trial({ config, secrets, bundle, files }: TrialOrder): Promise<TrialOutcome> {
+  trial(order: TrialOrder): Promise<TrialOutcome> {
+    return this.#track(this.#trial(order));
+  }
+
+  async #trial({ config, secrets, bundle, files }: TrialOrder): Promise<TrialOutcome> {
     if (this.#isClosed) return STOPPING;
     const { parts, folder, searchPath, findMeans } = this.#options;
     const startMs = Math.min(config.limits.startMs, TRIAL_MS);
+    const [nats, means] = [await this.#connect(), await findMeans()];
+    if (this.#isClosed) return STOPPING;
+    const instance = `trial-${crypto.randomUUID().slice(0, 8)}`;
     const program = new Program({
-      ...{ parts, secrets, folder, searchPath },
-      nats: await this.#connect(),
-      means: await findMeans(),
-      instance: `trial-${crypto.randomUUID().slice(0, 8)}`,
+      ...{ parts, nats, means, instance, secrets, folder, searchPath },
       revision: "",
       config: { ...config, limits: { ...config.limits, startMs } },
       bytes: bundle,
@@ -87,8 +96,10 @@ export class ExecHost implements Host {
       onIdle: () => undefined,
       onGone: () => undefined,
     });
+    this.#programs.set(instance, program);
     const outcome = await program.start();
     if (outcome.ok) await program.abandon();
+    this.#programs.delete(instance);
     return outcome.ok ? { ok: true } : outcome;
   }
 
@@ -101,7 +112,13 @@ export class ExecHost implements Host {
     await Promise.all(
       [...this.#programs.values()].map((program) => program.end({ reason: "shutdown", graceMs })),
     );
+    await Promise.allSettled(this.#orders);
     await (await this.#connecting?.catch(() => undefined))?.close();
+  }
+
+  #track<Outcome>(order: Promise<Outcome>): Promise<Outcome> {
+    this.#orders.add(order);
+    return order.finally(() => this.#orders.delete(order));
   }
 
   #connect(): Promise<Nats> {

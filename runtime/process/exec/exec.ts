@@ -45,7 +45,7 @@ async function endLeftovers(all: string): Promise<void> {
     const [, pid, startTime = ""] = /^(\d+)-(\d*)$/.exec(name) ?? [];
     if (pid === undefined || isRunning({ pid: Number(pid), startTime: startTime || null })) continue;
     const folder = join(all, name);
-    killMarked({ NARUN_INSTANCE_ROOT: folder });
+    killMarked({ NARUN_INSTANCE_ROOT: folder }, folder);
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
 }

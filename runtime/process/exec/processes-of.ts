@@ -2,7 +2,7 @@
  * The processes of a program, by the mark in their environment: children that left its group, and leftovers of a node-runner
  * that was killed, are found, too. Linux only; elsewhere the group is all that is known.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { sendSignal } from "../../../machine/index.ts";
 
 /** The marks are variables of `environmentOf`. */
@@ -21,11 +21,15 @@ export function findMarked(mark: Mark): number[] {
   );
 }
 
-/** Kills all processes with a mark. A process that forks meanwhile is caught in the next round. */
-export function killMarked(mark: Mark): number {
+/**
+ * Kills all processes with a mark, and those that cleared their environment and still work in the folder of the program, or of
+ * programs. A process that forks meanwhile is caught in the next round.
+ */
+export function killMarked(mark: Mark, folder: string): number {
   let killed = 0;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const pids = findMarked(mark).filter((pid) => pid !== process.pid);
+    const found = new Set([...findMarked(mark), ...findWorkingIn(folder)]);
+    const pids = [...found].filter((pid) => pid !== process.pid);
     if (pids.length === 0) return killed;
     killed += round === 0 ? pids.length : 0;
     for (const pid of pids) trySignal(pid);
@@ -34,6 +38,29 @@ export function killMarked(mark: Mark): number {
 }
 
 const MAX_ROUNDS = 50;
+
+/** A process with a terminal is a person who looks around in the folder. */
+function findWorkingIn(folder: string): number[] {
+  return listPids().filter((pid) => `${workingFolderOf(pid)}/`.startsWith(`${folder}/`) && !hasTerminal(pid));
+}
+
+function workingFolderOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return "";
+  }
+}
+
+/** proc_pid_stat(5): field 7, where field 2 is in parentheses and may contain anything. */
+function hasTerminal(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[4] !== "0";
+  } catch {
+    return true;
+  }
+}
 
 function trySignal(pid: number): void {
   try {

@@ -15,10 +15,12 @@ import {
   type ErrorCode,
   type FunctionConfig,
   type GoneReason,
+  InquirySchema,
   isNarunError,
   type LogLevel,
   messageOf,
   NarunError,
+  parseJson,
   subjects,
   WORLD_KEY,
 } from "../../../contracts/index.ts";
@@ -29,6 +31,7 @@ import {
   openDoor,
   openRules,
   type Registration,
+  type Subscription,
 } from "../../../nats/index.ts";
 import type { DrainOrder, EndFacts, HostParts, MountedFile, StartOutcome } from "../../host.ts";
 import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
@@ -78,6 +81,8 @@ export interface ProgramOptions {
 
 type Phase = "starting" | "ready" | "draining" | "gone";
 
+export const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
+
 /** How long a program may take to end after it was asked. */
 const STOP_GRACE_MS = 10_000;
 
@@ -88,11 +93,14 @@ export class Program {
   readonly #runId = crypto.randomUUID();
   readonly #lastLines: string[] = [];
   #phase: Phase = "starting";
+  /** Its host ends while it starts. */
+  #isUnwanted = false;
   #door: Door | undefined;
   #child: Child | undefined;
   #root: string | undefined;
   #confined: Confined | undefined;
   #stopIdleWatch: () => void = () => undefined;
+  #inquiries: Subscription | undefined;
   #drained: Promise<void> = Promise.resolve();
 
   constructor(options: ProgramOptions) {
@@ -115,6 +123,7 @@ export class Program {
     try {
       await this.#prepare();
       note("prepare");
+      if (this.#isUnwanted) return this.#giveUp();
       this.#child = await this.#spawn();
       note("spawn");
     } catch (error) {
@@ -131,6 +140,7 @@ export class Program {
     void ended.then((end) => this.#onEnded(end));
     if (this.#options.kind === "service") return this.#beginService(phases);
     const failure = await this.#untilRegistered(ended);
+    if (this.#isUnwanted) return this.#giveUp();
     if (failure !== undefined) return this.#fail(failure.code, failure.message, failure.facts);
     note("register");
     this.#phase = "ready";
@@ -158,10 +168,12 @@ export class Program {
     this.#options.onGone(reason, undefined, {});
   }
 
-  /** Ends it in any phase. */
+  /** Ends it in any phase. A start that is under way ends with its outcome. */
   async end(order: Pick<DrainOrder, "reason" | "graceMs">): Promise<void> {
-    if (this.#phase === "starting") await this.#child?.stop(MIN_STOP_MS);
-    else if (this.#phase === "draining") await this.#drained;
+    if (this.#phase === "starting") {
+      this.#isUnwanted = true;
+      await this.#child?.stop(MIN_STOP_MS);
+    } else if (this.#phase === "draining") await this.#drained;
     else await this.drain(order);
   }
 
@@ -170,6 +182,11 @@ export class Program {
     this.#phase = "gone";
     await this.#child?.stop(MIN_STOP_MS);
     await this.#dispose();
+  }
+
+  async #giveUp(): Promise<StartOutcome> {
+    await this.abandon();
+    return STOPPING;
   }
 
   async #prepare(): Promise<void> {
@@ -282,7 +299,20 @@ export class Program {
       idleSince: () => requests?.idleSince,
       onIdle: () => this.#options.onIdle(),
     });
+    this.#inquiries = this.#answerInquiries();
     this.#announce({ state: "ready", concurrency, phases, isProgram: true });
+  }
+
+  /** A gateway whose connection broke asks which of its requests are under way. A program cannot tell which it never got. */
+  #answerInquiries(): Subscription {
+    const { nats, instance } = this.#options;
+    return nats.subscribe(subjects.inquiries(instance), (message) => {
+      const inquiry = parseJson(message.text(), InquirySchema);
+      const states = inquiry?.requests.map((reply) =>
+        this.#door?.requests.has(reply) === true ? "running" : "over",
+      );
+      if (states !== undefined) message.respond(JSON.stringify({ states }));
+    });
   }
 
   async #onEnded(end: ChildEnd): Promise<void> {
@@ -306,6 +336,7 @@ export class Program {
   async #dispose(): Promise<void> {
     this.#phase = "gone";
     this.#stopIdleWatch();
+    this.#inquiries?.unsubscribe();
     this.#door?.close();
     this.#log.close();
     if (this.#confined?.cgroup !== undefined) leaveCgroup(this.#confined.cgroup);

@@ -8,6 +8,8 @@ import type { AbortReason } from "../../instance/sandbox.ts";
 
 /** The data with which the code's thread starts. */
 export interface ThreadStart {
+  /** Whether `fetch` carries on the trace of its request. */
+  handsOnTraces: boolean;
   bundle: Uint8Array;
   env: EnvPlan;
 }

@@ -4,6 +4,7 @@ import {
   isReservedHeader,
   isReservedSubject,
   matchesSubject,
+  type TraceFields,
 } from "../../../../contracts/index.ts";
 import {
   appendHeader,
@@ -13,6 +14,7 @@ import {
   NoReplyError,
 } from "../../../../nats/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
+import { traceToHandOn } from "../handed-on-trace.ts";
 import { readPairs, readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
 import { createLargeValues } from "./large-values.ts";
@@ -45,7 +47,7 @@ export function createPublishOperations({ streams: { nats }, declared }: Binding
   return {
     "publish.publish": ([name, subjectValue, data, headerValues], context) => {
       const subject = readSubject(name, subjectValue);
-      const headers = readHeaders(headerValues);
+      const headers = withTrace(readHeaders(headerValues), context.trace);
       return large.accept(data, limits, context, (bytes) => {
         nats.publish(subject, bytes, headers);
         return undefined;
@@ -54,7 +56,7 @@ export function createPublishOperations({ streams: { nats }, declared }: Binding
     "publish.request": async ([name, subjectValue, data, headerValues, timeout], context) => {
       const { request } = context;
       const subject = readSubject(name, subjectValue);
-      const headers = readHeaders(headerValues);
+      const headers = withTrace(readHeaders(headerValues), context.trace);
       const asked =
         readWhole(timeout, { name: "timeoutMs", min: 1, max: MAX_TIMEOUT_MS }) ?? DEFAULT_TIMEOUT_MS;
       const leftMs = request === undefined ? asked : Math.ceil(request.endsAtMs - performance.now());
@@ -96,6 +98,19 @@ function readHeaders(value: unknown): Headers {
       throw new CallError("TypeError", `The header ${JSON.stringify(name.slice(0, 100))} cannot be sent`);
     }
     appendHeader(headers, name, text);
+  }
+  return headers;
+}
+
+/** Names of a message's headers are compared exactly: the fields of a trace are in lower case, as OpenTelemetry writes them. */
+function withTrace(headers: Headers, trace: TraceFields | undefined): Headers {
+  if (trace === undefined) return headers;
+  const names = [...headers.keys()];
+  const nameOf = (lower: string) => names.find((name) => name.toLowerCase() === lower);
+  const given = (lower: string) => headers.get(nameOf(lower) ?? lower)?.[0];
+  for (const [name, value] of traceToHandOn(trace, given, { hasBaggage: true })) {
+    headers.delete(nameOf(name) ?? name);
+    headers.set(name, [value]);
   }
   return headers;
 }

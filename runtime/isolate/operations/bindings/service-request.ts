@@ -1,5 +1,11 @@
-import { encodeRequest, type Headers } from "../../../../contracts/index.ts";
+import {
+  encodeRequest,
+  type FieldList,
+  type Headers,
+  type TraceFields,
+} from "../../../../contracts/index.ts";
 import { fieldsOfBlock } from "../../../instance/header-block.ts";
+import { traceToHandOn } from "../handed-on-trace.ts";
 
 /** A request to another function, as the isolate hands it over. */
 export interface OutgoingCall {
@@ -34,7 +40,12 @@ function bodyOf(body: unknown): Uint8Array | number | undefined {
 /** The headers of the call's message; undefined where a field cannot be sent. */
 export function messageHeaders(
   { method, url, headerBlock }: OutgoingCall,
-  { requestId, endsAtMs, hops }: { requestId: string; endsAtMs: number; hops: number },
+  {
+    requestId,
+    endsAtMs,
+    hops,
+    trace,
+  }: { requestId: string; endsAtMs: number; hops: number; trace?: TraceFields | undefined },
 ): Headers | undefined {
   const facts = {
     method,
@@ -42,9 +53,20 @@ export function messageHeaders(
     query: url.search.slice(1),
     host: url.host,
     scheme: url.protocol === "https:" ? "https" : "http",
-    fields: fieldsOfBlock(headerBlock),
+    fields: withTrace(fieldsOfBlock(headerBlock), trace),
     requestId,
     hops,
   } as const;
   return encodeRequest(facts, { timeoutMs: endsAtMs - performance.now() });
+}
+
+function withTrace(fields: FieldList, trace: TraceFields | undefined): FieldList {
+  if (trace === undefined) return fields;
+  const pairs = fields.flatMap((name, at): [string, string][] =>
+    at % 2 === 0 && at + 1 < fields.length ? [[name, fields[at + 1] ?? ""]] : [],
+  );
+  const given = (name: string) => pairs.find(([other]) => other.toLowerCase() === name)?.[1];
+  const added = traceToHandOn(trace, given, { hasBaggage: true });
+  const isAdded = (name: string) => added.some(([other]) => other === name.toLowerCase());
+  return [...pairs.filter(([name]) => !isAdded(name)), ...added].flat();
 }

@@ -37,7 +37,7 @@ export function createServiceOperations({
         return failed("SERVICE_LOOP");
       }
       const endsAtMs = endOfWait(context, timeoutMs);
-      const headers = messageHeaders(call, { requestId, endsAtMs, hops });
+      const headers = messageHeaders(call, { requestId, endsAtMs, hops, trace: context.trace });
       if (headers === undefined)
         throw new CallError("TypeError", "The request has a field that cannot be sent");
       const { body, method } = call;

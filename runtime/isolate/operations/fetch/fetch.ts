@@ -14,6 +14,7 @@ import {
   type HostOperation,
   type HostOperations,
 } from "../../process/host-calls.ts";
+import { traceToHandOn } from "../handed-on-trace.ts";
 import { createSlots } from "../slots.ts";
 import type { Subrequests } from "../subrequests.ts";
 import { answerIsolate } from "./answer-isolate.ts";
@@ -27,7 +28,7 @@ import { parseRequestHead, type RequestHead } from "./request-head.ts";
 import { sendWithRetry } from "./send-with-retry.ts";
 
 export interface FetchOptions {
-  config: Pick<FunctionConfig, "egress">;
+  config: Pick<FunctionConfig, "egress" | "traces">;
   /** The node's deny list. */
   egressDeny: readonly string[];
   subrequests: Subrequests;
@@ -91,6 +92,7 @@ export function createFetch(options: FetchOptions): HostOperations {
       let head: RequestHead | undefined;
       try {
         head = parseRequestHead(method, url, headerBlock, isStream, length);
+        if (config.traces?.fetch !== false) addTrace(head, context);
         const { response, release } = await send(head, body, context);
         return answerIsolate({ head, response, release, context, slots });
       } catch (error) {
@@ -100,6 +102,15 @@ export function createFetch(options: FetchOptions): HostOperations {
     },
     "fetch.matches": createIntegrityCheck(),
   };
+}
+
+/** Carries the trace on. Baggage stays within narun: it may be about the user. */
+function addTrace(head: RequestHead, { trace }: CallContext): void {
+  if (trace === undefined) return;
+  const given = (name: string) => head.headers.find(([other]) => other === name)?.[1];
+  const added = traceToHandOn(trace, given, { hasBaggage: false });
+  const isAdded = (name: string) => added.some(([other]) => other === name);
+  head.headers = [...head.headers.filter(([name]) => !isAdded(name)), ...added];
 }
 
 function createIntegrityCheck(): HostOperation {

@@ -25,6 +25,7 @@ import { startInstance } from "../../../instance/start-instance.ts";
 import type { FromHost, ToHost } from "../../../isolate/ipc.ts";
 import { RateLimits } from "../../../isolate/operations/bindings/rate-limits.ts";
 import { endAtOnce, endAtOnceOnFault, send } from "../../../isolate/process/runner-channel.ts";
+import { createSpanChannel, type SpanChannel } from "../../../isolate/process/span-channel.ts";
 import { ThreadSandbox } from "./thread-sandbox.ts";
 
 endAtOnceOnFault();
@@ -41,6 +42,8 @@ interface Running {
   ledger: Ledger;
   place: SocketPlace | undefined;
   door: LocalServer | undefined;
+  /** Undefined: the node exports none. */
+  spans: SpanChannel | undefined;
 }
 
 const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
@@ -91,6 +94,7 @@ async function initialise({
   worldId,
   socket,
   transport,
+  isTraced,
 }: Extract<ToHost, { type: "init" }>): Promise<Running> {
   login = nats.login;
   const opening = socket && openDoor(socket, worldId);
@@ -109,6 +113,7 @@ async function initialise({
   });
   return {
     ...{ node, nats: connection, rateLimits: new RateLimits(), ledger: new Ledger(connection) },
+    spans: isTraced ? createSpanChannel() : undefined,
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
     calls: createOpenCalls(connection),
@@ -180,13 +185,13 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   if (running === undefined || stopping !== undefined) {
     return send({ type: "started", instance, outcome: refused });
   }
-  const { node, nats, peers, ledger, place } = running;
+  const { node, nats, peers, ledger, place, spans } = running;
   let goneEarly: Extract<FromHost, { type: "gone" }> | undefined;
   let isStarted = false;
   const parts = { ...running, ...order, threadFile };
   const started = await startInstance(
     {
-      ...{ node, nats, peers, ledger, sourceMaps, place },
+      ...{ node, nats, peers, ledger, sourceMaps, place, spans },
       ...order,
       onIdle: () => send({ type: "idle", instance }),
       onFull: () => send({ type: "full", instance }),
@@ -222,6 +227,7 @@ async function stopOnce(graceMs: number): Promise<void> {
   running?.calls.close();
   running?.ledger.close();
   await running?.nats.close();
+  running?.spans?.flush();
   // The last message has to leave the process first.
   await send({ type: "ended" });
   endAtOnce();

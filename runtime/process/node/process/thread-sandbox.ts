@@ -70,6 +70,10 @@ export class ThreadSandbox implements Sandbox {
       enter: (_owner, ...message) => this.#enter(message),
       operations: this.#createOperations(),
       requestOf: (id) => owner.requests.find(id),
+      traces: {
+        of: (id) => owner.requests.traces?.of(id),
+        call: (id) => owner.requests.traces?.call(id),
+      },
       onViolation: (violation) => owner.condemn("ISOLATE_TAMPERED", undefined, violation),
       onCallError: (name, error) =>
         owner.log.write("error", `${name} failed: ${messageOf(error)}`, undefined),
@@ -113,7 +117,8 @@ export class ThreadSandbox implements Sandbox {
     const { config, secrets, bundle, threadFile } = this.#options;
     const { startMs, memoryMb } = config.limits;
     const env = planEnv(config, secrets);
-    const workerData: ThreadStart = { bundle, env };
+    const { traces } = this.#options.config;
+    const workerData: ThreadStart = { bundle, env, handsOnTraces: traces?.fetch !== false };
     const worker = new Worker(threadFile, {
       workerData,
       env: env.values,

@@ -2,7 +2,8 @@
  * The confinement of the thread, before any code of the function runs.
  *
  * I1  The thread gives up its permissions for files, programs, native code, the inspector and further threads.
- * I2  No call of Node signals, debugs or slows another process.
+ * I2  No database: `node:sqlite` refuses.
+ * I3  No call of Node signals, debugs or slows another process.
  */
 import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
@@ -19,14 +20,22 @@ export function confineThread(): void {
   for (const scope of SCOPES) permission.drop(scope);
   for (const name of CALLS_TO_PROCESSES) refuse(process, name);
   refuse(os, "setPriority");
+  refuseDatabases();
   // The named exports of these modules are copies.
   syncBuiltinESMExports();
 }
 
+/** Its named exports are copies that no call renews: an import before this one would keep the originals. */
+function refuseDatabases(): void {
+  const sqlite = process.getBuiltinModule("node:sqlite");
+  for (const [name, value] of Object.entries(sqlite)) if (typeof value === "function") refuse(sqlite, name);
+}
+
 function refuse(holder: object, name: string): void {
-  const value = () => {
+  // It may stand for a class: an arrow function cannot be called by `new`.
+  function value(): never {
     const error = new Error(`Access to this API has been restricted: ${name}`);
     throw Object.assign(error, { code: "ERR_ACCESS_DENIED" });
-  };
+  }
   Object.defineProperty(holder, name, { value, writable: false, configurable: false });
 }

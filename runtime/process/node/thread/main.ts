@@ -27,8 +27,9 @@ import { installGlobals } from "./globals.ts";
 import { currentOwner, runFor } from "./platform/owner.ts";
 import { receiveFor } from "./receive.ts";
 import { createThreadOwner } from "./thread-owner.ts";
+import { installTracedFetch, withTraceOf } from "./traced-fetch.ts";
 
-const { bundle, env } = workerData as ThreadStart;
+const { bundle, env, handsOnTraces } = workerData as ThreadStart;
 const port = parentPort;
 if (port === null) throw new Error("this program is a thread");
 
@@ -39,6 +40,7 @@ const log = (level: string, text: string, request = currentOwner()) =>
   post(PostOp.log, level, ownPlaces(text), request);
 useConsole(log);
 installGlobals();
+if (handsOnTraces) installTracedFetch();
 process.on("uncaughtException", (error) => log("error", errorText(error)));
 process.on("unhandledRejection", (error) =>
   log("error", `a promise was rejected, and nothing handles it: ${errorText(error)}`),
@@ -74,7 +76,7 @@ async function load(): Promise<Handle | { ok: false; code: "NO_HANDLER"; message
   return (request, context) => {
     try {
       // The handler gets Node's own classes: the platform's types describe the same interfaces.
-      return handler(request as never, context as never);
+      return withTraceOf(request, () => handler(request as never, context as never));
     } catch (error) {
       throw error instanceof MethodNotAllowed ? new NoSuchMethod(error.allow) : error;
     }
