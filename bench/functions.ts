@@ -7,6 +7,8 @@ export interface FunctionSource {
   code: string;
   /** The text of its `narun.yaml`. */
   config: string;
+  /** Further files, by name. */
+  files?: Readonly<Record<string, string>>;
 }
 
 export const HELLO = `export default () => new Response("Hello, world!");\n`;
@@ -16,10 +18,11 @@ export async function writeFunctions(
   functions: readonly FunctionSource[],
 ): Promise<{ folder: string } & AsyncDisposable> {
   const folder = await mkdtemp(join(tmpdir(), "narun-bench-functions-"));
-  for (const { name, code, config } of functions) {
+  for (const { name, code, config, files = {} } of functions) {
     await mkdir(join(folder, name));
     await writeFile(join(folder, name, "index.ts"), code);
     await writeFile(join(folder, name, "narun.yaml"), config);
+    for (const [file, text] of Object.entries(files)) await writeFile(join(folder, name, file), text);
   }
   return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
 }

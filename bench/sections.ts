@@ -7,6 +7,7 @@ import { burst } from "./rows/burst.ts";
 import { cold } from "./rows/cold.ts";
 import { crowd } from "./rows/crowd.ts";
 import { fanOut } from "./rows/fan-out.ts";
+import { grpc } from "./rows/grpc.ts";
 import { idle } from "./rows/idle.ts";
 import { isolates } from "./rows/isolate-start.ts";
 import { live } from "./rows/live.ts";
@@ -28,6 +29,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   transfer,
   "fan-out": fanOut,
   websocket,
+  grpc,
   start,
   isolates,
   memory,

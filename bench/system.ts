@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 /** A `narun up` on free ports, with a data folder of its own. */
 export interface System extends AsyncDisposable {
   readonly http: string;
+  /** `HOST:PORT` */
+  readonly grpc: string;
   readonly nats: string;
   /** The process of the command, which has the gateway in it. */
   readonly pid: number;
@@ -55,7 +57,7 @@ export async function startSystem(
     [join(root, "bin/narun.cjs"), "up", ...folders, ...FREE_PORTS, "--data-dir", dataDir, "--json"],
     { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } },
   );
-  const addresses = JSON.parse(await firstLine(child)) as Pick<System, "http" | "nats" | "failed">;
+  const addresses = JSON.parse(await firstLine(child)) as Pick<System, "http" | "grpc" | "nats" | "failed">;
   return {
     ...addresses,
     pid: child.pid ?? 0,

@@ -172,9 +172,9 @@ function resultOf(result: Result, dir: string, services: UsedServices | undefine
   const output = result.metafile.outputs[BUNDLE_FILE];
   const map = JSON.parse(textOf(result, ".js.map")) as { sources: string[]; mappings: string };
   const original = textOf(result, ".js");
-  const edits = [...findWays(original), ...findMissingAwaits(original)].sort((a, b) => a.at - b.at);
-  const { code, mappings } = editBundle(original, map.mappings, edits);
   const sdk = relative(dir, SDK_FOLDER).split(sep).join("/");
+  const edits = [...findWays(original, sdk), ...findMissingAwaits(original)].sort((a, b) => a.at - b.at);
+  const { code, mappings } = editBundle(original, map.mappings, edits);
   const sources = map.sources.map((path) => placeIndependentSource(path, sdk));
   return {
     ok: true,

@@ -1,9 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import { buildFunction } from "./build.ts";
 import { loadFunction } from "./function-folder.ts";
 import { initFunction } from "./init.ts";
+import { writeProtoTypes } from "./proto/proto-types.ts";
 import { createSourceFolder, evaluate } from "./testing/source-folder.ts";
 
 test("a new function builds and answers as it is", async () => {
@@ -56,4 +57,15 @@ test("nothing that exists is overwritten, and then nothing is written", async ()
 test("a name that cannot name a function is refused", async () => {
   await using folder = await createSourceFolder({});
   await expect(initFunction(folder.dir, { name: "a b" })).rejects.toMatchObject({ code: "USAGE" });
+});
+
+test("a new function of gRPC builds, and its types are those of its .proto file", async () => {
+  await using folder = await createSourceFolder({}, "parent");
+  const dir = folder.path("greeter");
+  const { files } = await initFunction(dir, { template: "grpc" });
+  expect(files.map((file) => basename(file))).toContain("greeter.d.proto.ts");
+  const { config } = await buildFunction(dir, { write: false });
+  expect(config.grpc).toEqual(["greeter.v1.Greeter"]);
+  expect(config.routes).toContainEqual({ path: "/greetings/*" });
+  expect(await writeProtoTypes({ dir }, { check: true })).toMatchObject([{ changed: false, missing: false }]);
 });

@@ -178,7 +178,7 @@ function entriesIn(folder: string): Dirent[] {
   }
 }
 
-/** The files that decide what a build is: narun's builder, contracts and library for authors, and what they are made with. */
+/** The files that decide a build: narun's builder, contracts and library for authors, and their vendors. */
 function ownFiles(): string[] {
   const root = join(import.meta.dirname, "..");
   const parts = [import.meta.dirname, join(root, "contracts"), join(root, "functions", "sdk")];

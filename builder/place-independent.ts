@@ -11,13 +11,18 @@ const WAY_IN_CODE =
   /(?<=\(\{\s*(?:async\s*)?"(?:\(disabled\):)?)(?:\.\.\/)+(?:[^"\n]*?\/)?(?=node_modules\/[^"\n]*"\()/g;
 const WAY_IN_MAP = /^(?:\.\.\/)+(?:.*?\/)?(?=node_modules\/)/;
 
-/** The edits of the code. */
-export function findWays(code: string): Edit[] {
-  return [...code.matchAll(WAY_IN_CODE)].map(({ index, 0: { length } }) => ({
-    at: index,
-    removed: length,
-    inserted: "",
-  }));
+/** The edits of the code. `sdk`: the way from the function's folder to narun's own library for authors. */
+export function findWays(code: string, sdk: string): Edit[] {
+  const ownWay = new RegExp(`(?<=\\(\\{\\s*(?:async\\s*)?")${RegExp.escape(sdk)}(?=/[^"\\n]*"\\()`, "g");
+  const editOf = (inserted: string) => (match: RegExpExecArray) => ({
+    at: match.index,
+    removed: match[0].length,
+    inserted,
+  });
+  return [
+    ...[...code.matchAll(WAY_IN_CODE)].map(editOf("")),
+    ...[...code.matchAll(ownWay)].map(editOf("narun")),
+  ];
 }
 
 /** The name of a source in the map. `sdk`: the way from the function's folder to narun's own library for authors. */

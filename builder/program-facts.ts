@@ -1,8 +1,8 @@
 import { EXECUTABLE_HEAD_BYTES, readExecutable } from "../contracts/index.ts";
 
 /**
- * The platform of a program's file, by Go's names: `any` for a script. A text tells why no node can start it. Of a universal
- * binary the first platform counts.
+ * The platform of a program's file, by Go's names: `any` for a script, the first one for a universal binary. A text tells why
+ * no node can start the file.
  */
 export function readProgramFacts(bytes: Uint8Array): { os: string; arch: string } | string {
   const reading = readExecutable(bytes.subarray(0, EXECUTABLE_HEAD_BYTES), bytes.byteLength);

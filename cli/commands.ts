@@ -19,6 +19,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   revisions: async () => (await import("./commands/revisions.ts")).revisionsCommand,
   nodes: async () => (await import("./commands/nodes.ts")).nodesCommand,
   invoke: async () => (await import("./commands/invoke.ts")).invokeCommand,
+  files: async () => (await import("./commands/files.ts")).filesCommand,
   run: async () => (await import("./commands/run.ts")).runCommand,
   secret: async () => (await import("./commands/secret.ts")).secretCommand,
   logs: async () => (await import("./commands/logs.ts")).logsCommand,

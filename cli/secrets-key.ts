@@ -1,8 +1,9 @@
-import { open, readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { messageOf } from "../contracts/index.ts";
+import { isNarunError, messageOf } from "../contracts/index.ts";
 import { makeOwnFolder } from "../machine/index.ts";
-import { generateSecretsKey, parseSecretsKey, type SecretsKey } from "../nats/index.ts";
+import { generateSecretsKey, parseSecretsKey, type SecretsKey, splitSecretsKeys } from "../nats/index.ts";
 import type { SecretsKeySource } from "./options/storage.ts";
 import { wrongUse } from "./options/values.ts";
 
@@ -23,6 +24,56 @@ export async function resolveSecretsKey(
   // The name is not shown: it may be the key itself, given where a file belongs.
   if (key === undefined) throw wrongUse("--secrets-key: the file is not there");
   return key;
+}
+
+/**
+ * The master key for a process that lives long: a key file is read again when it opens a secret no more, as after
+ * `narun secret rotate-key`.
+ */
+export async function followSecretsKey(
+  source: SecretsKeySource | undefined,
+): Promise<SecretsKey | undefined> {
+  let current = await resolveSecretsKey(source);
+  if (current === undefined || source === undefined || !("file" in source)) return current;
+  const first = current;
+  const reread = () => {
+    try {
+      current = parseSecretsKey(readFileSync(source.file, "utf8")) ?? current;
+    } catch {
+      // The former key stays, and with it the error that it gave.
+    }
+    return current ?? first;
+  };
+  return {
+    seal: (name, value) => (current ?? first).seal(name, value),
+    open(name, stored) {
+      try {
+        return (current ?? first).open(name, stored);
+      } catch (error) {
+        if (!isNarunError(error, "SECRET_UNREADABLE")) throw error;
+        return reread().open(name, stored);
+      }
+    },
+  };
+}
+
+/** The texts of the keys in a key file, the newest first. Error: USAGE, where others can read it. */
+export async function readKeyTexts(file: string): Promise<string[] | undefined> {
+  return (await readKeyFile(file)) === undefined ? undefined : splitSecretsKeys(await readFile(file, "utf8"));
+}
+
+/** Puts keys into a key file, the newest first. Readers see all of the former content or all of the new. */
+export async function writeKeyTexts(file: string, keys: readonly string[]): Promise<void> {
+  const partial = `${file}.${process.pid}`;
+  const handle = await open(partial, "w", 0o600);
+  try {
+    await handle.chmod(0o600);
+    await handle.writeFile(`${keys.join("\n")}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(partial, file);
 }
 
 /** Makes a key file unless it exists. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ErrorCode } from "./error-catalogue.ts";
 import { NameSchema, RevisionSchema } from "./names.ts";
 
 /** Asks a node to start one instance of a function, on `narun.demand.<node>`. Asking twice starts one. */
@@ -12,6 +13,13 @@ export const DemandReplySchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("refused"), code: z.string(), reason: z.string() }),
 ]);
 export type DemandReply = z.infer<typeof DemandReplySchema>;
+
+/** The codes of failed starts that say nothing about other nodes: these may have the platform, the interpreter, the means. */
+export const OF_ONE_NODE: ReadonlySet<string> = new Set([
+  "PROGRAM_UNFIT",
+  "PROGRAM_NOT_STARTED",
+  "NODE_CANNOT_CONFINE",
+] satisfies ErrorCode[]);
 
 /** Asks a node to evaluate a revision once, in a throwaway isolate, on `narun.try.<node>`, before it goes live. */
 export const TrialSchema = z.object({ function: NameSchema, revision: RevisionSchema });

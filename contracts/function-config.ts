@@ -90,11 +90,24 @@ export type Limits = z.infer<typeof LimitsSchema>;
 export const MODES = ["isolate", "node", "exec"] as const;
 export type Mode = (typeof MODES)[number];
 
+const HostSchema = z
+  .string()
+  .max(253)
+  .regex(
+    /^(?:\*\.)?(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/,
+    "a host is a name in lower case, without a scheme and a port: pub.example, *.pub.example",
+  );
+
 const FileSchema = z.strictObject({
   name: NameSchema.optional(),
   entry: z.string().min(1).optional(),
   mode: z.enum(MODES).default("isolate"),
   routes: z.array(RouteSchema).optional(),
+  /**
+   * The public names under which a proxy serves its routes (`narun gateway --caddy`): `pub.example`, `*.pub.example`. Default:
+   * none.
+   */
+  hosts: z.array(HostSchema).nonempty().max(100).optional(),
   /**
    * The gRPC services that it implements. Absent: none. The builder adds those of `grpc(…)`; a handler that reads and writes
    * frames itself names them here.

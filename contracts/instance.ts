@@ -42,6 +42,8 @@ export const AnnouncementSchema = z.discriminatedUnion("state", [
     concurrency: z.int().min(1),
     /** Its address on its own machine. Undefined: it has none that this version understands. */
     socket: SocketAddressSchema.optional().catch(undefined),
+    /** It is a program with a plain client of NATS: a request and its answer are one message each. */
+    isProgram: z.boolean().optional(),
     /** The routes of a consumer that is not deployed. A function's routes are in its spec. */
     routes: ConsumerRoutesSchema.optional().catch(undefined),
     /** How long the start took, in milliseconds, by phase. */
@@ -86,13 +88,19 @@ export const InstanceStatsSchema = z.object({
 export type InstanceStats = z.infer<typeof InstanceStatsSchema>;
 
 /** A status event on `status.<app>.<node>` (compatible). */
-export interface StatusEvent {
-  instance_id: string;
-  node_id: string;
-  status: "starting" | "running" | "stopping" | "stopped" | "failed" | "crashed";
-  pid?: number;
-  exit_code?: number;
-  error?: string;
+export const StatusEventSchema = z.looseObject({
+  instance_id: z.string(),
+  node_id: z.string(),
+  status: z.enum(["starting", "running", "stopping", "stopped", "failed", "crashed"]),
+  /** While it runs or stops. */
+  pid: z.int().optional(),
+  /** -1: a signal ended it. */
+  exit_code: z.int().optional(),
+  /** Text for people: a reason, or the number of a restart. */
+  error: z.string().optional(),
   /** ISO 8601. */
-  time: string;
-}
+  time: z.string(),
+  /** The id of its world. Other worlds hear the same subject. */
+  world: z.string().optional(),
+});
+export type StatusEvent = z.infer<typeof StatusEventSchema>;

@@ -14,10 +14,15 @@ export const LogLineSchema = z.looseObject({
   timestamp: z.string(),
   level: z.enum(LOG_LEVELS).optional(),
   request_id: z.string().optional(),
-  /** The trace (W3C) that the request belongs to. */
-  trace_id: z.string().optional(),
   revision: z.string().optional(),
+  /** The trace of its request (W3C Trace Context), 32 hex digits. */
+  trace_id: z.string().optional(),
   /** The id of its world. Other worlds hear the same subject. */
   world: z.string().optional(),
 });
 export type LogLine = z.infer<typeof LogLineSchema>;
+
+/** The level of a line. A line of the original toolkit has none: it is by its stream. */
+export function levelOf({ level, stream }: Pick<LogLine, "level" | "stream">): LogLevel {
+  return level ?? (stream === "stderr" ? "error" : "info");
+}

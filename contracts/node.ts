@@ -15,14 +15,14 @@ export const NodeStateSchema = z.looseObject({
   version: z.string(),
   start_time: z.string(),
   /**
-   * `<app>-<index>`: the app is everything before the last `-`. narun's own are `<function>-<instance>`. Earlier versions of
-   * narun wrote objects, which the original toolkit's tools cannot read.
+   * `<app>-<index>`: the app is everything before the last `-`. Earlier versions of narun
+   * wrote objects, which the original toolkit's tools cannot read.
    */
   managed_instances: z
     .array(z.union([z.string(), InstanceSummarySchema]))
     .nullish()
     .transform((instances) => instances ?? []),
-  /** The instances of a runner of narun. */
+  /** The instances of a runner of narun, with its own facts. */
   instances: z.array(InstanceSummarySchema).optional(),
   status: z.enum(["running", "shutting_down"]),
   /** Go's name: `linux`, `darwin`. Early runners of the original toolkit write neither this nor `arch`. */
@@ -49,12 +49,7 @@ export const NodeStateSchema = z.looseObject({
 });
 export type NodeState = z.infer<typeof NodeStateSchema>;
 
-/** The name of an instance in `managed_instances`. */
-export function managedInstance({ id, function: app }: Pick<InstanceSummary, "id" | "function">): string {
-  return id.startsWith(`${app}-`) ? id : `${app}-${id}`;
-}
-
-/** The instances of a node, of whatever runner. A runner of the original toolkit does not tell their revisions. */
+/** The instances of a node, of narun's runner or of another one. A runner of the original toolkit does not tell their revisions. */
 export function instancesOf(
   state: NodeState,
 ): (Pick<InstanceSummary, "id" | "function"> & { revision?: string })[] {

@@ -69,6 +69,13 @@ export const PROGRAM_KEYS = {
   fileMB: z.int().min(1).optional(),
   /** The paths that it may use. Default: all that its user may. */
   landlock: LandlockSchema.optional(),
+  /** The program's own metrics, for Prometheus: `/discovery` of the node names them. */
+  metrics: z
+    .strictObject({
+      port: z.int().min(1).max(65_535),
+      path: z.string().startsWith("/", "a path begins with /").default("/metrics"),
+    })
+    .optional(),
   /** False: it reaches NATS and nothing else. */
   network: z.boolean().optional(),
 } as const;

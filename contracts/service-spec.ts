@@ -135,7 +135,7 @@ export type ServiceBinary = NonNullable<ServiceSpec["binaries"]>[number];
 /** A spec as its author writes it: a key that is nearly a known one is a mistake. */
 export const ServiceFileSchema = ServiceSpecSchema.superRefine(refuseMisspelt).superRefine(refuseUnused);
 
-/** The keys of a spec whose scalars are texts for Go, whatever they look like: `tag: 1.10`. */
+/** The keys of a spec whose scalars are texts for Go, also where they look like numbers: `tag: 1.10`. */
 export const TEXT_KEYS: ReadonlySet<string> = new Set([
   ...["name", "tag", "binary_object", "binary_version_tag", "command", "args", "value", "valueFromSecret"],
   ...["path", "objectStore", "user", "hostname", "ip4Addresses", "cgroupParent", "networkNamespacePath"],

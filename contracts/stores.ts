@@ -8,9 +8,11 @@ export const stores = {
   revisions: { bucket: "narun-revisions", history: 1 },
   /** name → StoredSecret JSON (see secret.ts). */
   secrets: { bucket: "narun-secrets", history: 1 },
-  /** Bundles, source maps and binaries, by their own SHA-256. */
+  /** Bundles and source maps, by their own SHA-256, and programs. */
   binaries: { objects: "app-binaries" },
-  /** History of the log lines, for `narun logs --since`. */
+  /** Files that programs mount: name → file. */
+  files: { objects: "narun-files" },
+  /** History of the log lines and of the status events, for `narun logs --since`. */
   logs: { stream: "narun-logs", maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 256 * 1024 * 1024 },
 } as const;
 

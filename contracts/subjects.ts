@@ -35,10 +35,13 @@ export const subjects = {
   heartbeatsAll: "narun.node.*",
   /** A log line of an instance (see log.ts; compatible). */
   log: (app: string, node: string) => `logs.${app}.${node}`,
-  logsOf: (app: string) => `logs.${app}.*`,
+  /** Names of the original toolkit's nodes may have dots. */
+  logsOf: (app: string) => `logs.${app}.>`,
   logsAll: "logs.>",
   /** A status event of an instance (see instance.ts; compatible). */
   status: (app: string, node: string) => `status.${app}.${node}`,
+  statusesOf: (app: string) => `status.${app}.>`,
+  statusesAll: "status.>",
 } as const;
 
 /** The queue group of every request endpoint (compatible). */

@@ -54,6 +54,10 @@ export const toolErrors = {
     solve:
       "Connect to the address in NATS_URL and register a NATS Micro service of the function's name, with an endpoint on the subject of that name; `limits.startMs` bounds the time.",
   },
+  MOUNT_MISSING: {
+    title: "A file that the program mounts is not stored",
+    solve: "Store it in `narun-files` under the name in `detail`, or correct `mounts` in narun.yaml.",
+  },
   NODE_CANNOT_CONFINE: {
     title: "The node cannot enforce a limit that the program's spec demands",
     solve: "Run it on a node that can (`narun doctor` on each tells), or take the key out of narun.yaml.",
@@ -163,6 +167,10 @@ export const toolErrors = {
     solve: "Push again.",
   },
 
+  FILE_MISSING: {
+    title: "There is no file of this name",
+    solve: "`narun files ls` lists the files; `narun files add` stores one.",
+  },
   SECRET_MISSING: {
     title: "There is no such secret",
     solve: "Set it with `narun secret set NAME`; `narun secret ls` lists the secrets.",

@@ -1,7 +1,7 @@
 import { messageOf, type ShadowedRoute, type Spec } from "../contracts/index.ts";
-import { type KvRead, type Nats, openSpecs } from "../nats/index.ts";
+import { discoverStats, type KvRead, type Nats, openSpecs } from "../nats/index.ts";
 import { findGatewayUrl, functionUrl } from "./gateway-url.ts";
-import { findRunningInstances, type RunningInstance } from "./instances.ts";
+import { type RunningInstance, readConsumers, readInstances } from "./instances.ts";
 import { findNodes, type KnownNode, takesWork } from "./nodes.ts";
 import { type ServicePlace, summariseService } from "./services.ts";
 import { shadowedRoutesOf } from "./shadowed-routes.ts";
@@ -20,7 +20,7 @@ export interface FunctionSummary {
    * - `no node`: no node runs functions of this mode;
    * - `invalid`: the spec cannot be read, and the last good one is in force;
    * - `failing`: a node could not start the live revision;
-   * - `external`: a service of another program.
+   * - `external`: a service of another program: of a consumer that is not deployed, too.
    */
   state: "running" | "asleep" | "no node" | "invalid" | "failing" | "external";
   error?: string;
@@ -34,24 +34,30 @@ export interface FunctionSummary {
 
 /** All functions and services, by their names. */
 export async function listFunctions(nats: Nats): Promise<FunctionSummary[]> {
-  const [specs, running, gatewayUrl, nodes] = await Promise.all([
+  const [specs, services, gatewayUrl, nodes] = await Promise.all([
     openSpecs(nats).then((store) => store.list()),
-    findRunningInstances(nats),
+    discoverStats(nats),
     findGatewayUrl(nats),
     findNodes(nats),
   ]);
+  const running = readInstances(services);
+  const instancesOf = (name: string) => running.filter((one) => one.function === name);
   const shadowed = shadowedRoutesOf(specs);
+  const deployed = new Set(specs.map(({ key }) => key));
+  const consumers = [...readConsumers(services)].flatMap(([name, routes]): FunctionSummary[] => {
+    if (deployed.has(name)) return [];
+    const here = instancesOf(name);
+    const { mode = null, revision = null } = here[0] ?? {};
+    const url = functionUrl(gatewayUrl, routes);
+    return [{ name, mode, revision, url, instances: here.length, state: "external" }];
+  });
   return specs
     .map((read): FunctionSummary => {
-      const row = rowOf(
-        read,
-        running.filter(({ function: name }) => name === read.key),
-        gatewayUrl,
-        nodes,
-      );
+      const row = rowOf(read, instancesOf(read.key), gatewayUrl, nodes);
       const shadowedRoutes = shadowed.get(read.key);
       return shadowedRoutes === undefined ? row : { ...row, shadowedRoutes };
     })
+    .concat(consumers)
     .sort((a, b) => a.name.localeCompare(b.name));
 }
 

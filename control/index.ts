@@ -1,8 +1,10 @@
+export { addFile, listFiles, removeFile } from "./files.ts";
 export { type FunctionSummary, listFunctions } from "./functions.ts";
 export { describeUrl, findGatewayUrl, functionUrl } from "./gateway-url.ts";
 export { findRunningInstances, type RunningInstance } from "./instances.ts";
 export { requireKnownName } from "./known-name.ts";
 export { listInstances } from "./list-instances.ts";
+export { describeStatus, levelOfStatus, matchesFilter } from "./log-filter.ts";
 export { requireLogs } from "./logs.ts";
 export { findNodes, listNodes, type NodeSummary, takesWork } from "./nodes.ts";
 export { type DeployOptions, type DeployResult, deployProgram } from "./programs/deploy.ts";
@@ -15,6 +17,7 @@ export {
   removeFunction,
   rollback,
 } from "./revisions.ts";
+export { type RotationResult, rotateSecretsKey } from "./rotate-secrets-key.ts";
 export { listSecrets, removeSecret, setSecret } from "./secrets.ts";
 export { describeShadowed, findShadowedBeside, shadowedRoutesOf } from "./shadowed-routes.ts";
 export { findRefusingStreams } from "./storage.ts";

@@ -1,5 +1,10 @@
-import { InstanceMetadataSchema, InstanceStatsSchema } from "../contracts/index.ts";
-import { discoverStats, type Nats } from "../nats/index.ts";
+import {
+  InstanceMetadataSchema,
+  InstanceStatsSchema,
+  parseConsumerRoutes,
+  type Route,
+} from "../contracts/index.ts";
+import { type DiscoveredStats, discoverStats, type Nats } from "../nats/index.ts";
 
 /** A running instance, from its answer to `$SRV.STATS`. */
 export interface RunningInstance {
@@ -20,7 +25,20 @@ export interface RunningInstance {
 
 /** Asks every instance for its statistics. Consumers that narun did not start are left out. */
 export async function findRunningInstances(nats: Nats): Promise<RunningInstance[]> {
-  const services = await discoverStats(nats);
+  return readInstances(await discoverStats(nats));
+}
+
+/** The routes of the consumers that are not deployed, by their services. */
+export function readConsumers(services: readonly DiscoveredStats[]): Map<string, readonly Route[]> {
+  return new Map(
+    services.flatMap(({ name, metadata }) => {
+      const routes = parseConsumerRoutes(metadata?.["narun.routes"]);
+      return routes === undefined ? [] : [[name, routes] as const];
+    }),
+  );
+}
+
+export function readInstances(services: readonly DiscoveredStats[]): RunningInstance[] {
   return services
     .flatMap(({ metadata, started, endpoints }): RunningInstance[] => {
       const parsed = InstanceMetadataSchema.safeParse(metadata);

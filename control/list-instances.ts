@@ -4,8 +4,8 @@ import { byFunction, findRunningInstances, type RunningInstance } from "./instan
 import { findNodes, type KnownNode } from "./nodes.ts";
 
 /**
- * The instances of every runner. Those of narun are asked for their statistics. Of the original toolkit's only the names
- * and nodes are known: `revision` is the tag of the spec, `startedAt` the start of the runner.
+ * The instances of every runner. An instance of narun is asked for its statistics. A runner of the original toolkit tells names
+ * only: `revision` is the tag of the spec, `startedAt` the start of the runner.
  */
 export async function listInstances(nats: Nats): Promise<RunningInstance[]> {
   const [own, nodes, specs] = await Promise.all([

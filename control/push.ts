@@ -10,6 +10,7 @@ import type { Build } from "../builder/index.ts";
 import { capabilitiesOf, isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
 import { findGateways, waitForGateways, writtenOf } from "./gateways.ts";
+import { deleteNamedCopies, storeNamedCopy } from "./programs/named-copies.ts";
 import {
   collectFiles,
   isLive,
@@ -97,9 +98,14 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     options.signal?.throwIfAborted();
     // A repeated push makes an old revision the newest, so that a rollback goes to the revision that was live before.
     if (!isNew) await registry.revisions.put(key, manifest);
+    await storeNamedCopy(nats, manifest, { revision, bytes: build.bundle });
     const written = await moveSpec(registry, base, manifest, revision);
     // The revision is live. The next push prunes again after a failure here.
-    const pruning = pruneRevisions(registry, name, revision).catch(() => undefined);
+    const pruning = pruneRevisions(registry, name, revision)
+      .then(async (old) => {
+        if (manifest.program !== undefined && old.length > 0) await deleteNamedCopies(nats, name, old);
+      })
+      .catch(() => undefined);
     const answering = await waitForGateways(nats, writtenOf(manifest, written), {
       signal: options.signal,
       known: await finding,

@@ -117,16 +117,17 @@ export async function moveSpec(
 /** Upper bound of the kept revisions of a function: enough for a rollback over a day of work, and a bound for `narun dev`. */
 export const KEPT_REVISIONS = 20;
 
-/** Deletes the oldest revisions beyond the bound, and their files. The live revision always stays. */
-export async function pruneRevisions(registry: Registry, name: string, live: string): Promise<void> {
+/** Deletes the oldest revisions beyond the bound, and their files; returns them. The live revision always stays. */
+export async function pruneRevisions(registry: Registry, name: string, live: string): Promise<string[]> {
   const stored = await storedRevisions(registry, name);
   const old = stored.slice(KEPT_REVISIONS).filter(({ revision }) => revision !== live);
-  if (old.length === 0) return;
+  if (old.length === 0) return [];
   for (const { revision } of old) await registry.revisions.delete(revisionKey(name, revision));
   await collectFiles(
     registry,
     old.map(({ manifest }) => manifest),
   );
+  return old.map(({ revision }) => revision);
 }
 
 /** Deletes the files of manifests that no stored revision refers to. Deletes nothing if a revision cannot be read. */

@@ -1,6 +1,7 @@
 import { type FunctionSpec, NarunError, revisionKey, shortRevision } from "../contracts/index.ts";
 import type { Nats } from "../nats/index.ts";
 import { waitForGateways, writtenOf } from "./gateways.ts";
+import { deleteNamedCopies } from "./programs/named-copies.ts";
 import { removeProgram } from "./programs/remove.ts";
 import {
   collectFiles,
@@ -96,7 +97,9 @@ export async function removeFunction(
     registry,
     stored.map(({ manifest }) => manifest),
   );
-  return { name, revisions: stored.map(({ revision }) => revision), binaries: [] };
+  const isProgram = stored.some(({ manifest }) => manifest.program !== undefined);
+  const binaries = isProgram ? await deleteNamedCopies(nats, name) : [];
+  return { name, revisions: stored.map(({ revision }) => revision), binaries };
 }
 
 /** The latest push before the live revision, else the newest revision of all if the live one is unknown. */

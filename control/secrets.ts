@@ -16,7 +16,7 @@ export interface NewSecret {
   description?: string | undefined;
 }
 
-/** Stores a secret, sealed with the key. Running instances keep the value of their start. */
+/** Stores a secret, sealed with the key. Nodes replace the instances that use it. */
 export async function setSecret(
   nats: Nats,
   key: SecretsKey,

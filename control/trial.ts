@@ -1,6 +1,7 @@
 import {
   type Mode,
   NarunError,
+  OF_ONE_NODE,
   rankNodes,
   subjects,
   type Trial,
@@ -50,6 +51,8 @@ export async function tryRevision(
       last = { outcome: "failed", node, code: "DEADLINE_EXCEEDED", message };
     } else if (reply.outcome === "ok") {
       return { outcome: "ok", node };
+    } else if (OF_ONE_NODE.has(reply.code)) {
+      last = { ...reply, node };
     } else if (!REFUSALS.has(reply.code)) {
       return { ...reply, node };
     }

@@ -27,7 +27,7 @@ const BESIDE_BHTTP = [
   headerNames.hops,
 ];
 
-/** The message of a request whose headers are those of header mode. Error: the code with which the request is refused. */
+/** The message of a request that has the headers of header mode. Error: the code with which the request is refused. */
 export function bhttpMessage(
   headers: Headers,
   data: Uint8Array,

@@ -16,6 +16,7 @@ import {
   isNarunError,
   type Mode,
   messageOf,
+  OF_ONE_NODE,
   parseJson,
   rankNodes,
   subjects,
@@ -126,6 +127,7 @@ async function askNodes(options: DemandOptions, search: Search): Promise<void> {
   if (spec === undefined || nats.state !== "connected") return;
   const order = decideOrder(service, spec.mode, nodes.live(), search);
   let notPermitted = 0;
+  let unable = 0;
   for (const { node } of order) {
     const reply = await ask(options, node, spec, round.signal);
     if (reply === "not-permitted") {
@@ -147,10 +149,13 @@ async function askNodes(options: DemandOptions, search: Search): Promise<void> {
       const result = await instances.settled(reply.instance, service, round.signal);
       if (result === undefined || result === "ready") return;
       search.startingOn = undefined;
-      if (result.reason === "failed") return onBroken(service, "FUNCTION_START_FAILED");
+      if (result.reason === "failed" && !OF_ONE_NODE.has(result.code ?? ""))
+        return onBroken(service, "FUNCTION_START_FAILED");
+      if (result.reason === "failed") unable += 1;
     }
   }
   if (order.length > 0 && notPermitted === order.length) onBroken(service, "NATS_PERMISSIONS_VIOLATION");
+  if (order.length > 0 && unable === order.length) onBroken(service, "FUNCTION_START_FAILED");
 }
 
 /** The codes of a function that would not start on any other node either. */

@@ -144,6 +144,13 @@ export class Dispatch {
     });
   }
 
+  /** Whether requests to a service can be answered now, or after a start: something runs it, or can run it. */
+  canServe(service: string): boolean {
+    const mode = this.specOf(service)?.mode;
+    if (mode === undefined || this.#instances.ready(service).length > 0) return true;
+    return this.#nodes.live().some(({ state, modes }) => state === "running" && modes.includes(mode));
+  }
+
   close(): void {
     this.#following.abort();
     this.#stopWatchingState();

@@ -376,7 +376,7 @@ export class Dispatcher {
       this.#options.wires.forget(job.service);
       job.hasTriedShared = true;
     } else if (verdict === "draining" && target !== "shared") instances.markDraining(target);
-    else if (target !== "shared") instances.markUnreachable(target);
+    else if (target !== "shared" && verdict === "no-responders") instances.markUnreachable(target);
     this.#park(job, isTried ? "admit" : "readmit");
   }
 

@@ -13,9 +13,12 @@ export function findTarget(
   if (nats.state !== "connected") return undefined;
   const ready = instances.ready(service);
   const spec = specOf(service);
-  if (ready.length > 0) return chooseInstance(ready, spec?.revision);
-  // A consumer that narun did not start takes a body in one message only.
+  const first = ready[0];
+  if (first !== undefined && !first.isProgram) return chooseInstance(ready, spec?.revision);
+  // A program, and a consumer that narun did not start, takes a body in one message only.
   if (request.rest !== undefined) return undefined;
+  if (first !== undefined)
+    return wires.of(service) === undefined ? undefined : chooseInstance(ready, spec?.revision);
   // A service without a spec is known by its name only. NATS tells at once whether it has a subscriber.
   const mayTry = spec === undefined && !hasTriedShared;
   if (!mayTry && !isForeign) return undefined;

@@ -16,6 +16,8 @@ export interface Instance {
   readonly revision: string;
   /** Upper bound of the requests that it handles at a time. */
   readonly concurrency: number;
+  /** A request and its answer are one message each. */
+  readonly isProgram: boolean;
   /** Its address on its own machine, and the connection to its host. Undefined: it is reached over NATS only. */
   socket: InstanceSocket | undefined;
   state: "ready" | "unreachable" | "draining";
@@ -40,11 +42,14 @@ export interface InstanceFacts
   socket?: SocketAddress | undefined;
   /** The routes of a consumer that is not deployed. */
   routes?: readonly Route[] | undefined;
+  /** Default false. */
+  isProgram?: boolean | undefined;
 }
 
-export function createInstance({ id, service, node, revision, concurrency }: InstanceFacts): Instance {
+export function createInstance(facts: InstanceFacts): Instance {
+  const { id, service, node, revision, concurrency, isProgram = false } = facts;
   return {
-    ...{ id, service, node, revision, concurrency },
+    ...{ id, service, node, revision, concurrency, isProgram },
     ...{ socket: undefined, state: "ready", isOrphan: false, inFlight: 0, setAsideAtMs: 0 },
   };
 }
@@ -60,6 +65,7 @@ export function instanceFactsOf(service: DiscoveredService): InstanceFacts | und
     revision: parsed.data["narun.revision"],
     concurrency: parsed.data["narun.concurrency"],
     socket: parseSocketAddress(parsed.data["narun.socket"] ?? ""),
+    isProgram: parsed.data["narun.mode"] === "exec",
     routes: parseConsumerRoutes(parsed.data["narun.routes"]),
   };
 }

@@ -137,8 +137,9 @@ export class Instances {
       case "starting":
         return;
       case "ready": {
-        const { concurrency, socket, routes } = announcement;
-        this.#markReady({ id, service, node, revision, concurrency, socket, routes }, true, announcement);
+        const { concurrency, socket, routes, isProgram } = announcement;
+        const facts = { id, service, node, revision, concurrency, socket, routes, isProgram };
+        this.#markReady(facts, true, announcement);
         break;
       }
       case "draining":

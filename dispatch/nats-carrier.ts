@@ -31,7 +31,8 @@ export interface NatsCarrier {
 }
 
 export function createNatsCarrier({ nats, presence, wires, events }: NatsCarrierOptions): NatsCarrier {
-  const sendShared = (job: Job, headers: Headers) => {
+  /** A consumer whose request and answer are one message each: a program, or one that narun did not start. */
+  const sendWhole = (job: Job, subject: string, headers: Headers) => {
     const { service, request } = job;
     // A call of gRPC has one form, whichever form HTTP has.
     const isCall = headers.has(headerNames.grpcMethod);
@@ -44,7 +45,7 @@ export function createNatsCarrier({ nats, presence, wires, events }: NatsCarrier
         : readAnswer(reply, undefined);
     };
     const pending = nats.send(
-      service,
+      subject,
       message.data,
       message.headers,
       (reply) => void (isFrame(reply) || events.onAnswer(job, read(reply))),
@@ -57,8 +58,9 @@ export function createNatsCarrier({ nats, presence, wires, events }: NatsCarrier
       const { request } = job;
       const headers = request.head.headers();
       const exchange = openExchange({ nats, presence, wires, events }, job, target, headers);
-      if (target === "shared") return sendShared(job, headers);
+      if (target === "shared") return sendWhole(job, job.service, headers);
       const subject = subjects.instanceRequests(target.id);
+      if (target.isProgram) return sendWhole(job, subject, headers);
       const onReply = (message: Message) => {
         if (isFrame(message)) takeFrame(message, exchange);
         else events.onAnswer(job, readAnswer(message, exchange));
@@ -117,7 +119,7 @@ function openExchange(
   headers.delete(headerNames.body);
   if (target === "shared") headers.set(headerNames.world, [nats.world.id]);
   else headers.delete(headerNames.world);
-  if (target === "shared" || !streams) return undefined;
+  if (target === "shared" || target.isProgram || !streams) return undefined;
   const exchange = new OutgoingExchange({
     channel: new NatsAnswerer({ nats, presence, answerer: target.id }),
     rest,

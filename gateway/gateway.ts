@@ -1,8 +1,8 @@
 /**
  * Puts the gateway together, and takes it apart in this order:
  *
- * 0  For `lameDuckMs` it serves as before, and tells that it leaves: `/healthz` is 503, answers have `Connection: close`.
- *    Proxies go to other gateways meanwhile, so that none of their requests is refused (lame-duck.ts).
+ * 0  For `lameDuckMs` it serves as before, and tells that it leaves: `/healthz` is 503, answers have `Connection: close`, and
+ *    a Caddy that it keeps in step is told, where that does not look at `/healthz`. Proxies go to other gateways meanwhile, so that none of their requests is refused (lame-duck.ts).
  * 1  Requests on connections that are kept alive get 503 GATEWAY_DRAINING and `Connection: close`. New connections and new
  *    requests over NATS are no longer taken.
  * 2  Requests in flight and held requests are finished, within `graceMs`. Functions whose answers stream are told soon
@@ -16,6 +16,7 @@ import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
 import type { Nats } from "../nats/index.ts";
 import type { Traces } from "../traces/index.ts";
+import { CaddySync } from "./caddy/caddy-sync.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
@@ -25,9 +26,11 @@ import type { ServerTls } from "./grpc/server.ts";
 import { httpDoor } from "./http/door.ts";
 import { type IsTrusted, trustIn } from "./http/forwarded.ts";
 import { createGathering } from "./http/gathering.ts";
+import { Mount } from "./http/mount.ts";
 import { invokeDoor } from "./invoke/door.ts";
 import { createMetrics, type Metrics, type MetricValues } from "./metrics.ts";
 import { metricsDoor } from "./metrics-door.ts";
+import type { NodePages } from "./metrics-pages.ts";
 import { createReadiness } from "./readiness.ts";
 import { createRouteTable, type RouteTable } from "./routes.ts";
 import { GatewayTraces } from "./traces/gateway-traces.ts";
@@ -35,8 +38,8 @@ import { GatewayTraces } from "./traces/gateway-traces.ts";
 export interface GatewayOptions {
   /** The gateway never closes it. */
   nats: Nats;
-  /** The address of HTTP. Port 0 picks a free one. */
-  http: Address;
+  /** The address of HTTP; port 0 picks a free one. Or the mount that takes the requests of an application. */
+  http: Address | Mount;
   /** The address of gRPC. Port 0 picks a free one. Default: none. */
   grpc?: Address | undefined;
   /** The certificate and the key of gRPC, as PEM. Default: HTTP/2 without TLS. */
@@ -61,10 +64,14 @@ export interface GatewayOptions {
    * Default: no pushes.
    */
   firstPushes?: Promise<unknown>;
+  /** The admin API of a Caddy that is kept in step: it serves the functions' `hosts`. Default: none. */
+  caddy?: URL;
   /** The metrics of the gateway's other processes. They are added to its own. Default: none. */
   otherMetrics?: () => Promise<readonly MetricValues[]>;
   /** Where the spans of requests go, and which traces are recorded. Default: a client's trace goes through as it is. */
   traces?: Traces | undefined;
+  /** The pages of a node-runner beside the gateway. Its metrics are added to the gateway's own. Default: none. */
+  nodePages?: NodePages;
   log: Log;
 }
 
@@ -91,7 +98,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Starts a gateway; resolves when it takes requests. Error: ADDRESS_IN_USE. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { nats, log, config } = options;
+  const { nats, log, config, hold, shortPath } = options;
   const isTrusted = trustIn(options.trustedProxies ?? config?.trusted_proxies ?? []);
   warnOfGrpcRoutes(options);
   let table: RouteTable | undefined;
@@ -109,11 +116,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onSpecs() {
       table = undefined;
       grpcTable = undefined;
+      caddy?.changed();
     },
-    ...(options.hold && { hold: options.hold }),
-    ...(options.shortPath && { shortPath: options.shortPath }),
+    ...{ ...(hold && { hold }), ...(shortPath && { shortPath }) },
   });
   const state = { isLeaving: false };
+  let caddy: CaddySync | undefined;
   const doors: Doors = new Doors(
     createDoors(options, {
       dispatch,
@@ -124,7 +132,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       routes: () => (table ??= createRouteTable(dispatch.specs.all(), config, dispatch.consumers.all())),
       grpcRoutes: () => (grpcTable ??= createGrpcRoutes(dispatch.specs.all(), config)),
       isHealthy: () => nats.state === "connected" && !state.isLeaving,
-      addresses: () => doors.addresses,
+      addresses: () =>
+        new Map(options.caddy ? [...doors.addresses, ["caddy", options.caddy.origin]] : doors.addresses),
     }),
     dispatch.dispatcher,
   );
@@ -138,12 +147,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const { http = "", grpc, metrics: metricsUrl } = Object.fromEntries(doors.addresses);
   log.info({ http, grpc, metrics: metricsUrl }, "the gateway takes requests");
+  caddy = followCaddy(options, doors, dispatch);
 
   let drained: Promise<void> | undefined;
   const drain = async (graceMs: number, lameDuckMs: number) => {
+    await caddy?.beginLeaving();
     state.isLeaving = true;
     if (lameDuckMs > 0) await doors.leave(lameDuckMs);
     await doors.drain(graceMs);
+    await caddy?.leave();
     dispatch.close();
     log.info("the gateway is closed");
   };
@@ -156,6 +168,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     drain: ({ graceMs, lameDuckMs = 0 }) => (drained ??= drain(graceMs, lameDuckMs)),
     close: () => (drained ??= drain(0, 0)),
   };
+}
+
+function followCaddy({ caddy: admin, nats, log }: GatewayOptions, doors: Doors, { specs }: Dispatch) {
+  if (admin === undefined) return undefined;
+  return new CaddySync({ admin, nats, log, addresses: () => doors.addresses, specs: () => specs.all() });
 }
 
 interface DoorParts {
@@ -180,23 +197,28 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const common = { nats, dispatcher, specOf, defaultTimeoutMs, traces, log };
   const ofMetrics =
     options.metrics &&
-    metricsDoor(options.metrics, metrics, { isHealthy, findProblem: createReadiness(nats) });
+    metricsDoor(
+      options.metrics,
+      metrics,
+      { isHealthy, findProblem: createReadiness(nats) },
+      options.nodePages,
+    );
   const isFilling = untilSettled(options.firstPushes);
+  const ofHttp = { ...common, gathering: createGathering(limits), routes, isFilling, metrics, isTrusted };
   const { grpc: address, grpcTls: tls } = options;
   const ofGrpc =
-    address && grpcDoor({ ...common, address, tls, routes: grpcRoutes, isFilling, metrics, isTrusted });
+    address &&
+    grpcDoor({
+      ...common,
+      ...{ address, tls, routes: grpcRoutes, isFilling, metrics, isTrusted, isHealthy },
+      canServe: (service) => dispatch.canServe(service),
+    });
   return [
     ...(ofMetrics === undefined ? [] : [ofMetrics]),
     ...(ofGrpc === undefined ? [] : [ofGrpc]),
-    httpDoor({
-      ...common,
-      address: options.http,
-      gathering: createGathering(limits),
-      routes,
-      isFilling,
-      metrics,
-      isTrusted,
-    }),
+    options.http instanceof Mount
+      ? options.http.door(ofHttp)
+      : httpDoor({ ...ofHttp, address: options.http }),
     invokeDoor({
       ...common,
       presence,

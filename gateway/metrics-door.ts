@@ -3,10 +3,11 @@ import { type Address, listen } from "../machine/index.ts";
 import type { Door } from "./door.ts";
 import type { Health } from "./health.ts";
 import type { Metrics } from "./metrics.ts";
+import type { NodePages } from "./metrics-pages.ts";
 
 /** The door of operators: `/metrics`, `/healthz` and `/readyz`. It serves until the gateway is closed. */
-export function metricsDoor(address: Address, metrics: Metrics, health: Health): Door {
-  const server = createMetricsServer(metrics, health);
+export function metricsDoor(address: Address, metrics: Metrics, health: Health, node?: NodePages): Door {
+  const server = createMetricsServer(metrics, health, node);
   return {
     name: "metrics",
     listen: () => listen(server, address, "--metrics"),
@@ -19,10 +20,10 @@ export function metricsDoor(address: Address, metrics: Metrics, health: Health):
 }
 
 /** The pages are loaded at the first request: Hono and the web classes of Node that it extends take 10 MB. */
-function createMetricsServer(metrics: Metrics, health: Health): Server {
+function createMetricsServer(metrics: Metrics, health: Health, node: NodePages | undefined): Server {
   let loading: Promise<RequestListener> | undefined;
   return createServer((request, response) => {
-    loading ??= import("./metrics-pages.ts").then(({ createPages }) => createPages(metrics, health));
+    loading ??= import("./metrics-pages.ts").then(({ createPages }) => createPages(metrics, health, node));
     void loading.then((listener) => listener(request, response));
   });
 }

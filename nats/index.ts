@@ -23,7 +23,7 @@ export {
 export { Ledger } from "./ledger/ledger.ts";
 export type { NotedRequest } from "./ledger/noted-request.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
-export { ensureLogHistory, readLogs } from "./log-history.ts";
+export { ensureLogHistory, type HistoryEntry, readEvents, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
 export { isNoResponders, type Message } from "./message.ts";
 export {
@@ -38,10 +38,11 @@ export { type ByteObjects, openByteObjects } from "./objects/byte-objects.ts";
 export { purgeLeftovers } from "./objects/leftovers.ts";
 export type { ContentStore } from "./objects/objects.ts";
 export type { ObjectFacts } from "./objects/open-store.ts";
+export { watchObjects } from "./objects/watch-objects.ts";
 export { refusalOf } from "./permissions.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
-export { generateSecretsKey, parseSecretsKey, type SecretsKey } from "./secrets.ts";
+export { generateSecretsKey, parseSecretsKey, type SecretsKey, splitSecretsKeys } from "./secrets.ts";
 export { parseServers } from "./server-addresses.ts";
 export { isRecentServer } from "./server-version.ts";
 export { findStuckStreams } from "./storage-check.ts";

@@ -13,13 +13,42 @@ export interface SecretsKey {
   open(name: string, stored: StoredSecret): string;
 }
 
-/** Reads a master key: base64 of 32 bytes. Undefined for any other text. */
+/**
+ * Reads a master key: base64 of 32 bytes. Several keys, one a line or with commas between, are one while the key is being
+ * changed: the first one seals, and each opens. Undefined for any other text.
+ */
 export function parseSecretsKey(text: string): SecretsKey | undefined {
-  const trimmed = text.trim();
-  const key = Buffer.from(trimmed, "base64");
-  const isKey = key.byteLength === KEY_BYTES && /^[A-Za-z0-9+/_-]+=*$/.test(trimmed);
+  const parts = splitSecretsKeys(text);
+  const keys = parts.flatMap((part) => parseOne(part) ?? []);
+  const [first] = keys;
+  if (first === undefined || keys.length < parts.length) return undefined;
+  return keys.length === 1
+    ? first
+    : { seal: first.seal, open: (name, stored) => openWithAny(keys, name, stored) };
+}
+
+/** The texts of several keys. */
+export function splitSecretsKeys(text: string): string[] {
+  return text.split(/[\s,]+/).filter((part) => part !== "");
+}
+
+function parseOne(text: string): SecretsKey | undefined {
+  const key = Buffer.from(text, "base64");
+  const isKey = key.byteLength === KEY_BYTES && /^[A-Za-z0-9+/_-]+=*$/.test(text);
   // The key stays in a closure: no log or inspection of the object shows it.
   return isKey ? createSecretsKey(key) : undefined;
+}
+
+function openWithAny(keys: readonly SecretsKey[], name: string, stored: StoredSecret): string {
+  let fault: unknown;
+  for (const key of keys) {
+    try {
+      return key.open(name, stored);
+    } catch (error) {
+      fault ??= error;
+    }
+  }
+  throw fault;
 }
 
 /** A new master key, as `parseSecretsKey` reads it. */

@@ -16,6 +16,15 @@ export interface StartOrder {
   /** The values of its secrets, by their names in `env`. */
   secrets: Record<string, string>;
   bundle: Uint8Array;
+  /** The files of a program's `mounts`. */
+  files?: readonly MountedFile[];
+}
+
+/** A file in the folder of a program. */
+export interface MountedFile {
+  /** Relative to the folder. */
+  path: string;
+  bytes: Uint8Array;
 }
 
 /** How a start ended. `phases` are milliseconds by phase. */
@@ -35,6 +44,7 @@ export interface TrialOrder {
   secrets: Record<string, string>;
   bundle: Uint8Array;
   sourceMap: Uint8Array;
+  files?: readonly MountedFile[];
 }
 
 export type TrialOutcome = { ok: true } | { ok: false; code: string; message: string; stack?: string };

@@ -1,4 +1,4 @@
-/** Consumers that take only binary HTTP, as those of the original toolkit's later versions, behind a gateway of narun. */
+/** Consumers that take only binary HTTP, as later versions of the original toolkit have them, behind a gateway of narun. */
 import { afterAll, describe, expect, it } from "vitest";
 import { readBhttpRequest, writeBhttpResponse } from "../contracts/index.ts";
 import { type BinaryService, startBinaryService, startForeignService } from "./harness/foreign-service.ts";

@@ -1,6 +1,6 @@
 /**
- * Requests of the original toolkit's gateways, of both eras, to functions. The messages are written by hand after those that the
- * gateways send.
+ * Requests of the original toolkit's gateways, of both eras, to functions. The messages are written by hand, after recorded
+ * ones.
  */
 import { connect, headers as createHeaders, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, describe, expect, it } from "vitest";

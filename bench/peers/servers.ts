@@ -15,6 +15,11 @@ export function startPlainServer(): Promise<Server> {
   return startScript(new URL("./plain-server.ts", import.meta.url));
 }
 
+/** A server of grpc-js with the service of a .proto file. Its address is `HOST:PORT`. */
+export function startGrpcServer(protoFile: string): Promise<Server> {
+  return startScript(new URL("./grpc-server.ts", import.meta.url), protoFile);
+}
+
 /** A `node:http` server and a NATS Micro service, joined by the nats-server at `natsUrl`. */
 export async function startRelay(natsUrl: string): Promise<Server> {
   const service = await startScript(RELAY, "service", natsUrl);

@@ -21,9 +21,9 @@ export interface CompiledProto {
   /** The file itself. */
   readonly parsed: ParsedFile;
   readonly set: FileDescriptorSet;
-  /** The files by name, each behind those that it imports. */
+  /** The files by name, each behind its imports. */
   readonly files: ReadonlyMap<string, LinkedFile>;
-  /** The absolute paths that were read, and those that were looked for in vain. */
+  /** The absolute paths that were read. */
   readonly paths: readonly string[];
 }
 
@@ -151,7 +151,7 @@ class Loader {
     return new ProtoError(place, `the imported file ${JSON.stringify(name)} is not there`, hint);
   }
 
-  /** Files behind those that they import. Error: ProtoError, for files that import each other. */
+  /** Files behind their imports. Error: ProtoError, for files that import each other. */
   inOrder(parsed: ParsedFile): Map<string, LinkedFile> {
     const done = new Map<string, LinkedFile>();
     const chain: string[] = [];

@@ -1,22 +1,9 @@
 /**
  * The modules that stand for a `.proto` file in a bundle. Types and services are modules of their own, so that a bundle has a
- * service only where it is used: from that the builder knows what a function implements.
+ * service only where it is used. The builder learns from the bundle which services a function implements.
  */
-import {
-  clone,
-  type DescEnum,
-  type DescExtension,
-  type DescFile,
-  type DescMessage,
-  type DescService,
-  toBinary,
-} from "@bufbuild/protobuf";
-import {
-  type DescriptorProto,
-  type FieldDescriptorProto,
-  type FileDescriptorProto,
-  FileDescriptorProtoSchema,
-} from "@bufbuild/protobuf/wkt";
+import type { DescEnum, DescExtension, DescFile, DescMessage, DescService } from "@bufbuild/protobuf";
+import { protoCamelCase } from "@bufbuild/protobuf/reflect";
 import type { HttpRule } from "./http-rules.ts";
 import { schemaNameOf, typeNameOf, typesOf } from "./proto-names.ts";
 import { safeIdentifier } from "./safe-identifier.ts";
@@ -24,6 +11,8 @@ import { wellKnownExport } from "./well-known.ts";
 
 /** The module of the run-time's side, which the builder resolves. */
 export const RUNTIME_MODULE = "narun:grpc";
+/** Apart, as the library makes the descriptors of descriptors for the ones of its own files. */
+export const WELL_KNOWN_MODULE = "narun:well-known";
 
 export interface ModuleNames {
   /** The specifier of another module of a file by its name: its types, or a service of it. */
@@ -43,11 +32,11 @@ export function typesModule(file: DescFile, names: ModuleNames): string {
   const { messages, enums, extensions } = typesOf(file);
   const used = usedFiles(file);
   const imported = used.map((one, index) => ({ one, local: `file${index}` }));
-  const runtime = ["fileDesc", "messageDesc", "enumDesc", "extDesc"].join(", ");
+  const runtime = ["embeddedFile", "messageDesc", "enumDesc", "extDesc"].join(", ");
   return [
     `import { ${runtime} } from ${quote(RUNTIME_MODULE)};`,
     ...imported.map(({ one, local }) => importOf(one, local, names)),
-    `export const file = /* @__PURE__ */ fileDesc(${quote(embedded(file, used))}, [${imported.map(({ local }) => local).join(", ")}]);`,
+    `export const file = /* @__PURE__ */ embeddedFile(${embedded(file)}, [${imported.map(({ local }) => local).join(", ")}]);`,
     ...messages.map((desc) => declare(schemaNameOf(desc), "messageDesc", placeOf(desc))),
     ...enums.flatMap((desc) => [
       declare(schemaNameOf(desc), "enumDesc", placeOf(desc)),
@@ -62,7 +51,7 @@ function importOf(file: DescFile, local: string, names: ModuleNames): string {
   const known = wellKnownExport(`${file.name}.proto`);
   return known === undefined
     ? `import { file as ${local} } from ${quote(names.moduleOf(file))};`
-    : `import { ${known} as ${local} } from ${quote(RUNTIME_MODULE)};`;
+    : `import { ${known} as ${local} } from ${quote(WELL_KNOWN_MODULE)};`;
 }
 
 function declare(name: string, call: string, place: readonly number[]): string {
@@ -127,36 +116,15 @@ function usedFiles(file: DescFile): DescFile[] {
   return [...used].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The descriptor in base64, without what the run-time does not read: custom options, and names that follow from others. */
-function embedded({ proto }: DescFile, used: readonly DescFile[]): string {
-  const slim = clone(FileDescriptorProtoSchema, proto);
-  slim.dependency = used.map(({ name }) => `${name}.proto`);
-  slim.publicDependency = [];
-  delete (slim as Partial<FileDescriptorProto>).sourceCodeInfo;
-  dropCustomOptions(slim);
-  slim.messageType.forEach(dropJsonNames);
-  return Buffer.from(toBinary(FileDescriptorProtoSchema, slim)).toString("base64").replace(/=+$/, "");
-}
-
-/** Options that extensions define are unknown fields of the options. */
-function dropCustomOptions(part: unknown): void {
-  if (typeof part !== "object" || part === null || part instanceof Uint8Array) return;
-  if (Array.isArray(part)) {
-    part.forEach(dropCustomOptions);
-    return;
-  }
-  for (const [name, value] of Object.entries(part)) {
-    if (name === "$unknown") delete (part as { $unknown?: unknown }).$unknown;
-    else dropCustomOptions(value);
-  }
-}
-
-function dropJsonNames(message: DescriptorProto): void {
-  for (const field of message.field) {
-    const usual = field.name.replace(/_+(.?)/g, (_, next: string) => next.toUpperCase());
-    if (field.jsonName === usual) delete (field as Partial<FieldDescriptorProto>).jsonName;
-  }
-  message.nestedType.forEach(dropJsonNames);
+/** The descriptor as a tree of its set fields, without custom options and usual names: the run-time does not read them. */
+function embedded({ proto }: DescFile): string {
+  const { dependency: _, publicDependency: __, sourceCodeInfo: ___, ...slim } = proto;
+  return JSON.stringify(slim, function (this: unknown, name: string, value: unknown) {
+    const isLeftOut =
+      name.startsWith("$") || value === undefined || (Array.isArray(value) && value.length === 0);
+    const isUsual = name === "jsonName" && protoCamelCase(String((this as { name?: string }).name)) === value;
+    return isLeftOut || isUsual ? undefined : value;
+  });
 }
 
 function quote(text: string): string {

@@ -1,4 +1,4 @@
-/** The files of Google's that many services import, beside those of Protobuf itself: field numbers as they are published. */
+/** Google's files that many services import, beside Protobuf's own: field numbers as they are published. */
 export const GOOGLE_PROTOS: Readonly<Record<string, string>> = {
   "google/api/annotations.proto": `syntax = "proto3";
 package google.api;

@@ -11,12 +11,12 @@ import { ProtoError } from "./proto-error.ts";
 import { readOptions } from "./read-options.ts";
 import { type Definition, Symbols } from "./symbols.ts";
 
-export function descriptorOf(file: LinkedFile): FileDescriptorProto {
+function descriptorOf(file: LinkedFile): FileDescriptorProto {
   return "known" in file ? file.known : file.parsed.descriptor;
 }
 
 /**
- * Links files, each after those that it imports: their descriptors are whole afterwards. Error: ProtoError, for the first
+ * Links files, each after its imports: their descriptors are whole afterwards. Error: ProtoError, for the first
  * fault.
  */
 export function linkFiles(files: readonly LinkedFile[]): FileDescriptorSet {
@@ -33,7 +33,7 @@ export function linkFiles(files: readonly LinkedFile[]): FileDescriptorSet {
   return set;
 }
 
-/** The files whose names a file may use: itself, its imports, and what these import publicly. */
+/** The files whose names a file may use: itself, its imports, and their public imports. */
 function visibleFiles(files: readonly FileDescriptorProto[]): Map<string, ReadonlySet<string>> {
   const passedOn = new Map<string, ReadonlySet<string>>();
   const visible = new Map<string, ReadonlySet<string>>();

@@ -84,8 +84,9 @@ function parseLabel(file: ParseScope, field: FieldDescriptorProto, place: FieldP
       `editions have no ${token.text}`,
       `write [features.field_presence = ${feature}] behind the field`,
     );
-  } else if (token.text === "optional") field.proto3Optional = file.isProto3 && place.isExtension !== true;
-  else if (file.isProto3) throw new ProtoError(token, "proto3 has no required fields", "remove required");
+  } else if (token.text === "optional") {
+    if (file.isProto3 && place.isExtension !== true) field.proto3Optional = true;
+  } else if (file.isProto3) throw new ProtoError(token, "proto3 has no required fields", "remove required");
   else field.label = Label.REQUIRED;
 }
 

@@ -26,7 +26,7 @@ export function parseMessageType(file: ParseScope, outer: string, depth: number)
 }
 
 /** The rest of a message behind its brace. Groups are messages, too. */
-export function parseBody(file: ParseScope, message: DescriptorProto, scope: string, depth: number): void {
+function parseBody(file: ParseScope, message: DescriptorProto, scope: string, depth: number): void {
   const { reader } = file;
   while (!reader.takeIf("}")) if (!reader.takeIf(";")) parseMember(file, message, scope, depth);
   addSyntheticOneofs(message);

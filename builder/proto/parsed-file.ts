@@ -76,5 +76,5 @@ export interface ParsedFile {
   readonly comments: ReadonlyMap<object, string>;
 }
 
-/** A file of a closure: of the author, or one that the library of Protobuf has. */
+/** A file of a closure: of the author, or of the library of Protobuf. */
 export type LinkedFile = { readonly parsed: ParsedFile } | { readonly known: FileDescriptorProto };

@@ -7,12 +7,18 @@
  *
  * The files that narun itself has (`google/rpc/status.proto`) are modules of the same forms in a namespace of their own.
  */
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createFileRegistry, type DescFile } from "@bufbuild/protobuf";
 import type * as esbuild from "esbuild";
 import { type CompiledProto, compileEmbedded, compileProto } from "./compile.ts";
-import { mainModule, RUNTIME_MODULE, serviceModule, typesModule } from "./generate-module.ts";
+import {
+  mainModule,
+  RUNTIME_MODULE,
+  serviceModule,
+  typesModule,
+  WELL_KNOWN_MODULE,
+} from "./generate-module.ts";
 import { GOOGLE_PROTOS } from "./google-protos.ts";
 import { HttpRuleError, httpRulesOf } from "./http-rules.ts";
 import { ProtoError } from "./proto-error.ts";
@@ -25,17 +31,41 @@ const ENDING = import.meta.url.endsWith(".ts") ? "ts" : "js";
 const SDK_MODULES: Record<string, string> = {
   narun: join(SDK_FOLDER, `index.${ENDING}`),
   "narun/protobuf": join(SDK_FOLDER, "grpc", `protobuf.${ENDING}`),
+  [WELL_KNOWN_MODULE]: join(SDK_FOLDER, "grpc", `well-known.${ENDING}`),
   [RUNTIME_MODULE]: join(SDK_FOLDER, "grpc", `service-runtime.${ENDING}`),
 };
+
+/**
+ * The modules of the library for authors that a function of gRPC evaluates at its start. They get the parts of Protobuf's library
+ * that they use: its index is evaluated as a whole, with the parts of JSON that cost 10 ms, at the first call in JSON.
+ */
+const EARLY_MODULES = new Set(
+  ["message-codec", "embedded-file"].map((name) => join(SDK_FOLDER, "grpc", `${name}.${ENDING}`)),
+);
+const CORE = "narun-protobuf";
+const PROTOBUF_FOLDER = join(fileURLToPath(import.meta.resolve("@bufbuild/protobuf")), "..");
+const core = [
+  'export { create } from "./create.js";',
+  'export { fromBinary } from "./from-binary.js";',
+  'export { isMessage } from "./is-message.js";',
+  'export { createFileRegistry } from "./registry.js";',
+  'export { toBinary } from "./to-binary.js";',
+].join("\n");
 
 /** Resolves `narun`, whether the function's project has it installed or not, so that it fits the builder. */
 export const sdkModules: esbuild.Plugin = {
   name: "sdk-modules",
   setup(build) {
-    build.onResolve({ filter: /^narun(?:\/protobuf|:grpc)?$/ }, ({ path }) => {
+    build.onResolve({ filter: /^narun(?:\/protobuf|:grpc|:well-known)?$/ }, ({ path }) => {
       const file = SDK_MODULES[path];
-      return file === undefined ? undefined : { path: file, sideEffects: false };
+      // A module that re-exports a library is kept: without it esbuild does not evaluate the library's late parts.
+      const isPassed = path === "narun/protobuf" || path === WELL_KNOWN_MODULE;
+      return file === undefined ? undefined : { path: file, sideEffects: isPassed };
     });
+    build.onResolve({ filter: /^@bufbuild\/protobuf$/ }, ({ importer }) =>
+      EARLY_MODULES.has(importer) ? { path: "protobuf", namespace: CORE, sideEffects: false } : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: CORE }, () => ({ contents: core, resolveDir: PROTOBUF_FOLDER }));
   },
 };
 
@@ -66,7 +96,7 @@ export const protoModules: esbuild.Plugin = {
         return { path: resolve(resolveDir, file), suffix, sideEffects: false };
       },
     );
-    build.onLoad({ filter: /\.proto$/ }, ({ path, suffix }) => load(path, suffix, "file"));
+    build.onLoad({ filter: /\.proto$/, namespace: "file" }, ({ path, suffix }) => load(path, suffix, "file"));
     build.onLoad({ filter: /\.proto$/, namespace: GOOGLE_NAMESPACE }, ({ path, suffix }) =>
       load(path, suffix, GOOGLE_NAMESPACE),
     );
@@ -90,16 +120,20 @@ export const protoModules: esbuild.Plugin = {
 };
 
 function sourceOf(proto: CompiledProto, path: string, suffix: string): string {
+  // Relative specifiers: the source map has the module's text, which must not depend on the place of the folder.
+  const own = `./${basename(path)}`;
   const registry = createFileRegistry(proto.set);
   const file = registry.getFile(proto.parsed.source.name) as DescFile;
-  if (suffix === "") return mainModule(file, path + TYPES_SUFFIX, (name) => path + SERVICE_SUFFIX + name);
+  if (suffix === "") return mainModule(file, own + TYPES_SUFFIX, (name) => own + SERVICE_SUFFIX + name);
   if (suffix === TYPES_SUFFIX) {
-    return typesModule(file, { moduleOf: (other) => modulePathOf(proto, other) + TYPES_SUFFIX });
+    return typesModule(file, {
+      moduleOf: (other) => specifierOf(proto, other, dirname(path)) + TYPES_SUFFIX,
+    });
   }
   const service = file.services.find(({ name }) => suffix === SERVICE_SUFFIX + name);
   if (service === undefined) throw new Error(`${path} has no ${suffix}`);
   try {
-    return serviceModule(service, path + TYPES_SUFFIX, httpRulesOf(service, registry));
+    return serviceModule(service, own + TYPES_SUFFIX, httpRulesOf(service, registry));
   } catch (error) {
     if (!(error instanceof HttpRuleError)) throw error;
     const place = proto.parsed.places.get(error.method.proto);
@@ -108,10 +142,11 @@ function sourceOf(proto: CompiledProto, path: string, suffix: string): string {
   }
 }
 
-/** A file of the closure as a path, or as its name where narun has it. */
-function modulePathOf({ files }: CompiledProto, { name }: DescFile): string {
+/** A file of the closure as it is imported from a folder: by its way, or by its name where narun has it. */
+function specifierOf({ files }: CompiledProto, { name }: DescFile, folder: string): string {
   const file = files.get(`${name}.proto`);
-  return file !== undefined && "parsed" in file
-    ? (file.parsed.source.path ?? `${name}.proto`)
-    : `${name}.proto`;
+  const path = file !== undefined && "parsed" in file ? file.parsed.source.path : undefined;
+  if (path === undefined) return `${name}.proto`;
+  const way = relative(folder, path).split(sep).join("/");
+  return way.startsWith(".") ? way : `./${way}`;
 }

@@ -20,7 +20,7 @@ export interface ProtoTypesResult {
 }
 
 /** `hello.proto` → `hello.d.proto.ts`: the name that TypeScript looks for with `allowArbitraryExtensions`. */
-export function typesFileOf(proto: string): string {
+function typesFileOf(proto: string): string {
   return join(dirname(proto), `${basename(proto, ".proto")}.d.proto.ts`);
 }
 

@@ -1,4 +1,4 @@
-/** Reads options by the descriptors of their messages: those of Protobuf itself, and extensions of the author's files. */
+/** Reads options by the descriptors of their messages: Protobuf's own, and extensions of the author's files. */
 import {
   create,
   createFileRegistry,
@@ -102,7 +102,7 @@ function setPath(message: ReflectMessage, parts: readonly OptionPart[], value: O
   setPath(innerOf(message, field), rest, value);
 }
 
-/** The message in a field. It is set, so that what is written into it stays. */
+/** The message in a field. It is set, so that its fields stay. */
 function innerOf(message: ReflectMessage, field: DescField & { fieldKind: "message" }): ReflectMessage {
   if (!message.isSet(field)) message.set(field, reflect(field.message));
   return message.get(field) as ReflectMessage;

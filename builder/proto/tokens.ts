@@ -46,7 +46,7 @@ export function tokensOf(source: ProtoSource): Token[] {
   while (at < text.length) {
     const space = lengthAt(SPACE, text, at);
     if (space > 0) {
-      // A blank line separates a comment from what follows.
+      // A blank line separates a comment from the next statement.
       if (/\n[^\S\n]*\n/.test(text.slice(at, at + space))) comment = "";
       pass(space);
       continue;

@@ -11,7 +11,7 @@ import { protoFileOf, serviceIn } from "./proto-paths.ts";
 export interface UsedServices {
   /** Full names, sorted. */
   names: string[];
-  /** The paths of their methods for gRPC-Web and Connect, and those of their annotations. */
+  /** The paths of their methods for gRPC-Web and Connect, and the paths of their annotations. */
   routes: Route[];
   /** A `google.protobuf.FileDescriptorSet` of their files and all imported ones. */
   descriptors: Uint8Array;

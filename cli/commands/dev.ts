@@ -86,6 +86,6 @@ function createFirstPushes(folders: string[]): { all: Promise<void>; end(folder:
 async function showLogs(world: World, output: Output, signal: AbortSignal): Promise<void> {
   const view = createLogView(output, { withNames: true });
   for await (const line of readLogs(world.nats, { since: new Date(), follow: true, signal })) {
-    if (!output.isJson) view.show(line);
+    if (!output.isJson) view.show({ kind: "line", line });
   }
 }

@@ -8,7 +8,7 @@ import {
 } from "../../control/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import { findNatsServer, type NamedServer } from "../../nats-server/index.ts";
-import { checkIsolates, probeConfinement } from "../../runtime/index.ts";
+import { checkIsolates, lookForMeans, probeConfinement } from "../../runtime/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import type { Environment } from "../options/resolve.ts";
 import { natsServer } from "../options/storage.ts";
@@ -39,6 +39,7 @@ export const doctorCommand = defineCommand({
         checkNode(),
         checkSandbox(),
         checkConfinement(environment),
+        checkPrograms(environment),
         checkServer(options.natsServer, environment),
         checkSystem(connect),
       ])
@@ -105,6 +106,35 @@ async function checkConfinement(environment: Environment): Promise<Check[]> {
       inForce: false,
       found: "not in force: narun does not use them",
     },
+  ];
+}
+
+/** The means of this machine to enforce the limits of programs. Each is optional: a program that needs it is refused. */
+async function checkPrograms(environment: Environment): Promise<Check[]> {
+  const { cgroup, prlimit, setpriv, bubblewrap, isRoot } = await lookForMeans(environment.PATH ?? "");
+  const row = (name: string, missing: string | undefined, found: string): Check => ({
+    check: `programs: ${name}`,
+    ok: true,
+    inForce: missing === undefined,
+    found: missing === undefined ? found : `not in force: ${missing}`,
+  });
+  const lacks = (path: string | undefined, program: string) =>
+    path === undefined ? `${program} (util-linux) is not on the PATH` : undefined;
+  const controllers = typeof cgroup === "string" ? "" : [...cgroup.controllers].join(", ");
+  return [
+    row(
+      "memory, CPU, processes",
+      typeof cgroup === "string" ? cgroup : undefined,
+      `cgroup v2: ${controllers}`,
+    ),
+    row("memory, open files, file size", lacks(prlimit, "prlimit"), "rlimits of each process"),
+    row("own users", isRoot ? lacks(setpriv, "setpriv") : "narun does not run as root", "by setpriv"),
+    row("end with their runner", lacks(setpriv, "setpriv"), "at once, also where the runner is killed"),
+    row(
+      "own paths, no network",
+      typeof bubblewrap === "string" ? bubblewrap : undefined,
+      "by namespaces of bubblewrap",
+    ),
   ];
 }
 

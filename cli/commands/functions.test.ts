@@ -235,7 +235,9 @@ describe("with a function that runs", () => {
         labels: {},
       },
     ]);
-    expect(await output(["nodes"])).toMatch(/^NODE .*\n\S+ +running +\w+\/\w+ +isolate +\d+ +- +\d+s ago\n$/);
+    expect(await output(["nodes"])).toMatch(
+      /^NODE .*\n\S+ +running +\w+\/\w+ +isolate(?:, \w+)* +\d+ +- +\d+s ago\n$/,
+    );
   });
 
   test("doctor finds all that is needed", async () => {

@@ -1,10 +1,11 @@
+import { isIP } from "node:net";
 import { type CompatConfig, type Gateway, readGatewayConfig, startGateway } from "../../gateway/index.ts";
 import { type Address, claimShared } from "../../machine/index.ts";
 import { connectNats } from "../../nats/index.ts";
-import { startTraces } from "../../traces/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import {
+  caddy,
   grpc,
   grpcAddress,
   grpcCert,
@@ -20,11 +21,10 @@ import { resolveNats } from "../options/nats-access.ts";
 import { type FileTexts, value } from "../options/option.ts";
 import { flagArguments } from "../options/resolve.ts";
 import { shortPath } from "../options/short-path.ts";
-import { traceFlags, traceOptions, tracesOf } from "../options/traces.ts";
+import { traceFlags, traceOptions, tracesFrom } from "../options/traces.ts";
 import { ofGateway, workers } from "../options/workers.ts";
 import { tellParent, untilOrphaned } from "../parent-channel.ts";
 import { untilStopped } from "../until-stopped.ts";
-import { version } from "../version.ts";
 import { GatewayWorkers } from "../world/gateway-workers.ts";
 import { boundYoungGeneration, releaseMemory } from "../young-generation.ts";
 
@@ -47,6 +47,7 @@ const gatewayOptions = {
   metrics,
   workers,
   trustedProxies,
+  caddy,
   lameDuck: lameDuck("5s"),
   shortPath,
   ...traceOptions,
@@ -61,20 +62,20 @@ export const gatewayCommand = defineCommand({
   examples: [
     ["narun gateway --nats nats://nats.internal --http 0.0.0.0:8080", "as many as you like"],
     ["narun gateway --config config.yaml", "with static routes"],
+    ["narun gateway --caddy http://127.0.0.1:2019", "the functions' hosts, by a Caddy that runs"],
   ],
   run: (_args, context) => runGateway(context),
 });
 
 async function runGateway(context: CommandContext<typeof gatewayOptions>): Promise<void> {
   const { options, settings, output } = context;
-  const { http, metrics, ofGateway, shortPath, trustedProxies = [], lameDuck: lameDuckMs } = options;
+  const { http, metrics, ofGateway, shortPath, caddy, lameDuck: lameDuckMs } = options;
+  const trustedProxies = [...(options.trustedProxies ?? []), ...addressesOf(caddy)];
   const log = createLog(options.logLevel);
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
   const nats = await connectNats({ ...access, name: "narun gateway", ...logConnection(log) });
-  const exported = tracesOf(options);
-  const traces =
-    exported && (await startTraces(exported, { attributes: { "service.version": version }, log }));
+  const traces = await tracesFrom(options, {}, log);
   const further = ofGateway ? 0 : options.workers - 1;
   const grpcTls = await readGrpcTls(options.grpcCert, options.grpcKey);
   const claim = (address: Address, option: string) =>
@@ -93,6 +94,7 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
       ...(grpcTls && { grpcTls }),
       ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),
       ...(options.config && { config: options.config }),
+      ...(caddy && !ofGateway && { caddy }),
     });
     const ended = ofGateway ? untilEnded(gateway) : stopped;
     await Promise.race([workers.start(), ended]);
@@ -111,6 +113,14 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
   } finally {
     await nats.close();
   }
+}
+
+/** A Caddy whose admin API is on this machine sends its requests from here. */
+function addressesOf(caddy: URL | undefined): string[] {
+  if (caddy === undefined) return [];
+  const host = caddy.hostname.replace(/^\[(.*)\]$/, "$1");
+  if (host === "localhost" || host === "127.0.0.1" || host === "::1") return ["127.0.0.1", "::1"];
+  return isIP(host) === 0 ? [] : [host];
 }
 
 /** Serves the gateway that started this process. Resolves when that one closes the channel. */

@@ -131,13 +131,20 @@ test.each([
 test("logs", async () => {
   await json("invoke hello");
   await eventually(async () => expect((await run("logs hello")).stdout).toContain("http://"));
-  expectDocumented("logs", await json("logs hello"));
+  expectDocumented("logs", await json("logs hello --status"));
 });
 
 test("secret", async () => {
   expectDocumented("secret set", await json("secret set key", "value"));
   expectDocumented("secret ls", await json("secret ls"));
   expectDocumented("secret rm", await json("secret rm key"));
+  expectDocumented("secret rotate-key", await json("secret rotate-key"));
+});
+
+test("files", async () => {
+  expectDocumented("files add", await json("files add functions/two/narun.yaml"));
+  expectDocumented("files ls", await json("files ls"));
+  expectDocumented("files rm", await json("files rm narun.yaml"));
 });
 
 test("deploy", async () => {

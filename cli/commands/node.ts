@@ -2,17 +2,24 @@ import { join } from "node:path";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
 import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "../../runtime/index.ts";
-import { startTraces } from "../../traces/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
-import { devNode, egressDeny, label, machineName, nodeBounds, nodeName } from "../options/node.ts";
+import {
+  devNode,
+  egressDeny,
+  label,
+  machineName,
+  nodeBounds,
+  nodeMetrics,
+  nodeName,
+} from "../options/node.ts";
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
-import { traceOptions, tracesOf } from "../options/traces.ts";
+import { traceOptions, tracesFrom } from "../options/traces.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
-import { resolveSecretsKey } from "../secrets-key.ts";
+import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
 import { releaseMemory } from "../young-generation.ts";
@@ -29,9 +36,13 @@ const nodeOptions = {
   secretsKey,
   shortPath,
   ...traceOptions,
+  nodeMetrics,
   logLevel: logLevel("info"),
   ...devNode,
 };
+
+/** How long after its start a node-runner makes the programs of the mode `node`: work at the start is over. */
+const WARM_UP_MS = 5_000;
 
 /** The first version in which a thread can give up permissions (runtime/process/node/thread/main.ts). */
 const NODE_OF_THREADS = 26;
@@ -52,7 +63,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const { options, settings, environment, output } = context;
   const log = createLog(options.logLevel);
   const node = options.nodeName ?? machineName();
-  const secrets = await resolveSecretsKey(options.secretsKey);
+  const secrets = await followSecretsKey(options.secretsKey);
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
   const { ceiling, sandbox, hostMemoryMb, inspect, inspectFolder } = options;
@@ -60,13 +71,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const folders = new Map(Object.entries(inspectFolder));
   const sockets = { shortPath: options.shortPath === "auto" };
   const nodeMode = prepareNodeMode({ ceiling, sandbox, searchPath: environment.PATH, cacheDir, ...sockets });
-  const exported = tracesOf(options);
-  const traces =
-    exported &&
-    (await startTraces(exported, {
-      attributes: { "service.instance.id": node, "service.version": version },
-      log,
-    }));
+  const traces = await tracesFrom(options, { "service.instance.id": node }, log);
   const connecting = connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
     const [nats, isolates, exec] = await Promise.all([
@@ -80,7 +85,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
         inspect: inspect && { ...inspect, folders },
         ...sockets,
       }),
-      prepareExec({ cacheDir, node, searchPath: environment.PATH }),
+      prepareExec({ cacheDir, searchPath: environment.PATH }),
     ]);
     const runner = await startNodeRunner({
       nats,
@@ -99,16 +104,20 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       ceiling,
       closesReplacedSockets: options.closeReplacedSockets,
       spans: traces,
+      metrics: options.nodeMetrics,
       log,
     });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
-    tellParent({ ready: true, node, inspect: isolates.inspectAddress });
-    if (output.isJson) output.json({ node, nats: nats.url });
-    else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}`);
+    const { metricsUrl: metrics } = runner;
+    tellParent({ ready: true, node, inspect: isolates.inspectAddress, metrics });
+    if (output.isJson) output.json({ node, nats: nats.url, metrics });
+    else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}\nmetrics  ${metrics}`);
     setTimeout(releaseMemory, SETTLED_MS).unref();
+    if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
-    await Promise.all([isolates.close(), nodeMode.close(), traces?.close()]);
+    await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
+    await traces?.close();
     if (error !== undefined) throw error;
   } finally {
     await (await connecting).close();

@@ -3,6 +3,7 @@ import { chmod, readFile, stat, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { generateSecretsKey } from "../../nats/index.ts";
+import { eventually } from "../../test/harness/eventually.ts";
 import { type Ended, FREE_PORTS, type Narun, narun, startNarun } from "../testing/narun.ts";
 import { createWorkFolder, type WorkFolder } from "../testing/work-folder.ts";
 
@@ -124,4 +125,54 @@ test("the key may come by the environment, or by another file that nobody else r
   const missing = await run(["secret", "set", "other", "--data-dir", folder.path("nowhere")], "x");
   expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining("NARUN_SECRETS_KEY") });
   expect(await readFile(folder.path("data/secrets.key"), "utf8")).not.toContain(key);
+});
+
+test("the key is changed in its file; running functions and later starts have their values all the while", async () => {
+  const file = folder.path("data/secrets.key");
+  const [before, count] = [
+    await readFile(file, "utf8"),
+    JSON.parse((await secret(["ls", "--json"])).stdout).length,
+  ];
+  // Secrets of this file's other tests were set under other keys.
+  for (const name of ["other"]) await secret(["rm", name]);
+  const rotated = await secret(["rotate-key"]);
+  expect(rotated).toMatchObject({ code: 0, stdout: `${count - 1} secrets are encrypted under a new key\n` });
+  const after = await readFile(file, "utf8");
+  expect(after).not.toContain(before.trim());
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  for (const text of [rotated.stdout, rotated.stderr]) {
+    expect(text).not.toContain(after.trim());
+    expect(text).not.toContain(before.trim());
+  }
+  expect(await (await fetch(`${http}/shop`)).text()).toBe("s3cret");
+  // The node opens a secret that only the new key opens.
+  await secret(["set", "payment-key"], "changed");
+  await eventually(async () => expect(await (await fetch(`${http}/shop`)).text()).toBe("changed"));
+});
+
+test("an interrupted change of the key goes on; a key that is no file is left alone", async () => {
+  const file = folder.path("data/secrets.key");
+  const next = generateSecretsKey();
+  await writeFile(file, `${next}\n${await readFile(file, "utf8")}`);
+  await secret(["set", "half"], "x");
+  expect(await secret(["rotate-key", "--json"])).toMatchObject({ code: 0 });
+  expect(await readFile(file, "utf8")).toBe(`${next}\n`);
+  const refused = await secret(["rotate-key"], "", { NARUN_MASTER_KEY: next });
+  expect(refused).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("NARUN_MASTER_KEY has the key itself"),
+  });
+  expect(await secret(["set", "half"], "y", { NARUN_MASTER_KEY_PATH: file })).toMatchObject({ code: 0 });
+});
+
+test("nothing is changed where neither key opens a secret", async () => {
+  const stranger = generateSecretsKey();
+  await secret(["set", "strange"], "x", { NARUN_SECRETS_KEY: stranger });
+  const refused = await secret(["rotate-key"]);
+  expect(refused).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/neither .* opens strange; nothing was changed/),
+  });
+  await secret(["rm", "strange"]);
+  expect(await secret(["rotate-key"])).toMatchObject({ code: 0 });
 });

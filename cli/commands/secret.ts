@@ -11,23 +11,27 @@ import { dataDir, type SecretsKeySource, secretsKey } from "../options/storage.t
 import { oneOf, wrongUse } from "../options/values.ts";
 import { formatAge } from "../output/format-time.ts";
 import type { Output } from "../output/output.ts";
+import { rotateKey } from "../rotate-key.ts";
 import { resolveSecretsKey, SECRETS_KEY_FILE } from "../secrets-key.ts";
 
-const ACTIONS = ["set", "ls", "rm"] as const;
+/** `list` and `delete` are the original toolkit's words. */
+const ACTIONS = ["set", "ls", "rm", "rotate-key", "list", "delete"] as const;
 
 const description = value({ flag: "--description <text>", help: "the purpose of the secret", parse: asText });
 
 export const secretCommand = defineCommand({
   usage: "secret <action> [name]",
-  says: "set (value from stdin), ls or rm the secrets of functions",
+  says: "set (value from stdin), ls or rm the secrets of functions; rotate-key",
   options: { dataDir, secretsKey, description },
   examples: [
     ["narun secret set api-key < key.txt", "one line feed at the end is no part of the value"],
     ["narun secret ls", "names, never values"],
+    ["narun secret rotate-key", "a new key in the file of the old one; all secrets are encrypted anew"],
   ],
   async run(args, { options, output, connect }) {
     const action = oneOf(ACTIONS)({ text: args.action, source: { kind: "flag", name: "narun secret" } });
-    if (action === "ls") return list(await connect(), output);
+    if (action === "ls" || action === "list") return list(await connect(), output);
+    if (action === "rotate-key") return rotateKey(connect, output, options);
     const name = parseSecretName(action, args.name);
     const nats = await connect();
     return action === "set" ? set(nats, output, name, options) : remove(nats, output, name);
@@ -56,7 +60,7 @@ async function set(nats: Nats, output: Output, name: string, options: SecretOpti
   const result = await setSecret(nats, key, { name, value, description: options.description });
   if (output.isJson) return output.json(result);
   output.line(`${output.colours.bold(name)}  ${result.created ? "set" : "changed"}`);
-  if (!result.created) output.note("Running instances keep the value of their start.");
+  if (!result.created) output.note("Instances that use it are replaced, and get the new value.");
 }
 
 async function remove(nats: Nats, output: Output, name: string): Promise<void> {

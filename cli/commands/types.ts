@@ -7,7 +7,7 @@ const check = toggle({ flag: "--check", help: "write nothing; fail where a file 
 
 export const typesCommand = defineCommand({
   usage: "types [dir]",
-  says: "write types for the function (or every function) in a folder: narun-env.d.ts, and one file for each .proto",
+  says: "write the types of env and .proto files, for the function (or all) in a folder",
   options: { check },
   examples: [
     ["narun types", 'then: import type { Env } from "./narun-env.d.ts"'],

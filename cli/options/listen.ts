@@ -2,7 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { messageOf } from "../../contracts/index.ts";
 import { asText, value } from "./option.ts";
-import { type Address, parseAddress, parseDuration, parseNetworks, wrongUse } from "./values.ts";
+import {
+  type Address,
+  parseAddress,
+  parseDuration,
+  parseHttpUrl,
+  parseNetworks,
+  wrongUse,
+} from "./values.ts";
 
 export const http = value({
   flag: "--http <address>",
@@ -65,6 +72,14 @@ export const trustedProxies = value({
   help: "addresses and networks (CIDR), separated by commas, of proxies whose X-Forwarded-* and Forwarded count",
   fallbackHelp: "none",
   parse: parseNetworks,
+});
+
+export const caddy = value({
+  flag: "--caddy <url>",
+  variables: ["NARUN_CADDY"],
+  help: "admin API of a running Caddy that serves the functions' `hosts`; it is kept in step",
+  fallbackHelp: "none",
+  parse: parseHttpUrl,
 });
 
 export const lameDuck = (fallback: string) =>

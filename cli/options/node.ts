@@ -53,6 +53,14 @@ export const label = list({
   parse: parsePairs,
 });
 
+/** A preferred port: other runners of the machine take free ones. */
+export const nodeMetrics = value({
+  flag: "--metrics <address>",
+  help: "HOST:PORT for metrics and the discovery of programs' metrics",
+  fallback: "127.0.0.1:9100",
+  parse: (given) => ({ ...parseAddress(given), isPreferred: given.source.kind === "default" }),
+});
+
 /** Options for `narun dev`, which starts its node with them. */
 export const devNode = {
   closeReplacedSockets: toggle({ flag: "--close-replaced-sockets", help: "", isHidden: true }),

@@ -30,16 +30,20 @@ export const natsServer = value({
   parse: ({ text, source }) => ({ path: text, by: source.name }),
 });
 
-/** The key of secrets: a file of a flag, or the key itself of a variable. */
+/** The key of secrets: in a file, or the key itself of a variable. */
 export type SecretsKeySource = { file: string } | { text: string; variable: string };
 
+const KEY_FILE_VARIABLE = "NARUN_MASTER_KEY_PATH";
+
 const keyDescription = {
-  // The original toolkit has the second name.
-  variables: ["NARUN_SECRETS_KEY", "NARUN_MASTER_KEY"],
-  variableHelp: "the key itself",
+  // The original toolkit has the other names.
+  variables: ["NARUN_SECRETS_KEY", "NARUN_MASTER_KEY", KEY_FILE_VARIABLE],
+  variableHelp: "the key itself; of the last one: its file",
   show: () => "(hidden)",
   parse: ({ text, source }: GivenText): SecretsKeySource =>
-    source.kind === "variable" ? { text, variable: source.name } : { file: text },
+    source.kind === "variable" && source.name !== KEY_FILE_VARIABLE
+      ? { text, variable: source.name }
+      : { file: text },
 };
 
 export const secretsKey = value({

@@ -29,6 +29,13 @@ export function parsePort(given: GivenText): number {
   throw wrongValue(given, "a number up to 65535");
 }
 
+/** The address of an HTTP server. */
+export function parseHttpUrl(given: GivenText): URL {
+  const url = URL.parse(given.text);
+  if (url?.protocol === "http:" && url.host !== "") return url;
+  throw wrongValue(given, "an address such as http://127.0.0.1:2019");
+}
+
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** A duration in milliseconds: `500ms`, `30s`, `10m`, `2h`, `7d`. */
@@ -36,6 +43,17 @@ export function parseDuration(given: GivenText): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(given.text);
   if (match === null) throw wrongValue(given, "a duration like 30s, 10m or 2h");
   return Number(match[1]) * (UNIT_MS[match[2] ?? ""] ?? 0);
+}
+
+/** A moment: how long ago (`10m`), or a time in ISO 8601. */
+export function parseMoment(given: GivenText): Date {
+  if (/^\d{4}-/.test(given.text)) {
+    const moment = new Date(given.text);
+    if (!Number.isNaN(moment.getTime())) return moment;
+  } else if (/^\d+(?:\.\d+)?[a-z]+$/.test(given.text)) {
+    return new Date(Date.now() - parseDuration(given));
+  }
+  throw wrongValue(given, "a duration like 30s, 10m or 2h, or a time like 2026-01-31T12:00:00Z");
 }
 
 /** `key=value` pairs. */

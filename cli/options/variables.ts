@@ -1,7 +1,7 @@
 /** The environment variables of narun, and the check for misspelt ones. */
 import { nearest } from "../../contracts/index.ts";
 import { outputOptions } from "./common.ts";
-import { trustedProxies } from "./listen.ts";
+import { caddy, trustedProxies } from "./listen.ts";
 import { logLevel } from "./log-level.ts";
 import { natsOptions } from "./nats.ts";
 import { egressDeny, nodeBounds } from "./node.ts";
@@ -17,7 +17,7 @@ const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...Object.values(outputOptions),
   ...Object.values(nodeBounds),
   ...Object.values(traceOptions),
-  ...[egressDeny, trustedProxies, shortPath, workers, logLevel("info"), natsServer, secretsKey],
+  ...[egressDeny, trustedProxies, caddy, shortPath, workers, logLevel("info"), natsServer, secretsKey],
 ];
 
 /** Every variable that an option reads. A command loads its own options only, so this list stands apart. */

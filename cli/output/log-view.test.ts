@@ -33,7 +33,7 @@ const LINE: LogLine = {
 function shown(lines: Partial<LogLine>[], { isTTY = false, withNames = false } = {}): string[] {
   Object.assign(process.stdout, { isTTY });
   const view = createLogView(createOutput(), { withNames });
-  for (const line of lines) view.show({ ...LINE, ...line });
+  for (const line of lines) view.show({ kind: "line", line: { ...LINE, ...line } });
   const time = isTTY ? `${"\x1b"}\\[2m.{23}${"\x1b"}\\[22m ` : ".{23} ";
   return written
     .trimEnd()

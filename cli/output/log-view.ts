@@ -1,10 +1,12 @@
-import type { LogLine } from "../../contracts/index.ts";
+import { type LogLine, levelOf } from "../../contracts/index.ts";
+import { describeStatus, levelOfStatus } from "../../control/index.ts";
+import type { HistoryEntry } from "../../nats/index.ts";
 import { formatTime } from "./format-time.ts";
 import type { Output } from "./output.ts";
 
-/** Shows log lines in columns: time, function, level, request, message. */
+/** Shows log lines in columns: time, function, level, request, message. A status event has its instance for a request. */
 export interface LogView {
-  show(line: LogLine): void;
+  show(entry: HistoryEntry): void;
 }
 
 /** Upper bound of the width of the name column. A longer name shifts the columns of its line. */
@@ -23,18 +25,38 @@ export function createLogView(output: Output, { withNames }: { withNames: boolea
     nameWidth = Math.max(nameWidth, Math.min(own.length, MAX_NAME_WIDTH));
     return `${bold(own.padEnd(nameWidth))} `;
   };
-  return {
-    show(line) {
-      const level = line.level ?? (line.stream === "stderr" ? "error" : "info");
-      const colour = level === "error" ? red : level === "warn" ? yellow : (text: string) => text;
-      const id = dim(shortRequestId(line.request_id).padEnd(ID_WIDTH));
-      // A colour that the function left open must not reach the next line.
-      const isStyled = isColorSupported && line.message.includes("\x1b[");
-      const message = `${line.message}${isStyled ? RESET : ""}`;
-      const head = `${dim(formatTime(line.timestamp))} ${name(line.app_name)}${colour(level.padEnd(5))} ${id} `;
-      output.line(`${head}${colour(message)}`);
-    },
+  const showColumns = (columns: Columns) => {
+    const { level } = columns;
+    const colour = level === "error" ? red : level === "warn" ? yellow : (text: string) => text;
+    const id = dim(columns.id.padEnd(ID_WIDTH));
+    // A colour that the function left open must not reach the next line.
+    const isStyled = isColorSupported && columns.message.includes("\x1b[");
+    const message = `${columns.message}${isStyled ? RESET : ""}`;
+    const head = `${dim(formatTime(columns.time))} ${name(columns.app)}${colour(level.padEnd(5))} ${id} `;
+    output.line(`${head}${colour(message)}`);
   };
+  return {
+    show: (entry) => showColumns(entry.kind === "line" ? columnsOfLine(entry.line) : columnsOfStatus(entry)),
+  };
+}
+
+interface Columns {
+  time: string;
+  app: string;
+  level: string;
+  id: string;
+  message: string;
+}
+
+function columnsOfLine(line: LogLine): Columns {
+  const { timestamp: time, app_name: app, request_id, message } = line;
+  return { time, app, level: levelOf(line), id: shortRequestId(request_id), message };
+}
+
+function columnsOfStatus({ app, event }: Extract<HistoryEntry, { kind: "status" }>): Columns {
+  const { time, instance_id: instance } = event;
+  const message = `${instance} ${describeStatus(event)}`;
+  return { time, app, level: levelOfStatus(event), id: shortRequestId(), message };
 }
 
 /** The first digits distinguish the ids of the gateway, the last ones the ids of clients. */

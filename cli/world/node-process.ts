@@ -16,6 +16,8 @@ export interface NodeProcess {
   readonly pid: number | undefined;
   /** The address for debuggers: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
+  /** The base URL of its metrics. */
+  readonly metricsUrl: string | undefined;
   /** Lets the runner drain and ends it. */
   close(): Promise<void>;
   /** Kills the runner and its hosts. Their requests are lost. */
@@ -75,12 +77,19 @@ type Phase =
   | { kind: "closing"; child: ChildProcess; isSilent: boolean }
   | { kind: "closed" };
 
+/** The message of a runner that takes work. */
+interface ReadyMessage {
+  inspect?: string;
+  metrics?: string;
+}
+
 class SupervisedNode implements NodeProcess {
   readonly #options: NodeProcessOptions;
   readonly #backoff = createBackoff({ firstMs: 200, maxMs: 10_000, forgetAfterMs: 60_000 });
   readonly #ready = Promise.withResolvers<void>();
   #phase: Phase;
   #inspectAddress: string | undefined;
+  #metricsUrl: string | undefined;
 
   constructor(options: NodeProcessOptions) {
     this.#options = options;
@@ -93,6 +102,10 @@ class SupervisedNode implements NodeProcess {
 
   get inspectAddress(): string | undefined {
     return this.#inspectAddress;
+  }
+
+  get metricsUrl(): string | undefined {
+    return this.#metricsUrl;
   }
 
   /** Resolves when the first runner takes work. Rejects when it ends before, and with the reason of the signal. */
@@ -126,14 +139,15 @@ class SupervisedNode implements NodeProcess {
 
   #fork(): ChildProcess {
     const child = forkNode(this.#options);
-    child.on("message", ({ inspect }: { inspect?: string }) => this.#onReady(child, inspect));
+    child.on("message", (ready: ReadyMessage) => this.#onReady(child, ready));
     child.stderr?.on("data", (chunk: Buffer) => this.#onOutput(chunk));
     child.on("exit", (code, signal) => this.#onExit(code, signal));
     return child;
   }
 
-  #onReady(child: ChildProcess, inspectAddress: string | undefined): void {
-    this.#inspectAddress = inspectAddress;
+  #onReady(child: ChildProcess, { inspect, metrics }: ReadyMessage): void {
+    this.#inspectAddress = inspect;
+    this.#metricsUrl = metrics;
     if (this.#phase.kind === "starting") this.#phase = { kind: "running", child };
     this.#ready.resolve();
   }
@@ -187,6 +201,8 @@ function forkNode({
       ...args,
       ...nodeArguments,
       ...inspected,
+      "--metrics",
+      "127.0.0.1:0",
       "--cache-dir",
       cacheDir,
       ...(secretsKeyFile === undefined ? [] : ["--secrets-key", secretsKeyFile]),

@@ -196,6 +196,7 @@ async function startParts(
   access: { natsUrl: string; login: NatsLogin },
   otherMetrics: () => Promise<MetricValues[]>,
 ): Promise<[NodeProcess, Gateway]> {
+  let started: NodeProcess | undefined;
   const [node, gateway] = await Promise.allSettled([
     startNodeProcess({
       ...access,
@@ -207,6 +208,9 @@ async function startParts(
       logLevel: log.level,
       log,
       signal,
+    }).then((process) => {
+      started = process;
+      return process;
     }),
     startGateway({
       nats,
@@ -218,6 +222,7 @@ async function startParts(
       shortPath,
       otherMetrics,
       traces,
+      nodePages: { read: (path) => readNodePage(started, path) },
       log,
       ...(firstPushes === undefined ? {} : { firstPushes }),
     }),
@@ -226,6 +231,22 @@ async function startParts(
   if (node.status === "fulfilled") await node.value.close();
   if (gateway.status === "fulfilled") await gateway.value.close();
   throw gateway.status === "rejected" ? gateway.reason : node.status === "rejected" ? node.reason : undefined;
+}
+
+/** How long the node-runner may take to answer a page. */
+const PAGE_TIMEOUT_MS = 3_000;
+
+/** A page of the node-runner. Undefined while it does not run. */
+async function readNodePage(node: NodeProcess | undefined, path: string): Promise<string | undefined> {
+  if (node?.metricsUrl === undefined) return undefined;
+  try {
+    const response = await fetch(`${node.metricsUrl}${path}`, {
+      signal: AbortSignal.timeout(PAGE_TIMEOUT_MS),
+    });
+    return response.ok ? await response.text() : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function startEmbedded(

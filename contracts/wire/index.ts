@@ -18,6 +18,7 @@ export * from "./grpc-frames.ts";
 export * from "./grpc-message.ts";
 export * from "./grpc-status.ts";
 export * from "./grpc-timeout.ts";
+export * from "./grpc-trailing.ts";
 export * from "./header-bytes.ts";
 export * from "./header-mode.ts";
 export * from "./header-names.ts";

@@ -54,7 +54,7 @@ export interface DeployResult {
   nodes: { name: string; replicas: number }[];
   /** Targeted nodes for whose platform there is no file: they cannot start it. */
   unsupported: { node: string; platform: string }[];
-  /** Targeted nodes that do not run now, with the nearest name of one that does. */
+  /** Targeted nodes that do not run now, each with the nearest name of a running node. */
   absent: { node: string; meant?: string }[];
 }
 
@@ -224,7 +224,7 @@ async function moveSpec(
   throw new NarunError("PUSH_CONFLICT", { detail: `${name} was deployed or removed in the meantime`, name });
 }
 
-/** What the targeted nodes can do with the files, as far as they are known. */
+/** The targeted nodes that cannot run the files, and the nodes that do not run, as far as nodes are known. */
 function judgeNodes(
   spec: ServiceSpec,
   binaries: readonly Platform[],

@@ -4,6 +4,8 @@
  * `grpc` where it is not imported. `Request` and `Response` are the platform's own.
  */
 
+import type { grpc as implementGrpc } from "./grpc/grpc.ts";
+import type { GrpcHandlers } from "./grpc/handlers.ts";
 import type { ServedApp, ServedConsumer, ServedHandler, ServeOptions, UpgradedWebSocket } from "./serve.ts";
 
 export type {
@@ -48,6 +50,16 @@ export type { WebSocketPair } from "./web-sockets.ts";
  */
 export declare function serve(handler: ServedHandler, options: ServeOptions): Promise<ServedConsumer>;
 export declare function serve(app: ServedApp, options: ServeOptions): Promise<ServedConsumer>;
+
+/**
+ * Serves a gRPC service by handlers of this Node process, as `grpc(service, handlers)` does in a function. Gateways find it by its
+ * full name; gRPC-Web, Connect and paths of HTTP go by `routes`. Errors: as `serve`.
+ */
+export declare function serveGrpc<S extends Parameters<typeof implementGrpc>[0]>(
+  service: S,
+  handlers: GrpcHandlers<S>,
+  options: ServeOptions,
+): Promise<ServedConsumer>;
 
 /**
  * Answers a request with a WebSocket, in a process of `serve`. `headers`: further fields of the answer, such as

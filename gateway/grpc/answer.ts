@@ -66,7 +66,7 @@ export class Answer {
   #endAtOnce(status: GrpcStatus): void {
     const { code, message } = status;
     const isSent = this.#respond(fieldsOf(status), { endStream: true });
-    if (isSent || this.#respond(fieldsOf({ code, message }), { endStream: true })) this.#stopClient();
+    if (isSent || this.#respond(fieldsOf({ code, message }), { endStream: true })) stopClient(this.#stream);
     else this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 
@@ -75,7 +75,7 @@ export class Answer {
     stream.once("wantTrailers", () => {
       try {
         stream.sendTrailers(toHeaders(fieldsOf(status)));
-        this.#stopClient();
+        stopClient(stream);
       } catch {
         // HTTP/2 forbids a field of the function.
         stream.close(constants.NGHTTP2_INTERNAL_ERROR);
@@ -107,16 +107,16 @@ export class Answer {
       return false;
     }
   }
+}
 
-  #stopClient(): void {
-    const stream = this.#stream;
-    if (stream.readableEnded || stream.endAfterHeaders) return;
-    // What is still to come is read and dropped, until the client has seen the status.
-    stream.resume();
-    setImmediate(() => {
-      if (!stream.closed && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
-    });
-  }
+/** A client that still sends is told to stop, when it has seen its answer (I3). */
+export function stopClient(stream: ServerHttp2Stream): void {
+  if (stream.readableEnded || stream.endAfterHeaders) return;
+  // The rest of its messages is read and dropped.
+  stream.resume();
+  setImmediate(() => {
+    if (!stream.closed && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
 }
 
 /** Fields that HTTP/2 forbids. */

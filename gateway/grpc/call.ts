@@ -15,6 +15,8 @@ import {
   grpcCodes,
   isErrorCode,
   parseGrpcStatus,
+  splitTrailers,
+  trailingStatus,
 } from "../../contracts/index.ts";
 import type {
   Dispatched,
@@ -32,7 +34,6 @@ import { AnswerBody } from "./answer-body.ts";
 import type { CallHead } from "./call-head.ts";
 import { type CallBody, CallReader, MAX_GATHERED_BYTES } from "./request-body.ts";
 import { failureStatus, faultStatus, type GrpcStatus, statusOf } from "./status.ts";
-import { splitTrailers, statusIn } from "./trailing.ts";
 
 export interface CallParts {
   dispatcher: Dispatcher;
@@ -133,7 +134,7 @@ export class Call implements DispatchRequest {
     const fields = this.#fieldsOf(reply);
     if (fields === undefined) return;
     const { initial, trailing } = splitTrailers(fields);
-    const status = statusIn(trailing) ?? NO_STATUS;
+    const status = trailingStatus(trailing) ?? NO_STATUS;
     const { answer } = this.#parts;
     if (reply.data.byteLength === 0) {
       // Without messages all metadata goes in one block, unless the function has initial metadata of its own.
@@ -170,7 +171,7 @@ export class Call implements DispatchRequest {
   #statusOfEnd(end: StreamEnd, early: readonly string[]): GrpcStatus {
     if (end.kind === "broken") return this.#failure(isErrorCode(end.code) ? end.code : "STREAM_BROKEN");
     const late = decodeTrailers(end.trailers);
-    return late === undefined ? BAD_TRAILERS : (statusIn([...early, ...late.flat()]) ?? NO_STATUS);
+    return late === undefined ? BAD_TRAILERS : (trailingStatus([...early, ...late.flat()]) ?? NO_STATUS);
   }
 
   /** The fields of an answer of gRPC. Another answer ends the call with an error. */

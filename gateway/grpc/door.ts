@@ -4,15 +4,19 @@ import { aborted } from "../../dispatch/index.ts";
 import { type Address, listen } from "../../machine/index.ts";
 import type { Door } from "../door.ts";
 import { createLearnedServices } from "./learned.ts";
+import { createOwnServices, type OwnServicesOptions } from "./own-services.ts";
 import { type ServeOptions, serve } from "./serve.ts";
 import { createGrpcServer, type ServerTls } from "./server.ts";
 
-export interface GrpcDoorOptions extends Omit<ServeOptions, "isDraining" | "learned"> {
-  /** Port 0 picks a free one. */
-  address: Address;
-  /** Default: HTTP/2 without TLS (h2c). */
-  tls?: ServerTls | undefined;
-}
+export type GrpcDoorOptions = Omit<ServeOptions, "isDraining" | "learned" | "own"> &
+  Pick<OwnServicesOptions, "canServe"> & {
+    /** Whether the gateway reaches NATS, and does not leave. */
+    isHealthy(): boolean;
+    /** Port 0 picks a free one. */
+    address: Address;
+    /** Default: HTTP/2 without TLS (h2c). */
+    tls?: ServerTls | undefined;
+  };
 
 /** How long the last statuses may take to be written. */
 const LAST_STATUSES_MS = 250;
@@ -26,10 +30,12 @@ const LAST_STATUSES_MS = 250;
 export function grpcDoor({ address, tls, ...options }: GrpcDoorOptions): Door {
   const state = { isDraining: false };
   const learned = createLearnedServices(options);
+  const isServing = () => options.isHealthy() && !state.isDraining;
+  const own = createOwnServices({ ...options, learned, isServing });
   const { server, goAway, destroy, connections } = createGrpcServer({
     tls,
     log: options.log,
-    serve: (call) => serve({ ...options, learned, isDraining: () => state.isDraining }, call),
+    serve: (call) => serve({ ...options, learned, own, isDraining: () => state.isDraining }, call),
   });
   let closed: Promise<void> | undefined;
   const stopListening = () => {

@@ -60,7 +60,10 @@ export class CallReader {
     }
     stream.on("data", (chunk: Buffer) => this.#onData(chunk));
     stream.on("end", () => this.#onEnd());
-    this.#waitFor(MESSAGE_MS);
+    // Most unary calls come in one piece: their end is there before this runs, and they need no timer.
+    setImmediate(() => {
+      if (this.#phase === "gathering") this.#waitFor(this.#size > 0 ? END_MS : MESSAGE_MS);
+    });
   }
 
   /** The call is over: nothing more is reported. */
@@ -92,7 +95,7 @@ export class CallReader {
     this.#chunks.push(chunk);
     if (this.#phase === "streaming") this.#stream.pause();
     else if (this.#size > this.#options.maxWholeBytes) this.#startStream();
-    else this.#waitFor(END_MS);
+    else if (this.#timer !== undefined) this.#waitFor(END_MS);
   }
 
   #overSize(): "body-too-large" | undefined {

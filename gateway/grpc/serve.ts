@@ -1,5 +1,5 @@
 /** Takes a call: finds the function or service behind it. Every call has one status, and is counted once. */
-import { constants, type ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { type FunctionSpec, type GrpcCode, goNameOf, grpcCodes } from "../../contracts/index.ts";
 import type { Dispatcher, Log, SendableHead } from "../../dispatch/index.ts";
@@ -11,11 +11,13 @@ import type { Metrics } from "../metrics.ts";
 import type { GatewayTraces } from "../traces/gateway-traces.ts";
 import { describeGrpc, endGrpc } from "../traces/grpc-trace.ts";
 import type { RequestTrace } from "../traces/request-trace.ts";
-import { Answer } from "./answer.ts";
+import { Answer, stopClient } from "./answer.ts";
 import { Call } from "./call.ts";
 import { type CallHead, isCall, type NoCall, readCallHead } from "./call-head.ts";
 import type { LearnedServices } from "./learned.ts";
 import { MessageCall } from "./message-call.ts";
+import { beginOwnCall } from "./own-call.ts";
+import type { OwnServices } from "./own-services.ts";
 import type { GrpcRoutes } from "./routes.ts";
 import type { IncomingCall } from "./server.ts";
 import { type GrpcStatus, statusOf } from "./status.ts";
@@ -25,6 +27,8 @@ export interface ServeOptions {
   dispatcher: Dispatcher;
   routes(): GrpcRoutes;
   learned: LearnedServices;
+  /** The gateway's own services. */
+  own: OwnServices;
   specOf(service: string): FunctionSpec | undefined;
   /** Whether routes are still to come: functions are being pushed. */
   isFilling(): boolean;
@@ -53,6 +57,10 @@ export function serve(options: ServeOptions, incoming: IncomingCall): void {
     answer.end(isCall(head) ? statusOf("GATEWAY_DRAINING") : noCallStatus(head));
     return;
   }
+  if (options.own.has(head.service)) {
+    serveOwn(options, incoming, head);
+    return;
+  }
   const service = serviceOf(options, head);
   const looking = service === undefined ? options.learned.look() : undefined;
   if (looking === undefined) beginCall(options, incoming, head, service);
@@ -60,6 +68,13 @@ export function serve(options: ServeOptions, incoming: IncomingCall): void {
     void looking.then(() =>
       incoming.guard(() => beginCall(options, incoming, head, serviceOf(options, head))),
     );
+}
+
+function serveOwn(options: ServeOptions, incoming: IncomingCall, head: CallHead): void {
+  const answer = openAnswer(options, incoming, head, true);
+  const method = options.own.method(head.path);
+  if (method !== undefined) beginOwnCall(method, { stream: incoming.stream, head, answer });
+  else answer.end({ code: grpcCodes.UNIMPLEMENTED, message: `there is no method ${head.path}` });
 }
 
 function serviceOf({ routes, learned }: ServeOptions, { service }: CallHead): string | undefined {
@@ -149,7 +164,7 @@ function withoutPseudo(fields: string[]): string[] {
 
 function answerHttp(stream: ServerHttp2Stream, { status, allow }: Extract<NoCall, { kind: "http" }>): void {
   stream.respond({ ":status": status, ...(allow === undefined ? {} : { allow }) }, { endStream: true });
-  stream.close(constants.NGHTTP2_NO_ERROR);
+  stopClient(stream);
 }
 
 function noCallStatus(head: Exclude<NoCall, { kind: "http" }>): GrpcStatus {

@@ -4,10 +4,12 @@ import { aborted } from "../../dispatch/index.ts";
 import { type Address, listen } from "../../machine/index.ts";
 import type { Door } from "../door.ts";
 import { createWebSockets } from "../websocket/websocket.ts";
+import { createEndings } from "./endings.ts";
 import { untilLeft } from "./lame-duck.ts";
 import { createHttpServer, type HttpOptions } from "./server.ts";
 
-export interface HttpDoorOptions extends Omit<HttpOptions, "webSockets" | "isLeaving" | "isDraining"> {
+export interface HttpDoorOptions
+  extends Omit<HttpOptions, "webSockets" | "endings" | "isLeaving" | "isDraining"> {
   /** Port 0 picks a free one. */
   address: Address;
 }
@@ -31,6 +33,7 @@ export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
   const server = createHttpServer({
     ...options,
     webSockets,
+    endings: createEndings(),
     isLeaving: () => state.isLeaving,
     isDraining: () => state.isDraining,
   });

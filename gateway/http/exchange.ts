@@ -7,6 +7,7 @@ import type { Metrics } from "../metrics.ts";
 import { endHttp } from "../traces/http-trace.ts";
 import type { RequestTrace } from "../traces/request-trace.ts";
 import type { Upgrade } from "../websocket/websocket.ts";
+import type { Endings } from "./endings.ts";
 import type { Destination, GatewayResponse } from "./gateway-response.ts";
 import { latin1Of } from "./latin1-of.ts";
 
@@ -17,6 +18,7 @@ export interface AnswerOptions {
   /** Whether new requests are refused. */
   isDraining(): boolean;
   metrics: Metrics;
+  endings: Endings;
 }
 
 const UNMATCHED = "unmatched";
@@ -92,7 +94,7 @@ export function closeAfter(
 const BODY_REFUSED = 413;
 
 export function write(
-  { metrics, isLeaving }: AnswerOptions,
+  { metrics, isLeaving, endings }: AnswerOptions,
   { outgoing, method, requestId, pattern, startedMs }: Exchange,
   { status, headers, body }: GatewayResponse,
   cold: ColdTiming | undefined,
@@ -102,9 +104,9 @@ export function write(
   // A second `Connection` field does no harm: both have the same value.
   if (isLeaving()) headers.push("Connection", "close");
   outgoing.writeHead(status, headers);
-  if (method === "HEAD" || body === undefined) outgoing.end();
+  if (method === "HEAD" || body === undefined) endings.end(outgoing, "");
   else if (body.byteLength > MAX_JOINED_BYTES) outgoing.end(body);
-  else outgoing.end(latin1Of(body), "latin1");
+  else endings.end(outgoing, latin1Of(body));
   metrics.answered(method, pattern, status, performance.now() - startedMs);
 }
 

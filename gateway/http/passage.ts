@@ -271,20 +271,20 @@ interface BodyLimit {
   name: string;
 }
 
-/** A function takes streams. A service without a spec may not, so its bodies go in one message. */
+/** A function takes streams. A program, and a service without a spec, may not, so their bodies go in one message. */
 function bodyLimit({ nats, defaultTimeoutMs }: ServeOptions, { spec }: Destination): BodyLimit {
-  if (spec !== undefined)
+  if (spec !== undefined && spec.mode !== "exec")
     return {
       maxBytes: spec.limits.maxBodyBytes,
       maxWholeBytes: MAX_FRAME_BYTES,
       maxWholeMs: spec.limits.streamMs,
       name: "limits.maxBodyBytes",
     };
-  const maxBytes = maxMessageBody(nats);
+  const maxBytes = Math.min(maxMessageBody(nats), spec?.limits.maxBodyBytes ?? Number.POSITIVE_INFINITY);
   return {
     maxBytes,
     maxWholeBytes: maxBytes,
-    maxWholeMs: defaultTimeoutMs,
-    name: "max_payload of nats-server",
+    maxWholeMs: spec?.limits.streamMs ?? defaultTimeoutMs,
+    name: maxBytes === spec?.limits.maxBodyBytes ? "limits.maxBodyBytes" : "max_payload of nats-server",
   };
 }

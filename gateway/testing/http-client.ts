@@ -7,6 +7,8 @@ export interface RawCall {
   body?: Uint8Array | string;
   /** The request target on the wire. Default: that of the URL. */
   path?: string;
+  /** The `Host` field. Default: that of the URL. */
+  host?: string;
   /** Default: a connection of its own. */
   agent?: Agent;
   signal?: AbortSignal;
@@ -26,6 +28,7 @@ export function call(url: string, options: RawCall = {}): Promise<RawAnswer> {
   const { method = "GET", headers = [], body, path, agent = false, signal } = options;
   return new Promise((resolve, reject) => {
     const { host, pathname, search } = new URL(url);
+    const named = options.host ?? host;
     const length =
       body === undefined || headers.includes("Transfer-Encoding")
         ? []
@@ -33,7 +36,7 @@ export function call(url: string, options: RawCall = {}): Promise<RawAnswer> {
     const request = httpRequest(url, {
       method,
       path: path ?? pathname + search,
-      headers: ["Host", host, ...headers, ...length],
+      headers: ["Host", named, ...headers, ...length],
       agent,
       ...(signal === undefined ? {} : { signal }),
     });

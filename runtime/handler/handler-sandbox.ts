@@ -19,7 +19,7 @@ import type {
 } from "../instance/sandbox.ts";
 import { ArrivingBody } from "./arriving-body.ts";
 import { errorText } from "./error-text.ts";
-import { type BegunBody, beginBody, LeavingBody } from "./leaving-body.ts";
+import { type BegunBody, beginBody, begunOf, LeavingBody } from "./leaving-body.ts";
 import { requestOf } from "./request-of.ts";
 import { describeValue, MethodNotAllowed, type ResponseParts, responseParts } from "./response-parts.ts";
 import type { ServerSocket } from "./server-socket.ts";
@@ -231,15 +231,18 @@ export class HandlerSandbox implements Sandbox {
     }
   }
 
-  async #answer({ id }: Serving, { status, headers, body, socket }: ResponseParts): Promise<void> {
+  async #answer(serving: Serving, { status, headers, body, socket }: ResponseParts): Promise<void> {
+    const { id } = serving;
     const { requests } = this.#owner;
     const headerBlock = blockOf(headers);
     if (socket !== undefined) return this.#upgrade(id, headerBlock, socket);
     if (body === null) return requests.respond(id, status, headerBlock, undefined);
     const begun = await beginBody(body);
-    if (begun instanceof Uint8Array) return requests.respond(id, status, headerBlock, bufferOf(begun));
+    const isWhole = begun instanceof Uint8Array;
+    // Trailers follow a stream only.
+    if (isWhole && !serving.trailerBlock) return requests.respond(id, status, headerBlock, bufferOf(begun));
     const bodyId = ++this.#lastBody;
-    this.#begun.set(bodyId, begun);
+    this.#begun.set(bodyId, isWhole ? begunOf(begun) : begun);
     requests.respond(id, status, headerBlock, bodyId);
   }
 

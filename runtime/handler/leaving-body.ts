@@ -131,3 +131,9 @@ export async function beginBody(stream: ReadableStream<unknown>): Promise<Uint8A
   }
   return { reader, first, reading: undefined };
 }
+
+/** Bytes that were read whole, as a body that was begun. */
+export function begunOf(bytes: Uint8Array): BegunBody {
+  const empty = new ReadableStream<unknown>({ start: (controller) => controller.close() });
+  return { reader: empty.getReader(), first: bytes.byteLength === 0 ? [] : [bytes], reading: undefined };
+}

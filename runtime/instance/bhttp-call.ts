@@ -73,7 +73,7 @@ export class BhttpCall implements IncomingCall {
 
 const NO_BYTES = new Uint8Array();
 
-/** Bytes that the lengths of a body take beyond those of an empty one. */
+/** Upper bound of the bytes that a body adds beside its content. */
 const MAX_LENGTHS_BYTES = 64;
 
 class BhttpAnswer implements Answer {

@@ -5,7 +5,7 @@
  * I1  The caller gets one of: a whole answer (`Answer.send`), the head of a streamed one (`Answer.begin`), an error (`fail`).
  * I2  `over` is called once, after the answer or where the caller needs none. Nothing is sent or taken after it.
  */
-import type { ErrorCode, Frame } from "../../contracts/index.ts";
+import type { ErrorCode, Frame, Headers } from "../../contracts/index.ts";
 import type { Arrived, AskerChannel } from "../../streams/index.ts";
 import type { IncomingRequest } from "./sandbox.ts";
 
@@ -45,8 +45,8 @@ export interface Answer {
   setLength(bytes: number): void;
   /** Bytes of the whole answer with so many bytes of a body, against `maxAnswerBytes`. */
   size(bodyBytes: number): number;
-  /** Sends the whole answer. */
-  send(body: Uint8Array | string): void;
+  /** Sends the whole answer. `trailers`: those of a body that was collected. Most carriers have no place for them. */
+  send(body: Uint8Array | string, trailers?: Headers): void;
   /** Sends the head; the body follows in frames. */
   begin(): void;
 }

@@ -5,6 +5,7 @@ import {
   encodeReply,
   type FunctionConfig,
   type Headers,
+  headerNames,
   headerValue,
   messageBytes,
 } from "../../contracts/index.ts";
@@ -13,6 +14,7 @@ import { frameOf, NatsAsker, type Peers } from "../../streams/index.ts";
 import { BhttpCall } from "./bhttp-call.ts";
 import { CallsByToken, type Named } from "./calls-by-token.ts";
 import { failMessage, formOfReply } from "./failed-message.ts";
+import { openGrpc } from "./grpc-message-call.ts";
 import { fieldsOfBlock } from "./header-block.ts";
 import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";
 import { requestFromMessage } from "./request-from-message.ts";
@@ -22,7 +24,7 @@ export interface NatsCallsOptions {
   nats: Nats;
   peers: Peers;
   instance: string;
-  config: Pick<FunctionConfig, "name" | "limits">;
+  config: Pick<FunctionConfig, "name" | "limits" | "grpc">;
 }
 
 /** Settles a request's count at the NATS Micro service. */
@@ -44,6 +46,7 @@ export class NatsCalls {
   open(message: Message, done: Done): IncomingCall | undefined {
     const { nats, peers, instance, config } = this.#options;
     if (formOfReply(message, config.name) === "bhttp") return this.#openBhttp(message, done);
+    if (message.headers?.has(headerNames.grpcMethod) === true) return openGrpc(this.#options, message, done);
     const asker = NatsAsker.of({ nats, peers, message, answerer: instance });
     if (asker === undefined || this.#byToken.get(asker.token) !== undefined)
       return new NatsCall(this.#options, message, undefined, done);

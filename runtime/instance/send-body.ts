@@ -151,9 +151,9 @@ function collect(request: BodyOwner, answer: Answer, id: number): Sent {
       const why = `over ${room} bytes, which one message carries; its caller takes no streams`;
       request.bodyBroke("RESPONSE_TOO_LARGE", why);
     },
-    onEnd(why) {
+    onEnd(why, trailers) {
       if (why !== undefined) return request.bodyBroke("HANDLER_THREW", why);
-      answer.send(chunks.concat());
+      answer.send(chunks.concat(), readTrailers(trailers));
       request.bodySent();
     },
   });

@@ -2,11 +2,17 @@ import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { messageOf, type Spec } from "../../contracts/index.ts";
 import type { KvChange, TypedKv } from "../../nats/index.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { programOfService, type RunnableSpec } from "./service-programs.ts";
 
 export interface DesiredFunction {
   spec: RunnableSpec;
-  /** Another one whenever anything in the spec has changed. It has a meaning in this process alone. */
+  /** The versions of the secrets and files that it uses. */
+  versions: string;
+  /**
+   * Another one whenever anything in the spec has changed, or a secret or file that it uses. It has a meaning in this process
+   * alone.
+   */
   generation: string;
 }
 
@@ -16,12 +22,15 @@ export interface DesiredState {
   names(): string[];
   /** Resolves when every spec is known; changes follow until the signal aborts. */
   follow(signal: AbortSignal): Promise<void>;
+  /** Secrets or files changed. */
+  reconsider(): void;
   /** Reads one entry at once: a gateway has seen a change that the watch has not brought yet. */
   refresh(name: string): Promise<DesiredFunction | undefined>;
 }
 
 export interface DesiredStateOptions {
   specs: TypedKv<Spec>;
+  dependencies: Dependencies;
   log: Logger;
   /** The node whose services of the original toolkit run here, too. Default: none do. */
   node?: string;
@@ -29,9 +38,27 @@ export interface DesiredStateOptions {
   onChange(name: string, generation: string | undefined): void;
 }
 
-export function createDesiredState({ specs, log, node, onChange }: DesiredStateOptions): DesiredState {
+export function createDesiredState(options: DesiredStateOptions): DesiredState {
+  const { specs, dependencies, log, node, onChange } = options;
   const functions = new Map<string, DesiredFunction>();
   let generations = 0;
+
+  /** A function whose secrets are not known yet would be started, and replaced at once. */
+  const tell = (name: string): void => {
+    const now = () => onChange(name, functions.get(name)?.generation);
+    if (dependencies.isReady) now();
+    else void dependencies.ready().then(now);
+  };
+
+  /** Whether the function is another one than before. */
+  const note = (name: string, spec: RunnableSpec): boolean => {
+    const versions = dependencies.versionsOf(spec);
+    const before = functions.get(name);
+    if (before?.versions === versions && isDeepStrictEqual(before.spec, spec)) return false;
+    generations += 1;
+    functions.set(name, { spec, versions, generation: String(generations) });
+    return true;
+  };
 
   const apply = (change: KvChange<Spec>): void => {
     if (change.kind === "delete") {
@@ -47,11 +74,8 @@ export function createDesiredState({ specs, log, node, onChange }: DesiredStateO
     }
     const spec = runnableOf(read.value);
     if (spec === undefined) functions.delete(read.key);
-    else if (!isDeepStrictEqual(functions.get(read.key)?.spec, spec)) {
-      generations += 1;
-      functions.set(read.key, { spec, generation: String(generations) });
-    }
-    onChange(read.key, functions.get(read.key)?.generation);
+    else note(read.key, spec);
+    tell(read.key);
   };
 
   /** Most services of the original toolkit belong to other runners. */
@@ -63,7 +87,16 @@ export function createDesiredState({ specs, log, node, onChange }: DesiredStateO
   return {
     get: (name) => functions.get(name),
     names: () => [...functions.keys()],
-    follow: async (signal) => void (await specs.watch(apply, signal)),
+    async follow(signal) {
+      dependencies.start(signal);
+      await specs.watch(apply, signal);
+      await dependencies.ready();
+    },
+    reconsider() {
+      for (const [name, { spec }] of functions) {
+        if (note(name, spec)) onChange(name, functions.get(name)?.generation);
+      }
+    },
     async refresh(name) {
       const read = await specs.get(name);
       apply(read === undefined ? { kind: "delete", key: name } : { kind: "put", read });

@@ -4,6 +4,7 @@ import { afterAll, expect, test } from "vitest";
 import { openSpecs } from "../../nats/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startWorld } from "../../test/harness/world.ts";
+import { createDependencies } from "./dependencies.ts";
 import { createDesiredState } from "./desired-state.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
 
@@ -29,7 +30,12 @@ test("chunks that a killed host left of an object are purged from the stores tha
   const ending = new AbortController();
   const { signal } = ending;
   const log = pino({ level: "silent" });
-  const desired = createDesiredState({ specs: await openSpecs(nats), log, onChange: () => undefined });
+  const desired = createDesiredState({
+    specs: await openSpecs(nats),
+    dependencies: createDependencies({ nats, log, onChange: () => undefined }),
+    log,
+    onChange: () => undefined,
+  });
   await desired.follow(signal);
   const purging = keepPurgingLeftovers({ nats, desired, log, signal, everyMs: 20, leftAfterMs: 0 });
   await eventually(async () => expect(await idsOf()).toHaveLength(1));

@@ -10,6 +10,7 @@
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { type Ceiling, isNarunError, METADATA_ADDRESSES, type NarunError } from "../../contracts/index.ts";
+import type { Address } from "../../machine/index.ts";
 import {
   ensureLogHistory,
   followNodes,
@@ -25,17 +26,22 @@ import {
 import type { SpanSink } from "../../traces/index.ts";
 import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
+import { createDependencies } from "./dependencies.ts";
 import { createDesiredState, type DesiredState } from "./desired-state.ts";
 import { createFunctionSecrets, type FunctionSecrets } from "./function-secrets.ts";
 import { type HostLogin, hostLogin } from "./host-login.ts";
 import { InstanceTable } from "./instance-table.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
+import { discoverTargets } from "./metrics/discovery.ts";
+import { type MetricsServer, startMetricsServer } from "./metrics/metrics-server.ts";
+import { NodeMetrics } from "./metrics/node-metrics.ts";
 import { Modes, type StartHosts } from "./modes.ts";
+import { createMountedFiles, type MountedFiles } from "./mounted-files.ts";
 import { type ClaimedName, claimName, Presence } from "./presence.ts";
 import { createProgramFiles } from "./program-files.ts";
 import { Reconciler } from "./reconcile.ts";
 import { createRevisions, type Revisions } from "./revisions.ts";
-import { createStatusPublisher, type StatusPublisher } from "./status.ts";
+import { createStatusPublisher, observeStatus, type StatusPublisher } from "./status.ts";
 import { answerTrials } from "./trials.ts";
 import { releaseUnusedHosts } from "./unused-hosts.ts";
 
@@ -70,11 +76,15 @@ export interface NodeRunnerOptions {
   closesReplacedSockets?: boolean;
   /** Takes the spans of requests. Default: none are made. */
   spans?: SpanSink | undefined;
+  /** The address of `/metrics` and `/discovery`. Default: none. */
+  metrics?: Address;
   log: Logger;
 }
 
 export interface NodeRunner {
   readonly node: string;
+  /** The base URL of its metrics. */
+  readonly metricsUrl: string | undefined;
   /** Resolves when another runner has taken the node's name, with an error that names it: this runner has to end. */
   readonly taken: Promise<NarunError>;
   /** Drains all instances and ends, in the order above. */
@@ -99,6 +109,7 @@ interface Stores {
   cache: BundleCache;
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
+  mountedFiles: MountedFiles;
   name: ClaimedName;
 }
 
@@ -123,6 +134,7 @@ async function openStores({
     cache,
     revisions: createRevisions(manifests, cache),
     functionSecrets: createFunctionSecrets(nats, node, secretsKey),
+    mountedFiles: createMountedFiles(nats, cache),
     name: await claimName({ nats, states, node, version, labels }),
   };
 }
@@ -142,6 +154,8 @@ class Runner implements NodeRunner {
   readonly #nodes: LiveNodes;
   readonly #reconciler: Reconciler;
   readonly #presence: Presence;
+  readonly #metrics: NodeMetrics;
+  #metricsServer: MetricsServer | undefined;
   #subscriptions: Subscription[] = [];
 
   constructor(options: NodeRunnerOptions, stores: Stores) {
@@ -152,7 +166,14 @@ class Runner implements NodeRunner {
     this.#ceiling = options.ceiling ?? {};
     const { node, nats, log } = options;
     const touchAll = () => this.#reconciler.touchAll();
-    const publisher = createStatusPublisher(nats, node);
+    this.#metrics = new NodeMetrics({
+      node,
+      maxInstances: this.#maxInstances,
+      instances: () => this.#instances.all(),
+      specOf: (name) => this.#desired.get(name)?.spec,
+      problems: () => this.#instances.problems(),
+    });
+    const publisher = observeStatus(createStatusPublisher(nats, node), this.#metrics);
     this.#modes = this.#createModes(publisher);
     this.#instances = new InstanceTable({
       node,
@@ -163,6 +184,7 @@ class Runner implements NodeRunner {
       revisions: stores.revisions,
       functionSecrets: stores.functionSecrets,
       programFiles: createProgramFiles(nats, stores.cache),
+      mountedFiles: stores.mountedFiles,
       publisher,
       onChange: (name) => {
         this.#reconciler.touch(name);
@@ -172,6 +194,7 @@ class Runner implements NodeRunner {
     });
     this.#desired = createDesiredState({
       specs: stores.specs,
+      dependencies: createDependencies({ nats, log, onChange: () => this.#desired.reconsider() }),
       node,
       log,
       onChange: (name, generation) => {
@@ -209,9 +232,14 @@ class Runner implements NodeRunner {
     return this.#taken.promise;
   }
 
+  get metricsUrl(): string | undefined {
+    return this.#metricsServer?.url;
+  }
+
   async start(): Promise<void> {
-    const { nats, node, log } = this.#options;
+    const { nats, node, metrics, log } = this.#options;
     const { signal } = this.#ending;
+    if (metrics !== undefined) this.#metricsServer = await this.#serveMetrics(metrics);
     await this.#desired.follow(signal);
     const showing = this.#presence.start();
     this.#subscriptions = this.#answer();
@@ -230,7 +258,17 @@ class Runner implements NodeRunner {
     this.#nodes.close();
     await this.#modes.close({ graceMs }); // 3
     await this.#presence.close(); // 4
+    this.#metricsServer?.close();
     this.#options.log.info({ node: this.node }, "node-runner stopped");
+  }
+
+  #serveMetrics(address: Address): Promise<MetricsServer> {
+    const { node } = this.#options;
+    const specOf = (name: string) => this.#desired.get(name)?.spec;
+    return startMetricsServer(address, {
+      metrics: () => this.#metrics.render(),
+      discovery: (host) => discoverTargets(this.#instances.all(), { node, host, specOf }),
+    });
   }
 
   #createModes(publisher: StatusPublisher): Modes {
@@ -278,6 +316,7 @@ class Runner implements NodeRunner {
         modes: this.#modes,
         revisions,
         functionSecrets,
+        mountedFiles: this.#stores.mountedFiles,
         cache,
         releaseUnused: () => releaseUnusedHosts(parts),
         ceiling: this.#ceiling,

@@ -6,7 +6,6 @@ import {
   heartbeat,
   isNarunError,
   type Mode,
-  managedInstance,
   type NarunError,
   type NodeState,
   stores,
@@ -156,7 +155,7 @@ export class Presence {
     await name.claim.write({
       ...name.facts,
       last_seen: new Date().toISOString(),
-      managed_instances: instances().map(managedInstance),
+      managed_instances: instances().map(({ function: of, index }) => `${of}-${index}`),
       instances: instances().map(({ id, index, function: of, revision }) => ({
         ...{ id, index, function: of, revision },
       })),

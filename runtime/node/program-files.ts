@@ -28,7 +28,8 @@ export function createProgramFiles(nats: Nats, cache: BundleCache): ProgramFiles
   };
 }
 
-async function readWhole(store: ByteObjects, object: string, version: string): Promise<Uint8Array> {
+/** All bytes of one version of an object. Errors: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
+export async function readWhole(store: ByteObjects, object: string, version: string): Promise<Uint8Array> {
   const body = await store.read(object, version);
   if (body === undefined)
     throw new NarunError("OBJECT_NOT_FOUND", { detail: `${object} was replaced while it was read` });

@@ -33,6 +33,8 @@ export function programOfService(spec: ServiceSpec, node: string): RunnableSpec 
   if (!isHere && spec.scale === undefined) return undefined;
   const service = fileOf(spec);
   const { name, args, env, nodes, mounts, user, memoryMB, memoryMaxMB, cpuCores, mode, nonet } = spec;
+  const metrics =
+    spec.metrics?.port === undefined ? undefined : { port: spec.metrics.port, path: spec.metrics.path };
   const landlock = mode === "landlock" ? (spec.landlock ?? {}) : undefined;
   const program = {
     name,
@@ -44,7 +46,16 @@ export function programOfService(spec: ServiceSpec, node: string): RunnableSpec 
     mounts: mounts.map(({ path, source: { objectStore } }) => ({ path, source: { objectStore } })),
     revision: service.sha256 ?? sha256Hex(canonicalJson(service.objects)),
     ...(isHere ? { nodes: nodes.map(({ name: target, replicas }) => ({ name: target, replicas })) } : {}),
-    ...definedOf({ scale: spec.scale, user, memoryMB, memoryMaxMB, cpuCores, landlock }),
+    ...definedOf({
+      tag: spec.tag,
+      metrics,
+      scale: spec.scale,
+      user,
+      memoryMB,
+      memoryMaxMB,
+      cpuCores,
+      landlock,
+    }),
     ...(nonet == null ? {} : { network: false }),
   };
   const parsed = FunctionSpecSchema.safeParse(program);

@@ -9,6 +9,7 @@ import type { StartOutcome } from "../host.ts";
 import type { FunctionSecrets } from "./function-secrets.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import type { Modes } from "./modes.ts";
+import type { MountedFiles } from "./mounted-files.ts";
 import type { ProgramFiles } from "./program-files.ts";
 import type { Revisions } from "./revisions.ts";
 import type { RunnableSpec } from "./service-programs.ts";
@@ -19,6 +20,7 @@ export interface StartParts {
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
   programFiles: ProgramFiles;
+  mountedFiles: MountedFiles;
   /** The operator's upper bounds. */
   ceiling: Ceiling;
   publisher: StatusPublisher;
@@ -41,8 +43,13 @@ export async function startInstance(
     const secrets = await functionSecrets.of(config);
     const hosts = modes.of(spec);
     await hosts.pause(instance.group);
+    const files = await parts.mountedFiles.load(config);
     const order = { instance: instance.id, index: instance.index, revision, config, secrets, bundle };
-    return await hosts.of(instance.group).start({ ...order, ...(service && { isService: true }) });
+    return await hosts.of(instance.group).start({
+      ...order,
+      ...(files.length > 0 && { files }),
+      ...(service && { isService: true }),
+    });
   } catch (error) {
     const code = isNarunError(error) ? error.code : "INTERNAL";
     const message = messageOf(error);

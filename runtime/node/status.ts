@@ -29,6 +29,7 @@ export function createStatusPublisher(nats: Nats, node: string): StatusPublisher
         status,
         ...facts,
         time: new Date().toISOString(),
+        world: nats.world.id,
       };
       nats.publish(subjects.status(app, node), JSON.stringify(event));
     },
@@ -48,6 +49,22 @@ export function createStatusPublisher(nats: Nats, node: string): StatusPublisher
         revision,
       };
       nats.publish(subjects.log(app, node), JSON.stringify(line));
+    },
+  };
+}
+
+/** The same publisher. An observer learns of each status event before it goes out. */
+export function observeStatus(
+  publisher: StatusPublisher,
+  observer: {
+    onStatus(instance: string, event: Pick<StatusEvent, "status" | "pid" | "exit_code" | "error">): void;
+  },
+): StatusPublisher {
+  return {
+    ...publisher,
+    status(app, instance, status, facts = {}) {
+      observer.onStatus(instance, { status, ...facts });
+      publisher.status(app, instance, status, facts);
     },
   };
 }

@@ -11,6 +11,7 @@ import { answerRequests } from "./answer-requests.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 import type { FunctionSecrets } from "./function-secrets.ts";
 import type { Modes } from "./modes.ts";
+import type { MountedFiles } from "./mounted-files.ts";
 import type { Revisions } from "./revisions.ts";
 
 export interface TrialOptions {
@@ -19,6 +20,7 @@ export interface TrialOptions {
   modes: Modes;
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
+  mountedFiles: MountedFiles;
   cache: BundleCache;
   /** Ends the hosts that no group needs. */
   releaseUnused(): void;
@@ -38,13 +40,15 @@ export function answerTrials(options: TrialOptions): Subscription {
 
 /** Error: MODE_UNSUPPORTED. */
 async function answerTrial(options: TrialOptions, { function: name, revision }: Trial): Promise<TrialReply> {
-  const { modes, revisions, functionSecrets, cache, releaseUnused, ceiling } = options;
+  const { modes, revisions, functionSecrets, mountedFiles, cache, releaseUnused, ceiling } = options;
   const { manifest, bundle } = await revisions.load(name, revision);
   const config = { ...manifest.config, limits: lowerLimits(manifest.config.limits, ceiling).limits };
   const [hosts, group] = [modes.of(config), modes.groupOf(config)];
   const secrets = await functionSecrets.of(config);
   const sourceMap = await cache.get(manifest.sourceMap.sha256);
-  const outcome = await hosts.use(group, (host) => host.trial({ config, secrets, bundle, sourceMap }));
+  const files = await mountedFiles.load(config);
+  const order = { config, secrets, bundle, sourceMap, ...(files.length > 0 && { files }) };
+  const outcome = await hosts.use(group, (host) => host.trial(order));
   releaseUnused();
   if (outcome.ok) return { outcome: "ok" };
   const { ok: _, ...failure } = outcome;

@@ -8,4 +8,4 @@ export type {
   UpgradedWebSocket,
 } from "../../functions/sdk/index.ts";
 export { upgradeWebSocket } from "../handler/upgrade.ts";
-export { serve } from "./serve.ts";
+export { serve, serveGrpc } from "./serve.ts";

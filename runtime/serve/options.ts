@@ -25,8 +25,11 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof ServeOptions>([
   ...(["env", "metrics", "signals", "graceMs", "onError", "onWarning"] as const),
 ]);
 
-/** Error: a TypeError that names each wrong option. */
-export function resolveConsumer(options: ServeOptions): ResolvedConsumer {
+/** `grpcServices`: full names. Error: a TypeError that names each wrong option. */
+export function resolveConsumer(
+  options: ServeOptions,
+  grpcServices: readonly string[] = [],
+): ResolvedConsumer {
   const {
     service,
     version = DEFAULT_VERSION,
@@ -41,6 +44,7 @@ export function resolveConsumer(options: ServeOptions): ResolvedConsumer {
     routes: options.routes?.map(routeOf) ?? defaultRoutes(service),
     scale: concurrency === undefined ? {} : { concurrency },
     limits,
+    ...(grpcServices.length === 0 ? {} : { grpc: grpcServices }),
   });
   const issues = Object.keys(options).flatMap((key) =>
     OPTIONS.has(key) ? [] : [`there is no option ${key}`],
@@ -50,7 +54,8 @@ export function resolveConsumer(options: ServeOptions): ResolvedConsumer {
   if (own !== undefined) issues.push(`metadata: ${own} is narun's own`);
   for (const { path, message } of parsed.error?.issues ?? []) issues.push(`${nameOf(path)}: ${message}`);
   if (!parsed.success || issues.length > 0) throw new TypeError(`serve: ${issues.join("; ")}`);
-  return { config: parsed.data, version, description, metadata };
+  const grpc = grpcServices.length === 0 ? {} : { grpc: grpcServices.join(",") };
+  return { config: parsed.data, version, description, metadata: { ...metadata, ...grpc } };
 }
 
 function routeOf(route: NonNullable<ServeOptions["routes"]>[number]): unknown {

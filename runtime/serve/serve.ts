@@ -7,7 +7,15 @@
  *   3. it is gone: its heartbeat ends, and the connection closes.
  */
 import { NarunError } from "../../contracts/index.ts";
-import type { ServedApp, ServedConsumer, ServedHandler, ServeOptions } from "../../functions/sdk/index.ts";
+import type {
+  GrpcFunction,
+  GrpcHandlers,
+  grpc as implementGrpc,
+  ServedApp,
+  ServedConsumer,
+  ServedHandler,
+  ServeOptions,
+} from "../../functions/sdk/index.ts";
 import {
   connectNats,
   ensureLogHistory,
@@ -41,6 +49,20 @@ export async function serve(handler: ServedApp, options: ServeOptions): Promise<
   return serveAs({ mode: "serve" }, handler, options);
 }
 
+/**
+ * Serves a gRPC service by handlers of this process, as `grpc(service, handlers)` does in a function. Gateways find it by its
+ * full name; gRPC-Web, Connect and paths of HTTP go by `routes`. Errors: as `serve`.
+ */
+export async function serveGrpc<S extends Parameters<typeof implementGrpc>[0]>(
+  service: S,
+  handlers: GrpcHandlers<S>,
+  options: ServeOptions,
+): Promise<ServedConsumer> {
+  // Loaded late: most programs need no Protobuf.
+  const { grpc } = await import("../../functions/sdk/index.ts");
+  return serve(grpc(service, handlers), options);
+}
+
 /** The facts of a consumer that its user does not choose. */
 export interface ConsumerKind {
   /** As people see it in `narun ps`. */
@@ -55,7 +77,7 @@ export async function serveAs(
   handler: ServedApp,
   options: ServeOptions,
 ): Promise<ServedConsumer> {
-  const resolved = resolveConsumer(options);
+  const resolved = resolveConsumer(options, grpcServicesOf(handler));
   const call = handlerOf(handler, options.env ?? {});
   const { createConsumerMetrics } = await import("./metrics.ts");
   const metrics = createConsumerMetrics(options.service);
@@ -71,6 +93,12 @@ export async function serveAs(
     metrics.close();
     throw error;
   }
+}
+
+/** The full names of the gRPC services that `grpc(…)` implements. */
+function grpcServicesOf(handler: ServedApp): readonly string[] {
+  const { services } = handler as Partial<GrpcFunction>;
+  return Array.isArray(services) ? services : [];
 }
 
 function handlerOf(handler: ServedApp, env: unknown): Handle {

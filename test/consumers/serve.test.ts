@@ -1,8 +1,14 @@
 /** `serve`: a handler in a process of the user's, behind the gateway, without a deployment. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { afterAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
+import { readBhttpResponse, writeBhttpRequest } from "../../contracts/wire/bhttp.ts";
+import { listFunctions } from "../../control/index.ts";
+import { createHeaders } from "../../nats/index.ts";
 import { type ServeOptions, serve, upgradeWebSocket } from "../../runtime/serve/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld } from "../harness/world.ts";
@@ -95,6 +101,19 @@ describe("a consumer", () => {
     const reply = await world.connection.request("plain", "data", { timeoutMs: 2_000 });
     expect(reply.text()).toBe("POST it");
     expect(reply.headers?.get("X-Response-Status-Code")).toEqual(["200"]);
+  });
+
+  it("answers in binary HTTP where it is asked so", async () => {
+    await using _consumer = await serve((request) => new Response(`${request.method} it`), here("binary"));
+    const headers = createHeaders([["Content-Type", "application/bhttp"]]);
+    const path = { method: "PUT", scheme: "https", authority: "a.test", path: "/binary" };
+    const rest = { framing: "known", fields: [], content: Buffer.from("x"), trailers: [] } as const;
+    const data = writeBhttpRequest({ ...path, ...rest }) ?? Buffer.alloc(0);
+    const reply = await world.connection.request("binary", data, { timeoutMs: 2_000, headers });
+    const read = readBhttpResponse(reply.data);
+    expect(read).toMatchObject({ ok: true, message: { status: 200 } });
+    expect(read.ok && Buffer.from(read.message.content).toString()).toBe("PUT it");
+    expect(reply.headers?.get("X-Response-Status-Code")).toBeUndefined();
   });
 
   it("has no more handlers under way than its concurrency, whoever asks", async () => {
@@ -197,6 +216,53 @@ describe("a consumer", () => {
     expect(await world.call("/shop/a/b")).toMatchObject({ text: "/shop/a/b" });
     expect(await world.call("/shop")).toMatchObject({ status: 404 });
     expect(await world.call("/cart", { method: "POST" })).toMatchObject({ status: 405 });
+  });
+
+  it("is in `narun ls`, with its URL, and a function's name is refused", async () => {
+    await using _consumer = await serve(() => new Response("ok"), here("listed", { version: "3.0.1" }));
+    const rows = await listFunctions(world.connection);
+    expect(rows.find(({ name }) => name === "listed")).toEqual({
+      ...{
+        name: "listed",
+        mode: "serve",
+        revision: "3.0.1",
+        url: world.url("/listed"),
+        instances: 1,
+        state: "external",
+      },
+    });
+    await world.push("deployed", `export default () => new Response("a function");`);
+    await expect(serve(() => new Response("ok"), here("deployed"))).rejects.toMatchObject({
+      code: "NAME_TAKEN",
+    });
+  });
+
+  it("keeps its requests when it is killed: what may run twice is sent to another one", async () => {
+    const program = join(import.meta.dirname, "..", "..", "runtime", "serve", "index.ts");
+    const source = `import { serve } from ${JSON.stringify(program)};
+      await serve(() => new Promise(() => {}), { service: "killed", nats: ${JSON.stringify(world.nats.url)} });`;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", source], { stdio: "ignore" });
+    await eventually(async () => expect(await world.ps("killed")).toHaveLength(1));
+    const open = world.call("/killed");
+    await eventually(() => expect(world.gateway.counts().get("killed")).toMatchObject({ inFlight: 1 }));
+    await using _second = await serve(() => new Response("by the second"), here("killed"));
+    child.kill("SIGKILL");
+    expect(await open).toMatchObject({ text: "by the second" });
+  });
+
+  it("is drained by SIGTERM, and the process ends by it", async () => {
+    const program = join(import.meta.dirname, "..", "..", "runtime", "serve", "index.ts");
+    const source = `import { serve } from ${JSON.stringify(program)};
+      const answer = () => new Promise((resolve) => setTimeout(() => resolve(new Response("late")), 500));
+      await serve(answer, { service: "signalled", nats: ${JSON.stringify(world.nats.url)} });`;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", source], { stdio: "ignore" });
+    const ended = once(child, "exit");
+    await eventually(async () => expect(await world.ps("signalled")).toHaveLength(1));
+    const open = world.call("/signalled", { method: "POST", body: "x" });
+    await eventually(() => expect(world.gateway.counts().get("signalled")).toMatchObject({ inFlight: 1 }));
+    child.kill("SIGTERM");
+    expect(await open).toMatchObject({ text: "late" });
+    expect(await ended).toEqual([null, "SIGTERM"]);
   });
 
   it("refuses wrong options, all at once", async () => {

@@ -1,5 +1,5 @@
 /** A function with one service, for tests: each kind of method, and paths of HTTP. */
-export const greeterProto = `syntax = "proto3";
+const greeterProto = `syntax = "proto3";
 package hello.v1;
 
 import "google/api/annotations.proto";
@@ -33,9 +33,10 @@ service Greeter {
 }
 `;
 
-export const greeterSource = `
+const greeterSource = `
 import { grpc, GrpcError } from "narun";
-import { Greeter, HelloRequestSchema } from "./hello.proto";
+import { create, timestampDate, toJsonString } from "narun/protobuf";
+import { Greeter, HelloReplySchema, HelloRequestSchema } from "./hello.proto";
 
 export default grpc(Greeter, {
   sayHello(message, ctx) {
@@ -44,6 +45,10 @@ export default grpc(Greeter, {
         details: [{ schema: HelloRequestSchema, message: { name: "detail" } }],
         metadata: { "x-hint": "later" },
       });
+    }
+    if (message.name === "library") {
+      const text = toJsonString(HelloReplySchema, create(HelloReplySchema, { number: 5n }));
+      return { message: text + (message.at && timestampDate(message.at).toISOString()) };
     }
     if (message.name === "slow") {
       return new Promise((_, reject) => ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason)));

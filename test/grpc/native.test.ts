@@ -54,7 +54,7 @@ interface Outcome {
 
 type Fields = MessageInitShape<DescMessage>;
 
-/** Sends the messages, or the ones that `talk` sends for replies. */
+/** Sends the messages; `talk` sends further messages for replies. */
 function call(
   path: string,
   messages: Fields[],
@@ -111,6 +111,11 @@ describe("a function that implements a service", () => {
     });
     expect(initial?.get("x-early")).toEqual(["early"]);
     expect(trailing.get("x-late-bin")).toEqual([Buffer.from([0, 255])]);
+  });
+
+  it("may use the library of Protobuf", async () => {
+    const { replies } = await greet("SayHello", [{ name: "library", at: { seconds: 5n } }]);
+    expect(replies).toMatchObject([{ message: '{"number":"5"}1970-01-01T00:00:05.000Z' }]);
   });
 
   it("answers by a stream, takes one, and talks", async () => {

@@ -32,7 +32,21 @@ export interface WorldOptions {
   /** Nodes and gateways reach NATS through a link that the test can break. Requests go over NATS by default. */
   isLinked?: boolean;
   /** Options of the first gateway: bounds of the hold, static routes. */
-  gateway?: Partial<Pick<GatewayOptions, "hold" | "config" | "defaultTimeoutMs" | "shortPath" | "traces">>;
+  gateway?: Partial<
+    Pick<
+      GatewayOptions,
+      | "hold"
+      | "config"
+      | "defaultTimeoutMs"
+      | "shortPath"
+      | "traces"
+      | "caddy"
+      | "trustedProxies"
+      | "http"
+      | "metrics"
+      | "grpcTls"
+    >
+  >;
   /** The addresses that the nodes deny to functions. */
   egressDeny?: readonly string[];
   /** Further arguments of `narun node`. */

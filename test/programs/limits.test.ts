@@ -1,4 +1,4 @@
-/** The limits of programs: those that are in force, and those that a node cannot enforce. */
+/** The limits of programs in force, and demands that a node cannot meet. */
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-/** Services of the original toolkit: nodes run those that name them, and show them as the original does. */
+/** Services of the original toolkit: nodes run the services that name them, and show them as the original does. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

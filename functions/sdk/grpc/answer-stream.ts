@@ -4,14 +4,14 @@
  * I1  The iterator is asked for a message when the reader wants bytes, and not before. A reader that leaves ends it.
  * I2  Messages that are ready at once share a chunk, so that a burst costs one crossing to the host. A message never waits for
  *     the next one.
- * I3  `end` writes the last bytes once: after the last message, or in place of the one that failed.
+ * I3  `end` writes the last bytes once: after the last message, or in place of a message that failed.
  */
 import { concat } from "./base64.ts";
 
 export interface AnswerForm {
   /** A message as bytes. */
   encode(value: unknown): Uint8Array | Promise<Uint8Array>;
-  /** The bytes behind the messages, if any. `error`: what the handler threw. */
+  /** The bytes behind the messages, if any. `error`: the value that the handler threw. */
   end(error?: { thrown: unknown }): Uint8Array | undefined;
 }
 

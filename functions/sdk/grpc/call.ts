@@ -8,7 +8,7 @@ import { Metadata } from "./metadata.ts";
 
 export type GrpcProtocol = "grpc" | "grpc-web" | "connect" | "rest";
 
-/** The context of a call: the request's own, and what gRPC adds. */
+/** The context of a call: the request's own, and the members of gRPC. */
 export interface GrpcContext<E = Env> extends Context {
   readonly env: E;
   /** The full name: `/pkg.Greeter/SayHello`. */
@@ -173,7 +173,7 @@ export function readInput<T>({ typeName }: DescMessage, read: () => T): T {
   }
 }
 
-/** A handler's answer. Error: TypeError, for one that is no object; the library checks the fields. */
+/** A handler's answer. Error: TypeError, for an answer that is no object; the library checks the fields. */
 export function outputOf({ typeName }: DescMessage, value: unknown): MessageInitShape<DescMessage> {
   if (typeof value === "object" && value !== null) return value as MessageInitShape<DescMessage>;
   throw new TypeError(`the handler gave ${value === null ? "null" : typeof value}, and not a ${typeName}`);

@@ -22,13 +22,6 @@ export const GrpcCode = {
 /** The name of a status code: `NOT_FOUND`. */
 export type GrpcCodeName = keyof typeof GrpcCode;
 
-const NAMES = Object.keys(GrpcCode) as GrpcCodeName[];
-
-/** The code of a number. A number that gRPC does not define counts as UNKNOWN. */
-export function codeNameOf(code: number): GrpcCodeName {
-  return NAMES[code] ?? "UNKNOWN";
-}
-
 /** The code in Connect's spelling: `not_found`. */
 export function connectCodeOf(name: GrpcCodeName): string {
   return name === "CANCELLED" ? "canceled" : name.toLowerCase();

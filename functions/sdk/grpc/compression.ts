@@ -8,7 +8,7 @@ export const WORTH_BYTES = 1_024;
 /** How the messages of one direction may be compressed. */
 export type Encoding = "identity" | "gzip";
 
-/** The encoding that a header names. Error: UNIMPLEMENTED for another one than gzip, with those that are known. */
+/** The encoding that a header names. Error: UNIMPLEMENTED for another encoding than gzip, with the known encodings. */
 export function encodingOf(name: string | null): Encoding {
   if (name === null || name === "" || name === "identity") return "identity";
   if (name === "gzip") return "gzip";

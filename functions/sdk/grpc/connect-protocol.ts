@@ -1,6 +1,7 @@
 /** Connect (connectrpc.com/docs/protocol): unary calls by POST and GET, streams in frames, JSON and protobuf. */
+import { fromBinary } from "@bufbuild/protobuf";
 import { AnswerStream, iteratorOf } from "./answer-stream.ts";
-import { decodeBase64 } from "./base64.ts";
+import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { type Call, deadlineExceeded, errorOf } from "./call.ts";
 import { connectCodeOf, HTTP_STATUS } from "./codes.ts";
 import {
@@ -12,42 +13,24 @@ import {
   messageIn,
   WORTH_BYTES,
 } from "./compression.ts";
+import type { ConnectForm } from "./connect-form.ts";
 import { COMPRESSED, CONNECT_END, frame, readFrames } from "./frames.ts";
-import { detailsJson, GrpcError } from "./grpc-error.ts";
-import type { Codec } from "./message-codec.ts";
+import { GrpcError } from "./grpc-error.ts";
+import { useJson } from "./json-codec.ts";
+import type { JsonForm } from "./message-codec.ts";
 import { isMetadata } from "./metadata.ts";
 
-export interface ConnectForm {
-  readonly codec: Codec;
-  readonly isStream: boolean;
-  /** A GET, whose message is in the query. */
-  readonly query?: URLSearchParams;
-}
-
-const FORM = /^application\/(?<stream>connect\+)?(?<codec>proto|json)\s*(?:;.*)?$/;
-
-/** How a request frames a call. Undefined: it is not of Connect. */
-export function connectFormOf(contentType: string): ConnectForm | undefined {
-  const groups = FORM.exec(contentType)?.groups;
-  if (groups === undefined) return undefined;
-  return { codec: groups.codec === "json" ? "json" : "proto", isStream: groups.stream !== undefined };
-}
-
-/** The form of a GET by its query. Undefined: it has no message of Connect. */
-export function connectGetFormOf(query: URLSearchParams): ConnectForm | undefined {
-  const encoding = query.get("encoding");
-  if ((encoding !== "proto" && encoding !== "json") || !query.has("message")) return undefined;
-  return { codec: encoding, isStream: false, query };
-}
-
-/** `connect-timeout-ms`. Undefined for none, and for a value of another form. */
-export function connectTimeoutMs(value: string | null): number | undefined {
-  return value !== null && /^\d{1,10}$/.test(value) ? Number(value) : undefined;
-}
+/** `MethodOptions.IdempotencyLevel`. */
+const NO_SIDE_EFFECTS = 1;
 
 export async function serveConnect(call: Call, form: ConnectForm): Promise<Response> {
   const { methodKind } = call.target.desc;
+  useJson(call.target.codec);
   try {
+    if (form.query !== undefined && call.target.desc.idempotency !== NO_SIDE_EFFECTS) {
+      // A GET may run from anywhere, and twice.
+      throw new GrpcError("UNIMPLEMENTED", `${call.method} has side effects: call it by POST`);
+    }
     if (form.isStream !== (methodKind !== "unary")) return wrongForm(form);
     return form.isStream ? await serveStream(call, form) : await serveUnary(call, form);
   } catch (thrown) {
@@ -105,7 +88,7 @@ export function inTime(call: Call, result: unknown): unknown {
 }
 
 /** An error as the whole answer: its status, and JSON with the code's name. */
-export function unaryRefusal(error: GrpcError, call: Call): Response {
+function unaryRefusal(error: GrpcError, call: Call): Response {
   const head = headOf(call, "application/json");
   for (const [name, text] of call.ownTrailers ?? []) head.append(`trailer-${name}`, text);
   for (const [name, text] of error.metadata) if (isMetadata(name)) head.append(name, text);
@@ -116,12 +99,22 @@ export function unaryRefusal(error: GrpcError, call: Call): Response {
 }
 
 function errorJson(error: GrpcError, call: Call): object {
-  const details = detailsJson(error, (type) => call.target.codec.registry.getMessage(type));
+  const details = detailsJson(error, useJson(call.target.codec));
   return {
     code: connectCodeOf(error.code),
     ...(error.message === "" ? {} : { message: error.message }),
     ...(details.length === 0 ? {} : { details }),
   };
+}
+
+/** A detail of a known type has its fields beside its bytes, for readers. */
+function detailsJson({ details }: GrpcError, json: JsonForm): object[] {
+  return details.map(({ type, value }) => {
+    const schema = json.schemaOf(type);
+    const debug = schema === undefined ? undefined : json.value(schema, fromBinary(schema, value));
+    const bytes = encodeBase64(value).replace(/=+$/, "");
+    return { type, value: bytes, ...(debug === undefined ? {} : { debug }) };
+  });
 }
 
 async function serveStream(call: Call, form: ConnectForm): Promise<Response> {

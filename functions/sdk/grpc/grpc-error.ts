@@ -1,6 +1,5 @@
-import { type DescMessage, fromBinary, type MessageInitShape, toJson } from "@bufbuild/protobuf";
+import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import { encodeBase64 } from "./base64.ts";
 import { GrpcCode, type GrpcCodeName } from "./codes.ts";
 import { binaryOf } from "./message-codec.ts";
 import type { Metadata } from "./metadata.ts";
@@ -70,20 +69,4 @@ export function statusBytes({ code, message, details }: GrpcError): Uint8Array {
     writer.join();
   }
   return writer.finish();
-}
-
-/** The details in the form of Connect's JSON. `schemaOf` finds the schema of a type, for readable output. */
-export function detailsJson(
-  { details }: GrpcError,
-  schemaOf: (type: string) => DescMessage | undefined,
-): object[] {
-  return details.map(({ type, value }) => {
-    const schema = schemaOf(type);
-    const debug = schema === undefined ? undefined : toJson(schema, fromBinary(schema, value));
-    return {
-      type,
-      value: encodeBase64(value).replace(/=+$/, ""),
-      ...(debug === undefined ? {} : { debug }),
-    };
-  });
 }

@@ -37,7 +37,7 @@ const PLAIN: GrpcForm = { contentType: "application/grpc", codec: "proto", isWeb
 
 const TIMEOUT_UNITS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
 
-/** `grpc-timeout` in ms. Undefined for none, and for one that is not in the form of gRPC. */
+/** `grpc-timeout` in ms. Undefined for none, and for a value of another form. */
 export function grpcTimeoutMs(value: string | null): number | undefined {
   const [, amount, unit] = value === null ? [] : (/^(\d{1,8})([HMSmun])$/.exec(value) ?? []);
   return amount === undefined || unit === undefined ? undefined : Number(amount) * (TIMEOUT_UNITS[unit] ?? 1);

@@ -3,14 +3,7 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { Context } from "../context.ts";
 import type { Env, Handler } from "../handler.ts";
 import { type AnyHandler, Call, type GrpcProtocol, type Method } from "./call.ts";
-import {
-  type ConnectForm,
-  connectFormOf,
-  connectGetFormOf,
-  connectTimeoutMs,
-  serveConnect,
-  unaryRefusal,
-} from "./connect-protocol.ts";
+import { type ConnectForm, connectFormOf, connectGetFormOf, connectTimeoutMs } from "./connect-form.ts";
 import { GrpcError } from "./grpc-error.ts";
 import { type GrpcForm, grpcFormOf, grpcTimeoutMs, refusal, serveGrpc } from "./grpc-protocol.ts";
 import type { GrpcHandlers } from "./handlers.ts";
@@ -23,18 +16,14 @@ export interface GrpcOptions {
 }
 
 /** Services as a module worker: `export default grpc(…)`. */
-export interface GrpcFunction<E = Env> {
+export interface GrpcFunction {
   /** The full names of the services. */
   readonly services: readonly string[];
-  fetch(request: Request, env: E, context: Context): Promise<Response>;
+  fetch(request: Request, env: unknown, context: Context): Promise<Response>;
   /** The same with a further service. */
-  with<S extends DescService>(
-    service: S,
-    handlers: GrpcHandlers<S, E>,
-    options?: GrpcOptions,
-  ): GrpcFunction<E>;
+  with<S extends DescService>(service: S, handlers: GrpcHandlers<S>, options?: GrpcOptions): GrpcFunction;
   /** The same with a handler for requests that call no method: a page, a health check. */
-  otherwise(handler: Handler<E>): GrpcFunction<E>;
+  otherwise<E = Env>(handler: Handler<E>): GrpcFunction;
 }
 
 const MAX_MESSAGE_BYTES = 16 * 1_024 * 1_024;
@@ -43,12 +32,12 @@ const MAX_MESSAGE_BYTES = 16 * 1_024 * 1_024;
  * A function that implements a service of a `.proto` file. A method without a handler answers UNIMPLEMENTED. Error: TypeError,
  * for a handler that is no method of the service.
  */
-export function grpc<S extends DescService, E = Env>(
+export function grpc<S extends DescService>(
   service: S,
-  handlers: GrpcHandlers<S, E>,
+  handlers: GrpcHandlers<S>,
   options: GrpcOptions = {},
-): GrpcFunction<E> {
-  return createFunction<E>(
+): GrpcFunction {
+  return createFunction(
     [implement(service, handlers as Record<string, AnyHandler | undefined>, options)],
     undefined,
   );
@@ -60,20 +49,20 @@ interface Implementation {
   readonly methods: ReadonlyMap<string, Method>;
 }
 
-function createFunction<E>(
+function createFunction(
   implementations: readonly Implementation[],
-  fallback: Handler<E> | undefined,
-): GrpcFunction<E> {
-  const router = new Router(implementations, fallback as Handler<unknown> | undefined);
+  fallback: Handler<unknown> | undefined,
+): GrpcFunction {
+  const router = new Router(implementations, fallback);
   return {
     services: implementations.map(({ service }) => service.typeName),
     fetch: (request, env, context) => router.serve(request, env, context),
     with: (service, handlers, options = {}) =>
-      createFunction<E>(
+      createFunction(
         [...implementations, implement(service, handlers as Record<string, AnyHandler | undefined>, options)],
         fallback,
       ),
-    otherwise: (handler) => createFunction<E>(implementations, handler),
+    otherwise: (handler) => createFunction(implementations, handler as Handler<unknown>),
   };
 }
 
@@ -137,7 +126,8 @@ class Router {
     if (form !== undefined) return serveGrpcAt(form, method ?? rpcPathOf(path), { request, env, context });
     const connect = connectForm(request, contentType, query);
     if (method !== undefined && connect !== undefined) {
-      return this.#serveConnect(connect, method, { request, env, context });
+      const { serveConnect } = await import("./connect-protocol.ts");
+      return serveConnect(callOf("connect", method, { request, env, context }), connect);
     }
     const rest = this.#restAt(request.method, path);
     if (rest !== undefined && "match" in rest) {
@@ -151,15 +141,6 @@ class Router {
   /** The method of a path. Clients may put a prefix before it. */
   #methodAt(path: string): Method | undefined {
     return this.#methods.get(path) ?? this.#methods.get(rpcPathOf(path));
-  }
-
-  #serveConnect(form: ConnectForm, method: Method, facts: RequestFacts): Promise<Response> | Response {
-    const call = callOf("connect", method, facts);
-    // A GET may run from anywhere, and twice.
-    const isSafe = method.desc.idempotency === NO_SIDE_EFFECTS;
-    if (form.query === undefined || isSafe) return serveConnect(call, form);
-    const error = new GrpcError("UNIMPLEMENTED", `${method.path} has side effects: call it by POST`);
-    return unaryRefusal(error, call);
   }
 
   #restAt(
@@ -180,9 +161,6 @@ class Router {
   }
 }
 
-/** `MethodOptions.IdempotencyLevel`. */
-const NO_SIDE_EFFECTS = 1;
-
 interface RequestFacts {
   request: Request;
   env: unknown;
@@ -197,14 +175,11 @@ function callOf(protocol: GrpcProtocol, method: Method, { request, env, context 
   return new Call({ request, env, context, method, protocol, timeoutMs });
 }
 
-function serveGrpcAt(
-  form: GrpcForm,
-  method: Method | string,
-  facts: RequestFacts,
-): Promise<Response> | Response {
+async function serveGrpcAt(form: GrpcForm, method: Method | string, facts: RequestFacts): Promise<Response> {
   if (typeof method === "string") {
     return refusal(new GrpcError("UNIMPLEMENTED", `the function has no method ${method}`), form);
   }
+  if (form.codec === "json") (await import("./json-codec.ts")).useJson(method.codec);
   return serveGrpc(callOf(form.isWeb ? "grpc-web" : "grpc", method, facts), form);
 }
 

@@ -1,17 +1,14 @@
-/** The codec of messages: the only file that knows how the library of Protobuf reads and writes. */
+/** The codec of messages in binary. The JSON form comes with its first use (json-codec.ts). */
 import {
   create,
-  createRegistry,
   type DescFile,
   type DescMessage,
   fromBinary,
-  fromJsonString,
   isMessage,
+  type JsonValue,
   type Message,
   type MessageInitShape,
-  type Registry,
   toBinary,
-  toJsonString,
 } from "@bufbuild/protobuf";
 
 export type Codec = "proto" | "json";
@@ -25,48 +22,38 @@ export function messageOf(schema: DescMessage, value: MessageInitShape<DescMessa
   return isMessage(value, schema) ? value : create(schema, value);
 }
 
-/** Reads and writes the messages of a service in one of its two forms. Types in `google.protobuf.Any` are those of its files. */
+/** Messages as JSON, with the names of Protobuf's mapping. */
+export interface JsonForm {
+  /** The type of a message in `google.protobuf.Any`. */
+  schemaOf(type: string): DescMessage | undefined;
+  value(schema: DescMessage, message: Message): JsonValue;
+  text(schema: DescMessage, value: MessageInitShape<DescMessage>): string;
+  parse(schema: DescMessage, text: string): Message;
+}
+
+/** Reads and writes the messages of a service in its two forms. */
 export class MessageCodec {
-  readonly #file: DescFile;
-  #registry: Registry | undefined;
+  readonly file: DescFile;
+  /** Set before the first call in JSON. */
+  json: JsonForm | undefined;
 
   constructor(file: DescFile) {
-    this.#file = file;
-  }
-
-  get registry(): Registry {
-    this.#registry ??= createRegistry(...filesOf(this.#file));
-    return this.#registry;
+    this.file = file;
   }
 
   encode(codec: Codec, schema: DescMessage, value: MessageInitShape<DescMessage>): Uint8Array {
     if (codec === "proto") return binaryOf(schema, value);
-    return new TextEncoder().encode(this.text(schema, value));
+    return new TextEncoder().encode(this.#json().text(schema, value));
   }
 
-  /** A message as JSON, with the names of Protobuf's mapping. */
-  text(schema: DescMessage, value: MessageInitShape<DescMessage>): string {
-    return toJsonString(schema, messageOf(schema, value), { registry: this.registry });
-  }
-
-  /** Error: the library's, for bytes that are no such message. Unknown keys of JSON are ignored, as in Connect. */
+  /** Error: the library's, for bytes that are no such message. */
   decode(codec: Codec, schema: DescMessage, bytes: Uint8Array): Message {
     if (codec === "proto") return fromBinary(schema, bytes);
-    return this.parse(schema, new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return this.#json().parse(schema, new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   }
 
-  parse(schema: DescMessage, text: string): Message {
-    return fromJsonString(schema, text === "" ? "{}" : text, {
-      registry: this.registry,
-      ignoreUnknownFields: true,
-    });
+  #json(): JsonForm {
+    if (this.json === undefined) throw new Error("the JSON form of the service is not loaded");
+    return this.json;
   }
-}
-
-function filesOf(file: DescFile, found: Set<DescFile> = new Set()): DescFile[] {
-  if (!found.has(file)) {
-    found.add(file);
-    for (const dependency of file.dependencies) filesOf(dependency, found);
-  }
-  return [...found];
 }

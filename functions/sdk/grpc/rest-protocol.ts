@@ -2,56 +2,41 @@
  * HTTP and JSON by the annotations of `google.api.http`: the path and the query have fields of the request, the body the rest.
  * The builder reads the annotations. This module is in a bundle only where there are some.
  */
-import type { DescMessage, DescService, Message } from "@bufbuild/protobuf";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { AnswerStream, iteratorOf } from "./answer-stream.ts";
 import { type Call, errorOf, outputOf, readInput } from "./call.ts";
 import { GrpcCode, HTTP_STATUS } from "./codes.ts";
 import { inTime } from "./connect-protocol.ts";
 import { GrpcError } from "./grpc-error.ts";
+import { useJson } from "./json-codec.ts";
 import { isMetadata } from "./metadata.ts";
 import { isJson, type Json, setField } from "./rest-fields.ts";
-import { type RestMatch, type RestRouter, type RestRule, setRest } from "./rest-router.ts";
+import type { RestRule } from "./rest-rule.ts";
 
-export function withRest<S extends DescService>(service: S, rules: readonly RestRule[]): S {
-  return setRest(service, createRouter(rules));
+export interface RestCall {
+  readonly rule: RestRule;
+  /** The values of the rule's fields in the path. */
+  readonly values: readonly string[];
+  readonly query: string;
 }
 
-function createRouter(rules: readonly RestRule[]): RestRouter {
-  const patterns = rules.map((rule) => ({ rule, verb: rule[1], pattern: new RegExp(`^${rule[2]}$`) }));
-  return {
-    match(verb, path) {
-      const verbs: string[] = [];
-      for (const { rule, verb: own, pattern } of patterns) {
-        const match = pattern.exec(path);
-        if (match === null) continue;
-        if (own === "*" || own === verb) return createMatch(rule, match.slice(1));
-        verbs.push(own);
-      }
-      return verbs.length === 0 ? undefined : verbs;
-    },
-  };
-}
-
-function createMatch([method, , , fields, body, responseBody]: RestRule, values: string[]): RestMatch {
-  return {
-    method,
-    async serve(call, query) {
-      try {
-        const input = await readRequest(call, { fields, values, body, query });
-        const { methodKind } = call.target.desc;
-        if (methodKind === "server_streaming") return await answerLines(call, input);
-        if (methodKind !== "unary") {
-          throw new GrpcError(
-            "UNIMPLEMENTED",
-            "a stream of requests has no form in JSON: call it by gRPC or Connect",
-          );
-        }
-        return answer(call, await inTime(call, call.run(input)), responseBody);
-      } catch (thrown) {
-        return refuse(call, errorOf(thrown, call.method));
-      }
-    },
-  };
+export async function serveRest(call: Call, { rule, values, query }: RestCall): Promise<Response> {
+  const [, , , fields, body, responseBody] = rule;
+  useJson(call.target.codec);
+  try {
+    const input = await readRequest(call, { fields, values, body, query });
+    const { methodKind } = call.target.desc;
+    if (methodKind === "server_streaming") return await answerLines(call, input);
+    if (methodKind !== "unary") {
+      throw new GrpcError(
+        "UNIMPLEMENTED",
+        "a stream of requests has no form in JSON: call it by gRPC or Connect",
+      );
+    }
+    return answer(call, await inTime(call, call.run(input)), responseBody);
+  } catch (thrown) {
+    return refuse(call, errorOf(thrown, call.method));
+  }
 }
 
 interface Parts {
@@ -71,7 +56,7 @@ async function readRequest(call: Call, { fields, values, body, query }: Parts): 
   for (const [index, name] of fields.entries()) {
     setField(json, desc.input, name, [decodeSegment(values[index] ?? "")]);
   }
-  return readInput(desc.input, () => codec.parse(desc.input, JSON.stringify(json)));
+  return readInput(desc.input, () => useJson(codec).parse(desc.input, JSON.stringify(json)));
 }
 
 async function readBody(call: Call, body: string, maxBytes: number): Promise<Json> {
@@ -105,7 +90,7 @@ function answer(call: Call, value: unknown, responseBody: string): Response {
   const { desc, codec } = call.target;
   const output = outputOf(desc.output, value);
   if (desc.output.typeName === "google.api.HttpBody") return rawAnswer(call, output as HttpBody);
-  let text = codec.text(desc.output, output);
+  let text = useJson(codec).text(desc.output, output);
   if (responseBody !== "") {
     const field = desc.output.fields.find(({ name }) => name === responseBody);
     text = JSON.stringify((JSON.parse(text) as Json)[field?.jsonName ?? responseBody] ?? null);
@@ -130,7 +115,7 @@ async function answerLines(call: Call, input: Message): Promise<Response> {
   const { desc, codec } = call.target;
   const line = (text: string) => new TextEncoder().encode(`${text}\n`);
   const stream = new AnswerStream(iteratorOf(call.run(input), call.method), {
-    encode: (value) => line(codec.text(desc.output, outputOf(desc.output, value))),
+    encode: (value) => line(useJson(codec).text(desc.output, outputOf(desc.output, value))),
     end: (error) =>
       error && line(JSON.stringify({ error: errorJson(errorOf(error.thrown, call.method), call) })),
   });
@@ -149,13 +134,13 @@ function refuse(call: Call, error: GrpcError): Response {
 
 /** `google.rpc.Status` in JSON. A detail of an unknown type has its type alone. */
 function errorJson(error: GrpcError, call: Call): object {
-  const { registry } = call.target.codec;
+  const json = useJson(call.target.codec);
   const details = error.details.map(({ type, value }) => {
-    const schema: DescMessage | undefined = registry.getMessage(type);
+    const schema: DescMessage | undefined = json.schemaOf(type);
     const url = { "@type": `type.googleapis.com/${type}` };
     if (schema === undefined) return url;
     const message = call.target.codec.decode("proto", schema, value);
-    return { ...url, ...(JSON.parse(call.target.codec.text(schema, message)) as object) };
+    return { ...url, ...(json.value(schema, message) as object) };
   });
   return { code: GrpcCode[error.code], message: error.message, details };
 }

@@ -1,22 +1,7 @@
-/** The place of a service's HTTP paths. It has no code of its own, so that services without annotations pay nothing. */
+/** The HTTP paths of a service. Their protocol comes with the first request (rest-protocol.ts). */
 import type { DescService } from "@bufbuild/protobuf";
 import type { Call } from "./call.ts";
-
-/** A rule of `google.api.http`, as the builder writes it. */
-export type RestRule = readonly [
-  /** The method's local name. */
-  method: string,
-  /** The HTTP method; `*` for every one. */
-  verb: string,
-  /** A pattern that matches the whole path, with a group for each variable. */
-  pattern: string,
-  /** The fields of the groups: names in Protobuf, with dots. */
-  fields: readonly string[],
-  /** The field that the body is; `*` for all fields that the path does not set; empty for none. */
-  body: string,
-  /** The field that the answer is; empty for the whole message. */
-  responseBody: string,
-];
+import type { RestRule } from "./rest-rule.ts";
 
 export interface RestMatch {
   readonly method: string;
@@ -34,6 +19,33 @@ export function restOf(service: DescService): RestRouter | undefined {
   return (service as { [REST]?: RestRouter })[REST];
 }
 
-export function setRest<S extends DescService>(service: S, router: RestRouter): S {
-  return Object.assign(service, { [REST]: router });
+/** Gives a service the paths of its annotations. */
+export function withRest<S extends DescService>(service: S, rules: readonly RestRule[]): S {
+  return Object.assign(service, { [REST]: createRouter(rules) });
+}
+
+function createRouter(rules: readonly RestRule[]): RestRouter {
+  const patterns = rules.map((rule) => ({ rule, verb: rule[1], pattern: new RegExp(`^${rule[2]}$`) }));
+  return {
+    match(verb, path) {
+      const verbs: string[] = [];
+      for (const { rule, verb: own, pattern } of patterns) {
+        const match = pattern.exec(path);
+        if (match === null) continue;
+        if (own === "*" || own === verb) return createMatch(rule, match.slice(1));
+        verbs.push(own);
+      }
+      return verbs.length === 0 ? undefined : verbs;
+    },
+  };
+}
+
+function createMatch(rule: RestRule, values: readonly string[]): RestMatch {
+  return {
+    method: rule[0],
+    async serve(call, query) {
+      const { serveRest } = await import("./rest-protocol.ts");
+      return serveRest(call, { rule, values, query });
+    },
+  };
 }

@@ -1,4 +1,4 @@
-/** What the builder's modules of `.proto` files import: their descriptors at run time, and the paths of `google.api.http`. */
-export * from "@bufbuild/protobuf/codegenv2";
-export * from "@bufbuild/protobuf/wkt";
-export { withRest } from "./rest-protocol.ts";
+/** The imports of the builder's modules of `.proto` files: descriptors at run time, and the paths of `google.api.http`. */
+export { enumDesc, extDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+export { embeddedFile } from "./embedded-file.ts";
+export { withRest } from "./rest-router.ts";

@@ -37,7 +37,9 @@ export async function startChild({ command, cwd, env, runId }: ChildOptions): Pr
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   const { pid } = child;
   if (pid === undefined) throw new Error("a process that runs has a pid");
+  let hasEnded = false;
   const ended = endOf(child).then((end) => {
+    hasEnded = true;
     killAll(pid, runId);
     return end;
   });
@@ -47,6 +49,8 @@ export async function startChild({ command, cwd, env, runId }: ChildOptions): Pr
     stderr: child.stderr,
     ended,
     async stop(graceMs) {
+      // Another program may have the number by now.
+      if (hasEnded) return ended;
       signalGroup(pid, "SIGTERM");
       const timer = setTimeout(() => killAll(pid, runId), graceMs);
       return ended.finally(() => clearTimeout(timer));

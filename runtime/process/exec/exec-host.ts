@@ -48,12 +48,13 @@ export class ExecHost implements Host {
     if (this.#isClosed) return STOPPING;
     const { parts, folder, searchPath, findMeans } = this.#options;
     const { events } = parts;
-    const { instance, revision, config, secrets, bundle, index = 0, isService = false } = order;
+    const { instance, revision, config, secrets, bundle, files, index = 0, isService = false } = order;
     const nats = await this.#connect();
     const program = new Program({
       ...{ parts, nats, instance, revision, config, secrets, index, folder, searchPath },
       means: await findMeans(),
       bytes: bundle,
+      files,
       kind: isService ? "service" : "function",
       onIdle: () => events.onIdle(instance),
       onGone: (reason, code, facts) => {
@@ -63,12 +64,13 @@ export class ExecHost implements Host {
     });
     this.#programs.set(instance, program);
     const outcome = await program.start();
-    if (!outcome.ok) this.#programs.delete(instance);
-    return outcome;
+    if (outcome.ok) return outcome;
+    this.#programs.delete(instance);
+    return this.#isClosed ? STOPPING : outcome;
   }
 
   /** Starts the program once, without requests, and ends it. */
-  async trial({ config, secrets, bundle }: TrialOrder): Promise<TrialOutcome> {
+  async trial({ config, secrets, bundle, files }: TrialOrder): Promise<TrialOutcome> {
     if (this.#isClosed) return STOPPING;
     const { parts, folder, searchPath, findMeans } = this.#options;
     const startMs = Math.min(config.limits.startMs, TRIAL_MS);
@@ -80,6 +82,7 @@ export class ExecHost implements Host {
       revision: "",
       config: { ...config, limits: { ...config.limits, startMs } },
       bytes: bundle,
+      files,
       index: 0,
       kind: "trial",
       onIdle: () => undefined,

@@ -1,5 +1,6 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { identifyProcess, isRunning } from "../../../machine/index.ts";
 import type { StartHost } from "../../host.ts";
 import { probeBubblewrap } from "../../isolate/bubblewrap.ts";
 import { findCgroup, findLaunchers, type Means } from "./confinement.ts";
@@ -9,7 +10,6 @@ import { killMarked } from "./processes-of.ts";
 export interface ExecOptions {
   /** The folder below which programs have their own folders. */
   cacheDir: string;
-  node: string;
   /** `PATH`: where interpreters are looked for. Default: the system's own folders. */
   searchPath?: string | undefined;
 }
@@ -18,21 +18,40 @@ export interface ExecOptions {
 export interface Exec {
   /** For `hosts.exec` of the node-runner. */
   readonly startHost: StartHost;
+  /** Removes the runner's folder. Its programs have ended with their hosts. */
+  close(): Promise<void>;
 }
 
 const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Prepares the mode `exec`. Programs that an earlier runner of this node left behind, as it was killed, are ended. */
-export async function prepareExec({ cacheDir, node, searchPath = SYSTEM_PATH }: ExecOptions): Promise<Exec> {
-  const folder = join(cacheDir, "programs", node);
+/** Prepares the mode `exec`. Programs that an earlier runner of this folder left behind, as it was killed, are ended. */
+export async function prepareExec({ cacheDir, searchPath = SYSTEM_PATH }: ExecOptions): Promise<Exec> {
+  const all = join(cacheDir, "programs");
+  const { pid, startTime } = identifyProcess(process.pid);
+  const folder = join(all, `${pid}-${startTime ?? ""}`);
   await mkdir(folder, { recursive: true, mode: 0o711 });
-  killMarked({ NARUN_INSTANCE_ROOT: folder });
+  await endLeftovers(all);
   let means: Promise<Means> | undefined;
-  const findMeans = () => (means ??= look(searchPath));
-  return { startHost: (parts) => new ExecHost({ parts, folder, searchPath, findMeans }) };
+  return {
+    startHost: (parts) =>
+      new ExecHost({ parts, folder, searchPath, findMeans: () => (means ??= lookForMeans(searchPath)) }),
+    close: () => rm(folder, { recursive: true, force: true }),
+  };
 }
 
-async function look(searchPath: string): Promise<Means> {
+/** Ends the programs of runners that are dead. Other runners of this machine may share the folder. */
+async function endLeftovers(all: string): Promise<void> {
+  for (const name of await readdir(all)) {
+    const [, pid, startTime = ""] = /^(\d+)-(\d*)$/.exec(name) ?? [];
+    if (pid === undefined || isRunning({ pid: Number(pid), startTime: startTime || null })) continue;
+    const folder = join(all, name);
+    killMarked({ NARUN_INSTANCE_ROOT: folder });
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** The means of this machine to enforce limits. */
+export async function lookForMeans(searchPath: string): Promise<Means> {
   const probe = await probeBubblewrap(searchPath);
   return {
     ...findLaunchers(searchPath),

@@ -1,5 +1,6 @@
 import { chown, mkdir, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import type { MountedFile } from "../../host.ts";
 
 /** The folder of a program's temporary files, in its own. */
 export const TMP = ".tmp";
@@ -11,23 +12,30 @@ export interface InstanceFolderOptions {
   /** The program's file, and its name: interpreters look at its ending. */
   bytes: Uint8Array;
   file: string;
+  files?: readonly MountedFile[] | undefined;
   /** Default: the node's own user. */
   owner?: { uid: number; gid: number } | undefined;
 }
 
-/** Makes the folder of an instance, with its program and a folder for temporary files; returns its path. */
-export async function makeInstanceFolder({
-  folder,
-  instance,
-  bytes,
-  file,
-  owner,
-}: InstanceFolderOptions): Promise<string> {
+/** Makes the folder of an instance, with its program, its files and a folder for temporary files; returns its path. */
+export async function makeInstanceFolder(options: InstanceFolderOptions): Promise<string> {
+  const { folder, instance, bytes, file, files = [], owner } = options;
   const root = join(folder, instance);
+  const made = [root, join(root, TMP), join(root, basename(file))];
   await mkdir(join(root, TMP), { recursive: true, mode: 0o700 });
+  for (const { path, bytes: content } of files) {
+    await mkdir(dirname(join(root, path)), { recursive: true, mode: 0o700 });
+    await writeFile(join(root, path), content, { mode: 0o600 });
+    made.push(...foldersAbove(path).map((above) => join(root, above)), join(root, path));
+  }
+  // The program's own file wins over a mount of its name.
   await writeFile(join(root, basename(file)), bytes, { mode: 0o700 });
-  if (owner !== undefined)
-    for (const path of [root, join(root, TMP), join(root, basename(file))])
-      await chown(path, owner.uid, owner.gid);
+  if (owner !== undefined) for (const path of made) await chown(path, owner.uid, owner.gid);
   return root;
+}
+
+/** The folders that a relative path leads through. */
+function foldersAbove(path: string): string[] {
+  const above = dirname(path);
+  return above === "." ? [] : [...foldersAbove(above), above];
 }

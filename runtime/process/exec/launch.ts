@@ -1,6 +1,8 @@
 /** The command line that starts a program: launchers of the system before it, as far as they are there. */
 import { accessSync, constants } from "node:fs";
+import { arch as machineArch } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
+import { EXECUTABLE_HEAD_BYTES, goArch, goOs, readExecutable } from "../../../contracts/index.ts";
 
 /** The path of a program by its name; undefined where it is not there. */
 export function findProgram(name: string, searchPath: string): string | undefined {
@@ -17,6 +19,18 @@ function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Why this machine cannot start a file; undefined where it can. */
+export function unfitFor(bytes: Uint8Array, node: string): string | undefined {
+  const reading = readExecutable(bytes.subarray(0, EXECUTABLE_HEAD_BYTES), bytes.byteLength);
+  if (!reading.ok) return reading.reason;
+  if (reading.file.kind === "script") return undefined;
+  const own = { os: goOs(process.platform), arch: goArch(machineArch()) };
+  const { platforms } = reading.file;
+  if (platforms.some(({ os, arch }) => os === own.os && arch === own.arch)) return undefined;
+  const names = platforms.map(({ os, arch }) => `${os}/${arch}`).join(", ");
+  return `it is for ${names}, and node ${node} is ${own.os}/${own.arch}`;
 }
 
 /** The interpreter that a script needs and that is not here; undefined where nothing is missing. */

@@ -15,10 +15,12 @@ import {
   type ErrorCode,
   type FunctionConfig,
   type GoneReason,
+  InquirySchema,
   isNarunError,
   type LogLevel,
   messageOf,
   NarunError,
+  parseJson,
   subjects,
   WORLD_KEY,
 } from "../../../contracts/index.ts";
@@ -29,8 +31,9 @@ import {
   openDoor,
   openRules,
   type Registration,
+  type Subscription,
 } from "../../../nats/index.ts";
-import type { DrainOrder, EndFacts, HostParts, StartOutcome } from "../../host.ts";
+import type { DrainOrder, EndFacts, HostParts, MountedFile, StartOutcome } from "../../host.ts";
 import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";
 import { type Child, type ChildEnd, startChild } from "./child.ts";
@@ -45,7 +48,7 @@ import {
 } from "./confinement.ts";
 import { environmentOf } from "./environment.ts";
 import { makeInstanceFolder } from "./instance-folder.ts";
-import { missingInterpreter } from "./launch.ts";
+import { missingInterpreter, unfitFor } from "./launch.ts";
 import { readLines } from "./output-lines.ts";
 import { findMarked } from "./processes-of.ts";
 import { subjectsOf } from "./program-subjects.ts";
@@ -60,6 +63,8 @@ export interface ProgramOptions {
   secrets: Readonly<Record<string, string>>;
   /** Its file. */
   bytes: Uint8Array;
+  /** The files of its `mounts`. */
+  files?: readonly MountedFile[] | undefined;
   index: number;
   /** The folder of all programs of the node. */
   folder: string;
@@ -91,6 +96,7 @@ export class Program {
   #root: string | undefined;
   #confined: Confined | undefined;
   #stopIdleWatch: () => void = () => undefined;
+  #inquiries: Subscription | undefined;
   #drained: Promise<void> = Promise.resolve();
 
   constructor(options: ProgramOptions) {
@@ -171,14 +177,16 @@ export class Program {
   }
 
   async #prepare(): Promise<void> {
-    const { folder, instance, bytes, config, searchPath, kind, nats, parts, means } = this.#options;
+    const { folder, instance, bytes, config, searchPath, kind, nats, parts, means, files } = this.#options;
     const confined = confine({ config, means, root: join(folder, instance), instance });
     if (typeof confined === "string") throw new NarunError("NODE_CANNOT_CONFINE", { detail: confined });
     this.#confined = confined;
+    const unfit = unfitFor(bytes, parts.node);
+    if (unfit !== undefined) throw new NarunError("PROGRAM_UNFIT", { detail: unfit });
     const missing = missingInterpreter(bytes, searchPath);
     if (missing !== undefined) throw new Error(`its interpreter ${missing} is not on node ${parts.node}`);
     this.#root = await makeInstanceFolder({
-      ...{ folder, instance, bytes, file: fileOf(config) },
+      ...{ folder, instance, bytes, file: fileOf(config), files },
       owner: config.user === undefined || !means.isRoot ? undefined : idsOf(config.user),
     });
     this.#door = await openDoor({
@@ -278,7 +286,20 @@ export class Program {
       idleSince: () => requests?.idleSince,
       onIdle: () => this.#options.onIdle(),
     });
-    this.#announce({ state: "ready", concurrency, phases });
+    this.#inquiries = this.#answerInquiries();
+    this.#announce({ state: "ready", concurrency, phases, isProgram: true });
+  }
+
+  /** A gateway whose connection broke asks which of its requests are under way. A program cannot tell which it never got. */
+  #answerInquiries(): Subscription {
+    const { nats, instance } = this.#options;
+    return nats.subscribe(subjects.inquiries(instance), (message) => {
+      const inquiry = parseJson(message.text(), InquirySchema);
+      const states = inquiry?.requests.map((reply) =>
+        this.#door?.requests.has(reply) === true ? "running" : "over",
+      );
+      if (states !== undefined) message.respond(JSON.stringify({ states }));
+    });
   }
 
   async #onEnded(end: ChildEnd): Promise<void> {
@@ -302,6 +323,7 @@ export class Program {
   async #dispose(): Promise<void> {
     this.#phase = "gone";
     this.#stopIdleWatch();
+    this.#inquiries?.unsubscribe();
     this.#door?.close();
     this.#log.close();
     if (this.#confined?.cgroup !== undefined) leaveCgroup(this.#confined.cgroup);

@@ -23,16 +23,25 @@ export interface NodeModeOptions {
 export interface NodeMode {
   /** For `hosts.node` of the node-runner. */
   readonly startHost: StartHost;
+  /** Makes the programs now, so that the first push in this mode does not wait for that. Never rejects. */
+  warmUp(): Promise<void>;
   /** Removes the folder of the sockets. The processes end with their node-runner. */
   close(): Promise<void>;
 }
 
-/** Prepares the mode `node`. Nothing is made before the first function needs it: most nodes have none. */
+/** Prepares the mode `node`. Nothing is made before `warmUp`, or before the first function needs it: most nodes have none. */
 export function prepareNodeMode(options: NodeModeOptions): NodeMode {
   let loaded: Promise<NodeProcessParts> | undefined;
-  const load = () => (loaded ??= loadParts(options));
+  const load = () => {
+    loaded ??= loadParts(options).catch((error: unknown) => {
+      loaded = undefined;
+      throw error;
+    });
+    return loaded;
+  };
   return {
     startHost: (parts) => startNodeHost({ ...parts, load }),
+    warmUp: async () => void (await load().catch(() => undefined)),
     async close() {
       const parts = await loaded?.catch(() => undefined);
       await parts?.runFolder?.close();

@@ -4,9 +4,7 @@
  *
  * I1  The bundle is a module of its own address, `narun:bundle`. It is in no file.
  * I2  An error that nothing catches is a line of the log, as in an isolate. The thread goes on.
- * I3  Before any code of the function runs, the thread gives up its permissions for files and further threads. Node (26.10) grants a
- *     thread the working folder, and a thread of a thread everything.
- * I4  Every ping is answered by the event loop: a loop of the function is noticed by its silence.
+ * I3  Every ping is answered by the event loop: a loop of the function is noticed by its silence.
  */
 import { registerHooks } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
@@ -23,6 +21,7 @@ import { type Handle, HandlerSandbox } from "../../../handler/handler-sandbox.ts
 import { MethodNotAllowed as NoSuchMethod } from "../../../handler/response-parts.ts";
 import { BUNDLE_FILE } from "../../../instance/source-maps.ts";
 import { ThreadOp, type ThreadStart } from "../thread-messages.ts";
+import { confineThread } from "./confine.ts";
 import { useConsole } from "./console.ts";
 import { installGlobals } from "./globals.ts";
 import { currentOwner, runFor } from "./platform/owner.ts";
@@ -34,7 +33,7 @@ const { bundle, env, handsOnTraces } = workerData as ThreadStart;
 const port = parentPort;
 if (port === null) throw new Error("this program is a thread");
 
-dropPermissions();
+confineThread();
 const post = (...message: unknown[]) => port.postMessage(message);
 connectHost({ post, ask: () => "" });
 const log = (level: string, text: string, request = currentOwner()) =>
@@ -82,14 +81,6 @@ async function load(): Promise<Handle | { ok: false; code: "NO_HANDLER"; message
       throw error instanceof MethodNotAllowed ? new NoSuchMethod(error.allow) : error;
     }
   };
-}
-
-/** Error: where this version of Node cannot give permissions up. */
-function dropPermissions(): void {
-  const { permission } = process as { permission?: { drop?(scope: string): void } };
-  if (permission?.drop === undefined)
-    throw new Error("the mode node needs Node 26: it cannot confine a thread before");
-  for (const scope of ["fs", "worker", "child", "addon", "wasi", "inspector"]) permission.drop(scope);
 }
 
 /** The places of this program are narun's own, which no author knows (instance/source-maps.ts). */

@@ -1,10 +1,18 @@
-/** The trailing metadata of an answer: its status, and the function's own. */
-import { decodeGrpcMessage, type FieldList, grpcCodes, parseGrpcStatus } from "../../contracts/index.ts";
-import type { GrpcStatus } from "./status.ts";
+/** The trailing metadata of a function's answer: its status, and the function's own (docs/wire.md, "gRPC over NATS"). */
+import type { FieldList } from "./field-list.ts";
+import { decodeGrpcMessage, type GrpcCode, grpcCodes, parseGrpcStatus } from "./grpc-status.ts";
 
 /** Trailing metadata of an answer in one message has this prefix, but for fields of gRPC's own. */
 const PREFIX = "trailer-";
 const OWN = new Set(["grpc-status", "grpc-message", "grpc-status-details-bin"]);
+
+/** The end of a call. */
+export interface TrailingStatus {
+  code: GrpcCode;
+  message: string;
+  /** Further trailing metadata: names and values alternating. */
+  fields: string[];
+}
 
 export interface SplitFields {
   /** Without the content type, which is the call's. */
@@ -27,8 +35,8 @@ export function splitTrailers(fields: FieldList): SplitFields {
 }
 
 /** The status among trailing metadata; undefined where there is none. Further fields go with it. */
-export function statusIn(trailing: FieldList): GrpcStatus | undefined {
-  let code: GrpcStatus["code"] | undefined;
+export function trailingStatus(trailing: FieldList): TrailingStatus | undefined {
+  let code: GrpcCode | undefined;
   let message = "";
   const fields: string[] = [];
   for (let at = 0; at + 1 < trailing.length; at += 2) {

@@ -1,0 +1,128 @@
+/**
+ * A call to a service that the gateway implements itself: health, reflection.
+ *
+ * I1  A call has one status.
+ * I2  A client that does not read its answers is not read either.
+ */
+import type { ServerHttp2Stream } from "node:http2";
+import {
+  FrameScanner,
+  frameMessage,
+  GRPC_PREFIX_BYTES,
+  grpcCodes,
+  splitMessages,
+} from "../../contracts/index.ts";
+import type { Answer } from "./answer.ts";
+import type { CallHead } from "./call-head.ts";
+import { faultStatus, type GrpcStatus, statusOf } from "./status.ts";
+
+/** A call of one of the gateway's own methods. */
+export interface OwnCall {
+  send(message: Uint8Array): void;
+  end(status: GrpcStatus): void;
+}
+
+/** What a method does with a call. */
+export interface OwnHandler {
+  onMessage(message: Uint8Array): void;
+  /** The client has sent all its messages. */
+  onEnd(): void;
+  /** The call is over. */
+  onOver?(): void;
+}
+
+export type OwnMethod = (call: OwnCall) => OwnHandler;
+
+export const OK: GrpcStatus = { code: grpcCodes.OK, message: "" };
+
+/** Upper bound of one message to the gateway. */
+const MAX_BYTES = 64 * 1024;
+
+export interface OwnCallParts {
+  stream: ServerHttp2Stream;
+  head: CallHead;
+  answer: Answer;
+}
+
+export function beginOwnCall(method: OwnMethod, { stream, head, answer }: OwnCallParts): void {
+  if (head.mayCompress) {
+    const fields = ["grpc-accept-encoding", "identity"];
+    answer.end({ code: grpcCodes.UNIMPLEMENTED, message: "send messages without compression", fields });
+    return;
+  }
+  const reader = new MessageReader();
+  const timer =
+    head.timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => call.end(statusOf("DEADLINE_EXCEEDED")), head.timeoutMs);
+  const call: OwnCall = {
+    send(message) {
+      answer.begin([]);
+      answer.write(Buffer.from(frameMessage(message)), () => undefined);
+      if (answer.needsDrain) stream.pause();
+    },
+    end(status) {
+      answer.end(status);
+      onOver();
+    },
+  };
+  const handler = method(call);
+  let isOver = false;
+  const onOver = () => {
+    if (isOver) return;
+    isOver = true;
+    clearTimeout(timer);
+    handler.onOver?.();
+  };
+  stream.on("drain", () => stream.resume());
+  stream.on("close", () => {
+    if (!isOver) answer.abandon();
+    onOver();
+  });
+  stream.on("data", (chunk: Buffer) => {
+    if (isOver) return;
+    const status = reader.add(chunk, (message) => !isOver && handler.onMessage(message));
+    if (status !== undefined) call.end(status);
+  });
+  stream.on("end", () => {
+    if (isOver || stream.closed) return;
+    const fault = reader.end();
+    if (fault !== undefined) call.end(fault);
+    else handler.onEnd();
+  });
+  if (stream.endAfterHeaders) handler.onEnd();
+}
+
+/** Takes messages out of a body. */
+class MessageReader {
+  readonly #scanner = new FrameScanner({ maxBytes: MAX_BYTES, mayCompress: false });
+  #bytes: Uint8Array = new Uint8Array();
+
+  add(chunk: Uint8Array, onMessage: (message: Uint8Array) => void): GrpcStatus | undefined {
+    const fault = this.#scanner.add(chunk);
+    if (fault !== undefined) return faultStatus(fault);
+    this.#bytes = this.#bytes.byteLength === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    const end = wholeBytes(this.#bytes);
+    const whole = this.#bytes.subarray(0, end);
+    this.#bytes = Uint8Array.from(this.#bytes.subarray(end));
+    for (const { data } of splitMessages(whole) ?? []) onMessage(data);
+    return undefined;
+  }
+
+  end(): GrpcStatus | undefined {
+    const fault = this.#scanner.end();
+    return fault && faultStatus(fault);
+  }
+}
+
+/** How many of the bytes are whole messages. */
+function wholeBytes(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  while (bytes.byteLength - at >= GRPC_PREFIX_BYTES) {
+    const end = at + GRPC_PREFIX_BYTES + view.getUint32(at + 1);
+    if (end > bytes.byteLength) break;
+    at = end;
+  }
+  return at;
+}
