@@ -15,7 +15,9 @@ export interface ServiceSummary {
   revision: null;
   url: null;
   instances: number;
-  state: "running" | "no node" | "external";
+  state: "running" | "no node" | "failing" | "external";
+  /** Why a node of narun could not start it. */
+  error?: string;
   tag?: string;
   nodes?: ServicePlace[];
 }
@@ -27,12 +29,13 @@ export function summariseService(spec: ServiceSpec, nodes: readonly KnownNode[])
     ({ name, replicas }): ServicePlace => ({ name, replicas, instances: counts.get(name) ?? 0 }),
   );
   const instances = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const error = findProblem(spec, nodes);
   return {
     mode: spec.mode,
     revision: null,
     url: null,
     instances,
-    state: stateOf(spec, instances, nodes),
+    ...(error === undefined ? { state: stateOf(spec, instances, nodes) } : { state: "failing", error }),
     ...(spec.tag === undefined ? {} : { tag: spec.tag }),
     ...(places.length === 0 ? {} : { nodes: places }),
   };
@@ -43,6 +46,15 @@ function stateOf(spec: ServiceSpec, instances: number, nodes: readonly KnownNode
   const isThere = (name: string) => nodes.some(({ state, isLost }) => !isLost && state.node_id === name);
   // Without a list of nodes, and until a runner tells of its instances, another program may answer.
   return spec.nodes.length === 0 || spec.nodes.some(({ name }) => isThere(name)) ? "external" : "no node";
+}
+
+/** The error of the last start on a node of narun that the spec names. Other runners tell none. */
+function findProblem({ name, nodes: places }: ServiceSpec, nodes: readonly KnownNode[]): string | undefined {
+  const targeted = nodes.filter(
+    ({ state, isLost }) => !isLost && places.some((place) => place.name === state.node_id),
+  );
+  return targeted.flatMap(({ state }) => state.problems).findLast((problem) => problem.function === name)
+    ?.error;
 }
 
 function countInstances(app: string, nodes: readonly KnownNode[]): Map<string, number> {

@@ -98,7 +98,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Starts a gateway; resolves when it takes requests. Error: ADDRESS_IN_USE. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { nats, log, config } = options;
+  const { nats, log, config, hold, shortPath } = options;
   const isTrusted = trustIn(options.trustedProxies ?? config?.trusted_proxies ?? []);
   warnOfGrpcRoutes(options);
   const routes = onDemand(() => createRouteTable(dispatch.specs.all(), config, dispatch.consumers.all()));
@@ -118,8 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       grpcRoutes.forget();
       caddy?.changed();
     },
-    ...(options.hold && { hold: options.hold }),
-    ...(options.shortPath && { shortPath: options.shortPath }),
+    ...{ ...(hold && { hold }), ...(shortPath && { shortPath }) },
   });
   const state = { isLeaving: false };
   let caddy: CaddySync | undefined;

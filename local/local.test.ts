@@ -1,8 +1,8 @@
 import { once } from "node:events";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FrameBatch, FrameSplitter, requestFlags, SOCKET_VERSION, socketFrames } from "../contracts/index.ts";
+import { type FrameBatch, requestFlags, SOCKET_VERSION, socketFrames } from "../contracts/index.ts";
 import { eventually } from "../test/harness/eventually.ts";
 import {
   createHostLinks,
@@ -13,6 +13,7 @@ import {
   type RequestReceiver,
 } from "./index.ts";
 import { recordReplies } from "./testing/record-replies.ts";
+import { onFrames, send, startScriptedHost } from "./testing/scripted-host.ts";
 import { MACHINE, makeSocketFolder, type SocketFolder } from "./testing/socket-folder.ts";
 
 let folder: SocketFolder;
@@ -180,7 +181,7 @@ describe("the connection to a host", () => {
 
   it("is opened again at once, however often it broke before", async () => {
     let connections = 0;
-    await using _host = await lyingHost((socket) => {
+    await using _host = await startScriptedHost(folder.path, (socket) => {
       connections += 1;
       send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: MACHINE })));
       onFrames(socket, (type) => type === socketFrames.request && socket.destroy());
@@ -196,7 +197,7 @@ describe("the connection to a host", () => {
   });
 
   it("ends also where the host has ended its side only, and reads nothing", async () => {
-    await using _host = await lyingHost((socket) => {
+    await using _host = await startScriptedHost(folder.path, (socket) => {
       send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: MACHINE })));
       onFrames(socket, (type) => {
         if (type !== socketFrames.request) return;
@@ -213,7 +214,7 @@ describe("the connection to a host", () => {
 
   it("tells once that a payload has left, and not before", async () => {
     const host = Promise.withResolvers<Socket>();
-    await using _host = await lyingHost((socket) => {
+    await using _host = await startScriptedHost(folder.path, (socket) => {
       send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: MACHINE })));
       socket.pause();
       host.resolve(socket);
@@ -235,7 +236,7 @@ describe("the connection to a host", () => {
 
   it("is not used where another machine answers", async () => {
     const asked = Promise.withResolvers<void>();
-    await using _host = await lyingHost((socket) => {
+    await using _host = await startScriptedHost(folder.path, (socket) => {
       send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: "other" })));
       socket.on("close", asked.resolve);
     });
@@ -323,7 +324,7 @@ describe("a host that breaks the rules", () => {
     ["greets twice", (batch) => batch.hello("{}")],
   ])("%s: its connection ends", async (_what, lie) => {
     let connections = 0;
-    await using _host = await lyingHost((socket) => {
+    await using _host = await startScriptedHost(folder.path, (socket) => {
       connections += 1;
       send(socket, (batch) => batch.hello(JSON.stringify({ version: SOCKET_VERSION, machine: MACHINE })));
       onFrames(socket, (type) => {
@@ -342,36 +343,4 @@ describe("a host that breaks the rules", () => {
 
 function receiverOf(onEnd: () => void): RequestReceiver {
   return { onFrame: () => undefined, onEnd };
-}
-
-function send(socket: Socket, write: (batch: FrameBatch) => unknown): void {
-  const batch = new FrameBatch();
-  write(batch);
-  for (const piece of batch.take()) socket.write(piece);
-}
-
-function onFrames(socket: Socket, take: (type: number, number: number) => void): void {
-  const splitter = new FrameSplitter((type, number) => {
-    take(type, number);
-    return true;
-  });
-  socket.on("data", (bytes) => splitter.push(bytes as Buffer));
-}
-
-async function lyingHost(onConnection: (socket: Socket) => void): Promise<AsyncDisposable> {
-  const sockets = new Set<Socket>();
-  const host: Server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
-    socket.on("error", () => undefined);
-    socket.on("end", () => socket.end());
-    socket.resume();
-    onConnection(socket);
-  });
-  await new Promise<void>((resolve) => host.listen(folder.path, resolve));
-  return {
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => host.close(resolve));
-    },
-  };
 }

@@ -6,13 +6,9 @@ import type { DescEnum, DescExtension, DescFile, DescMessage, DescService } from
 import { protoCamelCase } from "@bufbuild/protobuf/reflect";
 import type { HttpRule } from "./http-rules.ts";
 import { schemaNameOf, typeNameOf, typesOf } from "./proto-names.ts";
+import { RUNTIME_MODULE, WELL_KNOWN_MODULE } from "./proto-paths.ts";
 import { safeIdentifier } from "./safe-identifier.ts";
 import { wellKnownExport } from "./well-known.ts";
-
-/** The module of the run-time's side, which the builder resolves. */
-export const RUNTIME_MODULE = "narun:grpc";
-/** Apart, as the library makes the descriptors of descriptors for the ones of its own files. */
-export const WELL_KNOWN_MODULE = "narun:well-known";
 
 export interface ModuleNames {
   /** The specifier of another module of a file by its name: its types, or a service of it. */

@@ -7,23 +7,15 @@
  *
  * The files that narun itself has (`google/rpc/status.proto`) are modules of the same forms in a namespace of their own.
  */
-import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createFileRegistry, type DescFile } from "@bufbuild/protobuf";
 import type * as esbuild from "esbuild";
-import { type CompiledProto, compileEmbedded, compileProto } from "./compile.ts";
-import {
-  mainModule,
-  RUNTIME_MODULE,
-  serviceModule,
-  typesModule,
-  WELL_KNOWN_MODULE,
-} from "./generate-module.ts";
+import type { CompiledProto } from "./compile.ts";
 import { GOOGLE_PROTOS } from "./google-protos.ts";
-import { HttpRuleError, httpRulesOf } from "./http-rules.ts";
 import { ProtoError } from "./proto-error.ts";
 import { issueOf } from "./proto-message.ts";
-import { GOOGLE_NAMESPACE, SERVICE_SUFFIX, TYPES_SUFFIX } from "./proto-paths.ts";
+import { GOOGLE_NAMESPACE, RUNTIME_MODULE, WELL_KNOWN_MODULE } from "./proto-paths.ts";
 
 /** The library for authors in narun's own package: its source in the repository, its compiled form when installed. */
 export const SDK_FOLDER = resolve(fileURLToPath(new URL("../../functions/sdk", import.meta.url)));
@@ -43,7 +35,6 @@ const EARLY_MODULES = new Set(
   ["message-codec", "embedded-file"].map((name) => join(SDK_FOLDER, "grpc", `${name}.${ENDING}`)),
 );
 const CORE = "narun-protobuf";
-const PROTOBUF_FOLDER = join(fileURLToPath(import.meta.resolve("@bufbuild/protobuf")), "..");
 const core = [
   'export { create } from "./create.js";',
   'export { fromBinary } from "./from-binary.js";',
@@ -65,7 +56,7 @@ export const sdkModules: esbuild.Plugin = {
     build.onResolve({ filter: /^@bufbuild\/protobuf$/ }, ({ importer }) =>
       EARLY_MODULES.has(importer) ? { path: "protobuf", namespace: CORE, sideEffects: false } : undefined,
     );
-    build.onLoad({ filter: /.*/, namespace: CORE }, () => ({ contents: core, resolveDir: PROTOBUF_FOLDER }));
+    build.onLoad({ filter: /.*/, namespace: CORE }, () => ({ contents: core, resolveDir: protobufFolder() }));
   },
 };
 
@@ -77,13 +68,6 @@ export const protoModules: esbuild.Plugin = {
     build.onStart(() => {
       compiled = new Map();
     });
-    const compile = (path: string, namespace: string) => {
-      const known =
-        compiled.get(path) ??
-        (namespace === GOOGLE_NAMESPACE ? compileEmbedded(path) : compileProto(path, { root }));
-      compiled.set(path, known);
-      return known;
-    };
     build.onResolve(
       { filter: /\.proto(?:\?types|\?service=\w+)?$/ },
       ({ path, importer, namespace, resolveDir }) => {
@@ -102,15 +86,16 @@ export const protoModules: esbuild.Plugin = {
     );
 
     const load = async (path: string, suffix: string, namespace: string): Promise<esbuild.OnLoadResult> => {
+      // The compiler takes 15 ms to evaluate. Commands without a .proto file do not pay that.
+      const { compileModule, sourceOf } = await import("./proto-source.ts");
       try {
-        const proto = await compile(path, namespace);
+        const compiling =
+          compiled.get(path) ?? compileModule(path, { root, isOwn: namespace === GOOGLE_NAMESPACE });
+        compiled.set(path, compiling);
+        const proto = await compiling;
         const contents = sourceOf(proto, path, suffix);
-        return {
-          contents,
-          loader: "js",
-          resolveDir: namespace === "file" ? dirname(path) : root,
-          watchFiles: [...proto.paths],
-        };
+        const resolveDir = namespace === "file" ? dirname(path) : root;
+        return { contents, loader: "js", resolveDir, watchFiles: [...proto.paths] };
       } catch (error) {
         if (error instanceof ProtoError) return { errors: [issueOf(error, root)] };
         throw error;
@@ -119,34 +104,7 @@ export const protoModules: esbuild.Plugin = {
   },
 };
 
-function sourceOf(proto: CompiledProto, path: string, suffix: string): string {
-  // Relative specifiers: the source map has the module's text, which must not depend on the place of the folder.
-  const own = `./${basename(path)}`;
-  const registry = createFileRegistry(proto.set);
-  const file = registry.getFile(proto.parsed.source.name) as DescFile;
-  if (suffix === "") return mainModule(file, own + TYPES_SUFFIX, (name) => own + SERVICE_SUFFIX + name);
-  if (suffix === TYPES_SUFFIX) {
-    return typesModule(file, {
-      moduleOf: (other) => specifierOf(proto, other, dirname(path)) + TYPES_SUFFIX,
-    });
-  }
-  const service = file.services.find(({ name }) => suffix === SERVICE_SUFFIX + name);
-  if (service === undefined) throw new Error(`${path} has no ${suffix}`);
-  try {
-    return serviceModule(service, own + TYPES_SUFFIX, httpRulesOf(service, registry));
-  } catch (error) {
-    if (!(error instanceof HttpRuleError)) throw error;
-    const place = proto.parsed.places.get(error.method.proto);
-    if (place === undefined) throw error;
-    throw new ProtoError(place, error.message, error.hint);
-  }
-}
-
-/** A file of the closure as it is imported from a folder: by its way, or by its name where narun has it. */
-function specifierOf({ files }: CompiledProto, { name }: DescFile, folder: string): string {
-  const file = files.get(`${name}.proto`);
-  const path = file !== undefined && "parsed" in file ? file.parsed.source.path : undefined;
-  if (path === undefined) return `${name}.proto`;
-  const way = relative(folder, path).split(sep).join("/");
-  return way.startsWith(".") ? way : `./${way}`;
+/** The folder of the library's modules. `require` finds its CommonJS form beside them. */
+function protobufFolder(): string {
+  return join(createRequire(import.meta.url).resolve("@bufbuild/protobuf"), "..", "..", "esm");
 }

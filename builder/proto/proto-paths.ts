@@ -17,3 +17,8 @@ export function protoFileOf(path: string): string {
 export function serviceIn(path: string): string | undefined {
   return path.startsWith(`${GOOGLE_NAMESPACE}:`) ? undefined : MODULE.exec(path)?.groups?.service;
 }
+
+/** The module of the run-time's side, which the builder resolves. */
+export const RUNTIME_MODULE = "narun:grpc";
+/** Apart, as the library makes the descriptors of descriptors for the ones of its own files. */
+export const WELL_KNOWN_MODULE = "narun:well-known";

@@ -2,7 +2,6 @@ import { isIP } from "node:net";
 import { type CompatConfig, type Gateway, readGatewayConfig, startGateway } from "../../gateway/index.ts";
 import { type Address, claimShared } from "../../machine/index.ts";
 import { connectNats } from "../../nats/index.ts";
-import { startTraces } from "../../traces/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import {
@@ -22,11 +21,10 @@ import { resolveNats } from "../options/nats-access.ts";
 import { type FileTexts, value } from "../options/option.ts";
 import { flagArguments } from "../options/resolve.ts";
 import { shortPath } from "../options/short-path.ts";
-import { traceFlags, traceOptions, tracesOf } from "../options/traces.ts";
+import { traceFlags, traceOptions, tracesFrom } from "../options/traces.ts";
 import { ofGateway, workers } from "../options/workers.ts";
 import { tellParent, untilOrphaned } from "../parent-channel.ts";
 import { untilStopped } from "../until-stopped.ts";
-import { version } from "../version.ts";
 import { GatewayWorkers } from "../world/gateway-workers.ts";
 import { boundYoungGeneration, releaseMemory } from "../young-generation.ts";
 
@@ -77,9 +75,7 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
   const nats = await connectNats({ ...access, name: "narun gateway", ...logConnection(log) });
-  const exported = tracesOf(options);
-  const traces =
-    exported && (await startTraces(exported, { attributes: { "service.version": version }, log }));
+  const traces = await tracesFrom(options, {}, log);
   const further = ofGateway ? 0 : options.workers - 1;
   const grpcTls = await readGrpcTls(options.grpcCert, options.grpcKey);
   const claim = (address: Address, option: string) =>

@@ -58,7 +58,8 @@ async function showLogs(
   name: string | undefined,
   { options, output, connect }: CommandContext<typeof logsOptions>,
 ): Promise<void> {
-  const { follow, since, until, status, ...filter } = options;
+  const { follow, since, until, status, grep, level, instance, trace } = options;
+  const filter = { grep, level, instance, trace };
   if (follow && until !== undefined)
     throw wrongUse("--follow has no end, and --until is one; take one of them");
   const nats = await connect();

@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
 import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "../../runtime/index.ts";
-import { startTraces } from "../../traces/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import { logLevel } from "../options/log-level.ts";
@@ -18,7 +17,7 @@ import {
 } from "../options/node.ts";
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
-import { traceOptions, tracesOf } from "../options/traces.ts";
+import { traceOptions, tracesFrom } from "../options/traces.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
 import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
@@ -36,8 +35,8 @@ const nodeOptions = {
   cacheDir,
   secretsKey,
   shortPath,
-  nodeMetrics,
   ...traceOptions,
+  nodeMetrics,
   logLevel: logLevel("info"),
   ...devNode,
 };
@@ -72,13 +71,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const folders = new Map(Object.entries(inspectFolder));
   const sockets = { shortPath: options.shortPath === "auto" };
   const nodeMode = prepareNodeMode({ ceiling, sandbox, searchPath: environment.PATH, cacheDir, ...sockets });
-  const exported = tracesOf(options);
-  const traces =
-    exported &&
-    (await startTraces(exported, {
-      attributes: { "service.instance.id": node, "service.version": version },
-      log,
-    }));
+  const traces = await tracesFrom(options, { "service.instance.id": node }, log);
   const connecting = connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
     const [nats, isolates, exec] = await Promise.all([
@@ -110,8 +103,8 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       egressDeny: options.egressDeny,
       ceiling,
       closesReplacedSockets: options.closeReplacedSockets,
-      metrics: options.nodeMetrics,
       spans: traces,
+      metrics: options.nodeMetrics,
       log,
     });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
@@ -123,7 +116,8 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
-    await Promise.all([isolates.close(), nodeMode.close(), exec.close(), traces?.close()]);
+    await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
+    await traces?.close();
     if (error !== undefined) throw error;
   } finally {
     await (await connecting).close();

@@ -1,5 +1,7 @@
 /** Options of traces, for the gateway and the node-runner. OpenTelemetry's own exporters read the same variables. */
-import { SAMPLERS, type TracesOptions } from "../../traces/index.ts";
+import type { Logger } from "pino";
+import { type ClosableTraces, SAMPLERS, startTraces, type TracesOptions } from "../../traces/index.ts";
+import { version } from "../version.ts";
 import { type GivenText, value } from "./option.ts";
 import type { Values } from "./resolve.ts";
 import { oneOf, wrongValue } from "./values.ts";
@@ -49,6 +51,17 @@ export function tracesOf({
   traceRatio: ratio,
 }: Values<typeof traceOptions>): TracesOptions | undefined {
   return url === undefined ? undefined : { url, headers, sampler, ratio };
+}
+
+/** Begins to export spans, where the user names a collector. `attributes`: of the resource of each span. */
+export async function tracesFrom(
+  options: Values<typeof traceOptions>,
+  attributes: Readonly<Record<string, string>>,
+  log: Logger,
+): Promise<ClosableTraces | undefined> {
+  const exported = tracesOf(options);
+  if (exported === undefined) return undefined;
+  return startTraces(exported, { attributes: { ...attributes, "service.version": version }, log });
 }
 
 function parseCollector(given: GivenText): string {

@@ -67,6 +67,17 @@ describe("a call", () => {
     expect(await call("Chat", [])).toMatchObject({ code: status.OK, messages: [] });
   });
 
+  it("passes compressed messages on as they are", async () => {
+    using compressing = rawClient(world.gateway.grpcAddress ?? "", {
+      "grpc.default_compression_algorithm": 2,
+    });
+    const text = "x".repeat(10_000);
+    expect(await compressing.call("/pkg.Raw/Flag", [text], metadataOf())).toMatchObject({
+      code: status.OK,
+      messages: ["1 gzip"],
+    });
+  });
+
   it("carries metadata both ways: binary values, repeated keys", async () => {
     const { messages, initial, trailing } = await call(
       "Metadata",

@@ -75,10 +75,15 @@ describe("a unary call", () => {
   });
 
   it("may be compressed", async () => {
-    const metadata = new Metadata();
-    metadata.set("grpc-internal-encoding-request", "gzip");
+    using compressing = rawClient(world.gateway.grpcAddress ?? "", {
+      "grpc.default_compression_algorithm": 2,
+    });
     const text = "x".repeat(10_000);
-    expect(await hello([text], metadata)).toMatchObject({ code: status.OK, messages: [`hello ${text}`] });
+    expect(await compressing.call("/pkg.Greeter/Hello", [text], new Metadata())).toMatchObject({
+      code: status.OK,
+      messages: [`hello ${text}`],
+    });
+    expect(greeter.taken.at(-1)?.data.byteLength).toBe(10_000);
   });
 
   it("is held until its consumer joins", async () => {

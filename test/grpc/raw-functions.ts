@@ -1,6 +1,7 @@
 /** Functions that read and write the frames of gRPC by hand, and raw clients for them. */
 import {
   type CallOptions,
+  type ChannelOptions,
   Client,
   credentials,
   type Metadata,
@@ -88,6 +89,10 @@ const methods = {
     });
     return whole(frame("woken"));
   },
+  async Flag(request) {
+    const body = new Uint8Array(await request.arrayBuffer());
+    return whole(frame(body[0] + " " + request.headers.get("grpc-encoding")));
+  },
   async Throw() { throw new Error("a secret"); },
   async Html() { return new Response("<p>no gRPC</p>", { headers: { "content-type": "text/html" } }); },
   async NoStatus() { return new Response(frame("a"), { headers: type }); },
@@ -113,8 +118,8 @@ const write = (text: string) => Buffer.from(text);
 const read = (bytes: Buffer) => bytes.toString();
 
 /** A client of any service: messages are texts. */
-export function rawClient(address: string) {
-  const client = new Client(address, credentials.createInsecure());
+export function rawClient(address: string, options: ChannelOptions = {}) {
+  const client = new Client(address, credentials.createInsecure(), options);
   const open = (path: string, metadata: Metadata, options: CallOptions = {}) =>
     client.makeBidiStreamRequest(path, write, read, metadata, options);
   const collect = (call: ReturnType<typeof open>): Promise<Result> =>

@@ -39,6 +39,7 @@ export interface WorldOptions {
       | "config"
       | "defaultTimeoutMs"
       | "shortPath"
+      | "traces"
       | "caddy"
       | "trustedProxies"
       | "http"

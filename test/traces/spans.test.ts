@@ -1,6 +1,8 @@
+import { Metadata } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { afterAll, describe, expect, it } from "vitest";
 import { startTraces } from "../../traces/index.ts";
+import { rawClient } from "../grpc/raw-functions.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type ReceivedSpan, startOtlpReceiver } from "../harness/otlp-receiver.ts";
 import { startWorld } from "../harness/world.ts";
@@ -102,6 +104,50 @@ describe("the spans of a request", () => {
     expect(root).toMatchObject({ parentId: "", error: "500" });
     const spans = await collector.trace(root.traceId, ["run failing"]);
     expect(only(spans, "run failing").error).toBe("HANDLER_THREW");
+  });
+
+  it("are made of a call of gRPC", async () => {
+    const source = `export default () => new Response(null, { headers: {
+      ...{ "content-type": "application/grpc", "grpc-status": "13", "grpc-message": "no" },
+    } });`;
+    await world.push("called", source, { grpc: ["pkg.Called"], routes: [] });
+    using client = rawClient(world.gateway.grpcAddress ?? "");
+    const traceId = newTrace();
+    const metadata = new Metadata();
+    metadata.add("traceparent", parentOf(traceId));
+    await client.call("/pkg.Called/Any", ["x"], metadata);
+    const spans = await collector.trace(traceId, ["pkg.Called/Any", "hold", "start", "run called"]);
+    const root = only(spans, "pkg.Called/Any");
+    expect(root).toMatchObject({ parentId: CLIENT, error: "Internal" });
+    expect(root.attributes).toMatchObject({ "rpc.system": "grpc", "rpc.grpc.status_code": 13 });
+    expect(only(spans, "run called").parentId).toBe(root.spanId);
+  });
+
+  it("are made of functions in Node, and of fetch in isolates", async () => {
+    const source = `export default async (request, env) => {
+      await env.STORE.get("a");
+      await fetch("http://127.0.0.1:9/none?key=1").catch(() => undefined);
+      return new Response("ok");
+    };`;
+    const config = { bindings: [{ name: "STORE", kv: "store" }], egress: ["127.0.0.1"] };
+    await world.push("in-node", source, { ...config, mode: "node" });
+    await world.push("fetches", source, config);
+    for (const [name, calls] of [
+      ["in-node", ["kv.get STORE"]],
+      ["fetches", ["kv.get STORE", "fetch GET"]],
+    ] as const) {
+      const traceId = newTrace();
+      const answer = await world.call(`/${name}`, { headers: { traceparent: parentOf(traceId) } });
+      expect(answer.status).toBe(200);
+      const spans = await collector.trace(traceId, [`run ${name}`, ...calls]);
+      const run = only(spans, `run ${name}`);
+      for (const call of calls) expect(only(spans, call).parentId).toBe(run.spanId);
+      const fetched = spans.find((span) => span.name === "fetch GET");
+      if (fetched !== undefined) {
+        expect(fetched.error).toBeDefined();
+        expect(fetched.attributes["url.full"]).not.toContain("key");
+      }
+    }
   });
 
   it("are not made of a trace that its client does not record, and the function hears of it", async () => {
