@@ -1,9 +1,9 @@
 /**
  * The confinement of the thread, before any code of the function runs.
  *
- * I1  The thread gives up its permissions for files, programs, native code, the inspector and further threads.
- * I2  No database: `node:sqlite` refuses.
- * I3  No call of Node signals, debugs or slows another process.
+ * I1  The thread gives up its permissions for files, programs, native code, the inspector and further threads: it needs none.
+ * I2  No database in files: every function and class of `node:sqlite` refuses.
+ * I3  No call of Node signals, debugs or slows another process: these calls refuse.
  */
 import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
