@@ -236,7 +236,7 @@ describe("with a function that runs", () => {
       },
     ]);
     expect(await output(["nodes"])).toMatch(
-      /^NODE .*\n\S+ +running +\w+\/\w+ +isolate(?:, \w+)* +\d+ +- +\d+s ago\n$/,
+      /^NODE .*\n\S+ +running +\w+\/\w+ +isolate[\w,]* +\d+ +- +\d+s ago\n$/,
     );
   });
 
