@@ -167,6 +167,7 @@ test("removing a function takes its revisions and files, and leaves those that o
   expect(await removeFunction(nats, "hello")).toEqual({
     name: "hello",
     revisions: [b?.revision, a?.revision],
+    binaries: [],
   });
 
   expect(await (await openSpecs(nats)).get("hello")).toBeUndefined();
@@ -181,14 +182,15 @@ test("removing a function takes its revisions and files, and leaves those that o
   expect(await pushBuild(nats, shared)).toMatchObject({ unchanged: false });
 });
 
-test("a service of the original toolkit is neither removed nor rolled back", async () => {
+test("a service of the original toolkit is removed, and not rolled back", async () => {
   await using world = await startNatsWorld();
   const { nats } = world;
   const specs = await openSpecs(nats);
   await nats.request("$KV.app-configs.svc", "name: svc\nmode: exec\n", { timeoutMs: 5_000 });
-  await expect(removeFunction(nats, "svc")).rejects.toMatchObject({ code: "FUNCTION_NOT_FOUND" });
   await expect(rollback(nats, "svc")).rejects.toMatchObject({ code: "FUNCTION_NOT_FOUND" });
   expect(await specs.get("svc")).toMatchObject({ value: { kind: "service" } });
+  expect(await removeFunction(nats, "svc")).toEqual({ name: "svc", revisions: [], binaries: [] });
+  expect(await specs.get("svc")).toBeUndefined();
 });
 
 test.each([
