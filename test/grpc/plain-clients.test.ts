@@ -1,6 +1,7 @@
 /** Functions that implement services of gRPC, called as the original toolkit's gateway does: by one message of NATS. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createHeaders } from "../../contracts/index.ts";
+import { eventually } from "../harness/eventually.ts";
 import { startWorld, type World } from "../harness/world.ts";
 import { rawSource } from "./raw-functions.ts";
 
@@ -9,6 +10,10 @@ beforeAll(async () => {
   world = await startWorld();
   await world.push("raw", rawSource, { grpc: ["pkg.Raw"], scale: { min: 1 } });
   await world.push("plain", "export default () => new Response('no gRPC')", { scale: { min: 1 } });
+  // A plain client wakes no function: both must run.
+  await eventually(async () => {
+    for (const name of ["raw", "plain"]) expect(await world.ps(name)).toHaveLength(1);
+  });
 }, 60_000);
 afterAll(() => world[Symbol.asyncDispose]());
 

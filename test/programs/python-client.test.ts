@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { eventually } from "../harness/eventually.ts";
 import { startWorld, type World } from "../harness/world.ts";
 
 /** The Python with NATS' client that `.ci/run` installs (test/peers/python-nats.sh), or any that has it. */
@@ -43,6 +44,6 @@ describe.skipIf(python === undefined)("a program with the client for Python", ()
     const { status, text } = await world.call("/snake", { method: "POST", body: "this" });
     expect([status, text]).toEqual([201, "python heard this"]);
     await world.announced("snake", "gone");
-    expect(world.statuses("snake").at(-1)).toMatchObject({ status: "stopped" });
+    await eventually(() => expect(world?.statuses("snake").at(-1)).toMatchObject({ status: "stopped" }));
   });
 });
