@@ -44,14 +44,19 @@ function findPython(): string | undefined {
   );
 }
 
+/** How long a program may take until it answers, on a busy machine. */
+const STARTED = { timeoutMs: 25_000 };
+
 const python = findPython();
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
 
 describe("an example of a consumer", () => {
   it("is a Hono app with serve", async () => {
     await using _app = start(process.execPath, "--conditions=narun-source", "orders.ts");
-    await eventually(async () =>
-      expect(await world.call("/orders/1")).toMatchObject({ status: 200, text: '{"item":"tea"}' }),
+    await eventually(
+      async () =>
+        expect(await world.call("/orders/1")).toMatchObject({ status: 200, text: '{"item":"tea"}' }),
+      STARTED,
     );
     expect(await world.call("/orders/2", { method: "PUT", body: '{"item":"cup"}' })).toMatchObject({
       status: 204,
@@ -66,8 +71,9 @@ describe("an example of a consumer", () => {
       const command = ["--", "python3", join(examples, "plain.py")];
       await using program = startNarun(["run", "--nats", world.nats.url, "--service", "plain", ...command]);
       await program.shows(/plain answers/);
-      await eventually(async () =>
-        expect(await world.call("/plain/a?b=1")).toMatchObject({ text: "GET /plain/a?b=1\n" }),
+      await eventually(
+        async () => expect(await world.call("/plain/a?b=1")).toMatchObject({ text: "GET /plain/a?b=1\n" }),
+        STARTED,
       );
       expect(await world.call("/plain", { method: "POST", body: "posted" })).toMatchObject({
         text: "posted",
