@@ -149,19 +149,18 @@ class OpenDeadLetters implements DeadLetters {
     const fields = fieldsOf(new Map(Object.entries(letter.headers)));
     fields.set(headerNames.redriveFor, letter.function);
     const options = {
-      headers: fields,
       msgID: `narun-redrive-${nats.world.id}-${letter.id}`,
       expect: { streamName: letter.stream },
     };
+    // A publish to a subject that no stream stores would be tried for long.
+    if (!(await this.#isThere(letter.stream))) throw elsewhere(letter);
     try {
       await needsJetStream(nats, () =>
         jetstream(nats.connection).publish(letter.subject, data, { ...options, headers: copyOf(fields) }),
       );
     } catch (error) {
       const isElsewhere = error instanceof JetStreamApiError && error.code === STREAM_NOT_MATCH;
-      if (!isElsewhere && !(await this.#isStreamGone(letter.stream))) throw error;
-      const detail = `${letter.stream} does not store ${letter.subject}`;
-      throw new NarunError("QUEUE_STREAM_MISSING", { detail }, { cause: error });
+      throw isElsewhere ? elsewhere(letter, error) : error;
     }
     await this.delete(letter);
   }
@@ -176,18 +175,23 @@ class OpenDeadLetters implements DeadLetters {
     if (body !== undefined) await this.#bodies.delete(body);
   }
 
-  async #isStreamGone(stream: string): Promise<boolean> {
+  async #isThere(stream: string): Promise<boolean> {
     try {
-      await this.#manager.streams.info(stream);
-      return false;
+      await needsJetStream(this.#nats, () => this.#manager.streams.info(stream));
+      return true;
     } catch (error) {
-      return isStreamMissing(error);
+      if (isStreamMissing(error)) return false;
+      throw error;
     }
   }
 }
 
+function elsewhere({ stream, subject }: StoredLetter, cause?: unknown): NarunError {
+  return new NarunError("QUEUE_STREAM_MISSING", { detail: `${stream} does not store ${subject}` }, { cause });
+}
+
 const STREAM_NOT_MATCH = 10060;
-const MESSAGE_NOT_FOUND = 10057;
+const MESSAGE_NOT_FOUND = 10043;
 
 function letterOf(id: number, fields: MsgHdrs | undefined, data: Uint8Array): StoredLetter | undefined {
   const facts = decodeDeadLetter(fields?.last(headerNames.deadLetter) ?? "");
