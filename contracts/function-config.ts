@@ -3,6 +3,7 @@ import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings/index.ts
 import { EgressSchema } from "./egress.ts";
 import { GrpcServiceSchema, NameSchema } from "./names.ts";
 import { PROGRAM_KEYS } from "./program.ts";
+import { TRIGGER_KEYS } from "./triggers.ts";
 import { MIB } from "./units.ts";
 import { WIRES, type Wire } from "./wire/wire.ts";
 
@@ -123,6 +124,7 @@ const FileSchema = z.strictObject({
   traces: z.strictObject({ fetch: z.boolean() }).optional(),
   /** Functions of one trust group share a sandbox process on a node. */
   trust: NameSchema.default("default"),
+  ...TRIGGER_KEYS,
 });
 
 /** Settings of the bundler. They shape the bundle, and are not part of the function's configuration. */

@@ -35,6 +35,7 @@ export * from "./shared-parts.ts";
 export * from "./spec.ts";
 export * from "./stores.ts";
 export * from "./subjects.ts";
+export * from "./triggers.ts";
 export * from "./units.ts";
 export * from "./wire/index.ts";
 export * from "./yaml.ts";

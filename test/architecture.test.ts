@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
   ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
-  ...["builder", "control", "dispatch", "triggers", "gateway", "runtime", "cli", "test"],
+  ...["builder", "control", "dispatch", "gateway", "triggers", "runtime", "cli", "test"],
 ];
 
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
@@ -29,12 +29,12 @@ const PARTS: Record<string, readonly string[]> = {
   builder: ["contracts", "machine"],
   control: ["contracts", "nats", "builder"],
   dispatch: ["contracts", "nats", "local", "streams"],
-  triggers: ["contracts", "machine", "nats", "streams", "dispatch"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
+  triggers: ["contracts", "machine", "nats", "streams", "dispatch"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
-    ...["builder", "control", "dispatch", "triggers", "gateway", "runtime"],
+    ...["builder", "control", "dispatch", "gateway", "triggers", "runtime"],
   ],
   docs: ["contracts"],
   bench: ALL_PARTS,

@@ -40,6 +40,8 @@ export const headerNames = {
   world: "Narun-World",
   /** How many functions have called each other by service bindings up to this request; none: 0. */
   hops: "Narun-Hops",
+  /** On a request to an instance: the handler that takes it, in place of `fetch` (trigger.ts). */
+  trigger: "Narun-Trigger",
   /** A code of the error catalogue, on a reply that is an error. */
   error: "Narun-Error",
   /** Beside it, the value of the function's limit that was met: a node may allow less than the spec says. */

@@ -41,6 +41,15 @@ export type {
   ServeOptions,
   UpgradedWebSocket,
 } from "./serve.ts";
+export type {
+  Message,
+  MessageBatch,
+  MessageHandler,
+  QueueHandler,
+  ScheduledEvent,
+  ScheduledHandler,
+  TriggeredWorker,
+} from "./triggers.ts";
 export type { WebSocketPair } from "./web-sockets.ts";
 
 /**

@@ -9,6 +9,24 @@ export class MethodNotAllowed {
   }
 }
 
+/** Thrown where the code has no handler for such a request. */
+export class HandlerMissing {
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+/** The answer of a trigger's handler that threw. */
+export class ThrownInTrigger {
+  readonly response: unknown;
+  readonly error: unknown;
+  constructor(response: unknown, error: unknown) {
+    this.response = response;
+    this.error = error;
+  }
+}
+
 export interface ResponseParts {
   status: number;
   headers: Iterable<readonly [string, string]>;

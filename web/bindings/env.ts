@@ -6,6 +6,8 @@ export interface EnvPlan {
   bindings: readonly BindingPlan[];
   /** `limits.timers`. Default: the platform's own bound. */
   timers?: number;
+  /** The handlers that the function's triggers need. Default: none. */
+  triggers?: readonly string[];
 }
 
 export type Env = Readonly<Record<string, unknown>>;

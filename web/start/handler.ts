@@ -1,9 +1,25 @@
 import type { Env } from "../bindings/env.ts";
 import type { Request } from "../fetch/request.ts";
+import type { Trigger } from "../host/boundary.ts";
+import { type HandleTrigger, resolveTriggers } from "../triggers/handlers.ts";
 import type { Context } from "./context.ts";
 
 /** The function that answers a request, for all forms of exports. */
 export type Handle = (request: Request, context: Context) => unknown;
+
+/** The handlers of a module: of requests, and of triggers. One of them is there. */
+export interface Handlers {
+  readonly fetch: Handle;
+  readonly triggers: ReadonlyMap<Trigger, HandleTrigger>;
+}
+
+/** Thrown for a request whose handler the module lacks: `fetch`, or that of a trigger. */
+export class NoSuchHandler {
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
 
 /** Thrown for a method without an export in the module. */
 export class MethodNotAllowed {
@@ -15,8 +31,33 @@ export class MethodNotAllowed {
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** Finds the handler in a module's exports. A string is the reason why there is none. */
-export function resolveHandler(exports: Record<string, unknown>, env: Env): Handle | string {
+/** Finds the handlers in a module's exports. A string is the reason why they do not suffice. `needed`: those of its triggers. */
+export function resolveHandlers(
+  exports: Record<string, unknown>,
+  env: Env,
+  needed: readonly string[] = [],
+): Handlers | string {
+  const fetch = resolveHandler(exports, env);
+  const triggers = resolveTriggers(exports, env);
+  const missing = needed.find((name) => !triggers.has(name as Trigger));
+  if (missing !== undefined)
+    return `narun.yaml has ${KEYS[missing] ?? "a trigger"}, and the module exports no handler "${missing}": write \`export default { async ${missing}(…) { … } }\``;
+  if (typeof fetch !== "string") return { fetch, triggers };
+  return triggers.size === 0 ? fetch : { fetch: refuseFetch, triggers };
+}
+
+const KEYS: Readonly<Record<string, string>> = {
+  scheduled: "schedule",
+  queue: "consume",
+  message: "subscribe",
+};
+
+function refuseFetch(): never {
+  throw new NoSuchHandler("fetch");
+}
+
+/** Finds the handler of requests. A string is the reason why there is none. */
+function resolveHandler(exports: Record<string, unknown>, env: Env): Handle | string {
   const main = exports.default;
   if (isWorker(main)) return resolveWorker(main, env);
   if (typeof main === "function")

@@ -11,19 +11,21 @@
 import { errorText } from "../console/error-text.ts";
 import { createRequest } from "../fetch/request.ts";
 import { responseParts } from "../fetch/response.ts";
-import { AbortKind, FailureKind, PostOp } from "../host/boundary.ts";
+import { AbortKind, FailureKind, PostOp, TRIGGERS, type Trigger } from "../host/boundary.ts";
 import { postToHost } from "../host/host-link.ts";
 import { openInbound } from "../host/inbound.ts";
 import type { ByteSource } from "../host/inbound-stream.ts";
 import { sendStream } from "../host/send-stream.ts";
+import { type HandleTrigger, TriggerResult } from "../triggers/handlers.ts";
 import { openClientSocket } from "../websocket/client-sockets.ts";
 import type { WebSocket } from "../websocket/websocket.ts";
 import { Serving } from "./context.ts";
 import { answerText } from "./entries.ts";
-import { describe, type Handle, MethodNotAllowed } from "./handler.ts";
+import { describe, type Handle, type Handlers, MethodNotAllowed, NoSuchHandler } from "./handler.ts";
 import { setOwner } from "./owner.ts";
 
 let handle: Handle | undefined;
+let triggers: ReadonlyMap<Trigger, HandleTrigger> = new Map();
 
 /**
  * The open requests: without an answer, with a streaming answer, or with work in the background. The old tables of a map would
@@ -46,8 +48,22 @@ function remove(serving: Serving): void {
   open[place] = last;
 }
 
-export function useHandler(handler: Handle): void {
-  handle = handler;
+export function useHandlers(handlers: Handlers): void {
+  handle = handlers.fetch;
+  triggers = handlers.triggers;
+}
+
+/** Serves a request that a trigger's handler takes. `trigger`: its place in `TRIGGERS`. */
+export function serveTrigger(incoming: IncomingRequest, trigger: number): void {
+  const name = TRIGGERS[trigger];
+  const take = name && triggers.get(name);
+  serveWith(incoming, async (request, context) => {
+    if (take === undefined) throw new NoSuchHandler(name ?? "");
+    const value = await take(request, context);
+    if (!(value instanceof TriggerResult)) return value;
+    postToHost(PostOp.log, "error", errorText(value.error), incoming.id);
+    return value.response;
+  });
 }
 
 /** The values of `EnterOp.request`. */
@@ -63,6 +79,10 @@ export interface IncomingRequest {
 }
 
 export function serveRequest(incoming: IncomingRequest): void {
+  serveWith(incoming, handle);
+}
+
+function serveWith(incoming: IncomingRequest, handle: Handle | undefined): void {
   const { id, method, url, headerBlock, body } = incoming;
   setOwner(id);
   const serving = new Serving(id, incoming.requestId, incoming.deadline, closeIfOver);
@@ -140,15 +160,17 @@ function sendable(serving: Serving, body: Uint8Array | ByteSource): ArrayBuffer 
 function fail(serving: Serving, error: unknown): void {
   const { id } = serving;
   serving.isAnswered = true;
-  const allow = allowOf(error);
-  if (allow !== undefined) postToHost(PostOp.failure, id, FailureKind.methodNotAllowed, allow);
+  const missing = missingOf(error);
+  if (missing instanceof MethodNotAllowed)
+    postToHost(PostOp.failure, id, FailureKind.methodNotAllowed, missing.allow);
+  else if (missing !== undefined) postToHost(PostOp.failure, id, FailureKind.noHandler, missing.name);
   else postToHost(PostOp.failure, id, kindOf(error), errorText(error));
   closeIfOver(serving);
 }
 
-function allowOf(error: unknown): string | undefined {
+function missingOf(error: unknown): MethodNotAllowed | NoSuchHandler | undefined {
   try {
-    return error instanceof MethodNotAllowed ? error.allow : undefined;
+    return error instanceof MethodNotAllowed || error instanceof NoSuchHandler ? error : undefined;
   } catch {
     // A proxy that throws.
     return undefined;

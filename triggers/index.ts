@@ -1,0 +1,1 @@
+export { createTriggerCalls, type TriggerCall, type TriggerCalls, type TriggerOutcome } from "./call.ts";
