@@ -86,6 +86,8 @@ export interface HostEvents extends InstanceEvents {
 export interface Host {
   /** Process id of the sandbox that an instance is in, for status events. */
   pidOf(instance: string): number | undefined;
+  /** Whether an instance that has started takes requests. Default: it does. */
+  takesRequests?(instance: string): boolean;
   /** Resolves when the instance is ready, or could not become so. */
   start(order: StartOrder): Promise<StartOutcome>;
   /** Evaluates a bundle once, in a throwaway sandbox. */

@@ -44,6 +44,10 @@ export class ExecHost implements Host {
     return this.#programs.get(instance)?.pid;
   }
 
+  takesRequests(instance: string): boolean {
+    return this.#programs.get(instance)?.isRegistered === true;
+  }
+
   start(order: StartOrder): Promise<StartOutcome> {
     return this.#track(this.#start(order));
   }

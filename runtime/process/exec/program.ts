@@ -71,8 +71,8 @@ export interface ProgramOptions {
   searchPath: string;
   means: Means;
   /**
-   * A `function` is ready when it has registered. A `service` of the original toolkit runs when it has started, and registers
-   * if it likes to. A `trial` takes no requests, and is announced to no gateway.
+   * A `function` is ready when it has registered. A `service` of the original toolkit that is always there runs when it has
+   * started, and registers if it likes to. A `trial` takes no requests, and is announced to no gateway.
    */
   kind: "function" | "service" | "trial";
   onIdle(): void;
@@ -93,6 +93,7 @@ export class Program {
   readonly #runId = crypto.randomUUID();
   readonly #lastLines: string[] = [];
   #phase: Phase = "starting";
+  #isRegistered = false;
   /** Its host ends while it starts. */
   #isUnwanted = false;
   #door: Door | undefined;
@@ -112,6 +113,11 @@ export class Program {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Whether it has answered for its service. */
+  get isRegistered(): boolean {
+    return this.#isRegistered;
   }
 
   async start(): Promise<StartOutcome> {
@@ -138,13 +144,14 @@ export class Program {
       return end;
     });
     void ended.then((end) => this.#onEnded(end));
-    if (this.#options.kind === "service") return this.#beginService(phases);
+    if (this.#options.kind === "service" && isAlwaysThere(this.#options.config))
+      return this.#beginService(phases);
     const failure = await this.#untilRegistered(ended);
     if (this.#isUnwanted) return this.#giveUp();
     if (failure !== undefined) return this.#fail(failure.code, failure.message, failure.facts);
     note("register");
     this.#phase = "ready";
-    if (this.#options.kind === "function") this.#announceReady(phases);
+    if (this.#options.kind !== "trial") this.#announceReady(phases);
     return { ok: true, phases };
   }
 
@@ -217,7 +224,10 @@ export class Program {
         inFlight: this.#door?.requests.inFlight ?? 0,
       }),
       pids: () => this.#pids(),
-      onRegistered: (registration) => this.#registered.resolve(registration),
+      onRegistered: (registration) => {
+        this.#isRegistered = true;
+        this.#registered.resolve(registration);
+      },
       onRefused: (what) => this.#log.write("warn", `NATS refused the program a subject: ${what}`, undefined),
     });
   }
@@ -374,6 +384,9 @@ const MAX_LAST_LINES = 20;
 const LAST_LINES_MS = 500;
 /** How long a program may take to end, where less is left of the grace. */
 const MIN_STOP_MS = 1_000;
+
+/** A program that starts for requests alone has to take them. */
+const isAlwaysThere = ({ nodes, scale }: FunctionConfig) => nodes !== undefined || scale.min > 0;
 
 /** The name of its file. */
 const fileOf = ({ command }: FunctionConfig) => command ?? "program";
