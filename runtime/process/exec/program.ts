@@ -13,11 +13,11 @@ import { basename, join } from "node:path";
 import {
   type Announcement,
   type ErrorCode,
+  EXECUTABLE_HEAD_BYTES,
   type FunctionConfig,
   type GoneReason,
   InquirySchema,
   isNarunError,
-  type LogLevel,
   messageOf,
   NarunError,
   parseJson,
@@ -33,7 +33,7 @@ import {
   type Registration,
   type Subscription,
 } from "../../../nats/index.ts";
-import type { DrainOrder, EndFacts, HostParts, MountedFile, StartOutcome } from "../../host.ts";
+import type { DrainOrder, EndFacts, HostParts, KeptFile, MountedFile, StartOutcome } from "../../host.ts";
 import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";
 import { type Child, type ChildEnd, startChild } from "./child.ts";
@@ -49,8 +49,8 @@ import {
 import { environmentOf } from "./environment.ts";
 import { makeInstanceFolder } from "./instance-folder.ts";
 import { missingInterpreter, unfitFor } from "./launch.ts";
-import { readLines } from "./output-lines.ts";
 import { findMarked } from "./processes-of.ts";
+import { describeEnd, factsOf, ProgramOutput } from "./program-output.ts";
 import { subjectsOf } from "./program-subjects.ts";
 import { RELAY_PORT } from "./relay.ts";
 
@@ -62,7 +62,7 @@ export interface ProgramOptions {
   config: FunctionConfig;
   secrets: Readonly<Record<string, string>>;
   /** Its file. */
-  bytes: Uint8Array;
+  file: KeptFile;
   /** The files of its `mounts`. */
   files?: readonly MountedFile[] | undefined;
   index: number;
@@ -91,7 +91,7 @@ export class Program {
   readonly #log: FunctionLog;
   readonly #registered = Promise.withResolvers<Registration>();
   readonly #runId = crypto.randomUUID();
-  readonly #lastLines: string[] = [];
+  readonly #output: ProgramOutput;
   #phase: Phase = "starting";
   #isRegistered = false;
   /** Its host ends while it starts. */
@@ -109,6 +109,7 @@ export class Program {
     const { nats, parts, config, instance, revision } = options;
     const sourceMaps = { loaded: () => ({ map: undefined }), load: async () => undefined };
     this.#log = createFunctionLog({ nats, node: parts.node, config, instance, revision, sourceMaps });
+    this.#output = new ProgramOutput(this.#log, () => this.#phase === "starting");
   }
 
   get pid(): number | undefined {
@@ -137,12 +138,7 @@ export class Program {
       return this.#fail("PROGRAM_NOT_STARTED", messageOf(error));
     }
     const child = this.#child;
-    const output = this.#readOutput(child);
-    // Its last lines tell why it ended.
-    const ended = child.ended.then(async (end) => {
-      await Promise.race([output, new Promise((resolve) => setTimeout(resolve, LAST_LINES_MS))]);
-      return end;
-    });
+    const ended = this.#output.follow(child);
     void ended.then((end) => this.#onEnded(end));
     if (this.#options.kind === "service" && isAlwaysThere(this.#options.config))
       return this.#beginService(phases);
@@ -197,16 +193,17 @@ export class Program {
   }
 
   async #prepare(): Promise<void> {
-    const { folder, instance, bytes, config, searchPath, kind, nats, parts, means, files } = this.#options;
+    const { folder, instance, file, config, searchPath, kind, nats, parts, means, files } = this.#options;
     const confined = confine({ config, means, root: join(folder, instance), instance });
     if (typeof confined === "string") throw new NarunError("NODE_CANNOT_CONFINE", { detail: confined });
     this.#confined = confined;
-    const unfit = unfitFor(bytes, parts.node);
+    const head = await file.head(EXECUTABLE_HEAD_BYTES);
+    const unfit = unfitFor(head, file.size, parts.node);
     if (unfit !== undefined) throw new NarunError("PROGRAM_UNFIT", { detail: unfit });
-    const missing = missingInterpreter(bytes, searchPath);
+    const missing = missingInterpreter(head, searchPath);
     if (missing !== undefined) throw new Error(`its interpreter ${missing} is not on node ${parts.node}`);
     this.#root = await makeInstanceFolder({
-      ...{ folder, instance, bytes, file: fileOf(config), files },
+      ...{ folder, instance, program: file, file: fileOf(config), files },
       owner: config.user === undefined || !means.isRoot ? undefined : idsOf(config.user),
     });
     this.#door = await openDoor({
@@ -256,19 +253,6 @@ export class Program {
     yield* findMarked({ NARUN_RUN_ID: this.#runId });
   }
 
-  #readOutput({ stdout, stderr }: Child): Promise<unknown> {
-    const note = (level: LogLevel, stream: "stdout" | "stderr") => (line: string) => {
-      this.#log.write(level, line, undefined, stream);
-      if (this.#phase !== "starting") return;
-      this.#lastLines.push(line);
-      if (this.#lastLines.length > MAX_LAST_LINES) this.#lastLines.shift();
-    };
-    return Promise.all([
-      readLines(stdout, note("info", "stdout")),
-      readLines(stderr, note("warn", "stderr")),
-    ]);
-  }
-
   /** Resolves with the reason why the program is not ready. */
   async #untilRegistered(
     ended: Promise<ChildEnd>,
@@ -284,9 +268,8 @@ export class Program {
     }
     if (!("exitCode" in first)) return undefined;
     const end = first as ChildEnd;
-    const launcher = this.#lastLines.find((line) => LAUNCHER_FAILED.test(line));
-    if (launcher !== undefined && (end.exitCode === 126 || end.exitCode === 127 || end.exitCode === 1))
-      return { code: "PROGRAM_NOT_STARTED", message: launcher, facts: factsOf(end) };
+    const fault = this.#output.launcherFault(end);
+    if (fault !== undefined) return { code: "PROGRAM_NOT_STARTED", message: fault, facts: factsOf(end) };
     return {
       code: "PROGRAM_ENDED",
       message: `it ${describeEnd(end)} before it was ready`,
@@ -339,7 +322,7 @@ export class Program {
     this.#phase = "gone";
     this.#log.say(`${code}: ${message}`, undefined);
     await this.abandon();
-    const said = this.#lastLines.join("\n");
+    const said = this.#output.lastLines;
     return { ok: false, code, message, facts, ...(said === "" ? {} : { stack: `${message}\n${said}` }) };
   }
 
@@ -376,12 +359,6 @@ export class Program {
   }
 }
 
-/** The words of a launcher that could not start the program. */
-const LAUNCHER_FAILED = /^(?:setpriv|prlimit|bwrap): /;
-/** How many lines that a program printed before it failed are told. */
-const MAX_LAST_LINES = 20;
-/** How long the last output of a program that has ended may take. */
-const LAST_LINES_MS = 500;
 /** How long a program may take to end, where less is left of the grace. */
 const MIN_STOP_MS = 1_000;
 
@@ -390,11 +367,3 @@ const isAlwaysThere = ({ nodes, scale }: FunctionConfig) => nodes !== undefined 
 
 /** The name of its file. */
 const fileOf = ({ command }: FunctionConfig) => command ?? "program";
-
-function describeEnd({ exitCode, signal }: ChildEnd): string {
-  return signal === null ? `ended with exit code ${exitCode}` : `was ended by ${signal}`;
-}
-
-function factsOf(end: ChildEnd): EndFacts {
-  return { exitCode: end.exitCode ?? -1, why: describeEnd(end) };
-}
