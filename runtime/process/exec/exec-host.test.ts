@@ -76,7 +76,7 @@ for (const [name, order] of Object.entries(orders))
     const closed = host.close({ graceMs: 0 });
     means.resolve(await lookForMeans(process.env.PATH ?? ""));
     await closed;
-    expect(findMarked({ NARUN_INSTANCE_ROOT: folder })).toEqual([]);
+    expect(findMarked({ folder })).toEqual([]);
     expect(await outcome).toMatchObject({ ok: false, code: "NODE_STOPPING" });
     expect(await readdir(folder)).toEqual([]);
   });
@@ -89,7 +89,7 @@ for (const [name, order] of Object.entries(orders))
       const outcome = order(host);
       for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
       await host.close({ graceMs: 0 });
-      expect(findMarked({ NARUN_INSTANCE_ROOT: folder })).toEqual([]);
+      expect(findMarked({ folder })).toEqual([]);
       expect(await readdir(folder)).toEqual([]);
       await outcome;
     }

@@ -9,9 +9,9 @@ const MAX_LAST_LINES = 20;
 /** How long the last output of a program that has ended may take. */
 const LAST_LINES_MS = 500;
 /** The words of a launcher that could not start the program. */
-const LAUNCHER_FAILED = /^(?:setpriv|prlimit|bwrap): /;
+const LAUNCHER_FAILED = /^(?:(?:setpriv|prlimit|bwrap): |.*sh: .*cgroup\.procs)/;
 /** The exit codes of launchers that could not start the program. */
-const LAUNCHER_CODES = new Set<number | null>([1, 126, 127]);
+const LAUNCHER_CODES = new Set<number | null>([1, 2, 126, 127]);
 
 /** A program's output: its log, and the last lines of its start, which tell why it failed. */
 export class ProgramOutput {

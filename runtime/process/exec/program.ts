@@ -18,6 +18,7 @@ import {
   type GoneReason,
   InquirySchema,
   isNarunError,
+  MIB,
   messageOf,
   NarunError,
   parseJson,
@@ -36,19 +37,14 @@ import {
 import type { DrainOrder, EndFacts, HostParts, KeptFile, MountedFile, StartOutcome } from "../../host.ts";
 import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";
+import { leaveCgroup, makeCgroup } from "./cgroup.ts";
 import { type Child, type ChildEnd, startChild } from "./child.ts";
-import {
-  type Confined,
-  confine,
-  DOOR_SOCKET,
-  enterCgroup,
-  idsOf,
-  leaveCgroup,
-  type Means,
-} from "./confinement.ts";
+import { type Confined, confine, DEFAULT_FOLDER_MB, DOOR_SOCKET, idsOf, type Means } from "./confinement.ts";
 import { environmentOf } from "./environment.ts";
+import { watchFolder } from "./folder-watch.ts";
 import { makeInstanceFolder } from "./instance-folder.ts";
 import { missingInterpreter, unfitFor } from "./launch.ts";
+import { createMark } from "./process-mark.ts";
 import { findMarked } from "./processes-of.ts";
 import { describeEnd, factsOf, ProgramOutput } from "./program-output.ts";
 import { subjectsOf } from "./program-subjects.ts";
@@ -90,7 +86,7 @@ export class Program {
   readonly #options: ProgramOptions;
   readonly #log: FunctionLog;
   readonly #registered = Promise.withResolvers<Registration>();
-  readonly #runId = crypto.randomUUID();
+  readonly #mark: { runId: string; mark: bigint };
   readonly #output: ProgramOutput;
   #phase: Phase = "starting";
   #isRegistered = false;
@@ -101,6 +97,9 @@ export class Program {
   #root: string | undefined;
   #confined: Confined | undefined;
   #stopIdleWatch: () => void = () => undefined;
+  #stopFolderWatch: () => void = () => undefined;
+  /** Why narun ended it. */
+  #fault: { code: ErrorCode; why: string } | undefined;
   #inquiries: Subscription | undefined;
   #drained: Promise<void> = Promise.resolve();
 
@@ -108,6 +107,7 @@ export class Program {
     this.#options = options;
     const { nats, parts, config, instance, revision } = options;
     const sourceMaps = { loaded: () => ({ map: undefined }), load: async () => undefined };
+    this.#mark = { runId: crypto.randomUUID(), mark: createMark(options.folder) };
     this.#log = createFunctionLog({ nats, node: parts.node, config, instance, revision, sourceMaps });
     this.#output = new ProgramOutput(this.#log, () => this.#phase === "starting");
   }
@@ -194,7 +194,8 @@ export class Program {
 
   async #prepare(): Promise<void> {
     const { folder, instance, file, config, searchPath, kind, nats, parts, means, files } = this.#options;
-    const confined = confine({ config, means, root: join(folder, instance), instance });
+    const { mark } = this.#mark;
+    const confined = confine({ config, means, root: join(folder, instance), instance, mark });
     if (typeof confined === "string") throw new NarunError("NODE_CANNOT_CONFINE", { detail: confined });
     this.#confined = confined;
     const head = await file.head(EXECUTABLE_HEAD_BYTES);
@@ -234,7 +235,7 @@ export class Program {
     const [root = "", door] = [this.#root, this.#door];
     const env = environmentOf({
       ...{ config, secrets, instance, revision, index, root, searchPath },
-      runId: this.#runId,
+      runId: this.#mark.runId,
       node: parts.node,
       natsUrl: config.network === false ? `nats://127.0.0.1:${RELAY_PORT}` : (door?.url ?? ""),
       natsUser: door?.user ?? "",
@@ -243,14 +244,25 @@ export class Program {
     const file = `${root}/${basename(fileOf(config))}`;
     const { launchers = [], cgroup } = this.#confined ?? {};
     const command = [...launchers, file, ...(config.args ?? [])];
-    const child = await startChild({ command, cwd: root, env, runId: this.#runId });
-    if (cgroup !== undefined) enterCgroup(cgroup, child.pid, config);
+    if (cgroup !== undefined) makeProgramCgroup(cgroup, config);
+    const child = await startChild({ command, cwd: root, env, mark: this.#mark, cgroup });
+    this.#watchFolder(child, root);
     return child;
+  }
+
+  #watchFolder(child: Child, root: string): void {
+    const { folderMB = DEFAULT_FOLDER_MB } = this.#options.config;
+    const why = `its folder holds over ${folderMB} MiB (folderMB)`;
+    const onOver = () => {
+      this.#fault = { code: "PROGRAM_FOLDER_FULL", why };
+      void child.stop(0);
+    };
+    this.#stopFolderWatch = watchFolder({ root, maxBytes: folderMB * MIB, onOver });
   }
 
   *#pids(): Iterable<number> {
     if (this.pid !== undefined) yield this.pid;
-    yield* findMarked({ NARUN_RUN_ID: this.#runId });
+    yield* findMarked(this.#mark);
   }
 
   /** Resolves with the reason why the program is not ready. */
@@ -268,6 +280,8 @@ export class Program {
     }
     if (!("exitCode" in first)) return undefined;
     const end = first as ChildEnd;
+    if (this.#fault !== undefined)
+      return { code: this.#fault.code, message: this.#fault.why, facts: factsOf(end) };
     const fault = this.#output.launcherFault(end);
     if (fault !== undefined) return { code: "PROGRAM_NOT_STARTED", message: fault, facts: factsOf(end) };
     return {
@@ -311,11 +325,11 @@ export class Program {
   async #onEnded(end: ChildEnd): Promise<void> {
     if (this.#phase !== "ready") return;
     this.#phase = "gone";
-    this.#log.say(`PROGRAM_ENDED: it ${describeEnd(end)}`, undefined);
+    const { code, why } = this.#fault ?? { code: "PROGRAM_ENDED" as const, why: undefined };
+    this.#log.say(`${code}: ${why ?? `it ${describeEnd(end)}`}`, undefined);
     await this.#dispose();
-    if (this.#options.kind !== "trial")
-      this.#announce({ state: "gone", reason: "crashed", code: "PROGRAM_ENDED" });
-    this.#options.onGone("crashed", "PROGRAM_ENDED", factsOf(end));
+    if (this.#options.kind !== "trial") this.#announce({ state: "gone", reason: "crashed", code });
+    this.#options.onGone("crashed", code, { ...factsOf(end), ...(why && { why }) });
   }
 
   async #fail(code: ErrorCode, message: string, facts: EndFacts = {}): Promise<StartOutcome> {
@@ -329,6 +343,7 @@ export class Program {
   async #dispose(): Promise<void> {
     this.#phase = "gone";
     this.#stopIdleWatch();
+    this.#stopFolderWatch();
     this.#inquiries?.unsubscribe();
     this.#door?.close();
     this.#log.close();
@@ -367,3 +382,12 @@ const isAlwaysThere = ({ nodes, scale }: FunctionConfig) => nodes !== undefined 
 
 /** The name of its file. */
 const fileOf = ({ command }: FunctionConfig) => command ?? "program";
+
+/** Error: NODE_CANNOT_CONFINE, with the file that cannot be written. */
+function makeProgramCgroup(folder: string, config: FunctionConfig): void {
+  try {
+    makeCgroup(folder, config);
+  } catch (error) {
+    throw new NarunError("NODE_CANNOT_CONFINE", { detail: messageOf(error) }, { cause: error });
+  }
+}
