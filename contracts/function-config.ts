@@ -91,7 +91,7 @@ export type Limits = z.infer<typeof LimitsSchema>;
 export const MODES = ["isolate", "node", "exec"] as const;
 export type Mode = (typeof MODES)[number];
 
-const HostSchema = z
+export const HostSchema = z
   .string()
   .max(253)
   .regex(
