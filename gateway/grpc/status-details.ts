@@ -2,9 +2,8 @@
  * `grpc-status-details-bin`: the errors of the gateway for programs (google/rpc/status.proto, error_details.proto). A status
  * of a function has the details that the function gave it.
  */
-import { errorEntry, RETRY_AFTER_SECONDS } from "../../contracts/index.ts";
+import { type ErrorCode, errorEntry, type GrpcCode, RETRY_AFTER_SECONDS } from "../../contracts/index.ts";
 import { joined, protoField } from "./protobuf.ts";
-import type { GrpcStatus } from "./status.ts";
 
 /** Numbers of fields in google/rpc. */
 const STATUS = { code: 1, message: 2, details: 3 };
@@ -15,9 +14,15 @@ const RETRY_INFO = { delay: 1 };
 /** The `domain` of an `ErrorInfo`: its `reason` is a code of the catalogue. */
 const DOMAIN = "narun";
 
-/** Base64 without padding, as binary metadata is written. Undefined: the status is not the gateway's. */
-export function statusDetails({ code, message, error }: GrpcStatus, requestId: string): string | undefined {
-  if (error === undefined) return undefined;
+/** An error of the gateway. */
+export interface OwnError {
+  code: GrpcCode;
+  message: string;
+  error: ErrorCode;
+}
+
+/** Base64 without padding, as binary metadata is written. */
+export function statusDetails({ code, message, error }: OwnError, requestId: string): string {
   const info = joined([
     protoField(ERROR_INFO.reason, error),
     protoField(ERROR_INFO.domain, DOMAIN),

@@ -101,10 +101,10 @@ export function atDeadline(status: GrpcStatus, path: string, deadline: Deadline 
 
 /** As trailing metadata, names and values alternating. */
 export function fieldsOf(status: GrpcStatus, requestId: string): string[] {
-  const { code, message, fields = [] } = status;
+  const { code, message, error, fields = [] } = status;
   const own = ["grpc-status", String(code)];
   if (message !== "") own.push("grpc-message", encodeGrpcMessage(message));
-  const details = statusDetails(status, requestId);
-  if (details !== undefined) own.push("grpc-status-details-bin", details);
+  if (error !== undefined)
+    own.push("grpc-status-details-bin", statusDetails({ code, message, error }, requestId));
   return [...own, ...fields];
 }
