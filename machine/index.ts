@@ -3,6 +3,7 @@ export { holdCompiler } from "./compiler.ts";
 export { errnoOf } from "./errno.ts";
 export { type Address, claimShared, listen } from "./listen.ts";
 export { makeOwnFolder } from "./own-folder.ts";
+export { importParts, importPartsOnly, leaveOutUnused, requireFrom, SETS_MESSAGES } from "./own-modules.ts";
 export {
   endProcess,
   identifyProcess,
