@@ -59,7 +59,7 @@ it("gets binary HTTP where its routes say so, and answers with it", async () => 
   const codec = fileURLToPath(new URL("../../contracts/wire/bhttp.ts", import.meta.url));
   const before = `const bhttp = await import(${JSON.stringify(codec)});`;
   const act = `const { message: request } = bhttp.readBhttpRequest(message.data);
-    const fields = [["x-own", "1"]];
+    const fields = ["x-own", "1"];
     const text = request.method + " " + request.path + " " + Buffer.from(request.content);
     message.respond(bhttp.writeBhttpResponse({ status: 202, fields, informational: [], content: Buffer.from(text), trailers: [], framing: "known" }));`;
   await push("binary", programSource({ before, act }), { routes: [{ path: "/binary/*", wire: "bhttp" }] });
