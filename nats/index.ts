@@ -8,6 +8,7 @@ export {
 } from "./discovery.ts";
 export type { Registration } from "./door/discovery-answer.ts";
 export { type Door, openDoor } from "./door/door.ts";
+export { consumerName } from "./door/guest-connection.ts";
 export { createGuestRules, openRules } from "./door/guest-rules.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";

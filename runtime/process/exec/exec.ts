@@ -1,5 +1,5 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { identifyProcess, isRunning } from "../../../machine/index.ts";
 import type { StartHost } from "../../host.ts";
 import { probeBubblewrap } from "../../isolate/bubblewrap.ts";
@@ -27,7 +27,8 @@ const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 /** Prepares the mode `exec`. Programs that an earlier runner of this folder left behind, as it was killed, are ended. */
 export async function prepareExec({ cacheDir, searchPath = SYSTEM_PATH }: ExecOptions): Promise<Exec> {
-  const all = join(cacheDir, "programs");
+  // Programs work in their own folders: a relative path would lead elsewhere.
+  const all = resolve(cacheDir, "programs");
   const { pid, startTime } = identifyProcess(process.pid);
   const folder = join(all, `${pid}-${startTime ?? ""}`);
   await mkdir(folder, { recursive: true, mode: 0o711 });
