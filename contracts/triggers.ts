@@ -84,7 +84,7 @@ export const ConsumeSchema = z.strictObject({
 export type Consume = z.infer<typeof ConsumeSchema>;
 
 /** Requests that are answered before they run. `true`: every request; else those that prefer it (RFC 7240). */
-export const AsyncSchema = z.boolean();
+const AsyncSchema = z.boolean();
 
 /** The keys of narun.yaml for triggers. Absent: none. One trigger needs no list, and its first key alone no map. */
 export const TRIGGER_KEYS = {
