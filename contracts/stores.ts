@@ -14,6 +14,10 @@ export const stores = {
   files: { objects: "narun-files" },
   /** History of the log lines and of the status events, for `narun logs --since`. */
   logs: { stream: "narun-logs", maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 256 * 1024 * 1024 },
+  /** Messages of queues that their functions did not take (dead-letter.ts). */
+  deadLetters: { stream: "narun-dead-letters", maxAgeMs: 30 * 24 * 3_600_000, duplicatesMs: 2 * 3_600_000 },
+  /** Data of stored messages that is too large for one message. */
+  bodies: { objects: "narun-bodies" },
 } as const;
 
 /** The key of a revision's manifest in `narun-revisions`. */

@@ -42,6 +42,9 @@ export const subjects = {
   status: (app: string, node: string) => `status.${app}.${node}`,
   statusesOf: (app: string) => `status.${app}.>`,
   statusesAll: "status.>",
+  /** A dead letter in `narun-dead-letters` (dead-letter.ts). */
+  deadLetter: (service: string, stream: string) => `narun.dead.${service}.${stream}`,
+  deadLettersAll: "narun.dead.*.*",
 } as const;
 
 /** The queue group of every request endpoint (compatible). */

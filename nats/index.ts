@@ -1,3 +1,4 @@
+export { type Bodies, openBodies } from "./bodies.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
@@ -22,6 +23,7 @@ export {
 } from "./ledger/inquiries.ts";
 export { Ledger } from "./ledger/ledger.ts";
 export type { NotedRequest } from "./ledger/noted-request.ts";
+export { type DeadLetters, openDeadLetters, type StoredLetter } from "./letters/dead-letters.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, type HistoryEntry, readEvents, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
@@ -38,8 +40,17 @@ export { type ByteObjects, openByteObjects } from "./objects/byte-objects.ts";
 export { purgeLeftovers } from "./objects/leftovers.ts";
 export type { ContentStore } from "./objects/objects.ts";
 export type { ObjectFacts } from "./objects/open-store.ts";
+export type { Chunk, ChunkPosition } from "./objects/read-chunks.ts";
 export { watchObjects } from "./objects/watch-objects.ts";
 export { refusalOf } from "./permissions.ts";
+export {
+  type ConsumerOutcome,
+  type DurableConsumer,
+  ensureConsumer,
+  removeConsumer,
+} from "./pull/durable-consumer.ts";
+export { Pull } from "./pull/pull.ts";
+export type { PulledMessage } from "./pull/pulled-message.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey, splitSecretsKeys } from "./secrets.ts";

@@ -5,6 +5,7 @@ export const JetStreamCode = {
   noPeersForPlacement: 10005,
   notLeader: 10009,
   noResources: 10023,
+  consumerNotFound: 10014,
   consumersLimit: 10026,
   notEnabledForAccount: 10039,
   noStorage: 10047,
