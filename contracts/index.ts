@@ -30,6 +30,7 @@ export * from "./problem.ts";
 export * from "./program.ts";
 export * from "./route-path.ts";
 export * from "./secret.ts";
+export * from "./service-function.ts";
 export * from "./service-spec.ts";
 export * from "./shadowed-routes.ts";
 export * from "./shared-parts.ts";

@@ -34,6 +34,7 @@ import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
 import { createDependencies } from "./dependencies.ts";
 import { createDesiredState, type DesiredState } from "./desired-state.ts";
+import { openFileCache } from "./file-cache.ts";
 import { createFunctionSecrets, type FunctionSecrets } from "./function-secrets.ts";
 import { type HostLogin, hostLogin } from "./host-login.ts";
 import { InstanceTable } from "./instance-table.ts";
@@ -45,7 +46,7 @@ import { NodeMetrics } from "./metrics/node-metrics.ts";
 import { Modes, type StartHosts } from "./modes.ts";
 import { createMountedFiles, type MountedFiles } from "./mounted-files.ts";
 import { type ClaimedName, claimName, Presence } from "./presence.ts";
-import { createProgramFiles } from "./program-files.ts";
+import { createProgramFiles, type ProgramFiles } from "./program-files.ts";
 import { Reconciler } from "./reconcile.ts";
 import { createRevisions, type Revisions } from "./revisions.ts";
 import { createStatusPublisher, observeStatus, type StatusPublisher } from "./status.ts";
@@ -121,6 +122,7 @@ interface Stores {
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
   mountedFiles: MountedFiles;
+  programFiles: ProgramFiles;
   name: ClaimedName;
 }
 
@@ -140,12 +142,14 @@ async function openStores({
     ensureLogHistory(nats),
   ]);
   const cache = await openBundleCache({ folder: join(cacheDir, "bundles"), store: binaries });
+  const files = await openFileCache({ folder: join(cacheDir, "files") });
   return {
     specs,
     cache,
     revisions: createRevisions(manifests, cache),
     functionSecrets: createFunctionSecrets(nats, node, secretsKey),
-    mountedFiles: createMountedFiles(nats, cache),
+    mountedFiles: createMountedFiles(nats, files),
+    programFiles: createProgramFiles(nats, files),
     name: await claimName({ nats, states, node, version, labels }),
   };
 }
@@ -195,7 +199,7 @@ class Runner implements NodeRunner {
       modes: this.#modes,
       revisions: stores.revisions,
       functionSecrets: stores.functionSecrets,
-      programFiles: createProgramFiles(nats, stores.cache),
+      programFiles: stores.programFiles,
       mountedFiles: stores.mountedFiles,
       publisher,
       onChange: (name) => {
@@ -315,7 +319,7 @@ class Runner implements NodeRunner {
 
   #answer(): Subscription[] {
     const { nats, node } = this.#options;
-    const { revisions, functionSecrets, cache } = this.#stores;
+    const { revisions, functionSecrets, mountedFiles, programFiles, cache } = this.#stores;
     const parts = { desired: this.#desired, instances: this.#instances, modes: this.#modes };
     return [
       answerDemands({
@@ -330,7 +334,8 @@ class Runner implements NodeRunner {
         modes: this.#modes,
         revisions,
         functionSecrets,
-        mountedFiles: this.#stores.mountedFiles,
+        mountedFiles,
+        programFiles,
         cache,
         releaseUnused: () => releaseUnusedHosts(parts),
         ceiling: this.#ceiling,
