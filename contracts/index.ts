@@ -2,6 +2,7 @@ export * from "./bindings/index.ts";
 export * from "./bounded-map.ts";
 export * from "./byte-queue.ts";
 export * from "./ceiling.ts";
+export * from "./consume.ts";
 export * from "./dead-letter.ts";
 export * from "./demand.ts";
 export * from "./drain.ts";

@@ -67,6 +67,7 @@ export {
   openSpecs,
   specOfManifest,
 } from "./stores.ts";
+export type { SubjectSet } from "./subject-set.ts";
 export type { Subscription } from "./subscriptions.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";
