@@ -91,13 +91,35 @@ export type Limits = z.infer<typeof LimitsSchema>;
 export const MODES = ["isolate", "node", "exec"] as const;
 export type Mode = (typeof MODES)[number];
 
-const HostSchema = z
+export const HostSchema = z
   .string()
   .max(253)
   .regex(
     /^(?:\*\.)?(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/,
     "a host is a name in lower case, without a scheme and a port: pub.example, *.pub.example",
   );
+
+const OriginSchema = z
+  .string()
+  .max(260)
+  .regex(
+    /^(?:\*|https?:\/\/(?:\*\.)?(?:[a-z\d][a-z\d.-]*|\[[\da-f:]+\])(?::\d{1,5})?)$/,
+    "an origin is a scheme and a host in lower case, and nothing behind: https://app.example, https://*.app.example, or * for all",
+  );
+
+/** Pages of other origins that may call the function. The gateway answers their preflights. */
+const CorsSchema = z
+  .strictObject({
+    origins: z.array(OriginSchema).nonempty().max(100),
+    /** Whether browsers send cookies and client certificates along. */
+    credentials: z.boolean().default(false),
+    /** How long browsers remember the answer to a preflight. */
+    maxAgeSeconds: z.int().min(0).max(86_400).default(600),
+  })
+  .refine(({ origins, credentials }) => !credentials || !origins.includes("*"), {
+    message: "with credentials, name the origins: * would give every page the rights of its reader",
+    path: ["origins"],
+  });
 
 const FileSchema = z.strictObject({
   name: NameSchema.optional(),
@@ -114,6 +136,7 @@ const FileSchema = z.strictObject({
    * frames itself names them here.
    */
   grpc: z.array(GrpcServiceSchema).nonempty().max(100).optional(),
+  cors: CorsSchema.optional(),
   env: z.array(EnvSchema).default([]),
   bindings: z.array(BindingSchema).max(100).default([]),
   scale: ScaleSchema.prefault({}),

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { SubjectPatternSchema } from "./bindings/subjects.ts";
+import { ConsumeSchema, refuseDoubleStreams } from "./consume.ts";
 import { NameSchema } from "./names.ts";
 
 /** The kinds of a trigger, by the handler that takes them. `Narun-Trigger` names one. */
@@ -16,7 +17,6 @@ export function isTriggerKind(text: unknown): text is TriggerKind {
 
 const MAX_TRIGGERS = 100;
 const HOUR_MS = 3_600_000;
-
 const MAX_INPUT_BYTES = 64 * 1024;
 
 /** When a function is called by the clock. */
@@ -74,52 +74,14 @@ export const SubscribeSchema = z.strictObject({
 });
 export type Subscribe = z.infer<typeof SubscribeSchema>;
 
-const StreamNameSchema = z
-  .string()
-  .min(1)
-  .max(255)
-  .regex(/^[^\s.*>/\\]+$/, "a stream's name is one word without dots");
-
-/** The stream whose messages a function is called with, in batches. */
-export const ConsumeSchema = z.strictObject({
-  stream: StreamNameSchema,
-  /** Subjects of the stream. Default: all. */
-  filter: z.union([SubjectPatternSchema, z.array(SubjectPatternSchema).nonempty().max(100)]).optional(),
-  /** Upper bound of the messages of one call. */
-  batch: z.int().min(1).max(1_000).default(10),
-  /** How long a batch waits until it is full. */
-  waitMs: z.int().min(0).max(60_000).default(1_000),
-  /** Upper bound of the calls at a time, on all nodes together. */
-  concurrency: z.int().min(1).max(1_000).default(1),
-  /** How often a message is delivered before it goes to the dead letters. */
-  maxDeliver: z.int().min(1).max(1_000).default(5),
-  /** How long a message waits before it is delivered again: from `minMs`, twice as long each time, to `maxMs`. */
-  backoff: z
-    .strictObject({
-      minMs: z
-        .int()
-        .min(0)
-        .max(24 * HOUR_MS)
-        .default(1_000),
-      maxMs: z
-        .int()
-        .min(0)
-        .max(24 * HOUR_MS)
-        .default(60_000),
-    })
-    .refine(({ minMs, maxMs }) => minMs <= maxMs, { message: "minMs is over maxMs", path: ["minMs"] })
-    .prefault({}),
-});
-export type Consume = z.infer<typeof ConsumeSchema>;
-
 /** Requests that are answered before they run. `true`: every request; else those that prefer it (RFC 7240). */
-export const AsyncSchema = z.boolean();
+const AsyncSchema = z.boolean();
 
 /** The keys of narun.yaml for triggers. Absent: none. One trigger needs no list, and its first key alone no map. */
 export const TRIGGER_KEYS = {
   schedule: listOf(ScheduleSchema, "cron", refuseNamesakes),
   subscribe: listOf(SubscribeSchema, "subject"),
-  consume: listOf(ConsumeSchema, "stream"),
+  consume: listOf(ConsumeSchema, "stream", refuseDoubleStreams),
   async: AsyncSchema.optional(),
 };
 

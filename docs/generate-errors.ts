@@ -15,6 +15,7 @@ export function renderErrors(): string {
     [
       "A gateway answers with `application/problem+json` (RFC 9457): `type` is `urn:narun:error:` and the code,",
       "`code` the code itself. A request that may succeed later, unchanged, gets a `Retry-After`.",
+      "Calls of gRPC get [a code](grpc.md#codes), with the same code as `reason` of its `ErrorInfo`.",
     ].join("\n"),
     table(
       ["code", "status", "meaning", "remedy", "retry"],

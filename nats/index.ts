@@ -40,6 +40,7 @@ export { type ByteObjects, openByteObjects } from "./objects/byte-objects.ts";
 export { purgeLeftovers } from "./objects/leftovers.ts";
 export type { ContentStore } from "./objects/objects.ts";
 export type { ObjectFacts } from "./objects/open-store.ts";
+export type { Chunk, ChunkPosition } from "./objects/read-chunks.ts";
 export { watchObjects } from "./objects/watch-objects.ts";
 export { refusalOf } from "./permissions.ts";
 export {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
 import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "../../runtime/index.ts";
+import { createTriggers } from "../../triggers/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import { logLevel } from "../options/log-level.ts";
@@ -43,6 +44,9 @@ const nodeOptions = {
 
 /** How long after its start a node-runner makes the programs of the mode `node`: work at the start is over. */
 const WARM_UP_MS = 5_000;
+
+/** How long a trigger's handler may go on when its node ends. Shorter than the node's drain. */
+const TRIGGER_GRACE_MS = 25_000;
 
 /** The first version in which a thread can give up permissions (runtime/process/node/thread/main.ts). */
 const NODE_OF_THREADS = 26;
@@ -87,6 +91,8 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       }),
       prepareExec({ cacheDir, searchPath: environment.PATH }),
     ]);
+    const { egressDeny } = options;
+    const triggers = createTriggers({ nats, node, secretsKey: secrets, egressDeny, log });
     const runner = await startNodeRunner({
       nats,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
@@ -100,11 +106,13 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       cacheDir,
       labels: options.label,
       secretsKey: secrets,
-      egressDeny: options.egressDeny,
+      egressDeny,
       ceiling,
       closesReplacedSockets: options.closeReplacedSockets,
       spans: traces,
       metrics: options.nodeMetrics,
+      onSpec: triggers.onSpec,
+      moreMetrics: triggers.metrics,
       log,
     });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
@@ -112,14 +120,20 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     tellParent({ ready: true, node, inspect: isolates.inspectAddress, metrics });
     if (output.isJson) output.json({ node, nats: nats.url, metrics });
     else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}\nmetrics  ${metrics}`);
-    setTimeout(releaseMemory, SETTLED_MS).unref();
-    if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
+    settleLater(nodeMode);
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
-    await runner.drain();
+    // Handlers of triggers finish while their instances drain.
+    await Promise.all([triggers.drain({ graceMs: TRIGGER_GRACE_MS }), runner.drain()]);
     await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
     await traces?.close();
     if (error !== undefined) throw error;
   } finally {
     await (await connecting).close();
   }
+}
+
+/** Work for the time after the start. */
+function settleLater(nodeMode: ReturnType<typeof prepareNodeMode>): void {
+  setTimeout(releaseMemory, SETTLED_MS).unref();
+  if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
 }

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { identifyProcess, isRunning } from "../../../machine/index.ts";
 import type { StartHost } from "../../host.ts";
 import { probeBubblewrap } from "../../isolate/bubblewrap.ts";
-import { findCgroup, findLaunchers, type Means } from "./confinement.ts";
+import { findCgroup } from "./cgroup.ts";
+import { findLaunchers, type Means } from "./confinement.ts";
 import { ExecHost } from "./exec-host.ts";
 import { killMarked } from "./processes-of.ts";
 
@@ -45,7 +46,7 @@ async function endLeftovers(all: string): Promise<void> {
     const [, pid, startTime = ""] = /^(\d+)-(\d*)$/.exec(name) ?? [];
     if (pid === undefined || isRunning({ pid: Number(pid), startTime: startTime || null })) continue;
     const folder = join(all, name);
-    killMarked({ NARUN_INSTANCE_ROOT: folder }, folder);
+    killMarked({ folder }, folder);
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
 }
