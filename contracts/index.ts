@@ -29,6 +29,7 @@ export * from "./placement.ts";
 export * from "./problem.ts";
 export * from "./program.ts";
 export * from "./route-path.ts";
+export * from "./schedules.ts";
 export * from "./secret.ts";
 export * from "./service-function.ts";
 export * from "./service-spec.ts";

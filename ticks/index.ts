@@ -1,0 +1,1 @@
+export { type DueTicks, dueTicks, type RuleReading, readRule, type TickRule } from "./rule.ts";
