@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
   ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
-  ...["builder", "control", "dispatch", "gateway", "triggers", "runtime", "cli", "test"],
+  ...["builder", "control", "dispatch", "gateway", "triggers", "workflows", "runtime", "cli", "test"],
 ];
 
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
@@ -31,10 +31,11 @@ const PARTS: Record<string, readonly string[]> = {
   dispatch: ["contracts", "nats", "local", "streams"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
   triggers: ["contracts", "machine", "nats", "streams", "dispatch"],
+  workflows: ["contracts", "nats", "triggers"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
-    ...["builder", "control", "dispatch", "gateway", "triggers", "runtime"],
+    ...["builder", "control", "dispatch", "gateway", "triggers", "workflows", "runtime"],
   ],
   docs: ["contracts"],
   bench: ALL_PARTS,

@@ -86,7 +86,7 @@ describe("docs/wire.md", () => {
   const wire = read("docs/wire.md");
 
   it("has every subject", () => {
-    const args = ["app", "epoch", "instance", "node", "peer", "service", "token"];
+    const args = ["app", "epoch", "instance", "node", "peer", "service", "token", "workflow", "id"];
     const all = Object.values(subjects).map((subject) =>
       typeof subject === "string" ? [subject] : variantsOf(subject, args),
     );

@@ -22,6 +22,7 @@ import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
 import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
+import { followWork } from "../world/follow-work.ts";
 import { releaseMemory } from "../young-generation.ts";
 
 /** How long after its start a node-runner has heard the other nodes, and looked at every function again. */
@@ -43,6 +44,9 @@ const nodeOptions = {
 
 /** How long after its start a node-runner makes the programs of the mode `node`: work at the start is over. */
 const WARM_UP_MS = 5_000;
+
+/** How long work without a request may go on when its node ends. Shorter than the node's drain. */
+const WORK_GRACE_MS = 25_000;
 
 /** The first version in which a thread can give up permissions (runtime/process/node/thread/main.ts). */
 const NODE_OF_THREADS = 26;
@@ -87,8 +91,10 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       }),
       prepareExec({ cacheDir, searchPath: environment.PATH }),
     ]);
+    const work = followWork({ nats, log });
     const runner = await startNodeRunner({
       nats,
+      onSpec: work.onSpec,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
       hosts: {
         isolate: isolates.startHost,
@@ -115,7 +121,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     setTimeout(releaseMemory, SETTLED_MS).unref();
     if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
-    await runner.drain();
+    await Promise.all([work.drain({ graceMs: WORK_GRACE_MS }), runner.drain()]);
     await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
     await traces?.close();
     if (error !== undefined) throw error;

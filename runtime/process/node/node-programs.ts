@@ -23,6 +23,7 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** Modules of the platform, and their stand-ins in a thread of Node (thread/platform/). */
 const STAND_INS: Readonly<Record<string, string>> = {
   "web/start/owner": "owner",
+  "web/start/drained": "drained",
   "web/streams/streams": "streams",
   "web/fetch/response": "response",
   "web/fetch/reader-source": "reader-source",
