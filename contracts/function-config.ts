@@ -6,6 +6,7 @@ import { PROGRAM_KEYS } from "./program.ts";
 import { TRIGGER_KEYS } from "./triggers.ts";
 import { MIB } from "./units.ts";
 import { WIRES, type Wire } from "./wire/wire.ts";
+import { WorkflowSchema } from "./workflow.ts";
 
 /** The HTTP methods that a route may list. */
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -145,6 +146,8 @@ const FileSchema = z.strictObject({
   egress: EgressSchema.default([]),
   /** `fetch`: whether requests to other servers carry on the trace of their request. Default: they do. */
   traces: z.strictObject({ fetch: z.boolean() }).optional(),
+  /** Its default export is `workflow(…)`. `true`: with the default settings. */
+  workflow: WorkflowSchema,
   /** Functions of one trust group share a sandbox process on a node. */
   trust: NameSchema.default("default"),
   ...TRIGGER_KEYS,

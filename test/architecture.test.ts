@@ -9,7 +9,18 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
   ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
-  ...["ticks", "builder", "control", "dispatch", "gateway", "triggers", "runtime", "cli", "test"],
+  ...[
+    "ticks",
+    "builder",
+    "control",
+    "dispatch",
+    "gateway",
+    "triggers",
+    "workflows",
+    "runtime",
+    "cli",
+    "test",
+  ],
 ];
 
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
@@ -32,10 +43,11 @@ const PARTS: Record<string, readonly string[]> = {
   dispatch: ["contracts", "nats", "local", "streams"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
   triggers: ["contracts", "machine", "nats", "streams", "dispatch", "ticks"],
+  workflows: ["contracts", "nats", "triggers"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
-    ...["ticks", "builder", "control", "dispatch", "gateway", "triggers", "runtime"],
+    ...["ticks", "builder", "control", "dispatch", "gateway", "triggers", "workflows", "runtime"],
   ],
   docs: ["contracts"],
   bench: ALL_PARTS,

@@ -8,14 +8,8 @@
  */
 import { readCron } from "./cron.ts";
 import { readEvery } from "./every.ts";
+import type { TickRule } from "./tick-rule.ts";
 import { zoneIssue } from "./zone.ts";
-
-export interface TickRule {
-  /** The first tick after an instant; undefined where there is none. `anchorMs` is where `@every` counts from. */
-  next(afterMs: number, anchorMs: number): number | undefined;
-  /** The last ticks up to an instant, that one included: at most `count`, the oldest first. */
-  last(untilMs: number, anchorMs: number, count: number): number[];
-}
 
 /** A rule, or the reason why there is none. */
 export type RuleReading = { ok: true; rule: TickRule } | { ok: false; key: "cron" | "zone"; issue: string };

@@ -23,6 +23,7 @@ import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
 import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
+import { workflowKind } from "../world/workflow-kind.ts";
 import { releaseMemory } from "../young-generation.ts";
 
 /** How long after its start a node-runner has heard the other nodes, and looked at every function again. */
@@ -91,29 +92,25 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       }),
       prepareExec({ cacheDir, searchPath: environment.PATH }),
     ]);
-    const { egressDeny } = options;
-    const triggers = createTriggers({ nats, node, secretsKey: secrets, egressDeny, log });
+    const parts = { nats, node, secretsKey: secrets, egressDeny: options.egressDeny, log };
+    const triggers = createTriggers({ ...parts, kinds: [workflowKind] });
     const runner = await startNodeRunner({
-      nats,
+      ...parts,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
       hosts: {
         isolate: isolates.startHost,
         exec: exec.startHost,
         ...(canConfineThreads ? { node: nodeMode.startHost } : {}),
       },
-      node,
       version,
       cacheDir,
       labels: options.label,
-      secretsKey: secrets,
-      egressDeny,
       ceiling,
       closesReplacedSockets: options.closeReplacedSockets,
       spans: traces,
       metrics: options.nodeMetrics,
       onSpec: triggers.onSpec,
       moreMetrics: triggers.metrics,
-      log,
     });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
     const { metricsUrl: metrics } = runner;
