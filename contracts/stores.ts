@@ -14,6 +14,13 @@ export const stores = {
   files: { objects: "narun-files" },
   /** History of the log lines and of the status events, for `narun logs --since`. */
   logs: { stream: "narun-logs", maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 256 * 1024 * 1024 },
+  /** The state of Runtara's instances (docs/runtara.md): records, large states, events, and the work that is due. */
+  runtara: {
+    records: "narun-runtara",
+    objects: "narun-runtara-states",
+    events: "narun-runtara-events",
+    runs: "narun-runtara-runs",
+  },
 } as const;
 
 /** The key of a revision's manifest in `narun-revisions`. */

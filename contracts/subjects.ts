@@ -42,6 +42,12 @@ export const subjects = {
   status: (app: string, node: string) => `status.${app}.${node}`,
   statusesOf: (app: string) => `status.${app}.>`,
   statusesAll: "status.>",
+  /** The beginnings of the subjects of Runtara's streams (stores.ts). */
+  runtaraRecords: "narun.runtara.state",
+  runtaraEvents: "narun.runtara.event",
+  runtaraRuns: "narun.runtara.run",
+  /** To the node that runs an instance of Runtara: look at its record now. */
+  runtaraOrder: (instance: string) => `narun.runtara.order.${instance}`,
 } as const;
 
 /** The queue group of every request endpoint (compatible). */

@@ -8,6 +8,7 @@ export {
 export type { Registration } from "./door/discovery-answer.ts";
 export { type Door, openDoor } from "./door/door.ts";
 export { createGuestRules, openRules } from "./door/guest-rules.ts";
+export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
@@ -40,6 +41,7 @@ export type { ContentStore } from "./objects/objects.ts";
 export type { ObjectFacts } from "./objects/open-store.ts";
 export { watchObjects } from "./objects/watch-objects.ts";
 export { refusalOf } from "./permissions.ts";
+export { openRecords, type Records, type StoredRecord } from "./records/records.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey, splitSecretsKeys } from "./secrets.ts";
