@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
   ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
-  ...["builder", "control", "dispatch", "gateway", "runtime", "cli", "test"],
+  ...["builder", "control", "dispatch", "gateway", "runtime", "runtara", "cli", "test"],
 ];
 
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
@@ -31,9 +31,10 @@ const PARTS: Record<string, readonly string[]> = {
   dispatch: ["contracts", "nats", "local", "streams"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
+  runtara: ["contracts", "machine", "nats"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
-    ...["builder", "control", "dispatch", "gateway", "runtime"],
+    ...["builder", "control", "dispatch", "gateway", "runtime", "runtara"],
   ],
   docs: ["contracts"],
   bench: ALL_PARTS,
