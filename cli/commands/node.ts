@@ -15,10 +15,12 @@ import {
   nodeMetrics,
   nodeName,
 } from "../options/node.ts";
+import { checkRuntara, runtaraOptions } from "../options/runtara.ts";
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
 import { traceOptions, tracesFrom } from "../options/traces.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
+import type { RuntaraDoors, RuntaraDoorsOptions } from "../runtara-doors.ts";
 import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
@@ -37,6 +39,7 @@ const nodeOptions = {
   shortPath,
   ...traceOptions,
   nodeMetrics,
+  ...runtaraOptions,
   logLevel: logLevel("info"),
   ...devNode,
 };
@@ -61,6 +64,7 @@ export const nodeCommand = defineCommand({
 
 async function runNode(context: CommandContext<typeof nodeOptions>): Promise<void> {
   const { options, settings, environment, output } = context;
+  checkRuntara(options);
   const log = createLog(options.logLevel);
   const node = options.nodeName ?? machineName();
   const secrets = await followSecretsKey(options.secretsKey);
@@ -107,19 +111,38 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       metrics: options.nodeMetrics,
       log,
     });
+    const runtara = await openRuntara(options, { nats, node, exec, log });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
     const { metricsUrl: metrics } = runner;
-    tellParent({ ready: true, node, inspect: isolates.inspectAddress, metrics });
-    if (output.isJson) output.json({ node, nats: nats.url, metrics });
-    else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}\nmetrics  ${metrics}`);
+    const runtaraHttp = runtara?.httpUrl;
+    tellParent({ ready: true, node, inspect: isolates.inspectAddress, metrics, runtaraHttp });
+    if (output.isJson) output.json({ node, nats: nats.url, metrics, runtaraHttp });
+    else if (!hasParent()) output.line(addressLines({ node, nats: nats.url, metrics, runtara: runtaraHttp }));
     setTimeout(releaseMemory, SETTLED_MS).unref();
     if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
-    await runner.drain();
+    await Promise.all([runner.drain(), runtara?.close()]);
     await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
     await traces?.close();
     if (error !== undefined) throw error;
   } finally {
     await (await connecting).close();
   }
+}
+
+/** The part is loaded only here: a node without the option holds nothing of it. */
+async function openRuntara(
+  options: CommandContext<typeof nodeOptions>["options"],
+  parts: Pick<RuntaraDoorsOptions, "nats" | "node" | "exec" | "log">,
+): Promise<RuntaraDoors | undefined> {
+  const { runtaraHttp: http } = options;
+  if (http === undefined) return undefined;
+  const { runtaraOpen: isOpen, runtaraRetention: retentionMs, runtaraPrograms: maxPrograms } = options;
+  const { openRuntaraDoors } = await import("../runtara-doors.ts");
+  return openRuntaraDoors({ ...parts, http, isOpen, retentionMs, maxPrograms });
+}
+
+function addressLines(addresses: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(addresses).filter(([, address]) => address !== undefined);
+  return given.map(([name, address]) => `${name.padEnd(7)}  ${address}`).join("\n");
 }

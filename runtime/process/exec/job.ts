@@ -1,0 +1,102 @@
+/**
+ * A program that runs to its end: its folder, its confinement, its processes. It takes no requests, and has no way to NATS.
+ *
+ * I1  After `ended` nothing of it is left: no process, no folder.
+ */
+import { rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { type FunctionConfig, type LogLevel, NarunError } from "../../../contracts/index.ts";
+import { type ChildEnd, startChild } from "./child.ts";
+import { confine, enterCgroup, idsOf, leaveCgroup, type Means } from "./confinement.ts";
+import { environmentOf } from "./environment.ts";
+import { makeInstanceFolder } from "./instance-folder.ts";
+import { missingInterpreter, unfitFor } from "./launch.ts";
+import { readLines } from "./output-lines.ts";
+
+export interface JobOptions {
+  /** Names its folder: another one for each start. */
+  instance: string;
+  revision: string;
+  node: string;
+  config: FunctionConfig;
+  /** Its file. In the mode `node` it is a module of JavaScript. */
+  bytes: Uint8Array;
+  /** Its variables besides those of every program; they win over the configuration's. */
+  env: Readonly<Record<string, string>>;
+  onLine(level: LogLevel, line: string, stream: "stdout" | "stderr"): void;
+}
+
+export interface Job {
+  readonly pid: number;
+  readonly ended: Promise<ChildEnd>;
+  /** SIGTERM, and SIGKILL to all that is left after the grace. */
+  stop(graceMs: number): Promise<ChildEnd>;
+}
+
+export interface JobPlace {
+  /** The folder of all programs of the node. */
+  folder: string;
+  searchPath: string;
+  means: Means;
+}
+
+/** How long the last output of a program that has ended may take. */
+const LAST_LINES_MS = 500;
+
+/** Starts a program. Errors: NODE_CANNOT_CONFINE, PROGRAM_UNFIT, PROGRAM_NOT_STARTED. */
+export async function startJob(place: JobPlace, options: JobOptions): Promise<Job> {
+  const { instance, config, bytes, node, onLine } = options;
+  const { folder, searchPath, means } = place;
+  const confined = confine({ config, means, root: join(folder, instance), instance });
+  if (typeof confined === "string") throw new NarunError("NODE_CANNOT_CONFINE", { detail: confined });
+  const isModule = config.mode === "node";
+  const unfit = isModule ? undefined : unfitFor(bytes, node);
+  if (unfit !== undefined) throw new NarunError("PROGRAM_UNFIT", { detail: unfit });
+  const missing = isModule ? undefined : missingInterpreter(bytes, searchPath);
+  if (missing !== undefined)
+    throw new NarunError("PROGRAM_NOT_STARTED", {
+      detail: `its interpreter ${missing} is not on node ${node}`,
+    });
+  const file = config.command ?? config.name;
+  const owner = config.user === undefined || !means.isRoot ? undefined : idsOf(config.user);
+  const root = await makeInstanceFolder({ folder, instance, bytes, file, owner });
+  const runId = crypto.randomUUID();
+  const path = join(root, basename(file));
+  const own = isModule ? [process.execPath, path] : [path];
+  const command = [...confined.launchers, ...own, ...(config.args ?? [])];
+  const env = variablesOf(options, { root, searchPath, runId });
+  const child = await startChild({ command, cwd: root, env, runId }).catch(async (error: unknown) => {
+    await rm(root, { recursive: true, force: true });
+    throw new NarunError("PROGRAM_NOT_STARTED", { detail: String(error) }, { cause: error });
+  });
+  if (confined.cgroup !== undefined) enterCgroup(confined.cgroup, child.pid, config);
+  const output = Promise.all([
+    readLines(child.stdout, (line) => onLine("info", line, "stdout")),
+    readLines(child.stderr, (line) => onLine("warn", line, "stderr")),
+  ]);
+  const ended = child.ended.then(async (end) => {
+    await Promise.race([output, new Promise((resolve) => setTimeout(resolve, LAST_LINES_MS))]);
+    if (confined.cgroup !== undefined) leaveCgroup(confined.cgroup);
+    await rm(root, { recursive: true, force: true }).catch(() => undefined);
+    return end;
+  });
+  return { pid: child.pid, ended, stop: (graceMs) => child.stop(graceMs).then(() => ended) };
+}
+
+function variablesOf(
+  { config, instance, revision, node, env }: JobOptions,
+  { root, searchPath, runId }: { root: string; searchPath: string; runId: string },
+): Record<string, string> {
+  const { NATS_URL, NATS_USER, NATS_PASSWORD, ...own } = environmentOf({
+    ...{ config, instance, runId, revision, index: 0, node, root, searchPath, secrets: {} },
+    ...{ natsUrl: "", natsUser: "", natsPassword: "" },
+  });
+  // The marks by which a node finds the processes of a program are no caller's.
+  const { NARUN_RUN_ID, NARUN_INSTANCE_ROOT } = own;
+  return {
+    ...own,
+    ...env,
+    ...(NARUN_RUN_ID && { NARUN_RUN_ID }),
+    ...(NARUN_INSTANCE_ROOT && { NARUN_INSTANCE_ROOT }),
+  };
+}
