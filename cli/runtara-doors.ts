@@ -13,6 +13,7 @@ export interface RuntaraDoorsOptions {
   isOpen: boolean;
   retentionMs: number;
   maxPrograms: number;
+  sleepThresholdMs: number;
   log: Logger;
 }
 
@@ -25,8 +26,8 @@ export interface RuntaraDoors {
 
 /** Errors: ADDRESS_IN_USE; see needsJetStream. */
 export async function openRuntaraDoors(options: RuntaraDoorsOptions): Promise<RuntaraDoors> {
-  const { nats, node, exec, isOpen, retentionMs, maxPrograms, log } = options;
-  const runtara = await openRuntara({ nats });
+  const { nats, node, exec, isOpen, retentionMs, maxPrograms, sleepThresholdMs, log } = options;
+  const runtara = await openRuntara({ nats, sleepThresholdMs });
   const http = await startRuntaraHttp({ runtara, address: options.http, isOpen, version, log });
   const runner = startRuntaraRunner({
     ...{ runtara, node, retentionMs, maxPrograms, log },

@@ -137,9 +137,14 @@ async function openRuntara(
 ): Promise<RuntaraDoors | undefined> {
   const { runtaraHttp: http } = options;
   if (http === undefined) return undefined;
-  const { runtaraOpen: isOpen, runtaraRetention: retentionMs, runtaraPrograms: maxPrograms } = options;
+  const bounds = {
+    isOpen: options.runtaraOpen,
+    retentionMs: options.runtaraRetention,
+    maxPrograms: options.runtaraPrograms,
+    sleepThresholdMs: options.runtaraHold,
+  };
   const { openRuntaraDoors } = await import("../runtara-doors.ts");
-  return openRuntaraDoors({ ...parts, http, isOpen, retentionMs, maxPrograms });
+  return openRuntaraDoors({ ...parts, http, ...bounds });
 }
 
 function addressLines(addresses: Readonly<Record<string, string | undefined>>): string {

@@ -19,6 +19,12 @@ export const runtaraOptions = {
     fallback: "30d",
     parse: parseDuration,
   }),
+  runtaraHold: value({
+    flag: "--runtara-hold <duration>",
+    help: "how long a sleep may hold the process of an instance; a longer one ends it until its time",
+    fallback: "20s",
+    parse: parseDuration,
+  }),
   runtaraPrograms: value({
     flag: "--runtara-programs <number>",
     help: "how many instances run on this node at a time; others wait for their turn",

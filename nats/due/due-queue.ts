@@ -60,7 +60,7 @@ export interface DueQueueOptions {
 }
 
 /** How long a worker may be silent about its work. */
-export const UNTOLD_MS = 30_000;
+export const UNTOLD_MS = 10_000;
 
 const WORKERS = "workers";
 const NANOS_PER_MS = 1_000_000;

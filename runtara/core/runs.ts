@@ -14,12 +14,19 @@ import type { Instance } from "./record.ts";
 import { type Claim, claim, type Ended, ended, type ProcessEnd } from "./run-transitions.ts";
 import { at, type Store } from "./store.ts";
 
+/** How long the answer of an attended run may take. */
+const ATTENDED_MS = 1_000;
+
 const OrderSchema = z.object({ instance: z.string(), generation: z.int() });
 export type RunOrder = z.infer<typeof OrderSchema>;
 
 /** How long an order waits for its instance to be written. */
 const ORPHANED_MS = 30_000;
-const ORPHAN_PAUSE_MS = 200;
+/** The first pause before an order is looked at again: its instance is most often written a moment later. */
+const FIRST_PAUSE_MS = 5;
+const MAX_PAUSE_MS = 1_000;
+const pauseOf = ({ deliveries }: DueWork) =>
+  Math.min(FIRST_PAUSE_MS * 2 ** Math.min(deliveries - 1, 10), MAX_PAUSE_MS);
 
 export interface RunsOptions {
   nats: Nats;
@@ -53,10 +60,24 @@ export class Runs {
     this.#nats.publish(subjects.runtaraOrder(tokenOf(instance)), "", createHeaders());
   }
 
-  /** Calls back when the record of an instance that runs here has changed; returns the function that ends it. */
-  onAnnounced(instance: string, listener: () => void): () => void {
-    const subscription = this.#nats.subscribe(subjects.runtaraOrder(tokenOf(instance)), listener);
+  /**
+   * Says that a run is under way here, and calls back when its instance's record has changed; returns the function that ends
+   * both.
+   */
+  attend({ id, run }: Instance, onAnnounced: () => void): () => void {
+    const subscription = this.#nats.subscribe(subjects.runtaraOrder(tokenOf(id)), (message) => {
+      if (message.reply === undefined) onAnnounced();
+      else message.respond(String(run));
+    });
     return () => subscription.unsubscribe();
+  }
+
+  /** Whether somebody attends to the present run: NATS hands work out again also where only NATS was away. */
+  async #isAttended({ id, run, status }: Instance): Promise<boolean> {
+    if (status !== "running") return false;
+    const subject = subjects.runtaraOrder(tokenOf(id));
+    const reply = await this.#nats.request(subject, "", { timeoutMs: ATTENDED_MS }).catch(() => undefined);
+    return reply?.text() === String(run);
   }
 
   /** Begins a run: the instance as it is then. Undefined: the work is over, or somebody is to take it again. */
@@ -68,11 +89,14 @@ export class Runs {
       this.#store.find(id),
       lastWork(this.#store, id),
     ]);
+    const isPresent = found !== undefined && found.instance.generation === generation;
+    // The work is held by the run that goes on.
+    if (isPresent && (await this.#isAttended(found.instance))) return undefined;
     const decided: Claim = claim(found?.instance, { generation, node, progress }, Date.now());
     if (decided.kind === "drop") return this.#over(work);
     if (decided.kind === "wait") {
       if (Date.now() - work.dueAt.getTime() > ORPHANED_MS) return this.#over(work);
-      work.again(ORPHAN_PAUSE_MS);
+      work.again(pauseOf(work));
       return undefined;
     }
     const { next } = decided;
@@ -80,7 +104,7 @@ export class Runs {
     const written = await this.#store.records.put(at.instance(id), JSON.stringify(next), { ifSequence });
     if (written === undefined) {
       // Another change came in between, perhaps another worker's claim.
-      work.again(ORPHAN_PAUSE_MS);
+      work.again(pauseOf(work));
       return undefined;
     }
     return decided.kind === "begin" ? next : this.#over(work);

@@ -75,7 +75,8 @@ export class Runtara {
     const now = await this.store.change(caller.instance, (known) =>
       transitions.register(known, caller, Date.now()),
     );
-    await this.#noteStatus(now);
+    // The run of a program that narun started is noted at its start.
+    if (now.image === undefined) await this.#noteStatus(now);
   }
 
   checkpoint(caller: Caller, call: { id: string; state: Uint8Array }): Promise<checkpoints.Checkpointed> {

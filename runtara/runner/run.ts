@@ -71,7 +71,7 @@ export class Run {
   async untilEnded(): Promise<Omit<ProcessEnd, "progress">> {
     const { runtara, instance, work } = this.#options;
     const look = () => void this.#look();
-    const stopHearing = runtara.runs.onAnnounced(instance.id, look);
+    const stopHearing = runtara.runs.attend(instance, look);
     const beat = setInterval(() => {
       work.working();
       look();
