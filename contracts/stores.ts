@@ -37,6 +37,13 @@ export const stores = {
   scheduleRuns: { stream: "narun-schedule-runs", kept: 50, maxAgeMs: 90 * 24 * 3_600_000 },
   /** Data of stored messages that is too large for one message. */
   bodies: { objects: "narun-bodies" },
+  /** The state of Runtara's instances (docs/runtara.md): records, large states, events, and the work that is due. */
+  runtara: {
+    records: "narun-runtara",
+    objects: "narun-runtara-states",
+    events: "narun-runtara-events",
+    runs: "narun-runtara-runs",
+  },
 } as const;
 
 /** The key of a revision's manifest in `narun-revisions`. */

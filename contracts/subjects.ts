@@ -71,6 +71,12 @@ export const subjects = {
   /** In `narun-schedule-runs`: the ends of runs (schedules.ts). */
   scheduleRecord: (service: string, schedule: string) => `narun.scheduled.${service}.${schedule}`,
   scheduleRecordsAll: "narun.scheduled.*.*",
+  /** The beginnings of the subjects of Runtara's streams (stores.ts). */
+  runtaraRecords: "narun.runtara.state",
+  runtaraEvents: "narun.runtara.event",
+  runtaraRuns: "narun.runtara.run",
+  /** To the node that runs an instance of Runtara: look at its record now. */
+  runtaraOrder: (instance: string) => `narun.runtara.order.${instance}`,
 } as const;
 
 /** The queue group of every request endpoint (compatible). */
