@@ -9,7 +9,18 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
   ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
-  ...["builder", "control", "dispatch", "gateway", "runtime", "cli", "test"],
+  ...[
+    "ticks",
+    "builder",
+    "control",
+    "dispatch",
+    "gateway",
+    "triggers",
+    "workflows",
+    "runtime",
+    "cli",
+    "test",
+  ],
 ];
 
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
@@ -26,14 +37,17 @@ const PARTS: Record<string, readonly string[]> = {
   "functions/sdk": ["contracts"],
   "functions/examples": ["functions/sdk"],
   "functions/consumers": ["functions/sdk"],
-  builder: ["contracts", "machine"],
+  ticks: ["contracts"],
+  builder: ["contracts", "machine", "ticks"],
   control: ["contracts", "nats", "builder"],
   dispatch: ["contracts", "nats", "local", "streams"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
+  triggers: ["contracts", "machine", "nats", "streams", "dispatch", "ticks"],
+  workflows: ["contracts", "nats", "triggers"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
-    ...["builder", "control", "dispatch", "gateway", "runtime"],
+    ...["ticks", "builder", "control", "dispatch", "gateway", "triggers", "workflows", "runtime"],
   ],
   docs: ["contracts"],
   bench: ALL_PARTS,
@@ -75,6 +89,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "prom-client": ["gateway/metrics.ts", "gateway/counted.ts", "runtime/serve/metrics.ts"],
   "@bufbuild/protobuf": ["builder/proto/", "functions/sdk/grpc/", "gateway/grpc/", "traces/encode.ts"],
   commander: ["cli/"],
+  croner: ["ticks/cron.ts"],
   picocolors: ["cli/output/output.ts"],
 };
 

@@ -86,7 +86,19 @@ describe("docs/wire.md", () => {
   const wire = read("docs/wire.md");
 
   it("has every subject", () => {
-    const args = ["app", "epoch", "instance", "node", "peer", "service", "token"];
+    const args = [
+      "app",
+      "epoch",
+      "id",
+      "instance",
+      "node",
+      "peer",
+      "run",
+      "schedule",
+      "service",
+      "token",
+      "workflow",
+    ];
     const all = Object.values(subjects).map((subject) =>
       typeof subject === "string" ? [subject] : variantsOf(subject, args),
     );

@@ -9,7 +9,13 @@
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { type Ceiling, isNarunError, METADATA_ADDRESSES, type NarunError } from "../../contracts/index.ts";
+import {
+  type Ceiling,
+  type FunctionSpec,
+  isNarunError,
+  METADATA_ADDRESSES,
+  type NarunError,
+} from "../../contracts/index.ts";
 import type { Address } from "../../machine/index.ts";
 import {
   ensureLogHistory,
@@ -34,6 +40,7 @@ import { type HostLogin, hostLogin } from "./host-login.ts";
 import { InstanceTable } from "./instance-table.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
 import { discoverTargets } from "./metrics/discovery.ts";
+import type { Metric } from "./metrics/exposition.ts";
 import { type MetricsServer, startMetricsServer } from "./metrics/metrics-server.ts";
 import { NodeMetrics } from "./metrics/node-metrics.ts";
 import { Modes, type StartHosts } from "./modes.ts";
@@ -77,6 +84,10 @@ export interface NodeRunnerOptions {
   closesReplacedSockets?: boolean;
   /** The address of `/metrics` and `/discovery`. Default: none. */
   metrics?: Address;
+  /** Hears of each change of a function that is to run: its spec, or undefined where it is gone. */
+  onSpec?: (name: string, spec: FunctionSpec | undefined) => void;
+  /** Metrics that are shown beside the node's own. */
+  moreMetrics?: () => readonly Metric[];
   /** Takes the spans of requests. Default: none are made. */
   spans?: SpanSink | undefined;
   log: Logger;
@@ -176,6 +187,7 @@ class Runner implements NodeRunner {
       instances: () => this.#instances.all(),
       specOf: (name) => this.#desired.get(name)?.spec,
       problems: () => this.#instances.problems(),
+      ...(options.moreMetrics && { more: options.moreMetrics }),
     });
     const publisher = observeStatus(createStatusPublisher(nats, node), this.#metrics);
     this.#modes = this.#createModes(publisher);
@@ -202,6 +214,8 @@ class Runner implements NodeRunner {
       node,
       log,
       onChange: (name, generation) => {
+        const spec = this.#desired.get(name)?.spec;
+        options.onSpec?.(name, spec?.service === undefined ? spec : undefined);
         this.#instances.forgive(name, generation);
         this.#modes.forgive(name, generation);
         this.#reconciler.touch(name);

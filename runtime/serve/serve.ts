@@ -226,7 +226,7 @@ class Consumer implements ServedConsumer {
   #sandboxOptions(): HandlerSandboxOptions {
     const { config, handle } = this.#parts;
     const { onError = writeError } = this.#options;
-    return { concurrency: config.scale.concurrency, load: async () => handle, onError };
+    return { concurrency: config.scale.concurrency, load: async () => ({ fetch: handle }), onError };
   }
 
   async #close(graceMs: number): Promise<void> {
