@@ -20,6 +20,7 @@ export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
 export { MAX_KEY_BYTES } from "./kv/kv-keys.ts";
 export type { KvChange, KvRead } from "./kv/kv-read.ts";
+export { lastStatus } from "./last-status.ts";
 export { askAll, askOne } from "./ledger/ask.ts";
 export {
   ABSENT_MS,
