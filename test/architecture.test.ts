@@ -9,12 +9,14 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
   ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
+  "protocol",
   ...["builder", "control", "dispatch", "gateway", "runtime", "cli", "test"],
 ];
 
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
 const PARTS: Record<string, readonly string[]> = {
   contracts: [],
+  protocol: [],
   machine: ["contracts"],
   "web/wpt": ["contracts", "nats", "streams", "web", "runtime"],
   web: [],
@@ -73,7 +75,13 @@ const VENDORS: Record<string, readonly string[]> = {
   "@hono/node-server": ["gateway/metrics-pages.ts"],
   ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
   "prom-client": ["gateway/metrics.ts", "gateway/counted.ts", "runtime/serve/metrics.ts"],
-  "@bufbuild/protobuf": ["builder/proto/", "functions/sdk/grpc/", "gateway/grpc/", "traces/encode.ts"],
+  "@bufbuild/protobuf": [
+    "builder/proto/",
+    "functions/sdk/grpc/",
+    "gateway/grpc/",
+    "traces/encode.ts",
+    "protocol/",
+  ],
   commander: ["cli/"],
   picocolors: ["cli/output/output.ts"],
 };
@@ -182,7 +190,10 @@ describe("architecture", () => {
   });
 
   it("keeps files small", () => {
-    const tooLong = files.map((file) => ({ file, lines: read(file).split("\n").length - 1 }));
+    // Generated files have the size that they have.
+    const tooLong = files
+      .filter((file) => !file.endsWith("_pb.ts"))
+      .map((file) => ({ file, lines: read(file).split("\n").length - 1 }));
     expect(tooLong.filter(({ lines }) => lines > MAX_LINES)).toEqual([]);
   });
 
