@@ -4,7 +4,7 @@ export type { BuildIssue } from "./build-issue.ts";
 export type { Build } from "./build-result.ts";
 export type { BundledFile } from "./bundler.ts";
 export { type EnvTypesResult, writeEnvTypes } from "./env-types.ts";
-export { displayPath, findFunctions, type LoadedFunction, loadFunction } from "./function-folder.ts";
+export { displayPath, findFunctions, type LoadedFunction, load, loadFunction } from "./function-folder.ts";
 export { initFunction } from "./init.ts";
 export { type CalledMethod, findMethod } from "./proto/called-method.ts";
 export { type ProtoTypesResult, writeProtoTypes } from "./proto/proto-types.ts";

@@ -9,7 +9,7 @@ export function renderErrors(): string {
   const others = entries.filter(([, { status }]) => status === undefined);
   return `${[
     "# Errors",
-    "<!-- `npm run docs` writes this page from contracts/request-errors.ts and contracts/tool-errors.ts. -->",
+    "<!-- `npm run docs` writes this page from contracts/*-errors.ts. -->",
     "Codes are stable: programs may branch on them, never on texts. `detail` describes the single event.",
     "## In answers to requests",
     [

@@ -9,8 +9,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
   ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
-  "protocol",
-  ...["builder", "control", "dispatch", "gateway", "runtime", "cli", "test"],
+  ...["protocol", "ticks", "builder", "control", "dispatch", "gateway", "triggers", "workflows"],
+  ...["runtime", "runtara", "cli", "test"],
 ];
 
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
@@ -28,14 +28,29 @@ const PARTS: Record<string, readonly string[]> = {
   "functions/sdk": ["contracts"],
   "functions/examples": ["functions/sdk"],
   "functions/consumers": ["functions/sdk"],
-  builder: ["contracts", "machine"],
+  ticks: ["contracts"],
+  builder: ["contracts", "machine", "ticks"],
   control: ["contracts", "nats", "builder"],
   dispatch: ["contracts", "nats", "local", "streams"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
+  triggers: ["contracts", "machine", "nats", "streams", "dispatch", "ticks"],
+  workflows: ["contracts", "nats", "triggers"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
+  runtara: ["contracts", "machine", "nats"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
-    ...["builder", "control", "dispatch", "gateway", "runtime"],
+    ...[
+      "protocol",
+      "ticks",
+      "builder",
+      "control",
+      "dispatch",
+      "gateway",
+      "triggers",
+      "workflows",
+      "runtime",
+      "runtara",
+    ],
   ],
   docs: ["contracts"],
   bench: ALL_PARTS,
@@ -48,6 +63,7 @@ const VENDORS: Record<string, readonly string[]> = {
   yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
     "machine/compiler.ts",
+    "machine/own-modules.ts",
     "cli/built/build-files.ts",
     "builder/bundler.ts",
     "builder/bundle-options.ts",
@@ -56,6 +72,7 @@ const VENDORS: Record<string, readonly string[]> = {
     "builder/wasm-modules.ts",
     "runtime/isolate/image/host-program.ts",
     "runtime/isolate/image/lazy-modules.ts",
+    "runtime/isolate/image/program-bundle.ts",
     "runtime/isolate/image/snapshot.ts",
     "runtime/process/node/node-programs.ts",
   ],
@@ -83,6 +100,7 @@ const VENDORS: Record<string, readonly string[]> = {
     "protocol/",
   ],
   commander: ["cli/"],
+  croner: ["ticks/cron.ts"],
   picocolors: ["cli/output/output.ts"],
 };
 

@@ -1,6 +1,7 @@
 import {
   type DecodedReply,
   decodeReply,
+  encodeTrigger,
   errorEntry,
   type FieldReading,
   fieldName,
@@ -9,7 +10,9 @@ import {
   solveOf,
 } from "../../contracts/index.ts";
 import { requireKnownName } from "../../control/index.ts";
+import { type Nats, openSpecs } from "../../nats/index.ts";
 import { defineCommand } from "../command/define-command.ts";
+import { TRIGGER_NAMES, type TriggerName, triggerFact } from "../functions/trigger-fact.ts";
 import { invokeGrpc } from "../invoke/grpc-call.ts";
 import {
   type AnsweredCall,
@@ -47,6 +50,17 @@ const invokeOptions = {
     fallbackHelp: "POST with data, GET without",
     parse: parseMethod,
   }),
+  trigger: value({
+    flag: "--trigger <kind>",
+    help: "call the handler of a trigger: schedule, queue or message",
+    parse: parseTrigger,
+  }),
+  subject: value({
+    flag: "--subject <subject>",
+    help: "with --trigger: the subject of the message",
+    fallbackHelp: "the first of narun.yaml",
+    parse: asText,
+  }),
 };
 
 export const invokeCommand = defineCommand({
@@ -62,21 +76,24 @@ export const invokeCommand = defineCommand({
       "a gRPC method, by its descriptors",
     ],
     ["narun invoke ticks", "a stream: each part as it comes"],
+    ["narun invoke report --trigger schedule", "as if the clock had called it"],
+    [`narun invoke orders --trigger queue --data '{"id":1}'`, "a batch of one message"],
     [`echo '{"a":1}' | narun invoke echo --data - --json`, "status, header fields and body as JSON"],
   ],
   async run({ name }, { options, output, connect }) {
     if (options.grpc !== undefined) {
       const { grpc: method, data, header: fields, path, method: verb } = options;
-      if (path !== undefined || verb !== undefined)
-        throw wrongUse("--grpc needs neither --path nor --method");
+      if ((path ?? verb ?? options.trigger) !== undefined)
+        throw wrongUse("--grpc goes with neither --path, nor --method, nor --trigger");
       const text = data === undefined ? undefined : Buffer.from(await readData(data)).toString();
       await invokeGrpc(await connect(), output, { method, name, data: text, fields });
       return;
     }
     if (name === undefined) throw wrongUse("name a function, or a method with --grpc");
-    const request = await resolveCall(name, options);
+    const given = await resolveCall(name, options);
     const nats = await connect();
     await requireKnownName(nats, name);
+    const request = await triggered(nats, name, given, options);
     const progress = output.progress(`waiting for ${name}`);
     try {
       await withAnswer(nats, name, request, async (reply) => {
@@ -96,8 +113,40 @@ async function resolveCall(
   return {
     method: method ?? (data === undefined ? "GET" : "POST"),
     path: path.startsWith("/") ? path : `/${path}`,
+    trigger: undefined,
     fields: header,
     body: data === undefined ? Buffer.alloc(0) : await readData(data),
+  };
+}
+
+function parseTrigger(given: GivenText): TriggerName {
+  const name = TRIGGER_NAMES.find((one) => one === given.text);
+  if (name !== undefined) return name;
+  throw wrongValue(given, `one of ${TRIGGER_NAMES.join(", ")}`);
+}
+
+/** The call of a trigger: its body has the data and the fields. Error: USAGE. */
+async function triggered(
+  nats: Nats,
+  name: string,
+  given: Call,
+  { trigger, subject, path, method }: Values<typeof invokeOptions>,
+): Promise<Call> {
+  if (trigger === undefined) {
+    if (subject !== undefined) throw wrongUse("--subject goes with --trigger");
+    return given;
+  }
+  if (path !== undefined || method !== undefined)
+    throw wrongUse("--path and --method have no meaning with --trigger");
+  const read = await (await openSpecs(nats)).get(name);
+  const spec = read?.ok === true && read.value.kind === "function" ? read.value.spec : undefined;
+  const fact = triggerFact(trigger, { data: given.body, fields: given.fields, subject, spec }, Date.now());
+  return {
+    method: "POST",
+    path: `/.narun/${fact.kind}`,
+    trigger: fact.kind,
+    fields: [],
+    body: encodeTrigger(fact),
   };
 }
 

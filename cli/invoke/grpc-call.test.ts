@@ -75,7 +75,7 @@ it.each([
     "--data: message of /hello.v1.Greeter/SayHello: ",
   ],
   ["hello.v1.Greeter", [], 2, "--grpc takes a service and its method"],
-  ["hello.v1.Greeter/SayHello", ["--path", "/x"], 2, "--grpc needs neither --path nor --method"],
+  ["hello.v1.Greeter/SayHello", ["--path", "/x"], 2, "--grpc goes with neither --path"],
 ])("%s with %j is refused with the reason", async (method, args, code, reason) => {
   const ended = await invoke(method, args);
   expect(ended.stderr).toContain(reason);

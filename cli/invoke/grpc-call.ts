@@ -49,6 +49,7 @@ export async function invokeGrpc(nats: Nats, output: Output, options: GrpcCallOp
   const request: Call = {
     method: "POST",
     path: method.path,
+    trigger: undefined,
     fields: [...options.fields, ["content-type", "application/grpc+proto"], ["te", "trailers"]],
     body: bodyOf(method, options.data),
   };

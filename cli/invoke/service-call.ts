@@ -3,20 +3,22 @@ import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import {
   encodeRequest,
+  headerNames,
   isErrorCode,
   isHeaderSafe,
   isReservedHeader,
   MAX_FRAME_BYTES,
   messageOf,
   NarunError,
+  type TriggerKind,
 } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import {
+  bytesLeft,
   callService,
   createOpenCalls,
   createPeers,
   createStreamPresence,
-  type RemainingBody,
   type ServiceReply,
   type StreamEnd,
 } from "../../streams/index.ts";
@@ -25,6 +27,7 @@ import { wrongUse } from "../options/values.ts";
 export interface Call {
   method: string;
   path: string;
+  trigger: TriggerKind | undefined;
   fields: [string, string][];
   body: Uint8Array;
 }
@@ -77,7 +80,7 @@ export async function readData(data: string): Promise<Uint8Array> {
 async function call(
   parts: Parameters<typeof callService>[0],
   name: string,
-  { method, path, fields, body }: Call,
+  { method, path, trigger, fields, body }: Call,
 ): Promise<AnsweredCall> {
   const [rawPath = "", ...query] = bytesOf(path).split("?");
   const lastOf = (wanted: string) => fields.findLast(([name]) => name.toLowerCase() === wanted)?.[1] ?? "";
@@ -92,8 +95,9 @@ async function call(
   const headers = encodeRequest(facts, {});
   if (headers === undefined)
     throw new NarunError("USAGE", { detail: "the path or a header field has a line end or a zero byte" });
+  if (trigger !== undefined) headers.set(headerNames.trigger, [trigger]);
   const first = body.subarray(0, MAX_FRAME_BYTES);
-  const rest = body.byteLength > first.byteLength ? restOf(body.subarray(first.byteLength)) : undefined;
+  const rest = body.byteLength > first.byteLength ? bytesLeft(body.subarray(first.byteLength)) : undefined;
   const signal = new AbortController().signal;
   const reply = await callService(parts, {
     service: name,
@@ -111,17 +115,6 @@ async function call(
 /** The UTF-8 of a text, one character a byte: the form of header fields. */
 function bytesOf(text: string): string {
   return Buffer.from(text).toString("latin1");
-}
-
-function restOf(bytes: Uint8Array): RemainingBody {
-  return {
-    pipe(sender) {
-      sender.write(bytes);
-      sender.end();
-      return () => undefined;
-    },
-    cancel: () => undefined,
-  };
 }
 
 /** Reads an answer's body at the pace of `take`. Returns the end of a streamed one. Error: STREAM_BROKEN, or the code of the break. */

@@ -100,8 +100,8 @@ function beginCall(
   const { dispatcher, defaultTimeoutMs, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
   const spec = options.specOf(service);
   const parts = { dispatcher, service, spec, defaultTimeoutMs, maxMessageBytes, stream, head, answer, trace };
-  // A service that narun did not start takes calls as messages.
-  if (spec !== undefined || dispatcher.hasInstance(service))
+  // A program, and a service that narun did not start, takes calls as messages.
+  if (spec === undefined ? dispatcher.takesFrames(service) : spec.mode !== "exec")
     new Call({
       ...parts,
       requestHead: (endsAtMs) =>
