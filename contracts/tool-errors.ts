@@ -81,6 +81,11 @@ export const toolErrors = {
     title: "The command is not used like this",
     solve: "See `narun help`.",
   },
+  GRPC_UNKNOWN: {
+    title: "The gRPC method cannot be called by name",
+    solve:
+      "`narun ls` shows the services. JSON needs descriptors: functions that are built from a `.proto` file have them.",
+  },
   NAME_TAKEN: {
     title: "The name belongs to another service",
     solve: "Choose another name, or remove the other service: `narun rm NAME` removes a function.",
