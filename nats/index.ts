@@ -9,6 +9,7 @@ export {
 export type { Registration } from "./door/discovery-answer.ts";
 export { type Door, openDoor } from "./door/door.ts";
 export { createGuestRules, openRules } from "./door/guest-rules.ts";
+export { type Failure, failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";

@@ -5,42 +5,13 @@
  * I2  A kind hears of a function in the order of its changes, and once more when the function no longer needs it.
  */
 import type { FunctionSpec } from "../contracts/index.ts";
-import type { Log } from "../dispatch/index.ts";
-import type { Nats, SecretsKey } from "../nats/index.ts";
-import { createTriggerCalls, type TriggerCalls } from "./call.ts";
-
-/** What every kind of trigger gets. */
-export interface TriggerParts {
-  /** Stays its owner's. */
-  nats: Nats;
-  calls: TriggerCalls;
-  /** The name of this node. */
-  node: string;
-  /** The master key of secrets, where the node has it. */
-  secretsKey: SecretsKey | undefined;
-  /** The rules of egress that no function overrides. */
-  egressDeny: readonly string[];
-  log: Log;
-}
-
-/** One metric: its name, its kind and help, and its values. */
-export interface TriggerMetric {
-  name: string;
-  type: "gauge" | "counter";
-  help: string;
-  values: readonly { labels: Readonly<Record<string, string>>; value: number }[];
-}
-
-/** One kind of trigger, for all functions that need it. */
-export interface TriggerKind {
-  /** The spec of a function that needs it, or undefined where it no longer does. */
-  onSpec(name: string, spec: FunctionSpec | undefined): void;
-  /** Begins nothing new; finishes what is under way, within `graceMs`. */
-  drain(options: { graceMs: number }): Promise<void>;
-  metrics?(): TriggerMetric[];
-}
+import { createTriggerCalls } from "./call.ts";
+import type { TriggerKind, TriggerMetric, TriggerParts } from "./kind.ts";
+import { SpecBook } from "./spec-book.ts";
 
 interface KindEntry {
+  /** It ends after the instances of the node, which it stands in for. */
+  isLast?: boolean;
   /** Whether a function needs it. */
   isNeeded(spec: FunctionSpec): boolean;
   load(parts: TriggerParts): Promise<TriggerKind>;
@@ -48,30 +19,55 @@ interface KindEntry {
 
 const KINDS: readonly KindEntry[] = [
   {
+    isLast: true,
+    isNeeded: () => true,
+    load: async (parts) => (await import("./responder/index.ts")).createResponder(parts),
+  },
+  {
     isNeeded: ({ consume = [] }) => consume.length > 0,
     load: async (parts) => (await import("./queues/index.ts")).createQueues(parts),
   },
 ];
 
 export interface Triggers {
-  onSpec(name: string, spec: FunctionSpec | undefined): void;
-  metrics(): TriggerMetric[];
-  /** Begins nothing new; finishes what is under way, within `graceMs`. */
+  /** What they hear of the node-runner, and show beside its metrics. */
+  readonly hooks: {
+    onSpec(name: string, spec: FunctionSpec | undefined): void;
+    /** Resolves when instances of these functions may drain. */
+    beforeDrain(names: readonly string[]): Promise<void>;
+    moreMetrics(): TriggerMetric[];
+  };
+  /** Begins nothing new; finishes what is under way, within `graceMs`. Plain requests are taken on. */
   drain(options: { graceMs: number }): Promise<void>;
+  /** The instances of the node are gone. */
+  close(options: { graceMs: number }): Promise<void>;
 }
 
-export type TriggersOptions = Omit<TriggerParts, "calls">;
+export type TriggersOptions = Omit<TriggerParts, "calls" | "specOf">;
 
 export function createTriggers(options: TriggersOptions): Triggers {
-  const calls = createTriggerCalls({ nats: options.nats, log: options.log });
-  const kinds = KINDS.map((entry) => new Kind(entry, { ...options, calls }));
+  const specs = new SpecBook();
+  const calls = createTriggerCalls({ nats: options.nats, specs, log: options.log });
+  const specOf = (name: string) => specs.get(name);
+  const kinds = KINDS.map((entry) => new Kind(entry, { ...options, calls, specOf }));
+  const drainThose = (isLast: boolean, grace: { graceMs: number }) =>
+    Promise.all(kinds.filter((kind) => kind.isLast === isLast).map((kind) => kind.drain(grace)));
   return {
-    onSpec(name, spec) {
-      for (const kind of kinds) kind.onSpec(name, spec);
+    hooks: {
+      onSpec(name, spec) {
+        specs.set(name, spec);
+        for (const kind of kinds) kind.onSpec(name, spec);
+      },
+      async beforeDrain(names) {
+        await Promise.all(kinds.map((kind) => kind.beforeDrain(names)));
+      },
+      moreMetrics: () => kinds.flatMap((kind) => kind.metrics()),
     },
-    metrics: () => kinds.flatMap((kind) => kind.metrics()),
     async drain(grace) {
-      await Promise.all(kinds.map((kind) => kind.drain(grace)));
+      await drainThose(false, grace);
+    },
+    async close(grace) {
+      await drainThose(true, grace);
       calls.close();
     },
   };
@@ -102,6 +98,14 @@ class Kind {
     void this.#loading.then((kind) => {
       if (!this.#isDraining) kind.onSpec(name, needed);
     });
+  }
+
+  get isLast(): boolean {
+    return this.#entry.isLast === true;
+  }
+
+  async beforeDrain(names: readonly string[]): Promise<void> {
+    await this.#loaded?.beforeDrain?.(names);
   }
 
   metrics(): TriggerMetric[] {
