@@ -24,6 +24,11 @@ const KINDS: readonly KindEntry[] = [
     load: async (parts) => (await import("./responder/index.ts")).createResponder(parts),
   },
   {
+    // A program hears its subjects by itself.
+    isNeeded: ({ mode, subscribe = [] }) => mode !== "exec" && subscribe.length > 0,
+    load: async (parts) => (await import("./subscriptions/index.ts")).createSubscriptions(parts),
+  },
+  {
     isNeeded: ({ consume = [] }) => consume.length > 0,
     load: async (parts) => (await import("./queues/index.ts")).createQueues(parts),
   },
