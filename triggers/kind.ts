@@ -1,4 +1,4 @@
-/** The parts of a trigger, for all kinds (triggers.ts). */
+/** The form of a kind of trigger. */
 import type { FunctionSpec } from "../contracts/index.ts";
 import type { Log } from "../dispatch/index.ts";
 import type { Nats, SecretsKey } from "../nats/index.ts";
@@ -37,4 +37,12 @@ export interface TriggerKind {
   /** Instances of these functions on this node are about to drain. */
   beforeDrain?(names: readonly string[]): Promise<void>;
   metrics?(): TriggerMetric[];
+}
+
+export interface KindEntry {
+  /** It ends after the instances of the node, which it stands in for. */
+  isLast?: boolean;
+  /** Whether a function needs it. */
+  isNeeded(spec: FunctionSpec): boolean;
+  load(parts: TriggerParts): Promise<TriggerKind>;
 }

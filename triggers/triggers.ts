@@ -6,16 +6,8 @@
  */
 import type { FunctionSpec } from "../contracts/index.ts";
 import { createTriggerCalls } from "./call.ts";
-import type { TriggerKind, TriggerMetric, TriggerParts } from "./kind.ts";
+import type { KindEntry, TriggerKind, TriggerMetric, TriggerParts } from "./kind.ts";
 import { SpecBook } from "./spec-book.ts";
-
-interface KindEntry {
-  /** It ends after the instances of the node, which it stands in for. */
-  isLast?: boolean;
-  /** Whether a function needs it. */
-  isNeeded(spec: FunctionSpec): boolean;
-  load(parts: TriggerParts): Promise<TriggerKind>;
-}
 
 const KINDS: readonly KindEntry[] = [
   {
@@ -48,13 +40,16 @@ export interface Triggers {
   close(options: { graceMs: number }): Promise<void>;
 }
 
-export type TriggersOptions = Omit<TriggerParts, "calls" | "specOf">;
+export interface TriggersOptions extends Omit<TriggerParts, "calls" | "specOf"> {
+  /** Kinds of other parts. Default: none. */
+  kinds?: readonly KindEntry[];
+}
 
-export function createTriggers(options: TriggersOptions): Triggers {
+export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions): Triggers {
   const specs = new SpecBook();
-  const calls = createTriggerCalls({ nats: options.nats, specs, log: options.log });
+  const calls = createTriggerCalls({ nats: parts.nats, specs, log: parts.log });
   const specOf = (name: string) => specs.get(name);
-  const kinds = KINDS.map((entry) => new Kind(entry, { ...options, calls, specOf }));
+  const kinds = [...KINDS, ...others].map((entry) => new Kind(entry, { ...parts, calls, specOf }));
   const drainThose = (isLast: boolean, grace: { graceMs: number }) =>
     Promise.all(kinds.filter((kind) => kind.isLast === isLast).map((kind) => kind.drain(grace)));
   return {

@@ -54,12 +54,23 @@ async function callScheduled(
   env: unknown,
   context: unknown,
 ): Promise<TriggerResult> {
-  const { cron = "", scheduledTime = 0 } = (await bodyOf(request)).head;
+  const {
+    cron = "",
+    scheduledTime = 0,
+    name = "",
+    id = "",
+    attempts = 1,
+    input,
+  } = (await bodyOf(request)).head;
   let isFinal = false;
   const event = {
     type: "scheduled",
     cron,
     scheduledTime,
+    name,
+    id,
+    attempts,
+    input,
     noRetry() {
       isFinal = true;
     },
