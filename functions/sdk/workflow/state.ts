@@ -12,7 +12,7 @@ import { millisecondsOf } from "./duration.ts";
 import { Diverged, StepFailed, timedOut, WorkflowCancelled } from "./errors.ts";
 
 /** Work that a command stands for. It begins when the command is in the journal, or follows from it. */
-export type Effect = (attempt: number, signal: AbortSignal) => Promise<unknown>;
+export type Effect = (attempt: number, signal: () => AbortSignal) => Promise<unknown>;
 
 /** How often and when an effect is tried again. */
 export interface Retry {
