@@ -60,6 +60,23 @@ export const subjects = {
   /** A dead letter in `narun-dead-letters` (dead-letter.ts). */
   deadLetter: (service: string, stream: string) => `narun.dead.${service}.${stream}`,
   deadLettersAll: "narun.dead.*.*",
+  /** In `narun-schedules`: the state of a schedule (schedules.ts). */
+  scheduleState: (service: string, schedule: string) => `narun.schedule.state.${service}.${schedule}`,
+  /** Its alarm: a message schedule of the server, which puts a message on `scheduleDue` at the next tick. */
+  scheduleAlarm: (service: string, schedule: string) => `narun.schedule.alarm.${service}.${schedule}`,
+  scheduleDue: (service: string, schedule: string) => `narun.schedule.due.${service}.${schedule}`,
+  /** A run that is handed out to a runner: `<schedule>.<id>`. */
+  scheduleRun: (service: string, run: string) => `narun.schedule.run.${service}.${run}`,
+  schedulesAll: "narun.schedule.>",
+  /** In `narun-schedule-runs`: the ends of runs (schedules.ts). */
+  scheduleRecord: (service: string, schedule: string) => `narun.scheduled.${service}.${schedule}`,
+  scheduleRecordsAll: "narun.scheduled.*.*",
+  /** The beginnings of the subjects of Runtara's streams (stores.ts). */
+  runtaraRecords: "narun.runtara.state",
+  runtaraEvents: "narun.runtara.event",
+  runtaraRuns: "narun.runtara.run",
+  /** To the node that runs an instance of Runtara: look at its record now. */
+  runtaraOrder: (instance: string) => `narun.runtara.order.${instance}`,
 } as const;
 
 /** The queue group of every request endpoint (compatible). */

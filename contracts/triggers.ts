@@ -4,6 +4,8 @@
  */
 import { z } from "zod";
 import { SubjectPatternSchema } from "./bindings/subjects.ts";
+import { ConsumeSchema, refuseDoubleStreams } from "./consume.ts";
+import { NameSchema } from "./names.ts";
 
 /** The kinds of a trigger, by the handler that takes them. `Narun-Trigger` names one. */
 export const TRIGGER_KINDS = ["scheduled", "queue", "message", "workflow"] as const;
@@ -15,10 +17,13 @@ export function isTriggerKind(text: unknown): text is TriggerKind {
 
 const MAX_TRIGGERS = 100;
 const HOUR_MS = 3_600_000;
+const MAX_INPUT_BYTES = 64 * 1024;
 
 /** When a function is called by the clock. */
 export const ScheduleSchema = z.strictObject({
-  /** Five or six fields, or `@every 5m`, `@hourly`. */
+  /** Unique in the function. Its runs, and whether it is paused, are kept under it. Default: its place in the list, from 1. */
+  name: NameSchema.optional(),
+  /** Five or six fields, or `@every 5m`, `@hourly`. `ticks/` reads it. */
   cron: z.string().min(1).max(255),
   /** The IANA name of the time zone of the fields. Default: UTC. */
   zone: z.string().min(1).max(64).optional(),
@@ -26,8 +31,32 @@ export const ScheduleSchema = z.strictObject({
   missed: z.enum(["skip", "last", "all"]).default("skip"),
   /** What a tick does while the run before it goes on. */
   overlap: z.enum(["allow", "skip", "queue"]).default("skip"),
+  /** How long a run may take. Default, and upper bound: `limits.timeoutMs`. */
+  timeoutMs: z.int().min(1).max(HOUR_MS).optional(),
+  /** How often a run that failed is tried again. */
+  retries: z.int().min(0).max(100).default(0),
+  /** The event's `input`. */
+  input: z
+    .json()
+    .refine((value) => JSON.stringify(value).length <= MAX_INPUT_BYTES, "an input has at most 64 KiB of JSON")
+    .optional(),
 });
 export type Schedule = z.infer<typeof ScheduleSchema>;
+
+/** A schedule's name in its function: its own, or its place in the list. */
+export function scheduleName({ name }: Pick<Schedule, "name">, index: number): string {
+  return name ?? String(index + 1);
+}
+
+function refuseNamesakes(list: readonly Schedule[], context: z.RefinementCtx): void {
+  const names = list.map(scheduleName);
+  for (const [index, name] of names.entries()) {
+    const first = names.indexOf(name);
+    if (first === index) continue;
+    const path = list[index]?.name === undefined ? [index] : [index, "name"];
+    context.addIssue({ code: "custom", path, message: `schedule[${first}] has the name ${name} already` });
+  }
+}
 
 /**
  * The messages of NATS that a function is called with, each as it comes. A program (`mode: exec`) hears them by itself while it
@@ -45,57 +74,23 @@ export const SubscribeSchema = z.strictObject({
 });
 export type Subscribe = z.infer<typeof SubscribeSchema>;
 
-const StreamNameSchema = z
-  .string()
-  .min(1)
-  .max(255)
-  .regex(/^[^\s.*>/\\]+$/, "a stream's name is one word without dots");
-
-/** The stream whose messages a function is called with, in batches. */
-export const ConsumeSchema = z.strictObject({
-  stream: StreamNameSchema,
-  /** Subjects of the stream. Default: all. */
-  filter: z.union([SubjectPatternSchema, z.array(SubjectPatternSchema).nonempty().max(100)]).optional(),
-  /** Upper bound of the messages of one call. */
-  batch: z.int().min(1).max(1_000).default(10),
-  /** How long a batch waits until it is full. */
-  waitMs: z.int().min(0).max(60_000).default(1_000),
-  /** Upper bound of the calls at a time, on all nodes together. */
-  concurrency: z.int().min(1).max(1_000).default(1),
-  /** How often a message is delivered before it goes to the dead letters. */
-  maxDeliver: z.int().min(1).max(1_000).default(5),
-  /** How long a message waits before it is delivered again: from `minMs`, twice as long each time, to `maxMs`. */
-  backoff: z
-    .strictObject({
-      minMs: z
-        .int()
-        .min(0)
-        .max(24 * HOUR_MS)
-        .default(1_000),
-      maxMs: z
-        .int()
-        .min(0)
-        .max(24 * HOUR_MS)
-        .default(60_000),
-    })
-    .refine(({ minMs, maxMs }) => minMs <= maxMs, { message: "minMs is over maxMs", path: ["minMs"] })
-    .prefault({}),
-});
-export type Consume = z.infer<typeof ConsumeSchema>;
-
 /** Requests that are answered before they run. `true`: every request; else those that prefer it (RFC 7240). */
-export const AsyncSchema = z.boolean();
+const AsyncSchema = z.boolean();
 
 /** The keys of narun.yaml for triggers. Absent: none. One trigger needs no list, and its first key alone no map. */
 export const TRIGGER_KEYS = {
-  schedule: listOf(ScheduleSchema, "cron"),
+  schedule: listOf(ScheduleSchema, "cron", refuseNamesakes),
   subscribe: listOf(SubscribeSchema, "subject"),
-  consume: listOf(ConsumeSchema, "stream"),
+  consume: listOf(ConsumeSchema, "stream", refuseDoubleStreams),
   async: AsyncSchema.optional(),
 };
 
-function listOf<Item extends z.ZodType>(item: Item, key: string) {
-  const list = z.array(item).max(MAX_TRIGGERS);
+function listOf<Item extends z.ZodType>(
+  item: Item,
+  key: string,
+  check: (list: z.output<Item>[], context: z.RefinementCtx) => void = () => undefined,
+) {
+  const list = z.array(item).max(MAX_TRIGGERS).superRefine(check);
   return z
     .preprocess((value) => {
       if (value === undefined) return undefined;

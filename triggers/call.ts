@@ -39,8 +39,8 @@ export interface TriggerCall {
 export type TriggerOutcome =
   /** The handler answered. `decodeTriggerAnswer` reads the data of `scheduled` and `queue`. */
   | { kind: "answered"; status: number; fields: FieldList; data: Uint8Array }
-  /** No handler began, or its answer is lost: `code` says. */
-  | { kind: "failed"; code: ErrorCode };
+  /** No handler began, or its answer is lost: `code` says. `isBegun`: a handler may have begun. */
+  | { kind: "failed"; code: ErrorCode; isBegun: boolean };
 
 export interface TriggerCalls {
   call(call: TriggerCall): Promise<TriggerOutcome>;
@@ -78,7 +78,9 @@ export function createTriggerCalls({ nats, observer = SILENT, log }: TriggerCall
     dispatch: open,
     async call(call) {
       const dispatch = await open();
-      return isClosed ? { kind: "failed", code: "CONSUMER_DIED" } : callThrough(dispatch, call);
+      return isClosed
+        ? { kind: "failed", code: "CONSUMER_DIED", isBegun: false }
+        : callThrough(dispatch, call);
     },
     close() {
       isClosed = true;
@@ -96,7 +98,7 @@ const SILENT: DispatchObserver = {
 
 async function callThrough(dispatch: Dispatch, call: TriggerCall): Promise<TriggerOutcome> {
   const { service, isRepeatable, signal } = call;
-  if (signal?.aborted === true) return { kind: "failed", code: "CLIENT_GONE" };
+  if (signal?.aborted === true) return { kind: "failed", code: "CLIENT_GONE", isBegun: false };
   const timeoutMs = timeoutOf(call, dispatch.specOf(service));
   const body = encodeTrigger(call.fact);
   const headers = headersOf(call, timeoutMs);
@@ -120,14 +122,15 @@ async function callThrough(dispatch: Dispatch, call: TriggerCall): Promise<Trigg
   signal?.addEventListener("abort", leave, { once: true });
   try {
     const outcome = await promise;
-    if (outcome === undefined) return { kind: "failed", code: "CLIENT_GONE" };
-    if (outcome.kind === "failed") return { kind: "failed", code: outcome.code };
+    const isBegun = dispatched.sends > 0;
+    if (outcome === undefined) return { kind: "failed", code: "CLIENT_GONE", isBegun };
+    if (outcome.kind === "failed") return { kind: "failed", code: outcome.code, isBegun };
     const read = outcome.reply.read();
     if (outcome.kind === "reply") return answerOf(read, outcome.reply.data);
     const collected = await collect(outcome.body);
     if (!(collected instanceof Uint8Array)) {
       dispatch.dispatcher.cancel(dispatched);
-      return { kind: "failed", code: collected };
+      return { kind: "failed", code: collected, isBegun: true };
     }
     return answerOf(read, collected);
   } finally {
@@ -161,9 +164,9 @@ function headersOf({ service, fact, requestId, fields = [] }: TriggerCall, timeo
 function answerOf(read: DecodedReply, data: Uint8Array): TriggerOutcome {
   switch (read.kind) {
     case "failed":
-      return { kind: "failed", code: read.code };
+      return { kind: "failed", code: read.code, isBegun: true };
     case "service-error":
-      return { kind: "failed", code: "SERVICE_ERROR" };
+      return { kind: "failed", code: "SERVICE_ERROR", isBegun: true };
     case "response":
       return { kind: "answered", status: read.status, fields: read.fields, data };
   }

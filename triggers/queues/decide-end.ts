@@ -1,5 +1,4 @@
-/** What a function said of a message. */
-export type Verdict = { kind: "ack" } | { kind: "retry"; delaySeconds: number | undefined };
+import type { Verdict } from "../../contracts/index.ts";
 
 /** How often a message is delivered, and how long it waits in between. */
 export interface RetryPolicy {

@@ -8,7 +8,7 @@
  * I5  A reader that closes gives back at once what nobody works on, and at the end of the grace the rest.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type DeadError, messageOf } from "../../contracts/index.ts";
+import { type DeadError, messageOf, type Verdict } from "../../contracts/index.ts";
 import {
   type ConsumerOutcome,
   type DurableConsumer,
@@ -18,7 +18,7 @@ import {
   type PulledMessage,
 } from "../../nats/index.ts";
 import { Batches } from "./batches.ts";
-import { backoffMs, decideEnd, type RetryPolicy, type Verdict } from "./decide-end.ts";
+import { backoffMs, decideEnd, type RetryPolicy } from "./decide-end.ts";
 
 /** What became of a batch. */
 export type BatchResult =
