@@ -4,8 +4,8 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { JournalMessage, WorkflowInput, WorkflowRecord } from "../../../contracts/index.ts";
 import { type End, Executor } from "./executor.ts";
+import type { JournalMessage, WorkflowInput, WorkflowRecord } from "./messages.ts";
 import type { WorkflowState } from "./state.ts";
 
 type Op = "step" | "flaky" | "two steps" | "sleep" | "wait";

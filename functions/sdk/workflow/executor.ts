@@ -7,6 +7,8 @@
  * E4  An executor that ends with `waiting` has no effect under way. Its code is dropped; the next one replays it.
  * E5  An executor that goes on with a workflow appends before its first effect: so of two only one has effects.
  */
+
+import { type Diverged, faultOf, isRetryable } from "./errors.ts";
 import type {
   Did,
   Got,
@@ -15,8 +17,7 @@ import type {
   WorkflowInput,
   WorkflowOutcome,
   WorkflowRecord,
-} from "../../../contracts/index.ts";
-import { type Diverged, faultOf, isRetryable } from "./errors.ts";
+} from "./messages.ts";
 import { type Command, WorkflowState } from "./state.ts";
 
 /** The outside of an executor. */
