@@ -108,8 +108,8 @@ class Model {
   }
 
   decide(choice: Choice, program: readonly Op[]): void {
-    if (choice.do === "start") return this.start(program, choice.stale);
-    if (choice.do === "time") this.clock += choice.ms;
+    if (choice.do === "start") this.start(program, choice.stale);
+    else if (choice.do === "time") this.clock += choice.ms;
     else if (choice.do === "signal") {
       this.signals += 1;
       for (const id of choice.twice ? [this.signals, this.signals] : [this.signals])
