@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { releaseMemory } from "../../machine/index.ts";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
 import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "../../runtime/index.ts";
@@ -22,7 +23,6 @@ import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
 import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
-import { releaseMemory } from "../young-generation.ts";
 
 /** How long after its start a node-runner has heard the other nodes, and looked at every function again. */
 const SETTLED_MS = 2_000;
@@ -40,9 +40,6 @@ const nodeOptions = {
   logLevel: logLevel("info"),
   ...devNode,
 };
-
-/** How long after its start a node-runner makes the programs of the mode `node`: work at the start is over. */
-const WARM_UP_MS = 5_000;
 
 /** The first version in which a thread can give up permissions (runtime/process/node/thread/main.ts). */
 const NODE_OF_THREADS = 26;
@@ -95,6 +92,9 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
         exec: exec.startHost,
         ...(canConfineThreads ? { node: nodeMode.startHost } : {}),
       },
+      onExpected: (mode) => {
+        if (mode === "node" && canConfineThreads) nodeMode.warmUp();
+      },
       node,
       version,
       cacheDir,
@@ -113,7 +113,6 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     if (output.isJson) output.json({ node, nats: nats.url, metrics });
     else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}\nmetrics  ${metrics}`);
     setTimeout(releaseMemory, SETTLED_MS).unref();
-    if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     await runner.drain();
     await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);

@@ -9,7 +9,13 @@
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { type Ceiling, isNarunError, METADATA_ADDRESSES, type NarunError } from "../../contracts/index.ts";
+import {
+  type Ceiling,
+  isNarunError,
+  METADATA_ADDRESSES,
+  type Mode,
+  type NarunError,
+} from "../../contracts/index.ts";
 import type { Address } from "../../machine/index.ts";
 import {
   ensureLogHistory,
@@ -52,6 +58,8 @@ export interface NodeRunnerOptions {
   hostNats: HostLogin;
   /** The modes that the node offers, each with the function that starts its hosts. */
   hosts: StartHosts;
+  /** A function in this mode is deployed. Called again for each function and each of its changes. */
+  onExpected?(mode: Mode): void;
   /** Single subject token, unique in the system. */
   node: string;
   /** narun's version, shown in `narun nodes`. */
@@ -201,6 +209,8 @@ class Runner implements NodeRunner {
         this.#instances.forgive(name, generation);
         this.#modes.forgive(name, generation);
         this.#reconciler.touch(name);
+        const mode = this.#desired.get(name)?.spec.mode;
+        if (mode !== undefined) options.onExpected?.(mode);
       },
     });
     this.#nodes = followNodes({ nats, onAppeared: touchAll, onLost: touchAll });
