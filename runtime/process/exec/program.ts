@@ -53,6 +53,7 @@ import { readLines } from "./output-lines.ts";
 import { findMarked } from "./processes-of.ts";
 import { subjectsOf } from "./program-subjects.ts";
 import { RELAY_PORT } from "./relay.ts";
+import { STOPPING } from "./stopping.ts";
 
 export interface ProgramOptions {
   parts: Pick<HostParts, "node" | "nats">;
@@ -80,8 +81,6 @@ export interface ProgramOptions {
 }
 
 type Phase = "starting" | "ready" | "draining" | "gone";
-
-export const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
 
 /** How long a program may take to end after it was asked. */
 const STOP_GRACE_MS = 10_000;
