@@ -53,6 +53,14 @@ export { Pull } from "./pull/pull.ts";
 export type { PulledMessage } from "./pull/pulled-message.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
+export {
+  findSchedules,
+  keyOf,
+  openSchedules,
+  type ScheduleMessages,
+  type ScheduleStore,
+  type StoredSchedule,
+} from "./schedules/schedule-store.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey, splitSecretsKeys } from "./secrets.ts";
 export { parseServers } from "./server-addresses.ts";
 export { isRecentServer } from "./server-version.ts";

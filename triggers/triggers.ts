@@ -48,6 +48,10 @@ interface KindEntry {
 
 const KINDS: readonly KindEntry[] = [
   {
+    isNeeded: ({ schedule = [] }) => schedule.length > 0,
+    load: async (parts) => (await import("./schedules/index.ts")).createSchedules(parts),
+  },
+  {
     isNeeded: ({ consume = [] }) => consume.length > 0,
     load: async (parts) => (await import("./queues/index.ts")).createQueues(parts),
   },
