@@ -23,6 +23,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   run: async () => (await import("./commands/run.ts")).runCommand,
   secret: async () => (await import("./commands/secret.ts")).secretCommand,
   logs: async () => (await import("./commands/logs.ts")).logsCommand,
+  schedule: async () => (await import("./commands/schedule.ts")).scheduleCommand,
   dlq: async () => (await import("./commands/dlq.ts")).dlqCommand,
   gateway: async () => (await import("./commands/gateway.ts")).gatewayCommand,
   node: async () => (await import("./commands/node.ts")).nodeCommand,

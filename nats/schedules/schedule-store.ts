@@ -170,6 +170,14 @@ export class ScheduleStore {
     return [...found.values()];
   }
 
+  async lastRecord({ function: name, schedule }: ScheduleKey): Promise<RunRecord | undefined> {
+    const subject = this.#wire(subjects.scheduleRecord(name, schedule));
+    const found = await needsJetStream(this.#nats, () =>
+      this.#manager.streams.getMessage(stores.scheduleRuns.stream, { last_by_subj: subject }),
+    );
+    return found === null ? undefined : decodeRunRecord(found.string());
+  }
+
   async deleteRecords({ function: name, schedule }: ScheduleKey): Promise<void> {
     const filter = this.#wire(subjects.scheduleRecord(name, schedule));
     await needsJetStream(this.#nats, () =>
