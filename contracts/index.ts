@@ -41,5 +41,6 @@ export * from "./subjects.ts";
 export * from "./triggers.ts";
 export * from "./units.ts";
 export * from "./wire/index.ts";
+export * from "./workflow.ts";
 export * from "./yaml.ts";
 export * from "./yaml-document.ts";

@@ -100,14 +100,17 @@ function listOf<Item extends z.ZodType>(
     .optional();
 }
 
-type TriggerKeys = { [Key in keyof typeof TRIGGER_KEYS]?: z.output<(typeof TRIGGER_KEYS)[Key]> };
+type TriggerKeys = { [Key in keyof typeof TRIGGER_KEYS]?: z.output<(typeof TRIGGER_KEYS)[Key]> } & {
+  workflow?: object | undefined;
+};
 
 /** The handlers that a function needs for its triggers. */
-export function triggersOf({ schedule, subscribe, consume }: TriggerKeys): TriggerKind[] {
+export function triggersOf({ schedule, subscribe, consume, workflow }: TriggerKeys): TriggerKind[] {
   const kinds: TriggerKind[] = [];
   if (hasSome(schedule)) kinds.push("scheduled");
   if (hasSome(consume)) kinds.push("queue");
   if (hasSome(subscribe)) kinds.push("message");
+  if (workflow !== undefined) kinds.push("workflow");
   return kinds;
 }
 

@@ -9,7 +9,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
   ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
-  ...["ticks", "builder", "control", "dispatch", "gateway", "triggers", "runtime", "cli", "test"],
+  ...["ticks", "builder", "control", "dispatch", "gateway", "triggers", "workflows"],
+  ...["runtime", "runtara", "cli", "test"],
 ];
 
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
@@ -32,10 +33,12 @@ const PARTS: Record<string, readonly string[]> = {
   dispatch: ["contracts", "nats", "local", "streams"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
   triggers: ["contracts", "machine", "nats", "streams", "dispatch", "ticks"],
+  workflows: ["contracts", "nats", "triggers"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
+  runtara: ["contracts", "machine", "nats"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
-    ...["ticks", "builder", "control", "dispatch", "gateway", "triggers", "runtime"],
+    ...["ticks", "builder", "control", "dispatch", "gateway", "triggers", "workflows", "runtime", "runtara"],
   ],
   docs: ["contracts"],
   bench: ALL_PARTS,
@@ -48,6 +51,7 @@ const VENDORS: Record<string, readonly string[]> = {
   yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
     "machine/compiler.ts",
+    "machine/own-modules.ts",
     "cli/built/build-files.ts",
     "builder/bundler.ts",
     "builder/bundle-options.ts",
@@ -56,6 +60,7 @@ const VENDORS: Record<string, readonly string[]> = {
     "builder/wasm-modules.ts",
     "runtime/isolate/image/host-program.ts",
     "runtime/isolate/image/lazy-modules.ts",
+    "runtime/isolate/image/program-bundle.ts",
     "runtime/isolate/image/snapshot.ts",
     "runtime/process/node/node-programs.ts",
   ],

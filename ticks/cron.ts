@@ -1,7 +1,7 @@
 /** Rules of cron, by croner. */
 import { Cron } from "croner";
 import { messageOf } from "../contracts/index.ts";
-import type { TickRule } from "./rule.ts";
+import type { TickRule } from "./tick-rule.ts";
 
 const NICKNAMES = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
 

@@ -1,4 +1,4 @@
-import type { TickRule } from "./rule.ts";
+import type { TickRule } from "./tick-rule.ts";
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { d: 86_400, h: 3_600, m: 60, s: 1 };
 const DURATION = /^(?:\d{1,9}[dhms])+$/;

@@ -8,14 +8,8 @@
  */
 import { readCron } from "./cron.ts";
 import { readEvery } from "./every.ts";
+import type { TickRule } from "./tick-rule.ts";
 import { zoneIssue } from "./zone.ts";
-
-export interface TickRule {
-  /** The first tick after an instant; undefined where there is none. `anchorMs` is where `@every` counts from. */
-  next(afterMs: number, anchorMs: number): number | undefined;
-  /** The last ticks up to an instant, that one included: at most `count`, the oldest first. */
-  last(untilMs: number, anchorMs: number, count: number): number[];
-}
 
 /** A rule, or the reason why there is none. */
 export type RuleReading = { ok: true; rule: TickRule } | { ok: false; key: "cron" | "zone"; issue: string };
@@ -47,11 +41,19 @@ export interface DueTicks {
   hasOlder: boolean;
 }
 
+/** Ticks that are looked for one by one. Where there are more, the last ones are computed backwards. */
+const FEW = 8;
+
 /** The ticks after one instant and up to another: the last `max` of them. */
 export function dueTicks(
   rule: TickRule,
   { afterMs, untilMs, anchorMs, max }: { afterMs: number; untilMs: number; anchorMs: number; max: number },
 ): DueTicks {
+  const few: number[] = [];
+  for (let next = rule.next(afterMs, anchorMs); few.length < FEW; next = rule.next(next, anchorMs)) {
+    if (next === undefined || next > untilMs) return { ticks: few.slice(-max), hasOlder: few.length > max };
+    few.push(next);
+  }
   const found = rule.last(untilMs, anchorMs, max + 1).filter((tick) => tick > afterMs);
   return { ticks: found.slice(-max), hasOlder: found.length > max };
 }

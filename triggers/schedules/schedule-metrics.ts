@@ -1,5 +1,5 @@
 import type { RunOutcome } from "../../contracts/index.ts";
-import type { TriggerMetric } from "../triggers.ts";
+import type { TriggerMetric } from "../kind.ts";
 
 /** A tick that is handed out later than this counts as late. */
 const LATE_MS = 1_000;

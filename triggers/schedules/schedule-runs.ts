@@ -13,8 +13,8 @@ import {
   type ScheduleKey,
 } from "../../contracts/index.ts";
 import { keyOf, type PulledMessage, type ScheduleStore } from "../../nats/index.ts";
+import type { TriggerParts } from "../kind.ts";
 import type { BatchResult } from "../queues/queue-reader.ts";
-import type { TriggerParts } from "../triggers.ts";
 import { decideEnd } from "./decide.ts";
 import { change } from "./schedule-book.ts";
 import type { ScheduleMetrics } from "./schedule-metrics.ts";

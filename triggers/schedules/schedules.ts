@@ -18,8 +18,8 @@ import {
 } from "../../contracts/index.ts";
 import { keyOf, openSchedules, openSpecs, type PulledMessage, type ScheduleStore } from "../../nats/index.ts";
 import { readRule, type TickRule } from "../../ticks/index.ts";
+import type { TriggerKind, TriggerMetric, TriggerParts } from "../kind.ts";
 import { type BatchResult, type QueueEvents, QueueReader } from "../queues/queue-reader.ts";
-import type { TriggerKind, TriggerMetric, TriggerParts } from "../triggers.ts";
 import { decideDefinition, decideDue, decideRemoval } from "./decide.ts";
 import { change, repair } from "./schedule-book.ts";
 import { ScheduleMetrics } from "./schedule-metrics.ts";

@@ -74,6 +74,7 @@ const KEYS: Readonly<Record<string, string>> = {
   scheduled: "schedule",
   queue: "consume",
   message: "subscribe",
+  workflow: "workflow",
 };
 
 function refuseFetch(): never {
