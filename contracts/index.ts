@@ -1,6 +1,7 @@
 export * from "./bindings/index.ts";
 export * from "./bounded-map.ts";
 export * from "./byte-queue.ts";
+export * from "./calls.ts";
 export * from "./ceiling.ts";
 export * from "./consume.ts";
 export * from "./dead-letter.ts";

@@ -45,6 +45,17 @@ export const subjects = {
   /** A dead letter in `narun-dead-letters` (dead-letter.ts). */
   deadLetter: (service: string, stream: string) => `narun.dead.${service}.${stream}`,
   deadLettersAll: "narun.dead.*.*",
+  /** A call in the stream `narun-calls` that waits, or runs (calls.ts). */
+  call: (service: string) => `narun.calls.run.${service}`,
+  callsAll: "narun.calls.run.*",
+  /** A result in the same stream that is to be posted. */
+  callback: (service: string) => `narun.calls.back.${service}`,
+  callbacksAll: "narun.calls.back.*",
+  /** A call or a callback of a function was stored: nodes look for it (all: `narun.call.stored.*`). */
+  callStored: (service: string) => `narun.call.stored.${service}`,
+  callsStoredAll: "narun.call.stored.*",
+  /** A call came to its end. */
+  callEnded: (id: string) => `narun.call.ended.${id}`,
 } as const;
 
 /** The queue group of every request endpoint (compatible). */

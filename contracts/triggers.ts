@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { SubjectPatternSchema } from "./bindings/subjects.ts";
+import { AsyncSchema } from "./calls.ts";
 import { ConsumeSchema, refuseDoubleStreams } from "./consume.ts";
 
 /** The kinds of a trigger, by the handler that takes them. `Narun-Trigger` names one. */
@@ -44,9 +45,6 @@ export const SubscribeSchema = z.strictObject({
     .optional(),
 });
 export type Subscribe = z.infer<typeof SubscribeSchema>;
-
-/** Requests that are answered before they run. `true`: every request; else those that prefer it (RFC 7240). */
-export const AsyncSchema = z.boolean();
 
 /** The keys of narun.yaml for triggers. Absent: none. One trigger needs no list, and its first key alone no map. */
 export const TRIGGER_KEYS = {

@@ -8,6 +8,7 @@ import type { FunctionSpec } from "../contracts/index.ts";
 import type { Log } from "../dispatch/index.ts";
 import type { Nats, SecretsKey } from "../nats/index.ts";
 import { createTriggerCalls, type TriggerCalls } from "./call.ts";
+import { WaitingCalls } from "./waiting-calls.ts";
 
 /** What every kind of trigger gets. */
 export interface TriggerParts {
@@ -64,14 +65,16 @@ export type TriggersOptions = Omit<TriggerParts, "calls">;
 
 export function createTriggers(options: TriggersOptions): Triggers {
   const calls = createTriggerCalls({ nats: options.nats, log: options.log });
-  const kinds = KINDS.map((entry) => new Kind(entry, { ...options, calls }));
+  const parts = { ...options, calls };
+  const kinds = KINDS.map((entry) => new Kind(entry, parts));
+  const waiting = new WaitingCalls(parts);
   return {
     onSpec(name, spec) {
       for (const kind of kinds) kind.onSpec(name, spec);
     },
-    metrics: () => kinds.flatMap((kind) => kind.metrics()),
+    metrics: () => [...kinds, waiting].flatMap((kind) => kind.metrics()),
     async drain(grace) {
-      await Promise.all(kinds.map((kind) => kind.drain(grace)));
+      await Promise.all([...kinds, waiting].map((kind) => kind.drain(grace)));
       calls.close();
     },
   };
