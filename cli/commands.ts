@@ -22,6 +22,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   files: async () => (await import("./commands/files.ts")).filesCommand,
   run: async () => (await import("./commands/run.ts")).runCommand,
   secret: async () => (await import("./commands/secret.ts")).secretCommand,
+  runtara: async () => (await import("./commands/runtara.ts")).runtaraCommand,
   logs: async () => (await import("./commands/logs.ts")).logsCommand,
   dlq: async () => (await import("./commands/dlq.ts")).dlqCommand,
   gateway: async () => (await import("./commands/gateway.ts")).gatewayCommand,

@@ -6,6 +6,7 @@ import { PROGRAM_KEYS } from "./program.ts";
 import { TRIGGER_KEYS } from "./triggers.ts";
 import { MIB } from "./units.ts";
 import { WIRES, type Wire } from "./wire/wire.ts";
+import { WorkflowSchema } from "./workflow.ts";
 
 /** The HTTP methods that a route may list. */
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -147,6 +148,8 @@ const FileSchema = z.strictObject({
   egress: EgressSchema.default([]),
   /** `fetch`: whether requests to other servers carry on the trace of their request. Default: they do. */
   traces: z.strictObject({ fetch: z.boolean() }).optional(),
+  /** Its default export is `workflow(…)`. `true`: with the default settings. */
+  workflow: WorkflowSchema,
   /** Functions of one trust group share a sandbox process on a node. */
   trust: NameSchema.default("default"),
   ...TRIGGER_KEYS,
@@ -185,6 +188,7 @@ export const ProgramFileSchema = FileSchema.omit({ entry: true })
     /** A command line that makes the program, run by `sh` in the folder. */
     build: z.string().min(1).optional(),
   })
+  .superRefine(refuseTakenPlaces)
   .superRefine(refuseDoubleNames)
   .superRefine(refuseTwoWires);
 export type ProgramFile = z.infer<typeof ProgramFileSchema>;
@@ -198,6 +202,21 @@ export type FunctionConfig = z.infer<typeof FunctionConfigSchema>;
 /** The wire that the routes of a function name; undefined where they name none. */
 export function wireOf(config: Pick<FunctionConfig, "routes"> | undefined): Wire | undefined {
   return config?.routes.find(({ wire }) => wire !== undefined)?.wire;
+}
+
+/** A mount at the place of the program's own file, or of another mount. */
+function refuseTakenPlaces(
+  { command, mounts = [] }: { command: string; mounts?: readonly { path: string }[] | undefined },
+  context: z.RefinementCtx,
+): void {
+  const own = command.split("/").at(-1);
+  const seen = new Set<string>();
+  for (const [at, { path }] of mounts.entries()) {
+    const message = seen.has(path) ? "another mount has this path" : "the program's own file is there";
+    if (path.split("/")[0] === own || seen.has(path))
+      context.addIssue({ code: "custom", message, path: ["mounts", at, "path"] });
+    seen.add(path);
+  }
 }
 
 /** Routes lead to one service, which has one wire. */

@@ -9,8 +9,14 @@ export {
 } from "./discovery.ts";
 export type { Registration } from "./door/discovery-answer.ts";
 export { type Door, openDoor } from "./door/door.ts";
+export { consumerName } from "./door/guest-connection.ts";
 export { createGuestRules, openRules } from "./door/guest-rules.ts";
+export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
+export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
+export { ensureJournals } from "./journals/ensure-journals.ts";
+export { Journals, toMessage, type WorkflowName } from "./journals/journal.ts";
+export type { JournalEntry } from "./journals/read-journal.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
 export { MAX_KEY_BYTES } from "./kv/kv-keys.ts";
@@ -52,6 +58,7 @@ export {
 } from "./pull/durable-consumer.ts";
 export { Pull } from "./pull/pull.ts";
 export type { PulledMessage } from "./pull/pulled-message.ts";
+export { openRecords, type Records, type StoredRecord } from "./records/records.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey, splitSecretsKeys } from "./secrets.ts";
@@ -67,6 +74,7 @@ export {
   openSpecs,
   specOfManifest,
 } from "./stores.ts";
+export type { SubjectSet } from "./subject-set.ts";
 export type { Subscription } from "./subscriptions.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";

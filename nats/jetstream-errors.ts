@@ -13,6 +13,7 @@ export const JetStreamCode = {
   streamNotFound: 10059,
   subjectsOverlap: 10065,
   wrongLastSequence: 10071,
+  consumerExists: 10148,
   notEnabled: 10076,
   streamFull: 10077,
   streamOffline: 10118,

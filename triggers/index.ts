@@ -1,2 +1,3 @@
 export { createTriggerCalls, type TriggerCall, type TriggerCalls, type TriggerOutcome } from "./call.ts";
-export { createTriggers, type TriggerMetric, type Triggers, type TriggersOptions } from "./triggers.ts";
+export type { KindEntry, TriggerMetric } from "./kind.ts";
+export { createTriggers, type Triggers, type TriggersOptions } from "./triggers.ts";

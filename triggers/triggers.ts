@@ -5,47 +5,9 @@
  * I2  A kind hears of a function in the order of its changes, and once more when the function no longer needs it.
  */
 import type { FunctionSpec } from "../contracts/index.ts";
-import type { Log } from "../dispatch/index.ts";
-import type { Nats, SecretsKey } from "../nats/index.ts";
-import { createTriggerCalls, type TriggerCalls } from "./call.ts";
+import { createTriggerCalls } from "./call.ts";
+import type { KindEntry, TriggerKind, TriggerMetric, TriggerParts } from "./kind.ts";
 import { WaitingCalls } from "./waiting-calls.ts";
-
-/** What every kind of trigger gets. */
-export interface TriggerParts {
-  /** Stays its owner's. */
-  nats: Nats;
-  calls: TriggerCalls;
-  /** The name of this node. */
-  node: string;
-  /** The master key of secrets, where the node has it. */
-  secretsKey: SecretsKey | undefined;
-  /** The rules of egress that no function overrides. */
-  egressDeny: readonly string[];
-  log: Log;
-}
-
-/** One metric: its name, its kind and help, and its values. */
-export interface TriggerMetric {
-  name: string;
-  type: "gauge" | "counter";
-  help: string;
-  values: readonly { labels: Readonly<Record<string, string>>; value: number }[];
-}
-
-/** One kind of trigger, for all functions that need it. */
-export interface TriggerKind {
-  /** The spec of a function that needs it, or undefined where it no longer does. */
-  onSpec(name: string, spec: FunctionSpec | undefined): void;
-  /** Begins nothing new; finishes what is under way, within `graceMs`. */
-  drain(options: { graceMs: number }): Promise<void>;
-  metrics?(): TriggerMetric[];
-}
-
-interface KindEntry {
-  /** Whether a function needs it. */
-  isNeeded(spec: FunctionSpec): boolean;
-  load(parts: TriggerParts): Promise<TriggerKind>;
-}
 
 const KINDS: readonly KindEntry[] = [
   {
@@ -61,12 +23,15 @@ export interface Triggers {
   drain(options: { graceMs: number }): Promise<void>;
 }
 
-export type TriggersOptions = Omit<TriggerParts, "calls">;
+export interface TriggersOptions extends Omit<TriggerParts, "calls"> {
+  /** Kinds of other parts. Default: none. */
+  kinds?: readonly KindEntry[];
+}
 
-export function createTriggers(options: TriggersOptions): Triggers {
-  const calls = createTriggerCalls({ nats: options.nats, log: options.log });
-  const parts = { ...options, calls };
-  const kinds = KINDS.map((entry) => new Kind(entry, parts));
+export function createTriggers({ kinds: others = [], ...rest }: TriggersOptions): Triggers {
+  const calls = createTriggerCalls({ nats: rest.nats, log: rest.log });
+  const parts = { ...rest, calls };
+  const kinds = [...KINDS, ...others].map((entry) => new Kind(entry, parts));
   const waiting = new WaitingCalls(parts);
   return {
     onSpec(name, spec) {

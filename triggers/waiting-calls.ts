@@ -7,7 +7,7 @@
 import { messageOf, subjects } from "../contracts/index.ts";
 import { hasCalls, type Subscription } from "../nats/index.ts";
 import type { CallRunners } from "./calls/index.ts";
-import type { TriggerMetric, TriggerParts } from "./triggers.ts";
+import type { TriggerMetric, TriggerParts } from "./kind.ts";
 
 export class WaitingCalls {
   readonly #parts: TriggerParts;

@@ -14,4 +14,3 @@ export { type ByteSource, inboundStream } from "./host/inbound-stream.ts";
 export { cancelOutbound, grantOutbound } from "./host/outbound.ts";
 export { sendStream } from "./host/send-stream.ts";
 export { MethodNotAllowed, NoSuchHandler, resolveHandlers } from "./start/handler.ts";
-export { TriggerResult } from "./triggers/handlers.ts";

@@ -16,13 +16,16 @@ import {
   nodeMetrics,
   nodeName,
 } from "../options/node.ts";
+import { checkRuntara, runtaraOptions } from "../options/runtara.ts";
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
 import { traceOptions, tracesFrom } from "../options/traces.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
+import type { RuntaraDoors, RuntaraDoorsOptions } from "../runtara-doors.ts";
 import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
+import { workflowKind } from "../world/workflow-kind.ts";
 import { releaseMemory } from "../young-generation.ts";
 
 /** How long after its start a node-runner has heard the other nodes, and looked at every function again. */
@@ -38,6 +41,7 @@ const nodeOptions = {
   shortPath,
   ...traceOptions,
   nodeMetrics,
+  ...runtaraOptions,
   logLevel: logLevel("info"),
   ...devNode,
 };
@@ -65,6 +69,7 @@ export const nodeCommand = defineCommand({
 
 async function runNode(context: CommandContext<typeof nodeOptions>): Promise<void> {
   const { options, settings, environment, output } = context;
+  checkRuntara(options);
   const log = createLog(options.logLevel);
   const node = options.nodeName ?? machineName();
   const secrets = await followSecretsKey(options.secretsKey);
@@ -91,39 +96,37 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       }),
       prepareExec({ cacheDir, searchPath: environment.PATH }),
     ]);
-    const { egressDeny } = options;
-    const triggers = createTriggers({ nats, node, secretsKey: secrets, egressDeny, log });
+    const parts = { nats, node, secretsKey: secrets, egressDeny: options.egressDeny, log };
+    const triggers = createTriggers({ ...parts, kinds: [workflowKind] });
     const runner = await startNodeRunner({
-      nats,
+      ...parts,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
       hosts: {
         isolate: isolates.startHost,
         exec: exec.startHost,
         ...(canConfineThreads ? { node: nodeMode.startHost } : {}),
       },
-      node,
       version,
       cacheDir,
       labels: options.label,
-      secretsKey: secrets,
-      egressDeny,
       ceiling,
       closesReplacedSockets: options.closeReplacedSockets,
       spans: traces,
       metrics: options.nodeMetrics,
       onSpec: triggers.onSpec,
       moreMetrics: triggers.metrics,
-      log,
     });
+    const runtara = await openRuntara(options, { nats, node, exec, log });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
     const { metricsUrl: metrics } = runner;
-    tellParent({ ready: true, node, inspect: isolates.inspectAddress, metrics });
-    if (output.isJson) output.json({ node, nats: nats.url, metrics });
-    else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}\nmetrics  ${metrics}`);
+    const runtaraHttp = runtara?.httpUrl;
+    tellParent({ ready: true, node, inspect: isolates.inspectAddress, metrics, runtaraHttp });
+    if (output.isJson) output.json({ node, nats: nats.url, metrics, runtaraHttp });
+    else if (!hasParent()) output.line(addressLines({ node, nats: nats.url, metrics, runtara: runtaraHttp }));
     settleLater(nodeMode);
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     // Handlers of triggers finish while their instances drain.
-    await Promise.all([triggers.drain({ graceMs: TRIGGER_GRACE_MS }), runner.drain()]);
+    await Promise.all([triggers.drain({ graceMs: TRIGGER_GRACE_MS }), runner.drain(), runtara?.close()]);
     await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
     await traces?.close();
     if (error !== undefined) throw error;
@@ -136,4 +139,26 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
 function settleLater(nodeMode: ReturnType<typeof prepareNodeMode>): void {
   setTimeout(releaseMemory, SETTLED_MS).unref();
   if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
+}
+
+/** The part is loaded only here: a node without the option holds nothing of it. */
+async function openRuntara(
+  options: CommandContext<typeof nodeOptions>["options"],
+  parts: Pick<RuntaraDoorsOptions, "nats" | "node" | "exec" | "log">,
+): Promise<RuntaraDoors | undefined> {
+  const { runtaraHttp: http } = options;
+  if (http === undefined) return undefined;
+  const bounds = {
+    isOpen: options.runtaraOpen,
+    retentionMs: options.runtaraRetention,
+    maxPrograms: options.runtaraPrograms,
+    sleepThresholdMs: options.runtaraHold,
+  };
+  const { openRuntaraDoors } = await import("../runtara-doors.ts");
+  return openRuntaraDoors({ ...parts, http, ...bounds });
+}
+
+function addressLines(addresses: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(addresses).filter(([, address]) => address !== undefined);
+  return given.map(([name, address]) => `${name.padEnd(7)}  ${address}`).join("\n");
 }

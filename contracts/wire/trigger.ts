@@ -11,6 +11,14 @@ export interface ScheduledFact {
   cron: string;
   /** The time of the tick, in epoch milliseconds. */
   scheduledTime: number;
+  /** The schedule's name in its function. */
+  name?: string;
+  /** The same for each attempt at a tick, and for no other tick of the schedule. */
+  id?: string;
+  /** The number of this attempt, from 1. */
+  attempts?: number;
+  /** `input` of narun.yaml. */
+  input?: unknown;
 }
 
 /** A message, as a handler gets it. */
@@ -57,7 +65,7 @@ const NO_BYTES = new Uint8Array();
 export function encodeTrigger(fact: TriggerFact): Uint8Array {
   switch (fact.kind) {
     case "scheduled":
-      return joined({ cron: fact.cron, scheduledTime: fact.scheduledTime }, [NO_BYTES]);
+      return joined({ ...fact, kind: undefined }, [NO_BYTES]);
     case "queue":
       return joined(
         { queue: fact.queue, messages: fact.messages.map(headOf) },

@@ -9,6 +9,17 @@ export interface ScheduledEvent {
   readonly cron: string;
   /** The time of the tick, in epoch milliseconds. The handler may run later. */
   readonly scheduledTime: number;
+  /** The schedule's name: of narun.yaml, or its place in the list, from 1. */
+  readonly name: string;
+  /**
+   * The tick's id: the same each time that this tick runs, and another one for each other tick. A run is repeated where its node
+   * died before its result was stored.
+   */
+  readonly id: string;
+  /** The number of this attempt, from 1. */
+  readonly attempts: number;
+  /** `input` of narun.yaml. */
+  readonly input: unknown;
   /** A failure of this run is final. */
   noRetry(): void;
 }

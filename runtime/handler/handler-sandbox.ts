@@ -27,7 +27,6 @@ import {
   MethodNotAllowed,
   type ResponseParts,
   responseParts,
-  ThrownInTrigger,
 } from "./response-parts.ts";
 import type { ServerSocket } from "./server-socket.ts";
 import { blockOf, Serving } from "./serving.ts";
@@ -39,7 +38,13 @@ export type Handle = (request: Request, context: Context) => unknown;
 export interface Handlers {
   fetch: Handle;
   /** Left out where the code takes no triggers. */
-  trigger?: (kind: TriggerKind, request: Request, context: Context) => unknown;
+  trigger?: (kind: TriggerKind, request: Request, context: Context) => Promise<TriggerResult>;
+}
+
+/** An answer. `threw`: the error of the handler. */
+interface TriggerResult {
+  response: unknown;
+  threw?: { error: unknown };
 }
 
 /** Finds the handlers. Rejects where there are none. */
@@ -252,11 +257,11 @@ export class HandlerSandbox implements Sandbox {
     if (trigger === undefined) return this.#handlers?.fetch(request, context);
     const take = this.#handlers?.trigger;
     if (take === undefined) throw new HandlerMissing(trigger);
-    const value = await take(trigger, request, context);
-    if (!(value instanceof ThrownInTrigger)) return value;
-    this.#options.onError?.(value.error, requestId);
-    this.#owner.log.write("error", errorText(value.error), requestId);
-    return value.response;
+    const { response, threw } = await take(trigger, request, context);
+    if (threw === undefined) return response;
+    this.#options.onError?.(threw.error, requestId);
+    this.#owner.log.write("error", errorText(threw.error), requestId);
+    return response;
   }
 
   async #answer(serving: Serving, { status, headers, body, socket }: ResponseParts): Promise<void> {

@@ -17,16 +17,6 @@ export class HandlerMissing {
   }
 }
 
-/** The answer of a trigger's handler that threw. */
-export class ThrownInTrigger {
-  readonly response: unknown;
-  readonly error: unknown;
-  constructor(response: unknown, error: unknown) {
-    this.response = response;
-    this.error = error;
-  }
-}
-
 export interface ResponseParts {
   status: number;
   headers: Iterable<readonly [string, string]>;

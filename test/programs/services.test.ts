@@ -135,3 +135,21 @@ it("that ended are started again by a request, without the pause of those that n
   }
   expect((await world.call("/users/live")).text).toBe("lives");
 }, 60_000);
+
+it("in a jail are refused with the reason, and the neighbours go on", async () => {
+  await deploy({ name: "jailed", tag: "v1", mode: "jail", nodes: [{ name: "node-0" }] }, programSource());
+  await eventually(() =>
+    expect(world.statuses("jailed")).toContainEqual(
+      expect.objectContaining({
+        status: "failed",
+        error: expect.stringMatching(/^NODE_CANNOT_CONFINE: .*mode jail: no node of narun has jails$/),
+      }),
+    ),
+  );
+  await eventually(async () =>
+    expect(await listFunctions(world.connection)).toContainEqual(
+      expect.objectContaining({ name: "jailed", state: "failing", error: expect.stringMatching(/jails/) }),
+    ),
+  );
+  expect(world.statuses("here").at(-1)).toMatchObject({ status: "running" });
+});

@@ -13,9 +13,9 @@ import {
   openDeadLetters,
   type PulledMessage,
 } from "../../nats/index.ts";
+import type { TriggerMetric, TriggerParts } from "../kind.ts";
 import { QueueMetrics } from "../queues/queue-metrics.ts";
 import { type BatchResult, QueueReader } from "../queues/queue-reader.ts";
-import type { TriggerMetric, TriggerParts } from "../triggers.ts";
 import { callBack } from "./call-back.ts";
 import { runCall } from "./run-call.ts";
 

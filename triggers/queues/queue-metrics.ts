@@ -2,7 +2,7 @@
  * What the queues of this node did. Labels are bounded: there is a series for each consumer that a spec names.
  */
 import type { DurableConsumer } from "../../nats/index.ts";
-import type { TriggerMetric } from "../triggers.ts";
+import type { TriggerMetric } from "../kind.ts";
 import type { QueueEvents } from "./queue-reader.ts";
 
 type EndKind = Parameters<QueueEvents["settled"]>[0];

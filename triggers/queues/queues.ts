@@ -23,7 +23,7 @@ import {
   type PulledMessage,
   removeConsumer,
 } from "../../nats/index.ts";
-import type { TriggerKind, TriggerMetric, TriggerParts } from "../triggers.ts";
+import type { TriggerKind, TriggerMetric, TriggerParts } from "../kind.ts";
 import { consumersOf, type QueueReading } from "./consumers-of.ts";
 import { QueueMetrics } from "./queue-metrics.ts";
 import { type BatchResult, type QueueEvents, QueueReader, type ReaderState } from "./queue-reader.ts";

@@ -1,7 +1,8 @@
 import type { Env } from "../bindings/env.ts";
 import type { Request } from "../fetch/request.ts";
-import type { Trigger } from "../host/boundary.ts";
-import { type HandleTrigger, resolveTriggers } from "../triggers/handlers.ts";
+import { TRIGGERS, type Trigger } from "../host/boundary.ts";
+import { callTrigger, type Take, type TriggerResult } from "../triggers/handlers.ts";
+
 import type { Context } from "./context.ts";
 
 /** The function that answers a request, for all forms of exports. */
@@ -10,7 +11,7 @@ export type Handle = (request: Request, context: Context) => unknown;
 /** The handlers of a module: of requests, and of triggers. One of them is there. */
 export interface Handlers {
   readonly fetch: Handle;
-  readonly triggers: ReadonlyMap<Trigger, HandleTrigger>;
+  trigger(kind: Trigger, request: Request, context: Context): Promise<TriggerResult>;
 }
 
 /** Thrown for a request whose handler the module lacks: `fetch`, or that of a trigger. */
@@ -38,18 +39,42 @@ export function resolveHandlers(
   needed: readonly string[] = [],
 ): Handlers | string {
   const fetch = resolveHandler(exports, env);
-  const triggers = resolveTriggers(exports, env);
-  const missing = needed.find((name) => !triggers.has(name as Trigger));
+  const takes = findTakes(exports);
+  const missing = needed.find((name) => !takes.has(name));
   if (missing !== undefined)
     return `narun.yaml has ${KEYS[missing] ?? "a trigger"}, and the module exports no handler "${missing}": write \`export default { async ${missing}(…) { … } }\``;
-  if (typeof fetch !== "string") return { fetch, triggers };
-  return triggers.size === 0 ? fetch : { fetch: refuseFetch, triggers };
+  if (typeof fetch === "string" && takes.size === 0) return fetch;
+  return {
+    fetch: typeof fetch === "string" ? refuseFetch : fetch,
+    trigger(kind, request, context) {
+      const take = takes.get(kind);
+      if (take === undefined) throw new NoSuchHandler(kind);
+      return callTrigger(kind, take, request, env, context);
+    },
+  };
+}
+
+/** The handlers of triggers: members of the default export, else exports by their names. */
+function findTakes(exports: Record<string, unknown>): ReadonlyMap<string, Take> {
+  const found = new Map<string, Take>();
+  for (const name of TRIGGERS) {
+    const take = memberOf(exports.default, name) ?? memberOf(exports, name);
+    if (take !== undefined) found.set(name, take);
+  }
+  return found;
+}
+
+function memberOf(holder: unknown, name: string): Take | undefined {
+  if ((typeof holder !== "object" && typeof holder !== "function") || holder === null) return undefined;
+  const member = (holder as Record<string, unknown>)[name];
+  return typeof member === "function" ? (...values) => Reflect.apply(member, holder, values) : undefined;
 }
 
 const KEYS: Readonly<Record<string, string>> = {
   scheduled: "schedule",
   queue: "consume",
   message: "subscribe",
+  workflow: "workflow",
 };
 
 function refuseFetch(): never {

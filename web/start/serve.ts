@@ -11,12 +11,11 @@
 import { errorText } from "../console/error-text.ts";
 import { createRequest } from "../fetch/request.ts";
 import { responseParts } from "../fetch/response.ts";
-import { AbortKind, FailureKind, PostOp, TRIGGERS, type Trigger } from "../host/boundary.ts";
+import { AbortKind, FailureKind, PostOp, TRIGGERS } from "../host/boundary.ts";
 import { postToHost } from "../host/host-link.ts";
 import { openInbound } from "../host/inbound.ts";
 import type { ByteSource } from "../host/inbound-stream.ts";
 import { sendStream } from "../host/send-stream.ts";
-import { type HandleTrigger, TriggerResult } from "../triggers/handlers.ts";
 import { openClientSocket } from "../websocket/client-sockets.ts";
 import type { WebSocket } from "../websocket/websocket.ts";
 import { Serving } from "./context.ts";
@@ -24,8 +23,7 @@ import { answerText } from "./entries.ts";
 import { describe, type Handle, type Handlers, MethodNotAllowed, NoSuchHandler } from "./handler.ts";
 import { setOwner } from "./owner.ts";
 
-let handle: Handle | undefined;
-let triggers: ReadonlyMap<Trigger, HandleTrigger> = new Map();
+let handlers: Handlers | undefined;
 
 /**
  * The open requests: without an answer, with a streaming answer, or with work in the background. The old tables of a map would
@@ -48,22 +46,8 @@ function remove(serving: Serving): void {
   open[place] = last;
 }
 
-export function useHandlers(handlers: Handlers): void {
-  handle = handlers.fetch;
-  triggers = handlers.triggers;
-}
-
-/** Serves a request that a trigger's handler takes. `trigger`: its place in `TRIGGERS`. */
-export function serveTrigger(incoming: IncomingRequest, trigger: number): void {
-  const name = TRIGGERS[trigger];
-  const take = name && triggers.get(name);
-  serveWith(incoming, async (request, context) => {
-    if (take === undefined) throw new NoSuchHandler(name ?? "");
-    const value = await take(request, context);
-    if (!(value instanceof TriggerResult)) return value;
-    postToHost(PostOp.log, "error", errorText(value.error), incoming.id);
-    return value.response;
-  });
+export function useHandlers(found: Handlers): void {
+  handlers = found;
 }
 
 /** The values of `EnterOp.request`. */
@@ -79,7 +63,17 @@ export interface IncomingRequest {
 }
 
 export function serveRequest(incoming: IncomingRequest): void {
-  serveWith(incoming, handle);
+  serveWith(incoming, handlers?.fetch);
+}
+
+/** Serves a request that the handler of a trigger takes. `place`: the trigger's in `TRIGGERS`. */
+export function serveTrigger(incoming: IncomingRequest, place: number): void {
+  serveWith(incoming, async (request, context) => {
+    const result = await handlers?.trigger(TRIGGERS[place] ?? "scheduled", request, context);
+    if (result?.threw !== undefined)
+      postToHost(PostOp.log, "error", errorText(result.threw.error), incoming.id);
+    return result?.response;
+  });
 }
 
 function serveWith(incoming: IncomingRequest, handle: Handle | undefined): void {

@@ -14,6 +14,10 @@ export interface MessageHead {
 export interface TriggerHead {
   cron?: string;
   scheduledTime?: number;
+  name?: string;
+  id?: string;
+  attempts?: number;
+  input?: unknown;
   queue?: string;
   wantsReply?: boolean;
   messages?: MessageHead[];

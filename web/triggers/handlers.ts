@@ -1,6 +1,5 @@
 /**
- * The handlers of triggers: `scheduled`, `queue`, `message` and `workflow` of a module, each behind the form of a handler of
- * requests.
+ * Calls the handlers of triggers: `scheduled`, `queue`, `message` and `workflow`. Loaded with the first trigger (lazy-modules.ts).
  *
  * I1  `scheduled` and `queue` that throw give an answer, too: it names the error, and the verdicts up to there.
  * I2  `message` and `workflow` that throw fail as `fetch` does.
@@ -8,60 +7,41 @@
  */
 import { errorText } from "../console/error-text.ts";
 import { Response } from "../fetch/response.ts";
-import { TRIGGERS, type Trigger } from "../host/boundary.ts";
+import type { Trigger } from "../host/boundary.ts";
 import { readTriggerBody } from "./body.ts";
 import { Message, MessageBatch } from "./message.ts";
 
 /** A handler of triggers, as the module has it. */
-type Take = (event: unknown, env: unknown, context: unknown) => unknown;
+export type Take = (event: unknown, env: unknown, context: unknown) => unknown;
 
 /** The part of a request that a trigger's handler needs. */
 interface TriggerRequest {
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
-/** An answer, and the error of a handler that threw: a line of the log. */
-export class TriggerResult {
-  readonly response: unknown;
-  readonly error: unknown;
-
-  constructor(response: unknown, error: unknown) {
-    this.response = response;
-    this.error = error;
-  }
+/** An answer. `threw`: the error of the handler, a line of the log. */
+export interface TriggerResult {
+  response: unknown;
+  threw?: { error: unknown };
 }
 
-export type HandleTrigger = (request: TriggerRequest, context: unknown) => Promise<unknown>;
-
-/** Finds the handlers of triggers: members of the default export, else exports by their names. */
-export function resolveTriggers(
-  exports: Record<string, unknown>,
+/** Calls the handler of a trigger. */
+export async function callTrigger(
+  trigger: Trigger,
+  take: Take,
+  request: TriggerRequest,
   env: unknown,
-): ReadonlyMap<Trigger, HandleTrigger> {
-  const found = new Map<Trigger, HandleTrigger>();
-  for (const trigger of TRIGGERS) {
-    const take = memberOf(exports.default, trigger) ?? memberOf(exports, trigger);
-    if (take !== undefined) found.set(trigger, handleOf(trigger, take, env));
-  }
-  return found;
-}
-
-function memberOf(holder: unknown, name: string): Take | undefined {
-  if ((typeof holder !== "object" && typeof holder !== "function") || holder === null) return undefined;
-  const member = (holder as Record<string, unknown>)[name];
-  return typeof member === "function" ? (...values) => Reflect.apply(member, holder, values) : undefined;
-}
-
-function handleOf(trigger: Trigger, take: Take, env: unknown): HandleTrigger {
+  context: unknown,
+): Promise<TriggerResult> {
   switch (trigger) {
     case "scheduled":
-      return (request, context) => callScheduled(take, request, env, context);
+      return callScheduled(take, request, env, context);
     case "queue":
-      return (request, context) => callQueue(take, request, env, context);
+      return callQueue(take, request, env, context);
     case "message":
-      return (request, context) => callMessage(take, request, env, context);
+      return { response: await callMessage(take, request, env, context) };
     case "workflow":
-      return async (request, context) => take(request, env, context);
+      return { response: await take(request, env, context) };
   }
 }
 
@@ -73,13 +53,24 @@ async function callScheduled(
   request: TriggerRequest,
   env: unknown,
   context: unknown,
-): Promise<unknown> {
-  const { cron = "", scheduledTime = 0 } = (await bodyOf(request)).head;
+): Promise<TriggerResult> {
+  const {
+    cron = "",
+    scheduledTime = 0,
+    name = "",
+    id = "",
+    attempts = 1,
+    input,
+  } = (await bodyOf(request)).head;
   let isFinal = false;
   const event = {
     type: "scheduled",
     cron,
     scheduledTime,
+    name,
+    id,
+    attempts,
+    input,
     noRetry() {
       isFinal = true;
     },
@@ -87,9 +78,9 @@ async function callScheduled(
   const said = () => (isFinal ? { noRetry: true } : {});
   try {
     const value = await take(event, env, context);
-    return answer(200, { ...said(), ...resultOf(value) });
+    return { response: answer(200, { ...said(), ...resultOf(value) }) };
   } catch (error) {
-    return new TriggerResult(answer(500, { ...said(), error: thrown(error) }), error);
+    return { response: answer(500, { ...said(), error: thrown(error) }), threw: { error } };
   }
 }
 
@@ -109,7 +100,7 @@ async function callQueue(
   request: TriggerRequest,
   env: unknown,
   context: unknown,
-): Promise<unknown> {
+): Promise<TriggerResult> {
   const { head, messages } = await bodyOf(request);
   const batch = new MessageBatch(
     head.queue ?? "",
@@ -117,10 +108,10 @@ async function callQueue(
   );
   try {
     await take(batch, env, context);
-    return answer(200, { verdicts: MessageBatch.verdictsOf(batch) });
+    return { response: answer(200, { verdicts: MessageBatch.verdictsOf(batch) }) };
   } catch (error) {
     const facts = { verdicts: MessageBatch.verdictsOf(batch), error: thrown(error) };
-    return new TriggerResult(answer(500, facts), error);
+    return { response: answer(500, facts), threw: { error } };
   }
 }
 

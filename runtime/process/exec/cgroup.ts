@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { type FunctionConfig, MIB, messageOf } from "../../../contracts/index.ts";
+import { type FunctionConfig, MIB, messageOf, NarunError } from "../../../contracts/index.ts";
 
 /** A folder in which narun may make cgroups, and the controllers that these have. */
 export interface CgroupFolder {
@@ -74,6 +74,15 @@ export function makeCgroup(folder: string, { memoryMB, memoryMaxMB, cpuCores, pi
   } catch (error) {
     leaveCgroup(folder);
     throw error;
+  }
+}
+
+/** Error: NODE_CANNOT_CONFINE, with the file that cannot be written. */
+export function makeProgramCgroup(folder: string, config: FunctionConfig): void {
+  try {
+    makeCgroup(folder, config);
+  } catch (error) {
+    throw new NarunError("NODE_CANNOT_CONFINE", { detail: messageOf(error) }, { cause: error });
   }
 }
 

@@ -17,10 +17,16 @@ export interface InstanceFolderOptions {
   owner?: { uid: number; gid: number } | undefined;
 }
 
-/** Makes the folder of an instance, with its program, its files and a folder for temporary files; returns its path. */
+/**
+ * Makes the folder of an instance, with its program, its files and a folder for temporary files; returns its path. Throws where
+ * a mount would take the program's place.
+ */
 export async function makeInstanceFolder(options: InstanceFolderOptions): Promise<string> {
   const { folder, instance, program, file, files = [], owner } = options;
   const root = join(folder, instance);
+  const taken = files.find(({ path }) => path.split("/")[0] === basename(file));
+  if (taken !== undefined)
+    throw new Error(`the mount ${taken.path} is at the place of the program's own file, ${basename(file)}`);
   const made = [root, join(root, TMP), join(root, basename(file))];
   await mkdir(join(root, TMP), { recursive: true, mode: 0o700 });
   for (const { path, file: content } of files) {
@@ -28,7 +34,6 @@ export async function makeInstanceFolder(options: InstanceFolderOptions): Promis
     await put(content, join(root, path), 0o600);
     made.push(...foldersAbove(path).map((above) => join(root, above)), join(root, path));
   }
-  // The program's own file wins over a mount of its name.
   await put(program, join(root, basename(file)), 0o700);
   if (owner !== undefined) for (const path of made) await chown(path, owner.uid, owner.gid);
   return root;

@@ -37,7 +37,7 @@ import {
 import type { DrainOrder, EndFacts, HostParts, KeptFile, MountedFile, StartOutcome } from "../../host.ts";
 import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";
-import { leaveCgroup, makeCgroup } from "./cgroup.ts";
+import { leaveCgroup, makeProgramCgroup } from "./cgroup.ts";
 import { type Child, type ChildEnd, startChild } from "./child.ts";
 import { type Confined, confine, DEFAULT_FOLDER_MB, DOOR_SOCKET, idsOf, type Means } from "./confinement.ts";
 import { environmentOf } from "./environment.ts";
@@ -382,12 +382,3 @@ const isAlwaysThere = ({ nodes, scale }: FunctionConfig) => nodes !== undefined 
 
 /** The name of its file. */
 const fileOf = ({ command }: FunctionConfig) => command ?? "program";
-
-/** Error: NODE_CANNOT_CONFINE, with the file that cannot be written. */
-function makeProgramCgroup(folder: string, config: FunctionConfig): void {
-  try {
-    makeCgroup(folder, config);
-  } catch (error) {
-    throw new NarunError("NODE_CANNOT_CONFINE", { detail: messageOf(error) }, { cause: error });
-  }
-}

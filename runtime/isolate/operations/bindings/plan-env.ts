@@ -11,10 +11,17 @@ export function planEnv(config: FunctionConfig, secrets: Readonly<Record<string,
     return value === undefined ? [] : [[name, value] as const];
   });
   const bindings: BindingPlan[] = capabilitiesOf(config);
+  const journal = planJournal(config);
   return {
     values: Object.fromEntries([...plain, ...secret]),
     bindings,
     timers: config.limits.timers,
     triggers: triggersOf(config),
+    ...(journal === undefined ? {} : { journal }),
   };
+}
+
+function planJournal({ name, routes, workflow }: FunctionConfig): EnvPlan["journal"] {
+  if (workflow === undefined) return undefined;
+  return { workflow: name, paths: [...new Set(routes.map(({ path }) => path.replace(/\/\*?$/, "")))] };
 }

@@ -16,15 +16,10 @@ import {
   NoSuchHandler,
   PostOp,
   resolveHandlers,
-  TriggerResult,
 } from "../../../../web/thread.ts";
 import { errorText } from "../../../handler/error-text.ts";
 import { HandlerSandbox, type LoadHandlers } from "../../../handler/handler-sandbox.ts";
-import {
-  HandlerMissing,
-  MethodNotAllowed as NoSuchMethod,
-  ThrownInTrigger,
-} from "../../../handler/response-parts.ts";
+import { HandlerMissing, MethodNotAllowed as NoSuchMethod } from "../../../handler/response-parts.ts";
 import { BUNDLE_FILE } from "../../../instance/source-maps.ts";
 import { ThreadOp, type ThreadStart } from "../thread-messages.ts";
 import { confineThread } from "./confine.ts";
@@ -79,7 +74,7 @@ async function load(): ReturnType<LoadHandlers> {
   const exports: Record<string, unknown> = await import(BUNDLE_FILE as string);
   const handlers = resolveHandlers(exports, createEnv(env satisfies EnvPlan), env.triggers);
   if (typeof handlers === "string") return { ok: false, code: "NO_HANDLER", message: handlers };
-  const { fetch, triggers } = handlers;
+  const { fetch, trigger } = handlers;
   return {
     fetch(request, context) {
       try {
@@ -91,10 +86,11 @@ async function load(): ReturnType<LoadHandlers> {
       }
     },
     async trigger(kind, request, context) {
-      const handle = triggers.get(kind);
-      if (handle === undefined) throw new HandlerMissing(kind);
-      const value = await withTraceOf(request, () => handle(request, context));
-      return value instanceof TriggerResult ? new ThrownInTrigger(value.response, value.error) : value;
+      try {
+        return await withTraceOf(request, () => trigger(kind, request as never, context as never));
+      } catch (error) {
+        throw error instanceof NoSuchHandler ? new HandlerMissing(error.name) : error;
+      }
     },
   };
 }
