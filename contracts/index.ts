@@ -1,3 +1,4 @@
+export * from "./async.ts";
 export * from "./bindings/index.ts";
 export * from "./bounded-map.ts";
 export * from "./byte-queue.ts";

@@ -3,8 +3,8 @@
  * function, and what becomes of the events.
  */
 import { z } from "zod";
+import { AsyncSchema } from "./async.ts";
 import { SubjectPatternSchema } from "./bindings/subjects.ts";
-import { AsyncSchema } from "./calls.ts";
 import { ConsumeSchema, refuseDoubleStreams } from "./consume.ts";
 import { NameSchema } from "./names.ts";
 

@@ -23,7 +23,7 @@ import {
 } from "../../contracts/index.ts";
 import { type Calls, hasCalls, openCalls, storeProblem } from "../../nats/index.ts";
 import { failureResponse, type GatewayResponse, problemResponse } from "../http/gateway-response.ts";
-import type { AcceptedRequest, AsyncDoorOptions, ResultRequest } from "./async-door.ts";
+import type { AcceptedRequest, AsyncDoorOptions, ResultRequest } from "./async-requests.ts";
 import { checkCallback } from "./check-callback.ts";
 import { responseOfCall } from "./response-of-call.ts";
 
