@@ -1,4 +1,5 @@
 export { type Bodies, openBodies } from "./bodies.ts";
+export { type Calls, hasCalls, openCalls, type SubmittedCall } from "./calls/calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
