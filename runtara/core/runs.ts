@@ -15,7 +15,7 @@ import { type Claim, claim, type Ended, ended, type ProcessEnd } from "./run-tra
 import { at, type Store } from "./store.ts";
 
 /** How long the answer of an attended run may take. */
-const ATTENDED_MS = 1_000;
+const ATTENDED_MS = 3_000;
 
 const OrderSchema = z.object({ instance: z.string(), generation: z.int() });
 export type RunOrder = z.infer<typeof OrderSchema>;
