@@ -16,7 +16,7 @@ export interface Checkpointed extends Shown {
   state?: Uint8Array;
 }
 
-/** Stores a state, or gives the one that is stored. Errors: those of checkRunning; RUNTARA_TOO_LARGE. */
+/** Stores a state, or gives the stored state. Errors: as checkRunning; RUNTARA_TOO_LARGE. */
 export async function checkpoint(
   store: Store,
   caller: Caller,
@@ -37,7 +37,7 @@ export async function checkpoint(
   return { ...stored, ...shown };
 }
 
-/** Stores a state where there is none; else gives the one that is stored. */
+/** Stores a state where there is none; else gives the stored state. */
 export async function storeOnce(
   store: Store,
   subject: string,

@@ -1,6 +1,6 @@
 /**
  * Images: a program's file under the name that a tenant gave it. An image is a revision of a function, so that the file and its
- * limits are kept as those of every function.
+ * limits are kept as every function's.
  *
  * I1  The same file with the same settings under the same name is the same image: a repeated call makes no other one.
  */

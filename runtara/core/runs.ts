@@ -72,7 +72,7 @@ export class Runs {
     return () => subscription.unsubscribe();
   }
 
-  /** Whether somebody attends to the present run: NATS hands work out again also where only NATS was away. */
+  /** Whether a node attends to the present run: NATS hands work out again also where only NATS was away. */
   async #isAttended({ id, run, status }: Instance): Promise<boolean> {
     if (status !== "running") return false;
     const subject = subjects.runtaraOrder(tokenOf(id));
@@ -80,7 +80,7 @@ export class Runs {
     return reply?.text() === String(run);
   }
 
-  /** Begins a run: the instance as it is then. Undefined: the work is over, or somebody is to take it again. */
+  /** Begins a run: the instance as it is then. Undefined: the work is over, or is handed out again. */
   async claim(work: DueWork, node: string): Promise<Instance | undefined> {
     const order = parseJson(Buffer.from(work.data).toString(), OrderSchema);
     if (order === undefined) return this.#over(work);

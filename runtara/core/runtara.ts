@@ -173,7 +173,7 @@ export class Runtara {
     return (await checkpoints.lastWork(this.store, id)).id;
   }
 
-  /** Its input, for its program. Errors: those of checkCaller. */
+  /** Its input, for its program. Errors: as checkCaller. */
   async inputOf(caller: Caller): Promise<Uint8Array | undefined> {
     const instance = await this.store.read(caller.instance);
     transitions.checkCaller(instance, caller);

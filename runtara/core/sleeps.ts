@@ -31,7 +31,7 @@ export interface Sleeps {
 
 /**
  * Resolves at the end of the sleep; rejects with the reason of `signal`. An instance whose process ends meanwhile never gets
- * the reply. Errors: those of checkRunning.
+ * the reply. Errors: as checkRunning.
  */
 export async function sleepUntilWoken(
   { store, runs, thresholdMs }: Sleeps,

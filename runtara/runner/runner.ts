@@ -71,7 +71,7 @@ class Runner implements RuntaraRunner {
     this.#planSweep(FIRST_SWEEP_MS);
   }
 
-  /** Runs of a former life of this node are dead: nobody needs to wait until their orders are handed out again. */
+  /** Runs of a former life of this node are dead: their orders need not wait until they are handed out again. */
   async #reviveFormer(sinceMs: number): Promise<void> {
     const { runtara, node, log } = this.#options;
     try {

@@ -156,7 +156,7 @@ describe.skipIf(RUNTARA_PEER === undefined)(
       ]);
     });
 
-    /** The instance after its process has ended: what is known of it is noted then. */
+    /** The instance after its process has ended, with its exit code. */
     const settled = async (id: string) => {
       let info: Record<string, unknown> = {};
       await expect
