@@ -75,7 +75,7 @@ export async function buildWith(
     inputs: [...bundler.inputs],
     warnings: [
       ...result.warnings,
-      ...findUncalledHandlers(result, fn.config.name),
+      ...findUncalledHandlers(result, fn.config),
       ...findMissingMetadata(result, fn.dir),
     ].map((message) => createIssue(message, fn.dir)),
   };

@@ -49,6 +49,11 @@ export const toolErrors = {
     title: "The program ended by itself",
     solve: "Its last lines are in `narun logs NAME`; `detail` has its exit code or signal.",
   },
+  PROGRAM_FOLDER_FULL: {
+    title: "The program was ended, as its folder holds too much",
+    solve:
+      "`folderMB` in narun.yaml bounds what it keeps there, its own file and mounts aside; a file counts as 4 KiB at least. Keep data in the bindings `kv` and `objects`: the folder goes with the instance.",
+  },
   PROGRAM_NOT_REGISTERED: {
     title: "The program did not register its service in time",
     solve:

@@ -1,3 +1,11 @@
+export {
+  type LetterFilter,
+  type LetterOutcome,
+  listLetters,
+  purgeLetters,
+  redriveLetters,
+  showLetter,
+} from "./dead-letters.ts";
 export { addFile, listFiles, removeFile } from "./files.ts";
 export { type FunctionSummary, listFunctions } from "./functions.ts";
 export { describeUrl, findGatewayUrl, functionUrl } from "./gateway-url.ts";

@@ -96,7 +96,7 @@ export class Dispatch {
       nats,
       nodes: this.#nodes,
       instances: this.#instances,
-      specOf: this.specOf,
+      specOf: (service) => this.specs.startable(service),
       isStarving: (service) => this.dispatcher.isStarving(service),
       onForeign: (service) => this.dispatcher.onForeign(service),
       onBroken: (service, code) => this.dispatcher.onBroken(service, code),

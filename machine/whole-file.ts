@@ -14,10 +14,10 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
   }
 }
 
-/** The same at once, for a lock. */
-export function writeWholeSync(path: string, text: string): void {
+/** The same at once. Default of `mode`: everyone may read it, as far as the umask allows. */
+export function writeWholeSync(path: string, content: string | Uint8Array, mode?: number): void {
   const temporary = temporaryOf(path);
-  writeFileSync(temporary, text);
+  writeFileSync(temporary, content, { mode });
   renameSync(temporary, path);
 }
 

@@ -1,3 +1,4 @@
+export { type Bodies, openBodies } from "./bodies.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
@@ -7,9 +8,14 @@ export {
 } from "./discovery.ts";
 export type { Registration } from "./door/discovery-answer.ts";
 export { type Door, openDoor } from "./door/door.ts";
+export { consumerName } from "./door/guest-connection.ts";
 export { createGuestRules, openRules } from "./door/guest-rules.ts";
 export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
+export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
+export { ensureJournals } from "./journals/ensure-journals.ts";
+export { Journals, toMessage, type WorkflowName } from "./journals/journal.ts";
+export type { JournalEntry } from "./journals/read-journal.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
 export { MAX_KEY_BYTES } from "./kv/kv-keys.ts";
@@ -23,6 +29,7 @@ export {
 } from "./ledger/inquiries.ts";
 export { Ledger } from "./ledger/ledger.ts";
 export type { NotedRequest } from "./ledger/noted-request.ts";
+export { type DeadLetters, openDeadLetters, type StoredLetter } from "./letters/dead-letters.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, type HistoryEntry, readEvents, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
@@ -39,8 +46,17 @@ export { type ByteObjects, openByteObjects } from "./objects/byte-objects.ts";
 export { purgeLeftovers } from "./objects/leftovers.ts";
 export type { ContentStore } from "./objects/objects.ts";
 export type { ObjectFacts } from "./objects/open-store.ts";
+export type { Chunk, ChunkPosition } from "./objects/read-chunks.ts";
 export { watchObjects } from "./objects/watch-objects.ts";
 export { refusalOf } from "./permissions.ts";
+export {
+  type ConsumerOutcome,
+  type DurableConsumer,
+  ensureConsumer,
+  removeConsumer,
+} from "./pull/durable-consumer.ts";
+export { Pull } from "./pull/pull.ts";
+export type { PulledMessage } from "./pull/pulled-message.ts";
 export { openRecords, type Records, type StoredRecord } from "./records/records.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
@@ -57,6 +73,7 @@ export {
   openSpecs,
   specOfManifest,
 } from "./stores.ts";
+export type { SubjectSet } from "./subject-set.ts";
 export type { Subscription } from "./subscriptions.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";

@@ -9,7 +9,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
   ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
-  ...["builder", "control", "dispatch", "gateway", "runtime", "runtara", "cli", "test"],
+  ...["ticks", "builder", "control", "dispatch", "gateway", "triggers", "workflows"],
+  ...["runtime", "runtara", "cli", "test"],
 ];
 
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
@@ -26,15 +27,18 @@ const PARTS: Record<string, readonly string[]> = {
   "functions/sdk": ["contracts"],
   "functions/examples": ["functions/sdk"],
   "functions/consumers": ["functions/sdk"],
-  builder: ["contracts", "machine"],
+  ticks: ["contracts"],
+  builder: ["contracts", "machine", "ticks"],
   control: ["contracts", "nats", "builder"],
   dispatch: ["contracts", "nats", "local", "streams"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
+  triggers: ["contracts", "machine", "nats", "streams", "dispatch", "ticks"],
+  workflows: ["contracts", "nats", "triggers"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
   runtara: ["contracts", "machine", "nats"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
-    ...["builder", "control", "dispatch", "gateway", "runtime", "runtara"],
+    ...["ticks", "builder", "control", "dispatch", "gateway", "triggers", "workflows", "runtime", "runtara"],
   ],
   docs: ["contracts"],
   bench: ALL_PARTS,
@@ -47,6 +51,7 @@ const VENDORS: Record<string, readonly string[]> = {
   yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
     "machine/compiler.ts",
+    "machine/own-modules.ts",
     "cli/built/build-files.ts",
     "builder/bundler.ts",
     "builder/bundle-options.ts",
@@ -55,6 +60,7 @@ const VENDORS: Record<string, readonly string[]> = {
     "builder/wasm-modules.ts",
     "runtime/isolate/image/host-program.ts",
     "runtime/isolate/image/lazy-modules.ts",
+    "runtime/isolate/image/program-bundle.ts",
     "runtime/isolate/image/snapshot.ts",
     "runtime/process/node/node-programs.ts",
   ],
@@ -76,6 +82,7 @@ const VENDORS: Record<string, readonly string[]> = {
   "prom-client": ["gateway/metrics.ts", "gateway/counted.ts", "runtime/serve/metrics.ts"],
   "@bufbuild/protobuf": ["builder/proto/", "functions/sdk/grpc/", "gateway/grpc/", "traces/encode.ts"],
   commander: ["cli/"],
+  croner: ["ticks/cron.ts"],
   picocolors: ["cli/output/output.ts"],
 };
 

@@ -12,7 +12,14 @@ import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { BuildOptions, Plugin } from "esbuild";
-import { holdCompiler, writeWholeSync } from "../../machine/index.ts";
+import {
+  holdCompiler,
+  importParts,
+  leaveOutUnused,
+  requireFrom,
+  SETS_MESSAGES,
+  writeWholeSync,
+} from "../../machine/index.ts";
 
 export interface BuiltFilesOptions {
   /** The main file of the command line. */
@@ -75,11 +82,8 @@ function optionsFor(root: string, main: string, outdir: string) {
     metafile: true,
     absWorkingDir: root,
     tsconfigRaw: {},
-    // CommonJS packages require Node's own modules.
-    banner: {
-      js: `import { createRequire as createRequireOfBuilt } from "node:module"; const require = createRequireOfBuilt(${JSON.stringify(main)});`,
-    },
-    plugins: [atTheirPlace(root, main)],
+    banner: { js: requireFrom(JSON.stringify(main)) },
+    plugins: [atTheirPlace(root, main), leaveOutUnused((path) => isOwn(root, path))],
   } as const satisfies BuildOptions;
 }
 
@@ -93,10 +97,6 @@ const EVALUATED_EXPORTS = /^(?:node:)?(?:https?|process|tls|util|zlib)$/;
 /** The namespace of Node's modules that the bundle reads as values. */
 const BUILTIN = "builtin";
 const OWN_PLACE = /(?<!["'`])\bimport\.meta\.(dirname|filename|url)\b/g;
-
-/** The beginning of the built main file sets the messages of zod, as its whole package does. */
-const SETS_MESSAGES =
-  'import { config as configureZod } from "zod"; import { en } from "zod/locales"; configureZod(en());';
 
 /** Own modules find files beside themselves. In the bundle they stand elsewhere, so that they get their place as a value. */
 function atTheirPlace(root: string, main: string): Plugin {
@@ -116,12 +116,6 @@ function atTheirPlace(root: string, main: string): Plugin {
         contents: `module.exports = process.getBuiltinModule("node:${path}");`,
         loader: "js",
       }));
-      // Nothing happens when an own module is loaded, so that one without a used export is left out, with its packages.
-      onResolve({ filter: /^\.\.?\// }, ({ path, importer, kind }) =>
-        kind === "import-statement" && isOwn(root, importer)
-          ? { path: join(dirname(importer), path), sideEffects: false }
-          : undefined,
-      );
       onLoad({ filter: mainFileModule }, () => ({
         contents: `import { fileURLToPath } from "node:url";
           export const mainFile = fileURLToPath(new URL("./main.mjs", import.meta.url));`,
@@ -131,10 +125,9 @@ function atTheirPlace(root: string, main: string): Plugin {
         if (!isOwn(root, path)) return undefined;
         const text = readFileSync(path, "utf8");
         const place = { dirname: dirname(path), filename: path, url: pathToFileURL(path).href };
-        const code = text
-          // esbuild leaves out the unused parts of a package only where each part is imported itself.
-          .replace(/^import \{ z \} from "zod"/m, 'import * as z from "zod"')
-          .replace(OWN_PLACE, (_, key: keyof typeof place) => JSON.stringify(place[key]));
+        const code = importParts(text).replace(OWN_PLACE, (_, key: keyof typeof place) =>
+          JSON.stringify(place[key]),
+        );
         return {
           contents: path === main ? SETS_MESSAGES + code : code,
           loader: path.endsWith(".ts") ? "ts" : "js",

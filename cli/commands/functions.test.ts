@@ -297,6 +297,33 @@ describe("invoke", () => {
     expect(binary).toMatchObject({ bodyBase64: "/wA=" });
   });
 
+  test("calls the handlers of triggers", async () => {
+    await folder.write(
+      "triggered/index.ts",
+      `export default {
+        scheduled: ({ cron }) => ({ ran: cron }),
+        queue: ({ queue, messages: [one] }) => { if (queue + one.body.id === "ORDERS7") one.retry({ delaySeconds: 3 }); },
+        message: (message) => message.subject + " " + message.headers["X-Tag"] + " " + message.text(),
+      };\n`,
+    );
+    await folder.write(
+      "triggered/narun.yaml",
+      "schedule: '@hourly'\nconsume: ORDERS\nsubscribe: [orders.*, orders.new]\n",
+    );
+    await output(["push", "triggered"]);
+    const call = (...args: string[]) => output(["invoke", "triggered", "--trigger", ...args]);
+    expect(JSON.parse(await call("schedule"))).toEqual({ result: { ran: "@hourly" } });
+    expect(JSON.parse(await call("queue", "--data", '{"id":7}'))).toEqual({
+      verdicts: [{ retry: { delaySeconds: 3 } }],
+    });
+    expect(await call("message", "--data", "hello", "-H", "x-tag: a")).toBe("orders.new a hello");
+    expect(await call("message", "--subject", "other", "-H", "x-tag: a")).toBe("other a ");
+    expect(await failure(["invoke", "triggered", "--trigger", "clock"], 2)).toContain(
+      "schedule, queue, message",
+    );
+    await output(["rm", "triggered"]);
+  });
+
   test("fails where the function does, with the code", async () => {
     expect(await failure(["invoke", "failing"])).toMatch(/^narun: 500 HANDLER_THREW: .*narun logs/);
     const { code, stdout } = await run(["invoke", "failing", "--json"]);

@@ -4,10 +4,12 @@ import {
   type DecodedReply,
   decodeReply,
   encodeRequest,
+  encodeTrigger,
   errorEntry,
   type FieldReading,
   fieldName,
   type Headers,
+  headerNames,
   isErrorCode,
   isHeaderSafe,
   isReservedHeader,
@@ -16,18 +18,21 @@ import {
   NarunError,
   NO_FIELDS,
   solveOf,
+  type TriggerKind,
 } from "../../contracts/index.ts";
 import { requireKnownName } from "../../control/index.ts";
+import { type Nats, openSpecs } from "../../nats/index.ts";
 import {
+  bytesLeft,
   callService,
   createOpenCalls,
   createPeers,
   createStreamPresence,
-  type RemainingBody,
   type ServiceReply,
   type StreamParts,
 } from "../../streams/index.ts";
 import { defineCommand } from "../command/define-command.ts";
+import { TRIGGER_NAMES, type TriggerName, triggerFact } from "../functions/trigger-fact.ts";
 import { asText, type GivenText, list, value } from "../options/option.ts";
 import type { Values } from "../options/resolve.ts";
 import { wrongUse, wrongValue } from "../options/values.ts";
@@ -36,6 +41,7 @@ import type { Output } from "../output/output.ts";
 interface Call {
   method: string;
   path: string;
+  trigger: TriggerKind | undefined;
   fields: [string, string][];
   body: Uint8Array;
 }
@@ -63,6 +69,17 @@ const invokeOptions = {
     fallbackHelp: "POST with data, GET without",
     parse: parseMethod,
   }),
+  trigger: value({
+    flag: "--trigger <kind>",
+    help: "call the handler of a trigger: schedule, queue or message",
+    parse: parseTrigger,
+  }),
+  subject: value({
+    flag: "--subject <subject>",
+    help: "with --trigger: the subject of the message",
+    fallbackHelp: "the first of narun.yaml",
+    parse: asText,
+  }),
 };
 
 export const invokeCommand = defineCommand({
@@ -74,12 +91,15 @@ export const invokeCommand = defineCommand({
     ["narun invoke echo --data @picture.png > copy.png", "the body of a file; the answer as it is"],
     ["narun invoke hello -H 'Accept-Language: de'", "with a header field"],
     ["narun invoke ticks", "a stream: each part as it comes"],
+    ["narun invoke report --trigger schedule", "as if the clock had called it"],
+    [`narun invoke orders --trigger queue --data '{"id":1}'`, "a batch of one message"],
     [`echo '{"a":1}' | narun invoke echo --data - --json`, "status, header fields and body as JSON"],
   ],
   async run({ name }, { options, output, connect }) {
-    const request = await resolveCall(name, options);
+    const given = await resolveCall(name, options);
     const nats = await connect();
     await requireKnownName(nats, name);
+    const request = await triggered(nats, name, given, options);
     const progress = output.progress(`waiting for ${name}`);
     const parts = {
       nats,
@@ -105,8 +125,40 @@ async function resolveCall(
   return {
     method: method ?? (data === undefined ? "GET" : "POST"),
     path: path.startsWith("/") ? path : `/${path}`,
+    trigger: undefined,
     fields: header,
     body: data === undefined ? Buffer.alloc(0) : await readData(data),
+  };
+}
+
+function parseTrigger(given: GivenText): TriggerName {
+  const name = TRIGGER_NAMES.find((one) => one === given.text);
+  if (name !== undefined) return name;
+  throw wrongValue(given, `one of ${TRIGGER_NAMES.join(", ")}`);
+}
+
+/** The call of a trigger: its body has the data and the fields. Error: USAGE. */
+async function triggered(
+  nats: Nats,
+  name: string,
+  given: Call,
+  { trigger, subject, path, method }: Values<typeof invokeOptions>,
+): Promise<Call> {
+  if (trigger === undefined) {
+    if (subject !== undefined) throw wrongUse("--subject goes with --trigger");
+    return given;
+  }
+  if (path !== undefined || method !== undefined)
+    throw wrongUse("--path and --method have no meaning with --trigger");
+  const read = await (await openSpecs(nats)).get(name);
+  const spec = read?.ok === true && read.value.kind === "function" ? read.value.spec : undefined;
+  const fact = triggerFact(trigger, { data: given.body, fields: given.fields, subject, spec }, Date.now());
+  return {
+    method: "POST",
+    path: `/.narun/${fact.kind}`,
+    trigger: fact.kind,
+    fields: [],
+    body: encodeTrigger(fact),
   };
 }
 
@@ -136,7 +188,7 @@ async function readData(data: string): Promise<Uint8Array> {
 async function call(
   parts: StreamParts,
   name: string,
-  { method, path, fields, body }: Call,
+  { method, path, trigger, fields, body }: Call,
 ): Promise<AnsweredCall> {
   const [rawPath = "", ...query] = bytesOf(path).split("?");
   const lastOf = (wanted: string) => fields.findLast(([name]) => name.toLowerCase() === wanted)?.[1] ?? "";
@@ -151,8 +203,9 @@ async function call(
   const headers = encodeRequest(facts, {});
   if (headers === undefined)
     throw new NarunError("USAGE", { detail: "the path or a header field has a line end or a zero byte" });
+  if (trigger !== undefined) headers.set(headerNames.trigger, [trigger]);
   const first = body.subarray(0, MAX_FRAME_BYTES);
-  const rest = body.byteLength > first.byteLength ? restOf(body.subarray(first.byteLength)) : undefined;
+  const rest = body.byteLength > first.byteLength ? bytesLeft(body.subarray(first.byteLength)) : undefined;
   const signal = new AbortController().signal;
   const reply = await callService(parts, {
     service: name,
@@ -170,17 +223,6 @@ async function call(
 /** The UTF-8 of a text, one character a byte: the form of header fields. */
 function bytesOf(text: string): string {
   return Buffer.from(text).toString("latin1");
-}
-
-function restOf(bytes: Uint8Array): RemainingBody {
-  return {
-    pipe(sender) {
-      sender.write(bytes);
-      sender.end();
-      return () => undefined;
-    },
-    cancel: () => undefined,
-  };
 }
 
 async function showReply(output: Output, name: string, reply: AnsweredCall): Promise<void> {

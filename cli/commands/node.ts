@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
 import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "../../runtime/index.ts";
+import { createTriggers } from "../../triggers/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
 import { logLevel } from "../options/log-level.ts";
@@ -24,6 +25,7 @@ import type { RuntaraDoors, RuntaraDoorsOptions } from "../runtara-doors.ts";
 import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
+import { workflowKind } from "../world/workflow-kind.ts";
 import { releaseMemory } from "../young-generation.ts";
 
 /** How long after its start a node-runner has heard the other nodes, and looked at every function again. */
@@ -46,6 +48,9 @@ const nodeOptions = {
 
 /** How long after its start a node-runner makes the programs of the mode `node`: work at the start is over. */
 const WARM_UP_MS = 5_000;
+
+/** How long a trigger's handler may go on when its node ends. Shorter than the node's drain. */
+const TRIGGER_GRACE_MS = 25_000;
 
 /** The first version in which a thread can give up permissions (runtime/process/node/thread/main.ts). */
 const NODE_OF_THREADS = 26;
@@ -91,25 +96,25 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       }),
       prepareExec({ cacheDir, searchPath: environment.PATH }),
     ]);
+    const parts = { nats, node, secretsKey: secrets, egressDeny: options.egressDeny, log };
+    const triggers = createTriggers({ ...parts, kinds: [workflowKind] });
     const runner = await startNodeRunner({
-      nats,
+      ...parts,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
       hosts: {
         isolate: isolates.startHost,
         exec: exec.startHost,
         ...(canConfineThreads ? { node: nodeMode.startHost } : {}),
       },
-      node,
       version,
       cacheDir,
       labels: options.label,
-      secretsKey: secrets,
-      egressDeny: options.egressDeny,
       ceiling,
       closesReplacedSockets: options.closeReplacedSockets,
       spans: traces,
       metrics: options.nodeMetrics,
-      log,
+      onSpec: triggers.onSpec,
+      moreMetrics: triggers.metrics,
     });
     const runtara = await openRuntara(options, { nats, node, exec, log });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
@@ -118,16 +123,22 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     tellParent({ ready: true, node, inspect: isolates.inspectAddress, metrics, runtaraHttp });
     if (output.isJson) output.json({ node, nats: nats.url, metrics, runtaraHttp });
     else if (!hasParent()) output.line(addressLines({ node, nats: nats.url, metrics, runtara: runtaraHttp }));
-    setTimeout(releaseMemory, SETTLED_MS).unref();
-    if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
+    settleLater(nodeMode);
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
-    await Promise.all([runner.drain(), runtara?.close()]);
+    // Handlers of triggers finish while their instances drain.
+    await Promise.all([triggers.drain({ graceMs: TRIGGER_GRACE_MS }), runner.drain(), runtara?.close()]);
     await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
     await traces?.close();
     if (error !== undefined) throw error;
   } finally {
     await (await connecting).close();
   }
+}
+
+/** Work for the time after the start. */
+function settleLater(nodeMode: ReturnType<typeof prepareNodeMode>): void {
+  setTimeout(releaseMemory, SETTLED_MS).unref();
+  if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
 }
 
 /** The part is loaded only here: a node without the option holds nothing of it. */

@@ -24,6 +24,7 @@ import {
 import { startTraces, type Traces, type TracesOptions } from "../../traces/index.ts";
 import type { InspectOptions } from "../functions/debugging.ts";
 import { logConnection } from "../log.ts";
+import type { GrpcTls } from "../options/listen.ts";
 import type { Environment } from "../options/resolve.ts";
 import type { Output, Progress } from "../output/output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
@@ -34,7 +35,7 @@ import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 export interface WorldOptions {
   http: { host: string; port: number };
   grpc: Address;
-  grpcTls: { cert: Buffer; key: Buffer } | undefined;
+  grpcTls: GrpcTls | undefined;
   metrics: { host: string; port: number };
   /** A running server of the user. Default: an embedded server is started. */
   external?: { url: string; login: NatsLogin };

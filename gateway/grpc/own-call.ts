@@ -14,7 +14,7 @@ import {
 } from "../../contracts/index.ts";
 import type { Answer } from "./answer.ts";
 import type { CallHead } from "./call-head.ts";
-import { faultStatus, type GrpcStatus, statusOf } from "./status.ts";
+import { faultStatus, type GrpcStatus, ownStatus, statusOf } from "./status.ts";
 
 /** A call of one of the gateway's own methods. */
 export interface OwnCall {
@@ -46,15 +46,16 @@ export interface OwnCallParts {
 
 export function beginOwnCall(method: OwnMethod, { stream, head, answer }: OwnCallParts): void {
   if (head.mayCompress) {
-    const fields = ["grpc-accept-encoding", "identity"];
-    answer.end({ code: grpcCodes.UNIMPLEMENTED, message: "send messages without compression", fields });
+    const status = ownStatus(grpcCodes.UNIMPLEMENTED, "BAD_REQUEST", "send messages without compression");
+    answer.end({ ...status, fields: ["grpc-accept-encoding", "identity"] });
     return;
   }
   const reader = new MessageReader();
+  const { deadline } = head;
   const timer =
-    head.timeoutMs === undefined
+    deadline === undefined
       ? undefined
-      : setTimeout(() => call.end(statusOf("DEADLINE_EXCEEDED")), head.timeoutMs);
+      : setTimeout(() => call.end(statusOf("DEADLINE_EXCEEDED")), deadline.endsAtMs - performance.now());
   const call: OwnCall = {
     send(message) {
       answer.begin([]);

@@ -28,6 +28,7 @@ import type { GatewayTraces } from "../traces/gateway-traces.ts";
 import { endHttp } from "../traces/http-trace.ts";
 import type { WebSockets } from "../websocket/websocket.ts";
 import { type Body, hasBody, maxMessageBody, readBody } from "./body.ts";
+import { addCors } from "./cors.ts";
 import { type AnswerOptions, closeAfter, type Exchange, refuse, serverTiming, write } from "./exchange.ts";
 import type { IsTrusted } from "./forwarded.ts";
 import {
@@ -246,6 +247,7 @@ function writeStreamed(
     write(options, exchange, empty ?? failureResponse("BAD_REPLY", requestId, exchange.destination), cold);
     return;
   }
+  if (exchange.cors !== undefined) addCors(head.headers, exchange.cors);
   head.headers.push("X-Request-Id", requestId);
   if (cold !== undefined) head.headers.push("Server-Timing", serverTiming(cold));
   if (isUnread || options.isLeaving()) head.headers.push("Connection", "close");

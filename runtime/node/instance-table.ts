@@ -65,6 +65,12 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
     return this.#byFunction.get(name) ?? [];
   }
 
+  /** Whether an instance is ready for requests. */
+  takesRequests(instance: LocalInstance): boolean {
+    if (instance.phase !== "ready") return false;
+    return this.#hostsOf(instance)?.find(instance.group)?.takesRequests?.(instance.id) ?? true;
+  }
+
   /** The number of all instances. */
   get size(): number {
     return this.#table.size;

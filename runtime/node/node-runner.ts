@@ -9,7 +9,13 @@
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { type Ceiling, isNarunError, METADATA_ADDRESSES, type NarunError } from "../../contracts/index.ts";
+import {
+  type Ceiling,
+  type FunctionSpec,
+  isNarunError,
+  METADATA_ADDRESSES,
+  type NarunError,
+} from "../../contracts/index.ts";
 import type { Address } from "../../machine/index.ts";
 import {
   ensureLogHistory,
@@ -28,17 +34,19 @@ import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
 import { createDependencies } from "./dependencies.ts";
 import { createDesiredState, type DesiredState } from "./desired-state.ts";
+import { openFileCache } from "./file-cache.ts";
 import { createFunctionSecrets, type FunctionSecrets } from "./function-secrets.ts";
 import { type HostLogin, hostLogin } from "./host-login.ts";
 import { InstanceTable } from "./instance-table.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
 import { discoverTargets } from "./metrics/discovery.ts";
+import type { Metric } from "./metrics/exposition.ts";
 import { type MetricsServer, startMetricsServer } from "./metrics/metrics-server.ts";
 import { NodeMetrics } from "./metrics/node-metrics.ts";
 import { Modes, type StartHosts } from "./modes.ts";
 import { createMountedFiles, type MountedFiles } from "./mounted-files.ts";
 import { type ClaimedName, claimName, Presence } from "./presence.ts";
-import { createProgramFiles } from "./program-files.ts";
+import { createProgramFiles, type ProgramFiles } from "./program-files.ts";
 import { Reconciler } from "./reconcile.ts";
 import { createRevisions, type Revisions } from "./revisions.ts";
 import { createStatusPublisher, observeStatus, type StatusPublisher } from "./status.ts";
@@ -76,6 +84,10 @@ export interface NodeRunnerOptions {
   closesReplacedSockets?: boolean;
   /** The address of `/metrics` and `/discovery`. Default: none. */
   metrics?: Address;
+  /** Hears of each change of a function that is to run: its spec, or undefined where it is gone. */
+  onSpec?: (name: string, spec: FunctionSpec | undefined) => void;
+  /** Metrics that are shown beside the node's own. */
+  moreMetrics?: () => readonly Metric[];
   /** Takes the spans of requests. Default: none are made. */
   spans?: SpanSink | undefined;
   log: Logger;
@@ -110,6 +122,7 @@ interface Stores {
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
   mountedFiles: MountedFiles;
+  programFiles: ProgramFiles;
   name: ClaimedName;
 }
 
@@ -129,12 +142,14 @@ async function openStores({
     ensureLogHistory(nats),
   ]);
   const cache = await openBundleCache({ folder: join(cacheDir, "bundles"), store: binaries });
+  const files = await openFileCache({ folder: join(cacheDir, "files") });
   return {
     specs,
     cache,
     revisions: createRevisions(manifests, cache),
     functionSecrets: createFunctionSecrets(nats, node, secretsKey),
-    mountedFiles: createMountedFiles(nats, cache),
+    mountedFiles: createMountedFiles(nats, files),
+    programFiles: createProgramFiles(nats, files),
     name: await claimName({ nats, states, node, version, labels }),
   };
 }
@@ -172,6 +187,7 @@ class Runner implements NodeRunner {
       instances: () => this.#instances.all(),
       specOf: (name) => this.#desired.get(name)?.spec,
       problems: () => this.#instances.problems(),
+      ...(options.moreMetrics && { more: options.moreMetrics }),
     });
     const publisher = observeStatus(createStatusPublisher(nats, node), this.#metrics);
     this.#modes = this.#createModes(publisher);
@@ -183,7 +199,7 @@ class Runner implements NodeRunner {
       modes: this.#modes,
       revisions: stores.revisions,
       functionSecrets: stores.functionSecrets,
-      programFiles: createProgramFiles(nats, stores.cache),
+      programFiles: stores.programFiles,
       mountedFiles: stores.mountedFiles,
       publisher,
       onChange: (name) => {
@@ -198,6 +214,8 @@ class Runner implements NodeRunner {
       node,
       log,
       onChange: (name, generation) => {
+        const spec = this.#desired.get(name)?.spec;
+        options.onSpec?.(name, spec?.service === undefined ? spec : undefined);
         this.#instances.forgive(name, generation);
         this.#modes.forgive(name, generation);
         this.#reconciler.touch(name);
@@ -301,7 +319,7 @@ class Runner implements NodeRunner {
 
   #answer(): Subscription[] {
     const { nats, node } = this.#options;
-    const { revisions, functionSecrets, cache } = this.#stores;
+    const { revisions, functionSecrets, mountedFiles, programFiles, cache } = this.#stores;
     const parts = { desired: this.#desired, instances: this.#instances, modes: this.#modes };
     return [
       answerDemands({
@@ -316,7 +334,8 @@ class Runner implements NodeRunner {
         modes: this.#modes,
         revisions,
         functionSecrets,
-        mountedFiles: this.#stores.mountedFiles,
+        mountedFiles,
+        programFiles,
         cache,
         releaseUnused: () => releaseUnusedHosts(parts),
         ceiling: this.#ceiling,

@@ -1,3 +1,4 @@
+import { Journal, type JournalPlan } from "./journal.ts";
 import { KvBucket } from "./kv.ts";
 import { ObjectBucket } from "./objects.ts";
 import { Publisher } from "./publisher.ts";
@@ -29,4 +30,9 @@ export type BindingPlan = {
 export function createBinding(plan: BindingPlan): object {
   const create: (plan: never) => object = constructors[plan.kind];
   return create(plan as never);
+}
+
+/** Makes the host's side of a workflow. */
+export function createJournal(plan: JournalPlan): object {
+  return new Journal(plan);
 }

@@ -6,11 +6,11 @@
  *     that needs it all the same makes it again, or puts it back.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, utimesSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
+import { existsSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, utimesSync } from "node:fs";
+import { mkdir, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
-import { writeWhole } from "../../../machine/index.ts";
+import { writeWhole, writeWholeSync } from "../../../machine/index.ts";
 
 /** `.ts` in the repository, `.js` in the package: sources are beside each other in either. */
 export const SOURCE_EXTENSION = extname(import.meta.filename);
@@ -36,8 +36,38 @@ export async function keepBuilt(file: string, make: () => Promise<Uint8Array>): 
   return made;
 }
 
+/** A kept file that a process needs at any time. */
+export interface KeptFile {
+  /** Its path, without symbolic links. */
+  readonly file: string;
+  /** Renews its date, or puts it back where the folder was emptied meanwhile. */
+  restore(): void;
+}
+
+/** A kept file that stays open: the system keeps the bytes of an open file that is removed, so that this process need not. */
+export async function keepOpen(file: string, make: () => Promise<Uint8Array>): Promise<KeptFile> {
+  await keepBuilt(file, make);
+  const path = await realpath(file);
+  const descriptor = openSync(path, "r");
+  return {
+    file: path,
+    restore() {
+      if (existsSync(path)) return touchFile(path);
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      writeWholeSync(path, contentOf(descriptor), 0o600);
+    },
+  };
+}
+
+/** All bytes of an open file, wherever it was read last. */
+function contentOf(descriptor: number): Buffer {
+  const content = Buffer.alloc(fstatSync(descriptor).size);
+  readSync(descriptor, content, 0, content.byteLength, 0);
+  return content;
+}
+
 /** Renews the date of a kept file that is in use. */
-export function touchFile(file: string): void {
+function touchFile(file: string): void {
   const now = new Date();
   try {
     utimesSync(file, now, now);
@@ -64,7 +94,7 @@ async function removeUnused(folder: string): Promise<void> {
   }
 }
 
-export function withDigest(content: Uint8Array): Buffer {
+function withDigest(content: Uint8Array): Buffer {
   return Buffer.concat([digestLineOf(content), content]);
 }
 

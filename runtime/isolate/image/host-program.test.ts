@@ -35,10 +35,13 @@ it("renews the date of its file when a host starts, so that the file does not co
   expect((await stat(program.file)).mtimeMs).toBeGreaterThan(Date.now() - 60_000);
 });
 
-it("puts its file back when the cache was emptied", async () => {
+it("puts its file back, for its owner alone, whenever the cache was emptied", async () => {
   const program = await loadHostProgram(cache);
   const before = await readFile(program.file);
-  await rm(cache, { recursive: true });
-  program.restore();
-  expect((await readFile(program.file)).equals(before)).toBe(true);
+  for (const _ of ["first", "again"]) {
+    await rm(cache, { recursive: true });
+    program.restore();
+    expect((await readFile(program.file)).equals(before)).toBe(true);
+    expect((await stat(program.file)).mode & 0o777).toBe(0o600);
+  }
 });

@@ -1,9 +1,10 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { identifyProcess, isRunning } from "../../../machine/index.ts";
 import type { StartHost } from "../../host.ts";
 import { probeBubblewrap } from "../../isolate/bubblewrap.ts";
-import { findCgroup, findLaunchers, type Means } from "./confinement.ts";
+import { findCgroup } from "./cgroup.ts";
+import { findLaunchers, type Means } from "./confinement.ts";
 import { ExecHost } from "./exec-host.ts";
 import { type Job, type JobOptions, startJob } from "./job.ts";
 import { killMarked } from "./processes-of.ts";
@@ -29,7 +30,8 @@ const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 /** Prepares the mode `exec`. Programs that an earlier runner of this folder left behind, as it was killed, are ended. */
 export async function prepareExec({ cacheDir, searchPath = SYSTEM_PATH }: ExecOptions): Promise<Exec> {
-  const all = join(cacheDir, "programs");
+  // Programs work in their own folders: a relative path would lead elsewhere.
+  const all = resolve(cacheDir, "programs");
   const { pid, startTime } = identifyProcess(process.pid);
   const folder = join(all, `${pid}-${startTime ?? ""}`);
   await mkdir(folder, { recursive: true, mode: 0o711 });
@@ -49,7 +51,7 @@ async function endLeftovers(all: string): Promise<void> {
     const [, pid, startTime = ""] = /^(\d+)-(\d*)$/.exec(name) ?? [];
     if (pid === undefined || isRunning({ pid: Number(pid), startTime: startTime || null })) continue;
     const folder = join(all, name);
-    killMarked({ NARUN_INSTANCE_ROOT: folder }, folder);
+    killMarked({ folder }, folder);
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
 }

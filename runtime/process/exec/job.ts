@@ -3,15 +3,26 @@
  *
  * I1  After `ended` nothing of it is left: no process, no folder.
  */
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { type FunctionConfig, type LogLevel, NarunError } from "../../../contracts/index.ts";
-import { type ChildEnd, startChild } from "./child.ts";
-import { confine, enterCgroup, idsOf, leaveCgroup, type Means } from "./confinement.ts";
+import {
+  EXECUTABLE_HEAD_BYTES,
+  type FunctionConfig,
+  type LogLevel,
+  MIB,
+  messageOf,
+  NarunError,
+} from "../../../contracts/index.ts";
+import type { KeptFile } from "../../host.ts";
+import { leaveCgroup, makeProgramCgroup } from "./cgroup.ts";
+import { type Child, type ChildEnd, startChild } from "./child.ts";
+import { type Confined, confine, DEFAULT_FOLDER_MB, idsOf, type Means } from "./confinement.ts";
 import { environmentOf } from "./environment.ts";
+import { watchFolder } from "./folder-watch.ts";
 import { makeInstanceFolder } from "./instance-folder.ts";
 import { missingInterpreter, unfitFor } from "./launch.ts";
 import { readLines } from "./output-lines.ts";
+import { createMark } from "./process-mark.ts";
 
 export interface JobOptions {
   /** Names its folder: another one for each start. */
@@ -45,42 +56,72 @@ const LAST_LINES_MS = 500;
 
 /** Starts a program. Errors: NODE_CANNOT_CONFINE, PROGRAM_UNFIT, PROGRAM_NOT_STARTED. */
 export async function startJob(place: JobPlace, options: JobOptions): Promise<Job> {
-  const { instance, config, bytes, node, onLine } = options;
+  const { instance, config, bytes } = options;
   const { folder, searchPath, means } = place;
-  const confined = confine({ config, means, root: join(folder, instance), instance });
+  const mark = { runId: crypto.randomUUID(), mark: createMark(folder) };
+  const confined = confine({ config, means, root: join(folder, instance), instance, mark: mark.mark });
   if (typeof confined === "string") throw new NarunError("NODE_CANNOT_CONFINE", { detail: confined });
-  const isModule = config.mode === "node";
-  const unfit = isModule ? undefined : unfitFor(bytes, node);
-  if (unfit !== undefined) throw new NarunError("PROGRAM_UNFIT", { detail: unfit });
-  const missing = isModule ? undefined : missingInterpreter(bytes, searchPath);
-  if (missing !== undefined)
-    throw new NarunError("PROGRAM_NOT_STARTED", {
-      detail: `its interpreter ${missing} is not on node ${node}`,
-    });
+  checkFile(place, options);
   const file = config.command ?? config.name;
   const owner = config.user === undefined || !means.isRoot ? undefined : idsOf(config.user);
-  const root = await makeInstanceFolder({ folder, instance, bytes, file, owner });
-  const runId = crypto.randomUUID();
+  const root = await makeInstanceFolder({ folder, instance, program: heldFile(bytes), file, owner });
   const path = join(root, basename(file));
-  const own = isModule ? [process.execPath, path] : [path];
+  const own = config.mode === "node" ? [process.execPath, path] : [path];
   const command = [...confined.launchers, ...own, ...(config.args ?? [])];
-  const env = variablesOf(options, { root, searchPath, runId });
-  const child = await startChild({ command, cwd: root, env, runId }).catch(async (error: unknown) => {
+  const env = variablesOf(options, { root, searchPath, runId: mark.runId });
+  const { cgroup } = confined;
+  try {
+    if (cgroup !== undefined) makeProgramCgroup(cgroup, config);
+    const child = await startChild({ command, cwd: root, env, mark, cgroup });
+    return follow(child, root, confined, options);
+  } catch (error) {
     await rm(root, { recursive: true, force: true });
-    throw new NarunError("PROGRAM_NOT_STARTED", { detail: String(error) }, { cause: error });
+    if (error instanceof NarunError) throw error;
+    throw new NarunError("PROGRAM_NOT_STARTED", { detail: messageOf(error) }, { cause: error });
+  }
+}
+
+/** Errors: PROGRAM_UNFIT, PROGRAM_NOT_STARTED. */
+function checkFile({ searchPath }: JobPlace, { config, bytes, node }: JobOptions): void {
+  if (config.mode === "node") return;
+  const head = bytes.subarray(0, EXECUTABLE_HEAD_BYTES);
+  const unfit = unfitFor(head, bytes.byteLength, node);
+  if (unfit !== undefined) throw new NarunError("PROGRAM_UNFIT", { detail: unfit });
+  const missing = missingInterpreter(head, searchPath);
+  if (missing === undefined) return;
+  throw new NarunError("PROGRAM_NOT_STARTED", {
+    detail: `its interpreter ${missing} is not on node ${node}`,
   });
-  if (confined.cgroup !== undefined) enterCgroup(confined.cgroup, child.pid, config);
+}
+
+function follow(child: Child, root: string, { cgroup }: Confined, { config, onLine }: JobOptions): Job {
+  const { folderMB = DEFAULT_FOLDER_MB } = config;
+  const onOver = () => {
+    onLine("error", `its folder holds over ${folderMB} MiB (folderMB)`, "stderr");
+    void child.stop(0);
+  };
+  const stopWatching = watchFolder({ root, maxBytes: folderMB * MIB, onOver });
   const output = Promise.all([
     readLines(child.stdout, (line) => onLine("info", line, "stdout")),
     readLines(child.stderr, (line) => onLine("warn", line, "stderr")),
   ]);
   const ended = child.ended.then(async (end) => {
+    stopWatching();
     await Promise.race([output, new Promise((resolve) => setTimeout(resolve, LAST_LINES_MS))]);
-    if (confined.cgroup !== undefined) leaveCgroup(confined.cgroup);
+    if (cgroup !== undefined) leaveCgroup(cgroup);
     await rm(root, { recursive: true, force: true }).catch(() => undefined);
     return end;
   });
   return { pid: child.pid, ended, stop: (graceMs) => child.stop(graceMs).then(() => ended) };
+}
+
+/** A file whose bytes are in memory. */
+function heldFile(bytes: Uint8Array): KeptFile {
+  return {
+    size: bytes.byteLength,
+    head: async (count) => bytes.subarray(0, count),
+    copyTo: (path) => writeFile(path, bytes),
+  };
 }
 
 function variablesOf(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { METADATA_ADDRESSES } from "../../../../contracts/index.ts";
+import { METADATA_ADDRESSES } from "../contracts/index.ts";
 import { createEgress } from "./egress.ts";
 
 const bare = createEgress({ allow: [], deny: [] });

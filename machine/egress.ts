@@ -9,7 +9,7 @@
  *     contain an IPv4 address (6to4, Teredo, compatible) are not public.
  */
 import { BlockList, isIP } from "node:net";
-import { type EgressRule, nameOfHost, parseEgressRule } from "../../../../contracts/index.ts";
+import { type EgressRule, nameOfHost, parseEgressRule } from "../contracts/index.ts";
 
 export interface EgressTarget {
   /** The host of the URL: a name, or an address as the URL parser writes it, without brackets. */
