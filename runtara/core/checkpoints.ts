@@ -1,7 +1,7 @@
 /**
  * Checkpoints: the results of a program's steps.
  *
- * I1  The first state under an id stays. Of two writers one stores, and the other is given what is stored.
+ * I1  The first state under an id stays. Two writers at the same time get the same state: the first one's.
  * I2  A call without a state reads: it stores nothing, and takes no signal.
  */
 import type { StoredRecord } from "../../nats/index.ts";
