@@ -167,8 +167,12 @@ function configOf({
     const [issue] = parsed.error.issues;
     throw invalid(`metadata.narun: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
   }
-  if (parsed.data.network === false)
-    throw invalid("metadata.narun: network: a program reaches narun over the network");
+  const { network, env } = parsed.data;
+  if (network === false) throw invalid("metadata.narun: network: a program reaches narun over the network");
+  if (env.some(({ value }) => value === undefined))
+    throw invalid("metadata.narun: env: an image has no secrets; give them by the env of a start");
+  const useless = ["mounts", "nodes", "subscribe", "bindings", "scale"].find((key) => key in given);
+  if (useless !== undefined) throw invalid(`metadata.narun: ${useless}: it has no effect on an image`);
   return parsed.data;
 }
 

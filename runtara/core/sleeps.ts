@@ -53,7 +53,7 @@ export async function sleepUntilWoken(
     await runs.order(key, new Date(sleep.wakeAtMs));
     await store.changeKnown(owner, (known) => {
       checkRunning(known, { ...caller, run });
-      return sleepAway(known, { wakeAtMs: sleep.wakeAtMs, checkpoint });
+      return sleepAway(known, { wakeAtMs: sleep.wakeAtMs, checkpoint }, Date.now());
     });
     runs.announce(owner);
   }

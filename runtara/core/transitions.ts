@@ -232,11 +232,15 @@ export function stop(
   };
 }
 
-/** The process ends, and is started again at `wakeAtMs`. Undefined: a signal waits, which the program sees first. */
+/** The process ends, and is started again at `wakeAtMs`. A signal that waits takes effect: the program would see it too late. */
 export function sleepAway(
   instance: Instance,
   { wakeAtMs, checkpoint }: { wakeAtMs: number; checkpoint: string },
+  now: number,
 ): Instance {
+  const { signal } = instance;
+  if (signal?.type === "cancel" || signal?.type === "pause")
+    return { ...suspended(instance, now), generation: instance.generation + 1 };
   return {
     ...instance,
     status: "suspended",
