@@ -77,4 +77,10 @@ export const runtaraErrors = {
     status: 503,
     retryable: true,
   },
+  QUIC_UNAVAILABLE: {
+    title: "There is no program here that speaks QUIC",
+    solve:
+      "narun fetches Deno by npm at the first use. Let it reach a package registry once, or name a Deno of version 2.9 by NARUN_DENO.",
+    status: 503,
+  },
 } as const satisfies Record<string, ErrorEntry>;

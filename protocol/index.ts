@@ -2,6 +2,14 @@
  * `narun/protocol`: the protocols between programs and managers of Runtara 1.4 and their servers, without I/O. A message is
  * `toBinary(instance.RpcRequestSchema, …)` of `@bufbuild/protobuf` in a frame. Unknown fields stay in messages.
  */
+
+export {
+  ConnectionLostError,
+  createProtocolClient,
+  type ProtocolCallOptions,
+  type ProtocolClient,
+  type ProtocolClientOptions,
+} from "./client.ts";
 export * as environment from "./environment_pb.ts";
 export {
   encodeFrame,
@@ -16,3 +24,12 @@ export {
   type ProtocolFrame,
 } from "./frames.ts";
 export * as instance from "./instance_pb.ts";
+export { DENO_VERSION, type FindDenoOptions, findDeno } from "./quic/find-deno.ts";
+export type { Address } from "./quic/pipe.ts";
+export {
+  type ProtocolAnswer,
+  type ProtocolCall,
+  type ProtocolServer,
+  type ProtocolServerOptions,
+  startProtocolServer,
+} from "./server.ts";
