@@ -55,7 +55,7 @@ describe.skipIf(RUNTARA_PEER === undefined)(
       });
       expect(registered).toMatchObject({ success: true });
       image = registered.id;
-    }, 60_000);
+    }, 150_000);
     afterAll(async () => {
       await manager?.[Symbol.asyncDispose]();
       await world?.[Symbol.asyncDispose]();

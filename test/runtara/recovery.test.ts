@@ -24,7 +24,7 @@ describe.skipIf(RUNTARA_PEER === undefined)("instances on two nodes (test/peers/
     runtara = await openRuntara({ nats: world.connection });
     const bytes = await readFile(RUNTARA_PEER ?? "");
     image = (await runtara.images.register({ tenant: "acme", name: "peer", runnerType: "native", bytes })).id;
-  }, 60_000);
+  }, 150_000);
   afterAll(async () => {
     await world?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
