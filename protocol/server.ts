@@ -46,6 +46,8 @@ export interface ProtocolServerOptions {
 export interface ProtocolServer {
   readonly address: Address;
   readonly certificate: Pick<ServerCertificate, "ca" | "fingerprint">;
+  /** Kills the process that speaks QUIC: another takes its place. For tests. */
+  kill(): void;
   /** Takes no new connection, lets calls finish within the grace, and closes: clients are told. */
   close(options?: { graceMs?: number }): Promise<void>;
 }
@@ -127,6 +129,10 @@ class Server implements ProtocolServer {
       })
       .finally(() => this.#calls.delete(call));
     this.#calls.add(call);
+  }
+
+  kill(): void {
+    this.#process?.kill();
   }
 
   async close({ graceMs = CLOSE_GRACE_MS } = {}): Promise<void> {

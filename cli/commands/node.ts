@@ -27,6 +27,7 @@ import type { RuntaraDoors, RuntaraDoorsOptions } from "../runtara-doors.ts";
 import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
+import type { RuntaraAddresses } from "../world/runtara-addresses.ts";
 import { workflowKind } from "../world/workflow-kind.ts";
 
 /** How long after its start a node-runner has heard the other nodes, and looked at every function again. */
@@ -94,13 +95,13 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       metrics: options.nodeMetrics,
       ...triggers.hooks,
     });
-    const runtara = await openRuntara(options, { nats, node, exec: modes.exec, log });
+    const runtara = await openRuntara(context, { nats, node, exec: modes.exec, log });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
     const { metricsUrl: metrics } = runner;
-    const runtaraHttp = runtara?.httpUrl;
-    tellParent({ ready: true, node, inspect: modes.inspectAddress, metrics, runtaraHttp });
-    if (output.isJson) output.json({ node, nats: nats.url, metrics, runtaraHttp });
-    else if (!hasParent()) output.line(addressLines({ node, nats: nats.url, metrics, runtara: runtaraHttp }));
+    const doors = runtara?.addresses;
+    tellParent({ ready: true, node, inspect: modes.inspectAddress, metrics, runtara: doors });
+    if (output.isJson) output.json({ node, nats: nats.url, metrics, ...doors });
+    else if (!hasParent()) output.line(addressLines({ node, nats: nats.url, metrics }, doors));
     setTimeout(releaseMemory, SETTLED_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     // Handlers of triggers finish while their instances drain.
@@ -149,11 +150,11 @@ async function prepareModes(context: CommandContext<typeof nodeOptions>, cacheDi
 
 /** The part is loaded only here: a node without the option holds nothing of it. */
 async function openRuntara(
-  options: CommandContext<typeof nodeOptions>["options"],
+  { options, environment }: CommandContext<typeof nodeOptions>,
   parts: Pick<RuntaraDoorsOptions, "nats" | "node" | "exec" | "log">,
 ): Promise<RuntaraDoors | undefined> {
-  const { runtaraHttp: http } = options;
-  if (http === undefined) return undefined;
+  const { runtaraHttp: http, runtaraQuic: quic, runtaraQuicEnvironment: quicEnvironment } = options;
+  if (http === undefined && quic === undefined && quicEnvironment === undefined) return undefined;
   const bounds = {
     isOpen: options.runtaraOpen,
     retentionMs: options.runtaraRetention,
@@ -161,10 +162,19 @@ async function openRuntara(
     sleepThresholdMs: options.runtaraHold,
   };
   const { openRuntaraDoors } = await import("../runtara-doors.ts");
-  return openRuntaraDoors({ ...parts, http, ...bounds });
+  const deno = {
+    given: options.deno,
+    cacheDir: options.cacheDir ?? userCacheDir(environment),
+    searchPath: environment.PATH ?? "",
+  };
+  return openRuntaraDoors({ ...parts, http, quic, quicEnvironment, deno, ...bounds });
 }
 
-function addressLines(addresses: Readonly<Record<string, string | undefined>>): string {
-  const given = Object.entries(addresses).filter(([, address]) => address !== undefined);
+function addressLines(addresses: Record<string, string | undefined>, doors: RuntaraAddresses = {}): string {
+  const all = [
+    ...Object.entries(addresses),
+    ...Object.values(doors).map((door) => ["runtara", door] as const),
+  ];
+  const given = all.filter(([, address]) => address !== undefined);
   return given.map(([name, address]) => `${name.padEnd(7)}  ${address}`).join("\n");
 }

@@ -9,6 +9,25 @@ export const runtaraOptions = {
     fallbackHelp: "none",
     parse: parseAddress,
   }),
+  runtaraQuic: value({
+    flag: "--runtara-quic <address>",
+    help: "HOST:PORT (UDP) of this machine itself for programs on Runtara's SDK 1.4 over QUIC",
+    fallbackHelp: "none",
+    parse: parseAddress,
+  }),
+  runtaraQuicEnvironment: value({
+    flag: "--runtara-quic-environment <address>",
+    help: "HOST:PORT (UDP) of this machine itself for managers on Runtara's SDK 1.4 over QUIC",
+    fallbackHelp: "none",
+    parse: parseAddress,
+  }),
+  deno: value({
+    flag: "--deno <file>",
+    variables: ["NARUN_DENO"],
+    help: "the program of Deno 2.9 that speaks QUIC",
+    fallbackHelp: "fetched by npm at the first use",
+    parse: ({ text }) => text,
+  }),
   runtaraOpen: toggle({
     flag: "--runtara-open",
     help: "programs of this machine need no token there; the address is one of the machine itself, as 127.0.0.1",
@@ -40,13 +59,21 @@ export const runtaraOptions = {
 const LOOPBACK = /^(?:localhost|::1|127(?:\.\d{1,3}){3})$/;
 
 /** Error: USAGE, where everybody in the network could call without a token. */
-export function checkRuntara({
-  runtaraHttp,
-  runtaraOpen,
-}: {
+export function checkRuntara(options: {
   runtaraHttp: { host: string } | undefined;
+  runtaraQuic: { host: string } | undefined;
+  runtaraQuicEnvironment: { host: string } | undefined;
   runtaraOpen: boolean;
 }): void {
+  const { runtaraHttp, runtaraOpen } = options;
+  for (const [flag, address] of [
+    ["--runtara-quic", options.runtaraQuic],
+    ["--runtara-quic-environment", options.runtaraQuicEnvironment],
+  ] as const)
+    if (address !== undefined && !LOOPBACK.test(address.host))
+      throw wrongUse(
+        `${flag} needs an address of this machine itself, not ${address.host}: its protocol has no place for a token`,
+      );
   if (!runtaraOpen) return;
   if (runtaraHttp === undefined) throw wrongUse("--runtara-open needs --runtara-http");
   if (!LOOPBACK.test(runtaraHttp.host))

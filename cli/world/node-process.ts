@@ -11,6 +11,7 @@ import { mainFile } from "../built/main-file.ts";
 import type { InspectOptions } from "../functions/debugging.ts";
 import { handOn } from "../options/nats-access.ts";
 import type { Environment } from "../options/resolve.ts";
+import { type RuntaraAddresses, runtaraFlags } from "./runtara-addresses.ts";
 
 export interface NodeProcess {
   readonly pid: number | undefined;
@@ -18,8 +19,8 @@ export interface NodeProcess {
   readonly inspectAddress: string | undefined;
   /** The base URL of its metrics. */
   readonly metricsUrl: string | undefined;
-  /** The base URL of Runtara's HTTP door. It stays where the runner is restarted. */
-  readonly runtaraHttp: string | undefined;
+  /** They stay where the runner is restarted. */
+  readonly runtara: RuntaraAddresses;
   /** Lets the runner drain and ends it. */
   close(): Promise<void>;
   /** Kills the runner and its hosts. Their requests are lost. */
@@ -83,7 +84,7 @@ type Phase =
 interface ReadyMessage {
   inspect?: string;
   metrics?: string;
-  runtaraHttp?: string;
+  runtara?: RuntaraAddresses;
 }
 
 class SupervisedNode implements NodeProcess {
@@ -93,7 +94,7 @@ class SupervisedNode implements NodeProcess {
   #phase: Phase;
   #inspectAddress: string | undefined;
   #metricsUrl: string | undefined;
-  #runtaraHttp: string | undefined;
+  #runtara: RuntaraAddresses = {};
 
   constructor(options: NodeProcessOptions) {
     this.#options = options;
@@ -112,8 +113,8 @@ class SupervisedNode implements NodeProcess {
     return this.#metricsUrl;
   }
 
-  get runtaraHttp(): string | undefined {
-    return this.#runtaraHttp;
+  get runtara(): RuntaraAddresses {
+    return this.#runtara;
   }
 
   /** Resolves when the first runner takes work. Rejects when it ends before, and with the reason of the signal. */
@@ -146,15 +147,15 @@ class SupervisedNode implements NodeProcess {
   }
 
   #fork(): ChildProcess {
-    const child = forkNode(this.#options, this.#runtaraHttp);
+    const child = forkNode(this.#options, this.#runtara);
     child.on("message", (ready: ReadyMessage) => this.#onReady(child, ready));
     child.stderr?.on("data", (chunk: Buffer) => this.#onOutput(chunk));
     child.on("exit", (code, signal) => this.#onExit(code, signal));
     return child;
   }
 
-  #onReady(child: ChildProcess, { inspect, metrics, runtaraHttp }: ReadyMessage): void {
-    this.#runtaraHttp = runtaraHttp;
+  #onReady(child: ChildProcess, { inspect, metrics, runtara = {} }: ReadyMessage): void {
+    this.#runtara = runtara;
     this.#inspectAddress = inspect;
     this.#metricsUrl = metrics;
     if (this.#phase.kind === "starting") this.#phase = { kind: "running", child };
@@ -195,7 +196,7 @@ function forkNode(
     inspect,
     logLevel,
   }: NodeProcessOptions,
-  runtaraHttp: string | undefined,
+  runtara: RuntaraAddresses,
 ): ChildProcess {
   const { args, env } = handOn(login);
   const folders = [...(inspect?.folders ?? [])].flatMap(([name, folder]) => [
@@ -212,8 +213,8 @@ function forkNode(
       natsUrl,
       ...args,
       ...nodeArguments,
-      // The port that the first runner got. Of two flags the later one counts.
-      ...(runtaraHttp === undefined ? [] : ["--runtara-http", new URL(runtaraHttp).host]),
+      // The ports that the first runner got. Of two flags the later one counts.
+      ...runtaraFlags(runtara),
       ...inspected,
       "--metrics",
       "127.0.0.1:0",

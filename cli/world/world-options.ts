@@ -81,7 +81,7 @@ export function addressesOf(world: World) {
     metrics: world.gateway.metricsUrl ?? null,
     nats: world.natsUrl,
     ...(world.inspectAddress === undefined ? {} : { inspect: world.inspectAddress }),
-    ...(world.runtaraHttp === undefined ? {} : { runtaraHttp: world.runtaraHttp }),
+    ...world.runtara,
   };
 }
 
@@ -91,7 +91,7 @@ export function showAddresses(output: Output, world: World): void {
   output.line(`${dim("grpc   ")}  ${world.gateway.grpcAddress}`);
   output.line(`${dim("metrics")}  ${world.gateway.metricsUrl}/metrics`);
   output.line(`${dim("nats   ")}  ${world.natsUrl}`);
-  if (world.runtaraHttp !== undefined) output.line(`${dim("runtara")}  ${world.runtaraHttp}`);
+  for (const address of Object.values(world.runtara)) output.line(`${dim("runtara")}  ${address}`);
   if (world.inspectAddress !== undefined)
     output.line(`${dim("inspect")}  http://${world.inspectAddress}/json/list`);
 }

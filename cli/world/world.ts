@@ -31,6 +31,7 @@ import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
 import { version } from "../version.ts";
 import { GatewayWorkers } from "./gateway-workers.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
+import type { RuntaraAddresses } from "./runtara-addresses.ts";
 
 export interface WorldOptions {
   http: { host: string; port: number };
@@ -76,8 +77,7 @@ export interface World {
   readonly gateway: Gateway;
   /** The address for debuggers: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
-  /** The base URL of Runtara's HTTP door. */
-  readonly runtaraHttp: string | undefined;
+  readonly runtara: RuntaraAddresses;
   close(): Promise<void>;
 }
 
@@ -167,8 +167,8 @@ async function startInOrder(
   await startWorkers(workers, options);
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();
-  const { inspectAddress, runtaraHttp } = node;
-  return { nats, natsUrl: url, gateway, inspectAddress, runtaraHttp };
+  const { inspectAddress, runtara } = node;
+  return { nats, natsUrl: url, gateway, inspectAddress, runtara };
 }
 
 /** Starts the gateway's other processes. With first pushes they follow those: this process alone knows of them. */

@@ -91,7 +91,7 @@ const isAddress = (name: string) => /^[\d.]+$|:/.test(name);
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 async function makeAuthority(now: number): Promise<Pair> {
-  const x509 = await import("@peculiar/x509");
+  const x509 = await loadX509();
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity(now, AUTHORITY_DAYS),
@@ -109,7 +109,7 @@ async function makeAuthority(now: number): Promise<Pair> {
 }
 
 async function makeServer(authority: Pair, names: readonly string[], now: number): Promise<Pair> {
-  const x509 = await import("@peculiar/x509");
+  const x509 = await loadX509();
   const issuer = new x509.X509Certificate(authority.cert);
   const signingKey = await crypto.subtle.importKey("pkcs8", derOf(authority.key), ALGORITHM, false, ["sign"]);
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
@@ -132,6 +132,12 @@ async function makeServer(authority: Pair, names: readonly string[], now: number
     ],
   });
   return { cert: certificate.toString("pem"), key: await pemOf(keys.privateKey) };
+}
+
+/** Its container of classes needs the metadata of `Reflect` first. */
+async function loadX509(): Promise<typeof import("@peculiar/x509")> {
+  await import("reflect-metadata");
+  return import("@peculiar/x509");
 }
 
 const validity = (now: number, days: number) => ({

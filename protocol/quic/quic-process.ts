@@ -134,6 +134,10 @@ export class QuicProcess {
     return this.#addConnection(id, peer, owner);
   }
 
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
   /** Ends the process, and all that it carries. */
   async close(): Promise<void> {
     this.#isClosing = true;

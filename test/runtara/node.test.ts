@@ -28,7 +28,7 @@ describe("a node with Runtara's door", () => {
       log: pino({ level: "silent" }),
     });
     stack.defer(() => node.close());
-    const url = node.runtaraHttp ?? "";
+    const url = node.runtara.runtaraHttp ?? "";
     const token = await issueRuntaraToken(nats, {});
     const client = createClient(url, { headers: { Authorization: `Bearer ${token}` } });
     expect(await createClient(url).get("/api/v1/instances")).toMatchObject({ status: 401 });
@@ -53,7 +53,7 @@ describe("a node with Runtara's door", () => {
       timeoutMs: 30_000,
     });
     expect(node.pid).not.toBe(former);
-    expect(node.runtaraHttp).toBe(url);
+    expect(node.runtara.runtaraHttp).toBe(url);
     await writeFile(join(folder, "go"), "");
     await eventually(async () => expect(await statuses()).toEqual(["completed", "completed"]), {
       timeoutMs: 40_000,
