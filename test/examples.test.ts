@@ -85,6 +85,11 @@ const tests: Record<string, () => Promise<void>> = {
     expect((await call("/dice", { method: "DELETE" })).status).toBe(405);
   },
 
+  async doorbell() {
+    const reply = await world.connection.request("doorbell.ring", "Ada", { timeoutMs: 10_000 });
+    expect(reply.text()).toBe("Ada is at the door (doorbell.ring)");
+  },
+
   async echo() {
     const body = new Uint8Array([0, 255, 128, 13, 10]);
     const headers = { "content-type": "image/x-test" };

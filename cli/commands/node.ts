@@ -97,7 +97,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       prepareExec({ cacheDir, searchPath: environment.PATH }),
     ]);
     const parts = { nats, node, secretsKey: secrets, egressDeny: options.egressDeny, log };
-    const triggers = createTriggers({ ...parts, kinds: [workflowKind] });
+    const triggers = createTriggers({ ...parts, traces, kinds: [workflowKind] });
     const runner = await startNodeRunner({
       ...parts,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },

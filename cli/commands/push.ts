@@ -1,5 +1,5 @@
 import { type Build, buildFunction } from "../../builder/index.ts";
-import { type Mode, shortRevision } from "../../contracts/index.ts";
+import { describeTriggers, type Mode, shortRevision } from "../../contracts/index.ts";
 import {
   describeShadowed,
   describeUrl,
@@ -68,6 +68,7 @@ async function pushFolder(
   const { bold, dim } = output.colours;
   const state = unchanged ? dim("unchanged") : describeLive(output, answering);
   output.line(`${bold(name)}  ${shortRevision(revision)}  ${state}  ${url ?? dim(describeUrl(url, routes))}`);
+  for (const trigger of describeTriggers(build.config)) output.line(dim(`  ${trigger}`));
   showWarnings(output, build.warnings);
   if (whyUntried !== undefined) {
     output.note(`${describeUntried(whyUntried, mode)}: this revision is untried.`);
