@@ -1,4 +1,5 @@
 export { type Bodies, openBodies } from "./bodies.ts";
+export { type Calls, hasCalls, openCalls, type SubmittedCall } from "./calls/calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
@@ -21,6 +22,7 @@ export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
 export { MAX_KEY_BYTES } from "./kv/kv-keys.ts";
 export type { KvChange, KvRead } from "./kv/kv-read.ts";
+export { lastStatus } from "./last-status.ts";
 export { askAll, askOne } from "./ledger/ask.ts";
 export {
   ABSENT_MS,
@@ -61,6 +63,14 @@ export type { PulledMessage } from "./pull/pulled-message.ts";
 export { openRecords, type Records, type StoredRecord } from "./records/records.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
+export {
+  findSchedules,
+  keyOf,
+  openSchedules,
+  type ScheduleMessages,
+  type ScheduleStore,
+  type StoredSchedule,
+} from "./schedules/schedule-store.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey, splitSecretsKeys } from "./secrets.ts";
 export { parseServers } from "./server-addresses.ts";
 export { isRecentServer } from "./server-version.ts";
