@@ -44,6 +44,8 @@ export class CallRunners {
   readonly #parts: TriggerParts;
   readonly #metrics = new QueueMetrics();
   readonly #readers = new Map<string, OpenReader>();
+  /** Functions that have calls, and no spec: a node that starts knows no specs yet. */
+  readonly #unknown = new Set<string>();
   #opening: Promise<{ calls: Calls; dispatch: Dispatch }> | undefined;
   /** Closes unused readers. */
   #closing: NodeJS.Timeout | undefined;
@@ -63,6 +65,11 @@ export class CallRunners {
     await Promise.all([...this.#readers.values()].map(({ reader }) => reader.close(graceMs)));
   }
 
+  /** The spec of a function is known. */
+  onSpec(service: string): void {
+    if (this.#unknown.delete(service)) this.read(service);
+  }
+
   /** Reads the calls of all functions that have some. */
   async look(): Promise<void> {
     try {
@@ -73,8 +80,12 @@ export class CallRunners {
     }
   }
 
-  /** Reads the calls of a function. */
+  /** Reads the calls of a function, as soon as its spec is known. */
   read(service: string): void {
+    if (this.#parts.specOf(service) === undefined) {
+      this.#unknown.add(service);
+      return;
+    }
     for (const kind of ["run", "back"] as const) void this.#read(kind, service);
   }
 
