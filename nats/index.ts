@@ -63,6 +63,14 @@ export type { PulledMessage } from "./pull/pulled-message.ts";
 export { openRecords, type Records, type StoredRecord } from "./records/records.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
+export {
+  findSchedules,
+  keyOf,
+  openSchedules,
+  type ScheduleMessages,
+  type ScheduleStore,
+  type StoredSchedule,
+} from "./schedules/schedule-store.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey, splitSecretsKeys } from "./secrets.ts";
 export { parseServers } from "./server-addresses.ts";
 export { isRecentServer } from "./server-version.ts";

@@ -22,6 +22,10 @@ const KINDS: readonly KindEntry[] = [
     load: async (parts) => (await import("./subscriptions/index.ts")).createSubscriptions(parts),
   },
   {
+    isNeeded: ({ schedule = [] }) => schedule.length > 0,
+    load: async (parts) => (await import("./schedules/index.ts")).createSchedules(parts),
+  },
+  {
     isNeeded: ({ consume = [] }) => consume.length > 0,
     load: async (parts) => (await import("./queues/index.ts")).createQueues(parts),
   },
