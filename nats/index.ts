@@ -14,6 +14,7 @@ export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";
+export { lastRecords } from "./journals/last-records.ts";
 export { Journals, toMessage, type WorkflowName } from "./journals/journal.ts";
 export type { JournalEntry } from "./journals/read-journal.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
