@@ -24,7 +24,8 @@ export const workflowErrors = {
   },
   WORKFLOW_RUNS: {
     title: "The workflow has not ended",
-    solve: "Cancel it first (`narun workflow cancel NAME ID`), or remove it with `--force`: it stops where it is.",
+    solve:
+      "Cancel it first (`narun workflow cancel NAME ID`), or remove it with `--force`: it stops where it is.",
     status: 409,
   },
   WORKFLOW_ID_INVALID: {
