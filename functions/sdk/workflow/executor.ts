@@ -51,6 +51,8 @@ export interface ExecutorOptions {
   random(run: number): () => number;
   /** Aborts when the executor should give up at the next good place. */
   signal: AbortSignal;
+  /** Upper bound of the records of a run. Default 10,000. */
+  maxRecords?: number;
 }
 
 /** How long code may wait for something that is none of its commands. */
@@ -60,6 +62,7 @@ const SHORT_WAIT_MS = 1_000;
 const YIELD_MS = 10_000;
 /** Upper bound of the turns of one executor, for the CPU time of its request. */
 const YIELD_TURNS = 500;
+const MAX_RECORDS = 10_000;
 /** How long effects run before the executor looks for inputs meanwhile. */
 const LOOK_MS = 250;
 
@@ -162,6 +165,7 @@ export class Executor {
     for (let isDue = mustAppend; ; isDue = false) {
       await this.#untilUseful();
       if (state.diverged !== undefined) return this.#stick(state.diverged);
+      this.#boundJournal();
       const name = this.#stateName();
       if (isDue || this.#got.length > 0 || name !== "running" || this.#turns > 0) {
         const record = this.#record(name);
@@ -234,13 +238,24 @@ export class Executor {
     };
   }
 
-  /** The first record of a run has the revision, and those that it waits with. */
+  /** The first record of a run has the revision, and so has every waiting one. */
   #revisionFor(state: StateName): { rev?: string } {
     const { revision } = this.#options;
     const isNeeded =
       state === "waiting" || state === "paused" || (this.#records.length === 0 && this.#isFirst);
     this.#isFirst = false;
     return revision !== undefined && isNeeded ? { rev: revision } : {};
+  }
+
+  /** A replay reads all records: a run that has too many of them fails. */
+  #boundJournal(): void {
+    const { maxRecords = MAX_RECORDS } = this.#options;
+    if (this.#end !== undefined || this.#records.length + this.#turns < maxRecords) return;
+    const text = `WORKFLOW_JOURNAL_FULL: the run has ${maxRecords} records; end it by ctx.continueAsNew(input) now and then: the next one begins with an empty journal`;
+    this.#end = {
+      state: "failed",
+      error: Object.assign(new Error(text), { code: "WORKFLOW_JOURNAL_FULL" }),
+    };
   }
 
   /** The workflow cannot go on with this code: it says so, and waits for `retry`. */
