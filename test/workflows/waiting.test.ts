@@ -294,3 +294,19 @@ describe("a binding of workflows", () => {
     ]);
   });
 });
+
+describe("a workflow in Node", () => {
+  it("runs as in an isolate", async () => {
+    const code = `import { workflow } from "narun";
+      export default workflow(async (ctx) => {
+        const one = await ctx.step("one", () => 1);
+        await ctx.sleep(100);
+        return [one, await ctx.waitFor("go"), Date.now() === ctx.now()];
+      });`;
+    await world.push("noded", code, { workflow: true, mode: "node" });
+    await world.call("/noded/a", post());
+    await stateOf("/noded/a", "waiting");
+    await world.call("/noded/a/signals/go", post(2));
+    expect((await world.call("/noded/a/result?wait=20")).text).toBe("[1,2,true]");
+  });
+});
