@@ -31,6 +31,8 @@ export interface HostParts {
   readonly calls: OpenCalls;
   readonly rateLimits: RateLimits;
   readonly ledger: Ledger;
+  /** Rules of egress that win over a function's own. */
+  readonly egressDeny: readonly string[];
   /** The socket for gateways of this machine; undefined where there is none. */
   readonly door: Door | undefined;
   /** Undefined: the node exports none. */
@@ -46,7 +48,7 @@ interface Door {
 
 type Init = Pick<
   Extract<ToHost, { type: "init" }>,
-  "node" | "nats" | "worldId" | "socket" | "transport" | "isTraced"
+  "node" | "nats" | "worldId" | "socket" | "transport" | "egressDeny" | "isTraced"
 >;
 
 interface Process {
@@ -58,7 +60,7 @@ interface Process {
 
 /** Connects the process. Rejects where NATS cannot be reached. */
 export async function openHostParts(
-  { node, nats, worldId, socket, transport, isTraced }: Init,
+  { node, nats, worldId, socket, transport, egressDeny, isTraced }: Init,
   { kind, login }: Process,
 ): Promise<HostParts> {
   const opening = socket && openDoor(socket, worldId, kind);
@@ -76,7 +78,7 @@ export async function openHostParts(
     },
   });
   return {
-    ...{ node, nats: connection },
+    ...{ node, nats: connection, egressDeny },
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
     calls: createOpenCalls(connection),

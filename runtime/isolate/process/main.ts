@@ -34,7 +34,6 @@ endAtOnceOnFault();
 interface Running extends HostParts {
   pool: Pool;
   watchdog: Watchdog;
-  egressDeny: readonly string[];
   isInspected: boolean;
 }
 
@@ -107,7 +106,7 @@ async function receive(message: ToHost): Promise<void> {
 }
 
 async function initialise(order: Extract<ToHost, { type: "init" }>): Promise<Running> {
-  const { snapshot, prepared, egressDeny, isInspected } = order;
+  const { snapshot, prepared, isInspected } = order;
   login = order.nats.login;
   const parts = await openHostParts(order, { kind: "host", login: () => login });
   const engine = createEngine(snapshot, retire, { isInspected });
@@ -117,7 +116,7 @@ async function initialise(order: Extract<ToHost, { type: "init" }>): Promise<Run
     pool: createPool({ engine, size: prepared }),
     // At a breakpoint an entry may stay for hours.
     watchdog: isInspected ? createBlindWatchdog() : createWatchdog(),
-    ...{ egressDeny, isInspected },
+    isInspected,
   };
 }
 
