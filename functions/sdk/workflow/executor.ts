@@ -43,6 +43,8 @@ export interface ExecutorOptions {
   messages: readonly JournalMessage[];
   /** An executor before this one may still run: the journal is claimed first. */
   isTakeover: boolean;
+  /** The revision of the code. */
+  revision?: string | undefined;
   port: ExecutorPort;
   /** Starts the code with an input; resolves when it has ended, rollbacks included. Commands go to the state. */
   start(state: WorkflowState, input: unknown): Promise<End>;
@@ -78,6 +80,7 @@ export class Executor {
   #wake: () => void = () => undefined;
   #looking: ReturnType<typeof later> | undefined;
   #isOver = false;
+  #isFirst = true;
   readonly #startedAtMs = performance.now();
   readonly #random: () => number;
 
@@ -223,6 +226,7 @@ export class Executor {
       ...(did.length > 0 ? { did } : {}),
       ...(got.length > 0 ? { got } : {}),
       ...(this.#base > 0 ? { base: this.#base } : {}),
+      ...this.#revisionFor(state),
       ...(state === "waiting" && due !== undefined ? { due } : {}),
       ...(end !== undefined && "value" in end && end.value !== undefined ? { value: end.value } : {}),
       ...(end !== undefined && "error" in end ? { fault: faultOf(end.error) } : {}),
@@ -230,12 +234,27 @@ export class Executor {
     };
   }
 
+  /** The first record of a run has the revision, and those that it waits with. */
+  #revisionFor(state: StateName): { rev?: string } {
+    const { revision } = this.#options;
+    const isNeeded =
+      state === "waiting" || state === "paused" || (this.#records.length === 0 && this.#isFirst);
+    this.#isFirst = false;
+    return revision !== undefined && isNeeded ? { rev: revision } : {};
+  }
+
   /** The workflow cannot go on with this code: it says so, and waits for `retry`. */
   async #stick(error: Error): Promise<WorkflowOutcome> {
     const { at } = this.state;
     const base = this.#base > 0 ? { base: this.#base } : {};
     const seen = Math.max(this.#seen, ...this.#inputs.map(({ seq }) => seq));
-    const record: WorkflowRecord = { at, seen, state: "stuck", fault: faultOf(error), mark: true, ...base };
+    // A migration to code that does not fit changes nothing.
+    const rev = this.#records.findLast(({ log }) => log.rev !== undefined)?.log.rev ?? this.#options.revision;
+    const record: WorkflowRecord = {
+      ...{ at, seen, state: "stuck", fault: faultOf(error), mark: true },
+      ...base,
+      ...(rev === undefined ? {} : { rev }),
+    };
     const seq = await this.#options.port.append(record, this.#last);
     return seq === undefined ? { outcome: "fenced" } : { outcome: "waiting", seen };
   }
