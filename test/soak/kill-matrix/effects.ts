@@ -1,4 +1,4 @@
-/** The effects of steps, counted in a key-value store on a NATS of its own, which nobody kills. */
+/** The effects of steps, counted in a key-value store on a NATS of its own, which is never killed. */
 import { createServer } from "node:http";
 import { jetstream } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
