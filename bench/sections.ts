@@ -17,6 +17,7 @@ import { start } from "./rows/start.ts";
 import { transfer } from "./rows/transfer.ts";
 import { warm } from "./rows/warm.ts";
 import { websocket } from "./rows/websocket.ts";
+import { workflow } from "./rows/workflow.ts";
 
 export const SECTIONS: Readonly<Record<string, Section>> = {
   warm,
@@ -32,6 +33,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   websocket,
   grpc,
   consume,
+  workflow,
   start,
   isolates,
   memory,

@@ -113,6 +113,12 @@ export class Journals {
     return entries;
   }
 
+  /** Whether an input with an id is in the journal. */
+  async hasInput(name: WorkflowName, id: string): Promise<boolean> {
+    const messages = (await this.read(name)).map(toMessage);
+    return messages.some(({ in: input }) => input !== undefined && "id" in input && input.id === id);
+  }
+
   /** The inputs behind a sequence. */
   async inputsAfter(name: WorkflowName, seen: number): Promise<JournalMessage[]> {
     const entries = await this.read(name, seen + 1);

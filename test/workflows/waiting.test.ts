@@ -281,6 +281,7 @@ describe("a binding of workflows", () => {
       await WAITS.signal(id, "go", 1, { signalId: "a" });
       await WAITS.signal(id, "go", 2);
       const result = await WAITS.result(id);
+      await WAITS.signal(id, "go", 1, { signalId: "a" });
       const late = await WAITS.signal(id, "go", 3).catch(({ name }) => name);
       return Response.json([again.isNew, result, (await WAITS.status(id)).state, late, await WAITS.status("none")]);
     }`;
@@ -292,6 +293,10 @@ describe("a binding of workflows", () => {
       "WorkflowEnded",
       null,
     ]);
+    const repeated = { method: "POST", headers: { "idempotency-key": "a" } };
+    expect((await world.call("/waits/bound/signals/go", repeated)).status).toBe(202);
+    const another = { method: "POST", headers: { "idempotency-key": "b" } };
+    expect((await world.call("/waits/bound/signals/go", another)).code).toBe("WORKFLOW_ENDED");
   });
 });
 
