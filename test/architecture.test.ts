@@ -46,6 +46,7 @@ const VENDORS: Record<string, readonly string[]> = {
   yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
     "machine/compiler.ts",
+    "machine/own-modules.ts",
     "cli/built/build-files.ts",
     "builder/bundler.ts",
     "builder/bundle-options.ts",
@@ -54,6 +55,7 @@ const VENDORS: Record<string, readonly string[]> = {
     "builder/wasm-modules.ts",
     "runtime/isolate/image/host-program.ts",
     "runtime/isolate/image/lazy-modules.ts",
+    "runtime/isolate/image/program-bundle.ts",
     "runtime/isolate/image/snapshot.ts",
     "runtime/process/node/node-programs.ts",
   ],
