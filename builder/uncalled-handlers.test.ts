@@ -108,7 +108,7 @@ test("long strings and lone slashes do not keep it from its end", async () => {
   expect(await warned({ "index.js": source })).toEqual(["tail index.js:1"]);
 });
 
-test("the warning says what is called instead", async () => {
+test("the warning says how it is called", async () => {
   await using folder = await createSourceFolder({
     "index.ts": `export default { ${FETCH}, scheduled() {} };`,
   });
@@ -117,7 +117,7 @@ test("the warning says what is called instead", async () => {
     {
       column: 54,
       frame: expect.stringMatching(/\^{9}$/),
-      hint: expect.stringContaining("`fetch` of the default export"),
+      hint: expect.stringContaining("narun.yaml has no `schedule`"),
     },
   ]);
 });

@@ -1,7 +1,8 @@
 /**
- * Finds handlers that other platforms call and narun does not. A function with such a handler builds and goes live, and the
+ * Finds handlers that other platforms call and narun does not, and those whose trigger narun.yaml does not name. A function with such a handler builds and goes live, and the
  * handler never runs. The bundle is searched, because names at its top level are unique.
  */
+import { type FunctionConfig, triggersOf } from "../contracts/index.ts";
 import { type BundleMessage, createMessage } from "./bundle-message.ts";
 import { canBeFunction, type Member, membersAt } from "./members.ts";
 import { type BundledCode, createSourceFinder } from "./source-places.ts";
@@ -12,25 +13,48 @@ const UNCALLED = new Set(["scheduled", "queue", "email", "tail", "trace", "messa
 const HINT =
   "narun calls `fetch` of the default export, a default function, or the exported functions GET, POST and so on: let a request do this work, or remove the handler";
 
-/** A warning for each uncalled handler, at its place in the source. `name` is the function's. */
-export function findUncalledHandlers(bundle: BundledCode, name: string): BundleMessage[] {
+/** The keys of narun.yaml by which narun calls handlers. */
+const KEYS: Readonly<Record<string, "schedule" | "consume" | "subscribe">> = {
+  scheduled: "schedule",
+  queue: "consume",
+  message: "subscribe",
+};
+
+/** A warning for each uncalled handler, at its place in the source. */
+export function findUncalledHandlers(bundle: BundledCode, config: FunctionConfig): BundleMessage[] {
+  const called = triggersOf(config);
+  return findHandlers(bundle, config.name, ({ name }) => !called.some((one) => one === name));
+}
+
+function findHandlers(
+  bundle: BundledCode,
+  name: string,
+  isUncalled: (member: Member) => boolean,
+): BundleMessage[] {
   const code = Buffer.from(bundle.code).toString();
   const exported = exportsOf(code);
   const named = [...exported].flatMap(([handler, local]) => {
     if (!UNCALLED.has(handler) || !isFunction(code, local)) return [];
     return [{ name: handler, at: declarationOf(code, local) ?? 0, isShorthand: false }];
   });
-  const found = [...named, ...membersOfDefault(code, exported.get("default"))];
+  const found = [...named, ...membersOfDefault(code, exported.get("default"))].filter(isUncalled);
   const unique = new Map(found.map((member) => [`${member.name} ${member.at}`, member]));
   if (unique.size === 0) return [];
   const findSource = createSourceFinder(code, bundle.sourceMap);
   return [...unique.values()].map((member) =>
     createMessage("uncalled-handler", {
       text: `nothing calls the handler ${JSON.stringify(member.name)} of the function ${name}`,
-      hint: HINT,
+      hint: hintFor(member.name),
       location: findSource(member.at, member.name),
     }),
   );
+}
+
+function hintFor(handler: string): string {
+  const key = KEYS[handler];
+  return key === undefined
+    ? HINT
+    : `narun.yaml has no \`${key}\`: add it, or call the handler by \`narun invoke NAME --trigger\``;
 }
 
 /** The exports of the bundle, and their names inside it. */

@@ -15,7 +15,8 @@ import type { Build } from "./build-result.ts";
 import { type Bundler, createBundler } from "./bundler.ts";
 import { createChangeGate } from "./change-gate.ts";
 import { createFolderWatch } from "./folder-watch.ts";
-import { type LoadedFunction, loadFunction, resolveFolder } from "./function-folder.ts";
+import { isProgram, type LoadedFunction, load, resolveFolder } from "./function-folder.ts";
+import { createProgramBuilds, namesOfProgram, type ProgramBuilds } from "./program-builds.ts";
 import { type Reading, watchedNames } from "./watched-names.ts";
 
 /** The receivers of builds, and the end of the watch. */
@@ -54,6 +55,10 @@ export async function watchFunction(
   const buildWatched = async (): Promise<Outcome> => {
     for (;;) {
       const outcome = await builder.build();
+      if (builder.isProgram) {
+        if (watch.watchOnly(await namesOfProgram(root))) continue;
+        return outcome;
+      }
       const reading = await builder.lastReading(outcome);
       if (outcome.ok) lastGood = reading;
       const both = {
@@ -84,9 +89,13 @@ export async function watchFunction(
   }
 }
 
-/** Keeps the bundler while entry and mode stay the same: it does not parse unchanged files again. */
+/**
+ * Keeps the bundler while entry and mode stay the same: it does not parse unchanged files again. A program is built by its own
+ * command.
+ */
 function createRebuilder(dir: string, isMinified: boolean) {
   let current: { key: string; bundler: Bundler } | undefined;
+  let programs: ProgramBuilds | undefined;
 
   const bundlerFor = async (fn: LoadedFunction): Promise<Bundler> => {
     const source = sourceOf(fn, isMinified);
@@ -99,6 +108,10 @@ function createRebuilder(dir: string, isMinified: boolean) {
   };
 
   return {
+    /** Whether the folder is that of a program, as far as its narun.yaml could be read. */
+    get isProgram(): boolean {
+      return programs !== undefined;
+    },
     /** The files that the last build read, and the paths at which it looked for files. */
     async lastReading(outcome: Outcome): Promise<Reading> {
       const entries = outcome.ok ? [] : entriesOf(dir, outcome.error);
@@ -107,7 +120,12 @@ function createRebuilder(dir: string, isMinified: boolean) {
     },
     async build(): Promise<Outcome> {
       try {
-        const fn = await loadFunction(dir);
+        const fn = await load(dir);
+        if (isProgram(fn)) {
+          programs ??= createProgramBuilds();
+          return { ok: true, build: await programs.build(fn) };
+        }
+        programs = undefined;
         return { ok: true, build: await buildWith(await bundlerFor(fn), fn, { write: false }) };
       } catch (error) {
         return { ok: false, error };

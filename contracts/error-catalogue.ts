@@ -1,12 +1,21 @@
 import type { ErrorEntry } from "./error-entry.ts";
+import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
+import { runtaraErrors } from "./runtara-errors.ts";
 import { toolErrors } from "./tool-errors.ts";
+import { workflowErrors } from "./workflow-errors.ts";
 
 /**
  * Every error that narun names: its meaning, its solution, and its answer over HTTP. `docs/errors.md` is
  * generated from this table. Codes are stable: programs branch on them, never on texts.
  */
-export const errorCatalogue = { ...requestErrors, ...toolErrors } as const;
+export const errorCatalogue = {
+  ...requestErrors,
+  ...queueErrors,
+  ...workflowErrors,
+  ...toolErrors,
+  ...runtaraErrors,
+} as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;
 

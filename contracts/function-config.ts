@@ -3,8 +3,10 @@ import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings/index.ts
 import { EgressSchema } from "./egress.ts";
 import { GrpcServiceSchema, NameSchema } from "./names.ts";
 import { PROGRAM_KEYS } from "./program.ts";
+import { TRIGGER_KEYS } from "./triggers.ts";
 import { MIB } from "./units.ts";
 import { WIRES, type Wire } from "./wire/wire.ts";
+import { WorkflowSchema } from "./workflow.ts";
 
 /** The HTTP methods that a route may list. */
 export const HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
@@ -20,6 +22,8 @@ export const RouteSchema = z.strictObject({
   methods: z.array(z.enum(HTTP_METHODS)).nonempty().optional(),
   /** How requests travel to a program that narun does not answer for. Default: as its metadata says, else header mode. */
   wire: z.enum(WIRES).optional(),
+  /** Whether its requests are answered before they run. Default: as the function's `async` says. */
+  async: z.boolean().optional(),
 });
 export type Route = z.infer<typeof RouteSchema>;
 
@@ -90,13 +94,35 @@ export type Limits = z.infer<typeof LimitsSchema>;
 export const MODES = ["isolate", "node", "exec"] as const;
 export type Mode = (typeof MODES)[number];
 
-const HostSchema = z
+export const HostSchema = z
   .string()
   .max(253)
   .regex(
     /^(?:\*\.)?(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/,
     "a host is a name in lower case, without a scheme and a port: pub.example, *.pub.example",
   );
+
+const OriginSchema = z
+  .string()
+  .max(260)
+  .regex(
+    /^(?:\*|https?:\/\/(?:\*\.)?(?:[a-z\d][a-z\d.-]*|\[[\da-f:]+\])(?::\d{1,5})?)$/,
+    "an origin is a scheme and a host in lower case, and nothing behind: https://app.example, https://*.app.example, or * for all",
+  );
+
+/** Pages of other origins that may call the function. The gateway answers their preflights. */
+const CorsSchema = z
+  .strictObject({
+    origins: z.array(OriginSchema).nonempty().max(100),
+    /** Whether browsers send cookies and client certificates along. */
+    credentials: z.boolean().default(false),
+    /** How long browsers remember the answer to a preflight. */
+    maxAgeSeconds: z.int().min(0).max(86_400).default(600),
+  })
+  .refine(({ origins, credentials }) => !credentials || !origins.includes("*"), {
+    message: "with credentials, name the origins: * would give every page the rights of its reader",
+    path: ["origins"],
+  });
 
 const FileSchema = z.strictObject({
   name: NameSchema.optional(),
@@ -113,6 +139,7 @@ const FileSchema = z.strictObject({
    * frames itself names them here.
    */
   grpc: z.array(GrpcServiceSchema).nonempty().max(100).optional(),
+  cors: CorsSchema.optional(),
   env: z.array(EnvSchema).default([]),
   bindings: z.array(BindingSchema).max(100).default([]),
   scale: ScaleSchema.prefault({}),
@@ -121,8 +148,11 @@ const FileSchema = z.strictObject({
   egress: EgressSchema.default([]),
   /** `fetch`: whether requests to other servers carry on the trace of their request. Default: they do. */
   traces: z.strictObject({ fetch: z.boolean() }).optional(),
+  /** Its default export is `workflow(…)`. `true`: with the default settings. */
+  workflow: WorkflowSchema,
   /** Functions of one trust group share a sandbox process on a node. */
   trust: NameSchema.default("default"),
+  ...TRIGGER_KEYS,
 });
 
 /** Settings of the bundler. They shape the bundle, and are not part of the function's configuration. */
@@ -158,6 +188,7 @@ export const ProgramFileSchema = FileSchema.omit({ entry: true })
     /** A command line that makes the program, run by `sh` in the folder. */
     build: z.string().min(1).optional(),
   })
+  .superRefine(refuseTakenPlaces)
   .superRefine(refuseDoubleNames)
   .superRefine(refuseTwoWires);
 export type ProgramFile = z.infer<typeof ProgramFileSchema>;
@@ -171,6 +202,21 @@ export type FunctionConfig = z.infer<typeof FunctionConfigSchema>;
 /** The wire that the routes of a function name; undefined where they name none. */
 export function wireOf(config: Pick<FunctionConfig, "routes"> | undefined): Wire | undefined {
   return config?.routes.find(({ wire }) => wire !== undefined)?.wire;
+}
+
+/** A mount at the place of the program's own file, or of another mount. */
+function refuseTakenPlaces(
+  { command, mounts = [] }: { command: string; mounts?: readonly { path: string }[] | undefined },
+  context: z.RefinementCtx,
+): void {
+  const own = command.split("/").at(-1);
+  const seen = new Set<string>();
+  for (const [at, { path }] of mounts.entries()) {
+    const message = seen.has(path) ? "another mount has this path" : "the program's own file is there";
+    if (path.split("/")[0] === own || seen.has(path))
+      context.addIssue({ code: "custom", message, path: ["mounts", at, "path"] });
+    seen.add(path);
+  }
 }
 
 /** Routes lead to one service, which has one wire. */

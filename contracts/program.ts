@@ -3,7 +3,6 @@
  * the original toolkit's ServiceSpec where it has the same key.
  */
 import { z } from "zod";
-import { SubjectPatternSchema } from "./bindings/subjects.ts";
 
 const NodeTargetSchema = z.strictObject({
   name: z.string().regex(/^[^\s.*>]+$/, "a node's name has no dot, wildcard or space"),
@@ -49,8 +48,6 @@ export const PROGRAM_KEYS = {
   nodes: z.array(NodeTargetSchema).max(1_000).optional(),
   /** Files of `narun-files` in its folder. */
   mounts: z.array(MountSchema).max(1_000).optional(),
-  /** More subjects that it hears, besides its service's. */
-  subscribe: z.array(SubjectPatternSchema).max(100).optional(),
   /** The user that it runs as. */
   user: z
     .string()
@@ -66,6 +63,8 @@ export const PROGRAM_KEYS = {
   openFiles: z.int().min(16).max(1_000_000).optional(),
   /** Upper bound of one file that it writes. */
   fileMB: z.int().min(1).optional(),
+  /** Upper bound of what it keeps in its folder, besides its own file and its mounts. Default 1,024. */
+  folderMB: z.int().min(1).optional(),
   /** The paths that it may use. Default: all that its user may. */
   landlock: LandlockSchema.optional(),
   /** The program's own metrics, for Prometheus: `/discovery` of the node names them. */

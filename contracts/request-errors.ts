@@ -58,6 +58,12 @@ export const requestErrors = {
     solve: "The stack is in `narun logs NAME`.",
     status: 500,
   },
+  NO_SUCH_HANDLER: {
+    title: "The function has no handler for such a request",
+    solve:
+      "Export one: `export default { fetch }` takes requests, `scheduled`, `queue` and `message` take triggers. `narun logs NAME` names the handler.",
+    status: 404,
+  },
   HANDLER_RETURNED_NO_RESPONSE: {
     title: "The function returned no Response",
     solve:

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { RouteSchema, ScaleSchema } from "./function-config.ts";
-import { NameSchema } from "./names.ts";
+import { HostSchema, RouteSchema, ScaleSchema } from "./function-config.ts";
+import { GrpcServiceSchema, NameSchema } from "./names.ts";
 import { nearest } from "./nearest.ts";
 
 /** A text, where Go reads any scalar as one. */
@@ -120,6 +120,10 @@ const ServiceShape = {
   binaries: z.array(z.looseObject(BinaryShape)).optional(),
   /** Paths of the gateway that the service answers. */
   routes: z.array(RouteSchema).optional(),
+  /** The gRPC services that it implements: the gateway takes their calls. */
+  grpc: z.array(GrpcServiceSchema).nonempty().max(100).optional(),
+  /** The public names under which a proxy serves its routes. */
+  hosts: z.array(HostSchema).nonempty().max(100).optional(),
   /** narun places and scales the instances, instead of `nodes`. */
   scale: ScaleSchema.optional(),
 };

@@ -33,6 +33,21 @@ export const subjects = {
   /** Request/reply: whether a runner's claim of its node's name still stands (see node.ts). */
   claim: (node: string, epoch: string) => `narun.claim.${node}.${epoch}`,
   heartbeatsAll: "narun.node.*",
+  /** The messages of a workflow's journal from outside (workflow.ts). */
+  workflowInputs: (workflow: string, id: string) => `narun.w.${workflow}.${id}.in`,
+  workflowInputsAll: "narun.w.*.*.in",
+  /** The records of a workflow's executor. */
+  workflowLog: (workflow: string, id: string) => `narun.w.${workflow}.${id}.log`,
+  workflowLogs: (workflow: string) => `narun.w.${workflow}.*.log`,
+  /** The schedule of a workflow's next timer, which fires into its inputs. */
+  workflowTimer: (workflow: string, id: string) => `narun.w.${workflow}.${id}.at`,
+  /** All that is stored of a workflow. */
+  workflowAll: (workflow: string, id: string) => `narun.w.${workflow}.${id}.*`,
+  workflowsAll: "narun.w.>",
+  /** Request/reply: whether a runner runs a workflow. One that does answers. */
+  workflowAsk: "narun.wask",
+  /** The last record of a workflow, for clients that wait. Not stored. */
+  workflowEnd: (workflow: string, id: string) => `narun.wend.${workflow}.${id}`,
   /** A log line of an instance (see log.ts; compatible). */
   log: (app: string, node: string) => `logs.${app}.${node}`,
   /** Names of the original toolkit's nodes may have dots. */
@@ -42,6 +57,37 @@ export const subjects = {
   status: (app: string, node: string) => `status.${app}.${node}`,
   statusesOf: (app: string) => `status.${app}.>`,
   statusesAll: "status.>",
+  /** A dead letter in `narun-dead-letters` (dead-letter.ts). */
+  deadLetter: (service: string, stream: string) => `narun.dead.${service}.${stream}`,
+  deadLettersAll: "narun.dead.*.*",
+  /** A call in the stream `narun-calls` that waits, or runs (calls.ts). */
+  call: (service: string) => `narun.calls.run.${service}`,
+  callsAll: "narun.calls.run.*",
+  /** A result in the same stream that is to be posted. */
+  callback: (service: string) => `narun.calls.back.${service}`,
+  callbacksAll: "narun.calls.back.*",
+  /** A call or a callback of a function was stored: nodes look for it (all: `narun.call.stored.*`). */
+  callStored: (service: string) => `narun.call.stored.${service}`,
+  callsStoredAll: "narun.call.stored.*",
+  /** A call came to its end. */
+  callEnded: (id: string) => `narun.call.ended.${id}`,
+  /** In `narun-schedules`: the state of a schedule (schedules.ts). */
+  scheduleState: (service: string, schedule: string) => `narun.schedule.state.${service}.${schedule}`,
+  /** Its alarm: a message schedule of the server, which puts a message on `scheduleDue` at the next tick. */
+  scheduleAlarm: (service: string, schedule: string) => `narun.schedule.alarm.${service}.${schedule}`,
+  scheduleDue: (service: string, schedule: string) => `narun.schedule.due.${service}.${schedule}`,
+  /** A run that is handed out to a runner: `<schedule>.<id>`. */
+  scheduleRun: (service: string, run: string) => `narun.schedule.run.${service}.${run}`,
+  schedulesAll: "narun.schedule.>",
+  /** In `narun-schedule-runs`: the ends of runs (schedules.ts). */
+  scheduleRecord: (service: string, schedule: string) => `narun.scheduled.${service}.${schedule}`,
+  scheduleRecordsAll: "narun.scheduled.*.*",
+  /** The beginnings of the subjects of Runtara's streams (stores.ts). */
+  runtaraRecords: "narun.runtara.state",
+  runtaraEvents: "narun.runtara.event",
+  runtaraRuns: "narun.runtara.run",
+  /** To the node that runs an instance of Runtara: look at its record now. */
+  runtaraOrder: (instance: string) => `narun.runtara.order.${instance}`,
 } as const;
 
 /** The queue group of every request endpoint (compatible). */

@@ -49,6 +49,11 @@ export const toolErrors = {
     title: "The program ended by itself",
     solve: "Its last lines are in `narun logs NAME`; `detail` has its exit code or signal.",
   },
+  PROGRAM_FOLDER_FULL: {
+    title: "The program was ended, as its folder holds too much",
+    solve:
+      "`folderMB` in narun.yaml bounds what it keeps there, its own file and mounts aside; a file counts as 4 KiB at least. Keep data in the bindings `kv` and `objects`: the folder goes with the instance.",
+  },
   PROGRAM_NOT_REGISTERED: {
     title: "The program did not register its service in time",
     solve:
@@ -67,7 +72,7 @@ export const toolErrors = {
     solve: "Look at `narun revisions`, then push again.",
   },
   TRIAL_FAILED: {
-    title: "The new revision does not start; the live revision stays live",
+    title: "The new revision does not start; nothing has changed",
     solve: "Correct the error that is shown.",
   },
 
@@ -75,6 +80,11 @@ export const toolErrors = {
   USAGE: {
     title: "The command is not used like this",
     solve: "See `narun help`.",
+  },
+  GRPC_UNKNOWN: {
+    title: "The gRPC method cannot be called by name",
+    solve:
+      "`narun ls` shows the services. JSON needs descriptors: functions that are built from a `.proto` file have them.",
   },
   NAME_TAKEN: {
     title: "The name belongs to another service",
@@ -149,6 +159,15 @@ export const toolErrors = {
   FUNCTION_NOT_FOUND: {
     title: "No function has this name",
     solve: "See `narun ls`.",
+  },
+  SCHEDULE_NOT_FOUND: {
+    title: "There is no such schedule",
+    solve:
+      "`narun schedule ls` lists the schedules. A node stores those of a function when it sees its push.",
+  },
+  SCHEDULE_RUN_FAILED: {
+    title: "The run failed",
+    solve: "`narun schedule show NAME` lists the runs; with `--run ID` it shows the error and the log.",
   },
   REVISION_NOT_FOUND: {
     title: "The function has no such revision",

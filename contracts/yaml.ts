@@ -141,12 +141,20 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 }
 
 function unwrap(schema: unknown): unknown {
-  let current = schema as { unwrap?: () => unknown; in?: unknown; element?: unknown } | undefined;
+  let current = schema as Wrapping | undefined;
   while (current?.element === undefined) {
-    // A pipe has the schema of its input; defaults and optionals have that of their value.
-    const inner = current?.in ?? current?.unwrap?.();
+    // A pipe has the schema of its input, but where that is a transform; defaults and optionals have that of their value.
+    const isTransform = (current?.in as { type?: unknown } | undefined)?.type === "transform";
+    const inner = (isTransform ? current?.out : current?.in) ?? current?.unwrap?.();
     if (inner === undefined) break;
     current = inner as typeof current;
   }
   return current;
+}
+
+interface Wrapping {
+  unwrap?: () => unknown;
+  in?: unknown;
+  out?: unknown;
+  element?: unknown;
 }

@@ -32,19 +32,24 @@ describe("the order in which nodes are asked", () => {
   const nothing = { startingOn: undefined, silent: new Set<string>() };
 
   it("is the ranking that every gateway computes", () => {
-    expect(decideOrder("fn", "isolate", live, nothing)).toEqual(rankNodes("fn", live));
-    expect(decideOrder("fn", "isolate", [...live].reverse(), nothing)).toEqual(rankNodes("fn", live));
+    expect(decideOrder("fn", { mode: "isolate" }, live, nothing)).toEqual(rankNodes("fn", live));
+    expect(decideOrder("fn", { mode: "isolate" }, [...live].reverse(), nothing)).toEqual(
+      rankNodes("fn", live),
+    );
   });
 
   it("leaves out nodes that stop or do not run the mode", () => {
     const some = [beat("a", { state: "shutting_down" }), beat("b", { modes: ["exec"] }), beat("c")];
-    expect(names(decideOrder("fn", "isolate", some, nothing))).toEqual(["c"]);
+    expect(names(decideOrder("fn", { mode: "isolate" }, some, nothing))).toEqual(["c"]);
   });
 
   it("begins with the node that is starting one, and ends with full nodes, then silent ones", () => {
     const [first = "", second = "", third = "", fourth = ""] = names(rankNodes("fn", live));
     const some = [beat(first), beat(second, { freeInstances: 0 }), beat(third), beat(fourth)];
-    const order = decideOrder("fn", "isolate", some, { startingOn: fourth, silent: new Set([first]) });
+    const order = decideOrder("fn", { mode: "isolate" }, some, {
+      startingOn: fourth,
+      silent: new Set([first]),
+    });
     expect(names(order)).toEqual([fourth, third, second, first]);
   });
 });

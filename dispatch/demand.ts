@@ -14,7 +14,6 @@ import {
   type FunctionSpec,
   type Heartbeat,
   isNarunError,
-  type Mode,
   messageOf,
   OF_ONE_NODE,
   parseJson,
@@ -125,7 +124,7 @@ async function askNodes(options: DemandOptions, search: Search): Promise<void> {
   const { service, round } = search;
   const spec = specOf(service);
   if (spec === undefined || nats.state !== "connected") return;
-  const order = decideOrder(service, spec.mode, nodes.live(), search);
+  const order = decideOrder(service, spec, nodes.live(), search);
   let notPermitted = 0;
   let unable = 0;
   for (const { node } of order) {
@@ -141,7 +140,8 @@ async function askNodes(options: DemandOptions, search: Search): Promise<void> {
 
     if (reply?.outcome === "running") {
       const { instance: id, concurrency } = reply;
-      return instances.add({ id, service, node, revision: spec.revision, concurrency });
+      const isProgram = spec.mode === "exec";
+      return instances.add({ id, service, node, revision: spec.revision, concurrency, isProgram });
     }
     if (reply?.outcome === "refused" && BROKEN.has(reply.code))
       return onBroken(service, "FUNCTION_START_FAILED");
@@ -163,15 +163,18 @@ const BROKEN = new Set<string>(["FUNCTION_START_FAILED", "TRIAL_FAILED"] satisfi
 
 /**
  * The order in which nodes are asked. All gateways rank alike, so that their demands meet on one node. A gateway's own
- * observations (a start under way, no room, no answer) count before that rank.
+ * observations (a start under way, no room, no answer) count before that rank. A spec may name the nodes.
  */
 export function decideOrder(
   service: string,
-  mode: Mode,
+  { mode, nodes }: Pick<FunctionSpec, "mode" | "nodes">,
   live: readonly Heartbeat[],
   seen: { startingOn: string | undefined; silent: ReadonlySet<string> },
 ): Heartbeat[] {
-  const eligible = live.filter(({ state, modes }) => state === "running" && modes.includes(mode));
+  const isTarget = (node: string) => nodes === undefined || nodes.some(({ name }) => name === node);
+  const eligible = live.filter(
+    ({ node, state, modes }) => state === "running" && modes.includes(mode) && isTarget(node),
+  );
   const classOf = ({ node, freeInstances }: Heartbeat) => {
     if (node === seen.startingOn) return 0;
     if (seen.silent.has(node)) return 3;

@@ -93,9 +93,9 @@ export class Dispatcher {
     return this.#options.instances.ready(service)[0]?.socket?.link.isOpen === true;
   }
 
-  /** Whether an instance of a service is ready. */
-  hasInstance(service: string): boolean {
-    return this.#options.instances.ready(service).length > 0;
+  /** Whether an instance of a service is ready that takes bodies in frames. */
+  takesFrames(service: string): boolean {
+    return this.#options.instances.ready(service)[0]?.isProgram === false;
   }
 
   /** Whether requests of a service are held without a target. */

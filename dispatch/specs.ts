@@ -1,10 +1,17 @@
-import type { FunctionSpec, Spec } from "../contracts/index.ts";
+import { hash } from "node:crypto";
+import { type FunctionSpec, functionOfService, type Spec } from "../contracts/index.ts";
 import { type KvChange, type Nats, openSpecs } from "../nats/index.ts";
 import type { Log } from "./log.ts";
 
-/** The functions' specs, as they are in force: an invalid one leaves the last good one there. */
+/**
+ * The specs of functions, as they are in force: an invalid one leaves the last good one there. Services of the original toolkit
+ * that nodes of narun can run are among them, in the form of functions.
+ */
 export interface Specs {
+  /** What narun places: a function, or a service that has `scale`. Consumers of other programs may answer for other services. */
   get(name: string): FunctionSpec | undefined;
+  /** What a node of narun may start when it is asked. */
+  startable(name: string): FunctionSpec | undefined;
   all(): Iterable<FunctionSpec>;
   /** The last revision of the bucket that was taken in. */
   revision(): number;
@@ -20,6 +27,8 @@ export interface SpecsOptions {
 
 export function createSpecs({ nats, log, onChange }: SpecsOptions): Specs {
   const specs = new Map<string, FunctionSpec>();
+  /** Services whose specs name their nodes. Runners of the original toolkit may be among them. */
+  const fixed = new WeakSet<FunctionSpec>();
   let revision = 0;
 
   const apply = (change: KvChange<Spec>) => {
@@ -30,15 +39,25 @@ export function createSpecs({ nats, log, onChange }: SpecsOptions): Specs {
       return;
     }
     const name = change.kind === "put" ? change.read.key : change.key;
-    // A service of the original toolkit may have taken over the name: routes to those are static ones.
-    if (change.kind === "put" && change.read.ok && change.read.value.kind === "function") {
-      specs.set(name, change.read.value.spec);
-    } else specs.delete(name);
+    const spec = change.kind === "put" && change.read.ok ? runnableOf(change.read.value) : undefined;
+    if (spec === undefined) specs.delete(name);
+    else specs.set(name, spec);
     onChange(name);
   };
 
+  const runnableOf = (value: Spec): FunctionSpec | undefined => {
+    if (value.kind === "function") return value.spec;
+    const spec = functionOfService(value.spec, (text) => hash("sha256", text));
+    if (spec?.nodes !== undefined) fixed.add(spec);
+    return spec;
+  };
+
   return {
-    get: (name) => specs.get(name),
+    get(name) {
+      const spec = specs.get(name);
+      return spec !== undefined && !fixed.has(spec) ? spec : undefined;
+    },
+    startable: (name) => specs.get(name),
     all: () => specs.values(),
     revision: () => revision,
     async watch(signal) {

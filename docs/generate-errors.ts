@@ -9,12 +9,13 @@ export function renderErrors(): string {
   const others = entries.filter(([, { status }]) => status === undefined);
   return `${[
     "# Errors",
-    "<!-- `npm run docs` writes this page from contracts/request-errors.ts and contracts/tool-errors.ts. -->",
+    "<!-- `npm run docs` writes this page from contracts/*-errors.ts. -->",
     "Codes are stable: programs may branch on them, never on texts. `detail` describes the single event.",
     "## In answers to requests",
     [
       "A gateway answers with `application/problem+json` (RFC 9457): `type` is `urn:narun:error:` and the code,",
       "`code` the code itself. A request that may succeed later, unchanged, gets a `Retry-After`.",
+      "Calls of gRPC get [a code](grpc.md#codes), with the same code as `reason` of its `ErrorInfo`.",
     ].join("\n"),
     table(
       ["code", "status", "meaning", "remedy", "retry"],

@@ -16,13 +16,14 @@ import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
 import type { Nats } from "../nats/index.ts";
 import type { Traces } from "../traces/index.ts";
+import { createAsyncDoor } from "./async/async-door.ts";
 import { CaddySync } from "./caddy/caddy-sync.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
 import { grpcDoor } from "./grpc/door.ts";
 import { createGrpcRoutes, type GrpcRoutes } from "./grpc/routes.ts";
-import type { ServerTls } from "./grpc/server.ts";
+import type { KeepAlive, ServerTls } from "./grpc/server.ts";
 import { httpDoor } from "./http/door.ts";
 import { type IsTrusted, trustIn } from "./http/forwarded.ts";
 import { createGathering } from "./http/gathering.ts";
@@ -44,6 +45,8 @@ export interface GatewayOptions {
   grpc?: Address | undefined;
   /** The certificate and the key of gRPC, as PEM. Default: HTTP/2 without TLS. */
   grpcTls?: ServerTls;
+  /** How connections of gRPC are kept. */
+  grpcKeepAlive?: Partial<KeepAlive>;
   /** The address of `/metrics`, `/healthz` and `/readyz`. Default: none. */
   metrics?: Address;
   /** The original toolkit's configuration. Its routes are served beside the functions' routes. */
@@ -218,13 +221,22 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
       options.nodePages,
     );
   const isFilling = untilSettled(options.firstPushes);
-  const ofHttp = { ...common, gathering: createGathering(limits), routes, isFilling, metrics, isTrusted };
-  const { grpc: address, grpcTls: tls } = options;
+  const calls = createAsyncDoor({ nats, specOf, log });
+  const ofHttp = {
+    ...common,
+    calls,
+    gathering: createGathering(limits),
+    routes,
+    isFilling,
+    metrics,
+    isTrusted,
+  };
+  const { grpc: address, grpcTls: tls, grpcKeepAlive: keepAlive } = options;
   const ofGrpc =
     address &&
     grpcDoor({
       ...common,
-      ...{ address, tls, routes: grpcRoutes, isFilling, metrics, isTrusted, isHealthy },
+      ...{ address, tls, keepAlive, routes: grpcRoutes, isFilling, metrics, isTrusted, isHealthy },
       canServe: (service) => dispatch.canServe(service),
     });
   return [

@@ -12,7 +12,7 @@ import {
   tlsOf,
   withoutIdentity,
 } from "./login/login.ts";
-import type { Message } from "./message.ts";
+import type { Message, MessageParts } from "./message.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { createPermissions, type Permissions } from "./permissions.ts";
 import { ReconnectDelay } from "./reconnect-delay.ts";
@@ -20,6 +20,7 @@ import { type RequestOptions, type RequestParts, requestOnce } from "./request.t
 import { type PendingReply, Requester } from "./requester.ts";
 import { parseServers } from "./server-addresses.ts";
 import { isRecentServer } from "./server-version.ts";
+import { openSubjectSet, type SubjectSet } from "./subject-set.ts";
 import { type Subscription, Subscriptions } from "./subscriptions.ts";
 import { openWire } from "./transport/open-wire.ts";
 import type { FrameSink } from "./transport/splitter.ts";
@@ -79,6 +80,8 @@ export interface Nats {
   onState(listener: (state: ConnectionState) => void): () => void;
   publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
   subscribe(subject: string, handle: (message: Message) => void, options?: SubscribeOptions): Subscription;
+  /** An empty set of subjects of a queue group, which may become thousands (subject-set.ts). */
+  openSubjects(queue: string, handle: (message: Message) => void): SubjectSet;
   /** One reply. Throws NoReplyError, and NarunError with NATS_PERMISSIONS_VIOLATION. */
   request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Message>;
   /**
@@ -205,6 +208,8 @@ class OpenConnection implements Nats {
   readonly #outbox: Outbox;
   readonly #subscriptions: Subscriptions;
   readonly #requestParts: RequestParts;
+  readonly #parts: MessageParts;
+  readonly #onHandlerError: (error: unknown, subject: string) => void;
 
   constructor({ wire, transport, world, status, permissions, onHandlerError }: OpenConnectionOptions) {
     const { connection } = wire;
@@ -223,6 +228,8 @@ class OpenConnection implements Nats {
     });
     const parts = { outbox: this.#outbox, world };
     this.#subscriptions = new Subscriptions({ wire, parts, onHandlerError });
+    this.#parts = parts;
+    this.#onHandlerError = onHandlerError;
     const requester = new Requester({
       parts,
       subscriptions: this.#subscriptions,
@@ -266,6 +273,17 @@ class OpenConnection implements Nats {
   ): Subscription {
     const wire = isOpen ? subject : this.world.toWire(subject);
     return this.#subscriptions.open(wire, queue, handle);
+  }
+
+  openSubjects(queue: string, handle: (message: Message) => void): SubjectSet {
+    return openSubjectSet({
+      wire: this.#wire,
+      writer: this.#writer,
+      parts: this.#parts,
+      subscriptions: this.#subscriptions,
+      ...{ queue, handle, onHandlerError: this.#onHandlerError },
+      onConnected: (listener) => this.#status.listen((state) => state === "connected" && listener()),
+    });
   }
 
   request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Message> {

@@ -1,3 +1,5 @@
+export { type Bodies, openBodies } from "./bodies.ts";
+export { type Calls, hasCalls, openCalls, type SubmittedCall } from "./calls/calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
@@ -7,12 +9,20 @@ export {
 } from "./discovery.ts";
 export type { Registration } from "./door/discovery-answer.ts";
 export { type Door, openDoor } from "./door/door.ts";
+export { consumerName } from "./door/guest-connection.ts";
 export { createGuestRules, openRules } from "./door/guest-rules.ts";
+export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
+export { type Failure, failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
+export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
+export { ensureJournals } from "./journals/ensure-journals.ts";
+export { Journals, toMessage, type WorkflowName } from "./journals/journal.ts";
+export type { JournalEntry } from "./journals/read-journal.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
 export { MAX_KEY_BYTES } from "./kv/kv-keys.ts";
 export type { KvChange, KvRead } from "./kv/kv-read.ts";
+export { lastStatus } from "./last-status.ts";
 export { askAll, askOne } from "./ledger/ask.ts";
 export {
   ABSENT_MS,
@@ -22,6 +32,7 @@ export {
 } from "./ledger/inquiries.ts";
 export { Ledger } from "./ledger/ledger.ts";
 export type { NotedRequest } from "./ledger/noted-request.ts";
+export { type DeadLetters, openDeadLetters, type StoredLetter } from "./letters/dead-letters.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, type HistoryEntry, readEvents, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
@@ -38,10 +49,28 @@ export { type ByteObjects, openByteObjects } from "./objects/byte-objects.ts";
 export { purgeLeftovers } from "./objects/leftovers.ts";
 export type { ContentStore } from "./objects/objects.ts";
 export type { ObjectFacts } from "./objects/open-store.ts";
+export type { Chunk, ChunkPosition } from "./objects/read-chunks.ts";
 export { watchObjects } from "./objects/watch-objects.ts";
 export { refusalOf } from "./permissions.ts";
+export {
+  type ConsumerOutcome,
+  type DurableConsumer,
+  ensureConsumer,
+  removeConsumer,
+} from "./pull/durable-consumer.ts";
+export { Pull } from "./pull/pull.ts";
+export type { PulledMessage } from "./pull/pulled-message.ts";
+export { openRecords, type Records, type StoredRecord } from "./records/records.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
+export {
+  findSchedules,
+  keyOf,
+  openSchedules,
+  type ScheduleMessages,
+  type ScheduleStore,
+  type StoredSchedule,
+} from "./schedules/schedule-store.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey, splitSecretsKeys } from "./secrets.ts";
 export { parseServers } from "./server-addresses.ts";
 export { isRecentServer } from "./server-version.ts";
@@ -55,6 +84,7 @@ export {
   openSpecs,
   specOfManifest,
 } from "./stores.ts";
+export type { SubjectSet } from "./subject-set.ts";
 export type { Subscription } from "./subscriptions.ts";
 export { type Lease, OWNED } from "./transport/read-buffers.ts";
 export type { FrameSink } from "./transport/splitter.ts";

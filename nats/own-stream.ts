@@ -13,6 +13,8 @@ export interface StreamNeeds {
   subjects: readonly string[];
   /** Flags that have to be set. */
   flags?: readonly ("allow_direct" | "allow_rollup_hdrs")[];
+  /** Default: limits. */
+  retention?: "limits" | "workqueue";
 }
 
 /** Opens a stream: `open` uses it as it is, or makes it where it is missing. Error: STREAM_UNFIT. */
@@ -34,7 +36,8 @@ export async function openOwnStream<T>(
 }
 
 /** The first field that narun cannot work with: its value, the value that is needed, and how to change it. */
-function findMisfit(config: StreamConfig, { stream, subjects, flags = [] }: StreamNeeds): string | undefined {
+function findMisfit(config: StreamConfig, needs: StreamNeeds): string | undefined {
+  const { stream, subjects, flags = [], retention = "limits" } = needs;
   const edit = (option: string) => `\`nats stream edit ${stream} ${option}\``;
   const anew = `it cannot be changed: \`nats stream rm ${stream}\`, and narun makes it anew`;
   if (config.mirror !== undefined)
@@ -47,8 +50,8 @@ function findMisfit(config: StreamConfig, { stream, subjects, flags = [] }: Stre
     const list = all.map((subject) => `'${subject}'`).join(",");
     return `subjects is ${JSON.stringify(stored)}, and narun needs ${missing}; ${edit(`--subjects ${list}`)}`;
   }
-  if (config.retention !== undefined && config.retention !== "limits")
-    return `retention is ${config.retention}, and narun needs limits; ${anew}`;
+  if (config.retention !== undefined && config.retention !== retention)
+    return `retention is ${config.retention}, and narun needs ${retention}; ${anew}`;
   if (config.no_ack === true) return `no_ack is true, and narun waits for acks; ${edit("--ack")}`;
   const flag = flags.find((name) => config[name] !== true);
   if (flag !== undefined) return `${flag} is false, and narun needs it; ${edit(OPTIONS[flag])}`;

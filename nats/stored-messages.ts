@@ -24,6 +24,8 @@ export interface ReadStoredOptions {
   stream: string;
   /** A subject, wildcards allowed. */
   filter: string;
+  /** The first sequence. Default: 1. */
+  from?: number;
 }
 
 /** Upper bounds of one batch. A larger message comes alone. */
@@ -38,7 +40,7 @@ const END_OF_BATCH = 204;
 
 /** Every stored message under a filter, in the stream's order. Older messages of a subject come before newer ones. */
 export async function* readStored(options: ReadStoredOptions): AsyncGenerator<StoredMessage, void> {
-  let next: number | undefined = 1;
+  let next: number | undefined = options.from ?? 1;
   while (next !== undefined) {
     const batch: Batch | undefined = await readBatch(options, next);
     if (batch === undefined) return yield* readOneByOne(options, next);

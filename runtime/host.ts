@@ -15,16 +15,27 @@ export interface StartOrder {
   config: FunctionConfig;
   /** The values of its secrets, by their names in `env`. */
   secrets: Record<string, string>;
+  /** The code. Empty for a program. */
   bundle: Uint8Array;
+  /** The file of a program. */
+  program?: KeptFile;
   /** The files of a program's `mounts`. */
   files?: readonly MountedFile[];
+}
+
+/** A file that a node keeps on its disk. */
+export interface KeptFile {
+  readonly size: number;
+  /** Its first bytes, at most as many. */
+  head(bytes: number): Promise<Uint8Array>;
+  copyTo(path: string): Promise<void>;
 }
 
 /** A file in the folder of a program. */
 export interface MountedFile {
   /** Relative to the folder. */
   path: string;
-  bytes: Uint8Array;
+  file: KeptFile;
 }
 
 /** How a start ended. `phases` are milliseconds by phase. */
@@ -44,6 +55,7 @@ export interface TrialOrder {
   secrets: Record<string, string>;
   bundle: Uint8Array;
   sourceMap: Uint8Array;
+  program?: KeptFile;
   files?: readonly MountedFile[];
 }
 
@@ -86,6 +98,8 @@ export interface HostEvents extends InstanceEvents {
 export interface Host {
   /** Process id of the sandbox that an instance is in, for status events. */
   pidOf(instance: string): number | undefined;
+  /** Whether an instance that has started takes requests. Default: it does. */
+  takesRequests?(instance: string): boolean;
   /** Resolves when the instance is ready, or could not become so. */
   start(order: StartOrder): Promise<StartOutcome>;
   /** Evaluates a bundle once, in a throwaway sandbox. */

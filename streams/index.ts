@@ -1,3 +1,4 @@
+export { bytesLeft } from "./bytes-left.ts";
 export { callService, type ServiceReply, type StreamParts } from "./call.ts";
 export type { AskerChannel } from "./channel.ts";
 export {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { parse } from "yaml";
-import { writeEnvTypes } from "../builder/index.ts";
+import { writeEnvTypes, writeProtoTypes } from "../builder/index.ts";
 import { FunctionConfigSchema } from "../contracts/index.ts";
 import { startFunctions } from "../functions/sdk/testing.ts";
 import { functionsOf } from "./harness/page-functions.ts";
@@ -41,7 +41,13 @@ beforeAll(async () => {
   // An installed narun is built. This test uses its sources instead.
   const conditions = ["narun-source", "node", "import", "default"];
   const resolve = { conditions, externalConditions: conditions };
-  await writeFile(join(dir, "vitest.config.js"), `export default ${JSON.stringify({ ssr: { resolve } })}`);
+  await writeFile(
+    join(dir, "vitest.config.js"),
+    [
+      `import { protoFiles } from ${JSON.stringify(join(root, "builder/index.ts"))};`,
+      `export default { ...${JSON.stringify({ ssr: { resolve } })}, plugins: [protoFiles()] };`,
+    ].join("\n"),
+  );
   for (const [name, { files, config }] of functions) {
     await mkdir(join(dir, name));
     for (const [file, text] of Object.entries(files)) await writeFile(join(dir, name, file), text);
@@ -49,6 +55,7 @@ beforeAll(async () => {
     await writeFile(join(dir, name, "narun.yaml"), JSON.stringify(config));
     const whole = FunctionConfigSchema.parse({ name, routes: [], ...config });
     await writeEnvTypes({ dir: join(dir, name), config: whole });
+    await writeProtoTypes({ dir: join(dir, name) });
   }
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
@@ -71,6 +78,9 @@ it("runs", async () => {
     "asks for a name: passed",
     "counts in its bucket: passed",
     "counts: passed",
+    "counts: passed",
+    "fails with a code: passed",
+    "greets: passed",
   ]);
 }, 60_000);
 
@@ -84,10 +94,11 @@ it("compiles", async () => {
     types: ["node"],
     skipLibCheck: true,
     customConditions: ["narun-source"],
+    allowArbitraryExtensions: true,
   };
   await writeFile(
     join(dir, "tsconfig.json"),
-    JSON.stringify({ compilerOptions: options, include: ["visits"] }),
+    JSON.stringify({ compilerOptions: options, include: ["visits", "greeter"] }),
   );
   await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", dir]).catch(
     ({ stdout }) => {

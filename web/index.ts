@@ -27,6 +27,7 @@ export {
   AbortKind,
   AskFor,
   BOOT_GLOBAL,
+  beginsRequest,
   type Data,
   type EnterMessage,
   EnterOp,
@@ -38,5 +39,6 @@ export {
   PLATFORM_FILE,
   PostOp,
   splitHeaderBlock,
+  TRIGGERS,
 } from "./host/boundary.ts";
 export { isSendableCloseCode } from "./websocket/close-code.ts";

@@ -20,7 +20,7 @@ import { GOOGLE_NAMESPACE, RUNTIME_MODULE, WELL_KNOWN_MODULE } from "./proto-pat
 /** The library for authors in narun's own package: its source in the repository, its compiled form when installed. */
 export const SDK_FOLDER = resolve(fileURLToPath(new URL("../../functions/sdk", import.meta.url)));
 const ENDING = import.meta.url.endsWith(".ts") ? "ts" : "js";
-const SDK_MODULES: Record<string, string> = {
+export const SDK_MODULES: Record<string, string> = {
   narun: join(SDK_FOLDER, `index.${ENDING}`),
   "narun/protobuf": join(SDK_FOLDER, "grpc", `protobuf.${ENDING}`),
   [WELL_KNOWN_MODULE]: join(SDK_FOLDER, "grpc", `well-known.${ENDING}`),

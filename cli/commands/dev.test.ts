@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { eventually } from "../../test/harness/eventually.ts";
+import { programSource } from "../../test/harness/program.ts";
 import { FREE_PORTS, type Narun, narun, startNarun } from "../testing/narun.ts";
 import { allEnded, processesWith } from "../testing/processes.ts";
 import { answering, createWorkFolder } from "../testing/work-folder.ts";
@@ -215,4 +216,18 @@ test("says where there is nothing to run, before it starts anything", async () =
   const { code, stdout, stderr } = await narun(["dev", ...FREE_PORTS], { cwd: folder.dir });
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
   expect(stderr).toMatch(/^narun: [^\n]*neither \. nor a folder in it is a function[^\n]*\n$/);
+});
+
+test("a program goes live, and again at each save of a source of its build", async () => {
+  const program = (text: string) => programSource({ act: `answer(${JSON.stringify(text)})` });
+  await using folder = await createWorkFolder({
+    "hello/src/main.mjs": program("one"),
+    "hello/narun.yaml":
+      "mode: exec\ncommand: server.mjs\nbuild: cp src/main.mjs server.mjs\nlimits: { startMs: 20000 }\n",
+  });
+  await using dev = startNarun(["dev", "hello", ...FREE_PORTS], { cwd: folder.dir });
+  const url = await urlOf(dev);
+  expect(await textOf(url)).toBe("one");
+  await folder.write("hello/src/main.mjs", program("two"));
+  await answers(url, "two");
 });

@@ -150,7 +150,7 @@ describe("push, list, roll back, remove", () => {
     const { code, stdout, stderr } = await run(["push", "hello"]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toMatch(
-      /^narun: The new revision does not start; the live revision stays live: TypeError: .*'handler'\)\n +at index\.ts:2:\d+\n/,
+      /^narun: The new revision does not start; nothing has changed: TypeError: .*'handler'\)\n +at index\.ts:2:\d+\n/,
     );
     expect(await (await fetch(first.url)).text()).toBe("two\n");
 
@@ -295,6 +295,33 @@ describe("invoke", () => {
     expect(JSON.stringify(reply)).toContain("/echo/a?b=c");
     const binary = await json(["invoke", "echo", "--data", "-"], { input: Buffer.from([255, 0]) });
     expect(binary).toMatchObject({ bodyBase64: "/wA=" });
+  });
+
+  test("calls the handlers of triggers", async () => {
+    await folder.write(
+      "triggered/index.ts",
+      `export default {
+        scheduled: ({ cron }) => ({ ran: cron }),
+        queue: ({ queue, messages: [one] }) => { if (queue + one.body.id === "ORDERS7") one.retry({ delaySeconds: 3 }); },
+        message: (message) => message.subject + " " + message.headers["X-Tag"] + " " + message.text(),
+      };\n`,
+    );
+    await folder.write(
+      "triggered/narun.yaml",
+      "schedule: '@hourly'\nconsume: ORDERS\nsubscribe: [orders.*, orders.new]\n",
+    );
+    await output(["push", "triggered"]);
+    const call = (...args: string[]) => output(["invoke", "triggered", "--trigger", ...args]);
+    expect(JSON.parse(await call("schedule"))).toEqual({ result: { ran: "@hourly" } });
+    expect(JSON.parse(await call("queue", "--data", '{"id":7}'))).toEqual({
+      verdicts: [{ retry: { delaySeconds: 3 } }],
+    });
+    expect(await call("message", "--data", "hello", "-H", "x-tag: a")).toBe("orders.new a hello");
+    expect(await call("message", "--subject", "other", "-H", "x-tag: a")).toBe("other a ");
+    expect(await failure(["invoke", "triggered", "--trigger", "clock"], 2)).toContain(
+      "schedule, queue, message",
+    );
+    await output(["rm", "triggered"]);
   });
 
   test("fails where the function does, with the code", async () => {

@@ -5,7 +5,7 @@ import { createWorkFolder } from "../testing/work-folder.ts";
 
 const SOURCE = "export default { fetch: () => new Response('one'), scheduled() {} };\n";
 const WARNING = 'nothing calls the handler "scheduled" of the function hello';
-const TEXT = new RegExp(`^ {2}hello/index\\.ts:1: ${WARNING}\\n {2}narun calls \`fetch\``, "m");
+const TEXT = new RegExp(`^ {2}hello/index\\.ts:1: ${WARNING}\\n {2}narun\\.yaml has no \`schedule\``, "m");
 const JSON_WARNING = expect.objectContaining({ file: "hello/index.ts", line: 1, message: WARNING });
 
 const createFolder = () => createWorkFolder({ "hello/index.ts": SOURCE });

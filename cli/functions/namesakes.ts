@@ -1,11 +1,11 @@
-import { displayPath, loadFunction } from "../../builder/index.ts";
+import { displayPath, load } from "../../builder/index.ts";
 import { NarunError } from "../../contracts/index.ts";
 
 /** The function's name by folder. A folder with a wrong narun.yaml is left out; its build reports the error. */
 export async function namesOf(folders: readonly string[]): Promise<Map<string, string>> {
   const loaded = await Promise.all(
     [...new Set(folders)].map(async (folder) => {
-      const fn = await loadFunction(folder).catch(() => undefined);
+      const fn = await load(folder).catch(() => undefined);
       return fn === undefined ? [] : [[folder, fn.config.name] as const];
     }),
   );

@@ -45,25 +45,33 @@ export interface GrpcAddress extends Address {
 /** The certificate and the key of gRPC. */
 export const grpcCert = value({
   flag: "--grpc-cert <file>",
-  help: "certificate of the gRPC address, PEM; with it and its key gRPC is served with TLS",
+  help: "certificate of the gRPC address, PEM; with it and its key gRPC is served with TLS. Changed files are read again",
   fallbackHelp: "no TLS",
   parse: asText,
 });
 
 export const grpcKey = value({ flag: "--grpc-key <file>", help: "its key", parse: asText });
 
+/** What the files have, and the files, which may change. */
+export interface GrpcTls {
+  cert: Buffer;
+  key: Buffer;
+  files: { cert: string; key: string };
+}
+
 /** Reads the files. Error: USAGE. */
 export async function readGrpcTls(
   cert: string | undefined,
   key: string | undefined,
-): Promise<{ cert: Buffer; key: Buffer } | undefined> {
+): Promise<GrpcTls | undefined> {
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined || key === undefined) throw wrongUse("--grpc-cert and --grpc-key need each other");
   const read = (option: string, path: string) =>
     readFile(path).catch((error: unknown) => {
       throw wrongUse(`${option}: ${messageOf(error)}`);
     });
-  return { cert: await read("--grpc-cert", cert), key: await read("--grpc-key", key) };
+  const pair = { cert: await read("--grpc-cert", cert), key: await read("--grpc-key", key) };
+  return { ...pair, files: { cert, key } };
 }
 
 export const trustedProxies = value({

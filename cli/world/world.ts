@@ -24,6 +24,7 @@ import {
 import { startTraces, type Traces, type TracesOptions } from "../../traces/index.ts";
 import type { InspectOptions } from "../functions/debugging.ts";
 import { logConnection } from "../log.ts";
+import type { GrpcTls } from "../options/listen.ts";
 import type { Environment } from "../options/resolve.ts";
 import type { Output, Progress } from "../output/output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
@@ -34,7 +35,7 @@ import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 export interface WorldOptions {
   http: { host: string; port: number };
   grpc: Address;
-  grpcTls: { cert: Buffer; key: Buffer } | undefined;
+  grpcTls: GrpcTls | undefined;
   metrics: { host: string; port: number };
   /** A running server of the user. Default: an embedded server is started. */
   external?: { url: string; login: NatsLogin };
@@ -75,6 +76,8 @@ export interface World {
   readonly gateway: Gateway;
   /** The address for debuggers: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
+  /** The base URL of Runtara's HTTP door. */
+  readonly runtaraHttp: string | undefined;
   close(): Promise<void>;
 }
 
@@ -164,7 +167,8 @@ async function startInOrder(
   await startWorkers(workers, options);
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();
-  return { nats, natsUrl: url, gateway, inspectAddress: node.inspectAddress };
+  const { inspectAddress, runtaraHttp } = node;
+  return { nats, natsUrl: url, gateway, inspectAddress, runtaraHttp };
 }
 
 /** Starts the gateway's other processes. With first pushes they follow those: this process alone knows of them. */

@@ -40,10 +40,18 @@ export const headerNames = {
   world: "Narun-World",
   /** How many functions have called each other by service bindings up to this request; none: 0. */
   hops: "Narun-Hops",
+  /** On a request to an instance: the handler that takes it, in place of `fetch` (trigger.ts). */
+  trigger: "Narun-Trigger",
   /** A code of the error catalogue, on a reply that is an error. */
   error: "Narun-Error",
   /** Beside it, the value of the function's limit that was met: a node may allow less than the spec says. */
   limit: "Narun-Limit",
+  /** On a message of `narun-calls`: its facts (calls.ts). */
+  call: "Narun-Call",
+  /** On a message of `narun-dead-letters`: its facts (dead-letter.ts). */
+  deadLetter: "Narun-Dead-Letter",
+  /** On a stored message that came out of the dead letters: the function that it is for. Other functions pass over it. */
+  redriveFor: "Narun-Redrive-For",
   serviceErrorCode: "Nats-Service-Error-Code",
   serviceError: "Nats-Service-Error",
 } as const;

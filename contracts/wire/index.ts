@@ -35,4 +35,5 @@ export * from "./stream.ts";
 export * from "./time-left.ts";
 export * from "./trace.ts";
 export * from "./trailers.ts";
+export * from "./trigger.ts";
 export * from "./wire.ts";

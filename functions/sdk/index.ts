@@ -24,6 +24,8 @@ export type {
   Service,
   StoredObject,
   StoredValue,
+  WorkflowStatus,
+  Workflows,
 } from "./bindings.ts";
 export type { Context } from "./context.ts";
 export type { GrpcContext, GrpcProtocol } from "./grpc/call.ts";
@@ -41,7 +43,27 @@ export type {
   ServeOptions,
   UpgradedWebSocket,
 } from "./serve.ts";
+export type {
+  Message,
+  MessageBatch,
+  MessageHandler,
+  QueueHandler,
+  ScheduledEvent,
+  ScheduledHandler,
+  TriggeredWorker,
+} from "./triggers.ts";
 export type { WebSocketPair } from "./web-sockets.ts";
+export type {
+  ChildOptions,
+  StepFunction,
+  StepInfo,
+  StepOptions,
+  WorkflowContext,
+} from "./workflow/context.ts";
+export type { Duration } from "./workflow/duration.ts";
+export { NonRetryableError, StepFailed, timedOut, WorkflowCancelled } from "./workflow/errors.ts";
+export type { RetryOptions } from "./workflow/state.ts";
+export { type WorkflowCode, type WorkflowModule, workflow } from "./workflow/workflow.ts";
 
 /**
  * Serves requests to a service by a handler of this Node process, which is not deployed. Resolves when requests can come. Errors:

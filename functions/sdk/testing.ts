@@ -8,6 +8,13 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+export {
+  grpcClient,
+  type TestCallOptions,
+  type TestClient,
+  type TestClientOptions,
+} from "./grpc/test-client.ts";
+
 /** Running functions. Close them, or declare them with `await using`: this ends their processes and deletes their data. */
 export interface RunningFunctions extends AsyncDisposable {
   /** The base URL, such as `http://127.0.0.1:40123`. */

@@ -3,7 +3,8 @@
  *
  * I1  A call has one status, and the status is the last thing that is sent.
  * I2  After the end nothing is written. A stream whose client is gone takes no status.
- * I3  A client that still sends when its call has ended is told to stop (RST_STREAM with NO_ERROR).
+ * I3  After the client's deadline an error of the gateway is DEADLINE_EXCEEDED.
+ * I4  A client that still sends when its call has ended is told to stop (RST_STREAM with NO_ERROR).
  */
 import {
   constants,
@@ -12,12 +13,16 @@ import {
   type ServerStreamResponseOptions,
 } from "node:http2";
 import { type FieldList, fieldName, type GrpcCode, grpcCodes } from "../../contracts/index.ts";
-import { fieldsOf, type GrpcStatus } from "./status.ts";
+import { atDeadline, type Deadline, fieldsOf, type GrpcStatus, ownStatus } from "./status.ts";
 
 export interface AnswerOptions {
   /** The content type of the call, as the client named it. */
   contentType: string;
   requestId: string;
+  /** `/pkg.Svc/Method` */
+  path: string;
+  /** Undefined: the client waits. */
+  deadline: Deadline | undefined;
   /** The call has its status. Called once. `code` is undefined where the client went away before. */
   onOver(code: GrpcCode | undefined): void;
 }
@@ -40,7 +45,7 @@ export class Answer {
   begin(fields: FieldList): void {
     if (this.#phase !== "new" || this.isOver) return;
     if (this.#respond(fields, { waitForTrailers: true })) this.#phase = "begun";
-    else this.end({ code: grpcCodes.INTERNAL, message: "the initial metadata cannot be sent" });
+    else this.end(ownStatus(grpcCodes.INTERNAL, "BAD_REPLY", "the initial metadata cannot be sent"));
   }
 
   /** Sends bytes of messages. `done` is called when the operating system has taken them, and also when they are lost. */
@@ -54,8 +59,9 @@ export class Answer {
   }
 
   /** Sends a last piece, if any, and the status. A call without initial metadata gets all in one block of headers. */
-  end(status: GrpcStatus, bytes?: Uint8Array): void {
+  end(given: GrpcStatus, bytes?: Uint8Array): void {
     if (this.isOver) return;
+    const status = atDeadline(given, this.#options.path, this.#options.deadline);
     const isTrailersOnly = this.#phase === "new";
     this.#phase = "ended";
     this.#options.onOver(status.code);
@@ -65,8 +71,9 @@ export class Answer {
 
   #endAtOnce(status: GrpcStatus): void {
     const { code, message } = status;
-    const isSent = this.#respond(fieldsOf(status), { endStream: true });
-    if (isSent || this.#respond(fieldsOf({ code, message }), { endStream: true })) stopClient(this.#stream);
+    const isSent = this.#respond(this.#fieldsOf(status), { endStream: true });
+    if (isSent || this.#respond(this.#fieldsOf({ code, message }), { endStream: true }))
+      stopClient(this.#stream);
     else this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 
@@ -74,7 +81,7 @@ export class Answer {
     const stream = this.#stream;
     stream.once("wantTrailers", () => {
       try {
-        stream.sendTrailers(toHeaders(fieldsOf(status)));
+        stream.sendTrailers(toHeaders(this.#fieldsOf(status)));
         stopClient(stream);
       } catch {
         // HTTP/2 forbids a field of the function.
@@ -83,6 +90,10 @@ export class Answer {
     });
     if (bytes === undefined) stream.end();
     else stream.end(bytes);
+  }
+
+  #fieldsOf(status: GrpcStatus): string[] {
+    return fieldsOf(status, this.#options.requestId);
   }
 
   /** The client went away, or the answer cannot be whole: nothing more is sent. */
@@ -109,7 +120,7 @@ export class Answer {
   }
 }
 
-/** A client that still sends is told to stop, when it has seen its answer (I3). */
+/** A client that still sends is told to stop, when it has seen its answer (I4). */
 export function stopClient(stream: ServerHttp2Stream): void {
   if (stream.readableEnded || stream.endAfterHeaders) return;
   // The rest of its messages is read and dropped.

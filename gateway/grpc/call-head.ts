@@ -1,6 +1,7 @@
 /** The head of a call: its method, its protocol and its metadata. */
 import type { IncomingHttpHeaders } from "node:http2";
 import { parseGrpcTimeout } from "../../contracts/index.ts";
+import type { Deadline } from "./status.ts";
 
 export interface CallHead {
   /** `/pkg.Svc/Method`, as the client wrote it. */
@@ -9,8 +10,8 @@ export interface CallHead {
   service: string;
   /** As the client named it. */
   contentType: string;
-  /** How long the client waits; undefined where it does not say. */
-  timeoutMs: number | undefined;
+  /** Undefined: the client waits. */
+  deadline: Deadline | undefined;
   /** `grpc-encoding` */
   encoding: string;
   /** Whether messages may be compressed. */
@@ -48,10 +49,15 @@ export function readCallHead(headers: IncomingHttpHeaders): CallHead | NoCall {
     path,
     service,
     contentType,
-    timeoutMs: timeoutMs === undefined || timeoutMs > MAX_TIMEOUT_MS ? undefined : timeoutMs,
+    deadline: deadlineOf(timeoutMs),
     encoding,
     mayCompress: encoding !== "identity",
   };
+}
+
+function deadlineOf(timeoutMs: number | undefined): Deadline | undefined {
+  if (timeoutMs === undefined || timeoutMs > MAX_TIMEOUT_MS) return undefined;
+  return { timeoutMs, endsAtMs: performance.now() + timeoutMs };
 }
 
 export function isCall(head: CallHead | NoCall): head is CallHead {

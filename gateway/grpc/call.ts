@@ -11,6 +11,7 @@ import {
   decodeTrailers,
   FrameScanner,
   type FunctionSpec,
+  type GrpcCode,
   grpcCodeOfHttpAnswer,
   grpcCodes,
   isErrorCode,
@@ -33,7 +34,7 @@ import type { Answer } from "./answer.ts";
 import { AnswerBody } from "./answer-body.ts";
 import type { CallHead } from "./call-head.ts";
 import { type CallBody, CallReader, MAX_GATHERED_BYTES } from "./request-body.ts";
-import { failureStatus, faultStatus, type GrpcStatus, statusOf } from "./status.ts";
+import { failureStatus, faultStatus, type GrpcStatus, ownStatus, statusOf } from "./status.ts";
 
 export interface CallParts {
   dispatcher: Dispatcher;
@@ -115,11 +116,10 @@ export class Call implements DispatchRequest {
     }
     // The time of streamed messages comes on top, as for a streamed body of HTTP.
     const bodyMs = this.rest === undefined ? 0 : (limits?.streamMs ?? 0);
-    const timeoutMs = Math.min(
-      head.timeoutMs ?? Number.POSITIVE_INFINITY,
-      bodyMs + (limits?.timeoutMs ?? defaultTimeoutMs),
+    this.endsAtMs = Math.min(
+      head.deadline?.endsAtMs ?? Number.POSITIVE_INFINITY,
+      this.#startedMs + bodyMs + (limits?.timeoutMs ?? defaultTimeoutMs),
     );
-    this.endsAtMs = this.#startedMs + timeoutMs;
     const requestHead = this.#parts.requestHead(this.endsAtMs);
     if (requestHead === undefined) {
       this.#finish(statusOf("BAD_REQUEST", "a metadata value cannot be sent"));
@@ -187,9 +187,9 @@ export class Call implements DispatchRequest {
   }
 
   #awaitDeadline(): void {
-    const { timeoutMs } = this.#parts.head;
-    if (timeoutMs === undefined) return;
-    const leftMs = Math.max(0, this.#startedMs + timeoutMs - performance.now());
+    const { deadline } = this.#parts.head;
+    if (deadline === undefined) return;
+    const leftMs = Math.max(0, deadline.endsAtMs - performance.now());
     this.#deadline = setTimeout(() => this.#finish(this.#failure("DEADLINE_EXCEEDED")), leftMs);
   }
 
@@ -221,14 +221,10 @@ export class Call implements DispatchRequest {
   }
 }
 
-const NO_STATUS: GrpcStatus = {
-  code: grpcCodes.INTERNAL,
-  message: "the function's answer ended without grpc-status",
-};
-const BAD_TRAILERS: GrpcStatus = {
-  code: grpcCodes.INTERNAL,
-  message: "the function's trailing metadata cannot be sent",
-};
+const badReply = (message: string, code: GrpcCode = grpcCodes.INTERNAL) =>
+  ownStatus(code, "BAD_REPLY", message);
+const NO_STATUS = badReply("the function's answer ended without grpc-status");
+const BAD_TRAILERS = badReply("the function's trailing metadata cannot be sent");
 
 function fieldValue(fields: readonly string[], name: string): string | undefined {
   for (let at = 0; at + 1 < fields.length; at += 2)
@@ -245,8 +241,8 @@ function statusOfHttp(status: number, fields: readonly string[]): GrpcStatus {
   const given = fieldValue(fields, "grpc-status");
   const code = (given === undefined ? undefined : parseGrpcStatus(given)) ?? grpcCodeOfHttpAnswer(status);
   const type = fieldValue(fields, "content-type") ?? "none";
-  return {
-    code: code === grpcCodes.OK ? grpcCodes.UNKNOWN : code,
-    message: `the function answered with HTTP status ${status} and content-type ${type}, which is no answer of gRPC`,
-  };
+  return badReply(
+    `the function answered with HTTP status ${status} and content-type ${type}, which is no answer of gRPC`,
+    code === grpcCodes.OK ? grpcCodes.UNKNOWN : code,
+  );
 }

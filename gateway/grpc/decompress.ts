@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { gunzip, inflate } from "node:zlib";
 import { grpcCodes } from "../../contracts/index.ts";
-import type { GrpcStatus } from "./status.ts";
+import { type GrpcStatus, malformed, ownStatus } from "./status.ts";
 
 const DECODERS = { gzip: promisify(gunzip), deflate: promisify(inflate) };
 
@@ -16,8 +16,7 @@ export async function decompress(
 ): Promise<Uint8Array | GrpcStatus> {
   if (encoding !== "gzip" && encoding !== "deflate")
     return {
-      code: grpcCodes.UNIMPLEMENTED,
-      message: `grpc-encoding ${encoding} is not known here`,
+      ...ownStatus(grpcCodes.UNIMPLEMENTED, "BAD_REQUEST", `grpc-encoding ${encoding} is not known here`),
       fields: ["grpc-accept-encoding", ACCEPTED],
     };
   try {
@@ -25,7 +24,7 @@ export async function decompress(
   } catch (error) {
     const isLarge = error instanceof RangeError;
     return isLarge
-      ? { code: grpcCodes.RESOURCE_EXHAUSTED, message: `the message is over ${maxBytes} bytes` }
-      : { code: grpcCodes.INTERNAL, message: `the message is not ${encoding}` };
+      ? ownStatus(grpcCodes.RESOURCE_EXHAUSTED, "BODY_TOO_LARGE", `the message is over ${maxBytes} bytes`)
+      : malformed(`the message is not ${encoding}`);
   }
 }

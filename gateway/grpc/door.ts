@@ -6,7 +6,7 @@ import type { Door } from "../door.ts";
 import { createLearnedServices } from "./learned.ts";
 import { createOwnServices, type OwnServicesOptions } from "./own-services.ts";
 import { type ServeOptions, serve } from "./serve.ts";
-import { createGrpcServer, type ServerTls } from "./server.ts";
+import { createGrpcServer, type KeepAlive, type ServerTls } from "./server.ts";
 
 export type GrpcDoorOptions = Omit<ServeOptions, "isDraining" | "learned" | "own"> &
   Pick<OwnServicesOptions, "canServe"> & {
@@ -16,6 +16,7 @@ export type GrpcDoorOptions = Omit<ServeOptions, "isDraining" | "learned" | "own
     address: Address;
     /** Default: HTTP/2 without TLS (h2c). */
     tls?: ServerTls | undefined;
+    keepAlive?: Partial<KeepAlive> | undefined;
   };
 
 /** How long the last statuses may take to be written. */
@@ -27,13 +28,14 @@ const LAST_STATUSES_MS = 250;
  * I1  A door that leaves or drains sends GOAWAY: clients open their next connection elsewhere, and their calls under way go on.
  * I2  A call that comes while the door drains gets UNAVAILABLE, which clients may send again, and never a reset.
  */
-export function grpcDoor({ address, tls, ...options }: GrpcDoorOptions): Door {
+export function grpcDoor({ address, tls, keepAlive, ...options }: GrpcDoorOptions): Door {
   const state = { isDraining: false };
   const learned = createLearnedServices(options);
   const isServing = () => options.isHealthy() && !state.isDraining;
   const own = createOwnServices({ ...options, learned, isServing });
   const { server, goAway, destroy, connections } = createGrpcServer({
     tls,
+    keepAlive,
     log: options.log,
     serve: (call) => serve({ ...options, learned, own, isDraining: () => state.isDraining }, call),
   });

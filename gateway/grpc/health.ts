@@ -5,7 +5,7 @@
 import { grpcCodes } from "../../contracts/index.ts";
 import { OK, type OwnCall, type OwnHandler, type OwnMethod } from "./own-call.ts";
 import { joined, protoField, readProto, textsOf } from "./protobuf.ts";
-import type { GrpcStatus } from "./status.ts";
+import { type GrpcStatus, ownStatus } from "./status.ts";
 
 const SERVING_STATUS = { SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 } as const;
 export type ServingStatus = keyof typeof SERVING_STATUS;
@@ -20,7 +20,7 @@ export interface HealthOptions {
 /** How often the states that are watched are compared. */
 const WATCH_MS = 500;
 
-const MALFORMED: GrpcStatus = { code: grpcCodes.INVALID_ARGUMENT, message: "the message cannot be read" };
+const MALFORMED = ownStatus(grpcCodes.INVALID_ARGUMENT, "BAD_REQUEST", "the message cannot be read");
 
 /** The methods by name. */
 export function createHealth({ stateOf, names }: HealthOptions): Record<string, OwnMethod> {
@@ -30,7 +30,7 @@ export function createHealth({ stateOf, names }: HealthOptions): Record<string, 
       if (service === undefined) return MALFORMED;
       const state = stateOf(service);
       return state === "SERVICE_UNKNOWN"
-        ? { code: grpcCodes.NOT_FOUND, message: `no function implements the service ${service}` }
+        ? ownStatus(grpcCodes.NOT_FOUND, "NO_ROUTE", `no function implements the service ${service}`)
         : response(state);
     }),
     List: unary(() =>

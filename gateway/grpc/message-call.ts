@@ -22,7 +22,7 @@ import { serverTiming } from "../http/exchange.ts";
 import type { CallParts } from "./call.ts";
 import { decompress } from "./decompress.ts";
 import { CallReader } from "./request-body.ts";
-import { failureStatus, faultStatus, type GrpcStatus, statusOf } from "./status.ts";
+import { failureStatus, faultStatus, type GrpcStatus, ownStatus, statusOf } from "./status.ts";
 
 export interface MessageCallParts extends Omit<CallParts, "requestHead"> {
   /** Names and values alternating, without those of HTTP/2 itself. */
@@ -32,10 +32,11 @@ export interface MessageCallParts extends Omit<CallParts, "requestHead"> {
   maxPayloadBytes: number;
 }
 
-const ONE_MESSAGE: GrpcStatus = {
-  code: grpcCodes.UNIMPLEMENTED,
-  message: "the service takes calls of exactly one message",
-};
+const ONE_MESSAGE = ownStatus(
+  grpcCodes.UNIMPLEMENTED,
+  "BAD_REQUEST",
+  "the service takes calls of exactly one message",
+);
 
 export class MessageCall implements DispatchRequest {
   readonly service: string;
@@ -57,7 +58,7 @@ export class MessageCall implements DispatchRequest {
     this.#parts = parts;
     this.service = service;
     const mostMs = spec?.limits.timeoutMs ?? defaultTimeoutMs;
-    this.endsAtMs = performance.now() + Math.min(mostMs, head.timeoutMs ?? mostMs);
+    this.endsAtMs = Math.min(performance.now() + mostMs, head.deadline?.endsAtMs ?? Number.POSITIVE_INFINITY);
     this.head = new MessageHead(parts, this.endsAtMs);
     const maxBytes = Math.min(maxMessageBytes, maxPayloadBytes);
     this.#maxBytes = maxBytes;
@@ -128,8 +129,9 @@ export class MessageCall implements DispatchRequest {
       this.#finish({ code: grpcCodes.OK, message: "", fields }, frameMessage(reply.data));
       return;
     }
-    const message = read.message ?? this.#failure("SERVICE_ERROR").message;
-    this.#finish({ code: read.code, message, fields });
+    // A service that gives no text leaves the error to the gateway.
+    const own = read.message === undefined ? this.#failure("SERVICE_ERROR") : { message: read.message };
+    this.#finish({ ...own, code: read.code, fields });
   }
 
   #failure(code: ErrorCode): GrpcStatus {

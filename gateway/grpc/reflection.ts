@@ -9,6 +9,7 @@ import { grpcCodes } from "../../contracts/index.ts";
 import type { DescriptorIndex } from "./descriptor-index.ts";
 import { OK, type OwnMethod } from "./own-call.ts";
 import { joined, messagesOf, protoField, readProto, textsOf } from "./protobuf.ts";
+import { ownStatus } from "./status.ts";
 
 export interface ReflectionOptions {
   /** All gRPC services that are routed. */
@@ -34,10 +35,13 @@ export function createReflection(options: ReflectionOptions): OwnMethod {
       onMessage(message) {
         waiting += 1;
         if (waiting > MAX_WAITING) {
-          call.end({
-            code: grpcCodes.RESOURCE_EXHAUSTED,
-            message: "too many requests wait for their answers",
-          });
+          call.end(
+            ownStatus(
+              grpcCodes.RESOURCE_EXHAUSTED,
+              "HOLD_QUEUE_FULL",
+              "too many requests wait for their answers",
+            ),
+          );
           return;
         }
         last = last.then(async () => {

@@ -20,7 +20,7 @@ import { beginOwnCall } from "./own-call.ts";
 import type { OwnServices } from "./own-services.ts";
 import type { GrpcRoutes } from "./routes.ts";
 import type { IncomingCall } from "./server.ts";
-import { type GrpcStatus, statusOf } from "./status.ts";
+import { type GrpcStatus, malformed, ownStatus, statusOf } from "./status.ts";
 
 export interface ServeOptions {
   nats: Nats;
@@ -74,7 +74,7 @@ function serveOwn(options: ServeOptions, incoming: IncomingCall, head: CallHead)
   const answer = openAnswer(options, incoming, head, true);
   const method = options.own.method(head.path);
   if (method !== undefined) beginOwnCall(method, { stream: incoming.stream, head, answer });
-  else answer.end({ code: grpcCodes.UNIMPLEMENTED, message: `there is no method ${head.path}` });
+  else answer.end(ownStatus(grpcCodes.UNIMPLEMENTED, "NO_ROUTE", `there is no method ${head.path}`));
 }
 
 function serviceOf({ routes, learned }: ServeOptions, { service }: CallHead): string | undefined {
@@ -100,8 +100,8 @@ function beginCall(
   const { dispatcher, defaultTimeoutMs, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
   const spec = options.specOf(service);
   const parts = { dispatcher, service, spec, defaultTimeoutMs, maxMessageBytes, stream, head, answer, trace };
-  // A service that narun did not start takes calls as messages.
-  if (spec !== undefined || dispatcher.hasInstance(service))
+  // A program, and a service that narun did not start, takes calls as messages.
+  if (spec === undefined ? dispatcher.takesFrames(service) : spec.mode !== "exec")
     new Call({
       ...parts,
       requestHead: (endsAtMs) =>
@@ -133,6 +133,8 @@ function requestHead(
   );
 }
 
+const NO_HEAD = { path: "", contentType: "application/grpc", deadline: undefined };
+
 function openAnswer(
   options: ServeOptions,
   { stream, requestId }: IncomingCall,
@@ -141,11 +143,10 @@ function openAnswer(
   trace?: RequestTrace,
 ): Answer {
   const startedMs = performance.now();
-  const [path, contentType] = isCall(head) ? [head.path, head.contentType] : ["", "application/grpc"];
+  const { path, contentType, deadline } = isCall(head) ? head : NO_HEAD;
   const service = isCall(head) && isRouted ? head.service : "";
   return new Answer(stream, {
-    contentType,
-    requestId,
+    ...{ contentType, requestId, path, deadline },
     onOver(code: GrpcCode = grpcCodes.CANCELLED) {
       const ms = performance.now() - startedMs;
       if (trace !== undefined) endGrpc(trace, code);
@@ -168,11 +169,11 @@ function answerHttp(stream: ServerHttp2Stream, { status, allow }: Extract<NoCall
 }
 
 function noCallStatus(head: Exclude<NoCall, { kind: "http" }>): GrpcStatus {
-  const code = head.kind === "unimplemented" ? grpcCodes.UNIMPLEMENTED : grpcCodes.INTERNAL;
-  return { code, message: head.message };
+  if (head.kind === "malformed") return malformed(head.message);
+  return ownStatus(grpcCodes.UNIMPLEMENTED, "BAD_REQUEST", head.message);
 }
 
 function noServiceStatus({ isFilling }: ServeOptions, service: string): GrpcStatus {
   if (isFilling()) return statusOf("FIRST_PUSHES");
-  return { code: grpcCodes.UNIMPLEMENTED, message: `no function implements the service ${service}` };
+  return ownStatus(grpcCodes.UNIMPLEMENTED, "NO_ROUTE", `no function implements the service ${service}`);
 }

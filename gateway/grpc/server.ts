@@ -14,11 +14,23 @@ import {
 } from "node:http2";
 import { isRequestId, messageOf } from "../../contracts/index.ts";
 import type { Log } from "../../dispatch/index.ts";
+import { type CertificateFiles, type CertificatePair, followCertificate } from "./certificate-files.ts";
 
-export interface ServerTls {
-  /** PEM. */
-  cert: string | Buffer;
-  key: string | Buffer;
+export interface ServerTls extends CertificatePair {
+  /** Where the pair comes from. The files are followed: new connections get a changed certificate, and no call is lost. */
+  files?: CertificateFiles;
+  /** How often the files are read. Default: 5 s. */
+  everyMs?: number;
+}
+
+/** How connections are kept. */
+export interface KeepAlive {
+  /** How long a connection may be without a call. Clients connect again at their next call. Default: 5 min. */
+  idleMs: number;
+  /** How often a client is asked whether it is there. Default: a minute. */
+  pingMs: number;
+  /** How often a client may ask while it has no call. Default: 5 s. */
+  clientPingMs: number;
 }
 
 /** One request on its HTTP/2 stream. */
@@ -34,6 +46,7 @@ export interface IncomingCall {
 
 export interface ServerOptions {
   tls: ServerTls | undefined;
+  keepAlive?: Partial<KeepAlive> | undefined;
   serve(call: IncomingCall): void;
   log: Log;
 }
@@ -52,10 +65,10 @@ const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
  */
 const RESET_BURST = 10_000;
 const RESETS_PER_SECOND = 2_000;
-/** How long a connection may be without a call. Clients connect again at their next call. */
-const IDLE_MS = 300_000;
-/** How often an idle connection is asked whether its client is still there. */
-const PING_MS = 60_000;
+const KEEP_ALIVE: KeepAlive = { idleMs: 300_000, pingMs: 60_000, clientPingMs: 5_000 };
+/** How many pings may come too early before a connection ends. */
+const MAX_STRIKES = 3;
+const TOO_MANY_PINGS = Buffer.from("too_many_pings");
 
 const SETTINGS = {
   settings: {
@@ -79,16 +92,13 @@ export interface GrpcServer {
   connections(): number;
 }
 
-export function createGrpcServer({ tls, serve, log }: ServerOptions): GrpcServer {
+export function createGrpcServer({ tls, keepAlive, serve, log }: ServerOptions): GrpcServer {
   const sessions = new Set<ServerHttp2Session>();
-  const server: Http2Server =
-    tls === undefined
-      ? createServer(SETTINGS)
-      : createSecureServer({ ...SETTINGS, ...tls, allowHTTP1: false });
+  const server = tls === undefined ? createServer(SETTINGS) : createTlsServer(tls, log);
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
-    keepSession(session);
+    keepSession(session, { ...KEEP_ALIVE, ...keepAlive });
   });
   server.on(
     "stream",
@@ -127,8 +137,18 @@ export function createGrpcServer({ tls, serve, log }: ServerOptions): GrpcServer
   };
 }
 
-/** Ends a connection whose client is gone, or that has had no call for a while. */
-function keepSession(session: ServerHttp2Session): void {
+function createTlsServer(tls: ServerTls, log: Log): Http2Server {
+  const { cert, key, files, everyMs } = tls;
+  const server = createSecureServer({ ...SETTINGS, cert, key, allowHTTP1: false });
+  if (files === undefined) return server;
+  // Connections that are open keep the certificate that they began with.
+  const onChange = (pair: CertificatePair) => server.setSecureContext(pair);
+  server.once("close", followCertificate({ files, pair: { cert, key }, onChange, everyMs, log }));
+  return server;
+}
+
+/** Ends a connection whose client is gone, that has had no call for a while, or whose client asks too often. */
+function keepSession(session: ServerHttp2Session, { idleMs, pingMs, clientPingMs }: KeepAlive): void {
   session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
   let open = 0;
   let busyAtMs = performance.now();
@@ -139,14 +159,33 @@ function keepSession(session: ServerHttp2Session): void {
       busyAtMs = performance.now();
     });
   });
+  const isTooOften = createPingCount(clientPingMs);
+  session.on("ping", () => {
+    // Clients with a call also measure their connection by pings.
+    if (open > 0 || session.destroyed || !isTooOften()) return;
+    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, TOO_MANY_PINGS);
+    session.close();
+  });
   const timer = setInterval(() => {
     if (session.destroyed || session.closed) return;
-    if (open === 0 && performance.now() - busyAtMs > IDLE_MS) {
+    if (open === 0 && performance.now() - busyAtMs > idleMs) {
       session.close();
       return;
     }
-    const unanswered = setTimeout(() => session.destroy(), PING_MS / 2).unref();
+    const unanswered = setTimeout(() => session.destroy(), pingMs / 2).unref();
     session.ping(() => clearTimeout(unanswered));
-  }, PING_MS).unref();
+  }, pingMs).unref();
   session.once("close", () => clearInterval(timer));
+}
+
+/** Returns a function that is called for each ping, and tells whether too many came too early. */
+function createPingCount(everyMs: number): () => boolean {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  let strikes = 0;
+  return () => {
+    const nowMs = performance.now();
+    strikes = nowMs - lastMs < everyMs ? strikes + 1 : 0;
+    lastMs = nowMs;
+    return strikes > MAX_STRIKES;
+  };
 }

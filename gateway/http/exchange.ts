@@ -7,6 +7,7 @@ import type { Metrics } from "../metrics.ts";
 import { endHttp } from "../traces/http-trace.ts";
 import type { RequestTrace } from "../traces/request-trace.ts";
 import type { Upgrade } from "../websocket/websocket.ts";
+import { type AllowedOrigin, addCors } from "./cors.ts";
 import type { Endings } from "./endings.ts";
 import type { Destination, GatewayResponse } from "./gateway-response.ts";
 import { latin1Of } from "./latin1-of.ts";
@@ -38,6 +39,8 @@ export class Exchange {
   pattern = UNMATCHED;
   /** Set where a route matched. */
   destination = NOWHERE;
+  /** Set where the function answers pages of other origins. */
+  cors: AllowedOrigin | undefined;
   /** Set while the request is in dispatch: it no longer waits for its answer. */
   passage: { cancel(): void } | undefined;
   /** Set where traces are on, and the request goes to dispatch. */
@@ -95,10 +98,11 @@ const BODY_REFUSED = 413;
 
 export function write(
   { metrics, isLeaving, endings }: AnswerOptions,
-  { outgoing, method, requestId, pattern, startedMs }: Exchange,
+  { outgoing, method, requestId, pattern, startedMs, cors }: Exchange,
   { status, headers, body }: GatewayResponse,
   cold: ColdTiming | undefined,
 ): void {
+  if (cors !== undefined) addCors(headers, cors);
   headers.push("X-Request-Id", requestId);
   if (cold !== undefined) headers.push("Server-Timing", serverTiming(cold));
   // A second `Connection` field does no harm: both have the same value.

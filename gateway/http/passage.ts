@@ -23,11 +23,13 @@ import type {
 } from "../../dispatch/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import type { RemainingBody } from "../../streams/index.ts";
+import type { AsyncDoor } from "../async/async-door.ts";
 import type { RouteTable } from "../routes.ts";
 import type { GatewayTraces } from "../traces/gateway-traces.ts";
 import { endHttp } from "../traces/http-trace.ts";
 import type { WebSockets } from "../websocket/websocket.ts";
 import { type Body, hasBody, maxMessageBody, readBody } from "./body.ts";
+import { addCors } from "./cors.ts";
 import { type AnswerOptions, closeAfter, type Exchange, refuse, serverTiming, write } from "./exchange.ts";
 import type { IsTrusted } from "./forwarded.ts";
 import {
@@ -53,6 +55,8 @@ export interface ServeOptions extends AnswerOptions {
   /** For services without a spec. */
   defaultTimeoutMs: number;
   webSockets: WebSockets;
+  /** Calls that are answered before they run. */
+  calls: AsyncDoor;
   isTrusted: IsTrusted;
   /** Undefined: traces are off. */
   traces: GatewayTraces | undefined;
@@ -246,6 +250,7 @@ function writeStreamed(
     write(options, exchange, empty ?? failureResponse("BAD_REPLY", requestId, exchange.destination), cold);
     return;
   }
+  if (exchange.cors !== undefined) addCors(head.headers, exchange.cors);
   head.headers.push("X-Request-Id", requestId);
   if (cold !== undefined) head.headers.push("Server-Timing", serverTiming(cold));
   if (isUnread || options.isLeaving()) head.headers.push("Connection", "close");

@@ -1,5 +1,8 @@
 /** Routes a request. Every request is answered once, with its `x-request-id`. */
+import { callIdOf, isAsync } from "../async/async-door.ts";
+import { acceptLater, answerResult } from "../async/async-passage.ts";
 import type { RouteMatch } from "../routes.ts";
+import { allowedOrigin, preflightMethod, preflightResponse } from "./cors.ts";
 import { closeAfter, type Exchange, refuse } from "./exchange.ts";
 import { type GatewayResponse, problemResponse } from "./gateway-response.ts";
 import { noRouteResponse } from "./no-route.ts";
@@ -31,7 +34,16 @@ function route(options: ServeOptions, exchange: Exchange): void {
     closeAfter(options, exchange, problemResponse("BAD_REQUEST", requestId, host.reason), undefined);
     return;
   }
+  const asked = preflightMethod(incoming);
+  if (asked !== undefined && answerPreflight(options, exchange, target.rawPath, asked)) return;
   const match = options.routes().match(method, target.rawPath);
+  const callId = callIdOf(target.rawPath);
+  if (callId !== undefined) {
+    const cors = match.kind === "route" ? options.specOf(match.route.service)?.cors : undefined;
+    if (cors !== undefined) exchange.cors = allowedOrigin(cors, incoming);
+    answerResult(options, exchange, target, callId);
+    return;
+  }
   if (match.kind !== "route") {
     if (match.kind === "method-not-allowed") exchange.pattern = match.pattern;
     refuse(options, exchange, unmatched(options, target.rawPath, match, requestId));
@@ -39,8 +51,30 @@ function route(options: ServeOptions, exchange: Exchange): void {
   }
   const { service, pattern } = match.route;
   exchange.pattern = pattern;
-  exchange.destination = { service, spec: options.specOf(service) };
+  const spec = options.specOf(service);
+  exchange.destination = { service, spec };
+  if (spec?.cors !== undefined) exchange.cors = allowedOrigin(spec.cors, incoming);
+  const mayBeLater = spec !== undefined && exchange.upgrade === undefined;
+  if (mayBeLater && isAsync(match.route.isAsync, spec.async, incoming.headers.prefer)) {
+    acceptLater(options, exchange, target, { host: host.host, pattern });
+    return;
+  }
   new Passage(options, exchange, target, host.host).begin();
+}
+
+/** Returns false where the function of the route leaves preflights to itself. */
+function answerPreflight(
+  options: ServeOptions,
+  exchange: Exchange,
+  rawPath: string,
+  method: string,
+): boolean {
+  const match = options.routes().match(method, rawPath);
+  const cors = match.kind === "route" ? options.specOf(match.route.service)?.cors : undefined;
+  if (match.kind !== "route" || cors === undefined) return false;
+  exchange.pattern = match.route.pattern;
+  refuse(options, exchange, preflightResponse(cors, exchange.incoming, method));
+  return true;
 }
 
 function unmatched(

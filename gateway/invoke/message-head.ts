@@ -1,4 +1,4 @@
-import { decodeRequest, type Headers, requestTextOf } from "../../contracts/index.ts";
+import { decodeRequest, type Headers, headerNames, requestTextOf } from "../../contracts/index.ts";
 import type { SendableHead } from "../../dispatch/index.ts";
 
 /** The head of a request that came as a message. `headers`: all of them, also those that its sender left out. */
@@ -6,7 +6,8 @@ export function messageHead(headers: Headers, data: Uint8Array, service: string)
   const { hops, isUpgrade } = decodeRequest({ headers, data }, service);
   return {
     headers: () => headers,
-    text: () => requestTextOf({ headers, data }, service),
+    // A trigger goes over NATS only: the head of a request on a socket has no place for it.
+    text: () => (headers.has(headerNames.trigger) ? undefined : requestTextOf({ headers, data }, service)),
     hops,
     isUpgrade,
   };

@@ -31,6 +31,8 @@ export function discoveryAnswer(
   const endpoints = answer.endpoints?.map((endpoint, at) =>
     isStats && at === 0 && endpoint.data == null ? { ...endpoint, data: stats } : endpoint,
   );
-  const merged = { ...answer, metadata: { ...answer.metadata, ...metadata } };
+  // What narun tells of an instance is its node's to say.
+  const own = Object.entries(answer.metadata ?? {}).filter(([key]) => !key.startsWith("narun."));
+  const merged = { ...answer, metadata: { ...Object.fromEntries(own), ...metadata } };
   return Buffer.from(JSON.stringify(endpoints === undefined ? merged : { ...merged, endpoints }));
 }

@@ -6,7 +6,8 @@
  * I2  A subject that its rules do not permit is refused as a server refuses it.
  * I3  Requests that gateways send to the instance alone reach the program's subscription of its service.
  * I4  Its answers to discovery carry narun's metadata besides its own.
- * I5  Bytes that one side does not take hold back the other side.
+ * I5  Words of a consumer of narun's package about itself go nowhere: its node says them.
+ * I6  Bytes that one side does not take hold back the other side.
  */
 import type { Socket } from "node:net";
 import { matchesSubject } from "../../contracts/index.ts";
@@ -61,6 +62,8 @@ export class GuestConnection {
   #maxPayload: number;
   #isIn = false;
   #isVerbose = false;
+  /** The program is a consumer of narun's own package, and speaks as if it were not behind a door. */
+  #isConsumer = false;
   /** The numbers of its subscriptions to the service, and to questions of discovery. */
   readonly #serviceSids = new Set<string>();
   readonly #pingSids = new Set<string>();
@@ -190,6 +193,7 @@ export class GuestConnection {
     }
     this.#isIn = true;
     this.#isVerbose = wanted.verbose === true;
+    this.#isConsumer = wanted.name === consumerName(this.#options.service);
     const { echo, protocol, lang, version, headers, no_responders } = wanted;
     const own = { echo, protocol, lang, version, headers, no_responders, name: this.#options.name };
     const settings = { ...own, verbose: false, pedantic: false, tls_required: false, ...this.#login };
@@ -200,6 +204,7 @@ export class GuestConnection {
   #subscribe({ words, line }: Command): void {
     const [subject = "", sid = ""] = [words[0], words.at(-1)];
     const { rules, service, direct } = this.#options;
+    if (this.#isConsumer && isAboutItself(subject)) return;
     if (!rules.maySubscribe(subject)) {
       this.#options.onRefused(`it may not hear ${subject}`);
       this.#refuse(`Permissions Violation for Subscription to "${subject}"`);
@@ -252,7 +257,8 @@ export class GuestConnection {
     else if (requests.answer(subject)) {
       this.#open.delete(subject);
       this.#toServer(line, payload);
-    } else if (rules.mayPublish(subject)) this.#toServer(line, payload);
+    } else if (this.#isConsumer && isAboutItself(subject)) return;
+    else if (rules.mayPublish(subject)) this.#toServer(line, payload);
     else {
       this.#options.onRefused(`it may not publish to ${subject}`);
       this.#refuse(`Permissions Violation for Publish to "${subject}"`);
@@ -319,6 +325,12 @@ export class GuestConnection {
 }
 
 const NOTHING = Buffer.alloc(0);
+
+/** The name of the connection of a consumer of narun's package. */
+export const consumerName = (service: string) => `narun consumer ${service}`;
+
+/** Announcements, heartbeats, and lines of logs, which a program has on its output. */
+const isAboutItself = (subject: string) => /^(?:narun|logs)\./.test(subject);
 
 function maxPayloadOf(info: Record<string, unknown>, otherwise = DEFAULT_MAX_PAYLOAD): number {
   return typeof info.max_payload === "number" ? info.max_payload : otherwise;

@@ -18,8 +18,8 @@ import { createTurns } from "../turns.ts";
 import { deleteObject, findObject, type StoredInfo } from "./byte-objects-entries.ts";
 import { listByteObjects } from "./byte-objects-list.ts";
 import { writeObject } from "./byte-objects-write.ts";
-import { chunkSubject } from "./object-names.ts";
 import type { ObjectFacts, ObjectPage, OpenStore, PutObjectOptions } from "./open-store.ts";
+import { type Chunk, type ChunkPosition, readChunks } from "./read-chunks.ts";
 
 export interface ByteObjects {
   info(name: string): Promise<ObjectFacts | undefined>;
@@ -28,6 +28,15 @@ export interface ByteObjects {
    * OBJECT_NOT_FOUND, DIGEST_MISMATCH.
    */
   read(name: string, version: string): Promise<AsyncGenerator<Uint8Array, void> | undefined>;
+  /**
+   * The chunks of one version behind a place, from the beginning without one; undefined where the name has another version by
+   * now. The reader compares the digest. Error while it is read: OBJECT_NOT_FOUND.
+   */
+  chunks(
+    name: string,
+    version: string,
+    after?: ChunkPosition,
+  ): Promise<AsyncGenerator<Chunk, void> | undefined>;
   /** A write that breaks off, by its body or by `signal`, leaves nothing. */
   put(name: string, body: AsyncIterable<Uint8Array>, options?: PutObjectOptions): Promise<ObjectFacts>;
   /** No error where it is not there. */
@@ -82,6 +91,11 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
         const info = await findObject(store, name);
         return info?.nuid === version ? readBody(store, info) : undefined;
       }),
+    chunks: (name, version, after) =>
+      using(async (store) => {
+        const info = await findObject(store, name);
+        return info?.nuid === version ? readChunks(store, info, after) : undefined;
+      }),
     async put(name, body, options = {}) {
       // The body can be read once: a store that is gone shows before.
       const store = await using(async (found) => {
@@ -100,28 +114,12 @@ function factsOf({ name, size, digest, mtime, nuid, metadata }: StoredInfo): Obj
   return { name, size, sha256, modifiedAt: new Date(mtime), metadata: metadata ?? {}, version: nuid };
 }
 
-/** The chunks of an object, the next one fetched while one is read. */
-async function* readBody({ manager, bucket }: OpenStore, info: StoredInfo): AsyncGenerator<Uint8Array, void> {
-  const { nuid, chunks } = info;
+async function* readBody(store: OpenStore, info: StoredInfo): AsyncGenerator<Uint8Array, void> {
   const { sha256 } = factsOf(info);
   const hash = createHash("sha256");
-  const next = async (sequence: number) => {
-    const query = { seq: sequence, next_by_subj: chunkSubject(bucket, nuid) };
-    const direct = await manager.direct.getMessage(`OBJ_${bucket}`, query as never).catch(() => null);
-    // A replica may be behind its leader.
-    return direct ?? manager.streams.getMessage(`OBJ_${bucket}`, query);
-  };
-  let coming = chunks > 0 ? next(1) : undefined;
-  for (let count = 1; coming !== undefined; count++) {
-    const chunk = await coming;
-    if (chunk === null) {
-      throw new NarunError("OBJECT_NOT_FOUND", { detail: "it was replaced or deleted while it was read" });
-    }
-    coming = count < chunks ? next(chunk.seq + 1) : undefined;
-    // It stays without a reader where this one leaves now.
-    coming?.catch(() => undefined);
-    hash.update(chunk.data);
-    yield chunk.data;
+  for await (const { data } of readChunks(store, info)) {
+    hash.update(data);
+    yield data;
   }
   const actual = hash.digest("hex");
   if (actual !== sha256)

@@ -58,6 +58,7 @@ export async function connectOwn(options: WireOptions): Promise<Wire> {
       return new Writer(connection);
     },
     takeMessages: (sid, taker) => receivers.takeMessages(sid, taker),
+    takeRange: (taker) => receivers.takeRange(taker),
     takeData: (subject, sink) => receivers.takeData(subject, sink),
   };
 }

@@ -25,6 +25,11 @@ export interface Wire {
    * the function that ends it. On the plain transport the callback gets them.
    */
   takeMessages(sid: number, taker: Taker): () => void;
+  /**
+   * Shows the messages of a range of subscription numbers, which the library never gives, to `taker`. They are subscribed to by
+   * `WireWriter.command`. Undefined: the plain transport has no such numbers.
+   */
+  takeRange?(taker: Taker): { readonly first: number; end(): void };
   /** Shows the data frames that come on a subject, which is subscribed to, to `sink`; returns the function that ends it. */
   takeData(subject: string, sink: FrameSink): () => void;
 }
@@ -36,6 +41,8 @@ export interface WireWriter {
   write(message: Outgoing): boolean;
   /** Sends a data frame of a stream. */
   writeData(subject: string, seq: number, payload: Uint8Array, onSent?: () => void): void;
+  /** Sends whole commands of the protocol. Without a server they are dropped. Undefined on the plain transport. */
+  command?(text: string): void;
   flush(): void;
 }
 

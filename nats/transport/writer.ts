@@ -43,6 +43,14 @@ export class Writer implements WireWriter {
     this.write({ subject: bytesAsText(subject), fields: `${DATA_FRAME_PREFIX}${seq}\r\n`, payload, onSent });
   }
 
+  /** A subscription takes its place behind all that was written before. */
+  command(text: string): void {
+    const lane = this.#lane();
+    if (lane === undefined) return;
+    this.#protocol.flushPending();
+    lane.commands(Buffer.from(text), () => undefined);
+  }
+
   flush(): void {
     this.#lane()?.flush();
   }

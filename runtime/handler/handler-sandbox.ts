@@ -6,7 +6,7 @@
  * I2  A handler holds its turn until it has answered. A body that streams, and a WebSocket, hold none.
  * I3  The values that a handler gives are checked by the instance. This file checks that they have the form of a response.
  */
-import type { ErrorCode } from "../../contracts/index.ts";
+import type { ErrorCode, TriggerKind } from "../../contracts/index.ts";
 import type { Context } from "../../functions/sdk/index.ts";
 import type {
   AbortReason,
@@ -21,18 +21,39 @@ import { ArrivingBody } from "./arriving-body.ts";
 import { errorText } from "./error-text.ts";
 import { type BegunBody, beginBody, begunOf, LeavingBody } from "./leaving-body.ts";
 import { requestOf } from "./request-of.ts";
-import { describeValue, MethodNotAllowed, type ResponseParts, responseParts } from "./response-parts.ts";
+import {
+  describeValue,
+  HandlerMissing,
+  MethodNotAllowed,
+  type ResponseParts,
+  responseParts,
+} from "./response-parts.ts";
 import type { ServerSocket } from "./server-socket.ts";
 import { blockOf, Serving } from "./serving.ts";
 
 /** Answers a request: a `Response`, or a promise of one. */
 export type Handle = (request: Request, context: Context) => unknown;
 
+/** The handlers of the code. */
+export interface Handlers {
+  fetch: Handle;
+  /** Left out where the code takes no triggers. */
+  trigger?: (kind: TriggerKind, request: Request, context: Context) => Promise<TriggerResult>;
+}
+
+/** An answer. `threw`: the error of the handler. */
+interface TriggerResult {
+  response: unknown;
+  threw?: { error: unknown };
+}
+
+/** Finds the handlers. Rejects where there are none. */
+export type LoadHandlers = () => Promise<Handlers | Extract<SandboxStart, { ok: false }>>;
+
 export interface HandlerSandboxOptions {
   /** Upper bound of the handlers that are under way. Default: none. */
   concurrency?: number | undefined;
-  /** Finds the handler. Rejects where there is none. */
-  load(): Promise<Handle | Extract<SandboxStart, { ok: false }>>;
+  load: LoadHandlers;
   /** Runs work on behalf of a request. Default: nothing is kept of it. */
   within?: <T>(id: number, work: () => T) => T;
   /** A handler threw, or its work after the answer. */
@@ -57,7 +78,7 @@ export class HandlerSandbox implements Sandbox {
   readonly #begun = new Map<number, BegunBody>();
   readonly #leaving = new Map<number, LeavingBody>();
   readonly #sockets = new Map<number, ServerSocket>();
-  #handle: Handle | undefined;
+  #handlers: Handlers | undefined;
   #turns: number;
   #lastBody = 0;
 
@@ -122,8 +143,8 @@ export class HandlerSandbox implements Sandbox {
   async start(): Promise<SandboxStart> {
     const beganAt = performance.now();
     const loaded = await this.#options.load();
-    if (typeof loaded !== "function") return loaded;
-    this.#handle = loaded;
+    if ("ok" in loaded) return loaded;
+    this.#handlers = loaded;
     return { ok: true, phases: { load: performance.now() - beganAt } };
   }
 
@@ -216,7 +237,7 @@ export class HandlerSandbox implements Sandbox {
     try {
       const request = requestOf(incoming, open.stream, serving.signal);
       if (typeof request === "string") return this.#fail(serving, request);
-      const value = await this.#handle?.(request, serving.context);
+      const value = await this.#call(incoming, request, serving);
       const parts = responseParts(value);
       this.#endTurn(open);
       if (parts === undefined) {
@@ -229,6 +250,18 @@ export class HandlerSandbox implements Sandbox {
     } finally {
       this.#endTurn(open);
     }
+  }
+
+  async #call({ trigger }: IncomingRequest, request: Request, serving: Serving): Promise<unknown> {
+    const { context, requestId } = serving;
+    if (trigger === undefined) return this.#handlers?.fetch(request, context);
+    const take = this.#handlers?.trigger;
+    if (take === undefined) throw new HandlerMissing(trigger);
+    const { response, threw } = await take(trigger, request, context);
+    if (threw === undefined) return response;
+    this.#options.onError?.(threw.error, requestId);
+    this.#owner.log.write("error", errorText(threw.error), requestId);
+    return response;
   }
 
   async #answer(serving: Serving, { status, headers, body, socket }: ResponseParts): Promise<void> {
@@ -266,6 +299,7 @@ export class HandlerSandbox implements Sandbox {
     const { requests } = this.#owner;
     const isMethod = error instanceof MethodNotAllowed;
     if (isMethod) requests.refuse(id, "method not allowed", error.allow);
+    else if (error instanceof HandlerMissing) requests.refuse(id, "no handler", error.name);
     // The error of a handler that was aborted is the abort.
     else if (this.#open.has(id)) {
       this.#options.onError?.(error, requestId);

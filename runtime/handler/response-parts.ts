@@ -9,6 +9,14 @@ export class MethodNotAllowed {
   }
 }
 
+/** Thrown where the code has no handler for such a request. */
+export class HandlerMissing {
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
 export interface ResponseParts {
   status: number;
   headers: Iterable<readonly [string, string]>;

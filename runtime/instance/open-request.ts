@@ -176,6 +176,8 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   refuse(reason: RefusalReason, text: string) {
     if (!this.#accept()) return;
     if (reason === "method not allowed") return this.#refuseMethod(text);
+    if (reason === "no handler")
+      return this.#failWith("NO_SUCH_HANDLER", `the module has no handler "${text}"`);
     if (reason === "no response") return this.#failWith("HANDLER_RETURNED_NO_RESPONSE", text);
     this.fail("HANDLER_THREW");
     this.#parts.log.write("error", text.slice(0, MAX_STACK_LENGTH), this.requestId);

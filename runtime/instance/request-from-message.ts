@@ -1,4 +1,11 @@
-import { type DecodedRequest, decodeRequest, timeLeftOf } from "../../contracts/index.ts";
+import {
+  type DecodedRequest,
+  decodeRequest,
+  headerNames,
+  headerValue,
+  isTriggerKind,
+  timeLeftOf,
+} from "../../contracts/index.ts";
 import type { Message } from "../../nats/index.ts";
 import { bodyOf } from "./body-of.ts";
 import { blockOfFields, blockOfRequest } from "./header-block.ts";
@@ -7,7 +14,11 @@ import type { IncomingRequest } from "./sandbox.ts";
 
 /** Reads a request to a service. `mostMs`: the upper bound of its time. */
 export function requestFromMessage(message: Message, service: string, mostMs: number): IncomingRequest {
-  return incomingRequest(decodeRequest(message, service), message, service, mostMs);
+  const request = incomingRequest(decodeRequest(message, service), message, service, mostMs);
+  const trigger = headerValue(message.headers, headerNames.trigger);
+  // The service's own subject is open to every client: a trigger comes to the instance itself.
+  if (isTriggerKind(trigger) && message.subject !== service) request.trigger = trigger;
+  return request;
 }
 
 /** The request that a message carries, as a sandbox takes it. `data`: its body. */

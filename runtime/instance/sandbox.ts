@@ -9,7 +9,7 @@
  * I4  The sandbox hears of the end of each request once (`forget`), after the request's background work.
  * I5  A sandbox reports nothing while it is constructed, and nothing after `dispose`.
  */
-import type { ErrorCode } from "../../contracts/index.ts";
+import type { ErrorCode, TriggerKind } from "../../contracts/index.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import type { RequestTraces } from "./request-traces.ts";
 
@@ -43,6 +43,8 @@ export interface IncomingRequest {
   deadline: number;
   /** How many functions have called each other up to this request. */
   hops: number;
+  /** The handler that takes it. Undefined: `fetch`. */
+  trigger?: TriggerKind | undefined;
 }
 
 /** Creates the sandbox of one instance. */
@@ -139,7 +141,9 @@ export type RefusalReason =
   | "threw"
   | "no response"
   /** The function has no handler for the method; the text is the value of `Allow`. */
-  | "method not allowed";
+  | "method not allowed"
+  /** The function has no handler of the kind; the text is its name. */
+  | "no handler";
 
 /** The reports of a sandbox about its requests. Values of type `unknown` are user input. */
 export interface Answers {

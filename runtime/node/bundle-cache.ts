@@ -6,16 +6,16 @@
  * I3  The folder stays under its bound: the least recently used files go first.
  */
 
-import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, readFile, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { MIB, NarunError } from "../../contracts/index.ts";
+import { MIB } from "../../contracts/index.ts";
 import { sha256Hex, writeWhole } from "../../machine/index.ts";
 import type { ContentStore } from "../../nats/index.ts";
+import { createDiskBound } from "./disk-bound.ts";
 
 export interface BundleCache {
   /** Errors: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
-  /** `fetch` gets bytes that are not in the store under their digest. */
-  get(sha256: string, fetch?: () => Promise<Uint8Array>): Promise<Uint8Array>;
+  get(sha256: string): Promise<Uint8Array>;
 }
 
 export interface BundleCacheOptions {
@@ -48,8 +48,8 @@ export async function openBundleCache(options: BundleCacheOptions): Promise<Bund
     return undefined;
   };
 
-  const fetchOnce = async (sha256: string, fetch: () => Promise<Uint8Array>): Promise<Uint8Array> => {
-    const bytes = (await fromDisk(sha256)) ?? (await download(sha256, fetch));
+  const fetchOnce = async (sha256: string): Promise<Uint8Array> => {
+    const bytes = (await fromDisk(sha256)) ?? (await download(sha256));
     memory.put(sha256, bytes);
     return bytes;
   };
@@ -59,22 +59,18 @@ export async function openBundleCache(options: BundleCacheOptions): Promise<Bund
     await disk.note(bytes.byteLength);
   };
 
-  const download = async (sha256: string, fetch: () => Promise<Uint8Array>): Promise<Uint8Array> => {
-    const bytes = await fetch();
-    const actual = sha256Hex(bytes);
-    if (actual !== sha256)
-      throw new NarunError("DIGEST_MISMATCH", { detail: `expected ${sha256}, found ${actual}`, sha256 });
+  const download = async (sha256: string): Promise<Uint8Array> => {
+    const bytes = await store.get(sha256);
     // A full disk costs the copy, not the start: the bytes are here.
     await keep(sha256, bytes).catch(() => undefined);
     return bytes;
   };
 
   return {
-    async get(sha256, fetch = () => store.get(sha256)) {
+    async get(sha256) {
       const kept = memory.get(sha256);
       if (kept !== undefined) return kept;
-      const underWay =
-        fetching.get(sha256) ?? fetchOnce(sha256, fetch).finally(() => fetching.delete(sha256));
+      const underWay = fetching.get(sha256) ?? fetchOnce(sha256).finally(() => fetching.delete(sha256));
       fetching.set(sha256, underWay);
       return underWay;
     },
@@ -104,39 +100,4 @@ function createMemory(maxBytes: number) {
       }
     },
   };
-}
-
-/** Upper bound of the bytes written before the folder is read again, as a part of its bound: another runner may write to it too. */
-const UNSEEN_PART = 1 / 16;
-
-/** Keeps a folder under its bound. Reading the folder costs time for each of its files, so one reading serves many writes. */
-function createDiskBound(folder: string, maxBytes: number) {
-  let room = 0;
-  return {
-    async note(bytes: number): Promise<void> {
-      room -= bytes;
-      if (room >= 0) return;
-      const total = await evict(folder, maxBytes);
-      room = Math.min(maxBytes - total, maxBytes * UNSEEN_PART);
-    },
-  };
-}
-
-/** Deletes the files that were used longest ago until the folder is under its bound; returns the bytes that are left. */
-async function evict(folder: string, maxBytes: number): Promise<number> {
-  const names = await readdir(folder);
-  const files = await Promise.all(
-    names.map(async (name) => {
-      const path = join(folder, name);
-      const facts = await stat(path).catch(() => undefined);
-      return { path, size: facts?.size ?? 0, usedAt: facts?.mtimeMs ?? 0 };
-    }),
-  );
-  let total = files.reduce((sum, { size }) => sum + size, 0);
-  for (const { path, size } of files.sort((a, b) => a.usedAt - b.usedAt)) {
-    if (total <= maxBytes) break;
-    await rm(path, { force: true });
-    total -= size;
-  }
-  return total;
 }

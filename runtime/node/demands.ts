@@ -33,9 +33,10 @@ async function answerDemand(options: DemandOptions, demand: Demand): Promise<Dem
   if (wanted === undefined) return refuse("FUNCTION_NOT_FOUND", demand.function);
   modes.of(wanted.spec);
   const current = instances.of(demand.function).filter(({ generation }) => generation === wanted.generation);
-  const ready = current.find(({ phase }) => phase === "ready");
+  const ready = current.find((one) => instances.takesRequests(one));
   if (ready !== undefined) return { outcome: "running", instance: ready.id, concurrency: ready.concurrency };
-  const starting = current.find(({ phase }) => phase === "starting");
+  // A service that runs and has not registered yet is announced as it does.
+  const starting = current.find(({ phase }) => phase !== "draining");
   if (starting !== undefined) return { outcome: "starting", instance: starting.id };
   if (instances.size >= maxInstances) return refuse("NODE_FULL", `it runs ${maxInstances} instances`);
   return { outcome: "starting", instance: instances.start(wanted.spec, wanted.generation).instance.id };

@@ -2,15 +2,14 @@
 import { type FunctionConfig, NarunError, stores } from "../../contracts/index.ts";
 import { type ByteObjects, type Nats, openByteObjects } from "../../nats/index.ts";
 import type { MountedFile } from "../host.ts";
-import type { BundleCache } from "./bundle-cache.ts";
-import { readWhole } from "./program-files.ts";
+import type { FileCache } from "./file-cache.ts";
 
 export interface MountedFiles {
   /** The files of a program's `mounts`. Errors: MOUNT_MISSING, with the file's name; DIGEST_MISMATCH. */
   load(config: Pick<FunctionConfig, "mounts">): Promise<MountedFile[]>;
 }
 
-export function createMountedFiles(nats: Nats, cache: BundleCache): MountedFiles {
+export function createMountedFiles(nats: Nats, cache: FileCache): MountedFiles {
   let store: ByteObjects | undefined;
   return {
     load: ({ mounts = [] }) =>
@@ -23,8 +22,7 @@ export function createMountedFiles(nats: Nats, cache: BundleCache): MountedFiles
             const detail = `${path} is the file ${JSON.stringify(object)}, which ${stores.files.objects} does not have`;
             throw new NarunError("MOUNT_MISSING", { detail });
           }
-          const read = () => readWhole(opened, object, facts.version);
-          return { path, bytes: await cache.get(facts.sha256, read) };
+          return { path, file: await cache.get({ store: opened, object, ...facts }) };
         }),
       ),
   };

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import {
   type Ceiling,
+  type FunctionSpec,
   isNarunError,
   METADATA_ADDRESSES,
   type Mode,
@@ -34,17 +35,19 @@ import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
 import { createDependencies } from "./dependencies.ts";
 import { createDesiredState, type DesiredState } from "./desired-state.ts";
+import { openFileCache } from "./file-cache.ts";
 import { createFunctionSecrets, type FunctionSecrets } from "./function-secrets.ts";
 import { type HostLogin, hostLogin } from "./host-login.ts";
 import { InstanceTable } from "./instance-table.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
 import { discoverTargets } from "./metrics/discovery.ts";
+import type { Metric } from "./metrics/exposition.ts";
 import { type MetricsServer, startMetricsServer } from "./metrics/metrics-server.ts";
 import { NodeMetrics } from "./metrics/node-metrics.ts";
 import { Modes, type StartHosts } from "./modes.ts";
 import { createMountedFiles, type MountedFiles } from "./mounted-files.ts";
 import { type ClaimedName, claimName, Presence } from "./presence.ts";
-import { createProgramFiles } from "./program-files.ts";
+import { createProgramFiles, type ProgramFiles } from "./program-files.ts";
 import { Reconciler } from "./reconcile.ts";
 import { createRevisions, type Revisions } from "./revisions.ts";
 import { createStatusPublisher, observeStatus, type StatusPublisher } from "./status.ts";
@@ -84,6 +87,12 @@ export interface NodeRunnerOptions {
   closesReplacedSockets?: boolean;
   /** The address of `/metrics` and `/discovery`. Default: none. */
   metrics?: Address;
+  /** Hears of each change of a function that is to run: its spec, or undefined where it is gone. */
+  onSpec?: (name: string, spec: FunctionSpec | undefined) => void;
+  /** Resolves when the last instances of these functions here may drain. Default: at once. */
+  beforeDrain?: (names: readonly string[]) => Promise<void>;
+  /** Metrics that are shown beside the node's own. */
+  moreMetrics?: () => readonly Metric[];
   /** Takes the spans of requests. Default: none are made. */
   spans?: SpanSink | undefined;
   log: Logger;
@@ -118,6 +127,7 @@ interface Stores {
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
   mountedFiles: MountedFiles;
+  programFiles: ProgramFiles;
   name: ClaimedName;
 }
 
@@ -137,12 +147,14 @@ async function openStores({
     ensureLogHistory(nats),
   ]);
   const cache = await openBundleCache({ folder: join(cacheDir, "bundles"), store: binaries });
+  const files = await openFileCache({ folder: join(cacheDir, "files") });
   return {
     specs,
     cache,
     revisions: createRevisions(manifests, cache),
     functionSecrets: createFunctionSecrets(nats, node, secretsKey),
-    mountedFiles: createMountedFiles(nats, cache),
+    mountedFiles: createMountedFiles(nats, files),
+    programFiles: createProgramFiles(nats, files),
     name: await claimName({ nats, states, node, version, labels }),
   };
 }
@@ -180,6 +192,7 @@ class Runner implements NodeRunner {
       instances: () => this.#instances.all(),
       specOf: (name) => this.#desired.get(name)?.spec,
       problems: () => this.#instances.problems(),
+      ...(options.moreMetrics && { more: options.moreMetrics }),
     });
     const publisher = observeStatus(createStatusPublisher(nats, node), this.#metrics);
     this.#modes = this.#createModes(publisher);
@@ -191,13 +204,14 @@ class Runner implements NodeRunner {
       modes: this.#modes,
       revisions: stores.revisions,
       functionSecrets: stores.functionSecrets,
-      programFiles: createProgramFiles(nats, stores.cache),
+      programFiles: stores.programFiles,
       mountedFiles: stores.mountedFiles,
       publisher,
       onChange: (name) => {
         this.#reconciler.touch(name);
         this.#presence.touch();
       },
+      beforeDrain: options.beforeDrain,
       onCrash: (name, generation) => this.#reconciler.crashed(name, generation),
     });
     this.#desired = createDesiredState({
@@ -205,13 +219,7 @@ class Runner implements NodeRunner {
       dependencies: createDependencies({ nats, log, onChange: () => this.#desired.reconsider() }),
       node,
       log,
-      onChange: (name, generation) => {
-        this.#instances.forgive(name, generation);
-        this.#modes.forgive(name, generation);
-        this.#reconciler.touch(name);
-        const mode = this.#desired.get(name)?.spec.mode;
-        if (mode !== undefined) options.onExpected?.(mode);
-      },
+      onChange: (name, generation) => this.#onDesired(name, generation),
     });
     this.#nodes = followNodes({ nats, onAppeared: touchAll, onLost: touchAll });
     this.#reconciler = new Reconciler({
@@ -232,6 +240,21 @@ class Runner implements NodeRunner {
         log.warn({ error: isNarunError(error) ? error.code : String(error) }, "node state not written"),
       onTaken: this.#taken.resolve,
     });
+  }
+
+  #onDesired(name: string, generation: string | undefined): void {
+    this.#options.onSpec?.(name, this.#placedSpec(name));
+    this.#instances.forgive(name, generation);
+    this.#modes.forgive(name, generation);
+    this.#reconciler.touch(name);
+    const mode = this.#desired.get(name)?.spec.mode;
+    if (mode !== undefined) this.#options.onExpected?.(mode);
+  }
+
+  /** A spec that narun places. A service of the original toolkit that names its nodes is always there. */
+  #placedSpec(name: string): FunctionSpec | undefined {
+    const spec = this.#desired.get(name)?.spec;
+    return spec?.service === undefined || spec.nodes === undefined ? spec : undefined;
   }
 
   get node(): string {
@@ -266,6 +289,7 @@ class Runner implements NodeRunner {
     this.#reconciler.close();
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#nodes.close();
+    await this.#options.beforeDrain?.([...new Set(this.#instances.all().map((one) => one.function))]);
     await this.#modes.close({ graceMs }); // 3
     await this.#presence.close(); // 4
     this.#metricsServer?.close();
@@ -311,7 +335,7 @@ class Runner implements NodeRunner {
 
   #answer(): Subscription[] {
     const { nats, node } = this.#options;
-    const { revisions, functionSecrets, cache } = this.#stores;
+    const { revisions, functionSecrets, mountedFiles, programFiles, cache } = this.#stores;
     const parts = { desired: this.#desired, instances: this.#instances, modes: this.#modes };
     return [
       answerDemands({
@@ -326,7 +350,8 @@ class Runner implements NodeRunner {
         modes: this.#modes,
         revisions,
         functionSecrets,
-        mountedFiles: this.#stores.mountedFiles,
+        mountedFiles,
+        programFiles,
         cache,
         releaseUnused: () => releaseUnusedHosts(parts),
         ceiling: this.#ceiling,

@@ -4,6 +4,8 @@ import type { BundleCache } from "./bundle-cache.ts";
 
 /** The revisions that a node runs, by name. Manifests are immutable: each is read once and kept. */
 export interface Revisions {
+  /** Error: REVISION_NOT_FOUND. */
+  manifest(name: string, revision: string): Promise<Manifest>;
   /** Errors: REVISION_NOT_FOUND, OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
   load(name: string, revision: string): Promise<{ manifest: Manifest; bundle: Uint8Array }>;
   /** The source map of a revision that was loaded before. */
@@ -26,6 +28,7 @@ export function createRevisions(store: TypedKv<Manifest>, cache: BundleCache): R
   };
 
   return {
+    manifest: manifestOf,
     async load(name, revision) {
       const manifest = await manifestOf(name, revision);
       return { manifest, bundle: await cache.get(manifest.bundle.sha256) };

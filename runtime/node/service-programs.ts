@@ -1,13 +1,9 @@
-/**
- * Services of the original toolkit as a node runs them: programs that are always there, on the nodes that their specs name,
- * or where narun places them (`scale`).
- */
+/** Services of the original toolkit as a node runs them, and the files of their programs. */
 import os from "node:os";
 import {
   binaryObjectName,
-  canonicalJson,
   type FunctionSpec,
-  FunctionSpecSchema,
+  functionOfService,
   goArch,
   goOs,
   type ServiceSpec,
@@ -29,40 +25,12 @@ export type RunnableSpec = FunctionSpec & { service?: ServiceFile };
 
 /** The spec of a service, where it is for this node; undefined where other nodes run it. */
 export function programOfService(spec: ServiceSpec, node: string): RunnableSpec | undefined {
-  const isHere = spec.nodes.some(({ name }) => name === node);
-  if (!isHere && spec.scale === undefined) return undefined;
-  const service = fileOf(spec);
-  const { name, args, env, nodes, mounts, user, memoryMB, memoryMaxMB, cpuCores, mode, nonet } = spec;
-  const metrics =
-    spec.metrics?.port === undefined ? undefined : { port: spec.metrics.port, path: spec.metrics.path };
-  const landlock = mode === "landlock" ? (spec.landlock ?? {}) : undefined;
-  const program = {
-    name,
-    mode: "exec",
-    command: "program",
-    routes: spec.routes ?? [],
-    args: [...args],
-    env: env.map(envOf),
-    mounts: mounts.map(({ path, source: { objectStore } }) => ({ path, source: { objectStore } })),
-    revision: service.sha256 ?? sha256Hex(canonicalJson(service.objects)),
-    ...(isHere ? { nodes: nodes.map(({ name: target, replicas }) => ({ name: target, replicas })) } : {}),
-    ...definedOf({
-      tag: spec.tag,
-      metrics,
-      scale: spec.scale,
-      user,
-      memoryMB,
-      memoryMaxMB,
-      cpuCores,
-      landlock,
-    }),
-    ...(nonet == null ? {} : { network: false }),
-  };
-  const parsed = FunctionSpecSchema.safeParse(program);
-  if (!parsed.success) return undefined;
+  const program = functionOfService(spec, sha256Hex);
+  if (program === undefined) return undefined;
+  if (program.nodes !== undefined && !program.nodes.some(({ name }) => name === node)) return undefined;
   // Jails are FreeBSD's.
-  const unfit = mode === "jail" ? "mode jail: no node of narun has jails" : undefined;
-  return { ...parsed.data, service: { ...service, ...(unfit && { unfit }) } };
+  const unfit = spec.mode === "jail" ? "mode jail: no node of narun has jails" : undefined;
+  return { ...program, service: { ...fileOf(spec), ...(unfit && { unfit }) } };
 }
 
 function fileOf({ name, tag, binary_object, binaries = [] }: ServiceSpec): ServiceFile {
@@ -71,12 +39,4 @@ function fileOf({ name, tag, binary_object, binaries = [] }: ServiceSpec): Servi
   const named = tag === undefined ? undefined : binaryObjectName(name, tag, platform);
   const objects = [own?.object, named, binary_object].filter((object) => object !== undefined);
   return { objects: [...new Set(objects)], sha256: own?.sha256 };
-}
-
-function envOf({ name, value, valueFromSecret }: ServiceSpec["env"][number]) {
-  return valueFromSecret === undefined ? { name, value: value ?? "" } : { name, valueFromSecret };
-}
-
-function definedOf<T extends object>(values: T): Partial<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

@@ -5,7 +5,7 @@ import {
   lowerLimits,
   messageOf,
 } from "../../contracts/index.ts";
-import type { StartOutcome } from "../host.ts";
+import type { KeptFile, StartOutcome } from "../host.ts";
 import type { FunctionSecrets } from "./function-secrets.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import type { Modes } from "./modes.ts";
@@ -32,19 +32,20 @@ export async function startInstance(
   instance: LocalInstance,
   spec: RunnableSpec,
 ): Promise<StartOutcome> {
-  const { modes, revisions, functionSecrets, publisher } = parts;
+  const { modes, functionSecrets, publisher } = parts;
   try {
     const { revision, service, ...rest } = spec;
-    const { bundle, ...names } =
-      service === undefined
-        ? { bundle: (await revisions.load(spec.name, revision)).bundle }
-        : await parts.programFiles.load(service);
-    const config = { ...rest, ...names, limits: lower(parts, instance, spec) };
+    const { command, ...code } = await loadCode(parts, spec);
+    const config = {
+      ...rest,
+      ...(command !== undefined && { command }),
+      limits: lower(parts, instance, spec),
+    };
     const secrets = await functionSecrets.of(config);
     const hosts = modes.of(spec);
     await hosts.pause(instance.group);
     const files = await parts.mountedFiles.load(config);
-    const order = { instance: instance.id, index: instance.index, revision, config, secrets, bundle };
+    const order = { instance: instance.id, index: instance.index, revision, config, secrets, ...code };
     return await hosts.of(instance.group).start({
       ...order,
       ...(files.length > 0 && { files }),
@@ -56,6 +57,19 @@ export async function startInstance(
     publisher.log("error", instance, `${code}: ${message}`);
     return { ok: false, code, message };
   }
+}
+
+const NO_BUNDLE = new Uint8Array();
+
+/** The code of a function: a bundle, or a program's file. */
+async function loadCode(
+  { revisions, programFiles }: StartParts,
+  { name, revision, mode, service }: RunnableSpec,
+): Promise<{ bundle: Uint8Array; program?: KeptFile; command?: string }> {
+  if (service !== undefined) return { bundle: NO_BUNDLE, ...(await programFiles.ofService(service)) };
+  if (mode !== "exec") return { bundle: (await revisions.load(name, revision)).bundle };
+  const manifest = await revisions.manifest(name, revision);
+  return { bundle: NO_BUNDLE, program: await programFiles.ofRevision(manifest) };
 }
 
 /** The operator's ceiling wins; the function's log says so. */

@@ -12,6 +12,7 @@ import type { BundleCache } from "./bundle-cache.ts";
 import type { FunctionSecrets } from "./function-secrets.ts";
 import type { Modes } from "./modes.ts";
 import type { MountedFiles } from "./mounted-files.ts";
+import type { ProgramFiles } from "./program-files.ts";
 import type { Revisions } from "./revisions.ts";
 
 export interface TrialOptions {
@@ -21,6 +22,7 @@ export interface TrialOptions {
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
   mountedFiles: MountedFiles;
+  programFiles: ProgramFiles;
   cache: BundleCache;
   /** Ends the hosts that no group needs. */
   releaseUnused(): void;
@@ -41,13 +43,20 @@ export function answerTrials(options: TrialOptions): Subscription {
 /** Error: MODE_UNSUPPORTED. */
 async function answerTrial(options: TrialOptions, { function: name, revision }: Trial): Promise<TrialReply> {
   const { modes, revisions, functionSecrets, mountedFiles, cache, releaseUnused, ceiling } = options;
-  const { manifest, bundle } = await revisions.load(name, revision);
+  const manifest = await revisions.manifest(name, revision);
+  const isProgram = manifest.config.mode === "exec";
+  const bundle = isProgram ? new Uint8Array() : (await revisions.load(name, revision)).bundle;
+  const program = isProgram ? await options.programFiles.ofRevision(manifest) : undefined;
   const config = { ...manifest.config, limits: lowerLimits(manifest.config.limits, ceiling).limits };
   const [hosts, group] = [modes.of(config), modes.groupOf(config)];
   const secrets = await functionSecrets.of(config);
   const sourceMap = await cache.get(manifest.sourceMap.sha256);
   const files = await mountedFiles.load(config);
-  const order = { config, secrets, bundle, sourceMap, ...(files.length > 0 && { files }) };
+  const order = {
+    ...{ config, secrets, bundle, sourceMap },
+    ...(program && { program }),
+    ...(files.length > 0 && { files }),
+  };
   const outcome = await hosts.use(group, (host) => host.trial(order));
   releaseUnused();
   if (outcome.ok) return { outcome: "ok" };

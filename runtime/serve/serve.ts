@@ -18,6 +18,7 @@ import type {
 } from "../../functions/sdk/index.ts";
 import {
   connectNats,
+  consumerName,
   ensureLogHistory,
   Ledger,
   type Nats,
@@ -135,6 +136,13 @@ class Consumer implements ServedConsumer {
     this.closed = this.#closed.promise;
   }
 
+  /** It is in a program that a node has started, and uses the way to NATS that the node gave it. */
+  get #isProgram(): boolean {
+    const { NARUN_INSTANCE_ID, NARUN_APP_NAME, NATS_URL } = process.env;
+    const { nats = NATS_URL } = this.#options;
+    return NARUN_INSTANCE_ID !== undefined && NARUN_APP_NAME === this.service && nats === NATS_URL;
+  }
+
   get metricsUrl(): string | undefined {
     return this.#parts.metricsUrl;
   }
@@ -146,9 +154,7 @@ class Consumer implements ServedConsumer {
   async start(): Promise<void> {
     try {
       const nats = await this.#connect();
-      await requireFreeName(nats, this.service);
-      // Its errors are kept for `narun logs`. Without it they are seen only as they come.
-      await ensureLogHistory(nats).catch(() => undefined);
+      if (!this.#isProgram) await prepareStores(nats, this.service);
       await this.#register(nats);
     } catch (error) {
       await this.#stack.disposeAsync();
@@ -174,7 +180,9 @@ class Consumer implements ServedConsumer {
     const nats = await connectNats({
       ...(transport === undefined ? {} : { transport }),
       ...resolveAccess(this.#options.nats, process.env.NATS_URL),
-      name: `narun consumer ${this.service}`,
+      name: consumerName(this.service),
+      // The node of a program speaks for it, and lets it see no store.
+      ...(this.#isProgram && { worldId: "program" }),
       onRefused: ({ code, message }) => warn(`${code}: ${message}`),
       onHandlerError: (error, subject) =>
         warn(`a message on ${subject} was not handled: ${errorText(error)}`),
@@ -218,7 +226,7 @@ class Consumer implements ServedConsumer {
   #sandboxOptions(): HandlerSandboxOptions {
     const { config, handle } = this.#parts;
     const { onError = writeError } = this.#options;
-    return { concurrency: config.scale.concurrency, load: async () => handle, onError };
+    return { concurrency: config.scale.concurrency, load: async () => ({ fetch: handle }), onError };
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -230,6 +238,13 @@ class Consumer implements ServedConsumer {
       this.#closed.resolve();
     }
   }
+}
+
+/** Errors: NAME_TAKEN. */
+async function prepareStores(nats: Nats, service: string): Promise<void> {
+  await requireFreeName(nats, service);
+  // Its errors are kept for `narun logs`. Without it they are seen only as they come.
+  await ensureLogHistory(nats).catch(() => undefined);
 }
 
 /** Error: NAME_TAKEN. A login that may not read the specs serves all the same. */

@@ -1,6 +1,7 @@
 /** Functions that read and write the frames of gRPC by hand, and raw clients for them. */
 import {
   type CallOptions,
+  type ChannelCredentials,
   type ChannelOptions,
   Client,
   credentials,
@@ -118,8 +119,12 @@ const write = (text: string) => Buffer.from(text);
 const read = (bytes: Buffer) => bytes.toString();
 
 /** A client of any service: messages are texts. */
-export function rawClient(address: string, options: ChannelOptions = {}) {
-  const client = new Client(address, credentials.createInsecure(), options);
+export function rawClient(
+  address: string,
+  options: ChannelOptions = {},
+  by: ChannelCredentials = credentials.createInsecure(),
+) {
+  const client = new Client(address, by, options);
   const open = (path: string, metadata: Metadata, options: CallOptions = {}) =>
     client.makeBidiStreamRequest(path, write, read, metadata, options);
   const collect = (call: ReturnType<typeof open>): Promise<Result> =>

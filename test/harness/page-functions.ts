@@ -11,11 +11,11 @@ export interface PageFunction {
 const BLOCK = /^```(\w+)\n([\s\S]*?)^```$/gm;
 const FILE = /^(?:\/\/|#) ([\w-]+)\/([\w.-]+)/;
 
-/** The functions by name. Every block of TypeScript and YAML must be a file of one function. */
+/** The functions by name. Every block of TypeScript, YAML and Protobuf must be a file of one function. */
 export function functionsOf(page: string): Map<string, PageFunction> {
   const functions = new Map<string, PageFunction>();
   for (const [, language, code = ""] of page.matchAll(BLOCK)) {
-    if (language !== "ts" && language !== "yaml") continue;
+    if (language !== "ts" && language !== "yaml" && language !== "proto") continue;
     const [, name, file] = FILE.exec(code) ?? [];
     if (name === undefined || file === undefined) throw new Error(`a block names no file:\n${code}`);
     const found = functions.get(name) ?? { files: {}, config: {} };

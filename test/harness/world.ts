@@ -45,6 +45,7 @@ export interface WorldOptions {
       | "http"
       | "metrics"
       | "grpcTls"
+      | "grpcKeepAlive"
       | "traces"
     >
   >;

@@ -1,5 +1,5 @@
 /** Programs that fail: each has a clear status, and its neighbours do not notice. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
@@ -115,3 +115,31 @@ it("a program that sends nonsense to NATS loses its connection alone", async () 
     expect(text).toMatch(/Maximum Payload Violation/);
   });
 });
+
+it.each([
+  ["one large file", `for (let n = 0; n < 24; n++) fs.appendFileSync("large", Buffer.alloc(1 << 20, 1));`],
+  [
+    "many small files, in a folder that it hides",
+    `fs.mkdirSync("hidden"); for (let n = 0; n < 4_500; n++) fs.writeFileSync("hidden/" + n, ""); fs.chmodSync("hidden", 0);`,
+  ],
+])(
+  "a program that fills its disk with %s is ended with its reason, and its files go",
+  async (what, fills) => {
+    const name = `fills-${what.split(" ")[0]}`;
+    const before = `globalThis.fs = require("node:fs");`;
+    const act = `if (body !== "fill") answer(process.env.NARUN_INSTANCE_ROOT); else { ${fills} answer("filled"); }`;
+    await push(name, programSource({ before, act }), { folderMB: 16 });
+    const { text: root } = await world.call(`/${name}`);
+    expect(await world.call(`/${name}`, { method: "POST", body: "fill" })).toMatchObject({ text: "filled" });
+    await eventually(() =>
+      expect(world.statuses(name).at(-1)).toMatchObject({
+        status: "crashed",
+        error: "its folder holds over 16 MiB (folderMB)",
+      }),
+    );
+    expect(world.announcements(name).at(-1)).toMatchObject({ state: "gone", code: "PROGRAM_FOLDER_FULL" });
+    expect(existsSync(root)).toBe(false);
+    // The next one begins with an empty folder.
+    expect(await world.call(`/${name}`)).toMatchObject({ status: 200 });
+  },
+);

@@ -23,6 +23,9 @@ const isAlive = (pid: number) => isRunning({ pid, startTime: null });
 /** Starts a child in a session of its own, which outlives its parent, and writes its pid into a file. */
 const doubleFork = (file: string) =>
   `require("node:child_process").spawnSync("setsid", ["sh", "-c", "sleep 300 & echo $! > ${file}"], { stdio: "ignore" });`;
+/** The same, and leaves nothing by which it could be found but the kernel. */
+const leftFork = (file: string) =>
+  `require("node:child_process").spawnSync("env", ["-i", "setsid", "/bin/sh", "-c", "cd /; /bin/sleep 300 & echo $! > ${file}"], { stdio: "ignore" });`;
 const pidIn = (file: string) =>
   eventually(() => {
     const pid = Number(readFileSync(file, "utf8"));
@@ -79,7 +82,9 @@ it("is killed with all its processes where it ignores the wish that it ends", as
   await eventually(() => expect([isAlive(pid), isAlive(child)]).toEqual([false, false]), {
     timeoutMs: 20_000,
   });
-  expect((await world.logs("ignorant")).map(({ message }) => message)).toContain("no");
+  const lines = (await world.logs("ignorant")).map(({ message }) => message);
+  expect(lines).toContain("no");
+  expect(lines).toContain("it has not ended since SIGTERM, 2 s ago; it is killed after 10 s");
   await eventually(() => expect(world.statuses("ignorant").at(-1)).toMatchObject({ status: "stopped" }));
 });
 
@@ -95,19 +100,31 @@ it("leaves no child that cleared its environment, after a trial or a life", asyn
   await eventually(() => expect(pids().map(isAlive)).toEqual([false, false]));
 });
 
+it("leaves no child that left its environment, its folder, its group and its session", async () => {
+  const file = join(folder, "stranger");
+  const fork = `require("node:child_process").spawnSync("env", ["-i", "setsid", "/bin/sh", "-c", "cd /; /bin/sleep 300 & echo $! >> ${file}"], { stdio: "ignore" });`;
+  await push("stranger", programSource({ before: fork }));
+  const pids = () => readFileSync(file, "utf8").trim().split("\n").map(Number);
+  await eventually(() => expect(pids().map(isAlive)).toEqual([false]));
+  await world.call("/stranger");
+  expect(pids().map(isAlive)).toEqual([false, true]);
+  await removeFunction(world.connection, "stranger");
+  await eventually(() => expect(pids().map(isAlive)).toEqual([false, false]));
+});
+
 it("ends with its node-runner, and the next runner ends the processes that are left", async () => {
   const node = await world.startNode("mortal");
-  const file = join(folder, "orphan");
-  await push("orphan", programSource({ before: doubleFork(file) }), {
+  const [file, strange] = [join(folder, "orphan"), join(folder, "strange")];
+  await push("orphan", programSource({ before: doubleFork(file) + leftFork(strange) }), {
     nodes: [{ name: "mortal" }],
   });
   await world.announced("orphan", "ready");
-  const child = await pidIn(file);
+  const [child, other] = [await pidIn(file), await pidIn(strange)];
   const pid = world.hostPid("orphan");
   await node.kill9();
   await eventually(() => expect(isAlive(pid)).toBe(false));
   const again = await world.startNode("mortal");
-  expect(isAlive(child)).toBe(false);
+  expect([child, other].map(isAlive)).toEqual([false, false]);
   await world.announced("orphan", "ready", 2);
   expect(await world.call("/orphan")).toMatchObject({ status: 200 });
   await removeFunction(world.connection, "orphan");

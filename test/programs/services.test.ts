@@ -2,17 +2,25 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Metadata } from "@grpc/grpc-js";
 import { afterAll, expect, it } from "vitest";
 import { parseServiceFile, type ServiceSpec } from "../../contracts/index.ts";
 import { deployProgram, listFunctions, openProgram, removeFunction } from "../../control/index.ts";
 import { openNodeStates } from "../../nats/index.ts";
+import { rawClient } from "../grpc/raw-functions.ts";
 import { eventually } from "../harness/eventually.ts";
 import { programSource } from "../harness/program.ts";
 import { startWorld } from "../harness/world.ts";
 
+const ROUTES = [
+  { path: "/users", service: "users" },
+  { path: "/old", service: "sleeper" },
+  { grpc: "pkg.Named", service: "sleeper" },
+];
+
 const folder = mkdtempSync(join(tmpdir(), "narun-services-"));
 const world = await startWorld({
-  gateway: { config: { routes: [{ path: "/users", service: "users" }] } as never },
+  gateway: { config: { routes: ROUTES } as never },
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
@@ -77,4 +85,71 @@ it("need not register: they run when they have started", async () => {
       ["at work", "stdout"],
     ]);
   });
+});
+
+const GRPC_ANSWER = `
+  const method = headers["X-Original-Grpc-Method"];
+  if (method !== undefined) answer(method + " " + body);
+  else answer("path " + headers["X-Original-Path"]);`;
+
+it("with a scale of zero are started by a request, on any route and by gRPC, and sleep when they are idle", async () => {
+  await deploy(
+    {
+      ...{ name: "sleeper", tag: "v1", scale: { min: 0, idleSeconds: 0.3 } },
+      ...{ routes: [{ path: "/own/*" }], grpc: ["pkg.Sleeper"] },
+    },
+    programSource({ act: GRPC_ANSWER }),
+  );
+  using client = rawClient(world.gateway.grpcAddress ?? "");
+  const hello = async (service: string) => {
+    const deadline = Date.now() + 20_000;
+    const { messages } = await client.call(`/pkg.${service}/Hello`, ["Ann"], new Metadata(), { deadline });
+    return messages;
+  };
+  const asleep = (times: number) => world.announced("sleeper", "gone", times);
+  await eventually(async () => expect((await world.call("/own/a")).text).toBe("path /own/a"));
+  await asleep(1);
+  expect((await world.call("/old")).text).toBe("path /old");
+  await asleep(2);
+  expect(await hello("Sleeper")).toEqual(["/pkg.Sleeper/Hello Ann"]);
+  await asleep(3);
+  expect(await hello("Named")).toEqual(["/pkg.Named/Hello Ann"]);
+  expect(await listFunctions(world.connection)).toContainEqual(
+    expect.objectContaining({ name: "sleeper", state: "running" }),
+  );
+  await asleep(4);
+});
+
+it("that ended are started again by a request, without the pause of those that nothing asks for", async () => {
+  const dies = `if (headers["X-Original-Path"] === "/users/die") process.exit(3); else answer("lives");`;
+  await deploy(
+    { name: "mortal", tag: "v1", nodes: [{ name: "node-0" }], routes: [{ path: "/users/*" }] },
+    programSource({ act: dies }),
+  );
+  await world.announced("mortal", "ready");
+  // Seven deaths make a pause that is longer than the gateway's hold.
+  for (let deaths = 1; deaths <= 7; deaths++) {
+    expect((await world.call("/users/live")).text).toBe("lives");
+    await world.call("/users/die", { method: "POST" });
+    await world.announced("mortal", "gone", deaths);
+  }
+  expect((await world.call("/users/live")).text).toBe("lives");
+}, 60_000);
+
+it("in a jail are refused with the reason, and the neighbours go on", async () => {
+  await deploy({ name: "jailed", tag: "v1", mode: "jail", nodes: [{ name: "node-0" }] }, programSource());
+  await eventually(() =>
+    expect(world.statuses("jailed")).toContainEqual(
+      expect.objectContaining({
+        status: "failed",
+        error: expect.stringMatching(/^NODE_CANNOT_CONFINE: .*mode jail: no node of narun has jails$/),
+      }),
+    ),
+  );
+  await eventually(async () =>
+    expect(await listFunctions(world.connection)).toContainEqual(
+      expect.objectContaining({ name: "jailed", state: "failing", error: expect.stringMatching(/jails/) }),
+    ),
+  );
+  expect(world.statuses("here").at(-1)).toMatchObject({ status: "running" });
 });

@@ -1,4 +1,5 @@
 /** The surroundings of programs: secrets, files, bodies of any size. */
+import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
 import { setSecret } from "../../control/index.ts";
 import { generateSecretsKey, openByteObjects, parseSecretsKey } from "../../nats/index.ts";
@@ -42,5 +43,30 @@ it("gets a body that is larger than one frame whole, and answers with as much", 
     200,
     "600000",
     true,
+  ]);
+});
+
+it("refuses a mount at the place of the program's own file, or of another mount", async () => {
+  const source = { objectStore: "app.conf" };
+  const refused = (paths: string[]) =>
+    push("covered", programSource(), { mounts: paths.map((path) => ({ path, source })) });
+  await expect(refused(["server.mjs"])).rejects.toThrow(/the program's own file is there/);
+  await expect(refused(["server.mjs/below"])).rejects.toThrow(/the program's own file is there/);
+  await expect(refused(["a/b", "a/b"])).rejects.toThrow(/another mount has this path/);
+});
+
+it("gets binary HTTP where its routes say so, and answers with it", async () => {
+  const codec = fileURLToPath(new URL("../../contracts/wire/bhttp.ts", import.meta.url));
+  const before = `const bhttp = await import(${JSON.stringify(codec)});`;
+  const act = `const { message: request } = bhttp.readBhttpRequest(message.data);
+    const fields = ["x-own", "1"];
+    const text = request.method + " " + request.path + " " + Buffer.from(request.content);
+    message.respond(bhttp.writeBhttpResponse({ status: 202, fields, informational: [], content: Buffer.from(text), trailers: [], framing: "known" }));`;
+  await push("binary", programSource({ before, act }), { routes: [{ path: "/binary/*", wire: "bhttp" }] });
+  const answer = await world.call("/binary/a?b=c", { method: "POST", body: "hi" });
+  expect([answer.status, answer.headers.get("x-own"), answer.text]).toEqual([
+    202,
+    "1",
+    "POST /binary/a?b=c hi",
   ]);
 });

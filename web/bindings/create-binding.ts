@@ -1,8 +1,10 @@
+import { Journal, type JournalPlan } from "./journal.ts";
 import { KvBucket } from "./kv.ts";
 import { ObjectBucket } from "./objects.ts";
 import { Publisher } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { Service } from "./service.ts";
+import { Workflows } from "./workflows.ts";
 
 /** The name of a binding's property in `env`. The host finds the binding by it. */
 interface Named {
@@ -16,6 +18,7 @@ const constructors = {
   service: ({ name, service }: Named & { service: string }) => new Service(name, service),
   publish: ({ name }: Named) => new Publisher(name),
   ratelimit: ({ name }: Named) => new RateLimit(name),
+  workflow: ({ name }: Named) => new Workflows(name),
 };
 
 type Constructors = typeof constructors;
@@ -29,4 +32,9 @@ export type BindingPlan = {
 export function createBinding(plan: BindingPlan): object {
   const create: (plan: never) => object = constructors[plan.kind];
   return create(plan as never);
+}
+
+/** Makes the host's side of a workflow. */
+export function createJournal(plan: JournalPlan): object {
+  return new Journal(plan);
 }

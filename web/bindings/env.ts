@@ -1,17 +1,25 @@
-import { type BindingPlan, createBinding } from "./create-binding.ts";
+import { type BindingPlan, createBinding, createJournal } from "./create-binding.ts";
+import type { JournalPlan } from "./journal.ts";
 
 /** The host's description of a function's `env`: values, secrets included, and bindings with an API of their own. */
 export interface EnvPlan {
   values: Record<string, string>;
   bindings: readonly BindingPlan[];
+  /** The host's side of a workflow: `env` has it unseen. Default: the function is none. */
+  journal?: JournalPlan;
   /** `limits.timers`. Default: the platform's own bound. */
   timers?: number;
+  /** The handlers that the function's triggers need. Default: none. */
+  triggers?: readonly string[];
 }
+
+/** The property of `env` that the code of `workflow(…)` reads (functions/sdk/workflow/journal.ts). No variable has such a name. */
+const JOURNAL = "narun:journal";
 
 export type Env = Readonly<Record<string, unknown>>;
 
 /** Creates the `env` of the handlers. A binding's object is created at the first access to its property. */
-export function createEnv({ values, bindings }: EnvPlan): Env {
+export function createEnv({ values, bindings, journal }: EnvPlan): Env {
   const env: Record<string, unknown> = values;
   for (const plan of bindings) {
     let binding: object | undefined;
@@ -20,6 +28,14 @@ export function createEnv({ values, bindings }: EnvPlan): Env {
       return binding;
     };
     Object.defineProperty(env, plan.name, { enumerable: true, get });
+  }
+  if (journal !== undefined) {
+    let made: object | undefined;
+    const get = () => {
+      made ??= createJournal(journal);
+      return made;
+    };
+    Object.defineProperty(env, JOURNAL, { get });
   }
   return Object.freeze(env);
 }

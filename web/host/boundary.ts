@@ -59,7 +59,18 @@ export const EnterOp = {
   drop: 12,
   /** (0, bytes): asks whether there is room for the bytes. `PostOp.nearlyFull` if there is none. */
   probe: 13,
+  /** The values of `request`, and the place of the handler that takes it in `TRIGGERS`. */
+  trigger: 14,
 } as const;
+
+/** The handlers of triggers. The boundary has their places. */
+export const TRIGGERS = ["scheduled", "queue", "message", "workflow"] as const;
+export type Trigger = (typeof TRIGGERS)[number];
+
+/** Whether a message begins a request. */
+export function beginsRequest(op: number): boolean {
+  return op === EnterOp.request || op === EnterOp.trigger;
+}
 
 /** How many bytes the reader of an inbound stream grants at first. From then on it grants the bytes that it has read. */
 export const INBOUND_CREDIT_BYTES = 256 * 1024;
@@ -123,6 +134,8 @@ export const FailureKind = {
   methodNotAllowed: 3,
   /** An allocation was refused, and its error ended the handler. */
   outOfMemory: 4,
+  /** The module has no handler for such a request. The text is the handler's name. */
+  noHandler: 5,
 } as const;
 
 /** Why an answer is no longer awaited. */

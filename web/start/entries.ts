@@ -70,11 +70,26 @@ export function runEntries(
     if (waiting.at === waiting.messages.length) leave(waiting);
     dispatch(message, waiting.extras);
     runMicrotasks();
+    if (whenDrained.length > 0) runDrained();
     if (now() - startedAt >= limitMs) break;
   }
   isGathering = false;
   postChunks();
   return takeAnswers();
+}
+
+const whenDrained: (() => void)[] = [];
+
+/** Calls back when all microtasks of the entry have run. */
+export function onDrained(callback: () => void): void {
+  whenDrained.push(callback);
+}
+
+function runDrained(): void {
+  for (let next = whenDrained.shift(); next !== undefined; next = whenDrained.shift()) {
+    next();
+    runMicrotasks();
+  }
 }
 
 function put(waiting: Waiting): void {

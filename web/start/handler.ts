@@ -1,9 +1,26 @@
 import type { Env } from "../bindings/env.ts";
 import type { Request } from "../fetch/request.ts";
+import { TRIGGERS, type Trigger } from "../host/boundary.ts";
+import { callTrigger, type Take, type TriggerResult } from "../triggers/handlers.ts";
+
 import type { Context } from "./context.ts";
 
 /** The function that answers a request, for all forms of exports. */
 export type Handle = (request: Request, context: Context) => unknown;
+
+/** The handlers of a module: of requests, and of triggers. One of them is there. */
+export interface Handlers {
+  readonly fetch: Handle;
+  trigger(kind: Trigger, request: Request, context: Context): Promise<TriggerResult>;
+}
+
+/** Thrown for a request whose handler the module lacks: `fetch`, or that of a trigger. */
+export class NoSuchHandler {
+  readonly name: string;
+  constructor(name: string) {
+    this.name = name;
+  }
+}
 
 /** Thrown for a method without an export in the module. */
 export class MethodNotAllowed {
@@ -15,8 +32,57 @@ export class MethodNotAllowed {
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** Finds the handler in a module's exports. A string is the reason why there is none. */
-export function resolveHandler(exports: Record<string, unknown>, env: Env): Handle | string {
+/** Finds the handlers in a module's exports. A string is the reason why they do not suffice. `needed`: those of its triggers. */
+export function resolveHandlers(
+  exports: Record<string, unknown>,
+  env: Env,
+  needed: readonly string[] = [],
+): Handlers | string {
+  const fetch = resolveHandler(exports, env);
+  const takes = findTakes(exports);
+  const missing = needed.find((name) => !takes.has(name));
+  if (missing !== undefined)
+    return `narun.yaml has ${KEYS[missing] ?? "a trigger"}, and the module exports no handler "${missing}": write \`export default { async ${missing}(…) { … } }\``;
+  if (typeof fetch === "string" && takes.size === 0) return fetch;
+  return {
+    fetch: typeof fetch === "string" ? refuseFetch : fetch,
+    trigger(kind, request, context) {
+      const take = takes.get(kind);
+      if (take === undefined) throw new NoSuchHandler(kind);
+      return callTrigger(kind, take, request, env, context);
+    },
+  };
+}
+
+/** The handlers of triggers: members of the default export, else exports by their names. */
+function findTakes(exports: Record<string, unknown>): ReadonlyMap<string, Take> {
+  const found = new Map<string, Take>();
+  for (const name of TRIGGERS) {
+    const take = memberOf(exports.default, name) ?? memberOf(exports, name);
+    if (take !== undefined) found.set(name, take);
+  }
+  return found;
+}
+
+function memberOf(holder: unknown, name: string): Take | undefined {
+  if ((typeof holder !== "object" && typeof holder !== "function") || holder === null) return undefined;
+  const member = (holder as Record<string, unknown>)[name];
+  return typeof member === "function" ? (...values) => Reflect.apply(member, holder, values) : undefined;
+}
+
+const KEYS: Readonly<Record<string, string>> = {
+  scheduled: "schedule",
+  queue: "consume",
+  message: "subscribe",
+  workflow: "workflow",
+};
+
+function refuseFetch(): never {
+  throw new NoSuchHandler("fetch");
+}
+
+/** Finds the handler of requests. A string is the reason why there is none. */
+function resolveHandler(exports: Record<string, unknown>, env: Env): Handle | string {
   const main = exports.default;
   if (isWorker(main)) return resolveWorker(main, env);
   if (typeof main === "function")

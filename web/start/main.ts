@@ -28,9 +28,9 @@ import { startClock } from "../performance/clock.ts";
 import { closeFromClient, grantToClient, messageFromClient } from "../websocket/client-sockets.ts";
 import { noteEntries, postLost, runEntries } from "./entries.ts";
 import { installGlobals } from "./globals.ts";
-import { resolveHandler } from "./handler.ts";
+import { resolveHandlers } from "./handler.ts";
 import { setOwner } from "./owner.ts";
-import { abortRequest, type IncomingRequest, serveRequest, useHandler } from "./serve.ts";
+import { abortRequest, type IncomingRequest, serveRequest, serveTrigger, useHandlers } from "./serve.ts";
 import { closeSnapshotGaps } from "./snapshot-gaps.ts";
 import { dropTimersOf, fireTimer, limitTimers } from "./timers.ts";
 
@@ -45,8 +45,8 @@ function expect(envJson: string): void {
   const env = createEnv(plan);
   if (plan.timers !== undefined) limitTimers(plan.timers);
   const load = (exports: Record<string, unknown>) => {
-    const resolved = resolveHandler(exports, env);
-    if (typeof resolved !== "string") useHandler(resolved);
+    const resolved = resolveHandlers(exports, env, plan.triggers);
+    if (typeof resolved !== "string") useHandlers(resolved);
     postToHost(PostOp.loaded, typeof resolved === "string" ? resolved : "");
   };
   Object.defineProperty(globalThis, LOAD_GLOBAL, { configurable: true, value: load });
@@ -60,15 +60,9 @@ function dispatch(message: EnterMessage, extras: readonly unknown[]): unknown {
   const id = message[1];
   switch (message[0]) {
     case EnterOp.request:
-      return serveRequest({
-        id,
-        method: value(0) as string,
-        url: value(1) as string,
-        headerBlock: value(2) as string,
-        body: value(3) as IncomingRequest["body"],
-        requestId: value(4) as string,
-        deadline: value(5) as number,
-      });
+      return serveRequest(requestOf(id, value));
+    case EnterOp.trigger:
+      return serveTrigger(requestOf(id, value), Number(value(6)));
     case EnterOp.timer:
       return fireTimer(id);
     case EnterOp.result:
@@ -96,6 +90,18 @@ function dispatch(message: EnterMessage, extras: readonly unknown[]): unknown {
       if (!hasRoomFor(Number(value(0)))) postToHost(PostOp.nearlyFull);
   }
   return undefined;
+}
+
+function requestOf(id: number, value: (index: number) => unknown): IncomingRequest {
+  return {
+    id,
+    method: value(0) as string,
+    url: value(1) as string,
+    headerBlock: value(2) as string,
+    body: value(3) as IncomingRequest["body"],
+    requestId: value(4) as string,
+    deadline: value(5) as number,
+  };
 }
 
 let isOverMemory = false;

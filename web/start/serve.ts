@@ -11,7 +11,7 @@
 import { errorText } from "../console/error-text.ts";
 import { createRequest } from "../fetch/request.ts";
 import { responseParts } from "../fetch/response.ts";
-import { AbortKind, FailureKind, PostOp } from "../host/boundary.ts";
+import { AbortKind, FailureKind, PostOp, TRIGGERS } from "../host/boundary.ts";
 import { postToHost } from "../host/host-link.ts";
 import { openInbound } from "../host/inbound.ts";
 import type { ByteSource } from "../host/inbound-stream.ts";
@@ -20,10 +20,10 @@ import { openClientSocket } from "../websocket/client-sockets.ts";
 import type { WebSocket } from "../websocket/websocket.ts";
 import { Serving } from "./context.ts";
 import { answerText } from "./entries.ts";
-import { describe, type Handle, MethodNotAllowed } from "./handler.ts";
+import { describe, type Handle, type Handlers, MethodNotAllowed, NoSuchHandler } from "./handler.ts";
 import { setOwner } from "./owner.ts";
 
-let handle: Handle | undefined;
+let handlers: Handlers | undefined;
 
 /**
  * The open requests: without an answer, with a streaming answer, or with work in the background. The old tables of a map would
@@ -46,8 +46,8 @@ function remove(serving: Serving): void {
   open[place] = last;
 }
 
-export function useHandler(handler: Handle): void {
-  handle = handler;
+export function useHandlers(found: Handlers): void {
+  handlers = found;
 }
 
 /** The values of `EnterOp.request`. */
@@ -63,6 +63,20 @@ export interface IncomingRequest {
 }
 
 export function serveRequest(incoming: IncomingRequest): void {
+  serveWith(incoming, handlers?.fetch);
+}
+
+/** Serves a request that the handler of a trigger takes. `place`: the trigger's in `TRIGGERS`. */
+export function serveTrigger(incoming: IncomingRequest, place: number): void {
+  serveWith(incoming, async (request, context) => {
+    const result = await handlers?.trigger(TRIGGERS[place] ?? "scheduled", request, context);
+    if (result?.threw !== undefined)
+      postToHost(PostOp.log, "error", errorText(result.threw.error), incoming.id);
+    return result?.response;
+  });
+}
+
+function serveWith(incoming: IncomingRequest, handle: Handle | undefined): void {
   const { id, method, url, headerBlock, body } = incoming;
   setOwner(id);
   const serving = new Serving(id, incoming.requestId, incoming.deadline, closeIfOver);
@@ -140,15 +154,17 @@ function sendable(serving: Serving, body: Uint8Array | ByteSource): ArrayBuffer 
 function fail(serving: Serving, error: unknown): void {
   const { id } = serving;
   serving.isAnswered = true;
-  const allow = allowOf(error);
-  if (allow !== undefined) postToHost(PostOp.failure, id, FailureKind.methodNotAllowed, allow);
+  const missing = missingOf(error);
+  if (missing instanceof MethodNotAllowed)
+    postToHost(PostOp.failure, id, FailureKind.methodNotAllowed, missing.allow);
+  else if (missing !== undefined) postToHost(PostOp.failure, id, FailureKind.noHandler, missing.name);
   else postToHost(PostOp.failure, id, kindOf(error), errorText(error));
   closeIfOver(serving);
 }
 
-function allowOf(error: unknown): string | undefined {
+function missingOf(error: unknown): MethodNotAllowed | NoSuchHandler | undefined {
   try {
-    return error instanceof MethodNotAllowed ? error.allow : undefined;
+    return error instanceof MethodNotAllowed || error instanceof NoSuchHandler ? error : undefined;
   } catch {
     // A proxy that throws.
     return undefined;

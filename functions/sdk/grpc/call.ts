@@ -184,10 +184,17 @@ export function deadlineExceeded(): GrpcError {
   return new GrpcError("DEADLINE_EXCEEDED", "the deadline of the call is over");
 }
 
-/** A thrown value as the status that the caller gets. Values that are no GrpcError are told to the log only. */
-export function errorOf(thrown: unknown, path: string): GrpcError {
+/** A timer may fire this much before its time. */
+const EARLY_MS = 2;
+
+/**
+ * A thrown value as the status that the caller gets. Values that are no GrpcError are told to the log only. After the deadline
+ * they are DEADLINE_EXCEEDED: most often the handler's own work was ended by `ctx.signal`.
+ */
+export function errorOf(thrown: unknown, { method, deadline }: Pick<Call, "method" | "deadline">): GrpcError {
   if (isGrpcError(thrown)) return thrown as GrpcError;
   // biome-ignore lint/suspicious/noConsole: the log of the function.
-  console.error(`${path} failed:`, thrown);
+  console.error(`${method} failed:`, thrown);
+  if (Date.now() >= deadline - EARLY_MS) return deadlineExceeded();
   return new GrpcError("INTERNAL", "the function failed");
 }

@@ -34,7 +34,7 @@ export async function serveConnect(call: Call, form: ConnectForm): Promise<Respo
     if (form.isStream !== (methodKind !== "unary")) return wrongForm(form);
     return form.isStream ? await serveStream(call, form) : await serveUnary(call, form);
   } catch (thrown) {
-    const error = errorOf(thrown, call.method);
+    const error = errorOf(thrown, call);
     return form.isStream ? streamRefusal(call, form, error) : unaryRefusal(error, call);
   }
 }
@@ -133,7 +133,7 @@ async function serveStream(call: Call, form: ConnectForm): Promise<Response> {
         isAnnounced && (call.compress ?? (encoding === "gzip" && bytes.byteLength >= WORTH_BYTES));
       return isCompressed ? frame(COMPRESSED, await gzip(bytes)) : frame(0, bytes);
     },
-    end: (error) => endFrame(call, error && errorOf(error.thrown, call.method)),
+    end: (error) => endFrame(call, error && errorOf(error.thrown, call)),
   });
   await stream.first();
   isAnnounced = mayCompress && (encoding === "gzip" || call.compress === true);

@@ -55,7 +55,7 @@ export async function serveGrpc(call: Call, form: GrpcForm): Promise<Response> {
       return await exchange.answer(await result);
     return await exchange.answerStream(iteratorOf(result, call.method));
   } catch (thrown) {
-    return refusal(errorOf(thrown, call.method), form, call);
+    return refusal(errorOf(thrown, call), form, call);
   }
 }
 
@@ -137,7 +137,7 @@ class Exchange {
     const stream = new AnswerStream(iterator, {
       encode: async (value) => this.#text(await this.#framed(value)),
       end: (error) => {
-        const failure = error && errorOf(error.thrown, this.#call.method);
+        const failure = error && errorOf(error.thrown, this.#call);
         if (form.isWeb) return this.#text(trailerFrame(statusFields(failure, this.#call)));
         this.#setTrailers(failure);
         return undefined;

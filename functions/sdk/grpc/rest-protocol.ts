@@ -35,7 +35,7 @@ export async function serveRest(call: Call, { rule, values, query }: RestCall): 
     }
     return answer(call, await inTime(call, call.run(input)), responseBody);
   } catch (thrown) {
-    return refuse(call, errorOf(thrown, call.method));
+    return refuse(call, errorOf(thrown, call));
   }
 }
 
@@ -116,8 +116,7 @@ async function answerLines(call: Call, input: Message): Promise<Response> {
   const line = (text: string) => new TextEncoder().encode(`${text}\n`);
   const stream = new AnswerStream(iteratorOf(call.run(input), call.method), {
     encode: (value) => line(useJson(codec).text(desc.output, outputOf(desc.output, value))),
-    end: (error) =>
-      error && line(JSON.stringify({ error: errorJson(errorOf(error.thrown, call.method), call) })),
+    end: (error) => error && line(JSON.stringify({ error: errorJson(errorOf(error.thrown, call), call) })),
   });
   await stream.first();
   return new Response(stream.body(), { headers: headOf(call, "application/x-ndjson", false) });

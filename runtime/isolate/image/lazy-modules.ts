@@ -23,6 +23,7 @@ const LAZY_MODULES = [
   "file/mime-type",
   "file/multipart-parse",
   "file/multipart-serialise",
+  "triggers/handlers",
   "url/url-parser",
   "url/pattern/engine",
 ];

@@ -19,7 +19,7 @@
  *     and names all of theirs.
  */
 import { type Limits, NumberTable } from "../../../contracts/index.ts";
-import { EnterOp, MAX_CALLS } from "../../../web/index.ts";
+import { beginsRequest, EnterOp, MAX_CALLS } from "../../../web/index.ts";
 import type { EnterMessage, EntryOutcome, Isolate } from "../engine.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
 import type { CpuMeter, Measure, Worker } from "./cpu-meter.ts";
@@ -197,7 +197,7 @@ export class Entries {
   }
 
   #noteBegun(entry: Entry): void {
-    if (entry.message[0] === EnterOp.request) this.#unbegun.delete(entry.owner);
+    if (beginsRequest(entry.message[0])) this.#unbegun.delete(entry.owner);
   }
 
   get isUnderWay(): boolean {
@@ -231,7 +231,7 @@ export class Entries {
   }
 
   #ask(entry: Entry): void {
-    if (entry.message[0] === EnterOp.request) this.#unbegun.set(entry.owner, true);
+    if (beginsRequest(entry.message[0])) this.#unbegun.set(entry.owner, true);
     if (this.#asked.push(entry) === 1) queueMicrotask(() => this.#handAsked());
   }
 

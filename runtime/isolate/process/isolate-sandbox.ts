@@ -9,7 +9,15 @@
 import { type FunctionConfig, messageOf } from "../../../contracts/index.ts";
 import type { Nats } from "../../../nats/index.ts";
 import type { OpenCalls, Peers, StreamPresence } from "../../../streams/index.ts";
-import { AbortKind, type Answer, EnterOp, FailureKind, PostOp, splitAnswers } from "../../../web/index.ts";
+import {
+  AbortKind,
+  type Answer,
+  EnterOp,
+  FailureKind,
+  PostOp,
+  splitAnswers,
+  TRIGGERS,
+} from "../../../web/index.ts";
 import type {
   AbortReason,
   IncomingRequest,
@@ -156,9 +164,11 @@ export class IsolateSandbox implements Sandbox {
     return { ok: true, phases: { isolate: takenAt - beganAt, load: performance.now() - takenAt } };
   }
 
-  begin(id: number, { method, url, headerBlock, body, requestId, deadline }: IncomingRequest): void {
+  begin(id: number, { method, url, headerBlock, body, requestId, deadline, trigger }: IncomingRequest): void {
     this.#entries.open(id);
-    this.#entries.enter(id, EnterOp.request, id, method, url, headerBlock, body, requestId, deadline);
+    const values = [id, method, url, headerBlock, body, requestId, deadline] as const;
+    if (trigger === undefined) this.#entries.enter(id, EnterOp.request, ...values);
+    else this.#entries.enter(id, EnterOp.trigger, ...values, TRIGGERS.indexOf(trigger));
   }
 
   abort(id: number, reason: AbortReason): void {
@@ -232,5 +242,6 @@ export class IsolateSandbox implements Sandbox {
 /** An unknown kind counts as an exception. */
 function refusalOf(kind: unknown): RefusalReason {
   if (kind === FailureKind.methodNotAllowed) return "method not allowed";
+  if (kind === FailureKind.noHandler) return "no handler";
   return kind === FailureKind.noResponse ? "no response" : "threw";
 }

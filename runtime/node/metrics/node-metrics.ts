@@ -22,6 +22,8 @@ export interface NodeMetricsOptions {
   instances(): LocalInstance[];
   specOf(name: string): FunctionSpec | undefined;
   problems(): readonly unknown[];
+  /** Metrics beside the node's own. */
+  more?(): readonly Metric[];
 }
 
 type ObservedStatus = Pick<StatusEvent, "status" | "pid" | "exit_code" | "error">;
@@ -66,6 +68,7 @@ export class NodeMetrics {
       ...(await this.#usageMetrics(all)),
       ...this.#gauges(all),
       ...this.#counters(),
+      ...(this.#options.more?.() ?? []),
     ]);
   }
 

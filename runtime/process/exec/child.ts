@@ -6,7 +6,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { sendSignal } from "../../../machine/index.ts";
-import { killMarked } from "./processes-of.ts";
+import { killCgroup } from "./cgroup.ts";
+import { killMarked, type Mark } from "./processes-of.ts";
 
 export interface ChildOptions {
   /** The command line: a launcher's, and the program's behind it. */
@@ -14,7 +15,9 @@ export interface ChildOptions {
   /** The folder of the program alone. */
   cwd: string;
   env: Record<string, string>;
-  runId: string;
+  mark: Mark;
+  /** The cgroup of its processes. */
+  cgroup?: string | undefined;
 }
 
 export interface ChildEnd {
@@ -32,16 +35,21 @@ export interface Child {
 }
 
 /** Starts a program. Rejects with the system's error where it cannot. */
-export async function startChild({ command, cwd, env, runId }: ChildOptions): Promise<Child> {
+export async function startChild({ command, cwd, env, mark, cgroup }: ChildOptions): Promise<Child> {
   const [file = "", ...args] = command;
   const child = spawn(file, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   const { pid } = child;
   if (pid === undefined) throw new Error("a process that runs has a pid");
   let hasEnded = false;
+  const killAll = () => {
+    signalGroup(pid, "SIGKILL");
+    if (cgroup !== undefined) killCgroup(cgroup);
+    killMarked(mark, cwd);
+  };
   const ended = endOf(child).then((end) => {
     hasEnded = true;
-    killAll(pid, runId, cwd);
+    killAll();
     return end;
   });
   return {
@@ -53,7 +61,7 @@ export async function startChild({ command, cwd, env, runId }: ChildOptions): Pr
       // Another program may have the number by now.
       if (hasEnded) return ended;
       signalGroup(pid, "SIGTERM");
-      const timer = setTimeout(() => killAll(pid, runId, cwd), graceMs);
+      const timer = setTimeout(killAll, graceMs);
       return ended.finally(() => clearTimeout(timer));
     },
   };
@@ -61,11 +69,6 @@ export async function startChild({ command, cwd, env, runId }: ChildOptions): Pr
 
 function endOf(child: ChildProcess): Promise<ChildEnd> {
   return new Promise((resolve) => child.once("exit", (exitCode, signal) => resolve({ exitCode, signal })));
-}
-
-function killAll(pid: number, runId: string, folder: string): void {
-  signalGroup(pid, "SIGKILL");
-  killMarked({ NARUN_RUN_ID: runId }, folder);
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {

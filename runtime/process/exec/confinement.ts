@@ -3,20 +3,14 @@
  *
  * I1  A demand that the machine cannot enforce is refused: it is never passed over.
  */
-import {
-  accessSync,
-  constants,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { type FunctionConfig, type Landlock, MIB, messageOf } from "../../../contracts/index.ts";
+import { type FunctionConfig, type Landlock, MIB } from "../../../contracts/index.ts";
+import { type CgroupFolder, enterCgroup } from "./cgroup.ts";
 import { pathsOf } from "./landlock-paths.ts";
 import { findProgram } from "./launch.ts";
+import { limitOf } from "./process-mark.ts";
 import { relayTo } from "./relay.ts";
 
 /** The door's socket in the folder of a program without a network. */
@@ -25,9 +19,13 @@ export const DOOR_SOCKET = ".nats.sock";
 /** The means of a machine. A text tells why one is not there. */
 export interface Means {
   /** The folder of cgroups v2 in which narun may make more, with its controllers. */
-  cgroup: { folder: string; controllers: ReadonlySet<string> } | string;
+  cgroup: CgroupFolder | string;
   /** The path of `prlimit`. */
   prlimit: string | undefined;
+  /** How many files a process may have open at most; undefined: without a bound. */
+  maxOpenFiles: number | undefined;
+  /** Whether processes may be marked. A narun below a program of narun cannot raise its own mark. */
+  canMark: boolean;
   /** The path of `setpriv`. */
   setpriv: string | undefined;
   /** The path of bubblewrap, where it works. */
@@ -52,66 +50,108 @@ export interface ConfineOptions {
   /** The program's folder. */
   root: string;
   instance: string;
+  /** The mark of its processes (process-mark.ts). */
+  mark: bigint;
 }
 
+/** Default of `folderMB`. */
+export const DEFAULT_FOLDER_MB = 1_024;
+/** Default of `openFiles`. */
+const DEFAULT_OPEN_FILES = 10_240;
+
 /** The launchers for a program; a text tells which demand cannot be met, and why. */
-export function confine({ config, means, root, instance }: ConfineOptions): Confined | string {
-  const { memoryMB, memoryMaxMB, cpuCores, pids, openFiles, fileMB, user, landlock, network } = config;
+export function confine({ config, means, root, instance, mark }: ConfineOptions): Confined | string {
+  const { user, landlock, network, folderMB = DEFAULT_FOLDER_MB } = config;
+  const amounts = amountsOf(config, means);
+  if (typeof amounts === "string") return amounts;
+  const rlimits = rlimitsOf(config, means, [...amounts.rlimits, ...markOf(means, mark)]);
+  if (typeof rlimits === "string") return rlimits;
+  const asUser = userOf(user, means);
+  if (typeof asUser === "string") return asUser;
+  const sandboxed = sandboxOf({ landlock, network, means, root });
+  if (typeof sandboxed === "string") return sandboxed;
+  const deathSignal = means.setpriv === undefined ? [] : [means.setpriv, "--pdeathsig", "KILL", "--"];
+  const cgroup = amounts.cgroup === undefined ? undefined : join(amounts.cgroup, instance);
+  return {
+    launchers: [
+      ...(cgroup === undefined ? [] : enterCgroup(cgroup)),
+      ...rlimits.command,
+      // bubblewrap has a way of its own to end with its parent, and the user changes before.
+      ...[...asUser, ...(sandboxed.length > 0 ? sandboxed : deathSignal)],
+    ],
+    inForce: [
+      ...[...amounts.inForce, ...rlimits.inForce],
+      `a folder of ${folderMB} MiB by a look each second`,
+      ...(user === undefined ? [] : [`user ${user}`]),
+      ...(landlock === undefined ? [] : ["its own paths by bubblewrap"]),
+      ...(network === false ? ["no network but NATS by bubblewrap"] : []),
+    ],
+    ...(cgroup === undefined ? {} : { cgroup }),
+  };
+}
+
+interface Amounts {
+  /** The folder of the cgroup; undefined: no cgroup is needed. */
+  cgroup?: string;
+  rlimits: string[];
+  inForce: string[];
+}
+
+/** Memory, CPU and processes: by a cgroup, else by rlimits as far as they can. */
+function amountsOf(config: FunctionConfig, { cgroup }: Means): Amounts | string {
+  const { memoryMB, memoryMaxMB = memoryMB, cpuCores, pids, user } = config;
   const inForce: string[] = [];
-  const outer: string[] = [];
-  const limits: string[] = [];
-  const memory = memoryMaxMB ?? memoryMB;
   const wanted = [
-    ...(memory === undefined ? [] : ["memory"]),
+    ...(memoryMaxMB === undefined ? [] : ["memory"]),
     ...(cpuCores === undefined ? [] : ["cpu"]),
     ...(pids === undefined ? [] : ["pids"]),
   ];
-  const { cgroup } = means;
-  const hasCgroup = typeof cgroup !== "string" && wanted.every((name) => cgroup.controllers.has(name));
-  if (wanted.length > 0 && hasCgroup) {
-    if (memory !== undefined) inForce.push(`memory ${memory} MiB by cgroup`);
+  if (wanted.length === 0) return { rlimits: [], inForce };
+  if (typeof cgroup !== "string" && wanted.every((name) => cgroup.controllers.has(name))) {
+    if (memoryMaxMB !== undefined) inForce.push(`memory ${memoryMaxMB} MiB by cgroup`);
     if (cpuCores !== undefined) inForce.push(`${cpuCores} CPU cores by cgroup`);
     if (pids !== undefined) inForce.push(`${pids} processes by cgroup`);
-  } else {
-    const why = typeof cgroup === "string" ? cgroup : `it has no controllers ${wanted.join(", ")}`;
-    if (cpuCores !== undefined) return `cpuCores needs a cgroup v2 that narun may write to: ${why}`;
-    // An rlimit counts all processes of a user, and none of root's.
-    if (pids !== undefined && (user === undefined || user === "root"))
-      return `pids needs a cgroup v2 that narun may write to (${why}), or a user of the program's own`;
-    if (memory !== undefined) {
-      limits.push(`--data=${memory * MIB}`);
-      inForce.push(`memory ${memory} MiB of data of each process by rlimit`);
-    }
-    if (pids !== undefined) {
-      limits.push(`--nproc=${pids}`);
-      inForce.push(`${pids} processes of the user by rlimit`);
-    }
+    return { cgroup: cgroup.folder, rlimits: [], inForce };
   }
-  if (openFiles !== undefined) {
-    limits.push(`--nofile=${openFiles}`);
-    inForce.push(`${openFiles} open files by rlimit`);
+  const why = typeof cgroup === "string" ? cgroup : `it has no controllers ${wanted.join(", ")}`;
+  if (cpuCores !== undefined) return `cpuCores needs a cgroup v2 that narun may write to: ${why}`;
+  // An rlimit counts all processes of a user, and none of root's.
+  if (pids !== undefined && (user === undefined || user === "root"))
+    return `pids needs a cgroup v2 that narun may write to (${why}), or a user of the program's own`;
+  if (memoryMaxMB !== undefined) inForce.push(`memory ${memoryMaxMB} MiB of data of each process by rlimit`);
+  if (pids !== undefined) inForce.push(`${pids} processes of the user by rlimit`);
+  const rlimits = [
+    ...(memoryMaxMB === undefined ? [] : [`--data=${memoryMaxMB * MIB}`]),
+    ...(pids === undefined ? [] : [`--nproc=${pids}`]),
+  ];
+  return { rlimits, inForce };
+}
+
+function markOf({ canMark }: Means, mark: bigint): string[] {
+  return canMark ? [`--locks=${mark}`] : [];
+}
+
+/** The rlimits of each process. A default is passed over where the system cannot set it, a demand is not. */
+function rlimitsOf(
+  { openFiles, fileMB, memoryMB, memoryMaxMB, pids }: FunctionConfig,
+  { prlimit, maxOpenFiles }: Means,
+  others: readonly string[],
+): { command: string[]; inForce: string[] } | string {
+  const isDemanded = [openFiles, fileMB, memoryMB, memoryMaxMB, pids].some((limit) => limit !== undefined);
+  if (prlimit === undefined) {
+    const missing = "rlimits need the program prlimit (util-linux), which is not here";
+    return isDemanded ? missing : { command: [], inForce: [] };
   }
-  if (fileMB !== undefined) {
-    limits.push(`--fsize=${fileMB * MIB}`);
-    inForce.push(`files of ${fileMB} MiB by rlimit`);
-  }
-  if (limits.length > 0) {
-    if (means.prlimit === undefined)
-      return "rlimits need the program prlimit (util-linux), which is not here";
-    outer.push(means.prlimit, "--core=0", ...limits, "--");
-  }
-  const asUser = userOf(user, means);
-  if (typeof asUser === "string") return asUser;
-  if (user !== undefined) inForce.push(`user ${user}`);
-  const sandboxed = sandboxOf({ landlock, network, means, root });
-  if (typeof sandboxed === "string") return sandboxed;
-  if (landlock !== undefined) inForce.push("its own paths by bubblewrap");
-  if (network === false) inForce.push("no network but NATS by bubblewrap");
-  const deathSignal = means.setpriv === undefined ? [] : [means.setpriv, "--pdeathsig", "KILL", "--"];
-  // bubblewrap has a way of its own to end with its parent, and the user changes before.
-  const launchers = [...outer, ...asUser, ...(sandboxed.length > 0 ? sandboxed : deathSignal)];
-  const folder = hasCgroup && wanted.length > 0 ? join(cgroup.folder, instance) : undefined;
-  return { launchers, inForce, ...(folder === undefined ? {} : { cgroup: folder }) };
+  const files = openFiles ?? Math.min(DEFAULT_OPEN_FILES, maxOpenFiles ?? DEFAULT_OPEN_FILES);
+  const limits = [
+    ...[...others, `--nofile=${files}`],
+    ...(fileMB === undefined ? [] : [`--fsize=${fileMB * MIB}`]),
+  ];
+  const inForce = [
+    `${files} open files by rlimit`,
+    ...(fileMB === undefined ? [] : [`files of ${fileMB} MiB by rlimit`]),
+  ];
+  return { command: [prlimit, "--core=0", ...limits, "--"], inForce };
 }
 
 function userOf(user: string | undefined, { isRoot, setpriv }: Means): string[] | string {
@@ -167,54 +207,15 @@ function sandboxOf({ landlock, network, means, root }: SandboxDemand): string[] 
   ];
 }
 
-/** Makes the cgroup of a program and puts its leader into it. Throws the system's error. */
-export function enterCgroup(folder: string, pid: number, config: FunctionConfig): void {
-  mkdirSync(folder);
-  const { memoryMB, memoryMaxMB, cpuCores, pids } = config;
-  const write = (file: string, value: string | number) => writeFileSync(join(folder, file), String(value));
-  const hard = memoryMaxMB ?? memoryMB;
-  if (hard !== undefined) write("memory.max", hard * MIB);
-  if (memoryMB !== undefined && memoryMaxMB !== undefined) write("memory.high", memoryMB * MIB);
-  if (cpuCores !== undefined) write("cpu.max", `${Math.round(cpuCores * CPU_PERIOD)} ${CPU_PERIOD}`);
-  if (pids !== undefined) write("pids.max", pids);
-  write("cgroup.procs", pid);
-}
-
-const CPU_PERIOD = 100_000;
-
-export function leaveCgroup(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch {
-    // A process of it is still ending: the folder stays, and is empty.
-  }
-}
-
-/** Looks at this machine. */
-export function findCgroup(): Means["cgroup"] {
-  if (process.platform !== "linux") return "cgroups are Linux'";
-  try {
-    const own = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1];
-    const mount = /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/mounts", "utf8"))?.[1];
-    if (own === undefined || mount === undefined) return "cgroup v2 is not mounted";
-    const folder = join(mount, own);
-    const controllers = new Set(
-      readFileSync(join(folder, "cgroup.subtree_control"), "utf8").trim().split(/\s+/),
-    );
-    if (!controllers.has("memory")) return `${folder} hands no controllers on (cgroup.subtree_control)`;
-    accessSync(folder, constants.W_OK);
-    readdirSync(folder);
-    return { folder, controllers };
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
 /** The launchers of this machine. */
-export function findLaunchers(searchPath: string): Pick<Means, "prlimit" | "setpriv" | "isRoot"> {
+export function findLaunchers(searchPath: string): Omit<Means, "cgroup" | "bubblewrap"> {
   const isLinux = process.platform === "linux";
+  const prlimit = isLinux ? findProgram("prlimit", searchPath) : undefined;
+  const openFiles = limitOf("self", "Max open files");
   return {
-    prlimit: isLinux ? findProgram("prlimit", searchPath) : undefined,
+    prlimit,
+    maxOpenFiles: openFiles === undefined ? undefined : Number(openFiles),
+    canMark: prlimit !== undefined && limitOf("self", "Max file locks") === undefined,
     setpriv: isLinux ? findProgram("setpriv", searchPath) : undefined,
     isRoot: process.getuid?.() === 0,
   };

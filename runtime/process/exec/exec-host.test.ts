@@ -1,5 +1,5 @@
 /** The end of a host while its programs start. */
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -9,6 +9,7 @@ import { connectNats } from "../../../nats/index.ts";
 import { buildSource } from "../../../test/harness/function-source.ts";
 import { startTestNats } from "../../../test/harness/nats.ts";
 import { programSource } from "../../../test/harness/program.ts";
+import type { KeptFile } from "../../host.ts";
 import type { Means } from "./confinement.ts";
 import { lookForMeans } from "./exec.ts";
 import { ExecHost } from "./exec-host.ts";
@@ -45,14 +46,21 @@ function createHost(findMeans: () => Promise<Means>) {
   return new ExecHost({ parts, folder, searchPath: process.env.PATH ?? "", findMeans });
 }
 
-const { config, bundle, sourceMap } = await buildSource(
-  "late",
-  { "server.mjs": programSource() },
-  { mode: "exec", command: "server.mjs" },
-);
+const {
+  config,
+  bundle: source,
+  sourceMap,
+} = await buildSource("late", { "server.mjs": programSource() }, { mode: "exec", command: "server.mjs" });
+const program: KeptFile = {
+  size: source.byteLength,
+  head: async (bytes) => source.subarray(0, bytes),
+  copyTo: (path) => writeFile(path, source),
+};
+const bundle = new Uint8Array();
 const orders = {
-  start: (host: ExecHost) => host.start({ instance: "i1", revision: "r", config, secrets: {}, bundle }),
-  trial: (host: ExecHost) => host.trial({ config, secrets: {}, bundle, sourceMap }),
+  start: (host: ExecHost) =>
+    host.start({ instance: "i1", revision: "r", config, secrets: {}, bundle, program }),
+  trial: (host: ExecHost) => host.trial({ config, secrets: {}, bundle, sourceMap, program }),
 };
 
 for (const [name, order] of Object.entries(orders))
@@ -68,7 +76,7 @@ for (const [name, order] of Object.entries(orders))
     const closed = host.close({ graceMs: 0 });
     means.resolve(await lookForMeans(process.env.PATH ?? ""));
     await closed;
-    expect(findMarked({ NARUN_INSTANCE_ROOT: folder })).toEqual([]);
+    expect(findMarked({ folder })).toEqual([]);
     expect(await outcome).toMatchObject({ ok: false, code: "NODE_STOPPING" });
     expect(await readdir(folder)).toEqual([]);
   });
@@ -81,7 +89,7 @@ for (const [name, order] of Object.entries(orders))
       const outcome = order(host);
       for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
       await host.close({ graceMs: 0 });
-      expect(findMarked({ NARUN_INSTANCE_ROOT: folder })).toEqual([]);
+      expect(findMarked({ folder })).toEqual([]);
       expect(await readdir(folder)).toEqual([]);
       await outcome;
     }

@@ -9,6 +9,7 @@ import type {
   DrainOrder,
   Host,
   HostParts,
+  KeptFile,
   StartOrder,
   StartOutcome,
   TrialOrder,
@@ -30,6 +31,12 @@ export interface ExecHostOptions {
 /** Upper bound of the time that a trial may take: its asker waits 15 s. */
 const TRIAL_MS = 12_000;
 
+/** A node-runner gives each program its file. */
+function needed(file: KeptFile | undefined): KeptFile {
+  if (file === undefined) throw new Error("an order for a program has its file");
+  return file;
+}
+
 export class ExecHost implements Host {
   readonly #options: ExecHostOptions;
   readonly #programs = new Map<string, Program>();
@@ -45,6 +52,10 @@ export class ExecHost implements Host {
     return this.#programs.get(instance)?.pid;
   }
 
+  takesRequests(instance: string): boolean {
+    return this.#programs.get(instance)?.isRegistered === true;
+  }
+
   start(order: StartOrder): Promise<StartOutcome> {
     return this.#track(this.#start(order));
   }
@@ -53,12 +64,12 @@ export class ExecHost implements Host {
     if (this.#isClosed) return STOPPING;
     const { parts, folder, searchPath, findMeans } = this.#options;
     const { events } = parts;
-    const { instance, revision, config, secrets, bundle, files, index = 0, isService = false } = order;
+    const { instance, revision, config, secrets, program: file, files, index = 0, isService = false } = order;
     const [nats, means, { Program }] = [await this.#connect(), await findMeans(), await loadProgram()];
     if (this.#isClosed) return STOPPING;
     const program = new Program({
       ...{ parts, nats, means, instance, revision, config, secrets, index, folder, searchPath },
-      bytes: bundle,
+      file: needed(file),
       files,
       kind: isService ? "service" : "function",
       onIdle: () => events.onIdle(instance),
@@ -79,7 +90,7 @@ export class ExecHost implements Host {
     return this.#track(this.#trial(order));
   }
 
-  async #trial({ config, secrets, bundle, files }: TrialOrder): Promise<TrialOutcome> {
+  async #trial({ config, secrets, program: file, files }: TrialOrder): Promise<TrialOutcome> {
     if (this.#isClosed) return STOPPING;
     const { parts, folder, searchPath, findMeans } = this.#options;
     const startMs = Math.min(config.limits.startMs, TRIAL_MS);
@@ -90,7 +101,7 @@ export class ExecHost implements Host {
       ...{ parts, nats, means, instance, secrets, folder, searchPath },
       revision: "",
       config: { ...config, limits: { ...config.limits, startMs } },
-      bytes: bundle,
+      file: needed(file),
       files,
       index: 0,
       kind: "trial",

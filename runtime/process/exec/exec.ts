@@ -1,10 +1,12 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { identifyProcess, isRunning } from "../../../machine/index.ts";
 import type { StartHost } from "../../host.ts";
 import { probeBubblewrap } from "../../isolate/bubblewrap.ts";
-import { findCgroup, findLaunchers, type Means } from "./confinement.ts";
+import { findCgroup } from "./cgroup.ts";
+import { findLaunchers, type Means } from "./confinement.ts";
 import { ExecHost } from "./exec-host.ts";
+import { type Job, type JobOptions, startJob } from "./job.ts";
 import { killMarked } from "./processes-of.ts";
 
 export interface ExecOptions {
@@ -18,6 +20,8 @@ export interface ExecOptions {
 export interface Exec {
   /** For `hosts.exec` of the node-runner. */
   readonly startHost: StartHost;
+  /** Starts a program that runs to its end. Errors: NODE_CANNOT_CONFINE, PROGRAM_UNFIT, PROGRAM_NOT_STARTED. */
+  startJob(options: JobOptions): Promise<Job>;
   /** Removes the runner's folder. Its programs have ended with their hosts. */
   close(): Promise<void>;
 }
@@ -26,15 +30,17 @@ const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 /** Prepares the mode `exec`. Programs that an earlier runner of this folder left behind, as it was killed, are ended. */
 export async function prepareExec({ cacheDir, searchPath = SYSTEM_PATH }: ExecOptions): Promise<Exec> {
-  const all = join(cacheDir, "programs");
+  // Programs work in their own folders: a relative path would lead elsewhere.
+  const all = resolve(cacheDir, "programs");
   const { pid, startTime } = identifyProcess(process.pid);
   const folder = join(all, `${pid}-${startTime ?? ""}`);
   await mkdir(folder, { recursive: true, mode: 0o711 });
   await endLeftovers(all);
   let means: Promise<Means> | undefined;
+  const findMeans = () => (means ??= lookForMeans(searchPath));
   return {
-    startHost: (parts) =>
-      new ExecHost({ parts, folder, searchPath, findMeans: () => (means ??= lookForMeans(searchPath)) }),
+    startHost: (parts) => new ExecHost({ parts, folder, searchPath, findMeans }),
+    startJob: async (options) => startJob({ folder, searchPath, means: await findMeans() }, options),
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }
@@ -45,7 +51,7 @@ async function endLeftovers(all: string): Promise<void> {
     const [, pid, startTime = ""] = /^(\d+)-(\d*)$/.exec(name) ?? [];
     if (pid === undefined || isRunning({ pid: Number(pid), startTime: startTime || null })) continue;
     const folder = join(all, name);
-    killMarked({ NARUN_INSTANCE_ROOT: folder }, folder);
+    killMarked({ folder }, folder);
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
 }

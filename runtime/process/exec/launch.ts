@@ -2,7 +2,7 @@
 import { accessSync, constants } from "node:fs";
 import { arch as machineArch } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
-import { EXECUTABLE_HEAD_BYTES, goArch, goOs, readExecutable } from "../../../contracts/index.ts";
+import { goArch, goOs, readExecutable } from "../../../contracts/index.ts";
 
 /** The path of a program by its name; undefined where it is not there. */
 export function findProgram(name: string, searchPath: string): string | undefined {
@@ -21,9 +21,9 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Why this machine cannot start a file; undefined where it can. */
-export function unfitFor(bytes: Uint8Array, node: string): string | undefined {
-  const reading = readExecutable(bytes.subarray(0, EXECUTABLE_HEAD_BYTES), bytes.byteLength);
+/** Why this machine cannot start a file of `size` bytes that begins with `head`; undefined where it can. */
+export function unfitFor(head: Uint8Array, size: number, node: string): string | undefined {
+  const reading = readExecutable(head, size);
   if (!reading.ok) return reading.reason;
   if (reading.file.kind === "script") return undefined;
   const own = { os: goOs(process.platform), arch: goArch(machineArch()) };

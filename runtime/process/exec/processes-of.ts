@@ -1,29 +1,34 @@
 /**
- * The processes of a program, by the mark in their environment: children that left its group, and leftovers of a node-runner
+ * The processes of a program, by their marks: children that left its group, and leftovers of a node-runner
  * that was killed, are found, too. Linux only; elsewhere the group is all that is known.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { sendSignal } from "../../../machine/index.ts";
+import { isMarkOf, limitOf } from "./process-mark.ts";
 
-/** The marks are variables of `environmentOf`. */
-export type Mark = { NARUN_RUN_ID: string } | { NARUN_INSTANCE_ROOT: string };
+/** The processes of one start of a program, or of all programs of a runner by their folder. */
+export type Mark = { runId: string; mark: bigint } | { folder: string };
 
-/** The pids of the processes that have a mark. A root matches all folders below it. */
+/** The pids of the processes that have a mark, in their environment or by the kernel (process-mark.ts). */
 export function findMarked(mark: Mark): number[] {
-  const [name, value] = Object.entries(mark)[0] ?? ["", ""];
-  const isRoot = name === "NARUN_INSTANCE_ROOT";
-  return listPids().filter((pid) =>
-    environmentOf(pid).some((entry) => {
-      if (!entry.startsWith(`${name}=`)) return false;
-      const found = entry.slice(name.length + 1);
-      return isRoot ? found.startsWith(`${value}/`) : found === value;
-    }),
-  );
+  return listPids().filter((pid) => {
+    const limit = limitOf(pid, "Max file locks");
+    if (limit !== undefined && isMark(mark, limit)) return true;
+    return environmentOf(pid).some((entry) =>
+      "runId" in mark
+        ? entry === `NARUN_RUN_ID=${mark.runId}`
+        : entry.startsWith(`NARUN_INSTANCE_ROOT=${mark.folder}/`),
+    );
+  });
+}
+
+function isMark(mark: Mark, limit: bigint): boolean {
+  return "runId" in mark ? limit === mark.mark : isMarkOf(mark.folder, limit);
 }
 
 /**
- * Kills all processes with a mark, and those that cleared their environment and still work in the folder of the program, or of
- * programs. A process that forks meanwhile is caught in the next round.
+ * Kills all processes with a mark, and those that still work in the folder of the program, or of programs. A process that forks
+ * meanwhile is caught in the next round.
  */
 export function killMarked(mark: Mark, folder: string): number {
   let killed = 0;

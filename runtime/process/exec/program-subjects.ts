@@ -3,7 +3,7 @@ import { type Capability, capabilitiesOf, type FunctionConfig } from "../../../c
 /** The subjects of a program besides its service's: its bindings, and its `subscribe`. */
 export function subjectsOf(config: FunctionConfig): { publish: string[]; subscribe: string[] } {
   const publish = capabilitiesOf(config).flatMap(publishedBy);
-  return { publish, subscribe: [...(config.subscribe ?? [])] };
+  return { publish, subscribe: (config.subscribe ?? []).map(({ subject }) => subject) };
 }
 
 function publishedBy(one: Capability): string[] {
@@ -17,6 +17,7 @@ function publishedBy(one: Capability): string[] {
     case "objects":
       return [`$O.${one.bucket}.>`, ...streamSubjects(`OBJ_${one.bucket}`)];
     case "ratelimit":
+    case "workflow":
       return [];
   }
 }

@@ -13,11 +13,12 @@ import { basename, join } from "node:path";
 import {
   type Announcement,
   type ErrorCode,
+  EXECUTABLE_HEAD_BYTES,
   type FunctionConfig,
   type GoneReason,
   InquirySchema,
   isNarunError,
-  type LogLevel,
+  MIB,
   messageOf,
   NarunError,
   parseJson,
@@ -33,37 +34,32 @@ import {
   type Registration,
   type Subscription,
 } from "../../../nats/index.ts";
-import type { DrainOrder, EndFacts, HostParts, MountedFile, StartOutcome } from "../../host.ts";
+import type { DrainOrder, EndFacts, HostParts, KeptFile, MountedFile, StartOutcome } from "../../host.ts";
 import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";
+import { leaveCgroup, makeProgramCgroup } from "./cgroup.ts";
 import { type Child, type ChildEnd, startChild } from "./child.ts";
-import {
-  type Confined,
-  confine,
-  DOOR_SOCKET,
-  enterCgroup,
-  idsOf,
-  leaveCgroup,
-  type Means,
-} from "./confinement.ts";
+import { type Confined, confine, DEFAULT_FOLDER_MB, DOOR_SOCKET, idsOf, type Means } from "./confinement.ts";
 import { environmentOf } from "./environment.ts";
+import { watchFolder } from "./folder-watch.ts";
 import { makeInstanceFolder } from "./instance-folder.ts";
 import { missingInterpreter, unfitFor } from "./launch.ts";
-import { readLines } from "./output-lines.ts";
+import { createMark } from "./process-mark.ts";
 import { findMarked } from "./processes-of.ts";
+import { describeEnd, factsOf, ProgramOutput } from "./program-output.ts";
 import { subjectsOf } from "./program-subjects.ts";
 import { RELAY_PORT } from "./relay.ts";
 import { STOPPING } from "./stopping.ts";
 
 export interface ProgramOptions {
-  parts: Pick<HostParts, "node" | "nats">;
+  parts: Pick<HostParts, "node" | "nats" | "log">;
   nats: Nats;
   instance: string;
   revision: string;
   config: FunctionConfig;
   secrets: Readonly<Record<string, string>>;
   /** Its file. */
-  bytes: Uint8Array;
+  file: KeptFile;
   /** The files of its `mounts`. */
   files?: readonly MountedFile[] | undefined;
   index: number;
@@ -72,8 +68,8 @@ export interface ProgramOptions {
   searchPath: string;
   means: Means;
   /**
-   * A `function` is ready when it has registered. A `service` of the original toolkit runs when it has started, and registers
-   * if it likes to. A `trial` takes no requests, and is announced to no gateway.
+   * A `function` is ready when it has registered. A `service` of the original toolkit that is always there runs when it has
+   * started, and registers if it likes to. A `trial` takes no requests, and is announced to no gateway.
    */
   kind: "function" | "service" | "trial";
   onIdle(): void;
@@ -89,9 +85,10 @@ export class Program {
   readonly #options: ProgramOptions;
   readonly #log: FunctionLog;
   readonly #registered = Promise.withResolvers<Registration>();
-  readonly #runId = crypto.randomUUID();
-  readonly #lastLines: string[] = [];
+  readonly #mark: { runId: string; mark: bigint };
+  readonly #output: ProgramOutput;
   #phase: Phase = "starting";
+  #isRegistered = false;
   /** Its host ends while it starts. */
   #isUnwanted = false;
   #door: Door | undefined;
@@ -99,6 +96,9 @@ export class Program {
   #root: string | undefined;
   #confined: Confined | undefined;
   #stopIdleWatch: () => void = () => undefined;
+  #stopFolderWatch: () => void = () => undefined;
+  /** Why narun ended it. */
+  #fault: { code: ErrorCode; why: string } | undefined;
   #inquiries: Subscription | undefined;
   #drained: Promise<void> = Promise.resolve();
 
@@ -106,11 +106,18 @@ export class Program {
     this.#options = options;
     const { nats, parts, config, instance, revision } = options;
     const sourceMaps = { loaded: () => ({ map: undefined }), load: async () => undefined };
+    this.#mark = { runId: crypto.randomUUID(), mark: createMark(options.folder) };
     this.#log = createFunctionLog({ nats, node: parts.node, config, instance, revision, sourceMaps });
+    this.#output = new ProgramOutput(this.#log, () => this.#phase === "starting");
   }
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Whether it has answered for its service. */
+  get isRegistered(): boolean {
+    return this.#isRegistered;
   }
 
   async start(): Promise<StartOutcome> {
@@ -130,20 +137,16 @@ export class Program {
       return this.#fail("PROGRAM_NOT_STARTED", messageOf(error));
     }
     const child = this.#child;
-    const output = this.#readOutput(child);
-    // Its last lines tell why it ended.
-    const ended = child.ended.then(async (end) => {
-      await Promise.race([output, new Promise((resolve) => setTimeout(resolve, LAST_LINES_MS))]);
-      return end;
-    });
+    const ended = this.#output.follow(child);
     void ended.then((end) => this.#onEnded(end));
-    if (this.#options.kind === "service") return this.#beginService(phases);
+    if (this.#options.kind === "service" && isAlwaysThere(this.#options.config))
+      return this.#beginService(phases);
     const failure = await this.#untilRegistered(ended);
     if (this.#isUnwanted) return this.#giveUp();
     if (failure !== undefined) return this.#fail(failure.code, failure.message, failure.facts);
     note("register");
     this.#phase = "ready";
-    if (this.#options.kind === "function") this.#announceReady(phases);
+    if (this.#options.kind !== "trial") this.#announceReady(phases);
     return { ok: true, phases };
   }
 
@@ -161,10 +164,24 @@ export class Program {
     await this.#door?.drain();
     await this.#door?.requests.empty(graceMs);
     const leftMs = Math.max(0, endsAtMs - performance.now());
-    await this.#child?.stop(Math.min(STOP_GRACE_MS, Math.max(MIN_STOP_MS, leftMs)));
+    await this.#stopChild(Math.min(STOP_GRACE_MS, Math.max(MIN_STOP_MS, leftMs)));
     await this.#dispose();
     this.#announce({ state: "gone", reason });
     this.#options.onGone(reason, undefined, {});
+  }
+
+  /** A program that does not hear SIGTERM keeps its node waiting: people are told which one it is. */
+  async #stopChild(graceMs: number): Promise<void> {
+    const { parts, config, instance } = this.#options;
+    const facts = { function: config.name, instance, pid: this.pid };
+    const tell = () => {
+      const text = `it has not ended since SIGTERM, ${DEAF_MS / 1_000} s ago; it is killed after ${graceMs / 1_000} s`;
+      this.#log.say(text, undefined);
+      parts.log.warn(facts, `a program is awaited: ${text}`);
+    };
+    const timer = graceMs > DEAF_MS ? setTimeout(tell, DEAF_MS) : undefined;
+    await this.#child?.stop(graceMs);
+    clearTimeout(timer);
   }
 
   /** Ends it in any phase. A start that is under way ends with its outcome. */
@@ -189,16 +206,18 @@ export class Program {
   }
 
   async #prepare(): Promise<void> {
-    const { folder, instance, bytes, config, searchPath, kind, nats, parts, means, files } = this.#options;
-    const confined = confine({ config, means, root: join(folder, instance), instance });
+    const { folder, instance, file, config, searchPath, kind, nats, parts, means, files } = this.#options;
+    const { mark } = this.#mark;
+    const confined = confine({ config, means, root: join(folder, instance), instance, mark });
     if (typeof confined === "string") throw new NarunError("NODE_CANNOT_CONFINE", { detail: confined });
     this.#confined = confined;
-    const unfit = unfitFor(bytes, parts.node);
+    const head = await file.head(EXECUTABLE_HEAD_BYTES);
+    const unfit = unfitFor(head, file.size, parts.node);
     if (unfit !== undefined) throw new NarunError("PROGRAM_UNFIT", { detail: unfit });
-    const missing = missingInterpreter(bytes, searchPath);
+    const missing = missingInterpreter(head, searchPath);
     if (missing !== undefined) throw new Error(`its interpreter ${missing} is not on node ${parts.node}`);
     this.#root = await makeInstanceFolder({
-      ...{ folder, instance, bytes, file: fileOf(config), files },
+      ...{ folder, instance, program: file, file: fileOf(config), files },
       owner: config.user === undefined || !means.isRoot ? undefined : idsOf(config.user),
     });
     this.#door = await openDoor({
@@ -216,7 +235,10 @@ export class Program {
         inFlight: this.#door?.requests.inFlight ?? 0,
       }),
       pids: () => this.#pids(),
-      onRegistered: (registration) => this.#registered.resolve(registration),
+      onRegistered: (registration) => {
+        this.#isRegistered = true;
+        this.#registered.resolve(registration);
+      },
       onRefused: (what) => this.#log.write("warn", `NATS refused the program a subject: ${what}`, undefined),
     });
   }
@@ -226,7 +248,7 @@ export class Program {
     const [root = "", door] = [this.#root, this.#door];
     const env = environmentOf({
       ...{ config, secrets, instance, revision, index, root, searchPath },
-      runId: this.#runId,
+      runId: this.#mark.runId,
       node: parts.node,
       natsUrl: config.network === false ? `nats://127.0.0.1:${RELAY_PORT}` : (door?.url ?? ""),
       natsUser: door?.user ?? "",
@@ -235,27 +257,25 @@ export class Program {
     const file = `${root}/${basename(fileOf(config))}`;
     const { launchers = [], cgroup } = this.#confined ?? {};
     const command = [...launchers, file, ...(config.args ?? [])];
-    const child = await startChild({ command, cwd: root, env, runId: this.#runId });
-    if (cgroup !== undefined) enterCgroup(cgroup, child.pid, config);
+    if (cgroup !== undefined) makeProgramCgroup(cgroup, config);
+    const child = await startChild({ command, cwd: root, env, mark: this.#mark, cgroup });
+    this.#watchFolder(child, root);
     return child;
+  }
+
+  #watchFolder(child: Child, root: string): void {
+    const { folderMB = DEFAULT_FOLDER_MB } = this.#options.config;
+    const why = `its folder holds over ${folderMB} MiB (folderMB)`;
+    const onOver = () => {
+      this.#fault = { code: "PROGRAM_FOLDER_FULL", why };
+      void child.stop(0);
+    };
+    this.#stopFolderWatch = watchFolder({ root, maxBytes: folderMB * MIB, onOver });
   }
 
   *#pids(): Iterable<number> {
     if (this.pid !== undefined) yield this.pid;
-    yield* findMarked({ NARUN_RUN_ID: this.#runId });
-  }
-
-  #readOutput({ stdout, stderr }: Child): Promise<unknown> {
-    const note = (level: LogLevel, stream: "stdout" | "stderr") => (line: string) => {
-      this.#log.write(level, line, undefined, stream);
-      if (this.#phase !== "starting") return;
-      this.#lastLines.push(line);
-      if (this.#lastLines.length > MAX_LAST_LINES) this.#lastLines.shift();
-    };
-    return Promise.all([
-      readLines(stdout, note("info", "stdout")),
-      readLines(stderr, note("warn", "stderr")),
-    ]);
+    yield* findMarked(this.#mark);
   }
 
   /** Resolves with the reason why the program is not ready. */
@@ -273,9 +293,10 @@ export class Program {
     }
     if (!("exitCode" in first)) return undefined;
     const end = first as ChildEnd;
-    const launcher = this.#lastLines.find((line) => LAUNCHER_FAILED.test(line));
-    if (launcher !== undefined && (end.exitCode === 126 || end.exitCode === 127 || end.exitCode === 1))
-      return { code: "PROGRAM_NOT_STARTED", message: launcher, facts: factsOf(end) };
+    if (this.#fault !== undefined)
+      return { code: this.#fault.code, message: this.#fault.why, facts: factsOf(end) };
+    const fault = this.#output.launcherFault(end);
+    if (fault !== undefined) return { code: "PROGRAM_NOT_STARTED", message: fault, facts: factsOf(end) };
     return {
       code: "PROGRAM_ENDED",
       message: `it ${describeEnd(end)} before it was ready`,
@@ -317,24 +338,25 @@ export class Program {
   async #onEnded(end: ChildEnd): Promise<void> {
     if (this.#phase !== "ready") return;
     this.#phase = "gone";
-    this.#log.say(`PROGRAM_ENDED: it ${describeEnd(end)}`, undefined);
+    const { code, why } = this.#fault ?? { code: "PROGRAM_ENDED" as const, why: undefined };
+    this.#log.say(`${code}: ${why ?? `it ${describeEnd(end)}`}`, undefined);
     await this.#dispose();
-    if (this.#options.kind !== "trial")
-      this.#announce({ state: "gone", reason: "crashed", code: "PROGRAM_ENDED" });
-    this.#options.onGone("crashed", "PROGRAM_ENDED", factsOf(end));
+    if (this.#options.kind !== "trial") this.#announce({ state: "gone", reason: "crashed", code });
+    this.#options.onGone("crashed", code, { ...factsOf(end), ...(why && { why }) });
   }
 
   async #fail(code: ErrorCode, message: string, facts: EndFacts = {}): Promise<StartOutcome> {
     this.#phase = "gone";
     this.#log.say(`${code}: ${message}`, undefined);
     await this.abandon();
-    const said = this.#lastLines.join("\n");
+    const said = this.#output.lastLines;
     return { ok: false, code, message, facts, ...(said === "" ? {} : { stack: `${message}\n${said}` }) };
   }
 
   async #dispose(): Promise<void> {
     this.#phase = "gone";
     this.#stopIdleWatch();
+    this.#stopFolderWatch();
     this.#inquiries?.unsubscribe();
     this.#door?.close();
     this.#log.close();
@@ -365,22 +387,13 @@ export class Program {
   }
 }
 
-/** The words of a launcher that could not start the program. */
-const LAUNCHER_FAILED = /^(?:setpriv|prlimit|bwrap): /;
-/** How many lines that a program printed before it failed are told. */
-const MAX_LAST_LINES = 20;
-/** How long the last output of a program that has ended may take. */
-const LAST_LINES_MS = 500;
+/** How long a program may take to end until people are told of it. */
+const DEAF_MS = 2_000;
 /** How long a program may take to end, where less is left of the grace. */
 const MIN_STOP_MS = 1_000;
 
+/** A program that starts for requests alone has to take them. */
+const isAlwaysThere = ({ nodes, scale }: FunctionConfig) => nodes !== undefined || scale.min > 0;
+
 /** The name of its file. */
 const fileOf = ({ command }: FunctionConfig) => command ?? "program";
-
-function describeEnd({ exitCode, signal }: ChildEnd): string {
-  return signal === null ? `ended with exit code ${exitCode}` : `was ended by ${signal}`;
-}
-
-function factsOf(end: ChildEnd): EndFacts {
-  return { exitCode: end.exitCode ?? -1, why: describeEnd(end) };
-}

@@ -12,6 +12,7 @@ import { MACHINE_STATE_FILE } from "../../isolate/machine-state-file.ts";
 /** Modules of the platform, and their stand-ins in a thread of Node (thread/platform/). */
 const STAND_INS: Readonly<Record<string, string>> = {
   "web/start/owner": "owner",
+  "web/start/drained": "drained",
   "web/streams/streams": "streams",
   "web/fetch/response": "response",
   "web/fetch/reader-source": "reader-source",

@@ -7,6 +7,8 @@ import { createObjectOperations } from "./objects.ts";
 import { createPublishOperations } from "./publish.ts";
 import { createRateLimitOperations } from "./ratelimit.ts";
 import { createServiceOperations } from "./service.ts";
+import { createWorkflowOperations } from "./workflow.ts";
+import { createWorkflowClientOperations } from "./workflow-client.ts";
 
 /** One line for each kind: how the host's operations are made. */
 const operationsOf: Record<Capability["kind"], (context: BindingContext) => HostOperations> = {
@@ -15,6 +17,7 @@ const operationsOf: Record<Capability["kind"], (context: BindingContext) => Host
   service: createServiceOperations,
   publish: createPublishOperations,
   ratelimit: createRateLimitOperations,
+  workflow: createWorkflowClientOperations,
 };
 
 export interface BindingsOptions extends Omit<BindingContext, "name" | "declared" | "limits"> {
@@ -25,5 +28,9 @@ export interface BindingsOptions extends Omit<BindingContext, "name" | "declared
 export function createBindings({ config, ...parts }: BindingsOptions): HostOperations {
   const { name, limits } = config;
   const context = { ...parts, name, limits, declared: createFindDeclared(config) };
-  return Object.assign({}, ...Object.values(operationsOf).map((create) => create(context)));
+  return Object.assign(
+    {},
+    ...Object.values(operationsOf).map((create) => create(context)),
+    config.workflow === undefined ? {} : createWorkflowOperations({ ...context, config }),
+  );
 }

@@ -1,4 +1,4 @@
-import { capabilitiesOf, type FunctionConfig, secretsOf } from "../../../../contracts/index.ts";
+import { capabilitiesOf, type FunctionConfig, secretsOf, triggersOf } from "../../../../contracts/index.ts";
 import type { BindingPlan, EnvPlan } from "../../../../web/index.ts";
 
 /** Describes a function's `env` to its isolate. `secrets`: the values, by their names in `env`. */
@@ -11,5 +11,17 @@ export function planEnv(config: FunctionConfig, secrets: Readonly<Record<string,
     return value === undefined ? [] : [[name, value] as const];
   });
   const bindings: BindingPlan[] = capabilitiesOf(config);
-  return { values: Object.fromEntries([...plain, ...secret]), bindings, timers: config.limits.timers };
+  const journal = planJournal(config);
+  return {
+    values: Object.fromEntries([...plain, ...secret]),
+    bindings,
+    timers: config.limits.timers,
+    triggers: triggersOf(config),
+    ...(journal === undefined ? {} : { journal }),
+  };
+}
+
+function planJournal({ name, routes, workflow }: FunctionConfig): EnvPlan["journal"] {
+  if (workflow === undefined) return undefined;
+  return { workflow: name, paths: [...new Set(routes.map(({ path }) => path.replace(/\/\*?$/, "")))] };
 }

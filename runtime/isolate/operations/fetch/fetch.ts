@@ -8,6 +8,7 @@
  */
 import { Readable } from "node:stream";
 import type { FunctionConfig } from "../../../../contracts/index.ts";
+import { createEgress } from "../../../../machine/index.ts";
 import {
   type CallContext,
   CallError,
@@ -19,7 +20,6 @@ import { createSlots } from "../slots.ts";
 import type { Subrequests } from "../subrequests.ts";
 import { answerIsolate } from "./answer-isolate.ts";
 import { describeFailure } from "./describe-failure.ts";
-import { createEgress } from "./egress.ts";
 import { ExchangeSlots } from "./exchange-slots.ts";
 import { createHttpClient, type HttpClient, type HttpRequest, type Lookup } from "./http-client.ts";
 import { matchesIntegrity } from "./integrity.ts";

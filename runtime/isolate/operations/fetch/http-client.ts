@@ -11,8 +11,8 @@ import { promises as dns, type LookupAddress, type LookupOptions } from "node:dn
 import { isIP, type LookupFunction, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { Agent, buildConnector, type Dispatcher, Pool } from "undici";
+import type { Egress, EgressTarget } from "../../../../machine/index.ts";
 import { createSlots } from "../slots.ts";
-import type { Egress, EgressTarget } from "./egress.ts";
 
 export type Lookup = (name: string, options: LookupOptions) => Promise<LookupAddress[]>;
 

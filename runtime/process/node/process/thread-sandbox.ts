@@ -9,7 +9,7 @@ import { Worker } from "node:worker_threads";
 import { type FunctionConfig, isErrorCode, messageOf } from "../../../../contracts/index.ts";
 import type { Nats } from "../../../../nats/index.ts";
 import type { OpenCalls, Peers, StreamPresence } from "../../../../streams/index.ts";
-import { EnterOp, FailureKind, PostOp } from "../../../../web/index.ts";
+import { EnterOp, FailureKind, PostOp, TRIGGERS } from "../../../../web/index.ts";
 import type {
   AbortReason,
   IncomingRequest,
@@ -145,9 +145,11 @@ export class ThreadSandbox implements Sandbox {
     return { ok: true, phases: { load: performance.now() - beganAt } };
   }
 
-  begin(id: number, { method, url, headerBlock, body, requestId, deadline }: IncomingRequest): void {
+  begin(id: number, { method, url, headerBlock, body, requestId, deadline, trigger }: IncomingRequest): void {
     this.#open.add(id);
-    this.#enter([EnterOp.request, id, method, url, headerBlock, body, requestId, deadline]);
+    const values = [id, method, url, headerBlock, body, requestId, deadline];
+    if (trigger === undefined) this.#enter([EnterOp.request, ...values]);
+    else this.#enter([EnterOp.trigger, ...values, TRIGGERS.indexOf(trigger)]);
   }
 
   abort(id: number, reason: AbortReason): void {
@@ -283,5 +285,6 @@ function startOf(value: unknown): SandboxStart {
 /** An unknown kind counts as an exception. */
 function refusalOf(kind: unknown): RefusalReason {
   if (kind === FailureKind.methodNotAllowed) return "method not allowed";
+  if (kind === FailureKind.noHandler) return "no handler";
   return kind === FailureKind.noResponse ? "no response" : "threw";
 }

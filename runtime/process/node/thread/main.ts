@@ -13,12 +13,13 @@ import {
   createEnv,
   type EnvPlan,
   MethodNotAllowed,
+  NoSuchHandler,
   PostOp,
-  resolveHandler,
+  resolveHandlers,
 } from "../../../../web/thread.ts";
 import { errorText } from "../../../handler/error-text.ts";
-import { type Handle, HandlerSandbox } from "../../../handler/handler-sandbox.ts";
-import { MethodNotAllowed as NoSuchMethod } from "../../../handler/response-parts.ts";
+import { HandlerSandbox, type LoadHandlers } from "../../../handler/handler-sandbox.ts";
+import { HandlerMissing, MethodNotAllowed as NoSuchMethod } from "../../../handler/response-parts.ts";
 import { BUNDLE_FILE } from "../../../instance/source-maps.ts";
 import { ThreadOp, type ThreadStart } from "../thread-messages.ts";
 import { confineThread } from "./confine.ts";
@@ -69,17 +70,28 @@ const started = await sandbox.start().catch((error: unknown) => {
 });
 post(ThreadOp.started, started);
 
-async function load(): Promise<Handle | { ok: false; code: "NO_HANDLER"; message: string }> {
+async function load(): ReturnType<LoadHandlers> {
   const exports: Record<string, unknown> = await import(BUNDLE_FILE as string);
-  const handler = resolveHandler(exports, createEnv(env satisfies EnvPlan));
-  if (typeof handler === "string") return { ok: false, code: "NO_HANDLER", message: handler };
-  return (request, context) => {
-    try {
-      // The handler gets Node's own classes: the platform's types describe the same interfaces.
-      return withTraceOf(request, () => handler(request as never, context as never));
-    } catch (error) {
-      throw error instanceof MethodNotAllowed ? new NoSuchMethod(error.allow) : error;
-    }
+  const handlers = resolveHandlers(exports, createEnv(env satisfies EnvPlan), env.triggers);
+  if (typeof handlers === "string") return { ok: false, code: "NO_HANDLER", message: handlers };
+  const { fetch, trigger } = handlers;
+  return {
+    fetch(request, context) {
+      try {
+        // The handler gets Node's own classes: the platform's types describe the same interfaces.
+        return withTraceOf(request, () => fetch(request as never, context as never));
+      } catch (error) {
+        if (error instanceof NoSuchHandler) throw new HandlerMissing(error.name);
+        throw error instanceof MethodNotAllowed ? new NoSuchMethod(error.allow) : error;
+      }
+    },
+    async trigger(kind, request, context) {
+      try {
+        return await withTraceOf(request, () => trigger(kind, request as never, context as never));
+      } catch (error) {
+        throw error instanceof NoSuchHandler ? new HandlerMissing(error.name) : error;
+      }
+    },
   };
 }
 

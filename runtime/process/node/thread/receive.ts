@@ -9,6 +9,7 @@ import {
   openInbound,
   pushInbound,
   settleCall,
+  TRIGGERS,
 } from "../../../../web/thread.ts";
 import type { HandlerSandbox } from "../../../handler/handler-sandbox.ts";
 import type { IncomingRequest } from "../../../instance/sandbox.ts";
@@ -22,6 +23,7 @@ export function receiveFor(
     const [a, b, c] = values;
     switch (op) {
       case EnterOp.request:
+      case EnterOp.trigger:
         return begin(sandbox, id, values);
       case EnterOp.result:
         return settleCall(id, a, b);
@@ -53,10 +55,11 @@ export function receiveFor(
 }
 
 function begin(sandbox: HandlerSandbox, id: number, values: readonly unknown[]): void {
-  const [method, url, headerBlock, content, requestId, deadline] = values;
+  const [method, url, headerBlock, content, requestId, deadline, trigger] = values;
   const facts = { method: String(method), url: String(url), headerBlock: String(headerBlock) };
   const body = content as IncomingRequest["body"];
   const stream = typeof body === "number" ? inboundStream(openInbound(body)) : undefined;
   const ends = { requestId: String(requestId), deadline: Number(deadline), timeoutMs: 0, hops: 0 };
-  sandbox.begin(id, { ...facts, ...ends, body }, stream);
+  const kind = trigger === undefined ? undefined : TRIGGERS[Number(trigger)];
+  sandbox.begin(id, { ...facts, ...ends, body, trigger: kind }, stream);
 }

@@ -9,6 +9,7 @@ const FAILURES: Readonly<Record<RefusalReason, number>> = {
   threw: FailureKind.threw,
   "no response": FailureKind.noResponse,
   "method not allowed": FailureKind.methodNotAllowed,
+  "no handler": FailureKind.noHandler,
 };
 
 export interface ThreadOwnerOptions {

@@ -1,0 +1,156 @@
+/** `workflow(code)`: a function's default export that runs the code durably, and takes starts, signals and questions over HTTP. */
+
+import type { Context } from "../context.ts";
+import { RunContext, type WorkflowContext } from "./context.ts";
+import { enterTurn, installDeterminism, leaveTurn } from "./deterministic.ts";
+import { ContinueAsNew } from "./errors.ts";
+import { type End, Executor } from "./executor.ts";
+import { serveWorkflow } from "./http.ts";
+import { type Journal, journalOf } from "./journal.ts";
+import type { JournalMessage, WorkflowOutcome } from "./messages.ts";
+import { plainOf } from "./plain.ts";
+import { createRandom } from "./random.ts";
+import type { WorkflowState } from "./state.ts";
+
+/** The code of a workflow: from its input to its result. */
+export type WorkflowCode<Input, Result, E> = (
+  ctx: WorkflowContext<E>,
+  input: Input,
+  env: E,
+) => Result | Promise<Result>;
+
+/** The module of a workflow. */
+export interface WorkflowModule {
+  fetch(request: Request, env: unknown, context: Context): Promise<Response>;
+  /** Called by the runners of narun. */
+  workflow(request: Request, env: unknown, context: Context): Promise<Response>;
+}
+
+/** The head of a call of an executor: a line of JSON. The lines behind it are the journal. */
+interface CallHead {
+  id: string;
+  isTakeover: boolean;
+}
+
+export function workflow<Input = unknown, Result = unknown, E = unknown>(
+  code: WorkflowCode<Input, Result, E>,
+): WorkflowModule {
+  if (typeof code !== "function") throw new TypeError("workflow(code): the code is a function");
+  const run = code as WorkflowCode<unknown, unknown, unknown>;
+  return {
+    fetch: (request, env) => {
+      const journal = journalOf(env);
+      const query = (id: string, messages: JournalMessage[], name: string) =>
+        askQuery(run, { id, messages, env, journal }, name);
+      return serveWorkflow(request, journal, query);
+    },
+    async workflow(request, env, context) {
+      const [head = "", ...lines] = (await request.text()).split("\n");
+      const { id, isTakeover } = JSON.parse(head) as CallHead;
+      const messages = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as JournalMessage);
+      const options = { id, messages, env, journal: journalOf(env) };
+      const executor = createExecutor(run, options, { isTakeover, signal: context.signal });
+      const outcome: WorkflowOutcome = await executor.run();
+      return Response.json(outcome);
+    },
+  };
+}
+
+interface RunOptions {
+  id: string;
+  messages: readonly JournalMessage[];
+  env: unknown;
+  journal: Journal;
+}
+
+interface CallOptions {
+  isTakeover: boolean;
+  signal: AbortSignal;
+  onContext?(context: RunContext): void;
+}
+
+function createExecutor(
+  code: WorkflowCode<unknown, unknown, unknown>,
+  { id, messages, env, journal }: RunOptions,
+  { isTakeover, signal, onContext }: CallOptions,
+): Executor {
+  installDeterminism(journal.isAlone);
+  const random = (run: number) => createRandom(`${journal.workflow}/${id}/${run}`);
+  let numbers: (() => number) | undefined;
+  return new Executor({
+    messages,
+    isTakeover,
+    signal,
+    random: (run) => {
+      numbers = random(run);
+      return numbers;
+    },
+    start: (state, input) => {
+      const context = new RunContext({ id, env, state, journal, random: numbers ?? random(0) });
+      onContext?.(context);
+      return runCode(code, context, state, input);
+    },
+    port: {
+      append: (record, after) => journal.append(id, record, after),
+      now: () => Date.now(),
+      moreInputs: (seen) => journal.moreInputs(id, seen, INPUTS_WAIT_MS),
+      turn: (at, begin, numbersOfTurn) =>
+        new Promise((resolve) => {
+          enterTurn(at, numbersOfTurn);
+          begin();
+          journal.drained(() => {
+            leaveTurn();
+            resolve();
+          });
+        }),
+    },
+  });
+}
+
+/** How long a question for inputs waits at the host. */
+const INPUTS_WAIT_MS = 20_000;
+
+/** Runs the code, and the rollbacks where it failed. */
+async function runCode(
+  code: WorkflowCode<unknown, unknown, unknown>,
+  context: RunContext,
+  state: WorkflowState,
+  input: unknown,
+): Promise<End> {
+  try {
+    // The first of its microtasks runs within the turn.
+    const result = await code(context, input, context.env);
+    return { state: "done", value: plainOf(result, "the workflow's result") };
+  } catch (error) {
+    if (error instanceof ContinueAsNew) return { state: "continued", value: error.input };
+    state.isRollingBack = true;
+    const end: End = { state: state.isCancelled ? "cancelled" : "failed", error };
+    for (const rollback of context.rollbacks.toReversed()) {
+      try {
+        await context.undo(rollback);
+      } catch (failure) {
+        return { state: "failed", error: failure };
+      }
+    }
+    return end;
+  }
+}
+
+async function askQuery(
+  code: WorkflowCode<unknown, unknown, unknown>,
+  options: RunOptions,
+  name: string,
+): Promise<unknown> {
+  let context: RunContext | undefined;
+  const ends = new AbortController();
+  const executor = createExecutor(code, options, {
+    isTakeover: false,
+    signal: ends.signal,
+    onContext: (made) => {
+      context = made;
+    },
+  });
+  const diverged = await executor.replay();
+  if (diverged !== undefined) throw diverged;
+  return context?.ask(name);
+}

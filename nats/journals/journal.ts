@@ -1,0 +1,270 @@
+/**
+ * The journals of durable workflows, in one stream: what appends to them and reads them. contracts/workflow.ts has the messages and
+ * the invariants.
+ *
+ * I1  An append is one request with one acknowledgement. A record and the timer that it sets are one atomic batch: the server stores
+ *     both or none.
+ * I2  An append without an answer may have been stored: its sender looks, before it appends again.
+ * I3  The timer of a workflow has one subject: a new one takes the place of the one before.
+ */
+import {
+  createHeaders,
+  type Headers,
+  headerValue,
+  isFinal,
+  type JournalMessage,
+  NarunError,
+  stores,
+  subjects,
+  type WorkflowInput,
+  type WorkflowRecord,
+} from "../../contracts/index.ts";
+import type { Nats } from "../connection.ts";
+import { JetStreamCode } from "../jetstream-errors.ts";
+import type { Message } from "../message.ts";
+import { NoReplyError } from "../request.ts";
+import { ensureJournals } from "./ensure-journals.ts";
+import { type JournalEntry, readEntries } from "./read-journal.ts";
+
+/** The names of one workflow. */
+export interface WorkflowName {
+  workflow: string;
+  id: string;
+}
+
+/** A record that was stored. */
+export interface JournaledRecord {
+  seq: number;
+  record: WorkflowRecord;
+}
+
+const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
+const TIMEOUT_MS = 5_000;
+const { stream } = stores.workflows;
+
+export class Journals {
+  readonly #nats: Nats;
+  readonly #batchPrefix = Math.random().toString(36).slice(2, 10) + Date.now().toString(36);
+  #batches = 0;
+
+  constructor(nats: Nats) {
+    this.#nats = nats;
+  }
+
+  /**
+   * Appends a record behind the record `after` (0: the first). Returns its sequence; undefined where another record is there. The
+   * record is text, as its executor wrote it. `due`: sets the workflow's timer.
+   */
+  async append(name: WorkflowName, record: string, after: number, due?: number): Promise<number | undefined> {
+    const subject = subjects.workflowLog(name.workflow, name.id);
+    const attempt = () => {
+      const headers = withField(EXPECTED, String(after));
+      return due === undefined
+        ? this.#request(subject, record, headers)
+        : this.#batch(name, { subject, record, headers }, due);
+    };
+    const ack = await attempt().catch(async (error: unknown) => {
+      if (!(error instanceof NoReplyError) || error.reason === "no-responders") throw error;
+      const last = await this.lastOf(subject);
+      if (last === undefined ? after === 0 : last.seq === after) return attempt();
+      const isOwn = last !== undefined && last.text === record;
+      return isOwn ? { seq: last.seq } : { seq: undefined };
+    });
+    return ack.seq;
+  }
+
+  /** Sends an input. `isStart`: only where there is none. False: there was one. */
+  async send({ workflow, id }: WorkflowName, input: WorkflowInput, isStart = false): Promise<boolean> {
+    const subject = subjects.workflowInputs(workflow, id);
+    const text = JSON.stringify(input);
+    const headers = createHeaders();
+    if (isStart) headers.set(EXPECTED, ["0"]);
+    const { seq } = await this.#request(subject, text, headers);
+    return seq !== undefined;
+  }
+
+  /** The last record of a workflow; `null`: it has begun, and has none; undefined: there is no such workflow. */
+  async last({ workflow, id }: WorkflowName): Promise<JournaledRecord | null | undefined> {
+    const last = await this.lastOf(subjects.workflowLog(workflow, id));
+    if (last !== undefined) {
+      const record = parsed(last.text) as WorkflowRecord | undefined;
+      if (record !== undefined) return { seq: last.seq, record };
+    }
+    const input = await this.lastOf(subjects.workflowInputs(workflow, id));
+    return input === undefined ? undefined : null;
+  }
+
+  /** The sequence of the last input, by the stream's leader. */
+  async lastInput({ workflow, id }: WorkflowName): Promise<number> {
+    return (await this.#lastByLeader(subjects.workflowInputs(workflow, id)))?.seq ?? 0;
+  }
+
+  /** The last record, by the stream's leader; undefined: none. */
+  async lastRecord({ workflow, id }: WorkflowName): Promise<JournaledRecord | undefined> {
+    const found = await this.#lastByLeader(subjects.workflowLog(workflow, id));
+    const record = found && (parsed(found.text) as WorkflowRecord | undefined);
+    return found === undefined || record === undefined ? undefined : { seq: found.seq, record };
+  }
+
+  /** The messages of a journal from the beginning of its run, in the stream's order. */
+  async read(name: WorkflowName, from = 1): Promise<JournalEntry[]> {
+    const entries: JournalEntry[] = [];
+    for await (const entry of readEntries(this.#nats, name, from)) entries.push(entry);
+    return entries;
+  }
+
+  /** The inputs behind a sequence. */
+  async inputsAfter(name: WorkflowName, seen: number): Promise<JournalMessage[]> {
+    const entries = await this.read(name, seen + 1);
+    return entries.filter(({ kind }) => kind === "in").map(toMessage);
+  }
+
+  /** Waits until a workflow has ended, for `waitMs` at most; returns its last record as `last` does. `begin` runs once the wait stands. */
+  async end(
+    name: WorkflowName,
+    waitMs: number,
+    begin: () => Promise<unknown> = async () => undefined,
+  ): Promise<JournaledRecord | null | undefined> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const subject = subjects.workflowEnd(name.workflow, name.id);
+    const subscription = this.#nats.subscribe(subject, (message) => {
+      ended = readStored(message.text());
+      resolve();
+    });
+    let ended: JournaledRecord | undefined;
+    const timer = setTimeout(resolve, waitMs);
+    try {
+      await begin();
+      const last = await this.last(name);
+      if (last === undefined || (last !== null && isFinal(last.record.state))) return last;
+      await promise;
+      return ended ?? (await this.last(name));
+    } finally {
+      clearTimeout(timer);
+      subscription.unsubscribe();
+    }
+  }
+
+  /** Tells waiting clients that a workflow has ended. */
+  tellEnd({ workflow, id }: WorkflowName, seq: number, record: string): void {
+    this.#nats.publish(subjects.workflowEnd(workflow, id), `{"seq":${seq},"record":${record}}`);
+  }
+
+  /** Removes a workflow, or the part of its log before a sequence. */
+  async purge({ workflow, id }: WorkflowName, before?: number): Promise<void> {
+    const { world } = this.#nats;
+    const subject =
+      before === undefined ? subjects.workflowAll(workflow, id) : subjects.workflowLog(workflow, id);
+    const order = { filter: world.toWire(subject), ...(before === undefined ? {} : { seq: before }) };
+    await this.#nats.request(`$JS.API.STREAM.PURGE.${stream}`, JSON.stringify(order), {
+      timeoutMs: TIMEOUT_MS,
+    });
+  }
+
+  /** The last message of a subject, by any server that has the stream. */
+  async lastOf(subject: string): Promise<{ seq: number; text: string } | undefined> {
+    const wire = this.#nats.world.toWire(subject);
+    const answer = await this.#ask(() =>
+      this.#nats.request(`$JS.API.DIRECT.GET.${stream}.${wire}`, "", { timeoutMs: TIMEOUT_MS }),
+    );
+    if (answer.status !== 0) return undefined;
+    return { seq: Number(headerValue(answer.headers, "Nats-Sequence")), text: answer.text() };
+  }
+
+  async #lastByLeader(subject: string): Promise<{ seq: number; text: string } | undefined> {
+    const query = JSON.stringify({ last_by_subj: this.#nats.world.toWire(subject) });
+    const answer = await this.#ask(() =>
+      this.#nats.request(`$JS.API.STREAM.MSG.GET.${stream}`, query, { timeoutMs: TIMEOUT_MS }),
+    );
+    const { message } = JSON.parse(answer.text()) as { message?: { seq: number; data?: string } };
+    if (message === undefined) return undefined;
+    return { seq: message.seq, text: Buffer.from(message.data ?? "", "base64").toString() };
+  }
+
+  async #request(subject: string, data: string, headers: Headers): Promise<Ack> {
+    return ackOf(
+      await this.#ask(() => this.#nats.request(subject, data, { timeoutMs: TIMEOUT_MS, headers })),
+    );
+  }
+
+  /** The record and its timer. */
+  async #batch(
+    name: WorkflowName,
+    { subject, record, headers }: { subject: string; record: string; headers: Headers },
+    due: number,
+  ): Promise<Ack> {
+    const { world } = this.#nats;
+    this.#batches += 1;
+    const id = `${this.#batchPrefix}.${this.#batches.toString(36)}`;
+    const timer = createHeaders();
+    timer.set("Nats-Batch-Id", [id]);
+    timer.set("Nats-Batch-Sequence", ["1"]);
+    timer.set("Nats-Schedule", [`@at ${new Date(due).toISOString()}`]);
+    timer.set("Nats-Schedule-Target", [world.toWire(subjects.workflowInputs(name.workflow, name.id))]);
+    headers.set("Nats-Batch-Id", [id]);
+    headers.set("Nats-Batch-Sequence", ["2"]);
+    headers.set("Nats-Batch-Commit", ["1"]);
+    return ackOf(
+      await this.#ask(() => {
+        this.#nats.publish(subjects.workflowTimer(name.workflow, name.id), TIMER, timer);
+        return this.#nats.request(subject, record, { timeoutMs: TIMEOUT_MS, headers });
+      }),
+    );
+  }
+
+  /** The stream is made by the first who needs it. */
+  async #ask(ask: () => Promise<Message>): Promise<Message> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof NoReplyError) || error.reason !== "no-responders") throw error;
+      await ensureJournals(this.#nats);
+      return ask();
+    }
+  }
+}
+
+const TIMER = JSON.stringify({ t: "timer" } satisfies WorkflowInput);
+
+interface Ack {
+  /** Undefined: another message is there. */
+  seq: number | undefined;
+}
+
+interface AckBody {
+  seq?: number;
+  error?: { err_code?: number; description?: string; code?: number };
+}
+
+function ackOf(answer: Message): Ack {
+  const { seq, error } = (parsed(answer.text()) ?? {}) as AckBody;
+  if (error === undefined && seq !== undefined) return { seq };
+  if (error?.err_code === JetStreamCode.wrongLastSequence) return { seq: undefined };
+  throw new NarunError("WORKFLOW_JOURNAL_REFUSED", {
+    detail: error?.description ?? "the stream did not acknowledge a message",
+  });
+}
+
+function readStored(text: string): JournaledRecord | undefined {
+  return parsed(text) as JournaledRecord | undefined;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function withField(name: string, value: string): Headers {
+  const headers = createHeaders();
+  headers.set(name, [value]);
+  return headers;
+}
+
+/** A message of a journal, as an executor reads it. */
+export function toMessage({ kind, seq, at, text }: JournalEntry): JournalMessage {
+  const content = JSON.parse(text);
+  return kind === "in" ? { seq, at, in: content } : { seq, at, log: content };
+}

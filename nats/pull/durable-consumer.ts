@@ -1,0 +1,153 @@
+/**
+ * Durable pull consumers that narun makes for functions.
+ *
+ * I1  A consumer belongs to one function of one world, as its metadata says. Another's is neither changed nor deleted.
+ * I2  A consumer keeps its place in the stream when its settings change. The start of a consumer cannot change.
+ */
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  type ConsumerInfo,
+  DeliverPolicy,
+  JetStreamApiError,
+  type JetStreamManager,
+  jetstreamManager,
+} from "@nats-io/jetstream";
+import type { Nats } from "../connection.ts";
+import { hasJetStreamCode, isStreamMissing, JetStreamCode } from "../jetstream-errors.ts";
+import { needsJetStream } from "../needs-jetstream.ts";
+
+export interface DurableConsumer {
+  stream: string;
+  name: string;
+  /** The function that the consumer is made for. */
+  owner: string;
+  /** Subjects of the stream; none: all. */
+  filters: readonly string[];
+  ackWaitMs: number;
+  /** Upper bound of the messages that are delivered and not settled, of all readers together. */
+  maxPending: number;
+  /** The first message of a consumer that is made: the stream's first one, or the next one that comes. */
+  from: "first" | "new";
+  /** How long the server keeps it without a reader. Default: for ever. */
+  inactiveMs?: number;
+}
+
+export type ConsumerOutcome =
+  /**
+   * `changed`: the settings that it had otherwise. `pending`: the messages that wait in the stream. `unsettled`: those that were
+   * delivered, and are being handled or wait for their next delivery.
+   */
+  | { kind: "ready"; isNew: boolean; changed: string[]; pending: number; unsettled: number }
+  | { kind: "stream-missing" }
+  /** `owner`: what its metadata says; undefined: nothing. */
+  | { kind: "foreign"; owner: string | undefined }
+  /** The server refuses it, as the stream does not allow it: the server's words. */
+  | { kind: "refused"; reason: string };
+
+const NANOS_PER_MS = 1_000_000;
+const OWNER = "narun.function";
+const WORLD = "narun.world";
+
+/** Makes a consumer, or brings it to these settings. Errors: see needsJetStream. */
+export async function ensureConsumer(nats: Nats, wanted: DurableConsumer): Promise<ConsumerOutcome> {
+  const manager = await jetstreamManager(nats.connection, { checkAPI: false });
+  try {
+    return await needsJetStream(nats, () => ensure(manager, nats, wanted));
+  } catch (error) {
+    if (isStreamMissing(error)) return { kind: "stream-missing" };
+    // Errors that pass were tried again.
+    if (error instanceof JetStreamApiError) return { kind: "refused", reason: error.message };
+    throw error;
+  }
+}
+
+async function ensure(
+  manager: JetStreamManager,
+  nats: Nats,
+  wanted: DurableConsumer,
+): Promise<ConsumerOutcome> {
+  const { stream, name } = wanted;
+  const config = configOf(nats, wanted);
+  const found = await findConsumer(manager, stream, name);
+  if (found === undefined) {
+    const made = await manager.consumers.add(stream, { ...config, ...startOf(wanted) });
+    return { kind: "ready", isNew: true, changed: [], pending: made.num_pending, unsettled: 0 };
+  }
+  const { metadata = {} } = found.config;
+  if (metadata[OWNER] !== wanted.owner || metadata[WORLD] !== nats.world.id)
+    return { kind: "foreign", owner: metadata[OWNER] };
+  const changed = differences(found.config, config);
+  if (changed.length > 0) await manager.consumers.update(stream, name, config);
+  const { num_pending: pending, num_ack_pending: unsettled } = found;
+  return { kind: "ready", isNew: false, changed, pending, unsettled };
+}
+
+/** Deletes a function's consumer. Nothing where it is another's, or not there. */
+export async function removeConsumer(
+  nats: Nats,
+  { stream, name, owner }: Pick<DurableConsumer, "stream" | "name" | "owner">,
+): Promise<void> {
+  const manager = await jetstreamManager(nats.connection, { checkAPI: false });
+  await needsJetStream(nats, async () => {
+    const found = await findConsumer(manager, stream, name).catch((error: unknown) => {
+      if (isStreamMissing(error)) return undefined;
+      throw error;
+    });
+    const metadata = found?.config.metadata;
+    if (metadata?.[OWNER] !== owner || metadata[WORLD] !== nats.world.id) return;
+    await manager.consumers.delete(stream, name);
+  });
+}
+
+function configOf(nats: Nats, wanted: DurableConsumer) {
+  const { name, owner, filters, ackWaitMs, maxPending, inactiveMs } = wanted;
+  const [only] = filters;
+  return {
+    durable_name: name,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: ackWaitMs * NANOS_PER_MS,
+    // narun counts by itself: a message leaves the consumer when its dead letter is written.
+    max_deliver: -1,
+    max_ack_pending: maxPending,
+    ...(inactiveMs === undefined ? {} : { inactive_threshold: inactiveMs * NANOS_PER_MS }),
+    ...(filters.length > 1
+      ? { filter_subjects: [...filters] }
+      : only === undefined
+        ? {}
+        : { filter_subject: only }),
+    metadata: { [OWNER]: owner, [WORLD]: nats.world.id },
+  } satisfies Partial<ConsumerConfig>;
+}
+
+function startOf({ from }: DurableConsumer): Partial<ConsumerConfig> {
+  return { deliver_policy: from === "new" ? DeliverPolicy.New : DeliverPolicy.All };
+}
+
+async function findConsumer(
+  manager: JetStreamManager,
+  stream: string,
+  name: string,
+): Promise<ConsumerInfo | undefined> {
+  try {
+    return await manager.consumers.info(stream, name);
+  } catch (error) {
+    if (hasJetStreamCode(error, JetStreamCode.consumerNotFound)) return undefined;
+    throw error;
+  }
+}
+
+/** The settings that differ, in words. */
+function differences(found: ConsumerConfig, wanted: ReturnType<typeof configOf>): string[] {
+  const changed: string[] = [];
+  const [before, after] = [filtersOf(found), filtersOf(wanted)];
+  if (before !== after) changed.push(`filter: ${before} → ${after}`);
+  for (const key of ["ack_wait", "max_ack_pending", "max_deliver"] as const)
+    if (found[key] !== wanted[key]) changed.push(`${key}: ${found[key]} → ${wanted[key]}`);
+  return changed;
+}
+
+function filtersOf({ filter_subject, filter_subjects }: Partial<ConsumerConfig>): string {
+  const filters = filter_subjects ?? (filter_subject === undefined ? [] : [filter_subject]);
+  return filters.length === 0 ? "all" : [...filters].sort().join(", ");
+}

@@ -1,0 +1,3 @@
+import { describeSubjectSet } from "./testing/subject-set-suite.ts";
+
+describeSubjectSet("plain");

@@ -1,0 +1,144 @@
+/**
+ * The operations of a workflow's code: it appends to the journals of its own function, starts and signals workflows, and waits for
+ * their ends.
+ *
+ * I1  The code names an id, never a subject: its function's name is the host's own. The workflows of another function are reached
+ *     by a binding (`workflow: name`) only.
+ */
+import {
+  type FunctionConfig,
+  isLiteralSubject,
+  isReservedSubject,
+  matchesSubject,
+  subjects,
+} from "../../../../contracts/index.ts";
+import { createHeaders, Journals, type Nats, toMessage, type WorkflowName } from "../../../../nats/index.ts";
+import { CallError, type HostOperations } from "../../process/host-calls.ts";
+import { readWhole } from "./arguments.ts";
+import type { BindingContext } from "./binding-context.ts";
+import { readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
+
+/** Room for the headers of a message beside its payload. */
+const MAX_HEADER_BYTES = 16 * 1024;
+
+export interface WorkflowContext extends BindingContext {
+  config: FunctionConfig;
+}
+
+export function createWorkflowOperations({
+  name: own,
+  streams: { nats },
+  config,
+}: WorkflowContext): HostOperations {
+  const journals = new Journals(nats);
+  const nameOf = (id: unknown, workflow: unknown = own) => ({
+    workflow: readWorkflow(workflow, own, config),
+    id: readId(id),
+  });
+  const mostBytes = nats.maxPayload - MAX_HEADER_BYTES;
+  return {
+    ...createReadOperations(journals, nats, nameOf),
+    "workflow.append": async ([id, recordValue, after, dueValue, state]) => {
+      const name = nameOf(id);
+      const record = readPayload(recordValue, "a record", mostBytes);
+      const due = readWhole(dueValue, { name: "due", min: 0, max: MAX_TIME_MS });
+      const seq = await journals.append(name, record, readSequence(after), due);
+      const isEnd = state === "done" || state === "failed" || state === "cancelled";
+      if (seq !== undefined && isEnd) journals.tellEnd(name, seq, record);
+      return seq;
+    },
+    "workflow.start": async ([workflow, id, inputValue, waitValue]) => {
+      const name = nameOf(id, workflow);
+      const input = readInput(readPayload(inputValue, "the input", mostBytes));
+      const waitMs = readWait(waitValue);
+      let isNew = false;
+      const begin = async () => {
+        isNew = await journals.send(name, input, true);
+      };
+      if (waitMs > 0) {
+        const ended = await journals.end(name, waitMs, begin);
+        return [isNew, ended ? JSON.stringify(ended.record) : undefined];
+      }
+      await begin();
+      const last = isNew ? undefined : await journals.last(name);
+      return [isNew, last ? JSON.stringify(last.record) : undefined];
+    },
+    "workflow.send": async ([workflow, id, inputValue]) => {
+      const input = readInput(readPayload(inputValue, "the payload", mostBytes));
+      await journals.send(nameOf(id, workflow), input);
+      return undefined;
+    },
+    "workflow.publish": async ([subjectValue, dataValue, messageId]) => {
+      const subject = readSubject(subjectValue, config);
+      const headers = createHeaders();
+      headers.set("Nats-Msg-Id", [readMessageId(messageId)]);
+      nats.publish(subject, readPayload(dataValue, "a message", mostBytes), headers);
+      await nats.flush();
+      return undefined;
+    },
+  };
+}
+
+type NameOf = (id: unknown, workflow?: unknown) => WorkflowName;
+
+function createReadOperations(journals: Journals, nats: Nats, nameOf: NameOf): HostOperations {
+  return {
+    "workflow.last": async ([id, waitValue]) => {
+      const name = nameOf(id);
+      const waitMs = readWait(waitValue);
+      const last = waitMs > 0 ? await journals.end(name, waitMs) : await journals.last(name);
+      return last === undefined ? undefined : JSON.stringify(last?.record ?? null);
+    },
+    "workflow.load": async ([id]) => JSON.stringify((await journals.read(nameOf(id))).map(toMessage)),
+    "workflow.inputs": async ([id, seenValue, waitValue], { signal }) => {
+      const name = nameOf(id);
+      const seen = readSequence(seenValue);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const subscription = nats.subscribe(subjects.workflowInputs(name.workflow, name.id), () => resolve());
+      const timer = setTimeout(resolve, readWait(waitValue));
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      try {
+        const found = await journals.inputsAfter(name, seen);
+        if (found.length > 0) return JSON.stringify(found);
+        await promise;
+        return JSON.stringify(signal.aborted ? [] : await journals.inputsAfter(name, seen));
+      } finally {
+        clearTimeout(timer);
+        subscription.unsubscribe();
+      }
+    },
+  };
+}
+
+function readSequence(value: unknown): number {
+  return readWhole(value, { name: "a sequence", min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
+}
+
+/** The end of the year 9999. */
+const MAX_TIME_MS = 253_402_300_799_000;
+
+function readWorkflow(workflow: unknown, own: string, config: FunctionConfig): string {
+  if (workflow === own) return own;
+  const declared = config.bindings.map((binding) => binding.workflow);
+  if (typeof workflow === "string" && declared.includes(workflow)) return workflow;
+  throw new CallError(
+    "BindingError",
+    `the workflows of ${JSON.stringify(workflow)} are not this function's: declare \`bindings: [{ name: NAME, workflow: ${String(workflow)} }]\``,
+  );
+}
+
+function readSubject(subject: unknown, config: FunctionConfig): string {
+  const patterns = config.bindings.flatMap(({ publish }) => publish ?? []);
+  const isSubject = typeof subject === "string" && subject.isWellFormed() && isLiteralSubject(subject);
+  if (isSubject && !isReservedSubject(subject) && patterns.some((one) => matchesSubject(one, subject)))
+    return subject;
+  throw new CallError(
+    "BindingError",
+    `${JSON.stringify(subject)} is none of the declared subjects (${patterns.join(", ") || "none"}): declare a binding with \`publish\``,
+  );
+}
+
+function readMessageId(value: unknown): string {
+  if (typeof value === "string" && /^[\x21-\x7e]{1,400}$/.test(value)) return value;
+  throw new CallError("TypeError", "a message's id is a visible text");
+}

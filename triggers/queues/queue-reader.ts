@@ -1,0 +1,255 @@
+/**
+ * Reads one durable consumer for a function, and settles each of its messages by what the function says.
+ *
+ * I1  A message is acked after its handler took it, or when its dead letter is written. Never before.
+ * I2  At most `slots` batches are under way here, and no more messages are asked for than these can have.
+ * I3  A message that is held here is extended, so that the server gives it to no other reader.
+ * I4  A batch that no instance began, as none can run, stays here and is tried again: its messages use up no delivery.
+ * I5  A reader that closes gives back at once what nobody works on, and at the end of the grace the rest.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type DeadError, messageOf, type Verdict } from "../../contracts/index.ts";
+import {
+  type ConsumerOutcome,
+  type DurableConsumer,
+  ensureConsumer,
+  type Nats,
+  Pull,
+  type PulledMessage,
+} from "../../nats/index.ts";
+import { Batches } from "./batches.ts";
+import { backoffMs, decideEnd, type RetryPolicy } from "./decide-end.ts";
+
+/** What became of a batch. */
+export type BatchResult =
+  /** One verdict for each message. `error`: the handler threw it. */
+  | { kind: "answered"; verdicts: readonly Verdict[]; error?: DeadError | undefined }
+  /** The handler may have begun, and did not answer. */
+  | { kind: "failed"; error: DeadError }
+  /** No handler began. */
+  | { kind: "not-begun"; code: string };
+
+/** Where a reader's consumer stands. */
+export type ReaderState = { kind: "starting" } | { kind: "closed" } | ConsumerOutcome;
+
+export interface QueueReaderOptions {
+  nats: Nats;
+  consumer: DurableConsumer;
+  size: number;
+  waitMs: number;
+  slots: number;
+  policy: RetryPolicy;
+  handle(messages: readonly PulledMessage[], signal: AbortSignal): Promise<BatchResult>;
+  /** Writes a dead letter; resolves when it is stored. */
+  bury(message: PulledMessage, error: DeadError): Promise<void>;
+  /** Whether the function takes a message at all. Others are acked. Default: each. */
+  takes?: ((message: PulledMessage) => boolean) | undefined;
+  events: QueueEvents;
+}
+
+/** What a reader tells. */
+export interface QueueEvents {
+  state(state: ReaderState): void;
+  /** A number of messages came to an end. */
+  settled(end: "ack" | "retry" | "dead" | "given-back", count: number): void;
+  /** The messages that wait in the stream, as far as the last message says. */
+  depth(pending: number): void;
+  fault(error: unknown, doing: string): void;
+}
+
+/** The pauses between two looks for a consumer that cannot be had, and between two tries to begin a batch. */
+const PAUSES: RetryPolicy = { maxDeliver: Number.POSITIVE_INFINITY, minMs: 500, maxMs: 15_000 };
+const NO_VERDICT: Verdict = { kind: "retry", delaySeconds: undefined };
+
+export class QueueReader {
+  readonly #options: QueueReaderOptions;
+  readonly #closing = new AbortController();
+  readonly #grace = new AbortController();
+  readonly #batches: Batches<PulledMessage>;
+  readonly #held = new Set<PulledMessage>();
+  readonly #running = new Set<Promise<void>>();
+  /** Runs while messages are held. */
+  #extending: NodeJS.Timeout | undefined;
+  #pull: Pull | undefined;
+  #isLooking = false;
+
+  constructor(options: QueueReaderOptions) {
+    const { size, waitMs, policy } = options;
+    this.#options = options;
+    this.#batches = new Batches({
+      size,
+      waitMs,
+      isAlone: ({ deliveries }) => deliveries > 1 && deliveries >= policy.maxDeliver,
+      onDue: () => this.#begin(),
+    });
+  }
+
+  get inFlight(): number {
+    return this.#held.size;
+  }
+
+  /** Begins to read, as soon as the consumer can be had. */
+  start(): void {
+    void this.#look();
+  }
+
+  /** Stops reading. Batches under way are finished, within `graceMs`; all other messages are given back at once. */
+  async close(graceMs: number): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    const waiting = this.#batches.clear();
+    for (const message of waiting) this.#giveBack(message);
+    await this.#pull?.close();
+    if (this.#running.size > 0) {
+      const timer = setTimeout(() => this.#grace.abort(), graceMs);
+      await Promise.allSettled(this.#running);
+      clearTimeout(timer);
+    }
+    this.#options.events.state({ kind: "closed" });
+  }
+
+  /** Makes the consumer, or looks whether it is still there, until it can be read. */
+  async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const { nats, consumer, events, size, slots } = this.#options;
+    const { signal } = this.#closing;
+    for (let tries = 1; !signal.aborted; tries++) {
+      const outcome = await ensureConsumer(nats, consumer).catch((error: unknown) => {
+        events.fault(error, "make the consumer");
+        return undefined;
+      });
+      if (signal.aborted) break;
+      if (outcome !== undefined) events.state(outcome);
+      if (outcome?.kind === "ready") {
+        events.depth(outcome.pending);
+        if (this.#pull === undefined) this.#open().want(size * slots);
+        else this.#pull.resume();
+        break;
+      }
+      await sleep(backoffMs(tries, PAUSES, Math.random()), undefined, { signal }).catch(() => undefined);
+    }
+    this.#isLooking = false;
+  }
+
+  #open(): Pull {
+    const { nats, consumer } = this.#options;
+    this.#pull = new Pull({
+      nats,
+      stream: consumer.stream,
+      consumer: consumer.name,
+      onMessage: (message) => this.#take(message),
+      onTrouble: () => void this.#look(),
+    });
+    return this.#pull;
+  }
+
+  #take(message: PulledMessage): void {
+    const { takes, events } = this.#options;
+    events.depth(message.pending);
+    if (this.#closing.signal.aborted) message.giveBack();
+    else if (takes?.(message) === false) {
+      message.ack();
+      this.#pull?.want(1);
+    } else {
+      this.#held.add(message);
+      this.#extending ??= setInterval(() => this.#extend(), this.#options.consumer.ackWaitMs / 3);
+      this.#batches.add(message);
+    }
+  }
+
+  #begin(): void {
+    while (this.#running.size < this.#options.slots) {
+      const batch = this.#batches.take();
+      if (batch === undefined) return;
+      const running: Promise<void> = this.#run(batch).finally(() => {
+        this.#running.delete(running);
+        this.#begin();
+      });
+      this.#running.add(running);
+    }
+  }
+
+  async #run(batch: readonly PulledMessage[]): Promise<void> {
+    const result = await this.#handle(batch);
+    if (result === undefined || result.kind === "not-begun") {
+      for (const message of batch) this.#giveBack(message);
+      return;
+    }
+    await Promise.all(batch.map((message, at) => this.#settle(message, result, at)));
+  }
+
+  /** The result of a batch, once a handler began it. Undefined: the reader closed before the batch was over. */
+  async #handle(batch: readonly PulledMessage[]): Promise<BatchResult | undefined> {
+    const closing = this.#closing.signal;
+    const grace = this.#grace.signal;
+    const { promise: graceOver, resolve } = Promise.withResolvers<undefined>();
+    const onGraceOver = () => resolve(undefined);
+    grace.addEventListener("abort", onGraceOver, { once: true });
+    try {
+      for (let tries = 1; ; tries++) {
+        const result = await Promise.race([graceOver, this.#call(batch)]);
+        if (result?.kind !== "not-begun" || closing.aborted) return result;
+        const pauseMs = backoffMs(tries, PAUSES, Math.random());
+        await sleep(pauseMs, undefined, { signal: closing }).catch(() => undefined);
+        if (closing.aborted) return result;
+      }
+    } finally {
+      grace.removeEventListener("abort", onGraceOver);
+    }
+  }
+
+  async #call(batch: readonly PulledMessage[]): Promise<BatchResult> {
+    const { handle, events } = this.#options;
+    try {
+      return await handle(batch, this.#grace.signal);
+    } catch (error) {
+      events.fault(error, "handle a batch");
+      return { kind: "failed", error: { message: messageOf(error) } };
+    }
+  }
+
+  async #settle(
+    message: PulledMessage,
+    result: Exclude<BatchResult, { kind: "not-begun" }>,
+    at: number,
+  ): Promise<void> {
+    const { policy, bury, events } = this.#options;
+    const verdict = result.kind === "answered" ? (result.verdicts[at] ?? NO_VERDICT) : NO_VERDICT;
+    const end = decideEnd(verdict, message.deliveries, policy, Math.random());
+    if (end.kind === "ack") message.ack();
+    else if (end.kind === "retry") message.giveBack(end.delayMs);
+    else {
+      const error = result.error ?? { message: "the handler asked for a retry" };
+      try {
+        await bury(message, error);
+        message.ack();
+      } catch (fault) {
+        events.fault(fault, "write a dead letter");
+        message.giveBack(backoffMs(message.deliveries, policy, Math.random()));
+        this.#release(message, "retry");
+        return;
+      }
+    }
+    this.#release(message, end.kind);
+  }
+
+  #giveBack(message: PulledMessage): void {
+    message.giveBack();
+    this.#release(message, "given-back");
+  }
+
+  #release(message: PulledMessage, end: Parameters<QueueEvents["settled"]>[0]): void {
+    this.#held.delete(message);
+    if (this.#held.size === 0) {
+      clearInterval(this.#extending);
+      this.#extending = undefined;
+    }
+    this.#options.events.settled(end, 1);
+    if (!this.#closing.signal.aborted) this.#pull?.want(1);
+  }
+
+  #extend(): void {
+    for (const message of this.#held) message.extend();
+  }
+}

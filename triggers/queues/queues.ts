@@ -1,0 +1,223 @@
+/**
+ * The queues of functions on this node: a reader for each consumer that the specs name.
+ *
+ * I1  A consumer that no spec names any more is deleted by the nodes that read it.
+ * I2  A change of a function's revision leaves its readers alone.
+ */
+import {
+  type Consume,
+  type DeadError,
+  decodeTriggerAnswer,
+  type FunctionSpec,
+  type Headers,
+  headerNames,
+  headerValue,
+  messageOf,
+  type TriggerMessage,
+  traceNames,
+} from "../../contracts/index.ts";
+import {
+  type DeadLetters,
+  type DurableConsumer,
+  openDeadLetters,
+  type PulledMessage,
+  removeConsumer,
+} from "../../nats/index.ts";
+import type { TriggerKind, TriggerMetric, TriggerParts } from "../kind.ts";
+import { consumersOf, type QueueReading } from "./consumers-of.ts";
+import { QueueMetrics } from "./queue-metrics.ts";
+import { type BatchResult, type QueueEvents, QueueReader, type ReaderState } from "./queue-reader.ts";
+
+export function createQueues(parts: TriggerParts): TriggerKind {
+  return new Queues(parts);
+}
+
+const NO_HEADERS: Headers = new Map();
+
+/** A reader that runs, and the settings that it was made with. */
+interface OpenReader {
+  reader: QueueReader;
+  consumer: DurableConsumer;
+  settings: string;
+}
+
+class Queues implements TriggerKind {
+  readonly #parts: TriggerParts;
+  readonly #metrics = new QueueMetrics();
+  /** By function, and by stream and consumer. */
+  readonly #readers = new Map<string, Map<string, OpenReader>>();
+  /** Work on consumers, in order. */
+  #work: Promise<unknown> = Promise.resolve();
+  #letters: Promise<DeadLetters> | undefined;
+
+  constructor(parts: TriggerParts) {
+    this.#parts = parts;
+  }
+
+  onSpec(name: string, spec: FunctionSpec | undefined): void {
+    this.#work = this.#work
+      .then(() => this.#apply(name, spec))
+      .catch((error: unknown) => {
+        this.#parts.log.error({ function: name, error: messageOf(error) }, "its queues were not changed");
+      });
+  }
+
+  metrics(): TriggerMetric[] {
+    return this.#metrics.list();
+  }
+
+  async drain({ graceMs }: { graceMs: number }): Promise<void> {
+    const all = [...this.#readers.values()].flatMap((readers) => [...readers.values()]);
+    await Promise.all(all.map(({ reader }) => reader.close(graceMs)));
+  }
+
+  async #apply(name: string, spec: FunctionSpec | undefined): Promise<void> {
+    const readers = this.#readers.get(name) ?? new Map<string, OpenReader>();
+    const wanted = new Map<string, { reading: QueueReading; consume: Consume; settings: string }>();
+    for (const consume of spec?.consume ?? []) {
+      for (const reading of consumersOf(name, consume, spec?.scale.max ?? 1)) {
+        const { stream, name: consumer } = reading.consumer;
+        const settings = JSON.stringify([
+          reading,
+          consume.maxDeliver,
+          consume.backoff,
+          spec?.limits.timeoutMs,
+        ]);
+        wanted.set(`${stream} ${consumer}`, { reading, consume, settings });
+      }
+    }
+    for (const [key, open] of readers) {
+      const next = wanted.get(key);
+      if (next?.settings === open.settings) continue;
+      readers.delete(key);
+      await open.reader.close(0);
+      if (next === undefined) await this.#remove(name, open.consumer);
+    }
+    for (const [key, { reading, consume, settings }] of wanted) {
+      if (readers.has(key)) continue;
+      const reader = this.#open(name, reading, consume);
+      readers.set(key, { reader, consumer: reading.consumer, settings });
+      reader.start();
+    }
+    if (readers.size > 0) this.#readers.set(name, readers);
+    else this.#readers.delete(name);
+  }
+
+  async #remove(name: string, consumer: DurableConsumer): Promise<void> {
+    this.#metrics.remove(consumer);
+    await removeConsumer(this.#parts.nats, consumer).catch((error: unknown) => {
+      this.#parts.log.warn({ function: name, error: messageOf(error) }, "its consumer was not deleted");
+    });
+  }
+
+  #open(name: string, { consumer, size, waitMs, slots }: QueueReading, consume: Consume): QueueReader {
+    const { stream } = consumer;
+    const reader: QueueReader = new QueueReader({
+      nats: this.#parts.nats,
+      ...{ consumer, size, waitMs, slots },
+      policy: { maxDeliver: consume.maxDeliver, ...consume.backoff },
+      handle: (messages, signal) => this.#handle(name, stream, messages, signal),
+      bury: (message, error) => this.#bury(name, stream, message, error),
+      takes: ({ headers = NO_HEADERS }) => (headerValue(headers, headerNames.redriveFor) ?? name) === name,
+      events: this.#eventsOf(name, consumer, () => reader.inFlight),
+    });
+    return reader;
+  }
+
+  #eventsOf(name: string, consumer: DurableConsumer, inFlight: () => number): QueueEvents {
+    const { log } = this.#parts;
+    const counts = this.#metrics.of(consumer, inFlight);
+    const facts = { function: name, stream: consumer.stream, consumer: consumer.name };
+    let last: ReaderState["kind"] = "starting";
+    return {
+      state: (state) => {
+        const isNews = state.kind !== last;
+        last = state.kind;
+        counts.isReady = state.kind === "ready";
+        if (state.kind === "ready" && state.isNew) log.info(facts, "a consumer was made");
+        else if (state.kind === "ready" && state.changed.length > 0)
+          log.info({ ...facts, changed: state.changed }, "a consumer was changed");
+        else if (isNews) warnOf(log, facts, state);
+      },
+      settled: (end, count) => counts.settled(end, count),
+      depth: (pending) => {
+        counts.depth = pending;
+      },
+      fault: (error, doing) => log.warn({ ...facts, error: messageOf(error) }, `could not ${doing}`),
+    };
+  }
+
+  async #handle(
+    service: string,
+    queue: string,
+    messages: readonly PulledMessage[],
+    signal: AbortSignal,
+  ): Promise<BatchResult> {
+    const outcome = await this.#parts.calls.call({
+      service,
+      fact: { kind: "queue", queue, messages: messages.map(factOf) },
+      isRepeatable: false,
+      fields: traceOf(messages),
+      signal,
+    });
+    if (outcome.kind === "failed") {
+      if (!outcome.isBegun) return { kind: "not-begun", code: outcome.code };
+      return { kind: "failed", error: { code: outcome.code, message: outcome.code } };
+    }
+    const answer = decodeTriggerAnswer(outcome.data, messages.length);
+    if (answer === undefined)
+      return { kind: "failed", error: { code: "BAD_REPLY", message: `status ${outcome.status}` } };
+    return { kind: "answered", verdicts: answer.verdicts, error: answer.error };
+  }
+
+  async #bury(name: string, stream: string, message: PulledMessage, error: DeadError): Promise<void> {
+    this.#letters ??= openDeadLetters(this.#parts.nats);
+    const letters = await this.#letters.catch((fault: unknown) => {
+      this.#letters = undefined;
+      throw fault;
+    });
+    const { subject, sequence, deliveries: attempts, storedAt, headers, data } = message;
+    const origin = { function: name, stream, subject, sequence, storedAt: storedAt.toISOString() };
+    await letters.write({ ...origin, diedAt: new Date().toISOString(), attempts, error }, headers, data);
+  }
+}
+
+function factOf({
+  sequence,
+  subject,
+  storedAt,
+  deliveries,
+  headers = new Map(),
+  data,
+}: PulledMessage): TriggerMessage {
+  return {
+    id: String(sequence),
+    subject,
+    timestamp: storedAt.getTime(),
+    attempts: deliveries,
+    headers: Object.fromEntries(headers),
+    data,
+  };
+}
+
+/** A batch of one message goes on with the message's trace. */
+function traceOf(messages: readonly PulledMessage[]): string[] {
+  const [only] = messages;
+  if (only?.headers === undefined || messages.length > 1) return [];
+  const names: readonly string[] = Object.values(traceNames);
+  return [...only.headers].flatMap(([name, values]) =>
+    names.includes(name.toLowerCase()) ? values.flatMap((value) => [name, value]) : [],
+  );
+}
+
+function warnOf(log: TriggerParts["log"], facts: object, state: ReaderState): void {
+  if (state.kind === "stream-missing")
+    log.warn({ ...facts, code: "QUEUE_STREAM_MISSING" }, "the stream does not exist; it is looked for");
+  else if (state.kind === "foreign")
+    log.warn(
+      { ...facts, code: "QUEUE_CONSUMER_TAKEN", owner: state.owner },
+      "the consumer has another owner",
+    );
+  else if (state.kind === "refused")
+    log.warn({ ...facts, code: "QUEUE_CONSUMER_REFUSED", reason: state.reason }, "the consumer is refused");
+}

@@ -1,0 +1,60 @@
+/** The host's side of durable workflows, for the code of `workflow(…)` (functions/sdk/workflow/journal.ts has its interface). */
+import { drained, isAlone } from "../start/drained.ts";
+import { callBinding } from "./host-result.ts";
+
+export interface JournalPlan {
+  workflow: string;
+  /** The paths of its routes, without `/*`. */
+  paths: readonly string[];
+}
+
+export class Journal {
+  readonly workflow: string;
+  readonly paths: readonly string[];
+  readonly isAlone: boolean = isAlone;
+
+  constructor({ workflow, paths }: JournalPlan) {
+    this.workflow = workflow;
+    this.paths = paths;
+  }
+
+  append(id: string, record: { state: string; due?: number }, after: number): Promise<unknown> {
+    return callBinding("workflow.append", id, JSON.stringify(record), after, record.due, record.state);
+  }
+
+  async start(workflow: string, id: string, input: unknown, waitMs: number): Promise<unknown> {
+    const [isNew, record] = (await callBinding(
+      "workflow.start",
+      workflow,
+      id,
+      JSON.stringify(input),
+      waitMs,
+    )) as [boolean, string | undefined];
+    return { isNew, record: record === undefined ? undefined : JSON.parse(record) };
+  }
+
+  async send(workflow: string, id: string, input: unknown): Promise<void> {
+    await callBinding("workflow.send", workflow, id, JSON.stringify(input));
+  }
+
+  async last(id: string, waitMs: number): Promise<unknown> {
+    const record = (await callBinding("workflow.last", id, waitMs)) as string | undefined;
+    return record === undefined ? undefined : JSON.parse(record);
+  }
+
+  async load(id: string): Promise<unknown> {
+    return JSON.parse((await callBinding("workflow.load", id)) as string);
+  }
+
+  async moreInputs(id: string, seen: number, waitMs: number): Promise<unknown> {
+    return JSON.parse((await callBinding("workflow.inputs", id, seen, waitMs)) as string);
+  }
+
+  async publish(subject: string, data: string, messageId: string): Promise<void> {
+    await callBinding("workflow.publish", subject, data, messageId);
+  }
+
+  drained(callback: () => void): void {
+    drained(callback);
+  }
+}

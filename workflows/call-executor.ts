@@ -1,0 +1,34 @@
+import { z } from "zod";
+import {
+  type JournalMessage,
+  parseJson,
+  readWorkflowOutcome,
+  type WorkflowOutcome,
+} from "../contracts/index.ts";
+import type { WorkflowName } from "../nats/index.ts";
+import type { TriggerCalls } from "../triggers/index.ts";
+
+export interface ExecutorCall {
+  messages: readonly JournalMessage[];
+  isTakeover: boolean;
+}
+
+/** The executor is gone, and had begun: its answer is lost. */
+const LOST = new Set(["CONSUMER_DIED", "STREAM_BROKEN", "REQUEST_TIMEOUT", "CPU_LIMIT", "MEMORY_LIMIT"]);
+
+/** Calls a workflow's executor, in an instance of its function. Undefined: the function does not answer now. */
+export async function callExecutor(
+  calls: TriggerCalls,
+  { workflow, id }: WorkflowName,
+  { messages, isTakeover }: ExecutorCall,
+): Promise<WorkflowOutcome | { outcome: "lost" } | undefined> {
+  const lines = messages.map((message) => JSON.stringify(message)).join("\n");
+  const answer = await calls.call({
+    service: workflow,
+    fact: { kind: "workflow", head: { id, isTakeover }, data: Buffer.from(lines) },
+    isRepeatable: false,
+  });
+  if (answer.kind === "failed") return LOST.has(answer.code) ? { outcome: "lost" } : undefined;
+  if (answer.status !== 200) return undefined;
+  return readWorkflowOutcome(parseJson(Buffer.from(answer.data).toString(), z.unknown()));
+}

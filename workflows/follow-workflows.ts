@@ -1,0 +1,35 @@
+/** Begins to run workflows when the first function is one. */
+import { type FunctionSpec, messageOf } from "../contracts/index.ts";
+import { startWorkflows, type Workflows, type WorkflowsOptions } from "./workflows.ts";
+
+export interface FollowedWorkflows {
+  onSpec(name: string, spec: FunctionSpec | undefined): void;
+  drain(options: { graceMs: number }): Promise<void>;
+}
+
+const RETRY_MS = 1_000;
+
+export function followWorkflows(options: WorkflowsOptions): FollowedWorkflows {
+  let started: Promise<Workflows | undefined> | undefined;
+  let isOver = false;
+  const start = async (): Promise<Workflows | undefined> => {
+    while (!isOver) {
+      try {
+        return await startWorkflows(options);
+      } catch (error) {
+        options.log.error({ error: messageOf(error) }, "workflows cannot be run");
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      }
+    }
+    return undefined;
+  };
+  return {
+    onSpec(_name, spec) {
+      if (spec?.workflow !== undefined && !isOver) started ??= start();
+    },
+    async drain(grace) {
+      isOver = true;
+      await (await started)?.drain(grace);
+    },
+  };
+}

@@ -1,0 +1,1 @@
+export { type FollowedWorkflows, followWorkflows } from "./follow-workflows.ts";

@@ -1,0 +1,241 @@
+/**
+ * Runs the workflows that are due. Every node-runner has one; they share the consumer of the due messages.
+ *
+ * I1  A workflow runs at most once in this process: its further due messages join the run.
+ * I2  The due messages of a run are acknowledged when the workflow waits or has ended, and no input came since (J4, J5 of
+ *     contracts/workflow.ts).
+ * I3  A due message that was delivered before is taken over only when no runner says that it runs the workflow.
+ */
+import {
+  isFinal,
+  type JournalMessage,
+  messageOf,
+  subjects,
+  type WorkflowInput,
+  type WorkflowOutcome,
+} from "../contracts/index.ts";
+import {
+  type DueMessage,
+  DueMessages,
+  ensureJournals,
+  Journals,
+  type Nats,
+  NoReplyError,
+  toMessage,
+  type WorkflowName,
+} from "../nats/index.ts";
+import type { TriggerCalls } from "../triggers/index.ts";
+import { callExecutor } from "./call-executor.ts";
+import { tellParent } from "./tell-parent.ts";
+
+export interface WorkflowsOptions {
+  /** Stays its owner's. */
+  nats: Nats;
+  calls: TriggerCalls;
+  log: Log;
+  /** Upper bound of the workflows that run at a time. Default 1,000. */
+  mostRunning?: number;
+}
+
+export interface Log {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface Workflows {
+  /** Takes nothing new. Resolves when the runs have ended, or after `graceMs`: other runners take the rest over. */
+  drain(options: { graceMs: number }): Promise<void>;
+  close(): void;
+}
+
+const MOST_RUNNING = 1_000;
+/** How long the other runners may take to say that they run a workflow. */
+const ASK_MS = 250;
+/** How long a message waits whose workflow another runner runs. */
+const OTHERS_MS = 2_000;
+/** How long a message waits whose function does not answer: the first time, and at most. */
+const RETRY_MS = 200;
+const MAX_RETRY_MS = 30_000;
+
+/** Starts to run workflows. Errors: as ensureJournals. */
+export async function startWorkflows(options: WorkflowsOptions): Promise<Workflows> {
+  await ensureJournals(options.nats);
+  return new Runs(options);
+}
+
+interface Run {
+  readonly name: WorkflowName;
+  /** In the order of their delivery. */
+  readonly due: DueMessage[];
+  readonly over: Promise<void>;
+  /** Its executor was called. */
+  isBegun: boolean;
+}
+
+class Runs implements Workflows {
+  readonly #options: WorkflowsOptions;
+  readonly #journals: Journals;
+  readonly #due: DueMessages;
+  readonly #runs = new Map<string, Run>();
+  readonly #closers: (() => void)[] = [];
+  /** Failed calls in a row, by workflow. */
+  readonly #failures = new Map<string, number>();
+  #isDraining = false;
+
+  constructor(options: WorkflowsOptions) {
+    const { nats, mostRunning = MOST_RUNNING } = options;
+    this.#options = options;
+    this.#journals = new Journals(nats);
+    const asked = nats.subscribe(subjects.workflowAsk, (message) => {
+      if (this.#runs.get(message.text())?.isBegun === true) message.respond("");
+    });
+    this.#due = new DueMessages({ nats, most: mostRunning, take: (message) => this.#take(message) });
+    this.#closers.push(
+      () => asked.unsubscribe(),
+      () => this.#due.close(),
+    );
+  }
+
+  async drain({ graceMs }: { graceMs: number }): Promise<void> {
+    this.#isDraining = true;
+    this.#due.stop();
+    const over = Promise.all([...this.#runs.values()].map((run) => run.over));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, graceMs);
+    await Promise.race([over, promise]);
+    clearTimeout(timer);
+    this.close();
+  }
+
+  close(): void {
+    this.#isDraining = true;
+    for (const close of this.#closers.splice(0)) close();
+  }
+
+  #take(message: DueMessage): void {
+    const key = keyOf(message);
+    const under = this.#runs.get(key);
+    if (under !== undefined) {
+      under.due.push(message);
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { workflow, id } = message;
+    const run: Run = { name: { workflow, id }, due: [message], over: promise, isBegun: false };
+    this.#runs.set(key, run);
+    this.#run(run, message)
+      .catch((error: unknown) => {
+        this.#options.log.error({ workflow, id, error: messageOf(error) }, "a workflow could not be run");
+        return "later" as const;
+      })
+      .then((end) => this.#settle(key, run, end))
+      .finally(resolve);
+  }
+
+  #settle(key: string, { due }: Run, end: RunEnd): void {
+    this.#runs.delete(key);
+    if (end === "done") this.#failures.delete(key);
+    const failures = this.#failures.get(key) ?? 0;
+    if (end === "later") this.#failures.set(key, failures + 1);
+    const delayMs = end === "others" ? OTHERS_MS : Math.min(RETRY_MS * 2 ** failures, MAX_RETRY_MS);
+    for (const message of due) {
+      if (end === "done") message.ack();
+      else message.giveBack(end === "now" ? 0 : delayMs);
+    }
+  }
+
+  async #run(run: Run, first: DueMessage): Promise<RunEnd> {
+    const plan = await this.#plan(run.name, first);
+    if (plan.kind === "end") return plan.end;
+    let { messages, isTakeover } = plan;
+    for (;;) {
+      if (this.#isDraining) return "now";
+      run.isBegun = true;
+      const outcome = await callExecutor(this.#options.calls, run.name, { messages, isTakeover });
+      if (outcome === undefined) return "later";
+      const next = await this.#afterCall(run, outcome, messages);
+      if (next !== "again") return next;
+      messages = await this.#read(run.name);
+      isTakeover = outcome.outcome === "lost";
+    }
+  }
+
+  /** The next step of a run after a call of its executor. */
+  async #afterCall(
+    run: Run,
+    outcome: WorkflowOutcome | { outcome: "lost" },
+    messages: readonly JournalMessage[],
+  ): Promise<RunEnd | "again"> {
+    switch (outcome.outcome) {
+      case "ended":
+        await tellParent(this.#journals, run.name, messages, outcome.record);
+        return "done";
+      case "waiting": {
+        const last = await this.#journals.lastInput(run.name);
+        const isBehind = last > outcome.seen || run.due.some(({ seq }) => seq > outcome.seen);
+        return isBehind ? "again" : "done";
+      }
+      case "yielded":
+      case "lost":
+        return "again";
+      case "fenced":
+        return "others";
+    }
+  }
+
+  /** Whether a due message needs an executor, and the journal for it. */
+  async #plan(name: WorkflowName, due: DueMessage): Promise<Plan> {
+    const input = JSON.parse(due.text) as WorkflowInput;
+    const { seq, at, isRedelivered } = due;
+    if (input.t === "start" && !isRedelivered)
+      return { kind: "run", messages: [{ seq, at, in: input }], isTakeover: false };
+    const last = await this.#journals.lastRecord(name);
+    if (last !== undefined && isFinal(last.record.state)) {
+      if (isRedelivered) await tellParent(this.#journals, name, await this.#read(name), last.record);
+      return { kind: "end", end: "done" };
+    }
+    const isSuspended = last !== undefined && SUSPENDED.has(last.record.state);
+    if (isSuspended && last.record.seen >= seq) return { kind: "end", end: "done" };
+    // Another runner holds the due message of a workflow that runs: it sees this input, too.
+    if (!isSuspended && !isRedelivered) return { kind: "end", end: "done" };
+    if (isRedelivered && (await this.#isRunElsewhere(name))) return { kind: "end", end: "others" };
+    return { kind: "run", messages: await this.#read(name), isTakeover: !isSuspended };
+  }
+
+  async #read(name: WorkflowName): Promise<JournalMessage[]> {
+    const messages = (await this.#journals.read(name)).map(toMessage);
+    const base = messages.findLast(({ log }) => log?.state === "continued");
+    const first = messages.find(({ log }) => log !== undefined);
+    if (base !== undefined && first !== undefined && first.seq < base.seq)
+      await this.#journals.purge(name, base.seq);
+    return messages;
+  }
+
+  /** Whether another runner runs a workflow. This one's own run has not begun. */
+  async #isRunElsewhere(name: WorkflowName): Promise<boolean> {
+    const { nats } = this.#options;
+    const key = keyOf(name);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), ASK_MS);
+    try {
+      nats.request(subjects.workflowAsk, key, { timeoutMs: ASK_MS }).then(
+        () => resolve(true),
+        (error: unknown) => resolve(!(error instanceof NoReplyError)),
+      );
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+const SUSPENDED: ReadonlySet<string> = new Set(["waiting", "paused", "stuck"]);
+
+/** `done`: acknowledge. `later`: the function does not answer. `now`: another runner. `others`: another runner runs it. */
+type RunEnd = "done" | "later" | "now" | "others";
+
+type Plan = { kind: "end"; end: RunEnd } | { kind: "run"; messages: JournalMessage[]; isTakeover: boolean };
+
+function keyOf({ workflow, id }: WorkflowName): string {
+  return `${workflow}.${id}`;
+}
