@@ -72,7 +72,7 @@ export const toolErrors = {
     solve: "Look at `narun revisions`, then push again.",
   },
   TRIAL_FAILED: {
-    title: "The new revision does not start; the live revision stays live",
+    title: "The new revision does not start; nothing has changed",
     solve: "Correct the error that is shown.",
   },
 

@@ -113,8 +113,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       closesReplacedSockets: options.closeReplacedSockets,
       spans: traces,
       metrics: options.nodeMetrics,
-      onSpec: triggers.onSpec,
-      moreMetrics: triggers.metrics,
+      ...triggers.hooks,
     });
     const runtara = await openRuntara(options, { nats, node, exec, log });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
@@ -126,7 +125,9 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     settleLater(nodeMode);
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     // Handlers of triggers finish while their instances drain.
-    await Promise.all([triggers.drain({ graceMs: TRIGGER_GRACE_MS }), runner.drain(), runtara?.close()]);
+    const grace = { graceMs: TRIGGER_GRACE_MS };
+    await Promise.all([triggers.drain(grace), runner.drain(), runtara?.close()]);
+    await triggers.close(grace);
     await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
     await traces?.close();
     if (error !== undefined) throw error;

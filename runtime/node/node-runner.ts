@@ -86,6 +86,8 @@ export interface NodeRunnerOptions {
   metrics?: Address;
   /** Hears of each change of a function that is to run: its spec, or undefined where it is gone. */
   onSpec?: (name: string, spec: FunctionSpec | undefined) => void;
+  /** Resolves when the last instances of these functions here may drain. Default: at once. */
+  beforeDrain?: (names: readonly string[]) => Promise<void>;
   /** Metrics that are shown beside the node's own. */
   moreMetrics?: () => readonly Metric[];
   /** Takes the spans of requests. Default: none are made. */
@@ -206,6 +208,7 @@ class Runner implements NodeRunner {
         this.#reconciler.touch(name);
         this.#presence.touch();
       },
+      beforeDrain: options.beforeDrain,
       onCrash: (name, generation) => this.#reconciler.crashed(name, generation),
     });
     this.#desired = createDesiredState({
@@ -214,8 +217,7 @@ class Runner implements NodeRunner {
       node,
       log,
       onChange: (name, generation) => {
-        const spec = this.#desired.get(name)?.spec;
-        options.onSpec?.(name, spec?.service === undefined ? spec : undefined);
+        options.onSpec?.(name, this.#placedSpec(name));
         this.#instances.forgive(name, generation);
         this.#modes.forgive(name, generation);
         this.#reconciler.touch(name);
@@ -240,6 +242,12 @@ class Runner implements NodeRunner {
         log.warn({ error: isNarunError(error) ? error.code : String(error) }, "node state not written"),
       onTaken: this.#taken.resolve,
     });
+  }
+
+  /** A spec that narun places. A service of the original toolkit that names its nodes is always there. */
+  #placedSpec(name: string): FunctionSpec | undefined {
+    const spec = this.#desired.get(name)?.spec;
+    return spec?.service === undefined || spec.nodes === undefined ? spec : undefined;
   }
 
   get node(): string {
@@ -274,6 +282,7 @@ class Runner implements NodeRunner {
     this.#reconciler.close();
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#nodes.close();
+    await this.#options.beforeDrain?.([...new Set(this.#instances.all().map((one) => one.function))]);
     await this.#modes.close({ graceMs }); // 3
     await this.#presence.close(); // 4
     this.#metricsServer?.close();

@@ -51,7 +51,7 @@ import { subjectsOf } from "./program-subjects.ts";
 import { RELAY_PORT } from "./relay.ts";
 
 export interface ProgramOptions {
-  parts: Pick<HostParts, "node" | "nats">;
+  parts: Pick<HostParts, "node" | "nats" | "log">;
   nats: Nats;
   instance: string;
   revision: string;
@@ -165,10 +165,24 @@ export class Program {
     await this.#door?.drain();
     await this.#door?.requests.empty(graceMs);
     const leftMs = Math.max(0, endsAtMs - performance.now());
-    await this.#child?.stop(Math.min(STOP_GRACE_MS, Math.max(MIN_STOP_MS, leftMs)));
+    await this.#stopChild(Math.min(STOP_GRACE_MS, Math.max(MIN_STOP_MS, leftMs)));
     await this.#dispose();
     this.#announce({ state: "gone", reason });
     this.#options.onGone(reason, undefined, {});
+  }
+
+  /** A program that does not hear SIGTERM keeps its node waiting: people are told which one it is. */
+  async #stopChild(graceMs: number): Promise<void> {
+    const { parts, config, instance } = this.#options;
+    const facts = { function: config.name, instance, pid: this.pid };
+    const tell = () => {
+      const text = `it has not ended since SIGTERM, ${DEAF_MS / 1_000} s ago; it is killed after ${graceMs / 1_000} s`;
+      this.#log.say(text, undefined);
+      parts.log.warn(facts, `a program is awaited: ${text}`);
+    };
+    const timer = graceMs > DEAF_MS ? setTimeout(tell, DEAF_MS) : undefined;
+    await this.#child?.stop(graceMs);
+    clearTimeout(timer);
   }
 
   /** Ends it in any phase. A start that is under way ends with its outcome. */
@@ -244,7 +258,7 @@ export class Program {
     const file = `${root}/${basename(fileOf(config))}`;
     const { launchers = [], cgroup } = this.#confined ?? {};
     const command = [...launchers, file, ...(config.args ?? [])];
-    if (cgroup !== undefined) makeProgramCgroup(cgroup, config);
+    if (cgroup !== undefined) makeCgroup(cgroup, config);
     const child = await startChild({ command, cwd: root, env, mark: this.#mark, cgroup });
     this.#watchFolder(child, root);
     return child;
@@ -374,6 +388,8 @@ export class Program {
   }
 }
 
+/** How long a program may take to end until people are told of it. */
+const DEAF_MS = 2_000;
 /** How long a program may take to end, where less is left of the grace. */
 const MIN_STOP_MS = 1_000;
 
