@@ -14,6 +14,7 @@ import {
   type FunctionSpec,
   isNarunError,
   METADATA_ADDRESSES,
+  type Mode,
   type NarunError,
 } from "../../contracts/index.ts";
 import type { Address } from "../../machine/index.ts";
@@ -60,6 +61,8 @@ export interface NodeRunnerOptions {
   hostNats: HostLogin;
   /** The modes that the node offers, each with the function that starts its hosts. */
   hosts: StartHosts;
+  /** A function in this mode is deployed. Called again for each function and each of its changes. */
+  onExpected?(mode: Mode): void;
   /** Single subject token, unique in the system. */
   node: string;
   /** narun's version, shown in `narun nodes`. */
@@ -216,12 +219,7 @@ class Runner implements NodeRunner {
       dependencies: createDependencies({ nats, log, onChange: () => this.#desired.reconsider() }),
       node,
       log,
-      onChange: (name, generation) => {
-        options.onSpec?.(name, this.#placedSpec(name));
-        this.#instances.forgive(name, generation);
-        this.#modes.forgive(name, generation);
-        this.#reconciler.touch(name);
-      },
+      onChange: (name, generation) => this.#onDesired(name, generation),
     });
     this.#nodes = followNodes({ nats, onAppeared: touchAll, onLost: touchAll });
     this.#reconciler = new Reconciler({
@@ -242,6 +240,15 @@ class Runner implements NodeRunner {
         log.warn({ error: isNarunError(error) ? error.code : String(error) }, "node state not written"),
       onTaken: this.#taken.resolve,
     });
+  }
+
+  #onDesired(name: string, generation: number): void {
+    this.#options.onSpec?.(name, this.#placedSpec(name));
+    this.#instances.forgive(name, generation);
+    this.#modes.forgive(name, generation);
+    this.#reconciler.touch(name);
+    const mode = this.#desired.get(name)?.spec.mode;
+    if (mode !== undefined) this.#options.onExpected?.(mode);
   }
 
   /** A spec that narun places. A service of the original toolkit that names its nodes is always there. */
