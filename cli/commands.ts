@@ -24,6 +24,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   secret: async () => (await import("./commands/secret.ts")).secretCommand,
   runtara: async () => (await import("./commands/runtara.ts")).runtaraCommand,
   logs: async () => (await import("./commands/logs.ts")).logsCommand,
+  schedule: async () => (await import("./commands/schedule.ts")).scheduleCommand,
   dlq: async () => (await import("./commands/dlq.ts")).dlqCommand,
   gateway: async () => (await import("./commands/gateway.ts")).gatewayCommand,
   node: async () => (await import("./commands/node.ts")).nodeCommand,

@@ -160,6 +160,15 @@ export const toolErrors = {
     title: "No function has this name",
     solve: "See `narun ls`.",
   },
+  SCHEDULE_NOT_FOUND: {
+    title: "There is no such schedule",
+    solve:
+      "`narun schedule ls` lists the schedules. A node stores those of a function when it sees its push.",
+  },
+  SCHEDULE_RUN_FAILED: {
+    title: "The run failed",
+    solve: "`narun schedule show NAME` lists the runs; with `--run ID` it shows the error and the log.",
+  },
   REVISION_NOT_FOUND: {
     title: "The function has no such revision",
     solve: "See `narun revisions NAME`.",

@@ -1,4 +1,5 @@
 export { type Bodies, openBodies } from "./bodies.ts";
+export { type Calls, hasCalls, openCalls, type SubmittedCall } from "./calls/calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
@@ -62,6 +63,14 @@ export type { PulledMessage } from "./pull/pulled-message.ts";
 export { openRecords, type Records, type StoredRecord } from "./records/records.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
+export {
+  findSchedules,
+  keyOf,
+  openSchedules,
+  type ScheduleMessages,
+  type ScheduleStore,
+  type StoredSchedule,
+} from "./schedules/schedule-store.ts";
 export { generateSecretsKey, parseSecretsKey, type SecretsKey, splitSecretsKeys } from "./secrets.ts";
 export { parseServers } from "./server-addresses.ts";
 export { isRecentServer } from "./server-version.ts";

@@ -59,7 +59,7 @@ const PARTS: Record<string, readonly string[]> = {
 
 /** Vendor → the only places that import it: a file, or a folder with a slash at its end. */
 const VENDORS: Record<string, readonly string[]> = {
-  "@nats-io/": ["nats/", "bench/peers/relay.ts"],
+  "@nats-io/": ["nats/", "bench/peers/"],
   yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
     "machine/compiler.ts",

@@ -8,6 +8,7 @@ import type { FunctionSpec } from "../contracts/index.ts";
 import { createTriggerCalls } from "./call.ts";
 import type { KindEntry, TriggerKind, TriggerMetric, TriggerParts } from "./kind.ts";
 import { SpecBook } from "./spec-book.ts";
+import { WaitingCalls } from "./waiting-calls.ts";
 
 const KINDS: readonly KindEntry[] = [
   {
@@ -19,6 +20,10 @@ const KINDS: readonly KindEntry[] = [
     // A program hears its subjects by itself.
     isNeeded: ({ mode, subscribe = [] }) => mode !== "exec" && subscribe.length > 0,
     load: async (parts) => (await import("./subscriptions/index.ts")).createSubscriptions(parts),
+  },
+  {
+    isNeeded: ({ schedule = [] }) => schedule.length > 0,
+    load: async (parts) => (await import("./schedules/index.ts")).createSchedules(parts),
   },
   {
     isNeeded: ({ consume = [] }) => consume.length > 0,
@@ -49,7 +54,9 @@ export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions
   const specs = new SpecBook();
   const calls = createTriggerCalls({ nats: parts.nats, specs, log: parts.log });
   const specOf = (name: string) => specs.get(name);
-  const kinds = [...KINDS, ...others].map((entry) => new Kind(entry, { ...parts, calls, specOf }));
+  const all: TriggerParts = { ...parts, calls, specOf };
+  const kinds = [...KINDS, ...others].map((entry) => new Kind(entry, all));
+  const waiting = new WaitingCalls(all);
   const drainThose = (isLast: boolean, grace: { graceMs: number }) =>
     Promise.all(kinds.filter((kind) => kind.isLast === isLast).map((kind) => kind.drain(grace)));
   return {
@@ -61,10 +68,10 @@ export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions
       async beforeDrain(names) {
         await Promise.all(kinds.map((kind) => kind.beforeDrain(names)));
       },
-      moreMetrics: () => kinds.flatMap((kind) => kind.metrics()),
+      moreMetrics: () => [...kinds, waiting].flatMap((kind) => kind.metrics()),
     },
     async drain(grace) {
-      await drainThose(false, grace);
+      await Promise.all([drainThose(false, grace), waiting.drain(grace)]);
     },
     async close(grace) {
       await drainThose(true, grace);

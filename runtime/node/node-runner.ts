@@ -242,7 +242,7 @@ class Runner implements NodeRunner {
     });
   }
 
-  #onDesired(name: string, generation: number): void {
+  #onDesired(name: string, generation: string | undefined): void {
     this.#options.onSpec?.(name, this.#placedSpec(name));
     this.#instances.forgive(name, generation);
     this.#modes.forgive(name, generation);
