@@ -18,6 +18,8 @@ import {
   writeProtoTypes,
 } from "../builder/index.ts";
 import { pushBuild } from "../control/index.ts";
+import { loadScheduleOrders } from "../triggers/index.ts";
+import { eventually } from "./harness/eventually.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
 const EXAMPLES = join(import.meta.dirname, "../functions/examples");
@@ -63,6 +65,20 @@ const tests: Record<string, () => Promise<void>> = {
     await left;
     expect(ada.said.at(-1)).toBe("somebody left, 1 stay");
     ada.socket.close();
+  },
+
+  async digest() {
+    expect((await call("/digest")).status).toBe(404);
+    const { awaitRun, listSchedules, runSchedule } = await loadScheduleOrders();
+    await eventually(async () =>
+      expect((await listSchedules(world.connection, "digest")).map(({ schedule }) => schedule)).toEqual([
+        "nightly",
+      ]),
+    );
+    const { key, id } = await runSchedule(world.connection, "digest");
+    const run = await awaitRun(world.connection, key, id, AbortSignal.timeout(20_000));
+    expect(run).toMatchObject({ outcome: "ok", result: { title: "Good morning" } });
+    expect(await json("/digest")).toEqual(run?.result);
   },
 
   async counter() {

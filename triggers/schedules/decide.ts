@@ -1,9 +1,9 @@
 /**
- * What becomes of a schedule: pure functions from a state and an event to the next state.
+ * The life of a schedule: pure functions from a state and an event to the next state.
  *
  * I1  `lastMs` never goes back: no tick is dealt with twice, also where a clock goes back.
  * I2  Each tick is handed out, waits in the queue, or is in a record as skipped or missed.
- * I3  Ticks of an outage run one after another, whatever `overlap` says: it is about ticks that come in time.
+ * I3  Ticks of an outage run one after another under each rule of `overlap`, which is about ticks in time.
  */
 import { isDeepStrictEqual } from "node:util";
 import {
