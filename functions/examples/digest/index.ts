@@ -18,6 +18,6 @@ export default {
   /** Shows the last digest. */
   async fetch(_request: Request, env: Env, _context: Context): Promise<Response> {
     const entry = await env.DIGESTS.entry("last");
-    return entry === null ? new Response("not yet\n", { status: 404 }) : Response.json(entry.json<Digest>());
+    return entry === null ? new Response("no digest yet\n") : Response.json(entry.json<Digest>());
   },
 };
