@@ -72,7 +72,7 @@ export const toolErrors = {
     solve: "Look at `narun revisions`, then push again.",
   },
   TRIAL_FAILED: {
-    title: "The new revision does not start; the live revision stays live",
+    title: "The new revision does not start; nothing has changed",
     solve: "Correct the error that is shown.",
   },
 
@@ -80,6 +80,11 @@ export const toolErrors = {
   USAGE: {
     title: "The command is not used like this",
     solve: "See `narun help`.",
+  },
+  GRPC_UNKNOWN: {
+    title: "The gRPC method cannot be called by name",
+    solve:
+      "`narun ls` shows the services. JSON needs descriptors: functions that are built from a `.proto` file have them.",
   },
   NAME_TAKEN: {
     title: "The name belongs to another service",

@@ -1,9 +1,9 @@
 import { messageOf, type ShadowedRoute, type Spec } from "../contracts/index.ts";
-import { discoverStats, type KvRead, type Nats, openSpecs } from "../nats/index.ts";
+import { discoverStats, type KvRead, lastStatus, type Nats, openSpecs } from "../nats/index.ts";
 import { findGatewayUrl, functionUrl } from "./gateway-url.ts";
 import { type RunningInstance, readConsumers, readInstances } from "./instances.ts";
 import { findNodes, type KnownNode, takesWork } from "./nodes.ts";
-import { type ServicePlace, summariseService } from "./services.ts";
+import { idlePlaces, type ServicePlace, summariseService } from "./services.ts";
 import { shadowedRoutesOf } from "./shadowed-routes.ts";
 
 /** A function or a service, and its state. */
@@ -51,22 +51,29 @@ export async function listFunctions(nats: Nats): Promise<FunctionSummary[]> {
     const url = functionUrl(gatewayUrl, routes);
     return [{ name, mode, revision, url, instances: here.length, state: "external" }];
   });
-  return specs
-    .map((read): FunctionSummary => {
-      const row = rowOf(read, instancesOf(read.key), gatewayUrl, nodes);
-      const shadowedRoutes = shadowed.get(read.key);
+  const rows = await Promise.all(
+    specs.map((read) => rowOf(nats, read, { running: instancesOf(read.key), gatewayUrl, nodes })),
+  );
+  return rows
+    .map((row): FunctionSummary => {
+      const shadowedRoutes = shadowed.get(row.name);
       return shadowedRoutes === undefined ? row : { ...row, shadowedRoutes };
     })
     .concat(consumers)
     .sort((a, b) => a.name.localeCompare(b.name));
 }
 
-function rowOf(
+interface RowFacts {
+  running: RunningInstance[];
+  gatewayUrl: string | undefined;
+  nodes: KnownNode[];
+}
+
+async function rowOf(
+  nats: Nats,
   read: KvRead<Spec>,
-  running: RunningInstance[],
-  gatewayUrl: string | undefined,
-  nodes: KnownNode[],
-): FunctionSummary {
+  { running, gatewayUrl, nodes }: RowFacts,
+): Promise<FunctionSummary> {
   const common = { name: read.key, instances: running.length };
   if (!read.ok) {
     // The running instances belong to the last good spec.
@@ -75,7 +82,10 @@ function rowOf(
     return { ...common, ...lastGood, state: "invalid", error: messageOf(read.error) };
   }
   if (read.value.kind === "service") {
-    return { name: read.key, ...summariseService(read.value.spec, nodes) };
+    const { spec } = read.value;
+    const asked = idlePlaces(spec, nodes).map((node) => lastStatus(nats, spec.name, node));
+    const statuses = (await Promise.all(asked)).filter((status) => status !== undefined);
+    return { name: read.key, ...summariseService(spec, nodes, statuses) };
   }
   const { mode, revision, routes } = read.value.spec;
   const url = functionUrl(gatewayUrl, routes);

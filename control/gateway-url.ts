@@ -1,13 +1,24 @@
 import { GATEWAY_SERVICE } from "../contracts/index.ts";
 import { type DiscoveredService, discoverServices, type Nats } from "../nats/index.ts";
 
+/** How long gateways may take to answer. */
+export interface GatewayPatience {
+  /** In all. Default 300 ms. */
+  maxWaitMs?: number;
+  /** After the last answer. Default 30 ms. */
+  quietMs?: number;
+}
+
 /** The base URL of a running gateway, if any. */
-export async function findGatewayUrl(nats: Nats): Promise<string | undefined> {
+export async function findGatewayUrl(
+  nats: Nats,
+  { maxWaitMs = 300, quietMs = 30 }: GatewayPatience = {},
+): Promise<string | undefined> {
   const urlOf = ({ metadata }: DiscoveredService) => metadata?.["narun.http"];
   const gateways = await discoverServices(nats, {
     name: GATEWAY_SERVICE,
-    maxWaitMs: 300,
-    quietMs: 30,
+    maxWaitMs,
+    quietMs,
     isEnough: (gateway) => urlOf(gateway) !== undefined,
   });
   return gateways.map(urlOf).find((url) => url !== undefined);

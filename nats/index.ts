@@ -1,4 +1,5 @@
 export { type Bodies, openBodies } from "./bodies.ts";
+export { type Calls, hasCalls, openCalls, type SubmittedCall } from "./calls/calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
@@ -11,6 +12,7 @@ export { type Door, openDoor } from "./door/door.ts";
 export { consumerName } from "./door/guest-connection.ts";
 export { createGuestRules, openRules } from "./door/guest-rules.ts";
 export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
+export { type Failure, failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";
@@ -20,6 +22,7 @@ export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
 export { MAX_KEY_BYTES } from "./kv/kv-keys.ts";
 export type { KvChange, KvRead } from "./kv/kv-read.ts";
+export { lastStatus } from "./last-status.ts";
 export { askAll, askOne } from "./ledger/ask.ts";
 export {
   ABSENT_MS,

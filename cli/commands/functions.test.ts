@@ -150,7 +150,7 @@ describe("push, list, roll back, remove", () => {
     const { code, stdout, stderr } = await run(["push", "hello"]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toMatch(
-      /^narun: The new revision does not start; the live revision stays live: TypeError: .*'handler'\)\n +at index\.ts:2:\d+\n/,
+      /^narun: The new revision does not start; nothing has changed: TypeError: .*'handler'\)\n +at index\.ts:2:\d+\n/,
     );
     expect(await (await fetch(first.url)).text()).toBe("two\n");
 

@@ -2,7 +2,7 @@
 import { jetstream } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { connectNats, type Nats } from "../../nats/index.ts";
+import { connectNats, ensureLogHistory, type Nats } from "../../nats/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
 import { narun, startNarun } from "../testing/narun.ts";
@@ -73,6 +73,28 @@ test("narun ls shows their services with mode, version, nodes and instances", as
     },
   ]);
   expect((await run("ls")).stdout).toMatch(/^web +exec +v7 +2\/3 +running/m);
+});
+
+test("narun ls shows why a service of theirs does not run", async () => {
+  await ensureLogHistory(nats);
+  const configs = await new Kvm(jetstream(nats.connection)).open("app-configs");
+  await configs.put("broken", "name: broken\ntag: v1\nnodes: [{ name: newest, replicas: 1 }]\n");
+  const tell = async (facts: object) => {
+    const event = { instance_id: "broken-0", node_id: "newest", time: new Date().toISOString(), ...facts };
+    nats.publish("status.broken.newest", JSON.stringify(event));
+    await nats.flush();
+  };
+  const row = async () => (await json("ls")).find(({ name }: { name: string }) => name === "broken");
+  await tell({ status: "crashed", exit_code: 3 });
+  expect(await row()).toMatchObject({
+    state: "failing",
+    error: "it crashed on node newest with exit code 3",
+  });
+  await tell({ status: "failed", error: "no such binary" });
+  expect(await row()).toMatchObject({ state: "failing", error: "no such binary" });
+  await tell({ status: "starting" });
+  expect(await row()).toMatchObject({ state: "external" });
+  await configs.delete("broken");
 });
 
 test("narun ps shows their instances", async () => {

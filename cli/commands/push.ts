@@ -32,10 +32,13 @@ export const pushCommand = defineCommand({
     await forEachFunction(dir, output, async (folder) => {
       const ahead = await first;
       const build = ahead?.folder === folder ? ahead.build : await buildFunction(folder);
-      await pushFolder(nats, output, build, await finding);
+      await pushFolder(nats, output, build, finding);
     });
   },
 });
+
+/** Where something answers for a gateway, how long a slow one may take. Without any the look ends at once. */
+const PATIENT = { maxWaitMs: 2_000, quietMs: 500 };
 
 /** Builds the first function, while NATS is dialled. An error is left for its turn: a second build has it again. */
 async function buildFirst(dir: string | undefined): Promise<{ folder: string; build: Build } | undefined> {
@@ -51,7 +54,7 @@ async function pushFolder(
   nats: Nats,
   output: Output,
   build: Build,
-  gatewayUrl: string | undefined,
+  finding: Promise<string | undefined>,
 ): Promise<void> {
   const { name, routes, mode } = build.config;
   const progress = output.progress(`pushing ${name}`);
@@ -59,7 +62,8 @@ async function pushFolder(
     onProgress: (step) => progress.update(`pushing ${name}: ${describeStep(step)}`),
   }).finally(() => progress.end());
   const { revision, unchanged, tried, whyUntried, answering, missingServices } = result;
-  const url = functionUrl(gatewayUrl, routes);
+  // A gateway that was busy, or has started meanwhile, is found by a second look.
+  const url = functionUrl((await finding) ?? (await findGatewayUrl(nats, PATIENT)), routes);
   const shadowedRoutes = await findShadowedBeside(nats, name);
   if (output.isJson) {
     const doubts = { missingServices, shadowedRoutes, warnings: build.warnings };

@@ -28,7 +28,7 @@ export interface DueWork {
   deliveries: number;
   /** The work is over. */
   done(): Promise<void>;
-  /** Somebody is to take it again, after a while. */
+  /** It is handed out again, after a while. */
   again(delayMs: number): void;
   /** The worker is still there: to be told more often than every `UNTOLD_MS`. */
   working(): void;
@@ -37,7 +37,7 @@ export interface DueWork {
 export interface DueQueue {
   /** Adds work that is due now, or at a time. */
   add(key: string, data: string, options?: { at?: Date }): Promise<void>;
-  /** Takes work back that nobody has taken. */
+  /** Takes work back that no worker has yet. */
   drop(key: string): Promise<void>;
   /** Hands out work while there are free hands, until `signal` ends it. */
   take(options: TakeOptions): Promise<void>;
@@ -66,7 +66,7 @@ const WORKERS = "workers";
 const NANOS_PER_MS = 1_000_000;
 const WAIT_MS = 20_000;
 const RETRY_MS = 500;
-/** Upper bound of one handing out, so that many workers share what is due. */
+/** Upper bound of the pieces that a worker gets at once, so that many workers share them. */
 const MAX_BATCH = 16;
 
 /** Opens a queue, creating its stream where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */

@@ -24,12 +24,12 @@ export interface StoredRecord {
 }
 
 export interface RecordWrite {
-  /** The record must be at this sequence; 0: it must not be there. Default: whatever is there is replaced. */
+  /** The record must be at this sequence; 0: it must not be there. Default: any version is replaced. */
   ifSequence?: number;
   fields?: Readonly<Record<string, string>>;
 }
 
-/** Errors of all methods: see needsJetStream. Subjects are below those of the stream. */
+/** Errors of all methods: see needsJetStream. Subjects are below the stream's prefix. */
 export interface Records {
   /** The last record under a subject, wildcards allowed. */
   get(subject: string): Promise<StoredRecord | undefined>;

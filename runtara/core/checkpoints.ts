@@ -1,7 +1,7 @@
 /**
  * Checkpoints: the results of a program's steps.
  *
- * I1  The first state under an id stays. Of two writers one stores, and the other is given what is stored.
+ * I1  The first state under an id stays. Two writers at the same time get the same state: the first one's.
  * I2  A call without a state reads: it stores nothing, and takes no signal.
  */
 import type { StoredRecord } from "../../nats/index.ts";
@@ -16,7 +16,7 @@ export interface Checkpointed extends Shown {
   state?: Uint8Array;
 }
 
-/** Stores a state, or gives the one that is stored. Errors: those of checkRunning; RUNTARA_TOO_LARGE. */
+/** Stores a state, or gives the stored state. Errors: as checkRunning; RUNTARA_TOO_LARGE. */
 export async function checkpoint(
   store: Store,
   caller: Caller,
@@ -37,7 +37,7 @@ export async function checkpoint(
   return { ...stored, ...shown };
 }
 
-/** Stores a state where there is none; else gives the one that is stored. */
+/** Stores a state where there is none; else gives the stored state. */
 export async function storeOnce(
   store: Store,
   subject: string,

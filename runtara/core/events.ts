@@ -1,4 +1,4 @@
-/** The events of an instance: those of its program, and the changes of its status. */
+/** The events of an instance: its program's own, and the changes of its status. */
 
 import { z } from "zod";
 import { parseJson, stores, subjects } from "../../contracts/index.ts";

@@ -1,6 +1,6 @@
 /**
  * Images: a program's file under the name that a tenant gave it. An image is a revision of a function, so that the file and its
- * limits are kept as those of every function.
+ * limits are kept as every function's.
  *
  * I1  The same file with the same settings under the same name is the same image: a repeated call makes no other one.
  */
@@ -167,8 +167,12 @@ function configOf({
     const [issue] = parsed.error.issues;
     throw invalid(`metadata.narun: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
   }
-  if (parsed.data.network === false)
-    throw invalid("metadata.narun: network: a program reaches narun over the network");
+  const { network, env } = parsed.data;
+  if (network === false) throw invalid("metadata.narun: network: a program reaches narun over the network");
+  if (env.some(({ value }) => value === undefined))
+    throw invalid("metadata.narun: env: an image has no secrets; give them by the env of a start");
+  const useless = ["mounts", "nodes", "subscribe", "bindings", "scale"].find((key) => key in given);
+  if (useless !== undefined) throw invalid(`metadata.narun: ${useless}: it has no effect on an image`);
   return parsed.data;
 }
 

@@ -1,4 +1,4 @@
-/** Lists of instances, and what they say about a tenant. */
+/** Lists of instances, and the counts of a tenant. */
 import type { Instance, Status } from "./record.ts";
 import type { Store } from "./store.ts";
 
@@ -53,7 +53,7 @@ function isBetween(time: number | undefined, after: number | undefined, before: 
   );
 }
 
-/** What the instances that began in a span of time have become. */
+/** The outcomes of the instances that began in a span of time. */
 export interface MetricsBucket {
   atMs: number;
   all: number;

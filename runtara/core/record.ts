@@ -1,4 +1,4 @@
-/** What narun keeps about an instance: one record, which is written by the sequence that its writer read. */
+/** The record of an instance. It is written by the sequence that its writer read. */
 import { z } from "zod";
 
 export const STATUSES = ["pending", "running", "suspended", "completed", "failed", "cancelled"] as const;

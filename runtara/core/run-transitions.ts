@@ -10,7 +10,7 @@ import { type Instance, isFinal } from "./record.ts";
 import { finish } from "./transitions.ts";
 
 /** Upper bound of crashes in a row without progress. */
-export const MAX_ATTEMPTS = 5;
+const MAX_ATTEMPTS = 5;
 
 const FIRST_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 10_000;

@@ -15,7 +15,7 @@ import { type Claim, claim, type Ended, ended, type ProcessEnd } from "./run-tra
 import { at, type Store } from "./store.ts";
 
 /** How long the answer of an attended run may take. */
-const ATTENDED_MS = 1_000;
+const ATTENDED_MS = 3_000;
 
 const OrderSchema = z.object({ instance: z.string(), generation: z.int() });
 export type RunOrder = z.infer<typeof OrderSchema>;
@@ -72,7 +72,7 @@ export class Runs {
     return () => subscription.unsubscribe();
   }
 
-  /** Whether somebody attends to the present run: NATS hands work out again also where only NATS was away. */
+  /** Whether a node attends to the present run: NATS hands work out again also where only NATS was away. */
   async #isAttended({ id, run, status }: Instance): Promise<boolean> {
     if (status !== "running") return false;
     const subject = subjects.runtaraOrder(tokenOf(id));
@@ -80,7 +80,7 @@ export class Runs {
     return reply?.text() === String(run);
   }
 
-  /** Begins a run: the instance as it is then. Undefined: the work is over, or somebody is to take it again. */
+  /** Begins a run: the instance as it is then. Undefined: the work is over, or is handed out again. */
   async claim(work: DueWork, node: string): Promise<Instance | undefined> {
     const order = parseJson(Buffer.from(work.data).toString(), OrderSchema);
     if (order === undefined) return this.#over(work);

@@ -98,7 +98,7 @@ export class Runtara {
     return sleepUntilWoken(parts, caller, call, signal);
   }
 
-  /** The result of an instance. One that is final stays as it is. */
+  /** The result of an instance. A final result stays as it is. */
   async complete(caller: Caller, output: Uint8Array): Promise<void> {
     const instance = await this.store.read(caller.instance);
     transitions.checkCaller(instance, isFinal(instance) ? { ...caller, run: undefined } : caller);
@@ -173,7 +173,7 @@ export class Runtara {
     return (await checkpoints.lastWork(this.store, id)).id;
   }
 
-  /** Its input, for its program. Errors: those of checkCaller. */
+  /** Its input, for its program. Errors: as checkCaller. */
   async inputOf(caller: Caller): Promise<Uint8Array | undefined> {
     const instance = await this.store.read(caller.instance);
     transitions.checkCaller(instance, caller);

@@ -76,7 +76,7 @@ export function acknowledgeSignal(store: Store, caller: Caller, type: SignalType
   return store.changeKnown(caller.instance, (known) => acknowledge(known, caller, type, Date.now()));
 }
 
-/** What waits for a program that asks. A finished one has nothing that waits. */
+/** The signals that wait for a program that asks. A finished program has none. */
 export async function pollSignals(store: Store, caller: Caller, checkpoint?: string): Promise<Shown> {
   const instance = await store.read(caller.instance);
   checkCaller(instance, isFinal(instance) ? { ...caller, run: undefined } : caller);

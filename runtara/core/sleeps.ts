@@ -31,7 +31,7 @@ export interface Sleeps {
 
 /**
  * Resolves at the end of the sleep; rejects with the reason of `signal`. An instance whose process ends meanwhile never gets
- * the reply. Errors: those of checkRunning.
+ * the reply. Errors: as checkRunning.
  */
 export async function sleepUntilWoken(
   { store, runs, thresholdMs }: Sleeps,
@@ -53,7 +53,7 @@ export async function sleepUntilWoken(
     await runs.order(key, new Date(sleep.wakeAtMs));
     await store.changeKnown(owner, (known) => {
       checkRunning(known, { ...caller, run });
-      return sleepAway(known, { wakeAtMs: sleep.wakeAtMs, checkpoint });
+      return sleepAway(known, { wakeAtMs: sleep.wakeAtMs, checkpoint }, Date.now());
     });
     runs.announce(owner);
   }

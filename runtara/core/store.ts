@@ -188,6 +188,6 @@ function readInstance({ data }: StoredRecord): Instance | undefined {
   return parseJson(Buffer.from(data).toString(), InstanceSchema);
 }
 
-export function notFound(id: string): NarunError {
+function notFound(id: string): NarunError {
   return new NarunError("RUNTARA_INSTANCE_NOT_FOUND", { detail: `instance ${id} not found` });
 }

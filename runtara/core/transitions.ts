@@ -13,7 +13,7 @@
 import { NarunError } from "../../contracts/index.ts";
 import { type Instance, isFinal, type SignalType } from "./record.ts";
 
-/** Who calls for an instance. */
+/** The caller of an operation on an instance. */
 export interface Caller {
   instance: string;
   /** Undefined: an operator, who may act for every tenant. */
@@ -137,7 +137,7 @@ export function end(instance: Instance, caller: Caller, told: Finish, now: numbe
   return finish(instance, told, now);
 }
 
-/** The program has suspended itself. A cancel that waits takes effect: nobody else would. */
+/** The program has suspended itself. A cancel that waits takes effect: no process is left to see it. */
 export function suspend(instance: Instance, caller: Caller, now: number): Instance | undefined {
   if (isFinal(instance)) {
     checkCaller(instance, { ...caller, run: undefined });
@@ -232,11 +232,15 @@ export function stop(
   };
 }
 
-/** The process ends, and is started again at `wakeAtMs`. Undefined: a signal waits, which the program sees first. */
+/** The process ends, and is started again at `wakeAtMs`. A signal that waits takes effect: the program would see it too late. */
 export function sleepAway(
   instance: Instance,
   { wakeAtMs, checkpoint }: { wakeAtMs: number; checkpoint: string },
+  now: number,
 ): Instance {
+  const { signal } = instance;
+  if (signal?.type === "cancel" || signal?.type === "pause")
+    return { ...suspended(instance, now), generation: instance.generation + 1 };
   return {
     ...instance,
     status: "suspended",

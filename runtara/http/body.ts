@@ -21,7 +21,7 @@ const LARGE_BYTES = 1024 * 1024;
 const largeBodies = createTurns(2);
 
 /** Errors: RUNTARA_TOO_LARGE; RUNTARA_BAD_CALL, where it breaks off. */
-export async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > maxBytes) throw tooLarge(announced, maxBytes);
   const isLarge = announced > LARGE_BYTES || request.headers["transfer-encoding"] !== undefined;

@@ -7,7 +7,7 @@ export const TextSchema = z.string().optional();
 export const TimeSchema = z.coerce.number().int().optional();
 
 const PageSchema = z.object({
-  limit: z.coerce.number().int().min(0).max(10_000).default(100),
+  limit: z.coerce.number().int().min(0).default(100),
   offset: z.coerce.number().int().min(0).default(0),
 });
 

@@ -34,11 +34,11 @@ export interface RuntaraHttp {
   close(options?: { graceMs?: number }): Promise<void>;
 }
 
-/** Longer than proxies keep a connection: one that closes at the wrong moment loses a POST. */
+/** Longer than proxies keep a connection: a door that closes first loses a POST at the wrong moment. */
 const KEEP_ALIVE_MS = 150_000;
 const CLOSE_GRACE_MS = 2_000;
 
-/** Opens the door. Errors: those of `listen`. */
+/** Opens the door. Errors: as `listen`. */
 export async function startRuntaraHttp(options: RuntaraHttpOptions): Promise<RuntaraHttp> {
   const door = new Door(options);
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) =>

@@ -2,7 +2,7 @@
  * One run of an instance: its program, from its start to its end.
  *
  * I1  The program ends when its instance says so: it sleeps for long, is stopped, has finished, or another run took its place.
- * I2  An instance's record counts. What is announced only has it looked at sooner.
+ * I2  An instance's record counts. An announcement only has it looked at sooner.
  */
 import type { Logger } from "pino";
 import { type FunctionConfig, isNarunError, type LogLevel, messageOf } from "../../contracts/index.ts";
@@ -46,7 +46,7 @@ export interface RunOptions {
 const LOOK_MS = UNTOLD_MS / 4;
 /** How long a program may take to end after SIGTERM. */
 const TERM_MS = 2_000;
-/** Upper bound of what is kept of stderr, in characters: its end. */
+/** Upper bound of the kept end of stderr, in characters. */
 const MAX_STDERR = 16 * 1024;
 
 type Because = NonNullable<ProcessEnd["because"]>;
@@ -80,7 +80,7 @@ export class Run {
     try {
       this.#program = await this.#start();
       if (this.#because !== undefined) void this.#program.stop(TERM_MS);
-      // A change that came while it started was announced to nobody.
+      // A change that came while it started had no listener.
       look();
       const { exitCode, signal } = await this.#program.ended;
       return { exitCode, signal, stderr: this.#stderr(), ...(this.#because && { because: this.#because }) };
@@ -129,7 +129,7 @@ export class Run {
   async #look(): Promise<void> {
     const { runtara, instance } = this.#options;
     const now = await runtara.store.find(instance.id).catch(() => undefined);
-    // A record that is gone was removed; one that cannot be read now is read again.
+    // A missing record was removed; an unreadable record is read again.
     if (now === undefined || this.#because !== undefined) return;
     const { run, status, stop, wakeAtMs } = now.instance;
     if (run !== instance.run) return this.#end("node", 0);

@@ -67,7 +67,23 @@ class Runner implements RuntaraRunner {
       handle: (work) => this.#handle(work),
       signal: this.#stop.signal,
     });
+    void this.#reviveFormer(Date.now());
     this.#planSweep(FIRST_SWEEP_MS);
+  }
+
+  /** Runs of a former life of this node are dead: their orders need not wait until they are handed out again. */
+  async #reviveFormer(sinceMs: number): Promise<void> {
+    const { runtara, node, log } = this.#options;
+    try {
+      for await (const { instance } of runtara.store.instances()) {
+        const { id, generation, status, runSinceMs = sinceMs } = instance;
+        const isFormer = status === "running" && instance.node === node && runSinceMs < sinceMs;
+        if (isFormer) await runtara.runs.order({ instance: id, generation });
+      }
+    } catch (error) {
+      // They are handed out again in a while.
+      log.debug({ error: messageOf(error) }, "former runs of Runtara were not looked for");
+    }
   }
 
   async close(): Promise<void> {

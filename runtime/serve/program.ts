@@ -2,7 +2,8 @@
  * A program in a process group of its own, from its start to its end.
  *
  * I1  Its group is ended with it: nothing that it started, and left in the group, outlives it.
- * I2  Its output is passed on unchanged, and given line by line.
+ * I2  It does not outlive this process, however this one ends (tie.ts).
+ * I3  Its output is passed on unchanged, and given line by line.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { connect } from "node:net";
@@ -10,6 +11,7 @@ import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, NarunError } from "../../contracts/index.ts";
 import { sendSignal } from "../../machine/index.ts";
+import { tieGroup } from "./tie.ts";
 
 export interface ProgramOptions {
   command: readonly [string, ...string[]];
@@ -40,13 +42,15 @@ export async function startProgram({ command, env, onLine }: ProgramOptions): Pr
   child.once("spawn", started.resolve);
   child.once("error", started.reject);
   let isStopped = false;
-  const ended = endOf(child, () => isStopped);
+  const exited = endOf(child, () => isStopped);
   passOn(child.stdout, process.stdout, (line) => onLine("stdout", line));
   passOn(child.stderr, process.stderr, (line) => onLine("stderr", line));
   await started.promise.catch((error: unknown) => {
     throw new NarunError("PROGRAM_FAILED", { detail: `${file}: ${messageOf(error)}` }, { cause: error });
   });
   const pid = child.pid ?? 0;
+  const untie = tieGroup(pid);
+  const ended = exited.then((end) => untie().then(() => end));
   return {
     pid,
     ended,

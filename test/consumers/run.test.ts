@@ -1,12 +1,13 @@
 /** `narun run`: a plain HTTP server of any language behind NATS. */
 import { spawnSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { startNarun } from "../../cli/testing/narun.ts";
+import { isRunning } from "../../machine/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld } from "../harness/world.ts";
 
@@ -137,6 +138,24 @@ describe("a plain HTTP server behind NATS", () => {
       code: "CONSUMER_DIED",
     });
     expect((await program.ended).code).toBe(7);
+  });
+
+  it("does not outlive a narun that is killed, and neither do its children", async () => {
+    const pids = join(folder, "pids");
+    const source = `${SERVER}
+      const { spawn } = await import("node:child_process");
+      const child = spawn("sleep", ["300"]);
+      process.on("SIGTERM", () => console.log("not now"));
+      (await import("node:fs")).writeFileSync(${JSON.stringify(pids)}, process.pid + " " + child.pid);`;
+    const stubborn = join(folder, "stubborn.mjs");
+    await writeFile(stubborn, source);
+    await using program = run("--service", "tied", "--", process.execPath, stubborn);
+    await program.shows(/tied answers/);
+    const both = (await readFile(pids, "utf8")).split(" ").map(Number);
+    const alive = () => both.map((pid) => isRunning({ pid, startTime: null }));
+    expect(alive()).toEqual([true, true]);
+    program.kill("SIGKILL");
+    await eventually(() => expect(alive()).toEqual([false, false]), { timeoutMs: 20_000 });
   });
 
   it("tells why a program does not become ready", async () => {

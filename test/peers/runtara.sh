@@ -8,5 +8,5 @@ folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 mkdir -p "$(dirname "$program")"
 cd "$(dirname "$0")/runtara"
-CARGO_TARGET_DIR="$folder" timeout 900 nice -n 10 cargo build --release -j 1 --locked &&
+CARGO_TARGET_DIR="$folder" timeout 600 nice -n 10 cargo build --release -j 2 --locked &&
   mv "$folder/release/runtara-peer" "$program"

@@ -82,7 +82,9 @@ it("is killed with all its processes where it ignores the wish that it ends", as
   await eventually(() => expect([isAlive(pid), isAlive(child)]).toEqual([false, false]), {
     timeoutMs: 20_000,
   });
-  expect((await world.logs("ignorant")).map(({ message }) => message)).toContain("no");
+  const lines = (await world.logs("ignorant")).map(({ message }) => message);
+  expect(lines).toContain("no");
+  expect(lines).toContain("it has not ended since SIGTERM, 2 s ago; it is killed after 10 s");
   await eventually(() => expect(world.statuses("ignorant").at(-1)).toMatchObject({ status: "stopped" }));
 });
 

@@ -61,19 +61,21 @@ type Limits = Pick<FunctionConfig, "memoryMB" | "memoryMaxMB" | "cpuCores" | "pi
 
 const CPU_PERIOD = 100_000;
 
-/** Makes the cgroup of a program, with its limits. Throws an error that names the file which cannot be written. */
+/** Makes the cgroup of a program, with its limits. Error: NODE_CANNOT_CONFINE, with the file that cannot be written. */
 export function makeCgroup(folder: string, { memoryMB, memoryMaxMB, cpuCores, pids }: Limits): void {
-  mkdirSync(folder);
   const write = (file: string, value: string | number) => writeFileSync(join(folder, file), String(value));
   const hard = memoryMaxMB ?? memoryMB;
+  let isOwn = false;
   try {
+    mkdirSync(folder);
+    isOwn = true;
     if (hard !== undefined) write("memory.max", hard * MIB);
     if (memoryMB !== undefined && memoryMaxMB !== undefined) write("memory.high", memoryMB * MIB);
     if (cpuCores !== undefined) write("cpu.max", `${Math.round(cpuCores * CPU_PERIOD)} ${CPU_PERIOD}`);
     if (pids !== undefined) write("pids.max", pids);
   } catch (error) {
-    leaveCgroup(folder);
-    throw error;
+    if (isOwn) leaveCgroup(folder);
+    throw new NarunError("NODE_CANNOT_CONFINE", { detail: messageOf(error) }, { cause: error });
   }
 }
 

@@ -32,7 +32,7 @@ export interface JobOptions {
   config: FunctionConfig;
   /** Its file. In the mode `node` it is a module of JavaScript. */
   bytes: Uint8Array;
-  /** Its variables besides those of every program; they win over the configuration's. */
+  /** Its variables besides the usual ones of programs; they win over the configuration's. */
   env: Readonly<Record<string, string>>;
   onLine(level: LogLevel, line: string, stream: "stdout" | "stderr"): void;
 }

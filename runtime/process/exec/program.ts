@@ -49,9 +49,10 @@ import { findMarked } from "./processes-of.ts";
 import { describeEnd, factsOf, ProgramOutput } from "./program-output.ts";
 import { subjectsOf } from "./program-subjects.ts";
 import { RELAY_PORT } from "./relay.ts";
+import { STOPPING } from "./stopping.ts";
 
 export interface ProgramOptions {
-  parts: Pick<HostParts, "node" | "nats">;
+  parts: Pick<HostParts, "node" | "nats" | "log">;
   nats: Nats;
   instance: string;
   revision: string;
@@ -76,8 +77,6 @@ export interface ProgramOptions {
 }
 
 type Phase = "starting" | "ready" | "draining" | "gone";
-
-export const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
 
 /** How long a program may take to end after it was asked. */
 const STOP_GRACE_MS = 10_000;
@@ -165,10 +164,24 @@ export class Program {
     await this.#door?.drain();
     await this.#door?.requests.empty(graceMs);
     const leftMs = Math.max(0, endsAtMs - performance.now());
-    await this.#child?.stop(Math.min(STOP_GRACE_MS, Math.max(MIN_STOP_MS, leftMs)));
+    await this.#stopChild(Math.min(STOP_GRACE_MS, Math.max(MIN_STOP_MS, leftMs)));
     await this.#dispose();
     this.#announce({ state: "gone", reason });
     this.#options.onGone(reason, undefined, {});
+  }
+
+  /** A program that does not hear SIGTERM keeps its node waiting: people are told which one it is. */
+  async #stopChild(graceMs: number): Promise<void> {
+    const { parts, config, instance } = this.#options;
+    const facts = { function: config.name, instance, pid: this.pid };
+    const tell = () => {
+      const text = `it has not ended since SIGTERM, ${DEAF_MS / 1_000} s ago; it is killed after ${graceMs / 1_000} s`;
+      this.#log.say(text, undefined);
+      parts.log.warn(facts, `a program is awaited: ${text}`);
+    };
+    const timer = graceMs > DEAF_MS ? setTimeout(tell, DEAF_MS) : undefined;
+    await this.#child?.stop(graceMs);
+    clearTimeout(timer);
   }
 
   /** Ends it in any phase. A start that is under way ends with its outcome. */
@@ -374,6 +387,8 @@ export class Program {
   }
 }
 
+/** How long a program may take to end until people are told of it. */
+const DEAF_MS = 2_000;
 /** How long a program may take to end, where less is left of the grace. */
 const MIN_STOP_MS = 1_000;
 
