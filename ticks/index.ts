@@ -1,2 +1,1 @@
-export { type DueTicks, dueTicks, type RuleReading, readRule } from "./rule.ts";
-export type { TickRule } from "./tick-rule.ts";
+export { dueTicks, readRule, type TickRule } from "./rule.ts";

@@ -24,9 +24,9 @@ export interface Decision {
 /** How late a tick may be and still count as in time: a restart of all runners. */
 export const GRACE_MS = 60_000;
 /** Upper bound of the ticks that `missed: all` makes up for, and of the queue. */
-export const MAX_QUEUED = 1_000;
+const MAX_QUEUED = 1_000;
 /** Upper bound of the runs at a time of a schedule. */
-export const MAX_OPEN = 100;
+const MAX_OPEN = 100;
 
 export interface Definition {
   definition: Schedule;
