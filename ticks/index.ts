@@ -1,1 +1,2 @@
-export { dueTicks, readRule, type TickRule } from "./rule.ts";
+export { dueTicks, readRule } from "./rule.ts";
+export type { TickRule } from "./tick-rule.ts";
