@@ -133,7 +133,7 @@ describe("the spans of a request", () => {
     await world.push("in-node", source, { ...config, mode: "node" });
     await world.push("fetches", source, config);
     for (const [name, calls] of [
-      ["in-node", ["kv.get STORE"]],
+      ["in-node", ["kv.get STORE", "fetch GET"]],
       ["fetches", ["kv.get STORE", "fetch GET"]],
     ] as const) {
       const traceId = newTrace();

@@ -39,6 +39,7 @@ interface Running {
   presence: StreamPresence;
   calls: OpenCalls;
   rateLimits: RateLimits;
+  egressDeny: readonly string[];
   ledger: Ledger;
   place: SocketPlace | undefined;
   door: LocalServer | undefined;
@@ -90,6 +91,7 @@ async function receive(message: ToHost): Promise<void> {
 
 async function initialise({
   node,
+  egressDeny,
   nats,
   worldId,
   socket,
@@ -112,7 +114,7 @@ async function initialise({
     },
   });
   return {
-    ...{ node, nats: connection, rateLimits: new RateLimits(), ledger: new Ledger(connection) },
+    ...{ node, nats: connection, rateLimits: new RateLimits(), egressDeny, ledger: new Ledger(connection) },
     spans: isTraced ? createSpanChannel() : undefined,
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
@@ -152,7 +154,7 @@ const failed = (error: unknown) =>
 /** Evaluates a bundle once. Its log lines are dropped. */
 async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
   if (running === undefined || stopping !== undefined) return refused;
-  const sandbox = new ThreadSandbox({ ...running, ...order, threadFile }, TRIAL_OWNER);
+  const sandbox = new ThreadSandbox({ ...running, ...order, threadFile, isTraced: false }, TRIAL_OWNER);
   try {
     const started = await sandbox.start();
     if (started.ok) return { ok: true };
@@ -188,7 +190,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   const { node, nats, peers, ledger, place, spans } = running;
   let goneEarly: Extract<FromHost, { type: "gone" }> | undefined;
   let isStarted = false;
-  const parts = { ...running, ...order, threadFile };
+  const parts = { ...running, ...order, threadFile, isTraced: spans !== undefined };
   const started = await startInstance(
     {
       ...{ node, nats, peers, ledger, sourceMaps, place, spans },
