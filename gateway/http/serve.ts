@@ -1,5 +1,6 @@
 /** Routes a request. Every request is answered once, with its `x-request-id`. */
 import type { RouteMatch } from "../routes.ts";
+import { describeUnmatched } from "../traces/http-trace.ts";
 import { allowedOrigin, preflightMethod, preflightResponse } from "./cors.ts";
 import { closeAfter, type Exchange, refuse } from "./exchange.ts";
 import { type GatewayResponse, problemResponse } from "./gateway-response.ts";
@@ -37,6 +38,9 @@ function route(options: ServeOptions, exchange: Exchange): void {
   const match = options.routes().match(method, target.rawPath);
   if (match.kind !== "route") {
     if (match.kind === "method-not-allowed") exchange.pattern = match.pattern;
+    exchange.trace = options.traces?.begin(incoming.rawHeaders, exchange.startedMs);
+    if (exchange.trace !== undefined)
+      describeUnmatched(exchange.trace, { method, path: target.rawPath, host: host.host, requestId });
     refuse(options, exchange, unmatched(options, target.rawPath, match, requestId));
     return;
   }
