@@ -5,6 +5,7 @@ import { app } from "./rows/app.ts";
 import { asleep } from "./rows/asleep.ts";
 import { burst } from "./rows/burst.ts";
 import { cold } from "./rows/cold.ts";
+import { consume } from "./rows/consume.ts";
 import { crowd } from "./rows/crowd.ts";
 import { fanOut } from "./rows/fan-out.ts";
 import { grpc } from "./rows/grpc.ts";
@@ -30,6 +31,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   "fan-out": fanOut,
   websocket,
   grpc,
+  consume,
   start,
   isolates,
   memory,

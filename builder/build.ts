@@ -11,7 +11,9 @@ import { writeEnvTypes } from "./env-types.ts";
 import { isProgram, type LoadedFunction, load, resolveFolder } from "./function-folder.ts";
 import { buildsFolder, DESCRIPTORS_FILE, findKeptBuild, keepBuild } from "./kept-build.ts";
 import { buildProgram } from "./program.ts";
+import type { DeclaredServices } from "./proto/declared-services.ts";
 import { writeProtoTypes } from "./proto/proto-types.ts";
+import { unknownService } from "./proto/unknown-service.ts";
 import type { UsedServices } from "./proto/used-services.ts";
 import { findUncalledHandlers } from "./uncalled-handlers.ts";
 
@@ -37,7 +39,9 @@ export async function buildFunction(
   if (isProgram(fn)) return buildProgram(fn);
   await using bundler = await createBundler(sourceOf(fn));
   const build = await buildWith(bundler, fn, options);
-  if (isKept) await keepBuild(fn.dir, build, await bundler.lastReading(), startedAt);
+  // A kept build knows the files of the bundle only.
+  if (isKept && fn.config.grpc === undefined)
+    await keepBuild(fn.dir, build, await bundler.lastReading(), startedAt);
   return { ...build, elapsedMs: performance.now() - startedMs };
 }
 
@@ -55,11 +59,13 @@ export async function buildWith(
   if (result.code.byteLength > fn.config.limits.maxBundleBytes) {
     throw createTooLargeError(fn, result.code.byteLength, heaviest);
   }
-  const { services } = result;
+  const declared = await declaredBy(fn, result.services);
+  const { services } = declared;
+  const bundle = { ...result, services };
   const config = withServices(fn.config, services);
-  const manifest = createManifest(config, result);
+  const manifest = createManifest(config, bundle);
   if (write) {
-    await writeBuild(fn, manifest, result);
+    await writeBuild(fn, manifest, bundle);
     await writeEnvTypes(fn, { onlyPresent: true });
     if (services !== undefined) await writeProtoTypes(fn, { onlyPresent: true });
   }
@@ -72,11 +78,12 @@ export async function buildWith(
     ...(services === undefined ? {} : { descriptors: services.descriptors }),
     elapsedMs: performance.now() - startedAt,
     heaviest,
-    inputs: [...bundler.inputs],
+    inputs: [...bundler.inputs, ...declared.paths],
     warnings: [
       ...result.warnings,
       ...findUncalledHandlers(result, fn.config),
       ...findMissingMetadata(result, fn.dir),
+      ...declared.unknown.map(unknownService),
     ].map((message) => createIssue(message, fn.dir)),
   };
 }
@@ -91,6 +98,22 @@ export function reconfigure(build: Build, changes: Partial<FunctionConfig>): Bui
 /** The settings of a function that the bundler needs. */
 export function sourceOf({ dir, entry, settings, config }: LoadedFunction, isMinified = true) {
   return { dir, entry, settings, mode: config.mode === "node" ? "node" : "isolate", isMinified } as const;
+}
+
+/** The services of the bundle, and those that narun.yaml names beside them. Error: BUILD_FAILED. */
+async function declaredBy(fn: LoadedFunction, services: UsedServices | undefined): Promise<DeclaredServices> {
+  const others = otherServices(fn, services);
+  if (others.length === 0) return { services, unknown: [], paths: [] };
+  // The compiler takes 15 ms to evaluate.
+  const { findDeclared } = await import("./proto/declared-services.ts");
+  return findDeclared(fn, services, others);
+}
+
+function otherServices(
+  { config }: LoadedFunction,
+  services: Pick<UsedServices, "names"> | undefined,
+): string[] {
+  return config.grpc?.filter((name) => services?.names.includes(name) !== true) ?? [];
 }
 
 /** Names the services that the bundle implements, and adds their paths where narun.yaml names no routes. */

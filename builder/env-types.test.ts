@@ -24,6 +24,7 @@ bindings:
   - { name: USERS, service: users }
   - { name: EVENTS, publish: ["orders.>", "stock.*.changed", "done"] }
   - { name: LIMIT, ratelimit: { limit: 10, periodSeconds: 60 } }
+  - { name: ORDERS, workflow: orders }
   - { name: KEY, secret: api-key }
 `;
 

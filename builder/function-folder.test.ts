@@ -129,3 +129,34 @@ test("finds the functions below a folder, or the folder itself", async () => {
     code: "ENTRY_NOT_FOUND",
   });
 });
+
+test("a schedule without ticks is refused, with its line and the reason", async () => {
+  await using folder = await createSourceFolder({
+    "index.ts": HANDLER,
+    "narun.yaml":
+      'schedule:\n  - "*/5 * * * *"\n  - name: report\n    cron: "0 3 31 2 *"\n  - name: report\n    cron: "@daily"\n    zone: Europe/Berln\n',
+  });
+  await expect(loadFunction(folder.dir)).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    fields: {
+      detail: expect.stringMatching(
+        /hello\/narun\.yaml:5: schedule\.2\.name: schedule\[1\] has the name report already/,
+      ),
+    },
+  });
+  await folder.write(
+    "narun.yaml",
+    'schedule:\n  - cron: "0 3 31 2 *"\n  - name: report\n    cron: "@daily"\n    zone: Europe/Berln\n',
+  );
+  await expect(loadFunction(folder.dir)).rejects.toMatchObject({
+    fields: {
+      detail: expect.stringMatching(
+        /narun\.yaml:2: schedule\.0\.cron: it never fires: no month of 2 has a day 31\n.*narun\.yaml:5: schedule\.1\.zone: "Europe\/Berln" is no time zone; did you mean Europe\/Berlin\?/,
+      ),
+    },
+  });
+  await folder.write("narun.yaml", "schedule: '@hourly'\n");
+  expect((await loadFunction(folder.dir)).config.schedule).toEqual([
+    { cron: "@hourly", missed: "skip", overlap: "skip", retries: 0 },
+  ]);
+});

@@ -14,6 +14,7 @@ import {
   parseYaml,
   type YamlIssue,
 } from "../contracts/index.ts";
+import { refuseBadSchedules } from "./refuse-bad-schedules.ts";
 
 /** A function in its author's form: its folder, and its narun.yaml with the defaults applied. */
 export interface LoadedFunction {
@@ -136,7 +137,9 @@ async function readConfigFile(folder: string): Promise<FunctionFile | ProgramFil
     });
   }
   const parsed = parseYaml<FunctionFile | ProgramFile>(bytes.toString(), (value) =>
-    isOfProgram(value) ? ProgramFileSchema : FunctionFileSchema,
+    isOfProgram(value)
+      ? ProgramFileSchema.superRefine(refuseBadSchedules)
+      : FunctionFileSchema.superRefine(refuseBadSchedules),
   );
   if (parsed.ok) return parsed.value;
   throw new NarunError("CONFIG_INVALID", {

@@ -6,6 +6,7 @@ export type { BundledFile } from "./bundler.ts";
 export { type EnvTypesResult, writeEnvTypes } from "./env-types.ts";
 export { displayPath, findFunctions, type LoadedFunction, load, loadFunction } from "./function-folder.ts";
 export { initFunction } from "./init.ts";
+export { type CalledMethod, findMethod } from "./proto/called-method.ts";
 export { type ProtoTypesResult, writeProtoTypes } from "./proto/proto-types.ts";
 export { type ProtoPlugin, protoFiles } from "./proto/vite-plugin.ts";
 export { type WatchOptions, watchFunction } from "./watch.ts";

@@ -30,24 +30,6 @@ it("the young generation stays smaller than V8 would have it", async () => {
   expect(bounded).toBeLessThan(free * 0.75);
 });
 
-/** Makes a heap of garbage and of holes, and prints the resident memory before and after its release. */
-const RELEASE = `
-  const { releaseMemory } = await import(process.argv[1]);
-  let texts = Array.from({ length: 300_000 }, (_, at) => ({ at, text: "x" + at }));
-  texts = texts.filter(({ at }) => at % 100 === 0);
-  const before = process.memoryUsage().heapTotal;
-  releaseMemory();
-  console.log(JSON.stringify({ before, after: process.memoryUsage().heapTotal, isHidden: typeof gc === "undefined" }));
-`;
-
-it("the memory of a burst of work is given back", async () => {
-  const file = fileURLToPath(new URL("./young-generation.ts", import.meta.url));
-  const args = ["--input-type=module", "--eval", RELEASE, file];
-  const { before, after, isHidden } = JSON.parse((await promisify(execFile)(process.execPath, args)).stdout);
-  expect(after).toBeLessThan(before * 0.75);
-  expect(isHidden).toBe(true);
-});
-
 /** Makes garbage, some of which stays, and prints how often it was collected. */
 const SHORT = `
   import { PerformanceObserver } from "node:perf_hooks";

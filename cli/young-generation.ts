@@ -1,6 +1,5 @@
 import { PerformanceObserver } from "node:perf_hooks";
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 
 /** Size of the young generation at which its growth stops. V8 doubles it, once or twice more before the observer runs. */
 const STOP_AT_BYTES = 16 * 1024 * 1024;
@@ -30,12 +29,4 @@ export function boundYoungGeneration(): void {
     observer.disconnect();
   });
   observer.observe({ entryTypes: ["gc"] });
-}
-
-/** Gives the memory back that a burst of work has left behind: a collection that compacts, once, for some 50 ms. */
-export function releaseMemory(): void {
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as (options: object) => void;
-  setFlagsFromString("--no-expose-gc");
-  collect({ type: "major", execution: "sync", flavor: "last-resort" });
 }

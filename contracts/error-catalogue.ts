@@ -1,6 +1,7 @@
 import type { ErrorEntry } from "./error-entry.ts";
 import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
+import { runtaraErrors } from "./runtara-errors.ts";
 import { toolErrors } from "./tool-errors.ts";
 import { workflowErrors } from "./workflow-errors.ts";
 
@@ -13,6 +14,7 @@ export const errorCatalogue = {
   ...queueErrors,
   ...workflowErrors,
   ...toolErrors,
+  ...runtaraErrors,
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -22,6 +22,8 @@ export const RouteSchema = z.strictObject({
   methods: z.array(z.enum(HTTP_METHODS)).nonempty().optional(),
   /** How requests travel to a program that narun does not answer for. Default: as its metadata says, else header mode. */
   wire: z.enum(WIRES).optional(),
+  /** Whether its requests are answered before they run. Default: as the function's `async` says. */
+  async: z.boolean().optional(),
 });
 export type Route = z.infer<typeof RouteSchema>;
 

@@ -25,6 +25,17 @@ export const stores = {
   logs: { stream: "narun-logs", maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 256 * 1024 * 1024 },
   /** Messages of queues that their functions did not take (dead-letter.ts). */
   deadLetters: { stream: "narun-dead-letters", maxAgeMs: 30 * 24 * 3_600_000, duplicatesMs: 2 * 3_600_000 },
+  /** Calls that were accepted and did not end. `maxOfEach`: upper bound of those of one function. */
+  calls: {
+    stream: "narun-calls",
+    maxAgeMs: 7 * 24 * 3_600_000,
+    maxOfEach: 10_000,
+    duplicatesMs: 10 * 60_000,
+  },
+  /** id → CallRecord JSON. */
+  callRecords: { bucket: "narun-call-records", history: 1, ttlMs: 7 * 24 * 3_600_000 },
+  /** `<service>.<sha256 of the key>` → CallKey JSON. */
+  callKeys: { bucket: "narun-call-keys", history: 1, ttlMs: 24 * 3_600_000 },
   /** The states of schedules, their alarms, and the runs that are handed out (schedules.ts). */
   schedules: {
     stream: "narun-schedules",
@@ -37,6 +48,13 @@ export const stores = {
   scheduleRuns: { stream: "narun-schedule-runs", kept: 50, maxAgeMs: 90 * 24 * 3_600_000 },
   /** Data of stored messages that is too large for one message. */
   bodies: { objects: "narun-bodies" },
+  /** The state of Runtara's instances (docs/runtara.md): records, large states, events, and the work that is due. */
+  runtara: {
+    records: "narun-runtara",
+    objects: "narun-runtara-states",
+    events: "narun-runtara-events",
+    runs: "narun-runtara-runs",
+  },
 } as const;
 
 /** The key of a revision's manifest in `narun-revisions`. */

@@ -60,6 +60,17 @@ export const subjects = {
   /** A dead letter in `narun-dead-letters` (dead-letter.ts). */
   deadLetter: (service: string, stream: string) => `narun.dead.${service}.${stream}`,
   deadLettersAll: "narun.dead.*.*",
+  /** A call in the stream `narun-calls` that waits, or runs (calls.ts). */
+  call: (service: string) => `narun.calls.run.${service}`,
+  callsAll: "narun.calls.run.*",
+  /** A result in the same stream that is to be posted. */
+  callback: (service: string) => `narun.calls.back.${service}`,
+  callbacksAll: "narun.calls.back.*",
+  /** A call or a callback of a function was stored: nodes look for it (all: `narun.call.stored.*`). */
+  callStored: (service: string) => `narun.call.stored.${service}`,
+  callsStoredAll: "narun.call.stored.*",
+  /** A call came to its end. */
+  callEnded: (id: string) => `narun.call.ended.${id}`,
   /** In `narun-schedules`: the state of a schedule (schedules.ts). */
   scheduleState: (service: string, schedule: string) => `narun.schedule.state.${service}.${schedule}`,
   /** Its alarm: a message schedule of the server, which puts a message on `scheduleDue` at the next tick. */
@@ -71,6 +82,12 @@ export const subjects = {
   /** In `narun-schedule-runs`: the ends of runs (schedules.ts). */
   scheduleRecord: (service: string, schedule: string) => `narun.scheduled.${service}.${schedule}`,
   scheduleRecordsAll: "narun.scheduled.*.*",
+  /** The beginnings of the subjects of Runtara's streams (stores.ts). */
+  runtaraRecords: "narun.runtara.state",
+  runtaraEvents: "narun.runtara.event",
+  runtaraRuns: "narun.runtara.run",
+  /** To the node that runs an instance of Runtara: look at its record now. */
+  runtaraOrder: (instance: string) => `narun.runtara.order.${instance}`,
 } as const;
 
 /** The queue group of every request endpoint (compatible). */

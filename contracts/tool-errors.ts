@@ -81,6 +81,11 @@ export const toolErrors = {
     title: "The command is not used like this",
     solve: "See `narun help`.",
   },
+  GRPC_UNKNOWN: {
+    title: "The gRPC method cannot be called by name",
+    solve:
+      "`narun ls` shows the services. JSON needs descriptors: functions that are built from a `.proto` file have them.",
+  },
   NAME_TAKEN: {
     title: "The name belongs to another service",
     solve: "Choose another name, or remove the other service: `narun rm NAME` removes a function.",
@@ -154,6 +159,15 @@ export const toolErrors = {
   FUNCTION_NOT_FOUND: {
     title: "No function has this name",
     solve: "See `narun ls`.",
+  },
+  SCHEDULE_NOT_FOUND: {
+    title: "There is no such schedule",
+    solve:
+      "`narun schedule ls` lists the schedules. A node stores those of a function when it sees its push.",
+  },
+  SCHEDULE_RUN_FAILED: {
+    title: "The run failed",
+    solve: "`narun schedule show NAME` lists the runs; with `--run ID` it shows the error and the log.",
   },
   REVISION_NOT_FOUND: {
     title: "The function has no such revision",

@@ -3,6 +3,7 @@
  * function, and what becomes of the events.
  */
 import { z } from "zod";
+import { AsyncSchema } from "./async.ts";
 import { SubjectPatternSchema } from "./bindings/subjects.ts";
 import { ConsumeSchema, refuseDoubleStreams } from "./consume.ts";
 import { NameSchema } from "./names.ts";
@@ -73,9 +74,6 @@ export const SubscribeSchema = z.strictObject({
     .optional(),
 });
 export type Subscribe = z.infer<typeof SubscribeSchema>;
-
-/** Requests that are answered before they run. `true`: every request; else those that prefer it (RFC 7240). */
-const AsyncSchema = z.boolean();
 
 /** The keys of narun.yaml for triggers. Absent: none. One trigger needs no list, and its first key alone no map. */
 export const TRIGGER_KEYS = {

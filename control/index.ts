@@ -9,6 +9,7 @@ export {
 export { addFile, listFiles, removeFile } from "./files.ts";
 export { type FunctionSummary, listFunctions } from "./functions.ts";
 export { describeUrl, findGatewayUrl, functionUrl } from "./gateway-url.ts";
+export { findGrpcService, type GrpcService } from "./grpc-services.ts";
 export { findRunningInstances, type RunningInstance } from "./instances.ts";
 export { requireKnownName } from "./known-name.ts";
 export { listInstances } from "./list-instances.ts";

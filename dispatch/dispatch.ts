@@ -28,6 +28,8 @@ export interface DispatchOptions {
   shortPath?: ShortPath;
   /** The wires that the configuration names, by service. Default: none. */
   wires?: ReadonlyMap<string, Wire>;
+  /** The specs, where another part of the process follows them: it calls back after each change. Default: they are followed here. */
+  specs?: (onChange: (name: string) => void) => Specs;
   observer: DispatchObserver;
   /** Called after each change of the specs, and of the consumers' routes. */
   onSpecs(): void;
@@ -60,14 +62,11 @@ export class Dispatch {
     const { nats, hold = {}, shortPath = "auto", observer, onSpecs, log } = options;
     const { holdMs = DEFAULT_HOLD_MS, ...limits } = hold;
     this.limits = { ...defaultHoldLimits, ...limits };
-    this.specs = createSpecs({
-      nats,
-      log,
-      onChange: (name) => {
-        onSpecs();
-        this.#demand.look(name);
-      },
-    });
+    const onChange = (name: string) => {
+      onSpecs();
+      this.#demand.look(name);
+    };
+    this.specs = options.specs?.(onChange) ?? createSpecs({ nats, log, onChange });
     this.consumers = createConsumers(onSpecs);
     this.#nodes = followNodes({
       nats,

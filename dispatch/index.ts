@@ -12,3 +12,5 @@ export type {
   Result,
 } from "./job.ts";
 export type { Log } from "./log.ts";
+export { createRelay, type Relay, type RelayedCall } from "./relay.ts";
+export type { Specs } from "./specs.ts";

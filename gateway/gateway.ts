@@ -16,6 +16,7 @@ import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
 import type { Nats } from "../nats/index.ts";
 import type { Traces } from "../traces/index.ts";
+import { createAsyncDoor } from "./async/async-door.ts";
 import { type CaddyState, CaddySync } from "./caddy/caddy-sync.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
@@ -227,7 +228,16 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
       options.nodePages,
     );
   const isFilling = untilSettled(options.firstPushes);
-  const ofHttp = { ...common, gathering: createGathering(limits), routes, isFilling, metrics, isTrusted };
+  const calls = createAsyncDoor({ nats, specOf, log });
+  const ofHttp = {
+    ...common,
+    calls,
+    gathering: createGathering(limits),
+    routes,
+    isFilling,
+    metrics,
+    isTrusted,
+  };
   const { grpc: address, grpcTls: tls, grpcKeepAlive: keepAlive } = options;
   const ofGrpc =
     address &&

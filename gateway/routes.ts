@@ -8,6 +8,8 @@ export interface RouteEntry {
   service: string;
   /** Undefined: every method. */
   methods: ReadonlySet<string> | undefined;
+  /** Whether its requests are answered before they run. Undefined: as its function says. */
+  isAsync: boolean | undefined;
 }
 
 export type RouteMatch =
@@ -45,9 +47,9 @@ export function createRouteTable(
   const names = new Set(functions.map(({ name }) => name));
   const others = [...consumers].filter(({ name }) => !names.has(name)).sort(byName);
   for (const { name, routes } of [...functions, ...others]) {
-    for (const { path, methods } of routes) {
-      if (path.endsWith("/*")) add(prefixes, path.slice(0, -1), entry(path, name, methods));
-      else add(exact, path, entry(path, name, methods));
+    for (const { path, methods, async } of routes) {
+      if (path.endsWith("/*")) add(prefixes, path.slice(0, -1), entry(path, name, methods, async));
+      else add(exact, path, entry(path, name, methods, async));
     }
   }
   return {
@@ -68,11 +70,17 @@ function byName(a: Routed, b: Routed): number {
   return a.name < b.name ? -1 : 1;
 }
 
-function entry(pattern: string, service: string, methods: readonly string[] | undefined): RouteEntry {
+function entry(
+  pattern: string,
+  service: string,
+  methods: readonly string[] | undefined,
+  isAsync?: boolean,
+): RouteEntry {
   return {
     pattern,
     service,
     methods: methods === undefined || methods.length === 0 ? undefined : new Set(methods),
+    isAsync,
   };
 }
 

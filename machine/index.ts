@@ -12,6 +12,7 @@ export {
   type ProcessIdentity,
   ProcessIdentitySchema,
 } from "./process-identity.ts";
+export { releaseMemory } from "./release-memory.ts";
 export { lastLines, type ProgramResult, runProgram } from "./run-program.ts";
 export { sendSignal } from "./send-signal.ts";
 export { sha256Hex } from "./sha256.ts";

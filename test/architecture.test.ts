@@ -9,23 +9,14 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
   ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
-  ...[
-    "ticks",
-    "builder",
-    "control",
-    "dispatch",
-    "gateway",
-    "triggers",
-    "workflows",
-    "runtime",
-    "cli",
-    "test",
-  ],
+  ...["protocol", "ticks", "builder", "control", "dispatch", "gateway", "triggers", "workflows"],
+  ...["runtime", "runtara", "cli", "test"],
 ];
 
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
 const PARTS: Record<string, readonly string[]> = {
   contracts: [],
+  protocol: [],
   machine: ["contracts"],
   "web/wpt": ["contracts", "nats", "streams", "web", "runtime"],
   web: [],
@@ -45,9 +36,21 @@ const PARTS: Record<string, readonly string[]> = {
   triggers: ["contracts", "machine", "nats", "streams", "dispatch", "ticks"],
   workflows: ["contracts", "nats", "triggers"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
+  runtara: ["contracts", "machine", "nats"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
-    ...["ticks", "builder", "control", "dispatch", "gateway", "triggers", "workflows", "runtime"],
+    ...[
+      "protocol",
+      "ticks",
+      "builder",
+      "control",
+      "dispatch",
+      "gateway",
+      "triggers",
+      "workflows",
+      "runtime",
+      "runtara",
+    ],
   ],
   docs: ["contracts"],
   bench: ALL_PARTS,
@@ -56,10 +59,11 @@ const PARTS: Record<string, readonly string[]> = {
 
 /** Vendor → the only places that import it: a file, or a folder with a slash at its end. */
 const VENDORS: Record<string, readonly string[]> = {
-  "@nats-io/": ["nats/", "bench/peers/relay.ts"],
+  "@nats-io/": ["nats/", "bench/peers/"],
   yaml: ["contracts/yaml.ts", "contracts/yaml-document.ts"],
   esbuild: [
     "machine/compiler.ts",
+    "machine/own-modules.ts",
     "cli/built/build-files.ts",
     "builder/bundler.ts",
     "builder/bundle-options.ts",
@@ -68,6 +72,7 @@ const VENDORS: Record<string, readonly string[]> = {
     "builder/wasm-modules.ts",
     "runtime/isolate/image/host-program.ts",
     "runtime/isolate/image/lazy-modules.ts",
+    "runtime/isolate/image/program-bundle.ts",
     "runtime/isolate/image/snapshot.ts",
     "runtime/process/node/node-programs.ts",
   ],
@@ -87,7 +92,13 @@ const VENDORS: Record<string, readonly string[]> = {
   "@hono/node-server": ["gateway/metrics-pages.ts"],
   ws: ["gateway/websocket/websocket.ts", "runtime/isolate/inspector/inspector-server.ts"],
   "prom-client": ["gateway/metrics.ts", "gateway/counted.ts", "runtime/serve/metrics.ts"],
-  "@bufbuild/protobuf": ["builder/proto/", "functions/sdk/grpc/", "gateway/grpc/", "traces/encode.ts"],
+  "@bufbuild/protobuf": [
+    "builder/proto/",
+    "functions/sdk/grpc/",
+    "gateway/grpc/",
+    "traces/encode.ts",
+    "protocol/",
+  ],
   commander: ["cli/"],
   croner: ["ticks/cron.ts"],
   picocolors: ["cli/output/output.ts"],
@@ -197,7 +208,10 @@ describe("architecture", () => {
   });
 
   it("keeps files small", () => {
-    const tooLong = files.map((file) => ({ file, lines: read(file).split("\n").length - 1 }));
+    // Generated files have the size that they have.
+    const tooLong = files
+      .filter((file) => !file.endsWith("_pb.ts"))
+      .map((file) => ({ file, lines: read(file).split("\n").length - 1 }));
     expect(tooLong.filter(({ lines }) => lines > MAX_LINES)).toEqual([]);
   });
 

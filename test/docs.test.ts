@@ -102,9 +102,8 @@ describe("docs/wire.md", () => {
     const all = Object.values(subjects).map((subject) =>
       typeof subject === "string" ? [subject] : variantsOf(subject, args),
     );
-    expect(all.filter((variants) => !variants.some((subject) => wire.includes(`\`${subject}\``)))).toEqual(
-      [],
-    );
+    const missing = all.filter((variants) => !variants.some((subject) => wire.includes(`\`${subject}\``)));
+    expect(missing.map(([first]) => first)).toEqual([]);
   });
 
   it("has a spec with every key that a spec has", () => {

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import {
@@ -17,7 +18,8 @@ import {
   writeEnvTypes,
   writeProtoTypes,
 } from "../builder/index.ts";
-import { pushBuild } from "../control/index.ts";
+import { listLetters, pushBuild } from "../control/index.ts";
+import { eventually } from "./harness/eventually.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
 const EXAMPLES = join(import.meta.dirname, "../functions/examples");
@@ -182,10 +184,32 @@ const tests: Record<string, () => Promise<void>> = {
     expect((await call(`/notes/${note.id}`)).status).toBe(404);
   },
 
+  async parcels() {
+    const { connection } = world.connection;
+    const manager = await jetstreamManager(connection);
+    await manager.streams.add({ name: "PARCELS", subjects: ["parcels.>"] });
+    for (const text of ["a book", "glass", "a chair"])
+      await jetstream(connection).publish("parcels.new", text);
+    await eventually(async () => {
+      expect(((await json("/parcels")) as string[]).sort()).toEqual(["a book", "a chair"]);
+      const letters = await listLetters(world.connection, { function: "parcels" });
+      expect(letters).toMatchObject([
+        { subject: "parcels.new", attempts: 3, error: { message: "Error: glass breaks" } },
+      ]);
+    });
+  },
+
   async quotes() {
     expect(await json("/quotes/1")).toEqual({ text: "Well begun is half done.", by: "Aristotle" });
     expect((await call("/quotes")).status).toBe(200);
     expect((await call("/quotes/99")).status).toBe(404);
+  },
+
+  async report() {
+    const accepted = await call("/report", { method: "POST", body: "three long pages" });
+    expect(accepted.status).toBe(202);
+    const location = accepted.headers.get("location") ?? "";
+    expect(await json(location, { headers: { prefer: "wait=30" } })).toEqual({ words: 3, attempt: 1 });
   },
 
   async session() {

@@ -41,11 +41,19 @@ export interface DueTicks {
   hasOlder: boolean;
 }
 
+/** Ticks that are looked for one by one. Where there are more, the last ones are computed backwards. */
+const FEW = 8;
+
 /** The ticks after one instant and up to another: the last `max` of them. */
 export function dueTicks(
   rule: TickRule,
   { afterMs, untilMs, anchorMs, max }: { afterMs: number; untilMs: number; anchorMs: number; max: number },
 ): DueTicks {
+  const few: number[] = [];
+  for (let next = rule.next(afterMs, anchorMs); few.length < FEW; next = rule.next(next, anchorMs)) {
+    if (next === undefined || next > untilMs) return { ticks: few.slice(-max), hasOlder: few.length > max };
+    few.push(next);
+  }
   const found = rule.last(untilMs, anchorMs, max + 1).filter((tick) => tick > afterMs);
   return { ticks: found.slice(-max), hasOlder: found.length > max };
 }

@@ -19,6 +19,7 @@ import {
 import { Dispatch, type DispatchObserver, type Log, type Outcome } from "../dispatch/index.ts";
 import type { Nats } from "../nats/index.ts";
 import { bytesLeft, type ResponseBody } from "../streams/index.ts";
+import type { SpecBook } from "./spec-book.ts";
 
 export interface TriggerCall {
   /** The function. */
@@ -52,6 +53,8 @@ export interface TriggerCalls {
 export interface TriggerCallsOptions {
   /** Stays its owner's. */
   nats: Nats;
+  /** The specs that the process follows. Default: dispatch follows them itself. */
+  specs?: SpecBook;
   /** Counts what dispatch does. Default: nothing is counted. */
   observer?: DispatchObserver;
   log: Log;
@@ -62,12 +65,19 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** Upper bound of an answer: a batch of verdicts, or a reply. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-export function createTriggerCalls({ nats, observer = SILENT, log }: TriggerCallsOptions): TriggerCalls {
+export function createTriggerCalls(options: TriggerCallsOptions): TriggerCalls {
+  const { nats, specs: book, observer = SILENT, log } = options;
   let made: { dispatch: Dispatch; started: Promise<void> } | undefined;
   let isClosed = false;
   const open = async (): Promise<Dispatch> => {
     if (made === undefined) {
-      const dispatch = new Dispatch({ nats, observer, onSpecs: () => undefined, log });
+      const dispatch = new Dispatch({
+        ...{ nats, observer, log },
+        // Triggers are no traffic: the connections to hosts would be one for each of them.
+        shortPath: "off",
+        onSpecs: () => undefined,
+        ...(book && { specs: (onChange: (name: string) => void) => book.follow(onChange) }),
+      });
       made = { dispatch, started: dispatch.start() };
     }
     const { dispatch, started } = made;

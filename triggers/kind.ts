@@ -9,6 +9,8 @@ export interface TriggerParts {
   /** Stays its owner's. */
   nats: Nats;
   calls: TriggerCalls;
+  /** The spec of a function that is to run. */
+  specOf(name: string): FunctionSpec | undefined;
   /** The name of this node. */
   node: string;
   /** The master key of secrets, where the node has it. */
@@ -32,10 +34,14 @@ export interface TriggerKind {
   onSpec(name: string, spec: FunctionSpec | undefined): void;
   /** Begins nothing new; finishes what is under way, within `graceMs`. */
   drain(options: { graceMs: number }): Promise<void>;
+  /** Instances of these functions on this node are about to drain. */
+  beforeDrain?(names: readonly string[]): Promise<void>;
   metrics?(): TriggerMetric[];
 }
 
 export interface KindEntry {
+  /** It ends after the instances of the node, which it stands in for. */
+  isLast?: boolean;
   /** Whether a function needs it. */
   isNeeded(spec: FunctionSpec): boolean;
   load(parts: TriggerParts): Promise<TriggerKind>;

@@ -7,8 +7,24 @@
 import type { FunctionSpec } from "../contracts/index.ts";
 import { createTriggerCalls } from "./call.ts";
 import type { KindEntry, TriggerKind, TriggerMetric, TriggerParts } from "./kind.ts";
+import { SpecBook } from "./spec-book.ts";
+import { WaitingCalls } from "./waiting-calls.ts";
 
 const KINDS: readonly KindEntry[] = [
+  {
+    isLast: true,
+    isNeeded: () => true,
+    load: async (parts) => (await import("./responder/index.ts")).createResponder(parts),
+  },
+  {
+    // A program hears its subjects by itself.
+    isNeeded: ({ mode, subscribe = [] }) => mode !== "exec" && subscribe.length > 0,
+    load: async (parts) => (await import("./subscriptions/index.ts")).createSubscriptions(parts),
+  },
+  {
+    isNeeded: ({ schedule = [] }) => schedule.length > 0,
+    load: async (parts) => (await import("./schedules/index.ts")).createSchedules(parts),
+  },
   {
     isNeeded: ({ consume = [] }) => consume.length > 0,
     load: async (parts) => (await import("./queues/index.ts")).createQueues(parts),
@@ -16,27 +32,49 @@ const KINDS: readonly KindEntry[] = [
 ];
 
 export interface Triggers {
-  onSpec(name: string, spec: FunctionSpec | undefined): void;
-  metrics(): TriggerMetric[];
-  /** Begins nothing new; finishes what is under way, within `graceMs`. */
+  /** What they hear of the node-runner, and show beside its metrics. */
+  readonly hooks: {
+    onSpec(name: string, spec: FunctionSpec | undefined): void;
+    /** Resolves when instances of these functions may drain. */
+    beforeDrain(names: readonly string[]): Promise<void>;
+    moreMetrics(): TriggerMetric[];
+  };
+  /** Begins nothing new; finishes what is under way, within `graceMs`. Plain requests are taken on. */
   drain(options: { graceMs: number }): Promise<void>;
+  /** The instances of the node are gone. */
+  close(options: { graceMs: number }): Promise<void>;
 }
 
-export interface TriggersOptions extends Omit<TriggerParts, "calls"> {
+export interface TriggersOptions extends Omit<TriggerParts, "calls" | "specOf"> {
   /** Kinds of other parts. Default: none. */
   kinds?: readonly KindEntry[];
 }
 
 export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions): Triggers {
-  const calls = createTriggerCalls({ nats: parts.nats, log: parts.log });
-  const kinds = [...KINDS, ...others].map((entry) => new Kind(entry, { ...parts, calls }));
+  const specs = new SpecBook();
+  const calls = createTriggerCalls({ nats: parts.nats, specs, log: parts.log });
+  const specOf = (name: string) => specs.get(name);
+  const all: TriggerParts = { ...parts, calls, specOf };
+  const kinds = [...KINDS, ...others].map((entry) => new Kind(entry, all));
+  const waiting = new WaitingCalls(all);
+  const drainThose = (isLast: boolean, grace: { graceMs: number }) =>
+    Promise.all(kinds.filter((kind) => kind.isLast === isLast).map((kind) => kind.drain(grace)));
   return {
-    onSpec(name, spec) {
-      for (const kind of kinds) kind.onSpec(name, spec);
+    hooks: {
+      onSpec(name, spec) {
+        specs.set(name, spec);
+        for (const kind of kinds) kind.onSpec(name, spec);
+      },
+      async beforeDrain(names) {
+        await Promise.all(kinds.map((kind) => kind.beforeDrain(names)));
+      },
+      moreMetrics: () => [...kinds, waiting].flatMap((kind) => kind.metrics()),
     },
-    metrics: () => kinds.flatMap((kind) => kind.metrics()),
     async drain(grace) {
-      await Promise.all(kinds.map((kind) => kind.drain(grace)));
+      await Promise.all([drainThose(false, grace), waiting.drain(grace)]);
+    },
+    async close(grace) {
+      await drainThose(true, grace);
       calls.close();
     },
   };
@@ -67,6 +105,14 @@ class Kind {
     void this.#loading.then((kind) => {
       if (!this.#isDraining) kind.onSpec(name, needed);
     });
+  }
+
+  get isLast(): boolean {
+    return this.#entry.isLast === true;
+  }
+
+  async beforeDrain(names: readonly string[]): Promise<void> {
+    await this.#loaded?.beforeDrain?.(names);
   }
 
   metrics(): TriggerMetric[] {

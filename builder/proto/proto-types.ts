@@ -1,11 +1,9 @@
 /** Writes the declarations of the `.proto` files of a function, which an editor and `tsc` read: `hello.d.proto.ts`. */
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import { basename, dirname, join, relative } from "node:path";
-import { NarunError } from "../../contracts/index.ts";
-import { createIssue, formatIssue } from "../build-issue.ts";
+import { readFile, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { displayPath, type LoadedFunction } from "../function-folder.ts";
-import { ProtoError } from "./proto-error.ts";
-import { issueOf } from "./proto-message.ts";
+import { findProtos } from "./find-protos.ts";
+import { faultsAsIssues } from "./proto-issues.ts";
 
 /** The outcome for one file. */
 export interface ProtoTypesResult {
@@ -44,23 +42,8 @@ export async function writeProtoTypes(
   return results;
 }
 
-async function findProtos(dir: string): Promise<string[]> {
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".proto"))
-    .map(({ parentPath, name }) => join(parentPath, name))
-    .filter((path) => !/(?:^|[\\/])(?:node_modules|\.[^\\/]+)[\\/]/.test(relative(dir, path)))
-    .sort();
-}
-
 async function typesFor(path: string, dir: string): Promise<string> {
   // The compiler takes 15 ms to evaluate.
   const { renderFile } = await import("./render-file.ts");
-  try {
-    return await renderFile(path, dir);
-  } catch (error) {
-    if (!(error instanceof ProtoError)) throw error;
-    const issue = createIssue(issueOf(error, dir), dir);
-    throw new NarunError("BUILD_FAILED", { detail: formatIssue(issue), issues: [issue] });
-  }
+  return faultsAsIssues(dir, () => renderFile(path, dir));
 }

@@ -20,6 +20,7 @@ import {
   SETS_MESSAGES,
   writeWholeSync,
 } from "../../machine/index.ts";
+import { DirectImports } from "./direct-imports.ts";
 
 export interface BuiltFilesOptions {
   /** The main file of the command line. */
@@ -47,10 +48,11 @@ export async function buildFiles({ main, folder }: BuiltFilesOptions): Promise<s
     const startedAt = Date.now();
     using compiler = holdCompiler();
     const { build } = await compiler.load();
-    const { metafile } = await build(optionsFor(root, main, target));
+    const imports = new DirectImports();
+    const { metafile } = await build(optionsFor(root, main, target, imports));
     const stamp: Stamp = {
       main: join(target, "main.mjs"),
-      files: sourcesOf(root, Object.keys(metafile.inputs)).map(stateOf),
+      files: sourcesOf(root, [...Object.keys(metafile.inputs), ...imports.files]).map(stateOf),
     };
     if (stamp.files.some(([, , changedMs]) => changedMs > startedAt - CLOCK_LAG_MS))
       throw new Error("a source changed during the build");
@@ -63,7 +65,7 @@ export async function buildFiles({ main, folder }: BuiltFilesOptions): Promise<s
   }
 }
 
-function optionsFor(root: string, main: string, outdir: string) {
+function optionsFor(root: string, main: string, outdir: string, imports: DirectImports) {
   return {
     entryPoints: { main },
     bundle: true,
@@ -83,7 +85,7 @@ function optionsFor(root: string, main: string, outdir: string) {
     absWorkingDir: root,
     tsconfigRaw: {},
     banner: { js: requireFrom(JSON.stringify(main)) },
-    plugins: [atTheirPlace(root, main), leaveOutUnused((path) => isOwn(root, path))],
+    plugins: [atTheirPlace(root, main, imports), leaveOutUnused((path) => isOwn(root, path))],
   } as const satisfies BuildOptions;
 }
 
@@ -99,7 +101,7 @@ const BUILTIN = "builtin";
 const OWN_PLACE = /(?<!["'`])\bimport\.meta\.(dirname|filename|url)\b/g;
 
 /** Own modules find files beside themselves. In the bundle they stand elsewhere, so that they get their place as a value. */
-function atTheirPlace(root: string, main: string): Plugin {
+function atTheirPlace(root: string, main: string, imports: DirectImports): Plugin {
   const require = createRequire(import.meta.url);
   const mainFileModule = /[\\/]cli[\\/]built[\\/]main-file\.[jt]s$/;
   return {
@@ -125,7 +127,7 @@ function atTheirPlace(root: string, main: string): Plugin {
         if (!isOwn(root, path)) return undefined;
         const text = readFileSync(path, "utf8");
         const place = { dirname: dirname(path), filename: path, url: pathToFileURL(path).href };
-        const code = importParts(text).replace(OWN_PLACE, (_, key: keyof typeof place) =>
+        const code = importParts(imports.of(path, text)).replace(OWN_PLACE, (_, key: keyof typeof place) =>
           JSON.stringify(place[key]),
         );
         return {

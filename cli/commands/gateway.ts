@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { type CompatConfig, type Gateway, readGatewayConfig, startGateway } from "../../gateway/index.ts";
-import { type Address, claimShared } from "../../machine/index.ts";
+import { type Address, claimShared, releaseMemory } from "../../machine/index.ts";
 import { connectNats } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
@@ -26,7 +26,7 @@ import { ofGateway, workers } from "../options/workers.ts";
 import { tellParent, untilOrphaned } from "../parent-channel.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { GatewayWorkers } from "../world/gateway-workers.ts";
-import { boundYoungGeneration, releaseMemory } from "../young-generation.ts";
+import { boundYoungGeneration } from "../young-generation.ts";
 
 /** How long a stopped gateway may take to finish the requests that it has. */
 const DRAIN_GRACE_MS = 30_000;

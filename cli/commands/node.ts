@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import type { Mode } from "../../contracts/index.ts";
+import { releaseMemory } from "../../machine/index.ts";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
 import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "../../runtime/index.ts";
@@ -16,15 +18,16 @@ import {
   nodeMetrics,
   nodeName,
 } from "../options/node.ts";
+import { checkRuntara, runtaraOptions } from "../options/runtara.ts";
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
 import { traceOptions, tracesFrom } from "../options/traces.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
+import type { RuntaraDoors, RuntaraDoorsOptions } from "../runtara-doors.ts";
 import { followSecretsKey } from "../secrets-key.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { version } from "../version.ts";
 import { workflowKind } from "../world/workflow-kind.ts";
-import { releaseMemory } from "../young-generation.ts";
 
 /** How long after its start a node-runner has heard the other nodes, and looked at every function again. */
 const SETTLED_MS = 2_000;
@@ -39,12 +42,10 @@ const nodeOptions = {
   shortPath,
   ...traceOptions,
   nodeMetrics,
+  ...runtaraOptions,
   logLevel: logLevel("info"),
   ...devNode,
 };
-
-/** How long after its start a node-runner makes the programs of the mode `node`: work at the start is over. */
-const WARM_UP_MS = 5_000;
 
 /** How long a trigger's handler may go on when its node ends. Shorter than the node's drain. */
 const TRIGGER_GRACE_MS = 25_000;
@@ -66,62 +67,47 @@ export const nodeCommand = defineCommand({
 
 async function runNode(context: CommandContext<typeof nodeOptions>): Promise<void> {
   const { options, settings, environment, output } = context;
+  checkRuntara(options);
   const log = createLog(options.logLevel);
   const node = options.nodeName ?? machineName();
   const secrets = await followSecretsKey(options.secretsKey);
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
-  const { ceiling, sandbox, hostMemoryMb, inspect, inspectFolder } = options;
   const cacheDir = options.cacheDir ?? join(userCacheDir(environment), "node");
-  const folders = new Map(Object.entries(inspectFolder));
-  const sockets = { shortPath: options.shortPath === "auto" };
-  const nodeMode = prepareNodeMode({ ceiling, sandbox, searchPath: environment.PATH, cacheDir, ...sockets });
   const traces = await tracesFrom(options, { "service.instance.id": node }, log);
   const connecting = connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {
-    const [nats, isolates, exec] = await Promise.all([
-      connecting,
-      prepareIsolates({
-        ceiling,
-        sandbox,
-        searchPath: environment.PATH,
-        ...(hostMemoryMb === undefined ? {} : { hostMemoryMb }),
-        cacheDir,
-        inspect: inspect && { ...inspect, folders },
-        ...sockets,
-      }),
-      prepareExec({ cacheDir, searchPath: environment.PATH }),
-    ]);
+    const [nats, modes] = await Promise.all([connecting, prepareModes(context, cacheDir)]);
     const parts = { nats, node, secretsKey: secrets, egressDeny: options.egressDeny, log };
     const triggers = createTriggers({ ...parts, kinds: [workflowKind] });
     const runner = await startNodeRunner({
       ...parts,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
-      hosts: {
-        isolate: isolates.startHost,
-        exec: exec.startHost,
-        ...(canConfineThreads ? { node: nodeMode.startHost } : {}),
-      },
+      hosts: modes.hosts,
+      onExpected: modes.onExpected,
       version,
       cacheDir,
       labels: options.label,
-      ceiling,
+      ceiling: options.ceiling,
       closesReplacedSockets: options.closeReplacedSockets,
       spans: traces,
       metrics: options.nodeMetrics,
-      onSpec: triggers.onSpec,
-      moreMetrics: triggers.metrics,
+      ...triggers.hooks,
     });
+    const runtara = await openRuntara(options, { nats, node, exec: modes.exec, log });
     // `narun up` waits for this message of its node, and ends it by closing the channel.
     const { metricsUrl: metrics } = runner;
-    tellParent({ ready: true, node, inspect: isolates.inspectAddress, metrics });
-    if (output.isJson) output.json({ node, nats: nats.url, metrics });
-    else if (!hasParent()) output.line(`node     ${node}\nnats     ${nats.url}\nmetrics  ${metrics}`);
-    settleLater(nodeMode);
+    const runtaraHttp = runtara?.httpUrl;
+    tellParent({ ready: true, node, inspect: modes.inspectAddress, metrics, runtaraHttp });
+    if (output.isJson) output.json({ node, nats: nats.url, metrics, runtaraHttp });
+    else if (!hasParent()) output.line(addressLines({ node, nats: nats.url, metrics, runtara: runtaraHttp }));
+    setTimeout(releaseMemory, SETTLED_MS).unref();
     const error = await Promise.race([stopped, untilOrphaned(), runner.taken]);
     // Handlers of triggers finish while their instances drain.
-    await Promise.all([triggers.drain({ graceMs: TRIGGER_GRACE_MS }), runner.drain()]);
-    await Promise.all([isolates.close(), nodeMode.close(), exec.close()]);
+    const grace = { graceMs: TRIGGER_GRACE_MS };
+    await Promise.all([triggers.drain(grace), runner.drain(), runtara?.close()]);
+    await triggers.close(grace);
+    await modes.close();
     await traces?.close();
     if (error !== undefined) throw error;
   } finally {
@@ -129,8 +115,56 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   }
 }
 
-/** Work for the time after the start. */
-function settleLater(nodeMode: ReturnType<typeof prepareNodeMode>): void {
-  setTimeout(releaseMemory, SETTLED_MS).unref();
-  if (canConfineThreads) setTimeout(() => void nodeMode.warmUp().then(releaseMemory), WARM_UP_MS).unref();
+/** What runs the code of each mode. */
+async function prepareModes(context: CommandContext<typeof nodeOptions>, cacheDir: string) {
+  const { options, environment } = context;
+  const { ceiling, sandbox, hostMemoryMb, inspect, inspectFolder } = options;
+  const folders = new Map(Object.entries(inspectFolder));
+  const common = { ceiling, sandbox, searchPath: environment.PATH, cacheDir };
+  const sockets = { shortPath: options.shortPath === "auto" };
+  const nodeMode = prepareNodeMode({ ...common, ...sockets });
+  const [isolates, exec] = await Promise.all([
+    prepareIsolates({
+      ...common,
+      ...sockets,
+      ...(hostMemoryMb === undefined ? {} : { hostMemoryMb }),
+      inspect: inspect && { ...inspect, folders },
+    }),
+    prepareExec({ cacheDir, searchPath: environment.PATH }),
+  ]);
+  return {
+    hosts: {
+      isolate: isolates.startHost,
+      exec: exec.startHost,
+      ...(canConfineThreads ? { node: nodeMode.startHost } : {}),
+    },
+    exec,
+    inspectAddress: isolates.inspectAddress,
+    onExpected(mode: Mode) {
+      if (mode === "node" && canConfineThreads) nodeMode.warmUp();
+    },
+    close: () => Promise.all([isolates.close(), nodeMode.close(), exec.close()]),
+  };
+}
+
+/** The part is loaded only here: a node without the option holds nothing of it. */
+async function openRuntara(
+  options: CommandContext<typeof nodeOptions>["options"],
+  parts: Pick<RuntaraDoorsOptions, "nats" | "node" | "exec" | "log">,
+): Promise<RuntaraDoors | undefined> {
+  const { runtaraHttp: http } = options;
+  if (http === undefined) return undefined;
+  const bounds = {
+    isOpen: options.runtaraOpen,
+    retentionMs: options.runtaraRetention,
+    maxPrograms: options.runtaraPrograms,
+    sleepThresholdMs: options.runtaraHold,
+  };
+  const { openRuntaraDoors } = await import("../runtara-doors.ts");
+  return openRuntaraDoors({ ...parts, http, ...bounds });
+}
+
+function addressLines(addresses: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(addresses).filter(([, address]) => address !== undefined);
+  return given.map(([name, address]) => `${name.padEnd(7)}  ${address}`).join("\n");
 }

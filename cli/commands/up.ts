@@ -1,6 +1,6 @@
 import { findFunctions } from "../../builder/index.ts";
 import { listFunctions } from "../../control/index.ts";
-import { holdCompiler } from "../../machine/index.ts";
+import { holdCompiler, releaseMemory } from "../../machine/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import { type PushOutcome, pushAll, startBuilds } from "../functions/push-all.ts";
 import { workers } from "../options/workers.ts";
@@ -11,7 +11,7 @@ import { explainFailure, failureOf } from "../output/report-error.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, resolveWorld, showAddresses, worldOptions } from "../world/world-options.ts";
-import { boundYoungGeneration, releaseMemory } from "../young-generation.ts";
+import { boundYoungGeneration } from "../young-generation.ts";
 
 export const upCommand = defineCommand({
   usage: "up [dir...]",

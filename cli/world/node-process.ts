@@ -18,6 +18,8 @@ export interface NodeProcess {
   readonly inspectAddress: string | undefined;
   /** The base URL of its metrics. */
   readonly metricsUrl: string | undefined;
+  /** The base URL of Runtara's HTTP door. It stays where the runner is restarted. */
+  readonly runtaraHttp: string | undefined;
   /** Lets the runner drain and ends it. */
   close(): Promise<void>;
   /** Kills the runner and its hosts. Their requests are lost. */
@@ -81,6 +83,7 @@ type Phase =
 interface ReadyMessage {
   inspect?: string;
   metrics?: string;
+  runtaraHttp?: string;
 }
 
 class SupervisedNode implements NodeProcess {
@@ -90,6 +93,7 @@ class SupervisedNode implements NodeProcess {
   #phase: Phase;
   #inspectAddress: string | undefined;
   #metricsUrl: string | undefined;
+  #runtaraHttp: string | undefined;
 
   constructor(options: NodeProcessOptions) {
     this.#options = options;
@@ -106,6 +110,10 @@ class SupervisedNode implements NodeProcess {
 
   get metricsUrl(): string | undefined {
     return this.#metricsUrl;
+  }
+
+  get runtaraHttp(): string | undefined {
+    return this.#runtaraHttp;
   }
 
   /** Resolves when the first runner takes work. Rejects when it ends before, and with the reason of the signal. */
@@ -138,14 +146,15 @@ class SupervisedNode implements NodeProcess {
   }
 
   #fork(): ChildProcess {
-    const child = forkNode(this.#options);
+    const child = forkNode(this.#options, this.#runtaraHttp);
     child.on("message", (ready: ReadyMessage) => this.#onReady(child, ready));
     child.stderr?.on("data", (chunk: Buffer) => this.#onOutput(chunk));
     child.on("exit", (code, signal) => this.#onExit(code, signal));
     return child;
   }
 
-  #onReady(child: ChildProcess, { inspect, metrics }: ReadyMessage): void {
+  #onReady(child: ChildProcess, { inspect, metrics, runtaraHttp }: ReadyMessage): void {
+    this.#runtaraHttp = runtaraHttp;
     this.#inspectAddress = inspect;
     this.#metricsUrl = metrics;
     if (this.#phase.kind === "starting") this.#phase = { kind: "running", child };
@@ -175,16 +184,19 @@ class SupervisedNode implements NodeProcess {
   }
 }
 
-function forkNode({
-  natsUrl,
-  login = {},
-  cacheDir,
-  secretsKeyFile,
-  nodeArguments = [],
-  environment,
-  inspect,
-  logLevel,
-}: NodeProcessOptions): ChildProcess {
+function forkNode(
+  {
+    natsUrl,
+    login = {},
+    cacheDir,
+    secretsKeyFile,
+    nodeArguments = [],
+    environment,
+    inspect,
+    logLevel,
+  }: NodeProcessOptions,
+  runtaraHttp: string | undefined,
+): ChildProcess {
   const { args, env } = handOn(login);
   const folders = [...(inspect?.folders ?? [])].flatMap(([name, folder]) => [
     "--inspect-folder",
@@ -200,6 +212,8 @@ function forkNode({
       natsUrl,
       ...args,
       ...nodeArguments,
+      // The port that the first runner got. Of two flags the later one counts.
+      ...(runtaraHttp === undefined ? [] : ["--runtara-http", new URL(runtaraHttp).host]),
       ...inspected,
       "--metrics",
       "127.0.0.1:0",

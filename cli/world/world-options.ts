@@ -15,6 +15,7 @@ import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { egressDeny, nodeBounds } from "../options/node.ts";
 import { flagArguments } from "../options/resolve.ts";
+import { checkRuntara, runtaraOptions } from "../options/runtara.ts";
 import { shortPath } from "../options/short-path.ts";
 import { dataDir, natsPort, natsServer, secretsKeyVariable } from "../options/storage.ts";
 import { traceFlags, traceOptions, tracesOf } from "../options/traces.ts";
@@ -35,6 +36,7 @@ export const worldOptions = {
   lameDuck: lameDuck("0s"),
   shortPath,
   ...traceOptions,
+  ...runtaraOptions,
   dataDir,
   logLevel: logLevel("warn"),
   natsServer,
@@ -47,6 +49,7 @@ export async function resolveWorld(
   signal: AbortSignal,
 ): Promise<WorldOptions> {
   const { url, login, transport } = resolveNats(settings);
+  checkRuntara(options);
   return {
     ...options,
     ...(url === undefined ? {} : { external: { url, login } }),
@@ -59,7 +62,10 @@ export async function resolveWorld(
     hasOwnKey: options.secretsKeyVariable === undefined,
     gatewayArguments: flagArguments({ grpcCert, grpcKey, ...traceFlags }, settings),
     // The node reads the variables itself.
-    nodeArguments: flagArguments({ ...nodeBounds, egressDeny, shortPath, ...traceFlags }, settings),
+    nodeArguments: flagArguments(
+      { ...nodeBounds, egressDeny, shortPath, ...traceFlags, ...runtaraOptions },
+      settings,
+    ),
     environment,
     output,
     log: createLog(options.logLevel),
@@ -75,6 +81,7 @@ export function addressesOf(world: World) {
     metrics: world.gateway.metricsUrl ?? null,
     nats: world.natsUrl,
     ...(world.inspectAddress === undefined ? {} : { inspect: world.inspectAddress }),
+    ...(world.runtaraHttp === undefined ? {} : { runtaraHttp: world.runtaraHttp }),
   };
 }
 
@@ -84,6 +91,7 @@ export function showAddresses(output: Output, world: World): void {
   output.line(`${dim("grpc   ")}  ${world.gateway.grpcAddress}`);
   output.line(`${dim("metrics")}  ${world.gateway.metricsUrl}/metrics`);
   output.line(`${dim("nats   ")}  ${world.natsUrl}`);
+  if (world.runtaraHttp !== undefined) output.line(`${dim("runtara")}  ${world.runtaraHttp}`);
   if (world.inspectAddress !== undefined)
     output.line(`${dim("inspect")}  http://${world.inspectAddress}/json/list`);
 }

@@ -76,6 +76,8 @@ export interface World {
   readonly gateway: Gateway;
   /** The address for debuggers: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
+  /** The base URL of Runtara's HTTP door. */
+  readonly runtaraHttp: string | undefined;
   close(): Promise<void>;
 }
 
@@ -165,7 +167,8 @@ async function startInOrder(
   await startWorkers(workers, options);
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();
-  return { nats, natsUrl: url, gateway, inspectAddress: node.inspectAddress };
+  const { inspectAddress, runtaraHttp } = node;
+  return { nats, natsUrl: url, gateway, inspectAddress, runtaraHttp };
 }
 
 /** Starts the gateway's other processes. With first pushes they follow those: this process alone knows of them. */

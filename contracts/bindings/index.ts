@@ -10,13 +10,14 @@ import { objects } from "./objects.ts";
 import { publish } from "./publish.ts";
 import { ratelimit } from "./ratelimit.ts";
 import { service } from "./service.ts";
+import { workflow } from "./workflow.ts";
 
 export { isReservedStore } from "./buckets.ts";
 export type { EnvProperty } from "./define-binding.ts";
 export { EnvSchema, SecretNameSchema } from "./env.ts";
 export { isLiteralSubject, isReservedSubject, matchesSubject } from "./subjects.ts";
 
-const bindingKinds = [kv, objects, service, publish, ratelimit] as const;
+const bindingKinds = [kv, objects, service, publish, ratelimit, workflow] as const;
 
 type Kind = (typeof bindingKinds)[number];
 type OptionShape = { [K in Kind as K["kind"]]: z.ZodOptional<K["option"]> };

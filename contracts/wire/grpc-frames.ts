@@ -109,3 +109,42 @@ export function splitMessages(body: Uint8Array): GrpcMessage[] | undefined {
   }
   return messages;
 }
+
+/** Takes the messages out of a body that comes in pieces. */
+export class MessageReader {
+  readonly #scanner: FrameScanner;
+  #bytes: Uint8Array = new Uint8Array();
+
+  constructor(options: ScannerOptions) {
+    this.#scanner = new FrameScanner(options);
+  }
+
+  /** The messages that are whole now. After a fault nothing more may be added. */
+  add(piece: Uint8Array): GrpcMessage[] | FrameFault {
+    const fault = this.#scanner.add(piece);
+    if (fault !== undefined) return fault;
+    const joined = new Uint8Array(this.#bytes.byteLength + piece.byteLength);
+    joined.set(this.#bytes);
+    joined.set(piece, this.#bytes.byteLength);
+    const end = wholeBytes(joined);
+    this.#bytes = joined.slice(end);
+    return splitMessages(joined.subarray(0, end)) ?? [];
+  }
+
+  /** The body is over. */
+  end(): FrameFault | undefined {
+    return this.#scanner.end();
+  }
+}
+
+/** How many of the bytes are whole messages. */
+function wholeBytes(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  while (bytes.byteLength - at >= GRPC_PREFIX_BYTES) {
+    const end = at + GRPC_PREFIX_BYTES + view.getUint32(at + 1);
+    if (end > bytes.byteLength) break;
+    at = end;
+  }
+  return at;
+}

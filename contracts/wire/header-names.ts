@@ -46,6 +46,8 @@ export const headerNames = {
   error: "Narun-Error",
   /** Beside it, the value of the function's limit that was met: a node may allow less than the spec says. */
   limit: "Narun-Limit",
+  /** On a message of `narun-calls`: its facts (calls.ts). */
+  call: "Narun-Call",
   /** On a message of `narun-dead-letters`: its facts (dead-letter.ts). */
   deadLetter: "Narun-Dead-Letter",
   /** On a stored message that came out of the dead letters: the function that it is for. Other functions pass over it. */

@@ -168,3 +168,34 @@ export interface RateLimit {
   /** Uses the key once. `success` is false if its limit is reached; such a call does not count. */
   limit(options: { key: string }): Promise<{ success: boolean }>;
 }
+
+/** The state of a workflow. */
+export interface WorkflowStatus {
+  readonly id: string;
+  /** `running`, `waiting`, `paused`, `stuck`, `continued`, `done`, `failed` or `cancelled`. */
+  readonly state: string;
+  /** When it got there, in epoch milliseconds; undefined before its first record. */
+  readonly at: number | undefined;
+  /** When it goes on by itself. */
+  readonly due: number | undefined;
+  /** The error of one that is `failed`, `cancelled` or `stuck`. */
+  readonly error: { name: string; message: string; code?: string } | undefined;
+}
+
+/** The workflows of a function (`workflow: name` in narun.yaml). */
+export interface Workflows<Input = unknown, Result = unknown> {
+  /** Starts one. An id that is taken already gives the workflow that has it. Default: a new id. */
+  start(id?: string, input?: Input): Promise<{ readonly id: string; readonly isNew: boolean }>;
+  /** Sends an event to `ctx.waitFor(name)`. It counts once for a `signalId`. Errors: WorkflowNotFound, WorkflowEnded. */
+  signal(id: string, name: string, payload?: unknown, options?: { signalId?: string }): Promise<void>;
+  cancel(id: string): Promise<void>;
+  pause(id: string): Promise<void>;
+  resume(id: string): Promise<void>;
+  /** Undefined: there is none. */
+  status(id: string): Promise<WorkflowStatus | undefined>;
+  /**
+   * Its result; waits for it, for 30 seconds or `waitMs`. Errors: WorkflowFailed, WorkflowCancelled, WorkflowRunning (the time is
+   * over), WorkflowNotFound.
+   */
+  result(id: string, options?: { waitMs?: number }): Promise<Result>;
+}

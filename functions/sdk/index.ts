@@ -24,6 +24,8 @@ export type {
   Service,
   StoredObject,
   StoredValue,
+  WorkflowStatus,
+  Workflows,
 } from "./bindings.ts";
 export type { Context } from "./context.ts";
 export type { GrpcContext, GrpcProtocol } from "./grpc/call.ts";

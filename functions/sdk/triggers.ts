@@ -71,7 +71,7 @@ export type QueueHandler<Body = unknown, E = Env> = (
 
 /**
  * Takes a message of a subject (`subscribe` in narun.yaml). Its value is the reply, where the sender waits for one: a response, a
- * text, bytes, or a value in JSON. Nothing is an empty reply.
+ * text, bytes, or a value in JSON. Without a value no reply is sent.
  */
 export type MessageHandler<Body = unknown, E = Env> = (
   message: Message<Body>,

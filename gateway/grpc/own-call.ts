@@ -5,13 +5,7 @@
  * I2  A client that does not read its answers is not read either.
  */
 import type { ServerHttp2Stream } from "node:http2";
-import {
-  FrameScanner,
-  frameMessage,
-  GRPC_PREFIX_BYTES,
-  grpcCodes,
-  splitMessages,
-} from "../../contracts/index.ts";
+import { frameMessage, grpcCodes, MessageReader } from "../../contracts/index.ts";
 import type { Answer } from "./answer.ts";
 import type { CallHead } from "./call-head.ts";
 import { faultStatus, type GrpcStatus, ownStatus, statusOf } from "./status.ts";
@@ -50,7 +44,7 @@ export function beginOwnCall(method: OwnMethod, { stream, head, answer }: OwnCal
     answer.end({ ...status, fields: ["grpc-accept-encoding", "identity"] });
     return;
   }
-  const reader = new MessageReader();
+  const reader = new MessageReader({ maxBytes: MAX_BYTES, mayCompress: false });
   const { deadline } = head;
   const timer =
     deadline === undefined
@@ -82,48 +76,15 @@ export function beginOwnCall(method: OwnMethod, { stream, head, answer }: OwnCal
   });
   stream.on("data", (chunk: Buffer) => {
     if (isOver) return;
-    const status = reader.add(chunk, (message) => !isOver && handler.onMessage(message));
-    if (status !== undefined) call.end(status);
+    const read = reader.add(chunk);
+    if (!Array.isArray(read)) call.end(faultStatus(read));
+    else for (const { data } of read) if (!isOver) handler.onMessage(data);
   });
   stream.on("end", () => {
     if (isOver || stream.closed) return;
     const fault = reader.end();
-    if (fault !== undefined) call.end(fault);
+    if (fault !== undefined) call.end(faultStatus(fault));
     else handler.onEnd();
   });
   if (stream.endAfterHeaders) handler.onEnd();
-}
-
-/** Takes messages out of a body. */
-class MessageReader {
-  readonly #scanner = new FrameScanner({ maxBytes: MAX_BYTES, mayCompress: false });
-  #bytes: Uint8Array = new Uint8Array();
-
-  add(chunk: Uint8Array, onMessage: (message: Uint8Array) => void): GrpcStatus | undefined {
-    const fault = this.#scanner.add(chunk);
-    if (fault !== undefined) return faultStatus(fault);
-    this.#bytes = this.#bytes.byteLength === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
-    const end = wholeBytes(this.#bytes);
-    const whole = this.#bytes.subarray(0, end);
-    this.#bytes = Uint8Array.from(this.#bytes.subarray(end));
-    for (const { data } of splitMessages(whole) ?? []) onMessage(data);
-    return undefined;
-  }
-
-  end(): GrpcStatus | undefined {
-    const fault = this.#scanner.end();
-    return fault && faultStatus(fault);
-  }
-}
-
-/** How many of the bytes are whole messages. */
-function wholeBytes(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let at = 0;
-  while (bytes.byteLength - at >= GRPC_PREFIX_BYTES) {
-    const end = at + GRPC_PREFIX_BYTES + view.getUint32(at + 1);
-    if (end > bytes.byteLength) break;
-    at = end;
-  }
-  return at;
 }

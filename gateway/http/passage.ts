@@ -23,6 +23,7 @@ import type {
 } from "../../dispatch/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import type { RemainingBody } from "../../streams/index.ts";
+import type { AsyncDoor } from "../async/async-door.ts";
 import type { RouteTable } from "../routes.ts";
 import type { GatewayTraces } from "../traces/gateway-traces.ts";
 import { endHttp } from "../traces/http-trace.ts";
@@ -54,6 +55,8 @@ export interface ServeOptions extends AnswerOptions {
   /** For services without a spec. */
   defaultTimeoutMs: number;
   webSockets: WebSockets;
+  /** Calls that are answered before they run. */
+  calls: AsyncDoor;
   isTrusted: IsTrusted;
   /** Undefined: traces are off. */
   traces: GatewayTraces | undefined;

@@ -1,4 +1,6 @@
 /** Routes a request. Every request is answered once, with its `x-request-id`. */
+import { callIdOf, isAsync } from "../async/async-door.ts";
+import { acceptLater, answerResult } from "../async/async-passage.ts";
 import type { RouteMatch } from "../routes.ts";
 import { describeUnmatched } from "../traces/http-trace.ts";
 import { allowedOrigin, preflightMethod, preflightResponse } from "./cors.ts";
@@ -36,6 +38,13 @@ function route(options: ServeOptions, exchange: Exchange): void {
   const asked = preflightMethod(incoming);
   if (asked !== undefined && answerPreflight(options, exchange, target.rawPath, asked)) return;
   const match = options.routes().match(method, target.rawPath);
+  const callId = callIdOf(target.rawPath);
+  if (callId !== undefined) {
+    const cors = match.kind === "route" ? options.specOf(match.route.service)?.cors : undefined;
+    if (cors !== undefined) exchange.cors = allowedOrigin(cors, incoming);
+    answerResult(options, exchange, target, callId);
+    return;
+  }
   if (match.kind !== "route") {
     if (match.kind === "method-not-allowed") exchange.pattern = match.pattern;
     exchange.trace = options.traces?.begin(incoming.rawHeaders, exchange.startedMs);
@@ -49,6 +58,11 @@ function route(options: ServeOptions, exchange: Exchange): void {
   const spec = options.specOf(service);
   exchange.destination = { service, spec };
   if (spec?.cors !== undefined) exchange.cors = allowedOrigin(spec.cors, incoming);
+  const mayBeLater = spec !== undefined && exchange.upgrade === undefined;
+  if (mayBeLater && isAsync(match.route.isAsync, spec.async, incoming.headers.prefer)) {
+    acceptLater(options, exchange, target, { host: host.host, pattern });
+    return;
+  }
   new Passage(options, exchange, target, host.host).begin();
 }
 

@@ -1,10 +1,9 @@
 import { GATEWAY_SERVICE, type GatewayStats, messageOf, subjects } from "../../contracts/index.ts";
-import type { Log } from "../../dispatch/index.ts";
+import { createRelay, type Log } from "../../dispatch/index.ts";
 import { Ledger, type MicroService, registerMicroService } from "../../nats/index.ts";
 import { createPeers, type StreamPresence } from "../../streams/index.ts";
 import type { Addresses, Door } from "../door.ts";
 import { createInvokeEndpoints, type InvokeOptions } from "./invoke.ts";
-import { createRelay } from "./relay.ts";
 
 export interface InvokeDoorOptions extends Omit<InvokeOptions, "relay" | "ledger"> {
   /** Tells callers that the gateway is alive. */

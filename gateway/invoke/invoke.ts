@@ -14,14 +14,13 @@ import {
   timeLeftOf,
   traceNames,
 } from "../../contracts/index.ts";
-import type { Dispatched, Dispatcher, Result } from "../../dispatch/index.ts";
+import type { Dispatched, Dispatcher, Relay, Result } from "../../dispatch/index.ts";
 import type { Ledger, Message, MicroEndpoint, Nats } from "../../nats/index.ts";
 import { maxMessageBody } from "../http/body.ts";
 import { type Destination, failureResponse } from "../http/gateway-response.ts";
 import type { GatewayTraces } from "../traces/gateway-traces.ts";
 import type { RequestTrace } from "../traces/request-trace.ts";
 import { messageHead } from "./message-head.ts";
-import type { Relay } from "./relay.ts";
 
 export interface InvokeOptions {
   nats: Nats;

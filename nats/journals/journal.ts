@@ -33,7 +33,7 @@ export interface WorkflowName {
 }
 
 /** A record that was stored. */
-export interface StoredRecord {
+export interface JournaledRecord {
   seq: number;
   record: WorkflowRecord;
 }
@@ -84,7 +84,7 @@ export class Journals {
   }
 
   /** The last record of a workflow; `null`: it has begun, and has none; undefined: there is no such workflow. */
-  async last({ workflow, id }: WorkflowName): Promise<StoredRecord | null | undefined> {
+  async last({ workflow, id }: WorkflowName): Promise<JournaledRecord | null | undefined> {
     const last = await this.lastOf(subjects.workflowLog(workflow, id));
     if (last !== undefined) {
       const record = parsed(last.text) as WorkflowRecord | undefined;
@@ -100,7 +100,7 @@ export class Journals {
   }
 
   /** The last record, by the stream's leader; undefined: none. */
-  async lastRecord({ workflow, id }: WorkflowName): Promise<StoredRecord | undefined> {
+  async lastRecord({ workflow, id }: WorkflowName): Promise<JournaledRecord | undefined> {
     const found = await this.#lastByLeader(subjects.workflowLog(workflow, id));
     const record = found && (parsed(found.text) as WorkflowRecord | undefined);
     return found === undefined || record === undefined ? undefined : { seq: found.seq, record };
@@ -124,14 +124,14 @@ export class Journals {
     name: WorkflowName,
     waitMs: number,
     begin: () => Promise<unknown> = async () => undefined,
-  ): Promise<StoredRecord | null | undefined> {
+  ): Promise<JournaledRecord | null | undefined> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const subject = subjects.workflowEnd(name.workflow, name.id);
     const subscription = this.#nats.subscribe(subject, (message) => {
       ended = readStored(message.text());
       resolve();
     });
-    let ended: StoredRecord | undefined;
+    let ended: JournaledRecord | undefined;
     const timer = setTimeout(resolve, waitMs);
     try {
       await begin();
@@ -245,8 +245,8 @@ function ackOf(answer: Message): Ack {
   });
 }
 
-function readStored(text: string): StoredRecord | undefined {
-  return parsed(text) as StoredRecord | undefined;
+function readStored(text: string): JournaledRecord | undefined {
+  return parsed(text) as JournaledRecord | undefined;
 }
 
 function parsed(text: string): unknown {

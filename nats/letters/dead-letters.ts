@@ -162,6 +162,7 @@ class OpenDeadLetters implements DeadLetters {
       const isElsewhere = error instanceof JetStreamApiError && error.code === STREAM_NOT_MATCH;
       throw isElsewhere ? elsewhere(letter, error) : error;
     }
+    if (letter.stream === stores.calls.stream) nats.publish(subjects.callStored(letter.function), "");
     await this.delete(letter);
   }
 

@@ -29,11 +29,16 @@ export interface DurableConsumer {
   maxPending: number;
   /** The first message of a consumer that is made: the stream's first one, or the next one that comes. */
   from: "first" | "new";
+  /** How long the server keeps it without a reader. Default: for ever. */
+  inactiveMs?: number;
 }
 
 export type ConsumerOutcome =
-  /** `changed`: the settings that it had otherwise. `pending`: the messages that wait in the stream. */
-  | { kind: "ready"; isNew: boolean; changed: string[]; pending: number }
+  /**
+   * `changed`: the settings that it had otherwise. `pending`: the messages that wait in the stream. `unsettled`: those that were
+   * delivered, and are being handled or wait for their next delivery.
+   */
+  | { kind: "ready"; isNew: boolean; changed: string[]; pending: number; unsettled: number }
   | { kind: "stream-missing" }
   /** `owner`: what its metadata says; undefined: nothing. */
   | { kind: "foreign"; owner: string | undefined }
@@ -67,14 +72,15 @@ async function ensure(
   const found = await findConsumer(manager, stream, name);
   if (found === undefined) {
     const made = await manager.consumers.add(stream, { ...config, ...startOf(wanted) });
-    return { kind: "ready", isNew: true, changed: [], pending: made.num_pending };
+    return { kind: "ready", isNew: true, changed: [], pending: made.num_pending, unsettled: 0 };
   }
   const { metadata = {} } = found.config;
   if (metadata[OWNER] !== wanted.owner || metadata[WORLD] !== nats.world.id)
     return { kind: "foreign", owner: metadata[OWNER] };
   const changed = differences(found.config, config);
   if (changed.length > 0) await manager.consumers.update(stream, name, config);
-  return { kind: "ready", isNew: false, changed, pending: found.num_pending };
+  const { num_pending: pending, num_ack_pending: unsettled } = found;
+  return { kind: "ready", isNew: false, changed, pending, unsettled };
 }
 
 /** Deletes a function's consumer. Nothing where it is another's, or not there. */
@@ -94,7 +100,8 @@ export async function removeConsumer(
   });
 }
 
-function configOf(nats: Nats, { name, owner, filters, ackWaitMs, maxPending }: DurableConsumer) {
+function configOf(nats: Nats, wanted: DurableConsumer) {
+  const { name, owner, filters, ackWaitMs, maxPending, inactiveMs } = wanted;
   const [only] = filters;
   return {
     durable_name: name,
@@ -103,6 +110,7 @@ function configOf(nats: Nats, { name, owner, filters, ackWaitMs, maxPending }: D
     // narun counts by itself: a message leaves the consumer when its dead letter is written.
     max_deliver: -1,
     max_ack_pending: maxPending,
+    ...(inactiveMs === undefined ? {} : { inactive_threshold: inactiveMs * NANOS_PER_MS }),
     ...(filters.length > 1
       ? { filter_subjects: [...filters] }
       : only === undefined

@@ -92,14 +92,19 @@ export class ScheduleStore {
     return this.#publish(subject, JSON.stringify(state), fields, { mayRepeat: false });
   }
 
-  /** Sets the alarm of a state, if the state with this sequence still is the last one. */
-  async setAlarm({ function: name, schedule }: ScheduleKey, nextMs: number, stateSeq: number): Promise<void> {
+  /** Sets the alarm of a state. False: the state with this sequence is no longer the last one. */
+  async setAlarm(
+    { function: name, schedule }: ScheduleKey,
+    nextMs: number,
+    stateSeq: number,
+  ): Promise<boolean> {
     const fields = createFields();
     fields.set(EXPECTED, String(stateSeq));
     fields.set(`${EXPECTED}-Subject`, this.#wire(subjects.scheduleState(name, schedule)));
     fields.set("Nats-Schedule", `@at ${new Date(nextMs).toISOString()}`);
     fields.set("Nats-Schedule-Target", this.#wire(subjects.scheduleDue(name, schedule)));
-    await this.#publish(this.#wire(subjects.scheduleAlarm(name, schedule)), String(nextMs), fields);
+    const subject = this.#wire(subjects.scheduleAlarm(name, schedule));
+    return (await this.#publish(subject, String(nextMs), fields)) !== undefined;
   }
 
   /** Hands a run out, unless it is handed out. */
@@ -163,6 +168,14 @@ export class ScheduleStore {
       if (record !== undefined) found.set(`${record.id} ${record.outcome === "missed"}`, record);
     }
     return [...found.values()];
+  }
+
+  async lastRecord({ function: name, schedule }: ScheduleKey): Promise<RunRecord | undefined> {
+    const subject = this.#wire(subjects.scheduleRecord(name, schedule));
+    const found = await needsJetStream(this.#nats, () =>
+      this.#manager.streams.getMessage(stores.scheduleRuns.stream, { last_by_subj: subject }),
+    );
+    return found === null ? undefined : decodeRunRecord(found.string());
   }
 
   async deleteRecords({ function: name, schedule }: ScheduleKey): Promise<void> {

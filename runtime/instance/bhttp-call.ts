@@ -6,8 +6,7 @@ import {
   type FieldList,
   type FunctionConfig,
 } from "../../contracts/index.ts";
-import type { Message, Nats } from "../../nats/index.ts";
-import { failMessage } from "./failed-message.ts";
+import { failMessage, type Message, type Nats } from "../../nats/index.ts";
 import { fieldsOfBlock } from "./header-block.ts";
 import type { Answer, IncomingCall } from "./incoming-call.ts";
 import { incomingRequest } from "./request-from-message.ts";

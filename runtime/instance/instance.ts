@@ -20,10 +20,9 @@ import {
   warnOfDrain,
 } from "../../contracts/index.ts";
 import type { TakeRequest } from "../../local/index.ts";
-import type { Ledger, Message, Nats } from "../../nats/index.ts";
+import { failMessage, type Ledger, type Message, type Nats } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
 import type { DrainOrder } from "../host.ts";
-import { failMessage } from "./failed-message.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
 import { type ConsumerIdentity, registerInstance } from "./instance-service.ts";

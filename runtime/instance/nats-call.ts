@@ -9,11 +9,10 @@ import {
   headerValue,
   messageBytes,
 } from "../../contracts/index.ts";
-import type { Message, Nats } from "../../nats/index.ts";
+import { failMessage, formOfReply, type Message, type Nats } from "../../nats/index.ts";
 import { frameOf, NatsAsker, type Peers } from "../../streams/index.ts";
 import { BhttpCall } from "./bhttp-call.ts";
 import { CallsByToken, type Named } from "./calls-by-token.ts";
-import { failMessage, formOfReply } from "./failed-message.ts";
 import { openGrpc } from "./grpc-message-call.ts";
 import { fieldsOfBlock } from "./header-block.ts";
 import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";

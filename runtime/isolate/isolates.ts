@@ -3,7 +3,6 @@ import type { StartHost } from "../host.ts";
 import type { SandboxChoice } from "./bubblewrap.ts";
 import { loadHostProgram } from "./image/host-program.ts";
 import { loadSnapshot } from "./image/snapshot.ts";
-import { startInspectorServer } from "./inspector/inspector-server.ts";
 import { startIsolateHost } from "./isolate-host.ts";
 import { resolveSandbox } from "./resolve-sandbox.ts";
 import { makeRunFolder } from "./run-folder.ts";
@@ -56,7 +55,7 @@ export async function prepareIsolates(options: IsolatesOptions): Promise<Isolate
     loadHostProgram(cacheDir),
     shortPath ? makeRunFolder() : undefined,
   ]);
-  const debug = inspect === undefined ? undefined : await startInspectorServer(inspect);
+  const debug = inspect && (await openToDebuggers(inspect));
   return {
     startHost: (parts) =>
       startIsolateHost({ ...parts, sandbox, snapshot, program, runFolder, debug, maxMemoryMb: hostMemoryMb }),
@@ -65,4 +64,9 @@ export async function prepareIsolates(options: IsolatesOptions): Promise<Isolate
       await Promise.all([debug?.close(), runFolder?.close()]);
     },
   };
+}
+
+async function openToDebuggers(inspect: NonNullable<IsolatesOptions["inspect"]>) {
+  const { startInspectorServer } = await import("./inspector/inspector-server.ts");
+  return startInspectorServer(inspect);
 }

@@ -26,6 +26,8 @@ export interface InstanceTableOptions extends StartParts {
   graceMs: number;
   closesReplacedSockets: boolean;
   onChange(name: string): void;
+  /** Resolves when an instance of a function may drain. Undefined: now. */
+  beforeDrain?: ((names: readonly string[]) => Promise<void>) | undefined;
   /** An instance that was ready has died. */
   onCrash(name: string, generation: string): void;
 }
@@ -120,13 +122,17 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
   }
 
   drain(id: string, reason: GoneReason): void {
-    const { publisher, graceMs, closesReplacedSockets, onChange } = this.#options;
+    const { publisher, graceMs, closesReplacedSockets, onChange, beforeDrain } = this.#options;
     const instance = this.#table.get(id);
     if (instance?.phase !== "ready") return;
     instance.phase = "draining";
     publisher.status(instance.function, id, "stopping");
     const closesSockets = reason === "replaced" && closesReplacedSockets;
-    this.#hostsOf(instance)?.find(instance.group)?.drain(id, { reason, graceMs, closesSockets });
+    const order = () =>
+      this.#hostsOf(instance)?.find(instance.group)?.drain(id, { reason, graceMs, closesSockets });
+    const isLast = !this.of(instance.function).some(({ phase }) => phase === "ready");
+    if (isLast && beforeDrain !== undefined) void beforeDrain([instance.function]).then(order);
+    else order();
     onChange(instance.function);
   }
 

@@ -80,6 +80,7 @@ async function startRunner(hosts: StartHosts) {
   nats.subscribe(subjects.heartbeat("n"), (message) => {
     for (const mode of HeartbeatSchema.parse(JSON.parse(message.text())).modes) modes.add(mode);
   });
+  const expected = new Set<string>();
   const announced: Announcement[] = [];
   nats.subscribe(subjects.announcementsAll, (message) => {
     announced.push(AnnouncementSchema.parse(JSON.parse(message.text())));
@@ -89,6 +90,7 @@ async function startRunner(hosts: StartHosts) {
     nats: await connect("node"),
     hostNats: { url: server.url },
     hosts,
+    onExpected: (mode) => expected.add(mode),
     node: "n",
     version: "0.0.0",
     cacheDir,
@@ -97,6 +99,7 @@ async function startRunner(hosts: StartHosts) {
   closers.defer(() => runner.drain({ graceMs: 1_000 }));
   return {
     modes,
+    expected,
     announced,
     remove: (name: string) => removeFunction(nats, name),
     push: async (name: string, config: Record<string, unknown>) => {
@@ -122,7 +125,9 @@ describe("a node-runner", () => {
     await using runner = await startRunner({ isolate: isolates.startHost, node: startHost });
     await eventually(() => expect([...runner.modes]).toEqual(["isolate", "node"]));
 
+    expect([...runner.expected]).toEqual([]);
     const inNode = await runner.push("in-node", { mode: "node" });
+    await eventually(() => expect([...runner.expected]).toEqual(["node"]));
     expect(trials.map(({ config }) => config.name)).toEqual(["in-node"]);
     expect(await runner.trial("in-node", inNode)).toEqual({ outcome: "ok" });
     expect(trials.length).toBe(2);

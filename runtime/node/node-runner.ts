@@ -14,6 +14,7 @@ import {
   type FunctionSpec,
   isNarunError,
   METADATA_ADDRESSES,
+  type Mode,
   type NarunError,
 } from "../../contracts/index.ts";
 import type { Address } from "../../machine/index.ts";
@@ -60,6 +61,8 @@ export interface NodeRunnerOptions {
   hostNats: HostLogin;
   /** The modes that the node offers, each with the function that starts its hosts. */
   hosts: StartHosts;
+  /** A function in this mode is deployed. Called again for each function and each of its changes. */
+  onExpected?(mode: Mode): void;
   /** Single subject token, unique in the system. */
   node: string;
   /** narun's version, shown in `narun nodes`. */
@@ -86,6 +89,8 @@ export interface NodeRunnerOptions {
   metrics?: Address;
   /** Hears of each change of a function that is to run: its spec, or undefined where it is gone. */
   onSpec?: (name: string, spec: FunctionSpec | undefined) => void;
+  /** Resolves when the last instances of these functions here may drain. Default: at once. */
+  beforeDrain?: (names: readonly string[]) => Promise<void>;
   /** Metrics that are shown beside the node's own. */
   moreMetrics?: () => readonly Metric[];
   /** Takes the spans of requests. Default: none are made. */
@@ -206,6 +211,7 @@ class Runner implements NodeRunner {
         this.#reconciler.touch(name);
         this.#presence.touch();
       },
+      beforeDrain: options.beforeDrain,
       onCrash: (name, generation) => this.#reconciler.crashed(name, generation),
     });
     this.#desired = createDesiredState({
@@ -213,13 +219,7 @@ class Runner implements NodeRunner {
       dependencies: createDependencies({ nats, log, onChange: () => this.#desired.reconsider() }),
       node,
       log,
-      onChange: (name, generation) => {
-        const spec = this.#desired.get(name)?.spec;
-        options.onSpec?.(name, spec?.service === undefined ? spec : undefined);
-        this.#instances.forgive(name, generation);
-        this.#modes.forgive(name, generation);
-        this.#reconciler.touch(name);
-      },
+      onChange: (name, generation) => this.#onDesired(name, generation),
     });
     this.#nodes = followNodes({ nats, onAppeared: touchAll, onLost: touchAll });
     this.#reconciler = new Reconciler({
@@ -240,6 +240,21 @@ class Runner implements NodeRunner {
         log.warn({ error: isNarunError(error) ? error.code : String(error) }, "node state not written"),
       onTaken: this.#taken.resolve,
     });
+  }
+
+  #onDesired(name: string, generation: string | undefined): void {
+    this.#options.onSpec?.(name, this.#placedSpec(name));
+    this.#instances.forgive(name, generation);
+    this.#modes.forgive(name, generation);
+    this.#reconciler.touch(name);
+    const mode = this.#desired.get(name)?.spec.mode;
+    if (mode !== undefined) this.#options.onExpected?.(mode);
+  }
+
+  /** A spec that narun places. A service of the original toolkit that names its nodes is always there. */
+  #placedSpec(name: string): FunctionSpec | undefined {
+    const spec = this.#desired.get(name)?.spec;
+    return spec?.service === undefined || spec.nodes === undefined ? spec : undefined;
   }
 
   get node(): string {
@@ -274,6 +289,7 @@ class Runner implements NodeRunner {
     this.#reconciler.close();
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#nodes.close();
+    await this.#options.beforeDrain?.([...new Set(this.#instances.all().map((one) => one.function))]);
     await this.#modes.close({ graceMs }); // 3
     await this.#presence.close(); // 4
     this.#metricsServer?.close();

@@ -14,6 +14,7 @@ import { ObjectBucket } from "../../web/bindings/objects.ts";
 import { Publisher } from "../../web/bindings/publisher.ts";
 import { RateLimit } from "../../web/bindings/rate-limit.ts";
 import { Service } from "../../web/bindings/service.ts";
+import { Workflows } from "../../web/bindings/workflows.ts";
 
 /** `Request` and `Response` are the platform's own on both sides: the web platform's tests compare these. */
 type AnyService = Record<keyof sdk.Service, (...values: never[]) => Promise<unknown>>;
@@ -33,12 +34,14 @@ describe("the object of a binding", () => {
     const publisher: sdk.Publisher = new Publisher("EVENTS");
     const service: AnyService = new Service("USERS", "users");
     const limit: sdk.RateLimit = new RateLimit("LIMIT");
-    expect([bucket, objects, publisher, service, limit].map(String)).toEqual([
+    const workflows: sdk.Workflows = new Workflows("ORDERS");
+    expect([bucket, objects, publisher, service, limit, workflows].map(String)).toEqual([
       "[object KvBucket]",
       "[object ObjectBucket]",
       "[object Publisher]",
       "[object Service]",
       "[object RateLimit]",
+      "[object Workflows]",
     ]);
   });
 
@@ -48,6 +51,7 @@ describe("the object of a binding", () => {
     expectTypeOf<Undocumented<Publisher, sdk.Publisher>>().toBeNever();
     expectTypeOf<Undocumented<Service, sdk.Service>>().toBeNever();
     expectTypeOf<Undocumented<RateLimit, sdk.RateLimit>>().toBeNever();
+    expectTypeOf<Undocumented<Workflows, sdk.Workflows>>().toBeNever();
   });
 
   it("takes the options of its interface: one that it ignored would be no error of types", () => {

@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 export interface TestNode {
   readonly name: string;
   readonly pid: number;
+  /** The base URL of Runtara's HTTP door. Throws where it has none. */
+  readonly runtaraHttp: string;
   /** Kills the runner with SIGKILL. Resolves when it has ended. Its hosts have to notice by themselves. */
   kill9(): Promise<void>;
   /** SIGTERM: drains the runner. Resolves when it has ended. Rejects if it ended with an error. */
@@ -59,14 +61,18 @@ export async function startTestNode({
     if (process.env.NARUN_TEST_LOG !== undefined) process.stderr.write(chunk);
   });
   const ended = once(child, "exit");
-  await Promise.race([
-    once(child, "message"),
+  const [ready] = await Promise.race([
+    once(child, "message") as Promise<[{ runtaraHttp?: string }]>,
     ended.then(() => Promise.reject(new Error(`node ${name} did not start: ${words}`))),
   ]);
   const pid = pidOf(child);
   return {
     name,
     pid,
+    get runtaraHttp() {
+      if (ready.runtaraHttp === undefined) throw new Error(`node ${name} has no door for Runtara`);
+      return ready.runtaraHttp;
+    },
     async kill9() {
       for (const started of childrenOf(pid)) onEnding(started);
       child.kill("SIGKILL");

@@ -257,3 +257,26 @@ describe("the code of a workflow", () => {
     expect((await world.call("/moved/a/result?wait=20")).text).toBe("[1,2]");
   });
 });
+
+describe("a binding of workflows", () => {
+  it("starts them, sends them events, and has their results", async () => {
+    const caller = `export default async (request, { WAITS }) => {
+      const { id } = await WAITS.start("bound", { kind: "wait" });
+      const again = await WAITS.start("bound", { kind: "wait" });
+      await WAITS.signal(id, "go", 1, { signalId: "a" });
+      await WAITS.signal(id, "go", 1, { signalId: "a" });
+      await WAITS.signal(id, "go", 2);
+      const result = await WAITS.result(id);
+      const late = await WAITS.signal(id, "go", 3).catch(({ name }) => name);
+      return Response.json([again.isNew, result, (await WAITS.status(id)).state, late, await WAITS.status("none")]);
+    }`;
+    await world.push("caller", caller, { bindings: [{ name: "WAITS", workflow: "waits" }] });
+    expect(JSON.parse((await world.call("/caller")).text)).toEqual([
+      false,
+      [1, 2],
+      "done",
+      "WorkflowEnded",
+      null,
+    ]);
+  });
+});

@@ -238,7 +238,7 @@ describe("a reader of a queue", () => {
     const second = startReader(changed, ack);
     await eventually(() =>
       expect(second.states).toContainEqual({
-        ...{ kind: "ready", isNew: false, pending: 0 },
+        ...{ kind: "ready", isNew: false, pending: 0, unsettled: 0 },
         changed: [`filter: all → ${stream}.a`, "ack_wait: 30000000000 → 60000000000"],
       }),
     );

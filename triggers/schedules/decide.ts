@@ -55,10 +55,9 @@ export function decideDefinition(
     return undefined;
   const isSameRule = before.definition.cron === definition.cron && before.definition.zone === definition.zone;
   if (isSameRule) return { ...before, specRevision, definition };
-  // Ticks that waited belong to the rule before.
   const lastMs = Math.max(before.lastMs, nowMs);
   const nextMs = before.isPaused ? null : nextOf(rule, lastMs, nowMs);
-  return { ...before, specRevision, definition, anchorMs: nowMs, lastMs, nextMs, queue: [] };
+  return { ...before, specRevision, definition, anchorMs: nowMs, lastMs, nextMs };
 }
 
 /** The alarm rang. `nowMs`: the server's clock. */

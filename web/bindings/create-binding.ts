@@ -4,6 +4,7 @@ import { ObjectBucket } from "./objects.ts";
 import { Publisher } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { Service } from "./service.ts";
+import { Workflows } from "./workflows.ts";
 
 /** The name of a binding's property in `env`. The host finds the binding by it. */
 interface Named {
@@ -17,6 +18,7 @@ const constructors = {
   service: ({ name, service }: Named & { service: string }) => new Service(name, service),
   publish: ({ name }: Named) => new Publisher(name),
   ratelimit: ({ name }: Named) => new RateLimit(name),
+  workflow: ({ name }: Named) => new Workflows(name),
 };
 
 type Constructors = typeof constructors;

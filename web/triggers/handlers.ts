@@ -115,7 +115,7 @@ async function callQueue(
   }
 }
 
-/** The value of `message` is the reply: a response, a text, bytes, or a value in JSON. Nothing is an empty reply. */
+/** The value of `message` is the reply: a response, a text, bytes, or a value in JSON. Without one there is no reply. */
 async function callMessage(
   take: Take,
   request: TriggerRequest,

@@ -141,9 +141,17 @@ export class RunContext implements WorkflowContext {
     return this.#state.issue(kind, name, {
       retry: resolveRetry(options.retry, label),
       effect: async (attempt, signal) => {
-        const value = await withTimeout(timeoutMs, signal, label, (inner) =>
-          work({ key, attempt, signal: inner }),
-        );
+        const info = (of: () => AbortSignal): StepInfo => ({
+          key,
+          attempt,
+          get signal() {
+            return of();
+          },
+        });
+        const value =
+          timeoutMs === undefined
+            ? await work(info(signal))
+            : await withTimeout(timeoutMs, signal(), label, (inner) => work(info(() => inner)));
         return plainOf(value, `the result of ${label}`);
       },
     });
@@ -199,7 +207,7 @@ export class RunContext implements WorkflowContext {
         if (json !== undefined) headers["content-type"] = "application/json";
         const body = json === undefined ? {} : { body: JSON.stringify(json) };
         const url = new URL(path, "http://service");
-        const response = await service.fetch(url.href, { method, headers, signal, ...body });
+        const response = await service.fetch(url.href, { method, headers, signal: signal(), ...body });
         return plainOf(await resultOf(response, label), `the result of ${label}`);
       },
     }) as Promise<T>;
@@ -262,12 +270,11 @@ function requireName(name: unknown): string {
 }
 
 async function withTimeout(
-  timeoutMs: number | undefined,
+  timeoutMs: number,
   signal: AbortSignal,
   label: string,
   work: (signal: AbortSignal) => unknown,
 ): Promise<unknown> {
-  if (timeoutMs === undefined) return work(signal);
   const controller = new AbortController();
   const over = new DOMException(`${label} was not done after ${timeoutMs} ms`, "TimeoutError");
   const { promise, reject } = Promise.withResolvers<never>();

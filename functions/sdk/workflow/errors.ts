@@ -1,5 +1,5 @@
 /** The errors that a workflow's code meets, and how errors cross the journal. */
-import type { WorkflowFault } from "../../../contracts/index.ts";
+import type { WorkflowFault } from "./messages.ts";
 
 /** `ctx.waitFor` returns it when its time was over. */
 export const timedOut: unique symbol = Symbol.for("narun.timedOut") as never;

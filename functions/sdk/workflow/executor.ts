@@ -7,6 +7,8 @@
  * E4  An executor that ends with `waiting` has no effect under way. Its code is dropped; the next one replays it.
  * E5  An executor that goes on with a workflow appends before its first effect: so of two only one has effects.
  */
+
+import { type Diverged, faultOf, isRetryable } from "./errors.ts";
 import type {
   Did,
   Got,
@@ -15,8 +17,7 @@ import type {
   WorkflowInput,
   WorkflowOutcome,
   WorkflowRecord,
-} from "../../../contracts/index.ts";
-import { type Diverged, faultOf, isRetryable } from "./errors.ts";
+} from "./messages.ts";
 import { type Command, WorkflowState } from "./state.ts";
 
 /** The outside of an executor. */
@@ -30,7 +31,7 @@ export interface ExecutorPort {
   turn(at: number, begin: () => void, random: () => number): Promise<void>;
   now(): number;
   /** Inputs behind a sequence, as soon as there are some; none after a while. Default: they are seen when the workflow waits. */
-  moreInputs?(seen: number, signal: AbortSignal): Promise<JournalMessage[]>;
+  moreInputs?(seen: number): Promise<JournalMessage[]>;
 }
 
 /** How the code ended. */
@@ -75,6 +76,8 @@ export class Executor {
   #got: Got[] = [];
   #turns = 0;
   #wake: () => void = () => undefined;
+  #looking: ReturnType<typeof later> | undefined;
+  #isOver = false;
   readonly #startedAtMs = performance.now();
   readonly #random: () => number;
 
@@ -104,6 +107,15 @@ export class Executor {
   readonly #input: unknown;
 
   async run(): Promise<WorkflowOutcome> {
+    try {
+      return await this.#run();
+    } finally {
+      this.#isOver = true;
+      if (this.#looking !== undefined) stop(this.#looking);
+    }
+  }
+
+  async #run(): Promise<WorkflowOutcome> {
     const diverged = await this.replay();
     if (diverged !== undefined) return this.#stick(diverged);
     const { length } = this.#records;
@@ -249,13 +261,11 @@ export class Executor {
     const { effect, n, failures } = command;
     if (effect === undefined) return;
     command.phase = "running";
-    const abort = new AbortController();
-    command.abort = abort;
     const arrive = (got: Got) => {
       this.#arrived.push(got);
       this.#wake();
     };
-    const running = (async () => effect(failures + 1, abort.signal))();
+    const running = (async () => effect(failures + 1, () => signalOf(command)))();
     running.then(
       (value) =>
         arrive(command.kind === "child" ? [n, "begun"] : value === undefined ? [n, "ok"] : [n, "ok", value]),
@@ -265,31 +275,29 @@ export class Executor {
   }
 
   /** Resolves at the next fact, input, command or end. */
-  async #untilSomething(): Promise<void> {
+  #untilSomething(): Promise<boolean> {
+    const count = this.state.commands.length;
+    const isThere = () =>
+      this.#arrived.length > 0 ||
+      this.#inputs.length > 0 ||
+      this.#end !== undefined ||
+      this.state.commands.length > count;
+    this.#looking ??= later(() => void this.#look().catch(() => undefined), LOOK_MS);
+    return this.#until(isThere);
+  }
+
+  /** Asks for inputs, for as long as the executor runs: most end before the first question. */
+  async #look(): Promise<void> {
     const { moreInputs } = this.#options.port;
-    const looking = new AbortController();
-    const look = async () => {
-      const found = (await moreInputs?.(this.#seen, looking.signal)) ?? [];
-      for (const one of found) {
+    while (moreInputs !== undefined && !this.#isOver) {
+      for (const one of await moreInputs(this.#seen)) {
         const isKnown = one.seq <= this.#seen || this.#inputs.some(({ seq }) => seq === one.seq);
         if (one.in !== undefined && !isKnown) this.#inputs.push({ ...one, in: one.in });
       }
-      if (this.#inputs.length > 0) this.#wake();
-      else if (!looking.signal.aborted && moreInputs !== undefined) await look();
-    };
-    const timer = later(() => void look().catch(() => undefined), LOOK_MS);
-    const count = this.state.commands.length;
-    try {
-      await this.#until(
-        () =>
-          this.#arrived.length > 0 ||
-          this.#inputs.length > 0 ||
-          this.#end !== undefined ||
-          this.state.commands.length > count,
-      );
-    } finally {
-      stop(timer);
-      looking.abort();
+      if (this.#inputs.length > 0) {
+        this.#wake();
+        await new Promise((resolve) => later(resolve, LOOK_MS));
+      }
     }
   }
 
@@ -327,6 +335,12 @@ export class Executor {
     if (timer !== undefined) stop(timer);
     return isTrue();
   }
+}
+
+/** The signal of an effect that runs. Most effects never ask for it. */
+function signalOf(command: Command): AbortSignal {
+  command.abort ??= new AbortController();
+  return command.abort.signal;
 }
 
 const FOREIGN =

@@ -9,8 +9,9 @@
  *   POST /ID/cancel            also pause, resume, retry
  *   GET  /ID/queries/NAME      an answer of `ctx.query`
  */
-import type { JournalMessage, WorkflowInput, WorkflowRecord } from "../../../contracts/index.ts";
+
 import type { Journal } from "./journal.ts";
+import type { JournalMessage, WorkflowInput, WorkflowRecord } from "./messages.ts";
 
 export type AskQuery = (id: string, messages: JournalMessage[], name: string) => Promise<unknown>;
 

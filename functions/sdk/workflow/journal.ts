@@ -1,5 +1,5 @@
 /** The host's side of workflows, as code sees it: a property of `env` that is not enumerable. */
-import type { JournalMessage, WorkflowInput, WorkflowRecord } from "../../../contracts/index.ts";
+import type { JournalMessage, WorkflowInput, WorkflowRecord } from "./messages.ts";
 
 /** How a start ended: it is new, or the workflow was there. */
 export interface Started {

@@ -7,12 +7,13 @@
  * S2  A command is settled once. A fact of a settled command is ignored.
  * S3  Within a turn nothing of the code runs until all of the turn was taken: promises are settled in the turn's order.
  */
-import type { CommandKind, Did, Got, WorkflowFault, WorkflowInput } from "../../../contracts/index.ts";
+
 import { millisecondsOf } from "./duration.ts";
 import { Diverged, StepFailed, timedOut, WorkflowCancelled } from "./errors.ts";
+import type { CommandKind, Did, Got, WorkflowFault, WorkflowInput } from "./messages.ts";
 
 /** Work that a command stands for. It begins when the command is in the journal, or follows from it. */
-export type Effect = (attempt: number, signal: AbortSignal) => Promise<unknown>;
+export type Effect = (attempt: number, signal: () => AbortSignal) => Promise<unknown>;
 
 /** How often and when an effect is tried again. */
 export interface Retry {

@@ -1,5 +1,5 @@
 /** `workflow(code)`: a function's default export that runs the code durably, and takes starts, signals and questions over HTTP. */
-import type { JournalMessage, WorkflowOutcome } from "../../../contracts/index.ts";
+
 import type { Context } from "../context.ts";
 import { RunContext, type WorkflowContext } from "./context.ts";
 import { enterTurn, installDeterminism, leaveTurn } from "./deterministic.ts";
@@ -7,6 +7,7 @@ import { ContinueAsNew } from "./errors.ts";
 import { type End, Executor } from "./executor.ts";
 import { serveWorkflow } from "./http.ts";
 import { type Journal, journalOf } from "./journal.ts";
+import type { JournalMessage, WorkflowOutcome } from "./messages.ts";
 import { plainOf } from "./plain.ts";
 import { createRandom } from "./random.ts";
 import type { WorkflowState } from "./state.ts";

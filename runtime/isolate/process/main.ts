@@ -28,6 +28,7 @@ import { RateLimits } from "../operations/bindings/rate-limits.ts";
 import { createOperations } from "../operations/operations.ts";
 import { IsolateSandbox } from "./isolate-sandbox.ts";
 import { createPool, type Pool } from "./pool.ts";
+import { QuietMemory } from "./quiet-memory.ts";
 import { endAtOnce, endAtOnceOnFault, send } from "./runner-channel.ts";
 import { createSpanChannel, type SpanChannel } from "./span-channel.ts";
 import { tryBundle } from "./trial.ts";
@@ -76,6 +77,9 @@ let largestMb = 0;
 const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
 /** Starts that have not ended. */
 const starts = new Set<Promise<void>>();
+/** The number of trials that have not ended. */
+let trials = 0;
+const memory = new QuietMemory();
 /** The login at NATS that the runner sent last. */
 let login: LoginTexts = {};
 let running: Running | undefined;
@@ -103,12 +107,19 @@ async function receive(message: ToHost): Promise<void> {
       login = message.login;
       return;
     case "start": {
+      memory.note();
       const started = start(message).finally(() => starts.delete(started));
       starts.add(started);
       return started;
     }
     case "trial":
-      return send({ type: "tried", id: message.id, outcome: await tried(message) });
+      memory.note();
+      trials += 1;
+      return send({
+        type: "tried",
+        id: message.id,
+        outcome: await tried(message).finally(() => (trials -= 1)),
+      });
     case "drain":
       return instances.get(message.instance)?.life.drain(message);
     case "source-map":
@@ -150,7 +161,7 @@ async function initialise({
     },
   });
   const engine = createEngine(snapshot, retire, { isInspected });
-  setInterval(sendUsage, USAGE_MS).unref();
+  setInterval(look, USAGE_MS).unref();
   return {
     node,
     nats: connection,
@@ -280,7 +291,8 @@ const RUNAWAY_GRACE_MS = 2_000;
 /** How long the host waits between two reports of its memory. */
 const USAGE_MS = 5_000;
 
-function sendUsage(): void {
+function look(): void {
+  memory.look(instances.size + starts.size + trials > 0);
   send({ type: "usage", rssBytes: process.memoryUsage.rss(), instances: instances.size, largestMb });
 }
 

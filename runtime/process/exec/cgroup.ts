@@ -79,6 +79,15 @@ export function makeCgroup(folder: string, { memoryMB, memoryMaxMB, cpuCores, pi
   }
 }
 
+/** Error: NODE_CANNOT_CONFINE, with the file that cannot be written. */
+export function makeProgramCgroup(folder: string, config: FunctionConfig): void {
+  try {
+    makeCgroup(folder, config);
+  } catch (error) {
+    throw new NarunError("NODE_CANNOT_CONFINE", { detail: messageOf(error) }, { cause: error });
+  }
+}
+
 /** The command line before a program's own: its first process enters the cgroup before the program begins. */
 export function enterCgroup(folder: string): string[] {
   return ["/bin/sh", "-c", `echo $$ > "$0" && exec "$@"`, join(folder, "cgroup.procs")];

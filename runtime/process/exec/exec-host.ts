@@ -16,7 +16,8 @@ import type {
   TrialOutcome,
 } from "../../host.ts";
 import type { Means } from "./confinement.ts";
-import { Program, STOPPING } from "./program.ts";
+import type { Program } from "./program.ts";
+import { STOPPING } from "./stopping.ts";
 
 export interface ExecHostOptions {
   parts: HostParts;
@@ -64,7 +65,7 @@ export class ExecHost implements Host {
     const { parts, folder, searchPath, findMeans } = this.#options;
     const { events } = parts;
     const { instance, revision, config, secrets, program: file, files, index = 0, isService = false } = order;
-    const [nats, means] = [await this.#connect(), await findMeans()];
+    const [nats, means, { Program }] = [await this.#connect(), await findMeans(), await loadProgram()];
     if (this.#isClosed) return STOPPING;
     const program = new Program({
       ...{ parts, nats, means, instance, revision, config, secrets, index, folder, searchPath },
@@ -93,7 +94,7 @@ export class ExecHost implements Host {
     if (this.#isClosed) return STOPPING;
     const { parts, folder, searchPath, findMeans } = this.#options;
     const startMs = Math.min(config.limits.startMs, TRIAL_MS);
-    const [nats, means] = [await this.#connect(), await findMeans()];
+    const [nats, means, { Program }] = [await this.#connect(), await findMeans(), await loadProgram()];
     if (this.#isClosed) return STOPPING;
     const instance = `trial-${crypto.randomUUID().slice(0, 8)}`;
     const program = new Program({
@@ -145,4 +146,9 @@ export class ExecHost implements Host {
     });
     return this.#connecting;
   }
+}
+
+/** Most nodes run no program: its modules, and those of its door to NATS, are loaded for the first one. */
+function loadProgram() {
+  return import("./program.ts");
 }

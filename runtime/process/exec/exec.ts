@@ -6,6 +6,7 @@ import { probeBubblewrap } from "../../isolate/bubblewrap.ts";
 import { findCgroup } from "./cgroup.ts";
 import { findLaunchers, type Means } from "./confinement.ts";
 import { ExecHost } from "./exec-host.ts";
+import { type Job, type JobOptions, startJob } from "./job.ts";
 import { killMarked } from "./processes-of.ts";
 
 export interface ExecOptions {
@@ -19,6 +20,8 @@ export interface ExecOptions {
 export interface Exec {
   /** For `hosts.exec` of the node-runner. */
   readonly startHost: StartHost;
+  /** Starts a program that runs to its end. Errors: NODE_CANNOT_CONFINE, PROGRAM_UNFIT, PROGRAM_NOT_STARTED. */
+  startJob(options: JobOptions): Promise<Job>;
   /** Removes the runner's folder. Its programs have ended with their hosts. */
   close(): Promise<void>;
 }
@@ -34,9 +37,10 @@ export async function prepareExec({ cacheDir, searchPath = SYSTEM_PATH }: ExecOp
   await mkdir(folder, { recursive: true, mode: 0o711 });
   await endLeftovers(all);
   let means: Promise<Means> | undefined;
+  const findMeans = () => (means ??= lookForMeans(searchPath));
   return {
-    startHost: (parts) =>
-      new ExecHost({ parts, folder, searchPath, findMeans: () => (means ??= lookForMeans(searchPath)) }),
+    startHost: (parts) => new ExecHost({ parts, folder, searchPath, findMeans }),
+    startJob: async (options) => startJob({ folder, searchPath, means: await findMeans() }, options),
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -17,6 +17,7 @@ function publishedBy(one: Capability): string[] {
     case "objects":
       return [`$O.${one.bucket}.>`, ...streamSubjects(`OBJ_${one.bucket}`)];
     case "ratelimit":
+    case "workflow":
       return [];
   }
 }

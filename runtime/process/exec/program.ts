@@ -37,7 +37,7 @@ import {
 import type { DrainOrder, EndFacts, HostParts, KeptFile, MountedFile, StartOutcome } from "../../host.ts";
 import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";
-import { leaveCgroup, makeCgroup } from "./cgroup.ts";
+import { leaveCgroup, makeProgramCgroup } from "./cgroup.ts";
 import { type Child, type ChildEnd, startChild } from "./child.ts";
 import { type Confined, confine, DEFAULT_FOLDER_MB, DOOR_SOCKET, idsOf, type Means } from "./confinement.ts";
 import { environmentOf } from "./environment.ts";
@@ -49,6 +49,7 @@ import { findMarked } from "./processes-of.ts";
 import { describeEnd, factsOf, ProgramOutput } from "./program-output.ts";
 import { subjectsOf } from "./program-subjects.ts";
 import { RELAY_PORT } from "./relay.ts";
+import { STOPPING } from "./stopping.ts";
 
 export interface ProgramOptions {
   parts: Pick<HostParts, "node" | "nats" | "log">;
@@ -76,8 +77,6 @@ export interface ProgramOptions {
 }
 
 type Phase = "starting" | "ready" | "draining" | "gone";
-
-export const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
 
 /** How long a program may take to end after it was asked. */
 const STOP_GRACE_MS = 10_000;
@@ -258,7 +257,7 @@ export class Program {
     const file = `${root}/${basename(fileOf(config))}`;
     const { launchers = [], cgroup } = this.#confined ?? {};
     const command = [...launchers, file, ...(config.args ?? [])];
-    if (cgroup !== undefined) makeCgroup(cgroup, config);
+    if (cgroup !== undefined) makeProgramCgroup(cgroup, config);
     const child = await startChild({ command, cwd: root, env, mark: this.#mark, cgroup });
     this.#watchFolder(child, root);
     return child;

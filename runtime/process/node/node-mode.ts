@@ -23,13 +23,13 @@ export interface NodeModeOptions {
 export interface NodeMode {
   /** For `hosts.node` of the node-runner. */
   readonly startHost: StartHost;
-  /** Makes the programs now, so that the first push in this mode does not wait for that. Never rejects. */
-  warmUp(): Promise<void>;
+  /** A function in this mode is deployed: its programs are made now, so that its first request does not wait for them. */
+  warmUp(): void;
   /** Removes the folder of the sockets. The processes end with their node-runner. */
   close(): Promise<void>;
 }
 
-/** Prepares the mode `node`. Nothing is made before `warmUp`, or before the first function needs it: most nodes have none. */
+/** Prepares the mode `node`. Nothing is made before there is a function in it: most nodes have none. */
 export function prepareNodeMode(options: NodeModeOptions): NodeMode {
   let loaded: Promise<NodeProcessParts> | undefined;
   const load = () => {
@@ -41,7 +41,10 @@ export function prepareNodeMode(options: NodeModeOptions): NodeMode {
   };
   return {
     startHost: (parts) => startNodeHost({ ...parts, load }),
-    warmUp: async () => void (await load().catch(() => undefined)),
+    warmUp() {
+      // The first start tells of a failure.
+      load().catch(() => undefined);
+    },
     async close() {
       const parts = await loaded?.catch(() => undefined);
       await parts?.runFolder?.close();

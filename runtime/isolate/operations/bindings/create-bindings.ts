@@ -8,6 +8,7 @@ import { createPublishOperations } from "./publish.ts";
 import { createRateLimitOperations } from "./ratelimit.ts";
 import { createServiceOperations } from "./service.ts";
 import { createWorkflowOperations } from "./workflow.ts";
+import { createWorkflowClientOperations } from "./workflow-client.ts";
 
 /** One line for each kind: how the host's operations are made. */
 const operationsOf: Record<Capability["kind"], (context: BindingContext) => HostOperations> = {
@@ -16,6 +17,7 @@ const operationsOf: Record<Capability["kind"], (context: BindingContext) => Host
   service: createServiceOperations,
   publish: createPublishOperations,
   ratelimit: createRateLimitOperations,
+  workflow: createWorkflowClientOperations,
 };
 
 export interface BindingsOptions extends Omit<BindingContext, "name" | "declared" | "limits"> {

@@ -29,6 +29,7 @@ const config = FunctionConfigSchema.parse({
     { name: "OTHER", service: "other" },
     { name: "EVENTS", publish: ["orders.*"] },
     { name: "LIMIT", ratelimit: { limit: 3, periodSeconds: 60 } },
+    { name: "ORDERS", workflow: "orders" },
   ],
 });
 const streams = {
@@ -60,6 +61,9 @@ const RIGHT: Record<string, unknown[]> = {
   "objects.list": ["FILES", "", undefined, undefined],
   "publish.publish": ["EVENTS", "orders.x", "data", []],
   "ratelimit.limit": ["LIMIT", "key"],
+  "workflows.start": ["ORDERS", "id", '{"t":"start"}'],
+  "workflows.send": ["ORDERS", "id", '{"t":"cancel","id":"1"}'],
+  "workflows.last": ["ORDERS", "id", 0],
   "service.fetch": ["OTHER", "GET", "http://other/", "", undefined],
   "publish.request": ["EVENTS", "orders.x", "data", [], 50],
 };

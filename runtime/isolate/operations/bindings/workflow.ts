@@ -10,19 +10,16 @@ import {
   isLiteralSubject,
   isReservedSubject,
   matchesSubject,
-  NarunError,
   subjects,
-  WORKFLOW_ID,
-  type WorkflowInput,
 } from "../../../../contracts/index.ts";
 import { createHeaders, Journals, type Nats, toMessage, type WorkflowName } from "../../../../nats/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
+import { readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
 
 /** Room for the headers of a message beside its payload. */
 const MAX_HEADER_BYTES = 16 * 1024;
-const MAX_WAIT_MS = 300_000;
 
 export interface WorkflowContext extends BindingContext {
   config: FunctionConfig;
@@ -113,21 +110,6 @@ function createReadOperations(journals: Journals, nats: Nats, nameOf: NameOf): H
   };
 }
 
-function readPayload(value: unknown, label: string, mostBytes: number): string {
-  if (typeof value !== "string") throw new CallError("TypeError", `${label} is a text`);
-  const bytes = Buffer.byteLength(value);
-  if (bytes <= mostBytes) return value;
-  throw new CallError(
-    "WorkflowInputTooLarge",
-    `WORKFLOW_INPUT_TOO_LARGE: ${label} has ${bytes} bytes; a message of this NATS has ${mostBytes} at most. Keep large values in an object store, and their names in the workflow`,
-  );
-}
-
-function readWait(value: unknown): number {
-  const waitMs = readWhole(value, { name: "waitMs", min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
-  return Math.min(waitMs, MAX_WAIT_MS);
-}
-
 function readSequence(value: unknown): number {
   return readWhole(value, { name: "a sequence", min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
 }
@@ -135,26 +117,14 @@ function readSequence(value: unknown): number {
 /** The end of the year 9999. */
 const MAX_TIME_MS = 253_402_300_799_000;
 
-function readId(id: unknown): string {
-  if (typeof id === "string" && WORKFLOW_ID.test(id)) return id;
-  throw new CallError("TypeError", `${JSON.stringify(id)} is no id of a workflow: ${WORKFLOW_ID}`);
-}
-
 function readWorkflow(workflow: unknown, own: string, config: FunctionConfig): string {
   if (workflow === own) return own;
-  const declared = config.bindings.flatMap((binding) => ("workflow" in binding ? [binding.workflow] : []));
-  if (typeof workflow === "string" && declared.includes(workflow as never)) return workflow;
+  const declared = config.bindings.map((binding) => binding.workflow);
+  if (typeof workflow === "string" && declared.includes(workflow)) return workflow;
   throw new CallError(
     "BindingError",
     `the workflows of ${JSON.stringify(workflow)} are not this function's: declare \`bindings: [{ name: NAME, workflow: ${String(workflow)} }]\``,
   );
-}
-
-function readInput(text: string): WorkflowInput {
-  const input = JSON.parse(text) as WorkflowInput;
-  const known = ["start", "signal", "cancel", "pause", "resume", "retry"];
-  if (typeof input === "object" && input !== null && known.includes(input.t)) return input;
-  throw new NarunError("INTERNAL", { detail: "an input of a workflow without a kind" });
 }
 
 function readSubject(subject: unknown, config: FunctionConfig): string {

@@ -5,8 +5,8 @@
  * I2  Neither side is granted more than the other has taken.
  * I3  The caller of a streamed answer hears that this gateway is alive, whichever way leads to the instance.
  */
-import { ByteQueue, subjects } from "../../contracts/index.ts";
-import type { Headers, Ledger, Message, Nats } from "../../nats/index.ts";
+import { ByteQueue, subjects } from "../contracts/index.ts";
+import type { Headers, Ledger, Message, Nats } from "../nats/index.ts";
 import {
   CreditWindow,
   frameOf,
@@ -21,7 +21,7 @@ import {
   type StreamReceiver,
   type StreamSender,
   WINDOW_BYTES,
-} from "../../streams/index.ts";
+} from "../streams/index.ts";
 
 export interface Relay {
   /** The caller's exchange; undefined where it takes one message only. `onGone`: it no longer waits. */

@@ -9,20 +9,25 @@ import {
   type ErrorCode,
   encodeBhttpError,
   encodeError,
+  encodeGrpcReply,
   encodePlainError,
+  errorEntry,
   explainFailure,
   type FunctionConfig,
+  grpcCodeOf,
+  headerNames,
   isBhttpRequest,
   isFromNarun,
-} from "../../contracts/index.ts";
-import type { Message } from "../../nats/index.ts";
+} from "../contracts/index.ts";
+import type { Message } from "./message.ts";
 
-/** The form of the answers to a message: narun's own, header mode for other senders, or BHTTP mode. */
-export type ReplyForm = "own" | "header" | "bhttp";
+/** The form of the answers to a message: narun's own, header mode for other senders, BHTTP mode, or a call of gRPC. */
+export type ReplyForm = "own" | "header" | "bhttp" | "grpc";
 
 /** Only parts of narun know the subject of a single instance. Every client may send to the function's own, its name. */
 export function formOfReply({ subject, headers }: Message, service: string): ReplyForm {
   if (subject !== service) return "own";
+  if (headers?.has(headerNames.grpcMethod) === true) return "grpc";
   if (isBhttpRequest(headers)) return "bhttp";
   return isFromNarun(headers) ? "own" : "header";
 }
@@ -45,6 +50,11 @@ export function failMessage(
   { code, limit, requestId = crypto.randomUUID(), detail, method = "GET" }: Failure,
 ): void {
   const form = formOfReply(message, name);
+  if (form === "grpc") {
+    const error = { code: grpcCodeOf(code), message: `${errorEntry(code).title} (${code})` };
+    message.respond("", encodeGrpcReply({ error, initial: [], trailing: [] }));
+    return;
+  }
   if (form === "own") {
     message.respond("", encodeError(code, limit));
     return;

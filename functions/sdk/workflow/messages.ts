@@ -1,0 +1,96 @@
+/**
+ * The messages of a journal, as contracts/workflow.ts has them: authors' compilers read these files, and know no types of Node.
+ * test/workflows/messages.test.ts compares the two.
+ */
+
+/** An error as a journal has it. */
+export interface WorkflowFault {
+  name: string;
+  message: string;
+  stack?: string;
+  code?: string;
+}
+
+/** A message of the subject `in`. */
+export type WorkflowInput =
+  | { t: "start"; input?: unknown; revision?: string; parent?: WorkflowParent }
+  | { t: "signal"; id: string; name: string; payload?: unknown }
+  | { t: "cancel" | "pause" | "resume" | "retry"; id: string }
+  | { t: "timer" }
+  | { t: "child"; n: number; child: string; ok?: unknown; fault?: WorkflowFault }
+  | { t: "sweep" };
+
+/** The workflow whose command `n` of run `run` started this one. */
+export interface WorkflowParent {
+  workflow: string;
+  id: string;
+  n: number;
+}
+
+/** The kinds of commands. */
+export type CommandKind = "step" | "sleep" | "wait" | "child" | "publish" | "call" | "rollback" | "version";
+
+/** A command of the code: its kind and its name. Its number is its place among all commands of the run. */
+export type Did = [kind: CommandKind, name: string];
+
+/** The fate of a command. `retry`: it failed, and is tried again at a time. `begun`: a child was started. */
+export type Got =
+  | [n: number, what: "ok", value?: unknown]
+  | [n: number, what: "error", fault: WorkflowFault]
+  | [n: number, what: "retry", fault: WorkflowFault, at: number]
+  | [n: number, what: "begun"];
+
+/**
+ * `stuck`: it cannot go on with this code, and waits for `retry`. `continued`: the record is the start of the next run. The last
+ * three are final.
+ */
+export type WorkflowState =
+  | "running"
+  | "waiting"
+  | "paused"
+  | "stuck"
+  | "continued"
+  | "done"
+  | "failed"
+  | "cancelled";
+
+/** A message of the subject `log`. */
+export interface WorkflowRecord {
+  /** The time of the turn, in epoch milliseconds. */
+  at: number;
+  /** The sequence of the last input that was taken. */
+  seen: number;
+  state: WorkflowState;
+  /** The commands since the record before. */
+  did?: Did[];
+  got?: Got[];
+  /** `waiting`: when the next timer is due. */
+  due?: number;
+  /** `done`: the result. `continued`: the input of the next run. */
+  value?: unknown;
+  /** `failed`, `cancelled`, `stuck`. */
+  fault?: WorkflowFault;
+  /** `continued`: the inputs that no wait has taken. */
+  kept?: { name: string; payload?: unknown }[];
+  /** The sequence of the last record that is `continued`: the run begins there. */
+  base?: number;
+  /** It is a claim, or a mark, and no turn of the code. */
+  mark?: true;
+}
+
+/** A message of a journal, as its executor reads it. */
+export type JournalMessage = { seq: number; at: number } & (
+  | { in: WorkflowInput; log?: undefined }
+  | { log: WorkflowRecord; in?: undefined }
+);
+
+/** How a call of an executor ended. */
+export type WorkflowOutcome =
+  /** It waits; inputs behind `seen` wake it. */
+  | { outcome: "waiting"; seen: number }
+  /** It gave the executor up at a good place: it is called again at once. */
+  | { outcome: "yielded" }
+  /** It ended. */
+  | { outcome: "ended"; record: WorkflowRecord }
+  /** Another executor has gone on with it. */
+  | { outcome: "fenced" };

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Builds a program on the published Runtara SDKs (HTTP), once: ~/.cache/narun/peers/runtara-1.6.4.
+set -euo pipefail
+program="${XDG_CACHE_HOME:-$HOME/.cache}/narun/peers/runtara-1.6.4"
+[ -x "$program" ] && exit 0
+command -v cargo >/dev/null || { echo "cargo is missing: the tests with Runtara's SDKs are skipped"; exit 0; }
+folder="$(mktemp -d)"
+trap 'rm -rf "$folder"' EXIT
+mkdir -p "$(dirname "$program")"
+cd "$(dirname "$0")/runtara"
+CARGO_TARGET_DIR="$folder" timeout 900 nice -n 10 cargo build --release -j 1 --locked &&
+  mv "$folder/release/runtara-peer" "$program"

@@ -1,0 +1,1 @@
+export { CallRunners } from "./call-runners.ts";

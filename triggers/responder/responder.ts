@@ -1,0 +1,187 @@
+/**
+ * Wakes functions by plain NATS: a request to a function's own subject is held here, and goes on to an instance through dispatch.
+ *
+ * I1  The subject of a function is subscribed to exactly while no live instance of it is known (liveness.ts), in the queue group of
+ *     the instances. Where both have a subscription, each request goes to one of them.
+ * I2  Before an instance of this node is told to drain, the subscription is live on the server (`beforeDrain`): no request finds
+ *     neither.
+ * I3  A gateway of narun that sends to the subject means a consumer that narun did not start. It is told that nothing began.
+ * I4  Requests that have come are answered, also after the subscription has ended.
+ */
+import {
+  encodeError,
+  type FunctionSpec,
+  headerNames,
+  messageBytes,
+  REQUEST_QUEUE,
+} from "../../contracts/index.ts";
+import { createRelay, type Dispatch, type Dispatched, type Relay } from "../../dispatch/index.ts";
+import { failMessage, Ledger, type Message, type SubjectSet } from "../../nats/index.ts";
+import { createPeers } from "../../streams/index.ts";
+import type { TriggerKind, TriggerParts } from "../kind.ts";
+import { Liveness } from "./liveness.ts";
+import { answerPlain, headOf, type PlainRequest, readPlainRequest } from "./request.ts";
+
+/** Upper bound of the wait for the server before an instance drains: a server that is away answers nobody. */
+const COVER_MS = 1_000;
+
+/** Upper bound of the header fields that dispatch adds. */
+const HEAD_ROOM_BYTES = 512;
+
+export function createResponder(parts: TriggerParts): TriggerKind {
+  return new Responder(parts);
+}
+
+class Responder implements TriggerKind {
+  readonly #parts: TriggerParts;
+  readonly #asleep: SubjectSet;
+  readonly #liveness: Liveness;
+  readonly #functions = new Set<string>();
+  #relay: { relay: Relay; close(): void } | undefined;
+  #open = 0;
+  #onIdle: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(parts: TriggerParts) {
+    const { nats, log } = parts;
+    this.#parts = parts;
+    this.#asleep = nats.openSubjects(REQUEST_QUEUE, (message) => this.#take(message));
+    this.#liveness = new Liveness({ nats, log, onChange: (name) => this.#look(name) });
+    void this.#liveness.discover();
+  }
+
+  onSpec(name: string, spec: FunctionSpec | undefined): void {
+    if (spec === undefined) this.#functions.delete(name);
+    else this.#functions.add(name);
+    this.#look(name);
+  }
+
+  async beforeDrain(names: readonly string[]): Promise<void> {
+    const { nats } = this.#parts;
+    if (this.#isClosed || nats.state !== "connected") return;
+    const added = names.filter((name) => this.#functions.has(name) && !this.#asleep.has(name));
+    if (added.length === 0) return;
+    for (const name of added) this.#asleep.add(name);
+    await Promise.race([nats.flush().catch(() => undefined), wait(COVER_MS)]);
+  }
+
+  async drain({ graceMs }: { graceMs: number }): Promise<void> {
+    this.#isClosed = true;
+    this.#liveness.close();
+    this.#asleep.close();
+    // What the server sent before it heard of the end has come when it answers.
+    await Promise.race([this.#parts.nats.flush().catch(() => undefined), wait(COVER_MS)]);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onIdle = resolve;
+    if (this.#open > 0) await Promise.race([promise, wait(graceMs)]);
+    this.#relay?.close();
+  }
+
+  /** Subscribes where the function sleeps, and ends that where it does not (I1). */
+  #look(name: string): void {
+    if (this.#isClosed) return;
+    if (this.#functions.has(name) && !this.#liveness.isLive(name)) this.#asleep.add(name);
+    else this.#asleep.delete(name);
+  }
+
+  #take(message: Message): void {
+    const { nats } = this.#parts;
+    const spec = this.#parts.specOf(message.subject);
+    if (spec === undefined || message.headers?.has(headerNames.world) === true) {
+      message.respond("", encodeError("INSTANCE_DRAINING", undefined));
+      return;
+    }
+    const request = readPlainRequest(message, spec);
+    if (typeof request === "string") {
+      const detail = `The message is no request: ${request}.`;
+      failMessage(message, spec, { code: "BAD_REQUEST", detail });
+      return;
+    }
+    const { headers, data, requestId, method } = request;
+    const bytes = messageBytes(headers, data) + HEAD_ROOM_BYTES;
+    if (data.byteLength > spec.limits.maxBodyBytes || bytes > nats.maxPayload)
+      failMessage(message, spec, { code: "BODY_TOO_LARGE", requestId, method });
+    else void this.#forward(message, spec, request);
+  }
+
+  async #forward(message: Message, spec: FunctionSpec, request: PlainRequest): Promise<void> {
+    this.#open += 1;
+    const endsAtMs = performance.now() + request.timeoutMs;
+    try {
+      const dispatch = await this.#parts.calls.dispatch();
+      await this.#dispatch(dispatch, message, spec, request, endsAtMs);
+    } finally {
+      this.#open -= 1;
+      if (this.#open === 0) this.#onIdle?.();
+    }
+  }
+
+  /** Resolves when the client has its answer, or is gone. */
+  #dispatch(
+    { dispatcher, presence }: Dispatch,
+    message: Message,
+    spec: FunctionSpec,
+    request: PlainRequest,
+    endsAtMs: number,
+  ): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let dispatched: Dispatched | undefined;
+    const cancel = () => dispatched && dispatcher.cancel(dispatched);
+    const over = () => {
+      call?.close();
+      resolve();
+    };
+    const call = this.#isStreamed(message)
+      ? this.#openRelay(presence).open(message, () => {
+          cancel();
+          over();
+        })
+      : undefined;
+    const { data } = request;
+    const { maxPayload } = this.#parts.nats;
+    dispatched = dispatcher.dispatch({
+      service: spec.name,
+      head: headOf(request),
+      data,
+      rest: call?.rest(data.byteLength, spec.limits.maxBodyBytes, () => {
+        cancel();
+        answerPlain(message, spec, request, { kind: "failed", code: "BODY_TOO_LARGE" }, maxPayload);
+        over();
+      }),
+      streams: call !== undefined,
+      isRepeatable: request.isRepeatable,
+      endsAtMs,
+      settle(outcome) {
+        if (outcome.kind === "stream") return call?.respond(outcome.reply.headers(), outcome.body, over);
+        answerPlain(message, spec, request, outcome, maxPayload);
+        over();
+      },
+    });
+    return promise;
+  }
+
+  #isStreamed({ headers }: Message): boolean {
+    return headers?.has(headerNames.stream) === true;
+  }
+
+  /** The streams of clients, from the first on. */
+  #openRelay(presence: Dispatch["presence"]): Relay {
+    if (this.#relay === undefined) {
+      const { nats } = this.#parts;
+      const peers = createPeers(nats);
+      const ledger = new Ledger(nats);
+      const relay = createRelay({ nats, peers, presence, ledger });
+      const close = () => {
+        relay.close();
+        ledger.close();
+        peers.close();
+      };
+      this.#relay = { relay, close };
+    }
+    return this.#relay.relay;
+  }
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
