@@ -97,7 +97,7 @@ async function writeOne(admin: CaddyAdmin, world: string, { id, found, route }: 
   else await admin.write("PATCH", `/id/${id}`, route, found.etag);
 }
 
-/** Writes all routes of a server at once, with the changed ones. Those of gRPC come first. */
+/** Writes all routes of a server at once, with the changed ones. The route of gRPC comes first. */
 async function writeTogether(admin: CaddyAdmin, world: string, plans: readonly Plan[]): Promise<void> {
   const root = await admin.read("/config/");
   const servers = childOf(childOf(childOf(root.value, "apps"), "http"), "servers");

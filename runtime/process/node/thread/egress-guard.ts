@@ -2,7 +2,7 @@
  * The rules of `egress` for the connections of Node: `fetch`, `http`, `https`, `http2`, `net` and `tls` all connect by the class
  * `Socket` of `node:net`, and that by the handles of the system.
  *
- * I1  A socket that connects to a name gets only those of its addresses that the rules allow, for the port that it asks for.
+ * I1  A socket that connects to a name gets only the addresses that the rules allow, for the port that it asks for.
  * I2  A handle connects to no address that the rules refuse, and that no name of a rule has led to. This also holds for code that
  *     gets to the handle itself.
  * I3  Sockets of the file system, UDP, and descriptors that are open already are refused: no rule can name them.

@@ -5,7 +5,7 @@ import { readTraceFields, type TraceFields } from "../../../../contracts/index.t
 import { traceToHandOn } from "../../../isolate/operations/handed-on-trace.ts";
 import { currentOwner } from "./platform/owner.ts";
 
-/** A call of `fetch` that is over: the request's id, the id of its span, how long it took, what it was. */
+/** A call of `fetch` that is over: the request's id, the id of its span, its time, its method and its outcome. */
 export type FetchReport = readonly [
   request: number,
   spanId: string,
