@@ -150,12 +150,28 @@ export class Journals {
     this.#nats.publish(subjects.workflowEnd(workflow, id), `{"seq":${seq},"record":${record}}`);
   }
 
+  /** Sets a timer that fires again and again, into the inputs of a name. */
+  async setRhythm({ workflow, id }: WorkflowName, everySeconds: number, input: WorkflowInput): Promise<void> {
+    const headers = withField("Nats-Schedule", `@every ${everySeconds}s`);
+    const target = this.#nats.world.toWire(subjects.workflowInputs(workflow, id));
+    headers.set("Nats-Schedule-Target", [target]);
+    await this.#request(subjects.workflowTimer(workflow, id), JSON.stringify(input), headers);
+  }
+
   /** Removes a workflow, or the part of its log before a sequence. */
   async purge({ workflow, id }: WorkflowName, before?: number): Promise<void> {
-    const { world } = this.#nats;
     const subject =
       before === undefined ? subjects.workflowAll(workflow, id) : subjects.workflowLog(workflow, id);
-    const order = { filter: world.toWire(subject), ...(before === undefined ? {} : { seq: before }) };
+    await this.#purge(subject, before);
+  }
+
+  async purgeInputs({ workflow, id }: WorkflowName): Promise<void> {
+    await this.#purge(subjects.workflowInputs(workflow, id));
+  }
+
+  async #purge(subject: string, before?: number): Promise<void> {
+    const filter = this.#nats.world.toWire(subject);
+    const order = { filter, ...(before === undefined ? {} : { seq: before }) };
     await this.#nats.request(`$JS.API.STREAM.PURGE.${stream}`, JSON.stringify(order), {
       timeoutMs: TIMEOUT_MS,
     });
