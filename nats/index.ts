@@ -1,5 +1,4 @@
-export { type Bodies, openBodies } from "./bodies.ts";
-export { type Calls, hasCalls, openCalls, type SubmittedCall } from "./calls/calls.ts";
+export { type Calls, hasCalls, openCalls } from "./calls/calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,

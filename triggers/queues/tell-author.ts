@@ -10,7 +10,7 @@ export interface ConsumerFacts {
 }
 
 /** Why a consumer cannot be read; undefined where it can. */
-export function problemOf(
+function problemOf(
   { stream, consumer }: ConsumerFacts,
   state: ReaderState,
 ): { code: ErrorCode; detail: string } | undefined {
