@@ -241,6 +241,7 @@ const TITLES: Readonly<Record<string, string>> = {
   BAD_REQUEST: "The request is not valid",
   METHOD_NOT_ALLOWED: "The route does not take this method",
   NOT_FOUND: "There is no such path",
+  WORKFLOW_ID_INVALID: "The id of the workflow is not valid",
   WORKFLOW_FAILED: "The workflow failed",
   WORKFLOW_CANCELLED: "The workflow was cancelled",
   WORKFLOW_NOT_FOUND: "There is no such workflow",
