@@ -71,3 +71,12 @@ test("cancels, and refuses what makes no sense", async () => {
     expect((await run(...args)).code).toBe(2);
   expect((await run("start", "nothing", "x")).stderr).toContain("nothing");
 }, 120_000);
+
+test("a function that is removed leaves its open workflows, and says so", async () => {
+  await world.push("left", SOURCE, { workflow: true });
+  expect((await run("start", "left", "open", "--data", '{"item":"ink"}')).stdout).toBe("started open\n");
+  await eventually(async () => expect(await json("ls", "left")).toMatchObject([{ state: "waiting" }]));
+  const { stderr } = await narun(["rm", "left", "--nats", world.nats.url]);
+  expect(stderr).toContain("1 workflow that has not ended waits for a function of this name");
+  expect(await json("rm", "left", "open", "--force")).toMatchObject({ removed: true });
+}, 120_000);

@@ -135,6 +135,36 @@ describe("a workflow that waits", () => {
   });
 });
 
+describe("a request of a workflow", () => {
+  const form = (body: string) => ({
+    method: "POST",
+    body,
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+  });
+
+  it("takes JSON also where its type says a form, as that of `curl -d`", async () => {
+    await world.call("/waits/form", form('{"kind":"wait"}'));
+    await world.call("/waits/form/signals/go", form("true"));
+    await world.call("/waits/form/signals/go", form("a=1"));
+    expect((await world.call("/waits/form/result?wait=20")).text).toBe('[true,"a=1"]');
+  });
+
+  it("is refused by name", async () => {
+    const refusals = [
+      ["/waits/%ZZ", {}, 400, "WORKFLOW_ID_INVALID"],
+      ["/waits/form", { method: "DELETE" }, 405, "METHOD_NOT_ALLOWED"],
+      ["/waits/form/cancel", {}, 405, "METHOD_NOT_ALLOWED"],
+      ["/waits/form/result/more", {}, 404, "NOT_FOUND"],
+      ["/waits/bad-json", { ...post(), body: "{" }, 400, "BAD_REQUEST"],
+    ] as const;
+    for (const [path, init, status, code] of refusals) {
+      const { text, ...answer } = await world.call(path, init);
+      expect({ path, ...answer }).toMatchObject({ path, status, code });
+      expect(JSON.parse(text)).toMatchObject({ type: `urn:narun:error:${code}` });
+    }
+  });
+});
+
 describe("steps", () => {
   it("are tried again after a pause, and give up at once where that makes no sense", async () => {
     expect((await run("retry", { kind: "retry" })).text).toBe('"attempt 3"');

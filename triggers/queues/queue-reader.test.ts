@@ -122,6 +122,35 @@ describe("a reader of a queue", () => {
     await reader.close(1_000);
   });
 
+  it("buries the message that ends its instance, and none that was beside it", async () => {
+    const stream = await createStream(4);
+    const ended: BatchResult = { kind: "failed", error: { message: "CPU_LIMIT" }, hasEnded: true };
+    const all = Promise.withResolvers<void>();
+    const together: string[] = [];
+    let beside = 0;
+    const { reader, buried } = startReader(
+      consumerOf(stream),
+      async (messages) => {
+        if (messages.some(({ deliveries }) => deliveries < 2)) return ended;
+        const text = messages.map(textOf).join();
+        if (together.length < 4) {
+          if (together.push(text) === 4) all.resolve();
+          await all.promise;
+          return ended;
+        }
+        expect(++beside).toBe(1);
+        await nats.connection.flush();
+        beside -= 1;
+        return text === "0" ? ended : ack(messages);
+      },
+      { slots: 4, policy: { maxDeliver: 2, minMs: 1, maxMs: 1 } },
+    );
+    await untilAcked(stream);
+    expect(together.sort()).toEqual(numbers(4));
+    expect(buried.map(({ text }) => text)).toEqual(["0"]);
+    await reader.close(1_000);
+  });
+
   it("acks no message whose dead letter cannot be written", async () => {
     const stream = await createStream(1);
     const faults: unknown[] = [];

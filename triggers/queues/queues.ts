@@ -35,6 +35,9 @@ export function createQueues(parts: TriggerParts): TriggerKind {
 
 const NO_HEADERS: Headers = new Map();
 
+/** The instance ended, with all that it was doing. */
+const ENDED: ReadonlySet<string> = new Set(["CONSUMER_DIED", "STREAM_BROKEN", "CPU_LIMIT", "MEMORY_LIMIT"]);
+
 /** A reader that runs, and the settings that it was made with. */
 interface OpenReader {
   reader: QueueReader;
@@ -163,7 +166,8 @@ class Queues implements TriggerKind {
     });
     if (outcome.kind === "failed") {
       if (!outcome.isBegun) return { kind: "not-begun", code: outcome.code };
-      return { kind: "failed", error: { code: outcome.code, message: outcome.code } };
+      const { code } = outcome;
+      return { kind: "failed", error: { code, message: code }, hasEnded: ENDED.has(code) };
     }
     const answer = decodeTriggerAnswer(outcome.data, messages.length);
     if (answer === undefined)
