@@ -1,6 +1,6 @@
 /**
  * Triggers: work that begins without a request of HTTP. The keys of narun.yaml that name them, the events that they bring to a
- * function, and what becomes of the events.
+ * function, and the ends of the events.
  */
 import { z } from "zod";
 import { AsyncSchema } from "./async.ts";
@@ -28,9 +28,9 @@ export const ScheduleSchema = z.strictObject({
   cron: z.string().min(1).max(255),
   /** The IANA name of the time zone of the fields. Default: UTC. */
   zone: z.string().min(1).max(64).optional(),
-  /** What to do about the ticks that no node saw: nothing, run once for the last, run once for each. */
+  /** The treatment of ticks that no node saw: nothing, one run for the last, one run for each. */
   missed: z.enum(["skip", "last", "all"]).default("skip"),
-  /** What a tick does while the run before it goes on. */
+  /** The effect of a tick while the run before it goes on. */
   overlap: z.enum(["allow", "skip", "queue"]).default("skip"),
   /** How long a run may take. Default, and upper bound: `limits.timeoutMs`. */
   timeoutMs: z.int().min(1).max(HOUR_MS).optional(),

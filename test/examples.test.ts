@@ -19,6 +19,7 @@ import {
   writeProtoTypes,
 } from "../builder/index.ts";
 import { listLetters, pushBuild } from "../control/index.ts";
+import { loadScheduleOrders } from "../triggers/index.ts";
 import { eventually } from "./harness/eventually.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
@@ -67,6 +68,20 @@ const tests: Record<string, () => Promise<void>> = {
     ada.socket.close();
   },
 
+  async digest() {
+    expect(await (await call("/digest")).text()).toBe("no digest yet\n");
+    const { awaitRun, listSchedules, runSchedule } = await loadScheduleOrders();
+    await eventually(async () =>
+      expect((await listSchedules(world.connection, "digest")).map(({ schedule }) => schedule)).toEqual([
+        "nightly",
+      ]),
+    );
+    const { key, id } = await runSchedule(world.connection, "digest");
+    const run = await awaitRun(world.connection, key, id, AbortSignal.timeout(20_000));
+    expect(run).toMatchObject({ outcome: "ok", result: { title: "Good morning" } });
+    expect(await json("/digest")).toEqual(run?.result);
+  },
+
   async counter() {
     expect(await json("/counter/a")).toEqual({ path: "/counter/a", count: 1 });
     await Promise.all(Array.from({ length: 10 }, () => json("/counter/a")));
@@ -85,6 +100,11 @@ const tests: Record<string, () => Promise<void>> = {
     expect(total).toBe(rolls.reduce((a, b) => a + b));
     expect((await call("/dice", { method: "POST", body: "no JSON" })).status).toBe(400);
     expect((await call("/dice", { method: "DELETE" })).status).toBe(405);
+  },
+
+  async doorbell() {
+    const reply = await world.connection.request("doorbell.ring", "Ada", { timeoutMs: 10_000 });
+    expect(reply.text()).toBe("Ada is at the door (doorbell.ring)");
   },
 
   async echo() {

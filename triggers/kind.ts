@@ -2,9 +2,13 @@
 import type { FunctionSpec } from "../contracts/index.ts";
 import type { Log } from "../dispatch/index.ts";
 import type { Nats, SecretsKey } from "../nats/index.ts";
+import type { Traces } from "../traces/index.ts";
 import type { TriggerCalls } from "./call.ts";
+import type { TriggerMetric } from "./metric.ts";
 
-/** What every kind of trigger gets. */
+export type { TriggerMetric } from "./metric.ts";
+
+/** The parts that every kind of trigger gets. */
 export interface TriggerParts {
   /** Stays its owner's. */
   nats: Nats;
@@ -17,15 +21,9 @@ export interface TriggerParts {
   secretsKey: SecretsKey | undefined;
   /** The rules of egress that no function overrides. */
   egressDeny: readonly string[];
+  /** Takes the spans of calls. Undefined: none are made. */
+  traces?: Traces | undefined;
   log: Log;
-}
-
-/** One metric: its name, its kind and help, and its values. */
-export interface TriggerMetric {
-  name: string;
-  type: "gauge" | "counter";
-  help: string;
-  values: readonly { labels: Readonly<Record<string, string>>; value: number }[];
 }
 
 /** One kind of trigger, for all functions that need it. */

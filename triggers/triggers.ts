@@ -32,7 +32,7 @@ const KINDS: readonly KindEntry[] = [
 ];
 
 export interface Triggers {
-  /** What they hear of the node-runner, and show beside its metrics. */
+  /** Listeners to the node-runner, and the metrics beside its own. */
   readonly hooks: {
     onSpec(name: string, spec: FunctionSpec | undefined): void;
     /** Resolves when instances of these functions may drain. */
@@ -52,7 +52,7 @@ export interface TriggersOptions extends Omit<TriggerParts, "calls" | "specOf"> 
 
 export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions): Triggers {
   const specs = new SpecBook();
-  const calls = createTriggerCalls({ nats: parts.nats, specs, log: parts.log });
+  const calls = createTriggerCalls({ nats: parts.nats, specs, traces: parts.traces, log: parts.log });
   const specOf = (name: string) => specs.get(name);
   const all: TriggerParts = { ...parts, calls, specOf };
   const kinds = [...KINDS, ...others].map((entry) => new Kind(entry, all));
@@ -68,7 +68,7 @@ export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions
       async beforeDrain(names) {
         await Promise.all(kinds.map((kind) => kind.beforeDrain(names)));
       },
-      moreMetrics: () => [...kinds, waiting].flatMap((kind) => kind.metrics()),
+      moreMetrics: () => [...calls.counts.list(), ...[...kinds, waiting].flatMap((kind) => kind.metrics())],
     },
     async drain(grace) {
       await Promise.all([drainThose(false, grace), waiting.drain(grace)]);

@@ -1,5 +1,5 @@
 import { type Build, buildFunction } from "../../builder/index.ts";
-import { errorEntry, type Mode, shortRevision } from "../../contracts/index.ts";
+import { describeTriggers, errorEntry, type Mode, shortRevision } from "../../contracts/index.ts";
 import {
   describeShadowed,
   describeUrl,
@@ -72,6 +72,7 @@ async function pushFolder(
   const { bold, dim } = output.colours;
   const state = unchanged ? dim("unchanged") : describeLive(output, answering);
   output.line(`${bold(name)}  ${shortRevision(revision)}  ${state}  ${url ?? dim(describeUrl(url, routes))}`);
+  for (const trigger of describeTriggers(build.config)) output.line(dim(`  ${trigger}`));
   showWarnings(output, build.warnings);
   if (whyUntried !== undefined) {
     output.note(`${describeUntried(whyUntried, mode)}: this revision is untried.`);
