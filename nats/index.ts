@@ -1,4 +1,5 @@
 export { type Calls, hasCalls, openCalls } from "./calls/calls.ts";
+export { dropCalls } from "./calls/drop-calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
@@ -59,6 +60,12 @@ export {
 } from "./pull/durable-consumer.ts";
 export { Pull } from "./pull/pull.ts";
 export type { PulledMessage } from "./pull/pulled-message.ts";
+export {
+  findQueueProblems,
+  type QueueProblem,
+  queueConsumersOf,
+  removeQueueConsumers,
+} from "./pull/queue-consumers.ts";
 export { openRecords, type Records, type StoredRecord } from "./records/records.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";

@@ -83,20 +83,36 @@ async function ensure(
   return { kind: "ready", isNew: false, changed, pending, unsettled };
 }
 
-/** Deletes a function's consumer. Nothing where it is another's, or not there. */
-export async function removeConsumer(
+export type ConsumerOwner = Pick<DurableConsumer, "stream" | "name" | "owner">;
+
+/** Whose a consumer is that a function would have. */
+export async function lookForConsumer(
   nats: Nats,
-  { stream, name, owner }: Pick<DurableConsumer, "stream" | "name" | "owner">,
-): Promise<void> {
+  { stream, name, owner }: ConsumerOwner,
+): Promise<"own" | "none" | "foreign" | "stream-missing"> {
+  const manager = await jetstreamManager(nats.connection, { checkAPI: false });
+  try {
+    const found = await needsJetStream(nats, () => findConsumer(manager, stream, name));
+    if (found === undefined) return "none";
+    const { metadata = {} } = found.config;
+    return metadata[OWNER] === owner && metadata[WORLD] === nats.world.id ? "own" : "foreign";
+  } catch (error) {
+    if (isStreamMissing(error)) return "stream-missing";
+    throw error;
+  }
+}
+
+/** Deletes a function's consumer. Nothing where it is another's, or not there. */
+export async function removeConsumer(nats: Nats, consumer: ConsumerOwner): Promise<void> {
+  if ((await lookForConsumer(nats, consumer)) !== "own") return;
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   await needsJetStream(nats, async () => {
-    const found = await findConsumer(manager, stream, name).catch((error: unknown) => {
-      if (isStreamMissing(error)) return undefined;
-      throw error;
-    });
-    const metadata = found?.config.metadata;
-    if (metadata?.[OWNER] !== owner || metadata[WORLD] !== nats.world.id) return;
-    await manager.consumers.delete(stream, name);
+    try {
+      await manager.consumers.delete(consumer.stream, consumer.name);
+    } catch (error) {
+      // Another of the nodes that read it was faster.
+      if (!isStreamMissing(error) && !hasJetStreamCode(error, JetStreamCode.consumerNotFound)) throw error;
+    }
   });
 }
 

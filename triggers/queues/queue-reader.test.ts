@@ -239,6 +239,19 @@ describe("a reader of a queue", () => {
     await second.reader.close(1_000);
   });
 
+  it("gives back the messages that no batch has taken, as soon as it closes", async () => {
+    const stream = await createStream(3);
+    const first = startReader(consumerOf(stream), ack, { waitMs: 600_000 });
+    await eventually(() => expect(first.reader.inFlight).toBe(3));
+    await first.reader.close(1_000);
+    // The server gives nothing back by itself for 30 seconds.
+    expect(first.batches).toEqual([]);
+    const second = startReader(consumerOf(stream), ack);
+    await untilAcked(stream);
+    expect(second.taken().sort()).toEqual(numbers(3));
+    await second.reader.close(1_000);
+  });
+
   it("waits for a stream that does not exist, and begins when it appears", async () => {
     const name = `stream-${streams++}`;
     const { reader, states, taken } = startReader(consumerOf(name), ack);
