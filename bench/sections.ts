@@ -13,6 +13,7 @@ import { idle } from "./rows/idle.ts";
 import { isolates } from "./rows/isolate-start.ts";
 import { live } from "./rows/live.ts";
 import { memory } from "./rows/memory.ts";
+import { schedules } from "./rows/schedules.ts";
 import { start } from "./rows/start.ts";
 import { transfer } from "./rows/transfer.ts";
 import { warm } from "./rows/warm.ts";
@@ -31,6 +32,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   "fan-out": fanOut,
   websocket,
   grpc,
+  schedules,
   consume,
   start,
   isolates,

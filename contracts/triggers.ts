@@ -28,9 +28,9 @@ export const ScheduleSchema = z.strictObject({
   cron: z.string().min(1).max(255),
   /** The IANA name of the time zone of the fields. Default: UTC. */
   zone: z.string().min(1).max(64).optional(),
-  /** The treatment of ticks that no node saw: nothing, one run for the last, one run for each. */
+  /** How missed ticks are made up for: not at all, by one run for the last, by a run for each. */
   missed: z.enum(["skip", "last", "all"]).default("skip"),
-  /** The effect of a tick while the run before it goes on. */
+  /** How a tick is treated while the run before it goes on. */
   overlap: z.enum(["allow", "skip", "queue"]).default("skip"),
   /** How long a run may take. Default, and upper bound: `limits.timeoutMs`. */
   timeoutMs: z.int().min(1).max(HOUR_MS).optional(),

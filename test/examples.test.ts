@@ -19,6 +19,7 @@ import {
   writeProtoTypes,
 } from "../builder/index.ts";
 import { listLetters, pushBuild } from "../control/index.ts";
+import { loadScheduleOrders } from "../triggers/index.ts";
 import { eventually } from "./harness/eventually.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
@@ -65,6 +66,20 @@ const tests: Record<string, () => Promise<void>> = {
     await left;
     expect(ada.said.at(-1)).toBe("somebody left, 1 stay");
     ada.socket.close();
+  },
+
+  async digest() {
+    expect(await (await call("/digest")).text()).toBe("no digest yet\n");
+    const { awaitRun, listSchedules, runSchedule } = await loadScheduleOrders();
+    await eventually(async () =>
+      expect((await listSchedules(world.connection, "digest")).map(({ schedule }) => schedule)).toEqual([
+        "nightly",
+      ]),
+    );
+    const { key, id } = await runSchedule(world.connection, "digest");
+    const run = await awaitRun(world.connection, key, id, AbortSignal.timeout(20_000));
+    expect(run).toMatchObject({ outcome: "ok", result: { title: "Good morning" } });
+    expect(await json("/digest")).toEqual(run?.result);
   },
 
   async counter() {

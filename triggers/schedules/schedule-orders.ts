@@ -1,4 +1,4 @@
-/** What people ask of schedules, and order: `narun schedule`. */
+/** Questions and orders of people: `narun schedule`. */
 import {
   NarunError,
   nearest,
@@ -30,7 +30,7 @@ const SHOWN_TICKS = 5;
 /** The pause between two looks for the end of a run. */
 const LOOK_MS = 200;
 
-/** All schedules, or those of a function, by their names. */
+/** All schedules, or the schedules of a function, by their names. */
 export async function listSchedules(nats: Nats, name?: string): Promise<ScheduleSummary[]> {
   const store = await findSchedules(nats);
   if (store === undefined) return [];
@@ -60,7 +60,7 @@ export async function pauseSchedule(nats: Nats, name: string, schedule?: string)
   return order(nats, name, schedule, (state) => decidePause(state));
 }
 
-/** Ticks fire again; those of the pause do not. Error: SCHEDULE_NOT_FOUND. */
+/** Ticks fire again, without the ticks of the pause. Error: SCHEDULE_NOT_FOUND. */
 export async function resumeSchedule(nats: Nats, name: string, schedule?: string): Promise<ScheduleOrder> {
   return order(nats, name, schedule, (state, rule, nowMs) => decideResume(state, rule, nowMs));
 }
