@@ -9,15 +9,15 @@ export const CallbackSchema = z
   .refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), "a callback is a URL of http or https");
 
 /**
- * How a function's requests are answered before they run. `true`: all of them are; `false`: none is, whatever they prefer. Absent:
- * those that prefer it are (RFC 7240).
+ * How a function's requests are answered before they run. `true`: all of them are; `false`: none is, even if it prefers it. Absent:
+ * the requests that prefer it are (RFC 7240).
  */
 export const AsyncSchema = z.union([
   z.boolean(),
   z.strictObject({
-    /** Which requests: all, or those that prefer it. */
+    /** Which requests: all, or the ones with that preference. */
     when: z.enum(["always", "preferred"]).default("always"),
-    /** Which calls run again after the instance ended that ran them: all, or those that may run twice over HTTP, too. */
+    /** Which calls run again after the instance ended that ran them: all, or the calls that may run twice over HTTP, too. */
     repeat: z.enum(["always", "safe"]).default("always"),
     /** Where results are posted. A request's own `Narun-Callback` counts before. */
     callback: CallbackSchema.optional(),

@@ -96,6 +96,7 @@ describe("docs/wire.md", () => {
       "run",
       "schedule",
       "service",
+      "stream",
       "token",
       "workflow",
     ];
@@ -156,7 +157,9 @@ describe("docs/narun-yaml.md", () => {
   const keys = new Map([...all].filter(([key]) => key !== "limits" && !key.startsWith("limits.")));
 
   it("has every key, and no other", () => {
-    expect([...rows.keys()].sort()).toEqual([...keys.keys()].filter((key) => !isGroup(key)).sort());
+    const documented = [...rows.keys()].filter((key) => !isGroup(key));
+    expect(documented.sort()).toEqual([...keys.keys()].filter((key) => !isGroup(key)).sort());
+    expect([...rows.keys()].filter((key) => !keys.has(key))).toEqual([]);
   });
 
   it("has the defaults and bounds of every number", () => {
@@ -164,7 +167,7 @@ describe("docs/narun-yaml.md", () => {
     const documented = numbers.map(([key, { default: own }]) => {
       const { defaultText, bounds } = rows.get(key) ?? {};
       // The default of an optional number is another key.
-      const isOptional = own === undefined && defaultText?.startsWith("`limits.");
+      const isOptional = own === undefined && /^`(?:limits|scale)\./.test(defaultText ?? "");
       return [key, isOptional ? "required" : defaultText, bounds];
     });
     expect(documented).toEqual(
@@ -261,12 +264,15 @@ interface Schema {
   maximum?: number;
   properties?: Record<string, Schema>;
   items?: Schema;
+  /** The forms of a value that may be short for a group. */
+  anyOf?: Schema[];
 }
 
 /** Every key of a schema by its path: `scale.min`, `routes[].path`. */
-function keysOf({ properties = {} }: Schema, prefix = ""): Map<string, Schema> {
+function keysOf({ properties, anyOf = [] }: Schema, prefix = ""): Map<string, Schema> {
+  const own = properties ?? Object.assign({}, ...anyOf.map((form) => form.properties ?? {}));
   return new Map(
-    Object.entries(properties).flatMap(([name, schema]) => {
+    Object.entries<Schema>(own).flatMap(([name, schema]) => {
       const key = `${prefix}${name}`;
       const below =
         schema.items === undefined ? keysOf(schema, `${key}.`) : keysOf(schema.items, `${key}[].`);

@@ -39,7 +39,7 @@ export interface Triggers {
     beforeDrain(names: readonly string[]): Promise<void>;
     moreMetrics(): TriggerMetric[];
   };
-  /** Begins nothing new; finishes what is under way, within `graceMs`. Plain requests are taken on. */
+  /** Begins nothing new; finishes the calls under way, within `graceMs`. Plain requests are taken on. */
   drain(options: { graceMs: number }): Promise<void>;
   /** The instances of the node are gone. */
   close(options: { graceMs: number }): Promise<void>;

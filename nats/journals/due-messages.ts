@@ -36,7 +36,7 @@ export interface DueMessagesOptions {
 /** How long a request for messages stands at the server. */
 const EXPIRES_MS = 30_000;
 const SLACK_MS = 5_000;
-/** How long the next request waits after one that ended early. */
+/** How long the next request waits after a request that ended early. */
 const PAUSE_MS = 250;
 const NANOS_PER_MS = 1_000_000;
 /** Statuses of a request for messages (NATS ADR-9, ADR-13). */

@@ -27,7 +27,7 @@ export interface DurableConsumer {
   ackWaitMs: number;
   /** Upper bound of the messages that are delivered and not settled, of all readers together. */
   maxPending: number;
-  /** The first message of a consumer that is made: the stream's first one, or the next one that comes. */
+  /** The first message of a consumer that is made: the stream's first one, or the next new one. */
   from: "first" | "new";
   /** How long the server keeps it without a reader. Default: for ever. */
   inactiveMs?: number;
@@ -35,8 +35,8 @@ export interface DurableConsumer {
 
 export type ConsumerOutcome =
   /**
-   * `changed`: the settings that it had otherwise. `pending`: the messages that wait in the stream. `unsettled`: those that were
-   * delivered, and are being handled or wait for their next delivery.
+   * `changed`: the settings that it had otherwise. `pending`: the messages that wait in the stream. `unsettled`: its messages that
+   * were delivered, and are being handled or wait for their next delivery.
    */
   | { kind: "ready"; isNew: boolean; changed: string[]; pending: number; unsettled: number }
   | { kind: "stream-missing" }

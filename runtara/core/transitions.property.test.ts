@@ -12,9 +12,9 @@ import * as transitions from "./transitions.ts";
 interface Model {
   now: number;
   instance: Instance;
-  /** Of each run that began: whether it may still write. */
+  /** Whether a run that began may still write, for each run. */
   runs: number[];
-  /** The signals in the order in which they were sent, with what the program has been shown. */
+  /** The signals in the order in which they were sent, with the answers that the program has seen. */
   newest: { type: SignalType; isShown: boolean } | undefined;
 }
 

@@ -45,7 +45,7 @@ export class CallRunners {
   readonly #metrics = new QueueMetrics();
   readonly #readers = new Map<string, OpenReader>();
   #opening: Promise<{ calls: Calls; dispatch: Dispatch }> | undefined;
-  /** Closes readers that nobody needs. */
+  /** Closes readers without work. */
   #closing: NodeJS.Timeout | undefined;
   #isDraining = false;
 
@@ -164,7 +164,7 @@ export class CallRunners {
     if (open !== undefined) open.usedAtMs = performance.now();
   }
 
-  /** Closes readers that nobody needs (I1). */
+  /** Closes readers without work (I1). */
   async #closeIdle(): Promise<void> {
     for (const [key, open] of this.#readers) {
       const isBusy = () => open.reader.inFlight > 0 || performance.now() - open.usedAtMs < IDLE_MS;
@@ -180,7 +180,7 @@ export class CallRunners {
     this.#closing = undefined;
   }
 
-  /** A callback that nobody took is a dead letter: it can be sent back when its receiver is there again. */
+  /** A callback that was not taken is a dead letter: it can be sent back when its receiver is there again. */
   async #bury(service: string, message: PulledMessage, error: DeadError): Promise<void> {
     const { subject, sequence, deliveries: attempts, storedAt, headers, data } = message;
     const letters = await openDeadLetters(this.#parts.nats);

@@ -2,8 +2,8 @@
  * Forms batches out of messages as they come.
  *
  * I1  A batch is due when it is full, or when its first message has waited long enough.
- * I2  A message at its last attempt is a batch of its own: one that ends its host, or its whole batch, takes no other message
- *     with it to the dead letters.
+ * I2  A message at its last attempt is a batch of its own. A message that ends its host, or its whole batch, then takes no
+ *     other message with it to the dead letters.
  * I3  Messages leave in the order in which they came, but for those of I2.
  */
 

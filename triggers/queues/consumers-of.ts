@@ -11,8 +11,8 @@ export interface QueueReading {
 }
 
 /**
- * Least upper bound of the messages that are delivered and not settled, on all nodes: those that wait for their next delivery
- * count, and must not keep the others waiting.
+ * Least upper bound of the messages that are delivered and not settled, on all nodes. Messages that wait for their next
+ * delivery count, and must not keep the others waiting.
  */
 const MIN_PENDING = 10_000;
 

@@ -57,7 +57,7 @@ const retry = (messages: readonly PulledMessage[], error?: DeadError): BatchResu
   error,
 });
 
-/** A reader, and what it did. */
+/** A reader, and its news. */
 function startReader(
   consumer: DurableConsumer,
   handle: (messages: readonly PulledMessage[]) => BatchResult | Promise<BatchResult>,
