@@ -24,7 +24,7 @@ async function publish(subject: string, ...texts: string[]): Promise<void> {
   for (const text of texts) await jetstream(world.connection.connection).publish(subject, text);
 }
 
-/** A function that notes what it took: each text as a key of the bucket `taken`. */
+/** A function that notes each message: its text as a key of the bucket `taken`. */
 const noting = (body: string) => `
   export default {
     async queue(batch, env) {
