@@ -42,5 +42,7 @@ export interface KindEntry {
   isLast?: boolean;
   /** Whether a function needs it. */
   isNeeded(spec: FunctionSpec): boolean;
+  /** Whether NATS holds states of functions that may be gone. Then it is loaded at the start, to remove them. Default: no. */
+  hasStates?(parts: TriggerParts): Promise<boolean>;
   load(parts: TriggerParts): Promise<TriggerKind>;
 }
