@@ -72,8 +72,8 @@ const tests: Record<string, () => Promise<void>> = {
     expect(await (await call("/digest")).text()).toBe("no digest yet\n");
     const { awaitRun, listSchedules, runSchedule } = await loadScheduleOrders();
     await eventually(async () =>
-      expect((await listSchedules(world.connection, "digest")).map(({ schedule }) => schedule)).toEqual([
-        "nightly",
+      expect(await listSchedules(world.connection, "digest")).toMatchObject([
+        { schedule: "nightly", isSeen: true },
       ]),
     );
     const { key, id } = await runSchedule(world.connection, "digest");

@@ -10,7 +10,7 @@ import { startWorld } from "../harness/world.ts";
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());
 const { connection } = world;
-const { awaitRun, listSchedules, runSchedule } = await loadScheduleOrders();
+const { awaitRun, listSchedules, runSchedule, showSchedule } = await loadScheduleOrders();
 
 const SOURCE = `export default {
   scheduled({ input }) {
@@ -58,6 +58,7 @@ it("lists what no node has seen, and removes at the start what no function has",
   const [{ upcoming = [] } = {}] = await listSchedules(connection, "unseen");
   expect(upcoming).toHaveLength(5);
   expect(upcoming[0]).toBeGreaterThan(Date.now());
+  await expect(showSchedule(connection, "unseen")).rejects.toThrow("no node has seen the push of unseen yet");
   await specs.delete("unseen");
 
   await world.startNode("later");

@@ -160,7 +160,10 @@ async function find(
   const stored = schedule === undefined ? own[0] : own.find((one) => one.schedule === schedule);
   if (store !== undefined && stored !== undefined && (schedule !== undefined || own.length === 1))
     return { store, stored };
-  throw new NarunError("SCHEDULE_NOT_FOUND", { detail: whyNotFound(name, schedule, own, there), name });
+  const unseen = await listUnseen(nats, own, name);
+  const isUnseen = unseen.some((one) => schedule === undefined || one.schedule === schedule);
+  const why = isUnseen ? `no node has seen the push of ${name} yet` : whyNotFound(name, schedule, own, there);
+  throw new NarunError("SCHEDULE_NOT_FOUND", { detail: why, name });
 }
 
 function whyNotFound(
