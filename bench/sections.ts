@@ -18,6 +18,7 @@ import { start } from "./rows/start.ts";
 import { transfer } from "./rows/transfer.ts";
 import { warm } from "./rows/warm.ts";
 import { websocket } from "./rows/websocket.ts";
+import { workflow } from "./rows/workflow.ts";
 
 export const SECTIONS: Readonly<Record<string, Section>> = {
   warm,
@@ -34,6 +35,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   grpc,
   schedules,
   consume,
+  workflow,
   start,
   isolates,
   memory,

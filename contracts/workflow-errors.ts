@@ -22,6 +22,12 @@ export const workflowErrors = {
     solve: "It takes no signal any more. Start another one with a new id.",
     status: 409,
   },
+  WORKFLOW_RUNS: {
+    title: "The workflow has not ended",
+    solve:
+      "Cancel it first (`narun workflow cancel NAME ID`), or remove it with `--force`: it stops where it is.",
+    status: 409,
+  },
   WORKFLOW_ID_INVALID: {
     title: "The id of the workflow is not valid",
     solve: "Use 1 to 128 letters, digits, `_` and `-`.",

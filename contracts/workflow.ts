@@ -44,9 +44,10 @@ export interface WorkflowFault {
 
 /** A message of the subject `in`. */
 export type WorkflowInput =
-  | { t: "start"; input?: unknown; revision?: string; parent?: WorkflowParent }
+  | { t: "start"; input?: unknown; parent?: WorkflowParent }
   | { t: "signal"; id: string; name: string; payload?: unknown }
   | { t: "cancel" | "pause" | "resume" | "retry"; id: string }
+  | { t: "migrate"; id: string; revision: string }
   | { t: "timer" }
   | { t: "child"; n: number; child: string; ok?: unknown; fault?: WorkflowFault }
   | { t: "sweep" };
@@ -107,7 +108,9 @@ export interface WorkflowRecord {
   kept?: { name: string; payload?: unknown }[];
   /** The sequence of the last record that is `continued`: the run begins there. */
   base?: number;
-  /** It is a claim, or a mark, and no turn of the code. */
+  /** The revision of the code. Records of a workflow that runs may lack it. */
+  rev?: string;
+  /** It is a mark, and no turn of the code. */
   mark?: true;
 }
 

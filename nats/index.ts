@@ -1,5 +1,4 @@
-export { type Bodies, openBodies } from "./bodies.ts";
-export { type Calls, hasCalls, openCalls, type SubmittedCall } from "./calls/calls.ts";
+export { type Calls, hasCalls, openCalls } from "./calls/calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
@@ -17,7 +16,7 @@ export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } 
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";
 export { Journals, toMessage, type WorkflowName } from "./journals/journal.ts";
-export type { JournalEntry } from "./journals/read-journal.ts";
+export { lastRecords } from "./journals/last-records.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
 export { MAX_KEY_BYTES } from "./kv/kv-keys.ts";

@@ -65,7 +65,7 @@ export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions
     hooks: {
       onSpec(name, spec) {
         specs.set(name, spec);
-        for (const kind of kinds) kind.onSpec(name, spec);
+        for (const kind of [...kinds, waiting]) kind.onSpec(name, spec);
       },
       async beforeDrain(names) {
         await Promise.all(kinds.map((kind) => kind.beforeDrain(names)));

@@ -26,6 +26,8 @@ import {
 } from "../nats/index.ts";
 import type { TriggerCalls } from "../triggers/index.ts";
 import { callExecutor } from "./call-executor.ts";
+import { Pinned } from "./pinned.ts";
+import { SWEEP, SWEEP_SECONDS, sweep } from "./sweep.ts";
 import { tellParent } from "./tell-parent.ts";
 
 export interface WorkflowsOptions {
@@ -60,6 +62,7 @@ const MAX_RETRY_MS = 30_000;
 /** Starts to run workflows. Errors: as ensureJournals. */
 export async function startWorkflows(options: WorkflowsOptions): Promise<Workflows> {
   await ensureJournals(options.nats);
+  await new Journals(options.nats).setRhythm(SWEEP, SWEEP_SECONDS, { t: "sweep" });
   return new Runs(options);
 }
 
@@ -75,6 +78,7 @@ interface Run {
 class Runs implements Workflows {
   readonly #options: WorkflowsOptions;
   readonly #journals: Journals;
+  readonly #pinned: Pinned;
   readonly #due: DueMessages;
   readonly #runs = new Map<string, Run>();
   readonly #closers: (() => void)[] = [];
@@ -86,6 +90,7 @@ class Runs implements Workflows {
     const { nats, mostRunning = MOST_RUNNING } = options;
     this.#options = options;
     this.#journals = new Journals(nats);
+    this.#pinned = new Pinned(options);
     const asked = nats.subscribe(subjects.workflowAsk, (message) => {
       if (this.#runs.get(message.text())?.isBegun === true) message.respond("");
     });
@@ -145,13 +150,18 @@ class Runs implements Workflows {
   }
 
   async #run(run: Run, first: DueMessage): Promise<RunEnd> {
+    if (run.name.workflow === SWEEP.workflow) {
+      await sweep({ ...this.#options, journals: this.#journals, pinned: this.#pinned });
+      return "done";
+    }
     const plan = await this.#plan(run.name, first);
     if (plan.kind === "end") return plan.end;
     let { messages, isTakeover } = plan;
     for (;;) {
       if (this.#isDraining) return "now";
       run.isBegun = true;
-      const outcome = await callExecutor(this.#options.calls, run.name, { messages, isTakeover });
+      const code = await this.#pinned.codeFor(run.name.workflow, messages);
+      const outcome = await callExecutor(this.#options.calls, run.name, { messages, isTakeover, code });
       if (outcome === undefined) return "later";
       const next = await this.#afterCall(run, outcome, messages);
       if (next !== "again") return next;

@@ -27,7 +27,7 @@ export interface DurableConsumer {
   ackWaitMs: number;
   /** Upper bound of the messages that are delivered and not settled, of all readers together. */
   maxPending: number;
-  /** The first message of a consumer that is made: the stream's first one, or the next new one. */
+  /** The first message of a new consumer: the stream's first, or the next that comes. */
   from: "first" | "new";
   /** How long the server keeps it without a reader. Default: for ever. */
   inactiveMs?: number;
@@ -35,12 +35,12 @@ export interface DurableConsumer {
 
 export type ConsumerOutcome =
   /**
-   * `changed`: the settings that it had otherwise. `pending`: the messages that wait in the stream. `unsettled`: its messages that
-   * were delivered, and are being handled or wait for their next delivery.
+   * `changed`: the settings that it had otherwise. `pending`: the messages that wait in the stream. `unsettled`: messages
+   * that are being handled, or wait for their next delivery.
    */
   | { kind: "ready"; isNew: boolean; changed: string[]; pending: number; unsettled: number }
   | { kind: "stream-missing" }
-  /** `owner`: what its metadata says; undefined: nothing. */
+  /** `owner`: the one in its metadata; undefined: none. */
   | { kind: "foreign"; owner: string | undefined }
   /** The server refuses it, as the stream does not allow it: the server's words. */
   | { kind: "refused"; reason: string };

@@ -12,10 +12,6 @@ import * as transitions from "./transitions.ts";
 interface Model {
   now: number;
   instance: Instance;
-  /** Whether a run that began may still write, for each run. */
-  runs: number[];
-  /** The signals in the order in which they were sent, with the answers that the program has seen. */
-  newest: { type: SignalType; isShown: boolean } | undefined;
 }
 
 type Step = (model: Model) => Instance | undefined;
@@ -133,7 +129,7 @@ describe("the changes of an instance", () => {
         const first = isManaged
           ? transitions.start(undefined, order, 0)
           : transitions.register(undefined, { instance: "i", tenant: "acme", run: undefined }, 0);
-        const model: Model = { now: 0, instance: first as Instance, runs: [], newest: undefined };
+        const model: Model = { now: 0, instance: first as Instance };
         for (const one of list) take(model, one);
       }),
       { numRuns: 2_000 },

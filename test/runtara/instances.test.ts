@@ -103,6 +103,24 @@ describe("checkpoints", () => {
     if (length > 0) expect(Buffer.from(body.state, "base64").equals(state)).toBe(true);
   });
 
+  it("takes a state of 64 MiB, and refuses a larger one", async () => {
+    const client = await registered();
+    const state = Buffer.alloc(64 * 1024 * 1024, "narun").toString("base64");
+    expect((await client.post("checkpoint", { checkpoint_id: "c", state })).body).toMatchObject({
+      found: false,
+    });
+    const { body } = await client.post("checkpoint", { checkpoint_id: "c", state: "" });
+    expect(body.state === state).toBe(true);
+    const more = Buffer.alloc(64 * 1024 * 1024 + 1).toString("base64");
+    const refused = await client.post("checkpoint", { checkpoint_id: "d", state: more });
+    expect(refused).toMatchObject({ status: 413, body: { code: "RUNTARA_TOO_LARGE" } });
+    expect((await client.post("checkpoint", { checkpoint_id: "d", state: "" })).body).toEqual({
+      found: false,
+      signal: null,
+      custom_signal: null,
+    });
+  }, 60_000);
+
   it("gives two writers at the same time the same state", async () => {
     const client = await registered();
     const writers = Array.from({ length: 12 }, (_, at) => ({

@@ -57,7 +57,7 @@ const retry = (messages: readonly PulledMessage[], error?: DeadError): BatchResu
   error,
 });
 
-/** A reader, and its news. */
+/** A reader, and a record of its work. */
 function startReader(
   consumer: DurableConsumer,
   handle: (messages: readonly PulledMessage[]) => BatchResult | Promise<BatchResult>,

@@ -1,11 +1,11 @@
 /**
- * Reads one durable consumer for a function, and settles each of its messages by what the function says.
+ * Reads one durable consumer for a function, and settles each of its messages by the function's verdict.
  *
  * I1  A message is acked after its handler took it, or when its dead letter is written. Never before.
  * I2  At most `slots` batches are under way here, and no more messages are asked for than these can have.
  * I3  A message that is held here is extended, so that the server gives it to no other reader.
  * I4  A batch that no instance began, as none can run, stays here and is tried again: its messages use up no delivery.
- * I5  A reader that closes gives back its waiting messages at once, and at the end of the grace the rest.
+ * I5  A reader that closes gives back at once the messages that no handler has, and at the end of the grace the rest.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DeadError, messageOf, type Verdict } from "../../contracts/index.ts";
@@ -20,7 +20,7 @@ import {
 import { Batches } from "./batches.ts";
 import { backoffMs, decideEnd, type RetryPolicy } from "./decide-end.ts";
 
-/** The end of a batch. */
+/** The result of a batch. */
 export type BatchResult =
   /** One verdict for each message. `error`: the handler threw it. */
   | { kind: "answered"; verdicts: readonly Verdict[]; error?: DeadError | undefined }
@@ -47,7 +47,7 @@ export interface QueueReaderOptions {
   events: QueueEvents;
 }
 
-/** The news of a reader. */
+/** The events of a reader. */
 export interface QueueEvents {
   state(state: ReaderState): void;
   /** A number of messages came to an end. */

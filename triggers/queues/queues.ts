@@ -27,6 +27,7 @@ import type { TriggerKind, TriggerMetric, TriggerParts } from "../kind.ts";
 import { consumersOf, type QueueReading } from "./consumers-of.ts";
 import { QueueMetrics } from "./queue-metrics.ts";
 import { type BatchResult, type QueueEvents, QueueReader, type ReaderState } from "./queue-reader.ts";
+import { tellAuthor } from "./tell-author.ts";
 
 export function createQueues(parts: TriggerParts): TriggerKind {
   return new Queues(parts);
@@ -137,7 +138,7 @@ class Queues implements TriggerKind {
         if (state.kind === "ready" && state.isNew) log.info(facts, "a consumer was made");
         else if (state.kind === "ready" && state.changed.length > 0)
           log.info({ ...facts, changed: state.changed }, "a consumer was changed");
-        else if (isNews) warnOf(log, facts, state);
+        else if (isNews) tellAuthor(this.#parts, facts, state);
       },
       settled: (end, count) => counts.settled(end, count),
       depth: (pending) => {
@@ -208,16 +209,4 @@ function traceOf(messages: readonly PulledMessage[]): string[] {
   return [...only.headers].flatMap(([name, values]) =>
     names.includes(name.toLowerCase()) ? values.flatMap((value) => [name, value]) : [],
   );
-}
-
-function warnOf(log: TriggerParts["log"], facts: object, state: ReaderState): void {
-  if (state.kind === "stream-missing")
-    log.warn({ ...facts, code: "QUEUE_STREAM_MISSING" }, "the stream does not exist; it is looked for");
-  else if (state.kind === "foreign")
-    log.warn(
-      { ...facts, code: "QUEUE_CONSUMER_TAKEN", owner: state.owner },
-      "the consumer has another owner",
-    );
-  else if (state.kind === "refused")
-    log.warn({ ...facts, code: "QUEUE_CONSUMER_REFUSED", reason: state.reason }, "the consumer is refused");
 }

@@ -43,12 +43,16 @@ export interface ExecutorOptions {
   messages: readonly JournalMessage[];
   /** An executor before this one may still run: the journal is claimed first. */
   isTakeover: boolean;
+  /** The revision of the code. */
+  revision?: string | undefined;
   port: ExecutorPort;
   /** Starts the code with an input; resolves when it has ended, rollbacks included. Commands go to the state. */
   start(state: WorkflowState, input: unknown): Promise<End>;
   random(run: number): () => number;
   /** Aborts when the executor should give up at the next good place. */
   signal: AbortSignal;
+  /** Upper bound of the records of a run. Default 10,000. */
+  maxRecords?: number;
 }
 
 /** How long code may wait for something that is none of its commands. */
@@ -58,6 +62,7 @@ const SHORT_WAIT_MS = 1_000;
 const YIELD_MS = 10_000;
 /** Upper bound of the turns of one executor, for the CPU time of its request. */
 const YIELD_TURNS = 500;
+const MAX_RECORDS = 10_000;
 /** How long effects run before the executor looks for inputs meanwhile. */
 const LOOK_MS = 250;
 
@@ -78,6 +83,7 @@ export class Executor {
   #wake: () => void = () => undefined;
   #looking: ReturnType<typeof later> | undefined;
   #isOver = false;
+  #isFirst = true;
   readonly #startedAtMs = performance.now();
   readonly #random: () => number;
 
@@ -159,6 +165,7 @@ export class Executor {
     for (let isDue = mustAppend; ; isDue = false) {
       await this.#untilUseful();
       if (state.diverged !== undefined) return this.#stick(state.diverged);
+      this.#boundJournal();
       const name = this.#stateName();
       if (isDue || this.#got.length > 0 || name !== "running" || this.#turns > 0) {
         const record = this.#record(name);
@@ -223,10 +230,31 @@ export class Executor {
       ...(did.length > 0 ? { did } : {}),
       ...(got.length > 0 ? { got } : {}),
       ...(this.#base > 0 ? { base: this.#base } : {}),
+      ...this.#revisionFor(state),
       ...(state === "waiting" && due !== undefined ? { due } : {}),
       ...(end !== undefined && "value" in end && end.value !== undefined ? { value: end.value } : {}),
       ...(end !== undefined && "error" in end ? { fault: faultOf(end.error) } : {}),
       ...(state === "continued" ? { kept: this.state.untaken() } : {}),
+    };
+  }
+
+  /** The first record of a run has the revision, and so has every waiting one. */
+  #revisionFor(state: StateName): { rev?: string } {
+    const { revision } = this.#options;
+    const isNeeded =
+      state === "waiting" || state === "paused" || (this.#records.length === 0 && this.#isFirst);
+    this.#isFirst = false;
+    return revision !== undefined && isNeeded ? { rev: revision } : {};
+  }
+
+  /** A replay reads all records: a run that has too many of them fails. */
+  #boundJournal(): void {
+    const { maxRecords = MAX_RECORDS } = this.#options;
+    if (this.#end !== undefined || this.#records.length + this.#turns < maxRecords) return;
+    const text = `WORKFLOW_JOURNAL_FULL: the run has ${maxRecords} records; end it by ctx.continueAsNew(input) now and then: the next one begins with an empty journal`;
+    this.#end = {
+      state: "failed",
+      error: Object.assign(new Error(text), { code: "WORKFLOW_JOURNAL_FULL" }),
     };
   }
 
@@ -235,7 +263,13 @@ export class Executor {
     const { at } = this.state;
     const base = this.#base > 0 ? { base: this.#base } : {};
     const seen = Math.max(this.#seen, ...this.#inputs.map(({ seq }) => seq));
-    const record: WorkflowRecord = { at, seen, state: "stuck", fault: faultOf(error), mark: true, ...base };
+    // A migration to code that does not fit changes nothing.
+    const rev = this.#records.findLast(({ log }) => log.rev !== undefined)?.log.rev ?? this.#options.revision;
+    const record: WorkflowRecord = {
+      ...{ at, seen, state: "stuck", fault: faultOf(error), mark: true },
+      ...base,
+      ...(rev === undefined ? {} : { rev }),
+    };
     const seq = await this.#options.port.append(record, this.#last);
     return seq === undefined ? { outcome: "fenced" } : { outcome: "waiting", seen };
   }

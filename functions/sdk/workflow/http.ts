@@ -132,14 +132,18 @@ async function send(
 ): Promise<Response> {
   const record = await journal.last(id, 0);
   if (record === undefined) return unknown(id);
-  if (record !== null && isEnd(record))
-    return problem(409, "WORKFLOW_ENDED", `the workflow ${id} is ${record.state} already`);
-  await journal.send(
-    journal.workflow,
-    id,
-    inputOf(request.headers.get("idempotency-key") ?? crypto.randomUUID()),
-  );
+  const key = request.headers.get("idempotency-key");
+  if (record !== null && isEnd(record)) {
+    // A client whose answer was lost repeats its request.
+    const isKnown = key !== null && (await hasInput(journal, id, key));
+    if (!isKnown) return problem(409, "WORKFLOW_ENDED", `the workflow ${id} is ${record.state} already`);
+  } else await journal.send(journal.workflow, id, inputOf(key ?? crypto.randomUUID()));
   return Response.json({ id }, { status: 202 });
+}
+
+async function hasInput(journal: Journal, id: string, key: string): Promise<boolean> {
+  const messages = await journal.load(id);
+  return messages.some(({ in: input }) => input !== undefined && "id" in input && input.id === key);
 }
 
 async function query(journal: Journal, id: string, name: string, ask: AskQuery): Promise<Response> {

@@ -139,7 +139,7 @@ export class WorkflowState {
     else if ("id" in input && this.#isNew(input.id)) {
       if (input.t === "signal") this.takeEvent(input.name, input.payload);
       else if (input.t === "cancel") this.#cancel();
-      else if (input.t !== "retry") this.isPaused = input.t === "pause";
+      else if (input.t === "pause" || input.t === "resume") this.isPaused = input.t === "pause";
     }
   }
 

@@ -30,6 +30,7 @@ export interface WorkflowModule {
 interface CallHead {
   id: string;
   isTakeover: boolean;
+  revision?: string;
 }
 
 export function workflow<Input = unknown, Result = unknown, E = unknown>(
@@ -46,10 +47,10 @@ export function workflow<Input = unknown, Result = unknown, E = unknown>(
     },
     async workflow(request, env, context) {
       const [head = "", ...lines] = (await request.text()).split("\n");
-      const { id, isTakeover } = JSON.parse(head) as CallHead;
+      const { id, isTakeover, revision } = JSON.parse(head) as CallHead;
       const messages = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as JournalMessage);
       const options = { id, messages, env, journal: journalOf(env) };
-      const executor = createExecutor(run, options, { isTakeover, signal: context.signal });
+      const executor = createExecutor(run, options, { isTakeover, revision, signal: context.signal });
       const outcome: WorkflowOutcome = await executor.run();
       return Response.json(outcome);
     },
@@ -65,6 +66,7 @@ interface RunOptions {
 
 interface CallOptions {
   isTakeover: boolean;
+  revision?: string | undefined;
   signal: AbortSignal;
   onContext?(context: RunContext): void;
 }
@@ -72,7 +74,7 @@ interface CallOptions {
 function createExecutor(
   code: WorkflowCode<unknown, unknown, unknown>,
   { id, messages, env, journal }: RunOptions,
-  { isTakeover, signal, onContext }: CallOptions,
+  { isTakeover, revision, signal, onContext }: CallOptions,
 ): Executor {
   installDeterminism(journal.isAlone);
   const random = (run: number) => createRandom(`${journal.workflow}/${id}/${run}`);
@@ -80,6 +82,7 @@ function createExecutor(
   return new Executor({
     messages,
     isTakeover,
+    revision,
     signal,
     random: (run) => {
       numbers = random(run);

@@ -25,11 +25,8 @@ export interface WorkflowContext extends BindingContext {
   config: FunctionConfig;
 }
 
-export function createWorkflowOperations({
-  name: own,
-  streams: { nats },
-  config,
-}: WorkflowContext): HostOperations {
+export function createWorkflowOperations({ streams: { nats }, config }: WorkflowContext): HostOperations {
+  const own = config.workflowOf ?? config.name;
   const journals = new Journals(nats);
   const nameOf = (id: unknown, workflow: unknown = own) => ({
     workflow: readWorkflow(workflow, own, config),
