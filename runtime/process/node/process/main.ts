@@ -73,7 +73,7 @@ async function receive(message: ToHost): Promise<void> {
 /** Evaluates a bundle once. Its log lines are dropped. */
 async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
   if (running === undefined || stopping !== undefined) return refused;
-  const sandbox = new ThreadSandbox({ ...running, ...order, threadFile }, TRIAL_OWNER);
+  const sandbox = new ThreadSandbox({ ...running, ...order, threadFile, isTraced: false }, TRIAL_OWNER);
   try {
     const started = await sandbox.start();
     if (started.ok) return { ok: true };
@@ -107,7 +107,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     return send({ type: "started", instance, outcome: refused });
   }
   const { node, nats, peers, ledger, door, spans } = running;
-  const parts = { ...running, ...order, threadFile };
+  const parts = { ...running, ...order, threadFile, isTraced: spans !== undefined };
   const common = { node, nats, peers, ledger, sourceMaps, spans, ...order };
   const place = door?.nextPlace();
   await startReported({
