@@ -72,8 +72,8 @@ const tests: Record<string, () => Promise<void>> = {
     expect(await (await call("/digest")).text()).toBe("no digest yet\n");
     const { awaitRun, listSchedules, runSchedule } = await loadScheduleOrders();
     await eventually(async () =>
-      expect((await listSchedules(world.connection, "digest")).map(({ schedule }) => schedule)).toEqual([
-        "nightly",
+      expect(await listSchedules(world.connection, "digest")).toMatchObject([
+        { schedule: "nightly", isSeen: true },
       ]),
     );
     const { key, id } = await runSchedule(world.connection, "digest");
@@ -298,7 +298,10 @@ describe("the examples", () => {
       // Endless streams are cut off, which is no failure.
       const curl = 'curl() { command curl -fsS --max-time 2 "$@" || [ $? = 28 ]; }';
       const here = command.replace("http://127.0.0.1:8080", world.url(""));
-      const { stdout } = await promisify(execFile)("sh", ["-c", `${curl}; ${here}`], { cwd: dir });
+      const narun = `narun() { "${process.execPath}" "${join(import.meta.dirname, "../cli/main.ts")}" "$@"; }`;
+      const env = { ...process.env, NARUN_NATS_URL: world.nats.url };
+      const script = `${curl}; ${narun}; ${here}`;
+      const { stdout } = await promisify(execFile)("sh", ["-c", script], { cwd: dir, env });
       expect(stdout).not.toBe("");
     } finally {
       await rm(dir, { recursive: true, force: true });

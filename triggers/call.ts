@@ -1,5 +1,5 @@
 /**
- * Calls functions on behalf of triggers: each call is a request through dispatch, as those of HTTP are. It is held, wakes the
+ * Calls functions on behalf of triggers: each call is a request through dispatch, like a request of HTTP. It is held, wakes the
  * function, keeps to its limits, and may run twice only where its trigger says so.
  *
  * I1  Dispatch is made at the first call: a node without triggers pays nothing.

@@ -30,7 +30,7 @@ export interface TriggerParts {
 export interface TriggerKind {
   /** The spec of a function that needs it, or undefined where it no longer does. */
   onSpec(name: string, spec: FunctionSpec | undefined): void;
-  /** Begins nothing new; finishes what is under way, within `graceMs`. */
+  /** Begins nothing new; finishes the calls under way, within `graceMs`. */
   drain(options: { graceMs: number }): Promise<void>;
   /** Instances of these functions on this node are about to drain. */
   beforeDrain?(names: readonly string[]): Promise<void>;
@@ -42,5 +42,7 @@ export interface KindEntry {
   isLast?: boolean;
   /** Whether a function needs it. */
   isNeeded(spec: FunctionSpec): boolean;
+  /** Whether NATS holds states of functions that may be gone. Then it is loaded at the start, to remove them. Default: no. */
+  hasStates?(parts: TriggerParts): Promise<boolean>;
   load(parts: TriggerParts): Promise<TriggerKind>;
 }

@@ -75,6 +75,14 @@ export class ScheduleStore {
     }
   }
 
+  async hasStates(): Promise<boolean> {
+    const filter = this.#wire(subjects.scheduleState("*", "*"));
+    const info = await needsJetStream(this.#nats, () =>
+      this.#manager.streams.info(stream, { subjects_filter: filter }),
+    );
+    return Object.keys(info.state.subjects ?? {}).length > 0;
+  }
+
   /** Writes a state behind the sequence `after` (0: there is none); undefined where another one is there. */
   async write(
     { function: name, schedule }: ScheduleKey,

@@ -35,7 +35,7 @@ describe("a function that sleeps", () => {
     expect(JSON.parse(reply.text())).toEqual({ method: "POST", url: "/plain", tag: "a", text: "hello" });
     expect(headerValue(reply.headers, headerNames.responseStatus)).toBe("201");
     expect(headerValue(reply.headers, "X-Own")).toBe("yes");
-    expect(await world.ps("plain")).toHaveLength(1);
+    expect(await world.ps("plain")).not.toEqual([]);
   });
 
   it("is woken by a request of the original gateway, and of BHTTP", async () => {
