@@ -49,7 +49,10 @@ export function workflow<Input = unknown, Result = unknown, E = unknown>(
       const [head = "", ...lines] = (await request.text()).split("\n");
       const { id, isTakeover, revision } = JSON.parse(head) as CallHead;
       const messages = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as JournalMessage);
-      const options = { id, messages, env, journal: journalOf(env) };
+      const journal = journalOf(env);
+      // The host hears of it before the first effect, as calls keep their order.
+      journal.run(id).catch(() => undefined);
+      const options = { id, messages, env, journal };
       const executor = createExecutor(run, options, { isTakeover, revision, signal: context.signal });
       const outcome: WorkflowOutcome = await executor.run();
       return Response.json(outcome);

@@ -17,6 +17,7 @@ import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
 import { readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
+import { WorkflowRuns } from "./workflow-runs.ts";
 
 /** Room for the headers of a message beside its payload. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -25,7 +26,12 @@ export interface WorkflowContext extends BindingContext {
   config: FunctionConfig;
 }
 
-export function createWorkflowOperations({ streams: { nats }, config }: WorkflowContext): HostOperations {
+export function createWorkflowOperations({
+  streams: { nats },
+  config,
+  endOf,
+}: WorkflowContext): HostOperations {
+  const runs = new WorkflowRuns(nats);
   const own = config.workflowOf ?? config.name;
   const journals = new Journals(nats);
   const nameOf = (id: unknown, workflow: unknown = own) => ({
@@ -35,6 +41,11 @@ export function createWorkflowOperations({ streams: { nats }, config }: Workflow
   const mostBytes = nats.maxPayload - MAX_HEADER_BYTES;
   return {
     ...createReadOperations(journals, nats, nameOf),
+    "workflow.run": ([id], { owner }) => {
+      const end = endOf(owner);
+      if (end !== undefined) runs.begin(nameOf(id), end);
+      return undefined;
+    },
     "workflow.append": async ([id, recordValue, after, dueValue, state]) => {
       const name = nameOf(id);
       const record = readPayload(recordValue, "a record", mostBytes);
