@@ -57,6 +57,8 @@ export interface WorkflowParent {
   workflow: string;
   id: string;
   n: number;
+  /** The workflows above that one, from the first: `workflow/id`. */
+  above?: string[];
 }
 
 /** The kinds of commands. */
@@ -110,6 +112,8 @@ export interface WorkflowRecord {
   base?: number;
   /** The revision of the code. Records of a workflow that runs may lack it. */
   rev?: string;
+  /** The sequence of the failed record whose place this one takes: the run was retried. */
+  retried?: number;
   /** It is a mark, and no turn of the code. */
   mark?: true;
 }

@@ -200,11 +200,12 @@ class Runs implements Workflows {
     if (input.t === "start" && !isRedelivered)
       return { kind: "run", messages: [{ seq, at, in: input }], isTakeover: false };
     const last = await this.#journals.lastRecord(name);
-    if (last !== undefined && isFinal(last.record.state)) {
+    const isRetried = input.t === "retry" && last?.record.state === "failed" && last.record.seen < seq;
+    if (last !== undefined && isFinal(last.record.state) && !isRetried) {
       if (isRedelivered) await tellParent(this.#journals, name, await this.#read(name), last.record);
       return { kind: "end", end: "done" };
     }
-    const isSuspended = last !== undefined && SUSPENDED.has(last.record.state);
+    const isSuspended = last !== undefined && (isRetried || SUSPENDED.has(last.record.state));
     if (isSuspended && last.record.seen >= seq) return { kind: "end", end: "done" };
     // Another runner holds the due message of a workflow that runs: it sees this input, too.
     if (!isSuspended && !isRedelivered) return { kind: "end", end: "done" };

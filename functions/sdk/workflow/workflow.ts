@@ -92,7 +92,10 @@ function createExecutor(
       return numbers;
     },
     start: (state, input) => {
-      const context = new RunContext({ id, env, state, journal, random: numbers ?? random(0) });
+      const context = new RunContext({
+        ...{ id, env, state, journal, above: ancestorsOf(messages) },
+        random: numbers ?? random(0),
+      });
       onContext?.(context);
       return runCode(code, context, state, input);
     },
@@ -111,6 +114,14 @@ function createExecutor(
         }),
     },
   });
+}
+
+/** The workflows above one, from the first: `workflow/id`. */
+function ancestorsOf(messages: readonly JournalMessage[]): string[] {
+  const start = messages.find((message) => message.in?.t === "start")?.in;
+  if (start?.t !== "start" || start.parent === undefined) return [];
+  const { above = [], workflow: name, id } = start.parent;
+  return [...above, `${name}/${id}`];
 }
 
 /** How long a question for inputs waits at the host. */

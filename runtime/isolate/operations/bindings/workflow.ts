@@ -11,6 +11,7 @@ import {
   isReservedSubject,
   matchesSubject,
   subjects,
+  type WorkflowParent,
 } from "../../../../contracts/index.ts";
 import { createHeaders, Journals, type Nats, toMessage, type WorkflowName } from "../../../../nats/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
@@ -68,6 +69,8 @@ export function createWorkflowOperations({
         return [isNew, ended ? JSON.stringify(ended.record) : undefined];
       }
       await begin();
+      if (!isNew && input.t === "start" && input.parent !== undefined)
+        await requireChild(journals, name, input.parent);
       const last = isNew ? undefined : await journals.last(name);
       return [isNew, last ? JSON.stringify(last.record) : undefined];
     },
@@ -85,6 +88,18 @@ export function createWorkflowOperations({
       return undefined;
     },
   };
+}
+
+/** A child tells its parent how it ended: a workflow of another parent would never do so. */
+async function requireChild(journals: Journals, name: WorkflowName, parent: WorkflowParent): Promise<void> {
+  const start = (await journals.read(name)).map(toMessage).find((message) => message.in?.t === "start")?.in;
+  const other = start?.t === "start" ? start.parent : undefined;
+  const { workflow, id, n } = parent;
+  if (other?.workflow === workflow && other.id === id && other.n === n) return;
+  throw new CallError(
+    "WorkflowIdTaken",
+    `WORKFLOW_ID_TAKEN: ${name.workflow}/${name.id} is no child of ${workflow}/${id}: give the child another id`,
+  );
 }
 
 type NameOf = (id: unknown, workflow?: unknown) => WorkflowName;
