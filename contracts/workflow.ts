@@ -129,25 +129,29 @@ export type JournalMessage = { seq: number; at: number } & (
   | { log: WorkflowRecord; in?: undefined }
 );
 
-/** How a call of an executor ended. */
-export type WorkflowOutcome =
-  /** It waits; inputs behind `seen` wake it. */
+/** How a call of an executor ended. `steps`: how many commands ended in it, of those that have effects. */
+export type WorkflowOutcome = {
+  steps?: number | undefined;
+} /** It waits; inputs behind `seen` wake it. */ & (
   | { outcome: "waiting"; seen: number }
   /** It gave the executor up at a good place: it is called again at once. */
   | { outcome: "yielded" }
   /** It ended. */
   | { outcome: "ended"; record: WorkflowRecord }
   /** Another executor has gone on with it. */
-  | { outcome: "fenced" };
+  | { outcome: "fenced" }
+);
 
+const steps = z.int().min(0).max(1_000_000).optional();
 const OutcomeSchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.literal("waiting"), seen: z.number() }),
-  z.object({ outcome: z.literal("yielded") }),
+  z.object({ outcome: z.literal("waiting"), seen: z.number(), steps }),
+  z.object({ outcome: z.literal("yielded"), steps }),
   z.object({
     outcome: z.literal("ended"),
+    steps,
     record: z.looseObject({ at: z.number(), seen: z.number(), state: z.enum(WORKFLOW_STATES) }),
   }),
-  z.object({ outcome: z.literal("fenced") }),
+  z.object({ outcome: z.literal("fenced"), steps }),
 ]);
 
 /** Reads the answer of an executor. Undefined where it has not the form. */

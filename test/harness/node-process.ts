@@ -10,6 +10,8 @@ export interface TestNode {
   /** The base URL of Runtara's HTTP door. Throws where it has none. */
   readonly runtaraHttp: string;
   /** Kills the runner with SIGKILL. Resolves when it has ended. Its hosts have to notice by themselves. */
+  /** Throws where the node was started without `--metrics`. */
+  readonly metricsUrl: string;
   kill9(): Promise<void>;
   /** SIGTERM: drains the runner. Resolves when it has ended. Rejects if it ended with an error. */
   drain(): Promise<void>;
@@ -62,7 +64,7 @@ export async function startTestNode({
   });
   const ended = once(child, "exit");
   const [ready] = await Promise.race([
-    once(child, "message") as Promise<[{ runtaraHttp?: string }]>,
+    once(child, "message") as Promise<[{ runtaraHttp?: string; metrics?: string }]>,
     ended.then(() => Promise.reject(new Error(`node ${name} did not start: ${words}`))),
   ]);
   const pid = pidOf(child);
@@ -72,6 +74,10 @@ export async function startTestNode({
     get runtaraHttp() {
       if (ready.runtaraHttp === undefined) throw new Error(`node ${name} has no door for Runtara`);
       return ready.runtaraHttp;
+    },
+    get metricsUrl() {
+      if (ready.metrics === undefined) throw new Error(`node ${name} shows no metrics`);
+      return ready.metrics;
     },
     async kill9() {
       for (const started of childrenOf(pid)) onEnding(started);

@@ -10,7 +10,7 @@ import { sweep } from "../../workflows/sweep.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld } from "../harness/world.ts";
 
-const world = await startWorld();
+const world = await startWorld({ nodeArguments: ["--metrics", "127.0.0.1:0"] });
 afterAll(() => world[Symbol.asyncDispose]());
 
 const source = `import { workflow } from "narun";
@@ -41,6 +41,9 @@ export default workflow(async (ctx, input, env) => {
       return ctx.child("orders", null, { id: input.id });
     case "call":
       return [await ctx.call(env.ECHO, "/echo/path", { json: { a: 1 } }), await ctx.call(env.ECHO, "/echo/none").catch((error) => error.message)];
+    case "naps":
+      await ctx.sleep(20);
+      return ctx.step("one", () => 1);
     case "publish":
       return ctx.publish("test.told", { id: ctx.id });
     case "timeout":
@@ -197,6 +200,31 @@ describe("steps of their own kinds", () => {
 });
 
 describe("all workflows", () => {
+  it("are counted by their node", async () => {
+    const [node] = world.nodes;
+    if (node === undefined) throw new Error("no node");
+    const read = async () => {
+      const text = await (await fetch(`${node.metricsUrl}/metrics`)).text();
+      return (name: string) =>
+        Number(
+          text
+            .split("\n")
+            .find((line) => line.startsWith(`${name} `))
+            ?.split(" ")[1] ?? 0,
+        );
+    };
+    const before = await read();
+    await run("counted", { kind: "naps" });
+    await eventually(async () => {
+      const now = await read();
+      const more = (name: string) => now(`narun_workflow_${name}`) - before(`narun_workflow_${name}`);
+      expect([more("started_total"), more("steps_total"), more("wakes_total")]).toEqual([1, 1, 1]);
+      expect(more('ended_total{state="done"}')).toBe(1);
+      expect(more("wake_lateness_seconds_total")).toBeGreaterThan(0);
+      expect(now("narun_workflow_running")).toBe(0);
+    });
+  });
+
   it("are listed, also one that has only its start", async () => {
     const journals = new Journals(world.connection);
     await journals.send({ workflow: "absent", id: "begun" }, { t: "start" }, true);

@@ -91,13 +91,15 @@ export type JournalMessage = { seq: number; at: number } & (
   | { log: WorkflowRecord; in?: undefined }
 );
 
-/** How a call of an executor ended. */
-export type WorkflowOutcome =
-  /** It waits; inputs behind `seen` wake it. */
+/** How a call of an executor ended. `steps`: how many commands ended in it, of those that have effects. */
+export type WorkflowOutcome = {
+  steps?: number | undefined;
+} /** It waits; inputs behind `seen` wake it. */ & (
   | { outcome: "waiting"; seen: number }
   /** It gave the executor up at a good place: it is called again at once. */
   | { outcome: "yielded" }
   /** It ended. */
   | { outcome: "ended"; record: WorkflowRecord }
   /** Another executor has gone on with it. */
-  | { outcome: "fenced" };
+  | { outcome: "fenced" }
+);
