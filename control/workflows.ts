@@ -10,7 +10,15 @@ import {
   type WorkflowRecord,
   type WorkflowState,
 } from "../contracts/index.ts";
-import { Journals, lastRecords, type Nats, openSpecs, toMessage, type WorkflowName } from "../nats/index.ts";
+import {
+  Journals,
+  lastInputs,
+  lastRecords,
+  type Nats,
+  openSpecs,
+  toMessage,
+  type WorkflowName,
+} from "../nats/index.ts";
 
 export interface WorkflowFacts extends WorkflowName {
   state: WorkflowState;
@@ -29,17 +37,29 @@ export interface WorkflowFilter {
   since?: Date | undefined;
 }
 
-/** The workflows, by their last records: those without a record are left out. */
+/** The workflows, by their last records; then those that have begun, and have no record yet. */
 export async function* listWorkflows(
   nats: Nats,
   filter: WorkflowFilter,
 ): AsyncGenerator<WorkflowFacts, void> {
+  const known = new Set<string>();
+  const isWanted = ({ state, at }: WorkflowFacts) =>
+    (filter.state === undefined || state === filter.state) &&
+    (filter.since === undefined || at >= filter.since.getTime());
   for await (const { workflow, id, record } of lastRecords(nats, filter.workflow)) {
-    const isOther = filter.state !== undefined && record.state !== filter.state;
-    const isOld = filter.since !== undefined && record.at < filter.since.getTime();
-    if (!isOther && !isOld) yield factsOf({ workflow, id }, record);
+    known.add(`${workflow}/${id}`);
+    const facts = factsOf({ workflow, id }, record);
+    if (isWanted(facts)) yield facts;
+  }
+  for await (const { workflow, id, at } of lastInputs(nats, filter.workflow)) {
+    const facts = { workflow, id, state: "running" as const, at };
+    const isWorkflow = WORKFLOW_FUNCTION.test(workflow) && !known.has(`${workflow}/${id}`);
+    if (isWorkflow && isWanted(facts)) yield facts;
   }
 }
+
+/** The timers of narun itself have names that no function has. */
+const WORKFLOW_FUNCTION = /^[a-z0-9]/i;
 
 function factsOf(name: WorkflowName, { state, at, due, rev, fault }: WorkflowRecord): WorkflowFacts {
   return {
@@ -92,6 +112,8 @@ export async function showWorkflow(nats: Nats, name: WorkflowName): Promise<Work
 function timelineOf(messages: readonly JournalMessage[], startedAt: number): TimelineEntry[] {
   const entries: TimelineEntry[] = [];
   let commands: TimelineEntry[] = [];
+  /** The commands in front of the last record. */
+  let countBefore = 0;
   let beforeAt = startedAt;
   for (const { at, in: input, log } of messages) {
     if (input !== undefined) {
@@ -100,6 +122,11 @@ function timelineOf(messages: readonly JournalMessage[], startedAt: number): Tim
       if (input.t === "child") end(commands[input.n], at, input.ok, input.fault);
       continue;
     }
+    if (log.retried !== undefined) {
+      for (const dropped of commands.splice(countBefore)) entries.splice(entries.indexOf(dropped), 1);
+      for (const command of commands) reopen(command);
+    }
+    countBefore = commands.length;
     // A wait has no fact of its own: the code that goes on behind it shows its end.
     if (log.did !== undefined || isFinal(log.state) || log.state === "continued") endWaits(commands, log.at);
     const settled = new Set(log.got?.map(([n]) => n));
@@ -120,6 +147,14 @@ function timelineOf(messages: readonly JournalMessage[], startedAt: number): Tim
     if (log.state === "continued") commands = [];
   }
   return entries;
+}
+
+/** The run was retried: a failure is one more attempt. */
+function reopen(command: TimelineEntry): void {
+  if (command.error === undefined) return;
+  command.failures += 1;
+  delete command.error;
+  delete command.endedAt;
 }
 
 function endWaits(commands: readonly TimelineEntry[], at: number): void {
@@ -159,7 +194,7 @@ export type WorkflowOrder =
   | { order: "cancel" | "pause" | "resume" | "retry" | "migrate" }
   | { order: "signal"; name: string; payload?: unknown };
 
-/** Sends a signal or an order. Errors: WORKFLOW_NOT_FOUND, WORKFLOW_ENDED. */
+/** Sends a signal or an order. `retry` is for failed workflows, too. Errors: WORKFLOW_NOT_FOUND, WORKFLOW_ENDED, WORKFLOW_ROLLED_BACK. */
 export async function orderWorkflow(
   nats: Nats,
   name: WorkflowName,
@@ -169,13 +204,21 @@ export async function orderWorkflow(
   const journals = new Journals(nats);
   const last = await journals.last(readName(name));
   if (last === undefined) throw notFound(name);
-  if (last !== null && isFinal(last.record.state))
+  if (order === "retry" && last?.record.state === "failed") await refuseUndone(journals, name);
+  else if (last !== null && isFinal(last.record.state))
     throw new NarunError("WORKFLOW_ENDED", { detail: `${name.workflow} ${name.id} is ${last.record.state}` });
   if (order === "signal" && "name" in facts)
     await journals.send(name, { t: "signal", id: signalId, ...facts });
   else if (order === "migrate")
     await journals.send(name, { t: order, id: signalId, revision: await liveRevision(nats, name.workflow) });
   else if (order !== "signal") await journals.send(name, { t: order, id: signalId });
+}
+
+/** A failed workflow whose steps were undone cannot go on behind them. */
+async function refuseUndone(journals: Journals, name: WorkflowName): Promise<void> {
+  const messages = (await journals.read(name)).map(toMessage);
+  if (messages.some(({ log }) => log?.did?.some(([kind]) => kind === "rollback") === true))
+    throw new NarunError("WORKFLOW_ROLLED_BACK", { detail: `${name.workflow} ${name.id}` });
 }
 
 /** The last record of a workflow; waits for its end for `waitMs`. Error: WORKFLOW_NOT_FOUND. */

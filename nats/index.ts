@@ -17,7 +17,7 @@ export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } 
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";
 export { Journals, toMessage, type WorkflowName } from "./journals/journal.ts";
-export { lastRecords } from "./journals/last-records.ts";
+export { lastInputs, lastRecords } from "./journals/last-records.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
 export { MAX_KEY_BYTES } from "./kv/kv-keys.ts";

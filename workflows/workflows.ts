@@ -24,11 +24,12 @@ import {
   toMessage,
   type WorkflowName,
 } from "../nats/index.ts";
-import type { TriggerCalls } from "../triggers/index.ts";
+import type { TriggerCalls, TriggerMetric } from "../triggers/index.ts";
 import { callExecutor } from "./call-executor.ts";
 import { Pinned } from "./pinned.ts";
 import { SWEEP, SWEEP_SECONDS, sweep } from "./sweep.ts";
 import { tellParent } from "./tell-parent.ts";
+import { WorkflowMetrics } from "./workflow-metrics.ts";
 
 export interface WorkflowsOptions {
   /** Stays its owner's. */
@@ -48,6 +49,7 @@ export interface Workflows {
   /** Takes nothing new. Resolves when the runs have ended, or after `graceMs`: other runners take the rest over. */
   drain(options: { graceMs: number }): Promise<void>;
   close(): void;
+  metrics(): TriggerMetric[];
 }
 
 const MOST_RUNNING = 1_000;
@@ -84,6 +86,7 @@ class Runs implements Workflows {
   readonly #closers: (() => void)[] = [];
   /** Failed calls in a row, by workflow. */
   readonly #failures = new Map<string, number>();
+  readonly #metrics = new WorkflowMetrics();
   #isDraining = false;
 
   constructor(options: WorkflowsOptions) {
@@ -115,6 +118,12 @@ class Runs implements Workflows {
   close(): void {
     this.#isDraining = true;
     for (const close of this.#closers.splice(0)) close();
+  }
+
+  metrics(): TriggerMetric[] {
+    let running = 0;
+    for (const { isBegun } of this.#runs.values()) if (isBegun) running += 1;
+    return this.#metrics.list(running);
   }
 
   #take(message: DueMessage): void {
@@ -176,8 +185,10 @@ class Runs implements Workflows {
     outcome: WorkflowOutcome | { outcome: "lost" },
     messages: readonly JournalMessage[],
   ): Promise<RunEnd | "again"> {
+    if ("steps" in outcome) this.#metrics.onSteps(outcome.steps ?? 0);
     switch (outcome.outcome) {
       case "ended":
+        this.#metrics.onEnd(outcome.record.state);
         await tellParent(this.#journals, run.name, messages, outcome.record);
         return "done";
       case "waiting": {
@@ -197,18 +208,23 @@ class Runs implements Workflows {
   async #plan(name: WorkflowName, due: DueMessage): Promise<Plan> {
     const input = JSON.parse(due.text) as WorkflowInput;
     const { seq, at, isRedelivered } = due;
-    if (input.t === "start" && !isRedelivered)
+    if (input.t === "start" && !isRedelivered) {
+      this.#metrics.onStart();
       return { kind: "run", messages: [{ seq, at, in: input }], isTakeover: false };
+    }
     const last = await this.#journals.lastRecord(name);
-    if (last !== undefined && isFinal(last.record.state)) {
+    const isRetried = input.t === "retry" && last?.record.state === "failed" && last.record.seen < seq;
+    if (last !== undefined && isFinal(last.record.state) && !isRetried) {
       if (isRedelivered) await tellParent(this.#journals, name, await this.#read(name), last.record);
       return { kind: "end", end: "done" };
     }
-    const isSuspended = last !== undefined && SUSPENDED.has(last.record.state);
+    const isSuspended = last !== undefined && (isRetried || SUSPENDED.has(last.record.state));
     if (isSuspended && last.record.seen >= seq) return { kind: "end", end: "done" };
     // Another runner holds the due message of a workflow that runs: it sees this input, too.
     if (!isSuspended && !isRedelivered) return { kind: "end", end: "done" };
     if (isRedelivered && (await this.#isRunElsewhere(name))) return { kind: "end", end: "others" };
+    const { due: dueAt } = last?.record ?? {};
+    if (input.t === "timer" && dueAt !== undefined) this.#metrics.onWake(Date.now() - dueAt);
     return { kind: "run", messages: await this.#read(name), isTakeover: !isSuspended };
   }
 

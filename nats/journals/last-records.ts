@@ -1,4 +1,4 @@
-import { jetstreamManager } from "@nats-io/jetstream";
+import { type JsMsg, jetstreamManager } from "@nats-io/jetstream";
 import { stores, subjects, type WorkflowRecord } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { isStreamMissing } from "../jetstream-errors.ts";
@@ -12,26 +12,44 @@ export interface LastRecord extends WorkflowName {
 
 const BATCH_WAIT_MS = 5_000;
 
+/** When the last input of a workflow was stored, in epoch milliseconds. */
+export interface LastInput extends WorkflowName {
+  at: number;
+}
+
 /** The last record of each workflow, of one function or all, in the order of these records. */
 export async function* lastRecords(nats: Nats, workflow?: string): AsyncGenerator<LastRecord, void> {
+  const filter = workflow === undefined ? subjects.workflowLogsAll : subjects.workflowLogs(workflow);
+  for await (const { name, message } of lastOfEach(nats, filter)) {
+    const record = parsed(Buffer.from(message.data).toString());
+    if (record !== undefined) yield { ...name, seq: message.seq, record };
+  }
+}
+
+/** The last input of each workflow, as `lastRecords`. */
+export async function* lastInputs(nats: Nats, workflow?: string): AsyncGenerator<LastInput, void> {
+  const filter = subjects.workflowInputs(workflow ?? "*", "*");
+  for await (const { name, message } of lastOfEach(nats, filter))
+    yield { ...name, at: message.time.getTime() };
+}
+
+async function* lastOfEach(
+  nats: Nats,
+  subject: string,
+): AsyncGenerator<{ name: WorkflowName; message: JsMsg }, void> {
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
-  const filter = nats.world.toWire(
-    workflow === undefined ? subjects.workflowLogsAll : subjects.workflowLogs(workflow),
-  );
   await using reader = await openWhereThere({
-    ...{ nats, manager, filters: [filter], from: "last-of-each" as const },
+    ...{ nats, manager, filters: [nats.world.toWire(subject)], from: "last-of-each" as const },
     stream: stores.workflows.stream,
   });
   let left = reader?.pending ?? 0;
   while (reader !== undefined && left > 0) {
     let count = 0;
-    for await (const { subject, seq, data } of reader.batch({ waitMs: BATCH_WAIT_MS })) {
+    for await (const message of reader.batch({ waitMs: BATCH_WAIT_MS })) {
       count += 1;
       left -= 1;
-      const [, of, id] = /\.w\.([^.]+)\.([^.]+)\.log$/.exec(subject) ?? [];
-      const record = parsed(Buffer.from(data).toString());
-      if (of !== undefined && id !== undefined && record !== undefined)
-        yield { workflow: of, id, seq, record };
+      const [, workflow, id] = /\.w\.([^.]+)\.([^.]+)\.(?:log|in)$/.exec(message.subject) ?? [];
+      if (workflow !== undefined && id !== undefined) yield { name: { workflow, id }, message };
       if (left === 0) return;
     }
     if (count === 0) return;

@@ -18,6 +18,7 @@ import type {
   WorkflowOutcome,
   WorkflowRecord,
 } from "./messages.ts";
+import { type NumberedRecord, pendingRetryOf, standingRecords } from "./retried.ts";
 import { type Command, WorkflowState } from "./state.ts";
 
 /** The outside of an executor. */
@@ -71,7 +72,9 @@ const { setTimeout: later, clearTimeout: stop } = globalThis;
 export class Executor {
   readonly state: WorkflowState;
   readonly #options: ExecutorOptions;
-  readonly #records: { seq: number; log: WorkflowRecord }[];
+  readonly #records: NumberedRecord[];
+  /** The failed record whose place the next one takes. */
+  #retried: number | undefined;
   readonly #inputs: { seq: number; at: number; in: WorkflowInput }[];
   readonly #base: number;
   /** The record that this executor saw last. */
@@ -79,6 +82,7 @@ export class Executor {
   #seen: number;
   #end: End | undefined;
   #got: Got[] = [];
+  readonly #arrived: Got[];
   #turns = 0;
   #wake: () => void = () => undefined;
   #looking: ReturnType<typeof later> | undefined;
@@ -94,9 +98,13 @@ export class Executor {
     const start = continued ?? messages.find((message) => message.in?.t === "start");
     if (start === undefined) throw new Error("a journal without its start");
     this.#base = continued?.seq ?? 0;
-    this.#records = messages.flatMap(({ seq, log }) =>
-      log !== undefined && seq > this.#base ? [{ seq, log }] : [],
+    const records = standingRecords(
+      messages.flatMap(({ seq, log }) => (log !== undefined && seq > this.#base ? [{ seq, log }] : [])),
     );
+    const retry = pendingRetryOf(records, messages);
+    this.#records = retry?.records ?? records;
+    this.#retried = retry?.failed;
+    this.#arrived = retry?.got ?? [];
     this.#seen = continued?.log?.seen ?? start.seq;
     this.#inputs = messages.flatMap((one) =>
       one.in !== undefined && one.seq > this.#seen ? [{ ...one, in: one.in }] : [],
@@ -146,7 +154,7 @@ export class Executor {
       if (log.mark !== true) {
         this.#seen = Math.max(this.#seen, log.seen);
         await this.#enter(log.at, () => {
-          this.#takeInputs(log.seen);
+          this.#takeInputs(log.seen, log.retried);
           state.takeTime(log.at);
           for (const got of log.got ?? []) state.takeGot(got);
         });
@@ -190,20 +198,21 @@ export class Executor {
     const at = Math.max(this.#options.port.now(), this.state.at, ...this.#inputs.map((one) => one.at));
     const arrived = this.#arrived.splice(0);
     await this.#enter(at, () => {
-      this.#takeInputs(Number.POSITIVE_INFINITY);
+      this.#takeInputs(Number.POSITIVE_INFINITY, this.#retried);
       this.state.takeTime(at);
       this.#got = arrived.filter((got) => this.state.takeGot(got));
     });
   }
 
-  readonly #arrived: Got[] = [];
-
-  #takeInputs(upTo: number): void {
+  /** `retried`: failures up to this sequence are forgotten. */
+  #takeInputs(upTo: number, retried?: number): void {
+    if (retried !== undefined) this.state.forgetFailures();
     while (this.#inputs[0] !== undefined && this.#inputs[0].seq <= upTo) {
       const [next] = this.#inputs.splice(0, 1);
       if (next === undefined) return;
       this.#seen = Math.max(this.#seen, next.seq);
-      this.state.takeInput(next.in);
+      const isForgotten = next.in.t === "child" && next.in.fault !== undefined && next.seq < (retried ?? 0);
+      if (!isForgotten) this.state.takeInput(next.in);
     }
   }
 
@@ -224,12 +233,15 @@ export class Executor {
     const got = this.#got;
     this.state.did = [];
     this.#got = [];
+    const retried = this.#retried;
+    this.#retried = undefined;
     const end = this.#end;
     return {
       ...{ at, seen: this.#seen, state },
       ...(did.length > 0 ? { did } : {}),
       ...(got.length > 0 ? { got } : {}),
       ...(this.#base > 0 ? { base: this.#base } : {}),
+      ...(retried === undefined ? {} : { retried }),
       ...this.#revisionFor(state),
       ...(state === "waiting" && due !== undefined ? { due } : {}),
       ...(end !== undefined && "value" in end && end.value !== undefined ? { value: end.value } : {}),

@@ -12,6 +12,7 @@
 
 import type { Journal } from "./journal.ts";
 import type { JournalMessage, WorkflowInput, WorkflowRecord } from "./messages.ts";
+import { hasRolledBack } from "./retried.ts";
 
 export type AskQuery = (id: string, messages: JournalMessage[], name: string) => Promise<unknown>;
 
@@ -157,11 +158,17 @@ async function send(
   const record = await journal.last(id, 0);
   if (record === undefined) return unknown(id);
   const key = request.headers.get("idempotency-key");
-  if (record !== null && isEnd(record)) {
+  const input = inputOf(key ?? crypto.randomUUID());
+  if (input.t === "retry" && record?.state === "failed") {
+    if (hasRolledBack(await journal.load(id)))
+      return problem(409, "WORKFLOW_ROLLED_BACK", `the rollbacks of the workflow ${id} have run`);
+  } else if (record !== null && isEnd(record)) {
     // A client whose answer was lost repeats its request.
     const isKnown = key !== null && (await hasInput(journal, id, key));
-    if (!isKnown) return problem(409, "WORKFLOW_ENDED", `the workflow ${id} is ${record.state} already`);
-  } else await journal.send(journal.workflow, id, inputOf(key ?? crypto.randomUUID()));
+    if (isKnown) return Response.json({ id }, { status: 202 });
+    return problem(409, "WORKFLOW_ENDED", `the workflow ${id} is ${record.state} already`);
+  }
+  await journal.send(journal.workflow, id, input);
   return Response.json({ id }, { status: 202 });
 }
 
@@ -250,4 +257,5 @@ const TITLES: Readonly<Record<string, string>> = {
   WORKFLOW_CANCELLED: "The workflow was cancelled",
   WORKFLOW_NOT_FOUND: "There is no such workflow",
   WORKFLOW_ENDED: "The workflow has ended",
+  WORKFLOW_ROLLED_BACK: "The workflow failed, and its rollbacks have run",
 };

@@ -154,6 +154,11 @@ export class WorkflowState {
     return [...this.#events].flatMap(([name, payloads]) => payloads.map((payload) => ({ name, payload })));
   }
 
+  /** A retried run tries each open command as often as a new one. */
+  forgetFailures(): void {
+    for (const command of this.open) command.failures = 0;
+  }
+
   takeTime(at: number): void {
     this.at = at;
     const due = [...this.open].filter(({ wakeAt }) => wakeAt !== undefined && wakeAt <= at);
