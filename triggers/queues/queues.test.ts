@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { startNatsWorld } from "../../builder/testing/nats-world.ts";
 import { buildOf } from "../../builder/testing/source-folder.ts";
 import type { TriggerCall } from "../call.ts";
+import { CallCounts } from "../call-counts.ts";
 import { createQueues } from "./queues.ts";
 
 const TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -23,6 +24,7 @@ it("hands a message's trace to the call of its own, and counts what became of it
         called.resolve(call);
         return { kind: "answered", status: 200, fields: [], data: Buffer.from("{}") };
       },
+      counts: new CallCounts(),
       dispatch: () => Promise.reject(new Error("no call needs it")),
       close: () => undefined,
     },
