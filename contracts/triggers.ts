@@ -63,7 +63,7 @@ function refuseNamesakes(list: readonly Schedule[], context: z.RefinementCtx): v
  * The messages of NATS that a function is called with, each as it comes. A program (`mode: exec`) hears them by itself while it
  * runs.
  */
-export const SubscribeSchema = z.strictObject({
+const SubscribeSchema = z.strictObject({
   subject: SubjectPatternSchema,
   /** The queue group: each message goes to one subscriber of a group. Default: the function's name. */
   queue: z
@@ -73,7 +73,6 @@ export const SubscribeSchema = z.strictObject({
     .regex(/^[^\s.*>]+$/, "a queue group is one word")
     .optional(),
 });
-export type Subscribe = z.infer<typeof SubscribeSchema>;
 
 /** The keys of narun.yaml for triggers. Absent: none. One trigger needs no list, and its first key alone no map. */
 export const TRIGGER_KEYS = {

@@ -12,7 +12,7 @@ export { type Door, openDoor } from "./door/door.ts";
 export { consumerName } from "./door/guest-connection.ts";
 export { createGuestRules, openRules } from "./door/guest-rules.ts";
 export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
-export { type Failure, failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
+export { failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";

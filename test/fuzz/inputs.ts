@@ -2,7 +2,7 @@
 import fc from "fast-check";
 
 /** How many inputs a property gets. `npm run fuzz:inputs -- COUNT` plays more. */
-export const RUNS = Number(process.env.NARUN_FUZZ_RUNS ?? 300);
+const RUNS = Number(process.env.NARUN_FUZZ_RUNS ?? 300);
 const seed = process.env.NARUN_FUZZ_SEED;
 
 export function forAll<T>(inputs: fc.Arbitrary<T>, check: (input: T) => void): void {

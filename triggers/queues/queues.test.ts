@@ -25,7 +25,6 @@ it("hands a message's trace to the call of its own, and counts what became of it
         called.resolve(call);
         return { kind: "answered", status: 200, fields: [], data: Buffer.from("{}") };
       },
-      counts: new CallCounts(),
       dispatch: () => Promise.reject(new Error("no call needs it")),
       close: () => undefined,
     },
