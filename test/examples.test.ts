@@ -204,6 +204,15 @@ const tests: Record<string, () => Promise<void>> = {
     expect((await call(`/notes/${note.id}`)).status).toBe(404);
   },
 
+  async orders() {
+    const post = (value: unknown) => ({
+      ...{ method: "POST", body: JSON.stringify(value) },
+      headers: { "content-type": "application/json" },
+    });
+    expect((await call("/orders/o1", post({ item: "book" }))).status).toBe(202);
+    await call("/orders/o1/signals/approved", post(true));
+    expect(await json("/orders/o1/result?wait=30")).toEqual({ state: "shipped", item: "book" });
+  },
   async parcels() {
     const { connection } = world.connection;
     const manager = await jetstreamManager(connection);
