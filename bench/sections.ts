@@ -13,10 +13,12 @@ import { idle } from "./rows/idle.ts";
 import { isolates } from "./rows/isolate-start.ts";
 import { live } from "./rows/live.ts";
 import { memory } from "./rows/memory.ts";
+import { schedules } from "./rows/schedules.ts";
 import { start } from "./rows/start.ts";
 import { transfer } from "./rows/transfer.ts";
 import { warm } from "./rows/warm.ts";
 import { websocket } from "./rows/websocket.ts";
+import { workflow } from "./rows/workflow.ts";
 
 export const SECTIONS: Readonly<Record<string, Section>> = {
   warm,
@@ -31,7 +33,9 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   "fan-out": fanOut,
   websocket,
   grpc,
+  schedules,
   consume,
+  workflow,
   start,
   isolates,
   memory,

@@ -3,7 +3,7 @@
  *
  * I1  A file that two builds in a row have written is one of their outputs: its changes cause no build. A source that is saved
  *     while a build runs is written once only, and causes the next one.
- * I2  A build whose sources are those of the last one is the last one.
+ * I2  Unchanged sources cause no build: the last one stands.
  */
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
@@ -17,7 +17,7 @@ export interface ProgramBuilds {
   build(program: LoadedProgram): Promise<Build>;
 }
 
-/** A path, and what changes whenever its file is written. */
+/** Paths, and facts of their files that each write changes. */
 type Snapshot = ReadonlyMap<string, string>;
 
 type Result = { ok: true; build: Build } | { ok: false; error: unknown };
@@ -96,7 +96,7 @@ const MAX_FOLDERS = 2_000;
 /** Folders of tools, which no one edits. */
 const OTHERS = new Set(["node_modules", "__pycache__", "target", "vendor"]);
 
-/** A folder and all below it, without those of tools. */
+/** A folder and all below it, without folders of tools. */
 async function* foldersOf(dir: string): AsyncGenerator<string, void> {
   const open = [dir];
   for (let count = 0; count < MAX_FOLDERS; count++) {

@@ -1,5 +1,5 @@
 /**
- * Finds handlers that other platforms call and narun does not, and those whose trigger narun.yaml does not name. A function with such a handler builds and goes live, and the
+ * Finds handlers that other platforms call and narun does not, and handlers whose trigger narun.yaml does not name. A function with such a handler builds and goes live, and the
  * handler never runs. The bundle is searched, because names at its top level are unique.
  */
 import { type FunctionConfig, triggersOf } from "../contracts/index.ts";

@@ -25,6 +25,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   runtara: async () => (await import("./commands/runtara.ts")).runtaraCommand,
   logs: async () => (await import("./commands/logs.ts")).logsCommand,
   schedule: async () => (await import("./commands/schedule.ts")).scheduleCommand,
+  workflow: async () => (await import("./commands/workflow.ts")).workflowCommand,
   dlq: async () => (await import("./commands/dlq.ts")).dlqCommand,
   gateway: async () => (await import("./commands/gateway.ts")).gatewayCommand,
   node: async () => (await import("./commands/node.ts")).nodeCommand,

@@ -9,15 +9,15 @@ export const CallbackSchema = z
   .refine((text) => /^https?:\/\//i.test(text) && URL.canParse(text), "a callback is a URL of http or https");
 
 /**
- * How a function's requests are answered before they run. `true`: all of them are; `false`: none is, whatever they prefer. Absent:
- * those that prefer it are (RFC 7240).
+ * Which requests of a function are answered before they run. `true`: all; `false`: none. Absent: requests that prefer it
+ * (RFC 7240).
  */
 export const AsyncSchema = z.union([
   z.boolean(),
   z.strictObject({
-    /** Which requests: all, or those that prefer it. */
+    /** All requests, or requests that prefer it. */
     when: z.enum(["always", "preferred"]).default("always"),
-    /** Which calls run again after the instance ended that ran them: all, or those that may run twice over HTTP, too. */
+    /** The calls that run again after their instance ended: all, or only calls that may run twice over HTTP. */
     repeat: z.enum(["always", "safe"]).default("always"),
     /** Where results are posted. A request's own `Narun-Callback` counts before. */
     callback: CallbackSchema.optional(),

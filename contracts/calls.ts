@@ -42,7 +42,7 @@ const TimesSchema = {
 export const CallRecordSchema = z.discriminatedUnion("state", [
   z.object({ ...TimesSchema, state: z.literal("queued"), code: z.string().optional() }),
   z.object({ ...TimesSchema, state: z.literal("running") }),
-  /** The function answered, whatever the status. */
+  /** The function answered, with any status. */
   z.object({ ...TimesSchema, state: z.literal("done"), endedAt: z.number(), reply: StoredReplySchema }),
   /** It has no answer: a code of the catalogue says why. */
   z.object({

@@ -42,7 +42,7 @@ export const ConsumeSchema = z.strictObject({
   ackWaitMs: z.int().min(1_000).max(HOUR_MS).default(30_000),
   /** One message at a time for each filter, so that its messages end in their order. */
   ordered: z.boolean().default(false),
-  /** Where the function begins in a stream that it did not read before: its first message, or the next one that comes. */
+  /** The place where the function begins in a new stream: its first message, or the next message that comes. */
   from: z.enum(["first", "new"]).default("first"),
 });
 export type Consume = z.infer<typeof ConsumeSchema>;

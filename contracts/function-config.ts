@@ -195,7 +195,13 @@ export type ProgramFile = z.infer<typeof ProgramFileSchema>;
 
 /** A function's whole configuration, defaults applied: part of its manifest and of its spec. */
 export const FunctionConfigSchema = FileSchema.omit({ name: true, entry: true, routes: true })
-  .extend({ name: NameSchema, routes: z.array(RouteSchema), ...PROGRAM_KEYS })
+  .extend({
+    name: NameSchema,
+    routes: z.array(RouteSchema),
+    /** It runs the workflows of this function that began with its revision. */
+    workflowOf: NameSchema.optional(),
+    ...PROGRAM_KEYS,
+  })
   .superRefine(refuseDoubleNames);
 export type FunctionConfig = z.infer<typeof FunctionConfigSchema>;
 

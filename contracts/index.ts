@@ -40,6 +40,7 @@ export * from "./shared-parts.ts";
 export * from "./spec.ts";
 export * from "./stores.ts";
 export * from "./subjects.ts";
+export * from "./trigger-text.ts";
 export * from "./triggers.ts";
 export * from "./units.ts";
 export * from "./wire/index.ts";

@@ -63,7 +63,7 @@ export const PROGRAM_KEYS = {
   openFiles: z.int().min(16).max(1_000_000).optional(),
   /** Upper bound of one file that it writes. */
   fileMB: z.int().min(1).optional(),
-  /** Upper bound of what it keeps in its folder, besides its own file and its mounts. Default 1,024. */
+  /** Upper bound of the files that it keeps in its folder, besides its own file and its mounts. Default 1,024. */
   folderMB: z.int().min(1).optional(),
   /** The paths that it may use. Default: all that its user may. */
   landlock: LandlockSchema.optional(),

@@ -44,6 +44,11 @@ export const queueErrors = {
       "Find out whether the call took effect before it is sent again. `async: { repeat: always }` in narun.yaml, or an `Idempotency-Key`, lets narun run it again.",
     status: 502,
   },
+  CALL_DROPPED: {
+    title: "The function was removed before it ran the call",
+    solve: "Send it again when the function is there again, or to the function that took its place.",
+    status: 410,
+  },
   IDEMPOTENCY_KEY_REUSED: {
     title: "The Idempotency-Key belongs to another request",
     solve: "Use a new key for each request, and the same key only to send the same request again.",

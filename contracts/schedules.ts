@@ -55,22 +55,22 @@ const RunRecordSchema = z.object({
   id: z.string(),
   outcome: z.enum(RUN_OUTCOMES),
   tickMs: z.number(),
-  /** Of a run: when it began and ended. */
+  /** The times of a run; ticks that did not run have an end only. */
   startedMs: z.number().optional(),
   endedMs: z.number(),
   isManual: z.boolean().optional(),
   attempts: z.number().optional(),
-  /** Of `failed`: a code of the error catalogue. */
+  /** A code of the error catalogue, where the outcome is `failed`. */
   code: z.string().optional(),
-  /** Of `failed`: what the handler threw. */
+  /** The error that the handler threw. */
   error: z.object({ message: z.string(), stack: z.string().optional() }).optional(),
-  /** Of `ok`: the handler's value, where it has a form in JSON of a bounded size. */
+  /** The handler's value, where it has a form in JSON of a bounded size. */
   result: z.unknown().optional(),
-  /** Of `skipped`: why. Of `missed`: how many ticks, and whether there were more. */
+  /** The reason of `skipped`. The ticks of `missed`: how many, and whether there were more. */
   reason: z.string().optional(),
   count: z.number().optional(),
   hasMore: z.boolean().optional(),
-  /** Of a run: the id of its request in the log, and the node that called it. */
+  /** The id of the request in the log, and the node that called it. */
   requestId: z.string().optional(),
   node: z.string().optional(),
 });

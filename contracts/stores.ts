@@ -25,7 +25,7 @@ export const stores = {
   logs: { stream: "narun-logs", maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 256 * 1024 * 1024 },
   /** Messages of queues that their functions did not take (dead-letter.ts). */
   deadLetters: { stream: "narun-dead-letters", maxAgeMs: 30 * 24 * 3_600_000, duplicatesMs: 2 * 3_600_000 },
-  /** Calls that were accepted and did not end. `maxOfEach`: upper bound of those of one function. */
+  /** Calls that were accepted and did not end. `maxOfEach`: upper bound of the messages of one function. */
   calls: {
     stream: "narun-calls",
     maxAgeMs: 7 * 24 * 3_600_000,

@@ -38,6 +38,7 @@ export const subjects = {
   workflowInputsAll: "narun.w.*.*.in",
   /** The records of a workflow's executor. */
   workflowLog: (workflow: string, id: string) => `narun.w.${workflow}.${id}.log`,
+  workflowLogsAll: "narun.w.*.*.log",
   workflowLogs: (workflow: string) => `narun.w.${workflow}.*.log`,
   /** The schedule of a workflow's next timer, which fires into its inputs. */
   workflowTimer: (workflow: string, id: string) => `narun.w.${workflow}.${id}.at`,

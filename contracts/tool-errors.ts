@@ -163,7 +163,7 @@ export const toolErrors = {
   SCHEDULE_NOT_FOUND: {
     title: "There is no such schedule",
     solve:
-      "`narun schedule ls` lists the schedules. A node stores those of a function when it sees its push.",
+      "`narun schedule ls` lists the schedules. A node stores the schedules of a function when it sees its push.",
   },
   SCHEDULE_RUN_FAILED: {
     title: "The run failed",

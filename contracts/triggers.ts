@@ -1,6 +1,6 @@
 /**
  * Triggers: work that begins without a request of HTTP. The keys of narun.yaml that name them, the events that they bring to a
- * function, and what becomes of the events.
+ * function, and the ends of the events.
  */
 import { z } from "zod";
 import { AsyncSchema } from "./async.ts";
@@ -28,9 +28,9 @@ export const ScheduleSchema = z.strictObject({
   cron: z.string().min(1).max(255),
   /** The IANA name of the time zone of the fields. Default: UTC. */
   zone: z.string().min(1).max(64).optional(),
-  /** What to do about the ticks that no node saw: nothing, run once for the last, run once for each. */
+  /** How missed ticks are made up for: not at all, by one run for the last, by a run for each. */
   missed: z.enum(["skip", "last", "all"]).default("skip"),
-  /** What a tick does while the run before it goes on. */
+  /** How a tick is treated while the run before it goes on. */
   overlap: z.enum(["allow", "skip", "queue"]).default("skip"),
   /** How long a run may take. Default, and upper bound: `limits.timeoutMs`. */
   timeoutMs: z.int().min(1).max(HOUR_MS).optional(),
@@ -63,7 +63,7 @@ function refuseNamesakes(list: readonly Schedule[], context: z.RefinementCtx): v
  * The messages of NATS that a function is called with, each as it comes. A program (`mode: exec`) hears them by itself while it
  * runs.
  */
-export const SubscribeSchema = z.strictObject({
+const SubscribeSchema = z.strictObject({
   subject: SubjectPatternSchema,
   /** The queue group: each message goes to one subscriber of a group. Default: the function's name. */
   queue: z
@@ -73,7 +73,6 @@ export const SubscribeSchema = z.strictObject({
     .regex(/^[^\s.*>]+$/, "a queue group is one word")
     .optional(),
 });
-export type Subscribe = z.infer<typeof SubscribeSchema>;
 
 /** The keys of narun.yaml for triggers. Absent: none. One trigger needs no list, and its first key alone no map. */
 export const TRIGGER_KEYS = {

@@ -22,6 +22,28 @@ export const workflowErrors = {
     solve: "It takes no signal any more. Start another one with a new id.",
     status: 409,
   },
+  WORKFLOW_ROLLED_BACK: {
+    title: "The workflow failed, and its rollbacks have run",
+    solve: "Its earlier steps are undone, so it cannot go on behind them. Start another one with a new id.",
+    status: 409,
+  },
+  WORKFLOW_CYCLE: {
+    title: "A child of the workflow would be one of its own ancestors, or too deep below the first one",
+    solve:
+      "Give the child an id of its own, and bound the depth: `ctx.continueAsNew(input)` repeats without it.",
+  },
+  WORKFLOW_ID_TAKEN: {
+    title: "The id of the child belongs to a workflow that has another parent, or none",
+    solve:
+      "Leave the child's `id` out, or make it of the parent's `ctx.id`: its result goes to one parent only.",
+    status: 409,
+  },
+  WORKFLOW_RUNS: {
+    title: "The workflow has not ended",
+    solve:
+      "Cancel it first (`narun workflow cancel NAME ID`), or remove it with `--force`: it stops where it is.",
+    status: 409,
+  },
   WORKFLOW_ID_INVALID: {
     title: "The id of the workflow is not valid",
     solve: "Use 1 to 128 letters, digits, `_` and `-`.",

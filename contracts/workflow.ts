@@ -44,9 +44,10 @@ export interface WorkflowFault {
 
 /** A message of the subject `in`. */
 export type WorkflowInput =
-  | { t: "start"; input?: unknown; revision?: string; parent?: WorkflowParent }
+  | { t: "start"; input?: unknown; parent?: WorkflowParent }
   | { t: "signal"; id: string; name: string; payload?: unknown }
   | { t: "cancel" | "pause" | "resume" | "retry"; id: string }
+  | { t: "migrate"; id: string; revision: string }
   | { t: "timer" }
   | { t: "child"; n: number; child: string; ok?: unknown; fault?: WorkflowFault }
   | { t: "sweep" };
@@ -56,6 +57,8 @@ export interface WorkflowParent {
   workflow: string;
   id: string;
   n: number;
+  /** The workflows above that one, from the first: `workflow/id`. */
+  above?: string[];
 }
 
 /** The kinds of commands. */
@@ -107,7 +110,11 @@ export interface WorkflowRecord {
   kept?: { name: string; payload?: unknown }[];
   /** The sequence of the last record that is `continued`: the run begins there. */
   base?: number;
-  /** It is a claim, or a mark, and no turn of the code. */
+  /** The revision of the code. Records of a workflow that runs may lack it. */
+  rev?: string;
+  /** The sequence of the failed record whose place this one takes: the run was retried. */
+  retried?: number;
+  /** It is a mark, and no turn of the code. */
   mark?: true;
 }
 
@@ -122,25 +129,29 @@ export type JournalMessage = { seq: number; at: number } & (
   | { log: WorkflowRecord; in?: undefined }
 );
 
-/** How a call of an executor ended. */
-export type WorkflowOutcome =
-  /** It waits; inputs behind `seen` wake it. */
+/** How a call of an executor ended. `steps`: how many commands ended in it, of those that have effects. */
+export type WorkflowOutcome = {
+  steps?: number | undefined;
+} /** It waits; inputs behind `seen` wake it. */ & (
   | { outcome: "waiting"; seen: number }
   /** It gave the executor up at a good place: it is called again at once. */
   | { outcome: "yielded" }
   /** It ended. */
   | { outcome: "ended"; record: WorkflowRecord }
   /** Another executor has gone on with it. */
-  | { outcome: "fenced" };
+  | { outcome: "fenced" }
+);
 
+const steps = z.int().min(0).max(1_000_000).optional();
 const OutcomeSchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.literal("waiting"), seen: z.number() }),
-  z.object({ outcome: z.literal("yielded") }),
+  z.object({ outcome: z.literal("waiting"), seen: z.number(), steps }),
+  z.object({ outcome: z.literal("yielded"), steps }),
   z.object({
     outcome: z.literal("ended"),
+    steps,
     record: z.looseObject({ at: z.number(), seen: z.number(), state: z.enum(WORKFLOW_STATES) }),
   }),
-  z.object({ outcome: z.literal("fenced") }),
+  z.object({ outcome: z.literal("fenced"), steps }),
 ]);
 
 /** Reads the answer of an executor. Undefined where it has not the form. */

@@ -29,7 +29,7 @@ export async function showLetter(nats: Nats, id: number): Promise<StoredLetter> 
   return { ...letter, data: await letters.dataOf(letter) };
 }
 
-/** A letter, and what became of it. */
+/** A letter, and its end. */
 export interface LetterOutcome {
   letter: StoredLetter;
   /** The reason why it stays. Undefined: it is gone from the dead letters. */
@@ -38,7 +38,7 @@ export interface LetterOutcome {
 
 /**
  * Sends the letters that fit back to their queues, where their function alone gets them, and calls back with each. Letters of a
- * subject go in the order in which the queue had them; after one that cannot go back, the others of its subject stay.
+ * subject go in the order of the queue; after a letter that cannot go back, the others of its subject stay.
  */
 export async function redriveLetters(
   nats: Nats,

@@ -1,4 +1,4 @@
-import { messageOf, type ShadowedRoute, type Spec } from "../contracts/index.ts";
+import { describeTriggers, messageOf, type ShadowedRoute, type Spec } from "../contracts/index.ts";
 import { discoverStats, type KvRead, lastStatus, type Nats, openSpecs } from "../nats/index.ts";
 import { findGatewayUrl, functionUrl } from "./gateway-url.ts";
 import { type RunningInstance, readConsumers, readInstances } from "./instances.ts";
@@ -24,6 +24,8 @@ export interface FunctionSummary {
    */
   state: "running" | "asleep" | "no node" | "invalid" | "failing" | "external";
   error?: string;
+  /** What calls it besides requests: `subscribe orders.*`. Absent: nothing does. */
+  triggers?: string[];
   /** A service's: the version of its files. */
   tag?: string;
   /** A service's: the nodes that its spec names. */
@@ -89,7 +91,8 @@ async function rowOf(
   }
   const { mode, revision, routes } = read.value.spec;
   const url = functionUrl(gatewayUrl, routes);
-  const here = { ...common, mode, revision, url };
+  const triggers = describeTriggers(read.value.spec);
+  const here = { ...common, mode, revision, url, ...(triggers.length > 0 && { triggers }) };
   if (!nodes.some((node) => takesWork(node, mode))) return { ...here, state: "no node" };
   const error = findProblem(nodes, read.key, revision);
   if (error !== undefined) return { ...here, state: "failing", error };

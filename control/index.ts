@@ -31,3 +31,15 @@ export { listSecrets, removeSecret, setSecret } from "./secrets.ts";
 export { describeShadowed, findShadowedBeside, shadowedRoutesOf } from "./shadowed-routes.ts";
 export { findRefusingStreams } from "./storage.ts";
 export type { WhyUntried } from "./trial.ts";
+export {
+  listWorkflows,
+  orderWorkflow,
+  removeWorkflow,
+  resultOfWorkflow,
+  showWorkflow,
+  startWorkflow,
+  type TimelineEntry,
+  type WorkflowFacts,
+  type WorkflowHistory,
+  type WorkflowOrder,
+} from "./workflows.ts";

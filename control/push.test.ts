@@ -1,9 +1,18 @@
+import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import { announceNode, readAsNode, startNatsWorld, startTrialNode } from "../builder/testing/nats-world.ts";
 import { buildOf } from "../builder/testing/source-folder.ts";
 import { isNarunError, messageOf, type TrialReply } from "../contracts/index.ts";
-import { type Nats, openBinaries, openRevisions, openSpecs } from "../nats/index.ts";
+import {
+  ensureConsumer,
+  type Nats,
+  openBinaries,
+  openCalls,
+  openRevisions,
+  openSpecs,
+} from "../nats/index.ts";
 import { type PushProgress, pushBuild } from "./push.ts";
+import { removeFunction } from "./revisions.ts";
 
 async function liveRevision(nats: Nats, name: string): Promise<string | undefined> {
   const read = await (await openSpecs(nats)).get(name);
@@ -25,6 +34,7 @@ test("stores files and manifest and makes the spec; without a node it says that 
     tried: false,
     whyUntried: "no-node",
     missingServices: [],
+    queueProblems: [],
     answering: true,
   });
   expect(steps).toEqual([
@@ -53,6 +63,7 @@ test("what is live already is not pushed again", async () => {
     unchanged: true,
     tried: false,
     missingServices: [],
+    queueProblems: [],
     answering: true,
   });
   expect(steps).toEqual([]);
@@ -87,6 +98,58 @@ test("names the bindings to services that are not there, each time, and pushes a
   expect(await pushBuild(nats, build)).toMatchObject({ unchanged: true, missingServices });
   await pushBuild(nats, await buildOf("theer"));
   expect(await pushBuild(nats, build)).toMatchObject({ missingServices: [] });
+});
+
+test("names the streams that are missing or have another owner's consumer, and pushes all the same", async () => {
+  await using world = await startNatsWorld();
+  const { nats } = world;
+  const manager = await jetstreamManager(nats.connection);
+  await manager.streams.add({ name: "taken", subjects: ["taken.>"] });
+  await manager.consumers.add("taken", { durable_name: "narun-reader", ack_policy: AckPolicy.Explicit });
+  const build = await buildOf("reader", "hello", "consume: [{ stream: absent }, { stream: taken }]\n");
+  const { queueProblems } = await pushBuild(nats, build);
+  expect(queueProblems).toEqual([
+    { code: "QUEUE_STREAM_MISSING", stream: "absent", consumer: "narun-reader" },
+    { code: "QUEUE_CONSUMER_TAKEN", stream: "taken", consumer: "narun-reader" },
+  ]);
+  expect(await pushBuild(nats, build)).toMatchObject({ unchanged: true, queueProblems });
+});
+
+test("deletes the consumers that no revision in force reads, also where no node runs", async () => {
+  await using world = await startNatsWorld();
+  const { nats } = world;
+  const manager = await jetstreamManager(nats.connection);
+  const consumersOf = async (stream: string) => {
+    const { state } = await manager.streams.info(stream);
+    return state.consumer_count;
+  };
+  for (const stream of ["one", "two"]) {
+    await manager.streams.add({ name: stream, subjects: [`${stream}.>`] });
+    const reader = { stream, name: "narun-reader", owner: "reader", filters: [], from: "first" } as const;
+    await ensureConsumer(nats, { ...reader, ackWaitMs: 1_000, maxPending: 1 });
+  }
+  await pushBuild(nats, await buildOf("reader", "1", "consume: [{ stream: one }, { stream: two }]\n"));
+  await pushBuild(nats, await buildOf("reader", "2", "consume: [{ stream: two }]\n"));
+  expect([await consumersOf("one"), await consumersOf("two")]).toEqual([0, 1]);
+  await removeFunction(nats, "reader");
+  expect(await consumersOf("two")).toBe(0);
+});
+
+test("calls of a function that is removed end at once", async () => {
+  await using world = await startNatsWorld();
+  const { nats } = world;
+  await pushBuild(nats, await buildOf("later"));
+  const calls = await openCalls(nats);
+  const facts = { id: "a".repeat(22), location: "/later/.narun/calls/a" };
+  const times = { function: "later", method: "POST", requestId: "r", acceptedAt: 1, attempts: 0 };
+  await calls.submit({ service: "later", facts, headers: new Map(), data: new Uint8Array() });
+  await calls.records.create(facts.id, { ...times, state: "queued" });
+  expect(await calls.waiting()).toEqual(["later"]);
+  await removeFunction(nats, "later");
+  expect(await calls.records.get(facts.id)).toMatchObject({
+    value: { state: "failed", code: "CALL_DROPPED" },
+  });
+  expect(await calls.waiting()).toEqual([]);
 });
 
 test("equal files are stored once", async () => {

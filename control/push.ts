@@ -8,7 +8,7 @@
 
 import type { Build } from "../builder/index.ts";
 import { capabilitiesOf, isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
-import type { Nats } from "../nats/index.ts";
+import { findQueueProblems, type Nats, type QueueProblem, removeQueueConsumers } from "../nats/index.ts";
 import { findGateways, waitForGateways, writtenOf } from "./gateways.ts";
 import { deleteNamedCopies, storeNamedCopy } from "./programs/named-copies.ts";
 import {
@@ -61,6 +61,8 @@ export interface PushResult {
   whyUntried?: WhyUntried;
   /** Service bindings whose service has no spec. Their calls fail unless another program answers under that name. */
   missingServices: { binding: string; service: string }[];
+  /** Streams of `consume` that are missing, or have another owner's consumer. Nodes look for them again and again. */
+  queueProblems: QueueProblem[];
 }
 
 /**
@@ -81,12 +83,16 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
       name,
     });
   }
-  const missingServices = await findMissingServices(registry, build);
+  const [missingServices, queueProblems] = await Promise.all([
+    findMissingServices(registry, build),
+    findQueueProblems(nats, name, config.consume ?? []),
+  ]);
+  const doubts = { missingServices, queueProblems };
   if (isLive(base, manifest, revision)) {
     await repair(registry, build);
     const live = writtenOf(manifest, base?.revision ?? 0);
     const answering = await waitForGateways(nats, live, { known: await finding, isPatient: false });
-    return { name, revision, unchanged: true, tried: false, answering, missingServices };
+    return { name, revision, unchanged: true, tried: false, answering, ...doubts };
   }
 
   options.signal?.throwIfAborted();
@@ -100,6 +106,10 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     if (!isNew) await registry.revisions.put(key, manifest);
     await storeNamedCopy(nats, manifest, { revision, bytes: build.bundle });
     const written = await moveSpec(registry, base, manifest, revision);
+    // Nodes delete the consumers that they read. None may run, and the next one looks only at what the spec names.
+    await removeQueueConsumers(nats, name, liveSpec(base)?.consume ?? [], config.consume ?? []).catch(
+      () => undefined,
+    );
     // The revision is live. The next push prunes again after a failure here.
     const pruning = pruneRevisions(registry, name, revision)
       .then(async (old) => {
@@ -112,7 +122,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
       onReplacing: () => options.onProgress?.({ step: "replace" }),
     });
     await pruning;
-    const result = { name, revision, unchanged: false, answering, missingServices };
+    const result = { name, revision, unchanged: false, answering, ...doubts };
     return tried.outcome === "ok"
       ? { ...result, tried: true }
       : { ...result, tried: false, whyUntried: tried.why };

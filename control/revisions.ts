@@ -1,5 +1,5 @@
 import { type FunctionSpec, NarunError, revisionKey, shortRevision } from "../contracts/index.ts";
-import type { Nats } from "../nats/index.ts";
+import { dropCalls, type Nats, removeQueueConsumers } from "../nats/index.ts";
 import { waitForGateways, writtenOf } from "./gateways.ts";
 import { deleteNamedCopies } from "./programs/named-copies.ts";
 import { removeProgram } from "./programs/remove.ts";
@@ -72,6 +72,7 @@ export async function rollback(nats: Nats, name: string, to?: string): Promise<R
     const result = await tryRevision(nats, { function: name, revision, mode: manifest.config.mode });
     if (result.outcome === "failed") throw createTrialError(result);
     const written = await moveSpec(registry, base, manifest, revision);
+    await removeQueueConsumers(nats, name, live?.consume ?? [], manifest.config.consume ?? []);
     answering = await waitForGateways(nats, writtenOf(manifest, written));
   }
   return { name, revision, ...(live === undefined ? {} : { from: live.revision }), answering };
@@ -92,6 +93,10 @@ export async function removeFunction(
   if (spec === undefined && stored.length === 0) throw await createNotFoundError(registry, name);
   // The spec goes first: a half removed function must not run.
   await registry.specs.delete(name);
+  // Nodes delete the consumers that they read. None may run.
+  const consumed = stored.flatMap(({ manifest }) => manifest.config.consume ?? []);
+  await removeQueueConsumers(nats, name, consumed, []);
+  await dropCalls(nats, name);
   for (const { revision } of stored) await registry.revisions.delete(revisionKey(name, revision));
   await collectFiles(
     registry,

@@ -12,5 +12,5 @@ export type {
   Result,
 } from "./job.ts";
 export type { Log } from "./log.ts";
-export { createRelay, type Relay, type RelayedCall } from "./relay.ts";
+export { createRelay, type Relay } from "./relay.ts";
 export type { Specs } from "./specs.ts";

@@ -8,9 +8,9 @@ import type { Log } from "./log.ts";
  * that nodes of narun can run are among them, in the form of functions.
  */
 export interface Specs {
-  /** What narun places: a function, or a service that has `scale`. Consumers of other programs may answer for other services. */
+  /** The spec that narun places: a function, or a service that has `scale`. Consumers of other programs may answer for other services. */
   get(name: string): FunctionSpec | undefined;
-  /** What a node of narun may start when it is asked. */
+  /** The spec that a node of narun may start when it is asked. */
   startable(name: string): FunctionSpec | undefined;
   all(): Iterable<FunctionSpec>;
   /** The last revision of the bucket that was taken in. */

@@ -17,7 +17,7 @@ import type { Address } from "../machine/index.ts";
 import type { Nats } from "../nats/index.ts";
 import type { Traces } from "../traces/index.ts";
 import { createAsyncDoor } from "./async/async-door.ts";
-import { CaddySync } from "./caddy/caddy-sync.ts";
+import { type CaddyState, CaddySync } from "./caddy/caddy-sync.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
@@ -109,6 +109,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const metrics = createMetrics({
     counts: () => dispatch.dispatcher.active.counts(),
     others: options.otherMetrics,
+    caddy: options.caddy && (() => caddyFigures(caddy?.state)),
   });
   const traces = options.traces && new GatewayTraces(options.traces);
   const dispatch = new Dispatch({
@@ -190,6 +191,12 @@ function onDemand<Table>(build: () => Table): { get(): Table; forget(): void } {
 function followCaddy({ caddy: admin, nats, log }: GatewayOptions, doors: Doors, { specs }: Dispatch) {
   if (admin === undefined) return undefined;
   return new CaddySync({ admin, nats, log, addresses: () => doors.addresses, specs: () => specs.all() });
+}
+
+/** Without a state it is not asked yet. */
+function caddyFigures(state: CaddyState | undefined): { isInStep: boolean; conflicts: number } {
+  if (state?.kind !== "in step") return { isInStep: false, conflicts: 0 };
+  return { isInStep: true, conflicts: state.conflicts.length };
 }
 
 interface DoorParts {

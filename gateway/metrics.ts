@@ -22,6 +22,8 @@ export interface MetricsOptions {
   counts(): Map<string, { held: number; inFlight: number }>;
   /** The metrics of the other processes of this gateway, which are added when metrics are rendered. Default: none. */
   others?: (() => Promise<readonly MetricValues[]>) | undefined;
+  /** How a Caddy that is kept in step stands. Default: there is none. */
+  caddy?: (() => { isInStep: boolean; conflicts: number }) | undefined;
 }
 
 /** Buckets of cold starts, in seconds: an isolate takes milliseconds, a process longer. */
@@ -49,7 +51,7 @@ const GRPC_CALLS: AnswerMetrics = {
   labelsOf: (_service, path) => ({ grpc_method: path }),
 };
 
-export function createMetrics({ counts, others }: MetricsOptions): Metrics {
+export function createMetrics({ counts, others, caddy }: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const answers = registerAnswers(registry, HTTP_ANSWERS);
@@ -88,6 +90,8 @@ export function createMetrics({ counts, others }: MetricsOptions): Metrics {
     for (const [service, { held }] of counts()) set(service, held);
   });
 
+  if (caddy !== undefined) registerCaddy(registry, caddy);
+
   return {
     answered: answers.add,
     called: calls,
@@ -109,6 +113,21 @@ export function createMetrics({ counts, others }: MetricsOptions): Metrics {
     },
     values: () => registry.getMetricsAsJSON(),
   };
+}
+
+function registerCaddy(registry: Registry, state: () => { isInStep: boolean; conflicts: number }): void {
+  const register = (name: string, help: string, value: () => number) => {
+    const registers = [registry];
+    const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(value()) });
+  };
+  register("narun_gateway_caddy_in_step", "Whether Caddy has the routes of the functions: 1 or 0.", () =>
+    Number(state().isInStep),
+  );
+  register(
+    "narun_gateway_caddy_conflicts",
+    "Paths of functions that other routes of Caddy have.",
+    () => state().conflicts,
+  );
 }
 
 /** Upper bound of the methods with a label of their own. */

@@ -1,6 +1,6 @@
 export { type Backoff, createBackoff } from "./backoff.ts";
 export { holdCompiler } from "./compiler.ts";
-export { createEgress, type Egress, type EgressTarget } from "./egress.ts";
+export { createEgress, type Egress, type EgressOptions, type EgressTarget } from "./egress.ts";
 export { errnoOf } from "./errno.ts";
 export { type Address, claimShared, listen } from "./listen.ts";
 export { makeOwnFolder } from "./own-folder.ts";

@@ -1,5 +1,5 @@
-export { type Bodies, openBodies } from "./bodies.ts";
-export { type Calls, hasCalls, openCalls, type SubmittedCall } from "./calls/calls.ts";
+export { type Calls, hasCalls, openCalls } from "./calls/calls.ts";
+export { dropCalls } from "./calls/drop-calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export {
   type DiscoveredService,
@@ -12,12 +12,12 @@ export { type Door, openDoor } from "./door/door.ts";
 export { consumerName } from "./door/guest-connection.ts";
 export { createGuestRules, openRules } from "./door/guest-rules.ts";
 export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
-export { type Failure, failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
+export { failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";
 export { Journals, toMessage, type WorkflowName } from "./journals/journal.ts";
-export type { JournalEntry } from "./journals/read-journal.ts";
+export { lastInputs, lastRecords } from "./journals/last-records.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";
 export { MAX_KEY_BYTES } from "./kv/kv-keys.ts";
@@ -60,6 +60,12 @@ export {
 } from "./pull/durable-consumer.ts";
 export { Pull } from "./pull/pull.ts";
 export type { PulledMessage } from "./pull/pulled-message.ts";
+export {
+  findQueueProblems,
+  type QueueProblem,
+  queueConsumersOf,
+  removeQueueConsumers,
+} from "./pull/queue-consumers.ts";
 export { openRecords, type Records, type StoredRecord } from "./records/records.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";

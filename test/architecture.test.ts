@@ -33,7 +33,7 @@ const PARTS: Record<string, readonly string[]> = {
   control: ["contracts", "nats", "builder"],
   dispatch: ["contracts", "nats", "local", "streams"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
-  triggers: ["contracts", "machine", "nats", "streams", "dispatch", "ticks"],
+  triggers: ["contracts", "machine", "nats", "streams", "traces", "dispatch", "ticks"],
   workflows: ["contracts", "nats", "triggers"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
   runtara: ["contracts", "machine", "nats"],

@@ -19,6 +19,7 @@ import {
   writeProtoTypes,
 } from "../builder/index.ts";
 import { listLetters, pushBuild } from "../control/index.ts";
+import { loadScheduleOrders } from "../triggers/index.ts";
 import { eventually } from "./harness/eventually.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
@@ -67,6 +68,20 @@ const tests: Record<string, () => Promise<void>> = {
     ada.socket.close();
   },
 
+  async digest() {
+    expect(await (await call("/digest")).text()).toBe("no digest yet\n");
+    const { awaitRun, listSchedules, runSchedule } = await loadScheduleOrders();
+    await eventually(async () =>
+      expect(await listSchedules(world.connection, "digest")).toMatchObject([
+        { schedule: "nightly", isSeen: true },
+      ]),
+    );
+    const { key, id } = await runSchedule(world.connection, "digest");
+    const run = await awaitRun(world.connection, key, id, AbortSignal.timeout(20_000));
+    expect(run).toMatchObject({ outcome: "ok", result: { title: "Good morning" } });
+    expect(await json("/digest")).toEqual(run?.result);
+  },
+
   async counter() {
     expect(await json("/counter/a")).toEqual({ path: "/counter/a", count: 1 });
     await Promise.all(Array.from({ length: 10 }, () => json("/counter/a")));
@@ -85,6 +100,11 @@ const tests: Record<string, () => Promise<void>> = {
     expect(total).toBe(rolls.reduce((a, b) => a + b));
     expect((await call("/dice", { method: "POST", body: "no JSON" })).status).toBe(400);
     expect((await call("/dice", { method: "DELETE" })).status).toBe(405);
+  },
+
+  async doorbell() {
+    const reply = await world.connection.request("doorbell.ring", "Ada", { timeoutMs: 10_000 });
+    expect(reply.text()).toBe("Ada is at the door (doorbell.ring)");
   },
 
   async echo() {
@@ -184,6 +204,15 @@ const tests: Record<string, () => Promise<void>> = {
     expect((await call(`/notes/${note.id}`)).status).toBe(404);
   },
 
+  async orders() {
+    const post = (value: unknown) => ({
+      ...{ method: "POST", body: JSON.stringify(value) },
+      headers: { "content-type": "application/json" },
+    });
+    expect((await call("/orders/o1", post({ item: "book" }))).status).toBe(202);
+    await call("/orders/o1/signals/approved", post(true));
+    expect(await json("/orders/o1/result?wait=30")).toEqual({ state: "shipped", item: "book" });
+  },
   async parcels() {
     const { connection } = world.connection;
     const manager = await jetstreamManager(connection);
@@ -278,7 +307,10 @@ describe("the examples", () => {
       // Endless streams are cut off, which is no failure.
       const curl = 'curl() { command curl -fsS --max-time 2 "$@" || [ $? = 28 ]; }';
       const here = command.replace("http://127.0.0.1:8080", world.url(""));
-      const { stdout } = await promisify(execFile)("sh", ["-c", `${curl}; ${here}`], { cwd: dir });
+      const narun = `narun() { "${process.execPath}" "${join(import.meta.dirname, "../cli/main.ts")}" "$@"; }`;
+      const env = { ...process.env, NARUN_NATS_URL: world.nats.url };
+      const script = `${curl}; ${narun}; ${here}`;
+      const { stdout } = await promisify(execFile)("sh", ["-c", script], { cwd: dir, env });
       expect(stdout).not.toBe("");
     } finally {
       await rm(dir, { recursive: true, force: true });

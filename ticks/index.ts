@@ -1,2 +1,2 @@
-export { type DueTicks, dueTicks, type RuleReading, readRule } from "./rule.ts";
+export { dueTicks, readRule } from "./rule.ts";
 export type { TickRule } from "./tick-rule.ts";

@@ -2,9 +2,9 @@
  * The ticks of a schedule: the instants at which it is due, in epoch milliseconds, each at a whole second.
  *
  * I1  A rule is a pure function of its text, its zone and its anchor. Every process computes the same ticks.
- * I2  Clocks of the wall that jump are followed as Vixie cron does. A fixed time (no `*` and no step in its seconds, minutes and
- *     hours) that occurs twice is due the first time; one that does not occur is due when the gap is over. Any other rule goes by
- *     the time that passes.
+ * I2  Clocks of the wall that jump are followed as Vixie cron does. A fixed time has no `*` and no step in its seconds, minutes
+ *     and hours. It is due the first time where it occurs twice, and when the gap is over where it does not occur. Any other
+ *     rule goes by the time that passes.
  */
 import { readCron } from "./cron.ts";
 import { readEvery } from "./every.ts";

@@ -1,5 +1,5 @@
 /**
- * Calls functions on behalf of triggers: each call is a request through dispatch, as one that came over HTTP. It is held, wakes the
+ * Calls functions on behalf of triggers: each call is a request through dispatch, like a request of HTTP. It is held, wakes the
  * function, keeps to its limits, and may run twice only where its trigger says so.
  *
  * I1  Dispatch is made at the first call: a node without triggers pays nothing.
@@ -19,6 +19,9 @@ import {
 import { Dispatch, type DispatchObserver, type Log, type Outcome } from "../dispatch/index.ts";
 import type { Nats } from "../nats/index.ts";
 import { bytesLeft, type ResponseBody } from "../streams/index.ts";
+import type { Traces } from "../traces/index.ts";
+import { CallCounts, type CallEnd } from "./call-counts.ts";
+import { beginCallSpan } from "./call-span.ts";
 import type { SpecBook } from "./spec-book.ts";
 
 export interface TriggerCall {
@@ -47,6 +50,7 @@ export interface TriggerCalls {
   call(call: TriggerCall): Promise<TriggerOutcome>;
   /** The dispatch that calls go through. It is made at the first use. */
   dispatch(): Promise<Dispatch>;
+  readonly counts: CallCounts;
   close(): void;
 }
 
@@ -55,11 +59,15 @@ export interface TriggerCallsOptions {
   nats: Nats;
   /** The specs that the process follows. Default: dispatch follows them itself. */
   specs?: SpecBook;
+  /** Takes the spans of calls. Default: none are made. */
+  traces?: Traces | undefined;
   /** Counts what dispatch does. Default: nothing is counted. */
   observer?: DispatchObserver;
   log: Log;
 }
 
+/** How long a call is held for an instance: longer than a request of a person. Its deadline may be earlier. */
+const HOLD_MS = 60_000;
 /** For a service without a spec. */
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Upper bound of an answer: a batch of verdicts, or a reply. */
@@ -75,6 +83,7 @@ export function createTriggerCalls(options: TriggerCallsOptions): TriggerCalls {
         ...{ nats, observer, log },
         // Triggers are no traffic: the connections to hosts would be one for each of them.
         shortPath: "off",
+        hold: { holdMs: HOLD_MS },
         onSpecs: () => undefined,
         ...(book && { specs: (onChange: (name: string) => void) => book.follow(onChange) }),
       });
@@ -84,19 +93,35 @@ export function createTriggerCalls(options: TriggerCallsOptions): TriggerCalls {
     await started;
     return dispatch;
   };
+  const counts = new CallCounts();
   return {
     dispatch: open,
+    counts,
     async call(call) {
       const dispatch = await open();
-      return isClosed
-        ? { kind: "failed", code: "CONSUMER_DIED", isBegun: false }
-        : callThrough(dispatch, call);
+      if (isClosed) return { kind: "failed", code: "CONSUMER_DIED", isBegun: false };
+      const { service, fact, fields = [] } = call;
+      const span = options.traces && beginCallSpan(options.traces, fields, { kind: fact.kind, service });
+      const outcome = await callThrough(
+        dispatch,
+        span === undefined ? call : { ...call, fields: span.fields },
+      );
+      const threw = outcome.kind === "answered" && outcome.status >= 500;
+      const code = outcome.kind === "failed" ? outcome.code : undefined;
+      counts.note(service, fact.kind, endOf(outcome));
+      span?.end(threw ? "HANDLER_THREW" : code);
+      return outcome;
     },
     close() {
       isClosed = true;
       made?.dispatch.close();
     },
   };
+}
+
+function endOf(outcome: TriggerOutcome): CallEnd {
+  if (outcome.kind === "failed") return outcome.code === "HANDLER_THREW" ? "threw" : "failed";
+  return outcome.status >= 500 ? "threw" : "answered";
 }
 
 const SILENT: DispatchObserver = {

@@ -2,9 +2,13 @@
 import type { FunctionSpec } from "../contracts/index.ts";
 import type { Log } from "../dispatch/index.ts";
 import type { Nats, SecretsKey } from "../nats/index.ts";
+import type { Traces } from "../traces/index.ts";
 import type { TriggerCalls } from "./call.ts";
+import type { TriggerMetric } from "./metric.ts";
 
-/** What every kind of trigger gets. */
+export type { TriggerMetric } from "./metric.ts";
+
+/** The parts that every kind of trigger gets. */
 export interface TriggerParts {
   /** Stays its owner's. */
   nats: Nats;
@@ -17,22 +21,16 @@ export interface TriggerParts {
   secretsKey: SecretsKey | undefined;
   /** The rules of egress that no function overrides. */
   egressDeny: readonly string[];
+  /** Takes the spans of calls. Undefined: none are made. */
+  traces?: Traces | undefined;
   log: Log;
-}
-
-/** One metric: its name, its kind and help, and its values. */
-export interface TriggerMetric {
-  name: string;
-  type: "gauge" | "counter";
-  help: string;
-  values: readonly { labels: Readonly<Record<string, string>>; value: number }[];
 }
 
 /** One kind of trigger, for all functions that need it. */
 export interface TriggerKind {
   /** The spec of a function that needs it, or undefined where it no longer does. */
   onSpec(name: string, spec: FunctionSpec | undefined): void;
-  /** Begins nothing new; finishes what is under way, within `graceMs`. */
+  /** Begins nothing new; finishes the calls under way, within `graceMs`. */
   drain(options: { graceMs: number }): Promise<void>;
   /** Instances of these functions on this node are about to drain. */
   beforeDrain?(names: readonly string[]): Promise<void>;
@@ -44,5 +42,7 @@ export interface KindEntry {
   isLast?: boolean;
   /** Whether a function needs it. */
   isNeeded(spec: FunctionSpec): boolean;
+  /** Whether NATS holds states of functions that may be gone. Then it is loaded at the start, to remove them. Default: no. */
+  hasStates?(parts: TriggerParts): Promise<boolean>;
   load(parts: TriggerParts): Promise<TriggerKind>;
 }

@@ -1,10 +1,11 @@
 /**
  * The triggers of a node: every node-runner has them, and they meet on NATS alone.
  *
- * I1  A kind of trigger is loaded when the first function needs it.
+ * I1  A kind of trigger is loaded when the first function needs it, or where functions that needed it have left states.
  * I2  A kind hears of a function in the order of its changes, and once more when the function no longer needs it.
  */
-import type { FunctionSpec } from "../contracts/index.ts";
+import { type FunctionSpec, messageOf } from "../contracts/index.ts";
+import { findSchedules } from "../nats/index.ts";
 import { createTriggerCalls } from "./call.ts";
 import type { KindEntry, TriggerKind, TriggerMetric, TriggerParts } from "./kind.ts";
 import { SpecBook } from "./spec-book.ts";
@@ -23,6 +24,7 @@ const KINDS: readonly KindEntry[] = [
   },
   {
     isNeeded: ({ schedule = [] }) => schedule.length > 0,
+    hasStates: async ({ nats }) => (await findSchedules(nats))?.hasStates() ?? false,
     load: async (parts) => (await import("./schedules/index.ts")).createSchedules(parts),
   },
   {
@@ -32,14 +34,14 @@ const KINDS: readonly KindEntry[] = [
 ];
 
 export interface Triggers {
-  /** What they hear of the node-runner, and show beside its metrics. */
+  /** Listeners to the node-runner, and the metrics beside its own. */
   readonly hooks: {
     onSpec(name: string, spec: FunctionSpec | undefined): void;
     /** Resolves when instances of these functions may drain. */
     beforeDrain(names: readonly string[]): Promise<void>;
     moreMetrics(): TriggerMetric[];
   };
-  /** Begins nothing new; finishes what is under way, within `graceMs`. Plain requests are taken on. */
+  /** Begins nothing new; finishes the calls under way, within `graceMs`. Plain requests are taken on. */
   drain(options: { graceMs: number }): Promise<void>;
   /** The instances of the node are gone. */
   close(options: { graceMs: number }): Promise<void>;
@@ -52,7 +54,7 @@ export interface TriggersOptions extends Omit<TriggerParts, "calls" | "specOf"> 
 
 export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions): Triggers {
   const specs = new SpecBook();
-  const calls = createTriggerCalls({ nats: parts.nats, specs, log: parts.log });
+  const calls = createTriggerCalls({ nats: parts.nats, specs, traces: parts.traces, log: parts.log });
   const specOf = (name: string) => specs.get(name);
   const all: TriggerParts = { ...parts, calls, specOf };
   const kinds = [...KINDS, ...others].map((entry) => new Kind(entry, all));
@@ -63,12 +65,12 @@ export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions
     hooks: {
       onSpec(name, spec) {
         specs.set(name, spec);
-        for (const kind of kinds) kind.onSpec(name, spec);
+        for (const kind of [...kinds, waiting]) kind.onSpec(name, spec);
       },
       async beforeDrain(names) {
         await Promise.all(kinds.map((kind) => kind.beforeDrain(names)));
       },
-      moreMetrics: () => [...kinds, waiting].flatMap((kind) => kind.metrics()),
+      moreMetrics: () => [...calls.counts.list(), ...[...kinds, waiting].flatMap((kind) => kind.metrics())],
     },
     async drain(grace) {
       await Promise.all([drainThose(false, grace), waiting.drain(grace)]);
@@ -92,17 +94,31 @@ class Kind {
   constructor(entry: KindEntry, parts: TriggerParts) {
     this.#entry = entry;
     this.#parts = parts;
+    void this.#lookForStates();
+  }
+
+  async #lookForStates(): Promise<void> {
+    try {
+      const hasStates = await this.#entry.hasStates?.(this.#parts);
+      if (hasStates === true && !this.#isDraining) await this.#load();
+    } catch (error) {
+      this.#parts.log.warn({ error: messageOf(error) }, "states of removed functions were not looked for");
+    }
+  }
+
+  #load(): Promise<TriggerKind> {
+    this.#loading ??= this.#entry.load(this.#parts).then((kind) => {
+      this.#loaded = kind;
+      return kind;
+    });
+    return this.#loading;
   }
 
   onSpec(name: string, spec: FunctionSpec | undefined): void {
     const needed = spec !== undefined && this.#entry.isNeeded(spec) ? spec : undefined;
     if (needed === undefined && !this.#names.delete(name)) return;
     if (needed !== undefined) this.#names.add(name);
-    this.#loading ??= this.#entry.load(this.#parts).then((kind) => {
-      this.#loaded = kind;
-      return kind;
-    });
-    void this.#loading.then((kind) => {
+    void this.#load().then((kind) => {
       if (!this.#isDraining) kind.onSpec(name, needed);
     });
   }

@@ -4,7 +4,7 @@
  * I1  A node looks for calls when it starts, when NATS was away, and whenever a gateway tells of one.
  * I2  A node without calls has one subscription for them, and nothing else.
  */
-import { messageOf, subjects } from "../contracts/index.ts";
+import { type FunctionSpec, messageOf, subjects } from "../contracts/index.ts";
 import { hasCalls, type Subscription } from "../nats/index.ts";
 import type { CallRunners } from "./calls/index.ts";
 import type { TriggerMetric, TriggerParts } from "./kind.ts";
@@ -28,6 +28,10 @@ export class WaitingCalls {
       if (state === "connected") void this.#look();
     });
     void this.#look();
+  }
+
+  onSpec(name: string, spec: FunctionSpec | undefined): void {
+    if (spec !== undefined && this.#loading !== undefined) this.#tell((runners) => runners.onSpec(name));
   }
 
   metrics(): TriggerMetric[] {

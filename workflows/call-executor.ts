@@ -7,10 +7,12 @@ import {
 } from "../contracts/index.ts";
 import type { WorkflowName } from "../nats/index.ts";
 import type { TriggerCalls } from "../triggers/index.ts";
+import type { Code } from "./pinned.ts";
 
 export interface ExecutorCall {
   messages: readonly JournalMessage[];
   isTakeover: boolean;
+  code: Code;
 }
 
 /** The executor is gone, and had begun: its answer is lost. */
@@ -19,13 +21,13 @@ const LOST = new Set(["CONSUMER_DIED", "STREAM_BROKEN", "REQUEST_TIMEOUT", "CPU_
 /** Calls a workflow's executor, in an instance of its function. Undefined: the function does not answer now. */
 export async function callExecutor(
   calls: TriggerCalls,
-  { workflow, id }: WorkflowName,
-  { messages, isTakeover }: ExecutorCall,
+  { id }: WorkflowName,
+  { messages, isTakeover, code }: ExecutorCall,
 ): Promise<WorkflowOutcome | { outcome: "lost" } | undefined> {
   const lines = messages.map((message) => JSON.stringify(message)).join("\n");
   const answer = await calls.call({
-    service: workflow,
-    fact: { kind: "workflow", head: { id, isTakeover }, data: Buffer.from(lines) },
+    service: code.service,
+    fact: { kind: "workflow", head: { id, isTakeover, revision: code.revision }, data: Buffer.from(lines) },
     isRepeatable: false,
   });
   if (answer.kind === "failed") return LOST.has(answer.code) ? { outcome: "lost" } : undefined;

@@ -1,9 +1,11 @@
 /** Begins to run workflows when the first function is one. */
 import { type FunctionSpec, messageOf } from "../contracts/index.ts";
+import type { TriggerMetric } from "../triggers/index.ts";
 import { startWorkflows, type Workflows, type WorkflowsOptions } from "./workflows.ts";
 
 export interface FollowedWorkflows {
   onSpec(name: string, spec: FunctionSpec | undefined): void;
+  metrics(): TriggerMetric[];
   drain(options: { graceMs: number }): Promise<void>;
 }
 
@@ -11,11 +13,13 @@ const RETRY_MS = 1_000;
 
 export function followWorkflows(options: WorkflowsOptions): FollowedWorkflows {
   let started: Promise<Workflows | undefined> | undefined;
+  let workflows: Workflows | undefined;
   let isOver = false;
   const start = async (): Promise<Workflows | undefined> => {
     while (!isOver) {
       try {
-        return await startWorkflows(options);
+        workflows = await startWorkflows(options);
+        return workflows;
       } catch (error) {
         options.log.error({ error: messageOf(error) }, "workflows cannot be run");
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
@@ -27,6 +31,7 @@ export function followWorkflows(options: WorkflowsOptions): FollowedWorkflows {
     onSpec(_name, spec) {
       if (spec?.workflow !== undefined && !isOver) started ??= start();
     },
+    metrics: () => workflows?.metrics() ?? [],
     async drain(grace) {
       isOver = true;
       await (await started)?.drain(grace);

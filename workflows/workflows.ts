@@ -24,9 +24,12 @@ import {
   toMessage,
   type WorkflowName,
 } from "../nats/index.ts";
-import type { TriggerCalls } from "../triggers/index.ts";
+import type { TriggerCalls, TriggerMetric } from "../triggers/index.ts";
 import { callExecutor } from "./call-executor.ts";
+import { Pinned } from "./pinned.ts";
+import { SWEEP, SWEEP_SECONDS, sweep } from "./sweep.ts";
 import { tellParent } from "./tell-parent.ts";
+import { WorkflowMetrics } from "./workflow-metrics.ts";
 
 export interface WorkflowsOptions {
   /** Stays its owner's. */
@@ -46,6 +49,7 @@ export interface Workflows {
   /** Takes nothing new. Resolves when the runs have ended, or after `graceMs`: other runners take the rest over. */
   drain(options: { graceMs: number }): Promise<void>;
   close(): void;
+  metrics(): TriggerMetric[];
 }
 
 const MOST_RUNNING = 1_000;
@@ -60,6 +64,7 @@ const MAX_RETRY_MS = 30_000;
 /** Starts to run workflows. Errors: as ensureJournals. */
 export async function startWorkflows(options: WorkflowsOptions): Promise<Workflows> {
   await ensureJournals(options.nats);
+  await new Journals(options.nats).setRhythm(SWEEP, SWEEP_SECONDS, { t: "sweep" });
   return new Runs(options);
 }
 
@@ -75,17 +80,20 @@ interface Run {
 class Runs implements Workflows {
   readonly #options: WorkflowsOptions;
   readonly #journals: Journals;
+  readonly #pinned: Pinned;
   readonly #due: DueMessages;
   readonly #runs = new Map<string, Run>();
   readonly #closers: (() => void)[] = [];
   /** Failed calls in a row, by workflow. */
   readonly #failures = new Map<string, number>();
+  readonly #metrics = new WorkflowMetrics();
   #isDraining = false;
 
   constructor(options: WorkflowsOptions) {
     const { nats, mostRunning = MOST_RUNNING } = options;
     this.#options = options;
     this.#journals = new Journals(nats);
+    this.#pinned = new Pinned(options);
     const asked = nats.subscribe(subjects.workflowAsk, (message) => {
       if (this.#runs.get(message.text())?.isBegun === true) message.respond("");
     });
@@ -110,6 +118,12 @@ class Runs implements Workflows {
   close(): void {
     this.#isDraining = true;
     for (const close of this.#closers.splice(0)) close();
+  }
+
+  metrics(): TriggerMetric[] {
+    let running = 0;
+    for (const { isBegun } of this.#runs.values()) if (isBegun) running += 1;
+    return this.#metrics.list(running);
   }
 
   #take(message: DueMessage): void {
@@ -145,13 +159,18 @@ class Runs implements Workflows {
   }
 
   async #run(run: Run, first: DueMessage): Promise<RunEnd> {
+    if (run.name.workflow === SWEEP.workflow) {
+      await sweep({ ...this.#options, journals: this.#journals, pinned: this.#pinned });
+      return "done";
+    }
     const plan = await this.#plan(run.name, first);
     if (plan.kind === "end") return plan.end;
     let { messages, isTakeover } = plan;
     for (;;) {
       if (this.#isDraining) return "now";
       run.isBegun = true;
-      const outcome = await callExecutor(this.#options.calls, run.name, { messages, isTakeover });
+      const code = await this.#pinned.codeFor(run.name.workflow, messages);
+      const outcome = await callExecutor(this.#options.calls, run.name, { messages, isTakeover, code });
       if (outcome === undefined) return "later";
       const next = await this.#afterCall(run, outcome, messages);
       if (next !== "again") return next;
@@ -166,8 +185,10 @@ class Runs implements Workflows {
     outcome: WorkflowOutcome | { outcome: "lost" },
     messages: readonly JournalMessage[],
   ): Promise<RunEnd | "again"> {
+    if ("steps" in outcome) this.#metrics.onSteps(outcome.steps ?? 0);
     switch (outcome.outcome) {
       case "ended":
+        this.#metrics.onEnd(outcome.record.state);
         await tellParent(this.#journals, run.name, messages, outcome.record);
         return "done";
       case "waiting": {
@@ -187,18 +208,23 @@ class Runs implements Workflows {
   async #plan(name: WorkflowName, due: DueMessage): Promise<Plan> {
     const input = JSON.parse(due.text) as WorkflowInput;
     const { seq, at, isRedelivered } = due;
-    if (input.t === "start" && !isRedelivered)
+    if (input.t === "start" && !isRedelivered) {
+      this.#metrics.onStart();
       return { kind: "run", messages: [{ seq, at, in: input }], isTakeover: false };
+    }
     const last = await this.#journals.lastRecord(name);
-    if (last !== undefined && isFinal(last.record.state)) {
+    const isRetried = input.t === "retry" && last?.record.state === "failed" && last.record.seen < seq;
+    if (last !== undefined && isFinal(last.record.state) && !isRetried) {
       if (isRedelivered) await tellParent(this.#journals, name, await this.#read(name), last.record);
       return { kind: "end", end: "done" };
     }
-    const isSuspended = last !== undefined && SUSPENDED.has(last.record.state);
+    const isSuspended = last !== undefined && (isRetried || SUSPENDED.has(last.record.state));
     if (isSuspended && last.record.seen >= seq) return { kind: "end", end: "done" };
     // Another runner holds the due message of a workflow that runs: it sees this input, too.
     if (!isSuspended && !isRedelivered) return { kind: "end", end: "done" };
     if (isRedelivered && (await this.#isRunElsewhere(name))) return { kind: "end", end: "others" };
+    const { due: dueAt } = last?.record ?? {};
+    if (input.t === "timer" && dueAt !== undefined) this.#metrics.onWake(Date.now() - dueAt);
     return { kind: "run", messages: await this.#read(name), isTakeover: !isSuspended };
   }
 

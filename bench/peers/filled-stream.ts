@@ -1,5 +1,4 @@
 /** A stream with messages to measure its readers with. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 
@@ -7,19 +6,12 @@ export interface FilledStream extends AsyncDisposable {
   publish(count: number): Promise<void>;
   /** Deletes all messages. */
   empty(): Promise<void>;
-  /** A paused consumer gets no message. */
-  pause(consumer: string): Promise<void>;
-  resume(consumer: string): Promise<void>;
-  /** Resolves when a consumer got the first of so many messages that wait. */
-  untilBegun(consumer: string, count: number): Promise<void>;
-  /** Resolves when a consumer has acked all messages. */
-  untilSettled(consumer: string): Promise<void>;
+  /** Resolves with the milliseconds from the first to the last of so many acks. */
+  watchAcks(count: number): Promise<number>;
 }
 
 /** Messages that are under way to the server at a time. */
 const AT_ONCE = 500;
-const LOOK_MS = 5;
-const PAUSE_MS = 3_600_000;
 
 /** Makes a stream. */
 export async function fillStream(servers: string, name: string): Promise<FilledStream> {
@@ -38,22 +30,20 @@ export async function fillStream(servers: string, name: string): Promise<FilledS
     async empty() {
       await manager.streams.purge(name);
     },
-    async pause(consumer) {
-      await manager.consumers.pause(name, consumer, new Date(Date.now() + PAUSE_MS));
-    },
-    async resume(consumer) {
-      await manager.consumers.resume(name, consumer);
-    },
-    async untilBegun(consumer, count) {
-      while ((await manager.consumers.info(name, consumer)).num_pending >= count) await sleep(1);
-    },
-    async untilSettled(consumer) {
-      for (;;) {
-        const info = await manager.consumers.info(name, consumer).catch(() => undefined);
-        if (info !== undefined && info.num_pending + info.num_ack_pending === 0) return;
-        await sleep(LOOK_MS);
-      }
-    },
+    watchAcks: (count) =>
+      new Promise((resolve) => {
+        let acks = 0;
+        let firstAt = 0;
+        const subscription = connection.subscribe(`$JS.ACK.${name}.>`, {
+          callback: (_error, message) => {
+            if (message.string() !== "+ACK") return;
+            if (++acks === 1) firstAt = performance.now();
+            if (acks < count) return;
+            subscription.unsubscribe();
+            resolve(performance.now() - firstAt);
+          },
+        });
+      }),
     [Symbol.asyncDispose]: () => connection.close(),
   };
 }

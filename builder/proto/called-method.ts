@@ -3,6 +3,7 @@ import {
   createFileRegistry,
   createRegistry,
   type DescMethod,
+  type FileRegistry,
   fromBinary,
   fromJsonString,
   type JsonValue,
@@ -11,6 +12,7 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { type Any, AnySchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { messageOf, NarunError } from "../../contracts/index.ts";
 import { compileEmbedded } from "./compile.ts";
 
 export interface CalledMethod {
@@ -26,13 +28,16 @@ export interface CalledMethod {
   decodeDetails(status: Uint8Array): JsonValue[];
 }
 
-/** A service's method, or the names of its methods. Undefined: the descriptors have no such service. */
+/**
+ * A service's method, or the names of its methods. Undefined: the descriptors have no such service. Error: GRPC_UNKNOWN, for
+ * bytes that are no descriptors.
+ */
 export async function findMethod(
   descriptors: Uint8Array,
   service: string,
   method: string,
 ): Promise<CalledMethod | string[] | undefined> {
-  const files = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors));
+  const files = registryOf(descriptors);
   const desc = files.getService(service);
   if (desc === undefined) return undefined;
   const found = desc.methods.find(({ name, localName }) => name === method || localName === method);
@@ -40,6 +45,15 @@ export async function findMethod(
   const { set } = await compileEmbedded("google/rpc/error_details.proto");
   const { set: ofStatus } = await compileEmbedded("google/rpc/status.proto");
   return methodOf(found, createRegistry(files, createFileRegistry(set), createFileRegistry(ofStatus)));
+}
+
+function registryOf(descriptors: Uint8Array): FileRegistry {
+  try {
+    return createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors));
+  } catch (error) {
+    const detail = `its descriptors cannot be read: ${messageOf(error)}`;
+    throw new NarunError("GRPC_UNKNOWN", { detail }, { cause: error });
+  }
 }
 
 function methodOf(desc: DescMethod, registry: Registry): CalledMethod {

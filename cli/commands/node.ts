@@ -80,7 +80,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   try {
     const [nats, modes] = await Promise.all([connecting, prepareModes(context, cacheDir)]);
     const parts = { nats, node, secretsKey: secrets, egressDeny: options.egressDeny, log };
-    const triggers = createTriggers({ ...parts, kinds: [workflowKind] });
+    const triggers = createTriggers({ ...parts, traces, kinds: [workflowKind] });
     const runner = await startNodeRunner({
       ...parts,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },

@@ -1,5 +1,5 @@
 import { type Build, buildFunction } from "../../builder/index.ts";
-import { type Mode, shortRevision } from "../../contracts/index.ts";
+import { describeTriggers, errorEntry, type Mode, shortRevision } from "../../contracts/index.ts";
 import {
   describeShadowed,
   describeUrl,
@@ -61,17 +61,18 @@ async function pushFolder(
   const result = await pushBuild(nats, build, {
     onProgress: (step) => progress.update(`pushing ${name}: ${describeStep(step)}`),
   }).finally(() => progress.end());
-  const { revision, unchanged, tried, whyUntried, answering, missingServices } = result;
+  const { revision, unchanged, tried, whyUntried, answering, missingServices, queueProblems } = result;
   // A gateway that was busy, or has started meanwhile, is found by a second look.
   const url = functionUrl((await finding) ?? (await findGatewayUrl(nats, PATIENT)), routes);
   const shadowedRoutes = await findShadowedBeside(nats, name);
   if (output.isJson) {
-    const doubts = { missingServices, shadowedRoutes, warnings: build.warnings };
+    const doubts = { missingServices, queueProblems, shadowedRoutes, warnings: build.warnings };
     return output.json({ name, revision, url, unchanged, tried, whyUntried, answering, ...doubts });
   }
   const { bold, dim } = output.colours;
   const state = unchanged ? dim("unchanged") : describeLive(output, answering);
   output.line(`${bold(name)}  ${shortRevision(revision)}  ${state}  ${url ?? dim(describeUrl(url, routes))}`);
+  for (const trigger of describeTriggers(build.config)) output.line(dim(`  ${trigger}`));
   showWarnings(output, build.warnings);
   if (whyUntried !== undefined) {
     output.note(`${describeUntried(whyUntried, mode)}: this revision is untried.`);
@@ -82,6 +83,10 @@ async function pushFolder(
     output.note(
       `The binding ${binding} is of the service ${service}, which has no spec: its calls fail unless something else answers under that name.`,
     );
+  }
+  for (const { code, stream, consumer } of queueProblems) {
+    const { title, solve } = errorEntry(code);
+    output.note(output.colours.yellow(`${code}: ${title}: ${stream}, ${consumer}. ${solve}`));
   }
 }
 

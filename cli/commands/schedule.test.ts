@@ -48,10 +48,17 @@ const run = (...args: string[]): Promise<Ended> =>
 const schedule = (...args: string[]) => run("schedule", ...args);
 const json = async (...args: string[]) => JSON.parse((await schedule(...args, "--json")).stdout);
 
+const allSeen = () =>
+  eventually(async () =>
+    expect((await json("ls")).map((one: { seen: boolean }) => one.seen)).toEqual([true, true]),
+  );
+
 test("schedules are listed with their next ticks, once a node has seen the push", async () => {
   expect(await schedule("ls")).toMatchObject({ code: 0, stdout: "", stderr: /No schedules/ });
   expect(await run("push", "report")).toMatchObject({ code: 0 });
-  await eventually(async () => expect(await json("ls")).toHaveLength(2));
+  // No node need have seen the push: the list has its schedules at once.
+  expect(await json("ls")).toHaveLength(2);
+  await allSeen();
   const { stdout } = await schedule("ls", "report");
   expect(stdout).toMatch(/^FUNCTION +SCHEDULE +CRON +ZONE +NEXT +LAST\n/);
   expect(stdout).toMatch(/^report +broken +@yearly +UTC +\d{4}-01-01 00:00:00 UTC\s*$/m);
@@ -117,6 +124,7 @@ test("a schedule with another name begins anew, and a removed function has none"
     const names = (await json("ls")).map((one: { schedule: string }) => one.schedule);
     expect(names).toEqual(["broken", "daily"]);
   });
+  await allSeen();
   expect(await json("show", "report", "daily")).toMatchObject({ runs: [] });
   expect(await schedule("show", "report", "nightly")).toMatchObject({
     code: 1,

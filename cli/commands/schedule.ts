@@ -63,10 +63,15 @@ async function list({ output, connect }: Context, name: string | undefined): Pro
         value: (row) => (row.isPaused ? "paused" : nextOf(row)),
         colour: (text) => (text === "paused" ? yellow(text) : text),
       },
-      { title: "LAST", value: ({ last }) => (last === undefined ? "" : describeRun(last)) },
+      { title: "LAST", value: lastOf },
     ],
     rows,
   );
+}
+
+function lastOf({ isSeen, last }: ScheduleSummary): string {
+  if (!isSeen) return "not seen by a node yet";
+  return last === undefined ? "" : describeRun(last);
 }
 
 function nextOf({ upcoming: [next], definition }: ScheduleSummary): string {

@@ -76,8 +76,10 @@ async function showWorld(output: Output, world: World, { failures, warnings }: P
     output.error(`\n${output.colours.red("failed")}  ${name}: ${explainFailure(error)}`);
   }
   showWarnings(output, warnings);
+  // A function with triggers may have no `fetch`.
   const callable =
-    rows.find(({ name, url }) => name === "hello" && url !== null) ?? rows.find(({ url }) => url !== null);
+    rows.find(({ name, url }) => name === "hello" && url !== null) ??
+    rows.find(({ url, triggers }) => url !== null && triggers === undefined);
   if (callable !== undefined) output.line(`\nTry it:\n  curl ${callable.url}`);
   output.note(output.colours.dim("\nCtrl-C stops everything."));
 }

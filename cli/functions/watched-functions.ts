@@ -3,7 +3,7 @@
  * running, and is repeated at the next save, and when a missing secret or name becomes available.
  */
 import { type Build, displayPath, watchFunction } from "../../builder/index.ts";
-import { isNarunError, shortRevision } from "../../contracts/index.ts";
+import { describeTriggers, isNarunError, shortRevision } from "../../contracts/index.ts";
 import {
   describeShadowed,
   describeUrl,
@@ -68,6 +68,7 @@ export function createWatchedFunctions(
     output.line(
       `${describeLive(output, answering)}  ${bold(name)}  ${shortRevision(revision)}  ${dim(`${tookMs} ms`)}  ${describeUrl(url, routes)}`,
     );
+    for (const trigger of describeTriggers(build.config)) output.line(dim(`  ${trigger}`));
     for (const shadowed of shadowedRoutes) output.error(yellow(describeShadowed(shadowed)));
     const text = warnings.map(({ file, message }) => `${file}: ${message}`).join("\n");
     if (text !== warned.get(folder)) showWarnings(output, warnings);

@@ -24,6 +24,8 @@ export function showFunctions(output: Output, rows: FunctionSummary[]): void {
     ],
     rows,
   );
+  for (const { name, triggers = [] } of rows)
+    for (const trigger of triggers) output.line(dim(`${name}: ${trigger}`));
   for (const { name, error } of rows) if (error !== undefined) output.line(red(`${name}: ${error}`));
   for (const { name, shadowedRoutes = [] } of rows)
     for (const route of shadowedRoutes) output.line(yellow(describeShadowed({ function: name, ...route })));

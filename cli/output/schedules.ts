@@ -43,12 +43,20 @@ export function factsOfRun({
 }
 
 /** A schedule as programs read it: docs/json.md. */
-export function factsOfSchedule({ definition, upcoming, last, isPaused, ...facts }: ScheduleSummary): object {
+export function factsOfSchedule({
+  definition,
+  upcoming,
+  last,
+  isSeen,
+  isPaused,
+  ...facts
+}: ScheduleSummary): object {
   const { name: _name, zone = "UTC", ...settings } = definition;
   return {
     ...facts,
     ...settings,
     zone,
+    seen: isSeen,
     paused: isPaused,
     next: upcoming.map((tick) => timesOf(tick, zone)),
     last: last === undefined ? null : factsOfRun(last),

@@ -1,9 +1,11 @@
-/** Runs the real command line, `node cli/main.ts`, in processes of its own. */
+/** Runs the real command line in processes of its own: the built files of the sources, as `narun` does. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { inject } from "vitest";
 import type { ProcessIdentity } from "../../machine/index.ts";
+import { userCacheDir } from "../../nats-server/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { descendantsOf, endAll } from "./processes.ts";
 
@@ -12,7 +14,7 @@ export interface NarunOptions {
   env?: Record<string, string>;
   /** Standard input. Default: empty. */
   input?: string | Uint8Array;
-  /** How long the process may run before it is killed. Default: 25,000 ms. */
+  /** How long the process may run before it is killed. Default: 5 s less than a test. */
   limitMs?: number;
 }
 
@@ -35,12 +37,19 @@ export interface Narun extends AsyncDisposable {
   ended: Promise<Ended>;
 }
 
-const main = join(import.meta.dirname, "..", "main.ts");
+// Built again after each change of a source. A start of the sources takes twice as long; `cli/parent-channel.test.ts` has one.
+const { findMain } = createRequire(import.meta.url)("../../bin/built.cjs") as {
+  findMain(source: string, cacheFolder: string): Promise<string>;
+};
+const main = await findMain(
+  join(import.meta.dirname, "..", "main.ts"),
+  join(userCacheDir(process.env), "built"),
+);
 
 /** Starts a command. Disposal kills it and its descendants. */
 export function startNarun(
   args: readonly string[],
-  { cwd, env = {}, input, limitMs = 25_000 }: NarunOptions = {},
+  { cwd, env = {}, input, limitMs = inject("testTimeoutMs") - 5_000 }: NarunOptions = {},
 ): Narun {
   const child = spawn(process.execPath, [main, ...args], { cwd, env: environment(env), stdio: "pipe" });
   let stdout = "";

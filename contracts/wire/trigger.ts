@@ -95,7 +95,7 @@ const ThrownSchema = z.object({
 });
 export type ThrownFact = z.infer<typeof ThrownSchema>;
 
-/** What a handler said of a message of its batch. `null`: nothing. */
+/** A handler's verdict on a message of its batch. `null`: none. */
 const VerdictSchema = z.union([
   z.literal("ack"),
   z.object({ retry: z.object({ delaySeconds: z.number().min(0).optional() }) }),
@@ -107,11 +107,11 @@ export type Verdict = { kind: "ack" } | { kind: "retry"; delaySeconds: number | 
 const AnswerSchema = z.object({
   /** The handler threw. */
   error: ThrownSchema.optional(),
-  /** Of `scheduled`: the handler called `noRetry`. */
+  /** The handler of `scheduled` called `noRetry`. */
   noRetry: z.boolean().optional(),
-  /** Of `scheduled`: the handler's value. */
+  /** The value of the handler of `scheduled`. */
   result: z.unknown().optional(),
-  /** Of `queue`: one for each message. */
+  /** The verdicts of `queue`, one for each message. */
   verdicts: z.array(VerdictSchema).optional(),
 });
 

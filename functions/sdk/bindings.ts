@@ -178,7 +178,7 @@ export interface WorkflowStatus {
   readonly at: number | undefined;
   /** When it goes on by itself. */
   readonly due: number | undefined;
-  /** The error of one that is `failed`, `cancelled` or `stuck`. */
+  /** The error of a workflow that is `failed`, `cancelled` or `stuck`. */
   readonly error: { name: string; message: string; code?: string } | undefined;
 }
 

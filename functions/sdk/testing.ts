@@ -23,7 +23,27 @@ export interface RunningFunctions extends AsyncDisposable {
   readonly nats: string;
   /** `fetch` with a path that is relative to `url`. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
+  /** Calls the handler of a trigger, as `narun invoke --trigger` does. */
+  trigger(name: string, kind: "schedule" | "queue" | "message", event?: TriggerInput): Promise<TriggerAnswer>;
   close(): Promise<void>;
+}
+
+/** The message of a trigger. */
+export interface TriggerInput {
+  /** Default: none. */
+  data?: string;
+  /** Default: the first of narun.yaml. */
+  subject?: string;
+  headers?: Readonly<Record<string, string>>;
+}
+
+export interface TriggerAnswer {
+  /** 200, or 204 without a reply; an error's status where the handler threw. */
+  status: number;
+  /** The reply of `message`; JSON with `result` of `schedule`, with `verdicts` of `queue`. */
+  body: string;
+  /** The code of the error catalogue. Undefined: the handler answered. */
+  code?: string;
 }
 
 /** The output of `narun up --json` after the start. */
@@ -63,6 +83,7 @@ export async function startFunctions(...dirs: readonly string[]): Promise<Runnin
       url,
       nats,
       fetch: (path, init) => fetch(new URL(path, url), init),
+      trigger: (name, kind, event) => trigger(nats, name, kind, event),
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -70,6 +91,30 @@ export async function startFunctions(...dirs: readonly string[]): Promise<Runnin
     await close();
     throw error;
   }
+}
+
+async function trigger(
+  nats: string,
+  name: string,
+  kind: string,
+  { data = "", subject, headers = {} }: TriggerInput = {},
+): Promise<TriggerAnswer> {
+  const options = [
+    ...["--json", "--nats", nats, "--trigger", kind, "--data", "-"],
+    ...(subject === undefined ? [] : ["--subject", subject]),
+    ...Object.entries(headers).flatMap(([field, value]) => ["--header", `${field}: ${value}`]),
+  ];
+  const child = spawn(process.execPath, [commandFile(), "invoke", name, ...options], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const ended = once(child, "close");
+  child.stdin.end(data);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of child.stdout) chunks.push(chunk);
+  await ended;
+  const text = Buffer.concat(chunks).toString();
+  if (text === "") throw new Error(`\`narun invoke ${name}\` failed; its output is above`);
+  return JSON.parse(text) as TriggerAnswer;
 }
 
 function optionsFor(dataDir: string): string[] {

@@ -1,4 +1,4 @@
-/** The handlers of triggers, and what they get. */
+/** The handlers of triggers, and their events. */
 import type { Context } from "./context.ts";
 import type { Env, Handler } from "./handler.ts";
 
@@ -49,12 +49,12 @@ export interface Message<Body = unknown> {
   retry(options?: { delaySeconds?: number }): void;
 }
 
-/** Messages of a stream. A handler that returns has taken those without a verdict; one that throws has not. */
+/** Messages of a stream. Messages without a verdict are taken where the handler returns, and not where it throws. */
 export interface MessageBatch<Body = unknown> {
   /** The stream. */
   readonly queue: string;
   readonly messages: readonly Message<Body>[];
-  /** Of the messages without a verdict of their own. */
+  /** The verdict on the messages that have none of their own. */
   ackAll(): void;
   retryAll(options?: { delaySeconds?: number }): void;
 }

@@ -3,7 +3,7 @@
  *
  * I1  A call is answered 202 when it is durable: its message is in the stream, its record in the bucket.
  * I2  Requests with the same `Idempotency-Key` are one call for a day. The key belongs to a function and to the credentials
- *     that came with it, so that nobody gets another's result by guessing a key.
+ *     that came with it, so that a guessed key brings no result of another client.
  * I3  An id is a random number of 128 bits: it is all that a reader of the result needs.
  */
 import { createHash, randomBytes } from "node:crypto";
@@ -66,7 +66,7 @@ export class AsyncCalls {
     const { id, requestId, method, path, waitMs, isForState } = request;
     if (method !== "GET" && method !== "HEAD")
       return problemResponse("METHOD_NOT_ALLOWED", requestId, undefined, ["Allow", "GET, HEAD"]);
-    // Nobody makes stores by asking for results.
+    // A request for a result makes no stores.
     const isThere = ID.test(id) && (this.#opening !== undefined || (await hasCalls(this.#options.nats)));
     if (!isThere) return problemResponse("CALL_NOT_FOUND", requestId);
     const calls = await this.#open();
@@ -181,7 +181,7 @@ const ACCEPTANCE_CODES: ReadonlySet<ErrorCode> = new Set([
 async function submit(calls: Calls, request: AcceptedRequest, facts: CallFacts): Promise<void> {
   const { destination, headers, data, method, requestId } = request;
   const stored = new Map(headers);
-  // They tell the time of this request, not of the one that runs later.
+  // They tell the time of this request, not of the later run.
   stored.delete(headerNames.deadline);
   stored.delete(headerNames.timeout);
   const { service } = destination;

@@ -1,4 +1,4 @@
-/** What the door of HTTP brings to calls that are answered before they run. */
+/** The requests that the door of HTTP brings to calls that are answered before they run. */
 import type { FunctionSpec, Headers } from "../../contracts/index.ts";
 import type { Log } from "../../dispatch/index.ts";
 import type { Nats } from "../../nats/index.ts";

@@ -28,7 +28,7 @@ export async function responseOfCall(
   return response;
 }
 
-/** A result is asked for with GET, whatever the method of its call. A HEAD has no body in both cases. */
+/** A result is asked for with GET, also that of a POST. A HEAD has no body in both cases. */
 function methodOf(record: EndedCall, asked: string): string {
   return asked === "HEAD" ? asked : record.method;
 }

@@ -1,6 +1,7 @@
 /** Gateways that keep a real Caddy in step. */
+import https from "node:https";
 import { describe, expect, it } from "vitest";
-import { type Caddy, caddies, configOf, startCaddy } from "../../test/harness/caddy.ts";
+import { type Caddy, caddies, configOf, freePort, startCaddy } from "../../test/harness/caddy.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { call } from "../testing/http-client.ts";
 import { REVISION, specOf, startGatewayWorld } from "../testing/world.ts";
@@ -88,6 +89,74 @@ describe.each(caddies)("$name", ({ program }) => {
     expect(await caddy.changes()).toBe(changes + 1);
     await world.gateway.drain({ graceMs: 1_000 });
     expect(await caddy.config()).toEqual(before);
+  });
+
+  test("is written once where a gateway joins with HTTP and gRPC, and the gateway's metrics tell its state", async () => {
+    await using caddy = await start();
+    const gateway = { caddy: caddy.admin, metrics: { host: "127.0.0.1", port: 0 } };
+    const specs = [
+      published("hello", { grpc: ["pkg.Greeter"] }),
+      published("other", { routes: [{ path: "/taken" }] }),
+    ];
+    await using world = await startGatewayWorld({ specs, gateway });
+    await eventually(async () => expect(await upstreams(caddy, "grpc")).toHaveLength(1));
+    expect(await upstreams(caddy)).toHaveLength(1);
+    // An older Caddy refuses a key at first, which is no reload.
+    const changes = await caddy.changes();
+    expect(changes).toBeLessThanOrEqual(program === "caddy" ? 2 : 1);
+    await world.startGateway(gateway);
+    await eventually(async () => expect(await upstreams(caddy, "grpc")).toHaveLength(2));
+    expect(await upstreams(caddy)).toHaveLength(2);
+    expect(await caddy.changes()).toBeLessThanOrEqual(2 * changes);
+    const figures = async () =>
+      (await call(`${world.gateway.metricsUrl}/metrics`)).text
+        .split("\n")
+        .filter((line) => line.startsWith("narun_gateway_caddy"));
+    await eventually(async () =>
+      expect(await figures()).toEqual(["narun_gateway_caddy_in_step 1", "narun_gateway_caddy_conflicts 1"]),
+    );
+    await caddy.stop();
+    await world.putSpec(published("more"));
+    await eventually(async () => expect(await figures()).toContain("narun_gateway_caddy_in_step 0"));
+  });
+
+  test("serves the hosts of functions with certificates of its own authority", async () => {
+    await using caddy = await start([]);
+    const httpsPort = await freePort();
+    const { apps, ...rest } = (await caddy.config()) as {
+      apps: { http: { servers: Record<string, object> } };
+    };
+    const tls = { automation: { policies: [{ issuers: [{ module: "internal" }] }] } };
+    const main = {
+      listen: [`127.0.0.1:${httpsPort}`],
+      automatic_https: { disable_redirects: true },
+      routes: [],
+    };
+    const http = { ...apps.http, https_port: httpsPort, servers: { main } };
+    const pki = { certificate_authorities: { local: { install_trust: false } } };
+    await caddy.load({ ...rest, apps: { http, tls, pki } });
+    await using world = await startGatewayWorld({
+      specs: [published("hello")],
+      gateway: { caddy: caddy.admin },
+    });
+    const node = await world.startNode();
+    await node.start("hello", { revision: REVISION, handler: () => ({ data: Buffer.from("by hello") }) });
+    const authority = (await caddy.config("/pki/ca/local")) as { root_certificate: string };
+    const secret = () =>
+      new Promise<string>((resolve, reject) => {
+        const options = {
+          ...{ host: "127.0.0.1", port: httpsPort, path: "/hello", servername: "pub.localhost" },
+          ...{ headers: { host: "pub.localhost" }, ca: authority.root_certificate, agent: false as const },
+        };
+        https
+          .get(options, (incoming) => {
+            let text = "";
+            incoming.on("data", (chunk: Buffer) => (text += chunk.toString()));
+            incoming.on("end", () => resolve(text));
+          })
+          .on("error", reject);
+      });
+    await eventually(async () => expect(await secret()).toBe("by hello"), { timeoutMs: 20_000 });
   });
 
   test("knows every gateway, until it leaves or is gone from NATS", async () => {

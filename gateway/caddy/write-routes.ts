@@ -6,7 +6,7 @@
  * was changes nothing. A dead upstream stays for a while, as its connections are refused and tried elsewhere.
  */
 import type { FunctionSpec } from "../../contracts/index.ts";
-import type { CaddyAdmin } from "./admin.ts";
+import type { CaddyAdmin, CaddyPart } from "./admin.ts";
 import {
   type CaddyServer,
   type Conflict,
@@ -44,9 +44,24 @@ export interface CaddyFacts {
 
 /** Writes the routes. Returns the paths that other routes have. Error: CaddyRefused. */
 export async function writeRoutes(admin: CaddyAdmin, facts: CaddyFacts): Promise<Conflict[]> {
-  const conflicts: Conflict[] = [];
-  for (const route of facts.routes) conflicts.push(...(await writeRoute(admin, facts, route)));
-  return conflicts;
+  const plans: Plan[] = [];
+  for (const route of facts.routes) plans.push(await planRoute(admin, facts, route));
+  const changes = plans.filter(({ isRight }) => !isRight);
+  // Each write is a reload of Caddy: a gateway that joins changes both routes by one.
+  if (changes.length > 1) await writeTogether(admin, facts.world, changes);
+  else for (const change of changes) await writeOne(admin, facts.world, change);
+  return plans.flatMap(({ conflicts }) => conflicts);
+}
+
+/** A route as it is, and as it has to be. */
+interface Plan {
+  id: string;
+  found: CaddyPart;
+  /** Undefined: there is to be none. */
+  route: unknown;
+  /** Nothing has to be written. */
+  isRight: boolean;
+  conflicts: Conflict[];
 }
 
 const routeId = (protocol: string, world: string) => `narun-${protocol}-routes-${world}`;
@@ -56,29 +71,58 @@ const upstreamId = (protocol: string, dial: string) =>
 /** How long a dead upstream stays where nothing else has changed. */
 const MAX_DEAD_MS = 5 * 60_000;
 
-async function writeRoute(
+async function planRoute(
   admin: CaddyAdmin,
   facts: CaddyFacts,
   { protocol, dial }: RouteFacts,
-): Promise<Conflict[]> {
+): Promise<Plan> {
   const { world, specs, healthPort, keepsStreams } = facts;
-  const own = routeId(protocol, world);
+  const id = routeId(protocol, world);
   const servers = await admin.read("/config/apps/http/servers");
   const sites = sitesOf(specs, protocol === "http" ? httpPaths : grpcPaths);
   const { sites: free, conflicts } = withoutConflicts(sites, otherRoutes(servers.value, world));
-  const found = await admin.read(`/id/${own}`);
+  const found = await admin.read(`/id/${id}`);
   const routeWith = async (maxDeadMs: number) => {
     const upstreams = await gateways(found.value, { protocol, dial }, facts, maxDeadMs);
     if (free.length === 0 || upstreams.length === 0) return undefined;
-    return proxyRoute({ id: own, protocol, sites: free, upstreams, healthPort, keepsStreams });
+    return proxyRoute({ id, protocol, sites: free, upstreams, healthPort, keepsStreams });
   };
-  const wanted = await routeWith(MAX_DEAD_MS);
-  if (isSame(found.value, wanted)) return conflicts;
-  const route = await routeWith(0);
-  if (route === undefined) await admin.write("DELETE", `/id/${own}`, undefined, found.etag);
+  const isRight = isSame(found.value, await routeWith(MAX_DEAD_MS));
+  return { id, found, route: isRight ? found.value : await routeWith(0), isRight, conflicts };
+}
+
+async function writeOne(admin: CaddyAdmin, world: string, { id, found, route }: Plan): Promise<void> {
+  if (route === undefined) await admin.write("DELETE", `/id/${id}`, undefined, found.etag);
   else if (found.value === undefined) await insert(admin, route, routeId("grpc", world));
-  else await admin.write("PATCH", `/id/${own}`, route, found.etag);
-  return conflicts;
+  else await admin.write("PATCH", `/id/${id}`, route, found.etag);
+}
+
+/** Writes all routes of a server at once, with the changed ones. The route of gRPC comes first. */
+async function writeTogether(admin: CaddyAdmin, world: string, plans: readonly Plan[]): Promise<void> {
+  const root = await admin.read("/config/");
+  const servers = childOf(childOf(childOf(root.value, "apps"), "http"), "servers");
+  const name = pickServer((servers ?? {}) as Record<string, CaddyServer>);
+  const present = name === undefined ? undefined : childOf(childOf(servers, name), "routes");
+  const idOf = (route: unknown) => (route as { "@id"?: unknown } | null)?.["@id"];
+  const isHere = ({ id, found }: Plan) =>
+    found.value === undefined || (Array.isArray(present) && present.some((one) => idOf(one) === id));
+  if (name === undefined || !Array.isArray(present) || !plans.every(isHere)) {
+    for (const plan of plans) await writeOne(admin, world, plan);
+    return;
+  }
+  const changed = new Map(plans.map(({ id, route }) => [id, route]));
+  const kept = present.flatMap((one) => {
+    const id = String(idOf(one) ?? "");
+    if (!changed.has(id)) return [one];
+    const route = changed.get(id);
+    changed.delete(id);
+    return route === undefined ? [] : [route];
+  });
+  const added = [...changed].filter(([, route]) => route !== undefined);
+  const isGrpc = (id: string) => id === routeId("grpc", world);
+  const inOrder = added.sort(([a], [b]) => Number(isGrpc(b)) - Number(isGrpc(a))).map(([, route]) => route);
+  const routes = `/config/apps/http/servers/${encodeURIComponent(name)}/routes`;
+  await admin.write("PATCH", routes, [...inOrder, ...kept], root.etag);
 }
 
 /** The upstreams of all gateways, this one among them. Upstreams that are dead for longer are left out. */

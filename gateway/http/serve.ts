@@ -2,6 +2,7 @@
 import { callIdOf, isAsync } from "../async/async-door.ts";
 import { acceptLater, answerResult } from "../async/async-passage.ts";
 import type { RouteMatch } from "../routes.ts";
+import { describeUnmatched } from "../traces/http-trace.ts";
 import { allowedOrigin, preflightMethod, preflightResponse } from "./cors.ts";
 import { closeAfter, type Exchange, refuse } from "./exchange.ts";
 import { type GatewayResponse, problemResponse } from "./gateway-response.ts";
@@ -46,6 +47,9 @@ function route(options: ServeOptions, exchange: Exchange): void {
   }
   if (match.kind !== "route") {
     if (match.kind === "method-not-allowed") exchange.pattern = match.pattern;
+    exchange.trace = options.traces?.begin(incoming.rawHeaders, exchange.startedMs);
+    if (exchange.trace !== undefined)
+      describeUnmatched(exchange.trace, { method, path: target.rawPath, host: host.host, requestId });
     refuse(options, exchange, unmatched(options, target.rawPath, match, requestId));
     return;
   }

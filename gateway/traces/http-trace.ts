@@ -35,6 +35,20 @@ export function describeHttp(trace: RequestTrace, facts: HttpFacts): void {
   });
 }
 
+/** A request that no route takes. Its path is the client's choice, and stays out of the name. */
+export function describeUnmatched(
+  trace: RequestTrace,
+  { method, path, host, requestId }: Pick<HttpFacts, "method" | "path" | "host" | "requestId">,
+): void {
+  const isKnown = KNOWN.has(method);
+  trace.describe(isKnown ? method : "HTTP", {
+    "http.request.method": isKnown ? method : "_OTHER",
+    "url.path": path,
+    "server.address": host,
+    "narun.request_id": requestId,
+  });
+}
+
 const FIRST_SERVER_ERROR = 500;
 
 /** `isWhole`: the answer was written to its end. */

@@ -173,7 +173,7 @@ class OpenCalls implements Calls {
           msgID,
         });
       } catch (error) {
-        // JetStream's answer has the status of one that passes by itself, and would be tried again.
+        // JetStream's answer has the status of an error that passes by itself, and would be tried again.
         if (!hasJetStreamCode(error, JetStreamCode.streamFull)) throw error;
         throw new NarunError("CALL_QUEUE_FULL", {}, { cause: error });
       }

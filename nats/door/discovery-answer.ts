@@ -31,7 +31,7 @@ export function discoveryAnswer(
   const endpoints = answer.endpoints?.map((endpoint, at) =>
     isStats && at === 0 && endpoint.data == null ? { ...endpoint, data: stats } : endpoint,
   );
-  // What narun tells of an instance is its node's to say.
+  // The node alone tells narun's facts of an instance.
   const own = Object.entries(answer.metadata ?? {}).filter(([key]) => !key.startsWith("narun."));
   const merged = { ...answer, metadata: { ...Object.fromEntries(own), ...metadata } };
   return Buffer.from(JSON.stringify(endpoints === undefined ? merged : { ...merged, endpoints }));

@@ -36,7 +36,7 @@ export interface DueMessagesOptions {
 /** How long a request for messages stands at the server. */
 const EXPIRES_MS = 30_000;
 const SLACK_MS = 5_000;
-/** How long the next request waits after one that ended early. */
+/** How long the next request waits after an early end. */
 const PAUSE_MS = 250;
 const NANOS_PER_MS = 1_000_000;
 /** Statuses of a request for messages (NATS ADR-9, ADR-13). */
@@ -74,14 +74,14 @@ export class DueMessages {
     this.#askAnew();
   }
 
-  /** Takes no more messages. Those in hand are still extended, until `close`. */
+  /** Takes no more messages. The messages in hand are still extended, until `close`. */
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#silence);
     clearTimeout(this.#pause);
   }
 
-  /** Those in hand are delivered again, to other runners, when their time is over. */
+  /** The messages in hand are delivered again, to other runners, when their time is over. */
   close(): void {
     this.stop();
     for (const close of this.#closers.splice(0)) close();

@@ -113,6 +113,12 @@ export class Journals {
     return entries;
   }
 
+  /** Whether an input with an id is in the journal. */
+  async hasInput(name: WorkflowName, id: string): Promise<boolean> {
+    const messages = (await this.read(name)).map(toMessage);
+    return messages.some(({ in: input }) => input !== undefined && "id" in input && input.id === id);
+  }
+
   /** The inputs behind a sequence. */
   async inputsAfter(name: WorkflowName, seen: number): Promise<JournalMessage[]> {
     const entries = await this.read(name, seen + 1);
@@ -150,12 +156,28 @@ export class Journals {
     this.#nats.publish(subjects.workflowEnd(workflow, id), `{"seq":${seq},"record":${record}}`);
   }
 
+  /** Sets a timer that fires again and again, into the inputs of a name. */
+  async setRhythm({ workflow, id }: WorkflowName, everySeconds: number, input: WorkflowInput): Promise<void> {
+    const headers = withField("Nats-Schedule", `@every ${everySeconds}s`);
+    const target = this.#nats.world.toWire(subjects.workflowInputs(workflow, id));
+    headers.set("Nats-Schedule-Target", [target]);
+    await this.#request(subjects.workflowTimer(workflow, id), JSON.stringify(input), headers);
+  }
+
   /** Removes a workflow, or the part of its log before a sequence. */
   async purge({ workflow, id }: WorkflowName, before?: number): Promise<void> {
-    const { world } = this.#nats;
     const subject =
       before === undefined ? subjects.workflowAll(workflow, id) : subjects.workflowLog(workflow, id);
-    const order = { filter: world.toWire(subject), ...(before === undefined ? {} : { seq: before }) };
+    await this.#purge(subject, before);
+  }
+
+  async purgeInputs({ workflow, id }: WorkflowName): Promise<void> {
+    await this.#purge(subjects.workflowInputs(workflow, id));
+  }
+
+  async #purge(subject: string, before?: number): Promise<void> {
+    const filter = this.#nats.world.toWire(subject);
+    const order = { filter, ...(before === undefined ? {} : { seq: before }) };
     await this.#nats.request(`$JS.API.STREAM.PURGE.${stream}`, JSON.stringify(order), {
       timeoutMs: TIMEOUT_MS,
     });

@@ -201,7 +201,7 @@ function letterOf(id: number, fields: MsgHdrs | undefined, data: Uint8Array): St
   return { ...facts, id, headers: Object.fromEntries(own), data };
 }
 
-/** A message's own fields: without those of the server (I3), and of an earlier way back. */
+/** A message's own fields: without the fields of the server (I3), and of an earlier way back. */
 function ownFields(headers: Headers | undefined): Headers {
   const own = [...(headers ?? [])].filter(
     ([name]) =>

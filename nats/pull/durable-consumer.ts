@@ -27,7 +27,7 @@ export interface DurableConsumer {
   ackWaitMs: number;
   /** Upper bound of the messages that are delivered and not settled, of all readers together. */
   maxPending: number;
-  /** The first message of a consumer that is made: the stream's first one, or the next one that comes. */
+  /** The first message of a new consumer: the stream's first, or the next that comes. */
   from: "first" | "new";
   /** How long the server keeps it without a reader. Default: for ever. */
   inactiveMs?: number;
@@ -35,12 +35,12 @@ export interface DurableConsumer {
 
 export type ConsumerOutcome =
   /**
-   * `changed`: the settings that it had otherwise. `pending`: the messages that wait in the stream. `unsettled`: those that were
-   * delivered, and are being handled or wait for their next delivery.
+   * `changed`: the settings that it had otherwise. `pending`: the messages that wait in the stream. `unsettled`: messages
+   * that are being handled, or wait for their next delivery.
    */
   | { kind: "ready"; isNew: boolean; changed: string[]; pending: number; unsettled: number }
   | { kind: "stream-missing" }
-  /** `owner`: what its metadata says; undefined: nothing. */
+  /** `owner`: the one in its metadata; undefined: none. */
   | { kind: "foreign"; owner: string | undefined }
   /** The server refuses it, as the stream does not allow it: the server's words. */
   | { kind: "refused"; reason: string };
@@ -83,20 +83,36 @@ async function ensure(
   return { kind: "ready", isNew: false, changed, pending, unsettled };
 }
 
-/** Deletes a function's consumer. Nothing where it is another's, or not there. */
-export async function removeConsumer(
+export type ConsumerOwner = Pick<DurableConsumer, "stream" | "name" | "owner">;
+
+/** Whose a consumer is that a function would have. */
+export async function lookForConsumer(
   nats: Nats,
-  { stream, name, owner }: Pick<DurableConsumer, "stream" | "name" | "owner">,
-): Promise<void> {
+  { stream, name, owner }: ConsumerOwner,
+): Promise<"own" | "none" | "foreign" | "stream-missing"> {
+  const manager = await jetstreamManager(nats.connection, { checkAPI: false });
+  try {
+    const found = await needsJetStream(nats, () => findConsumer(manager, stream, name));
+    if (found === undefined) return "none";
+    const { metadata = {} } = found.config;
+    return metadata[OWNER] === owner && metadata[WORLD] === nats.world.id ? "own" : "foreign";
+  } catch (error) {
+    if (isStreamMissing(error)) return "stream-missing";
+    throw error;
+  }
+}
+
+/** Deletes a function's consumer. Nothing where it is another's, or not there. */
+export async function removeConsumer(nats: Nats, consumer: ConsumerOwner): Promise<void> {
+  if ((await lookForConsumer(nats, consumer)) !== "own") return;
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   await needsJetStream(nats, async () => {
-    const found = await findConsumer(manager, stream, name).catch((error: unknown) => {
-      if (isStreamMissing(error)) return undefined;
-      throw error;
-    });
-    const metadata = found?.config.metadata;
-    if (metadata?.[OWNER] !== owner || metadata[WORLD] !== nats.world.id) return;
-    await manager.consumers.delete(stream, name);
+    try {
+      await manager.consumers.delete(consumer.stream, consumer.name);
+    } catch (error) {
+      // Another of the nodes that read it was faster.
+      if (!isStreamMissing(error) && !hasJetStreamCode(error, JetStreamCode.consumerNotFound)) throw error;
+    }
   });
 }
 

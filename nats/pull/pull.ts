@@ -2,7 +2,7 @@
  * Pulls messages from a durable consumer by requests of its own, as the client library's `consume()` is silent for most of a
  * minute after the death of a stream's leader, and its `fetch()` drops messages that come after it was stopped.
  *
- * I1  One request is open at a time. Its messages are those that the owner has asked for and did not get yet.
+ * I1  One request is open at a time. It asks for the messages that the owner wants and did not get yet.
  * I2  A request waits at the server, which shows every `BEAT_MS` that the consumer is there. Where two beats are missing, or
  *     the server ends the request for a reason other than its time, the owner hears of it, and asks again.
  * I3  After `close` no message reaches the owner; messages that were on their way are given back.

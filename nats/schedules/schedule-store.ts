@@ -1,9 +1,9 @@
 /**
  * The states of schedules, their alarms and their handed-out runs, in one stream (contracts/schedules.ts).
  *
- * I1  An alarm is stored only while its state is the one that asked for it.
- * I2  A run is handed out once: while its message is there, a second one is refused. Its reader drops one whose run the state does
- *     not have.
+ * I1  An alarm is stored only while the state that asks for it is the last one.
+ * I2  A run is handed out once: while its message is there, a second one is refused. Its reader drops a run
+ *     that the state does not have.
  * I3  States are read from the stream's leader.
  */
 import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
@@ -73,6 +73,14 @@ export class ScheduleStore {
       const state = decodeScheduleState(Buffer.from(data).toString());
       if (state !== undefined) yield { ...keyOf(subject), state, seq };
     }
+  }
+
+  async hasStates(): Promise<boolean> {
+    const filter = this.#wire(subjects.scheduleState("*", "*"));
+    const info = await needsJetStream(this.#nats, () =>
+      this.#manager.streams.info(stream, { subjects_filter: filter }),
+    );
+    return Object.keys(info.state.subjects ?? {}).length > 0;
   }
 
   /** Writes a state behind the sequence `after` (0: there is none); undefined where another one is there. */

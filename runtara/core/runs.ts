@@ -4,7 +4,7 @@
  * I1  An order names the generation of its instance: an order that another one has replaced is dropped.
  * I2  An order without its instance is of a start that broke off. It waits for a while, and is dropped.
  */
-
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { parseJson, stores, subjects } from "../../contracts/index.ts";
 import { createHeaders, type DueQueue, type DueWork, type Nats, openDueQueue } from "../../nats/index.ts";
@@ -16,6 +16,9 @@ import { at, type Store } from "./store.ts";
 
 /** How long the answer of an attended run may take. */
 const ATTENDED_MS = 3_000;
+
+/** The pause between two questions. */
+const ASK_AGAIN_MS = 250;
 
 const OrderSchema = z.object({ instance: z.string(), generation: z.int() });
 export type RunOrder = z.infer<typeof OrderSchema>;
@@ -72,12 +75,20 @@ export class Runs {
     return () => subscription.unsubscribe();
   }
 
-  /** Whether a node attends to the present run: NATS hands work out again also where only NATS was away. */
-  async #isAttended({ id, run, status }: Instance): Promise<boolean> {
+  /**
+   * Whether a node attends to the present run: NATS hands work out again also where only NATS was away. The node may not be back
+   * at NATS yet, so that it is asked for a while.
+   */
+  async #isAttended({ id, run, status }: Instance, { deliveries }: DueWork): Promise<boolean> {
     if (status !== "running") return false;
     const subject = subjects.runtaraOrder(tokenOf(id));
-    const reply = await this.#nats.request(subject, "", { timeoutMs: ATTENDED_MS }).catch(() => undefined);
-    return reply?.text() === String(run);
+    const endsAtMs = performance.now() + (deliveries > 1 ? ATTENDED_MS : 0);
+    for (;;) {
+      const reply = await this.#nats.request(subject, "", { timeoutMs: ATTENDED_MS }).catch(() => undefined);
+      if (reply?.text() === String(run)) return true;
+      if (performance.now() >= endsAtMs) return false;
+      await sleep(ASK_AGAIN_MS);
+    }
   }
 
   /** Begins a run: the instance as it is then. Undefined: the work is over, or is handed out again. */
@@ -91,7 +102,7 @@ export class Runs {
     ]);
     const isPresent = found !== undefined && found.instance.generation === generation;
     // The work is held by the run that goes on.
-    if (isPresent && (await this.#isAttended(found.instance))) return undefined;
+    if (isPresent && (await this.#isAttended(found.instance, work))) return undefined;
     const decided: Claim = claim(found?.instance, { generation, node, progress }, Date.now());
     if (decided.kind === "drop") return this.#over(work);
     if (decided.kind === "wait") {

@@ -97,6 +97,14 @@ export class InstanceTraces implements RequestTraces {
     };
   }
 
+  called(id: number, spanId: string, ms: number, call: CallFacts): void {
+    const traced = this.#requests.get(id);
+    if (traced?.run === undefined || !/^[\da-f]{16}$/.test(spanId)) return;
+    const parent = traced.fields.context;
+    const startMs = Math.max(traced.run.startMs, performance.now() - Math.max(ms || 0, 0));
+    this.#record({ ...call, context: { ...parent, spanId }, parent, startMs }, traced.fields.state);
+  }
+
   /** A request was answered. */
   over(id: number, { method, status, error }: RunEnd): void {
     const traced = this.#requests.size === 0 ? undefined : this.#requests.get(id);

@@ -7,6 +7,8 @@ export interface RequestTraces {
   of(id: number): TraceFields | undefined;
   /** Begins the span of a call that a request makes; undefined where it is not recorded. */
   call(id: number): CallTrace | undefined;
+  /** A call is over that the code has made by itself, with a span of this id, and that took so long. All of it is user input. */
+  called?(id: number, spanId: string, ms: number, call: CallFacts): void;
 }
 
 /** The span of one call. */

@@ -28,7 +28,7 @@ async function* once(bytes: Uint8Array) {
   yield bytes;
 }
 
-/** A stored object of so many chunks, and a count of those that were read. `breaksAfter`: reads break off behind as many. */
+/** A stored object of so many chunks, and a count of the chunks that were read. `breaksAfter`: reads break off behind as many. */
 async function stored(object: string, chunks: number) {
   const bytes = randomBytes(chunks * CHUNK - 1);
   const { version, size } = await store.put(object, once(bytes));

@@ -112,7 +112,7 @@ async function fetchFile(folder: string, source: FileSource, path: string): Prom
   throw new NarunError("DIGEST_MISMATCH", { detail: `expected ${sha256}, found ${found.sha256}`, sha256 });
 }
 
-/** Whether the file is there and has its digest. One that is damaged is deleted. */
+/** Whether the file is there and has its digest. A damaged file is deleted. */
 async function isWhole(
   path: string,
   sha256: string,

@@ -38,6 +38,8 @@ import { type ConsumerPresence, consumerNode, showConsumer } from "./presence.ts
 import { endBySignals } from "./signals.ts";
 
 const DEFAULT_GRACE_MS = 30_000;
+/** The handlers of triggers. */
+const TRIGGERS = ["scheduled", "queue", "message"];
 
 /**
  * Serves requests to a service by a handler of this process. Resolves when requests can come. Errors: a TypeError for wrong
@@ -80,6 +82,8 @@ export async function serveAs(
 ): Promise<ServedConsumer> {
   const resolved = resolveConsumer(options, grpcServicesOf(handler));
   const call = handlerOf(handler, options.env ?? {});
+  const unused = TRIGGERS.filter((name) => typeof (handler as Record<string, unknown>)[name] === "function");
+  if (unused.length > 0) warnOf(options)(uncalled(options.service, unused));
   const { createConsumerMetrics } = await import("./metrics.ts");
   const metrics = createConsumerMetrics(options.service);
   const metricsUrl = options.metrics === undefined ? undefined : await metrics.listen(options.metrics);
@@ -108,6 +112,15 @@ function handlerOf(handler: ServedApp, env: unknown): Handle {
   if (typeof handler?.fetch === "function")
     return (request, context) => handler.fetch(request, env as never, context as never);
   throw new TypeError("serve: the handler is neither a function nor an object with the method fetch");
+}
+
+function warnOf({ onWarning }: ServeOptions): (message: string) => void {
+  return onWarning ?? ((message) => process.emitWarning(message, "narun"));
+}
+
+/** Triggers are keys of narun.yaml, which a consumer does not have. */
+function uncalled(service: string, names: readonly string[]): string {
+  return `serve: nothing calls ${names.join(", ")} of ${service}: triggers are of deployed functions, and \`narun push\` deploys`;
 }
 
 interface ConsumerParts extends ResolvedConsumer {
@@ -175,7 +188,7 @@ class Consumer implements ServedConsumer {
   }
 
   async #connect(): Promise<Nats> {
-    const warn = this.#options.onWarning ?? ((message: string) => process.emitWarning(message, "narun"));
+    const warn = warnOf(this.#options);
     const { transport } = this.#parts.kind;
     const nats = await connectNats({
       ...(transport === undefined ? {} : { transport }),

@@ -47,6 +47,15 @@ describe("a Hono app that is served", () => {
 });
 
 describe("a consumer", () => {
+  it("tells that nothing calls the handlers of its triggers, and serves requests", async () => {
+    const app = { fetch: () => new Response("served"), scheduled: () => "never", message: () => "never" };
+    const warnings: string[] = [];
+    const onWarning = (text: string) => warnings.push(text);
+    await using _consumer = await serve(app, here("untriggered", { onWarning }));
+    expect(warnings).toEqual([expect.stringContaining("nothing calls scheduled, message of untriggered")]);
+    await eventually(async () => expect(await world.call("/untriggered")).toMatchObject({ text: "served" }));
+  });
+
   it("answers a request that came before it joined", async () => {
     {
       await using _first = await serve(() => new Response("first"), here("late"));

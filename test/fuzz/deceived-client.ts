@@ -45,7 +45,7 @@ export async function askAnyHost(url: string, id: string, random: Random, clock:
   request.end(method === "POST" ? "a body" : undefined);
   const text = await over.promise;
   request.destroy();
-  if (clock.limit.aborted) throw new Error(`request ${id} did not end`);
+  if (clock.limit.aborted) throw new Error(`request ${id} did not end (${clock.state})`);
   if (text.includes(HONEST) && text !== `${HONEST} ${id}`)
     throw new Error(`request ${id} got the answer of another: ${text.slice(0, 200)}`);
 }

@@ -5,7 +5,6 @@
  * I1  A request of a lying host gets at most one whole answer, and then nothing; the end of its connection ends it.
  * I2  The requests of the honest host get its answers, and no other.
  */
-import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -93,11 +92,13 @@ async function playOne({ path, seed, id, nextNumber, foreign }: Turn): Promise<v
       link.release(number);
       replies.find((receiver) => receiver.number === number)?.release();
     }
-    await Promise.race([host.over, once(limit, "abort")]);
-    await Promise.race([Promise.all(sent.map(({ over }) => over)), once(limit, "abort")]);
+    await Promise.race([host.over, clock.over]);
+    await Promise.race([Promise.all(sent.map(({ over }) => over)), clock.over]);
     const faults = [...replies.flatMap((receiver) => receiver.faults), ...bugs];
     if (limit.aborted)
-      faults.push(`it did not end in time: ${link.size} requests wait, its host ${host.state}`);
+      faults.push(
+        `it did not end in time (${clock.state}): ${link.size} requests wait, its host ${host.state}`,
+      );
     if (faults.length > 0) throw new Error(faults.map(String).join("; "), { cause: faults[0] });
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);

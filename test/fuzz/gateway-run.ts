@@ -6,7 +6,6 @@
  *     its own answer of the honest host.
  * I3  Each answer is HTTP, and the gateway logs no fault of its own.
  */
-import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -168,8 +167,8 @@ async function playOne({ url, service, node, honest, path, random, id }: Turn): 
     const socket = { machine: MACHINE, path, number: 0 };
     const concurrency = random.between(1, 10);
     node.announce({ ...facts, at: Date.now(), state: "ready", concurrency, phases: {}, socket });
-    await Promise.race([host.met, once(clock.limit, "abort")]);
-    if (clock.limit.aborted) throw new Error("the gateway did not come");
+    await Promise.race([host.met, clock.over]);
+    if (clock.limit.aborted) throw new Error(`the gateway did not come (${clock.state})`);
     const target = `${url}/${service}`;
     await Promise.all(
       Array.from({ length: REQUESTS }, (_, count) => askAnyHost(target, `${id}-${count}`, random, clock)),

@@ -52,7 +52,9 @@ export async function startLyingHost(
       return isOver;
     },
     get state() {
-      return `is ${first === undefined ? "not connected" : first.readyState}, and expects ${left} requests`;
+      if (first === undefined) return "is not connected";
+      const bytes = script.pieces.reduce((sum, piece) => sum + piece.length, script.greeting.length);
+      return `is ${first.readyState}, expects ${left} requests, and wrote ${first.bytesWritten} of ${bytes} bytes`;
     },
     close() {
       first?.destroy();

@@ -10,6 +10,8 @@ declare module "vitest" {
     natsServer: string;
     /** The common cache of the nodes of all worlds, for bundles and the platform's snapshot. Only the first node makes that. */
     nodeCache: string;
+    /** How long a test may take: `--testTimeout` on a busy machine. */
+    testTimeoutMs: number;
   }
 }
 
@@ -19,6 +21,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const named = NARUN_NATS_SERVER ? { path: NARUN_NATS_SERVER, by: "NARUN_NATS_SERVER" } : undefined;
   const { path } = await findNatsServer({ named, env: process.env });
   project.provide("natsServer", path);
+  project.provide("testTimeoutMs", project.config.testTimeout);
   const nodeCache = await mkdtemp(join(tmpdir(), "narun-test-cache-"));
   project.provide("nodeCache", nodeCache);
   return () => rm(nodeCache, { recursive: true, force: true });

@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 export interface TestNode {
   readonly name: string;
   readonly pid: number;
+  /** The base URL of its metrics. */
+  readonly metricsUrl: string;
   /** The base URL of Runtara's HTTP door. Throws where it has none. */
   readonly runtaraHttp: string;
   /** Kills the runner with SIGKILL. Resolves when it has ended. Its hosts have to notice by themselves. */
@@ -62,13 +64,14 @@ export async function startTestNode({
   });
   const ended = once(child, "exit");
   const [ready] = await Promise.race([
-    once(child, "message") as Promise<[{ runtaraHttp?: string }]>,
+    once(child, "message") as Promise<[{ metrics: string; runtaraHttp?: string }]>,
     ended.then(() => Promise.reject(new Error(`node ${name} did not start: ${words}`))),
   ]);
   const pid = pidOf(child);
   return {
     name,
     pid,
+    metricsUrl: ready.metrics,
     get runtaraHttp() {
       if (ready.runtaraHttp === undefined) throw new Error(`node ${name} has no door for Runtara`);
       return ready.runtaraHttp;

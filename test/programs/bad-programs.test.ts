@@ -102,6 +102,15 @@ it("a program that floods its log is cut to its budget, and goes on", async () =
   });
 });
 
+it("a program that leaks descriptors meets its bound, answers on, and takes none from its neighbours", async () => {
+  const before = `globalThis.fs = require("node:fs"); globalThis.leaked = [];`;
+  const act = `try { for (;;) leaked.push(fs.openSync("/dev/null")); } catch (error) { answer(error.code + " " + (leaked.length < 64)); }`;
+  await push("leaks", programSource({ before, act }), { openFiles: 64 });
+  for (let round = 0; round < 3; round += 1)
+    expect(await world.call("/leaks")).toMatchObject({ status: 200, text: "EMFILE true" });
+  expect(world.statuses("leaks").at(-1)).toMatchObject({ status: "running" });
+});
+
 it("a program that sends nonsense to NATS loses its connection alone", async () => {
   const after = `const [host, port] = process.env.NATS_URL.replace("nats://", "").split(":");
     const socket = require("node:net").connect(Number(port), host);

@@ -30,7 +30,7 @@ describe.skipIf(RUNTARA_PEER === undefined)(
             info = await manager.call("status", id);
             return statuses.includes(String(info.status)) ? "there" : info.status;
           },
-          { timeout: 25_000, interval: 30 },
+          { timeout: 60_000, interval: 30 },
         )
         .toBe("there");
       return info;
@@ -242,7 +242,9 @@ describe.skipIf(RUNTARA_PEER === undefined)(
           ["completed", '"never"'],
         ),
       );
-      await expect.poll(async () => (await manager.call("list_checkpoints", id)).total).toBe(1);
+      await expect
+        .poll(async () => (await manager.call("list_checkpoints", id)).total, { timeout: 20_000 })
+        .toBe(1);
       expect(await manager.call("resume", id)).toMatchObject({ failed: expect.any(String) });
       expect(await manager.call("pause", id)).toBe(true);
       await until(id, ["suspended"]);
@@ -253,7 +255,7 @@ describe.skipIf(RUNTARA_PEER === undefined)(
       const info = await until(id, FINAL);
       expect(info).toMatchObject({ status: "cancelled" });
       await expect
-        .poll(async () => String((await manager.call("status", id)).stderr))
+        .poll(async () => String((await manager.call("status", id)).stderr), { timeout: 20_000 })
         .toContain('"found":true');
       expect(await manager.call("get_checkpoint", id, "first")).toMatchObject({
         id: "first",
@@ -285,7 +287,7 @@ describe.skipIf(RUNTARA_PEER === undefined)(
       const info = await until(id, FINAL);
       expect(info).toMatchObject({ status: "completed", output: "through" });
       await expect
-        .poll(async () => String((await manager.call("status", id)).stderr))
+        .poll(async () => String((await manager.call("status", id)).stderr), { timeout: 20_000 })
         .toContain('"state":"1"');
       const { events } = await manager.call("list_events", id, { type: "running" });
       expect(events).toHaveLength(2);

@@ -10,7 +10,7 @@ import { startWorld, type World } from "../harness/world.ts";
 import { RUNTARA_PEER } from "./peer.ts";
 
 const NODE_ARGUMENTS = ["--runtara-http", "127.0.0.1:0", "--runtara-open", "--runtara-hold", "300ms"];
-const PATIENT = { timeoutMs: 40_000 };
+const PATIENT = { timeoutMs: 90_000 };
 
 describe.skipIf(RUNTARA_PEER === undefined)("instances on two nodes (test/peers/runtara.sh)", () => {
   let world: World;

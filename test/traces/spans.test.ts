@@ -106,6 +106,16 @@ describe("the spans of a request", () => {
     expect(only(spans, "run failing").error).toBe("HANDLER_THREW");
   });
 
+  it("are made of a request that no route takes", async () => {
+    const traceId = newTrace();
+    const headers = { traceparent: parentOf(traceId) };
+    expect(await world.call("/nowhere?secret=1", { headers })).toMatchObject({ status: 404 });
+    const root = only(await collector.trace(traceId, ["GET"]), "GET");
+    expect(root).toMatchObject({ parentId: CLIENT });
+    expect(root.error ?? "").toBe("");
+    expect(root.attributes).toMatchObject({ "url.path": "/nowhere", "http.response.status_code": 404 });
+  });
+
   it("are made of a call of gRPC", async () => {
     const source = `export default () => new Response(null, { headers: {
       ...{ "content-type": "application/grpc", "grpc-status": "13", "grpc-message": "no" },
@@ -133,7 +143,7 @@ describe("the spans of a request", () => {
     await world.push("in-node", source, { ...config, mode: "node" });
     await world.push("fetches", source, config);
     for (const [name, calls] of [
-      ["in-node", ["kv.get STORE"]],
+      ["in-node", ["kv.get STORE", "fetch GET"]],
       ["fetches", ["kv.get STORE", "fetch GET"]],
     ] as const) {
       const traceId = newTrace();

@@ -4,6 +4,7 @@ import { decodeTriggerAnswer, type TriggerMessage } from "../../contracts/index.
 import { connectNats } from "../../nats/index.ts";
 import { createTriggerCalls } from "../../triggers/index.ts";
 import { eventually } from "../harness/eventually.ts";
+import { programSource } from "../harness/program.ts";
 import { startWorld } from "../harness/world.ts";
 
 const world = await startWorld();
@@ -120,7 +121,7 @@ describe.each(["isolate", "node"])("the handlers of triggers in mode %s", (mode)
   it("make a function without fetch valid: HTTP is told so", async () => {
     expect(await world.call(`/${service}`)).toMatchObject({ status: 404, code: "NO_SUCH_HANDLER" });
     const workflow = { kind: "workflow", head: {}, data: new Uint8Array() } as const;
-    expect(await calls.call({ service, fact: workflow, isRepeatable: false })).toEqual({
+    expect(await calls.call({ service, fact: workflow, isRepeatable: false })).toMatchObject({
       kind: "failed",
       code: "NO_SUCH_HANDLER",
     });
@@ -129,6 +130,28 @@ describe.each(["isolate", "node"])("the handlers of triggers in mode %s", (mode)
   it("cannot be reached by clients of HTTP and of the service's subject", async () => {
     const headers = { "Narun-Trigger": "scheduled" };
     expect(await world.call(`/${service}`, { headers })).toMatchObject({ code: "NO_SUCH_HANDLER" });
+  });
+});
+
+describe("a program", () => {
+  it("is woken by a trigger, and gets it as a request: POST /.narun/<kind>, the line of JSON, the messages", async () => {
+    const program = { "server.mjs": programSource() };
+    await world.push("triggered", program, { mode: "exec", command: "server.mjs" });
+    const facts = [
+      { kind: "scheduled", cron: "@hourly", scheduledTime: 1_000 },
+      { kind: "queue", queue: "ORDERS", messages: [message("one"), message("two")] },
+      { kind: "message", wantsReply: true, message: message("hello") },
+    ] as const;
+    for (const fact of facts) {
+      const outcome = await calls.call({ service: "triggered", fact, isRepeatable: false });
+      expect(outcome).toMatchObject({ kind: "answered", status: 200 });
+      const seen = JSON.parse(Buffer.from((outcome as { data: Uint8Array }).data).toString());
+      expect(seen).toMatchObject({ method: "POST", path: `/.narun/${fact.kind}` });
+      const [head, ...rest] = seen.body.split("\n");
+      if (fact.kind === "scheduled") expect(JSON.parse(head)).toMatchObject({ cron: "@hourly" });
+      else expect(JSON.parse(head).messages).toHaveLength(fact.kind === "queue" ? 2 : 1);
+      expect(rest.join("\n")).toBe({ scheduled: "", queue: "onetwo", message: "hello" }[fact.kind]);
+    }
   });
 });
 

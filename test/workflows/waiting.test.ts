@@ -1,5 +1,6 @@
 /** Workflows that wait: for time, events and people. A waiting workflow needs no instance. */
 import { afterAll, describe, expect, it } from "vitest";
+import { Journals } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld } from "../harness/world.ts";
 
@@ -134,6 +135,36 @@ describe("a workflow that waits", () => {
   });
 });
 
+describe("a request of a workflow", () => {
+  const form = (body: string) => ({
+    method: "POST",
+    body,
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+  });
+
+  it("takes JSON also where its type says a form, as that of `curl -d`", async () => {
+    await world.call("/waits/form", form('{"kind":"wait"}'));
+    await world.call("/waits/form/signals/go", form("true"));
+    await world.call("/waits/form/signals/go", form("a=1"));
+    expect((await world.call("/waits/form/result?wait=20")).text).toBe('[true,"a=1"]');
+  });
+
+  it("is refused by name", async () => {
+    const refusals = [
+      ["/waits/%ZZ", {}, 400, "WORKFLOW_ID_INVALID"],
+      ["/waits/form", { method: "DELETE" }, 405, "METHOD_NOT_ALLOWED"],
+      ["/waits/form/cancel", {}, 405, "METHOD_NOT_ALLOWED"],
+      ["/waits/form/result/more", {}, 404, "NOT_FOUND"],
+      ["/waits/bad-json", { ...post(), body: "{" }, 400, "BAD_REQUEST"],
+    ] as const;
+    for (const [path, init, status, code] of refusals) {
+      const { text, ...answer } = await world.call(path, init);
+      expect({ path, ...answer }).toMatchObject({ path, status, code });
+      expect(JSON.parse(text)).toMatchObject({ type: `urn:narun:error:${code}` });
+    }
+  });
+});
+
 describe("steps", () => {
   it("are tried again after a pause, and give up at once where that makes no sense", async () => {
     expect((await run("retry", { kind: "retry" })).text).toBe('"attempt 3"');
@@ -237,24 +268,37 @@ describe("the code of a workflow", () => {
     });
   });
 
+  const code = (name: string) => `import { workflow } from "narun";
+    export default workflow(async (ctx) => {
+      const one = await ctx.step("${name}", () => "${name}");
+      return [one, await ctx.waitFor("go"), await ctx.step("second", () => "${name}")];
+    });`;
+
+  it("stays at the revision that a workflow began with, while a new one is live", async () => {
+    await world.push("kept", code("charge"), { workflow: true });
+    await world.call("/kept/a", post());
+    await stateOf("/kept/a", "waiting");
+    await world.push("kept", code("pay"), { workflow: true });
+    await world.call("/kept/b", post());
+    for (const id of ["a", "b"]) await world.call(`/kept/${id}/signals/go`, post(2));
+    expect((await world.call("/kept/a/result?wait=20")).text).toBe('["charge",2,"charge"]');
+    expect((await world.call("/kept/b/result?wait=20")).text).toBe('["pay",2,"pay"]');
+  });
+
   it("that does not fit a journal stops, and names both commands", async () => {
-    const code = (name: string) => `import { workflow } from "narun";
-      export default workflow(async (ctx) => {
-        const one = await ctx.step("${name}", () => 1);
-        return [one, await ctx.waitFor("go")];
-      });`;
     await world.push("moved", code("charge"), { workflow: true });
     await world.call("/moved/a", post());
     await stateOf("/moved/a", "waiting");
-    await world.push("moved", code("pay"), { workflow: true });
-    await world.call("/moved/a/signals/go", post(2));
+    const { revision } = await world.push("moved", code("pay"), { workflow: true });
+    const journals = new Journals(world.connection);
+    await journals.send({ workflow: "moved", id: "a" }, { t: "migrate", id: "1", revision });
     await stateOf("/moved/a", "stuck");
     const { error } = await json("/moved/a");
     expect(error).toMatchObject({ code: "WORKFLOW_DIVERGED" });
     expect(error.message).toContain('the journal has step "charge", and the code did step "pay"');
-    await world.push("moved", code("charge"), { workflow: true });
+    await world.call("/moved/a/signals/go", post(2));
     await world.call("/moved/a/retry", post());
-    expect((await world.call("/moved/a/result?wait=20")).text).toBe("[1,2]");
+    expect((await world.call("/moved/a/result?wait=20")).text).toBe('["charge",2,"charge"]');
   });
 });
 
@@ -267,6 +311,7 @@ describe("a binding of workflows", () => {
       await WAITS.signal(id, "go", 1, { signalId: "a" });
       await WAITS.signal(id, "go", 2);
       const result = await WAITS.result(id);
+      await WAITS.signal(id, "go", 1, { signalId: "a" });
       const late = await WAITS.signal(id, "go", 3).catch(({ name }) => name);
       return Response.json([again.isNew, result, (await WAITS.status(id)).state, late, await WAITS.status("none")]);
     }`;
@@ -278,5 +323,25 @@ describe("a binding of workflows", () => {
       "WorkflowEnded",
       null,
     ]);
+    const repeated = { method: "POST", headers: { "idempotency-key": "a" } };
+    expect((await world.call("/waits/bound/signals/go", repeated)).status).toBe(202);
+    const another = { method: "POST", headers: { "idempotency-key": "b" } };
+    expect((await world.call("/waits/bound/signals/go", another)).code).toBe("WORKFLOW_ENDED");
+  });
+});
+
+describe("a workflow in Node", () => {
+  it("runs as in an isolate", async () => {
+    const code = `import { workflow } from "narun";
+      export default workflow(async (ctx) => {
+        const one = await ctx.step("one", () => 1);
+        await ctx.sleep(100);
+        return [one, await ctx.waitFor("go"), Date.now() === ctx.now()];
+      });`;
+    await world.push("noded", code, { workflow: true, mode: "node" });
+    await world.call("/noded/a", post());
+    await stateOf("/noded/a", "waiting");
+    await world.call("/noded/a/signals/go", post(2));
+    expect((await world.call("/noded/a/result?wait=20")).text).toBe("[1,2,true]");
   });
 });

@@ -44,8 +44,10 @@ export class CallRunners {
   readonly #parts: TriggerParts;
   readonly #metrics = new QueueMetrics();
   readonly #readers = new Map<string, OpenReader>();
+  /** Functions that have calls, and no spec: a node that starts knows no specs yet. */
+  readonly #unknown = new Set<string>();
   #opening: Promise<{ calls: Calls; dispatch: Dispatch }> | undefined;
-  /** Closes readers that nobody needs. */
+  /** Closes unused readers. */
   #closing: NodeJS.Timeout | undefined;
   #isDraining = false;
 
@@ -63,6 +65,11 @@ export class CallRunners {
     await Promise.all([...this.#readers.values()].map(({ reader }) => reader.close(graceMs)));
   }
 
+  /** The spec of a function is known. */
+  onSpec(service: string): void {
+    if (this.#unknown.delete(service)) this.read(service);
+  }
+
   /** Reads the calls of all functions that have some. */
   async look(): Promise<void> {
     try {
@@ -73,8 +80,12 @@ export class CallRunners {
     }
   }
 
-  /** Reads the calls of a function. */
+  /** Reads the calls of a function, as soon as its spec is known. */
   read(service: string): void {
+    if (this.#parts.specOf(service) === undefined) {
+      this.#unknown.add(service);
+      return;
+    }
     for (const kind of ["run", "back"] as const) void this.#read(kind, service);
   }
 
@@ -164,7 +175,7 @@ export class CallRunners {
     if (open !== undefined) open.usedAtMs = performance.now();
   }
 
-  /** Closes readers that nobody needs (I1). */
+  /** Closes unused readers (I1). */
   async #closeIdle(): Promise<void> {
     for (const [key, open] of this.#readers) {
       const isBusy = () => open.reader.inFlight > 0 || performance.now() - open.usedAtMs < IDLE_MS;
@@ -180,7 +191,7 @@ export class CallRunners {
     this.#closing = undefined;
   }
 
-  /** A callback that nobody took is a dead letter: it can be sent back when its receiver is there again. */
+  /** A callback that its receiver did not take is a dead letter: it can be sent back when its receiver is there again. */
   async #bury(service: string, message: PulledMessage, error: DeadError): Promise<void> {
     const { subject, sequence, deliveries: attempts, storedAt, headers, data } = message;
     const letters = await openDeadLetters(this.#parts.nats);

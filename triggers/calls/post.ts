@@ -16,7 +16,7 @@ export interface Post {
   timeoutMs: number;
 }
 
-/** The status of the answer. Redirects are not followed. Errors: EGRESS_REFUSED, and those of the connection. */
+/** The status of the answer. Redirects are not followed. Errors: EGRESS_REFUSED, and errors of the connection. */
 export function post(egress: Egress, { url, headers, body, timeoutMs }: Post): Promise<number> {
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const target = { host, port: Number(url.port) || (url.protocol === "https:" ? 443 : 80) };

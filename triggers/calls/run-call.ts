@@ -54,7 +54,7 @@ export async function runCall(
 ): Promise<BatchResult> {
   const { calls, dispatch, maxAttempts } = parts;
   const facts = decodeCallFacts(headerValue(message.headers ?? new Map(), headerNames.call) ?? "");
-  // Anybody may write to a stream. What is no call is of no use to anybody.
+  // Anybody may write to a stream. A message that is no call is dropped.
   if (facts === undefined) return ACKED;
   const before = await recordOf(parts, service, facts, message);
   if (isEnded(before)) return end(parts, service, facts, before);

@@ -2,9 +2,9 @@
  * Forms batches out of messages as they come.
  *
  * I1  A batch is due when it is full, or when its first message has waited long enough.
- * I2  A message at its last attempt is a batch of its own: one that ends its host, or its whole batch, takes no other message
- *     with it to the dead letters.
- * I3  Messages leave in the order in which they came, but for those of I2.
+ * I2  A message at its last attempt is a batch of its own: if it ends its host, it takes no other message to the dead
+ *     letters.
+ * I3  Messages leave in the order in which they came, but for messages of I2.
  */
 
 export interface BatchOptions<Message> {

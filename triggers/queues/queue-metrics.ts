@@ -1,5 +1,5 @@
 /**
- * What the queues of this node did. Labels are bounded: there is a series for each consumer that a spec names.
+ * The metrics of the queues of this node. Labels are bounded: there is a series for each consumer that a spec names.
  */
 import type { DurableConsumer } from "../../nats/index.ts";
 import type { TriggerMetric } from "../kind.ts";

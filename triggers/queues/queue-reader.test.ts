@@ -57,7 +57,7 @@ const retry = (messages: readonly PulledMessage[], error?: DeadError): BatchResu
   error,
 });
 
-/** A reader, and what it did. */
+/** A reader, and a record of its work. */
 function startReader(
   consumer: DurableConsumer,
   handle: (messages: readonly PulledMessage[]) => BatchResult | Promise<BatchResult>,
@@ -119,6 +119,35 @@ describe("a reader of a queue", () => {
     expect(buried[0]).toMatchObject({ deliveries: 3, error });
     // At its last attempt each of them is alone.
     expect(batches.slice(-3).map(({ length }) => length)).toEqual([1, 1, 1]);
+    await reader.close(1_000);
+  });
+
+  it("buries the message that ends its instance, and none that was beside it", async () => {
+    const stream = await createStream(4);
+    const ended: BatchResult = { kind: "failed", error: { message: "CPU_LIMIT" }, hasEnded: true };
+    const all = Promise.withResolvers<void>();
+    const together: string[] = [];
+    let beside = 0;
+    const { reader, buried } = startReader(
+      consumerOf(stream),
+      async (messages) => {
+        if (messages.some(({ deliveries }) => deliveries < 2)) return ended;
+        const text = messages.map(textOf).join();
+        if (together.length < 4) {
+          if (together.push(text) === 4) all.resolve();
+          await all.promise;
+          return ended;
+        }
+        expect(++beside).toBe(1);
+        await nats.connection.flush();
+        beside -= 1;
+        return text === "0" ? ended : ack(messages);
+      },
+      { slots: 4, policy: { maxDeliver: 2, minMs: 1, maxMs: 1 } },
+    );
+    await untilAcked(stream);
+    expect(together.sort()).toEqual(numbers(4));
+    expect(buried.map(({ text }) => text)).toEqual(["0"]);
     await reader.close(1_000);
   });
 
@@ -207,6 +236,19 @@ describe("a reader of a queue", () => {
     await untilAcked(stream);
     expect(second.taken().sort((a, b) => Number(a) - Number(b))).toEqual(numbers(20));
     expect(performance.now() - closing).toBeLessThan(10_000);
+    await second.reader.close(1_000);
+  });
+
+  it("gives back the messages that no batch has taken, as soon as it closes", async () => {
+    const stream = await createStream(3);
+    const first = startReader(consumerOf(stream), ack, { waitMs: 600_000 });
+    await eventually(() => expect(first.reader.inFlight).toBe(3));
+    await first.reader.close(1_000);
+    // The server gives nothing back by itself for 30 seconds.
+    expect(first.batches).toEqual([]);
+    const second = startReader(consumerOf(stream), ack);
+    await untilAcked(stream);
+    expect(second.taken().sort()).toEqual(numbers(3));
     await second.reader.close(1_000);
   });
 

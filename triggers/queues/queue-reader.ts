@@ -1,11 +1,13 @@
 /**
- * Reads one durable consumer for a function, and settles each of its messages by what the function says.
+ * Reads one durable consumer for a function, and settles each of its messages by the function's verdict.
  *
  * I1  A message is acked after its handler took it, or when its dead letter is written. Never before.
  * I2  At most `slots` batches are under way here, and no more messages are asked for than these can have.
  * I3  A message that is held here is extended, so that the server gives it to no other reader.
  * I4  A batch that no instance began, as none can run, stays here and is tried again: its messages use up no delivery.
- * I5  A reader that closes gives back at once what nobody works on, and at the end of the grace the rest.
+ * I5  A message whose instance ended during its last delivery, while other batches were under way here, is not buried: one
+ *     of the others may have ended the instance. It runs once more, and nothing else of this reader beside it.
+ * I6  A reader that closes gives back at once the messages that no handler has, and at the end of the grace the rest.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DeadError, messageOf, type Verdict } from "../../contracts/index.ts";
@@ -20,12 +22,12 @@ import {
 import { Batches } from "./batches.ts";
 import { backoffMs, decideEnd, type RetryPolicy } from "./decide-end.ts";
 
-/** What became of a batch. */
+/** The result of a batch. */
 export type BatchResult =
   /** One verdict for each message. `error`: the handler threw it. */
   | { kind: "answered"; verdicts: readonly Verdict[]; error?: DeadError | undefined }
-  /** The handler may have begun, and did not answer. */
-  | { kind: "failed"; error: DeadError }
+  /** The handler may have begun, and did not answer. `hasEnded`: its instance ended, with all that it was doing. */
+  | { kind: "failed"; error: DeadError; hasEnded?: boolean }
   /** No handler began. */
   | { kind: "not-begun"; code: string };
 
@@ -47,7 +49,7 @@ export interface QueueReaderOptions {
   events: QueueEvents;
 }
 
-/** What a reader tells. */
+/** The events of a reader. */
 export interface QueueEvents {
   state(state: ReaderState): void;
   /** A number of messages came to an end. */
@@ -68,6 +70,11 @@ export class QueueReader {
   readonly #batches: Batches<PulledMessage>;
   readonly #held = new Set<PulledMessage>();
   readonly #running = new Set<Promise<void>>();
+  /** Messages of I5 that wait for their run. */
+  readonly #suspects: PulledMessage[] = [];
+  #isSuspectRunning = false;
+  /** Batches that were begun here. */
+  #begun = 0;
   /** Runs while messages are held. */
   #extending: NodeJS.Timeout | undefined;
   #pull: Pull | undefined;
@@ -79,7 +86,7 @@ export class QueueReader {
     this.#batches = new Batches({
       size,
       waitMs,
-      isAlone: ({ deliveries }) => deliveries > 1 && deliveries >= policy.maxDeliver,
+      isAlone: (message) => isLast(message, policy),
       onDue: () => this.#begin(),
     });
   }
@@ -97,7 +104,7 @@ export class QueueReader {
   async close(graceMs: number): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
-    const waiting = this.#batches.clear();
+    const waiting = [...this.#suspects.splice(0), ...this.#batches.clear()];
     for (const message of waiting) this.#giveBack(message);
     await this.#pull?.close();
     if (this.#running.size > 0) {
@@ -159,24 +166,44 @@ export class QueueReader {
   }
 
   #begin(): void {
-    while (this.#running.size < this.#options.slots) {
-      const batch = this.#batches.take();
+    while (this.#running.size < this.#options.slots && !this.#isSuspectRunning) {
+      const batch = this.#next();
       if (batch === undefined) return;
       const running: Promise<void> = this.#run(batch).finally(() => {
         this.#running.delete(running);
+        this.#isSuspectRunning = false;
         this.#begin();
       });
       this.#running.add(running);
     }
   }
 
+  /** The next batch, unless it has to wait until no other one is under way. */
+  #next(): readonly PulledMessage[] | undefined {
+    if (this.#suspects.length === 0) return this.#batches.take();
+    if (this.#running.size > 0) return undefined;
+    this.#isSuspectRunning = true;
+    return this.#suspects.splice(0, 1);
+  }
+
   async #run(batch: readonly PulledMessage[]): Promise<void> {
+    const others = this.#running.size;
+    const begun = ++this.#begun;
     const result = await this.#handle(batch);
+    const hadCompany = others > 0 || this.#begun > begun;
+    if (result?.kind === "failed" && result.hasEnded === true && hadCompany && this.#isLast(batch)) {
+      this.#suspects.push(...batch);
+      return;
+    }
     if (result === undefined || result.kind === "not-begun") {
       for (const message of batch) this.#giveBack(message);
       return;
     }
     await Promise.all(batch.map((message, at) => this.#settle(message, result, at)));
+  }
+
+  #isLast([first]: readonly PulledMessage[]): boolean {
+    return first !== undefined && !this.#closing.signal.aborted && isLast(first, this.#options.policy);
   }
 
   /** The result of a batch, once a handler began it. Undefined: the reader closed before the batch was over. */
@@ -252,4 +279,9 @@ export class QueueReader {
   #extend(): void {
     for (const message of this.#held) message.extend();
   }
+}
+
+/** Whether a message failed before, and is delivered for the last time. */
+function isLast({ deliveries }: PulledMessage, { maxDeliver }: RetryPolicy): boolean {
+  return deliveries > 1 && deliveries >= maxDeliver;
 }

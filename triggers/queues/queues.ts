@@ -27,12 +27,16 @@ import type { TriggerKind, TriggerMetric, TriggerParts } from "../kind.ts";
 import { consumersOf, type QueueReading } from "./consumers-of.ts";
 import { QueueMetrics } from "./queue-metrics.ts";
 import { type BatchResult, type QueueEvents, QueueReader, type ReaderState } from "./queue-reader.ts";
+import { tellAuthor } from "./tell-author.ts";
 
 export function createQueues(parts: TriggerParts): TriggerKind {
   return new Queues(parts);
 }
 
 const NO_HEADERS: Headers = new Map();
+
+/** The instance ended, with all that it was doing. */
+const ENDED: ReadonlySet<string> = new Set(["CONSUMER_DIED", "STREAM_BROKEN", "CPU_LIMIT", "MEMORY_LIMIT"]);
 
 /** A reader that runs, and the settings that it was made with. */
 interface OpenReader {
@@ -137,7 +141,7 @@ class Queues implements TriggerKind {
         if (state.kind === "ready" && state.isNew) log.info(facts, "a consumer was made");
         else if (state.kind === "ready" && state.changed.length > 0)
           log.info({ ...facts, changed: state.changed }, "a consumer was changed");
-        else if (isNews) warnOf(log, facts, state);
+        else if (isNews) tellAuthor(this.#parts, facts, state);
       },
       settled: (end, count) => counts.settled(end, count),
       depth: (pending) => {
@@ -162,7 +166,8 @@ class Queues implements TriggerKind {
     });
     if (outcome.kind === "failed") {
       if (!outcome.isBegun) return { kind: "not-begun", code: outcome.code };
-      return { kind: "failed", error: { code: outcome.code, message: outcome.code } };
+      const { code } = outcome;
+      return { kind: "failed", error: { code, message: code }, hasEnded: ENDED.has(code) };
     }
     const answer = decodeTriggerAnswer(outcome.data, messages.length);
     if (answer === undefined)
@@ -208,16 +213,4 @@ function traceOf(messages: readonly PulledMessage[]): string[] {
   return [...only.headers].flatMap(([name, values]) =>
     names.includes(name.toLowerCase()) ? values.flatMap((value) => [name, value]) : [],
   );
-}
-
-function warnOf(log: TriggerParts["log"], facts: object, state: ReaderState): void {
-  if (state.kind === "stream-missing")
-    log.warn({ ...facts, code: "QUEUE_STREAM_MISSING" }, "the stream does not exist; it is looked for");
-  else if (state.kind === "foreign")
-    log.warn(
-      { ...facts, code: "QUEUE_CONSUMER_TAKEN", owner: state.owner },
-      "the consumer has another owner",
-    );
-  else if (state.kind === "refused")
-    log.warn({ ...facts, code: "QUEUE_CONSUMER_REFUSED", reason: state.reason }, "the consumer is refused");
 }

@@ -1,8 +1,8 @@
 /**
  * The functions that have a live instance somewhere: they answer plain NATS by themselves.
  *
- * I1  An error is on the side of "asleep": a function that is taken for asleep is answered in one more hop, one that is taken for
- *     live would not be answered. So nothing is known after a break, and a node that is lost has no instances.
+ * I1  An error is on the side of "asleep": a live function that counts as asleep is answered in one more hop, a sleeping
+ *     function that counts as live would not be answered. So nothing is known after a break, and a node that is lost has no instances.
  * I2  An instance that left is not live again by a late answer to `$SRV.PING`.
  */
 import {
@@ -54,7 +54,7 @@ export class Liveness {
     return this.#live.has(name);
   }
 
-  /** Asks which instances there are: those of before this process. */
+  /** Asks which instances were there before this process. */
   async discover(): Promise<void> {
     const { nats, log } = this.#options;
     try {

@@ -22,7 +22,7 @@ import type { TriggerKind, TriggerParts } from "../kind.ts";
 import { Liveness } from "./liveness.ts";
 import { answerPlain, headOf, type PlainRequest, readPlainRequest } from "./request.ts";
 
-/** Upper bound of the wait for the server before an instance drains: a server that is away answers nobody. */
+/** Upper bound of the wait for the server before an instance drains: a server that is away answers no request. */
 const COVER_MS = 1_000;
 
 /** Upper bound of the header fields that dispatch adds. */
@@ -69,7 +69,7 @@ class Responder implements TriggerKind {
     this.#isClosed = true;
     this.#liveness.close();
     this.#asleep.close();
-    // What the server sent before it heard of the end has come when it answers.
+    // All requests that the server sent before it heard of the end have come when it answers.
     await Promise.race([this.#parts.nats.flush().catch(() => undefined), wait(COVER_MS)]);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
@@ -139,6 +139,7 @@ class Responder implements TriggerKind {
       : undefined;
     const { data } = request;
     const { maxPayload } = this.#parts.nats;
+    const { counts } = this.#parts.calls;
     dispatched = dispatcher.dispatch({
       service: spec.name,
       head: headOf(request),
@@ -152,6 +153,7 @@ class Responder implements TriggerKind {
       isRepeatable: request.isRepeatable,
       endsAtMs,
       settle(outcome) {
+        counts.note(spec.name, "request", outcome.kind === "failed" ? "failed" : "answered");
         if (outcome.kind === "stream") return call?.respond(outcome.reply.headers(), outcome.body, over);
         answerPlain(message, spec, request, outcome, maxPayload);
         over();

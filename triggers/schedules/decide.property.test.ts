@@ -62,7 +62,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: definitions.map((definition) => ({ do: "define" as const, definition })) },
 );
 
-/** What happened to the ticks of a schedule. */
+/** The ticks of a schedule, by their fate. */
 class Seen {
   readonly runs: string[] = [];
   readonly skipped: string[] = [];

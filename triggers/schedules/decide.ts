@@ -1,9 +1,9 @@
 /**
- * What becomes of a schedule: pure functions from a state and an event to the next state.
+ * The life of a schedule: pure functions from a state and an event to the next state.
  *
  * I1  `lastMs` never goes back: no tick is dealt with twice, also where a clock goes back.
  * I2  Each tick is handed out, waits in the queue, or is in a record as skipped or missed.
- * I3  Ticks of an outage run one after another, whatever `overlap` says: it is about ticks that come in time.
+ * I3  Ticks of an outage run one after another under each rule of `overlap`, which is about ticks in time.
  */
 import { isDeepStrictEqual } from "node:util";
 import {
@@ -24,9 +24,9 @@ export interface Decision {
 /** How late a tick may be and still count as in time: a restart of all runners. */
 export const GRACE_MS = 60_000;
 /** Upper bound of the ticks that `missed: all` makes up for, and of the queue. */
-export const MAX_QUEUED = 1_000;
+const MAX_QUEUED = 1_000;
 /** Upper bound of the runs at a time of a schedule. */
-export const MAX_OPEN = 100;
+const MAX_OPEN = 100;
 
 export interface Definition {
   definition: Schedule;

@@ -4,8 +4,8 @@
  * I1  A change is decided on the last state, and written by compare-and-set; a change that lost is decided anew.
  * I2  Records of ticks that do not run are stored before the state that passes the ticks: a failure between the two writes them
  *     again, under the same id.
- * I3  After a state its alarm and its runs are sent. A process that dies before that leaves them to the one that gets its message
- *     again, and to the next look at all states (`repair`).
+ * I3  After a state its alarm and its runs are sent. A process that dies before that leaves them to the next reader of its
+ *     message, and to the next look at all states (`repair`).
  */
 import type { RunRecord, ScheduleKey, ScheduleState } from "../../contracts/index.ts";
 import type { ScheduleMessages, ScheduleStore, StoredSchedule } from "../../nats/index.ts";
@@ -64,7 +64,7 @@ async function setAlarm(store: ScheduleStore, stored: StoredSchedule): Promise<v
   }
 }
 
-/** Sends what a state asks for and is not there. `messages` were read after the state. */
+/** Sends the alarm and the runs of a state that are not there. `messages` were read after the state. */
 export async function repair(
   store: ScheduleStore,
   stored: StoredSchedule,

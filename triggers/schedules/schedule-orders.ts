@@ -1,4 +1,4 @@
-/** What people ask of schedules, and order: `narun schedule`. */
+/** Questions and orders of people: `narun schedule`. */
 import {
   NarunError,
   nearest,
@@ -6,8 +6,15 @@ import {
   type Schedule,
   type ScheduleKey,
   type ScheduleState,
+  scheduleName,
 } from "../../contracts/index.ts";
-import { findSchedules, type Nats, type ScheduleStore, type StoredSchedule } from "../../nats/index.ts";
+import {
+  findSchedules,
+  type Nats,
+  openSpecs,
+  type ScheduleStore,
+  type StoredSchedule,
+} from "../../nats/index.ts";
 import { readRule, type TickRule } from "../../ticks/index.ts";
 import { decideManual, decidePause, decideResume } from "./decide.ts";
 import { change } from "./schedule-book.ts";
@@ -15,6 +22,8 @@ import { change } from "./schedule-book.ts";
 /** A schedule as it is listed. */
 export interface ScheduleSummary extends ScheduleKey {
   definition: Schedule;
+  /** False: the function's spec has it, and no node has stored it yet. */
+  isSeen: boolean;
   isPaused: boolean;
   /** The next ticks, in epoch milliseconds; none while it is paused. */
   upcoming: readonly number[];
@@ -30,18 +39,38 @@ const SHOWN_TICKS = 5;
 /** The pause between two looks for the end of a run. */
 const LOOK_MS = 200;
 
-/** All schedules, or those of a function, by their names. */
+/** All schedules, or the schedules of a function, by their names: also the ones that no node has stored yet. */
 export async function listSchedules(nats: Nats, name?: string): Promise<ScheduleSummary[]> {
   const store = await findSchedules(nats);
-  if (store === undefined) return [];
-  const all = (await Array.fromAsync(store.list(name))).filter(({ state }) => state.isRemoved !== true);
-  const summaries = await Promise.all(
-    all.map(async (stored) => summaryOf(stored, await store.lastRecord(stored))),
-  );
-  return summaries.sort(
+  const states = store === undefined ? [] : await Array.fromAsync(store.list(name));
+  const stored = states.filter(({ state }) => state.isRemoved !== true);
+  const seen = await Promise.all(stored.map(async (one) => summaryOf(one, await store?.lastRecord(one))));
+  const unseen = await listUnseen(nats, seen, name);
+  return [...seen, ...unseen].sort(
     (a, b) =>
       a.function.localeCompare(b.function) || a.schedule.localeCompare(b.schedule, "en", { numeric: true }),
   );
+}
+
+/** The schedules of specs that no node has stored. */
+async function listUnseen(
+  nats: Nats,
+  seen: readonly ScheduleKey[],
+  name: string | undefined,
+): Promise<ScheduleSummary[]> {
+  const isSeen = (key: ScheduleKey) =>
+    seen.some((one) => one.function === key.function && one.schedule === key.schedule);
+  const nowMs = Date.now();
+  return (await (await openSpecs(nats)).list()).flatMap((read) => {
+    if ((name !== undefined && read.key !== name) || !read.ok || read.value.kind !== "function") return [];
+    return (read.value.spec.schedule ?? []).flatMap((definition, at): ScheduleSummary[] => {
+      const key = { function: read.key, schedule: scheduleName(definition, at) };
+      if (isSeen(key)) return [];
+      const none = { isSeen: false, isPaused: false, running: [], queued: 0, last: undefined };
+      const nextMs = ruleOf(definition, nowMs)?.next(nowMs, nowMs) ?? null;
+      return [{ ...key, ...none, definition, upcoming: upcomingOf({ definition, nextMs, anchorMs: nowMs }) }];
+    });
+  });
 }
 
 /** A schedule and its kept runs, the oldest first. Error: SCHEDULE_NOT_FOUND. */
@@ -60,7 +89,7 @@ export async function pauseSchedule(nats: Nats, name: string, schedule?: string)
   return order(nats, name, schedule, (state) => decidePause(state));
 }
 
-/** Ticks fire again; those of the pause do not. Error: SCHEDULE_NOT_FOUND. */
+/** Ticks fire again, without the ticks of the pause. Error: SCHEDULE_NOT_FOUND. */
 export async function resumeSchedule(nats: Nats, name: string, schedule?: string): Promise<ScheduleOrder> {
   return order(nats, name, schedule, (state, rule, nowMs) => decideResume(state, rule, nowMs));
 }
@@ -131,7 +160,10 @@ async function find(
   const stored = schedule === undefined ? own[0] : own.find((one) => one.schedule === schedule);
   if (store !== undefined && stored !== undefined && (schedule !== undefined || own.length === 1))
     return { store, stored };
-  throw new NarunError("SCHEDULE_NOT_FOUND", { detail: whyNotFound(name, schedule, own, there), name });
+  const unseen = await listUnseen(nats, own, name);
+  const isUnseen = unseen.some((one) => schedule === undefined || one.schedule === schedule);
+  const why = isUnseen ? `no node has seen the push of ${name} yet` : whyNotFound(name, schedule, own, there);
+  throw new NarunError("SCHEDULE_NOT_FOUND", { detail: why, name });
 }
 
 function whyNotFound(
@@ -153,14 +185,18 @@ function whyNotFound(
 function summaryOf({ state, ...key }: StoredSchedule, last: RunRecord | undefined): ScheduleSummary {
   const { definition, isPaused, open, queue } = state;
   return {
-    ...{ function: key.function, schedule: key.schedule, definition, isPaused, last },
+    ...{ function: key.function, schedule: key.schedule, definition, isSeen: true, isPaused, last },
     upcoming: upcomingOf(state),
     running: open.map(({ id }) => id),
     queued: queue.length,
   };
 }
 
-function upcomingOf({ definition, nextMs, anchorMs }: ScheduleState): number[] {
+function upcomingOf({
+  definition,
+  nextMs,
+  anchorMs,
+}: Pick<ScheduleState, "definition" | "nextMs" | "anchorMs">): number[] {
   const ticks: number[] = [];
   const rule = nextMs === null ? undefined : ruleOf(definition, nextMs);
   for (let next: number | undefined = nextMs ?? undefined; next !== undefined; ) {

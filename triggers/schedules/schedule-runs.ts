@@ -117,7 +117,7 @@ export class ScheduleRuns {
     return endOf(outcome.status, outcome.data);
   }
 
-  /** The last records suffice: one that is older has long left the state. */
+  /** The kept records suffice: older runs have long left the state. */
   async #isRecorded(key: ScheduleKey, id: string): Promise<boolean> {
     const records = await this.#store.records(key);
     return records.some((record) => record.id === id && record.startedMs !== undefined);

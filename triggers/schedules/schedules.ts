@@ -1,6 +1,6 @@
 /**
- * The schedules of functions. Every node-runner has them, and none is special: what they know of a schedule is its state in the
- * stream, the server rings its alarm, and each alarm and each run goes to one of them.
+ * The schedules of functions. Every node-runner has them, and none is special: a schedule is its state in the stream, the server
+ * rings its alarm, and each alarm and each run goes to one runner.
  *
  * I1  The definition of a schedule is that of the function's entry in `app-configs`, which is read anew for each change: it goes
  *     into the state by its revision, so that a runner that is behind changes nothing.
@@ -200,7 +200,7 @@ class Schedules implements TriggerKind {
     await store.delete(stored.seq);
   }
 
-  /** Sends what is missing, and removes what no function has. */
+  /** Sends missing alarms and runs, and removes schedules that no function has. */
   async #look(): Promise<void> {
     const store = await this.#open();
     const all = await Array.fromAsync(store.list());
@@ -223,7 +223,7 @@ class Schedules implements TriggerKind {
     const stored = await store.read(key);
     if (stored === undefined || stored.state.isRemoved === true) return DONE;
     if (stored.state.nextMs !== alarmMs) {
-      // An alarm that was replaced, or one whose handler died after the state.
+      // The alarm was replaced, or its handler died after the state.
       await repair(store, stored, await store.messages());
       return DONE;
     }

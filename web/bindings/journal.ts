@@ -18,6 +18,10 @@ export class Journal {
     this.paths = paths;
   }
 
+  async run(id: string): Promise<void> {
+    await callBinding("workflow.run", id);
+  }
+
   append(id: string, record: { state: string; due?: number }, after: number): Promise<unknown> {
     return callBinding("workflow.append", id, JSON.stringify(record), after, record.due, record.state);
   }

@@ -32,7 +32,7 @@ export class MethodNotAllowed {
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** Finds the handlers in a module's exports. A string is the reason why they do not suffice. `needed`: those of its triggers. */
+/** Finds the handlers in a module's exports. A string is the reason why they do not suffice. `needed`: the handlers of its triggers. */
 export function resolveHandlers(
   exports: Record<string, unknown>,
   env: Env,

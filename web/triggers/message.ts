@@ -2,7 +2,7 @@
 import { decodeUtf8 } from "../encoding/encoding.ts";
 import type { MessageHead } from "./body.ts";
 
-/** What a handler said of a message. */
+/** A handler's verdict on a message. */
 export type Verdict = "ack" | { retry: { delaySeconds?: number } } | null;
 
 const JSON_TYPE = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;

@@ -95,6 +95,8 @@ export class RunContext implements WorkflowContext {
   readonly queries = new Map<string, () => unknown>();
   readonly #state: WorkflowState;
   readonly #journal: Journal;
+  /** The workflows from the first one down to this one: `workflow/id`. */
+  readonly #line: readonly string[];
   readonly #random: () => number;
 
   constructor(options: {
@@ -102,14 +104,16 @@ export class RunContext implements WorkflowContext {
     env: unknown;
     state: WorkflowState;
     journal: Journal;
+    above: readonly string[];
     random: () => number;
   }) {
-    const { id, env, state, journal, random } = options;
+    const { id, env, state, journal, above, random } = options;
     this.id = id;
     this.workflow = journal.workflow;
     this.env = env;
     this.#state = state;
     this.#journal = journal;
+    this.#line = [...above, `${journal.workflow}/${id}`];
     this.#random = random;
   }
 
@@ -217,11 +221,13 @@ export class RunContext implements WorkflowContext {
     const n = this.#state.commands.length;
     const { id = `${this.id}-${this.#state.run}-${n}` } = options;
     const plain = plainOf(input, `the input of ${workflow}`);
-    const parent = { workflow: this.workflow, id: this.id, n };
+    const line = this.#line;
+    const parent = { workflow: this.workflow, id: this.id, n, above: line.slice(0, -1) };
     return this.#state.issue("child", requireName(workflow), {
       retry: resolveRetry(undefined, "ctx.child"),
       effect: async () => {
-        await this.#journal.start(workflow, id, { t: "start", input: plain, parent }, 0);
+        requireNoCycle(line, `${workflow}/${id}`);
+        await this.#journal.start(workflow, id, { t: "start", input: plain, parent }, 0).catch(refuseTaken);
       },
     }) as Promise<T>;
   }
@@ -267,6 +273,23 @@ function requireName(name: unknown): string {
   throw new TypeError(
     `a name is a text of 1 to ${MAX_NAME_LENGTH} characters, and not ${JSON.stringify(name)}`,
   );
+}
+
+/** Upper bound of the workflows from the first one down to a child. */
+const MAX_DEPTH = 32;
+
+/** A child among its own ancestors waits for itself, and one without end below itself never comes back. */
+function requireNoCycle(line: readonly string[], child: string): void {
+  const isAbove = line.includes(child);
+  if (!isAbove && line.length < MAX_DEPTH) return;
+  const why = isAbove ? `${child} is above itself` : `more than ${MAX_DEPTH} workflows are below each other`;
+  const message = `WORKFLOW_CYCLE: ${why}: ${[...line.slice(-4), child].join(" > ")}`;
+  throw Object.assign(new Error(message), { code: "WORKFLOW_CYCLE", retryable: false });
+}
+
+function refuseTaken(error: unknown): never {
+  const isTaken = error instanceof Error && error.name === "WorkflowIdTaken";
+  throw isTaken ? Object.assign(error, { code: "WORKFLOW_ID_TAKEN", retryable: false }) : error;
 }
 
 async function withTimeout(

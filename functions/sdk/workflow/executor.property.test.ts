@@ -100,7 +100,7 @@ class Model {
     this.runs += 1;
     if (this.over.has(executor)) this.faults.push(`executor ${executor} began ${n} after its end`);
     const settled = new Set(this.records.flatMap(({ got = [] }) => got.map(([of]) => of)));
-    // The commands before it are settled, but for the one that runs beside it and those that time or an event settles.
+    // The commands before it are settled, except its neighbour of a pair, sleeps and waits.
     const steps = this.records.flatMap(({ did = [] }) => did).map(([kind], of) => ({ kind, of }));
     const missing = steps.find(({ kind, of }) => kind === "step" && of < n - 1 && !settled.has(of));
     if (missing !== undefined) this.faults.push(`${n} began before the result of ${missing.of} was stored`);

@@ -18,6 +18,7 @@ import type {
   WorkflowOutcome,
   WorkflowRecord,
 } from "./messages.ts";
+import { type NumberedRecord, pendingRetryOf, standingRecords } from "./retried.ts";
 import { type Command, WorkflowState } from "./state.ts";
 
 /** The outside of an executor. */
@@ -43,12 +44,16 @@ export interface ExecutorOptions {
   messages: readonly JournalMessage[];
   /** An executor before this one may still run: the journal is claimed first. */
   isTakeover: boolean;
+  /** The revision of the code. */
+  revision?: string | undefined;
   port: ExecutorPort;
   /** Starts the code with an input; resolves when it has ended, rollbacks included. Commands go to the state. */
   start(state: WorkflowState, input: unknown): Promise<End>;
   random(run: number): () => number;
   /** Aborts when the executor should give up at the next good place. */
   signal: AbortSignal;
+  /** Upper bound of the records of a run. Default 10,000. */
+  maxRecords?: number;
 }
 
 /** How long code may wait for something that is none of its commands. */
@@ -58,6 +63,7 @@ const SHORT_WAIT_MS = 1_000;
 const YIELD_MS = 10_000;
 /** Upper bound of the turns of one executor, for the CPU time of its request. */
 const YIELD_TURNS = 500;
+const MAX_RECORDS = 10_000;
 /** How long effects run before the executor looks for inputs meanwhile. */
 const LOOK_MS = 250;
 
@@ -66,7 +72,9 @@ const { setTimeout: later, clearTimeout: stop } = globalThis;
 export class Executor {
   readonly state: WorkflowState;
   readonly #options: ExecutorOptions;
-  readonly #records: { seq: number; log: WorkflowRecord }[];
+  readonly #records: NumberedRecord[];
+  /** The failed record whose place the next one takes. */
+  #retried: number | undefined;
   readonly #inputs: { seq: number; at: number; in: WorkflowInput }[];
   readonly #base: number;
   /** The record that this executor saw last. */
@@ -74,10 +82,12 @@ export class Executor {
   #seen: number;
   #end: End | undefined;
   #got: Got[] = [];
+  readonly #arrived: Got[];
   #turns = 0;
   #wake: () => void = () => undefined;
   #looking: ReturnType<typeof later> | undefined;
   #isOver = false;
+  #isFirst = true;
   readonly #startedAtMs = performance.now();
   readonly #random: () => number;
 
@@ -88,9 +98,13 @@ export class Executor {
     const start = continued ?? messages.find((message) => message.in?.t === "start");
     if (start === undefined) throw new Error("a journal without its start");
     this.#base = continued?.seq ?? 0;
-    this.#records = messages.flatMap(({ seq, log }) =>
-      log !== undefined && seq > this.#base ? [{ seq, log }] : [],
+    const records = standingRecords(
+      messages.flatMap(({ seq, log }) => (log !== undefined && seq > this.#base ? [{ seq, log }] : [])),
     );
+    const retry = pendingRetryOf(records, messages);
+    this.#records = retry?.records ?? records;
+    this.#retried = retry?.failed;
+    this.#arrived = retry?.got ?? [];
     this.#seen = continued?.log?.seen ?? start.seq;
     this.#inputs = messages.flatMap((one) =>
       one.in !== undefined && one.seq > this.#seen ? [{ ...one, in: one.in }] : [],
@@ -140,7 +154,7 @@ export class Executor {
       if (log.mark !== true) {
         this.#seen = Math.max(this.#seen, log.seen);
         await this.#enter(log.at, () => {
-          this.#takeInputs(log.seen);
+          this.#takeInputs(log.seen, log.retried);
           state.takeTime(log.at);
           for (const got of log.got ?? []) state.takeGot(got);
         });
@@ -159,6 +173,7 @@ export class Executor {
     for (let isDue = mustAppend; ; isDue = false) {
       await this.#untilUseful();
       if (state.diverged !== undefined) return this.#stick(state.diverged);
+      this.#boundJournal();
       const name = this.#stateName();
       if (isDue || this.#got.length > 0 || name !== "running" || this.#turns > 0) {
         const record = this.#record(name);
@@ -183,20 +198,21 @@ export class Executor {
     const at = Math.max(this.#options.port.now(), this.state.at, ...this.#inputs.map((one) => one.at));
     const arrived = this.#arrived.splice(0);
     await this.#enter(at, () => {
-      this.#takeInputs(Number.POSITIVE_INFINITY);
+      this.#takeInputs(Number.POSITIVE_INFINITY, this.#retried);
       this.state.takeTime(at);
       this.#got = arrived.filter((got) => this.state.takeGot(got));
     });
   }
 
-  readonly #arrived: Got[] = [];
-
-  #takeInputs(upTo: number): void {
+  /** `retried`: failures up to this sequence are forgotten. */
+  #takeInputs(upTo: number, retried?: number): void {
+    if (retried !== undefined) this.state.forgetFailures();
     while (this.#inputs[0] !== undefined && this.#inputs[0].seq <= upTo) {
       const [next] = this.#inputs.splice(0, 1);
       if (next === undefined) return;
       this.#seen = Math.max(this.#seen, next.seq);
-      this.state.takeInput(next.in);
+      const isForgotten = next.in.t === "child" && next.in.fault !== undefined && next.seq < (retried ?? 0);
+      if (!isForgotten) this.state.takeInput(next.in);
     }
   }
 
@@ -217,16 +233,40 @@ export class Executor {
     const got = this.#got;
     this.state.did = [];
     this.#got = [];
+    const retried = this.#retried;
+    this.#retried = undefined;
     const end = this.#end;
     return {
       ...{ at, seen: this.#seen, state },
       ...(did.length > 0 ? { did } : {}),
       ...(got.length > 0 ? { got } : {}),
       ...(this.#base > 0 ? { base: this.#base } : {}),
+      ...(retried === undefined ? {} : { retried }),
+      ...this.#revisionFor(state),
       ...(state === "waiting" && due !== undefined ? { due } : {}),
       ...(end !== undefined && "value" in end && end.value !== undefined ? { value: end.value } : {}),
       ...(end !== undefined && "error" in end ? { fault: faultOf(end.error) } : {}),
       ...(state === "continued" ? { kept: this.state.untaken() } : {}),
+    };
+  }
+
+  /** The first record of a run has the revision, and so has every waiting one. */
+  #revisionFor(state: StateName): { rev?: string } {
+    const { revision } = this.#options;
+    const isNeeded =
+      state === "waiting" || state === "paused" || (this.#records.length === 0 && this.#isFirst);
+    this.#isFirst = false;
+    return revision !== undefined && isNeeded ? { rev: revision } : {};
+  }
+
+  /** A replay reads all records: a run that has too many of them fails. */
+  #boundJournal(): void {
+    const { maxRecords = MAX_RECORDS } = this.#options;
+    if (this.#end !== undefined || this.#records.length + this.#turns < maxRecords) return;
+    const text = `WORKFLOW_JOURNAL_FULL: the run has ${maxRecords} records; end it by ctx.continueAsNew(input) now and then: the next one begins with an empty journal`;
+    this.#end = {
+      state: "failed",
+      error: Object.assign(new Error(text), { code: "WORKFLOW_JOURNAL_FULL" }),
     };
   }
 
@@ -235,7 +275,13 @@ export class Executor {
     const { at } = this.state;
     const base = this.#base > 0 ? { base: this.#base } : {};
     const seen = Math.max(this.#seen, ...this.#inputs.map(({ seq }) => seq));
-    const record: WorkflowRecord = { at, seen, state: "stuck", fault: faultOf(error), mark: true, ...base };
+    // A migration to code that does not fit changes nothing.
+    const rev = this.#records.findLast(({ log }) => log.rev !== undefined)?.log.rev ?? this.#options.revision;
+    const record: WorkflowRecord = {
+      ...{ at, seen, state: "stuck", fault: faultOf(error), mark: true },
+      ...base,
+      ...(rev === undefined ? {} : { rev }),
+    };
     const seq = await this.#options.port.append(record, this.#last);
     return seq === undefined ? { outcome: "fenced" } : { outcome: "waiting", seen };
   }

@@ -12,6 +12,7 @@
 
 import type { Journal } from "./journal.ts";
 import type { JournalMessage, WorkflowInput, WorkflowRecord } from "./messages.ts";
+import { hasRolledBack } from "./retried.ts";
 
 export type AskQuery = (id: string, messages: JournalMessage[], name: string) => Promise<unknown>;
 
@@ -25,21 +26,36 @@ export async function serveWorkflow(request: Request, journal: Journal, ask: Ask
   const url = new URL(request.url);
   const parts = partsBelow(url.pathname, journal.paths);
   const [id, verb, name] = parts;
-  if (id !== undefined && !ID.test(id))
-    return problem(400, "WORKFLOW_ID_INVALID", `${JSON.stringify(id)} is no id: ${ID}`);
-  const isPost = request.method === "POST";
+  if (id !== undefined && !ID.test(id)) return badId(id);
+  const methods = methodsOf(parts);
+  if (methods === undefined)
+    return problem(404, "NOT_FOUND", `a workflow has no ${parts.slice(1).join("/")}`);
+  if (!methods.includes(request.method)) return allow(methods);
   try {
-    if (parts.length <= 1 && isPost) return await start(request, url, journal, id);
-    if (id === undefined) return allow("POST");
+    if (parts.length <= 1 && request.method === "POST") return await start(request, url, journal, id);
+    if (id === undefined) return allow(methods);
     if (verb === undefined) return await state(journal, id, url);
-    if (verb === "result" && name === undefined) return await result(journal, id, waitMsOf(request, url));
-    if (verb === "signals" && name !== undefined && isPost) return await signal(request, journal, id, name);
-    if (isOrder(verb) && name === undefined && isPost) return await order(request, journal, id, verb);
-    if (verb === "queries" && name !== undefined) return await query(journal, id, name, ask);
+    if (verb === "result") return await result(journal, id, waitMsOf(request, url));
+    if (isOrder(verb)) return await order(request, journal, id, verb);
+    if (verb === "signals") return await signal(request, journal, id, name ?? "");
+    return await query(journal, id, name ?? "", ask);
   } catch (error) {
     return problemOf(error);
   }
-  return problem(404, "NOT_FOUND", `a workflow has no ${parts.slice(1).join("/")}`);
+}
+
+/** The methods of a path. Undefined: there is no such path. */
+function methodsOf([id, verb, name, ...more]: readonly string[]): readonly string[] | undefined {
+  if (more.length > 0) return undefined;
+  if (id === undefined) return ["POST"];
+  if (verb === undefined) return ["GET", "HEAD", "POST"];
+  if (name === undefined) return verb === "result" ? ["GET", "HEAD"] : isOrder(verb) ? ["POST"] : undefined;
+  return verb === "signals" ? ["POST"] : verb === "queries" ? ["GET", "HEAD", "POST"] : undefined;
+}
+
+function badId(id: string): Response {
+  const form = "an id has 1 to 128 letters, digits, `_` and `-`";
+  return problem(400, "WORKFLOW_ID_INVALID", `${JSON.stringify(id)} is no id: ${form}`);
 }
 
 function isOrder(text: string): text is Order {
@@ -54,7 +70,16 @@ function partsBelow(path: string, bases: readonly string[]): string[] {
     .slice(base.length)
     .split("/")
     .filter((part) => part !== "")
-    .map((part) => decodeURIComponent(part));
+    .map(decoded);
+}
+
+/** A part of a path. One that is not well encoded stays as it is, which is no id then. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 async function start(
@@ -65,7 +90,7 @@ async function start(
 ): Promise<Response> {
   const key = named ?? request.headers.get("idempotency-key") ?? url.searchParams.get("id");
   const id = key ?? crypto.randomUUID();
-  if (!ID.test(id)) return problem(400, "WORKFLOW_ID_INVALID", `${JSON.stringify(id)} is no id: ${ID}`);
+  if (!ID.test(id)) return badId(id);
   const { value } = await bodyOf(request);
   const waitMs = waitMsOf(request, url);
   const input: WorkflowInput = { t: "start", ...(value === undefined ? {} : { input: value }) };
@@ -132,14 +157,24 @@ async function send(
 ): Promise<Response> {
   const record = await journal.last(id, 0);
   if (record === undefined) return unknown(id);
-  if (record !== null && isEnd(record))
+  const key = request.headers.get("idempotency-key");
+  const input = inputOf(key ?? crypto.randomUUID());
+  if (input.t === "retry" && record?.state === "failed") {
+    if (hasRolledBack(await journal.load(id)))
+      return problem(409, "WORKFLOW_ROLLED_BACK", `the rollbacks of the workflow ${id} have run`);
+  } else if (record !== null && isEnd(record)) {
+    // A client whose answer was lost repeats its request.
+    const isKnown = key !== null && (await hasInput(journal, id, key));
+    if (isKnown) return Response.json({ id }, { status: 202 });
     return problem(409, "WORKFLOW_ENDED", `the workflow ${id} is ${record.state} already`);
-  await journal.send(
-    journal.workflow,
-    id,
-    inputOf(request.headers.get("idempotency-key") ?? crypto.randomUUID()),
-  );
+  }
+  await journal.send(journal.workflow, id, input);
   return Response.json({ id }, { status: 202 });
+}
+
+async function hasInput(journal: Journal, id: string, key: string): Promise<boolean> {
+  const messages = await journal.load(id);
+  return messages.some(({ in: input }) => input !== undefined && "id" in input && input.id === key);
 }
 
 async function query(journal: Journal, id: string, name: string, ask: AskQuery): Promise<Response> {
@@ -148,16 +183,20 @@ async function query(journal: Journal, id: string, name: string, ask: AskQuery):
   return Response.json((await ask(id, messages, name)) ?? null);
 }
 
-/** The body: a value in JSON, else a text; nothing where it is empty. */
+/**
+ * The body: a value in JSON, or a text; nothing where it is empty. A type that says neither decides nothing, as
+ * `curl -d` calls every body a form.
+ */
 async function bodyOf(request: Request): Promise<{ value: unknown }> {
   const text = await request.text();
   if (text === "") return { value: undefined };
   const type = request.headers.get("content-type") ?? "application/json";
-  if (!/\bjson\b/i.test(type)) return { value: text };
+  if (/^text\//i.test(type)) return { value: text };
   try {
     return { value: JSON.parse(text) };
   } catch {
-    throw new BadBody();
+    if (/\bjson\b/i.test(type)) throw new BadBody();
+    return { value: text };
   }
 }
 
@@ -182,8 +221,9 @@ function unknown(id: string): Response {
   return problem(404, "WORKFLOW_NOT_FOUND", `there is no workflow ${id}`);
 }
 
-function allow(methods: string): Response {
-  return new Response(null, { status: 405, headers: { allow: methods } });
+function allow(methods: readonly string[]): Response {
+  const allowed = methods.join(", ");
+  return problem(405, "METHOD_NOT_ALLOWED", `this path takes ${allowed}`, { allow: allowed });
 }
 
 function problemOf(error: unknown): Response {
@@ -203,14 +243,19 @@ function problem(
   headers: Record<string, string> = {},
 ): Response {
   return Response.json(
-    { title: TITLES[code] ?? code, status, code, detail },
+    { type: `urn:narun:error:${code}`, title: TITLES[code] ?? code, status, code, detail },
     { status, headers: { ...headers, "content-type": "application/problem+json" } },
   );
 }
 
 const TITLES: Readonly<Record<string, string>> = {
+  BAD_REQUEST: "The request is not valid",
+  METHOD_NOT_ALLOWED: "The route does not take this method",
+  NOT_FOUND: "There is no such path",
+  WORKFLOW_ID_INVALID: "The id of the workflow is not valid",
   WORKFLOW_FAILED: "The workflow failed",
   WORKFLOW_CANCELLED: "The workflow was cancelled",
   WORKFLOW_NOT_FOUND: "There is no such workflow",
   WORKFLOW_ENDED: "The workflow has ended",
+  WORKFLOW_ROLLED_BACK: "The workflow failed, and its rollbacks have run",
 };

@@ -12,6 +12,8 @@ export interface Journal {
   readonly workflow: string;
   /** The paths of the function's routes, without `/*`. */
   readonly paths: readonly string[];
+  /** Tells the runners that ask for it that this instance runs a workflow, until the request is over. */
+  run(id: string): Promise<void>;
   append(id: string, record: WorkflowRecord, after: number): Promise<number | undefined>;
   /** `waitMs`: also waits for the end, so long. */
   start(workflow: string, id: string, input: WorkflowInput, waitMs: number): Promise<Started>;

@@ -7,7 +7,7 @@
 const MAX_DEPTH = 100;
 
 /** Thrown for a value that a journal cannot keep. */
-export class UnserializableError extends TypeError {
+class UnserializableError extends TypeError {
   override readonly name = "UnserializableError";
   readonly code = "WORKFLOW_VALUE_UNSERIALIZABLE";
 }

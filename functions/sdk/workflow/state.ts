@@ -139,7 +139,7 @@ export class WorkflowState {
     else if ("id" in input && this.#isNew(input.id)) {
       if (input.t === "signal") this.takeEvent(input.name, input.payload);
       else if (input.t === "cancel") this.#cancel();
-      else if (input.t !== "retry") this.isPaused = input.t === "pause";
+      else if (input.t === "pause" || input.t === "resume") this.isPaused = input.t === "pause";
     }
   }
 
@@ -152,6 +152,11 @@ export class WorkflowState {
   /** The events that no wait has taken. */
   untaken(): { name: string; payload?: unknown }[] {
     return [...this.#events].flatMap(([name, payloads]) => payloads.map((payload) => ({ name, payload })));
+  }
+
+  /** A retried run tries each open command as often as a new one. */
+  forgetFailures(): void {
+    for (const command of this.open) command.failures = 0;
   }
 
   takeTime(at: number): void {

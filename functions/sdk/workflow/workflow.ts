@@ -7,7 +7,7 @@ import { ContinueAsNew } from "./errors.ts";
 import { type End, Executor } from "./executor.ts";
 import { serveWorkflow } from "./http.ts";
 import { type Journal, journalOf } from "./journal.ts";
-import type { JournalMessage, WorkflowOutcome } from "./messages.ts";
+import type { JournalMessage, WorkflowOutcome, WorkflowRecord } from "./messages.ts";
 import { plainOf } from "./plain.ts";
 import { createRandom } from "./random.ts";
 import type { WorkflowState } from "./state.ts";
@@ -30,6 +30,7 @@ export interface WorkflowModule {
 interface CallHead {
   id: string;
   isTakeover: boolean;
+  revision?: string;
 }
 
 export function workflow<Input = unknown, Result = unknown, E = unknown>(
@@ -46,11 +47,20 @@ export function workflow<Input = unknown, Result = unknown, E = unknown>(
     },
     async workflow(request, env, context) {
       const [head = "", ...lines] = (await request.text()).split("\n");
-      const { id, isTakeover } = JSON.parse(head) as CallHead;
+      const { id, isTakeover, revision } = JSON.parse(head) as CallHead;
       const messages = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as JournalMessage);
-      const options = { id, messages, env, journal: journalOf(env) };
-      const executor = createExecutor(run, options, { isTakeover, signal: context.signal });
-      const outcome: WorkflowOutcome = await executor.run();
+      const journal = journalOf(env);
+      // The host hears of it before the first effect, as calls keep their order.
+      journal.run(id).catch(() => undefined);
+      const options = { id, messages, env, journal };
+      let steps = 0;
+      const executor = createExecutor(run, options, {
+        ...{ isTakeover, revision, signal: context.signal },
+        onRecord: ({ got = [] }) => {
+          for (const [, fate] of got) if (fate === "ok" || fate === "error") steps += 1;
+        },
+      });
+      const outcome: WorkflowOutcome = { ...(await executor.run()), steps };
       return Response.json(outcome);
     },
   };
@@ -65,14 +75,17 @@ interface RunOptions {
 
 interface CallOptions {
   isTakeover: boolean;
+  revision?: string | undefined;
   signal: AbortSignal;
   onContext?(context: RunContext): void;
+  /** A record was appended. */
+  onRecord?(record: WorkflowRecord): void;
 }
 
 function createExecutor(
   code: WorkflowCode<unknown, unknown, unknown>,
   { id, messages, env, journal }: RunOptions,
-  { isTakeover, signal, onContext }: CallOptions,
+  { isTakeover, revision, signal, onContext, onRecord }: CallOptions,
 ): Executor {
   installDeterminism(journal.isAlone);
   const random = (run: number) => createRandom(`${journal.workflow}/${id}/${run}`);
@@ -80,18 +93,26 @@ function createExecutor(
   return new Executor({
     messages,
     isTakeover,
+    revision,
     signal,
     random: (run) => {
       numbers = random(run);
       return numbers;
     },
     start: (state, input) => {
-      const context = new RunContext({ id, env, state, journal, random: numbers ?? random(0) });
+      const context = new RunContext({
+        ...{ id, env, state, journal, above: ancestorsOf(messages) },
+        random: numbers ?? random(0),
+      });
       onContext?.(context);
       return runCode(code, context, state, input);
     },
     port: {
-      append: (record, after) => journal.append(id, record, after),
+      append: async (record, after) => {
+        const seq = await journal.append(id, record, after);
+        if (seq !== undefined) onRecord?.(record);
+        return seq;
+      },
       now: () => Date.now(),
       moreInputs: (seen) => journal.moreInputs(id, seen, INPUTS_WAIT_MS),
       turn: (at, begin, numbersOfTurn) =>
@@ -105,6 +126,14 @@ function createExecutor(
         }),
     },
   });
+}
+
+/** The workflows above one, from the first: `workflow/id`. */
+function ancestorsOf(messages: readonly JournalMessage[]): string[] {
+  const start = messages.find((message) => message.in?.t === "start")?.in;
+  if (start?.t !== "start" || start.parent === undefined) return [];
+  const { above = [], workflow: name, id } = start.parent;
+  return [...above, `${name}/${id}`];
 }
 
 /** How long a question for inputs waits at the host. */

@@ -1,6 +1,6 @@
 /** The spans of an isolate's calls: of bindings and of `fetch`. The arguments are user input. */
 import { type Attributes, spanKinds } from "../../../traces/index.ts";
-import type { CallTrace } from "../../instance/request-traces.ts";
+import type { CallFacts, CallTrace } from "../../instance/request-traces.ts";
 
 const TRACED = /^(?:kv|objects|service|publish|ratelimit)\.[a-z]+$|^fetch\.send$/;
 /** Upper bound of the length of a text of the function's own. */
@@ -33,6 +33,17 @@ export function endCall(
     (value) => end(statusOf(value), undefined),
     (error: unknown) => end({}, error instanceof Error ? error.name : "Error"),
   );
+}
+
+/** The span of a `fetch` of Node's own: its method, URL, status and error. */
+export function describeFetch([method, url, status, error]: readonly unknown[]): CallFacts {
+  const failure = typeof error === "string" ? textOf(error) : undefined;
+  const attributes = {
+    ...ofFetch(method, url),
+    ...statusOf({ status }),
+    ...(failure === undefined ? {} : { "error.type": failure }),
+  };
+  return { name: `fetch ${textOf(method)}`, kind: spanKinds.client, attributes, error: failure };
 }
 
 /** Neither the query nor a login: both may be secret. */

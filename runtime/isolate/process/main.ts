@@ -4,61 +4,37 @@
  *
  * When the runner dies the IPC channel closes: the host drains its instances and ends, so that no orphan is left.
  */
-import { randomInt } from "node:crypto";
-import type { GoneReason } from "../../../contracts/index.ts";
 import { messageOf, orphans } from "../../../contracts/index.ts";
-import { type LocalServer, listenLocal } from "../../../local/index.ts";
-import { connectNats, Ledger, type LoginTexts, type Nats } from "../../../nats/index.ts";
-import {
-  createOpenCalls,
-  createPeers,
-  createStreamPresence,
-  type OpenCalls,
-  type Peers,
-  type StreamPresence,
-} from "../../../streams/index.ts";
+import type { LoginTexts } from "../../../nats/index.ts";
 import type { TrialOutcome } from "../../host.ts";
-import type { Instance, SocketPlace } from "../../instance/instance.ts";
+import type { Instance } from "../../instance/instance.ts";
 import { createSourceMaps } from "../../instance/source-maps.ts";
 import { startInstance } from "../../instance/start-instance.ts";
 import { createEngine, type Isolate } from "../engine.ts";
 import type { InspectorChannel } from "../inspector/inspector-channel.ts";
-import type { FromHost, ToHost } from "../ipc.ts";
-import { RateLimits } from "../operations/bindings/rate-limits.ts";
+import type { ToHost } from "../ipc.ts";
 import { createOperations } from "../operations/operations.ts";
+import {
+  closeHostParts,
+  failed,
+  type HostParts,
+  openHostParts,
+  refused,
+  startReported,
+} from "./host-parts.ts";
 import { IsolateSandbox } from "./isolate-sandbox.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { QuietMemory } from "./quiet-memory.ts";
 import { endAtOnce, endAtOnceOnFault, send } from "./runner-channel.ts";
-import { createSpanChannel, type SpanChannel } from "./span-channel.ts";
 import { tryBundle } from "./trial.ts";
 import { createBlindWatchdog, createWatchdog, type Watchdog } from "./watchdog.ts";
 
 endAtOnceOnFault();
 
-interface Running {
-  node: string;
-  nats: Nats;
-  peers: Peers;
-  presence: StreamPresence;
-  calls: OpenCalls;
-  rateLimits: RateLimits;
-  ledger: Ledger;
-  /** The socket for gateways of this machine; undefined where there is none. */
-  door: Door | undefined;
+interface Running extends HostParts {
   pool: Pool;
   watchdog: Watchdog;
-  egressDeny: readonly string[];
   isInspected: boolean;
-  /** Undefined: the node exports none. */
-  spans: SpanChannel | undefined;
-}
-
-/** The socket of the process. */
-interface Door {
-  readonly server: LocalServer;
-  readonly machine: string;
-  readonly path: string;
 }
 
 /** One instance, and V8's inspector of its isolate where debuggers may attach. */
@@ -70,8 +46,6 @@ interface Inhabitant {
 const instances = new Map<string, Inhabitant>();
 /** The names of the functions that the isolates run. */
 const owners = new WeakMap<Isolate, string>();
-/** The instances' numbers at the socket. They are random, as a host that lies in its announcement could aim at others. */
-const numbers = new Set<number>();
 /** The largest `limits.memoryMb` of a function that ran here. */
 let largestMb = 0;
 const sourceMaps = createSourceMaps((revision) => send({ type: "need-source-map", revision }));
@@ -131,87 +105,20 @@ async function receive(message: ToHost): Promise<void> {
   }
 }
 
-async function initialise({
-  node,
-  nats,
-  worldId,
-  socket,
-  transport,
-  snapshot,
-  prepared,
-  egressDeny,
-  isInspected,
-  isTraced,
-}: Extract<ToHost, { type: "init" }>): Promise<Running> {
-  login = nats.login;
-  const opening = socket && openDoor(socket, worldId);
-  const connection = await connectNats({
-    url: nats.url,
-    worldId,
-    transport,
-    login: () => {
-      send({ type: "need-login" });
-      return login;
-    },
-    name: `narun host of ${node}`,
-    onRefused: ({ code, message }) => send({ type: "refused", code, message }),
-    onHandlerError: (error, subject) => {
-      const text = error instanceof Error ? error.stack : undefined;
-      send({ type: "handler-failed", subject, message: text ?? messageOf(error) });
-    },
-  });
+async function initialise(order: Extract<ToHost, { type: "init" }>): Promise<Running> {
+  const { snapshot, prepared, isInspected } = order;
+  login = order.nats.login;
+  const parts = await openHostParts(order, { kind: "host", login: () => login });
   const engine = createEngine(snapshot, retire, { isInspected });
   setInterval(look, USAGE_MS).unref();
   return {
-    node,
-    nats: connection,
-    peers: createPeers(connection),
-    presence: createStreamPresence(connection),
-    calls: createOpenCalls(connection),
-    rateLimits: new RateLimits(),
-    ledger: new Ledger(connection),
-    door: await opening,
+    ...parts,
     pool: createPool({ engine, size: prepared }),
     // At a breakpoint an entry may stay for hours.
     watchdog: isInspected ? createBlindWatchdog() : createWatchdog(),
-    egressDeny,
     isInspected,
-    spans: isTraced ? createSpanChannel() : undefined,
   };
 }
-
-/** Undefined where the system refuses it: gateways come over NATS then. */
-async function openDoor(
-  { machine, path }: { machine: string; path: string },
-  world: string,
-): Promise<Door | undefined> {
-  const warn = (fields: object, message: string) => void send({ type: "warned", fields, message });
-  try {
-    return { server: await listenLocal({ path, machine, world, warn }), machine, path };
-  } catch (error) {
-    warn({ path, error: messageOf(error) }, "the host cannot listen on its socket: requests go over NATS");
-    return undefined;
-  }
-}
-
-const NUMBERS = 2 ** 32;
-
-/** The place of the next instance at the socket. */
-function nextPlace({ server, machine, path }: Door): SocketPlace {
-  let number = randomInt(NUMBERS);
-  while (numbers.has(number)) number = randomInt(NUMBERS);
-  numbers.add(number);
-  return {
-    address: { machine, path, number },
-    register: (take) => server.register(number, take),
-    answersLeft: () => server.answersLeft(),
-  };
-}
-
-/** Any failure of a start is one function's own. Only a failure of `init` ends the process. */
-const failed = (error: unknown) =>
-  ({ ok: false, code: "INSTANCE_DRAINING", message: messageOf(error) }) as const;
-const refused = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
 
 async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
   if (running === undefined || stopping !== undefined) return refused;
@@ -231,8 +138,6 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     return send({ type: "started", instance, outcome: refused });
   }
   largestMb = Math.max(largestMb, order.config.limits.memoryMb);
-  let goneEarly: Extract<FromHost, { type: "gone" }> | undefined;
-  let isStarted = false;
   let inspector: InspectorChannel | undefined;
   const { node, nats, peers, ledger, door, spans } = running;
   const parts = {
@@ -246,30 +151,22 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     },
     onRunaway: (isolate: Isolate) => retire("it was ended, and goes on", isolate, RUNAWAY_GRACE_MS),
   };
-  const started = await startInstance(
-    {
-      ...{ node, nats, peers, ledger, sourceMaps, spans, ...order },
-      place: door && nextPlace(door),
-      areStarting: () => starts.size > 0,
-      onIdle: () => send({ type: "idle", instance }),
-      onFull: () => send({ type: "full", instance }),
-      onCondemned: () => send({ type: "condemned", instance }),
-      onGone: (reason: GoneReason, code) => {
-        instances.delete(instance);
-        const gone = { type: "gone", instance, reason, ...(code === undefined ? {} : { code }) } as const;
-        if (isStarted) send(gone);
-        else goneEarly = gone;
-      },
+  const common = { node, nats, peers, ledger, sourceMaps, spans, ...order };
+  const place = door?.nextPlace();
+  const areStarting = () => starts.size > 0;
+  await startReported({
+    instance,
+    start: (events) =>
+      startInstance(
+        { ...common, place, areStarting, ...events },
+        (owner) => new IsolateSandbox(parts, owner),
+      ),
+    onStarted(life) {
+      instances.set(instance, { life, inspector });
+      inspector?.listen((message) => send({ type: "inspected", instance, message }));
     },
-    (owner) => new IsolateSandbox(parts, owner),
-  ).catch((error: unknown): Awaited<ReturnType<typeof startInstance>> => ({ outcome: failed(error) }));
-  isStarted = true;
-  if (started.instance !== undefined && goneEarly === undefined)
-    instances.set(instance, { life: started.instance, inspector });
-  if (started.instance !== undefined)
-    inspector?.listen((message) => send({ type: "inspected", instance, message }));
-  send({ type: "started", instance, outcome: started.outcome });
-  if (goneEarly !== undefined) send(goneEarly);
+    onGone: () => void instances.delete(instance),
+  });
 }
 
 /** How long requests may go on in a host that retires. */
@@ -310,14 +207,8 @@ async function stopOnce(graceMs: number): Promise<void> {
       life.drain({ reason: "shutdown", graceMs, closesSockets: false }),
     ),
   );
-  await running?.door?.server.close();
   running?.pool.close();
-  running?.peers.close();
-  running?.presence.close();
-  running?.calls.close();
-  running?.ledger.close();
-  await running?.nats.close();
-  running?.spans?.flush();
+  if (running !== undefined) await closeHostParts(running);
   // The last message has to leave the process first.
   await send({ type: "ended" });
   endAtOnce();

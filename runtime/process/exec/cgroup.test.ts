@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-/** What the kernel tells of a process in the group `own`, with the file system of cgroups at `root`. */
+/** The files in which the kernel tells of a process in the group `own`, with the file system of cgroups at `root`. */
 function sources(own: string) {
   const files = { own: join(root, "own"), mounts: join(root, "mounts") };
   writeFileSync(files.own, `1:name=systemd:/x\n0::${own}\n`);

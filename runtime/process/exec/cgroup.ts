@@ -93,7 +93,7 @@ export function enterCgroup(folder: string): string[] {
   return ["/bin/sh", "-c", `echo $$ > "$0" && exec "$@"`, join(folder, "cgroup.procs")];
 }
 
-/** Kills all processes of a cgroup, also those that left the program's group and folder. */
+/** Kills all processes of a cgroup, also processes that left the program's group and folder. */
 export function killCgroup(folder: string): void {
   try {
     writeFileSync(join(folder, "cgroup.kill"), "1");

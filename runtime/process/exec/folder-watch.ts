@@ -23,7 +23,7 @@ const PAUSE_PER_LOOK = 20;
 const MIN_ENTRY_BYTES = 4_096;
 const BLOCK_BYTES = 512;
 
-/** Begins to look. What is there now does not count. Returns a function that ends it. */
+/** Begins to look. Files that are there now do not count. Returns a function that ends it. */
 export function watchFolder({ root, maxBytes, onOver }: FolderWatchOptions): () => void {
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;

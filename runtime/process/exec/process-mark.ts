@@ -6,7 +6,7 @@
 import { createHash, randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 
-/** Bits of the mark that are the program's own. Those above are of the folder of its runner's programs. */
+/** Bits of the mark that are the program's own. The bits above are of the folder of its runner's programs. */
 const OWN_BITS = 24n;
 const FOLDER_BYTES = 4;
 /** Keeps marks far from numbers that anyone would choose as a limit. */

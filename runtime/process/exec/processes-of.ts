@@ -27,7 +27,7 @@ function isMark(mark: Mark, limit: bigint): boolean {
 }
 
 /**
- * Kills all processes with a mark, and those that still work in the folder of the program, or of programs. A process that forks
+ * Kills all processes with a mark, and processes that still work in the folder of the program, or of programs. A process that forks
  * meanwhile is caught in the next round.
  */
 export function killMarked(mark: Mark, folder: string): number {

@@ -3,6 +3,7 @@
  * (web/host/boundary.ts).
  * All that the code's thread posts is user input.
  */
+import type { EgressOptions } from "../../../machine/index.ts";
 import type { EnvPlan } from "../../../web/index.ts";
 import type { AbortReason } from "../../instance/sandbox.ts";
 
@@ -10,6 +11,10 @@ import type { AbortReason } from "../../instance/sandbox.ts";
 export interface ThreadStart {
   /** Whether `fetch` carries on the trace of its request. */
   handsOnTraces: boolean;
+  /** Whether spans are made of its calls of `fetch`. */
+  isTraced: boolean;
+  /** The rules of its connections. */
+  egress: EgressOptions;
   bundle: Uint8Array;
   env: EnvPlan;
 }
@@ -27,6 +32,8 @@ export const ThreadOp = {
   wrote: 105,
   /** To the instance: (request id): the code has taken the oldest message of the request's WebSocket. */
   taken: 106,
+  /** To the instance: (request id, span id, milliseconds, method, URL, status?, error?): a call of `fetch` is over. */
+  fetched: 107,
 } as const;
 
 /** The reasons of an abort, by their numbers in `EnterOp.abort`. */

@@ -21,7 +21,10 @@ export function planEnv(config: FunctionConfig, secrets: Readonly<Record<string,
   };
 }
 
-function planJournal({ name, routes, workflow }: FunctionConfig): EnvPlan["journal"] {
+function planJournal({ name, routes, workflow, workflowOf }: FunctionConfig): EnvPlan["journal"] {
   if (workflow === undefined) return undefined;
-  return { workflow: name, paths: [...new Set(routes.map(({ path }) => path.replace(/\/\*?$/, "")))] };
+  return {
+    workflow: workflowOf ?? name,
+    paths: [...new Set(routes.map(({ path }) => path.replace(/\/\*?$/, "")))],
+  };
 }

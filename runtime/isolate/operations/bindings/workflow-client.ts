@@ -27,8 +27,11 @@ export function createWorkflowClientOperations({
       const input = readText(inputValue, "the payload");
       const last = await journals.last(name);
       if (last === undefined) throw new CallError("WorkflowNotFound", `there is no workflow ${name.id}`);
-      if (last !== null && isFinal(last.record.state))
+      if (last !== null && isFinal(last.record.state)) {
+        // A sender whose answer was lost repeats it.
+        if ("id" in input && (await journals.hasInput(name, input.id))) return undefined;
         throw new CallError("WorkflowEnded", `the workflow ${name.id} is ${last.record.state} already`);
+      }
       await journals.send(name, input);
       return undefined;
     },

@@ -11,12 +11,14 @@ import {
   isReservedSubject,
   matchesSubject,
   subjects,
+  type WorkflowParent,
 } from "../../../../contracts/index.ts";
 import { createHeaders, Journals, type Nats, toMessage, type WorkflowName } from "../../../../nats/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
 import { readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
+import { WorkflowRuns } from "./workflow-runs.ts";
 
 /** Room for the headers of a message beside its payload. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -26,10 +28,12 @@ export interface WorkflowContext extends BindingContext {
 }
 
 export function createWorkflowOperations({
-  name: own,
   streams: { nats },
   config,
+  endOf,
 }: WorkflowContext): HostOperations {
+  const runs = new WorkflowRuns(nats);
+  const own = config.workflowOf ?? config.name;
   const journals = new Journals(nats);
   const nameOf = (id: unknown, workflow: unknown = own) => ({
     workflow: readWorkflow(workflow, own, config),
@@ -38,6 +42,11 @@ export function createWorkflowOperations({
   const mostBytes = nats.maxPayload - MAX_HEADER_BYTES;
   return {
     ...createReadOperations(journals, nats, nameOf),
+    "workflow.run": ([id], { owner }) => {
+      const end = endOf(owner);
+      if (end !== undefined) runs.begin(nameOf(id), end);
+      return undefined;
+    },
     "workflow.append": async ([id, recordValue, after, dueValue, state]) => {
       const name = nameOf(id);
       const record = readPayload(recordValue, "a record", mostBytes);
@@ -60,6 +69,8 @@ export function createWorkflowOperations({
         return [isNew, ended ? JSON.stringify(ended.record) : undefined];
       }
       await begin();
+      if (!isNew && input.t === "start" && input.parent !== undefined)
+        await requireChild(journals, name, input.parent);
       const last = isNew ? undefined : await journals.last(name);
       return [isNew, last ? JSON.stringify(last.record) : undefined];
     },
@@ -77,6 +88,18 @@ export function createWorkflowOperations({
       return undefined;
     },
   };
+}
+
+/** A child tells its parent how it ended: a workflow of another parent would never do so. */
+async function requireChild(journals: Journals, name: WorkflowName, parent: WorkflowParent): Promise<void> {
+  const start = (await journals.read(name)).map(toMessage).find((message) => message.in?.t === "start")?.in;
+  const other = start?.t === "start" ? start.parent : undefined;
+  const { workflow, id, n } = parent;
+  if (other?.workflow === workflow && other.id === id && other.n === n) return;
+  throw new CallError(
+    "WorkflowIdTaken",
+    `WORKFLOW_ID_TAKEN: ${name.workflow}/${name.id} is no child of ${workflow}/${id}: give the child another id`,
+  );
 }
 
 type NameOf = (id: unknown, workflow?: unknown) => WorkflowName;

@@ -24,6 +24,7 @@ import { createBindings } from "../../../isolate/operations/bindings/create-bind
 import { planEnv } from "../../../isolate/operations/bindings/plan-env.ts";
 import type { RateLimits } from "../../../isolate/operations/bindings/rate-limits.ts";
 import { countCalls, createSubrequests } from "../../../isolate/operations/subrequests.ts";
+import { describeFetch } from "../../../isolate/process/call-spans.ts";
 import { closeCodeOf, closeReasonOf } from "../../../isolate/process/close-frame.ts";
 import type { HostOperations } from "../../../isolate/process/host-calls.ts";
 import { createIsolateLink, type IsolateLink } from "../../../isolate/process/isolate-link.ts";
@@ -37,6 +38,10 @@ export interface ThreadSandboxOptions {
   presence: StreamPresence;
   calls: OpenCalls;
   rateLimits: RateLimits;
+  /** Rules of egress that win over the function's own. */
+  egressDeny: readonly string[];
+  /** Whether the node exports spans. */
+  isTraced: boolean;
   config: FunctionConfig;
   secrets: Readonly<Record<string, string>>;
   bundle: Uint8Array;
@@ -118,7 +123,11 @@ export class ThreadSandbox implements Sandbox {
     const { startMs, memoryMb } = config.limits;
     const env = planEnv(config, secrets);
     const { traces } = this.#options.config;
-    const workerData: ThreadStart = { bundle, env, handsOnTraces: traces?.fetch !== false };
+    const workerData: ThreadStart = {
+      ...{ bundle, env, handsOnTraces: traces?.fetch !== false },
+      isTraced: this.#options.isTraced,
+      egress: { allow: config.egress, deny: this.#options.egressDeny },
+    };
     const worker = new Worker(threadFile, {
       workerData,
       env: env.values,
@@ -247,12 +256,13 @@ export class ThreadSandbox implements Sandbox {
       case PostOp.backgroundDone:
         return requests.endBackground(id);
       default:
-        return this.#receiveOwn(op, a, b, c, d);
+        return this.#receiveOwn(op, ...message.slice(1));
     }
   };
 
-  readonly #receiveOwn = (op: number, a: unknown, b: unknown, c: unknown, d: unknown) => {
+  readonly #receiveOwn = (op: number, ...values: unknown[]) => {
     const { requests, log } = this.#owner;
+    const [a, b, c, d] = values;
     switch (op) {
       case ThreadOp.started:
         return this.#settle(startOf(a));
@@ -262,6 +272,8 @@ export class ThreadSandbox implements Sandbox {
         return log.write(a, b, typeof c === "string" ? c : undefined);
       case ThreadOp.taken:
         return this.#untaken.get(Number(a))?.shift()?.();
+      case ThreadOp.fetched:
+        return requests.traces?.called?.(Number(a), String(b), Number(c), describeFetch(values.slice(3)));
       case ThreadOp.pong:
         return this.#watch?.pong(Number(a));
       default:

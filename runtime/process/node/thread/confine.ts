@@ -31,7 +31,8 @@ function refuseDatabases(): void {
   for (const [name, value] of Object.entries(sqlite)) if (typeof value === "function") refuse(sqlite, name);
 }
 
-function refuse(holder: object, name: string): void {
+/** Makes a call throw, for good. */
+export function refuse(holder: object, name: string): void {
   // It may stand for a class: an arrow function cannot be called by `new`.
   function value(): never {
     const error = new Error(`Access to this API has been restricted: ${name}`);

@@ -24,24 +24,30 @@ import { BUNDLE_FILE } from "../../../instance/source-maps.ts";
 import { ThreadOp, type ThreadStart } from "../thread-messages.ts";
 import { confineThread } from "./confine.ts";
 import { useConsole } from "./console.ts";
+import { guardEgress } from "./egress-guard.ts";
 import { installGlobals } from "./globals.ts";
 import { currentOwner, runFor } from "./platform/owner.ts";
 import { receiveFor } from "./receive.ts";
 import { createThreadOwner } from "./thread-owner.ts";
 import { installTracedFetch, withTraceOf } from "./traced-fetch.ts";
 
-const { bundle, env, handsOnTraces } = workerData as ThreadStart;
+const { bundle, env, handsOnTraces, isTraced, egress } = workerData as ThreadStart;
 const port = parentPort;
 if (port === null) throw new Error("this program is a thread");
 
 confineThread();
+guardEgress(egress);
 const post = (...message: unknown[]) => port.postMessage(message);
 connectHost({ post, ask: () => "" });
 const log = (level: string, text: string, request = currentOwner()) =>
   post(PostOp.log, level, ownPlaces(text), request);
 useConsole(log);
 installGlobals();
-if (handsOnTraces) installTracedFetch();
+if (handsOnTraces || isTraced)
+  installTracedFetch({
+    handsOn: handsOnTraces,
+    report: isTraced ? (report) => post(ThreadOp.fetched, ...report) : undefined,
+  });
 process.on("uncaughtException", (error) => log("error", errorText(error)));
 process.on("unhandledRejection", (error) =>
   log("error", `a promise was rejected, and nothing handles it: ${errorText(error)}`),
