@@ -49,8 +49,9 @@ export interface ProtocolClient {
 }
 
 const CONNECT_MS = 10_000;
-const KEEP_ALIVE_MS = 10_000;
-const IDLE_MS = 30_000;
+const KEEP_ALIVE_MS = 5_000;
+/** How long a server may be silent: a dead one says nothing. */
+const IDLE_MS = 15_000;
 const MAX_STREAMS = 100;
 const MAX_TRIES = 3;
 

@@ -7,6 +7,7 @@
  * I1  An id names one thing for as long as the process lives: an endpoint, a connection or a stream. narun's are odd, the
  *     process's are even.
  * I2  A side sends no more bytes of a stream than the other has granted (`credit`), so that what waits in the pipe is bounded.
+ *     The process begins with a window for each stream. narun waits for the first grant, which says that the stream is there.
  */
 
 export const kinds = {

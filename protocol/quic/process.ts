@@ -130,6 +130,7 @@ function carry(id: number, quic: Deno.BidirectionalStream): void {
   writer.closed.catch(() => undefined);
   const stream: Stream = { quic, reader, writer, credit: new Credit(), written: Promise.resolve(), open: 2 };
   streams.set(id, stream);
+  stream.credit.grant(WINDOW_BYTES);
   void send(kinds.credit, id, encodeCredit(WINDOW_BYTES));
   void readAll(id, stream);
 }

@@ -7,7 +7,6 @@ import {
   kinds,
   type PipeMessage,
   piecesOf,
-  WINDOW_BYTES,
 } from "./pipe.ts";
 
 /** Sends one message of a stream to the QUIC process. */
@@ -38,7 +37,6 @@ export class QuicStream {
     this.#send = send;
     this.#onOver = onOver;
     this.#opened.promise.catch(() => undefined);
-    void send(kinds.credit, id, encodeCredit(WINDOW_BYTES)).catch(() => undefined);
   }
 
   /** Throws the error of a broken stream. */
