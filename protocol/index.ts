@@ -1,6 +1,6 @@
 /**
- * `narun/protocol`: the protocols between programs and managers of Runtara 1.4 and their servers, without I/O. A message is
- * `toBinary(instance.RpcRequestSchema, …)` of `@bufbuild/protobuf` in a frame. Unknown fields stay in messages.
+ * `narun/protocol`: the protocols between programs and managers of Runtara 1.4 and their servers: messages, frames, and a client
+ * and a server over QUIC. A frame has the bytes of one message (`instanceRpc`, `environmentRpc`). Unknown fields stay in messages.
  */
 
 export {
@@ -26,6 +26,14 @@ export {
 export * as instance from "./instance_pb.ts";
 export { DENO_VERSION, type FindDenoOptions, findDeno } from "./quic/find-deno.ts";
 export type { Address } from "./quic/pipe.ts";
+export {
+  type EnvironmentRequest,
+  type EnvironmentResponse,
+  environmentRpc,
+  type InstanceRequest,
+  type InstanceResponse,
+  instanceRpc,
+} from "./rpc.ts";
 export {
   type ProtocolAnswer,
   type ProtocolCall,

@@ -1,5 +1,5 @@
 export { issueRuntaraToken } from "./core/access.ts";
 export { openRuntara, type Runtara } from "./core/runtara.ts";
 export { type RuntaraHttp, startRuntaraHttp } from "./http/server.ts";
-export { type RuntaraQuicOptions, startEnvironmentDoor, startInstanceDoor } from "./quic/doors.ts";
+export { startEnvironmentDoor, startInstanceDoor } from "./quic/doors.ts";
 export { startRuntaraRunner } from "./runner/runner.ts";

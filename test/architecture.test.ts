@@ -16,7 +16,7 @@ const ALL_PARTS = [
 /** Part → the parts that it may import, by their index.ts. The table of docs/architecture.md. */
 const PARTS: Record<string, readonly string[]> = {
   contracts: [],
-  protocol: [],
+  protocol: ["contracts", "machine"],
   machine: ["contracts"],
   "web/wpt": ["contracts", "nats", "streams", "web", "runtime"],
   web: [],
@@ -36,7 +36,7 @@ const PARTS: Record<string, readonly string[]> = {
   triggers: ["contracts", "machine", "nats", "streams", "traces", "dispatch", "ticks"],
   workflows: ["contracts", "nats", "triggers"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
-  runtara: ["contracts", "machine", "nats"],
+  runtara: ["contracts", "machine", "nats", "protocol"],
   cli: [
     ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
     ...[
@@ -101,6 +101,7 @@ const VENDORS: Record<string, readonly string[]> = {
   ],
   commander: ["cli/"],
   croner: ["ticks/cron.ts"],
+  "@peculiar/x509": ["protocol/quic/certificates.ts"],
   picocolors: ["cli/output/output.ts"],
 };
 

@@ -100,7 +100,9 @@ describe("the package, installed", () => {
       cwd: folder,
       env: { ...process.env, NARUN_NATS_SERVER: inject("natsServer"), NODE_OPTIONS: "" },
     });
-    expect(JSON.parse(stdout)).toEqual(["served there", ["GrpcError", "Metadata", "grpc"], [], 0]);
+    const errors = ["NonRetryableError", "StepFailed", "WorkflowCancelled"];
+    const helpers = ["GrpcError", "Metadata", ...errors, "grpc", "timedOut", "workflow"];
+    expect(JSON.parse(stdout)).toEqual(["served there", helpers, [], 0]);
   });
 
   it("has the types for authors and the parts for programs", async () => {

@@ -37,6 +37,8 @@ export interface CertificateOptions {
   now?: number;
 }
 
+type X509 = typeof import("@peculiar/x509");
+
 interface Pair {
   cert: string;
   key: string;
@@ -135,9 +137,11 @@ async function makeServer(authority: Pair, names: readonly string[], now: number
 }
 
 /** Its container of classes needs the metadata of `Reflect` first. */
-async function loadX509(): Promise<typeof import("@peculiar/x509")> {
+async function loadX509(): Promise<X509> {
   await import("reflect-metadata");
-  return import("@peculiar/x509");
+  const loaded: X509 & { default?: X509 } = await import("@peculiar/x509");
+  // In narun's built files the names of a CommonJS package are under `default` alone.
+  return loaded.default ?? loaded;
 }
 
 const validity = (now: number, days: number) => ({

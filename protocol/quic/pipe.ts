@@ -99,7 +99,7 @@ export interface Failure {
 
 const HEAD_BYTES = 9;
 /** Upper bound of a message: a chunk of a stream, or the JSON of an order with its certificates. */
-export const MAX_MESSAGE_BYTES = 256 * 1024;
+const MAX_MESSAGE_BYTES = 256 * 1024;
 /** Bytes of a stream that may wait at its receiver. */
 export const WINDOW_BYTES = 1024 * 1024;
 

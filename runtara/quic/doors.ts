@@ -5,14 +5,16 @@
  * I1  A delivery is confirmed when the same program calls again on the same connection: its SDK makes one call after the other.
  * I2  A sleep is never answered early: a door that closes breaks its stream off.
  */
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import { isNarunError, messageOf } from "../../contracts/index.ts";
 import { storeProblem } from "../../nats/index.ts";
 import {
   type Address,
-  environment,
-  instance,
+  type EnvironmentResponse,
+  environmentRpc,
+  type InstanceResponse,
+  type instance,
+  instanceRpc,
   type ProtocolAnswer,
   type ProtocolCall,
   type ProtocolServer,
@@ -20,8 +22,8 @@ import {
 } from "../../protocol/index.ts";
 import type { Runtara } from "../core/runtara.ts";
 import type { Delivery } from "../core/signals.ts";
-import { callEnvironment, environmentResponse } from "./environment-calls.ts";
-import { callInstance, instanceResponse } from "./instance-calls.ts";
+import { callEnvironment } from "./environment-calls.ts";
+import { callInstance } from "./instance-calls.ts";
 
 export interface RuntaraQuicOptions {
   runtara: Runtara;
@@ -39,7 +41,7 @@ export function startInstanceDoor(options: RuntaraQuicOptions): Promise<Protocol
   const { runtara } = options;
   const unproven = new Unproven(options.log);
   return start(options, async ({ payload, connection, signal }) => {
-    const request = fromBinary(instance.RpcRequestSchema, payload);
+    const request = instanceRpc.readRequest(payload);
     await unproven.confirm(connection, idOf(request));
     const answer = await callInstance({ runtara, signal }, request).catch((error: unknown) => {
       signal.throwIfAborted();
@@ -51,7 +53,7 @@ export function startInstanceDoor(options: RuntaraQuicOptions): Promise<Protocol
     const { response, delivery } = answer;
     if (response === undefined) return undefined;
     return {
-      payload: toBinary(instance.RpcResponseSchema, instanceResponse(response)),
+      payload: instanceRpc.writeResponse({ response } as InstanceResponse),
       sent: () => delivery && unproven.add(connection, idOf(request), delivery),
     };
   });
@@ -62,14 +64,14 @@ export function startEnvironmentDoor(options: RuntaraQuicOptions): Promise<Proto
   const { runtara, version, log } = options;
   const startedAtMs = Date.now();
   return start(options, async ({ payload, rest, signal }) => {
-    const request = fromBinary(environment.RpcRequestSchema, payload);
+    const request = environmentRpc.readRequest(payload);
     const response = await callEnvironment({ runtara, version, startedAtMs, rest }, request).catch(
       (error: unknown) => {
         signal.throwIfAborted();
         return { case: "error", value: faultOf(error, log) } as const;
       },
     );
-    return { payload: toBinary(environment.RpcResponseSchema, environmentResponse(response)) };
+    return { payload: environmentRpc.writeResponse({ response } as EnvironmentResponse) };
   });
 }
 

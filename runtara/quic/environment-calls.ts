@@ -1,8 +1,7 @@
 /** The calls of managers over QUIC: each request of the environment protocol → its answer. */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { isNarunError, NarunError, parseJson } from "../../contracts/index.ts";
-import { environment as pb } from "../../protocol/index.ts";
+import type { EnvironmentResponse, environment as pb } from "../../protocol/index.ts";
 import type { ImageUpload } from "../core/images.ts";
 import { MAX_IMAGE_BYTES } from "../core/limits.ts";
 import { INSTANCE_ORDERS } from "../core/listing.ts";
@@ -13,7 +12,7 @@ import { defined, optionalMs, STATUS_NUMBERS } from "./instance-calls.ts";
 
 type Request = NonNullable<pb.RpcRequest["request"]>;
 type Of<C extends Request["case"]> = Extract<Request, { case: C }>["value"];
-type Response = MessageInitShape<typeof pb.RpcResponseSchema>["response"];
+type Response = EnvironmentResponse["response"];
 
 export interface EnvironmentCall {
   runtara: Runtara;
@@ -321,7 +320,3 @@ const numberOf = (ms: bigint | undefined) => (ms === undefined ? undefined : Num
 /** A limit of 0 is that of a client that names none. */
 const page = <T>(all: readonly T[], limit: number, offset: number) =>
   all.slice(offset, offset + (limit === 0 ? DEFAULT_LIMIT : limit));
-
-export function environmentResponse(response: Response): pb.RpcResponse {
-  return create(pb.RpcResponseSchema, { response } as MessageInitShape<typeof pb.RpcResponseSchema>);
-}

@@ -1,6 +1,5 @@
 /** The calls of programs over QUIC: each request of the instance protocol → its answer. */
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { instance as pb } from "../../protocol/index.ts";
+import { type InstanceResponse, instance as pb } from "../../protocol/index.ts";
 import { SIGNAL_TYPES, type Status } from "../core/record.ts";
 import type { Runtara } from "../core/runtara.ts";
 import type { Delivery, Shown } from "../core/signals.ts";
@@ -8,7 +7,7 @@ import type { Caller } from "../core/transitions.ts";
 
 type Request = NonNullable<pb.RpcRequest["request"]>;
 type Of<C extends Request["case"]> = Extract<Request, { case: C }>["value"];
-type Response = MessageInitShape<typeof pb.RpcResponseSchema>["response"];
+type Response = InstanceResponse["response"];
 
 export interface InstanceCall {
   runtara: Runtara;
@@ -175,8 +174,4 @@ type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
 /** Without the keys whose value is undefined. */
 export function defined<T extends object>(value: T): Defined<T> {
   return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as Defined<T>;
-}
-
-export function instanceResponse(response: Response): pb.RpcResponse {
-  return create(pb.RpcResponseSchema, { response } as MessageInitShape<typeof pb.RpcResponseSchema>);
 }

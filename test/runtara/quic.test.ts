@@ -3,15 +3,18 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { userCacheDir } from "../../nats-server/index.ts";
 import {
   createProtocolClient,
+  type EnvironmentRequest,
   environment,
+  environmentRpc,
   findDeno,
+  type InstanceRequest,
   instance,
+  instanceRpc,
   type ProtocolClient,
   type ProtocolServer,
 } from "../../protocol/index.ts";
@@ -26,24 +29,19 @@ const deno = await findDeno({
 }).catch((error: unknown) => String(error));
 const log = pino({ level: process.env.NARUN_TEST_LOG ?? "silent" });
 
-type InstanceRequest = MessageInitShape<typeof instance.RpcRequestSchema>["request"];
-type EnvironmentRequest = MessageInitShape<typeof environment.RpcRequestSchema>["request"];
-
-const callInstance = async (client: ProtocolClient, request: InstanceRequest) => {
-  const message = create(instance.RpcRequestSchema, { request } as never);
-  const answer = await client.call(toBinary(instance.RpcRequestSchema, message));
-  return fromBinary(instance.RpcResponseSchema, answer).response;
+const callInstance = async (client: ProtocolClient, request: InstanceRequest["request"]) => {
+  const answer = await client.call(instanceRpc.writeRequest({ request } as InstanceRequest));
+  return instanceRpc.readResponse(answer).response;
 };
-const tell = (client: ProtocolClient, request: InstanceRequest) =>
-  client.send(toBinary(instance.RpcRequestSchema, create(instance.RpcRequestSchema, { request } as never)));
+const tell = (client: ProtocolClient, request: InstanceRequest["request"]) =>
+  client.send(instanceRpc.writeRequest({ request } as InstanceRequest));
 const callEnvironment = async (
   client: ProtocolClient,
-  request: EnvironmentRequest,
+  request: EnvironmentRequest["request"],
   file?: AsyncIterable<Uint8Array>,
 ) => {
-  const message = create(environment.RpcRequestSchema, { request } as never);
-  const payload = toBinary(environment.RpcRequestSchema, message);
-  return fromBinary(environment.RpcResponseSchema, await client.call(payload, file ? { file } : {})).response;
+  const payload = environmentRpc.writeRequest({ request } as EnvironmentRequest);
+  return environmentRpc.readResponse(await client.call(payload, file ? { file } : {})).response;
 };
 
 const text = (value: string) => new TextEncoder().encode(value);
