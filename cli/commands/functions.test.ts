@@ -346,7 +346,7 @@ describe("logs", () => {
       const stdout = await output(["logs", "--since", "10m"]);
       expect(stdout).toMatch(/^\d\d:\d\d:\d\d\.\d{3} echo +info {2}[0-9a-f]{8} GET \/echo\/logged$/m);
       expect(stdout).toMatch(
-        /^\d\d:\d\d:\d\d\.\d{3} failing error [0-9a-f]{8} Error: it fails\n +at .*index\.ts:1:\d+/m,
+        /^\d\d:\d\d:\d\d\.\d{3} failing +error [0-9a-f]{8} Error: it fails\n +at .*index\.ts:1:\d+/m,
       );
     });
     expect(await output(["logs", "echo"])).not.toContain("it fails");
