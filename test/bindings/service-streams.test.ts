@@ -82,11 +82,14 @@ describe("a call to another function", () => {
          if (pathname.endsWith("/end")) { controller.close(); return new Response(); }
          return new Response(new ReadableStream({ start(c) { controller = c; c.enqueue(new TextEncoder().encode("whole")); } }));
        }`,
+      // Each call must reach the instance that holds the open answer.
+      { scale: { max: 1 } },
     );
     await world.push(
       "front",
       `export default async (request, env) => new Response(await (await env.PAUSES.fetch("/pauses")).text())`,
-      { bindings: [{ name: "PAUSES", service: "pauses" }] },
+      // The whole pause counts for the head of this answer.
+      { bindings: [{ name: "PAUSES", service: "pauses" }], limits: { timeoutMs: 120_000 } },
     );
     const beats = new Map<string, number>();
     world.connection.subscribe(subjects.peerHeartbeatsAll, ({ subject }) => {
@@ -94,15 +97,16 @@ describe("a call to another function", () => {
     });
     await world.connection.flush();
     const answer = world.call("/front");
-    await eventually(async () => expect((await world.call("/pauses/open")).text).toBe("true"));
+    const isOpen = async () => expect((await world.call("/pauses/open")).text).toBe("true");
+    await eventually(isOpen, { timeoutMs: 30_000 });
     // The calling function and the gateway hear each other. The called one beats, too, where its request came over NATS.
     const enough = PEER_LOST_MS / PEER_HEARTBEAT_MS + 2;
     const areEnough = () =>
       expect([...beats.values()].filter((count) => count >= enough).length).toBeGreaterThanOrEqual(2);
-    await eventually(areEnough, { timeoutMs: 20_000 });
+    await eventually(areEnough, { timeoutMs: 60_000 });
     await world.call("/pauses/end");
     expect(await answer).toMatchObject({ status: 200, text: "whole" });
-  }, 60_000);
+  }, 120_000);
 
   it.each([
     ["ends", "controller.close()", "whole"],
