@@ -12,6 +12,7 @@ export default defineConfig({
     // isolated-vm cannot make isolates in a process that was itself started from a snapshot.
     execArgv: ["--no-node-snapshot"],
     testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Most hooks start or end a whole world, which takes many seconds on a busy machine.
+    hookTimeout: 120_000,
   },
 });
