@@ -68,20 +68,6 @@ const tests: Record<string, () => Promise<void>> = {
     ada.socket.close();
   },
 
-  async digest() {
-    expect(await (await call("/digest")).text()).toBe("no digest yet\n");
-    const { awaitRun, listSchedules, runSchedule } = await loadScheduleOrders();
-    await eventually(async () =>
-      expect(await listSchedules(world.connection, "digest")).toMatchObject([
-        { schedule: "nightly", isSeen: true },
-      ]),
-    );
-    const { key, id } = await runSchedule(world.connection, "digest");
-    const run = await awaitRun(world.connection, key, id, AbortSignal.timeout(20_000));
-    expect(run).toMatchObject({ outcome: "ok", result: { title: "Good morning" } });
-    expect(await json("/digest")).toEqual(run?.result);
-  },
-
   async counter() {
     expect(await json("/counter/a")).toEqual({ path: "/counter/a", count: 1 });
     await Promise.all(Array.from({ length: 10 }, () => json("/counter/a")));
@@ -100,6 +86,20 @@ const tests: Record<string, () => Promise<void>> = {
     expect(total).toBe(rolls.reduce((a, b) => a + b));
     expect((await call("/dice", { method: "POST", body: "no JSON" })).status).toBe(400);
     expect((await call("/dice", { method: "DELETE" })).status).toBe(405);
+  },
+
+  async digest() {
+    expect(await (await call("/digest")).text()).toBe("no digest yet\n");
+    const { awaitRun, listSchedules, runSchedule } = await loadScheduleOrders();
+    await eventually(async () =>
+      expect(await listSchedules(world.connection, "digest")).toMatchObject([
+        { schedule: "nightly", isSeen: true },
+      ]),
+    );
+    const { key, id } = await runSchedule(world.connection, "digest");
+    const run = await awaitRun(world.connection, key, id, AbortSignal.timeout(20_000));
+    expect(run).toMatchObject({ outcome: "ok", result: { title: "Good morning" } });
+    expect(await json("/digest")).toEqual(run?.result);
   },
 
   async doorbell() {

@@ -310,7 +310,10 @@ describe("invoke", () => {
       "triggered/narun.yaml",
       "schedule: '@hourly'\nconsume: ORDERS\nsubscribe: [orders.*, orders.new]\n",
     );
-    await output(["push", "triggered"]);
+    expect(await run(["push", "triggered"])).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("QUEUE_STREAM_MISSING"),
+    });
     const call = (...args: string[]) => output(["invoke", "triggered", "--trigger", ...args]);
     expect(JSON.parse(await call("schedule"))).toEqual({ result: { ran: "@hourly" } });
     expect(JSON.parse(await call("queue", "--data", '{"id":7}'))).toEqual({

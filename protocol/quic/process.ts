@@ -5,6 +5,7 @@
  *
  * I1  It ends when its input ends: it never outlives narun.
  * I2  A handshake that fails, or a client that goes, ends nothing but itself.
+ * I3  A stream that is broken off looks like one that ended: Deno has no reset. What the bytes say tells whether they are whole.
  */
 /// <reference path="./deno-quic.d.ts" />
 import { Credit } from "./credit.ts";

@@ -49,6 +49,7 @@ export async function openFileCache({
   /** The files that are whole, by their digest: how they were when that was found out. */
   const verified = new Map<string, string>();
   const underWay = new Map<string, Promise<string>>();
+  let lastUseMs = 0;
 
   const ensure = async (source: FileSource): Promise<string> => {
     const path = join(folder, source.sha256);
@@ -56,8 +57,9 @@ export async function openFileCache({
       const size = await fetchFile(folder, source, path);
       await disk.note(size);
     }
-    // Only the order of eviction depends on the time of use.
-    const now = new Date();
+    // Only the order of eviction depends on the time of use: no two uses have the same.
+    lastUseMs = Math.max(Date.now(), lastUseMs + 1);
+    const now = new Date(lastUseMs);
     await utimes(path, now, now).catch(() => undefined);
     verified.set(source.sha256, await stateOf(path));
     return path;

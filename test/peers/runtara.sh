@@ -7,6 +7,6 @@ command -v cargo >/dev/null || { echo "cargo is missing: the tests with Runtara'
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 mkdir -p "$(dirname "$program")"
-cd "$(dirname "$0")/runtara"
-CARGO_TARGET_DIR="$folder" timeout 600 nice -n 10 cargo build --release -j 2 --locked &&
-  mv "$folder/release/runtara-peer" "$program"
+cp -r "$(dirname "$0")/runtara/." "$folder"
+cd "$folder"
+timeout 600 nice -n 10 cargo build --release -j 2 && mv target/release/runtara-peer "$program"

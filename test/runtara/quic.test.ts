@@ -1,8 +1,10 @@
 /** Runtara's doors over QUIC, by narun's own client: the calls of programs and of managers. */
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { userCacheDir } from "../../nats-server/index.ts";
@@ -233,6 +235,31 @@ describe.skipIf(!existsSync(deno))(`Runtara over QUIC (Deno: ${deno.slice(0, 80)
     );
     expect(await callEnvironment(open({ skipVerification: true }), health)).toMatchObject(healthy);
   });
+
+  const peer = join(userCacheDir(process.env), "peers", "runtara-quic-1.4.1");
+  test.skipIf(!existsSync(peer))(
+    "the SDK 1.4.1 itself makes its calls (test/peers/runtara-quic.sh)",
+    async () => {
+      const { host, port } = programs.address;
+      const { stdout } = await promisify(execFile)(peer, {
+        env: {
+          RUNTARA_INSTANCE_ID: "sdk",
+          RUNTARA_TENANT_ID: "acme",
+          RUNTARA_SERVER_ADDR: `${host}:${port}`,
+          RUNTARA_SKIP_CERT_VERIFICATION: "true",
+        },
+      });
+      expect(stdout.trim().split("\n")).toEqual([
+        ...["first false", "again state", "large 3000000", "signal false"],
+        "status Completed",
+      ]);
+      expect(
+        await callEnvironment(manager, { case: "getInstanceStatus", value: { instanceId: "sdk" } }),
+      ).toMatchObject({
+        value: { status: environment.InstanceStatus.STATUS_COMPLETED, output: text('{"done":true}') },
+      });
+    },
+  );
 
   test("a message that is none ends its call alone", async () => {
     await expect(program.call(text("\xff\xff\xff"))).rejects.toThrow();

@@ -150,7 +150,11 @@ describe("the trace of a request", () => {
 
   it("goes on in the mode node", async () => {
     const UPSTREAM = await startUpstream();
-    await world.push("in-node", fetching, { mode: "node", env: [{ name: "UPSTREAM", value: UPSTREAM }] });
+    await world.push("in-node", fetching, {
+      mode: "node",
+      env: [{ name: "UPSTREAM", value: UPSTREAM }],
+      egress: ["127.0.0.1"],
+    });
     const call = async (headers: Record<string, string>) =>
       JSON.parse((await world.call("/in-node", { headers })).text);
     expect(await call(traced)).toEqual([PARENT, "vendor=1", null]);
