@@ -43,7 +43,7 @@ export interface RunOptions {
 }
 
 /** How often the record is looked at, and the order is held. */
-const LOOK_MS = UNTOLD_MS / 4;
+export const LOOK_MS = UNTOLD_MS / 4;
 /** How long a program may take to end after SIGTERM. */
 const TERM_MS = 2_000;
 /** Upper bound of the kept end of stderr, in characters. */
@@ -78,6 +78,8 @@ export class Run {
     }, LOOK_MS);
     const timeout = this.#startTimeout();
     try {
+      // Workers that get the order again ask from here on: the note may take its time.
+      await runtara.noteRun(instance);
       this.#program = await this.#start();
       if (this.#because !== undefined) void this.#program.stop(TERM_MS);
       // A change that came while it started had no listener.

@@ -8,8 +8,9 @@ import type { Logger } from "pino";
 import { messageOf } from "../../contracts/index.ts";
 import type { DueWork } from "../../nats/index.ts";
 import type { ImageFile } from "../core/images.ts";
+import type { Instance } from "../core/record.ts";
 import type { Runtara } from "../core/runtara.ts";
-import { Run, type StartProgram } from "./run.ts";
+import { LOOK_MS, Run, type StartProgram } from "./run.ts";
 
 export interface RuntaraRunnerOptions {
   runtara: Runtara;
@@ -110,11 +111,10 @@ class Runner implements RuntaraRunner {
   }
 
   async #run(work: DueWork): Promise<void> {
-    const { runtara, node } = this.#options;
+    const { runtara } = this.#options;
     if (this.#stop.signal.aborted) return work.again(0);
-    const instance = await runtara.runs.claim(work, node);
+    const instance = await this.#claim(work);
     if (instance === undefined) return;
-    await runtara.noteRun(instance);
     const program = new Run({
       ...this.#options,
       instance,
@@ -129,6 +129,17 @@ class Runner implements RuntaraRunner {
       if (now.run === instance.run) await runtara.noteRun(now);
     } finally {
       this.#programs.delete(program);
+    }
+  }
+
+  /** An order is held from the beginning: on a busy machine a claim may take longer than a worker may be silent. */
+  async #claim(work: DueWork): Promise<Instance | undefined> {
+    const { runtara, node } = this.#options;
+    const beat = setInterval(() => work.working(), LOOK_MS);
+    try {
+      return await runtara.runs.claim(work, node);
+    } finally {
+      clearInterval(beat);
     }
   }
 
