@@ -57,7 +57,7 @@ export function explainFailure(code: ErrorCode, { name, kind, limits, limit }: F
 }
 
 /** Advice about narun.yaml and narun's logs. A service has neither. */
-const FOR_FUNCTIONS = /\blimits\.| NAME`/;
+const FOR_FUNCTIONS = /\blimits\.|\bNAME\b/;
 
 function unitOf(key: string): string {
   if (key.endsWith("Ms")) return "ms";
