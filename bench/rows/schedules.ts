@@ -23,7 +23,7 @@ const rows = () => ({
   },
 });
 
-export const schedules: Section = { rows, measure, needs: [] };
+export const schedules: Section = { rows, measure, needs: [], isUnguarded: true };
 
 const CODE = "export default { scheduled: () => undefined };\n";
 

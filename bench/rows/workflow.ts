@@ -42,7 +42,7 @@ const rows = () => ({
   },
 });
 
-export const workflow: Section = { rows, measure, needs: ["Linux"] };
+export const workflow: Section = { rows, measure, needs: ["Linux"], isUnguarded: true };
 
 const CODE = `import { workflow } from "narun";
 export default workflow(async (ctx, n) => {
