@@ -24,10 +24,11 @@ import { startEnvironmentDoor, startInstanceDoor } from "../../runtara/index.ts"
 import { freeUdpPort } from "../harness/udp-port.ts";
 import { startTestDoor, type TestDoor } from "./door.ts";
 
+// Without npm: it comes by test/peers/deno.ts, or by narun itself.
 const deno = await findDeno({
   cacheDir: userCacheDir(process.env),
   given: process.env.NARUN_DENO,
-  searchPath: process.env.PATH ?? "",
+  searchPath: "",
 }).catch((error: unknown) => String(error));
 const log = pino({ level: process.env.NARUN_TEST_LOG ?? "silent" });
 
