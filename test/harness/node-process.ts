@@ -64,7 +64,7 @@ export async function startTestNode({
   });
   const ended = once(child, "exit");
   const [ready] = await Promise.race([
-    once(child, "message") as Promise<[{ metrics: string; runtaraHttp?: string }]>,
+    once(child, "message") as Promise<[{ metrics: string; runtara?: { runtaraHttp?: string } }]>,
     ended.then(() => Promise.reject(new Error(`node ${name} did not start: ${words}`))),
   ]);
   const pid = pidOf(child);
@@ -73,8 +73,9 @@ export async function startTestNode({
     pid,
     metricsUrl: ready.metrics,
     get runtaraHttp() {
-      if (ready.runtaraHttp === undefined) throw new Error(`node ${name} has no door for Runtara`);
-      return ready.runtaraHttp;
+      const { runtaraHttp } = ready.runtara ?? {};
+      if (runtaraHttp === undefined) throw new Error(`node ${name} has no door for Runtara`);
+      return runtaraHttp;
     },
     async kill9() {
       for (const started of childrenOf(pid)) onEnding(started);

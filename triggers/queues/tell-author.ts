@@ -43,7 +43,7 @@ export function tellAuthor(
   if (problem === undefined) return;
   const { code, detail } = problem;
   const { title, solve } = errorEntry(code);
-  log.warn({ ...facts, code, detail }, "a queue cannot be read");
+  log.info({ ...facts, code, detail }, "a queue cannot be read");
   const line: LogLine = {
     ...{ instance_id: `queue-${facts.stream}`, app_name: facts.function, node_id: node },
     ...{ stream: "stderr", level: "error", message: `${code}: ${title}: ${detail}. ${solve}` },
