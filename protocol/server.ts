@@ -94,16 +94,19 @@ class Server implements ProtocolServer {
     const { keys, deno, address, maxStreams = MAX_STREAMS } = this.#options;
     const certificate = await serverCertificate({ folder: keys, names: this.#names });
     this.#certificate = certificate;
+    let isOpen = false;
     const process = new QuicProcess({
       deno,
       addresses: [`${hostOf(address)}:${address.port}`],
-      onLost: (why) => void this.#replace(why),
+      // A process that never listened is reported by `listen` alone: else each failed try would begin a row of tries.
+      onLost: (why) => isOpen && void this.#replace(why),
     });
     this.#process = process;
     const { cert, key } = certificate;
     const transport = { keepAliveMs: KEEP_ALIVE_MS, idleMs: IDLE_MS, maxStreams };
     try {
       this.#endpoint = await process.listen({ ...address, cert, key, ...transport }, this);
+      isOpen = true;
     } catch (error) {
       this.#process = undefined;
       await process.close();

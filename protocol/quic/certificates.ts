@@ -1,6 +1,6 @@
 /**
  * The certificates of a QUIC server: an authority of its own, whose certificate clients are given, and a server's certificate
- * under it that is made anew before it runs out.
+ * under it that is made anew before it runs out. `authority.pem` is for clients.
  *
  * I1  Private keys stay in files that only their user can read.
  */
@@ -53,6 +53,7 @@ export async function serverCertificate({
   await makeOwnFolder(folder);
   const isFresh = ({ cert }: Pair) => endOf(cert) - now > RENEW_BEFORE_MS;
   const authority = await keep(join(folder, "authority.json"), isFresh, () => makeAuthority(now));
+  writeWholeSync(join(folder, "authority.pem"), authority.cert, 0o600);
   const isFit = (pair: Pair) =>
     isFresh(pair) && hasNames(pair.cert, names) && isSignedBy(pair.cert, authority.cert);
   const server = await keep(join(folder, "server.json"), isFit, () => makeServer(authority, names, now));

@@ -102,7 +102,13 @@ export class QuicProcess {
     stdin.on("error", () => undefined);
     const splitter = new MessageSplitter();
     stdout.on("data", (bytes: Buffer) => {
-      for (const message of splitter.push(bytes)) this.#take(message);
+      try {
+        for (const message of splitter.push(bytes)) this.#take(message);
+      } catch (error) {
+        // The pipe cannot be read on: another process takes the place of this one.
+        this.#lastWords = String(error);
+        this.kill();
+      }
     });
     stderr.setEncoding("utf8").on("data", (text: string) => {
       this.#lastWords = (this.#lastWords + text).slice(-2_000);
