@@ -33,6 +33,7 @@ export * from "./program.ts";
 export * from "./route-path.ts";
 export * from "./schedules.ts";
 export * from "./secret.ts";
+export * from "./service-description.ts";
 export * from "./service-function.ts";
 export * from "./service-spec.ts";
 export * from "./shadowed-routes.ts";

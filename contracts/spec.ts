@@ -3,6 +3,7 @@ import { BoundedMap } from "./bounded-map.ts";
 import { FunctionConfigSchema } from "./function-config.ts";
 import { RevisionSchema } from "./names.ts";
 import { parseJson } from "./parse-json.ts";
+import { ServiceDescriptionSchema } from "./service-description.ts";
 import { ServiceFileSchema, type ServiceSpec, ServiceSpecSchema, TEXT_KEYS } from "./service-spec.ts";
 import { createSharedParts } from "./shared-parts.ts";
 import { parseYaml, type YamlResult } from "./yaml.ts";
@@ -13,6 +14,8 @@ export const FunctionSpecSchema = FunctionConfigSchema.safeExtend({
   /** The keys by which runners of the original toolkit find a program's file. */
   tag: z.string().optional(),
   binary_object: z.string().optional(),
+  /** What its code tells about itself as a service. Absent: it is a plain function, or no node tried it. */
+  service: ServiceDescriptionSchema.optional(),
 });
 export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;
 
