@@ -27,7 +27,7 @@ export const TrialSchema = z.object({ function: NameSchema, revision: RevisionSc
 export type Trial = z.infer<typeof TrialSchema>;
 
 export const TrialReplySchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.literal("ok"), service: ServiceDescriptionSchema.optional() }),
+  z.object({ outcome: z.literal("ok"), interface: ServiceDescriptionSchema.optional() }),
   /** `stack` is source-mapped. */
   z.object({
     outcome: z.literal("failed"),

@@ -1,6 +1,6 @@
 /**
  * What a service tells about itself: its actions, and the events that it hears. The code of a function (`service({…})`) is the
- * truth. A node reads the description when it tries a revision, and the push puts it into the spec, where gateways, clients and
+ * truth. A node reads the description when it tries a revision, and the push puts it into the spec (`interface`), where gateways, clients and
  * triggers find it. docs/services.md has the whole.
  *
  * D1  Each action has one subject: `<service>.<action>`, or a template of tokens below `<service>.`. No two of a service match the

@@ -15,7 +15,7 @@ export const FunctionSpecSchema = FunctionConfigSchema.safeExtend({
   tag: z.string().optional(),
   binary_object: z.string().optional(),
   /** What its code tells about itself as a service. Absent: it is a plain function, or no node tried it. */
-  service: ServiceDescriptionSchema.optional(),
+  interface: ServiceDescriptionSchema.optional(),
 });
 export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;
 
