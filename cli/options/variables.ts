@@ -7,6 +7,7 @@ import { natsOptions } from "./nats.ts";
 import { egressDeny, nodeBounds } from "./node.ts";
 import type { Option } from "./option.ts";
 import type { Environment } from "./resolve.ts";
+import { runtaraOptions } from "./runtara.ts";
 import { shortPath } from "./short-path.ts";
 import { natsServer, secretsKey } from "./storage.ts";
 import { traceOptions } from "./traces.ts";
@@ -17,7 +18,7 @@ const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...Object.values(outputOptions),
   ...Object.values(nodeBounds),
   ...[egressDeny, trustedProxies, caddy, shortPath, workers, logLevel("info"), natsServer, secretsKey],
-  ...Object.values(traceOptions),
+  ...[...Object.values(traceOptions), runtaraOptions.deno],
 ];
 
 /** Every variable that an option reads. A command loads its own options only, so this list stands apart. */
