@@ -25,6 +25,7 @@ import {
   type WorkflowName,
 } from "../nats/index.ts";
 import type { TriggerCalls, TriggerMetric } from "../triggers/index.ts";
+import { Absent } from "./absent.ts";
 import { callExecutor } from "./call-executor.ts";
 import { Pinned } from "./pinned.ts";
 import { SWEEP, SWEEP_SECONDS, sweep } from "./sweep.ts";
@@ -49,6 +50,8 @@ export interface Workflows {
   /** Takes nothing new. Resolves when the runs have ended, or after `graceMs`: other runners take the rest over. */
   drain(options: { graceMs: number }): Promise<void>;
   close(): void;
+  /** A function is a workflow now: those that wait for it go on. */
+  onFunction(name: string): void;
   metrics(): TriggerMetric[];
 }
 
@@ -81,6 +84,7 @@ class Runs implements Workflows {
   readonly #options: WorkflowsOptions;
   readonly #journals: Journals;
   readonly #pinned: Pinned;
+  readonly #absent: Absent;
   readonly #due: DueMessages;
   readonly #runs = new Map<string, Run>();
   readonly #closers: (() => void)[] = [];
@@ -94,6 +98,7 @@ class Runs implements Workflows {
     this.#options = options;
     this.#journals = new Journals(nats);
     this.#pinned = new Pinned(options);
+    this.#absent = new Absent(options, this.#journals);
     const asked = nats.subscribe(subjects.workflowAsk, (message) => {
       if (this.#runs.get(message.text())?.isBegun === true) message.respond("");
     });
@@ -118,6 +123,12 @@ class Runs implements Workflows {
   close(): void {
     this.#isDraining = true;
     for (const close of this.#closers.splice(0)) close();
+  }
+
+  onFunction(name: string): void {
+    this.#absent.wake(name).catch((error: unknown) => {
+      this.#options.log.error({ workflow: name, error: messageOf(error) }, "workflows could not be woken");
+    });
   }
 
   metrics(): TriggerMetric[] {
@@ -169,14 +180,20 @@ class Runs implements Workflows {
     for (;;) {
       if (this.#isDraining) return "now";
       run.isBegun = true;
-      const code = await this.#pinned.codeFor(run.name.workflow, messages);
-      const outcome = await callExecutor(this.#options.calls, run.name, { messages, isTakeover, code });
+      const outcome = await this.#call(run.name, messages, isTakeover);
       if (outcome === undefined) return "later";
       const next = await this.#afterCall(run, outcome, messages);
       if (next !== "again") return next;
       messages = await this.#read(run.name);
       isTakeover = outcome.outcome === "lost";
     }
+  }
+
+  async #call(name: WorkflowName, messages: readonly JournalMessage[], isTakeover: boolean) {
+    const parked = await this.#absent.park(name, messages);
+    if (parked !== undefined) return parked;
+    const code = await this.#pinned.codeFor(name.workflow, messages);
+    return callExecutor(this.#options.calls, name, { messages, isTakeover, code });
   }
 
   /** The next step of a run after a call of its executor. */
