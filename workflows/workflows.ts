@@ -24,6 +24,7 @@ import {
   toMessage,
   type WorkflowName,
 } from "../nats/index.ts";
+import type { Traces } from "../traces/index.ts";
 import type { TriggerCalls, TriggerMetric } from "../triggers/index.ts";
 import { Absent } from "./absent.ts";
 import { callExecutor } from "./call-executor.ts";
@@ -31,11 +32,14 @@ import { Pinned } from "./pinned.ts";
 import { SWEEP, SWEEP_SECONDS, sweep } from "./sweep.ts";
 import { tellParent } from "./tell-parent.ts";
 import { WorkflowMetrics } from "./workflow-metrics.ts";
+import { isTraced, recordSpans, traceFieldsOf } from "./workflow-trace.ts";
 
 export interface WorkflowsOptions {
   /** Stays its owner's. */
   nats: Nats;
   calls: TriggerCalls;
+  /** Takes the spans of workflows. Default: none are made. */
+  traces?: Traces | undefined;
   log: Log;
   /** Upper bound of the workflows that run at a time. Default 1,000. */
   mostRunning?: number;
@@ -182,6 +186,7 @@ class Runs implements Workflows {
       run.isBegun = true;
       const outcome = await this.#call(run.name, messages, isTakeover);
       if (outcome === undefined) return "later";
+      await this.#trace(run.name, messages, isTakeover);
       const next = await this.#afterCall(run, outcome, messages);
       if (next !== "again") return next;
       messages = await this.#read(run.name);
@@ -193,7 +198,19 @@ class Runs implements Workflows {
     const parked = await this.#absent.park(name, messages);
     if (parked !== undefined) return parked;
     const code = await this.#pinned.codeFor(name.workflow, messages);
-    return callExecutor(this.#options.calls, name, { messages, isTakeover, code });
+    const fields = traceFieldsOf(this.#options.traces, name, messages);
+    return callExecutor(this.#options.calls, name, { messages, isTakeover, code, fields });
+  }
+
+  /** Makes the spans of a call of an executor. The workflow does not fail of it. */
+  async #trace(name: WorkflowName, before: readonly JournalMessage[], isTakeover: boolean): Promise<void> {
+    const { traces, log } = this.#options;
+    if (traces === undefined || !isTraced(traces, name, before)) return;
+    try {
+      recordSpans(traces, name, { before, all: await this.#read(name), isTakeover });
+    } catch (error) {
+      log.warn({ ...name, error: messageOf(error) }, "the spans of a workflow were not made");
+    }
   }
 
   /** The next step of a run after a call of its executor. */
