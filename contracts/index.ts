@@ -46,5 +46,6 @@ export * from "./triggers.ts";
 export * from "./units.ts";
 export * from "./wire/index.ts";
 export * from "./workflow.ts";
+export * from "./workflow-timeline.ts";
 export * from "./yaml.ts";
 export * from "./yaml-document.ts";

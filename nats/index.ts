@@ -14,6 +14,7 @@ export { createGuestRules, openRules } from "./door/guest-rules.ts";
 export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
 export { failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
+export { Absences } from "./journals/absences.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";
 export { Journals, toMessage, type WorkflowName } from "./journals/journal.ts";

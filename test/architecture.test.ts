@@ -34,7 +34,7 @@ const PARTS: Record<string, readonly string[]> = {
   dispatch: ["contracts", "nats", "local", "streams"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
   triggers: ["contracts", "machine", "nats", "streams", "traces", "dispatch", "ticks"],
-  workflows: ["contracts", "nats", "triggers"],
+  workflows: ["contracts", "nats", "traces", "triggers"],
   runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
   runtara: ["contracts", "machine", "nats", "protocol"],
   cli: [
