@@ -1,6 +1,8 @@
 import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
 import { NarunError } from "../contracts/index.ts";
+import { ClusterView } from "./cluster-view.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
+import { COPIES_OF_CLUSTER, type CopiesChoice } from "./copies.ts";
 import type { Headers } from "./headers.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
 import {
@@ -47,6 +49,8 @@ export interface NatsOptions {
   onRefused?: (error: NarunError) => void;
   /** The id of the world, for a process that knows it. Default: it is looked up. */
   worldId?: string;
+  /** Copies of every stream that narun makes. Default: three in a cluster of three servers or more, else one. */
+  copies?: number | undefined;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
   connectTimeoutMs?: number;
   /**
@@ -72,6 +76,10 @@ export interface Nats {
   readonly transport: NatsTransport;
   /** The world that this connection belongs to: its messages and subscriptions stay in it. */
   readonly world: World;
+  /** The cluster of its server. */
+  readonly cluster: ClusterView;
+  /** The copies of the streams that are made on this connection. */
+  readonly copies: CopiesChoice;
   /** The most bytes that headers and data of one message may have. */
   readonly maxPayload: number;
   /** For the files of this part only. */
@@ -176,12 +184,20 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     refusals.note(error);
     permissions.note(error);
   };
-  const status = new ConnectionStatus({ connection, delay, onError });
+  const cluster = new ClusterView(connection);
+  const status = new ConnectionStatus({ connection, delay, onError, onCluster: () => cluster.look() });
   status.listen((state) => {
     if (state === "connected") refusals.forget();
   });
-  const world = createWorld(options.worldId ?? (await findWorldId(connection)));
-  return new OpenConnection({ wire, transport, world, status, permissions, onHandlerError });
+  const copies = () => copiesOf(options.copies, cluster);
+  const world = createWorld(options.worldId ?? (await findWorldId(connection, copies)));
+  const parts = { wire, transport, world, status, cluster, copies, permissions, onHandlerError };
+  return new OpenConnection(parts);
+}
+
+function copiesOf(given: number | undefined, { most }: ClusterView): CopiesChoice {
+  const copies = given ?? (most >= COPIES_OF_CLUSTER ? COPIES_OF_CLUSTER : 1);
+  return { copies, isGiven: given !== undefined };
 }
 
 interface OpenConnectionOptions {
@@ -189,6 +205,8 @@ interface OpenConnectionOptions {
   transport: NatsTransport;
   world: World;
   status: ConnectionStatus;
+  cluster: ClusterView;
+  copies(): CopiesChoice;
   permissions: Permissions;
   onHandlerError(error: unknown, subject: string): void;
 }
@@ -196,6 +214,7 @@ interface OpenConnectionOptions {
 class OpenConnection implements Nats {
   readonly transport: NatsTransport;
   readonly world: World;
+  readonly cluster: ClusterView;
   readonly connection: NatsConnection;
   readonly serverVersion: string;
   readonly onRefused: Nats["onRefused"];
@@ -209,13 +228,17 @@ class OpenConnection implements Nats {
   readonly #subscriptions: Subscriptions;
   readonly #requestParts: RequestParts;
   readonly #parts: MessageParts;
+  readonly #copies: () => CopiesChoice;
   readonly #onHandlerError: (error: unknown, subject: string) => void;
 
-  constructor({ wire, transport, world, status, permissions, onHandlerError }: OpenConnectionOptions) {
+  constructor(options: OpenConnectionOptions) {
+    const { wire, transport, world, status, permissions, onHandlerError } = options;
     const { connection } = wire;
     this.transport = transport;
     this.world = world;
     this.connection = connection;
+    this.cluster = options.cluster;
+    this.#copies = options.copies;
     this.serverVersion = connection.info?.version ?? "unknown";
     this.onRefused = permissions.listen;
     this.#wire = wire;
@@ -252,6 +275,10 @@ class OpenConnection implements Nats {
 
   get state(): ConnectionState {
     return this.#status.state;
+  }
+
+  get copies(): CopiesChoice {
+    return this.#copies();
   }
 
   get maxPayload(): number {

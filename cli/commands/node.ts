@@ -18,6 +18,7 @@ import {
   nodeMetrics,
   nodeName,
 } from "../options/node.ts";
+import { replicas } from "../options/replicas.ts";
 import { checkRuntara, runtaraOptions } from "../options/runtara.ts";
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, secretsKey } from "../options/storage.ts";
@@ -41,6 +42,7 @@ const nodeOptions = {
   cacheDir,
   secretsKey,
   shortPath,
+  copies: replicas,
   ...traceOptions,
   nodeMetrics,
   ...runtaraOptions,

@@ -41,6 +41,8 @@ export interface WorldOptions {
   /** A running server of the user. Default: an embedded server is started. */
   external?: { url: string; login: NatsLogin };
   transport: NatsTransport;
+  /** Copies of every stream. Undefined: as many as the cluster gives. */
+  copies: number | undefined;
   natsPort: number;
   dataDir: string;
   /** The number of the gateway's processes, this one among them. Default: 1. */
@@ -135,6 +137,7 @@ async function startInOrder(
     url,
     login,
     transport: options.transport,
+    copies: options.copies,
     name: "narun up",
     ...logConnection(log),
   });

@@ -16,6 +16,7 @@ import {
   jetstreamManager,
 } from "@nats-io/jetstream";
 import type { Nats } from "../connection.ts";
+import { addStream } from "../copies.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
 
@@ -56,7 +57,6 @@ export interface DueQueueOptions {
   stream: string;
   /** The beginning of all subjects, without its last dot. */
   prefix: string;
-  replicas?: number;
 }
 
 /** How long a worker may be silent about its work. */
@@ -71,24 +71,23 @@ const MAX_BATCH = 16;
 
 /** Opens a queue, creating its stream where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */
 export async function openDueQueue(nats: Nats, options: DueQueueOptions): Promise<DueQueue> {
-  const { stream, prefix, replicas = 1 } = options;
+  const { stream, prefix } = options;
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   const subjects = [nats.world.toWire(`${prefix}.>`)];
   await needsJetStream(nats, () =>
     openOwnStream(manager, { stream, subjects }, async () => {
       await manager.streams.info(stream).catch(() =>
-        manager.streams.add({
+        addStream(nats, manager, {
           name: stream,
           subjects,
           max_msgs_per_subject: 1,
           allow_msg_schedules: true,
           allow_msg_ttl: true,
-          num_replicas: replicas,
         }),
       );
     }),
   );
-  return new StreamQueue(nats, manager, { stream, prefix, replicas });
+  return new StreamQueue(nats, manager, { stream, prefix });
 }
 
 class StreamQueue implements DueQueue {

@@ -9,6 +9,7 @@ import { JetStreamApiError, jetstream, jetstreamManager, type StoredMsg } from "
 import { Kvm } from "@nats-io/kv";
 import { type MsgHdrs, RequestError } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
+import { MADE_BY_NARUN, withCopies } from "../copies.ts";
 import { hasJetStreamCode, isConflict, isStreamMissing, JetStreamCode } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { storeProblem } from "../store-problem.ts";
@@ -90,12 +91,13 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
     const client = jetstream(nats.connection);
     const stream = `KV_${bucket}`;
     const manager = await jetstreamManager(nats.connection);
-    await new Kvm(client)
-      .create(bucket, { history: 1, markerTTL: MARKER_SECONDS * 1_000 })
-      .catch((error: unknown) => {
-        // Another process makes it at this moment with another configuration.
-        if (!(error instanceof JetStreamApiError)) throw error;
-      });
+    const options = { history: 1, markerTTL: MARKER_SECONDS * 1_000, metadata: MADE_BY_NARUN };
+    await withCopies(nats.copies, (replicas) =>
+      new Kvm(client).create(bucket, { ...options, replicas }),
+    ).catch((error: unknown) => {
+      // Another process makes it at this moment with another configuration.
+      if (!(error instanceof JetStreamApiError)) throw error;
+    });
     const info = await manager.streams.info(stream);
     const opened = { client, manager, stream, prefix: `$KV.${bucket}.`, info };
     direct = info.config.allow_direct === true ? opened : undefined;

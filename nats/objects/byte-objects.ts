@@ -10,6 +10,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
 import { NarunError } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { MADE_BY_NARUN, withCopies } from "../copies.ts";
 import { isStreamMissing } from "../jetstream-errors.ts";
 import { MAX_LISTS, type StoreBounds } from "../kv/byte-kv.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
@@ -57,9 +58,10 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
 
   const open = async (): Promise<OpenStore> => {
     const client = jetstream(nats.connection);
+    const metadata = MADE_BY_NARUN;
     const [manager] = await Promise.all([
       jetstreamManager(nats.connection),
-      new Objm(client).create(bucket, {}),
+      withCopies(nats.copies, (replicas) => new Objm(client).create(bucket, { replicas, metadata })),
     ]);
     return { client, manager, bucket, maxPayload: nats.maxPayload, room };
   };

@@ -21,6 +21,7 @@ import type { Address } from "../../machine/index.ts";
 import {
   ensureLogHistory,
   followNodes,
+  keepCopies,
   type LiveNodes,
   type Nats,
   openBinaries,
@@ -280,6 +281,7 @@ class Runner implements NodeRunner {
     await showing;
     this.#reconciler.touchAll();
     void keepPurgingLeftovers({ nats, desired: this.#desired, log, signal });
+    signal.addEventListener("abort", keepCopies(nats, log), { once: true });
     log.info({ node }, "node-runner ready");
   }
 
