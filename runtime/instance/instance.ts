@@ -97,7 +97,7 @@ export class Instance implements SandboxOwner {
     if (this.#phase !== "starting") return;
     const { nats, peers, ledger, node, instance, revision, config, place, consumer } = this.#options;
     const about = { nats, ledger, node, instance, revision, config, socket: place?.address, consumer };
-    const calls = new NatsCalls({ nats, peers, instance, config });
+    const calls = new NatsCalls({ nats, peers, instance, config, isProgram: consumer?.isProgram === true });
     this.#service = registerInstance(about, {
       refuses: (...request) => this.#refuses(...request),
       take: (message, done) => {
