@@ -8,7 +8,7 @@ import { egressDeny, nodeBounds } from "./node.ts";
 import type { Option } from "./option.ts";
 import type { Environment } from "./resolve.ts";
 import { shortPath } from "./short-path.ts";
-import { natsServer, secretsKey } from "./storage.ts";
+import { keysDir, keysPassphrase, natsServer, secretsKey } from "./storage.ts";
 import { traceOptions } from "./traces.ts";
 import { workers } from "./workers.ts";
 
@@ -16,7 +16,18 @@ const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...Object.values(natsOptions),
   ...Object.values(outputOptions),
   ...Object.values(nodeBounds),
-  ...[egressDeny, trustedProxies, caddy, shortPath, workers, logLevel("info"), natsServer, secretsKey],
+  ...[
+    egressDeny,
+    trustedProxies,
+    caddy,
+    shortPath,
+    workers,
+    logLevel("info"),
+    natsServer,
+    secretsKey,
+    keysDir,
+    keysPassphrase,
+  ],
   ...Object.values(traceOptions),
 ];
 
