@@ -2,6 +2,7 @@ import type { ErrorEntry } from "./error-entry.ts";
 import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
 import { runtaraErrors } from "./runtara-errors.ts";
+import { sealErrors } from "./seal-errors.ts";
 import { toolErrors } from "./tool-errors.ts";
 import { workflowErrors } from "./workflow-errors.ts";
 
@@ -15,6 +16,7 @@ export const errorCatalogue = {
   ...workflowErrors,
   ...toolErrors,
   ...runtaraErrors,
+  ...sealErrors,
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

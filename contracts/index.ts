@@ -20,6 +20,7 @@ export * from "./go-names.ts";
 export * from "./http-status.ts";
 export * from "./inquiry.ts";
 export * from "./instance.ts";
+export * from "./keys.ts";
 export * from "./log.ts";
 export * from "./manifest.ts";
 export * from "./names.ts";

@@ -86,6 +86,7 @@ export { findStuckStreams } from "./storage-check.ts";
 export { storeProblem } from "./store-problem.ts";
 export {
   openBinaries,
+  openKeyTexts,
   openNodeStates,
   openRevisions,
   openSecrets,

@@ -44,6 +44,18 @@ export function openSecrets(nats: Nats): Promise<TypedKv<StoredSecret>> {
   return openKv(nats, stores.secrets, secretCodec);
 }
 
+/** The directory of keys and requests of enrolment, as texts whose readers verify them. */
+export function openKeyTexts(nats: Nats): Promise<TypedKv<string>> {
+  return openKv(nats, stores.keys, {
+    decode: (text) => text,
+    encode: (text) => text,
+    maxBytes: MAX_DIRECTORY_BYTES,
+  });
+}
+
+/** The largest message that a server may be configured for. */
+const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+
 /** Bundles and source maps, by their digest. */
 export function openBinaries(nats: Nats): Promise<ContentStore> {
   return openContentStore(nats, stores.binaries.objects);

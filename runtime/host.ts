@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { FunctionConfig, GoneReason } from "../contracts/index.ts";
+import type { NodeKeys } from "../keys/index.ts";
 import type { Backoff } from "../machine/index.ts";
 import type { LoginTexts, NatsTransport } from "../nats/index.ts";
 import type { SpanSink } from "../traces/index.ts";
@@ -126,10 +127,15 @@ export interface HostParts {
   events: HostEvents;
   /** The source map of a revision's bundle, for the stacks of errors. */
   sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
+  /** The keys of labels, for the functions that seal. Undefined: there are none. */
+  keys?: LabelKeys | undefined;
   /** Takes the spans of requests. Undefined: none are made. */
   spans?: SpanSink | undefined;
   log: Logger;
 }
+
+/** Hands out the keys of labels, where a function has them. */
+export type LabelKeys = Pick<NodeKeys, "current" | "byId">;
 
 /** Starts the host of one group. A node-runner has one such function for each mode that it offers. */
 export type StartHost = (parts: HostParts) => Host;

@@ -21,7 +21,7 @@ import {
 import { replicas } from "../options/replicas.ts";
 import { checkRuntara, runtaraOptions } from "../options/runtara.ts";
 import { shortPath } from "../options/short-path.ts";
-import { cacheDir, secretsKey } from "../options/storage.ts";
+import { cacheDir, keysDir, keysPassphrase, secretsKey } from "../options/storage.ts";
 import { traceOptions, tracesFrom } from "../options/traces.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
 import type { RuntaraDoors, RuntaraDoorsOptions } from "../runtara-doors.ts";
@@ -41,6 +41,8 @@ const nodeOptions = {
   egressDeny,
   cacheDir,
   secretsKey,
+  keysDir,
+  keysPassphrase,
   shortPath,
   copies: replicas,
   ...traceOptions,
@@ -90,6 +92,9 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
       onExpected: modes.onExpected,
       version,
       cacheDir,
+      ...(options.keysDir !== undefined && {
+        keys: { path: options.keysDir, passphrase: options.keysPassphrase },
+      }),
       labels: options.label,
       ceiling: options.ceiling,
       closesReplacedSockets: options.closeReplacedSockets,

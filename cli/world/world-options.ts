@@ -18,7 +18,14 @@ import { replicas } from "../options/replicas.ts";
 import { flagArguments } from "../options/resolve.ts";
 import { checkRuntara, runtaraOptions } from "../options/runtara.ts";
 import { shortPath } from "../options/short-path.ts";
-import { dataDir, natsPort, natsServer, secretsKeyVariable } from "../options/storage.ts";
+import {
+  dataDir,
+  keysDir,
+  keysPassphrase,
+  natsPort,
+  natsServer,
+  secretsKeyVariable,
+} from "../options/storage.ts";
 import { traceFlags, traceOptions, tracesOf } from "../options/traces.ts";
 import type { Output } from "../output/output.ts";
 import type { World, WorldOptions } from "./world.ts";
@@ -43,6 +50,8 @@ export const worldOptions = {
   logLevel: logLevel("warn"),
   natsServer,
   secretsKeyVariable,
+  keysDir,
+  keysPassphrase,
 };
 
 /** Error: USAGE. */

@@ -26,6 +26,7 @@ import type { InspectOptions } from "../functions/debugging.ts";
 import { logConnection } from "../log.ts";
 import type { GrpcTls } from "../options/listen.ts";
 import type { Environment } from "../options/resolve.ts";
+import { KEYS_FOLDER } from "../options/storage.ts";
 import type { Output, Progress } from "../output/output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
 import { version } from "../version.ts";
@@ -45,6 +46,8 @@ export interface WorldOptions {
   copies: number | undefined;
   natsPort: number;
   dataDir: string;
+  /** The folder of the node's key file. Default: in the data folder. */
+  keysDir: string | undefined;
   /** The number of the gateway's processes, this one among them. Default: 1. */
   workers?: number;
   shortPath: ShortPath;
@@ -189,6 +192,7 @@ async function startParts(
     grpcTls,
     metrics,
     dataDir,
+    keysDir = join(dataDir, KEYS_FOLDER),
     trustedProxies,
     shortPath,
     nodeArguments,
@@ -209,7 +213,7 @@ async function startParts(
       ...access,
       cacheDir: join(dataDir, "cache"),
       ...(hasOwnKey ? { secretsKeyFile: join(dataDir, SECRETS_KEY_FILE) } : {}),
-      nodeArguments,
+      nodeArguments: [...nodeArguments, "--keys", keysDir],
       environment,
       ...(inspect === undefined ? {} : { inspect }),
       logLevel: log.level,

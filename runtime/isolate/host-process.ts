@@ -9,12 +9,19 @@
  * I2  At its end the process' instances are reported once, at once. No event of the process follows.
  */
 import type { Logger } from "pino";
-import { type ErrorCode, messageOf } from "../../contracts/index.ts";
+import {
+  type ErrorCode,
+  type FunctionConfig,
+  isNarunError,
+  labelsOf,
+  messageOf,
+} from "../../contracts/index.ts";
 import type { LoginTexts } from "../../nats/index.ts";
 import type { SpanSink } from "../../traces/index.ts";
 import type {
   DrainOrder,
   InstanceEvents,
+  LabelKeys,
   StartOrder,
   StartOutcome,
   TrialOrder,
@@ -22,7 +29,7 @@ import type {
 } from "../host.ts";
 import type { HostProgram } from "./image/host-program.ts";
 import type { InspectorServer } from "./inspector/inspector-server.ts";
-import type { FromHost, ToHost } from "./ipc.ts";
+import type { FromHost, KeyAnswer, ToHost } from "./ipc.ts";
 import type { HostSocket } from "./run-folder.ts";
 import { type HostSandbox, type SpawnedHost, spawnHost } from "./spawn-host.ts";
 
@@ -40,6 +47,7 @@ export interface HostProcessOptions {
   socket: HostSocket | undefined;
   events: InstanceEvents;
   sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
+  keys: LabelKeys | undefined;
   /** Takes the spans of requests. Undefined: none are made. */
   spans: SpanSink | undefined;
   /** Undefined: debuggers may not attach. */
@@ -89,6 +97,8 @@ export class HostProcess {
   readonly #trials = new Map<number, Pending<TrialOutcome>>();
   /** The functions of the instances. */
   readonly #instances = new Map<string, string>();
+  /** The labels of the functions that the process was given. It gets the keys of no other one. */
+  readonly #labels = new Map<string, ReadonlySet<string>>();
   readonly #startedAt = performance.now();
   readonly #ended = Promise.withResolvers<void>();
   #nextTrial = 1;
@@ -134,6 +144,7 @@ export class HostProcess {
     return new Promise((resolve) => {
       if (this.#phase === "ended") return resolve(ENDED);
       const { revision, config } = order;
+      this.#noteLabels(config);
       this.#starts.set(order.instance, { name: config.name, revision, answer: resolve });
       this.#send({ type: "start", ...order });
     });
@@ -143,6 +154,7 @@ export class HostProcess {
     return new Promise((resolve) => {
       if (this.#phase === "ended") return resolve(ENDED);
       const id = this.#nextTrial++;
+      this.#noteLabels(order.config);
       this.#trials.set(id, { name: order.config.name, answer: resolve });
       this.#send({ type: "trial", id, ...order });
     });
@@ -202,6 +214,9 @@ export class HostProcess {
         break;
       case "need-source-map":
         void this.#sendSourceMap(message.revision);
+        break;
+      case "need-key":
+        void this.#sendKey(message);
         break;
       case "usage":
         onUsage(message);
@@ -285,6 +300,36 @@ export class HostProcess {
   async #sendSourceMap(revision: string): Promise<void> {
     const sourceMap = await this.#options.sourceMapOf(revision);
     this.#send({ type: "source-map", revision, sourceMap });
+  }
+
+  #noteLabels(config: FunctionConfig): void {
+    const known = this.#labels.get(config.name) ?? [];
+    this.#labels.set(config.name, new Set([...known, ...labelsOf(config)]));
+  }
+
+  async #sendKey({ id, ...wanted }: Extract<FromHost, { type: "need-key" }>): Promise<void> {
+    this.#send({ type: "key", id, answer: await this.#findKey(wanted) });
+  }
+
+  async #findKey({
+    function: name,
+    label,
+    kid,
+  }: Pick<Extract<FromHost, { type: "need-key" }>, "function" | "label" | "kid">): Promise<KeyAnswer> {
+    const { keys } = this.#options;
+    if (keys === undefined) return { ok: false, code: "KEYS_MISSING", detail: label };
+    try {
+      if (this.#labels.get(name)?.has(label) !== true)
+        return { ok: false, code: "LABEL_NOT_GRANTED", detail: label };
+      const key = kid === undefined ? await keys.current(name, label) : await keys.byId(name, kid);
+      return key.label === label ? { ok: true, key } : { ok: false, code: "SEAL_MOVED", detail: label };
+    } catch (error) {
+      return {
+        ok: false,
+        code: isNarunError(error) ? error.code : "INTERNAL",
+        detail: isNarunError(error) ? error.fields.detail : messageOf(error),
+      };
+    }
   }
 
   #forget(instance: string): void {

@@ -17,6 +17,7 @@ import {
   type Mode,
   type NarunError,
 } from "../../contracts/index.ts";
+import { createNodeKeys, type KeyFolder, type NodeKeys } from "../../keys/index.ts";
 import type { Address } from "../../machine/index.ts";
 import {
   ensureLogHistory,
@@ -73,6 +74,8 @@ export interface NodeRunnerOptions {
   labels?: Record<string, string>;
   /** The master key of secrets; without it functions that have secrets do not start here. */
   secretsKey?: SecretsKey | undefined;
+  /** The folder of the node's key file; without it functions that seal do not start here. */
+  keys?: KeyFolder | undefined;
   /** Default 1,000: 3 GiB, where each of them has answered a request. */
   maxInstances?: number;
   /** Rules of egress that no function's own `egress` overrides. Default: the metadata services of clouds are refused. */
@@ -127,6 +130,7 @@ interface Stores {
   cache: BundleCache;
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
+  keys: NodeKeys;
   mountedFiles: MountedFiles;
   programFiles: ProgramFiles;
   name: ClaimedName;
@@ -139,6 +143,8 @@ async function openStores({
   labels = {},
   cacheDir,
   secretsKey,
+  keys,
+  log,
 }: NodeRunnerOptions): Promise<Stores> {
   const [specs, manifests, states, binaries] = await Promise.all([
     openSpecs(nats),
@@ -154,6 +160,12 @@ async function openStores({
     cache,
     revisions: createRevisions(manifests, cache),
     functionSecrets: createFunctionSecrets(nats, node, secretsKey),
+    keys: createNodeKeys({
+      nats,
+      folder: keys,
+      onRefused: ({ code, message }) =>
+        log.error({ code, error: message }, "the directory of keys is refused"),
+    }),
     mountedFiles: createMountedFiles(nats, files),
     programFiles: createProgramFiles(nats, files),
     name: await claimName({ nats, states, node, version, labels }),
@@ -205,6 +217,7 @@ class Runner implements NodeRunner {
       modes: this.#modes,
       revisions: stores.revisions,
       functionSecrets: stores.functionSecrets,
+      keys: stores.keys,
       programFiles: stores.programFiles,
       mountedFiles: stores.mountedFiles,
       publisher,
@@ -309,7 +322,7 @@ class Runner implements NodeRunner {
 
   #createModes(publisher: StatusPublisher): Modes {
     const { node, nats, hosts, hostNats, egressDeny = METADATA_ADDRESSES, spans, log } = this.#options;
-    const { revisions } = this.#stores;
+    const { revisions, keys } = this.#stores;
     return new Modes({
       hosts,
       parts: {
@@ -318,6 +331,7 @@ class Runner implements NodeRunner {
         transport: nats.transport,
         egressDeny,
         sourceMapOf: (revision) => revisions.sourceMap(revision),
+        keys,
         spans,
         log,
       },
@@ -337,7 +351,7 @@ class Runner implements NodeRunner {
 
   #answer(): Subscription[] {
     const { nats, node } = this.#options;
-    const { revisions, functionSecrets, mountedFiles, programFiles, cache } = this.#stores;
+    const { revisions, functionSecrets, keys, mountedFiles, programFiles, cache } = this.#stores;
     const parts = { desired: this.#desired, instances: this.#instances, modes: this.#modes };
     return [
       answerDemands({
@@ -352,6 +366,7 @@ class Runner implements NodeRunner {
         modes: this.#modes,
         revisions,
         functionSecrets,
+        keys,
         mountedFiles,
         programFiles,
         cache,

@@ -96,6 +96,8 @@ async function receive(message: ToHost): Promise<void> {
       });
     case "drain":
       return instances.get(message.instance)?.life.drain(message);
+    case "key":
+      return running?.keys.provide(message.id, message.answer);
     case "source-map":
       return sourceMaps.provide(message.revision, message.sourceMap);
     case "inspect":
@@ -125,7 +127,12 @@ async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOu
   return tryBundle(
     {
       ...running,
-      operations: createOperations({ ...running, config: order.config, log: () => undefined }),
+      operations: createOperations({
+        ...running,
+        config: order.config,
+        sealer: running.keys.sealerOf(order.config.name),
+        log: () => undefined,
+      }),
       adopted: (isolate) => owners.set(isolate, order.config.name),
     },
     order,

@@ -61,6 +61,8 @@ async function receive(message: ToHost): Promise<void> {
       return send({ type: "tried", id: message.id, outcome: await tried(message) });
     case "drain":
       return life?.drain(message);
+    case "key":
+      return running?.keys.provide(message.id, message.answer);
     case "source-map":
       return sourceMaps.provide(message.revision, message.sourceMap);
     case "inspect":
