@@ -65,6 +65,8 @@ export const UNTOLD_MS = 10_000;
 const WORKERS = "workers";
 const NANOS_PER_MS = 1_000_000;
 const WAIT_MS = 20_000;
+/** In a cluster the consumer's server may die while the connection lives: two missed beats say so. */
+const CLUSTER_BEAT_MS = 1_000;
 const RETRY_MS = 500;
 /** Upper bound of the pieces that a worker gets at once, so that many workers share them. */
 const MAX_BATCH = 16;
@@ -144,7 +146,8 @@ class StreamQueue implements DueQueue {
     handle: TakeOptions["handle"],
     signal: AbortSignal,
   ): Promise<void> {
-    const messages = await consumer.fetch({ max_messages: count, expires: WAIT_MS });
+    const beat = this.#nats.cluster.isCluster ? { idle_heartbeat: CLUSTER_BEAT_MS } : {};
+    const messages = await consumer.fetch({ max_messages: count, expires: WAIT_MS, ...beat });
     const stop = () => messages.stop();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
