@@ -1,7 +1,8 @@
-import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
-import { NarunError } from "../contracts/index.ts";
+import { createInbox, type NatsConnection, TimeoutError } from "@nats-io/transport-node";
+import { inboxRoots, NarunError } from "../contracts/index.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
 import type { Headers } from "./headers.ts";
+import { inboxOf } from "./identity/claims.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
 import {
   answerOf,
@@ -76,6 +77,12 @@ export interface Nats {
   readonly maxPayload: number;
   /** For the files of this part only. */
   readonly connection: NatsConnection;
+  /** It has rights for a few functions only: some requests take a longer way, on which the server sees their subjects. */
+  readonly isConfined: boolean;
+  /** A subject for replies that this login may hear, and no other has. */
+  createInbox(): string;
+  /** Logs in anew, with the login of now. Resolves when the server has taken it; what broke off meanwhile broke as by a lost connection. */
+  renewLogin(): Promise<void>;
   /** Calls back on every change of state; returns the function that ends it. */
   onState(listener: (state: ConnectionState) => void): () => void;
   publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
@@ -141,6 +148,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   let socketError: Error | undefined;
   let isThere = false;
   const choice = { wanted: options.transport ?? "own", onWarning: options.onWarning ?? process.emitWarning };
+  const inboxPrefix = inboxOf(readLogin().creds);
   const settings: WireOptions = {
     readTls: () => tlsOf(readLogin()) ?? (isTls ? {} : undefined),
     onSocketError: (error) => {
@@ -151,6 +159,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     servers,
     name: options.name,
     timeout: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
     maxReconnectAttempts: -1,
     // A server whose logins are being changed refuses some for a while. The connection waits for that as for a restart.
     ignoreAuthErrorAbort: true,
@@ -181,7 +190,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     if (state === "connected") refusals.forget();
   });
   const world = createWorld(options.worldId ?? (await findWorldId(connection)));
-  return new OpenConnection({ wire, transport, world, status, permissions, onHandlerError });
+  return new OpenConnection({ wire, transport, world, status, permissions, inboxPrefix, onHandlerError });
 }
 
 interface OpenConnectionOptions {
@@ -190,6 +199,7 @@ interface OpenConnectionOptions {
   world: World;
   status: ConnectionStatus;
   permissions: Permissions;
+  inboxPrefix: string | undefined;
   onHandlerError(error: unknown, subject: string): void;
 }
 
@@ -209,10 +219,20 @@ class OpenConnection implements Nats {
   readonly #subscriptions: Subscriptions;
   readonly #requestParts: RequestParts;
   readonly #parts: MessageParts;
+  readonly #inboxPrefix: string | undefined;
   readonly #onHandlerError: (error: unknown, subject: string) => void;
 
-  constructor({ wire, transport, world, status, permissions, onHandlerError }: OpenConnectionOptions) {
+  constructor({
+    wire,
+    transport,
+    world,
+    status,
+    permissions,
+    inboxPrefix,
+    onHandlerError,
+  }: OpenConnectionOptions) {
     const { connection } = wire;
+    this.#inboxPrefix = inboxPrefix;
     this.transport = transport;
     this.world = world;
     this.connection = connection;
@@ -231,6 +251,7 @@ class OpenConnection implements Nats {
     this.#parts = parts;
     this.#onHandlerError = onHandlerError;
     const requester = new Requester({
+      inbox: this.createInbox(),
       parts,
       subscriptions: this.#subscriptions,
       onRefused: permissions.listen,
@@ -256,6 +277,28 @@ class OpenConnection implements Nats {
 
   get maxPayload(): number {
     return this.connection.info?.max_payload ?? 1_048_576;
+  }
+
+  get isConfined(): boolean {
+    return this.#inboxPrefix?.startsWith(`${inboxRoots.host}.`) === true;
+  }
+
+  createInbox(): string {
+    return createInbox(this.#inboxPrefix);
+  }
+
+  async renewLogin(): Promise<void> {
+    const { connection } = this;
+    if (connection.isClosed()) return;
+    // What was sent so far leaves with the former login.
+    if (this.state === "connected") await this.flush().catch(() => undefined);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = this.#status.listen((state) => {
+      if (state !== "reconnecting") resolve();
+    });
+    await connection.reconnect();
+    await promise;
+    stop();
   }
 
   onState(listener: (state: ConnectionState) => void): () => void {

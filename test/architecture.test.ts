@@ -101,7 +101,7 @@ const VENDORS: Record<string, readonly string[]> = {
   ],
   commander: ["cli/"],
   croner: ["ticks/cron.ts"],
-  "@peculiar/x509": ["protocol/quic/certificates.ts"],
+  "@peculiar/x509": ["machine/certificates.ts"],
   picocolors: ["cli/output/output.ts"],
 };
 

@@ -7,11 +7,13 @@ import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "
 import { createTriggers } from "../../triggers/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
+import { followHostsKey } from "../network/hosts-key.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import {
   devNode,
   egressDeny,
+  hostLogins,
   label,
   machineName,
   nodeBounds,
@@ -40,6 +42,7 @@ const nodeOptions = {
   egressDeny,
   cacheDir,
   secretsKey,
+  ...hostLogins,
   shortPath,
   ...traceOptions,
   nodeMetrics,
@@ -84,6 +87,8 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     const runner = await startNodeRunner({
       ...parts,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
+      hostsKey: followHostsKey(options.hostsKey),
+      hostLoginMs: options.hostLogin,
       hosts: modes.hosts,
       onExpected: modes.onExpected,
       version,

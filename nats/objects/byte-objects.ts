@@ -39,6 +39,8 @@ export interface ByteObjects {
   ): Promise<AsyncGenerator<Chunk, void> | undefined>;
   /** A write that breaks off, by its body or by `signal`, leaves nothing. */
   put(name: string, body: AsyncIterable<Uint8Array>, options?: PutObjectOptions): Promise<ObjectFacts>;
+  /** Makes the store where it is missing. */
+  make(): Promise<void>;
   /** No error where it is not there. */
   delete(name: string): Promise<void>;
   /** Objects in the order in which they were last written, beginning behind `after`. */
@@ -57,10 +59,12 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
 
   const open = async (): Promise<OpenStore> => {
     const client = jetstream(nats.connection);
-    const [manager] = await Promise.all([
-      jetstreamManager(nats.connection),
-      new Objm(client).create(bucket, {}),
-    ]);
+    const manager = await jetstreamManager(nats.connection);
+    // A user who may not make stores uses those that are there.
+    await manager.streams.info(`OBJ_${bucket}`).catch(async (error: unknown) => {
+      if (!isStreamMissing(error)) throw error;
+      await new Objm(client).create(bucket, {});
+    });
     return { client, manager, bucket, maxPayload: nats.maxPayload, room };
   };
   const opened = () => {
@@ -104,6 +108,7 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
       });
       return factsOf(await writeObject(store, name, body, options));
     },
+    make: async () => void (await using(async (store) => store)),
     delete: (name) => using((store) => deleteObject(store, name)),
     list: (options) => lists.run(() => using((store) => listByteObjects(nats, store, factsOf, options))),
   };
