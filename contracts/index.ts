@@ -18,6 +18,7 @@ export * from "./function-not-found.ts";
 export * from "./gateway.ts";
 export * from "./go-names.ts";
 export * from "./http-status.ts";
+export * from "./identity/index.ts";
 export * from "./inquiry.ts";
 export * from "./instance.ts";
 export * from "./keys.ts";

@@ -1,9 +1,10 @@
-import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
-import { NarunError } from "../contracts/index.ts";
+import { createInbox, type NatsConnection, TimeoutError } from "@nats-io/transport-node";
+import { inboxRoots, NarunError } from "../contracts/index.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
 import { COPIES_OF_CLUSTER, type CopiesChoice } from "./copies.ts";
 import type { Headers } from "./headers.ts";
+import { inboxOf } from "./identity/claims.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
 import {
   answerOf,
@@ -84,6 +85,12 @@ export interface Nats {
   readonly maxPayload: number;
   /** For the files of this part only. */
   readonly connection: NatsConnection;
+  /** It has rights for a few functions only: some requests take a longer way, on which the server sees their subjects. */
+  readonly isConfined: boolean;
+  /** A subject for replies that this login may hear, and no other has. */
+  createInbox(): string;
+  /** Logs in anew, with the login of now. Resolves when the server has taken it; what broke off meanwhile broke as by a lost connection. */
+  renewLogin(): Promise<void>;
   /** Calls back on every change of state; returns the function that ends it. */
   onState(listener: (state: ConnectionState) => void): () => void;
   publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
@@ -149,6 +156,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   let socketError: Error | undefined;
   let isThere = false;
   const choice = { wanted: options.transport ?? "own", onWarning: options.onWarning ?? process.emitWarning };
+  const inboxPrefix = inboxOf(readLogin().creds);
   const settings: WireOptions = {
     readTls: () => tlsOf(readLogin()) ?? (isTls ? {} : undefined),
     onSocketError: (error) => {
@@ -159,6 +167,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     servers,
     name: options.name,
     timeout: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
     maxReconnectAttempts: -1,
     // A server whose logins are being changed refuses some for a while. The connection waits for that as for a restart.
     ignoreAuthErrorAbort: true,
@@ -191,7 +200,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   });
   const copies = () => copiesOf(options.copies, cluster);
   const world = createWorld(options.worldId ?? (await findWorldId(connection, copies)));
-  const parts = { wire, transport, world, status, cluster, copies, permissions, onHandlerError };
+  const parts = { wire, transport, world, status, cluster, copies, permissions, inboxPrefix, onHandlerError };
   return new OpenConnection(parts);
 }
 
@@ -208,6 +217,7 @@ interface OpenConnectionOptions {
   cluster: ClusterView;
   copies(): CopiesChoice;
   permissions: Permissions;
+  inboxPrefix: string | undefined;
   onHandlerError(error: unknown, subject: string): void;
 }
 
@@ -229,11 +239,13 @@ class OpenConnection implements Nats {
   readonly #requestParts: RequestParts;
   readonly #parts: MessageParts;
   readonly #copies: () => CopiesChoice;
+  readonly #inboxPrefix: string | undefined;
   readonly #onHandlerError: (error: unknown, subject: string) => void;
 
   constructor(options: OpenConnectionOptions) {
-    const { wire, transport, world, status, permissions, onHandlerError } = options;
+    const { wire, transport, world, status, permissions, inboxPrefix, onHandlerError } = options;
     const { connection } = wire;
+    this.#inboxPrefix = inboxPrefix;
     this.transport = transport;
     this.world = world;
     this.connection = connection;
@@ -254,6 +266,7 @@ class OpenConnection implements Nats {
     this.#parts = parts;
     this.#onHandlerError = onHandlerError;
     const requester = new Requester({
+      inbox: this.createInbox(),
       parts,
       subscriptions: this.#subscriptions,
       onRefused: permissions.listen,
@@ -283,6 +296,28 @@ class OpenConnection implements Nats {
 
   get maxPayload(): number {
     return this.connection.info?.max_payload ?? 1_048_576;
+  }
+
+  get isConfined(): boolean {
+    return this.#inboxPrefix?.startsWith(`${inboxRoots.host}.`) === true;
+  }
+
+  createInbox(): string {
+    return createInbox(this.#inboxPrefix);
+  }
+
+  async renewLogin(): Promise<void> {
+    const { connection } = this;
+    if (connection.isClosed()) return;
+    // What was sent so far leaves with the former login.
+    if (this.state === "connected") await this.flush().catch(() => undefined);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = this.#status.listen((state) => {
+      if (state !== "reconnecting") resolve();
+    });
+    await connection.reconnect();
+    await promise;
+    stop();
   }
 
   onState(listener: (state: ConnectionState) => void): () => void {

@@ -15,6 +15,23 @@ export { createGuestRules, openRules } from "./door/guest-rules.ts";
 export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
 export { failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
+export { claimsIn } from "./identity/claims.ts";
+export {
+  accountJwt,
+  createLogin,
+  createNetworkKeys,
+  createTenantKeys,
+  type LoginOptions,
+  type NetworkKeys,
+  NetworkKeysSchema,
+  type RoleKey,
+  randomName,
+  roleKey,
+  rotateRoleKeys,
+  type ServerIdentity,
+  serverIdentity,
+  systemLogin,
+} from "./identity/network.ts";
 export { Absences } from "./journals/absences.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";
@@ -38,6 +55,7 @@ export { type DeadLetters, openDeadLetters, type StoredLetter } from "./letters/
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, type HistoryEntry, readEvents, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
+export { makeStores } from "./make-stores.ts";
 export { isNoResponders, type Message } from "./message.ts";
 export {
   type MicroEndpoint,

@@ -6,7 +6,7 @@
  * I2  A message is read whole or not at all: a batch that breaks off throws.
  */
 import { JetStreamError, type JetStreamManager } from "@nats-io/jetstream";
-import { createInbox, type Msg, type MsgHdrs, TimeoutError } from "@nats-io/transport-node";
+import { type Msg, type MsgHdrs, TimeoutError } from "@nats-io/transport-node";
 import type { Nats } from "./connection.ts";
 import { NO_RESPONDERS_STATUS } from "./jetstream-errors.ts";
 
@@ -65,7 +65,7 @@ function readBatch(
   from: number,
 ): Promise<Batch | undefined> {
   const { connection } = nats;
-  const inbox = createInbox();
+  const inbox = nats.createInbox();
   const { promise, resolve, reject } = Promise.withResolvers<Batch | undefined>();
   const messages: StoredMessage[] = [];
   const give = (message: Msg) => {

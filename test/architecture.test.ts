@@ -114,7 +114,7 @@ const VENDORS: Record<string, readonly string[]> = {
   commander: ["cli/"],
   croner: ["ticks/cron.ts"],
   jose: ["keys/"],
-  "@peculiar/x509": ["protocol/quic/certificates.ts"],
+  "@peculiar/x509": ["machine/certificates.ts"],
   picocolors: ["cli/output/output.ts"],
 };
 

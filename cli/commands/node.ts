@@ -7,11 +7,13 @@ import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "
 import { createTriggers } from "../../triggers/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
+import { followHostsKey } from "../network/hosts-key.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import {
   devNode,
   egressDeny,
+  hostLogins,
   label,
   machineName,
   nodeBounds,
@@ -43,6 +45,7 @@ const nodeOptions = {
   secretsKey,
   keysDir,
   keysPassphrase,
+  ...hostLogins,
   shortPath,
   copies: replicas,
   ...traceOptions,
@@ -88,6 +91,8 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     const runner = await startNodeRunner({
       ...parts,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
+      hostsKey: followHostsKey(options.hostsKey),
+      hostLoginMs: options.hostLogin,
       hosts: modes.hosts,
       onExpected: modes.onExpected,
       version,

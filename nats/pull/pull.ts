@@ -8,7 +8,6 @@
  *     the server ends the request for a reason other than its time, the owner hears of it, and asks again.
  * I3  After `close` no message reaches the owner; messages that were on their way are given back.
  */
-import { createInbox } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
 import type { Message } from "../message.ts";
 import type { Subscription } from "../subscriptions.ts";
@@ -58,7 +57,7 @@ export class Pull {
   constructor(options: PullOptions) {
     const { nats } = options;
     this.#options = options;
-    this.#inbox = createInbox();
+    this.#inbox = nats.createInbox();
     this.#beatMs = nats.cluster.isCluster ? CLUSTER_BEAT_MS : BEAT_MS;
     this.#subscription = nats.subscribe(`${this.#inbox}.*`, (message) => this.#take(message));
     this.#watch = setInterval(() => this.#listen(), this.#beatMs).unref();

@@ -18,6 +18,7 @@ import {
   type HostParts,
   openHostParts,
   refused,
+  renewLogin,
   startReported,
 } from "../../../isolate/process/host-parts.ts";
 import { endAtOnce, endAtOnceOnFault, send } from "../../../isolate/process/runner-channel.ts";
@@ -53,7 +54,7 @@ async function receive(message: ToHost): Promise<void> {
       return send({ type: "ready" });
     case "login":
       login = message.login;
-      return;
+      return renewLogin(running, message.renewal);
     case "start":
       starting = start(message);
       return starting;
