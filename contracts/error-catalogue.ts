@@ -2,6 +2,7 @@ import type { ErrorEntry } from "./error-entry.ts";
 import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
 import { runtaraErrors } from "./runtara-errors.ts";
+import { serviceErrors } from "./service-errors.ts";
 import { toolErrors } from "./tool-errors.ts";
 import { workflowErrors } from "./workflow-errors.ts";
 
@@ -13,6 +14,7 @@ export const errorCatalogue = {
   ...requestErrors,
   ...queueErrors,
   ...workflowErrors,
+  ...serviceErrors,
   ...toolErrors,
   ...runtaraErrors,
 } as const;
