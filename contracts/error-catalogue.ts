@@ -3,6 +3,7 @@ import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
 import { runtaraErrors } from "./runtara-errors.ts";
 import { sealErrors } from "./seal-errors.ts";
+import { serviceErrors } from "./service-errors.ts";
 import { toolErrors } from "./tool-errors.ts";
 import { workflowErrors } from "./workflow-errors.ts";
 
@@ -14,6 +15,7 @@ export const errorCatalogue = {
   ...requestErrors,
   ...queueErrors,
   ...workflowErrors,
+  ...serviceErrors,
   ...toolErrors,
   ...runtaraErrors,
   ...sealErrors,
