@@ -14,7 +14,7 @@ export { createGuestRules, openRules } from "./door/guest-rules.ts";
 export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
 export { readNews, type StoredEvent } from "./events/event-message.ts";
 export { type Events, openEvents } from "./events/events.ts";
-export { type EventStart, followEvents } from "./events/follow-events.ts";
+export { type EventStart, type FollowedItem, followEvents } from "./events/follow-events.ts";
 export { nextEvent } from "./events/next-event.ts";
 export { failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
