@@ -5,6 +5,7 @@
  * I2  The bytes of a value come out as they went in (header-bytes.ts).
  * I3  Every header of a message is optional, and may have been written by any client of NATS.
  */
+import { pathOfSubject } from "../action-routes.ts";
 import { type ErrorCode, errorEntry, isErrorCode } from "../error-catalogue.ts";
 import { SWITCHING_PROTOCOLS } from "../http-status.ts";
 import { PROBLEM_CONTENT_TYPE, type Problem, RETRY_AFTER_SECONDS } from "../problem.ts";
@@ -133,6 +134,12 @@ export function decodeRequest(message: WireMessage, service: string): DecodedReq
     hops: hopsOf(headerValue(headers, headerNames.hops)),
     isUpgrade: headerValue(headers, headerNames.upgrade) === "websocket",
   };
+}
+
+/** Reads a request to the subject of an action: it is a POST to that subject as a path. A path of the message does not count. */
+export function decodeActionRequest(message: WireMessage, subject: string): DecodedRequest {
+  const method = headerValue(message.headers, headerNames.method) ?? "POST";
+  return { ...decodeRequest(message, subject), method, rawPath: pathOfSubject(subject) };
 }
 
 const NO_HEADERS: Headers = new Map();
