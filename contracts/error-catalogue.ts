@@ -1,4 +1,5 @@
 import type { ErrorEntry } from "./error-entry.ts";
+import { eventErrors } from "./event-errors.ts";
 import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
 import { runtaraErrors } from "./runtara-errors.ts";
@@ -14,6 +15,7 @@ import { workflowErrors } from "./workflow-errors.ts";
 export const errorCatalogue = {
   ...requestErrors,
   ...queueErrors,
+  ...eventErrors,
   ...workflowErrors,
   ...serviceErrors,
   ...toolErrors,

@@ -13,6 +13,7 @@ export * from "./egress.ts";
 export * from "./error-catalogue.ts";
 export type { ErrorEntry } from "./error-entry.ts";
 export * from "./errors.ts";
+export * from "./events.ts";
 export * from "./executables/index.ts";
 export * from "./function-config.ts";
 export * from "./function-not-found.ts";

@@ -83,6 +83,15 @@ export const subjects = {
   /** In `narun-schedule-runs`: the ends of runs (schedules.ts). */
   scheduleRecord: (service: string, schedule: string) => `narun.scheduled.${service}.${schedule}`,
   scheduleRecordsAll: "narun.scheduled.*.*",
+  /** An event that is published, in `narun-events` (events.ts). `subject`: its own one, or a pattern; `lane`: or `*`. */
+  event: (lane: number | string, subject: string) => `narun.e.${lane}.${subject}`,
+  eventsAll: "narun.e.>",
+  /** The same with its sequence, told by the server when it is stored. */
+  eventNews: (pattern: string) => `narun.en.*.${pattern}`,
+  eventNewsAll: "narun.en.>",
+  /** In `narun-events-retained`: the last retained event of a subject. */
+  retainedEvent: (subject: string) => `narun.er.${subject}`,
+  retainedEventsAll: "narun.er.>",
   /** The beginnings of the subjects of Runtara's streams (stores.ts). */
   runtaraRecords: "narun.runtara.state",
   runtaraEvents: "narun.runtara.event",

@@ -21,6 +21,7 @@ import { type CaddyState, CaddySync } from "./caddy/caddy-sync.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
+import { createEventDoor, type EventDoor } from "./events/event-door.ts";
 import { grpcDoor } from "./grpc/door.ts";
 import { createGrpcRoutes, type GrpcRoutes } from "./grpc/routes.ts";
 import type { KeepAlive, ServerTls } from "./grpc/server.ts";
@@ -120,15 +121,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onSpecs() {
       routes.forget();
       grpcRoutes.forget();
+      events.forget();
       caddy?.changed();
     },
     ...{ ...(hold && { hold }), ...(shortPath && { shortPath }) },
   });
+  const events = createEventDoor({ nats, log, specs: () => dispatch.specs.all() });
   const state = { isLeaving: false };
   let caddy: CaddySync | undefined;
   const doors: Doors = new Doors(
     createDoors(options, {
       dispatch,
+      events,
       metrics,
       traces,
       isTrusted,
@@ -203,6 +207,7 @@ function caddyFigures(state: CaddyState | undefined): { isInStep: boolean; confl
 
 interface DoorParts {
   dispatch: Dispatch;
+  events: EventDoor;
   metrics: Metrics;
   traces: GatewayTraces | undefined;
   isTrusted: IsTrusted;
@@ -215,7 +220,7 @@ interface DoorParts {
 /** The doors in the order in which they open. The service of the last door announces the others. */
 function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const { nats, log, config } = options;
-  const { dispatch, metrics, traces, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
+  const { dispatch, events, metrics, traces, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
   const { dispatcher, specs, specOf, limits, presence } = dispatch;
   const configured = config?.request_timeout_seconds;
   const defaultTimeoutMs =
@@ -234,6 +239,7 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const ofHttp = {
     ...common,
     calls,
+    events,
     gathering: createGathering(limits),
     routes,
     isFilling,

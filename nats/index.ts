@@ -13,6 +13,10 @@ export { type Door, openDoor } from "./door/door.ts";
 export { consumerName } from "./door/guest-connection.ts";
 export { createGuestRules, openRules } from "./door/guest-rules.ts";
 export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
+export { readNews, type StoredEvent } from "./events/event-message.ts";
+export { type Events, openEvents } from "./events/events.ts";
+export { type EventStart, type FollowedItem, followEvents } from "./events/follow-events.ts";
+export { nextEvent } from "./events/next-event.ts";
 export { failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export { claimsIn } from "./identity/claims.ts";
@@ -78,6 +82,7 @@ export {
   ensureConsumer,
   removeConsumer,
 } from "./pull/durable-consumer.ts";
+export { eventConsumersOf, removeEventConsumers } from "./pull/event-consumers.ts";
 export { Pull } from "./pull/pull.ts";
 export type { PulledMessage } from "./pull/pulled-message.ts";
 export {
