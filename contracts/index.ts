@@ -1,3 +1,4 @@
+export * from "./action-form.ts";
 export * from "./async.ts";
 export * from "./bindings/index.ts";
 export * from "./bounded-map.ts";
@@ -32,6 +33,7 @@ export * from "./problem.ts";
 export * from "./program.ts";
 export * from "./route-path.ts";
 export * from "./schedules.ts";
+export * from "./schema-references.ts";
 export * from "./secret.ts";
 export * from "./service-description.ts";
 export * from "./service-function.ts";

@@ -13,6 +13,7 @@ import {
   http,
   lameDuck,
   metrics,
+  openApi,
   readGrpcTls,
   trustedProxies,
 } from "../options/listen.ts";
@@ -48,6 +49,7 @@ const gatewayOptions = {
   workers,
   trustedProxies,
   caddy,
+  openApi,
   lameDuck: lameDuck("5s"),
   shortPath,
   ...traceOptions,
@@ -86,11 +88,12 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
     const workers = new GatewayWorkers({
       ...{ count: further, http: address, grpc, natsUrl: access.url ?? nats.url, login: access.login },
       ...{ shortPath, trustedProxies, lameDuckMs, log },
-      gatewayArguments: flagArguments({ config, grpcCert, grpcKey, ...traceFlags }, settings),
+      gatewayArguments: flagArguments({ openApi, config, grpcCert, grpcKey, ...traceFlags }, settings),
       environment: context.environment,
     });
     const gateway = await startGateway({
       ...{ nats, log, http: address, grpc, trustedProxies, shortPath, traces },
+      interfaces: { openApi: options.openApi },
       ...(grpcTls && { grpcTls }),
       ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),
       ...(options.config && { config: options.config }),

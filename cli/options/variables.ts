@@ -1,7 +1,7 @@
 /** The environment variables of narun, and the check for misspelt ones. */
 import { nearest } from "../../contracts/index.ts";
 import { outputOptions } from "./common.ts";
-import { caddy, trustedProxies } from "./listen.ts";
+import { caddy, openApi, trustedProxies } from "./listen.ts";
 import { logLevel } from "./log-level.ts";
 import { natsOptions } from "./nats.ts";
 import { egressDeny, nodeBounds } from "./node.ts";
@@ -16,7 +16,17 @@ const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...Object.values(natsOptions),
   ...Object.values(outputOptions),
   ...Object.values(nodeBounds),
-  ...[egressDeny, trustedProxies, caddy, shortPath, workers, logLevel("info"), natsServer, secretsKey],
+  ...[
+    egressDeny,
+    trustedProxies,
+    openApi,
+    caddy,
+    shortPath,
+    workers,
+    logLevel("info"),
+    natsServer,
+    secretsKey,
+  ],
   ...Object.values(traceOptions),
 ];
 

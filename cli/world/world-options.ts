@@ -8,6 +8,7 @@ import {
   http,
   lameDuck,
   metrics,
+  openApi,
   readGrpcTls,
   trustedProxies,
 } from "../options/listen.ts";
@@ -30,6 +31,7 @@ export const worldOptions = {
   grpcCert,
   grpcKey,
   metrics,
+  openApi,
   natsPort,
   egressDeny,
   trustedProxies,
@@ -56,11 +58,12 @@ export async function resolveWorld(
     transport,
     grpc: grpcAddress(options.grpc, options.http),
     grpcTls: await readGrpcTls(options.grpcCert, options.grpcKey),
+    interfaces: { openApi: options.openApi },
     lameDuckMs: options.lameDuck,
     traces: tracesOf(options),
     trustedProxies: options.trustedProxies ?? [],
     hasOwnKey: options.secretsKeyVariable === undefined,
-    gatewayArguments: flagArguments({ grpcCert, grpcKey, ...traceFlags }, settings),
+    gatewayArguments: flagArguments({ openApi, grpcCert, grpcKey, ...traceFlags }, settings),
     // The node reads the variables itself.
     nodeArguments: flagArguments(
       { ...nodeBounds, egressDeny, shortPath, ...traceFlags, ...runtaraOptions },

@@ -1,6 +1,7 @@
 /** Routes a request. Every request is answered once, with its `x-request-id`. */
 import { callIdOf, isAsync } from "../async/async-door.ts";
 import { acceptLater, answerResult } from "../async/async-passage.ts";
+import { answerOwn } from "../interface/own-passage.ts";
 import type { RouteMatch } from "../routes.ts";
 import { describeUnmatched } from "../traces/http-trace.ts";
 import { allowedOrigin, preflightMethod, preflightResponse } from "./cors.ts";
@@ -43,6 +44,11 @@ function route(options: ServeOptions, exchange: Exchange): void {
     const cors = match.kind === "route" ? options.specOf(match.route.service)?.cors : undefined;
     if (cors !== undefined) exchange.cors = allowedOrigin(cors, incoming);
     answerResult(options, exchange, target, callId);
+    return;
+  }
+  const own = match.kind === "none" ? options.own(exchange, target) : undefined;
+  if (own !== undefined) {
+    answerOwn(options, exchange, own);
     return;
   }
   if (match.kind !== "route") {
