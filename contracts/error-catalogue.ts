@@ -1,3 +1,4 @@
+import { clientErrors } from "./client-errors.ts";
 import type { ErrorEntry } from "./error-entry.ts";
 import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
@@ -12,6 +13,7 @@ import { workflowErrors } from "./workflow-errors.ts";
 export const errorCatalogue = {
   ...requestErrors,
   ...queueErrors,
+  ...clientErrors,
   ...workflowErrors,
   ...toolErrors,
   ...runtaraErrors,

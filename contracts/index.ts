@@ -43,6 +43,7 @@ export * from "./shared-parts.ts";
 export * from "./spec.ts";
 export * from "./stores.ts";
 export * from "./subjects.ts";
+export * from "./tool-key.ts";
 export * from "./trigger-text.ts";
 export * from "./triggers.ts";
 export * from "./units.ts";

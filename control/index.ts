@@ -30,6 +30,7 @@ export { type RotationResult, rotateSecretsKey } from "./rotate-secrets-key.ts";
 export { listSecrets, removeSecret, setSecret } from "./secrets.ts";
 export { describeShadowed, findShadowedBeside, shadowedRoutesOf } from "./shadowed-routes.ts";
 export { findRefusingStreams } from "./storage.ts";
+export { addToolKey, listToolKeys, removeToolKey, type ToolKeySummary } from "./tool-keys.ts";
 export type { WhyUntried } from "./trial.ts";
 export {
   listWorkflows,

@@ -235,7 +235,7 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const ofHttp = {
     ...common,
     calls,
-    own: createInterfaceDoor({ ...options.interfaces, specs: () => specs.all() }),
+    own: createInterfaceDoor({ ...options.interfaces, ...common, specs: () => specs.all() }),
     gathering: createGathering(limits),
     routes,
     isFilling,

@@ -16,6 +16,8 @@ import {
   type Spec,
   type StoredSecret,
   StoredSecretSchema,
+  type StoredToolKey,
+  StoredToolKeySchema,
   shortRevision,
   stores,
 } from "../contracts/index.ts";
@@ -61,6 +63,11 @@ export function openSecrets(nats: Nats, { replicas }: StoreOptions = {}): Promis
   return openKv(nats, { ...stores.secrets, ...(replicas === undefined ? {} : { replicas }) }, secretCodec);
 }
 
+/** The keys of MCP clients: name → key. */
+export function openToolKeys(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<StoredToolKey>> {
+  return openKv(nats, { ...stores.toolKeys, ...(replicas === undefined ? {} : { replicas }) }, toolKeyCodec);
+}
+
 /** Bundles and source maps, by their digest. */
 export function openBinaries(nats: Nats, { replicas }: StoreOptions = {}): Promise<ContentStore> {
   return openContentStore(nats, stores.binaries.objects, replicas);
@@ -96,6 +103,11 @@ const manifestCodec: KvCodec<Manifest> = {
 const secretCodec: KvCodec<StoredSecret> = {
   decode: (text) => StoredSecretSchema.parse(readJson(text)),
   encode: (secret) => JSON.stringify(secret),
+};
+
+const toolKeyCodec: KvCodec<StoredToolKey> = {
+  decode: (text) => StoredToolKeySchema.parse(readJson(text)),
+  encode: (key) => JSON.stringify(StoredToolKeySchema.parse(key)),
 };
 
 const nodeStateCodec: KvCodec<NodeState> = {

@@ -12,6 +12,7 @@ import {
   grpcKey,
   http,
   lameDuck,
+  mcp,
   metrics,
   openApi,
   readGrpcTls,
@@ -50,6 +51,7 @@ const gatewayOptions = {
   trustedProxies,
   caddy,
   openApi,
+  mcp,
   lameDuck: lameDuck("5s"),
   shortPath,
   ...traceOptions,
@@ -88,12 +90,12 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
     const workers = new GatewayWorkers({
       ...{ count: further, http: address, grpc, natsUrl: access.url ?? nats.url, login: access.login },
       ...{ shortPath, trustedProxies, lameDuckMs, log },
-      gatewayArguments: flagArguments({ openApi, config, grpcCert, grpcKey, ...traceFlags }, settings),
+      gatewayArguments: flagArguments({ openApi, mcp, config, grpcCert, grpcKey, ...traceFlags }, settings),
       environment: context.environment,
     });
     const gateway = await startGateway({
       ...{ nats, log, http: address, grpc, trustedProxies, shortPath, traces },
-      interfaces: { openApi: options.openApi },
+      interfaces: { openApi: options.openApi, mcp: options.mcp },
       ...(grpcTls && { grpcTls }),
       ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),
       ...(options.config && { config: options.config }),

@@ -99,6 +99,14 @@ export const openApi = value({
   parse: oneOf(["local", "public", "off"] as const),
 });
 
+export const mcp = value({
+  flag: "--mcp <access>",
+  variables: ["NARUN_MCP"],
+  help: "who may use /mcp: `local` (clients of this machine without a key, others with one), `keys` or `off`",
+  fallback: "local",
+  parse: oneOf(["local", "keys", "off"] as const),
+});
+
 export const lameDuck = (fallback: string) =>
   value({
     flag: "--lame-duck <duration>",

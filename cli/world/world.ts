@@ -12,7 +12,7 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import {
   type Gateway,
-  type GatewayOptions,
+  type InterfaceOptions,
   type MetricValues,
   type ShortPath,
   startGateway,
@@ -59,7 +59,7 @@ export interface WorldOptions {
   /** Networks of proxies that the gateway trusts. */
   trustedProxies: readonly string[];
   /** What the gateway tells about services. */
-  interfaces: GatewayOptions["interfaces"] & {};
+  interfaces: InterfaceOptions;
   /** More arguments of the gateway's further processes. */
   gatewayArguments: readonly string[];
   /** More arguments of `narun node`. */
