@@ -31,6 +31,7 @@ export * from "./parse-json.ts";
 export * from "./placement.ts";
 export * from "./problem.ts";
 export * from "./program.ts";
+export * from "./requires.ts";
 export * from "./route-path.ts";
 export * from "./schedules.ts";
 export * from "./schema-references.ts";

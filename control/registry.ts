@@ -62,7 +62,9 @@ export function isService(read: KvRead<Spec> | undefined): boolean {
 /** Whether a push of the revision would leave the spec as it is. */
 export function isLive(read: KvRead<Spec> | undefined, manifest: Manifest, revision: string): boolean {
   const spec = liveSpec(read);
-  return spec !== undefined && canonicalJson(spec) === canonicalJson(specOfManifest(manifest, revision));
+  if (spec === undefined) return false;
+  const { paused: _paused, ...pushed } = spec;
+  return canonicalJson(pushed) === canonicalJson(specOfManifest(manifest, revision));
 }
 
 /** The revisions of a function, the latest push first. Unreadable revisions are left out. */
@@ -95,7 +97,11 @@ export async function moveSpec(
   revision: string,
 ): Promise<number> {
   const { name } = manifest.config;
-  const next: Spec = { kind: "function", spec: specOfManifest(manifest, revision) };
+  const paused = liveSpec(base)?.paused;
+  const next: Spec = {
+    kind: "function",
+    spec: { ...specOfManifest(manifest, revision), ...(paused && { paused }) },
+  };
   const written =
     base === undefined ? await specs.create(name, next) : await specs.update(name, next, base.revision);
   if (written !== undefined) return written;

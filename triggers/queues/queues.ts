@@ -78,6 +78,8 @@ class Queues implements TriggerKind {
   async #apply(name: string, spec: FunctionSpec | undefined): Promise<void> {
     const readers = this.#readers.get(name) ?? new Map<string, OpenReader>();
     const wanted = new Map<string, { reading: QueueReading; consume: Consume; settings: string }>();
+    // A paused function keeps its consumers, and reads none: a delivery would count, and end among the dead letters.
+    const isPaused = spec?.paused !== undefined;
     for (const consume of spec?.consume ?? []) {
       for (const reading of consumersOf(name, consume, spec?.scale.max ?? 1)) {
         const { stream, name: consumer } = reading.consumer;
@@ -92,13 +94,13 @@ class Queues implements TriggerKind {
     }
     for (const [key, open] of readers) {
       const next = wanted.get(key);
-      if (next?.settings === open.settings) continue;
+      if (next?.settings === open.settings && !isPaused) continue;
       readers.delete(key);
-      await open.reader.close(0);
+      await open.reader.close(isPaused ? spec.limits.timeoutMs : 0);
       if (next === undefined) await this.#remove(name, open.consumer);
     }
     for (const [key, { reading, consume, settings }] of wanted) {
-      if (readers.has(key)) continue;
+      if (readers.has(key) || isPaused) continue;
       const reader = this.#open(name, reading, consume);
       readers.set(key, { reader, consumer: reading.consumer, settings });
       reader.start();
