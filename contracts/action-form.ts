@@ -1,5 +1,5 @@
 /** The forms of an action's address: its subject, and its paths over HTTP (D2 of service-description.ts). */
-import type { Action, JsonSchema } from "./service-description.ts";
+import type { JsonSchema } from "./service-description.ts";
 
 const PARAMETER = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
@@ -21,8 +21,10 @@ export function fillTemplate(
   let isWhole = true;
   const text = template.replace(PARAMETER, (_all, name: string) => {
     const value = Object.hasOwn(values, name) ? values[name] : undefined;
-    if (typeof value === "string" && value !== "") return encodeURIComponent(value);
-    if (typeof value === "number" || typeof value === "boolean") return encodeURIComponent(String(value));
+    const isScalar = typeof value === "number" || typeof value === "boolean";
+    // A dot would divide a token of a subject.
+    if (isScalar || (typeof value === "string" && value !== ""))
+      return encodeURIComponent(value).replaceAll(".", "%2E");
     isWhole = false;
     return "";
   });
@@ -52,11 +54,6 @@ export function propertiesOf(
       { schema: isRecord(one) ? one : {}, isRequired: required.includes(name) },
     ]),
   );
-}
-
-/** Whether a subject is its own path: `POST /orders.pay`. */
-export function pathOfSubject({ subject }: Pick<Action, "subject">): string {
-  return `/${subject}`;
 }
 
 function isRecord(value: unknown): value is JsonSchema {

@@ -3,6 +3,7 @@ import type { ErrorEntry } from "./error-entry.ts";
 import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
 import { runtaraErrors } from "./runtara-errors.ts";
+import { serviceErrors } from "./service-errors.ts";
 import { toolErrors } from "./tool-errors.ts";
 import { workflowErrors } from "./workflow-errors.ts";
 
@@ -15,6 +16,7 @@ export const errorCatalogue = {
   ...queueErrors,
   ...clientErrors,
   ...workflowErrors,
+  ...serviceErrors,
   ...toolErrors,
   ...runtaraErrors,
 } as const;

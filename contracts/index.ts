@@ -1,4 +1,5 @@
 export * from "./action-form.ts";
+export * from "./action-routes.ts";
 export * from "./async.ts";
 export * from "./bindings/index.ts";
 export * from "./bounded-map.ts";
@@ -33,6 +34,7 @@ export * from "./problem.ts";
 export * from "./program.ts";
 export * from "./requires.ts";
 export * from "./route-path.ts";
+export * from "./route-template.ts";
 export * from "./schedules.ts";
 export * from "./schema-references.ts";
 export * from "./secret.ts";

@@ -1,5 +1,5 @@
 /**
- * What a service tells about itself: its actions, and the events that it hears. The code of a function (`service({…})`) is the
+ * A service in its own words: its actions, and the events that it hears. The code of a function (`service({…})`) is the
  * truth. A node reads the description when it tries a revision, and the push puts it into the spec (`interface`), where gateways, clients and
  * triggers find it. docs/services.md has the whole.
  *
@@ -69,6 +69,9 @@ export type EventHandler = z.infer<typeof EventHandlerSchema>;
 
 /** Upper bound of the actions of a service, and of its event handlers. */
 const MAX_ACTIONS = 500;
+
+/** Upper bound of a description as JSON: it is a part of the spec, which is one message. */
+export const MAX_DESCRIPTION_BYTES = 256 * 1024;
 
 export const ServiceDescriptionSchema = z.strictObject({
   /** Semver of the service's interface. */

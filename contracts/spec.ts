@@ -14,7 +14,7 @@ export const FunctionSpecSchema = FunctionConfigSchema.safeExtend({
   /** The keys by which runners of the original toolkit find a program's file. */
   tag: z.string().optional(),
   binary_object: z.string().optional(),
-  /** What its code tells about itself as a service. Absent: it is a plain function, or no node tried it. */
+  /** The description of the service that its code is. Absent: it is a plain function, or no node tried it. */
   interface: ServiceDescriptionSchema.optional(),
   /** It is paused since then: no instance runs or starts, on any node. A push and a rollback keep the pause. */
   paused: z.strictObject({ since: z.iso.datetime() }).optional(),

@@ -7,7 +7,13 @@
  */
 
 import type { Build } from "../builder/index.ts";
-import { capabilitiesOf, isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
+import {
+  capabilitiesOf,
+  isNarunError,
+  NarunError,
+  revisionKey,
+  type ServiceDescription,
+} from "../contracts/index.ts";
 import { findQueueProblems, type Nats, type QueueProblem, removeQueueConsumers } from "../nats/index.ts";
 import { findGateways, waitForGateways, writtenOf } from "./gateways.ts";
 import { deleteNamedCopies, storeNamedCopy } from "./programs/named-copies.ts";
@@ -105,7 +111,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     // A repeated push makes an old revision the newest, so that a rollback goes to the revision that was live before.
     if (!isNew) await registry.revisions.put(key, manifest);
     await storeNamedCopy(nats, manifest, { revision, bytes: build.bundle });
-    const written = await moveSpec(registry, base, manifest, revision);
+    const written = await moveSpec(registry, base, manifest, revision, descriptionOf(tried));
     // Nodes delete the consumers that they read. None may run, and the next one looks only at what the spec names.
     await removeQueueConsumers(nats, name, liveSpec(base)?.consume ?? [], config.consume ?? []).catch(
       () => undefined,
@@ -152,6 +158,10 @@ async function tryBuild(
   }
   if (result.outcome === "failed") throw createTrialError(result);
   return result;
+}
+
+function descriptionOf(tried: TrialResult): ServiceDescription | undefined {
+  return tried.outcome === "ok" ? tried.interface : undefined;
 }
 
 /** A missing spec is no error: the service may be pushed later, or be another program. */

@@ -71,7 +71,8 @@ export async function rollback(nats: Nats, name: string, to?: string): Promise<R
   if (revision !== live?.revision) {
     const result = await tryRevision(nats, { function: name, revision, mode: manifest.config.mode });
     if (result.outcome === "failed") throw createTrialError(result);
-    const written = await moveSpec(registry, base, manifest, revision);
+    const description = result.outcome === "ok" ? result.interface : undefined;
+    const written = await moveSpec(registry, base, manifest, revision, description);
     await removeQueueConsumers(nats, name, live?.consume ?? [], manifest.config.consume ?? []);
     answering = await waitForGateways(nats, writtenOf(manifest, written));
   }

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { FunctionConfig, GoneReason } from "../contracts/index.ts";
+import type { FunctionConfig, GoneReason, ServiceDescription } from "../contracts/index.ts";
 import type { Backoff } from "../machine/index.ts";
 import type { LoginTexts, NatsTransport } from "../nats/index.ts";
 import type { SpanSink } from "../traces/index.ts";
@@ -13,6 +13,8 @@ export interface StartOrder {
   isService?: boolean;
   revision: string;
   config: FunctionConfig;
+  /** Its code is a service, and tells this about itself. */
+  interface?: ServiceDescription;
   /** The values of its secrets, by their names in `env`. */
   secrets: Record<string, string>;
   /** The code. Empty for a program. */
@@ -59,7 +61,10 @@ export interface TrialOrder {
   files?: readonly MountedFile[];
 }
 
-export type TrialOutcome = { ok: true } | { ok: false; code: string; message: string; stack?: string };
+/** `description`: of a service, as JSON: user input. */
+export type TrialOutcome =
+  | { ok: true; description?: string }
+  | { ok: false; code: string; message: string; stack?: string };
 
 /** A host's reports about its instances. */
 export interface InstanceEvents {

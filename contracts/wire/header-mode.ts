@@ -5,6 +5,7 @@
  * I2  The bytes of a value come out as they went in (header-bytes.ts).
  * I3  Every header of a message is optional, and may have been written by any client of NATS.
  */
+import { pathOfSubject } from "../action-routes.ts";
 import { type ErrorCode, errorEntry, isErrorCode } from "../error-catalogue.ts";
 import { SWITCHING_PROTOCOLS } from "../http-status.ts";
 import { PROBLEM_CONTENT_TYPE, type Problem, RETRY_AFTER_SECONDS } from "../problem.ts";
@@ -151,6 +152,12 @@ export const CALLER_FIELD: string = headerNames.caller.toLowerCase();
 /** Whether a text can name a caller. */
 export function isCaller(text: string): boolean {
   return /^[\w:.-]{1,128}$/.test(text);
+}
+
+/** Reads a request to the subject of an action: it is a POST to that subject as a path. A path of the message does not count. */
+export function decodeActionRequest(message: WireMessage, subject: string): DecodedRequest {
+  const method = headerValue(message.headers, headerNames.method) ?? "POST";
+  return { ...decodeRequest(message, subject), method, rawPath: pathOfSubject(subject) };
 }
 
 const NO_HEADERS: Headers = new Map();

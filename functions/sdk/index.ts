@@ -43,6 +43,14 @@ export type {
   ServeOptions,
   UpgradedWebSocket,
 } from "./serve.ts";
+export type { ActionOptions, DeclaredError } from "./service/action.ts";
+export { ActionError } from "./service/action-error.ts";
+export type { ErrorTypes, ServiceContext } from "./service/context.ts";
+export type { Description } from "./service/description.ts";
+export type { EventOptions, ServiceEvent } from "./service/event.ts";
+export type { PublishOptions } from "./service/event-port.ts";
+export { type ActionTypes, type ServiceFunction, type ServiceOptions, service } from "./service/service.ts";
+export type { InputOf, OutputOf, StandardSchema } from "./service/standard-schema.ts";
 export type {
   Message,
   MessageBatch,

@@ -5,9 +5,8 @@ import { ordersInterface, serviceInterface } from "../../test/harness/service-sp
 import { specOf, startGatewayWorld } from "../testing/world.ts";
 import { createOpenApi } from "./open-api.ts";
 
-const orders = specOf("orders", { routes: [], interface: ordersInterface });
+const orders = specOf("orders", { interface: ordersInterface });
 const carts = specOf("carts", {
-  routes: [],
   interface: serviceInterface("carts", {
     actions: [
       { name: "all", isReadOnly: true, input: { type: "object", properties: { page: { type: "integer" } } } },
@@ -18,7 +17,6 @@ const carts = specOf("carts", {
 });
 
 const zoo = specOf("zoo", {
-  routes: [],
   interface: serviceInterface("zoo", {
     actions: [
       // The path belongs to the service that is first by name.
@@ -28,6 +26,8 @@ const zoo = specOf("zoo", {
     ],
   }),
 });
+
+const hidden = specOf("hidden", { routes: [], interface: ordersInterface });
 
 describe("the OpenAPI document", () => {
   it("is valid by a public validator", async () => {
@@ -53,7 +53,7 @@ describe("the OpenAPI document", () => {
   });
 
   it("divides an input between path, query and body, and keeps references true", () => {
-    const document = createOpenApi([zoo, orders, carts]);
+    const document = createOpenApi([zoo, orders, carts, hidden]);
     const { paths = {}, components } = document ?? {};
     expect(paths["/orders/{id}/pay"]?.post).toMatchObject({
       parameters: [{ name: "id", in: "path", required: true, schema: { type: "string" } }],
@@ -75,6 +75,7 @@ describe("the OpenAPI document", () => {
     expect(Object.keys(paths["/carts/{cart}"] ?? {})).toEqual(["get", "delete"]);
     expect(paths["/orders/{id}"]?.get?.operationId).toBe("orders.get.path");
     expect(paths).not.toHaveProperty("/orders/{order}");
+    expect(document?.tags.map(({ name }) => name)).toEqual(["carts", "orders", "zoo"]);
     expect(Object.keys(paths).filter((path) => path.startsWith("/zoo"))).toEqual(["/zoo.steal"]);
   });
 

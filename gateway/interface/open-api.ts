@@ -11,7 +11,6 @@ import {
   hasUnnamedTokens,
   type JsonSchema,
   parametersOf,
-  pathOfSubject,
   placeSchema,
   propertiesOf,
   type ServiceDescription,
@@ -51,8 +50,9 @@ interface Service {
 /** The document of all services, or of one; undefined where there is none of that name. */
 export function createOpenApi(specs: Iterable<FunctionSpec>, only?: string): OpenApi | undefined {
   const services = [...specs]
-    .flatMap(({ name, interface: told }): Service[] =>
-      told === undefined ? [] : [{ name, interface: told }],
+    // Without routes its actions have none over HTTP either.
+    .flatMap(({ name, routes, interface: told }): Service[] =>
+      told === undefined || routes.length === 0 ? [] : [{ name, interface: told }],
     )
     .filter(({ name }) => only === undefined || name === only)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -88,7 +88,7 @@ function described({ description }: { description?: string | undefined }): { des
 function addAction(document: OpenApi, paths: Map<string, string>, { name }: Service, action: Action): void {
   const id = `${name}.${action.name}`;
   const schemas = addSchemas(document, id, action);
-  const bySubject = pathOfSubject(action);
+  const bySubject = `/${action.subject}`;
   const forms: { path: string; method: Action["method"]; id: string }[] = hasUnnamedTokens(action.subject)
     ? []
     : [{ path: bySubject, method: "POST", id }];

@@ -7,7 +7,6 @@ import {
   hasUnnamedTokens,
   type JsonSchema,
   parametersOf,
-  pathOfSubject,
   placeSchema,
 } from "../../contracts/index.ts";
 
@@ -78,7 +77,7 @@ export function requestOfCall(
   { input, subject }: Action,
   given: Readonly<Record<string, unknown>>,
 ): { path: string; body: string } | undefined {
-  const path = fillTemplate(pathOfSubject({ subject }), given);
+  const path = fillTemplate(`/${subject}`, given);
   if (path === undefined) return undefined;
   if (input === undefined) return { path, body: "" };
   if (input.type !== "object") return { path, body: JSON.stringify(given[WRAPPED]) ?? "" };
