@@ -16,6 +16,11 @@ export const clientErrors = {
     title: "There is no such key",
     solve: "`narun mcp ls` lists the keys.",
   },
+  NOT_IDEMPOTENT: {
+    title: "A call of this action may not be sent twice",
+    solve: "Call it without `hedge`, or say `idempotent: true` where a second call has the same effect.",
+    status: 409,
+  },
   SERVICE_PAUSED: {
     title: "The service is paused",
     solve: "Retry later. `narun services resume NAME` lets it go on.",

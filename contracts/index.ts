@@ -1,4 +1,5 @@
 export * from "./action-form.ts";
+export * from "./action-repeat.ts";
 export * from "./action-routes.ts";
 export * from "./async.ts";
 export * from "./bindings/index.ts";

@@ -8,8 +8,8 @@
 import {
   type ErrorCode,
   type FunctionSpec,
-  isRepeatable,
   MAX_FRAME_BYTES,
+  mayRepeat,
   messageOf,
   SWITCHING_PROTOCOLS,
 } from "../../contracts/index.ts";
@@ -85,7 +85,8 @@ export class Passage implements DispatchRequest {
   constructor(options: ServeOptions, exchange: Exchange, target: RequestTarget, host: string) {
     const { method, incoming, destination } = exchange;
     this.service = destination.service;
-    this.isRepeatable = isRepeatable(method, incoming.headers["idempotency-key"] !== undefined);
+    const hasIdempotencyKey = incoming.headers["idempotency-key"] !== undefined;
+    this.isRepeatable = mayRepeat(destination.spec, { method, rawPath: target.rawPath, hasIdempotencyKey });
     this.#options = options;
     this.#exchange = exchange;
     this.#target = target;
