@@ -148,8 +148,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     dispatch.dispatcher,
   );
   await open(dispatch, doors);
-  const { http = "", grpc, metrics: metricsUrl } = Object.fromEntries(doors.addresses);
-  log.info({ http, grpc, metrics: metricsUrl }, "the gateway takes requests");
+  const { http = "", grpc, metrics: metricsUrl } = tellAddresses(doors, log);
   caddy = followCaddy(options, doors, dispatch);
   const endCopies = keepCopies(nats, log);
 
@@ -173,6 +172,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     drain: ({ graceMs, lameDuckMs = 0 }) => (drained ??= drain(graceMs, lameDuckMs)),
     close: () => (drained ??= drain(0, 0)),
   };
+}
+
+function tellAddresses({ addresses }: Doors, log: GatewayOptions["log"]): Record<string, string | undefined> {
+  const { http, grpc, metrics } = Object.fromEntries(addresses);
+  log.info({ http, grpc, metrics }, "the gateway takes requests");
+  return { http, grpc, metrics };
 }
 
 async function open(dispatch: Dispatch, doors: Doors): Promise<void> {
