@@ -21,6 +21,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   invoke: async () => (await import("./commands/invoke.ts")).invokeCommand,
   files: async () => (await import("./commands/files.ts")).filesCommand,
   run: async () => (await import("./commands/run.ts")).runCommand,
+  keys: async () => (await import("./commands/keys.ts")).keysCommand,
   secret: async () => (await import("./commands/secret.ts")).secretCommand,
   runtara: async () => (await import("./commands/runtara.ts")).runtaraCommand,
   logs: async () => (await import("./commands/logs.ts")).logsCommand,

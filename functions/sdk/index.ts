@@ -10,6 +10,8 @@ import type { ServedApp, ServedConsumer, ServedHandler, ServeOptions, UpgradedWe
 
 export type {
   BindingValue,
+  Events,
+  HeardEvent,
   KvBucket,
   KvChange,
   KvEntry,
@@ -19,6 +21,8 @@ export type {
   NatsReply,
   ObjectBucket,
   ObjectInfo,
+  PublishEventOptions,
+  PublishedEvent,
   Publisher,
   RateLimit,
   Service,

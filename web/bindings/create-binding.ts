@@ -1,3 +1,4 @@
+import { Events } from "./events.ts";
 import { Journal, type JournalPlan } from "./journal.ts";
 import { KvBucket } from "./kv.ts";
 import { ObjectBucket } from "./objects.ts";
@@ -17,6 +18,7 @@ const constructors = {
   objects: ({ name }: Named) => new ObjectBucket(name),
   service: ({ name, service }: Named & { service: string }) => new Service(name, service),
   publish: ({ name }: Named) => new Publisher(name),
+  events: ({ name }: Named) => new Events(name),
   ratelimit: ({ name }: Named) => new RateLimit(name),
   workflow: ({ name }: Named) => new Workflows(name),
 };
