@@ -1,12 +1,14 @@
 /** Calls between two services, beside requests of NATS between two bare processes. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { symlink } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Bench } from "../frame/bench.ts";
 import { OURS, type Sample } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
 import { writeFunctions } from "../functions.ts";
-import { startSystem } from "../system.ts";
+import { HERE, startSystem } from "../system.ts";
 
 const BARE = "bare NATS request";
 const AT_ONCE = 32;
@@ -60,6 +62,8 @@ async function measure(bench: Bench): Promise<void> {
       { name: "caller", code: CALLER, config: CALLER_CONFIG },
     ]),
   );
+  // The schemas' library is that of this checkout.
+  await symlink(join(HERE, "node_modules"), join(functions.folder, "node_modules"), "dir");
   const systems: Record<string, () => Promise<Sample>> = {};
   for (const [system, root] of Object.entries(bench.roots)) {
     const { http, nats, failed } = stack.use(await startSystem([functions.folder], { root }));
