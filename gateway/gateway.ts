@@ -29,6 +29,7 @@ import { httpDoor } from "./http/door.ts";
 import { type IsTrusted, trustIn } from "./http/forwarded.ts";
 import { createGathering } from "./http/gathering.ts";
 import { Mount } from "./http/mount.ts";
+import { createInterfaceDoor, type InterfaceOptions } from "./interface/interface-door.ts";
 import { invokeDoor } from "./invoke/door.ts";
 import { createMetrics, type Metrics, type MetricValues } from "./metrics.ts";
 import { metricsDoor } from "./metrics-door.ts";
@@ -74,6 +75,8 @@ export interface GatewayOptions {
   otherMetrics?: () => Promise<readonly MetricValues[]>;
   /** The pages of a node-runner beside the gateway. Its metrics are added to the gateway's own. Default: none. */
   nodePages?: NodePages;
+  /** What the gateway itself tells about services at paths that no route takes. Default: nothing. */
+  interfaces?: InterfaceOptions;
   /** Where the spans of requests go, and which traces are recorded. Default: a client's trace goes through as it is. */
   traces?: Traces | undefined;
   log: Log;
@@ -240,6 +243,7 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
     ...common,
     calls,
     events,
+    own: createInterfaceDoor({ ...options.interfaces, ...common, specs: () => specs.all() }),
     gathering: createGathering(limits),
     routes,
     isFilling,

@@ -84,7 +84,10 @@ describe("a durable handler", () => {
       { name: "dur-new", pattern: "d.a", since: "new" },
     ]);
     await eventually(async () => expect(await consumersOf("durable")).toHaveLength(12), BOUND);
-    await eventually(async () => expect(await notesOf("dur-all")).toEqual(["d.a 1 1", "d.a 2 1", "d.b 3 1"]), BOUND);
+    await eventually(
+      async () => expect(await notesOf("dur-all")).toEqual(["d.a 1 1", "d.a 2 1", "d.b 3 1"]),
+      BOUND,
+    );
     await eventually(async () => expect(await notesOf("dur-last")).toEqual(["d.a 2 1", "d.b 3 1"]), BOUND);
     expect(await notesOf("dur-new")).toEqual([]);
     await eventually(async () => expect(await world.ps("durable")).toEqual([]), BOUND);
@@ -101,12 +104,21 @@ describe("a durable handler", () => {
     ];
     await push("failing", noting(bad), handlers);
     for (const value of ["1", "bad", "2"]) await publish(`fail.${value}`, value, { key: "one" });
-    await eventually(async () => expect(await notesOf("fail-1")).toEqual(["fail.1 1 1", "fail.2 2 1"]), BOUND);
+    await eventually(
+      async () => expect(await notesOf("fail-1")).toEqual(["fail.1 1 1", "fail.2 2 1"]),
+      BOUND,
+    );
     await eventually(async () => expect(await notesOf("fail-2")).toHaveLength(3), BOUND);
     const [letter] = await listLetters(world.connection, { function: "failing" });
-    expect(letter).toMatchObject({ stream: "narun-events", attempts: 2, error: { message: "TypeError: no good" } });
+    expect(letter).toMatchObject({
+      stream: "narun-events",
+      attempts: 2,
+      error: { message: "TypeError: no good" },
+    });
     await push("failing", noting(), handlers);
-    await redriveLetters(world.connection, { function: "failing" }, ({ error }) => expect(error).toBeUndefined());
+    await redriveLetters(world.connection, { function: "failing" }, ({ error }) =>
+      expect(error).toBeUndefined(),
+    );
     await eventually(async () => expect((await notesOf("fail-1")).at(-1)).toBe("fail.bad bad 1"), BOUND);
     await publish("fail.end", "end", { key: "one" });
     await eventually(async () => expect((await notesOf("fail-2")).at(-1)).toBe("fail.end end 1"), BOUND);

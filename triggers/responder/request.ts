@@ -19,7 +19,8 @@ import {
   headerNames,
   headerValue,
   isActionSubject,
-  isRepeatable,
+  isCaller,
+  mayRepeat,
   timeLeftOf,
 } from "../../contracts/index.ts";
 import type { DispatchRequest, Result } from "../../dispatch/index.ts";
@@ -51,14 +52,19 @@ export function readPlainRequest(message: Message, spec: FunctionSpec): PlainReq
     read?.message ?? (isOfAction ? decodeActionRequest(message, subject) : decodeRequest(message, name));
   const data = read?.message.content ?? message.data;
   const requestId = facts.requestId ?? crypto.randomUUID();
-  const headers = encodeRequest({ ...facts, requestId }, { timeoutMs });
+  const given = headerValue(message.headers, headerNames.caller);
+  const caller = given !== undefined && isCaller(given) ? given : undefined;
+  const headers = encodeRequest({ ...facts, requestId, caller }, { timeoutMs });
   if (headers === undefined) return "its target or a header field cannot be passed on";
   const remoteAddress = headerValue(message.headers, headerNames.remoteAddress);
   if (remoteAddress !== undefined) headers.set(headerNames.remoteAddress, [remoteAddress]);
   return {
     ...{ form, requestId, headers, data, timeoutMs },
     method: facts.method,
-    isRepeatable: isRepeatable(facts.method, hasField(facts, "idempotency-key")),
+    isRepeatable: mayRepeat(spec, {
+      ...facts,
+      hasIdempotencyKey: hasField(facts, "idempotency-key"),
+    }),
   };
 }
 
