@@ -84,7 +84,10 @@ describe("a durable handler", () => {
       { name: "dur-new", pattern: "d.a", since: "new" },
     ]);
     await eventually(async () => expect(await consumersOf("durable")).toHaveLength(12), BOUND);
-    await eventually(async () => expect(await notesOf("dur-all")).toEqual(["d.a 1 1", "d.a 2 1", "d.b 3 1"]), BOUND);
+    await eventually(
+      async () => expect(await notesOf("dur-all")).toEqual(["d.a 1 1", "d.a 2 1", "d.b 3 1"]),
+      BOUND,
+    );
     await eventually(async () => expect(await notesOf("dur-last")).toEqual(["d.a 2 1", "d.b 3 1"]), BOUND);
     expect(await notesOf("dur-new")).toEqual([]);
     await eventually(async () => expect(await world.ps("durable")).toEqual([]), BOUND);
@@ -101,12 +104,21 @@ describe("a durable handler", () => {
     ];
     await push("failing", noting(bad), handlers);
     for (const value of ["1", "bad", "2"]) await publish(`fail.${value}`, value, { key: "one" });
-    await eventually(async () => expect(await notesOf("fail-1")).toEqual(["fail.1 1 1", "fail.2 2 1"]), BOUND);
+    await eventually(
+      async () => expect(await notesOf("fail-1")).toEqual(["fail.1 1 1", "fail.2 2 1"]),
+      BOUND,
+    );
     await eventually(async () => expect(await notesOf("fail-2")).toHaveLength(3), BOUND);
     const [letter] = await listLetters(world.connection, { function: "failing" });
-    expect(letter).toMatchObject({ stream: "narun-events", attempts: 2, error: { message: "TypeError: no good" } });
+    expect(letter).toMatchObject({
+      stream: "narun-events",
+      attempts: 2,
+      error: { message: "TypeError: no good" },
+    });
     await push("failing", noting(), handlers);
-    await redriveLetters(world.connection, { function: "failing" }, ({ error }) => expect(error).toBeUndefined());
+    await redriveLetters(world.connection, { function: "failing" }, ({ error }) =>
+      expect(error).toBeUndefined(),
+    );
     await eventually(async () => expect((await notesOf("fail-1")).at(-1)).toBe("fail.bad bad 1"), BOUND);
     await publish("fail.end", "end", { key: "one" });
     await eventually(async () => expect((await notesOf("fail-2")).at(-1)).toBe("fail.end end 1"), BOUND);
@@ -155,6 +167,41 @@ describe("a durable handler", () => {
       );
     }
   }, 300_000);
+});
+
+describe("a service", () => {
+  it("publishes by ctx, hears its own events and others, and each instance hears for itself", async () => {
+    await publish("news.old", "old", { retain: true });
+    await world.push(
+      "paper",
+      `import { service } from "narun";
+       const heard = [];
+       export default service({ name: "paper", version: "1.0.0" })
+         .action("write", {}, async ({ text }, ctx) => {
+           const next = ctx.once("paper.printed", { timeout: 20_000 });
+           await ctx.publish("paper.written", { text }, { key: text });
+           return { printed: await next };
+         })
+         .action("heard", { readOnly: true }, () => heard)
+         .action("steal", {}, (input, ctx) => ctx.publish("other.written", 1).then(() => "yes", (error) => error.name))
+         .on("paper.written", { name: "print", durable: true, since: "all" }, async ({ value }, ctx) => {
+           await ctx.publish("paper.printed", value.text.toUpperCase());
+         })
+         .on("news.>", { name: "each", each: true, since: "last" }, ({ value, subject }) => {
+           heard.push(subject + " " + value);
+         });`,
+      { scale: { min: 2, max: 2 } },
+    );
+    const post = (action: string, input: object) =>
+      world.call(`/paper.${action}`, { method: "POST", body: JSON.stringify(input) });
+    expect(JSON.parse((await post("write", { text: "hello" })).text)).toEqual({ printed: "HELLO" });
+    expect(JSON.parse((await post("steal", {})).text)).toBe("BindingError");
+    await publish("news.fresh", "fresh");
+    const wanted = JSON.stringify(["news.old old", "news.fresh fresh"]);
+    for (let n = 0; n < 8; n++)
+      await eventually(async () => expect((await post("heard", {})).text).toBe(wanted), BOUND);
+    expect((await world.ps("paper")).length).toBe(2);
+  });
 });
 
 describe("a handler that is not durable", () => {

@@ -1,3 +1,4 @@
+import { EventPort } from "./event-port.ts";
 import { Events } from "./events.ts";
 import { Journal, type JournalPlan } from "./journal.ts";
 import { KvBucket } from "./kv.ts";
@@ -34,6 +35,11 @@ export type BindingPlan = {
 export function createBinding(plan: BindingPlan): object {
   const create: (plan: never) => object = constructors[plan.kind];
   return create(plan as never);
+}
+
+/** Makes the events of a service: by all its bindings, and below its own name. */
+export function createEventPort(): object {
+  return new EventPort();
 }
 
 /** Makes the host's side of a workflow. */
