@@ -3,6 +3,7 @@ import { eventErrors } from "./event-errors.ts";
 import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
 import { runtaraErrors } from "./runtara-errors.ts";
+import { sealErrors } from "./seal-errors.ts";
 import { serviceErrors } from "./service-errors.ts";
 import { toolErrors } from "./tool-errors.ts";
 import { workflowErrors } from "./workflow-errors.ts";
@@ -19,6 +20,7 @@ export const errorCatalogue = {
   ...serviceErrors,
   ...toolErrors,
   ...runtaraErrors,
+  ...sealErrors,
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

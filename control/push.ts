@@ -15,6 +15,7 @@ import {
   type ServiceDescription,
 } from "../contracts/index.ts";
 import { findQueueProblems, type Nats, type QueueProblem, removeQueueConsumers } from "../nats/index.ts";
+import { requireFreeName } from "./free-name.ts";
 import { findGateways, waitForGateways, writtenOf } from "./gateways.ts";
 import { deleteNamedCopies, storeNamedCopy } from "./programs/named-copies.ts";
 import {
@@ -74,7 +75,7 @@ export interface PushResult {
 /**
  * Stores the missing files, has a node try the build, and makes it live. Errors: TRIAL_FAILED with `fields.node`, `reason`
  * and the source-mapped `stack`, and the old revision stays live; PUSH_CONFLICT, if another push moved the function
- * meanwhile or a service has its name; NATS_UNREACHABLE.
+ * meanwhile or a service has its name; NAME_TAKEN, where a service that nobody deployed answers for it; NATS_UNREACHABLE.
  */
 export async function pushBuild(nats: Nats, build: Build, options: PushOptions = {}): Promise<PushResult> {
   const { manifest, revision, config } = build;
@@ -92,6 +93,8 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   const [missingServices, queueProblems] = await Promise.all([
     findMissingServices(registry, build),
     findQueueProblems(nats, name, config.consume ?? []),
+    // A name with a spec is the function's, whatever else answers.
+    base?.ok === true ? undefined : requireFreeName(nats, name),
   ]);
   const doubts = { missingServices, queueProblems };
   if (isLive(base, manifest, revision)) {

@@ -14,7 +14,7 @@
 import type { HoldLimits, Log, ShortPath } from "../dispatch/index.ts";
 import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
-import type { Nats } from "../nats/index.ts";
+import { keepCopies, type Nats } from "../nats/index.ts";
 import type { Traces } from "../traces/index.ts";
 import { createAsyncDoor } from "./async/async-door.ts";
 import { type CaddyState, CaddySync } from "./caddy/caddy-sync.ts";
@@ -148,6 +148,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { http = "", grpc, metrics: metricsUrl } = Object.fromEntries(doors.addresses);
   log.info({ http, grpc, metrics: metricsUrl }, "the gateway takes requests");
   caddy = followCaddy(options, doors, dispatch);
+  const endCopies = keepCopies(nats, log);
 
   let drained: Promise<void> | undefined;
   const drain = async (graceMs: number, lameDuckMs: number) => {
@@ -156,6 +157,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (lameDuckMs > 0) await doors.leave(lameDuckMs);
     await doors.drain(graceMs);
     await caddy?.leave();
+    endCopies();
     dispatch.close();
     log.info("the gateway is closed");
   };

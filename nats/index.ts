@@ -1,6 +1,7 @@
 export { type Calls, hasCalls, openCalls } from "./calls/calls.ts";
 export { dropCalls } from "./calls/drop-calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
+export { type CopiesLog, findCopies, keepCopies, MAX_COPIES, type StreamCopies } from "./copies.ts";
 export {
   type DiscoveredService,
   type DiscoveredStats,
@@ -18,6 +19,24 @@ export { type EventStart, type FollowedItem, followEvents } from "./events/follo
 export { nextEvent } from "./events/next-event.ts";
 export { failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
+export { claimsIn } from "./identity/claims.ts";
+export {
+  accountJwt,
+  createLogin,
+  createNetworkKeys,
+  createTenantKeys,
+  type LoginOptions,
+  type NetworkKeys,
+  NetworkKeysSchema,
+  type RoleKey,
+  randomName,
+  roleKey,
+  rotateRoleKeys,
+  type ServerIdentity,
+  serverIdentity,
+  systemLogin,
+} from "./identity/network.ts";
+export { Absences } from "./journals/absences.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";
 export { Journals, toMessage, type WorkflowName } from "./journals/journal.ts";
@@ -40,6 +59,7 @@ export { type DeadLetters, openDeadLetters, type StoredLetter } from "./letters/
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, type HistoryEntry, readEvents, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
+export { makeStores } from "./make-stores.ts";
 export { isNoResponders, type Message } from "./message.ts";
 export {
   type MicroEndpoint,
@@ -89,6 +109,7 @@ export { findStuckStreams } from "./storage-check.ts";
 export { storeProblem } from "./store-problem.ts";
 export {
   openBinaries,
+  openKeyTexts,
   openNodeStates,
   openRevisions,
   openSecrets,

@@ -19,6 +19,7 @@ import {
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { type FileTexts, value } from "../options/option.ts";
+import { replicas } from "../options/replicas.ts";
 import { flagArguments } from "../options/resolve.ts";
 import { shortPath } from "../options/short-path.ts";
 import { traceFlags, traceOptions, tracesFrom } from "../options/traces.ts";
@@ -50,6 +51,7 @@ const gatewayOptions = {
   caddy,
   lameDuck: lameDuck("5s"),
   shortPath,
+  copies: replicas,
   ...traceOptions,
   logLevel: logLevel("info"),
   ofGateway,
@@ -86,7 +88,10 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
     const workers = new GatewayWorkers({
       ...{ count: further, http: address, grpc, natsUrl: access.url ?? nats.url, login: access.login },
       ...{ shortPath, trustedProxies, lameDuckMs, log },
-      gatewayArguments: flagArguments({ config, grpcCert, grpcKey, ...traceFlags }, settings),
+      gatewayArguments: flagArguments(
+        { config, grpcCert, grpcKey, copies: replicas, ...traceFlags },
+        settings,
+      ),
       environment: context.environment,
     });
     const gateway = await startGateway({
