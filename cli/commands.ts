@@ -29,6 +29,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   workflow: async () => (await import("./commands/workflow.ts")).workflowCommand,
   services: async () => (await import("./commands/services.ts")).servicesCommand,
   mcp: async () => (await import("./commands/mcp.ts")).mcpCommand,
+  events: async () => (await import("./commands/events.ts")).eventsCommand,
   dlq: async () => (await import("./commands/dlq.ts")).dlqCommand,
   gateway: async () => (await import("./commands/gateway.ts")).gatewayCommand,
   node: async () => (await import("./commands/node.ts")).nodeCommand,

@@ -6,7 +6,7 @@ import { answering, createWorkFolder } from "./testing/work-folder.ts";
 const COMMANDS = [
   ...["up", "dev", "init", "build", "push", "deploy", "rollback", "rm", "ls", "ps", "revisions", "nodes"],
   ...["invoke", "logs", "gateway", "node", "doctor", "types", "files", "secret", "config", "run", "schedule"],
-  ...["workflow"],
+  ...["workflow", "events"],
 ];
 
 describe("help", () => {

@@ -31,6 +31,11 @@ export const eventErrors = {
     solve: "Ask the operator for a key whose digest `eventReaders` of a function names.",
     status: 403,
   },
+  EVENT_HANDLER_NOT_FOUND: {
+    title: "The service has no durable handler of events of this name",
+    solve:
+      "`narun events replay` needs a service with `.on(pattern, { durable: true }, …)`; `detail` names its handlers.",
+  },
   EVENT_READERS_FULL: {
     title: "The gateway has as many readers of events as it may have",
     solve: "Connect again later, or to another gateway.",

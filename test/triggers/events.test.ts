@@ -169,6 +169,41 @@ describe("a durable handler", () => {
   }, 300_000);
 });
 
+describe("a service", () => {
+  it("publishes by ctx, hears its own events and others, and each instance hears for itself", async () => {
+    await publish("news.old", "old", { retain: true });
+    await world.push(
+      "paper",
+      `import { service } from "narun";
+       const heard = [];
+       export default service({ name: "paper", version: "1.0.0" })
+         .action("write", {}, async ({ text }, ctx) => {
+           const next = ctx.once("paper.printed", { timeout: 20_000 });
+           await ctx.publish("paper.written", { text }, { key: text });
+           return { printed: await next };
+         })
+         .action("heard", { readOnly: true }, () => heard)
+         .action("steal", {}, (input, ctx) => ctx.publish("other.written", 1).then(() => "yes", (error) => error.name))
+         .on("paper.written", { name: "print", durable: true, since: "all" }, async ({ value }, ctx) => {
+           await ctx.publish("paper.printed", value.text.toUpperCase());
+         })
+         .on("news.>", { name: "each", each: true, since: "last" }, ({ value, subject }) => {
+           heard.push(subject + " " + value);
+         });`,
+      { scale: { min: 2, max: 2 } },
+    );
+    const post = (action: string, input: object) =>
+      world.call(`/paper.${action}`, { method: "POST", body: JSON.stringify(input) });
+    expect(JSON.parse((await post("write", { text: "hello" })).text)).toEqual({ printed: "HELLO" });
+    expect(JSON.parse((await post("steal", {})).text)).toBe("BindingError");
+    await publish("news.fresh", "fresh");
+    const wanted = JSON.stringify(["news.old old", "news.fresh fresh"]);
+    for (let n = 0; n < 8; n++)
+      await eventually(async () => expect((await post("heard", {})).text).toBe(wanted), BOUND);
+    expect((await world.ps("paper")).length).toBe(2);
+  });
+});
+
 describe("a handler that is not durable", () => {
   it("is woken by events that come, one of the group for each, and never again", async () => {
     await publish("heard.a", "before");

@@ -1,4 +1,4 @@
-import type { Limits } from "../../../../contracts/index.ts";
+import type { Capability, Limits } from "../../../../contracts/index.ts";
 import type { Sealer } from "../../../../keys/index.ts";
 import type { StreamParts } from "../../../../streams/index.ts";
 import type { FindDeclared } from "./declared.ts";
@@ -13,6 +13,8 @@ export interface BindingContext {
   /** With the labels' keys of the function. */
   sealer?: Sealer | undefined;
   declared: FindDeclared;
+  /** All declared bindings of a kind. */
+  allDeclared<K extends Capability["kind"]>(kind: K): Extract<Capability, { kind: K }>[];
   limits: Limits;
   /** The signal that aborts when a request is over; undefined for a request that is over already. */
   endOf(owner: number): AbortSignal | undefined;

@@ -2,7 +2,8 @@
  * The operations of events.
  *
  * I1  An event has the name of its function as its source: the code cannot choose another.
- * I2  `once` ends with its request, and holds one subscription meanwhile.
+ * I2  A call without a binding has the rights of all of them, and those of the events below the function's own name.
+ * I3  `once` ends with its request, and holds one subscription meanwhile.
  */
 import {
   coversPattern,
@@ -19,7 +20,7 @@ import { type CallContext, CallError, type HostOperations } from "../../process/
 import { traceToHandOn } from "../handed-on-trace.ts";
 import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
-import { createLargeValues } from "./large-values.ts";
+import { createLargeValues, type LargeValues } from "./large-values.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 const MAX_TIMEOUT_MS = 300_000;
@@ -29,84 +30,113 @@ const MAX_ID_LENGTH = 400;
 /** Upper bound of the waits of an instance at a time. */
 const MAX_WAITS = 100;
 
-export function createEventOperations({
-  name: source,
-  streams: { nats },
-  declared,
-  endOf,
-}: BindingContext): HostOperations {
-  const large = createLargeValues(nats.maxPayload);
-  const limits = { maxBytes: nats.maxPayload - MAX_HEADER_BYTES, label: "The value of an event" };
+/** The parts that all operations of an instance use. */
+interface EventParts {
+  context: BindingContext;
+  open(): Promise<Events>;
+  large: LargeValues;
+  /** The rights of a binding, or of the function itself where none is named. */
+  rightsOf(name: unknown): { publishes: readonly string[]; hears: readonly string[] };
+}
+
+export function createEventOperations(context: BindingContext): HostOperations {
+  const { streams, declared } = context;
+  const { nats } = streams;
   let opened: Promise<Events> | undefined;
-  const open = () => {
-    opened ??= openEvents(nats).catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    });
-    return opened;
+  const parts: EventParts = {
+    context,
+    open() {
+      opened ??= openEvents(nats).catch((error: unknown) => {
+        opened = undefined;
+        throw error;
+      });
+      return opened;
+    },
+    large: createLargeValues(nats.maxPayload),
+    rightsOf: (name) => (name === undefined ? ownRights(context) : declared("events", name)),
   };
-  let waits = 0;
+  return { ...createPublish(parts), ...createHearing(parts) };
+}
+
+function createPublish({ context, open, large, rightsOf }: EventParts): HostOperations {
+  const { name: source, streams } = context;
+  const limits = { maxBytes: streams.nats.maxPayload - MAX_HEADER_BYTES, label: "The value of an event" };
   return {
-    "events.publish": ([name, subjectValue, data, type, retain, ttl, key, id], context) => {
-      const { publishes } = declared("events", name);
+    "events.publish": ([name, subjectValue, data, type, retain, ttl, key, id], call) => {
+      const { publishes } = rightsOf(name);
       const subject = readSubject(subjectValue);
       if (!matchesAny(publishes, subject)) refuse(subject, publishes, "publish");
       const event = {
         ...{ subject, source, retain: retain === true },
-        headers: headersOf(type, context),
+        headers: headersOf(type, call),
         key: readLine(key, "key", MAX_EVENT_KEY),
         id: readLine(id, "id", MAX_ID_LENGTH),
         ttlSeconds: readWhole(ttl, { name: "ttl", min: 1, max: MAX_EVENT_TTL_SECONDS }),
       };
-      return large.accept(data, limits, context, async (bytes) => {
+      return large.accept(data, limits, call, async (bytes) => {
         const published = await (await open()).publish({ ...event, data: bytes }).catch(toBindingError);
         return [published.sequence, published.isDuplicate];
       });
     },
-    "events.once": async ([name, patternValue, timeout], context) => {
-      const { hears } = declared("events", name);
+  };
+}
+
+function createHearing({ context, open, large, rightsOf }: EventParts): HostOperations {
+  const { streams, endOf } = context;
+  let waits = 0;
+  const wait = async (pattern: string, timeoutMs: number, call: CallContext) => {
+    if (waits >= MAX_WAITS)
+      throw new CallError("RangeError", `an instance waits for at most ${MAX_WAITS} events at a time`);
+    waits += 1;
+    try {
+      await open();
+      const end = endOf(call.owner) ?? AbortSignal.abort();
+      const ends = AbortSignal.any([call.signal, AbortSignal.timeout(timeoutMs), end]);
+      return await nextEvent(streams.nats, pattern, ends);
+    } finally {
+      waits -= 1;
+    }
+  };
+  return {
+    "events.once": async ([name, patternValue, timeout], call) => {
+      const { hears } = rightsOf(name);
       const pattern = readPattern(patternValue);
       if (!hears.some((wide) => coversPattern(wide, pattern))) refuse(pattern, hears, "hear");
-      const asked =
+      const timeoutMs =
         readWhole(timeout, { name: "timeout", min: 1, max: MAX_TIMEOUT_MS }) ?? DEFAULT_TIMEOUT_MS;
-      if (waits >= MAX_WAITS)
-        throw new CallError("RangeError", `an instance waits for at most ${MAX_WAITS} events at a time`);
-      waits += 1;
-      try {
-        await open();
-        const ends = [
-          context.signal,
-          AbortSignal.timeout(asked),
-          endOf(context.owner) ?? AbortSignal.abort(),
-        ];
-        const event = await nextEvent(nats, pattern, AbortSignal.any(ends));
-        if (event === undefined)
-          throw new CallError("TimeoutError", `${JSON.stringify(pattern)}: no event within ${asked} ms`);
-        return await deliver(event, context);
-      } finally {
-        waits -= 1;
-      }
+      const event = await wait(pattern, timeoutMs, call);
+      if (event !== undefined) return deliver(large, event, call);
+      throw new CallError("TimeoutError", `${JSON.stringify(pattern)}: no event within ${timeoutMs} ms`);
     },
-    "events.last": async ([name, subjectValue], context) => {
-      const { hears } = declared("events", name);
+    "events.last": async ([name, subjectValue], call) => {
+      const { hears } = rightsOf(name);
       const subject = readSubject(subjectValue);
       if (!matchesAny(hears, subject)) refuse(subject, hears, "hear");
       const [event] = await (await open()).lastOfEach(subject).catch(toBindingError);
-      return event === undefined ? undefined : deliver(event, context);
+      return event === undefined ? undefined : deliver(large, event, call);
     },
   };
+}
 
-  async function deliver(event: StoredEvent, context: CallContext) {
-    const { sequence, subject, key, source: from, storedAt, headers } = event;
-    const facts = { sequence, subject, key, source: from, at: storedAt.getTime() };
-    const type = headers.get("Content-Type")?.[0];
-    const { value } = await large.deliver(
-      context,
-      async () => event,
-      ({ data }) => data,
-    );
-    return [JSON.stringify({ ...facts, type }), value];
-  }
+/** The facts of an event as JSON, and its data. */
+async function deliver(large: LargeValues, event: StoredEvent, call: CallContext) {
+  const { sequence, subject, key, source, storedAt, headers } = event;
+  const facts = { sequence, subject, key, source, at: storedAt.getTime() };
+  const type = headers.get("Content-Type")?.[0];
+  const { value } = await large.deliver(
+    call,
+    async () => event,
+    ({ data }) => data,
+  );
+  return [JSON.stringify({ ...facts, type }), value];
+}
+
+function ownRights({ name, allDeclared }: BindingContext): { publishes: string[]; hears: string[] } {
+  const all = allDeclared("events");
+  return {
+    publishes: [`${name}.>`, ...all.flatMap(({ publishes }) => publishes)],
+    hears: [`${name}.>`, ...all.flatMap(({ hears }) => hears)],
+  };
 }
 
 function readSubject(value: unknown): string {
