@@ -1,4 +1,4 @@
-/** Key files and the directory: what is refused, and by which code. */
+/** Key files and the directory: refusals and their codes. */
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** What other implementations sealed opens here, and what is sealed here opens in other implementations. */
+/** Values of other implementations open here, and values of narun open there. */
 import { spawnSync } from "node:child_process";
 import { createDecipheriv } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -23,7 +23,7 @@ export function clearBytesOf(maxBytes: number, label: string): number {
   return Math.max(0, Math.floor(((maxBytes - FIXED - lengthOfHeader(label)) * 3) / 4));
 }
 
-/** The bytes of a stream that has these bytes sealed, or 0 for what is no sealed stream. */
+/** The clear bytes of a stream of this sealed size; 0 for a size that no stream has. */
 export function clearBytesOfStream(sealedBytes: number, label: string): number {
   let left = sealedBytes;
   for (let number = 0; left > 0; number += 1) {

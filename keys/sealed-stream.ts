@@ -3,7 +3,7 @@
  * random id, its number, and whether it is the last one.
  *
  * I1  Parts of another stream, out of order, doubled or missing do not open: SEAL_CUT_OFF.
- * I2  A part is handed on when it is verified. Whoever acts on a stream before its end acts on a true beginning.
+ * I2  A part is handed on when it is verified. A reader that stops early has a true beginning.
  */
 import { NarunError, type SealPlace } from "../contracts/index.ts";
 import { IS_LAST, MAX_PART_BYTES, NUMBER, STREAM } from "./part.ts";

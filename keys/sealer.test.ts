@@ -110,7 +110,7 @@ describe("a label", () => {
     expect(await codeOf(ann.open("payments", after, place))).toBe("SEAL_KEY_UNKNOWN");
     expect(await codeOf(ann.seal("payments", secret, place))).toBe("LABEL_NOT_GRANTED");
     expect(Buffer.from(await ann.open("payments", before, place))).toEqual(secret);
-    // As one who goes on with the directory that she had: her keys open old data, and the new key is not sealed for her.
+    // With the directory that she had before her keys open old data. The new key is not sealed for her.
     const { keys = [] } = network.directory.labels.payments ?? {};
     network.directory = former;
     expect(Buffer.from(await ann.open("payments", before, place))).toEqual(secret);

@@ -53,7 +53,7 @@ const options = {
 
 export const keysCommand = defineCommand({
   usage: "keys <action> [names...]",
-  says: "encryption end to end: ls, init, new, enrol, dismiss, grant, revoke, rotate, renew, restore, export",
+  says: "encryption: init, new, enrol, dismiss, grant, revoke, rotate, renew, restore, export, ls",
   options,
   examples: [
     ["narun keys init", "a network: its root, and the key of this machine's node"],
