@@ -7,8 +7,15 @@
  */
 
 import type { Build } from "../builder/index.ts";
-import { capabilitiesOf, isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
+import {
+  capabilitiesOf,
+  isNarunError,
+  NarunError,
+  revisionKey,
+  type ServiceDescription,
+} from "../contracts/index.ts";
 import { findQueueProblems, type Nats, type QueueProblem, removeQueueConsumers } from "../nats/index.ts";
+import { requireFreeName } from "./free-name.ts";
 import { findGateways, waitForGateways, writtenOf } from "./gateways.ts";
 import { deleteNamedCopies, storeNamedCopy } from "./programs/named-copies.ts";
 import {
@@ -68,7 +75,7 @@ export interface PushResult {
 /**
  * Stores the missing files, has a node try the build, and makes it live. Errors: TRIAL_FAILED with `fields.node`, `reason`
  * and the source-mapped `stack`, and the old revision stays live; PUSH_CONFLICT, if another push moved the function
- * meanwhile or a service has its name; NATS_UNREACHABLE.
+ * meanwhile or a service has its name; NAME_TAKEN, where a service that nobody deployed answers for it; NATS_UNREACHABLE.
  */
 export async function pushBuild(nats: Nats, build: Build, options: PushOptions = {}): Promise<PushResult> {
   const { manifest, revision, config } = build;
@@ -86,6 +93,8 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   const [missingServices, queueProblems] = await Promise.all([
     findMissingServices(registry, build),
     findQueueProblems(nats, name, config.consume ?? []),
+    // A name with a spec is the function's, whatever else answers.
+    base?.ok === true ? undefined : requireFreeName(nats, name),
   ]);
   const doubts = { missingServices, queueProblems };
   if (isLive(base, manifest, revision)) {
@@ -105,7 +114,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     // A repeated push makes an old revision the newest, so that a rollback goes to the revision that was live before.
     if (!isNew) await registry.revisions.put(key, manifest);
     await storeNamedCopy(nats, manifest, { revision, bytes: build.bundle });
-    const written = await moveSpec(registry, base, manifest, revision);
+    const written = await moveSpec(registry, base, manifest, revision, descriptionOf(tried));
     // Nodes delete the consumers that they read. None may run, and the next one looks only at what the spec names.
     await removeQueueConsumers(nats, name, liveSpec(base)?.consume ?? [], config.consume ?? []).catch(
       () => undefined,
@@ -152,6 +161,10 @@ async function tryBuild(
   }
   if (result.outcome === "failed") throw createTrialError(result);
   return result;
+}
+
+function descriptionOf(tried: TrialResult): ServiceDescription | undefined {
+  return tried.outcome === "ok" ? tried.interface : undefined;
 }
 
 /** A missing spec is no error: the service may be pushed later, or be another program. */

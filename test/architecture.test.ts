@@ -46,7 +46,7 @@ const PARTS: Record<string, readonly string[]> = {
   dispatch: ["contracts", "nats", "local", "streams"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
   triggers: ["contracts", "machine", "nats", "streams", "traces", "dispatch", "ticks"],
-  workflows: ["contracts", "nats", "triggers"],
+  workflows: ["contracts", "nats", "traces", "triggers"],
   runtime: ["contracts", "machine", "nats", "keys", "local", "streams", "traces", "web", "functions/sdk"],
   runtara: ["contracts", "machine", "nats", "protocol"],
   cli: [
@@ -114,7 +114,7 @@ const VENDORS: Record<string, readonly string[]> = {
   commander: ["cli/"],
   croner: ["ticks/cron.ts"],
   jose: ["keys/"],
-  "@peculiar/x509": ["protocol/quic/certificates.ts"],
+  "@peculiar/x509": ["machine/certificates.ts"],
   picocolors: ["cli/output/output.ts"],
 };
 

@@ -31,7 +31,20 @@ const KINDS: readonly KindEntry[] = [
     isNeeded: ({ consume = [] }) => consume.length > 0,
     load: async (parts) => (await import("./queues/index.ts")).createQueues(parts),
   },
+  {
+    isNeeded: (spec) => hasEvents(spec, true),
+    load: async (parts) => (await import("./events/index.ts")).createDurableEvents(parts),
+  },
+  {
+    isNeeded: (spec) => hasEvents(spec, false),
+    load: async (parts) => (await import("./events/index.ts")).createHeardEvents(parts),
+  },
 ];
+
+/** Whether a service hears events, durably or not. */
+function hasEvents({ interface: service }: FunctionSpec, isDurable: boolean): boolean {
+  return service?.events.some((handler) => handler.isDurable === isDurable) ?? false;
+}
 
 export interface Triggers {
   /** Listeners to the node-runner, and the metrics beside its own. */

@@ -7,17 +7,20 @@ import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "
 import { createTriggers } from "../../triggers/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
+import { followHostsKey } from "../network/hosts-key.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import {
   devNode,
   egressDeny,
+  hostLogins,
   label,
   machineName,
   nodeBounds,
   nodeMetrics,
   nodeName,
 } from "../options/node.ts";
+import { replicas } from "../options/replicas.ts";
 import { checkRuntara, runtaraOptions } from "../options/runtara.ts";
 import { shortPath } from "../options/short-path.ts";
 import { cacheDir, keysDir, keysPassphrase, secretsKey } from "../options/storage.ts";
@@ -42,7 +45,9 @@ const nodeOptions = {
   secretsKey,
   keysDir,
   keysPassphrase,
+  ...hostLogins,
   shortPath,
+  copies: replicas,
   ...traceOptions,
   nodeMetrics,
   ...runtaraOptions,
@@ -86,6 +91,8 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     const runner = await startNodeRunner({
       ...parts,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
+      hostsKey: followHostsKey(options.hostsKey),
+      hostLoginMs: options.hostLogin,
       hosts: modes.hosts,
       onExpected: modes.onExpected,
       version,

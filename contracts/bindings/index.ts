@@ -6,6 +6,7 @@ import { z } from "zod";
 import { LabelSchema } from "../keys.ts";
 import type { EnvProperty } from "./define-binding.ts";
 import { type EnvEntry, SecretNameSchema, VariableNameSchema } from "./env.ts";
+import { events } from "./events.ts";
 import { kv } from "./kv.ts";
 import { objects } from "./objects.ts";
 import { publish } from "./publish.ts";
@@ -16,9 +17,9 @@ import { workflow } from "./workflow.ts";
 export { isReservedStore } from "./buckets.ts";
 export type { EnvProperty } from "./define-binding.ts";
 export { EnvSchema, SecretNameSchema } from "./env.ts";
-export { isLiteralSubject, isReservedSubject, matchesSubject } from "./subjects.ts";
+export { isLiteralSubject, isReservedSubject, isSubjectPattern, matchesSubject } from "./subjects.ts";
 
-const bindingKinds = [kv, objects, service, publish, ratelimit, workflow] as const;
+const bindingKinds = [kv, objects, service, publish, events, ratelimit, workflow] as const;
 
 type Kind = (typeof bindingKinds)[number];
 type OptionShape = { [K in Kind as K["kind"]]: z.ZodOptional<K["option"]> };

@@ -37,6 +37,8 @@ export type Handle = (request: Request, context: Context) => unknown;
 /** The handlers of the code. */
 export interface Handlers {
   fetch: Handle;
+  /** Of a service, in a trial. */
+  description?: string;
   /** Left out where the code takes no triggers. */
   trigger?: (kind: TriggerKind, request: Request, context: Context) => Promise<TriggerResult>;
 }
@@ -145,7 +147,9 @@ export class HandlerSandbox implements Sandbox {
     const loaded = await this.#options.load();
     if ("ok" in loaded) return loaded;
     this.#handlers = loaded;
-    return { ok: true, phases: { load: performance.now() - beganAt } };
+    const { description } = loaded;
+    const phases = { load: performance.now() - beganAt };
+    return { ok: true, phases, ...(description === undefined ? {} : { description }) };
   }
 
   /** `stream`: the body, where it did not come by `bodies.openRequest`. */

@@ -15,6 +15,7 @@ import {
   type ErrorCode,
   type FunctionConfig,
   type GoneReason,
+  type ServiceDescription,
   type SocketAddress,
   subjects,
   warnOfDrain,
@@ -42,6 +43,8 @@ export interface InstanceOptions {
   instance: string;
   revision: string;
   config: FunctionConfig;
+  /** Its code is a service: the actions that are its endpoints. */
+  interface?: ServiceDescription | undefined;
   /** The instance's place at the socket of its host. Undefined: it is reached over NATS only. */
   place?: SocketPlace | undefined;
   /** It is a consumer that is not deployed. Undefined: an instance of a function. */
@@ -96,20 +99,24 @@ export class Instance implements SandboxOwner {
   open(): void {
     if (this.#phase !== "starting") return;
     const { nats, peers, ledger, node, instance, revision, config, place, consumer } = this.#options;
-    const about = { nats, ledger, node, instance, revision, config, socket: place?.address, consumer };
-    const calls = new NatsCalls({ nats, peers, instance, config });
-    this.#service = registerInstance(about, {
-      refuses: (...request) => this.#refuses(...request),
-      take: (message, done) => {
-        const call = calls.open(message, done);
-        if (call !== undefined) this.requests.take(call);
+    const { interface: description } = this.#options;
+    const about = { nats, ledger, node, instance, revision, config, consumer };
+    const calls = new NatsCalls({ nats, peers, instance, config, isProgram: consumer?.isProgram === true });
+    this.#service = registerInstance(
+      { ...about, interface: description, socket: place?.address },
+      {
+        refuses: (...request) => this.#refuses(...request),
+        take: (message, done) => {
+          const call = calls.open(message, done);
+          if (call !== undefined) this.requests.take(call);
+        },
+        control: (token, message) => calls.control(token, message),
+        stats: () => ({
+          state: this.#phase === "ready" ? "ready" : "draining",
+          inFlight: this.requests.size,
+        }),
       },
-      control: (token, message) => calls.control(token, message),
-      stats: () => ({
-        state: this.#phase === "ready" ? "ready" : "draining",
-        inFlight: this.requests.size,
-      }),
-    });
+    );
     this.#phase = "ready";
     const books = { nats, ledger, counter: this.#service.counter };
     if (place !== undefined)

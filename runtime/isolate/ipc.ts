@@ -27,8 +27,8 @@ export type ToHost =
       /** Whether the node exports spans. */
       isTraced: boolean;
     }
-  /** The present login. */
-  | { type: "login"; login: LoginTexts }
+  /** The present login. `renewal`: the process logs in with it now, and answers. */
+  | { type: "login"; login: LoginTexts; renewal?: number }
   | ({ type: "start" } & StartOrder)
   | ({ type: "trial"; id: number } & TrialOrder)
   | ({ type: "drain"; instance: string } & DrainOrder)
@@ -48,6 +48,7 @@ export type FromHost =
   /** The process connects to NATS, and needs the present login for it. */
   | { type: "need-login" }
   | { type: "ready" }
+  | { type: "renewed"; renewal: number }
   | { type: "failed"; message: string }
   | { type: "warned"; fields: object; message: string }
   /** The memory of the process, at intervals. */

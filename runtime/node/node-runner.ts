@@ -22,23 +22,26 @@ import type { Address } from "../../machine/index.ts";
 import {
   ensureLogHistory,
   followNodes,
+  keepCopies,
   type LiveNodes,
   type Nats,
   openBinaries,
   openNodeStates,
   openRevisions,
   openSpecs,
+  type RoleKey,
   type SecretsKey,
   type Subscription,
 } from "../../nats/index.ts";
 import type { SpanSink } from "../../traces/index.ts";
+import type { HostLogin } from "../host.ts";
 import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
 import { createDependencies } from "./dependencies.ts";
 import { createDesiredState, type DesiredState } from "./desired-state.ts";
 import { openFileCache } from "./file-cache.ts";
 import { createFunctionSecrets, type FunctionSecrets } from "./function-secrets.ts";
-import { type HostLogin, hostLogin } from "./host-login.ts";
+import { hostLogin } from "./host-login.ts";
 import { InstanceTable } from "./instance-table.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
 import { discoverTargets } from "./metrics/discovery.ts";
@@ -59,7 +62,11 @@ export interface NodeRunnerOptions {
   /** The runner's own connection. The caller closes it. */
   nats: Nats;
   /** How the hosts connect. */
-  hostNats: HostLogin;
+  hostNats: Omit<HostLogin, "rights">;
+  /** The key with which logins for hosts are made. Default: hosts log in as the node. */
+  hostsKey?: (() => RoleKey) | undefined;
+  /** How long a host's login lasts. Default: an hour. */
+  hostLoginMs?: number | undefined;
   /** The modes that the node offers, each with the function that starts its hosts. */
   hosts: StartHosts;
   /** A function in this mode is deployed. Called again for each function and each of its changes. */
@@ -293,6 +300,7 @@ class Runner implements NodeRunner {
     await showing;
     this.#reconciler.touchAll();
     void keepPurgingLeftovers({ nats, desired: this.#desired, log, signal });
+    signal.addEventListener("abort", keepCopies(nats, log), { once: true });
     log.info({ node }, "node-runner ready");
   }
 
@@ -319,6 +327,7 @@ class Runner implements NodeRunner {
   }
 
   #createModes(publisher: StatusPublisher): Modes {
+    const { hostsKey, hostLoginMs: lifeMs } = this.#options;
     const { node, nats, hosts, hostNats, egressDeny = METADATA_ADDRESSES, spans, log } = this.#options;
     const { revisions, keys } = this.#stores;
     return new Modes({
@@ -333,7 +342,8 @@ class Runner implements NodeRunner {
         spans,
         log,
       },
-      loginOf: (group) => hostLogin(hostNats, { group }),
+      loginOf: (mayCome) =>
+        hostLogin(hostNats, { nats, hostsKey, lifeMs }, { deployed: () => this.#desired.functions(mayCome) }),
       events: {
         onIdle: (id) => this.#drainIfSpare(id),
         onFull: (id) => this.#instances.drain(id, "replaced"),

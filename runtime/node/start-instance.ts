@@ -36,7 +36,7 @@ export async function startInstance(
 ): Promise<StartOutcome> {
   const { modes, functionSecrets, publisher } = parts;
   try {
-    const { revision, service, ...rest } = spec;
+    const { revision, service, interface: description, ...rest } = spec;
     const { command, ...code } = await loadCode(parts, spec);
     const config = {
       ...rest,
@@ -52,6 +52,7 @@ export async function startInstance(
     return await hosts.of(instance.group).start({
       ...order,
       ...(files.length > 0 && { files }),
+      ...(description && { interface: description }),
       ...(service && { isService: true }),
     });
   } catch (error) {

@@ -1,6 +1,9 @@
 import {
   type Ceiling,
   lowerLimits,
+  MAX_DESCRIPTION_BYTES,
+  parseJson,
+  ServiceDescriptionSchema,
   subjects,
   type Trial,
   type TrialReply,
@@ -63,7 +66,19 @@ async function answerTrial(options: TrialOptions, { function: name, revision }: 
   };
   const outcome = await hosts.use(group, (host) => host.trial(order));
   releaseUnused();
-  if (outcome.ok) return { outcome: "ok" };
+  if (outcome.ok) return describedBy(outcome.description);
   const { ok: _, ...failure } = outcome;
   return { outcome: "failed", ...failure };
+}
+
+/** The description of a service is user input, and is sent to every gateway and node. */
+function describedBy(description: string | undefined): TrialReply {
+  if (description === undefined) return { outcome: "ok" };
+  const bytes = Buffer.byteLength(description);
+  const fail = (message: string): TrialReply => ({ outcome: "failed", code: "SERVICE_INVALID", message });
+  if (bytes > MAX_DESCRIPTION_BYTES)
+    return fail(`the description of its actions has ${bytes} bytes; the limit is ${MAX_DESCRIPTION_BYTES}`);
+  const read = parseJson(description, ServiceDescriptionSchema);
+  if (read === undefined) return fail("its description has not the form of a service's");
+  return { outcome: "ok", interface: read };
 }

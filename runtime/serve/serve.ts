@@ -27,7 +27,12 @@ import {
 } from "../../nats/index.ts";
 import { createPeers } from "../../streams/index.ts";
 import { errorText } from "../handler/error-text.ts";
-import { type Handle, HandlerSandbox, type HandlerSandboxOptions } from "../handler/handler-sandbox.ts";
+import {
+  type Handle,
+  HandlerSandbox,
+  type HandlerSandboxOptions,
+  type Handlers,
+} from "../handler/handler-sandbox.ts";
 import type { FunctionLog } from "../instance/function-logs.ts";
 import type { Instance } from "../instance/instance.ts";
 import { createSourceMaps } from "../instance/source-maps.ts";
@@ -36,10 +41,9 @@ import type { ConsumerMetrics } from "./metrics.ts";
 import { type ResolvedConsumer, resolveAccess, resolveConsumer } from "./options.ts";
 import { type ConsumerPresence, consumerNode, showConsumer } from "./presence.ts";
 import { endBySignals } from "./signals.ts";
+import { triggersOf } from "./triggers.ts";
 
 const DEFAULT_GRACE_MS = 30_000;
-/** The handlers of triggers. */
-const TRIGGERS = ["scheduled", "queue", "message"];
 
 /**
  * Serves requests to a service by a handler of this process. Resolves when requests can come. Errors: a TypeError for wrong
@@ -82,14 +86,14 @@ export async function serveAs(
 ): Promise<ServedConsumer> {
   const resolved = resolveConsumer(options, grpcServicesOf(handler));
   const call = handlerOf(handler, options.env ?? {});
-  const unused = TRIGGERS.filter((name) => typeof (handler as Record<string, unknown>)[name] === "function");
-  if (unused.length > 0) warnOf(options)(uncalled(options.service, unused));
+  const { service, env = {} } = options;
+  const trigger = triggersOf(handler, { service, isProgram: isProgram(options), env });
   const { createConsumerMetrics } = await import("./metrics.ts");
   const metrics = createConsumerMetrics(options.service);
   const metricsUrl = options.metrics === undefined ? undefined : await metrics.listen(options.metrics);
   try {
     const consumer = new Consumer(
-      { ...resolved, kind, handle: metrics.measure(call), metrics, metricsUrl },
+      { ...resolved, kind, handle: metrics.measure(call), trigger, metrics, metricsUrl },
       options,
     );
     await consumer.start();
@@ -118,14 +122,10 @@ function warnOf({ onWarning }: ServeOptions): (message: string) => void {
   return onWarning ?? ((message) => process.emitWarning(message, "narun"));
 }
 
-/** Triggers are keys of narun.yaml, which a consumer does not have. */
-function uncalled(service: string, names: readonly string[]): string {
-  return `serve: nothing calls ${names.join(", ")} of ${service}: triggers are of deployed functions, and \`narun push\` deploys`;
-}
-
 interface ConsumerParts extends ResolvedConsumer {
   kind: ConsumerKind;
   handle: Handle;
+  trigger: Handlers["trigger"] | undefined;
   metrics: ConsumerMetrics;
   metricsUrl: string | undefined;
 }
@@ -149,13 +149,6 @@ class Consumer implements ServedConsumer {
     this.closed = this.#closed.promise;
   }
 
-  /** It is in a program that a node has started, and uses the way to NATS that the node gave it. */
-  get #isProgram(): boolean {
-    const { NARUN_INSTANCE_ID, NARUN_APP_NAME, NATS_URL } = process.env;
-    const { nats = NATS_URL } = this.#options;
-    return NARUN_INSTANCE_ID !== undefined && NARUN_APP_NAME === this.service && nats === NATS_URL;
-  }
-
   get metricsUrl(): string | undefined {
     return this.#parts.metricsUrl;
   }
@@ -167,7 +160,7 @@ class Consumer implements ServedConsumer {
   async start(): Promise<void> {
     try {
       const nats = await this.#connect();
-      if (!this.#isProgram) await prepareStores(nats, this.service);
+      if (!isProgram(this.#options)) await prepareStores(nats, this.service);
       await this.#register(nats);
     } catch (error) {
       await this.#stack.disposeAsync();
@@ -195,7 +188,7 @@ class Consumer implements ServedConsumer {
       ...resolveAccess(this.#options.nats, process.env.NATS_URL),
       name: consumerName(this.service),
       // The node of a program speaks for it, and lets it see no store.
-      ...(this.#isProgram && { worldId: "program" }),
+      ...(isProgram(this.#options) && { worldId: "program" }),
       onRefused: ({ code, message }) => warn(`${code}: ${message}`),
       onHandlerError: (error, subject) =>
         warn(`a message on ${subject} was not handled: ${errorText(error)}`),
@@ -218,7 +211,7 @@ class Consumer implements ServedConsumer {
       {
         ...{ nats, node, peers, ledger, config, instance: this.instance, revision: version },
         sourceMaps: createSourceMaps(() => undefined),
-        consumer: { version, description, metadata, mode: kind.mode },
+        consumer: { version, description, metadata, mode: kind.mode, isProgram: isProgram(this.#options) },
         onIdle: () => undefined,
         onFull: () => undefined,
         onCondemned: () => undefined,
@@ -237,9 +230,10 @@ class Consumer implements ServedConsumer {
   }
 
   #sandboxOptions(): HandlerSandboxOptions {
-    const { config, handle } = this.#parts;
+    const { config, handle, trigger } = this.#parts;
+    const handlers = { fetch: handle, ...(trigger === undefined ? {} : { trigger }) };
     const { onError = writeError } = this.#options;
-    return { concurrency: config.scale.concurrency, load: async () => ({ fetch: handle }), onError };
+    return { concurrency: config.scale.concurrency, load: async () => handlers, onError };
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -251,6 +245,12 @@ class Consumer implements ServedConsumer {
       this.#closed.resolve();
     }
   }
+}
+
+/** It is in a program that a node has started, and uses the way to NATS that the node gave it. */
+function isProgram({ service, nats = process.env.NATS_URL }: ServeOptions): boolean {
+  const { NARUN_INSTANCE_ID, NARUN_APP_NAME, NATS_URL } = process.env;
+  return NARUN_INSTANCE_ID !== undefined && NARUN_APP_NAME === service && nats === NATS_URL;
 }
 
 /** Errors: NAME_TAKEN. */

@@ -16,7 +16,8 @@ import {
   type Headers,
   headerNames,
   headerValue,
-  isRepeatable,
+  isCaller,
+  mayRepeat,
   timeLeftOf,
 } from "../../contracts/index.ts";
 import type { DispatchRequest, Result } from "../../dispatch/index.ts";
@@ -45,14 +46,19 @@ export function readPlainRequest(message: Message, spec: FunctionSpec): PlainReq
   const facts = read?.message ?? decodeRequest(message, name);
   const data = read?.message.content ?? message.data;
   const requestId = facts.requestId ?? crypto.randomUUID();
-  const headers = encodeRequest({ ...facts, requestId }, { timeoutMs });
+  const given = headerValue(message.headers, headerNames.caller);
+  const caller = given !== undefined && isCaller(given) ? given : undefined;
+  const headers = encodeRequest({ ...facts, requestId, caller }, { timeoutMs });
   if (headers === undefined) return "its target or a header field cannot be passed on";
   const remoteAddress = headerValue(message.headers, headerNames.remoteAddress);
   if (remoteAddress !== undefined) headers.set(headerNames.remoteAddress, [remoteAddress]);
   return {
     ...{ form, requestId, headers, data, timeoutMs },
     method: facts.method,
-    isRepeatable: isRepeatable(facts.method, hasField(facts, "idempotency-key")),
+    isRepeatable: mayRepeat(spec, {
+      ...facts,
+      hasIdempotencyKey: hasField(facts, "idempotency-key"),
+    }),
   };
 }
 

@@ -11,6 +11,8 @@ export interface EnvPlan {
   timers?: number;
   /** The handlers that the function's triggers need. Default: none. */
   triggers?: readonly string[];
+  /** For a module that is a service. Default: it is no function of narun. */
+  service?: { name: string; isTrial: boolean };
 }
 
 /** The property of `env` that the code of `workflow(…)` reads (functions/sdk/workflow/journal.ts). No variable has such a name. */

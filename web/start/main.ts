@@ -31,6 +31,7 @@ import { installGlobals } from "./globals.ts";
 import { resolveHandlers } from "./handler.ts";
 import { setOwner } from "./owner.ts";
 import { abortRequest, type IncomingRequest, serveRequest, serveTrigger, useHandlers } from "./serve.ts";
+import { type ServiceStart, startService } from "./service.ts";
 import { closeSnapshotGaps } from "./snapshot-gaps.ts";
 import { dropTimersOf, fireTimer, limitTimers } from "./timers.ts";
 
@@ -46,10 +47,18 @@ function expect(envJson: string): void {
   if (plan.timers !== undefined) limitTimers(plan.timers);
   const load = (exports: Record<string, unknown>) => {
     const resolved = resolveHandlers(exports, env, plan.triggers);
-    if (typeof resolved !== "string") useHandlers(resolved);
-    postToHost(PostOp.loaded, typeof resolved === "string" ? resolved : "");
+    if (typeof resolved === "string") return postToHost(PostOp.loaded, resolved);
+    useHandlers(resolved);
+    const started = startService(exports, env, plan.service);
+    if (started instanceof Promise) void started.then(postStart);
+    else postStart(started);
   };
   Object.defineProperty(globalThis, LOAD_GLOBAL, { configurable: true, value: load });
+}
+
+function postStart(start: ServiceStart): void {
+  if (start.ok) postToHost(PostOp.loaded, "", start.description);
+  else postToHost(PostOp.loaded, start.message, start.code, start.stack);
 }
 
 const enter: Enter = (call, first, limitMs, pack, ...extras) =>

@@ -92,6 +92,13 @@ export async function openHostParts(
   };
 }
 
+/** Logs in anew where the runner asks for it. */
+export async function renewLogin(parts: HostParts | undefined, renewal: number | undefined): Promise<void> {
+  if (renewal === undefined) return;
+  await parts?.nats.renewLogin();
+  send({ type: "renewed", renewal });
+}
+
 /** Closes the parts. The last spans go to the runner. */
 export async function closeHostParts({
   door,

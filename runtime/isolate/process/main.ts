@@ -20,6 +20,7 @@ import {
   type HostParts,
   openHostParts,
   refused,
+  renewLogin,
   startReported,
 } from "./host-parts.ts";
 import { IsolateSandbox } from "./isolate-sandbox.ts";
@@ -79,7 +80,7 @@ async function receive(message: ToHost): Promise<void> {
       return send({ type: "ready" });
     case "login":
       login = message.login;
-      return;
+      return renewLogin(running, message.renewal);
     case "start": {
       memory.note();
       const started = start(message).finally(() => starts.delete(started));

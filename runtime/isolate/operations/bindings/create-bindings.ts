@@ -2,6 +2,7 @@ import type { Capability, FunctionConfig } from "../../../../contracts/index.ts"
 import type { HostOperations } from "../../process/host-calls.ts";
 import type { BindingContext } from "./binding-context.ts";
 import { createFindDeclared } from "./declared.ts";
+import { createEventOperations } from "./events.ts";
 import { createKvOperations } from "./kv.ts";
 import { createObjectOperations } from "./objects.ts";
 import { createPublishOperations } from "./publish.ts";
@@ -16,6 +17,7 @@ const operationsOf: Record<Capability["kind"], (context: BindingContext) => Host
   objects: createObjectOperations,
   service: createServiceOperations,
   publish: createPublishOperations,
+  events: createEventOperations,
   ratelimit: createRateLimitOperations,
   workflow: createWorkflowClientOperations,
 };

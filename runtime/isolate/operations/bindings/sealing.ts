@@ -42,6 +42,7 @@ export function sealKv(kv: ByteKv, bucket: string, sealing: Sealing): ByteKv {
       return entry && { ...entry, bytes: await sealing.open(entry.bytes, placeOf(key)) };
     },
     put: async (key, value, options) => kv.put(key, await sealing.seal(value, placeOf(key)), options),
+    make: () => kv.make(),
     delete: (key, options) => kv.delete(key, options),
     list: (options) => kv.list(options),
     async *watch(options) {

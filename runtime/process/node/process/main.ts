@@ -18,6 +18,7 @@ import {
   type HostParts,
   openHostParts,
   refused,
+  renewLogin,
   startReported,
 } from "../../../isolate/process/host-parts.ts";
 import { endAtOnce, endAtOnceOnFault, send } from "../../../isolate/process/runner-channel.ts";
@@ -53,7 +54,7 @@ async function receive(message: ToHost): Promise<void> {
       return send({ type: "ready" });
     case "login":
       login = message.login;
-      return;
+      return renewLogin(running, message.renewal);
     case "start":
       starting = start(message);
       return starting;
@@ -75,10 +76,16 @@ async function receive(message: ToHost): Promise<void> {
 /** Evaluates a bundle once. Its log lines are dropped. */
 async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
   if (running === undefined || stopping !== undefined) return refused;
-  const sandbox = new ThreadSandbox({ ...running, ...order, threadFile, isTraced: false }, TRIAL_OWNER);
+  const sandbox = new ThreadSandbox(
+    { ...running, ...order, threadFile, isTraced: false, isTrial: true },
+    TRIAL_OWNER,
+  );
   try {
     const started = await sandbox.start();
-    if (started.ok) return { ok: true };
+    if (started.ok) {
+      const { description } = started;
+      return { ok: true, ...(description === undefined ? {} : { description }) };
+    }
     const { stack, ...rest } = started;
     return {
       ...rest,

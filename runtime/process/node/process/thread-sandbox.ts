@@ -10,15 +10,16 @@ import { type FunctionConfig, isErrorCode, messageOf } from "../../../../contrac
 import type { Nats } from "../../../../nats/index.ts";
 import type { OpenCalls, Peers, StreamPresence } from "../../../../streams/index.ts";
 import { EnterOp, FailureKind, PostOp, TRIGGERS } from "../../../../web/index.ts";
-import type {
-  AbortReason,
-  IncomingRequest,
-  RefusalReason,
-  Sandbox,
-  SandboxBodies,
-  SandboxOwner,
-  SandboxSockets,
-  SandboxStart,
+import {
+  type AbortReason,
+  type IncomingRequest,
+  type RefusalReason,
+  refusalOfService,
+  type Sandbox,
+  type SandboxBodies,
+  type SandboxOwner,
+  type SandboxSockets,
+  type SandboxStart,
 } from "../../../instance/sandbox.ts";
 import { createBindings } from "../../../isolate/operations/bindings/create-bindings.ts";
 import { planEnv } from "../../../isolate/operations/bindings/plan-env.ts";
@@ -44,6 +45,8 @@ export interface ThreadSandboxOptions {
   egressDeny: readonly string[];
   /** Whether the node exports spans. */
   isTraced: boolean;
+  /** Nothing of a service begins: it describes itself. Default: it is started. */
+  isTrial?: boolean;
   config: FunctionConfig;
   secrets: Readonly<Record<string, string>>;
   bundle: Uint8Array;
@@ -123,7 +126,7 @@ export class ThreadSandbox implements Sandbox {
   async start(): Promise<SandboxStart> {
     const { config, secrets, bundle, threadFile } = this.#options;
     const { startMs, memoryMb } = config.limits;
-    const env = planEnv(config, secrets);
+    const env = planEnv(config, secrets, { isTrial: this.#options.isTrial === true });
     const { traces } = this.#options.config;
     const workerData: ThreadStart = {
       ...{ bundle, env, handsOnTraces: traces?.fetch !== false },
@@ -153,7 +156,9 @@ export class ThreadSandbox implements Sandbox {
     clearTimeout(timer);
     if (!started.ok) return started;
     this.#watch = this.#watchThread();
-    return { ok: true, phases: { load: performance.now() - beganAt } };
+    const { description } = started;
+    const phases = { load: performance.now() - beganAt };
+    return { ok: true, phases, ...(description === undefined ? {} : { description }) };
   }
 
   begin(id: number, { method, url, headerBlock, body, requestId, deadline, trigger }: IncomingRequest): void {
@@ -286,13 +291,14 @@ export class ThreadSandbox implements Sandbox {
 
 /** The report of a start: user input. */
 function startOf(value: unknown): SandboxStart {
-  const { ok, code, message, stack } = (value ?? {}) as Record<string, unknown>;
-  if (ok === true) return { ok: true, phases: {} };
+  const { ok, code, message, stack, description } = (value ?? {}) as Record<string, unknown>;
+  if (ok === true)
+    return { ok: true, phases: {}, ...(typeof description === "string" ? { description } : {}) };
+  const refusal = { reason: String(message), stack: typeof stack === "string" ? stack : undefined };
   return {
     ok: false,
-    code: code === "NO_HANDLER" ? code : "FUNCTION_START_FAILED",
-    message: String(message),
-    ...(typeof stack === "string" ? { stack } : {}),
+    ...refusalOfService({ code: String(code), ...refusal }),
+    ...(code === "NO_HANDLER" ? { code } : {}),
   };
 }
 

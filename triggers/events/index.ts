@@ -1,0 +1,2 @@
+export { createDurableEvents } from "./durable-events.ts";
+export { createHeardEvents } from "./heard-events.ts";
