@@ -1,4 +1,4 @@
-/** No byte on any connection to NATS and in any file of the server has a mark of what functions seal. */
+/** Connections to NATS and files of the server have no mark of sealed values, in any byte. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -114,7 +114,7 @@ it("shows nothing of sealed values, while the same in clear is seen at every pla
   const places = [...proxy.recorded(), ...(await Promise.all(files.map((file) => readFile(file))))];
   for (const secret of secrets) for (const bytes of places) expect(marksIn(bytes, [secret])).toEqual([]);
 
-  // The same without seal: the search finds what is there, on the wire and in the files.
+  // Without seal the search finds the marks, on the wire and in the files.
   expect(await runScenario(world, undefined)).toEqual(results);
   expect(proxy.recorded().some((bytes) => marksIn(bytes).includes(MARK))).toBe(true);
   const stored = await Promise.all(
