@@ -35,7 +35,7 @@ export type PublicKey = z.infer<typeof PublicKeySchema>;
 const EnrolledSchema = z.object({
   kid: KeyIdSchema,
   key: PublicKeySchema,
-  /** Of a node: the services that it may run. Default: all. */
+  /** The services that a node may run. Default: all. */
   services: z.array(z.string()).optional(),
 });
 export type Enrolled = z.infer<typeof EnrolledSchema>;
@@ -53,7 +53,7 @@ const LabelKeySchema = z.object({
   kid: KeyIdSchema,
   /** The version of the directory that brought it. */
   since: z.number().int().positive(),
-  /** Who opens what was sealed under it: its recipients while it was the current key, and those that got it as history. */
+  /** The recipients that open values under it: while it was the current key, or by a grant of history. */
   for: z.array(RecipientSchema).max(10_000),
   /** One for each time that holders were added. */
   sealed: z.array(WrappedKeySchema).nonempty().max(2_000),

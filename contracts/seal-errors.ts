@@ -23,7 +23,7 @@ export const sealErrors = {
   DIRECTORY_FORGED: {
     title: "The directory of keys does not bear the signature of the network's root",
     solve:
-      "Somebody wrote to the bucket `narun-keys`. `narun keys restore` writes the last directory that this key folder has seen, where it has the root's key.",
+      "Another program wrote to the bucket `narun-keys`. `narun keys restore` puts the last directory back, where the root's key is.",
   },
   DIRECTORY_FOREIGN: {
     title: "The directory of keys belongs to another network",
@@ -32,7 +32,7 @@ export const sealErrors = {
   DIRECTORY_ROLLED_BACK: {
     title: "The directory of keys is older than one that was seen before",
     solve:
-      "Somebody put an old directory back, or NATS was restored from a backup. `narun keys restore` writes the newest one that the key folder has seen.",
+      "An old directory was put back, most often by a restored backup of NATS. `narun keys restore` puts the newest one back.",
   },
   DIRECTORY_EXPIRED: {
     title: "The directory of keys was not signed anew in time",
@@ -48,11 +48,11 @@ export const sealErrors = {
   },
   IDENTITY_UNKNOWN: {
     title: "The directory of keys has no such identity",
-    solve: "`narun keys ls` shows all. `narun keys enrol` adds one that asked for it.",
+    solve: "`narun keys ls` shows all. `narun keys enrol` adds one.",
   },
   FINGERPRINT_WRONG: {
-    title: "The key that asks to be enrolled has another fingerprint",
-    solve: "Compare it with the one that `narun keys new` printed at its place, and enrol only that one.",
+    title: "The key to be enrolled has another fingerprint",
+    solve: "`narun keys new` printed the right one at its place.",
   },
   LABEL_UNKNOWN: {
     title: "The directory of keys has no such label",
@@ -60,7 +60,7 @@ export const sealErrors = {
   },
   LABEL_WITHOUT_RECIPIENTS: {
     title: "The label has no recipient",
-    solve: "Nobody could read what is sealed for it. `narun keys grant LABEL service:NAME` gives it one.",
+    solve: "`narun keys grant LABEL service:NAME` gives it one.",
   },
   LABEL_NOT_GRANTED: {
     title: "The label is not granted to this recipient here",
@@ -72,15 +72,15 @@ export const sealErrors = {
   },
   SEAL_MISSING: {
     title: "The value is not sealed, and has to be",
-    solve: "It was written without `seal:`, or by somebody else. Write it again through a sealed binding.",
+    solve: "Write it again through a binding with `seal:`.",
   },
   SEAL_BROKEN: {
     title: "The sealed value was changed or damaged",
-    solve: "Write it again. Somebody without the key, or a fault of the storage, has altered it.",
+    solve: "Write it again, and look for the writer or the fault of the storage.",
   },
   SEAL_MOVED: {
     title: "The value was sealed for another place",
-    solve: "Somebody copied it there: a sealed value is valid under its own key, subject or field only.",
+    solve: "Write it again at this place: a sealed value is valid under its own key, subject or field only.",
   },
   SEAL_CUT_OFF: {
     title: "The sealed stream is not whole, or out of order",

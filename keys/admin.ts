@@ -72,7 +72,7 @@ export async function askedKeys({ nats }: Pick<KeyPlace, "nats">): Promise<Enrol
 }
 
 /**
- * Enrols a key that asks for it, where its fingerprint is the expected one. `services`: of a node, those that it may run; default all.
+ * Enrols a key that asks for it, where its fingerprint is the expected one. `services`: the services that a node may run, by default all.
  * Errors: IDENTITY_UNKNOWN, FINGERPRINT_WRONG.
  */
 export async function enrolKey(

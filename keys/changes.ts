@@ -123,7 +123,7 @@ export function findLabel({ labels }: Directory, label: string): LabelEntry {
   throw new NarunError("LABEL_UNKNOWN", { detail: `${JSON.stringify(label)}${advice}`, label });
 }
 
-/** The keys of a recipient: of a user its own, of a service those of the nodes that may run it. */
+/** The keys of a recipient. A service has the keys of the nodes that may run it. */
 export function holdersOf({ identities }: Directory, recipient: string): Holder[] {
   const [kind, name = ""] = split(recipient);
   if (kind === "user") {

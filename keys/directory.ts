@@ -2,8 +2,8 @@
  * The directory of keys: a JWS by the network's root, in one key of a bucket that anybody may write to.
  *
  * I1  A reader takes a directory only with the signature of its own network's root.
- * I2  A reader never takes a lower version than it has seen, nor another directory of the same version. The newest one that it saw
- *     is a file, so that this holds after a restart.
+ * I2  A reader never takes a lower version than it has seen, nor another directory of the same version. A file keeps the newest one over
+ *     a restart.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -40,7 +40,7 @@ export async function readDirectory(text: string, network: string): Promise<Sign
 
 /** The newest directory that was taken (I2). */
 export interface Newest {
-  /** Takes one that is not older, and keeps it. Error: DIRECTORY_ROLLED_BACK. */
+  /** Takes a directory, unless it is older, and keeps it. Error: DIRECTORY_ROLLED_BACK. */
   take(next: SignedDirectory): Promise<SignedDirectory>;
   readonly current: SignedDirectory | undefined;
 }

@@ -1,14 +1,14 @@
 /**
  * The newest directory, for a process that lives long. It watches the bucket, and reads it anew where it lacks something.
  *
- * I1  A directory that is refused changes nothing: the newest one that was taken stays in use.
+ * I1  A refused directory changes nothing: the one before stays in use.
  */
 import { type Directory, messageOf, NarunError } from "../contracts/index.ts";
 import { type Newest, readDirectory, type SignedDirectory } from "./directory.ts";
 import type { KeyStore } from "./store.ts";
 
 export interface FollowedDirectory {
-  /** Errors: DIRECTORY_MISSING, and those of `readDirectory` and `Newest` where none was ever taken. */
+  /** Errors: DIRECTORY_MISSING, and the errors of `readDirectory` and `Newest` where no directory was ever taken. */
   newest(): Promise<Directory>;
   /** Reads the bucket anew; the same errors. */
   refresh(): Promise<Directory>;

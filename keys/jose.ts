@@ -112,11 +112,11 @@ export async function sealFor(
   return encrypt.encrypt();
 }
 
-/** Opens what was sealed for several recipients with the key of one. Rejects where it is none, or the text was changed. */
+/** Opens a JWE for several recipients with the key of one. Rejects for another key, or a changed text. */
 export async function openFor(key: PrivateKey, sealed: GeneralJWE): Promise<Opened> {
   const { generalDecrypt, importJWK } = await jose();
   const kid = await fingerprintOf(key);
-  // The library tries every recipient: the one that the key belongs to is enough.
+  // The library would try every recipient.
   const own = sealed.recipients.filter(({ header }) => header?.kid === kid);
   const { plaintext, protectedHeader = {} } = await generalDecrypt(
     { ...sealed, recipients: own },

@@ -2,7 +2,7 @@
  * Key files: the only places of private keys. JSON, for their owner alone, under a passphrase where one is given.
  *
  * I1  No error has any of a file's content.
- * I2  A key file is never replaced: what was sealed for its key would be lost.
+ * I2  A key file is never replaced: values that were sealed for its key would be lost.
  */
 import { open, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -22,9 +22,9 @@ const KeyFileSchema = z.object({
   format: z.literal(1),
   /** `root`, or the identity. */
   of: z.union([z.literal("root"), IdentitySchema]),
-  /** The fingerprint of the root's signing key: the only one whose directories the holder takes. */
+  /** The fingerprint of the root's signing key. The holder takes directories of this root only. */
   network: z.string(),
-  /** Of the root. */
+  /** The root alone has one. */
   signing: PrivateKeySchema.optional(),
   sealing: PrivateKeySchema,
 });

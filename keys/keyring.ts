@@ -1,8 +1,8 @@
 /**
  * The labels' keys that one holder has: opened out of the directory with its private key.
  *
- * I1  A recipient seals where it has the label by the newest directory. It opens what was sealed under the keys that it ever had.
- * I2  Nothing is sealed for a label without recipients, or with one that has no key.
+ * I1  A recipient seals where it has the label by the newest directory. It opens values under every key that it ever had.
+ * I2  A label without recipients, or with a recipient without key, seals nothing.
  */
 import { type Directory, NarunError } from "../contracts/index.ts";
 import { findLabel, holdersOf, withoutKey } from "./changes.ts";

@@ -1,5 +1,5 @@
 /**
- * The keys of a node: what its hosts get for the functions that they run. The node's private key stays in this process and its file.
+ * The keys that a node hands to its hosts, for the functions that they run. The node's private key stays in this process and its file.
  *
  * I1  A host gets the labels' keys of a function only where that function has the label (the caller checks that it runs there).
  * I2  Nothing is opened before the first function that seals.

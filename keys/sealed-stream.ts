@@ -3,20 +3,15 @@
  * random id, its number, and whether it is the last one.
  *
  * I1  Parts of another stream, out of order, doubled or missing do not open: SEAL_CUT_OFF.
- * I2  A part is handed on when it is verified. Whoever acts on a stream before its end acts on a true beginning.
+ * I2  A part is handed on when it is verified. A reader that stops early has a true beginning.
  */
 import { NarunError, type SealPlace } from "../contracts/index.ts";
+import { IS_LAST, MAX_PART_BYTES, NUMBER, STREAM } from "./part.ts";
 import { digestOfPlace, PLACE } from "./place.ts";
 import { describePlace, type Sealer, type TextSealer } from "./sealer.ts";
 
-/** The bytes of one part. */
-const PART_BYTES = 64 * 1024;
 /** Upper bound of a line: a part in base64url, twice, and its header. */
-const MAX_LINE = 2 * PART_BYTES + 2_048;
-
-const STREAM = "nrs";
-const NUMBER = "nrn";
-const IS_LAST = "nrl";
+const MAX_LINE = 2 * MAX_PART_BYTES + 2_048;
 
 export async function* sealStream(
   sealer: TextSealer,
@@ -65,8 +60,8 @@ async function* inParts(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   let size = 0;
   for await (const chunk of source) {
     let at = 0;
-    while (size + chunk.byteLength - at >= PART_BYTES) {
-      const end = at + PART_BYTES - size;
+    while (size + chunk.byteLength - at >= MAX_PART_BYTES) {
+      const end = at + MAX_PART_BYTES - size;
       yield Buffer.concat([...held, chunk.subarray(at, end)]);
       [held, size, at] = [[], 0, end];
     }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SealPlace } from "../contracts/index.ts";
 import { grant, revoke, rotate } from "./changes.ts";
+import { clearBytesOf, clearBytesOfStream } from "./sealed-size.ts";
 import { createTestNetwork, type TestNetwork } from "./testing/network.ts";
 
 const place: SealPlace = ["kv", "customers", "42"];
@@ -29,6 +30,17 @@ describe("a sealed value", () => {
     expect(Buffer.from(one).equals(two)).toBe(false);
     expect(Buffer.from(one).includes("4111")).toBe(false);
     expect(Buffer.from(await sealer.open("payments", one, place))).toEqual(secret);
+  });
+
+  it("has a size that is known before", async () => {
+    const sealer = (await withLabel()).sealer("service:shop", "node:n1");
+    for (const maxBytes of [1_000, 1_001, 1_002, 1_003, 65_536]) {
+      const size = clearBytesOf(maxBytes, "payments");
+      const sealed = await sealer.seal("payments", new Uint8Array(size), place);
+      const larger = await sealer.seal("payments", new Uint8Array(size + 2), place);
+      expect(sealed.byteLength).toBeLessThanOrEqual(maxBytes);
+      expect(larger.byteLength).toBeGreaterThan(maxBytes);
+    }
   });
 
   it("is refused at any other place, and under any other label", async () => {
@@ -98,7 +110,7 @@ describe("a label", () => {
     expect(await codeOf(ann.open("payments", after, place))).toBe("SEAL_KEY_UNKNOWN");
     expect(await codeOf(ann.seal("payments", secret, place))).toBe("LABEL_NOT_GRANTED");
     expect(Buffer.from(await ann.open("payments", before, place))).toEqual(secret);
-    // As one who goes on with the directory that she had: her keys open old data, and the new key is not sealed for her.
+    // With the directory that she had before her keys open old data. The new key is not sealed for her.
     const { keys = [] } = network.directory.labels.payments ?? {};
     network.directory = former;
     expect(Buffer.from(await ann.open("payments", before, place))).toEqual(secret);
@@ -200,6 +212,7 @@ describe("a sealed stream", () => {
       const sealed = await join(sealer.sealStream("payments", inChunks(bytes, 10_007), place));
       expect(sealed.includes("0123456789")).toBe(false);
       expect(await join(sealer.openStream("payments", inChunks(sealed, 999), place))).toEqual(bytes);
+      expect(clearBytesOfStream(sealed.byteLength, "payments")).toBe(bytes.byteLength);
     }
   });
 

@@ -53,7 +53,7 @@ const options = {
 
 export const keysCommand = defineCommand({
   usage: "keys <action> [names...]",
-  says: "encryption end to end: ls, init, new, enrol, dismiss, grant, revoke, rotate, renew, restore, export",
+  says: "init, ls, new, enrol, dismiss, grant, revoke, rotate, renew, export",
   options,
   examples: [
     ["narun keys init", "a network: its root, and the key of this machine's node"],

@@ -71,6 +71,8 @@ const OWN_STREAMS = [
 
 /** What authors write, and nodes only read. */
 const deployed = { buckets: [stores.configs, stores.revisions, stores.secrets].map(({ bucket }) => bucket) };
+/** Buckets that nodes only read. The root's signature protects the directory of keys as well. */
+const readOnlyOfNodes = [...deployed.buckets, stores.keys.bucket];
 const deployedObjects = [stores.binaries.objects, stores.files.objects];
 
 /** Functions that wait for calls, and their results: doors accept them. */
@@ -137,8 +139,8 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
       deny: [
         "$SYS.>",
         own("narun.try.*"),
-        ...deployed.buckets.map(kvValues),
-        ...deployed.buckets.flatMap((bucket) => streamChanges(kvStream(bucket))),
+        ...readOnlyOfNodes.map(kvValues),
+        ...readOnlyOfNodes.flatMap((bucket) => streamChanges(kvStream(bucket))),
         ...deployedObjects.flatMap((bucket) => [
           `$O.${bucket}.M.>`,
           `$JS.API.STREAM.UPDATE.${objectStream(bucket)}`,

@@ -22,8 +22,8 @@ import type {
   TrialOrder,
   TrialOutcome,
 } from "../host.ts";
+import { DeclaredLabels } from "./declared-labels.ts";
 import { HostAccess } from "./host-access.ts";
-import { HostKeys } from "./host-keys.ts";
 import type { HostProgram } from "./image/host-program.ts";
 import type { InspectorServer } from "./inspector/inspector-server.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
@@ -96,7 +96,7 @@ export class HostProcess {
   readonly #trials = new Map<number, Pending<TrialOutcome>>();
   /** The functions of the instances. */
   readonly #instances = new Map<string, string>();
-  readonly #keys: HostKeys;
+  readonly #labels = new DeclaredLabels();
   /** The configurations of the instances that run or start. */
   readonly #configs = new Map<string, FunctionConfig>();
   readonly #access: HostAccess;
@@ -110,7 +110,6 @@ export class HostProcess {
   constructor(options: HostProcessOptions) {
     const { log } = options;
     this.#options = options;
-    this.#keys = new HostKeys(options.keys);
     this.#access = new HostAccess({
       nats: options.nats,
       running: () => this.#configs.values(),
@@ -153,7 +152,7 @@ export class HostProcess {
     return new Promise((resolve) => {
       if (this.#phase === "ended") return resolve(ENDED);
       const { revision, config, instance } = order;
-      this.#keys.give(config);
+      this.#labels.note(config);
       this.#starts.set(instance, { name: config.name, revision, answer: resolve });
       this.#configs.set(instance, config);
       this.#whenCovered(config, resolve, () => {
@@ -167,7 +166,7 @@ export class HostProcess {
       if (this.#phase === "ended") return resolve(ENDED);
       const id = this.#nextTrial++;
       const { config } = order;
-      this.#keys.give(config);
+      this.#labels.note(config);
       this.#trials.set(id, { name: config.name, answer: resolve });
       this.#whenCovered(config, resolve, () => {
         if (this.#trials.has(id)) this.#send({ type: "trial", id, ...order });
@@ -346,7 +345,7 @@ export class HostProcess {
   }
 
   async #sendKey({ id, ...wanted }: Extract<FromHost, { type: "need-key" }>): Promise<void> {
-    this.#send({ type: "key", id, answer: await this.#keys.find(wanted) });
+    this.#send({ type: "key", id, answer: await this.#labels.find(this.#options.keys, wanted) });
   }
 
   #forget(instance: string): void {

@@ -75,7 +75,7 @@ export type FromHost =
   /** A message of V8's inspector. */
   | { type: "inspected"; instance: string; message: string }
   | { type: "need-source-map"; revision: string }
-  /** A function seals for a label, or opens what was sealed under its key `kid`. */
+  /** A function seals for a label, or opens a value under its key `kid`. */
   | { type: "need-key"; id: number; function: string; label: string; kid: string | undefined }
   /** Spans that have ended. */
   | { type: "spans"; spans: readonly Span[] };

@@ -4,8 +4,8 @@
  * I1  Where a value cannot be sealed or opened, the operation fails by a named code. Nothing goes out in clear instead.
  */
 import { errorEntry, isNarunError, type SealPlace } from "../../../../contracts/index.ts";
-import { clearBytesOf, type Sealer } from "../../../../keys/index.ts";
-import type { ByteKv } from "../../../../nats/index.ts";
+import { clearBytesOf, clearBytesOfStream, type Sealer } from "../../../../keys/index.ts";
+import type { ByteKv, ByteObjects, ObjectFacts } from "../../../../nats/index.ts";
 import { CallError } from "../../process/host-calls.ts";
 
 /** The sealer of one label, whose errors the isolate gets to see. */
@@ -50,6 +50,32 @@ export function sealKv(kv: ByteKv, bucket: string, sealing: Sealing): ByteKv {
         if (change.kind !== "put") yield change;
         else yield { ...change, bytes: await sealing.open(change.bytes, placeOf(change.key)) };
       }
+    },
+  };
+}
+
+/** A store whose bodies are sealed, each for its own name. The facts have the size of the clear body, and the digest of the sealed one. */
+export function sealObjects(store: ByteObjects, bucket: string, sealing: Sealing): ByteObjects {
+  const placeOf = (name: string): SealPlace => ["object", bucket, name];
+  const clear = (facts: ObjectFacts): ObjectFacts => ({
+    ...facts,
+    size: clearBytesOfStream(facts.size, sealing.label),
+  });
+  return {
+    ...store,
+    async info(name) {
+      const facts = await store.info(name);
+      return facts && clear(facts);
+    },
+    async read(name, version) {
+      const chunks = await store.read(name, version);
+      return chunks && sealing.openStream(chunks, placeOf(name));
+    },
+    put: async (name, body, options) =>
+      clear(await store.put(name, sealing.sealStream(body, placeOf(name)), options)),
+    async list(options) {
+      const { objects, next } = await store.list(options);
+      return { objects: objects.map(clear), next };
     },
   };
 }
