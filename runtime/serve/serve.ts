@@ -26,6 +26,7 @@ import {
   openSpecs,
 } from "../../nats/index.ts";
 import { createPeers } from "../../streams/index.ts";
+import { type SpanSink, startTraces } from "../../traces/index.ts";
 import { errorText } from "../handler/error-text.ts";
 import {
   type Handle,
@@ -165,7 +166,7 @@ class Consumer implements ServedConsumer {
     try {
       const nats = await this.#connect();
       if (!isProgram(this.#options)) await prepareStores(nats, this.service);
-      await this.#register(nats);
+      await this.#register(nats, await this.#startTraces());
     } catch (error) {
       await this.#stack.disposeAsync();
       throw error;
@@ -202,7 +203,23 @@ class Consumer implements ServedConsumer {
     return nats;
   }
 
-  async #register(nats: Nats): Promise<void> {
+  /** The last spans leave after the drain. */
+  async #startTraces(): Promise<SpanSink | undefined> {
+    const { traces } = this.#options;
+    if (traces === undefined) return undefined;
+    const warn = warnOf(this.#options);
+    const started = await startTraces(
+      { headers: {}, ...traces, sampler: "parentbased_always_off", ratio: 1 },
+      {
+        attributes: { "service.instance.id": this.instance, "service.version": this.#parts.version },
+        log: { info: () => undefined, warn: (_facts: object, text?: string) => warn(text ?? "") },
+      },
+    );
+    this.#stack.defer(() => started.close());
+    return started;
+  }
+
+  async #register(nats: Nats, spans: SpanSink | undefined): Promise<void> {
     const { config, version, description, metadata, kind, service } = this.#parts;
     const node = consumerNode();
     const peers = createPeers(nats);
@@ -215,7 +232,7 @@ class Consumer implements ServedConsumer {
       {
         ...{ nats, node, peers, ledger, config, instance: this.instance, revision: version },
         sourceMaps: createSourceMaps(() => undefined),
-        interface: service?.description,
+        ...{ spans, interface: service?.description },
         consumer: { version, description, metadata, mode: kind.mode, isProgram: isProgram(this.#options) },
         onIdle: () => undefined,
         onFull: () => undefined,

@@ -46,7 +46,7 @@ it("describes a service as the contract does", () => {
   expect(description.events[0]).toMatchObject({ since: "1970-01-01T00:00:00.000Z", maxDeliver: 3 });
 });
 
-const COMMON = { method: "POST", errors: [], isReadOnly: false, isIdempotent: false, isTool: false } as const;
+const COMMON = { method: "POST" as const, errors: [], isReadOnly: false, isIdempotent: false, isTool: false };
 /** The paths that the gateway's routes of an action take. */
 const gatewayTakes = (subject: string, path: string | undefined, request: string) =>
   routesOfAction({ ...COMMON, name: "a", subject, path }).some(({ path: route }) => {
