@@ -34,7 +34,7 @@ export interface OpenedFields {
   closed: string[];
 }
 
-/** Errors: SEAL_MISSING, SEAL_BROKEN, SEAL_MOVED, and those of the directory. */
+/** Errors: SEAL_MISSING, SEAL_BROKEN, SEAL_MOVED and the errors of the directory. */
 export async function openFields(
   sealer: Sealer,
   value: Row,

@@ -14,7 +14,7 @@ export {
   rotateLabel,
 } from "./admin.ts";
 export { createSealer } from "./create-sealer.ts";
-export { type OpenedFields, openFields, type SealedFields, sealFields } from "./fields.ts";
+export { openFields, sealFields } from "./fields.ts";
 export type { KeyFolder } from "./key-file.ts";
 export { type LabelKey, labelOfKeyId } from "./label-keys.ts";
 export { createNodeKeys, type NodeKeys } from "./node-keys.ts";
