@@ -58,6 +58,8 @@ const OVER: Phase = { kind: "over" };
 
 /** Upper bound of the header fields of one response. HTTP servers and proxies take far less. */
 const MAX_HEADER_BYTES = 256 * 1024;
+/** A clock that was set is further away. */
+const CLOCK_SLACK_MS = 50;
 const MAX_STACK_LENGTH = 64 * 1024;
 
 /** RFC 6455, section 7.4.1: the socket ended without a close frame. */
@@ -76,6 +78,8 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   failure: ErrorCode | undefined;
   readonly #call: IncomingCall;
   readonly #parts: RequestParts;
+  /** Epoch milliseconds. Undefined: nobody asks whether a handler began it. */
+  readonly #returnsAfter: number | undefined;
   #exchange: Exchange | undefined;
   #phase: Phase = WAITING_FOR_ANSWER;
   #endsAtMs: number;
@@ -83,7 +87,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   constructor(
     parts: RequestParts,
     id: number,
-    { requestId, method, timeoutMs, hops }: IncomingRequest,
+    { requestId, method, timeoutMs, hops, deadline, isReturnable }: IncomingRequest,
     call: IncomingCall,
   ) {
     this.#parts = parts;
@@ -93,6 +97,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
     this.timeoutMs = timeoutMs;
     this.hops = hops;
     this.#call = call;
+    this.#returnsAfter = isReturnable === true ? deadline : undefined;
     const { limits } = parts.config;
     this.#endsAtMs = this.takenAtMs + decideDeadline("answer", this, limits, this.takenAtMs);
     parts.deadlines.expect(this.#endsAtMs);
@@ -315,7 +320,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
     const { timeoutMs, streamMs } = this.limits;
     switch (awaitedIn(this.#phase)) {
       case "answer":
-        return this.#failUnanswered(Math.min(timeoutMs, this.timeoutMs));
+        return this.#returnUnbegun() || this.#failUnanswered(Math.min(timeoutMs, this.timeoutMs));
       case "answer to body":
         return this.#failUnanswered(timeoutMs);
       case "request body":
@@ -326,6 +331,26 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
       case "end of answer":
         return this.#abandon("STREAM_LIMIT", `the response streamed for limits.streamMs (${streamMs} ms)`);
     }
+  }
+
+  /**
+   * Tells the caller that no handler began. The sandbox begins none behind the deadline by the system's clock, so that is over first:
+   * two readings of a clock differ by a millisecond. Returns whether the request was seen to.
+   */
+  #returnUnbegun(): boolean {
+    if (this.#returnsAfter === undefined) return false;
+    const leftMs = this.#returnsAfter - Date.now();
+    if (leftMs > 0 && leftMs < CLOCK_SLACK_MS) {
+      this.#endsAtMs = performance.now() + leftMs;
+      this.#parts.deadlines.expect(this.#endsAtMs);
+      return true;
+    }
+    if (leftMs > 0 || this.#parts.sandbox.isUnbegun?.(this.id) !== true) return false;
+    this.#abandon(
+      "NOT_BEGUN",
+      `no handler began within ${this.timeoutMs} ms: the instance was busy with others`,
+    );
+    return true;
   }
 
   #failUnanswered(waitMs: number): void {

@@ -1,4 +1,5 @@
 import {
+  callFields,
   type DecodedRequest,
   decodeRequest,
   headerNames,
@@ -26,6 +27,7 @@ export function requestFromMessage(
   const trigger = headerValue(message.headers, headerNames.trigger);
   // The service's own subject is open to every client: a trigger comes to the instance itself.
   if (isTriggerKind(trigger) && (isProgram || message.subject !== service)) request.trigger = trigger;
+  request.isReturnable = request.trigger !== undefined || message.headers?.has(callFields.id) === true;
   return request;
 }
 

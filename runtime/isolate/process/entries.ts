@@ -196,6 +196,12 @@ export class Entries {
     return this.#unbegun.entries().map(([owner]) => owner);
   }
 
+  /** Whether no handler has seen a request. It stays so only behind the request's deadline (web/start/serve.ts, I5). */
+  isUnbegun(id: number): boolean {
+    for (const entry of this.#handed.begun) this.#noteBegun(entry);
+    return this.#unbegun.has(id);
+  }
+
   #noteBegun(entry: Entry): void {
     if (beginsRequest(entry.message[0])) this.#unbegun.delete(entry.owner);
   }
