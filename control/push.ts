@@ -7,8 +7,16 @@
  */
 
 import type { Build } from "../builder/index.ts";
-import { capabilitiesOf, isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
+import {
+  capabilitiesOf,
+  type FunctionSpec,
+  isNarunError,
+  NarunError,
+  revisionKey,
+  type ServiceDescription,
+} from "../contracts/index.ts";
 import { findQueueProblems, type Nats, type QueueProblem, removeQueueConsumers } from "../nats/index.ts";
+import { requireFreeName } from "./free-name.ts";
 import { findGateways, waitForGateways, writtenOf } from "./gateways.ts";
 import { deleteNamedCopies, storeNamedCopy } from "./programs/named-copies.ts";
 import {
@@ -68,7 +76,7 @@ export interface PushResult {
 /**
  * Stores the missing files, has a node try the build, and makes it live. Errors: TRIAL_FAILED with `fields.node`, `reason`
  * and the source-mapped `stack`, and the old revision stays live; PUSH_CONFLICT, if another push moved the function
- * meanwhile or a service has its name; NATS_UNREACHABLE.
+ * meanwhile or a service has its name; NAME_TAKEN, where a service that nobody deployed answers for it; NATS_UNREACHABLE.
  */
 export async function pushBuild(nats: Nats, build: Build, options: PushOptions = {}): Promise<PushResult> {
   const { manifest, revision, config } = build;
@@ -86,9 +94,11 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   const [missingServices, queueProblems] = await Promise.all([
     findMissingServices(registry, build),
     findQueueProblems(nats, name, config.consume ?? []),
+    // A name with a spec is the function's, whatever else answers.
+    base?.ok === true ? undefined : requireFreeName(nats, name),
   ]);
   const doubts = { missingServices, queueProblems };
-  if (isLive(base, manifest, revision)) {
+  if (isLive(base, manifest, revision) && !lacksDescription(liveSpec(base), build)) {
     await repair(registry, build);
     const live = writtenOf(manifest, base?.revision ?? 0);
     const answering = await waitForGateways(nats, live, { known: await finding, isPatient: false });
@@ -105,7 +115,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     // A repeated push makes an old revision the newest, so that a rollback goes to the revision that was live before.
     if (!isNew) await registry.revisions.put(key, manifest);
     await storeNamedCopy(nats, manifest, { revision, bytes: build.bundle });
-    const written = await moveSpec(registry, base, manifest, revision);
+    const written = await moveSpec(registry, base, manifest, revision, descriptionOf(tried));
     // Nodes delete the consumers that they read. None may run, and the next one looks only at what the spec names.
     await removeQueueConsumers(nats, name, liveSpec(base)?.consume ?? [], config.consume ?? []).catch(
       () => undefined,
@@ -133,6 +143,9 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   }
 }
 
+/** The bundle of a service has it (functions/sdk/service/service.ts); that of another function has it by chance at most. */
+const SERVICE_MARK = "~service";
+
 /** Codes of a failed trial that blame the store and not the function. */
 const STORAGE_DAMAGE = new Set(["DIGEST_MISMATCH", "OBJECT_NOT_FOUND"]);
 
@@ -152,6 +165,17 @@ async function tryBuild(
   }
   if (result.outcome === "failed") throw createTrialError(result);
   return result;
+}
+
+/** A service that no node could try when it was pushed: this push tries it, so that it is known by its actions. */
+function lacksDescription(live: FunctionSpec | undefined, { bundle, config }: Build): boolean {
+  return (
+    config.mode !== "exec" && live?.interface === undefined && Buffer.from(bundle).includes(SERVICE_MARK)
+  );
+}
+
+function descriptionOf(tried: TrialResult): ServiceDescription | undefined {
+  return tried.outcome === "ok" ? tried.interface : undefined;
 }
 
 /** A missing spec is no error: the service may be pushed later, or be another program. */

@@ -15,6 +15,7 @@ import { matchesSubject } from "../../contracts/index.ts";
 import { type Command, CommandFault, CommandReader, writeCommand } from "./command-reader.ts";
 import type { Dialled } from "./dial.ts";
 import { discoveryAnswer, type Registration, registrationOf } from "./discovery-answer.ts";
+import { guestMessageOf, payloadOf, type TraceGuest } from "./guest-message.ts";
 import type { GuestRequests } from "./guest-requests.ts";
 import type { GuestRules } from "./guest-rules.ts";
 
@@ -30,6 +31,8 @@ export interface GuestConnectionOptions {
   /** Goes into its answers to discovery. */
   metadata: Readonly<Record<string, string>>;
   stats(): unknown;
+  /** Looks at requests for traces. Default: nothing does. */
+  trace?: TraceGuest | undefined;
   /** Whether the program may use this connection. */
   admits(user: unknown, password: unknown): boolean;
   onRegistered(registration: Registration): void;
@@ -255,7 +258,7 @@ export class GuestConnection {
     const body = verb === "HPUB" ? payload.subarray(Number(words.at(-2))) : payload;
     if (subject === OWN_REPLY) void this.#onAnswer(body);
     else if (this.#questions.delete(subject)) this.#answerQuestion(subject, body);
-    else if (requests.answer(subject)) {
+    else if (requests.answer(subject, () => guestMessageOf(payload, payload.byteLength - body.byteLength))) {
       this.#open.delete(subject);
       this.#toServer(line, payload);
     } else if (this.#isConsumer && isAboutItself(subject)) return;
@@ -291,8 +294,17 @@ export class GuestConnection {
     const [own] = this.#serviceSids;
     const isDirect = sid === DIRECT_SID;
     if (isDirect || this.#serviceSids.has(sid)) {
-      this.#options.requests.take(reply);
+      const { trace, requests } = this.#options;
+      const isTraceable = reply !== undefined && verb === "HMSG";
+      const traced = isTraceable ? trace?.(guestMessageOf(payload, Number(words.at(-2)))) : undefined;
+      requests.take(reply, traced);
       if (reply !== undefined) this.#open.add(reply);
+      if (traced !== undefined) {
+        const { payload: changed, sizes } = payloadOf(traced);
+        const target = [this.#options.service, isDirect ? (own ?? sid) : sid, reply, ...sizes];
+        this.#toProgram(`HMSG ${target.join(" ")}`, changed);
+        return;
+      }
     } else if (reply !== undefined && subject.startsWith("$SRV.")) {
       this.#questions.add(reply);
       const [oldest = ""] = this.#questions;

@@ -1,9 +1,11 @@
 import {
   callFields,
   type DecodedRequest,
+  decodeActionRequest,
   decodeRequest,
   headerNames,
   headerValue,
+  isActionSubject,
   isTriggerKind,
   timeLeftOf,
 } from "../../contracts/index.ts";
@@ -23,10 +25,13 @@ export function requestFromMessage(
   mostMs: number,
   isProgram = false,
 ): IncomingRequest {
+  const { subject } = message;
+  if (isActionSubject(subject, service))
+    return incomingRequest(decodeActionRequest(message, subject), message, service, mostMs);
   const request = incomingRequest(decodeRequest(message, service), message, service, mostMs);
   const trigger = headerValue(message.headers, headerNames.trigger);
   // The service's own subject is open to every client: a trigger comes to the instance itself.
-  if (isTriggerKind(trigger) && (isProgram || message.subject !== service)) request.trigger = trigger;
+  if (isTriggerKind(trigger) && (isProgram || subject !== service)) request.trigger = trigger;
   request.isReturnable = request.trigger !== undefined || message.headers?.has(callFields.id) === true;
   return request;
 }

@@ -26,6 +26,7 @@ import {
   openSpecs,
 } from "../../nats/index.ts";
 import { createPeers } from "../../streams/index.ts";
+import { type SpanSink, startTraces } from "../../traces/index.ts";
 import { errorText } from "../handler/error-text.ts";
 import {
   type Handle,
@@ -40,6 +41,7 @@ import { startInstance } from "../instance/start-instance.ts";
 import type { ConsumerMetrics } from "./metrics.ts";
 import { type ResolvedConsumer, resolveAccess, resolveConsumer } from "./options.ts";
 import { type ConsumerPresence, consumerNode, showConsumer } from "./presence.ts";
+import { type ServedService, serviceOf, withService } from "./served-service.ts";
 import { endBySignals } from "./signals.ts";
 import { triggersOf } from "./triggers.ts";
 
@@ -84,7 +86,9 @@ export async function serveAs(
   handler: ServedApp,
   options: ServeOptions,
 ): Promise<ServedConsumer> {
-  const resolved = resolveConsumer(options, grpcServicesOf(handler));
+  const served = serviceOf(handler, options.service);
+  const plain = resolveConsumer(options, grpcServicesOf(handler));
+  const resolved = served === undefined ? plain : withService(plain, served, options.version !== undefined);
   const call = handlerOf(handler, options.env ?? {});
   const { service, env = {} } = options;
   const trigger = triggersOf(handler, { service, isProgram: isProgram(options), env });
@@ -93,7 +97,7 @@ export async function serveAs(
   const metricsUrl = options.metrics === undefined ? undefined : await metrics.listen(options.metrics);
   try {
     const consumer = new Consumer(
-      { ...resolved, kind, handle: metrics.measure(call), trigger, metrics, metricsUrl },
+      { ...resolved, kind, service: served, handle: metrics.measure(call), trigger, metrics, metricsUrl },
       options,
     );
     await consumer.start();
@@ -124,6 +128,7 @@ function warnOf({ onWarning }: ServeOptions): (message: string) => void {
 
 interface ConsumerParts extends ResolvedConsumer {
   kind: ConsumerKind;
+  service: ServedService | undefined;
   handle: Handle;
   trigger: Handlers["trigger"] | undefined;
   metrics: ConsumerMetrics;
@@ -161,7 +166,7 @@ class Consumer implements ServedConsumer {
     try {
       const nats = await this.#connect();
       if (!isProgram(this.#options)) await prepareStores(nats, this.service);
-      await this.#register(nats);
+      await this.#register(nats, await this.#startTraces());
     } catch (error) {
       await this.#stack.disposeAsync();
       throw error;
@@ -198,8 +203,24 @@ class Consumer implements ServedConsumer {
     return nats;
   }
 
-  async #register(nats: Nats): Promise<void> {
-    const { config, version, description, metadata, kind } = this.#parts;
+  /** The last spans leave after the drain. */
+  async #startTraces(): Promise<SpanSink | undefined> {
+    const { traces } = this.#options;
+    if (traces === undefined) return undefined;
+    const warn = warnOf(this.#options);
+    const started = await startTraces(
+      { headers: {}, ...traces, sampler: "parentbased_always_off", ratio: 1 },
+      {
+        attributes: { "service.instance.id": this.instance, "service.version": this.#parts.version },
+        log: { info: () => undefined, warn: (_facts: object, text?: string) => warn(text ?? "") },
+      },
+    );
+    this.#stack.defer(() => started.close());
+    return started;
+  }
+
+  async #register(nats: Nats, spans: SpanSink | undefined): Promise<void> {
+    const { config, version, description, metadata, kind, service } = this.#parts;
     const node = consumerNode();
     const peers = createPeers(nats);
     this.#stack.defer(() => peers.close());
@@ -211,6 +232,7 @@ class Consumer implements ServedConsumer {
       {
         ...{ nats, node, peers, ledger, config, instance: this.instance, revision: version },
         sourceMaps: createSourceMaps(() => undefined),
+        ...{ spans, interface: service?.description },
         consumer: { version, description, metadata, mode: kind.mode, isProgram: isProgram(this.#options) },
         onIdle: () => undefined,
         onFull: () => undefined,
@@ -230,10 +252,14 @@ class Consumer implements ServedConsumer {
   }
 
   #sandboxOptions(): HandlerSandboxOptions {
-    const { config, handle, trigger } = this.#parts;
-    const handlers = { fetch: handle, ...(trigger === undefined ? {} : { trigger }) };
-    const { onError = writeError } = this.#options;
-    return { concurrency: config.scale.concurrency, load: async () => handlers, onError };
+    const { config, handle, trigger, service } = this.#parts;
+    const { onError = writeError, env = {} } = this.#options;
+    const load = async () => {
+      await service?.start(env);
+      return { fetch: handle, ...(trigger === undefined ? {} : { trigger }) };
+    };
+    const stop = async () => service?.stop(env);
+    return { concurrency: config.scale.concurrency, load, stop, onError };
   }
 
   async #close(graceMs: number): Promise<void> {

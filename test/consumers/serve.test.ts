@@ -17,6 +17,9 @@ import { startWorld } from "../harness/world.ts";
 const world = await startWorld({ nodes: 0 });
 afterAll(() => world[Symbol.asyncDispose]());
 
+/** A busy machine takes long to start a process. */
+const SLOW = { timeoutMs: 25_000 };
+
 const quiet = { signals: false, onError: () => undefined } satisfies Partial<ServeOptions>;
 const here = (service: string, more: Partial<ServeOptions> = {}): ServeOptions => ({
   service,
@@ -255,13 +258,13 @@ describe("a consumer", () => {
     const source = `import { serve } from ${JSON.stringify(program)};
       await serve(() => new Promise(() => {}), { service: "killed", nats: ${JSON.stringify(world.nats.url)} });`;
     const child = spawn(process.execPath, ["--input-type=module", "--eval", source], { stdio: "ignore" });
-    await eventually(async () => expect(await world.ps("killed")).toHaveLength(1));
+    await eventually(async () => expect(await world.ps("killed")).toHaveLength(1), SLOW);
     const open = world.call("/killed");
     await eventually(() => expect(world.gateway.counts().get("killed")).toMatchObject({ inFlight: 1 }));
     await using _second = await serve(() => new Response("by the second"), here("killed"));
     child.kill("SIGKILL");
     expect(await open).toMatchObject({ text: "by the second" });
-  });
+  }, 60_000);
 
   it("is drained by SIGTERM, and the process ends by it", async () => {
     const program = join(import.meta.dirname, "..", "..", "runtime", "serve", "index.ts");
@@ -270,13 +273,13 @@ describe("a consumer", () => {
       await serve(answer, { service: "signalled", nats: ${JSON.stringify(world.nats.url)} });`;
     const child = spawn(process.execPath, ["--input-type=module", "--eval", source], { stdio: "ignore" });
     const ended = once(child, "exit");
-    await eventually(async () => expect(await world.ps("signalled")).toHaveLength(1));
+    await eventually(async () => expect(await world.ps("signalled")).toHaveLength(1), SLOW);
     const open = world.call("/signalled", { method: "POST", body: "x" });
     await eventually(() => expect(world.gateway.counts().get("signalled")).toMatchObject({ inFlight: 1 }));
     child.kill("SIGTERM");
     expect(await open).toMatchObject({ text: "late" });
     expect(await ended).toEqual([null, "SIGTERM"]);
-  });
+  }, 60_000);
 
   it("refuses wrong options, all at once", async () => {
     const wrong = { ...here("not a name", { version: "two", concurrency: 0 }), servce: "x" };

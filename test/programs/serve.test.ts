@@ -12,8 +12,11 @@ afterAll(() => world[Symbol.asyncDispose]());
 
 const source = `#!${process.execPath}
 const { serve } = await import(${JSON.stringify(sdk)});
+const released = Promise.withResolvers();
 await serve(async (request) => {
   const url = new URL(request.url);
+  if (url.pathname.endsWith("/held")) return released.promise;
+  if (url.pathname.endsWith("/release")) released.resolve(new Response("released"));
   if (url.pathname.endsWith("/fail")) throw new Error("a fault of the handler");
   return Response.json(
     { method: request.method, path: url.pathname + url.search, body: await request.text(), url: process.env.NATS_URL },
@@ -32,14 +35,24 @@ it("serves HTTP by the address in NATS_URL, and ends when it is idle", async () 
       limits: { startMs: 20_000 },
     },
   );
+  // While it has a request it is not idle, however slow the machine is.
+  const held = world.call("/served/held");
+  await eventually(
+    async () =>
+      expect(await world.ps("served")).toMatchObject([
+        { function: "served", mode: "exec", node: "node-0", inFlight: 1 },
+      ]),
+    { timeoutMs: 20_000 },
+  );
   const answer = await world.call("/served/a?b=c", { method: "POST", body: "x".repeat(100_000) });
   expect(answer).toMatchObject({ status: 201 });
   expect(answer.headers.get("x-own")).toBe("1");
   expect(JSON.parse(answer.text)).toMatchObject({ method: "POST", path: "/served/a?b=c" });
   expect(JSON.parse(answer.text).body).toHaveLength(100_000);
   expect(await world.call("/served/fail")).toMatchObject({ status: 500 });
-  expect(await world.ps("served")).toMatchObject([{ function: "served", mode: "exec", node: "node-0" }]);
-  await world.announced("served", "gone");
+  expect(await world.call("/served/release")).toMatchObject({ status: 201 });
+  expect(await held).toMatchObject({ status: 200, text: "released" });
+  expect(await world.announced("served", "gone")).toMatchObject({ reason: "idle" });
   expect(world.statuses("served").map(({ status }) => status)).toEqual([
     ...["starting", "running", "stopping", "stopped"],
   ]);
