@@ -29,6 +29,7 @@ import type {
 } from "./sandbox.ts";
 import { type BodyOwner, type BodySender, type Content, sendBody } from "./send-body.ts";
 import type { Socket } from "./socket.ts";
+import { msUntilProof } from "./unbegun.ts";
 
 /** The parts that all requests of an instance share. */
 export interface RequestParts {
@@ -58,10 +59,7 @@ const OVER: Phase = { kind: "over" };
 
 /** Upper bound of the header fields of one response. HTTP servers and proxies take far less. */
 const MAX_HEADER_BYTES = 256 * 1024;
-/** A clock that was set is further away. */
-const CLOCK_SLACK_MS = 50;
 const MAX_STACK_LENGTH = 64 * 1024;
-
 /** RFC 6455, section 7.4.1: the socket ended without a close frame. */
 export const CLOSED_ABNORMALLY = 1006;
 
@@ -78,7 +76,6 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   failure: ErrorCode | undefined;
   readonly #call: IncomingCall;
   readonly #parts: RequestParts;
-  /** Epoch milliseconds. Undefined: nobody asks whether a handler began it. */
   readonly #returnsAfter: number | undefined;
   #exchange: Exchange | undefined;
   #phase: Phase = WAITING_FOR_ANSWER;
@@ -333,23 +330,16 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
     }
   }
 
-  /**
-   * Tells the caller that no handler began. The sandbox begins none behind the deadline by the system's clock, so that is over first:
-   * two readings of a clock differ by a millisecond. Returns whether the request was seen to.
-   */
+  /** Tells the caller that no handler began. Returns whether the request was seen to. */
   #returnUnbegun(): boolean {
-    if (this.#returnsAfter === undefined) return false;
-    const leftMs = this.#returnsAfter - Date.now();
-    if (leftMs > 0 && leftMs < CLOCK_SLACK_MS) {
+    const leftMs = msUntilProof(this.#returnsAfter);
+    if (leftMs !== undefined && leftMs > 0) {
       this.#endsAtMs = performance.now() + leftMs;
       this.#parts.deadlines.expect(this.#endsAtMs);
       return true;
     }
-    if (leftMs > 0 || this.#parts.sandbox.isUnbegun?.(this.id) !== true) return false;
-    this.#abandon(
-      "NOT_BEGUN",
-      `no handler began within ${this.timeoutMs} ms: the instance was busy with others`,
-    );
+    if (leftMs === undefined || this.#parts.sandbox.isUnbegun?.(this.id) !== true) return false;
+    this.#abandon("NOT_BEGUN", `no handler began it within ${this.timeoutMs} ms`);
     return true;
   }
 

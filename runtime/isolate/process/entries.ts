@@ -69,7 +69,6 @@ export interface EntryUsage {
 
 /** Upper bound of the entries that an isolate has. */
 const MAX_HANDED = 64;
-
 /** Upper bound of the entries of one owner among them. */
 const MAX_OF_OWNER = 8;
 
@@ -99,7 +98,6 @@ function bodyBytesOf(message: EnterMessage): number {
   return message[0] === EnterOp.chunk ? Number(message[2]) : 0;
 }
 
-/** No owner. */
 const NONE: readonly number[] = [0];
 
 /** Whether entries that were handed over may still begin. */
@@ -198,10 +196,7 @@ export class Entries {
   }
 
   /** Whether no handler has seen a request. It stays so only behind the request's deadline (web/start/serve.ts, I5). */
-  isUnbegun(id: number): boolean {
-    for (const entry of this.#handed.begun) this.#noteBegun(entry);
-    return this.#unbegun.has(id);
-  }
+  readonly isUnbegun = (id: number): boolean => this.unbegun.includes(id);
 
   #noteBegun(entry: Entry): void {
     if (beginsRequest(entry.message[0])) this.#unbegun.delete(entry.owner);
