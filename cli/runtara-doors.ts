@@ -9,13 +9,15 @@ import type { Nats } from "../nats/index.ts";
 import { type FindDenoOptions, findDeno } from "../protocol/index.ts";
 import {
   openRuntara,
+  type ProgramOrder,
+  type RunningProgram,
   type Runtara,
   startEnvironmentDoor,
   startInstanceDoor,
   startRuntaraHttp,
   startRuntaraRunner,
 } from "../runtara/index.ts";
-import type { Exec } from "../runtime/index.ts";
+import { createProgramLog, type Exec } from "../runtime/index.ts";
 import { version } from "./version.ts";
 import type { RuntaraAddresses } from "./world/runtara-addresses.ts";
 
@@ -46,7 +48,7 @@ interface Door {
 
 /** Errors: ADDRESS_IN_USE, QUIC_UNAVAILABLE; see needsJetStream. */
 export async function openRuntaraDoors(options: RuntaraDoorsOptions): Promise<RuntaraDoors> {
-  const { nats, node, exec, isOpen, retentionMs, maxPrograms, sleepThresholdMs, log } = options;
+  const { nats, node, isOpen, retentionMs, maxPrograms, sleepThresholdMs, log } = options;
   const runtara = await openRuntara({ nats, sleepThresholdMs });
   const addresses: RuntaraAddresses = {};
   const doors: Door[] = [];
@@ -63,7 +65,7 @@ export async function openRuntaraDoors(options: RuntaraDoorsOptions): Promise<Ru
   }
   const runner = startRuntaraRunner({
     ...{ runtara, node, retentionMs, maxPrograms, log },
-    startProgram: exec.startJob,
+    startProgram: (order) => startLogged(options, order),
     addressesFor: (token) => programAddresses(addresses, token),
   });
   return {
@@ -73,6 +75,24 @@ export async function openRuntaraDoors(options: RuntaraDoorsOptions): Promise<Ru
       await Promise.all(doors.map((door) => door.close()));
     },
   };
+}
+
+/** Starts a program whose lines are in the log, with the instance's id in the place of a request's. */
+async function startLogged(
+  { nats, node, exec }: RuntaraDoorsOptions,
+  order: ProgramOrder,
+): Promise<RunningProgram> {
+  const { instance, revision, config, id } = order;
+  const log = createProgramLog({ nats, node, config, instance, revision });
+  const job = await exec.startJob({
+    ...order,
+    onLine(level, line, stream) {
+      log.write(level, line, id, stream);
+      order.onLine(level, line, stream);
+    },
+  });
+  void job.ended.then(() => log.close());
+  return job;
 }
 
 async function openQuicDoors(

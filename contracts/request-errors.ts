@@ -58,6 +58,13 @@ export const requestErrors = {
     solve: "The stack is in `narun logs NAME`.",
     status: 500,
   },
+  NOT_BEGUN: {
+    title: "The time of the call was over before its handler began",
+    solve:
+      "A handler before it blocked the instance: bound its work, or lower `scale.concurrency`. A trigger calls again, and no attempt counts.",
+    status: 503,
+    retryable: true,
+  },
   NO_SUCH_HANDLER: {
     title: "The function has no handler for such a request",
     solve:

@@ -68,6 +68,8 @@ export interface TriggerCallsOptions {
 
 /** How long a call is held for an instance: longer than a request of a person. Its deadline may be earlier. */
 const HOLD_MS = 60_000;
+/** How long an instance may take to tell that the time of a call is over. */
+export const TELL_MS = 1_000;
 /** For a service without a spec. */
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Upper bound of an answer: a batch of verdicts, or a reply. */
@@ -147,7 +149,8 @@ async function callThrough(dispatch: Dispatch, call: TriggerCall): Promise<Trigg
     rest: body.byteLength > data.byteLength ? bytesLeft(body.subarray(data.byteLength)) : undefined,
     streams: true,
     isRepeatable,
-    endsAtMs: performance.now() + timeoutMs,
+    // The instance knows whether the handler began: it is heard first.
+    endsAtMs: performance.now() + timeoutMs + TELL_MS,
     settle: resolve,
   });
   const leave = () => {
@@ -202,7 +205,7 @@ export function headersOf(
 function answerOf(read: DecodedReply, data: Uint8Array): TriggerOutcome {
   switch (read.kind) {
     case "failed":
-      return { kind: "failed", code: read.code, isBegun: true };
+      return { kind: "failed", code: read.code, isBegun: read.code !== "NOT_BEGUN" };
     case "service-error":
       return { kind: "failed", code: "SERVICE_ERROR", isBegun: true };
     case "response":

@@ -34,6 +34,8 @@ export const InstanceSchema = z.object({
   startedAtMs: z.number().optional(),
   finishedAtMs: z.number().optional(),
   heartbeatAtMs: z.number().optional(),
+  /** The mark of the claim that began the present run: a claim whose answer was lost knows its own. */
+  claim: z.string().optional(),
   /** The present run. */
   node: z.string().optional(),
   runSinceMs: z.number().optional(),

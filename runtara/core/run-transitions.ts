@@ -29,11 +29,13 @@ export interface ClaimOrder {
   node: string;
   /** The sequence of the instance's last checkpoint or sleep; 0: it has none. */
   progress: number;
+  /** The mark of this claim. */
+  mark?: string;
 }
 
 export function claim(
   instance: Instance | undefined,
-  { generation, node, progress }: ClaimOrder,
+  { generation, node, progress, mark }: ClaimOrder,
   now: number,
 ): Claim {
   if (instance === undefined || generation > instance.generation) return { kind: "wait" };
@@ -46,12 +48,13 @@ export function claim(
       return { kind: "give-up", next: giveUp(crashed, "its node was lost", now) };
     next = { ...crashed, ranMs: ranUntil(instance, now) };
   }
-  const { hasRegistered: _, ...rest } = next;
+  const { hasRegistered: _, claim: __, ...rest } = next;
   const begun: Instance = {
     ...rest,
     status: "running",
     run: next.run + 1,
     node,
+    ...(mark === undefined ? {} : { claim: mark }),
     runSinceMs: now,
     startedAtMs: next.startedAtMs ?? now,
   };

@@ -2,7 +2,8 @@
  * Orders to run instances. They wait on NATS, and any node takes them.
  *
  * I1  An order names the generation of its instance: an order that another one has replaced is dropped.
- * I2  An order without its instance is of a start that broke off. It waits for a while, and is dropped.
+ * I2  A claim that was written counts once, also where its answer was lost: its worker finds its own mark, and no crash.
+ * I3  An order without its instance is of a start that broke off. It waits for a while, and is dropped.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
@@ -41,6 +42,8 @@ export class Runs {
   readonly #nats: Nats;
   readonly #store: Store;
   readonly queue: DueQueue;
+  /** The marks of claims without an answer, by their orders. */
+  readonly #unanswered = new Map<string, string>();
 
   constructor({ nats, store, queue }: RunsOptions) {
     this.#nats = nats;
@@ -103,7 +106,9 @@ export class Runs {
     const isPresent = found !== undefined && found.instance.generation === generation;
     // The work is held by the run that goes on.
     if (isPresent && (await this.#isAttended(found.instance, work))) return undefined;
-    const decided: Claim = claim(found?.instance, { generation, node, progress }, Date.now());
+    const mark = this.#unanswered.get(work.key) ?? crypto.randomUUID();
+    if (isPresent && isClaimedBy(found.instance, mark)) return this.#begin(work, found.instance);
+    const decided: Claim = claim(found?.instance, { generation, node, progress, mark }, Date.now());
     if (decided.kind === "drop") return this.#over(work);
     if (decided.kind === "wait") {
       if (Date.now() - work.dueAt.getTime() > ORPHANED_MS) return this.#over(work);
@@ -112,13 +117,22 @@ export class Runs {
     }
     const { next } = decided;
     const ifSequence = found?.sequence ?? 0;
+    this.#unanswered.set(work.key, mark);
     const written = await this.#store.records.put(at.instance(id), JSON.stringify(next), { ifSequence });
     if (written === undefined) {
+      const now = await this.#store.find(id);
+      if (now !== undefined && isClaimedBy(now.instance, mark)) return this.#begin(work, now.instance);
+      this.#unanswered.delete(work.key);
       // Another change came in between, perhaps another worker's claim.
       work.again(pauseOf(work));
       return undefined;
     }
-    return decided.kind === "begin" ? next : this.#over(work);
+    return decided.kind === "begin" ? this.#begin(work, next) : this.#over(work);
+  }
+
+  #begin(work: DueWork, instance: Instance): Instance {
+    this.#unanswered.delete(work.key);
+    return instance;
   }
 
   /** Notes the end of a run, and has another one follow where the instance is not over. */
@@ -135,9 +149,14 @@ export class Runs {
   }
 
   async #over(work: DueWork): Promise<undefined> {
+    this.#unanswered.delete(work.key);
     await work.done();
     return undefined;
   }
+}
+
+function isClaimedBy(instance: Instance, mark: string): boolean {
+  return instance.status === "running" && instance.claim === mark;
 }
 
 export async function openRuns(nats: Nats, store: Store): Promise<Runs> {

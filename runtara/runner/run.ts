@@ -13,7 +13,10 @@ import type { ProcessEnd } from "../core/run-transitions.ts";
 import type { Runtara } from "../core/runtara.ts";
 
 export interface ProgramOrder {
+  /** Names this start of the program. */
   instance: string;
+  /** Runtara's instance. */
+  id: string;
   revision: string;
   node: string;
   config: FunctionConfig;
@@ -109,6 +112,7 @@ export class Run {
     const token = runtara.access.issue({ tenant, instance: id, run });
     return startProgram({
       instance: `runtara-${crypto.randomUUID()}`,
+      id,
       ...{ revision, node, config, bytes },
       env: {
         ...env,

@@ -29,6 +29,7 @@ import type {
 } from "./sandbox.ts";
 import { type BodyOwner, type BodySender, type Content, sendBody } from "./send-body.ts";
 import type { Socket } from "./socket.ts";
+import { msUntilProof } from "./unbegun.ts";
 
 /** The parts that all requests of an instance share. */
 export interface RequestParts {
@@ -59,7 +60,6 @@ const OVER: Phase = { kind: "over" };
 /** Upper bound of the header fields of one response. HTTP servers and proxies take far less. */
 const MAX_HEADER_BYTES = 256 * 1024;
 const MAX_STACK_LENGTH = 64 * 1024;
-
 /** RFC 6455, section 7.4.1: the socket ended without a close frame. */
 export const CLOSED_ABNORMALLY = 1006;
 
@@ -76,6 +76,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   failure: ErrorCode | undefined;
   readonly #call: IncomingCall;
   readonly #parts: RequestParts;
+  readonly #returnsAfter: number | undefined;
   #exchange: Exchange | undefined;
   #phase: Phase = WAITING_FOR_ANSWER;
   #endsAtMs: number;
@@ -83,7 +84,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   constructor(
     parts: RequestParts,
     id: number,
-    { requestId, method, timeoutMs, hops }: IncomingRequest,
+    { requestId, method, timeoutMs, hops, deadline, isReturnable }: IncomingRequest,
     call: IncomingCall,
   ) {
     this.#parts = parts;
@@ -93,6 +94,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
     this.timeoutMs = timeoutMs;
     this.hops = hops;
     this.#call = call;
+    this.#returnsAfter = isReturnable === true ? deadline : undefined;
     const { limits } = parts.config;
     this.#endsAtMs = this.takenAtMs + decideDeadline("answer", this, limits, this.takenAtMs);
     parts.deadlines.expect(this.#endsAtMs);
@@ -315,7 +317,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
     const { timeoutMs, streamMs } = this.limits;
     switch (awaitedIn(this.#phase)) {
       case "answer":
-        return this.#failUnanswered(Math.min(timeoutMs, this.timeoutMs));
+        return this.#returnUnbegun() || this.#failUnanswered(Math.min(timeoutMs, this.timeoutMs));
       case "answer to body":
         return this.#failUnanswered(timeoutMs);
       case "request body":
@@ -326,6 +328,19 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
       case "end of answer":
         return this.#abandon("STREAM_LIMIT", `the response streamed for limits.streamMs (${streamMs} ms)`);
     }
+  }
+
+  /** Tells the caller that no handler began. Returns whether the request was seen to. */
+  #returnUnbegun(): boolean {
+    const leftMs = msUntilProof(this.#returnsAfter);
+    if (leftMs !== undefined && leftMs > 0) {
+      this.#endsAtMs = performance.now() + leftMs;
+      this.#parts.deadlines.expect(this.#endsAtMs);
+      return true;
+    }
+    if (leftMs === undefined || this.#parts.sandbox.isUnbegun?.(this.id) !== true) return false;
+    this.#abandon("NOT_BEGUN", `no handler began it within ${this.timeoutMs} ms`);
+    return true;
   }
 
   #failUnanswered(waitMs: number): void {

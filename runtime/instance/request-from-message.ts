@@ -1,4 +1,5 @@
 import {
+  callFields,
   type DecodedRequest,
   decodeActionRequest,
   decodeRequest,
@@ -31,6 +32,7 @@ export function requestFromMessage(
   const trigger = headerValue(message.headers, headerNames.trigger);
   // The service's own subject is open to every client: a trigger comes to the instance itself.
   if (isTriggerKind(trigger) && (isProgram || subject !== service)) request.trigger = trigger;
+  request.isReturnable = request.trigger !== undefined || message.headers?.has(callFields.id) === true;
   return request;
 }
 

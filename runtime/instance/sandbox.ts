@@ -22,6 +22,8 @@ export interface Sandbox {
   /** Starts the handler. It reports by `SandboxOwner.requests`. */
   begin(id: number, request: IncomingRequest): void;
   abort(id: number, reason: AbortReason): void;
+  /** Behind the deadline of a request: whether no handler began it, and none will. Left out where that is not known. */
+  isUnbegun?(id: number): boolean;
   /** A request and its background work are over. */
   forget(id: number): void;
   /** Resolves when a handler that ran into a limit was stopped, or cannot be stopped. Other requests wait behind it. */
@@ -47,6 +49,8 @@ export interface IncomingRequest {
   hops: number;
   /** The handler that takes it. Undefined: `fetch`. */
   trigger?: TriggerKind | undefined;
+  /** Its caller calls again where no handler began it within its time: a trigger, or a call that was answered before it runs. */
+  isReturnable?: boolean;
 }
 
 /** Creates the sandbox of one instance. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { describe, expect, inject, it } from "vitest";
 import { startNodeProcess } from "../../cli/world/node-process.ts";
-import { connectNats } from "../../nats/index.ts";
+import { connectNats, readLogs } from "../../nats/index.ts";
 import { issueRuntaraToken, openRuntara } from "../../runtara/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startTestNats } from "../harness/nats.ts";
@@ -35,7 +35,9 @@ describe("a node with Runtara's door", () => {
     expect((await client.get("/api/v1/instances")).body).toMatchObject({ total_count: 0 });
 
     const runtara = await openRuntara({ nats });
-    const bytes = Buffer.from(`#!/bin/sh\nwhile [ ! -e "${folder}/go" ]; do sleep 0.05; done\n`);
+    const bytes = Buffer.from(
+      `#!/bin/sh\necho out\necho err >&2\nwhile [ ! -e "${folder}/go" ]; do sleep 0.05; done\n`,
+    );
     const image = await runtara.images.register({
       tenant: "acme",
       name: "wait",
@@ -46,6 +48,15 @@ describe("a node with Runtara's door", () => {
     const statuses = async () =>
       (await runtara.list({ order: "created_at_asc" })).map(({ status }) => status);
     await eventually(async () => expect((await statuses()).sort()).toEqual(["pending", "running"]));
+
+    const running = (await runtara.list()).find(({ status }) => status === "running");
+    await eventually(async () => {
+      const lines = await Array.fromAsync(readLogs(nats, {}));
+      const said = lines.map(({ request_id, message, stream }) => [request_id, message, stream]);
+      expect(said).toContainEqual([running?.id, "out", "stdout"]);
+      expect(said).toContainEqual([running?.id, "err", "stderr"]);
+      expect(lines[0]?.app_name).toMatch(/^wait-/);
+    });
 
     const former = node.pid ?? 0;
     process.kill(former, "SIGKILL");

@@ -25,9 +25,10 @@ import {
   type StoredReply,
   subjects,
 } from "../../contracts/index.ts";
-import type { Dispatch, Outcome } from "../../dispatch/index.ts";
+import type { Dispatch, Outcome, Reply } from "../../dispatch/index.ts";
 import type { Calls, Nats, PulledMessage } from "../../nats/index.ts";
 import { bytesLeft, type ResponseBody } from "../../streams/index.ts";
+import { TELL_MS } from "../call.ts";
 import type { BatchResult } from "../queues/queue-reader.ts";
 
 export interface RunCallParts {
@@ -153,7 +154,7 @@ async function send(
     rest: data.byteLength > first.byteLength ? bytesLeft(data.subarray(first.byteLength)) : undefined,
     streams: true,
     isRepeatable: false,
-    endsAtMs: performance.now() + timeoutMs,
+    endsAtMs: performance.now() + timeoutMs + TELL_MS,
     settle: resolve,
   });
   const leave = () => {
@@ -168,6 +169,8 @@ async function send(
     });
     if (outcome === undefined) return failed("CLIENT_GONE");
     if (outcome.kind === "failed") return failed(outcome.code);
+    if (outcome.kind === "reply" && codeOf(outcome.reply) === "NOT_BEGUN")
+      return { kind: "failed", code: "NOT_BEGUN", isBegun: false, isLost: false };
     if (outcome.kind === "reply")
       return { kind: "answered", headers: outcome.reply.headers(), data: outcome.reply.data };
     const body = await collect(
@@ -180,6 +183,11 @@ async function send(
   } finally {
     signal.removeEventListener("abort", leave);
   }
+}
+
+function codeOf(reply: Reply): ErrorCode | undefined {
+  const read = reply.read();
+  return read.kind === "failed" ? read.code : undefined;
 }
 
 /** The bytes of a streamed answer, or why there are none. */

@@ -6,6 +6,7 @@
  * I3  A request is forgotten when it is over (context.ts, `isOver`), or aborted.
  * I4  After `abort` the request's signal is aborted, and the stream of its answer cancelled. A later answer is still
  *     posted, and ignored by the host.
+ * I5  No handler begins after its request's deadline: the host may have told the caller so (NOT_BEGUN).
  */
 
 import { errorText } from "../console/error-text.ts";
@@ -22,6 +23,9 @@ import { Serving } from "./context.ts";
 import { answerText } from "./entries.ts";
 import { describe, type Handle, type Handlers, MethodNotAllowed, NoSuchHandler } from "./handler.ts";
 import { setOwner } from "./owner.ts";
+
+// Workflows replace it.
+const { now } = Date;
 
 let handlers: Handlers | undefined;
 
@@ -79,6 +83,8 @@ export function serveTrigger(incoming: IncomingRequest, place: number): void {
 function serveWith(incoming: IncomingRequest, handle: Handle | undefined): void {
   const { id, method, url, headerBlock, body } = incoming;
   setOwner(id);
+  // A deadline of 0 is none.
+  if (incoming.deadline > 0 && now() >= incoming.deadline) return;
   const serving = new Serving(id, incoming.requestId, incoming.deadline, closeIfOver);
   try {
     const content = typeof body === "number" ? openInbound(body) : body;

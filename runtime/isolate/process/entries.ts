@@ -69,7 +69,6 @@ export interface EntryUsage {
 
 /** Upper bound of the entries that an isolate has. */
 const MAX_HANDED = 64;
-
 /** Upper bound of the entries of one owner among them. */
 const MAX_OF_OWNER = 8;
 
@@ -99,7 +98,6 @@ function bodyBytesOf(message: EnterMessage): number {
   return message[0] === EnterOp.chunk ? Number(message[2]) : 0;
 }
 
-/** No owner. */
 const NONE: readonly number[] = [0];
 
 /** Whether entries that were handed over may still begin. */
@@ -196,6 +194,9 @@ export class Entries {
     for (const entry of this.#handed.begun) this.#noteBegun(entry);
     return this.#unbegun.entries().map(([owner]) => owner);
   }
+
+  /** Whether no handler has seen a request. It stays so only behind the request's deadline (web/start/serve.ts, I5). */
+  readonly isUnbegun = (id: number): boolean => this.unbegun.includes(id);
 
   #noteBegun(entry: Entry): void {
     if (beginsRequest(entry.message[0])) this.#unbegun.delete(entry.owner);

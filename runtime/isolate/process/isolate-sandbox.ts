@@ -175,6 +175,10 @@ export class IsolateSandbox implements Sandbox {
     else this.#entries.enter(id, EnterOp.trigger, ...values, TRIGGERS.indexOf(trigger));
   }
 
+  isUnbegun(id: number): boolean {
+    return this.#entries.isUnbegun(id);
+  }
+
   abort(id: number, reason: AbortReason): void {
     this.#entries.enter(id, EnterOp.abort, id, ABORT_KINDS[reason]);
   }

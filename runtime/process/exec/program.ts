@@ -34,7 +34,7 @@ import {
   type Subscription,
 } from "../../../nats/index.ts";
 import type { DrainOrder, EndFacts, HostParts, KeptFile, MountedFile, StartOutcome } from "../../host.ts";
-import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
+import type { FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";
 import { leaveCgroup, makeProgramCgroup } from "./cgroup.ts";
 import { type Child, type ChildEnd, startChild } from "./child.ts";
@@ -45,6 +45,7 @@ import { makeInstanceFolder } from "./instance-folder.ts";
 import { missingInterpreter, unfitFor } from "./launch.ts";
 import { createMark } from "./process-mark.ts";
 import { findMarked } from "./processes-of.ts";
+import { createProgramLog } from "./program-log.ts";
 import { metadataOf } from "./program-metadata.ts";
 import { describeEnd, factsOf, ProgramOutput } from "./program-output.ts";
 import { subjectsOf } from "./program-subjects.ts";
@@ -106,9 +107,8 @@ export class Program {
   constructor(options: ProgramOptions) {
     this.#options = options;
     const { nats, parts, config, instance, revision } = options;
-    const sourceMaps = { loaded: () => ({ map: undefined }), load: async () => undefined };
     this.#mark = { runId: crypto.randomUUID(), mark: createMark(options.folder) };
-    this.#log = createFunctionLog({ nats, node: parts.node, config, instance, revision, sourceMaps });
+    this.#log = createProgramLog({ nats, node: parts.node, config, instance, revision });
     this.#output = new ProgramOutput(this.#log, () => this.#phase === "starting");
   }
 
