@@ -14,6 +14,7 @@ import {
   tlsOf,
   withoutIdentity,
 } from "./login/login.ts";
+import { followMajority } from "./majority.ts";
 import type { Message, MessageParts } from "./message.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { createPermissions, type Permissions } from "./permissions.ts";
@@ -189,6 +190,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   status.listen((state) => {
     if (state === "connected") refusals.forget();
   });
+  followMajority({ connection, cluster, servers, isConnected: () => status.state === "connected" });
   const copies = () => copiesOf(options.copies, cluster);
   const world = createWorld(options.worldId ?? (await findWorldId(connection, copies)));
   const parts = { wire, transport, world, status, cluster, copies, permissions, onHandlerError };

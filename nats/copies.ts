@@ -104,6 +104,8 @@ export interface CopiesLog {
 
 /** How long the look waits after news of the cluster: servers come one after the other. */
 const SETTLE_MS = 500;
+/** How often copies are counted in a cluster: a stream that was made while a server was away has too few. */
+const LOOK_MS = 30_000;
 /** How long until the next try, where a stream could not get its copies. */
 const RETRY_MS = 5_000;
 
@@ -128,7 +130,7 @@ export function keepCopies(nats: Nats, log: CopiesLog): () => void {
       const reasons = JSON.stringify(refused);
       if (refused.length > 0 && reasons !== told) log.warn({ refused, copies }, "streams lack copies");
       told = reasons;
-      if (refused.length > 0) lookIn(RETRY_MS);
+      if (nats.cluster.isCluster) lookIn(refused.length > 0 ? RETRY_MS : LOOK_MS);
     } catch {
       // JetStream is away: it is asked again.
       lookIn(RETRY_MS);

@@ -96,7 +96,7 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
       new Kvm(client).create(bucket, { ...options, replicas }),
     ).catch((error: unknown) => {
       // Another process makes it at this moment with another configuration.
-      if (!(error instanceof JetStreamApiError)) throw error;
+      if (!hasJetStreamCode(error, JetStreamCode.streamNameInUse)) throw error;
     });
     const info = await manager.streams.info(stream);
     const opened = { client, manager, stream, prefix: `$KV.${bucket}.`, info };
