@@ -36,6 +36,11 @@ export class ClusterView {
     return this.#seen;
   }
 
+  /** The addresses of the servers that there are now. */
+  get urls(): readonly string[] {
+    return infoOf(this.#connection).connect_urls ?? [];
+  }
+
   get isCluster(): boolean {
     return infoOf(this.#connection).cluster !== undefined;
   }

@@ -21,7 +21,7 @@ import { createPermissions, type Permissions } from "./permissions.ts";
 import { ReconnectDelay } from "./reconnect-delay.ts";
 import { type RequestOptions, type RequestParts, requestOnce } from "./request.ts";
 import { type PendingReply, Requester } from "./requester.ts";
-import { parseServers } from "./server-addresses.ts";
+import { parseServers, shuffled } from "./server-addresses.ts";
 import { isRecentServer } from "./server-version.ts";
 import { openSubjectSet, type SubjectSet } from "./subject-set.ts";
 import { type Subscription, Subscriptions } from "./subscriptions.ts";
@@ -157,7 +157,9 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       if (socketError === undefined || !isTlsFailure(socketError)) socketError = error;
       if (isThere) refusals.note(error);
     },
-    servers,
+    servers: shuffled(servers),
+    // The order of the servers is ours (nats/majority.ts).
+    noRandomize: true,
     name: options.name,
     timeout: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
     maxReconnectAttempts: -1,
@@ -165,7 +167,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     ignoreAuthErrorAbort: true,
     reconnectDelayHandler: () => delay.currentMs,
     // A dead peer is noticed within 5 s.
-    pingInterval: 2_000,
+    pingInterval: 1_500,
     maxPingOut: 2,
     noAsyncTraces: true,
     authenticator: (nonce) => answerOf(readLogin(), nonce),

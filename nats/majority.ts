@@ -4,11 +4,13 @@
  *
  * I1  The connection is left only for a server that answers and sees a majority. Where two of three servers are gone it stays,
  *     and what needs no other server goes on.
+ * I2  Where a server is lost, the others are tried before it.
  */
 import { connect as dial } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { ClusterView } from "./cluster-view.ts";
+import { shuffled } from "./server-addresses.ts";
 
 export interface MajorityOptions {
   connection: NatsConnection;
@@ -31,6 +33,7 @@ export function followMajority(options: MajorityOptions): void {
   const { connection, cluster } = options;
   let isLooking = false;
   const look = async () => {
+    if (!isBehind(options)) return putOwnLast(options);
     if (isLooking) return;
     isLooking = true;
     for (let waitMs = LOOK_MS; isBehind(options); waitMs = Math.min(2 * waitMs, MAX_LOOK_MS)) {
@@ -41,8 +44,17 @@ export function followMajority(options: MajorityOptions): void {
     }
     isLooking = false;
   };
+  putOwnLast(options);
   const forget = cluster.listen(() => void look());
   void connection.closed().then(forget);
+}
+
+/** A server that hangs would still accept a connection: the others are tried before it, in an order of chance. */
+function putOwnLast({ connection, cluster, servers }: MajorityOptions): void {
+  if (!cluster.isCluster || connection.isClosed()) return;
+  const own = connection.getServer();
+  const others = new Set([...servers, ...cluster.urls].filter((one) => one !== own));
+  if (others.size > 0) connection.setServers([...shuffled([...others]), own]);
 }
 
 function isBehind({ connection, cluster, isConnected }: MajorityOptions): boolean {
