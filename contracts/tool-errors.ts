@@ -139,7 +139,7 @@ export const toolErrors = {
   NATS_NO_MAJORITY: {
     title: "Most servers of the NATS cluster are gone; nothing can be written",
     solve:
-      "Start the servers that are away, or repair the network between them. Warm functions, reads and held requests go on meanwhile; what was refused has to be done again.",
+      "Start the servers that are away, or repair the network between them. Warm functions, reads and held requests go on meanwhile; repeat the refused writes afterwards.",
     status: 503,
   },
   NATS_SERVER_NOT_FOUND: {

@@ -2,7 +2,7 @@ import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
 import { NarunError } from "../contracts/index.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
-import { COPIES_OF_CLUSTER, type CopiesChoice } from "./copies.ts";
+import { COPIES_OF_CLUSTER, type CopiesChoice } from "./copies-choice.ts";
 import type { Headers } from "./headers.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
 import {

@@ -3,7 +3,7 @@
  * cut off nothing comes any more, although the connection to it lives.
  *
  * I1  The connection is left only for a server that answers and sees a majority. Where two of three servers are gone it stays,
- *     and what needs no other server goes on.
+ *     and serves warm requests and reads.
  * I2  Where a server is lost, the others are tried before it.
  */
 import { connect as dial } from "node:net";

@@ -9,7 +9,8 @@ import { JetStreamApiError, jetstream, jetstreamManager, type StoredMsg } from "
 import { Kvm } from "@nats-io/kv";
 import { type MsgHdrs, RequestError } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
-import { MADE_BY_NARUN, withCopies } from "../copies.ts";
+import { MADE_BY_NARUN } from "../copies.ts";
+import { withCopies } from "../copies-choice.ts";
 import { hasJetStreamCode, isConflict, isStreamMissing, JetStreamCode } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { storeProblem } from "../store-problem.ts";

@@ -2,7 +2,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { messageOf, NarunError } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
-import { withCopies } from "../copies.ts";
+import { withCopies } from "../copies-choice.ts";
 import { isConflict } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";

@@ -29,7 +29,7 @@ export interface ChaosOptions {
 }
 
 export interface ChaosReport {
-  /** What broke C1, C2 or C3. */
+  /** Breaches of C1, C2 or C3. */
   faults: string[];
   events: string[];
   answers: number;
