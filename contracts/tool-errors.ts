@@ -137,6 +137,12 @@ export const toolErrors = {
     solve:
       "Try again in some seconds: a cluster may be electing a leader. Else start the servers of the cluster that are away; `nats stream report` shows the streams that they hold, and the replicas.",
   },
+  NATS_NO_MAJORITY: {
+    title: "Most servers of the NATS cluster are gone; nothing can be written",
+    solve:
+      "Start the servers that are away, or repair the network between them. Warm functions, reads and held requests go on meanwhile; repeat the refused writes afterwards.",
+    status: 503,
+  },
   NATS_SERVER_NOT_FOUND: {
     title: "No nats-server could be found or fetched",
     solve: "Install nats-server 2.14 or newer and put it on the PATH, or name it in NARUN_NATS_SERVER.",

@@ -7,6 +7,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 export class ClusterView {
   readonly #connection: NatsConnection;
   readonly #listeners = new Set<() => void>();
+  readonly #seen = new Set<string>();
   #most = 0;
   #here = 0;
 
@@ -30,6 +31,16 @@ export class ClusterView {
     return this.#here * 2 <= this.#most && this.#most > 1;
   }
 
+  /** The addresses of all servers that were there at some time. */
+  get seen(): ReadonlySet<string> {
+    return this.#seen;
+  }
+
+  /** The addresses of the servers that there are now. */
+  get urls(): readonly string[] {
+    return infoOf(this.#connection).connect_urls ?? [];
+  }
+
   get isCluster(): boolean {
     return infoOf(this.#connection).cluster !== undefined;
   }
@@ -38,6 +49,7 @@ export class ClusterView {
   look(): void {
     const { cluster, connect_urls: urls = [] } = infoOf(this.#connection);
     const here = cluster === undefined ? 1 : Math.max(1, new Set(urls).size);
+    for (const url of urls) this.#seen.add(url);
     const isNews = here !== this.#here;
     this.#here = here;
     this.#most = Math.max(this.#most, here);

@@ -2,7 +2,7 @@ import { createInbox, type NatsConnection, TimeoutError } from "@nats-io/transpo
 import { inboxRoots, NarunError } from "../contracts/index.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
-import { COPIES_OF_CLUSTER, type CopiesChoice } from "./copies.ts";
+import { COPIES_OF_CLUSTER, type CopiesChoice } from "./copies-choice.ts";
 import type { Headers } from "./headers.ts";
 import { inboxOf } from "./identity/claims.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
@@ -15,13 +15,14 @@ import {
   tlsOf,
   withoutIdentity,
 } from "./login/login.ts";
+import { followMajority } from "./majority.ts";
 import type { Message, MessageParts } from "./message.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { createPermissions, type Permissions } from "./permissions.ts";
 import { ReconnectDelay } from "./reconnect-delay.ts";
 import { type RequestOptions, type RequestParts, requestOnce } from "./request.ts";
 import { type PendingReply, Requester } from "./requester.ts";
-import { parseServers } from "./server-addresses.ts";
+import { parseServers, shuffled } from "./server-addresses.ts";
 import { isRecentServer } from "./server-version.ts";
 import { openSubjectSet, type SubjectSet } from "./subject-set.ts";
 import { type Subscription, Subscriptions } from "./subscriptions.ts";
@@ -164,7 +165,9 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       if (socketError === undefined || !isTlsFailure(socketError)) socketError = error;
       if (isThere) refusals.note(error);
     },
-    servers,
+    servers: shuffled(servers),
+    // The order of the servers is ours (nats/majority.ts).
+    noRandomize: true,
     name: options.name,
     timeout: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
     ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
@@ -173,7 +176,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     ignoreAuthErrorAbort: true,
     reconnectDelayHandler: () => delay.currentMs,
     // A dead peer is noticed within 5 s.
-    pingInterval: 2_000,
+    pingInterval: 1_500,
     maxPingOut: 2,
     noAsyncTraces: true,
     authenticator: (nonce) => answerOf(readLogin(), nonce),
@@ -198,6 +201,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   status.listen((state) => {
     if (state === "connected") refusals.forget();
   });
+  followMajority({ connection, cluster, servers, isConnected: () => status.state === "connected" });
   const copies = () => copiesOf(options.copies, cluster);
   const world = createWorld(options.worldId ?? (await findWorldId(connection, copies)));
   const parts = { wire, transport, world, status, cluster, copies, permissions, inboxPrefix, onHandlerError };

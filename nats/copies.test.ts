@@ -70,7 +70,7 @@ test("stores of two servers get three copies when the third is seen", { timeout:
   );
   await eventually(() => expect(told.flatMap(({ streams }) => streams)).toHaveLength(8), WAIT);
   expect(told[0]?.copies).toBe(3);
-  // The buckets have what they had.
+  // The buckets keep their content.
   expect((await openByteKv(nats, "of-a-function").get("key"))?.bytes).toHaveLength(1);
 });
 

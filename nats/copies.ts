@@ -12,35 +12,13 @@ import {
 } from "@nats-io/jetstream";
 import { stores } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
-import { hasJetStreamCode, JetStreamCode } from "./jetstream-errors.ts";
+import { withCopies } from "./copies-choice.ts";
 
-/** As many servers may die as leave a majority of them: one of three. */
-export const COPIES_OF_CLUSTER = 3;
 /** The server's own bound. */
 export const MAX_COPIES = 5;
 
-/** What the number follows from. */
-export interface CopiesChoice {
-  copies: number;
-  /** The operator's number: a store that cannot have so many is an error. */
-  isGiven: boolean;
-}
-
 /** Metadata of the stores that narun makes for functions: their names are the functions' own. */
 export const MADE_BY_NARUN = { "narun.copies": "kept" };
-
-/** Makes a stream with its copies; with one, where the cluster has fewer servers now than it had. */
-export async function withCopies<T>(
-  { copies, isGiven }: CopiesChoice,
-  make: (replicas: number) => Promise<T>,
-): Promise<T> {
-  try {
-    return await make(copies);
-  } catch (error) {
-    if (copies === 1 || isGiven || !isWithoutPeers(error)) throw error;
-    return make(1);
-  }
-}
 
 /** As `withCopies`, for the configuration of a stream. */
 export function addStream(
@@ -80,7 +58,7 @@ export interface RaisedCopies {
 }
 
 /** Gives narun's streams the copies that they lack. */
-export async function raiseCopies(nats: Nats): Promise<RaisedCopies> {
+async function raiseCopies(nats: Nats): Promise<RaisedCopies> {
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   const result: RaisedCopies = { raised: [], refused: [] };
   const wanted = nats.copies.copies;
@@ -104,11 +82,13 @@ export interface CopiesLog {
 
 /** How long the look waits after news of the cluster: servers come one after the other. */
 const SETTLE_MS = 500;
+/** How often copies are counted in a cluster: a stream that was made while a server was away has too few. */
+const LOOK_MS = 30_000;
 /** How long until the next try, where a stream could not get its copies. */
 const RETRY_MS = 5_000;
 
 /**
- * Raises copies now, and whenever the cluster has grown; tells what it did in the log. Returns the function that ends it.
+ * Raises copies now, and whenever the cluster has grown; the log tells of it. Returns the function that ends it.
  * Several processes may do so: what one has raised the others find done.
  */
 export function keepCopies(nats: Nats, log: CopiesLog): () => void {
@@ -128,7 +108,7 @@ export function keepCopies(nats: Nats, log: CopiesLog): () => void {
       const reasons = JSON.stringify(refused);
       if (refused.length > 0 && reasons !== told) log.warn({ refused, copies }, "streams lack copies");
       told = reasons;
-      if (refused.length > 0) lookIn(RETRY_MS);
+      if (nats.cluster.isCluster) lookIn(refused.length > 0 ? RETRY_MS : LOOK_MS);
     } catch {
       // JetStream is away: it is asked again.
       lookIn(RETRY_MS);
@@ -141,11 +121,6 @@ export function keepCopies(nats: Nats, log: CopiesLog): () => void {
     clearTimeout(timer);
     forget();
   };
-}
-
-/** No server is left for a copy; or there is no cluster, as a server that was one of several runs alone now. */
-function isWithoutPeers(error: unknown): boolean {
-  return hasJetStreamCode(error, JetStreamCode.noPeersForPlacement, JetStreamCode.notClustered);
 }
 
 const OWN_STREAMS = new Set(Object.values(stores).flatMap(streamsOf));

@@ -1,7 +1,7 @@
 export { type Calls, hasCalls, openCalls } from "./calls/calls.ts";
 export { dropCalls } from "./calls/drop-calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
-export { type CopiesLog, findCopies, keepCopies, MAX_COPIES, type StreamCopies } from "./copies.ts";
+export { findCopies, keepCopies, MAX_COPIES } from "./copies.ts";
 export {
   type DiscoveredService,
   type DiscoveredStats,

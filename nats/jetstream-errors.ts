@@ -20,6 +20,8 @@ export const JetStreamCode = {
   streamFull: 10077,
   streamOffline: 10118,
   consumerOffline: 10119,
+  /** A write of the same subject is under way: in a stream with copies it takes its time. */
+  wrongLastSequenceNow: 10164,
   ttlDisabled: 10166,
 } as const;
 
@@ -35,9 +37,9 @@ export function isStreamMissing(error: unknown): boolean {
   return hasJetStreamCode(error, JetStreamCode.streamNotFound);
 }
 
-/** A compare-and-set lost against another write. */
+/** A compare-and-set lost against another write, or against one that is under way. */
 export function isConflict(error: unknown): boolean {
-  return hasJetStreamCode(error, JetStreamCode.wrongLastSequence);
+  return hasJetStreamCode(error, JetStreamCode.wrongLastSequence, JetStreamCode.wrongLastSequenceNow);
 }
 
 /** JetStream has no room: of resources, of storage. */

@@ -1,6 +1,6 @@
 /**
- * What a follower of a stream does while it has no reader, as the server that had it died: it reads the stream's copies, of
- * which any will do, until it has one again. A new reader needs a leader of the cluster and one of the stream, which takes an
+ * A follower of a stream whose reader's server died reads the stream's copies, any of them, until it has a reader again. A new
+ * reader needs a leader of the cluster and one of the stream, which takes an
  * election of up to 9 s; a copy is read without.
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,8 +19,8 @@ export interface MeanwhileOptions extends Omit<ReadStoredOptions, "filter" | "fr
 }
 
 /**
- * Yields new messages until the reader is open, and returns it. Copies may be behind: the reader brings what they lack, and
- * brings again what was yielded here. Rejects where the reader cannot be opened.
+ * Yields new messages until the reader is open, and returns it. Copies may be behind: the reader brings the rest, and
+ * repeats messages. Rejects where the reader cannot be opened.
  */
 export async function* untilOpen(
   opening: Promise<StreamReader>,

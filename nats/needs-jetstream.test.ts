@@ -18,7 +18,7 @@ const LONG_MS = 60_000;
 
 function connectTo(name: string | undefined): Promise<Nats> {
   const url = cluster.hosts.get(name ?? "") ?? "";
-  return eventually(() => connectNats({ url, name: "cluster test" }));
+  return eventually(() => connectNats({ url, name: "cluster test", copies: 1 }));
 }
 
 /** The server that has a bucket without replicas, and another one. */
@@ -70,7 +70,7 @@ test("a cluster without a majority is told as that", { timeout: LONG_MS }, async
   const lost = [...cluster.hosts.keys()].filter((name) => name !== other);
   expect(lost).toContain(owner);
   for (const name of lost) await cluster.kill(name);
-  const unavailable = { code: "NATS_JETSTREAM_UNAVAILABLE" };
+  const unavailable = { code: "NATS_NO_MAJORITY" };
   await expect(openKv(nats, { bucket: "late" }, codec)).rejects.toMatchObject(unavailable);
   await expect(store.has(sha256Hex("none"))).rejects.toMatchObject(unavailable);
   for (const name of lost) cluster.start(name);

@@ -3,18 +3,22 @@
  * not enabled" for both, as NATS has one answer for a subject without subscribers.
  *
  * I1  Work that is proven not to be done is tried again for a while: a cluster elects a leader within seconds.
- * I2  Work without an answer may have been done: it is tried again only where that does no harm.
+ * I2  A minority of a cluster elects none: that is told at the first failure.
+ * I3  Work without an answer may have been done: it is tried again only where that does no harm.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { messageOf, NarunError } from "../contracts/index.ts";
+import type { ClusterView } from "./cluster-view.ts";
 import { isWithoutRoom, JetStreamCode, UNAVAILABLE_STATUS } from "./jetstream-errors.ts";
 import { refusalOf } from "./permissions.ts";
 
 /** A connection to NATS, as far as JetStream needs it. */
 interface JetStreamUser {
   readonly state: string;
+  /** Undefined: not known. */
+  readonly cluster?: Pick<ClusterView, "isMinority" | "here" | "most"> | undefined;
   readonly connection: NatsConnection;
 }
 
@@ -33,7 +37,7 @@ const MAX_WAIT_MS = 500;
 
 /**
  * Does something with JetStream. Errors: NATS_NO_JETSTREAM, where the server or the account has none;
- * NATS_JETSTREAM_UNAVAILABLE; NATS_PERMISSIONS_VIOLATION.
+ * NATS_NO_MAJORITY; NATS_JETSTREAM_UNAVAILABLE; NATS_PERMISSIONS_VIOLATION.
  */
 export async function needsJetStream<T>(
   nats: JetStreamUser,
@@ -51,6 +55,7 @@ export async function needsJetStream<T>(
       const problem = await findProblem(nats, error);
       if (problem === undefined) throw error;
       if (problem === "none") throw new NarunError("NATS_NO_JETSTREAM", {}, cause);
+      if (nats.cluster?.isMinority === true) throw withoutMajority(nats.cluster, cause);
       const isOver = performance.now() + waitMs >= endsAtMs || (problem === "silent" && !mayRepeat);
       if (isOver) throw new NarunError("NATS_JETSTREAM_UNAVAILABLE", { detail: describe(error) }, cause);
       await sleep(waitMs);
@@ -76,6 +81,7 @@ const NOT_ENABLED: readonly number[] = [JetStreamCode.notEnabledForAccount, JetS
 const AWAY: readonly number[] = [
   JetStreamCode.noPeersForPlacement,
   JetStreamCode.notLeader,
+  JetStreamCode.wrongLastSequenceNow,
   JetStreamCode.streamOffline,
   JetStreamCode.consumerOffline,
 ];
@@ -85,6 +91,13 @@ function problemOf(error: JetStreamApiError): Problem | undefined {
   if (NOT_ENABLED.includes(code)) return "none";
   const isAway = AWAY.includes(code) || (status === UNAVAILABLE_STATUS && !isWithoutRoom(error));
   return isAway ? "away" : undefined;
+}
+
+function withoutMajority(
+  { here, most }: Pick<ClusterView, "here" | "most">,
+  cause: { cause: unknown },
+): NarunError {
+  return new NarunError("NATS_NO_MAJORITY", { detail: `${here} of ${most} servers are there` }, cause);
 }
 
 const ASK_TIMEOUT_MS = 2_000;

@@ -39,6 +39,14 @@ export function parseServers(text: string): ServerAddresses {
   return { url: shown.join(","), servers, isTls, login: login ?? {} };
 }
 
+/** In an order of chance, so that many clients do not go to one server. */
+export function shuffled(addresses: readonly string[]): string[] {
+  return addresses
+    .map((address) => ({ address, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ address }) => address);
+}
+
 function isHost(host: string): boolean {
   if (/^[0-9a-f]*:[0-9a-f:.]*:[0-9a-f.]*$/i.test(host)) return true;
   const port = /^(?:\[[0-9a-f:.%]+\]|[^:[\]]+)(?::(\d{1,5}))?$/i.exec(host);

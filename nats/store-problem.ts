@@ -26,6 +26,8 @@ export function storeProblem(error: unknown): "refused" | "away" | "full" | unde
   // The library does not export this class.
   const isWithout = error instanceof Error && error.name === "JetStreamNotEnabled";
   const isNamed =
-    isNarunError(error, "NATS_NO_JETSTREAM") || isNarunError(error, "NATS_JETSTREAM_UNAVAILABLE");
+    isNarunError(error, "NATS_NO_JETSTREAM") ||
+    isNarunError(error, "NATS_NO_MAJORITY") ||
+    isNarunError(error, "NATS_JETSTREAM_UNAVAILABLE");
   return isWithout || isNamed ? "away" : undefined;
 }

@@ -100,6 +100,7 @@ export async function openReader(options: ReaderOptions): Promise<StreamReader> 
   if (signal?.aborted) leave();
   const consumer = jetstream(nats.connection).consumers.getConsumerFromInfo(info);
   let delivered = 0;
+  let isBroken = false;
   return {
     pending,
     get isLost() {
@@ -125,7 +126,8 @@ export async function openReader(options: ReaderOptions): Promise<StreamReader> 
         }
       } catch (error) {
         // A reached bound of bytes counts as an error, too. After another error the next batch brings nothing.
-        if (!hasCome) throw error;
+        isBroken = !hasCome;
+        if (isBroken) throw error;
       } finally {
         end.removeEventListener("abort", stop);
         stop();
@@ -135,6 +137,8 @@ export async function openReader(options: ReaderOptions): Promise<StreamReader> 
       forget();
       signal?.removeEventListener("abort", leave);
       if (signal?.aborted || nats.state !== "connected") return;
+      // A server that is gone does not answer, and the owner would wait for it.
+      if (isBroken || lost.signal.aborted) return leave();
       await manager.consumers.delete(stream, name).catch(() => false);
     },
   };

@@ -12,7 +12,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { messageOf, stores } from "../contracts/index.ts";
-import { type CopiesChoice, withCopies } from "./copies.ts";
+import { type CopiesChoice, withCopies } from "./copies-choice.ts";
 import { isStreamMissing } from "./jetstream-errors.ts";
 import { needsJetStream } from "./needs-jetstream.ts";
 

@@ -6,7 +6,7 @@ import {
   listFunctions,
   takesWork,
 } from "../../control/index.ts";
-import type { Nats } from "../../nats/index.ts";
+import { findCopies, type Nats } from "../../nats/index.ts";
 import { findNatsServer, type NamedServer } from "../../nats-server/index.ts";
 import { checkIsolates, lookForMeans, probeConfinement } from "../../runtime/index.ts";
 import { defineCommand } from "../command/define-command.ts";
@@ -162,11 +162,32 @@ async function checkSystem(connect: () => Promise<Nats>): Promise<Check[]> {
       await checkNodes(nats),
       await checkFunctions(nats),
       await checkStorage(nats),
+      await checkCopies(nats),
     ];
   } catch (error) {
     if (!isNarunError(error)) throw error;
     return [{ check, ok: false, found: error.message, fix: errorEntry(error.code).solve }];
   }
+}
+
+/** The copies of narun's stores, against the number that is wanted. */
+async function checkCopies(nats: Nats): Promise<Check> {
+  const wanted = nats.copies.copies;
+  const stores = await findCopies(nats);
+  const few = stores.filter(({ copies }) => copies < wanted);
+  const behind = stores.filter(({ copies, current }) => current !== undefined && current < copies);
+  const names = (some: typeof stores) => some.map(({ stream }) => stream).join(", ");
+  const servers = nats.cluster.isCluster ? `${nats.cluster.here} servers, ` : "";
+  const faults = [
+    ...(few.length === 0 ? [] : [`fewer: ${names(few)}`]),
+    ...(behind.length === 0 ? [] : [`not all current: ${names(behind)}`]),
+  ];
+  return {
+    check: "copies of the stores",
+    ok: faults.length === 0,
+    found: `${servers}${wanted} wanted; ${faults.length === 0 ? `${stores.length} stores have them` : faults.join("; ")}`,
+    fix: "Start the servers that are away; gateways and nodes give the stores their copies within a minute.",
+  };
 }
 
 /** How long a gateway may take to answer. */

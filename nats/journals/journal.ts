@@ -267,7 +267,9 @@ interface AckBody {
 function ackOf(answer: Message): Ack {
   const { seq, error } = (parsed(answer.text()) ?? {}) as AckBody;
   if (error === undefined && seq !== undefined) return { seq };
-  if (error?.err_code === JetStreamCode.wrongLastSequence) return { seq: undefined };
+  const code = error?.err_code;
+  if (code === JetStreamCode.wrongLastSequence || code === JetStreamCode.wrongLastSequenceNow)
+    return { seq: undefined };
   throw new NarunError("WORKFLOW_JOURNAL_REFUSED", {
     detail: error?.description ?? "the stream did not acknowledge a message",
   });

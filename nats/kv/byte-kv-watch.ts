@@ -40,7 +40,7 @@ export async function* watchByteKv(
   while (!signal.aborted && nats.state !== "closed") {
     try {
       for await (const message of readRound(nats, bucket, prefix, place, signal)) {
-        // A reader brings again what was read from a copy.
+        // A reader repeats messages of the copies.
         if (message.seq <= place.last) continue;
         place.last = message.seq;
         const change = changeOf(message, bucket.prefix, prefix);

@@ -9,7 +9,8 @@ import { JetStreamApiError, jetstream, jetstreamManager, type StoredMsg } from "
 import { Kvm } from "@nats-io/kv";
 import { type MsgHdrs, RequestError } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
-import { MADE_BY_NARUN, withCopies } from "../copies.ts";
+import { MADE_BY_NARUN } from "../copies.ts";
+import { withCopies } from "../copies-choice.ts";
 import { hasJetStreamCode, isConflict, isStreamMissing, JetStreamCode } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { storeProblem } from "../store-problem.ts";
@@ -101,7 +102,7 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
         new Kvm(client).create(bucket, { ...options, replicas }),
       ).catch((error: unknown) => {
         // Another process makes it at this moment with another configuration.
-        if (!(error instanceof JetStreamApiError)) throw error;
+        if (!hasJetStreamCode(error, JetStreamCode.streamNameInUse)) throw error;
       });
       return manager.streams.info(stream);
     });

@@ -125,7 +125,7 @@ class Watch<T> {
     }
   }
 
-  /** In a bucket that was made anew every entry is newer than those that were seen. */
+  /** In a bucket that was made anew every entry is newer than the seen ones. */
   async #noteMade(): Promise<void> {
     const { manager, stream } = this.#options;
     const { created } = await manager.streams.info(stream);

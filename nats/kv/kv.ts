@@ -2,7 +2,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { messageOf, NarunError } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
-import { withCopies } from "../copies.ts";
+import { withCopies } from "../copies-choice.ts";
 import { isConflict } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
@@ -10,6 +10,7 @@ import { type ReadStoredOptions, readStored, type StoredMessage } from "../store
 import { isMarker } from "./byte-kv-bucket.ts";
 import type { KvChange, KvRaw, KvRead } from "./kv-read.ts";
 import { watchKv } from "./kv-watch.ts";
+import { type LastWrite, settleWrite } from "./settled-write.ts";
 
 /** Default upper bound of a value that is read. */
 const MAX_VALUE_BYTES = 1024 * 1024;
@@ -69,7 +70,7 @@ export async function openKv<T>(
   const kv = await needsJetStream(nats, () =>
     openOwnStream(manager, { stream, subjects: [`${prefix}>`] }, () =>
       withCopies(nats.copies, (replicas) =>
-        new Kvm(jetstream(nats.connection)).create(options.bucket, {
+        new Kvm(jetstream(nats.connection, answerTime(nats))).create(options.bucket, {
           history: options.history ?? 1,
           replicas,
           ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
@@ -92,6 +93,13 @@ export async function openKv<T>(
   };
 
   const write = <R>(work: () => Promise<R>) => needsJetStream(nats, work, { mayRepeat: false });
+  const settle = (key: string, text: string, expected: number, work: () => Promise<number>) =>
+    settleWrite({
+      text,
+      expected,
+      write: () => undefinedOnConflict(write(work)),
+      read: () => needsJetStream(nats, () => readByLeader(bucket, key)),
+    });
 
   return {
     async get(key) {
@@ -104,9 +112,14 @@ export async function openKv<T>(
       return entries.map(read);
     },
     put: (key, value) => write(() => kv.put(key, codec.encode(value))),
-    create: (key, value) => undefinedOnConflict(write(() => kv.create(key, codec.encode(value)))),
-    update: (key, value, revision) =>
-      undefinedOnConflict(write(() => kv.update(key, codec.encode(value), revision))),
+    create(key, value) {
+      const text = codec.encode(value);
+      return settle(key, text, 0, () => kv.create(key, text));
+    },
+    update(key, value, revision) {
+      const text = codec.encode(value);
+      return settle(key, text, revision, () => kv.update(key, text, revision));
+    },
     async delete(key, revision) {
       const options = revision === undefined ? {} : { previousSeq: revision };
       await undefinedOnConflict(write(() => kv.delete(key, options)));
@@ -120,6 +133,20 @@ const decoder = new TextDecoder();
 /** Where a bucket's values are. */
 interface KvSource extends Omit<ReadStoredOptions, "filter"> {
   prefix: string;
+}
+
+/** How long a server of a cluster may take to answer: another one is there. Default: as long as the client library waits. */
+const CLUSTER_ANSWER_MS = 2_500;
+
+function answerTime({ cluster }: Nats): { timeout?: number } {
+  return cluster.isCluster ? { timeout: CLUSTER_ANSWER_MS } : {};
+}
+
+/** A deleted key counts as none, at revision 0. */
+async function readByLeader({ manager, stream, prefix }: KvSource, key: string): Promise<LastWrite> {
+  const last = await manager.streams.getMessage(stream, { last_by_subj: prefix + key });
+  if (last === null || isMarker(last.header)) return { revision: 0, text: undefined };
+  return { revision: last.seq, text: last.string() };
 }
 
 async function readEntries(bucket: KvSource, filter: string): Promise<KvRaw[]> {

@@ -3,7 +3,7 @@ import { Objm } from "@nats-io/obj";
 import { NarunError, objectName } from "../../contracts/index.ts";
 import { sha256Hex } from "../../machine/index.ts";
 import type { Nats } from "../connection.ts";
-import { withCopies } from "../copies.ts";
+import { withCopies } from "../copies-choice.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream, type StreamNeeds } from "../own-stream.ts";
 

@@ -39,6 +39,7 @@ const NOT_THE_FUNCTION = new Map<string, GoneReason>([
   ["INSTANCE_DRAINING", "shutdown"],
   // The node could not read the function: its stores were away, or its disk failed.
   ["NATS_JETSTREAM_UNAVAILABLE", "shutdown"],
+  ["NATS_NO_MAJORITY", "shutdown"],
   ["NATS_NO_JETSTREAM", "shutdown"],
   ["INTERNAL", "shutdown"],
 ] satisfies [ErrorCode, GoneReason][]);

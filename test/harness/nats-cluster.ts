@@ -97,11 +97,10 @@ function configOf({ name, names, listen, routePorts, links, folder }: ServerPlac
   return [
     `server_name: ${name}`,
     `listen: "${listen}"`,
-    // A server that is cut off is noticed within seconds, as docs/cluster.md advises.
-    `ping_interval: "2s"`,
-    `ping_max: 2`,
     `jetstream { store_dir: "${join(folder, name)}", max_mem: 64Mb, max_file: 1Gb }`,
     `cluster {`,
+    // A server that is cut off is noticed within seconds, as docs/cluster.md advises.
+    `  ping_interval: "1s", ping_max: 2`,
     `  name: test, listen: "127.0.0.1:${routePorts.get(name)}"`,
     // Servers tell each other addresses of routes: these would lead past the links.
     `  advertise: "127.0.0.1:9"`,
