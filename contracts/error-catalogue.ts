@@ -1,4 +1,5 @@
 import type { ErrorEntry } from "./error-entry.ts";
+import { identityErrors } from "./identity-errors.ts";
 import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
 import { runtaraErrors } from "./runtara-errors.ts";
@@ -15,6 +16,7 @@ export const errorCatalogue = {
   ...workflowErrors,
   ...toolErrors,
   ...runtaraErrors,
+  ...identityErrors,
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -8,6 +8,8 @@ export const stores = {
   revisions: { bucket: "narun-revisions", history: 1 },
   /** name → StoredSecret JSON (see secret.ts). */
   secrets: { bucket: "narun-secrets", history: 1 },
+  /** The ids of the tokens with which nodes joined (identity-errors.ts): each is good once. */
+  joins: { bucket: "narun-joins", history: 1 },
   /** Bundles and source maps, by their own SHA-256, and programs. */
   binaries: { objects: "app-binaries" },
   /** Files that programs mount: name → file. */

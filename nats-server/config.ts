@@ -5,8 +5,8 @@ export interface ServerConfig {
   /** -1 lets the server choose a free one. */
   port: number;
   maxPayloadBytes: number;
-  /** Where JetStream keeps its data. */
-  storeDir: string;
+  /** Where JetStream keeps its data. Undefined: the server has none. */
+  storeDir: string | undefined;
   /** Where the server writes down the ports that it listens on. */
   portsDir: string;
   /** Unique in a cluster. Default: the server makes one up at every start. */
@@ -56,10 +56,14 @@ export function formatServerConfig(config: ServerConfig): string {
     ...(config.name === undefined ? [] : [`server_name: ${quote(config.name)}`]),
     `max_payload: ${config.maxPayloadBytes}`,
     `ports_file_dir: ${quote(config.portsDir)}`,
-    "jetstream {",
-    `  store_dir: ${quote(config.storeDir)}`,
-    `  max_file_store: ${MAX_FILE_STORE}`,
-    "}",
+    ...(config.storeDir === undefined
+      ? []
+      : [
+          "jetstream {",
+          `  store_dir: ${quote(config.storeDir)}`,
+          `  max_file_store: ${MAX_FILE_STORE}`,
+          "}",
+        ]),
     ...(config.access === undefined ? [] : accessLines(config.access)),
     "",
   ].join("\n");

@@ -16,6 +16,13 @@ export { failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export { claimsIn } from "./identity/claims.ts";
 export {
+  askToJoin,
+  checkJoin,
+  createJoinToken,
+  type JoinToken,
+  readJoinToken,
+} from "./identity/join-token.ts";
+export {
   accountJwt,
   createLogin,
   createNetworkKeys,

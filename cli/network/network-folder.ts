@@ -35,6 +35,7 @@ import {
   type NatsLogin,
   type NetworkKeys,
   NetworkKeysSchema,
+  randomName,
   roleKey,
   serverIdentity,
 } from "../../nats/index.ts";
@@ -63,9 +64,14 @@ const LOGINS = ["gateway", "node", "cli"] as const satisfies readonly Role[];
 
 export interface Network {
   readonly facts: NetworkFacts;
-  /** SHA-256 of the authority's certificate, hex. */
-  readonly fingerprint: string;
   readonly caFile: string;
+  /** `HOST:PORT` of this machine's server for other servers. Undefined: it takes none. */
+  route: string | undefined;
+  /** Of this machine's server: it stays, and no other has it. */
+  readonly serverName: string;
+  /** Whether the cluster of this server has been. */
+  readonly isFounded: boolean;
+  noteFounded(): void;
   /** The file with the key of hosts' logins, for the node. */
   readonly hostsKeyFile: string;
   login(role: (typeof LOGINS)[number]): NatsLogin;
@@ -77,6 +83,9 @@ export interface Network {
 }
 
 const folderOf = (dataDir: string) => resolve(dataDir, "network");
+
+/** SHA-256 of the certificate of a network's authority, hex. */
+export const fingerprintOfNetwork = ({ authority }: NetworkFacts) => fingerprintOfCertificate(authority.cert);
 
 /** Whether a data folder has a network's identity: its server is closed to strangers then, at any address. */
 export function hasNetwork(dataDir: string): boolean {
@@ -131,6 +140,7 @@ export async function openNetwork(dataDir: string, names: readonly string[]): Pr
 
 class OpenNetwork implements Network {
   readonly facts: NetworkFacts;
+  route: string | undefined;
   readonly #folder: string;
   readonly #names: readonly string[];
 
@@ -140,8 +150,21 @@ class OpenNetwork implements Network {
     this.#names = [...new Set(names)];
   }
 
-  get fingerprint(): string {
-    return fingerprintOfCertificate(this.facts.authority.cert);
+  get serverName(): string {
+    const file = this.#at("server-name");
+    const kept = readOr(file, "");
+    if (kept !== "") return kept;
+    const name = `narun-${randomName()}`;
+    writeOwn(file, name);
+    return name;
+  }
+
+  get isFounded(): boolean {
+    return existsSync(this.#at("founded"));
+  }
+
+  noteFounded(): void {
+    writeOwn(this.#at("founded"), "The server's cluster has been: it is not founded again.\n");
   }
 
   get caFile(): string {

@@ -4,6 +4,7 @@ import { outputOptions } from "./common.ts";
 import { caddy, trustedProxies } from "./listen.ts";
 import { logLevel } from "./log-level.ts";
 import { natsOptions } from "./nats.ts";
+import { networkOptions } from "./network.ts";
 import { egressDeny, nodeBounds } from "./node.ts";
 import type { Option } from "./option.ts";
 import type { Environment } from "./resolve.ts";
@@ -16,7 +17,17 @@ const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...Object.values(natsOptions),
   ...Object.values(outputOptions),
   ...Object.values(nodeBounds),
-  ...[egressDeny, trustedProxies, caddy, shortPath, workers, logLevel("info"), natsServer, secretsKey],
+  ...[
+    networkOptions.join,
+    egressDeny,
+    trustedProxies,
+    caddy,
+    shortPath,
+    workers,
+    logLevel("info"),
+    natsServer,
+    secretsKey,
+  ],
   ...Object.values(traceOptions),
 ];
 

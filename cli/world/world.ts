@@ -14,7 +14,6 @@ import { type Gateway, type MetricValues, type ShortPath, startGateway } from ".
 import { type Address, claimShared, sendSignal } from "../../machine/index.ts";
 import { connectNats, makeStores, type Nats, type NatsLogin, type NatsTransport } from "../../nats/index.ts";
 import {
-  type ClusterAddress,
   findNatsServer,
   lockDataDir,
   type NamedServer,
@@ -23,6 +22,7 @@ import {
 import { startTraces, type Traces, type TracesOptions } from "../../traces/index.ts";
 import type { InspectOptions } from "../functions/debugging.ts";
 import { logConnection } from "../log.ts";
+import { answerJoins, type JoinTarget } from "../network/join.ts";
 import type { Network } from "../network/network-folder.ts";
 
 import type { GrpcTls } from "../options/listen.ts";
@@ -47,7 +47,9 @@ export interface WorldOptions {
   /** Where the embedded server listens. Default: 127.0.0.1. */
   listen?: string;
   /** Where it takes other servers of a network. Default: nowhere. */
-  cluster?: ClusterAddress | undefined;
+  cluster?: Address | undefined;
+  /** The network to become a part of. Default: none, or that of the data folder. */
+  join?: JoinTarget | undefined;
   dataDir: string;
   /** The number of the gateway's processes, this one among them. Default: 1. */
   workers?: number;
@@ -148,6 +150,10 @@ async function startInOrder(
   // It makes the stores that are missing, so it connects first.
   const operator = network && (await connect(network.login("cli")));
   if (operator !== undefined) await makeStores(operator);
+  if (operator !== undefined && network !== undefined) {
+    const { route } = network;
+    endings.push(answerJoins({ nats: operator, network, dataDir, route, log }));
+  }
   const nats = await connect(login);
   const { workers: processes = 1 } = options;
   const claim = (address: Address, option: string) =>
@@ -273,7 +279,17 @@ async function openEmbedded(
   lock: Awaited<ReturnType<typeof lockDataDir>>,
   endings: (() => Promise<void> | void)[],
 ): Promise<EmbeddedNats> {
-  const { natsServer, natsPort, listen = "127.0.0.1", cluster, dataDir, environment, log, signal } = options;
+  const {
+    natsServer,
+    natsPort,
+    listen = "127.0.0.1",
+    cluster,
+    join,
+    dataDir,
+    environment,
+    log,
+    signal,
+  } = options;
   const { path } = await findNatsServer({
     named: natsServer,
     env: environment,
@@ -283,7 +299,7 @@ async function openEmbedded(
   progress.update("starting nats-server");
   const onSpawn = (pid: number) => lock.recordNats(pid);
   const nats = await startEmbeddedNats({
-    ...{ binary: path, dataDir, listen, natsPort, cluster, log, onSpawn, signal },
+    ...{ binary: path, dataDir, listen, natsPort, cluster, join, log, onSpawn, signal },
   });
   endings.push(endWithProcess(() => nats.server.pid && sendSignal(nats.server.pid, "SIGTERM")));
   endings.push(() => nats.close());
