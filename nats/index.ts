@@ -59,7 +59,14 @@ export type { NotedRequest } from "./ledger/noted-request.ts";
 export { type DeadLetters, openDeadLetters, type StoredLetter } from "./letters/dead-letters.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, type HistoryEntry, readEvents, readLogs } from "./log-history.ts";
-export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
+export {
+  followLogin,
+  hasIdentity,
+  type LoginPart,
+  type LoginTexts,
+  type NatsLogin,
+  withoutIdentity,
+} from "./login/login.ts";
 export { makeStores } from "./make-stores.ts";
 export { isNoResponders, type Message } from "./message.ts";
 export {

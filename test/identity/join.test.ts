@@ -1,10 +1,10 @@
 /** Three nodes of one network on addresses of this machine: each begins with a token, and none of them is the first. */
 import { once } from "node:events";
-import { rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Ended, FREE_PORTS, type Narun, narun, startNarun } from "../../cli/testing/narun.ts";
 import { createWorkFolder, type WorkFolder } from "../../cli/testing/work-folder.ts";
+import { connectNats } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 
 interface Member {
@@ -15,7 +15,7 @@ interface Member {
   nats: string;
 }
 
-const LIMIT_MS = 280_000;
+const LIMIT_MS = 380_000;
 let folder: WorkFolder;
 const members: Member[] = [];
 
@@ -101,4 +101,49 @@ it("joins by tokens, each for one node; without the first node the others serve 
     await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"), {
       timeoutMs: 30_000,
     });
-}, 300_000);
+
+  await copyToAll(third);
+  first.up.kill("SIGKILL");
+  await first.up[Symbol.asyncDispose]();
+  members.shift();
+  for (const { http } of members)
+    await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"), {
+      timeoutMs: 60_000,
+    });
+  await eventually(
+    async () => {
+      const { code, stderr } = await command(second, "push", "more/later");
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+    },
+    { timeoutMs: 90_000 },
+  );
+  await eventually(async () => expect(await (await fetch(`${third.http}/later`)).text()).toBe("later"), {
+    timeoutMs: 60_000,
+  });
+  expect(await createToken(third)).toMatch(/^narun1\./);
+}, 400_000);
+
+/** Three copies of each stream. */
+async function copyToAll({ data, nats: url }: Member): Promise<void> {
+  const login = {
+    creds: { file: `${data}/network/logins/cli.creds` },
+    ca: { file: `${data}/network/ca.pem` },
+  };
+  const nats = await connectNats({ url, login, name: "test" });
+  const ask = async (subject: string, body: object) =>
+    JSON.parse((await nats.request(subject, JSON.stringify(body), { timeoutMs: 10_000 })).text());
+  const { streams } = await ask("$JS.API.STREAM.LIST", {});
+  for (const { config } of streams)
+    expect(
+      await ask(`$JS.API.STREAM.UPDATE.${config.name}`, { ...config, num_replicas: 3 }),
+    ).not.toHaveProperty("error");
+  await eventually(
+    async () => {
+      const now = await ask("$JS.API.STREAM.LIST", {});
+      for (const { cluster } of now.streams)
+        expect(cluster.replicas.filter((one: { current: boolean }) => one.current)).toHaveLength(2);
+    },
+    { timeoutMs: 60_000 },
+  );
+  await nats.close();
+}

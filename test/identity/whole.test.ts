@@ -43,7 +43,7 @@ afterAll(() => world?.[Symbol.asyncDispose]());
 
 async function run(role: "author" | "cli", ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await world.narun(role, args);
-  expect({ args, code, stderr }).toMatchObject({ code: 0 });
+  expect({ args, code, stderr }, `${stderr}\n${world.up.stderr}`).toMatchObject({ code: 0 });
   return stdout;
 }
 
@@ -66,7 +66,7 @@ it("pushes, calls, keeps values, runs schedules, workflows and accepted calls, a
   expect(await run("author", "ls")).toContain("hello");
   expect(await run("author", "ps")).toContain("hello");
   expect(await run("author", "nodes")).toContain("running");
-  expect(await run("author", "revisions", "hello")).toContain("hello");
+  expect(await run("author", "revisions", "hello")).toContain("live");
 
   const accepted = await fetch(`${http}/other`, {
     ...{ method: "POST", body: "later", headers: { prefer: "respond-async, wait=20" } },
