@@ -8,9 +8,9 @@ export function renderRoles(): string {
     "# Roles",
     "<!-- `npm run docs` writes this page from contracts/identity/roles.ts. -->",
     [
-      "The users of a [network](network.md) have one of these roles. `{{name()}}` is the user's own name,",
-      "`{{tag(…)}}` what a [host's login](security.md#logins-of-hosts) names, `*` in the second place of a",
-      "subject of narun any world. A subject that `never` lists is refused, whatever else allows it.",
+      "The users of a [network](network.md) have one of these roles. `{{name()}}` is the user's own name.",
+      "`{{tag(…)}}` is a name in a [host's login](security.md#logins-of-hosts). `*` in the second place of a",
+      "subject of narun is any world. `never` wins over the other lines.",
     ].join("\n"),
     ...ROLES.flatMap((role) => {
       const { says, publish, subscribe } = roleRights[role];

@@ -98,7 +98,7 @@ export function operatorLogin(dataDir: string): { creds: string; ca: string } {
   return { creds: join(folder, "logins", "cli.creds"), ca: join(folder, "ca.pem") };
 }
 
-export async function createNetwork(now = Date.now()): Promise<NetworkFacts> {
+async function createNetwork(now = Date.now()): Promise<NetworkFacts> {
   return {
     keys: createNetworkKeys(),
     authority: await makeAuthority({ days: AUTHORITY_DAYS, now }),
@@ -141,6 +141,7 @@ export async function openNetwork(dataDir: string, names: readonly string[]): Pr
 class OpenNetwork implements Network {
   readonly facts: NetworkFacts;
   route: string | undefined;
+  #identity: ServerAccess["identity"] | undefined;
   readonly #folder: string;
   readonly #names: readonly string[];
 
@@ -181,8 +182,10 @@ class OpenNetwork implements Network {
 
   access(cluster?: ClusterAddress): ServerAccess {
     const { keys, routes } = this.facts;
+    // A server that runs refuses to read a configuration with another text of its operator.
+    this.#identity ??= serverIdentity(keys);
     return {
-      identity: serverIdentity(keys),
+      identity: this.#identity,
       accountsDir: this.#at("..", "nats", "accounts"),
       tls: { cert: this.#at("server-cert.pem"), key: this.#at("server-key.pem"), ca: this.caFile },
       cluster: cluster && { ...cluster, routes: [...new Set([...cluster.routes, ...routes])] },

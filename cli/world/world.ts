@@ -23,7 +23,7 @@ import { startTraces, type Traces, type TracesOptions } from "../../traces/index
 import type { InspectOptions } from "../functions/debugging.ts";
 import { logConnection } from "../log.ts";
 import { answerJoins, type JoinTarget } from "../network/join.ts";
-import type { Network } from "../network/network-folder.ts";
+import { operatorLogin } from "../network/network-folder.ts";
 
 import type { GrpcTls } from "../options/listen.ts";
 import type { Environment } from "../options/resolve.ts";
@@ -86,8 +86,8 @@ export interface World {
   /** The address for debuggers: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
   readonly runtara: RuntaraAddresses;
-  /** Undefined: NATS is open, or not narun's own. */
-  readonly network: Network | undefined;
+  /** The files of the operator's login. Undefined: NATS is open, or not narun's own. */
+  readonly login: { creds: string; ca: string } | undefined;
   close(): Promise<void>;
 }
 
@@ -188,7 +188,14 @@ async function startInOrder(
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();
   const { inspectAddress, runtara } = node;
-  return { nats: operator ?? nats, natsUrl: url, gateway, inspectAddress, runtara, network };
+  return {
+    nats: operator ?? nats,
+    natsUrl: url,
+    gateway,
+    inspectAddress,
+    runtara,
+    login: network && operatorLogin(dataDir),
+  };
 }
 
 /** Starts the gateway's other processes. With first pushes they follow those: this process alone knows of them. */

@@ -40,19 +40,25 @@ export interface RoleRights {
   subscribe: SubjectRights;
 }
 
-/** The first token of a role's inboxes. The second is the user's name, so that no user hears another's replies. */
+/**
+ * The first token of a role's inboxes. The second is the user's name, so that no user hears another's replies. `_INBOX` is left to
+ * programs and to clients of others.
+ */
 export const inboxRoots: Readonly<Record<Role, string>> = {
-  gateway: "_INBOX",
+  gateway: "_GATEWAY",
   node: "_NODE",
   host: "_HOST",
-  author: "_INBOX",
-  cli: "_INBOX",
+  author: "_AUTHOR",
+  cli: "_CLI",
   join: "_JOIN",
 };
 
 const ownInbox = (role: Role) => `${inboxRoots[role]}.{{name()}}.>`;
 /** Where answers go. Inboxes have random names. */
-const replies = ["_INBOX.>", "_NODE.>", "_HOST.>"];
+const replies = ["_INBOX.>", ...Object.values(inboxRoots).map((root) => `${root}.>`)];
+/** The inboxes of all other roles. */
+const foreignInboxes = (role: Role) =>
+  ROLES.filter((other) => other !== role).map((other) => `${inboxRoots[other]}.>`);
 
 /** Calls are taken from clients that know no world, too. */
 const invokes = (service: string) => [`narun.invoke.${service}`, `narun.*.invoke.${service}`];
@@ -148,7 +154,7 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
     },
     subscribe: {
       allow: [">"],
-      deny: ["_INBOX.>", "_HOST.>", "_JOIN.>", "$SYS.>", "$KV.>", "$O.>", "$NARUN.>"],
+      deny: [...foreignInboxes("node"), "$SYS.>", "$KV.>", "$O.>", "$NARUN.>"],
     },
   },
   host: {
@@ -242,7 +248,7 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
   cli: {
     says: "operates everything in its account",
     publish: { allow: [">"] },
-    subscribe: { allow: [">"], deny: ["_NODE.>", "_HOST.>", "_JOIN.>"] },
+    subscribe: { allow: [">"], deny: foreignInboxes("cli") },
   },
   join: {
     says: "asks once to become a node: the right in a token",

@@ -34,7 +34,7 @@ function consumerUses(stream: string): string[] {
 }
 
 /** Removing messages. */
-export function streamRemovals(stream: string): string[] {
+function streamRemovals(stream: string): string[] {
   return [`$JS.API.STREAM.PURGE.${stream}`, `$JS.API.STREAM.MSG.DELETE.${stream}`];
 }
 

@@ -115,9 +115,11 @@ describe("publish", () => {
 describe("subscribe", () => {
   it.each<[string, readonly Tested[]]>([
     [">", ["node", "cli"]],
-    ["_INBOX.>", ["cli"]],
-    ["_INBOX.the-author.1", ["author", "cli"]],
-    ["_INBOX.the-gateway.1", ["gateway", "cli"]],
+    ["_INBOX.x.1", ["node", "cli"]],
+    ["_AUTHOR.the-author.1", ["author"]],
+    ["_GATEWAY.the-gateway.1", ["gateway"]],
+    ["_GATEWAY.the-other.1", []],
+    ["_CLI.the-cli.1", ["cli"]],
     ["_NODE.the-node.1", ["node"]],
     ["_HOST.>", []],
     ["_HOST.the-host.1", ["host"]],
