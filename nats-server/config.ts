@@ -18,7 +18,7 @@ export interface ServerConfig {
 /** The identity of a server, and its fellows. */
 export interface ServerAccess {
   identity: ServerIdentity;
-  /** Where the server keeps the accounts: newer ones than those of `identity` win. */
+  /** Where the server keeps the accounts: newer ones win over `identity`. */
   accountsDir: string;
   /** Files in PEM. Clients need TLS then. */
   tls: TlsFiles;

@@ -1,4 +1,4 @@
-/** Joining: a new node asks with its token, a node of the network answers with what all of its nodes have alike. */
+/** Joining: a new node asks with its token, a node of the network answers with the keys of all of its nodes. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";

@@ -1,6 +1,6 @@
 /**
  * The identity of a network in the data folder of `narun up`: the keys of its users (nats/identity/network.ts), its authority of
- * certificates, and what is made of them for this machine: the server's certificate and the logins of its parts.
+ * certificates, and the files made of them for this machine: the server's certificate and the logins of its parts.
  *
  *     network/network.json          the keys, and the addresses of the network's servers
  *     network/authority.json        the authority's certificate and key
@@ -50,7 +50,7 @@ const RENEW_BEFORE_MS = 30 * DAY_MS;
 
 const Pair = z.strictObject({ cert: z.string(), key: z.string() });
 
-/** What all nodes of a network have alike. */
+/** The facts that all nodes of a network share. */
 export const NetworkSchema = z.strictObject({
   keys: NetworkKeysSchema,
   authority: Pair,
@@ -67,7 +67,7 @@ export interface Network {
   readonly caFile: string;
   /** `HOST:PORT` of this machine's server for other servers. Undefined: it takes none. */
   route: string | undefined;
-  /** Of this machine's server: it stays, and no other has it. */
+  /** The name of this machine's server in the cluster. It stays. */
   readonly serverName: string;
   /** Whether the cluster of this server has been. */
   readonly isFounded: boolean;

@@ -1,8 +1,8 @@
 /**
- * Who may do what at NATS: the one table from which the users of narun's servers are made, and the table in docs/security.md.
+ * The rights of each role at NATS. It is the one table from which the users of narun's servers are made, and the table in docs/security.md.
  *
  * Each role is a signing key of the account, and its rights are the template of that key (nats/identity/). A user's own JWT has
- * no rights in it, only a name and, for hosts, tags (host-tags.ts): whoever holds the key of a role can make users of that role,
+ * no rights in it, only a name and, for hosts, tags (host-tags.ts): the key of a role makes users of that role,
  * and none with more.
  *
  * `*` in the second place of a subject of narun stands for the id of the world.
@@ -75,7 +75,7 @@ const OWN_STREAMS = [
   stores.runtara.runs,
 ];
 
-/** What authors write, and nodes only read. */
+/** Buckets that authors write and nodes only read. */
 const deployed = { buckets: [stores.configs, stores.revisions, stores.secrets].map(({ bucket }) => bucket) };
 const deployedObjects = [stores.binaries.objects, stores.files.objects];
 
@@ -167,14 +167,14 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         own(subjects.inquiriesToGateways),
         own("narun.instance.{{tag(fn)}}.*"),
         "logs.{{tag(fn)}}.*",
-        // Calls of other functions, and what follows them.
+        // Calls of other functions, and their streams.
         "{{tag(svc)}}",
         ...invokes("{{tag(svc)}}"),
         own("narun.s.{{tag(streams)}}"),
         "{{tag(pub)}}",
         ...kvWrites("{{tag(kv)}}"),
         ...objectWrites("{{tag(obj)}}"),
-        // Journals of workflows: its own, and those that it calls.
+        // Journals of its own workflows, and of its bindings.
         own("narun.w.{{tag(wf)}}.>"),
         own("narun.wend.{{tag(wf)}}.*"),
         ...journalReads("{{tag(wf)}}"),

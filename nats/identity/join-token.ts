@@ -48,7 +48,7 @@ export function readJoinToken(text: string, now = Date.now()): JoinToken {
   return { fingerprint, seed, jwt, creds, expiresAtMs: exp * 1_000 };
 }
 
-/** What a node says of itself when it joins. */
+/** The facts that a node tells when it joins. */
 export interface JoinFacts {
   /** `HOST:PORT` of its server's address for other servers. */
   route: string;
@@ -60,7 +60,7 @@ interface JoinRequest extends JoinFacts {
   seal: string;
 }
 
-/** A request, and what opens its answer. */
+/** A request, and the key to its answer. */
 export function askToJoin(token: JoinToken, facts: JoinFacts) {
   const curve = nkeys.createCurve();
   const request: JoinRequest = { ...facts, jwt: token.jwt, seal: curve.getPublicKey() };
@@ -77,7 +77,7 @@ export function askToJoin(token: JoinToken, facts: JoinFacts) {
 }
 
 export interface CheckedJoin extends JoinFacts {
-  /** Of the token. */
+  /** The id of the token. */
   id: string;
   expiresAtMs: number;
   /** Seals the answer. */

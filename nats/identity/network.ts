@@ -1,5 +1,5 @@
 /**
- * The keys of a network and what they sign: an operator, its system account, and an account with a signing key for each role.
+ * The keys of a network and their signatures: an operator, its system account, and an account with a signing key for each role.
  * Everything of narun lives in that account, which sees nothing of other accounts of the same servers.
  *
  * I1  The rights of a role are the template of its signing key, in the account's JWT. A user's JWT has none of its own, so the

@@ -1,4 +1,4 @@
-/** Each role of contracts/identity/roles.ts at a real server: what it may, and what it may not. */
+/** Each role of contracts/identity/roles.ts at a real server: its rights and their end. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Role } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
@@ -92,7 +92,7 @@ describe("publish", () => {
     [`$JS.API.CONSUMER.CREATE.narun-workflows.c.${W}.w.other.1.*`, ["node", "cli"]],
     ["$JS.API.CONSUMER.CREATE.narun-workflows", ["node", "cli"]],
     ["$JS.API.CONSUMER.MSG.NEXT.narun-workflows.due", ["node", "cli"]],
-    // Orders to nodes and instances, and what they tell.
+    // Orders to nodes and instances, and their messages.
     [`${W}.demand.n1`, ["gateway", "node", "author", "cli"]],
     [`${W}.try.n1`, ["author", "cli"]],
     [`${W}.node.n1`, ["node", "cli"]],

@@ -79,7 +79,7 @@ it("pushes, calls, keeps values, runs schedules, workflows and accepted calls, a
     '["paid book",true]\n',
   );
   await run("cli", "rm", "other");
-  // What authors may not, an error names.
+  // An error names a subject that authors may not use.
   const refused = await world.narun("author", ["workflow", "ls", "orders"]);
   expect(refused).toMatchObject({
     code: 1,
