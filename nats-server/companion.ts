@@ -1,5 +1,5 @@
 /**
- * A second server beside one that is alone in its cluster, for moments: JetStream of a cluster elects no leader before a server has
+ * A second server beside a lone one of a cluster, for moments: JetStream of a cluster elects no leader before a server has
  * a route to another one.
  *
  * I1  At the cluster's very first start the companion has JetStream, as two servers have to agree. It is taken out of the cluster

@@ -11,7 +11,7 @@ export interface ServerConfig {
   portsDir: string;
   /** Unique in a cluster. Default: the server makes one up at every start. */
   name?: string | undefined;
-  /** Who may log in. Default: everyone. */
+  /** The users that may log in. Default: everyone. */
   access?: ServerAccess | undefined;
 }
 

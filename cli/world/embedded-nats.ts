@@ -41,7 +41,7 @@ export interface EmbeddedNats {
 /** How often certificates and logins are looked at. */
 const RENEWAL_MS = 3_600_000;
 
-/** Errors: those of `startNatsServer` and `joinNetwork`; NETWORK_DATA_IN_USE. */
+/** Errors: NETWORK_DATA_IN_USE, JOIN_TOKEN_USED and its siblings, NATS_SERVER_FAILED. */
 export async function startEmbeddedNats(options: EmbeddedNatsOptions): Promise<EmbeddedNats> {
   const { binary, dataDir, listen: host, natsPort: port, cluster, log, onSpawn, signal } = options;
   const network = await openIdentity(options);

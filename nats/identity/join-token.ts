@@ -1,5 +1,5 @@
 /**
- * A token with which one node joins a network: a login that may ask for nothing else, and the fingerprint of the authority that
+ * A token with which one node joins a network: a login for that request alone, and the fingerprint of the authority that
  * the network's servers show.
  *
  *     narun1.<fingerprint>.<seed>.<jwt>
