@@ -23,6 +23,7 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   run: async () => (await import("./commands/run.ts")).runCommand,
   keys: async () => (await import("./commands/keys.ts")).keysCommand,
   secret: async () => (await import("./commands/secret.ts")).secretCommand,
+  token: async () => (await import("./commands/token.ts")).tokenCommand,
   runtara: async () => (await import("./commands/runtara.ts")).runtaraCommand,
   logs: async () => (await import("./commands/logs.ts")).logsCommand,
   schedule: async () => (await import("./commands/schedule.ts")).scheduleCommand,

@@ -1,6 +1,7 @@
 import { clientErrors } from "./client-errors.ts";
 import type { ErrorEntry } from "./error-entry.ts";
 import { eventErrors } from "./event-errors.ts";
+import { identityErrors } from "./identity-errors.ts";
 import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
 import { runtaraErrors } from "./runtara-errors.ts";
@@ -23,6 +24,7 @@ export const errorCatalogue = {
   ...toolErrors,
   ...runtaraErrors,
   ...sealErrors,
+  ...identityErrors,
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -74,7 +74,7 @@ export async function makeCertificate(
   const certificate = await x509.X509CertificateGenerator.create({
     ...validity(now, days),
     serialNumber: serialNumber(),
-    // Another name than the authority's: one that is its own issuer by name counts as self-signed.
+    // The name differs from the authority's: else the certificate counts as self-signed.
     subject: "CN=narun server",
     issuer: issuer.subject,
     publicKey: keys.publicKey,

@@ -5,20 +5,20 @@ export interface ServerConfig {
   /** -1 lets the server choose a free one. */
   port: number;
   maxPayloadBytes: number;
-  /** Where JetStream keeps its data. */
-  storeDir: string;
+  /** Where JetStream keeps its data. Undefined: the server has none. */
+  storeDir: string | undefined;
   /** Where the server writes down the ports that it listens on. */
   portsDir: string;
   /** Unique in a cluster. Default: the server makes one up at every start. */
   name?: string | undefined;
-  /** Who may log in. Default: everyone. */
+  /** The users that may log in. Default: everyone. */
   access?: ServerAccess | undefined;
 }
 
 /** The identity of a server, and its fellows. */
 export interface ServerAccess {
   identity: ServerIdentity;
-  /** Where the server keeps the accounts: newer ones than those of `identity` win. */
+  /** Where the server keeps the accounts: newer ones win over `identity`. */
   accountsDir: string;
   /** Files in PEM. Clients need TLS then. */
   tls: TlsFiles;
@@ -56,10 +56,14 @@ export function formatServerConfig(config: ServerConfig): string {
     ...(config.name === undefined ? [] : [`server_name: ${quote(config.name)}`]),
     `max_payload: ${config.maxPayloadBytes}`,
     `ports_file_dir: ${quote(config.portsDir)}`,
-    "jetstream {",
-    `  store_dir: ${quote(config.storeDir)}`,
-    `  max_file_store: ${MAX_FILE_STORE}`,
-    "}",
+    ...(config.storeDir === undefined
+      ? []
+      : [
+          "jetstream {",
+          `  store_dir: ${quote(config.storeDir)}`,
+          `  max_file_store: ${MAX_FILE_STORE}`,
+          "}",
+        ]),
     ...(config.access === undefined ? [] : accessLines(config.access)),
     "",
   ].join("\n");

@@ -1,4 +1,5 @@
-export type { ClusterAddress, ServerAccess, TlsFiles } from "./config.ts";
+export { startCompanion } from "./companion.ts";
+export type { ClusterAddress, ServerAccess } from "./config.ts";
 export { lockDataDir } from "./data-lock.ts";
 export { findNatsServer, type NamedServer, userCacheDir } from "./find.ts";
 export type { ServerProgress } from "./server-source.ts";

@@ -313,7 +313,7 @@ class OpenConnection implements Nats {
   async renewLogin(): Promise<void> {
     const { connection } = this;
     if (connection.isClosed()) return;
-    // What was sent so far leaves with the former login.
+    // Messages that were sent before leave with the former login.
     if (this.state === "connected") await this.flush().catch(() => undefined);
     const { promise, resolve } = Promise.withResolvers<void>();
     const stop = this.#status.listen((state) => {

@@ -22,17 +22,20 @@ export { failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
 export { claimsIn } from "./identity/claims.ts";
 export {
-  accountJwt,
+  askToJoin,
+  checkJoin,
+  createJoinToken,
+  readJoinToken,
+} from "./identity/join-token.ts";
+export {
   createLogin,
   createNetworkKeys,
-  createTenantKeys,
   type LoginOptions,
   type NetworkKeys,
   NetworkKeysSchema,
   type RoleKey,
   randomName,
   roleKey,
-  rotateRoleKeys,
   type ServerIdentity,
   serverIdentity,
   systemLogin,
@@ -59,7 +62,14 @@ export type { NotedRequest } from "./ledger/noted-request.ts";
 export { type DeadLetters, openDeadLetters, type StoredLetter } from "./letters/dead-letters.ts";
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, type HistoryEntry, readEvents, readLogs } from "./log-history.ts";
-export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
+export {
+  followLogin,
+  hasIdentity,
+  type LoginPart,
+  type LoginTexts,
+  type NatsLogin,
+  withoutIdentity,
+} from "./login/login.ts";
 export { makeStores } from "./make-stores.ts";
 export { isNoResponders, type Message } from "./message.ts";
 export {

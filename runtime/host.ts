@@ -125,7 +125,7 @@ export interface HostLogin {
   rights?: HostRights | undefined;
 }
 
-/** What a host process may be given rights for. */
+/** The maker of a host process' logins. */
 export interface HostRights {
   /** The first part of the ids of its instances, and of its inboxes. */
   readonly name: string;

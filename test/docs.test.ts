@@ -17,6 +17,7 @@ import {
   subjects,
 } from "../contracts/index.ts";
 import { renderErrors } from "../docs/generate-errors.ts";
+import { renderRoles } from "../docs/generate-roles.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -37,6 +38,12 @@ const commands = (await loadCommands()).map(({ usage }) => usage);
 describe("docs/errors.md", () => {
   it("is what `npm run docs` writes", () => {
     expect(read("docs/errors.md")).toBe(renderErrors());
+  });
+});
+
+describe("docs/roles.md", () => {
+  it("is what `npm run docs` writes", () => {
+    expect(read("docs/roles.md")).toBe(renderRoles());
   });
 });
 

@@ -6,10 +6,12 @@ import {
   listFunctions,
   takesWork,
 } from "../../control/index.ts";
-import { findCopies, type Nats } from "../../nats/index.ts";
+import { connectNats, findCopies, type Nats, withoutIdentity } from "../../nats/index.ts";
 import { findNatsServer, type NamedServer } from "../../nats-server/index.ts";
 import { checkIsolates, lookForMeans, probeConfinement } from "../../runtime/index.ts";
 import { defineCommand } from "../command/define-command.ts";
+import { type NatsAccess, resolveNats } from "../options/nats-access.ts";
+import { isLoopback } from "../options/network.ts";
 import type { Environment } from "../options/resolve.ts";
 import { natsServer } from "../options/storage.ts";
 import type { Output } from "../output/output.ts";
@@ -32,7 +34,7 @@ export const doctorCommand = defineCommand({
     ["narun doctor", "exits 1 where something is missing"],
     ["narun doctor --nats nats://nats.internal", "checks another system"],
   ],
-  async run(_args, { options, output, environment, connect }) {
+  async run(_args, { options, settings, output, environment, connect }) {
     const progress = output.progress("looking");
     const checks = (
       await Promise.all([
@@ -41,7 +43,7 @@ export const doctorCommand = defineCommand({
         checkConfinement(environment),
         checkPrograms(environment),
         checkServer(options.natsServer, environment),
-        checkSystem(connect),
+        checkSystem(connect, resolveNats(settings)),
       ])
     ).flat();
     progress.end();
@@ -152,12 +154,13 @@ async function checkServer(named: NamedServer | undefined, environment: Environm
   }
 }
 
-async function checkSystem(connect: () => Promise<Nats>): Promise<Check[]> {
+async function checkSystem(connect: () => Promise<Nats>, access: NatsAccess): Promise<Check[]> {
   const check = "NATS answers";
   try {
     const nats = await connect();
     return [
       { check, ok: true, found: `${nats.serverVersion} at ${nats.url}` },
+      await checkStrangers(nats, access),
       await checkGateway(nats),
       await checkNodes(nats),
       await checkFunctions(nats),
@@ -188,6 +191,25 @@ async function checkCopies(nats: Nats): Promise<Check> {
     found: `${servers}${wanted} wanted; ${faults.length === 0 ? `${stores.length} stores have them` : faults.join("; ")}`,
     fix: "Start the servers that are away; gateways and nodes give the stores their copies within a minute.",
   };
+}
+
+/** Whether a server that other machines reach takes anyone. */
+async function checkStrangers(nats: Nats, { login }: NatsAccess): Promise<Check> {
+  const check = "NATS takes no strangers";
+  const host = new URL(nats.url).hostname;
+  if (isLoopback(host))
+    return { check, ok: true, found: "only this machine reaches it, as far as its address tells" };
+  const { url } = nats;
+  const stranger = connectNats({ url, login: withoutIdentity(login), worldId: "none", name: "narun doctor" });
+  return stranger.then(
+    async (open): Promise<Check> => {
+      await open.close();
+      const fix =
+        "Everyone who reaches the server can change everything: `narun up --listen` makes logins, or give your server users.";
+      return { check, ok: false, found: `${url} takes everyone, without a login`, fix };
+    },
+    (): Check => ({ check, ok: true, found: "it wants a login" }),
+  );
 }
 
 /** How long a gateway may take to answer. */

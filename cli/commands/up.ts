@@ -3,7 +3,9 @@ import { listFunctions } from "../../control/index.ts";
 import { holdCompiler, releaseMemory } from "../../machine/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import { type PushOutcome, pushAll, startBuilds } from "../functions/push-all.ts";
-import { networkOptions } from "../options/network.ts";
+import { CLUSTER_PORT, networkOptions } from "../options/network.ts";
+import { hostLogins, nodeName } from "../options/node.ts";
+import { flagArguments } from "../options/resolve.ts";
 import { workers } from "../options/workers.ts";
 import { showWarnings } from "../output/build-warnings.ts";
 import { showFunctions } from "../output/function-table.ts";
@@ -14,10 +16,12 @@ import { startWorld, type World, type WorldOptions } from "../world/world.ts";
 import { addressesOf, resolveWorld, showAddresses, worldOptions } from "../world/world-options.ts";
 import { boundYoungGeneration } from "../young-generation.ts";
 
+const { hostLogin } = hostLogins;
+
 export const upCommand = defineCommand({
   usage: "up [dir...]",
   says: "run everything on this machine, and push the functions found under the folders",
-  options: { ...worldOptions, ...networkOptions, workers },
+  options: { ...worldOptions, ...networkOptions, nodeName, hostLogin, workers },
   examples: [
     ["narun up functions", "nats-server, gateway, node-runner, and every function below functions"],
     ["narun up --http 0.0.0.0:80 --data-dir /var/lib/narun", "open to the network, data kept apart"],
@@ -25,11 +29,14 @@ export const upCommand = defineCommand({
   ],
   async run({ dir: dirs }, context) {
     const { signal, stopped } = untilStopped();
-    const { workers, listen, cluster } = context.options;
+    const { workers, listen, cluster, join } = context.options;
+    const nodeArguments = flagArguments({ nodeName, hostLogin }, context.settings);
+    const world = await resolveWorld(context, signal);
     const options = {
-      ...(await resolveWorld(context, signal)),
-      ...{ workers, listen },
-      cluster: cluster && { ...cluster, routes: [] },
+      ...world,
+      ...{ workers, listen, join },
+      cluster: cluster ?? (join && { host: listen, port: CLUSTER_PORT }),
+      nodeArguments: [...world.nodeArguments, ...nodeArguments],
     };
     try {
       const folders = (await Promise.all(dirs.map((dir) => findFunctions(dir)))).flat();

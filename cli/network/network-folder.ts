@@ -1,6 +1,6 @@
 /**
  * The identity of a network in the data folder of `narun up`: the keys of its users (nats/identity/network.ts), its authority of
- * certificates, and what is made of them for this machine: the server's certificate and the logins of its parts.
+ * certificates, and the files made of them for this machine: the server's certificate and the logins of its parts.
  *
  *     network/network.json          the keys, and the addresses of the network's servers
  *     network/authority.json        the authority's certificate and key
@@ -35,6 +35,7 @@ import {
   type NatsLogin,
   type NetworkKeys,
   NetworkKeysSchema,
+  randomName,
   roleKey,
   serverIdentity,
 } from "../../nats/index.ts";
@@ -49,7 +50,7 @@ const RENEW_BEFORE_MS = 30 * DAY_MS;
 
 const Pair = z.strictObject({ cert: z.string(), key: z.string() });
 
-/** What all nodes of a network have alike. */
+/** The facts that all nodes of a network share. */
 export const NetworkSchema = z.strictObject({
   keys: NetworkKeysSchema,
   authority: Pair,
@@ -63,9 +64,14 @@ const LOGINS = ["gateway", "node", "cli"] as const satisfies readonly Role[];
 
 export interface Network {
   readonly facts: NetworkFacts;
-  /** SHA-256 of the authority's certificate, hex. */
-  readonly fingerprint: string;
   readonly caFile: string;
+  /** `HOST:PORT` of this machine's server for other servers. Undefined: it takes none. */
+  route: string | undefined;
+  /** The name of this machine's server in the cluster. It stays. */
+  readonly serverName: string;
+  /** Whether the cluster of this server has been. */
+  readonly isFounded: boolean;
+  noteFounded(): void;
   /** The file with the key of hosts' logins, for the node. */
   readonly hostsKeyFile: string;
   login(role: (typeof LOGINS)[number]): NatsLogin;
@@ -78,6 +84,9 @@ export interface Network {
 
 const folderOf = (dataDir: string) => resolve(dataDir, "network");
 
+/** SHA-256 of the certificate of a network's authority, hex. */
+export const fingerprintOfNetwork = ({ authority }: NetworkFacts) => fingerprintOfCertificate(authority.cert);
+
 /** Whether a data folder has a network's identity: its server is closed to strangers then, at any address. */
 export function hasNetwork(dataDir: string): boolean {
   return existsSync(join(folderOf(dataDir), "network.json"));
@@ -89,7 +98,7 @@ export function operatorLogin(dataDir: string): { creds: string; ca: string } {
   return { creds: join(folder, "logins", "cli.creds"), ca: join(folder, "ca.pem") };
 }
 
-export async function createNetwork(now = Date.now()): Promise<NetworkFacts> {
+async function createNetwork(now = Date.now()): Promise<NetworkFacts> {
   return {
     keys: createNetworkKeys(),
     authority: await makeAuthority({ days: AUTHORITY_DAYS, now }),
@@ -131,6 +140,8 @@ export async function openNetwork(dataDir: string, names: readonly string[]): Pr
 
 class OpenNetwork implements Network {
   readonly facts: NetworkFacts;
+  route: string | undefined;
+  #identity: ServerAccess["identity"] | undefined;
   readonly #folder: string;
   readonly #names: readonly string[];
 
@@ -140,8 +151,21 @@ class OpenNetwork implements Network {
     this.#names = [...new Set(names)];
   }
 
-  get fingerprint(): string {
-    return fingerprintOfCertificate(this.facts.authority.cert);
+  get serverName(): string {
+    const file = this.#at("server-name");
+    const kept = readOr(file, "");
+    if (kept !== "") return kept;
+    const name = `narun-${randomName()}`;
+    writeOwn(file, name);
+    return name;
+  }
+
+  get isFounded(): boolean {
+    return existsSync(this.#at("founded"));
+  }
+
+  noteFounded(): void {
+    writeOwn(this.#at("founded"), "The server's cluster has been: it is not founded again.\n");
   }
 
   get caFile(): string {
@@ -158,8 +182,10 @@ class OpenNetwork implements Network {
 
   access(cluster?: ClusterAddress): ServerAccess {
     const { keys, routes } = this.facts;
+    // A server that runs refuses to read a configuration with another text of its operator.
+    this.#identity ??= serverIdentity(keys);
     return {
-      identity: serverIdentity(keys),
+      identity: this.#identity,
       accountsDir: this.#at("..", "nats", "accounts"),
       tls: { cert: this.#at("server-cert.pem"), key: this.#at("server-key.pem"), ca: this.caFile },
       cluster: cluster && { ...cluster, routes: [...new Set([...cluster.routes, ...routes])] },

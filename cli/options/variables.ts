@@ -4,6 +4,7 @@ import { outputOptions } from "./common.ts";
 import { caddy, mcp, openApi, trustedProxies } from "./listen.ts";
 import { logLevel } from "./log-level.ts";
 import { natsOptions } from "./nats.ts";
+import { networkOptions } from "./network.ts";
 import { egressDeny, nodeBounds } from "./node.ts";
 import type { Option } from "./option.ts";
 import type { Environment } from "./resolve.ts";
@@ -18,6 +19,7 @@ const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...Object.values(outputOptions),
   ...Object.values(nodeBounds),
   ...[
+    networkOptions.join,
     egressDeny,
     trustedProxies,
     openApi,

@@ -111,6 +111,8 @@ export function showAddresses(output: Output, world: World): void {
   output.line(`${dim("grpc   ")}  ${world.gateway.grpcAddress}`);
   output.line(`${dim("metrics")}  ${world.gateway.metricsUrl}/metrics`);
   output.line(`${dim("nats   ")}  ${world.natsUrl}`);
+  const { login } = world;
+  if (login !== undefined) output.line(`${dim("login  ")}  --creds ${login.creds} --tls-ca ${login.ca}`);
   for (const address of Object.values(world.runtara)) output.line(`${dim("runtara")}  ${address}`);
   if (world.inspectAddress !== undefined)
     output.line(`${dim("inspect")}  http://${world.inspectAddress}/json/list`);

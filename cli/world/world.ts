@@ -20,7 +20,6 @@ import {
 import { type Address, claimShared, sendSignal } from "../../machine/index.ts";
 import { connectNats, makeStores, type Nats, type NatsLogin, type NatsTransport } from "../../nats/index.ts";
 import {
-  type ClusterAddress,
   findNatsServer,
   lockDataDir,
   type NamedServer,
@@ -29,7 +28,8 @@ import {
 import { startTraces, type Traces, type TracesOptions } from "../../traces/index.ts";
 import type { InspectOptions } from "../functions/debugging.ts";
 import { logConnection } from "../log.ts";
-import type { Network } from "../network/network-folder.ts";
+import { answerJoins, type JoinTarget } from "../network/join.ts";
+import { operatorLogin } from "../network/network-folder.ts";
 
 import type { GrpcTls } from "../options/listen.ts";
 import type { Environment } from "../options/resolve.ts";
@@ -56,7 +56,9 @@ export interface WorldOptions {
   /** Where the embedded server listens. Default: 127.0.0.1. */
   listen?: string;
   /** Where it takes other servers of a network. Default: nowhere. */
-  cluster?: ClusterAddress | undefined;
+  cluster?: Address | undefined;
+  /** The network to become a part of. Default: none, or that of the data folder. */
+  join?: JoinTarget | undefined;
   dataDir: string;
   /** The folder of the node's key file. Default: in the data folder. */
   keysDir: string | undefined;
@@ -97,8 +99,8 @@ export interface World {
   /** The address for debuggers: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
   readonly runtara: RuntaraAddresses;
-  /** Undefined: NATS is open, or not narun's own. */
-  readonly network: Network | undefined;
+  /** The files of the operator's login. Undefined: NATS is open, or not narun's own. */
+  readonly login: { creds: string; ca: string } | undefined;
   close(): Promise<void>;
 }
 
@@ -162,6 +164,10 @@ async function startInOrder(
   // It makes the stores that are missing, so it connects first.
   const operator = network && (await connect(network.login("cli")));
   if (operator !== undefined) await makeStores(operator);
+  if (operator !== undefined && network !== undefined) {
+    const { route } = network;
+    endings.push(answerJoins({ nats: operator, network, dataDir, route, log }));
+  }
   const nats = await connect(login);
   const { workers: processes = 1 } = options;
   const claim = (address: Address, option: string) =>
@@ -196,7 +202,14 @@ async function startInOrder(
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();
   const { inspectAddress, runtara } = node;
-  return { nats: operator ?? nats, natsUrl: url, gateway, inspectAddress, runtara, network };
+  return {
+    nats: operator ?? nats,
+    natsUrl: url,
+    gateway,
+    inspectAddress,
+    runtara,
+    login: network && operatorLogin(dataDir),
+  };
 }
 
 /** Starts the gateway's other processes. With first pushes they follow those: this process alone knows of them. */
@@ -289,7 +302,17 @@ async function openEmbedded(
   lock: Awaited<ReturnType<typeof lockDataDir>>,
   endings: (() => Promise<void> | void)[],
 ): Promise<EmbeddedNats> {
-  const { natsServer, natsPort, listen = "127.0.0.1", cluster, dataDir, environment, log, signal } = options;
+  const {
+    natsServer,
+    natsPort,
+    listen = "127.0.0.1",
+    cluster,
+    join,
+    dataDir,
+    environment,
+    log,
+    signal,
+  } = options;
   const { path } = await findNatsServer({
     named: natsServer,
     env: environment,
@@ -299,7 +322,7 @@ async function openEmbedded(
   progress.update("starting nats-server");
   const onSpawn = (pid: number) => lock.recordNats(pid);
   const nats = await startEmbeddedNats({
-    ...{ binary: path, dataDir, listen, natsPort, cluster, log, onSpawn, signal },
+    ...{ binary: path, dataDir, listen, natsPort, cluster, join, log, onSpawn, signal },
   });
   endings.push(endWithProcess(() => nats.server.pid && sendSignal(nats.server.pid, "SIGTERM")));
   endings.push(() => nats.close());

@@ -1,5 +1,5 @@
 /**
- * The tags of a host's login: what the functions in it may reach. The template of the role `host` (roles.ts) makes subjects of
+ * The tags of a host's login stand for the rights of its functions. The template of the role `host` (roles.ts) makes subjects of
  * them; a kind without a tag gives no subject.
  */
 import { capabilitiesOf } from "../bindings/index.ts";
@@ -27,7 +27,7 @@ function tagsOf(config: RightsFacts): string[] {
         case "objects":
           return [`obj:${capability.bucket}`];
         case "service":
-          // Exchanges with whoever answers: their names are random.
+          // The streams of an exchange have the random name of their answerer.
           return [`svc:${capability.service}`, "streams:>"];
         case "publish":
           return capability.subjects.map((subject) => `pub:${subject}`);

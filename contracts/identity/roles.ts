@@ -1,8 +1,8 @@
 /**
- * Who may do what at NATS: the one table from which the users of narun's servers are made, and the table in docs/security.md.
+ * The rights of each role at NATS. It is the one table from which the users of narun's servers are made, and the table in docs/security.md.
  *
  * Each role is a signing key of the account, and its rights are the template of that key (nats/identity/). A user's own JWT has
- * no rights in it, only a name and, for hosts, tags (host-tags.ts): whoever holds the key of a role can make users of that role,
+ * no rights in it, only a name and, for hosts, tags (host-tags.ts): the key of a role makes users of that role,
  * and none with more.
  *
  * `*` in the second place of a subject of narun stands for the id of the world.
@@ -40,19 +40,25 @@ export interface RoleRights {
   subscribe: SubjectRights;
 }
 
-/** The first token of a role's inboxes. The second is the user's name, so that no user hears another's replies. */
+/**
+ * The first token of a role's inboxes. The second is the user's name, so that no user hears another's replies. `_INBOX` is left to
+ * programs and to clients of others.
+ */
 export const inboxRoots: Readonly<Record<Role, string>> = {
-  gateway: "_INBOX",
+  gateway: "_GATEWAY",
   node: "_NODE",
   host: "_HOST",
-  author: "_INBOX",
-  cli: "_INBOX",
+  author: "_AUTHOR",
+  cli: "_CLI",
   join: "_JOIN",
 };
 
 const ownInbox = (role: Role) => `${inboxRoots[role]}.{{name()}}.>`;
 /** Where answers go. Inboxes have random names. */
-const replies = ["_INBOX.>", "_NODE.>", "_HOST.>"];
+const replies = ["_INBOX.>", ...Object.values(inboxRoots).map((root) => `${root}.>`)];
+/** The inboxes of all other roles. */
+const foreignInboxes = (role: Role) =>
+  ROLES.filter((other) => other !== role).map((other) => `${inboxRoots[other]}.>`);
 
 /** Calls are taken from clients that know no world, too. */
 const invokes = (service: string) => [`narun.invoke.${service}`, `narun.*.invoke.${service}`];
@@ -69,7 +75,7 @@ const OWN_STREAMS = [
   stores.runtara.runs,
 ];
 
-/** What authors write, and nodes only read. */
+/** Buckets that authors write and nodes only read. */
 const deployed = { buckets: [stores.configs, stores.revisions, stores.secrets].map(({ bucket }) => bucket) };
 /** Buckets that nodes only read. The root's signature protects the directory of keys as well. */
 const readOnlyOfNodes = [...deployed.buckets, stores.keys.bucket];
@@ -150,7 +156,7 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
     },
     subscribe: {
       allow: [">"],
-      deny: ["_INBOX.>", "_HOST.>", "_JOIN.>", "$SYS.>", "$KV.>", "$O.>", "$NARUN.>"],
+      deny: [...foreignInboxes("node"), "$SYS.>", "$KV.>", "$O.>", "$NARUN.>"],
     },
   },
   host: {
@@ -163,14 +169,14 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         own(subjects.inquiriesToGateways),
         own("narun.instance.{{tag(fn)}}.*"),
         "logs.{{tag(fn)}}.*",
-        // Calls of other functions, and what follows them.
+        // Calls of other functions, and their streams.
         "{{tag(svc)}}",
         ...invokes("{{tag(svc)}}"),
         own("narun.s.{{tag(streams)}}"),
         "{{tag(pub)}}",
         ...kvWrites("{{tag(kv)}}"),
         ...objectWrites("{{tag(obj)}}"),
-        // Journals of workflows: its own, and those that it calls.
+        // Journals of its own workflows, and of its bindings.
         own("narun.w.{{tag(wf)}}.>"),
         own("narun.wend.{{tag(wf)}}.*"),
         ...journalReads("{{tag(wf)}}"),
@@ -244,7 +250,7 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
   cli: {
     says: "operates everything in its account",
     publish: { allow: [">"] },
-    subscribe: { allow: [">"], deny: ["_NODE.>", "_HOST.>", "_JOIN.>"] },
+    subscribe: { allow: [">"], deny: foreignInboxes("cli") },
   },
   join: {
     says: "asks once to become a node: the right in a token",

@@ -34,11 +34,11 @@ function consumerUses(stream: string): string[] {
 }
 
 /** Removing messages. */
-export function streamRemovals(stream: string): string[] {
+function streamRemovals(stream: string): string[] {
   return [`$JS.API.STREAM.PURGE.${stream}`, `$JS.API.STREAM.MSG.DELETE.${stream}`];
 }
 
-/** Every request of the API that names a stream, in whichever place. */
+/** Every request of the API with the name of a stream. */
 export function streamApi(stream: string): string[] {
   return [
     `$JS.API.STREAM.*.${stream}`,

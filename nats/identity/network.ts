@@ -1,5 +1,5 @@
 /**
- * The keys of a network and what they sign: an operator, its system account, and an account with a signing key for each role.
+ * The keys of a network and their signatures: an operator, its system account, and an account with a signing key for each role.
  * Everything of narun lives in that account, which sees nothing of other accounts of the same servers.
  *
  * I1  The rights of a role are the template of its signing key, in the account's JWT. A user's JWT has none of its own, so the
@@ -38,11 +38,6 @@ export function createNetworkKeys(): NetworkKeys {
   };
 }
 
-/** One more account for the operator of these keys: a tenant. */
-export function createTenantKeys({ operator, system }: NetworkKeys): NetworkKeys {
-  return { operator, system, ...createAccountKeys() };
-}
-
 function createAccountKeys(): Pick<NetworkKeys, "account" | "roles"> {
   return { account: newSeed(), roles: ofEachRole(() => [newSeed()]) };
 }
@@ -52,13 +47,6 @@ const newSeed = () => seedOfPair(nkeys.createAccount());
 function ofEachRole(make: (role: Role) => [string, ...string[]]): NetworkKeys["roles"] {
   const [gateway, node, host] = [make("gateway"), make("node"), make("host")];
   return { gateway, node, host, author: make("author"), cli: make("cli"), join: make("join") };
-}
-
-/** The same keys with new ones of the roles, which sign from now on. `dropsOld`: the former ones are accepted no more. */
-export function rotateRoleKeys(keys: NetworkKeys, { dropsOld }: { dropsOld: boolean }): NetworkKeys {
-  const next = ([first, ...rest]: [string, ...string[]]): [string, ...string[]] =>
-    dropsOld ? [first] : [newSeed(), first, ...rest];
-  return { ...keys, roles: ofEachRole((role) => next(keys.roles[role])) };
 }
 
 export function roleKey(keys: NetworkKeys, role: Role): RoleKey {
@@ -78,8 +66,7 @@ export interface ServerIdentity {
   accounts: Readonly<Record<string, string>>;
 }
 
-/** `tenants`: more accounts beside that of `keys`. */
-export function serverIdentity(keys: NetworkKeys, tenants: readonly NetworkKeys[] = []): ServerIdentity {
+export function serverIdentity(keys: NetworkKeys): ServerIdentity {
   const operator = keyPairOf(keys.operator);
   const systemAccount = publicOf(keys.system);
   // An account with JetStream cannot be the system account.
@@ -95,15 +82,12 @@ export function serverIdentity(keys: NetworkKeys, tenants: readonly NetworkKeys[
       nats: { type: "operator", system_account: systemAccount },
     }),
     systemAccount,
-    accounts: Object.fromEntries([
-      [systemAccount, system],
-      ...[keys, ...tenants].map((one) => [publicOf(one.account), accountJwt(one)]),
-    ]),
+    accounts: { [systemAccount]: system, [publicOf(keys.account)]: accountJwt(keys) },
   };
 }
 
 /** The claims of an account, with the rights of each role. */
-export function accountJwt(keys: NetworkKeys): string {
+function accountJwt(keys: NetworkKeys): string {
   return signClaims(keyPairOf(keys.operator), {
     subject: publicOf(keys.account),
     name: "narun",

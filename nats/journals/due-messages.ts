@@ -6,7 +6,6 @@
  * I3  A server, or a leader, that is gone ends a request for messages without notice: a request that nothing was heard of when it
  *     should have ended, or of which three beats are missing, counts as gone. A cluster, whose servers die alone, sends beats.
  */
-import { randomUUID } from "node:crypto";
 import { headerValue, stores } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import type { Message } from "../message.ts";
@@ -48,7 +47,7 @@ const { stream, consumer, ackWaitMs } = stores.workflows;
 
 export class DueMessages {
   readonly #options: DueMessagesOptions;
-  readonly #inbox = `_INBOX.narun-due-${randomUUID()}`;
+  readonly #inbox: string;
   readonly #inHand = new Set<Message>();
   /** Messages that the server may deliver for the requests that stand. */
   #asked = 0;
@@ -61,6 +60,7 @@ export class DueMessages {
   constructor(options: DueMessagesOptions) {
     this.#options = options;
     const { nats } = options;
+    this.#inbox = nats.createInbox();
     const subscription = nats.subscribe(`${this.#inbox}.*`, (message) => this.#hear(message));
     const extending = setInterval(() => {
       for (const message of this.#inHand) message.respond("+WPI");

@@ -94,7 +94,7 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
     const client = jetstream(nats.connection);
     const stream = `KV_${bucket}`;
     const manager = await jetstreamManager(nats.connection);
-    // A user who may not make buckets uses those that are there.
+    // Some users may use a bucket and make none.
     const info = await manager.streams.info(stream).catch(async (missing: unknown) => {
       if (!isStreamMissing(missing)) throw missing;
       const options = { history: 1, markerTTL: MARKER_SECONDS * 1_000, metadata: MADE_BY_NARUN };

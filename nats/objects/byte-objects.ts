@@ -62,7 +62,7 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
   const open = async (): Promise<OpenStore> => {
     const client = jetstream(nats.connection);
     const manager = await jetstreamManager(nats.connection);
-    // A user who may not make stores uses those that are there.
+    // Some users may use a store and make none.
     await manager.streams.info(`OBJ_${bucket}`).catch(async (error: unknown) => {
       if (!isStreamMissing(error)) throw error;
       const metadata = MADE_BY_NARUN;

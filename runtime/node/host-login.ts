@@ -20,7 +20,7 @@ export interface HostLoginRequest {
 }
 
 /** Default of `hostLoginMs`. */
-export const HOST_LOGIN_MS = 3_600_000;
+const HOST_LOGIN_MS = 3_600_000;
 
 export interface MintingOptions {
   nats: Nats;

@@ -17,7 +17,7 @@ export interface ClosedWorld extends AsyncDisposable {
   connect(role: Role, options?: LoginOptions): Promise<Nats>;
   creds(role: Role, options?: LoginOptions): string;
   /** Runs a command with a login of a role. */
-  narun(role: Role, ...args: string[]): Promise<Ended>;
+  narun(role: Role, args: readonly string[], input?: string): Promise<Ended>;
 }
 
 export async function startClosedWorld(
@@ -33,6 +33,7 @@ export async function startClosedWorld(
   try {
     await openNetwork(dataDir, ["127.0.0.1"]);
     const up = startNarun(["up", "--json", ...FREE_PORTS, "--data-dir", dataDir, ...args], {
+      limitMs: 240_000,
       cwd: folder.dir,
     });
     closers.push(async () => {
@@ -62,11 +63,11 @@ export async function startClosedWorld(
         closers.push(() => connection.close());
         return connection;
       },
-      async narun(role, ...command) {
+      async narun(role, command, input = "") {
         const file = folder.path(`${role}.creds`);
         await writeFile(file, creds(role), { mode: 0o600 });
         const login = ["--nats", nats, "--creds", file, "--tls-ca", folder.path("data/network/ca.pem")];
-        return narun([...command, ...login], { cwd: folder.dir });
+        return narun([...command, ...login], { cwd: folder.dir, input });
       },
       [Symbol.asyncDispose]: close,
     };

@@ -1,0 +1,132 @@
+/** Joining: a new node asks with its token, a node of the network answers with the keys of all of its nodes. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { z } from "zod";
+import { isErrorCode, isNarunError, messageOf, NarunError, stores, subjects } from "../../contracts/index.ts";
+import { makeOwnFolder, writeWholeSync } from "../../machine/index.ts";
+import { askToJoin, checkJoin, connectNats, type Nats, openByteKv, readJoinToken } from "../../nats/index.ts";
+import { SECRETS_KEY_FILE } from "../secrets-key.ts";
+import { hasNetwork, type Network, NetworkSchema, writeNetwork } from "./network-folder.ts";
+import { readAuthority } from "./read-authority.ts";
+
+/** The right to join, and where. */
+export interface JoinTarget {
+  token: string;
+  host: string;
+  port: number;
+}
+
+export interface JoinOptions {
+  target: JoinTarget;
+  dataDir: string;
+  /** `HOST:PORT` of this node's server for other servers. */
+  route: string;
+}
+
+const AnswerSchema = z.union([
+  z.strictObject({ error: z.string(), detail: z.string().optional() }),
+  z.strictObject({ sealed: z.string(), by: z.string() }),
+]);
+const GiftSchema = NetworkSchema.extend({ secretsKey: z.string().optional() });
+
+const ANSWER_MS = 10_000;
+
+/**
+ * Joins a network, once: a data folder that belongs to one stays there. Errors: JOIN_TOKEN_INVALID, _EXPIRED, _USED, _FOREIGN,
+ * JOIN_REFUSED, NATS_UNREACHABLE.
+ */
+export async function joinNetwork({ target, dataDir, route }: JoinOptions): Promise<void> {
+  if (hasNetwork(dataDir)) return;
+  const { host, port } = target;
+  const token = readJoinToken(target.token);
+  const ca = await readAuthority(host, port, token.fingerprint);
+  const url = `tls://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const login = { creds: token.creds, ca };
+  const nats = await connectNats({ url, login, worldId: "none", name: "narun join" }).catch(
+    (error: unknown) => {
+      // The server knows neither the account nor the key that signed the token.
+      if (isNarunError(error, "NATS_LOGIN_REFUSED"))
+        throw new NarunError("JOIN_TOKEN_FOREIGN", { detail: messageOf(error) }, { cause: error });
+      throw error;
+    },
+  );
+  try {
+    const asked = askToJoin(token, { route });
+    const reply = await nats.request(subjects.join, asked.text, { timeoutMs: ANSWER_MS });
+    const answer = AnswerSchema.parse(JSON.parse(reply.text()));
+    if ("error" in answer) throw refusalOf(answer);
+    const { secretsKey, ...facts } = GiftSchema.parse(asked.open(answer));
+    await makeOwnFolder(dataDir);
+    if (secretsKey !== undefined) writeWholeSync(join(dataDir, SECRETS_KEY_FILE), secretsKey, 0o600);
+    await writeNetwork(dataDir, facts);
+  } finally {
+    await nats.close();
+  }
+}
+
+function refusalOf({ error, detail }: { error: string; detail?: string | undefined }): NarunError {
+  const code = isErrorCode(error) && error.startsWith("JOIN_") ? error : "JOIN_REFUSED";
+  return new NarunError(code, detail === undefined ? {} : { detail });
+}
+
+export interface AnswerJoinsOptions {
+  nats: Nats;
+  network: Network;
+  dataDir: string;
+  /** This node's own route. Undefined: its server takes no others. */
+  route: string | undefined;
+  log: Logger;
+}
+
+/** Answers nodes that want to join. Every node of the network does. Returns the function that ends it. */
+export function answerJoins(options: AnswerJoinsOptions): () => void {
+  const { nats, log } = options;
+  const subscription = nats.subscribe(
+    subjects.join,
+    (message) => {
+      void admit(options, message.text()).then(
+        (answer) => message.respond(JSON.stringify(answer)),
+        (error: unknown) => {
+          const code = isNarunError(error) ? error.code : "JOIN_REFUSED";
+          log.warn({ code, error: messageOf(error) }, "a node was not let in");
+          message.respond(JSON.stringify({ error: code }));
+        },
+      );
+    },
+    { queue: "q" },
+  );
+  return () => subscription.unsubscribe();
+}
+
+async function admit({ nats, network, dataDir, route, log }: AnswerJoinsOptions, text: string) {
+  if (route === undefined)
+    return { error: "JOIN_REFUSED", detail: "the node that answered was started without --cluster" };
+  const { keys, authority, routes } = network.facts;
+  const join = checkJoin(text, keys);
+  const ttlSeconds = Math.ceil((join.expiresAtMs - Date.now()) / 1_000) + 3_600;
+  const used = openByteKv(nats, stores.joins.bucket);
+  const written = await used.put(join.id, new TextEncoder().encode(join.route), {
+    ifRevision: 0,
+    ttlSeconds,
+  });
+  if (!written.ok) throw new NarunError("JOIN_TOKEN_USED");
+  log.info({ route: join.route }, "a node joins the network");
+  const answer = join.seal({
+    keys,
+    authority,
+    routes: [...new Set([...routes, route])],
+    ...secretsKeyOf(dataDir),
+  });
+  network.addRoute(join.route);
+  return answer;
+}
+
+/** Nodes open secrets with the same key. Absent where the operator gives each node its key by a variable. */
+function secretsKeyOf(dataDir: string): { secretsKey?: string } {
+  try {
+    return { secretsKey: readFileSync(join(dataDir, SECRETS_KEY_FILE), "utf8") };
+  } catch {
+    return {};
+  }
+}

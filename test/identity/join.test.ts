@@ -1,0 +1,149 @@
+/** Three nodes of one network on addresses of this machine: each begins with a token, and none of them is the first. */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Ended, FREE_PORTS, type Narun, narun, startNarun } from "../../cli/testing/narun.ts";
+import { createWorkFolder, type WorkFolder } from "../../cli/testing/work-folder.ts";
+import { connectNats } from "../../nats/index.ts";
+import { eventually } from "../harness/eventually.ts";
+
+interface Member {
+  name: string;
+  data: string;
+  up: Narun;
+  http: string;
+  nats: string;
+}
+
+const LIMIT_MS = 380_000;
+let folder: WorkFolder;
+const members: Member[] = [];
+
+beforeAll(async () => {
+  folder = await createWorkFolder({
+    "functions/hello/index.ts": "export default () => new Response('hi');\n",
+    "more/later/index.ts": "export default () => new Response('later');\n",
+  });
+});
+afterAll(async () => {
+  for (const { up } of members) up.kill("SIGTERM");
+  for (const { up } of members) {
+    await up.ended;
+    await up[Symbol.asyncDispose]();
+  }
+  await folder?.[Symbol.asyncDispose]();
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+function start(name: string, cluster: number, ...args: string[]): Narun {
+  const data = folder.path(name);
+  const own = ["--data-dir", data, "--cluster", `127.0.0.1:${cluster}`, "--name", name, "--json"];
+  return startNarun(["up", ...FREE_PORTS, ...own, ...args], { cwd: folder.dir, limitMs: LIMIT_MS });
+}
+
+async function begin(name: string, ...args: string[]): Promise<Member> {
+  const up = start(name, await freePort(), ...args);
+  const member = { name, data: folder.path(name), up, http: "", nats: "" };
+  members.push(member);
+  const [line] = await up.shows(/^\{"http".*\}$/m);
+  return Object.assign(member, JSON.parse(line));
+}
+
+async function command({ data, nats }: Member, ...args: string[]): Promise<Ended> {
+  const login = ["--creds", `${data}/network/logins/cli.creds`, "--tls-ca", `${data}/network/ca.pem`];
+  return narun([...args, "--nats", nats, ...login], { cwd: folder.dir, limitMs: 60_000 });
+}
+
+async function createToken({ data }: Member, ...args: string[]): Promise<string> {
+  const { stdout } = await narun(["token", "create", "--data-dir", data, "--json", ...args]);
+  return JSON.parse(stdout).token;
+}
+
+const target = (token: string, { nats }: Member) => `${token}@${new URL(nats).host}`;
+
+/** The code with which a node that wants to join ends. */
+async function refusal(name: string, to: string): Promise<string | undefined> {
+  await using up = start(name, await freePort(), "--join", to);
+  const { stdout, stderr } = await up.ended;
+  const [, code] = /"code":"(JOIN_[A-Z_]+|NATS_[A-Z_]+)"/.exec(stdout + stderr) ?? [];
+  return code ?? stdout + stderr;
+}
+
+it("joins by tokens, each for one node; without the first node the others serve and take orders", async () => {
+  const first = await begin("one", "functions");
+  expect(await (await fetch(`${first.http}/hello`)).text()).toBe("hi");
+
+  const token = await createToken(first);
+  const second = await begin("two", "--join", target(token, first));
+  expect(await refusal("again", target(token, first))).toBe("JOIN_TOKEN_USED");
+  expect(await refusal("strange", target(`${token.slice(0, 20)}0000${token.slice(24)}`, first))).toBe(
+    "JOIN_TOKEN_FOREIGN",
+  );
+  expect(await refusal("nonsense", `no-token@${new URL(first.nats).host}`)).toBe("JOIN_TOKEN_INVALID");
+  // The second node makes tokens like the first, and lets nodes in.
+  const third = await begin("three", "--join", target(await createToken(second), second));
+  await eventually(
+    async () => {
+      const { stdout } = await command(third, "nodes", "--json");
+      const names = JSON.parse(stdout).map((one: { node: string }) => one.node);
+      expect(names.toSorted()).toEqual(["one", "three", "two"]);
+    },
+    { timeoutMs: 30_000 },
+  );
+  for (const { http } of [second, third])
+    await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"), {
+      timeoutMs: 30_000,
+    });
+
+  await copyToAll(third);
+  first.up.kill("SIGKILL");
+  await first.up[Symbol.asyncDispose]();
+  members.shift();
+  for (const { http } of members)
+    await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"), {
+      timeoutMs: 60_000,
+    });
+  await eventually(
+    async () => {
+      const { code, stderr } = await command(second, "push", "more/later");
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+    },
+    { timeoutMs: 90_000 },
+  );
+  await eventually(async () => expect(await (await fetch(`${third.http}/later`)).text()).toBe("later"), {
+    timeoutMs: 60_000,
+  });
+  expect(await createToken(third)).toMatch(/^narun1\./);
+}, 400_000);
+
+/** Three copies of each stream. */
+async function copyToAll({ data, nats: url }: Member): Promise<void> {
+  const login = {
+    creds: { file: `${data}/network/logins/cli.creds` },
+    ca: { file: `${data}/network/ca.pem` },
+  };
+  const nats = await connectNats({ url, login, name: "test" });
+  const ask = async (subject: string, body: object) =>
+    JSON.parse((await nats.request(subject, JSON.stringify(body), { timeoutMs: 10_000 })).text());
+  const { streams } = await ask("$JS.API.STREAM.LIST", {});
+  for (const { config } of streams)
+    expect(
+      await ask(`$JS.API.STREAM.UPDATE.${config.name}`, { ...config, num_replicas: 3 }),
+    ).not.toHaveProperty("error");
+  await eventually(
+    async () => {
+      const now = await ask("$JS.API.STREAM.LIST", {});
+      for (const { cluster } of now.streams)
+        expect(cluster.replicas.filter((one: { current: boolean }) => one.current)).toHaveLength(2);
+    },
+    { timeoutMs: 60_000 },
+  );
+  await nats.close();
+}
