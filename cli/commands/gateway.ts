@@ -10,6 +10,7 @@ import {
   grpcAddress,
   grpcCert,
   grpcKey,
+  grpcMaxAge,
   http,
   lameDuck,
   metrics,
@@ -44,6 +45,7 @@ const gatewayOptions = {
   grpc,
   grpcCert,
   grpcKey,
+  grpcMaxAge,
   metrics,
   workers,
   trustedProxies,
@@ -86,12 +88,13 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
     const workers = new GatewayWorkers({
       ...{ count: further, http: address, grpc, natsUrl: access.url ?? nats.url, login: access.login },
       ...{ shortPath, trustedProxies, lameDuckMs, log },
-      gatewayArguments: flagArguments({ config, grpcCert, grpcKey, ...traceFlags }, settings),
+      gatewayArguments: flagArguments({ config, grpcCert, grpcKey, grpcMaxAge, ...traceFlags }, settings),
       environment: context.environment,
     });
     const gateway = await startGateway({
       ...{ nats, log, http: address, grpc, trustedProxies, shortPath, traces },
       ...(grpcTls && { grpcTls }),
+      grpcKeepAlive: { maxAgeMs: options.grpcMaxAge },
       ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),
       ...(options.config && { config: options.config }),
       ...(caddy && !ofGateway && { caddy }),

@@ -37,6 +37,7 @@ export interface WorldOptions {
   http: { host: string; port: number };
   grpc: Address;
   grpcTls: GrpcTls | undefined;
+  grpcMaxAgeMs: number;
   metrics: { host: string; port: number };
   /** A running server of the user. Default: an embedded server is started. */
   external?: { url: string; login: NatsLogin };
@@ -184,6 +185,7 @@ async function startParts(
     http,
     grpc,
     grpcTls,
+    grpcMaxAgeMs,
     metrics,
     dataDir,
     trustedProxies,
@@ -221,6 +223,7 @@ async function startParts(
       http,
       grpc,
       ...(grpcTls && { grpcTls }),
+      grpcKeepAlive: { maxAgeMs: grpcMaxAgeMs },
       metrics,
       trustedProxies,
       shortPath,
