@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ErrorCode } from "./error-catalogue.ts";
 import { NameSchema, RevisionSchema } from "./names.ts";
+import { ServiceDescriptionSchema } from "./service-description.ts";
 
 /** Asks a node to start one instance of a function, on `narun.demand.<node>`. Asking twice starts one. */
 export const DemandSchema = z.object({ function: NameSchema, revision: RevisionSchema });
@@ -26,7 +27,7 @@ export const TrialSchema = z.object({ function: NameSchema, revision: RevisionSc
 export type Trial = z.infer<typeof TrialSchema>;
 
 export const TrialReplySchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.literal("ok") }),
+  z.object({ outcome: z.literal("ok"), interface: ServiceDescriptionSchema.optional() }),
   /** `stack` is source-mapped. */
   z.object({
     outcome: z.literal("failed"),

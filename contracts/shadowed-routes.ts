@@ -1,5 +1,8 @@
+import { allRoutesOf } from "./action-routes.ts";
 import { HTTP_METHODS, type Route } from "./function-config.ts";
 import { routeKey } from "./route-path.ts";
+import { templateKey } from "./route-template.ts";
+import type { ServiceDescription } from "./service-description.ts";
 
 /** A route that another function answers in place of its own. */
 export interface ShadowedRoute {
@@ -13,6 +16,7 @@ export interface ShadowedRoute {
 interface Routed {
   name: string;
   routes: readonly Route[];
+  interface?: ServiceDescription | undefined;
 }
 
 /**
@@ -22,10 +26,11 @@ interface Routed {
 export function findShadowedRoutes(functions: Iterable<Routed>): Map<string, ShadowedRoute[]> {
   const shadowed = new Map<string, ShadowedRoute[]>();
   const takenBy = new Map<string, { by: string; methods: ReadonlySet<string> }[]>();
-  for (const { name, routes } of [...functions].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    for (const { path, methods } of routes) {
+  for (const routed of [...functions].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const { name } = routed;
+    for (const { path, methods } of allRoutesOf(routed)) {
       const own = new Set<string>(methods ?? HTTP_METHODS);
-      const key = routeKey(path);
+      const key = routeKey(templateKey(path));
       const taken = takenBy.get(key) ?? [];
       for (const { by, methods: others } of taken) {
         const lost = [...own].filter((method) => others.has(method));

@@ -3,6 +3,7 @@ import { BoundedMap } from "./bounded-map.ts";
 import { FunctionConfigSchema } from "./function-config.ts";
 import { RevisionSchema } from "./names.ts";
 import { parseJson } from "./parse-json.ts";
+import { ServiceDescriptionSchema } from "./service-description.ts";
 import { ServiceFileSchema, type ServiceSpec, ServiceSpecSchema, TEXT_KEYS } from "./service-spec.ts";
 import { createSharedParts } from "./shared-parts.ts";
 import { parseYaml, type YamlResult } from "./yaml.ts";
@@ -13,6 +14,10 @@ export const FunctionSpecSchema = FunctionConfigSchema.safeExtend({
   /** The keys by which runners of the original toolkit find a program's file. */
   tag: z.string().optional(),
   binary_object: z.string().optional(),
+  /** The description of the service that its code is. Absent: it is a plain function, or no node tried it. */
+  interface: ServiceDescriptionSchema.optional(),
+  /** It is paused since then: no instance runs or starts, on any node. A push and a rollback keep the pause. */
+  paused: z.strictObject({ since: z.iso.datetime() }).optional(),
 });
 export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;
 

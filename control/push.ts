@@ -7,7 +7,14 @@
  */
 
 import type { Build } from "../builder/index.ts";
-import { capabilitiesOf, isNarunError, NarunError, revisionKey } from "../contracts/index.ts";
+import {
+  capabilitiesOf,
+  type FunctionSpec,
+  isNarunError,
+  NarunError,
+  revisionKey,
+  type ServiceDescription,
+} from "../contracts/index.ts";
 import { findQueueProblems, type Nats, type QueueProblem, removeQueueConsumers } from "../nats/index.ts";
 import { requireFreeName } from "./free-name.ts";
 import { findGateways, waitForGateways, writtenOf } from "./gateways.ts";
@@ -91,7 +98,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     base?.ok === true ? undefined : requireFreeName(nats, name),
   ]);
   const doubts = { missingServices, queueProblems };
-  if (isLive(base, manifest, revision)) {
+  if (isLive(base, manifest, revision) && !lacksDescription(liveSpec(base), build)) {
     await repair(registry, build);
     const live = writtenOf(manifest, base?.revision ?? 0);
     const answering = await waitForGateways(nats, live, { known: await finding, isPatient: false });
@@ -108,7 +115,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     // A repeated push makes an old revision the newest, so that a rollback goes to the revision that was live before.
     if (!isNew) await registry.revisions.put(key, manifest);
     await storeNamedCopy(nats, manifest, { revision, bytes: build.bundle });
-    const written = await moveSpec(registry, base, manifest, revision);
+    const written = await moveSpec(registry, base, manifest, revision, descriptionOf(tried));
     // Nodes delete the consumers that they read. None may run, and the next one looks only at what the spec names.
     await removeQueueConsumers(nats, name, liveSpec(base)?.consume ?? [], config.consume ?? []).catch(
       () => undefined,
@@ -136,6 +143,9 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   }
 }
 
+/** The bundle of a service has it (functions/sdk/service/service.ts); that of another function has it by chance at most. */
+const SERVICE_MARK = "~service";
+
 /** Codes of a failed trial that blame the store and not the function. */
 const STORAGE_DAMAGE = new Set(["DIGEST_MISMATCH", "OBJECT_NOT_FOUND"]);
 
@@ -155,6 +165,17 @@ async function tryBuild(
   }
   if (result.outcome === "failed") throw createTrialError(result);
   return result;
+}
+
+/** A service that no node could try when it was pushed: this push tries it, so that it is known by its actions. */
+function lacksDescription(live: FunctionSpec | undefined, { bundle, config }: Build): boolean {
+  return (
+    config.mode !== "exec" && live?.interface === undefined && Buffer.from(bundle).includes(SERVICE_MARK)
+  );
+}
+
+function descriptionOf(tried: TrialResult): ServiceDescription | undefined {
+  return tried.outcome === "ok" ? tried.interface : undefined;
 }
 
 /** A missing spec is no error: the service may be pushed later, or be another program. */

@@ -7,6 +7,7 @@ import {
   NAME_PATTERN,
   NarunError,
   revisionKey,
+  type ServiceDescription,
   type Spec,
   shortRevision,
 } from "../contracts/index.ts";
@@ -59,10 +60,12 @@ export function isService(read: KvRead<Spec> | undefined): boolean {
   return read?.ok === true && read.value.kind === "service";
 }
 
-/** Whether a push of the revision would leave the spec as it is. */
+/** Whether a push of the revision would leave the spec as it is. The code decides what it tells about itself as a service. */
 export function isLive(read: KvRead<Spec> | undefined, manifest: Manifest, revision: string): boolean {
   const spec = liveSpec(read);
-  return spec !== undefined && canonicalJson(spec) === canonicalJson(specOfManifest(manifest, revision));
+  if (spec === undefined) return false;
+  const { interface: _, paused: _paused, ...pushed } = spec;
+  return canonicalJson(pushed) === canonicalJson(specOfManifest(manifest, revision));
 }
 
 /** The revisions of a function, the latest push first. Unreadable revisions are left out. */
@@ -85,7 +88,7 @@ export async function storedRevisions(registry: Registry, name: string): Promise
 }
 
 /**
- * Makes a revision live, if the spec has not changed since it was read. Returns the revision of the bucket after the write.
+ * Makes a revision live, if the spec has not changed since it was read. `description`: it is a service. Returns the revision of the bucket after the write.
  * Error: PUSH_CONFLICT.
  */
 export async function moveSpec(
@@ -93,9 +96,18 @@ export async function moveSpec(
   base: KvRead<Spec> | undefined,
   manifest: Manifest,
   revision: string,
+  description?: ServiceDescription,
 ): Promise<number> {
   const { name } = manifest.config;
-  const next: Spec = { kind: "function", spec: specOfManifest(manifest, revision) };
+  const paused = liveSpec(base)?.paused;
+  const next: Spec = {
+    kind: "function",
+    spec: {
+      ...specOfManifest(manifest, revision),
+      ...(description && { interface: description }),
+      ...(paused && { paused }),
+    },
+  };
   const written =
     base === undefined ? await specs.create(name, next) : await specs.update(name, next, base.revision);
   if (written !== undefined) return written;

@@ -3,6 +3,7 @@ import {
   NarunError,
   OF_ONE_NODE,
   rankNodes,
+  type ServiceDescription,
   subjects,
   type Trial,
   type TrialReply,
@@ -14,7 +15,8 @@ import { type Nats, NoReplyError, openNodeStates } from "../nats/index.ts";
 export type WhyUntried = "no-node" | "no-node-of-mode" | "not-taken";
 
 export type TrialResult =
-  | { outcome: "ok"; node: string }
+  /** `interface`: its code is a service. */
+  | { outcome: "ok"; node: string; interface?: ServiceDescription | undefined }
   | { outcome: "untried"; why: WhyUntried }
   | { outcome: "failed"; node: string; code: string; message: string; stack?: string | undefined };
 
@@ -50,7 +52,7 @@ export async function tryRevision(
       const message = `node ${node} did not answer within ${TRIAL_TIMEOUT_MS / 1_000} s`;
       last = { outcome: "failed", node, code: "DEADLINE_EXCEEDED", message };
     } else if (reply.outcome === "ok") {
-      return { outcome: "ok", node };
+      return { outcome: "ok", node, interface: reply.interface };
     } else if (OF_ONE_NODE.has(reply.code)) {
       last = { ...reply, node };
     } else if (!REFUSALS.has(reply.code)) {

@@ -65,6 +65,7 @@ export class Dispatch {
     const onChange = (name: string) => {
       onSpecs();
       this.#demand.look(name);
+      this.dispatcher.onNews(name);
     };
     this.specs = options.specs?.(onChange) ?? createSpecs({ nats, log, onChange });
     this.consumers = createConsumers(onSpecs);
@@ -104,7 +105,7 @@ export class Dispatch {
     const wires = new Wires({
       nats,
       configured: (service) => options.wires?.get(service) ?? wireOf(this.specOf(service)),
-      onKnown: (service) => this.dispatcher.onWire(service),
+      onKnown: (service) => this.dispatcher.onNews(service),
       log,
     });
     this.dispatcher = new Dispatcher({
@@ -128,6 +129,11 @@ export class Dispatch {
   }
 
   readonly specOf = (service: string): FunctionSpec | undefined => this.specs.get(service);
+
+  /** The instances of a service on a node that take requests, as far as this process knows. */
+  readyOn(node: string, service: string): string[] {
+    return this.#instances.ready(service).flatMap((one) => (one.node === node ? [one.id] : []));
+  }
 
   /** Begins to follow the specs, and asks which instances there are. Resolves when all specs were read. */
   async start(): Promise<void> {

@@ -1,5 +1,13 @@
-import { type FunctionSpec, type Route, routeKey, routingPath } from "../contracts/index.ts";
+import {
+  allRoutesOf,
+  type FunctionSpec,
+  isTemplate,
+  type Route,
+  routeKey,
+  routingPath,
+} from "../contracts/index.ts";
 import type { CompatConfig } from "./config.ts";
+import { TemplateRoutes } from "./template-routes.ts";
 
 /** One route to a service. */
 export interface RouteEntry {
@@ -19,7 +27,8 @@ export type RouteMatch =
   | { kind: "none"; nearest: string | undefined };
 
 /**
- * The table of all routes. It is immutable: a change builds a new one. The longest path wins, an exact path before a prefix.
+ * The table of all routes. It is immutable: a change builds a new one. The longest path wins, an exact path before one with
+ * parameters, and that before a prefix.
  * Among equal paths a static route wins over a function's route, that over the route of a consumer that is not deployed, then the
  * service that is first by name. A route that does not take the method leaves the request to a shorter route.
  */
@@ -29,7 +38,7 @@ export interface RouteTable {
 }
 
 /** A service that brings its routes. */
-type Routed = Pick<FunctionSpec, "name"> & { readonly routes: readonly Route[] };
+type Routed = Pick<FunctionSpec, "name" | "interface"> & { readonly routes: readonly Route[] };
 
 /** `consumers`: they are not deployed. One with the name of a function has no routes: its name is taken. */
 export function createRouteTable(
@@ -39,6 +48,7 @@ export function createRouteTable(
 ): RouteTable {
   const exact = new Map<string, RouteEntry[]>();
   const prefixes = new Map<string, RouteEntry[]>();
+  const templates = new TemplateRoutes<RouteEntry>();
   for (const { path, methods, service } of config?.routes ?? []) {
     if (path === undefined) continue;
     add(path.endsWith("/") ? prefixes : exact, path, entry(path, service, methods));
@@ -46,10 +56,12 @@ export function createRouteTable(
   const functions = [...specs].sort(byName);
   const names = new Set(functions.map(({ name }) => name));
   const others = [...consumers].filter(({ name }) => !names.has(name)).sort(byName);
-  for (const { name, routes } of [...functions, ...others]) {
-    for (const { path, methods, async } of routes) {
-      if (path.endsWith("/*")) add(prefixes, path.slice(0, -1), entry(path, name, methods, async));
-      else add(exact, path, entry(path, name, methods, async));
+  for (const routed of [...functions, ...others]) {
+    for (const { path, methods, async } of allRoutesOf(routed)) {
+      const route = entry(path, routed.name, methods, async);
+      if (isTemplate(path)) templates.add(path, route);
+      else if (path.endsWith("/*")) add(prefixes, path.slice(0, -1), route);
+      else add(exact, path, route);
     }
   }
   return {
@@ -57,7 +69,9 @@ export function createRouteTable(
       const path = routingPath(rawPath);
       const passedOver: RouteEntry[] = [];
       const found =
-        pick(exact.get(path), method, passedOver) ?? pickPrefix(prefixes, path, method, passedOver);
+        pick(exact.get(path), method, passedOver) ??
+        pick(templates.matching(path), method, passedOver) ??
+        pickPrefix(prefixes, path, method, passedOver);
       if (found !== undefined) return { kind: "route", route: found };
       const [first] = passedOver;
       if (first === undefined) return { kind: "none", nearest: nearestTo(path, exact, prefixes) };

@@ -16,6 +16,7 @@ import {
   type FunctionConfig,
   grpcCodeOf,
   headerNames,
+  isActionSubject,
   isBhttpRequest,
   isFromNarun,
 } from "../contracts/index.ts";
@@ -26,6 +27,7 @@ export type ReplyForm = "own" | "header" | "bhttp" | "grpc";
 
 /** Only parts of narun know the subject of a single instance. Every client may send to the function's own, its name. */
 export function formOfReply({ subject, headers }: Message, service: string): ReplyForm {
+  if (isActionSubject(subject, service)) return isFromNarun(headers) ? "own" : "header";
   if (subject !== service) return "own";
   if (headers?.has(headerNames.grpcMethod) === true) return "grpc";
   if (isBhttpRequest(headers)) return "bhttp";

@@ -19,6 +19,8 @@ export interface MicroEndpoint {
   subject: string;
   /** It also takes requests of senders that know no world's id. */
   isOpen?: boolean;
+  /** Default: none. */
+  metadata?: Record<string, string>;
   /** Takes a request, and calls `done` once when it was answered, with the text of an error. */
   handle(message: Message, done: (error?: string) => void): void;
 }
@@ -93,11 +95,11 @@ export function registerMicroService(nats: Nats, options: MicroServiceOptions): 
       type: "io.nats.micro.v1.info_response",
       ...identity,
       description,
-      endpoints: endpoints.map(({ endpoint: { name, subject } }) => ({
+      endpoints: endpoints.map(({ endpoint: { name, subject, metadata: about = {} } }) => ({
         name,
         subject,
         queue_group: REQUEST_QUEUE,
-        metadata: {},
+        metadata: about,
       })),
     }),
     STATS: () => ({

@@ -1,9 +1,10 @@
 export type { Host, HostEvents, HostParts, InstanceEvents, StartHost } from "./host.ts";
 export type { SandboxChoice } from "./isolate/bubblewrap.ts";
 export { checkIsolates } from "./isolate/check-isolates.ts";
-export { createScriptEngine, type EntryOutcome, type ScriptIsolate } from "./isolate/engine.ts";
+export { createScriptEngine, type ScriptIsolate } from "./isolate/engine.ts";
 export { loadSnapshot } from "./isolate/image/snapshot.ts";
 export { type Isolates, type IsolatesOptions, prepareIsolates } from "./isolate/isolates.ts";
+export type { EntryOutcome } from "./isolate/load-outcome.ts";
 export { RateLimits } from "./isolate/operations/bindings/rate-limits.ts";
 export { createOperations } from "./isolate/operations/operations.ts";
 export { type Confinement, probeConfinement } from "./isolate/probe-confinement.ts";

@@ -13,13 +13,16 @@ import {
   grpcMaxAge,
   http,
   lameDuck,
+  mcp,
   metrics,
+  openApi,
   readGrpcTls,
   trustedProxies,
 } from "../options/listen.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { type FileTexts, value } from "../options/option.ts";
+import { replicas } from "../options/replicas.ts";
 import { flagArguments } from "../options/resolve.ts";
 import { shortPath } from "../options/short-path.ts";
 import { traceFlags, traceOptions, tracesFrom } from "../options/traces.ts";
@@ -50,8 +53,11 @@ const gatewayOptions = {
   workers,
   trustedProxies,
   caddy,
+  openApi,
+  mcp,
   lameDuck: lameDuck("5s"),
   shortPath,
+  copies: replicas,
   ...traceOptions,
   logLevel: logLevel("info"),
   ofGateway,
@@ -88,11 +94,15 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
     const workers = new GatewayWorkers({
       ...{ count: further, http: address, grpc, natsUrl: access.url ?? nats.url, login: access.login },
       ...{ shortPath, trustedProxies, lameDuckMs, log },
-      gatewayArguments: flagArguments({ config, grpcCert, grpcKey, grpcMaxAge, ...traceFlags }, settings),
+      gatewayArguments: flagArguments(
+        { openApi, mcp, config, grpcCert, grpcKey, grpcMaxAge, copies: replicas, ...traceFlags },
+        settings,
+      ),
       environment: context.environment,
     });
     const gateway = await startGateway({
       ...{ nats, log, http: address, grpc, trustedProxies, shortPath, traces },
+      interfaces: { openApi: options.openApi, mcp: options.mcp },
       ...(grpcTls && { grpcTls }),
       grpcKeepAlive: { maxAgeMs: options.grpcMaxAge },
       ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),

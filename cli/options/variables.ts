@@ -1,7 +1,7 @@
 /** The environment variables of narun, and the check for misspelt ones. */
 import { nearest } from "../../contracts/index.ts";
 import { outputOptions } from "./common.ts";
-import { caddy, trustedProxies } from "./listen.ts";
+import { caddy, mcp, openApi, trustedProxies } from "./listen.ts";
 import { logLevel } from "./log-level.ts";
 import { natsOptions } from "./nats.ts";
 import { egressDeny, nodeBounds } from "./node.ts";
@@ -9,7 +9,7 @@ import type { Option } from "./option.ts";
 import type { Environment } from "./resolve.ts";
 import { runtaraOptions } from "./runtara.ts";
 import { shortPath } from "./short-path.ts";
-import { natsServer, secretsKey } from "./storage.ts";
+import { keysDir, keysPassphrase, natsServer, secretsKey } from "./storage.ts";
 import { traceOptions } from "./traces.ts";
 import { workers } from "./workers.ts";
 
@@ -17,8 +17,22 @@ const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...Object.values(natsOptions),
   ...Object.values(outputOptions),
   ...Object.values(nodeBounds),
-  ...[egressDeny, trustedProxies, caddy, shortPath, workers, logLevel("info"), natsServer, secretsKey],
-  ...[...Object.values(traceOptions), runtaraOptions.deno],
+  ...[
+    egressDeny,
+    trustedProxies,
+    openApi,
+    mcp,
+    caddy,
+    shortPath,
+    workers,
+    logLevel("info"),
+    natsServer,
+    secretsKey,
+    keysDir,
+    keysPassphrase,
+  ],
+  ...Object.values(traceOptions),
+  runtaraOptions.deno,
 ];
 
 /** Every variable that an option reads. A command loads its own options only, so this list stands apart. */

@@ -10,6 +10,8 @@ import type { ServedApp, ServedConsumer, ServedHandler, ServeOptions, UpgradedWe
 
 export type {
   BindingValue,
+  Events,
+  HeardEvent,
   KvBucket,
   KvChange,
   KvEntry,
@@ -19,6 +21,8 @@ export type {
   NatsReply,
   ObjectBucket,
   ObjectInfo,
+  PublishEventOptions,
+  PublishedEvent,
   Publisher,
   RateLimit,
   Service,
@@ -43,6 +47,15 @@ export type {
   ServeOptions,
   UpgradedWebSocket,
 } from "./serve.ts";
+export type { ActionOptions, DeclaredError } from "./service/action.ts";
+export { ActionError } from "./service/action-error.ts";
+export type { CallOptions, ServiceActions, ServiceClient, ServiceError } from "./service/client.ts";
+export type { ErrorTypes, ServiceContext } from "./service/context.ts";
+export type { Description } from "./service/description.ts";
+export type { EventOptions, ServiceEvent } from "./service/event.ts";
+export type { PublishOptions } from "./service/event-port.ts";
+export { type ActionTypes, type ServiceFunction, type ServiceOptions, service } from "./service/service.ts";
+export type { InputOf, OutputOf, StandardSchema } from "./service/standard-schema.ts";
 export type {
   Message,
   MessageBatch,

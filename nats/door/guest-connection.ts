@@ -7,7 +7,8 @@
  * I3  Requests that gateways send to the instance alone reach the program's subscription of its service.
  * I4  Its answers to discovery carry narun's metadata besides its own.
  * I5  Words of a consumer of narun's package about itself go nowhere: its node says them.
- * I6  Bytes that one side does not take hold back the other side.
+ * I6  A request on the service's own subject carries no mark of a trigger: every client may send there.
+ * I7  Bytes that one side does not take hold back the other side.
  */
 import type { Socket } from "node:net";
 import { matchesSubject } from "../../contracts/index.ts";
@@ -309,6 +310,7 @@ export class GuestConnection {
       const [oldest = ""] = this.#questions;
       if (this.#questions.size > MAX_QUESTIONS) this.#questions.delete(oldest);
     }
+    if (verb === "HMSG" && this.#serviceSids.has(sid)) unmark(payload, Number(words.at(-2)));
     const rest = words.slice(2).join(" ");
     this.#toProgram(isDirect ? `${verb} ${this.#options.service} ${own ?? sid} ${rest}` : line, payload);
   }
@@ -337,6 +339,13 @@ export class GuestConnection {
 }
 
 const NOTHING = Buffer.alloc(0);
+
+/** Puts a field of the same length in the place of the mark of a trigger (I6). `size`: the length of the header. */
+function unmark(payload: Buffer, size: number): void {
+  const header = payload.toString("latin1", 0, size);
+  for (const { index } of header.matchAll(/^narun-trigger(?=\s*:)/gim))
+    payload.write("Narun-Ignored", index, "latin1");
+}
 
 /** The name of the connection of a consumer of narun's package. */
 export const consumerName = (service: string) => `narun consumer ${service}`;

@@ -37,6 +37,8 @@ export type Handle = (request: Request, context: Context) => unknown;
 /** The handlers of the code. */
 export interface Handlers {
   fetch: Handle;
+  /** Of a service, in a trial. */
+  description?: string;
   /** Left out where the code takes no triggers. */
   trigger?: (kind: TriggerKind, request: Request, context: Context) => Promise<TriggerResult>;
 }
@@ -54,6 +56,8 @@ export interface HandlerSandboxOptions {
   /** Upper bound of the handlers that are under way. Default: none. */
   concurrency?: number | undefined;
   load: LoadHandlers;
+  /** Ends the code after its last request. Default: there is nothing to end. */
+  stop?: () => Promise<void>;
   /** Runs work on behalf of a request. Default: nothing is kept of it. */
   within?: <T>(id: number, work: () => T) => T;
   /** A handler threw, or its work after the answer. */
@@ -145,7 +149,9 @@ export class HandlerSandbox implements Sandbox {
     const loaded = await this.#options.load();
     if ("ok" in loaded) return loaded;
     this.#handlers = loaded;
-    return { ok: true, phases: { load: performance.now() - beganAt } };
+    const { description } = loaded;
+    const phases = { load: performance.now() - beganAt };
+    return { ok: true, phases, ...(description === undefined ? {} : { description }) };
   }
 
   /** `stream`: the body, where it did not come by `bodies.openRequest`. */
@@ -189,6 +195,15 @@ export class HandlerSandbox implements Sandbox {
 
   settle(): Promise<void> {
     return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    try {
+      await this.#options.stop?.();
+    } catch (error) {
+      this.#options.onError?.(error, "stop");
+      this.#owner.log.write("error", `onStop failed: ${errorText(error)}`, undefined);
+    }
   }
 
   dispose(): void {

@@ -4,6 +4,7 @@ import {
   formatSocketAddress,
   headerNames,
   type InstanceStats,
+  type ServiceDescription,
   type SocketAddress,
   serviceVersion,
   subjects,
@@ -18,6 +19,7 @@ import {
   type RequestCounter,
   registerMicroService,
 } from "../../nats/index.ts";
+import { actionEndpoints } from "./action-endpoints.ts";
 
 export interface InstanceServiceOptions {
   nats: Nats;
@@ -26,6 +28,8 @@ export interface InstanceServiceOptions {
   instance: string;
   revision: string;
   config: FunctionConfig;
+  /** Its code is a service: each action is an endpoint. */
+  interface?: ServiceDescription | undefined;
   /** Undefined: it is reached over NATS only. */
   socket: SocketAddress | undefined;
   /** Undefined for a function. */
@@ -40,6 +44,8 @@ export interface ConsumerIdentity {
   metadata: Readonly<Record<string, string>>;
   /** In place of a mode, for people: `serve`, `run`. */
   mode: string;
+  /** A node has started it: the door of the node (nats/door/) marks no request as a trigger that is none. */
+  isProgram: boolean;
 }
 
 export interface InstanceHandlers {
@@ -65,7 +71,17 @@ export interface InstanceService extends Pick<MicroService, "drain" | "close" | 
  * it never began.
  */
 export function registerInstance(
-  { nats, ledger, node, instance, revision, config, socket, consumer }: InstanceServiceOptions,
+  {
+    nats,
+    ledger,
+    node,
+    instance,
+    revision,
+    config,
+    interface: description,
+    socket,
+    consumer,
+  }: InstanceServiceOptions,
   { refuses, take, control, stats }: InstanceHandlers,
 ): InstanceService {
   const note = ledger.guard(take);
@@ -73,6 +89,8 @@ export function registerInstance(
   const isStranger = ({ headers }: Message) =>
     (headerValue(headers, headerNames.world) ?? nats.world.id) !== nats.world.id;
   const { shared, direct } = endpointNames;
+  const handleOpen: MicroEndpoint["handle"] = (message, done) =>
+    refuses(message, done, isStranger(message)) || take(message, done);
   const service = registerMicroService(nats, {
     name: config.name,
     version: consumer?.version ?? serviceVersion(revision),
@@ -92,13 +110,14 @@ export function registerInstance(
       {
         name: shared,
         subject: config.name,
-        handle: (message, done) => refuses(message, done, isStranger(message)) || take(message, done),
+        handle: handleOpen,
       },
       {
         name: direct,
         subject: subjects.instanceRequests(instance),
         handle: (message, done) => refuses(message, done) || note(message, done),
       },
+      ...actionEndpoints(description, handleOpen),
     ],
     stats,
   });

@@ -15,6 +15,7 @@ import {
   type ErrorCode,
   type FunctionConfig,
   type GoneReason,
+  type ServiceDescription,
   type SocketAddress,
   subjects,
   warnOfDrain,
@@ -42,6 +43,8 @@ export interface InstanceOptions {
   instance: string;
   revision: string;
   config: FunctionConfig;
+  /** Its code is a service: the actions that are its endpoints. */
+  interface?: ServiceDescription | undefined;
   /** The instance's place at the socket of its host. Undefined: it is reached over NATS only. */
   place?: SocketPlace | undefined;
   /** It is a consumer that is not deployed. Undefined: an instance of a function. */
@@ -70,6 +73,9 @@ type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
 
 /** How long the other requests of a condemned instance may go on. */
 const CONDEMNED_GRACE_MS = 5_000;
+/** How long the `onStop` of a service may take: as long as the grace has left, between these bounds. */
+const MIN_STOP_MS = 500;
+const MAX_STOP_MS = 10_000;
 
 export class Instance implements SandboxOwner {
   readonly log: FunctionLog;
@@ -96,20 +102,24 @@ export class Instance implements SandboxOwner {
   open(): void {
     if (this.#phase !== "starting") return;
     const { nats, peers, ledger, node, instance, revision, config, place, consumer } = this.#options;
-    const about = { nats, ledger, node, instance, revision, config, socket: place?.address, consumer };
-    const calls = new NatsCalls({ nats, peers, instance, config });
-    this.#service = registerInstance(about, {
-      refuses: (...request) => this.#refuses(...request),
-      take: (message, done) => {
-        const call = calls.open(message, done);
-        if (call !== undefined) this.requests.take(call);
+    const { interface: description } = this.#options;
+    const about = { nats, ledger, node, instance, revision, config, consumer };
+    const calls = new NatsCalls({ nats, peers, instance, config, isProgram: consumer?.isProgram === true });
+    this.#service = registerInstance(
+      { ...about, interface: description, socket: place?.address },
+      {
+        refuses: (...request) => this.#refuses(...request),
+        take: (message, done) => {
+          const call = calls.open(message, done);
+          if (call !== undefined) this.requests.take(call);
+        },
+        control: (token, message) => calls.control(token, message),
+        stats: () => ({
+          state: this.#phase === "ready" ? "ready" : "draining",
+          inFlight: this.requests.size,
+        }),
       },
-      control: (token, message) => calls.control(token, message),
-      stats: () => ({
-        state: this.#phase === "ready" ? "ready" : "draining",
-        inFlight: this.requests.size,
-      }),
-    });
+    );
     this.#phase = "ready";
     const books = { nats, ledger, counter: this.#service.counter };
     if (place !== undefined)
@@ -197,6 +207,7 @@ export class Instance implements SandboxOwner {
   }
 
   async #end(reason: GoneReason, graceMs: number, code?: ErrorCode): Promise<void> {
+    const beganAt = performance.now();
     this.#stopIdleWatch();
     // A connection that is down cannot drain; the requests that came before are answered all the same.
     await this.#service?.drain().catch(() => undefined);
@@ -205,11 +216,21 @@ export class Instance implements SandboxOwner {
     await this.requests.empty(graceMs);
     callOff();
     this.requests.failAll("CONSUMER_DIED");
+    if (code === undefined) await this.#stopService(graceMs - (performance.now() - beganAt));
     this.#dispose();
     // Its answers on the socket come first: gateways give up a request without an answer when its instance is gone.
     await this.#options.place?.answersLeft();
     this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });
     this.#options.onGone(reason, code);
+  }
+
+  /** A service hears of its end. */
+  async #stopService(leftMs: number): Promise<void> {
+    if (this.#options.interface === undefined || this.sandbox.stop === undefined) return;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, Math.min(MAX_STOP_MS, Math.max(MIN_STOP_MS, leftMs)));
+    await Promise.race([this.sandbox.stop(), late]);
+    clearTimeout(timer);
   }
 
   #dispose(): void {

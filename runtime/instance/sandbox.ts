@@ -26,6 +26,8 @@ export interface Sandbox {
   forget(id: number): void;
   /** Resolves when a handler that ran into a limit was stopped, or cannot be stopped. Other requests wait behind it. */
   settle(): Promise<void>;
+  /** The last request is over: a service ends its work. Default: the code has nothing to end. */
+  stop?(): Promise<void>;
   dispose(): void;
 }
 
@@ -50,8 +52,10 @@ export interface IncomingRequest {
 /** Creates the sandbox of one instance. */
 export type CreateSandbox = (owner: SandboxOwner) => Sandbox;
 
-/** How a start ended. `phases` are milliseconds by phase. */
-export type SandboxStart = { ok: true; phases: Record<string, number> } | ({ ok: false } & StartFailure);
+/** How a start ended. `phases` are milliseconds by phase. `description`: of a service, in a trial. */
+export type SandboxStart =
+  | { ok: true; phases: Record<string, number>; description?: string }
+  | ({ ok: false } & StartFailure);
 
 export interface StartFailure {
   code: ErrorCode;
@@ -59,6 +63,25 @@ export interface StartFailure {
   message: string;
   /** Its places are in the bundle, not in the author's files. */
   stack?: string;
+}
+
+/** The codes with which a service refuses its own start (functions/sdk/service/fault.ts). */
+const OF_SERVICES = [
+  "SERVICE_INVALID",
+  "ACTIONS_OVERLAP",
+  "SCHEMA_NOT_JSON",
+  "SERVICE_NAMED_OTHERWISE",
+] as const;
+
+/** The failure of a service that does not start. User input. */
+export function refusalOfService(refused: {
+  code: string;
+  reason: string;
+  stack: string | undefined;
+}): StartFailure {
+  const code = OF_SERVICES.find((one) => one === refused.code) ?? "FUNCTION_START_FAILED";
+  const { reason: message, stack } = refused;
+  return { code, message, ...(stack === undefined ? {} : { stack }) };
 }
 
 /** The reason why a request, or the rest of its answer, is not needed any more. */

@@ -32,20 +32,8 @@ import { callLimit } from "./call-limit.ts";
 import { framesOf, stackOf } from "./error-stacks.ts";
 import { createInspectorChannel, type InspectorChannel } from "./inspector/inspector-channel.ts";
 import { createIsolateMaker } from "./isolate-maker.ts";
+import { type EntryOutcome, type LoadOutcome, loadedAs } from "./load-outcome.ts";
 import { type Calls, createLostIsolates, unwatchedCalls } from "./lost-isolates.ts";
-
-/** How an entry into an isolate ended. */
-export type EntryOutcome =
-  /** `answers`: those that existed at its end (`splitAnswers`). User input. Undefined: nothing begins in the isolate any more. */
-  | { kind: "ok"; answers?: unknown }
-  /** `stack`: the frames, innermost first; empty where V8 does not report them. */
-  | { kind: "cpu-limit"; stack: string }
-  | { kind: "memory-limit" }
-  | { kind: "disposed" }
-  /** An exception, or the rejection of a promise, that no code caught. */
-  | { kind: "uncaught"; stack: string };
-
-export type LoadOutcome = EntryOutcome | { kind: "no-handler"; reason: string };
 
 export interface LoadOrder {
   code: string;
@@ -200,7 +188,7 @@ function createEngineOf<Made extends Isolate>(
         const receive: OnPost = (op, a, b, c, d) => {
           if (isSilent) return;
           if (op !== PostOp.loaded) onPost(op, a, b, c, d);
-          else loading.resolve(a === "" ? { kind: "ok" } : { kind: "no-handler", reason: String(a) });
+          else loading.resolve(loadedAs(a, b, c));
         };
         const post = new ivm.Callback(watched.calledBack(receive), { ignored: true });
         const ask = new ivm.Callback(watched.calledBack(answerQuestion), { sync: true });

@@ -1,14 +1,19 @@
 import {
   type Ceiling,
   lowerLimits,
+  MAX_DESCRIPTION_BYTES,
+  parseJson,
+  ServiceDescriptionSchema,
   subjects,
   type Trial,
   type TrialReply,
   TrialSchema,
 } from "../../contracts/index.ts";
 import type { Nats, Subscription } from "../../nats/index.ts";
+import type { LabelKeys } from "../host.ts";
 import { answerRequests } from "./answer-requests.ts";
 import type { BundleCache } from "./bundle-cache.ts";
+import { checkLabels } from "./check-labels.ts";
 import type { FunctionSecrets } from "./function-secrets.ts";
 import type { Modes } from "./modes.ts";
 import type { MountedFiles } from "./mounted-files.ts";
@@ -21,6 +26,7 @@ export interface TrialOptions {
   modes: Modes;
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
+  keys: LabelKeys;
   mountedFiles: MountedFiles;
   programFiles: ProgramFiles;
   cache: BundleCache;
@@ -50,6 +56,7 @@ async function answerTrial(options: TrialOptions, { function: name, revision }: 
   const config = { ...manifest.config, limits: lowerLimits(manifest.config.limits, ceiling).limits };
   const [hosts, group] = [modes.of(config), modes.groupOf(config)];
   const secrets = await functionSecrets.of(config);
+  await checkLabels(options.keys, config);
   const sourceMap = await cache.get(manifest.sourceMap.sha256);
   const files = await mountedFiles.load(config);
   const order = {
@@ -59,7 +66,19 @@ async function answerTrial(options: TrialOptions, { function: name, revision }: 
   };
   const outcome = await hosts.use(group, (host) => host.trial(order));
   releaseUnused();
-  if (outcome.ok) return { outcome: "ok" };
+  if (outcome.ok) return describedBy(outcome.description);
   const { ok: _, ...failure } = outcome;
   return { outcome: "failed", ...failure };
+}
+
+/** The description of a service is user input, and is sent to every gateway and node. */
+function describedBy(description: string | undefined): TrialReply {
+  if (description === undefined) return { outcome: "ok" };
+  const bytes = Buffer.byteLength(description);
+  const fail = (message: string): TrialReply => ({ outcome: "failed", code: "SERVICE_INVALID", message });
+  if (bytes > MAX_DESCRIPTION_BYTES)
+    return fail(`the description of its actions has ${bytes} bytes; the limit is ${MAX_DESCRIPTION_BYTES}`);
+  const read = parseJson(description, ServiceDescriptionSchema);
+  if (read === undefined) return fail("its description has not the form of a service's");
+  return { outcome: "ok", interface: read };
 }

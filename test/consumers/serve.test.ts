@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { readBhttpResponse, writeBhttpRequest } from "../../contracts/wire/bhttp.ts";
 import { listFunctions } from "../../control/index.ts";
+import { workflow } from "../../functions/sdk/index.ts";
 import { createHeaders } from "../../nats/index.ts";
 import { type ServeOptions, serve, upgradeWebSocket } from "../../runtime/serve/index.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -50,12 +51,15 @@ describe("a Hono app that is served", () => {
 });
 
 describe("a consumer", () => {
-  it("tells that nothing calls the handlers of its triggers, and serves requests", async () => {
-    const app = { fetch: () => new Response("served"), scheduled: () => "never", message: () => "never" };
-    const warnings: string[] = [];
-    const onWarning = (text: string) => warnings.push(text);
-    await using _consumer = await serve(app, here("untriggered", { onWarning }));
-    expect(warnings).toEqual([expect.stringContaining("nothing calls scheduled, message of untriggered")]);
+  it("is refused with handlers that nothing would call, and with a workflow", async () => {
+    const fetch = () => new Response("served");
+    await expect(
+      serve({ fetch, scheduled: () => 1, message: () => 1 } as never, here("untriggered")),
+    ).rejects.toThrow("nothing calls scheduled, message of untriggered");
+    const flow = workflow(async () => 1);
+    await expect(serve(flow, here("flow"))).rejects.toThrow("flow is a workflow");
+    expect(await world.call("/untriggered")).toMatchObject({ status: 404 });
+    await using _consumer = await serve({ fetch }, here("untriggered"));
     await eventually(async () => expect(await world.call("/untriggered")).toMatchObject({ text: "served" }));
   });
 

@@ -1,6 +1,8 @@
 /** `serve` of the package in a program: it registers, answers, streams, drains and sleeps as any program. */
 import { fileURLToPath } from "node:url";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, expect, it } from "vitest";
+import { createHeaders } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld } from "../harness/world.ts";
 
@@ -75,3 +77,44 @@ it("answers binary HTTP in kind", async () => {
     ...[201, "1", { method: "PUT", path: "/binary/a?b=c", body: "hi" }],
   ]);
 }, 60_000);
+
+it("calls the handlers of the triggers in narun.yaml", async () => {
+  const { connection } = world.connection;
+  await (await jetstreamManager(connection)).streams.add({ name: "JOBS", subjects: ["jobs.>"] });
+  const triggered = `#!${process.execPath}
+const { serve } = await import(${JSON.stringify(sdk)});
+await serve({
+  fetch: () => new Response("fetched"),
+  scheduled: (event, env) => { console.log("tick " + event.name + " " + env.NAME); },
+  queue(batch) {
+    for (const message of batch.messages) {
+      console.log("job " + message.text() + " " + message.attempts);
+      if (message.text() === "again" && message.attempts < 2) message.retry();
+    }
+  },
+}, { service: process.env.NARUN_APP_NAME, env: { NAME: "own" } });
+`;
+  await world.push(
+    "triggered",
+    { "server.mjs": triggered },
+    {
+      ...{ mode: "exec", command: "server.mjs", limits: { startMs: 20_000 } },
+      consume: { stream: "JOBS", backoff: { minMs: 10, maxMs: 20 } },
+      schedule: [{ name: "pulse", cron: "@every 1s" }],
+    },
+  );
+  for (const text of ["once", "again"]) await jetstream(connection).publish("jobs.x", text);
+  await eventually(
+    async () => {
+      const lines = (await world.logs("triggered")).map(({ message }) => message);
+      for (const line of ["job once 1", "job again 1", "job again 2", "tick pulse own"])
+        expect(lines).toContain(line);
+    },
+    { timeoutMs: 30_000 },
+  );
+  expect(await world.call("/triggered")).toMatchObject({ text: "fetched" });
+  // Every client may send to the service's own subject.
+  const headers = createHeaders([["narun-trigger", "scheduled"]]);
+  const reply = await world.connection.request("triggered", "{}", { headers, timeoutMs: 5_000 });
+  expect(reply.text()).toBe("fetched");
+}, 90_000);

@@ -31,6 +31,7 @@ import { installGlobals } from "./globals.ts";
 import { resolveHandlers } from "./handler.ts";
 import { setOwner } from "./owner.ts";
 import { abortRequest, type IncomingRequest, serveRequest, serveTrigger, useHandlers } from "./serve.ts";
+import { type ServiceStart, startService, stopService } from "./service.ts";
 import { closeSnapshotGaps } from "./snapshot-gaps.ts";
 import { dropTimersOf, fireTimer, limitTimers } from "./timers.ts";
 
@@ -46,10 +47,22 @@ function expect(envJson: string): void {
   if (plan.timers !== undefined) limitTimers(plan.timers);
   const load = (exports: Record<string, unknown>) => {
     const resolved = resolveHandlers(exports, env, plan.triggers);
-    if (typeof resolved !== "string") useHandlers(resolved);
-    postToHost(PostOp.loaded, typeof resolved === "string" ? resolved : "");
+    if (typeof resolved === "string") return postToHost(PostOp.loaded, resolved);
+    useHandlers(resolved);
+    const started = startService(exports, env, plan.service);
+    if (started instanceof Promise) void started.then(postStart);
+    else postStart(started);
   };
   Object.defineProperty(globalThis, LOAD_GLOBAL, { configurable: true, value: load });
+}
+
+function logFailure(text: string): void {
+  postToHost(PostOp.log, "error", text, 0);
+}
+
+function postStart(start: ServiceStart): void {
+  if (start.ok) postToHost(PostOp.loaded, "", start.description);
+  else postToHost(PostOp.loaded, start.message, start.code, start.stack);
 }
 
 const enter: Enter = (call, first, limitMs, pack, ...extras) =>
@@ -86,6 +99,10 @@ function dispatch(message: EnterMessage, extras: readonly unknown[]): unknown {
     case EnterOp.drop:
       dropTimersOf(id);
       return dropCallsOf(id);
+    case EnterOp.stop:
+      setOwner(0);
+      void stopService(logFailure).then(() => postToHost(PostOp.stopped));
+      return undefined;
     case EnterOp.probe:
       if (!hasRoomFor(Number(value(0)))) postToHost(PostOp.nearlyFull);
   }

@@ -10,7 +10,7 @@
 import type { Limits } from "../../../contracts/index.ts";
 import { AbortKind, EnterOp } from "../../../web/index.ts";
 import type { SandboxOwner, StartFailure } from "../../instance/sandbox.ts";
-import type { EntryOutcome } from "../engine.ts";
+import type { EntryOutcome } from "../load-outcome.ts";
 import type { Entries, EntryUsage } from "./entries.ts";
 import { limitMessages } from "./limit-messages.ts";
 

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { EnterOp, PostOp, splitAnswers } from "../../../web/index.ts";
 import { testEngine } from "../../testing/sandbox.ts";
-import type { EntryOutcome } from "../engine.ts";
+import type { EntryOutcome } from "../load-outcome.ts";
 import { Entries } from "./entries.ts";
 import { createWatchdog } from "./watchdog.ts";
 

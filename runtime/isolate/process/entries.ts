@@ -20,7 +20,8 @@
  */
 import { type Limits, NumberTable } from "../../../contracts/index.ts";
 import { beginsRequest, EnterOp, MAX_CALLS } from "../../../web/index.ts";
-import type { EnterMessage, EntryOutcome, Isolate } from "../engine.ts";
+import type { EnterMessage, Isolate } from "../engine.ts";
+import type { EntryOutcome } from "../load-outcome.ts";
 import { type CpuAccounts, createCpuAccounts } from "./cpu-accounts.ts";
 import type { CpuMeter, Measure, Worker } from "./cpu-meter.ts";
 import { HandedEntries } from "./handed-entries.ts";

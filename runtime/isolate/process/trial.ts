@@ -32,8 +32,12 @@ export async function tryBundle(
   isolate = await pool.take(config.limits.memoryMb, link.receive, { isTrial: true });
   adopted(isolate);
   try {
-    const failure = await loadFunction(isolate, { config, bundle, secrets });
-    if (failure === undefined) return { ok: true };
+    let description: string | undefined;
+    const onDescribed = (text: string) => {
+      description = text;
+    };
+    const failure = await loadFunction(isolate, { config, bundle, secrets, onDescribed });
+    if (failure === undefined) return { ok: true, ...(description === undefined ? {} : { description }) };
     const { stack, ...rest } = failure;
     return {
       ok: false,

@@ -1,8 +1,12 @@
 import { capabilitiesOf, type FunctionConfig, secretsOf, triggersOf } from "../../../../contracts/index.ts";
 import type { BindingPlan, EnvPlan } from "../../../../web/index.ts";
 
-/** Describes a function's `env` to its isolate. `secrets`: the values, by their names in `env`. */
-export function planEnv(config: FunctionConfig, secrets: Readonly<Record<string, string>> = {}): EnvPlan {
+/** Describes a function's `env` to its isolate. `secrets`: the values, by their names in `env`. `isTrial`: nothing of it begins. */
+export function planEnv(
+  config: FunctionConfig,
+  secrets: Readonly<Record<string, string>> = {},
+  { isTrial = false }: { isTrial?: boolean } = {},
+): EnvPlan {
   const plain = config.env.flatMap(({ name, value }) =>
     value === undefined ? [] : [[name, value] as const],
   );
@@ -17,6 +21,7 @@ export function planEnv(config: FunctionConfig, secrets: Readonly<Record<string,
     bindings,
     timers: config.limits.timers,
     triggers: triggersOf(config),
+    service: { name: config.name, isTrial },
     ...(journal === undefined ? {} : { journal }),
   };
 }

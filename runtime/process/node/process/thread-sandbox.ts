@@ -10,15 +10,16 @@ import { type FunctionConfig, isErrorCode, messageOf } from "../../../../contrac
 import type { Nats } from "../../../../nats/index.ts";
 import type { OpenCalls, Peers, StreamPresence } from "../../../../streams/index.ts";
 import { EnterOp, FailureKind, PostOp, TRIGGERS } from "../../../../web/index.ts";
-import type {
-  AbortReason,
-  IncomingRequest,
-  RefusalReason,
-  Sandbox,
-  SandboxBodies,
-  SandboxOwner,
-  SandboxSockets,
-  SandboxStart,
+import {
+  type AbortReason,
+  type IncomingRequest,
+  type RefusalReason,
+  refusalOfService,
+  type Sandbox,
+  type SandboxBodies,
+  type SandboxOwner,
+  type SandboxSockets,
+  type SandboxStart,
 } from "../../../instance/sandbox.ts";
 import { createBindings } from "../../../isolate/operations/bindings/create-bindings.ts";
 import { planEnv } from "../../../isolate/operations/bindings/plan-env.ts";
@@ -28,6 +29,7 @@ import { describeFetch } from "../../../isolate/process/call-spans.ts";
 import { closeCodeOf, closeReasonOf } from "../../../isolate/process/close-frame.ts";
 import type { HostOperations } from "../../../isolate/process/host-calls.ts";
 import { createIsolateLink, type IsolateLink } from "../../../isolate/process/isolate-link.ts";
+import type { KeyChannel } from "../../../isolate/process/key-channel.ts";
 import { createRequestEnds } from "../../../isolate/process/request-ends.ts";
 import { ABORT_REASONS, ThreadOp, type ThreadStart } from "../thread-messages.ts";
 import { type ThreadWatch, watchThread } from "./thread-watch.ts";
@@ -38,10 +40,13 @@ export interface ThreadSandboxOptions {
   presence: StreamPresence;
   calls: OpenCalls;
   rateLimits: RateLimits;
+  keys: KeyChannel;
   /** Rules of egress that win over the function's own. */
   egressDeny: readonly string[];
   /** Whether the node exports spans. */
   isTraced: boolean;
+  /** Nothing of a service begins: it describes itself. Default: it is started. */
+  isTrial?: boolean;
   config: FunctionConfig;
   secrets: Readonly<Record<string, string>>;
   bundle: Uint8Array;
@@ -64,6 +69,7 @@ export class ThreadSandbox implements Sandbox {
   readonly #untaken = new Map<number, (() => void)[]>();
   readonly #started = Promise.withResolvers<SandboxStart>();
   #isStarted = false;
+  #onStopped: (() => void) | undefined;
   #worker: Worker | undefined;
   #watch: ThreadWatch | undefined;
   #isOver = false;
@@ -86,11 +92,11 @@ export class ThreadSandbox implements Sandbox {
   }
 
   #createOperations(): HostOperations {
-    const { nats, peers, presence, calls, rateLimits, config } = this.#options;
+    const { nats, peers, presence, calls, rateLimits, keys, config } = this.#options;
     const { log } = this.#owner;
     const bindings = createBindings({
       streams: { nats, peers, presence, calls },
-      ...{ rateLimits, config },
+      ...{ rateLimits, config, sealer: keys.sealerOf(config.name) },
       endOf: (id) => (this.#owner.requests.isOver(id) ? undefined : this.#ends.signalOf(id)),
       hopsOf: (id) => this.#owner.requests.hopsOf(id),
     });
@@ -121,7 +127,7 @@ export class ThreadSandbox implements Sandbox {
   async start(): Promise<SandboxStart> {
     const { config, secrets, bundle, threadFile } = this.#options;
     const { startMs, memoryMb } = config.limits;
-    const env = planEnv(config, secrets);
+    const env = planEnv(config, secrets, { isTrial: this.#options.isTrial === true });
     const { traces } = this.#options.config;
     const workerData: ThreadStart = {
       ...{ bundle, env, handsOnTraces: traces?.fetch !== false },
@@ -151,7 +157,9 @@ export class ThreadSandbox implements Sandbox {
     clearTimeout(timer);
     if (!started.ok) return started;
     this.#watch = this.#watchThread();
-    return { ok: true, phases: { load: performance.now() - beganAt } };
+    const { description } = started;
+    const phases = { load: performance.now() - beganAt };
+    return { ok: true, phases, ...(description === undefined ? {} : { description }) };
   }
 
   begin(id: number, { method, url, headerBlock, body, requestId, deadline, trigger }: IncomingRequest): void {
@@ -175,6 +183,13 @@ export class ThreadSandbox implements Sandbox {
 
   settle(): Promise<void> {
     return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onStopped = resolve;
+    this.#enter([EnterOp.stop, 0]);
+    return promise;
   }
 
   dispose(): void {
@@ -251,6 +266,8 @@ export class ThreadSandbox implements Sandbox {
         return;
       case PostOp.socketClose:
         return requests.socketClose(id, closeCodeOf(b), closeReasonOf(c));
+      case PostOp.stopped:
+        return this.#onStopped?.();
       case PostOp.background:
         return requests.beginBackground(id);
       case PostOp.backgroundDone:
@@ -284,13 +301,14 @@ export class ThreadSandbox implements Sandbox {
 
 /** The report of a start: user input. */
 function startOf(value: unknown): SandboxStart {
-  const { ok, code, message, stack } = (value ?? {}) as Record<string, unknown>;
-  if (ok === true) return { ok: true, phases: {} };
+  const { ok, code, message, stack, description } = (value ?? {}) as Record<string, unknown>;
+  if (ok === true)
+    return { ok: true, phases: {}, ...(typeof description === "string" ? { description } : {}) };
+  const refusal = { reason: String(message), stack: typeof stack === "string" ? stack : undefined };
   return {
     ok: false,
-    code: code === "NO_HANDLER" ? code : "FUNCTION_START_FAILED",
-    message: String(message),
-    ...(typeof stack === "string" ? { stack } : {}),
+    ...refusalOfService({ code: String(code), ...refusal }),
+    ...(code === "NO_HANDLER" ? { code } : {}),
   };
 }
 

@@ -16,10 +16,12 @@ import {
   NoSuchHandler,
   PostOp,
   resolveHandlers,
+  startService,
 } from "../../../../web/thread.ts";
 import { errorText } from "../../../handler/error-text.ts";
 import { HandlerSandbox, type LoadHandlers } from "../../../handler/handler-sandbox.ts";
 import { HandlerMissing, MethodNotAllowed as NoSuchMethod } from "../../../handler/response-parts.ts";
+import { refusalOfService } from "../../../instance/sandbox.ts";
 import { BUNDLE_FILE } from "../../../instance/source-maps.ts";
 import { ThreadOp, type ThreadStart } from "../thread-messages.ts";
 import { confineThread } from "./confine.ts";
@@ -78,10 +80,18 @@ post(ThreadOp.started, started);
 
 async function load(): ReturnType<LoadHandlers> {
   const exports: Record<string, unknown> = await import(BUNDLE_FILE as string);
-  const handlers = resolveHandlers(exports, createEnv(env satisfies EnvPlan), env.triggers);
+  const objects = createEnv(env satisfies EnvPlan);
+  const handlers = resolveHandlers(exports, objects, env.triggers);
   if (typeof handlers === "string") return { ok: false, code: "NO_HANDLER", message: handlers };
+  const started = await startService(exports, objects, env.service);
+  if (!started.ok) {
+    const { code, message: reason, stack } = started;
+    return { ok: false, ...refusalOfService({ code, reason, stack }) };
+  }
+  const { description } = started;
   const { fetch, trigger } = handlers;
   return {
+    ...(description === undefined ? {} : { description }),
     fetch(request, context) {
       try {
         // The handler gets Node's own classes: the platform's types describe the same interfaces.
