@@ -53,6 +53,13 @@ export const grpcCert = value({
 
 export const grpcKey = value({ flag: "--grpc-key <file>", help: "its key", parse: asText });
 
+export const grpcMaxAge = value({
+  flag: "--grpc-max-age <duration>",
+  help: "how old a connection of gRPC gets, about; its calls go on, the next ones open another. 0s: no bound",
+  fallback: "30m",
+  parse: parseDuration,
+});
+
 /** What the files have, and the files, which may change. */
 export interface GrpcTls {
   cert: Buffer;

@@ -46,6 +46,7 @@ export interface WorldOptions {
   http: { host: string; port: number };
   grpc: Address;
   grpcTls: GrpcTls | undefined;
+  grpcMaxAgeMs: number;
   metrics: { host: string; port: number };
   /** A running server of the user. Default: an embedded server is started. */
   external?: { url: string; login: NatsLogin; network?: undefined };
@@ -225,6 +226,7 @@ async function startParts(
     http,
     grpc,
     grpcTls,
+    grpcMaxAgeMs,
     metrics,
     dataDir,
     keysDir = join(dataDir, KEYS_FOLDER),
@@ -264,6 +266,7 @@ async function startParts(
       http,
       grpc,
       ...(grpcTls && { grpcTls }),
+      grpcKeepAlive: { maxAgeMs: grpcMaxAgeMs },
       metrics,
       ...{ trustedProxies, interfaces },
       shortPath,

@@ -31,6 +31,11 @@ export interface KeepAlive {
   pingMs: number;
   /** How often a client may ask while it has no call. Default: 5 s. */
   clientPingMs: number;
+  /**
+   * How old a connection gets, a tenth more or less, so that clients spread over gateways that came later: their calls go on, and
+   * the next ones take another connection. 0: without a bound. Default: 30 min.
+   */
+  maxAgeMs: number;
 }
 
 /** One request on its HTTP/2 stream. */
@@ -65,7 +70,15 @@ const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
  */
 const RESET_BURST = 10_000;
 const RESETS_PER_SECOND = 2_000;
-const KEEP_ALIVE: KeepAlive = { idleMs: 300_000, pingMs: 60_000, clientPingMs: 5_000 };
+const KEEP_ALIVE: KeepAlive = {
+  idleMs: 300_000,
+  pingMs: 60_000,
+  clientPingMs: 5_000,
+  maxAgeMs: 1_800_000,
+};
+/** The part by which ages differ: connections that came together do not go together. */
+const AGE_JITTER = 0.1;
+
 /** How many pings may come too early before a connection ends. */
 const MAX_STRIKES = 3;
 const TOO_MANY_PINGS = Buffer.from("too_many_pings");
@@ -148,8 +161,10 @@ function createTlsServer(tls: ServerTls, log: Log): Http2Server {
 }
 
 /** Ends a connection whose client is gone, that has had no call for a while, or whose client asks too often. */
-function keepSession(session: ServerHttp2Session, { idleMs, pingMs, clientPingMs }: KeepAlive): void {
+function keepSession(session: ServerHttp2Session, keepAlive: KeepAlive): void {
+  const { idleMs, pingMs, clientPingMs, maxAgeMs } = keepAlive;
   session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+  if (maxAgeMs > 0) boundAge(session, maxAgeMs);
   let open = 0;
   let busyAtMs = performance.now();
   session.on("stream", (stream: ServerHttp2Stream) => {
@@ -177,6 +192,21 @@ function keepSession(session: ServerHttp2Session, { idleMs, pingMs, clientPingMs
   }, pingMs).unref();
   session.once("close", () => clearInterval(timer));
 }
+
+/**
+ * Ends a connection after its time, as `goAway` does: its calls go on. A GOAWAY that announces the end first, with all streams still
+ * welcome, leaves calls of grpc-js without an answer or an error.
+ */
+function boundAge(session: ServerHttp2Session, maxAgeMs: number): void {
+  const ageMs = Math.min(MAX_TIMER_MS, maxAgeMs * (1 + AGE_JITTER * (2 * Math.random() - 1)));
+  const timer = setTimeout(() => {
+    if (session.destroyed || session.closed) return;
+    session.close();
+  }, ageMs).unref();
+  session.once("close", () => clearTimeout(timer));
+}
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Returns a function that is called for each ping, and tells whether too many came too early. */
 function createPingCount(everyMs: number): () => boolean {

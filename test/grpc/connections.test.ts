@@ -2,13 +2,14 @@
 import { once } from "node:events";
 import { copyFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { connect, constants } from "node:http2";
-import { connect as connectTcp } from "node:net";
+import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { credentials, Metadata, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { frameMessage } from "../../contracts/index.ts";
 import { makeCertificate } from "../harness/configured-nats.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld, type World } from "../harness/world.ts";
@@ -135,5 +136,55 @@ describe("keepalive", () => {
     session.destroy();
     using client = rawClient(address());
     expect((await client.call("/pkg.Raw/Echo", ["x"], new Metadata())).code).toBe(status.OK);
+  });
+});
+
+describe("a connection that gets old", () => {
+  it("is closed by GOAWAY without an error when its call has ended, and not before", async () => {
+    const gateway = await world.startGateway({ grpcKeepAlive: { maxAgeMs: 300 } });
+    const session = connect(`http://${gateway.grpcAddress}`);
+    session.on("error", () => undefined);
+    const told = once(session, "goaway");
+    const closed = once(session, "close");
+    const stream = session.request({
+      ...{ ":method": "POST", ":path": "/pkg.Raw/Chat", "content-type": "application/grpc", te: "trailers" },
+    });
+    const said: Buffer[] = [];
+    stream.on("data", (chunk: Buffer) => said.push(chunk));
+    stream.write(frameMessage(Buffer.from("one")));
+    const [code] = await told;
+    expect(code).toBe(constants.NGHTTP2_NO_ERROR);
+    // The call goes on.
+    stream.write(frameMessage(Buffer.from("two")));
+    await eventually(() => expect(Buffer.concat(said).toString()).toContain("you said two"));
+    expect(session.destroyed).toBe(false);
+    const trailers = once(stream, "trailers");
+    stream.end();
+    expect((await trailers)[0]).toMatchObject({ "grpc-status": "0" });
+    await closed;
+    await gateway.close();
+  });
+
+  it("costs no call of a client that has many, and goes on to call", async () => {
+    const gateway = await world.startGateway({ grpcKeepAlive: { maxAgeMs: 150 } });
+    let connections = 0;
+    const between = createTcpServer((socket) => {
+      connections += 1;
+      const onward = connectTcp(Number(gateway.grpcAddress?.split(":")[1]), "127.0.0.1");
+      for (const end of [socket, onward]) end.on("error", () => undefined);
+      socket.pipe(onward).pipe(socket);
+    }).listen(0, "127.0.0.1");
+    await once(between, "listening");
+    // A client that was disconnected soon waits, by default for longer each time.
+    const soon = { "grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 100 };
+    using client = rawClient(`127.0.0.1:${(between.address() as AddressInfo).port}`, soon);
+    const codes: number[] = [];
+    const caller = async () => {
+      while (connections < 10) codes.push((await client.call("/pkg.Raw/Echo", ["x"], new Metadata())).code);
+    };
+    await Promise.all(Array.from({ length: 8 }, caller));
+    expect(new Set(codes)).toEqual(new Set([status.OK]));
+    await gateway.close();
+    between.close();
   });
 });

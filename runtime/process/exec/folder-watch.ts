@@ -1,8 +1,9 @@
 /**
  * Looks at intervals how much a program keeps in its folder.
  *
- * I1  Looking takes at most a twentieth of the time: a large folder is looked at less often.
- * I2  A folder that does not change is looked at less and less often.
+ * I1  Looking takes at most about a twentieth of a processor: a large folder is looked at less often. A machine that is busy with
+ *     other things makes a look longer, and the pause behind it no longer than the folder is large.
+ * I2  A folder that does not change is looked at less often, and once in `MAX_PAUSE_MS` at least where I1 permits it.
  * I3  A look ends as soon as the bound is passed.
  */
 import { chmod, lstat, opendir } from "node:fs/promises";
@@ -16,9 +17,11 @@ export interface FolderWatchOptions {
 }
 
 const MIN_PAUSE_MS = 1_000;
-const MAX_PAUSE_MS = 8_000;
+const MAX_PAUSE_MS = 5_000;
 /** How much longer a pause is than the look before it. */
 const PAUSE_PER_LOOK = 20;
+/** Upper bound of that pause for each file: a look takes some 50 µs for one. */
+const PAUSE_PER_ENTRY_MS = 1;
 /** The least that a file or a folder counts: each takes a place on the disk. */
 const MIN_ENTRY_BYTES = 4_096;
 const BLOCK_BYTES = 512;
@@ -31,15 +34,15 @@ export function watchFolder({ root, maxBytes, onOver }: FolderWatchOptions): () 
   let [ownBytes, lastBytes] = [0, 0];
   const look = async () => {
     const startedAtMs = performance.now();
-    const bytes = await bytesIn(root, ownBytes + maxBytes);
+    const { bytes, entries } = await sumOf(root, ownBytes + maxBytes);
     if (isOver) return;
     if (bytes > ownBytes + maxBytes) return onOver();
     pauseMs = bytes === lastBytes ? Math.min(2 * pauseMs, MAX_PAUSE_MS) : MIN_PAUSE_MS;
     lastBytes = bytes;
     const lookMs = performance.now() - startedAtMs;
-    timer = setTimeout(look, Math.max(pauseMs, PAUSE_PER_LOOK * lookMs)).unref();
+    timer = setTimeout(look, decidePause({ pauseMs, lookMs, entries })).unref();
   };
-  void bytesIn(root, Number.POSITIVE_INFINITY).then((bytes) => {
+  void sumOf(root, Number.POSITIVE_INFINITY).then(({ bytes }) => {
     ownBytes = bytes;
     lastBytes = bytes;
     if (!isOver) timer = setTimeout(look, MIN_PAUSE_MS).unref();
@@ -50,16 +53,37 @@ export function watchFolder({ root, maxBytes, onOver }: FolderWatchOptions): () 
   };
 }
 
-/** The bytes on disk of all that is below a folder; a sum over `enough` where it is more. */
-async function bytesIn(folder: string, enough: number): Promise<number> {
+/** How long until the next look. `pauseMs`: by the changes of the folder. `lookMs`, `entries`: of the last look. */
+export function decidePause({
+  pauseMs,
+  lookMs,
+  entries,
+}: {
+  pauseMs: number;
+  lookMs: number;
+  entries: number;
+}): number {
+  return Math.max(pauseMs, Math.min(PAUSE_PER_LOOK * lookMs, PAUSE_PER_ENTRY_MS * entries));
+}
+
+interface FolderSum {
+  /** On disk. */
+  bytes: number;
+  /** Files and folders. */
+  entries: number;
+}
+
+/** All that is below a folder; a part of it where that is more than `enough` bytes. */
+async function sumOf(folder: string, enough: number): Promise<FolderSum> {
   const folders = [folder];
-  let sum = 0;
-  for (let next = folders.pop(); next !== undefined && sum <= enough; next = folders.pop()) {
+  const sum = { bytes: 0, entries: 0 };
+  for (let next = folders.pop(); next !== undefined && sum.bytes <= enough; next = folders.pop()) {
     for await (const entry of entriesOf(next)) {
       const path = join(next, entry.name);
       const facts = await lstat(path).catch(() => undefined);
-      sum += Math.max(MIN_ENTRY_BYTES, (facts?.blocks ?? 0) * BLOCK_BYTES);
-      if (sum > enough) return sum;
+      sum.bytes += Math.max(MIN_ENTRY_BYTES, (facts?.blocks ?? 0) * BLOCK_BYTES);
+      sum.entries += 1;
+      if (sum.bytes > enough) return sum;
       if (entry.isDirectory()) folders.push(path);
     }
   }
