@@ -6,7 +6,10 @@ import { capabilitiesOf } from "../bindings/index.ts";
 import type { FunctionConfig } from "../function-config.ts";
 
 /** The configuration of a function, as far as it decides about rights. */
-export type RightsFacts = Pick<FunctionConfig, "name" | "bindings" | "workflow" | "workflowOf">;
+export type RightsFacts = Pick<FunctionConfig, "name" | "bindings" | "workflow" | "workflowOf"> & {
+  /** It is a service. */
+  interface?: object | undefined;
+};
 
 /** The tags of a host that runs these functions, in an order of their own and each once. */
 export function hostTags(functions: Iterable<RightsFacts>): string[] {
@@ -16,9 +19,11 @@ export function hostTags(functions: Iterable<RightsFacts>): string[] {
 }
 
 function tagsOf(config: RightsFacts): string[] {
-  const { name, workflow, workflowOf } = config;
+  const { name, workflow, workflowOf, interface: description } = config;
   return [
     `fn:${name}`,
+    // Below the name are the subjects of its actions.
+    ...(description === undefined || isTakenName(name) ? [] : [`act:${name}`]),
     ...(workflow === undefined ? [] : [`wf:${workflowOf ?? name}`]),
     ...capabilitiesOf(config).flatMap((capability): string[] => {
       switch (capability.kind) {
@@ -38,6 +43,14 @@ function tagsOf(config: RightsFacts): string[] {
       }
     }),
   ];
+}
+
+/** First tokens of subjects that are others' own. */
+const TAKEN_NAMES = /^(?:narun|logs|status|_.*)$/;
+
+/** Whether a function's name cannot be that of a service: the subjects below it have another meaning. */
+export function isTakenName(name: string): boolean {
+  return TAKEN_NAMES.test(name);
 }
 
 /** An instance in a host with a login of its own: the host's subjects begin with its name. */

@@ -203,6 +203,7 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         ownInbox("host"),
         ...["$SRV.*", "$SRV.*.{{tag(fn)}}", "$SRV.*.{{tag(fn)}}.*"],
         "{{tag(fn)}}",
+        "{{tag(act)}}.>",
         own("narun.i.{{name()}}.*"),
         own("narun.s.{{name()}}.>"),
         own("narun.peer.*"),

@@ -151,7 +151,8 @@ export class HostProcess {
   start(order: StartOrder): Promise<StartOutcome> {
     return new Promise((resolve) => {
       if (this.#phase === "ended") return resolve(ENDED);
-      const { revision, config, instance } = order;
+      const { revision, instance } = order;
+      const config = { ...order.config, ...(order.interface && { interface: order.interface }) };
       this.#labels.note(config);
       this.#starts.set(instance, { name: config.name, revision, answer: resolve });
       this.#configs.set(instance, config);

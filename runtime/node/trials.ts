@@ -1,5 +1,6 @@
 import {
   type Ceiling,
+  isTakenName,
   lowerLimits,
   MAX_DESCRIPTION_BYTES,
   parseJson,
@@ -66,16 +67,18 @@ async function answerTrial(options: TrialOptions, { function: name, revision }: 
   };
   const outcome = await hosts.use(group, (host) => host.trial(order));
   releaseUnused();
-  if (outcome.ok) return describedBy(outcome.description);
+  if (outcome.ok) return describedBy(name, outcome.description);
   const { ok: _, ...failure } = outcome;
   return { outcome: "failed", ...failure };
 }
 
 /** The description of a service is user input, and is sent to every gateway and node. */
-function describedBy(description: string | undefined): TrialReply {
+function describedBy(name: string, description: string | undefined): TrialReply {
   if (description === undefined) return { outcome: "ok" };
   const bytes = Buffer.byteLength(description);
   const fail = (message: string): TrialReply => ({ outcome: "failed", code: "SERVICE_INVALID", message });
+  if (isTakenName(name))
+    return fail(`no service can have the name ${name}: the subjects below it are others'`);
   if (bytes > MAX_DESCRIPTION_BYTES)
     return fail(`the description of its actions has ${bytes} bytes; the limit is ${MAX_DESCRIPTION_BYTES}`);
   const read = parseJson(description, ServiceDescriptionSchema);

@@ -17,7 +17,9 @@ beforeAll(async () => {
   );
   for (const role of ALL) {
     const tags =
-      role === "host" ? ["fn:hello", "kv:things", "obj:pictures", "svc:other", "pub:news.>", "wf:hello"] : [];
+      role === "host"
+        ? ["fn:hello", "act:hello", "kv:things", "obj:pictures", "svc:other", "pub:news.>", "wf:hello"]
+        : [];
     users.set(role, await world.connect(role, { name: `the-${role}`, tags }));
   }
 });
@@ -125,6 +127,8 @@ describe("subscribe", () => {
     ["_HOST.the-host.1", ["host"]],
     ["_JOIN.the-join.1", ["join"]],
     ["hello", ["node", "host", "cli"]],
+    ["hello.pay", ["node", "host", "cli"]],
+    ["other.pay", ["node", "cli"]],
     ["other", ["node", "cli"]],
     [`${W}.i.the-host.1`, ["node", "host", "cli"]],
     [`${W}.i.another.1`, ["node", "cli"]],

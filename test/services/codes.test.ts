@@ -49,11 +49,13 @@ it("describes a service as the contract does", () => {
 const COMMON = { method: "POST" as const, errors: [], isReadOnly: false, isIdempotent: false, isTool: false };
 /** The paths that the gateway's routes of an action take. */
 const gatewayTakes = (subject: string, path: string | undefined, request: string) =>
-  routesOfAction({ ...COMMON, name: "a", subject, path }).some(({ path: route }) => {
-    const isPrefix = route.endsWith("/*");
-    const { source } = compileTemplate(routeKey(isPrefix ? route.slice(0, -1) : route));
-    return new RegExp(isPrefix ? source.slice(0, -1) : source).test(routingPath(request));
-  });
+  routesOfAction({ ...COMMON, name: "a", subject, ...(path === undefined ? {} : { path }) }).some(
+    ({ path: route }) => {
+      const isPrefix = route.endsWith("/*");
+      const { source } = compileTemplate(routeKey(isPrefix ? route.slice(0, -1) : route));
+      return new RegExp(isPrefix ? source.slice(0, -1) : source).test(routingPath(request));
+    },
+  );
 /** The paths that the service itself takes. */
 const serviceTakes = (subject: string, path: string | undefined, request: string) =>
   compile(subject, ".").match(request) !== undefined ||

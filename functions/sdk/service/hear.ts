@@ -72,7 +72,7 @@ function headerOf({ headers }: Message, name: string): string | undefined {
 }
 
 /** The parts that the wildcards of a pattern stand for. Undefined: the subject does not fit. */
-export function match(pattern: string, subject: string): string[] | undefined {
+function match(pattern: string, subject: string): string[] | undefined {
   const [wanted, parts] = [pattern.split("."), subject.split(".")];
   const found: string[] = [];
   for (const [at, token] of wanted.entries()) {
