@@ -28,6 +28,8 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   schedule: async () => (await import("./commands/schedule.ts")).scheduleCommand,
   workflow: async () => (await import("./commands/workflow.ts")).workflowCommand,
   events: async () => (await import("./commands/events.ts")).eventsCommand,
+  services: async () => (await import("./commands/services.ts")).servicesCommand,
+  mcp: async () => (await import("./commands/mcp.ts")).mcpCommand,
   dlq: async () => (await import("./commands/dlq.ts")).dlqCommand,
   gateway: async () => (await import("./commands/gateway.ts")).gatewayCommand,
   node: async () => (await import("./commands/node.ts")).nodeCommand,

@@ -1,3 +1,4 @@
+import { clientErrors } from "./client-errors.ts";
 import type { ErrorEntry } from "./error-entry.ts";
 import { eventErrors } from "./event-errors.ts";
 import { queueErrors } from "./queue-errors.ts";
@@ -16,6 +17,7 @@ export const errorCatalogue = {
   ...requestErrors,
   ...queueErrors,
   ...eventErrors,
+  ...clientErrors,
   ...workflowErrors,
   ...serviceErrors,
   ...toolErrors,

@@ -6,6 +6,8 @@
  * D1  Each action has one subject: `<service>.<action>`, or a template of tokens below `<service>.`. No two of a service match the
  *     same subject, so that the server brings a request to one endpoint.
  * D2  A request to the subject S is the request `POST /S` of HTTP with the same bytes, and the other way round.
+ * D3  `POST /.narun/action/<name>` calls an action by its name, wherever its subject is: the body has the whole input. `?hedged` behind
+ *     it: the call may be sent twice, and is refused where it may not run twice.
  */
 import { z } from "zod";
 import { NameSchema } from "./names.ts";

@@ -16,6 +16,8 @@ export const FunctionSpecSchema = FunctionConfigSchema.safeExtend({
   binary_object: z.string().optional(),
   /** The description of the service that its code is. Absent: it is a plain function, or no node tried it. */
   interface: ServiceDescriptionSchema.optional(),
+  /** It is paused since then: no instance runs or starts, on any node. A push and a rollback keep the pause. */
+  paused: z.strictObject({ since: z.iso.datetime() }).optional(),
 });
 export type FunctionSpec = z.infer<typeof FunctionSpecSchema>;
 

@@ -10,6 +10,8 @@ export const stores = {
   secrets: { bucket: "narun-secrets", history: 1 },
   /** The directory of keys, and the keys that ask to be enrolled (keys.ts). */
   keys: { bucket: "narun-keys", history: 1 },
+  /** name → StoredToolKey JSON (see tool-key.ts). */
+  toolKeys: { bucket: "narun-mcp-keys", history: 1 },
   /** Bundles and source maps, by their own SHA-256, and programs. */
   binaries: { objects: "app-binaries" },
   /** Files that programs mount: name → file. */

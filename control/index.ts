@@ -17,6 +17,7 @@ export { listInstances } from "./list-instances.ts";
 export { describeStatus, levelOfStatus, matchesFilter } from "./log-filter.ts";
 export { requireLogs } from "./logs.ts";
 export { findNodes, listNodes, type NodeSummary, takesWork } from "./nodes.ts";
+export { type PauseResult, pauseService, resumeService } from "./pause.ts";
 export { type DeployOptions, type DeployResult, deployProgram } from "./programs/deploy.ts";
 export { openProgram, type Program } from "./programs/open-program.ts";
 export { type PushOptions, type PushProgress, type PushResult, pushBuild } from "./push.ts";
@@ -29,9 +30,19 @@ export {
 } from "./revisions.ts";
 export { type RotationResult, rotateSecretsKey } from "./rotate-secrets-key.ts";
 export { listSecrets, removeSecret, setSecret } from "./secrets.ts";
+export {
+  graphServices,
+  listServices,
+  type ServiceEdge,
+  type ServiceFacts,
+  type ServiceSummary,
+  showService,
+} from "./service-registry.ts";
 export { describeShadowed, findShadowedBeside, shadowedRoutesOf } from "./shadowed-routes.ts";
 export { findRefusingStreams } from "./storage.ts";
+export { addToolKey, listToolKeys, removeToolKey, type ToolKeySummary } from "./tool-keys.ts";
 export type { WhyUntried } from "./trial.ts";
+export { type ServiceEvent, watchServices } from "./watch-services.ts";
 export {
   listWorkflows,
   orderWorkflow,

@@ -9,6 +9,7 @@
 import type { Build } from "../builder/index.ts";
 import {
   capabilitiesOf,
+  type FunctionSpec,
   isNarunError,
   NarunError,
   revisionKey,
@@ -97,7 +98,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     base?.ok === true ? undefined : requireFreeName(nats, name),
   ]);
   const doubts = { missingServices, queueProblems };
-  if (isLive(base, manifest, revision)) {
+  if (isLive(base, manifest, revision) && !lacksDescription(liveSpec(base), build)) {
     await repair(registry, build);
     const live = writtenOf(manifest, base?.revision ?? 0);
     const answering = await waitForGateways(nats, live, { known: await finding, isPatient: false });
@@ -142,6 +143,9 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   }
 }
 
+/** The bundle of a service has it (functions/sdk/service/service.ts); that of another function has it by chance at most. */
+const SERVICE_MARK = "~service";
+
 /** Codes of a failed trial that blame the store and not the function. */
 const STORAGE_DAMAGE = new Set(["DIGEST_MISMATCH", "OBJECT_NOT_FOUND"]);
 
@@ -161,6 +165,13 @@ async function tryBuild(
   }
   if (result.outcome === "failed") throw createTrialError(result);
   return result;
+}
+
+/** A service that no node could try when it was pushed: this push tries it, so that it is known by its actions. */
+function lacksDescription(live: FunctionSpec | undefined, { bundle, config }: Build): boolean {
+  return (
+    config.mode !== "exec" && live?.interface === undefined && Buffer.from(bundle).includes(SERVICE_MARK)
+  );
 }
 
 function descriptionOf(tried: TrialResult): ServiceDescription | undefined {

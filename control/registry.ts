@@ -64,8 +64,8 @@ export function isService(read: KvRead<Spec> | undefined): boolean {
 export function isLive(read: KvRead<Spec> | undefined, manifest: Manifest, revision: string): boolean {
   const spec = liveSpec(read);
   if (spec === undefined) return false;
-  const { interface: _, ...rest } = spec;
-  return canonicalJson(rest) === canonicalJson(specOfManifest(manifest, revision));
+  const { interface: _, paused: _paused, ...pushed } = spec;
+  return canonicalJson(pushed) === canonicalJson(specOfManifest(manifest, revision));
 }
 
 /** The revisions of a function, the latest push first. Unreadable revisions are left out. */
@@ -99,10 +99,14 @@ export async function moveSpec(
   description?: ServiceDescription,
 ): Promise<number> {
   const { name } = manifest.config;
-  const spec = specOfManifest(manifest, revision);
+  const paused = liveSpec(base)?.paused;
   const next: Spec = {
     kind: "function",
-    spec: description === undefined ? spec : { ...spec, interface: description },
+    spec: {
+      ...specOfManifest(manifest, revision),
+      ...(description && { interface: description }),
+      ...(paused && { paused }),
+    },
   };
   const written =
     base === undefined ? await specs.create(name, next) : await specs.update(name, next, base.revision);

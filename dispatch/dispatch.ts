@@ -65,6 +65,7 @@ export class Dispatch {
     const onChange = (name: string) => {
       onSpecs();
       this.#demand.look(name);
+      this.dispatcher.onNews(name);
     };
     this.specs = options.specs?.(onChange) ?? createSpecs({ nats, log, onChange });
     this.consumers = createConsumers(onSpecs);
@@ -104,7 +105,7 @@ export class Dispatch {
     const wires = new Wires({
       nats,
       configured: (service) => options.wires?.get(service) ?? wireOf(this.specOf(service)),
-      onKnown: (service) => this.dispatcher.onWire(service),
+      onKnown: (service) => this.dispatcher.onNews(service),
       log,
     });
     this.dispatcher = new Dispatcher({

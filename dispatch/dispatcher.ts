@@ -42,6 +42,7 @@ import {
   unsendableCode,
 } from "./job.ts";
 import { codeOf, decideStep, type Evidence, type Step } from "./next-step.ts";
+import { codeOfHold, pauseOf } from "./pause.ts";
 import { createPlaces, type Places } from "./places.ts";
 
 export class Dispatcher {
@@ -82,6 +83,10 @@ export class Dispatcher {
   dispatch(request: DispatchRequest): Dispatched {
     const job: Job = createJob(request, this.#arrivals++, () => this.#onDeadline(job));
     this.active.add(job);
+    if (pauseOf(this.#options.specOf(job.service)) === "refuse") {
+      this.#settle(job, { kind: "failed", code: "SERVICE_PAUSED" });
+      return job;
+    }
     const target = this.#hold.count(job.service) === 0 ? this.#targetOf(job) : undefined;
     if (target === undefined) this.#park(job, "admit");
     else this.#send(job, target);
@@ -101,9 +106,8 @@ export class Dispatcher {
   /** Whether requests of a service are held without a target. */
   isStarving(service: string): boolean {
     const { instances } = this.#options;
-    return (
-      this.#hold.count(service) > 0 && instances.ready(service).length === 0 && !this.#foreign.has(service)
-    );
+    const isHeld = this.#hold.count(service) > 0 && pauseOf(this.#options.specOf(service)) === "none";
+    return isHeld && instances.ready(service).length === 0 && !this.#foreign.has(service);
   }
 
   onReady(instance: Instance, announcement: ReadyAnnouncement | undefined): void {
@@ -121,8 +125,8 @@ export class Dispatcher {
     this.#pump(service);
   }
 
-  /** The wire of a service is known: requests that waited for that can be sent. */
-  onWire(service: string): void {
+  /** The wire of a service is known, or its spec is another: requests that waited for that can be sent. */
+  onNews(service: string): void {
     this.#pump(service);
   }
 
@@ -382,12 +386,13 @@ export class Dispatcher {
 
   #onHoldOver(job: Job): void {
     // While NATS is away no target can be found: the deadline alone limits the hold (I6).
-    if (job.phase.kind === "held" && this.#options.nats.state === "connected") this.#fail(job, "NO_CONSUMER");
+    if (job.phase.kind === "held" && this.#options.nats.state === "connected")
+      this.#fail(job, codeOfHold(this.#options.specOf(job.service)));
   }
 
   #onDeadline(job: Job): void {
     const isHeld = job.phase.kind === "held";
     if (!isHeld) this.#options.observer.replied(job.service, "timeout");
-    this.#fail(job, isHeld ? "NO_CONSUMER" : "DEADLINE_EXCEEDED");
+    this.#fail(job, isHeld ? codeOfHold(this.#options.specOf(job.service)) : "DEADLINE_EXCEEDED");
   }
 }

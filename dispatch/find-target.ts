@@ -1,5 +1,6 @@
 import { chooseInstance } from "./choose.ts";
 import type { DispatcherOptions, Job, Target } from "./job.ts";
+import { pauseOf } from "./pause.ts";
 
 /**
  * The target of a job; undefined while there is none. `isForeign`: a consumer that narun did not start answers for the
@@ -11,8 +12,9 @@ export function findTarget(
   isForeign: boolean,
 ): Target | undefined {
   if (nats.state !== "connected") return undefined;
-  const ready = instances.ready(service);
   const spec = specOf(service);
+  if (pauseOf(spec) !== "none") return undefined;
+  const ready = instances.ready(service);
   const first = ready[0];
   if (first !== undefined && !first.isProgram) return chooseInstance(ready, spec?.revision);
   // A program, and a consumer that narun did not start, takes a body in one message only.

@@ -29,6 +29,7 @@ import { httpDoor } from "./http/door.ts";
 import { type IsTrusted, trustIn } from "./http/forwarded.ts";
 import { createGathering } from "./http/gathering.ts";
 import { Mount } from "./http/mount.ts";
+import { createInterfaceDoor, type InterfaceOptions } from "./interface/interface-door.ts";
 import { invokeDoor } from "./invoke/door.ts";
 import { createMetrics, type Metrics, type MetricValues } from "./metrics.ts";
 import { metricsDoor } from "./metrics-door.ts";
@@ -74,6 +75,8 @@ export interface GatewayOptions {
   otherMetrics?: () => Promise<readonly MetricValues[]>;
   /** The pages of a node-runner beside the gateway. Its metrics are added to the gateway's own. Default: none. */
   nodePages?: NodePages;
+  /** What the gateway itself tells about services at paths that no route takes. Default: nothing. */
+  interfaces?: InterfaceOptions;
   /** Where the spans of requests go, and which traces are recorded. Default: a client's trace goes through as it is. */
   traces?: Traces | undefined;
   log: Log;
@@ -145,8 +148,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     dispatch.dispatcher,
   );
   await open(dispatch, doors);
-  const { http = "", grpc, metrics: metricsUrl } = Object.fromEntries(doors.addresses);
-  log.info({ http, grpc, metrics: metricsUrl }, "the gateway takes requests");
+  const { http = "", grpc, metrics: metricsUrl } = tellAddresses(doors, log);
   caddy = followCaddy(options, doors, dispatch);
   const endCopies = keepCopies(nats, log);
 
@@ -170,6 +172,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     drain: ({ graceMs, lameDuckMs = 0 }) => (drained ??= drain(graceMs, lameDuckMs)),
     close: () => (drained ??= drain(0, 0)),
   };
+}
+
+function tellAddresses({ addresses }: Doors, log: GatewayOptions["log"]): Record<string, string | undefined> {
+  const { http, grpc, metrics } = Object.fromEntries(addresses);
+  log.info({ http, grpc, metrics }, "the gateway takes requests");
+  return { http, grpc, metrics };
 }
 
 async function open(dispatch: Dispatch, doors: Doors): Promise<void> {
@@ -240,6 +248,7 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
     ...common,
     calls,
     events,
+    own: createInterfaceDoor({ ...options.interfaces, ...common, specs: () => specs.all() }),
     gathering: createGathering(limits),
     routes,
     isFilling,

@@ -114,6 +114,7 @@ export {
   openRevisions,
   openSecrets,
   openSpecs,
+  openToolKeys,
   specOfManifest,
 } from "./stores.ts";
 export type { SubjectSet } from "./subject-set.ts";

@@ -16,6 +16,8 @@ import {
   type Spec,
   type StoredSecret,
   StoredSecretSchema,
+  type StoredToolKey,
+  StoredToolKeySchema,
   shortRevision,
   stores,
 } from "../contracts/index.ts";
@@ -56,6 +58,11 @@ export function openKeyTexts(nats: Nats): Promise<TypedKv<string>> {
 /** The largest message that a server may be configured for. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
 
+/** The keys of MCP clients: name → key. */
+export function openToolKeys(nats: Nats): Promise<TypedKv<StoredToolKey>> {
+  return openKv(nats, stores.toolKeys, toolKeyCodec);
+}
+
 /** Bundles and source maps, by their digest. */
 export function openBinaries(nats: Nats): Promise<ContentStore> {
   return openContentStore(nats, stores.binaries.objects);
@@ -91,6 +98,11 @@ const manifestCodec: KvCodec<Manifest> = {
 const secretCodec: KvCodec<StoredSecret> = {
   decode: (text) => StoredSecretSchema.parse(readJson(text)),
   encode: (secret) => JSON.stringify(secret),
+};
+
+const toolKeyCodec: KvCodec<StoredToolKey> = {
+  decode: (text) => StoredToolKeySchema.parse(readJson(text)),
+  encode: (key) => JSON.stringify(StoredToolKeySchema.parse(key)),
 };
 
 const nodeStateCodec: KvCodec<NodeState> = {

@@ -12,7 +12,9 @@ import {
   grpcKey,
   http,
   lameDuck,
+  mcp,
   metrics,
+  openApi,
   readGrpcTls,
   trustedProxies,
 } from "../options/listen.ts";
@@ -49,6 +51,8 @@ const gatewayOptions = {
   workers,
   trustedProxies,
   caddy,
+  openApi,
+  mcp,
   lameDuck: lameDuck("5s"),
   shortPath,
   copies: replicas,
@@ -89,13 +93,14 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
       ...{ count: further, http: address, grpc, natsUrl: access.url ?? nats.url, login: access.login },
       ...{ shortPath, trustedProxies, lameDuckMs, log },
       gatewayArguments: flagArguments(
-        { config, grpcCert, grpcKey, copies: replicas, ...traceFlags },
+        { openApi, mcp, config, grpcCert, grpcKey, copies: replicas, ...traceFlags },
         settings,
       ),
       environment: context.environment,
     });
     const gateway = await startGateway({
       ...{ nats, log, http: address, grpc, trustedProxies, shortPath, traces },
+      interfaces: { openApi: options.openApi, mcp: options.mcp },
       ...(grpcTls && { grpcTls }),
       ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),
       ...(options.config && { config: options.config }),

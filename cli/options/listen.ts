@@ -4,6 +4,7 @@ import { messageOf } from "../../contracts/index.ts";
 import { asText, value } from "./option.ts";
 import {
   type Address,
+  oneOf,
   parseAddress,
   parseDuration,
   parseHttpUrl,
@@ -88,6 +89,22 @@ export const caddy = value({
   help: "admin API of a running Caddy that serves the functions' `hosts`; it is kept in step",
   fallbackHelp: "none",
   parse: parseHttpUrl,
+});
+
+export const openApi = value({
+  flag: "--openapi <access>",
+  variables: ["NARUN_OPENAPI"],
+  help: "who gets /openapi.json and the page /docs: `local` (programs and pages of this machine), `public` or `off`",
+  fallback: "local",
+  parse: oneOf(["local", "public", "off"] as const),
+});
+
+export const mcp = value({
+  flag: "--mcp <access>",
+  variables: ["NARUN_MCP"],
+  help: "who may use /mcp: `local` (clients of this machine without a key, others with one), `keys` or `off`",
+  fallback: "local",
+  parse: oneOf(["local", "keys", "off"] as const),
 });
 
 export const lameDuck = (fallback: string) =>

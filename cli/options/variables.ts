@@ -1,7 +1,7 @@
 /** The environment variables of narun, and the check for misspelt ones. */
 import { nearest } from "../../contracts/index.ts";
 import { outputOptions } from "./common.ts";
-import { caddy, trustedProxies } from "./listen.ts";
+import { caddy, mcp, openApi, trustedProxies } from "./listen.ts";
 import { logLevel } from "./log-level.ts";
 import { natsOptions } from "./nats.ts";
 import { egressDeny, nodeBounds } from "./node.ts";
@@ -20,6 +20,8 @@ const WITH_VARIABLES: readonly Option<unknown>[] = [
   ...[
     egressDeny,
     trustedProxies,
+    openApi,
+    mcp,
     caddy,
     shortPath,
     workers,

@@ -7,7 +7,9 @@ import {
   grpcKey,
   http,
   lameDuck,
+  mcp,
   metrics,
+  openApi,
   readGrpcTls,
   trustedProxies,
 } from "../options/listen.ts";
@@ -38,6 +40,8 @@ export const worldOptions = {
   grpcCert,
   grpcKey,
   metrics,
+  openApi,
+  mcp,
   natsPort,
   egressDeny,
   trustedProxies,
@@ -68,11 +72,15 @@ export async function resolveWorld(
     copies,
     grpc: grpcAddress(options.grpc, options.http),
     grpcTls: await readGrpcTls(options.grpcCert, options.grpcKey),
+    interfaces: { openApi: options.openApi, mcp: options.mcp },
     lameDuckMs: options.lameDuck,
     traces: tracesOf(options),
     trustedProxies: options.trustedProxies ?? [],
     hasOwnKey: options.secretsKeyVariable === undefined,
-    gatewayArguments: flagArguments({ grpcCert, grpcKey, copies: replicas, ...traceFlags }, settings),
+    gatewayArguments: flagArguments(
+      { openApi, mcp, grpcCert, grpcKey, copies: replicas, ...traceFlags },
+      settings,
+    ),
     // The node reads the variables itself.
     nodeArguments: flagArguments(
       { ...nodeBounds, egressDeny, shortPath, copies: replicas, ...traceFlags, ...runtaraOptions },

@@ -10,7 +10,13 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import type { Logger } from "pino";
-import { type Gateway, type MetricValues, type ShortPath, startGateway } from "../../gateway/index.ts";
+import {
+  type Gateway,
+  type InterfaceOptions,
+  type MetricValues,
+  type ShortPath,
+  startGateway,
+} from "../../gateway/index.ts";
 import { type Address, claimShared, sendSignal } from "../../machine/index.ts";
 import { connectNats, makeStores, type Nats, type NatsLogin, type NatsTransport } from "../../nats/index.ts";
 import {
@@ -63,6 +69,8 @@ export interface WorldOptions {
   lameDuckMs: number;
   /** Networks of proxies that the gateway trusts. */
   trustedProxies: readonly string[];
+  /** What the gateway tells about services. */
+  interfaces: InterfaceOptions;
   /** More arguments of the gateway's further processes. */
   gatewayArguments: readonly string[];
   /** More arguments of `narun node`. */
@@ -208,6 +216,7 @@ async function startParts(
     dataDir,
     keysDir = join(dataDir, KEYS_FOLDER),
     trustedProxies,
+    interfaces,
     shortPath,
     nodeArguments,
     hasOwnKey,
@@ -243,7 +252,7 @@ async function startParts(
       grpc,
       ...(grpcTls && { grpcTls }),
       metrics,
-      trustedProxies,
+      ...{ trustedProxies, interfaces },
       shortPath,
       otherMetrics,
       nodePages: { read: (path) => readNodePage(started, path) },

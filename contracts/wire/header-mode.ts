@@ -38,6 +38,8 @@ export interface RequestFacts {
   requestId?: string | undefined;
   /** How many functions have called each other up to this request. Default: 0. */
   hops?: number;
+  /** Who calls. Its function finds it as the field `narun-caller`, which clients cannot send. Default: a client. */
+  caller?: string | undefined;
   /** Whether its client asks for a WebSocket. Default: no. */
   isUpgrade?: boolean;
 }
@@ -73,7 +75,7 @@ export function encodeRequest(
   facts: RequestFacts,
   { timeoutMs, client }: RequestSending,
 ): Headers | undefined {
-  const { host, rawPath, query, requestId, hops } = facts;
+  const { host, rawPath, query, requestId, hops, caller } = facts;
   const headers: Headers = new Map();
   const appended = appendFields(headers, facts.fields, client === undefined ? FROM_FUNCTION : FROM_CLIENT);
   if (appended === "refused") return undefined;
@@ -92,6 +94,7 @@ export function encodeRequest(
   if (requestId !== undefined) headers.set(headerNames.requestId, [requestId]);
   if (timeoutMs !== undefined)
     headers.set(headerNames.deadline, [String(Date.now() + Math.round(timeoutMs))]);
+  if (caller !== undefined) headers.set(headerNames.caller, [caller]);
   if (hops !== undefined) headers.set(headerNames.hops, [String(hops)]);
   if (facts.isUpgrade === true) headers.set(headerNames.upgrade, ["websocket"]);
   const hasPlainTarget = isPlain(rawPath) && isPlain(path) && isPlain(query) && isPlain(host);
@@ -129,11 +132,26 @@ export function decodeRequest(message: WireMessage, service: string): DecodedReq
     query: headerValue(headers, headerNames.query) ?? "",
     host: headerValue(headers, headerNames.host) ?? "",
     scheme: headerValue(headers, headerNames.forwardedProto) === "https" ? "https" : "http",
-    fields: readFields(headers, REQUEST_FIELDS).fields,
+    fields: withCaller(readFields(headers, REQUEST_FIELDS).fields, headers),
     requestId: requestIdOf(headers),
     hops: hopsOf(headerValue(headers, headerNames.hops)),
     isUpgrade: headerValue(headers, headerNames.upgrade) === "websocket",
   };
+}
+
+/** The caller is a field to the function: readers of fields pass over narun's own. */
+function withCaller(fields: string[], headers: Headers): string[] {
+  const caller = headerValue(headers, headerNames.caller);
+  if (caller !== undefined && isCaller(caller)) fields.push(CALLER_FIELD, caller);
+  return fields;
+}
+
+/** The field by which a function learns who calls it. */
+export const CALLER_FIELD: string = headerNames.caller.toLowerCase();
+
+/** Whether a text can name a caller. */
+export function isCaller(text: string): boolean {
+  return /^[\w:.-]{1,128}$/.test(text);
 }
 
 /** Reads a request to the subject of an action: it is a POST to that subject as a path. A path of the message does not count. */

@@ -5,6 +5,7 @@
 import { type FieldList, isPlain } from "./field-list.ts";
 import { fieldName } from "./field-names.ts";
 import {
+  CALLER_FIELD,
   type ClientFacts,
   type DecodedRequest,
   decodeRequest,
@@ -25,7 +26,8 @@ export function encodeRequestText(facts: RequestFacts, client: ClientFacts): str
   if (fields === "refused") return undefined;
   if (fields === "unusual") return textByHeaders(facts, client);
   const forwardedHost = host === "" ? "" : `x-forwarded-host\n${host}\n`;
-  const about = `x-forwarded-for\n${address}\n${forwardedHost}x-forwarded-proto\n${scheme}\n`;
+  const called = facts.caller === undefined ? "" : `${CALLER_FIELD}\n${facts.caller}\n`;
+  const about = `${called}x-forwarded-for\n${address}\n${forwardedHost}x-forwarded-proto\n${scheme}\n`;
   return `${method}\n${scheme}\n${host}\n${rawPath}\n${query}\n${requestId}\n${remoteAddress}\n${fields}${about}`;
 }
 

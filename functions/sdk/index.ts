@@ -49,6 +49,7 @@ export type {
 } from "./serve.ts";
 export type { ActionOptions, DeclaredError } from "./service/action.ts";
 export { ActionError } from "./service/action-error.ts";
+export type { CallOptions, ServiceActions, ServiceClient, ServiceError } from "./service/client.ts";
 export type { ErrorTypes, ServiceContext } from "./service/context.ts";
 export type { Description } from "./service/description.ts";
 export type { EventOptions, ServiceEvent } from "./service/event.ts";

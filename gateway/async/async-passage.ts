@@ -94,7 +94,7 @@ export function answerResult(
 }
 
 /** Writes an answer that takes a while. It is hurried where its client is gone, or the gateway drains. */
-function answer(
+export function answer(
   options: ServeOptions,
   exchange: Exchange,
   make: (signal: AbortSignal) => Promise<GatewayResponse>,

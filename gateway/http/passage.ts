@@ -8,8 +8,8 @@
 import {
   type ErrorCode,
   type FunctionSpec,
-  isRepeatable,
   MAX_FRAME_BYTES,
+  mayRepeat,
   messageOf,
   SWITCHING_PROTOCOLS,
 } from "../../contracts/index.ts";
@@ -25,6 +25,7 @@ import type { Nats } from "../../nats/index.ts";
 import type { RemainingBody } from "../../streams/index.ts";
 import type { AsyncDoor } from "../async/async-door.ts";
 import type { EventDoor } from "../events/event-door.ts";
+import type { InterfaceDoor } from "../interface/interface-door.ts";
 import type { RouteTable } from "../routes.ts";
 import type { GatewayTraces } from "../traces/gateway-traces.ts";
 import { endHttp } from "../traces/http-trace.ts";
@@ -59,6 +60,8 @@ export interface ServeOptions extends AnswerOptions {
   /** Calls that are answered before they run. */
   calls: AsyncDoor;
   events: EventDoor;
+  /** Answers what no route takes, and is the gateway's own. */
+  own: InterfaceDoor;
   isTrusted: IsTrusted;
   /** Undefined: traces are off. */
   traces: GatewayTraces | undefined;
@@ -84,7 +87,8 @@ export class Passage implements DispatchRequest {
   constructor(options: ServeOptions, exchange: Exchange, target: RequestTarget, host: string) {
     const { method, incoming, destination } = exchange;
     this.service = destination.service;
-    this.isRepeatable = isRepeatable(method, incoming.headers["idempotency-key"] !== undefined);
+    const hasIdempotencyKey = incoming.headers["idempotency-key"] !== undefined;
+    this.isRepeatable = mayRepeat(destination.spec, { method, rawPath: target.rawPath, hasIdempotencyKey });
     this.#options = options;
     this.#exchange = exchange;
     this.#target = target;

@@ -3,6 +3,7 @@ import { callIdOf, isAsync } from "../async/async-door.ts";
 import { acceptLater, answerResult } from "../async/async-passage.ts";
 import { EVENTS_PATTERN } from "../events/event-door.ts";
 import { answerEvents } from "../events/event-passage.ts";
+import { answerOwn } from "../interface/own-passage.ts";
 import type { RouteMatch } from "../routes.ts";
 import { describeUnmatched } from "../traces/http-trace.ts";
 import { allowedOrigin, preflightMethod, preflightResponse } from "./cors.ts";
@@ -50,6 +51,11 @@ function route(options: ServeOptions, exchange: Exchange): void {
   const events = options.events.find(target.rawPath, match, incoming);
   if (events !== undefined) {
     answerEvents(options, exchange, target, events);
+    return;
+  }
+  const own = match.kind === "none" ? options.own(exchange, target) : undefined;
+  if (own !== undefined) {
+    answerOwn(options, exchange, own);
     return;
   }
   if (match.kind !== "route") {

@@ -8,7 +8,7 @@ import {
   headerNames,
   headerValue,
   isHeaderSafe,
-  isRepeatable,
+  mayRepeat,
   requestIdOf,
   subjects,
   timeLeftOf,
@@ -91,10 +91,11 @@ function invoke(options: InvokeOptions, message: Message, done: (error?: string)
       refuse("BODY_TOO_LARGE");
     }),
     streams: call !== undefined,
-    isRepeatable: isRepeatable(
-      headerValue(headers, headerNames.method) ?? "",
-      headers.has("Idempotency-Key"),
-    ),
+    isRepeatable: mayRepeat(spec, {
+      method: headerValue(headers, headerNames.method) ?? "",
+      rawPath: headerValue(headers, headerNames.rawPath) ?? "",
+      hasIdempotencyKey: headers.has("Idempotency-Key"),
+    }),
     endsAtMs: performance.now() + timeoutMs,
     settle(outcome) {
       trace?.settled(service, outcome);

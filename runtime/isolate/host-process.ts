@@ -9,13 +9,7 @@
  * I2  At its end the process' instances are reported once, at once. No event of the process follows.
  */
 import type { Logger } from "pino";
-import {
-  type ErrorCode,
-  type FunctionConfig,
-  isNarunError,
-  labelsOf,
-  messageOf,
-} from "../../contracts/index.ts";
+import { type ErrorCode, type FunctionConfig, messageOf } from "../../contracts/index.ts";
 import type { LoginTexts } from "../../nats/index.ts";
 import type { SpanSink } from "../../traces/index.ts";
 import type {
@@ -29,9 +23,10 @@ import type {
   TrialOutcome,
 } from "../host.ts";
 import { HostAccess } from "./host-access.ts";
+import { HostKeys } from "./host-keys.ts";
 import type { HostProgram } from "./image/host-program.ts";
 import type { InspectorServer } from "./inspector/inspector-server.ts";
-import type { FromHost, KeyAnswer, ToHost } from "./ipc.ts";
+import type { FromHost, ToHost } from "./ipc.ts";
 import type { HostSocket } from "./run-folder.ts";
 import { type HostSandbox, type SpawnedHost, spawnHost } from "./spawn-host.ts";
 
@@ -101,8 +96,7 @@ export class HostProcess {
   readonly #trials = new Map<number, Pending<TrialOutcome>>();
   /** The functions of the instances. */
   readonly #instances = new Map<string, string>();
-  /** The labels of the functions that the process was given. It gets the keys of no other one. */
-  readonly #labels = new Map<string, ReadonlySet<string>>();
+  readonly #keys: HostKeys;
   /** The configurations of the instances that run or start. */
   readonly #configs = new Map<string, FunctionConfig>();
   readonly #access: HostAccess;
@@ -116,6 +110,7 @@ export class HostProcess {
   constructor(options: HostProcessOptions) {
     const { log } = options;
     this.#options = options;
+    this.#keys = new HostKeys(options.keys);
     this.#access = new HostAccess({
       nats: options.nats,
       running: () => this.#configs.values(),
@@ -158,7 +153,7 @@ export class HostProcess {
     return new Promise((resolve) => {
       if (this.#phase === "ended") return resolve(ENDED);
       const { revision, config, instance } = order;
-      this.#noteLabels(config);
+      this.#keys.give(config);
       this.#starts.set(instance, { name: config.name, revision, answer: resolve });
       this.#configs.set(instance, config);
       this.#whenCovered(config, resolve, () => {
@@ -172,7 +167,7 @@ export class HostProcess {
       if (this.#phase === "ended") return resolve(ENDED);
       const id = this.#nextTrial++;
       const { config } = order;
-      this.#noteLabels(config);
+      this.#keys.give(config);
       this.#trials.set(id, { name: config.name, answer: resolve });
       this.#whenCovered(config, resolve, () => {
         if (this.#trials.has(id)) this.#send({ type: "trial", id, ...order });
@@ -350,34 +345,8 @@ export class HostProcess {
     this.#send({ type: "source-map", revision, sourceMap });
   }
 
-  #noteLabels(config: FunctionConfig): void {
-    const known = this.#labels.get(config.name) ?? [];
-    this.#labels.set(config.name, new Set([...known, ...labelsOf(config)]));
-  }
-
   async #sendKey({ id, ...wanted }: Extract<FromHost, { type: "need-key" }>): Promise<void> {
-    this.#send({ type: "key", id, answer: await this.#findKey(wanted) });
-  }
-
-  async #findKey({
-    function: name,
-    label,
-    kid,
-  }: Pick<Extract<FromHost, { type: "need-key" }>, "function" | "label" | "kid">): Promise<KeyAnswer> {
-    const { keys } = this.#options;
-    if (keys === undefined) return { ok: false, code: "KEYS_MISSING", detail: label };
-    try {
-      if (this.#labels.get(name)?.has(label) !== true)
-        return { ok: false, code: "LABEL_NOT_GRANTED", detail: label };
-      const key = kid === undefined ? await keys.current(name, label) : await keys.byId(name, kid);
-      return key.label === label ? { ok: true, key } : { ok: false, code: "SEAL_MOVED", detail: label };
-    } catch (error) {
-      return {
-        ok: false,
-        code: isNarunError(error) ? error.code : "INTERNAL",
-        detail: isNarunError(error) ? error.fields.detail : messageOf(error),
-      };
-    }
+    this.#send({ type: "key", id, answer: await this.#keys.find(wanted) });
   }
 
   #forget(instance: string): void {

@@ -12,7 +12,7 @@ export interface InstanceFacts {
 
 export interface DecisionInput {
   /** Undefined: the function was removed. */
-  desired: { generation: string; group: string; share: number } | undefined;
+  desired: { generation: string; group: string; share: number; isPaused?: boolean } | undefined;
   instances: readonly InstanceFacts[];
 }
 
@@ -28,6 +28,9 @@ export interface Actions {
 export function decideActions({ desired, instances }: DecisionInput): Actions {
   const present = instances.filter(({ phase }) => phase !== "draining");
   if (desired === undefined) return { start: 0, drain: present.map(({ id }) => ({ id, reason: "removed" })) };
+
+  if (desired.isPaused === true)
+    return { start: 0, drain: present.map(({ id }) => ({ id, reason: "idle" })) };
 
   const isCurrent = ({ generation, group }: InstanceFacts) =>
     generation === desired.generation && group === desired.group;

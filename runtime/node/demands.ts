@@ -31,6 +31,8 @@ async function answerDemand(options: DemandOptions, demand: Demand): Promise<Dem
   const known = desired.get(demand.function);
   const wanted = known?.spec.revision === demand.revision ? known : await desired.refresh(demand.function);
   if (wanted === undefined) return refuse("FUNCTION_NOT_FOUND", demand.function);
+  // A gateway that has not seen the pause yet.
+  if (wanted.spec.paused !== undefined) return refuse("SERVICE_PAUSED", demand.function);
   modes.of(wanted.spec);
   const current = instances.of(demand.function).filter(({ generation }) => generation === wanted.generation);
   const ready = current.find((one) => instances.takesRequests(one));

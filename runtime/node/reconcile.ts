@@ -80,6 +80,7 @@ export class Reconciler {
       generation: wanted.generation,
       group: modes.groupOf(wanted.spec),
       share: this.#shareOf(wanted),
+      isPaused: wanted.spec.paused !== undefined,
     };
     const actions = decideActions({ desired, instances: instances.of(name) });
     for (const { id, reason } of actions.drain) instances.drain(id, reason);

@@ -40,6 +40,7 @@ import { startInstance } from "../instance/start-instance.ts";
 import type { ConsumerMetrics } from "./metrics.ts";
 import { type ResolvedConsumer, resolveAccess, resolveConsumer } from "./options.ts";
 import { type ConsumerPresence, consumerNode, showConsumer } from "./presence.ts";
+import { type ServedService, serviceOf, withService } from "./served-service.ts";
 import { endBySignals } from "./signals.ts";
 import { triggersOf } from "./triggers.ts";
 
@@ -84,7 +85,9 @@ export async function serveAs(
   handler: ServedApp,
   options: ServeOptions,
 ): Promise<ServedConsumer> {
-  const resolved = resolveConsumer(options, grpcServicesOf(handler));
+  const served = serviceOf(handler, options.service);
+  const plain = resolveConsumer(options, grpcServicesOf(handler));
+  const resolved = served === undefined ? plain : withService(plain, served, options.version !== undefined);
   const call = handlerOf(handler, options.env ?? {});
   const { service, env = {} } = options;
   const trigger = triggersOf(handler, { service, isProgram: isProgram(options), env });
@@ -93,7 +96,7 @@ export async function serveAs(
   const metricsUrl = options.metrics === undefined ? undefined : await metrics.listen(options.metrics);
   try {
     const consumer = new Consumer(
-      { ...resolved, kind, handle: metrics.measure(call), trigger, metrics, metricsUrl },
+      { ...resolved, kind, service: served, handle: metrics.measure(call), trigger, metrics, metricsUrl },
       options,
     );
     await consumer.start();
@@ -124,6 +127,7 @@ function warnOf({ onWarning }: ServeOptions): (message: string) => void {
 
 interface ConsumerParts extends ResolvedConsumer {
   kind: ConsumerKind;
+  service: ServedService | undefined;
   handle: Handle;
   trigger: Handlers["trigger"] | undefined;
   metrics: ConsumerMetrics;
@@ -199,7 +203,7 @@ class Consumer implements ServedConsumer {
   }
 
   async #register(nats: Nats): Promise<void> {
-    const { config, version, description, metadata, kind } = this.#parts;
+    const { config, version, description, metadata, kind, service } = this.#parts;
     const node = consumerNode();
     const peers = createPeers(nats);
     this.#stack.defer(() => peers.close());
@@ -211,6 +215,7 @@ class Consumer implements ServedConsumer {
       {
         ...{ nats, node, peers, ledger, config, instance: this.instance, revision: version },
         sourceMaps: createSourceMaps(() => undefined),
+        interface: service?.description,
         consumer: { version, description, metadata, mode: kind.mode, isProgram: isProgram(this.#options) },
         onIdle: () => undefined,
         onFull: () => undefined,
@@ -230,10 +235,14 @@ class Consumer implements ServedConsumer {
   }
 
   #sandboxOptions(): HandlerSandboxOptions {
-    const { config, handle, trigger } = this.#parts;
-    const handlers = { fetch: handle, ...(trigger === undefined ? {} : { trigger }) };
-    const { onError = writeError } = this.#options;
-    return { concurrency: config.scale.concurrency, load: async () => handlers, onError };
+    const { config, handle, trigger, service } = this.#parts;
+    const { onError = writeError, env = {} } = this.#options;
+    const load = async () => {
+      await service?.start(env);
+      return { fetch: handle, ...(trigger === undefined ? {} : { trigger }) };
+    };
+    const stop = async () => service?.stop(env);
+    return { concurrency: config.scale.concurrency, load, stop, onError };
   }
 
   async #close(graceMs: number): Promise<void> {

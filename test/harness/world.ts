@@ -46,7 +46,7 @@ export interface WorldOptions {
       | "metrics"
       | "grpcTls"
       | "grpcKeepAlive"
-      | "traces"
+      | "interfaces"
     >
   >;
   /** The addresses that the nodes deny to functions. */

@@ -120,6 +120,8 @@ class Queues implements TriggerKind {
 
   async #apply(name: string, spec: FunctionSpec | undefined): Promise<void> {
     const readers = this.#readers.get(name) ?? new Map<string, OpenReader>();
+    // A paused function keeps its consumers, and reads none: a delivery would count, and end among the dead letters.
+    const isPaused = spec?.paused !== undefined;
     const wanted = new Map<string, PolicedReading & { settings: string }>();
     for (const policed of spec === undefined ? [] : this.#source.readingsOf(name, spec)) {
       const { stream, name: consumer } = policed.reading.consumer;
@@ -128,13 +130,13 @@ class Queues implements TriggerKind {
     }
     for (const [key, open] of readers) {
       const next = wanted.get(key);
-      if (next?.settings === open.settings) continue;
+      if (next?.settings === open.settings && !isPaused) continue;
       readers.delete(key);
-      await open.reader.close(0);
+      await open.reader.close(isPaused ? spec.limits.timeoutMs : 0);
       if (next === undefined) await this.#remove(name, open.consumer);
     }
     for (const [key, { reading, policy, settings }] of wanted) {
-      if (readers.has(key)) continue;
+      if (readers.has(key) || isPaused) continue;
       const reader = this.#open(name, reading, policy);
       readers.set(key, { reader, consumer: reading.consumer, settings });
       reader.start();

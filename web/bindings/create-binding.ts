@@ -1,3 +1,4 @@
+import { withActions } from "./action-caller.ts";
 import { EventPort } from "./event-port.ts";
 import { Events } from "./events.ts";
 import { Journal, type JournalPlan } from "./journal.ts";
@@ -17,7 +18,7 @@ interface Named {
 const constructors = {
   kv: ({ name }: Named) => new KvBucket(name),
   objects: ({ name }: Named) => new ObjectBucket(name),
-  service: ({ name, service }: Named & { service: string }) => new Service(name, service),
+  service: ({ name, service }: Named & { service: string }) => withActions(new Service(name, service)),
   publish: ({ name }: Named) => new Publisher(name),
   events: ({ name }: Named) => new Events(name),
   ratelimit: ({ name }: Named) => new RateLimit(name),

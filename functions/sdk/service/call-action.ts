@@ -21,12 +21,19 @@ export interface Incoming {
   service: string;
 }
 
+/** The end of the URL of a call that may be sent twice (web/bindings/action-caller.ts). */
+const HEDGED = "?hedged";
+
 export async function callAction(
   found: Found,
   { request, env, context, service }: Incoming,
 ): Promise<Response> {
   const { action, captured } = found;
   const { requestId } = context;
+  if (request.url.endsWith(HEDGED) && !action.isIdempotent && !action.isReadOnly) {
+    const detail = `${service}.${action.name} is neither read-only nor idempotent: call it without \`hedge\``;
+    return problem("NOT_IDEMPOTENT", { requestId, detail });
+  }
   const given = await readInput(found, request);
   const input = given.ok ? await check(action.input, given.value) : given;
   if (!input.ok) {

@@ -5,6 +5,7 @@ export const PROBLEMS = {
   INVALID_INPUT: { title: "The input of the action does not fit its schema", status: 422 },
   INVALID_OUTPUT: { title: "The service's answer does not fit the schema of its action", status: 500 },
   ACTION_ERROR: { title: "The action failed with an error that it declares", status: 400 },
+  NOT_IDEMPOTENT: { title: "A call of this action may not be sent twice", status: 409 },
   NO_SUCH_ACTION: { title: "The service has no such action", status: 404 },
 } as const;
 

@@ -15,14 +15,19 @@ interface Route {
   methods: readonly string[];
 }
 
+/** The beginning of the path of a call by name, whose input is whole (contracts/service-description.ts, D3). */
+const BY_NAME = "/.narun/action/";
+
 const NOTHING: Captured = { params: {}, wildcards: [] };
 
 export class Router {
   readonly #exact = new Map<string, Action>();
   readonly #routes: Route[] = [];
+  readonly #byName = new Map<string, Action>();
 
   add(action: Action): void {
     const { subject, path, method, isReadOnly } = action;
+    this.#byName.set(action.name, action);
     const template = compile(subject, ".");
     if (!/[{*>]/.test(subject)) this.#exact.set(`/${subject}`, action);
     else this.#add({ action, template, methods: isReadOnly ? ["POST", "GET"] : ["POST"] });
@@ -33,6 +38,10 @@ export class Router {
   find(method: string, path: string): Found | readonly string[] | undefined {
     const verb = method === "HEAD" ? "GET" : method;
     const isGet = verb === "GET";
+    if (verb === "POST" && path.startsWith(BY_NAME)) {
+      const action = this.#byName.get(path.slice(BY_NAME.length));
+      if (action !== undefined) return { action, captured: NOTHING, isGet };
+    }
     const exact = this.#exact.get(path) ?? this.#exact.get(decoded(path));
     if (exact !== undefined && (verb === "POST" || (isGet && exact.isReadOnly)))
       return { action: exact, captured: NOTHING, isGet };

@@ -44,8 +44,9 @@ export function messageHeaders(
     requestId,
     endsAtMs,
     hops,
+    caller,
     trace,
-  }: { requestId: string; endsAtMs: number; hops: number; trace?: TraceFields | undefined },
+  }: { requestId: string; endsAtMs: number; hops: number; caller: string; trace?: TraceFields | undefined },
 ): Headers | undefined {
   const facts = {
     method,
@@ -56,6 +57,7 @@ export function messageHeaders(
     fields: withTrace(fieldsOfBlock(headerBlock), trace),
     requestId,
     hops,
+    caller,
   } as const;
   return encodeRequest(facts, { timeoutMs: endsAtMs - performance.now() });
 }

@@ -18,6 +18,7 @@ import { messageHeaders, readCall } from "./service-request.ts";
 import { answerOf, type ServiceAnswer } from "./service-response.ts";
 
 export function createServiceOperations({
+  name: caller,
   streams,
   declared,
   limits: { timeoutMs },
@@ -37,7 +38,10 @@ export function createServiceOperations({
         return failed("SERVICE_LOOP");
       }
       const endsAtMs = endOfWait(context, timeoutMs);
-      const headers = messageHeaders(call, { requestId, endsAtMs, hops, trace: context.trace });
+      const headers = messageHeaders(call, {
+        ...{ requestId, endsAtMs, hops, caller },
+        trace: context.trace,
+      });
       if (headers === undefined)
         throw new CallError("TypeError", "The request has a field that cannot be sent");
       const { body, method } = call;

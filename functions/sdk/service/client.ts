@@ -1,0 +1,50 @@
+/** The types of callers: `env.ORDERS.pay({ … })`, and `connect`. */
+import type { Service } from "../bindings.ts";
+import type { ActionTypes } from "./service.ts";
+
+/** How one call is made. */
+export interface CallOptions {
+  /** Ends the call. */
+  signal?: AbortSignal;
+  /** How long it may take, in milliseconds. Default: as long as the caller's own request. */
+  timeout?: number;
+  /**
+   * After how many milliseconds without an answer it is sent a second time; the first good answer counts. The service refuses it for
+   * actions that are neither read-only nor idempotent.
+   */
+  hedge?: number;
+}
+
+type ActionsOf<S> = S extends { readonly "~types"?: infer T }
+  ? NonNullable<T> extends { readonly actions: infer A }
+    ? A
+    : never
+  : S;
+
+type Call<A> = A extends ActionTypes
+  ? unknown extends A["input"]
+    ? (input?: unknown, options?: CallOptions) => Promise<A["output"]>
+    : undefined extends A["input"]
+      ? (input?: A["input"], options?: CallOptions) => Promise<A["output"]>
+      : (input: A["input"], options?: CallOptions) => Promise<A["output"]>
+  : never;
+
+/** The actions of a service as methods. `S`: `typeof` the service, or the types that `narun types` writes. */
+export type ServiceActions<S> = { readonly [Name in keyof ActionsOf<S>]: Call<ActionsOf<S>[Name]> };
+
+/**
+ * A service in `env`, its actions as methods beside `fetch`. A call rejects with an `ActionError` that the service declares (`name`,
+ * `data`), else with an error named `ServiceError` (`code`, `status`, `issues`).
+ */
+export type ServiceClient<S> = Service & ServiceActions<S>;
+
+/** An error of a call that the service does not declare. */
+export interface ServiceError extends Error {
+  readonly name: "ServiceError";
+  /** A code of narun's error catalogue: `INVALID_INPUT`, `SERVICE_PAUSED`. */
+  readonly code: string;
+  readonly status: number;
+  readonly requestId: string | undefined;
+  /** The fields of an input that does not fit. */
+  readonly issues: readonly { path: string; message: string }[] | undefined;
+}
