@@ -70,7 +70,7 @@ export function matchesAny(patterns: readonly string[], subject: string): boolea
   return patterns.some((pattern) => matchesSubject(pattern, subject));
 }
 
-/** Who may read events at the gateways, by `/events/<subject>`. */
+/** A rule about the readers of events at the gateways: `/events/<subject>`. */
 const EventReaderSchema = z
   .strictObject({
     subjects: z.union([EventPatternSchema, z.array(EventPatternSchema).nonempty().max(100)]),

@@ -147,7 +147,7 @@ const FileSchema = z.strictObject({
   limits: LimitsSchema.prefault({}),
   /** Addresses that `fetch` may reach besides the public internet: rules as in egress.ts. */
   egress: EgressSchema.default([]),
-  /** Who may read events at the gateways. Default: nobody. */
+  /** The readers that events have at the gateways. Default: none. */
   eventReaders: EventReadersSchema.optional(),
   /** `fetch`: whether requests to other servers carry on the trace of their request. Default: they do. */
   traces: z.strictObject({ fetch: z.boolean() }).optional(),

@@ -52,7 +52,7 @@ export async function replayEvents(
   const from = since === undefined ? 1 : await events.sequenceAt(since);
   let count = 0;
   for await (const event of events.read(pattern, from)) {
-    // Events that come meanwhile are heard anyway; those that are sent again are stored behind them.
+    // Events that come meanwhile are heard anyway, and the repeated ones are stored behind them.
     if (event.sequence > last) break;
     if (!isMeant(event)) continue;
     count += 1;

@@ -273,6 +273,21 @@ const tests: Record<string, () => Promise<void>> = {
     expect((await ask("/session/nowhere")).status).toBe(404);
   },
 
+  async stock() {
+    const set = (item: string, left: number) =>
+      json("/stock.set", { method: "POST", body: JSON.stringify({ item, left }) });
+    expect(await set("pear", 7)).toEqual({ item: "pear", left: 7 });
+    await set("apple", 2);
+    await eventually(async () => expect(await json("/stock.orders")).toEqual(["apple"]), {
+      timeoutMs: 20_000,
+    });
+    const { body } = await call("/events/stock.level.pear?since=last");
+    const reader = body?.getReader();
+    let text = "";
+    while (!text.includes("data:")) text += Buffer.from((await reader?.read())?.value ?? []).toString();
+    expect(text).toMatch(/"subject":"stock.level.pear","key":"pear",.*"value":\{"left":7\}/);
+    await reader?.cancel();
+  },
   async ticks() {
     const whole = await call("/ticks?count=1");
     expect(whole.headers.get("content-type")).toBe("text/event-stream");

@@ -51,7 +51,7 @@ type Context = CommandContext<typeof eventsOptions>;
 
 export const eventsCommand = defineCommand({
   usage: "events <action> [subject] [value]",
-  says: "ls, tail, replay or publish events, or make a key for their readers",
+  says: "ls, tail, replay or publish events; key",
   options: eventsOptions,
   examples: [
     ["narun events ls 'orders.>'", "the subjects, with how many events each has"],

@@ -14,24 +14,17 @@ import {
   type FunctionSpec,
   isEventPattern,
 } from "../../contracts/index.ts";
-import type { Log } from "../../dispatch/index.ts";
-import type { Nats } from "../../nats/index.ts";
 import type { RouteMatch } from "../routes.ts";
+import type { EventDoorOptions } from "./event-door-options.ts";
 import type { EventReaders } from "./event-readers.ts";
-
-export interface EventDoorOptions {
-  nats: Nats;
-  specs(): Iterable<FunctionSpec>;
-  log: Log;
-}
 
 export type EventAccess = "allowed" | "key-missing" | "key-unknown";
 
-/** What the door does with a request. */
+/** A request for events, and whether it is allowed. */
 export interface EventRequest {
   pattern: string;
   access: EventAccess;
-  /** Of the function whose rule opens the pattern. */
+  /** The function's whose rule opens the pattern. */
   cors: FunctionSpec["cors"];
 }
 
@@ -48,7 +41,7 @@ const PREFIX = "/events/";
 /** The path of the metrics. */
 export const EVENTS_PATTERN = "/events/*";
 /** A page cannot set header fields of a WebSocket: it offers its key as a protocol. */
-export const KEY_PROTOCOL = "narun.key.";
+const KEY_PROTOCOL = "narun.key.";
 export const EVENTS_PROTOCOL = "narun.events";
 
 interface Rule {

@@ -15,7 +15,7 @@ import {
   followEvents,
   openEvents,
 } from "../../nats/index.ts";
-import type { EventDoorOptions } from "./event-door.ts";
+import type { EventDoorOptions } from "./event-door-options.ts";
 
 /** Upper bound of the readers of one gateway. */
 const MAX_READERS = 2_000;

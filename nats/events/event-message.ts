@@ -20,7 +20,7 @@ export interface StoredEvent {
 const PREFIX = subjects.eventsAll.slice(0, -1);
 
 /** The event's own subject, out of the one in the stream; undefined where it is none. */
-export function ownSubject(world: World, wire: string): string | undefined {
+function ownSubject(world: World, wire: string): string | undefined {
   const subject = world.fromWire(wire);
   const behindLane = subject.indexOf(".", PREFIX.length);
   return subject.startsWith(PREFIX) && behindLane !== -1 ? subject.slice(behindLane + 1) : undefined;

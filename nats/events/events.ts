@@ -29,9 +29,9 @@ export interface NewEvent {
   data: Uint8Array | string;
   /** `Content-Type`, trace. Default: none. */
   headers?: Headers;
-  /** Events of one key keep their order. Default: those of one subject. */
+  /** Events of one key keep their order. Default: the events of one subject do. */
   key?: string | undefined;
-  /** It is kept for those who come later, until the next retained event of its subject. */
+  /** It is kept for later hearers, until the next retained event of its subject. */
   retain?: boolean | undefined;
   /** How long it is kept, in place of the stream's time. */
   ttlSeconds?: number | undefined;

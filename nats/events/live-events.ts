@@ -38,7 +38,7 @@ export class LiveEvents {
     return event;
   }
 
-  /** Whether news were missed since the last call. Those that wait stay. */
+  /** Whether news were missed since the last call. The waiting ones stay. */
   takeMissed(): boolean {
     const hasMissed = this.#hasMissed;
     this.#hasMissed = false;

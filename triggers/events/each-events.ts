@@ -34,7 +34,7 @@ export function createEachEvents(parts: TriggerParts): TriggerKind {
   return new EachEvents(parts);
 }
 
-/** A service, and what its instances are told. */
+/** A service, and the tellers of its instances. */
 interface Told {
   handlers: readonly EventHandler[];
   timeoutMs: number;

@@ -5,7 +5,7 @@ export interface PublishOptions {
   retain?: boolean;
   /** How long it is kept, in seconds. */
   ttl?: number;
-  /** Events of one key are handled in order. Default: those of one subject are. */
+  /** Events of one key are handled in order. Default: events of one subject are. */
   key?: string;
   /** A second event of this id within ten minutes is not published. */
   id?: string;

@@ -2,7 +2,7 @@
  * The operations of events.
  *
  * I1  An event has the name of its function as its source: the code cannot choose another.
- * I2  A call without a binding has the rights of all of them, and those of the events below the function's own name.
+ * I2  A call without a binding has the rights of all of them, and rights to the events below the function's own name.
  * I3  `once` ends with its request, and holds one subscription meanwhile.
  */
 import {
