@@ -21,7 +21,7 @@ const Common = {
 };
 
 /** Upper bound of the routes that a consumer brings. */
-const MAX_CONSUMER_ROUTES = 100;
+const MAX_CONSUMER_ROUTES = 1_200;
 const ConsumerRoutesSchema = z.array(RouteSchema).max(MAX_CONSUMER_ROUTES);
 
 /** The routes in a consumer's metadata; undefined where it has none that can be read. */

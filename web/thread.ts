@@ -14,4 +14,4 @@ export { type ByteSource, inboundStream } from "./host/inbound-stream.ts";
 export { cancelOutbound, grantOutbound } from "./host/outbound.ts";
 export { sendStream } from "./host/send-stream.ts";
 export { MethodNotAllowed, NoSuchHandler, resolveHandlers } from "./start/handler.ts";
-export { startService } from "./start/service.ts";
+export { startService, stopService } from "./start/service.ts";

@@ -10,6 +10,7 @@
  * gRPC is a further file beside it. A form uses the same facts: `RequestFacts`, `ReplyFacts`, and
  * fields as a `FieldList`.
  */
+export * from "./action-error.ts";
 export * from "./bhttp.ts";
 export * from "./bhttp-mode.ts";
 export * from "./field-list.ts";

@@ -56,6 +56,8 @@ export interface HandlerSandboxOptions {
   /** Upper bound of the handlers that are under way. Default: none. */
   concurrency?: number | undefined;
   load: LoadHandlers;
+  /** Ends the code after its last request. Default: there is nothing to end. */
+  stop?: () => Promise<void>;
   /** Runs work on behalf of a request. Default: nothing is kept of it. */
   within?: <T>(id: number, work: () => T) => T;
   /** A handler threw, or its work after the answer. */
@@ -193,6 +195,15 @@ export class HandlerSandbox implements Sandbox {
 
   settle(): Promise<void> {
     return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    try {
+      await this.#options.stop?.();
+    } catch (error) {
+      this.#options.onError?.(error, "stop");
+      this.#owner.log.write("error", `onStop failed: ${errorText(error)}`, undefined);
+    }
   }
 
   dispose(): void {

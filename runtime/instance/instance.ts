@@ -73,6 +73,9 @@ type Phase = "starting" | "ready" | "draining" | "condemned" | "gone";
 
 /** How long the other requests of a condemned instance may go on. */
 const CONDEMNED_GRACE_MS = 5_000;
+/** How long the `onStop` of a service may take: as long as the grace has left, between these bounds. */
+const MIN_STOP_MS = 500;
+const MAX_STOP_MS = 10_000;
 
 export class Instance implements SandboxOwner {
   readonly log: FunctionLog;
@@ -204,6 +207,7 @@ export class Instance implements SandboxOwner {
   }
 
   async #end(reason: GoneReason, graceMs: number, code?: ErrorCode): Promise<void> {
+    const beganAt = performance.now();
     this.#stopIdleWatch();
     // A connection that is down cannot drain; the requests that came before are answered all the same.
     await this.#service?.drain().catch(() => undefined);
@@ -212,11 +216,21 @@ export class Instance implements SandboxOwner {
     await this.requests.empty(graceMs);
     callOff();
     this.requests.failAll("CONSUMER_DIED");
+    if (code === undefined) await this.#stopService(graceMs - (performance.now() - beganAt));
     this.#dispose();
     // Its answers on the socket come first: gateways give up a request without an answer when its instance is gone.
     await this.#options.place?.answersLeft();
     this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });
     this.#options.onGone(reason, code);
+  }
+
+  /** A service hears of its end. */
+  async #stopService(leftMs: number): Promise<void> {
+    if (this.#options.interface === undefined || this.sandbox.stop === undefined) return;
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, Math.min(MAX_STOP_MS, Math.max(MIN_STOP_MS, leftMs)));
+    await Promise.race([this.sandbox.stop(), late]);
+    clearTimeout(timer);
   }
 
   #dispose(): void {

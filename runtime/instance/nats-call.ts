@@ -1,5 +1,6 @@
 /** Requests that come as messages of NATS: under the instance's own subject, and under its function's name. */
 import {
+  addServiceError,
   decodeBhttpRequest,
   type ErrorCode,
   encodeReply,
@@ -7,6 +8,7 @@ import {
   type Headers,
   headerNames,
   headerValue,
+  isActionSubject,
   messageBytes,
 } from "../../contracts/index.ts";
 import { failMessage, formOfReply, type Message, type Nats } from "../../nats/index.ts";
@@ -128,7 +130,10 @@ class NatsCall implements IncomingCall, Named {
 
   answer(status: number, headerBlock: string): Answer | undefined {
     const headers = encodeReply(status, fieldsOfBlock(headerBlock));
-    return headers && new NatsAnswer(this.#message, this.channel, headers);
+    if (headers === undefined) return undefined;
+    const { name } = this.#options.config;
+    const isOfMicro = isActionSubject(this.#message.subject, name) && formOfReply(this.#message, name) === "header";
+    return new NatsAnswer(this.#message, this.channel, headers, isOfMicro);
   }
 
   fail(code: ErrorCode, limit: number | undefined): void {
@@ -141,11 +146,14 @@ class NatsAnswer implements Answer {
   readonly #message: Message;
   readonly #asker: NatsAsker | undefined;
   readonly #headers: Headers;
+  /** Its client reads errors as NATS Micro has them. */
+  readonly #isOfMicro: boolean;
 
-  constructor(message: Message, asker: NatsAsker | undefined, headers: Headers) {
+  constructor(message: Message, asker: NatsAsker | undefined, headers: Headers, isOfMicro: boolean) {
     this.#message = message;
     this.#asker = asker;
     this.#headers = headers;
+    this.#isOfMicro = isOfMicro;
   }
 
   field(name: "content-type" | "content-length"): string | undefined {
@@ -161,6 +169,7 @@ class NatsAnswer implements Answer {
   }
 
   send(body: Uint8Array | string): void {
+    if (this.#isOfMicro) addServiceError(this.#headers, body);
     this.#message.respond(body, this.#headers);
   }
 

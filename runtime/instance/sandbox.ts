@@ -26,6 +26,8 @@ export interface Sandbox {
   forget(id: number): void;
   /** Resolves when a handler that ran into a limit was stopped, or cannot be stopped. Other requests wait behind it. */
   settle(): Promise<void>;
+  /** The last request is over: a service ends its work. Default: the code has nothing to end. */
+  stop?(): Promise<void>;
   dispose(): void;
 }
 

@@ -35,6 +35,7 @@ import { startInstance } from "../instance/start-instance.ts";
 import type { ConsumerMetrics } from "./metrics.ts";
 import { type ResolvedConsumer, resolveAccess, resolveConsumer } from "./options.ts";
 import { type ConsumerPresence, consumerNode, showConsumer } from "./presence.ts";
+import { type ServedService, serviceOf, withService } from "./served-service.ts";
 import { endBySignals } from "./signals.ts";
 
 const DEFAULT_GRACE_MS = 30_000;
@@ -80,7 +81,9 @@ export async function serveAs(
   handler: ServedApp,
   options: ServeOptions,
 ): Promise<ServedConsumer> {
-  const resolved = resolveConsumer(options, grpcServicesOf(handler));
+  const service = serviceOf(handler, options.service);
+  const plain = resolveConsumer(options, grpcServicesOf(handler));
+  const resolved = service === undefined ? plain : withService(plain, service, options.version !== undefined);
   const call = handlerOf(handler, options.env ?? {});
   const unused = TRIGGERS.filter((name) => typeof (handler as Record<string, unknown>)[name] === "function");
   if (unused.length > 0) warnOf(options)(uncalled(options.service, unused));
@@ -89,7 +92,7 @@ export async function serveAs(
   const metricsUrl = options.metrics === undefined ? undefined : await metrics.listen(options.metrics);
   try {
     const consumer = new Consumer(
-      { ...resolved, kind, handle: metrics.measure(call), metrics, metricsUrl },
+      { ...resolved, kind, service, handle: metrics.measure(call), metrics, metricsUrl },
       options,
     );
     await consumer.start();
@@ -125,6 +128,7 @@ function uncalled(service: string, names: readonly string[]): string {
 
 interface ConsumerParts extends ResolvedConsumer {
   kind: ConsumerKind;
+  service: ServedService | undefined;
   handle: Handle;
   metrics: ConsumerMetrics;
   metricsUrl: string | undefined;
@@ -206,7 +210,7 @@ class Consumer implements ServedConsumer {
   }
 
   async #register(nats: Nats): Promise<void> {
-    const { config, version, description, metadata, kind } = this.#parts;
+    const { config, version, description, metadata, kind, service } = this.#parts;
     const node = consumerNode();
     const peers = createPeers(nats);
     this.#stack.defer(() => peers.close());
@@ -218,6 +222,7 @@ class Consumer implements ServedConsumer {
       {
         ...{ nats, node, peers, ledger, config, instance: this.instance, revision: version },
         sourceMaps: createSourceMaps(() => undefined),
+        interface: service?.description,
         consumer: { version, description, metadata, mode: kind.mode },
         onIdle: () => undefined,
         onFull: () => undefined,
@@ -237,9 +242,14 @@ class Consumer implements ServedConsumer {
   }
 
   #sandboxOptions(): HandlerSandboxOptions {
-    const { config, handle } = this.#parts;
-    const { onError = writeError } = this.#options;
-    return { concurrency: config.scale.concurrency, load: async () => ({ fetch: handle }), onError };
+    const { config, handle, service } = this.#parts;
+    const { onError = writeError, env = {} } = this.#options;
+    const load = async () => {
+      await service?.start(env);
+      return { fetch: handle };
+    };
+    const stop = async () => service?.stop(env);
+    return { concurrency: config.scale.concurrency, load, stop, onError };
   }
 
   async #close(graceMs: number): Promise<void> {

@@ -5,8 +5,10 @@
  * I2  Nothing that only parts of narun may say is taken from the message: neither a trigger, nor an id of a world.
  */
 import {
+  addServiceError,
   completeRequest,
   type DecodedRequest,
+  decodeActionRequest,
   decodeBhttpRequest,
   decodeRequest,
   type ErrorCode,
@@ -16,6 +18,7 @@ import {
   type Headers,
   headerNames,
   headerValue,
+  isActionSubject,
   isCaller,
   mayRepeat,
   timeLeftOf,
@@ -43,7 +46,10 @@ export function readPlainRequest(message: Message, spec: FunctionSpec): PlainReq
   if (form === "grpc") return readCall(message, name, timeoutMs);
   const read = form === "bhttp" ? decodeBhttpRequest(message.data, message.headers) : undefined;
   if (read?.ok === false) return read.why;
-  const facts = read?.message ?? decodeRequest(message, name);
+  const { subject } = message;
+  const isOfAction = isActionSubject(subject, name);
+  const facts =
+    read?.message ?? (isOfAction ? decodeActionRequest(message, subject) : decodeRequest(message, name));
   const data = read?.message.content ?? message.data;
   const requestId = facts.requestId ?? crypto.randomUUID();
   const given = headerValue(message.headers, headerNames.caller);
@@ -102,7 +108,9 @@ export function answerPlain(
   const read = reply.read();
   if (read.kind === "failed" && form !== "grpc") return fail(read.code, read.limit);
   if (form !== "bhttp") {
-    message.respond(reply.data, reply.headers());
+    const headers = reply.headers();
+    if (form === "header" && isActionSubject(message.subject, spec.name)) addServiceError(headers, reply.data);
+    message.respond(reply.data, headers);
     return reply.isError ? "SERVICE_ERROR" : undefined;
   }
   if (read.kind !== "response") return fail("SERVICE_ERROR");

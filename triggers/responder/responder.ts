@@ -1,7 +1,8 @@
 /**
- * Wakes functions by plain NATS: a request to a function's own subject is held here, and goes on to an instance through dispatch.
+ * Wakes functions by plain NATS: a request to a function's own subject, or to that of an action, is held here, and goes on to an
+ * instance through dispatch.
  *
- * I1  The subject of a function is subscribed to exactly while no live instance of it is known (liveness.ts), in the queue group of
+ * I1  The subjects of a function are subscribed to exactly while no live instance of it is known (liveness.ts), in the queue group of
  *     the instances. Where both have a subscription, each request goes to one of them.
  * I2  Before an instance of this node is told to drain, the subscription is live on the server (`beforeDrain`): no request finds
  *     neither.
@@ -14,6 +15,7 @@ import {
   headerNames,
   messageBytes,
   REQUEST_QUEUE,
+  subjectOfAction,
 } from "../../contracts/index.ts";
 import { createRelay, type Dispatch, type Dispatched, type Relay } from "../../dispatch/index.ts";
 import { failMessage, Ledger, type Message, type SubjectSet } from "../../nats/index.ts";
@@ -36,7 +38,8 @@ class Responder implements TriggerKind {
   readonly #parts: TriggerParts;
   readonly #asleep: SubjectSet;
   readonly #liveness: Liveness;
-  readonly #functions = new Set<string>();
+  /** The subjects of each function: its name, and those of its actions. */
+  readonly #functions = new Map<string, readonly string[]>();
   #relay: { relay: Relay; close(): void } | undefined;
   #open = 0;
   #onIdle: (() => void) | undefined;
@@ -51,17 +54,21 @@ class Responder implements TriggerKind {
   }
 
   onSpec(name: string, spec: FunctionSpec | undefined): void {
+    const before = this.#functions.get(name) ?? [];
+    const subjects = spec === undefined ? [] : subjectsOf(spec);
     if (spec === undefined) this.#functions.delete(name);
-    else this.#functions.add(name);
+    else this.#functions.set(name, subjects);
+    for (const subject of before) if (!subjects.includes(subject)) this.#asleep.delete(subject);
     this.#look(name);
   }
 
   async beforeDrain(names: readonly string[]): Promise<void> {
     const { nats } = this.#parts;
     if (this.#isClosed || nats.state !== "connected") return;
-    const added = names.filter((name) => this.#functions.has(name) && !this.#asleep.has(name));
+    const subjects = names.flatMap((name) => this.#functions.get(name) ?? []);
+    const added = subjects.filter((subject) => !this.#asleep.has(subject));
     if (added.length === 0) return;
-    for (const name of added) this.#asleep.add(name);
+    for (const subject of added) this.#asleep.add(subject);
     await Promise.race([nats.flush().catch(() => undefined), wait(COVER_MS)]);
   }
 
@@ -80,13 +87,17 @@ class Responder implements TriggerKind {
   /** Subscribes where the function sleeps, and ends that where it does not (I1). */
   #look(name: string): void {
     if (this.#isClosed) return;
-    if (this.#functions.has(name) && !this.#liveness.isLive(name)) this.#asleep.add(name);
-    else this.#asleep.delete(name);
+    const isAsleep = !this.#liveness.isLive(name);
+    for (const subject of this.#functions.get(name) ?? []) {
+      if (isAsleep) this.#asleep.add(subject);
+      else this.#asleep.delete(subject);
+    }
   }
 
   #take(message: Message): void {
     const { nats } = this.#parts;
-    const spec = this.#parts.specOf(message.subject);
+    const [name = ""] = message.subject.split(".", 1);
+    const spec = this.#parts.specOf(name);
     if (spec === undefined || message.headers?.has(headerNames.world) === true) {
       message.respond("", encodeError("INSTANCE_DRAINING", undefined));
       return;
@@ -182,6 +193,10 @@ class Responder implements TriggerKind {
     }
     return this.#relay.relay;
   }
+}
+
+function subjectsOf({ name, interface: description }: FunctionSpec): string[] {
+  return [name, ...(description?.actions ?? []).map(subjectOfAction)];
 }
 
 function wait(ms: number): Promise<void> {

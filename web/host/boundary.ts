@@ -61,6 +61,8 @@ export const EnterOp = {
   probe: 13,
   /** The values of `request`, and the place of the handler that takes it in `TRIGGERS`. */
   trigger: 14,
+  /** (0): the last request is over: a service ends its work. `PostOp.stopped` follows. */
+  stop: 15,
 } as const;
 
 /** The handlers of triggers. The boundary has their places. */
@@ -124,6 +126,8 @@ export const PostOp = {
    * streams, one behind the other, each within the credit of its stream.
    */
   chunks: 21,
+  /** The work of `onStop` is over. */
+  stopped: 22,
 } as const;
 
 /** Why a handler produced no response. */

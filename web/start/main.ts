@@ -31,7 +31,7 @@ import { installGlobals } from "./globals.ts";
 import { resolveHandlers } from "./handler.ts";
 import { setOwner } from "./owner.ts";
 import { abortRequest, type IncomingRequest, serveRequest, serveTrigger, useHandlers } from "./serve.ts";
-import { type ServiceStart, startService } from "./service.ts";
+import { type ServiceStart, startService, stopService } from "./service.ts";
 import { closeSnapshotGaps } from "./snapshot-gaps.ts";
 import { dropTimersOf, fireTimer, limitTimers } from "./timers.ts";
 
@@ -54,6 +54,10 @@ function expect(envJson: string): void {
     else postStart(started);
   };
   Object.defineProperty(globalThis, LOAD_GLOBAL, { configurable: true, value: load });
+}
+
+function logFailure(text: string): void {
+  postToHost(PostOp.log, "error", text, 0);
 }
 
 function postStart(start: ServiceStart): void {
@@ -95,6 +99,10 @@ function dispatch(message: EnterMessage, extras: readonly unknown[]): unknown {
     case EnterOp.drop:
       dropTimersOf(id);
       return dropCallsOf(id);
+    case EnterOp.stop:
+      setOwner(0);
+      void stopService(logFailure).then(() => postToHost(PostOp.stopped));
+      return undefined;
     case EnterOp.probe:
       if (!hasRoomFor(Number(value(0)))) postToHost(PostOp.nearlyFull);
   }

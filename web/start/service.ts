@@ -25,6 +25,20 @@ interface Life {
   readonly stopHandlers: readonly ((env: unknown) => unknown)[];
 }
 
+/** The service that was started. */
+let running: { life: Life; env: unknown } | undefined;
+
+/** Calls the `onStop` handlers. `log` gets the error of one that throws; the others are called all the same. */
+export async function stopService(log: (text: string) => void): Promise<void> {
+  for (const handler of running?.life.stopHandlers ?? []) {
+    try {
+      await handler(running?.env);
+    } catch (error) {
+      log(`onStop failed: ${errorText(error)}`);
+    }
+  }
+}
+
 /** Undefined: the module exports none. */
 function lifeOf(exports: Record<string, unknown>): Life | undefined {
   const main = exports.default;
@@ -48,6 +62,7 @@ export function startService(
       return { ok: false, code: "SERVICE_NAMED_OTHERWISE", message };
     }
     if (plan.isTrial) return { ok: true, description: describe(exports.default) };
+    running = { life, env };
     return life.startHandlers.length === 0 ? { ok: true } : begin(life, env);
   } catch (error) {
     return failure(error);

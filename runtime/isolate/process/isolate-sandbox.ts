@@ -76,6 +76,7 @@ export class IsolateSandbox implements Sandbox {
   readonly #fullness: Fullness;
   readonly #ends = createRequestEnds();
   #isolate: Isolate | undefined;
+  #onStopped: (() => void) | undefined;
   /** The number of the last message of a WebSocket. */
   #lastMessage = 0;
 
@@ -185,6 +186,13 @@ export class IsolateSandbox implements Sandbox {
     return this.#enforcement.whenLoopEnds();
   }
 
+  stop(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onStopped = resolve;
+    this.#entries.enter(0, EnterOp.stop, 0);
+    return promise;
+  }
+
   dispose(): void {
     this.#ends.close();
     this.#link.close();
@@ -229,6 +237,8 @@ export class IsolateSandbox implements Sandbox {
         return this.#enforcement.outgrowWasm(a);
       case PostOp.nearlyFull:
         return this.#enforcement.nearlyFull();
+      case PostOp.stopped:
+        return this.#onStopped?.();
       case PostOp.background:
         return requests.beginBackground(Number(a));
       case PostOp.backgroundDone:

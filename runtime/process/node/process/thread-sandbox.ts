@@ -67,6 +67,7 @@ export class ThreadSandbox implements Sandbox {
   readonly #untaken = new Map<number, (() => void)[]>();
   readonly #started = Promise.withResolvers<SandboxStart>();
   #isStarted = false;
+  #onStopped: (() => void) | undefined;
   #worker: Worker | undefined;
   #watch: ThreadWatch | undefined;
   #isOver = false;
@@ -182,6 +183,13 @@ export class ThreadSandbox implements Sandbox {
     return Promise.resolve();
   }
 
+  stop(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onStopped = resolve;
+    this.#enter([EnterOp.stop, 0]);
+    return promise;
+  }
+
   dispose(): void {
     this.#isOver = true;
     this.#watch?.close();
@@ -256,6 +264,8 @@ export class ThreadSandbox implements Sandbox {
         return;
       case PostOp.socketClose:
         return requests.socketClose(id, closeCodeOf(b), closeReasonOf(c));
+      case PostOp.stopped:
+        return this.#onStopped?.();
       case PostOp.background:
         return requests.beginBackground(id);
       case PostOp.backgroundDone:

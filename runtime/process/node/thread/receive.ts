@@ -7,8 +7,10 @@ import {
   grantOutbound,
   inboundStream,
   openInbound,
+  PostOp,
   pushInbound,
   settleCall,
+  stopService,
   TRIGGERS,
 } from "../../../../web/thread.ts";
 import type { HandlerSandbox } from "../../../handler/handler-sandbox.ts";
@@ -48,6 +50,9 @@ export function receiveFor(
       case EnterOp.drop:
         sandbox.forget(id);
         return dropCallsOf(id);
+      case EnterOp.stop:
+        void stopService((text) => post(PostOp.log, "error", text, 0)).then(() => post(PostOp.stopped));
+        return;
       case ThreadOp.ping:
         return post(ThreadOp.pong, id);
     }
